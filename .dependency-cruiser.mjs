@@ -1,0 +1,108 @@
+// Imports point one way. Each room may import what its row lists, itself, and nothing else of src; the front door of
+// another room is its index.ts. `gen` and `events` belong to the edges.
+
+const core = {
+  errors: [],
+  keys: ['errors'],
+  token: ['errors', 'keys'],
+  dag: ['errors'],
+  ledger: ['errors'],
+  custody: ['errors', 'keys', 'token', 'ledger'],
+  authority: ['errors', 'keys', 'token', 'dag', 'ledger', 'custody'],
+};
+
+const rooms = {
+  ...core,
+  files: [],
+  probe: [],
+  'v8-options': [],
+  events: ['errors', 'event-lines', 'metrics'],
+  'event-lines': ['errors'],
+  metrics: [],
+  config: [],
+  signers: ['errors', 'files', 'keys'],
+  stores: ['errors', 'ledger', 'authority'],
+  callers: ['errors', 'authority'],
+  'data-dir': ['errors', 'files', 'ledger'],
+  h2: [],
+  rpc: ['errors', 'events', 'gen', 'h2', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
+  'signing-keys': ['authority', 'config', 'custody', 'data-dir', 'events', 'keys', 'ledger', 'signers'],
+  'tls-files': ['config', 'data-dir'],
+  'trust-file': ['keys', 'token', 'authority', 'data-dir'],
+  workers: ['events'],
+  cli: ['errors', 'gen', 'keys', 'token', 'ledger', 'custody', 'authority', 'stores'],
+};
+
+/** `errors` is a file, `keys` a folder. */
+const pathOf = (room) => `(?:${room}/|${room}\\.ts$)`;
+
+const oneWay = Object.entries(rooms).map(([room, allowed]) => ({
+  name: `${room}-imports`,
+  comment: `${room} may import: ${allowed.join(', ') || 'nothing of src'}`,
+  severity: 'error',
+  from: { path: `^src/${pathOf(room)}` },
+  to: { path: '^src/', pathNot: `^src/(?:${[room, ...allowed].map(pathOf).join('|')})` },
+}));
+
+const frontDoors = [
+  'keys',
+  'token',
+  'dag',
+  'ledger',
+  'custody',
+  'authority',
+  'h2',
+  'workers',
+  'stores/[^/]+',
+  'signers/[^/]+',
+].map((room) => ({
+  name: `front-door-${room}`,
+  comment: 'other rooms enter by index.ts',
+  severity: 'error',
+  from: { path: '^src/', pathNot: `^src/${room}/` },
+  to: { path: `^src/${room}/`, pathNot: `^src/${room}/index\\.ts$` },
+}));
+
+export default {
+  forbidden: [
+    ...oneWay,
+    ...frontDoors,
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'composition-root',
+      comment: 'only the process composes the service',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/process\\.ts$' },
+      to: { path: '^src/service\\.ts$' },
+    },
+    {
+      name: 'core-is-pure',
+      comment: 'the core knows no transport, storage, environment or clock',
+      severity: 'error',
+      from: { path: `^src/(?:${Object.keys(core).map(pathOf).join('|')})` },
+      to: {
+        dependencyTypes: ['core', 'npm'],
+        pathNot: '^(?:node:)?(?:crypto|buffer|timers/promises)$|node_modules/(?:jose|canonicalize)/',
+      },
+    },
+    {
+      name: 'not-resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-dev-dependencies',
+      comment: 'what runs in production is a dependency',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};
