@@ -1,0 +1,168 @@
+// Lays the API reference out as one Markdown page, with links inside the page and none out of it.
+
+import {
+  type DescEnum,
+  type DescEnumValue,
+  type DescField,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  ScalarType,
+} from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import { type ApiSource, CODES, NAME, shortName } from './api-source.ts';
+
+const INTRODUCTION = `\
+<!-- Made from the comments of proto/ect/v1 by scripts/write-api.ts. Change them, not this page. -->
+
+# API reference
+
+Package \`ect.v1\`. Each method is a POST to its path, over gRPC, gRPC-Web and Connect. One without side effects also
+answers GET over Connect.
+
+JSON over Connect writes field names in lowerCamelCase (\`execAct\`) and reads them as they stand here too. It has 64-bit
+integers as strings and bytes as base64.`;
+
+/** The whole page. Throws TypeError for a reason whose comment does not begin with its gRPC code. */
+export function renderApi(source: ApiSource): string {
+  const { services, messages, enums } = source;
+  const page = layout(source);
+  const reasons = enums.filter(({ name }) => name === 'ErrorReason');
+  const blocks = [
+    INTRODUCTION,
+    contents(services, reasons),
+    ...services.map(page.service),
+    '## Messages',
+    ...messages.map(page.message),
+    '## Enums',
+    ...enums.filter((enumeration) => !reasons.includes(enumeration)).map(page.enumeration),
+    ...reasons.map(page.reasons),
+  ];
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function contents(services: readonly DescService[], reasons: readonly DescEnum[]): string {
+  const lines = services.flatMap((service) => [
+    `- ${link(service.name)}`,
+    ...service.methods.map((method) => `  - ${link(method.name, titleOf(method))}`),
+  ]);
+  const rest = ['Messages', 'Enums', ...reasons.map(titleOf)];
+  return [...lines, ...rest.map((title) => `- ${link(title)}`)].join('\n');
+}
+
+function layout(source: ApiSource) {
+  const titles = titlesOf(source);
+  const { commentOn } = source;
+
+  /** A comment as Markdown: the names of our own types and methods become links. */
+  function prose(comment: string): string {
+    const parts = comment.split(/(`[^`]*`)/);
+    return parts.map((part) => (part.startsWith('`') ? part : withLinks(part.replaceAll('<', '&lt;')))).join('');
+  }
+
+  function withLinks(text: string): string {
+    return text.replace(NAME, (name) => {
+      const title = titles.get(name);
+      return title === undefined ? name : link(name, title);
+    });
+  }
+
+  function cell(comment: string): string {
+    return prose(comment).replace(/\s+/g, ' ').replaceAll('|', '\\|');
+  }
+
+  function service(desc: DescService): string {
+    return [`## ${desc.name}`, prose(commentOn(desc)), ...desc.methods.map(method)].join('\n\n');
+  }
+
+  function method(desc: DescMethod): string {
+    const { clientStreaming, serverStreaming } = desc.proto;
+    const facts = [
+      `- Path: \`/${desc.parent.typeName}/${desc.name}\``,
+      `- Request: ${clientStreaming ? 'stream of ' : ''}${typeLink(desc.input)}`,
+      `- Response: ${serverStreaming ? 'stream of ' : ''}${typeLink(desc.output)}`,
+      `- Side effects: ${sideEffectsOf(desc)}`,
+    ];
+    return [`### ${titleOf(desc)}`, prose(commentOn(desc)), facts.join('\n')].join('\n\n');
+  }
+
+  function message(desc: DescMessage): string {
+    const heading = [`### ${titleOf(desc)}`, prose(commentOn(desc))];
+    if (desc.members.length === 0) return heading.join('\n\n');
+    const rows = desc.members.flatMap((member) =>
+      member.kind === 'field'
+        ? [field(member)]
+        : [
+            `| at most one of \`${member.name}\` | oneof | | ${cell(commentOn(member))} |`,
+            ...member.fields.map((choice) => field(choice, '– ')),
+          ],
+    );
+    return [...heading, table('Field | Type | Number | Meaning', rows)].join('\n\n');
+  }
+
+  function field(desc: DescField, mark = ''): string {
+    return `| ${mark}\`${desc.name}\` | ${typeOf(desc)} | ${desc.number} | ${cell(commentOn(desc))} |`;
+  }
+
+  function enumeration(desc: DescEnum): string {
+    const rows = desc.values.map((value) => `| \`${value.name}\` | ${value.number} | ${cell(commentOn(value))} |`);
+    return [`### ${titleOf(desc)}`, prose(commentOn(desc)), table('Value | Number | Meaning', rows)].join('\n\n');
+  }
+
+  function reasons(desc: DescEnum): string {
+    const rows = desc.values.filter(({ number }) => number !== 0).map(reason);
+    const columns = 'Reason | gRPC code | Meaning | Metadata';
+    return [`## ${desc.name}`, prose(commentOn(desc)), table(columns, rows)].join('\n\n');
+  }
+
+  function reason(desc: DescEnumValue): string {
+    const parts = /^(?<code>[A-Z_]+)\. (?<meaning>.+?)(?: Metadata: (?<metadata>.+)\.)?$/s.exec(
+      commentOn(desc),
+    )?.groups;
+    const { code = '', meaning = '', metadata = '' } = parts ?? {};
+    if (!CODES.has(code)) throw new TypeError(`the comment of ${desc.name} does not begin with a gRPC code`);
+    return `| \`${shortName(desc.name, desc.parent)}\` | ${code} | ${cell(meaning)} | ${cell(metadata)} |`;
+  }
+
+  return { service, message, enumeration, reasons };
+}
+
+function table(columns: string, rows: readonly string[]): string {
+  return [`| ${columns} |`, columns.replace(/[^|]+/g, '---').replace(/.*/, '|$&|'), ...rows].join('\n');
+}
+
+function typeOf(field: DescField): string {
+  if (field.fieldKind === 'map') return `map of ${ScalarType[field.mapKey].toLowerCase()} to ${elementType(field)}`;
+  if (field.fieldKind === 'list') return `repeated ${elementType(field)}`;
+  return field.proto.proto3Optional ? `optional ${elementType(field)}` : elementType(field);
+}
+
+function elementType({ message, enum: enumeration, scalar }: DescField): string {
+  if (scalar !== undefined) return ScalarType[scalar].toLowerCase();
+  return typeLink(message ?? enumeration);
+}
+
+/** Links a type of ours; a foreign one is only named. */
+function typeLink(desc: DescMessage | DescEnum): string {
+  return desc.typeName.startsWith('ect.v1.') ? link(titleOf(desc)) : `\`${desc.typeName}\``;
+}
+
+function sideEffectsOf({ idempotency, methodKind }: DescMethod): string {
+  if (idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS) return 'yes';
+  return methodKind === 'unary' ? 'none, so GET over Connect works too' : 'none';
+}
+
+/** What the heading of an element says. A nested type is named with its parent, a method with its service. */
+function titleOf(desc: DescService | DescMethod | DescMessage | DescEnum): string {
+  return desc.kind !== 'service' && desc.parent !== undefined ? `${titleOf(desc.parent)}.${desc.name}` : desc.name;
+}
+
+function titlesOf({ services, messages, enums }: ApiSource): ReadonlyMap<string, string> {
+  const described = [...services.flatMap(({ methods }) => methods), ...services, ...messages, ...enums];
+  return new Map(described.map((desc) => [desc.name, titleOf(desc)]));
+}
+
+/** A link to a heading of this page, by the rule of GitHub's anchors. */
+function link(name: string, title: string = name): string {
+  return `[${name}](#${title.toLowerCase().replace(/[^a-z0-9_-]/g, '')})`;
+}
