@@ -1,0 +1,135 @@
+// The vocabulary of refusal. Every reason that a caller can meet is listed here once, with the facts that go with it
+// and what the caller can do next. `proto/ect/v1/error_reason.proto` documents the same list; a test keeps them equal.
+
+/** One reason: what would mend it, and the names of the facts that always accompany it. */
+interface ReasonEntry<Fact extends string> {
+  readonly remedy: string;
+  readonly facts: readonly Fact[];
+}
+
+function entry<Fact extends string = never>(remedy: string, ...facts: Fact[]): ReasonEntry<Fact> {
+  return { remedy, facts };
+}
+
+/** Reasons are stable for ever. Facts leave as `google.rpc.ErrorInfo.metadata`, so they never hold a secret or a token. */
+export const REASONS = {
+  // Tokens, in the order of the verification steps.
+  TOKEN_TOO_LARGE: entry('Send a smaller token: move data out of ect_ext and bind it by hash.', 'limit_bytes'),
+  TOKEN_MALFORMED: entry('Send the token byte for byte as it was issued.'),
+  LEVEL_TOO_LOW: entry('Send a token of the level that the verifier asks for, or lower minimum_level.', 'minimum'),
+  TYP_INVALID: entry('Send an Execution Context Token; other kinds of JWT are not accepted.'),
+  HEADER_FORBIDDEN: entry('Issue the token without this header member.', 'member'),
+  ALG_NOT_ALLOWED: entry('Sign with an algorithm that the verifier allows; ES256 is always one.'),
+  KID_MISSING: entry('Put the key id into the header as `kid`.'),
+  KEY_UNKNOWN: entry('Check that the issuer is trusted here and that its key set is current.'),
+  KEY_REVOKED: entry('Have the task attested again under a key that is in force.'),
+  KEY_EXPIRED: entry('Have the task attested again under a key that is in force.'),
+  KEY_MISMATCH: entry('Use a key that fits the algorithm: ES256 needs P-256.'),
+  SIGNATURE_INVALID: entry('Send the token byte for byte as it was issued, and check which key signed it.'),
+  CLAIM_MISSING: entry('Issue the token with this claim.', 'claim'),
+  CLAIM_INVALID: entry('Issue the token with a value that the rule for this claim allows.', 'claim'),
+  PRED_INVALID: entry('List each predecessor once, at most 100, as UUIDs, and never the task itself.'),
+  EXT_TOO_LARGE: entry('Keep ect_ext within 4,096 bytes of compact JSON: bind larger data by hash.', 'limit_bytes'),
+  EXT_TOO_DEEP: entry('Nest ect_ext at most 5 deep.', 'limit_depth'),
+  ISSUER_MISMATCH: entry('Sign with a key of the issuer that `iss` names.'),
+  AUDIENCE_MISMATCH: entry('Verify as one of the parties in `aud`, or issue the token for this party too.'),
+  TOKEN_EXPIRED: entry('Ask for a fresh token; give it a longer ttl where the work takes longer.'),
+  IAT_IN_FUTURE: entry('Set the clock of the issuer.'),
+  IAT_TOO_OLD: entry('Present the token sooner after it was issued, or ask for a fresh one.'),
+  INPUT_HASH_MISMATCH: entry('Compare the exact octets of the input that the token was issued for.'),
+  OUTPUT_HASH_MISMATCH: entry('Compare the exact octets of the output that the token was issued for.'),
+  // The graph.
+  DAG_DUPLICATE_TASK: entry('Use a new `jti`; this one already names another task.', 'jti'),
+  DAG_PREDECESSOR_MISSING: entry('Append the predecessors first, or hand their tokens along.', 'pred'),
+  DAG_TIME_ORDER: entry('Issue a task after its predecessors, and check the clocks of their issuers.'),
+  DAG_CYCLE: entry('Remove the predecessor that leads back to the task itself.'),
+  DAG_TOO_DEEP: entry('Start a new workflow: a task may have at most 10,000 ancestors.'),
+  DAG_WORKFLOW_MISMATCH: entry('Name predecessors of the same workflow only.'),
+  DAG_PREDECESSOR_NOT_APPROVED: entry(
+    'Follow a task that was rejected or is under review only by its compensation or by a human review.',
+  ),
+  // Replay.
+  TOKEN_REPLAYED: entry('Ask for a fresh token, or repeat your own call under its first request_id.'),
+  TOKEN_EQUIVOCATED: entry('Ask the issuer: it signed two different tokens for one task.', 'jti'),
+  // Requests and callers.
+  REQUEST_INVALID: entry('Correct the field that is named.', 'field'),
+  REQUEST_MALFORMED: entry('Send a message that the schema of the method describes.'),
+  MESSAGE_TOO_LARGE: entry('Send a smaller message, or split the batch.'),
+  METHOD_UNKNOWN: entry('Check the path and the protocol; server reflection lists the methods.'),
+  CALLER_UNTRUSTED: entry('Connect over TLS with a client certificate of the CA that this service trusts.'),
+  CALLER_ID_INVALID: entry('Use a certificate with exactly one URI SAN that is a valid SPIFFE ID.'),
+  ISSUER_NOT_ALLOWED: entry('Leave `iss` out, or ask for your own identity.', 'iss'),
+  ADMIN_REQUIRED: entry('Ask an administrator, or have the operator name your identity in ECT_ADMINS.'),
+  IDEMPOTENCY_CONFLICT: entry('Use a new idempotency_key for a new request.'),
+  DEADLINE_EXCEEDED: entry('Retry with a longer deadline. Appending and keyed issuing are idempotent.'),
+  CALL_CANCELLED: entry('Retry. Appending and keyed issuing are idempotent.'),
+  // State and dependencies.
+  ENTRY_NOT_FOUND: entry('Check jti and wid (a task with a workflow is found only with its wid), or the index.'),
+  ENTRY_PENDING: entry('Ask again a little later.'),
+  ENTRY_FAILED: entry('Append the token yourself once the cause is mended; until then it stays at L2.', 'cause'),
+  WORKFLOW_NOT_FOUND: entry('Check wid; a workflow appears with its first appended task.'),
+  TREE_SIZE_INVALID: entry('Ask for sizes within the current checkpoint.', 'tree_size'),
+  KEY_NOT_FOUND: entry('Check kid; `ect keys list` names every key.'),
+  KEY_STATE_INVALID: entry('Look at the state of the key with `ect keys list`.', 'kid', 'state'),
+  ROTATION_UNSUPPORTED: entry(
+    'Name the next key where AWS KMS signs; put a key of your own into a new file and restart with ECT_LOCAL_KEY_FILE.',
+  ),
+  LEDGER_UNAVAILABLE: entry('Retry the same call: appending is idempotent.'),
+  LEDGER_CORRUPT: entry('Stop writing, run `ect audit`, and restore the ledger from a backup.'),
+  REPLAY_GUARD_UNAVAILABLE: entry('Retry the same call under the same request_id.'),
+  REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
+  SIGNER_UNAVAILABLE: entry('Retry a little later: verifying, appending and reading still work.'),
+  SIGNER_BUSY: entry(
+    'Retry with growing pauses; if it persists, raise the quota of the signing key or the limits here.',
+  ),
+  SIGNER_MISCONFIGURED: entry('Ask the operator to mend the signing key or the permission to use it.'),
+  SIGNER_BAD_OUTPUT: entry('Retry; if it persists, check the signing key of the service.'),
+  SERVICE_OVERLOADED: entry('Retry a little later, with growing pauses; spread the load over more instances.'),
+  SERVICE_DRAINING: entry('Retry: another instance takes the call.'),
+  INTERNAL: entry('Report this as a bug, with the time of the call.'),
+  SERVICE_UNKNOWN: entry('Ask for a service that server reflection lists, or for the whole server by an empty name.'),
+} as const;
+
+export type ErrorReason = keyof typeof REASONS;
+
+/** The names of the facts that accompany a reason. */
+export type FactsOf<R extends ErrorReason> = Readonly<Record<(typeof REASONS)[R]['facts'][number], string>>;
+
+/** A reason, a sentence for people, and the facts. What the rules of the core return when they refuse. */
+export interface Refusal<R extends ErrorReason = ErrorReason> {
+  readonly reason: R;
+  readonly message: string;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+type FactsArgument<R extends ErrorReason> = [(typeof REASONS)[R]['facts'][number]] extends [never]
+  ? [facts?: Readonly<Record<string, string>>]
+  : [facts: FactsOf<R> & Readonly<Record<string, string>>];
+
+/** Makes a refusal. The compiler demands the facts that belong to the reason. */
+export function refuse<R extends ErrorReason>(reason: R, message: string, ...[facts]: FactsArgument<R>): Refusal<R> {
+  return { reason, message, facts: facts ?? {} };
+}
+
+/** What a caller can do about a reason. */
+export function remedyFor(reason: ErrorReason): string {
+  return REASONS[reason].remedy;
+}
+
+/** A refusal as an exception. `cause` is for the service's own events and never leaves it. */
+export class EctError extends Error {
+  override readonly name = 'EctError';
+  readonly reason: ErrorReason;
+  readonly facts: Readonly<Record<string, string>>;
+
+  constructor(refusal: Refusal, options?: ErrorOptions) {
+    super(refusal.message, options);
+    this.reason = refusal.reason;
+    this.facts = refusal.facts;
+  }
+
+  /** The same refusal as a value. */
+  get refusal(): Refusal {
+    return { reason: this.reason, message: this.message, facts: this.facts };
+  }
+}

@@ -1,0 +1,83 @@
+// The signature algorithms, as a table: what key each needs and how it verifies. `none` and HMAC can never be rows.
+// We sign with ES256; the others are for verifying the tokens of foreign issuers.
+
+import { type AsymmetricKeyDetails, constants, type KeyObject, verify } from 'node:crypto';
+import { RAW_SIGNATURE_BYTES, rawToDer } from './ecdsa.ts';
+
+/** A row of the table. */
+export interface Algorithm {
+  /** JWS name (RFC 7518, RFC 8037). */
+  readonly name: string;
+  /** Whether a public key fits. The curve counts: OpenSSL verifies under any curve that it is handed. */
+  fits(key: KeyObject): boolean;
+  /** Verifies a JWS signature over the signing input. False for every malformed signature; never throws on one. */
+  verify(key: KeyObject, signingInput: Uint8Array, signature: Uint8Array): boolean;
+}
+
+const ES256: Algorithm = {
+  name: 'ES256',
+  fits: rememberFits((key) => curveOf(key) === 'prime256v1'),
+  verify: (key, signingInput, signature) =>
+    signature.length === RAW_SIGNATURE_BYTES && verify('sha256', signingInput, key, rawToDer(signature)),
+};
+
+const P384_SIGNATURE_BYTES = 96;
+
+const ES384: Algorithm = {
+  name: 'ES384',
+  fits: rememberFits((key) => curveOf(key) === 'secp384r1'),
+  verify: (key, signingInput, signature) =>
+    signature.length === P384_SIGNATURE_BYTES &&
+    verify('sha384', signingInput, { key, dsaEncoding: 'ieee-p1363' }, signature),
+};
+
+/** Ed25519 only: Ed448 bears the same name in a header. */
+const EdDSA: Algorithm = {
+  name: 'EdDSA',
+  fits: rememberFits((key) => key.asymmetricKeyType === 'ed25519'),
+  verify: (key, signingInput, signature) => verify(null, signingInput, key, signature),
+};
+
+const PS256: Algorithm = {
+  name: 'PS256',
+  fits: rememberFits(isStrongRsa),
+  verify: (key, signingInput, signature) =>
+    verify(
+      'sha256',
+      signingInput,
+      { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
+      signature,
+    ),
+};
+
+/** Every algorithm that can be allowed. */
+export const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map(
+  [ES256, ES384, EdDSA, PS256].map((algorithm) => [algorithm.name, algorithm]),
+);
+
+/** What a key is does not change, but asking it crosses into OpenSSL each time. */
+function rememberFits(fits: (key: KeyObject) => boolean): (key: KeyObject) => boolean {
+  const known = new WeakSet<KeyObject>();
+  return (key) => {
+    if (known.has(key)) return true;
+    if (key.type !== 'public' || !fits(key)) return false;
+    known.add(key);
+    return true;
+  };
+}
+
+function curveOf(key: KeyObject): string | undefined {
+  return key.asymmetricKeyType === 'ec' ? key.asymmetricKeyDetails?.namedCurve : undefined;
+}
+
+const MIN_RSA_BITS = 2048;
+/** Beyond it every verification is costly, and no issuer needs it. */
+const MAX_RSA_BITS = 8192;
+/** Smaller exponents have a history of forgeries; this one is what everybody uses. */
+const MIN_RSA_EXPONENT = 65_537n;
+
+function isStrongRsa(key: KeyObject): boolean {
+  if (key.asymmetricKeyType !== 'rsa') return false;
+  const { modulusLength, publicExponent } = key.asymmetricKeyDetails as Required<AsymmetricKeyDetails>;
+  return modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS && publicExponent >= MIN_RSA_EXPONENT;
+}

@@ -1,0 +1,66 @@
+// Public keys in their published form: JSON Web Keys (RFC 7517), thumbprints (RFC 7638), the JWK Set.
+
+import { createPublicKey, hash, type KeyObject } from 'node:crypto';
+import { exportJWK } from 'jose';
+
+/** A `kid` of ours: the RFC 7638 SHA-256 thumbprint of the public key, 43 characters of base64url. */
+export type Kid = string & { readonly brand: 'Kid' };
+
+/** One ES256 verification key as it is published. It has no private member by construction. */
+export interface PublicJwk {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+  readonly kid: Kid;
+  readonly alg: 'ES256';
+  readonly use: 'sig';
+}
+
+/** Describes a P-256 key, private or public. Throws TypeError for any other key. */
+export async function describePublicKey(
+  key: KeyObject,
+): Promise<{ readonly publicKey: KeyObject; readonly jwk: PublicJwk }> {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
+  const { kty, crv, x, y } = await exportJWK(publicKey);
+  if (kty !== 'EC' || crv !== 'P-256' || x === undefined || y === undefined) {
+    throw new TypeError('an ES256 key must be on P-256');
+  }
+  return { publicKey, jwk: publicJwkOf(x, y) };
+}
+
+/**
+ * Reads a key of ours from its published form, or undefined for anything that cannot be one: a point off the curve, a
+ * `kid` that is not its thumbprint. Members beyond those of PublicJwk are not looked at and do not come along.
+ */
+export function readPublicJwk(
+  value: Readonly<Record<string, unknown>>,
+): { readonly publicKey: KeyObject; readonly jwk: PublicJwk } | undefined {
+  const { kty, crv, x, y, kid } = value;
+  if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string') return undefined;
+  const jwk = publicJwkOf(x, y);
+  if (jwk.kid !== kid) return undefined;
+  try {
+    return { jwk, publicKey: createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' }) };
+  } catch {
+    // No point of the curve.
+    return undefined;
+  }
+}
+
+function publicJwkOf(x: string, y: string): PublicJwk {
+  // RFC 7638, 3: the required members in the order of their names, without blanks.
+  const kid = hash('sha256', `{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`, 'base64url') as Kid;
+  return { kty: 'EC', crv: 'P-256', x, y, kid, alg: 'ES256', use: 'sig' };
+}
+
+/** A key as the JWK Set shows it. */
+export interface PublishedJwk extends PublicJwk {
+  /** Of a delegated key: what the root key signed about it, a compact JWS of type `ect-key+jwt`. */
+  readonly ect_certificate?: string;
+}
+
+/** The JWK Set document, byte for byte as it is served. */
+export function writeKeySet(keys: readonly PublishedJwk[]): string {
+  return JSON.stringify({ keys });
+}

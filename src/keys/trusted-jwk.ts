@@ -1,0 +1,84 @@
+// A public key of somebody else, as a JSON Web Key (RFC 7517), checked before it is trusted: what could be a mistake is one.
+
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { ALGORITHMS } from './algorithms.ts';
+
+/** A key as it was published. Times are seconds since the epoch. */
+export interface TrustedJwk {
+  readonly kid: string;
+  readonly publicKey: KeyObject;
+  /** The one algorithm that it is for. */
+  readonly alg: string;
+  readonly notBefore?: number;
+  readonly notAfter?: number;
+  readonly revokedAt?: number;
+}
+
+const MAX_KID_CHARACTERS = 256;
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+/** A key is for the algorithm of its kind. Other kinds of keys, and symmetric ones above all, have none. */
+const MATERIAL: Readonly<Record<string, { readonly alg: string; readonly members: readonly string[] }>> = {
+  'EC P-256': { alg: 'ES256', members: ['x', 'y'] },
+  'EC P-384': { alg: 'ES384', members: ['x', 'y'] },
+  'OKP Ed25519': { alg: 'EdDSA', members: ['x'] },
+  RSA: { alg: 'PS256', members: ['n', 'e'] },
+};
+const TIMES = { nbf: 'notBefore', exp: 'notAfter', revoked_at: 'revokedAt' } as const;
+
+/**
+ * Reads a key, or answers in a sentence why it is not taken. Beside what RFC 7517 defines a key may have `nbf`, `exp` and
+ * `revoked_at`, in seconds since the epoch.
+ */
+export function readTrustedJwk(jwk: Readonly<Record<string, unknown>>): TrustedJwk | string {
+  const { kid } = jwk;
+  if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_CHARACTERS) {
+    return `kid must be a text of 1 to ${MAX_KID_CHARACTERS} characters`;
+  }
+  const secret = PRIVATE_MEMBERS.find((member) => Object.hasOwn(jwk, member));
+  if (secret !== undefined) return `it has the private member ${secret}: give the public key only`;
+  return readUse(jwk) ?? readMaterial(kid, jwk);
+}
+
+function readUse({ use, key_ops: operations }: Readonly<Record<string, unknown>>): string | undefined {
+  if (use !== undefined && use !== 'sig') return 'use must be sig';
+  if (operations === undefined) return undefined;
+  const isForVerifying = Array.isArray(operations) && operations.length === 1 && operations[0] === 'verify';
+  return isForVerifying ? undefined : 'key_ops must be verify and nothing else';
+}
+
+function readMaterial(kid: string, jwk: Readonly<Record<string, unknown>>): TrustedJwk | string {
+  const kind = jwk['kty'] === 'RSA' ? 'RSA' : `${String(jwk['kty'])} ${String(jwk['crv'])}`;
+  const material = Object.hasOwn(MATERIAL, kind) ? MATERIAL[kind] : undefined;
+  if (material === undefined) return 'it must be of kty EC (P-256, P-384), OKP (Ed25519) or RSA';
+  const { alg, members } = material;
+  if (jwk['alg'] !== undefined && jwk['alg'] !== alg) return `its alg must be ${alg}`;
+  const publicKey = createKey(jwk, members);
+  if (publicKey === undefined) return `${members.join(' and ')} are no public key of its kind`;
+  if (!ALGORITHMS.get(alg)!.fits(publicKey)) return `it is too weak for ${alg}`;
+  const times = readTimes(jwk);
+  return typeof times === 'string' ? times : { kid, publicKey, alg, ...times };
+}
+
+/** Undefined where the members are no point of the curve, or no numbers at all. Node checks the point. */
+function createKey(jwk: Readonly<Record<string, unknown>>, members: readonly string[]): KeyObject | undefined {
+  try {
+    const known = ['kty', 'crv', ...members].filter((member) => Object.hasOwn(jwk, member));
+    const key = Object.fromEntries(known.map((member) => [member, jwk[member]])) as JsonWebKey;
+    return createPublicKey({ key, format: 'jwk' });
+  } catch {
+    return undefined;
+  }
+}
+
+function readTimes(
+  jwk: Readonly<Record<string, unknown>>,
+): Pick<TrustedJwk, 'notBefore' | 'notAfter' | 'revokedAt'> | string {
+  const times: { notBefore?: number; notAfter?: number; revokedAt?: number } = {};
+  for (const [member, time] of Object.entries(TIMES)) {
+    const value = jwk[member];
+    if (value === undefined) continue;
+    if (!Number.isSafeInteger(value) || (value as number) < 0) return `${member} must be an integer of seconds`;
+    times[time] = value as number;
+  }
+  return times;
+}
