@@ -1,0 +1,124 @@
+// The rule of each claim: what it may look like, once it has its type.
+
+import { type Refusal, refuse } from '../errors.ts';
+import type { TypedClaims } from './claims.ts';
+import { decodeBase64url } from './compact.ts';
+import type { Draft } from './drafts.ts';
+import { depthOf, type JsonObject } from './strict-json.ts';
+
+/** What an operator decides about claims. */
+export interface ClaimPolicy {
+  readonly maxLifetimeSeconds: number;
+  /** What ids look like: UUIDs (RFC 9562), or any 1 to 256 printable ASCII characters. */
+  readonly ids: 'uuid' | 'text';
+}
+
+export const MAX_URI_BYTES = 2048;
+export const MAX_AUDIENCES = 64;
+export const MAX_EXEC_ACT_CHARACTERS = 256;
+export const MAX_PREDECESSORS = 100;
+export const MAX_EXT_BYTES = 4096;
+export const MAX_EXT_DEPTH = 5;
+
+interface IdForm {
+  readonly pattern: RegExp;
+  readonly one: string;
+}
+
+const ID_FORMS = {
+  uuid: { pattern: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, one: 'a UUID in lower case' },
+  text: { pattern: /^[\x20-\x7e]{1,256}$/, one: '1 to 256 printable ASCII characters' },
+} as const satisfies Record<ClaimPolicy['ids'], IdForm>;
+
+const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
+/** Control characters, and lone surrogates, which no UTF-8 can carry. */
+const CONTROL = /[\p{Cc}\p{Cs}]/u;
+/** 32 bytes in their one spelling: the last character carries four bits, and its other two are zero. */
+const SHA_256 = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+const LONGER_HASH_BYTES = { 'sha-384': 48, 'sha-512': 64 } as const;
+
+/** Step "formats": the rules of each claim. Answers the first one that is broken; otherwise `claims` are Claims. */
+export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Draft = '01'): Refusal | undefined {
+  const ids = ID_FORMS[policy.ids];
+  return (
+    checkNames(claims) ??
+    checkIds(claims, ids) ??
+    checkAction(claims.exec_act) ??
+    checkLifetime(claims, policy.maxLifetimeSeconds) ??
+    checkPredecessors(claims, ids) ??
+    checkHash('inp_hash', claims.inp_hash, draft) ??
+    checkHash('out_hash', claims.out_hash, draft) ??
+    checkExtension(claims.ect_ext)
+  );
+}
+
+function checkNames({ iss, aud }: TypedClaims): Refusal | undefined {
+  if (iss.length > MAX_URI_BYTES || !URI.test(iss)) {
+    return broken('iss', `must be an absolute URI of at most ${MAX_URI_BYTES} bytes`);
+  }
+  if (aud.length === 0 || aud.length > MAX_AUDIENCES) return broken('aud', `must have 1 to ${MAX_AUDIENCES} entries`);
+  if (aud.some((party) => party === '' || Buffer.byteLength(party) > MAX_URI_BYTES || CONTROL.test(party))) {
+    return broken('aud', `must have entries of 1 to ${MAX_URI_BYTES} bytes without control characters`);
+  }
+  return undefined;
+}
+
+function checkIds({ jti, wid }: TypedClaims, ids: IdForm): Refusal | undefined {
+  if (!ids.pattern.test(jti)) return broken('jti', `must be ${ids.one}`);
+  return wid !== '' && !ids.pattern.test(wid) ? broken('wid', `must be ${ids.one}`) : undefined;
+}
+
+function checkAction(action: string): Refusal | undefined {
+  // Characters are counted, not UTF-16 units, of which a character has one or two.
+  const { length } = action;
+  const mayBeTooLong = length > MAX_EXEC_ACT_CHARACTERS;
+  const tooLong =
+    mayBeTooLong && (length > 2 * MAX_EXEC_ACT_CHARACTERS || Array.from(action).length > MAX_EXEC_ACT_CHARACTERS);
+  return action === '' || tooLong || CONTROL.test(action)
+    ? broken('exec_act', `must have 1 to ${MAX_EXEC_ACT_CHARACTERS} characters and no control characters`)
+    : undefined;
+}
+
+function checkLifetime({ iat, exp }: TypedClaims, maxLifetimeSeconds: number): Refusal | undefined {
+  if (exp <= iat) return broken('exp', 'must be later than iat');
+  return exp - iat > maxLifetimeSeconds
+    ? broken('exp', `must be at most ${maxLifetimeSeconds} s after iat`)
+    : undefined;
+}
+
+function checkPredecessors({ pred, jti }: TypedClaims, ids: IdForm): Refusal | undefined {
+  if (pred.length === 0) return undefined;
+  if (pred.length > MAX_PREDECESSORS) return refuse('PRED_INVALID', `pred has more than ${MAX_PREDECESSORS} entries.`);
+  if (!pred.every((id) => ids.pattern.test(id)))
+    return refuse('PRED_INVALID', `Each entry of pred must be ${ids.one}.`);
+  if (new Set(pred).size !== pred.length) return refuse('PRED_INVALID', 'pred names a task twice.');
+  return pred.includes(jti) ? refuse('PRED_INVALID', 'pred names the task itself.') : undefined;
+}
+
+/** SHA-256 without a name in front; in -00 also the longer hashes under their names. */
+function checkHash(claim: 'inp_hash' | 'out_hash', value: string, draft: Draft): Refusal | undefined {
+  if (value === '' || SHA_256.test(value)) return undefined;
+  const [, name = '', rest = ''] = draft === '00' ? (/^(sha-384|sha-512):(.*)$/s.exec(value) ?? []) : [];
+  return name !== '' && decodeBase64url(rest)?.length === LONGER_HASH_BYTES[name as keyof typeof LONGER_HASH_BYTES]
+    ? undefined
+    : broken(claim, 'must be a SHA-256 as 43 characters of base64url');
+}
+
+function checkExtension(ext: JsonObject | undefined): Refusal | undefined {
+  if (ext === undefined) return undefined;
+  if (Buffer.byteLength(JSON.stringify(ext)) > MAX_EXT_BYTES) {
+    return refuse('EXT_TOO_LARGE', `ect_ext has more than ${MAX_EXT_BYTES} bytes of compact JSON.`, {
+      limit_bytes: String(MAX_EXT_BYTES),
+    });
+  }
+  if (depthOf(ext) > MAX_EXT_DEPTH) {
+    return refuse('EXT_TOO_DEEP', `ect_ext is nested more than ${MAX_EXT_DEPTH} deep.`, {
+      limit_depth: String(MAX_EXT_DEPTH),
+    });
+  }
+  return undefined;
+}
+
+function broken(claim: string, rule: string): Refusal {
+  return refuse('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
+}

@@ -1,0 +1,77 @@
+// The two editions of the draft that tokens are written in, and how they spell the same things. Inside there is one
+// claim set with the names of -01.
+
+import { type Refusal, refuse } from '../errors.ts';
+import type { JsonObject } from './strict-json.ts';
+
+/** `01`: draft-nennemann-wimse-ect-01. `00`: draft-nennemann-wimse-execution-context-00 and -ect-00. */
+export type Draft = '00' | '01';
+
+/** The `typ` that each draft gives its tokens. Tokens of -01 may bear the older one too. */
+export const TYPES = { '00': 'wimse-exec+jwt', '01': 'exec+jwt' } as const satisfies Record<Draft, string>;
+
+/** Predecessors and the extension object, as each draft names them. */
+export const NAMES = {
+  '00': { pred: 'par', ext: 'ext' },
+  '01': { pred: 'pred', ext: 'ect_ext' },
+} as const satisfies Record<Draft, { readonly pred: string; readonly ext: string }>;
+
+/** The policy claims: in `ect_ext` in -01, at the top level in -00. */
+export const POLICY_CLAIMS = [
+  'pol',
+  'pol_decision',
+  'pol_enforcer',
+  'pol_timestamp',
+  'compensation_required',
+  'compensation_reason',
+] as const;
+
+const ONLY_IN_00: readonly string[] = [NAMES['00'].pred, NAMES['00'].ext, ...POLICY_CLAIMS];
+const ONLY_IN_01: readonly string[] = [NAMES['01'].pred, NAMES['01'].ext];
+
+/**
+ * Which draft a payload is written in, told by its names. CLAIM_INVALID, naming the claim that is out of place, where it
+ * has names of both, names of -00 under a `type` that is not that draft's, or names of a draft that is switched off.
+ * `type` is undefined for an unsigned object: only -01 has these.
+ */
+export function draftOf(
+  payload: JsonObject,
+  type: string | undefined,
+  drafts: readonly Draft[],
+): Draft | Refusal<'CLAIM_INVALID'> {
+  const newer = firstOf(ONLY_IN_01, payload);
+  if (hasOlderNames(payload)) {
+    const older = firstOf(ONLY_IN_00, payload)!;
+    if (newer !== undefined) return misplaced(older, `belongs to draft -00, and ${newer} to draft -01`);
+    if (type !== TYPES['00']) return misplaced(older, 'belongs to draft -00, and the token is one of draft -01');
+    return drafts.includes('00') ? '00' : misplaced(older, 'belongs to draft -00, which is not accepted here');
+  }
+  if (drafts.includes('01')) return '01';
+  return newer === undefined ? '00' : misplaced(newer, 'belongs to draft -01, which is not accepted here');
+}
+
+/** Whether any of ONLY_IN_00 is there, null included. Spelled out, it takes a third of the time, and every token pays it. */
+function hasOlderNames(payload: JsonObject): boolean {
+  return payload['par'] !== undefined || payload['ext'] !== undefined || hasPolicy(payload);
+}
+
+/** Whether any of POLICY_CLAIMS is among some members. */
+export function hasPolicy(members: JsonObject): boolean {
+  return (
+    members['pol'] !== undefined ||
+    members['pol_decision'] !== undefined ||
+    members['pol_enforcer'] !== undefined ||
+    members['pol_timestamp'] !== undefined ||
+    members['compensation_required'] !== undefined ||
+    members['compensation_reason'] !== undefined
+  );
+}
+
+function firstOf(names: readonly string[], payload: JsonObject): string | undefined {
+  for (const name of names) if (payload[name] !== undefined) return name;
+  return undefined;
+}
+
+function misplaced(claim: string, rule: string): Refusal<'CLAIM_INVALID'> {
+  return refuse('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
+}

@@ -1,0 +1,14 @@
+export { checkFormats } from './claim-formats.ts';
+export type { Claims, Jti, TypedClaims } from './claims.ts';
+export { type CompactToken, readCompact } from './compact.ts';
+export type { Draft } from './drafts.ts';
+export { digestOfToken, hashClaim } from './hash.ts';
+export { type Level, type LevelPolicy, requiredLevel } from './level.ts';
+export { mintToken, mintUnsigned } from './mint.ts';
+export { type Links, peekLinks } from './peek.ts';
+export { type Decision, type PolicyClaims, policyIn } from './policy-claims.ts';
+export type { Question, TokenPolicy, VerifiedToken } from './question.ts';
+export { isRefusal } from './read-claims.ts';
+export { SignatureMemo } from './signature-memo.ts';
+export { type JsonObject, type JsonValue, parseStrictObject } from './strict-json.ts';
+export { type Failure, type Outcome, TOKEN_STEPS, type TokenVerdict, verifyToken } from './verify.ts';

@@ -1,0 +1,101 @@
+// The claims about a policy decision. In -01 they are members of `ect_ext`; in -00 they stand beside the other claims.
+
+import { type Refusal, refuse } from '../errors.ts';
+import { type Draft, hasPolicy, POLICY_CLAIMS } from './drafts.ts';
+import type { JsonObject, JsonValue } from './strict-json.ts';
+
+const DECISIONS = ['approved', 'rejected', 'pending_human_review'] as const;
+
+/** What a policy said about a task. */
+export type Decision = (typeof DECISIONS)[number];
+
+/** The policy claims of a token that has at least one. What is absent is an empty string, undefined or false. */
+export interface PolicyClaims {
+  /** An opaque policy id. There if and only if `decision` is. */
+  readonly pol: string;
+  readonly decision: Decision | undefined;
+  readonly enforcer: string;
+  /** Seconds since the epoch. */
+  readonly timestamp: number | undefined;
+  /** `compensation_required`. */
+  readonly compensation: boolean;
+  readonly compensationReason: string;
+}
+
+/**
+ * In -00 these stand at the top level, and there only. The others may be inside `ext` too, but not in both places, where two
+ * readers could read different ones.
+ */
+export const LIFTED: readonly string[] = ['pol', 'pol_decision', 'pol_enforcer'];
+
+const MAX_TEXT_CHARACTERS = 2048;
+const CONTROL = /[\p{Cc}\p{Cs}]/u;
+
+/** Reads the policy claims of a token. Undefined where there are none; CLAIM_INVALID names the one that is wrong. */
+export function readPolicy(
+  payload: JsonObject,
+  ext: JsonObject | undefined,
+  draft: Draft,
+): PolicyClaims | undefined | Refusal<'CLAIM_INVALID'> {
+  if (draft === '01') return policyIn(ext);
+  const misplaced = POLICY_CLAIMS.find(
+    (name) => ext?.[name] !== undefined && (payload[name] !== undefined || LIFTED.includes(name)),
+  );
+  if (misplaced !== undefined) return broken(misplaced, 'must stand at the top level in draft -00, and there only');
+  return policyIn(Object.fromEntries(POLICY_CLAIMS.flatMap((name) => pick(name, payload, ext))));
+}
+
+function pick(
+  name: string,
+  payload: JsonObject,
+  ext: JsonObject | undefined,
+): readonly (readonly [string, JsonValue])[] {
+  const value = payload[name] ?? ext?.[name];
+  return value === undefined ? [] : [[name, value]];
+}
+
+/** The same of an extension object of -01. */
+export function policyIn(members: JsonObject | undefined): PolicyClaims | undefined | Refusal<'CLAIM_INVALID'> {
+  if (members === undefined || !hasPolicy(members)) return undefined;
+  for (const name of ['pol', 'pol_enforcer', 'compensation_reason'] as const) {
+    if (members[name] !== undefined && !isText(members[name])) {
+      return broken(name, `must be a text of 1 to ${MAX_TEXT_CHARACTERS} characters without control characters`);
+    }
+  }
+  const { pol, pol_decision: decision, pol_timestamp: timestamp, compensation_required: compensation } = members;
+  if (decision !== undefined && !isDecision(decision)) {
+    return broken('pol_decision', `must be ${DECISIONS.slice(0, -1).join(', ')} or ${DECISIONS.at(-1)}`);
+  }
+  if ((pol === undefined) !== (decision === undefined)) {
+    const claim = pol === undefined ? 'pol' : 'pol_decision';
+    return broken(claim, 'is missing: pol and pol_decision go together');
+  }
+  if (timestamp !== undefined && !isSeconds(timestamp)) return broken('pol_timestamp', 'must be an integer of seconds');
+  if (compensation !== undefined && typeof compensation !== 'boolean') {
+    return broken('compensation_required', 'must be true or false');
+  }
+  return {
+    pol: (pol ?? '') as string,
+    decision,
+    enforcer: (members['pol_enforcer'] ?? '') as string,
+    timestamp,
+    compensation: compensation ?? false,
+    compensationReason: (members['compensation_reason'] ?? '') as string,
+  };
+}
+
+function isText(value: JsonValue): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT_CHARACTERS && !CONTROL.test(value);
+}
+
+function isDecision(value: JsonValue): value is Decision {
+  return (DECISIONS as readonly JsonValue[]).includes(value);
+}
+
+function isSeconds(value: JsonValue): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function broken(claim: string, rule: string): Refusal<'CLAIM_INVALID'> {
+  return refuse('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
+}

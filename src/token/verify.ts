@@ -1,0 +1,103 @@
+// The verification of one token, in the order of the draft. Steps that need more than the token itself (the graph,
+// replay) follow in the authority's own procedure, under the numbers that continue these.
+
+import type { Refusal } from '../errors.ts';
+import type { KeyRing } from '../keys/index.ts';
+import { checkAudience, checkClaimFormats, checkClaims, checkHashes, checkIssuer, checkTimes } from './claim-steps.ts';
+import {
+  checkAlgorithm,
+  checkForm,
+  checkHeader,
+  checkKey,
+  checkLevel,
+  checkSignature,
+  checkSize,
+  checkType,
+  findKey,
+} from './envelope-steps.ts';
+import type { Question, TokenPolicy, VerifiedToken } from './question.ts';
+import { type Findings, openReading, type Reading } from './reading.ts';
+import type { SignatureMemo } from './signature-memo.ts';
+
+/** Verifies one token. Never throws for anything that `text` may hold. `memo` spares signatures that were verified before. */
+export function verifyToken(
+  text: string,
+  question: Question,
+  policy: TokenPolicy,
+  keys: KeyRing,
+  memo?: SignatureMemo,
+): TokenVerdict {
+  const reading = openReading({ text, question, policy, keys, memo });
+  const outcomes: Outcome[] = [];
+  const failures: Failure[] = [];
+  for (const step of TOKEN_STEPS) {
+    const result = mayRun(step, reading) ? step.run(reading) : 'skipped';
+    outcomes.push(result === undefined ? 'PASS' : result === 'skipped' ? 'SKIPPED' : 'FAIL');
+    if (result === undefined || result === 'skipped') continue;
+    failures.push({ step: outcomes.length - 1, refusal: result });
+    reading.sound = false;
+  }
+  const first = failures[0];
+  if (first === undefined) return { ok: true, token: reading.token!, outcomes };
+  return { ok: false, refusal: first.refusal, failures, token: reading.token, outcomes };
+}
+
+/** Every step, in order. Those that need the parts of a signed token are skipped for an unsigned object. */
+export const TOKEN_STEPS: readonly Step[] = [
+  step('size', 'The token is at most 16 KiB, before anything is parsed.', [], checkSize),
+  step('form', 'Canonical base64url and strict JSON, in three parts or as an unsigned object.', ['bounded'], checkForm),
+  step('level', 'The level is at least the minimum.', ['content'], checkLevel),
+  step('typ', '`typ` names an Execution Context Token.', ['parts'], checkType),
+  step('header', 'No header member brings in a key, a URL or another encoding.', ['parts'], checkHeader),
+  step('alg', '`alg` is on the allowlist.', ['parts'], checkAlgorithm),
+  step('key', '`kid` names a trusted key.', ['parts'], findKey),
+  step('key_state', 'The key is in force and fits the algorithm.', ['algorithm', 'key'], checkKey),
+  step('signature', 'The signature verifies.', ['parts', 'algorithm', 'key', 'fits'], checkSignature),
+  step('claims', 'Every required claim is there, each has its type, all are of one draft.', ['content'], checkClaims),
+  step('formats', 'Every claim keeps its own rule.', ['typed'], checkClaimFormats),
+  step('issuer', 'The key speaks for `iss`, and still did at `iat`.', ['key', 'typed'], checkIssuer),
+  step('audience', '`aud` names the verifier.', ['typed'], checkAudience),
+  step('time', '`exp` is ahead; `iat` is neither too far ahead nor too old.', ['typed'], checkTimes),
+  step('hashes', 'Input and output are those that the token was issued for.', ['typed'], checkHashes),
+];
+
+/** One step. It answers a refusal, `skipped`, or undefined when it holds. */
+interface Step {
+  readonly name: string;
+  readonly rule: string;
+  /** What must have been found for it to run. */
+  readonly needs: readonly (keyof Findings)[];
+  readonly run: (reading: Reading) => Refusal | 'skipped' | undefined;
+}
+
+function step(name: string, rule: string, needs: Step['needs'], run: Step['run']): Step {
+  return { name, rule, needs, run };
+}
+
+function mayRun({ needs }: Step, reading: Reading): boolean {
+  // While no step of a signed token has failed, everything is there.
+  if (reading.sound) return reading.parts !== undefined || needs.every((finding) => reading[finding] !== undefined);
+  return reading.question.mode === 'report' && needs.every((finding) => reading[finding] !== undefined);
+}
+
+export type Outcome = 'PASS' | 'FAIL' | 'SKIPPED';
+
+/** A step that failed, by its place in TOKEN_STEPS. */
+export interface Failure {
+  readonly step: number;
+  readonly refusal: Refusal;
+}
+
+/** The verdict on a token. `outcomes` has one entry for each of TOKEN_STEPS. */
+export type TokenVerdict =
+  | { readonly ok: true; readonly token: VerifiedToken; readonly outcomes: readonly Outcome[] }
+  | {
+      readonly ok: false;
+      /** Why not: the first of `failures`. */
+      readonly refusal: Refusal;
+      /** Every step that failed, in order; one unless a report was asked for. */
+      readonly failures: readonly Failure[];
+      /** The token, where signature and claims hold and only a later step failed. */
+      readonly token: VerifiedToken | undefined;
+      readonly outcomes: readonly Outcome[];
+    };
