@@ -1,0 +1,76 @@
+// What a drawing of a graph shows, before it is written in any language.
+
+import type { DagReport } from './report.ts';
+import { taskMark } from './taint.ts';
+import type { Task } from './task.ts';
+
+/** A drawing ends here: a larger one helps nobody, and Mermaid gives up long before. */
+export const MAX_DRAWN_TASKS = 1_000;
+export const MAX_DRAWN_LINKS = 5_000;
+
+export interface Drawing {
+  readonly nodes: readonly DrawnNode[];
+  readonly links: readonly DrawnLink[];
+}
+
+export interface DrawnNode {
+  /** Ours, never a word of the tasks. */
+  readonly id: string;
+  /** Attacker-controlled. */
+  readonly lines: readonly string[];
+  readonly look: 'sound' | 'broken' | 'missing' | 'note';
+  readonly isTainted: boolean;
+}
+
+export interface DrawnLink {
+  /** Predecessor and successor, by id of the node. */
+  readonly from: string;
+  readonly to: string;
+  readonly isMissing: boolean;
+}
+
+/** Takes the earliest tasks and the links among them, in an order that depends on the tasks alone. */
+export function drawGraph({ graph, violations, unresolved, tainted }: DagReport): Drawing {
+  const { tasks, offsets, targets } = graph;
+  const broken = new Set(violations.flatMap((violation) => violation.tasks));
+  const absent = new Set(unresolved);
+  const suspect = new Set(tainted.map(({ wid, jti }) => taskMark(wid, jti)));
+  const drawn = [...tasks.keys()].sort((a, b) => compareTasks(tasks[a]!, tasks[b]!)).slice(0, MAX_DRAWN_TASKS);
+  const ids = new Map(drawn.map((position, nth) => [position, `t${nth}`]));
+  const absentIds = new Map<string, string>();
+  const links: DrawnLink[] = [];
+
+  for (const [position, to] of ids) {
+    for (const [nth, jti] of tasks[position]!.pred.entries()) {
+      const from = ids.get(targets[offsets[position]! + nth]!);
+      if (from !== undefined) {
+        links.push({ from, to, isMissing: false });
+      } else if (absent.has(jti)) {
+        const id = absentIds.get(jti) ?? `m${absentIds.size}`;
+        absentIds.set(jti, id);
+        links.push({ from: id, to, isMissing: true });
+      }
+    }
+    if (links.length > MAX_DRAWN_LINKS) break;
+  }
+
+  const nodes: DrawnNode[] = drawn.map((position) => {
+    const { wid, jti, exec_act } = tasks[position]!;
+    const isTainted = suspect.has(taskMark(wid, jti));
+    const lines = [...(exec_act === undefined ? [] : [exec_act]), jti, ...(isTainted ? ['tainted'] : [])];
+    return { id: ids.get(position)!, lines, look: broken.has(jti) ? 'broken' : 'sound', isTainted };
+  });
+  for (const [jti, id] of absentIds) nodes.push({ id, lines: ['not found', jti], look: 'missing', isTainted: false });
+  if (tasks.length > MAX_DRAWN_TASKS || links.length > MAX_DRAWN_LINKS) {
+    nodes.push({ id: 'note', lines: ['The graph is larger than this drawing.'], look: 'note', isTainted: false });
+  }
+  return { nodes, links: links.slice(0, MAX_DRAWN_LINKS) };
+}
+
+function compareTasks(a: Task, b: Task): number {
+  return a.iat - b.iat || compareStrings(a.wid, b.wid) || compareStrings(a.jti, b.jti);
+}
+
+function compareStrings(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

@@ -1,0 +1,12 @@
+// How strongly a whole path is backed: as strongly as its weakest task.
+
+import type { TaskLevel } from './task.ts';
+import type { TaskGraph } from './walk.ts';
+
+/** The lowest level in a graph. Undefined where a task of it is not known, and so its level neither. */
+export function pathLevelOf({ tasks, unresolved, cut }: TaskGraph): TaskLevel | undefined {
+  if (cut || unresolved.length > 0) return undefined;
+  let lowest: TaskLevel = 'L3';
+  for (const { level } of tasks) if (level < lowest) lowest = level;
+  return lowest;
+}

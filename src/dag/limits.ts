@@ -1,0 +1,25 @@
+// The numbers of the graph rules, and what an operator may decide about them.
+
+/** A task with more ancestors is refused. */
+export const MAX_ANCESTORS = 10_000;
+/** A workflow or a bundle with more tasks is refused. */
+export const MAX_WORKFLOW_TASKS = 10_000;
+/** A predecessor may have been issued this much after its successor: clocks differ. */
+export const CLOCK_SKEW_SECONDS = 30;
+
+/** What the rules take from the configuration. */
+export interface DagPolicy {
+  readonly maxAncestors: number;
+  readonly clockSkewSeconds: number;
+  /** Whether a task of one workflow may follow a task of another. */
+  readonly linksAcrossWorkflows: boolean;
+  /** Whether a task that was not approved may only be followed by a compensation or a human review. */
+  readonly predecessorPolicy: boolean;
+}
+
+export const DEFAULT_DAG_POLICY: DagPolicy = {
+  maxAncestors: MAX_ANCESTORS,
+  clockSkewSeconds: CLOCK_SKEW_SECONDS,
+  linksAcrossWorkflows: false,
+  predecessorPolicy: true,
+};

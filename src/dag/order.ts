@@ -1,0 +1,67 @@
+// Puts the tasks of a graph into an order in which predecessors come first, and finds those that go round in a circle.
+
+import type { Pace } from './pace.ts';
+import type { TaskGraph } from './walk.ts';
+
+export interface TaskOrder {
+  /** Positions of all tasks, each after its predecessors; inside a circle in any order. */
+  readonly order: Int32Array;
+  /** Each largest set of tasks that all lead to one another: positions, ascending. A task that names itself is one. */
+  readonly circles: readonly (readonly number[])[];
+}
+
+/** Strongly connected components after Tarjan, with stacks of its own: a chain of any length needs no call stack. */
+export async function orderTasks(graph: TaskGraph, pace: Pace): Promise<TaskOrder> {
+  const { offsets, targets } = graph;
+  const count = graph.tasks.length;
+  const order = new Int32Array(count);
+  const circles: number[][] = [];
+  const cursor = offsets.slice(0, count);
+  // When a task was met, from 1; 0 for not yet. `low` is the earliest task that it leads back to.
+  const met = new Int32Array(count);
+  const low = new Int32Array(count);
+  const isOpen = new Uint8Array(count);
+  const namesItself = new Uint8Array(count);
+  const path: number[] = [];
+  const open: number[] = [];
+  let clock = 0;
+  let ordered = 0;
+
+  function enter(task: number): void {
+    met[task] = low[task] = ++clock;
+    isOpen[task] = 1;
+    path.push(task);
+    open.push(task);
+  }
+
+  function leave(task: number): void {
+    path.pop();
+    const parent = path.at(-1);
+    if (parent !== undefined) low[parent] = Math.min(low[parent]!, low[task]!);
+    if (low[task] !== met[task]) return;
+    const component = open.splice(open.lastIndexOf(task));
+    for (const member of component) {
+      isOpen[member] = 0;
+      order[ordered++] = member;
+    }
+    if (component.length > 1 || namesItself[task]) circles.push(component.sort((a, b) => a - b));
+  }
+
+  for (let root = 0; root < count; root++) {
+    if (met[root] === 0) enter(root);
+    while (path.length > 0) {
+      if (pace.step()) await pace.rest();
+      const task = path.at(-1)!;
+      if (cursor[task] === offsets[task + 1]) {
+        leave(task);
+        continue;
+      }
+      const target = targets[cursor[task]!++]!;
+      if (target === task) namesItself[task] = 1;
+      if (target < 0) continue;
+      if (met[target] === 0) enter(target);
+      else if (isOpen[target]) low[task] = Math.min(low[task]!, met[target]!);
+    }
+  }
+  return { order, circles: circles.sort(([a], [b]) => a! - b!) };
+}

@@ -1,0 +1,63 @@
+// What an examination of a graph answers, and how an answer becomes a refusal.
+
+import { type ErrorReason, type Refusal, refuse } from '../errors.ts';
+import type { Taint } from './taint.ts';
+import type { TaskLevel } from './task.ts';
+import type { TaskGraph } from './walk.ts';
+
+export type DagReason = Extract<ErrorReason, `DAG_${string}`>;
+
+/** One broken rule. A predecessor that is missing is no violation: it makes the graph partial. */
+export interface DagViolation {
+  readonly reason: Exclude<DagReason, 'DAG_PREDECESSOR_MISSING'>;
+  /** For people; names a handful of tasks at most. */
+  readonly message: string;
+  /** The `jti` of each task concerned, the offending one first. */
+  readonly tasks: readonly string[];
+}
+
+/** All lists together are linear in what was examined. */
+export interface DagReport {
+  /** `complete`: every predecessor was found and every rule holds. `invalid` wins over `partial`. */
+  readonly status: 'complete' | 'partial' | 'invalid';
+  /** Every broken rule, in the order of the rules; one entry a rule and task, or a rule and circle. */
+  readonly violations: readonly DagViolation[];
+  /** The `jti` of each predecessor that was found nowhere. */
+  readonly unresolved: readonly string[];
+  /** How many ancestors were found outside the tasks that were handed in. At most the limit. */
+  readonly visited: number;
+  /** Number of tasks: of a task and its ancestors, or of a workflow without what it follows outside. */
+  readonly size: number;
+  /** How many of these are on the longest path. 0 where a circle or the limit leaves it unknown. */
+  readonly depth: number;
+  /** The `jti` of each of these without predecessors. */
+  readonly roots: readonly string[];
+  /** The `jti` of each of these that no other task follows. */
+  readonly leaves: readonly string[];
+  /** The lowest level of all tasks that were met; undefined where one of them is not known. */
+  readonly pathLevel: TaskLevel | undefined;
+  /** Every task that must be reviewed, because of itself, its key or an ancestor. A taint breaks no rule. */
+  readonly tainted: readonly Taint[];
+  /** For one task with a complete graph: what the ledger may vouch for once it is recorded, see `settled.ts`. */
+  readonly settled: number | undefined;
+  /** The tasks and links themselves, for drawings. */
+  readonly graph: TaskGraph;
+}
+
+/** The first broken rule as a refusal. With `complete`, a missing predecessor is refused as well. */
+export function refusalOf(report: DagReport, demand: { readonly complete: boolean }): Refusal<DagReason> | undefined {
+  const [first] = report.violations;
+  if (first !== undefined) return refuse(first.reason, first.message, { jti: first.tasks[0]! });
+  const [pred] = report.unresolved;
+  if (!demand.complete || pred === undefined) return undefined;
+  const message = `Not found among the predecessors: ${nameSome(report.unresolved)}.`;
+  return refuse('DAG_PREDECESSOR_MISSING', message, { pred });
+}
+
+const NAMED_AT_MOST = 5;
+
+/** Names the first few and counts the rest: a message never grows with the graph. */
+export function nameSome(names: readonly string[]): string {
+  const named = names.slice(0, NAMED_AT_MOST).join(', ');
+  return names.length > NAMED_AT_MOST ? `${named} and ${names.length - NAMED_AT_MOST} more` : named;
+}

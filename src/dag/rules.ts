@@ -1,0 +1,127 @@
+// The rules of the graph, each a function from what was found to what is wrong. They stand in the order of the rules.
+//
+// The rules about a link hold for every link that was walked, not only for those of the examined task: predecessors that
+// came along in a call were never examined before, and a graph is called complete only where all of it is sound.
+
+import { type DagPolicy, MAX_WORKFLOW_TASKS } from './limits.ts';
+import type { Pace } from './pace.ts';
+import { type DagViolation, nameSome } from './report.ts';
+import { sameTask, type Task } from './task.ts';
+import { indexTasks } from './task-index.ts';
+import type { TaskGraph } from './walk.ts';
+
+/** Rule 1, for one task: its name is new in its workflow. */
+export function uniqueness(task: Task, exists: boolean): readonly DagViolation[] {
+  return exists ? [duplicate(task)] : [];
+}
+
+/** Rule 1, for many: two different tasks under one name. The first stands; a copy of it is no violation. */
+export function uniquenessAmong(tasks: readonly Task[]): {
+  readonly distinct: readonly Task[];
+  readonly duplicates: readonly DagViolation[];
+} {
+  const index = indexTasks();
+  const taken = new Set<Task>();
+  for (const task of tasks) {
+    const first = index.tasks[index.add(task)]!;
+    if (!sameTask(first, task)) taken.add(first);
+  }
+  return { distinct: index.tasks, duplicates: [...taken].map(duplicate) };
+}
+
+function duplicate(task: Task): DagViolation {
+  const where = task.wid === '' ? 'among the tasks without workflow' : `in workflow ${task.wid}`;
+  return {
+    reason: 'DAG_DUPLICATE_TASK',
+    message: `Another task already stands under ${task.jti} ${where}.`,
+    tasks: [task.jti],
+  };
+}
+
+/** Rule 3: no predecessor was issued later than its successor, but for the clocks. */
+export function timeOrder(graph: TaskGraph, policy: DagPolicy, pace: Pace): Promise<readonly DagViolation[]> {
+  const skew = policy.clockSkewSeconds;
+  return examineLinks(graph, pace, {
+    isBroken: (task, pred) => pred.iat > task.iat + skew,
+    violation: (task, preds) => ({
+      reason: 'DAG_TIME_ORDER',
+      message: `Task ${task.jti} was issued more than ${skew} s before its predecessors ${nameSome(preds)}.`,
+      tasks: [task.jti, ...preds],
+    }),
+  });
+}
+
+/** Rule 4, first half: no task is among its own ancestors. */
+export function acyclicity(graph: TaskGraph, circles: readonly (readonly number[])[]): readonly DagViolation[] {
+  return circles.map((circle) => {
+    const tasks = circle.map((position) => graph.tasks[position]!.jti);
+    const message =
+      tasks.length === 1
+        ? `Task ${tasks[0]} names itself.`
+        : `These tasks are their own ancestors: ${nameSome(tasks)}.`;
+    return { reason: 'DAG_CYCLE', message, tasks };
+  });
+}
+
+/** Rule 4, second half: the graph ends within the limit. Names the task that was handed in (of many, the first). */
+export function depthLimit(graph: TaskGraph, policy: DagPolicy): readonly DagViolation[] {
+  if (!graph.cut) return [];
+  const message = `There are more than ${policy.maxAncestors} ancestors; the rest was not examined.`;
+  return [{ reason: 'DAG_TOO_DEEP', message, tasks: [graph.tasks[0]!.jti] }];
+}
+
+/** Rule 4 for many: they can be examined together. Names the first task that is too many. */
+export function sizeLimit(tasks: readonly Task[]): readonly DagViolation[] {
+  if (tasks.length <= MAX_WORKFLOW_TASKS) return [];
+  const message = `There are ${tasks.length} tasks; at most ${MAX_WORKFLOW_TASKS} can be examined together.`;
+  return [{ reason: 'DAG_TOO_DEEP', message, tasks: [tasks[MAX_WORKFLOW_TASKS]!.jti] }];
+}
+
+/** Rule 5: a predecessor with a workflow is of the same workflow, for a task that has one. */
+export async function sameWorkflow(graph: TaskGraph, policy: DagPolicy, pace: Pace): Promise<readonly DagViolation[]> {
+  if (policy.linksAcrossWorkflows) return [];
+  return examineLinks(graph, pace, {
+    isBroken: (task, pred) => task.wid !== '' && pred.wid !== '' && pred.wid !== task.wid,
+    violation: (task, preds) => ({
+      reason: 'DAG_WORKFLOW_MISMATCH',
+      message: `Task ${task.jti} of workflow ${task.wid} follows tasks of other workflows: ${nameSome(preds)}.`,
+      tasks: [task.jti, ...preds],
+    }),
+  });
+}
+
+/** Rule 6: what was not approved is followed only by what makes up for it, or by people who look at it. */
+export async function approvedOnly(graph: TaskGraph, policy: DagPolicy, pace: Pace): Promise<readonly DagViolation[]> {
+  if (!policy.predecessorPolicy) return [];
+  return examineLinks(graph, pace, {
+    isBroken: (task, { pol_decision: decision }) =>
+      decision !== undefined && decision !== 'approved' && task.mends === undefined,
+    violation: (task, preds) => ({
+      reason: 'DAG_PREDECESSOR_NOT_APPROVED',
+      message: `Task ${task.jti} is no compensation and no review, and follows tasks that are not approved: ${nameSome(preds)}.`,
+      tasks: [task.jti, ...preds],
+    }),
+  });
+}
+
+interface LinkRule {
+  isBroken(task: Task, pred: Task): boolean;
+  /** `preds` are the `jti` of the predecessors to which the link is broken. */
+  violation(task: Task, preds: readonly string[]): DagViolation;
+}
+
+async function examineLinks(graph: TaskGraph, pace: Pace, rule: LinkRule): Promise<readonly DagViolation[]> {
+  const violations: DagViolation[] = [];
+  for (const [at, task] of graph.tasks.entries()) {
+    const broken: string[] = [];
+    for (let link = graph.offsets[at]!; link < graph.offsets[at + 1]!; link++) {
+      if (pace.step()) await pace.rest();
+      const target = graph.targets[link]!;
+      if (target < 0) continue;
+      const pred = graph.tasks[target]!;
+      if (rule.isBroken(task, pred)) broken.push(pred.jti);
+    }
+    if (broken.length > 0) violations.push(rule.violation(task, broken));
+  }
+  return violations;
+}

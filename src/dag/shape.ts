@@ -1,0 +1,50 @@
+// How a graph looks: its size, its longest path, where it begins and where it ends.
+
+import type { Pace } from './pace.ts';
+import type { DagReport } from './report.ts';
+import type { TaskGraph } from './walk.ts';
+
+export type Shape = Pick<DagReport, 'size' | 'depth' | 'roots' | 'leaves'>;
+
+/**
+ * The shape of the first `members` tasks of a graph; the others are only passed through. `order` has predecessors first,
+ * or is undefined where a circle or the limit leaves the longest path unknown.
+ */
+export async function shapeOf(
+  graph: TaskGraph,
+  members: number,
+  order: Int32Array | undefined,
+  pace: Pace,
+): Promise<Shape> {
+  const own = graph.tasks.slice(0, members);
+  const followed = new Uint8Array(graph.tasks.length);
+  for (let task = 0; task < graph.tasks.length; task++) {
+    for (let link = graph.offsets[task]!; link < graph.offsets[task + 1]!; link++) {
+      if (pace.step()) await pace.rest();
+      const target = graph.targets[link]!;
+      if (target >= 0 && target !== task) followed[target] = 1;
+    }
+  }
+  return {
+    size: members,
+    depth: order === undefined ? 0 : await longestPath(graph, members, order, pace),
+    roots: own.filter((task) => task.pred.length === 0).map((task) => task.jti),
+    leaves: own.filter((_, at) => followed[at] === 0).map((task) => task.jti),
+  };
+}
+
+async function longestPath(graph: TaskGraph, members: number, order: Int32Array, pace: Pace): Promise<number> {
+  const depths = new Int32Array(graph.tasks.length);
+  let longest = 0;
+  for (const task of order) {
+    let before = 0;
+    for (let link = graph.offsets[task]!; link < graph.offsets[task + 1]!; link++) {
+      if (pace.step()) await pace.rest();
+      const target = graph.targets[link]!;
+      if (target >= 0) before = Math.max(before, depths[target]!);
+    }
+    depths[task] = before + (task < members ? 1 : 0);
+    longest = Math.max(longest, depths[task]!);
+  }
+  return longest;
+}

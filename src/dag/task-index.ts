@@ -1,0 +1,45 @@
+// Which task a `jti` means, seen from a workflow: an index over tasks that are at hand.
+
+import type { Task } from './task.ts';
+
+/** Tasks in the order in which they were added, found by name. */
+export interface TaskIndex {
+  readonly tasks: readonly Task[];
+  /** Adds a task and answers its position; where `wid` and `jti` are taken, answers the position of the first. */
+  add(task: Task): number;
+  /** Positions by `jti` of the tasks of exactly this workflow. */
+  workflow(wid: string): ReadonlyMap<string, number>;
+  /** The best fit for `jti` named inside `wid`: same workflow, else without workflow, else the first of any other. */
+  find(jti: string, wid: string): number | undefined;
+}
+
+const NOTHING: ReadonlyMap<string, number> = new Map();
+
+/** An index over `initial`, in that order; more can be added. */
+export function indexTasks(initial: readonly Task[] = []): TaskIndex {
+  const tasks: Task[] = [];
+  const byWorkflow = new Map<string, Map<string, number>>();
+  const firstOfAny = new Map<string, number>();
+
+  function add(task: Task): number {
+    const names = byWorkflow.get(task.wid) ?? new Map<string, number>();
+    byWorkflow.set(task.wid, names);
+    const taken = names.get(task.jti);
+    if (taken !== undefined) return taken;
+    const position = tasks.push(task) - 1;
+    names.set(task.jti, position);
+    if (!firstOfAny.has(task.jti)) firstOfAny.set(task.jti, position);
+    return position;
+  }
+
+  function workflow(wid: string): ReadonlyMap<string, number> {
+    return byWorkflow.get(wid) ?? NOTHING;
+  }
+
+  function find(jti: string, wid: string): number | undefined {
+    return workflow(wid).get(jti) ?? workflow('').get(jti) ?? firstOfAny.get(jti);
+  }
+
+  for (const task of initial) add(task);
+  return { tasks, add, workflow, find };
+}
