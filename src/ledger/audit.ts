@@ -1,0 +1,146 @@
+// Auditing: every leaf is walked, the root is derived anew, and every fault is named. It trusts nothing but the
+// verifier key, and reads the tree in constant memory.
+
+import { createHash } from 'node:crypto';
+import { openCheckpoint } from './checkpoint.ts';
+import { commitmentIn, opensCommitment } from './entry.ts';
+import { isSame } from './head.ts';
+import type { LedgerRecord } from './store.ts';
+import { growTree, leafHash, rootOf, type TreeState } from './tree.ts';
+
+const MAX_FAULTS = 100;
+
+/** Something that is wrong, at an entry or (index null) with the ledger as a whole. */
+export interface AuditFault {
+  readonly index: number | null;
+  readonly fault: string;
+}
+
+export interface AuditRequest {
+  /** Every record, in the order of the index. Records without content are checked without it. */
+  readonly records: AsyncIterable<LedgerRecord> | Iterable<LedgerRecord>;
+  /** The signed note that the records are held against. */
+  readonly checkpoint: string;
+  /** Got before, out of band. */
+  readonly verifierKey: string;
+  /** Checkpoints that were kept from before: the ledger must still contain every one of them. */
+  readonly earlier?: readonly string[];
+  /** What only the writer of the leaves can judge; a sentence where something is wrong. */
+  readonly checkRecord?: (record: LedgerRecord) => string | undefined;
+  /** Called after every record with how many were read; `size` is that of the checkpoint, undefined where it is bad. */
+  readonly onProgress?: (read: number, size: number | undefined) => void;
+}
+
+export interface AuditReport {
+  readonly ok: boolean;
+  /** Entries that were read. */
+  readonly size: number;
+  /** Root over their leaves. */
+  readonly root: Uint8Array;
+  /** At most 100, in the order in which they were found. */
+  readonly faults: readonly AuditFault[];
+  /** How many there are in all. */
+  readonly faultCount: number;
+}
+
+/** Audits a ledger. It throws only what the source of the records throws. */
+export async function auditLedger(request: AuditRequest): Promise<AuditReport> {
+  const faults = new FaultList();
+  const milestones = openMilestones(request, faults);
+  const target = milestones.find(({ kind }) => kind === 'current')?.size;
+  const check = recordChecks(request);
+  let tree: TreeState = { size: 0, frontier: [] };
+  const compare = () => {
+    for (const { kind, size, root } of milestones) {
+      if (size === tree.size && !isSame(root, rootOf(tree.frontier))) {
+        faults.add(null, `the first ${size} leaves do not lead to the root that the ${kind} checkpoint signs`);
+      }
+    }
+  };
+  compare();
+  for await (const record of request.records) {
+    for (const fault of check(record, tree.size)) faults.add(record.index, fault);
+    tree = growTree(tree, [leafHash(record.leaf)]);
+    compare();
+    request.onProgress?.(tree.size, target);
+  }
+  for (const { kind, size } of milestones) {
+    if (tree.size < size)
+      faults.add(null, `the ${kind} checkpoint signs ${size} entries, but only ${tree.size} are there`);
+  }
+  if (target !== undefined && tree.size > target) {
+    faults.add(null, `${tree.size} entries are there, but the current checkpoint signs only ${target}`);
+  }
+  const { list, count } = faults;
+  return { ok: count === 0, size: tree.size, root: rootOf(tree.frontier), faults: list, faultCount: count };
+}
+
+class FaultList {
+  readonly list: AuditFault[] = [];
+  count = 0;
+
+  add(index: number | null, fault: string): void {
+    this.count += 1;
+    if (this.list.length < MAX_FAULTS) this.list.push({ index, fault });
+  }
+}
+
+interface Milestone {
+  readonly kind: 'current' | 'earlier';
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
+function openMilestones({ checkpoint, earlier, verifierKey }: AuditRequest, faults: FaultList): readonly Milestone[] {
+  const notes = [{ kind: 'current' as const, note: checkpoint }];
+  const all = [...notes, ...(earlier ?? []).map((note) => ({ kind: 'earlier' as const, note }))];
+  return all.flatMap(({ kind, note }) => {
+    const opened = openCheckpoint(note, verifierKey);
+    if (opened.ok) return [{ kind, size: opened.size, root: opened.root }];
+    faults.add(null, kind === 'current' ? opened.fault : `of an earlier one: ${opened.fault}`);
+    return [];
+  });
+}
+
+/** Checks of one record after the other. They remember the last time and, hashed to 16 bytes each, the names. */
+function recordChecks({ checkRecord }: AuditRequest) {
+  const names = new NameSet();
+  let lastMs = 0;
+  return (record: LedgerRecord, position: number): readonly string[] => {
+    const found: (string | undefined)[] = [
+      record.index === position ? undefined : `entry ${position} was expected here`,
+      record.recordedAtMs < lastMs ? 'it is recorded earlier than the entry before' : undefined,
+      names.add(record) ? undefined : 'its scope and name are taken by an earlier entry',
+      contentFault(record),
+      checkRecord?.(record),
+    ];
+    lastMs = Math.max(lastMs, record.recordedAtMs);
+    return found.filter((fault) => fault !== undefined);
+  };
+}
+
+function contentFault({ leaf, salt, content }: LedgerRecord): string | undefined {
+  if (content === null) return undefined;
+  if (salt === null) return 'its content is kept without the salt';
+  const commitment = commitmentIn(leaf);
+  if (commitment === undefined) return 'its leaf has no commitment';
+  return opensCommitment(commitment, salt, content) ? undefined : 'its content is not what the leaf commits to';
+}
+
+/** A set of names for any size of ledger: one Set of the runtime ends at 16.7 million members. */
+class NameSet {
+  readonly #parts = new Map<number, Set<string>>();
+
+  /** False where it was in. */
+  add({ scope, name }: LedgerRecord): boolean {
+    const digest = createHash('sha256')
+      .update(JSON.stringify([scope, name]))
+      .digest();
+    const key = digest.toString('latin1', 1, 17);
+    const part = this.#parts.get(digest[0] as number) ?? new Set();
+    this.#parts.set(digest[0] as number, part);
+    if (part.has(key)) return false;
+    part.add(key);
+    return true;
+  }
+}

@@ -1,0 +1,114 @@
+// Proofs out of the store, each with one read. Every proof is checked before it is handed out: damage in the store is
+// refused here, and never becomes evidence.
+
+import { EctError, refuse } from '../errors.ts';
+import { commitmentIn, opensCommitment } from './entry.ts';
+import { corrupt, isSame, type TrustedHead } from './head.ts';
+import { planConsistency, planEach, planInclusion, planRanges } from './proof.ts';
+import { type Receipt, writeReceipt } from './receipt.ts';
+import type { LedgerRecord, LedgerStore } from './store.ts';
+import { leafHash } from './tree.ts';
+import { verifyConsistency, verifyInclusion } from './verify-proof.ts';
+
+/** That a leaf is in the tree of one size. */
+export interface InclusionProof {
+  readonly index: number;
+  readonly size: number;
+  /** From the leaf's sibling up to the root's child. */
+  readonly hashes: readonly Uint8Array[];
+  readonly leafHash: Uint8Array;
+  readonly root: Uint8Array;
+}
+
+/** That the tree of one size is a prefix of that of another. */
+export interface ConsistencyProof {
+  readonly first: number;
+  readonly second: number;
+  readonly hashes: readonly Uint8Array[];
+}
+
+/** Receipts of recorded entries against the head. LEDGER_CORRUPT where a record is not what the tree committed to. */
+export async function readReceipts(
+  store: LedgerStore,
+  head: TrustedHead,
+  records: readonly LedgerRecord[],
+): Promise<readonly Receipt[]> {
+  const { size, root, checkpoint } = head;
+  if (records.some(({ index }) => index >= size)) throw corrupt('The store holds an entry beyond its head.');
+  const plan = planEach(records.map(({ index }) => planInclusion(index, size)));
+  const paths = plan.assemble(await store.nodes(plan.wanted));
+  return records.map((record, position) => {
+    const { index, leaf, salt } = record;
+    const hashes = paths[position] ?? [];
+    if (!verifyInclusion({ leafHash: leafHash(leaf), index, size, hashes, root }) || !isIntact(record)) {
+      throw corrupt(`Entry ${index} is not what the tree committed to.`);
+    }
+    return writeReceipt(leaf, size, { leafIndex: index, hashes, checkpoint, salt });
+  });
+}
+
+/** Whether content and salt, where they are kept, are those that the leaf commits to. */
+function isIntact({ leaf, salt, content }: LedgerRecord): boolean {
+  const commitment = commitmentIn(leaf);
+  if (commitment === undefined || salt === null || content === null) return true;
+  return opensCommitment(commitment, salt, content);
+}
+
+/** Proves an entry in the tree of `size`. ENTRY_NOT_FOUND for an index, TREE_SIZE_INVALID for a size that is not there. */
+export async function readInclusion(
+  store: LedgerStore,
+  head: TrustedHead,
+  index: number,
+  size: number,
+): Promise<InclusionProof> {
+  if (!isWithin(index, 0, head.size - 1)) {
+    throw new EctError(refuse('ENTRY_NOT_FOUND', `The ledger has no entry ${index}; it has ${head.size}.`));
+  }
+  if (!isWithin(size, index + 1, head.size)) throw sizeInvalid(size, index + 1, head.size);
+  const path = planInclusion(index, size);
+  const ends = planRanges([
+    [index, index + 1],
+    [0, size],
+  ]);
+  const plan = planEach([path, ends]);
+  const [hashes = [], [leaf, root] = []] = plan.assemble(await store.nodes(plan.wanted));
+  const isRoot = size < head.size || isSame(root, head.root);
+  if (!leaf || !root || !isRoot || !verifyInclusion({ leafHash: leaf, index, size, hashes, root })) {
+    throw corrupt(`The stored nodes do not prove entry ${index}.`);
+  }
+  return { index, size, hashes, leafHash: leaf, root };
+}
+
+/** Proves one size of the tree against another. TREE_SIZE_INVALID unless `1 <= first <= second <= head.size`. */
+export async function readConsistency(
+  store: LedgerStore,
+  head: TrustedHead,
+  first: number,
+  second: number,
+): Promise<ConsistencyProof> {
+  if (!isWithin(second, 1, head.size)) throw sizeInvalid(second, 1, head.size);
+  if (!isWithin(first, 1, second)) throw sizeInvalid(first, 1, second);
+  const path = planConsistency(first, second);
+  const roots = planRanges([
+    [0, first],
+    [0, second],
+  ]);
+  const plan = planEach([path, roots]);
+  const [hashes = [], [firstRoot, secondRoot] = []] = plan.assemble(await store.nodes(plan.wanted));
+  const isRoot = second < head.size || isSame(secondRoot, head.root);
+  const claim = { firstSize: first, secondSize: second, hashes };
+  if (!firstRoot || !secondRoot || !isRoot || !verifyConsistency({ ...claim, firstRoot, secondRoot })) {
+    throw corrupt(`The stored nodes do not prove the tree of ${first} entries in that of ${second}.`);
+  }
+  return { first, second, hashes };
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && value >= least && value <= most;
+}
+
+function sizeInvalid(size: number, least: number, most: number): EctError {
+  const message =
+    most < least ? `The tree of ${size} entries is not there.` : `The tree size must be from ${least} to ${most}.`;
+  return new EctError(refuse('TREE_SIZE_INVALID', message, { tree_size: String(size) }));
+}

@@ -1,0 +1,82 @@
+// Heads that can be extended and proven against. A store is not taken at its word: its head must be what this ledger
+// signed, and must not lie before what this process has already seen.
+
+import { EctError, refuse } from '../errors.ts';
+import { openCheckpoint } from './checkpoint.ts';
+import type { Head, LedgerStore } from './store.ts';
+import { leafHash, perfectSubtrees, rootOf } from './tree.ts';
+
+/** A head whose frontier leads to the root that its checkpoint signs. */
+export interface TrustedHead extends Head {
+  readonly root: Uint8Array;
+}
+
+/** The store holds what cannot be. Whoever throws this has signed nothing. */
+export function corrupt(sentence: string, options?: ErrorOptions): EctError {
+  return new EctError(refuse('LEDGER_CORRUPT', sentence), options);
+}
+
+/**
+ * Checks a head from the store. `seen` is the newest head that was known before the store was asked: a smaller tree, or
+ * another one of the same size, means that the store was rolled back or forked. Throws LEDGER_CORRUPT.
+ */
+export function trustHead(head: Head, verifierKey: string, seen?: TrustedHead): TrustedHead {
+  // The common case, which costs neither a hash nor a signature: nothing has happened since.
+  if (seen !== undefined && isSameHead(head, seen)) return seen;
+  const root = rootOf(head.frontier);
+  if (head.frontier.length !== perfectSubtrees(0, head.size).length) {
+    throw corrupt('The frontier in the store does not fit the size of the tree.');
+  }
+  const signed = openCheckpoint(head.checkpoint, verifierKey);
+  if (!signed.ok) throw corrupt(`The head in the store is not to be trusted: ${signed.fault}.`);
+  if (signed.size !== head.size || !isSame(signed.root, root)) {
+    throw corrupt('The frontier in the store does not lead to the root that the checkpoint signs.');
+  }
+  if (seen !== undefined && head.size < seen.size) {
+    throw corrupt(`The store went back from ${seen.size} entries to ${head.size}.`);
+  }
+  // No signature covers the time: it is held against what was seen, so that the next entry is not dated back.
+  if (seen !== undefined && head.recordedAtMs < seen.recordedAtMs) throw corrupt('The time in the head went back.');
+  if (seen !== undefined && head.size === seen.size && !isSame(root, seen.root)) {
+    throw corrupt(`The store holds another tree of ${head.size} entries than before.`);
+  }
+  return { ...head, root };
+}
+
+/**
+ * Checks that what is stored around the head belongs to it: the identity, the nodes that the frontier repeats, and the
+ * newest entry. Done once, when the ledger is opened; `auditLedger` checks all the rest.
+ */
+export async function checkStored(store: LedgerStore, head: TrustedHead, verifierKey: string): Promise<void> {
+  if ((await store.identity()) !== verifierKey) throw corrupt('The store belongs to the ledger of another key.');
+  const nodes = await store.nodes(perfectSubtrees(0, head.size));
+  if (!nodes.every((node, position) => isSame(node, head.frontier[position]))) {
+    throw corrupt('The frontier in the store is not what the stored nodes say.');
+  }
+  // Another process may have committed since the head was read: only a head that stayed can be passed by an entry.
+  if ((await store.at(head.size)) !== undefined && (await store.head())?.size === head.size) {
+    throw corrupt('The store holds an entry beyond its head.');
+  }
+  if (head.size === 0) return;
+  const newest = await store.at(head.size - 1);
+  const [newestHash] = await store.nodes([{ level: 0, index: head.size - 1 }]);
+  const isSealed = newest?.index === head.size - 1 && newest.recordedAtMs === head.recordedAtMs;
+  if (!isSealed || !isSame(leafHash(newest.leaf), newestHash)) {
+    throw corrupt('The newest entry in the store is not the one that the head is about.');
+  }
+}
+
+function isSameHead(a: Head, b: Head): boolean {
+  return (
+    a.size === b.size &&
+    a.recordedAtMs === b.recordedAtMs &&
+    a.checkpoint === b.checkpoint &&
+    a.frontier.length === b.frontier.length &&
+    a.frontier.every((hash, position) => isSame(hash, b.frontier[position]))
+  );
+}
+
+/** Whether the same bytes; false where one is missing. */
+export function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,26 @@
+// Front door of the ledger.
+
+export { type AuditFault, type AuditReport, type AuditRequest, auditLedger } from './audit.ts';
+export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
+export { opensCommitment } from './entry.ts';
+export type { ConsistencyProof, InclusionProof } from './evidence.ts';
+export { type CommitStats, Ledger, type LedgerCheckpoint, type LedgerOptions } from './ledger.ts';
+export { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger-key.ts';
+export { type Receipt, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
+export type { Appended } from './settle.ts';
+export type {
+  Candidate,
+  CommitResult,
+  Head,
+  LedgerRecord,
+  LedgerStore,
+  Placement,
+  RecordQuery,
+  Seal,
+  SealedBatch,
+  TreeNode,
+} from './store.ts';
+export type { TlogProof } from './tlog-proof.ts';
+export { growTree, leafHash, nodeHash } from './tree.ts';
+export { verifyConsistency, verifyInclusion } from './verify-proof.ts';
+export { type WalkOptions, walkRecords } from './walk.ts';

@@ -1,0 +1,124 @@
+// Port: where a ledger is kept. The ledger has never heard of a token: an entry is a unique name in a scope, and bytes.
+
+/** What somebody wants recorded. */
+export interface Candidate {
+  /** Scope of `name`; empty for the global scope. `scope` and `name` together are unique in the ledger. */
+  readonly scope: string;
+  readonly name: string;
+  /** Who made the content; entries can be listed by it. */
+  readonly author: string;
+  /** 32 bytes that identify the content: equal digest, same content. */
+  readonly digest: Uint8Array;
+  /** The content. It is kept beside the tree; the leaf only commits to it. */
+  readonly content: Uint8Array;
+  /** Writes the leaf bytes. Pure; called inside the commit, once the time and the commitment are fixed. */
+  leaf(seal: { readonly recordedAtMs: number; readonly commitment: string }): Uint8Array;
+}
+
+/** An entry as it is kept. `content` and `salt` may have been erased; the leaf never changes. */
+export interface LedgerRecord {
+  /** From 0, without gaps. */
+  readonly index: number;
+  readonly scope: string;
+  readonly name: string;
+  readonly author: string;
+  readonly digest: Uint8Array;
+  /** Milliseconds since the epoch. Never less than that of the entry before. */
+  readonly recordedAtMs: number;
+  readonly leaf: Uint8Array;
+  readonly salt: Uint8Array | null;
+  readonly content: Uint8Array | null;
+}
+
+/** The root hash of a complete subtree: the node number `index` from the left at `level` (0 = leaf hashes). */
+export interface TreeNode {
+  readonly level: number;
+  readonly index: number;
+  readonly hash: Uint8Array;
+}
+
+/** State of the tree after some commit. */
+export interface Head {
+  readonly size: number;
+  /** Hashes of the perfect subtrees that make up the tree, largest (leftmost) first; empty for size 0. */
+  readonly frontier: readonly Uint8Array[];
+  /** Time of the newest entry, milliseconds; 0 for size 0. */
+  readonly recordedAtMs: number;
+  /** The signed note over this size and root. */
+  readonly checkpoint: string;
+}
+
+/** What one commit adds: records and nodes, and the head that includes them. */
+export interface SealedBatch {
+  readonly records: readonly LedgerRecord[];
+  /** For each record in turn its leaf hash, then the subtrees that the leaf completes, from below. */
+  readonly nodes: readonly TreeNode[];
+  readonly head: Head;
+}
+
+/** Extends a head by candidates. Pure and synchronous: it runs while the store holds its sequencer lock. */
+export type Seal = (head: Head, fresh: readonly Candidate[]) => SealedBatch;
+
+/** Which entries to list; conditions that are set must all hold. */
+export interface RecordQuery {
+  readonly scope?: string;
+  readonly author?: string;
+  /** Inclusive, milliseconds. */
+  readonly fromMs?: number;
+  /** Exclusive, milliseconds. */
+  readonly beforeMs?: number;
+  /** First index that may be listed. */
+  readonly startIndex: number;
+  /** At most this many, in the order of the index. */
+  readonly limit: number;
+  /** Whether `content` and `salt` are wanted; without, they may be null. */
+  readonly withContent: boolean;
+}
+
+/** What became of one candidate. */
+export interface Placement {
+  /** Whether this commit added it. If not, `record` is what was there under the same scope and name. */
+  readonly added: boolean;
+  readonly record: LedgerRecord;
+}
+
+/** What a commit did: one placement a candidate, in order, and the head after it. */
+export interface CommitResult {
+  readonly placements: readonly Placement[];
+  /** The sealed batch, or undefined where every candidate was there already and nothing was written. */
+  readonly batch: SealedBatch | undefined;
+  readonly head: Head;
+}
+
+/**
+ * A place to keep a ledger.
+ *
+ * Atomicity: `commit` is all or nothing, and `scope`+`name` is unique across every process that shares the store; two
+ * sequencers can never extend the same head. Durability: when `commit` has answered, its batch survives a crash of the
+ * process and of the machine (the memory adapter excepted: it says so). Order: reads see every commit that has answered.
+ * Retries: none here; a failed commit may be tried again by the caller, since a name that landed is found again.
+ * Failures: EctError LEDGER_UNAVAILABLE for anything that the storage refuses, LEDGER_CORRUPT for content that cannot be.
+ */
+export interface LedgerStore {
+  /** The current head, or undefined for a store that was never written. */
+  head(): Promise<Head | undefined>;
+  /** Creates the first head. Refused with LEDGER_CORRUPT where one exists; `identity` is the ledger's verifier key. */
+  initialise(head: Head, identity: string): Promise<void>;
+  /** The verifier key that the store was initialised with. */
+  identity(): Promise<string | undefined>;
+  /**
+   * Looks each candidate up by scope and name under the sequencer lock, hands those that are new to `seal`, and stores
+   * what it returns. Candidates of one call have distinct names. An exception of `seal` leaves nothing behind.
+   */
+  commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult>;
+  /** The record at `index`. */
+  at(index: number): Promise<LedgerRecord | undefined>;
+  /** The record under scope and name. */
+  find(scope: string, name: string): Promise<LedgerRecord | undefined>;
+  /** Every record, in any scope, under one of the names; without content. One call, however many names. */
+  named(names: readonly string[]): Promise<readonly LedgerRecord[]>;
+  list(query: RecordQuery): Promise<readonly LedgerRecord[]>;
+  /** The hashes of complete subtrees, in the order asked. LEDGER_CORRUPT where one is missing. */
+  nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,36 @@
+// Every entry of a ledger, in order, a page at a time: what an audit reads.
+
+import { EctError, refuse } from '../errors.ts';
+import type { LedgerRecord, LedgerStore } from './store.ts';
+
+/** What to walk over. */
+export interface WalkOptions {
+  /** First index, default 0. */
+  readonly fromIndex?: number;
+  /** Stop before this index; default: the size of the ledger when the walk begins. */
+  readonly size?: number;
+  /** Whether `content` and `salt` are wanted; default false. */
+  readonly withContent?: boolean;
+  /** Records held in memory at once, default 500. */
+  readonly pageSize?: number;
+}
+
+/** Walks over the records of a store. Entries that come in meanwhile are not visited. LEDGER_CORRUPT at a gap. */
+export async function* walkRecords(store: LedgerStore, options: WalkOptions = {}): AsyncGenerator<LedgerRecord> {
+  const { fromIndex = 0, withContent = false, pageSize = 500 } = options;
+  const size = options.size ?? (await store.head())?.size ?? 0;
+  for (let next = fromIndex; next < size; ) {
+    const limit = Math.min(pageSize, size - next);
+    const page = await store.list({ startIndex: next, limit, withContent });
+    if (page.length === 0) throw gapAt(next);
+    for (const record of page) {
+      if (record.index !== next) throw gapAt(next);
+      next++;
+      yield record;
+    }
+  }
+}
+
+function gapAt(index: number): EctError {
+  return new EctError(refuse('LEDGER_CORRUPT', `The ledger has no entry ${index}.`));
+}
