@@ -1,0 +1,264 @@
+// Custody of the signing keys: which key signs, which are trusted, and every change of that. What the ledger says is
+// what holds: a change is recorded first and takes effect when it is read back, in this process as in every other.
+
+import { EctError, refuse } from '../errors.ts';
+import { type Signer, type SignerChoice, type TrustedKey, writeKeySet } from '../keys/index.ts';
+import { Delegation } from './delegation.ts';
+import type { KeyEntry } from './key-entry.ts';
+import { KeyHistory, type KeyRecord } from './key-history.ts';
+import { KeyLog } from './key-log.ts';
+import { type CustodyPolicy, type CustodyPorts, keepableFor, type RootKey } from './ports.ts';
+import { asPublishedJwk, asTrustedKey, forgottenAt, publishedKeys } from './published.ts';
+import { RootKeys, type RotationOrder, stateInvalid } from './root-keys.ts';
+
+/** What became of an order about a key. */
+export interface KeyChange {
+  readonly key: KeyRecord;
+  /** Whether this call changed it. */
+  readonly changed: boolean;
+}
+
+/** Who orders something, and why. */
+interface Order {
+  readonly kid: string;
+  readonly by: string;
+  readonly note: string;
+}
+
+export class Custody implements SignerChoice {
+  readonly #ports: CustodyPorts;
+  readonly #policy: CustodyPolicy;
+  readonly #history: KeyHistory;
+  readonly #log: KeyLog;
+  readonly #roots: RootKeys;
+  readonly #direct: { readonly issuers: ReadonlySet<string>; readonly actions: ReadonlySet<string> };
+  readonly #trusted = new WeakMap<KeyRecord, TrustedKey>();
+  #delegation: Delegation | undefined;
+  #root: Signer | undefined;
+  #current: Signer | undefined;
+  #currentEndsAtMs = Number.POSITIVE_INFINITY;
+  #published: readonly KeyRecord[] = [];
+  #keySet = writeKeySet([]);
+  #forgetAtMs = 0;
+  /** When the last look at the ledger began. */
+  #readAtMs = 0;
+  #hasNews = true;
+  #isOpen = false;
+  /** What was there before is no news. */
+  #hasRead = false;
+  #turn: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(ports: CustodyPorts, policy: CustodyPolicy) {
+    this.#ports = ports;
+    this.#policy = policy;
+    this.#history = new KeyHistory(policy.delegatedLifeMs === undefined ? undefined : policy.issuer);
+    this.#log = new KeyLog(ports.ledger, this.#history, (entry, fault) => this.#noteEntry(entry, fault));
+    this.#roots = new RootKeys(ports, policy, this.#log, this.#history);
+    this.#direct = { issuers: new Set(policy.direct.issuers), actions: new Set(policy.direct.actions) };
+  }
+
+  /**
+   * Reads the ring from the ledger, puts the configured key into it where it is not there, and begins to follow the
+   * ledger. What fails now fails the start.
+   */
+  static async open(ports: CustodyPorts, policy: CustodyPolicy, configured: RootKey): Promise<Custody> {
+    const custody = new Custody(ports, policy);
+    await custody.#start(configured);
+    return custody;
+  }
+
+  /** The hot path of every token: no promise, no allocation. */
+  for(iss: string, execAct: string): Signer {
+    const { issuers, actions } = this.#direct;
+    const isDirect = actions.has(execAct) || issuers.has(iss);
+    const signer = isDirect ? this.#root : this.#current;
+    if (signer === undefined) throw noKeyInForce();
+    // Asking for the time is the dearest part of this.
+    if (!isDirect && this.#currentEndsAtMs !== Number.POSITIVE_INFINITY) this.#holdToEnd();
+    return signer;
+  }
+
+  /** Not a millisecond longer than its certificate allows. */
+  #holdToEnd(): void {
+    if (this.#currentEndsAtMs <= this.#ports.nowMs()) throw noKeyInForce();
+  }
+
+  /** Whether signing is likely to succeed now. */
+  isReady(): boolean {
+    if (this.#current === undefined || this.#currentEndsAtMs <= this.#ports.nowMs()) return false;
+    return this.#current !== this.#root || this.#roots.inForce?.isReady() === true;
+  }
+
+  /** The key that signs now; empty where none does. */
+  get signingKid(): string {
+    return this.#current?.jwk.kid ?? '';
+  }
+
+  /** The JWK Set document, byte for byte. */
+  get keySet(): string {
+    return this.#keySet;
+  }
+
+  /** Seconds for which anybody may keep the key set from now on; 0 where the ledger could not be read for too long. */
+  get keySetMaxAgeSeconds(): number {
+    return Math.floor(keepableFor(this.#policy, this.#readAtMs, this.#ports.nowMs()) / 1000);
+  }
+
+  /** The keys of the key set. */
+  get published(): readonly KeyRecord[] {
+    return this.#published;
+  }
+
+  /** Every key that there ever was, in the order in which they were announced. */
+  get all(): readonly KeyRecord[] {
+    return this.#history.all();
+  }
+
+  rotate(order: RotationOrder): Promise<KeyChange> {
+    return this.#inTurn(() => this.#roots.rotate(order));
+  }
+
+  /** Ends a key without an accusation. Its tokens hold until they expire. */
+  retire({ kid, by, note }: Order): Promise<KeyChange> {
+    return this.#inTurn(() => {
+      const key = this.#find(kid);
+      if (key.state === 'retired') return { key, changed: false };
+      if (key.state !== 'active') throw stateInvalid(key, 'only an active key can retire');
+      const isNewest = key.generation !== undefined && key === this.#newestRoot();
+      if (isNewest) throw stateInvalid(key, 'nothing else signs, so rotate, and it retires by itself');
+      return this.#change({ state: 'retired', jwk: key.jwk, locator: key.locator ?? '', by, note });
+    });
+  }
+
+  /** Declares a key compromised, since a time (milliseconds) or as of now. None of its tokens is accepted any more. */
+  revoke({ kid, by, note }: Order, sinceMs?: number): Promise<KeyChange> {
+    return this.#inTurn(() => {
+      const key = this.#find(kid);
+      if (key.state === 'revoked') return { key, changed: false };
+      const since = sinceMs === undefined ? {} : { compromised_since: sinceMs };
+      return this.#change({ state: 'revoked', jwk: key.jwk, locator: key.locator ?? '', by, note, ...since });
+    });
+  }
+
+  /** Looks at the ledger now and does what is due. What fails is an event and is tried again. */
+  refresh(): Promise<void> {
+    return this.#inTurn(() => undefined).catch((cause: unknown) => this.#ports.events.keysFailed(cause));
+  }
+
+  /** Ends what it does by itself. The delegated key of this process retires, since nobody else has it. */
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+    await this.#turn.catch(() => undefined);
+    await this.#delegation?.end().catch((cause: unknown) => this.#ports.events.keysFailed(cause));
+    this.#roots.close();
+  }
+
+  async #start(configured: RootKey): Promise<void> {
+    await this.#look();
+    this.#hasRead = true;
+    const isFirst = await this.#roots.adopt(configured);
+    const { delegatedLifeMs } = this.#policy;
+    if (delegatedLifeMs !== undefined) {
+      const policy = { ...this.#policy, delegatedLifeMs };
+      this.#delegation = new Delegation(this.#ports, policy, this.#log, this.#history, isFirst);
+    }
+    this.#isOpen = true;
+    await this.#tend();
+    this.#settle();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    const look = () =>
+      void this.refresh().then(() => {
+        if (this.#isOpen) this.#schedule();
+      });
+    this.#timer = setTimeout(look, this.#policy.refreshMs);
+    this.#timer.unref();
+  }
+
+  /** One change at a time. Whatever comes of it, what is known by then takes effect. */
+  #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
+    const turn = this.#turn.then(async () => {
+      try {
+        await this.#look();
+        return await change();
+      } finally {
+        this.#settle();
+        // What was ordered stands, whatever becomes of what is due besides.
+        await this.#tend().catch((cause: unknown) => this.#ports.events.keysFailed(cause));
+        this.#settle();
+      }
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #look(): Promise<void> {
+    const beganMs = this.#ports.nowMs();
+    await this.#log.refresh();
+    this.#readAtMs = beganMs;
+  }
+
+  async #tend(): Promise<void> {
+    await this.#roots.tend();
+    await this.#delegation?.tend(this.#roots.inForce);
+  }
+
+  /** Puts into effect what the ledger says. */
+  #settle(): void {
+    const nowMs = this.#ports.nowMs();
+    const root = this.#roots.inForce;
+    this.#root = root;
+    const delegated = this.#delegation?.inForce;
+    this.#current =
+      delegated?.signer ?? (this.#delegation === undefined || this.#delegation.isComing ? root : undefined);
+    this.#currentEndsAtMs = delegated?.endsAtMs ?? Number.POSITIVE_INFINITY;
+    if (!this.#hasNews && nowMs < this.#forgetAtMs) return;
+    this.#hasNews = false;
+    const { retention, speaksFor } = this.#policy;
+    this.#published = publishedKeys(this.#history, retention, nowMs);
+    this.#forgetAtMs = Math.min(...this.#published.map((key) => forgottenAt(key, retention)));
+    this.#keySet = writeKeySet(this.#published.map(asPublishedJwk));
+    this.#ports.onTrust(
+      this.#history.all().map((key) => {
+        const known = this.#trusted.get(key) ?? asTrustedKey(key, speaksFor, retention, nowMs);
+        this.#trusted.set(key, known);
+        return known;
+      }),
+    );
+  }
+
+  #noteEntry({ index, kid, state, iss: by }: KeyEntry, fault: string | undefined): void {
+    this.#hasNews = true;
+    const { events } = this.#ports;
+    if (fault !== undefined) events.keysFailed(new Error(`Entry ${index} does not count: ${fault}.`));
+    else if (this.#hasRead) events.keyChanged({ kid, state, by });
+  }
+
+  async #change(statement: Parameters<KeyLog['record']>[0]): Promise<KeyChange> {
+    const changed = await this.#log.record(statement);
+    return { key: this.#find(statement.jwk.kid), changed };
+  }
+
+  #find(kid: string): KeyRecord {
+    const key = this.#history.get(kid);
+    if (key === undefined) throw new EctError(refuse('KEY_NOT_FOUND', 'No key of this service has this kid.'));
+    return key;
+  }
+
+  #newestRoot(): KeyRecord | undefined {
+    return this.#history.roots().findLast(({ state }) => state === 'active');
+  }
+}
+
+function noKeyInForce(): EctError {
+  return new EctError(
+    refuse(
+      'SIGNER_UNAVAILABLE',
+      'No signing key is in force now: the next one is not ripe yet, or an administrator has to rotate.',
+    ),
+  );
+}

@@ -1,0 +1,210 @@
+// The first tier: root keys, one after the other. Each is announced, becomes active when it is ripe, and retires when the
+// next one is active. Any process may take any of these steps; the names of the entries decide who did.
+
+import { EctError, refuse } from '../errors.ts';
+import type { OpenSigner } from '../keys/index.ts';
+import type { KeyHistory, KeyRecord } from './key-history.ts';
+import type { KeyLog } from './key-log.ts';
+import { type CustodyPolicy, type CustodyPorts, leadOf, type RootKey } from './ports.ts';
+
+/** What an administrator, or the schedule, wants. */
+export interface RotationOrder {
+  /** Empty: the service makes the next key. */
+  readonly nextKey: string;
+  /** Use it at once, though whoever keeps the key set does not know it yet. */
+  readonly urgent: boolean;
+  readonly by: string;
+  readonly note: string;
+}
+
+/** A key that could not be opened is tried again after this time. */
+const RETRY_MS = 5_000;
+/** Other processes may announce a key of theirs under the number that was free a moment ago. */
+const MAX_ATTEMPTS = 5;
+
+export class RootKeys {
+  readonly #ports: CustodyPorts;
+  readonly #policy: CustodyPolicy;
+  readonly #log: KeyLog;
+  readonly #history: KeyHistory;
+  /** By `kid`: what this process has opened. */
+  readonly #open = new Map<string, OpenSigner>();
+  readonly #retryAtMs = new Map<string, number>();
+
+  constructor(ports: CustodyPorts, policy: CustodyPolicy, log: KeyLog, history: KeyHistory) {
+    this.#ports = ports;
+    this.#policy = policy;
+    this.#log = log;
+    this.#history = history;
+  }
+
+  /**
+   * The newest active root key, where this process can sign with it. While it is being opened here the one before it signs
+   * on, for no longer than clocks may differ: to a verifier the two are the same.
+   */
+  get inForce(): OpenSigner | undefined {
+    const newest = this.#newestActive();
+    if (newest === undefined) return undefined;
+    const signer = this.#open.get(newest.kid);
+    if (signer !== undefined) return signer;
+    const before = this.#history.roots().findLast((key) => this.#open.has(key.kid) && this.#hasJustRetired(key));
+    return before && this.#open.get(before.kid);
+  }
+
+  /**
+   * Sees to it that the key of the configuration is in the ledger. The first key of all may sign at once; a later one is
+   * the next in turn. Answers whether it is the first.
+   */
+  async adopt({ signer, locator }: RootKey): Promise<boolean> {
+    this.#open.set(signer.jwk.kid, signer);
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      if (this.#history.get(signer.jwk.kid) !== undefined) return false;
+      const isFirst = this.#history.roots().length === 0;
+      const order = { urgent: isFirst, by: 'service', note: 'configured' };
+      if (await this.#announce({ signer, locator }, order)) return isFirst;
+    }
+    throw notAccepted();
+  }
+
+  /** Does what is due. */
+  async tend(): Promise<void> {
+    for (const key of this.#history.roots().filter(({ state }) => state === 'announced')) {
+      // Before its time, so that it is at hand when any process makes it active. Whoever cannot sign with it leaves that
+      // step to others.
+      const isOpen = await this.#tryOpen(key);
+      if (isOpen && this.#ports.nowMs() >= key.useFromMs) await this.#record('active', key);
+    }
+    const active = this.#history.roots().filter(({ state }) => state === 'active');
+    for (const old of active.slice(0, -1)) await this.#record('retired', old);
+    const newest = this.#newestActive();
+    if (newest !== undefined) await this.#tryOpen(newest);
+    this.#closeWhatEnded();
+    if (this.#isTimeToRotate(newest)) {
+      await this.rotate({ nextKey: '', urgent: false, by: 'service', note: 'scheduled' });
+    }
+  }
+
+  /** Announces the next root key, or answers the one that is announced already. */
+  async rotate(order: RotationOrder): Promise<{ readonly key: KeyRecord; readonly changed: boolean }> {
+    const locator = order.nextKey === '' ? undefined : this.#locatorOf(order.nextKey);
+    const pending = this.#history.roots().find(({ state }) => state === 'announced');
+    if (pending !== undefined) {
+      if (locator === undefined || locator === pending.locator) return { key: pending, changed: false };
+      throw stateInvalid(pending, 'it is the next one: wait until it is active, or revoke it');
+    }
+    const next = locator === undefined ? await this.#make() : { locator, signer: await this.#openRoot(locator) };
+    const { kid } = next.signer.jwk;
+    const known = this.#history.get(kid);
+    if (known !== undefined) throw stateInvalid(known, 'it was announced before');
+    this.#open.set(kid, next.signer);
+    const changed = await this.#announce(next, order);
+    // Where another process was quicker its key is the next one, and ours was never announced.
+    const key = this.#history.get(kid) ?? this.#history.roots().at(-1);
+    if (key === undefined) throw notAccepted();
+    if (key.kid !== kid) this.#forget(kid);
+    return { key, changed };
+  }
+
+  close(): void {
+    for (const kid of this.#open.keys()) this.#forget(kid);
+  }
+
+  #announce({ signer, locator }: RootKey, order: Pick<RotationOrder, 'urgent' | 'by' | 'note'>): Promise<boolean> {
+    const { urgent, by, note } = order;
+    return this.#log.record({
+      state: 'announced',
+      jwk: signer.jwk,
+      locator,
+      note,
+      by,
+      generation: this.#history.roots().length,
+      lead_ms: urgent ? 0 : leadOf(this.#policy),
+    });
+  }
+
+  #record(state: 'active' | 'retired', { jwk, locator = '' }: KeyRecord): Promise<boolean> {
+    return this.#log.record({ state, jwk, locator, note: '', by: 'service' });
+  }
+
+  #newestActive(): KeyRecord | undefined {
+    return this.#history.roots().findLast(({ state }) => state === 'active');
+  }
+
+  #isTimeToRotate(newest: KeyRecord | undefined): boolean {
+    const { rotateAfterMs } = this.#policy;
+    if (rotateAfterMs === undefined || newest?.activeAtMs === undefined) return false;
+    if (this.#history.roots().some(({ state }) => state === 'announced')) return false;
+    return this.#ports.nowMs() >= newest.activeAtMs + rotateAfterMs - leadOf(this.#policy);
+  }
+
+  async #make(): Promise<RootKey> {
+    if (this.#ports.makeRoot !== undefined) return this.#ports.makeRoot(this.#history.roots().length);
+    throw new EctError(refuse('ROTATION_UNSUPPORTED', 'This service does not make its own signing keys.'));
+  }
+
+  #locatorOf(nextKey: string): string {
+    const locator = this.#ports.locatorOf(nextKey);
+    if (locator !== undefined) return locator;
+    throw new EctError(refuse('ROTATION_UNSUPPORTED', 'This service signs with no key that a call could name.'));
+  }
+
+  /** Opens a key that the ledger has. A failure is an event: it is tried again a little later. */
+  async #tryOpen(key: KeyRecord): Promise<boolean> {
+    const { kid, locator } = key;
+    if (this.#open.has(kid)) return true;
+    if (this.#ports.nowMs() < (this.#retryAtMs.get(kid) ?? 0)) return false;
+    try {
+      if (locator === undefined) throw new Error('nothing says where the key is');
+      const signer = await this.#openRoot(locator);
+      if (signer.jwk.kid !== kid) {
+        signer.close();
+        throw new Error('another key is in its place');
+      }
+      this.#open.set(kid, signer);
+      this.#retryAtMs.delete(kid);
+      return true;
+    } catch (cause) {
+      this.#retryAtMs.set(kid, this.#ports.nowMs() + RETRY_MS);
+      this.#ports.events.keysFailed(cause);
+      return false;
+    }
+  }
+
+  async #openRoot(locator: string): Promise<OpenSigner> {
+    try {
+      return await this.#ports.openRoot(locator);
+    } catch (cause) {
+      if (cause instanceof EctError) throw cause;
+      // What the adapter says is for the operator; the reason that it met is for the caller.
+      const inner = cause instanceof Error ? cause.cause : undefined;
+      if (inner instanceof EctError) throw new EctError(inner.refusal, { cause });
+      throw new EctError(refuse('SIGNER_MISCONFIGURED', 'The key cannot be opened.'), { cause });
+    }
+  }
+
+  #closeWhatEnded(): void {
+    for (const kid of this.#open.keys()) {
+      const key = this.#history.get(kid);
+      const hasRetired = key?.state === 'retired' && !this.#hasJustRetired(key);
+      if (hasRetired || key?.state === 'revoked') this.#forget(kid);
+    }
+  }
+
+  #hasJustRetired({ state, retiredAtMs = 0 }: KeyRecord): boolean {
+    const { skewSeconds } = this.#policy.retention;
+    return state === 'retired' && this.#ports.nowMs() < retiredAtMs + skewSeconds * 1000;
+  }
+
+  #forget(kid: string): void {
+    this.#open.get(kid)?.close();
+    this.#open.delete(kid);
+  }
+}
+
+function notAccepted(): EctError {
+  return new EctError(refuse('LEDGER_CORRUPT', 'The ledger has entries about keys that contradict each other.'));
+}
+
+export function stateInvalid({ kid, state }: KeyRecord, why: string): EctError {
+  return new EctError(refuse('KEY_STATE_INVALID', `The key is ${state}: ${why}.`, { kid, state }));
+}
