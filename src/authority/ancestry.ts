@@ -1,0 +1,62 @@
+// Where predecessors are found: in the ledger, and among tokens that were handed along.
+
+import { type Ancestry, bundleAncestry, combine, distanceTo, type Task } from '../dag/index.ts';
+import type { Refusal } from '../errors.ts';
+import type { Ledger } from '../ledger/index.ts';
+import { type VerifiedToken, verifyToken } from '../token/index.ts';
+import { asTask, isTask } from './leaf.ts';
+import type { AuthorityParts } from './parts.ts';
+import { taskOf } from './task.ts';
+
+/** Recorded tasks. Where workflows share a `jti`: the same workflow first, then none, then any other. */
+export function ledgerAncestry(ledger: Ledger): Ancestry {
+  return {
+    find: async (jtis, wid) => {
+      const found = new Map<string, Task>();
+      for (const task of (await ledger.named(jtis)).filter(isTask).map(asTask)) {
+        const rival = found.get(task.jti);
+        if (rival === undefined || distanceTo(task, wid) < distanceTo(rival, wid)) found.set(task.jti, task);
+      }
+      return found;
+    },
+  };
+}
+
+/**
+ * The ledger, and tokens that came along. Each token is fully verified as a record before a word of it is believed;
+ * the first that does not hold is the answer.
+ */
+export function ancestryWith(parts: AuthorityParts, predecessors: readonly string[]): Ancestry | Refusal {
+  const recorded = ledgerAncestry(parts.ledger);
+  if (predecessors.length === 0) return recorded;
+  const tasks: Task[] = [];
+  for (const [position, text] of predecessors.entries()) {
+    const verified = verifyRecord(parts, text);
+    if ('reason' in verified) return namePredecessor(verified, position);
+    tasks.push(taskOf(verified, parts.policy.graph));
+  }
+  return combine(recorded, bundleAncestry(tasks));
+}
+
+/**
+ * Verifies a token as the record of a task: form, key, signature, claims and issuer. It may have expired and may be
+ * addressed to somebody else, as the predecessors of a long workflow are; it must not come from the future.
+ */
+export function verifyRecord(parts: AuthorityParts, text: string): VerifiedToken | Refusal {
+  const verdict = verifyToken(
+    text,
+    { now: parts.now(), reading: 'recorded' },
+    parts.policy.token,
+    parts.keys,
+    parts.signatures,
+  );
+  return verdict.ok ? verdict.token : verdict.refusal;
+}
+
+function namePredecessor(refusal: Refusal, position: number): Refusal {
+  return {
+    ...refusal,
+    message: `Predecessor ${position} that was handed along is refused: ${refusal.message}`,
+    facts: { ...refusal.facts, predecessor: String(position) },
+  };
+}

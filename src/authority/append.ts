@@ -1,0 +1,103 @@
+// Append: verify, demand that the graph is complete, record once, answer when the entry is durable.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { refusalOf } from '../dag/index.ts';
+import { EctError, refuse } from '../errors.ts';
+import type { Candidate, LedgerRecord, Appended as Outcome, Receipt } from '../ledger/index.ts';
+import { type TokenVerdict, verifyToken } from '../token/index.ts';
+import { ledgerAncestry } from './ancestry.ts';
+import { isOf } from './evidence.ts';
+import { examineForLedger } from './graph.ts';
+import { asCandidate, type RecordableToken } from './leaf.ts';
+import type { AuthorityParts } from './parts.ts';
+
+/** Where a token is recorded. */
+export interface Appended {
+  readonly record: LedgerRecord;
+  readonly receipt: Receipt;
+  /** The same token was there already. */
+  readonly duplicate: boolean;
+}
+
+/** Records a token. Refuses with the reason of the first step that fails; the entry is durable when this answers. */
+export async function append(parts: AuthorityParts, text: string, signal: AbortSignal): Promise<Appended> {
+  const verdict = verifyForLedger(parts, text);
+  const { token } = verdict;
+  if (verdict.ok && verdict.token.claims.pred.length === 0) {
+    // Of a root task there is nothing to examine but that its name is free, and the commit decides that in any case.
+    return record(parts, text, verdict.token, signal, NO_ANCESTORS);
+  }
+  const namesake = token && (await parts.ledger.find(token.claims.wid, token.claims.jti));
+  // An honest retry is answered with the entry that is there, even when the token has expired in the meantime.
+  if (namesake !== undefined && isOf(namesake, token!)) return answerKnown(parts, namesake);
+  if (!verdict.ok) throw new EctError(verdict.refusal);
+  const exists = namesake !== undefined;
+  const report = await examineForLedger(parts, verdict.token, ledgerAncestry(parts.ledger), exists);
+  const refusal = refusalOf(report, { complete: true });
+  if (refusal?.reason === 'DAG_DUPLICATE_TASK') parts.notices.equivocated(verdict.token.claims, 'ledger');
+  if (refusal !== undefined) throw new EctError(refusal);
+  return record(parts, text, verdict.token, signal, report.settled);
+}
+
+/** What is recorded is signed: an unsigned object is refused, whatever level verifiers may take. */
+export function verifyForLedger(
+  parts: AuthorityParts,
+  text: string,
+  mode: 'enforce' | 'report' = 'enforce',
+  asOf?: number,
+): TokenVerdict {
+  const { token: policy, ledgerAudience } = parts.policy;
+  const audience = ledgerAudience === '' ? undefined : ledgerAudience;
+  const question = { now: parts.now(), reading: 'presented', audience, minimumLevel: 'L2', mode, asOf } as const;
+  return verifyToken(text, question, policy, parts.keys, parts.signatures);
+}
+
+/** Answers with an entry that is there already. */
+export async function answerKnown({ ledger }: AuthorityParts, known: LedgerRecord): Promise<Appended> {
+  return { record: known, receipt: await ledger.receiptFor(known), duplicate: true };
+}
+
+/** A root task is settled as it stands. */
+export const NO_ANCESTORS = 0;
+const RETRY_PAUSES_MS = [50, 200];
+
+/**
+ * Records a verified token whose graph is complete. A ledger that does not answer is asked again, twice at most and
+ * within the caller's time: appending is idempotent, so an attempt that did land is found as a duplicate. `settled` is
+ * what the examination of the graph allows the ledger to vouch for.
+ */
+export async function record(
+  parts: AuthorityParts,
+  text: string,
+  token: RecordableToken,
+  signal: AbortSignal,
+  settled?: number,
+): Promise<Appended> {
+  const {
+    outcome,
+    record: placed,
+    receipt,
+  } = await recordOnce(parts, asCandidate(text, token, parts.policy.graph, settled), signal);
+  if (outcome === 'conflict') throw duplicateTask(parts, token);
+  return { record: placed, receipt, duplicate: outcome === 'present' };
+}
+
+/** Hands a candidate to the ledger until it answers, or until there is no use in asking again. */
+export async function recordOnce(parts: AuthorityParts, candidate: Candidate, signal: AbortSignal): Promise<Outcome> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await parts.ledger.append(candidate, signal);
+    } catch (error) {
+      const wait = RETRY_PAUSES_MS[attempt];
+      const worthRetrying = error instanceof EctError && error.reason === 'LEDGER_UNAVAILABLE';
+      if (!worthRetrying || wait === undefined || signal.aborted) throw error;
+      await pause(wait);
+    }
+  }
+}
+
+function duplicateTask({ notices }: AuthorityParts, { claims }: RecordableToken): EctError {
+  const { jti } = claims;
+  notices.equivocated(claims, 'ledger');
+  return new EctError(refuse('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti }));
+}

@@ -1,0 +1,13 @@
+// Who is calling, as proven by the connection.
+
+/** A caller. Nothing in a token or in a request message can change it. */
+export type Caller =
+  /** Nobody proved an identity; the service was opened for that (loopback, or behind a mesh's sidecar). */
+  | { readonly kind: 'anonymous' }
+  /** A workload that presented an X.509-SVID: `id` is its SPIFFE ID. */
+  | { readonly kind: 'spiffe'; readonly id: string };
+
+/** A stable name of the caller, for scopes and events. */
+export function callerName(caller: Caller): string {
+  return caller.kind === 'anonymous' ? 'anonymous' : caller.id;
+}

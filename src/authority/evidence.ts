@@ -1,0 +1,47 @@
+// Evidence: whether the ledger holds a token, and what a token was at the time at which it was recorded.
+
+import type { LedgerRecord } from '../ledger/index.ts';
+import { type Question, type TokenVerdict, type VerifiedToken, verifyToken } from '../token/index.ts';
+import type { AuthorityParts } from './parts.ts';
+
+/** The record of exactly this token; with `asOf` (seconds) only where it was recorded by then. */
+export async function recordOf(
+  { ledger }: AuthorityParts,
+  token: VerifiedToken,
+  asOf?: number,
+): Promise<LedgerRecord | undefined> {
+  const found = await ledger.find(token.claims.wid, token.claims.jti);
+  if (found === undefined || !isOf(found, token)) return undefined;
+  return asOf === undefined || secondOf(found) <= asOf ? found : undefined;
+}
+
+/** Whether a record is that of exactly this token. */
+export function isOf(record: LedgerRecord, { digest }: { readonly digest: Uint8Array }): boolean {
+  return Buffer.compare(record.digest, digest) === 0;
+}
+
+/** The second in which it was recorded. */
+export function secondOf(record: LedgerRecord): number {
+  return Math.floor(record.recordedAtMs / 1000);
+}
+
+/**
+ * Judges the times of a recorded token as of its entry: the ledger shows that it was alive then, however long ago that
+ * was. Its key must hold both then and at the time that was asked about.
+ */
+export async function readAsRecorded(
+  parts: AuthorityParts,
+  text: string,
+  question: Question,
+  read: TokenVerdict,
+): Promise<TokenVerdict> {
+  const { token } = read;
+  if (read.ok || token === undefined || !read.failures.some(({ refusal }) => isPast(refusal.reason))) return read;
+  const record = await recordOf(parts, token, question.asOf);
+  if (record === undefined) return read;
+  return verifyToken(text, { ...question, asOf: secondOf(record) }, parts.policy.token, parts.keys, parts.signatures);
+}
+
+function isPast(reason: string): boolean {
+  return reason === 'TOKEN_EXPIRED' || reason === 'IAT_TOO_OLD';
+}

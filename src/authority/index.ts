@@ -1,0 +1,24 @@
+export { type Appended, append } from './append.ts';
+export { appendBatch } from './append-batch.ts';
+export { BackgroundAppends } from './background-appends.ts';
+export { type Caller, callerName } from './caller.ts';
+export { type Issued, issue } from './issue.ts';
+export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
+export type { IssueOrder } from './issue-order.ts';
+export { isWithin } from './issuer.ts';
+export { type Leaf, readLeaf } from './leaf.ts';
+export { markCompromised } from './mark-compromised.ts';
+export { digestOfMark, MARK_SCOPE, type MarkLeaf, type MarkSubject, nameOf } from './marks.ts';
+export type { NamedTask, Notices } from './notices.ts';
+export type { AuthorityParts, AuthorityPolicy, GraphPolicy } from './parts.ts';
+export {
+  type AppendRehearsal,
+  ISSUE_STEPS,
+  type IssueRehearsal,
+  rehearseAppend,
+  rehearseIssue,
+} from './rehearse.ts';
+export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
+export { type DagAnswer, type DagSubject, examineRecorded, validateDag } from './validate-dag.ts';
+export { type Equivocation, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';
+export { type VerifyOrder, verify } from './verify.ts';

@@ -1,0 +1,23 @@
+// Port: which token a caller's idempotency key stands for.
+
+/** An answered Issue, as it is remembered. */
+export interface IssuedOnce {
+  /** SHA-256 of the request, 32 bytes: another request under the same key is a conflict. */
+  readonly requestDigest: Uint8Array;
+  /** The token that was made for it. */
+  readonly token: string;
+}
+
+/**
+ * Remembers issued tokens by idempotency key, so that a retry gets the same token.
+ *
+ * Atomicity and durability as in ReplayGuard: of concurrent `remember` calls under one key the first wins and every
+ * other is answered with the winner's. Failures: EctError LEDGER_UNAVAILABLE.
+ */
+export interface IssueMemo {
+  /** What is remembered under the key, if `now` (seconds) is not past its end. */
+  recall(caller: string, key: string, now: number): Promise<IssuedOnce | undefined>;
+  /** Remembers `issued` until `keepUntil` (seconds), unless the key is taken: then answers what holds it. */
+  remember(caller: string, key: string, issued: IssuedOnce, keepUntil: number, now: number): Promise<IssuedOnce>;
+  close(): Promise<void>;
+}

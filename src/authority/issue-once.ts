@@ -1,0 +1,60 @@
+// A retry under an idempotency key gets the token that the first call made.
+
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { EctError, refuse } from '../errors.ts';
+import { verifyRecord } from './ancestry.ts';
+import { type Caller, callerName } from './caller.ts';
+import type { IssuedOnce } from './issue-memo.ts';
+import type { IssueOrder, OwnToken } from './issue-order.ts';
+import type { AuthorityParts } from './parts.ts';
+
+/** The token that the same request was answered with before, if the caller named it by an idempotency key. */
+export async function recallToken(
+  parts: AuthorityParts,
+  caller: Caller,
+  order: IssueOrder,
+): Promise<OwnToken | undefined> {
+  const earlier = await parts.memo.recall(callerName(caller), order.idempotencyKey, parts.now());
+  return earlier === undefined ? undefined : reread(parts, order, earlier);
+}
+
+/**
+ * Remembers a token under the caller's key before it leaves. Of two concurrent calls the first one's token stands and
+ * both are answered with it. It is remembered before it is recorded, so that a retry records the very same token.
+ */
+export async function rememberToken(
+  parts: AuthorityParts,
+  caller: Caller,
+  order: IssueOrder,
+  minted: OwnToken,
+): Promise<OwnToken> {
+  const issued = { requestDigest: digestOf(order), token: minted.text };
+  const keepUntil = minted.claims.exp + parts.policy.token.maxFutureSeconds;
+  const kept = await parts.memo.remember(callerName(caller), order.idempotencyKey, issued, keepUntil, parts.now());
+  return kept.token === minted.text ? minted : reread(parts, order, kept);
+}
+
+function reread(parts: AuthorityParts, order: IssueOrder, earlier: IssuedOnce): OwnToken {
+  if (Buffer.compare(earlier.requestDigest, digestOf(order)) !== 0) {
+    throw new EctError(refuse('IDEMPOTENCY_CONFLICT', 'The idempotency key stands for another request.'));
+  }
+  const verified = verifyRecord(readsOwn(parts, order), earlier.token);
+  if ('reason' in verified) throw new EctError(verified);
+  return { text: earlier.token, claims: verified.claims, kid: verified.kid };
+}
+
+/** What was issued on request is read again, whatever levels and drafts are accepted from others by now. */
+function readsOwn(parts: AuthorityParts, { level, draft }: IssueOrder): AuthorityParts {
+  const token = { ...parts.policy.token, minimumLevel: level, minimumLevels: new Map(), drafts: [draft] };
+  return { ...parts, policy: { ...parts.policy, token } };
+}
+
+/** What makes two requests the same: every field but the key, the extension by its exact text. */
+function digestOf(order: IssueOrder): Buffer {
+  const { idempotencyKey: _, ext, ...rest } = order;
+  const same = { ...rest, ttlSeconds: rest.ttlSeconds ?? null, ext: ext?.text ?? null };
+  return createHash('sha256')
+    .update(canonicalize(same) as string)
+    .digest();
+}

@@ -1,0 +1,178 @@
+// Issue: who is asking, what may be said in that name, is the graph sound, sign, and where asked, record before answering.
+
+import { randomUUID } from 'node:crypto';
+import { type DagReport, refusalOf } from '../dag/index.ts';
+import { EctError, type Refusal, refuse } from '../errors.ts';
+import type { Signer, Until } from '../keys/index.ts';
+import type { Receipt } from '../ledger/index.ts';
+import {
+  type Claims,
+  checkFormats,
+  digestOfToken,
+  isRefusal,
+  type Level,
+  mintToken,
+  mintUnsigned,
+  policyIn,
+  type TypedClaims,
+} from '../token/index.ts';
+import { ledgerAncestry } from './ancestry.ts';
+import { NO_ANCESTORS, record } from './append.ts';
+import type { Caller } from './caller.ts';
+import { examineGraph } from './graph.ts';
+import { recallToken, rememberToken } from './issue-once.ts';
+import type { IssueOrder, OwnToken } from './issue-order.ts';
+import { issuerFor } from './issuer.ts';
+import { asCandidate } from './leaf.ts';
+import type { AuthorityParts } from './parts.ts';
+
+/** What was made. `receipt` is there for L3. */
+export interface Issued {
+  readonly token: string;
+  /** Of the token as it leaves. */
+  readonly level: Level;
+  readonly claims: Claims;
+  readonly kid: string;
+  readonly dag: DagReport | undefined;
+  readonly receipt: Receipt | undefined;
+}
+
+/**
+ * Issues one token. Refuses by EctError; no token leaves before everything that was asked for has been done. It waits only
+ * where there is something to wait for: most calls need nothing but the signature.
+ */
+export async function issue(parts: AuthorityParts, caller: Caller, order: IssueOrder, until: Until): Promise<Issued> {
+  const iss = issuerFor(caller, order.iss, parts.policy.issuer);
+  const isKeyed = order.idempotencyKey !== '';
+  const earlier = isKeyed ? await recallToken(parts, caller, order) : undefined;
+  if (earlier !== undefined) return deliver(parts, order, earlier, await reportOn(parts, earlier), until);
+  const claims = draftClaims(parts, order, iss);
+  const signer = signerFor(parts, order, iss);
+  const kid = signer?.jwk.kid ?? '';
+  const dag = namesTasks(order) ? await demandPredecessors(parts, order, claims, kid) : undefined;
+  const minted = { text: await mint(parts, order, claims, signer, until), claims, kid };
+  const own = isKeyed ? await rememberToken(parts, caller, order, minted) : minted;
+  return deliver(parts, order, own, dag, until);
+}
+
+/** Fills in the defaults and holds every claim to its rule, exactly as a verifier will. */
+export function draftClaims(parts: AuthorityParts, order: IssueOrder, iss: string): Claims {
+  if (!parts.policy.token.drafts.includes(order.draft)) {
+    const message = `draft must be one that is accepted here, and -${order.draft} is switched off.`;
+    throw new EctError(refuse('REQUEST_INVALID', message, { field: 'draft' }));
+  }
+  const iat = parts.now();
+  const claims: TypedClaims = {
+    iss,
+    aud: order.aud,
+    iat,
+    exp: iat + (order.ttlSeconds ?? parts.policy.defaultTtlSeconds),
+    jti: order.jti === '' ? randomUUID() : order.jti,
+    wid: order.wid,
+    exec_act: order.execAct,
+    pred: order.pred,
+    inp_hash: order.inpHash,
+    out_hash: order.outHash,
+    ect_ext: order.ext?.value,
+    policy: readPolicyClaims(order),
+  };
+  const refusal = checkFormats(claims, parts.policy.token) ?? checkLedgerAudience(parts, order);
+  if (refusal !== undefined) throw new EctError(refusal);
+  return claims as Claims;
+}
+
+/** What is recorded on the way out is held to the same audience as what is appended. */
+function checkLedgerAudience({ policy }: AuthorityParts, { level, aud }: IssueOrder): Refusal | undefined {
+  const { ledgerAudience: ledger } = policy;
+  if (level !== 'L3' || ledger === '' || aud.includes(ledger)) return undefined;
+  return refuse('AUDIENCE_MISMATCH', `aud does not name the ledger, ${ledger}, and the token is to be recorded.`);
+}
+
+function readPolicyClaims(order: IssueOrder): TypedClaims['policy'] {
+  const policy = policyIn(order.ext?.value);
+  if (isRefusal(policy)) throw new EctError(policy);
+  return policy;
+}
+
+function namesTasks(order: IssueOrder): boolean {
+  return order.pred.length > 0 || order.jti !== '';
+}
+
+async function demandPredecessors(
+  parts: AuthorityParts,
+  order: IssueOrder,
+  claims: Claims,
+  kid: string,
+): Promise<DagReport | undefined> {
+  const { report, refusal } = await examinePredecessors(parts, order, claims, kid);
+  if (refusal !== undefined) throw new EctError(refusal);
+  return order.pred.length === 0 ? undefined : report;
+}
+
+/**
+ * Known predecessors are always held to the rules. At L2 unknown ones may live in another ledger, so they are allowed
+ * and reported; L3 demands all of them. A `jti` of the caller's own choice must not name a recorded task.
+ */
+export async function examinePredecessors(
+  parts: AuthorityParts,
+  order: IssueOrder,
+  claims: Claims,
+  kid: string,
+): Promise<{ readonly report: DagReport; readonly refusal: Refusal | undefined }> {
+  const subject = { claims, kid, digest: undefined };
+  const toBeRecorded = levelOnLeaving(order) === 'L3';
+  const report = await examineGraph(parts, subject, ledgerAncestry(parts.ledger), { toBeRecorded });
+  return { report, refusal: refusalOf(report, { complete: order.level === 'L3' }) };
+}
+
+/** Chosen once in a call, since keys change between calls; none for L1. */
+export function signerFor(
+  { signers }: AuthorityParts,
+  { level, execAct }: IssueOrder,
+  iss: string,
+): Signer | undefined {
+  return level === 'L1' ? undefined : signers.for(iss, execAct);
+}
+
+/** Signs the claims, or without a signer only writes them down. TOKEN_TOO_LARGE before anything is signed. */
+export function mint(
+  { policy }: AuthorityParts,
+  { draft, ext }: IssueOrder,
+  claims: Claims,
+  signer: Signer | undefined,
+  until: Until,
+): string | Promise<string> {
+  const { maxTokenBytes } = policy.token;
+  if (signer === undefined) return mintUnsigned(claims, ext?.text, maxTokenBytes);
+  return mintToken(claims, ext?.text, signer, maxTokenBytes, until, draft);
+}
+
+/** What a token is when it leaves. */
+export function levelOnLeaving({ level, record }: Pick<IssueOrder, 'level' | 'record'>): Level {
+  return level === 'L3' && record === 'async' ? 'L2' : level;
+}
+
+/** What is known by now of the predecessors of a token that left before. */
+async function reportOn(parts: AuthorityParts, { text, claims, kid }: OwnToken): Promise<DagReport | undefined> {
+  if (claims.pred.length === 0) return undefined;
+  return examineGraph(parts, { claims, kid, digest: digestOfToken(text) }, ledgerAncestry(parts.ledger));
+}
+
+/** Answers a token. For L3 only once its entry is durable, log or nothing; or at once, as L2, and its entry follows. */
+function deliver(
+  parts: AuthorityParts,
+  order: IssueOrder,
+  { text, claims, kid }: OwnToken,
+  dag: DagReport | undefined,
+  until: Until,
+): Issued | Promise<Issued> {
+  const issued: Issued = { token: text, level: levelOnLeaving(order), claims, kid, dag, receipt: undefined };
+  if (order.level !== 'L3') return issued;
+  const verified = { claims, kid, digest: digestOfToken(text) };
+  const settled = claims.pred.length === 0 ? NO_ANCESTORS : dag?.settled;
+  if (order.record === 'async') {
+    parts.background.add(asCandidate(text, verified, parts.policy.graph, settled));
+    return issued;
+  }
+  return record(parts, text, verified, until.signal, settled).then(({ receipt }) => ({ ...issued, receipt }));
+}

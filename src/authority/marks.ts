@@ -1,0 +1,92 @@
+// Marks: entries of the ledger that say that a task or a key is compromised. They are a kind of their own beside the
+// tasks: a scope that no workflow can have, a name for each subject, and a leaf that says what it is. Nothing is
+// deleted, and a mark is for ever; what follows from it is computed when somebody looks.
+
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { keyMark, type Marks, taskMark } from '../dag/index.ts';
+import type { Candidate, Ledger } from '../ledger/index.ts';
+
+/** No `wid` has such a character, whichever ids the service accepts. */
+export const MARK_SCOPE = '†taint';
+
+/** What is compromised. */
+export type MarkSubject =
+  | { readonly kind: 'task'; readonly jti: string; readonly wid: string }
+  /** Every key of this id, whichever issuer uses it. */
+  | { readonly kind: 'key'; readonly kid: string };
+
+/** What a mark states. It is the content of the entry, as canonical JSON; the leaf commits to it. */
+export interface MarkStatement {
+  readonly subject: MarkSubject;
+  /** At most 256 characters. */
+  readonly note: string;
+  /** The administrator, as the connection proved it. */
+  readonly by: string;
+}
+
+/** The leaf of a mark. It names the subject, so that taints follow from the log alone; the note is only committed to. */
+export interface MarkLeaf {
+  readonly v: 1;
+  readonly type: 'taint';
+  readonly jti?: string;
+  readonly wid?: string;
+  readonly kid?: string;
+  readonly iss: string;
+  /** Milliseconds since the epoch. */
+  readonly recorded_at: number;
+  readonly commitment: string;
+}
+
+/** A mark as the ledger takes it. */
+export function asMarkCandidate(statement: MarkStatement): Candidate {
+  const content = Buffer.from(canonicalize(statement) as string, 'utf8');
+  return {
+    scope: MARK_SCOPE,
+    name: nameOf(statement.subject),
+    author: statement.by,
+    digest: digestOfMark(content),
+    content,
+    leaf: ({ recordedAtMs, commitment }) => {
+      const leaf: MarkLeaf = {
+        v: 1,
+        type: 'taint',
+        ...namesOf(statement.subject),
+        iss: statement.by,
+        recorded_at: recordedAtMs,
+        commitment,
+      };
+      return Buffer.from(canonicalize(leaf) as string, 'utf8');
+    },
+  };
+}
+
+/** What identifies the content of a mark. */
+export function digestOfMark(content: Uint8Array): Uint8Array {
+  return createHash('sha256').update(content).digest();
+}
+
+/** What a leaf marks. */
+export function subjectOf({ jti, wid, kid }: MarkLeaf): MarkSubject {
+  return jti === undefined ? { kind: 'key', kid: kid ?? '' } : { kind: 'task', jti, wid: wid ?? '' };
+}
+
+/** The name under which a subject is marked. */
+export function nameOf(subject: MarkSubject): string {
+  return subject.kind === 'task' ? taskMark(subject.wid, subject.jti) : keyMark(subject.kid);
+}
+
+function namesOf(subject: MarkSubject): Pick<MarkLeaf, 'jti' | 'wid' | 'kid'> {
+  if (subject.kind === 'key') return { kid: subject.kid };
+  return { jti: subject.jti, ...(subject.wid === '' ? {} : { wid: subject.wid }) };
+}
+
+/** The marks of a ledger. */
+export function ledgerMarks(ledger: Ledger): Marks {
+  return {
+    find: async (names) => {
+      const records = await ledger.named(names);
+      return new Map(records.filter(({ scope }) => scope === MARK_SCOPE).map(({ name, index }) => [name, index]));
+    },
+  };
+}

@@ -1,0 +1,20 @@
+// Port: what an operator should hear of, beyond the answers that callers get.
+
+import type { ErrorReason } from '../errors.ts';
+
+/** A task, by who did it and its name. All of it is attacker-controlled text. */
+export interface NamedTask {
+  readonly iss: string;
+  readonly wid: string;
+  readonly jti: string;
+}
+
+/** Told synchronously, in the middle of a procedure: an implementation must neither throw nor wait. */
+export interface Notices {
+  /** An issuer signed two different tokens for one task. `seenBy`: the replay guard, or the ledger. */
+  equivocated(task: NamedTask, seenBy: 'guard' | 'ledger'): void;
+  /** A token was refused because its level is below `minimum`. */
+  levelRefused(minimum: string): void;
+  /** An append in the background came to its end. `reason`: why there is no entry. */
+  backgroundAppend(task: NamedTask, reason: ErrorReason | undefined): void;
+}

@@ -1,0 +1,47 @@
+// What the procedures work with: the policy, the keys, and the ports behind which the world is.
+
+import type { KeyRing, SignerChoice } from '../keys/index.ts';
+import type { Ledger } from '../ledger/index.ts';
+import type { SignatureMemo, TokenPolicy } from '../token/index.ts';
+import type { BackgroundAppends } from './background-appends.ts';
+import type { IssueMemo } from './issue-memo.ts';
+import type { Notices } from './notices.ts';
+import type { ReplayGuard } from './replay.ts';
+
+/** What an operator decides about the graph. */
+export interface GraphPolicy {
+  /** Whether what was not approved may only be followed by a compensation or a human review. */
+  readonly predecessorPolicy: boolean;
+  /** The `exec_act` that count as a human review, compared exactly. */
+  readonly reviewActions: readonly string[];
+}
+
+/** What an operator decides. Durations are seconds. */
+export interface AuthorityPolicy {
+  readonly token: TokenPolicy;
+  readonly graph: GraphPolicy;
+  /** The `iss` of the service itself, and the name above those that anonymous callers may use. */
+  readonly issuer: string;
+  readonly defaultTtlSeconds: number;
+  /** The audience that a token must name to be recorded. Empty: any token of a trusted issuer is recorded. */
+  readonly ledgerAudience: string;
+  /** A use of a token is remembered at least this long, and at least until `exp` and the skew have passed. */
+  readonly replayTtlSeconds: number;
+}
+
+export interface AuthorityParts {
+  readonly policy: AuthorityPolicy;
+  readonly keys: KeyRing;
+  readonly signers: SignerChoice;
+  /** Signatures that were verified lately. */
+  readonly signatures: SignatureMemo;
+  readonly ledger: Ledger;
+  /** Appends that nobody waits for. */
+  readonly background: BackgroundAppends;
+  /** Undefined where the operator turned the guard off. */
+  readonly replay: ReplayGuard | undefined;
+  readonly memo: IssueMemo;
+  readonly notices: Notices;
+  /** Seconds since the epoch. */
+  now(): number;
+}

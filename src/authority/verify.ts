@@ -1,0 +1,108 @@
+// Verify: the steps on the token itself, then the graph, then replay. A bad token is an answer, not an error.
+
+import { refusalOf } from '../dag/index.ts';
+import { EctError, type Refusal, refuse } from '../errors.ts';
+import { type Level, requiredLevel, type VerifiedToken, verifyToken } from '../token/index.ts';
+import { ancestryWith } from './ancestry.ts';
+import type { Caller } from './caller.ts';
+import { readAsRecorded, recordOf } from './evidence.ts';
+import { examineGraph } from './graph.ts';
+import type { AuthorityParts } from './parts.ts';
+import { judgeUse } from './use.ts';
+import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
+
+/** What a verifier wants to know. */
+export interface VerifyOrder {
+  readonly token: string;
+  /** Who verifies. Empty: the caller itself. */
+  readonly audience: string;
+  readonly predecessors: readonly string[];
+  readonly dag: 'none' | 'partial' | 'complete';
+  /** `observe`: checked, but not remembered. */
+  readonly replay: 'record' | 'observe' | 'skip';
+  readonly requestId: string;
+  /** Undefined: what the policy asks for. It is never less than that. */
+  readonly minimumLevel: Level | undefined;
+  /** `report`: goes on after a failure, as far as that is possible. */
+  readonly mode: 'enforce' | 'report';
+  /** Evidence: judge as of this second of the past, without replay. Undefined: now. */
+  readonly asOf: number | undefined;
+  readonly inputHash: string | undefined;
+  readonly outputHash: string | undefined;
+  /** The octets themselves. */
+  readonly input: Uint8Array | undefined;
+  readonly output: Uint8Array | undefined;
+}
+
+/** Verifies one token for one caller. */
+export async function verify(parts: AuthorityParts, caller: Caller, order: VerifyOrder): Promise<Verdict> {
+  const audience = audienceOf(caller, order);
+  const question = { ...order, audience, now: parts.now(), reading: 'presented' } as const;
+  if (order.asOf !== undefined) refuseFuture(order.asOf, question.now);
+  const read = verifyToken(order.token, question, parts.policy.token, parts.keys, parts.signatures);
+  const verdict = openVerdict(
+    order.asOf === undefined ? read : await readAsRecorded(parts, order.token, question, read),
+  );
+  const { token } = verdict;
+  if (token === undefined || isOver(verdict, order)) return close(parts, verdict, undefined);
+
+  const minimum = requiredLevel(parts.policy.token, order.minimumLevel, token.claims.exec_act);
+  const isWanted = minimum === 'L3' || order.dag !== 'none';
+  const level = isWanted && (await recordOf(parts, token, order.asOf)) !== undefined ? 'L3' : token.level;
+  if (level < minimum) settleStep(verdict, LEVEL_STEP, tooLow(level, minimum));
+  if (isOver(verdict, order)) return close(parts, verdict, level);
+
+  if (order.dag === 'none') verdict.outcomes.push('SKIPPED');
+  else settleStep(verdict, verdict.outcomes.length, await judgeGraph(parts, verdict, token, order));
+  if (isOver(verdict, order)) return close(parts, verdict, level);
+
+  // Last, so that a token that fails anywhere above never uses up its one use.
+  const guard = order.replay === 'skip' || order.asOf !== undefined ? undefined : parts.replay;
+  if (guard === undefined) verdict.outcomes.push('SKIPPED');
+  else await judgeUse(parts, guard, caller, verdict, token, audience, order);
+  return close(parts, verdict, level);
+}
+
+/** A report goes on after a failure. */
+function isOver(verdict: Verdict, { mode }: VerifyOrder): boolean {
+  return verdict.refusal !== undefined && mode === 'enforce';
+}
+
+function close({ notices }: AuthorityParts, verdict: OpenVerdict, level: Level | undefined): Verdict {
+  const { refusal } = verdict;
+  if (refusal?.reason === 'LEVEL_TOO_LOW') notices.levelRefused(refusal.facts['minimum'] ?? '');
+  return closeVerdict(verdict, level);
+}
+
+/** A verifier that does not say who it is would accept tokens that are meant for others. */
+function audienceOf(caller: Caller, order: VerifyOrder): string {
+  if (order.audience !== '') return order.audience;
+  if (caller.kind === 'spiffe') return caller.id;
+  throw new EctError(
+    refuse('REQUEST_INVALID', 'audience is required: say who is verifying, as one of the parties in aud.', {
+      field: 'audience',
+    }),
+  );
+}
+
+function refuseFuture(asOf: number, now: number): void {
+  if (asOf <= now) return;
+  throw new EctError(refuse('REQUEST_INVALID', 'as_of must not be in the future.', { field: 'as_of' }));
+}
+
+function tooLow(level: Level, minimum: Level): Refusal {
+  const why = level === 'L1' ? 'unsigned (L1)' : 'not recorded (L2)';
+  return refuse('LEVEL_TOO_LOW', `The token is ${why}.`, { minimum });
+}
+
+async function judgeGraph(
+  parts: AuthorityParts,
+  verdict: OpenVerdict,
+  token: VerifiedToken,
+  { predecessors, dag }: VerifyOrder,
+): Promise<Refusal | undefined> {
+  const ancestry = ancestryWith(parts, predecessors);
+  if ('reason' in ancestry) return ancestry;
+  verdict.dag = await examineGraph(parts, token, ancestry);
+  return refusalOf(verdict.dag, { complete: dag === 'complete' });
+}
