@@ -1,0 +1,42 @@
+// A breaker: after enough failures in a row nobody is let through, until a trial of our own succeeds. Callers are never the
+// trial, so while a region is down they are refused at once and at no cost.
+
+import type { EctError } from '../../errors.ts';
+
+export class Breaker {
+  readonly #failuresToOpen: number;
+  #inARow = 0;
+  #lastSuccessMs: number;
+  #failure: EctError | undefined;
+
+  constructor(failuresToOpen: number, nowMs: number) {
+    this.#failuresToOpen = failuresToOpen;
+    this.#lastSuccessMs = nowMs;
+  }
+
+  /** Why nobody is let through; undefined while calls may go. */
+  get failure(): EctError | undefined {
+    return this.#failure;
+  }
+
+  get lastSuccessMs(): number {
+    return this.#lastSuccessMs;
+  }
+
+  succeeded(nowMs: number): void {
+    this.#inARow = 0;
+    this.#failure = undefined;
+    this.#lastSuccessMs = nowMs;
+  }
+
+  /** What nobody but an operator mends opens it at once. */
+  failed(error: EctError): void {
+    this.#inARow++;
+    const isOver = error.reason === 'SIGNER_MISCONFIGURED' || this.#inARow >= this.#failuresToOpen;
+    if (isOver || this.#failure !== undefined) this.open(error);
+  }
+
+  open(error: EctError): void {
+    this.#failure = error;
+  }
+}

@@ -1,0 +1,54 @@
+// Which key this is. A name may come to stand for another key, so what counts is the key id and the public key together.
+
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { describePublicKey, type Kid, type PublicJwk } from '../../keys/index.ts';
+import { kmsError } from './failures.ts';
+import type { Kms } from './kms.ts';
+
+/** A key as KMS described it. Replicas of a multi-Region key are one identity. */
+export interface KeyIdentity {
+  /** The last part of its ARN: a UUID, or `mrk-` and 32 digits. */
+  readonly keyId: string;
+  readonly jwk: PublicJwk;
+  readonly publicKey: KeyObject;
+}
+
+/** What is remembered of a key: `kid` is a hash of its public key. */
+export interface KeyPin {
+  readonly keyId: string;
+  readonly kid: Kid;
+}
+
+/** Asks a region which key it has, and demands one that can sign for ES256 now. SIGNER_MISCONFIGURED where it cannot. */
+export async function identifyKey(kms: Kms, region: string, signal: AbortSignal): Promise<KeyIdentity> {
+  const { keyId, spec, usage, state } = await kms.describeKey(signal);
+  const demand = (holds: boolean, detail: string) => {
+    if (!holds) throw kmsError('SIGNER_MISCONFIGURED', `The key of ECT_KMS_KEY in ${region} ${detail}`);
+  };
+  demand(usage === 'SIGN_VERIFY', `is not for signing: make one with usage SIGN_VERIFY.`);
+  demand(spec === 'ECC_NIST_P256', `is not on P-256: make one of spec ECC_NIST_P256.`);
+  demand(state !== 'Disabled', `is disabled: enable it.`);
+  demand(state === 'Enabled', `is pending deletion or otherwise unusable: restore it, or name another.`);
+  const { keyArn, der } = await kms.publicKey(signal);
+  demand(
+    typeof keyId === 'string' && keyIdOf(keyArn) === keyId,
+    'changed while it was asked for: start again when the alias is settled.',
+  );
+  const { publicKey, jwk } = await readPublicKey(der, region);
+  return { keyId: keyId as string, jwk, publicKey };
+}
+
+/** The id in `arn:aws:kms:region:account:key/id`, or by itself, as emulators answer it; undefined for anything else. */
+export function keyIdOf(arn: unknown): string | undefined {
+  if (typeof arn !== 'string') return undefined;
+  return /^(?:arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key\/)?([A-Za-z0-9-]{1,256})$/.exec(arn)?.[1];
+}
+
+async function readPublicKey(der: Uint8Array, region: string): Promise<{ publicKey: KeyObject; jwk: PublicJwk }> {
+  try {
+    const key = createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
+    return await describePublicKey(key);
+  } catch {
+    throw kmsError('SIGNER_BAD_OUTPUT', `GetPublicKey in ${region}: the answer is no P-256 key.`);
+  }
+}

@@ -1,0 +1,101 @@
+// The three calls of AWS KMS that a signer needs, made once each: retries, limits and judgement are not here. The SDK is
+// loaded at the first use, so that a service with a local key never pays for it.
+
+import type { KMSClient } from '@aws-sdk/client-kms';
+import { asKmsError, kmsError } from './failures.ts';
+
+export interface KmsOptions {
+  /** Key id, key ARN, alias name or alias ARN. */
+  readonly key: string;
+  readonly region: string;
+  /** In place of AWS: an emulator, a private endpoint. */
+  readonly endpoint: string | undefined;
+  /** How many connections there may be. */
+  readonly connections: number;
+  /** How long one call may take, in milliseconds. */
+  readonly callMs: number;
+}
+
+/** What KMS says of the key. It is the service's word, so every member may be anything. */
+export interface KeyFacts {
+  readonly keyId: unknown;
+  readonly spec: unknown;
+  readonly usage: unknown;
+  readonly state: unknown;
+}
+
+/** The calls to one region. Each refuses by EctError with one of the signer's reasons, or with that of the signal. */
+export interface Kms {
+  describeKey(signal: AbortSignal): Promise<KeyFacts>;
+  publicKey(signal: AbortSignal): Promise<{ readonly keyArn: unknown; readonly der: Uint8Array }>;
+  /** A signature, in DER or whatever was answered, over a SHA-256 digest; and the ARN of the key that made it. */
+  sign(digest: Uint8Array, signal: AbortSignal): Promise<{ readonly keyArn: unknown; readonly signature: Uint8Array }>;
+  close(): void;
+}
+
+export async function openKms({ key, region, endpoint, connections, callMs }: KmsOptions): Promise<Kms> {
+  const sdk = await import('@aws-sdk/client-kms');
+  const client: KMSClient = new sdk.KMSClient({
+    region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    maxAttempts: 1,
+    requestHandler: {
+      connectionTimeout: callMs,
+      httpAgent: { keepAlive: true, maxSockets: connections },
+      httpsAgent: { keepAlive: true, maxSockets: connections },
+    },
+  });
+
+  /** One call, for `callMs` at most and no longer than the signal lasts. */
+  async function call<T>(
+    name: string,
+    send: (options: { abortSignal: AbortSignal }) => Promise<T>,
+    outer: AbortSignal,
+  ) {
+    outer.throwIfAborted();
+    const abortSignal = AbortSignal.any([outer, AbortSignal.timeout(callMs)]);
+    try {
+      // The SDK no longer listens to the signal once the headers are there, so the body is waited for here.
+      return await Promise.race([send({ abortSignal }), whenAborted(abortSignal)]);
+    } catch (thrown) {
+      outer.throwIfAborted();
+      throw asKmsError(thrown, `${name} in ${region}`);
+    }
+  }
+
+  return {
+    async describeKey(signal) {
+      const command = new sdk.DescribeKeyCommand({ KeyId: key });
+      const { KeyMetadata: facts } = await call('DescribeKey', (options) => client.send(command, options), signal);
+      return { keyId: facts?.KeyId, spec: facts?.KeySpec, usage: facts?.KeyUsage, state: facts?.KeyState };
+    },
+    async publicKey(signal) {
+      const command = new sdk.GetPublicKeyCommand({ KeyId: key });
+      const answer = await call('GetPublicKey', (options) => client.send(command, options), signal);
+      return { keyArn: answer.KeyId, der: bytesOf(answer.PublicKey, `GetPublicKey in ${region}`) };
+    },
+    async sign(digest, signal) {
+      const command = new sdk.SignCommand({
+        KeyId: key,
+        Message: digest,
+        MessageType: 'DIGEST',
+        SigningAlgorithm: 'ECDSA_SHA_256',
+      });
+      const answer = await call('Sign', (options) => client.send(command, options), signal);
+      return { keyArn: answer.KeyId, signature: bytesOf(answer.Signature, `Sign in ${region}`) };
+    },
+    close: () => client.destroy(),
+  };
+}
+
+/** The SDK hands on what it finds in a member, whatever its type says. */
+function bytesOf(value: unknown, call: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw kmsError('SIGNER_BAD_OUTPUT', `${call}: the answer lacks what was asked for.`);
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

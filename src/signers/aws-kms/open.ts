@@ -1,0 +1,109 @@
+// The start: the key is found in every region, held to what a signing key must be, and made to sign.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { EctError } from '../../errors.ts';
+import { KmsFailure } from './failures.ts';
+import { identifyKey, type KeyIdentity } from './identity.ts';
+import { type Kms, openKms } from './kms.ts';
+import type { AwsKmsOptions, Timing } from './options.ts';
+import { KmsRegion, type Order } from './region.ts';
+
+/** A key in KMS that the service cannot start with. The message says what to do. */
+export class KmsKeyError extends Error {
+  override readonly name = 'KmsKeyError';
+}
+
+/** The outcome of asking one region for its key. */
+interface Found {
+  readonly name: string;
+  readonly kms: Kms;
+  readonly result: KeyIdentity | EctError;
+}
+
+/** Opens every region, or none. One that does not answer is taken along out of use if another does. */
+export async function openRegions(
+  options: AwsKmsOptions,
+  timing: Timing,
+  trial: Order,
+): Promise<{ readonly identity: KeyIdentity; readonly regions: readonly KmsRegion[] }> {
+  const found = await Promise.all(options.regions.map((name) => find(name, options, timing)));
+  try {
+    const identity = agree(found);
+    const regions = found.map(({ name, kms, result }) => {
+      const region = new KmsRegion({ ...options, ...timing, name, kms, identity });
+      if (result instanceof EctError) region.suspend(result);
+      return region;
+    });
+    await prove(regions, timing, trial);
+    return { identity, regions };
+  } catch (error) {
+    for (const { kms } of found) kms.close();
+    throw error;
+  }
+}
+
+async function find(name: string, { key, endpoint, concurrency }: AwsKmsOptions, timing: Timing): Promise<Found> {
+  const { callMs } = timing;
+  const kms = await openKms({ key: inRegion(key, name), region: name, endpoint, connections: concurrency, callMs });
+  const result = await settle(timing, (signal) => identifyKey(kms, name, signal));
+  return { name, kms, result };
+}
+
+/** The replica of a multi-Region key has the same ARN but for the region. */
+function inRegion(key: string, region: string): string {
+  return key.replace(/^(arn:[^:]+:kms):[^:]+:/, `$1:${region}:`);
+}
+
+/** The one key that all regions have. */
+function agree(found: readonly Found[]): KeyIdentity {
+  const identities: { readonly name: string; readonly identity: KeyIdentity }[] = [];
+  for (const { name, result } of found) {
+    if (!(result instanceof EctError)) identities.push({ name, identity: result });
+    else if (result.reason !== 'SIGNER_UNAVAILABLE') throw startError(result);
+  }
+  const [first] = identities;
+  if (first === undefined) throw startError(found[0]!.result as EctError);
+  const stranger = identities.find(({ identity: { keyId, jwk } }) => {
+    return keyId !== first.identity.keyId || jwk.kid !== first.identity.jwk.kid;
+  });
+  if (stranger !== undefined) {
+    throw new KmsKeyError(
+      `ECT_KMS_KEY is one key in ${first.name} and another in ${stranger.name}: ` +
+        'name a multi-Region key that is replicated to every region of ECT_KMS_REGION.',
+    );
+  }
+  return first.identity;
+}
+
+/** The first signature, in every region that answered: it shows whether signing is allowed. */
+async function prove(regions: readonly KmsRegion[], timing: Timing, trial: Order): Promise<void> {
+  const open = regions.filter(({ failure }) => failure === undefined);
+  const results = await Promise.all(open.map((region) => settle(timing, (signal) => region.trySign(trial, signal))));
+  const failures = results.filter((result) => result instanceof EctError);
+  const failure = failures.find(({ reason }) => reason !== 'SIGNER_UNAVAILABLE') ?? failures[0];
+  const isFatal = failure !== undefined && (failure.reason !== 'SIGNER_UNAVAILABLE' || failures.length === open.length);
+  if (isFatal) throw startError(failure);
+  for (const [at, result] of results.entries()) if (result instanceof EctError) open[at]!.suspend(result);
+}
+
+/** An answer, or the refusal that is left when asking again no longer helps. */
+async function settle<T>(
+  { attempts, pauseMs }: Timing,
+  ask: (signal: AbortSignal) => Promise<T>,
+): Promise<T | EctError> {
+  const { signal } = new AbortController();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask(signal);
+    } catch (error) {
+      if (!(error instanceof EctError)) throw error;
+      if (error.reason !== 'SIGNER_UNAVAILABLE' || attempt >= attempts) return error;
+      await pause(pauseMs * 2 ** (attempt - 1));
+    }
+  }
+}
+
+function startError(error: EctError): KmsKeyError {
+  const detail = error.cause instanceof KmsFailure ? error.cause.message : error.message;
+  return new KmsKeyError(`The key of ECT_KMS_KEY cannot be used (${error.reason}). ${detail}`, { cause: error });
+}

@@ -1,0 +1,44 @@
+// The key that a data directory belongs to. It is written down at the first start; from then on a name that stands for
+// another key stops the start, so that a `kid` never changes unseen.
+
+import { createFileOnce, readPrivateFile } from '../../files.ts';
+import type { KeyPin } from './identity.ts';
+import { KmsKeyError } from './open.ts';
+
+/** Holds `found` to the pin at `path`, or makes it the pin if there is none. KmsKeyError where they differ. */
+export async function holdToPin(path: string, found: KeyPin): Promise<void> {
+  const pinned = parsePin(await readOrCreate(path, found));
+  if (pinned === undefined) {
+    throw new KmsKeyError(
+      `${path} does not say which key is used here: restore it, or remove it to use the key of ECT_KMS_KEY from now on.`,
+    );
+  }
+  if (pinned.keyId === found.keyId && pinned.kid === found.kid) return;
+  const what = pinned.keyId === found.keyId ? 'has another public key' : 'stands for another key';
+  throw new KmsKeyError(
+    `ECT_KMS_KEY ${what} (${found.keyId}, kid ${found.kid}) than this data directory was used with ` +
+      `(${pinned.keyId}, kid ${pinned.kid}): point it back, or remove ${path} to change keys. ` +
+      'Its tokens stay valid; nothing signs until the other key has been announced long enough.',
+  );
+}
+
+async function readOrCreate(path: string, pin: KeyPin): Promise<string> {
+  let text: string | undefined;
+  try {
+    await createFileOnce(path, () => `${JSON.stringify({ keyId: pin.keyId, kid: pin.kid })}\n`);
+    text = await readPrivateFile(path);
+  } catch (cause) {
+    throw new KmsKeyError(`${path} can be neither made nor read: check its directory and its owner.`, { cause });
+  }
+  if (text === undefined) throw new KmsKeyError(`${path} is open to others: run chmod 600 on it.`);
+  return text;
+}
+
+function parsePin(text: string): { readonly keyId: string; readonly kid: string } | undefined {
+  try {
+    const { keyId, kid } = JSON.parse(text) as Record<string, unknown>;
+    return typeof keyId === 'string' && typeof kid === 'string' ? { keyId, kid } : undefined;
+  } catch {
+    return undefined;
+  }
+}

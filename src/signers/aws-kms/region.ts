@@ -1,0 +1,117 @@
+// The key in one region: at the pace of its quota, behind a breaker, and nothing that it answers is believed.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { EctError, refuse } from '../../errors.ts';
+import { ALGORITHMS, derToLowRaw } from '../../keys/index.ts';
+import { Breaker } from './breaker.ts';
+import { kmsError, repeated } from './failures.ts';
+import { type KeyIdentity, keyIdOf } from './identity.ts';
+import type { Kms } from './kms.ts';
+import { Pace } from './pace.ts';
+
+/** Something to sign: the input and its SHA-256. */
+export interface Order {
+  readonly input: Uint8Array;
+  readonly digest: Uint8Array;
+}
+
+export interface RegionOptions {
+  readonly name: string;
+  readonly kms: Kms;
+  readonly identity: KeyIdentity;
+  readonly requestsPerSecond: number;
+  readonly patienceMs: number;
+  readonly failuresToOpen: number;
+  readonly onChange?: (region: string, failure: EctError | undefined) => void;
+}
+
+export class KmsRegion {
+  readonly name: string;
+  readonly #kms: Kms;
+  readonly #identity: KeyIdentity;
+  readonly #pace: Pace;
+  readonly #breaker: Breaker;
+  readonly #onChange: RegionOptions['onChange'];
+
+  constructor(options: RegionOptions) {
+    const { name, kms, identity, requestsPerSecond, patienceMs, failuresToOpen } = options;
+    this.name = name;
+    this.#kms = kms;
+    this.#identity = identity;
+    this.#pace = new Pace(requestsPerSecond, patienceMs);
+    this.#breaker = new Breaker(failuresToOpen, performance.now());
+    this.#onChange = options.onChange;
+  }
+
+  /** Why it is not asked; undefined while it is. */
+  get failure(): EctError | undefined {
+    return this.#breaker.failure;
+  }
+
+  /** How long ago it last signed, in milliseconds. */
+  get idleMs(): number {
+    return performance.now() - this.#breaker.lastSuccessMs;
+  }
+
+  /** One attempt: raw r || s that verifies, or an EctError. The signal's own reason counts for nothing here. */
+  async sign(order: Order, signal: AbortSignal): Promise<Uint8Array> {
+    const { failure } = this.#breaker;
+    if (failure !== undefined) throw repeated(failure);
+    const waitMs = this.#pace.take(performance.now());
+    if (waitMs === undefined) throw busyError('The quota of the signing key is used up.');
+    if (waitMs > 0) await pause(waitMs, undefined, { signal });
+    return this.trySign(order, signal);
+  }
+
+  /** An attempt past the breaker, which learns from it. */
+  async trySign(order: Order, signal: AbortSignal): Promise<Uint8Array> {
+    try {
+      const raw = await this.#signOnce(order, signal);
+      this.#learn(() => this.#breaker.succeeded(performance.now()));
+      return raw;
+    } catch (error) {
+      if (error instanceof EctError && !signal.aborted) this.#learn(() => this.#breaker.failed(error));
+      throw error;
+    }
+  }
+
+  /** Takes it out of use until a trial succeeds. */
+  suspend(error: EctError): void {
+    this.#learn(() => this.#breaker.open(error));
+  }
+
+  #learn(change: () => void): void {
+    const before = this.#breaker.failure;
+    change();
+    const after = this.#breaker.failure;
+    if ((before === undefined) !== (after === undefined)) this.#onChange?.(this.name, after);
+  }
+
+  close(): void {
+    this.#kms.close();
+  }
+
+  /** From here on the answer is a stranger's: the key that made it, its form and its signature are checked. */
+  async #signOnce({ input, digest }: Order, signal: AbortSignal): Promise<Uint8Array> {
+    const { keyId, publicKey } = this.#identity;
+    const { keyArn, signature } = await this.#kms.sign(digest, signal);
+    const signer = keyIdOf(keyArn);
+    if (signer === undefined) throw kmsError('SIGNER_BAD_OUTPUT', `Sign in ${this.name}: the answer names no key.`);
+    if (signer !== keyId) {
+      throw kmsError(
+        'SIGNER_MISCONFIGURED',
+        `Sign in ${this.name}: ECT_KMS_KEY stands for another key (${signer}) than at the start (${keyId}): ` +
+          'point it back.',
+      );
+    }
+    const raw = derToLowRaw(signature);
+    if (raw === undefined || !ALGORITHMS.get('ES256')!.verify(publicKey, input, raw)) {
+      throw kmsError('SIGNER_BAD_OUTPUT', `Sign in ${this.name}: the signature does not verify.`);
+    }
+    return raw;
+  }
+}
+
+export function busyError(message: string): EctError {
+  return new EctError(refuse('SIGNER_BUSY', message));
+}

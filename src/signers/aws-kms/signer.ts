@@ -1,0 +1,122 @@
+// A P-256 key in AWS KMS: it never leaves the service's hardware, and each signature is a call over the network.
+
+import { createHash, type KeyObject } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { EctError, type ErrorReason, refuse } from '../../errors.ts';
+import type { OpenSigner, PublicJwk, Until } from '../../keys/index.ts';
+import type { KeyIdentity, KeyPin } from './identity.ts';
+import { openRegions } from './open.ts';
+import { type AwsKmsOptions, TIMING, type Timing } from './options.ts';
+import { busyError, type KmsRegion, type Order } from './region.ts';
+
+/** What a trial signs. It is no JWS, so its signature is of no use to anybody. */
+const TRIAL = orderFor(Buffer.from('ect-authority: proof of possession'));
+
+export class AwsKmsSigner implements OpenSigner {
+  readonly jwk: PublicJwk;
+  readonly publicKey: KeyObject;
+  /** What must be the same after a restart. */
+  readonly pin: KeyPin;
+  readonly #regions: readonly KmsRegion[];
+  readonly #concurrency: number;
+  readonly #timing: Timing;
+  readonly #closing = new AbortController();
+  #underWay = 0;
+
+  private constructor(identity: KeyIdentity, regions: readonly KmsRegion[], concurrency: number, timing: Timing) {
+    this.jwk = identity.jwk;
+    this.publicKey = identity.publicKey;
+    this.pin = { keyId: identity.keyId, kid: identity.jwk.kid };
+    this.#regions = regions;
+    this.#concurrency = concurrency;
+    this.#timing = timing;
+    for (const region of regions) void this.#keepTrying(region);
+  }
+
+  /**
+   * Finds the key in every region and signs with it once. A region that does not answer now is left for later if another
+   * does. KmsKeyError, which says what to do, for a key that cannot be used and for regions that disagree.
+   */
+  static async open(options: AwsKmsOptions): Promise<AwsKmsSigner> {
+    const timing = { ...TIMING, ...options.timing };
+    const { identity, regions } = await openRegions(options, timing, TRIAL);
+    return new AwsKmsSigner(identity, regions, options.concurrency, timing);
+  }
+
+  async sign(signingInput: Uint8Array, { signal }: Until): Promise<Uint8Array> {
+    if (signal.aborted) throw givenUp(signal);
+    if (this.#underWay >= this.#concurrency) throw busyError('As many signatures as may be are being made.');
+    this.#underWay++;
+    try {
+      return await this.#attempt(orderFor(signingInput), signal);
+    } catch (error) {
+      throw signal.aborted ? givenUp(signal) : error;
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  isReady(): boolean {
+    return this.#regions.some(({ failure }) => failure === undefined);
+  }
+
+  close(): void {
+    this.#closing.abort();
+    for (const region of this.#regions) region.close();
+  }
+
+  /** Round after round through the regions, for as long as one of them is worth asking again. */
+  async #attempt(order: Order, signal: AbortSignal): Promise<Uint8Array> {
+    for (let round = 1; ; round++) {
+      const failures: EctError[] = [];
+      for (const region of this.#regions) {
+        try {
+          return await region.sign(order, signal);
+        } catch (error) {
+          if (signal.aborted || !(error instanceof EctError)) throw error;
+          failures.push(error);
+        }
+      }
+      const failure = mostHopeful(failures);
+      const isOver = failure.reason !== 'SIGNER_UNAVAILABLE' || round >= this.#timing.attempts || !this.isReady();
+      if (isOver) throw failure;
+      // Full jitter, so that callers who failed together do not come back together.
+      await pause(Math.random() * this.#timing.pauseMs * 2 ** (round - 1), undefined, { signal });
+    }
+  }
+
+  /** Tries a region that is out of use, or that nobody has asked for long. */
+  async #keepTrying(region: KmsRegion): Promise<void> {
+    const { signal } = this.#closing;
+    const { trialMs, idleMs } = this.#timing;
+    while (!signal.aborted) {
+      await pause(trialMs * (0.8 + 0.2 * Math.random()), undefined, { signal, ref: false }).catch(() => undefined);
+      const isDue = region.failure !== undefined || region.idleMs > idleMs;
+      // How it failed is in the region's breaker.
+      if (isDue && !signal.aborted) await region.trySign(TRIAL, signal).catch(() => undefined);
+    }
+  }
+}
+
+/** Of the regions' refusals the one that a caller can do most about. */
+function mostHopeful(failures: readonly EctError[]): EctError {
+  const order: readonly ErrorReason[] = [
+    'SIGNER_UNAVAILABLE',
+    'SIGNER_BUSY',
+    'SIGNER_BAD_OUTPUT',
+    'SIGNER_MISCONFIGURED',
+  ];
+  return failures.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason))[0]!;
+}
+
+function givenUp({ reason }: AbortSignal): EctError {
+  if (reason instanceof EctError) return reason;
+  const isDeadline = reason instanceof DOMException && reason.name === 'TimeoutError';
+  return isDeadline
+    ? new EctError(refuse('DEADLINE_EXCEEDED', 'The deadline passed before the token was signed.'), { cause: reason })
+    : new EctError(refuse('CALL_CANCELLED', 'The call was cancelled before the token was signed.'), { cause: reason });
+}
+
+function orderFor(input: Uint8Array): Order {
+  return { input, digest: createHash('sha256').update(input).digest() };
+}
