@@ -1,0 +1,5 @@
+// The stores that live in the memory of one process.
+
+export { MemoryIssueMemo } from './issue-memo.ts';
+export { MemoryLedgerStore } from './ledger-store.ts';
+export { MemoryReplayGuard } from './replay-guard.ts';

@@ -1,0 +1,158 @@
+// A ledger in memory, for tests and trials. It lives as long as the process: nothing here survives a crash.
+
+import { EctError, refuse } from '../../errors.ts';
+import type {
+  Candidate,
+  CommitResult,
+  Head,
+  LedgerRecord,
+  LedgerStore,
+  RecordQuery,
+  Seal,
+  SealedBatch,
+} from '../../ledger/index.ts';
+import { sequence } from '../sequence.ts';
+import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
+
+/** Keeps everything, contents included, in the memory of this process. A commit is one synchronous step. */
+export class MemoryLedgerStore implements LedgerStore {
+  #head: Head | undefined;
+  #identity: string | undefined;
+  #closed = false;
+  readonly #records: LedgerRecord[] = [];
+  /** By the leaf that completes them. */
+  readonly #hashes: (readonly Uint8Array[])[] = [];
+  readonly #byName = new Map<string, Map<string, LedgerRecord>>();
+  readonly #byScope = new Map<string, LedgerRecord[]>();
+  readonly #byAuthor = new Map<string, LedgerRecord[]>();
+
+  async head(): Promise<Head | undefined> {
+    this.#refuseIfClosed();
+    return this.#head;
+  }
+
+  async initialise(head: Head, identity: string): Promise<void> {
+    this.#refuseIfClosed();
+    if (head.size !== 0) throw new TypeError('The first head has size 0.');
+    if (this.#head !== undefined) throw corrupt('The ledger was initialised before.');
+    this.#head = head;
+    this.#identity = identity;
+  }
+
+  async identity(): Promise<string | undefined> {
+    this.#refuseIfClosed();
+    return this.#identity;
+  }
+
+  async commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
+    this.#refuseIfClosed();
+    if (this.#head === undefined) throw corrupt('The ledger was never initialised.');
+    const held = candidates.map(({ scope, name }) => this.#byName.get(name)?.get(scope));
+    const result = sequence(this.#head, candidates, held, seal);
+    if (result.batch !== undefined) this.#keep(result.batch);
+    return result;
+  }
+
+  async at(index: number): Promise<LedgerRecord | undefined> {
+    this.#refuseIfClosed();
+    return this.#records[index];
+  }
+
+  async find(scope: string, name: string): Promise<LedgerRecord | undefined> {
+    this.#refuseIfClosed();
+    return this.#byName.get(name)?.get(scope);
+  }
+
+  async named(names: readonly string[]): Promise<readonly LedgerRecord[]> {
+    this.#refuseIfClosed();
+    const found = [...new Set(names)].flatMap((name) => [...(this.#byName.get(name)?.values() ?? [])]);
+    return found.sort((a, b) => a.index - b.index).map(withoutContent);
+  }
+
+  async list(query: RecordQuery): Promise<readonly LedgerRecord[]> {
+    this.#refuseIfClosed();
+    const { scope, author, fromMs = 0, beforeMs = Number.POSITIVE_INFINITY, limit } = query;
+    const among = this.#narrowest(scope, author);
+    const listed: LedgerRecord[] = [];
+    const start = Math.max(firstAtLeast(among, 'index', query.startIndex), firstAtLeast(among, 'recordedAtMs', fromMs));
+    for (let place = start; place < among.length; place++) {
+      const record = among[place]!;
+      if (listed.length >= limit || record.recordedAtMs >= beforeMs) break;
+      if (scope !== undefined && record.scope !== scope) continue;
+      if (author !== undefined && record.author !== author) continue;
+      listed.push(query.withContent ? record : withoutContent(record));
+    }
+    return listed;
+  }
+
+  async nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]> {
+    this.#refuseIfClosed();
+    return wanted.map((place) => {
+      const hash = this.#hashes[completingLeaf(place)]?.[place.level];
+      if (hash === undefined) throw corrupt(`The tree has no node ${place.index} at level ${place.level}.`);
+      return hash;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #keep(batch: SealedBatch): void {
+    for (const record of batch.records.map(ownCopy)) {
+      this.#records.push(record);
+      gather(this.#byScope, record.scope, record);
+      gather(this.#byAuthor, record.author, record);
+      const scopes = this.#byName.get(record.name) ?? new Map<string, LedgerRecord>();
+      this.#byName.set(record.name, scopes.set(record.scope, record));
+    }
+    for (const hashes of hashesByLeaf(batch.nodes)) this.#hashes.push(hashes.map((hash) => Uint8Array.from(hash)));
+    this.#head = batch.head;
+  }
+
+  #narrowest(scope: string | undefined, author: string | undefined): readonly LedgerRecord[] {
+    const ofScope = scope === undefined ? this.#records : (this.#byScope.get(scope) ?? []);
+    const ofAuthor = author === undefined ? this.#records : (this.#byAuthor.get(author) ?? []);
+    return ofScope.length <= ofAuthor.length ? ofScope : ofAuthor;
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closed) throw new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger is closed.'));
+  }
+}
+
+function gather(lists: Map<string, LedgerRecord[]>, key: string, record: LedgerRecord): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [record]);
+  else list.push(record);
+}
+
+// Both fields never fall from one record to the next, so the first match is found by halving.
+function firstAtLeast(records: readonly LedgerRecord[], field: 'index' | 'recordedAtMs', least: number): number {
+  let [low, high] = [0, records.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (records[middle]![field] < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+// Bytes of a candidate are often a view of the whole request; a copy lets the request go.
+function ownCopy(record: LedgerRecord): LedgerRecord {
+  return {
+    ...record,
+    digest: Uint8Array.from(record.digest),
+    leaf: Uint8Array.from(record.leaf),
+    salt: record.salt && Uint8Array.from(record.salt),
+    content: record.content && Uint8Array.from(record.content),
+  };
+}
+
+function withoutContent(record: LedgerRecord): LedgerRecord {
+  return { ...record, content: null, salt: null };
+}
+
+function corrupt(message: string): EctError {
+  return new EctError(refuse('LEDGER_CORRUPT', message));
+}

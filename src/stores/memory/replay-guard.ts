@@ -1,0 +1,44 @@
+// A replay guard in memory: as strong as any other while the process lives, and empty after a restart.
+
+import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
+import { EctError, refuse } from '../../errors.ts';
+import { claimOf, heldOf, useKey } from '../once.ts';
+import { OnceTable } from './once-table.ts';
+
+/**
+ * Characters of signing inputs that are kept, about as many bytes. Over that a use counts all the same, and an
+ * equivocation with it shows one signing input instead of two.
+ */
+const EVIDENCE_CHARACTERS = 256 * 1024 * 1024;
+
+/** Holds at most `capacity` uses. When all of them are live, a new one is refused: REPLAY_GUARD_FULL. */
+export class MemoryReplayGuard implements ReplayGuard {
+  readonly #uses: OnceTable;
+  #closed = false;
+
+  constructor(capacity: number, evidenceCharacters = EVIDENCE_CHARACTERS) {
+    this.#uses = new OnceTable(capacity, evidenceCharacters);
+  }
+
+  async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {
+    this.#refuseIfClosed();
+    return claimOf(use, this.#uses.hold(useKey(use), heldOf(use), keepUntil, now, guardFull));
+  }
+
+  async look(use: TokenUse, now: number): Promise<Claim> {
+    this.#refuseIfClosed();
+    return claimOf(use, this.#uses.peek(useKey(use), now));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closed) throw new EctError(refuse('REPLAY_GUARD_UNAVAILABLE', 'The replay guard is closed.'));
+  }
+}
+
+function guardFull(): EctError {
+  return new EctError(refuse('REPLAY_GUARD_FULL', 'The replay guard is full of tokens that have not expired yet.'));
+}

@@ -1,0 +1,29 @@
+// The thread that moves pages from write-ahead files into their main files. Nobody waits for it but those who close a file.
+
+import { DatabaseSync } from 'node:sqlite';
+import { parentPort } from 'node:worker_threads';
+
+/** Moves what waits in the write-ahead file of this database. */
+export interface BackfillOrder {
+  readonly file: string;
+  /** Whether writers are held up for the rest, so that the write-ahead file can begin anew. */
+  readonly isWhole: boolean;
+}
+
+/** How long it waits for writers and readers, in milliseconds. */
+const BUSY_TIMEOUT_MS = 100;
+
+parentPort?.on('message', ({ file, isWhole }: BackfillOrder) => {
+  let connection: DatabaseSync | undefined;
+  try {
+    connection = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+    connection.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    // Little is left then, so writers are held up for a short time.
+    if (isWhole) connection.exec('PRAGMA wal_checkpoint(PASSIVE); PRAGMA wal_checkpoint(FULL)');
+  } catch {
+    // Nothing is lost: the pages stay where they are, and the next order moves them, or in the end a commit does.
+  } finally {
+    connection?.close();
+  }
+  parentPort?.postMessage(file);
+});

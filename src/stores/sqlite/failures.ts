@@ -1,0 +1,80 @@
+// What an error of SQLite means to us. The driver's own sentence stays in `cause`.
+
+import { EctError, refuse } from '../../errors.ts';
+
+/** The reasons that a store gives for its failures. */
+export interface StoreReasons {
+  readonly unavailable: 'LEDGER_UNAVAILABLE' | 'REPLAY_GUARD_UNAVAILABLE';
+  readonly corrupt: 'LEDGER_CORRUPT' | StoreReasons['unavailable'];
+  /** What is kept, for messages: `ledger`. */
+  readonly what: string;
+}
+
+type Failure = 'busy' | 'full' | 'io' | 'readonly' | 'unopenable' | 'corrupt' | 'closed' | 'other';
+
+/** Primary result codes of SQLite, and the ones that mean that the content cannot be what we wrote. */
+const FAILURES: Readonly<Record<number, Failure>> = {
+  // Our statements are fixed, so a statement that makes no sense (1), a broken constraint (19) or a type that does not
+  // fit (20) can only come from content or a schema that this code did not write.
+  1: 'corrupt',
+  5: 'busy',
+  6: 'busy',
+  8: 'readonly',
+  10: 'io',
+  11: 'corrupt',
+  13: 'full',
+  14: 'unopenable',
+  19: 'corrupt',
+  20: 'corrupt',
+  24: 'corrupt',
+  26: 'corrupt',
+};
+
+const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
+  busy: (what) => `The ${what} is locked by another process.`,
+  full: (what) => `There is no space left for the ${what}.`,
+  io: (what) => `The disk failed under the ${what}.`,
+  readonly: (what) => `The ${what} may not be written.`,
+  unopenable: (what) => `The file of the ${what} cannot be opened.`,
+  corrupt: (what) => `The file of the ${what} is damaged.`,
+  closed: (what) => `The ${what} is closed.`,
+  other: (what) => `The ${what} does not answer.`,
+};
+
+/** The failure as the store's own error. What is no error of the driver (a refusal, a bug) comes back unchanged. */
+export function translated(error: unknown, reasons: StoreReasons): unknown {
+  const failure = failureOf(error);
+  if (failure === undefined) return error;
+  const reason = failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
+  return new EctError(refuse(reason, SENTENCES[failure](reasons.what)), { cause: error });
+}
+
+/** A write that the disk did not confirm. */
+export function diskFailed(cause: unknown, reasons: StoreReasons): EctError {
+  return new EctError(refuse(reasons.unavailable, SENTENCES.io(reasons.what)), { cause });
+}
+
+/**
+ * Whether nothing may be written after this error until the file has been opened again. After a failed write or fsync
+ * nobody knows which pages reached the disk, and a second fsync would report success without having written them.
+ */
+export function forbidsWriting(error: unknown): boolean {
+  const failure = failureOf(error);
+  return failure === 'io' || failure === 'corrupt';
+}
+
+/** Whether another connection holds the lock that was asked for. */
+export function isBusy(error: unknown): boolean {
+  return failureOf(error) === 'busy';
+}
+
+function failureOf(error: unknown): Failure | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (error.code === 'ERR_INVALID_STATE') return 'closed';
+  // The driver refuses to read an integer beyond 2^53; this code never writes one.
+  if (error.code === 'ERR_OUT_OF_RANGE') return 'corrupt';
+  if (error.code !== 'ERR_SQLITE_ERROR') return undefined;
+  return 'errcode' in error && typeof error.errcode === 'number'
+    ? (FAILURES[error.errcode & 0xff] ?? 'other')
+    : 'other';
+}

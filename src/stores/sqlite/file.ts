@@ -1,0 +1,63 @@
+// The file on the disk, before SQLite sees it: who may read it, and whether it is there.
+
+import { accessSync, closeSync, constants, existsSync, fchmodSync, fsyncSync, openSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { EctError, refuse } from '../../errors.ts';
+import type { StoreReasons } from './failures.ts';
+
+/** Makes sure that the file exists and that only its owner may read it (0600). Answers its absolute path. */
+export function createFile(path: string, reasons: StoreReasons): string {
+  const file = resolve(path);
+  try {
+    const isNew = !existsSync(file);
+    const handle = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+    // SQLite gives its companion files (-wal, -shm) the mode of this one.
+    fchmodSync(handle, 0o600);
+    closeSync(handle);
+    if (isNew) syncDirectory(dirname(file));
+    return file;
+  } catch (error) {
+    throw cannotOpen(file, reasons, error);
+  }
+}
+
+/** How an existing file is named to SQLite for reading only. */
+export function fileUrlFor(path: string, reasons: StoreReasons): URL {
+  const file = resolve(path);
+  const url = pathToFileURL(file);
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    throw cannotOpen(file, reasons, error);
+  }
+  // Without a write-ahead file there is no writer, and where we cannot create one, SQLite could not open the file at all.
+  if (!existsSync(`${file}-wal`) && !mayWrite(dirname(file))) url.searchParams.set('immutable', '1');
+  return url;
+}
+
+function mayWrite(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// A new name is durable only when its directory is.
+function syncDirectory(directory: string): void {
+  const handle = openSync(directory, constants.O_RDONLY);
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** A file that the system does not let us have. */
+export function cannotOpen(file: string, reasons: StoreReasons, cause: unknown): EctError {
+  const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
+  const message = `The ${reasons.what} cannot be opened at ${file}${code}: check that the directory exists and is ours.`;
+  return new EctError(refuse(reasons.unavailable, message), { cause });
+}

@@ -1,0 +1,109 @@
+// Whose file it is and in which version: a file of another kind, or of a newer release, is refused before any change.
+
+import type { DatabaseSync } from 'node:sqlite';
+import { EctError, refuse } from '../../errors.ts';
+import type { StoreReasons } from './failures.ts';
+
+/** What a file holds. */
+export interface Layout {
+  /** Marks the file as ours: SQLite's `application_id`. */
+  readonly applicationId: number;
+  /** Raised with every change of the schema: SQLite's `user_version`. */
+  readonly version: number;
+  /** Statements that create the schema in an empty file. */
+  readonly schema: string;
+  /** Statements that lead from an earlier version to the next one. */
+  readonly upgrades?: Readonly<Record<number, string>>;
+}
+
+interface FileMarks {
+  readonly applicationId: number;
+  readonly version: number;
+  readonly tables: number;
+}
+
+/** A file that is being opened: its connection, and how to write under its lock. */
+interface Opening {
+  readonly connection: DatabaseSync;
+  write(work: () => void): void;
+}
+
+/** Creates the schema where the file is empty, in one transaction, and switches to a write-ahead file. */
+export function prepareLayout(opening: Opening, file: string, layout: Layout, reasons: StoreReasons): void {
+  const { connection } = opening;
+  if (isEmpty(readMarks(connection))) {
+    opening.write(() => {
+      // Another process may have been first while we waited for the lock.
+      if (!isEmpty(readMarks(connection))) return;
+      connection.exec(layout.schema);
+      connection.exec(`PRAGMA application_id=${layout.applicationId}; PRAGMA user_version=${layout.version}`);
+    });
+  }
+  upgrade(opening, layout);
+  refuseOtherLayout(connection, file, layout, reasons);
+  useWriteAheadFile(connection, file, reasons);
+}
+
+/** Leads a file of ours from an earlier version to this one, in one transaction. */
+function upgrade(opening: Opening, { applicationId, version, upgrades = {} }: Layout): void {
+  const { connection } = opening;
+  const isOlder = () => {
+    const marks = readMarks(connection);
+    return marks.applicationId === applicationId && marks.version < version && upgrades[marks.version] !== undefined;
+  };
+  if (!isOlder()) return;
+  opening.write(() => {
+    // Another process may have been first while we waited for the lock.
+    while (isOlder()) {
+      const from = readMarks(connection).version;
+      connection.exec(`${upgrades[from]}; PRAGMA user_version=${from + 1}`);
+    }
+  });
+}
+
+/** Refuses a file that is not of this layout. */
+export function refuseOtherLayout(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
+  const marks = readMarks(connection);
+  if (isEmpty(marks)) {
+    throw new EctError(
+      refuse(reasons.unavailable, `${file} is empty: start the service once to create the ${reasons.what}.`),
+    );
+  }
+  if (marks.applicationId !== layout.applicationId) {
+    const message = `${file} does not hold a ${reasons.what}: check the path, or restore the file from a backup.`;
+    throw new EctError(refuse(reasons.corrupt, message));
+  }
+  if (marks.version > layout.version) {
+    const message =
+      `${file} was written by a newer release (schema ${marks.version}, this release knows ${layout.version}): ` +
+      'start that release, or restore a backup that is older than the upgrade.';
+    throw new EctError(refuse(reasons.unavailable, message));
+  }
+  if (marks.version !== layout.version) {
+    const message = `${file} has the unknown schema ${marks.version}: restore the file from a backup.`;
+    throw new EctError(refuse(reasons.corrupt, message));
+  }
+}
+
+function useWriteAheadFile(connection: DatabaseSync, file: string, reasons: StoreReasons): void {
+  const answer = connection.prepare('PRAGMA journal_mode=WAL').get();
+  if (answer?.['journal_mode'] === 'wal') return;
+  const message = `${file} cannot have a write-ahead file: put the ${reasons.what} on a local file system.`;
+  throw new EctError(refuse(reasons.unavailable, message));
+}
+
+function isEmpty(marks: FileMarks): boolean {
+  return marks.applicationId === 0 && marks.version === 0 && marks.tables === 0;
+}
+
+function readMarks(connection: DatabaseSync): FileMarks {
+  return {
+    applicationId: numberOf(connection, 'SELECT application_id AS n FROM pragma_application_id'),
+    version: numberOf(connection, 'SELECT user_version AS n FROM pragma_user_version'),
+    tables: numberOf(connection, 'SELECT count(*) AS n FROM sqlite_schema'),
+  };
+}
+
+function numberOf(connection: DatabaseSync, sql: string): number {
+  return Number(connection.prepare(sql).get()?.['n'] ?? 0);
+}

@@ -1,0 +1,75 @@
+// Rows of the ledger's tables and the shapes that the port speaks of. A row that cannot be is LEDGER_CORRUPT.
+
+import type { SQLOutputValue } from 'node:sqlite';
+import { EctError, refuse } from '../../errors.ts';
+import type { Head, LedgerRecord } from '../../ledger/index.ts';
+import { subtreeCount } from '../tree-layout.ts';
+
+export const HASH_BYTES = 32;
+
+/** A row as the driver hands it over. */
+export type Row = Readonly<Record<string, SQLOutputValue>>;
+
+/** Columns of an entry without its content; `content` and `salt` read as null. */
+export const ENTRY_COLUMNS = 'idx, scope, name, author, recorded_at, digest, leaf, NULL AS salt, NULL AS content';
+
+/** Columns of an entry, all of them. */
+export const ENTRY_COLUMNS_WITH_CONTENT = 'idx, scope, name, author, recorded_at, digest, leaf, salt, content';
+
+export function recordOf(row: Row): LedgerRecord {
+  return {
+    index: wholeNumber(row, 'idx'),
+    scope: text(row, 'scope'),
+    name: text(row, 'name'),
+    author: text(row, 'author'),
+    digest: bytes(row, 'digest'),
+    recordedAtMs: wholeNumber(row, 'recorded_at'),
+    leaf: bytes(row, 'leaf'),
+    salt: row['salt'] === null ? null : bytes(row, 'salt'),
+    content: row['content'] === null ? null : bytes(row, 'content'),
+  };
+}
+
+export function headOf(row: Row): Head {
+  const size = wholeNumber(row, 'size');
+  const frontier = bytes(row, 'frontier');
+  if (frontier.length !== subtreeCount(size) * HASH_BYTES) throw corrupt('The head does not fit its size.');
+  return {
+    size,
+    frontier: Array.from({ length: subtreeCount(size) }, (_, place) =>
+      frontier.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES),
+    ),
+    recordedAtMs: wholeNumber(row, 'recorded_at'),
+    checkpoint: text(row, 'checkpoint'),
+  };
+}
+
+export function hashOf(row: Row | undefined): Uint8Array {
+  if (row === undefined) throw corrupt('The tree lacks a node.');
+  const hash = bytes(row, 'hash');
+  if (hash.length !== HASH_BYTES) throw corrupt('The tree lacks a node.');
+  return hash;
+}
+
+export function corrupt(message: string): EctError {
+  return new EctError(refuse('LEDGER_CORRUPT', message));
+}
+
+function wholeNumber(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw corrupt(`A row has a bad ${column}.`);
+  return value;
+}
+
+function text(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== 'string') throw corrupt(`A row has a bad ${column}.`);
+  return value;
+}
+
+function bytes(row: Row, column: string): Uint8Array {
+  const value = row[column];
+  if (!(value instanceof Uint8Array)) throw corrupt(`A row has a bad ${column}.`);
+  return value;
+}

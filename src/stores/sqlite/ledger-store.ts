@@ -1,0 +1,244 @@
+// A ledger in one SQLite file. Several processes may share the file: the head is read under the write lock.
+
+import type { StatementSync } from 'node:sqlite';
+import type {
+  Candidate,
+  CommitResult,
+  Head,
+  LedgerRecord,
+  LedgerStore,
+  RecordQuery,
+  Seal,
+  SealedBatch,
+} from '../../ledger/index.ts';
+import { sequence } from '../sequence.ts';
+import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
+import type { SqliteDatabase } from './database.ts';
+import type { StoreReasons } from './failures.ts';
+import { LEDGER_LAYOUT } from './ledger-layout.ts';
+import {
+  corrupt,
+  ENTRY_COLUMNS,
+  ENTRY_COLUMNS_WITH_CONTENT,
+  HASH_BYTES,
+  hashOf,
+  headOf,
+  type Row,
+  recordOf,
+} from './ledger-rows.ts';
+import { openDatabase, openReadOnlyDatabase } from './open-database.ts';
+
+const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
+
+/** Durable: nothing is answered that a crash of the machine could take back. The event loop goes on while the disk writes. */
+export class SqliteLedgerStore implements LedgerStore {
+  readonly #database: SqliteDatabase;
+  readonly #statements: ReturnType<typeof prepareStatements>;
+  /** So many entries are known to be on the disk. More may be in the file: those that some process is committing. */
+  #durableSize = -1;
+
+  /** Takes over `database`, which is closed with the store. Refused with LEDGER_CORRUPT where the parts do not fit. */
+  constructor(database: SqliteDatabase) {
+    this.#database = database;
+    try {
+      this.#statements = database.read(() => prepareStatements(database));
+      database.snapshot(() => this.#refuseTornParts());
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Opens the ledger at `path`, and creates the file where there is none. */
+  static open(path: string): SqliteLedgerStore {
+    return new SqliteLedgerStore(openDatabase(path, LEDGER_LAYOUT, REASONS));
+  }
+
+  /** Opens the ledger at `path` for reading, also while a service writes it. Every write is refused. */
+  static openReadOnly(path: string): SqliteLedgerStore {
+    return new SqliteLedgerStore(openReadOnlyDatabase(path, LEDGER_LAYOUT, REASONS));
+  }
+
+  async head(): Promise<Head | undefined> {
+    const head = this.#database.read(() => this.#readHead());
+    return this.#shown(head, head?.size ?? -1);
+  }
+
+  async initialise(head: Head, identity: string): Promise<void> {
+    if (head.size !== 0) throw new TypeError('The first head has size 0.');
+    await this.#database.writeDurably(() => {
+      if (this.#readHead() !== undefined) throw corrupt('The ledger was initialised before.');
+      this.#statements.insertHead.run(0, new Uint8Array(0), head.recordedAtMs, head.checkpoint);
+      this.#statements.insertIdentity.run(identity);
+    });
+  }
+
+  async identity(): Promise<string | undefined> {
+    const row = this.#database.read(() => this.#statements.identity.get());
+    return row === undefined ? undefined : String(row['verifier_key']);
+  }
+
+  async commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
+    const result = await this.#database.writeDurably(() => {
+      const head = this.#readHead();
+      if (head === undefined) throw corrupt('The ledger was never initialised.');
+      const held = candidates.map(({ scope, name }) => recordIn(this.#statements.find.get(name, scope)));
+      const result = sequence(head, candidates, held, seal);
+      if (result.batch !== undefined) this.#insert(result.batch);
+      return result;
+    });
+    this.#isDurable(result.head.size);
+    return result;
+  }
+
+  async at(index: number): Promise<LedgerRecord | undefined> {
+    if (!Number.isSafeInteger(index)) return undefined;
+    const record = this.#database.read(() => {
+      const row = this.#statements.at.get(index);
+      if (row !== undefined) return recordOf(row);
+      // Past the end, or lost. The size is read first, since another process may have added the entry just now.
+      const size = this.#readHead()?.size ?? 0;
+      const added = this.#statements.at.get(index);
+      if (added === undefined && index >= 0 && index < size) throw corrupt(`The ledger has no entry ${index}.`);
+      return recordIn(added);
+    });
+    return this.#shown(record, sizeWith(record));
+  }
+
+  async find(scope: string, name: string): Promise<LedgerRecord | undefined> {
+    const record = this.#database.read(() => recordIn(this.#statements.find.get(name, scope)));
+    return this.#shown(record, sizeWith(record));
+  }
+
+  async named(names: readonly string[]): Promise<readonly LedgerRecord[]> {
+    const wanted = JSON.stringify([...new Set(names)]);
+    const records = this.#database.read(() => this.#statements.named.all(wanted).map(recordOf));
+    return this.#shown(records, sizeWith(records.at(-1)));
+  }
+
+  async list(query: RecordQuery): Promise<readonly LedgerRecord[]> {
+    const records = this.#database.read(() => {
+      const { scope, author, fromMs, beforeMs, startIndex, limit, withContent } = query;
+      const from = Math.max(startIndex, fromMs === undefined ? 0 : this.#firstIndexSince(fromMs));
+      const before = beforeMs === undefined ? Number.MAX_SAFE_INTEGER : this.#firstIndexSince(beforeMs);
+      const filters = [scope, author].filter((value) => value !== undefined);
+      const statement = this.#statements.lists[listKey(scope !== undefined, author !== undefined, withContent)]!;
+      return statement.all(from, before, ...filters, limit).map(recordOf);
+    });
+    return this.#shown(records, sizeWith(records.at(-1)));
+  }
+
+  async nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]> {
+    return this.#database.read(() =>
+      wanted.map((place) => hashOf(this.#statements.node.get(place.level * HASH_BYTES + 1, completingLeaf(place)))),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#database.end();
+  }
+
+  /** What was read, once the tree of `size` entries that it is from is durable. */
+  async #shown<T>(read: T, size: number): Promise<T> {
+    if (size > this.#durableSize) {
+      await this.#database.sync();
+      this.#isDurable(size);
+    }
+    return read;
+  }
+
+  #isDurable(size: number): void {
+    this.#durableSize = Math.max(this.#durableSize, size);
+  }
+
+  #readHead(): Head | undefined {
+    const row = this.#statements.head.get();
+    return row === undefined ? undefined : headOf(row);
+  }
+
+  #insert({ records, nodes, head }: SealedBatch): void {
+    const hashes = hashesByLeaf(nodes);
+    for (const [place, record] of records.entries()) {
+      const { index, scope, name, author, recordedAtMs, digest, leaf, salt, content } = record;
+      const own = Buffer.concat(hashes[place]!);
+      this.#statements.insertEntry.run(index, scope, name, author, recordedAtMs, digest, leaf, own, salt, content);
+    }
+    this.#statements.updateHead.run(head.size, Buffer.concat(head.frontier), head.recordedAtMs, head.checkpoint);
+  }
+
+  /** Times never fall from one entry to the next, so the first entry that is not before `timeMs` is found by halving. */
+  #firstIndexSince(timeMs: number): number {
+    let [low, high] = [0, this.#readHead()?.size ?? 0];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const row = this.#statements.recordedAt.get(middle);
+      if (row === undefined) throw corrupt(`The ledger has no entry ${middle}.`);
+      if (Number(row['recorded_at']) < timeMs) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** A seek that finds a file whose parts come from different moments; `ect audit` finds everything else. */
+  #refuseTornParts(): void {
+    const size = this.#readHead()?.size ?? 0;
+    if (this.#statements.end.get()?.['entries'] !== size) {
+      throw corrupt('The head and the entries of the ledger do not fit together.');
+    }
+  }
+}
+
+/** The size of the smallest tree that has the record. */
+function sizeWith(record: LedgerRecord | undefined): number {
+  return record === undefined ? 0 : record.index + 1;
+}
+
+function recordIn(row: Row | undefined): LedgerRecord | undefined {
+  return row === undefined ? undefined : recordOf(row);
+}
+
+function prepareStatements({ connection }: SqliteDatabase) {
+  return {
+    head: connection.prepare('SELECT size, frontier, recorded_at, checkpoint FROM head'),
+    identity: connection.prepare('SELECT verifier_key FROM identity'),
+    at: connection.prepare(`SELECT ${ENTRY_COLUMNS_WITH_CONTENT} FROM entries WHERE idx = ?`),
+    find: connection.prepare(`SELECT ${ENTRY_COLUMNS_WITH_CONTENT} FROM entries WHERE name = ? AND scope = ?`),
+    named: connection.prepare(
+      `SELECT ${ENTRY_COLUMNS} FROM json_each(?) AS wanted CROSS JOIN entries ON entries.name = wanted.value ORDER BY idx`,
+    ),
+    recordedAt: connection.prepare('SELECT recorded_at FROM entries WHERE idx = ?'),
+    node: connection.prepare(`SELECT substr(nodes, ?, ${HASH_BYTES}) AS hash FROM entries WHERE idx = ?`),
+    end: connection.prepare('SELECT coalesce(max(idx) + 1, 0) AS entries FROM entries'),
+    insertHead: connection.prepare(
+      'INSERT INTO head (id, size, frontier, recorded_at, checkpoint) VALUES (1, ?, ?, ?, ?)',
+    ),
+    insertIdentity: connection.prepare('INSERT INTO identity (id, verifier_key) VALUES (1, ?)'),
+    insertEntry: connection.prepare(
+      `INSERT INTO entries (idx, scope, name, author, recorded_at, digest, leaf, nodes, salt, content)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    updateHead: connection.prepare('UPDATE head SET size = ?, frontier = ?, recorded_at = ?, checkpoint = ?'),
+    lists: prepareLists(connection),
+  };
+}
+
+/** One statement for each combination of filters, so that each walks the index that fits. */
+function prepareLists(connection: SqliteDatabase['connection']): Readonly<Record<string, StatementSync>> {
+  const lists: Record<string, StatementSync> = {};
+  for (const byScope of [false, true]) {
+    for (const byAuthor of [false, true]) {
+      for (const withContent of [false, true]) {
+        const filters = `${byScope ? ' AND scope = ?' : ''}${byAuthor ? ' AND author = ?' : ''}`;
+        lists[listKey(byScope, byAuthor, withContent)] = connection.prepare(
+          `SELECT ${withContent ? ENTRY_COLUMNS_WITH_CONTENT : ENTRY_COLUMNS} FROM entries
+           WHERE idx >= ? AND idx < ?${filters} ORDER BY idx LIMIT ?`,
+        );
+      }
+    }
+  }
+  return lists;
+}
+
+function listKey(byScope: boolean, byAuthor: boolean, withContent: boolean): string {
+  return JSON.stringify([byScope, byAuthor, withContent]);
+}

@@ -1,0 +1,39 @@
+// The tables of what is remembered once, in a file apart from the ledger, so that their write locks do not meet.
+
+import type { Layout } from './layout.ts';
+
+/** Each use and each idempotency key by the hash of its scope. Both tables have the same shape (`once-table.ts`). */
+export type OnceTableName = 'uses' | 'issued';
+
+/**
+ * Rows lie in the order in which they came, and an index leads to them by their keys: these are random, so a row inside the
+ * index would cost a page of its own each time.
+ */
+function table(name: OnceTableName): string {
+  return `
+    CREATE TABLE ${name} (
+      key        BLOB    PRIMARY KEY NOT NULL CHECK (length(key) = 32),
+      digest     BLOB    NOT NULL,
+      label      TEXT    NOT NULL,
+      content    TEXT    NOT NULL,
+      keep_until INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX ${name}_by_end ON ${name} (keep_until);`;
+}
+
+/** From version 1, which had one text a row: what it was is told by `label` and `content`. */
+function carryOn(name: OnceTableName, label: string, content: string): string {
+  return `
+    DROP INDEX ${name}_by_end;
+    ALTER TABLE ${name} RENAME TO old_${name};
+    ${table(name)}
+    INSERT INTO ${name} SELECT key, digest, ${label}, ${content}, keep_until FROM old_${name};
+    DROP TABLE old_${name};`;
+}
+
+export const ONCE_LAYOUT: Layout = {
+  applicationId: 0x4543544f, // "ECTO"
+  version: 2,
+  schema: table('uses') + table('issued'),
+  upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text') },
+};

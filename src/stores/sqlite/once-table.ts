@@ -1,0 +1,123 @@
+// Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
+
+import type { Held } from '../once.ts';
+import type { SqliteDatabase } from './database.ts';
+import type { OnceTableName } from './once-layout.ts';
+
+/** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
+interface Wish {
+  readonly key: Uint8Array;
+  readonly held: Held;
+  readonly keepUntil: number;
+  readonly now: number;
+}
+
+interface Waiting extends Wish {
+  readonly resolve: (holder: Held | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Rows that each wish makes the table forget, once their time is over: more than it adds, so a backlog shrinks. */
+const FORGET_PER_WISH = 4;
+
+/**
+ * Rows by key. Wishes that arrive in the same turn of the event loop share one transaction, so one fsync serves them
+ * all; each is answered only after the commit.
+ */
+export class OnceTable {
+  readonly #database: SqliteDatabase;
+  readonly #statements: ReturnType<typeof prepareStatements>;
+  #waiting: Waiting[] = [];
+  #settling: Promise<void> | undefined;
+
+  /** Takes over `database`, which is closed with the table. */
+  constructor(database: SqliteDatabase, name: OnceTableName) {
+    this.#database = database;
+    try {
+      this.#statements = database.read(() => prepareStatements(database, name));
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** What holds the key at `now`, if anything. */
+  async peek(key: Uint8Array, now: number): Promise<Held | undefined> {
+    const holder = this.#database.read(() => this.#holder(key, now));
+    if (holder !== undefined) await this.#database.sync();
+    return holder;
+  }
+
+  /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the file. */
+  hold(wish: Wish): Promise<Held | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ...wish, resolve, reject });
+      this.#settling ??= this.#settleAll();
+    });
+  }
+
+  /** Settles what waits, then closes the file. */
+  async close(): Promise<void> {
+    await this.#settling;
+    await this.#database.end();
+  }
+
+  async #settleAll(): Promise<void> {
+    // One turn of the event loop, so that all who were woken together are gathered.
+    for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) await this.#settle();
+    this.#settling = undefined;
+  }
+
+  async #settle(): Promise<void> {
+    const group = this.#waiting;
+    this.#waiting = [];
+    try {
+      const holders = await this.#database.writeDurably(() => {
+        this.#forget(group);
+        return group.map((wish) => this.#take(wish));
+      });
+      // From here on every row of the group is durable.
+      for (const [place, { resolve }] of group.entries()) resolve(holders[place]);
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
+  }
+
+  #take({ key, held, keepUntil, now }: Wish): Held | undefined {
+    const { changes } = this.#statements.take.run(key, held.digest, held.label, held.content, keepUntil, now);
+    return changes === 1 ? undefined : this.#holder(key, now);
+  }
+
+  #holder(key: Uint8Array, now: number): Held | undefined {
+    const row = this.#statements.holder.get(key, now);
+    if (row === undefined) return undefined;
+    const { digest, label, content } = row as { digest: Uint8Array; label: string; content: string };
+    return { digest, label, content };
+  }
+
+  // A row may still count for the wish with the earliest time, so that time decides.
+  #forget(group: readonly Waiting[]): void {
+    const now = group.reduce((earliest, wish) => Math.min(earliest, wish.now), Number.POSITIVE_INFINITY);
+    this.#statements.forget.run(now, group.length * FORGET_PER_WISH);
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function prepareStatements({ connection }: SqliteDatabase, name: OnceTableName) {
+  return {
+    holder: connection.prepare(`SELECT digest, label, content FROM ${name} WHERE key = ? AND keep_until >= ?`),
+    // A row whose time is over is taken over in the same statement.
+    take: connection.prepare(
+      `INSERT INTO ${name} (key, digest, label, content, keep_until) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET
+         digest = excluded.digest, label = excluded.label, content = excluded.content, keep_until = excluded.keep_until
+       WHERE keep_until < ?`,
+    ),
+    forget: connection.prepare(
+      `DELETE FROM ${name} WHERE key IN (SELECT key FROM ${name} WHERE keep_until < ? ORDER BY keep_until LIMIT ?)`,
+    ),
+  };
+}

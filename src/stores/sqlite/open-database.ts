@@ -1,0 +1,64 @@
+// How a file is opened: with the settings that durability rests on.
+
+import { DatabaseSync } from 'node:sqlite';
+import { Backfill } from './backfill.ts';
+import { BUSY_TIMEOUT_MS, SqliteDatabase } from './database.ts';
+import { type StoreReasons, translated } from './failures.ts';
+import { createFile, fileUrlFor } from './file.ts';
+import { type Layout, prepareLayout, refuseOtherLayout } from './layout.ts';
+import { WriteAheadFile } from './write-ahead-file.ts';
+
+/**
+ * Pages in the write-ahead file after which a commit itself moves them into the main file, and holds up the event loop: a
+ * net below the thread that does so much earlier.
+ */
+const WAL_AUTOCHECKPOINT_PAGES = 64_000;
+
+/** Page cache of one connection in KiB (SQLite's sign for KiB is a negative number). */
+const CACHE_KIB = 32 * 1024;
+
+/** Opens a file for reading and writing, and creates it (mode 0600) and its schema where there is none. */
+export function openDatabase(path: string, layout: Layout, reasons: StoreReasons): SqliteDatabase {
+  const file = createFile(path, reasons);
+  return opened(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false }, reasons, (connection) => {
+    connection.exec('PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA synchronous=FULL');
+    connection.exec(`PRAGMA wal_autocheckpoint=${WAL_AUTOCHECKPOINT_PAGES}; PRAGMA cache_size=-${CACHE_KIB}`);
+    prepareLayout(new SqliteDatabase(connection, reasons), file, layout, reasons);
+    // From here on commits are synced off the event loop. SQLite still syncs what it needs to recover: the write-ahead
+    // file before its pages are moved, and the main file before the other begins anew.
+    // The read makes SQLite open that file.
+    connection.exec('PRAGMA synchronous=NORMAL; SELECT 1 FROM sqlite_schema');
+    const disk = new WriteAheadFile(file, reasons);
+    return new SqliteDatabase(connection, reasons, { disk, backfill: new Backfill(file, connection) });
+  });
+}
+
+/**
+ * Opens a file for reading only, also while a service writes it. The file is never changed; SQLite may create its
+ * shared-memory index beside it. Where the directory cannot be written and nobody has the file open for writing, it is
+ * read as a file that does not change.
+ */
+export function openReadOnlyDatabase(path: string, layout: Layout, reasons: StoreReasons): SqliteDatabase {
+  const options = { readOnly: true, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false };
+  return opened(fileUrlFor(path, reasons), options, reasons, (connection) => {
+    connection.exec(`PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cache_size=-${CACHE_KIB}`);
+    refuseOtherLayout(connection, path, layout, reasons);
+    return new SqliteDatabase(connection, reasons);
+  });
+}
+
+function opened(
+  file: string | URL,
+  options: ConstructorParameters<typeof DatabaseSync>[1],
+  reasons: StoreReasons,
+  settle: (connection: DatabaseSync) => SqliteDatabase,
+): SqliteDatabase {
+  let connection: DatabaseSync | undefined;
+  try {
+    connection = new DatabaseSync(file, options);
+    return settle(connection);
+  } catch (error) {
+    connection?.close();
+    throw translated(error, reasons);
+  }
+}

@@ -1,0 +1,40 @@
+// A replay guard in one SQLite file: a use stays used after a restart, and for every process that shares the file.
+
+import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
+import { claimOf, heldOf, useKey } from '../once.ts';
+import type { StoreReasons } from './failures.ts';
+import { ONCE_LAYOUT } from './once-layout.ts';
+import { OnceTable } from './once-table.ts';
+import { openDatabase } from './open-database.ts';
+
+const REASONS: StoreReasons = {
+  unavailable: 'REPLAY_GUARD_UNAVAILABLE',
+  corrupt: 'REPLAY_GUARD_UNAVAILABLE',
+  what: 'replay guard',
+};
+
+/** Bounded by the disk alone: rows go when the time of their tokens is over. */
+export class SqliteReplayGuard implements ReplayGuard {
+  readonly #uses: OnceTable;
+
+  constructor(uses: OnceTable) {
+    this.#uses = uses;
+  }
+
+  /** Opens the guard in the file at `path`, and creates the file where there is none. */
+  static open(path: string): SqliteReplayGuard {
+    return new SqliteReplayGuard(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'uses'));
+  }
+
+  async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {
+    return claimOf(use, await this.#uses.hold({ key: useKey(use), held: heldOf(use), keepUntil, now }));
+  }
+
+  async look(use: TokenUse, now: number): Promise<Claim> {
+    return claimOf(use, await this.#uses.peek(useKey(use), now));
+  }
+
+  async close(): Promise<void> {
+    await this.#uses.close();
+  }
+}

@@ -1,0 +1,71 @@
+// The write-ahead file of a database, as far as durability goes: SQLite writes it, and this brings it to the disk.
+
+import { closeSync, constants, fdatasync, openSync } from 'node:fs';
+import type { StoreReasons } from './failures.ts';
+import { cannotOpen } from './file.ts';
+
+/** Open for as long as a connection to its database is, which must have read: SQLite then neither deletes nor replaces it. */
+export class WriteAheadFile {
+  #handle: number | undefined;
+  #running: Promise<void> | undefined;
+  /** Shared by all who asked while one was running: that one may have begun before they wrote. */
+  #next: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #isClosing = false;
+
+  /** Opens the write-ahead file beside `file`. */
+  constructor(file: string, reasons: StoreReasons) {
+    const path = `${file}-wal`;
+    try {
+      // Not every system syncs through a handle that may only read.
+      this.#handle = openSync(path, constants.O_RDWR);
+    } catch (error) {
+      throw cannotOpen(path, reasons, error);
+    }
+  }
+
+  /**
+   * Answers when everything that was written before the call survives a crash of the machine. The event loop goes on. The
+   * system tells one caller only that a sync has failed, so there is never more than one at a time, and all that follow fail too.
+   */
+  sync(): Promise<void> {
+    if (this.#isClosing) return Promise.reject(new Error('The write-ahead file is closed.'));
+    if (this.#next !== undefined) return this.#next;
+    if (this.#running === undefined) return this.#start();
+    this.#next = this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#start();
+      });
+    return this.#next;
+  }
+
+  /** Lets go of the file once every sync has answered. SQLite holds no lock on this file that would go with it. */
+  close(): void {
+    this.#isClosing = true;
+    this.#letGo();
+  }
+
+  #start(): Promise<void> {
+    this.#running = new Promise<void>((resolve, reject) => {
+      if (this.#failure !== undefined) throw this.#failure;
+      fdatasync(this.#handle as number, (error) => {
+        this.#failure ??= error ?? undefined;
+        if (error === null) resolve();
+        else reject(error);
+      });
+    }).finally(() => {
+      this.#running = undefined;
+      this.#letGo();
+    });
+    return this.#running;
+  }
+
+  #letGo(): void {
+    if (this.#handle === undefined || !this.#isClosing || this.#running !== undefined || this.#next !== undefined)
+      return;
+    closeSync(this.#handle);
+    this.#handle = undefined;
+  }
+}
