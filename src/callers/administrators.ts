@@ -1,0 +1,12 @@
+// Who administers this service: callers that the operator named.
+
+import type { Caller } from '../authority/index.ts';
+
+const ANONYMOUS = 'anonymous';
+
+/** `named` are SPIFFE IDs, compared exactly; the word `anonymous` stands for every caller without an identity. */
+export function administrators(named: readonly string[]): (caller: Caller) => boolean {
+  const ids = new Set(named.filter((name) => name !== ANONYMOUS));
+  const isOpen = named.includes(ANONYMOUS);
+  return (caller) => (caller.kind === 'anonymous' ? isOpen : ids.has(caller.id));
+}
