@@ -1,0 +1,36 @@
+// What one peer may make us do and keep.
+
+import type { PatienceOptions } from './patience.ts';
+
+/** Limits of one connection. Times are in milliseconds. */
+export interface Limits extends PatienceOptions {
+  readonly maxConcurrentStreams: number;
+  /** A list of headers as HTTP/2 counts it; a block may have twice as many bytes. */
+  readonly maxHeaderBytes: number;
+  /** What the peer may send before it was taken, over all streams. */
+  readonly windowBytes: number;
+  /** Bodies that are kept until they are complete, over all streams. */
+  readonly maxHeldBytes: number;
+  /** Answers that wait for the peer to read, over all streams. */
+  readonly maxWaitingBytes: number;
+  /** In this time a waiting answer must get on by a whole frame, and a full socket must take something. */
+  readonly stallMs: number;
+  /** A frame, or a block of headers, from its first byte to its last. */
+  readonly frameMs: number;
+  /** Without a byte and without a call. */
+  readonly idleMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  maxConcurrentStreams: 100,
+  maxHeaderBytes: 16_384,
+  windowBytes: 1 << 20,
+  maxHeldBytes: 32 << 20,
+  maxWaitingBytes: 16 << 20,
+  stallMs: 60_000,
+  frameMs: 10_000,
+  idleMs: 60_000,
+  nuisance: { burst: 1_000, perSecond: 100 },
+  // A client may cancel hundreds of calls at once; one that does nothing else has nothing to ask.
+  resets: { burst: 2_000, perSecond: 5 },
+};

@@ -1,0 +1,209 @@
+// What leaves by a connection. All that is written in one turn of the event loop leaves in one write; bodies wait for the
+// windows of the peer and for the socket, and what waits is bounded in bytes and in time.
+
+import type { Socket } from 'node:net';
+import { flowError } from './connection-error.ts';
+import {
+  DEFAULT_WINDOW,
+  Flag,
+  FRAME_HEADER_BYTES,
+  FrameType,
+  MAX_FRAME_BYTES,
+  MAX_WINDOW,
+  writeFrame,
+  writeFrameHeader,
+} from './frames.ts';
+import { EMPTY_TABLE } from './header-writer.ts';
+import type { Sender } from './sender.ts';
+import { StallWatch } from './stall-watch.ts';
+
+export interface OutboxOptions {
+  /** Bodies that may wait on one connection, in bytes. */
+  readonly maxWaitingBytes: number;
+  /** In this time a stream that is waited for takes a whole frame or all there is, and a full socket takes something. In milliseconds. */
+  readonly stallMs: number;
+  readonly now: () => number;
+  /** The socket takes no more, or takes more again. */
+  readonly onBlocked: (isBlocked: boolean) => void;
+  /** So many bytes of bodies that had waited have left. */
+  readonly onSent: (bytes: number) => void;
+  /** The peer reads this answer too slowly. */
+  readonly onStalled: (sender: Sender) => void;
+  /** The socket has been full for that long: the peer reads nothing at all. */
+  readonly onStuck: () => void;
+}
+
+export class Outbox {
+  readonly #socket: Socket;
+  readonly #options: OutboxOptions;
+  #pieces: Buffer[] = [];
+  #isScheduled = false;
+  /** Since when the socket takes no more. */
+  #blockedSince: number | undefined;
+  #isClosed = false;
+  /** What the peer still takes on the whole connection. */
+  #window = DEFAULT_WINDOW;
+  /** Our blocks use no table; the first one says so. */
+  #firstBlock = true;
+  readonly #waiting = new Set<Sender>();
+  #waitingBytes = 0;
+  readonly #watch = new StallWatch(() => this.#findStalled());
+
+  constructor(socket: Socket, options: OutboxOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.on('drain', () => this.#unblock());
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Sends a frame that no window limits. */
+  push(frame: Buffer): void {
+    if (this.#isClosed) return;
+    this.#pieces.push(frame);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    // Runs when all that is answered in this turn has been answered.
+    process.nextTick(flush, this);
+  }
+
+  pushHeaders(id: number, block: Buffer, endsStream: boolean): void {
+    const whole = this.#begin(block);
+    const end = endsStream ? Flag.END_STREAM : 0;
+    for (let at = 0; ; at += MAX_FRAME_BYTES) {
+      const isLast = at + MAX_FRAME_BYTES >= whole.length;
+      const type = at === 0 ? FrameType.HEADERS : FrameType.CONTINUATION;
+      const flags = (at === 0 ? end : 0) | (isLast ? Flag.END_HEADERS : 0);
+      this.push(writeFrame(type, flags, id, whole.subarray(at, at + MAX_FRAME_BYTES)));
+      if (isLast) return;
+    }
+  }
+
+  /** Sends headers, body and trailers in one piece. Answers whether that was possible: the body must fit windows and frame. */
+  pushWhole(sender: Sender, headers: Buffer, body: Buffer, trailers: Buffer): boolean {
+    const { id } = sender;
+    const { length } = body;
+    if (this.#blockedSince !== undefined || length > MAX_FRAME_BYTES || length > this.#window || length > sender.window)
+      return false;
+    const block = this.#begin(headers);
+    this.#window -= length;
+    sender.window -= length;
+    const out = Buffer.allocUnsafe(3 * FRAME_HEADER_BYTES + block.length + length + trailers.length);
+    writeFrameHeader(out, 0, block.length, FrameType.HEADERS, Flag.END_HEADERS, id);
+    let at = FRAME_HEADER_BYTES + block.copy(out, FRAME_HEADER_BYTES);
+    writeFrameHeader(out, at, length, FrameType.DATA, 0, id);
+    at += FRAME_HEADER_BYTES + body.copy(out, at + FRAME_HEADER_BYTES);
+    writeFrameHeader(out, at, trailers.length, FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, id);
+    trailers.copy(out, at + FRAME_HEADER_BYTES);
+    this.push(out);
+    return true;
+  }
+
+  /** Something of this stream waits to be sent. Answers whether there is room; if not, the stream must end. */
+  wait(sender: Sender, bytes: number): boolean {
+    this.#waitingBytes += bytes;
+    if (!this.#waiting.has(sender)) {
+      this.#waiting.add(sender);
+      sender.beginWait(this.#options.now());
+    }
+    if (this.#waitingBytes > this.#options.maxWaitingBytes) return false;
+    this.#watch.start();
+    this.pump();
+    return true;
+  }
+
+  /** This stream sends nothing more. */
+  forget(sender: Sender): void {
+    if (this.#waiting.delete(sender)) this.#waitingBytes -= sender.waitingBytes;
+  }
+
+  /** The peer takes more on the whole connection. */
+  widen(bytes: number): void {
+    this.#window += bytes;
+    if (this.#window > MAX_WINDOW) throw flowError('the window is too wide');
+    this.pump();
+  }
+
+  /** Sends what windows and socket allow, a frame of each stream in turn. */
+  pump(): void {
+    for (let sent = true; sent; ) {
+      sent = false;
+      for (const sender of this.#waiting) {
+        if (this.#blockedSince !== undefined) return;
+        const bytes = sender.sendFrame(Math.min(this.#window, MAX_FRAME_BYTES), this.#options.now());
+        if (bytes === undefined) continue;
+        this.#window -= bytes;
+        this.#waitingBytes -= bytes;
+        this.#options.onSent(bytes);
+        sent = true;
+        if (sender.waits) continue;
+        this.#waiting.delete(sender);
+        sender.onDrained();
+      }
+      // Written at once, so that the socket can say when it has enough.
+      if (sent && this.#waiting.size > 0) this.flush();
+    }
+  }
+
+  /** Writes all that was pushed. */
+  flush(): void {
+    const pieces = this.#pieces;
+    if (pieces.length === 0) return;
+    this.#pieces = [];
+    if (this.#socket.destroyed) return;
+    const wantsMore = this.#socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    if (wantsMore || this.#blockedSince !== undefined) return;
+    this.#blockedSince = this.#options.now();
+    this.#watch.start();
+    this.#options.onBlocked(true);
+  }
+
+  /** Writes what is left, and takes nothing more. */
+  close(): void {
+    this.flush();
+    this.#isClosed = true;
+    this.#blockedSince = undefined;
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+    this.#watch.stop();
+  }
+
+  /** For the scheduled flush only. */
+  runScheduled(): void {
+    this.#isScheduled = false;
+    this.flush();
+  }
+
+  #begin(block: Buffer): Buffer {
+    if (!this.#firstBlock) return block;
+    this.#firstBlock = false;
+    return Buffer.concat([Buffer.from([EMPTY_TABLE]), block]);
+  }
+
+  #unblock(): void {
+    if (this.#blockedSince === undefined) return;
+    this.#blockedSince = undefined;
+    this.#options.onBlocked(false);
+    this.pump();
+  }
+
+  /** Answers whether anything still waits. */
+  #findStalled(): boolean {
+    const { now, stallMs, onStalled, onStuck } = this.#options;
+    const before = now() - stallMs;
+    if (this.#blockedSince !== undefined && this.#blockedSince < before) {
+      onStuck();
+      return false;
+    }
+    for (const sender of Array.from(this.#waiting)) {
+      if (sender.waitsSince < before) onStalled(sender);
+    }
+    return this.#waiting.size > 0 || this.#blockedSince !== undefined;
+  }
+}
+
+function flush(outbox: Outbox): void {
+  outbox.runScheduled();
+}

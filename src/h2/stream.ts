@@ -1,0 +1,224 @@
+// One request and its answer. It is no Node stream: a small call is one object, and its answer one piece of a write.
+
+import type { Socket } from 'node:net';
+import { ErrorCode } from './connection-error.ts';
+import { DEFAULT_WINDOW } from './frames.ts';
+import type { HeaderList } from './hpack.ts';
+import type { Outbox } from './outbox.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import type { RequestHead } from './request-head.ts';
+import { Sender } from './sender.ts';
+
+/** Takes what a request brings. Attacker-controlled, all of it. */
+export interface Receiver {
+  /** A part of the body. `stream.consumed()` makes room for more; what is kept must be copied. */
+  onData(part: Buffer): void;
+  /** The request is complete. Trailers are empty where it has none. */
+  onEnd(trailers: HeaderList): void;
+  /** The stream is over before the answer has left. */
+  onGone(): void;
+  /** All that was written has left. */
+  onDrained?(): void;
+}
+
+/** What a stream needs of its connection. */
+export interface StreamHost {
+  readonly socket: Socket;
+  readonly outbox: Outbox;
+  /** Room for bytes that are kept for a while. Answers whether there is any. */
+  hold(bytes: number): boolean;
+  release(bytes: number): void;
+  /** So many bytes need no room any more in the window of the connection. */
+  giveBack(bytes: number): void;
+  sendReset(stream: Stream, code: number): void;
+  closed(stream: Stream, wasAnswered: boolean): void;
+}
+
+export class Stream {
+  readonly id: number;
+  readonly head: RequestHead;
+  readonly sender: Sender;
+  /** What the peer may still send on this stream. */
+  readonly window: ReceiveWindow;
+  /** When it was opened, in milliseconds of the connection's clock. */
+  readonly openedAt: number;
+  /** Whether work was begun for it, which a reset cannot take back. */
+  hasBegun = false;
+  remoteEnded = false;
+  readonly #host: StreamHost;
+  #receiver: Receiver | undefined;
+  #localEnded = false;
+  #closed = false;
+  #unconsumed = 0;
+  #received = 0;
+  #held = 0;
+  #trailers: HeaderList = NO_TRAILERS;
+
+  constructor(host: StreamHost, id: number, head: RequestHead, sendWindow: number, openedAt: number) {
+    this.#host = host;
+    this.id = id;
+    this.head = head;
+    this.openedAt = openedAt;
+    this.window = new ReceiveWindow(host.outbox, id, DEFAULT_WINDOW);
+    this.sender = new Sender(this, sendWindow);
+  }
+
+  /** The connection's socket: who is calling. */
+  get socket(): Socket {
+    return this.#host.socket;
+  }
+
+  /** Whether nothing can be answered any more. */
+  get isClosed(): boolean {
+    return this.#closed || this.#localEnded;
+  }
+
+  /** Sends headers, one part of a body, and trailers. Blocks as the header writer makes them. */
+  answer(headers: Buffer, body: Buffer, trailers: Buffer): void {
+    if (this.isClosed) return;
+    this.#localEnded = true;
+    if (this.#host.outbox.pushWhole(this.sender, headers, body, trailers)) {
+      this.ended();
+      return;
+    }
+    this.#host.outbox.pushHeaders(this.id, headers, false);
+    this.#send(body, trailers);
+  }
+
+  /** Sends headers; with `endsStream` they are the whole answer. */
+  respond(headers: Buffer, endsStream: boolean): void {
+    if (this.isClosed) return;
+    this.#host.outbox.pushHeaders(this.id, headers, endsStream);
+    if (!endsStream) return;
+    this.#localEnded = true;
+    this.ended();
+  }
+
+  /** Sends a part of the body. Answers whether more is welcome now; otherwise `onDrained` tells. */
+  write(part: Buffer): boolean {
+    if (this.isClosed) return true;
+    this.#send(part, undefined);
+    return !this.sender.waits;
+  }
+
+  /** Ends the answer, with trailers where there are any. */
+  end(trailers?: Buffer): void {
+    if (this.isClosed) return;
+    this.#localEnded = true;
+    this.#send(EMPTY, trailers ?? EMPTY);
+  }
+
+  /** Ends the stream at once. */
+  reset(code: number): void {
+    if (this.#closed) return;
+    this.#host.sendReset(this, code);
+    this.abort();
+  }
+
+  /** So many bytes of the body need no room any more. */
+  consumed(bytes: number): void {
+    if (this.#closed) return;
+    this.#unconsumed -= bytes;
+    this.#host.giveBack(bytes);
+    // Who will send nothing more needs no room.
+    if (!this.remoteEnded && !this.#localEnded) this.window.giveBack(bytes);
+  }
+
+  /** Keeps so many bytes until the stream is over. Answers whether the connection has room for them. */
+  hold(bytes: number): boolean {
+    if (!this.#host.hold(bytes)) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  /** Gives back what was kept. */
+  release(): void {
+    this.#host.release(this.#held);
+    this.#held = 0;
+  }
+
+  /** For the connection: who takes what comes. */
+  attach(receiver: Receiver): void {
+    if (!this.#closed) this.#receiver = receiver;
+  }
+
+  /** For the connection: whether so many more bytes are as many as the request has announced, or may become as many. */
+  fits(bytes: number, isEnd: boolean): boolean {
+    const { contentLength } = this.head;
+    if (contentLength === undefined) return true;
+    this.#received += bytes;
+    return isEnd ? this.#received === contentLength : this.#received <= contentLength;
+  }
+
+  /** For the connection. `windowBytes` is the part with its padding. */
+  receive(part: Buffer, windowBytes: number, isEnd: boolean): void {
+    this.#unconsumed += windowBytes;
+    this.remoteEnded = isEnd;
+    // Padding is nobody's to consume.
+    if (windowBytes > part.length) this.consumed(windowBytes - part.length);
+    if (this.#receiver === undefined) this.consumed(part.length);
+    else if (part.length > 0) this.#receiver.onData(part);
+  }
+
+  /** For the connection: the request ends with these. */
+  receiveTrailers(trailers: HeaderList): void {
+    this.remoteEnded = true;
+    this.#trailers = trailers;
+  }
+
+  /** For the connection: the request is complete, and nothing that was read with it has ended it. */
+  finishRequest(): void {
+    if (this.#receiver === undefined) return;
+    this.hasBegun = true;
+    this.#receiver.onEnd(this.#trailers);
+  }
+
+  /** For the connection: the stream is over, whatever its state. */
+  abort(): void {
+    if (this.#closed) return;
+    const receiver = this.#receiver;
+    this.#close(false);
+    receiver?.onGone();
+  }
+
+  pushFrame(frame: Buffer): void {
+    this.#host.outbox.push(frame);
+  }
+
+  pushTrailers(block: Buffer): void {
+    this.#host.outbox.pushHeaders(this.id, block, true);
+  }
+
+  drained(): void {
+    this.#receiver?.onDrained?.();
+  }
+
+  /** The answer has left. What is unread of the request is let go: nobody waits for it. */
+  ended(): void {
+    if (this.#closed) return;
+    if (!this.remoteEnded) this.#host.sendReset(this, ErrorCode.NO_ERROR);
+    this.#close(true);
+  }
+
+  #send(body: Buffer, ending: Buffer | undefined): void {
+    this.sender.add(body);
+    if (ending !== undefined) this.sender.end(ending);
+    if (!this.sender.waits) return;
+    if (!this.#host.outbox.wait(this.sender, body.length)) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+  }
+
+  #close(wasAnswered: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#receiver = undefined;
+    this.#host.outbox.forget(this.sender);
+    this.release();
+    const rest = this.#unconsumed;
+    this.#unconsumed = 0;
+    if (rest > 0) this.#host.giveBack(rest);
+    this.#host.closed(this, wasAnswered);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const NO_TRAILERS: HeaderList = [];
