@@ -1,0 +1,102 @@
+// ect.v1.AuthorityService over the authority's procedures.
+
+import {
+  type AuthorityParts,
+  append,
+  type IssueOrder,
+  issue,
+  rehearseAppend,
+  rehearseIssue,
+  validateDag,
+  verify,
+} from '../authority/index.ts';
+import { type DagReport, renderDot, renderMermaid } from '../dag/index.ts';
+import type { Refusal } from '../errors.ts';
+import { AuthorityService, GraphFormat, type IssueRequest, type VerifyRequest } from '../gen/ect/v1/authority_pb.ts';
+import { DagStatus } from '../gen/ect/v1/token_pb.ts';
+import { appendItems, runItems } from './batch.ts';
+import type { Call, Service } from './call.ts';
+import { writeGraphReport } from './graph-messages.ts';
+import { invalid } from './invalid.ts';
+import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from './limits.ts';
+import { writeAppended, writeAppendRehearsal, writeIssued, writeIssueRehearsal, writeVerdict } from './messages.ts';
+import { known, readDagSubject, readIssueOrder, readVerifyOrder } from './orders.ts';
+
+/** Serves the authority. Every procedure may be called by whoever is authenticated. */
+export function authorityService(parts: AuthorityParts): Service<typeof AuthorityService> {
+  const issueOne = async (request: IssueRequest, call: Call) => {
+    const order = readIssueOrder(request);
+    if (request.dryRun) return rehearse(order, call);
+    return writeIssued(await issue(parts, call.caller, order, call));
+  };
+  const rehearse = async (order: IssueOrder, call: Call) => {
+    const rehearsal = await rehearseIssue(parts, call.caller, order);
+    const [first] = rehearsal.failures;
+    if (first !== undefined) call.note(first.refusal.reason);
+    return writeIssueRehearsal(rehearsal);
+  };
+  const verifyOne = async (request: VerifyRequest, call: Call) => {
+    const verdict = await verify(parts, call.caller, readVerifyOrder(request));
+    if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
+    return writeVerdict(verdict);
+  };
+  return {
+    descriptor: AuthorityService,
+    access: 'callers',
+    maxRequestBytes: {
+      '*': MAX_MESSAGE_BYTES,
+      batchIssue: MAX_BATCH_BYTES,
+      batchVerify: MAX_BATCH_BYTES,
+      batchAppendLedger: MAX_BATCH_BYTES,
+      validateDAG: MAX_BATCH_BYTES,
+    },
+    procedures: {
+      issue: issueOne,
+      batchIssue: async ({ items }, call) => ({ results: await runItems(items, call, issueOne) }),
+      verify: verifyOne,
+      batchVerify: async ({ items }, call) => ({ results: await runItems(items, call, verifyOne) }),
+      validateDAG: async (request, call) => {
+        known('graph', request.graph, GraphFormat);
+        const labels = request.graph !== GraphFormat.UNSPECIFIED;
+        const answer = await validateDag(parts, readDagSubject(request), { labels });
+        if ('refusal' in answer) {
+          call.note(answer.refusal.reason);
+          return writeUnreadable(answer.refusal);
+        }
+        const [violation] = answer.report.violations;
+        if (violation !== undefined) call.note(violation.reason);
+        return writeGraph(answer.report, request.graph);
+      },
+      appendLedger: async ({ token, dryRun }, call) => {
+        if (token === '') throw invalid('token', 'is required');
+        if (dryRun) {
+          const rehearsal = await rehearseAppend(parts, token);
+          if (rehearsal.verdict.refusal !== undefined) call.note(rehearsal.verdict.refusal.reason);
+          return writeAppendRehearsal(rehearsal);
+        }
+        return writeAppended(await append(parts, token, call.signal));
+      },
+      batchAppendLedger: async ({ items }, call) => ({ results: await appendItems(parts, items, call) }),
+    },
+  };
+}
+
+function writeGraph(report: DagReport, format: GraphFormat) {
+  return { ...writeGraphReport(report), graph: draw(report, format) };
+}
+
+function draw(report: DagReport, format: GraphFormat): string {
+  switch (format) {
+    case GraphFormat.MERMAID:
+      return renderMermaid(report);
+    case GraphFormat.DOT:
+      return renderDot(report);
+    default:
+      return '';
+  }
+}
+
+/** A token that does not hold cannot be part of a graph: the graph is invalid, for the token's own reason. */
+function writeUnreadable({ reason, message }: Refusal) {
+  return { status: DagStatus.INVALID, violations: [{ reason, message, tasks: [] }] };
+}

@@ -1,0 +1,76 @@
+// What a call is, whichever protocol it came by: who asks, how long there is, and what became of it.
+
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
+import type { Caller } from '../authority/index.ts';
+import type { ErrorReason } from '../errors.ts';
+
+/** The context of one call. */
+export interface Call {
+  /** `ect.v1.AuthorityService/Issue`. */
+  readonly method: string;
+  readonly caller: Caller;
+  /** Aborted when the deadline has passed, the caller has cancelled, or the service stops waiting. */
+  readonly signal: AbortSignal;
+  /** An answer that refuses (an invalid verdict) notes its reason here, for the call's event. */
+  note(reason: ErrorReason): void;
+}
+
+/** One unary procedure. Refuses by throwing EctError; anything else that it throws is a bug (INTERNAL). */
+export type Procedure<M extends DescMethodUnary = DescMethodUnary> = (
+  request: MessageShape<M['input']>,
+  call: Call,
+) => Promise<MessageInitShape<M['output']>> | MessageInitShape<M['output']>;
+
+/** One streaming procedure. Refuses by throwing EctError, also between two answers. */
+export type StreamProcedure<M extends DescMethod> =
+  M extends DescMethodServerStreaming<infer I, infer O>
+    ? (request: MessageShape<I>, call: Call) => AsyncIterable<MessageInitShape<O>>
+    : M extends DescMethodBiDiStreaming<infer I, infer O>
+      ? (requests: AsyncIterable<MessageShape<I>>, call: Call) => AsyncIterable<MessageInitShape<O>>
+      : never;
+
+/** A service and its procedures: everything that a door needs to serve it. */
+export interface Service<S extends DescService = DescService> {
+  readonly descriptor: S;
+  readonly procedures: {
+    readonly [K in keyof S['method'] as S['method'][K] extends DescMethodUnary ? K : never]: Procedure<
+      Extract<S['method'][K], DescMethodUnary>
+    >;
+  };
+  readonly streams?: {
+    readonly [K in keyof S['method'] as S['method'][K] extends DescMethodUnary ? never : K]: StreamProcedure<
+      S['method'][K]
+    >;
+  };
+  /** Whether callers must be authenticated. Public services (keys) need no identity. */
+  readonly access: 'callers' | 'public';
+  /** Methods (local names) that administrators alone may call. */
+  readonly administered?: readonly string[];
+  /** Largest request message in bytes, by method (local name); `*` is the default. */
+  readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
+}
+
+/** Any service, as a door holds it: `Service<S>` for every `S`. */
+export interface AnyService {
+  readonly descriptor: DescService;
+  readonly procedures: Readonly<Record<string, (request: never, call: Call) => unknown>>;
+  readonly streams?: Readonly<Record<string, (request: never, call: Call) => AsyncIterable<unknown>>>;
+  readonly access: 'callers' | 'public';
+  readonly administered?: readonly string[];
+  readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
+}
+
+/** Who may call a method. */
+export type Access = 'public' | 'callers' | 'admin';
+
+export function accessOf({ access, administered }: AnyService, localName: string): Access {
+  return administered?.includes(localName) === true ? 'admin' : access;
+}

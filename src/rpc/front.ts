@@ -1,0 +1,94 @@
+// The front of the port: takes connections and hands each to HTTP/1.1 or HTTP/2. Without TLS the first bytes tell them
+// apart, with TLS the protocol that both sides agreed on (ALPN).
+
+import { constants } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+
+/** The key material of the port. */
+export interface TlsOptions {
+  /** PEM: the certificate and the intermediates above it. */
+  readonly cert: string;
+  /** PEM: its private key. */
+  readonly key: string;
+  /** PEM: the CAs whose certificates prove a caller. Without it callers are not asked for one. */
+  readonly clientCa?: string;
+}
+
+export interface FrontOptions {
+  readonly tls: TlsOptions | undefined;
+  /** How long a connection may take to say what it speaks, in milliseconds. */
+  readonly firstBytesMs: number;
+  readonly onHttp1: (socket: Socket) => void;
+  readonly onHttp2: (socket: Socket) => void;
+  readonly onFailure: (stage: 'tls' | 'first-bytes', cause: Error) => void;
+}
+
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+/** `P` begins POST and PUT too: from here on it can only be HTTP/2. */
+const TELLING_BYTES = 4;
+
+/** A peer that vanished without a word is noticed, also where a stream waits on its connection for ever. */
+const PROBES = { keepAlive: true, keepAliveInitialDelay: 60_000 };
+
+/** Makes the listening server. It does not listen yet. */
+export function createFront(options: FrontOptions): Server {
+  return options.tls === undefined ? cleartextFront(options) : tlsFront(options, options.tls);
+}
+
+function cleartextFront({ firstBytesMs, onHttp1, onHttp2, onFailure }: FrontOptions): Server {
+  return createServer({ noDelay: true, ...PROBES }, (socket) => {
+    const onError = (error: Error) => onFailure('first-bytes', error);
+    const onTimeout = () => socket.destroy(new Error('no first bytes in time'));
+    socket.on('error', onError);
+    // A timer for the whole of it: a byte now and then does not extend it.
+    const timer = setTimeout(onTimeout, firstBytesMs);
+    socket.once('close', () => clearTimeout(timer));
+
+    let seen: Buffer = Buffer.alloc(0);
+    const onReadable = () => {
+      const chunk: Buffer | null = socket.read();
+      if (chunk === null) return;
+      seen = Buffer.concat([seen, chunk]);
+      const length = Math.min(seen.length, PREFACE.length);
+      const isHttp2 = seen.subarray(0, length).equals(PREFACE.subarray(0, length));
+      if (isHttp2 && length < TELLING_BYTES) return;
+      socket.off('readable', onReadable);
+      socket.off('error', onError);
+      clearTimeout(timer);
+      socket.unshift(seen);
+      if (isHttp2) onHttp2(socket);
+      else onHttp1(socket);
+    };
+    socket.on('readable', onReadable);
+  });
+}
+
+function tlsFront({ firstBytesMs, onHttp1, onHttp2, onFailure }: FrontOptions, tls: TlsOptions): Server {
+  const asksForCertificate = tls.clientCa !== undefined;
+  const server = createTlsServer({
+    cert: tls.cert,
+    key: tls.key,
+    ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }),
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['h2', 'http/1.1'],
+    handshakeTimeout: firstBytesMs,
+    requestCert: asksForCertificate,
+    // A caller without a trusted certificate is told so by an error with a reason; key set, health and probes are public.
+    rejectUnauthorized: false,
+    // A resumed session would not show its certificate to the trust of today.
+    ...(asksForCertificate ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
+    noDelay: true,
+    ...PROBES,
+  });
+  server.on('secureConnection', (socket) => {
+    if (socket.alpnProtocol === 'h2') onHttp2(socket);
+    else onHttp1(socket);
+  });
+  server.on('tlsClientError', (error, socket) => {
+    // A handshake that timed out is only reported; nothing else would ever close its connection.
+    socket.destroy();
+    onFailure('tls', error);
+  });
+  return server;
+}

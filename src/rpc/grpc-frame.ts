@@ -1,0 +1,43 @@
+// The framing of gRPC over HTTP/2: each message is one flag byte, four bytes of length and the message itself.
+
+/** Flag and length before each message. */
+export const FRAME_PREFIX_BYTES = 5;
+
+/** One message as a frame, uncompressed. */
+export function writeFrame(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, FRAME_PREFIX_BYTES);
+  return frame;
+}
+
+/** Why a body is not the one uncompressed message of a unary call. */
+export type FrameFault = 'empty' | 'short' | 'large' | 'compressed' | 'more';
+
+/** The lowest bit of the flags; the others are reserved, and not looked at. */
+const COMPRESSED = 1;
+
+/**
+ * The one message in the body of a unary call, without a copy; or what is wrong with the body. A prefix after which
+ * nothing came is no message.
+ */
+export function readOnlyFrame(body: Buffer, maxBytes: number): Buffer | FrameFault {
+  const fault = faultOfFirst(body, maxBytes);
+  if (fault !== undefined) return fault;
+  const end = FRAME_PREFIX_BYTES + body.readUInt32BE(1);
+  if (body.length > end) {
+    const further = faultOfFirst(body.subarray(end), maxBytes) ?? 'more';
+    if (further !== 'empty') return further;
+  }
+  return body.subarray(FRAME_PREFIX_BYTES, end);
+}
+
+function faultOfFirst(body: Buffer, maxBytes: number): FrameFault | undefined {
+  if (body.length === 0) return 'empty';
+  if (body.length < FRAME_PREFIX_BYTES) return 'short';
+  const length = body.readUInt32BE(1);
+  if (length > maxBytes) return 'large';
+  if (body.length < FRAME_PREFIX_BYTES + length) return body.length === FRAME_PREFIX_BYTES ? 'empty' : 'short';
+  return (body[0]! & COMPRESSED) === 0 ? undefined : 'compressed';
+}

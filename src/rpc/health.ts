@@ -1,0 +1,70 @@
+// grpc.health.v1: whether this instance takes calls, for the whole server ('') and for each of its services.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { EctError, refuse } from '../errors.ts';
+import {
+  Health,
+  type HealthCheckResponseSchema,
+  HealthCheckResponse_ServingStatus as Status,
+} from '../gen/grpc/health/v1/health_pb.ts';
+import type { Call, Service } from './call.ts';
+
+export interface HealthOptions {
+  /** Full names of the services, `ect.v1.AuthorityService`. */
+  readonly services: readonly string[];
+  /** Full names of methods that need more than others, `ect.v1.AuthorityService/Issue`, each with whether that is there. */
+  readonly methods: Readonly<Record<string, () => boolean>>;
+  /** Whether calls can be served now. */
+  readonly isServing: () => boolean;
+  /** How often a watched status is looked at, in milliseconds. */
+  readonly watchIntervalMs: number;
+}
+
+type Answer = MessageInitShape<typeof HealthCheckResponseSchema>;
+
+/** The health service. It is public and is served while the server drains. */
+export function createHealth({ services, methods, isServing, watchIntervalMs }: HealthOptions): Service<typeof Health> {
+  const names = new Set(['', ...services, ...Object.keys(methods)]);
+
+  function statusOf(service: string): Status {
+    if (!names.has(service)) return Status.SERVICE_UNKNOWN;
+    return isServing() && methods[service]?.() !== false ? Status.SERVING : Status.NOT_SERVING;
+  }
+
+  async function* watch(service: string, call: Call): AsyncGenerator<Answer> {
+    for (let last: Status | undefined; ; await nextLook(watchIntervalMs, call.signal)) {
+      const status = statusOf(service);
+      if (status !== last) yield { status };
+      last = status;
+    }
+  }
+
+  return {
+    descriptor: Health,
+    access: 'public',
+    maxRequestBytes: { '*': 4096 },
+    procedures: {
+      check({ service }) {
+        if (!names.has(service)) throw new EctError(refuse('SERVICE_UNKNOWN', 'there is no such service'));
+        return { status: statusOf(service) };
+      },
+      list: () => ({ statuses: Object.fromEntries([...names].map((name) => [name, { status: statusOf(name) }])) }),
+    },
+    streams: { watch: ({ service }, call) => watch(service, call) },
+  };
+}
+
+/** Waits for the interval. Throws when the call ends. */
+function nextLook(intervalMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, intervalMs);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+  });
+}

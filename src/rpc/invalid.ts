@@ -1,0 +1,8 @@
+// How a request is refused for one of its fields.
+
+import { EctError, refuse } from '../errors.ts';
+
+/** A refusal of one field of a request. */
+export function invalid(field: string, rule: string): EctError {
+  return new EctError(refuse('REQUEST_INVALID', `${field} ${rule}.`, { field }));
+}

@@ -1,0 +1,87 @@
+// Between messages and custody: keys as they are answered, and what administrators order about them.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { endOf, type KeyChange, type KeyRecord } from '../custody/index.ts';
+import {
+  KeyState,
+  type ManagedKeySchema,
+  type RevokeKeyRequest,
+  type RotateKeyRequest,
+  type SigningKeySchema,
+} from '../gen/ect/v1/keys_pb.ts';
+import { invalid } from './invalid.ts';
+import { millisecondsOf } from './messages.ts';
+
+const STATES = {
+  announced: KeyState.ANNOUNCED,
+  active: KeyState.ACTIVE,
+  retired: KeyState.RETIRED,
+  revoked: KeyState.REVOKED,
+} as const;
+
+export function writeSigningKey(key: KeyRecord): MessageInitShape<typeof SigningKeySchema> {
+  const { kid, alg, kty, crv, x, y } = key.jwk;
+  return {
+    kid,
+    alg,
+    kty,
+    crv,
+    x,
+    y,
+    state: STATES[key.state],
+    useFrom: timestampFromMs(key.useFromMs),
+    ...timeOf('useUntil', endOf(key)),
+    certificate: key.certificate?.text ?? '',
+  };
+}
+
+export function writeManagedKey(key: KeyRecord): MessageInitShape<typeof ManagedKeySchema> {
+  const { generation, revoked } = key;
+  return {
+    key: writeSigningKey(key),
+    locator: key.locator ?? '',
+    ...(generation === undefined ? {} : { generation }),
+    announcedAt: timestampFromMs(key.announcedAtMs),
+    ...timeOf('activeAt', key.activeAtMs),
+    ...timeOf('revokedAt', revoked?.atMs),
+    ...timeOf('compromisedSince', revoked?.sinceMs),
+    changedBy: key.by,
+    note: key.note,
+    entryIndex: BigInt(key.index),
+  };
+}
+
+export function writeChange({ key, changed }: KeyChange) {
+  return { key: writeManagedKey(key), duplicate: !changed };
+}
+
+const KEY_NAME = /^[\x21-\x7e]{0,2048}$/;
+const KID = /^[A-Za-z0-9_-]{43}$/;
+const TEXT = /^[^\p{Cc}\p{Cs}]{0,256}$/u;
+
+export function readRotation({ nextKey, urgent, note }: RotateKeyRequest) {
+  if (!KEY_NAME.test(nextKey)) throw invalid('next_key', 'must be a key id or an ARN');
+  return { nextKey, urgent, note: readNote(note) };
+}
+
+export function readKeyOrder({ kid, note }: { readonly kid: string; readonly note: string }) {
+  if (!KID.test(kid)) throw invalid('kid', 'must be a key id of this service: 43 characters of base64url');
+  return { kid, note: readNote(note) };
+}
+
+/** Milliseconds since the epoch; undefined: as of now. */
+export function readCompromisedSince({ compromisedSince }: RevokeKeyRequest): number | undefined {
+  const sinceMs = millisecondsOf(compromisedSince);
+  if (sinceMs !== undefined && sinceMs < 0) throw invalid('compromised_since', 'must not be before 1970');
+  return sinceMs;
+}
+
+function readNote(note: string): string {
+  if (!TEXT.test(note)) throw invalid('note', 'must have at most 256 characters and no control characters');
+  return note;
+}
+
+function timeOf<N extends string>(name: N, ms: number | undefined): { readonly [K in N]?: Timestamp } {
+  return ms === undefined ? {} : ({ [name]: timestampFromMs(ms) } as { readonly [K in N]: Timestamp });
+}

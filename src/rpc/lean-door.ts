@@ -1,0 +1,182 @@
+// The lean door: unary gRPC calls straight on the engine of h2/. It reads one frame, runs the same call as every other
+// door, and writes one frame and the trailer. Whatever is unusual (compression, JSON, another protocol, a timeout that
+// cannot be read) it leaves to the Connect door, which answers it in full.
+
+import { type DescMethodUnary, fromBinary } from '@bufbuild/protobuf';
+import { EctError, refuse } from '../errors.ts';
+import type { Events } from '../events.ts';
+import { Body, headerOf, type Receiver, type RequestHead, type Stream, writeHeaderBlock } from '../h2/index.ts';
+import type { AnyService } from './call.ts';
+import { type Calls, OVERLOADED } from './calls.ts';
+import { readGrpcTimeout } from './deadline.ts';
+import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
+import { FRAME_PREFIX_BYTES, type FrameFault, readOnlyFrame } from './grpc-frame.ts';
+import type { OpenCall } from './open-call.ts';
+import { grpcTrailer } from './wire-errors.ts';
+
+/** Serves a stream if it is a plain unary gRPC call of a known method; otherwise `undefined`. */
+export type LeanDoor = (stream: Stream) => Receiver | undefined;
+
+interface LeanRoute {
+  readonly service: AnyService;
+  readonly method: DescMethodUnary;
+  /** `ect.v1.AuthorityService/Issue`. */
+  readonly name: string;
+  readonly maxBytes: number;
+  readonly encode: FrameEncoder;
+}
+
+/** Makes the door for every unary method of the services. */
+export function createLeanDoor(services: readonly AnyService[], calls: Calls, events: Events): LeanDoor {
+  const routes = createRoutes(services);
+  return (stream) => {
+    const { head, socket } = stream;
+    const route = routes.get(head.path);
+    if (route === undefined || !isPlain(head)) return undefined;
+    const timeoutMs = readTimeout(headerOf(head, 'grpc-timeout'));
+    if (timeoutMs === 'unreadable') return undefined;
+    const call = calls.open({ method: route.name, protocol: 'grpc', socket }, 'unary', timeoutMs, route.service.access);
+    if (call.stopped !== undefined) {
+      refuseCall(stream, call, call.stopped);
+      return NOBODY;
+    }
+    return receive(stream, route, call, (message) => {
+      void answer(stream, route, call, message);
+    });
+  };
+
+  async function answer(stream: Stream, route: LeanRoute, call: OpenCall, message: Buffer): Promise<void> {
+    try {
+      const read = () => parse(route, message);
+      const response = await calls.run(route.service, route.method.localName, read, call);
+      stream.answer(OK_HEADERS, route.encode(response as object), OK_TRAILER);
+    } catch (thrown) {
+      if (!(thrown instanceof EctError)) events.bug(route.name, thrown);
+      refuseCall(stream, call, thrown instanceof EctError ? thrown : unwritable());
+    }
+  }
+}
+
+/** Reads the body up to the limit of the method, and hands over its one message. */
+function receive(stream: Stream, route: LeanRoute, call: OpenCall, onMessage: (message: Buffer) => void): Receiver {
+  const body = new Body(stream);
+  let open = true;
+  const end = (error: EctError) => {
+    if (!open) return;
+    open = false;
+    refuseCall(stream, call, error);
+  };
+  // A deadline that passes while the body trickles in ends the call; later it is the procedure's to be ended by.
+  call.onStop((error) => {
+    if (!call.entered) end(error);
+  });
+  const judge = () => {
+    if (!open) return;
+    const frame = readOnlyFrame(body.read(), route.maxBytes);
+    if (typeof frame === 'string') return end(faultOf(frame, route));
+    open = false;
+    onMessage(frame);
+  };
+  return {
+    onData: (part) => {
+      if (!open) return stream.consumed(part.length);
+      if (!body.add(part))
+        return end(new EctError(refuse('SERVICE_OVERLOADED', 'the connection sends too much at once')));
+      // Nothing is buffered in vain: one message, and of a second one what tells what is wrong with it.
+      const limit = FRAME_PREFIX_BYTES + route.maxBytes;
+      if (announcedBytes(body.read()) > route.maxBytes || body.length > 2 * limit) judge();
+    },
+    onEnd: judge,
+    onGone: () => call.abandon(),
+  };
+}
+
+const FAULTS: Readonly<Record<Exclude<FrameFault, 'large'>, string>> = {
+  empty: 'the call has no message',
+  compressed: 'the message is compressed, but no compression was announced',
+  short: 'a message is shorter than its frame announces',
+  more: 'the call has more than one message',
+};
+
+function faultOf(fault: FrameFault, { maxBytes }: LeanRoute): EctError {
+  if (fault !== 'large') return malformed(FAULTS[fault]);
+  return new EctError(refuse('MESSAGE_TOO_LARGE', `the message is larger than ${maxBytes} bytes`));
+}
+
+/** The length that a frame announces, as soon as it can be read. */
+function announcedBytes(start: Buffer): number {
+  return start.length < FRAME_PREFIX_BYTES ? 0 : start.readUInt32BE(1);
+}
+
+function parse({ method }: LeanRoute, message: Buffer): unknown {
+  try {
+    return fromBinary(method.input, message);
+  } catch {
+    // The parser's own words may quote the request.
+    throw malformed('the message is not valid protobuf for this method');
+  }
+}
+
+const OK_FIELDS = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+] as const;
+/** Made once: blocks mean the same on every connection. */
+const OK_HEADERS = writeHeaderBlock(OK_FIELDS);
+const OK_TRAILER = writeHeaderBlock([['grpc-status', '0']]);
+const OVERLOADED_BLOCK = refusalBlock(OVERLOADED);
+/** Takes what comes after a refusal. */
+const NOBODY: Receiver = { onData: () => undefined, onEnd: () => undefined, onGone: () => undefined };
+
+/** Ends a call with an error: one HEADERS frame that is the trailer too. What is unread of the request is let go. */
+function refuseCall(stream: Stream, call: OpenCall, error: EctError): void {
+  call.finish(error);
+  stream.respond(error === OVERLOADED ? OVERLOADED_BLOCK : refusalBlock(error), true);
+}
+
+function refusalBlock(error: EctError): Buffer {
+  return writeHeaderBlock([...OK_FIELDS, ...Object.entries(grpcTrailer(error))]);
+}
+
+function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, LeanRoute> {
+  const routes = new Map<string, LeanRoute>();
+  for (const service of services) {
+    const { descriptor, maxRequestBytes } = service;
+    for (const method of descriptor.methods) {
+      if (method.methodKind !== 'unary') continue;
+      const name = `${descriptor.typeName}/${method.name}`;
+      const maxBytes = maxRequestBytes[method.localName] ?? maxRequestBytes['*'];
+      const encode = createFrameEncoder(method.output);
+      routes.set(`/${name}`, { service, method: method as DescMethodUnary, name, maxBytes, encode });
+    }
+  }
+  return routes;
+}
+
+function isPlain(head: RequestHead): boolean {
+  const type = headerOf(head, 'content-type');
+  const encoding = headerOf(head, 'grpc-encoding');
+  return (
+    head.method === 'POST' &&
+    (type === 'application/grpc' || type === 'application/grpc+proto') &&
+    (encoding === undefined || encoding === 'identity')
+  );
+}
+
+function readTimeout(value: string | readonly string[] | undefined): number | undefined | 'unreadable' {
+  if (value === undefined) return undefined;
+  try {
+    return readGrpcTimeout(String(value));
+  } catch {
+    return 'unreadable';
+  }
+}
+
+function malformed(message: string): EctError {
+  return new EctError(refuse('REQUEST_MALFORMED', message));
+}
+
+/** A procedure answered something that its method cannot carry: our own mistake. */
+function unwritable(): EctError {
+  return new EctError(refuse('INTERNAL', 'the service failed'));
+}

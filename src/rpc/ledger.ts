@@ -1,0 +1,164 @@
+// ect.v1.LedgerService: entries, checkpoints and proofs, and the marks of what is compromised.
+
+import { type AuthorityParts, examineRecorded, MARK_SCOPE, markCompromised } from '../authority/index.ts';
+import { KEY_SCOPE } from '../custody/index.ts';
+import { EctError, refuse } from '../errors.ts';
+import {
+  type GetEntryRequest,
+  type GetWorkflowRequest,
+  LedgerService,
+  type ListEntriesRequest,
+} from '../gen/ect/v1/ledger_pb.ts';
+import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
+import type { Service } from './call.ts';
+import { writeGraphFindings } from './graph-messages.ts';
+import { invalid } from './invalid.ts';
+import { MAX_MESSAGE_BYTES } from './limits.ts';
+import { readMarkOrder } from './mark-orders.ts';
+import { millisecondsOf, writeEntry, writeReceipt } from './messages.ts';
+
+const DEFAULT_PAGE = 100;
+const MAX_PAGE = 1000;
+/** Together with what else is in an answer this stays below the 4 MiB that gRPC clients read. */
+const MAX_PAGE_BYTES = 2 * 1024 * 1024;
+
+/** Serves the ledger to whoever is authenticated. */
+export function ledgerService(parts: AuthorityParts): Service<typeof LedgerService> {
+  const { ledger } = parts;
+  return {
+    descriptor: LedgerService,
+    access: 'callers',
+    administered: ['markCompromised'],
+    maxRequestBytes: { '*': MAX_MESSAGE_BYTES },
+    procedures: {
+      getEntry: async (request) => {
+        const record = await findEntry(parts, request);
+        return { entry: writeEntry(record, true), receipt: writeReceipt(await ledger.receiptFor(record)) };
+      },
+      listEntries: (request) => readPage(ledger, readQuery(request)),
+      getWorkflow: async (request) => {
+        const { wid } = request;
+        const page = await readPage(ledger, readWorkflowQuery(request));
+        if (request.pageToken !== '') return { wid, ...page };
+        return { wid, ...page, ...writeGraphFindings(await examineRecorded(parts, wid)) };
+      },
+      getCheckpoint: async () => {
+        const { note, origin, size, root, verifierKey } = await ledger.checkpoint();
+        return { checkpoint: note, origin, treeSize: BigInt(size), rootHash: bytes(root), verifierKey };
+      },
+      getInclusionProof: async (request) => {
+        const asked = readIndex('leaf_index', request.leafIndex);
+        const proof = await ledger.inclusionProof(asked, readSize('tree_size', request.treeSize));
+        return {
+          leafIndex: BigInt(proof.index),
+          treeSize: BigInt(proof.size),
+          hashes: proof.hashes.map(bytes),
+          leafHash: bytes(proof.leafHash),
+          rootHash: bytes(proof.root),
+        };
+      },
+      getConsistencyProof: async (request) => {
+        const first = readIndex('first_tree_size', request.firstTreeSize);
+        const proof = await ledger.consistencyProof(first, readSize('second_tree_size', request.secondTreeSize));
+        return {
+          firstTreeSize: BigInt(proof.first),
+          secondTreeSize: BigInt(proof.second),
+          hashes: proof.hashes.map(bytes),
+        };
+      },
+      markCompromised: async (request, call) => {
+        const marking = markCompromised(
+          parts,
+          call.caller,
+          readMarkOrder(request, parts.policy.token.ids),
+          call.signal,
+        );
+        const { record, receipt, duplicate } = await marking;
+        return { entry: writeEntry(record, true), receipt: writeReceipt(receipt), duplicate };
+      },
+    },
+  };
+}
+
+/** One page of entries: as many as the query asks for, or as an answer holds. */
+async function readPage(ledger: Ledger, query: RecordQuery) {
+  // One more than asked for tells whether there is a next page.
+  const records = await ledger.list({ ...query, limit: query.limit + 1 });
+  let [taken, room] = [0, MAX_PAGE_BYTES];
+  for (const record of records.slice(0, query.limit)) {
+    room -= sizeOfEntry(record);
+    if (room < 0 && taken > 0) break;
+    taken++;
+  }
+  const next = records[taken];
+  return {
+    entries: records.slice(0, taken).map((record) => writeEntry(record, false)),
+    nextPageToken: next === undefined ? '' : String(next.index),
+  };
+}
+
+/** Bytes of an entry without content, at most: its leaf, and what the leaf says once more as fields. */
+function sizeOfEntry({ leaf }: LedgerRecord): number {
+  return 2 * leaf.length + 100;
+}
+
+async function findEntry(
+  { ledger, background }: AuthorityParts,
+  { index, jti, wid }: GetEntryRequest,
+): Promise<LedgerRecord> {
+  if ((index === undefined) === (jti === '')) throw invalid('index', 'or jti is required, and not both');
+  if (index !== undefined && wid !== '') throw invalid('wid', 'goes with jti');
+  // Asked first: an entry that lands in between is found, and one that waits is never called missing.
+  const state = index === undefined ? background.stateOf(wid, jti) : undefined;
+  const record = index === undefined ? await ledger.find(wid, jti) : await ledger.at(readIndex('index', index));
+  if (record !== undefined) return record;
+  throw new EctError(state ?? refuse('ENTRY_NOT_FOUND', 'The ledger has no such entry.'));
+}
+
+function readQuery(request: ListEntriesRequest): RecordQuery {
+  const { wid, iss, taints, keys } = request;
+  if (taints && wid !== '') throw invalid('taints', 'does not go with wid');
+  if (keys && (taints || wid !== '')) throw invalid('keys', 'does not go with wid or taints');
+  const fromMs = millisecondsOf(request.recordedFrom);
+  const beforeMs = millisecondsOf(request.recordedBefore);
+  return {
+    ...readPaging(request, DEFAULT_PAGE),
+    ...scopeOf(request),
+    ...(iss === '' ? {} : { author: iss }),
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(beforeMs === undefined ? {} : { beforeMs }),
+  };
+}
+
+function scopeOf({ wid, taints, keys }: ListEntriesRequest): Pick<RecordQuery, 'scope'> {
+  const scope = taints ? MARK_SCOPE : keys ? KEY_SCOPE : wid;
+  return scope === '' ? {} : { scope };
+}
+
+function readWorkflowQuery(request: GetWorkflowRequest): RecordQuery {
+  if (request.wid === '') throw invalid('wid', 'is required');
+  return { ...readPaging(request, MAX_PAGE), scope: request.wid };
+}
+
+function readPaging(
+  { pageSize, pageToken }: { readonly pageSize: number; readonly pageToken: string },
+  defaultPage: number,
+): RecordQuery {
+  if (pageSize < 0 || pageSize > MAX_PAGE) throw invalid('page_size', `must be 0 to ${MAX_PAGE}`);
+  if (!/^(?:|0|[1-9][0-9]{0,14})$/.test(pageToken)) throw invalid('page_token', 'must be one that a page answered');
+  return { startIndex: Number(pageToken), limit: pageSize === 0 ? defaultPage : pageSize, withContent: false };
+}
+
+/** An int64 as a number. Beyond 2^53 there is nothing to find, and below zero nothing to ask for. */
+function readIndex(field: string, value: bigint): number {
+  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid(field, 'must be from 0 to 2^53 - 1');
+  return Number(value);
+}
+
+function readSize(field: string, value: bigint): number | undefined {
+  return value === 0n ? undefined : readIndex(field, value);
+}
+
+function bytes(value: Uint8Array): Uint8Array<ArrayBuffer> {
+  return value as Uint8Array<ArrayBuffer>;
+}

@@ -1,0 +1,8 @@
+// How large a request may be. Messages are refused before they are buffered whole.
+
+/** One token and what goes with it. */
+export const MAX_MESSAGE_BYTES = 256 * 1024;
+/** Batches and bundles. */
+export const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** Items of a batch. */
+export const MAX_BATCH_ITEMS = 1000;

@@ -1,0 +1,36 @@
+// Between messages and the domain: what an administrator says is compromised.
+
+import type { MarkSubject } from '../authority/index.ts';
+import type { MarkCompromisedRequest } from '../gen/ect/v1/ledger_pb.ts';
+import { invalid } from './invalid.ts';
+
+/** As the service accepts them in tokens: a mark on anything else would be for nothing. */
+const IDS = {
+  uuid: { form: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, rule: 'must be a UUID in lower case' },
+  text: { form: /^[\x20-\x7e]{1,256}$/, rule: 'must have 1 to 256 printable ASCII characters' },
+} as const;
+const TEXT = /^[^\p{Cc}\p{Cs}]{0,256}$/u;
+
+/** Reads the request. REQUEST_INVALID names the field that is wrong. */
+export function readMarkOrder(
+  { subject, note }: MarkCompromisedRequest,
+  ids: keyof typeof IDS,
+): { readonly subject: MarkSubject; readonly note: string } {
+  if (!TEXT.test(note)) throw invalid('note', 'must have at most 256 characters and no control characters');
+  return { subject: readSubject(subject, ids), note };
+}
+
+function readSubject(subject: MarkCompromisedRequest['subject'], ids: keyof typeof IDS): MarkSubject {
+  if (subject.case === 'kid') {
+    if (subject.value === '' || !TEXT.test(subject.value)) {
+      throw invalid('kid', 'must have 1 to 256 characters and no control characters');
+    }
+    return { kind: 'key', kid: subject.value };
+  }
+  if (subject.case !== 'task') throw invalid('subject', 'is required: a task or a kid');
+  const { jti, wid } = subject.value;
+  const { form, rule } = IDS[ids];
+  if (!form.test(jti)) throw invalid('task.jti', rule);
+  if (wid !== '' && !form.test(wid)) throw invalid('task.wid', rule);
+  return { kind: 'task', jti, wid };
+}

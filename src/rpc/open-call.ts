@@ -1,0 +1,129 @@
+// One call from its headers to its end: its clock, its signal and its one event.
+
+import type { Socket } from 'node:net';
+import { type Caller, callerName } from '../authority/index.ts';
+import { EctError, type ErrorReason, refuse } from '../errors.ts';
+import type { Events } from '../events.ts';
+import type { Call } from './call.ts';
+import { codeName, codeOf } from './errors.ts';
+
+export type Protocol = 'grpc' | 'grpc-web' | 'connect';
+
+/** What a door knows of a call when it has read the headers. */
+export interface Arrival {
+  /** `ect.v1.AuthorityService/Issue`, or `unknown`. */
+  readonly method: string;
+  readonly protocol: Protocol;
+  readonly socket: Socket;
+}
+
+/** An open call. Its event is written exactly once, by whoever ends it first. */
+export class OpenCall implements Call {
+  readonly method: string;
+  readonly protocol: Protocol;
+  readonly socket: Socket;
+  caller: Caller = { kind: 'anonymous' };
+  /** Whether the request was read whole, so that the procedure could begin. */
+  entered = false;
+  readonly #events: Events;
+  readonly #onFinish: (() => void) | undefined;
+  readonly #arrivedAt = performance.now();
+  #stopped: EctError | undefined;
+  /** Made when somebody asks for the signal: most procedures never do. */
+  #controller: AbortController | undefined;
+  /** What is told when the call is stopped. */
+  readonly #onStop = new Set<(error: EctError) => void>();
+  #timer: NodeJS.Timeout | undefined;
+  #noted: ErrorReason | undefined;
+  #finished = false;
+
+  /** `onFinish` learns, once, that the call has ended. */
+  constructor(arrival: Arrival, events: Events, onFinish?: () => void) {
+    this.#onFinish = onFinish;
+    this.method = arrival.method;
+    this.protocol = arrival.protocol;
+    this.socket = arrival.socket;
+    this.#events = events;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#stopped !== undefined) this.#controller.abort(this.#stopped);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Why the call was stopped, if it was. */
+  get stopped(): EctError | undefined {
+    return this.#stopped;
+  }
+
+  note(reason: ErrorReason): void {
+    this.#noted = reason;
+  }
+
+  /** Starts the clock: when it runs out, the call ends with DEADLINE_EXCEEDED even if its procedure is stuck. */
+  limit(milliseconds: number): void {
+    const expire = () => this.stop(new EctError(refuse('DEADLINE_EXCEEDED', 'the deadline of the call has passed')));
+    if (milliseconds <= 0) expire();
+    else this.#timer = setTimeout(expire, Math.ceil(milliseconds));
+  }
+
+  /** Ends the waiting for the procedure with this error. */
+  stop(error: EctError): void {
+    if (this.#finished || this.#stopped !== undefined) return;
+    this.#stopped = error;
+    this.#controller?.abort(error);
+    for (const tell of this.#onStop) tell(error);
+    this.#onStop.clear();
+  }
+
+  /** Calls `tell` when the call is stopped before it is finished; now, if it was already. */
+  onStop(tell: (error: EctError) => void): void {
+    if (this.#stopped !== undefined) tell(this.#stopped);
+    else this.#onStop.add(tell);
+  }
+
+  /** Waits for `work`, but no longer than the call lasts; `onLate` learns how work failed that nobody waited for. */
+  untilOver<T>(work: Promise<T>, onLate?: (thrown: unknown) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.onStop(reject);
+      work.then(
+        (value) => {
+          this.#onStop.delete(reject);
+          resolve(value);
+        },
+        (thrown: unknown) => {
+          this.#onStop.delete(reject);
+          if (this.#stopped !== undefined) onLate?.(thrown);
+          reject(thrown);
+        },
+      );
+    });
+  }
+
+  /** The caller has gone: nobody will read an answer. */
+  abandon(): void {
+    if (this.#finished) return;
+    const error = new EctError(refuse('CALL_CANCELLED', 'the caller has cancelled the call'));
+    this.stop(error);
+    this.finish(error);
+  }
+
+  /** Writes the call's event, the first time. */
+  finish(error?: EctError): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    clearTimeout(this.#timer);
+    this.#onFinish?.();
+    this.#events.callFinished({
+      method: this.method,
+      protocol: this.protocol,
+      caller: callerName(this.caller),
+      code: error === undefined ? 'OK' : codeName(codeOf(error.reason)),
+      reason: error?.reason ?? this.#noted,
+      durationMs: performance.now() - this.#arrivedAt,
+    });
+  }
+}

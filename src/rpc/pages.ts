@@ -1,0 +1,102 @@
+// The pages beside the calls: the key set, the probes and the metrics, over plain HTTP.
+
+import { createHash } from 'node:crypto';
+import { EctError, refuse } from '../errors.ts';
+import { isGone, type NodeRequest, type NodeResponse, writeProblem } from './refusals.ts';
+
+/** What a page answers. */
+export interface PageContent {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** Seconds for which anybody may keep it; 0: nobody may. */
+  readonly maxAgeSeconds: number;
+}
+
+export interface Page {
+  readonly path: string;
+  readonly read: () => PageContent | Promise<PageContent>;
+}
+
+export interface StandardPages {
+  /** The JWK Set document, byte for byte. */
+  readonly jwks: () => string;
+  /** Seconds for which anybody may keep the JWK Set from now on. */
+  readonly jwksMaxAgeSeconds: () => number;
+  /** What calls depend on, each with whether it is there. */
+  readonly ready: () => Readonly<Record<string, boolean>>;
+  /** Methods that need more, each with whether that is there. They do not count for the whole instance. */
+  readonly methods: Readonly<Record<string, () => boolean>>;
+  /** Metrics in the Prometheus text format. */
+  readonly metrics: () => Promise<string>;
+}
+
+const JSON_TYPE = 'application/json';
+
+/** The pages that every instance has. */
+export function standardPages({ jwks, jwksMaxAgeSeconds, ready, methods, metrics }: StandardPages): readonly Page[] {
+  return [
+    {
+      path: '/.well-known/jwks.json',
+      read: () => ({
+        status: 200,
+        contentType: 'application/jwk-set+json',
+        body: jwks(),
+        maxAgeSeconds: jwksMaxAgeSeconds(),
+      }),
+    },
+    {
+      path: '/healthz',
+      read: () => ({ status: 200, contentType: JSON_TYPE, body: '{"alive":true}\n', maxAgeSeconds: 0 }),
+    },
+    { path: '/readyz', read: () => readiness(ready(), methods) },
+    {
+      path: '/metrics',
+      read: async () => ({
+        status: 200,
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        body: await metrics(),
+        maxAgeSeconds: 0,
+      }),
+    },
+  ];
+}
+
+function readiness(
+  checks: Readonly<Record<string, boolean>>,
+  methods: Readonly<Record<string, () => boolean>>,
+): PageContent {
+  const ready = Object.values(checks).every(Boolean);
+  const states = Object.entries(methods).map(([name, isReady]) => [name, isReady()]);
+  const extra = states.length === 0 ? {} : { methods: Object.fromEntries(states) };
+  const body = `${JSON.stringify({ ready, checks, ...extra })}\n`;
+  return { status: ready ? 200 : 503, contentType: JSON_TYPE, body, maxAgeSeconds: 0 };
+}
+
+/** Answers a request for this page: GET and HEAD, and 304 to a caller that has it already. */
+export async function servePage(page: Page, request: NodeRequest, response: NodeResponse): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    writeProblem(response, 405, new EctError(refuse('REQUEST_MALFORMED', 'this page is only read')));
+    return;
+  }
+  const { status, contentType, body, maxAgeSeconds } = await page.read();
+  if (isGone(response)) return;
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  const isKnown = status === 200 && knows(request.headers['if-none-match'], etag);
+  response.statusCode = isKnown ? 304 : status;
+  response.setHeader('cache-control', maxAgeSeconds > 0 ? `public, max-age=${maxAgeSeconds}` : 'no-store');
+  response.setHeader('etag', etag);
+  response.setHeader('x-content-type-options', 'nosniff');
+  if (!isKnown) {
+    response.setHeader('content-type', contentType);
+    response.setHeader('content-length', Buffer.byteLength(body));
+  }
+  response.end(isKnown || request.method === 'HEAD' ? '' : body);
+}
+
+/** Whether a caller has this version: RFC 9110, 13.1.2, by the weak comparison. */
+function knows(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
+}

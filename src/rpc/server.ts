@@ -1,0 +1,140 @@
+// One port that serves everything: calls over gRPC, gRPC-Web and Connect, health, reflection and pages.
+
+import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Caller } from '../authority/index.ts';
+import { EctError, refuse } from '../errors.ts';
+import type { Events } from '../events.ts';
+import { Health } from '../gen/grpc/health/v1/health_pb.ts';
+import type { AnyService } from './call.ts';
+import { createCalls } from './calls.ts';
+import { createConnectDoor } from './connect-door.ts';
+import { type ConnectionLimits, createConnections, DEFAULT_LIMITS } from './connections.ts';
+import type { TlsOptions } from './front.ts';
+import { createHealth } from './health.ts';
+import { createLeanDoor } from './lean-door.ts';
+import { type Page, servePage, standardPages } from './pages.ts';
+import { createReflection } from './reflection.ts';
+import { type NodeRequest, type NodeResponse, writeRefusal } from './refusals.ts';
+import { wireFormOf } from './wire-errors.ts';
+
+export interface ServerOptions {
+  /** A name or address of this machine, `127.0.0.1`. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly tls?: TlsOptions;
+  readonly services: readonly AnyService[];
+  /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
+  readonly identify: (socket: Socket) => Caller;
+  /** Who may call what is for administrators. Nobody, where it is not said. */
+  readonly isAdministrator?: (caller: Caller) => boolean;
+  readonly events: Events;
+  /** The JWK Set document, byte for byte. */
+  readonly jwks: () => string;
+  /** Seconds for which anybody may keep it; 300 where it is not said. */
+  readonly jwksMaxAgeSeconds?: () => number;
+  /** What calls depend on, each with whether it is there. All of them: ready. */
+  readonly ready: () => Readonly<Record<string, boolean>>;
+  /** Methods that need more than that, each with whether they can be served. Health knows them by these names. */
+  readonly methodsReady?: Readonly<Record<string, () => boolean>>;
+  /** Further pages. */
+  readonly pages?: readonly Page[];
+  readonly limits?: Partial<ConnectionLimits>;
+  /** Serves plain unary gRPC by the lean door, which is the default, or by the Connect door as all other calls. */
+  readonly leanDoor?: boolean;
+  /** How often health watchers look for a change, in milliseconds. */
+  readonly watchIntervalMs?: number;
+}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly address: AddressInfo;
+  /**
+   * Stops: health says NOT_SERVING, no connection is taken, streams end with SERVICE_DRAINING, calls in flight may
+   * finish within the grace, and what is left is cut off. Ends when the last connection is closed.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** Starts the server. Rejects when it cannot listen. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { host, port, tls, services, identify, isAdministrator, events, ready, jwks } = options;
+  const draining = new AbortController();
+  const readiness = () => ({ ...ready(), accepting: !draining.signal.aborted });
+
+  const health = createHealth({
+    services: services.map(({ descriptor }) => descriptor.typeName),
+    methods: options.methodsReady ?? {},
+    isServing: () => Object.values(readiness()).every(Boolean),
+    watchIntervalMs: options.watchIntervalMs ?? 1000,
+  });
+  const reflection = createReflection([...services.map(({ descriptor }) => descriptor), Health]);
+  const calls = createCalls({
+    events,
+    identify,
+    draining: draining.signal,
+    ...(isAdministrator === undefined ? {} : { isAdministrator }),
+  });
+  const all = [...services, health, ...reflection];
+  const door = createConnectDoor(all, calls, events);
+  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, events);
+  const standard = standardPages({
+    jwks,
+    jwksMaxAgeSeconds: options.jwksMaxAgeSeconds ?? (() => 300),
+    ready: readiness,
+    methods: options.methodsReady ?? {},
+    metrics: () => events.metrics(),
+  });
+  const pages = new Map([...standard, ...(options.pages ?? [])].map((page) => [page.path, page]));
+
+  function handle(request: NodeRequest, response: NodeResponse): void {
+    if (door(request, response)) return;
+    const page = pages.get(pathOf(request));
+    if (page === undefined) {
+      refuseUnknown(request, response);
+      return;
+    }
+    servePage(page, request, response).catch((cause: unknown) => {
+      events.bug(page.path, cause);
+      writeRefusal(request, response, new EctError(refuse('INTERNAL', 'the page could not be made')));
+    });
+  }
+
+  function refuseUnknown(request: NodeRequest, response: NodeResponse): void {
+    const error = new EctError(refuse('METHOD_UNKNOWN', 'there is no such method or page'));
+    const form = request.method === 'POST' ? wireFormOf(request.headers['content-type']) : undefined;
+    if (form !== undefined) {
+      const protocol = form === 'grpc' || form === 'grpc-web' ? form : 'connect';
+      calls.refused({ method: 'unknown', protocol, socket: request.socket }, error);
+    }
+    writeRefusal(request, response, error);
+  }
+
+  const connections = createConnections(tls, { ...DEFAULT_LIMITS, ...options.limits }, events, lean, handle);
+  const address = await listen(connections.front, host, port);
+
+  async function drain(graceMs: number): Promise<void> {
+    if (draining.signal.aborted) return;
+    events.draining(graceMs);
+    draining.abort();
+    events.stopped(await connections.drain(graceMs));
+  }
+
+  const name = host.includes(':') ? `[${host}]` : host;
+  return { url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`, address, drain };
+}
+
+function listen(front: Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    front.once('error', reject);
+    front.listen({ host, port }, () => {
+      front.off('error', reject);
+      resolve(front.address() as AddressInfo);
+    });
+  });
+}
+
+function pathOf(request: NodeRequest): string {
+  return (request.url ?? '').split('?', 1)[0] ?? '';
+}
