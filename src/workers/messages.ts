@@ -1,0 +1,19 @@
+// What the supervisor and its workers tell each other. No setting, key, token or name of a caller is among it.
+
+import type { MetricsSnapshot } from '../events.ts';
+
+/** The variable in which a worker finds its number, from 1. It does not begin with ECT_, so it is no setting. */
+export const NUMBER_VARIABLE = 'WORKER_NUMBER';
+
+export type ToSupervisor =
+  /** The worker accepts calls. */
+  | { readonly kind: 'listening'; readonly url: string }
+  /** Its metrics as they are now: when it was asked, and as its last word. */
+  | { readonly kind: 'snapshot'; readonly snapshot: MetricsSnapshot }
+  /** Somebody asked this worker for the metrics of all. */
+  | { readonly kind: 'read-metrics' };
+
+export type ToWorker =
+  | { readonly kind: 'take-snapshot' }
+  /** The answer to `read-metrics`, in the Prometheus text format; undefined where it could not be made. */
+  | { readonly kind: 'metrics'; readonly text: string | undefined };

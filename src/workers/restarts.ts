@@ -1,0 +1,20 @@
+// When a worker that died is started again: at once after a good life, later and later after short ones, and then no more.
+
+/** A worker that lived as long died of something else than its start. */
+const GOOD_LIFE_MS = 10_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+/** Deaths in a row after short lives, of whichever worker, until the supervisor gives up. */
+const SHORT_LIVES = 6;
+
+/** Counts the deaths of all workers of one supervisor. */
+export class Restarts {
+  #shortLives = 0;
+
+  /** A worker has died after `livedMs`. How long to wait before the next is started; undefined: give up. */
+  afterDeath(livedMs: number): number | undefined {
+    this.#shortLives = livedMs < GOOD_LIFE_MS ? this.#shortLives + 1 : 0;
+    if (this.#shortLives >= SHORT_LIVES) return undefined;
+    return Math.min(FIRST_PAUSE_MS * 2 ** Math.max(0, this.#shortLives - 1), LONGEST_PAUSE_MS);
+  }
+}

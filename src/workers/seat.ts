@@ -1,0 +1,56 @@
+// A worker's own end of the line to its supervisor.
+
+import cluster from 'node:cluster';
+import type { MetricsSnapshot } from '../events.ts';
+import { NUMBER_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+
+export interface Seat {
+  /** From 1. */
+  readonly number: number;
+  /** The metrics of all workers, in the Prometheus text format. */
+  metricsOfAll(): Promise<string>;
+  /** Says that calls are accepted at `url`; from now on answers what `snapshot` says when the supervisor asks. */
+  listening(url: string, snapshot: () => Promise<MetricsSnapshot>): void;
+  /** Lets go of the supervisor, without which the process would never end; leaves the last counts behind. */
+  leave(snapshot?: MetricsSnapshot): void;
+}
+
+/** The seat of this process, where a supervisor started it. */
+export function takeSeat(): Seat | undefined {
+  const { worker } = cluster;
+  if (worker === undefined) return undefined;
+  const tell = (message: ToSupervisor) => worker.send(message);
+  let reading: PromiseWithResolvers<string> | undefined;
+  let takeSnapshot: (() => Promise<MetricsSnapshot>) | undefined;
+
+  // A hangup reaches the whole group of a terminal; what it means is for the supervisor to decide.
+  process.on('SIGHUP', () => {});
+  process.on('message', (message: ToWorker) => {
+    if (message.kind === 'metrics') {
+      if (message.text === undefined) reading?.reject(new Error('the supervisor could not read the metrics'));
+      else reading?.resolve(message.text);
+      reading = undefined;
+    } else {
+      void takeSnapshot?.().then((snapshot) => tell({ kind: 'snapshot', snapshot }));
+    }
+  });
+
+  return {
+    number: Number(process.env[NUMBER_VARIABLE]),
+    metricsOfAll() {
+      if (reading === undefined) {
+        reading = Promise.withResolvers();
+        tell({ kind: 'read-metrics' });
+      }
+      return reading.promise;
+    },
+    listening(url, snapshot) {
+      takeSnapshot = snapshot;
+      tell({ kind: 'listening', url });
+    },
+    leave(snapshot) {
+      if (snapshot !== undefined) tell({ kind: 'snapshot', snapshot });
+      worker.disconnect();
+    },
+  };
+}

@@ -1,0 +1,136 @@
+// The supervisor: starts the workers behind one port, starts anew what dies, and ends when all have ended. It takes
+// connections and hands them out in turn; it sees no byte of a call, and holds no key.
+
+import cluster from 'node:cluster';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Events } from '../events.ts';
+import { SharedMetrics } from './metrics.ts';
+import { Restarts } from './restarts.ts';
+import { type Ending, startWorker, type WorkerProcess } from './worker-process.ts';
+
+export interface SupervisorOptions {
+  /** How many workers, from 2. */
+  readonly workers: number;
+  /** How long calls in flight may take to finish once the process is told to stop. */
+  readonly graceMs: number;
+  readonly events: Events;
+  /** Told once, when every worker accepts calls. */
+  readonly onListening: (url: string) => void;
+}
+
+/**
+ * Runs until SIGTERM or SIGINT, and answers the exit code: 0 after a clean end, 1 where the workers could not be kept
+ * alive. A worker says on standard error why it could not start. SIGHUP replaces the workers, one after another.
+ */
+export async function supervise(options: SupervisorOptions): Promise<number> {
+  // In turn, not by who is quicker: connections are few and live long, so each worker must get its share of them.
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  // Structured clone: JSON has no NaN, and metrics do.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  return new Supervisor(options).run();
+}
+
+/** Told to stop, a worker ends with 0; or by the signal itself, where that came before it could listen. */
+const CLEAN_ENDS: ReadonlySet<number | string> = new Set([0, 'SIGTERM', 'SIGINT']);
+
+class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #metrics = new SharedMetrics();
+  readonly #restarts = new Restarts();
+  /** By number: the worker that counts. One that is being replaced goes on beside it until it has drained. */
+  readonly #crew = new Map<number, WorkerProcess>();
+  readonly #living = new Set<WorkerProcess>();
+  readonly #stopping = new AbortController();
+  #replacing = Promise.resolve();
+  #failed = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#metrics.add({ snapshot: options.events.snapshot });
+  }
+
+  async run(): Promise<number> {
+    const { workers, onListening } = this.#options;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => this.#stop());
+    process.on('SIGHUP', () => {
+      this.#replacing = this.#replacing.then(() => this.#replaceAll());
+    });
+    // The first one alone: it makes keys and files where there are none, finds a free port, and says what is wrong.
+    const url = await this.#start(1).listening;
+    const others = Array.from({ length: url === undefined ? 0 : workers - 1 }, (_, at) => this.#start(at + 2));
+    const addresses = await Promise.all(others.map(({ listening }) => listening));
+    if (!this.#stopping.signal.aborted) {
+      if (url === undefined || addresses.includes(undefined)) this.#fail();
+      else onListening(url);
+    }
+    await Promise.all([...this.#crew.keys()].map((number) => this.#keep(number)));
+    await Promise.all([...this.#living].map(({ ended }) => ended));
+    return this.#failed ? 1 : 0;
+  }
+
+  #start(number: number): WorkerProcess {
+    const worker = startWorker(number, this.#metrics);
+    this.#living.add(worker);
+    void worker.ended.then((ending) => {
+      this.#living.delete(worker);
+      if (this.#stopping.signal.aborted && !CLEAN_ENDS.has(ending.how)) this.#failed = true;
+    });
+    if (this.#stopping.signal.aborted) worker.stop(this.#options.graceMs);
+    this.#crew.set(number, worker);
+    return worker;
+  }
+
+  /** Has somebody at this number until the end. */
+  async #keep(number: number): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const worker = this.#crew.get(number) as WorkerProcess;
+      const ending = await worker.ended;
+      if (this.#crew.get(number) !== worker) continue;
+      if (this.#stopping.signal.aborted) return;
+      await this.#restart(worker, ending);
+    }
+  }
+
+  async #restart(dead: WorkerProcess, { how, livedMs }: Ending): Promise<void> {
+    const { number } = dead;
+    const pauseMs = this.#restarts.afterDeath(livedMs);
+    this.#options.events.workerEnded({ worker: number, how, livedMs, pauseMs });
+    if (pauseMs === undefined) {
+      this.#fail();
+      return;
+    }
+    const { signal } = this.#stopping;
+    await pause(pauseMs, undefined, { signal }).catch(() => {}); // Rejected when it is time to stop.
+    // In the meantime a hangup may have put another in its place.
+    if (!signal.aborted && this.#crew.get(number) === dead) this.#start(number);
+  }
+
+  /** Each successor listens before its predecessor drains, so the port is never without a worker. */
+  async #replaceAll(): Promise<void> {
+    for (const number of [...this.#crew.keys()].sort((a, b) => a - b)) {
+      const old = this.#crew.get(number) as WorkerProcess;
+      if (this.#stopping.signal.aborted) return;
+      const next = this.#start(number);
+      const url = await next.listening;
+      // What cannot start must not take the place of what runs.
+      if (url === undefined && this.#living.has(old)) {
+        this.#crew.set(number, old);
+        this.#options.events.workerEnded({ worker: number, ...(await next.ended), pauseMs: undefined });
+        return;
+      }
+      old.stop(this.#options.graceMs);
+      await old.ended;
+    }
+  }
+
+  #fail(): void {
+    this.#failed = true;
+    this.#stop();
+  }
+
+  #stop(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#stopping.abort();
+    for (const worker of this.#living) worker.stop(this.#options.graceMs);
+  }
+}

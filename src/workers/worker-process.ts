@@ -1,0 +1,80 @@
+// One worker as the supervisor sees it: a child process that listens at some time, and ends at some time.
+
+import cluster from 'node:cluster';
+import type { MetricsSnapshot } from '../events.ts';
+import { NUMBER_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import type { SharedMetrics } from './metrics.ts';
+
+export interface WorkerProcess {
+  /** Its number, from 1. The one that replaces it has the same. */
+  readonly number: number;
+  /** The address, once it accepts calls; undefined where it ended before that. */
+  readonly listening: Promise<string | undefined>;
+  readonly ended: Promise<Ending>;
+  snapshot(): Promise<MetricsSnapshot>;
+  /** Asks it to drain (SIGTERM). What has not ended after the grace is killed. */
+  stop(graceMs: number): void;
+}
+
+/** How a process ended: with an exit code, or by a signal. */
+export interface Ending {
+  readonly how: number | string;
+  /** For how long it accepted calls; 0 where it never did, however long its start took. */
+  readonly livedMs: number;
+}
+
+/** A worker stops by itself at the end of the grace; this is for one that cannot. */
+const LATE_MS = 3_000;
+
+/** Starts a worker. It runs this very program with the same arguments and environment. */
+export function startWorker(number: number, metrics: SharedMetrics): WorkerProcess {
+  let bornMs: number | undefined;
+  const worker = cluster.fork({ [NUMBER_VARIABLE]: String(number) });
+  // A worker may end at any moment; what is sent too late is lost with it.
+  const tell = (message: ToWorker) => worker.send(message, () => {});
+  const waiting: ((snapshot: MetricsSnapshot) => void)[] = [];
+  const { promise: listening, resolve: setListening } = Promise.withResolvers<string | undefined>();
+
+  const { promise: ended, resolve: setEnded } = Promise.withResolvers<Ending>();
+
+  worker.once('exit', (code: number | null, signal: string | null) => {
+    setEnded({ how: signal ?? code ?? 'unknown', livedMs: bornMs === undefined ? 0 : performance.now() - bornMs });
+    setListening(undefined);
+    metrics.remove(self);
+    for (const resolve of waiting.splice(0)) resolve([]);
+  });
+
+  worker.on('message', (message: ToSupervisor) => {
+    if (message.kind === 'listening') {
+      bornMs = performance.now();
+      metrics.add(self);
+      setListening(message.url);
+    } else if (message.kind === 'read-metrics') {
+      metrics.read().then(
+        (text) => tell({ kind: 'metrics', text }),
+        () => tell({ kind: 'metrics', text: undefined }),
+      );
+    } else {
+      metrics.note(self, message.snapshot);
+      for (const resolve of waiting.splice(0)) resolve(message.snapshot);
+    }
+  });
+  worker.on('error', () => {}); // It could not be started or reached: its end follows.
+
+  const self: WorkerProcess = {
+    number,
+    listening,
+    ended,
+    snapshot: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        tell({ kind: 'take-snapshot' });
+      }),
+    stop(graceMs) {
+      worker.process.kill('SIGTERM');
+      const timer = setTimeout(() => worker.process.kill('SIGKILL'), graceMs + LATE_MS);
+      void ended.then(() => clearTimeout(timer));
+    },
+  };
+  return self;
+}
