@@ -1,0 +1,68 @@
+// An audit of a ledger's database file. The file is only read, also while a service writes it: entries that come in
+// after the start are left for the next audit.
+
+import { EctError } from '../errors.ts';
+import {
+  type AuditFault,
+  type LedgerRecord,
+  type LedgerStore,
+  leafHash,
+  nodeHash,
+  walkRecords,
+} from '../ledger/index.ts';
+import type { SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { type AuditSource, recordFault } from './audit-source.ts';
+import { readIdentity } from './ledger-file.ts';
+
+/** Prepares the audit of an open file at `path`. */
+export async function auditFile(store: SqliteLedgerStore, path: string): Promise<AuditSource> {
+  const ownKey = await readIdentity(store, path);
+  const head = await store.head();
+  const faults: AuditFault[] = [];
+  const records = readRecords(store, head?.size ?? 0, faults);
+  return { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined };
+}
+
+async function* readRecords(store: LedgerStore, size: number, faults: AuditFault[]): AsyncGenerator<LedgerRecord> {
+  const checkNodes = nodeChecks(store, faults);
+  for await (const record of walkRecords(store, { size, withContent: true })) {
+    const fault = recordFault(record);
+    if (fault !== undefined) faults.push({ index: record.index, fault });
+    await checkNodes(record);
+    yield record;
+  }
+}
+
+/**
+ * Compares the stored nodes of the tree with what follows from the leaves. Each node is held against its stored children,
+ * so that a damaged leaf or node is named by itself and does not accuse everything above it.
+ */
+function nodeChecks(store: LedgerStore, faults: AuditFault[]): (record: LedgerRecord) => Promise<void> {
+  /** By level: the stored left child that waits for its sibling. */
+  const left: Uint8Array[] = [];
+  return async ({ index, leaf }) => {
+    let [level, at, expected] = [0, index, leafHash(leaf)];
+    for (;;) {
+      const stored = await readNode(store, level, at);
+      if (stored === undefined || Buffer.compare(stored, expected) !== 0) {
+        if (level === 0) faults.push({ index, fault: 'its leaf is not the one that the tree was built from' });
+        else faults.push({ index: null, fault: `node ${at} of level ${level} does not follow from what is below it` });
+      }
+      const hash = stored ?? expected;
+      if (at % 2 === 0) {
+        left[level] = hash;
+        return;
+      }
+      [level, at, expected] = [level + 1, (at - 1) / 2, nodeHash(left[level] ?? hash, hash)];
+    }
+  };
+}
+
+async function readNode(store: LedgerStore, level: number, index: number): Promise<Uint8Array | undefined> {
+  try {
+    return (await store.nodes([{ level, index }]))[0];
+  } catch (error) {
+    if (error instanceof EctError && error.reason === 'LEDGER_CORRUPT') return undefined;
+    throw error;
+  }
+}

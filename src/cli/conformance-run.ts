@@ -1,0 +1,110 @@
+// Asks a running authority about one vector, and compares its answer with what the vector expects.
+
+import { isDeepStrictEqual } from 'node:util';
+import { toJson } from '@bufbuild/protobuf';
+import { ConnectError } from '@connectrpc/connect';
+import { DagMode, ReplayMode, type VerifyResponse } from '../gen/ect/v1/authority_pb.ts';
+import { CheckStatus, ClaimsSchema, type PolicyClaims, PolicyClaimsSchema } from '../gen/ect/v1/token_pb.ts';
+import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import type { Service } from './client.ts';
+import { dagStatusName, levelName } from './describe.ts';
+import { type GraphVector, isGraphVector, type TokenVector, type Vector } from './vectors.ts';
+
+/** A vector and what came of it: `undefined` where the answer is the expected one. */
+export interface Outcome {
+  readonly vector: Vector;
+  readonly difference: Difference | undefined;
+}
+
+/** What was expected and what was answered, in a few words each. Both may hold text of the service. */
+export interface Difference {
+  readonly expected: string;
+  readonly got: string;
+}
+
+type AuthorityClient = Service['authority'];
+
+/** Asks about one vector. A call that fails with a reason is an answer too, and a wrong one; any other failure is thrown. */
+export async function runVector(authority: AuthorityClient, vector: Vector): Promise<Outcome> {
+  try {
+    const [expected, got] = isGraphVector(vector)
+      ? await judgeGraph(authority, vector)
+      : await judgeToken(authority, vector);
+    return { vector, difference: compare(expected, got) };
+  } catch (error) {
+    const reason = error instanceof ConnectError ? error.findDetails(ErrorInfoSchema)[0]?.reason : undefined;
+    if (reason === undefined) throw error;
+    return { vector, difference: { expected: tell({ ...vector.expected }), got: `the call failed with ${reason}` } };
+  }
+}
+
+type Answer = Readonly<Record<string, unknown>>;
+type Pair = readonly [expected: Answer, got: Answer];
+
+async function judgeToken(authority: AuthorityClient, vector: TokenVector): Promise<Pair> {
+  const { token, audience, now, inp_hash: inpHash, out_hash: outHash, expected } = vector;
+  const response = await authority.verify({
+    token,
+    audience,
+    asOf: { seconds: BigInt(now) },
+    replay: ReplayMode.SKIP,
+    dag: DagMode.NONE,
+    inputBinding: inpHash === undefined ? { case: undefined } : { case: 'inpHash', value: inpHash },
+    outputBinding: outHash === undefined ? { case: undefined } : { case: 'outHash', value: outHash },
+  });
+  if (!expected.valid) {
+    const { reason, step } = expected;
+    return [{ valid: false, reason, step }, readRefusal(response)];
+  }
+  if (!response.valid) return [{ ...expected }, readRefusal(response)];
+  return [{ ...expected }, readClaims(response)];
+}
+
+function readRefusal({ valid, reason, checks }: VerifyResponse): Answer {
+  const failed = checks.find(({ status }) => status === CheckStatus.FAIL);
+  return { valid, reason, step: failed?.name ?? '' };
+}
+
+/** The claims in the form of vectors: absent ones are left out, times are numbers. */
+function readClaims({ valid, level, claims }: VerifyResponse): Answer {
+  const json = claims === undefined ? {} : toJson(ClaimsSchema, claims, { useProtoFieldName: true });
+  const read = { pred: [], ...(json as object), iat: Number(claims?.iat), exp: Number(claims?.exp) };
+  const policy = claims?.policy === undefined ? {} : { policy: readPolicy(claims.policy) };
+  return { valid, level: levelName(level), claims: { ...read, ...policy } };
+}
+
+function readPolicy(policy: PolicyClaims): Answer {
+  const json = toJson(PolicyClaimsSchema, policy, { useProtoFieldName: true }) as object;
+  const { polTimestamp: timestamp } = policy;
+  return timestamp === undefined ? { ...json } : { ...json, pol_timestamp: Number(timestamp) };
+}
+
+async function judgeGraph(authority: AuthorityClient, { bundle, expected }: GraphVector): Promise<Pair> {
+  const response = await authority.validateDAG({
+    subject: { case: 'bundle', value: { tokens: [...bundle] } },
+  });
+  const { violations, unresolved, size, depth, roots, leaves } = response;
+  const named = violations.map(({ reason, tasks }) => ({ reason, tasks }));
+  const status = dagStatusName(response.status);
+  return [{ ...expected }, { status, violations: named, unresolved, size, depth, roots, leaves }];
+}
+
+function compare(expected: Answer, got: Answer): Difference | undefined {
+  if (isDeepStrictEqual(expected, got)) return undefined;
+  if (expected['valid'] !== true || got['valid'] !== true) return { expected: tell(expected), got: tell(got) };
+  // Both say that the token is valid, so they read it differently.
+  const [left, right] = [flatten(expected), flatten(got)];
+  const names = Object.keys({ ...left, ...right }).filter((name) => !isDeepStrictEqual(left[name], right[name]));
+  const only = (answer: Answer) =>
+    JSON.stringify(Object.fromEntries(names.map((name) => [name, answer[name] ?? null])));
+  return { expected: only(left), got: only(right) };
+}
+
+function flatten({ claims, ...others }: Answer): Answer {
+  return { ...others, ...(claims as Answer) };
+}
+
+function tell(answer: Answer): string {
+  if (answer['valid'] === true) return 'valid';
+  return 'step' in answer ? `${String(answer['reason'])} at step ${String(answer['step'])}` : JSON.stringify(answer);
+}

@@ -1,0 +1,104 @@
+// `ect dag`: validates the graph behind a token, of a recorded workflow, or of a bundle of tokens, and draws it.
+
+import { Command, Option } from 'commander';
+import {
+  GraphFormat,
+  type ValidateDAGRequest,
+  type ValidateDAGResponse,
+  ValidateDAGResponseSchema,
+} from '../gen/ect/v1/authority_pb.ts';
+import { DagStatus, Level } from '../gen/ect/v1/token_pb.ts';
+import { type ServiceOptions, withService } from './client.ts';
+import { dagLines, dagStatusName, levelName } from './describe.ts';
+import { EXIT, WrongUsage } from './exit.ts';
+import { attemptCalls } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printMessage, withOutput } from './output.ts';
+import { each, readBytes, readText } from './values.ts';
+
+interface DagOptions extends ServiceOptions, OutputOptions {
+  readonly token?: string;
+  readonly wid?: string;
+  readonly bundle?: string;
+  readonly predToken?: readonly string[];
+  readonly mermaid?: true;
+  readonly dot?: true;
+  readonly allowPartial?: true;
+}
+
+export function dagCommand(io: Io): Command {
+  const command = new Command('dag')
+    .description('validate the graph that tasks form, and draw it')
+    .addOption(
+      new Option('--token <token>', 'the ancestors of this token (text, @file or -)').conflicts(['wid', 'bundle']),
+    )
+    .addOption(new Option('--wid <uuid>', 'every recorded task of this workflow').conflicts('bundle'))
+    .option('--bundle <file>', 'these tokens alone: a JSON array, or one token a line; - for stdin')
+    .addOption(new Option('--pred-token <token>', 'with --token: a predecessor (repeatable)').argParser(each))
+    .addOption(new Option('--mermaid', 'print only the graph, as a Mermaid flowchart').conflicts(['dot', 'json']))
+    .addOption(new Option('--dot', 'print only the graph, for Graphviz').conflicts('json'))
+    .option('--allow-partial', 'exit 0 even if predecessors were found nowhere');
+  withHelp(withOutput(withService(command)), {
+    examples: ['ect dag --wid "$WID"', 'ect dag --wid "$WID" --dot | dot -Tsvg > workflow.svg'],
+    refused: 'the graph is invalid or only partial, or the service could not be reached',
+  });
+  return command.action((options: DagOptions) =>
+    attemptCalls(io, options, async ({ authority }) => {
+      const response = await authority.validateDAG({
+        subject: await readSubject(io, options),
+        predecessors: await Promise.all((options.predToken ?? []).map((token) => readText(io, token))),
+        graph: options.mermaid ? GraphFormat.MERMAID : options.dot ? GraphFormat.DOT : GraphFormat.UNSPECIFIED,
+      });
+      if (!passes(response, options)) io.exitCode = EXIT.refused;
+      if (options.json) printMessage(io, ValidateDAGResponseSchema, response);
+      else if (options.mermaid || options.dot) tellGraph(io, response);
+      else tell(io, response);
+    }),
+  );
+}
+
+async function readSubject(io: Io, { token, wid, bundle }: DagOptions): Promise<ValidateDAGRequest['subject']> {
+  if (token !== undefined) return { case: 'token', value: await readText(io, token) };
+  if (wid !== undefined) return { case: 'wid', value: wid };
+  if (bundle === undefined) throw new WrongUsage('name a graph: --token, --wid or --bundle');
+  const tokens = parseBundle((await readBytes(io, bundle)).toString('utf8'));
+  return { case: 'bundle', value: { $typeName: 'ect.v1.TokenBundle', tokens } };
+}
+
+function parseBundle(text: string): string[] {
+  if (!text.trimStart().startsWith('[')) return text.split(/\s+/).filter((token) => token !== '');
+  try {
+    const tokens: unknown = JSON.parse(text);
+    if (Array.isArray(tokens) && tokens.every((token) => typeof token === 'string')) return tokens;
+  } catch {
+    // Said below, once for both ways to be wrong.
+  }
+  throw new WrongUsage('--bundle: the file is neither a JSON array of tokens nor one token a line');
+}
+
+/** Only a complete graph is a yes; a partial one is if the caller said so. */
+function passes({ status }: ValidateDAGResponse, { allowPartial }: DagOptions): boolean {
+  return status === DagStatus.COMPLETE || (status === DagStatus.PARTIAL && allowPartial === true);
+}
+
+function tellGraph(io: Io, response: ValidateDAGResponse): void {
+  for (const line of response.graph.trimEnd().split('\n')) print(io, plain(line));
+  if (response.status !== DagStatus.COMPLETE) {
+    io.stderr.write(`${[`graph: ${dagStatusName(response.status)}`, ...dagLines(response)].join('\n')}\n`);
+  }
+}
+
+function tell(io: Io, response: ValidateDAGResponse): void {
+  const name = dagStatusName(response.status);
+  const complete = response.status === DagStatus.COMPLETE;
+  print(io, paint(io.stdout, complete ? 'green' : 'red', `${complete ? '✓' : '✗'} ${name}`));
+  const rows = [
+    ['tasks', String(response.size)],
+    ['longest path', String(response.depth)],
+    ['path level', response.pathLevel === Level.UNSPECIFIED ? '' : levelName(response.pathLevel)],
+    ['roots', response.roots.join(' ')],
+    ['leaves', response.leaves.join(' ')],
+  ] as const;
+  for (const line of columns(rows)) print(io, `  ${line}`);
+  for (const line of dagLines(response)) print(io, line);
+}

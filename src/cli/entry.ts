@@ -1,0 +1,52 @@
+// `ect entry`: shows one entry of the ledger.
+
+import { Command, Option } from 'commander';
+import { GetEntryResponseSchema } from '../gen/ect/v1/ledger_pb.ts';
+import { type ServiceOptions, withService } from './client.ts';
+import { entryRows, receiptLine } from './describe.ts';
+import { WrongUsage } from './exit.ts';
+import { attemptCalls } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, plain, print, printMessage, remark, withOutput } from './output.ts';
+import { writeReceipt } from './receipt.ts';
+import { ledgerIndex } from './values.ts';
+
+interface EntryOptions extends ServiceOptions, OutputOptions {
+  readonly jti?: string;
+  readonly wid?: string;
+  readonly index?: bigint;
+  readonly receiptOut?: string;
+}
+
+export function entryCommand(io: Io): Command {
+  const command = new Command('entry')
+    .description('show one entry of the ledger and its receipt against the current checkpoint')
+    .addOption(new Option('--jti <uuid>', 'task id').conflicts('index'))
+    .addOption(new Option('--wid <uuid>', 'workflow of the task; needed if it has one').conflicts('index'))
+    .addOption(new Option('--index <number>', 'position in the ledger, from 0').argParser(ledgerIndex))
+    .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
+  withHelp(withOutput(withService(command)), {
+    examples: ['ect entry --jti "$JTI" --wid "$WID"', 'ect entry --index 0 --json'],
+    refused: 'there is no such entry, or the service could not be reached',
+  });
+  return command.action((options: EntryOptions) =>
+    attemptCalls(io, options, async ({ ledger }) => {
+      const { jti, wid, index, receiptOut } = options;
+      if (jti === undefined && index === undefined)
+        throw new WrongUsage('name an entry: --jti (and --wid), or --index');
+      const named = index === undefined ? { jti: jti ?? '', wid: wid ?? '' } : { index };
+      const response = await ledger.getEntry(named);
+      const { entry, receipt } = response;
+      const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
+      if (options.json) {
+        printMessage(io, GetEntryResponseSchema, response);
+        return;
+      }
+      for (const line of columns(entry ? entryRows(entry) : [])) print(io, line);
+      if (receipt) print(io, receiptLine(receipt));
+      const content = entry?.token || entry?.statement;
+      print(io, content ? plain(content) : 'its content has been erased');
+      for (const file of files) remark(io, `receipt: ${file}`);
+    }),
+  );
+}

@@ -1,0 +1,32 @@
+// How a command ends: its exit code, and the one exception that means "no".
+
+import type { ErrorReason } from '../errors.ts';
+
+/** 0: it held. 1: it was refused, or could not be done. 2: the command was called wrongly. */
+export const EXIT = { ok: 0, refused: 1, usage: 2 } as const;
+
+/** What a person needs to know about a failure. Remote text in it is printed through `plain`. */
+export interface Failure {
+  /** A value of ErrorReason, or a reason of the command line itself (lower case). */
+  readonly reason: ErrorReason | (string & {});
+  readonly message: string;
+  /** What to do next. Empty where nothing is known. */
+  readonly remedy: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Ends a command with exit code 1 and its failure told. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** Ends a command with exit code 2: an argument that only turned out wrong while it was used. */
+export class WrongUsage extends Error {
+  override readonly name = 'WrongUsage';
+}

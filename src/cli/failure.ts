@@ -1,0 +1,100 @@
+// Failures, told so that the reader knows what to do next: the service's own reasons, a service that is not there, and
+// our own refusals. Never a stack.
+
+import { Code, ConnectError } from '@connectrpc/connect';
+import { EctError, type ErrorReason, REASONS, remedyFor } from '../errors.ts';
+import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import { connect, type Service, type ServiceOptions } from './client.ts';
+import { EXIT, type Failure, Refused, WrongUsage } from './exit.ts';
+import { type Io, type OutputOptions, plain, printFailure, remark } from './output.ts';
+
+/** Runs the body of a command. Whatever it throws is told and becomes the exit code. */
+export async function attempt(io: Io, options: OutputOptions, body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    if (error instanceof WrongUsage) {
+      io.exitCode = EXIT.usage;
+      remark(io, `error: ${plain(error.message)}`);
+      return;
+    }
+    io.exitCode = EXIT.refused;
+    printFailure(io, options, explain(error));
+  }
+}
+
+/** Runs the body of a command that calls the service, over one connection that is closed at the end. */
+export async function attemptCalls(
+  io: Io,
+  options: ServiceOptions & OutputOptions,
+  body: (service: Service) => Promise<void>,
+): Promise<void> {
+  await attempt(io, options, async () => {
+    const service = connect(options);
+    try {
+      await body(service);
+    } catch (error) {
+      throw error instanceof ConnectError ? new Refused(explainCall(error, options)) : error;
+    } finally {
+      service.close();
+    }
+  });
+}
+
+function explain(error: unknown): Failure {
+  if (error instanceof Refused) return error.failure;
+  if (error instanceof EctError) {
+    return { reason: error.reason, message: error.message, remedy: remedyFor(error.reason), metadata: error.facts };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { reason: 'failed', message, remedy: '', metadata: {} };
+}
+
+/** What a failed call means. The service's words are data: they are printed through `plain`. */
+function explainCall(error: ConnectError, options: ServiceOptions): Failure {
+  const info = error.findDetails(ErrorInfoSchema)[0];
+  if (info) {
+    const remedy = knownRemedy(info.reason);
+    // The service's message ends with the remedy, for clients that show nothing else.
+    const message =
+      remedy !== '' && error.rawMessage.endsWith(remedy) ? error.rawMessage.slice(0, -remedy.length) : error.rawMessage;
+    return { reason: info.reason, message: message.trimEnd(), remedy, metadata: info.metadata };
+  }
+  if (error.code === Code.DeadlineExceeded) {
+    const message = `no answer from ${options.url} within ${options.timeout} ms`;
+    return { reason: 'timeout', message, remedy: 'Try again, or allow more time with --timeout.', metadata: {} };
+  }
+  // The service never fails without ErrorInfo, so it was not the service.
+  return unreachable(error, options.url);
+}
+
+function knownRemedy(reason: string): string {
+  return Object.hasOwn(REASONS, reason) ? remedyFor(reason as ErrorReason) : '';
+}
+
+/** The connection itself failed, or what answers there does not speak gRPC. */
+function unreachable(error: ConnectError, url: string): Failure {
+  const codes = errorCodes(error);
+  const failure = (reason: string, message: string, remedy: string) => ({ reason, message, remedy, metadata: {} });
+  if (codes.some((code) => /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code))) {
+    const next = 'Start it with `npm start`, or name another with --url.';
+    return failure('unreachable', `nothing answers at ${url}`, next);
+  }
+  if (codes.some((code) => /CERT|ISSUER|ERR_TLS|ERR_SSL|EPROTO/.test(code))) {
+    const next = 'Check --url; give the CA of the service with --ca, your own certificate with --cert and --cert-key.';
+    return failure('tls', `no TLS connection to ${url} (${codes.join(', ')})`, next);
+  }
+  const next = 'Check --url: http:// for a service without TLS, https:// for one with it.';
+  const message = `what answers at ${url} is not an ECT authority, or it hung up (${error.rawMessage})`;
+  return failure('unreachable', message, next);
+}
+
+/** The codes of the system and of TLS along the chain of causes, outermost first. */
+function errorCodes(error: unknown): readonly string[] {
+  const codes: string[] = [];
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1) {
+    if ('code' in at && typeof at.code === 'string') codes.push(at.code);
+    if (at instanceof AggregateError) codes.push(...at.errors.flatMap((inner) => errorCodes(inner)));
+  }
+  return codes;
+}

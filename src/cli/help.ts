@@ -1,0 +1,28 @@
+// The end of every help page: an example to copy, the environment variables, and what the exit codes mean.
+
+import type { Command } from 'commander';
+
+interface HelpPage {
+  readonly examples: readonly string[];
+  /** What exit code 1 means for this command. */
+  readonly refused: string;
+  /** What exit code 2 means, where it is more than a wrong command line. */
+  readonly wrong?: string;
+}
+
+/** Completes the help page of a command. Call it last: it lists the variables of the options that were added. */
+export function withHelp(command: Command, page: HelpPage): Command {
+  const variables = command.options.flatMap((option) => (option.envVar === undefined ? [] : [option]));
+  const lines = ['', 'Examples:', ...page.examples.map((example) => `  ${example}`)];
+  if (variables.length > 0) {
+    lines.push('', 'Environment:', ...variables.map((option) => `  ${option.envVar?.padEnd(10)}  ${option.long}`));
+  }
+  lines.push(
+    '',
+    'Exit codes:',
+    '  0  ok',
+    `  1  ${page.refused}`,
+    `  2  ${page.wrong ?? 'the command was called wrongly'}`,
+  );
+  return command.addHelpText('after', lines.join('\n'));
+}

@@ -1,0 +1,60 @@
+// Signing keys as lines for people, and the check of the chain from a delegated key to its root key.
+
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
+import { openCertificate } from '../custody/index.ts';
+import { KeyState, type ManagedKey } from '../gen/ect/v1/keys_pb.ts';
+
+type Row = readonly [name: string, value: string];
+
+const STATE_NAMES: Readonly<Record<KeyState, string>> = {
+  [KeyState.UNSPECIFIED]: 'unknown',
+  [KeyState.ANNOUNCED]: 'announced',
+  [KeyState.ACTIVE]: 'active',
+  [KeyState.RETIRED]: 'retired',
+  [KeyState.REVOKED]: 'revoked',
+};
+
+export function stateName({ key }: ManagedKey): string {
+  return STATE_NAMES[key?.state ?? KeyState.UNSPECIFIED] ?? 'unknown';
+}
+
+export function keyRows(managed: ManagedKey): readonly Row[] {
+  const { key, generation, locator } = managed;
+  return [
+    ['state', stateName(managed)],
+    ['number', generation === undefined ? '' : String(generation)],
+    ['opened by', locator],
+    ['announced', timeOf(managed.announcedAt)],
+    ['signs from', timeOf(key?.useFrom)],
+    ['signs until', timeOf(key?.useUntil)],
+    ['revoked', timeOf(managed.revokedAt)],
+    ['compromised', managed.compromisedSince === undefined ? '' : `since ${timeOf(managed.compromisedSince)}`],
+    ['changed by', managed.changedBy],
+    ['note', managed.note],
+    ['entry', String(managed.entryIndex)],
+  ];
+}
+
+/** The `kid` of the root key that certified a delegated key; undefined where none of `keys` did. */
+export function certifierOf({ key }: ManagedKey, keys: readonly ManagedKey[]): string | undefined {
+  if (key === undefined) return undefined;
+  const says = openCertificate(key.certificate, (kid) => rootKey(keys, kid));
+  return says?.jwk.kid === key.kid ? says.rootKid : undefined;
+}
+
+function rootKey(keys: readonly ManagedKey[], kid: string): KeyObject | undefined {
+  const root = keys.find(({ key, generation }) => generation !== undefined && key?.kid === kid)?.key;
+  if (root === undefined) return undefined;
+  const { kty, crv, x, y } = root;
+  try {
+    return createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' });
+  } catch {
+    // What the service lists is no key.
+    return undefined;
+  }
+}
+
+function timeOf(time: Timestamp | undefined): string {
+  return time === undefined ? '' : new Date(timestampMs(time)).toISOString();
+}

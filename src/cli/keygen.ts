@@ -1,0 +1,79 @@
+// `ect keygen`: makes a signing key (P-256, PKCS#8 PEM), or a ledger's key, in a file of its own that only its owner reads.
+
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { Command } from 'commander';
+import { describePublicKey } from '../keys/index.ts';
+import { generateLedgerKey, openLedgerKey } from '../ledger/index.ts';
+import { Refused, WrongUsage } from './exit.ts';
+import { attempt } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, print, printJson, remark, withOutput } from './output.ts';
+
+interface KeygenOptions extends OutputOptions {
+  readonly out: string;
+  readonly ledger?: string;
+}
+
+export function keygenCommand(io: Io): Command {
+  const command = new Command('keygen')
+    .description('make a key in a new file (mode 0600) and print its public part')
+    .requiredOption('--out <file>', 'the new file; an existing one is never touched')
+    .option('--ledger <origin>', 'make the key of a ledger of this name instead of a signing key');
+  withHelp(withOutput(command), {
+    examples: ['ect keygen --out signer.pem', 'ect keygen --ledger ledger.example/ect --out ledger.key'],
+    refused: 'the file exists already, or cannot be written',
+  });
+  return command.action((options: KeygenOptions) =>
+    attempt(io, options, () =>
+      options.ledger === undefined ? makeSigningKey(io, options) : makeLedgerKey(io, options, options.ledger),
+    ),
+  );
+}
+
+async function makeSigningKey(io: Io, options: KeygenOptions): Promise<void> {
+  const { privateKey }: { privateKey: KeyObject } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { jwk } = await describePublicKey(privateKey);
+  await writeNewSecret(options.out, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  remark(io, `private key: ${options.out}`);
+  if (options.json) {
+    printJson(io, { kid: jwk.kid, jwk: { ...jwk } });
+    return;
+  }
+  const facts = [['kid', jwk.kid] as const, ['jwk', JSON.stringify(jwk)] as const];
+  for (const line of columns(facts)) print(io, line);
+}
+
+async function makeLedgerKey(io: Io, options: KeygenOptions, origin: string): Promise<void> {
+  const text = newLedgerKey(origin);
+  const { verifierKey } = openLedgerKey(text);
+  await writeNewSecret(options.out, `${text}\n`);
+  remark(io, `private key: ${options.out}`);
+  if (options.json) printJson(io, { origin, ledgerVerifierKey: verifierKey });
+  else print(io, verifierKey);
+}
+
+function newLedgerKey(origin: string): string {
+  try {
+    return generateLedgerKey(origin);
+  } catch (cause) {
+    throw new WrongUsage(`--ledger: ${cause instanceof Error ? cause.message : 'not a name'}`, { cause });
+  }
+}
+
+/** Writes a file that must not exist yet. Its mode is set as it is created, so nobody else can ever open it. */
+async function writeNewSecret(path: string, text: string): Promise<void> {
+  try {
+    await using file = await open(path, 'wx', 0o600);
+    await file.writeFile(text);
+    await file.sync();
+  } catch (cause) {
+    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
+    throw new Refused({
+      reason: exists ? 'file_exists' : 'file_unwritable',
+      message: exists ? `${path} exists already and was not touched` : `${path} cannot be written`,
+      remedy: 'Name another file with --out.',
+      metadata: {},
+    });
+  }
+}

@@ -1,0 +1,138 @@
+// `ect keys`: what the signing keys are, and what is to become of them. Changes are for administrators.
+
+import { Command, Option } from 'commander';
+import {
+  type ListKeysResponse,
+  ListKeysResponseSchema,
+  type ManagedKey,
+  RetireKeyResponseSchema,
+  RevokeKeyResponseSchema,
+  RotateKeyResponseSchema,
+} from '../gen/ect/v1/keys_pb.ts';
+import { type ServiceOptions, withService } from './client.ts';
+import { attemptCalls } from './failure.ts';
+import { withHelp } from './help.ts';
+import { certifierOf, keyRows, stateName } from './key-rows.ts';
+import {
+  columns,
+  type Io,
+  type OutputOptions,
+  paint,
+  plain,
+  print,
+  printMessage,
+  remark,
+  withOutput,
+} from './output.ts';
+import { moment } from './values.ts';
+
+type Options = ServiceOptions & OutputOptions;
+interface ChangeOptions extends Options {
+  readonly note?: string;
+}
+
+const REFUSED = 'you are no administrator of the service (ECT_ADMINS), or it refused; trying again is safe';
+
+export function keysCommand(io: Io): Command {
+  const commands = [listCommand(io), rotateCommand(io), retireCommand(io), revokeCommand(io)];
+  const command = new Command('keys').description('list, rotate, retire and revoke signing keys (for administrators)');
+  for (const each of commands) command.addCommand(each);
+  return command;
+}
+
+function listCommand(io: Io): Command {
+  const command = new Command('list').description('every key that there ever was, and which root key certified it');
+  withHelp(withOutput(withService(command)), { examples: ['ect keys list'], refused: REFUSED });
+  return command.action((options: Options) =>
+    attemptCalls(io, options, async ({ keys }) => {
+      const response = await keys.listKeys({});
+      if (options.json) printMessage(io, ListKeysResponseSchema, response);
+      else tellAll(io, response);
+    }),
+  );
+}
+
+function tellAll(io: Io, { keys }: ListKeysResponse): void {
+  for (const key of keys) {
+    const { kid = '', certificate = '' } = key.key ?? {};
+    print(io, `${stateName(key).padEnd(9)}  ${plain(kid)}`);
+    const certifier = certificate === '' ? undefined : certifierOf(key, keys);
+    const certified = certificate === '' ? '' : (certifier ?? 'NO ROOT KEY OF THIS LIST: do not trust it');
+    for (const line of columns([...keyRows(key), ['certified by', certified]])) print(io, `  ${line}`);
+  }
+}
+
+function rotateCommand(io: Io): Command {
+  const command = new Command('rotate')
+    .description('announce the next key; it signs when everybody can know it, and the one before it retires then')
+    .option('--next <key>', 'AWS KMS: key id or ARN of the next key; without it the service makes one')
+    .option('--urgent', 'use it at once: whoever keeps the key set cannot verify its tokens for a while');
+  const examples = ['ect keys rotate', 'ect keys rotate --next "$KEY_ARN" --note "yearly"'];
+  withHelp(withChange(command), { examples, refused: REFUSED });
+  return command.action((options: ChangeOptions & { readonly next?: string; readonly urgent?: true }) =>
+    attemptCalls(io, options, async ({ keys }) => {
+      const { next = '', urgent = false, note = '' } = options;
+      const response = await keys.rotateKey({ nextKey: next, urgent, note });
+      if (options.json) printMessage(io, RotateKeyResponseSchema, response);
+      else tell(io, response, 'announced', 'it was announced before; nothing was added');
+    }),
+  );
+}
+
+function retireCommand(io: Io): Command {
+  const command = new Command('retire')
+    .description('end a key; its tokens hold until they expire')
+    .argument('<kid>', 'key id');
+  withHelp(withChange(command), { examples: ['ect keys retire "$KID"'], refused: REFUSED });
+  return command.action((kid: string, options: ChangeOptions) =>
+    attemptCalls(io, options, async ({ keys }) => {
+      const response = await keys.retireKey({ kid, note: options.note ?? '' });
+      if (options.json) printMessage(io, RetireKeyResponseSchema, response);
+      else tell(io, response, 'retired', 'it had retired before; nothing was added');
+    }),
+  );
+}
+
+function revokeCommand(io: Io): Command {
+  const command = new Command('revoke')
+    .description('declare a key compromised, for ever: none of its tokens is accepted any more')
+    .argument('<kid>', 'key id')
+    .addOption(
+      new Option('--since <time>', 'evidence from before still counts (2026-01-31T12:00:00Z; default: now)').argParser(
+        moment,
+      ),
+    );
+  withHelp(withChange(command), {
+    examples: ['ect keys revoke "$KID" --note "laptop was stolen"', 'ect keys rotate --urgent'],
+    refused: REFUSED,
+  });
+  return command.action((kid: string, options: ChangeOptions & { readonly since?: bigint }) =>
+    attemptCalls(io, options, async ({ keys }) => {
+      const { since, note = '' } = options;
+      const response = await keys.revokeKey({
+        kid,
+        note,
+        ...(since === undefined ? {} : { compromisedSince: { seconds: since, nanos: 0 } }),
+      });
+      if (options.json) printMessage(io, RevokeKeyResponseSchema, response);
+      else tell(io, response, 'revoked', 'it was revoked before; nothing was added');
+      remark(io, 'Tasks of this key are tainted from now on. If it was the key in use: `ect keys rotate --urgent`.');
+    }),
+  );
+}
+
+function withChange(command: Command): Command {
+  return withOutput(withService(command.option('--note <text>', 'why, for people: at most 256 characters')));
+}
+
+interface Change {
+  readonly key?: ManagedKey | undefined;
+  readonly duplicate: boolean;
+}
+
+function tell(io: Io, { key, duplicate }: Change, done: string, before: string): void {
+  print(io, paint(io.stdout, 'green', `✓ ${duplicate ? before : done}`));
+  for (const line of columns(key === undefined ? [] : [['kid', key.key?.kid ?? ''], ...keyRows(key)])) {
+    print(io, `  ${line}`);
+  }
+}

@@ -1,0 +1,67 @@
+// The program `ect`: its commands, and how a run of it ends.
+
+import { Command, CommanderError } from 'commander';
+import { appendCommand } from './append.ts';
+import { auditCommand } from './audit.ts';
+import { checkpointCommand } from './checkpoint.ts';
+import { conformanceCommand } from './conformance.ts';
+import { dagCommand } from './dag.ts';
+import { entryCommand } from './entry.ts';
+import { EXIT } from './exit.ts';
+import { issueCommand } from './issue.ts';
+import { keygenCommand } from './keygen.ts';
+import { keysCommand } from './keys.ts';
+import type { Io } from './output.ts';
+import { serveCommand } from './serve.ts';
+import { taintCommand } from './taint.ts';
+import { verifyCommand } from './verify.ts';
+
+export type { Io } from './output.ts';
+
+export interface ProgramParts {
+  /** Runs the service until it is told to stop. Handed in, because only the process itself may compose the service. */
+  readonly serve: () => Promise<void>;
+  readonly io: Io;
+}
+
+export function buildProgram({ serve, io }: ProgramParts): Command {
+  const program = new Command('ect')
+    .description('Issues, verifies, orders and records Execution Context Tokens.')
+    .addHelpText('after', '\n`ect help <command>` shows its options, an example and the exit codes.');
+  const commands = [
+    serveCommand(serve),
+    issueCommand(io),
+    verifyCommand(io),
+    dagCommand(io),
+    appendCommand(io),
+    entryCommand(io),
+    taintCommand(io),
+    keysCommand(io),
+    checkpointCommand(io),
+    auditCommand(io),
+    conformanceCommand(io),
+    keygenCommand(io),
+  ];
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands, ...commands.flatMap(({ commands: below }) => below)]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text: string) => io.stdout.write(text),
+      writeErr: (text: string) => io.stderr.write(text),
+    });
+  }
+  return program;
+}
+
+/**
+ * Runs one command line (`argv` without the program's own two words) and leaves the exit code in `io.exitCode`. What
+ * `serve` throws is passed on: it is the process that knows how to tell it.
+ */
+export async function runProgram(parts: ProgramParts, argv: readonly string[]): Promise<void> {
+  try {
+    await buildProgram(parts).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help that was asked for exits with 0; everything else that the parser stops at is wrong usage, told already.
+    if (error.exitCode !== EXIT.ok) parts.io.exitCode = EXIT.usage;
+  }
+}

@@ -1,0 +1,55 @@
+// `ect taint`: marks a task or a key as compromised. For administrators.
+
+import { Command, Option } from 'commander';
+import { type MarkCompromisedRequest, MarkCompromisedResponseSchema } from '../gen/ect/v1/ledger_pb.ts';
+import { type ServiceOptions, withService } from './client.ts';
+import { entryRows, receiptLine } from './describe.ts';
+import { WrongUsage } from './exit.ts';
+import { attemptCalls } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, withOutput } from './output.ts';
+import { writeReceipt } from './receipt.ts';
+
+interface TaintOptions extends ServiceOptions, OutputOptions {
+  readonly jti?: string;
+  readonly wid?: string;
+  readonly kid?: string;
+  readonly note?: string;
+  readonly receiptOut?: string;
+}
+
+export function taintCommand(io: Io): Command {
+  const command = new Command('taint')
+    .description('mark a task or a key as compromised, for ever; what came after it is shown as tainted from then on')
+    .addOption(new Option('--jti <uuid>', 'task id').conflicts('kid'))
+    .addOption(new Option('--wid <uuid>', 'workflow of the task; needed if it has one').conflicts('kid'))
+    .option('--kid <kid>', 'key id: every task that was signed under it')
+    .option('--note <text>', 'why, for people: at most 256 characters')
+    .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
+  withHelp(withOutput(withService(command)), {
+    examples: ['ect taint --jti "$JTI" --wid "$WID" --note "agent was hijacked"', 'ect taint --kid "$KID"'],
+    refused: 'you are no administrator of the service (ECT_ADMINS), or it could not be reached; trying again is safe',
+  });
+  return command.action((options: TaintOptions) =>
+    attemptCalls(io, options, async ({ ledger }) => {
+      const { note = '', receiptOut } = options;
+      const response = await ledger.markCompromised({ subject: readSubject(options), note });
+      const { entry, receipt, duplicate } = response;
+      const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
+      if (options.json) {
+        printMessage(io, MarkCompromisedResponseSchema, response);
+        return;
+      }
+      print(io, paint(io.stdout, 'green', duplicate ? '✓ it was marked before; nothing was added' : '✓ marked'));
+      for (const line of columns(entry ? entryRows(entry) : [])) print(io, `  ${line}`);
+      if (receipt) print(io, `  ${receiptLine(receipt)}`);
+      for (const file of files) remark(io, `receipt: ${file}`);
+    }),
+  );
+}
+
+function readSubject({ jti, wid, kid }: TaintOptions): MarkCompromisedRequest['subject'] {
+  if (kid !== undefined) return { case: 'kid', value: kid };
+  if (jti === undefined) throw new WrongUsage('name what is compromised: --jti (and --wid), or --kid');
+  return { case: 'task', value: { $typeName: 'ect.v1.CompromisedTask', jti, wid: wid ?? '' } };
+}

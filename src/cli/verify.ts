@@ -1,0 +1,151 @@
+// `ect verify`: asks the service for its verdict on a token; or, with a receipt and the ledger's key, checks without any
+// service that the ledger recorded the token.
+
+import { Command, Option } from 'commander';
+import {
+  DagMode,
+  type Equivocation,
+  ReplayMode,
+  VerifyMode,
+  type VerifyResponse,
+  VerifyResponseSchema,
+} from '../gen/ect/v1/authority_pb.ts';
+import { Level } from '../gen/ect/v1/token_pb.ts';
+import { type ServiceOptions, withService } from './client.ts';
+import { checkLines, claimRows, dagLines, dagStatusName, levelName } from './describe.ts';
+import { EXIT, WrongUsage } from './exit.ts';
+import { attempt, attemptCalls } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printMessage, withOutput } from './output.ts';
+import { verifyOffline } from './receipt.ts';
+import { each, hashFile, LEVELS, moment, readText } from './values.ts';
+
+interface VerifyOptions extends ServiceOptions, OutputOptions {
+  readonly audience?: string;
+  readonly predToken?: readonly string[];
+  readonly dag?: keyof typeof DAG_MODES;
+  readonly minimumLevel?: keyof typeof LEVELS;
+  readonly report?: true;
+  readonly asOf?: bigint;
+  readonly replay: boolean;
+  readonly observe?: true;
+  readonly requestId?: string;
+  readonly input?: string;
+  readonly output?: string;
+  readonly receipt?: string;
+  readonly leaf?: string;
+  readonly ledgerKey?: string;
+}
+
+/** Options that a receipt says nothing about: an offline answer must not look as if it had heeded them. */
+const ASKED_OF_THE_SERVICE = [
+  'audience',
+  'predToken',
+  'dag',
+  'minimumLevel',
+  'report',
+  'asOf',
+  'replay',
+  'observe',
+  'requestId',
+  'input',
+  'output',
+];
+
+const DAG_MODES = { none: DagMode.NONE, partial: DagMode.PARTIAL, complete: DagMode.COMPLETE } as const;
+
+export function verifyCommand(io: Io): Command {
+  const command = new Command('verify')
+    .description('verify a token: every step, and what would mend a failure')
+    .argument('<token>', 'the token, @file, or - for stdin')
+    .option('--audience <uri>', 'who is verifying (default: your own identity)')
+    .addOption(new Option('--pred-token <token>', 'a predecessor that came along (repeatable)').argParser(each))
+    .addOption(new Option('--dag <mode>', 'how to look at the graph').choices(Object.keys(DAG_MODES)))
+    .addOption(new Option('--minimum-level <level>', 'refuse what is below').choices(Object.keys(LEVELS)))
+    .option('--report', 'go on after a failure: list everything that is to be mended')
+    .addOption(new Option('--as-of <time>', 'evidence: judge as of this past time, without replay').argParser(moment))
+    .option('--no-replay', 'do not guard against replay, and do not remember the token')
+    .option('--observe', 'guard against replay, but do not remember the token')
+    .option('--request-id <id>', 'repeating the call under the same id is not a replay')
+    .option('--input <file>', 'compare its hash with inp_hash; it is not sent')
+    .option('--output <file>', 'compare its hash with out_hash; it is not sent')
+    .addOption(
+      new Option(
+        '--receipt <file>',
+        'offline: check this receipt (tlog-proof, or JSON of a receipt or an answer), and nothing else',
+      ).conflicts(ASKED_OF_THE_SERVICE),
+    )
+    .option('--leaf <file>', 'offline: the leaf of a tlog-proof (default: beside it, ending in .leaf)')
+    .option('--ledger-key <key>', 'offline: verifier key of the ledger, or @file');
+  withHelp(withOutput(withService(command)), {
+    examples: [
+      'ect verify "$TOKEN" --audience urn:ect:dev',
+      'ect verify @token.jwt --audience urn:ect:dev --report --as-of 2026-03-01T12:00:00Z',
+      'ect verify @token.jwt --receipt order.tlog-proof --ledger-key @ledger.vkey',
+    ],
+    refused: 'the token or its receipt is not valid, or the service could not be reached',
+  });
+  return command.action((token: string, options: VerifyOptions) =>
+    options.receipt === undefined ? verifyOnline(io, token, options) : verifyByReceipt(io, token, options),
+  );
+}
+
+function verifyByReceipt(io: Io, token: string, options: VerifyOptions): Promise<void> {
+  return attempt(io, options, async () => {
+    const { receipt, ledgerKey, leaf } = options;
+    if (receipt === undefined || ledgerKey === undefined) {
+      throw new WrongUsage('--receipt needs --ledger-key: print it once with `ect checkpoint --key` and keep it');
+    }
+    await verifyOffline(io, options, { token: await readText(io, token), receipt, leaf, ledgerKey });
+  });
+}
+
+function verifyOnline(io: Io, token: string, options: VerifyOptions): Promise<void> {
+  return attemptCalls(io, options, async ({ authority }) => {
+    const { input, output, leaf, ledgerKey } = options;
+    if ((leaf ?? ledgerKey) !== undefined) throw new WrongUsage('--leaf and --ledger-key go with --receipt');
+    const predecessors = (options.predToken ?? []).map((predecessor) => readText(io, predecessor));
+    const response = await authority.verify({
+      token: await readText(io, token),
+      audience: options.audience ?? '',
+      predecessors: await Promise.all(predecessors),
+      dag: options.dag === undefined ? DagMode.UNSPECIFIED : DAG_MODES[options.dag],
+      replay: replayMode(options),
+      minimumLevel: options.minimumLevel === undefined ? Level.UNSPECIFIED : LEVELS[options.minimumLevel],
+      mode: options.report ? VerifyMode.REPORT : VerifyMode.ENFORCE,
+      ...(options.asOf === undefined ? {} : { asOf: { seconds: options.asOf, nanos: 0 } }),
+      requestId: options.requestId ?? '',
+      inputBinding: input === undefined ? { case: undefined } : { case: 'inpHash', value: await hashFile(io, input) },
+      outputBinding:
+        output === undefined ? { case: undefined } : { case: 'outHash', value: await hashFile(io, output) },
+    });
+    if (!response.valid) io.exitCode = EXIT.refused;
+    if (options.json) printMessage(io, VerifyResponseSchema, response);
+    else tell(io, response);
+  });
+}
+
+function replayMode({ replay, observe }: VerifyOptions): ReplayMode {
+  if (observe && !replay) throw new WrongUsage('--observe contradicts --no-replay');
+  if (!replay) return ReplayMode.SKIP;
+  return observe ? ReplayMode.OBSERVE : ReplayMode.RECORD;
+}
+
+function tell(io: Io, response: VerifyResponse): void {
+  if (response.valid) print(io, paint(io.stdout, 'green', `✓ valid, ${levelName(response.level)}`));
+  else print(io, `${paint(io.stdout, 'red', `✗ ${plain(response.reason)}`)}: ${plain(response.message)}`);
+  const facts = [...(response.claims ? claimRows(response.claims) : []), ['kid', response.kid] as const];
+  for (const line of columns(facts)) print(io, `  ${line}`);
+  print(io);
+  for (const line of checkLines(io, response.checks)) print(io, line);
+  if (response.equivocation) tellEquivocation(io, response.equivocation);
+  if (!response.dag) return;
+  print(io, `\ngraph: ${dagStatusName(response.dag.status)}, ${response.dag.visited} ancestors visited`);
+  for (const line of dagLines(response.dag)) print(io, line);
+}
+
+function tellEquivocation(io: Io, { signingInput, otherSigningInput }: Equivocation): void {
+  print(io, '\nsigned by one issuer for one task (header.payload, without the signatures):');
+  print(io, `  this   ${plain(signingInput)}`);
+  print(io, `  before ${otherSigningInput === '' ? 'was not kept' : plain(otherSigningInput)}`);
+}
