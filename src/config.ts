@@ -1,0 +1,289 @@
+// The configuration: every setting, its default and its rule. Pure: the environment comes in, a frozen Config goes out.
+
+import { isIPv4, isIPv6 } from 'node:net';
+import { type KeysConfig, readKeys } from './config/keys.ts';
+import { readSigner, type SignerConfig } from './config/signer.ts';
+
+/** A configuration that cannot be used. It names keys and rules, never values: a value may be a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    );
+    this.problems = problems;
+  }
+}
+
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly tls:
+    | { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | undefined }
+    | undefined;
+  /** Off loopback without client certificates: whoever reaches the port is served. */
+  readonly allowAnonymous: boolean;
+  /** Processes behind the port; `auto`: one for each core. */
+  readonly workers: number | 'auto';
+  readonly dataDir: string;
+  readonly store: 'sqlite' | 'memory';
+  readonly signer: SignerConfig;
+  readonly keys: KeysConfig;
+  readonly issuer: string;
+  /** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
+  readonly administrators: readonly string[];
+  readonly graph: {
+    readonly predecessorPolicy: boolean;
+    /** The `exec_act` that count as a human review. */
+    readonly reviewActions: readonly string[];
+  };
+  readonly ledger: { readonly audience: string };
+  readonly token: {
+    readonly defaultTtlSeconds: number;
+    readonly maxAgeSeconds: number;
+    readonly maxFutureSeconds: number;
+    /** The drafts that are read. */
+    readonly drafts: readonly ('00' | '01')[];
+    /** The signature algorithms that are verified; ES256, which signs, always. */
+    readonly algorithms: readonly string[];
+    /** Whether `jti`, `wid` and `pred` must be UUIDs. */
+    readonly ids: 'uuid' | 'text';
+  };
+  /** What verifiers take at least, unless a caller asks for more. */
+  readonly levels: {
+    readonly minimum: Level;
+    /** Other minima, by `exec_act`. */
+    readonly byAction: Readonly<Record<string, Level>>;
+  };
+  /** A file of foreign issuers and their keys. */
+  readonly trustFile: string | undefined;
+  readonly replay: {
+    /** `durable`: in the store. `off`: no guard. `bounded`: in memory, at most `capacity` live tokens. */
+    readonly guard: 'durable' | 'off' | 'bounded';
+    readonly capacity: number;
+    readonly ttlSeconds: number;
+  };
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+const LEVELS = ['L1', 'L2', 'L3'] as const;
+type Level = (typeof LEVELS)[number];
+
+/** Settings of the command line client; the service does not read them. */
+const CLIENT_KEYS = ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY'];
+
+/** Reads the settings named ECT_… and reports every mistake at once. An empty value counts as unset. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = [];
+  const seen = new Set(CLIENT_KEYS);
+
+  function read<T>(key: string, fallback: T, rule: string, parse: (text: string) => T | undefined): T {
+    seen.add(key);
+    const text = env[key];
+    if (text === undefined || text === '') return fallback;
+    const value = parse(text);
+    if (value === undefined) problems.push(`${key} must be ${rule}.`);
+    return value ?? fallback;
+  }
+  const text = (key: string, fallback = '') => read(key, fallback, 'a text', (value) => value);
+  const choice = <const C extends string>(key: string, choices: readonly C[], fallback: C) =>
+    read(key, fallback, choices.join(' or '), (value) => choices.find((candidate) => candidate === value));
+  const several = <const C extends string>(key: string, choices: readonly C[], fallback: readonly C[]) =>
+    read(key, fallback, `a list with commas of ${choices.join(', ')}`, (value) => readSeveral(value, choices));
+  const path = (key: string, fallback = '') =>
+    read(key, fallback, 'the path of a file or directory, not its content', readPath);
+  const whole = (key: string, fallback: number, least: number, most: number) =>
+    read(key, fallback, `a whole number from ${least} to ${most}`, (value) => wholeNumber(value, least, most));
+
+  const listen = read(
+    'ECT_LISTEN',
+    { host: '127.0.0.1', port: 8080 },
+    'host:port, for example 127.0.0.1:8080',
+    readAddress,
+  );
+  const certFile = path('ECT_TLS_CERT');
+  const keyFile = path('ECT_TLS_KEY');
+  const clientCaFile = path('ECT_TLS_CLIENT_CA');
+  const allowAnonymous = choice('ECT_ALLOW_ANONYMOUS', ['yes', 'no'], 'no') === 'yes';
+  if ((certFile === '') !== (keyFile === '')) problems.push('ECT_TLS_CERT and ECT_TLS_KEY must be set together.');
+  if (clientCaFile !== '' && certFile === '') problems.push('ECT_TLS_CLIENT_CA needs ECT_TLS_CERT and ECT_TLS_KEY.');
+  if (clientCaFile !== '' && allowAnonymous) {
+    problems.push('ECT_ALLOW_ANONYMOUS=yes contradicts ECT_TLS_CLIENT_CA: remove one of them.');
+  }
+  if (!isLoopback(listen.host) && clientCaFile === '' && !allowAnonymous) {
+    problems.push(
+      'ECT_LISTEN is not a loopback address, and callers are not authenticated: set ECT_TLS_CERT, ECT_TLS_KEY and ' +
+        'ECT_TLS_CLIENT_CA, or open the service to everyone who can reach it with ECT_ALLOW_ANONYMOUS=yes.',
+    );
+  }
+
+  const administrators = read(
+    'ECT_ADMINS',
+    [],
+    'SPIFFE IDs with commas between them, or anonymous',
+    readAdministrators,
+  );
+  if (administrators.includes('anonymous') && !isLoopback(listen.host)) {
+    problems.push('ECT_ADMINS=anonymous would make everybody an administrator: it is for ECT_LISTEN on loopback only.');
+  }
+
+  if (administrators.length > 0 && !administrators.some((name) => (name === 'anonymous') === (clientCaFile === ''))) {
+    problems.push(
+      clientCaFile === ''
+        ? 'ECT_ADMINS names SPIFFE IDs, which callers can prove under ECT_TLS_CLIENT_CA only: set that too.'
+        : 'ECT_ADMINS=anonymous is nobody under ECT_TLS_CLIENT_CA, where every caller has an identity: name SPIFFE IDs.',
+    );
+  }
+
+  const replaySize = read('ECT_JTI_REPLAY_CACHE_SIZE', -1, 'a whole number from 0 to 10000000', (value) =>
+    wholeNumber(value, 0, 1e7),
+  );
+  const workers = read<number | 'auto'>('ECT_WORKERS', 1, 'auto or a whole number from 1 to 256', (value) =>
+    value === 'auto' ? value : wholeNumber(value, 1, 256),
+  );
+  const store = choice('ECT_STORE', ['sqlite', 'memory'], 'sqlite');
+  if (workers !== 1 && store === 'memory') {
+    problems.push('ECT_WORKERS needs ECT_STORE=sqlite: in memory every worker would keep a ledger of its own.');
+  }
+  if (workers !== 1 && replaySize > 0) {
+    problems.push(
+      'ECT_WORKERS needs a replay guard that workers share, or a token could be used once at each: ' +
+        'unset ECT_JTI_REPLAY_CACHE_SIZE.',
+    );
+  }
+  const problem = (sentence: string) => problems.push(sentence);
+  const needs = (keys: readonly string[], setting: string) => {
+    for (const key of keys) if ((env[key] ?? '') !== '') problem(`${key} needs ${setting}.`);
+  };
+  const settings = { read, path, whole, problem, needs };
+  const signer = readSigner(settings);
+  const config: Config = {
+    listen,
+    tls:
+      certFile === '' ? undefined : { certFile, keyFile, clientCaFile: clientCaFile === '' ? undefined : clientCaFile },
+    allowAnonymous,
+    workers,
+    dataDir: path('ECT_DATA_DIR', './data'),
+    store,
+    signer,
+    keys: readKeys(settings, signer),
+    issuer: read(
+      'ECT_ISSUER',
+      'urn:ect:dev',
+      'an absolute URI without blanks that ends in a name, not in : or /, at most 1,024 bytes',
+      readUri,
+    ),
+    administrators,
+    graph: {
+      predecessorPolicy: choice('ECT_PREDECESSOR_POLICY', ['on', 'off'], 'on') === 'on',
+      reviewActions: read(
+        'ECT_REVIEW_ACTIONS',
+        ['human_review'],
+        'names of actions with commas between them',
+        readList(/^[^\p{Cc}\p{Cs}]{1,256}$/u),
+      ),
+    },
+    ledger: { audience: text('ECT_LEDGER_AUDIENCE') },
+    token: {
+      defaultTtlSeconds: 60 * whole('ECT_DEFAULT_EXPIRY_MIN', 10, 1, 1440),
+      maxAgeSeconds: 60 * whole('ECT_IAT_MAX_AGE_MINUTES', 15, 1, 1440),
+      maxFutureSeconds: whole('ECT_IAT_MAX_FUTURE_SEC', 30, 0, 600),
+      drafts: several('ECT_DRAFTS', ['00', '01'], ['00', '01']),
+      algorithms: readAlgorithms(several('ECT_ALGORITHMS', ALGORITHMS, ['ES256']), problems),
+      ids: choice('ECT_UUIDS', ['strict', 'off'], 'strict') === 'strict' ? 'uuid' : 'text',
+    },
+    levels: {
+      minimum: choice('ECT_MINIMUM_LEVEL', LEVELS, 'L2'),
+      byAction: read(
+        'ECT_MINIMUM_LEVELS',
+        {},
+        'a list of exec_act=level with levels L1, L2 or L3 and each exec_act once, for example execute_trade=L3,ping=L1',
+        readLevels,
+      ),
+    },
+    trustFile: path('ECT_TRUST_FILE') || undefined,
+    replay: {
+      guard: replaySize < 0 ? 'durable' : replaySize === 0 ? 'off' : 'bounded',
+      capacity: Math.max(replaySize, 0),
+      ttlSeconds: 60 * whole('ECT_JTI_REPLAY_TTL_MIN', 60, 1, 10_080),
+    },
+    logLevel: choice('ECT_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),
+  };
+  for (const key of Object.keys(env)) {
+    if (key.startsWith('ECT_') && !seen.has(key)) problems.push(`${key} is not a setting: see \`ect serve --help\`.`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return deepFreeze(config);
+}
+
+function readAddress(text: string): { host: string; port: number } | undefined {
+  const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})$/.exec(text);
+  const [, ipv6, name, portText = ''] = parts ?? [];
+  const port = wholeNumber(portText, 0, 65_535);
+  const host = ipv6 === undefined ? name : isIPv6(ipv6) ? ipv6 : undefined;
+  return host === undefined || port === undefined ? undefined : { host, port };
+}
+
+/** `exec_act=level` pairs. The name goes up to the last `=`; it may not have a comma. */
+function readLevels(text: string): Readonly<Record<string, Level>> | undefined {
+  const levels = new Map<string, Level>();
+  for (const item of text.split(',')) {
+    const [, execAct = '', name] = /^(.+)=(.*)$/.exec(item.trim()) ?? [];
+    const level = LEVELS.find((candidate) => candidate === name);
+    if (level === undefined || levels.has(execAct)) return undefined;
+    levels.set(execAct, level);
+  }
+  return Object.fromEntries(levels);
+}
+
+/** Names are not resolved here, so only `localhost` and literal loopback addresses count. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** What can be configured: never `none` and never an HMAC, which everybody who verifies could also sign with. */
+const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'PS256'] as const;
+
+function readAlgorithms(algorithms: readonly string[], problems: string[]): readonly string[] {
+  if (!algorithms.includes('ES256')) problems.push('ECT_ALGORITHMS must have ES256, with which this service signs.');
+  return algorithms;
+}
+
+/** Each at most once, in any order. */
+function readSeveral<C extends string>(text: string, choices: readonly C[]): readonly C[] | undefined {
+  const names = text.split(',').map((name) => name.trim());
+  const found = choices.filter((choice) => names.includes(choice));
+  return found.length === names.length ? found : undefined;
+}
+
+/** With the characters that `iss` may have. It ends in a name, since others are formed below it. */
+function readUri(text: string): string | undefined {
+  const uri = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
+  return text.length <= 1024 && uri.test(text) && !/[:/]$/.test(text) ? text : undefined;
+}
+
+/** Entries with commas between them; blanks around an entry are no part of it. */
+function readList(entry: RegExp): (text: string) => string[] | undefined {
+  return (text) => {
+    const entries = text.split(',').map((part) => part.trim());
+    return entries.every((part) => entry.test(part)) ? entries : undefined;
+  };
+}
+
+const readAdministrators = readList(/^(?:anonymous|spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+)$/);
+
+/** A key that is given itself, in place of its file, would be shown by the error that its file is not there. */
+function readPath(text: string): string | undefined {
+  return /\p{Cc}|-----BEGIN|^\s*\{/u.test(text) ? undefined : text;
+}
+
+function wholeNumber(text: string, least: number, most: number): number | undefined {
+  const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= least && value <= most ? value : undefined;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) deepFreeze(member);
+  return Object.freeze(value);
+}

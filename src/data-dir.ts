@@ -1,0 +1,86 @@
+// The data directory: which files an installation consists of, and how the first start makes them.
+
+import { randomBytes } from 'node:crypto';
+import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createFileOnce, readPrivateFile } from './files.ts';
+import { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger/index.ts';
+
+/** Something outside is not as the service needs it. The message says what to do, and holds no secret. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+/** The files of one installation. */
+export interface DataDir {
+  /** PKCS#8 PEM: signs tokens, unless the operator provides another. */
+  readonly signingKey: string;
+  /** Which key of AWS KMS signs tokens, where one does. It holds no secret. */
+  readonly kmsKey: string;
+  /** One line in the signed-note form: signs checkpoints, and holds the ledger's origin. */
+  readonly ledgerKey: string;
+  readonly ledger: string;
+  /** What is remembered once: uses of tokens, idempotency keys. */
+  readonly once: string;
+}
+
+/** Makes the directory, readable by this user only, where there is none. */
+export async function openDataDir(path: string): Promise<DataDir> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new StartError(`The data directory ${path} cannot be made: set ECT_DATA_DIR to one that can be written.`, {
+      cause,
+    });
+  }
+  return {
+    signingKey: join(path, 'signing-key.pem'),
+    kmsKey: join(path, 'kms-key.json'),
+    ledgerKey: join(path, 'ledger.key'),
+    ledger: join(path, 'ledger.db'),
+    once: join(path, 'once.db'),
+  };
+}
+
+/** Reads the ledger's key, or makes one for a new ledger. A ledger without its key is never continued under another. */
+export async function readOrCreateLedgerKey(dir: DataDir): Promise<LedgerKey> {
+  // In this order: another process that starts now makes the key first and the ledger after it.
+  if ((await isThere(dir.ledger)) && !(await isThere(dir.ledgerKey))) {
+    throw new StartError(`${dir.ledger} is there but its key ${dir.ledgerKey} is not: restore the key from a backup.`);
+  }
+  const text = await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`);
+  if (text === undefined) {
+    throw new StartError(`The key file ${dir.ledgerKey} can be read by others: run chmod 600 on it.`);
+  }
+  try {
+    return openLedgerKey(text.trim());
+  } catch {
+    // The cause may quote the file, so it is dropped.
+    throw new StartError(`${dir.ledgerKey} does not hold a ledger key: restore it from a backup.`);
+  }
+}
+
+/** A ledger key under a name of its own. Names are for telling ledgers apart; nothing is ever looked up under them. */
+export function freshLedgerKey(): string {
+  return generateLedgerKey(`ect.local/ledger/${randomBytes(6).toString('hex')}`);
+}
+
+async function readOrCreate(path: string, content: () => string): Promise<string | undefined> {
+  try {
+    await createFileOnce(path, content);
+    return await readPrivateFile(path);
+  } catch (cause) {
+    throw new StartError(`The key file ${path} can be neither made nor read: check its directory and its owner.`, {
+      cause,
+    });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,199 @@
+// The events worth keeping. Each has one function here, which writes its line and moves its metrics, so that the two
+// cannot drift apart. Tokens, messages and keys never come in; text that a caller chose is cleaned and cut.
+
+import { type DestinationStream, destination, type LevelWithSilent, pino } from 'pino';
+import type { ErrorReason } from './errors.ts';
+import {
+  callLine,
+  cleanTask,
+  cleanText,
+  describeCause,
+  type FinishedCall,
+  round,
+  type TaskNames,
+} from './event-lines.ts';
+import { createMetrics, type MetricsSnapshot } from './metrics.ts';
+
+export type { FinishedCall } from './event-lines.ts';
+export type { MetricsSnapshot } from './metrics.ts';
+
+/** A write for each line would cost more than the line. Lines leave when so many bytes wait, or so much time has passed. */
+const BUFFERED_BYTES = 8_192;
+const FLUSH_MS = 100;
+/** What Linux writes to a pipe in one piece, so that the lines of several processes do not tear each other. */
+const WHOLE_BYTES = 4_096;
+
+export interface EventsOptions {
+  readonly level: LevelWithSilent;
+  /** Where lines go. Default: standard error; standard output is for what a person asked to see. */
+  readonly destination?: DestinationStream;
+  /** The number of this process where there are several: every line carries it. */
+  readonly worker?: number;
+}
+
+export type Events = ReturnType<typeof createEvents>;
+
+/** The events of one service. Call `close` when it ends. */
+export function createEvents(options: EventsOptions) {
+  const { worker } = options;
+  const pieces =
+    worker === undefined ? { minLength: BUFFERED_BYTES } : { minLength: WHOLE_BYTES - 1, maxWrite: WHOLE_BYTES };
+  // The stream flushes itself: the logger's own `flush` would sync the file of the log too, and the disk has better to do.
+  const output = options.destination ?? destination({ fd: 2, sync: false, periodicFlush: FLUSH_MS, ...pieces });
+  const base = worker === undefined ? null : { worker };
+  const lines = pino(
+    { level: options.level, base, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } },
+    output,
+  );
+  const metrics = createMetrics();
+
+  /** For lines that must not be lost, whatever happens next. */
+  function flushNow(): void {
+    if ('flushSync' in output && typeof output.flushSync === 'function') output.flushSync();
+  }
+
+  return {
+    /** A call has been answered, or its caller has gone. */
+    callFinished(call: FinishedCall): void {
+      const { method, code, durationMs } = call;
+      const reason = call.reason ?? '';
+      metrics.countCall(method, code, reason, durationMs / 1000);
+      // Written by hand: this is the one line of every call, and the logger's own way costs more than the call's checks.
+      if (lines.isLevelEnabled('info')) output.write(callLine(call, reason, worker));
+    },
+
+    /** Our own code failed. The caller has seen INTERNAL; the cause is kept here, once. */
+    bug(method: string, cause: unknown): void {
+      metrics.bugs.inc({ method });
+      lines.error({ event: 'bug', method, cause: describeCause(cause) });
+      flushNow();
+    },
+
+    /** A connection ended before it carried a call: `tls`, `first-bytes`, `h1` or `h2`. */
+    connectionFailed(stage: string, cause: unknown): void {
+      metrics.connectionFailures.inc({ stage });
+      lines.debug({ event: 'connection-failed', stage, cause: describeCause(cause) });
+    },
+
+    /** The service accepts connections. */
+    started(facts: Readonly<Record<string, string | number | boolean>>): void {
+      lines.info({ event: 'started', ...facts });
+      flushNow();
+    },
+
+    /** Nobody has to prove who they are, on an address that others may reach. */
+    anonymousOpen(address: string): void {
+      lines.warn({ event: 'anonymous-open', address, warning: 'every caller may issue under the default issuer' });
+    },
+
+    /** No new call is taken; those in flight may finish. */
+    draining(graceMs: number): void {
+      lines.info({ event: 'draining', graceMs });
+    },
+
+    /** The last connection is closed. `cut` counts those that the end of the grace cut off. */
+    stopped(cut: number): void {
+      lines.info({ event: 'stopped', cut });
+    },
+
+    /** Entries became durable in one commit. `size` is that of the tree after it. */
+    ledgerCommitted(commit: { readonly entries: number; readonly durationMs: number; readonly size: bigint }): void {
+      metrics.ledgerSize.set(Number(commit.size));
+      metrics.commitEntries.observe(commit.entries);
+      metrics.commitSeconds.observe(commit.durationMs / 1000);
+      const { entries, durationMs, size } = commit;
+      lines.debug({ event: 'ledger-commit', entries, durationMs: round(durationMs), size: String(size) });
+    },
+
+    /** The ledger was opened with this size. */
+    ledgerOpened(size: bigint): void {
+      metrics.ledgerSize.set(Number(size));
+      lines.info({ event: 'ledger-opened', size: String(size) });
+    },
+
+    /** A part that the service stands on failed (the ledger, the replay guard, the signer), seen as this reason. */
+    dependencyFailed(reason: ErrorReason, cause: unknown): void {
+      metrics.dependencyFailures.inc({ reason });
+      lines.error({ event: 'dependency-failed', reason, cause: describeCause(cause) });
+    },
+
+    /** A change of a signing key was read from the ledger: it holds from now on. */
+    keyChanged({ kid, state, by }: { readonly kid: string; readonly state: string; readonly by: string }): void {
+      metrics.keyChanges.inc({ state });
+      lines.info({ event: 'key-changed', kid, state, by: cleanText(by) });
+    },
+
+    /** Something about signing keys failed, and is tried again. */
+    keysFailed(cause: unknown): void {
+      metrics.keyFailures.inc();
+      lines.error({ event: 'keys-failed', cause: describeCause(cause) });
+    },
+
+    /** A region of the key service went out of use, or came back. `failure`: why it went. */
+    signerRegionChanged(
+      region: string,
+      failure: { readonly reason: ErrorReason; readonly cause?: unknown } | undefined,
+    ): void {
+      metrics.signerRegionDown.set({ region }, failure === undefined ? 0 : 1);
+      if (failure === undefined) lines.info({ event: 'signer-region-back', region });
+      else {
+        const { reason, cause } = failure;
+        lines.error({ event: 'signer-region-down', region, reason, cause: describeCause(cause) });
+      }
+    },
+
+    /** Somebody signs two different tokens for one task: a broken issuer, or a stolen key. */
+    equivocated(task: TaskNames, seenBy: 'guard' | 'ledger'): void {
+      metrics.equivocations.inc({ seen_by: seenBy });
+      lines.warn({ event: 'equivocation', seenBy, ...cleanTask(task) });
+    },
+
+    /** A token was refused because its level is below `minimum`. */
+    levelRefused(minimum: string): void {
+      metrics.levelRefusals.inc({ minimum });
+      lines.debug({ event: 'level-refused', minimum });
+    },
+
+    /** A token that left before its entry was recorded has its entry now, or, for `reason`, never will. */
+    backgroundAppend(task: TaskNames, reason: ErrorReason | undefined): void {
+      metrics.backgroundAppends.inc({ outcome: reason === undefined ? 'landed' : 'failed' });
+      const line = { event: 'background-append', ...cleanTask(task) };
+      if (reason === undefined) lines.debug({ ...line, outcome: 'landed' });
+      else lines.error({ ...line, outcome: 'failed', reason });
+    },
+
+    /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */
+    workerEnded(end: {
+      readonly worker: number;
+      readonly how: number | string;
+      readonly livedMs: number;
+      readonly pauseMs: number | undefined;
+    }): void {
+      metrics.workersEnded.inc();
+      const { how, livedMs, pauseMs } = end;
+      const line = { event: 'worker-ended', worker: end.worker, how, livedMs: round(livedMs) };
+      if (pauseMs === undefined) lines.error({ ...line, restarted: false });
+      else lines.warn({ ...line, restarted: true, pauseMs });
+      flushNow();
+    },
+
+    /** The metrics as data. */
+    snapshot(): Promise<MetricsSnapshot> {
+      return metrics.registry.getMetricsAsJSON();
+    },
+
+    /** The metrics in the Prometheus text format. */
+    metrics(): Promise<string> {
+      return metrics.registry.metrics();
+    },
+
+    close(): void {
+      metrics.close();
+      flushNow();
+    },
+  };
+}
+
+function levelName(label: string): { readonly level: string } {
+  return { level: label };
+}

@@ -1,0 +1,53 @@
+// Small files that must be there whole or not at all, and for one user only.
+
+import { randomBytes } from 'node:crypto';
+import { link, open, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * Creates `path` with mode 0600 unless it exists; whoever comes first wins, and nobody ever sees half a file. The content
+ * and the name are on disk when this answers.
+ */
+export async function createFileOnce(path: string, content: () => string): Promise<void> {
+  if (await exists(path)) return;
+  const draft = `${path}.${randomBytes(6).toString('hex')}.new`;
+  try {
+    await writeNew(draft, content());
+    await link(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+  await syncDirectory(dirname(path));
+}
+
+/**
+ * The text of a file that only its owner can read; undefined where others can read it too. Mode and text are of one
+ * file, whatever its name stands for by then.
+ */
+export async function readPrivateFile(path: string): Promise<string | undefined> {
+  await using file = await open(path, 'r');
+  return ((await file.stat()).mode & 0o077) === 0 ? await file.readFile('utf8') : undefined;
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'wx', 0o600);
+  await file.writeFile(text);
+  await file.sync();
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  await using directory = await open(path, 'r');
+  await directory.sync();
+}

@@ -1,0 +1,136 @@
+// The metrics of one process, in a registry of its own: no global state, and labels that stay few.
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the metrics of a process were at some moment, for adding up those of several. */
+export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** The metrics of one service in a registry of its own. Labels are bounded: none holds what a caller made up. */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'ect_event_loop_delay_seconds',
+    help: 'Delay of the event loop since the last scrape.',
+    labelNames: ['quantile'],
+    aggregator: 'max',
+    registers,
+    collect() {
+      for (const quantile of [50, 99, 100]) {
+        this.set({ quantile: String(quantile / 100) }, delay.count === 0 ? 0 : delay.percentile(quantile) / 1e9);
+      }
+      delay.reset();
+    },
+  });
+  return {
+    registry,
+    close: () => delay.disable(),
+    countCall: createCallCounter(registers),
+    bugs: new Counter({ name: 'ect_bugs_total', help: 'INTERNAL failures.', labelNames: ['method'], registers }),
+    connectionFailures: new Counter({
+      name: 'ect_connection_failures_total',
+      help: 'Connections that ended before they carried a call.',
+      labelNames: ['stage'],
+      registers,
+    }),
+    dependencyFailures: new Counter({
+      name: 'ect_dependency_failures_total',
+      help: 'Failures of the parts that the service stands on.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    keyChanges: new Counter({
+      name: 'ect_key_changes_total',
+      help: 'Changes of signing keys that this process has taken in.',
+      labelNames: ['state'],
+      registers,
+    }),
+    keyFailures: new Counter({
+      name: 'ect_key_failures_total',
+      help: 'Failures to read, change or open signing keys; each is tried again.',
+      registers,
+    }),
+    signerRegionDown: new Gauge({
+      name: 'ect_signer_region_down',
+      help: 'Whether a region of the key service is out of use; of several workers, for how many.',
+      labelNames: ['region'],
+      registers,
+    }),
+    workersEnded: new Counter({
+      name: 'ect_workers_ended_total',
+      help: 'Workers that died, or could not start.',
+      registers,
+    }),
+    equivocations: new Counter({
+      name: 'ect_equivocations_total',
+      help: 'Times that two different tokens of one issuer for one task were seen.',
+      labelNames: ['seen_by'],
+      registers,
+    }),
+    levelRefusals: new Counter({
+      name: 'ect_level_refusals_total',
+      help: 'Tokens that were refused because their level is below the minimum.',
+      labelNames: ['minimum'],
+      registers,
+    }),
+    backgroundAppends: new Counter({
+      name: 'ect_background_appends_total',
+      help: 'Appends in the background that came to their end.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    ledgerSize: new Gauge({
+      name: 'ect_ledger_size',
+      help: 'Entries in the ledger.',
+      aggregator: 'max',
+      registers,
+    }),
+    commitEntries: new Histogram({
+      name: 'ect_ledger_commit_entries',
+      help: 'Entries that became durable in one commit.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000],
+      registers,
+    }),
+    commitSeconds: new Histogram({
+      name: 'ect_ledger_commit_seconds',
+      help: 'Duration of one commit.',
+      buckets: [0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1, 5],
+      registers,
+    }),
+  };
+}
+
+/** Counts calls and their durations. The label sets are few, and each is looked up once. */
+function createCallCounter(registers: Registry[]) {
+  const calls = new Counter({
+    name: 'ect_calls_total',
+    help: 'Calls by method, gRPC code and reason of refusal.',
+    labelNames: ['method', 'code', 'reason'],
+    registers,
+  });
+  const callSeconds = new Histogram({
+    name: 'ect_call_duration_seconds',
+    help: 'From the headers of a call to its answer.',
+    labelNames: ['method'],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60],
+    registers,
+  });
+  const known = new Map<
+    string,
+    { readonly count: Counter.Internal; readonly duration: Histogram.Internal<'method'> }
+  >();
+  return (method: string, code: string, reason: string, seconds: number): void => {
+    const key = `${method} ${code} ${reason}`;
+    let series = known.get(key);
+    if (series === undefined) {
+      series = { count: calls.labels({ method, code, reason }), duration: callSeconds.labels({ method }) };
+      known.set(key, series);
+    }
+    series.count.inc();
+    series.duration.observe(seconds);
+  };
+}

@@ -1,0 +1,79 @@
+// The process: arguments and environment, the service, signals, the exit code. `main.ts` starts it.
+
+import { availableParallelism } from 'node:os';
+import { runProgram } from './cli/program.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { EctError, remedyFor } from './errors.ts';
+import { createEvents } from './events.ts';
+import { isOperatorError, startService } from './service.ts';
+import { type Seat, supervise, takeSeat } from './workers/index.ts';
+
+/** How long calls in flight may take to finish once the process is told to stop. */
+const GRACE_MS = 10_000;
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+async function serve(): Promise<void> {
+  const config = readConfig(process.env);
+  const seat = takeSeat();
+  if (seat !== undefined) return serveFrom(seat, config);
+  const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
+  if (workers > 1) return serveByWorkers(workers, config);
+  const service = await startService(config);
+  // Before the line that says it runs, since whoever reads that line may end it at once.
+  const told = toldToStop();
+  sayListening(service.url);
+  await told;
+  await service.stop(GRACE_MS);
+}
+
+async function serveByWorkers(workers: number, { logLevel: level }: Config): Promise<void> {
+  const events = createEvents({ level });
+  process.exitCode = await supervise({ workers, graceMs: GRACE_MS, events, onListening: sayListening });
+  events.close();
+}
+
+async function serveFrom(seat: Seat, config: Config): Promise<void> {
+  const service = await startService(config, seat).catch((error: unknown) => {
+    seat.leave();
+    throw error;
+  });
+  // A signal may come twice, to the whole group and from the supervisor: the second must not cut the drain short.
+  for (const signal of STOP_SIGNALS) process.on(signal, () => {});
+  const told = toldToStop();
+  seat.listening(service.url, service.snapshot);
+  await told;
+  await service.stop(GRACE_MS);
+  seat.leave(await service.snapshot());
+}
+
+function toldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of STOP_SIGNALS) process.once(signal, () => resolve());
+  });
+}
+
+function sayListening(url: string): void {
+  process.stdout.write(`listening on ${url}\n`);
+}
+
+// A reader that has seen enough (`ect … | head`) closes the pipe; that is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
+try {
+  await runProgram({ serve, io: process }, process.argv.slice(2));
+} catch (error) {
+  process.exitCode = 1;
+  if (error instanceof ConfigError) {
+    process.exitCode = 2;
+    process.stderr.write(`${error.message}\nSee \`ect serve --help\` for every setting.\n`);
+  } else if (error instanceof EctError) {
+    process.stderr.write(`${error.reason}: ${error.message} ${remedyFor(error.reason)}\n`);
+  } else if (isOperatorError(error)) {
+    process.stderr.write(`${error.message}\n`);
+  } else {
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+// Where root keys come from: which signer a locator of the ledger opens, and how the service makes keys of its own.
+
+import { createPrivateKey } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { isWithin } from './authority/index.ts';
+import type { KeysConfig } from './config/keys.ts';
+import { readKeyName, type SignerConfig } from './config/signer.ts';
+import type { Config } from './config.ts';
+import {
+  Custody,
+  type CustodyPolicy,
+  type CustodyPorts,
+  KEY_SCOPE,
+  keyEntryName,
+  type RootKey,
+} from './custody/index.ts';
+import type { DataDir } from './data-dir.ts';
+import type { Events } from './events.ts';
+import type { OpenSigner } from './keys/index.ts';
+import type { Ledger } from './ledger/index.ts';
+import { AwsKmsSigner, holdToPin } from './signers/aws-kms/index.ts';
+import {
+  generateKeyPem,
+  KeyFileError,
+  LocalSigner,
+  readKeyFile,
+  readOrCreateKeyFile,
+  readPassphrase,
+} from './signers/local/index.ts';
+
+/** The key that the configuration names; the service's own first key where it names none. */
+export async function openConfiguredKey(
+  { signer, keys }: Config,
+  dir: DataDir | undefined,
+  events: Events,
+): Promise<RootKey> {
+  if (signer.kind === 'kms') return { signer: await openKmsKey(signer, keys, events), locator: `kms:${signer.key}` };
+  if (signer.keyFile !== undefined) {
+    return { signer: await openKeyFile(signer, signer.keyFile), locator: `file:${signer.keyFile}` };
+  }
+  return makeOwnKey(dir, 0);
+}
+
+/**
+ * Opens custody of the keys that the ledger knows and of the configured one. A name of AWS KMS that came to stand for
+ * another key stops the start, unless the ledger knows that key.
+ */
+export async function openCustody(
+  config: Config,
+  dir: DataDir | undefined,
+  configured: RootKey,
+  world: { readonly ledger: Ledger; readonly onTrust: CustodyPorts['onTrust']; readonly events: Events },
+  maxLifetimeSeconds: number,
+): Promise<Custody> {
+  const { signer } = configured;
+  if (signer instanceof AwsKmsSigner && dir !== undefined && !(await isKnown(signer, world.ledger))) {
+    await holdToPin(dir.kmsKey, signer.pin);
+  }
+  const ports = { ...keyPorts(config, dir, world.events), ...world, nowMs: Date.now };
+  return Custody.open(ports, policyOf(config, maxLifetimeSeconds), configured);
+}
+
+async function isKnown({ jwk }: OpenSigner, ledger: Ledger): Promise<boolean> {
+  return (await ledger.find(KEY_SCOPE, keyEntryName({ kid: jwk.kid, state: 'active' }))) !== undefined;
+}
+
+const HOUR_MS = 3_600_000;
+/** In the life of a delegated key. */
+const IDLE_TRIALS = 4;
+
+function policyOf({ issuer, keys, token, tls }: Config, maxLifetimeSeconds: number): CustodyPolicy {
+  // Proven callers are issued tokens in their own name, so our keys speak for SPIFFE IDs where callers are proven.
+  const proven = tls?.clientCaFile !== undefined;
+  return {
+    issuer,
+    speaksFor: (iss) => isWithin(iss, issuer) || (proven && iss.startsWith('spiffe://')),
+    keySetMaxAgeMs: 1000 * keys.setMaxAgeSeconds,
+    refreshMs: keys.refreshMs,
+    retention: {
+      maxLifetimeSeconds,
+      // The lesser of the two would refuse what a process signs that has not looked at the ledger yet.
+      skewSeconds: Math.max(token.maxFutureSeconds, Math.ceil((2 * keys.refreshMs) / 1000)),
+    },
+    rotateAfterMs: keys.rotationHours === 0 ? undefined : keys.rotationHours * HOUR_MS,
+    delegatedLifeMs: keys.signing === 'direct' ? undefined : keys.delegatedHours * HOUR_MS,
+    direct: keys.direct,
+  };
+}
+
+type KeyPorts = Pick<CustodyPorts, 'openRoot' | 'locatorOf' | 'makeRoot' | 'makeDelegated'>;
+
+function keyPorts(config: Config, dir: DataDir | undefined, events: Events): KeyPorts {
+  const { signer } = config;
+  const makesOwn = signer.kind === 'local' && signer.keyFile === undefined;
+  return {
+    openRoot: (locator) => openRoot(config, dir, locator, events),
+    locatorOf: (nextKey) =>
+      signer.kind === 'kms' && readKeyName(nextKey) !== undefined ? `kms:${nextKey}` : undefined,
+    makeRoot: makesOwn ? (generation) => makeOwnKey(dir, generation) : undefined,
+    makeDelegated: openFreshKey,
+  };
+}
+
+async function openRoot(
+  { signer, keys }: Config,
+  dir: DataDir | undefined,
+  locator: string,
+  events: Events,
+): Promise<OpenSigner> {
+  const [, kind, place = ''] = /^([a-z-]+):(.+)$/.exec(locator) ?? [];
+  if (kind === 'kms' && signer.kind === 'kms') return openKmsKey({ ...signer, key: place }, keys, events);
+  if (kind === 'file' && signer.kind === 'local') return openKeyFile(signer, place);
+  if (kind === 'data-dir' && dir !== undefined && OWN_KEY_FILE.test(place)) {
+    return LocalSigner.open(await readKeyFile(join(dirname(dir.signingKey), place)));
+  }
+  throw new KeyFileError('The ledger names a signing key that this configuration cannot open: check ECT_SIGNER.');
+}
+
+/** The passphrase is for the file of the configuration; a file before it may be without. */
+async function openKeyFile(config: SignerConfig & { kind: 'local' }, path: string): Promise<LocalSigner> {
+  const passphrase = config.passphrase === undefined ? undefined : await readPassphrase(config.passphrase);
+  return LocalSigner.open(await readKeyFile(path, passphrase));
+}
+
+function openKmsKey(config: SignerConfig & { kind: 'kms' }, keys: KeysConfig, events: Events): Promise<AwsKmsSigner> {
+  return AwsKmsSigner.open({ ...config, timing: idleTiming(keys), onChange: events.signerRegionChanged });
+}
+
+/**
+ * How long a key in KMS may be idle before it is tried. In two tiers idleness is its usual state and readiness does not
+ * hang on it, so a few trials in the life of a delegated key do: they tell of a lost permission before the renewal does.
+ */
+export function idleTiming({ signing, delegatedHours }: Pick<KeysConfig, 'signing' | 'delegatedHours'>) {
+  return signing === 'direct' ? {} : { idleMs: (delegatedHours * HOUR_MS) / IDLE_TRIALS };
+}
+
+const OWN_KEY_FILE = /^signing-key(?:-[1-9][0-9]{0,8})?\.pem$/;
+
+/** The same file for all processes of a data directory, so that those who rotate at once make one key between them. */
+async function makeOwnKey(dir: DataDir | undefined, generation: number): Promise<RootKey> {
+  if (dir === undefined) return { signer: await openFreshKey(), locator: 'memory:process' };
+  const name = generation === 0 ? 'signing-key.pem' : `signing-key-${generation}.pem`;
+  const key = await readOrCreateKeyFile(join(dirname(dir.signingKey), name));
+  return { signer: await LocalSigner.open(key), locator: `data-dir:${name}` };
+}
+
+function openFreshKey(): Promise<LocalSigner> {
+  return LocalSigner.open(createPrivateKey(generateKeyPem()));
+}

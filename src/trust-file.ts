@@ -1,0 +1,109 @@
+// The trust file: which foreign issuers are believed, and under which keys. It is the operator's, so every mistake in it
+// is named at once and none is overlooked: a key that was left out quietly would be found missing at the worst time.
+
+import { readFile, stat } from 'node:fs/promises';
+import { isWithin } from './authority/index.ts';
+import { StartError } from './data-dir.ts';
+import { readTrustedJwk, type TrustedKey } from './keys/index.ts';
+import { type JsonObject, type JsonValue, parseStrictObject } from './token/index.ts';
+
+const MAX_FILE_BYTES = 1 << 20;
+const MAX_URI_BYTES = 2048;
+
+/** Reads a trust file. StartError names every mistake by its place: `issuers[0].jwks.keys[2]`. */
+export async function readTrustFile(path: string): Promise<readonly TrustedKey[]> {
+  let text: string;
+  try {
+    if ((await stat(path)).size > MAX_FILE_BYTES) throw new RangeError('too large');
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(path));
+  } catch (cause) {
+    throw new StartError(`The file of ECT_TRUST_FILE cannot be read as UTF-8 of at most 1 MiB: ${path}.`, { cause });
+  }
+  const trust = readTrust(text);
+  if (trust.problems.length === 0) return trust.keys;
+  const lines = trust.problems.map((problem) => `  ${problem}`).join('\n');
+  throw new StartError(`The file of ECT_TRUST_FILE (${path}) has mistakes:\n${lines}`);
+}
+
+/** What a trust file says. `keys` holds what has no mistake; whoever starts a service demands that there are none. */
+export interface Trust {
+  readonly keys: readonly TrustedKey[];
+  readonly problems: readonly string[];
+}
+
+/** Reads the text of a trust file. */
+export function readTrust(text: string): Trust {
+  const parsed = parseStrictObject(text);
+  if (!parsed.ok) return { keys: [], problems: [`It is not strict JSON: ${parsed.fault}.`] };
+  const problems: string[] = [];
+  const report = (place: string, rule: string) => problems.push(`${place}: ${rule}.`);
+  refuseOthers(parsed.value, ['issuers'], 'the file', report);
+  const issuers = readList(parsed.value, 'issuers', 'the file', report);
+  const seen = new Set<string>();
+  const keys = issuers.flatMap((issuer, at) => readIssuer(issuer, `issuers[${at}]`, seen, report));
+  return { keys, problems };
+}
+
+type Report = (place: string, rule: string) => void;
+
+function readIssuer(issuer: JsonValue, place: string, seen: Set<string>, report: Report): readonly TrustedKey[] {
+  if (!isObject(issuer)) {
+    report(place, 'must be an object');
+    return [];
+  }
+  const { iss, subjects } = issuer;
+  if (typeof iss !== 'string' || iss.length > MAX_URI_BYTES || !/^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+(?<![:/])$/.test(iss)) {
+    report(`${place}.iss`, 'must be an absolute URI that ends in a name');
+  } else if (seen.has(iss)) {
+    report(`${place}.iss`, 'is there twice: put its keys together');
+  } else {
+    seen.add(iss);
+  }
+  if (subjects !== undefined && subjects !== 'exact' && subjects !== 'below') {
+    report(`${place}.subjects`, 'must be exact or below');
+  }
+  refuseOthers(issuer, ['iss', 'subjects', 'jwks'], place, report);
+  const set = issuer['jwks'];
+  if (set === undefined || !isObject(set)) {
+    report(`${place}.jwks`, 'must be a JWK Set');
+    return [];
+  }
+  const name = typeof iss === 'string' ? iss : '';
+  const speaksFor = subjects === 'below' ? (claim: string) => isWithin(claim, name) : (claim: string) => claim === name;
+  return readKeys(set, `${place}.jwks`, speaksFor, report);
+}
+
+function readKeys(
+  set: JsonObject,
+  place: string,
+  speaksFor: (iss: string) => boolean,
+  report: Report,
+): readonly TrustedKey[] {
+  const kids = new Set<string>();
+  return readList(set, 'keys', place, report).flatMap((jwk, at) => {
+    const key = isObject(jwk) ? readTrustedJwk(jwk) : 'it must be an object';
+    if (typeof key !== 'string' && !kids.has(key.kid)) {
+      kids.add(key.kid);
+      return [{ ...key, speaksFor }];
+    }
+    report(`${place}.keys[${at}]`, typeof key === 'string' ? key : 'its kid is there twice');
+    return [];
+  });
+}
+
+/** A list that is not empty; a mistake, and nothing, otherwise. */
+function readList(object: JsonObject, name: string, place: string, report: Report): readonly JsonValue[] {
+  const list = object[name];
+  if (Array.isArray(list) && list.length > 0) return list as readonly JsonValue[];
+  report(place, `${name} must be a list that is not empty`);
+  return [];
+}
+
+function refuseOthers(object: JsonObject, members: readonly string[], place: string, report: Report): void {
+  if (Object.keys(object).every((member) => members.includes(member))) return;
+  report(place, `may have no member but ${members.join(', ')}`);
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
