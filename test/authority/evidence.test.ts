@@ -1,0 +1,85 @@
+// Evidence mode: a token as it was at a time of the past.
+
+import { describe, expect, test } from 'vitest';
+import { VERIFY_STEPS } from '../../src/authority/index.ts';
+import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { makeToken, NOW, signingKey, trust } from '../support/tokens.ts';
+import { appendTo, issueFor, PARTY, reasonIn, reasonOf, verifyFor } from './support.ts';
+
+const YEARS = 5 * 365 * 86_400;
+
+describe('as of a past time', () => {
+  test('a token is judged by that time, to the second', async () => {
+    const { parts, clock } = await makeAuthority();
+    const { token } = await issueFor(parts, { ttlSeconds: 60 });
+    clock.advance(YEARS);
+    for (const [asOf, reason] of [
+      [NOW - 31, 'IAT_IN_FUTURE'],
+      [NOW - 30, 'VALID'],
+      [NOW + 59, 'VALID'],
+      [NOW + 60, 'TOKEN_EXPIRED'],
+      [NOW + YEARS, 'TOKEN_EXPIRED'],
+    ] as const) {
+      expect(reasonIn(await verifyFor(parts, token, { asOf })), String(asOf - NOW)).toBe(reason);
+    }
+    expect(await reasonOf(verifyFor(parts, token, { asOf: NOW + YEARS + 1 }))).toBe('REQUEST_INVALID');
+  });
+
+  test('a recorded token is judged by the time of its entry, however late it is asked about', async () => {
+    const { parts, clock } = await makeAuthority();
+    const { token } = await issueFor(parts, { ttlSeconds: 60 });
+    clock.advance(59);
+    await appendTo(parts, token);
+    clock.advance(YEARS);
+    const late = await verifyFor(parts, token, { asOf: NOW + YEARS, minimumLevel: 'L3', dag: 'complete' });
+    expect(late).toMatchObject({ refusal: undefined, level: 'L3', dag: { status: 'complete' } });
+    expect(reasonIn(await verifyFor(parts, token))).toBe('TOKEN_EXPIRED');
+  });
+
+  test('an entry counts from the second in which it was recorded, and not before', async () => {
+    const { parts, clock } = await makeAuthority();
+    const { token } = await issueFor(parts, { ttlSeconds: 60 });
+    clock.advance(50);
+    await appendTo(parts, token);
+    clock.advance(YEARS);
+    const l3 = (asOf: number) => verifyFor(parts, token, { asOf, minimumLevel: 'L3' });
+    expect(reasonIn(await l3(NOW + 49))).toBe('LEVEL_TOO_LOW');
+    expect(reasonIn(await l3(NOW + 50))).toBe('VALID');
+  });
+
+  test('what else is wrong with a recorded token is still wrong', async () => {
+    const { parts, clock } = await makeAuthority();
+    const { token } = await issueFor(parts, { ttlSeconds: 60 });
+    await appendTo(parts, token);
+    clock.advance(YEARS);
+    const asOf = NOW + YEARS;
+    expect(reasonIn(await verifyFor(parts, token, { asOf, audience: 'urn:other' }))).toBe('AUDIENCE_MISMATCH');
+    const report = await verifyFor(parts, token, { asOf, audience: 'urn:other', mode: 'report' });
+    expect(report.failures.map(({ refusal }) => refusal.reason)).toEqual(['AUDIENCE_MISMATCH']);
+  });
+
+  test('replay is neither checked nor recorded', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    for (let use = 0; use < 2; use++) {
+      const verdict = await verifyFor(parts, token, { asOf: NOW, replay: 'record' });
+      expect([reasonIn(verdict), verdict.outcomes[VERIFY_STEPS.length - 1]]).toEqual(['VALID', 'SKIPPED']);
+    }
+    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, token, { asOf: NOW }))).toBe('VALID');
+  });
+
+  test('a key counts as it did then: in force before it ended or was revoked, and not after', async () => {
+    const { parts, clock } = await makeAuthority();
+    const token = makeToken({ aud: [PARTY] });
+    clock.advance(YEARS);
+    const asOf = (at: number, state: Partial<TrustedKey>) =>
+      verifyFor({ ...parts, keys: new KeyRing([trust(signingKey, state)]) }, token, { asOf: at }).then(reasonIn);
+    expect(await asOf(NOW + 99, { revokedAt: NOW + 100 })).toBe('VALID');
+    expect(await asOf(NOW + 100, { revokedAt: NOW + 100 })).toBe('KEY_REVOKED');
+    expect(await asOf(NOW + 99, { notAfter: NOW + 100 })).toBe('VALID');
+    expect(await asOf(NOW + 100, { notAfter: NOW + 100 })).toBe('KEY_EXPIRED');
+    expect(await asOf(NOW + 99, { notBefore: NOW + 100 })).toBe('KEY_EXPIRED');
+  });
+});

@@ -1,0 +1,358 @@
+// The rules of the graph as the procedures apply them, and what the ledger keeps so that they can be applied again.
+
+import { randomUUID } from 'node:crypto';
+import { Code } from '@connectrpc/connect';
+import { describe, expect, test } from 'vitest';
+import {
+  type AuthorityParts,
+  examineRecorded,
+  type Leaf,
+  readLeaf,
+  rehearseAppend,
+  rehearseIssue,
+  validateDag,
+} from '../../src/authority/index.ts';
+import { refusalOf } from '../../src/dag/index.ts';
+import { EctError, type ErrorReason } from '../../src/errors.ts';
+import { codeOf } from '../../src/rpc/errors.ts';
+import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { FaultyStore } from '../support/faulty-store.ts';
+import { JTI, OTHER_JTI, WID } from '../support/tokens.ts';
+import { anonymous, appendTo, issueFor, issueOrder, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
+
+const extension = (members: Record<string, string | boolean>) => ({ value: members, text: JSON.stringify(members) });
+const decided = (decision: string) => extension({ pol: 'policy_v1', pol_decision: decision });
+
+async function leafOf(parts: AuthorityParts, wid: string, jti: string): Promise<Leaf> {
+  const leaf = readLeaf((await parts.ledger.find(wid, jti))!);
+  if (leaf.type !== undefined) throw new TypeError('no task');
+  return leaf;
+}
+
+describe('the policy of predecessors', () => {
+  test.each(['rejected', 'pending_human_review'])(
+    'R9: nothing ordinary follows a task that is %s',
+    async (decision) => {
+      const { parts } = await makeAuthority();
+      const pred = await recordTask(parts, { wid: WID, ext: decided(decision) });
+      expect(await reasonOf(issueFor(parts, { wid: WID, pred: [pred] }))).toBe('DAG_PREDECESSOR_NOT_APPROVED');
+      const { failures } = await rehearseIssue(parts, anonymous, issueOrder({ wid: WID, pred: [pred] }));
+      expect(failures).toMatchObject([{ refusal: { reason: 'DAG_PREDECESSOR_NOT_APPROVED' } }]);
+      const compensation = extension({ compensation_required: true });
+      expect(await reasonOf(recordTask(parts, { wid: WID, pred: [pred], ext: compensation }))).toBe('OK');
+      expect(await reasonOf(recordTask(parts, { wid: WID, pred: [pred], execAct: 'human_review' }))).toBe('OK');
+      expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 3 });
+    },
+  );
+
+  test('a task that was approved may be followed, and one whose compensation is not required may not compensate', async () => {
+    const { parts } = await makeAuthority();
+    const approved = await recordTask(parts, { ext: decided('approved') });
+    const rejected = await recordTask(parts, { ext: decided('rejected') });
+    expect(await reasonOf(issueFor(parts, { pred: [approved] }))).toBe('OK');
+    const ext = extension({ compensation_required: false });
+    expect(await reasonOf(issueFor(parts, { pred: [rejected], ext }))).toBe('DAG_PREDECESSOR_NOT_APPROVED');
+  });
+
+  test('tokens that came along are held to it by Verify and by a bundle', async () => {
+    const { parts } = await makeAuthority();
+    const pred = await issueFor(parts, { jti: JTI, ext: decided('rejected') });
+    const { token } = await issueFor(parts, { pred: [JTI] });
+    const question = { dag: 'complete', predecessors: [pred.token] } as const;
+    expect(reasonIn(await verifyFor(parts, token, question))).toBe('DAG_PREDECESSOR_NOT_APPROVED');
+    const answer = await validateDag(parts, { kind: 'bundle', tokens: [pred.token, token] });
+    expect(answer).toMatchObject({ report: { violations: [{ reason: 'DAG_PREDECESSOR_NOT_APPROVED' }] } });
+  });
+
+  test('the leaf carries what the rule needs, and nothing where there is nothing to carry', async () => {
+    const { parts } = await makeAuthority();
+    const pred = await recordTask(parts, { ext: decided('rejected') });
+    const undo = await recordTask(parts, { pred: [pred], ext: extension({ compensation_required: true }) });
+    const review = await recordTask(parts, { pred: [pred], execAct: 'human_review', ext: decided('approved') });
+    const plain = await recordTask(parts, { pred: [undo, review] });
+    expect(await leafOf(parts, '', pred)).toMatchObject({ pol_decision: 'rejected', ancestors: 0 });
+    expect(await leafOf(parts, '', undo)).toMatchObject({ compensation: true });
+    expect(await leafOf(parts, '', review)).toMatchObject({ review: true, pol_decision: 'approved' });
+    const leaf = await leafOf(parts, '', plain);
+    for (const member of ['pol_decision', 'compensation', 'review']) expect(leaf).not.toHaveProperty(member);
+    expect(Buffer.from((await parts.ledger.find('', undo))!.leaf).toString()).not.toContain('policy_v1');
+  });
+
+  test('a workflow is judged from the leaves alone, as its tasks were when they were recorded', async () => {
+    const store = new MemoryLedgerStore();
+    const review = { predecessorPolicy: true, reviewActions: ['second_look'] };
+    const { parts } = await makeAuthority(store, { graph: review });
+    const pred = await recordTask(parts, { wid: WID, ext: decided('pending_human_review') });
+    await recordTask(parts, { wid: WID, pred: [pred], execAct: 'second_look' });
+    const renamed = { ...parts, policy: { ...parts.policy, graph: { ...review, reviewActions: ['human_review'] } } };
+    expect(await examineRecorded(renamed, WID)).toMatchObject({ status: 'complete' });
+  });
+
+  test('it can be switched off', async () => {
+    const { parts } = await makeAuthority(undefined, { graph: { predecessorPolicy: false, reviewActions: [] } });
+    const pred = await recordTask(parts, { ext: decided('rejected') });
+    expect(await reasonOf(recordTask(parts, { pred: [pred] }))).toBe('OK');
+  });
+});
+
+describe('R9: twelve shapes of a bad graph', () => {
+  interface Shape {
+    readonly jti: string;
+    readonly pred?: readonly string[];
+    readonly wid?: string;
+    /** Seconds after the others. */
+    readonly later?: number;
+    readonly decision?: string;
+  }
+  const ring = (length: number): Shape[] =>
+    Array.from({ length }, (_, at) => ({ jti: `n${at}`, pred: [`n${(at + 1) % length}`] }));
+  const shapes: readonly [name: string, reason: ErrorReason, tasks: readonly Shape[]][] = [
+    ['two tasks after each other', 'DAG_CYCLE', ring(2)],
+    ['a long circle', 'DAG_CYCLE', ring(50)],
+    ['a tail on a circle', 'DAG_CYCLE', [...ring(3), { jti: 'tail', pred: ['n0'] }]],
+    ['a task of no known predecessor', 'DAG_PREDECESSOR_MISSING', [{ jti: 'a', pred: ['x'] }]],
+    [
+      'a gap further up',
+      'DAG_PREDECESSOR_MISSING',
+      [
+        { jti: 'a', pred: ['x'] },
+        { jti: 'b', pred: ['a'] },
+      ],
+    ],
+    [
+      'a predecessor 31 s later',
+      'DAG_TIME_ORDER',
+      [
+        { jti: 'a', later: 31 },
+        { jti: 'b', pred: ['a'] },
+      ],
+    ],
+    [
+      'a predecessor of another workflow',
+      'DAG_WORKFLOW_MISMATCH',
+      [
+        { jti: 'a', wid: 'w' },
+        { jti: 'b', pred: ['a'], wid: 'v' },
+      ],
+    ],
+    ['two tokens for one task', 'DAG_DUPLICATE_TASK', [{ jti: 'a' }, { jti: 'a', later: 1 }]],
+    [
+      'a rejected predecessor',
+      'DAG_PREDECESSOR_NOT_APPROVED',
+      [
+        { jti: 'a', decision: 'rejected' },
+        { jti: 'b', pred: ['a'] },
+      ],
+    ],
+    [
+      'one under review',
+      'DAG_PREDECESSOR_NOT_APPROVED',
+      [
+        { jti: 'a', decision: 'pending_human_review' },
+        { jti: 'b', pred: ['a'] },
+      ],
+    ],
+    [
+      'a circle behind a good root',
+      'DAG_CYCLE',
+      [{ jti: 'r' }, { jti: 'a', pred: ['r', 'b'] }, { jti: 'b', pred: ['a'] }],
+    ],
+    ['10,001 tasks', 'DAG_TOO_DEEP', []],
+  ];
+
+  test.each(shapes)('%s: %s', async (_, reason, tasks) => {
+    const { parts, clock } = await makeAuthority();
+    const ids = new Map<string, string>();
+    const idOf = (name: string) => ids.get(name) ?? ids.set(name, randomUUID()).get(name)!;
+    const issueShape = async ({ jti, pred = [], wid, later = 0, decision }: Shape) => {
+      clock.advance(later);
+      const ext = decision === undefined ? undefined : decided(decision);
+      const order = { jti: idOf(jti), wid: wid === undefined ? '' : idOf(wid), pred: pred.map(idOf), ext };
+      const { token } = await issueFor(parts, order);
+      clock.advance(-later);
+      return token;
+    };
+    const tokens: string[] = [];
+    for (const shape of tasks) tokens.push(await issueShape(shape));
+    if (tasks.length === 0) {
+      const token = await issueShape({ jti: 'a' });
+      tokens.push(...Array.from({ length: 10_001 }, () => token));
+    }
+    clock.advance(100);
+    const answer = await validateDag(parts, { kind: 'bundle', tokens });
+    if ('refusal' in answer) throw new TypeError(answer.refusal.message);
+    const { report } = answer;
+    expect(refusalOf(report, { complete: true })?.reason).toBe(reason);
+    expect(report.status).toBe(reason === 'DAG_PREDECESSOR_MISSING' ? 'partial' : 'invalid');
+    expect(codeOf(reason)).toBe(reason === 'DAG_DUPLICATE_TASK' ? Code.AlreadyExists : Code.FailedPrecondition);
+  });
+});
+
+describe('the level of a path', () => {
+  test('is L3 where all of it is recorded, the task itself included, and L2 where one is not', async () => {
+    const { parts } = await makeAuthority();
+    const pred = await recordTask(parts);
+    const { token } = await issueFor(parts, { pred: [pred] });
+    const levelOf = async () => (await verifyFor(parts, token, { dag: 'complete', replay: 'skip' })).dag?.pathLevel;
+    expect(await levelOf()).toBe('L2');
+    await appendTo(parts, token);
+    expect(await levelOf()).toBe('L3');
+    const loose = await issueFor(parts, { jti: OTHER_JTI });
+    const { token: mixed } = await issueFor(parts, { pred: [pred, OTHER_JTI] });
+    const question = { dag: 'complete', predecessors: [loose.token] } as const;
+    expect((await verifyFor(parts, mixed, question)).dag?.pathLevel).toBe('L2');
+  });
+
+  test('is not known where a predecessor is not', async () => {
+    const { parts } = await makeAuthority();
+    const { dag } = await issueFor(parts, { pred: [OTHER_JTI] });
+    expect(dag).toMatchObject({ status: 'partial', pathLevel: undefined });
+  });
+
+  test('of a token that is recorded before it leaves is L3', async () => {
+    const { parts } = await makeAuthority();
+    const pred = await recordTask(parts);
+    expect((await issueFor(parts, { pred: [pred], level: 'L3' })).dag?.pathLevel).toBe('L3');
+    expect((await issueFor(parts, { pred: [pred] })).dag?.pathLevel).toBe('L2');
+  });
+
+  test('of a token that leaves before it is recorded is L2, and of an unsigned object L1', async () => {
+    const { parts } = await makeAuthority();
+    const pred = await recordTask(parts);
+    const later = await issueFor(parts, { pred: [pred], level: 'L3', record: 'async' });
+    expect(later).toMatchObject({ level: 'L2', dag: { pathLevel: 'L2' } });
+    expect((await issueFor(parts, { pred: [pred], level: 'L1' })).dag?.pathLevel).toBe('L1');
+    await parts.background.drain();
+  });
+});
+
+describe('what the ledger vouches for', () => {
+  test('R10: appending to a long chain reads one predecessor; ValidateDAG still walks all', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    const LENGTH = 120;
+    let pred: readonly string[] = [];
+    let token = '';
+    for (let at = 0; at < LENGTH; at++) {
+      const issued = await issueFor({ ...parts, ledger: (await makeAuthority()).parts.ledger }, { wid: WID, pred });
+      const before = store.calls.get('named') ?? 0;
+      await appendTo(parts, issued.token);
+      expect((store.calls.get('named') ?? 0) - before, `task ${at}`).toBe(at === 0 ? 0 : 1);
+      pred = [issued.claims.jti];
+      token = issued.token;
+    }
+    expect(await leafOf(parts, WID, pred[0]!)).toMatchObject({ ancestors: LENGTH - 1 });
+    const before = store.calls.get('named') ?? 0;
+    const answer = await validateDag(parts, { kind: 'token', token, predecessors: [] });
+    expect(answer).toMatchObject({ report: { status: 'complete', visited: LENGTH - 1, pathLevel: 'L3' } });
+    expect((store.calls.get('named') ?? 0) - before).toBe(LENGTH);
+  });
+
+  test('R10: neither does a dry run walk what is vouched for, nor a repeated append look twice', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    let pred: readonly string[] = [];
+    for (let at = 0; at < 20; at++) pred = [await recordTask(parts, { wid: WID, pred })];
+    const { token } = await issueFor(parts, { wid: WID, pred });
+    const lookUps = async (run: () => Promise<unknown>) => {
+      const before = { named: store.calls.get('named') ?? 0, find: store.calls.get('find') ?? 0 };
+      await run();
+      return [(store.calls.get('find') ?? 0) - before.find, (store.calls.get('named') ?? 0) - before.named];
+    };
+    expect(await lookUps(() => rehearseAppend(parts, token))).toEqual([1, 1]);
+    expect(await lookUps(() => appendTo(parts, token))).toEqual([1, 1]);
+    expect(await lookUps(() => appendTo(parts, token))).toEqual([1, 0]);
+  });
+
+  test('an L3 token is vouched for like an appended one', async () => {
+    const { parts } = await makeAuthority();
+    const root = await issueFor(parts, { wid: WID, level: 'L3' });
+    const next = await issueFor(parts, { wid: WID, level: 'L3', pred: [root.claims.jti] });
+    expect(await leafOf(parts, WID, root.claims.jti)).toMatchObject({ ancestors: 0 });
+    expect(await leafOf(parts, WID, next.claims.jti)).toMatchObject({ ancestors: 1 });
+    const later = { wid: WID, level: 'L3', record: 'async' } as const;
+    const loner = await issueFor(parts, later);
+    const last = await issueFor(parts, { ...later, pred: [next.claims.jti] });
+    await parts.background.drain();
+    expect(await leafOf(parts, WID, loner.claims.jti)).toMatchObject({ ancestors: 0 });
+    expect(await leafOf(parts, WID, last.claims.jti)).toMatchObject({ ancestors: 2 });
+  });
+
+  test('what follows a task of no workflow is not vouched for, and so a circle that closes later is still seen', async () => {
+    const { parts } = await makeAuthority();
+    await recordTask(parts, { jti: JTI });
+    const middle = await recordTask(parts, { wid: WID, pred: [JTI] });
+    expect(await leafOf(parts, WID, middle)).not.toHaveProperty('ancestors');
+    // In the workflow itself the name is still free: a task that took it would become its own ancestor.
+    expect(await reasonOf(issueFor(parts, { wid: WID, jti: JTI, pred: [middle] }))).toBe('DAG_CYCLE');
+    const elsewhere = await makeAuthority();
+    const late = await issueFor({ ...parts, ledger: elsewhere.parts.ledger }, { wid: WID, jti: JTI, pred: [middle] });
+    expect(await reasonOf(appendTo(parts, late.token))).toBe('DAG_CYCLE');
+  });
+});
+
+describe('tasks that are appended at the same time', () => {
+  test('R9: of a circle of tasks that race none is recorded', async () => {
+    const { parts } = await makeAuthority();
+    const names = Array.from({ length: 20 }, () => randomUUID());
+    const circle = await Promise.all(
+      names.map((jti, at) => issueFor(parts, { wid: WID, jti, pred: [names[(at + 1) % names.length]!] })),
+    );
+    for (let round = 0; round < 3; round++) {
+      const reasons = await Promise.all(circle.map(({ token }) => reasonOf(appendTo(parts, token))));
+      expect(new Set(reasons)).toEqual(new Set(['DAG_PREDECESSOR_MISSING']));
+    }
+    expect((await parts.ledger.checkpoint()).size).toBe(0);
+  });
+
+  test('R11: 500 pairs in the wrong order: no link to nothing is ever complete, and a retry works', async () => {
+    const { parts } = await makeAuthority();
+    const pairs = await Promise.all(
+      Array.from({ length: 500 }, async () => {
+        const parent = await issueFor(parts, { wid: WID });
+        return { parent, child: await issueFor(parts, { wid: WID, pred: [parent.claims.jti] }) };
+      }),
+    );
+    const outcomes = await Promise.all(
+      pairs.map(async ({ parent, child }) => {
+        const [early] = await Promise.all([
+          appendTo(parts, child.token).catch((error: unknown) => error),
+          appendTo(parts, parent.token),
+        ]);
+        return early;
+      }),
+    );
+    for (const early of outcomes) {
+      expect(early instanceof EctError ? early.reason : early).toBe('DAG_PREDECESSOR_MISSING');
+    }
+    expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 500, unresolved: [] });
+    await Promise.all(pairs.map(({ child }) => appendTo(parts, child.token)));
+    expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 1000, depth: 2 });
+  });
+});
+
+describe('many tasks', () => {
+  test('R10: a workflow of more pages than one is read whole', async () => {
+    const { parts } = await makeAuthority();
+    await Promise.all(Array.from({ length: 401 }, () => recordTask(parts, { wid: WID })));
+    expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 401 });
+  });
+
+  test('H18: the loop is free while a large bundle is verified', async () => {
+    const { parts } = await makeAuthority();
+    const tokens = await Promise.all(
+      Array.from({ length: 300 }, async () => (await issueFor(parts, { wid: WID })).token),
+    );
+    let turns = 0;
+    let running = true;
+    const turn = () => {
+      turns++;
+      if (running) setImmediate(turn);
+    };
+    setImmediate(turn);
+    expect(await validateDag(parts, { kind: 'bundle', tokens })).toMatchObject({ report: { size: 300 } });
+    running = false;
+    expect(turns).toBeGreaterThanOrEqual(6);
+  });
+});

@@ -1,0 +1,275 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { Caller, IssueOrder } from '../../src/authority/index.ts';
+import { rawToDer, type Signer } from '../../src/keys/index.ts';
+import { openCheckpoint, verifyReceipt } from '../../src/ledger/index.ts';
+import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
+import type { JsonObject } from '../../src/token/index.ts';
+import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { FaultyStore } from '../support/faulty-store.ts';
+import { JTI, OTHER_JTI, WID } from '../support/tokens.ts';
+import { appendTo, issueFor, PARTY, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
+
+const workload: Caller = { kind: 'spiffe', id: 'spiffe://example.org/a' };
+
+describe('a token that is issued', () => {
+  test('verifies, and says what was asked for', async () => {
+    const { parts, clock, signer } = await makeAuthority();
+    const { token, claims, kid } = await issueFor(parts, { wid: WID, jti: JTI, ttlSeconds: 60 });
+    expect(claims).toMatchObject({
+      iss: ISSUER,
+      aud: [PARTY],
+      wid: WID,
+      jti: JTI,
+      iat: clock.now(),
+      exp: clock.now() + 60,
+    });
+    expect(kid).toBe(signer.jwk.kid);
+    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+  });
+
+  test('has a fresh jti, ten minutes and no optional claims by default', async () => {
+    const { parts } = await makeAuthority();
+    const [one, two] = await Promise.all([issueFor(parts), issueFor(parts)]);
+    expect(one.claims.jti).not.toBe(two.claims.jti);
+    const payload = JSON.parse(Buffer.from(one.token.split('.')[1]!, 'base64url').toString());
+    expect(Object.keys(payload)).toEqual(['iss', 'aud', 'iat', 'exp', 'jti', 'exec_act', 'pred']);
+    expect(payload.exp - payload.iat).toBe(600);
+  });
+
+  test('carries the extension text as it was given', async () => {
+    const { parts } = await makeAuthority();
+    const text = '{"com.example.big":123456789012345678901234567890}';
+    const { token } = await issueFor(parts, { ext: { text, value: JSON.parse(text) } });
+    expect(Buffer.from(token.split('.')[1]!, 'base64url').toString()).toContain(text);
+    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+  });
+
+  /** An order for this extension object. */
+  const withExt = (value: JsonObject) => ({ ext: { value, text: JSON.stringify(value) } });
+
+  test.each<[order: Partial<IssueOrder>, reason: string]>([
+    [{ execAct: '' }, 'CLAIM_INVALID'],
+    [{ execAct: 'x'.repeat(257) }, 'CLAIM_INVALID'],
+    [{ execAct: 'a\u0000b' }, 'CLAIM_INVALID'],
+    [{ execAct: 'a\ud800' }, 'CLAIM_INVALID'],
+    [{ aud: [] }, 'CLAIM_INVALID'],
+    [{ aud: [''] }, 'CLAIM_INVALID'],
+    [{ aud: ['urn:a\n'] }, 'CLAIM_INVALID'],
+    [{ aud: Array.from({ length: 65 }, (_, at) => `urn:${at}`) }, 'CLAIM_INVALID'],
+    [{ iss: 'urn:somebody:else' }, 'ISSUER_NOT_ALLOWED'],
+    [{ iss: `${ISSUER}:a b` }, 'CLAIM_INVALID'],
+    [{ wid: 'x' }, 'CLAIM_INVALID'],
+    [{ jti: JTI.toUpperCase() }, 'CLAIM_INVALID'],
+    [{ jti: OTHER_JTI }, 'DAG_DUPLICATE_TASK'],
+    [{ jti: JTI, pred: [JTI] }, 'PRED_INVALID'],
+    [{ pred: [JTI, JTI] }, 'PRED_INVALID'],
+    [{ pred: ['__proto__'] }, 'PRED_INVALID'],
+    [{ pred: Array.from({ length: 101 }, () => randomUUID()) }, 'PRED_INVALID'],
+    [{ ttlSeconds: 86_401 }, 'CLAIM_INVALID'],
+    [{ ttlSeconds: Number.MAX_SAFE_INTEGER }, 'CLAIM_INVALID'],
+    [{ inpHash: 'short' }, 'CLAIM_INVALID'],
+    [{ outHash: `sha-256:${'A'.repeat(43)}` }, 'CLAIM_INVALID'],
+    [withExt({ a: { b: { c: { d: { e: {} } } } } }), 'EXT_TOO_DEEP'],
+    [withExt({ a: 'x'.repeat(4097) }), 'EXT_TOO_LARGE'],
+    [withExt({ pol: 'p' }), 'CLAIM_INVALID'],
+    [withExt({ pol: 'p', pol_decision: 'perhaps' }), 'CLAIM_INVALID'],
+    [{ aud: Array.from({ length: 64 }, (_, at) => `urn:${'x'.repeat(300)}:${at}`) }, 'TOKEN_TOO_LARGE'],
+  ])('T27: is refused for %j', async (order, reason) => {
+    const { parts } = await makeAuthority();
+    await recordTask(parts, { jti: OTHER_JTI });
+    expect(await reasonOf(issueFor(parts, order))).toBe(reason);
+  });
+
+  test('T27: claims inside the extension stay there: they set nothing', async () => {
+    const { parts, clock } = await makeAuthority();
+    const order = withExt({ iss: 'urn:other', iat: 1, exp: 9e9, jti: OTHER_JTI, sub: 'root', aud: 'urn:other' });
+    const { token, claims } = await issueFor(parts, order);
+    expect(claims).toMatchObject({ iss: ISSUER, aud: [PARTY], iat: clock.now(), exp: clock.now() + 600 });
+    expect(claims.jti).not.toBe(OTHER_JTI);
+    expect(reasonIn(await verifyFor(parts, token, { audience: 'urn:other' }))).toBe('AUDIENCE_MISMATCH');
+  });
+});
+
+describe('T28: no token leaves under', () => {
+  /** Answers of a signer that are no ES256 signature with the low s, made of a good one. */
+  async function badAnswers(signer: Signer): Promise<readonly Uint8Array[]> {
+    const good = Buffer.from(await signer.sign(Buffer.from('input'), { signal: AbortSignal.timeout(5000) }));
+    const lengths = Array.from({ length: 420 }, (_, length) => Buffer.alloc(length, good)).filter(
+      ({ length }) => length !== 64,
+    );
+    const extremes = ['00', 'ff'].map((octet) => Buffer.from(octet.repeat(32), 'hex'));
+    const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
+    const outOfRange = [...extremes, order].flatMap((scalar) => [
+      Buffer.concat([scalar, good.subarray(32)]),
+      Buffer.concat([good.subarray(0, 32), scalar]),
+    ]);
+    const high = Array.from({ length: 60 }, (_, at) => {
+      const answer = Buffer.from(good);
+      answer[32] = 0x80 + at;
+      return answer;
+    });
+    return [...lengths, ...outOfRange, ...high, rawToDer(good)];
+  }
+
+  test('any of 486 answers of a signer that are no signature, whether they come at once or later', async () => {
+    const { parts, signer: good } = await makeAuthority();
+    const answers = await badAnswers(good);
+    expect(answers).toHaveLength(486);
+    for (const answer of answers) {
+      for (const sign of [() => answer, async () => answer]) {
+        const signers = { for: () => ({ jwk: good.jwk, sign }) };
+        const order = { level: 'L3', idempotencyKey: 'k' } as const;
+        expect(await reasonOf(issueFor({ ...parts, signers }, order)), answer.toString()).toBe('SIGNER_BAD_OUTPUT');
+      }
+    }
+    expect((await parts.ledger.checkpoint()).size).toBe(0);
+    // Nothing was remembered under the key either.
+    expect(await reasonOf(issueFor(parts, { idempotencyKey: 'k' }))).toBe('OK');
+  });
+});
+
+describe('the issuer', () => {
+  test('is the proven caller, and nobody else', async () => {
+    const { parts } = await makeAuthority();
+    expect((await issueFor(parts, {}, workload)).claims.iss).toBe('spiffe://example.org/a');
+    expect((await issueFor(parts, { iss: workload.id }, workload)).claims.iss).toBe('spiffe://example.org/a');
+    for (const iss of ['spiffe://example.org/b', 'spiffe://example.org/a/b', ISSUER]) {
+      expect(await reasonOf(issueFor(parts, { iss }, workload)), iss).toBe('ISSUER_NOT_ALLOWED');
+    }
+  });
+
+  test('T27: an anonymous caller has the service’s own name and those below it', async () => {
+    const { parts } = await makeAuthority();
+    expect((await issueFor(parts, { iss: `${ISSUER}:agent` })).claims.iss).toBe(`${ISSUER}:agent`);
+    expect((await issueFor(parts, { iss: `${ISSUER}/agent` })).claims.iss).toBe(`${ISSUER}/agent`);
+    for (const iss of [
+      'urn:ect:testing',
+      'urn:ect',
+      `${ISSUER}:`,
+      `${ISSUER}/..`,
+      `${ISSUER}/a/../../b`,
+      workload.id,
+    ]) {
+      expect(await reasonOf(issueFor(parts, { iss })), iss).toBe('ISSUER_NOT_ALLOWED');
+    }
+  });
+});
+
+describe('predecessors', () => {
+  test('that are unknown are allowed at L2 and reported', async () => {
+    const { parts } = await makeAuthority();
+    const { dag } = await issueFor(parts, { pred: [OTHER_JTI] });
+    expect(dag).toMatchObject({ status: 'partial', unresolved: [OTHER_JTI] });
+  });
+
+  test('that are unknown are refused at L3, and nothing is recorded', async () => {
+    const { parts } = await makeAuthority();
+    expect(await reasonOf(issueFor(parts, { pred: [OTHER_JTI], level: 'L3' }))).toBe('DAG_PREDECESSOR_MISSING');
+    expect((await parts.ledger.checkpoint()).size).toBe(0);
+  });
+
+  test('that are known are held to the rules at L2 too', async () => {
+    const { parts } = await makeAuthority();
+    const elsewhere = await recordTask(parts, { wid: OTHER_JTI });
+    expect(await reasonOf(issueFor(parts, { wid: WID, pred: [elsewhere] }))).toBe('DAG_WORKFLOW_MISMATCH');
+  });
+
+  test('a jti of one’s own must not name a recorded task', async () => {
+    const { parts } = await makeAuthority();
+    await recordTask(parts, { jti: JTI });
+    expect(await reasonOf(issueFor(parts, { jti: JTI }))).toBe('DAG_DUPLICATE_TASK');
+    expect(await reasonOf(issueFor(parts, { jti: JTI, wid: WID }))).toBe('OK');
+  });
+});
+
+describe('L3', () => {
+  test.each(['sync', 'async'] as const)(
+    'recorded %s, a token names the ledger where that has a name',
+    async (record) => {
+      const { parts } = await makeAuthority(undefined, { ledgerAudience: 'urn:ect:ledger' });
+      const before = parts.ledger.size;
+      expect(await reasonOf(issueFor(parts, { level: 'L3', record }))).toBe('AUDIENCE_MISMATCH');
+      await parts.background.drain();
+      expect(parts.ledger.size).toBe(before);
+      await issueFor(parts, { level: 'L3', record, aud: [PARTY, 'urn:ect:ledger'] });
+      await parts.background.drain();
+      expect(parts.ledger.size).toBe(before + 1);
+      expect(await reasonOf(issueFor(parts, { level: 'L2' }))).toBe('OK');
+    },
+  );
+
+  test('answers with a receipt that verifies offline', async () => {
+    const { parts } = await makeAuthority();
+    const { token, receipt } = await issueFor(parts, { level: 'L3' });
+    const { leaf, tlogProof } = receipt!;
+    const content = Buffer.from(token);
+    const { verifierKey } = parts.ledger;
+    expect(verifyReceipt({ leaf, tlogProof, verifierKey, content })).toEqual({ ok: true, index: 0, size: 1 });
+    expect(openCheckpoint(receipt!.checkpoint, verifierKey)).toMatchObject({ ok: true, size: 1 });
+  });
+
+  test('no token leaves when the ledger fails for good', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    store.plan('lost', 'lost', 'lost');
+    expect(await reasonOf(issueFor(parts, { level: 'L3' }))).toBe('LEDGER_UNAVAILABLE');
+    expect((await parts.ledger.checkpoint()).size).toBe(0);
+  });
+
+  test('a ledger that fails for a moment is asked again, and records once', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    store.plan('landed');
+    const { receipt } = await issueFor(parts, { level: 'L3' });
+    expect(receipt).toMatchObject({ leafIndex: 0, treeSize: 1 });
+  });
+});
+
+describe('an idempotency key', () => {
+  const again = { idempotencyKey: 'order-7' };
+
+  test('answers a retry with the same token, also of concurrent calls', async () => {
+    const { parts } = await makeAuthority();
+    const all = await Promise.all(Array.from({ length: 20 }, () => issueFor(parts, again)));
+    expect(new Set(all.map(({ token }) => token)).size).toBe(1);
+    expect((await issueFor(parts, again)).token).toBe(all[0]!.token);
+  });
+
+  test('refuses another request under the same key', async () => {
+    const { parts } = await makeAuthority();
+    await issueFor(parts, again);
+    expect(await reasonOf(issueFor(parts, { ...again, execAct: 'other' }))).toBe('IDEMPOTENCY_CONFLICT');
+  });
+
+  test('belongs to the caller', async () => {
+    const { parts } = await makeAuthority();
+    const [ours, theirs] = await Promise.all([issueFor(parts, again), issueFor(parts, again, workload)]);
+    expect(ours.claims.iss).not.toBe(theirs.claims.iss);
+  });
+
+  test('records the very same token when the first answer was lost', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    store.plan('lost', 'lost', 'lost');
+    expect(await reasonOf(issueFor(parts, { ...again, level: 'L3' }))).toBe('LEDGER_UNAVAILABLE');
+    const { token, receipt } = await issueFor(parts, { ...again, level: 'L3' });
+    expect(receipt).toMatchObject({ leafIndex: 0, treeSize: 1 });
+    expect((await appendTo(parts, token)).duplicate).toBe(true);
+  });
+
+  test('reports on the predecessors again, as far as they are known by then', async () => {
+    const { parts } = await makeAuthority();
+    const order = { ...again, pred: [OTHER_JTI] };
+    expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'partial', unresolved: [OTHER_JTI] });
+    await recordTask(parts, { jti: OTHER_JTI });
+    expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'complete' });
+  });
+
+  test('is free again when the token has expired', async () => {
+    const { parts, clock } = await makeAuthority();
+    const first = await issueFor(parts, again);
+    clock.advance(3600);
+    expect((await issueFor(parts, again)).token).not.toBe(first.token);
+  });
+});

@@ -1,0 +1,172 @@
+// Dry runs: the rows of what would happen, and nothing happens.
+
+import { describe, expect, test } from 'vitest';
+import {
+  ISSUE_STEPS,
+  type IssueOrder,
+  rehearseAppend,
+  rehearseIssue,
+  VERIFY_STEPS,
+} from '../../src/authority/index.ts';
+import { EctError } from '../../src/errors.ts';
+import type { Signer } from '../../src/keys/index.ts';
+import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
+import type { Failure } from '../../src/token/index.ts';
+import { ISSUER, makeAuthority, type TestAuthority } from '../support/authority.ts';
+import { FaultyStore } from '../support/faulty-store.ts';
+import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
+import { anonymous, appendTo, issueFor, issueOrder, reasonOf, recordTask } from './support.ts';
+
+type Parts = TestAuthority['parts'];
+
+function failed(failures: readonly Failure[], steps: readonly { readonly name: string }[]): object {
+  return Object.fromEntries(failures.map(({ step, refusal }) => [steps[step]!.name, refusal.reason]));
+}
+
+/** Fails the test where anything is signed. */
+function withoutSigner(parts: Parts): Parts {
+  const sign: Signer['sign'] = () => {
+    throw new TypeError('a dry run signed');
+  };
+  return { ...parts, signers: { for: (iss, act) => ({ jwk: parts.signers.for(iss, act).jwk, sign }) } };
+}
+
+describe('a dry run of Issue', () => {
+  const rehearse = (parts: Parts, order: Partial<IssueOrder> = {}) =>
+    rehearseIssue(withoutSigner(parts), anonymous, issueOrder(order));
+
+  test('answers the claims, the key and a row for each step, and signs, remembers and records nothing', async () => {
+    const { parts, signer } = await makeAuthority();
+    const pred = await recordTask(parts, { wid: WID });
+    const order = { level: 'L3', wid: WID, pred: [pred], idempotencyKey: 'k' } as const;
+    const { claims, kid, dag, outcomes, failures } = await rehearse(parts, order);
+    expect(claims).toMatchObject({ iss: ISSUER, exec_act: 'review_spec', pred: [pred] });
+    expect(kid).toBe(signer.jwk.kid);
+    expect(dag).toMatchObject({ status: 'complete' });
+    expect(outcomes).toEqual(['PASS', 'PASS', 'PASS', 'PASS', 'SKIPPED', 'SKIPPED']);
+    expect(failures).toEqual([]);
+    expect((await parts.ledger.checkpoint()).size).toBe(1);
+    expect(await reasonOf(issueFor(parts, { idempotencyKey: 'k' }))).toBe('OK');
+  });
+
+  test.each<[order: Partial<IssueOrder>, failures: object]>([
+    [{ iss: 'urn:other' }, { caller: 'ISSUER_NOT_ALLOWED' }],
+    [{ execAct: '' }, { formats: 'CLAIM_INVALID' }],
+    [
+      { iss: 'urn:other', execAct: '' },
+      { caller: 'ISSUER_NOT_ALLOWED', formats: 'CLAIM_INVALID' },
+    ],
+    [
+      { iss: 'urn:other', level: 'L3', pred: [OTHER_JTI] },
+      { caller: 'ISSUER_NOT_ALLOWED', dag: 'DAG_PREDECESSOR_MISSING' },
+    ],
+    [{ jti: JTI, pred: [JTI] }, { formats: 'PRED_INVALID' }],
+    [{ aud: Array.from({ length: 64 }, (_, at) => `urn:${'x'.repeat(300)}:${at}`) }, { size: 'TOKEN_TOO_LARGE' }],
+    [{ level: 'L3', pred: [OTHER_JTI] }, { dag: 'DAG_PREDECESSOR_MISSING' }],
+    [{ level: 'L2', pred: [OTHER_JTI] }, {}],
+    [{ jti: JTI }, { dag: 'DAG_DUPLICATE_TASK' }],
+    [{ level: 'L1' }, {}],
+    [{ draft: '00' }, {}],
+  ])('T27: %j fails in %j, and Issue refuses the first of these', async (order, failures) => {
+    const { parts } = await makeAuthority();
+    await recordTask(parts, { jti: JTI });
+    const rehearsal = await rehearse(parts, order);
+    expect(failed(rehearsal.failures, ISSUE_STEPS)).toEqual(failures);
+    expect(await reasonOf(issueFor(parts, order))).toBe(Object.values(failures)[0] ?? 'OK');
+  });
+
+  test('knows the least token that is too large', async () => {
+    const { parts } = await makeAuthority();
+    const withText = (length: number) => {
+      const value = { a: 'x'.repeat(length) };
+      const aud = Array.from({ length: 9 }, (_, at) => `urn:${'y'.repeat(880)}:${at}`);
+      return { aud, ext: { value, text: JSON.stringify(value) } };
+    };
+    const isTooLarge = async (length: number) => (await reasonOf(issueFor(parts, withText(length)))) !== 'OK';
+    let [fits, tooLarge] = [0, 4000];
+    expect([await isTooLarge(fits), await isTooLarge(tooLarge)]).toEqual([false, true]);
+    while (tooLarge - fits > 1) {
+      const middle = Math.floor((fits + tooLarge) / 2);
+      if (await isTooLarge(middle)) tooLarge = middle;
+      else fits = middle;
+    }
+    expect((await rehearse(parts, withText(fits))).failures).toEqual([]);
+    expect(failed((await rehearse(parts, withText(tooLarge))).failures, ISSUE_STEPS)).toEqual({
+      size: 'TOKEN_TOO_LARGE',
+    });
+  });
+
+  test('fails itself where it cannot look', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    store.failReads(true);
+    expect(await reasonOf(rehearse(parts))).toBe('LEDGER_UNAVAILABLE');
+  });
+});
+
+describe('a dry run of Append', () => {
+  test('answers the rows of a verdict, and records nothing', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    const { verdict, known } = await rehearseAppend(parts, token);
+    expect(verdict).toMatchObject({ refusal: undefined, level: 'L2', failures: [], dag: { status: 'complete' } });
+    expect(verdict.outcomes).toHaveLength(VERIFY_STEPS.length);
+    expect(verdict.outcomes.at(-1)).toBe('SKIPPED');
+    expect(known).toBeUndefined();
+    expect((await parts.ledger.checkpoint()).size).toBe(0);
+  });
+
+  test('lists everything that Append would refuse, the first first', async () => {
+    const { parts, clock } = await makeAuthority(undefined, { ledgerAudience: 'urn:ect:ledger' });
+    const { token } = await issueFor(parts, { pred: [OTHER_JTI], ttlSeconds: 60 });
+    clock.advance(60);
+    const { verdict } = await rehearseAppend(parts, token);
+    expect(failed(verdict.failures, VERIFY_STEPS)).toEqual({
+      audience: 'AUDIENCE_MISMATCH',
+      time: 'TOKEN_EXPIRED',
+      dag: 'DAG_PREDECESSOR_MISSING',
+    });
+    expect(await reasonOf(appendTo(parts, token))).toBe(verdict.refusal?.reason);
+  });
+
+  test('of a token that nobody signed, or an unknown key did, shows no claims', async () => {
+    const { parts } = await makeAuthority();
+    for (const [token, reason] of [
+      [(await issueFor(parts, { level: 'L1' })).token, 'LEVEL_TOO_LOW'],
+      [makeToken(), 'KEY_UNKNOWN'],
+      ['x', 'TOKEN_MALFORMED'],
+    ] as const) {
+      const { verdict } = await rehearseAppend(parts, token);
+      expect(verdict).toMatchObject({ refusal: { reason }, token: undefined });
+      expect(await reasonOf(appendTo(parts, token))).toBe(reason);
+    }
+  });
+
+  test('R5: tells that another token took the task, without an alarm', async () => {
+    const { parts, noticed } = await makeAuthority();
+    const rival = await issueFor(parts, { jti: JTI, execAct: 'other' });
+    await recordTask(parts, { jti: JTI });
+    const { verdict } = await rehearseAppend(parts, rival.token);
+    expect(failed(verdict.failures, VERIFY_STEPS)).toEqual({ dag: 'DAG_DUPLICATE_TASK' });
+    expect(noticed).toEqual([]);
+  });
+
+  test('R6: of a token that is there answers its entry, and judges it by the time of that', async () => {
+    const { parts, clock } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    await appendTo(parts, token);
+    clock.advance(5000);
+    const { verdict, known } = await rehearseAppend(parts, token);
+    expect(verdict).toMatchObject({ refusal: undefined, level: 'L3', failures: [] });
+    expect(known).toMatchObject({ duplicate: true, record: { index: 0 } });
+    expect((await parts.ledger.checkpoint()).size).toBe(1);
+  });
+
+  test('fails itself where it cannot look', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    const { token } = await issueFor(parts);
+    store.failReads(true);
+    await expect(rehearseAppend(parts, token)).rejects.toThrow(EctError);
+  });
+});

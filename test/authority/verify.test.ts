@@ -1,0 +1,179 @@
+import { describe, expect, test } from 'vitest';
+import { VERIFY_STEPS, type Verdict } from '../../src/authority/index.ts';
+import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
+import { appendTo, highTwin, issueFor, PARTY, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
+
+function outcome(verdict: Verdict, name: string): string | undefined {
+  return verdict.outcomes[VERIFY_STEPS.findIndex((step) => step.name === name)];
+}
+
+describe('the verifier', () => {
+  test('must say who it is, unless its connection does', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts, { aud: ['spiffe://example.org/b'] });
+    expect(await reasonOf(verifyFor(parts, token, { audience: '' }))).toBe('REQUEST_INVALID');
+    const verdict = await verifyFor(parts, token, { audience: '' }, { kind: 'spiffe', id: 'spiffe://example.org/b' });
+    expect(reasonIn(verdict)).toBe('VALID');
+  });
+
+  test('a token of an unknown key is an answer', async () => {
+    const { parts } = await makeAuthority();
+    const verdict = await verifyFor(parts, makeToken());
+    expect(verdict).toMatchObject({ refusal: { reason: 'KEY_UNKNOWN' }, level: undefined, token: undefined });
+    expect(verdict.outcomes).toHaveLength(VERIFY_STEPS.length);
+    expect(outcome(verdict, 'replay')).toBe('SKIPPED');
+  });
+});
+
+describe('replay', () => {
+  test('R1: the same token is used once', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+    const second = await verifyFor(parts, token);
+    expect(reasonIn(second)).toBe('TOKEN_REPLAYED');
+    expect(outcome(second, 'replay')).toBe('FAIL');
+  });
+
+  test('R2: of many uses at once exactly one is accepted', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    const verdicts = await Promise.all(Array.from({ length: 50 }, () => verifyFor(parts, token)));
+    expect(verdicts.filter((verdict) => reasonIn(verdict) === 'VALID')).toHaveLength(1);
+  });
+
+  test('R3: a token that fails does not use up its one use', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts, { pred: [OTHER_JTI] });
+    expect(reasonIn(await verifyFor(parts, token, { audience: 'urn:example:other' }))).toBe('AUDIENCE_MISMATCH');
+    expect(reasonIn(await verifyFor(parts, token, { dag: 'complete' }))).toBe('DAG_PREDECESSOR_MISSING');
+    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+  });
+
+  test('R4: each audience has a use of its own', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts, { aud: [PARTY, 'urn:example:other'] });
+    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, token, { audience: 'urn:example:other' }))).toBe('VALID');
+  });
+
+  test('R4: one jti in two workflows is two tasks', async () => {
+    const { parts } = await makeAuthority();
+    for (const wid of ['', WID]) {
+      expect(reasonIn(await verifyFor(parts, (await issueFor(parts, { jti: JTI, wid })).token))).toBe('VALID');
+    }
+  });
+
+  test('a caller may repeat its own call, and nobody else’s', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-1' }))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-1' }))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-2' }))).toBe('TOKEN_REPLAYED');
+    for (const name of ['b', 'c']) {
+      const caller = { kind: 'spiffe', id: `spiffe://example.org/${name}` } as const;
+      expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-1' }, caller))).toBe('TOKEN_REPLAYED');
+    }
+    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-1' }))).toBe('VALID');
+  });
+
+  test('R5: two tokens for one task are an equivocation that shows both, without signatures, and is alarmed', async () => {
+    const { parts, noticed } = await makeAuthority();
+    const [one, two] = [await issueFor(parts, { jti: JTI }), await issueFor(parts, { jti: JTI, execAct: 'other' })];
+    expect(reasonIn(await verifyFor(parts, one.token))).toBe('VALID');
+    expect(noticed).toEqual([]);
+    const verdict = await verifyFor(parts, two.token);
+    expect(reasonIn(verdict)).toBe('TOKEN_EQUIVOCATED');
+    const [firstSigningInput, signingInput] = [one, two].map(({ token }) => token.slice(0, token.lastIndexOf('.')));
+    expect(verdict.equivocation).toEqual({ signingInput, firstSigningInput });
+    expect(noticed).toEqual([{ event: 'equivocated', iss: ISSUER, wid: '', jti: JTI, seenBy: 'guard' }]);
+  });
+
+  test('that is observed is checked, and does not use the token up', async () => {
+    const { parts } = await makeAuthority();
+    const [one, two] = [await issueFor(parts, { jti: JTI }), await issueFor(parts, { jti: JTI, execAct: 'other' })];
+    const observe = (token: string) => verifyFor(parts, token, { replay: 'observe' });
+    for (let use = 0; use < 3; use++) {
+      const verdict = await observe(one.token);
+      expect([reasonIn(verdict), outcome(verdict, 'replay')]).toEqual(['VALID', 'PASS']);
+    }
+    expect(reasonIn(await verifyFor(parts, one.token))).toBe('VALID');
+    expect(reasonIn(await observe(one.token))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await observe(two.token))).toBe('TOKEN_EQUIVOCATED');
+  });
+
+  test('is neither checked nor recorded when it is skipped', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    for (let use = 0; use < 3; use++) {
+      const verdict = await verifyFor(parts, token, { replay: 'skip' });
+      expect([reasonIn(verdict), outcome(verdict, 'replay')]).toEqual(['VALID', 'SKIPPED']);
+    }
+    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+  });
+
+  test('T9: the high-s twin of a used token is a replay', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    const twin = highTwin(token);
+    expect(twin).not.toBe(token);
+    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, twin))).toBe('TOKEN_REPLAYED');
+  });
+});
+
+describe('level', () => {
+  test('a token that is recorded is L3', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    const before = await verifyFor(parts, token, { minimumLevel: 'L3', replay: 'skip' });
+    expect(before.refusal).toMatchObject({ reason: 'LEVEL_TOO_LOW', facts: { minimum: 'L3' } });
+    expect(outcome(before, 'level')).toBe('FAIL');
+    await appendTo(parts, token);
+    expect(await verifyFor(parts, token, { minimumLevel: 'L3', replay: 'skip' })).toMatchObject({ level: 'L3' });
+    expect(await verifyFor(parts, token, { replay: 'skip' })).toMatchObject({ level: 'L2' });
+  });
+
+  test('another token under the recorded name is not L3', async () => {
+    const { parts } = await makeAuthority();
+    const twin = await issueFor(parts, { jti: JTI, execAct: 'other' });
+    await recordTask(parts, { jti: JTI });
+    expect(reasonIn(await verifyFor(parts, twin.token, { minimumLevel: 'L3' }))).toBe('LEVEL_TOO_LOW');
+    expect(reasonIn(await verifyFor(parts, twin.token, { dag: 'partial' }))).toBe('DAG_DUPLICATE_TASK');
+  });
+});
+
+describe('the graph', () => {
+  test('of recorded predecessors is complete', async () => {
+    const { parts } = await makeAuthority();
+    const pred = await recordTask(parts, { wid: WID });
+    const { token } = await issueFor(parts, { wid: WID, pred: [pred] });
+    const verdict = await verifyFor(parts, token, { dag: 'complete' });
+    expect(verdict).toMatchObject({ refusal: undefined, dag: { status: 'complete', visited: 1 } });
+    expect(outcome(verdict, 'dag')).toBe('PASS');
+  });
+
+  test('takes predecessors that were handed along, once each has been verified', async () => {
+    const { parts, clock } = await makeAuthority();
+    const first = await issueFor(parts, { wid: WID, aud: ['urn:example:somebody'], ttlSeconds: 60 });
+    clock.advance(100);
+    const { token } = await issueFor(parts, { wid: WID, pred: [first.claims.jti] });
+    const question = { dag: 'complete', replay: 'skip' } as const;
+    expect(reasonIn(await verifyFor(parts, token, question))).toBe('DAG_PREDECESSOR_MISSING');
+    expect(reasonIn(await verifyFor(parts, token, { ...question, predecessors: [first.token] }))).toBe('VALID');
+    const forged = await verifyFor(parts, token, {
+      ...question,
+      predecessors: [makeToken({ jti: first.claims.jti, wid: WID })],
+    });
+    expect(forged.refusal).toMatchObject({ reason: 'KEY_UNKNOWN', facts: { predecessor: '0' } });
+    expect(outcome(forged, 'dag')).toBe('FAIL');
+  });
+
+  test('with unknown predecessors is partial, never complete', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts, { pred: [OTHER_JTI] });
+    const verdict = await verifyFor(parts, token, { dag: 'partial' });
+    expect(verdict).toMatchObject({ refusal: undefined, dag: { status: 'partial', unresolved: [OTHER_JTI] } });
+  });
+});

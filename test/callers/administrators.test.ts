@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { administrators } from '../../src/callers/administrators.ts';
+
+const A = { kind: 'spiffe', id: 'spiffe://example.com/a' } as const;
+const ANONYMOUS = { kind: 'anonymous' } as const;
+
+test('nobody is an administrator where nobody was named', () => {
+  expect([A, ANONYMOUS].map(administrators([]))).toEqual([false, false]);
+});
+
+test('a SPIFFE ID is one, exactly as it is written', () => {
+  const isAdministrator = administrators([A.id]);
+  expect(isAdministrator(A)).toBe(true);
+  for (const id of ['spiffe://example.com/A', 'spiffe://example.com/a/b', 'spiffe://example.com/', 'anonymous']) {
+    expect(isAdministrator({ kind: 'spiffe', id }), id).toBe(id === A.id);
+  }
+  expect(isAdministrator(ANONYMOUS)).toBe(false);
+});
+
+test('every caller without an identity is one where the operator said so', () => {
+  expect([A, ANONYMOUS].map(administrators(['anonymous']))).toEqual([false, true]);
+});

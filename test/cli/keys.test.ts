@@ -1,0 +1,151 @@
+// `ect keys` against the process that an operator runs, and what the published documents say meanwhile.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { ect } from './run.ts';
+
+let service: ServiceProcess;
+let at: readonly string[] = [];
+let audience: readonly string[] = [];
+
+beforeAll(async () => {
+  service = await startService({ ECT_ADMINS: 'anonymous', ECT_SIGNING: 'two-tier' });
+  at = ['--url', service.url];
+  audience = ['--aud', 'urn:ect:dev', ...at];
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+interface Listed {
+  readonly keys: readonly {
+    readonly key: { readonly kid: string; readonly state: string; readonly certificate: string };
+    readonly generation?: number;
+    readonly note: string;
+  }[];
+}
+
+async function list(): Promise<Listed['keys']> {
+  const { code, out } = await ect(['keys', 'list', '--json', ...at]);
+  expect(code).toBe(0);
+  return (JSON.parse(out) as Listed).keys;
+}
+
+describe('ect keys', () => {
+  test('list shows the root key, and which delegated key it certified', async () => {
+    const { code, out } = await ect(['keys', 'list', ...at]);
+    expect(code).toBe(0);
+    const [root, delegated] = await list();
+    expect(out).toMatch(new RegExp(`^active +${root!.key.kid}\\n`));
+    expect(out).toMatch(new RegExp(`active +${delegated!.key.kid}\\n[^]*certified by +${root!.key.kid}\\n`));
+  });
+
+  test('rotate announces a key, says from when it signs, and repeats itself without harm', async () => {
+    const { code, out } = await ect(['keys', 'rotate', '--note', 'yearly', ...at]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^✓ announced\n {2}kid +\S{43}\n {2}state +announced\n {2}number +1\n/);
+    expect(out).toMatch(/opened by +data-dir:signing-key-1\.pem/);
+    expect((await ect(['keys', 'rotate', ...at])).out).toContain('✓ it was announced before; nothing was added');
+    expect((await list()).map(({ generation, note }) => [generation, note])).toEqual([
+      [0, ''],
+      [undefined, ''],
+      [1, 'yearly'],
+    ]);
+  });
+
+  test('rotate to a named key is refused where no key can be named', async () => {
+    const { code, err } = await ect(['keys', 'rotate', '--next', 'alias/other', ...at]);
+    expect(code).toBe(1);
+    expect(err).toContain('✗ ROTATION_UNSUPPORTED');
+    expect(err).toContain('ECT_LOCAL_KEY_FILE');
+  });
+
+  test('retire refuses the key that signs, and a key that nobody knows', async () => {
+    const [root] = await list();
+    expect((await ect(['keys', 'retire', root!.key.kid, ...at])).err).toContain('✗ KEY_STATE_INVALID');
+    expect((await ect(['keys', 'retire', 'x'.repeat(43), ...at])).err).toContain('✗ KEY_NOT_FOUND');
+    expect((await ect(['keys', 'retire', 'short', ...at])).err).toContain('✗ REQUEST_INVALID');
+  });
+
+  test('K9 revoke ends a key for ever, taints its tasks, and says what to do next', async () => {
+    const { out: token } = await ect(['issue', '--exec-act', 'a', ...audience]);
+    const [, delegated] = await list();
+    const { kid } = delegated!.key;
+    const { code, out, err } = await ect(['keys', 'revoke', kid, '--note', 'stolen', ...at]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^✓ revoked\n/);
+    expect(err).toContain('ect keys rotate --urgent');
+    const verdict = await ect([
+      'verify',
+      token.trim().split('\n')[0]!,
+      '--audience',
+      'urn:ect:dev',
+      '--no-replay',
+      ...at,
+    ]);
+    expect(verdict.code).toBe(1);
+    expect(verdict.out).toContain('KEY_REVOKED');
+    const again = await ect(['keys', 'revoke', kid, '--json', ...at]);
+    expect(JSON.parse(again.out)).toMatchObject({ duplicate: true, key: { key: { state: 'KEY_STATE_REVOKED' } } });
+  });
+
+  test('a time without a zone, and no kid, are wrong usage', async () => {
+    expect((await ect(['keys', 'revoke', 'x'.repeat(43), '--since', '2026-01-01', ...at])).code).toBe(2);
+    expect((await ect(['keys', 'retire', ...at])).code).toBe(2);
+    expect((await ect(['keys', 'what', ...at])).code).toBe(2);
+  });
+});
+
+test('the authority document names the issuer, the key set and the key of the ledger', async () => {
+  const answer = await fetch(`${service.url}/.well-known/ect-authority`);
+  expect(answer.headers.get('cache-control')).toBe('public, max-age=300');
+  const key = (await ect(['checkpoint', '--key', ...at])).out.trim();
+  expect(await answer.json()).toEqual({
+    issuer: 'urn:ect:dev',
+    signing_alg: 'ES256',
+    verification_algs: ['ES256'],
+    drafts: ['draft-nennemann-wimse-ect-00', 'draft-nennemann-wimse-ect-01'],
+    jwks_uri: `${service.url}/.well-known/jwks.json`,
+    endpoints: Object.fromEntries(
+      ['AuthorityService', 'LedgerService', 'KeyService'].map((name) => [
+        `ect.v1.${name}`,
+        `${service.url}/ect.v1.${name}`,
+      ]),
+    ),
+    ledger: { origin: key.split('+')[0], verifier_key: key },
+  });
+});
+
+test('the key set and GetKeySet have the same keys, and a set that is known is not sent again', async () => {
+  const answer = await fetch(`${service.url}/.well-known/jwks.json`);
+  const etag = answer.headers.get('etag') ?? '';
+  const text = await answer.text();
+  const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+  const keySet = await (await fetch(`${service.url}/ect.v1.KeyService/GetKeySet`, post)).json();
+  expect(keySet).toMatchObject({ jwksJson: text, maxAgeSeconds: 300 });
+  const again = await fetch(`${service.url}/.well-known/jwks.json`, { headers: { 'if-none-match': `W/${etag}, "x"` } });
+  expect([again.status, await again.text()]).toEqual([304, '']);
+});
+
+test('nobody but an administrator sees or changes keys; everybody gets the key set', async () => {
+  await using guarded = await startService();
+  const url = ['--url', guarded.url];
+  for (const argv of [['list'], ['rotate'], ['retire', 'x'.repeat(43)], ['revoke', 'x'.repeat(43)]]) {
+    const { code, err } = await ect(['keys', ...argv, ...url]);
+    expect(code).toBe(1);
+    expect(err).toContain('✗ ADMIN_REQUIRED');
+  }
+  expect((await fetch(`${guarded.url}/.well-known/jwks.json`)).status).toBe(200);
+});
+
+test('K8 a key file that is lost is told, and nothing signs with another key in its place', async () => {
+  await using own = await startService();
+  expect(await own.stop()).toBe(0);
+  await rm(join(own.dataDir, 'signing-key.pem'));
+  await own.restart();
+  const { err } = await ect(['issue', '--exec-act', 'a', '--aud', 'urn:ect:dev', '--url', own.url]);
+  expect(err).toContain('✗ SIGNER_UNAVAILABLE');
+  const events = own.events('key-changed').map(({ state }) => state);
+  expect(events.at(-1)).toBe('announced');
+  expect(own.events('keys-failed').length).toBeGreaterThan(0);
+});

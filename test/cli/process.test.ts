@@ -1,0 +1,33 @@
+// The program as a shell sees it: a process, its exit code, its streams.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MAIN, runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+
+let service: ServiceProcess;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+test('a shell keeps a token in a variable, and hands it on', async () => {
+  const script = `
+    set -e
+    TOKEN=$("$NODE" "$MAIN" issue --exec-act review_spec --aud urn:ect:dev)
+    printf '%s' "$TOKEN" | "$NODE" "$MAIN" verify - --audience urn:ect:dev --json`;
+  const env = { PATH: process.env['PATH'], NODE: process.execPath, MAIN, ECT_URL: service.url };
+  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', script], { env, timeout: 60_000 });
+  expect(JSON.parse(stdout)).toMatchObject({ valid: true, claims: { execAct: 'review_spec' } });
+});
+
+test.each([
+  [0, ['checkpoint']],
+  [1, ['entry', '--index', '999']],
+  [1, ['verify', 'no.to.ken', '--audience', 'urn:ect:dev']],
+  [2, ['entry', '--index', 'first']],
+])('the process exits with %i', async (expected, argv) => {
+  const { code, stderr } = await runMain(argv, { ECT_URL: service.url });
+  expect(code).toBe(expected);
+  expect(stderr).not.toMatch(/^ +at /m);
+});

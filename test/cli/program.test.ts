@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ect } from './run.ts';
+
+const COMMANDS = ['serve', 'issue', 'verify', 'dag', 'append', 'entry', 'checkpoint', 'audit', 'conformance', 'keygen'];
+
+test.each(COMMANDS)('the help of %s has an example and the exit codes, and exits with 0', async (command) => {
+  const { code, out } = await ect([command, '--help']);
+  expect(code).toBe(0);
+  expect(out).toMatch(new RegExp(`Examples:\\n  (\\S+=\\S+ )*ect ${command}`));
+  expect(out).toMatch(/Exit codes:\n {2}0 {2}ok\n {2}1 {2}\S.*\n {2}2 {2}the command was called wrongly/);
+});
+
+test.each(COMMANDS.filter((command) => command !== 'serve' && command !== 'keygen'))(
+  'the help of %s names the environment variables that reach a service',
+  async (command) => {
+    const { out } = await ect([command, '--help']);
+    for (const variable of ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY']) expect(out).toContain(`  ${variable} `);
+  },
+);
+
+test('the help of serve names every setting that the configuration reads, and no other', async () => {
+  const { out } = await ect(['serve', '--help']);
+  const folder = new URL('../../src/', import.meta.url);
+  const parts = readdirSync(new URL('config/', folder)).map((name) => `config/${name}`);
+  const source = ['config.ts', ...parts].map((name) => readFileSync(new URL(name, folder), 'utf8')).join('');
+  const names = (text: string, pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name));
+  const client = ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY'];
+  const read = names(source, /'(ECT_[A-Z_]+)'/g);
+  for (const name of client) read.delete(name);
+  expect(read.size).toBeGreaterThan(10);
+  expect(names(out, /^ {2}(ECT_[A-Z_]+) {2}/gm)).toEqual(read);
+});
+
+test.each([
+  ['nothing at all', []],
+  ['an unknown command', ['sign']],
+  ['an unknown option', ['checkpoint', '--verbose']],
+  ['a missing required option', ['issue', '--aud', 'urn:a']],
+  ['a missing token', ['verify']],
+  ['an address that is none', ['checkpoint', '--url', 'localhost:8080']],
+  ['an address with a path', ['checkpoint', '--url', 'http://127.0.0.1/ect']],
+  ['a duration without a unit', ['issue', '--exec-act', 'a', '--aud', 'urn:a', '--ttl', '10']],
+  ['a lifetime of half a second', ['issue', '--exec-act', 'a', '--aud', 'urn:a', '--ttl', '500ms']],
+  ['an unknown level', ['issue', '--exec-act', 'a', '--aud', 'urn:a', '--level', 'L4']],
+  ['an unknown draft', ['issue', '--exec-act', 'a', '--aud', 'urn:a', '--draft', '02']],
+  ['an entry that follows a token of level L2', ['issue', '--exec-act', 'a', '--aud', 'urn:a', '--async']],
+  ['a moment without a zone', ['verify', 'token', '--as-of', '2026-03-01T12:00:00']],
+  ['a replay that is both looked for and not', ['verify', 'token', '--observe', '--no-replay']],
+  [
+    'an input both as file and as hash',
+    ['issue', '--exec-act', 'a', '--aud', 'urn:a', '--input', 'f', '--inp-hash', 'h'],
+  ],
+  ['an input file that is not there', ['issue', '--exec-act', 'a', '--aud', 'urn:a', '--input', '/nowhere/input']],
+  ['a token file that is not there', ['append', '@/nowhere/token']],
+  ['a graph that is not named', ['dag']],
+  ['a graph that is named twice', ['dag', '--wid', 'w', '--token', 't']],
+  ['two drawings at once', ['dag', '--wid', 'w', '--mermaid', '--dot']],
+  ['an entry that is not named', ['entry']],
+  ['an entry that is named twice', ['entry', '--jti', 'j', '--index', '1']],
+  ['a negative index', ['entry', '--index', '-1']],
+  ['a receipt without the key that it is checked with', ['verify', 'token', '--receipt', 'r.tlog-proof']],
+  ['a certificate without its key', ['checkpoint', '--url', 'https://127.0.0.1:1', '--cert', '/dev/null']],
+  ['a certificate for an address without TLS', ['checkpoint', '--url', 'http://127.0.0.1:1', '--ca', '/dev/null']],
+  ['a CA file that is not there', ['checkpoint', '--url', 'https://127.0.0.1:1', '--ca', '/nowhere/ca']],
+  ['a data directory without --key', ['checkpoint', '--data-dir', '/nowhere']],
+  ['an audit of a file that is not there', ['audit', '/nowhere/ledger.db']],
+  ['an audit of two things', ['audit', '/dev/null', '--url', 'http://127.0.0.1:1']],
+  ['a key without a file', ['keygen']],
+])('wrong usage exits with 2, says why, and prints no result: %s', async (_, argv) => {
+  const { code, out, err } = await ect(argv);
+  expect(code).toBe(2);
+  expect(out).toBe('');
+  expect(err).not.toBe('');
+  expect(err).not.toMatch(/^ +at /m);
+});

@@ -1,0 +1,25 @@
+// Runs the program in this process, with streams of its own, and answers what it printed and its exit code.
+
+import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { Io } from '../../src/cli/output.ts';
+import { runProgram } from '../../src/cli/program.ts';
+
+export interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `ect` with these arguments; `stdin` is what it reads from there. */
+export async function ect(argv: readonly string[], stdin = ''): Promise<Outcome> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const io: Io = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, exitCode: 0 };
+  const printed = Promise.all([buffer(stdout), buffer(stderr)]);
+  const serve = () => Promise.reject(new Error('no test of the command line serves'));
+  await runProgram({ serve, io }, argv);
+  stdout.end();
+  stderr.end();
+  const [out, err] = await printed;
+  return { code: Number(io.exitCode), out: out.toString('utf8'), err: err.toString('utf8') };
+}

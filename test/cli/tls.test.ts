@@ -1,0 +1,99 @@
+// The command line over mutual TLS, with certificates as an operator makes them.
+
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  type Certificate,
+  createCertificateAuthority,
+  issueServerCertificate,
+  issueSvid,
+} from '../support/certificates.ts';
+import { describeWith } from '../support/need.ts';
+import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { ect } from './run.ts';
+
+const ADMINISTRATOR = 'spiffe://example.com/ops/admin';
+const WORKLOAD = 'spiffe://example.com/agent/a';
+
+describeWith('openssl', 'over TLS', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ect-tls-'));
+  let service: ServiceProcess;
+  let url: readonly string[];
+
+  const pem = (name: string) => join(directory, name);
+  const keep = (name: string, { cert, key }: Certificate) => {
+    writeFileSync(pem(`${name}.pem`), cert);
+    writeFileSync(pem(`${name}.key`), key, { mode: 0o600 });
+  };
+
+  beforeAll(async () => {
+    using authority = createCertificateAuthority();
+    writeFileSync(pem('ca.pem'), authority.cert);
+    keep('server', issueServerCertificate(authority));
+    keep('agent', issueSvid(authority, WORKLOAD));
+    keep('admin', issueSvid(authority, ADMINISTRATOR));
+    service = await startService({
+      ECT_TLS_CERT: pem('server.pem'),
+      ECT_TLS_KEY: pem('server.key'),
+      ECT_TLS_CLIENT_CA: pem('ca.pem'),
+      ECT_ADMINS: ADMINISTRATOR,
+    });
+    url = ['--url', service.url];
+  });
+
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true });
+  });
+
+  const issue = (...options: string[]) => ect(['issue', '--exec-act', 'a', '--aud', WORKLOAD, ...options, ...url]);
+  const asAgent = ['--ca', pem('ca.pem'), '--cert', pem('agent.pem'), '--cert-key', pem('agent.key')];
+
+  test('a workload issues in its own name and verifies as itself', async () => {
+    const { code, out, err } = await issue(...asAgent);
+    expect(code).toBe(0);
+    expect(err).toMatch(new RegExp(`iss +${WORKLOAD}\n`));
+    expect((await ect(['verify', out.trim(), ...asAgent, ...url])).code).toBe(0);
+  });
+
+  test('T27: it is refused the name of another', async () => {
+    const { code, err } = await issue(...asAgent, '--iss', 'spiffe://example.com/agent/b');
+    expect(code).toBe(1);
+    expect(err).toContain('✗ ISSUER_NOT_ALLOWED');
+  });
+
+  test('only an administrator marks what is compromised', async () => {
+    const taint = (...who: string[]) => ect(['taint', '--kid', 'stolen', ...who, ...url]);
+    const refused = await taint(...asAgent);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('✗ ADMIN_REQUIRED');
+    expect(refused.err).toContain('ECT_ADMINS');
+    const asAdmin = ['--ca', pem('ca.pem'), '--cert', pem('admin.pem'), '--cert-key', pem('admin.key')];
+    const { code, out } = await taint(...asAdmin);
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(`✓ marked\\n[^]*marked by +${ADMINISTRATOR}\\n`));
+  });
+
+  test('a service whose CA is not trusted is not talked to, and the message says how to trust it', async () => {
+    const { code, err } = await issue();
+    expect(code).toBe(1);
+    expect(err).toContain('no TLS connection');
+    expect(err).toContain('--ca');
+  });
+
+  test('a caller without a certificate is refused', async () => {
+    const { code, err } = await issue('--ca', pem('ca.pem'));
+    expect(code).toBe(1);
+    expect(err).toContain('✗ CALLER_UNTRUSTED');
+    expect(err).toContain('client certificate');
+  });
+
+  test('http:// towards a service with TLS is told to use https://', async () => {
+    const { code, err } = await ect(['checkpoint', '--url', `http://${service.address}`]);
+    expect(code).toBe(1);
+    expect(err).toContain('https:// for one with it');
+  });
+});

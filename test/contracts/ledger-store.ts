@@ -1,0 +1,370 @@
+// What every LedgerStore must keep of its promises, whichever technology is beneath.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { LedgerStore } from '../../src/ledger/store.ts';
+import { walkRecords } from '../../src/ledger/walk.ts';
+import { checkStore } from '../support/check-store.ts';
+import { candidate, EMPTY_HEAD, honestSeal } from '../support/honest-seal.ts';
+
+/** An adapter on storage of its own. */
+export interface LedgerStoreFixture {
+  /** Opens the storage, again where it was open before. Without: the adapter keeps nothing and shares nothing. */
+  readonly open?: () => Promise<LedgerStore>;
+  /** A store that was never written. */
+  readonly store: LedgerStore;
+  dispose(): Promise<void>;
+}
+
+export function ledgerStoreContract(name: string, makeFixture: () => Promise<LedgerStoreFixture>): void {
+  describe(`${name} keeps the promises of LedgerStore`, () => {
+    let fixture: LedgerStoreFixture;
+    let store: LedgerStore;
+
+    beforeEach(async () => {
+      fixture = await makeFixture();
+      store = fixture.store;
+    });
+    afterEach(() => fixture.dispose());
+
+    const started = () => store.initialise(EMPTY_HEAD, 'test+key');
+
+    test('a store that was never written has no head, no identity and no entries', async () => {
+      expect(await store.head()).toBeUndefined();
+      expect(await store.identity()).toBeUndefined();
+      expect(await store.at(0)).toBeUndefined();
+      expect(await checkStore(store)).toEqual([]);
+      await expect(store.commit([candidate('a')], honestSeal())).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
+    });
+
+    test('the first head and the identity are kept, and a second initialisation is refused and changes nothing', async () => {
+      await store.initialise({ ...EMPTY_HEAD, checkpoint: 'first' }, 'key one');
+      await expect(store.initialise({ ...EMPTY_HEAD, checkpoint: 'second' }, 'key two')).rejects.toMatchObject({
+        reason: 'LEDGER_CORRUPT',
+      });
+      expect(await store.head()).toEqual({ ...EMPTY_HEAD, checkpoint: 'first' });
+      expect(await store.identity()).toBe('key one');
+    });
+
+    test('a committed record reads back as it was sealed, by index and by name', async () => {
+      await started();
+      const wanted = candidate('a', { scope: 'flow', author: 'grace', content: '' });
+      const { placements, batch, head } = await store.commit([wanted], honestSeal(1_234));
+      expect(placements).toEqual([{ added: true, record: batch?.records[0] }]);
+      expect(plain(await store.head())).toEqual(plain(head));
+      const record = plain(batch!.records[0]!);
+      expect(record).toMatchObject({ index: 0, scope: 'flow', name: 'a', author: 'grace', recordedAtMs: 1_234 });
+      expect(plain(await store.at(0))).toEqual(record);
+      expect(plain(await store.find('flow', 'a'))).toEqual(record);
+      expect(await store.find('', 'a')).toBeUndefined();
+      expect(await store.find('a', 'flow')).toBeUndefined();
+      expect(await store.at(1)).toBeUndefined();
+      expect(await store.at(-1)).toBeUndefined();
+      expect(await store.at(0.5)).toBeUndefined();
+    });
+
+    test('what is kept does not change when the caller reuses its buffers', async () => {
+      await started();
+      const wanted = candidate('a', { content: 'before' });
+      await store.commit([wanted], honestSeal());
+      wanted.content.fill(0);
+      wanted.digest.fill(0);
+      const record = await store.find('', 'a');
+      expect(Buffer.from(record!.content!).toString()).toBe('before');
+      expect(plain(record!.digest)).toEqual(plain(candidate('a', { content: 'before' }).digest));
+    });
+
+    test('R6: a name that is there is answered with the first record, and the ledger does not grow', async () => {
+      await started();
+      const first = await store.commit([candidate('a', { content: 'first' })], honestSeal(1));
+      const again = await store.commit([candidate('a', { content: 'second' })], () => {
+        throw new Error('nothing is new, so nothing is sealed');
+      });
+      expect(again.batch).toBeUndefined();
+      expect(plain(again.head)).toEqual(plain(first.head));
+      expect(plain(again.placements)).toEqual([{ added: false, record: plain(first.placements[0]!.record) }]);
+      expect(await checkStore(store)).toHaveLength(1);
+    });
+
+    test('R4: a name is unique in its scope, and free in every other, whatever characters they hold', async () => {
+      await started();
+      const pairs = [
+        ['', 'a'],
+        ['a', ''],
+        ['a', 'a'],
+        ['a,a', ''],
+        ['', 'a,a'],
+        ['"', '\\'],
+        ['é', 'e\u0301'],
+        ['%', '_'],
+        ["'", '--'],
+      ] as const;
+      const all = pairs.map(([scope, name]) => candidate(name, { scope }));
+      const { placements } = await store.commit(all, honestSeal());
+      expect(placements.every(({ added }) => added)).toBe(true);
+      for (const [index, [scope, name]] of pairs.entries()) {
+        expect(await store.find(scope, name)).toMatchObject({ index, scope, name });
+      }
+    });
+
+    test('old and new candidates of one commit are placed in the order in which they were handed in', async () => {
+      await started();
+      await store.commit([candidate('b'), candidate('d')], honestSeal());
+      const { placements, batch } = await store.commit(
+        ['a', 'b', 'c', 'd'].map((name) => candidate(name)),
+        honestSeal(),
+      );
+      expect(placements.map(({ added, record }) => [added, record.name, record.index])).toEqual([
+        [true, 'a', 2],
+        [false, 'b', 0],
+        [true, 'c', 3],
+        [false, 'd', 1],
+      ]);
+      expect(batch?.records.map(({ name }) => name)).toEqual(['a', 'c']);
+      await checkStore(store);
+    });
+
+    test('a commit of no candidates changes nothing', async () => {
+      await started();
+      expect(await store.commit([], honestSeal())).toEqual({ placements: [], batch: undefined, head: EMPTY_HEAD });
+    });
+
+    test('an exception of the seal leaves nothing behind, passes through as it is, and the next commit works', async () => {
+      await started();
+      const failure = new Error('the signer is away');
+      const failing = () => {
+        throw failure;
+      };
+      await expect(store.commit([candidate('a')], failing)).rejects.toBe(failure);
+      expect(await store.head()).toEqual(EMPTY_HEAD);
+      expect(await store.find('', 'a')).toBeUndefined();
+      const { placements } = await store.commit([candidate('a')], honestSeal());
+      expect(placements[0]).toMatchObject({ added: true, record: { index: 0 } });
+      await checkStore(store);
+    });
+
+    test('a batch that does not continue the head is refused as a bug, and nothing of it stays', async () => {
+      await started();
+      await store.commit([candidate('a')], honestSeal(500));
+      const dishonest: Record<string, Parameters<LedgerStore['commit']>[1]> = {
+        'a gap in the indexes': (head, fresh) => {
+          const batch = honestSeal(500)(head, fresh);
+          return { ...batch, records: batch.records.map((record) => ({ ...record, index: record.index + 1 })) };
+        },
+        'a head that is too small': (head, fresh) => ({ ...honestSeal(500)(head, fresh), head }),
+        'a lost record': (head, fresh) => ({ ...honestSeal(500)(head, fresh), records: [] }),
+        'another name': (head, fresh) => honestSeal(500)(head, [candidate('z'), ...fresh.slice(1)]),
+        'a lost node': (head, fresh) => {
+          const batch = honestSeal(500)(head, fresh);
+          return { ...batch, nodes: batch.nodes.slice(1) };
+        },
+        'a node twice': (head, fresh) => {
+          const batch = honestSeal(500)(head, fresh);
+          return { ...batch, nodes: batch.nodes.map(() => batch.nodes[0]!) };
+        },
+        'a time that goes back': (head, fresh) => honestSeal(499)({ ...head, recordedAtMs: 0 }, fresh),
+      };
+      for (const [fault, seal] of Object.entries(dishonest)) {
+        await expect(store.commit([candidate('b'), candidate('c')], seal), fault).rejects.toThrow(TypeError);
+      }
+      await expect(store.commit([candidate('b'), candidate('b')], honestSeal()), 'twins').rejects.toThrow(TypeError);
+      expect(await checkStore(store)).toHaveLength(1);
+    });
+
+    test('L12: after any sequence of batches every complete subtree is kept, in every size up to 70', async () => {
+      await started();
+      for (let size = 0, batch = 1; size < 70; batch = (batch % 5) + 1) {
+        const names = Array.from({ length: batch }, (_, place) => candidate(`task ${size + place}`));
+        await store.commit(names, honestSeal(size));
+        size += batch;
+        expect(await checkStore(store)).toHaveLength(size);
+      }
+    });
+
+    test('nodes come in the order asked, and a node that is not complete is LEDGER_CORRUPT', async () => {
+      await started();
+      const names = Array.from({ length: 11 }, (_, place) => candidate(`task ${place}`));
+      const { batch } = await store.commit(names, honestSeal());
+      const asked = [...batch!.nodes].reverse();
+      expect(plain(await store.nodes(asked))).toEqual(asked.map(({ hash }) => plain(hash)));
+      expect(await store.nodes([])).toEqual([]);
+      const absent = [
+        { level: 0, index: 11 },
+        { level: 1, index: 5 },
+        { level: 2, index: 2 },
+        { level: 4, index: 0 },
+      ];
+      for (const place of absent) {
+        await expect(store.nodes([asked[0]!, place])).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
+      }
+    });
+
+    test('the times that the seal sets are kept, and equal times are allowed', async () => {
+      await started();
+      await store.commit([candidate('a')], honestSeal(20));
+      await store.commit([candidate('b')], honestSeal(10));
+      expect((await store.at(1))?.recordedAtMs).toBe(20);
+      expect((await store.head())?.recordedAtMs).toBe(20);
+    });
+
+    test('named finds every record of every scope under the names, once each, without content', async () => {
+      await started();
+      await store.commit(
+        [candidate('a'), candidate('b', { scope: 'x' }), candidate('a', { scope: 'x' }), candidate('c')],
+        honestSeal(),
+      );
+      const found = await store.named(['a', 'missing', 'b', 'a', '']);
+      const places = found.map(({ index, scope, name }) => [index, scope, name] as const).sort(([a], [b]) => a - b);
+      expect(places).toEqual([
+        [0, '', 'a'],
+        [1, 'x', 'b'],
+        [2, 'x', 'a'],
+      ]);
+      expect(found.every(({ content, salt }) => content === null && salt === null)).toBe(true);
+      expect(await store.named([])).toEqual([]);
+    });
+
+    describe('list', () => {
+      /** Indexes 0 to 11: scope x for even ones, author grace for every third, time 100 for every two. */
+      beforeEach(async () => {
+        await started();
+        for (let index = 0; index < 12; index += 2) {
+          const two = [index, index + 1].map((place) =>
+            candidate(`task ${place}`, {
+              scope: place % 2 === 0 ? 'x' : '',
+              author: place % 3 === 0 ? 'grace' : 'ada',
+            }),
+          );
+          await store.commit(two, honestSeal(index * 50));
+        }
+      });
+
+      const all = { startIndex: 0, limit: 100, withContent: false };
+      const cases: readonly [string, Partial<Parameters<LedgerStore['list']>[0]>, readonly number[]][] = [
+        ['everything', {}, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]],
+        ['a page', { startIndex: 3, limit: 4 }, [3, 4, 5, 6]],
+        ['from an index past the end', { startIndex: 12 }, []],
+        ['at most none', { limit: 0 }, []],
+        ['of a scope', { scope: 'x' }, [0, 2, 4, 6, 8, 10]],
+        ['of the global scope', { scope: '' }, [1, 3, 5, 7, 9, 11]],
+        ['of an unknown scope', { scope: 'y' }, []],
+        ['of an author', { author: 'grace' }, [0, 3, 6, 9]],
+        ['of an author and a scope', { author: 'grace', scope: 'x' }, [0, 6]],
+        ['from a time on, that time included', { fromMs: 300 }, [6, 7, 8, 9, 10, 11]],
+        ['before a time, that time excluded', { beforeMs: 300 }, [0, 1, 2, 3, 4, 5]],
+        ['between two times', { fromMs: 101, beforeMs: 301 }, [4, 5, 6, 7]],
+        ['between times the wrong way round', { fromMs: 300, beforeMs: 100 }, []],
+        [
+          'of a scope, an author and a time, a page',
+          { scope: '', author: 'ada', fromMs: 0, startIndex: 2, limit: 2 },
+          [5, 7],
+        ],
+        ['where a later index bounds more than the time', { fromMs: 100, startIndex: 9, scope: 'x' }, [10]],
+      ];
+      test.each(cases)('%s', async (_, conditions, indexes) => {
+        const listed = await store.list({ ...all, ...conditions });
+        expect(listed.map(({ index }) => index)).toEqual(indexes);
+      });
+
+      test('content and salt come only when they are wanted', async () => {
+        const [without] = await store.list({ ...all, limit: 1 });
+        const [withContent] = await store.list({ ...all, limit: 1, withContent: true });
+        expect(without).toMatchObject({ content: null, salt: null });
+        expect(Buffer.from(withContent!.content!).toString()).toBe('content of task 0');
+        expect(withContent!.salt).toHaveLength(32);
+      });
+
+      test('walking reads the same records, whatever the size of a page', async () => {
+        for (const pageSize of [1, 5, 12, 100]) {
+          const indexes: number[] = [];
+          for await (const { index } of walkRecords(store, { pageSize, fromIndex: 1, size: 11 })) indexes.push(index);
+          expect(indexes).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        }
+      });
+
+      test('walking past the last entry is LEDGER_CORRUPT, not an early end', async () => {
+        const walk = async () => {
+          for await (const record of walkRecords(store, { size: 13 })) expect(record.index).toBeLessThan(12);
+        };
+        await expect(walk()).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
+      });
+    });
+
+    test('of 1,000 commits of one name at once exactly one adds it, and all answer the same record', async () => {
+      await started();
+      const results = await Promise.all(
+        Array.from({ length: 1_000 }, (_, caller) =>
+          store.commit([candidate('a', { content: `${caller}` })], honestSeal()),
+        ),
+      );
+      const placements = results.flatMap((result) => result.placements);
+      expect(placements.filter(({ added }) => added)).toHaveLength(1);
+      expect(new Set(placements.map(({ record }) => Buffer.from(record.content!).toString())).size).toBe(1);
+      expect(await checkStore(store)).toHaveLength(1);
+    });
+
+    test('a closed store refuses every call with LEDGER_UNAVAILABLE, and may be closed again', async () => {
+      await started();
+      await store.close();
+      await store.close();
+      const calls = [
+        store.head(),
+        store.identity(),
+        store.commit([candidate('a')], honestSeal()),
+        store.at(0),
+        store.find('', 'a'),
+        store.named(['a']),
+        store.list({ startIndex: 0, limit: 1, withContent: false }),
+        store.nodes([{ level: 0, index: 0 }]),
+      ];
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({ status: 'rejected', reason: { reason: 'LEDGER_UNAVAILABLE' } });
+      }
+    });
+
+    test('what was committed is there after the store was closed and opened again', async (context) => {
+      const { open } = fixture;
+      if (open === undefined) return context.skip('the adapter is not durable');
+      await started();
+      await store.commit([candidate('a'), candidate('b')], honestSeal());
+      const before = await checkStore(store);
+      await store.close();
+      const reopened = await open();
+      expect(plain(await checkStore(reopened))).toEqual(plain(before));
+      expect(await reopened.identity()).toBe('test+key');
+      const { placements } = await reopened.commit([candidate('b'), candidate('c')], honestSeal());
+      expect(placements.map(({ added, record }) => [added, record.index])).toEqual([
+        [false, 1],
+        [true, 2],
+      ]);
+      await checkStore(reopened);
+      await reopened.close();
+    });
+
+    test('L10: two stores on the same storage never fork the tree, and each sees what the other committed', async (context) => {
+      const { open } = fixture;
+      if (open === undefined) return context.skip('the adapter is not shared');
+      await started();
+      const other = await open();
+      const commits = Array.from({ length: 200 }, (_, turn) =>
+        (turn % 2 === 0 ? store : other).commit(
+          [candidate(`own ${turn}`), candidate(`shared ${Math.floor(turn / 2)}`)],
+          honestSeal(turn),
+        ),
+      );
+      const results = await Promise.all(commits);
+      const added = results.flatMap(({ placements }) => placements).filter((placement) => placement.added);
+      expect(added).toHaveLength(300);
+      expect(new Set(added.map(({ record }) => record.index)).size).toBe(300);
+      expect(plain(await checkStore(store))).toEqual(plain(await checkStore(other)));
+      await other.close();
+    });
+  });
+}
+
+/** Bytes as plain arrays of one class, so that a Buffer and a Uint8Array of the same bytes are equal. */
+function plain<T>(value: T): T {
+  if (value instanceof Uint8Array) return Uint8Array.from(value) as T;
+  if (Array.isArray(value)) return value.map(plain) as T;
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)])) as T;
+}

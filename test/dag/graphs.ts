@@ -1,0 +1,72 @@
+// Tasks and graphs for the tests of this room.
+
+import type { Ancestry, Marks, Task } from '../../src/dag/index.ts';
+import { createPace, type Pace } from '../../src/dag/pace.ts';
+
+/** A task of no workflow that was issued at 1000, unless `more` says otherwise. */
+export function task(jti: string, pred: readonly string[] = [], more: Partial<Task> = {}): Task {
+  return { jti, wid: '', iss: 'spiffe://example.com/agent/a', iat: 1000, pred, level: 'L3', kid: 'key-a', ...more };
+}
+
+/** `length` tasks, each after the one before: `c0` is the root. */
+export function chain(length: number): Task[] {
+  return Array.from({ length }, (_, at) => task(`c${at}`, at === 0 ? [] : [`c${at - 1}`]));
+}
+
+/** `levels` levels of `width` tasks, each after all tasks of the level before. */
+export function layers(levels: number, width: number): Task[] {
+  const names = Array.from({ length: levels }, (_, level) =>
+    Array.from({ length: width }, (_, at) => `l${level}-${at}`),
+  );
+  return names.flatMap((level, depth) => level.map((jti) => task(jti, names[depth - 1] ?? [])));
+}
+
+/** The last level of `layers`. */
+export function lastLayer(levels: number, width: number): string[] {
+  return Array.from({ length: width }, (_, at) => `l${levels - 1}-${at}`);
+}
+
+/** An ancestry that also keeps what it was asked. */
+export function recording(ancestry: Ancestry): {
+  ancestry: Ancestry;
+  calls: { jtis: readonly string[]; wid: string }[];
+} {
+  const calls: { jtis: readonly string[]; wid: string }[] = [];
+  return {
+    calls,
+    ancestry: {
+      find(jtis, wid) {
+        calls.push({ jtis, wid });
+        return ancestry.find(jtis, wid);
+      },
+    },
+  };
+}
+
+/** Marks under these names: the first is entry 0 of the ledger. */
+export function marking(names: readonly string[]): Marks {
+  return {
+    find: async (asked) =>
+      new Map(asked.filter((name) => names.includes(name)).map((name) => [name, names.indexOf(name)])),
+  };
+}
+
+/** A pace that keeps count: the steps in all, and those of each slice. */
+export function countingPace(): { pace: Pace; steps: () => number; slices: readonly number[] } {
+  const slices = [0];
+  const inner = createPace();
+  return {
+    slices,
+    steps: () => slices.reduce((sum, steps) => sum + steps, 0),
+    pace: {
+      step(cost = 1) {
+        slices[slices.length - 1]! += cost;
+        return inner.step(cost);
+      },
+      rest() {
+        slices.push(0);
+        return inner.rest();
+      },
+    },
+  };
+}

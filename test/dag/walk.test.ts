@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { bundleAncestry, MAX_ANCESTORS, type Task } from '../../src/dag/index.ts';
+import { createPace } from '../../src/dag/pace.ts';
+import { walkAncestors } from '../../src/dag/walk.ts';
+import { chain, lastLayer, layers, recording, task } from './graphs.ts';
+
+async function walk(seeds: readonly Task[], others: readonly Task[], maxAncestors = MAX_ANCESTORS) {
+  const { ancestry, calls } = recording(bundleAncestry(others));
+  return { graph: await walkAncestors(seeds, ancestry, maxAncestors, createPace()), calls };
+}
+
+test('a root asks nothing', async () => {
+  const { graph, calls } = await walk([task('a')], []);
+  expect(calls).toEqual([]);
+  expect(graph).toMatchObject({ tasks: [task('a')], unresolved: [], cut: false });
+});
+
+test('one look-up a level, each name once, although every task of a level names it (R10)', async () => {
+  const { graph, calls } = await walk([task('own', lastLayer(20, 30))], layers(20, 30));
+  expect(calls).toHaveLength(20);
+  expect(calls.flatMap(({ jtis }) => jtis)).toHaveLength(600);
+  expect(graph.tasks).toHaveLength(601);
+  expect(graph.targets).toHaveLength(30 + 19 * 30 * 30);
+});
+
+test('names are looked up from the workflow of the task that uses them', async () => {
+  const others = [task('b', ['c']), task('c', [], { iat: 1 }), task('c', [], { wid: 'w1', iat: 2 })];
+  const { graph, calls } = await walk([task('a', ['b', 'c'], { wid: 'w1' })], others);
+  expect(calls).toEqual([
+    { jtis: ['b', 'c'], wid: 'w1' },
+    { jtis: ['c'], wid: '' },
+  ]);
+  expect(graph.tasks.map(({ iat }) => iat)).toEqual([1000, 1000, 2, 1]);
+  expect([...graph.targets]).toEqual([1, 2, 3]);
+});
+
+test('a name of a task without workflow is looked up once for each workflow that uses it, on whatever level', async () => {
+  const others = [task('root'), task('b', ['root'], { wid: 'w1' }), task('c', ['b', 'root'], { wid: 'w1' })];
+  const { graph, calls } = await walk([task('d', ['c', 'root'], { wid: 'w1' })], others);
+  expect(calls.map(({ jtis }) => jtis)).toEqual([['c', 'root'], ['b']]);
+  expect(graph.tasks).toHaveLength(4);
+});
+
+test('a level that names more than a look-up holds takes several, and the answer is the same', async () => {
+  const wide = Array.from({ length: 150 }, (_, at) =>
+    task(
+      `wide${at}`,
+      Array.from({ length: 100 }, (_, nth) => `far${at}-${nth}`),
+    ),
+  );
+  const far = wide.flatMap(({ pred }) => pred.map((jti) => task(jti)));
+  const { graph, calls } = await walk(wide, far, 15_000);
+  const sizes = calls.map(({ jtis }) => jtis.length);
+  expect(sizes).toHaveLength(75);
+  expect(Math.max(...sizes)).toBeLessThan(300);
+  expect(graph).toMatchObject({ cut: false, unresolved: [] });
+  expect(graph.tasks).toHaveLength(15_150);
+  expect(graph.targets.slice(0, 15_000).every((target) => target >= 150)).toBe(true);
+});
+
+test('a task that was handed in is found by name as if it were recorded', async () => {
+  const { graph } = await walk([task('a', ['b'], { wid: 'w1' })], [task('b', ['a'], { wid: 'w1' })]);
+  expect([...graph.targets]).toEqual([1, 0]);
+});
+
+test('the walk ends at the limit: no more is looked up', async () => {
+  const { graph, calls } = await walk([task('own', ['c99'])], chain(100), 10);
+  expect(graph.cut).toBe(true);
+  expect(graph.tasks).toHaveLength(11);
+  expect(calls).toHaveLength(11);
+});
+
+test('other workflows of the same level are not asked once the limit is met', async () => {
+  const others = [task('b', ['x', 'y'], { wid: 'w1' }), task('c', ['z'], { wid: 'w2' })];
+  const { graph, calls } = await walk([task('a', ['b', 'c'])], others, 2);
+  expect(graph.cut).toBe(true);
+  expect(calls.map(({ wid }) => wid)).toEqual(['', 'w1']);
+});
+
+test('a predecessor that is found nowhere counts as an ancestor', async () => {
+  expect((await walk([task('a', ['x', 'y'])], [], 2)).graph).toMatchObject({ cut: false, unresolved: ['x', 'y'] });
+  expect((await walk([task('a', ['x', 'y', 'z'])], [], 2)).graph.cut).toBe(true);
+});
+
+test('a predecessor that is found nowhere counts once, whichever workflows name it', async () => {
+  const others = [task('b', ['x'], { wid: 'w1' }), task('c', ['x'], { wid: 'w2' })];
+  expect((await walk([task('a', ['b', 'c'])], others, 3)).graph).toMatchObject({ cut: false, unresolved: ['x'] });
+  const more = [...others.slice(0, 1), task('c', ['x', 'y'], { wid: 'w2' })];
+  const { graph } = await walk([task('a', ['b', 'c'])], more, 4);
+  expect(graph).toMatchObject({ cut: false, unresolved: ['x', 'y'] });
+  expect((await walk([task('a', ['b', 'c'])], more, 3)).graph.cut).toBe(true);
+});
+
+test('what was handed in is walked, whatever it claims to be settled; what the ledger settled is not', async () => {
+  const others = [task('b', ['c'], { settled: 1 }), task('c')];
+  const seeds = [task('a', ['b'], { settled: 2 })];
+  const graph = await walkAncestors(seeds, bundleAncestry(others), 10, createPace(), { stopAtSettled: true });
+  expect(graph.tasks.map(({ jti }) => jti)).toEqual(['a', 'b']);
+  expect(graph.stops).toEqual([1]);
+});
+
+test('a failure of the ancestry is passed on as it is', async () => {
+  const failure = new Error('storage');
+  const ancestry = { find: () => Promise.reject(failure) };
+  await expect(walkAncestors([task('a', ['b'])], ancestry, 10, createPace())).rejects.toBe(failure);
+});

@@ -1,0 +1,390 @@
+// Every unary method of our services at both doors, over one authority: equal requests get equal messages, byte for
+// byte, and what the real procedures refuse is refused alike.
+
+import { create, type DescMethodUnary, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { VERIFY_STEPS } from '../../src/authority/index.ts';
+import type { Custody } from '../../src/custody/index.ts';
+import {
+  AuthorityService,
+  DagMode,
+  GraphFormat,
+  IssueRequestSchema,
+  RecordMode,
+  ReplayMode,
+  VerifyMode,
+} from '../../src/gen/ect/v1/authority_pb.ts';
+import { KeyService, KeyState, RevokeKeyRequestSchema } from '../../src/gen/ect/v1/keys_pb.ts';
+import { LedgerService, MarkCompromisedRequestSchema } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { CheckStatus, Draft, Level } from '../../src/gen/ect/v1/token_pb.ts';
+import { Health } from '../../src/gen/grpc/health/v1/health_pb.ts';
+import { authorityService } from '../../src/rpc/authority.ts';
+import { keyService } from '../../src/rpc/keys.ts';
+import { ledgerService } from '../../src/rpc/ledger.ts';
+import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from '../../src/rpc/limits.ts';
+import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { share, startCustody } from '../support/custody.ts';
+import { FaultyStore } from '../support/faulty-store.ts';
+import { frame } from '../support/rpc-clients.ts';
+import { NOW, WID } from '../support/tokens.ts';
+import { callBoth, type Seen, startTwoDoors, type TwoDoors } from './two-doors.ts';
+import { reasonOf } from './willing-doors.ts';
+
+const AUDIENCE = 'urn:example:reviewer';
+const NO_SUCH_TASK = '00000000-0000-4000-8000-000000000000';
+const SHARED_JTI = '11111111-1111-4111-8111-111111111111';
+const LOST_JTI = '22222222-2222-4222-8222-222222222222';
+const A = AuthorityService.method;
+const L = LedgerService.method;
+const K = KeyService.method;
+
+type Request<M extends DescMethodUnary> = MessageInitShape<M['input']>;
+const order = (fields: Request<typeof A.issue> = {}) => ({ execAct: 'review_spec', aud: [AUDIENCE], ...fields });
+const APPROVED = { pol: 'policy_v1', pol_decision: 'approved', pol_enforcer: 'urn:gate', pol_timestamp: 1_772_000_000 };
+// What is issued under a key is issued once, so both doors answer the same token.
+const keyed = {
+  plain: order({ idempotencyKey: 'plain' }),
+  full: order({
+    idempotencyKey: 'full',
+    wid: WID,
+    jti: SHARED_JTI,
+    ttl: { seconds: 60n },
+    inputBinding: { case: 'input', value: Buffer.from('in') },
+    outputBinding: { case: 'output', value: Buffer.from('out') },
+    extension: { case: 'ectExt', value: { 'org.example': { list: [1, 1.5, 'ü', null, true], empty: {} } } },
+  }),
+  rival: order({ idempotencyKey: 'rival', wid: WID, jti: SHARED_JTI }),
+  recorded: order({ idempotencyKey: 'recorded', wid: WID, level: Level.L3 }),
+  followed: order({ idempotencyKey: 'followed', level: Level.L3, record: RecordMode.ASYNC }),
+  lost: order({ idempotencyKey: 'lost', jti: LOST_JTI, level: Level.L3, record: RecordMode.ASYNC }),
+  older: order({
+    idempotencyKey: 'older',
+    draft: Draft.DRAFT_00,
+    inputBinding: { case: 'input', value: Buffer.from('in') },
+    extension: { case: 'ectExt', value: { ...APPROVED, 'org.example': 1 } },
+  }),
+  approved: order({
+    idempotencyKey: 'approved',
+    extension: { case: 'ectExt', value: { ...APPROVED, compensation_required: true } },
+  }),
+  object: order({ idempotencyKey: 'object', level: Level.L1 }),
+  orphan: order({ idempotencyKey: 'orphan', pred: [NO_SUCH_TASK] }),
+};
+
+const MARKED: Request<typeof L.markCompromised> = { subject: { case: 'kid', value: 'stolen' }, note: 'why' };
+
+let doors: TwoDoors;
+let custody: Custody;
+const keyOf = (generation: number) => ({ kid: custody.all[generation]?.kid ?? '' });
+const tokens: Record<keyof typeof keyed, string> = {
+  plain: '',
+  full: '',
+  rival: '',
+  recorded: '',
+  followed: '',
+  lost: '',
+  older: '',
+  approved: '',
+  object: '',
+  orphan: '',
+};
+let recordedJti = '';
+let followedJti = '';
+
+beforeAll(async () => {
+  const store = new FaultyStore(new MemoryLedgerStore());
+  const { parts } = await makeAuthority(store);
+  ({ custody } = await startCustody(share()));
+  // One key of each state.
+  const urgent = { nextKey: '', urgent: true, by: 'admin', note: '' };
+  for (let i = 0; i < 2; i++) await custody.rotate(urgent);
+  await custody.rotate({ ...urgent, urgent: false });
+  const keys = keyService(parts, custody);
+  const services = [authorityService(parts), ledgerService(parts), keys];
+  doors = await startTwoDoors(() => services);
+  const call = { method: '', caller: { kind: 'anonymous' }, signal: new AbortController().signal, note() {} } as const;
+  for (const name of Object.keys(keyed) as (keyof typeof keyed)[]) {
+    const issued = await authorityService(parts).procedures.issue(create(IssueRequestSchema, keyed[name]), call);
+    tokens[name] = issued.token ?? '';
+    if (name === 'recorded') recordedJti = issued.claims?.jti ?? '';
+    if (name === 'followed') {
+      followedJti = issued.claims?.jti ?? '';
+      await parts.ledger.drain();
+      store.plan('lost', 'lost', 'lost');
+    }
+  }
+  await parts.background.drain();
+  await ledgerService(parts).procedures.markCompromised(create(MarkCompromisedRequestSchema, MARKED), call);
+  await keys.procedures.revokeKey(create(RevokeKeyRequestSchema, keyOf(1)), call);
+});
+afterEach(() => doors.expectNoFurtherEvents());
+afterAll(async () => {
+  await doors[Symbol.asyncDispose]();
+  await custody.close();
+});
+
+/** The call at both doors, which must agree. */
+function call<M extends DescMethodUnary>(method: M, request: Request<M>): Promise<Seen> {
+  const bytes = toBinary(method.input, create(method.input, request));
+  return callBoth(doors, { path: `/${method.parent.typeName}/${method.name}`, body: [frame(bytes)] });
+}
+
+interface Good<M extends DescMethodUnary = DescMethodUnary> {
+  readonly method: M;
+  readonly request: () => Request<M>;
+  /** A part of the answer, so that two empty answers are not taken for agreement. */
+  readonly says: object;
+}
+
+function good<M extends DescMethodUnary>(method: M, request: () => Request<M>, says: object): Good {
+  return { method, request, says } as unknown as Good;
+}
+
+const SIGNING_INPUT = expect.stringMatching(/^[\w-]+\.[\w-]+$/);
+
+const valid = { valid: true, level: Level.L2 };
+const verify = (fields: Request<typeof A.verify> = {}) => ({
+  token: tokens.plain,
+  audience: AUDIENCE,
+  replay: ReplayMode.SKIP,
+  ...fields,
+});
+
+/** APPROVED as the API says it, whichever draft the token is of. */
+const SURFACED = {
+  pol: 'policy_v1',
+  polDecision: 'approved',
+  polEnforcer: 'urn:gate',
+  polTimestamp: 1_772_000_000n,
+  compensationRequired: false,
+};
+
+const GOOD: readonly Good[] = [
+  good(A.issue, () => keyed.plain, { level: Level.L2, claims: { iss: 'urn:ect:test', aud: [AUDIENCE] } }),
+  good(A.issue, () => keyed.full, {
+    claims: { wid: WID, ectExt: { 'org.example': { list: [1, 1.5, 'ü', null, true] } } },
+  }),
+  good(A.issue, () => keyed.older, { level: Level.L2, token: expect.stringContaining('.') }),
+  good(A.issue, () => keyed.object, { level: Level.L1, kid: '', token: expect.stringMatching(/^\{"iss":/) }),
+  good(A.issue, () => keyed.followed, { level: Level.L2 }),
+  good(A.issue, () => keyed.recorded, { level: Level.L3, receipt: { leafIndex: 0n, treeSize: 4n } }),
+  good(A.issue, () => order({ dryRun: true, jti: recordedJti, pred: [NO_SUCH_TASK] }), {
+    dag: { unresolved: [NO_SUCH_TASK] },
+  }),
+  good(A.issue, () => order({ dryRun: true, jti: NO_SUCH_TASK }), {
+    token: '',
+    claims: { jti: NO_SUCH_TASK },
+    checks: ['caller', 'formats', 'size', 'dag', 'signature', 'record'].map((name) => ({ name, reason: '' })),
+  }),
+  good(A.issue, () => order({ dryRun: true, jti: recordedJti, wid: WID, iss: 'urn:other', level: Level.L3 }), {
+    level: Level.L3,
+    checks: [
+      { name: 'caller', status: CheckStatus.FAIL, reason: 'ISSUER_NOT_ALLOWED', remedy: expect.stringMatching(/\S/) },
+      { name: 'formats', status: CheckStatus.PASS },
+      { name: 'size', status: CheckStatus.PASS },
+      { name: 'dag', status: CheckStatus.FAIL, reason: 'DAG_DUPLICATE_TASK' },
+      { name: 'signature', status: CheckStatus.SKIPPED },
+      { name: 'record', status: CheckStatus.SKIPPED },
+    ],
+  }),
+  good(
+    A.batchIssue,
+    () => ({ items: [{ reference: 'a', request: keyed.plain }, { reference: 'b', request: order({ aud: [] }) }, {}] }),
+    { results: [{ result: { case: 'response' } }, { result: { case: 'error' } }, { result: { case: 'error' } }] },
+  ),
+  good(A.verify, () => verify(), valid),
+  good(
+    A.verify,
+    () => verify({ token: tokens.full, inputBinding: { case: 'input', value: Buffer.from('in') } }),
+    valid,
+  ),
+  good(A.verify, () => verify({ token: tokens.recorded, minimumLevel: Level.L3, dag: DagMode.COMPLETE }), {
+    valid: true,
+    level: Level.L3,
+  }),
+  good(A.verify, () => verify({ replay: ReplayMode.RECORD, requestId: 'one call' }), valid),
+  good(A.verify, () => verify({ token: tokens.full, replay: ReplayMode.RECORD, requestId: 'one call' }), valid),
+  good(A.verify, () => verify({ replay: ReplayMode.OBSERVE }), { valid: false, reason: 'TOKEN_REPLAYED' }),
+  good(A.verify, () => verify({ token: tokens.rival, replay: ReplayMode.OBSERVE }), {
+    reason: 'TOKEN_EQUIVOCATED',
+    equivocation: { signingInput: SIGNING_INPUT, otherSigningInput: SIGNING_INPUT },
+  }),
+  good(A.verify, () => verify({ token: tokens.older, inputBinding: { case: 'input', value: Buffer.from('in') } }), {
+    ...valid,
+    claims: { policy: SURFACED, ectExt: { 'org.example': 1 } },
+  }),
+  good(A.verify, () => verify({ token: tokens.approved }), {
+    ...valid,
+    claims: { policy: { ...SURFACED, compensationRequired: true }, ectExt: APPROVED },
+  }),
+  good(A.verify, () => verify({ token: tokens.object, mode: VerifyMode.REPORT }), {
+    valid: false,
+    reason: 'LEVEL_TOO_LOW',
+  }),
+  good(A.verify, () => verify({ audience: 'urn:other', minimumLevel: Level.L3, mode: VerifyMode.REPORT }), {
+    valid: false,
+    reason: 'AUDIENCE_MISMATCH',
+    claims: { aud: [AUDIENCE] },
+    checks: VERIFY_STEPS.map(({ name }) => {
+      const reason = { level: 'LEVEL_TOO_LOW', audience: 'AUDIENCE_MISMATCH' }[name] ?? '';
+      return { name, reason, remedy: reason === '' ? '' : expect.stringMatching(/\S/) };
+    }),
+  }),
+  good(A.verify, () => verify({ asOf: { seconds: BigInt(NOW), nanos: 1 }, replay: ReplayMode.RECORD }), valid),
+  good(A.verify, () => verify({ asOf: { seconds: BigInt(NOW - 31) } }), { valid: false, reason: 'IAT_IN_FUTURE' }),
+  good(A.verify, () => verify({ audience: 'urn:other' }), { valid: false, reason: 'AUDIENCE_MISMATCH' }),
+  good(A.verify, () => verify({ token: 'no token' }), { valid: false, reason: 'TOKEN_MALFORMED' }),
+  good(A.batchVerify, () => ({ items: [{ request: verify() }, { request: verify({ token: '' }) }] }), {
+    results: [{ result: { case: 'response', value: valid } }, { result: { case: 'error' } }],
+  }),
+  good(A.validateDAG, () => ({ subject: { case: 'token' as const, value: tokens.orphan } }), {
+    unresolved: [NO_SUCH_TASK],
+  }),
+  good(A.validateDAG, () => ({ subject: { case: 'wid' as const, value: WID }, graph: GraphFormat.MERMAID }), {
+    size: 1,
+  }),
+  good(
+    A.validateDAG,
+    () => ({
+      subject: { case: 'bundle' as const, value: { tokens: [tokens.plain, tokens.full] } },
+      graph: GraphFormat.DOT,
+    }),
+    { size: 2 },
+  ),
+  good(A.appendLedger, () => ({ token: tokens.recorded }), { duplicate: true, entry: { index: 0n } }),
+  good(A.appendLedger, () => ({ token: tokens.plain, dryRun: true }), {
+    duplicate: false,
+    checks: VERIFY_STEPS.map(({ name }) => ({ name, reason: '' })),
+  }),
+  good(A.appendLedger, () => ({ token: tokens.orphan, dryRun: true }), {
+    checks: VERIFY_STEPS.map(({ name }) => ({ name, reason: name === 'dag' ? 'DAG_PREDECESSOR_MISSING' : '' })),
+  }),
+  good(A.appendLedger, () => ({ token: tokens.recorded, dryRun: true }), { duplicate: true, entry: { index: 0n } }),
+  good(
+    A.batchAppendLedger,
+    () => ({
+      items: [
+        { reference: 'a', request: { token: tokens.orphan, dryRun: true } },
+        { reference: 'b', request: { token: tokens.recorded } },
+        { reference: 'c', request: { dryRun: true } },
+        { reference: 'd', request: { token: 'x', dryRun: true } },
+      ],
+    }),
+    {
+      results: [
+        { reference: 'a', result: { case: 'response', value: { duplicate: false } } },
+        { reference: 'b', result: { case: 'response', value: { duplicate: true, checks: [] } } },
+        { reference: 'c', result: { case: 'error' } },
+        { reference: 'd', result: { case: 'response' } },
+      ],
+    },
+  ),
+  good(A.batchAppendLedger, () => ({ items: [{ request: { token: tokens.recorded } }, { reference: 'none' }] }), {
+    results: [{ result: { case: 'response', value: { duplicate: true } } }, { result: { case: 'error' } }],
+  }),
+  good(L.getEntry, () => ({ index: 0n }), { entry: { index: 0n } }),
+  good(L.getEntry, () => ({ jti: recordedJti, wid: WID }), { entry: { index: 0n } }),
+  good(L.getEntry, () => ({ jti: followedJti }), { entry: { index: 1n } }),
+  good(L.listEntries, () => ({}), { entries: [{ index: 0n }, { index: 1n }, { index: 2n }, { index: 3n }] }),
+  good(L.listEntries, () => ({ taints: true }), { entries: [{ index: 2n }, { index: 3n }] }),
+  good(L.listEntries, () => ({ keys: true }), { entries: [] }),
+  good(L.listEntries, () => ({ wid: NO_SUCH_TASK }), { entries: [] }),
+  good(L.getWorkflow, () => ({ wid: WID }), { entries: [{ index: 0n }] }),
+  good(L.getCheckpoint, () => ({}), { treeSize: 4n, origin: 'test.example/ledger' }),
+  good(L.getInclusionProof, () => ({ leafIndex: 0n }), { treeSize: 4n }),
+  good(L.getConsistencyProof, () => ({ firstTreeSize: 1n }), { secondTreeSize: 4n }),
+  good(L.markCompromised, () => MARKED, { duplicate: true, entry: { index: 2n, kid: 'stolen' } }),
+  good(K.getKeySet, () => ({}), { keys: [{ alg: 'ES256' }, {}, {}], maxAgeSeconds: 100 }),
+  good(K.listKeys, () => ({}), { keys: [{ generation: 0 }, { generation: 1 }, { generation: 2 }, { generation: 3 }] }),
+  good(K.rotateKey, () => ({}), { duplicate: true, key: { generation: 3, key: { state: KeyState.ANNOUNCED } } }),
+  good(K.retireKey, () => keyOf(0), { duplicate: true, key: { generation: 0, key: { state: KeyState.RETIRED } } }),
+  good(K.revokeKey, () => keyOf(1), { duplicate: true, key: { generation: 1, key: { state: KeyState.REVOKED } } }),
+  good(Health.method.check, () => ({ service: 'ect.v1.AuthorityService' }), { status: 1 }),
+  good(Health.method.list, () => ({}), { statuses: { '': { status: 1 } } }),
+];
+
+describe('equal requests get equal messages', () => {
+  test.each(GOOD.map(({ method, ...rest }) => ({ name: method.name, method, ...rest })))(
+    '$name: $says',
+    async (each) => {
+      const { answer } = await call(each.method, each.request());
+      expect(answer.grpcStatus, answer.grpcMessage).toBe('0');
+      expect(answer.body.readUInt32BE(1)).toBe(answer.body.length - 5);
+      expect(fromBinary(each.method.output, answer.body.subarray(5))).toMatchObject(each.says);
+    },
+  );
+
+  test('no unary method is left out', () => {
+    const tried = new Set<string>(GOOD.map(({ method }) => `${method.parent.typeName}/${method.name}`));
+    const all = [AuthorityService, LedgerService, KeyService, Health].flatMap(({ typeName, methods }) =>
+      methods.filter(({ methodKind }) => methodKind === 'unary').map(({ name }) => `${typeName}/${name}`),
+    );
+    expect([...tried].toSorted()).toEqual(all.toSorted());
+  });
+});
+
+describe('what the real procedures refuse is refused alike', () => {
+  const refused = <M extends DescMethodUnary>(reason: string, method: M, request: () => Request<M>) => ({
+    reason,
+    method: method as DescMethodUnary,
+    request: request as () => Request<DescMethodUnary>,
+  });
+  const REFUSED = [
+    refused('KEY_NOT_FOUND', K.revokeKey, () => ({ kid: 'x'.repeat(43) })),
+    refused('KEY_STATE_INVALID', K.retireKey, () => keyOf(2)),
+    refused('ROTATION_UNSUPPORTED', K.rotateKey, () => ({ nextKey: 'alias/other' })),
+    refused('REQUEST_INVALID', K.retireKey, () => ({ kid: '' })),
+    refused('REQUEST_INVALID', K.rotateKey, () => ({ note: 'x'.repeat(257) })),
+    refused('CLAIM_INVALID', A.issue, () => order({ execAct: '' })),
+    refused('ISSUER_NOT_ALLOWED', A.issue, () => order({ iss: 'urn:other' })),
+    refused('IDEMPOTENCY_CONFLICT', A.issue, () => ({ ...keyed.plain, execAct: 'other' })),
+    refused('DAG_PREDECESSOR_MISSING', A.issue, () => order({ level: Level.L3, pred: [NO_SUCH_TASK] })),
+    refused('PRED_INVALID', A.issue, () => order({ pred: [NO_SUCH_TASK, NO_SUCH_TASK] })),
+    refused('EXT_TOO_DEEP', A.issue, () => order({ extension: { case: 'ectExtJson', value: '{"a":[[[[[[1]]]]]]}' } })),
+    refused('EXT_TOO_LARGE', A.issue, () =>
+      order({ extension: { case: 'ectExtJson', value: `{"a":"${'x'.repeat(5000)}"}` } }),
+    ),
+    refused('REQUEST_INVALID', A.issue, () => order({ ttl: { seconds: 0n } })),
+    refused('REQUEST_INVALID', A.issue, () => order({ draft: 99 as never })),
+    refused('REQUEST_INVALID', A.issue, () => order({ record: RecordMode.ASYNC })),
+    refused('REQUEST_INVALID', A.batchIssue, () => ({})),
+    refused('REQUEST_INVALID', A.verify, () => ({})),
+    refused('REQUEST_INVALID', A.verify, () => verify({ asOf: { seconds: BigInt(NOW + 1) } })),
+    refused('REQUEST_INVALID', A.verify, () => verify({ mode: 99 as never })),
+    refused('REQUEST_INVALID', A.issue, () => order({ level: Level.L1, draft: Draft.DRAFT_00 })),
+    refused('TOKEN_MALFORMED', A.appendLedger, () => ({ token: 'a.b.c' })),
+    refused('TOKEN_TOO_LARGE', A.appendLedger, () => ({ token: 'x'.repeat(20_000) })),
+    refused('ENTRY_NOT_FOUND', L.getEntry, () => ({ jti: NO_SUCH_TASK })),
+    refused('ENTRY_FAILED', L.getEntry, () => ({ jti: LOST_JTI })),
+    refused('WORKFLOW_NOT_FOUND', L.getWorkflow, () => ({ wid: NO_SUCH_TASK })),
+    refused('TREE_SIZE_INVALID', L.getInclusionProof, () => ({ leafIndex: 0n, treeSize: 99n })),
+    refused('REQUEST_INVALID', L.listEntries, () => ({ pageToken: 'no token' })),
+    refused('REQUEST_INVALID', L.markCompromised, () => ({ note: 'of nothing' })),
+    refused('SERVICE_UNKNOWN', Health.method.check, () => ({ service: 'no.such.Service' })),
+  ];
+  test.each(REFUSED)('$reason', async ({ reason, method, request }) => {
+    expect(reasonOf(await call(method, request()))).toBe(reason);
+  });
+
+  test.each([
+    [A.issue, MAX_MESSAGE_BYTES],
+    [A.appendLedger, MAX_MESSAGE_BYTES],
+    [A.batchIssue, MAX_BATCH_BYTES],
+    [A.validateDAG, MAX_BATCH_BYTES],
+  ] as const)('H11: %s is too large from one byte over its limit on', async (method, limit) => {
+    // An unknown field of bytes, with a tag of two bytes and a length of three or four.
+    const padded = (bytes: number) => {
+      const tag = [0xfa, 0x7f];
+      const size = bytes - tag.length - (bytes > 1 << 21 ? 4 : 3);
+      const length = [];
+      for (let rest = size; rest > 0; rest = Math.floor(rest / 128))
+        length.push((rest % 128) | (rest >= 128 ? 128 : 0));
+      const message = Buffer.concat([Buffer.from([...tag, ...length]), Buffer.alloc(size)]);
+      expect(message).toHaveLength(bytes);
+      return { path: `/${method.parent.typeName}/${method.name}`, body: [frame(message)] };
+    };
+    expect(reasonOf(await callBoth(doors, padded(limit)))).not.toBe('MESSAGE_TOO_LARGE');
+    expect(reasonOf(await callBoth(doors, padded(limit + 1)))).toBe('MESSAGE_TOO_LARGE');
+  });
+});

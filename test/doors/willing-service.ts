@@ -1,0 +1,55 @@
+// A service that does what the request asks for: refuse for any reason, fail, hang, or answer something impossible.
+
+import { EctError, type ErrorReason, REASONS, type Refusal } from '../../src/errors.ts';
+import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
+import type { AnyService, Call, Service } from '../../src/rpc/call.ts';
+
+export const LIMIT = 4096;
+export const BATCH_LIMIT = 8192;
+
+/** Calls that reached a procedure, in order. */
+export type Reached = Call[];
+
+/** `exec_act` is a reason, `bug`, `hang`, `stuck`, `wait` or `impossible`; anything else is answered by itself. */
+export function willingService(reached: Reached, waitFor: () => Promise<void> = async () => {}): AnyService {
+  const service: Service<typeof AuthorityService> = {
+    descriptor: AuthorityService,
+    access: 'callers',
+    maxRequestBytes: { '*': LIMIT, batchIssue: BATCH_LIMIT },
+    procedures: {
+      async issue({ execAct }, call) {
+        reached.push(call);
+        if (execAct in REASONS) throw new EctError(refusalOf(execAct as ErrorReason));
+        if (execAct === 'bug') throw new RangeError('eyJhbGciOiJFUzI1NiIsInR5cCI6ImV4ZWMrand0In0 is secret');
+        if (execAct === 'hang') await untilAborted(call.signal);
+        if (execAct === 'stuck') await new Promise<never>(() => undefined);
+        if (execAct === 'wait') await waitFor();
+        if (execAct === 'impossible') return { receipt: { leafIndex: 'none' as unknown as bigint } };
+        return { token: execAct };
+      },
+      batchIssue: ({ items }) => ({ results: items.map(({ reference }) => ({ reference })) }),
+      verify(_request, call) {
+        call.note('TOKEN_EXPIRED');
+        return { valid: false, reason: 'TOKEN_EXPIRED' };
+      },
+      batchVerify: () => ({}),
+      validateDAG: () => ({}),
+      appendLedger: () => ({}),
+      batchAppendLedger: () => ({}),
+    },
+  };
+  return service;
+}
+
+/** With every fact that the reason has, and with text that needs care on the wire. */
+function refusalOf(reason: ErrorReason): Refusal {
+  const facts = Object.fromEntries(REASONS[reason].facts.map((fact) => [fact, `${fact} of ü € 😀 100 %`]));
+  return { reason, message: `refused: ü € 😀 "quoted", 100 %\r\nnext line ${'x'.repeat(600)}`, facts };
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { EctError, type ErrorReason, REASONS, refuse, remedyFor } from '../src/errors.ts';
+import { ErrorReason as ErrorReasonEnum } from '../src/gen/ect/v1/error_reason_pb.ts';
+import { codeName, codeOf } from '../src/rpc/errors.ts';
+
+const PREFIX = 'ERROR_REASON_';
+const reasons = Object.keys(REASONS) as ErrorReason[];
+
+interface Documented {
+  readonly reason: string;
+  readonly number: number;
+  /** `INVALID_ARGUMENT`. */
+  readonly code: string;
+  readonly metadata: readonly string[];
+}
+
+/** The values of the enum as the .proto documents them to callers. */
+function readProto(): readonly Documented[] {
+  const text = readFileSync(new URL('../proto/ect/v1/error_reason.proto', import.meta.url), 'utf8');
+  const values = text.matchAll(/((?: {2}\/\/ .*\n)+) {2}ERROR_REASON_([A-Z0-9_]+) = ([0-9]+);/g);
+  return [...values].map(([, comment = '', reason = '', number]) => {
+    const sentences = comment.replaceAll(/^ {2}\/\/ /gm, '').replaceAll('\n', ' ');
+    const [, code = ''] = /^([A-Z_]+)\. /.exec(sentences) ?? [];
+    const [, list = ''] = /Metadata: (.*)\. $/.exec(sentences) ?? [];
+    return {
+      reason,
+      number: Number(number),
+      code,
+      metadata: [...list.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name!),
+    };
+  });
+}
+
+const documented = readProto().filter(({ reason }) => reason !== 'UNSPECIFIED');
+
+describe('the enum that callers see and the vocabulary of the service are one list', () => {
+  test('in the .proto text', () => {
+    expect(documented.map(({ reason }) => reason).sort()).toEqual([...reasons].sort());
+  });
+
+  test('in the generated code, with the numbers of the text', () => {
+    const generated = Object.entries(ErrorReasonEnum).filter(([name]) => Number.isNaN(Number(name)));
+    const stripped = generated.map(([name, number]) => [name.replace(PREFIX, ''), number] as const);
+    expect(Object.fromEntries(stripped)).toEqual({
+      UNSPECIFIED: 0,
+      ...Object.fromEntries(documented.map(({ reason, number }) => [reason, number])),
+    });
+  });
+
+  test('each number is given once', () => {
+    expect(new Set(documented.map(({ number }) => number)).size).toBe(documented.length);
+  });
+});
+
+describe.each(documented)('$reason', ({ reason, code, metadata }) => {
+  const known = reason as ErrorReason;
+
+  test('fails a call with the code that its comment names first', () => {
+    expect(codeName(codeOf(known))).toBe(code);
+  });
+
+  test('carries the facts that its comment lists as metadata', () => {
+    expect(metadata).toEqual(REASONS[known].facts);
+  });
+
+  test('has a remedy: a constant sentence with nothing to fill in', () => {
+    expect(remedyFor(known)).toMatch(/^[A-Z].*[^.]\.$/);
+    expect(remedyFor(known)).not.toMatch(/[<>{}$%]|undefined/);
+  });
+});
+
+test('only a bug of ours is INTERNAL', () => {
+  expect(reasons.filter((reason) => codeName(codeOf(reason)) === 'INTERNAL')).toEqual(['INTERNAL']);
+  expect(reasons.filter((reason) => codeName(codeOf(reason)) === 'UNKNOWN')).toEqual([]);
+});
+
+describe('a refusal', () => {
+  test('goes into an exception and comes out as it was', () => {
+    const refusal = refuse('CLAIM_MISSING', 'The token has no iss.', { claim: 'iss' });
+    const error = new EctError(refusal);
+    expect(error.refusal).toEqual(refusal);
+    expect(error).toMatchObject({ name: 'EctError', message: 'The token has no iss.', reason: 'CLAIM_MISSING' });
+  });
+
+  test('has no facts where its reason has none', () => {
+    expect(refuse('KEY_UNKNOWN', 'No trusted key has this kid.').facts).toEqual({});
+  });
+
+  test('S1: does not show the cause of its exception', () => {
+    const error = new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger does not answer.'), {
+      cause: new Error('canary'),
+    });
+    expect(error.cause).toBeInstanceOf(Error);
+    expect(JSON.stringify(error.refusal)).not.toContain('canary');
+    expect(error.message).not.toContain('canary');
+  });
+});

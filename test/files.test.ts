@@ -1,0 +1,101 @@
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createFileOnce, readPrivateFile } from '../src/files.ts';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ect-files-'));
+  path = join(folder, 'file');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe('creating a file once', () => {
+  test('it has its content and mode 0600, and nothing else is left', async () => {
+    await createFileOnce(path, () => 'content');
+    expect(await readFile(path, 'utf8')).toBe('content');
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await readdir(folder)).toEqual(['file']);
+  });
+
+  test('its mode does not depend on what the process takes away from new files', async () => {
+    const before = process.umask(0);
+    try {
+      await createFileOnce(path, () => 'content');
+    } finally {
+      process.umask(before);
+    }
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test('a file that is there is left alone, and no content is made for it', async () => {
+    await writeFile(path, 'first', { mode: 0o640 });
+    const { mtimeMs, mode } = await stat(path);
+    await createFileOnce(path, () => {
+      throw new Error('content was asked for');
+    });
+    expect(await readFile(path, 'utf8')).toBe('first');
+    expect(await stat(path)).toMatchObject({ mtimeMs, mode });
+  });
+
+  test('of 100 at once one wins, whole', async () => {
+    const content = (at: number) => `${at}.`.repeat(20_000);
+    await Promise.all(Array.from({ length: 100 }, (_, at) => createFileOnce(path, () => content(at))));
+    const found = await readFile(path, 'utf8');
+    expect(found).toBe(content(Number.parseInt(found, 10)));
+    expect(await readdir(folder)).toEqual(['file']);
+  });
+
+  test('whoever reads meanwhile finds no file or a whole one', async () => {
+    const content = 'x'.repeat(1 << 20);
+    let done = false;
+    const creating = createFileOnce(path, () => content).finally(() => {
+      done = true;
+    });
+    while (!done) {
+      const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => error.code);
+      expect(found === 'ENOENT' || found === content).toBe(true);
+    }
+    await creating;
+  });
+
+  test('a link that leads nowhere is not followed', async () => {
+    await symlink(join(folder, 'elsewhere'), path);
+    await createFileOnce(path, () => 'content');
+    expect(await readdir(folder)).toEqual(['file']);
+  });
+
+  test('where the content cannot be made nothing is left', async () => {
+    const making = createFileOnce(path, () => {
+      throw new RangeError('no content');
+    });
+    await expect(making).rejects.toThrow(RangeError);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('where the directory is missing or a file it fails', async () => {
+    await expect(createFileOnce(join(folder, 'none', 'file'), () => '')).rejects.toMatchObject({ code: 'ENOENT' });
+    await writeFile(path, '');
+    await expect(createFileOnce(join(path, 'file'), () => '')).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+});
+
+describe('reading a private file', () => {
+  test.each([0o600, 0o400, 0o700])('S4: mode %o: the text', async (mode) => {
+    await writeFile(path, 'content');
+    await chmod(path, mode);
+    expect(await readPrivateFile(path)).toBe('content');
+  });
+
+  test.each([0o640, 0o620, 0o610, 0o604, 0o602, 0o601])('S4: mode %o: not a word', async (mode) => {
+    await writeFile(path, 'content');
+    await chmod(path, mode);
+    expect(await readPrivateFile(path)).toBeUndefined();
+  });
+
+  test('a file that is not there fails', async () => {
+    await expect(readPrivateFile(path)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});

@@ -1,0 +1,75 @@
+// A stranger in Go: grpc-go, which most gRPC services are called by, at both doors.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { authorityService } from '../../src/rpc/authority.ts';
+import { DOORS, startTwoDoors } from '../doors/two-doors.ts';
+import { willingService } from '../doors/willing-service.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { describeWith } from '../support/need.ts';
+import { BUILD_MS, runProgram } from './run-program.ts';
+
+const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+const BUF = join(REPOSITORY, 'node_modules/.bin/buf');
+
+let folder: string;
+
+async function run(program: string, args: readonly string[], cwd: string | URL): Promise<void> {
+  const { code, stderr } = await runProgram(program, args, { cwd, limitMs: BUILD_MS });
+  expect({ code, stderr: stderr.replaceAll(/^go: downloading .*\n/gm, '') }).toEqual({ code: 0, stderr: '' });
+}
+
+describeWith('go', 'grpc-go', () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ect-go-grpc-'));
+    await run(BUF, ['build', 'proto', '-o', join(folder, 'descriptors.binpb')], REPOSITORY);
+    await run('go', ['build', '-o', join(folder, 'client'), '.'], new URL('go-grpc/', import.meta.url));
+  }, 2 * BUILD_MS);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test.each(DOORS)('does it all at the %s door, compressed or not, and learns why it is refused', async (door) => {
+    const { parts } = await makeAuthority();
+    await using authority = await startTwoDoors(() => [authorityService(parts)]);
+    await using willing = await startTwoDoors(() => [willingService([])]);
+    const addressOf = (url: string) => new URL(url).host;
+    const input = JSON.stringify({
+      authority: addressOf(authority[door].server.url),
+      willing: addressOf(willing[door].server.url),
+      descriptors: join(folder, 'descriptors.binpb'),
+    });
+    const { code, stdout, stderr } = await runProgram(join(folder, 'client'), [], { input });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+
+    const used = {
+      iss: 'urn:ect:test',
+      verdicts: [
+        { valid: true, reason: '' },
+        { valid: false, reason: 'TOKEN_REPLAYED' },
+      ],
+      recorded: true,
+      duplicates: [false, true],
+      sameEntry: true,
+    };
+    const refusal = (Code: string, Reason: string, Metadata: object | null = null) => ({
+      Code,
+      Reason,
+      Domain: 'ect.v1',
+      Metadata,
+    });
+    expect(JSON.parse(stdout)).toEqual({
+      plain: used,
+      compressed: used,
+      refused: refusal('PermissionDenied', 'ISSUER_NOT_ALLOWED', { iss: 'urn:other' }),
+      malformed: refusal('InvalidArgument', 'TOKEN_MALFORMED'),
+      unknown: refusal('Unimplemented', 'METHOD_UNKNOWN'),
+      metadata: 'OK',
+      late: 'DeadlineExceeded',
+      cancelled: 'Canceled',
+      large: refusal('ResourceExhausted', 'MESSAGE_TOO_LARGE'),
+    });
+    expect([authority[door].bugs(), willing[door].bugs()]).toEqual([[], []]);
+  });
+});

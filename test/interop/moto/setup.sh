@@ -1,0 +1,7 @@
+#!/bin/sh
+# Makes .venv-moto/ with the pinned packages of requirements.txt. Needs python3 with venv, and the network once.
+set -eu
+cd "$(dirname "$0")"
+venv=../../../.venv-moto
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r requirements.txt

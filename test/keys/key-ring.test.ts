@@ -1,0 +1,62 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
+
+function keyOf(kid: string, ...issuers: readonly string[]): TrustedKey {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { kid, publicKey, speaksFor: (iss) => issuers.includes(iss) };
+}
+
+test('a key is found by its kid for an issuer that it speaks for', () => {
+  const key = keyOf('one', 'urn:a', 'urn:b');
+  const ring = new KeyRing([keyOf('two', 'urn:a'), key]);
+  expect(ring.find('one', 'urn:a')).toBe(key);
+  expect(ring.find('one', 'urn:b')).toBe(key);
+});
+
+test('T20: of two keys of one name the one that speaks for the issuer is found, in either order', () => {
+  const [ours, theirs] = [keyOf('same', 'urn:ours'), keyOf('same', 'urn:theirs')];
+  for (const ring of [new KeyRing([ours, theirs]), new KeyRing([theirs, ours])]) {
+    expect(ring.find('same', 'urn:ours')).toBe(ours);
+    expect(ring.find('same', 'urn:theirs')).toBe(theirs);
+  }
+});
+
+test('T20: where no key of that name speaks for the issuer, the one that is found does not either', () => {
+  const found = new KeyRing([keyOf('one', 'urn:a')]).find('one', 'urn:b');
+  expect(found?.speaksFor('urn:b')).toBe(false);
+});
+
+test('K5: during a rotation both keys of an issuer are found, each by its own kid', () => {
+  const [old, fresh] = [keyOf('old', 'urn:a'), keyOf('fresh', 'urn:a')];
+  const ring = new KeyRing([old, fresh]);
+  expect(ring.find('old', 'urn:a')).toBe(old);
+  expect(ring.find('fresh', 'urn:a')).toBe(fresh);
+});
+
+test.each(['', 'ONE', 'one ', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+  'T7, T22: kid %j names no key',
+  (kid) => {
+    expect(new KeyRing([keyOf('one', 'urn:a')]).find(kid, 'urn:a')).toBeUndefined();
+    expect(new KeyRing([]).find(kid, 'urn:a')).toBeUndefined();
+  },
+);
+
+test('T22: a key may bear a name that every object has', () => {
+  const key = keyOf('__proto__', 'urn:a');
+  expect(new KeyRing([key]).find('__proto__', 'urn:a')).toBe(key);
+  expect(new KeyRing([key]).find('constructor', 'urn:a')).toBeUndefined();
+});
+
+test('a ring does not change with the list that it was made from', () => {
+  const list = [keyOf('one', 'urn:a')];
+  const ring = new KeyRing(list);
+  list.push(keyOf('two', 'urn:a'));
+  expect(ring.find('two', 'urn:a')).toBeUndefined();
+});
+
+test('T20: of two keys of one name that both speak for an issuer the first one counts: ours stand in front of foreign ones', () => {
+  const [ours, theirs] = [keyOf('same', 'urn:a'), keyOf('same', 'urn:a')];
+  expect(new KeyRing([ours, theirs]).find('same', 'urn:a')).toBe(ours);
+  expect(new KeyRing([theirs, ours]).find('same', 'urn:a')).toBe(theirs);
+});

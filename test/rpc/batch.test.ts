@@ -1,0 +1,125 @@
+import { create } from '@bufbuild/protobuf';
+import { anyUnpack } from '@bufbuild/protobuf/wkt';
+import { describe, expect, test } from 'vitest';
+import { issue } from '../../src/authority/index.ts';
+import { EctError, refuse } from '../../src/errors.ts';
+import {
+  AppendLedgerRequestSchema,
+  BatchAppendLedgerItemSchema,
+  IssueRequestSchema,
+} from '../../src/gen/ect/v1/authority_pb.ts';
+import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts';
+import type { Status } from '../../src/gen/google/rpc/status_pb.ts';
+import { appendItems, runItems } from '../../src/rpc/batch.ts';
+import type { Call } from '../../src/rpc/call.ts';
+import { readIssueOrder } from '../../src/rpc/orders.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { AUD } from '../support/tokens.ts';
+
+function callUntil(signal: AbortSignal = new AbortController().signal): Call {
+  return { method: 'test', caller: { kind: 'anonymous' }, signal, note: () => {} };
+}
+
+const itemsOf = (count: number) => Array.from({ length: count }, (_, at) => ({ reference: `r${at}`, request: at }));
+
+/** The reason and the field in the details of a status. */
+function infoOf(status: Status): { reason: string | undefined; field: string | undefined } {
+  const info = status.details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find((found) => found !== undefined);
+  return { reason: info?.reason, field: info?.metadata['field'] };
+}
+
+describe('running items', () => {
+  test('results keep the order and the references, whoever is done first', async () => {
+    const waiting: (() => void)[] = [];
+    const running = runItems(itemsOf(50), callUntil(), async (request) => {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return 2 * request;
+    });
+    for (const resolve of waiting.toReversed()) resolve();
+    const results = await running;
+    expect(results.map(({ reference }) => reference)).toEqual(itemsOf(50).map(({ reference }) => reference));
+    expect(results.map(({ result }) => result.value)).toEqual(itemsOf(50).map(({ request }) => 2 * request));
+  });
+
+  test('an item that is refused, or has no request, fails alone', async () => {
+    const items = [{ reference: 'a', request: 1 }, { reference: 'b' }, { reference: 'c', request: 2 }];
+    const results = await runItems(items, callUntil(), async (request) => {
+      if (request === 2) throw new EctError(refuse('KEY_UNKNOWN', 'No trusted key has this kid.'));
+      return request;
+    });
+    expect(results.map(({ result }) => (result.case === 'error' ? infoOf(result.value) : result.value))).toEqual([
+      1,
+      { reason: 'REQUEST_INVALID', field: 'items[1].request' },
+      { reason: 'KEY_UNKNOWN', field: undefined },
+    ]);
+  });
+
+  test('a bug fails the call', async () => {
+    const running = runItems(itemsOf(300), callUntil(), async (request) => {
+      if (request % 7 === 0) throw new RangeError('a bug');
+      return request;
+    });
+    await expect(running).rejects.toThrow(RangeError);
+  });
+
+  test.each([0, 1001])('%d items are refused before any is run', async (count) => {
+    const running = runItems(itemsOf(count), callUntil(), () => Promise.reject(new Error('was run')));
+    await expect(running).rejects.toMatchObject({ reason: 'REQUEST_INVALID', facts: { field: 'items' } });
+  });
+
+  test('a reference that is too long is refused before any item is run', async () => {
+    const items = [...itemsOf(3), { reference: 'é'.repeat(65), request: 3 }];
+    const running = runItems(items, callUntil(), () => Promise.reject(new Error('was run')));
+    await expect(running).rejects.toMatchObject({ facts: { field: 'items[3].reference' } });
+  });
+
+  test('H18: while a large batch computes, other calls are served between its items', async () => {
+    let others = 0;
+    let turn = setImmediate(function serve() {
+      others++;
+      turn = setImmediate(serve);
+    });
+    const servedBefore: number[] = [];
+    await runItems(itemsOf(1000), callUntil(), async () => servedBefore.push(others));
+    clearImmediate(turn);
+    expect(servedBefore).toHaveLength(1000);
+    for (let at = 100; at < 1000; at += 100) expect(servedBefore[at]).toBeGreaterThan(servedBefore[at - 1]!);
+  });
+
+  test('H14: once the call is over no further item is begun', async () => {
+    const over = new AbortController();
+    let begun = 0;
+    const running = runItems(itemsOf(1000), callUntil(over.signal), async () => {
+      if (++begun === 150) over.abort(new EctError(refuse('CALL_CANCELLED', 'the caller has cancelled the call')));
+    });
+    await expect(running).rejects.toMatchObject({ reason: 'CALL_CANCELLED' });
+    expect(begun).toBe(200);
+  });
+});
+
+describe('appending items', () => {
+  test('each is answered in its place; one without a token is refused by its field', async () => {
+    const { parts } = await makeAuthority();
+    const order = readIssueOrder(create(IssueRequestSchema, { execAct: 'review', aud: [AUD] }));
+    const { token } = await issue(parts, { kind: 'anonymous' }, order, new AbortController());
+    const item = (reference: string, text: string) =>
+      create(BatchAppendLedgerItemSchema, { reference, request: { token: text } });
+    const items = [
+      create(BatchAppendLedgerItemSchema, { reference: 'a' }),
+      item('b', token),
+      create(BatchAppendLedgerItemSchema, { reference: 'c', request: create(AppendLedgerRequestSchema) }),
+      item('d', 'x.y.z'),
+    ];
+    const results = await appendItems(parts, items, callUntil());
+    expect(results.map(({ reference }) => reference)).toEqual(['a', 'b', 'c', 'd']);
+    expect(
+      results.map(({ result }) => (result.case === 'error' ? infoOf(result.value) : result.value.duplicate)),
+    ).toEqual([
+      { reason: 'REQUEST_INVALID', field: 'items[0].request.token' },
+      false,
+      { reason: 'REQUEST_INVALID', field: 'items[2].request.token' },
+      { reason: 'TOKEN_MALFORMED', field: undefined },
+    ]);
+    expect(parts.ledger.size).toBe(1);
+  });
+});

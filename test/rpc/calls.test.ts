@@ -1,0 +1,307 @@
+// What a call is, without a server: the socket is a real object of node:net that was never connected.
+import { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { EctError, refuse } from '../../src/errors.ts';
+import { createEvents } from '../../src/events.ts';
+import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
+import type { AnyService, Call } from '../../src/rpc/call.ts';
+import { createCalls } from '../../src/rpc/calls.ts';
+import { SOON } from '../support/soon.ts';
+
+const arrival = { method: 'ect.v1.KeyService/GetKeySet', protocol: 'grpc', socket: new Socket() } as const;
+const caller = { kind: 'spiffe', id: 'spiffe://example.com/a' } as const;
+
+function setUp(procedure: (request: never, call: Call) => unknown, access: AnyService['access'] = 'callers') {
+  const lines: Record<string, unknown>[] = [];
+  const events = createEvents({ level: 'info', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
+  const draining = new AbortController();
+  const identify = vi.fn<() => typeof caller>(() => caller);
+  const calls = createCalls({ events, identify, draining: draining.signal });
+  const service: AnyService = {
+    descriptor: KeyService,
+    access,
+    maxRequestBytes: { '*': 1 },
+    procedures: { getKeySet: procedure },
+    streams: { watch: procedure as () => AsyncIterable<unknown> },
+  };
+  return { lines, events, draining, identify, calls, service };
+}
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => void vi.useRealTimers());
+
+const noRequest = () => ({});
+
+describe('a method for administrators', () => {
+  const administered = ['getKeySet'];
+
+  test.each([
+    ['nobody was named', undefined, 'ADMIN_REQUIRED'],
+    ['the caller was not named', () => false, 'ADMIN_REQUIRED'],
+    ['the caller was named', () => true, 'OK'],
+  ])('where %s', async (_, isAdministrator, outcome) => {
+    const { service, events, draining, identify, lines } = setUp(() => ({}));
+    const named = isAdministrator === undefined ? {} : { isAdministrator };
+    const calls = createCalls({ events, identify, draining: draining.signal, ...named });
+    const procedure = vi.fn<() => object>(() => ({}));
+    const admin: AnyService = { ...service, administered, procedures: { getKeySet: procedure } };
+    const answer = calls.run(admin, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined));
+    expect(
+      await answer.then(
+        () => 'OK',
+        ({ reason }) => reason as string,
+      ),
+    ).toBe(outcome);
+    expect(procedure).toHaveBeenCalledTimes(outcome === 'OK' ? 1 : 0);
+    expect(lines).toMatchObject([{ caller: caller.id, code: outcome === 'OK' ? 'OK' : 'PERMISSION_DENIED' }]);
+  });
+
+  test('is told from the other methods of its service', async () => {
+    const { calls, service } = setUp(() => ({}));
+    const admin: AnyService = { ...service, administered: ['other'] };
+    expect(await calls.run(admin, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined))).toEqual({});
+  });
+});
+
+describe('a unary call', () => {
+  test('its answer passes through, and its one event says OK', async () => {
+    const { calls, service, lines } = setUp((_request, call) => ({ jwksJson: call.method }));
+    const call = calls.open(arrival, 'unary', undefined);
+    expect(await calls.run(service, 'getKeySet', noRequest, call)).toEqual({ jwksJson: arrival.method });
+    call.abandon();
+    expect(lines).toMatchObject([{ event: 'call', code: 'OK', outcome: 'ok', caller: caller.id }]);
+  });
+
+  test.each([
+    [undefined, 60_000],
+    [3_600_000, 60_000],
+    [250, 250],
+  ])('with a deadline of %s ms a stuck procedure is given up after %d ms', async (asked, given) => {
+    const { calls, service, lines } = setUp(() => new Promise(() => undefined));
+    const call = calls.open(arrival, 'unary', asked);
+    const answer = calls.run(service, 'getKeySet', noRequest, call);
+    const settled = vi.fn<() => void>();
+    answer.catch(settled);
+    await vi.advanceTimersByTimeAsync(given - 1);
+    expect(settled).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(answer).rejects.toMatchObject({ reason: 'DEADLINE_EXCEEDED' });
+    expect(lines).toMatchObject([{ code: 'DEADLINE_EXCEEDED', outcome: 'error' }]);
+  });
+
+  test('H14: a deadline that has passed on arrival runs nothing', async () => {
+    const procedure = vi.fn<() => object>(() => ({}));
+    const { calls, service } = setUp(procedure);
+    const call = calls.open(arrival, 'unary', 0);
+    await expect(calls.run(service, 'getKeySet', noRequest, call)).rejects.toMatchObject({
+      reason: 'DEADLINE_EXCEEDED',
+    });
+    expect(procedure).not.toHaveBeenCalled();
+  });
+
+  test('H14: a caller that goes aborts the signal and ends the call with CALL_CANCELLED, once', async () => {
+    let signal: AbortSignal | undefined;
+    const { calls, service, lines } = setUp((_request, call) => {
+      signal = call.signal;
+      return new Promise(() => undefined);
+    });
+    const call = calls.open(arrival, 'unary', undefined);
+    const answer = calls.run(service, 'getKeySet', noRequest, call);
+    call.abandon();
+    await expect(answer).rejects.toMatchObject({ reason: 'CALL_CANCELLED' });
+    expect(signal?.aborted).toBe(true);
+    expect(lines).toMatchObject([{ code: 'CANCELLED', reason: 'CALL_CANCELLED' }]);
+    expect(lines).toHaveLength(1);
+  });
+
+  test('a bug is INTERNAL with a neutral message, and is written once with its cause', async () => {
+    const { calls, service, lines } = setUp(() => {
+      throw new RangeError('index 7');
+    });
+    const failed = calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined));
+    await expect(failed).rejects.toMatchObject({ reason: 'INTERNAL', message: 'the service failed' });
+    expect(lines).toMatchObject([
+      { event: 'bug', cause: { name: 'RangeError', message: 'index 7' } },
+      { event: 'call', code: 'INTERNAL', outcome: 'error' },
+    ]);
+  });
+
+  test('a bug that shows after the deadline is still written', async () => {
+    const late = Promise.withResolvers<never>();
+    const { calls, service, lines } = setUp(() => late.promise);
+    const answer = calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', 5));
+    const outcome = expect(answer).rejects.toMatchObject({ reason: 'DEADLINE_EXCEEDED' });
+    await vi.advanceTimersByTimeAsync(5);
+    await outcome;
+    late.reject(new TypeError('late'));
+    await vi.waitFor(() => expect(lines.map((line) => line['event'])).toEqual(['call', 'bug']), SOON);
+  });
+
+  test('what a dependency said stays in the event; the caller sees the reason', async () => {
+    const cause = new Error('disk I/O error');
+    const { calls, service, lines } = setUp(() => {
+      throw new EctError(refuse('LEDGER_UNAVAILABLE', 'the ledger does not answer'), { cause });
+    });
+    const failed = calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined));
+    await expect(failed).rejects.toMatchObject({ reason: 'LEDGER_UNAVAILABLE' });
+    expect(lines[0]).toMatchObject({ event: 'dependency-failed', cause: { message: 'disk I/O error' } });
+  });
+
+  test('a caller that cannot be identified is refused before the procedure; a public service serves it', async () => {
+    const procedure = vi.fn<(request: never, call: Call) => object>(() => ({}));
+    const untrusted = () => {
+      throw new EctError(refuse('CALLER_UNTRUSTED', 'no client certificate was presented'));
+    };
+    const closed = setUp(procedure);
+    closed.identify.mockImplementation(untrusted);
+    const refused = closed.calls.run(
+      closed.service,
+      'getKeySet',
+      noRequest,
+      closed.calls.open(arrival, 'unary', undefined),
+    );
+    await expect(refused).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED' });
+    expect(procedure).not.toHaveBeenCalled();
+
+    const open = setUp(procedure, 'public');
+    open.identify.mockImplementation(untrusted);
+    await open.calls.run(open.service, 'getKeySet', noRequest, open.calls.open(arrival, 'unary', undefined));
+    expect(procedure.mock.calls[0]?.[1].caller).toEqual({ kind: 'anonymous' });
+  });
+
+  test('while the service drains, a new call is refused with SERVICE_DRAINING', async () => {
+    const { calls, service, draining } = setUp(() => ({}));
+    draining.abort();
+    const refused = calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined));
+    await expect(refused).rejects.toMatchObject({ reason: 'SERVICE_DRAINING' });
+  });
+
+  test('an answer that refuses has the reason it noted, under OK', async () => {
+    const { calls, service, lines } = setUp((_request, call) => {
+      call.note('TOKEN_EXPIRED');
+      return {};
+    });
+    await calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined));
+    expect(lines).toMatchObject([{ code: 'OK', reason: 'TOKEN_EXPIRED', outcome: 'refused' }]);
+  });
+});
+
+describe('a streaming call', () => {
+  test('it has no deadline unless its caller sets one', async () => {
+    const { calls, service } = setUp(async function* () {
+      yield 1;
+      await new Promise(() => undefined);
+    });
+    const call = calls.open(arrival, 'stream', undefined);
+    const answers = calls.stream(service, 'watch', {}, call);
+    expect(await answers.next()).toEqual({ done: false, value: 1 });
+    const next = answers.next();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(call.signal.aborted).toBe(false);
+    call.abandon();
+    await expect(next).rejects.toMatchObject({ reason: 'CALL_CANCELLED' });
+  });
+
+  test('L17: it ends with SERVICE_DRAINING when the service drains, even if it is stuck', async () => {
+    const { calls, service, draining, lines } = setUp(async function* () {
+      yield 1;
+      await new Promise(() => undefined);
+    });
+    const answers = calls.stream(service, 'watch', {}, calls.open(arrival, 'stream', undefined));
+    await answers.next();
+    const next = answers.next();
+    draining.abort();
+    await expect(next).rejects.toMatchObject({ reason: 'SERVICE_DRAINING' });
+    expect(lines).toMatchObject([{ code: 'UNAVAILABLE', reason: 'SERVICE_DRAINING' }]);
+  });
+});
+
+describe('H17: where a turn of the event loop has begun enough calls', () => {
+  /** A line that moves when it is told to. */
+  function setUpInLine(access?: AnyService['access']) {
+    const procedure = vi.fn<(request: unknown) => object>((request) => ({ jwksJson: request }));
+    const { service, events, draining, identify, lines } = setUp(procedure, access);
+    const line: (() => void)[] = [];
+    const stand = <T>(begin: () => Promise<T> | T) =>
+      new Promise<T>((resolve, reject) => void line.push(() => void (async () => begin())().then(resolve, reject)));
+    const turns = { isFull: () => true, stand };
+    const calls = createCalls({ events, identify, draining: draining.signal, turns });
+    const move = () => {
+      for (const begin of line.splice(0)) begin();
+    };
+    return { calls, service, procedure, lines, move };
+  }
+
+  test('a call stands in line, and neither reads its request nor begins before its turn', async () => {
+    const { calls, service, procedure, move } = setUpInLine();
+    const read = vi.fn<() => unknown>(() => 'a request');
+    const answer = calls.run(service, 'getKeySet', read, calls.open(arrival, 'unary', undefined));
+    await Promise.resolve();
+    expect([read, procedure].map((told) => told.mock.calls.length)).toEqual([0, 0]);
+    move();
+    expect(await answer).toEqual({ jwksJson: 'a request' });
+  });
+
+  test('a call whose deadline passes in line is answered then, and never begins', async () => {
+    const { calls, service, procedure, lines, move } = setUpInLine();
+    const answer = calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', 5));
+    vi.advanceTimersByTime(5);
+    await expect(answer).rejects.toMatchObject({ reason: 'DEADLINE_EXCEEDED' });
+    move();
+    await Promise.resolve();
+    expect(procedure).not.toHaveBeenCalled();
+    expect(lines).toMatchObject([{ code: 'DEADLINE_EXCEEDED' }]);
+  });
+
+  test('a request that cannot be read fails its own call, with its own reason', async () => {
+    const { calls, service, move } = setUpInLine();
+    const read = () => {
+      throw new EctError(refuse('REQUEST_MALFORMED', 'no message'));
+    };
+    const answer = calls.run(service, 'getKeySet', read, calls.open(arrival, 'unary', undefined));
+    move();
+    await expect(answer).rejects.toMatchObject({ reason: 'REQUEST_MALFORMED' });
+  });
+
+  test('public services do not stand in line', async () => {
+    const { calls, service } = setUpInLine('public');
+    const call = calls.open(arrival, 'unary', undefined, 'public');
+    expect(await calls.run(service, 'getKeySet', () => 'at once', call)).toEqual({ jwksJson: 'at once' });
+  });
+});
+
+describe('H17: under too much load', () => {
+  const refusing = { admits: () => false, begun: vi.fn<() => void>(), ended: vi.fn<() => void>() };
+
+  test('a call is refused before its procedure, its event says so, and it is not counted as work', async () => {
+    const procedure = vi.fn<() => object>(() => ({}));
+    const { service, events, draining, identify, lines } = setUp(procedure);
+    const calls = createCalls({ events, identify, draining: draining.signal, admission: refusing });
+    const call = calls.open(arrival, 'unary', undefined, 'callers');
+    await expect(calls.run(service, 'getKeySet', noRequest, call)).rejects.toMatchObject({
+      reason: 'SERVICE_OVERLOADED',
+    });
+    expect(procedure).not.toHaveBeenCalled();
+    expect([refusing.begun, refusing.ended].map((told) => told.mock.calls.length)).toEqual([0, 0]);
+    expect(lines).toMatchObject([{ code: 'RESOURCE_EXHAUSTED', reason: 'SERVICE_OVERLOADED', outcome: 'refused' }]);
+  });
+
+  test('public services answer all the same', async () => {
+    const { service, events, draining, identify } = setUp(() => ({}), 'public');
+    const calls = createCalls({ events, identify, draining: draining.signal, admission: refusing });
+    expect(await calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined, 'public'))).toEqual(
+      {},
+    );
+  });
+
+  test('each admitted call begins once and ends once, however it ends', async () => {
+    const admitting = { admits: () => true, begun: vi.fn<() => void>(), ended: vi.fn<() => void>() };
+    const { service, events, draining, identify } = setUp(() => ({}));
+    const calls = createCalls({ events, identify, draining: draining.signal, admission: admitting });
+    const call = calls.open(arrival, 'unary', undefined, 'callers');
+    await calls.run(service, 'getKeySet', noRequest, call);
+    call.abandon();
+    calls.open(arrival, 'unary', undefined, 'callers').abandon();
+    expect([admitting.begun, admitting.ended].map((told) => told.mock.calls.length)).toEqual([2, 2]);
+  });
+});

@@ -1,0 +1,255 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Appended,
+  append,
+  type IssueOrder,
+  issue,
+  readLeaf,
+  VERIFY_STEPS,
+  verify,
+} from '../../src/authority/index.ts';
+import { REASONS } from '../../src/errors.ts';
+import { AppendLedgerResponseSchema, VerifyResponseSchema } from '../../src/gen/ect/v1/authority_pb.ts';
+import { EntrySchema } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { CheckStatus, ClaimsSchema, DagStatus, Level } from '../../src/gen/ect/v1/token_pb.ts';
+import { millisecondsOf, writeAppended, writeClaims, writeEntry, writeVerdict } from '../../src/rpc/messages.ts';
+import type { Claims } from '../../src/token/index.ts';
+import { makeAuthority, type TestAuthority } from '../support/authority.ts';
+import { AUD, ISS, JTI, NOW, OTHER_JTI, WID } from '../support/tokens.ts';
+
+const HASH = 'n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg';
+const { signal } = new AbortController();
+const anonymous = { kind: 'anonymous' } as const;
+
+const order: IssueOrder = {
+  execAct: 'review',
+  aud: [AUD],
+  pred: [],
+  wid: WID,
+  jti: '',
+  iss: '',
+  ttlSeconds: undefined,
+  inpHash: '',
+  outHash: '',
+  ext: undefined,
+  level: 'L2',
+  record: 'sync',
+  idempotencyKey: '',
+  draft: '01',
+};
+
+describe('claims', () => {
+  const bare = { iss: ISS, aud: [AUD], iat: NOW, exp: NOW + 600, jti: JTI, exec_act: 'review', pred: [] };
+  const optional = { wid: '', inp_hash: '', out_hash: '', ect_ext: undefined };
+
+  test('arrive as they are, through the wire', () => {
+    const ect_ext = { a: [1, { b: null }], 'com.example.cost': 1.5 };
+    const full = { ...bare, wid: WID, pred: [OTHER_JTI], inp_hash: HASH, out_hash: HASH, ect_ext } as unknown as Claims;
+    const message = create(ClaimsSchema, writeClaims(full));
+    expect(fromBinary(ClaimsSchema, toBinary(ClaimsSchema, message))).toMatchObject({
+      iss: ISS,
+      aud: [AUD],
+      iat: BigInt(NOW),
+      exp: BigInt(NOW + 600),
+      jti: JTI,
+      wid: WID,
+      execAct: 'review',
+      pred: [OTHER_JTI],
+      inpHash: HASH,
+      outHash: HASH,
+      ectExt: ect_ext,
+    });
+  });
+
+  test('that are absent are empty, and an absent extension is not an empty one', () => {
+    const absent = create(ClaimsSchema, writeClaims({ ...bare, ...optional } as unknown as Claims));
+    expect(absent).toMatchObject({ wid: '', pred: [], inpHash: '', outHash: '' });
+    expect(absent.ectExt).toBeUndefined();
+    const empty = create(ClaimsSchema, writeClaims({ ...bare, ...optional, ect_ext: {} } as unknown as Claims));
+    expect(empty.ectExt).toEqual({});
+  });
+
+  test.each([
+    [
+      'all of them',
+      {
+        pol: 'policy_v1',
+        decision: 'pending_human_review',
+        enforcer: 'urn:gate',
+        timestamp: NOW,
+        compensation: true,
+        compensationReason: 'undone',
+      },
+      {
+        pol: 'policy_v1',
+        polDecision: 'pending_human_review',
+        polEnforcer: 'urn:gate',
+        polTimestamp: BigInt(NOW),
+        compensationRequired: true,
+        compensationReason: 'undone',
+      },
+    ],
+    [
+      'one of them, and a time of zero is a time',
+      { pol: '', decision: undefined, enforcer: '', timestamp: 0, compensation: false, compensationReason: '' },
+      { pol: '', polDecision: '', polEnforcer: '', polTimestamp: 0n, compensationRequired: false },
+    ],
+  ])('about a policy stand apart: %s', (_, policy, expected) => {
+    const message = create(ClaimsSchema, writeClaims({ ...bare, ...optional, policy } as unknown as Claims));
+    expect(fromBinary(ClaimsSchema, toBinary(ClaimsSchema, message)).policy).toMatchObject(expected);
+  });
+
+  test('about a policy are unset where the token has none', () => {
+    const fields = writeClaims({ ...bare, ...optional, policy: undefined } as unknown as Claims);
+    expect(fields).not.toHaveProperty('policy');
+    expect(create(ClaimsSchema, fields).policy).toBeUndefined();
+  });
+
+  test('T17: times up to the greatest safe integer stay exact', () => {
+    const far = { ...bare, ...optional, iat: Number.MAX_SAFE_INTEGER - 1, exp: Number.MAX_SAFE_INTEGER };
+    const message = create(ClaimsSchema, writeClaims(far as unknown as Claims));
+    expect(fromBinary(ClaimsSchema, toBinary(ClaimsSchema, message)).exp).toBe(9_007_199_254_740_991n);
+  });
+});
+
+describe('a verdict', () => {
+  let authority: TestAuthority;
+  let token: string;
+  beforeAll(async () => {
+    authority = await makeAuthority();
+    token = (await issue(authority.parts, anonymous, order, { signal })).token;
+  });
+
+  async function verdictOn(text: string, audience: string) {
+    const verdict = await verify(authority.parts, anonymous, {
+      token: text,
+      audience,
+      predecessors: [],
+      dag: 'partial',
+      replay: 'skip',
+      requestId: '',
+      minimumLevel: undefined,
+      mode: 'enforce',
+      asOf: undefined,
+      inputHash: undefined,
+      outputHash: undefined,
+      input: undefined,
+      output: undefined,
+    });
+    const message = create(VerifyResponseSchema, writeVerdict(verdict));
+    return fromBinary(VerifyResponseSchema, toBinary(VerifyResponseSchema, message));
+  }
+
+  test('that is good has a level, claims, a key, the graph and every step', async () => {
+    const answer = await verdictOn(token, AUD);
+    expect(answer).toMatchObject({ valid: true, reason: '', message: '', level: Level.L2 });
+    expect(answer.kid).toBe(authority.signer.jwk.kid);
+    expect(answer.claims?.execAct).toBe('review');
+    expect(answer.dag?.status).toBe(DagStatus.COMPLETE);
+    expect(answer.checks.map(({ step, name }) => [step, name])).toEqual(VERIFY_STEPS.map(({ name }, at) => [at, name]));
+    expect(answer.checks.every(({ reason, remedy }) => reason === '' && remedy === '')).toBe(true);
+  });
+
+  test('that fails late shows the claims; the failed step has the reason and what would mend it', async () => {
+    const answer = await verdictOn(token, 'urn:nobody');
+    expect(answer).toMatchObject({ valid: false, reason: 'AUDIENCE_MISMATCH', level: Level.UNSPECIFIED });
+    expect(answer.claims?.aud).toEqual([AUD]);
+    const failed = answer.checks.filter(({ status }) => status === CheckStatus.FAIL);
+    expect(failed).toMatchObject([
+      { name: 'audience', reason: 'AUDIENCE_MISMATCH', remedy: REASONS.AUDIENCE_MISMATCH.remedy },
+    ]);
+    expect(answer.checks.slice(failed[0]!.step + 1).every(({ status }) => status === CheckStatus.SKIPPED)).toBe(true);
+  });
+
+  test('on what was never believed shows neither claims nor key nor graph', async () => {
+    const answer = await verdictOn(`${token.slice(0, -8)}AAAAAAAA`, AUD);
+    expect(answer).toMatchObject({ valid: false, reason: 'SIGNATURE_INVALID', kid: '' });
+    expect(answer.claims).toBeUndefined();
+    expect(answer.dag).toBeUndefined();
+  });
+});
+
+describe('an entry', () => {
+  let token: string;
+  let appended: Appended;
+  beforeAll(async () => {
+    const { parts } = await makeAuthority();
+    token = (await issue(parts, anonymous, order, { signal })).token;
+    appended = await append(parts, token, signal);
+  });
+
+  test('says what its leaf says, with the token and the salt', () => {
+    const { record } = appended;
+    const leaf = readLeaf(record);
+    const entry = create(EntrySchema, writeEntry(record, true));
+    expect(entry).toMatchObject({
+      index: 0n,
+      jti: record.name,
+      wid: WID,
+      iss: leaf.iss,
+      pred: [],
+      kid: leaf.kid,
+      token,
+    });
+    expect(entry.iat).toBe(BigInt(NOW));
+    expect(entry.level).toBe(Level.L3);
+    expect(timestampDate(entry.recordedAt!).getTime()).toBe(record.recordedAtMs);
+    expect(Buffer.from(entry.leaf)).toEqual(Buffer.from(record.leaf));
+    expect(entry.salt).toHaveLength(32);
+  });
+
+  test('has neither in a listing, nor once they are erased', () => {
+    const listed = create(EntrySchema, writeEntry(appended.record, false));
+    const erased = create(EntrySchema, writeEntry({ ...appended.record, content: null, salt: null }, true));
+    for (const entry of [listed, erased]) expect(entry).toMatchObject({ token: '', salt: new Uint8Array() });
+    expect(erased.leaf).toEqual(appended.record.leaf);
+  });
+
+  test('comes with its receipt', () => {
+    const message = create(AppendLedgerResponseSchema, writeAppended(appended));
+    const { entry, receipt, duplicate } = fromBinary(
+      AppendLedgerResponseSchema,
+      toBinary(AppendLedgerResponseSchema, message),
+    );
+    expect(duplicate).toBe(false);
+    expect(receipt).toMatchObject({ leafIndex: 0n, treeSize: 1n, inclusionHashes: [] });
+    expect(receipt?.leaf).toEqual(entry?.leaf);
+    expect(receipt?.salt).toEqual(entry?.salt);
+    expect(receipt?.checkpoint).toBe(appended.receipt.checkpoint);
+    expect(receipt?.tlogProof).toBe(appended.receipt.tlogProof);
+  });
+
+  test('without a salt its receipt has none', () => {
+    const { receipt } = writeAppended({ ...appended, receipt: { ...appended.receipt, salt: null } });
+    expect(receipt).not.toHaveProperty('salt');
+  });
+});
+
+describe('times of a query', () => {
+  const at = (seconds: bigint, nanos: number) => millisecondsOf({ ...timestampFromMs(0), seconds, nanos });
+
+  test('none is none', () => {
+    expect(millisecondsOf(undefined)).toBeUndefined();
+  });
+
+  test.each([
+    [0n, 0, 0],
+    [1n, 0, 1000],
+    [1n, 1_000_000, 1001],
+    [-1n, 999_000_000, -1],
+  ])('%d s and %d ns are %d ms', (seconds, nanos, expected) => {
+    expect(at(seconds, nanos)).toBe(expected);
+  });
+
+  test('between two milliseconds the later one is meant: what was recorded in the earlier one was before', () => {
+    expect(at(1n, 1)).toBe(1001);
+    expect(at(1n, 999_999)).toBe(1001);
+    expect(at(1n, 999_999_999)).toBe(2000);
+  });
+
+  test('the greatest and the least that a message can hold are finite', () => {
+    for (const seconds of [2n ** 63n - 1n, -(2n ** 63n)]) expect(Number.isFinite(at(seconds, 0))).toBe(true);
+  });
+});

@@ -1,0 +1,489 @@
+import { create, fromBinary, fromJson, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { DurationSchema, StructSchema } from '@bufbuild/protobuf/wkt';
+import { describe, expect, test } from 'vitest';
+import { issue } from '../../src/authority/index.ts';
+import { EctError } from '../../src/errors.ts';
+import {
+  DagMode,
+  IssueRequestSchema,
+  RecordMode,
+  ReplayMode,
+  ValidateDAGRequestSchema,
+  VerifyMode,
+  VerifyRequestSchema,
+} from '../../src/gen/ect/v1/authority_pb.ts';
+import { Draft, Level } from '../../src/gen/ect/v1/token_pb.ts';
+import { known, readDagSubject, readIssueOrder, readName, readVerifyOrder } from '../../src/rpc/orders.ts';
+import { verifyToken } from '../../src/token/index.ts';
+import { makeAuthority } from '../support/authority.ts';
+
+type IssueFields = MessageInitShape<typeof IssueRequestSchema>;
+type VerifyFields = MessageInitShape<typeof VerifyRequestSchema>;
+type DagFields = MessageInitShape<typeof ValidateDAGRequestSchema>;
+
+const HASH = 'n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg';
+
+const issueOrder = (fields: IssueFields) => readIssueOrder(create(IssueRequestSchema, fields));
+const verifyOrder = (fields: VerifyFields) => readVerifyOrder(create(VerifyRequestSchema, { token: 't', ...fields }));
+const dagSubject = (fields: DagFields) => readDagSubject(create(ValidateDAGRequestSchema, fields));
+
+/** The field that a reading refuses, with its rule. Anything but REQUEST_INVALID fails the test. */
+function refusal(read: () => unknown): { readonly field: string | undefined; readonly message: string } {
+  try {
+    read();
+  } catch (error) {
+    expect(error).toBeInstanceOf(EctError);
+    expect((error as EctError).reason).toBe('REQUEST_INVALID');
+    const { facts, message } = error as EctError;
+    return { field: facts['field'], message };
+  }
+  return { field: undefined, message: '' };
+}
+
+const fieldOf = (read: () => unknown) => refusal(read).field;
+
+describe('Issue: defaults and fields', () => {
+  test('an empty request stands for the defaults', () => {
+    expect(issueOrder({})).toEqual({
+      execAct: '',
+      aud: [],
+      pred: [],
+      wid: '',
+      jti: '',
+      iss: '',
+      ttlSeconds: undefined,
+      inpHash: '',
+      outHash: '',
+      ext: undefined,
+      draft: '01',
+      level: 'L2',
+      record: 'sync',
+      idempotencyKey: '',
+    });
+  });
+
+  test('every field is read', () => {
+    const request: IssueFields = {
+      execAct: 'review',
+      aud: ['urn:a', 'urn:b'],
+      pred: ['p'],
+      wid: 'w',
+      jti: 'j',
+      iss: 'urn:i',
+      ttl: { seconds: 60n },
+      inputBinding: { case: 'inpHash', value: HASH },
+      outputBinding: { case: 'output', value: Buffer.from('test') },
+      extension: { case: 'ectExtJson', value: '{"a": 1}' },
+      draft: Draft.DRAFT_00,
+      level: Level.L3,
+      record: RecordMode.ASYNC,
+      idempotencyKey: 'key',
+      dryRun: true,
+    };
+    expect(issueOrder(request)).toEqual({
+      execAct: 'review',
+      aud: ['urn:a', 'urn:b'],
+      pred: ['p'],
+      wid: 'w',
+      jti: 'j',
+      iss: 'urn:i',
+      ttlSeconds: 60,
+      inpHash: HASH,
+      outHash: HASH,
+      ext: { value: { a: 1 }, text: '{"a": 1}' },
+      draft: '00',
+      level: 'L3',
+      record: 'async',
+      idempotencyKey: 'key',
+    });
+  });
+});
+
+describe('enums are open, and a number that is not known is refused, not taken for the default', () => {
+  test.each([-1, 4, 99, 2_147_483_647, -2_147_483_648])('level %d', (level) => {
+    expect(fieldOf(() => issueOrder({ level: level as Level }))).toBe('level');
+    expect(fieldOf(() => verifyOrder({ minimumLevel: level as Level }))).toBe('minimum_level');
+  });
+
+  test.each([-1, 3, 99])('draft %d', (draft) => {
+    expect(fieldOf(() => issueOrder({ draft: draft as Draft }))).toBe('draft');
+  });
+
+  test.each([-1, 4, 99])('dag %d', (dag) => {
+    expect(fieldOf(() => verifyOrder({ dag: dag as DagMode }))).toBe('dag');
+  });
+
+  test.each([-1, 3, 99])('record and mode %d', (value) => {
+    expect(fieldOf(() => issueOrder({ level: Level.L3, record: value as RecordMode }))).toBe('record');
+    expect(fieldOf(() => verifyOrder({ mode: value as VerifyMode }))).toBe('mode');
+  });
+
+  test.each([-1, 4, 99])('replay %d', (replay) => {
+    expect(fieldOf(() => verifyOrder({ replay: replay as ReplayMode }))).toBe('replay');
+  });
+
+  test('each value of an enum is known', () => {
+    for (const values of [Level, Draft, DagMode, ReplayMode, RecordMode, VerifyMode]) {
+      for (const value of Object.values(values)) {
+        if (typeof value === 'number') expect(fieldOf(() => known('field', value, values))).toBeUndefined();
+      }
+    }
+  });
+
+  test('levels that are known', () => {
+    const levels = [Level.UNSPECIFIED, Level.L1, Level.L2, Level.L3];
+    expect(levels.map((level) => issueOrder({ level }).level)).toEqual(['L2', 'L1', 'L2', 'L3']);
+    const minima = levels.map((minimumLevel) => verifyOrder({ minimumLevel }).minimumLevel);
+    expect(minima).toEqual([undefined, 'L1', 'L2', 'L3']);
+  });
+});
+
+describe('what goes together', () => {
+  test('an unsigned object has no draft but -01, and only L3 is recorded', () => {
+    expect(fieldOf(() => issueOrder({ level: Level.L1, draft: Draft.DRAFT_00 }))).toBe('draft');
+    for (const level of [Level.UNSPECIFIED, Level.L1, Level.L2]) {
+      for (const record of [RecordMode.SYNC, RecordMode.ASYNC]) {
+        expect(fieldOf(() => issueOrder({ level, record }))).toBe('record');
+      }
+    }
+    expect(issueOrder({ level: Level.L3, record: RecordMode.SYNC }).record).toBe('sync');
+  });
+
+  test('replay, mode and the time of evidence', () => {
+    const modes = [ReplayMode.UNSPECIFIED, ReplayMode.RECORD, ReplayMode.SKIP, ReplayMode.OBSERVE];
+    expect(modes.map((replay) => verifyOrder({ replay }).replay)).toEqual(['record', 'record', 'skip', 'observe']);
+    expect(
+      [VerifyMode.UNSPECIFIED, VerifyMode.ENFORCE, VerifyMode.REPORT].map((mode) => verifyOrder({ mode }).mode),
+    ).toEqual(['enforce', 'enforce', 'report']);
+    expect(verifyOrder({}).asOf).toBeUndefined();
+    expect(verifyOrder({ asOf: { seconds: 1_772_000_000n, nanos: 999_999_999 } }).asOf).toBe(1_772_000_000);
+    for (const asOf of [{ seconds: -1n }, { seconds: 2n ** 53n }, { nanos: -1 }, { nanos: 1_000_000_000 }]) {
+      expect(fieldOf(() => verifyOrder({ asOf }))).toBe('as_of');
+    }
+  });
+});
+
+describe('ttl', () => {
+  const MAX = 2n ** 63n - 1n;
+
+  test.each([1n, 600n, 86_400n])('%d s are read', (seconds) => {
+    expect(issueOrder({ ttl: { seconds } }).ttlSeconds).toBe(Number(seconds));
+  });
+
+  test.each([
+    [0n, 0],
+    [-1n, 0],
+    [-MAX - 1n, 0],
+    [0n, 500_000_000],
+    [1n, 500_000_000],
+    [1n, -1],
+    [1n, 2_147_483_647],
+  ])('%d s and %d ns are refused', (seconds, nanos) => {
+    expect(fieldOf(() => issueOrder({ ttl: { seconds, nanos } }))).toBe('ttl');
+  });
+
+  test('T17: no ttl, however large, overflows: the lifetime is refused when the token is drafted', async () => {
+    const { parts } = await makeAuthority();
+    for (const seconds of [86_401n, 2n ** 53n, MAX]) {
+      const bytes = toBinary(
+        IssueRequestSchema,
+        create(IssueRequestSchema, { execAct: 'a', aud: ['urn:a'], ttl: { seconds } }),
+      );
+      const order = readIssueOrder(fromBinary(IssueRequestSchema, bytes));
+      const issued = issue(parts, { kind: 'anonymous' }, order, new AbortController());
+      await expect(issued).rejects.toMatchObject({ reason: 'CLAIM_INVALID', facts: { claim: 'exp' } });
+    }
+  });
+});
+
+test.each(['execAct', 'wid', 'jti', 'iss', 'idempotencyKey'])(
+  'T13: a lone surrogate in %s makes no message',
+  (field) => {
+    expect(() => fromJson(IssueRequestSchema, JSON.parse(`{"${field}":"\\ud800"}`))).toThrow('invalid UTF8');
+  },
+);
+
+describe('names', () => {
+  test('have at most 128 bytes', () => {
+    expect(readName('request_id', 'x'.repeat(128))).toHaveLength(128);
+    expect(fieldOf(() => readName('request_id', 'x'.repeat(129)))).toBe('request_id');
+    expect(readName('request_id', 'é'.repeat(64))).toHaveLength(64);
+    expect(fieldOf(() => readName('request_id', 'é'.repeat(65)))).toBe('request_id');
+    expect(fieldOf(() => readName('items[3].reference', '🙂'.repeat(33)))).toBe('items[3].reference');
+  });
+
+  test('a request id of Verify is one', () => {
+    expect(verifyOrder({ requestId: 'x'.repeat(128) }).requestId).toHaveLength(128);
+    expect(fieldOf(() => verifyOrder({ requestId: 'x'.repeat(129) }))).toBe('request_id');
+  });
+
+  test('an idempotency key is printable ASCII besides', () => {
+    const key = '!"#~azAZ09'.repeat(12);
+    expect(issueOrder({ idempotencyKey: key }).idempotencyKey).toBe(key);
+    for (const bad of ['a b', 'a\n', '\u0000', '\u007f', 'é', '🙂', 'x'.repeat(129)]) {
+      expect(
+        fieldOf(() => issueOrder({ idempotencyKey: bad })),
+        bad,
+      ).toBe('idempotency_key');
+    }
+  });
+});
+
+describe('bindings', () => {
+  test('octets are hashed, none at all too', () => {
+    const input = (text: string) => issueOrder({ inputBinding: { case: 'input', value: Buffer.from(text) } }).inpHash;
+    expect(input('test')).toBe(HASH);
+    expect(input('')).toBe('47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU');
+  });
+
+  test('an empty hash is refused: it would bind nothing', () => {
+    expect(fieldOf(() => issueOrder({ inputBinding: { case: 'inpHash', value: '' } }))).toBe('inp_hash');
+    expect(fieldOf(() => issueOrder({ outputBinding: { case: 'outHash', value: '' } }))).toBe('out_hash');
+    expect(fieldOf(() => verifyOrder({ inputBinding: { case: 'inpHash', value: '' } }))).toBe('inp_hash');
+    expect(fieldOf(() => verifyOrder({ outputBinding: { case: 'outHash', value: '' } }))).toBe('out_hash');
+  });
+
+  test('Verify compares only what is given', () => {
+    const nothing = { inputHash: undefined, outputHash: undefined, input: undefined, output: undefined };
+    expect(verifyOrder({})).toMatchObject(nothing);
+    const octets = Buffer.from('test');
+    expect(verifyOrder({ inputBinding: { case: 'input', value: octets } })).toMatchObject({
+      ...nothing,
+      input: octets,
+    });
+    expect(verifyOrder({ outputBinding: { case: 'output', value: octets } })).toMatchObject({
+      ...nothing,
+      output: octets,
+    });
+    const hash = verifyOrder({ outputBinding: { case: 'outHash', value: HASH } });
+    expect(hash).toMatchObject({ ...nothing, outputHash: HASH });
+  });
+});
+
+/** A request whose `ect_ext` is this Struct, as it comes off the wire. */
+function withStruct(struct: Uint8Array): Parameters<typeof readIssueOrder>[0] {
+  const EXT_FIELD = 12;
+  return fromBinary(IssueRequestSchema, lengthDelimited(EXT_FIELD, struct));
+}
+
+function lengthDelimited(field: number, bytes: Uint8Array): Buffer {
+  const length: number[] = [];
+  for (let rest = bytes.length; ; rest >>>= 7) {
+    length.push(rest > 127 ? (rest & 127) | 128 : rest);
+    if (rest <= 127) break;
+  }
+  return Buffer.concat([Buffer.from([(field << 3) | 2, ...length]), bytes]);
+}
+
+/** One member of a Struct; `value` is an encoded Value. */
+function member(name: string, value: Uint8Array): Buffer {
+  return lengthDelimited(1, Buffer.concat([lengthDelimited(1, Buffer.from(name)), lengthDelimited(2, value)]));
+}
+
+function numberValue(value: number): Buffer {
+  const bytes = Buffer.alloc(9, 0x11);
+  bytes.writeDoubleLE(value, 1);
+  return bytes;
+}
+
+const structValue = (struct: Uint8Array) => lengthDelimited(5, struct);
+
+describe('ect_ext as a Struct', () => {
+  test('becomes compact JSON', () => {
+    const value = { a: [1, -0.5, 1e21, true, null, 'é"\n'], b: { c: {} } };
+    const struct = toBinary(StructSchema, fromJson(StructSchema, value));
+    expect(readIssueOrder(withStruct(struct)).ext).toEqual({ value, text: JSON.stringify(value) });
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%d is not a number of JSON', (value) => {
+    expect(fieldOf(() => readIssueOrder(withStruct(member('a', numberValue(value)))))).toBe('ect_ext');
+    const deeper = structValue(member('b', numberValue(value)));
+    expect(fieldOf(() => readIssueOrder(withStruct(member('a', deeper))))).toBe('ect_ext');
+  });
+
+  test('T14: nesting is bounded before the claims are looked at', () => {
+    const nest = (depth: number): Buffer => (depth === 1 ? Buffer.alloc(0) : member('a', structValue(nest(depth - 1))));
+    expect(fieldOf(() => readIssueOrder(withStruct(nest(32))))).toBeUndefined();
+    expect(fieldOf(() => readIssueOrder(withStruct(nest(33))))).toBe('ect_ext');
+    // Deeper still, the message itself is refused.
+    expect(() => withStruct(nest(200))).toThrow(/recursion/);
+  });
+
+  test('T14: a Struct that was made in memory may be deeper than the stack', () => {
+    let struct: NonNullable<IssueFields['extension']>['value'] = {};
+    for (let depth = 0; depth < 100_000; depth++) struct = { a: struct as never };
+    const request = { ...create(IssueRequestSchema), extension: { case: 'ectExt', value: struct } } as never;
+    expect(fieldOf(() => readIssueOrder(request))).toBe('ect_ext');
+  });
+
+  test('T13: lone surrogates and NUL have no place in a token', () => {
+    const fromText = (json: string) => readIssueOrder(fromJson(IssueRequestSchema, JSON.parse(json)));
+    expect(fieldOf(() => fromText('{"ectExt":{"a":"\\ud800"}}'))).toBe('ect_ext');
+    expect(fieldOf(() => fromText('{"ectExt":{"\\udc00":1}}'))).toBe('ect_ext');
+    expect(fieldOf(() => fromText('{"ectExt":{"a":"\\u0000"}}'))).toBe('ect_ext');
+  });
+
+  test('T22: names that every object has are plain members', () => {
+    const { ext } = readIssueOrder(
+      withStruct(Buffer.concat([member('__proto__', numberValue(1)), member('toJSON', numberValue(2))])),
+    );
+    expect(ext?.text).toBe('{"__proto__":1,"toJSON":2}');
+    expect(Object.keys(ext?.value ?? {})).toEqual(['__proto__', 'toJSON']);
+  });
+
+  test('a text that is too long is refused by its length', () => {
+    const struct = toBinary(StructSchema, fromJson(StructSchema, { a: 'x'.repeat(16_384) }));
+    expect(refusal(() => readIssueOrder(withStruct(struct)))).toMatchObject({
+      field: 'ect_ext',
+      message: 'ect_ext must have at most 16384 characters.',
+    });
+  });
+});
+
+describe('ect_ext_json', () => {
+  const read = (value: string) => issueOrder({ extension: { case: 'ectExtJson', value } });
+
+  test('is kept as it stands', () => {
+    const text = ' { "big" : 12345678901234567890.10 , "a" : [ ] } ';
+    expect(read(text).ext).toEqual({ text, value: JSON.parse(text) });
+  });
+
+  test.each([
+    '',
+    ' ',
+    '[]',
+    'null',
+    '"a"',
+    '{} {}',
+    '{"a":1,"a":2}',
+    '{"a":1,"\\u0061":2}',
+    '{"a":{"b":1,"b":2}}',
+    '{"a":NaN}',
+    '{"a":"\\ud800"}',
+    '{"a":"\ud800"}',
+    '{"a":"\\u0000"}',
+    '{"a":1,}',
+    '{}}',
+    '},"iss":"urn:x","b":{',
+    '{"a":[1e400]}',
+    `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`,
+    `{"a":"${'x'.repeat(16_384)}"}`,
+  ])('%j is refused', (text) => {
+    expect(fieldOf(() => read(text))).toBe('ect_ext_json');
+  });
+
+  test.each(['1e400', '-1e400', '9'.repeat(400)])(
+    'a number out of range is refused at its outermost level too: %s',
+    (number) => {
+      expect(refusal(() => read(`{"a":${number}}`))).toEqual({
+        field: 'ect_ext_json',
+        message: 'ect_ext_json must be one strict JSON object: a number is out of range.',
+      });
+    },
+  );
+
+  test.each([
+    '{"a":1.50,"b":-0,"c":1e-400,"d":1E+300}',
+    '{"a":123456789012345678901234567890}',
+    '{"__proto__":{"a":1}}',
+  ])('what is read is issued, and what is issued verifies: %s', async (text) => {
+    const { parts } = await makeAuthority();
+    const order = { ...read(text), execAct: 'review', aud: ['urn:a'] };
+    const { token } = await issue(parts, { kind: 'anonymous' }, order, new AbortController());
+    const question = { now: parts.now(), reading: 'presented' } as const;
+    expect(verifyToken(token, question, parts.policy.token, parts.keys)).toMatchObject({
+      ok: true,
+      token: { claims: { ect_ext: JSON.parse(text) } },
+    });
+  });
+});
+
+describe('Verify', () => {
+  test('a token is required', () => {
+    expect(fieldOf(() => verifyOrder({ token: '' }))).toBe('token');
+  });
+
+  test('defaults: no graph, replay recorded, enforced, now, and whatever level the service asks for', () => {
+    expect(verifyOrder({})).toMatchObject({
+      dag: 'none',
+      replay: 'record',
+      minimumLevel: undefined,
+      mode: 'enforce',
+      asOf: undefined,
+      requestId: '',
+      audience: '',
+    });
+  });
+
+  test.each([
+    [DagMode.UNSPECIFIED, [], 'none'],
+    [DagMode.UNSPECIFIED, ['t'], 'partial'],
+    [DagMode.NONE, [], 'none'],
+    [DagMode.PARTIAL, [], 'partial'],
+    [DagMode.PARTIAL, ['t'], 'partial'],
+    [DagMode.COMPLETE, [], 'complete'],
+    [DagMode.COMPLETE, ['t'], 'complete'],
+  ])('dag %d with predecessors %j reads as %s', (dag, predecessors, mode) => {
+    expect(verifyOrder({ dag, predecessors }).dag).toBe(mode);
+  });
+
+  test('predecessors that nobody would look at are refused', () => {
+    expect(fieldOf(() => verifyOrder({ dag: DagMode.NONE, predecessors: ['t'] }))).toBe('dag');
+  });
+
+  test('100 predecessors are the most', () => {
+    expect(verifyOrder({ predecessors: Array.from({ length: 100 }, () => 't') }).predecessors).toHaveLength(100);
+    expect(fieldOf(() => verifyOrder({ predecessors: Array.from({ length: 101 }, () => 't') }))).toBe('predecessors');
+  });
+
+  test('replay is left out only when that is said', () => {
+    const modes = [ReplayMode.UNSPECIFIED, ReplayMode.RECORD, ReplayMode.SKIP];
+    expect(modes.map((replay) => verifyOrder({ replay }).replay)).toEqual(['record', 'record', 'skip']);
+  });
+});
+
+describe('ValidateDAG', () => {
+  const token = (value: string): DagFields => ({ subject: { case: 'token', value } });
+  const bundle = (size: number): DagFields => ({
+    subject: { case: 'bundle', value: { tokens: Array.from({ length: size }, () => 't') } },
+  });
+
+  test('reads a token with predecessors, a workflow, and a bundle', () => {
+    expect(dagSubject({ ...token('t'), predecessors: ['p'] })).toEqual({
+      kind: 'token',
+      token: 't',
+      predecessors: ['p'],
+    });
+    expect(dagSubject({ subject: { case: 'wid', value: 'w' } })).toEqual({ kind: 'workflow', wid: 'w' });
+    expect(dagSubject(bundle(10_000))).toMatchObject({ kind: 'bundle', tokens: { length: 10_000 } });
+  });
+
+  test.each<[field: string, fields: DagFields]>([
+    ['subject', {}],
+    ['token', token('')],
+    ['wid', { subject: { case: 'wid', value: '' } }],
+    ['bundle', bundle(0)],
+    ['bundle', bundle(10_001)],
+    ['predecessors', { ...token('t'), predecessors: Array.from({ length: 101 }, () => 'p') }],
+    ['predecessors', { ...bundle(1), predecessors: ['p'] }],
+    ['predecessors', { subject: { case: 'wid', value: 'w' }, predecessors: ['p'] }],
+    ['predecessors', { predecessors: ['p'] }],
+  ])('refuses %s', (field, fields) => {
+    expect(fieldOf(() => dagSubject(fields))).toBe(field);
+  });
+});
+
+test('S1: a refusal names the field and never repeats its value', () => {
+  const canary = 'canary\n';
+  const readings = [
+    () => issueOrder({ idempotencyKey: canary }),
+    () => issueOrder({ extension: { case: 'ectExtJson', value: `{${canary}` } }),
+    () => readName('request_id', canary.repeat(30)),
+    () => issueOrder({ ttl: create(DurationSchema, { seconds: -424_242n }) }),
+  ];
+  for (const reading of readings) {
+    const { field, message } = refusal(reading);
+    expect(field).toBeDefined();
+    expect(message).not.toMatch(/canary|424242/);
+  }
+});

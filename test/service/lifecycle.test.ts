@@ -1,0 +1,235 @@
+// The process from its start to its end: what it refuses to start with, how it stops, what it keeps, what it never says.
+
+import { once } from 'node:events';
+import { chmod, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { status as codes } from '@grpc/grpc-js';
+import { describe, expect, test } from 'vitest';
+import { generateLedgerKey } from '../../src/ledger/index.ts';
+import type { Issued, Recorded } from '../interop/answers.ts';
+import { CallError, dial } from '../interop/grpc-js-client.ts';
+import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+
+const AUTHORITY = 'ect.v1.AuthorityService';
+const AUDIENCE = 'urn:example:reviewer';
+
+/** Starts the service again where that must fail. Answers what it said and its exit code. */
+function restartInVain({ dataDir }: ServiceProcess, settings = {}) {
+  return runMain(['serve'], { ECT_DATA_DIR: dataDir, ECT_LISTEN: '127.0.0.1:0', ...settings });
+}
+
+describe('stopping', () => {
+  test('L17 SIGTERM under load: calls in flight are answered, new ones are told UNAVAILABLE, and it exits with 0', async () => {
+    await using service = await startService();
+    using client = dial(service.address);
+    let answered = 0;
+    let stopped: Promise<number | string> | undefined;
+    const refusals: CallError[] = [];
+    // Each caller goes on until it is refused, so there is load when the signal comes and after it.
+    const caller = async () => {
+      for (;;) {
+        try {
+          await client.call(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3' });
+          answered += 1;
+          if (answered === 100) stopped = service.stop();
+        } catch (error) {
+          if (!(error instanceof CallError)) throw error;
+          refusals.push(error);
+          return;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 50 }, caller));
+    expect(await stopped).toBe(0);
+    expect(new Set(refusals.map(({ code }) => codes[code]))).toEqual(new Set(['UNAVAILABLE']));
+
+    // Whatever the service says that it answered has reached its caller.
+    const calls = service.events('call');
+    expect(calls.filter(({ code }) => code === 'OK')).toHaveLength(answered);
+    const refused = calls.filter(({ code }) => code !== 'OK');
+    for (const call of refused) expect(call).toMatchObject({ code: 'UNAVAILABLE', reason: 'SERVICE_DRAINING' });
+    expect(service.events('draining')).toHaveLength(1);
+    expect(service.events('stopped')).toEqual([expect.objectContaining({ cut: 0 })]);
+    expect(service.events('bug')).toEqual([]);
+  });
+
+  test('L17 tokens that left before their entries: a stop writes every entry first', async () => {
+    await using service = await startService();
+    const order = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3', record: 'RECORD_MODE_ASYNC' };
+    let issued: readonly Issued[] = [];
+    {
+      using client = dial(service.address);
+      const calls = Array.from({ length: 200 }, () => client.call<Issued>(`${AUTHORITY}/Issue`, order));
+      issued = await Promise.all(calls);
+      expect(await service.stop()).toBe(0);
+    }
+    await service.restart();
+    using client = dial(service.address);
+    for (const { claims, token } of issued) {
+      const { entry } = await client.call<Recorded>('ect.v1.LedgerService/GetEntry', { jti: claims.jti });
+      expect(entry.token).toBe(token);
+    }
+  });
+
+  test('L17 a health watch ends with SERVICE_DRAINING and does not hold the process', async () => {
+    await using service = await startService();
+    using client = dial(service.address);
+    const watch = client.stream('grpc.health.v1.Health/Watch', {});
+    const ended = new Promise<CallError>((resolve) => {
+      watch.on('error', (error) => resolve(client.readError(error as never)));
+    });
+    await new Promise((resolve) => watch.once('data', resolve));
+    expect(await service.stop()).toBe(0);
+    expect(await ended).toMatchObject({ code: codes.UNAVAILABLE, reason: 'SERVICE_DRAINING' });
+  });
+});
+
+test('L17 a connection that first speaks after the signal is told to go, and does not hold the process', async () => {
+  await using service = await startService();
+  const { hostname, port } = new URL(service.url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  // Its answer shows that the connection before it was taken too.
+  await fetch(`${service.url}/healthz`);
+  const stopped = service.stop();
+  while (service.events('draining').length === 0) await pause(10);
+  const session = connectHttp2(service.url, { createConnection: () => socket });
+  await once(session, 'close');
+  expect(await stopped).toBe(0);
+  expect(service.events('stopped')).toEqual([expect.objectContaining({ cut: 0 })]);
+});
+
+describe('starting again', () => {
+  test('continues the same tree under the same keys, and R8 remembers what was used and what was asked', async () => {
+    await using service = await startService();
+    const before = dial(service.address);
+    const issue = { exec_act: 'review', aud: [AUDIENCE], idempotency_key: 'job-1' };
+    const issued = await before.call<Issued>(`${AUTHORITY}/Issue`, issue);
+    const recorded = await before.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token: issued.token });
+    const verify = { token: issued.token, audience: AUDIENCE, request_id: 'call-1' };
+    const verdict = await before.call(`${AUTHORITY}/Verify`, verify);
+    const keys = await before.call('ect.v1.KeyService/GetKeySet', {});
+    before[Symbol.dispose]();
+    expect(await service.stop()).toBe(0);
+    await service.restart();
+
+    using after = dial(service.address);
+    expect(await after.call('ect.v1.KeyService/GetKeySet', {})).toEqual(keys);
+    expect(await after.call(`${AUTHORITY}/Issue`, issue)).toMatchObject({ token: issued.token });
+    expect(await after.call(`${AUTHORITY}/Verify`, { ...verify, request_id: '' })).toMatchObject({
+      reason: 'TOKEN_REPLAYED',
+    });
+    expect(await after.call(`${AUTHORITY}/Verify`, verify)).toEqual(verdict);
+    const again = await after.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token: issued.token });
+    expect(again).toMatchObject({ duplicate: true, entry: recorded.entry, receipt: recorded.receipt });
+    const next = await after.call<Issued & { receipt: { leaf_index: string } }>(`${AUTHORITY}/Issue`, {
+      exec_act: 'approve',
+      aud: [AUDIENCE],
+      level: 'LEVEL_L3',
+      pred: [issued.claims.jti],
+    });
+    expect(next).toMatchObject({ kid: issued.kid, receipt: { leaf_index: '3', tree_size: '4' } });
+  });
+});
+
+describe('refusing to start', () => {
+  test('S10 a wrong configuration: every mistake at once, by name, no value, exit code 2', async () => {
+    const secret = 'c2VjcmV0-not-to-be-shown';
+    const { code, stdout, stderr } = await runMain(['serve'], {
+      ECT_LISTEN: secret,
+      ECT_STORE: secret,
+      ECT_ISSUER: `${secret} ${secret}`,
+      ECT_TLS_CERT: secret,
+      ECT_DEFAULT_EXPIRY_MIN: secret,
+      ECT_LOG_LEVEL: secret,
+      ECT_SINGER: secret,
+    });
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    const named = ['ECT_LISTEN', 'ECT_STORE', 'ECT_ISSUER', 'ECT_TLS_KEY', 'ECT_DEFAULT_EXPIRY_MIN', 'ECT_LOG_LEVEL'];
+    for (const key of [...named, 'ECT_SINGER']) expect(stderr).toMatch(new RegExp(`^ {2}.*\\b${key}\\b`, 'm'));
+    expect(stderr).toContain('7 mistakes');
+    expect(stderr).not.toContain(secret);
+  });
+
+  test('an address that others reach, without client certificates: says what to configure', async () => {
+    const { code, stderr } = await runMain(['serve'], { ECT_LISTEN: '0.0.0.0:0' });
+    expect(code).toBe(2);
+    for (const key of ['ECT_TLS_CERT', 'ECT_TLS_KEY', 'ECT_TLS_CLIENT_CA', 'ECT_ALLOW_ANONYMOUS=yes']) {
+      expect(stderr).toContain(key);
+    }
+  });
+
+  test('a port that is taken: names it and the setting, exit code 1', async () => {
+    await using service = await startService();
+    const { code, stdout, stderr } = await runMain(['serve'], { ECT_LISTEN: service.address, ECT_STORE: 'memory' });
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(`Cannot listen on ${service.address} (EADDRINUSE)`);
+    expect(stderr).toContain('ECT_LISTEN');
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('L14 a ledger whose key is missing, or another, is not continued', async () => {
+    await using service = await startService();
+    const keyFile = join(service.dataDir, 'ledger.key');
+    await service.stop();
+    await rename(keyFile, `${keyFile}.kept`);
+    const missing = await restartInVain(service);
+    expect(missing).toMatchObject({ code: 1, stdout: '' });
+    expect(missing.stderr).toContain('restore the key from a backup');
+    await expect(stat(keyFile)).rejects.toMatchObject({ code: 'ENOENT' });
+
+    const origin = (await readFile(`${keyFile}.kept`, 'utf8')).split('+')[2] ?? '';
+    const others = { 'the same name': generateLedgerKey(origin), 'another name': generateLedgerKey('other.example/l') };
+    for (const other of Object.values(others)) {
+      await writeFile(keyFile, `${other}\n`, { mode: 0o600 });
+      const { code, stdout, stderr } = await restartInVain(service);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain('LEDGER_CORRUPT');
+      expect(stderr).not.toContain(other);
+    }
+    await rename(`${keyFile}.kept`, keyFile);
+    await service.restart();
+  });
+
+  test('S4 a key that others can read, is no key, or is on another curve', async () => {
+    await using service = await startService();
+    await service.stop();
+    const signingKey = join(service.dataDir, 'signing-key.pem');
+    const ledgerKey = join(service.dataDir, 'ledger.key');
+    for (const file of [signingKey, ledgerKey]) {
+      await chmod(file, 0o644);
+      const { code, stderr } = await restartInVain(service);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`${file} can be read by others: run chmod 600`);
+      await chmod(file, 0o600);
+    }
+    for (const file of [signingKey, ledgerKey]) {
+      const good = await readFile(file);
+      const canary = 'CANARY0CANARY0CANARY0CANARY0';
+      await writeFile(file, `-----BEGIN PRIVATE KEY-----\n${canary}\n-----END PRIVATE KEY-----\n`);
+      const { code, stderr } = await restartInVain(service);
+      expect(code).toBe(1);
+      expect(stderr).toContain(file);
+      expect(stderr).not.toContain(canary);
+      await writeFile(file, good);
+    }
+    await service.restart();
+  });
+});
+
+test('ECT_ALLOW_ANONYMOUS=yes serves, and warns at every start', async () => {
+  await using service = await startService({ ECT_ALLOW_ANONYMOUS: 'yes' });
+  await service.stop();
+  await service.restart();
+  using client = dial(service.address);
+  await client.call(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [AUDIENCE] });
+  expect(service.events('anonymous-open')).toEqual([
+    expect.objectContaining({ level: 'warn' }),
+    expect.objectContaining({ level: 'warn', address: service.url }),
+  ]);
+});

@@ -1,0 +1,387 @@
+// Several workers behind one port: what callers see of it, what the ledger sees, and how the processes begin and end.
+
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { status as codes } from '@grpc/grpc-js';
+import { describe, expect, test, vi } from 'vitest';
+import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
+import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { SOON } from '../support/soon.ts';
+import { Witness } from './witness.ts';
+
+const AUTHORITY = 'ect.v1.AuthorityService';
+const AUDIENCE = 'urn:example:reviewer';
+const TWO = { ECT_WORKERS: '2' };
+/** The key is announced, and made active. */
+const KEY_ENTRIES = 2;
+
+/** Channels with a connection each: the supervisor hands them to its workers in turn. */
+function dialAll(service: ServiceProcess, count: number): Disposable & { readonly clients: readonly GrpcClient[] } {
+  const clients = Array.from({ length: count }, () => dial(service.address));
+  return {
+    clients,
+    [Symbol.dispose]: () => {
+      for (const client of clients) client[Symbol.dispose]();
+    },
+  };
+}
+
+async function issueTokens(client: GrpcClient, count: number): Promise<readonly string[]> {
+  const items = Array.from({ length: count }, () => ({ request: { exec_act: 'review', aud: [AUDIENCE] } }));
+  const answer = await client.call<{ results: readonly { response: Issued }[] }>(`${AUTHORITY}/BatchIssue`, { items });
+  return answer.results.map(({ response }) => response.token);
+}
+
+async function witnessOf(client: GrpcClient): Promise<Witness> {
+  const keys = await client.call<{ ledger_verifier_key: string }>('ect.v1.KeyService/GetKeySet', {});
+  return new Witness(keys.ledger_verifier_key);
+}
+
+/** The process ids of the workers. */
+async function workersOf({ pid }: ServiceProcess): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+/** Whether a process runs. One that nobody has waited for (state Z) does not. */
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat !== '' && !stat.slice(stat.lastIndexOf(')')).startsWith(') Z');
+}
+
+async function haveEnded(pids: readonly number[]): Promise<boolean> {
+  return !(await Promise.all(pids.map(isRunning))).includes(true);
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  await vi.waitFor(async () => expect(await holds(), what).toBe(true), SOON);
+}
+
+/** The samples of a metric, from whichever worker takes the connection, by their labels. */
+async function readMetric({ url }: ServiceProcess, name: string): Promise<ReadonlyMap<string, number>> {
+  const answer = await fetch(`${url}/metrics`, { headers: { connection: 'close' } });
+  expect(answer.status).toBe(200);
+  const lines = (await answer.text())
+    .split('\n')
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  return new Map(lines.map((line) => [line.slice(name.length, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
+
+const ISSUED = '{method="ect.v1.AuthorityService/Issue",code="OK",reason=""}';
+
+/** A worker that is too busy to answer is shown as it was before, so the newest value may come later. */
+async function untilMetric(service: ServiceProcess, name: string, labels: string, value: number): Promise<void> {
+  await vi.waitFor(async () => expect((await readMetric(service, name)).get(labels)).toBe(value), SOON);
+}
+
+describe('one service', () => {
+  test('L10 R2 two workers share a port, a ledger without a gap and the uses of tokens', async () => {
+    await using service = await startService(TWO);
+    expect(await workersOf(service)).toHaveLength(2);
+    expect(service.stdout()).toBe(`listening on ${service.url}\n`);
+    using channels = dialAll(service, 4);
+    const [first] = channels.clients as [GrpcClient];
+    const keys = await Promise.all(channels.clients.map((client) => client.call('ect.v1.KeyService/GetKeySet', {})));
+    for (const set of keys) expect(set).toEqual(keys[0]);
+    const witness = await witnessOf(first);
+    const tokens = await issueTokens(first, 100);
+
+    for (const token of tokens) {
+      const verdicts = await Promise.all(
+        channels.clients.map((client) => client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE })),
+      );
+      expect(verdicts.map(({ reason }) => reason).sort()).toEqual(['', ...Array(3).fill('TOKEN_REPLAYED')]);
+    }
+    const duplicates = await Promise.all(
+      tokens.map((token) =>
+        Promise.all(
+          channels.clients.map(async (client) => {
+            const recorded = await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token });
+            witness.keep(recorded);
+            return recorded.duplicate;
+          }),
+        ),
+      ),
+    );
+    for (const group of duplicates) expect(group.filter((duplicate) => !duplicate)).toHaveLength(1);
+    for (const client of channels.clients) expect(await witness.faults(client)).toEqual([]);
+    expect(witness.acknowledged.size).toBe(tokens.length);
+
+    expect(await service.stop()).toBe(0);
+    const calls = service.events('call');
+    // A worker that is slow to take a connection may get one of the four only: each makes some 200 calls.
+    for (const worker of [1, 2]) expect(calls.filter((call) => call['worker'] === worker).length).toBeGreaterThan(150);
+    expect(service.events('bug')).toEqual([]);
+  });
+
+  test('whichever worker is asked, the metrics are those of all: the counts are the calls made', async () => {
+    await using service = await startService(TWO);
+    using channels = dialAll(service, 4);
+    const order = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3' };
+    for (let round = 1; round <= 3; round++) {
+      await Promise.all(
+        channels.clients.flatMap((client) => Array.from({ length: 5 }, () => client.call(`${AUTHORITY}/Issue`, order))),
+      );
+      // Connections are handed out in turn, so two questions reach both workers.
+      for (let asked = 0; asked < 2; asked++) {
+        await untilMetric(service, 'ect_calls_total', ISSUED, 20 * round);
+      }
+    }
+    const durations = new Map([['{method="ect.v1.AuthorityService/Issue"}', 60]]);
+    const counted = async () => expect(await readMetric(service, 'ect_call_duration_seconds_count')).toEqual(durations);
+    await vi.waitFor(counted, SOON);
+    // A worker knows the size as of its own last commit; the largest is right.
+    await untilMetric(service, 'ect_ledger_size', '', KEY_ENTRIES + 60);
+    expect(await service.stop()).toBe(0);
+    expect(new Set(service.events('call').map(({ worker }) => worker))).toEqual(new Set([1, 2]));
+  });
+
+  test('with one worker there is one process, and lines carry no number', async () => {
+    await using service = await startService({ ECT_WORKERS: '1' });
+    expect(await workersOf(service)).toEqual([]);
+    expect(await service.stop()).toBe(0);
+    expect(service.events('started')).toHaveLength(1);
+    expect(service.stderr()).not.toContain('"worker"');
+  });
+
+  test('workers and whole services that start at once in a new directory agree on its keys', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ect-workers-'));
+    try {
+      const settings = { ...TWO, ECT_DATA_DIR: join(folder, 'data') };
+      const started = await Promise.all([startService(settings), startService(settings)]);
+      await using one = started[0];
+      await using two = started[1];
+      const sets = await Promise.all(
+        [one, two].map(async (service) => {
+          using channels = dialAll(service, 2);
+          return await Promise.all(channels.clients.map((client) => client.call('ect.v1.KeyService/GetKeySet', {})));
+        }),
+      );
+      for (const set of sets.flat()) expect(set).toEqual(sets[0]?.[0]);
+      expect(await Promise.all([one.stop(), two.stop()])).toEqual([0, 0]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('a worker that dies', () => {
+  test('L1 is replaced, loses no acknowledged entry and no count; the other goes on', async () => {
+    await using service = await startService(TWO);
+    const workers = await workersOf(service);
+    using channels = dialAll(service, 4);
+    const [first] = channels.clients as [GrpcClient];
+    const witness = await witnessOf(first);
+    const tokens = await issueTokens(first, 400);
+    const appended = '{method="ect.v1.AuthorityService/AppendLedger",code="OK",reason=""}';
+
+    const failures: CallError[] = [];
+    const cut = new Set<GrpcClient>();
+    let acknowledged = 0;
+    const append = async (client: GrpcClient, token: string) => {
+      try {
+        witness.keep(await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token }));
+        acknowledged += 1;
+        if (acknowledged === 40) process.kill(workers[0]!, 'SIGKILL');
+      } catch (error) {
+        if (!(error instanceof CallError)) throw error;
+        failures.push(error);
+        cut.add(client);
+      }
+    };
+    await Promise.all(tokens.map((token, at) => append(channels.clients[at % 4] as GrpcClient, token)));
+    // Each worker has one of the four connections at least. Those of the other were served to the end.
+    expect(cut.size).toBeGreaterThan(0);
+    expect(cut.size).toBeLessThan(4);
+    expect(new Set(failures.map(({ code }) => codes[code]))).toEqual(new Set(['UNAVAILABLE']));
+    expect(await witness.faults(first)).toEqual([]);
+    const countedBefore = (await readMetric(service, 'ect_calls_total')).get(appended) ?? 0;
+
+    await until('the replacement listens', () => service.events('started').length === 3);
+    const later = await workersOf(service);
+    expect(later).toHaveLength(2);
+    expect(later).not.toContain(workers[0]);
+    expect(later).toContain(workers[1]);
+    expect(service.events('worker-ended')).toEqual([
+      expect.objectContaining({ level: 'warn', how: 'SIGKILL', restarted: true, pauseMs: 100 }),
+    ]);
+    await untilMetric(service, 'ect_workers_ended_total', '', 1);
+
+    // What is unknown is settled by asking again, at both workers.
+    using fresh = dialAll(service, 2);
+    await Promise.all(
+      tokens.flatMap((token) =>
+        fresh.clients.map(async (client) => witness.keep(await client.call(`${AUTHORITY}/AppendLedger`, { token }))),
+      ),
+    );
+    expect(witness.acknowledged.size).toBe(tokens.length);
+    for (const client of fresh.clients) expect(await witness.faults(client)).toEqual([]);
+    await untilMetric(service, 'ect_calls_total', appended, countedBefore + 2 * tokens.length);
+    expect(await service.stop()).toBe(0);
+  });
+
+  test('again and again at its start: the supervisor gives up, ends the others and exits with 1', async () => {
+    await using service = await startService(TWO);
+    const workers = await workersOf(service);
+    // A key that others may read is a reason not to start. Who has read it before goes on.
+    await chmod(join(service.dataDir, 'ledger.key'), 0o644);
+    process.kill(workers[1]!, 'SIGKILL');
+    await until('the supervisor ends', () => haveEnded([service.pid]));
+    expect(await service.stop()).toBe(1);
+    expect(await haveEnded(workers)).toBe(true);
+    const [killed, ...others] = service.events('worker-ended');
+    expect(killed).toMatchObject({ how: 'SIGKILL', restarted: true });
+    // Who never came to listen has not lived, however slow the machine is. Six short lives are enough, and the first one
+    // was short unless that took ten seconds.
+    const deaths = Number(killed!['livedMs']) < 10_000 ? 5 : 6;
+    expect(others.map(({ how, livedMs, restarted }) => [how, livedMs, restarted])).toEqual([
+      ...Array(deaths - 1).fill([1, 0, true]),
+      [1, 0, false],
+    ]);
+    // The other was not cut off.
+    expect(service.events('stopped')).toEqual([expect.objectContaining({ worker: 1, cut: 0 })]);
+  });
+});
+
+describe('the end', () => {
+  test('L17 SIGTERM under load: all workers drain, it exits with 0, and leaves no process', async () => {
+    await using service = await startService(TWO);
+    const pids = await workersOf(service);
+    using channels = dialAll(service, 6);
+    let answered = 0;
+    let stopped: Promise<number | string> | undefined;
+    const refusals: CallError[] = [];
+    const caller = async (client: GrpcClient) => {
+      for (;;) {
+        try {
+          await client.call(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3' });
+          answered += 1;
+          if (answered === 200) stopped = service.stop();
+        } catch (error) {
+          if (!(error instanceof CallError)) throw error;
+          refusals.push(error);
+          return;
+        }
+      }
+    };
+    await Promise.all(channels.clients.flatMap((client) => Array.from({ length: 8 }, () => caller(client))));
+    expect(await stopped).toBe(0);
+    expect(new Set(refusals.map(({ code }) => codes[code]))).toEqual(new Set(['UNAVAILABLE']));
+    expect(service.events('call').filter(({ code }) => code === 'OK')).toHaveLength(answered);
+    for (const name of ['draining', 'stopped']) {
+      const workers = service.events(name).map(({ worker }) => Number(worker));
+      expect(new Set(workers), name).toEqual(new Set([1, 2]));
+      expect(workers, name).toHaveLength(2);
+    }
+    for (const event of service.events('stopped')) expect(event).toMatchObject({ cut: 0 });
+    expect(service.events('worker-ended')).toEqual([]);
+    expect(await haveEnded(pids)).toBe(true);
+    // Every line is whole, though three processes wrote them into one pipe.
+    for (const line of service.stderr().trimEnd().split('\n')) expect(() => JSON.parse(line), line).not.toThrow();
+  });
+
+  test('a signal to the whole group, as a terminal sends it, is one signal', async () => {
+    await using service = await startService(TWO);
+    const workers = await workersOf(service);
+    for (const worker of workers) process.kill(worker, 'SIGINT');
+    expect(await service.stop()).toBe(0);
+    expect(await haveEnded(workers)).toBe(true);
+    expect(service.events('stopped').length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('L1 a supervisor that is killed takes its workers along, and the service starts again on its data', async () => {
+    await using service = await startService(TWO);
+    const workers = await workersOf(service);
+    const issue = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3' };
+    {
+      using channels = dialAll(service, 2);
+      await Promise.all(channels.clients.map((client) => client.call(`${AUTHORITY}/Issue`, issue)));
+    }
+    await service.kill();
+    await until('the workers end', () => haveEnded(workers));
+    await service.restart();
+    using client = dial(service.address);
+    expect(await client.call(`${AUTHORITY}/Issue`, issue)).toMatchObject({
+      receipt: { leaf_index: String(KEY_ENTRIES + 2) },
+    });
+    expect(await service.stop()).toBe(0);
+  });
+});
+
+test('SIGHUP replaces the workers one after another; no connection is refused and no answer is lost', async () => {
+  await using service = await startService(TWO);
+  const workers = await workersOf(service);
+  const { hostname, port } = new URL(service.url);
+  let isOver = false;
+  let answered = 0;
+  const caller = async () => {
+    using client = dial(service.address);
+    while (!isOver) {
+      try {
+        await client.call(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [AUDIENCE] });
+        answered += 1;
+      } catch (error) {
+        // What came too late for a worker that drains says so, and is sent again.
+        if (!(error instanceof CallError) || error.reason !== 'SERVICE_DRAINING') throw error;
+      }
+    }
+  };
+  const connecting = async () => {
+    for (; !isOver; await pause(1)) {
+      await new Promise<void>((resolve, reject) => {
+        const socket = connect({ host: hostname, port: Number(port) });
+        socket.once('connect', () => resolve(void socket.destroy()));
+        socket.once('error', reject);
+      });
+    }
+  };
+  const load = Promise.all([...Array.from({ length: 4 }, caller), connecting()]);
+  process.kill(service.pid, 'SIGHUP');
+  await Promise.race([load, until('the old workers end', () => haveEnded(workers))]);
+  const before = answered;
+  await Promise.race([load, until('the new workers answer', () => answered > before + 100)]);
+  isOver = true;
+  await load;
+  expect(await workersOf(service)).toHaveLength(2);
+  await untilMetric(service, 'ect_calls_total', ISSUED, answered);
+  expect(await service.stop()).toBe(0);
+  expect(service.events('stopped').map(({ worker, cut }) => [worker, cut])).toEqual([
+    [1, 0],
+    [2, 0],
+    expect.anything(),
+    expect.anything(),
+  ]);
+  expect(service.events('worker-ended')).toEqual([]);
+});
+
+describe('refusing to start', () => {
+  test.each([
+    [{ ECT_STORE: 'memory' }, 'ECT_STORE'],
+    [{ ECT_JTI_REPLAY_CACHE_SIZE: '1000' }, 'ECT_JTI_REPLAY_CACHE_SIZE'],
+  ])('S10 what workers could not share: %j', async (settings, key) => {
+    for (const workers of ['2', 'auto']) {
+      const { code, stdout, stderr } = await runMain(['serve'], { ...settings, ECT_WORKERS: workers });
+      expect(code).toBe(2);
+      expect(stdout).toBe('');
+      expect(stderr).toMatch(new RegExp(`^ {2}ECT_WORKERS needs .*${key}`, 'm'));
+    }
+  });
+
+  test('a port that is taken: said once, exit code 1, and no second try', async () => {
+    await using service = await startService();
+    const { code, stdout, stderr } = await runMain(['serve'], {
+      ...TWO,
+      ECT_LISTEN: service.address,
+      ECT_DATA_DIR: service.dataDir,
+    });
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr.match(/Cannot listen on/g)).toHaveLength(1);
+    expect(stderr).toContain(`Cannot listen on ${service.address} (EADDRINUSE)`);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+});

@@ -1,0 +1,60 @@
+// A whole authority in memory: real keys, real ledger, real guards, a clock that is handed in.
+
+import { generateKeyPairSync } from 'node:crypto';
+import { type AuthorityParts, BackgroundAppends, isWithin, type Notices } from '../../src/authority/index.ts';
+import { KeyRing } from '../../src/keys/index.ts';
+import { generateLedgerKey, Ledger, type LedgerStore, openLedgerKey } from '../../src/ledger/index.ts';
+import { LocalSigner } from '../../src/signers/local/index.ts';
+import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from '../../src/stores/memory/index.ts';
+import { SignatureMemo } from '../../src/token/index.ts';
+import { Clock } from './clock.ts';
+import { policy } from './tokens.ts';
+
+export const ISSUER = 'urn:ect:test';
+
+export interface TestAuthority {
+  readonly parts: AuthorityParts;
+  readonly signer: LocalSigner;
+  readonly clock: Clock;
+  /** What an operator was told, in order. */
+  readonly noticed: readonly Readonly<Record<string, string | undefined>>[];
+}
+
+/** An authority whose ledger is kept in `store`. */
+export async function makeAuthority(
+  store: LedgerStore = new MemoryLedgerStore(),
+  overrides: Partial<AuthorityParts['policy']> = {},
+): Promise<TestAuthority> {
+  const clock = new Clock();
+  const noticed: Readonly<Record<string, string | undefined>>[] = [];
+  const signer = await LocalSigner.open(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+  const key = openLedgerKey(generateLedgerKey('test.example/ledger'));
+  const speaksFor = (iss: string) => isWithin(iss, ISSUER) || iss.startsWith('spiffe://');
+  const notices: Notices = {
+    equivocated: ({ iss, wid, jti }, seenBy) => void noticed.push({ event: 'equivocated', iss, wid, jti, seenBy }),
+    levelRefused: (minimum) => void noticed.push({ event: 'level refused', minimum }),
+    backgroundAppend: ({ jti }, reason) => void noticed.push({ event: 'background append', jti, reason }),
+  };
+  const ledger = await Ledger.open({ store, key, nowMs: clock.nowMs });
+  const parts: AuthorityParts = {
+    policy: {
+      token: policy,
+      graph: { predecessorPolicy: true, reviewActions: ['human_review'] },
+      issuer: ISSUER,
+      defaultTtlSeconds: 600,
+      ledgerAudience: '',
+      replayTtlSeconds: 3600,
+      ...overrides,
+    },
+    keys: new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor }]),
+    signers: { for: () => signer },
+    signatures: new SignatureMemo(),
+    ledger,
+    background: new BackgroundAppends({ ledger, notices, pausesMs: [1, 1] }),
+    replay: new MemoryReplayGuard(1000),
+    memo: new MemoryIssueMemo(1000),
+    notices,
+    now: clock.now,
+  };
+  return { parts, signer, clock, noticed };
+}

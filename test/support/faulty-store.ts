@@ -1,0 +1,99 @@
+// A ledger store whose writes fail on demand, in both ways in which a write can: nothing was kept, or everything was
+// kept and only the answer was lost.
+
+import { EctError, refuse } from '../../src/errors.ts';
+import type {
+  Candidate,
+  CommitResult,
+  Head,
+  LedgerRecord,
+  LedgerStore,
+  RecordQuery,
+  Seal,
+} from '../../src/ledger/index.ts';
+
+/** `lost`: it fails and did not persist. `landed`: it fails, but did persist. */
+export type WriteFault = 'lost' | 'landed';
+
+/** Passes everything on to a real store, except for what was ordered to fail. */
+export class FaultyStore implements LedgerStore {
+  readonly #inner: LedgerStore;
+  readonly #writeFaults: (WriteFault | 'none')[] = [];
+  #failReads = false;
+  /** Calls that reached the inner store, by method. */
+  readonly calls = new Map<string, number>();
+
+  constructor(inner: LedgerStore) {
+    this.#inner = inner;
+  }
+
+  /** Orders the fate of the next writes, in turn. Those after them succeed. */
+  plan(...faults: readonly (WriteFault | 'none')[]): void {
+    this.#writeFaults.push(...faults);
+  }
+
+  /** Makes every read fail, or no longer. */
+  failReads(fail: boolean): void {
+    this.#failReads = fail;
+  }
+
+  initialise(head: Head, identity: string): Promise<void> {
+    return this.#write('initialise', () => this.#inner.initialise(head, identity));
+  }
+
+  commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
+    return this.#write(
+      'commit',
+      () => this.#inner.commit(candidates, seal),
+      async () => {
+        // The seal has run, and signed, when the storage gives up: the hardest case.
+        const abandoned = new Error('abandoned');
+        const sealThenFail: Seal = (head, fresh) => {
+          seal(head, fresh);
+          throw abandoned;
+        };
+        await this.#inner.commit(candidates, sealThenFail).catch((error: unknown) => {
+          if (error !== abandoned) throw error;
+        });
+      },
+    );
+  }
+
+  head = () => this.#read('head', () => this.#inner.head());
+  identity = () => this.#read('identity', () => this.#inner.identity());
+  at = (index: number) => this.#read('at', () => this.#inner.at(index));
+  find = (scope: string, name: string) => this.#read('find', () => this.#inner.find(scope, name));
+  named = (names: readonly string[]) => this.#read('named', () => this.#inner.named(names));
+  list = (query: RecordQuery): Promise<readonly LedgerRecord[]> => this.#read('list', () => this.#inner.list(query));
+  nodes = (wanted: Parameters<LedgerStore['nodes']>[0]) => this.#read('nodes', () => this.#inner.nodes(wanted));
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  async #read<T>(method: string, run: () => Promise<T>): Promise<T> {
+    if (this.#failReads) throw unavailable();
+    this.#count(method);
+    return run();
+  }
+
+  async #write<T>(method: string, run: () => Promise<T>, lose: () => Promise<void> = async () => {}): Promise<T> {
+    const fault = this.#writeFaults.shift() ?? 'none';
+    this.#count(method);
+    if (fault === 'lost') {
+      await lose();
+      throw unavailable();
+    }
+    const result = await run();
+    if (fault === 'landed') throw unavailable();
+    return result;
+  }
+
+  #count(method: string): void {
+    this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
+  }
+}
+
+function unavailable(): EctError {
+  return new EctError(refuse('LEDGER_UNAVAILABLE', 'The storage was told to fail.'));
+}

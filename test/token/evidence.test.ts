@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
+import { makeToken, NOW, signingKey, trust } from '../support/tokens.ts';
+import { judge, reasonFor } from './judge.ts';
+
+const YEAR = 365 * 86_400;
+const token = makeToken();
+const ring = (times: Partial<TrustedKey>) => new KeyRing([trust(signingKey, times)]);
+/** Years after the token expired, as of a second of its life. */
+const asOf = (second: number) => ({ now: NOW + 3 * YEAR, asOf: second });
+
+describe('as of a past time', () => {
+  test('a token that has expired since is valid', () => {
+    expect(reasonFor(token, { question: { now: NOW + 3 * YEAR } })).toBe('TOKEN_EXPIRED');
+    expect(reasonFor(token, { question: asOf(NOW) })).toBe('VALID');
+  });
+
+  test.each([
+    [NOW - 31, 'IAT_IN_FUTURE'],
+    [NOW - 30, 'VALID'],
+    [NOW + 599, 'VALID'],
+    [NOW + 600, 'TOKEN_EXPIRED'],
+  ])('T18: its times are judged to the second: %d %s', (second, reason) => {
+    expect(reasonFor(token, { question: asOf(second) })).toBe(reason);
+  });
+
+  test('a record may be read before its own age limit and after its expiry', () => {
+    const question = { ...asOf(NOW + YEAR), reading: 'recorded' as const };
+    expect(reasonFor(token, { question })).toBe('VALID');
+    expect(reasonFor(token, { question: { ...question, asOf: NOW - 31 } })).toBe('IAT_IN_FUTURE');
+  });
+
+  test.each<[string, Partial<TrustedKey>, number, string]>([
+    ['before it was in force', { notBefore: NOW }, NOW - 1, 'KEY_EXPIRED'],
+    ['in its first second', { notBefore: NOW }, NOW, 'VALID'],
+    ['in its last second', { notAfter: NOW + 1 }, NOW, 'VALID'],
+    ['when it had expired', { notAfter: NOW }, NOW, 'KEY_EXPIRED'],
+    ['before it was revoked', { revokedAt: NOW + 1 }, NOW, 'VALID'],
+    ['when it had been revoked', { revokedAt: NOW }, NOW, 'KEY_REVOKED'],
+    ['revoked nobody knows when', { revokedAt: 0 }, NOW, 'KEY_REVOKED'],
+    ['revoked and expired', { revokedAt: NOW, notAfter: NOW }, NOW, 'KEY_REVOKED'],
+  ])('K9: the key counts as it was then: %s', (_, times, second, reason) => {
+    expect(reasonFor(token, { ring: ring(times), question: asOf(second) })).toBe(reason);
+    expect(reasonFor(token, { ring: ring(times), question: { now: second } })).toBe(reason);
+  });
+
+  test.each([
+    [NOW - 30, 'VALID'],
+    [NOW - 31, 'KEY_EXPIRED'],
+  ])('K9: a key that signs until %d signed nothing more than 30 s later: %s', (signsUntil, reason) => {
+    expect(reasonFor(token, { ring: ring({ signsUntil }) })).toBe(reason);
+  });
+
+  test('a key that was in force then and is not now is refused now', () => {
+    const question = { now: NOW + 1 };
+    for (const times of [{ notAfter: NOW + 1 }, { revokedAt: NOW + 1 }]) {
+      expect(reasonFor(token, { ring: ring(times), question })).not.toBe('VALID');
+      expect(reasonFor(token, { ring: ring(times), question: { ...question, asOf: NOW } })).toBe('VALID');
+    }
+  });
+
+  test('the refusals of a key say which end of its time was missed', () => {
+    const messageOf = (times: Partial<TrustedKey>) => {
+      const verdict = judge(token, { ring: ring(times) });
+      return verdict.ok ? '' : verdict.refusal.message;
+    };
+    expect(messageOf({ notBefore: NOW + 1 })).toBe('The key is not in force yet.');
+    expect(messageOf({ notAfter: NOW })).toBe('The key has expired.');
+  });
+});
