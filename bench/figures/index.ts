@@ -1,0 +1,22 @@
+// Every figure, in the order of the table.
+
+import { measureAppend } from './append.ts';
+import { measureBatch } from './batch.ts';
+import { measureIssue } from './issue.ts';
+import { measureKms } from './kms.ts';
+import { measureMemory } from './memory.ts';
+import { measureOverload } from './overload.ts';
+import type { Measure } from './plan.ts';
+import { measureVerify } from './verify.ts';
+import { measureWorkers } from './workers.ts';
+
+export const FIGURES: Readonly<Record<string, Measure>> = {
+  issue: measureIssue,
+  kms: measureKms,
+  verify: measureVerify,
+  batch: measureBatch,
+  append: measureAppend,
+  workers: measureWorkers,
+  memory: measureMemory,
+  overload: measureOverload,
+};

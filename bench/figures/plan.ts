@@ -1,0 +1,36 @@
+// How long a run measures: fully, or in under two minutes.
+
+import type { Bench } from '../contenders.ts';
+import type { Figure } from '../report.ts';
+import type { RoundPlan } from '../rounds.ts';
+
+export interface Plan {
+  readonly mode: 'full' | 'quick';
+  /** Comparisons of ours with rivals. */
+  readonly rounds: RoundPlan;
+  /** Calls before the first and before the last look at the memory. */
+  readonly memoryCalls: readonly [first: number, last: number];
+  /** Runs at half load, each of so many seconds. */
+  readonly halfLoad: { readonly runs: number; readonly seconds: number };
+  /** Rounds that find the peak, then the storm, then how long the recovery is watched. */
+  readonly overload: { readonly peakRounds: number; readonly seconds: number; readonly recoverySeconds: number };
+}
+
+export const FULL: Plan = {
+  mode: 'full',
+  rounds: { rounds: 7, seconds: 3, warmUpSeconds: 3 },
+  memoryCalls: [10_000, 1_000_000],
+  halfLoad: { runs: 3, seconds: 5 },
+  overload: { peakRounds: 3, seconds: 5, recoverySeconds: 8 },
+};
+
+export const QUICK: Plan = {
+  mode: 'quick',
+  rounds: { rounds: 3, seconds: 0.8, warmUpSeconds: 0.8 },
+  memoryCalls: [10_000, 40_000],
+  halfLoad: { runs: 1, seconds: 3 },
+  overload: { peakRounds: 2, seconds: 3, recoverySeconds: 6 },
+};
+
+/** Measures one figure. Throws where it could not. */
+export type Measure = (bench: Bench, plan: Plan) => Promise<Figure>;

@@ -1,0 +1,49 @@
+// The load generator's process: an order comes as its argument, the result goes to standard output.
+
+import { LocalSigner, readKeyFile } from '../src/signers/local/index.ts';
+import { GrpcConnection } from './grpc-connection.ts';
+import { writeHeaderBlocks } from './http2-frames.ts';
+import type { LoadOrder } from './load-order.ts';
+import { closedLoop, openLoop } from './loops.ts';
+import { costOf } from './process-cost.ts';
+import { WORKS } from './works.ts';
+
+const order = JSON.parse(process.argv[2] ?? '') as LoadOrder;
+const work = WORKS[order.work];
+const signer = await LocalSigner.open(await readKeyFile(order.keyFile));
+const bodies = work.bodies(signer, callsOf(order));
+const url = new URL(order.url);
+const blocks = writeHeaderBlocks(url.host, work.path);
+const connections = await Promise.all(
+  Array.from({ length: order.connections }, () => GrpcConnection.open(url, blocks, onLost)),
+);
+
+const before = await costOf(order.pid);
+const ownBefore = process.cpuUsage();
+const startedAt = performance.now();
+const outcome =
+  order.loop === 'closed' ? await closedLoop(connections, bodies, order) : await openLoop(connections, bodies, order);
+const seconds = (performance.now() - startedAt) / 1000;
+const own = process.cpuUsage(ownBefore);
+const after = await costOf(order.pid);
+
+for (const connection of connections) connection.close();
+process.stdout.write(
+  JSON.stringify({
+    ...outcome,
+    seconds,
+    cpuSeconds: after.cpuSeconds - before.cpuSeconds,
+    rssBytes: after.rssBytes,
+    generatorBusy: (own.user + own.system) / 1e6 / seconds,
+  }),
+);
+
+function callsOf(asked: LoadOrder): number {
+  if (asked.loop === 'closed') return asked.calls;
+  return asked.phases.reduce((sum, { perSecond, seconds: length }) => sum + Math.ceil(perSecond * length), 0);
+}
+
+function onLost(why: string): void {
+  process.stderr.write(`a connection was lost: ${why}\n`);
+  process.exit(1);
+}
