@@ -13,6 +13,7 @@ import { type ServiceOptions, withService } from './client.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { certifierOf, keyRows, stateName } from './key-rows.ts';
+import { withKid } from './kid-argument.ts';
 import {
   columns,
   type Io,
@@ -80,9 +81,7 @@ function rotateCommand(io: Io): Command {
 }
 
 function retireCommand(io: Io): Command {
-  const command = new Command('retire')
-    .description('end a key; its tokens hold until they expire')
-    .argument('<kid>', 'key id');
+  const command = withKid(new Command('retire').description('end a key; its tokens hold until they expire'));
   withHelp(withChange(command), { examples: ['ect keys retire "$KID"'], refused: REFUSED });
   return command.action((kid: string, options: ChangeOptions) =>
     attemptCalls(io, options, async ({ keys }) => {
@@ -96,13 +95,12 @@ function retireCommand(io: Io): Command {
 function revokeCommand(io: Io): Command {
   const command = new Command('revoke')
     .description('declare a key compromised, for ever: none of its tokens is accepted any more')
-    .argument('<kid>', 'key id')
     .addOption(
       new Option('--since <time>', 'evidence from before still counts (2026-01-31T12:00:00Z; default: now)').argParser(
         moment,
       ),
     );
-  withHelp(withChange(command), {
+  withHelp(withChange(withKid(command)), {
     examples: ['ect keys revoke "$KID" --note "laptop was stolen"', 'ect keys rotate --urgent'],
     refused: REFUSED,
   });

@@ -64,6 +64,8 @@ describe('ect keys', () => {
     const [root] = await list();
     expect((await ect(['keys', 'retire', root!.key.kid, ...at])).err).toContain('✗ KEY_STATE_INVALID');
     expect((await ect(['keys', 'retire', 'x'.repeat(43), ...at])).err).toContain('✗ KEY_NOT_FOUND');
+    expect((await ect(['keys', 'retire', '-'.repeat(43), ...at])).err).toContain('✗ KEY_NOT_FOUND');
+    expect((await ect(['keys', 'revoke', '-'.repeat(43), ...at])).err).toContain('✗ KEY_NOT_FOUND');
     expect((await ect(['keys', 'retire', 'short', ...at])).err).toContain('✗ REQUEST_INVALID');
   });
 
