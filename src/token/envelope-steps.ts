@@ -109,11 +109,11 @@ export function checkKey(reading: Reading): Refusal | undefined {
   return reading.fits ? undefined : refuse('KEY_MISMATCH', `The key does not fit ${algorithm.name}.`);
 }
 
-export function checkSignature({ text, parts, algorithm, key, memo }: Reading): Refusal | undefined {
-  if (memo?.holds(text, key)) return undefined;
+export function checkSignature({ parts, algorithm, key, memo }: Reading): Refusal | undefined {
+  if (memo?.holds(parts, key)) return undefined;
   if (!algorithm.verify(key.publicKey, parts.signingInput, parts.signature)) {
     return refuse('SIGNATURE_INVALID', 'The signature does not verify.');
   }
-  memo?.remember(text, key);
+  memo?.remember(parts, key);
   return undefined;
 }

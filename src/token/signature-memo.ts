@@ -1,55 +1,109 @@
 // Remembers which signatures have been verified. One token is verified by many parties of a workflow, and its signature
 // is most of the cost each time. Only good signatures are remembered, never verdicts: every other step is run again.
+//
+// What is remembered lies as bytes in one block outside of the heap. On the heap it would live just long enough for the
+// collector of garbage to move it to the old generation, and to go through all of that again for every thousand tokens.
 
 import type { TrustedKey } from '../keys/index.ts';
+import type { Parts } from './compact.ts';
 
-/** Characters of tokens that one generation holds: about 8 MB, some thousands of tokens. */
-const GENERATION_CHARACTERS = 4_000_000;
+/** What a signature was made over, and the signature. */
+export type Signed = Pick<Parts, 'signingInput' | 'signature'>;
 
-/** A token is told from others by its end, the signature: hashing all of it would cost three times as much. */
-const NAME_CHARACTERS = 86;
-
-interface Verified {
-  readonly token: string;
-  readonly key: TrustedKey;
-}
+/** Some 10,000 tokens. */
+const CAPACITY_BYTES = 8 * 1024 * 1024;
+/** One place in the index for so many bytes: several for each token, so that one that is asked for is hardly ever pushed out. */
+const BYTES_PER_PLACE = 128;
+/** Neighbouring places in which a signature may stand; the oldest gives way. */
+const WAYS = 8;
+/** Before its bytes an entry has three numbers: its key, and the lengths of its two parts. */
+const HEAD_BYTES = 12;
 
 export class SignatureMemo {
-  readonly #limit: number;
-  #young = new Map<string, Verified>();
-  #old = new Map<string, Verified>();
-  #characters = 0;
+  readonly #capacity: number;
+  /** Written in a circle: the oldest entries are written over. */
+  readonly #block: Buffer;
+  /** Where an entry begins, counted since the memo was made; 0 where there is none. */
+  readonly #positions: Float64Array;
+  /** Where the next entry begins. */
+  #next = 1;
+  /** Keys are told apart as objects, as the ring hands them out: a key that was replaced is another key. */
+  readonly #numbers = new WeakMap<TrustedKey, number>();
+  #keys = 0;
 
-  constructor(generationCharacters = GENERATION_CHARACTERS) {
-    this.#limit = generationCharacters;
+  constructor(capacityBytes = CAPACITY_BYTES) {
+    this.#capacity = capacityBytes;
+    this.#block = Buffer.allocUnsafeSlow(capacityBytes);
+    this.#positions = new Float64Array(WAYS * Math.ceil(capacityBytes / BYTES_PER_PLACE / WAYS));
   }
 
-  /** Whether exactly this text was verified under exactly this key, as far as it is remembered. */
-  holds(token: string, key: TrustedKey): boolean {
-    const name = token.slice(-NAME_CHARACTERS);
-    if (isOf(this.#young.get(name), token, key)) return true;
-    const verified = this.#old.get(name);
-    if (!isOf(verified, token, key)) return false;
-    this.#keep(name, verified);
-    return true;
+  /** Whether exactly this signature over exactly these octets was verified under exactly this key, as far as it is remembered. */
+  holds(signed: Signed, key: TrustedKey): boolean {
+    const number = this.#numbers.get(key);
+    if (number === undefined) return false;
+    const first = this.#firstPlace(signed);
+    for (let place = first; place < first + WAYS; place++) {
+      const position = this.#positions[place]!;
+      if (!this.#isThere(position) || !this.#isAt(position, signed, number)) continue;
+      // What is asked for stays: in its older half of the circle it is written anew.
+      if (this.#next - position > this.#capacity / 2) this.#write(place, signed, number);
+      return true;
+    }
+    return false;
   }
 
-  /** Remembers a signature that has been verified. What was not asked for during a whole generation is forgotten. */
-  remember(token: string, key: TrustedKey): void {
-    this.#keep(token.slice(-NAME_CHARACTERS), { token, key });
+  /** Remembers a signature that has been verified. What is not asked for is forgotten when the block is full. */
+  remember(signed: Signed, key: TrustedKey): void {
+    let number = this.#numbers.get(key);
+    if (number === undefined) {
+      number = ++this.#keys;
+      this.#numbers.set(key, number);
+    }
+    const first = this.#firstPlace(signed);
+    let oldest = first;
+    for (let place = first + 1; place < first + WAYS; place++) {
+      if (this.#positions[place]! < this.#positions[oldest]!) oldest = place;
+    }
+    this.#write(oldest, signed, number);
   }
 
-  #keep(name: string, verified: Verified): void {
-    this.#young.set(name, verified);
-    this.#characters += verified.token.length;
-    if (this.#characters < this.#limit) return;
-    this.#old = this.#young;
-    this.#young = new Map();
-    this.#characters = 0;
+  /** A signature is as good as random, so its own bytes say where it stands. */
+  #firstPlace({ signature }: Signed): number {
+    const hash = signature.length < 4 ? 0 : signature.readUInt32LE(0);
+    return WAYS * (hash % (this.#positions.length / WAYS));
   }
-}
 
-/** Names are not unique: only the whole text and the very key count. */
-function isOf(verified: Verified | undefined, token: string, key: TrustedKey): verified is Verified {
-  return verified !== undefined && verified.token === token && verified.key === key;
+  /** Whether an entry is there that nothing was written over. */
+  #isThere(position: number): boolean {
+    return position > 0 && this.#next - position <= this.#capacity;
+  }
+
+  /** The bytes decide, and where the one part ends and the other begins: places are shared. */
+  #isAt(position: number, { signingInput, signature }: Signed, number: number): boolean {
+    const block = this.#block;
+    const at = position % this.#capacity;
+    if (block.readUInt32LE(at) !== number) return false;
+    if (block.readUInt32LE(at + 4) !== signingInput.length || block.readUInt32LE(at + 8) !== signature.length)
+      return false;
+    const middle = at + HEAD_BYTES + signingInput.length;
+    return (
+      block.compare(signature, 0, signature.length, middle, middle + signature.length) === 0 &&
+      block.compare(signingInput, 0, signingInput.length, at + HEAD_BYTES, middle) === 0
+    );
+  }
+
+  #write(place: number, { signingInput, signature }: Signed, number: number): void {
+    const bytes = HEAD_BYTES + signingInput.length + signature.length;
+    if (bytes > this.#capacity / 2) return;
+    const left = this.#capacity - (this.#next % this.#capacity);
+    if (left < bytes) this.#next += left;
+    const at = this.#next % this.#capacity;
+    this.#block.writeUInt32LE(number, at);
+    this.#block.writeUInt32LE(signingInput.length, at + 4);
+    this.#block.writeUInt32LE(signature.length, at + 8);
+    this.#block.set(signingInput, at + HEAD_BYTES);
+    this.#block.set(signature, at + HEAD_BYTES + signingInput.length);
+    this.#positions[place] = this.#next;
+    this.#next += bytes;
+  }
 }

@@ -1,5 +1,6 @@
 // JSON objects in one spelling only (RFC 8259 and less): no duplicate members, no lone surrogates, bounded depth.
-// `JSON.parse` forgives all of that, so the text is scanned first, in one pass, and parsed only when nothing is wrong.
+// `JSON.parse` forgives all of that. Most texts are what `JSON.stringify` writes of their value, which settles the matter;
+// any other is scanned first, in one pass, and parsed only when nothing is wrong.
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 export type JsonObject = { readonly [member: string]: JsonValue };
@@ -19,11 +20,51 @@ export const MAX_JSON_DEPTH = 32;
 /** Reads one JSON object. `text` is attacker-controlled; time is linear in its length, the stack is bounded. */
 export function parseStrictObject(text: string): StrictJson {
   if (!text.isWellFormed()) return { ok: false, fault: 'it contains a lone surrogate' };
+  const compact = parseCompactObject(text);
+  if (compact !== undefined) return { ok: true, value: compact, oddNumbers: oddNumbersOf(compact) };
   const scanner = new Scanner(text);
   const fault = scanner.scanDocument();
   if (fault !== undefined) return { ok: false, fault };
   return { ok: true, value: JSON.parse(text) as JsonObject, oddNumbers: scanner.oddNumbers };
 }
+
+/**
+ * The object that a text stands for if it is compact and without escapes, otherwise undefined, whatever is wrong with it.
+ * A text that is written back as it was has no second member of a name, and a name or a number has no second spelling.
+ */
+function parseCompactObject(text: string): JsonObject | undefined {
+  if (text.charCodeAt(0) !== OPEN_BRACE || text.includes('\\') || hasManyBrackets(text)) return undefined;
+  try {
+    const value = JSON.parse(text) as JsonObject;
+    return JSON.stringify(value) === text ? value : undefined;
+  } catch {
+    // It is not JSON: the scanner says why.
+    return undefined;
+  }
+}
+
+/** Whether there are more opening brackets than levels are allowed: with fewer of them nothing can be nested too deeply. */
+function hasManyBrackets(text: string): boolean {
+  return countUpTo(text, '{', MAX_JSON_DEPTH) + countUpTo(text, '[', MAX_JSON_DEPTH) > MAX_JSON_DEPTH;
+}
+
+function countUpTo(text: string, character: string, limit: number): number {
+  let count = 0;
+  for (let at = text.indexOf(character); at >= 0 && count <= limit; at = text.indexOf(character, at + 1)) count++;
+  return count;
+}
+
+/** Of an object whose numbers are spelled as `JSON.stringify` does it: with digits alone below 10^21. */
+function oddNumbersOf(value: JsonObject): readonly string[] {
+  let odd = NONE;
+  for (const [name, member] of Object.entries(value)) {
+    if (typeof member !== 'number' || (Number.isInteger(member) && member >= 0 && member < 1e21)) continue;
+    odd = [...odd, name];
+  }
+  return odd;
+}
+
+const NONE: readonly string[] = [];
 
 /** The nesting of a value: 1 for an object of plain members. Only called on values that the scanner has bounded. */
 export function depthOf(value: JsonValue): number {

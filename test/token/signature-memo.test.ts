@@ -1,40 +1,100 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { KeyRing } from '../../src/keys/index.ts';
+import { readCompact } from '../../src/token/compact.ts';
 import { SignatureMemo, verifyToken } from '../../src/token/index.ts';
+import { fc } from '../support/random.ts';
 import { AUD, keys, makeToken, NOW, policy, signingKey, trust } from '../support/tokens.ts';
 
 const key = trust(signingKey);
 const question = { now: NOW, audience: AUD, reading: 'presented' } as const;
 
+/** As long as a usual token, with a signature that is as good as random. */
+function signed(name: string, signature = createHash('sha512').update(name).digest()) {
+  return { signingInput: Buffer.from(name.padEnd(600, '.')), signature };
+}
+
+function partsOf(token: string) {
+  const read = readCompact(token);
+  if (!read.ok) throw new Error(read.fault);
+  return read.parts;
+}
+
 describe('the memo of signatures', () => {
   test('holds what was verified, under that key object and in that spelling only', () => {
     const memo = new SignatureMemo();
-    memo.remember('token', key);
-    expect(memo.holds('token', key)).toBe(true);
-    expect(memo.holds('tokem', key)).toBe(false);
-    expect(memo.holds('token', trust(signingKey))).toBe(false);
+    memo.remember(signed('token'), key);
+    expect(memo.holds(signed('token'), key)).toBe(true);
+    expect(memo.holds(signed('tokem', signed('token').signature), key)).toBe(false);
+    expect(memo.holds(signed('token', signed('tokem').signature), key)).toBe(false);
+    const namesake = trust(signingKey);
+    expect(memo.holds(signed('token'), namesake)).toBe(false);
+    memo.remember(signed('other'), namesake);
+    expect(memo.holds(signed('token'), namesake)).toBe(false);
+    expect(memo.holds(signed('other'), key)).toBe(false);
   });
 
-  test('tells tokens apart that end alike, in a young and in an old generation', () => {
-    const end = 's'.repeat(86);
-    const memo = new SignatureMemo(1000);
-    memo.remember(`one.${end}`, key);
-    expect(memo.holds(`two.${end}`, key)).toBe(false);
-    memo.remember('f'.repeat(1000), key);
-    expect(memo.holds(`two.${end}`, key)).toBe(false);
-    expect(memo.holds(`one.${end}`, key)).toBe(true);
+  test('tells tokens apart whose signatures begin alike or are the same', () => {
+    const memo = new SignatureMemo();
+    const one = signed('one');
+    const nearly = Buffer.from(one.signature);
+    nearly[63]! ^= 1;
+    memo.remember(one, key);
+    expect(memo.holds(signed('two', one.signature), key)).toBe(false);
+    expect(memo.holds(signed('one', nearly), key)).toBe(false);
+    expect(memo.holds(one, key)).toBe(true);
   });
 
-  test('is bounded: what nobody asks for during a generation is forgotten, what is asked for stays', () => {
-    const memo = new SignatureMemo(100);
-    memo.remember('kept', key);
-    memo.remember('lost', key);
-    for (let round = 0; round < 50; round++) {
-      memo.remember(`other-${round}`, key);
-      expect(memo.holds('kept', key)).toBe(true);
+  test('bytes do not wander between what is signed and the signature', () => {
+    const memo = new SignatureMemo();
+    const whole = Buffer.from(`header.payload${'s'.repeat(64)}`);
+    const split = (at: number) => ({ signingInput: whole.subarray(0, at), signature: whole.subarray(at) });
+    memo.remember(split(14), key);
+    expect(memo.holds(split(14), key)).toBe(true);
+    for (const at of [0, 1, 13, 15, 16, 77, 78]) expect(memo.holds(split(at), key)).toBe(false);
+    const { signingInput, signature } = split(14);
+    for (const length of [0, 4, 32, 63]) {
+      expect(memo.holds({ signingInput, signature: signature.subarray(0, length) }, key)).toBe(false);
     }
-    expect(memo.holds('lost', key)).toBe(false);
+  });
+
+  test('is bounded: what nobody asks for is forgotten, what is asked for stays', () => {
+    const memo = new SignatureMemo(100_000);
+    memo.remember(signed('kept'), key);
+    memo.remember(signed('lost'), key);
+    for (let round = 0; round < 2_000; round++) {
+      memo.remember(signed(`other-${round}`), key);
+      expect(memo.holds(signed('kept'), key)).toBe(true);
+    }
+    expect(memo.holds(signed('lost'), key)).toBe(false);
+  });
+
+  test('never says of anything that it was verified when it was not, however full it is', () => {
+    const entry = fc.record({ length: fc.integer({ min: 1, max: 120 }), filling: fc.nat(255), remember: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(entry, { minLength: 200, maxLength: 400, size: 'max' }), (entries) => {
+        const memo = new SignatureMemo(4_096);
+        const remembered = new Set<string>();
+        for (const { length, filling, remember } of entries) {
+          const each = { signingInput: Buffer.alloc(length, 'x'), signature: Buffer.alloc(64, filling) };
+          if (remember) {
+            memo.remember(each, key);
+            remembered.add(`${length} ${filling}`);
+            expect(memo.holds(each, key)).toBe(true);
+          } else if (memo.holds(each, key)) expect(remembered).toContain(`${length} ${filling}`);
+        }
+      }),
+    );
+  });
+
+  test('what would take half of it is not remembered', () => {
+    const memo = new SignatureMemo(2_000);
+    memo.remember(signed('kept'), key);
+    memo.remember(signed('x'.repeat(1_000)), key);
+    memo.remember(signed('y'.repeat(924)), key);
+    expect(memo.holds(signed('x'.repeat(1_000)), key)).toBe(false);
+    expect(memo.holds(signed('y'.repeat(924)), key)).toBe(true);
+    expect(memo.holds(signed('kept'), key)).toBe(true);
   });
 
   test('never remembers a bad signature, and a second look at a good token says the same', () => {
@@ -74,7 +134,7 @@ describe('the memo of signatures', () => {
   test('spares the verification of what it holds, under that key and no other', () => {
     const memo = new SignatureMemo();
     const forged = `${makeToken().slice(0, -8)}AAAAAAAA`;
-    memo.remember(forged, key);
+    memo.remember(partsOf(forged), key);
     const reasonUnder = (trusted: typeof key) => {
       const verdict = verifyToken(forged, question, policy, new KeyRing([trusted]), memo);
       return verdict.ok ? 'VALID' : verdict.refusal.reason;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseStrictObject } from '../../src/token/index.ts';
 import { depthOf, MAX_JSON_DEPTH } from '../../src/token/strict-json.ts';
+import { fc } from '../support/random.ts';
 
 function faultIn(text: string): string {
   const read = parseStrictObject(text);
@@ -168,5 +169,45 @@ describe('what nearly looks like a surrogate, or like nothing', () => {
     '{"a":"\\ud800\\n"}',
   ])('T13: %s contains a lone surrogate', (text) => {
     expect(parseStrictObject(text)).toEqual({ ok: false, fault: 'a string contains a lone surrogate' });
+  });
+});
+
+describe('a compact text is settled without being scanned, and comes to the same as with a blank before it', () => {
+  const agree = (text: string) => expect(parseStrictObject(text)).toEqual(parseStrictObject(` ${text}`));
+
+  test.each([
+    '{"a":-1,"b":1.5,"c":1e+21,"d":[-1,1.5,1e+21],"e":0,"f":1e-7,"g":999999999999999900000}',
+    '{"a":"\\u0000"}',
+    '{"a":"\\ud800"}',
+    '{"a":"\\""}',
+    '{"2":1,"1":2}',
+    '{"a":{},"a":{}}',
+    '{"a":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}',
+    '{"a":1}{',
+    '{"a":NaN}',
+    '[]',
+    '',
+  ])('%j', agree);
+
+  test.each([MAX_JSON_DEPTH - 1, MAX_JSON_DEPTH, MAX_JSON_DEPTH + 1, 1_000])('%i levels', (levels) => {
+    agree(`{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`);
+    agree(`${'{"a":'.repeat(levels)}0${'}'.repeat(levels)}`);
+    agree(`{"a":[${Array(levels).fill('{}').join()}]}`);
+  });
+
+  test('objects of all kinds, and what becomes of them by a stroke of the pen', () => {
+    const object = fc.dictionary(fc.string({ unit: 'binary', maxLength: 3 }), fc.jsonValue({ maxDepth: 4 }), {
+      maxKeys: 5,
+    });
+    const stroke = fc.constantFrom(...'{}[]",:\\0123456789-.eE \t\0au');
+    fc.assert(
+      fc.property(object, fc.nat(), stroke, fc.nat(2), (value, place, character, removed) => {
+        const text = JSON.stringify(value);
+        agree(text);
+        const at = place % (text.length + 1);
+        agree(text.slice(0, at) + character + text.slice(at + removed));
+      }),
+      { numRuns: 3_000 },
+    );
   });
 });
