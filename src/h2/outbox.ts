@@ -17,6 +17,11 @@ import { EMPTY_TABLE } from './header-writer.ts';
 import type { Sender } from './sender.ts';
 import { StallWatch } from './stall-watch.ts';
 
+/** Parts of bodies below this are copied behind the header of their frame. */
+const COPIED_BYTES = 4 * 1024;
+/** So much is written at once, three frames of a body. The socket says that it has enough at a little more. */
+const WRITTEN_BYTES = 3 * MAX_FRAME_BYTES;
+
 export interface OutboxOptions {
   /** Bodies that may wait on one connection, in bytes. */
   readonly maxWaitingBytes: number;
@@ -37,6 +42,7 @@ export class Outbox {
   readonly #socket: Socket;
   readonly #options: OutboxOptions;
   #pieces: Buffer[] = [];
+  #pushedBytes = 0;
   #isScheduled = false;
   /** Since when the socket takes no more. */
   #blockedSince: number | undefined;
@@ -63,10 +69,24 @@ export class Outbox {
   push(frame: Buffer): void {
     if (this.#isClosed) return;
     this.#pieces.push(frame);
+    this.#pushedBytes += frame.length;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     // Runs when all that is answered in this turn has been answered.
     process.nextTick(flush, this);
+  }
+
+  /** Sends a part of a body, which the windows allow. A large one is written from where it lies, and must stay as it is. */
+  pushData(id: number, payload: Buffer, endsStream: boolean): void {
+    const flags = endsStream ? Flag.END_STREAM : 0;
+    if (payload.length < COPIED_BYTES) {
+      this.push(writeFrame(FrameType.DATA, flags, id, payload));
+      return;
+    }
+    const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+    writeFrameHeader(header, 0, payload.length, FrameType.DATA, flags, id);
+    this.push(header);
+    this.push(payload);
   }
 
   pushHeaders(id: number, block: Buffer, endsStream: boolean): void {
@@ -142,8 +162,8 @@ export class Outbox {
         this.#waiting.delete(sender);
         sender.onDrained();
       }
-      // Written at once, so that the socket can say when it has enough.
-      if (sent && this.#waiting.size > 0) this.flush();
+      // Written soon, so that the socket can say when it has enough.
+      if (this.#pushedBytes >= WRITTEN_BYTES && this.#waiting.size > 0) this.flush();
     }
   }
 
@@ -151,9 +171,11 @@ export class Outbox {
   flush(): void {
     const pieces = this.#pieces;
     if (pieces.length === 0) return;
+    const bytes = this.#pushedBytes;
     this.#pieces = [];
+    this.#pushedBytes = 0;
     if (this.#socket.destroyed) return;
-    const wantsMore = this.#socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    const wantsMore = bytes < WRITTEN_BYTES ? this.#writeCopied(pieces) : this.#writeInPlace(pieces);
     if (wantsMore || this.#blockedSince !== undefined) return;
     this.#blockedSince = this.#options.now();
     this.#watch.start();
@@ -174,6 +196,19 @@ export class Outbox {
   runScheduled(): void {
     this.#isScheduled = false;
     this.flush();
+  }
+
+  /** Many small pieces cost less as one. */
+  #writeCopied(pieces: readonly Buffer[]): boolean {
+    return this.#socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+  }
+
+  #writeInPlace(pieces: readonly Buffer[]): boolean {
+    let wantsMore = true;
+    this.#socket.cork();
+    for (const piece of pieces) wantsMore = this.#socket.write(piece);
+    this.#socket.uncork();
+    return wantsMore;
   }
 
   #begin(block: Buffer): Buffer {

@@ -1,10 +1,10 @@
 // The sending half of a stream: the part of an answer that waits for the peer to make room.
 
-import { Flag, FrameType, MAX_FRAME_BYTES, writeFrame } from './frames.ts';
+import { MAX_FRAME_BYTES } from './frames.ts';
 
 export interface SenderOwner {
   readonly id: number;
-  pushFrame(frame: Buffer): void;
+  pushData(payload: Buffer, endsStream: boolean): void;
   pushTrailers(block: Buffer): void;
   /** All that waited has left. */
   drained(): void;
@@ -71,13 +71,13 @@ export class Sender {
     if (this.#bytes > 0 && bytes === 0) return undefined;
     if (bytes > 0) {
       const isEnd = bytes === this.#bytes && this.#ending?.length === 0;
-      this.#owner.pushFrame(writeFrame(FrameType.DATA, isEnd ? Flag.END_STREAM : 0, this.id, this.#take(bytes)));
+      this.#owner.pushData(this.#take(bytes), isEnd);
       this.window -= bytes;
       this.#progress(bytes, time);
       if (isEnd) this.#finish();
     } else if (this.#ending !== undefined) {
       if (this.#ending.length > 0) this.#owner.pushTrailers(this.#ending);
-      else this.#owner.pushFrame(writeFrame(FrameType.DATA, Flag.END_STREAM, this.id, this.#ending));
+      else this.#owner.pushData(this.#ending, true);
       this.#finish();
     }
     return bytes;

@@ -181,8 +181,8 @@ export class Stream {
     receiver?.onGone();
   }
 
-  pushFrame(frame: Buffer): void {
-    this.#host.outbox.push(frame);
+  pushData(payload: Buffer, endsStream: boolean): void {
+    this.#host.outbox.pushData(this.id, payload, endsStream);
   }
 
   pushTrailers(block: Buffer): void {

@@ -162,6 +162,11 @@ function isZero(value: unknown): boolean {
 }
 
 const SCRATCH_BYTES = 64 * 1024;
+/**
+ * The shared buffer is stretched for a larger answer and stays as large as most batches need it: buffers of that size that
+ * come and go have the heap collected whole, since V8 counts them.
+ */
+const KEPT_BYTES = 1024 * 1024;
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 /** Writes towards the front of the shared buffer. Synchronous use only: one message at a time. */
@@ -222,8 +227,7 @@ class BackwardWriter {
     frame[0] = 0;
     frame.writeUInt32BE(length, 1);
     scratch.copy(frame, FRAME_PREFIX_BYTES, this.#at);
-    // A batch may have stretched the buffer; it is not kept that large.
-    if (scratch.length > SCRATCH_BYTES) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    if (scratch.length > KEPT_BYTES) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
     return frame;
   }
 
