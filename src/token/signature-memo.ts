@@ -25,6 +25,8 @@ export class SignatureMemo {
   readonly #block: Buffer;
   /** Where an entry begins, counted since the memo was made; 0 where there is none. */
   readonly #positions: Float64Array;
+  /** Of each entry a part of its signature: others are told apart without going to the block, which is seldom in a cache. */
+  readonly #marks: Uint32Array;
   /** Where the next entry begins. */
   #next = 1;
   /** Keys are told apart as objects, as the ring hands them out: a key that was replaced is another key. */
@@ -35,6 +37,7 @@ export class SignatureMemo {
     this.#capacity = capacityBytes;
     this.#block = Buffer.allocUnsafeSlow(capacityBytes);
     this.#positions = new Float64Array(WAYS * Math.ceil(capacityBytes / BYTES_PER_PLACE / WAYS));
+    this.#marks = new Uint32Array(this.#positions.length);
   }
 
   /** Whether exactly this signature over exactly these octets was verified under exactly this key, as far as it is remembered. */
@@ -42,7 +45,9 @@ export class SignatureMemo {
     const number = this.#numbers.get(key);
     if (number === undefined) return false;
     const first = this.#firstPlace(signed);
+    const mark = markOf(signed);
     for (let place = first; place < first + WAYS; place++) {
+      if (this.#marks[place] !== mark) continue;
       const position = this.#positions[place]!;
       if (!this.#isThere(position) || !this.#isAt(position, signed, number)) continue;
       // What is asked for stays: in its older half of the circle it is written anew.
@@ -69,8 +74,7 @@ export class SignatureMemo {
 
   /** A signature is as good as random, so its own bytes say where it stands. */
   #firstPlace({ signature }: Signed): number {
-    const hash = signature.length < 4 ? 0 : signature.readUInt32LE(0);
-    return WAYS * (hash % (this.#positions.length / WAYS));
+    return WAYS * (wordAt(signature, 0) % (this.#positions.length / WAYS));
   }
 
   /** Whether an entry is there that nothing was written over. */
@@ -92,7 +96,8 @@ export class SignatureMemo {
     );
   }
 
-  #write(place: number, { signingInput, signature }: Signed, number: number): void {
+  #write(place: number, signed: Signed, number: number): void {
+    const { signingInput, signature } = signed;
     const bytes = HEAD_BYTES + signingInput.length + signature.length;
     if (bytes > this.#capacity / 2) return;
     const left = this.#capacity - (this.#next % this.#capacity);
@@ -104,6 +109,15 @@ export class SignatureMemo {
     this.#block.set(signingInput, at + HEAD_BYTES);
     this.#block.set(signature, at + HEAD_BYTES + signingInput.length);
     this.#positions[place] = this.#next;
+    this.#marks[place] = markOf(signed);
     this.#next += bytes;
   }
+}
+
+function markOf({ signature }: Signed): number {
+  return wordAt(signature, 4);
+}
+
+function wordAt(bytes: Buffer, at: number): number {
+  return at + 4 <= bytes.length ? bytes.readUInt32LE(at) : 0;
 }
