@@ -1,7 +1,7 @@
 // The events worth keeping. Each has one function here, which writes its line and moves its metrics, so that the two
 // cannot drift apart. Tokens, messages and keys never come in; text that a caller chose is cleaned and cut.
 
-import { type DestinationStream, destination, type LevelWithSilent, pino } from 'pino';
+import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
 import type { ErrorReason } from './errors.ts';
 import {
   callLine,
@@ -12,16 +12,11 @@ import {
   round,
   type TaskNames,
 } from './event-lines.ts';
+import { standardError } from './event-output.ts';
 import { createMetrics, type MetricsSnapshot } from './metrics.ts';
 
 export type { FinishedCall } from './event-lines.ts';
 export type { MetricsSnapshot } from './metrics.ts';
-
-/** A write for each line would cost more than the line. Lines leave when so many bytes wait, or so much time has passed. */
-const BUFFERED_BYTES = 8_192;
-const FLUSH_MS = 100;
-/** What Linux writes to a pipe in one piece, so that the lines of several processes do not tear each other. */
-const WHOLE_BYTES = 4_096;
 
 export interface EventsOptions {
   readonly level: LevelWithSilent;
@@ -36,10 +31,7 @@ export type Events = ReturnType<typeof createEvents>;
 /** The events of one service. Call `close` when it ends. */
 export function createEvents(options: EventsOptions) {
   const { worker } = options;
-  const pieces =
-    worker === undefined ? { minLength: BUFFERED_BYTES } : { minLength: WHOLE_BYTES - 1, maxWrite: WHOLE_BYTES };
-  // The stream flushes itself: the logger's own `flush` would sync the file of the log too, and the disk has better to do.
-  const output = options.destination ?? destination({ fd: 2, sync: false, periodicFlush: FLUSH_MS, ...pieces });
+  const output = options.destination ?? standardError(worker !== undefined);
   const base = worker === undefined ? null : { worker };
   const lines = pino(
     { level: options.level, base, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } },

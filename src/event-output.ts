@@ -1,0 +1,67 @@
+// Where the lines of events go. A write for each line would cost more than the line, so lines are gathered into pieces.
+
+import { destination } from 'pino';
+
+/** What takes pieces of text and writes them in order. */
+export interface Output {
+  write(text: string): unknown;
+  /** Returns when all that was taken has been written. */
+  flushSync(): void;
+}
+
+/** A piece leaves when the next line does not fit into it, or when so much time has passed. */
+const PIECE_BYTES = 8_192;
+const FLUSH_MS = 100;
+/** What Linux writes to a pipe in one piece, so that the lines of several processes do not tear each other. */
+const WHOLE_BYTES = 4_096;
+
+/** Standard error; standard output is for what a person asked to see. `isShared`: other processes write there too. */
+export function standardError(isShared: boolean): GatheredLines {
+  const pieceBytes = isShared ? WHOLE_BYTES : PIECE_BYTES;
+  // The pieces are handed on here: to ask the stream for that would sync the file of the log too, and the disk has better to do.
+  const lines = new GatheredLines(destination({ fd: 2, sync: false, maxWrite: pieceBytes }), pieceBytes, FLUSH_MS);
+  process.once('exit', () => lines.flushSync());
+  return lines;
+}
+
+/**
+ * Gathers lines. The stream below could do so too, but measures all that it has gathered anew with every line: six
+ * kilobytes of garbage for each call.
+ */
+export class GatheredLines implements Output {
+  readonly #output: Output;
+  readonly #pieceBytes: number;
+  readonly #flushMs: number;
+  #text = '';
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(output: Output, pieceBytes: number, flushMs: number) {
+    this.#output = output;
+    this.#pieceBytes = pieceBytes;
+    this.#flushMs = flushMs;
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.byteLength(line);
+    if (this.#bytes + bytes > this.#pieceBytes) this.#handOn();
+    this.#text += line;
+    this.#bytes += bytes;
+    this.#timer ??= setTimeout(() => this.#handOn(), this.#flushMs).unref();
+  }
+
+  flushSync(): void {
+    this.#handOn();
+    this.#output.flushSync();
+  }
+
+  #handOn(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#bytes === 0) return;
+    const text = this.#text;
+    this.#text = '';
+    this.#bytes = 0;
+    this.#output.write(text);
+  }
+}
