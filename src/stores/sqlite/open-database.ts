@@ -14,8 +14,11 @@ import { WriteAheadFile } from './write-ahead-file.ts';
  */
 const WAL_AUTOCHECKPOINT_PAGES = 64_000;
 
-/** Page cache of one connection in KiB (SQLite's sign for KiB is a negative number). */
-const CACHE_KIB = 32 * 1024;
+/**
+ * Page cache of one connection in KiB (SQLite's sign for KiB is a negative number). SQLite walks through the slots of its
+ * cache at each commit, which costs more than the pages that a larger one would spare: the system keeps them too.
+ */
+const CACHE_KIB = 4 * 1024;
 
 /** Opens a file for reading and writing, and creates it (mode 0600) and its schema where there is none. */
 export function openDatabase(path: string, layout: Layout, reasons: StoreReasons): SqliteDatabase {
