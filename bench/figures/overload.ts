@@ -16,6 +16,8 @@ const CALLERS: Shape = { connections: CONNECTIONS, streams: 1 };
 /** A caller that gets its answer later than this has given up: it is no goodput. */
 const DEADLINE_MS = 1_000;
 const CALM_SECONDS = 2;
+/** A first storm and a pause, which count for nothing: like everything that is measured here, refusals are warmed up. */
+const WARM_UP_SECONDS = { storm: 1, pause: 1 };
 const WINDOW_MS = 250;
 /** A window is calm when nearly all its calls go well and quickly; a second of such windows is a recovery. */
 const CALM_SHARE = 0.99;
@@ -32,7 +34,8 @@ export const measureOverload: Measure = async (bench, { rounds, overload }) => {
   });
   const [side] = sides;
   const { perSecond: peak } = mediansOf(side!);
-  const calm = { perSecond: peak / 2, seconds: CALM_SECONDS };
+  const warmUp = { perSecond: peak * FACTOR, seconds: WARM_UP_SECONDS.storm };
+  const calm = { perSecond: peak / 2, seconds: WARM_UP_SECONDS.pause + CALM_SECONDS };
   const storm = { perSecond: peak * FACTOR, seconds: overload.seconds };
   const after = { perSecond: peak / 2, seconds: overload.recoverySeconds };
   const { samples, generatorBusy } = await runLoad({
@@ -42,12 +45,15 @@ export const measureOverload: Measure = async (bench, { rounds, overload }) => {
     work: 'append',
     keyFile: bench.keyFile,
     connections: CONNECTIONS,
-    phases: [calm, storm, after],
+    phases: [warmUp, calm, storm, after],
     deadlineMs: DEADLINE_MS,
   });
-  const stormFrom = calm.seconds * 1000;
+  const stormFrom = (warmUp.seconds + calm.seconds) * 1000;
   const stormTo = stormFrom + storm.seconds * 1000;
-  const before = samples.filter(({ dueMs }) => dueMs < stormFrom).map(({ latencyMs }) => latencyMs ?? DEADLINE_MS);
+  const calmFrom = stormFrom - CALM_SECONDS * 1000;
+  const before = samples
+    .filter(({ dueMs }) => dueMs >= calmFrom && dueMs < stormFrom)
+    .map(({ latencyMs }) => latencyMs ?? DEADLINE_MS);
   // As quick as before the storm: a machine that is not quick at half load has nothing quicker to come back to.
   const calmMs = Math.max(CALM_MS, 2 * percentile(before, CALM_SHARE));
   const found = readStorm(samples, stormFrom, stormTo);
