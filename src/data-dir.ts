@@ -1,9 +1,9 @@
 // The data directory: which files an installation consists of, and how the first start makes them.
 
 import { randomBytes } from 'node:crypto';
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFileOnce, readPrivateFile } from './files.ts';
+import { createFileOnce, makeDirectory, readPrivateFile } from './files.ts';
 import { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger/index.ts';
 
 /** Something outside is not as the service needs it. The message says what to do, and holds no secret. */
@@ -27,7 +27,7 @@ export interface DataDir {
 /** Makes the directory, readable by this user only, where there is none. */
 export async function openDataDir(path: string): Promise<DataDir> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDirectory(path);
   } catch (cause) {
     throw new StartError(`The data directory ${path} cannot be made: set ECT_DATA_DIR to one that can be written.`, {
       cause,

@@ -1,7 +1,7 @@
 // Small files that must be there whole or not at all, and for one user only.
 
 import { randomBytes } from 'node:crypto';
-import { link, open, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -29,6 +29,29 @@ export async function createFileOnce(path: string, content: () => string): Promi
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   await using file = await open(path, 'r');
   return ((await file.stat()).mode & 0o077) === 0 ? await file.readFile('utf8') : undefined;
+}
+
+/**
+ * Makes a directory, and those above it, mode 0700, where there is none. Node's own way never ends where the system says that
+ * nothing is there which it has just said is there, as below /proc.
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  if (await makeOne(path)) return;
+  await makeDirectory(dirname(path));
+  if (!(await makeOne(path))) throw new Error(`no directory can be made below ${dirname(path)}`);
+}
+
+/** False: what should be above it is missing. */
+async function makeOne(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && dirname(path) !== path) return false;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return true;
+    throw error;
+  }
 }
 
 async function writeNew(path: string, text: string): Promise<void> {

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createFileOnce, readPrivateFile } from '../src/files.ts';
+import { createFileOnce, makeDirectory, readPrivateFile } from '../src/files.ts';
 
 let folder: string;
 let path: string;
@@ -98,4 +98,34 @@ describe('reading a private file', () => {
   test('a file that is not there fails', async () => {
     await expect(readPrivateFile(path)).rejects.toMatchObject({ code: 'ENOENT' });
   });
+});
+
+describe('making a directory', () => {
+  const modeOf = async (directory: string) => (await stat(directory)).mode & 0o777;
+
+  test('it and those above it are there, for their owner only; those that were there stay as they are', async () => {
+    await chmod(folder, 0o750);
+    await makeDirectory(join(folder, 'a/b/c'));
+    expect(await modeOf(folder)).toBe(0o750);
+    for (const made of ['a', 'a/b', 'a/b/c']) expect(await modeOf(join(folder, made))).toBe(0o700);
+    await makeDirectory(join(folder, 'a/b'));
+  });
+
+  test('twenty may make the same one at once', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => makeDirectory(join(folder, 'a/b/c'))));
+    expect(await modeOf(join(folder, 'a/b/c'))).toBe(0o700);
+  });
+
+  test('a file in its way is an error', async () => {
+    await writeFile(path, '');
+    await expect(makeDirectory(path)).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(makeDirectory(join(path, 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'a place where there can be none is an error, and no endless attempt',
+    async () => {
+      await expect(makeDirectory('/proc/ect/data')).rejects.toThrow('no directory can be made below /proc');
+    },
+  );
 });
