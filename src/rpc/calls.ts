@@ -66,19 +66,33 @@ export function createCalls(options: CallsOptions) {
   }
 
   /**
-   * Runs a unary procedure. Throws nothing but EctError. `read` answers the request; it is asked when the call begins, since
-   * the objects of many calls that stand in line would be moved about by the garbage collector, and bytes are not.
+   * Lets a unary call in, and begins it when it is its turn: now, or after those that stand in line before it. Throws EctError
+   * where it may not be made. `begin` does not throw. Whoever stands in line should hold bytes and little else, since the
+   * garbage collector moves the objects of all who wait; a call may be stopped while it stands there.
    */
-  async function run(service: AnyService, localName: string, read: () => unknown, call: OpenCall): Promise<unknown> {
+  function enter(service: AnyService, localName: string, call: OpenCall, begin: () => void): void {
+    let access: Access;
     try {
-      const access = accessOf(service, localName);
+      access = accessOf(service, localName);
       admit(access, call);
-      const begin = () => {
-        if (call.stopped !== undefined) throw call.stopped;
-        return service.procedures[localName]?.(read() as never, call);
-      };
-      // Whoever looks whether the service is well must see it also where it has much to do.
-      const answer = access !== 'public' && turns.isFull() ? turns.stand<unknown>(begin) : begin();
+    } catch (thrown) {
+      throw fail(call, thrown);
+    }
+    // Whoever looks whether the service is well must see it also where it has much to do.
+    if (access !== 'public' && turns.isFull()) turns.stand(begin);
+    else begin();
+  }
+
+  /** Runs the procedure of a call whose turn it is; `read` answers the request. Throws nothing but EctError. */
+  async function perform(
+    service: AnyService,
+    localName: string,
+    read: () => unknown,
+    call: OpenCall,
+  ): Promise<unknown> {
+    try {
+      if (call.stopped !== undefined) throw call.stopped;
+      const answer = service.procedures[localName]?.(read() as never, call);
       const message =
         answer instanceof Promise ? await call.untilOver(answer, (late) => reportLate(call, late)) : answer;
       call.finish();
@@ -86,6 +100,14 @@ export function createCalls(options: CallsOptions) {
     } catch (thrown) {
       throw fail(call, thrown);
     }
+  }
+
+  /** Both, for who waits for the answer in any case. */
+  function run(service: AnyService, localName: string, read: () => unknown, call: OpenCall): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      enter(service, localName, call, () => void perform(service, localName, read, call).then(resolve, reject));
+      call.onStop((error) => reject(fail(call, error)));
+    });
   }
 
   /** Runs a streaming procedure. It ends with the caller, its deadline, or the service: with SERVICE_DRAINING. */
@@ -152,7 +174,7 @@ export function createCalls(options: CallsOptions) {
     return error;
   }
 
-  return { open, refused, run, stream };
+  return { open, refused, enter, perform, run, stream };
 }
 
 function drainingError(): EctError {

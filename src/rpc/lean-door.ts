@@ -41,14 +41,14 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
       return NOBODY;
     }
     return receive(stream, route, call, (message) => {
-      void answer(stream, route, call, message);
+      calls.enter(route.service, route.method.localName, call, () => void answer(stream, route, call, message));
     });
   };
 
   async function answer(stream: Stream, route: LeanRoute, call: OpenCall, message: Buffer): Promise<void> {
     try {
       const read = () => parse(route, message);
-      const response = await calls.run(route.service, route.method.localName, read, call);
+      const response = await calls.perform(route.service, route.method.localName, read, call);
       stream.answer(OK_HEADERS, route.encode(response as object), OK_TRAILER);
     } catch (thrown) {
       if (!(thrown instanceof EctError)) events.bug(route.name, thrown);
@@ -57,7 +57,7 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
   }
 }
 
-/** Reads the body up to the limit of the method, and hands over its one message. */
+/** Reads the body up to the limit of the method, and hands over its one message. `onMessage` may throw EctError. */
 function receive(stream: Stream, route: LeanRoute, call: OpenCall, onMessage: (message: Buffer) => void): Receiver {
   const body = new Body(stream);
   let open = true;
@@ -66,16 +66,17 @@ function receive(stream: Stream, route: LeanRoute, call: OpenCall, onMessage: (m
     open = false;
     refuseCall(stream, call, error);
   };
-  // A deadline that passes while the body trickles in ends the call; later it is the procedure's to be ended by.
-  call.onStop((error) => {
-    if (!call.entered) end(error);
-  });
+  // A deadline that passes ends the call at once, wherever it is: its body trickles in, it stands in line, or it is stuck.
+  call.onStop(end);
   const judge = () => {
     if (!open) return;
     const frame = readOnlyFrame(body.read(), route.maxBytes);
     if (typeof frame === 'string') return end(faultOf(frame, route));
-    open = false;
-    onMessage(frame);
+    try {
+      onMessage(frame);
+    } catch (thrown) {
+      end(thrown as EctError);
+    }
   };
   return {
     onData: (part) => {

@@ -7,8 +7,8 @@ const TURN_MS = 5;
 export interface Turns {
   /** Whether a call has to stand in line before it begins. */
   isFull(): boolean;
-  /** Begins a call when it is its turn, first come, first served; answers what it answers. */
-  stand<T>(begin: () => Promise<T> | T): Promise<T>;
+  /** Begins a call when it is its turn, first come, first served. `begin` does not throw. */
+  stand(begin: () => void): void;
 }
 
 export function createTurns(now: () => number = () => performance.now()): Turns {
@@ -20,16 +20,8 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
     return line.length > 0 || spentMs() > TURN_MS;
   }
 
-  function stand<T>(begin: () => Promise<T> | T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      line.push(() => {
-        try {
-          resolve(begin());
-        } catch (thrown) {
-          reject(thrown);
-        }
-      });
-    });
+  function stand(begin: () => void): void {
+    line.push(begin);
   }
 
   function spentMs(): number {

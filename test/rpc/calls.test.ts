@@ -222,14 +222,12 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
     const procedure = vi.fn<(request: unknown) => object>((request) => ({ jwksJson: request }));
     const { service, events, draining, identify, lines } = setUp(procedure, access);
     const line: (() => void)[] = [];
-    const stand = <T>(begin: () => Promise<T> | T) =>
-      new Promise<T>((resolve, reject) => void line.push(() => void (async () => begin())().then(resolve, reject)));
-    const turns = { isFull: () => true, stand };
+    const turns = { isFull: () => true, stand: (begin: () => void) => void line.push(begin) };
     const calls = createCalls({ events, identify, draining: draining.signal, turns });
     const move = () => {
       for (const begin of line.splice(0)) begin();
     };
-    return { calls, service, procedure, lines, move };
+    return { calls, service, draining, procedure, lines, move };
   }
 
   test('a call stands in line, and neither reads its request nor begins before its turn', async () => {
@@ -253,14 +251,28 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
     expect(lines).toMatchObject([{ code: 'DEADLINE_EXCEEDED' }]);
   });
 
-  test('a request that cannot be read fails its own call, with its own reason', async () => {
+  test('a request that cannot be read fails its own call, with its own reason, and no other', async () => {
     const { calls, service, move } = setUpInLine();
     const read = () => {
       throw new EctError(refuse('REQUEST_MALFORMED', 'no message'));
     };
     const answer = calls.run(service, 'getKeySet', read, calls.open(arrival, 'unary', undefined));
+    const next = calls.run(service, 'getKeySet', () => 'next', calls.open(arrival, 'unary', undefined));
     move();
     await expect(answer).rejects.toMatchObject({ reason: 'REQUEST_MALFORMED' });
+    expect(await next).toEqual({ jwksJson: 'next' });
+  });
+
+  test('who may not call is told so at once, and does not stand in line', async () => {
+    const { calls, service, draining, move } = setUpInLine();
+    draining.abort();
+    const begin = vi.fn<() => void>();
+    const call = calls.open(arrival, 'unary', undefined);
+    expect(() => calls.enter(service, 'getKeySet', call, begin)).toThrow(
+      expect.objectContaining({ reason: 'SERVICE_DRAINING' }),
+    );
+    move();
+    expect(begin).not.toHaveBeenCalled();
   });
 
   test('public services do not stand in line', async () => {

@@ -30,51 +30,33 @@ test('H17: who stands in line comes first, in order, as many in a turn as fit in
     turns.stand(() => {
       happened.push(name);
       time += 2;
-      return name;
     });
   turns.isFull();
   time += 6;
   expect(turns.isFull()).toBe(true);
-  const calls = ['a', 'b', 'c', 'd', 'e'].map(stand);
+  for (const name of ['a', 'b', 'c', 'd', 'e']) stand(name);
   await nextTurn();
   expect(happened).toEqual(['a', 'b', 'c']);
   // Nobody overtakes the line, however little this turn has done.
   expect(turns.isFull()).toBe(true);
   happened.push('another call is read and refused');
-  expect(await Promise.all(calls)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  await nextTurn();
   expect(happened).toEqual(['a', 'b', 'c', 'another call is read and refused', 'd', 'e']);
   await nextTurn();
   expect(turns.isFull()).toBe(false);
 });
 
-test('a call that fails when it begins fails alone', async () => {
-  turns.isFull();
-  time += 6;
-  const calls = [
-    turns.stand(() => {
-      throw new Error('first');
-    }),
-    turns.stand(() => Promise.reject(new Error('second'))),
-    turns.stand(() => 'third'),
-  ];
-  expect(await Promise.allSettled(calls)).toMatchObject([
-    { reason: { message: 'first' } },
-    { reason: { message: 'second' } },
-    { value: 'third' },
-  ]);
-});
-
-test('a line of many is served to its end', async () => {
+test('a line of many is served to its end, over many turns', async () => {
   turns.isFull();
   time += 6;
   let done = 0;
-  await Promise.all(
-    Array.from({ length: 10_000 }, () =>
-      turns.stand(() => {
-        time += 0.01;
-        done++;
-      }),
-    ),
-  );
-  expect(done).toBe(10_000);
+  for (let call = 0; call < 10_000; call++) {
+    turns.stand(() => {
+      time += 0.01;
+      done++;
+    });
+  }
+  let passed = 0;
+  for (; done < 10_000; passed++) await nextTurn();
+  expect(passed).toBeGreaterThanOrEqual(19);
 });
