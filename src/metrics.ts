@@ -106,11 +106,19 @@ export function createMetrics() {
 
 /** Counts calls and their durations. The label sets are few, and each is looked up once. */
 function createCallCounter(registers: Registry[]) {
+  const known = new Map<string, CallSeries>();
   const calls = new Counter({
     name: 'ect_calls_total',
     help: 'Calls by method, gRPC code and reason of refusal.',
     labelNames: ['method', 'code', 'reason'],
     registers,
+    // The library puts the labels together anew for each count, so calls are counted here until somebody asks.
+    collect: () => {
+      for (const series of known.values()) {
+        calls.inc(series.labels, series.uncollected);
+        series.uncollected = 0;
+      }
+    },
   });
   const callSeconds = new Histogram({
     name: 'ect_call_duration_seconds',
@@ -119,18 +127,21 @@ function createCallCounter(registers: Registry[]) {
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60],
     registers,
   });
-  const known = new Map<
-    string,
-    { readonly count: Counter.Internal; readonly duration: Histogram.Internal<'method'> }
-  >();
   return (method: string, code: string, reason: string, seconds: number): void => {
     const key = `${method} ${code} ${reason}`;
     let series = known.get(key);
     if (series === undefined) {
-      series = { count: calls.labels({ method, code, reason }), duration: callSeconds.labels({ method }) };
+      series = { labels: { method, code, reason }, uncollected: 0, duration: callSeconds.labels({ method }) };
       known.set(key, series);
     }
-    series.count.inc();
+    series.uncollected++;
     series.duration.observe(seconds);
   };
+}
+
+interface CallSeries {
+  readonly labels: { readonly method: string; readonly code: string; readonly reason: string };
+  /** Calls since the last time that the counter was read. */
+  uncollected: number;
+  readonly duration: Histogram.Internal<'method'>;
 }

@@ -28,6 +28,18 @@ describe('events', () => {
     expect(metrics).toContain(`ect_call_duration_seconds_count{method="${call.method}"} 1`);
   });
 
+  test('a call is counted once, however often the count is read, as text or as data', async () => {
+    const { events } = setUp();
+    const count = async () => / ?ect_calls_total\{.*\} (\d+)/.exec(await events.metrics())?.[1];
+    events.callFinished(call);
+    events.callFinished(call);
+    expect([await count(), await count()]).toEqual(['2', '2']);
+    await events.snapshot();
+    events.callFinished(call);
+    expect(JSON.stringify(await events.snapshot())).toContain('"value":3');
+    expect(await count()).toBe('3');
+  });
+
   test('where there are several workers, every line says which one wrote it', () => {
     const text: string[] = [];
     const destination = { write: (line: string) => void text.push(line) };

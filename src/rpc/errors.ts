@@ -90,8 +90,16 @@ export function codeOf(reason: ErrorReason): Code {
 
 /** The name of a code as gRPC spells it: `INVALID_ARGUMENT`. */
 export function codeName(code: Code): string {
-  if (code === Code.Canceled) return 'CANCELLED';
-  return Code[code].replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
+  return CODE_NAMES[code];
+}
+
+/** Spelled once: what is refused because there is too much must cost next to nothing. */
+const CODE_NAMES = Object.fromEntries(Object.entries(Code).map(([name, code]) => [code, spell(name)])) as Readonly<
+  Record<Code, string>
+>;
+
+function spell(name: string): string {
+  return name === 'Canceled' ? 'CANCELLED' : name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
 }
 
 /** The error as `google.rpc.Status`, for the items of a batch and for gRPC trailers. */
