@@ -41,7 +41,11 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
       return NOBODY;
     }
     return receive(stream, route, call, (message) => {
-      calls.enter(route.service, route.method.localName, call, () => void answer(stream, route, call, message));
+      const begin = () => {
+        // Who was stopped in line has been refused already.
+        if (call.stopped === undefined) void answer(stream, route, call, message);
+      };
+      calls.enter(route.service, route.method.localName, call, begin);
     });
   };
 
