@@ -5,7 +5,7 @@ import { createServer } from 'node:http2';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { type AuthorityParts, BackgroundAppends } from '../../src/authority/index.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
-import { KeyRing } from '../../src/keys/index.ts';
+import { KeyRing, Rounds } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../src/ledger/index.ts';
 import { authorityService } from '../../src/rpc/authority.ts';
 import type { Call } from '../../src/rpc/call.ts';
@@ -42,6 +42,7 @@ const parts: AuthorityParts = {
   keys: new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor: () => true }]),
   signers: { for: () => signer },
   signatures: new SignatureMemo(),
+  rounds: new Rounds(),
   ledger,
   background: new BackgroundAppends({ ledger, notices }),
   replay: undefined,

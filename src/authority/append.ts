@@ -4,12 +4,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { refusalOf } from '../dag/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Candidate, LedgerRecord, Appended as Outcome, Receipt } from '../ledger/index.ts';
-import { type TokenVerdict, verifyToken } from '../token/index.ts';
+import type { TokenVerdict } from '../token/index.ts';
 import { ledgerAncestry } from './ancestry.ts';
 import { isOf } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate, type RecordableToken } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
+import { readToken } from './read-token.ts';
 
 /** Where a token is recorded. */
 export interface Appended {
@@ -21,7 +22,7 @@ export interface Appended {
 
 /** Records a token. Refuses with the reason of the first step that fails; the entry is durable when this answers. */
 export async function append(parts: AuthorityParts, text: string, signal: AbortSignal): Promise<Appended> {
-  const verdict = verifyForLedger(parts, text);
+  const verdict = await verifyForLedger(parts, text);
   const { token } = verdict;
   if (verdict.ok && verdict.token.claims.pred.length === 0) {
     // Of a root task there is nothing to examine but that its name is free, and the commit decides that in any case.
@@ -45,11 +46,11 @@ export function verifyForLedger(
   text: string,
   mode: 'enforce' | 'report' = 'enforce',
   asOf?: number,
-): TokenVerdict {
-  const { token: policy, ledgerAudience } = parts.policy;
+): TokenVerdict | Promise<TokenVerdict> {
+  const { ledgerAudience } = parts.policy;
   const audience = ledgerAudience === '' ? undefined : ledgerAudience;
   const question = { now: parts.now(), reading: 'presented', audience, minimumLevel: 'L2', mode, asOf } as const;
-  return verifyToken(text, question, policy, parts.keys, parts.signatures);
+  return readToken(parts, text, question);
 }
 
 /** Answers with an entry that is there already. */

@@ -1,8 +1,9 @@
 // Evidence: whether the ledger holds a token, and what a token was at the time at which it was recorded.
 
 import type { LedgerRecord } from '../ledger/index.ts';
-import { type Question, type TokenVerdict, type VerifiedToken, verifyToken } from '../token/index.ts';
+import type { Question, TokenVerdict, VerifiedToken } from '../token/index.ts';
 import type { AuthorityParts } from './parts.ts';
+import { readToken } from './read-token.ts';
 
 /** The record of exactly this token; with `asOf` (seconds) only where it was recorded by then. */
 export async function recordOf(
@@ -39,7 +40,7 @@ export async function readAsRecorded(
   if (read.ok || token === undefined || !read.failures.some(({ refusal }) => isPast(refusal.reason))) return read;
   const record = await recordOf(parts, token, question.asOf);
   if (record === undefined) return read;
-  return verifyToken(text, { ...question, asOf: secondOf(record) }, parts.policy.token, parts.keys, parts.signatures);
+  return readToken(parts, text, { ...question, asOf: secondOf(record) });
 }
 
 function isPast(reason: string): boolean {

@@ -1,6 +1,6 @@
 // What the procedures work with: the policy, the keys, and the ports behind which the world is.
 
-import type { KeyRing, SignerChoice } from '../keys/index.ts';
+import type { KeyRing, Rounds, SignerChoice } from '../keys/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { SignatureMemo, TokenPolicy } from '../token/index.ts';
 import type { BackgroundAppends } from './background-appends.ts';
@@ -35,6 +35,8 @@ export interface AuthorityParts {
   readonly signers: SignerChoice;
   /** Signatures that were verified lately. */
   readonly signatures: SignatureMemo;
+  /** In which signatures are made and checked. */
+  readonly rounds: Rounds;
   readonly ledger: Ledger;
   /** Appends that nobody waits for. */
   readonly background: BackgroundAppends;

@@ -71,11 +71,11 @@ export interface AppendRehearsal {
 
 /** Rehearses one append. A token that is there already is judged by the time at which it was recorded. */
 export async function rehearseAppend(parts: AuthorityParts, text: string): Promise<AppendRehearsal> {
-  const read = verifyForLedger(parts, text, 'report');
+  const read = await verifyForLedger(parts, text, 'report');
   const namesake = read.token && (await parts.ledger.find(read.token.claims.wid, read.token.claims.jti));
   const recorded = namesake !== undefined && isOf(namesake, read.token!) ? namesake : undefined;
   const verdict = openVerdict(
-    recorded === undefined ? read : verifyForLedger(parts, text, 'report', secondOf(recorded)),
+    recorded === undefined ? read : await verifyForLedger(parts, text, 'report', secondOf(recorded)),
   );
   const { token } = verdict;
   if (token !== undefined) {

@@ -2,12 +2,13 @@
 
 import { refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal, refuse } from '../errors.ts';
-import { type Level, requiredLevel, type VerifiedToken, verifyToken } from '../token/index.ts';
+import { type Level, requiredLevel, type VerifiedToken } from '../token/index.ts';
 import { ancestryWith } from './ancestry.ts';
 import type { Caller } from './caller.ts';
 import { readAsRecorded, recordOf } from './evidence.ts';
 import { examineGraph } from './graph.ts';
 import type { AuthorityParts } from './parts.ts';
+import { readToken } from './read-token.ts';
 import { judgeUse } from './use.ts';
 import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
 
@@ -39,7 +40,7 @@ export async function verify(parts: AuthorityParts, caller: Caller, order: Verif
   const audience = audienceOf(caller, order);
   const question = { ...order, audience, now: parts.now(), reading: 'presented' } as const;
   if (order.asOf !== undefined) refuseFuture(order.asOf, question.now);
-  const read = verifyToken(order.token, question, parts.policy.token, parts.keys, parts.signatures);
+  const read = await readToken(parts, order.token, question);
   const verdict = openVerdict(
     order.asOf === undefined ? read : await readAsRecorded(parts, order.token, question, read),
   );

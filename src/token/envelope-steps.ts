@@ -109,8 +109,8 @@ export function checkKey(reading: Reading): Refusal | undefined {
   return reading.fits ? undefined : refuse('KEY_MISMATCH', `The key does not fit ${algorithm.name}.`);
 }
 
-export function checkSignature({ parts, algorithm, key, memo }: Reading): Refusal | undefined {
-  if (memo?.holds(parts, key)) return undefined;
+export function checkSignature({ parts, algorithm, key, memo, isRemembered }: Reading): Refusal | undefined {
+  if (isRemembered ?? memo?.holds(parts, key)) return undefined;
   if (!algorithm.verify(key.publicKey, parts.signingInput, parts.signature)) {
     return refuse('SIGNATURE_INVALID', 'The signature does not verify.');
   }

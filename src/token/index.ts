@@ -11,4 +11,4 @@ export type { Question, TokenPolicy, VerifiedToken } from './question.ts';
 export { isRefusal } from './read-claims.ts';
 export { SignatureMemo } from './signature-memo.ts';
 export { type JsonObject, type JsonValue, parseStrictObject } from './strict-json.ts';
-export { type Failure, type Outcome, TOKEN_STEPS, type TokenVerdict, verifyToken } from './verify.ts';
+export { type Failure, type Outcome, TOKEN_STEPS, type TokenVerdict, Verification, verifyToken } from './verify.ts';

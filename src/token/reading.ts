@@ -37,6 +37,8 @@ export interface Findings {
 
 /** To a step what it needs is simply there. */
 export interface Reading extends Asked, Findings {
+  /** Whether the signature was verified before; undefined where the memo was not asked yet. */
+  isRemembered: boolean | undefined;
   /** No step has failed yet. */
   sound: boolean;
   /** Set once signature and claims hold. */
@@ -60,6 +62,7 @@ export function openReading(asked: Asked): Reading {
     fits: undefined,
     draft: undefined,
     typed: undefined,
+    isRemembered: undefined,
     sound: true,
     token: undefined,
   } as unknown as Reading;

@@ -27,19 +27,59 @@ export function verifyToken(
   keys: KeyRing,
   memo?: SignatureMemo,
 ): TokenVerdict {
-  const reading = openReading({ text, question, policy, keys, memo });
-  const outcomes: Outcome[] = [];
-  const failures: Failure[] = [];
-  for (const step of TOKEN_STEPS) {
-    const result = mayRun(step, reading) ? step.run(reading) : 'skipped';
-    outcomes.push(result === undefined ? 'PASS' : result === 'skipped' ? 'SKIPPED' : 'FAIL');
-    if (result === undefined || result === 'skipped') continue;
-    failures.push({ step: outcomes.length - 1, refusal: result });
-    reading.sound = false;
+  return new Verification(text, question, policy, keys, memo).finish();
+}
+
+/**
+ * The same in three strokes: what comes before the signature, the signature, and what follows it. Where several tokens are
+ * verified, the costly stroke in the middle is best done for one right after the other.
+ */
+export class Verification {
+  readonly #reading: Reading;
+  readonly #outcomes: Outcome[] = [];
+  readonly #failures: Failure[] = [];
+
+  /** Runs the steps before the signature. */
+  constructor(text: string, question: Question, policy: TokenPolicy, keys: KeyRing, memo?: SignatureMemo) {
+    this.#reading = openReading({ text, question, policy, keys, memo });
+    this.#runUntil(SIGNATURE_STEP);
   }
-  const first = failures[0];
-  if (first === undefined) return { ok: true, token: reading.token!, outcomes };
-  return { ok: false, refusal: first.refusal, failures, token: reading.token, outcomes };
+
+  /** Whether there is a signature to check that is not known to be good. */
+  get owesSignature(): boolean {
+    const { memo, parts, key } = this.#reading;
+    if (!mayRun(TOKEN_STEPS[SIGNATURE_STEP]!, this.#reading)) return false;
+    const isRemembered = memo?.holds(parts, key) ?? false;
+    this.#reading.isRemembered = isRemembered;
+    return !isRemembered;
+  }
+
+  checkSignature(): void {
+    this.#runUntil(SIGNATURE_STEP + 1);
+  }
+
+  /** Runs what has not been run. */
+  finish(): TokenVerdict {
+    this.#runUntil(TOKEN_STEPS.length);
+    const outcomes = this.#outcomes;
+    const failures = this.#failures;
+    const { token } = this.#reading;
+    const first = failures[0];
+    if (first === undefined) return { ok: true, token: token!, outcomes };
+    return { ok: false, refusal: first.refusal, failures, token, outcomes };
+  }
+
+  #runUntil(end: number): void {
+    const reading = this.#reading;
+    for (let at = this.#outcomes.length; at < end; at++) {
+      const step = TOKEN_STEPS[at]!;
+      const result = mayRun(step, reading) ? step.run(reading) : 'skipped';
+      this.#outcomes.push(result === undefined ? 'PASS' : result === 'skipped' ? 'SKIPPED' : 'FAIL');
+      if (result === undefined || result === 'skipped') continue;
+      this.#failures.push({ step: at, refusal: result });
+      reading.sound = false;
+    }
+  }
 }
 
 /** Every step, in order. Those that need the parts of a signed token are skipped for an unsigned object. */
@@ -60,6 +100,8 @@ export const TOKEN_STEPS: readonly Step[] = [
   step('time', '`exp` is ahead; `iat` is neither too far ahead nor too old.', ['typed'], checkTimes),
   step('hashes', 'Input and output are those that the token was issued for.', ['typed'], checkHashes),
 ];
+
+const SIGNATURE_STEP = TOKEN_STEPS.findIndex(({ name }) => name === 'signature');
 
 /** One step. It answers a refusal, `skipped`, or undefined when it holds. */
 interface Step {
