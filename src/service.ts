@@ -13,7 +13,7 @@ import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
-import { KeyRing, Rounds, signInRounds, type TrustedKey } from './keys/index.ts';
+import { KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
 import { Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from './ledger/index.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { authorityService } from './rpc/authority.ts';
@@ -140,7 +140,6 @@ function compose(
   stores: Stores,
   notices: Notices,
 ): AuthorityParts {
-  const rounds = new Rounds();
   return {
     policy: {
       token: {
@@ -161,9 +160,9 @@ function compose(
       replayTtlSeconds: config.replay.ttlSeconds,
     },
     keys,
-    signers: signInRounds(signers, rounds),
+    signers,
     signatures: new SignatureMemo(),
-    rounds,
+    rounds: new Rounds(),
     ledger,
     background: new BackgroundAppends({ ledger, notices }),
     replay: stores.replay,

@@ -2,7 +2,7 @@ export { type Appended, append } from './append.ts';
 export { appendBatch } from './append-batch.ts';
 export { BackgroundAppends } from './background-appends.ts';
 export { type Caller, callerName } from './caller.ts';
-export { type Issued, issue } from './issue.ts';
+export { beginIssue, type Issued, issue } from './issue.ts';
 export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
 export type { IssueOrder } from './issue-order.ts';
 export { isWithin } from './issuer.ts';
@@ -21,4 +21,4 @@ export {
 export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
 export { type DagAnswer, type DagSubject, examineRecorded, validateDag } from './validate-dag.ts';
 export { type Equivocation, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';
-export { type VerifyOrder, verify } from './verify.ts';
+export { beginVerify, type VerifyOrder, verify } from './verify.ts';

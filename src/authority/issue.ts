@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DagReport, refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal, refuse } from '../errors.ts';
-import type { Signer, Until } from '../keys/index.ts';
+import { andThen, type Cut, type Signer, type Until } from '../keys/index.ts';
 import type { Receipt } from '../ledger/index.ts';
 import {
   type Claims,
@@ -11,8 +11,6 @@ import {
   digestOfToken,
   isRefusal,
   type Level,
-  mintToken,
-  mintUnsigned,
   policyIn,
   type TypedClaims,
 } from '../token/index.ts';
@@ -24,6 +22,7 @@ import { recallToken, rememberToken } from './issue-once.ts';
 import type { IssueOrder, OwnToken } from './issue-order.ts';
 import { issuerFor } from './issuer.ts';
 import { asCandidate } from './leaf.ts';
+import { beginMinting } from './minting.ts';
 import type { AuthorityParts } from './parts.ts';
 
 /** What was made. `receipt` is there for L3. */
@@ -50,9 +49,26 @@ export async function issue(parts: AuthorityParts, caller: Caller, order: IssueO
   const signer = signerFor(parts, order, iss);
   const kid = signer?.jwk.kid ?? '';
   const dag = namesTasks(order) ? await demandPredecessors(parts, order, claims, kid) : undefined;
-  const minted = { text: await mint(parts, order, claims, signer, until), claims, kid };
+  const minted = await parts.rounds.finish(beginMinting(parts, order, claims, signer, until));
   const own = isKeyed ? await rememberToken(parts, caller, order, minted) : minted;
   return deliver(parts, order, own, dag, until);
+}
+
+/**
+ * Begins to issue one token for who finishes several together. Undefined where there is more to wait for than the
+ * signature: such a token is issued by itself.
+ */
+export function beginIssue(
+  parts: AuthorityParts,
+  caller: Caller,
+  order: IssueOrder,
+  until: Until,
+): Cut<Issued> | undefined {
+  if (order.idempotencyKey !== '' || order.level === 'L3' || namesTasks(order)) return undefined;
+  const iss = issuerFor(caller, order.iss, parts.policy.issuer);
+  const claims = draftClaims(parts, order, iss);
+  const minting = beginMinting(parts, order, claims, signerFor(parts, order, iss), until);
+  return andThen(minting, (own) => deliver(parts, order, own, undefined, until));
 }
 
 /** Fills in the defaults and holds every claim to its rule, exactly as a verifier will. */
@@ -132,19 +148,6 @@ export function signerFor(
   iss: string,
 ): Signer | undefined {
   return level === 'L1' ? undefined : signers.for(iss, execAct);
-}
-
-/** Signs the claims, or without a signer only writes them down. TOKEN_TOO_LARGE before anything is signed. */
-export function mint(
-  { policy }: AuthorityParts,
-  { draft, ext }: IssueOrder,
-  claims: Claims,
-  signer: Signer | undefined,
-  until: Until,
-): string | Promise<string> {
-  const { maxTokenBytes } = policy.token;
-  if (signer === undefined) return mintUnsigned(claims, ext?.text, maxTokenBytes);
-  return mintToken(claims, ext?.text, signer, maxTokenBytes, until, draft);
 }
 
 /** What a token is when it leaves. */

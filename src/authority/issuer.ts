@@ -31,5 +31,6 @@ export function isWithin(iss: string, ownIssuer: string): boolean {
   const rest = iss.slice(ownIssuer.length);
   const separator = rest.charAt(0);
   const leadsBelow = separator === '/' || (separator === ':' && !ownIssuer.includes('://'));
-  return leadsBelow && rest.length > 1 && !rest.split('/').some((segment) => segment === '.' || segment === '..');
+  if (!leadsBelow || rest.length === 1) return false;
+  return !rest.includes('.') || !rest.split('/').some((segment) => segment === '.' || segment === '..');
 }

@@ -1,15 +1,23 @@
-// The steps on a token by itself, for who can wait for the next round of signatures.
+// The steps on a token by itself.
 
+import type { Cut } from '../keys/index.ts';
 import { type Question, type TokenVerdict, Verification } from '../token/index.ts';
 import type { AuthorityParts } from './parts.ts';
 
+/** Begins to verify one token. */
+export function beginReading(
+  { policy, keys, signatures }: AuthorityParts,
+  text: string,
+  question: Question,
+): Cut<TokenVerdict> {
+  return new Verification(text, question, policy.token, keys, signatures);
+}
+
 /** Verifies one token. Never throws for anything that `text` may hold. */
 export function readToken(
-  { policy, keys, signatures, rounds }: AuthorityParts,
+  parts: AuthorityParts,
   text: string,
   question: Question,
 ): TokenVerdict | Promise<TokenVerdict> {
-  const verification = new Verification(text, question, policy.token, keys, signatures);
-  if (!verification.owesSignature) return verification.finish();
-  return rounds.do(() => verification.checkSignature()).then(() => verification.finish());
+  return parts.rounds.finish(beginReading(parts, text, question));
 }

@@ -2,16 +2,16 @@
 
 import { type DagReport, refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal } from '../errors.ts';
-import type { Signer } from '../keys/index.ts';
 import type { Claims, Failure, Level, Outcome } from '../token/index.ts';
 import { ledgerAncestry } from './ancestry.ts';
 import { type Appended, answerKnown, verifyForLedger } from './append.ts';
 import type { Caller } from './caller.ts';
 import { isOf, secondOf } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
-import { draftClaims, examinePredecessors, levelOnLeaving, mint, signerFor } from './issue.ts';
+import { draftClaims, examinePredecessors, levelOnLeaving, signerFor } from './issue.ts';
 import type { IssueOrder } from './issue-order.ts';
 import { issuerFor } from './issuer.ts';
+import { beginMinting } from './minting.ts';
 import type { AuthorityParts } from './parts.ts';
 import { closeVerdict, openVerdict, type StepRule, settleStep, type Verdict } from './verdict.ts';
 
@@ -55,8 +55,7 @@ export async function rehearseIssue(parts: AuthorityParts, caller: Caller, order
   const signer = isRefusalOf(chosen) ? undefined : chosen;
   const signed = { kid: signer?.jwk.kid ?? '', level: levelOnLeaving(order) };
   if (claims === undefined) return { claims, ...signed, dag: undefined, outcomes, failures };
-  const measured = signer && signsNothing(signer);
-  settle('size', await attempt(() => mint(parts, order, claims, measured, { signal: AbortSignal.abort() })));
+  settle('size', await attempt(() => beginMinting(parts, order, claims, signer, { signal: AbortSignal.abort() })));
   const { report: dag, refusal } = await examinePredecessors(parts, order, claims, signed.kid);
   settle('dag', refusal ?? dag);
   if (isRefusalOf(chosen)) settle('signature', chosen);
@@ -99,12 +98,4 @@ async function attempt<T>(run: () => T | Promise<T>): Promise<T | Refusal> {
 
 function isRefusalOf<T>(result: T | Refusal): result is Refusal {
   return typeof result === 'object' && result !== null && 'reason' in result;
-}
-
-/** Has the length of a signature and is one of nothing. */
-const PLACEHOLDER = Buffer.alloc(64, 1);
-
-/** The header of the signer, and no signature: a token is measured, and none is made. */
-function signsNothing({ jwk }: Signer): Signer {
-  return { jwk, sign: () => PLACEHOLDER };
 }

@@ -2,13 +2,14 @@
 
 import { refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal, refuse } from '../errors.ts';
-import { type Level, requiredLevel, type VerifiedToken } from '../token/index.ts';
+import { andThen, type Cut } from '../keys/index.ts';
+import { type Level, type Question, requiredLevel, type TokenVerdict, type VerifiedToken } from '../token/index.ts';
 import { ancestryWith } from './ancestry.ts';
 import type { Caller } from './caller.ts';
 import { readAsRecorded, recordOf } from './evidence.ts';
 import { examineGraph } from './graph.ts';
 import type { AuthorityParts } from './parts.ts';
-import { readToken } from './read-token.ts';
+import { beginReading } from './read-token.ts';
 import { judgeUse } from './use.ts';
 import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
 
@@ -37,17 +38,51 @@ export interface VerifyOrder {
 
 /** Verifies one token for one caller. */
 export async function verify(parts: AuthorityParts, caller: Caller, order: VerifyOrder): Promise<Verdict> {
+  return parts.rounds.finish(beginVerify(parts, caller, order));
+}
+
+/** Begins to verify one token. */
+export function beginVerify(parts: AuthorityParts, caller: Caller, order: VerifyOrder): Cut<Verdict> {
   const audience = audienceOf(caller, order);
   const question = { ...order, audience, now: parts.now(), reading: 'presented' } as const;
   if (order.asOf !== undefined) refuseFuture(order.asOf, question.now);
-  const read = await readToken(parts, order.token, question);
+  return andThen(beginReading(parts, order.token, question), (read) => judge(parts, caller, order, question, read));
+}
+
+/** What follows the steps on the token itself. Of most tokens nothing is asked that one would have to wait for. */
+function judge(
+  parts: AuthorityParts,
+  caller: Caller,
+  order: VerifyOrder,
+  question: AskedBySomebody,
+  read: TokenVerdict,
+): Verdict | Promise<Verdict> {
+  const minimum = read.token && minimumFor(parts, read.token, order);
+  const usesGuard = order.replay !== 'skip' && parts.replay !== undefined;
+  if (order.dag !== 'none' || order.asOf !== undefined || usesGuard || minimum === 'L3') {
+    return judgeFurther(parts, caller, order, question, read);
+  }
+  const verdict = openVerdict(read);
+  const { token } = verdict;
+  if (token === undefined || isOver(verdict, order)) return close(parts, verdict, undefined);
+  if (token.level < minimum!) settleStep(verdict, LEVEL_STEP, tooLow(token.level, minimum!));
+  return close(parts, verdict, token.level);
+}
+
+async function judgeFurther(
+  parts: AuthorityParts,
+  caller: Caller,
+  order: VerifyOrder,
+  question: AskedBySomebody,
+  read: TokenVerdict,
+): Promise<Verdict> {
   const verdict = openVerdict(
     order.asOf === undefined ? read : await readAsRecorded(parts, order.token, question, read),
   );
   const { token } = verdict;
   if (token === undefined || isOver(verdict, order)) return close(parts, verdict, undefined);
 
-  const minimum = requiredLevel(parts.policy.token, order.minimumLevel, token.claims.exec_act);
+  const minimum = minimumFor(parts, token, order);
   const isWanted = minimum === 'L3' || order.dag !== 'none';
   const level = isWanted && (await recordOf(parts, token, order.asOf)) !== undefined ? 'L3' : token.level;
   if (level < minimum) settleStep(verdict, LEVEL_STEP, tooLow(level, minimum));
@@ -60,8 +95,15 @@ export async function verify(parts: AuthorityParts, caller: Caller, order: Verif
   // Last, so that a token that fails anywhere above never uses up its one use.
   const guard = order.replay === 'skip' || order.asOf !== undefined ? undefined : parts.replay;
   if (guard === undefined) verdict.outcomes.push('SKIPPED');
-  else await judgeUse(parts, guard, caller, verdict, token, audience, order);
+  else await judgeUse(parts, guard, caller, verdict, token, question.audience, order);
   return close(parts, verdict, level);
+}
+
+/** A question of a verifier that has said who it is. */
+type AskedBySomebody = Question & { readonly audience: string };
+
+function minimumFor(parts: AuthorityParts, { claims }: VerifiedToken, order: VerifyOrder): Level {
+  return requiredLevel(parts.policy.token, order.minimumLevel, claims.exec_act);
 }
 
 /** A report goes on after a failure. */

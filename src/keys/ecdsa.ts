@@ -11,18 +11,20 @@ const HALF_ORDER = Buffer.from('7fffffff800000007fffffffffffffffde737d56d38bcf42
 
 /** Raw r || s as DER. `raw` has 64 bytes; the range of r and s is the verifier's business. */
 export function rawToDer(raw: Uint8Array): Buffer {
-  const der = Buffer.allocUnsafe(RAW_SIGNATURE_BYTES + 8);
-  let end = writeInteger(der, 2, raw, 0);
-  end = writeInteger(der, end, raw, SCALAR_BYTES);
+  const r = startOfInteger(raw, 0);
+  const s = startOfInteger(raw, SCALAR_BYTES);
+  const length = 2 + lengthOfInteger(raw, r, SCALAR_BYTES) + 2 + lengthOfInteger(raw, s, RAW_SIGNATURE_BYTES);
+  const der = Buffer.allocUnsafe(2 + length);
   der[0] = 0x30;
-  der[1] = end - 2;
-  return der.subarray(0, end);
+  der[1] = length;
+  writeInteger(der, writeInteger(der, 2, raw, r, SCALAR_BYTES), raw, s, RAW_SIGNATURE_BYTES);
+  return der;
 }
 
 /** DER as raw r || s with the low `s`, or undefined for anything but a strict DER signature of two 256-bit integers. */
 export function derToLowRaw(der: Uint8Array): Buffer | undefined {
   if (der[0] !== 0x30 || der[1] !== der.length - 2) return undefined;
-  const raw = Buffer.alloc(RAW_SIGNATURE_BYTES);
+  const raw = Buffer.allocUnsafe(RAW_SIGNATURE_BYTES);
   const afterR = readInteger(der, 2, raw, 0);
   if (afterR === undefined) return undefined;
   const afterS = readInteger(der, afterR, raw, SCALAR_BYTES);
@@ -44,7 +46,10 @@ export function isLowRaw(raw: Uint8Array): boolean {
 
 /** Replaces a high `s` by n - s, in place. Both verify (ECDSA is malleable); we only ever issue the low one. */
 function lowerS(raw: Buffer): void {
-  if (raw.compare(HALF_ORDER, 0, SCALAR_BYTES, SCALAR_BYTES, RAW_SIGNATURE_BYTES) <= 0) return;
+  // Of nearly every signature the first byte tells.
+  const first = raw[SCALAR_BYTES]!;
+  if (first < HALF_ORDER[0]!) return;
+  if (first === HALF_ORDER[0]! && HALF_ORDER.compare(raw, SCALAR_BYTES) >= 0) return;
   let borrow = 0;
   for (let i = SCALAR_BYTES - 1; i >= 0; i--) {
     const difference = ORDER[i]! - raw[SCALAR_BYTES + i]! - borrow;
@@ -53,16 +58,27 @@ function lowerS(raw: Buffer): void {
   }
 }
 
-function writeInteger(der: Buffer, at: number, raw: Uint8Array, from: number): number {
+/** Where the number at `from` has its first byte that counts. */
+function startOfInteger(raw: Uint8Array, from: number): number {
   let start = from;
-  const end = from + SCALAR_BYTES;
-  while (start < end - 1 && raw[start] === 0) start++;
-  const pad = raw[start]! >= 0x80 ? 1 : 0;
+  while (start < from + SCALAR_BYTES - 1 && raw[start] === 0) start++;
+  return start;
+}
+
+/** Bytes of a positive number in DER: a zero goes before a first bit that is set. */
+function lengthOfInteger(raw: Uint8Array, start: number, end: number): number {
+  return end - start + (raw[start]! >= 0x80 ? 1 : 0);
+}
+
+/** Writes the number that lies from `start` to `end`, and answers where it ends. */
+function writeInteger(der: Buffer, at: number, raw: Uint8Array, start: number, end: number): number {
+  const length = lengthOfInteger(raw, start, end);
   der[at] = 0x02;
-  der[at + 1] = end - start + pad;
-  if (pad === 1) der[at + 2] = 0;
-  der.set(raw.subarray(start, end), at + 2 + pad);
-  return at + 2 + pad + end - start;
+  der[at + 1] = length;
+  der[at + 2] = 0;
+  let to = at + 2 + length - (end - start);
+  for (let from = start; from < end; from++) der[to++] = raw[from]!;
+  return to;
 }
 
 function readInteger(der: Uint8Array, at: number, raw: Buffer, to: number): number | undefined {
@@ -76,6 +92,8 @@ function readInteger(der: Uint8Array, at: number, raw: Buffer, to: number): numb
     start++;
   }
   if (end - start > SCALAR_BYTES) return undefined;
-  raw.set(der.subarray(start, end), to + SCALAR_BYTES - (end - start));
+  let next = to;
+  while (next < to + SCALAR_BYTES - (end - start)) raw[next++] = 0;
+  for (let from = start; from < end; from++) raw[next++] = der[from]!;
   return end;
 }

@@ -3,17 +3,19 @@
 import {
   type AuthorityParts,
   append,
+  beginIssue,
+  beginVerify,
   type IssueOrder,
   issue,
   rehearseAppend,
   rehearseIssue,
   validateDag,
-  verify,
 } from '../authority/index.ts';
 import { type DagReport, renderDot, renderMermaid } from '../dag/index.ts';
 import type { Refusal } from '../errors.ts';
 import { AuthorityService, GraphFormat, type IssueRequest, type VerifyRequest } from '../gen/ect/v1/authority_pb.ts';
 import { DagStatus } from '../gen/ect/v1/token_pb.ts';
+import { andThen } from '../keys/index.ts';
 import { appendItems, runItems } from './batch.ts';
 import type { Call, Service } from './call.ts';
 import { writeGraphReport } from './graph-messages.ts';
@@ -29,17 +31,21 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
     if (request.dryRun) return rehearse(order, call);
     return writeIssued(await issue(parts, call.caller, order, call));
   };
+  const issueItem = (request: IssueRequest, call: Call) => {
+    const begun = request.dryRun ? undefined : beginIssue(parts, call.caller, readIssueOrder(request), call);
+    return begun === undefined ? issueOne(request, call) : andThen(begun, writeIssued);
+  };
   const rehearse = async (order: IssueOrder, call: Call) => {
     const rehearsal = await rehearseIssue(parts, call.caller, order);
     const [first] = rehearsal.failures;
     if (first !== undefined) call.note(first.refusal.reason);
     return writeIssueRehearsal(rehearsal);
   };
-  const verifyOne = async (request: VerifyRequest, call: Call) => {
-    const verdict = await verify(parts, call.caller, readVerifyOrder(request));
-    if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
-    return writeVerdict(verdict);
-  };
+  const verifyItem = (request: VerifyRequest, call: Call) =>
+    andThen(beginVerify(parts, call.caller, readVerifyOrder(request)), (verdict) => {
+      if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
+      return writeVerdict(verdict);
+    });
   return {
     descriptor: AuthorityService,
     access: 'callers',
@@ -52,9 +58,9 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
     },
     procedures: {
       issue: issueOne,
-      batchIssue: async ({ items }, call) => ({ results: await runItems(items, call, issueOne) }),
-      verify: verifyOne,
-      batchVerify: async ({ items }, call) => ({ results: await runItems(items, call, verifyOne) }),
+      batchIssue: async ({ items }, call) => ({ results: await runItems(items, call, issueItem) }),
+      verify: (request, call) => parts.rounds.finish(verifyItem(request, call)),
+      batchVerify: async ({ items }, call) => ({ results: await runItems(items, call, verifyItem) }),
       validateDAG: async (request, call) => {
         known('graph', request.graph, GraphFormat);
         const labels = request.graph !== GraphFormat.UNSPECIFIED;

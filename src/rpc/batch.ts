@@ -5,6 +5,7 @@ import { type Appended, type AuthorityParts, appendBatch, rehearseAppend } from 
 import { EctError } from '../errors.ts';
 import type { BatchAppendLedgerItem } from '../gen/ect/v1/authority_pb.ts';
 import type { Status } from '../gen/google/rpc/status_pb.ts';
+import type { Cut } from '../keys/index.ts';
 import type { Call } from './call.ts';
 import { toStatus } from './errors.ts';
 import { invalid } from './invalid.ts';
@@ -18,39 +19,76 @@ interface Item<Request> {
 }
 
 interface ItemResult<Response> {
-  reference: string;
-  result: { case: 'response'; value: Response } | { case: 'error'; value: Status };
+  readonly reference: string;
+  readonly result: { case: 'response'; value: Response } | { case: 'error'; value: Status };
 }
 
 /** Items that are begun before other calls are served again. An item takes some 100 microseconds of computing. */
 const ITEMS_PER_SLICE = 100;
 
+/** How an item is begun: cut at its signature, or by itself where there is more to wait for. */
+type BeginItem<Request, Response> = (request: Request, call: Call) => Cut<Response> | Promise<Response>;
+
 /**
- * Runs a procedure on each item. An item fails by EctError alone; anything else is a bug and fails the call. When the
- * call is over, no further item is begun.
+ * Runs a procedure on each item; the signatures of a slice are settled one right after the other. An item fails by EctError
+ * alone; anything else is a bug and fails the call. When the call is over, no further item is begun.
  */
 export async function runItems<Request, Response>(
   items: readonly Item<Request>[],
   call: Call,
-  procedure: (request: Request, call: Call) => Promise<Response>,
+  begin: BeginItem<Request, Response>,
 ): Promise<ItemResult<Response>[]> {
   checkItems(items);
-  const runItem = async ({ reference, request }: Item<Request>, position: number): Promise<ItemResult<Response>> => {
-    try {
-      if (request === undefined) throw invalid(`items[${position}].request`, 'is required');
-      return { reference, result: { case: 'response', value: await procedure(request, call) } };
-    } catch (error) {
-      return failed(reference, error);
-    }
-  };
   const results: ItemResult<Response>[] = [];
   for (let start = 0; start < items.length; start += ITEMS_PER_SLICE) {
     if (start > 0) await setImmediate();
     call.signal.throwIfAborted();
     const slice = items.slice(start, start + ITEMS_PER_SLICE);
-    results.push(...(await Promise.all(slice.map((item, at) => runItem(item, start + at)))));
+    const begun = slice.map(({ request }, at) =>
+      attempt(() => {
+        if (request === undefined) throw invalid(`items[${start + at}].request`, 'is required');
+        return begin(request, call);
+      }),
+    );
+    const settled = begun.map((item) => (isCut(item) && item.owesSignature ? attempt(() => settle(item)) : item));
+    const finished = settled.map((item) => (isCut(item) ? attempt(() => item.finish()) : item));
+    const isLate = finished.some((outcome) => outcome instanceof Promise);
+    const outcomes = (isLate ? await Promise.all(finished) : finished) as (Response | EctError)[];
+    for (const [at, { reference }] of slice.entries()) results.push(resultOf(reference, outcomes[at]!));
   }
   return results;
+}
+
+/** What something came to, or will: it may be refused. */
+type Attempt<T, Later = T> = T | Promise<Later | EctError> | EctError;
+
+/** A bug becomes a promise that fails: what was begun beside it is still waited for. */
+function attempt<T, Later>(run: () => T | Promise<Later>): Attempt<T, Later> {
+  try {
+    const result = run();
+    return result instanceof Promise ? result.catch(refusalOnly) : result;
+  } catch (thrown) {
+    return thrown instanceof EctError ? thrown : Promise.reject(thrown);
+  }
+}
+
+function refusalOnly(thrown: unknown): EctError {
+  if (thrown instanceof EctError) return thrown;
+  throw thrown;
+}
+
+function isCut<T>(item: Attempt<Cut<T>, T>): item is Cut<T> {
+  return !(item instanceof Promise || item instanceof EctError);
+}
+
+function settle<T>(cut: Cut<T>): Cut<T> {
+  cut.settle();
+  return cut;
+}
+
+function resultOf<Response>(reference: string, outcome: Response | EctError): ItemResult<Response> {
+  if (outcome instanceof EctError) return { reference, result: { case: 'error', value: toStatus(outcome) } };
+  return { reference, result: { case: 'response', value: outcome } };
 }
 
 /** Appends each item's token; a later one may follow an earlier one. Dry runs come last, and see what was recorded. */
@@ -63,14 +101,11 @@ export async function appendItems(parts: AuthorityParts, items: readonly BatchAp
   );
   const results: ItemResult<Awaited<ReturnType<typeof rehearseItem>>>[] = [];
   for (const [position, { reference, request }] of items.entries()) {
-    try {
+    const outcome = attempt(() => {
       if (!request?.token) throw invalid(`items[${position}].request.token`, 'is required');
-      const outcome = outcomes[position]!;
-      const value = request.dryRun ? await rehearseItem(parts, request.token, call) : writeOutcome(outcome);
-      results.push({ reference, result: { case: 'response', value } });
-    } catch (error) {
-      results.push(failed(reference, error));
-    }
+      return request.dryRun ? rehearseItem(parts, request.token, call) : writeOutcome(outcomes[position]!);
+    });
+    results.push(resultOf(reference, outcome instanceof Promise ? await outcome : outcome));
   }
   return results;
 }
@@ -92,9 +127,4 @@ function checkItems(items: readonly Item<unknown>[]): void {
     throw invalid('items', `must have 1 to ${MAX_BATCH_ITEMS} items`);
   }
   for (const [position, { reference }] of items.entries()) readName(`items[${position}].reference`, reference);
-}
-
-function failed(reference: string, error: unknown): { reference: string; result: { case: 'error'; value: Status } } {
-  if (!(error instanceof EctError)) throw error;
-  return { reference, result: { case: 'error', value: toStatus(error) } };
 }

@@ -40,7 +40,7 @@ interface FieldWriter {
   /** The group that it belongs to, whose value is `{ case, value }`. */
   readonly oneof: string | undefined;
   readonly isList: boolean;
-  isDefault(value: unknown): boolean;
+  readonly isDefault: (value: never) => boolean;
   readonly write: WriteValue;
 }
 
@@ -71,7 +71,7 @@ function writeField(out: BackwardWriter, field: FieldWriter, message: Fields): v
   if (value === undefined) return;
   if (field.isList) {
     writeList(out, field, value as readonly never[]);
-  } else if (!field.isDefault(value)) {
+  } else if (!field.isDefault(value as never)) {
     field.write(out, value as never);
   }
 }
@@ -106,7 +106,7 @@ function compileField(field: DescField, known: Map<string, WriteMessage>): Field
     oneof: field.oneof?.localName,
     isList,
     // A field with explicit presence is written as soon as it is set.
-    isDefault: kind !== 'message' && field.presence === IMPLICIT ? isZero : () => false,
+    isDefault: kind !== 'message' && field.presence === IMPLICIT ? zeroOf(field.scalar) : () => false,
     write: (out, item) => {
       value(out, item);
       out.varint(tag);
@@ -157,8 +157,18 @@ function isText(type: ScalarType | undefined): boolean {
   return type === ScalarType.STRING || type === ScalarType.BYTES;
 }
 
-function isZero(value: unknown): boolean {
-  return value === 0 || value === '' || value === false || value === 0n || (value as Uint8Array).length === 0;
+/** How the default of a scalar is told; without a scalar it is that of an enum. */
+function zeroOf(type: ScalarType | undefined): (value: never) => boolean {
+  switch (type) {
+    case ScalarType.STRING:
+    case ScalarType.BYTES:
+      return (value: string | Uint8Array) => value.length === 0;
+    case ScalarType.INT64:
+    case ScalarType.UINT64:
+      return (value: bigint) => value === 0n;
+    default:
+      return (value: number | boolean) => !value;
+  }
 }
 
 const SCRATCH_BYTES = 64 * 1024;

@@ -1,37 +1,60 @@
-// Makes a token: the payload, the constant header of the key, one signature; or an unsigned object.
+// Makes a token: the payload, the constant header of the key, and when that has been made, the signature; or an unsigned
+// object.
 
 import { EctError, refuse } from '../errors.ts';
-import { isLowRaw, type Signer, type Until } from '../keys/index.ts';
+import { isLowRaw, type PublicJwk, type Signer } from '../keys/index.ts';
 import type { Claims } from './claims.ts';
 import type { CompactToken } from './compact.ts';
 import { type Draft, TYPES } from './drafts.ts';
 import { writePayload } from './payload.ts';
 import { writeUnsigned } from './unsigned.ts';
 
+/** A token that lacks nothing but its signature. */
+export interface Unsealed {
+  readonly header: string;
+  readonly payload: string;
+  /** What is to be signed. */
+  readonly signingInput: Buffer;
+}
+
 /**
- * Signs claims that keep every rule. `extText` is the exact JSON of `claims.ect_ext`. The token is refused with
- * TOKEN_TOO_LARGE before it is signed if it would be longer than `maxTokenBytes`. In draft -00 the policy claims leave the
- * extension for the top level.
+ * Writes down claims that keep every rule, for a signer. `extText` is the exact JSON of `claims.ect_ext`. TOKEN_TOO_LARGE if
+ * the token would be longer than `maxTokenBytes`. In draft -00 the policy claims leave the extension for the top level.
  */
-export async function mintToken(
+export function prepareToken(
   claims: Claims,
   extText: string | undefined,
-  signer: Signer,
+  signer: Pick<Signer, 'jwk'>,
   maxTokenBytes: number,
-  until: Until,
   draft: Draft = '01',
-): Promise<CompactToken> {
+): Unsealed {
   const payload = Buffer.from(writePayload(claims, extText, draft), 'utf8').toString('base64url');
-  const signingInput = `${encodedHeader(signer, draft)}.${payload}`;
-  checkLength(signingInput.length + 1 + SIGNATURE_CHARACTERS, maxTokenBytes);
-  const answer = signer.sign(Buffer.from(signingInput, 'latin1'), until);
-  const raw = answer instanceof Promise ? await answer : answer;
-  // A signer checks its own answers. What cannot be a signature at all does not leave, whatever a signer promises.
-  if (!isLowRaw(raw)) throw badOutput();
-  const { buffer, byteOffset, byteLength } = raw;
-  const signature = Buffer.from(buffer, byteOffset, byteLength).toString('base64url');
-  return `${signingInput}.${signature}` as CompactToken;
+  const header = encodedHeader(signer.jwk, draft);
+  checkLength(header.length + payload.length + 2 + SIGNATURE_CHARACTERS, maxTokenBytes);
+  return { header, payload, signingInput: writeSigningInput(header, payload) };
 }
+
+/** The token with its signature, raw r || s. SIGNER_BAD_OUTPUT for what cannot be one at all, whatever a signer promises. */
+export function sealToken({ header, payload }: Unsealed, raw: Uint8Array): CompactToken {
+  // A signer checks its own answers.
+  if (!isLowRaw(raw)) throw badOutput();
+  return `${header}.${payload}.${asBuffer(raw).toString('base64url')}` as CompactToken;
+}
+
+/** The octets that are signed: both parts are ASCII. */
+function writeSigningInput(header: string, payload: string): Buffer {
+  const input = Buffer.allocUnsafe(header.length + 1 + payload.length);
+  input.write(header, 0, 'latin1');
+  input[header.length] = DOT;
+  input.write(payload, header.length + 1, 'latin1');
+  return input;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const DOT = 0x2e;
 
 /** The same claims as an unsigned object (L1): compact JSON, or its base64url where the JSON would look signed. */
 export function mintUnsigned(claims: Claims, extText: string | undefined, maxTokenBytes: number): string {
@@ -52,15 +75,15 @@ function checkLength(bytes: number, maxTokenBytes: number): void {
 /** 64 bytes as base64url. */
 const SIGNATURE_CHARACTERS = 86;
 
-const encodedHeaders = { '00': new WeakMap<Signer, string>(), '01': new WeakMap<Signer, string>() };
+const encodedHeaders = { '00': new WeakMap<PublicJwk, string>(), '01': new WeakMap<PublicJwk, string>() };
 
-/** The header is the same for every token of a signer in one draft, so it is encoded once. */
-function encodedHeader(signer: Signer, draft: Draft): string {
-  let encoded = encodedHeaders[draft].get(signer);
+/** The header is the same for every token of a key in one draft, so it is encoded once. */
+function encodedHeader(jwk: PublicJwk, draft: Draft): string {
+  let encoded = encodedHeaders[draft].get(jwk);
   if (encoded === undefined) {
-    const header = { alg: signer.jwk.alg, typ: TYPES[draft], kid: signer.jwk.kid };
+    const header = { alg: jwk.alg, typ: TYPES[draft], kid: jwk.kid };
     encoded = Buffer.from(JSON.stringify(header), 'utf8').toString('base64url');
-    encodedHeaders[draft].set(signer, encoded);
+    encodedHeaders[draft].set(jwk, encoded);
   }
   return encoded;
 }

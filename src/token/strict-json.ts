@@ -57,7 +57,9 @@ function countUpTo(text: string, character: string, limit: number): number {
 /** Of an object whose numbers are spelled as `JSON.stringify` does it: with digits alone below 10^21. */
 function oddNumbersOf(value: JsonObject): readonly string[] {
   let odd = NONE;
-  for (const [name, member] of Object.entries(value)) {
+  // What `JSON.parse` makes inherits no members that would show here.
+  for (const name in value) {
+    const member = value[name];
     if (typeof member !== 'number' || (Number.isInteger(member) && member >= 0 && member < 1e21)) continue;
     odd = [...odd, name];
   }

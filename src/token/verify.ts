@@ -2,7 +2,7 @@
 // replay) follow in the authority's own procedure, under the numbers that continue these.
 
 import type { Refusal } from '../errors.ts';
-import type { KeyRing } from '../keys/index.ts';
+import type { Cut, KeyRing } from '../keys/index.ts';
 import { checkAudience, checkClaimFormats, checkClaims, checkHashes, checkIssuer, checkTimes } from './claim-steps.ts';
 import {
   checkAlgorithm,
@@ -30,11 +30,8 @@ export function verifyToken(
   return new Verification(text, question, policy, keys, memo).finish();
 }
 
-/**
- * The same in three strokes: what comes before the signature, the signature, and what follows it. Where several tokens are
- * verified, the costly stroke in the middle is best done for one right after the other.
- */
-export class Verification {
+/** The same, cut at the signature. */
+export class Verification implements Cut<TokenVerdict> {
   readonly #reading: Reading;
   readonly #outcomes: Outcome[] = [];
   readonly #failures: Failure[] = [];
@@ -54,7 +51,7 @@ export class Verification {
     return !isRemembered;
   }
 
-  checkSignature(): void {
+  settle(): void {
     this.#runUntil(SIGNATURE_STEP + 1);
   }
 

@@ -2,38 +2,44 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Rounds, type Signer, signInRounds } from '../../src/keys/index.ts';
+import { andThen, type Cut, Rounds } from '../../src/keys/index.ts';
 
-const until = { signal: new AbortController().signal };
+/** Something cut at its signature, which writes down what is done. */
+function cut<T>(name: string, seen: string[], finish: () => T | Promise<T>, settle = () => {}): Cut<T> {
+  return {
+    owesSignature: true,
+    settle: () => {
+      seen.push(`settle ${name}`);
+      settle();
+    },
+    finish: () => {
+      seen.push(`finish ${name}`);
+      return finish();
+    },
+  };
+}
 
-/** Orders so many pieces of work, and writes down when each is done and when its result is there. */
 function order(rounds: Rounds, count: number) {
   const seen: string[] = [];
-  const results = Array.from({ length: count }, (_, at) =>
-    rounds
-      .do(() => {
-        seen.push(`work ${at}`);
-        return at;
-      })
-      .then((result) => seen.push(`result ${result}`)),
-  );
+  const results = Array.from({ length: count }, (_, at) => rounds.finish(cut(`${at}`, seen, () => at)));
   return { seen, results };
 }
 
-test('what was ordered in one turn is done one after the other, before anybody goes on', async () => {
+const lines = (what: string, count: number) => Array.from({ length: count }, (_, at) => `${what} ${at}`);
+
+test('what was begun in one turn is settled one after the other, and only then finished', async () => {
   const { seen, results } = order(new Rounds(), 3);
   expect(seen).toEqual([]);
-  await Promise.all(results);
-  expect(seen).toEqual(['work 0', 'work 1', 'work 2', 'result 0', 'result 1', 'result 2']);
+  expect(await Promise.all(results)).toEqual([0, 1, 2]);
+  expect(seen).toEqual([...lines('settle', 3), ...lines('finish', 3)]);
 });
 
 test('a full round does not wait for the end of the turn, and what comes after it gets a round of its own', async () => {
   const { seen, results } = order(new Rounds(), 33);
-  expect(seen).toEqual(Array.from({ length: 32 }, (_, at) => `work ${at}`));
+  expect(seen).toEqual([...lines('settle', 32), ...lines('finish', 32)]);
   await turn();
-  expect(seen).toContain('work 32');
-  await Promise.all(results);
-  expect(seen.filter((line) => line.startsWith('result'))).toHaveLength(33);
+  expect(seen.slice(-2)).toEqual(['settle 32', 'finish 32']);
+  expect(await Promise.all(results)).toHaveLength(33);
 });
 
 test('a round begins in the turn in which it was ordered, also after one that was full', async () => {
@@ -41,63 +47,61 @@ test('a round begins in the turn in which it was ordered, also after one that wa
   for (const count of [32, 1, 31, 2]) {
     const { seen, results } = order(rounds, count);
     await turn();
-    expect(seen.slice(0, count)).toEqual(Array.from({ length: count }, (_, at) => `work ${at}`));
+    expect(seen).toEqual([...lines('settle', count), ...lines('finish', count)]);
     await Promise.all(results);
   }
 });
 
-test('work that is ordered by work belongs to the next round', async () => {
-  const rounds = new Rounds();
+test('what owes no signature is finished at once', () => {
   const seen: string[] = [];
-  const outer = rounds.do(() => {
-    seen.push('outer');
-    return rounds.do(() => seen.push('inner'));
-  });
-  await rounds.do(() => seen.push('beside'));
-  expect(seen).toEqual(['outer', 'beside']);
-  await outer;
-  expect(seen).toEqual(['outer', 'beside', 'inner']);
+  const free = { ...cut('it', seen, () => 'done'), owesSignature: false };
+  expect(new Rounds().finish(free)).toBe('done');
+  expect(seen).toEqual(['finish it']);
 });
 
-test('work that throws fails for who ordered it, and for nobody else', async () => {
+test('what is begun while a round is finished belongs to the next one', async () => {
   const rounds = new Rounds();
+  const seen: string[] = [];
+  const outer = rounds.finish(cut('outer', seen, () => rounds.finish(cut('inner', seen, () => 'of inner'))));
+  await rounds.finish(cut('beside', seen, () => undefined));
+  expect(seen).toEqual(['settle outer', 'settle beside', 'finish outer', 'finish beside']);
+  expect(await outer).toBe('of inner');
+});
+
+test('a failure is that of who owed the signature, and of nobody else; what was not settled is not finished', async () => {
+  const rounds = new Rounds();
+  const seen: string[] = [];
+  const fail = (name: string) => () => {
+    throw new Error(`of ${name}`);
+  };
   const settled = await Promise.allSettled([
-    rounds.do(() => 1),
-    rounds.do(() => {
-      throw new Error('of the second');
-    }),
-    rounds.do(() => Promise.reject(new Error('of the third'))),
-    rounds.do(() => Promise.resolve(4)),
+    rounds.finish(cut('1', seen, () => 1)),
+    rounds.finish(cut('2', seen, () => 2, fail('2'))),
+    rounds.finish(cut('3', seen, fail('3'))),
+    rounds.finish(cut('4', seen, () => Promise.reject(new Error('of 4')))),
+    rounds.finish(cut('5', seen, () => Promise.resolve(5))),
   ]);
   expect(settled).toMatchObject([
     { value: 1 },
-    { reason: { message: 'of the second' } },
-    { reason: { message: 'of the third' } },
-    { value: 4 },
+    { reason: { message: 'of 2' } },
+    { reason: { message: 'of 3' } },
+    { reason: { message: 'of 4' } },
+    { value: 5 },
   ]);
+  expect(seen).not.toContain('finish 2');
 });
 
-test('a signer that signs in rounds has the key, the answer and the refusals of the signer that it stands for', async () => {
-  const asked: unknown[] = [];
-  const jwk = { kid: 'k' } as unknown as Signer['jwk'];
-  const signer: Signer = {
-    jwk,
-    sign: (input, limit) => {
-      asked.push(input, limit);
-      if (input.length === 0) throw new Error('from the signer');
-      return Buffer.from('signature');
-    },
-  };
-  const choice = signInRounds(
-    { for: (iss, act) => (iss === 'a' && act === 'b' ? signer : { ...signer }) },
-    new Rounds(),
+test('what follows a cut owes its signature and gets its result, now or later', async () => {
+  const seen: string[] = [];
+  const now = andThen(
+    cut('now', seen, () => 1),
+    (result) => result + 1,
   );
-  const chosen = choice.for('a', 'b');
-  expect(chosen).toBe(choice.for('a', 'b'));
-  expect(chosen).not.toBe(choice.for('a', 'c'));
-  expect(chosen.jwk).toBe(jwk);
-  const input = Buffer.from('input');
-  expect(await chosen.sign(input, until)).toEqual(Buffer.from('signature'));
-  expect(asked).toEqual([input, until]);
-  await expect(chosen.sign(Buffer.alloc(0), until)).rejects.toThrow('from the signer');
+  expect(now.owesSignature).toBe(true);
+  now.settle();
+  expect(now.finish()).toBe(2);
+  const later = andThen({ ...cut('later', seen, async () => 2), owesSignature: false }, (result) => result + 1);
+  expect(later.owesSignature).toBe(false);
+  expect(await later.finish()).toBe(3);
+  expect(seen).toEqual(['settle now', 'finish now', 'finish later']);
 });

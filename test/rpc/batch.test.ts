@@ -10,6 +10,7 @@ import {
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts';
 import type { Status } from '../../src/gen/google/rpc/status_pb.ts';
+import type { Cut } from '../../src/keys/index.ts';
 import { appendItems, runItems } from '../../src/rpc/batch.ts';
 import type { Call } from '../../src/rpc/call.ts';
 import { readIssueOrder } from '../../src/rpc/orders.ts';
@@ -53,6 +54,54 @@ describe('running items', () => {
       { reason: 'KEY_UNKNOWN', field: undefined },
     ]);
   });
+
+  test('the signatures of items are settled one after the other, and each item still stands alone', async () => {
+    const seen: string[] = [];
+    const refused = (at: number) => {
+      throw new EctError(refuse('SIGNER_BUSY', `item ${at}`));
+    };
+    const results = await runItems(itemsOf(6), callUntil(), (at): Cut<number> | Promise<number> => {
+      if (at === 1) return Promise.resolve(1);
+      if (at === 2) return refused(2);
+      return {
+        owesSignature: at !== 5,
+        settle: () => {
+          seen.push(`settle ${at}`);
+          if (at === 3) refused(3);
+        },
+        finish: () => {
+          seen.push(`finish ${at}`);
+          return at === 4 ? Promise.reject(new EctError(refuse('SIGNER_BUSY', 'item 4'))) : at;
+        },
+      };
+    });
+    expect(seen).toEqual(['settle 0', 'settle 3', 'settle 4', 'finish 0', 'finish 4', 'finish 5']);
+    expect(results.map(({ result }) => (result.case === 'error' ? result.value.message : result.value))).toEqual([
+      0,
+      1,
+      expect.stringContaining('item 2'),
+      expect.stringContaining('item 3'),
+      expect.stringContaining('item 4'),
+      5,
+    ]);
+  });
+
+  test.each(['settle', 'finish'] as const)(
+    'a bug when an item is to %s fails the call, and nothing else',
+    async (stroke) => {
+      const cut: Cut<number> = { owesSignature: true, settle: () => {}, finish: () => 1 };
+      const broken: Cut<number> = {
+        ...cut,
+        [stroke]: () => {
+          throw new RangeError('a bug');
+        },
+      };
+      const late = () => new Promise<number>((_, reject) => setImmediate(reject, new RangeError('another')));
+      const running = runItems(itemsOf(3), callUntil(), (at) => (at === 0 ? late() : at === 1 ? broken : cut));
+      await expect(running).rejects.toThrow(RangeError);
+      await new Promise(setImmediate);
+    },
+  );
 
   test('a bug fails the call', async () => {
     const running = runItems(itemsOf(300), callUntil(), async (request) => {

@@ -2,7 +2,7 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { type AuthorityParts, BackgroundAppends, isWithin, type Notices } from '../../src/authority/index.ts';
-import { KeyRing, Rounds, signInRounds } from '../../src/keys/index.ts';
+import { KeyRing, Rounds } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, type LedgerStore, openLedgerKey } from '../../src/ledger/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from '../../src/stores/memory/index.ts';
@@ -36,7 +36,6 @@ export async function makeAuthority(
     backgroundAppend: ({ jti }, reason) => void noticed.push({ event: 'background append', jti, reason }),
   };
   const ledger = await Ledger.open({ store, key, nowMs: clock.nowMs });
-  const rounds = new Rounds();
   const parts: AuthorityParts = {
     policy: {
       token: policy,
@@ -48,9 +47,9 @@ export async function makeAuthority(
       ...overrides,
     },
     keys: new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor }]),
-    signers: signInRounds({ for: () => signer }, rounds),
+    signers: { for: () => signer },
     signatures: new SignatureMemo(),
-    rounds,
+    rounds: new Rounds(),
     ledger,
     background: new BackgroundAppends({ ledger, notices, pausesMs: [1, 1] }),
     replay: new MemoryReplayGuard(1000),

@@ -3,7 +3,8 @@ import { compactVerify, decodeProtectedHeader, importJWK } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { KeyRing, type Signer } from '../../src/keys/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
-import { type Claims, digestOfToken, mintToken, mintUnsigned, policyIn, verifyToken } from '../../src/token/index.ts';
+import { type Claims, digestOfToken, mintUnsigned, policyIn, verifyToken } from '../../src/token/index.ts';
+import { mintToken } from '../support/mint.ts';
 import { AUD, ISS, JTI, NOW, OTHER_JTI, policy, WID } from '../support/tokens.ts';
 
 const until = { signal: new AbortController().signal };

@@ -3,8 +3,9 @@
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { append } from '../../src/authority/index.ts';
-import { type Jti, mintToken } from '../../src/token/index.ts';
+import type { Jti } from '../../src/token/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { mintToken } from '../support/mint.ts';
 import { AUD, header, ISS, JTI, KID, NOW, payload, signingKey, signParts } from '../support/tokens.ts';
 import { reasonFor } from './judge.ts';
 

@@ -2,8 +2,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { KeyRing } from '../../src/keys/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
-import { type Claims, mintToken, mintUnsigned, parseStrictObject, verifyToken } from '../../src/token/index.ts';
+import { type Claims, mintUnsigned, parseStrictObject, verifyToken } from '../../src/token/index.ts';
 import { spell, spellings } from '../fuzz/spellings.ts';
+import { mintToken } from '../support/mint.ts';
 import { fc } from '../support/random.ts';
 import { NOW, policy } from '../support/tokens.ts';
 

@@ -4,7 +4,8 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { RAW_SIGNATURE_BYTES } from '../../../src/keys/index.ts';
 import type { AwsKmsSigner } from '../../../src/signers/aws-kms/index.ts';
-import { type Claims, mintToken } from '../../../src/token/index.ts';
+import type { Claims } from '../../../src/token/index.ts';
+import { mintToken } from '../../support/mint.ts';
 import { AUD, ISS, JTI, NOW } from '../../support/tokens.ts';
 import { forever, openSigner, startKms } from './support.ts';
 
