@@ -21,7 +21,9 @@ function cut<T>(name: string, seen: string[], finish: () => T | Promise<T>, sett
 
 function order(rounds: Rounds, count: number) {
   const seen: string[] = [];
-  const results = Array.from({ length: count }, (_, at) => rounds.finish(cut(`${at}`, seen, () => at)));
+  const results = Array.from({ length: count }, (_, at) =>
+    Promise.resolve(rounds.finish(cut(`${at}`, seen, () => at))),
+  );
   return { seen, results };
 }
 
