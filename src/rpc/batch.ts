@@ -53,10 +53,9 @@ export async function runItems<Request, Response>(
     const settled = begun.map((item) => (isCut(item) && item.owesSignature ? attempt(() => settle(item)) : item));
     const finished = settled.map((item) => (isCut(item) ? attempt(() => item.finish()) : item));
     const isLate = finished.some((outcome) => outcome instanceof Promise);
-    const outcomes = isLate
-      ? await Promise.all(finished.map(async (outcome) => outcome))
-      : (finished as (Response | EctError)[]);
-    for (const [at, { reference }] of slice.entries()) results.push(resultOf(reference, outcomes[at]!));
+    const outcomes = isLate ? await Promise.all(finished.map(async (outcome) => outcome)) : finished;
+    for (const [at, { reference }] of slice.entries())
+      results.push(resultOf(reference, outcomes[at] as Response | EctError));
   }
   return results;
 }
