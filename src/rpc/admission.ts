@@ -2,7 +2,7 @@
 // late; one that refuses the excess at once goes on answering the rest.
 
 /** So many open calls are no queue worth measuring. */
-const FEW_CALLS = 512;
+const FEW_CALLS = 320;
 /** More are never open at once, whatever their deadlines. */
 const MOST_CALLS = 8192;
 /** How often the speed is measured, in milliseconds. */
@@ -10,7 +10,7 @@ const WINDOW_MS = 100;
 /** The wait that a caller without a short deadline accepts, in milliseconds: this is a burst, and it will be over. */
 const BURST_WAIT_MS = 1000;
 /** The wait where this is no burst: a longer queue would make every answer late and not one more of them. */
-const STANDING_WAIT_MS = 100;
+const STANDING_WAIT_MS = 60;
 /** A process that computes for more than this share of so many windows has more to do than it can. */
 const BUSY = 0.9;
 const BUSY_WINDOWS = 2;
@@ -31,8 +31,8 @@ export interface Gauges {
 
 /**
  * A call that would wait too long, at the speed at which the calls before it are being answered, is refused. Too long is half
- * of its deadline, or a second, in a burst; and a tenth of a second where the process has been busy without
- * pause, since then the queue is there to stay.
+ * of its deadline, or a second, in a burst; and 60 ms where the process has been busy without pause, since then the queue is
+ * there to stay. (Twice that let most of the calls that wait outlive two collections of garbage, which made them dear.)
  */
 export function createAdmission({ now, busyShare }: Gauges = processGauges()): Admission {
   let open = 0;
