@@ -2,6 +2,8 @@
 
 import { destination } from 'pino';
 
+const LINE_ENDS = /(?<=\n)/;
+
 /** What takes pieces of text and writes them in order. */
 export interface Output {
   write(text: string): unknown;
@@ -33,7 +35,6 @@ export class GatheredLines implements Output {
   readonly #pieceBytes: number;
   readonly #flushMs: number;
   #text = '';
-  #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(output: Output, pieceBytes: number, flushMs: number) {
@@ -43,10 +44,8 @@ export class GatheredLines implements Output {
   }
 
   write(line: string): void {
-    const bytes = Buffer.byteLength(line);
-    if (this.#bytes + bytes > this.#pieceBytes) this.#handOn();
+    if (this.#text.length + line.length > this.#pieceBytes) this.#handOn();
     this.#text += line;
-    this.#bytes += bytes;
     this.#timer ??= setTimeout(() => this.#handOn(), this.#flushMs).unref();
   }
 
@@ -58,10 +57,11 @@ export class GatheredLines implements Output {
   #handOn(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#bytes === 0) return;
+    if (this.#text === '') return;
     const text = this.#text;
     this.#text = '';
-    this.#bytes = 0;
-    this.#output.write(text);
+    // Characters were counted. Where some have several bytes, the lines leave one by one.
+    if (Buffer.byteLength(text) <= this.#pieceBytes) this.#output.write(text);
+    else for (const line of text.split(LINE_ENDS)) this.#output.write(line);
   }
 }

@@ -106,7 +106,9 @@ export function createMetrics() {
 
 /** Counts calls and their durations. The label sets are few, and each is looked up once. */
 function createCallCounter(registers: Registry[]) {
-  const known = new Map<string, CallSeries>();
+  const known: CallSeries[] = [];
+  // By method, code and reason: names that are there already, where one that is put together would have to be hashed.
+  const byMethod = new Map<string, Map<string, Map<string, CallSeries>>>();
   const calls = new Counter({
     name: 'ect_calls_total',
     help: 'Calls by method, gRPC code and reason of refusal.',
@@ -114,7 +116,7 @@ function createCallCounter(registers: Registry[]) {
     registers,
     // The library puts the labels together anew for each count, so calls are counted here until somebody asks.
     collect: () => {
-      for (const series of known.values()) {
+      for (const series of known) {
         calls.inc(series.labels, series.uncollected);
         series.uncollected = 0;
       }
@@ -128,15 +130,26 @@ function createCallCounter(registers: Registry[]) {
     registers,
   });
   return (method: string, code: string, reason: string, seconds: number): void => {
-    const key = `${method} ${code} ${reason}`;
-    let series = known.get(key);
+    const byReason = mapIn(mapIn(byMethod, method), code);
+    let series = byReason.get(reason);
     if (series === undefined) {
       series = { labels: { method, code, reason }, uncollected: 0, duration: callSeconds.labels({ method }) };
-      known.set(key, series);
+      byReason.set(reason, series);
+      known.push(series);
     }
     series.uncollected++;
     series.duration.observe(seconds);
   };
+}
+
+/** The map under a name; made where there is none. */
+function mapIn<T>(maps: Map<string, Map<string, T>>, name: string): Map<string, T> {
+  let map = maps.get(name);
+  if (map === undefined) {
+    map = new Map();
+    maps.set(name, map);
+  }
+  return map;
 }
 
 interface CallSeries {

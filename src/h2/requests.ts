@@ -35,6 +35,8 @@ export class Requests {
   readonly #blocks: HeaderBlocks;
   /** Those that became complete in what was read last. */
   readonly #complete: Stream[] = [];
+  /** Those that were opened in what was read last, and want to know when that was all. */
+  readonly #fresh: Stream[] = [];
   #initialWindow = DEFAULT_WINDOW;
   /** When the last part was read, in milliseconds. */
   #time = 0;
@@ -52,6 +54,7 @@ export class Requests {
   /** That was all: no work is begun for a request whose reset came with it. */
   end(): void {
     for (const stream of this.#complete.splice(0)) stream.finishRequest();
+    if (this.#fresh.length > 0) for (const stream of this.#fresh.splice(0)) stream.finishRead();
   }
 
   /** How long a stream has lived, in milliseconds. */
@@ -154,7 +157,9 @@ export class Requests {
         return;
       }
       stream.remoteEnded = endsStream;
-      stream.attach(serve(stream));
+      const receiver = serve(stream);
+      stream.attach(receiver);
+      if (receiver.onRead !== undefined) this.#fresh.push(stream);
       if (endsStream) this.#complete.push(stream);
     }
   }

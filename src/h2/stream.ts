@@ -15,6 +15,8 @@ export interface Receiver {
   onData(part: Buffer): void;
   /** The request is complete. Trailers are empty where it has none. */
   onEnd(trailers: HeaderList): void;
+  /** All that was read at once with the headers has been handed over. */
+  onRead?(): void;
   /** The stream is over before the answer has left. */
   onGone(): void;
   /** All that was written has left. */
@@ -171,6 +173,11 @@ export class Stream {
     if (this.#receiver === undefined) return;
     this.hasBegun = true;
     this.#receiver.onEnd(this.#trailers);
+  }
+
+  /** For the connection: nothing more was read with the headers. */
+  finishRead(): void {
+    this.#receiver?.onRead?.();
   }
 
   /** For the connection: the stream is over, whatever its state. */

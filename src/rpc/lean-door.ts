@@ -36,10 +36,7 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
     const timeoutMs = readTimeout(headerOf(head, 'grpc-timeout'));
     if (timeoutMs === 'unreadable') return undefined;
     const call = calls.open({ method: route.name, protocol: 'grpc', socket }, 'unary', timeoutMs, route.service.access);
-    if (call.stopped !== undefined) {
-      refuseCall(stream, call, call.stopped);
-      return NOBODY;
-    }
+    if (call.stopped !== undefined) return new Refusal(stream, call, call.stopped);
     return receive(stream, route, call, (message) => {
       const begin = () => {
         // Who was stopped in line has been refused already.
@@ -130,8 +127,38 @@ const OK_FIELDS = [
 const OK_HEADERS = writeHeaderBlock(OK_FIELDS);
 const OK_TRAILER = writeHeaderBlock([['grpc-status', '0']]);
 const OVERLOADED_BLOCK = refusalBlock(OVERLOADED);
-/** Takes what comes after a refusal. */
-const NOBODY: Receiver = { onData: () => undefined, onEnd: () => undefined, onGone: () => undefined };
+
+/**
+ * Refuses a call that was stopped when it came. What was read with its headers is let go first: of a small call that is all,
+ * and nothing of it needs to be reset.
+ */
+class Refusal implements Receiver {
+  readonly #stream: Stream;
+  readonly #call: OpenCall;
+  readonly #error: EctError;
+
+  constructor(stream: Stream, call: OpenCall, error: EctError) {
+    this.#stream = stream;
+    this.#call = call;
+    this.#error = error;
+  }
+
+  onData(part: Buffer): void {
+    this.#stream.consumed(part.length);
+  }
+
+  onEnd(): void {
+    refuseCall(this.#stream, this.#call, this.#error);
+  }
+
+  onRead(): void {
+    refuseCall(this.#stream, this.#call, this.#error);
+  }
+
+  onGone(): void {
+    this.#call.abandon();
+  }
+}
 
 /** Ends a call with an error: one HEADERS frame that is the trailer too. What is unread of the request is let go. */
 function refuseCall(stream: Stream, call: OpenCall, error: EctError): void {
