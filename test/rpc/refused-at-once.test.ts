@@ -1,0 +1,104 @@
+// H17: calls that are refused when they come, on the wire of a real connection.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createEvents } from '../../src/events.ts';
+import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
+import { type Stream, writeHeaderBlock } from '../../src/h2/index.ts';
+import type { AnyService } from '../../src/rpc/call.ts';
+import { createCalls } from '../../src/rpc/calls.ts';
+import { createLeanDoor } from '../../src/rpc/lean-door.ts';
+import { answered, begin, CODE, data, end, reset, resets, whole } from '../h2/raw-frames.ts';
+import { openPeer, type Peer, startServer, type TestServer } from '../h2/raw-peer.ts';
+
+const BLOCK = writeHeaderBlock([
+  [':method', 'POST'],
+  [':scheme', 'http'],
+  [':path', '/ect.v1.KeyService/GetKeySet'],
+  ['content-type', 'application/grpc'],
+]);
+const MESSAGE = Buffer.alloc(5);
+
+const service: AnyService = {
+  descriptor: KeyService,
+  access: 'callers',
+  maxRequestBytes: { '*': 100 },
+  procedures: {
+    getKeySet: () => {
+      throw new Error('was begun');
+    },
+  },
+};
+
+let lines: Record<string, unknown>[];
+let server: TestServer;
+let peer: Peer;
+
+beforeEach(async () => {
+  lines = [];
+  const events = createEvents({ level: 'info', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
+  const calls = createCalls({
+    events,
+    identify: () => ({ kind: 'anonymous' }),
+    draining: new AbortController().signal,
+    admission: { admits: () => false, begun: () => undefined, ended: () => undefined },
+  });
+  const door = createLeanDoor([service], calls, events);
+  server = await startServer({}, (stream: Stream) => door(stream)!);
+  peer = await openPeer(server);
+});
+
+afterEach(async () => {
+  peer[Symbol.dispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+describe('H17: a call that is refused when it comes', () => {
+  test.each([
+    ['whose body comes with its headers', [begin(1, BLOCK), end(1, MESSAGE.toString('latin1'))]],
+    ['whose body comes with its headers in parts', [begin(1, BLOCK), data(1, MESSAGE), end(1)]],
+    ['without a body', [whole(1, BLOCK)]],
+  ])('%s is answered once, and nothing is reset', async (_, frames) => {
+    peer.send(...frames);
+    await peer.settled();
+    expect(answered(peer, 1)).toBe(true);
+    expect(peer.frames.filter(({ stream }) => stream === 1)).toHaveLength(1);
+    expect(lines).toMatchObject([{ code: 'RESOURCE_EXHAUSTED', reason: 'SERVICE_OVERLOADED' }]);
+  });
+
+  test('is answered before its body has come, and what is left of that is neither read nor held against it', async () => {
+    peer.send(begin(1, BLOCK));
+    await peer.settled();
+    expect(answered(peer, 1)).toBe(true);
+    expect(resets(peer)).toEqual([[1, CODE.none]]);
+    peer.send(data(1, MESSAGE), end(1));
+    await peer.settled();
+    expect(lines).toHaveLength(1);
+    expect(server.failures).toEqual([]);
+  });
+
+  test('is refused when the part of its body that came with it was read', async () => {
+    peer.send(begin(1, BLOCK), data(1, MESSAGE));
+    await peer.settled();
+    expect(answered(peer, 1)).toBe(true);
+    expect(resets(peer)).toEqual([[1, CODE.none]]);
+    expect(lines).toMatchObject([{ reason: 'SERVICE_OVERLOADED' }]);
+  });
+
+  test('is one call in the log, also where its caller cancels it at once', async () => {
+    peer.send(begin(1, BLOCK), data(1, MESSAGE), reset(1));
+    await peer.settled();
+    expect(answered(peer, 1)).toBe(false);
+    expect(lines).toMatchObject([{ event: 'call', code: 'CANCELLED' }]);
+  });
+
+  test('gives back the room of its body: a connection may be refused for ever', async () => {
+    const message = 'x'.repeat(10_000);
+    for (let id = 1; id < 2_000; id += 2) {
+      peer.send(begin(id, BLOCK), end(id, message));
+      if (id % 100 === 99) await peer.settled();
+    }
+    await peer.settled();
+    expect(lines).toHaveLength(1_000);
+    expect(server.failures).toEqual([]);
+  });
+});
