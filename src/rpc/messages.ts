@@ -91,15 +91,24 @@ interface StepResults {
 
 /** The rows of verdicts without a failure, by their outcomes: few patterns, each made once and frozen. */
 const soundChecks = new Map<string, Checks>();
+/** The pattern that came last: many verdicts in a row have the same. */
+let lastOutcomes: readonly Outcome[] = [];
+let lastChecks: Checks = [];
 
 function writeVerdictChecks(verdict: Verdict): Checks {
-  if (verdict.refusal !== undefined) return writeChecks(VERIFY_STEPS, verdict);
-  const pattern = verdict.outcomes.join();
+  const { refusal, outcomes } = verdict;
+  if (refusal !== undefined) return writeChecks(VERIFY_STEPS, verdict);
+  if (outcomes.length === lastOutcomes.length && outcomes.every((outcome, at) => outcome === lastOutcomes[at])) {
+    return lastChecks;
+  }
+  const pattern = outcomes.join();
   let checks = soundChecks.get(pattern);
   if (checks === undefined) {
     checks = Object.freeze(writeChecks(VERIFY_STEPS, verdict)) as Checks;
     soundChecks.set(pattern, checks);
   }
+  lastOutcomes = outcomes;
+  lastChecks = checks;
   return checks;
 }
 
