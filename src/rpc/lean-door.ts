@@ -2,13 +2,14 @@
 // door, and writes one frame and the trailer. Whatever is unusual (compression, JSON, another protocol, a timeout that
 // cannot be read) it leaves to the Connect door, which answers it in full.
 
-import { type DescMethodUnary, fromBinary } from '@bufbuild/protobuf';
+import type { DescMethodUnary } from '@bufbuild/protobuf';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import { Body, headerOf, type Receiver, type RequestHead, type Stream, writeHeaderBlock } from '../h2/index.ts';
 import type { AnyService } from './call.ts';
 import { type Calls, OVERLOADED } from './calls.ts';
 import { readGrpcTimeout } from './deadline.ts';
+import { createMessageDecoder, type MessageDecoder } from './decoder.ts';
 import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
 import { FRAME_PREFIX_BYTES, type FrameFault, readOnlyFrame } from './grpc-frame.ts';
 import type { OpenCall } from './open-call.ts';
@@ -23,6 +24,7 @@ interface LeanRoute {
   /** `ect.v1.AuthorityService/Issue`. */
   readonly name: string;
   readonly maxBytes: number;
+  readonly decode: MessageDecoder;
   readonly encode: FrameEncoder;
 }
 
@@ -110,9 +112,9 @@ function announcedBytes(start: Buffer): number {
   return start.length < FRAME_PREFIX_BYTES ? 0 : start.readUInt32BE(1);
 }
 
-function parse({ method }: LeanRoute, message: Buffer): unknown {
+function parse({ decode }: LeanRoute, message: Buffer): unknown {
   try {
-    return fromBinary(method.input, message);
+    return decode(message);
   } catch {
     // The parser's own words may quote the request.
     throw malformed('the message is not valid protobuf for this method');
@@ -178,8 +180,9 @@ function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, Lean
       if (method.methodKind !== 'unary') continue;
       const name = `${descriptor.typeName}/${method.name}`;
       const maxBytes = maxRequestBytes[method.localName] ?? maxRequestBytes['*'];
+      const decode = createMessageDecoder(method.input);
       const encode = createFrameEncoder(method.output);
-      routes.set(`/${name}`, { service, method: method as DescMethodUnary, name, maxBytes, encode });
+      routes.set(`/${name}`, { service, method: method as DescMethodUnary, name, maxBytes, decode, encode });
     }
   }
   return routes;
