@@ -26,14 +26,11 @@ import { known, readDagSubject, readIssueOrder, readVerifyOrder } from './orders
 
 /** Serves the authority. Every procedure may be called by whoever is authenticated. */
 export function authorityService(parts: AuthorityParts): Service<typeof AuthorityService> {
-  const issueOne = async (request: IssueRequest, call: Call) => {
+  const issueItem = (request: IssueRequest, call: Call) => {
     const order = readIssueOrder(request);
     if (request.dryRun) return rehearse(order, call);
-    return writeIssued(await issue(parts, call.caller, order, call));
-  };
-  const issueItem = (request: IssueRequest, call: Call) => {
-    const begun = request.dryRun ? undefined : beginIssue(parts, call.caller, readIssueOrder(request), call);
-    return begun === undefined ? issueOne(request, call) : andThen(begun, writeIssued);
+    const begun = beginIssue(parts, call.caller, order, call);
+    return begun === undefined ? issue(parts, call.caller, order, call).then(writeIssued) : andThen(begun, writeIssued);
   };
   const rehearse = async (order: IssueOrder, call: Call) => {
     const rehearsal = await rehearseIssue(parts, call.caller, order);
@@ -57,7 +54,10 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
       validateDAG: MAX_BATCH_BYTES,
     },
     procedures: {
-      issue: issueOne,
+      issue: (request, call) => {
+        const begun = issueItem(request, call);
+        return begun instanceof Promise ? begun : parts.rounds.finish(begun);
+      },
       batchIssue: async ({ items }, call) => ({ results: await runItems(items, call, issueItem) }),
       verify: (request, call) => parts.rounds.finish(verifyItem(request, call)),
       batchVerify: async ({ items }, call) => ({ results: await runItems(items, call, verifyItem) }),

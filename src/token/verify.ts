@@ -46,9 +46,8 @@ export class Verification implements Cut<TokenVerdict> {
   get owesSignature(): boolean {
     const { memo, parts, key } = this.#reading;
     if (!mayRun(TOKEN_STEPS[SIGNATURE_STEP]!, this.#reading)) return false;
-    const isRemembered = memo?.holds(parts, key) ?? false;
-    this.#reading.isRemembered = isRemembered;
-    return !isRemembered;
+    this.#reading.isRemembered ??= memo?.holds(parts, key) ?? false;
+    return !this.#reading.isRemembered;
   }
 
   settle(): void {
