@@ -26,6 +26,31 @@ describe('the verifier', () => {
   });
 });
 
+describe('T8: a signature that is checked beside others', () => {
+  /** The token with another signature: that of another token. */
+  const forge = (token: string, other: string) =>
+    token.slice(0, token.lastIndexOf('.')) + other.slice(other.lastIndexOf('.'));
+
+  test('counts for its own token alone, whether that was verified before or not', async () => {
+    const { parts } = await makeAuthority();
+    const tokens = await Promise.all(Array.from({ length: 40 }, async () => (await issueFor(parts)).token));
+    const forged = tokens.map((token, at) => forge(token, tokens[(at + 1) % tokens.length]!));
+    const mixed = tokens.flatMap((token, at) => [token, forged[at]!]);
+    for (const expected of ['VALID', 'TOKEN_REPLAYED']) {
+      const reasons = (await Promise.all(mixed.map((token) => verifyFor(parts, token)))).map(reasonIn);
+      expect(reasons).toEqual(tokens.flatMap(() => [expected, 'SIGNATURE_INVALID']));
+    }
+  });
+
+  test('keeps a forged token out of the ledger', async () => {
+    const { parts } = await makeAuthority();
+    const [one, other] = [(await issueFor(parts)).token, (await issueFor(parts)).token];
+    const reasons = [one, forge(one, other), other].map((token) => reasonOf(appendTo(parts, token)));
+    expect((await Promise.all(reasons))[1]).toBe('SIGNATURE_INVALID');
+    expect(await reasonOf(appendTo(parts, forge(one, other)))).toBe('SIGNATURE_INVALID');
+  });
+});
+
 describe('replay', () => {
   test('R1: the same token is used once', async () => {
     const { parts } = await makeAuthority();

@@ -142,6 +142,24 @@ describe('a verdict', () => {
     return fromBinary(VerifyResponseSchema, toBinary(VerifyResponseSchema, message));
   }
 
+  test('that is good shows its own steps, whatever the one before it showed', () => {
+    const verdictOf = (outcomes: readonly ('PASS' | 'SKIPPED')[]) => ({
+      refusal: undefined,
+      level: 'L2' as const,
+      token: undefined,
+      dag: undefined,
+      outcomes,
+      failures: [],
+      equivocation: undefined,
+    });
+    const all = VERIFY_STEPS.map(() => 'PASS' as const);
+    const patterns = [all, all.with(-1, 'SKIPPED' as never), all.with(0, 'SKIPPED' as never), all];
+    for (const outcomes of patterns) {
+      const statuses = writeVerdict(verdictOf(outcomes)).checks!.map(({ status }) => status);
+      expect(statuses).toEqual(outcomes.map((outcome) => CheckStatus[outcome]));
+    }
+  });
+
   test('that is good has a level, claims, a key, the graph and every step', async () => {
     const answer = await verdictOn(token, AUD);
     expect(answer).toMatchObject({ valid: true, reason: '', message: '', level: Level.L2 });
