@@ -2,6 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { type KeysConfig, readKeys } from './config/keys.ts';
+import { type LimitsConfig, readLimits } from './config/limits.ts';
 import { readSigner, type SignerConfig } from './config/signer.ts';
 
 /** A configuration that cannot be used. It names keys and rules, never values: a value may be a secret. */
@@ -30,6 +31,7 @@ export interface Config {
   readonly store: 'sqlite' | 'memory';
   readonly signer: SignerConfig;
   readonly keys: KeysConfig;
+  readonly limits: LimitsConfig;
   readonly issuer: string;
   /** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
   readonly administrators: readonly string[];
@@ -168,6 +170,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     store,
     signer,
     keys: readKeys(settings, signer),
+    limits: readLimits(settings),
     issuer: read(
       'ECT_ISSUER',
       'urn:ect:dev',

@@ -13,6 +13,7 @@ import {
   type TaskNames,
 } from './event-lines.ts';
 import { standardError } from './event-output.ts';
+import type { LimitName } from './limits/index.ts';
 import { createMetrics, type MetricsSnapshot } from './metrics.ts';
 
 export type { FinishedCall } from './event-lines.ts';
@@ -65,6 +66,16 @@ export function createEvents(options: EventsOptions) {
     connectionFailed(stage: string, cause: unknown): void {
       metrics.connectionFailures.inc({ stage });
       lines.debug({ event: 'connection-failed', stage, cause: describeCause(cause) });
+    },
+
+    /** A limit was met: something was rejected, or given up for others. */
+    limitMet(limit: LimitName): void {
+      metrics.limitsMet.inc({ limit });
+    },
+
+    /** How much of each limit is in use, whenever somebody asks for the metrics. */
+    watchLimits(inUse: () => Readonly<Partial<Record<LimitName, number>>>): void {
+      metrics.watchLimits(inUse);
     },
 
     /** The service accepts connections. */

@@ -26,9 +26,28 @@ export function createMetrics() {
       delay.reset();
     },
   });
+  let limitsInUse: () => Readonly<Record<string, number>> = () => ({});
+  new Gauge({
+    name: 'ect_limit_in_use',
+    help: 'How much of each limit is in use.',
+    labelNames: ['limit'],
+    registers,
+    collect() {
+      for (const [limit, used] of Object.entries(limitsInUse())) this.set({ limit }, used);
+    },
+  });
   return {
     registry,
     close: () => delay.disable(),
+    watchLimits: (inUse: () => Readonly<Record<string, number>>) => {
+      limitsInUse = inUse;
+    },
+    limitsMet: new Counter({
+      name: 'ect_limit_met_total',
+      help: 'Times that a limit was met: something was rejected, or given up for others.',
+      labelNames: ['limit'],
+      registers,
+    }),
     countCall: createCallCounter(registers),
     bugs: new Counter({ name: 'ect_bugs_total', help: 'INTERNAL failures.', labelNames: ['method'], registers }),
     connectionFailures: new Counter({

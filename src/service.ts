@@ -15,6 +15,7 @@ import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, Start
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
 import { KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
 import { Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from './ledger/index.ts';
+import { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from './limits/index.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { authorityService } from './rpc/authority.ts';
 import { authorityPage } from './rpc/authority-document.ts';
@@ -203,6 +204,7 @@ async function listen(
       services,
       pages: [authority],
       isAdministrator: administrators(config.administrators),
+      processLimits: processLimits(config.limits),
       identify: tls?.clientCa === undefined ? anonymousCallers() : spiffeCallers(),
       events,
       jwks: () => custody.keySet,
@@ -228,6 +230,19 @@ async function listen(
       cause,
     });
   }
+}
+
+function processLimits(limits: Config['limits']): ProcessLimits {
+  const { unread, streams } = DEFAULT_PROCESS_LIMITS;
+  const heldBytes = limits.heldMib << 20;
+  return {
+    connections: { maxConnections: limits.connections, maxPerAddress: limits.connectionsPerAddress },
+    unread: { ...unread, maxMs: 1000 * limits.requestSeconds },
+    // A third: three callers that take all they can leave room for others.
+    memory: { totalBytes: heldBytes, accountBytes: Math.floor(heldBytes / 3) },
+    streams: { ...streams, maxStreams: limits.streams },
+    answerMs: 1000 * limits.answerSeconds,
+  };
 }
 
 /** Whether an error tells the operator what to mend, so that a stack trace would only distract. */

@@ -33,6 +33,14 @@ const DEFAULTS: Config = {
     direct: { issuers: [], actions: [] },
     publicUrl: undefined,
   },
+  limits: {
+    connections: 2048,
+    connectionsPerAddress: 1024,
+    heldMib: 96,
+    requestSeconds: 15,
+    answerSeconds: 30,
+    streams: 512,
+  },
   signer: { kind: 'local', keyFile: undefined, passphrase: undefined },
   issuer: 'urn:ect:dev',
   administrators: [],
@@ -112,6 +120,9 @@ describe('settings', () => {
     ['ECT_UUIDS', 'off', { token: { ...DEFAULTS.token, ids: 'text' } }],
     ['ECT_UUIDS', 'strict', {}],
     ['ECT_TRUST_FILE', '/etc/ect/trust.json', { trustFile: '/etc/ect/trust.json' }],
+    ['ECT_MAX_CONNECTIONS', '101', { limits: { ...DEFAULTS.limits, connections: 101, connectionsPerAddress: 51 } }],
+    ['ECT_MAX_HELD_MIB', '256', { limits: { ...DEFAULTS.limits, heldMib: 256 } }],
+    ['ECT_REQUEST_TIMEOUT_SEC', '5', { limits: { ...DEFAULTS.limits, requestSeconds: 5 } }],
     ['ECT_LOG_LEVEL', 'silent', { logLevel: 'silent' }],
     ['ECT_LOG_LEVEL', 'debug', { logLevel: 'debug' }],
   ])('%s=%s', (key, value, expected) => {
@@ -285,6 +296,12 @@ describe('S10: mistakes', () => {
     ['ECT_IAT_MAX_FUTURE_SEC', ['-1', '601', 'Infinity']],
     ['ECT_JTI_REPLAY_CACHE_SIZE', ['-1', '10000001', '1_000']],
     ['ECT_JTI_REPLAY_TTL_MIN', ['0', '10081']],
+    ['ECT_MAX_CONNECTIONS', ['15', '1000001', 'many']],
+    ['ECT_MAX_CONNECTIONS_PER_ADDRESS', ['0', '-1']],
+    ['ECT_MAX_STREAMS', ['0', '100001']],
+    ['ECT_MAX_HELD_MIB', ['31', '65537']],
+    ['ECT_REQUEST_TIMEOUT_SEC', ['0', '61']],
+    ['ECT_ANSWER_TIMEOUT_SEC', ['0', '601']],
     ['ECT_ISSUER', ['ect', 'urn:', 'urn:a b', 'urn:ect:', 'https://example.com/', '1rn:a', `urn:${'a'.repeat(1021)}`]],
   ])('%s must not be any of %j', (key, values) => {
     for (const value of values) {

@@ -45,6 +45,12 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_MINIMUM_LEVELS', 'other minima by exec_act: execute_trade=L3,ping=L1'],
   ['ECT_JTI_REPLAY_CACHE_SIZE', 'unset: durable replay guard; 0: none; n: n tokens in memory'],
   ['ECT_JTI_REPLAY_TTL_MIN', 'how long a use is remembered at least (default 60)'],
+  ['ECT_MAX_CONNECTIONS', 'connections of one process (default 2048)'],
+  ['ECT_MAX_CONNECTIONS_PER_ADDRESS', 'of one address, or IPv6 /64 (default: half of all)'],
+  ['ECT_MAX_STREAMS', 'streams that stay open (health watches, reflection) of one process (default 512)'],
+  ['ECT_MAX_HELD_MIB', 'memory for unfinished requests and unread answers of one process (default 96)'],
+  ['ECT_REQUEST_TIMEOUT_SEC', 'how long a request may take to arrive (default 15)'],
+  ['ECT_ANSWER_TIMEOUT_SEC', 'how long a client may take to read an answer (default 30)'],
   ['ECT_LOG_LEVEL', 'debug, info (default), warn, error or silent'],
 ];
 

@@ -1,7 +1,7 @@
 // The routes of the Connect runtime: for each method of each service one handler, which reads and writes messages in
 // all three protocols and leaves the call itself to `calls.ts`.
 
-import { createRegistry, type DescMessage, type DescMethod, type MessageInitShape } from '@bufbuild/protobuf';
+import { createRegistry, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { ConnectError, createConnectRouter, createContextKey, type HandlerContext } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { compressionGzip } from '@connectrpc/connect-node';
@@ -10,15 +10,12 @@ import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_p
 import type { AnyService } from './call.ts';
 import type { Calls } from './calls.ts';
 import { toConnectError } from './errors.ts';
+import { type Method, methodTable } from './method-table.ts';
 import type { OpenCall } from './open-call.ts';
 import { explainUnreadable } from './unreadable.ts';
 
-export interface Route {
+export interface Route extends Method {
   readonly handler: UniversalHandler;
-  readonly method: string;
-  readonly kind: 'unary' | 'stream';
-  readonly maxBytes: number;
-  readonly access: AnyService['access'];
 }
 
 /** Where a handler finds the call that the door has opened. */
@@ -30,30 +27,23 @@ const DETAILS = createRegistry(file_google_rpc_error_details);
 /** The routes by path. Throws TypeError for a service that lacks a procedure: that is a mistake of its author. */
 export function createRoutes(services: readonly AnyService[], calls: Calls): Map<string, Route> {
   const routes = new Map<string, Route>();
-  for (const service of services) {
-    for (const method of service.descriptor.methods) {
-      const maxBytes = service.maxRequestBytes[method.localName] ?? service.maxRequestBytes['*'];
-      // Answers are never compressed: they are hashes and signatures, and secrets of two callers never share a window.
-      const router = createConnectRouter({
-        acceptCompression: [compressionGzip],
-        compressMinBytes: Number.MAX_SAFE_INTEGER,
-        readMaxBytes: maxBytes,
-        // A misspelt field would be a request that says less than its caller meant: a token without its predecessors.
-        jsonOptions: { ignoreUnknownFields: false, registry: DETAILS },
-      });
-      // The runtime's type for the implementation of *any* method is `never`.
-      router.rpc(method, implement(service, method, calls, maxBytes) as never);
-      for (const handler of router.handlers) {
-        const kind = method.methodKind === 'unary' ? 'unary' : 'stream';
-        const { access } = service;
-        routes.set(handler.requestPath, { handler, method: handler.requestPath.slice(1), kind, maxBytes, access });
-      }
-    }
+  for (const [path, method] of methodTable(services)) {
+    // Answers are never compressed: they are hashes and signatures, and secrets of two callers never share a window.
+    const router = createConnectRouter({
+      acceptCompression: [compressionGzip],
+      compressMinBytes: Number.MAX_SAFE_INTEGER,
+      readMaxBytes: method.maxBytes,
+      // A misspelt field would be a request that says less than its caller meant: a token without its predecessors.
+      jsonOptions: { ignoreUnknownFields: false, registry: DETAILS },
+    });
+    // The runtime's type for the implementation of *any* method is `never`.
+    router.rpc(method.descriptor, implement(method, calls) as never);
+    for (const handler of router.handlers) routes.set(path, { ...method, handler });
   }
   return routes;
 }
 
-function implement(service: AnyService, method: DescMethod, calls: Calls, maxBytes: number) {
+function implement({ service, descriptor: method, maxBytes }: Method, calls: Calls) {
   const { localName } = method;
   const procedure = method.methodKind === 'unary' ? service.procedures[localName] : service.streams?.[localName];
   if (procedure === undefined) throw new TypeError(`${service.descriptor.typeName} has no procedure ${localName}`);

@@ -2,15 +2,26 @@
 
 import { constants, Http2ServerRequest, type ServerHttp2Stream } from 'node:http2';
 import { EctError, refuse } from '../errors.ts';
+import type { Reserve } from './call-memory.ts';
+import type { Calls } from './calls.ts';
 import { toConnectError } from './errors.ts';
+import { announcedBytes, FRAME_PREFIX_BYTES, frameError, messageTooLarge, readOnlyFrame } from './grpc-frame.ts';
 import type { OpenCall, Protocol } from './open-call.ts';
 import type { NodeRequest } from './refusals.ts';
+
+/** What the reading of a body needs to know. */
+export interface BodyOptions {
+  readonly calls: Calls;
+  readonly call: OpenCall;
+  readonly reserve: Reserve;
+}
 
 /**
  * Yields the chunks of the body. Ends with the call's own error when its deadline passes in the middle, so that a body
  * that trickles in holds nothing open. The stream is not destroyed at an early end: the answer still has to leave by it.
  */
-export async function* requestBody(request: NodeRequest, call: OpenCall): AsyncGenerator<Uint8Array> {
+export async function* requestParts(request: NodeRequest, { calls, call }: BodyOptions): AsyncGenerator<Uint8Array> {
+  calls.arriving(call);
   const chunks = request.iterator({ destroyOnReturn: false });
   try {
     for (;;) {
@@ -22,9 +33,81 @@ export async function* requestBody(request: NodeRequest, call: OpenCall): AsyncG
     if (request instanceof Http2ServerRequest && request.stream.aborted) throw endedEarly(undefined);
   } catch (thrown) {
     const error = thrown instanceof EctError ? thrown : endedEarly(thrown);
-    if (!call.entered) call.finish(error);
+    if (call.stage === 'unread') call.finish(error);
     throw toConnectError(error);
   }
+}
+
+/** What a body that is read whole looks like: one framed message, or the message itself. */
+export interface WholeBody {
+  readonly isFramed: boolean;
+  /** The largest message of the method. */
+  readonly maxBytes: number;
+}
+
+/** The same as one chunk, for a method with one request message. No more is kept than tells what is wrong with it. */
+export async function* requestWhole(
+  request: NodeRequest,
+  { isFramed, maxBytes }: WholeBody,
+  options: BodyOptions,
+): AsyncGenerator<Uint8Array> {
+  const { call, reserve } = options;
+  const body = new GrowingBuffer(reserve);
+  const fail = (error: EctError): never => {
+    call.finish(error);
+    throw toConnectError(error);
+  };
+  for await (const part of requestParts(request, options)) {
+    if (!body.add(part)) fail(crowded());
+    const bytes = body.read();
+    const isTooLarge = isFramed
+      ? announcedBytes(bytes) > maxBytes || bytes.length > 2 * (FRAME_PREFIX_BYTES + maxBytes)
+      : bytes.length > maxBytes;
+    if (isTooLarge) break;
+  }
+  const bytes = body.read();
+  call.requestBytes = bytes.length;
+  if (!isFramed && bytes.length > maxBytes) fail(messageTooLarge(maxBytes));
+  if (isFramed) {
+    const frame = readOnlyFrame(bytes, maxBytes);
+    // Whether a message may be compressed is for the runtime, which knows what the headers announce.
+    if (typeof frame === 'string' && frame !== 'compressed') fail(frameError(frame, maxBytes));
+  }
+  yield bytes;
+}
+
+/** Bytes one after the other in one buffer, which is reserved as it grows. */
+class GrowingBuffer {
+  readonly #reserve: Reserve;
+  #bytes: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  constructor(reserve: Reserve) {
+    this.#reserve = reserve;
+  }
+
+  /** Answers whether there was room. */
+  add(part: Uint8Array): boolean {
+    const length = this.#length + part.length;
+    if (length > this.#bytes.length) {
+      const capacity = Math.max(1024, 2 * this.#bytes.length, length);
+      if (!this.#reserve(capacity - this.#bytes.length)) return false;
+      const larger = Buffer.allocUnsafeSlow(capacity);
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(part, this.#length);
+    this.#length = length;
+    return true;
+  }
+
+  read(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+}
+
+function crowded(): EctError {
+  return new EctError(refuse('SERVICE_OVERLOADED', 'requests that have not arrived whole take too much memory'));
 }
 
 /** How often it is looked at whether an answer has left, in milliseconds. */

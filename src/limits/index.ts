@@ -1,0 +1,13 @@
+// The life of a call: what a peer may make the service hold and do at each stage, and how it is shared among callers.
+
+export { Account, Accounts } from './accounts.ts';
+export { type Admission, createAdmission } from './admission.ts';
+export { type Begin, CallScheduler } from './call-scheduler.ts';
+export { ConnectionTable } from './connection-table.ts';
+export { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from './limits.ts';
+export { MemoryBudget, type Reservation } from './memory-budget.ts';
+export { PUBLIC_COST_MS, PublicShare } from './public-share.ts';
+export { ReadScheduler } from './read-scheduler.ts';
+export { createResources, LIMIT_NAMES, type LimitName, type OnLimit, type Resources } from './resources.ts';
+export { StreamSlots } from './stream-slots.ts';
+export { type UnreadCall, UnreadCalls } from './unread-calls.ts';
