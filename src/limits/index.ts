@@ -10,4 +10,5 @@ export { PUBLIC_COST_MS, PublicShare } from './public-share.ts';
 export { ReadScheduler } from './read-scheduler.ts';
 export { createResources, LIMIT_NAMES, type LimitName, type OnLimit, type Resources } from './resources.ts';
 export { StreamSlots } from './stream-slots.ts';
+export { type Rate, TokenBucket } from './token-bucket.ts';
 export { type UnreadCall, UnreadCalls } from './unread-calls.ts';
