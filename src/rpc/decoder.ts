@@ -8,14 +8,20 @@ import { type DescField, type DescMessage, fromBinary, ScalarType } from '@bufbu
 export type MessageDecoder = (bytes: Buffer) => object;
 
 export function createMessageDecoder(type: DescMessage): MessageDecoder {
-  if (!isPlain(type, new Set())) return (bytes) => fromBinary(type, bytes);
+  const decodePlain = createPlainDecoder(type);
+  return (bytes) => decodePlain(bytes) ?? fromBinary(type, bytes);
+}
+
+/** Reads a message if nothing about it is unusual; otherwise the decoder answers `undefined`, and the general codec has to look. */
+export function createPlainDecoder(type: DescMessage): (bytes: Buffer) => object | undefined {
+  if (!isPlain(type, new Set())) return () => undefined;
   const plain = compile(type, new Map());
   return (bytes) => {
     try {
       return readMessage(plain, new Reader(bytes), bytes.length);
     } catch (thrown) {
       if (thrown !== UNUSUAL) throw thrown;
-      return fromBinary(type, bytes);
+      return undefined;
     }
   };
 }
