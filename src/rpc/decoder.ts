@@ -3,6 +3,7 @@
 // no UTF-8, an end that comes too early. So whatever a peer sends means the same as it would without this file.
 
 import { type DescField, type DescMessage, fromBinary, ScalarType } from '@bufbuild/protobuf';
+import { readStruct } from './struct-decoder.ts';
 
 /** Reads a message; what it answers is read only. Throws where the bytes are not valid for its type. */
 export type MessageDecoder = (bytes: Buffer) => object;
@@ -78,6 +79,8 @@ function hasExplicitPresence(field: DescField): boolean {
 
 /** Messages of protobuf's own that are messages here too; the others become values of JavaScript. */
 const WELL_KNOWN = ['google.protobuf.Duration', 'google.protobuf.Timestamp'];
+
+const STRUCT = 'google.protobuf.Struct';
 
 function isMessageHere({ typeName }: DescMessage): boolean {
   return !typeName.startsWith('google.protobuf.') || WELL_KNOWN.includes(typeName);
@@ -171,6 +174,7 @@ function valueReader(field: DescField, known: Map<string, PlainType>): ValueRead
 
 function messageReader(field: DescField, known: Map<string, PlainType>): ValueReader | undefined {
   const { message } = field;
+  if (message?.typeName === STRUCT) return { wireType: LENGTH_DELIMITED, read: readStruct };
   if (message === undefined || !isMessageHere(message)) return undefined;
   if ('delimitedEncoding' in field && field.delimitedEncoding) return undefined;
   const type = compile(message, known);
@@ -235,6 +239,22 @@ class Reader {
     const value = this.varint();
     if (value > 1) throw UNUSUAL;
     return value === 1;
+  }
+
+  double(): number {
+    const start = this.at;
+    this.at += 8;
+    if (this.at > this.#bytes.length) throw UNUSUAL;
+    return this.#bytes.readDoubleLE(start);
+  }
+
+  partEnd(): number {
+    const length = this.varint();
+    return this.at + length;
+  }
+
+  unusual(): never {
+    throw UNUSUAL;
   }
 
   part(): Buffer {
