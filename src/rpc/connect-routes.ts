@@ -12,6 +12,7 @@ import type { Calls } from './calls.ts';
 import { toConnectError } from './errors.ts';
 import type { OpenCall } from './open-call.ts';
 import { explainUnreadable } from './unreadable.ts';
+import { alwaysAnswering } from './unwritable.ts';
 
 export interface Route {
   readonly handler: UniversalHandler;
@@ -43,7 +44,7 @@ export function createRoutes(services: readonly AnyService[], calls: Calls): Map
       });
       // The runtime's type for the implementation of *any* method is `never`.
       router.rpc(method, implement(service, method, calls, maxBytes) as never);
-      for (const handler of router.handlers) {
+      for (const handler of router.handlers.map(alwaysAnswering)) {
         const kind = method.methodKind === 'unary' ? 'unary' : 'stream';
         const { access } = service;
         routes.set(handler.requestPath, { handler, method: handler.requestPath.slice(1), kind, maxBytes, access });
