@@ -8,7 +8,12 @@ import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 
 /** Every unary method of the authority, answering nothing. */
 const procedures = Object.fromEntries(AuthorityService.methods.map(({ localName }) => [localName, () => ({})]));
-const authority = { descriptor: AuthorityService, access: 'callers', maxRequestBytes: { '*': MAX_MESSAGE_BYTES }, procedures } as const;
+const authority = {
+  descriptor: AuthorityService,
+  access: 'callers',
+  maxRequestBytes: { '*': MAX_MESSAGE_BYTES },
+  procedures,
+} as const;
 
 let running: TestServer;
 beforeAll(async () => {
@@ -86,8 +91,12 @@ function sizeOf({ headers, trailers, body }: RawAnswer): number {
 function reasonIn({ headers, trailers, body }: RawAnswer, form: string): string | undefined {
   const details = headers['grpc-status-details-bin'] ?? trailers['grpc-status-details-bin'];
   if (details !== undefined) return errorInfoOf(details)?.reason;
-  if (form.includes('gRPC-Web')) return errorInfoOf(/grpc-status-details-bin: (.*)\r\n/i.exec(body.toString())?.[1])?.reason;
-  const json = JSON.parse(body.subarray(form === 'Connect' ? 0 : 5).toString()) as { error?: object; details?: object[] };
+  if (form.includes('gRPC-Web'))
+    return errorInfoOf(/grpc-status-details-bin: (.*)\r\n/i.exec(body.toString())?.[1])?.reason;
+  const json = JSON.parse(body.subarray(form === 'Connect' ? 0 : 5).toString()) as {
+    error?: object;
+    details?: object[];
+  };
   const { details: list = [] } = (json.error ?? json) as { details?: { debug?: { reason?: string } }[] };
   return list.find(({ debug }) => debug?.reason !== undefined)?.debug?.reason;
 }

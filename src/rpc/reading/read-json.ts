@@ -3,12 +3,12 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { DescMessage } from '@bufbuild/protobuf';
-import { batchFieldOf } from './batch-field.ts';
+import { batchFieldOf } from '../batch-field.ts';
+import { Slices } from '../slices.ts';
 import { malformed, misfit, type Place } from './faults.ts';
 import { countMembers, readObject } from './json-message.ts';
 import { SYNC_BYTES } from './limits.ts';
 import { type JsonPart, type JsonParts, JsonScan } from './scan-json.ts';
-import { Slices } from './slices.ts';
 
 const CHARACTERS_PER_SLICE = 256 * 1024;
 

@@ -1,13 +1,13 @@
 // Reads a protobuf message: looked through first, then built; a large batch item by item, in slices.
 
 import { type DescMessage, fromBinary } from '@bufbuild/protobuf';
+import { type BatchField, batchFieldOf } from '../batch-field.ts';
 import { createPlainDecoder } from '../decoder.ts';
 import { MAX_BATCH_ITEMS } from '../limits.ts';
-import { type BatchField, batchFieldOf } from './batch-field.ts';
+import { Slices } from '../slices.ts';
 import { malformed, tooManyItems } from './faults.ts';
 import { MAX_DEPTH, SYNC_BYTES } from './limits.ts';
 import { eachRecord, scanWire } from './scan-wire.ts';
-import { Slices } from './slices.ts';
 import { LENGTH_DELIMITED } from './wire-types.ts';
 
 /** A message of so few bytes cannot cost much, whatever they are: it is looked through only if the fast pass gives up. */

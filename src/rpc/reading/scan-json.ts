@@ -2,8 +2,8 @@
 // nested, whether a string has half of a surrogate pair, and where the items of a batch are. Everything else about the
 // grammar is left to `JSON.parse`, which gets each part by itself.
 
+import type { BatchField } from '../batch-field.ts';
 import { MAX_BATCH_ITEMS } from '../limits.ts';
-import type { BatchField } from './batch-field.ts';
 import { malformed, tooDeep, tooManyItems, tooManyValues } from './faults.ts';
 import { MAX_DEPTH, MAX_VALUES } from './limits.ts';
 

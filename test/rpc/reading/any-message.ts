@@ -13,9 +13,15 @@ export function anyMessage(desc: DescMessage): fc.Arbitrary<object> {
 function anyInit(desc: DescMessage): fc.Arbitrary<Record<string, unknown>> {
   switch (desc.typeName) {
     case 'google.protobuf.Duration':
-      return fc.record({ seconds: fc.bigInt({ min: 0n, max: 315_576_000_000n }), nanos: fc.constantFrom(0, 5, 500_000_000) });
+      return fc.record({
+        seconds: fc.bigInt({ min: 0n, max: 315_576_000_000n }),
+        nanos: fc.constantFrom(0, 5, 500_000_000),
+      });
     case 'google.protobuf.Timestamp':
-      return fc.record({ seconds: fc.bigInt({ min: -62_135_596_800n, max: 253_402_300_799n }), nanos: fc.constantFrom(0, 1_000_000) });
+      return fc.record({
+        seconds: fc.bigInt({ min: -62_135_596_800n, max: 253_402_300_799n }),
+        nanos: fc.constantFrom(0, 1_000_000),
+      });
     default:
   }
   const fields = desc.fields.filter(({ oneof }) => oneof === undefined);

@@ -34,7 +34,9 @@ function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return [...value];
   if (typeof value !== 'object' || value === null) return value;
   const members = Object.entries(value).filter(([name, member]) => name !== '$unknown' && member !== undefined);
-  return members.map(([name, member]) => [name, plain(member)]).toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+  return members
+    .map(([name, member]) => [name, plain(member)])
+    .toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1));
 }
 
 describe.each<Codec>(['proto', 'json'])('H13: in %s', (codec) => {
@@ -51,7 +53,9 @@ describe.each<Codec>(['proto', 'json'])('H13: in %s', (codec) => {
 
   test('of 25,000 requests that were changed none is read that the generated codec refuses, or otherwise', () => {
     const counts = { read: 0, refused: 0 };
-    const request = fc.constantFrom(...REQUESTS).chain((desc) => anyMessage(desc).map((message) => ({ desc, message })));
+    const request = fc
+      .constantFrom(...REQUESTS)
+      .chain((desc) => anyMessage(desc).map((message) => ({ desc, message })));
     const changes = fc.array(codec === 'json' ? textChange : byteChange, { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(request, changes, ({ desc, message }, made) => {
@@ -66,7 +70,8 @@ describe.each<Codec>(['proto', 'json'])('H13: in %s', (codec) => {
         }
         counts.read++;
         const general = readByCodec(desc, codec, bytes);
-        if (general === undefined) throw new Error(`${desc.name} is read, but not by the codec: ${bytes.toString('hex')}`);
+        if (general === undefined)
+          throw new Error(`${desc.name} is read, but not by the codec: ${bytes.toString('hex')}`);
         expect(plain(ours)).toEqual(plain(general));
       }),
       { numRuns: 25_000 },
@@ -88,21 +93,37 @@ const splice =
 
 const byteChange: fc.Arbitrary<Change> = fc.oneof(
   fc.tuple(place, fc.nat(3), fc.uint8Array({ maxLength: 4 })).map(([at, gone, added]) => splice(at, gone, added)),
-  place.map((at): Change => (bytes) => bytes.subarray(0, bytes.length === 0 ? 0 : at % bytes.length)),
-  place.map((at): Change => (bytes) => Buffer.concat([bytes, bytes.subarray(bytes.length === 0 ? 0 : at % bytes.length)])),
+  place.map(
+    (at): Change =>
+      (bytes) =>
+        bytes.subarray(0, bytes.length === 0 ? 0 : at % bytes.length),
+  ),
+  place.map(
+    (at): Change =>
+      (bytes) =>
+        Buffer.concat([bytes, bytes.subarray(bytes.length === 0 ? 0 : at % bytes.length)]),
+  ),
 );
 
 /** What may stand in JSON, in places where it may or may not. */
-const PIECES = '{ } [ ] , : " \\ null true 1 -1 1.0 1e3 "" "x" {} [] "1" "0x1" " 1" "5s" "5sx" "QQ==" "QQ==QQ==" \\ud800 \\u0000'.split(' ');
+const PIECES =
+  '{ } [ ] , : " \\ null true 1 -1 1.0 1e3 "" "x" {} [] "1" "0x1" " 1" "5s" "5sx" "QQ==" "QQ==QQ==" \\ud800 \\u0000'.split(
+    ' ',
+  );
 const textChange: fc.Arbitrary<Change> = fc.oneof(
   byteChange,
-  fc.tuple(place, fc.nat(4), fc.constantFrom(...PIECES)).map(([at, gone, added]) => splice(at, gone, Buffer.from(added))),
+  fc
+    .tuple(place, fc.nat(4), fc.constantFrom(...PIECES))
+    .map(([at, gone, added]) => splice(at, gone, Buffer.from(added))),
   // A value in place of another.
-  fc.tuple(place, fc.constantFrom(...PIECES)).map(([at, piece]): Change => (bytes) => {
-    const values = [...bytes.toString().matchAll(/(?<=:)("(?:[^"\\]|\\.)*"|[\w.-]+)/g)];
-    const value = values[at % Math.max(values.length, 1)];
-    if (value === undefined) return bytes;
-    const whole = bytes.toString();
-    return Buffer.from(whole.slice(0, value.index) + piece + whole.slice(value.index + value[0].length));
-  }),
+  fc.tuple(place, fc.constantFrom(...PIECES)).map(
+    ([at, piece]): Change =>
+      (bytes) => {
+        const values = [...bytes.toString().matchAll(/(?<=:)("(?:[^"\\]|\\.)*"|[\w.-]+)/g)];
+        const value = values[at % Math.max(values.length, 1)];
+        if (value === undefined) return bytes;
+        const whole = bytes.toString();
+        return Buffer.from(whole.slice(0, value.index) + piece + whole.slice(value.index + value[0].length));
+      },
+  ),
 );

@@ -51,7 +51,8 @@ describe('H22: the event loop goes on', () => {
     const measured: { readonly name: string; readonly ms: number }[] = [];
     for (const worst of worstCasesOf(desc)) {
       let ms = Number.POSITIVE_INFINITY;
-      for (let tries = 0; tries < TRIES && ms > LIMIT_MS / 2; tries++) ms = Math.min(ms, await longestStretch(desc, worst));
+      for (let tries = 0; tries < TRIES && ms > LIMIT_MS / 2; tries++)
+        ms = Math.min(ms, await longestStretch(desc, worst));
       measured.push({ name: `${worst.codec}, ${worst.name}`, ms });
     }
     const [slowest] = measured.toSorted((a, b) => b.ms - a.ms);

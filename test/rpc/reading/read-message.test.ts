@@ -1,6 +1,13 @@
 // A request is read strictly, and within limits that are judged before anything is built.
 
-import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary, toJsonString } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+  toJsonString,
+} from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { EctError, refuse } from '../../../src/errors.ts';
 import {
@@ -73,20 +80,32 @@ describe('H13: JSON is refused', () => {
     expect(await json(text)).toMatchObject(malformed(message));
   });
 
-  test.each(['"0x10"', '" 5"', '"5 "', '""', '1.5', '9007199254740993', '"9223372036854775808"', 'true', `"${'9'.repeat(41)}"`])(
-    'whose index is %s',
-    async (value) => {
-      expect(await json(`{"index":${value}}`, GetEntryRequestSchema)).toMatchObject(malformed('index must be a whole number'));
-    },
-  );
+  test.each([
+    '"0x10"',
+    '" 5"',
+    '"5 "',
+    '""',
+    '1.5',
+    '9007199254740993',
+    '"9223372036854775808"',
+    'true',
+    `"${'9'.repeat(41)}"`,
+  ])('whose index is %s', async (value) => {
+    expect(await json(`{"index":${value}}`, GetEntryRequestSchema)).toMatchObject(
+      malformed('index must be a whole number'),
+    );
+  });
 
-  test.each(['2026-02-30T00:00:00Z', '2026-13-01T00:00:00Z', '2026-01-01T24:00:00Z', '2026-01-01', '2026-01-01T00:00:00'])(
-    'whose time is %s',
-    async (time) => {
-      const text = `{"items":[{"request":{"asOf":"${time}"}}]}`;
-      expect(await json(text, BatchVerifyRequestSchema)).toMatchObject(malformed('items[0].request.asOf must be a time'));
-    },
-  );
+  test.each([
+    '2026-02-30T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01',
+    '2026-01-01T00:00:00',
+  ])('whose time is %s', async (time) => {
+    const text = `{"items":[{"request":{"asOf":"${time}"}}]}`;
+    expect(await json(text, BatchVerifyRequestSchema)).toMatchObject(malformed('items[0].request.asOf must be a time'));
+  });
 
   test('and its field is a fact of the error, cut where it is long, with nothing but printable ASCII', async () => {
     expect(await json('{"items":[{},{"request":{"aud":[1]}}]}', BatchIssueRequestSchema)).toMatchObject({
@@ -129,7 +148,9 @@ describe('H13: protobuf is refused', () => {
     expect(await proto(Buffer.from(hex, 'hex'))).toMatchObject({ reason: 'REQUEST_MALFORMED' });
     // Also where it is large and looked through first.
     const padding = field(31, Buffer.alloc(10_000));
-    expect(await proto(Buffer.concat([padding, Buffer.from(hex, 'hex')]))).toMatchObject({ reason: 'REQUEST_MALFORMED' });
+    expect(await proto(Buffer.concat([padding, Buffer.from(hex, 'hex')]))).toMatchObject({
+      reason: 'REQUEST_MALFORMED',
+    });
   });
 });
 
@@ -161,23 +182,33 @@ describe('H22: before anything is built', () => {
     expect(await proto(group(100))).toMatchObject(tooDeep);
     let value: Uint8Array = Buffer.from('0800', 'hex');
     for (let depth = 0; depth < 60; depth++) value = field(6, field(1, value));
-    expect(await proto(field(12, field(1, Buffer.concat([field(1, Buffer.from('a')), field(2, value)]))))).toMatchObject(tooDeep);
+    expect(
+      await proto(field(12, field(1, Buffer.concat([field(1, Buffer.from('a')), field(2, value)])))),
+    ).toMatchObject(tooDeep);
     expect(await json(`{"ectExt":{"a":${nest('[', '', ']', 98)}}}`)).toMatchObject({ extension: { case: 'ectExt' } });
     expect(await json(`{"ectExt":{"a":${nest('[', '', ']', 99)}}}`)).toMatchObject(tooDeep);
     expect(await json('['.repeat(200_000))).toMatchObject(tooDeep);
   });
 
-  test.each<[Codec]>([['proto'], ['json']])('a batch of more than 1,000 items is refused in %s, as by its procedure', async (codec) => {
-    const batch = (count: number) => {
-      const items = Array.from({ length: count }, (_, i) => ({ reference: String(i) }));
-      return write(BatchIssueRequestSchema, codec, { items });
-    };
-    expect(await outcomeOf(BatchIssueRequestSchema, codec, batch(1000))).toMatchObject({ items: { length: 1000 } });
-    const tooMany = { reason: 'REQUEST_INVALID', message: 'items must have 1 to 1000 items.', facts: { field: 'items' } };
-    expect(await outcomeOf(BatchIssueRequestSchema, codec, batch(1001))).toMatchObject(tooMany);
-    const empty = codec === 'json' ? Buffer.from(`{"items":[${'{},'.repeat(1000)}{}]}`) : fill(Buffer.from('0a00', 'hex'), 2002);
-    expect(await outcomeOf(BatchIssueRequestSchema, codec, empty)).toMatchObject(tooMany);
-  });
+  test.each<[Codec]>([['proto'], ['json']])(
+    'a batch of more than 1,000 items is refused in %s, as by its procedure',
+    async (codec) => {
+      const batch = (count: number) => {
+        const items = Array.from({ length: count }, (_, i) => ({ reference: String(i) }));
+        return write(BatchIssueRequestSchema, codec, { items });
+      };
+      expect(await outcomeOf(BatchIssueRequestSchema, codec, batch(1000))).toMatchObject({ items: { length: 1000 } });
+      const tooMany = {
+        reason: 'REQUEST_INVALID',
+        message: 'items must have 1 to 1000 items.',
+        facts: { field: 'items' },
+      };
+      expect(await outcomeOf(BatchIssueRequestSchema, codec, batch(1001))).toMatchObject(tooMany);
+      const empty =
+        codec === 'json' ? Buffer.from(`{"items":[${'{},'.repeat(1000)}{}]}`) : fill(Buffer.from('0a00', 'hex'), 2002);
+      expect(await outcomeOf(BatchIssueRequestSchema, codec, empty)).toMatchObject(tooMany);
+    },
+  );
 
   test.each<[string, number]>([
     ['null', 4000],
@@ -185,22 +216,29 @@ describe('H22: before anything is built', () => {
     ['"x"', 4096],
     ['[]', 6000],
     ['{}', 6000],
-  ])('an ect_ext with a list of %s, %i times, is refused, and a little one is left to its rule', async (value, count) => {
-    for (const codec of ['proto', 'json'] as const) {
-      const request = (length: number) => {
-        const ectExt = { a: Array.from({ length }, () => JSON.parse(value) as never) };
-        return write(IssueRequestSchema, codec, { extension: { case: 'ectExt', value: ectExt } });
-      };
-      expect(await outcomeOf(IssueRequestSchema, codec, request(count))).toMatchObject(extTooLarge);
-      expect(await outcomeOf(IssueRequestSchema, codec, request(1600))).toMatchObject({ extension: { case: 'ectExt' } });
-    }
-  });
+  ])(
+    'an ect_ext with a list of %s, %i times, is refused, and a little one is left to its rule',
+    async (value, count) => {
+      for (const codec of ['proto', 'json'] as const) {
+        const request = (length: number) => {
+          const ectExt = { a: Array.from({ length }, () => JSON.parse(value) as never) };
+          return write(IssueRequestSchema, codec, { extension: { case: 'ectExt', value: ectExt } });
+        };
+        expect(await outcomeOf(IssueRequestSchema, codec, request(count))).toMatchObject(extTooLarge);
+        expect(await outcomeOf(IssueRequestSchema, codec, request(1600))).toMatchObject({
+          extension: { case: 'ectExt' },
+        });
+      }
+    },
+  );
 
   test('an ect_ext of long names or texts is refused', async () => {
     for (const ectExt of [{ ['x'.repeat(17_000)]: 1 }, { a: 'x'.repeat(17_000) }]) {
       const extension = { case: 'ectExt', value: ectExt } as const;
       for (const codec of ['proto', 'json'] as const) {
-        expect(await outcomeOf(IssueRequestSchema, codec, write(IssueRequestSchema, codec, { extension }))).toMatchObject(extTooLarge);
+        expect(
+          await outcomeOf(IssueRequestSchema, codec, write(IssueRequestSchema, codec, { extension })),
+        ).toMatchObject(extTooLarge);
       }
     }
   });
@@ -213,12 +251,17 @@ describe('a large batch', () => {
     request: { execAct: 'review_spec', aud: ['urn:b'], extension: { case: 'ectExt' as const, value: ectExt } },
   }));
 
-  test.each<[Codec]>([['proto'], ['json']])('is read in slices in %s, as the generated codec reads it', async (codec) => {
-    const bytes = write(BatchIssueRequestSchema, codec, { items });
-    const read = readMessage(BatchIssueRequestSchema, codec, bytes);
-    expect(read).toBeInstanceOf(Promise);
-    expect(await read).toEqual(fromBinary(BatchIssueRequestSchema, write(BatchIssueRequestSchema, 'proto', { items })));
-  });
+  test.each<[Codec]>([['proto'], ['json']])(
+    'is read in slices in %s, as the generated codec reads it',
+    async (codec) => {
+      const bytes = write(BatchIssueRequestSchema, codec, { items });
+      const read = readMessage(BatchIssueRequestSchema, codec, bytes);
+      expect(read).toBeInstanceOf(Promise);
+      expect(await read).toEqual(
+        fromBinary(BatchIssueRequestSchema, write(BatchIssueRequestSchema, 'proto', { items })),
+      );
+    },
+  );
 
   test.each<[Codec]>([['proto'], ['json']])('is given up in %s when its caller has gone', async (codec) => {
     const bytes = write(BatchIssueRequestSchema, codec, { items });
@@ -226,7 +269,9 @@ describe('a large batch', () => {
     const outcome = outcomeOf(BatchIssueRequestSchema, codec, bytes, controller.signal);
     controller.abort(new EctError(refuse('DEADLINE_EXCEEDED', 'too late')));
     expect(await outcome).toMatchObject({ reason: 'DEADLINE_EXCEEDED' });
-    expect(await outcomeOf(BatchIssueRequestSchema, codec, bytes, AbortSignal.abort())).toMatchObject({ reason: 'CALL_CANCELLED' });
+    expect(await outcomeOf(BatchIssueRequestSchema, codec, bytes, AbortSignal.abort())).toMatchObject({
+      reason: 'CALL_CANCELLED',
+    });
   });
 
   test.each([

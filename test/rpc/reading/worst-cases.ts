@@ -2,8 +2,8 @@
 // costs the most to read, just within the limits and far beyond them.
 
 import { type DescMessage, ScalarType } from '@bufbuild/protobuf';
+import { batchFieldOf } from '../../../src/rpc/batch-field.ts';
 import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from '../../../src/rpc/limits.ts';
-import { batchFieldOf } from '../../../src/rpc/reading/batch-field.ts';
 import type { Codec } from '../../../src/rpc/reading/read-message.ts';
 
 export interface WorstCase {

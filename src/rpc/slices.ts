@@ -1,7 +1,7 @@
 // Long work in slices, between which the event loop serves other calls.
 
 import { setImmediate } from 'node:timers/promises';
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, refuse } from '../errors.ts';
 
 const SLICE_MS = 5;
 

@@ -1,4 +1,4 @@
-// Which field of a request makes it a batch: its items are counted first, and read one by one.
+// Which field of a message makes it a batch: its items are counted first, and read and written one by one.
 
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 
