@@ -106,9 +106,37 @@ type FactsArgument<R extends ErrorReason> = [(typeof REASONS)[R]['facts'][number
   ? [facts?: Readonly<Record<string, string>>]
   : [facts: FactsOf<R> & Readonly<Record<string, string>>];
 
-/** Makes a refusal. The compiler demands the facts that belong to the reason. */
+/**
+ * Makes a refusal. The compiler demands the facts that belong to the reason. Texts may be a peer's: they leave in trailers, of which
+ * some clients accept 8 KiB in all, so they are cut here, once for all.
+ */
 export function refuse<R extends ErrorReason>(reason: R, message: string, ...[facts]: FactsArgument<R>): Refusal<R> {
-  return { reason, message, facts: facts ?? {} };
+  return { reason, message: cutText(message, MAX_MESSAGE_BYTES), facts: facts === undefined ? {} : cutFacts(facts) };
+}
+
+const MAX_MESSAGE_BYTES = 512;
+const MAX_FACT_BYTES = 256;
+
+function cutFacts(facts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, cutText(fact, MAX_FACT_BYTES)]));
+}
+
+/** The text as well-formed Unicode of so many bytes of UTF-8 at most. */
+function cutText(text: string, maxBytes: number): string {
+  // No UTF-16 code unit takes more than three bytes.
+  if (3 * text.length <= maxBytes) return text.toWellFormed();
+  const bytes = Buffer.from(text.slice(0, maxBytes + 1));
+  if (bytes.length <= maxBytes) return bytes.toString();
+  let end = maxBytes - ELLIPSIS_BYTES;
+  while (isContinuation(bytes[end])) end--;
+  return `${bytes.toString('utf8', 0, end)}…`;
+}
+
+const ELLIPSIS_BYTES = 3;
+
+/** Whether a byte of UTF-8 belongs to a character that began before it. */
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
 /** What a caller can do about a reason. */
@@ -123,9 +151,9 @@ export class EctError extends Error {
   readonly facts: Readonly<Record<string, string>>;
 
   constructor(refusal: Refusal, options?: ErrorOptions) {
-    super(refusal.message, options);
+    super(cutText(refusal.message, MAX_MESSAGE_BYTES), options);
     this.reason = refusal.reason;
-    this.facts = refusal.facts;
+    this.facts = cutFacts(refusal.facts);
   }
 
   /** The same refusal as a value. */

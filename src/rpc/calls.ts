@@ -220,7 +220,9 @@ export function createCalls(options: CallsOptions) {
   ): Promise<unknown> {
     try {
       if (call.stopped !== undefined) throw call.stopped;
-      const answer = service.procedures[localName]?.(read() as never, call);
+      const request = read();
+      const ready = request instanceof Promise ? await call.untilOver(request) : request;
+      const answer = service.procedures[localName]?.(ready as never, call);
       const message =
         answer instanceof Promise ? await call.untilOver(answer, (late) => reportLate(call, late)) : answer;
       call.finish();

@@ -2,23 +2,31 @@
 
 import { Http2ServerResponse } from 'node:http2';
 import { type Code, createContextValues } from '@connectrpc/connect';
-import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { AnyService } from './call.ts';
 import { callMemory, type Reserve } from './call-memory.ts';
 import type { Calls } from './calls.ts';
-import { createRoutes, openCallKey, type Route } from './connect-routes.ts';
+import { createRoutes, exchangeKey, type Route } from './connect-routes.ts';
 import { readConnectTimeout, readGrpcTimeout } from './deadline.ts';
 import { type Explain, explainFailure } from './explain.ts';
 import { protocolOf } from './gate.ts';
 import { pathOf } from './method-table.ts';
 import type { Arrival, OpenCall, Protocol } from './open-call.ts';
-import { type NodeRequest, type NodeResponse, writeProblem, writeRefusal } from './refusals.ts';
+import { type NodeRequest, type NodeResponse, writeConnectError, writeProblem, writeRefusal } from './refusals.ts';
 import { type BodyOptions, closeUnread, requestParts, requestWhole } from './request-body.ts';
+import {
+  type Exchange,
+  hideMessage,
+  readUnary,
+  readUnaryGet,
+  unaryForm,
+  unaryGetForm,
+  withAnswer,
+} from './unary-message.ts';
 import { explainUnreadable } from './unreadable.ts';
-import { wireFormOf } from './wire-errors.ts';
 
 /** Serves a request if its path is a method. Answers whether it was. */
 export type Door = (request: NodeRequest, response: NodeResponse) => boolean;
@@ -72,7 +80,8 @@ async function serve(
   response: NodeResponse,
 ): Promise<void> {
   const { call, reserve } = options;
-  const contextValues = createContextValues().set(openCallKey, call);
+  const exchange: Exchange = { call, form: undefined };
+  const contextValues = createContextValues().set(exchangeKey, exchange);
   const universal = toUniversalRequest(request, response, contextValues);
   if (universal === undefined) {
     const error = new EctError(refuse('REQUEST_MALFORMED', 'the authority of the request cannot be read'));
@@ -83,12 +92,13 @@ async function serve(
   // The deadline is kept by the call; the runtime would refuse a long one, and would not stop reading at a short one.
   universal.header.delete('grpc-timeout');
   universal.header.delete('connect-timeout-ms');
-  const form = request.method === 'POST' ? wireFormOf(request.headers['content-type']) : undefined;
-  // What is no call of this kind is for the runtime to refuse: it reads nothing of it.
-  const isWhole = route.kind === 'unary' && form !== undefined && form !== 'connect-stream';
-  const shape = { isFramed: form !== 'connect-unary', maxBytes: route.maxBytes };
-  const body = isWhole ? requestWhole(request, shape, options) : requestParts(request, options);
-  const answer = await route.handler({ ...universal, body });
+  const read = await readRequest(route, universal, exchange, options, request);
+  if (read instanceof EctError) {
+    call.finish(read);
+    writeConnectError(response, read);
+    return;
+  }
+  const answer = await route.handler(read);
   if (isBareRefusal(answer)) {
     const error = new EctError(refuse('REQUEST_MALFORMED', 'the method is not called this way'));
     call.finish(error);
@@ -96,10 +106,39 @@ async function serve(
     writeProblem(response, answer.status, error);
     return;
   }
-  const explained = await explainFailure(answer, explainFor(route, call, events));
+  const { form, answer: bytes } = exchange;
+  const written = bytes === undefined || form === undefined ? answer : withAnswer(answer, bytes, form);
+  const explained = await explainFailure(written, explainFor(route, call, events));
   // A stream writes its next message when the one before has been taken.
   const bounded = route.kind === 'unary' ? reserved(explained, reserve) : explained;
   await universalResponseToNodeResponse(bounded, response);
+}
+
+/** The request as the runtime gets it: of a unary call the message is read here, and in its place is an empty one. */
+async function readRequest(
+  route: Route,
+  universal: UniversalServerRequest,
+  exchange: Exchange,
+  options: BodyOptions,
+  request: NodeRequest,
+): Promise<UniversalServerRequest | EctError> {
+  const isPost = request.method === 'POST';
+  const form = route.kind === 'stream' ? undefined : isPost ? unaryForm(universal.header) : unaryGetForm(universal.url);
+  // What is no call of this kind is for the runtime to refuse: it reads nothing of it.
+  if (form === undefined) return { ...universal, body: requestParts(request, options) };
+  exchange.form = form;
+  if (isPost) {
+    hideMessage(universal.header);
+    const whole = requestWhole(request, { isFramed: form.isFramed, maxBytes: route.maxBytes }, options);
+    return { ...universal, body: readUnary(whole, route, exchange, form, options) };
+  }
+  try {
+    const url = await readUnaryGet(universal.url, route, exchange, form, options);
+    return { ...universal, url, body: requestParts(request, options) };
+  } catch (thrown) {
+    if (thrown instanceof EctError) return options.call.stopped ?? thrown;
+    throw thrown;
+  }
 }
 
 /** The answer, which waits in memory until it is read. Where there is no room for it, the response ends here. */

@@ -13,9 +13,6 @@ export const ERROR_DOMAIN = 'ect.v1';
 /** Long enough for a commit, a restart of the process or a change of instance. */
 const RETRY_DELAY = { seconds: 1n, nanos: 0 };
 
-// Details leave as one HTTP/2 trailer, and some clients accept 8 KiB of those in all.
-const MAX_TEXT = 512;
-
 const CODES = {
   TOKEN_TOO_LARGE: Code.InvalidArgument,
   TOKEN_MALFORMED: Code.InvalidArgument,
@@ -122,7 +119,7 @@ export function toConnectError(error: EctError): ConnectError {
 
 /** What is wrong, and what would mend it. */
 export function messageOf(error: EctError): string {
-  return `${cut(error.message).replace(/\.$/, '')}. ${remedyFor(error.reason)}`;
+  return `${error.message.replace(/\.$/, '')}. ${remedyFor(error.reason)}`;
 }
 
 /** Any thrown value as an EctError: what is not one is a bug of ours, and its text stays inside. */
@@ -137,8 +134,8 @@ interface Detail {
 }
 
 function detailsOf(error: EctError): readonly Detail[] {
-  const { reason, facts } = error;
-  const metadata = Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, cut(fact)]));
+  // Reasons, messages and facts were cut when the error was made.
+  const { reason, facts: metadata } = error;
   const details = [detail(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata })];
   if (isRetryable(reason)) details.push(detail(RetryInfoSchema, { retryDelay: RETRY_DELAY }));
   if (reason === 'REQUEST_INVALID') details.push(detail(BadRequestSchema, badRequest(error.refusal)));
@@ -165,10 +162,5 @@ function isRetryable(reason: ErrorReason): boolean {
 }
 
 function badRequest(refusal: Refusal): MessageInitShape<typeof BadRequestSchema> {
-  const field = cut(refusal.facts['field'] ?? '');
-  return { fieldViolations: [{ field, description: cut(refusal.message) }] };
-}
-
-function cut(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`;
+  return { fieldViolations: [{ field: refusal.facts['field'] ?? '', description: refusal.message }] };
 }

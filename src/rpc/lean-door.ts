@@ -8,11 +8,12 @@ import { Body, headerOf, type Receiver, type RequestHead, type Stream, writeHead
 import type { AnyService } from './call.ts';
 import { type Calls, OVERLOADED } from './calls.ts';
 import { readGrpcTimeout } from './deadline.ts';
-import { createMessageDecoder, type MessageDecoder } from './decoder.ts';
 import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, frameError, readOnlyFrame } from './grpc-frame.ts';
 import { type Method, methodTable } from './method-table.ts';
 import type { OpenCall } from './open-call.ts';
+import { SYNC_BYTES } from './reading/limits.ts';
+import { readMessage } from './reading/read-message.ts';
 import { punish } from './rejected-stream.ts';
 import { grpcTrailer } from './wire-errors.ts';
 
@@ -20,7 +21,6 @@ import { grpcTrailer } from './wire-errors.ts';
 export type LeanDoor = (stream: Stream) => Receiver | undefined;
 
 interface LeanRoute extends Method {
-  readonly decode: MessageDecoder;
   readonly encode: FrameEncoder;
 }
 
@@ -42,7 +42,9 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
 
   async function answer(stream: Stream, route: LeanRoute, call: OpenCall, message: Buffer): Promise<void> {
     try {
-      const read = () => parse(route, message);
+      // A small message is read at once, and needs no signal, which most calls never make.
+      const signal = message.length > SYNC_BYTES ? call.signal : undefined;
+      const read = () => readMessage(route.descriptor.input, 'proto', message, signal);
       const response = await calls.perform(route.service, route.descriptor.localName, read, call);
       stream.answer(OK_HEADERS, route.encode(response as object), OK_TRAILER);
     } catch (thrown) {
@@ -92,15 +94,6 @@ function receive(
     onEnd: judge,
     onGone: () => call.abandon(),
   };
-}
-
-function parse({ decode }: LeanRoute, message: Buffer): unknown {
-  try {
-    return decode(message);
-  } catch {
-    // The parser's own words may quote the request.
-    throw malformed('the message is not valid protobuf for this method');
-  }
 }
 
 const OK_FIELDS = [
@@ -159,8 +152,7 @@ function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, Lean
   const routes = new Map<string, LeanRoute>();
   for (const [path, method] of methodTable(services)) {
     if (method.kind !== 'unary') continue;
-    const { input, output } = method.descriptor;
-    routes.set(path, { ...method, decode: createMessageDecoder(input), encode: createFrameEncoder(output) });
+    routes.set(path, { ...method, encode: createFrameEncoder(method.descriptor.output) });
   }
   return routes;
 }
@@ -182,10 +174,6 @@ function readTimeout(value: string | readonly string[] | undefined): number | un
   } catch {
     return 'unreadable';
   }
-}
-
-function malformed(message: string): EctError {
-  return new EctError(refuse('REQUEST_MALFORMED', message));
 }
 
 /** A procedure answered something that its method cannot carry: our own mistake. */

@@ -45,6 +45,11 @@ export function writeRefusal(request: NodeRequest, response: NodeResponse, error
   write(response, refusalMessage(request.method, request.headers['content-type'], error));
 }
 
+/** Answers a unary call of the Connect protocol with this error, whatever its verb. */
+export function writeConnectError(response: NodeResponse, error: EctError): void {
+  write(response, withBody(codeToHttpStatus(codeOf(error.reason)), 'application/json', connectErrorBody(error)));
+}
+
 /** Answers with a problem document (RFC 9457) that carries the reason. */
 export function writeProblem(response: NodeResponse, status: number, error: EctError): void {
   write(response, problem(status, error));

@@ -5,7 +5,7 @@ import { EctError, refuse } from '../errors.ts';
 import type { Reserve } from './call-memory.ts';
 import type { Calls } from './calls.ts';
 import { toConnectError } from './errors.ts';
-import { announcedBytes, FRAME_PREFIX_BYTES, frameError, messageTooLarge, readOnlyFrame } from './grpc-frame.ts';
+import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from './grpc-frame.ts';
 import type { OpenCall, Protocol } from './open-call.ts';
 import type { NodeRequest } from './refusals.ts';
 
@@ -68,11 +68,6 @@ export async function* requestWhole(
   const bytes = body.read();
   call.requestBytes = bytes.length;
   if (!isFramed && bytes.length > maxBytes) fail(messageTooLarge(maxBytes));
-  if (isFramed) {
-    const frame = readOnlyFrame(bytes, maxBytes);
-    // Whether a message may be compressed is for the runtime, which knows what the headers announce.
-    if (typeof frame === 'string' && frame !== 'compressed') fail(frameError(frame, maxBytes));
-  }
   yield bytes;
 }
 
