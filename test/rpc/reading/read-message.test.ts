@@ -133,6 +133,7 @@ describe('bytes in JSON', () => {
 describe('H13: protobuf is refused', () => {
   test.each<[string, string]>([
     ['with the wire type of another field', '0801'],
+    ['with the wire type of another field, where the rest would be a string', '080161'],
     ['with a packed string', '0d00000000'],
     ['with field number 0', '0200'],
     ['with wire type 7', '0f'],
