@@ -133,6 +133,7 @@ describe('bytes in JSON', () => {
 describe('H13: protobuf is refused', () => {
   test.each<[string, string]>([
     ['with the wire type of another field', '0801'],
+    ['with the wire type of another field, where the rest would be a string', '0800'],
     ['with a packed string', '0d00000000'],
     ['with field number 0', '0200'],
     ['with wire type 7', '0f'],
@@ -194,7 +195,7 @@ describe('H22: before anything is built', () => {
     'a batch of more than 1,000 items is refused in %s, as by its procedure',
     async (codec) => {
       const batch = (count: number) => {
-        const items = Array.from({ length: count }, (_, i) => ({ reference: String(i) }));
+        const items = Array.from({ length: count }, (_, i) => ({ reference: `item ${i}`.padStart(40) }));
         return write(BatchIssueRequestSchema, codec, { items });
       };
       expect(await outcomeOf(BatchIssueRequestSchema, codec, batch(1000))).toMatchObject({ items: { length: 1000 } });
