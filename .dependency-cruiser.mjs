@@ -27,7 +27,7 @@ const rooms = {
   'data-dir': ['errors', 'files', 'ledger'],
   h2: [],
   rpc: ['errors', 'events', 'gen', 'h2', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
-  'signing-keys': ['authority', 'config', 'custody', 'data-dir', 'events', 'keys', 'ledger', 'signers'],
+  'signing-keys': ['authority', 'callers', 'config', 'custody', 'data-dir', 'events', 'keys', 'ledger', 'signers'],
   'tls-files': ['config', 'data-dir'],
   'trust-file': ['keys', 'token', 'authority', 'data-dir'],
   workers: ['events'],

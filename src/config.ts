@@ -171,7 +171,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     issuer: read(
       'ECT_ISSUER',
       'urn:ect:dev',
-      'an absolute URI without blanks that ends in a name, not in : or /, at most 1,024 bytes',
+      'an absolute URI that ends in a name, without blanks, query, fragment, escapes, dot or empty segments, at most 1,024 bytes',
       readUri,
     ),
     administrators,
@@ -257,10 +257,14 @@ function readSeveral<C extends string>(text: string, choices: readonly C[]): rea
   return found.length === names.length ? found : undefined;
 }
 
-/** With the characters that `iss` may have. It ends in a name, since others are formed below it. */
+/**
+ * A name below which others are formed: it ends in a name itself, and has nothing that two readers of URIs could resolve to
+ * different places (a query or fragment, `%`, `;`, dot segments, empty segments).
+ */
 function readUri(text: string): string | undefined {
-  const uri = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
-  return text.length <= 1024 && uri.test(text) && !/[:/]$/.test(text) ? text : undefined;
+  const uri = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?[A-Za-z0-9\-._~:/@!$&'()*+,=]+$/;
+  const isPlain = uri.test(text) && !/[:/]\.{0,2}(?:[:/]|$)/.test(text.replace('://', ':'));
+  return text.length <= 1024 && isPlain ? text : undefined;
 }
 
 /** Entries with commas between them; blanks around an entry are no part of it. */
@@ -271,7 +275,10 @@ function readList(entry: RegExp): (text: string) => string[] | undefined {
   };
 }
 
-const readAdministrators = readList(/^(?:anonymous|spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+)$/);
+/** In the one spelling that a certificate can prove: a dot segment would name nobody. */
+const readAdministrators = readList(
+  /^(?:anonymous|spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+)$/,
+);
 
 /** A key that is given itself, in place of its file, would be shown by the error that its file is not there. */
 function readPath(text: string): string | undefined {

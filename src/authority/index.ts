@@ -5,7 +5,7 @@ export { type Caller, callerName } from './caller.ts';
 export { beginIssue, type Issued, issue } from './issue.ts';
 export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
 export type { IssueOrder } from './issue-order.ts';
-export { isWithin } from './issuer.ts';
+export { canBeAbove, isWithin } from './issuer.ts';
 export { type Leaf, readLeaf } from './leaf.ts';
 export { markCompromised } from './mark-compromised.ts';
 export { digestOfMark, MARK_SCOPE, type MarkLeaf, type MarkSubject, nameOf } from './marks.ts';
