@@ -1,6 +1,6 @@
 // The last step of Verify: whether this audience has used the token before.
 
-import { type Refusal, refuse } from '../errors.ts';
+import { EctError, type Refusal, refuse } from '../errors.ts';
 import type { VerifiedToken } from '../token/index.ts';
 import { type Caller, callerName } from './caller.ts';
 import type { AuthorityParts } from './parts.ts';
@@ -38,6 +38,21 @@ export async function judgeUse(
     verdict.equivocation = { signingInput, firstSigningInput: claim.firstSigningInput };
   }
   settleStep(verdict, verdict.outcomes.length, refusalOfUse(claim, jti));
+}
+
+/**
+ * The shortest `request_id` of an anonymous caller: 128 bits in base64url. Such callers share one space of ids, so an id is
+ * theirs only as far as nobody else guesses it, or comes upon it by counting.
+ */
+const MIN_ANONYMOUS_ID_CHARACTERS = 22;
+
+/** Refuses an id that is no proof of being the same caller. Asked before any work. */
+export function refuseGuessableId(caller: Caller, { requestId }: Pick<UseOrder, 'requestId'>): void {
+  if (caller.kind !== 'anonymous' || requestId === '' || requestId.length >= MIN_ANONYMOUS_ID_CHARACTERS) return;
+  const message =
+    `request_id must have at least ${MIN_ANONYMOUS_ID_CHARACTERS} characters that nobody can guess, a random UUID for ` +
+    'example: callers without a certificate are told apart by nothing else.';
+  throw new EctError(refuse('REQUEST_INVALID', message, { field: 'request_id' }));
 }
 
 /** A caller repeats its own calls only: whoever guesses another's id still replays. No caller's name has a blank. */

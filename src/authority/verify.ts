@@ -10,7 +10,7 @@ import { readAsRecorded, recordOf } from './evidence.ts';
 import { examineGraph } from './graph.ts';
 import type { AuthorityParts } from './parts.ts';
 import { beginReading } from './read-token.ts';
-import { judgeUse } from './use.ts';
+import { judgeUse, refuseGuessableId } from './use.ts';
 import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
 
 /** What a verifier wants to know. */
@@ -46,6 +46,7 @@ export function beginVerify(parts: AuthorityParts, caller: Caller, order: Verify
   const audience = audienceOf(caller, order);
   const question = { ...order, audience, now: parts.now(), reading: 'presented' } as const;
   if (order.asOf !== undefined) refuseFuture(order.asOf, question.now);
+  refuseGuessableId(caller, order);
   return andThen(beginReading(parts, order.token, question), (read) => judge(parts, caller, order, question, read));
 }
 
