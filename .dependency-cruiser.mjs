@@ -26,6 +26,7 @@ const rooms = {
   callers: ['errors', 'authority'],
   'data-dir': ['errors', 'files', 'ledger'],
   h2: [],
+  limits: ['errors', 'authority'],
   rpc: ['errors', 'events', 'gen', 'h2', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
   'signing-keys': ['authority', 'callers', 'config', 'custody', 'data-dir', 'events', 'keys', 'ledger', 'signers'],
   'tls-files': ['config', 'data-dir'],

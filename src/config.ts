@@ -64,6 +64,12 @@ export interface Config {
     readonly capacity: number;
     readonly ttlSeconds: number;
   };
+  readonly writes: {
+    /** What a caller may have written; 0: anything. */
+    readonly callerMibPerHour: number;
+    /** Below that much free space nothing is written for callers; undefined: a part of the file system. */
+    readonly minFreeDiskMib: number | undefined;
+  };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -207,6 +213,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       guard: replaySize < 0 ? 'durable' : replaySize === 0 ? 'off' : 'bounded',
       capacity: Math.max(replaySize, 0),
       ttlSeconds: 60 * whole('ECT_JTI_REPLAY_TTL_MIN', 60, 1, 10_080),
+    },
+    writes: {
+      callerMibPerHour: whole('ECT_CALLER_WRITE_MIB_PER_HOUR', 4096, 0, 1 << 20),
+      minFreeDiskMib: read<number | undefined>(
+        'ECT_MIN_FREE_DISK_MIB',
+        undefined,
+        'a whole number from 0 to 1048576',
+        (value) => wholeNumber(value, 0, 1 << 20),
+      ),
     },
     logLevel: choice('ECT_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),
   };

@@ -22,3 +22,4 @@ export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
 export { type DagAnswer, type DagSubject, examineRecorded, validateDag } from './validate-dag.ts';
 export { type Equivocation, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';
 export { beginVerify, type VerifyOrder, verify } from './verify.ts';
+export type { WriteLimits, WriteUse } from './write-limits.ts';

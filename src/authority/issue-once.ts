@@ -8,6 +8,8 @@ import { type Caller, keyScope } from './caller.ts';
 import type { IssuedOnce } from './issue-memo.ts';
 import type { IssueOrder, OwnToken } from './issue-order.ts';
 import type { AuthorityParts } from './parts.ts';
+import { writeFor } from './write-limits.ts';
+import { heldBytes } from './write-sizes.ts';
 
 /** The token that the same request was answered with before, if the caller named it by an idempotency key. */
 export async function recallToken(
@@ -33,7 +35,12 @@ export async function rememberToken(
   const issued = { requestDigest: digestOf(order), token: minted.text };
   const keepUntil = minted.claims.exp + parts.policy.token.maxFutureSeconds;
   const scope = keyScope(caller, issued.requestDigest);
-  const kept = await parts.memo.remember(scope, order.idempotencyKey, issued, keepUntil, parts.now());
+  const kept = await writeFor(
+    parts,
+    { caller, use: 'idempotency', bytes: heldBytes(minted.text.length) },
+    () => parts.memo.remember(scope, order.idempotencyKey, issued, keepUntil, parts.now()),
+    ({ token }) => token === minted.text,
+  );
   return kept.token === minted.text ? minted : reread(parts, order, issued.requestDigest, kept);
 }
 

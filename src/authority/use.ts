@@ -6,6 +6,8 @@ import { type Caller, callerName } from './caller.ts';
 import type { AuthorityParts } from './parts.ts';
 import type { ReplayGuard } from './replay.ts';
 import { type OpenVerdict, settleStep } from './verdict.ts';
+import { writeFor } from './write-limits.ts';
+import { heldBytes } from './write-sizes.ts';
 
 /** What a verifier says about its use of a token. */
 interface UseOrder {
@@ -32,7 +34,14 @@ export async function judgeUse(
   const { token: policy, replayTtlSeconds } = parts.policy;
   const keepUntil = Math.max(exp + policy.maxFutureSeconds, now + replayTtlSeconds);
   const remembers = order.replay === 'record' && verdict.refusal === undefined;
-  const claim = await (remembers ? guard.claim(use, keepUntil, now) : guard.look(use, now));
+  const claim = remembers
+    ? await writeFor(
+        parts,
+        { caller, use: 'replay', bytes: heldBytes(signingInput.length, requestId.length) },
+        () => guard.claim(use, keepUntil, now),
+        (answer) => answer === 'fresh',
+      )
+    : await guard.look(use, now);
   if (typeof claim !== 'string') {
     parts.notices.equivocated(token.claims, 'guard');
     verdict.equivocation = { signingInput, firstSigningInput: claim.firstSigningInput };

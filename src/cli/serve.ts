@@ -45,6 +45,8 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_MINIMUM_LEVELS', 'other minima by exec_act: execute_trade=L3,ping=L1'],
   ['ECT_JTI_REPLAY_CACHE_SIZE', 'unset: durable replay guard; 0: none; n: n tokens in memory'],
   ['ECT_JTI_REPLAY_TTL_MIN', 'how long a use is remembered at least (default 60)'],
+  ['ECT_CALLER_WRITE_MIB_PER_HOUR', 'what a caller may have written (default 4096; 0: anything)'],
+  ['ECT_MIN_FREE_DISK_MIB', 'free space below which callers write nothing (default 512, or a tenth of the disk)'],
   ['ECT_LOG_LEVEL', 'debug, info (default), warn, error or silent'],
 ];
 
