@@ -12,7 +12,7 @@ import { examineForLedger } from './graph.ts';
 import { asCandidate, type RecordableToken } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
 import { readToken } from './read-token.ts';
-import { demandRoom, writeFor } from './write-limits.ts';
+import { demandRoom, writeFor } from './write-room.ts';
 import { entryBytes, leastEntryBytes } from './write-sizes.ts';
 
 /** Where a token is recorded. */

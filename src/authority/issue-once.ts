@@ -8,7 +8,7 @@ import { type Caller, keyScope } from './caller.ts';
 import type { IssuedOnce } from './issue-memo.ts';
 import type { IssueOrder, OwnToken } from './issue-order.ts';
 import type { AuthorityParts } from './parts.ts';
-import { writeFor } from './write-limits.ts';
+import { writeFor } from './write-room.ts';
 import { heldBytes } from './write-sizes.ts';
 
 /** The token that the same request was answered with before, if the caller named it by an idempotency key. */

@@ -24,7 +24,7 @@ import { issuerFor } from './issuer.ts';
 import { asCandidate } from './leaf.ts';
 import { beginMinting } from './minting.ts';
 import type { AuthorityParts } from './parts.ts';
-import { demandRoom, takeRoom } from './write-limits.ts';
+import { demandRoom, takeRoom } from './write-room.ts';
 import { entryBytes, heldBytes } from './write-sizes.ts';
 
 /** What was made. `receipt` is there for L3. */

@@ -6,7 +6,7 @@ import { type Caller, callerName } from './caller.ts';
 import type { AuthorityParts } from './parts.ts';
 import type { ReplayGuard } from './replay.ts';
 import { type OpenVerdict, settleStep } from './verdict.ts';
-import { writeFor } from './write-limits.ts';
+import { writeFor } from './write-room.ts';
 import { heldBytes } from './write-sizes.ts';
 
 /** What a verifier says about its use of a token. */

@@ -12,7 +12,7 @@ import type { AuthorityParts } from './parts.ts';
 import { beginReading } from './read-token.ts';
 import { judgeUse, refuseGuessableId } from './use.ts';
 import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
-import { demandRoom } from './write-limits.ts';
+import { demandRoom } from './write-room.ts';
 import { heldBytes } from './write-sizes.ts';
 
 /** What a verifier wants to know. */
