@@ -26,6 +26,13 @@ export interface EventsOptions {
   readonly worker?: number;
 }
 
+/** What is free on the disk, and what must stay so, in bytes; whether callers can have something written. */
+interface StorageSpace {
+  readonly free: number;
+  readonly floor: number;
+  readonly hasRoom: boolean;
+}
+
 export type Events = ReturnType<typeof createEvents>;
 
 /** The events of one service. Call `close` when it ends. */
@@ -170,12 +177,13 @@ export function createEvents(options: EventsOptions) {
     },
 
     /** The free space was measured. `changed`: from now on callers can have something written again, or no longer. */
-    storageMeasured({ free, floor }: { readonly free: number; readonly floor: number }, changed: boolean): void {
+    storageMeasured(space: StorageSpace, changed: boolean): void {
+      const { free, floor, hasRoom } = space;
       metrics.storageFree.set(free);
       metrics.storageFloor.set(floor);
       if (!changed) return;
       const line = { freeBytes: free, floorBytes: Math.round(floor) };
-      if (free > floor) lines.info({ event: 'storage-recovered', ...line });
+      if (hasRoom) lines.info({ event: 'storage-recovered', ...line });
       else
         lines.error({ event: 'storage-low', ...line, warning: 'nothing is written for callers until there is space' });
     },

@@ -10,18 +10,27 @@ export interface Volume {
   readonly total: number;
 }
 
+/** What a measurement says. */
+export interface MeasuredSpace {
+  readonly free: number;
+  readonly floor: number;
+  readonly hasRoom: boolean;
+}
+
 export interface FreeSpaceOptions {
   /** Bytes that stay free; undefined: 512 MiB, but no more than a tenth of the file system. */
   readonly floorBytes: number | undefined;
   readonly measure: () => Promise<Volume>;
   /** Told after each measurement, with whether it changed what `hasRoom` answers. Must not throw. */
-  readonly onMeasured?: (space: { readonly free: number; readonly floor: number }, changed: boolean) => void;
+  readonly onMeasured?: (space: MeasuredSpace, changed: boolean) => void;
   readonly intervalMs?: number;
 }
 
 const MIB = 1024 * 1024;
 const DEFAULT_FLOOR_BYTES = 512 * MIB;
 const DEFAULT_FLOOR_SHARE = 1 / 10;
+/** Whatever an operator says: a commit needs some space, or it fails half-way. */
+const LEAST_FLOOR_BYTES = MIB;
 /** Beyond the floor, before writes go on: otherwise they would stop and go on with every measurement. */
 const RECOVERY_SHARE = 1 / 16;
 const INTERVAL_MS = 1_000;
@@ -95,11 +104,12 @@ export class FreeSpace {
   #note({ free, total }: Volume): void {
     const { floorBytes, onMeasured } = this.#options;
     this.#free = free;
-    this.#floor = floorBytes ?? Math.min(DEFAULT_FLOOR_BYTES, total * DEFAULT_FLOOR_SHARE);
+    const wanted = floorBytes ?? Math.min(DEFAULT_FLOOR_BYTES, total * DEFAULT_FLOOR_SHARE);
+    this.#floor = Math.max(wanted, LEAST_FLOOR_BYTES);
     const needed = this.#hasRoom ? this.#floor : this.#floor * (1 + RECOVERY_SHARE);
     this.#hasRoom = free > needed;
     const changed = this.#hasRoom !== this.#hadRoom;
     this.#hadRoom = this.#hasRoom;
-    onMeasured?.({ free, floor: this.#floor }, changed);
+    onMeasured?.({ free, floor: this.#floor, hasRoom: this.#hasRoom }, changed);
   }
 }
