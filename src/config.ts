@@ -66,6 +66,12 @@ export interface Config {
     readonly capacity: number;
     readonly ttlSeconds: number;
   };
+  readonly writes: {
+    /** What a caller may have written; 0: anything. */
+    readonly callerMibPerHour: number;
+    /** Below that much free space nothing is written for callers; undefined: a part of the file system. */
+    readonly minFreeDiskMib: number | undefined;
+  };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -174,7 +180,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     issuer: read(
       'ECT_ISSUER',
       'urn:ect:dev',
-      'an absolute URI without blanks that ends in a name, not in : or /, at most 1,024 bytes',
+      'an absolute URI that ends in a name, without blanks, query, fragment, escapes, dot or empty segments, at most 1,024 bytes',
       readUri,
     ),
     administrators,
@@ -210,6 +216,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       guard: replaySize < 0 ? 'durable' : replaySize === 0 ? 'off' : 'bounded',
       capacity: Math.max(replaySize, 0),
       ttlSeconds: 60 * whole('ECT_JTI_REPLAY_TTL_MIN', 60, 1, 10_080),
+    },
+    writes: {
+      callerMibPerHour: whole('ECT_CALLER_WRITE_MIB_PER_HOUR', 4096, 0, 1 << 20),
+      minFreeDiskMib: read<number | undefined>(
+        'ECT_MIN_FREE_DISK_MIB',
+        undefined,
+        'a whole number from 0 to 1048576',
+        (value) => wholeNumber(value, 0, 1 << 20),
+      ),
     },
     logLevel: choice('ECT_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),
   };
@@ -260,10 +275,14 @@ function readSeveral<C extends string>(text: string, choices: readonly C[]): rea
   return found.length === names.length ? found : undefined;
 }
 
-/** With the characters that `iss` may have. It ends in a name, since others are formed below it. */
+/**
+ * A name below which others are formed: it ends in a name itself, and has nothing that two readers of URIs could resolve to
+ * different places (a query or fragment, `%`, `;`, dot segments, empty segments).
+ */
 function readUri(text: string): string | undefined {
-  const uri = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
-  return text.length <= 1024 && uri.test(text) && !/[:/]$/.test(text) ? text : undefined;
+  const uri = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?[A-Za-z0-9\-._~:/@!$&'()*+,=]+$/;
+  const isPlain = uri.test(text) && !/[:/]\.{0,2}(?:[:/]|$)/.test(text.replace('://', ':'));
+  return text.length <= 1024 && isPlain ? text : undefined;
 }
 
 /** Entries with commas between them; blanks around an entry are no part of it. */
@@ -274,7 +293,10 @@ function readList(entry: RegExp): (text: string) => string[] | undefined {
   };
 }
 
-const readAdministrators = readList(/^(?:anonymous|spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+)$/);
+/** In the one spelling that a certificate can prove: a dot segment would name nobody. */
+const readAdministrators = readList(
+  /^(?:anonymous|spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+)$/,
+);
 
 /** A key that is given itself, in place of its file, would be shown by the error that its file is not there. */
 function readPath(text: string): string | undefined {

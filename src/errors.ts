@@ -78,6 +78,13 @@ export const REASONS = {
   LEDGER_CORRUPT: entry('Stop writing, run `ect audit`, and restore the ledger from a backup.'),
   REPLAY_GUARD_UNAVAILABLE: entry('Retry the same call under the same request_id.'),
   REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
+  STORAGE_FULL: entry('Retry once the operator has made space: verifying and reading still work.'),
+  QUOTA_EXCEEDED: entry(
+    'Retry after the time that is named; until then verify without recording, or spread what you write over time.',
+    'quota',
+    'limit',
+    'retry_after_seconds',
+  ),
   SIGNER_UNAVAILABLE: entry('Retry a little later: verifying, appending and reading still work.'),
   SIGNER_BUSY: entry(
     'Retry with growing pauses; if it persists, raise the quota of the signing key or the limits here.',

@@ -14,7 +14,7 @@ import {
 } from './event-lines.ts';
 import { standardError } from './event-output.ts';
 import type { LimitName } from './limits/index.ts';
-import { createMetrics, type MetricsSnapshot } from './metrics.ts';
+import { createMetrics, type MetricsSnapshot, type ReadQuotas } from './metrics.ts';
 
 export type { FinishedCall } from './event-lines.ts';
 export type { MetricsSnapshot } from './metrics.ts';
@@ -25,6 +25,13 @@ export interface EventsOptions {
   readonly destination?: DestinationStream;
   /** The number of this process where there are several: every line carries it. */
   readonly worker?: number;
+}
+
+/** What is free on the disk, and what must stay so, in bytes; whether callers can have something written. */
+interface StorageSpace {
+  readonly free: number;
+  readonly floor: number;
+  readonly hasRoom: boolean;
 }
 
 export type Events = ReturnType<typeof createEvents>;
@@ -163,6 +170,33 @@ export function createEvents(options: EventsOptions) {
       const line = { event: 'background-append', ...cleanTask(task) };
       if (reason === undefined) lines.debug({ ...line, outcome: 'landed' });
       else lines.error({ ...line, outcome: 'failed', reason });
+    },
+
+    /** Bytes were taken from a caller's quota before they are written; negative: given back, since nothing was written. */
+    callerWrote(use: string, bytes: number): void {
+      metrics.callerWriteBytes.inc({ use, direction: bytes < 0 ? 'given_back' : 'taken' }, Math.abs(bytes));
+    },
+
+    /** A write for a caller was refused: its own line says to whom. */
+    callerWriteRefused(use: string, reason: ErrorReason): void {
+      metrics.callerWriteRefusals.inc({ use, reason });
+    },
+
+    /** Where the metrics ask what is left of the quotas. */
+    watchWriteQuotas(read: ReadQuotas): void {
+      metrics.callerWriteQuotas.from(read);
+    },
+
+    /** The free space was measured. `changed`: from now on callers can have something written again, or no longer. */
+    storageMeasured(space: StorageSpace, changed: boolean): void {
+      const { free, floor, hasRoom } = space;
+      metrics.storageFree.set(free);
+      metrics.storageFloor.set(floor);
+      if (!changed) return;
+      const line = { freeBytes: free, floorBytes: Math.round(floor) };
+      if (hasRoom) lines.info({ event: 'storage-recovered', ...line });
+      else
+        lines.error({ event: 'storage-low', ...line, warning: 'nothing is written for callers until there is space' });
     },
 
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */

@@ -6,6 +6,7 @@ import {
   type IssueMemo,
   type Notices,
   type ReplayGuard,
+  type WriteUse,
 } from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
@@ -15,7 +16,14 @@ import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, Start
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
 import { KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
 import { Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from './ledger/index.ts';
-import { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from './limits/index.ts';
+import {
+  CallerWriteLimits,
+  DEFAULT_PROCESS_LIMITS,
+  FreeSpace,
+  measureVolume,
+  type ProcessLimits,
+  WriteQuota,
+} from './limits/index.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { authorityService } from './rpc/authority.ts';
 import { authorityPage } from './rpc/authority-document.ts';
@@ -66,15 +74,18 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
     const onTrust = (own: readonly TrustedKey[]) => ring.replace([...own, ...foreign]);
     const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
     custody = opened;
-    const parts = compose(config, ring, opened, ledger, stores, events);
+    const space = dir && (await watchSpace(config, events));
+    const writes = limitWrites(config, space, events);
+    const parts = { ...compose(config, ring, opened, ledger, stores, events), writes };
     const probe = startProbe(() => ledger.checkpoint());
-    const server = await listen(config, parts, events, probe, opened);
+    const server = await listen(config, parts, events, probe, opened, space);
     return {
       url: server.url,
       snapshot: events.snapshot,
       stop: async (graceMs) => {
         await server.drain(graceMs);
         probe.stop();
+        space?.stop();
         await parts.background.drain();
         await opened.close();
         await ledger.drain();
@@ -133,6 +144,36 @@ async function openLedger(store: LedgerStore, key: LedgerKey, events: Events): P
   return ledger;
 }
 
+const MIB = 1024 * 1024;
+
+function watchSpace({ dataDir, writes: { minFreeDiskMib } }: Config, events: Events): Promise<FreeSpace> {
+  return FreeSpace.open({
+    floorBytes: minFreeDiskMib === undefined ? undefined : minFreeDiskMib * MIB,
+    measure: () => measureVolume(dataDir),
+    onMeasured: events.storageMeasured,
+  });
+}
+
+function limitWrites(
+  { writes: { callerMibPerHour }, replay }: Config,
+  space: FreeSpace | undefined,
+  events: Events,
+): CallerWriteLimits {
+  const quota =
+    callerMibPerHour === 0
+      ? undefined
+      : new WriteQuota({ bytesPerHour: callerMibPerHour * MIB, nowMs: () => performance.now() });
+  if (quota !== undefined) events.watchWriteQuotas(() => quota.state());
+  const durable: readonly WriteUse[] = replay.guard === 'durable' ? ['replay'] : [];
+  return new CallerWriteLimits({
+    quota,
+    space,
+    onDisk: new Set<WriteUse>(['ledger', 'idempotency', ...durable]),
+    onTaken: events.callerWrote,
+    onRefused: events.callerWriteRefused,
+  });
+}
+
 function compose(
   config: Config,
   keys: KeyRing,
@@ -179,7 +220,9 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
+  space: FreeSpace | undefined,
 ): Promise<RunningServer> {
+  const hasRoom = () => space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const tls = await readTlsFiles(config.tls);
   const { setMaxAgeSeconds, publicUrl } = config.keys;
@@ -210,8 +253,12 @@ async function listen(
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds() }),
-      // Everything else goes on without a signer.
-      methodsReady: { 'ect.v1.AuthorityService/Issue': () => custody.isReady() },
+      // Everything else goes on without a signer, or without space.
+      methodsReady: {
+        'ect.v1.AuthorityService/Issue': () => custody.isReady(),
+        'ect.v1.AuthorityService/AppendLedger': hasRoom,
+        'ect.v1.AuthorityService/BatchAppendLedger': hasRoom,
+      },
     });
     if (publicUrl === undefined) url = server.url;
     if (config.allowAnonymous) events.anonymousOpen(server.url);

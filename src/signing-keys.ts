@@ -3,6 +3,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { isWithin } from './authority/index.ts';
+import { isWorkloadId } from './callers/spiffe-id.ts';
 import type { KeysConfig } from './config/keys.ts';
 import { readKeyName, type SignerConfig } from './config/signer.ts';
 import type { Config } from './config.ts';
@@ -73,7 +74,7 @@ function policyOf({ issuer, keys, token, tls }: Config, maxLifetimeSeconds: numb
   const proven = tls?.clientCaFile !== undefined;
   return {
     issuer,
-    speaksFor: (iss) => isWithin(iss, issuer) || (proven && iss.startsWith('spiffe://')),
+    speaksFor: (iss) => isWithin(iss, issuer) || (proven && isWorkloadId(iss)),
     keySetMaxAgeMs: 1000 * keys.setMaxAgeSeconds,
     refreshMs: keys.refreshMs,
     retention: {

@@ -2,7 +2,7 @@
 // is named at once and none is overlooked: a key that was left out quietly would be found missing at the worst time.
 
 import { readFile, stat } from 'node:fs/promises';
-import { isWithin } from './authority/index.ts';
+import { canBeAbove, isWithin } from './authority/index.ts';
 import { StartError } from './data-dir.ts';
 import { readTrustedJwk, type TrustedKey } from './keys/index.ts';
 import { type JsonObject, type JsonValue, parseStrictObject } from './token/index.ts';
@@ -61,6 +61,8 @@ function readIssuer(issuer: JsonValue, place: string, seen: Set<string>, report:
   }
   if (subjects !== undefined && subjects !== 'exact' && subjects !== 'below') {
     report(`${place}.subjects`, 'must be exact or below');
+  } else if (subjects === 'below' && typeof iss === 'string' && !canBeAbove(iss)) {
+    report(`${place}.subjects`, 'below needs an iss without query, fragment, escapes, dot segments and empty segments');
   }
   refuseOthers(issuer, ['iss', 'subjects', 'jwks'], place, report);
   const set = issuer['jwks'];

@@ -57,6 +57,7 @@ const DEFAULTS: Config = {
   levels: { minimum: 'L2', byAction: {} },
   trustFile: undefined,
   replay: { guard: 'durable', capacity: 0, ttlSeconds: 3600 },
+  writes: { callerMibPerHour: 4096, minFreeDiskMib: undefined },
   logLevel: 'info',
 };
 
@@ -94,6 +95,8 @@ describe('settings', () => {
     ['ECT_STORE', 'memory', { store: 'memory' }],
     ['ECT_SIGNER', 'local', { signer: DEFAULTS.signer }],
     ['ECT_LOCAL_KEY_FILE', '/run/key.pem', { signer: { ...DEFAULTS.signer, keyFile: '/run/key.pem' } }],
+    ['ECT_CALLER_WRITE_MIB_PER_HOUR', '0', { writes: { ...DEFAULTS.writes, callerMibPerHour: 0 } }],
+    ['ECT_MIN_FREE_DISK_MIB', '0', { writes: { ...DEFAULTS.writes, minFreeDiskMib: 0 } }],
     ['ECT_ISSUER', 'spiffe://example.com/ect', { issuer: 'spiffe://example.com/ect' }],
     ['ECT_ISSUER', `urn:${'a'.repeat(1020)}`, { issuer: `urn:${'a'.repeat(1020)}` }],
     ['ECT_LEDGER_AUDIENCE', 'urn:ect:ledger', { ledger: { audience: 'urn:ect:ledger' } }],
@@ -302,6 +305,8 @@ describe('S10: mistakes', () => {
     ['ECT_MAX_HELD_MIB', ['31', '65537']],
     ['ECT_REQUEST_TIMEOUT_SEC', ['0', '61']],
     ['ECT_ANSWER_TIMEOUT_SEC', ['0', '601']],
+    ['ECT_CALLER_WRITE_MIB_PER_HOUR', ['-1', '1048577', '1.5']],
+    ['ECT_MIN_FREE_DISK_MIB', ['-1', '1048577', '5%']],
     ['ECT_ISSUER', ['ect', 'urn:', 'urn:a b', 'urn:ect:', 'https://example.com/', '1rn:a', `urn:${'a'.repeat(1021)}`]],
   ])('%s must not be any of %j', (key, values) => {
     for (const value of values) {

@@ -70,6 +70,8 @@ const CODES = {
   LEDGER_CORRUPT: Code.DataLoss,
   REPLAY_GUARD_UNAVAILABLE: Code.Unavailable,
   REPLAY_GUARD_FULL: Code.Unavailable,
+  STORAGE_FULL: Code.Unavailable,
+  QUOTA_EXCEEDED: Code.ResourceExhausted,
   SIGNER_UNAVAILABLE: Code.Unavailable,
   SIGNER_BUSY: Code.ResourceExhausted,
   SIGNER_MISCONFIGURED: Code.FailedPrecondition,
@@ -137,7 +139,7 @@ function detailsOf(error: EctError): readonly Detail[] {
   // Reasons, messages and facts were cut when the error was made.
   const { reason, facts: metadata } = error;
   const details = [detail(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata })];
-  if (isRetryable(reason)) details.push(detail(RetryInfoSchema, { retryDelay: RETRY_DELAY }));
+  if (isRetryable(reason)) details.push(detail(RetryInfoSchema, { retryDelay: retryDelayOf(error) }));
   if (reason === 'REQUEST_INVALID') details.push(detail(BadRequestSchema, badRequest(error.refusal)));
   return details;
 }
@@ -153,12 +155,22 @@ export function isFault(reason: ErrorReason): boolean {
   return isOurs || reason === 'SIGNER_MISCONFIGURED';
 }
 
-const RETRYABLE: ReadonlySet<ErrorReason> = new Set(['SERVICE_OVERLOADED', 'SIGNER_BUSY', 'ENTRY_PENDING']);
+const RETRYABLE: ReadonlySet<ErrorReason> = new Set([
+  'SERVICE_OVERLOADED',
+  'SIGNER_BUSY',
+  'ENTRY_PENDING',
+  'QUOTA_EXCEEDED',
+]);
 
 /** Whether the same call may succeed a little later. */
 function isRetryable(reason: ErrorReason): boolean {
   const code = codeOf(reason);
   return code === Code.Unavailable || code === Code.Aborted || RETRYABLE.has(reason);
+}
+
+/** Where it is known how long it takes, the refusal says so. */
+function retryDelayOf({ facts: { retry_after_seconds: seconds } }: EctError): typeof RETRY_DELAY {
+  return seconds === undefined ? RETRY_DELAY : { seconds: BigInt(seconds), nanos: 0 };
 }
 
 function badRequest(refusal: Refusal): MessageInitShape<typeof BadRequestSchema> {

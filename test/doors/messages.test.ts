@@ -203,8 +203,12 @@ const GOOD: readonly Good[] = [
     valid: true,
     level: Level.L3,
   }),
-  good(A.verify, () => verify({ replay: ReplayMode.RECORD, requestId: 'one call' }), valid),
-  good(A.verify, () => verify({ token: tokens.full, replay: ReplayMode.RECORD, requestId: 'one call' }), valid),
+  good(A.verify, () => verify({ replay: ReplayMode.RECORD, requestId: 'one call of this very test' }), valid),
+  good(
+    A.verify,
+    () => verify({ token: tokens.full, replay: ReplayMode.RECORD, requestId: 'one call of this very test' }),
+    valid,
+  ),
   good(A.verify, () => verify({ replay: ReplayMode.OBSERVE }), { valid: false, reason: 'TOKEN_REPLAYED' }),
   good(A.verify, () => verify({ token: tokens.rival, replay: ReplayMode.OBSERVE }), {
     reason: 'TOKEN_EQUIVOCATED',
@@ -338,7 +342,7 @@ describe('what the real procedures refuse is refused alike', () => {
     refused('REQUEST_INVALID', K.rotateKey, () => ({ note: 'x'.repeat(257) })),
     refused('CLAIM_INVALID', A.issue, () => order({ execAct: '' })),
     refused('ISSUER_NOT_ALLOWED', A.issue, () => order({ iss: 'urn:other' })),
-    refused('IDEMPOTENCY_CONFLICT', A.issue, () => ({ ...keyed.plain, execAct: 'other' })),
+    refused('REQUEST_INVALID', A.verify, () => verify({ requestId: '1' })),
     refused('DAG_PREDECESSOR_MISSING', A.issue, () => order({ level: Level.L3, pred: [NO_SUCH_TASK] })),
     refused('PRED_INVALID', A.issue, () => order({ pred: [NO_SUCH_TASK, NO_SUCH_TASK] })),
     refused('EXT_TOO_DEEP', A.issue, () => order({ extension: { case: 'ectExtJson', value: '{"a":[[[[[[1]]]]]]}' } })),

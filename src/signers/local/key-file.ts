@@ -1,6 +1,7 @@
 // The local signing key on disk: PKCS#8 or SEC1 PEM, or a private JWK (RFC 7517). Made at the first start.
 
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { EctError, refuse } from '../../errors.ts';
 import { createFileOnce, readPrivateFile } from '../../files.ts';
 
 /** A key that cannot be used. The message names the file and what to do, and never shows its content. */
@@ -25,9 +26,16 @@ export async function readOrCreateKeyFile(path: string): Promise<KeyObject> {
   try {
     await createFileOnce(path, generateKeyPem);
   } catch (cause) {
+    if (hasNoSpace(cause))
+      throw new EctError(refuse('STORAGE_FULL', 'There is no space left for a key file.'), { cause });
     throw new KeyFileError(`The key file ${path} cannot be made: its directory must be writable.`, { cause });
   }
   return readKeyFile(path);
+}
+
+function hasNoSpace(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** A fresh P-256 private key as PKCS#8 PEM. */

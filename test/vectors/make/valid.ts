@@ -145,12 +145,6 @@ valid(
   { trusting: [ISS_URN] },
 );
 valid(
-  'iss/with-query-and-fragment',
-  'An issuer may have a query and a fragment.',
-  { claims: { iss: `${ISS_ORG}/a?b=c&d=%20#e` }, key: organisation },
-  { trusting: [ISS_ORG] },
-);
-valid(
   'iss/of-2048-bytes',
   'An issuer may have 2,048 bytes.',
   { claims: { iss: `${ISS_ORG}/${'a'.repeat(2047 - ISS_ORG.length)}` }, key: organisation },
