@@ -170,7 +170,7 @@ function isRetryable(reason: ErrorReason): boolean {
 
 /** Where it is known how long it takes, the refusal says so. */
 function retryDelayOf({ facts: { retry_after_seconds: seconds } }: EctError): typeof RETRY_DELAY {
-  return seconds === undefined ? RETRY_DELAY : { seconds: BigInt(seconds), nanos: 0 };
+  return seconds === undefined || !/^\d{1,9}$/.test(seconds) ? RETRY_DELAY : { seconds: BigInt(seconds), nanos: 0 };
 }
 
 function badRequest(refusal: Refusal): MessageInitShape<typeof BadRequestSchema> {

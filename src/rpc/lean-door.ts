@@ -88,7 +88,7 @@ function receive(
         return end(new EctError(refuse('SERVICE_OVERLOADED', 'the connection sends too much at once')));
       // Nothing is buffered in vain: one message, and of a second one what tells what is wrong with it.
       const limit = FRAME_PREFIX_BYTES + route.maxBytes;
-      if (announcedBytes(body.read()) > route.maxBytes || body.length > 2 * limit) judge();
+      if (announcedBytes(body.head) > route.maxBytes || body.length > 2 * limit) judge();
     },
     onRead: () => calls.arriving(call),
     onEnd: judge,

@@ -52,53 +52,29 @@ export async function* requestWhole(
   options: BodyOptions,
 ): AsyncGenerator<Uint8Array> {
   const { call, reserve } = options;
-  const body = new GrowingBuffer(reserve);
+  const parts: Uint8Array[] = [];
+  let length = 0;
   const fail = (error: EctError): never => {
     call.finish(error);
     throw toConnectError(error);
   };
   for await (const part of requestParts(request, options)) {
-    if (!body.add(part)) fail(crowded());
-    const bytes = body.read();
-    const isTooLarge = isFramed
-      ? announcedBytes(bytes) > maxBytes || bytes.length > 2 * (FRAME_PREFIX_BYTES + maxBytes)
-      : bytes.length > maxBytes;
-    if (isTooLarge) break;
+    if (!reserve(part.length)) fail(crowded());
+    parts.push(part);
+    length += part.length;
+    const limit = isFramed ? 2 * (FRAME_PREFIX_BYTES + maxBytes) : maxBytes;
+    if (length > limit || (isFramed && announcedBytes(startOf(parts)) > maxBytes)) break;
   }
-  const bytes = body.read();
+  const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   call.requestBytes = bytes.length;
   if (!isFramed && bytes.length > maxBytes) fail(messageTooLarge(maxBytes));
   yield bytes;
 }
 
-/** Bytes one after the other in one buffer, which is reserved as it grows. */
-class GrowingBuffer {
-  readonly #reserve: Reserve;
-  #bytes: Buffer = Buffer.alloc(0);
-  #length = 0;
-
-  constructor(reserve: Reserve) {
-    this.#reserve = reserve;
-  }
-
-  /** Answers whether there was room. */
-  add(part: Uint8Array): boolean {
-    const length = this.#length + part.length;
-    if (length > this.#bytes.length) {
-      const capacity = Math.max(1024, 2 * this.#bytes.length, length);
-      if (!this.#reserve(capacity - this.#bytes.length)) return false;
-      const larger = Buffer.allocUnsafeSlow(capacity);
-      this.#bytes.copy(larger, 0, 0, this.#length);
-      this.#bytes = larger;
-    }
-    this.#bytes.set(part, this.#length);
-    this.#length = length;
-    return true;
-  }
-
-  read(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
-  }
+/** The first bytes, enough for the prefix of a frame if there are that many. */
+function startOf([first = new Uint8Array(0), ...more]: readonly Uint8Array[]): Buffer {
+  if (first.length >= FRAME_PREFIX_BYTES) return Buffer.from(first.buffer, first.byteOffset, FRAME_PREFIX_BYTES);
+  return Buffer.concat([first, ...more.slice(0, FRAME_PREFIX_BYTES)]);
 }
 
 function crowded(): EctError {
