@@ -67,14 +67,22 @@ function rotateCommand(io: Io): Command {
   const command = new Command('rotate')
     .description('announce the next key; it signs when everybody can know it, and the one before it retires then')
     .option('--next <key>', 'AWS KMS: key id or ARN of the next key; without it the service makes one')
-    .option('--urgent', 'use it at once: whoever keeps the key set cannot verify its tokens for a while');
-  const examples = ['ect keys rotate', 'ect keys rotate --next "$KEY_ARN" --note "yearly"'];
+    .option(
+      '--urgent',
+      'use it at once, announced or not: whoever keeps the key set cannot verify its tokens for a while',
+    );
+  const examples = [
+    'ect keys rotate',
+    'ect keys rotate --next "$KEY_ARN" --note "yearly"',
+    'ect keys rotate --urgent --note "laptop was stolen"',
+  ];
   withHelp(withChange(command), { examples, refused: REFUSED });
   return command.action((options: ChangeOptions & { readonly next?: string; readonly urgent?: true }) =>
     attemptCalls(io, options, async ({ keys }) => {
       const { next = '', urgent = false, note = '' } = options;
       const response = await keys.rotateKey({ nextKey: next, urgent, note });
       if (options.json) printMessage(io, RotateKeyResponseSchema, response);
+      else if (urgent) tell(io, response, 'in use from now on', 'it was put to use before; nothing was added');
       else tell(io, response, 'announced', 'it was announced before; nothing was added');
     }),
   );

@@ -258,7 +258,7 @@ function noKeyInForce(): EctError {
   return new EctError(
     refuse(
       'SIGNER_UNAVAILABLE',
-      'No signing key is in force now: the next one is not ripe yet, or an administrator has to rotate.',
+      'No signing key is in force now: an administrator can put the next one to use (`ect keys rotate --urgent`).',
     ),
   );
 }

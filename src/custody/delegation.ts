@@ -30,6 +30,8 @@ export class Delegation {
   #inForce: InForce | undefined;
   /** Announced, and not ripe yet. */
   #coming: OpenSigner | undefined;
+  /** The root key that certifies, as it was last seen. */
+  #root: Signer | undefined;
   #failures = 0;
   #retryAtMs = 0;
 
@@ -60,6 +62,12 @@ export class Delegation {
 
   /** Does what is due. A root key that does not answer is an event and a later attempt, never an error. */
   async tend(root: Signer | undefined): Promise<void> {
+    if (root !== this.#root) {
+      // What another root key failed at says nothing about this one.
+      this.#root = root;
+      this.#failures = 0;
+      this.#retryAtMs = 0;
+    }
     this.#dropWhatEnded();
     await this.#takeOver();
     const nowMs = this.#ports.nowMs();

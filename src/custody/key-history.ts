@@ -104,10 +104,14 @@ export class KeyHistory {
     const before = this.#keys.get(kid);
     if (before === undefined) return `it is ${state} but was never announced`;
     if (!FOLLOWS[before.state].includes(state)) return `it cannot be ${state} after it was ${before.state}`;
-    if (state === 'active' && atMs < before.useFromMs) return 'it is active before it was announced for';
+    const isEarly = state === 'active' && atMs < before.useFromMs;
+    if (isEarly && (entry.urgent !== true || before.generation === undefined)) {
+      return 'it is active before it was announced for';
+    }
     const after = { ...before, state, ...lastChange(entry) };
-    if (state === 'active') this.#keys.set(kid, { ...after, activeAtMs: atMs });
-    else if (state === 'retired') this.#keys.set(kid, { ...after, retiredAtMs: atMs });
+    if (state === 'active') {
+      this.#keys.set(kid, { ...after, activeAtMs: atMs, useFromMs: Math.min(before.useFromMs, atMs) });
+    } else if (state === 'retired') this.#keys.set(kid, { ...after, retiredAtMs: atMs });
     else this.#revoke(after, { atMs, sinceMs: Math.min(entry.compromised_since ?? atMs, atMs) });
     return undefined;
   }
@@ -125,7 +129,8 @@ export class KeyHistory {
 }
 
 const FOLLOWS: Readonly<Record<KeyState, readonly KeyState[]>> = {
-  announced: ['active', 'revoked'],
+  // Retired without having signed: a later key was needed first.
+  announced: ['active', 'retired', 'revoked'],
   active: ['retired', 'revoked'],
   retired: ['revoked'],
   revoked: [],

@@ -294,8 +294,8 @@ export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
   nextKey: string;
 
   /**
-   * Use the next key at once. Whoever keeps the key set without it cannot verify its tokens until the set is asked for
-   * again: for when the key in use is lost or compromised.
+   * Use the next key at once, also one that is announced already. Whoever keeps the key set without it cannot verify its
+   * tokens until the set is asked for again: for when the key in use is lost or compromised.
    *
    * @generated from field: bool urgent = 2;
    */
@@ -323,14 +323,14 @@ export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*
  */
 export type RotateKeyResponse = Message<"ect.v1.RotateKeyResponse"> & {
   /**
-   * The key that is announced.
+   * The key that is announced; it is active where the call was urgent.
    *
    * @generated from field: ect.v1.ManagedKey key = 1;
    */
   key?: ManagedKey | undefined;
 
   /**
-   * It was announced before this call; nothing was added.
+   * It was announced before this call, or active where the call was urgent; nothing was added.
    *
    * @generated from field: bool duplicate = 2;
    */
@@ -547,7 +547,8 @@ export const KeyService: GenService<{
   },
   /**
    * Announces the next root key. It signs from when everybody who keeps the key set has had to ask for it again; then the
-   * key before it retires. While a key is announced the call answers that one. Only administrators may do this.
+   * key before it retires. While a key is announced the call answers that one. An urgent call puts the next key to use at
+   * once, also one that is announced already: when it answers, tokens are signed. Only administrators may do this.
    *
    * @generated from rpc ect.v1.KeyService.RotateKey
    */
