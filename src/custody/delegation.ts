@@ -3,7 +3,8 @@
 
 import type { OpenSigner, Signer } from '../keys/index.ts';
 import { certify } from './certificate.ts';
-import { endOf, type KeyHistory } from './key-history.ts';
+import { endOf } from './key-fold.ts';
+import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
 import { type CustodyPolicy, type CustodyPorts, leadOf } from './ports.ts';
 

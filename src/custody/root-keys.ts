@@ -3,7 +3,8 @@
 
 import { EctError, refuse } from '../errors.ts';
 import type { OpenSigner, PublicJwk } from '../keys/index.ts';
-import type { KeyHistory, KeyRecord } from './key-history.ts';
+import type { KeyRecord } from './key-fold.ts';
+import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
 import { type CustodyPolicy, type CustodyPorts, leadOf, type RootKey } from './ports.ts';
 
