@@ -62,14 +62,11 @@ export function checkType({ parts, policy }: Reading): Refusal | undefined {
   return refuse('TYP_INVALID', `The header's typ must be ${allowed}.`);
 }
 
-/**
- * A key never comes from the token, no URL in a token is ever fetched, and the payload is always base64url JSON. The members
- * of the second row are those of encryption (RFC 7516, RFC 7518): a token that has one says that it is no JWS.
- */
-const FORBIDDEN_MEMBERS: ReadonlySet<string> = new Set([
-  ...['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'x5t', 'x5t#S256', 'trust_chain', 'zip', 'cty'],
-  ...['enc', 'epk', 'apu', 'apv', 'iv', 'tag', 'p2s', 'p2c'],
-]);
+/** A key never comes from the token, no URL in a token is ever fetched, and the payload is always base64url JSON. */
+const FOREIGN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'x5t', 'x5t#S256', 'trust_chain', 'zip', 'cty'];
+/** Members of encryption (RFC 7516, RFC 7518): a token that has one says that it is no JWS. */
+const ENCRYPTION_MEMBERS = ['enc', 'epk', 'apu', 'apv', 'iv', 'tag', 'p2s', 'p2c'];
+const FORBIDDEN_MEMBERS: ReadonlySet<string> = new Set([...FOREIGN_MEMBERS, ...ENCRYPTION_MEMBERS]);
 /** Claims that a header may repeat (RFC 7519, 5.3). Another value than in the payload would be a second answer. */
 const REPEATED_CLAIMS: ReadonlySet<string> = new Set(['iss', 'sub', 'aud']);
 
