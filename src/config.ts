@@ -261,7 +261,7 @@ function isLoopback(host: string): boolean {
 }
 
 /** What can be configured: never `none` and never an HMAC, which everybody who verifies could also sign with. */
-const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'PS256'] as const;
+const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256'] as const;
 
 function readAlgorithms(algorithms: readonly string[], problems: string[]): readonly string[] {
   if (!algorithms.includes('ES256')) problems.push('ECT_ALGORITHMS must have ES256, with which this service signs.');

@@ -35,6 +35,7 @@ export const REASONS = {
   AUDIENCE_MISMATCH: entry('Verify as one of the parties in `aud`, or issue the token for this party too.'),
   TOKEN_EXPIRED: entry('Ask for a fresh token; give it a longer ttl where the work takes longer.'),
   IAT_IN_FUTURE: entry('Set the clock of the issuer.'),
+  TOKEN_NOT_YET_VALID: entry('Present the token from `nbf` on, or set the clock of the issuer.'),
   IAT_TOO_OLD: entry('Present the token sooner after it was issued, or ask for a fresh one.'),
   INPUT_HASH_MISMATCH: entry('Compare the exact octets of the input that the token was issued for.'),
   OUTPUT_HASH_MISMATCH: entry('Compare the exact octets of the output that the token was issued for.'),

@@ -70,7 +70,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
   try {
     const ledger = await openLedger(stores.ledger, key, events);
     // Of several keys that fit a token the first one counts, so a foreign key never stands in front of ours.
-    const ring = new KeyRing(foreign);
+    const ring = new KeyRing(foreign, async (kid) => custody?.recall(kid));
     const onTrust = (own: readonly TrustedKey[]) => ring.replace([...own, ...foreign]);
     const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
     custody = opened;

@@ -117,8 +117,8 @@ describe('settings', () => {
     ['ECT_DRAFTS', '01, 00', { token: { ...DEFAULTS.token, drafts: ['00', '01'] } }],
     [
       'ECT_ALGORITHMS',
-      'PS256,EdDSA,ES384,ES256',
-      { token: { ...DEFAULTS.token, algorithms: ['ES256', 'ES384', 'EdDSA', 'PS256'] } },
+      'PS256,EdDSA,Ed25519,ES384,ES256',
+      { token: { ...DEFAULTS.token, algorithms: ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256'] } },
     ],
     ['ECT_UUIDS', 'off', { token: { ...DEFAULTS.token, ids: 'text' } }],
     ['ECT_UUIDS', 'strict', {}],

@@ -35,7 +35,7 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_REVIEW_ACTIONS', 'exec_act that count as a human review (default human_review)'],
   ['ECT_LEDGER_AUDIENCE', 'record only tokens whose aud has this entry (default: any)'],
   ['ECT_DRAFTS', 'drafts that are read (default 00,01)'],
-  ['ECT_ALGORITHMS', 'verified algorithms: ES256 (default), also ES384, EdDSA, PS256'],
+  ['ECT_ALGORITHMS', 'verified algorithms: ES256 (default), also ES384, EdDSA, Ed25519, PS256'],
   ['ECT_TRUST_FILE', 'JSON: foreign issuers and their keys (default none)'],
   ['ECT_UUIDS', 'strict (default), or off: ids may be any printable text'],
   ['ECT_DEFAULT_EXPIRY_MIN', 'lifetime of a token without ttl (default 10)'],

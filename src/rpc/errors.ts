@@ -35,6 +35,7 @@ const CODES = {
   AUDIENCE_MISMATCH: Code.InvalidArgument,
   TOKEN_EXPIRED: Code.FailedPrecondition,
   IAT_IN_FUTURE: Code.FailedPrecondition,
+  TOKEN_NOT_YET_VALID: Code.FailedPrecondition,
   IAT_TOO_OLD: Code.FailedPrecondition,
   INPUT_HASH_MISMATCH: Code.InvalidArgument,
   OUTPUT_HASH_MISMATCH: Code.InvalidArgument,

@@ -1,8 +1,9 @@
 // The local signing key on disk: PKCS#8 or SEC1 PEM, or a private JWK (RFC 7517). Made at the first start.
 
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { EctError, refuse } from '../../errors.ts';
 import { createFileOnce, readPrivateFile } from '../../files.ts';
+import { contradictionOf } from '../../keys/index.ts';
 
 /** A key that cannot be used. The message names the file and what to do, and never shows its content. */
 export class KeyFileError extends Error {
@@ -54,11 +55,19 @@ function parsePrivateKey(text: string, path: string, passphrase: string | undefi
   if (!isEncrypted && passphrase !== undefined) {
     throw new KeyFileError(`The key in ${path} is not encrypted, but a passphrase is set: encrypt it, or unset that.`);
   }
+  const jwk = readJwk(text);
+  const contradiction = jwk && contradictionOf(jwk, { algorithms: ['ES256'], operations: ['sign', 'verify'] });
+  if (contradiction !== undefined) {
+    throw new KeyFileError(
+      `The key in ${path} is not for signing tokens: ${contradiction}. Correct the JWK, or give another.`,
+    );
+  }
   let key: KeyObject;
   try {
-    key = text.trimStart().startsWith('{')
-      ? createPrivateKey({ key: JSON.parse(text), format: 'jwk' })
-      : createPrivateKey({ key: text, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) });
+    key =
+      jwk === undefined
+        ? createPrivateKey({ key: text, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) })
+        : createPrivateKey({ key: jwk, format: 'jwk' });
   } catch {
     // The cause may quote the file, so it is dropped.
     throw new KeyFileError(
@@ -71,4 +80,14 @@ function parsePrivateKey(text: string, path: string, passphrase: string | undefi
     throw new KeyFileError(`The key in ${path} is not on P-256: ES256 needs that curve. \`ect keygen\` makes one.`);
   }
   return key;
+}
+
+/** The members of a private JWK; undefined for what is no JSON object. */
+function readJwk(text: string): JsonWebKey | undefined {
+  if (!text.trimStart().startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text) as JsonWebKey;
+  } catch {
+    return undefined;
+  }
 }

@@ -46,6 +46,15 @@ describe('reading', () => {
       'a JWK on several lines, with more members',
       `\n${JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'x' }, null, 2)}\n`,
     ],
+    [
+      'a JWK that says what it is for',
+      JSON.stringify({
+        ...privateKey.export({ format: 'jwk' }),
+        use: 'sig',
+        key_ops: ['sign', 'verify'],
+        alg: 'ES256',
+      }),
+    ],
   ])('%s is read', async (_, text) => {
     expect((await readKeyFile(await put(text))).equals(privateKey)).toBe(true);
   });
@@ -90,6 +99,21 @@ describe('reading', () => {
       expect(message.replace(path, '')).not.toContain(piece);
     }
   });
+
+  test.each([
+    ['use must be sig', { use: 'enc' }],
+    ['key_ops must be sign, with or without verify, and nothing else', { key_ops: ['verify'] }],
+    ['key_ops must be sign, with or without verify, and nothing else', { key_ops: ['sign', 'deriveKey'] }],
+    ['key_ops must be sign, with or without verify, and nothing else', { key_ops: 'sign' }],
+    ['alg must be ES256', { alg: 'ECDH-ES' }],
+  ])(
+    'K4, S4: a JWK that is for something else is refused: %s; the file is named and the key is not shown',
+    async (what, members) => {
+      const path = await put(JSON.stringify({ ...jwk, ...members }));
+      const message = await refusalOf(readKeyFile(path));
+      expect(message).toBe(`The key in ${path} is not for signing tokens: ${what}. Correct the JWK, or give another.`);
+    },
+  );
 
   test.each([
     ['PKCS#8', locked.toString()],
