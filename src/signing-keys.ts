@@ -25,6 +25,7 @@ import {
   LocalSigner,
   readKeyFile,
   readOrCreateKeyFile,
+  readOwnKeyFile,
   readPassphrase,
 } from './signers/local/index.ts';
 
@@ -111,7 +112,7 @@ async function openRoot(
   if (kind === 'kms' && signer.kind === 'kms') return openKmsKey({ ...signer, key: place }, keys, events);
   if (kind === 'file' && signer.kind === 'local') return openKeyFile(signer, place);
   if (kind === 'data-dir' && dir !== undefined && OWN_KEY_FILE.test(place)) {
-    return LocalSigner.open(await readKeyFile(join(dirname(dir.signingKey), place)));
+    return LocalSigner.open(await readOwnKeyFile(join(dirname(dir.signingKey), place)));
   }
   throw new KeyFileError('The ledger names a signing key that this configuration cannot open: check ECT_SIGNER.');
 }
