@@ -8,14 +8,17 @@ import {
   type ReplayGuard,
 } from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
+import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
-import { KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
+import { ExpiryWatch } from './expiry-watch.ts';
+import { type KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
 import { Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from './ledger/index.ts';
 import { type Probe, startProbe } from './probe.ts';
+import { loadGroup, Reloader } from './reload/index.ts';
 import { authorityService } from './rpc/authority.ts';
 import { authorityPage } from './rpc/authority-document.ts';
 import { keyService } from './rpc/keys.ts';
@@ -26,15 +29,18 @@ import { KeyFileError } from './signers/local/index.ts';
 import { openConfiguredKey, openCustody } from './signing-keys.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import { SqliteIssueMemo, SqliteLedgerStore, SqliteReplayGuard } from './stores/sqlite/index.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
-import { readTrustFile } from './trust-file.ts';
+import { trustFile } from './trust-file.ts';
+import { TrustedKeys } from './trusted-keys.ts';
 import type { Seat } from './workers/index.ts';
 
 /** A service that accepts calls. */
 export interface RunningService {
   /** `http://127.0.0.1:8080`, with the port that it really has. */
   readonly url: string;
+  /** Looks at the files of the configuration, and puts in force what has changed and can be used. */
+  reload(): void;
   /** Stops gracefully, and closes the stores: calls in flight may finish within the grace. */
   stop(graceMs: number): Promise<void>;
   /** The metrics of this process; also after it has stopped. */
@@ -54,24 +60,40 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
   const events = openEvents(config, seat);
   const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
   const configured = await openConfiguredKey(config, dir, events);
-  const foreign = config.trustFile === undefined ? [] : await readTrustFile(config.trustFile);
+  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
+  const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
   const stores = openStores(config, dir);
   let custody: Custody | undefined;
   try {
     const ledger = await openLedger(stores.ledger, key, events);
-    // Of several keys that fit a token the first one counts, so a foreign key never stands in front of ours.
-    const ring = new KeyRing(foreign);
-    const onTrust = (own: readonly TrustedKey[]) => ring.replace([...own, ...foreign]);
+    const ring = new TrustedKeys(trust?.value ?? []);
+    const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
     const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
     custody = opened;
-    const parts = compose(config, ring, opened, ledger, stores, events);
+    const parts = compose(config, ring.keys, opened, ledger, stores, events);
     const probe = startProbe(() => ledger.checkpoint());
-    const server = await listen(config, parts, events, probe, opened);
+    const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
+    const server = await listen(config, parts, events, probe, opened, tls?.value, cas);
+    const expiry = new ExpiryWatch(events);
+    const reloader = new Reloader(events);
+    if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
+    if (tls !== undefined) {
+      expiry.replace(tls.value.terms);
+      reloader.add(tls, (next) => {
+        server.replaceTls(next);
+        if (next.clientCa !== undefined) cas?.replace(next.clientCa);
+        expiry.replace(next.terms);
+      });
+    }
+    reloader.start();
     return {
       url: server.url,
       snapshot: events.snapshot,
+      reload: () => void reloader.look(true),
       stop: async (graceMs) => {
+        await reloader.stop();
+        expiry.stop();
         await server.drain(graceMs);
         probe.stop();
         await parts.background.drain();
@@ -178,9 +200,10 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
+  tls: TlsTexts | undefined,
+  cas: ClientCas | undefined,
 ): Promise<RunningServer> {
   const { host, port } = config.listen;
-  const tls = await readTlsFiles(config.tls);
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   const services = [authorityService(parts), ledgerService(parts), keyService(parts, custody)];
   const { origin, verifierKey } = await parts.ledger.checkpoint();
@@ -203,7 +226,7 @@ async function listen(
       services,
       pages: [authority],
       isAdministrator: administrators(config.administrators),
-      identify: tls?.clientCa === undefined ? anonymousCallers() : spiffeCallers(),
+      identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,

@@ -9,7 +9,7 @@ import type { AnyService } from './call.ts';
 import { createCalls } from './calls.ts';
 import { createConnectDoor } from './connect-door.ts';
 import { type ConnectionLimits, createConnections, DEFAULT_LIMITS } from './connections.ts';
-import type { TlsOptions } from './front.ts';
+import { replaceTls, type TlsOptions } from './front.ts';
 import { createHealth } from './health.ts';
 import { createLeanDoor } from './lean-door.ts';
 import { type Page, servePage, standardPages } from './pages.ts';
@@ -50,6 +50,8 @@ export interface RunningServer {
   /** `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly address: AddressInfo;
+  /** New connections are served with this key material. The server must have begun with TLS. */
+  replaceTls(tls: TlsOptions): void;
   /**
    * Stops: health says NOT_SERVING, no connection is taken, streams end with SERVICE_DRAINING, calls in flight may
    * finish within the grace, and what is left is cut off. Ends when the last connection is closed.
@@ -122,7 +124,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const name = host.includes(':') ? `[${host}]` : host;
-  return { url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`, address, drain };
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
+    address,
+    replaceTls: (next) => replaceTls(connections.front, next),
+    drain,
+  };
 }
 
 function listen(front: Server, host: string, port: number): Promise<AddressInfo> {

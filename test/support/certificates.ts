@@ -36,7 +36,7 @@ export interface CertificateAuthority extends Disposable {
 }
 
 /** Makes a CA with a P-256 key. */
-export function createCertificateAuthority(commonName = 'test CA'): CertificateAuthority {
+export function createCertificateAuthority(commonName = 'test CA', days = 2): CertificateAuthority {
   const directory = mkdtempSync(join(tmpdir(), 'ect-ca-'));
   const read = (name: string): string => readFileSync(join(directory, name), 'utf8');
   /** Runs openssl in that directory: the words of `line`, then what may itself have blanks. */
@@ -47,7 +47,7 @@ export function createCertificateAuthority(commonName = 'test CA'): CertificateA
   openssl('genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key');
   openssl('genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out leaf.key');
   const caUsage = 'keyUsage=critical,keyCertSign,cRLSign';
-  openssl(`req -x509 -new -key ca.key -out ca.pem -days 2 -addext ${caUsage} -subj`, `/CN=${commonName}`);
+  openssl(`req -x509 -new -key ca.key -out ca.pem -days ${days} -addext ${caUsage} -subj`, `/CN=${commonName}`);
 
   let serial = 1;
   return {
