@@ -6,7 +6,7 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { EctError, remedyFor } from './errors.ts';
 import { createEvents } from './events.ts';
 import { isOperatorError, startService } from './service.ts';
-import { onHangup, onStopSignal } from './signals.ts';
+import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
 /** How long calls in flight may take to finish once the process is told to stop. */
@@ -20,8 +20,9 @@ async function serve(): Promise<void> {
   if (workers > 1) return serveByWorkers(workers, config);
   // A hangup while the service starts must not end it: the files are being read anyway.
   let reload = () => {};
-  const hungUp = Promise.withResolvers<void>();
-  onHangup({ reload: () => reload(), hangUp: hungUp.resolve });
+  const left = Promise.withResolvers<void>();
+  onHangup({ reload: () => reload(), hangUp: left.resolve });
+  onEndOfNpx(left.resolve);
   // A worker is the only one: there is none to put in its place.
   process.on('SIGUSR2', () => {});
   const service = await startService(config);
@@ -29,7 +30,7 @@ async function serve(): Promise<void> {
   // Before the line that says it runs, since whoever reads that line may end it at once.
   const told = toldToStop(() => process.exit(1));
   sayListening(service.url);
-  await Promise.race([told, hungUp.promise]);
+  await Promise.race([told, left.promise]);
   await service.stop(GRACE_MS);
 }
 

@@ -26,7 +26,7 @@ import { ledgerService } from './rpc/ledger.ts';
 import { type RunningServer, startServer } from './rpc/server.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
-import { openConfiguredKey, openCustody } from './signing-keys.ts';
+import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import { SqliteIssueMemo, SqliteLedgerStore, SqliteReplayGuard } from './stores/sqlite/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
@@ -59,7 +59,9 @@ const MAX_LIFETIME_SECONDS = 86_400;
 export async function startService(config: Config, seat?: Seat): Promise<RunningService> {
   const events = openEvents(config, seat);
   const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
-  const configured = await openConfiguredKey(config, dir, events);
+  const keyFile = signingKeyFile(config);
+  const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
+  const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
   const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
   const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
@@ -77,6 +79,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
     const server = await listen(config, parts, events, probe, opened, tls?.value, cas);
     const expiry = new ExpiryWatch(events);
     const reloader = new Reloader(events);
+    if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
     if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
     if (tls !== undefined) {
       expiry.replace(tls.value.terms);

@@ -19,14 +19,14 @@ export interface StopHandlers {
 }
 
 /** Listens for SIGTERM and SIGINT from now on. No further signal ends the process by itself. */
-export function onStopSignal({ stop, stopNow }: StopHandlers, nowMs = () => performance.now()): void {
+export function onStopSignal({ stop, stopNow }: StopHandlers): void {
   let firstAtMs: number | undefined;
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
       if (firstAtMs === undefined) {
-        firstAtMs = nowMs();
+        firstAtMs = performance.now();
         stop();
-      } else if (nowMs() - firstAtMs >= SAME_REQUEST_MS) stopNow();
+      } else if (performance.now() - firstAtMs >= SAME_REQUEST_MS) stopNow();
     });
   }
 }
@@ -55,19 +55,18 @@ function hasTerminal(): boolean {
 
 /**
  * `npx ect` puts a shell between npm and this program, and npm signals the shell alone. So where npx started the program, the
- * end of its parent counts as a signal. Answers what stops the watch.
+ * end of its parent counts as a signal.
  */
-export function onEndOfNpx(stop: () => void, env = process.env, parentOf = () => process.ppid): () => void {
+export function onEndOfNpx(stop: () => void, env = process.env): void {
   const isNpx = env['npm_lifecycle_event'] === 'npx' && /^\W*ect(?![\w-])/.test(env['npm_lifecycle_script'] ?? '');
-  if (!isNpx) return () => {};
-  const parent = parentOf();
+  if (!isNpx) return;
+  const parent = process.ppid;
   const timer = setInterval(() => {
-    if (parentOf() === parent) return;
+    if (process.ppid === parent) return;
     clearInterval(timer);
     stop();
   }, PARENT_CHECK_MS);
   timer.unref();
-  return () => clearInterval(timer);
 }
 
 const PARENT_CHECK_MS = 200;

@@ -9,6 +9,8 @@ export interface FileGroup<Value> {
   readonly paths: readonly string[];
   /** What the files say, in the order of `paths`. Throws where they cannot be used; the message names the file and no secret. */
   parse(contents: readonly Content[]): Value | Promise<Value>;
+  /** `parse` opens the files itself, because their owner and mode count too. */
+  readonly opensFiles?: true;
 }
 
 /** A group as it was read at the start. */
@@ -23,8 +25,9 @@ export interface LoadedGroup<Value> {
 
 /** Reads a group. Throws what `parse` throws. */
 export async function loadGroup<Value>(group: FileGroup<Value>): Promise<LoadedGroup<Value>> {
-  const streams = await Promise.all(group.paths.map(isStream));
-  const contents = await readContents(group.paths);
+  const isReloadable = !(await Promise.all(group.paths.map(isStream))).includes(true);
+  // A pipe gives its bytes to the first who reads.
+  const contents = group.opensFiles && !isReloadable ? [] : await readContents(group.paths);
   const value = await group.parse(contents);
-  return { group, value, digest: digestOf(contents), isReloadable: !streams.includes(true) };
+  return { group, value, digest: digestOf(contents), isReloadable };
 }
