@@ -2,13 +2,14 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { dial } from '../interop/grpc-js-client.ts';
 import { describeWith } from '../support/need.ts';
 import { MAIN, startService } from '../support/service-process.ts';
@@ -62,10 +63,13 @@ async function startGroup(
   return { child, pid, url: /listening on (\S+)/.exec(written)?.[1] ?? '' };
 }
 
+const npmCache = mkdtempSync(join(tmpdir(), 'ect-npm-'));
+afterAll(() => rm(npmCache, { recursive: true, force: true }));
+
 /** Tests may themselves run under npm; what it says of that must not reach the npm under test. */
 function cleanEnv(): Record<string, string | undefined> {
   const path = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
-  return { PATH: path, HOME: process.env['HOME'], npm_config_offline: 'true', npm_config_update_notifier: 'false' };
+  return { PATH: path, HOME: process.env['HOME'], npm_config_offline: 'true', npm_config_cache: npmCache };
 }
 
 describe.runIf(process.platform === 'linux')('under npm', () => {
