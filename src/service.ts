@@ -230,6 +230,7 @@ async function listen(
       pages: [authority],
       isAdministrator: administrators(config.administrators),
       identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),
+      ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,

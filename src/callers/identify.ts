@@ -1,6 +1,5 @@
 // Who is calling, proven by the connection and by nothing else: no header and no field of a message is looked at.
 
-import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Caller } from '../authority/index.ts';
@@ -10,8 +9,6 @@ import { DerError } from './der.ts';
 import { isWorkloadId } from './spiffe-id.ts';
 import { type Leaf, readLeaf } from './svid.ts';
 
-/** Certificates beside its own that a caller may present and that are looked at. */
-const MAX_PRESENTED = 8;
 /** How long a connection whose CA was taken away stays open, so that its caller hears why. */
 const GOODBYE_MS = 1_000;
 
@@ -42,7 +39,7 @@ export function spiffeCallers(now: () => number = Date.now, cas?: ClientCas): Id
   return (socket) => {
     let identity = known.get(socket);
     if (identity === undefined) {
-      identity = identityOf(socket, cas?.first);
+      identity = identityOf(socket);
       known.set(socket, identity);
     }
     if (identity instanceof EctError) throw identity;
@@ -59,7 +56,7 @@ export function spiffeCallers(now: () => number = Date.now, cas?: ClientCas): Id
   };
 }
 
-function identityOf(socket: Socket, vouchedBy: object | undefined): Identity | EctError {
+function identityOf(socket: Socket): Identity | EctError {
   if (!isTls(socket)) return untrusted('the connection is not TLS');
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return untrusted('no client certificate was presented');
@@ -71,18 +68,12 @@ function identityOf(socket: Socket, vouchedBy: object | undefined): Identity | E
   if (id === undefined || more.length > 0) return invalid(`the client certificate has ${leaf.uris.length} URI names`);
   if (!isWorkloadId(id)) return invalid('the URI name of the client certificate is not a SPIFFE ID');
   const { notBefore, notAfter } = leaf;
-  return { caller: { kind: 'spiffe', id }, notBefore, notAfter, vouchedBy, isVouchedFor: true };
+  return { caller: { kind: 'spiffe', id }, notBefore, notAfter, vouchedBy: undefined, isVouchedFor: true };
 }
 
 function isVouchedFor(socket: Socket, cas: ClientCas, nowMs: number): boolean {
   const leaf = isTls(socket) ? socket.getPeerX509Certificate() : undefined;
-  if (leaf === undefined) return false;
-  const presented: X509Certificate[] = [];
-  for (let issuer = leaf.issuerCertificate; issuer !== undefined; issuer = issuer.issuerCertificate) {
-    presented.push(issuer);
-    if (presented.length === MAX_PRESENTED) break;
-  }
-  return cas.vouchFor(leaf, presented, nowMs);
+  return leaf !== undefined && cas.vouchFor(socket, leaf, nowMs);
 }
 
 function tryReadLeaf(raw: Uint8Array): Leaf | undefined {

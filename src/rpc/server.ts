@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly services: readonly AnyService[];
   /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
+  /** Told of each connection when it is accepted, before its handshake. */
+  readonly onAccepted?: (socket: Socket) => void;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
   readonly events: Events;
@@ -114,6 +116,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const connections = createConnections(tls, { ...DEFAULT_LIMITS, ...options.limits }, events, lean, handle);
+  if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);
   const address = await listen(connections.front, host, port);
 
   async function drain(graceMs: number): Promise<void> {

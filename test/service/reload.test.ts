@@ -18,6 +18,7 @@ import {
   createCertificateAuthority,
   issueServerCertificate,
   issueSvid,
+  issueSvidBelow,
 } from '../support/certificates.ts';
 import { describeWith } from '../support/need.ts';
 import { runMain, type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
@@ -219,6 +220,26 @@ describeWith('openssl', 'files that change while the service runs', () => {
     using again = dialAs(service, old);
     expect(await reasonOf(again.call(ISSUE, ORDER))).toBe('CALLER_UNTRUSTED');
   });
+
+  test.each([1, 2])(
+    'A7 a caller below an intermediate connects again after a CA was taken out, with %i workers, and is served from then on',
+    async (workers) => {
+      await using volume = await createVolume(filesOf(servers[0]!, ca.cert + otherCa.cert));
+      await using service = await startService({ ...volume.settings, ECT_WORKERS: String(workers) });
+      const below = issueSvidBelow(ca, A);
+      using early = dialAs(service, below);
+      expect(await reasonOf(early.call(ISSUE, ORDER))).toBe('OK');
+      await volume.swap(filesOf(servers[0]!, ca.cert));
+      await until(() => expect(service.events('files-reloaded')).toHaveLength(workers));
+      for (let connection = 0; connection < 4; connection++) {
+        using late = dialAs(service, below);
+        expect(await reasonOf(late.call(ISSUE, ORDER))).toBe('OK');
+      }
+      // The connection from before is told to go, and goes; its channel opens another.
+      expect(await reasonOf(early.call(ISSUE, ORDER))).toBe('CALLER_UNTRUSTED');
+      await until(async () => expect(await reasonOf(early.call(ISSUE, ORDER))).toBe('OK'));
+    },
+  );
 
   test('A7 the end of a certificate is a metric, and an expired one does not start', async () => {
     await using volume = await createVolume(filesOf(servers[0]!));

@@ -66,6 +66,27 @@ export function createCertificateAuthority(commonName = 'test CA', days = 2): Ce
   };
 }
 
+/** The certificate of a workload below an intermediate CA of `authority`, which it presents with its own. */
+export function issueSvidBelow(authority: CertificateAuthority, spiffeId: string): Certificate {
+  const intermediate = authority.issue({ commonName: 'intermediate', isCa: true, keyUsage: 'keyCertSign' });
+  const directory = mkdtempSync(join(tmpdir(), 'ect-below-'));
+  const openssl = (line: string): void => {
+    execFileSync('openssl', line.split(' '), { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
+  };
+  try {
+    writeFileSync(join(directory, 'ca.pem'), intermediate.cert);
+    writeFileSync(join(directory, 'ca.key'), intermediate.key);
+    writeFileSync(join(directory, 'leaf.ext'), extensionFile({ names: [{ uri: spiffeId }] }));
+    openssl('genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out leaf.key');
+    openssl('req -new -key leaf.key -out leaf.csr -subj /CN=below');
+    openssl('x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -set_serial 77 -days 1 -extfile leaf.ext -out leaf.pem');
+    const read = (name: string) => readFileSync(join(directory, name), 'utf8');
+    return { cert: read('leaf.pem') + intermediate.cert, key: read('leaf.key') };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 /** A certificate for a server on the loopback address. */
 export function issueServerCertificate(authority: CertificateAuthority): Certificate {
   return authority.issue({ commonName: 'localhost', names: [{ ip: '127.0.0.1' }, { dns: 'localhost' }] });
