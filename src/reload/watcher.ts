@@ -30,7 +30,7 @@ export class DirectoryWatcher {
       const identity = await identityOf(directory);
       if (identity !== undefined) wanted.set(directory, identity);
     }
-    for (const [directory, { identity }] of [...this.#watches]) {
+    for (const [directory, { identity }] of this.#watches) {
       if (wanted.get(directory) !== identity) this.#end(directory);
     }
     if (this.#isClosed) return;
@@ -39,7 +39,7 @@ export class DirectoryWatcher {
 
   close(): void {
     this.#isClosed = true;
-    for (const directory of [...this.#watches.keys()]) this.#end(directory);
+    for (const directory of this.#watches.keys()) this.#end(directory);
   }
 
   #begin(directory: string, identity: string): void {
