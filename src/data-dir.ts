@@ -2,8 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createFileOnce, makeDirectory, readPrivateFile } from './files.ts';
+import { join, resolve } from 'node:path';
+import { explainDenial, whyNotWritable } from './file-access.ts';
+import { createFileOnce, makeDirectory, type PrivateText, readPrivateFile } from './files.ts';
 import { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger/index.ts';
 
 /** Something outside is not as the service needs it. The message says what to do, and holds no secret. */
@@ -24,22 +25,31 @@ export interface DataDir {
   readonly once: string;
 }
 
-/** Makes the directory, readable by this user only, where there is none. */
+/**
+ * Makes the directory, readable by this user only, where there is none. StartError where it, or a file in it, cannot be
+ * written: a volume that belongs to root, for one.
+ */
 export async function openDataDir(path: string): Promise<DataDir> {
   try {
     await makeDirectory(path);
   } catch (cause) {
-    throw new StartError(`The data directory ${path} cannot be made: set ECT_DATA_DIR to one that can be written.`, {
-      cause,
-    });
+    const why = await explainDenial(resolve(path), (cause as NodeJS.ErrnoException).code ?? '');
+    const rule = why ?? 'set ECT_DATA_DIR to one that can be written.';
+    throw new StartError(`The data directory ${path} cannot be made: ${rule}`, { cause });
   }
-  return {
+  const dir = {
     signingKey: join(path, 'signing-key.pem'),
     kmsKey: join(path, 'kms-key.json'),
     ledgerKey: join(path, 'ledger.key'),
     ledger: join(path, 'ledger.db'),
     once: join(path, 'once.db'),
   };
+  const written = [dir.ledger, dir.once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`]);
+  for (const place of [path, ...written]) {
+    const why = await whyNotWritable(place);
+    if (why !== undefined) throw new StartError(`The data directory ${path} cannot be used: ${why}`);
+  }
+  return dir;
 }
 
 /** Reads the ledger's key, or makes one for a new ledger. A ledger without its key is never continued under another. */
@@ -48,12 +58,10 @@ export async function readOrCreateLedgerKey(dir: DataDir): Promise<LedgerKey> {
   if ((await isThere(dir.ledger)) && !(await isThere(dir.ledgerKey))) {
     throw new StartError(`${dir.ledger} is there but its key ${dir.ledgerKey} is not: restore the key from a backup.`);
   }
-  const text = await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`);
-  if (text === undefined) {
-    throw new StartError(`The key file ${dir.ledgerKey} can be read by others: run chmod 600 on it.`);
-  }
+  const found = await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`);
+  if ('fault' in found) throw new StartError(`The key file ${dir.ledgerKey} ${found.fault}.`);
   try {
-    return openLedgerKey(text.trim());
+    return openLedgerKey(found.text.trim());
   } catch {
     // The cause may quote the file, so it is dropped.
     throw new StartError(`${dir.ledgerKey} does not hold a ledger key: restore it from a backup.`);
@@ -65,10 +73,10 @@ export function freshLedgerKey(): string {
   return generateLedgerKey(`ect.local/ledger/${randomBytes(6).toString('hex')}`);
 }
 
-async function readOrCreate(path: string, content: () => string): Promise<string | undefined> {
+async function readOrCreate(path: string, content: () => string): Promise<PrivateText> {
   try {
     await createFileOnce(path, content);
-    return await readPrivateFile(path);
+    return await readPrivateFile(path, { isOurs: true });
   } catch (cause) {
     throw new StartError(`The key file ${path} can be neither made nor read: check its directory and its owner.`, {
       cause,

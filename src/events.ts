@@ -34,6 +34,16 @@ interface StorageSpace {
   readonly hasRoom: boolean;
 }
 
+/** A trust file may have thousands of mistakes. */
+const MAX_WHY_LENGTH = 2_000;
+
+/** When a certificate ends, in milliseconds since the epoch. */
+interface CertificateEnd {
+  readonly certificate: string;
+  readonly path: string;
+  readonly notAfterMs: number;
+}
+
 export type Events = ReturnType<typeof createEvents>;
 
 /** The events of one service. Call `close` when it ends. */
@@ -137,6 +147,40 @@ export function createEvents(options: EventsOptions) {
     keysFailed(cause: unknown): void {
       metrics.keyFailures.inc();
       lines.error({ event: 'keys-failed', cause: describeCause(cause) });
+    },
+
+    /** Files of the configuration have changed, and are in force. */
+    filesReloaded(files: string): void {
+      metrics.reloads.inc({ files, outcome: 'replaced' });
+      metrics.reloadRefused.set({ files }, 0);
+      lines.info({ event: 'files-reloaded', files });
+    },
+
+    /** Files of the configuration have changed and cannot be used: those before stay in force. */
+    reloadRefused(files: string, why: string): void {
+      metrics.reloads.inc({ files, outcome: 'refused' });
+      metrics.reloadRefused.set({ files }, 1);
+      lines.error({ event: 'reload-refused', files, why: why.slice(0, MAX_WHY_LENGTH) });
+      flushNow();
+    },
+
+    /** The files that are in force are on disk again, in place of those that could not be used. */
+    reloadRestored(files: string): void {
+      metrics.reloadRefused.set({ files }, 0);
+      lines.info({ event: 'reload-restored', files });
+    },
+
+    /** A certificate is in force until then. */
+    certificateInForce({ certificate, notAfterMs }: CertificateEnd): void {
+      metrics.certificateExpiry.set({ certificate }, Math.floor(notAfterMs / 1000));
+    },
+
+    /** Nobody has renewed the certificate, and its end is near, or past. */
+    certificateEnding({ certificate, path, notAfterMs }: CertificateEnd, expired: boolean): void {
+      const line = { certificate, path, notAfter: new Date(notAfterMs).toISOString() };
+      if (expired) lines.error({ event: 'certificate-expired', ...line });
+      else lines.warn({ event: 'certificate-ending', ...line });
+      flushNow();
     },
 
     /** A region of the key service went out of use, or came back. `failure`: why it went. */

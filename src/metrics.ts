@@ -73,6 +73,26 @@ export function createMetrics() {
       help: 'Failures to read, change or open signing keys; each is tried again.',
       registers,
     }),
+    reloads: new Counter({
+      name: 'ect_reloads_total',
+      help: 'Files of the configuration that changed while the service ran: put in force, or refused.',
+      labelNames: ['files', 'outcome'],
+      registers,
+    }),
+    reloadRefused: new Gauge({
+      name: 'ect_reload_refused',
+      help: 'Whether the files on disk cannot be used, so that earlier ones stay in force.',
+      labelNames: ['files'],
+      aggregator: 'max',
+      registers,
+    }),
+    certificateExpiry: new Gauge({
+      name: 'ect_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate in force ends, in seconds since the epoch: the first to end of its file.',
+      labelNames: ['certificate'],
+      aggregator: 'min',
+      registers,
+    }),
     signerRegionDown: new Gauge({
       name: 'ect_signer_region_down',
       help: 'Whether a region of the key service is out of use; of several workers, for how many.',

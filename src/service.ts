@@ -9,12 +9,14 @@ import {
   type WriteUse,
 } from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
+import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
-import { KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
+import { ExpiryWatch } from './expiry-watch.ts';
+import { type KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
 import { Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from './ledger/index.ts';
 import {
   CallerWriteLimits,
@@ -25,6 +27,7 @@ import {
   WriteQuota,
 } from './limits/index.ts';
 import { type Probe, startProbe } from './probe.ts';
+import { loadGroup, Reloader } from './reload/index.ts';
 import { authorityService } from './rpc/authority.ts';
 import { authorityPage } from './rpc/authority-document.ts';
 import { keyService } from './rpc/keys.ts';
@@ -32,18 +35,21 @@ import { ledgerService } from './rpc/ledger.ts';
 import { type RunningServer, startServer } from './rpc/server.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
-import { openConfiguredKey, openCustody } from './signing-keys.ts';
+import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import { SqliteIssueMemo, SqliteLedgerStore, SqliteReplayGuard } from './stores/sqlite/index.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
-import { readTrustFile } from './trust-file.ts';
+import { trustFile } from './trust-file.ts';
+import { TrustedKeys } from './trusted-keys.ts';
 import type { Seat } from './workers/index.ts';
 
 /** A service that accepts calls. */
 export interface RunningService {
   /** `http://127.0.0.1:8080`, with the port that it really has. */
   readonly url: string;
+  /** Looks at the files of the configuration, and puts in force what has changed and can be used. */
+  reload(): void;
   /** Stops gracefully, and closes the stores: calls in flight may finish within the grace. */
   stop(graceMs: number): Promise<void>;
   /** The metrics of this process; also after it has stopped. */
@@ -62,27 +68,46 @@ const MAX_LIFETIME_SECONDS = 86_400;
 export async function startService(config: Config, seat?: Seat): Promise<RunningService> {
   const events = openEvents(config, seat);
   const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
-  const configured = await openConfiguredKey(config, dir, events);
-  const foreign = config.trustFile === undefined ? [] : await readTrustFile(config.trustFile);
+  const keyFile = signingKeyFile(config);
+  const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
+  const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
+  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
+  const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
   const stores = openStores(config, dir);
   let custody: Custody | undefined;
   try {
     const ledger = await openLedger(stores.ledger, key, events);
-    // Of several keys that fit a token the first one counts, so a foreign key never stands in front of ours.
-    const ring = new KeyRing(foreign, async (kid) => custody?.recall(kid));
-    const onTrust = (own: readonly TrustedKey[]) => ring.replace([...own, ...foreign]);
+    const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
+    const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
     const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
     custody = opened;
     const space = dir && (await watchSpace(config, events));
     const writes = limitWrites(config, space, events);
-    const parts = { ...compose(config, ring, opened, ledger, stores, events), writes };
+    const parts = { ...compose(config, ring.keys, opened, ledger, stores, events), writes };
     const probe = startProbe(() => ledger.checkpoint());
-    const server = await listen(config, parts, events, probe, opened, space);
+    const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
+    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space });
+    const expiry = new ExpiryWatch(events);
+    const reloader = new Reloader(events);
+    if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
+    if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
+    if (tls !== undefined) {
+      expiry.replace(tls.value.terms);
+      reloader.add(tls, (next) => {
+        server.replaceTls(next);
+        if (next.clientCa !== undefined) cas?.replace(next.clientCa);
+        expiry.replace(next.terms);
+      });
+    }
+    reloader.start();
     return {
       url: server.url,
       snapshot: events.snapshot,
+      reload: () => void reloader.look(true),
       stop: async (graceMs) => {
+        await reloader.stop();
+        expiry.stop();
         await server.drain(graceMs);
         probe.stop();
         space?.stop();
@@ -214,17 +239,23 @@ function compose(
   };
 }
 
+/** What the port has around it. */
+interface Surroundings {
+  readonly tls: TlsTexts | undefined;
+  readonly cas: ClientCas | undefined;
+  readonly space: FreeSpace | undefined;
+}
+
 async function listen(
   config: Config,
   parts: AuthorityParts,
   events: Events,
   probe: Probe,
   custody: Custody,
-  space: FreeSpace | undefined,
+  { tls, cas, space }: Surroundings,
 ): Promise<RunningServer> {
   const hasRoom = () => space?.hasRoom() !== false;
   const { host, port } = config.listen;
-  const tls = await readTlsFiles(config.tls);
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   const services = [authorityService(parts), ledgerService(parts), keyService(parts, custody)];
   const { origin, verifierKey } = await parts.ledger.checkpoint();
@@ -248,7 +279,8 @@ async function listen(
       pages: [authority],
       isAdministrator: administrators(config.administrators),
       processLimits: processLimits(config.limits),
-      identify: tls?.clientCa === undefined ? anonymousCallers() : spiffeCallers(),
+      identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),
+      ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,

@@ -19,6 +19,7 @@ import type { DataDir } from './data-dir.ts';
 import type { Events } from './events.ts';
 import type { OpenSigner } from './keys/index.ts';
 import type { Ledger } from './ledger/index.ts';
+import type { FileGroup } from './reload/index.ts';
 import { AwsKmsSigner, holdToPin } from './signers/aws-kms/index.ts';
 import {
   generateKeyPem,
@@ -26,20 +27,41 @@ import {
   LocalSigner,
   readKeyFile,
   readOrCreateKeyFile,
+  readOwnKeyFile,
   readPassphrase,
 } from './signers/local/index.ts';
 
-/** The key that the configuration names; the service's own first key where it names none. */
+/** The key that the configuration names elsewhere than in a file; the service's own first key where it names none. */
 export async function openConfiguredKey(
   { signer, keys }: Config,
   dir: DataDir | undefined,
   events: Events,
 ): Promise<RootKey> {
   if (signer.kind === 'kms') return { signer: await openKmsKey(signer, keys, events), locator: `kms:${signer.key}` };
-  if (signer.keyFile !== undefined) {
-    return { signer: await openKeyFile(signer, signer.keyFile), locator: `file:${signer.keyFile}` };
-  }
   return makeOwnKey(dir, 0);
+}
+
+/** The key file of the configuration, with the file of its passphrase; undefined where it names none. */
+export function signingKeyFile({ signer }: Config): FileGroup<RootKey> | undefined {
+  if (signer.kind !== 'local' || signer.keyFile === undefined) return undefined;
+  const { keyFile, passphrase } = signer;
+  const files = passphrase !== undefined && 'file' in passphrase ? [passphrase.file] : [];
+  return {
+    name: 'signing-key',
+    paths: [keyFile, ...files],
+    opensFiles: true,
+    parse: async () => ({ signer: await openKeyFile(signer, keyFile), locator: `file:${keyFile}` }),
+  };
+}
+
+/** Another key in the file of the configuration is the next in turn: announced now, in use when everybody can know it. */
+export async function adoptKey(custody: Custody, key: RootKey): Promise<void> {
+  const { kid } = key.signer.jwk;
+  const state = custody.all.find((known) => known.kid === kid)?.state;
+  if (state === 'retired' || state === 'revoked') {
+    throw new KeyFileError(`The key in ${key.locator.replace(/^file:/, '')} was ${state}: put a fresh key there.`);
+  }
+  await custody.adopt(key);
 }
 
 /**
@@ -112,7 +134,7 @@ async function openRoot(
   if (kind === 'kms' && signer.kind === 'kms') return openKmsKey({ ...signer, key: place }, keys, events);
   if (kind === 'file' && signer.kind === 'local') return openKeyFile(signer, place);
   if (kind === 'data-dir' && dir !== undefined && OWN_KEY_FILE.test(place)) {
-    return LocalSigner.open(await readKeyFile(join(dirname(dir.signingKey), place)));
+    return LocalSigner.open(await readOwnKeyFile(join(dirname(dir.signingKey), place)));
   }
   throw new KeyFileError('The ledger names a signing key that this configuration cannot open: check ECT_SIGNER.');
 }

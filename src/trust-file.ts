@@ -1,21 +1,24 @@
 // The trust file: which foreign issuers are believed, and under which keys. It is the operator's, so every mistake in it
 // is named at once and none is overlooked: a key that was left out quietly would be found missing at the worst time.
 
-import { readFile, stat } from 'node:fs/promises';
 import { canBeAbove, isWithin } from './authority/index.ts';
 import { StartError } from './data-dir.ts';
 import { readTrustedJwk, type TrustedKey } from './keys/index.ts';
+import type { Content, FileGroup } from './reload/index.ts';
 import { type JsonObject, type JsonValue, parseStrictObject } from './token/index.ts';
 
-const MAX_FILE_BYTES = 1 << 20;
 const MAX_URI_BYTES = 2048;
 
-/** Reads a trust file. StartError names every mistake by its place: `issuers[0].jwks.keys[2]`. */
-export async function readTrustFile(path: string): Promise<readonly TrustedKey[]> {
+/** A trust file as a group of one file. Its StartError names every mistake by its place: `issuers[0].jwks.keys[2]`. */
+export function trustFile(path: string): FileGroup<readonly TrustedKey[]> {
+  return { name: 'trust', paths: [path], parse: ([content]) => parseTrust(path, content) };
+}
+
+function parseTrust(path: string, content: Content | undefined): readonly TrustedKey[] {
   let text: string;
   try {
-    if ((await stat(path)).size > MAX_FILE_BYTES) throw new RangeError('too large');
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(path));
+    if (content === undefined || 'code' in content) throw new Error(content?.code);
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content.bytes);
   } catch (cause) {
     throw new StartError(`The file of ECT_TRUST_FILE cannot be read as UTF-8 of at most 1 MiB: ${path}.`, { cause });
   }

@@ -133,6 +133,11 @@ export class Custody implements SignerChoice {
     return this.#inTurn(() => this.#roots.rotate(order));
   }
 
+  /** Announces a key that the operator provides while the service runs, unless it is known. */
+  async adopt(key: RootKey): Promise<void> {
+    await this.#inTurn(() => this.#roots.adopt(key));
+  }
+
   /** Ends a key without an accusation. Its tokens hold until they expire. */
   retire({ kid, by, note }: Order): Promise<KeyChange> {
     return this.#inTurn(async () => {

@@ -10,7 +10,7 @@ import type { AnyService } from './call.ts';
 import { createCalls } from './calls.ts';
 import { createConnectDoor } from './connect-door.ts';
 import { type ConnectionLimits, createConnections, DEFAULT_LIMITS } from './connections.ts';
-import type { TlsOptions } from './front.ts';
+import { replaceTls, type TlsOptions } from './front.ts';
 import { createGate } from './gate.ts';
 import { createHealth } from './health.ts';
 import { createLeanDoor } from './lean-door.ts';
@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly services: readonly AnyService[];
   /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
+  /** Told of each connection when it is accepted, before its handshake. */
+  readonly onAccepted?: (socket: Socket) => void;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
   readonly events: Events;
@@ -55,6 +57,8 @@ export interface RunningServer {
   /** `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly address: AddressInfo;
+  /** New connections are served with this key material. The server must have begun with TLS. */
+  replaceTls(tls: TlsOptions): void;
   /**
    * Stops: health says NOT_SERVING, no connection is taken, streams end with SERVICE_DRAINING, calls in flight may
    * finish within the grace, and what is left is cut off. Ends when the last connection is closed.
@@ -123,6 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const gate = createGate(methodTable(all), calls);
   const serving = { gate, unary: lean, handle, accountOf: calls.accountOf };
   const connections = createConnections(tls, limits, events, resources, serving);
+  if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);
   const address = await listen(connections.front, host, port);
 
   async function drain(graceMs: number): Promise<void> {
@@ -133,7 +138,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const name = host.includes(':') ? `[${host}]` : host;
-  return { url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`, address, drain };
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
+    address,
+    replaceTls: (next) => replaceTls(connections.front, next),
+    drain,
+  };
 }
 
 function listen(front: Server, host: string, port: number): Promise<AddressInfo> {

@@ -2,7 +2,7 @@
 
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { EctError, refuse } from '../../errors.ts';
-import { createFileOnce, readPrivateFile } from '../../files.ts';
+import { createFileOnce, type PrivateText, readPrivateFile } from '../../files.ts';
 import { contradictionOf } from '../../keys/index.ts';
 
 /** A key that cannot be used. The message names the file and what to do, and never shows its content. */
@@ -11,15 +11,24 @@ export class KeyFileError extends Error {
 }
 
 /** Reads a P-256 private key that the operator provides. One that is encrypted needs its passphrase, and no other may have one. */
-export async function readKeyFile(path: string, passphrase?: string): Promise<KeyObject> {
-  let text: string | undefined;
+export function readKeyFile(path: string, passphrase?: string): Promise<KeyObject> {
+  return readKey(path, passphrase, false);
+}
+
+/** Reads a key that the service made. */
+export function readOwnKeyFile(path: string): Promise<KeyObject> {
+  return readKey(path, undefined, true);
+}
+
+async function readKey(path: string, passphrase: string | undefined, isOurs: boolean): Promise<KeyObject> {
+  let found: PrivateText;
   try {
-    text = await readPrivateFile(path);
+    found = await readPrivateFile(path, { isOurs });
   } catch (cause) {
     throw new KeyFileError(`The key file ${path} cannot be read: give the path of a PEM or JWK file.`, { cause });
   }
-  if (text === undefined) throw new KeyFileError(`The key file ${path} can be read by others: run chmod 600 on it.`);
-  return parsePrivateKey(text, path, passphrase);
+  if ('fault' in found) throw new KeyFileError(`The key file ${path} ${found.fault}.`);
+  return parsePrivateKey(found.text, path, passphrase);
 }
 
 /** Reads the key at `path`, or makes one there if there is none: PKCS#8 PEM, mode 0600. */
@@ -31,7 +40,7 @@ export async function readOrCreateKeyFile(path: string): Promise<KeyObject> {
       throw new EctError(refuse('STORAGE_FULL', 'There is no space left for a key file.'), { cause });
     throw new KeyFileError(`The key file ${path} cannot be made: its directory must be writable.`, { cause });
   }
-  return readKeyFile(path);
+  return readOwnKeyFile(path);
 }
 
 function hasNoSpace(error: unknown): boolean {

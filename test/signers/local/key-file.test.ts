@@ -144,15 +144,16 @@ describe('reading', () => {
     expect(await refusalOf(readKeyFile(path, 'canary'))).toContain('is not on P-256');
   });
 
-  test.each([0o644, 0o640, 0o604, 0o622, 0o660, 0o777])(
-    'S4: mode %o lets others at the key and is refused',
-    async (mode) => {
-      const path = await put(pem(privateKey, 'pkcs8'), mode);
-      expect(await refusalOf(readKeyFile(path))).toBe(
-        `The key file ${path} can be read by others: run chmod 600 on it.`,
-      );
-    },
-  );
+  test.each([0o644, 0o604, 0o622, 0o666, 0o777])('S4: mode %o lets others at the key and is refused', async (mode) => {
+    const path = await put(pem(privateKey, 'pkcs8'), mode);
+    expect(await refusalOf(readKeyFile(path))).toBe(`The key file ${path} can be read by others: run chmod 600 on it.`);
+  });
+
+  test.each([0o640, 0o660])('S11: mode %o of a file of this user: the group loses it', async (mode) => {
+    const path = await put(pem(privateKey, 'pkcs8'), mode);
+    expect((await readKeyFile(path)).equals(privateKey)).toBe(true);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
 
   test.each([0o600, 0o400])('mode %o is private', async (mode) => {
     expect((await readKeyFile(await put(pem(privateKey, 'pkcs8'), mode))).equals(privateKey)).toBe(true);
