@@ -4,7 +4,7 @@ import { type Ancestry, bundleAncestry } from './ancestry.ts';
 import { pathLevelOf } from './level.ts';
 import { type DagPolicy, DEFAULT_DAG_POLICY } from './limits.ts';
 import { orderTasks } from './order.ts';
-import { createPace, type Pace } from './pace.ts';
+import { createPace, type Pace } from '../pace.ts';
 import type { DagReport, DagViolation } from './report.ts';
 import {
   acyclicity,

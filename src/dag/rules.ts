@@ -4,7 +4,7 @@
 // came along in a call were never examined before, and a graph is called complete only where all of it is sound.
 
 import { type DagPolicy, MAX_WORKFLOW_TASKS } from './limits.ts';
-import type { Pace } from './pace.ts';
+import type { Pace } from '../pace.ts';
 import { type DagViolation, nameSome } from './report.ts';
 import { sameTask, type Task } from './task.ts';
 import { indexTasks } from './task-index.ts';

@@ -1,6 +1,6 @@
 // How a graph looks: its size, its longest path, where it begins and where it ends.
 
-import type { Pace } from './pace.ts';
+import type { Pace } from '../pace.ts';
 import type { DagReport } from './report.ts';
 import type { TaskGraph } from './walk.ts';
 

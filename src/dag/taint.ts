@@ -1,7 +1,7 @@
 // Which tasks of a graph are tainted: those that were marked as compromised, whose key was, and all that came after them.
 // Nothing is decided here: a taint asks for a review, and breaks no rule.
 
-import { type Pace, STEPS_PER_NAME } from './pace.ts';
+import { type Pace, STEPS_PER_NAME } from '../pace.ts';
 import type { Task } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 

@@ -1,7 +1,7 @@
 // Follows tasks to their ancestors, level by level, and hands back the graph that they form. No rule is applied here.
 
 import type { Ancestry } from './ancestry.ts';
-import { type Pace, STEPS_PER_NAME } from './pace.ts';
+import { type Pace, STEPS_PER_NAME } from '../pace.ts';
 import { distanceTo, type Task } from './task.ts';
 import { indexTasks, type TaskIndex } from './task-index.ts';
 

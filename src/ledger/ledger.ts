@@ -15,7 +15,7 @@ import type { LedgerKey } from './ledger-key.ts';
 import { type Receipt, writeReceipt } from './receipt.ts';
 import { proveBatch, type Sealed, sealBatch } from './seal.ts';
 import { type Appended, groupByName, isWanted, settle } from './settle.ts';
-import type { Candidate, Head, LedgerRecord, LedgerStore, Placement, RecordQuery, Seal } from './store.ts';
+import type { Candidate, Head, LedgerRecord, LedgerStore, Placement, Reach, RecordQuery, Seal } from './store.ts';
 import { emptyRoot } from './tree.ts';
 
 /** One commit that added something. `durationMs` is by the clock of the ledger. */
@@ -100,13 +100,13 @@ export class Ledger {
     return this.#store.find(scope, name);
   }
 
-  /** Every record, in any scope, under one of the names; without content. */
-  named(names: readonly string[]): Promise<readonly LedgerRecord[]> {
-    return this.#store.named(names);
+  /** What each name means inside `scope`, without content; see LedgerStore. At most MAX_LOOKUP_NAMES names. */
+  lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
+    return this.#store.lookUp(scope, names, reach);
   }
 
-  list(query: RecordQuery): Promise<readonly LedgerRecord[]> {
-    return this.#store.list(query);
+  list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
+    return this.#store.list(query, signal);
   }
 
   /** The current checkpoint. */

@@ -75,6 +75,12 @@ export interface RecordQuery {
   readonly withContent: boolean;
 }
 
+/** Where a name is looked for: in one scope alone, or in whichever scope is nearest. */
+export type Reach = 'scope' | 'nearest';
+
+/** Names of one look-up, at most: a store may hold the event loop for one call, and so a call stays within some milliseconds. */
+export const MAX_LOOKUP_NAMES = 100;
+
 /** What became of one candidate. */
 export interface Placement {
   /** Whether this commit added it. If not, `record` is what was there under the same scope and name. */
@@ -115,9 +121,15 @@ export interface LedgerStore {
   at(index: number): Promise<LedgerRecord | undefined>;
   /** The record under scope and name. */
   find(scope: string, name: string): Promise<LedgerRecord | undefined>;
-  /** Every record, in any scope, under one of the names; without content. One call, however many names. */
-  named(names: readonly string[]): Promise<readonly LedgerRecord[]>;
-  list(query: RecordQuery): Promise<readonly LedgerRecord[]>;
+  /**
+   * What each name means inside `scope`, in the order asked: the record of that scope; else, where `reach` is `nearest`, the
+   * one without a scope; else one of another scope, always the one whose scope comes first in the order of its UTF-8 bytes.
+   * Undefined where there is none. Without content. At most three records are read a name, however many scopes share it.
+   * More than MAX_LOOKUP_NAMES names are a TypeError.
+   */
+  lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]>;
+  /** Records that fit a query. The event loop is free in between, however many must be read to find them. */
+  list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]>;
   /** The hashes of complete subtrees, in the order asked. LEDGER_CORRUPT where one is missing. */
   nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]>;
   close(): Promise<void>;

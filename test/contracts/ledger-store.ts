@@ -1,7 +1,7 @@
 // What every LedgerStore must keep of its promises, whichever technology is beneath.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LedgerStore } from '../../src/ledger/store.ts';
+import { type LedgerStore, MAX_LOOKUP_NAMES } from '../../src/ledger/store.ts';
 import { walkRecords } from '../../src/ledger/walk.ts';
 import { checkStore } from '../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../support/honest-seal.ts';
@@ -206,21 +206,46 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       expect((await store.head())?.recordedAtMs).toBe(20);
     });
 
-    test('named finds every record of every scope under the names, once each, without content', async () => {
+    test('a name means the record of its scope, else the one without, else that of the first scope in the order of bytes', async () => {
       await started();
+      const places = [
+        ['', 'a'],
+        ['x', 'a'],
+        ['x', 'b'],
+        ['m', 'b'],
+        ['\u{1f600}', 'b'],
+        ['\uffee', 'c'],
+        ['\u{1f600}', 'c'],
+        ['y', 'd'],
+        ['', 'd'],
+      ] as const;
       await store.commit(
-        [candidate('a'), candidate('b', { scope: 'x' }), candidate('a', { scope: 'x' }), candidate('c')],
+        places.map(([scope, name]) => candidate(name, { scope })),
         honestSeal(),
       );
-      const found = await store.named(['a', 'missing', 'b', 'a', '']);
-      const places = found.map(({ index, scope, name }) => [index, scope, name] as const).sort(([a], [b]) => a - b);
-      expect(places).toEqual([
-        [0, '', 'a'],
-        [1, 'x', 'b'],
-        [2, 'x', 'a'],
-      ]);
-      expect(found.every(({ content, salt }) => content === null && salt === null)).toBe(true);
-      expect(await store.named([])).toEqual([]);
+      const names = ['a', 'b', 'missing', 'c', 'a', '', 'd'];
+      const indexes = async (scope: string, reach: 'scope' | 'nearest') =>
+        (await store.lookUp(scope, names, reach)).map((record) => record?.index);
+      expect(await indexes('x', 'nearest')).toEqual([1, 2, undefined, 5, 1, undefined, 8]);
+      expect(await indexes('z', 'nearest')).toEqual([0, 3, undefined, 5, 0, undefined, 8]);
+      expect(await indexes('', 'nearest')).toEqual([0, 3, undefined, 5, 0, undefined, 8]);
+      expect(await indexes('x', 'scope')).toEqual([1, 2, undefined, undefined, 1, undefined, undefined]);
+      expect(await indexes('', 'scope')).toEqual([0, undefined, undefined, undefined, 0, undefined, 8]);
+      const [record] = await store.lookUp('x', ['a'], 'nearest');
+      expect(record).toMatchObject({ scope: 'x', name: 'a', content: null, salt: null });
+      expect(await store.lookUp('x', [], 'nearest')).toEqual([]);
+    });
+
+    test('H23: a look-up of one hundred names answers one record each, however many scopes share them; more is a bug', async () => {
+      await started();
+      const names = Array.from({ length: MAX_LOOKUP_NAMES }, (_, place) => `task ${place}`);
+      for (let scope = 0; scope < 20; scope++) {
+        const all = names.map((name) => candidate(name, { scope: `scope ${String(scope).padStart(2, '0')}` }));
+        await store.commit(all, honestSeal());
+      }
+      const found = await store.lookUp('elsewhere', names, 'nearest');
+      expect(found.map((record) => record?.index)).toEqual([...names.keys()]);
+      await expect(store.lookUp('', [...names, 'one more'], 'nearest')).rejects.toThrow(TypeError);
     });
 
     describe('list', () => {
@@ -312,7 +337,7 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
         store.commit([candidate('a')], honestSeal()),
         store.at(0),
         store.find('', 'a'),
-        store.named(['a']),
+        store.lookUp('', ['a'], 'nearest'),
         store.list({ startIndex: 0, limit: 1, withContent: false }),
         store.nodes([{ level: 0, index: 0 }]),
       ];

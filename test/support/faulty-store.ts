@@ -8,6 +8,7 @@ import type {
   Head,
   LedgerRecord,
   LedgerStore,
+  Reach,
   RecordQuery,
   Seal,
 } from '../../src/ledger/index.ts';
@@ -63,8 +64,10 @@ export class FaultyStore implements LedgerStore {
   identity = () => this.#read('identity', () => this.#inner.identity());
   at = (index: number) => this.#read('at', () => this.#inner.at(index));
   find = (scope: string, name: string) => this.#read('find', () => this.#inner.find(scope, name));
-  named = (names: readonly string[]) => this.#read('named', () => this.#inner.named(names));
-  list = (query: RecordQuery): Promise<readonly LedgerRecord[]> => this.#read('list', () => this.#inner.list(query));
+  lookUp = (scope: string, names: readonly string[], reach: Reach) =>
+    this.#read('lookUp', () => this.#inner.lookUp(scope, names, reach));
+  list = (query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> =>
+    this.#read('list', () => this.#inner.list(query, signal));
   nodes = (wanted: Parameters<LedgerStore['nodes']>[0]) => this.#read('nodes', () => this.#inner.nodes(wanted));
 
   close(): Promise<void> {

@@ -1,0 +1,74 @@
+// Long work runs in slices of a few milliseconds. Between two slices other calls are served, and work whose caller has
+// gone stops. Every loop whose length a caller decides runs under a pace.
+
+import { EctError, refuse } from './errors.ts';
+
+/** Milliseconds of one slice. */
+export const SLICE_MS = 2;
+/** Steps of one slice at most, whatever the clock says. A step is about one link of a graph: well below a microsecond. */
+export const STEPS_PER_SLICE = 10_000;
+/** What it costs to look a name up, in steps: a seek and a leaf to be read. */
+export const STEPS_PER_NAME = 40;
+/** Steps between two looks at the clock. */
+const STEPS_PER_LOOK = 250;
+
+export interface Pace {
+  /** Counts steps, one where it is not said. True when the slice is used up: then `rest` is due. */
+  step(cost?: number): boolean;
+  /** Ends the slice: everything else that waits runs first. Throws CALL_CANCELLED or DEADLINE_EXCEEDED once the signal has aborted. */
+  rest(): Promise<void>;
+}
+
+/** `now` is in milliseconds. */
+export function createPace(signal?: AbortSignal, now: () => number = () => performance.now()): Pace {
+  let began = now();
+  let [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
+  return {
+    step(cost = 1) {
+      left -= cost;
+      untilLook -= cost;
+      if (left <= 0) return true;
+      if (untilLook > 0) return false;
+      untilLook = STEPS_PER_LOOK;
+      return now() - began >= SLICE_MS;
+    },
+    async rest() {
+      await nextSlice();
+      throwIfEnded(signal);
+      began = now();
+      [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
+    },
+  };
+}
+
+const waiting: (() => void)[] = [];
+
+/**
+ * Waits for a turn of the event loop of its own. One slice runs a turn, in the order of asking: a hundred long calls delay
+ * the short ones by one slice, not by a hundred.
+ */
+export function nextSlice(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (waiting.push(resolve) === 1) setImmediate(beginSlice);
+  return promise;
+}
+
+function beginSlice(): void {
+  waiting.shift()?.();
+  // Asked for inside the callback, it runs in the next turn, after what has come in by then.
+  if (waiting.length > 0) setImmediate(beginSlice);
+}
+
+/** Throws why the call is over, once it is. */
+export function throwIfEnded(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw endedBy(signal);
+}
+
+/** Why a call is over, as a refusal. */
+export function endedBy({ reason: cause }: AbortSignal): EctError {
+  if (cause instanceof EctError) return cause;
+  const isDeadline = cause instanceof DOMException && cause.name === 'TimeoutError';
+  return isDeadline
+    ? new EctError(refuse('DEADLINE_EXCEEDED', 'The deadline passed before the work was done.'), { cause })
+    : new EctError(refuse('CALL_CANCELLED', 'The call was cancelled before the work was done.'), { cause });
+}
