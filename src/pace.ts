@@ -9,8 +9,15 @@ export const SLICE_MS = 2;
 export const STEPS_PER_SLICE = 10_000;
 /** What it costs to look a name up, in steps: a seek and a leaf to be read. */
 export const STEPS_PER_NAME = 40;
+/** What it costs to verify a token. */
+export const STEPS_PER_TOKEN = 500;
 /** Steps between two looks at the clock. */
 const STEPS_PER_LOOK = 250;
+
+/** What ends long work. The signal is asked for at the end of a slice, not before: most work needs no second slice. */
+export interface Ending {
+  readonly signal: AbortSignal;
+}
 
 export interface Pace {
   /** Counts steps, one where it is not said. True when the slice is used up: then `rest` is due. */
@@ -20,7 +27,7 @@ export interface Pace {
 }
 
 /** `now` is in milliseconds. */
-export function createPace(signal?: AbortSignal, now: () => number = () => performance.now()): Pace {
+export function createPace(until?: Ending, now: () => number = () => performance.now()): Pace {
   let began = now();
   let [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
   return {
@@ -34,7 +41,7 @@ export function createPace(signal?: AbortSignal, now: () => number = () => perfo
     },
     async rest() {
       await nextSlice();
-      throwIfEnded(signal);
+      throwIfEnded(until?.signal);
       began = now();
       [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
     },

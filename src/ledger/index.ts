@@ -7,10 +7,12 @@ export type { ConsistencyProof, InclusionProof } from './evidence.ts';
 export { type CommitStats, Ledger, type LedgerCheckpoint, type LedgerOptions } from './ledger.ts';
 export { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger-key.ts';
 export { type Receipt, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
+export { EntryMissing } from './requirements.ts';
 export type { Appended } from './settle.ts';
 export {
   type Candidate,
   type CommitResult,
+  type EntryRef,
   type Head,
   type LedgerRecord,
   type LedgerStore,

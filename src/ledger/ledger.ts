@@ -13,6 +13,7 @@ import {
 import { checkStored, corrupt, type TrustedHead, trustHead } from './head.ts';
 import type { LedgerKey } from './ledger-key.ts';
 import { type Receipt, writeReceipt } from './receipt.ts';
+import { type Admitted, admit, demandNeeded, NameTaken } from './requirements.ts';
 import { proveBatch, type Sealed, sealBatch } from './seal.ts';
 import { type Appended, groupByName, isWanted, settle } from './settle.ts';
 import type { Candidate, Head, LedgerRecord, LedgerStore, Placement, Reach, RecordQuery, Seal } from './store.ts';
@@ -82,6 +83,7 @@ export class Ledger {
   /**
    * Records a candidate once, and answers when it is durable. All that wait share one commit. LEDGER_UNAVAILABLE leaves the
    * outcome open: the same candidate again settles it. A signal withdraws the candidate until it is handed to the store.
+   * EntryMissing where an entry that the candidate comes after is not there.
    */
   append(candidate: Candidate, signal?: AbortSignal): Promise<Appended> {
     return this.#queue.add(candidate, signal);
@@ -148,12 +150,27 @@ export class Ledger {
   }
 
   async #commit(waiting: readonly Waiting<Appended>[]): Promise<void> {
+    for (let isCertain = false; ; isCertain = true) {
+      const admitted = await admit(this.#store, waiting, isCertain);
+      if (admitted.batch.length === 0) return;
+      try {
+        return await this.#commitAdmitted(admitted);
+      } catch (error) {
+        if (!(error instanceof NameTaken)) throw error;
+        // Nothing of it stayed. What was taken is in the store by now.
+        waiting = admitted.batch;
+      }
+    }
+  }
+
+  async #commitAdmitted({ batch: waiting, needed }: Admitted<Appended>): Promise<void> {
     const { store, key, nowMs, onCommit } = this.#options;
     const groups = groupByName(waiting);
     const startedMs = nowMs();
     const seen = this.#seen;
     let sealed: Sealed | undefined;
     const seal: Seal = (base, fresh) => {
+      demandNeeded(fresh, needed);
       sealed = sealBatch(trustHead(base, key.verifierKey, seen), fresh, key, nowMs());
       return sealed.batch;
     };
@@ -204,6 +221,6 @@ function receiptsOf(sealed: Sealed): ReadonlyMap<number, Receipt> {
 }
 
 function throwAsEctError(cause: unknown): never {
-  if (cause instanceof EctError) throw cause;
+  if (cause instanceof EctError || cause instanceof NameTaken) throw cause;
   throw new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger could not be written; the outcome is open.'), { cause });
 }

@@ -1,5 +1,12 @@
 // Port: where a ledger is kept. The ledger has never heard of a token: an entry is a unique name in a scope, and bytes.
 
+/** An entry by its place and what it holds. */
+export interface EntryRef {
+  readonly scope: string;
+  readonly name: string;
+  readonly digest: Uint8Array;
+}
+
 /** What somebody wants recorded. */
 export interface Candidate {
   /** Scope of `name`; empty for the global scope. `scope` and `name` together are unique in the ledger. */
@@ -11,6 +18,11 @@ export interface Candidate {
   readonly digest: Uint8Array;
   /** The content. It is kept beside the tree; the leaf only commits to it. */
   readonly content: Uint8Array;
+  /**
+   * Entries without which this one means nothing: it is recorded only where each of them is, with exactly this content. They
+   * were handed in before it.
+   */
+  readonly after?: readonly EntryRef[];
   /** Writes the leaf bytes. Pure; called inside the commit, once the time and the commitment are fixed. */
   leaf(seal: { readonly recordedAtMs: number; readonly commitment: string }): Uint8Array;
 }

@@ -1,6 +1,7 @@
 // What every LedgerStore must keep of its promises, whichever technology is beneath.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EctError, refuse } from '../../src/errors.ts';
 import { type LedgerStore, MAX_LOOKUP_NAMES } from '../../src/ledger/store.ts';
 import { walkRecords } from '../../src/ledger/walk.ts';
 import { checkStore } from '../support/check-store.ts';
@@ -312,6 +313,30 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
         };
         await expect(walk()).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
       });
+    });
+
+    test('H18, H26: entries of a large scope are looked through in slices, and no more once the caller has gone', async () => {
+      await started();
+      for (let start = 0; start < 6_000; start += 500) {
+        const names = Array.from({ length: 500 }, (_, place) => candidate(`task ${start + place}`, { scope: 'x' }));
+        await store.commit(names, honestSeal());
+      }
+      await store.commit([candidate('last', { scope: 'x', author: 'grace' })], honestSeal());
+      const query = { scope: 'x', author: 'grace', startIndex: 0, limit: 5, withContent: false };
+      let [isRunning, turns] = [true, 0];
+      const turn = () => {
+        turns++;
+        if (isRunning) setImmediate(turn);
+      };
+      setImmediate(turn);
+      expect((await store.list(query)).map(({ index }) => index)).toEqual([6_000]);
+      isRunning = false;
+      const gone = new AbortController();
+      const listing = store.list(query, gone.signal);
+      gone.abort(new EctError(refuse('CALL_CANCELLED', 'gone')));
+      // A store that looks through so few in one turn has nothing to stop.
+      if (turns > 1) await expect(listing).rejects.toMatchObject({ reason: 'CALL_CANCELLED' });
+      else await listing;
     });
 
     test('of 1,000 commits of one name at once exactly one adds it, and all answer the same record', async () => {

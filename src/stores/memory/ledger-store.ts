@@ -68,11 +68,7 @@ export class MemoryLedgerStore implements LedgerStore {
     return this.#byName.get(name)?.get(scope);
   }
 
-  async lookUp(
-    scope: string,
-    names: readonly string[],
-    reach: Reach,
-  ): Promise<readonly (LedgerRecord | undefined)[]> {
+  async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
     this.#refuseIfClosed();
     refuseManyNames(names);
     return names.map((name) => {
@@ -89,7 +85,7 @@ export class MemoryLedgerStore implements LedgerStore {
     const among = this.#narrowest(scope, author);
     const listed: LedgerRecord[] = [];
     const start = Math.max(firstAtLeast(among, 'index', query.startIndex), firstAtLeast(among, 'recordedAtMs', fromMs));
-    const pace = createPace(signal);
+    const pace = createPace(signal && { signal });
     for (let place = start; place < among.length; place++) {
       if (pace.step()) await pace.rest();
       const record = among[place]!;

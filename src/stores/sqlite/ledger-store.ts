@@ -117,11 +117,7 @@ export class SqliteLedgerStore implements LedgerStore {
     return this.#shown(record, sizeWith(record));
   }
 
-  async lookUp(
-    scope: string,
-    names: readonly string[],
-    reach: Reach,
-  ): Promise<readonly (LedgerRecord | undefined)[]> {
+  async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
     refuseManyNames(names);
     const { bare, elsewhere } = this.#statements;
     const nearest = (name: string): Row | undefined => {
