@@ -4,7 +4,9 @@
 import { EctError, refuse } from './errors.ts';
 
 /** Milliseconds of one slice. */
-export const SLICE_MS = 2;
+export const SLICE_MS = 1;
+/** Turns of the event loop that others have between two slices: a short call takes about as many from its bytes to its answer. */
+export const TURNS_BETWEEN = 3;
 /** Steps of one slice at most, whatever the clock says. A step is about one link of a graph: well below a microsecond. */
 export const STEPS_PER_SLICE = 10_000;
 /** What it costs to look a name up, in steps: a seek and a leaf to be read. */
@@ -50,20 +52,30 @@ export function createPace(until?: Ending, now: () => number = () => performance
 
 const waiting: (() => void)[] = [];
 
+/** Whether turns are being counted. */
+let isCounting = false;
+
 /**
- * Waits for a turn of the event loop of its own. One slice runs a turn, in the order of asking: a hundred long calls delay
- * the short ones by one slice, not by a hundred.
+ * Waits for a slice of one's own, in the order of asking. A hundred long calls delay a short one by one slice, not by a
+ * hundred, and a short one pays for a slice about once on its way, not in each of its turns.
  */
 export function nextSlice(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  if (waiting.push(resolve) === 1) setImmediate(beginSlice);
+  waiting.push(resolve);
+  if (!isCounting) countTurns(TURNS_BETWEEN);
   return promise;
+}
+
+/** What is asked for inside a callback runs in the next turn, after what has come in by then. */
+function countTurns(left: number): void {
+  isCounting = true;
+  setImmediate(left > 1 ? () => countTurns(left - 1) : beginSlice);
 }
 
 function beginSlice(): void {
   waiting.shift()?.();
-  // Asked for inside the callback, it runs in the next turn, after what has come in by then.
-  if (waiting.length > 0) setImmediate(beginSlice);
+  isCounting = false;
+  if (waiting.length > 0) countTurns(TURNS_BETWEEN);
 }
 
 /** Throws why the call is over, once it is. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { EctError, refuse } from '../src/errors.ts';
-import { createPace, nextSlice, SLICE_MS, STEPS_PER_SLICE } from '../src/pace.ts';
+import { createPace, nextSlice, SLICE_MS, STEPS_PER_SLICE, TURNS_BETWEEN } from '../src/pace.ts';
 
 const reasonOf = (work: Promise<unknown>) => work.then(() => 'OK').catch((error: EctError) => error.reason);
 
@@ -23,7 +23,7 @@ describe('a slice', () => {
     expect(pace.step()).toBe(true);
   });
 
-  test('H18: has a turn of the event loop of its own, in the order of asking', async () => {
+  test('H18: comes in the order of asking, and others have some turns of the event loop in between', async () => {
     const seen: string[] = [];
     const ask = (name: string) => nextSlice().then(() => void seen.push(name));
     const slices = ['a', 'b', 'c'].map(ask);
@@ -31,9 +31,9 @@ describe('a slice', () => {
       seen.push('-');
       if (left > 1) setImmediate(between, left - 1);
     };
-    setImmediate(between, 3);
+    setImmediate(between, 3 * TURNS_BETWEEN);
     await Promise.all(slices);
-    expect(seen.join('')).toBe('a-b-c');
+    expect(seen.join('').replaceAll('-'.repeat(TURNS_BETWEEN), '-')).toMatch(/^-*a-b-c$/);
   });
 });
 
