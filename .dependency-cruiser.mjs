@@ -3,12 +3,13 @@
 
 const core = {
   errors: [],
+  pace: ['errors'],
   keys: ['errors'],
   token: ['errors', 'keys'],
-  dag: ['errors'],
-  ledger: ['errors'],
+  dag: ['errors', 'pace'],
+  ledger: ['errors', 'pace'],
   custody: ['errors', 'keys', 'token', 'ledger'],
-  authority: ['errors', 'keys', 'token', 'dag', 'ledger', 'custody'],
+  authority: ['errors', 'pace', 'keys', 'token', 'dag', 'ledger', 'custody'],
 };
 
 const rooms = {
@@ -25,11 +26,11 @@ const rooms = {
   metrics: [],
   config: [],
   signers: ['errors', 'files', 'keys'],
-  stores: ['errors', 'ledger', 'authority'],
+  stores: ['errors', 'pace', 'ledger', 'authority'],
   callers: ['errors', 'authority'],
   'data-dir': ['errors', 'file-access', 'files', 'ledger'],
   h2: [],
-  rpc: ['errors', 'events', 'gen', 'h2', 'limits', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
+  rpc: ['errors', 'pace', 'events', 'gen', 'h2', 'limits', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
   'signing-keys': [
     'authority',
     'callers',
