@@ -25,7 +25,7 @@ describe('H23 H18: a small request that names much', () => {
 });
 
 describe('H26 H18: work for callers that have gone', () => {
-  const cancelled = { form: 'grpc', connections: 4, atOnce: 5, scale: 40 };
+  const cancelled = { form: 'grpc', connections: 4, atOnce: 5, scale: 12 };
   defineAttacks([
     {
       name: 'Issue after the last task of a dense workflow, reset after 5 ms',

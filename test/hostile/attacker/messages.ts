@@ -79,7 +79,7 @@ export const MESSAGES: Readonly<Record<string, MakeMessage>> = {
   },
   'the last task of a dense workflow': async (preparer, scale) => {
     using client = dialAs(preparer);
-    const { wid, last } = await recordDense(client, scale, 99);
+    const { wid, last } = await recordDense(client, scale, 40);
     return {
       method: `${AUTHORITY}/Issue`,
       content: JSON.stringify({ execAct: 'review', aud: AUD, wid, pred: [last] }),
@@ -87,12 +87,12 @@ export const MESSAGES: Readonly<Record<string, MakeMessage>> = {
   },
   'a dense workflow': async (preparer, scale) => {
     using client = dialAs(preparer);
-    const { wid } = await recordDense(client, scale, 99);
+    const { wid } = await recordDense(client, scale, 40);
     return { method: `${AUTHORITY}/ValidateDAG`, content: JSON.stringify({ wid }) };
   },
   'a dense token': async (preparer, scale) => {
     using client = dialAs(preparer);
-    const { token } = await recordDense(client, scale, 99);
+    const { token } = await recordDense(client, scale, 40);
     return { method: `${AUTHORITY}/ValidateDAG`, content: JSON.stringify({ token }) };
   },
 };

@@ -75,7 +75,7 @@ async function measureAttack(
     target: { ...from, tls: ground.attacker },
     preparer: { ...from, tls: ground.preparer },
   };
-  await using attacker = startChild<FromAttacker>('attacker-child.ts', attackerOrder);
+  await using attacker = startChild<FromAttacker>('attacker-child.ts', attackerOrder, { isPolite: true });
   await attacker.next((message) => message.word === 'ready');
   const before = await stateOf(service, honestTarget);
   const bugsBefore = service.events('bug').length;

@@ -26,7 +26,7 @@ const attackSeconds = asked > 0 ? asked : isFull ? 6 : 4;
 const DURATIONS: Durations = {
   baseline: Math.min(10, Math.max(3, attackSeconds / 2)),
   attack: attackSeconds,
-  settle: Math.min(60, Math.max(10, attackSeconds)),
+  settle: Math.min(60, Math.max(15, attackSeconds)),
 };
 
 /** Defines the tests of these rows inside the `describe` around it. */

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
@@ -14,15 +15,24 @@ export interface Child<Message> extends AsyncDisposable {
 const running = new Set<ChildProcess>();
 afterAll(() => Promise.all([...running].map(end)));
 
+export interface ChildOptions<Message> {
+  readonly onMessage?: (message: Message) => void;
+  /** It computes on what others leave, as if it had a machine of its own. Default: no. */
+  readonly isPolite?: boolean;
+}
+
+const LOW_PRIORITY = 10;
+
 /** Starts a program of this folder. `order` is its only argument, as JSON. */
 export function startChild<Message>(
   file: string,
   order: object,
-  onMessage: (message: Message) => void = () => undefined,
+  { onMessage = () => undefined, isPolite = false }: ChildOptions<Message> = {},
 ): Child<Message> {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = fork(path, [JSON.stringify(order)], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
   running.add(child);
+  if (isPolite && child.pid !== undefined) setPriority(child.pid, LOW_PRIORITY);
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-8_000);

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { request as requestHttp } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
-import { credentials } from '@grpc/grpc-js';
+import { credentials, status } from '@grpc/grpc-js';
 import type { Issued } from '../../interop/answers.ts';
 import { CallError, dial } from '../../interop/grpc-js-client.ts';
 import type { HonestCall, HonestReport } from './honest-caller.ts';
@@ -32,15 +32,18 @@ let finished: HonestCall[] = [];
 const tokens: string[] = [];
 let turn = 0;
 
+/** The same text for the same failure, so that they can be counted. */
+function describeFailure(error: unknown): string {
+  if (error instanceof CallError) return `${status[error.code]} ${error.reason}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Makes one call and keeps how it went. */
 async function measure(kind: HonestCall['kind'], call: () => Promise<unknown>): Promise<void> {
   const started = { at: Date.now() };
   open.add(started);
   const from = performance.now();
-  const failure = await call().then(
-    () => undefined,
-    (error: unknown) => (error instanceof CallError ? `${error.code} ${error.message}` : String(error)),
-  );
+  const failure = await call().then(() => undefined, describeFailure);
   open.delete(started);
   finished.push({ kind, at: started.at, ms: performance.now() - from, ...(failure === undefined ? {} : { failure }) });
 }

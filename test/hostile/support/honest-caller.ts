@@ -30,10 +30,11 @@ const LATEST_MS = 20_000;
 export function startHonestCaller(target: Target): HonestCaller {
   const calls: HonestCall[] = [];
   let last: HonestReport = { calls: [], sentAt: 0, oldestOpen: null };
-  const child = startChild<HonestReport>('honest-caller-child.ts', target, (report) => {
+  const onMessage = (report: HonestReport) => {
     calls.push(...report.calls);
     last = report;
-  });
+  };
+  const child = startChild<HonestReport>('honest-caller-child.ts', target, { onMessage });
   return {
     async callsBetween(from, to) {
       while (last.sentAt <= to || (last.oldestOpen ?? Number.POSITIVE_INFINITY) <= to) {
