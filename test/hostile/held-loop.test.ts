@@ -16,6 +16,8 @@ const MAX_HELD_MS = 50;
 const RESOLUTION_MS = 10;
 /** A pause that is not of the input, as of another program, is not in every try. */
 const TRIES = 4;
+const HOPELESS_MS = 200;
+const CALL_MS = 10_000;
 const LAYERS = 12;
 const WIDTH = 40;
 
@@ -58,7 +60,7 @@ async function heldMs(): Promise<number> {
 /** Makes the call. A refusal is an answer too, but the message must be one that is taken. */
 async function call(transport: Transport, method: DescMethodUnary, request: object): Promise<string> {
   try {
-    await transport.unary(method, undefined, 60_000, undefined, request as never, undefined);
+    await transport.unary(method, undefined, CALL_MS, undefined, request as never, undefined);
     return 'answered';
   } catch (error) {
     return `refused: ${ConnectError.from(error).message.slice(0, 60)}`;
@@ -79,7 +81,7 @@ describe('H18: no input of a method holds the event loop for more than 50 ms', (
       for (const [way, transport] of Object.entries(transports)) {
         let least = Number.POSITIVE_INFINITY;
         let outcome = '';
-        for (let tried = 0; tried < TRIES && least > MAX_HELD_MS; tried++) {
+        for (let tried = 0; tried < TRIES && least > MAX_HELD_MS && (tried === 0 || least < HOPELESS_MS); tried++) {
           await heldMs();
           outcome = await call(transport, method, request);
           least = Math.min(least, await heldMs());
