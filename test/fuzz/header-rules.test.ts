@@ -12,6 +12,7 @@ import { fc } from '../support/random.ts';
 
 const RUNS = 400;
 const LIMIT = 16_384;
+const TAB = 9;
 /** Their places in the static table. A length is held against the body elsewhere; `host` has tests of its own below. */
 const CONTENT_LENGTH = 28;
 const HOST = 38;
@@ -109,8 +110,8 @@ const block = fc.array(field, { maxLength: 5 }).map((fields) => Buffer.concat([S
 function comparable(list: readonly string[]): string[] {
   const fields: string[] = [];
   for (let at = 0; at < list.length; at += 2) {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
-    if (/[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(list[at + 1]!)) continue;
+    if (Buffer.from(list[at + 1]!, 'latin1').some((octet) => (octet < 0x20 && octet !== TAB) || octet === 0x7f))
+      continue;
     fields.push(`${list[at]}=${Buffer.from(list[at + 1]!, 'latin1').toString('hex')}`);
   }
   return fields;

@@ -47,7 +47,7 @@ export function writeRequest({ method, content, isCompressed = false }: Message,
         ...(isCompressed ? { compression: 'gzip' } : {}),
         message: message.toString('base64url'),
       });
-      return { verb: 'GET', path: `${path}?${query}`, headers: {}, body: Buffer.alloc(0) };
+      return { verb: 'GET', path: `${path}?${query.toString()}`, headers: {}, body: Buffer.alloc(0) };
     }
   }
 }

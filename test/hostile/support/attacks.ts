@@ -22,9 +22,9 @@ export interface Row {
 /** Set by vitest.config.ts where this folder, or a file of it, was named. */
 const isFull = process.env['HOSTILE_ALL'] === '1';
 const asked = Number(process.env['HOSTILE_SECONDS'] ?? 0);
-const attackSeconds = asked > 0 ? asked : isFull ? 6 : 4;
+const attackSeconds = asked > 0 ? asked : isFull ? 6 : 3;
 const DURATIONS: Durations = {
-  baseline: Math.min(10, Math.max(3, attackSeconds / 2)),
+  baseline: Math.min(10, Math.max(2, attackSeconds / 2)),
   attack: attackSeconds,
   settle: Math.min(60, Math.max(15, attackSeconds)),
 };
