@@ -45,7 +45,7 @@ export interface ConnectionOptions {
 /** Frames that are parsed between two looks at the clock. */
 const FRAMES_PER_LOOK = 4;
 /** Streams that are told at once that their connection is lost; of more the others are told in turn. */
-const ABORTED_AT_ONCE = 8;
+const ABORTED_AT_ONCE = 4;
 const NO_TURNS: ReadTurns = {
   begin: () => true,
   goesOn: true,
@@ -194,8 +194,8 @@ export class Connection implements StreamHost {
       this.#requests.begin();
       const rest = this.#reader.read(bytes);
       // What is left may be the reset of a request that is complete: nothing begins before it was looked at.
-      if (rest === undefined) this.#requests.end();
-      else if (!this.#isEnded) this.#defer(rest);
+      const isDone = rest === undefined && this.#requests.end(() => this.#turns.goesOn);
+      if (!isDone && !this.#isEnded) this.#defer(rest ?? NOTHING);
     } catch (thrown) {
       if (!(thrown instanceof ConnectionError)) this.#options.onBug(thrown);
       this.#fail(thrown instanceof ConnectionError ? thrown : internalError());
@@ -294,3 +294,5 @@ export class Connection implements StreamHost {
 function internalError(): ConnectionError {
   return new ConnectionError(ErrorCode.INTERNAL_ERROR, 'a frame could not be taken');
 }
+
+const NOTHING = Buffer.alloc(0);

@@ -51,10 +51,24 @@ export class Requests {
     this.#time = this.#parts.now();
   }
 
-  /** That was all: no work is begun for a request whose reset came with it. */
-  end(): void {
-    for (const stream of this.#complete.splice(0)) stream.finishRequest();
-    if (this.#fresh.length > 0) for (const stream of this.#fresh.splice(0)) stream.finishRead();
+  /**
+   * That was all: no work is begun for a request whose reset came with it. `mayGoOn` is asked between two requests. Answers
+   * whether all were begun; otherwise it is to be called again.
+   */
+  end(mayGoOn: () => boolean): boolean {
+    for (let stream = this.#complete.shift(); stream !== undefined; stream = this.#complete.shift()) {
+      stream.finishRequest();
+      if (!mayGoOn()) return this.#isBegun();
+    }
+    for (let stream = this.#fresh.shift(); stream !== undefined; stream = this.#fresh.shift()) {
+      stream.finishRead();
+      if (!mayGoOn()) return this.#isBegun();
+    }
+    return true;
+  }
+
+  #isBegun(): boolean {
+    return this.#complete.length === 0 && this.#fresh.length === 0;
   }
 
   /** How long a stream has lived, in milliseconds. */

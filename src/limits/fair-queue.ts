@@ -50,9 +50,10 @@ export class FairQueue<T> {
     return first;
   }
 
-  /** Charges a flow for work that did not have to wait. */
+  /** Charges a flow for work that did not have to wait. While nobody waits nobody is owed anything, and all begin anew. */
   charge(flow: Flow, cost: number): void {
     flow.virtualFinish = Math.max(this.#virtualTime, flow.virtualFinish) + cost;
+    if (this.#heap.length === 0) this.#virtualTime = Math.max(this.#virtualTime, flow.virtualFinish);
   }
 
   #rise(from: number): void {

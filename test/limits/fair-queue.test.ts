@@ -39,13 +39,25 @@ describe('start-time fair queueing', () => {
     expect(first.filter((item) => item === 'large').length).toBeLessThanOrEqual(6);
   });
 
-  test('work that did not wait is charged too', () => {
+  test('work that did not wait is charged where others wait', () => {
     const queue = new FairQueue<string>();
-    const [busy, idle] = [flow(), flow()];
+    const [busy, idle, third] = [flow(), flow(), flow()];
+    queue.push(third, 1, 'third');
     queue.charge(busy, 100);
     queue.push(busy, 1, 'busy');
     queue.push(idle, 1, 'idle');
-    expect(drain(queue)).toEqual(['idle', 'busy']);
+    expect(drain(queue)).toEqual(['third', 'idle', 'busy']);
+  });
+
+  test('H17: a flow that has worked for long while nobody waited owes nothing to those that come anew', () => {
+    const queue = new FairQueue<string>();
+    const honest = flow();
+    for (let call = 0; call < 10_000; call++) queue.charge(honest, 1);
+    for (let fresh = 0; fresh < 100; fresh++) queue.push(flow(), 1, 'flood');
+    for (let fresh = 0; fresh < 10; fresh++) queue.pop();
+    queue.push(honest, 1, 'honest');
+    for (let fresh = 0; fresh < 100; fresh++) queue.push(flow(), 1, 'flood');
+    expect(drain(queue).indexOf('honest')).toBeLessThanOrEqual(90);
   });
 
   test('nothing is lost and nothing is served twice, in any order of work', () => {
