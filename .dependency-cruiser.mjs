@@ -19,7 +19,8 @@ const rooms = {
   events: ['errors', 'event-lines', 'event-output', 'metrics'],
   'event-output': [],
   'event-lines': ['errors'],
-  metrics: [],
+  version: [],
+  metrics: ['version'],
   config: [],
   signers: ['errors', 'files', 'keys'],
   stores: ['errors', 'ledger', 'authority'],
@@ -31,7 +32,7 @@ const rooms = {
   'tls-files': ['config', 'data-dir'],
   'trust-file': ['keys', 'token', 'authority', 'data-dir'],
   workers: ['events'],
-  cli: ['errors', 'gen', 'keys', 'token', 'ledger', 'custody', 'authority', 'stores'],
+  cli: ['version', 'errors', 'gen', 'keys', 'token', 'ledger', 'custody', 'authority', 'stores'],
 };
 
 /** `errors` is a file, `keys` a folder. */

@@ -29,6 +29,7 @@ import { SqliteIssueMemo, SqliteLedgerStore, SqliteReplayGuard } from './stores/
 import { readTlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
 import { readTrustFile } from './trust-file.ts';
+import { VERSION } from './version.ts';
 import type { Seat } from './workers/index.ts';
 
 /** A service that accepts calls. */
@@ -186,6 +187,7 @@ async function listen(
   const { origin, verifierKey } = await parts.ledger.checkpoint();
   let url = publicUrl ?? '';
   const authority = authorityPage({
+    version: VERSION,
     issuer: config.issuer,
     algorithms: config.token.algorithms,
     drafts: config.token.drafts,
@@ -214,6 +216,7 @@ async function listen(
     if (publicUrl === undefined) url = server.url;
     if (config.allowAnonymous) events.anonymousOpen(server.url);
     events.started({
+      version: VERSION,
       url: server.url,
       issuer: config.issuer,
       kid: custody.signingKid,

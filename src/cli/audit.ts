@@ -118,7 +118,7 @@ interface Outcome {
 function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
   const { report, faults, faultCount, erased, keys } = outcome;
   for (const { index, fault } of faults.slice(0, MAX_FAULTS_SHOWN)) {
-    print(io, `${paint(io.stdout, 'red', '✗')} ${index === null ? 'ledger' : `entry ${index}`}: ${plain(fault)}`);
+    print(io, `${paint(io.stdout, 'red', '✗')} ${index === null ? 'ledger' : `index ${index}`}: ${plain(fault)}`);
   }
   if (faultCount > MAX_FAULTS_SHOWN) print(io, `… ${faultCount} faults in all`);
   if (faultCount === 0) {

@@ -7,8 +7,9 @@ import {
   type ValidateDAGResponse,
   ValidateDAGResponseSchema,
 } from '../gen/ect/v1/authority_pb.ts';
+import type { Entry } from '../gen/ect/v1/ledger_pb.ts';
 import { DagStatus, Level } from '../gen/ect/v1/token_pb.ts';
-import { type ServiceOptions, withService } from './client.ts';
+import { type Service, type ServiceOptions, withService } from './client.ts';
 import { dagLines, dagStatusName, levelName } from './describe.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
@@ -28,7 +29,7 @@ interface DagOptions extends ServiceOptions, OutputOptions {
 
 export function dagCommand(io: Io): Command {
   const command = new Command('dag')
-    .description('validate the graph that tasks form, and draw it')
+    .description('validate the graph that tasks form, list the tasks of a workflow, and draw it')
     .addOption(
       new Option('--token <token>', 'the ancestors of this token (text, @file or -)').conflicts(['wid', 'bundle']),
     )
@@ -43,7 +44,7 @@ export function dagCommand(io: Io): Command {
     refused: 'the graph is invalid or only partial, or the service could not be reached',
   });
   return command.action((options: DagOptions) =>
-    attemptCalls(io, options, async ({ authority }) => {
+    attemptCalls(io, options, async ({ authority, ledger }) => {
       const response = await authority.validateDAG({
         subject: await readSubject(io, options),
         predecessors: await Promise.all((options.predToken ?? []).map((token) => readText(io, token))),
@@ -52,7 +53,10 @@ export function dagCommand(io: Io): Command {
       if (!passes(response, options)) io.exitCode = EXIT.refused;
       if (options.json) printMessage(io, ValidateDAGResponseSchema, response);
       else if (options.mermaid || options.dot) tellGraph(io, response);
-      else tell(io, response);
+      else {
+        tell(io, response);
+        if (options.wid !== undefined) await tellTasks(io, ledger, options.wid);
+      }
     }),
   );
 }
@@ -101,4 +105,25 @@ function tell(io: Io, response: ValidateDAGResponse): void {
   ] as const;
   for (const line of columns(rows)) print(io, `  ${line}`);
   for (const line of dagLines(response)) print(io, line);
+}
+
+const PAGE_SIZE = 1_000;
+
+/** One line a recorded task of the workflow: what was done by whom, under which id, after which tasks. */
+async function tellTasks(io: Io, ledger: Service['ledger'], wid: string): Promise<void> {
+  print(io);
+  let pageToken = '';
+  let next = 0n;
+  do {
+    const answer = await ledger.listEntries({ wid, pageSize: PAGE_SIZE, pageToken });
+    // A service that pages without end is stopped by the indexes, which must rise.
+    const tasks = answer.entries.filter(({ index }) => index >= next);
+    for (const task of tasks) print(io, plain(taskLine(task)));
+    pageToken = tasks.length === 0 ? '' : answer.nextPageToken;
+    next = (tasks.at(-1)?.index ?? 0n) + 1n;
+  } while (pageToken !== '');
+}
+
+function taskLine({ jti, iss, pred }: Entry): string {
+  return `${jti}  ${iss}  ${pred.length === 0 ? 'root' : `after ${pred.join(' ')}`}`;
 }

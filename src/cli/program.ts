@@ -1,16 +1,20 @@
 // The program `ect`: its commands, and how a run of it ends.
 
 import { Command, CommanderError } from 'commander';
+import { VERSION } from '../version.ts';
 import { appendCommand } from './append.ts';
 import { auditCommand } from './audit.ts';
 import { checkpointCommand } from './checkpoint.ts';
+import { completionCommand } from './completion.ts';
 import { conformanceCommand } from './conformance.ts';
 import { dagCommand } from './dag.ts';
 import { entryCommand } from './entry.ts';
 import { EXIT } from './exit.ts';
+import { helpCommand, subcommandsOf } from './help-command.ts';
 import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
 import { keysCommand } from './keys.ts';
+import { listCommand } from './list.ts';
 import type { Io } from './output.ts';
 import { serveCommand } from './serve.ts';
 import { taintCommand } from './taint.ts';
@@ -27,6 +31,8 @@ export interface ProgramParts {
 export function buildProgram({ serve, io }: ProgramParts): Command {
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
+    .version(VERSION, '-V, --version', 'print the version and exit')
+    .helpCommand(false)
     .addHelpText('after', '\n`ect help <command>` shows its options, an example and the exit codes.');
   const commands = [
     serveCommand(serve),
@@ -35,15 +41,18 @@ export function buildProgram({ serve, io }: ProgramParts): Command {
     dagCommand(io),
     appendCommand(io),
     entryCommand(io),
+    listCommand(io),
     taintCommand(io),
     keysCommand(io),
     checkpointCommand(io),
     auditCommand(io),
     conformanceCommand(io),
     keygenCommand(io),
+    completionCommand(io, program),
+    helpCommand(io, program),
   ];
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...commands, ...commands.flatMap(({ commands: below }) => below)]) {
+  for (const command of [program, ...commands, ...commands.flatMap(subcommandsOf)]) {
     command.exitOverride().configureOutput({
       writeOut: (text: string) => io.stdout.write(text),
       writeErr: (text: string) => io.stderr.write(text),

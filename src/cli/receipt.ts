@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { fromJson, type JsonObject, type JsonValue, toJsonString } from '@bufbuild/protobuf';
 import { type Receipt, ReceiptSchema } from '../gen/ect/v1/ledger_pb.ts';
 import { verifyReceipt } from '../ledger/index.ts';
+import { placeLine } from './describe.ts';
 import { EXIT, Refused, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, paint, plain, print, printFailure, printJson } from './output.ts';
 import { readBytes, readText } from './values.ts';
@@ -64,7 +65,7 @@ export async function verifyOffline(io: Io, options: OutputOptions, claim: Offli
     printJson(io, { valid: true, leafIndex: String(index), treeSize: String(size), leaf: leaf.toString('utf8') });
     return;
   }
-  print(io, paint(io.stdout, 'green', `✓ recorded: entry ${index} of a ledger of ${size}`));
+  print(io, paint(io.stdout, 'green', `✓ recorded: ${placeLine(index, size)}`));
   print(io, `  ${plain(leaf.toString('utf8'))}`);
   print(io, '  The ledger verified the token when it recorded it. Its times and audience were not checked again here.');
 }

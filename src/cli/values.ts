@@ -46,6 +46,12 @@ export function ledgerIndex(text: string): bigint {
   return BigInt(text);
 }
 
+/** Reads how many of something are wanted. */
+export function count(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 1.');
+  return Number(text);
+}
+
 /** Accepts an address of a service, without a path. */
 export function httpUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -29,7 +29,7 @@ beforeAll(async () => {
   // Entry 5 is a mark, among tasks.
   for (let entry = KEY_ENTRIES; entry < ENTRIES; entry += 1) {
     if (entry === MARK) {
-      await ect(['taint', '--kid', 'stolen', '--note', 'laptop lost', '--url', url]);
+      await ect(['taint', '--kid', 'stolen', '--note', 'laptop lost', '--yes', '--url', url]);
       continue;
     }
     await ect(['issue', '--exec-act', `task_${entry}`, '--aud', 'urn:ect:dev', '--level', 'L3', '--url', url]);
@@ -198,7 +198,7 @@ test('L7: a single flipped bit anywhere in a leaf breaks the root', async () => 
     const copy = tamperedCopy(`bit-${position}`, `UPDATE entries SET leaf = x'${hex}' WHERE idx = 4`);
     const { code, out } = await ect(['audit', copy, '--ledger-key', key]);
     expect(code).toBe(1);
-    expect(out).toContain('✗ entry 4: its leaf is not the one that the tree was built from');
+    expect(out).toContain('✗ index 4: its leaf is not the one that the tree was built from');
     expect(out).toContain(`the first ${ENTRIES} leaves do not lead to the root that the current checkpoint signs`);
   }
 });

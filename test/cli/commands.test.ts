@@ -339,7 +339,7 @@ describe('a receipt is checked without the service', () => {
   test('L12: a tlog-proof with its leaf beside it proves the entry', async () => {
     const { code, out } = await offline(token, '--receipt', receipt, '--ledger-key', key);
     expect(code).toBe(0);
-    expect(out).toMatch(/^✓ recorded: entry \d+ of a ledger of \d+\n/);
+    expect(out).toMatch(/^✓ recorded: entry \d+ of \d+ \(index \d+\)\n/);
   });
 
   test('JSON does as well: of the receipt, or of the answer that it came in', async () => {
@@ -413,17 +413,17 @@ describe('taint', () => {
     const [wid, root] = [randomUUID(), randomUUID()];
     await issue('--wid', wid, '--jti', root, '--level', 'L3');
     const next = await issue('--wid', wid, '--pred', root, '--level', 'L3');
-    const first = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'agent was hijacked', ...at]);
+    const first = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'agent was hijacked', '--yes', ...at]);
     expect(first.code).toBe(0);
     expect(first.out).toMatch(/^✓ marked\n {2}index +\d+\n {2}kind +compromised\n {2}jti/);
-    const again = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'no news', '--json', ...at]);
+    const again = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'no news', '--json', '--yes', ...at]);
     const { duplicate, entry } = JSON.parse(again.out) as { duplicate: boolean; entry: Record<string, string> };
     expect({ duplicate, kind: entry['kind'] }).toEqual({ duplicate: true, kind: 'ENTRY_KIND_TAINT' });
     expect(entry['statement']).toContain('agent was hijacked');
 
     const graph = await ect(['dag', '--wid', wid, ...at]);
     expect(graph.code).toBe(0);
-    expect(graph.out).toContain(`! ${root} is tainted: it was marked as compromised (entry ${entry['index']})`);
+    expect(graph.out).toContain(`! ${root} is tainted: it was marked as compromised (marked at index ${entry['index']})`);
     expect(graph.out).toContain(`is tainted: it comes after ${root}, which was marked as compromised`);
     expect(graph.out).toMatch(/path level +L3/);
     expect((await ect(['dag', '--wid', wid, '--mermaid', ...at])).out).toContain('class t0 tainted');
@@ -438,17 +438,17 @@ describe('taint', () => {
 
   test('a key is marked by its id, and the receipt can be kept', async () => {
     const kept = join(directory, 'mark.tlog-proof');
-    const { code, err } = await ect(['taint', '--kid', 'stolen', '--receipt-out', kept, ...at]);
+    const { code, err } = await ect(['taint', '--kid', 'stolen', '--receipt-out', kept, '--yes', ...at]);
     expect(code).toBe(0);
     expect(err).toContain(`receipt: ${kept}`);
-    const json = await ect(['taint', '--kid', 'stolen', '--json', ...at]);
+    const json = await ect(['taint', '--kid', 'stolen', '--json', '--yes', ...at]);
     expect(JSON.parse(json.out)).toMatchObject({ duplicate: true, entry: { kid: 'stolen' } });
   });
 
   test('nothing, or a task that cannot be one, is not marked', async () => {
-    expect((await ect(['taint', ...at])).code).toBe(2);
-    expect((await ect(['taint', '--kid', 'k', '--jti', randomUUID(), ...at])).code).toBe(2);
-    const { code, err } = await ect(['taint', '--jti', 'no uuid', ...at]);
+    expect((await ect(['taint', '--yes', ...at])).code).toBe(2);
+    expect((await ect(['taint', '--kid', 'k', '--jti', randomUUID(), '--yes', ...at])).code).toBe(2);
+    const { code, err } = await ect(['taint', '--jti', 'no uuid', '--yes', ...at]);
     expect(code).toBe(1);
     expect(err).toContain('✗ REQUEST_INVALID');
     expect(err).toContain('task.jti');
