@@ -9,6 +9,7 @@ import {
 } from '../gen/ect/v1/authority_pb.ts';
 import type { Entry } from '../gen/ect/v1/ledger_pb.ts';
 import { DagStatus, Level } from '../gen/ect/v1/token_pb.ts';
+import { peekLinks } from '../token/index.ts';
 import { type Service, type ServiceOptions, withService } from './client.ts';
 import { dagLines, dagStatusName, levelName } from './describe.ts';
 import { EXIT, WrongUsage } from './exit.ts';
@@ -16,6 +17,7 @@ import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printMessage, withOutput } from './output.ts';
 import { each, readBytes, readText } from './values.ts';
+import { walkEntries } from './walk-entries.ts';
 
 interface DagOptions extends ServiceOptions, OutputOptions {
   readonly token?: string;
@@ -44,10 +46,12 @@ export function dagCommand(io: Io): Command {
     refused: 'the graph is invalid or only partial, or the service could not be reached',
   });
   return command.action((options: DagOptions) =>
-    attemptCalls(io, options, async ({ authority, ledger }) => {
-      const response = await authority.validateDAG({
-        subject: await readSubject(io, options),
-        predecessors: await Promise.all((options.predToken ?? []).map((token) => readText(io, token))),
+    attemptCalls(io, options, async (service) => {
+      const subject = await readSubject(io, options);
+      const predecessors = await Promise.all((options.predToken ?? []).map((token) => readText(io, token)));
+      const response = await service.authority.validateDAG({
+        subject,
+        predecessors,
         graph: options.mermaid ? GraphFormat.MERMAID : options.dot ? GraphFormat.DOT : GraphFormat.UNSPECIFIED,
       });
       if (!passes(response, options)) io.exitCode = EXIT.refused;
@@ -55,7 +59,7 @@ export function dagCommand(io: Io): Command {
       else if (options.mermaid || options.dot) tellGraph(io, response);
       else {
         tell(io, response);
-        if (options.wid !== undefined) await tellTasks(io, ledger, options.wid);
+        await tellTasks(io, service, subject, predecessors);
       }
     }),
   );
@@ -107,23 +111,21 @@ function tell(io: Io, response: ValidateDAGResponse): void {
   for (const line of dagLines(response)) print(io, line);
 }
 
-const PAGE_SIZE = 1_000;
-
-/** One line a recorded task of the workflow: what was done by whom, under which id, after which tasks. */
-async function tellTasks(io: Io, ledger: Service['ledger'], wid: string): Promise<void> {
+/** One line a task that is at hand: those of the workflow, or those whose tokens were given. */
+async function tellTasks(io: Io, { ledger }: Service, subject: ValidateDAGRequest['subject'], predecessors: string[]) {
   print(io);
-  let pageToken = '';
-  let next = 0n;
-  do {
-    const answer = await ledger.listEntries({ wid, pageSize: PAGE_SIZE, pageToken });
-    // A service that pages without end is stopped by the indexes, which must rise.
-    const tasks = answer.entries.filter(({ index }) => index >= next);
-    for (const task of tasks) print(io, plain(taskLine(task)));
-    pageToken = tasks.length === 0 ? '' : answer.nextPageToken;
-    next = (tasks.at(-1)?.index ?? 0n) + 1n;
-  } while (pageToken !== '');
+  if (subject.case === 'bundle') tellTokens(io, subject.value.tokens);
+  if (subject.case === 'token') tellTokens(io, [...predecessors, subject.value]);
+  if (subject.case === 'wid')
+    for await (const task of walkEntries(ledger, { wid: subject.value, withContent: true }))
+      print(io, plain(taskLine(task, peekLinks(task.token).exec_act)));
 }
 
-function taskLine({ jti, iss, pred }: Entry): string {
-  return `${jti}  ${iss}  ${pred.length === 0 ? 'root' : `after ${pred.join(' ')}`}`;
+function tellTokens(io: Io, tokens: readonly string[]): void {
+  for (const { jti, pred, exec_act } of tokens.map(peekLinks)) print(io, plain(taskLine({ jti, pred }, exec_act)));
+}
+
+/** Which task it is, what was done, and after which tasks. The action is unknown where the token has been erased. */
+function taskLine({ jti, pred }: Pick<Entry, 'jti'> & { readonly pred: readonly string[] }, action: string): string {
+  return `${jti}  ${action === '' ? '(erased)' : action}  ${pred.length === 0 ? 'root' : `after ${pred.join(' ')}`}`;
 }

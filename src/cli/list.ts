@@ -9,6 +9,7 @@ import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, plain, print, printJson, printLine, remark, withOutput } from './output.ts';
 import { count, moment } from './values.ts';
+import { walkEntries } from './walk-entries.ts';
 
 interface ListOptions extends ServiceOptions, OutputOptions {
   readonly wid?: string;
@@ -18,7 +19,6 @@ interface ListOptions extends ServiceOptions, OutputOptions {
   readonly limit?: number;
 }
 
-const PAGE_SIZE = 1_000;
 const REFUSED = 'the service could not be reached, or it refused';
 
 export function listCommand(io: Io): Command {
@@ -70,20 +70,13 @@ function withRange(command: Command): Command {
     .addOption(new Option('--limit <number>', 'at most so many entries are read').argParser(count));
 }
 
-/** The entries that the options ask for, page by page. A service that pages without end is stopped by the indexes, which must rise. */
-async function* walk(ledger: Service['ledger'], options: ListOptions): AsyncGenerator<Entry> {
-  const { wid = '', iss = '', since, before, limit = Number.POSITIVE_INFINITY } = options;
-  const filter = { wid, iss, ...timeOf('recordedFrom', since), ...timeOf('recordedBefore', before) };
-  let [pageToken, next, left] = ['', 0n, limit];
-  do {
-    const pageSize = Math.min(PAGE_SIZE, left);
-    const answer = await ledger.listEntries({ ...filter, pageSize, pageToken });
-    const page = answer.entries.filter(({ index }) => index >= next);
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined) return;
-    [pageToken, next, left] = [answer.nextPageToken, last.index + 1n, left - page.length];
-  } while (pageToken !== '' && left > 0);
+/** The entries that the options ask for. */
+function walk(ledger: Service['ledger'], { wid = '', iss = '', since, before, limit }: ListOptions) {
+  return walkEntries(
+    ledger,
+    { wid, iss, ...timeOf('recordedFrom', since), ...timeOf('recordedBefore', before) },
+    limit,
+  );
 }
 
 function timeOf(field: 'recordedFrom' | 'recordedBefore', seconds: bigint | undefined) {

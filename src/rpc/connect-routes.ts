@@ -39,7 +39,9 @@ export function createRoutes(services: readonly AnyService[], calls: Calls): Map
         compressMinBytes: Number.MAX_SAFE_INTEGER,
         readMaxBytes: maxBytes,
         // A misspelt field would be a request that says less than its caller meant: a token without its predecessors.
-        jsonOptions: { ignoreUnknownFields: false, registry: DETAILS },
+        // `valid: false` and `index: 0` are answers: people and languages without the schema read what is there, not what
+        // may be left out. Whoever has the schema reads both forms alike.
+        jsonOptions: { ignoreUnknownFields: false, registry: DETAILS, alwaysEmitImplicit: true },
       });
       // The runtime's type for the implementation of *any* method is `never`.
       router.rpc(method, implement(service, method, calls, maxBytes) as never);

@@ -423,7 +423,9 @@ describe('taint', () => {
 
     const graph = await ect(['dag', '--wid', wid, ...at]);
     expect(graph.code).toBe(0);
-    expect(graph.out).toContain(`! ${root} is tainted: it was marked as compromised (marked at index ${entry['index']})`);
+    expect(graph.out).toContain(
+      `! ${root} is tainted: it was marked as compromised (marked at index ${entry['index']})`,
+    );
     expect(graph.out).toContain(`is tainted: it comes after ${root}, which was marked as compromised`);
     expect(graph.out).toMatch(/path level +L3/);
     expect((await ect(['dag', '--wid', wid, '--mermaid', ...at])).out).toContain('class t0 tainted');
@@ -483,6 +485,36 @@ describe('dag', () => {
     const dot = await ect(['dag', '--wid', wid, '--dot', ...at]);
     expect(dot.out).toMatch(/^digraph [\s\S]*\}\n$/);
     expect([mermaid.code, mermaid.err, dot.code, dot.err]).toEqual([0, '', 0, '']);
+  });
+
+  test('its tasks are listed with what was done and after which tasks; those of a bundle and of a token too', async () => {
+    const lines = `\n${a}  review_spec  root\n${b}  review_spec  after ${a}\n`;
+    expect((await ect(['dag', '--wid', wid, ...at])).out).toContain(lines);
+    expect((await ect(['dag', '--bundle', '-', ...at], tokens.join('\n'))).out).toContain(lines);
+    const handed = ['--token', tokens[1] ?? '', '--pred-token', tokens[0] ?? ''];
+    expect((await ect(['dag', ...handed, ...at])).out).toContain(lines);
+  });
+
+  test('list names the entries of the ledger and the workflows that they form', async () => {
+    const entries = await ect(['list', 'entries', '--wid', wid, ...at]);
+    expect(entries.code).toBe(0);
+    expect(entries.out).toMatch(
+      new RegExp(`^ +\\d+ {2}\\S+Z {2}task {2}${a} {2}${wid} {2}${ISSUER}\\n +\\d+ {2}\\S+Z {2}task {2}${b} {2}`),
+    );
+    const all = (await ect(['list', 'entries', '--json', ...at])).out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(all.map(({ index }) => index)).toEqual(all.map((_, at) => String(at)));
+    expect(all[0]).toMatchObject({ index: '0', kind: 'ENTRY_KIND_KEY', wid: '' });
+    expect((await ect(['list', 'entries', '--limit', '2', ...at])).out.split('\n')).toHaveLength(3);
+    expect((await ect(['list', 'entries', '--before', '1', ...at])).out).toBe('');
+
+    const workflows = await ect(['list', 'workflows', ...at]);
+    expect(workflows.out).toMatch(new RegExp(`^${wid} {2}2 tasks {2}\\S+Z {2}\\S+Z$`, 'm'));
+    const json = JSON.parse((await ect(['list', 'workflows', '--json', ...at])).out);
+    expect(json).toContainEqual(expect.objectContaining({ wid, tasks: 2 }));
+    expect((await ect(['list', 'workflows', '--before', '1', ...at])).err).toContain('no workflow is recorded');
   });
 
   test('only a complete graph exits with 0, unless a partial one is allowed', async () => {
