@@ -14,6 +14,7 @@ const core = {
 const rooms = {
   ...core,
   files: [],
+  'system-faults': [],
   probe: [],
   'v8-options': [],
   events: ['errors', 'event-lines', 'event-output', 'metrics'],
@@ -22,17 +23,17 @@ const rooms = {
   version: [],
   metrics: ['version'],
   config: [],
-  signers: ['errors', 'files', 'keys'],
-  stores: ['errors', 'ledger', 'authority'],
+  signers: ['errors', 'files', 'keys', 'system-faults'],
+  stores: ['errors', 'ledger', 'authority', 'system-faults'],
   callers: ['errors', 'authority'],
-  'data-dir': ['errors', 'files', 'ledger'],
+  'data-dir': ['errors', 'files', 'ledger', 'system-faults'],
   h2: [],
   rpc: ['errors', 'events', 'gen', 'h2', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
   'signing-keys': ['authority', 'config', 'custody', 'data-dir', 'events', 'keys', 'ledger', 'signers'],
-  'tls-files': ['config', 'data-dir'],
-  'trust-file': ['keys', 'token', 'authority', 'data-dir'],
+  'tls-files': ['config', 'data-dir', 'system-faults'],
+  'trust-file': ['keys', 'token', 'authority', 'data-dir', 'system-faults'],
   workers: ['events'],
-  cli: ['version', 'errors', 'gen', 'keys', 'token', 'ledger', 'custody', 'authority', 'stores'],
+  cli: ['version', 'system-faults', 'errors', 'gen', 'keys', 'token', 'ledger', 'custody', 'authority', 'stores'],
 };
 
 /** `errors` is a file, `keys` a folder. */

@@ -3,6 +3,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { type KeysConfig, readKeys } from './config/keys.ts';
 import { readSigner, type SignerConfig } from './config/signer.ts';
+import { unknownSetting } from './config/unknown-setting.ts';
 
 /** A configuration that cannot be used. It names keys and rules, never values: a value may be a secret. */
 export class ConfigError extends Error {
@@ -211,7 +212,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: choice('ECT_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),
   };
   for (const key of Object.keys(env)) {
-    if (key.startsWith('ECT_') && !seen.has(key)) problems.push(`${key} is not a setting: see \`ect serve --help\`.`);
+    if (key.startsWith('ECT_') && !seen.has(key)) problems.push(unknownSetting(key, seen));
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(config);

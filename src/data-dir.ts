@@ -5,6 +5,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFileOnce, makeDirectory, readPrivateFile } from './files.ts';
 import { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger/index.ts';
+import { fileFault } from './system-faults.ts';
 
 /** Something outside is not as the service needs it. The message says what to do, and holds no secret. */
 export class StartError extends Error {
@@ -29,9 +30,12 @@ export async function openDataDir(path: string): Promise<DataDir> {
   try {
     await makeDirectory(path);
   } catch (cause) {
-    throw new StartError(`The data directory ${path} cannot be made: set ECT_DATA_DIR to one that can be written.`, {
-      cause,
-    });
+    throw new StartError(
+      `The data directory cannot be made: ${fileFault(path, cause, 'written')}. Set ECT_DATA_DIR to one that this user can write.`,
+      {
+        cause,
+      },
+    );
   }
   return {
     signingKey: join(path, 'signing-key.pem'),
@@ -70,7 +74,7 @@ async function readOrCreate(path: string, content: () => string): Promise<string
     await createFileOnce(path, content);
     return await readPrivateFile(path);
   } catch (cause) {
-    throw new StartError(`The key file ${path} can be neither made nor read: check its directory and its owner.`, {
+    throw new StartError(`The key of the ledger can be neither made nor read: ${fileFault(path, cause, 'written')}.`, {
       cause,
     });
   }

@@ -26,6 +26,7 @@ import { KeyFileError } from './signers/local/index.ts';
 import { openConfiguredKey, openCustody } from './signing-keys.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import { SqliteIssueMemo, SqliteLedgerStore, SqliteReplayGuard } from './stores/sqlite/index.ts';
+import { listenFault } from './system-faults.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
 import { readTrustFile } from './trust-file.ts';
@@ -226,10 +227,8 @@ async function listen(
     });
     return server;
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new StartError(`Cannot listen on ${host}:${port} (${code}): stop what uses it, or set ECT_LISTEN.`, {
-      cause,
-    });
+    const fault = listenFault(host, port, cause);
+    throw fault === undefined ? cause : new StartError(fault, { cause });
   }
 }
 

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Config } from './config.ts';
 import { StartError } from './data-dir.ts';
+import { fileFault } from './system-faults.ts';
 
 /** PEM texts that fit together. */
 export interface TlsTexts {
@@ -36,7 +37,7 @@ async function readPem(setting: string, path: string): Promise<string> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new StartError(`The file of ${setting} cannot be read: give the path of a PEM file, not ${path}.`, { cause });
+    throw new StartError(`The file of ${setting} cannot be read: ${fileFault(path, cause)}.`, { cause });
   }
   if (!text.includes('-----BEGIN ')) throw new StartError(`The file of ${setting} is not PEM: ${path}.`);
   return text;

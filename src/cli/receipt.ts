@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { fromJson, type JsonObject, type JsonValue, toJsonString } from '@bufbuild/protobuf';
 import { type Receipt, ReceiptSchema } from '../gen/ect/v1/ledger_pb.ts';
 import { verifyReceipt } from '../ledger/index.ts';
+import { fileFault } from '../system-faults.ts';
 import { placeLine } from './describe.ts';
 import { EXIT, Refused, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, paint, plain, print, printFailure, printJson } from './output.ts';
@@ -26,10 +27,9 @@ export async function writeReceipt(path: string, receipt: Receipt): Promise<read
     try {
       await writeFile(name, content);
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unwritable';
       throw new Refused({
         reason: 'receipt_not_kept',
-        message: `the entry is recorded, but ${name} cannot be written (${code})`,
+        message: `the entry is recorded, but its receipt is not kept: ${fileFault(name, cause, 'written')}`,
         remedy: 'Repeat the command with another file: the same entry is answered again.',
         metadata: {},
       });

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import { Level } from '../gen/ect/v1/token_pb.ts';
+import { fileFault } from '../system-faults.ts';
 import { WrongUsage } from './exit.ts';
 import type { Io } from './output.ts';
 
@@ -95,6 +96,5 @@ export async function hashFile(io: Io, path: string): Promise<string> {
 }
 
 function cannotRead(path: string, cause: unknown): WrongUsage {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-  return new WrongUsage(`cannot read ${path} (${code})`, { cause });
+  return new WrongUsage(fileFault(path, cause), { cause });
 }

@@ -2,6 +2,7 @@
 // another key stops the start, so that a `kid` never changes unseen.
 
 import { createFileOnce, readPrivateFile } from '../../files.ts';
+import { fileFault } from '../../system-faults.ts';
 import type { KeyPin } from './identity.ts';
 import { KmsKeyError } from './open.ts';
 
@@ -28,7 +29,10 @@ async function readOrCreate(path: string, pin: KeyPin): Promise<string> {
     await createFileOnce(path, () => `${JSON.stringify({ keyId: pin.keyId, kid: pin.kid })}\n`);
     text = await readPrivateFile(path);
   } catch (cause) {
-    throw new KmsKeyError(`${path} can be neither made nor read: check its directory and its owner.`, { cause });
+    throw new KmsKeyError(
+      `The pin of the key in AWS KMS can be neither made nor read: ${fileFault(path, cause, 'written')}.`,
+      { cause },
+    );
   }
   if (text === undefined) throw new KmsKeyError(`${path} is open to others: run chmod 600 on it.`);
   return text;

@@ -2,6 +2,7 @@
 
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createFileOnce, readPrivateFile } from '../../files.ts';
+import { fileFault } from '../../system-faults.ts';
 
 /** A key that cannot be used. The message names the file and what to do, and never shows its content. */
 export class KeyFileError extends Error {
@@ -14,7 +15,10 @@ export async function readKeyFile(path: string, passphrase?: string): Promise<Ke
   try {
     text = await readPrivateFile(path);
   } catch (cause) {
-    throw new KeyFileError(`The key file ${path} cannot be read: give the path of a PEM or JWK file.`, { cause });
+    throw new KeyFileError(
+      `The key file cannot be read: ${fileFault(path, cause)}. Give the path of a PEM or JWK file.`,
+      { cause },
+    );
   }
   if (text === undefined) throw new KeyFileError(`The key file ${path} can be read by others: run chmod 600 on it.`);
   return parsePrivateKey(text, path, passphrase);
@@ -25,7 +29,10 @@ export async function readOrCreateKeyFile(path: string): Promise<KeyObject> {
   try {
     await createFileOnce(path, generateKeyPem);
   } catch (cause) {
-    throw new KeyFileError(`The key file ${path} cannot be made: its directory must be writable.`, { cause });
+    throw new KeyFileError(
+      `The key file cannot be made: ${fileFault(path, cause, 'written')}. Its directory must be writable.`,
+      { cause },
+    );
   }
   return readKeyFile(path);
 }

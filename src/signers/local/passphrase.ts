@@ -1,6 +1,7 @@
 // The passphrase of an encrypted key file: from a file of its own, or from the environment.
 
 import { readPrivateFile } from '../../files.ts';
+import { fileFault } from '../../system-faults.ts';
 import { KeyFileError } from './key-file.ts';
 
 /** Where the passphrase is. */
@@ -17,7 +18,7 @@ export async function readPassphrase(source: PassphraseSource): Promise<string> 
   try {
     text = await readPrivateFile(file);
   } catch (cause) {
-    throw new KeyFileError(`The passphrase file ${file} cannot be read: correct ECT_LOCAL_KEY_PASSPHRASE_FILE.`, {
+    throw new KeyFileError(`The file of ECT_LOCAL_KEY_PASSPHRASE_FILE cannot be read: ${fileFault(file, cause)}.`, {
       cause,
     });
   }

@@ -4,6 +4,7 @@ import { accessSync, closeSync, constants, existsSync, fchmodSync, fsyncSync, op
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EctError, refuse } from '../../errors.ts';
+import { fileFault } from '../../system-faults.ts';
 import type { StoreReasons } from './failures.ts';
 
 /** Makes sure that the file exists and that only its owner may read it (0600). Answers its absolute path. */
@@ -57,7 +58,6 @@ function syncDirectory(directory: string): void {
 
 /** A file that the system does not let us have. */
 export function cannotOpen(file: string, reasons: StoreReasons, cause: unknown): EctError {
-  const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
-  const message = `The ${reasons.what} cannot be opened at ${file}${code}: check that the directory exists and is ours.`;
+  const message = `The ${reasons.what} cannot be opened: ${fileFault(file, cause, 'written')}.`;
   return new EctError(refuse(reasons.unavailable, message), { cause });
 }
