@@ -32,6 +32,18 @@ const rooms = {
   'signing-keys': ['authority', 'config', 'custody', 'data-dir', 'events', 'keys', 'ledger', 'signers'],
   'tls-files': ['config', 'data-dir', 'system-faults'],
   'trust-file': ['keys', 'token', 'authority', 'data-dir', 'system-faults'],
+  'config-check': [
+    'config',
+    'data-dir',
+    'errors',
+    'events',
+    'signers',
+    'signing-keys',
+    'stores',
+    'system-faults',
+    'tls-files',
+    'trust-file',
+  ],
   workers: ['events'],
   cli: ['version', 'system-faults', 'errors', 'gen', 'keys', 'token', 'ledger', 'custody', 'authority', 'stores'],
 };

@@ -37,6 +37,11 @@ export async function openDataDir(path: string): Promise<DataDir> {
       },
     );
   }
+  return filesIn(path);
+}
+
+/** Where the files of a data directory are. */
+export function filesIn(path: string): DataDir {
   return {
     signingKey: join(path, 'signing-key.pem'),
     kmsKey: join(path, 'kms-key.json'),
@@ -50,9 +55,23 @@ export async function openDataDir(path: string): Promise<DataDir> {
 export async function readOrCreateLedgerKey(dir: DataDir): Promise<LedgerKey> {
   // In this order: another process that starts now makes the key first and the ledger after it.
   if ((await isThere(dir.ledger)) && !(await isThere(dir.ledgerKey))) {
-    throw new StartError(`${dir.ledger} is there but its key ${dir.ledgerKey} is not: restore the key from a backup.`);
+    throw keyIsLost(dir);
   }
-  const text = await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`);
+  return openKeyText(dir, await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`));
+}
+
+/** The ledger's key as it is; undefined where a start would make one. */
+export async function readLedgerKey(dir: DataDir): Promise<LedgerKey | undefined> {
+  if (await isThere(dir.ledgerKey)) return openKeyText(dir, await readOrCreate(dir.ledgerKey, () => ''));
+  if (await isThere(dir.ledger)) throw keyIsLost(dir);
+  return undefined;
+}
+
+function keyIsLost({ ledger, ledgerKey }: DataDir): StartError {
+  return new StartError(`${ledger} is there but its key ${ledgerKey} is not: restore the key from a backup.`);
+}
+
+function openKeyText(dir: DataDir, text: string | undefined): LedgerKey {
   if (text === undefined) {
     throw new StartError(`The key file ${dir.ledgerKey} can be read by others: run chmod 600 on it.`);
   }

@@ -1,8 +1,10 @@
 // The process: arguments and environment, the service, signals, the exit code. `main.ts` starts it.
 
 import { availableParallelism } from 'node:os';
+import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { checkConfig } from './config-check.ts';
 import { EctError, remedyFor } from './errors.ts';
 import { createEvents } from './events.ts';
 import { isOperatorError, startService } from './service.ts';
@@ -63,7 +65,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await runProgram({ serve, io: process }, process.argv.slice(2));
+  const check: CheckConfig = (options) => checkConfig(process.env, options);
+  await runProgram({ serve, checkConfig: check, io: process }, process.argv.slice(2));
 } catch (error) {
   process.exitCode = 1;
   if (error instanceof ConfigError) {

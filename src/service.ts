@@ -1,5 +1,6 @@
 // The composition root: the only file that knows every room.
 
+import { existsSync } from 'node:fs';
 import {
   type AuthorityParts,
   BackgroundAppends,
@@ -25,7 +26,13 @@ import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { openConfiguredKey, openCustody } from './signing-keys.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
-import { SqliteIssueMemo, SqliteLedgerStore, SqliteReplayGuard } from './stores/sqlite/index.ts';
+import {
+  ledgerKindFault,
+  onceKindFault,
+  SqliteIssueMemo,
+  SqliteLedgerStore,
+  SqliteReplayGuard,
+} from './stores/sqlite/index.ts';
 import { listenFault } from './system-faults.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
@@ -105,6 +112,7 @@ interface Stores {
 }
 
 function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | undefined): Stores {
+  if (dir !== undefined) refuseOtherFiles(dir);
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger);
   const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once);
   const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir);
@@ -116,6 +124,15 @@ function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | unde
       await Promise.all([ledger.close(), memo.close(), replay?.close()]);
     },
   };
+}
+
+/** A file in the place of a store that never was one is not taken for a damaged store. */
+function refuseOtherFiles({ ledger, once }: DataDir): void {
+  const faults = [
+    ...(existsSync(ledger) ? [ledgerKindFault(ledger)] : []),
+    ...(existsSync(once) ? [onceKindFault(once)] : []),
+  ].filter((fault) => fault !== undefined);
+  if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
 }
 
 function openGuard(capacity: number | undefined, dir: DataDir | undefined): ReplayGuard {

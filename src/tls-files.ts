@@ -15,21 +15,43 @@ export interface TlsTexts {
   readonly clientCa?: string;
 }
 
-/** Reads the files; undefined without TLS. StartError names the setting that is wrong, never what is in its file. */
+/** Reads the files; undefined without TLS. StartError names every setting that is wrong, never what is in its file. */
 export async function readTlsFiles(tls: Config['tls']): Promise<TlsTexts | undefined> {
   if (tls === undefined) return undefined;
-  const [cert, key] = await Promise.all([readPem('ECT_TLS_CERT', tls.certFile), readPem('ECT_TLS_KEY', tls.keyFile)]);
-  checkCertificates('ECT_TLS_CERT', cert, tls.certFile);
+  const { certFile, keyFile, clientCaFile } = tls;
+  const problems: string[] = [];
+  const report = (error: unknown) => {
+    if (!(error instanceof StartError)) throw error;
+    problems.push(error.message);
+    return '';
+  };
+  const [cert, key, clientCa] = await Promise.all([
+    readCertificates('ECT_TLS_CERT', certFile).catch(report),
+    readPem('ECT_TLS_KEY', keyFile).catch(report),
+    clientCaFile === undefined ? undefined : readCertificates('ECT_TLS_CLIENT_CA', clientCaFile).catch(report),
+  ]);
+  if (cert !== '' && key !== '' && !fitsTogether(cert, key)) {
+    const rule = 'must be the private key of the certificate in ECT_TLS_CERT, as PEM and not encrypted';
+    problems.push(`The file of ECT_TLS_KEY ${rule}: ${keyFile}.`);
+  }
+  if (problems.length > 0) throw new StartError(problems.join('\n'));
+  return clientCa === undefined ? { cert, key } : { cert, key, clientCa };
+}
+
+function fitsTogether(cert: string, key: string): boolean {
   try {
     createSecureContext({ cert, key });
-  } catch (cause) {
-    const rule = 'must be the private key of the certificate in ECT_TLS_CERT, as PEM and not encrypted';
-    throw new StartError(`The file of ECT_TLS_KEY ${rule}: ${tls.keyFile}.`, { cause });
+    return true;
+  } catch {
+    // What OpenSSL says of it may quote the file.
+    return false;
   }
-  if (tls.clientCaFile === undefined) return { cert, key };
-  const clientCa = await readPem('ECT_TLS_CLIENT_CA', tls.clientCaFile);
-  checkCertificates('ECT_TLS_CLIENT_CA', clientCa, tls.clientCaFile);
-  return { cert, key, clientCa };
+}
+
+async function readCertificates(setting: string, path: string): Promise<string> {
+  const text = await readPem(setting, path);
+  checkCertificates(setting, text, path);
+  return text;
 }
 
 async function readPem(setting: string, path: string): Promise<string> {

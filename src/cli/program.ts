@@ -6,6 +6,7 @@ import { appendCommand } from './append.ts';
 import { auditCommand } from './audit.ts';
 import { checkpointCommand } from './checkpoint.ts';
 import { completionCommand } from './completion.ts';
+import { type CheckConfig, configCommand } from './config.ts';
 import { conformanceCommand } from './conformance.ts';
 import { dagCommand } from './dag.ts';
 import { entryCommand } from './entry.ts';
@@ -25,10 +26,12 @@ export type { Io } from './output.ts';
 export interface ProgramParts {
   /** Runs the service until it is told to stop. Handed in, because only the process itself may compose the service. */
   readonly serve: () => Promise<void>;
+  /** Checks the settings of the environment, for the same reason. */
+  readonly checkConfig: CheckConfig;
   readonly io: Io;
 }
 
-export function buildProgram({ serve, io }: ProgramParts): Command {
+export function buildProgram({ serve, checkConfig, io }: ProgramParts): Command {
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
@@ -36,6 +39,7 @@ export function buildProgram({ serve, io }: ProgramParts): Command {
     .addHelpText('after', '\n`ect help <command>` shows its options, an example and the exit codes.');
   const commands = [
     serveCommand(serve),
+    configCommand(io, checkConfig),
     issueCommand(io),
     verifyCommand(io),
     dagCommand(io),
