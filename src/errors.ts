@@ -112,11 +112,20 @@ export type ErrorReason = keyof typeof REASONS;
 /** The names of the facts that accompany a reason. */
 export type FactsOf<R extends ErrorReason> = Readonly<Record<(typeof REASONS)[R]['facts'][number], string>>;
 
+/** What is wrong with one field of a request. */
+export interface FieldViolation {
+  /** The field as the proto spells it: `exec_act`, `items[3].request`. */
+  readonly field: string;
+  readonly description: string;
+}
+
 /** A reason, a sentence for people, and the facts. What the rules of the core return when they refuse. */
 export interface Refusal<R extends ErrorReason = ErrorReason> {
   readonly reason: R;
   readonly message: string;
   readonly facts: Readonly<Record<string, string>>;
+  /** Every field that is wrong, where a request was refused and not only its first fault is known. */
+  readonly violations?: readonly FieldViolation[];
 }
 
 type FactsArgument<R extends ErrorReason> = [(typeof REASONS)[R]['facts'][number]] extends [never]
@@ -128,25 +137,38 @@ export function refuse<R extends ErrorReason>(reason: R, message: string, ...[fa
   return { reason, message, facts: facts ?? {} };
 }
 
+/** The first refusal, which gives the reason, with the field violations of all of them. */
+export function refuseAll(refusals: readonly [Refusal, ...Refusal[]], fieldOf: (refusal: Refusal) => string): Refusal {
+  const [first] = refusals;
+  if (refusals.length === 1) return first;
+  const violations = refusals.map((refusal) => ({ field: fieldOf(refusal), description: refusal.message }));
+  return { ...first, message: refusals.map(({ message }) => message).join(' '), violations };
+}
+
 /** What a caller can do about a reason. */
 export function remedyFor(reason: ErrorReason): string {
   return REASONS[reason].remedy;
 }
+
+const NO_VIOLATIONS: readonly FieldViolation[] = [];
 
 /** A refusal as an exception. `cause` is for the service's own events and never leaves it. */
 export class EctError extends Error {
   override readonly name = 'EctError';
   readonly reason: ErrorReason;
   readonly facts: Readonly<Record<string, string>>;
+  readonly violations: readonly FieldViolation[];
 
   constructor(refusal: Refusal, options?: ErrorOptions) {
     super(refusal.message, options);
     this.reason = refusal.reason;
     this.facts = refusal.facts;
+    this.violations = refusal.violations ?? NO_VIOLATIONS;
   }
 
   /** The same refusal as a value. */
   get refusal(): Refusal {
-    return { reason: this.reason, message: this.message, facts: this.facts };
+    const { reason, message, facts, violations } = this;
+    return violations.length === 0 ? { reason, message, facts } : { reason, message, facts, violations };
   }
 }

@@ -3,7 +3,7 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { EctError, type ErrorReason, type Refusal, refuse, remedyFor } from '../errors.ts';
+import { EctError, type ErrorReason, refuse, remedyFor } from '../errors.ts';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
 
@@ -15,6 +15,8 @@ const RETRY_DELAY = { seconds: 1n, nanos: 0 };
 
 // Details leave as one HTTP/2 trailer, and some clients accept 8 KiB of those in all.
 const MAX_TEXT = 512;
+/** More than any request of ours has fields that can be wrong at once. */
+const MAX_VIOLATIONS = 16;
 
 const CODES = {
   TOKEN_TOO_LARGE: Code.InvalidArgument,
@@ -141,7 +143,9 @@ function detailsOf(error: EctError): readonly Detail[] {
   const metadata = Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, cut(fact)]));
   const details = [detail(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata })];
   if (isRetryable(reason)) details.push(detail(RetryInfoSchema, { retryDelay: RETRY_DELAY }));
-  if (reason === 'REQUEST_INVALID') details.push(detail(BadRequestSchema, badRequest(error.refusal)));
+  if (reason === 'REQUEST_INVALID' || error.violations.length > 0) {
+    details.push(detail(BadRequestSchema, badRequest(error)));
+  }
   return details;
 }
 
@@ -164,9 +168,13 @@ function isRetryable(reason: ErrorReason): boolean {
   return code === Code.Unavailable || code === Code.Aborted || RETRYABLE.has(reason);
 }
 
-function badRequest(refusal: Refusal): MessageInitShape<typeof BadRequestSchema> {
-  const field = cut(refusal.facts['field'] ?? '');
-  return { fieldViolations: [{ field, description: cut(refusal.message) }] };
+function badRequest({ facts, message, violations }: EctError): MessageInitShape<typeof BadRequestSchema> {
+  const all = violations.length === 0 ? [{ field: facts['field'] ?? '', description: message }] : violations;
+  const fieldViolations = all.slice(0, MAX_VIOLATIONS).map(({ field, description }) => ({
+    field: cut(field),
+    description: cut(description),
+  }));
+  return { fieldViolations };
 }
 
 function cut(text: string): string {
