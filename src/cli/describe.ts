@@ -89,7 +89,7 @@ export function placeLine(index: bigint | number, size: bigint | number): string
   return `entry ${BigInt(index) + 1n} of ${size} (index ${index})`;
 }
 
-/** One line a verification step, with what would mend it where it failed. */
+/** One line a verification step, with what to do about it where it failed. */
 export function checkLines(io: Io, checks: readonly Check[]): readonly string[] {
   return checks.flatMap((check) => {
     const name = plain(check.name);
