@@ -252,7 +252,8 @@ function settingOf(name: string, text: string | undefined, fallback: unknown): S
 /** A default as one would write it. */
 function defaultText(value: unknown): string {
   if (value === undefined || value === '' || value === -1) return 'none';
-  if (typeof value !== 'object' || value === null) return String(value);
+  if (typeof value === 'number' || typeof value === 'string') return `${value}`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if ('host' in value && 'port' in value) return `${String(value.host)}:${String(value.port)}`;
   const items = Array.isArray(value) ? value : Object.entries(value).map((pair) => pair.join('='));
   return items.length === 0 ? 'none' : items.join(',');

@@ -5,7 +5,7 @@ import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
-import { EctError, remedyFor } from './errors.ts';
+import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
 import { isOperatorError, startService } from './service.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
@@ -73,7 +73,9 @@ try {
     process.exitCode = 2;
     process.stderr.write(`${error.message}\nSee \`ect serve --help\` for every setting.\n`);
   } else if (error instanceof EctError) {
-    process.stderr.write(`${error.reason}: ${error.message} ${remedyFor(error.reason)}\n`);
+    // The remedies of reasons are for callers, who may retry; here the message says what the operator can do.
+    const next = error.reason === 'LEDGER_CORRUPT' ? ' Run `ect audit` on it, and restore it from a backup.' : '';
+    process.stderr.write(`${error.reason}: ${error.message}${next}\n`);
   } else if (isOperatorError(error)) {
     process.stderr.write(`${error.message}\n`);
   } else {

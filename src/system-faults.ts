@@ -15,7 +15,7 @@ export function fileFault(path: string, error: unknown, use: FileUse = 'read'): 
   const code = codeOf(error);
   switch (code) {
     case 'ENOENT':
-      return missing(path);
+      return missing(path, use);
     case 'EACCES':
     case 'EPERM':
       return forbidden(path, use);
@@ -67,10 +67,12 @@ function listenRemedy(code: string, host: string): string {
 }
 
 /** The first part of the path that is not there: a file, or already a directory above it. */
-function missing(path: string): string {
-  const full = resolve(path);
-  const above = ancestorsOf(full).findLast((directory) => !isThere(directory));
-  return above === undefined ? `there is no file ${path}` : `there is no file ${path}, and no directory ${above}`;
+function missing(path: string, use: FileUse): string {
+  const above = ancestorsOf(resolve(path)).findLast((directory) => !isThere(directory));
+  if (above === undefined) return `there is no file ${path}`;
+  return use === 'read'
+    ? `there is no file ${path}, and no directory ${above}`
+    : `${path} cannot be made, since there is no directory ${above}`;
 }
 
 /** What this user may not do: enter a directory above, make a file, or use the file that is there. */

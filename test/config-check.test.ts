@@ -127,6 +127,8 @@ describe('every mistake is found at once', () => {
     // What the check finds would stop a start.
     const started = await runMain(['serve'], { ECT_DATA_DIR: path, ECT_LISTEN: '127.0.0.1:0' });
     expect(started.code).not.toBe(0);
+    // There is no call that could be repeated.
+    expect(started.stderr).not.toContain('Retry');
     expect(started.stderr).not.toMatch(/^ +at /m);
   });
 });

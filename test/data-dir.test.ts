@@ -104,7 +104,7 @@ describe("the ledger's key", () => {
     const dir = await openDataDir(join(folder, 'data'));
     await rm(join(folder, 'data'), { recursive: true });
     expect(await refusalOf(readOrCreateLedgerKey(dir))).toBe(
-      `The key of the ledger can be neither made nor read: there is no file ${dir.ledgerKey}, and no directory ${join(folder, 'data')}.`,
+      `The key of the ledger can be neither made nor read: ${dir.ledgerKey} cannot be made, since there is no directory ${join(folder, 'data')}.`,
     );
   });
 });

@@ -40,6 +40,9 @@ describe('a file', () => {
     expect(fileFault(join(folder, 'b/c/d'), missing)).toBe(
       `there is no file ${join(folder, 'b/c/d')}, and no directory ${join(folder, 'b')}`,
     );
+    expect(fileFault(join(folder, 'b/c'), missing, 'written')).toBe(
+      `${join(folder, 'b/c')} cannot be made, since there is no directory ${join(folder, 'b')}`,
+    );
   });
 
   test.skipIf(process.getuid?.() !== 0)(

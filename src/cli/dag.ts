@@ -75,13 +75,17 @@ async function readSubject(io: Io, { token, wid, bundle }: DagOptions): Promise<
 
 function parseBundle(text: string): string[] {
   if (!text.trimStart().startsWith('[')) return text.split(/\s+/).filter((token) => token !== '');
+  let tokens: unknown;
   try {
-    const tokens: unknown = JSON.parse(text);
-    if (Array.isArray(tokens) && tokens.every((token) => typeof token === 'string')) return tokens;
-  } catch {
-    // Said below, once for both ways to be wrong.
+    tokens = JSON.parse(text);
+  } catch (cause) {
+    throw new WrongUsage('--bundle: the file begins like a JSON array, but it is not JSON', { cause });
   }
-  throw new WrongUsage('--bundle: the file is neither a JSON array of tokens nor one token a line');
+  const items: readonly unknown[] = Array.isArray(tokens) ? tokens : [];
+  const strange = items.findIndex((token) => typeof token !== 'string');
+  if (strange >= 0)
+    throw new WrongUsage(`--bundle: item ${strange} (from 0) of the JSON array is no text: each is a token`);
+  return items as string[];
 }
 
 /** Only a complete graph is a yes; a partial one is if the caller said so. */

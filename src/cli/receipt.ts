@@ -75,12 +75,19 @@ async function readReceipt(io: Io, claim: OfflineClaim): Promise<{ leaf: Buffer;
   if (!text.trimStart().startsWith('{')) {
     return { leaf: await readBytes(io, claim.leaf ?? leafBeside(claim.receipt)), tlogProof: text };
   }
+  const receipt = parseReceipt(text, claim.receipt);
+  const missing = [...(receipt.leaf.length === 0 ? ['leaf'] : []), ...(receipt.tlogProof === '' ? ['tlogProof'] : [])];
+  if (missing.length > 0) throw new WrongUsage(`${claim.receipt} is no receipt: it has no ${missing.join(' and no ')}`);
+  return { leaf: Buffer.from(receipt.leaf), tlogProof: receipt.tlogProof };
+}
+
+/** Unknown fields are left alone: a newer service may answer more. */
+function parseReceipt(text: string, path: string): Receipt {
   try {
-    const parsed: JsonValue = JSON.parse(text);
-    const receipt = fromJson(ReceiptSchema, receiptIn(parsed), { ignoreUnknownFields: true });
-    return { leaf: Buffer.from(receipt.leaf), tlogProof: receipt.tlogProof };
+    return fromJson(ReceiptSchema, receiptIn(JSON.parse(text)), { ignoreUnknownFields: true });
   } catch (cause) {
-    throw new WrongUsage(`${claim.receipt} is neither a tlog-proof nor a receipt in JSON`, { cause });
+    const why = cause instanceof SyntaxError ? 'it is not JSON' : cause instanceof Error ? cause.message : 'unreadable';
+    throw new WrongUsage(`${path} is neither a tlog-proof nor a receipt in JSON (${why})`, { cause });
   }
 }
 

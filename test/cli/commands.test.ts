@@ -319,7 +319,9 @@ describe('append', () => {
   test('a receipt that cannot be kept is said, although the entry is recorded', async () => {
     const { code, err } = await ect(['append', await issue(), '--receipt-out', '/nowhere/a.json', ...at]);
     expect(code).toBe(1);
-    expect(err).toContain('the entry is recorded, but /nowhere/a.json cannot be written');
+    expect(err).toContain(
+      'its receipt is not kept: /nowhere/a.json cannot be made, since there is no directory /nowhere',
+    );
   });
 });
 
