@@ -38,6 +38,11 @@ test('with nothing configured but a free port it serves within a minute, and kee
     expect(await post('AuthorityService/AppendLedger', { token })).toMatchObject({ entry: { jti: claims.jti } });
     expect(performance.now() - began).toBeLessThan(LIMIT_MS);
 
+    // Which release runs is said wherever somebody looks for it.
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain(`ect_build_info{version="${version}",node="`);
+    expect(await (await fetch(`${url}/.well-known/ect-authority`)).json()).toMatchObject({ version });
+
     // The command line finds the service and its ledger without being taught anything but the address.
     const shown = await runMain(['entry', '--jti', claims.jti, '--url', url, '--json']);
     expect(shown).toMatchObject({ code: 0, stderr: '' });
