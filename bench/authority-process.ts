@@ -22,7 +22,14 @@ export async function startAuthority(bench: Bench, options: AuthorityOptions = {
   return startServer({
     name,
     program: ['../src/main.ts', 'serve'],
-    env: { ECT_LISTEN: '127.0.0.1:0', ECT_DATA_DIR: dataDir, ECT_LOCAL_KEY_FILE: bench.keyFile, ...settings },
+    env: {
+      ECT_LISTEN: '127.0.0.1:0',
+      ECT_DATA_DIR: dataDir,
+      ECT_LOCAL_KEY_FILE: bench.keyFile,
+      // The generator is one caller, and writes as much as it can.
+      ECT_CALLER_WRITE_MIB_PER_HOUR: '0',
+      ...settings,
+    },
     folder: bench.folder,
     ...rest,
   });

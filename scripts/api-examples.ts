@@ -26,7 +26,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   ),
   'AuthorityService.Verify': posting(
     'AuthorityService/Verify',
-    '{"token": "$TOKEN", "audience": "urn:example:reader", "requestId": "delivery-17"}',
+    '{"token": "$TOKEN", "audience": "urn:example:reader", "requestId": "0a6f8a5e-5b6c-4f0e-9d55-3c1f2b7e8d90"}',
   ),
   'AuthorityService.BatchVerify': posting(
     'AuthorityService/BatchVerify',

@@ -1,20 +1,22 @@
 // `ect config check`: everything that a start would check, all mistakes at once, and nothing changed by it. No file is
-// made, no port is taken, and nobody is called unless that is asked for.
+// made, no rights are taken away, no port is taken, and nobody is called unless that is asked for.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { type Config, examineConfig, type Setting } from './config.ts';
-import { type DataDir, filesIn, readLedgerKey, StartError } from './data-dir.ts';
+import { type DataDir, dataDirFault, filesIn, readLedgerKey, StartError } from './data-dir.ts';
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
+import { listenFault } from './listen-fault.ts';
+import { loadGroup } from './reload/index.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
-import { KeyFileError, readKeyFile } from './signers/local/index.ts';
-import { openConfiguredKey } from './signing-keys.ts';
+import { KeyFileError, readOwnKeyFile } from './signers/local/index.ts';
+import { openConfiguredKey, signingKeyFile } from './signing-keys.ts';
 import { ledgerKindFault, onceKindFault, SqliteLedgerStore } from './stores/sqlite/index.ts';
-import { fileFault, listenFault } from './system-faults.ts';
-import { readTlsFiles } from './tls-files.ts';
-import { readTrustFile } from './trust-file.ts';
+import { writeFault } from './system-faults.ts';
+import { tlsFiles } from './tls-files.ts';
+import { trustFile } from './trust-file.ts';
 
 export interface ConfigReport {
   /** One sentence or more for each mistake. Empty: a start would succeed, as far as this machine can tell. */
@@ -33,7 +35,7 @@ export async function checkConfig(
     checkDataDir(config),
     checkSigningKey(config, callKms),
     checkTls(config),
-    config.trustFile === undefined ? undefined : readTrustFile(config.trustFile),
+    config.trustFile === undefined ? undefined : loadGroup(trustFile(config.trustFile)),
     checkAddress(config),
   ];
   const found = await Promise.all(checks.map((check) => problemsOf(Promise.resolve(check))));
@@ -62,7 +64,7 @@ function messageOf(error: unknown): string {
 async function checkDataDir({ store, dataDir }: Config): Promise<void> {
   if (store === 'memory') return;
   const fault = directoryFault(resolve(dataDir));
-  if (fault !== undefined) throw new StartError(`ECT_DATA_DIR: ${fault}.`);
+  if (fault !== undefined) throw new StartError(`ECT_DATA_DIR: ${fault}`);
   if (!existsSync(dataDir)) return;
   const dir = filesIn(dataDir);
   const found = await Promise.all([checkLedger(dir), checkOnce(dir)].map(problemsOf));
@@ -70,14 +72,20 @@ async function checkDataDir({ store, dataDir }: Config): Promise<void> {
   if (problems.length > 0) throw new AggregateError(problems);
 }
 
-/** What keeps this user from writing in the directory, or from making it where it is not there. */
+/** What keeps this process from using the directory, or from making it where it is not there. A full sentence. */
 function directoryFault(path: string): string | undefined {
+  if (existsSync(path) && !statSync(path).isDirectory()) return `${path} is a file, not a directory.`;
+  return dataDirFault(path) ?? (existsSync(path) ? undefined : makingFault(path, dirname(path)));
+}
+
+/** What keeps this process from making `path` in the first directory above it that is there. */
+function makingFault(path: string, above: string): string | undefined {
+  if (!existsSync(above)) return makingFault(path, dirname(above));
   try {
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-    return statSync(path).isDirectory() ? undefined : `${path} is a file, not a directory`;
+    accessSync(above, constants.W_OK | constants.X_OK);
+    return undefined;
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(path) !== path;
-    return isMissing ? directoryFault(dirname(path)) : fileFault(path, error, 'written');
+    return writeFault(path, error);
   }
 }
 
@@ -100,14 +108,9 @@ async function checkOnce({ once }: DataDir): Promise<void> {
   if (existsSync(once)) refuseKind(once, onceKindFault);
 }
 
+/** That they can be used was checked with the directory. */
 function refuseKind(path: string, kindFault: (path: string) => string | undefined): void {
-  let fault: string | undefined;
-  try {
-    accessSync(path, constants.R_OK | constants.W_OK);
-    fault = kindFault(path);
-  } catch (error) {
-    throw new StartError(`${fileFault(path, error, 'written')}.`, { cause: error });
-  }
+  const fault = kindFault(path);
   if (fault !== undefined) throw new StartError(`${fault}.`);
 }
 
@@ -118,32 +121,31 @@ async function checkSigningKey(config: Config, callKms: boolean): Promise<void> 
     if (callKms && signer.key !== '' && signer.regions.length > 0) await askKms(config);
     return;
   }
-  if (signer.keyFile !== undefined) return closing(config);
+  const keyFile = signingKeyFile(config, true);
+  if (keyFile !== undefined) {
+    (await loadGroup(keyFile)).value.signer.close();
+    return;
+  }
   const own = filesIn(dataDir).signingKey;
-  if (store === 'sqlite' && existsSync(own)) await readKeyFile(own);
+  if (store === 'sqlite' && existsSync(own)) await readOwnKeyFile(own, true);
 }
 
 async function askKms(config: Config): Promise<void> {
-  try {
-    await closing(config);
-  } catch (error) {
-    if (error instanceof EctError) throw new StartError(`AWS KMS: ${error.message}`, { cause: error });
-    throw error;
-  }
-}
-
-async function closing(config: Config): Promise<void> {
   const events = createEvents({ level: 'silent' });
   try {
     (await openConfiguredKey(config, undefined, events)).signer.close();
+  } catch (error) {
+    if (error instanceof EctError) throw new StartError(`AWS KMS: ${error.message}`, { cause: error });
+    throw error;
   } finally {
     events.close();
   }
 }
 
 async function checkTls({ tls }: Config): Promise<void> {
+  if (tls === undefined) return;
   try {
-    await readTlsFiles(tls);
+    await loadGroup(tlsFiles(tls));
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     // A line a mistake.

@@ -2,6 +2,8 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { type KeysConfig, readKeys } from './config/keys.ts';
+import { type LimitsConfig, readLimits } from './config/limits.ts';
+import { serviceLinks } from './config/service-links.ts';
 import { readSigner, type SignerConfig } from './config/signer.ts';
 import { unknownSetting } from './config/unknown-setting.ts';
 
@@ -31,6 +33,7 @@ export interface Config {
   readonly store: 'sqlite' | 'memory';
   readonly signer: SignerConfig;
   readonly keys: KeysConfig;
+  readonly limits: LimitsConfig;
   readonly issuer: string;
   /** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
   readonly administrators: readonly string[];
@@ -64,6 +67,12 @@ export interface Config {
     readonly guard: 'durable' | 'off' | 'bounded';
     readonly capacity: number;
     readonly ttlSeconds: number;
+  };
+  readonly writes: {
+    /** What a caller may have written; 0: anything. */
+    readonly callerMibPerHour: number;
+    /** Below that much free space nothing is written for callers; undefined: a part of the file system. */
+    readonly minFreeDiskMib: number | undefined;
   };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -193,10 +202,11 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
     store,
     signer,
     keys: readKeys(reader, signer),
+    limits: readLimits(reader),
     issuer: read(
       'ECT_ISSUER',
       'urn:ect:dev',
-      'an absolute URI without blanks that ends in a name, not in : or /, at most 1,024 bytes',
+      'an absolute URI that ends in a name, without blanks, query, fragment, escapes, dot or empty segments, at most 1,024 bytes',
       readUri,
     ),
     administrators,
@@ -233,10 +243,20 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
       capacity: Math.max(replaySize, 0),
       ttlSeconds: 60 * whole('ECT_JTI_REPLAY_TTL_MIN', 60, 1, 10_080),
     },
+    writes: {
+      callerMibPerHour: whole('ECT_CALLER_WRITE_MIB_PER_HOUR', 4096, 0, 1 << 20),
+      minFreeDiskMib: read<number | undefined>(
+        'ECT_MIN_FREE_DISK_MIB',
+        undefined,
+        'a whole number from 0 to 1048576',
+        (value) => wholeNumber(value, 0, 1 << 20),
+      ),
+    },
     logLevel: choice('ECT_LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),
   };
+  const links = serviceLinks(env);
   for (const key of Object.keys(env)) {
-    if (key.startsWith('ECT_') && !seen.has(key)) problems.push(unknownSetting(key, seen));
+    if (key.startsWith('ECT_') && !seen.has(key) && !links.has(key)) problems.push(unknownSetting(key, seen));
   }
   return { config: deepFreeze(config), problems, settings: [...settings.values()] };
 }
@@ -245,13 +265,20 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
 const SECRET_KEYS: ReadonlySet<string> = new Set(['ECT_LOCAL_KEY_PASSPHRASE']);
 
 function settingOf(name: string, text: string | undefined, fallback: unknown): Setting {
-  if (text === undefined || text === '') return { name, value: defaultText(fallback), isDefault: true };
+  if (text === undefined || text === '') return { name, value: defaultText(name, fallback), isDefault: true };
   return { name, value: SECRET_KEYS.has(name) ? '(set)' : text, isDefault: false };
 }
 
+/** What counts where a setting has no value of its own, and nothing is not what counts. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  ECT_JTI_REPLAY_CACHE_SIZE: 'durable',
+  ECT_MIN_FREE_DISK_MIB: '512, or a tenth of the disk',
+  ECT_PUBLIC_URL: 'where it listens',
+};
+
 /** A default as one would write it. */
-function defaultText(value: unknown): string {
-  if (value === undefined || value === '' || value === -1) return 'none';
+function defaultText(name: string, value: unknown): string {
+  if (value === undefined || value === '' || value === -1) return DEFAULTS[name] ?? 'none';
   if (typeof value === 'number' || typeof value === 'string') return `${value}`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if ('host' in value && 'port' in value) return `${String(value.host)}:${String(value.port)}`;
@@ -285,7 +312,7 @@ function isLoopback(host: string): boolean {
 }
 
 /** What can be configured: never `none` and never an HMAC, which everybody who verifies could also sign with. */
-const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'PS256'] as const;
+const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256'] as const;
 
 function readAlgorithms(algorithms: readonly string[], problems: string[]): readonly string[] {
   if (!algorithms.includes('ES256')) problems.push('ECT_ALGORITHMS must have ES256, with which this service signs.');
@@ -299,10 +326,14 @@ function readSeveral<C extends string>(text: string, choices: readonly C[]): rea
   return found.length === names.length ? found : undefined;
 }
 
-/** With the characters that `iss` may have. It ends in a name, since others are formed below it. */
+/**
+ * A name below which others are formed: it ends in a name itself, and has nothing that two readers of URIs could resolve to
+ * different places (a query or fragment, `%`, `;`, dot segments, empty segments).
+ */
 function readUri(text: string): string | undefined {
-  const uri = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
-  return text.length <= 1024 && uri.test(text) && !/[:/]$/.test(text) ? text : undefined;
+  const uri = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?[A-Za-z0-9\-._~:/@!$&'()*+,=]+$/;
+  const isPlain = uri.test(text) && !/[:/]\.{0,2}(?:[:/]|$)/.test(text.replace('://', ':'));
+  return text.length <= 1024 && isPlain ? text : undefined;
 }
 
 /** Entries with commas between them; blanks around an entry are no part of it. */
@@ -313,7 +344,10 @@ function readList(entry: RegExp): (text: string) => string[] | undefined {
   };
 }
 
-const readAdministrators = readList(/^(?:anonymous|spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+)$/);
+/** In the one spelling that a certificate can prove: a dot segment would name nobody. */
+const readAdministrators = readList(
+  /^(?:anonymous|spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+)$/,
+);
 
 /** A key that is given itself, in place of its file, would be shown by the error that its file is not there. */
 function readPath(text: string): string | undefined {

@@ -2,10 +2,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createFileOnce, makeDirectory, readPrivateFile } from './files.ts';
+import { join, resolve } from 'node:path';
+import { createFileOnce, makeDirectory, type PrivateText, readPrivateFile } from './files.ts';
 import { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger/index.ts';
-import { fileFault } from './system-faults.ts';
+import { fileFault, ownershipFault, writeFault } from './system-faults.ts';
 
 /** Something outside is not as the service needs it. The message says what to do, and holds no secret. */
 export class StartError extends Error {
@@ -25,19 +25,27 @@ export interface DataDir {
   readonly once: string;
 }
 
-/** Makes the directory, readable by this user only, where there is none. */
+/**
+ * Makes the directory, readable by this user only, where there is none. StartError where it, or a file in it, cannot be
+ * written: a volume that belongs to root, for one.
+ */
 export async function openDataDir(path: string): Promise<DataDir> {
   try {
     await makeDirectory(path);
   } catch (cause) {
-    throw new StartError(
-      `The data directory cannot be made: ${fileFault(path, cause, 'written')}. Set ECT_DATA_DIR to one that this user can write.`,
-      {
-        cause,
-      },
-    );
+    const fault = writeFault(resolve(path), cause, 'Set ECT_DATA_DIR to one that this user can write.');
+    throw new StartError(`The data directory cannot be made: ${fault}`, { cause });
   }
+  const fault = dataDirFault(resolve(path));
+  if (fault !== undefined) throw new StartError(`The data directory ${path} cannot be used: ${fault}`);
   return filesIn(path);
+}
+
+/** Why this process cannot use the data directory at `path`, or a database in it; undefined where it can. Changes nothing. */
+export function dataDirFault(path: string): string | undefined {
+  const { ledger, once } = filesIn(path);
+  const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`]);
+  return [path, ...databases].map(ownershipFault).find((fault) => fault !== undefined);
 }
 
 /** Where the files of a data directory are. */
@@ -57,29 +65,33 @@ export async function readOrCreateLedgerKey(dir: DataDir): Promise<LedgerKey> {
   if ((await isThere(dir.ledger)) && !(await isThere(dir.ledgerKey))) {
     throw keyIsLost(dir);
   }
-  return openKeyText(dir, await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`));
+  return openKey(dir.ledgerKey, await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`));
 }
 
-/** The ledger's key as it is; undefined where a start would make one. */
+/** The ledger's key as it is; undefined where a start would make one. Changes nothing. */
 export async function readLedgerKey(dir: DataDir): Promise<LedgerKey | undefined> {
-  if (await isThere(dir.ledgerKey)) return openKeyText(dir, await readOrCreate(dir.ledgerKey, () => ''));
-  if (await isThere(dir.ledger)) throw keyIsLost(dir);
-  return undefined;
+  if (!(await isThere(dir.ledgerKey))) {
+    if (await isThere(dir.ledger)) throw keyIsLost(dir);
+    return undefined;
+  }
+  try {
+    return openKey(dir.ledgerKey, await readPrivateFile(dir.ledgerKey, { isOurs: true, isDryRun: true }));
+  } catch (cause) {
+    throw cause instanceof StartError ? cause : keyIsUnusable('cannot be read', dir.ledgerKey, cause);
+  }
 }
 
 function keyIsLost({ ledger, ledgerKey }: DataDir): StartError {
   return new StartError(`${ledger} is there but its key ${ledgerKey} is not: restore the key from a backup.`);
 }
 
-function openKeyText(dir: DataDir, text: string | undefined): LedgerKey {
-  if (text === undefined) {
-    throw new StartError(`The key file ${dir.ledgerKey} can be read by others: run chmod 600 on it.`);
-  }
+function openKey(path: string, found: PrivateText): LedgerKey {
+  if ('fault' in found) throw new StartError(`The key file ${path} ${found.fault}.`);
   try {
-    return openLedgerKey(text.trim());
+    return openLedgerKey(found.text.trim());
   } catch {
     // The cause may quote the file, so it is dropped.
-    throw new StartError(`${dir.ledgerKey} does not hold a ledger key: restore it from a backup.`);
+    throw new StartError(`${path} does not hold a ledger key: restore it from a backup.`);
   }
 }
 
@@ -88,15 +100,17 @@ export function freshLedgerKey(): string {
   return generateLedgerKey(`ect.local/ledger/${randomBytes(6).toString('hex')}`);
 }
 
-async function readOrCreate(path: string, content: () => string): Promise<string | undefined> {
+async function readOrCreate(path: string, content: () => string): Promise<PrivateText> {
   try {
     await createFileOnce(path, content);
-    return await readPrivateFile(path);
+    return await readPrivateFile(path, { isOurs: true });
   } catch (cause) {
-    throw new StartError(`The key of the ledger can be neither made nor read: ${fileFault(path, cause, 'written')}.`, {
-      cause,
-    });
+    throw keyIsUnusable('can be neither made nor read', path, cause);
   }
+}
+
+function keyIsUnusable(how: string, path: string, cause: unknown): StartError {
+  return new StartError(`The key of the ledger ${how}: ${fileFault(path, cause, 'written')}.`, { cause });
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -42,6 +42,7 @@ export const REASONS = {
   IAT_IN_FUTURE: entry(
     'Correct the clock of the issuer or of this service; ECT_IAT_MAX_FUTURE_SEC is how far they may differ.',
   ),
+  TOKEN_NOT_YET_VALID: entry('Present the token from `nbf` on, or set the clock of the issuer.'),
   IAT_TOO_OLD: entry(
     'Present the token sooner after it was issued, or ask for a fresh one. For a token of the past, verify with as_of.',
   ),
@@ -81,7 +82,7 @@ export const REASONS = {
   KEY_NOT_FOUND: entry('Check kid; `ect keys list` names every key.'),
   KEY_STATE_INVALID: entry('Look at the state of the key with `ect keys list`.', 'kid', 'state'),
   ROTATION_UNSUPPORTED: entry(
-    'With AWS KMS, name the next key (next_key, --next). With a key file of your own, put the next key into a new file and restart with ECT_LOCAL_KEY_FILE.',
+    'With AWS KMS, name the next key (next_key, --next). With a key file of your own, put the next key into the file of ECT_LOCAL_KEY_FILE: the service announces it without a restart.',
   ),
   LEDGER_UNAVAILABLE: entry(
     'Retry the same call: appending is idempotent. If it persists, the operator finds the cause in the log of the service.',
@@ -93,6 +94,13 @@ export const REASONS = {
     'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
   REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
+  STORAGE_FULL: entry('Retry once the operator has made space: verifying and reading still work.'),
+  QUOTA_EXCEEDED: entry(
+    'Retry after the time that is named; until then verify without recording, or spread what you write over time.',
+    'quota',
+    'limit',
+    'retry_after_seconds',
+  ),
   SIGNER_UNAVAILABLE: entry('Retry a little later: verifying, appending and reading still work.'),
   SIGNER_BUSY: entry(
     'Retry with growing pauses; if it persists, raise the quota of the signing key or the limits here.',
@@ -132,9 +140,58 @@ type FactsArgument<R extends ErrorReason> = [(typeof REASONS)[R]['facts'][number
   ? [facts?: Readonly<Record<string, string>>]
   : [facts: FactsOf<R> & Readonly<Record<string, string>>];
 
-/** Makes a refusal. The compiler demands the facts that belong to the reason. */
+/**
+ * Makes a refusal. The compiler demands the facts that belong to the reason. Texts may be a peer's: they leave in trailers, of which
+ * some clients accept 8 KiB in all, so they are cut here, once for all.
+ */
 export function refuse<R extends ErrorReason>(reason: R, message: string, ...[facts]: FactsArgument<R>): Refusal<R> {
-  return { reason, message, facts: facts ?? {} };
+  return { reason, message: cutText(message, MAX_MESSAGE_BYTES), facts: facts === undefined ? {} : cutFacts(facts) };
+}
+
+const MAX_MESSAGE_BYTES = 512;
+const MAX_FACT_BYTES = 256;
+
+function cutFacts(facts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, cutText(fact, MAX_FACT_BYTES)]));
+}
+
+/** The text as well-formed Unicode of so many bytes of UTF-8 at most. */
+function cutText(text: string, maxBytes: number): string {
+  // No UTF-16 code unit takes more than three bytes.
+  if (3 * text.length <= maxBytes) return text.toWellFormed();
+  const bytes = Buffer.from(text.slice(0, maxBytes + 1));
+  if (bytes.length <= maxBytes) return bytes.toString();
+  let end = maxBytes - ELLIPSIS_BYTES;
+  while (isContinuation(bytes[end])) end--;
+  return `${bytes.toString('utf8', 0, end)}…`;
+}
+
+const ELLIPSIS_BYTES = 3;
+
+/** More than any request of ours has fields that can be wrong at once. */
+const MAX_VIOLATIONS = 16;
+const MAX_FIELD_BYTES = 128;
+const MAX_DESCRIPTION_BYTES = 256;
+/** Of all violations: as base64 they share a trailer with the message and the facts. */
+const MAX_VIOLATION_BYTES = 3_072;
+
+/** The first violations that there is room for. */
+function cutViolations(violations: readonly FieldViolation[]): readonly FieldViolation[] {
+  const kept: FieldViolation[] = [];
+  let left = MAX_VIOLATION_BYTES;
+  for (const violation of violations.slice(0, MAX_VIOLATIONS)) {
+    const field = cutText(violation.field, MAX_FIELD_BYTES);
+    const description = cutText(violation.description, MAX_DESCRIPTION_BYTES);
+    left -= Buffer.byteLength(field) + Buffer.byteLength(description);
+    if (left < 0) break;
+    kept.push({ field, description });
+  }
+  return kept;
+}
+
+/** Whether a byte of UTF-8 belongs to a character that began before it. */
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
 /** The first refusal, which gives the reason, with the field violations of all of them. */
@@ -142,7 +199,8 @@ export function refuseAll(refusals: readonly [Refusal, ...Refusal[]], fieldOf: (
   const [first] = refusals;
   if (refusals.length === 1) return first;
   const violations = refusals.map((refusal) => ({ field: fieldOf(refusal), description: refusal.message }));
-  return { ...first, message: refusals.map(({ message }) => message).join(' '), violations };
+  const message = refusals.map((refusal) => refusal.message).join(' ');
+  return { ...first, message: cutText(message, MAX_MESSAGE_BYTES), violations: cutViolations(violations) };
 }
 
 /** What a caller can do about a reason. */
@@ -160,10 +218,10 @@ export class EctError extends Error {
   readonly violations: readonly FieldViolation[];
 
   constructor(refusal: Refusal, options?: ErrorOptions) {
-    super(refusal.message, options);
+    super(cutText(refusal.message, MAX_MESSAGE_BYTES), options);
     this.reason = refusal.reason;
-    this.facts = refusal.facts;
-    this.violations = refusal.violations ?? NO_VIOLATIONS;
+    this.facts = cutFacts(refusal.facts);
+    this.violations = cutViolations(refusal.violations ?? NO_VIOLATIONS);
   }
 
   /** The same refusal as a value. */

@@ -1,6 +1,6 @@
 // Where the lines of events go. A write for each line would cost more than the line, so lines are gathered into pieces.
 
-import { destination } from 'pino';
+import { EventFile } from './event-file.ts';
 
 const LINE_ENDS = /(?<=\n)/;
 
@@ -20,16 +20,12 @@ const WHOLE_BYTES = 4_096;
 /** Standard error; standard output is for what a person asked to see. `isShared`: other processes write there too. */
 export function standardError(isShared: boolean): GatheredLines {
   const pieceBytes = isShared ? WHOLE_BYTES : PIECE_BYTES;
-  // The pieces are handed on here: to ask the stream for that would sync the file of the log too, and the disk has better to do.
-  const lines = new GatheredLines(destination({ fd: 2, sync: false, maxWrite: pieceBytes }), pieceBytes, FLUSH_MS);
+  const lines = new GatheredLines(new EventFile(2), pieceBytes, FLUSH_MS);
   process.once('exit', () => lines.flushSync());
   return lines;
 }
 
-/**
- * Gathers lines. The stream below could do so too, but measures all that it has gathered anew with every line: six
- * kilobytes of garbage for each call.
- */
+/** Gathers lines. */
 export class GatheredLines implements Output {
   readonly #output: Output;
   readonly #pieceBytes: number;

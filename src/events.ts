@@ -13,7 +13,8 @@ import {
   type TaskNames,
 } from './event-lines.ts';
 import { standardError } from './event-output.ts';
-import { createMetrics, type MetricsSnapshot } from './metrics.ts';
+import type { LimitName } from './limits/index.ts';
+import { createMetrics, type MetricsSnapshot, type ReadQuotas } from './metrics.ts';
 
 export type { FinishedCall } from './event-lines.ts';
 export type { MetricsSnapshot } from './metrics.ts';
@@ -24,6 +25,23 @@ export interface EventsOptions {
   readonly destination?: DestinationStream;
   /** The number of this process where there are several: every line carries it. */
   readonly worker?: number;
+}
+
+/** What is free on the disk, and what must stay so, in bytes; whether callers can have something written. */
+interface StorageSpace {
+  readonly free: number;
+  readonly floor: number;
+  readonly hasRoom: boolean;
+}
+
+/** A trust file may have thousands of mistakes. */
+const MAX_WHY_LENGTH = 2_000;
+
+/** When a certificate ends, in milliseconds since the epoch. */
+interface CertificateEnd {
+  readonly certificate: string;
+  readonly path: string;
+  readonly notAfterMs: number;
 }
 
 export type Events = ReturnType<typeof createEvents>;
@@ -65,6 +83,16 @@ export function createEvents(options: EventsOptions) {
     connectionFailed(stage: string, cause: unknown): void {
       metrics.connectionFailures.inc({ stage });
       lines.debug({ event: 'connection-failed', stage, cause: describeCause(cause) });
+    },
+
+    /** A limit was met: something was rejected, or given up for others. */
+    limitMet(limit: LimitName): void {
+      metrics.limitsMet.inc({ limit });
+    },
+
+    /** How much of each limit is in use, whenever somebody asks for the metrics. */
+    watchLimits(inUse: () => Readonly<Partial<Record<LimitName, number>>>): void {
+      metrics.watchLimits(inUse);
     },
 
     /** The service accepts connections. */
@@ -121,6 +149,40 @@ export function createEvents(options: EventsOptions) {
       lines.error({ event: 'keys-failed', cause: describeCause(cause) });
     },
 
+    /** Files of the configuration have changed, and are in force. */
+    filesReloaded(files: string): void {
+      metrics.reloads.inc({ files, outcome: 'replaced' });
+      metrics.reloadRefused.set({ files }, 0);
+      lines.info({ event: 'files-reloaded', files });
+    },
+
+    /** Files of the configuration have changed and cannot be used: those before stay in force. */
+    reloadRefused(files: string, why: string): void {
+      metrics.reloads.inc({ files, outcome: 'refused' });
+      metrics.reloadRefused.set({ files }, 1);
+      lines.error({ event: 'reload-refused', files, why: why.slice(0, MAX_WHY_LENGTH) });
+      flushNow();
+    },
+
+    /** The files that are in force are on disk again, in place of those that could not be used. */
+    reloadRestored(files: string): void {
+      metrics.reloadRefused.set({ files }, 0);
+      lines.info({ event: 'reload-restored', files });
+    },
+
+    /** A certificate is in force until then. */
+    certificateInForce({ certificate, notAfterMs }: CertificateEnd): void {
+      metrics.certificateExpiry.set({ certificate }, Math.floor(notAfterMs / 1000));
+    },
+
+    /** Nobody has renewed the certificate, and its end is near, or past. */
+    certificateEnding({ certificate, path, notAfterMs }: CertificateEnd, expired: boolean): void {
+      const line = { certificate, path, notAfter: new Date(notAfterMs).toISOString() };
+      if (expired) lines.error({ event: 'certificate-expired', ...line });
+      else lines.warn({ event: 'certificate-ending', ...line });
+      flushNow();
+    },
+
     /** A region of the key service went out of use, or came back. `failure`: why it went. */
     signerRegionChanged(
       region: string,
@@ -152,6 +214,33 @@ export function createEvents(options: EventsOptions) {
       const line = { event: 'background-append', ...cleanTask(task) };
       if (reason === undefined) lines.debug({ ...line, outcome: 'landed' });
       else lines.error({ ...line, outcome: 'failed', reason });
+    },
+
+    /** Bytes were taken from a caller's quota before they are written; negative: given back, since nothing was written. */
+    callerWrote(use: string, bytes: number): void {
+      metrics.callerWriteBytes.inc({ use, direction: bytes < 0 ? 'given_back' : 'taken' }, Math.abs(bytes));
+    },
+
+    /** A write for a caller was refused: its own line says to whom. */
+    callerWriteRefused(use: string, reason: ErrorReason): void {
+      metrics.callerWriteRefusals.inc({ use, reason });
+    },
+
+    /** Where the metrics ask what is left of the quotas. */
+    watchWriteQuotas(read: ReadQuotas): void {
+      metrics.callerWriteQuotas.from(read);
+    },
+
+    /** The free space was measured. `changed`: from now on callers can have something written again, or no longer. */
+    storageMeasured(space: StorageSpace, changed: boolean): void {
+      const { free, floor, hasRoom } = space;
+      metrics.storageFree.set(free);
+      metrics.storageFloor.set(floor);
+      if (!changed) return;
+      const line = { freeBytes: free, floorBytes: Math.round(floor) };
+      if (hasRoom) lines.info({ event: 'storage-recovered', ...line });
+      else
+        lines.error({ event: 'storage-low', ...line, warning: 'nothing is written for callers until there is space' });
     },
 
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */

@@ -1,8 +1,9 @@
 // Small files that must be there whole or not at all, and for one user only.
 
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isRootsForItsGroup, privacyOf } from './privacy.ts';
 
 /**
  * Creates `path` with mode 0600 unless it exists; whoever comes first wins, and nobody ever sees half a file. The content
@@ -22,13 +23,43 @@ export async function createFileOnce(path: string, content: () => string): Promi
   await syncDirectory(dirname(path));
 }
 
+/** The text of a private file, or what is wrong with its rights: a sentence without its subject. */
+export type PrivateText = { readonly text: string } | { readonly fault: string };
+
+export interface PrivateRead {
+  /** The service made the file itself. */
+  readonly isOurs: boolean;
+  /** Rights stay as they are: for a check, which changes nothing. */
+  readonly isDryRun?: boolean;
+}
+
 /**
- * The text of a file that only its owner can read; undefined where others can read it too. Mode and text are of one
- * file, whatever its name stands for by then.
+ * Reads a file that must be for its owner only. Rights of the group are taken away where this process may do that. Mode and
+ * text are of one file, whatever its name stands for by then.
  */
-export async function readPrivateFile(path: string): Promise<string | undefined> {
+export async function readPrivateFile(path: string, { isOurs, isDryRun = false }: PrivateRead): Promise<PrivateText> {
   await using file = await open(path, 'r');
-  return ((await file.stat()).mode & 0o077) === 0 ? await file.readFile('utf8') : undefined;
+  const privacy = privacyOf(await file.stat(), process.geteuid?.() ?? 0, isOurs);
+  if (privacy.kind === 'open') return { fault: privacy.fault };
+  if (privacy.kind === 'tighten' && !isDryRun) {
+    const fault = await tighten(file);
+    if (fault !== undefined) return { fault };
+  }
+  return { text: await file.readFile('utf8') };
+}
+
+/** Answers what is wrong where that is not possible. */
+async function tighten(file: FileHandle): Promise<string | undefined> {
+  const before = await file.stat();
+  try {
+    await file.chmod(before.mode & 0o700);
+    // Some file systems take the call and keep the mode.
+    if (((await file.stat()).mode & 0o077) === 0) return undefined;
+  } catch {
+    // A mount that is read only: what root alone can change is as good.
+    if (isRootsForItsGroup(before)) return undefined;
+  }
+  return 'can be read by its group, and the file system does not let that be changed: mount it with mode 0600';
 }
 
 /**

@@ -35,9 +35,28 @@ export function createMetrics() {
       delay.reset();
     },
   });
+  let limitsInUse: () => Readonly<Record<string, number>> = () => ({});
+  new Gauge({
+    name: 'ect_limit_in_use',
+    help: 'How much of each limit is in use.',
+    labelNames: ['limit'],
+    registers,
+    collect() {
+      for (const [limit, used] of Object.entries(limitsInUse())) this.set({ limit }, used);
+    },
+  });
   return {
     registry,
     close: () => delay.disable(),
+    watchLimits: (inUse: () => Readonly<Record<string, number>>) => {
+      limitsInUse = inUse;
+    },
+    limitsMet: new Counter({
+      name: 'ect_limit_met_total',
+      help: 'Times that a limit was met: something was rejected, or given up for others.',
+      labelNames: ['limit'],
+      registers,
+    }),
     countCall: createCallCounter(registers),
     bugs: new Counter({ name: 'ect_bugs_total', help: 'INTERNAL failures.', labelNames: ['method'], registers }),
     connectionFailures: new Counter({
@@ -61,6 +80,26 @@ export function createMetrics() {
     keyFailures: new Counter({
       name: 'ect_key_failures_total',
       help: 'Failures to read, change or open signing keys; each is tried again.',
+      registers,
+    }),
+    reloads: new Counter({
+      name: 'ect_reloads_total',
+      help: 'Files of the configuration that changed while the service ran: put in force, or refused.',
+      labelNames: ['files', 'outcome'],
+      registers,
+    }),
+    reloadRefused: new Gauge({
+      name: 'ect_reload_refused',
+      help: 'Whether the files on disk cannot be used, so that earlier ones stay in force.',
+      labelNames: ['files'],
+      aggregator: 'max',
+      registers,
+    }),
+    certificateExpiry: new Gauge({
+      name: 'ect_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate in force ends, in seconds since the epoch: the first to end of its file.',
+      labelNames: ['certificate'],
+      aggregator: 'min',
       registers,
     }),
     signerRegionDown: new Gauge({
@@ -92,6 +131,31 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    callerWriteBytes: new Counter({
+      name: 'ect_caller_write_bytes_total',
+      help: 'Bytes that were taken from the quotas of callers for writes, and given back where nothing was written.',
+      labelNames: ['use', 'direction'],
+      registers,
+    }),
+    callerWriteRefusals: new Counter({
+      name: 'ect_caller_write_refusals_total',
+      help: 'Writes for callers that were refused, because of their quota or of the free space.',
+      labelNames: ['use', 'reason'],
+      registers,
+    }),
+    callerWriteQuotas: createQuotaGauges(registers),
+    storageFree: new Gauge({
+      name: 'ect_storage_free_bytes',
+      help: 'Free space of the file system that the data directory is on.',
+      aggregator: 'min',
+      registers,
+    }),
+    storageFloor: new Gauge({
+      name: 'ect_storage_floor_bytes',
+      help: 'Free space below which nothing is written for callers.',
+      aggregator: 'max',
+      registers,
+    }),
     ledgerSize: new Gauge({
       name: 'ect_ledger_size',
       help: 'Entries in the ledger.',
@@ -110,6 +174,35 @@ export function createMetrics() {
       buckets: [0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1, 5],
       registers,
     }),
+  };
+}
+
+/** What the quotas of callers say when they are asked. */
+export type ReadQuotas = () => { readonly callers: number; readonly used: number };
+
+function createQuotaGauges(registers: Registry[]) {
+  let read: ReadQuotas = () => ({ callers: 0, used: 0 });
+  new Gauge({
+    name: 'ect_caller_write_quotas',
+    help: 'Callers that wrote within the last hour, and so have a quota that is not full.',
+    registers,
+    collect() {
+      this.set(read().callers);
+    },
+  });
+  new Gauge({
+    name: 'ect_caller_write_quota_used_ratio',
+    help: 'The largest share of its quota that a caller has used up, 0 to 1.',
+    aggregator: 'max',
+    registers,
+    collect() {
+      this.set(read().used);
+    },
+  });
+  return {
+    from: (source: ReadQuotas): void => {
+      read = source;
+    },
   };
 }
 

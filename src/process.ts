@@ -8,11 +8,11 @@ import { checkConfig } from './config-check.ts';
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
 import { isOperatorError, startService } from './service.ts';
+import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
 /** How long calls in flight may take to finish once the process is told to stop. */
 const GRACE_MS = 10_000;
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 async function serve(): Promise<void> {
   const config = readConfig(process.env);
@@ -20,11 +20,19 @@ async function serve(): Promise<void> {
   if (seat !== undefined) return serveFrom(seat, config);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (workers > 1) return serveByWorkers(workers, config);
+  // A hangup while the service starts must not end it: the files are being read anyway.
+  let reload = () => {};
+  const left = Promise.withResolvers<void>();
+  onHangup({ reload: () => reload(), hangUp: left.resolve });
+  onEndOfNpx(left.resolve);
+  // A worker is the only one: there is none to put in its place.
+  process.on('SIGUSR2', () => {});
   const service = await startService(config);
+  reload = service.reload;
   // Before the line that says it runs, since whoever reads that line may end it at once.
-  const told = toldToStop();
+  const told = toldToStop(() => process.exit(1));
   sayListening(service.url);
-  await told;
+  await Promise.race([told, left.promise]);
   await service.stop(GRACE_MS);
 }
 
@@ -39,19 +47,17 @@ async function serveFrom(seat: Seat, config: Config): Promise<void> {
     seat.leave();
     throw error;
   });
-  // A signal may come twice, to the whole group and from the supervisor: the second must not cut the drain short.
-  for (const signal of STOP_SIGNALS) process.on(signal, () => {});
-  const told = toldToStop();
+  // A signal may come twice, to the whole group and from the supervisor, which alone decides what a later one means.
+  const told = toldToStop(() => {});
+  seat.onReload(service.reload);
   seat.listening(service.url, service.snapshot);
   await told;
   await service.stop(GRACE_MS);
   seat.leave(await service.snapshot());
 }
 
-function toldToStop(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of STOP_SIGNALS) process.once(signal, () => resolve());
-  });
+function toldToStop(stopNow: () => void): Promise<void> {
+  return new Promise((resolve) => onStopSignal({ stop: resolve, stopNow }));
 }
 
 function sayListening(url: string): void {

@@ -7,16 +7,29 @@ import {
   type IssueMemo,
   type Notices,
   type ReplayGuard,
+  type WriteUse,
 } from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
+import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
-import { KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
+import { ExpiryWatch } from './expiry-watch.ts';
+import { type KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
 import { Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from './ledger/index.ts';
+import {
+  CallerWriteLimits,
+  DEFAULT_PROCESS_LIMITS,
+  FreeSpace,
+  measureVolume,
+  type ProcessLimits,
+  WriteQuota,
+} from './limits/index.ts';
+import { listenFault } from './listen-fault.ts';
 import { type Probe, startProbe } from './probe.ts';
+import { loadGroup, Reloader } from './reload/index.ts';
 import { authorityService } from './rpc/authority.ts';
 import { authorityPage } from './rpc/authority-document.ts';
 import { keyService } from './rpc/keys.ts';
@@ -24,7 +37,7 @@ import { ledgerService } from './rpc/ledger.ts';
 import { type RunningServer, startServer } from './rpc/server.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
-import { openConfiguredKey, openCustody } from './signing-keys.ts';
+import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import {
   ledgerKindFault,
@@ -33,10 +46,10 @@ import {
   SqliteLedgerStore,
   SqliteReplayGuard,
 } from './stores/sqlite/index.ts';
-import { listenFault } from './system-faults.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
-import { readTrustFile } from './trust-file.ts';
+import { trustFile } from './trust-file.ts';
+import { TrustedKeys } from './trusted-keys.ts';
 import { VERSION } from './version.ts';
 import type { Seat } from './workers/index.ts';
 
@@ -44,6 +57,8 @@ import type { Seat } from './workers/index.ts';
 export interface RunningService {
   /** `http://127.0.0.1:8080`, with the port that it really has. */
   readonly url: string;
+  /** Looks at the files of the configuration, and puts in force what has changed and can be used. */
+  reload(): void;
   /** Stops gracefully, and closes the stores: calls in flight may finish within the grace. */
   stop(graceMs: number): Promise<void>;
   /** The metrics of this process; also after it has stopped. */
@@ -62,27 +77,49 @@ const MAX_LIFETIME_SECONDS = 86_400;
 export async function startService(config: Config, seat?: Seat): Promise<RunningService> {
   const events = openEvents(config, seat);
   const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
-  const configured = await openConfiguredKey(config, dir, events);
-  const foreign = config.trustFile === undefined ? [] : await readTrustFile(config.trustFile);
+  const keyFile = signingKeyFile(config);
+  const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
+  const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
+  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
+  const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
   const stores = openStores(config, dir);
   let custody: Custody | undefined;
   try {
     const ledger = await openLedger(stores.ledger, key, events);
-    // Of several keys that fit a token the first one counts, so a foreign key never stands in front of ours.
-    const ring = new KeyRing(foreign);
-    const onTrust = (own: readonly TrustedKey[]) => ring.replace([...own, ...foreign]);
+    const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
+    const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
     const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
     custody = opened;
-    const parts = compose(config, ring, opened, ledger, stores, events);
+    const space = dir && (await watchSpace(config, events));
+    const writes = limitWrites(config, space, events);
+    const parts = { ...compose(config, ring.keys, opened, ledger, stores, events), writes };
     const probe = startProbe(() => ledger.checkpoint());
-    const server = await listen(config, parts, events, probe, opened);
+    const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
+    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space });
+    const expiry = new ExpiryWatch(events);
+    const reloader = new Reloader(events);
+    if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
+    if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
+    if (tls !== undefined) {
+      expiry.replace(tls.value.terms);
+      reloader.add(tls, (next) => {
+        server.replaceTls(next);
+        if (next.clientCa !== undefined) cas?.replace(next.clientCa);
+        expiry.replace(next.terms);
+      });
+    }
+    reloader.start();
     return {
       url: server.url,
       snapshot: events.snapshot,
+      reload: () => void reloader.look(true),
       stop: async (graceMs) => {
+        await reloader.stop();
+        expiry.stop();
         await server.drain(graceMs);
         probe.stop();
+        space?.stop();
         await parts.background.drain();
         await opened.close();
         await ledger.drain();
@@ -151,6 +188,36 @@ async function openLedger(store: LedgerStore, key: LedgerKey, events: Events): P
   return ledger;
 }
 
+const MIB = 1024 * 1024;
+
+function watchSpace({ dataDir, writes: { minFreeDiskMib } }: Config, events: Events): Promise<FreeSpace> {
+  return FreeSpace.open({
+    floorBytes: minFreeDiskMib === undefined ? undefined : minFreeDiskMib * MIB,
+    measure: () => measureVolume(dataDir),
+    onMeasured: events.storageMeasured,
+  });
+}
+
+function limitWrites(
+  { writes: { callerMibPerHour }, replay }: Config,
+  space: FreeSpace | undefined,
+  events: Events,
+): CallerWriteLimits {
+  const quota =
+    callerMibPerHour === 0
+      ? undefined
+      : new WriteQuota({ bytesPerHour: callerMibPerHour * MIB, nowMs: () => performance.now() });
+  if (quota !== undefined) events.watchWriteQuotas(() => quota.state());
+  const durable: readonly WriteUse[] = replay.guard === 'durable' ? ['replay'] : [];
+  return new CallerWriteLimits({
+    quota,
+    space,
+    onDisk: new Set<WriteUse>(['ledger', 'idempotency', ...durable]),
+    onTaken: events.callerWrote,
+    onRefused: events.callerWriteRefused,
+  });
+}
+
 function compose(
   config: Config,
   keys: KeyRing,
@@ -191,15 +258,23 @@ function compose(
   };
 }
 
+/** What the port has around it. */
+interface Surroundings {
+  readonly tls: TlsTexts | undefined;
+  readonly cas: ClientCas | undefined;
+  readonly space: FreeSpace | undefined;
+}
+
 async function listen(
   config: Config,
   parts: AuthorityParts,
   events: Events,
   probe: Probe,
   custody: Custody,
+  { tls, cas, space }: Surroundings,
 ): Promise<RunningServer> {
+  const hasRoom = () => space?.hasRoom() !== false;
   const { host, port } = config.listen;
-  const tls = await readTlsFiles(config.tls);
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   const services = [authorityService(parts), ledgerService(parts), keyService(parts, custody)];
   const { origin, verifierKey } = await parts.ledger.checkpoint();
@@ -223,13 +298,19 @@ async function listen(
       services,
       pages: [authority],
       isAdministrator: administrators(config.administrators),
-      identify: tls?.clientCa === undefined ? anonymousCallers() : spiffeCallers(),
+      processLimits: processLimits(config.limits),
+      identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),
+      ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds() }),
-      // Everything else goes on without a signer.
-      methodsReady: { 'ect.v1.AuthorityService/Issue': () => custody.isReady() },
+      // Everything else goes on without a signer, or without space.
+      methodsReady: {
+        'ect.v1.AuthorityService/Issue': () => custody.isReady(),
+        'ect.v1.AuthorityService/AppendLedger': hasRoom,
+        'ect.v1.AuthorityService/BatchAppendLedger': hasRoom,
+      },
     });
     if (publicUrl === undefined) url = server.url;
     if (config.allowAnonymous) events.anonymousOpen(server.url);
@@ -247,6 +328,19 @@ async function listen(
     const fault = listenFault(host, port, cause);
     throw fault === undefined ? cause : new StartError(fault, { cause });
   }
+}
+
+function processLimits(limits: Config['limits']): ProcessLimits {
+  const { unread, streams } = DEFAULT_PROCESS_LIMITS;
+  const heldBytes = limits.heldMib << 20;
+  return {
+    connections: { maxConnections: limits.connections, maxPerAddress: limits.connectionsPerAddress },
+    unread: { ...unread, maxMs: 1000 * limits.requestSeconds },
+    // A third: three callers that take all they can leave room for others.
+    memory: { totalBytes: heldBytes, accountBytes: Math.floor(heldBytes / 3) },
+    streams: { ...streams, maxStreams: limits.streams },
+    answerMs: 1000 * limits.answerSeconds,
+  };
 }
 
 /** Whether an error tells the operator what to mend, so that a stack trace would only distract. */

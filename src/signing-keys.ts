@@ -3,6 +3,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { isWithin } from './authority/index.ts';
+import { isWorkloadId } from './callers/spiffe-id.ts';
 import type { KeysConfig } from './config/keys.ts';
 import { readKeyName, type SignerConfig } from './config/signer.ts';
 import type { Config } from './config.ts';
@@ -18,6 +19,7 @@ import type { DataDir } from './data-dir.ts';
 import type { Events } from './events.ts';
 import type { OpenSigner } from './keys/index.ts';
 import type { Ledger } from './ledger/index.ts';
+import type { FileGroup } from './reload/index.ts';
 import { AwsKmsSigner, holdToPin } from './signers/aws-kms/index.ts';
 import {
   generateKeyPem,
@@ -25,20 +27,44 @@ import {
   LocalSigner,
   readKeyFile,
   readOrCreateKeyFile,
+  readOwnKeyFile,
   readPassphrase,
 } from './signers/local/index.ts';
 
-/** The key that the configuration names; the service's own first key where it names none. */
+/** The key that the configuration names elsewhere than in a file; the service's own first key where it names none. */
 export async function openConfiguredKey(
   { signer, keys }: Config,
   dir: DataDir | undefined,
   events: Events,
 ): Promise<RootKey> {
   if (signer.kind === 'kms') return { signer: await openKmsKey(signer, keys, events), locator: `kms:${signer.key}` };
-  if (signer.keyFile !== undefined) {
-    return { signer: await openKeyFile(signer, signer.keyFile), locator: `file:${signer.keyFile}` };
-  }
   return makeOwnKey(dir, 0);
+}
+
+/**
+ * The key file of the configuration, with the file of its passphrase; undefined where it names none. `isDryRun`: the rights of
+ * both stay as they are.
+ */
+export function signingKeyFile({ signer }: Config, isDryRun = false): FileGroup<RootKey> | undefined {
+  if (signer.kind !== 'local' || signer.keyFile === undefined) return undefined;
+  const { keyFile, passphrase } = signer;
+  const files = passphrase !== undefined && 'file' in passphrase ? [passphrase.file] : [];
+  return {
+    name: 'signing-key',
+    paths: [keyFile, ...files],
+    opensFiles: true,
+    parse: async () => ({ signer: await openKeyFile(signer, keyFile, isDryRun), locator: `file:${keyFile}` }),
+  };
+}
+
+/** Another key in the file of the configuration is the next in turn: announced now, in use when everybody can know it. */
+export async function adoptKey(custody: Custody, key: RootKey): Promise<void> {
+  const { kid } = key.signer.jwk;
+  const state = custody.all.find((known) => known.kid === kid)?.state;
+  if (state === 'retired' || state === 'revoked') {
+    throw new KeyFileError(`The key in ${key.locator.replace(/^file:/, '')} was ${state}: put a fresh key there.`);
+  }
+  await custody.adopt(key);
 }
 
 /**
@@ -73,7 +99,7 @@ function policyOf({ issuer, keys, token, tls }: Config, maxLifetimeSeconds: numb
   const proven = tls?.clientCaFile !== undefined;
   return {
     issuer,
-    speaksFor: (iss) => isWithin(iss, issuer) || (proven && iss.startsWith('spiffe://')),
+    speaksFor: (iss) => isWithin(iss, issuer) || (proven && isWorkloadId(iss)),
     keySetMaxAgeMs: 1000 * keys.setMaxAgeSeconds,
     refreshMs: keys.refreshMs,
     retention: {
@@ -111,15 +137,19 @@ async function openRoot(
   if (kind === 'kms' && signer.kind === 'kms') return openKmsKey({ ...signer, key: place }, keys, events);
   if (kind === 'file' && signer.kind === 'local') return openKeyFile(signer, place);
   if (kind === 'data-dir' && dir !== undefined && OWN_KEY_FILE.test(place)) {
-    return LocalSigner.open(await readKeyFile(join(dirname(dir.signingKey), place)));
+    return LocalSigner.open(await readOwnKeyFile(join(dirname(dir.signingKey), place)));
   }
   throw new KeyFileError('The ledger names a signing key that this configuration cannot open: check ECT_SIGNER.');
 }
 
 /** The passphrase is for the file of the configuration; a file before it may be without. */
-async function openKeyFile(config: SignerConfig & { kind: 'local' }, path: string): Promise<LocalSigner> {
-  const passphrase = config.passphrase === undefined ? undefined : await readPassphrase(config.passphrase);
-  return LocalSigner.open(await readKeyFile(path, passphrase));
+async function openKeyFile(
+  { passphrase: source }: SignerConfig & { kind: 'local' },
+  path: string,
+  isDryRun = false,
+): Promise<LocalSigner> {
+  const passphrase = source === undefined ? undefined : await readPassphrase(source, isDryRun);
+  return LocalSigner.open(await readKeyFile(path, passphrase, isDryRun));
 }
 
 function openKmsKey(config: SignerConfig & { kind: 'kms' }, keys: KeysConfig, events: Events): Promise<AwsKmsSigner> {

@@ -1,5 +1,5 @@
-// What an error of the operating system means, in a sentence that leads to the right next step: what is missing is told
-// apart from what is forbidden, by which path and for which user.
+// What an error of the file system means, in a sentence that leads to the right next step: what is missing is told
+// apart from what is forbidden, by which path and for which user, and what changes that.
 
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -9,7 +9,7 @@ export type FileUse = 'read' | 'written';
 
 /**
  * Why a file could not be used: a clause without a full stop, which names the path that is to blame. `error` is what
- * the system threw; the code is told where nothing better is known.
+ * the system threw, or anything with its `code`; the code is told where nothing better is known.
  */
 export function fileFault(path: string, error: unknown, use: FileUse = 'read'): string {
   const code = codeOf(error);
@@ -40,30 +40,64 @@ export function fileFault(path: string, error: unknown, use: FileUse = 'read'): 
   }
 }
 
-/** Why nothing can listen on an address, and what to do about it. Undefined: the error is not one of the system. */
-export function listenFault(host: string, port: number, error: unknown): string | undefined {
-  const code = codeOf(error);
-  if (code === undefined) return undefined;
-  return `Cannot listen on ${host}:${port} (${code}): ${listenRemedy(code, host)}.`;
+/**
+ * The same for a place that the service writes, as sentences: why it cannot, and what to do. `otherwise`: that, where the
+ * error does not say it.
+ */
+export function writeFault(path: string, error: unknown, otherwise?: string): string {
+  const step = remedyFor(path, codeOf(error)) ?? otherwise;
+  return `${fileFault(path, error, 'written')}.${step === undefined ? '' : ` ${step}`}`;
 }
 
-function listenRemedy(code: string, host: string): string {
-  switch (code) {
-    case 'EADDRINUSE':
-      return 'another process uses it; stop that, or set ECT_LISTEN to another port';
-    case 'EADDRNOTAVAIL':
-      return `${host} is not an address of this machine; set ECT_LISTEN to one that is, or to 0.0.0.0 for all of them`;
-    case 'EACCES':
-      return `${whoAmI()} may not use this port; set ECT_LISTEN to a port from 1024 on, or grant CAP_NET_BIND_SERVICE`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `the name ${host} cannot be resolved; set ECT_LISTEN to an address`;
-    case 'EAFNOSUPPORT':
-    case 'EINVAL':
-      return `this machine has no network of the kind of ${host}; set ECT_LISTEN to another address`;
-    default:
-      return 'set ECT_LISTEN to another address or port';
+/**
+ * Why this process cannot use `path`, a file or directory of its own, as `writeFault` says it; undefined where it can, and
+ * where nothing is there. A file of another user is refused even where the group may write it: its mode could not be changed.
+ */
+export function ownershipFault(path: string): string | undefined {
+  try {
+    const { uid } = statSync(path);
+    const isDirectory = isDirectoryAt(path);
+    accessSync(path, constants.R_OK | constants.W_OK | (isDirectory ? constants.X_OK : 0));
+    if (isDirectory || isMine(uid) || processUser() === 0) return undefined;
+    return `${named(path)} must belong to ${whoAmI()}, who runs the service. ${chownStep(path)}.`;
+  } catch (error) {
+    return codeOf(error) === 'ENOENT' ? undefined : writeFault(path, error);
   }
+}
+
+function remedyFor(path: string, code: string | undefined): string | undefined {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return remedyForDenial(path);
+    case 'EROFS':
+      return 'Mount a volume there.';
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'Free some space.';
+    default:
+      return undefined;
+  }
+}
+
+/** Undefined: a directory above is closed, which is not the service's to have. */
+function remedyForDenial(path: string): string | undefined {
+  if (closedAbove(path) !== undefined) return undefined;
+  const place = nearest(path);
+  const { uid } = statSync(place);
+  if (isMine(uid)) return `Run chmod u+rwX on ${place}.`;
+  if (uid !== 0 || !isDirectoryAt(place)) return `${chownStep(path)}.`;
+  const [user, group] = [processUser(), process.getegid?.() ?? 0];
+  return (
+    `${chownStep(path)}; in Kubernetes, give the volume to the group of the pod:\n` +
+    `  securityContext:\n    runAsUser: ${user}\n    fsGroup: ${group}`
+  );
+}
+
+/** What is not there is made first. That what is there above it belongs to another user is right, most often. */
+function chownStep(path: string): string {
+  const owner = `${processUser()}:${process.getegid?.() ?? 0}`;
+  return nearest(path) === path ? `Run chown -R ${owner} ${path}` : `Run mkdir -p ${path} and chown ${owner} ${path}`;
 }
 
 /** The first part of the path that is not there: a file, or already a directory above it. */
@@ -77,12 +111,22 @@ function missing(path: string, use: FileUse): string {
 
 /** What this user may not do: enter a directory above, make a file, or use the file that is there. */
 function forbidden(path: string, use: FileUse): string {
-  const closed = ancestorsOf(resolve(path)).findLast((directory) => isThere(directory) && !mayEnter(directory));
+  const closed = closedAbove(path);
   if (closed !== undefined) return `${whoAmI()} may not enter ${named(closed)}, which ${path} lies below`;
   if (use === 'read') return `${whoAmI()} may not read ${named(path)}`;
   return isThere(path)
     ? `${whoAmI()} may not write ${named(path)}`
-    : `${whoAmI()} may not make ${path} in ${named(dirname(resolve(path)))}`;
+    : `${whoAmI()} may not make ${path} in ${named(nearest(path))}`;
+}
+
+/** The topmost directory above a path that this user may not enter. */
+function closedAbove(path: string): string | undefined {
+  return ancestorsOf(resolve(path)).findLast((directory) => isThere(directory) && !mayEnter(directory));
+}
+
+/** The path, or what is there of the way to it. */
+function nearest(path: string): string {
+  return isThere(path) ? path : (ancestorsOf(resolve(path)).find(isThere) ?? '/');
 }
 
 /** Directories above a path, nearest first. */
@@ -113,16 +157,29 @@ function mayEnter(directory: string): boolean {
 function named(path: string): string {
   try {
     const { uid, mode } = statSync(path);
-    return `${path} (owner: user ${uid}, mode ${(mode & 0o777).toString(8).padStart(4, '0')})`;
+    return `${path} (owner: user ${uid}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
   } catch {
     return path;
   }
 }
 
 function whoAmI(): string {
-  return process.getuid === undefined ? 'this user' : `user ${process.getuid()}`;
+  return process.geteuid === undefined ? 'this user' : `user ${process.geteuid()}`;
+}
+
+function processUser(): number {
+  return process.geteuid?.() ?? 0;
+}
+
+function isMine(uid: number): boolean {
+  return uid === processUser();
+}
+
+function isDirectoryAt(path: string): boolean {
+  return statSync(path).isDirectory();
 }
 
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const isCoded = typeof error === 'object' && error !== null && 'code' in error;
+  return isCoded && typeof error.code === 'string' ? error.code : undefined;
 }

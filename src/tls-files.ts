@@ -1,78 +1,129 @@
 // The certificate, the key and the client CA from the operator's files. What would only fail later, or refuse every
-// caller, stops the start.
+// caller, stops the start, and never takes the place of files that can be used.
 
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import { type CertificateTerm, isInForce, termOf } from './certificate-term.ts';
 import type { Config } from './config.ts';
 import { StartError } from './data-dir.ts';
-import { fileFault } from './system-faults.ts';
+import type { Content, FileGroup } from './reload/index.ts';
+import { bytesOf } from './setting-file.ts';
 
 /** PEM texts that fit together. */
 export interface TlsTexts {
   readonly cert: string;
   readonly key: string;
   readonly clientCa?: string;
+  /** When these certificates end. */
+  readonly terms: readonly CertificateTerm[];
 }
 
-/** Reads the files; undefined without TLS. StartError names every setting that is wrong, never what is in its file. */
-export async function readTlsFiles(tls: Config['tls']): Promise<TlsTexts | undefined> {
-  if (tls === undefined) return undefined;
+interface Certificates {
+  readonly text: string;
+  readonly chain: readonly X509Certificate[];
+}
+
+/** The TLS files as one group. Its StartError names every setting that is wrong, a line each, never what is in a file. */
+export function tlsFiles(tls: NonNullable<Config['tls']>, nowMs: () => number = Date.now): FileGroup<TlsTexts> {
   const { certFile, keyFile, clientCaFile } = tls;
-  const problems: string[] = [];
-  const report = (error: unknown) => {
+  return {
+    name: 'tls',
+    paths: [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])],
+    parse: ([certContent, keyContent, caContent]) => {
+      const problems: string[] = [];
+      const cert = noting(problems, () => readCertificates('ECT_TLS_CERT', certFile, certContent));
+      const key = noting(problems, () => readPem('ECT_TLS_KEY', keyFile, keyContent));
+      const server = cert && noting(problems, () => serverTerm(cert.chain, certFile, nowMs()));
+      if (cert !== undefined && key !== undefined) noting(problems, () => checkKey(cert.text, key, keyFile));
+      const ca =
+        clientCaFile === undefined ? undefined : noting(problems, () => readClientCa(clientCaFile, caContent, nowMs()));
+      if (cert === undefined || key === undefined || server === undefined || problems.length > 0) {
+        throw new StartError(problems.join('\n'));
+      }
+      const texts = { cert: cert.text, key };
+      return ca === undefined
+        ? { ...texts, terms: [server] }
+        : { ...texts, clientCa: ca.text, terms: [server, ca.term] };
+    },
+  };
+}
+
+/** What `read` answers; undefined, and a problem more, where it refuses. */
+function noting<T>(problems: string[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
     if (!(error instanceof StartError)) throw error;
     problems.push(error.message);
-    return '';
-  };
-  const [cert, key, clientCa] = await Promise.all([
-    readCertificates('ECT_TLS_CERT', certFile).catch(report),
-    readPem('ECT_TLS_KEY', keyFile).catch(report),
-    clientCaFile === undefined ? undefined : readCertificates('ECT_TLS_CLIENT_CA', clientCaFile).catch(report),
-  ]);
-  if (cert !== '' && key !== '' && !fitsTogether(cert, key)) {
-    const rule = 'must be the private key of the certificate in ECT_TLS_CERT, as PEM and not encrypted';
-    problems.push(`The file of ECT_TLS_KEY ${rule}: ${keyFile}.`);
-  }
-  if (problems.length > 0) throw new StartError(problems.join('\n'));
-  return clientCa === undefined ? { cert, key } : { cert, key, clientCa };
-}
-
-function fitsTogether(cert: string, key: string): boolean {
-  try {
-    createSecureContext({ cert, key });
-    return true;
-  } catch {
-    // What OpenSSL says of it may quote the file.
-    return false;
+    return undefined;
   }
 }
 
-async function readCertificates(setting: string, path: string): Promise<string> {
-  const text = await readPem(setting, path);
-  checkCertificates(setting, text, path);
-  return text;
+function readClientCa(path: string, content: Content | undefined, nowMs: number) {
+  const { text, chain } = readCertificates('ECT_TLS_CLIENT_CA', path, content);
+  return { text, term: clientCaTerm(chain, path, nowMs) };
 }
 
-async function readPem(setting: string, path: string): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new StartError(`The file of ${setting} cannot be read: ${fileFault(path, cause)}.`, { cause });
-  }
+function readPem(setting: string, path: string, content: Content | undefined): string {
+  const text = bytesOf(setting, path, content).toString('utf8');
   if (!text.includes('-----BEGIN ')) throw new StartError(`The file of ${setting} is not PEM: ${path}.`);
   return text;
 }
 
 /** TLS passes over what it cannot read in a CA file, and would then trust nobody. */
-function checkCertificates(setting: string, text: string, path: string): void {
+function readCertificates(setting: string, path: string, content: Content | undefined): Certificates {
+  const text = readPem(setting, path, content);
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const begun = text.match(/-----BEGIN CERTIFICATE-----/g) ?? [];
   try {
-    for (const block of blocks) new X509Certificate(block);
-    if (blocks.length > 0) return;
+    // A file that is half written ends within a block.
+    if (blocks.length > 0 && blocks.length === begun.length) {
+      return { text, chain: blocks.map((block) => new X509Certificate(block)) };
+    }
   } catch {
-    // Said below, once for both ways to be wrong.
+    // Said below, once for all ways to be wrong.
   }
   throw new StartError(`The file of ${setting} must have one or more sound certificates as PEM: ${path}.`);
+}
+
+function checkKey(cert: string, key: string, path: string): void {
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    const rule = 'must be the private key of the certificate in ECT_TLS_CERT, as PEM and not encrypted';
+    throw new StartError(`The file of ECT_TLS_KEY ${rule}: ${path}.`, { cause });
+  }
+}
+
+/** That of the whole chain. The first certificate is the service's own; every client would refuse it out of its time. */
+function serverTerm(chain: readonly X509Certificate[], path: string, nowMs: number): CertificateTerm {
+  const terms = chain.map(termOf);
+  const own = terms[0]!;
+  if (!isInForce(own, nowMs)) throw outOfTime('ECT_TLS_CERT', path, own, nowMs, 'every client would refuse it');
+  const first = terms.reduce((least, term) => (term.notAfterMs < least.notAfterMs ? term : least));
+  return { certificate: 'server', path, ...first };
+}
+
+/** That of the CA which ends first. One that has ended is passed over: a bundle may hold it beside the one that follows it. */
+function clientCaTerm(cas: readonly X509Certificate[], path: string, nowMs: number): CertificateTerm {
+  const terms = cas.map(termOf).sort((a, b) => a.notAfterMs - b.notAfterMs);
+  const first = terms.find((term) => isInForce(term, nowMs));
+  if (first === undefined) {
+    throw outOfTime('ECT_TLS_CLIENT_CA', path, terms.at(-1)!, nowMs, 'no caller could prove an identity');
+  }
+  return { certificate: 'client-ca', path, ...first };
+}
+
+function outOfTime(
+  setting: string,
+  path: string,
+  { notBeforeMs, notAfterMs }: { readonly notBeforeMs: number; readonly notAfterMs: number },
+  nowMs: number,
+  effect: string,
+): StartError {
+  const fault =
+    nowMs > notAfterMs
+      ? `expired at ${new Date(notAfterMs).toISOString()}`
+      : `is not valid before ${new Date(notBeforeMs).toISOString()}`;
+  return new StartError(`The certificate in the file of ${setting} ${fault}, so ${effect}: renew it, in ${path}.`);
 }

@@ -1,34 +1,28 @@
 // The trust file: which foreign issuers are believed, and under which keys. It is the operator's, so every mistake in it
 // is named at once and none is overlooked: a key that was left out quietly would be found missing at the worst time.
 
-import { readFile, stat } from 'node:fs/promises';
-import { isWithin } from './authority/index.ts';
+import { canBeAbove, isWithin } from './authority/index.ts';
 import { StartError } from './data-dir.ts';
 import { readTrustedJwk, type TrustedKey } from './keys/index.ts';
-import { fileFault } from './system-faults.ts';
+import type { Content, FileGroup } from './reload/index.ts';
+import { bytesOf } from './setting-file.ts';
 import { type JsonObject, type JsonValue, parseStrictObject } from './token/index.ts';
 
-const MAX_FILE_BYTES = 1 << 20;
 const MAX_URI_BYTES = 2048;
 /** Of unknown members, which the file chose. */
 const MAX_NAMED = 3;
 const MAX_NAME_CHARACTERS = 80;
 
-/** Reads a trust file. StartError names every mistake by its place: `issuers[0].jwks.keys[2]`. */
-export async function readTrustFile(path: string): Promise<readonly TrustedKey[]> {
-  const trust = readTrust(decode(await readBytes(path), path));
+/** A trust file as a group of one file. Its StartError names every mistake by its place: `issuers[0].jwks.keys[2]`. */
+export function trustFile(path: string): FileGroup<readonly TrustedKey[]> {
+  return { name: 'trust', paths: [path], parse: ([content]) => parseTrust(path, content) };
+}
+
+function parseTrust(path: string, content: Content | undefined): readonly TrustedKey[] {
+  const trust = readTrust(decode(bytesOf('ECT_TRUST_FILE', path, content), path));
   if (trust.problems.length === 0) return trust.keys;
   const lines = trust.problems.map((problem) => `  ${problem}`).join('\n');
   throw new StartError(`The file of ECT_TRUST_FILE (${path}) has mistakes:\n${lines}`);
-}
-
-async function readBytes(path: string): Promise<Buffer> {
-  try {
-    if ((await stat(path)).size <= MAX_FILE_BYTES) return await readFile(path);
-  } catch (cause) {
-    throw new StartError(`The file of ECT_TRUST_FILE cannot be read: ${fileFault(path, cause)}.`, { cause });
-  }
-  throw new StartError(`The file of ECT_TRUST_FILE is larger than 1 MiB: ${path}.`);
 }
 
 function decode(bytes: Buffer, path: string): string {
@@ -75,6 +69,8 @@ function readIssuer(issuer: JsonValue, place: string, seen: Set<string>, report:
   }
   if (subjects !== undefined && subjects !== 'exact' && subjects !== 'below') {
     report(`${place}.subjects`, 'must be exact or below');
+  } else if (subjects === 'below' && typeof iss === 'string' && !canBeAbove(iss)) {
+    report(`${place}.subjects`, 'below needs an iss without query, fragment, escapes, dot segments and empty segments');
   }
   refuseOthers(issuer, ['iss', 'subjects', 'jwks'], place, report);
   const set = issuer['jwks'];

@@ -94,7 +94,7 @@ describe("the ledger's key", () => {
   test('S4: a key that others can read stops the start', async () => {
     const dir = await openDataDir(folder);
     await readOrCreateLedgerKey(dir);
-    await chmod(dir.ledgerKey, 0o640);
+    await chmod(dir.ledgerKey, 0o604);
     expect(await refusalOf(readOrCreateLedgerKey(dir))).toBe(
       `The key file ${dir.ledgerKey} can be read by others: run chmod 600 on it.`,
     );

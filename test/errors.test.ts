@@ -96,3 +96,27 @@ describe('a refusal', () => {
     expect(error.message).not.toContain('canary');
   });
 });
+
+describe('H28: texts of an error', () => {
+  test.each([
+    ['short', 'a short text', 'a short text'],
+    ['of exactly the limit', 'x'.repeat(512), 'x'.repeat(512)],
+    ['one byte longer', 'x'.repeat(513), `${'x'.repeat(509)}…`],
+    ['long', 'x'.repeat(70_000), `${'x'.repeat(509)}…`],
+    ['in no Latin', '字'.repeat(171), `${'字'.repeat(169)}…`],
+    ['with a pair where they are cut', `${'x'.repeat(507)}😀😀`, `${'x'.repeat(507)}…`],
+    ['with a lone surrogate', 'a\ud800b', 'a\ufffdb'],
+    ['with a lone surrogate at the cut', `${'x'.repeat(511)}\ud83d😀`, `${'x'.repeat(509)}…`],
+  ])('are cut where they are made, by bytes: %s', (_, text, cut) => {
+    expect(refuse('REQUEST_MALFORMED', text).message).toBe(cut);
+    expect(new EctError({ reason: 'REQUEST_MALFORMED', message: text, facts: {} }).message).toBe(cut);
+    expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(512);
+  });
+
+  test('are cut in facts too', () => {
+    const { facts } = refuse('REQUEST_INVALID', 'no', { field: '😀'.repeat(1000) });
+    expect(facts).toEqual({ field: `${'😀'.repeat(63)}…` });
+    const error = new EctError({ reason: 'REQUEST_INVALID', message: 'no', facts: { field: 'x'.repeat(300) } });
+    expect(error.facts['field']).toHaveLength(254);
+  });
+});

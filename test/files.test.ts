@@ -83,20 +83,35 @@ describe('creating a file once', () => {
 });
 
 describe('reading a private file', () => {
+  const OURS = { isOurs: true };
+
   test.each([0o600, 0o400, 0o700])('S4: mode %o: the text', async (mode) => {
     await writeFile(path, 'content');
     await chmod(path, mode);
-    expect(await readPrivateFile(path)).toBe('content');
+    expect(await readPrivateFile(path, OURS)).toEqual({ text: 'content' });
+    expect((await stat(path)).mode & 0o777).toBe(mode);
   });
 
-  test.each([0o640, 0o620, 0o610, 0o604, 0o602, 0o601])('S4: mode %o: not a word', async (mode) => {
+  test.each([0o604, 0o602, 0o601, 0o664])('S4: mode %o: not a word, and the mode stays', async (mode) => {
     await writeFile(path, 'content');
     await chmod(path, mode);
-    expect(await readPrivateFile(path)).toBeUndefined();
+    for (const isOurs of [true, false]) {
+      expect(await readPrivateFile(path, { isOurs })).toEqual({
+        fault: 'can be read by others: run chmod 600 on it',
+      });
+    }
+    expect((await stat(path)).mode & 0o777).toBe(mode);
+  });
+
+  test.each([0o640, 0o660, 0o620, 0o610])('S11: mode %o on a file of this user: the group loses it', async (mode) => {
+    await writeFile(path, 'content');
+    await chmod(path, mode);
+    expect(await readPrivateFile(path, { isOurs: false })).toEqual({ text: 'content' });
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
   test('a file that is not there fails', async () => {
-    await expect(readPrivateFile(path)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(readPrivateFile(path, OURS)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
 

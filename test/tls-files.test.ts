@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { StartError } from '../src/data-dir.ts';
-import { readTlsFiles } from '../src/tls-files.ts';
+import { loadGroup } from '../src/reload/index.ts';
+import { tlsFiles } from '../src/tls-files.ts';
 import { type CertificateAuthority, createCertificateAuthority } from './support/certificates.ts';
 import { describeWith } from './support/need.ts';
 
@@ -24,6 +25,9 @@ describeWith('openssl', 'TLS files', () => {
       'other.key': other.issue({}).key,
       'cut.pem': ca.cert.replace(/\n[^-\n]+\n-----END/, '\n-----END'),
       'text.pem': 'no certificate',
+      'empty.pem': '',
+      'half.pem': cert.slice(0, cert.length / 2),
+      'half-cas.pem': `${ca.cert}${other.cert.slice(0, other.cert.length / 2)}`,
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
   });
@@ -32,21 +36,29 @@ describeWith('openssl', 'TLS files', () => {
     rmSync(directory, { recursive: true });
   });
 
-  function read(certFile: string, keyFile: string, clientCaFile?: string) {
-    const path = (name: string) => join(directory, name);
+  const path = (name: string) => join(directory, name);
+
+  async function read(certFile: string, keyFile: string, clientCaFile?: string, nowMs = Date.now) {
     const clientCa = clientCaFile === undefined ? undefined : path(clientCaFile);
-    return readTlsFiles({ certFile: path(certFile), keyFile: path(keyFile), clientCaFile: clientCa });
+    const files = { certFile: path(certFile), keyFile: path(keyFile), clientCaFile: clientCa };
+    return (await loadGroup(tlsFiles(files, nowMs))).value;
   }
 
   test('a certificate, its key and the CAs of callers are read', async () => {
-    expect(await readTlsFiles(undefined)).toBeUndefined();
     expect(await read('server.pem', 'server.key')).toMatchObject({ cert: expect.stringContaining('CERTIFICATE') });
-    expect((await read('server.pem', 'server.key', 'two-cas.pem'))?.clientCa).toContain(ca.cert);
+    expect((await read('server.pem', 'server.key', 'two-cas.pem')).clientCa).toContain(ca.cert);
   });
 
   test.each([
     ['a certificate that is not there', ['gone.pem', 'server.key'], 'ECT_TLS_CERT cannot be read'],
     ['a file that is no PEM', ['server.pem', 'text.pem'], 'ECT_TLS_KEY is not PEM'],
+    [
+      'a file that is half written',
+      ['half.pem', 'server.key'],
+      'ECT_TLS_CERT must have one or more sound certificates',
+    ],
+    ['a bundle that is half written', ['server.pem', 'server.key', 'half-cas.pem'], 'ECT_TLS_CLIENT_CA must have'],
+    ['an empty file', ['empty.pem', 'server.key'], 'ECT_TLS_CERT is not PEM'],
     ['a damaged certificate', ['cut.pem', 'server.key'], 'ECT_TLS_CERT must have one or more sound certificates'],
     ['the key of another certificate', ['server.pem', 'other.key'], 'ECT_TLS_KEY must be the private key of'],
     ['a damaged CA, under which nobody could call', ['server.pem', 'server.key', 'cut.pem'], 'ECT_TLS_CLIENT_CA must'],
@@ -56,5 +68,28 @@ describeWith('openssl', 'TLS files', () => {
     expect(refusal).toBeInstanceOf(StartError);
     expect((refusal as StartError).message).toContain(`The file of ${sentence}`);
     expect((refusal as StartError).message).not.toContain('-----BEGIN');
+  });
+
+  const days = (count: number) => () => Date.now() + count * 24 * 3_600_000;
+
+  test('A7 a certificate that has expired, or is not valid yet, stops the start and says since or until when', async () => {
+    const late = read('server.pem', 'server.key', undefined, days(1.5));
+    await expect(late).rejects.toThrow(/^The certificate in the file of ECT_TLS_CERT expired at 20.*server\.pem\.$/);
+    const early = read('server.pem', 'server.key', undefined, days(-1));
+    await expect(early).rejects.toThrow(/^The certificate in the file of ECT_TLS_CERT is not valid before 20/);
+  });
+
+  test('A7 a client CA that has expired stops the start; beside another one it is passed over', async () => {
+    const server = ca.issue({ days: 30 });
+    using longCa = createCertificateAuthority('long CA', 30);
+    writeFileSync(path('long.pem'), server.cert);
+    writeFileSync(path('long.key'), server.key);
+    writeFileSync(path('mixed.pem'), `${ca.cert}${longCa.cert}`);
+    const late = read('long.pem', 'long.key', 'ca.pem', days(3));
+    await expect(late).rejects.toThrow(/^The certificate in the file of ECT_TLS_CLIENT_CA expired at .*ca\.pem\.$/);
+    const mixed = await read('long.pem', 'long.key', 'mixed.pem', days(3));
+    const [, term] = mixed.terms;
+    expect(term).toMatchObject({ certificate: 'client-ca', path: path('mixed.pem') });
+    expect(term!.notAfterMs).toBeGreaterThan(days(20)());
   });
 });

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { StartError } from '../src/data-dir.ts';
 import { KeyRing } from '../src/keys/index.ts';
+import { loadGroup } from '../src/reload/index.ts';
 import { verifyToken } from '../src/token/index.ts';
-import { readTrust, readTrustFile } from '../src/trust-file.ts';
+import { readTrust, trustFile } from '../src/trust-file.ts';
 import { AUD, ISS, KID, makeToken, NOW, policy, signingKey } from './support/tokens.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ect-trust-'));
@@ -28,6 +29,9 @@ function reasonUnder(issuers: readonly object[], token: string): string {
   const verdict = verifyToken(token, { now: NOW, audience: AUD, reading: 'presented' }, policy, new KeyRing(keys));
   return verdict.ok ? 'VALID' : verdict.refusal.reason;
 }
+
+/** As at the start. */
+const readTrustFile = async (path: string) => (await loadGroup(trustFile(path))).value;
 
 describe('a key of the file', () => {
   test('verifies the tokens of its issuer and of nobody else', () => {

@@ -4,6 +4,7 @@ import { setImmediate as rest } from 'node:timers/promises';
 import { EctError } from '../errors.ts';
 import { peekLinks } from '../token/index.ts';
 import { type Appended, append } from './append.ts';
+import type { Caller } from './caller.ts';
 import type { AuthorityParts } from './parts.ts';
 
 /** How many tokens are worked on at once: between slices other calls are served. */
@@ -15,6 +16,7 @@ const SLICE = 100;
  */
 export async function appendBatch(
   parts: AuthorityParts,
+  caller: Caller,
   tokens: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly (Appended | EctError)[]> {
@@ -23,7 +25,7 @@ export async function appendBatch(
     for (let start = 0; start < wave.length; start += SLICE) {
       await Promise.all(
         wave.slice(start, start + SLICE).map(async (position) => {
-          results[position] = await settle(append(parts, tokens[position]!, signal));
+          results[position] = await settle(append(parts, caller, tokens[position]!, signal));
         }),
       );
       await rest();

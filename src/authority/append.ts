@@ -6,11 +6,14 @@ import { EctError, refuse } from '../errors.ts';
 import type { Candidate, LedgerRecord, Appended as Outcome, Receipt } from '../ledger/index.ts';
 import type { TokenVerdict } from '../token/index.ts';
 import { ledgerAncestry } from './ancestry.ts';
+import type { Caller } from './caller.ts';
 import { isOf } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate, type RecordableToken } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
 import { readToken } from './read-token.ts';
+import { demandRoom, writeFor } from './write-room.ts';
+import { entryBytes, leastEntryBytes } from './write-sizes.ts';
 
 /** Where a token is recorded. */
 export interface Appended {
@@ -21,12 +24,20 @@ export interface Appended {
 }
 
 /** Records a token. Refuses with the reason of the first step that fails; the entry is durable when this answers. */
-export async function append(parts: AuthorityParts, text: string, signal: AbortSignal): Promise<Appended> {
+export async function append(
+  parts: AuthorityParts,
+  caller: Caller,
+  text: string,
+  signal: AbortSignal,
+): Promise<Appended> {
+  // Before anything is verified. A token that is too long is refused for that, whatever is left of the quota.
+  const bytes = leastEntryBytes(Math.min(text.length, parts.policy.token.maxTokenBytes));
+  demandRoom(parts, { caller, use: 'ledger', bytes });
   const verdict = await verifyForLedger(parts, text);
   const { token } = verdict;
   if (verdict.ok && verdict.token.claims.pred.length === 0) {
     // Of a root task there is nothing to examine but that its name is free, and the commit decides that in any case.
-    return record(parts, text, verdict.token, signal, NO_ANCESTORS);
+    return record(parts, caller, text, verdict.token, signal, NO_ANCESTORS);
   }
   const namesake = token && (await parts.ledger.find(token.claims.wid, token.claims.jti));
   // An honest retry is answered with the entry that is there, even when the token has expired in the meantime.
@@ -37,7 +48,7 @@ export async function append(parts: AuthorityParts, text: string, signal: AbortS
   const refusal = refusalOf(report, { complete: true });
   if (refusal?.reason === 'DAG_DUPLICATE_TASK') parts.notices.equivocated(verdict.token.claims, 'ledger');
   if (refusal !== undefined) throw new EctError(refusal);
-  return record(parts, text, verdict.token, signal, report.settled);
+  return record(parts, caller, text, verdict.token, signal, report.settled);
 }
 
 /** What is recorded is signed: an unsigned object is refused, whatever level verifiers may take. */
@@ -65,20 +76,27 @@ const RETRY_PAUSES_MS = [50, 200];
 /**
  * Records a verified token whose graph is complete. A ledger that does not answer is asked again, twice at most and
  * within the caller's time: appending is idempotent, so an attempt that did land is found as a duplicate. `settled` is
- * what the examination of the graph allows the ledger to vouch for.
+ * what the examination of the graph allows the ledger to vouch for. What was there already costs the caller nothing.
  */
 export async function record(
   parts: AuthorityParts,
+  caller: Caller,
   text: string,
   token: RecordableToken,
   signal: AbortSignal,
   settled?: number,
 ): Promise<Appended> {
+  const candidate = asCandidate(text, token, parts.policy.graph, settled);
   const {
     outcome,
     record: placed,
     receipt,
-  } = await recordOnce(parts, asCandidate(text, token, parts.policy.graph, settled), signal);
+  } = await writeFor(
+    parts,
+    { caller, use: 'ledger', bytes: entryBytes(text.length, token.claims) },
+    () => recordOnce(parts, candidate, signal),
+    (placement) => placement.outcome === 'added',
+  );
   if (outcome === 'conflict') throw duplicateTask(parts, token);
   return { record: placed, receipt, duplicate: outcome === 'present' };
 }

@@ -21,6 +21,14 @@ export interface BackgroundAppendsOptions {
   readonly maxFailed?: number;
 }
 
+interface Outcome {
+  readonly failure: ErrorReason | undefined;
+  /** Whether it may have been written all the same. */
+  readonly isOpen: boolean;
+  /** Whether this append wrote it. */
+  readonly isNew: boolean;
+}
+
 export class BackgroundAppends {
   readonly #options: Required<BackgroundAppendsOptions>;
   readonly #pending = new Map<string, { readonly digest: Uint8Array; readonly done: Promise<void> }>();
@@ -33,22 +41,25 @@ export class BackgroundAppends {
 
   /**
    * Takes over the append of a token that is about to leave. It must not leave where this refuses: SERVICE_OVERLOADED if
-   * too many wait, DAG_DUPLICATE_TASK if another token waits under the same name.
+   * too many wait, DAG_DUPLICATE_TASK if another token waits under the same name. `onUnwritten` is called if nothing comes to
+   * be written for this call.
    */
-  add(candidate: Candidate): void {
+  add(candidate: Candidate, onUnwritten: () => void = () => undefined): void {
     const { scope, name, digest } = candidate;
     const key = keyOf(scope, name);
     const waiting = this.#pending.get(key);
     if (waiting !== undefined) {
+      onUnwritten();
       // A retry under an idempotency key.
       if (Buffer.compare(waiting.digest, digest) === 0) return;
       throw new EctError(refuse('DAG_DUPLICATE_TASK', `Another token waits under task ${name}.`, { jti: name }));
     }
     if (this.#pending.size >= this.#options.maxPending) {
+      onUnwritten();
       throw new EctError(refuse('SERVICE_OVERLOADED', 'Too many entries wait for the ledger.'));
     }
     this.#failed.delete(key);
-    this.#pending.set(key, { digest, done: this.#append(key, candidate) });
+    this.#pending.set(key, { digest, done: this.#append(key, candidate, onUnwritten) });
   }
 
   /** What is known here of a task that the ledger does not hold. */
@@ -65,26 +76,31 @@ export class BackgroundAppends {
     while (this.#pending.size > 0) await Promise.all([...this.#pending.values()].map(({ done }) => done));
   }
 
-  async #append(key: string, candidate: Candidate): Promise<void> {
-    const failure = await this.#outcome(candidate);
+  async #append(key: string, candidate: Candidate, onUnwritten: () => void): Promise<void> {
+    const { failure, isOpen, isNew } = await this.#outcome(candidate);
     this.#pending.delete(key);
+    if (!isNew && !isOpen) onUnwritten();
     if (failure !== undefined) this.#rememberFailure(key, failure);
     const { scope: wid, name: jti, author: iss } = candidate;
     if (failure === 'DAG_DUPLICATE_TASK') this.#options.notices.equivocated({ iss, wid, jti }, 'ledger');
     this.#options.notices.backgroundAppend({ iss, wid, jti }, failure);
   }
 
-  /** Undefined once the entry is durable; otherwise why it never will be. */
-  async #outcome(candidate: Candidate): Promise<ErrorReason | undefined> {
+  /** What became of it: no failure once the entry is durable; otherwise why it never will be, as far as that is known. */
+  async #outcome(candidate: Candidate): Promise<Outcome> {
     const { ledger, pausesMs } = this.#options;
     for (let attempt = 0; ; attempt++) {
       try {
         const { outcome } = await ledger.append(candidate);
-        return outcome === 'conflict' ? 'DAG_DUPLICATE_TASK' : undefined;
+        const failure = outcome === 'conflict' ? 'DAG_DUPLICATE_TASK' : undefined;
+        return { failure, isOpen: false, isNew: outcome === 'added' };
       } catch (error) {
         const reason = error instanceof EctError ? error.reason : 'INTERNAL';
         const wait = pausesMs[attempt];
-        if (reason !== 'LEDGER_UNAVAILABLE' || wait === undefined) return reason;
+        const mayPass = reason === 'LEDGER_UNAVAILABLE' || reason === 'STORAGE_FULL';
+        if (!mayPass || wait === undefined) {
+          return { failure: reason, isOpen: reason === 'LEDGER_UNAVAILABLE' || reason === 'INTERNAL', isNew: false };
+        }
         await pause(wait, undefined, { signal: this.#draining.signal }).catch(() => undefined);
       }
     }

@@ -11,3 +11,13 @@ export type Caller =
 export function callerName(caller: Caller): string {
   return caller.kind === 'anonymous' ? 'anonymous' : caller.id;
 }
+
+/**
+ * The scope of an idempotency key. A proven caller has a space of its own. Anonymous callers cannot be told apart, so there
+ * the request is part of the scope: somebody else's key neither answers another request's token nor makes it fail.
+ */
+export function keyScope(caller: Caller, requestDigest: Uint8Array): string {
+  return caller.kind === 'anonymous'
+    ? `anonymous ${Buffer.from(requestDigest).toString('base64url')}`
+    : callerName(caller);
+}

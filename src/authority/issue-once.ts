@@ -4,10 +4,12 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { EctError, refuse } from '../errors.ts';
 import { verifyRecord } from './ancestry.ts';
-import { type Caller, callerName } from './caller.ts';
+import { type Caller, keyScope } from './caller.ts';
 import type { IssuedOnce } from './issue-memo.ts';
 import type { IssueOrder, OwnToken } from './issue-order.ts';
 import type { AuthorityParts } from './parts.ts';
+import { writeFor } from './write-room.ts';
+import { heldBytes } from './write-sizes.ts';
 
 /** The token that the same request was answered with before, if the caller named it by an idempotency key. */
 export async function recallToken(
@@ -15,8 +17,9 @@ export async function recallToken(
   caller: Caller,
   order: IssueOrder,
 ): Promise<OwnToken | undefined> {
-  const earlier = await parts.memo.recall(callerName(caller), order.idempotencyKey, parts.now());
-  return earlier === undefined ? undefined : reread(parts, order, earlier);
+  const digest = digestOf(order);
+  const earlier = await parts.memo.recall(keyScope(caller, digest), order.idempotencyKey, parts.now());
+  return earlier === undefined ? undefined : reread(parts, order, digest, earlier);
 }
 
 /**
@@ -31,12 +34,18 @@ export async function rememberToken(
 ): Promise<OwnToken> {
   const issued = { requestDigest: digestOf(order), token: minted.text };
   const keepUntil = minted.claims.exp + parts.policy.token.maxFutureSeconds;
-  const kept = await parts.memo.remember(callerName(caller), order.idempotencyKey, issued, keepUntil, parts.now());
-  return kept.token === minted.text ? minted : reread(parts, order, kept);
+  const scope = keyScope(caller, issued.requestDigest);
+  const kept = await writeFor(
+    parts,
+    { caller, use: 'idempotency', bytes: heldBytes(minted.text.length) },
+    () => parts.memo.remember(scope, order.idempotencyKey, issued, keepUntil, parts.now()),
+    ({ token }) => token === minted.text,
+  );
+  return kept.token === minted.text ? minted : reread(parts, order, issued.requestDigest, kept);
 }
 
-function reread(parts: AuthorityParts, order: IssueOrder, earlier: IssuedOnce): OwnToken {
-  if (Buffer.compare(earlier.requestDigest, digestOf(order)) !== 0) {
+function reread(parts: AuthorityParts, order: IssueOrder, digest: Uint8Array, earlier: IssuedOnce): OwnToken {
+  if (Buffer.compare(earlier.requestDigest, digest) !== 0) {
     throw new EctError(refuse('IDEMPOTENCY_CONFLICT', 'The idempotency key stands for another request.'));
   }
   const verified = verifyRecord(readsOwn(parts, order), earlier.token);

@@ -25,6 +25,8 @@ import { issuerFor } from './issuer.ts';
 import { asCandidate } from './leaf.ts';
 import { beginMinting } from './minting.ts';
 import type { AuthorityParts } from './parts.ts';
+import { demandRoom, takeRoom } from './write-room.ts';
+import { entryBytes, heldBytes } from './write-sizes.ts';
 
 /** What was made. `receipt` is there for L3. */
 export interface Issued {
@@ -45,14 +47,28 @@ export async function issue(parts: AuthorityParts, caller: Caller, order: IssueO
   const iss = issuerFor(caller, order.iss, parts.policy.issuer);
   const isKeyed = order.idempotencyKey !== '';
   const earlier = isKeyed ? await recallToken(parts, caller, order) : undefined;
-  if (earlier !== undefined) return deliver(parts, order, earlier, await reportOn(parts, earlier), until);
+  if (earlier !== undefined) return deliver(parts, caller, order, earlier, await reportOn(parts, earlier), until);
   const claims = draftClaims(parts, order, iss);
   const signer = signerFor(parts, order, iss);
   const kid = signer?.jwk.kid ?? '';
   const dag = namesTasks(order) ? await demandPredecessors(parts, order, claims, kid) : undefined;
-  const minted = await parts.rounds.finish(beginMinting(parts, order, claims, signer, until));
+  const minting = beginMinting(parts, order, claims, signer, until);
+  demandWrites(parts, caller, order, claims, minting.tokenBytes);
+  const minted = await parts.rounds.finish(minting);
   const own = isKeyed ? await rememberToken(parts, caller, order, minted) : minted;
-  return deliver(parts, order, own, dag, until);
+  return deliver(parts, caller, order, own, dag, until);
+}
+
+/** Refuses before it is signed what could not be kept afterwards. */
+function demandWrites(
+  parts: AuthorityParts,
+  caller: Caller,
+  { idempotencyKey, level }: IssueOrder,
+  claims: Claims,
+  tokenBytes: number,
+): void {
+  if (idempotencyKey !== '') demandRoom(parts, { caller, use: 'idempotency', bytes: heldBytes(tokenBytes) });
+  if (level === 'L3') demandRoom(parts, { caller, use: 'ledger', bytes: entryBytes(tokenBytes, claims) });
 }
 
 /**
@@ -69,7 +85,7 @@ export function beginIssue(
   const iss = issuerFor(caller, order.iss, parts.policy.issuer);
   const claims = draftClaims(parts, order, iss);
   const minting = beginMinting(parts, order, claims, signerFor(parts, order, iss), until);
-  return andThen(minting, (own) => deliver(parts, order, own, undefined, until));
+  return andThen(minting, (own) => deliver(parts, caller, order, own, undefined, until));
 }
 
 /** Fills in the defaults and holds every claim to its rule, exactly as a verifier will. */
@@ -174,6 +190,7 @@ async function reportOn(parts: AuthorityParts, { text, claims, kid }: OwnToken):
 /** Answers a token. For L3 only once its entry is durable, log or nothing; or at once, as L2, and its entry follows. */
 function deliver(
   parts: AuthorityParts,
+  caller: Caller,
   order: IssueOrder,
   { text, claims, kid }: OwnToken,
   dag: DagReport | undefined,
@@ -184,8 +201,10 @@ function deliver(
   const verified = { claims, kid, digest: digestOfToken(text) };
   const settled = claims.pred.length === 0 ? NO_ANCESTORS : dag?.settled;
   if (order.record === 'async') {
-    parts.background.add(asCandidate(text, verified, parts.policy.graph, settled));
+    const candidate = asCandidate(text, verified, parts.policy.graph, settled);
+    const giveBack = takeRoom(parts, { caller, use: 'ledger', bytes: entryBytes(text.length, claims) });
+    parts.background.add(candidate, giveBack);
     return issued;
   }
-  return record(parts, text, verified, until.signal, settled).then(({ receipt }) => ({ ...issued, receipt }));
+  return record(parts, caller, text, verified, until.signal, settled).then(({ receipt }) => ({ ...issued, receipt }));
 }

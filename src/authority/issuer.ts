@@ -24,13 +24,37 @@ function defaultIssuer(caller: Caller, ownIssuer: string): string {
 /**
  * Whether `iss` is `ownIssuer` or a name below it: `urn:ect:dev:a` below `urn:ect:dev`, `https://example.com/a` below
  * `https://example.com`. A colon after a URI with an authority would be a port, so only a slash leads below that.
+ *
+ * What follows is taken only if every reader of URIs understands it in the same way (RFC 3986, section 6.2): no percent
+ * encoding, which may hide a dot or a slash, also twice; no `.`, `..` or empty segments; no query, fragment or `;`.
  */
 export function isWithin(iss: string, ownIssuer: string): boolean {
   if (iss === ownIssuer) return true;
   if (!iss.startsWith(ownIssuer)) return false;
   const rest = iss.slice(ownIssuer.length);
   const separator = rest.charAt(0);
-  const leadsBelow = separator === '/' || (separator === ':' && !ownIssuer.includes('://'));
-  if (!leadsBelow || rest.length === 1) return false;
-  return !rest.includes('.') || !rest.split('/').some((segment) => segment === '.' || segment === '..');
+  const leadsBelow = separator === '/' || (separator === ':' && !hasAuthority(ownIssuer));
+  return leadsBelow && isPlainPath(rest.slice(1), ownIssuer);
+}
+
+/**
+ * Whether names can be formed below `issuer`: it is itself free of what `isWithin` refuses, so that what is formed below
+ * it means the same to every reader.
+ */
+export function canBeAbove(issuer: string): boolean {
+  const [, rest] = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?(.*)$/s.exec(issuer) ?? [];
+  return rest !== undefined && isPlainPath(rest, issuer);
+}
+
+/** Unreserved characters, and delimiters to which no reader of a path gives a meaning. */
+const PLAIN_SEGMENT = /^[A-Za-z0-9\-._~!$&'()*+,=:@]+$/;
+
+/** Of a URN the colons part names as well. */
+function isPlainPath(path: string, uri: string): boolean {
+  const segments = path.split(hasAuthority(uri) ? '/' : /[:/]/);
+  return segments.every((segment) => PLAIN_SEGMENT.test(segment) && segment !== '.' && segment !== '..');
+}
+
+function hasAuthority(uri: string): boolean {
+  return uri.includes('://');
 }

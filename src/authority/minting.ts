@@ -1,9 +1,14 @@
 // The making of one token from claims that keep every rule.
 
 import type { Cut, Signer, Until } from '../keys/index.ts';
-import { type Claims, mintUnsigned, prepareToken, sealToken, type Unsealed } from '../token/index.ts';
+import { type Claims, mintUnsigned, prepareToken, sealedBytes, sealToken, type Unsealed } from '../token/index.ts';
 import type { IssueOrder, OwnToken } from './issue-order.ts';
 import type { AuthorityParts } from './parts.ts';
+
+/** A token that is being made, and how long it will be. */
+export interface BegunMinting extends Cut<OwnToken> {
+  readonly tokenBytes: number;
+}
 
 /**
  * Begins to make a token; without a signer one of level L1. Refuses with TOKEN_TOO_LARGE before anything is signed, and in
@@ -15,16 +20,21 @@ export function beginMinting(
   claims: Claims,
   signer: Signer | undefined,
   until: Until,
-): Cut<OwnToken> {
+): BegunMinting {
   const { maxTokenBytes } = policy.token;
   if (signer !== undefined) {
     return new Minting(prepareToken(claims, ext?.text, signer, maxTokenBytes, draft), claims, signer, until);
   }
   const text = mintUnsigned(claims, ext?.text, maxTokenBytes);
-  return { owesSignature: false, settle: () => undefined, finish: () => ({ text, claims, kid: '' }) };
+  return {
+    owesSignature: false,
+    tokenBytes: Buffer.byteLength(text),
+    settle: () => undefined,
+    finish: () => ({ text, claims, kid: '' }),
+  };
 }
 
-class Minting implements Cut<OwnToken> {
+class Minting implements BegunMinting {
   readonly owesSignature = true;
   readonly #unsealed: Unsealed;
   readonly #claims: Claims;
@@ -37,6 +47,10 @@ class Minting implements Cut<OwnToken> {
     this.#claims = claims;
     this.#signer = signer;
     this.#until = until;
+  }
+
+  get tokenBytes(): number {
+    return sealedBytes(this.#unsealed);
   }
 
   settle(): void {

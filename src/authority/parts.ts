@@ -7,6 +7,7 @@ import type { BackgroundAppends } from './background-appends.ts';
 import type { IssueMemo } from './issue-memo.ts';
 import type { Notices } from './notices.ts';
 import type { ReplayGuard } from './replay.ts';
+import type { WriteLimits } from './write-limits.ts';
 
 /** What an operator decides about the graph. */
 export interface GraphPolicy {
@@ -43,6 +44,8 @@ export interface AuthorityParts {
   /** Undefined where the operator turned the guard off. */
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;
+  /** Undefined where callers may have anything written. */
+  readonly writes?: WriteLimits | undefined;
   readonly notices: Notices;
   /** Seconds since the epoch. */
   now(): number;

@@ -1,11 +1,13 @@
 // The last step of Verify: whether this audience has used the token before.
 
-import { type Refusal, refuse } from '../errors.ts';
+import { EctError, type Refusal, refuse } from '../errors.ts';
 import type { VerifiedToken } from '../token/index.ts';
 import { type Caller, callerName } from './caller.ts';
 import type { AuthorityParts } from './parts.ts';
 import type { ReplayGuard } from './replay.ts';
 import { type OpenVerdict, settleStep } from './verdict.ts';
+import { writeFor } from './write-room.ts';
+import { heldBytes } from './write-sizes.ts';
 
 /** What a verifier says about its use of a token. */
 interface UseOrder {
@@ -32,12 +34,34 @@ export async function judgeUse(
   const { token: policy, replayTtlSeconds } = parts.policy;
   const keepUntil = Math.max(exp + policy.maxFutureSeconds, now + replayTtlSeconds);
   const remembers = order.replay === 'record' && verdict.refusal === undefined;
-  const claim = await (remembers ? guard.claim(use, keepUntil, now) : guard.look(use, now));
+  const claim = remembers
+    ? await writeFor(
+        parts,
+        { caller, use: 'replay', bytes: heldBytes(signingInput.length, requestId.length) },
+        () => guard.claim(use, keepUntil, now),
+        (answer) => answer === 'fresh',
+      )
+    : await guard.look(use, now);
   if (typeof claim !== 'string') {
     parts.notices.equivocated(token.claims, 'guard');
     verdict.equivocation = { signingInput, firstSigningInput: claim.firstSigningInput };
   }
   settleStep(verdict, verdict.outcomes.length, refusalOfUse(claim, jti));
+}
+
+/**
+ * The shortest `request_id` of an anonymous caller: 128 bits in base64url. Such callers share one space of ids, so an id is
+ * theirs only as far as nobody else guesses it, or comes upon it by counting.
+ */
+const MIN_ANONYMOUS_ID_CHARACTERS = 22;
+
+/** Refuses an id that is no proof of being the same caller. Asked before any work. */
+export function refuseGuessableId(caller: Caller, { requestId }: Pick<UseOrder, 'requestId'>): void {
+  if (caller.kind !== 'anonymous' || requestId === '' || requestId.length >= MIN_ANONYMOUS_ID_CHARACTERS) return;
+  const message =
+    `request_id must have at least ${MIN_ANONYMOUS_ID_CHARACTERS} characters that nobody can guess, a random UUID for ` +
+    'example: callers without a certificate are told apart by nothing else.';
+  throw new EctError(refuse('REQUEST_INVALID', message, { field: 'request_id' }));
 }
 
 /** A caller repeats its own calls only: whoever guesses another's id still replays. No caller's name has a blank. */

@@ -10,8 +10,10 @@ import { readAsRecorded, recordOf } from './evidence.ts';
 import { examineGraph } from './graph.ts';
 import type { AuthorityParts } from './parts.ts';
 import { beginReading } from './read-token.ts';
-import { judgeUse } from './use.ts';
+import { judgeUse, refuseGuessableId } from './use.ts';
 import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
+import { demandRoom } from './write-room.ts';
+import { heldBytes } from './write-sizes.ts';
 
 /** What a verifier wants to know. */
 export interface VerifyOrder {
@@ -46,6 +48,12 @@ export function beginVerify(parts: AuthorityParts, caller: Caller, order: Verify
   const audience = audienceOf(caller, order);
   const question = { ...order, audience, now: parts.now(), reading: 'presented' } as const;
   if (order.asOf !== undefined) refuseFuture(order.asOf, question.now);
+  refuseGuessableId(caller, order);
+  if (order.replay === 'record' && order.asOf === undefined && parts.replay !== undefined) {
+    // Before any signature is checked. The size is that of a token without a signature, or a little more.
+    const bytes = heldBytes(Math.min(order.token.length, parts.policy.token.maxTokenBytes), order.requestId.length);
+    demandRoom(parts, { caller, use: 'replay', bytes });
+  }
   return andThen(beginReading(parts, order.token, question), (read) => judge(parts, caller, order, question, read));
 }
 

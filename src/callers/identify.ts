@@ -4,9 +4,13 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Caller } from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
+import type { ClientCas } from './client-cas.ts';
 import { DerError } from './der.ts';
 import { isWorkloadId } from './spiffe-id.ts';
 import { type Leaf, readLeaf } from './svid.ts';
+
+/** How long a connection whose CA was taken away stays open, so that its caller hears why. */
+const GOODBYE_MS = 1_000;
 
 /** Answers who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
 export type Identify = (socket: Socket) => Caller;
@@ -20,14 +24,17 @@ interface Identity {
   readonly caller: Caller;
   readonly notBefore: number;
   readonly notAfter: number;
+  /** The CAs of the time when it was last held against them, and what came of it. */
+  vouchedBy: object | undefined;
+  isVouchedFor: boolean;
 }
 
 /**
  * For a service with a client CA: the caller is the SPIFFE ID of its certificate. The certificate is read once a
- * connection; that it is still in force is asked at every call, because connections outlive certificates.
- * `now` answers milliseconds since 1970.
+ * connection; that it is still in force is asked at every call, because connections outlive certificates. So is, where `cas`
+ * may be replaced, that a CA of today vouches for it. `now` answers milliseconds since 1970.
  */
-export function spiffeCallers(now: () => number = Date.now): Identify {
+export function spiffeCallers(now: () => number = Date.now, cas?: ClientCas): Identify {
   const known = new WeakMap<Socket, Identity | EctError>();
   return (socket) => {
     let identity = known.get(socket);
@@ -38,6 +45,13 @@ export function spiffeCallers(now: () => number = Date.now): Identify {
     if (identity instanceof EctError) throw identity;
     const time = now();
     if (time < identity.notBefore || time > identity.notAfter) throw untrusted('the certificate is not in force');
+    if (cas !== undefined && identity.vouchedBy !== cas.current) {
+      identity.isVouchedFor = isVouchedFor(socket, cas, time);
+      identity.vouchedBy = cas.current;
+      // A caller that has a newer certificate by now comes back with it.
+      if (!identity.isVouchedFor) setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
+    }
+    if (!identity.isVouchedFor) throw untrusted('the CA of the client certificate is not trusted any more');
     return identity.caller;
   };
 }
@@ -53,7 +67,13 @@ function identityOf(socket: Socket): Identity | EctError {
   const [id, ...more] = leaf.uris;
   if (id === undefined || more.length > 0) return invalid(`the client certificate has ${leaf.uris.length} URI names`);
   if (!isWorkloadId(id)) return invalid('the URI name of the client certificate is not a SPIFFE ID');
-  return { caller: { kind: 'spiffe', id }, notBefore: leaf.notBefore, notAfter: leaf.notAfter };
+  const { notBefore, notAfter } = leaf;
+  return { caller: { kind: 'spiffe', id }, notBefore, notAfter, vouchedBy: undefined, isVouchedFor: true };
+}
+
+function isVouchedFor(socket: Socket, cas: ClientCas, nowMs: number): boolean {
+  const leaf = isTls(socket) ? socket.getPeerX509Certificate() : undefined;
+  return leaf !== undefined && cas.vouchFor(socket, leaf, nowMs);
 }
 
 function tryReadLeaf(raw: Uint8Array): Leaf | undefined {

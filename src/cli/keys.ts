@@ -1,5 +1,6 @@
 // `ect keys`: what the signing keys are, and what is to become of them. Changes are for administrators.
 
+import { create } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
 import {
   type ListKeysResponse,
@@ -9,7 +10,7 @@ import {
   RevokeKeyResponseSchema,
   RotateKeyResponseSchema,
 } from '../gen/ect/v1/keys_pb.ts';
-import { type ServiceOptions, withService } from './client.ts';
+import { type Service, type ServiceOptions, withService } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
@@ -43,15 +44,29 @@ export function keysCommand(io: Io): Command {
 }
 
 function listCommand(io: Io): Command {
-  const command = new Command('list').description('every key that there ever was, and which root key certified it');
-  withHelp(withOutput(withService(command)), { examples: ['ect keys list'], refused: REFUSED });
-  return command.action((options: Options) =>
-    attemptCalls(io, options, async ({ keys }) => {
-      const response = await keys.listKeys({});
+  const command = new Command('list')
+    .description('every root key, the delegated keys whose tokens may be valid, and which root key certified them')
+    .option('--past', 'delegated keys that ended long ago, too: every key that there ever was');
+  const examples = ['ect keys list', 'ect keys list --past --json'];
+  withHelp(withOutput(withService(command)), { examples, refused: REFUSED });
+  return command.action((options: Options & { readonly past?: true }) =>
+    attemptCalls(io, options, async (clients) => {
+      const response = await listAll(clients, options.past === true);
       if (options.json) printMessage(io, ListKeysResponseSchema, response);
       else tellAll(io, response);
     }),
   );
+}
+
+async function listAll({ keys }: Service, past: boolean): Promise<ListKeysResponse> {
+  const all = create(ListKeysResponseSchema);
+  let pageToken = '';
+  do {
+    const page = await keys.listKeys({ past, pageToken });
+    all.keys.push(...page.keys);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  return all;
 }
 
 function tellAll(io: Io, { keys }: ListKeysResponse): void {
@@ -68,14 +83,22 @@ function rotateCommand(io: Io): Command {
   const command = new Command('rotate')
     .description('announce the next key; it signs when everybody can know it, and the one before it retires then')
     .option('--next <key>', 'AWS KMS: key id or ARN of the next key; without it the service makes one')
-    .option('--urgent', 'use it at once: whoever keeps the key set cannot verify its tokens for a while');
-  const examples = ['ect keys rotate', 'ect keys rotate --next "$KEY_ARN" --note "yearly"'];
+    .option(
+      '--urgent',
+      'use it at once, announced or not: whoever keeps the key set cannot verify its tokens for a while',
+    );
+  const examples = [
+    'ect keys rotate',
+    'ect keys rotate --next "$KEY_ARN" --note "yearly"',
+    'ect keys rotate --urgent --note "laptop was stolen"',
+  ];
   withHelp(withChange(command), { examples, refused: REFUSED });
   return command.action((options: ChangeOptions & { readonly next?: string; readonly urgent?: true }) =>
     attemptCalls(io, options, async ({ keys }) => {
       const { next = '', urgent = false, note = '' } = options;
       const response = await keys.rotateKey({ nextKey: next, urgent, note });
       if (options.json) printMessage(io, RotateKeyResponseSchema, response);
+      else if (urgent) tell(io, response, 'in use from now on', 'it was put to use before; nothing was added');
       else tell(io, response, 'announced', 'it was announced before; nothing was added');
     }),
   );

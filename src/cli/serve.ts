@@ -35,7 +35,7 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_REVIEW_ACTIONS', 'exec_act that count as a human review (default human_review)'],
   ['ECT_LEDGER_AUDIENCE', 'record only tokens whose aud has this entry (default: any)'],
   ['ECT_DRAFTS', 'drafts that are read (default 00,01)'],
-  ['ECT_ALGORITHMS', 'verified algorithms: ES256 (default), also ES384, EdDSA, PS256'],
+  ['ECT_ALGORITHMS', 'verified algorithms: ES256 (default), also ES384, EdDSA, Ed25519, PS256'],
   ['ECT_TRUST_FILE', 'JSON: foreign issuers and their keys (default none)'],
   ['ECT_UUIDS', 'strict (default), or off: ids may be any printable text'],
   ['ECT_DEFAULT_EXPIRY_MIN', 'lifetime of a token without ttl (default 10)'],
@@ -45,6 +45,14 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_MINIMUM_LEVELS', 'other minima by exec_act: execute_trade=L3,ping=L1'],
   ['ECT_JTI_REPLAY_CACHE_SIZE', 'unset: durable replay guard; 0: none; n: n tokens in memory'],
   ['ECT_JTI_REPLAY_TTL_MIN', 'how long a use is remembered at least (default 60)'],
+  ['ECT_MAX_CONNECTIONS', 'connections of one process (default 2048)'],
+  ['ECT_MAX_CONNECTIONS_PER_ADDRESS', 'of one address, or IPv6 /64 (default: half of all)'],
+  ['ECT_MAX_STREAMS', 'streams that stay open (health watches, reflection) of one process (default 512)'],
+  ['ECT_MAX_HELD_MIB', 'memory for unfinished requests and unread answers of one process (default 96)'],
+  ['ECT_REQUEST_TIMEOUT_SEC', 'how long a request may take to arrive (default 15)'],
+  ['ECT_ANSWER_TIMEOUT_SEC', 'how long a client may take to read an answer (default 30)'],
+  ['ECT_CALLER_WRITE_MIB_PER_HOUR', 'what a caller may have written (default 4096; 0: anything)'],
+  ['ECT_MIN_FREE_DISK_MIB', 'free space below which callers write nothing (default 512, or a tenth of the disk)'],
   ['ECT_LOG_LEVEL', 'debug, info (default), warn, error or silent'],
 ];
 

@@ -24,6 +24,7 @@ export function readKeys({ read, whole, problem, needs }: SettingsReader, signer
   const signing = read<KeysConfig['signing']>('ECT_SIGNING', 'direct', 'direct or two-tier', (text) =>
     text === 'direct' || text === 'two-tier' ? text : undefined,
   );
+  // custody/key-start.ts relies on these limits: no delegated key ends later than nine days after its announcement.
   const delegatedHours = whole('ECT_DELEGATED_KEY_HOURS', 1, 1, 168);
   const actions = read<readonly string[]>('ECT_DIRECT_ACTS', [], 'names of actions with commas between them', readList);
   const issuers = read<readonly string[]>('ECT_DIRECT_ISSUERS', [], 'issuers with commas between them', readList);

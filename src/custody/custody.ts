@@ -5,10 +5,11 @@ import { EctError, refuse } from '../errors.ts';
 import { type Signer, type SignerChoice, type TrustedKey, writeKeySet } from '../keys/index.ts';
 import { Delegation } from './delegation.ts';
 import type { KeyEntry } from './key-entry.ts';
-import { KeyHistory, type KeyRecord } from './key-history.ts';
-import { KeyLog } from './key-log.ts';
+import type { KeyRecord } from './key-fold.ts';
+import { KeyHistory } from './key-history.ts';
+import { KeyLog, type KeyPage } from './key-log.ts';
 import { type CustodyPolicy, type CustodyPorts, keepableFor, type RootKey } from './ports.ts';
-import { asPublishedJwk, asTrustedKey, forgottenAt, publishedKeys } from './published.ts';
+import { asPublishedJwk, asTrustedKey, forgottenAt, publishedKeys, retentionMs } from './published.ts';
 import { RootKeys, type RotationOrder, stateInvalid } from './root-keys.ts';
 
 /** What became of an order about a key. */
@@ -110,19 +111,37 @@ export class Custody implements SignerChoice {
     return this.#published;
   }
 
-  /** Every key that there ever was, in the order in which they were announced. */
+  /** Every key that can still matter, in the order in which they were announced. */
   get all(): readonly KeyRecord[] {
     return this.#history.all();
+  }
+
+  /** Keys from the ledger entry `startIndex` on, in the order in which they were announced; `past`: those that ended long ago too. */
+  async list({ startIndex, limit, past }: KeyQuery): Promise<KeyPage> {
+    if (past) return this.#log.announcedSince(startIndex, limit);
+    const keys = this.all.filter(({ announcedIndex }) => announcedIndex >= startIndex);
+    return { keys: keys.slice(0, limit), next: keys[limit]?.announcedIndex };
+  }
+
+  /** A key of ours that is in the ring no more, for evidence. Undefined for a `kid` that is none, which costs a look or a few. */
+  async recall(kid: string): Promise<TrustedKey | undefined> {
+    const key = KID.test(kid) ? await this.#log.recall(kid) : undefined;
+    return key && asTrustedKey(key, this.#policy.speaksFor, this.#policy.retention, this.#ports.nowMs());
   }
 
   rotate(order: RotationOrder): Promise<KeyChange> {
     return this.#inTurn(() => this.#roots.rotate(order));
   }
 
+  /** Announces a key that the operator provides while the service runs, unless it is known. */
+  async adopt(key: RootKey): Promise<void> {
+    await this.#inTurn(() => this.#roots.adopt(key));
+  }
+
   /** Ends a key without an accusation. Its tokens hold until they expire. */
   retire({ kid, by, note }: Order): Promise<KeyChange> {
-    return this.#inTurn(() => {
-      const key = this.#find(kid);
+    return this.#inTurn(async () => {
+      const key = await this.#find(kid);
       if (key.state === 'retired') return { key, changed: false };
       if (key.state !== 'active') throw stateInvalid(key, 'only an active key can retire');
       const isNewest = key.generation !== undefined && key === this.#newestRoot();
@@ -133,8 +152,8 @@ export class Custody implements SignerChoice {
 
   /** Declares a key compromised, since a time (milliseconds) or as of now. None of its tokens is accepted any more. */
   revoke({ kid, by, note }: Order, sinceMs?: number): Promise<KeyChange> {
-    return this.#inTurn(() => {
-      const key = this.#find(kid);
+    return this.#inTurn(async () => {
+      const key = await this.#find(kid);
       if (key.state === 'revoked') return { key, changed: false };
       const since = sinceMs === undefined ? {} : { compromised_since: sinceMs };
       return this.#change({ state: 'revoked', jwk: key.jwk, locator: key.locator ?? '', by, note, ...since });
@@ -156,7 +175,10 @@ export class Custody implements SignerChoice {
   }
 
   async #start(configured: RootKey): Promise<void> {
-    await this.#look();
+    const beganMs = this.#ports.nowMs();
+    const fault = await this.#log.begin(retentionMs(this.#policy.retention), beganMs);
+    if (fault !== undefined) this.#ports.events.keysFailed(new Error(`Every entry about keys was read: ${fault}.`));
+    this.#readAtMs = beganMs;
     this.#hasRead = true;
     const isFirst = await this.#roots.adopt(configured);
     const { delegatedLifeMs } = this.#policy;
@@ -219,11 +241,15 @@ export class Custody implements SignerChoice {
     if (!this.#hasNews && nowMs < this.#forgetAtMs) return;
     this.#hasNews = false;
     const { retention, speaksFor } = this.#policy;
-    this.#published = publishedKeys(this.#history, retention, nowMs);
-    this.#forgetAtMs = Math.min(...this.#published.map((key) => forgottenAt(key, retention)));
+    this.#history.letGo((key) => forgottenAt(key, retention) <= nowMs);
+    const held = this.#history.all();
+    this.#published = publishedKeys(held, retention, nowMs);
+    this.#forgetAtMs = held
+      .map((key) => forgottenAt(key, retention))
+      .reduce((least, atMs) => (atMs > nowMs ? Math.min(least, atMs) : least), Number.POSITIVE_INFINITY);
     this.#keySet = writeKeySet(this.#published.map(asPublishedJwk));
     this.#ports.onTrust(
-      this.#history.all().map((key) => {
+      held.map((key) => {
         const known = this.#trusted.get(key) ?? asTrustedKey(key, speaksFor, retention, nowMs);
         this.#trusted.set(key, known);
         return known;
@@ -240,11 +266,11 @@ export class Custody implements SignerChoice {
 
   async #change(statement: Parameters<KeyLog['record']>[0]): Promise<KeyChange> {
     const changed = await this.#log.record(statement);
-    return { key: this.#find(statement.jwk.kid), changed };
+    return { key: await this.#find(statement.jwk.kid), changed };
   }
 
-  #find(kid: string): KeyRecord {
-    const key = this.#history.get(kid);
+  async #find(kid: string): Promise<KeyRecord> {
+    const key = await this.#log.recall(kid);
     if (key === undefined) throw new EctError(refuse('KEY_NOT_FOUND', 'No key of this service has this kid.'));
     return key;
   }
@@ -254,11 +280,22 @@ export class Custody implements SignerChoice {
   }
 }
 
+/** A `kid` of ours: a thumbprint. */
+const KID = /^[A-Za-z0-9_-]{43}$/;
+
+/** Which keys to list. */
+export interface KeyQuery {
+  /** 0, or what the page before answered. */
+  readonly startIndex: number;
+  readonly limit: number;
+  readonly past: boolean;
+}
+
 function noKeyInForce(): EctError {
   return new EctError(
     refuse(
       'SIGNER_UNAVAILABLE',
-      'No signing key is in force now: the next one is not ripe yet, or an administrator has to rotate.',
+      'No signing key is in force now: an administrator can put the next one to use (`ect keys rotate --urgent`).',
     ),
   );
 }

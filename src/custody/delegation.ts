@@ -3,7 +3,8 @@
 
 import type { OpenSigner, Signer } from '../keys/index.ts';
 import { certify } from './certificate.ts';
-import { endOf, type KeyHistory } from './key-history.ts';
+import { endOf } from './key-fold.ts';
+import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
 import { type CustodyPolicy, type CustodyPorts, leadOf } from './ports.ts';
 
@@ -30,6 +31,8 @@ export class Delegation {
   #inForce: InForce | undefined;
   /** Announced, and not ripe yet. */
   #coming: OpenSigner | undefined;
+  /** The root key that certifies, as it was last seen. */
+  #root: Signer | undefined;
   #failures = 0;
   #retryAtMs = 0;
 
@@ -60,6 +63,12 @@ export class Delegation {
 
   /** Does what is due. A root key that does not answer is an event and a later attempt, never an error. */
   async tend(root: Signer | undefined): Promise<void> {
+    if (root !== this.#root) {
+      // What another root key failed at says nothing about this one.
+      this.#root = root;
+      this.#failures = 0;
+      this.#retryAtMs = 0;
+    }
     this.#dropWhatEnded();
     await this.#takeOver();
     const nowMs = this.#ports.nowMs();

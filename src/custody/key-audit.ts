@@ -3,7 +3,8 @@
 
 import type { LedgerRecord } from '../ledger/index.ts';
 import { readKeyEntry } from './key-entry.ts';
-import { endOf, KeyHistory, type KeyRecord } from './key-history.ts';
+import { endOf, type KeyRecord } from './key-fold.ts';
+import { KeyHistory } from './key-history.ts';
 
 /** A recorded token, by what its leaf says. */
 export interface KeyUse {

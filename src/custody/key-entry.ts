@@ -30,6 +30,8 @@ export interface KeyStatement {
   readonly lead_ms?: number;
   /** Of a key that is revoked: since when it is compromised, milliseconds since the epoch; absent: since the entry. */
   readonly compromised_since?: number;
+  /** Of a root key that becomes active: whatever it was announced for, it is needed now. */
+  readonly urgent?: true;
 }
 
 /** The leaf of an entry about a key: all that it takes to derive the key set. Times are milliseconds since the epoch. */
@@ -44,6 +46,8 @@ export interface KeyLeaf {
   /** The key signs nothing before. */
   readonly use_from?: number;
   readonly compromised_since?: number;
+  /** The key is active before the time that it was announced for. */
+  readonly urgent?: true;
   /** Who changed the state. */
   readonly iss: string;
   readonly recorded_at: number;
@@ -60,7 +64,7 @@ export interface KeyEntry extends KeyLeaf {
 
 /** A statement as the ledger takes it. */
 export function asKeyCandidate(statement: KeyStatement): Candidate {
-  const { state, jwk, generation, certificate, lead_ms: leadMs, compromised_since: since, by } = statement;
+  const { state, jwk, generation, certificate, lead_ms: leadMs, compromised_since: since, urgent, by } = statement;
   const content = Buffer.from(canonicalize({ ...statement, kid: jwk.kid }) as string, 'utf8');
   return {
     scope: KEY_SCOPE,
@@ -79,6 +83,7 @@ export function asKeyCandidate(statement: KeyStatement): Candidate {
         ...(certificate === undefined ? {} : { certificate }),
         ...(leadMs === undefined ? {} : { use_from: recordedAtMs + leadMs }),
         ...(since === undefined ? {} : { compromised_since: since }),
+        ...(urgent === undefined ? {} : { urgent }),
         iss: by,
         recorded_at: recordedAtMs,
         commitment,
@@ -104,7 +109,7 @@ export function digestOfStatement(content: Uint8Array): Uint8Array {
 /** Whether a leaf is of this kind, has its form and stands in its place. */
 export function isKeyLeafOf(leaf: { readonly type?: unknown }, { scope, name }: LedgerRecord): leaf is KeyLeaf {
   if (leaf.type !== 'key' || scope !== KEY_SCOPE) return false;
-  const { kid, state, jwk, generation, certificate, use_from: useFrom } = leaf as Partial<KeyLeaf>;
+  const { kid, state, jwk, generation, certificate, use_from: useFrom, urgent } = leaf as Partial<KeyLeaf>;
   const isAnnouncement = state === 'announced';
   return (
     kid !== undefined &&
@@ -112,6 +117,7 @@ export function isKeyLeafOf(leaf: { readonly type?: unknown }, { scope, name }: 
     readPublicJwk({ ...jwk })?.jwk.kid === kid &&
     Number.isSafeInteger(useFrom ?? 0) &&
     (useFrom !== undefined) === isAnnouncement &&
+    (urgent === undefined || (urgent === true && state === 'active')) &&
     (generation !== undefined || certificate !== undefined) === isAnnouncement &&
     name === keyEntryName({ kid, state, ...(generation === undefined ? {} : { generation }) })
   );

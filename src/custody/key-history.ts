@@ -1,143 +1,125 @@
 // The ring of signing keys as the ledger's entries tell it: a fold over them, in order. An entry that breaks a rule
-// changes nothing and is a fault: no key is ever trusted for the sake of one.
+// changes nothing and is a fault: no key is ever trusted for the sake of one. Delegated keys that can no longer matter may be
+// let go; what they were follows from their own entries and the root keys.
 
-import type { KeyObject } from 'node:crypto';
-import { type Kid, type PublicJwk, readPublicJwk } from '../keys/index.ts';
-import { type Certificate, openCertificate } from './certificate.ts';
 import type { KeyEntry, KeyState } from './key-entry.ts';
-
-/** What is known of one key. Times are milliseconds since the epoch. */
-export interface KeyRecord {
-  readonly kid: Kid;
-  readonly jwk: PublicJwk;
-  readonly publicKey: KeyObject;
-  /** The number of a root key, from 0. Undefined for a delegated key. */
-  readonly generation: number | undefined;
-  /** Of a delegated key: its certificate, and what that says. */
-  readonly certificate: { readonly text: string; readonly says: Certificate } | undefined;
-  readonly locator: string | undefined;
-  readonly state: KeyState;
-  readonly announcedAtMs: number;
-  readonly useFromMs: number;
-  readonly activeAtMs: number | undefined;
-  readonly retiredAtMs: number | undefined;
-  readonly revoked: { readonly atMs: number; readonly sinceMs: number } | undefined;
-  /** The last change: who, why, and its entry. */
-  readonly by: string;
-  readonly note: string;
-  readonly index: number;
-}
+import { announce, change, fallWith, type KeyRecord, type Revocation, type Surroundings } from './key-fold.ts';
 
 export class KeyHistory {
   readonly #keys = new Map<string, KeyRecord>();
-  readonly #roots: Kid[] = [];
-  readonly #issuer: string | undefined;
+  /** By number, each with the states that it had. */
+  readonly #roots: Root[] = [];
+  readonly #rootByKid = new Map<string, Root>();
+  readonly #around: Surroundings;
 
   /** Where `issuer` is said, delegated keys must be certified for it. */
   constructor(issuer?: string) {
-    this.#issuer = issuer;
+    const roots = this.#roots;
+    this.#around = {
+      get rootCount() {
+        return roots.length;
+      },
+      issuer,
+      rootBefore: (kid, index) => this.#rootBefore(kid, index),
+    };
   }
 
   get(kid: string): KeyRecord | undefined {
     return this.#keys.get(kid);
   }
 
-  /** Every key, in the order in which they were announced. */
+  /** Every key that is held, in the order in which they were announced. */
   all(): readonly KeyRecord[] {
-    return [...this.#keys.values()];
+    return [...this.#keys.values()].sort((one, other) => one.announcedIndex - other.announcedIndex);
   }
 
   /** The root keys, by number. */
   roots(): readonly KeyRecord[] {
-    return this.#roots.map((kid) => this.#keys.get(kid) as KeyRecord);
+    return this.#roots.map(({ kid }) => this.#keys.get(kid) as KeyRecord);
   }
 
-  /** Takes the next entry. Answers a sentence, and changes nothing, where it breaks a rule. */
+  /**
+   * Takes the next entry. Answers a sentence, and changes nothing, where it breaks a rule. A key that was let go must be
+   * restored before an entry about it is taken.
+   */
   add(entry: KeyEntry): string | undefined {
     const fault = entry.state === 'announced' ? this.#announce(entry) : this.#change(entry);
     return fault === undefined ? undefined : `key ${entry.kid}: ${fault}`;
   }
 
-  #announce(entry: KeyEntry): string | undefined {
-    const { kid, jwk, generation, certificate, use_from: useFromMs, recorded_at: announcedAtMs } = entry;
-    if (this.#keys.has(kid)) return 'it was announced before';
-    const key = readPublicJwk({ ...jwk });
-    if (key?.jwk.kid !== kid || useFromMs === undefined) return 'its announcement does not describe it';
-    if ((generation === undefined) === (certificate === undefined)) return 'it is neither a root key nor certified';
-    if (generation !== undefined && generation !== this.#roots.length) return 'it is not the next root key';
-    const opened = certificate === undefined ? undefined : this.#certificateOf(entry, certificate);
-    if (typeof opened === 'string') return opened;
-    this.#keys.set(kid, {
-      ...key,
-      kid,
-      generation,
-      certificate: opened,
-      locator: entry.locator,
-      state: 'announced',
-      announcedAtMs,
-      useFromMs,
-      activeAtMs: undefined,
-      retiredAtMs: undefined,
-      revoked: undefined,
-      ...lastChange(entry),
-    });
-    if (generation !== undefined) this.#roots.push(kid);
-    return undefined;
+  /** Lets delegated keys go. Root keys stay: certificates are read against them. */
+  letGo(isOver: (key: KeyRecord) => boolean): void {
+    for (const key of this.#keys.values()) {
+      if (key.generation === undefined && isOver(key)) this.#keys.delete(key.kid);
+    }
   }
 
-  #certificateOf({ kid, recorded_at: nowMs }: KeyEntry, text: string): KeyRecord['certificate'] | string {
-    const says = openCertificate(text, (rootKid) => {
-      const root = this.#keys.get(rootKid);
-      return root?.generation === undefined ? undefined : root.publicKey;
-    });
-    if (says === undefined) return 'its certificate is not of a root key that was announced';
-    if (says.jwk.kid !== kid) return 'its certificate is about another key';
-    if (this.#issuer !== undefined && says.iss !== this.#issuer) return 'its certificate is for another issuer';
-    if (says.exp * 1000 <= nowMs) return 'its certificate had ended when it was announced';
-    const { state } = this.#keys.get(says.rootKid) as KeyRecord;
-    if (state !== 'active') return `the root key that certified it was ${state}`;
-    return { text, says };
+  /** What a delegated key is after these entries, all of its own and in order; undefined where there never was one. */
+  past(entries: readonly KeyEntry[]): KeyRecord | undefined {
+    let key: KeyRecord | undefined;
+    for (const entry of entries) {
+      key = key && this.#withRoot(key, entry.index);
+      const next = nextOf(key, entry, this.#around);
+      if (typeof next !== 'string') key = next;
+    }
+    return key && this.#withRoot(key, Number.POSITIVE_INFINITY);
+  }
+
+  /** Takes back what `past` answered. */
+  restore(key: KeyRecord): void {
+    this.#keys.set(key.kid, key);
+  }
+
+  #announce(entry: KeyEntry): string | undefined {
+    const { kid, index, generation } = entry;
+    const key = nextOf(this.#keys.get(kid), entry, this.#around);
+    if (typeof key === 'string') return key;
+    this.#keys.set(kid, key);
+    if (generation === undefined) return undefined;
+    const root: Root = { kid, publicKey: key.publicKey, states: [{ index, state: 'announced' }], revoked: undefined };
+    this.#roots.push(root);
+    this.#rootByKid.set(kid, root);
+    return undefined;
   }
 
   #change(entry: KeyEntry): string | undefined {
-    const { kid, state, recorded_at: atMs } = entry;
-    const before = this.#keys.get(kid);
-    if (before === undefined) return `it is ${state} but was never announced`;
-    if (!FOLLOWS[before.state].includes(state)) return `it cannot be ${state} after it was ${before.state}`;
-    if (state === 'active' && atMs < before.useFromMs) return 'it is active before it was announced for';
-    const after = { ...before, state, ...lastChange(entry) };
-    if (state === 'active') this.#keys.set(kid, { ...after, activeAtMs: atMs });
-    else if (state === 'retired') this.#keys.set(kid, { ...after, retiredAtMs: atMs });
-    else this.#revoke(after, { atMs, sinceMs: Math.min(entry.compromised_since ?? atMs, atMs) });
+    const { kid, index, state } = entry;
+    const key = nextOf(this.#keys.get(kid), entry, this.#around);
+    if (typeof key === 'string') return key;
+    this.#keys.set(kid, key);
+    const root = this.#rootByKid.get(kid);
+    root?.states.push({ index, state });
+    if (root === undefined || key.revoked === undefined) return undefined;
+    root.revoked = { ...key.revoked, index };
+    for (const other of this.#keys.values()) {
+      if (other.certificate?.says.rootKid === kid) this.#keys.set(other.kid, fallWith(other, key.revoked));
+    }
     return undefined;
   }
 
-  /** Whatever a compromised root key certified may be of somebody else's making. */
-  #revoke(key: KeyRecord, revoked: KeyRecord['revoked']): void {
-    this.#keys.set(key.kid, { ...key, state: 'revoked', revoked });
-    if (key.generation === undefined) return;
-    for (const other of this.#keys.values()) {
-      if (other.certificate?.says.rootKid === key.kid && other.state !== 'revoked') {
-        this.#keys.set(other.kid, { ...other, state: 'revoked', revoked });
-      }
-    }
+  #rootBefore(kid: string, index: number): ReturnType<Surroundings['rootBefore']> {
+    const root = this.#rootByKid.get(kid);
+    const state = root?.states.findLast((each) => each.index < index)?.state;
+    return root === undefined || state === undefined ? undefined : { publicKey: root.publicKey, state };
+  }
+
+  /** A delegated key with what became of its root key before an entry. */
+  #withRoot(key: KeyRecord, beforeIndex: number): KeyRecord {
+    const revoked = this.#rootByKid.get(key.certificate?.says.rootKid ?? '')?.revoked;
+    return revoked === undefined || revoked.index >= beforeIndex
+      ? key
+      : fallWith(key, { atMs: revoked.atMs, sinceMs: revoked.sinceMs });
   }
 }
 
-const FOLLOWS: Readonly<Record<KeyState, readonly KeyState[]>> = {
-  announced: ['active', 'revoked'],
-  active: ['retired', 'revoked'],
-  retired: ['revoked'],
-  revoked: [],
-};
-
-function lastChange({ iss: by, note, index }: KeyEntry): Pick<KeyRecord, 'by' | 'note' | 'index'> {
-  return { by, note, index };
+interface Root {
+  readonly kid: KeyRecord['kid'];
+  readonly publicKey: KeyRecord['publicKey'];
+  readonly states: { readonly index: number; readonly state: KeyState }[];
+  revoked: (Revocation & { readonly index: number }) | undefined;
 }
 
-/** When a key stopped signing, or will: retired, or past what its certificate allows. Undefined: not in sight. */
-export function endOf({ retiredAtMs, certificate }: KeyRecord): number | undefined {
-  const certified = certificate === undefined ? undefined : certificate.says.exp * 1000;
-  if (retiredAtMs === undefined || certified === undefined) return retiredAtMs ?? certified;
-  return Math.min(retiredAtMs, certified);
+function nextOf(before: KeyRecord | undefined, entry: KeyEntry, around: Surroundings): KeyRecord | string {
+  if (entry.state === 'announced') return before === undefined ? announce(entry, around) : 'it was announced before';
+  return before === undefined ? `it is ${entry.state} but was never announced` : change(before, entry);
 }

@@ -1,9 +1,12 @@
-// The entries about keys in the ledger: read as far as they go, and added to. The store is not taken at its word: an
+// The entries about keys in the ledger: read as far as they matter, and added to. The store is not taken at its word: an
 // entry counts only once it is proven to be in the tree that the ledger signed.
 
-import type { Ledger } from '../ledger/index.ts';
+import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 import { asKeyCandidate, KEY_SCOPE, type KeyEntry, type KeyStatement, readKeyEntry } from './key-entry.ts';
+import type { KeyRecord } from './key-fold.ts';
 import type { KeyHistory } from './key-history.ts';
+import { findStart, relevantAmong } from './key-start.ts';
+import { entriesOf, proven, rootEntries } from './past-keys.ts';
 
 const PAGE = 500;
 
@@ -21,10 +24,23 @@ export class KeyLog {
     this.#onEntry = onEntry;
   }
 
+  /**
+   * Reads what can still matter: every root key, and the delegated keys whose last token may be valid; `retentionMs` is how
+   * long that may be after their end. Answers why everything had to be read, if it had to.
+   */
+  async begin(retentionMs: number, nowMs: number): Promise<string | undefined> {
+    const start = await findStart(this.#ledger, retentionMs, nowMs);
+    for (const entry of await rootEntries(this.#ledger, start.index)) this.#take(entry);
+    this.#next = start.index;
+    const isHeld = (kid: string) => this.#history.get(kid) !== undefined;
+    await this.#readOn((records) => relevantAmong(records, retentionMs, nowMs, isHeld));
+    return 'fault' in start ? start.fault : undefined;
+  }
+
   /** Reads what has come in since the last time. LEDGER_UNAVAILABLE or LEDGER_CORRUPT leave the rest for the next time. */
   refresh(): Promise<void> {
     // One after the other, so that no entry is taken twice. One that fails fails for its own caller only.
-    const reading = this.#reading.then(() => this.#read());
+    const reading = this.#reading.then(() => this.#readOn((records) => records));
     this.#reading = reading.catch(() => undefined);
     return reading;
   }
@@ -39,17 +55,72 @@ export class KeyLog {
     return outcome === 'added';
   }
 
-  async #read(): Promise<void> {
+  /** A key of the ring, also one that is not held any more: as far as this process has read. */
+  async recall(kid: string): Promise<KeyRecord | undefined> {
+    return this.#history.get(kid) ?? this.#history.past(await entriesOf(this.#ledger, kid, this.#next));
+  }
+
+  /** Announced keys from an entry on, at most `limit`, and the entry at which to go on; undefined after the last one. */
+  async announcedSince(startIndex: number, limit: number): Promise<KeyPage> {
+    const page = await this.#ledger.list({ scope: KEY_SCOPE, startIndex, limit: PAGE, withContent: false });
+    const entries = page.map(readKeyEntry).filter(({ state, index }) => state === 'announced' && index < this.#next);
+    const keys: KeyRecord[] = [];
+    for (const { kid, index } of entries) {
+      if (keys.length === limit) return { keys, next: index };
+      const key = await this.recall(kid);
+      // What broke a rule made no key, and a later entry may be the one that counted.
+      if (key?.announcedIndex === index) keys.push(key);
+    }
+    const last = page.at(-1);
+    return { keys, next: last === undefined || page.length < PAGE ? undefined : last.index + 1 };
+  }
+
+  async #readOn(select: Select): Promise<void> {
     for (;;) {
       const query = { scope: KEY_SCOPE, startIndex: this.#next, limit: PAGE, withContent: true };
       const page = await this.#ledger.list(query);
-      for (const record of page) {
-        await this.#ledger.receiptFor(record);
-        const entry = readKeyEntry(record);
-        this.#onEntry(entry, this.#history.add(entry));
-        this.#next = record.index + 1;
+      const selected = select(page);
+      try {
+        await this.#takeEach(await proven(this.#ledger, selected));
+      } catch {
+        // What stands before the entry that cannot be proven still counts: a revocation must not wait for a repair.
+        for (const record of selected) {
+          if (record.index >= this.#next) await this.#takeEach(await proven(this.#ledger, [record]));
+        }
       }
+      const last = page.at(-1);
+      if (last !== undefined) this.#next = last.index + 1;
       if (page.length < PAGE) return;
     }
   }
+
+  async #takeEach(entries: readonly KeyEntry[]): Promise<void> {
+    for (const entry of entries) {
+      await this.#restore(entry);
+      this.#take(entry);
+      this.#next = entry.index + 1;
+    }
+  }
+
+  /** A change may be of a key that was let go, and a root key must not have been announced as another kind before. */
+  async #restore({ kid, state, generation, index }: KeyEntry): Promise<void> {
+    const mayBeKnown = state !== 'announced' || generation !== undefined;
+    if (!mayBeKnown || this.#history.get(kid) !== undefined) return;
+    const key = this.#history.past(await entriesOf(this.#ledger, kid, index));
+    if (key !== undefined) this.#history.restore(key);
+  }
+
+  #take(entry: KeyEntry): void {
+    this.#onEntry(entry, this.#history.add(entry));
+  }
+}
+
+/** Which records of a page are worth a proof. */
+type Select = (records: readonly LedgerRecord[]) => readonly LedgerRecord[];
+
+/** Some keys, and where the next ones are. */
+export interface KeyPage {
+  readonly keys: readonly KeyRecord[];
+  /** Undefined: there are no more. */
+  readonly next: number | undefined;
 }

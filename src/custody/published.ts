@@ -1,7 +1,7 @@
 // What follows from the states of keys: which of them are published, and which are trusted for what.
 
 import type { PublishedJwk, TrustedKey } from '../keys/index.ts';
-import { endOf, type KeyHistory, type KeyRecord } from './key-history.ts';
+import { endOf, type KeyRecord } from './key-fold.ts';
 
 /** How long a key outlives its last signature. */
 export interface Retention {
@@ -12,8 +12,8 @@ export interface Retention {
 }
 
 /** The keys of the key set: all but those that are revoked, or whose last token has expired. */
-export function publishedKeys(history: KeyHistory, retention: Retention, nowMs: number): readonly KeyRecord[] {
-  return history.all().filter((key) => key.state !== 'revoked' && nowMs < forgottenAt(key, retention));
+export function publishedKeys(keys: readonly KeyRecord[], retention: Retention, nowMs: number): readonly KeyRecord[] {
+  return keys.filter((key) => key.state !== 'revoked' && nowMs < forgottenAt(key, retention));
 }
 
 export function asPublishedJwk({ jwk, certificate }: KeyRecord): PublishedJwk {
@@ -49,7 +49,12 @@ export function asTrustedKey(
 }
 
 /** When the last token that it may have signed has expired for everybody. */
-export function forgottenAt(key: KeyRecord, { maxLifetimeSeconds, skewSeconds }: Retention): number {
+export function forgottenAt(key: KeyRecord, retention: Retention): number {
   const end = endOf(key);
-  return end === undefined ? Number.POSITIVE_INFINITY : end + (maxLifetimeSeconds + skewSeconds) * 1000;
+  return end === undefined ? Number.POSITIVE_INFINITY : end + retentionMs(retention);
+}
+
+/** How long after its end the last token of a key may be valid for somebody, in milliseconds. */
+export function retentionMs({ maxLifetimeSeconds, skewSeconds }: Retention): number {
+  return (maxLifetimeSeconds + skewSeconds) * 1000;
 }

@@ -2,8 +2,9 @@
 // next one is active. Any process may take any of these steps; the names of the entries decide who did.
 
 import { EctError, refuse } from '../errors.ts';
-import type { OpenSigner } from '../keys/index.ts';
-import type { KeyHistory, KeyRecord } from './key-history.ts';
+import type { OpenSigner, PublicJwk } from '../keys/index.ts';
+import type { KeyRecord } from './key-fold.ts';
+import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
 import { type CustodyPolicy, type CustodyPorts, leadOf, type RootKey } from './ports.ts';
 
@@ -11,10 +12,16 @@ import { type CustodyPolicy, type CustodyPorts, leadOf, type RootKey } from './p
 export interface RotationOrder {
   /** Empty: the service makes the next key. */
   readonly nextKey: string;
-  /** Use it at once, though whoever keeps the key set does not know it yet. */
+  /** Use it at once, also one that is announced already, though whoever keeps the key set may not know it yet. */
   readonly urgent: boolean;
   readonly by: string;
   readonly note: string;
+}
+
+/** The next key, and whether the order changed something. */
+export interface Rotation {
+  readonly key: KeyRecord;
+  readonly changed: boolean;
 }
 
 /** A key that could not be opened is tried again after this time. */
@@ -61,7 +68,10 @@ export class RootKeys {
       if (this.#history.get(signer.jwk.kid) !== undefined) return false;
       const isFirst = this.#history.roots().length === 0;
       const order = { urgent: isFirst, by: 'service', note: 'configured' };
-      if (await this.#announce({ signer, locator }, order)) return isFirst;
+      if (await this.#announce({ signer, locator }, order)) {
+        if (isFirst) await this.#useNow(signer.jwk, locator, { by: 'service', note: '' });
+        return isFirst;
+      }
     }
     throw notAccepted();
   }
@@ -69,6 +79,10 @@ export class RootKeys {
   /** Does what is due. */
   async tend(): Promise<void> {
     for (const key of this.#history.roots().filter(({ state }) => state === 'announced')) {
+      if (this.#isPassedOver(key)) {
+        await this.#record('retired', key);
+        continue;
+      }
       // Before its time, so that it is at hand when any process makes it active. Whoever cannot sign with it leaves that
       // step to others.
       const isOpen = await this.#tryOpen(key);
@@ -84,14 +98,36 @@ export class RootKeys {
     }
   }
 
-  /** Announces the next root key, or answers the one that is announced already. */
-  async rotate(order: RotationOrder): Promise<{ readonly key: KeyRecord; readonly changed: boolean }> {
+  /**
+   * Announces the next root key, or answers the one that is announced already. An urgent order puts that one to use, or
+   * another where this process cannot sign with it: when this answers, a key signs.
+   */
+  async rotate(order: RotationOrder): Promise<Rotation> {
     const locator = order.nextKey === '' ? undefined : this.#locatorOf(order.nextKey);
-    const pending = this.#history.roots().find(({ state }) => state === 'announced');
-    if (pending !== undefined) {
-      if (locator === undefined || locator === pending.locator) return { key: pending, changed: false };
-      throw stateInvalid(pending, 'it is the next one: wait until it is active, or revoke it');
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const pending = this.#pending;
+      const isMeant = pending !== undefined && (locator === undefined || locator === pending.locator);
+      if (!order.urgent) {
+        if (isMeant) return { key: pending, changed: false };
+        if (pending !== undefined)
+          throw stateInvalid(pending, 'it is the next one: wait until it is active, or revoke it');
+        return this.#announceNext(locator, order);
+      }
+      const next =
+        isMeant && (await this.#isAtHand(pending, locator)) ? pending : await this.#announced(locator, order);
+      const rotation = next && (await this.#putToUse(next, order));
+      if (rotation !== undefined) return rotation;
     }
+    throw notAccepted();
+  }
+
+  /** A key that this call announced; undefined where another process was quicker, so that its key is the next one. */
+  async #announced(locator: string | undefined, order: RotationOrder): Promise<KeyRecord | undefined> {
+    const { key, changed } = await this.#announceNext(locator, order);
+    return changed ? key : undefined;
+  }
+
+  async #announceNext(locator: string | undefined, order: RotationOrder): Promise<Rotation> {
     const next = locator === undefined ? await this.#make() : { locator, signer: await this.#openRoot(locator) };
     const { kid } = next.signer.jwk;
     const known = this.#history.get(kid);
@@ -103,6 +139,27 @@ export class RootKeys {
     if (key === undefined) throw notAccepted();
     if (key.kid !== kid) this.#forget(kid);
     return { key, changed };
+  }
+
+  /** Whether this process can sign with the announced key. False: another can be made in its place. */
+  async #isAtHand(key: KeyRecord, named: string | undefined): Promise<boolean> {
+    this.#retryAtMs.delete(key.kid);
+    if (await this.#tryOpen(key)) return true;
+    if (named === undefined && this.#ports.makeRoot !== undefined) return false;
+    const message =
+      'The announced key cannot be opened here (event keys-failed): correct that, or name another next_key.';
+    throw new EctError(refuse('SIGNER_MISCONFIGURED', message));
+  }
+
+  /** Undefined where the key was revoked meanwhile. */
+  async #putToUse({ kid, jwk, locator = '' }: KeyRecord, order: RotationOrder): Promise<Rotation | undefined> {
+    const changed = await this.#useNow(jwk, locator, order);
+    const key = this.#history.get(kid);
+    return key?.state === 'active' ? { key, changed } : undefined;
+  }
+
+  #useNow(jwk: PublicJwk, locator: string, { by, note }: Pick<RotationOrder, 'by' | 'note'>): Promise<boolean> {
+    return this.#log.record({ state: 'active', jwk, locator, note, by, urgent: true });
   }
 
   close(): void {
@@ -130,10 +187,20 @@ export class RootKeys {
     return this.#history.roots().findLast(({ state }) => state === 'active');
   }
 
+  /** The next key: announced, and no later one is active. */
+  get #pending(): KeyRecord | undefined {
+    return this.#history.roots().find((key) => key.state === 'announced' && !this.#isPassedOver(key));
+  }
+
+  /** Whether a later key became active first, in an urgent rotation. */
+  #isPassedOver({ generation = 0 }: KeyRecord): boolean {
+    return generation < (this.#newestActive()?.generation ?? -1);
+  }
+
   #isTimeToRotate(newest: KeyRecord | undefined): boolean {
     const { rotateAfterMs } = this.#policy;
     if (rotateAfterMs === undefined || newest?.activeAtMs === undefined) return false;
-    if (this.#history.roots().some(({ state }) => state === 'announced')) return false;
+    if (this.#pending !== undefined) return false;
     return this.#ports.nowMs() >= newest.activeAtMs + rotateAfterMs - leadOf(this.#policy);
   }
 

@@ -3,13 +3,18 @@
 
 import type { Stream } from './stream.ts';
 
-const SMALLEST_BYTES = 1024;
+/** Copies go into blocks as large as what there is already, within these bounds: nothing is copied twice before the end. */
+const SMALLEST_BLOCK_BYTES = 1024;
+const LARGEST_BLOCK_BYTES = 64 * 1024;
 /** A part of at least this size keeps no more than some twenty times its size, since reads are of 64 KiB. */
 const LARGE_BYTES = 3 * 1024;
 
 export class Body {
   readonly #stream: Stream;
-  #bytes: Buffer = EMPTY;
+  /** Full blocks, and the one that is being filled. */
+  readonly #blocks: Buffer[] = [];
+  #block: Buffer = EMPTY;
+  #blockLength = 0;
   #length = 0;
 
   constructor(stream: Stream) {
@@ -20,31 +25,52 @@ export class Body {
     return this.#length;
   }
 
-  /** Adds a part. Answers whether the connection has room for it. */
+  /** The beginning of what has come so far: at least 1 KiB of it, or all. */
+  get head(): Buffer {
+    return this.#blocks[0] ?? this.#block.subarray(0, this.#blockLength);
+  }
+
+  /** Adds a part. Answers whether there is room for it. */
   add(part: Buffer): boolean {
     if (this.#length === 0 && this.#stream.remoteEnded) {
-      this.#bytes = part.length < LARGE_BYTES ? Buffer.from(part) : part;
-      this.#length = part.length;
-      this.#stream.consumed(part.length);
-      return true;
-    }
-    const length = this.#length + part.length;
-    if (length > this.#bytes.length) {
-      const capacity = Math.max(SMALLEST_BYTES, 2 * this.#bytes.length, length);
-      if (!this.#stream.hold(capacity - this.#bytes.length)) return false;
-      const larger = Buffer.allocUnsafeSlow(capacity);
-      this.#bytes.copy(larger, 0, 0, this.#length);
-      this.#bytes = larger;
-    }
-    part.copy(this.#bytes, this.#length);
-    this.#length = length;
+      if (part.length >= LARGE_BYTES && !this.#stream.hold(part.length)) return false;
+      this.#block = part.length < LARGE_BYTES ? Buffer.from(part) : part;
+      this.#blockLength = this.#length = part.length;
+    } else if (!this.#copy(part)) return false;
     this.#stream.consumed(part.length);
     return true;
   }
 
   /** What has come so far. */
   read(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
+    const last = this.#block.subarray(0, this.#blockLength);
+    if (this.#blocks.length === 0) return last;
+    const whole = Buffer.concat([...this.#blocks, last], this.#length);
+    this.#blocks.length = 0;
+    this.#block = whole;
+    this.#blockLength = whole.length;
+    return whole;
+  }
+
+  #copy(part: Buffer): boolean {
+    for (let at = 0; at < part.length; ) {
+      if (this.#blockLength === this.#block.length && !this.#addBlock(part.length - at)) return false;
+      const copied = part.copy(this.#block, this.#blockLength, at);
+      this.#blockLength += copied;
+      this.#length += copied;
+      at += copied;
+    }
+    return true;
+  }
+
+  #addBlock(wanted: number): boolean {
+    const most = Math.max(this.#length, wanted, SMALLEST_BLOCK_BYTES);
+    const size = Math.min(most, LARGEST_BLOCK_BYTES);
+    if (!this.#stream.hold(size)) return false;
+    if (this.#blockLength > 0) this.#blocks.push(this.#block);
+    this.#block = Buffer.allocUnsafeSlow(size);
+    this.#blockLength = 0;
+    return true;
   }
 }
 

@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { ConnectionError, calmDown, ErrorCode } from './connection-error.ts';
-import { FrameReader } from './frame-reader.ts';
+import { FrameReader, type OnFrame } from './frame-reader.ts';
 import { DEFAULT_WINDOW, goAway, resetFrame, Setting, settingsFrame, windowUpdate } from './frames.ts';
 import { Inbound } from './inbound.ts';
 import type { Limits } from './limits.ts';
@@ -11,8 +11,16 @@ import { Outbox } from './outbox.ts';
 import { Patience } from './patience.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { Requests } from './requests.ts';
-import type { Receiver, Stream, StreamHost } from './stream.ts';
+import type { Receiver, Stream, StreamHost, StreamMemory } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
+
+/** When bytes that were read may be parsed, so that connections share the event loop. */
+export interface ReadTurns {
+  /** Whether there is time for it now. Asked between frames, too. */
+  readonly hasTime: boolean;
+  /** Goes on in a later turn of the event loop. */
+  defer(goOn: () => void): void;
+}
 
 export interface ConnectionOptions {
   readonly limits: Limits;
@@ -24,7 +32,19 @@ export interface ConnectionOptions {
   readonly onBug: (thrown: unknown) => void;
   /** The clock that times are limited by, in milliseconds. */
   readonly now?: () => number;
+  /** Without them everything that was read is parsed at once. */
+  readonly turns?: ReadTurns;
+  /** What the whole process can spare for a stream; `evict` ends the stream. Without it only the connection limits. */
+  readonly openMemory?: (evict: () => void) => StreamMemory;
 }
+
+/** Frames that are parsed between two looks at the clock. */
+const FRAMES_PER_LOOK = 16;
+const NO_TURNS: ReadTurns = { hasTime: true, defer: (goOn) => setImmediate(goOn) };
+const NO_BUDGET: StreamMemory = { grow: () => true, shrink: () => undefined, close: () => undefined };
+
+/** Why nothing is read from the socket. */
+type Pause = 'blocked' | 'deferred' | 'throttled';
 
 /** How long the peer may take to close when everything was said, in milliseconds. */
 const LINGER_MS = 1_000;
@@ -38,6 +58,11 @@ export class Connection implements StreamHost {
   readonly #patience: Patience;
   readonly #streams = new StreamTable();
   readonly #window: ReceiveWindow;
+  readonly #turns: ReadTurns;
+  readonly #pauses = new Set<Pause>();
+  /** What was read and waits to be parsed. */
+  #unparsed: Buffer | undefined;
+  #framesSinceLook = 0;
   #heldBytes = 0;
   #isClosing = false;
   #isEnded = false;
@@ -47,15 +72,17 @@ export class Connection implements StreamHost {
     const { limits, serve, now = () => performance.now() } = options;
     this.socket = socket;
     this.#options = options;
+    this.#turns = options.turns ?? NO_TURNS;
     this.#patience = new Patience(limits, now);
     this.outbox = new Outbox(socket, {
       maxWaitingBytes: limits.maxWaitingBytes,
       stallMs: limits.stallMs,
+      answerMs: limits.answerMs,
       now,
       onBlocked: (isBlocked) => {
         // Who does not read is not read from: what it asks for would only wait.
-        if (isBlocked) socket.pause();
-        else socket.resume();
+        if (isBlocked) this.#pause('blocked');
+        else this.#resume('blocked');
       },
       onSent: (bytes) => this.#patience.sent(bytes),
       onStalled: ({ id }) => this.#streams.get(id)?.reset(ErrorCode.ENHANCE_YOUR_CALM),
@@ -66,9 +93,10 @@ export class Connection implements StreamHost {
     const isClosing = () => this.#isClosing;
     this.#requests = new Requests({ ...shared, limits, now, serve, host: this, window: this.#window, isClosing });
     const inbound = new Inbound({ ...shared, requests: this.#requests, onGoAway: () => this.close() });
-    this.#reader = new FrameReader(limits.frameMs, now, (type, flags, id, bytes, start, end) => {
+    const onFrame: OnFrame = (type, flags, id, bytes, start, end) => {
       if (!this.#isEnded) inbound.onFrame(type, flags, id, bytes, start, end);
-    });
+    };
+    this.#reader = new FrameReader(limits.frameMs, now, onFrame, () => this.#mayGoOn());
     this.outbox.push(
       settingsFrame([
         [Setting.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
@@ -101,6 +129,24 @@ export class Connection implements StreamHost {
     this.#heldBytes -= bytes;
   }
 
+  openMemory(evict: () => void): StreamMemory {
+    return this.#options.openMemory?.(evict) ?? NO_BUDGET;
+  }
+
+  throttle(milliseconds: number): void {
+    if (this.#isEnded || this.#pauses.has('throttled')) return;
+    this.#pause('throttled');
+    setTimeout(() => {
+      this.#resume('throttled');
+      if (this.#unparsed !== undefined && !this.#isEnded) this.#goOnLater();
+    }, milliseconds).unref();
+  }
+
+  disconnect(): void {
+    // Not at once: a frame is being taken, and what was answered so far should leave.
+    setImmediate(() => this.#fail(calmDown('too many requests are rejected')));
+  }
+
   giveBack(bytes: number): void {
     this.#window.giveBack(bytes);
   }
@@ -123,14 +169,58 @@ export class Connection implements StreamHost {
 
   #onChunk(chunk: Buffer): void {
     if (this.#isEnded) return;
+    const bytes = this.#unparsed === undefined ? chunk : Buffer.concat([this.#unparsed, chunk]);
+    if (this.#unparsed === undefined && !this.#pauses.has('throttled') && this.#turns.hasTime) this.#parse(bytes);
+    else this.#defer(bytes);
+  }
+
+  #parse(bytes: Buffer): void {
     try {
       this.#requests.begin();
-      this.#reader.read(chunk);
-      this.#requests.end();
+      const rest = this.#reader.read(bytes);
+      // What is left may be the reset of a request that is complete: nothing begins before it was looked at.
+      if (rest === undefined) this.#requests.end();
+      else if (!this.#isEnded) this.#defer(rest);
     } catch (thrown) {
       if (!(thrown instanceof ConnectionError)) this.#options.onBug(thrown);
       this.#fail(thrown instanceof ConnectionError ? thrown : internalError());
     }
+  }
+
+  /** Nothing more is read before these bytes are parsed. */
+  #defer(bytes: Buffer): void {
+    const isNew = this.#unparsed === undefined;
+    this.#unparsed = bytes;
+    if (!isNew) return;
+    this.#pause('deferred');
+    if (!this.#pauses.has('throttled')) this.#goOnLater();
+  }
+
+  #goOnLater(): void {
+    this.#turns.defer(() => {
+      const bytes = this.#unparsed;
+      if (bytes === undefined || this.#isEnded || this.#pauses.has('throttled')) return;
+      this.#unparsed = undefined;
+      this.#pauses.delete('deferred');
+      this.#parse(bytes);
+      if (this.#unparsed === undefined && this.#pauses.size === 0 && !this.#isEnded) this.socket.resume();
+    });
+  }
+
+  #mayGoOn(): boolean {
+    if (this.#pauses.has('throttled')) return false;
+    if (++this.#framesSinceLook < FRAMES_PER_LOOK) return true;
+    this.#framesSinceLook = 0;
+    return this.#turns.hasTime;
+  }
+
+  #pause(why: Pause): void {
+    if (this.#pauses.size === 0) this.socket.pause();
+    this.#pauses.add(why);
+  }
+
+  #resume(why: Pause): void {
+    if (this.#pauses.delete(why) && this.#pauses.size === 0 && !this.#isEnded) this.socket.resume();
   }
 
   #onIdle(): void {

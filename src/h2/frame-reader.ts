@@ -11,19 +11,24 @@ export class FrameReader {
   readonly #onFrame: OnFrame;
   readonly #maxFrameMs: number;
   readonly #now: () => number;
+  readonly #mayGoOn: () => boolean;
   #awaitsPreface = true;
   #rest: Buffer | undefined;
   #restSince = 0;
 
-  /** `maxFrameMs`: how long a frame may take to arrive. */
-  constructor(maxFrameMs: number, now: () => number, onFrame: OnFrame) {
+  /** `maxFrameMs`: how long a frame may take to arrive. `mayGoOn` is asked between two frames. */
+  constructor(maxFrameMs: number, now: () => number, onFrame: OnFrame, mayGoOn: () => boolean = () => true) {
     this.#maxFrameMs = maxFrameMs;
     this.#now = now;
     this.#onFrame = onFrame;
+    this.#mayGoOn = mayGoOn;
   }
 
-  /** Takes what was read. Throws ConnectionError, its own or what the frame's taker throws. */
-  read(chunk: Buffer): void {
+  /**
+   * Takes what was read. Answers the bytes that it has not looked at, because it may not go on now: they are to be handed in
+   * again, before any others. Throws ConnectionError, its own or what the frame's taker throws.
+   */
+  read(chunk: Buffer): Buffer | undefined {
     const rest = this.#rest;
     const bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
     this.#rest = undefined;
@@ -38,8 +43,10 @@ export class FrameReader {
       const id = bytes.readUInt32BE(at + 5) & 0x7fffffff;
       this.#onFrame(bytes[at + 3]!, bytes[at + 4]!, id, bytes, start, end);
       at = end;
+      if (at < bytes.length && !this.#mayGoOn()) return bytes.subarray(at);
     }
     if (at < bytes.length) this.#keep(bytes, at, rest === undefined || at > framesFrom);
+    return undefined;
   }
 
   #readPreface(bytes: Buffer): number {

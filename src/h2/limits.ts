@@ -15,6 +15,8 @@ export interface Limits extends PatienceOptions {
   readonly maxWaitingBytes: number;
   /** In this time a waiting answer must get on by a whole frame, and a full socket must take something. */
   readonly stallMs: number;
+  /** In this time an answer that has to wait for its reader must have left whole. */
+  readonly answerMs: number;
   /** A frame, or a block of headers, from its first byte to its last. */
   readonly frameMs: number;
   /** Without a byte and without a call. */
@@ -25,9 +27,10 @@ export const DEFAULT_LIMITS: Limits = {
   maxConcurrentStreams: 100,
   maxHeaderBytes: 16_384,
   windowBytes: 1 << 20,
-  maxHeldBytes: 32 << 20,
+  maxHeldBytes: 16 << 20,
   maxWaitingBytes: 16 << 20,
-  stallMs: 60_000,
+  stallMs: 15_000,
+  answerMs: 30_000,
   frameMs: 10_000,
   idleMs: 60_000,
   nuisance: { burst: 1_000, perSecond: 100 },

@@ -27,6 +27,8 @@ export interface OutboxOptions {
   readonly maxWaitingBytes: number;
   /** In this time a stream that is waited for takes a whole frame or all there is, and a full socket takes something. In milliseconds. */
   readonly stallMs: number;
+  /** In this time an answer that has to wait must have left whole. In milliseconds. */
+  readonly answerMs: number;
   readonly now: () => number;
   /** The socket takes no more, or takes more again. */
   readonly onBlocked: (isBlocked: boolean) => void;
@@ -126,7 +128,7 @@ export class Outbox {
     this.#waitingBytes += bytes;
     if (!this.#waiting.has(sender)) {
       this.#waiting.add(sender);
-      sender.beginWait(this.#options.now());
+      sender.beginAnswerWait(this.#options.now());
     }
     if (this.#waitingBytes > this.#options.maxWaitingBytes) return false;
     this.#watch.start();
@@ -160,7 +162,7 @@ export class Outbox {
         sent = true;
         if (sender.waits) continue;
         this.#waiting.delete(sender);
-        sender.onDrained();
+        sender.onDrained(this.#options.now());
       }
       // Written soon, so that the socket can say when it has enough.
       if (this.#pushedBytes >= WRITTEN_BYTES && this.#waiting.size > 0) this.flush();
@@ -226,14 +228,15 @@ export class Outbox {
 
   /** Answers whether anything still waits. */
   #findStalled(): boolean {
-    const { now, stallMs, onStalled, onStuck } = this.#options;
-    const before = now() - stallMs;
+    const { now, stallMs, answerMs, onStalled, onStuck } = this.#options;
+    const time = now();
+    const before = time - stallMs;
     if (this.#blockedSince !== undefined && this.#blockedSince < before) {
       onStuck();
       return false;
     }
     for (const sender of Array.from(this.#waiting)) {
-      if (sender.waitsSince < before) onStalled(sender);
+      if (sender.waitsSince < before || sender.answerSince < time - answerMs) onStalled(sender);
     }
     return this.#waiting.size > 0 || this.#blockedSince !== undefined;
   }

@@ -2,6 +2,9 @@
 
 import { MAX_FRAME_BYTES } from './frames.ts';
 
+/** Parts of an answer that come within this time are one answer, in milliseconds. */
+const ONE_ANSWER_MS = 1_000;
+
 export interface SenderOwner {
   readonly id: number;
   pushData(payload: Buffer, endsStream: boolean): void;
@@ -22,6 +25,8 @@ export class Sender {
   #ending: Buffer | undefined;
   #since = 0;
   #sentSince = 0;
+  #answerSince = 0;
+  #drainedAt = Number.NEGATIVE_INFINITY;
 
   constructor(owner: SenderOwner, window: number) {
     this.#owner = owner;
@@ -45,7 +50,18 @@ export class Sender {
     return this.#since;
   }
 
-  beginWait(time: number): void {
+  /** Since when the peer has kept the answer waiting: parts that follow each other at once are one answer. */
+  get answerSince(): number {
+    return this.#answerSince;
+  }
+
+  /** Something waits, where nothing did before. */
+  beginAnswerWait(time: number): void {
+    if (time - this.#drainedAt > ONE_ANSWER_MS) this.#answerSince = time;
+    this.#beginWait(time);
+  }
+
+  #beginWait(time: number): void {
     this.#since = time;
     this.#sentSince = 0;
   }
@@ -60,7 +76,8 @@ export class Sender {
     this.#ending = trailers;
   }
 
-  onDrained(): void {
+  onDrained(time: number): void {
+    this.#drainedAt = time;
     this.#owner.drained();
   }
 
@@ -91,7 +108,7 @@ export class Sender {
   /** Byte by byte is not reading: only a whole frame counts. */
   #progress(bytes: number, time: number): void {
     this.#sentSince += bytes;
-    if (this.#sentSince >= MAX_FRAME_BYTES) this.beginWait(time);
+    if (this.#sentSince >= MAX_FRAME_BYTES) this.#beginWait(time);
   }
 
   #take(bytes: number): Buffer {

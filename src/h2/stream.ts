@@ -23,6 +23,14 @@ export interface Receiver {
   onDrained?(): void;
 }
 
+/** Bytes that the process can spare for one stream, beside what its connection may keep. */
+export interface StreamMemory {
+  /** Reserves so many more bytes. Answers whether there is room. */
+  grow(bytes: number): boolean;
+  shrink(bytes: number): void;
+  close(): void;
+}
+
 /** What a stream needs of its connection. */
 export interface StreamHost {
   readonly socket: Socket;
@@ -30,6 +38,12 @@ export interface StreamHost {
   /** Room for bytes that are kept for a while. Answers whether there is any. */
   hold(bytes: number): boolean;
   release(bytes: number): void;
+  /** What the whole process can spare for a stream; `evict` ends the stream. */
+  openMemory(evict: () => void): StreamMemory;
+  /** Reads nothing from the peer for so long, in milliseconds. */
+  throttle(milliseconds: number): void;
+  /** Ends the connection: the peer asks too much for what it may. */
+  disconnect(): void;
   /** So many bytes need no room any more in the window of the connection. */
   giveBack(bytes: number): void;
   sendReset(stream: Stream, code: number): void;
@@ -54,6 +68,9 @@ export class Stream {
   #unconsumed = 0;
   #received = 0;
   #held = 0;
+  /** Bytes of the answer that wait for the peer, as they were reserved. */
+  #waiting = 0;
+  #memory: StreamMemory | undefined;
   #trailers: HeaderList = NO_TRAILERS;
 
   constructor(host: StreamHost, id: number, head: RequestHead, sendWindow: number, openedAt: number) {
@@ -126,9 +143,13 @@ export class Stream {
     if (!this.remoteEnded && !this.#localEnded) this.window.giveBack(bytes);
   }
 
-  /** Keeps so many bytes until the stream is over. Answers whether the connection has room for them. */
+  /** Keeps so many bytes until the stream is over. Answers whether the connection, and the process, have room for them. */
   hold(bytes: number): boolean {
     if (!this.#host.hold(bytes)) return false;
+    if (!this.#reserve(bytes)) {
+      this.#host.release(bytes);
+      return false;
+    }
     this.#held += bytes;
     return true;
   }
@@ -136,7 +157,18 @@ export class Stream {
   /** Gives back what was kept. */
   release(): void {
     this.#host.release(this.#held);
+    this.#memory?.shrink(this.#held);
     this.#held = 0;
+  }
+
+  /** Reads nothing from this peer for so long, in milliseconds. */
+  throttle(milliseconds: number): void {
+    this.#host.throttle(milliseconds);
+  }
+
+  /** Ends the connection, because the peer asks too much for what it may. */
+  disconnect(): void {
+    this.#host.disconnect();
   }
 
   /** For the connection: who takes what comes. */
@@ -197,6 +229,8 @@ export class Stream {
   }
 
   drained(): void {
+    this.#memory?.shrink(this.#waiting);
+    this.#waiting = 0;
     this.#receiver?.onDrained?.();
   }
 
@@ -211,7 +245,15 @@ export class Stream {
     this.sender.add(body);
     if (ending !== undefined) this.sender.end(ending);
     if (!this.sender.waits) return;
-    if (!this.#host.outbox.wait(this.sender, body.length)) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+    this.#waiting += body.length;
+    // Both are told, since both count what waits.
+    const isSpared = this.#reserve(body.length);
+    if (!this.#host.outbox.wait(this.sender, body.length) || !isSpared) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+  }
+
+  #reserve(bytes: number): boolean {
+    this.#memory ??= this.#host.openMemory(() => this.reset(ErrorCode.ENHANCE_YOUR_CALM));
+    return this.#memory.grow(bytes);
   }
 
   #close(wasAnswered: boolean): void {
@@ -220,6 +262,7 @@ export class Stream {
     this.#receiver = undefined;
     this.#host.outbox.forget(this.sender);
     this.release();
+    this.#memory?.close();
     const rest = this.#unconsumed;
     this.#unconsumed = 0;
     if (rest > 0) this.#host.giveBack(rest);

@@ -6,7 +6,7 @@ import { RAW_SIGNATURE_BYTES, rawToDer } from './ecdsa.ts';
 
 /** A row of the table. */
 export interface Algorithm {
-  /** JWS name (RFC 7518, RFC 8037). */
+  /** JWS name (RFC 7518, RFC 8037, RFC 9864). */
   readonly name: string;
   /** Whether a public key fits. The curve counts: OpenSSL verifies under any curve that it is handed. */
   fits(key: KeyObject): boolean;
@@ -31,12 +31,15 @@ const ES384: Algorithm = {
     verify('sha384', signingInput, { key, dsaEncoding: 'ieee-p1363' }, signature),
 };
 
-/** Ed25519 only: Ed448 bears the same name in a header. */
-const EdDSA: Algorithm = {
-  name: 'EdDSA',
+/** The full name of RFC 9864. */
+const Ed25519: Algorithm = {
+  name: 'Ed25519',
   fits: rememberFits((key) => key.asymmetricKeyType === 'ed25519'),
   verify: (key, signingInput, signature) => verify(null, signingInput, key, signature),
 };
+
+/** The name of RFC 8037. Ed25519 only: Ed448 has the same name in a header. */
+const EdDSA: Algorithm = { ...Ed25519, name: 'EdDSA' };
 
 const PS256: Algorithm = {
   name: 'PS256',
@@ -52,7 +55,7 @@ const PS256: Algorithm = {
 
 /** Every algorithm that can be allowed. */
 export const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map(
-  [ES256, ES384, EdDSA, PS256].map((algorithm) => [algorithm.name, algorithm]),
+  [ES256, ES384, EdDSA, Ed25519, PS256].map((algorithm) => [algorithm.name, algorithm]),
 );
 
 /** What a key is does not change, but asking it crosses into OpenSSL each time. */

@@ -2,6 +2,7 @@
 
 import { createPublicKey, hash, type KeyObject } from 'node:crypto';
 import { exportJWK } from 'jose';
+import { contradictionOf, type Purpose } from './jwk-purpose.ts';
 
 /** A `kid` of ours: the RFC 7638 SHA-256 thumbprint of the public key, 43 characters of base64url. */
 export type Kid = string & { readonly brand: 'Kid' };
@@ -31,12 +32,14 @@ export async function describePublicKey(
 
 /**
  * Reads a key of ours from its published form, or undefined for anything that cannot be one: a point off the curve, a
- * `kid` that is not its thumbprint. Members beyond those of PublicJwk are not looked at and do not come along.
+ * `kid` that is not its thumbprint, a `use`, `key_ops` or `alg` that is for something else. Other members are not looked at
+ * and do not come along.
  */
 export function readPublicJwk(
   value: Readonly<Record<string, unknown>>,
 ): { readonly publicKey: KeyObject; readonly jwk: PublicJwk } | undefined {
   const { kty, crv, x, y, kid } = value;
+  if (contradictionOf(value, PURPOSE) !== undefined) return undefined;
   if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string') return undefined;
   const jwk = publicJwkOf(x, y);
   if (jwk.kid !== kid) return undefined;
@@ -47,6 +50,8 @@ export function readPublicJwk(
     return undefined;
   }
 }
+
+const PURPOSE: Purpose = { algorithms: ['ES256'], operations: ['verify'] };
 
 function publicJwkOf(x: string, y: string): PublicJwk {
   // RFC 7638, 3: the required members in the order of their names, without blanks.

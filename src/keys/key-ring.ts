@@ -18,17 +18,29 @@ export interface TrustedKey {
   readonly revokedAt?: number;
 }
 
+/** Finds a key that is trusted but not held, by its `kid`. */
+export type RecallKey = (kid: string) => Promise<TrustedKey | undefined>;
+
+/** Recalled keys that are held at once: those that auditors ask about lately. */
+const MAX_RECALLED = 1000;
+
 /** A set of trusted keys. It may be replaced as a whole: whoever asks sees the old set or the new one. */
 export class KeyRing {
   #byKid: ReadonlyMap<string, readonly TrustedKey[]>;
+  readonly #recallKey: RecallKey | undefined;
+  #recalled = new Map<string, TrustedKey>();
 
-  constructor(keys: readonly TrustedKey[]) {
+  /** `recall` finds keys that ended long ago: they still answer for what was signed in their time. */
+  constructor(keys: readonly TrustedKey[], recall?: RecallKey) {
     this.#byKid = groupByKid(keys);
+    this.#recallKey = recall;
   }
 
   /** From here on these keys are trusted, and no others. */
   replace(keys: readonly TrustedKey[]): void {
     this.#byKid = groupByKid(keys);
+    // What was recalled may have been revoked since.
+    this.#recalled = new Map();
   }
 
   /**
@@ -37,7 +49,23 @@ export class KeyRing {
    */
   find(kid: string, iss: string): TrustedKey | undefined {
     const namesakes = this.#byKid.get(kid);
-    return namesakes?.find((key) => key.speaksFor(iss)) ?? namesakes?.[0];
+    return namesakes?.find((key) => key.speaksFor(iss)) ?? namesakes?.[0] ?? this.#recalled.get(kid);
+  }
+
+  /** Looks for a key that is not held. Answers whether `find` finds it now. `kid` is attacker-controlled. */
+  async recall(kid: string): Promise<boolean> {
+    if (this.#recallKey === undefined) return false;
+    for (;;) {
+      const recalled = this.#recalled;
+      const key = await this.#recallKey(kid);
+      if (key === undefined) return this.#byKid.has(kid);
+      // Replaced meanwhile: what is known of the key may be older than that.
+      if (recalled !== this.#recalled) continue;
+      const oldest = recalled.size < MAX_RECALLED ? undefined : recalled.keys().next().value;
+      if (oldest !== undefined) recalled.delete(oldest);
+      recalled.set(kid, key);
+      return true;
+    }
   }
 }
 

@@ -2,12 +2,13 @@
 
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { ALGORITHMS } from './algorithms.ts';
+import { contradictionOf } from './jwk-purpose.ts';
 
 /** A key as it was published. Times are seconds since the epoch. */
 export interface TrustedJwk {
   readonly kid: string;
   readonly publicKey: KeyObject;
-  /** The one algorithm that it is for. */
+  /** The algorithm that it is for. An Ed25519 key has two names for one. */
   readonly alg: string;
   readonly notBefore?: number;
   readonly notAfter?: number;
@@ -17,12 +18,19 @@ export interface TrustedJwk {
 const MAX_KID_CHARACTERS = 256;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 /** A key is for the algorithm of its kind. Other kinds of keys, and symmetric ones above all, have none. */
-const MATERIAL: Readonly<Record<string, { readonly alg: string; readonly members: readonly string[] }>> = {
-  'EC P-256': { alg: 'ES256', members: ['x', 'y'] },
-  'EC P-384': { alg: 'ES384', members: ['x', 'y'] },
-  'OKP Ed25519': { alg: 'EdDSA', members: ['x'] },
-  RSA: { alg: 'PS256', members: ['n', 'e'] },
+const MATERIAL: Readonly<Record<string, Material>> = {
+  'EC P-256': { names: ['ES256'], members: ['x', 'y'] },
+  'EC P-384': { names: ['ES384'], members: ['x', 'y'] },
+  'OKP Ed25519': { names: ['EdDSA', 'Ed25519'], members: ['x'] },
+  RSA: { names: ['PS256'], members: ['n', 'e'] },
 };
+
+interface Material {
+  /** What its algorithm is called in a header. */
+  readonly names: readonly [string, ...string[]];
+  readonly members: readonly string[];
+}
+
 const TIMES = { nbf: 'notBefore', exp: 'notAfter', revoked_at: 'revokedAt' } as const;
 
 /**
@@ -36,22 +44,17 @@ export function readTrustedJwk(jwk: Readonly<Record<string, unknown>>): TrustedJ
   }
   const secret = PRIVATE_MEMBERS.find((member) => Object.hasOwn(jwk, member));
   if (secret !== undefined) return `it has the private member ${secret}: give the public key only`;
-  return readUse(jwk) ?? readMaterial(kid, jwk);
-}
-
-function readUse({ use, key_ops: operations }: Readonly<Record<string, unknown>>): string | undefined {
-  if (use !== undefined && use !== 'sig') return 'use must be sig';
-  if (operations === undefined) return undefined;
-  const isForVerifying = Array.isArray(operations) && operations.length === 1 && operations[0] === 'verify';
-  return isForVerifying ? undefined : 'key_ops must be verify and nothing else';
+  return contradictionOf(jwk, { operations: ['verify'] }) ?? readMaterial(kid, jwk);
 }
 
 function readMaterial(kid: string, jwk: Readonly<Record<string, unknown>>): TrustedJwk | string {
   const kind = jwk['kty'] === 'RSA' ? 'RSA' : `${String(jwk['kty'])} ${String(jwk['crv'])}`;
   const material = Object.hasOwn(MATERIAL, kind) ? MATERIAL[kind] : undefined;
   if (material === undefined) return 'it must be of kty EC (P-256, P-384), OKP (Ed25519) or RSA';
-  const { alg, members } = material;
-  if (jwk['alg'] !== undefined && jwk['alg'] !== alg) return `its alg must be ${alg}`;
+  const { names, members } = material;
+  const contradiction = contradictionOf(jwk, { algorithms: names });
+  if (contradiction !== undefined) return contradiction;
+  const alg = typeof jwk['alg'] === 'string' ? jwk['alg'] : names[0];
   const publicKey = createKey(jwk, members);
   if (publicKey === undefined) return `${members.join(' and ')} are no public key of its kind`;
   if (!ALGORITHMS.get(alg)!.fits(publicKey)) return `it is too weak for ${alg}`;

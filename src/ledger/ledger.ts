@@ -118,8 +118,13 @@ export class Ledger {
 
   /** The receipt of a record of this ledger against the current checkpoint. */
   async receiptFor(record: LedgerRecord): Promise<Receipt> {
-    const [receipt] = await readReceipts(this.#store, await this.#head(), [record]);
+    const [receipt] = await this.receiptsFor([record]);
     return receipt as Receipt;
+  }
+
+  /** The receipts of records of this ledger, in order, with one look at the head. LEDGER_CORRUPT where one is not of its tree. */
+  async receiptsFor(records: readonly LedgerRecord[]): Promise<readonly Receipt[]> {
+    return readReceipts(this.#store, await this.#head(), records);
   }
 
   /** Proves an entry in the tree of `size` (the current one where it is not said). ENTRY_NOT_FOUND, TREE_SIZE_INVALID. */

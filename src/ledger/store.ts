@@ -97,7 +97,8 @@ export interface CommitResult {
  * sequencers can never extend the same head. Durability: when `commit` has answered, its batch survives a crash of the
  * process and of the machine (the memory adapter excepted: it says so). Order: reads see every commit that has answered.
  * Retries: none here; a failed commit may be tried again by the caller, since a name that landed is found again.
- * Failures: EctError LEDGER_UNAVAILABLE for anything that the storage refuses, LEDGER_CORRUPT for content that cannot be.
+ * Failures: EctError LEDGER_UNAVAILABLE for anything that the storage refuses, STORAGE_FULL where it has no space (the
+ * store goes on by itself once there is some), LEDGER_CORRUPT for content that cannot be.
  */
 export interface LedgerStore {
   /** The current head, or undefined for a store that was never written. */

@@ -80,7 +80,7 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
           if (rehearsal.verdict.refusal !== undefined) call.note(rehearsal.verdict.refusal.reason);
           return writeAppendRehearsal(rehearsal);
         }
-        return writeAppended(await append(parts, token, call.signal));
+        return writeAppended(await append(parts, call.caller, token, call.signal));
       },
       batchAppendLedger: async ({ items }, call) => ({ results: await appendItems(parts, items, call) }),
     },

@@ -97,6 +97,7 @@ export async function appendItems(parts: AuthorityParts, items: readonly BatchAp
   checkItems(items);
   const outcomes = await appendBatch(
     parts,
+    call.caller,
     items.map(({ request }) => (request === undefined || request.dryRun ? '' : request.token)),
     call.signal,
   );

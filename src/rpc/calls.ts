@@ -1,16 +1,21 @@
-// What a call is, whichever door it came through: who may make it, how long it may take, which error it ends with, and
-// its one event. Doors read and write bytes; everything else about a call is decided here.
+// What a call is, whichever transport it came by: who may make it, how long it may take, which error it ends with, and its one
+// event. Transports read and write bytes; everything else about a call is decided here.
 
 import type { Socket } from 'node:net';
 import type { Caller } from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
-import { type Admission, createAdmission } from './admission.ts';
-import { type Access, type AnyService, accessOf } from './call.ts';
+import {
+  type Account,
+  createResources,
+  DEFAULT_PROCESS_LIMITS,
+  PUBLIC_COST_MS,
+  type Resources,
+} from '../limits/index.ts';
+import type { Access, AnyService } from './call.ts';
 import { MAX_CALL_MS } from './deadline.ts';
 import { asEctError, isFault } from './errors.ts';
 import { type Arrival, OpenCall } from './open-call.ts';
-import { createTurns, type Turns } from './turns.ts';
 
 export interface CallsOptions {
   readonly events: Events;
@@ -20,67 +25,190 @@ export interface CallsOptions {
   readonly isAdministrator?: (caller: Caller) => boolean;
   /** Aborted when the service drains. */
   readonly draining: AbortSignal;
-  /** Which calls may begin, and when. */
-  readonly admission?: Admission;
-  readonly turns?: Turns;
+  /** What calls share. */
+  readonly resources?: Resources;
 }
 
-/** Made once: what is refused because there is too much must cost next to nothing. */
+/** Made once: what is rejected because there is too much must cost next to nothing. */
 export const OVERLOADED = new EctError(
   refuse('SERVICE_OVERLOADED', 'the service has more calls than it can answer in time'),
 );
+const TOO_MANY_STREAMS = new EctError(refuse('SERVICE_OVERLOADED', 'too many streams are open'));
+const TOO_MANY_PUBLIC = new EctError(refuse('SERVICE_OVERLOADED', 'too many requests that need no identity'));
+
+/** A request that is rejected by its headers, and what its connection has to bear for it. */
+export interface Rejection {
+  readonly error: EctError;
+  /** Who made it, as far as it is proven. */
+  readonly caller: Caller;
+  /** `throttle`: its connection is not read from for a while. `disconnect`: it is closed. */
+  readonly penalty: 'none' | 'throttle' | 'disconnect';
+}
+
+/** For how long an account that had too many calls rejected is not read from, in milliseconds. */
+export const THROTTLE_MS = 100;
+/** A connection that has not proven a caller pays this many times as much for a call that is rejected. */
+const UNIDENTIFIED_COST = 20;
+
+const ANONYMOUS: Caller = { kind: 'anonymous' };
 
 export type Calls = ReturnType<typeof createCalls>;
 
 /** The calls of one server. */
 export function createCalls(options: CallsOptions) {
   const { events, identify, draining, isAdministrator = () => false } = options;
-  const { admission = createAdmission(), turns = createTurns() } = options;
+  const { resources = createResources(DEFAULT_PROCESS_LIMITS) } = options;
+  const { accounts, admission, scheduler, unread, streams, publicShare, connections, onLimit } = resources;
 
   /**
-   * Opens a call of a service. `timeoutMs` is what its caller asked for; a unary call gets no more than the cap. Under too
-   * much load the call is stopped before it is read. Public services (health, keys) always answer.
+   * Opens a call by its headers: before anything of its request is kept, decompressed or parsed it is decided who makes it,
+   * whether it may, and whether there is room. `timeoutMs` is what its caller asked for; a unary call gets no more than the
+   * cap. A call that is rejected is stopped already. `isJudged`: the headers passed `reject` before.
    */
   function open(
     arrival: Arrival,
     kind: 'unary' | 'stream',
     timeoutMs: number | undefined,
-    access: AnyService['access'] = 'callers',
+    access: Access = 'callers',
+    isJudged = false,
   ): OpenCall {
+    const { socket } = arrival;
     const limit = kind === 'unary' ? Math.min(timeoutMs ?? MAX_CALL_MS, MAX_CALL_MS) : timeoutMs;
-    const counts = access === 'callers' && limit !== undefined;
-    if (counts && !admission.admits(limit)) {
-      const call = new OpenCall(arrival, events);
-      call.stop(OVERLOADED);
-      return call;
-    }
-    if (counts) admission.begun();
-    const call = new OpenCall(arrival, events, counts ? admission.ended : undefined);
+    const judged = judge(socket, access, isJudged ? 0 : PUBLIC_COST_MS.unary, limit ?? MAX_CALL_MS);
+    if ('error' in judged) return rejected(arrival, judged);
+    const call = new OpenCall(arrival, judged.account, events, onFinish);
+    call.caller = judged.caller;
+    call.access = access;
     if (limit !== undefined) call.limit(limit);
     return call;
   }
 
-  /** A call that is refused before it could be opened: an unknown method, a header that cannot be read. */
+  function rejected(arrival: Arrival, { error, penalty, caller }: Rejection): OpenCall {
+    const call = new OpenCall(arrival, accounts.ofConnection(arrival.socket), events);
+    call.caller = caller;
+    call.penalty = penalty;
+    call.stop(error);
+    return call;
+  }
+
+  /** Judges a request by its headers, for a transport that opens the call later. Answers why it is rejected, if it is. */
+  function reject(arrival: Arrival, access: Access, publicCostMs: number): Rejection | undefined {
+    const judged = judge(arrival.socket, access, publicCostMs, MAX_CALL_MS);
+    if (!('error' in judged)) return undefined;
+    rejected(arrival, judged).finish(judged.error);
+    return judged;
+  }
+
+  function judge(
+    socket: Socket,
+    access: Access,
+    publicCostMs: number,
+    budgetMs: number,
+  ): Rejection | { readonly caller: Caller; readonly account: Account } {
+    if (access === 'public') {
+      const account = accounts.ofConnection(socket);
+      if (publicCostMs > 0 && !publicShare.take(socket, publicCostMs)) {
+        onLimit('public_requests');
+        return rejection(account, ANONYMOUS, TOO_MANY_PUBLIC);
+      }
+      connections.used(socket);
+      return { caller: knownOrAnonymous(socket), account };
+    }
+    let caller: Caller;
+    try {
+      caller = identify(socket);
+    } catch (thrown) {
+      return unidentified(socket, asEctError(thrown));
+    }
+    const account = accountOfCaller(caller, socket);
+    connections.used(socket);
+    if (draining.aborted) return { error: drainingError(), caller, penalty: 'none' };
+    if (access === 'admin') {
+      if (isAdministrator(caller)) return { caller, account };
+      const error = new EctError(refuse('ADMIN_REQUIRED', 'only administrators may call this method'));
+      return rejection(account, caller, error);
+    }
+    if (admission.admits(account, budgetMs)) return { caller, account };
+    onLimit('open_calls');
+    return rejection(account, caller, OVERLOADED);
+  }
+
+  function accountOfCaller(caller: Caller, socket: Socket): Account {
+    return caller.kind === 'anonymous' ? accounts.ofConnection(socket) : accounts.ofCaller(caller.id);
+  }
+
+  /** Who pays for what a connection sends before a call says who made it. */
+  function accountOf(socket: Socket): Account {
+    try {
+      return accountOfCaller(identify(socket), socket);
+    } catch {
+      return accounts.unidentified;
+    }
+  }
+
+  /** A caller that goes on calling though its calls are rejected is slowed down: it must not cost more than its share. */
+  function rejection(account: Account, caller: Caller, error: EctError): Rejection {
+    if (account.refusals.take(performance.now())) return { error, caller, penalty: 'none' };
+    onLimit('rejections');
+    return { error, caller, penalty: 'throttle' };
+  }
+
+  /** Who cannot prove a caller has nothing to gain by calling again. */
+  function unidentified(socket: Socket, error: EctError): Rejection {
+    const now = performance.now();
+    const isBearable =
+      accounts.ofConnection(socket).refusals.take(now, UNIDENTIFIED_COST) && accounts.unidentified.refusals.take(now);
+    if (isBearable) return { error, caller: ANONYMOUS, penalty: 'none' };
+    onLimit('rejections');
+    return { error, caller: ANONYMOUS, penalty: 'disconnect' };
+  }
+
+  /** A request that is refused before it could be opened: an unknown method, a header that cannot be read. */
   function refused(arrival: Arrival, error: EctError): void {
-    new OpenCall(arrival, events).finish(error);
+    new OpenCall(arrival, accounts.ofConnection(arrival.socket), events).finish(error);
+  }
+
+  /** The request of this call has not arrived whole with its headers. It may take a while, and no longer. */
+  function arriving(call: OpenCall): void {
+    if (call.stage === 'unread' && call.stopped === undefined && !call.isFinished) unread.add(call);
   }
 
   /**
-   * Lets a unary call in, and begins it when it is its turn: now, or after those that stand in line before it. Throws EctError
-   * where it may not be made. `begin` does not throw. Whoever stands in line should hold bytes and little else, since the
-   * garbage collector moves the objects of all who wait; a call may be stopped while it stands there.
+   * Lets a unary call in whose request of so many bytes was read whole, and begins it when it is its turn. Throws EctError where
+   * there is too much to do. `begin` does not throw; a call may be stopped before it.
    */
-  function enter(service: AnyService, localName: string, call: OpenCall, begin: () => void): void {
-    let access: Access;
-    try {
-      access = accessOf(service, localName);
-      admit(access, call);
-    } catch (thrown) {
-      throw fail(call, thrown);
+  function enter(call: OpenCall, bytes: number, begin: () => void): void {
+    call.stage = 'waiting';
+    unread.delete(call);
+    if (call.stopped !== undefined) throw fail(call, call.stopped);
+    // Whoever looks whether the service is well, or repairs it, must get through also where it has much to do.
+    if (call.access !== 'callers') {
+      call.stage = 'begun';
+      begin();
+      return;
     }
-    // Whoever looks whether the service is well must see it also where it has much to do.
-    if (access !== 'public' && turns.isFull()) turns.stand(begin);
-    else begin();
+    if (draining.aborted) throw fail(call, drainingError());
+    const { account } = call;
+    if (!admission.admits(account, call.remainingMs)) {
+      onLimit('open_calls');
+      account.refusals.take(performance.now());
+      throw fail(call, OVERLOADED);
+    }
+    admission.begun(account);
+    call.isCounted = true;
+    scheduler.enter(account, bytes, () => {
+      if (call.isFinished || call.stopped !== undefined) return false;
+      call.stage = 'begun';
+      begin();
+      return true;
+    });
+  }
+
+  function onFinish(call: OpenCall): void {
+    if (call.stage === 'unread') unread.delete(call);
+    if (!call.isCounted) return;
+    admission.ended(call.account);
+    if (call.stage === 'begun') scheduler.ended(call.account);
   }
 
   /** Runs the procedure of a call whose turn it is; `read` answers the request. Throws nothing but EctError. */
@@ -92,7 +220,9 @@ export function createCalls(options: CallsOptions) {
   ): Promise<unknown> {
     try {
       if (call.stopped !== undefined) throw call.stopped;
-      const answer = service.procedures[localName]?.(read() as never, call);
+      const request = read();
+      const ready = request instanceof Promise ? await call.untilOver(request) : request;
+      const answer = service.procedures[localName]?.(ready as never, call);
       const message =
         answer instanceof Promise ? await call.untilOver(answer, (late) => reportLate(call, late)) : answer;
       call.finish();
@@ -105,7 +235,7 @@ export function createCalls(options: CallsOptions) {
   /** Both, for who waits for the answer in any case. */
   function run(service: AnyService, localName: string, read: () => unknown, call: OpenCall): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      enter(service, localName, call, () => void perform(service, localName, read, call).then(resolve, reject));
+      enter(call, call.requestBytes, () => void perform(service, localName, read, call).then(resolve, reject));
       call.onStop((error) => reject(fail(call, error)));
     });
   }
@@ -115,9 +245,17 @@ export function createCalls(options: CallsOptions) {
     const drain = () => call.stop(drainingError());
     draining.addEventListener('abort', drain, { once: true });
     let answers: AsyncIterator<unknown> | undefined;
+    let giveBack: (() => void) | undefined;
     try {
-      admit(accessOf(service, localName), call);
+      unread.delete(call);
+      call.stage = 'begun';
+      if (call.stopped !== undefined) throw call.stopped;
       if (draining.aborted) throw drainingError();
+      giveBack = streams.take(call.socket);
+      if (giveBack === undefined) {
+        onLimit('streams');
+        throw TOO_MANY_STREAMS;
+      }
       answers = service.streams?.[localName]?.(request as never, call)[Symbol.asyncIterator]();
       if (answers === undefined) throw new TypeError(`no procedure ${localName}`);
       for (;;) {
@@ -130,24 +268,10 @@ export function createCalls(options: CallsOptions) {
       throw fail(call, thrown);
     } finally {
       draining.removeEventListener('abort', drain);
+      giveBack?.();
       call.abandon();
       // Not awaited: a generator that is stuck would hold the answer back.
       answers?.return?.()?.catch(() => undefined);
-    }
-  }
-
-  /** Checks that the call may begin, proves its caller, and that the caller may make it. */
-  function admit(access: Access, call: OpenCall): void {
-    call.entered = true;
-    if (call.stopped !== undefined) throw call.stopped;
-    if (access === 'public') {
-      call.caller = knownOrAnonymous(call.socket);
-      return;
-    }
-    if (draining.aborted) throw drainingError();
-    call.caller = identify(call.socket);
-    if (access === 'admin' && !isAdministrator(call.caller)) {
-      throw new EctError(refuse('ADMIN_REQUIRED', 'only administrators may call this method'));
     }
   }
 
@@ -156,7 +280,7 @@ export function createCalls(options: CallsOptions) {
     try {
       return identify(socket);
     } catch {
-      return { kind: 'anonymous' };
+      return ANONYMOUS;
     }
   }
 
@@ -174,7 +298,7 @@ export function createCalls(options: CallsOptions) {
     return error;
   }
 
-  return { open, refused, enter, perform, run, stream };
+  return { open, reject, refused, accountOf, arriving, enter, perform, run, stream, resources };
 }
 
 function drainingError(): EctError {

@@ -7,10 +7,21 @@ import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
-import { DEFAULT_LIMITS as CONNECTION_LIMITS, Connection, Passage } from '../h2/index.ts';
+import {
+  DEFAULT_LIMITS as CONNECTION_LIMITS,
+  Connection,
+  headerOf,
+  Passage,
+  type Receiver,
+  type Stream,
+} from '../h2/index.ts';
+import type { Account, Resources } from '../limits/index.ts';
 import { createFront, type TlsOptions } from './front.ts';
+import type { Gate } from './gate.ts';
+import { Http1Answers } from './http1-answers.ts';
 import type { LeanDoor } from './lean-door.ts';
 import { type NodeRequest, type NodeResponse, writeRefusal } from './refusals.ts';
+import { RejectedStream } from './rejected-stream.ts';
 
 /** Limits of one connection. Times are in milliseconds. */
 export interface ConnectionLimits {
@@ -39,16 +50,30 @@ export interface Connections {
   drain(graceMs: number): Promise<number>;
 }
 
+/** What serves the requests of the connections. */
+export interface Serving {
+  /** Looks at the headers of every request but those of `unary`, before anything else is done with it. */
+  readonly gate: Gate;
+  /** Plain unary gRPC, straight on the HTTP/2 engine. */
+  readonly unary: LeanDoor;
+  /** Everything else. The gate has let it through. */
+  readonly handle: (request: NodeRequest, response: NodeResponse) => void;
+  /** The account that a connection pays from as long as no call says more. */
+  readonly accountOf: (socket: Socket) => Account;
+}
+
 /** Makes the servers behind one port. They do not listen yet. */
 export function createConnections(
   tls: TlsOptions | undefined,
   limits: ConnectionLimits,
   events: Events,
-  lean: LeanDoor,
-  handle: (request: NodeRequest, response: NodeResponse) => void,
+  resources: Resources,
+  { gate, unary, handle, accountOf }: Serving,
 ): Connections {
-  const sockets = new Set<Socket>();
+  const { connections: table, memory, reads } = resources;
+  const { answerMs } = resources.limits;
   const connections = new Set<Connection>();
+  const http1Answers = new Http1Answers(answerMs);
   let isDraining = false;
 
   const http1 = createHttp1(
@@ -59,7 +84,18 @@ export function createConnections(
       keepAliveTimeout: limits.idleMs,
       connectionsCheckingInterval: Math.min(1000, limits.firstBytesMs),
     },
-    handle,
+    (request, response) => {
+      if (!http1Answers.begin(request.socket, response)) return;
+      const { method, url: target, headers } = request;
+      const rejection = gate({ method, target, contentType: headers['content-type'] }, request.socket);
+      if (rejection === undefined) {
+        handle(request, response);
+        return;
+      }
+      // Its body is not read, so nothing can follow it.
+      if (rejection.penalty !== 'none' || !request.complete) response.setHeader('connection', 'close');
+      writeRefusal(request, response, rejection.error);
+    },
   );
   // It serves the sockets of the front and never listens itself; its timeouts begin with this event.
   http1.emit('listening');
@@ -67,23 +103,32 @@ export function createConnections(
   const front = createFront({
     tls,
     firstBytesMs: limits.firstBytesMs,
-    onHttp1: (socket) => void http1.emit('connection', socket),
-    onHttp2: openConnection,
+    onHttp1: (socket) => {
+      table.attach(socket);
+      http1.emit('connection', socket);
+    },
+    onHttp2: (socket) => {
+      table.attach(socket);
+      openConnection(socket);
+    },
     onFailure: (stage, cause) => events.connectionFailed(stage, cause),
   });
-  front.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  front.on('connection', (socket) => void table.add(socket));
 
   function openConnection(socket: Socket): void {
     const passage = new Passage(socket, (inner) => serveInner(inner, socket));
     const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
+    const account = accountOf(socket);
     const connection = new Connection(socket, {
-      limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs },
-      serve: (stream) => {
-        return (stream.head.isTooLarge ? undefined : lean(stream)) ?? passage.carry(stream);
+      limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs, answerMs },
+      serve: (stream) => (stream.head.isTooLarge ? undefined : unary(stream)) ?? serveOther(stream, passage),
+      turns: {
+        get hasTime() {
+          return reads.hasTime;
+        },
+        defer: (goOn) => reads.defer(account.reading, goOn),
       },
+      openMemory: (evict) => memory.open(account, evict),
       onFailure: (error) => events.connectionFailed('h2', error),
       onBug: (thrown) => events.bug('h2', thrown),
     });
@@ -91,6 +136,14 @@ export function createConnections(
     socket.once('close', () => connections.delete(connection));
     // Its connection came before the end, its first bytes after it.
     if (isDraining) connection.close();
+  }
+
+  /** What is rejected by its headers costs no inner stream. */
+  function serveOther(stream: Stream, passage: Passage): Receiver {
+    const { head, socket } = stream;
+    const contentType = headerOf(head, 'content-type');
+    const rejection = gate({ method: head.method, target: head.path, contentType }, socket);
+    return rejection === undefined ? passage.carry(stream) : new RejectedStream(stream, contentType, rejection);
   }
 
   /** Serves what the engine passes on. Its own limits stand in front, so those of Node's server are only not in the way. */
@@ -117,8 +170,8 @@ export function createConnections(
     http1.closeIdleConnections();
     let cut = 0;
     const grace = setTimeout(() => {
-      cut = sockets.size;
-      for (const socket of sockets) socket.destroy();
+      cut = table.size;
+      for (const socket of table.sockets()) socket.destroy();
     }, graceMs);
     await closed;
     clearTimeout(grace);

@@ -3,19 +3,26 @@
 // no UTF-8, an end that comes too early. So whatever a peer sends means the same as it would without this file.
 
 import { type DescField, type DescMessage, fromBinary, ScalarType } from '@bufbuild/protobuf';
+import { readStruct } from './struct-decoder.ts';
 
 /** Reads a message; what it answers is read only. Throws where the bytes are not valid for its type. */
 export type MessageDecoder = (bytes: Buffer) => object;
 
 export function createMessageDecoder(type: DescMessage): MessageDecoder {
-  if (!isPlain(type, new Set())) return (bytes) => fromBinary(type, bytes);
+  const decodePlain = createPlainDecoder(type);
+  return (bytes) => decodePlain(bytes) ?? fromBinary(type, bytes);
+}
+
+/** Reads a message if nothing about it is unusual; otherwise the decoder answers `undefined`, and the general codec has to look. */
+export function createPlainDecoder(type: DescMessage): (bytes: Buffer) => object | undefined {
+  if (!isPlain(type, new Set())) return () => undefined;
   const plain = compile(type, new Map());
   return (bytes) => {
     try {
       return readMessage(plain, new Reader(bytes), bytes.length);
     } catch (thrown) {
       if (thrown !== UNUSUAL) throw thrown;
-      return fromBinary(type, bytes);
+      return undefined;
     }
   };
 }
@@ -72,6 +79,8 @@ function hasExplicitPresence(field: DescField): boolean {
 
 /** Messages of protobuf's own that are messages here too; the others become values of JavaScript. */
 const WELL_KNOWN = ['google.protobuf.Duration', 'google.protobuf.Timestamp'];
+
+const STRUCT = 'google.protobuf.Struct';
 
 function isMessageHere({ typeName }: DescMessage): boolean {
   return !typeName.startsWith('google.protobuf.') || WELL_KNOWN.includes(typeName);
@@ -165,6 +174,7 @@ function valueReader(field: DescField, known: Map<string, PlainType>): ValueRead
 
 function messageReader(field: DescField, known: Map<string, PlainType>): ValueReader | undefined {
   const { message } = field;
+  if (message?.typeName === STRUCT) return { wireType: LENGTH_DELIMITED, read: readStruct };
   if (message === undefined || !isMessageHere(message)) return undefined;
   if ('delimitedEncoding' in field && field.delimitedEncoding) return undefined;
   const type = compile(message, known);
@@ -229,6 +239,22 @@ class Reader {
     const value = this.varint();
     if (value > 1) throw UNUSUAL;
     return value === 1;
+  }
+
+  double(): number {
+    const start = this.at;
+    this.at += 8;
+    if (this.at > this.#bytes.length) throw UNUSUAL;
+    return this.#bytes.readDoubleLE(start);
+  }
+
+  partEnd(): number {
+    const length = this.varint();
+    return this.at + length;
+  }
+
+  unusual(): never {
+    throw UNUSUAL;
   }
 
   part(): Buffer {

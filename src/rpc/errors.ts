@@ -13,11 +13,6 @@ export const ERROR_DOMAIN = 'ect.v1';
 /** Long enough for a commit, a restart of the process or a change of instance. */
 const RETRY_DELAY = { seconds: 1n, nanos: 0 };
 
-// Details leave as one HTTP/2 trailer, and some clients accept 8 KiB of those in all.
-const MAX_TEXT = 512;
-/** More than any request of ours has fields that can be wrong at once. */
-const MAX_VIOLATIONS = 16;
-
 const CODES = {
   TOKEN_TOO_LARGE: Code.InvalidArgument,
   TOKEN_MALFORMED: Code.InvalidArgument,
@@ -40,6 +35,7 @@ const CODES = {
   AUDIENCE_MISMATCH: Code.InvalidArgument,
   TOKEN_EXPIRED: Code.FailedPrecondition,
   IAT_IN_FUTURE: Code.FailedPrecondition,
+  TOKEN_NOT_YET_VALID: Code.FailedPrecondition,
   IAT_TOO_OLD: Code.FailedPrecondition,
   INPUT_HASH_MISMATCH: Code.InvalidArgument,
   OUTPUT_HASH_MISMATCH: Code.InvalidArgument,
@@ -75,6 +71,8 @@ const CODES = {
   LEDGER_CORRUPT: Code.DataLoss,
   REPLAY_GUARD_UNAVAILABLE: Code.Unavailable,
   REPLAY_GUARD_FULL: Code.Unavailable,
+  STORAGE_FULL: Code.Unavailable,
+  QUOTA_EXCEEDED: Code.ResourceExhausted,
   SIGNER_UNAVAILABLE: Code.Unavailable,
   SIGNER_BUSY: Code.ResourceExhausted,
   SIGNER_MISCONFIGURED: Code.FailedPrecondition,
@@ -124,7 +122,7 @@ export function toConnectError(error: EctError): ConnectError {
 
 /** What is wrong, and what would mend it. */
 export function messageOf(error: EctError): string {
-  return `${cut(error.message).replace(/\.$/, '')}. ${remedyFor(error.reason)}`;
+  return `${error.message.replace(/\.$/, '')}. ${remedyFor(error.reason)}`;
 }
 
 /** Any thrown value as an EctError: what is not one is a bug of ours, and its text stays inside. */
@@ -139,10 +137,10 @@ interface Detail {
 }
 
 function detailsOf(error: EctError): readonly Detail[] {
-  const { reason, facts } = error;
-  const metadata = Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, cut(fact)]));
+  // Reasons, messages and facts were cut when the error was made.
+  const { reason, facts: metadata } = error;
   const details = [detail(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata })];
-  if (isRetryable(reason)) details.push(detail(RetryInfoSchema, { retryDelay: RETRY_DELAY }));
+  if (isRetryable(reason)) details.push(detail(RetryInfoSchema, { retryDelay: retryDelayOf(error) }));
   if (reason === 'REQUEST_INVALID' || error.violations.length > 0) {
     details.push(detail(BadRequestSchema, badRequest(error)));
   }
@@ -160,7 +158,12 @@ export function isFault(reason: ErrorReason): boolean {
   return isOurs || reason === 'SIGNER_MISCONFIGURED';
 }
 
-const RETRYABLE: ReadonlySet<ErrorReason> = new Set(['SERVICE_OVERLOADED', 'SIGNER_BUSY', 'ENTRY_PENDING']);
+const RETRYABLE: ReadonlySet<ErrorReason> = new Set([
+  'SERVICE_OVERLOADED',
+  'SIGNER_BUSY',
+  'ENTRY_PENDING',
+  'QUOTA_EXCEEDED',
+]);
 
 /** Whether the same call may succeed a little later. */
 function isRetryable(reason: ErrorReason): boolean {
@@ -168,15 +171,12 @@ function isRetryable(reason: ErrorReason): boolean {
   return code === Code.Unavailable || code === Code.Aborted || RETRYABLE.has(reason);
 }
 
-function badRequest({ facts, message, violations }: EctError): MessageInitShape<typeof BadRequestSchema> {
-  const all = violations.length === 0 ? [{ field: facts['field'] ?? '', description: message }] : violations;
-  const fieldViolations = all.slice(0, MAX_VIOLATIONS).map(({ field, description }) => ({
-    field: cut(field),
-    description: cut(description),
-  }));
-  return { fieldViolations };
+/** Where it is known how long it takes, the refusal says so. */
+function retryDelayOf({ facts: { retry_after_seconds: seconds } }: EctError): typeof RETRY_DELAY {
+  return seconds === undefined || !/^\d{1,9}$/.test(seconds) ? RETRY_DELAY : { seconds: BigInt(seconds), nanos: 0 };
 }
 
-function cut(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`;
+function badRequest({ facts, message, violations }: EctError): MessageInitShape<typeof BadRequestSchema> {
+  const only = { field: facts['field'] ?? '', description: message };
+  return { fieldViolations: violations.length === 0 ? [only] : [...violations] };
 }

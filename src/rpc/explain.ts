@@ -21,7 +21,6 @@ const STATUS = 'grpc-status';
 const MESSAGE = 'grpc-message';
 const DETAILS = 'grpc-status-details-bin';
 const ENVELOPE_BYTES = 5; // flags, then the length
-const MAX_ERROR_BYTES = 1 << 16;
 
 /** Turns a failure that the runtime made into an error of ours. Called at most once a call. */
 export type Explain = (code: Code, text: string) => EctError;
@@ -88,7 +87,8 @@ async function connectUnaryFailure(
   body: AsyncIterable<Uint8Array>,
   explain: Explain,
 ): Promise<UniversalServerResponse> {
-  const bytes = await readAllBytes(body, MAX_ERROR_BYTES);
+  // The runtime quotes the request in its sentences, escapes and all.
+  const bytes = await readAllBytes(body, Number.MAX_SAFE_INTEGER);
   const error = JSON.parse(Buffer.from(bytes).toString()) as ConnectErrorJson;
   if (error.details !== undefined) return { ...response, body: createAsyncIterable([bytes]) };
   const failure = explainJson(error, explain);

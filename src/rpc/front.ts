@@ -3,7 +3,7 @@
 
 import { constants } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type SecureContextOptions, Server as TlsServer } from 'node:tls';
 
 /** The key material of the port. */
 export interface TlsOptions {
@@ -36,6 +36,11 @@ export function createFront(options: FrontOptions): Server {
   return options.tls === undefined ? cleartextFront(options) : tlsFront(options, options.tls);
 }
 
+/** New handshakes use this key material; connections that are open go on. It must ask for certificates as before, or not. */
+export function replaceTls(front: Server, tls: TlsOptions): void {
+  if (front instanceof TlsServer) front.setSecureContext(secureContextOptions(tls));
+}
+
 function cleartextFront({ firstBytesMs, onHttp1, onHttp2, onFailure }: FrontOptions): Server {
   return createServer({ noDelay: true, ...PROBES }, (socket) => {
     const onError = (error: Error) => onFailure('first-bytes', error);
@@ -65,19 +70,13 @@ function cleartextFront({ firstBytesMs, onHttp1, onHttp2, onFailure }: FrontOpti
 }
 
 function tlsFront({ firstBytesMs, onHttp1, onHttp2, onFailure }: FrontOptions, tls: TlsOptions): Server {
-  const asksForCertificate = tls.clientCa !== undefined;
   const server = createTlsServer({
-    cert: tls.cert,
-    key: tls.key,
-    ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }),
-    minVersion: 'TLSv1.2',
+    ...secureContextOptions(tls),
     ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: firstBytesMs,
-    requestCert: asksForCertificate,
+    requestCert: tls.clientCa !== undefined,
     // A caller without a trusted certificate is told so by an error with a reason; key set, health and probes are public.
     rejectUnauthorized: false,
-    // A resumed session would not show its certificate to the trust of today.
-    ...(asksForCertificate ? { secureOptions: constants.SSL_OP_NO_TICKET } : {}),
     noDelay: true,
     ...PROBES,
   });
@@ -91,4 +90,14 @@ function tlsFront({ firstBytesMs, onHttp1, onHttp2, onFailure }: FrontOptions, t
     onFailure('tls', error);
   });
   return server;
+}
+
+function secureContextOptions({ cert, key, clientCa }: TlsOptions): SecureContextOptions {
+  return {
+    cert,
+    key,
+    minVersion: 'TLSv1.2',
+    // A resumed session would not show its certificate to the trust of today.
+    ...(clientCa === undefined ? {} : { ca: clientCa, secureOptions: constants.SSL_OP_NO_TICKET }),
+  };
 }

@@ -1,5 +1,7 @@
 // The framing of gRPC over HTTP/2: each message is one flag byte, four bytes of length and the message itself.
 
+import { EctError, refuse } from '../errors.ts';
+
 /** Flag and length before each message. */
 export const FRAME_PREFIX_BYTES = 5;
 
@@ -14,6 +16,27 @@ export function writeFrame(message: Uint8Array): Buffer {
 
 /** Why a body is not the one uncompressed message of a unary call. */
 export type FrameFault = 'empty' | 'short' | 'large' | 'compressed' | 'more';
+
+const FAULTS: Readonly<Record<Exclude<FrameFault, 'large'>, string>> = {
+  empty: 'the call has no message',
+  compressed: 'the message is compressed, but no compression was announced',
+  short: 'a message is shorter than its frame announces',
+  more: 'the call has more than one message',
+};
+
+/** The error of a call whose body is not what it must be. `maxBytes` is the largest message of the method. */
+export function frameError(fault: FrameFault, maxBytes: number): EctError {
+  return fault === 'large' ? messageTooLarge(maxBytes) : new EctError(refuse('REQUEST_MALFORMED', FAULTS[fault]));
+}
+
+export function messageTooLarge(maxBytes: number): EctError {
+  return new EctError(refuse('MESSAGE_TOO_LARGE', `the message is larger than ${maxBytes} bytes`));
+}
+
+/** The length that a frame announces, as soon as it can be read; 0 before. */
+export function announcedBytes(start: Buffer): number {
+  return start.length < FRAME_PREFIX_BYTES ? 0 : start.readUInt32BE(1);
+}
 
 /** The lowest bit of the flags; the others are reserved, and not looked at. */
 const COMPRESSED = 1;

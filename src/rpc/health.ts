@@ -8,6 +8,7 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from '../gen/grpc/health/v1/health_pb.ts';
 import type { Call, Service } from './call.ts';
+import { createStatusWatch } from './status-watch.ts';
 
 export interface HealthOptions {
   /** Full names of the services, `ect.v1.AuthorityService`. */
@@ -25,6 +26,7 @@ type Answer = MessageInitShape<typeof HealthCheckResponseSchema>;
 /** The health service. It is public and is served while the server drains. */
 export function createHealth({ services, methods, isServing, watchIntervalMs }: HealthOptions): Service<typeof Health> {
   const names = new Set(['', ...services, ...Object.keys(methods)]);
+  const changes = createStatusWatch(statusOf, watchIntervalMs);
 
   function statusOf(service: string): Status {
     if (!names.has(service)) return Status.SERVICE_UNKNOWN;
@@ -32,11 +34,7 @@ export function createHealth({ services, methods, isServing, watchIntervalMs }: 
   }
 
   async function* watch(service: string, call: Call): AsyncGenerator<Answer> {
-    for (let last: Status | undefined; ; await nextLook(watchIntervalMs, call.signal)) {
-      const status = statusOf(service);
-      if (status !== last) yield { status };
-      last = status;
-    }
+    for await (const status of changes.watch(service, call.signal)) yield { status };
   }
 
   return {
@@ -52,19 +50,4 @@ export function createHealth({ services, methods, isServing, watchIntervalMs }: 
     },
     streams: { watch: ({ service }, call) => watch(service, call) },
   };
-}
-
-/** Waits for the interval. Throws when the call ends. */
-function nextLook(intervalMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, intervalMs);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      },
-      { once: true },
-    );
-  });
 }

@@ -2,9 +2,11 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { endOf, type KeyChange, type KeyRecord } from '../custody/index.ts';
+import { endOf, type KeyChange, type KeyPage, type KeyQuery, type KeyRecord } from '../custody/index.ts';
 import {
   KeyState,
+  type ListKeysRequest,
+  type ListKeysResponseSchema,
   type ManagedKeySchema,
   type RevokeKeyRequest,
   type RotateKeyRequest,
@@ -54,6 +56,18 @@ export function writeManagedKey(key: KeyRecord): MessageInitShape<typeof Managed
 
 export function writeChange({ key, changed }: KeyChange) {
   return { key: writeManagedKey(key), duplicate: !changed };
+}
+
+const MAX_PAGE = 500;
+
+export function readKeyQuery({ past, pageSize, pageToken }: ListKeysRequest): KeyQuery {
+  if (pageSize < 0 || pageSize > MAX_PAGE) throw invalid('page_size', `must be 0 to ${MAX_PAGE}`);
+  if (!/^(?:|[1-9][0-9]{0,14})$/.test(pageToken)) throw invalid('page_token', 'must be one that a page answered');
+  return { past, startIndex: Number(pageToken), limit: pageSize === 0 ? MAX_PAGE : pageSize };
+}
+
+export function writeKeyPage({ keys, next }: KeyPage): MessageInitShape<typeof ListKeysResponseSchema> {
+  return { keys: keys.map(writeManagedKey), nextPageToken: next === undefined ? '' : String(next) };
 }
 
 const KEY_NAME = /^[\x21-\x7e]{0,2048}$/;

@@ -7,9 +7,10 @@ import type { Service } from './call.ts';
 import {
   readCompromisedSince,
   readKeyOrder,
+  readKeyQuery,
   readRotation,
   writeChange,
-  writeManagedKey,
+  writeKeyPage,
   writeSigningKey,
 } from './key-messages.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
@@ -28,7 +29,7 @@ export function keyService(parts: AuthorityParts, custody: Custody): Service<typ
         ledgerVerifierKey: parts.ledger.verifierKey,
         maxAgeSeconds: custody.keySetMaxAgeSeconds,
       }),
-      listKeys: () => ({ keys: custody.all.map(writeManagedKey) }),
+      listKeys: async (request) => writeKeyPage(await custody.list(readKeyQuery(request))),
       rotateKey: async (request, { caller }) =>
         writeChange(await custody.rotate({ ...readRotation(request), by: callerName(caller) })),
       retireKey: async (request, { caller }) =>

@@ -2,29 +2,25 @@
 // door, and writes one frame and the trailer. Whatever is unusual (compression, JSON, another protocol, a timeout that
 // cannot be read) it leaves to the Connect door, which answers it in full.
 
-import type { DescMethodUnary } from '@bufbuild/protobuf';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import { Body, headerOf, type Receiver, type RequestHead, type Stream, writeHeaderBlock } from '../h2/index.ts';
 import type { AnyService } from './call.ts';
 import { type Calls, OVERLOADED } from './calls.ts';
 import { readGrpcTimeout } from './deadline.ts';
-import { createMessageDecoder, type MessageDecoder } from './decoder.ts';
 import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
-import { FRAME_PREFIX_BYTES, type FrameFault, readOnlyFrame } from './grpc-frame.ts';
+import { announcedBytes, FRAME_PREFIX_BYTES, frameError, readOnlyFrame } from './grpc-frame.ts';
+import { type Method, methodTable } from './method-table.ts';
 import type { OpenCall } from './open-call.ts';
+import { SYNC_BYTES } from './reading/limits.ts';
+import { readMessage } from './reading/read-message.ts';
+import { punish } from './rejected-stream.ts';
 import { grpcTrailer } from './wire-errors.ts';
 
 /** Serves a stream if it is a plain unary gRPC call of a known method; otherwise `undefined`. */
 export type LeanDoor = (stream: Stream) => Receiver | undefined;
 
-interface LeanRoute {
-  readonly service: AnyService;
-  readonly method: DescMethodUnary;
-  /** `ect.v1.AuthorityService/Issue`. */
-  readonly name: string;
-  readonly maxBytes: number;
-  readonly decode: MessageDecoder;
+interface LeanRoute extends Method {
   readonly encode: FrameEncoder;
 }
 
@@ -37,21 +33,19 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
     if (route === undefined || !isPlain(head)) return undefined;
     const timeoutMs = readTimeout(headerOf(head, 'grpc-timeout'));
     if (timeoutMs === 'unreadable') return undefined;
-    const call = calls.open({ method: route.name, protocol: 'grpc', socket }, 'unary', timeoutMs, route.service.access);
+    const call = calls.open({ method: route.name, protocol: 'grpc', socket }, 'unary', timeoutMs, route.access);
     if (call.stopped !== undefined) return new Refusal(stream, call, call.stopped);
-    return receive(stream, route, call, (message) => {
-      const begin = () => {
-        // Who was stopped in line has been refused already.
-        if (call.stopped === undefined) void answer(stream, route, call, message);
-      };
-      calls.enter(route.service, route.method.localName, call, begin);
+    return receive(stream, route, call, calls, (message) => {
+      calls.enter(call, message.length, () => void answer(stream, route, call, message));
     });
   };
 
   async function answer(stream: Stream, route: LeanRoute, call: OpenCall, message: Buffer): Promise<void> {
     try {
-      const read = () => parse(route, message);
-      const response = await calls.perform(route.service, route.method.localName, read, call);
+      // A small message is read at once, and needs no signal, which most calls never make.
+      const signal = message.length > SYNC_BYTES ? call.signal : undefined;
+      const read = () => readMessage(route.descriptor.input, 'proto', message, signal);
+      const response = await calls.perform(route.service, route.descriptor.localName, read, call);
       stream.answer(OK_HEADERS, route.encode(response as object), OK_TRAILER);
     } catch (thrown) {
       if (!(thrown instanceof EctError)) events.bug(route.name, thrown);
@@ -61,7 +55,13 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
 }
 
 /** Reads the body up to the limit of the method, and hands over its one message. `onMessage` may throw EctError. */
-function receive(stream: Stream, route: LeanRoute, call: OpenCall, onMessage: (message: Buffer) => void): Receiver {
+function receive(
+  stream: Stream,
+  route: LeanRoute,
+  call: OpenCall,
+  calls: Calls,
+  onMessage: (message: Buffer) => void,
+): Receiver {
   const body = new Body(stream);
   let open = true;
   const end = (error: EctError) => {
@@ -74,7 +74,7 @@ function receive(stream: Stream, route: LeanRoute, call: OpenCall, onMessage: (m
   const judge = () => {
     if (!open) return;
     const frame = readOnlyFrame(body.read(), route.maxBytes);
-    if (typeof frame === 'string') return end(faultOf(frame, route));
+    if (typeof frame === 'string') return end(frameError(frame, route.maxBytes));
     try {
       onMessage(frame);
     } catch (thrown) {
@@ -88,37 +88,12 @@ function receive(stream: Stream, route: LeanRoute, call: OpenCall, onMessage: (m
         return end(new EctError(refuse('SERVICE_OVERLOADED', 'the connection sends too much at once')));
       // Nothing is buffered in vain: one message, and of a second one what tells what is wrong with it.
       const limit = FRAME_PREFIX_BYTES + route.maxBytes;
-      if (announcedBytes(body.read()) > route.maxBytes || body.length > 2 * limit) judge();
+      if (announcedBytes(body.head) > route.maxBytes || body.length > 2 * limit) judge();
     },
+    onRead: () => calls.arriving(call),
     onEnd: judge,
     onGone: () => call.abandon(),
   };
-}
-
-const FAULTS: Readonly<Record<Exclude<FrameFault, 'large'>, string>> = {
-  empty: 'the call has no message',
-  compressed: 'the message is compressed, but no compression was announced',
-  short: 'a message is shorter than its frame announces',
-  more: 'the call has more than one message',
-};
-
-function faultOf(fault: FrameFault, { maxBytes }: LeanRoute): EctError {
-  if (fault !== 'large') return malformed(FAULTS[fault]);
-  return new EctError(refuse('MESSAGE_TOO_LARGE', `the message is larger than ${maxBytes} bytes`));
-}
-
-/** The length that a frame announces, as soon as it can be read. */
-function announcedBytes(start: Buffer): number {
-  return start.length < FRAME_PREFIX_BYTES ? 0 : start.readUInt32BE(1);
-}
-
-function parse({ decode }: LeanRoute, message: Buffer): unknown {
-  try {
-    return decode(message);
-  } catch {
-    // The parser's own words may quote the request.
-    throw malformed('the message is not valid protobuf for this method');
-  }
 }
 
 const OK_FIELDS = [
@@ -166,6 +141,7 @@ class Refusal implements Receiver {
 function refuseCall(stream: Stream, call: OpenCall, error: EctError): void {
   call.finish(error);
   stream.respond(error === OVERLOADED ? OVERLOADED_BLOCK : refusalBlock(error), true);
+  punish(stream, call.penalty);
 }
 
 function refusalBlock(error: EctError): Buffer {
@@ -174,16 +150,9 @@ function refusalBlock(error: EctError): Buffer {
 
 function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, LeanRoute> {
   const routes = new Map<string, LeanRoute>();
-  for (const service of services) {
-    const { descriptor, maxRequestBytes } = service;
-    for (const method of descriptor.methods) {
-      if (method.methodKind !== 'unary') continue;
-      const name = `${descriptor.typeName}/${method.name}`;
-      const maxBytes = maxRequestBytes[method.localName] ?? maxRequestBytes['*'];
-      const decode = createMessageDecoder(method.input);
-      const encode = createFrameEncoder(method.output);
-      routes.set(`/${name}`, { service, method: method as DescMethodUnary, name, maxBytes, decode, encode });
-    }
+  for (const [path, method] of methodTable(services)) {
+    if (method.kind !== 'unary') continue;
+    routes.set(path, { ...method, encode: createFrameEncoder(method.descriptor.output) });
   }
   return routes;
 }
@@ -205,10 +174,6 @@ function readTimeout(value: string | readonly string[] | undefined): number | un
   } catch {
     return 'unreadable';
   }
-}
-
-function malformed(message: string): EctError {
-  return new EctError(refuse('REQUEST_MALFORMED', message));
 }
 
 /** A procedure answered something that its method cannot carry: our own mistake. */

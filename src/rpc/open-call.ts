@@ -4,12 +4,13 @@ import type { Socket } from 'node:net';
 import { type Caller, callerName } from '../authority/index.ts';
 import { EctError, type ErrorReason, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
-import type { Call } from './call.ts';
+import type { Account, UnreadCall } from '../limits/index.ts';
+import type { Access, Call } from './call.ts';
 import { codeName, codeOf } from './errors.ts';
 
 export type Protocol = 'grpc' | 'grpc-web' | 'connect';
 
-/** What a door knows of a call when it has read the headers. */
+/** What a transport knows of a call when it has read the headers. */
 export interface Arrival {
   /** `ect.v1.AuthorityService/Issue`, or `unknown`. */
   readonly method: string;
@@ -17,16 +18,27 @@ export interface Arrival {
   readonly socket: Socket;
 }
 
+/** How far a call has come: its request arrives, it waits for its turn, its procedure has begun. */
+export type Stage = 'unread' | 'waiting' | 'begun';
+
 /** An open call. Its event is written exactly once, by whoever ends it first. */
-export class OpenCall implements Call {
+export class OpenCall implements Call, UnreadCall {
   readonly method: string;
   readonly protocol: Protocol;
   readonly socket: Socket;
+  readonly account: Account;
   caller: Caller = { kind: 'anonymous' };
-  /** Whether the request was read whole, so that the procedure could begin. */
-  entered = false;
+  stage: Stage = 'unread';
+  /** Who may make it. */
+  access: Access = 'callers';
+  /** Of the request as it was read. */
+  requestBytes = 0;
+  /** What its connection has to bear, where the call was rejected by its headers. */
+  penalty: 'none' | 'throttle' | 'disconnect' = 'none';
+  /** Whether it counts as load from the moment when it was read until it ends. */
+  isCounted = false;
   readonly #events: Events;
-  readonly #onFinish: (() => void) | undefined;
+  readonly #onFinish: ((call: OpenCall) => void) | undefined;
   readonly #arrivedAt = performance.now();
   #stopped: EctError | undefined;
   /** Made when somebody asks for the signal: most procedures never do. */
@@ -34,15 +46,17 @@ export class OpenCall implements Call {
   /** What is told when the call is stopped. */
   readonly #onStop = new Set<(error: EctError) => void>();
   #timer: NodeJS.Timeout | undefined;
+  #limitMs = Number.POSITIVE_INFINITY;
   #noted: ErrorReason | undefined;
   #finished = false;
 
   /** `onFinish` learns, once, that the call has ended. */
-  constructor(arrival: Arrival, events: Events, onFinish?: () => void) {
+  constructor(arrival: Arrival, account: Account, events: Events, onFinish?: (call: OpenCall) => void) {
     this.#onFinish = onFinish;
     this.method = arrival.method;
     this.protocol = arrival.protocol;
     this.socket = arrival.socket;
+    this.account = account;
     this.#events = events;
   }
 
@@ -59,15 +73,33 @@ export class OpenCall implements Call {
     return this.#stopped;
   }
 
+  get isFinished(): boolean {
+    return this.#finished;
+  }
+
+  /** What its caller still waits, in milliseconds. */
+  get remainingMs(): number {
+    return this.#limitMs - (performance.now() - this.#arrivedAt);
+  }
+
   note(reason: ErrorReason): void {
     this.#noted = reason;
   }
 
   /** Starts the clock: when it runs out, the call ends with DEADLINE_EXCEEDED even if its procedure is stuck. */
   limit(milliseconds: number): void {
+    this.#limitMs = milliseconds;
     const expire = () => this.stop(new EctError(refuse('DEADLINE_EXCEEDED', 'the deadline of the call has passed')));
     if (milliseconds <= 0) expire();
     else this.#timer = setTimeout(expire, Math.ceil(milliseconds));
+  }
+
+  giveUp(why: 'late' | 'evicted'): void {
+    const error =
+      why === 'late'
+        ? refuse('DEADLINE_EXCEEDED', 'the request took too long to arrive')
+        : refuse('SERVICE_OVERLOADED', 'too many requests have not arrived whole, and this was the oldest');
+    this.stop(new EctError(error));
   }
 
   /** Ends the waiting for the procedure with this error. */
@@ -116,7 +148,7 @@ export class OpenCall implements Call {
     if (this.#finished) return;
     this.#finished = true;
     clearTimeout(this.#timer);
-    this.#onFinish?.();
+    this.#onFinish?.(this);
     this.#events.callFinished({
       method: this.method,
       protocol: this.protocol,

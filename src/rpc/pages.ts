@@ -32,9 +32,12 @@ export interface StandardPages {
 }
 
 const JSON_TYPE = 'application/json';
+/** Metrics take milliseconds to write: everybody who asks within this time reads the same ones. */
+const METRICS_AGE_MS = 100;
 
 /** The pages that every instance has. */
 export function standardPages({ jwks, jwksMaxAgeSeconds, ready, methods, metrics }: StandardPages): readonly Page[] {
+  const readMetrics = readSeldom(metrics, METRICS_AGE_MS);
   return [
     {
       path: '/.well-known/jwks.json',
@@ -55,7 +58,7 @@ export function standardPages({ jwks, jwksMaxAgeSeconds, ready, methods, metrics
       read: async () => ({
         status: 200,
         contentType: 'text/plain; version=0.0.4; charset=utf-8',
-        body: await metrics(),
+        body: await readMetrics(),
         maxAgeSeconds: 0,
       }),
     },
@@ -82,7 +85,7 @@ export async function servePage(page: Page, request: NodeRequest, response: Node
   }
   const { status, contentType, body, maxAgeSeconds } = await page.read();
   if (isGone(response)) return;
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  const { etag, bytes } = prepared(page, body);
   const isKnown = status === 200 && knows(request.headers['if-none-match'], etag);
   response.statusCode = isKnown ? 304 : status;
   response.setHeader('cache-control', maxAgeSeconds > 0 ? `public, max-age=${maxAgeSeconds}` : 'no-store');
@@ -90,9 +93,46 @@ export async function servePage(page: Page, request: NodeRequest, response: Node
   response.setHeader('x-content-type-options', 'nosniff');
   if (!isKnown) {
     response.setHeader('content-type', contentType);
-    response.setHeader('content-length', Buffer.byteLength(body));
+    response.setHeader('content-length', bytes.length);
   }
-  response.end(isKnown || request.method === 'HEAD' ? '' : body);
+  if (isKnown || request.method === 'HEAD') response.end();
+  else response.end(bytes);
+}
+
+interface Prepared {
+  readonly body: string;
+  readonly etag: string;
+  readonly bytes: Buffer;
+}
+
+/** The last answer of each page: everybody is sent the same bytes. */
+const lastAnswers = new WeakMap<Page, Prepared>();
+
+function prepared(page: Page, body: string): Prepared {
+  const last = lastAnswers.get(page);
+  if (last?.body === body) return last;
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  const answer = { body, etag, bytes: Buffer.from(body) };
+  lastAnswers.set(page, answer);
+  return answer;
+}
+
+/** Reads at most once in so many milliseconds, and once for all who ask at the same time. */
+function readSeldom<T>(read: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
+  let latest: Promise<T> | undefined;
+  let since = 0;
+  return () => {
+    const now = performance.now();
+    if (latest === undefined || now - since > maxAgeMs) {
+      since = now;
+      latest = read();
+      // A failure is told to those who wait for it, and to nobody after them.
+      latest.catch(() => {
+        latest = undefined;
+      });
+    }
+    return latest;
+  };
 }
 
 /** Whether a caller has this version: RFC 9110, 13.1.2, by the weak comparison. */

@@ -7,7 +7,8 @@ import { Code } from '@connectrpc/connect';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
 import { ServerReflection } from '../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '../gen/grpc/reflection/v1alpha/reflection_pb.ts';
-import type { Service } from './call.ts';
+import type { Call, Service } from './call.ts';
+import { paced, type StreamPace } from './paced-stream.ts';
 
 /** What both versions ask; their messages have the same fields, only their packages differ. */
 interface Question {
@@ -24,24 +25,29 @@ type Answer =
 /** Both reflection services, for these services and themselves. They are public, as the proto is. */
 export function createReflection(
   services: readonly DescService[],
+  pace: StreamPace = { rate: { burst: 200, perSecond: 50 }, idleMs: 60_000 },
 ): readonly [Service<typeof ServerReflection>, Service<typeof ServerReflectionAlpha>] {
   const listed = [...services, ServerReflection, ServerReflectionAlpha];
   const answer = createAnswers(listed);
   const common = { access: 'public', maxRequestBytes: { '*': 4096 }, procedures: {} } as const;
 
-  async function* answers<Q extends Question>(requests: AsyncIterable<Q>) {
-    for await (const request of requests) {
+  async function* answers<Q extends Question>(requests: AsyncIterable<Q>, { signal }: Call) {
+    for await (const request of paced(requests, signal, pace)) {
       const messageResponse = answer(request.messageRequest);
       yield { validHost: request.host, originalRequest: request, messageResponse };
     }
   }
 
   return [
-    { ...common, descriptor: ServerReflection, streams: { serverReflectionInfo: (requests) => answers(requests) } },
+    {
+      ...common,
+      descriptor: ServerReflection,
+      streams: { serverReflectionInfo: (requests, call) => answers(requests, call) },
+    },
     {
       ...common,
       descriptor: ServerReflectionAlpha,
-      streams: { serverReflectionInfo: (requests) => answers(requests) },
+      streams: { serverReflectionInfo: (requests, call) => answers(requests, call) },
     },
   ];
 }
@@ -52,6 +58,7 @@ function createAnswers(services: readonly DescService[]): (query: Question['mess
   const byName = new Map([...files].map((file) => [file.proto.name, file]));
   const bySymbol = indexSymbols(files);
   const names = services.map((service) => ({ name: service.typeName }));
+  const fileAnswer = createFileAnswers();
 
   return (query) => {
     const name = String(query.value);
@@ -72,13 +79,20 @@ function createAnswers(services: readonly DescService[]): (query: Question['mess
   };
 }
 
-/** The file and everything that it imports, so that one answer is enough to build the types. */
-function fileAnswer(file: DescFile | undefined): Answer {
-  if (file === undefined) return notFound();
-  const fileDescriptorProto = [...withDependencies([file])].map(({ proto }) =>
-    toBinary(FileDescriptorProtoSchema, proto),
-  );
-  return { case: 'fileDescriptorResponse', value: { fileDescriptorProto } };
+/** The file and everything that it imports, so that one answer is enough to build the types. Each is written once. */
+function createFileAnswers(): (file: DescFile | undefined) => Answer {
+  const written = new Map<DescFile, Answer>();
+  return (file) => {
+    if (file === undefined) return notFound();
+    const before = written.get(file);
+    if (before !== undefined) return before;
+    const fileDescriptorProto = [...withDependencies([file])].map(({ proto }) =>
+      toBinary(FileDescriptorProtoSchema, proto),
+    );
+    const answer: Answer = { case: 'fileDescriptorResponse', value: { fileDescriptorProto } };
+    written.set(file, answer);
+    return answer;
+  };
 }
 
 function withDependencies(roots: readonly DescFile[]): Set<DescFile> {

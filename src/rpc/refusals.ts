@@ -15,53 +15,71 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 /** Plain HTTP statuses where they say more than the one that Connect gives the code. */
 const HTTP_STATUS: Partial<Record<ErrorReason, number>> = { METHOD_UNKNOWN: 404, MESSAGE_TOO_LARGE: 413 };
 
-/** Answers with this error. */
-export function writeRefusal(request: NodeRequest, response: NodeResponse, error: EctError): void {
-  const contentType = request.headers['content-type'];
-  const form = request.method === 'POST' ? wireFormOf(contentType) : undefined;
+/** An answer that refuses a request. Without a body its headers are the whole answer. */
+export interface RefusalMessage {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | undefined;
+}
+
+/** The refusal in the form of the protocol that a request speaks. */
+export function refusalMessage(method: string | undefined, contentType = '', error: EctError): RefusalMessage {
+  const form = method === 'POST' ? wireFormOf(contentType) : undefined;
   switch (form) {
     case 'grpc':
-      writeGrpc(response, contentType ?? '', error);
-      break;
+      // Trailers-only: one HEADERS frame that ends the stream.
+      return { status: 200, headers: { 'content-type': contentType, ...grpcTrailer(error) }, body: undefined };
     case 'grpc-web':
-      write(response, 200, contentType ?? '', grpcWebTrailerFrame(error));
-      break;
+      return withBody(200, contentType, grpcWebTrailerFrame(error));
     case 'connect-stream':
-      write(response, 200, contentType ?? '', connectEndFrame(error));
-      break;
+      return withBody(200, contentType, connectEndFrame(error));
     case 'connect-unary':
-      write(response, codeToHttpStatus(codeOf(error.reason)), 'application/json', connectErrorBody(error));
-      break;
+      return withBody(codeToHttpStatus(codeOf(error.reason)), 'application/json', connectErrorBody(error));
     default:
-      writeProblem(response, HTTP_STATUS[error.reason] ?? codeToHttpStatus(codeOf(error.reason)), error);
+      return problem(HTTP_STATUS[error.reason] ?? codeToHttpStatus(codeOf(error.reason)), error);
   }
+}
+
+/** Answers with this error. */
+export function writeRefusal(request: NodeRequest, response: NodeResponse, error: EctError): void {
+  write(response, refusalMessage(request.method, request.headers['content-type'], error));
+}
+
+/** Answers a unary call of the Connect protocol with this error, whatever its verb. */
+export function writeConnectError(response: NodeResponse, error: EctError): void {
+  write(response, withBody(codeToHttpStatus(codeOf(error.reason)), 'application/json', connectErrorBody(error)));
 }
 
 /** Answers with a problem document (RFC 9457) that carries the reason. */
 export function writeProblem(response: NodeResponse, status: number, error: EctError): void {
-  const problem = { type: 'about:blank', title: STATUS_CODES[status], status, reason: error.reason };
-  const body = Buffer.from(`${JSON.stringify({ ...problem, detail: messageOf(error) })}\n`);
-  write(response, status, 'application/problem+json', body);
+  write(response, problem(status, error));
 }
 
-// Trailers-only: one HEADERS frame that ends the stream.
-function writeGrpc(response: NodeResponse, contentType: string, error: EctError): void {
-  const headers = { 'content-type': contentType, ...grpcTrailer(error) };
+function problem(status: number, error: EctError): RefusalMessage {
+  const document = { type: 'about:blank', title: STATUS_CODES[status], status, reason: error.reason };
+  const body = Buffer.from(`${JSON.stringify({ ...document, detail: messageOf(error) })}\n`);
+  return withBody(status, 'application/problem+json', body);
+}
+
+function withBody(status: number, contentType: string, body: Uint8Array): RefusalMessage {
+  const headers = {
+    'content-type': contentType,
+    'content-length': String(body.byteLength),
+    'x-content-type-options': 'nosniff',
+  };
+  return { status, headers, body };
+}
+
+function write(response: NodeResponse, { status, headers, body }: RefusalMessage): void {
   if (isGone(response)) return;
-  if (response instanceof Http2ServerResponse) {
-    response.stream.respond({ ':status': 200, ...headers }, { endStream: true });
-  } else {
-    response.writeHead(200, headers).end();
+  if (body === undefined && response instanceof Http2ServerResponse) {
+    response.stream.respond({ ':status': status, ...headers }, { endStream: true });
+    return;
   }
-}
-
-function write(response: NodeResponse, status: number, contentType: string, body: Uint8Array): void {
-  if (isGone(response)) return;
   response.statusCode = status;
-  response.setHeader('content-type', contentType);
-  response.setHeader('content-length', body.byteLength);
-  response.setHeader('x-content-type-options', 'nosniff');
-  response.end(body);
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (body === undefined) response.end();
+  else response.end(body);
 }
 
 /** Whether the caller has gone, perhaps before its request was handed over: Node throws where such a one is answered on HTTP/2. */

@@ -5,13 +5,16 @@ import type { Caller } from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
+import { createResources, DEFAULT_PROCESS_LIMITS, type ProcessLimits } from '../limits/index.ts';
 import type { AnyService } from './call.ts';
 import { createCalls } from './calls.ts';
 import { createConnectDoor } from './connect-door.ts';
 import { type ConnectionLimits, createConnections, DEFAULT_LIMITS } from './connections.ts';
-import type { TlsOptions } from './front.ts';
+import { replaceTls, type TlsOptions } from './front.ts';
+import { createGate } from './gate.ts';
 import { createHealth } from './health.ts';
 import { createLeanDoor } from './lean-door.ts';
+import { methodTable, pathOf } from './method-table.ts';
 import { type Page, servePage, standardPages } from './pages.ts';
 import { createReflection } from './reflection.ts';
 import { type NodeRequest, type NodeResponse, writeRefusal } from './refusals.ts';
@@ -26,6 +29,8 @@ export interface ServerOptions {
   readonly services: readonly AnyService[];
   /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
+  /** Told of each connection when it is accepted, before its handshake. */
+  readonly onAccepted?: (socket: Socket) => void;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
   readonly events: Events;
@@ -40,6 +45,8 @@ export interface ServerOptions {
   /** Further pages. */
   readonly pages?: readonly Page[];
   readonly limits?: Partial<ConnectionLimits>;
+  /** What all connections and calls share. */
+  readonly processLimits?: Partial<ProcessLimits>;
   /** Serves plain unary gRPC by the lean door, which is the default, or by the Connect door as all other calls. */
   readonly leanDoor?: boolean;
   /** How often health watchers look for a change, in milliseconds. */
@@ -50,6 +57,8 @@ export interface RunningServer {
   /** `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly address: AddressInfo;
+  /** New connections are served with this key material. The server must have begun with TLS. */
+  replaceTls(tls: TlsOptions): void;
   /**
    * Stops: health says NOT_SERVING, no connection is taken, streams end with SERVICE_DRAINING, calls in flight may
    * finish within the grace, and what is left is cut off. Ends when the last connection is closed.
@@ -70,8 +79,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     watchIntervalMs: options.watchIntervalMs ?? 1000,
   });
   const reflection = createReflection([...services.map(({ descriptor }) => descriptor), Health]);
+  const resources = createResources({ ...DEFAULT_PROCESS_LIMITS, ...options.processLimits }, events.limitMet);
+  events.watchLimits(resources.inUse);
   const calls = createCalls({
     events,
+    resources,
     identify,
     draining: draining.signal,
     ...(isAdministrator === undefined ? {} : { isAdministrator }),
@@ -90,7 +102,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   function handle(request: NodeRequest, response: NodeResponse): void {
     if (door(request, response)) return;
-    const page = pages.get(pathOf(request));
+    const page = pages.get(pathOf(request.url));
     if (page === undefined) {
       refuseUnknown(request, response);
       return;
@@ -111,7 +123,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     writeRefusal(request, response, error);
   }
 
-  const connections = createConnections(tls, { ...DEFAULT_LIMITS, ...options.limits }, events, lean, handle);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const gate = createGate(methodTable(all), calls);
+  const serving = { gate, unary: lean, handle, accountOf: calls.accountOf };
+  const connections = createConnections(tls, limits, events, resources, serving);
+  if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);
   const address = await listen(connections.front, host, port);
 
   async function drain(graceMs: number): Promise<void> {
@@ -122,7 +138,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const name = host.includes(':') ? `[${host}]` : host;
-  return { url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`, address, drain };
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
+    address,
+    replaceTls: (next) => replaceTls(connections.front, next),
+    drain,
+  };
 }
 
 function listen(front: Server, host: string, port: number): Promise<AddressInfo> {
@@ -133,8 +154,4 @@ function listen(front: Server, host: string, port: number): Promise<AddressInfo>
       resolve(front.address() as AddressInfo);
     });
   });
-}
-
-function pathOf(request: NodeRequest): string {
-  return (request.url ?? '').split('?', 1)[0] ?? '';
 }

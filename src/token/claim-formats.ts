@@ -115,8 +115,10 @@ function checkAction(action: string): Refusal | undefined {
     : undefined;
 }
 
-function checkLifetime({ iat, exp }: TypedClaims, maxLifetimeSeconds: number): Refusal | undefined {
+function checkLifetime({ iat, exp, nbf }: TypedClaims, maxLifetimeSeconds: number): Refusal | undefined {
   if (exp <= iat) return broken('exp', 'must be later than iat');
+  // The skew that is allowed for clocks would make such a token valid for a while.
+  if (nbf !== undefined && nbf >= exp) return broken('nbf', 'must be earlier than exp');
   return exp - iat > maxLifetimeSeconds
     ? broken('exp', `must be at most ${maxLifetimeSeconds} s after iat`)
     : undefined;

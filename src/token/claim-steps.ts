@@ -56,6 +56,10 @@ export function checkTimes({ typed, question, policy }: Reading): Refusal | unde
   if (typed.iat > at + policy.maxFutureSeconds) {
     return refuse('IAT_IN_FUTURE', `iat is more than ${policy.maxFutureSeconds} s ahead.`);
   }
+  // A record is not from the future either: what was signed for later is no evidence of a task that was done by then.
+  if (typed.nbf !== undefined && typed.nbf > at + policy.maxFutureSeconds) {
+    return refuse('TOKEN_NOT_YET_VALID', `nbf is more than ${policy.maxFutureSeconds} s ahead.`);
+  }
   if (isPresented && typed.iat < at - policy.maxAgeSeconds) {
     return refuse('IAT_TOO_OLD', `iat is more than ${policy.maxAgeSeconds} s ago.`);
   }

@@ -13,6 +13,8 @@ export interface Claims {
   /** Seconds since the epoch, as `exp`. */
   readonly iat: number;
   readonly exp: number;
+  /** Not valid before this second. Tokens of ours have none. */
+  readonly nbf?: number;
   readonly jti: Jti;
   readonly wid: string;
   readonly exec_act: string;

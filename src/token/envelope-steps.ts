@@ -63,13 +63,23 @@ export function checkType({ parts, policy }: Reading): Refusal | undefined {
 }
 
 /** A key never comes from the token, no URL in a token is ever fetched, and the payload is always base64url JSON. */
-const FORBIDDEN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'x5t', 'x5t#S256', 'zip', 'cty'];
+const FOREIGN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'x5t', 'x5t#S256', 'trust_chain', 'zip', 'cty'];
+/** Members of encryption (RFC 7516, RFC 7518): a token that has one says that it is no JWS. */
+const ENCRYPTION_MEMBERS = ['enc', 'epk', 'apu', 'apv', 'iv', 'tag', 'p2s', 'p2c'];
+const FORBIDDEN_MEMBERS: ReadonlySet<string> = new Set([...FOREIGN_MEMBERS, ...ENCRYPTION_MEMBERS]);
+/** Claims that a header may repeat (RFC 7519, 5.3). Another value than in the payload would be a second answer. */
+const REPEATED_CLAIMS: ReadonlySet<string> = new Set(['iss', 'sub', 'aud']);
 
-export function checkHeader({ parts }: Reading): Refusal | undefined {
-  const member = FORBIDDEN_MEMBERS.find((name) => Object.hasOwn(parts.header, name));
-  return member === undefined
-    ? undefined
-    : refuse('HEADER_FORBIDDEN', `The header must not have ${member}.`, { member });
+export function checkHeader({ parts: { header, payload } }: Reading): Refusal | undefined {
+  for (const member of Object.keys(header)) {
+    if (FORBIDDEN_MEMBERS.has(member)) {
+      return refuse('HEADER_FORBIDDEN', `The header must not have ${member}.`, { member });
+    }
+    if (REPEATED_CLAIMS.has(member) && JSON.stringify(header[member]) !== JSON.stringify(payload[member])) {
+      return refuse('HEADER_FORBIDDEN', `The header must not have another ${member} than the payload.`, { member });
+    }
+  }
+  return undefined;
 }
 
 export function checkAlgorithm(reading: Reading): Refusal | undefined {

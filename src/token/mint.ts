@@ -30,8 +30,13 @@ export function prepareToken(
 ): Unsealed {
   const payload = Buffer.from(writePayload(claims, extText, draft), 'utf8').toString('base64url');
   const header = encodedHeader(signer.jwk, draft);
-  checkLength(header.length + payload.length + 2 + SIGNATURE_CHARACTERS, maxTokenBytes);
+  checkLength(sealedBytes({ header, payload }), maxTokenBytes);
   return { header, payload, signingInput: writeSigningInput(header, payload) };
+}
+
+/** How long the token will be. */
+export function sealedBytes({ header, payload }: Pick<Unsealed, 'header' | 'payload'>): number {
+  return header.length + payload.length + 2 + SIGNATURE_CHARACTERS;
 }
 
 /** The token with its signature, raw r || s. SIGNER_BAD_OUTPUT for what cannot be one at all, whatever a signer promises. */

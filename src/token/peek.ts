@@ -26,6 +26,13 @@ export function peekLinks(token: string): Links {
   };
 }
 
+/** The `kid` in the header of a signed token; undefined for anything else. */
+export function peekKid(token: string): string | undefined {
+  const read = looksCompact(token) ? readCompact(token) : undefined;
+  const kid = read?.ok === true ? read.parts.header['kid'] : undefined;
+  return typeof kid === 'string' ? kid : undefined;
+}
+
 function payloadOf(token: string): JsonObject {
   if (looksCompact(token)) {
     const read = readCompact(token);

@@ -43,6 +43,7 @@ function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Dr
     checkText('exec_act', payload['exec_act']) ??
     checkSeconds('iat', payload['iat'], oddNumbers) ??
     checkSeconds('exp', payload['exp'], oddNumbers) ??
+    checkSeconds('nbf', payload['nbf'], oddNumbers) ??
     checkSeconds('pol_timestamp', payload['pol_timestamp'], oddNumbers);
   if (wrong !== undefined) return wrong;
   const aud = typeof payload['aud'] === 'string' ? [payload['aud']] : payload['aud'];
@@ -62,7 +63,7 @@ function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Dr
   if (draft === '00' && sub !== undefined && sub !== payload['iss']) return wrongType('sub', 'the same as iss');
   const policy = readPolicy(payload, ext, draft);
   if (isRefusal(policy)) return policy;
-  return {
+  const claims: TypedClaims = {
     iss: payload['iss'] as string,
     aud,
     iat: payload['iat'] as number,
@@ -76,6 +77,7 @@ function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Dr
     ect_ext: ext,
     policy,
   };
+  return payload['nbf'] === undefined ? claims : { ...claims, nbf: payload['nbf'] as number };
 }
 
 /** In -00 the name of SHA-256 may stand in front of a hash; inside it goes without saying. */

@@ -84,7 +84,12 @@ export const TOKEN_STEPS: readonly Step[] = [
   step('form', 'Canonical base64url and strict JSON, in three parts or as an unsigned object.', ['bounded'], checkForm),
   step('level', 'The level is at least the minimum.', ['content'], checkLevel),
   step('typ', '`typ` names an Execution Context Token.', ['parts'], checkType),
-  step('header', 'No header member brings in a key, a URL or another encoding.', ['parts'], checkHeader),
+  step(
+    'header',
+    'No header member brings in a key, a URL, another encoding or another issuer.',
+    ['parts'],
+    checkHeader,
+  ),
   step('alg', '`alg` is on the allowlist.', ['parts'], checkAlgorithm),
   step('key', '`kid` names a trusted key.', ['parts'], findKey),
   step('key_state', 'The key is in force and fits the algorithm.', ['algorithm', 'key'], checkKey),
@@ -93,7 +98,7 @@ export const TOKEN_STEPS: readonly Step[] = [
   step('formats', 'Every claim keeps its own rule.', ['typed'], checkClaimFormats),
   step('issuer', 'The key speaks for `iss`, and still did at `iat`.', ['key', 'typed'], checkIssuer),
   step('audience', '`aud` names the verifier.', ['typed'], checkAudience),
-  step('time', '`exp` is ahead; `iat` is neither too far ahead nor too old.', ['typed'], checkTimes),
+  step('time', '`exp` is ahead; `nbf` and `iat` are not too far ahead; `iat` is not too old.', ['typed'], checkTimes),
   step('hashes', 'Input and output are those that the token was issued for.', ['typed'], checkHashes),
 ];
 

@@ -15,5 +15,7 @@ export type ToSupervisor =
 
 export type ToWorker =
   | { readonly kind: 'take-snapshot' }
+  /** Look at the files of the configuration, which may have changed. */
+  | { readonly kind: 'reload' }
   /** The answer to `read-metrics`, in the Prometheus text format; undefined where it could not be made. */
   | { readonly kind: 'metrics'; readonly text: string | undefined };

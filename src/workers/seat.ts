@@ -11,6 +11,8 @@ export interface Seat {
   metricsOfAll(): Promise<string>;
   /** Says that calls are accepted at `url`; from now on answers what `snapshot` says when the supervisor asks. */
   listening(url: string, snapshot: () => Promise<MetricsSnapshot>): void;
+  /** What to do when the operator asks for the files to be read anew. */
+  onReload(reload: () => void): void;
   /** Lets go of the supervisor, without which the process would never end; leaves the last counts behind. */
   leave(snapshot?: MetricsSnapshot): void;
 }
@@ -21,15 +23,19 @@ export function takeSeat(): Seat | undefined {
   if (worker === undefined) return undefined;
   const tell = (message: ToSupervisor) => worker.send(message);
   let reading: PromiseWithResolvers<string> | undefined;
+  let reload: (() => void) | undefined;
   let takeSnapshot: (() => Promise<MetricsSnapshot>) | undefined;
 
-  // A hangup reaches the whole group of a terminal; what it means is for the supervisor to decide.
-  process.on('SIGHUP', () => {});
+  // These reach the whole group of a terminal; what they mean is for the supervisor to decide.
+  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'metrics') {
       if (message.text === undefined) reading?.reject(new Error('the supervisor could not read the metrics'));
       else reading?.resolve(message.text);
       reading = undefined;
+    } else if (message.kind === 'reload') {
+      // A worker that starts reads the files anyway.
+      reload?.();
     } else {
       void takeSnapshot?.().then((snapshot) => tell({ kind: 'snapshot', snapshot }));
     }
@@ -47,6 +53,9 @@ export function takeSeat(): Seat | undefined {
     listening(url, snapshot) {
       takeSnapshot = snapshot;
       tell({ kind: 'listening', url });
+    },
+    onReload(handler) {
+      reload = handler;
     },
     leave(snapshot) {
       if (snapshot !== undefined) tell({ kind: 'snapshot', snapshot });

@@ -4,6 +4,7 @@
 import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Events } from '../events.ts';
+import { onEndOfNpx, onHangup, onStopSignal } from '../signals.ts';
 import { SharedMetrics } from './metrics.ts';
 import { Restarts } from './restarts.ts';
 import { type Ending, startWorker, type WorkerProcess } from './worker-process.ts';
@@ -20,7 +21,8 @@ export interface SupervisorOptions {
 
 /**
  * Runs until SIGTERM or SIGINT, and answers the exit code: 0 after a clean end, 1 where the workers could not be kept
- * alive. A worker says on standard error why it could not start. SIGHUP replaces the workers, one after another.
+ * alive, or a second signal cut them off. A worker says on standard error why it could not start. SIGHUP has every worker look
+ * at its files; SIGUSR2 replaces the workers, one after another.
  */
 export async function supervise(options: SupervisorOptions): Promise<number> {
   // In turn, not by who is quicker: connections are few and live long, so each worker must get its share of them.
@@ -51,8 +53,10 @@ class Supervisor {
 
   async run(): Promise<number> {
     const { workers, onListening } = this.#options;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => this.#stop());
-    process.on('SIGHUP', () => {
+    onStopSignal({ stop: () => this.#stop(), stopNow: () => this.#kill() });
+    onHangup({ reload: () => this.#reload(), hangUp: () => this.#stop() });
+    onEndOfNpx(() => this.#stop());
+    process.on('SIGUSR2', () => {
       this.#replacing = this.#replacing.then(() => this.#replaceAll());
     });
     // The first one alone: it makes keys and files where there are none, finds a free port, and says what is wrong.
@@ -101,7 +105,7 @@ class Supervisor {
     }
     const { signal } = this.#stopping;
     await pause(pauseMs, undefined, { signal }).catch(() => {}); // Rejected when it is time to stop.
-    // In the meantime a hangup may have put another in its place.
+    // In the meantime SIGUSR2 may have put another in its place.
     if (!signal.aborted && this.#crew.get(number) === dead) this.#start(number);
   }
 
@@ -121,6 +125,14 @@ class Supervisor {
       old.stop(this.#options.graceMs);
       await old.ended;
     }
+  }
+
+  #reload(): void {
+    for (const worker of this.#living) worker.reload();
+  }
+
+  #kill(): void {
+    for (const worker of this.#living) worker.kill();
   }
 
   #fail(): void {

@@ -12,6 +12,10 @@ export interface WorkerProcess {
   readonly listening: Promise<string | undefined>;
   readonly ended: Promise<Ending>;
   snapshot(): Promise<MetricsSnapshot>;
+  /** Asks it to look at the files of the configuration. */
+  reload(): void;
+  /** Ends it without waiting for anything (SIGKILL). */
+  kill(): void;
   /** Asks it to drain (SIGTERM). What has not ended after the grace is killed. */
   stop(graceMs: number): void;
 }
@@ -70,6 +74,8 @@ export function startWorker(number: number, metrics: SharedMetrics): WorkerProce
         waiting.push(resolve);
         tell({ kind: 'take-snapshot' });
       }),
+    reload: () => tell({ kind: 'reload' }),
+    kill: () => void worker.process.kill('SIGKILL'),
     stop(graceMs) {
       worker.process.kill('SIGTERM');
       const timer = setTimeout(() => worker.process.kill('SIGKILL'), graceMs + LATE_MS);

@@ -6,7 +6,7 @@ import { EctError } from '../../src/errors.ts';
 import { opensCommitment, verifyReceipt } from '../../src/ledger/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
 import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
-import { appendTo, highTwin, issueFor, PARTY, reasonOf, recordTask } from './support.ts';
+import { anonymous, appendTo, highTwin, issueFor, PARTY, reasonOf, recordTask } from './support.ts';
 
 describe('append', () => {
   test('records the task in a canonical leaf that commits to the token', async () => {
@@ -184,7 +184,7 @@ describe('a batch', () => {
     const join = await issueFor(parts, { wid: WID, pred });
     const orphan = await issueFor(parts, { wid: WID, pred: [OTHER_JTI] });
     const tokens = [join, left!, orphan, right!, root].map(({ token }) => token);
-    const results = await appendBatch(parts, [...tokens, 'x'], AbortSignal.timeout(5000));
+    const results = await appendBatch(parts, anonymous, [...tokens, 'x'], AbortSignal.timeout(5000));
     const reasons = results.map((result) => (result instanceof EctError ? result.reason : 'OK'));
     expect(reasons).toEqual(['OK', 'OK', 'DAG_PREDECESSOR_MISSING', 'OK', 'OK', 'TOKEN_MALFORMED']);
     expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 4, depth: 3 });
@@ -194,7 +194,7 @@ describe('a batch', () => {
     const { parts } = await makeAuthority();
     const one = await issueFor(parts, { jti: JTI, pred: [OTHER_JTI] });
     const two = await issueFor(parts, { jti: OTHER_JTI, pred: [JTI] });
-    const results = await appendBatch(parts, [one.token, two.token], AbortSignal.timeout(5000));
+    const results = await appendBatch(parts, anonymous, [one.token, two.token], AbortSignal.timeout(5000));
     expect(results.map((result) => (result instanceof EctError ? result.reason : 'OK'))).toEqual([
       'DAG_PREDECESSOR_MISSING',
       'DAG_PREDECESSOR_MISSING',

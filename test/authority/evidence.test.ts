@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { VERIFY_STEPS } from '../../src/authority/index.ts';
+import { EctError, refuse } from '../../src/errors.ts';
 import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { makeToken, NOW, signingKey, trust } from '../support/tokens.ts';
@@ -81,5 +82,41 @@ describe('as of a past time', () => {
     expect(await asOf(NOW + 99, { notAfter: NOW + 100 })).toBe('VALID');
     expect(await asOf(NOW + 100, { notAfter: NOW + 100 })).toBe('KEY_EXPIRED');
     expect(await asOf(NOW + 99, { notBefore: NOW + 100 })).toBe('KEY_EXPIRED');
+  });
+});
+
+describe('K11 a token under a key that is not held any more', () => {
+  const keyOf = (publicKey: TrustedKey['publicKey'], kid: string): TrustedKey => ({
+    kid,
+    publicKey,
+    speaksFor: () => true,
+    signsUntil: NOW + 60,
+    notAfter: NOW + 3600,
+  });
+
+  test('is evidence as of its time, and expired now', async () => {
+    const { parts, signer, clock } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    const asked: string[] = [];
+    const keys = new KeyRing([], async (kid) => {
+      asked.push(kid);
+      return kid === signer.jwk.kid ? keyOf(signer.publicKey, kid) : undefined;
+    });
+    clock.advance(YEARS);
+    const later = { ...parts, keys };
+    expect(reasonIn(await verifyFor(later, token))).toBe('KEY_EXPIRED');
+    expect(reasonIn(await verifyFor(later, token, { asOf: NOW }))).toBe('VALID');
+    expect(reasonIn(await verifyFor(later, token, { asOf: NOW, mode: 'report' }))).toBe('VALID');
+    // From then on it is held.
+    expect(asked).toEqual([signer.jwk.kid]);
+    expect(reasonIn(await verifyFor(later, makeToken(), { asOf: NOW }))).toBe('KEY_UNKNOWN');
+  });
+
+  test('is no answer where the ledger cannot be asked: as of now an unknown key is refused in any case', async () => {
+    const { parts } = await makeAuthority();
+    const keys = new KeyRing([], () => Promise.reject(new EctError(refuse('LEDGER_UNAVAILABLE', 'test'))));
+    const cut = { ...parts, keys };
+    expect(reasonIn(await verifyFor(cut, makeToken()))).toBe('KEY_UNKNOWN');
+    expect(await reasonOf(verifyFor(cut, makeToken(), { asOf: NOW }))).toBe('LEDGER_UNAVAILABLE');
   });
 });

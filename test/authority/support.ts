@@ -66,8 +66,8 @@ export function verifyFor(
   return verify(parts, caller, { ...defaults, ...order });
 }
 
-export function appendTo(parts: AuthorityParts, token: string): Promise<Appended> {
-  return append(parts, token, AbortSignal.timeout(5000));
+export function appendTo(parts: AuthorityParts, token: string, caller = anonymous): Promise<Appended> {
+  return append(parts, caller, token, AbortSignal.timeout(5000));
 }
 
 /** Issues a task and records it; answers its `jti`. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { VERIFY_STEPS, type Verdict } from '../../src/authority/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
@@ -93,14 +94,27 @@ describe('replay', () => {
   test('a caller may repeat its own call, and nobody else’s', async () => {
     const { parts } = await makeAuthority();
     const { token } = await issueFor(parts);
-    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-1' }))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-1' }))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-2' }))).toBe('TOKEN_REPLAYED');
-    for (const name of ['b', 'c']) {
-      const caller = { kind: 'spiffe', id: `spiffe://example.org/${name}` } as const;
-      expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-1' }, caller))).toBe('TOKEN_REPLAYED');
+    const [a, b] = ['a', 'b'].map((name) => ({ kind: 'spiffe', id: `spiffe://example.org/${name}` }) as const);
+    const requestId = 'call-1';
+    expect(reasonIn(await verifyFor(parts, token, { requestId }, a))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, token, { requestId }, a))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-2' }, a))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await verifyFor(parts, token, { requestId }, b))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await verifyFor(parts, token, { requestId }, a))).toBe('VALID');
+  });
+
+  test('R1: anonymous callers share one space of ids, so there an id counts only if nobody comes upon it', async () => {
+    const { parts } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    for (const requestId of ['1', 'call-1', 'x'.repeat(21)]) {
+      expect(await reasonOf(verifyFor(parts, token, { requestId })), requestId).toBe('REQUEST_INVALID');
     }
-    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-1' }))).toBe('VALID');
+    // Nothing was used up by the refusals.
+    const requestId = randomUUID();
+    expect(reasonIn(await verifyFor(parts, token, { requestId }))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, token, { requestId }))).toBe('VALID');
+    expect(reasonIn(await verifyFor(parts, token, { requestId: randomUUID() }))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await verifyFor(parts, token))).toBe('TOKEN_REPLAYED');
   });
 
   test('R5: two tokens for one task are an equivocation that shows both, without signatures, and is alarmed', async () => {

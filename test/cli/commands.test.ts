@@ -195,11 +195,11 @@ describe('verify', () => {
   });
 
   test('R1: a replayed token is refused unless the call is repeated under its request id', async () => {
-    const token = await issue();
+    const [token, id] = [await issue(), randomUUID()];
     const verify = (...more: string[]) => ect(['verify', token, '--audience', ISSUER, ...more, ...at]);
-    expect((await verify('--request-id', 'one')).code).toBe(0);
-    expect((await verify('--request-id', 'one')).code).toBe(0);
-    const replayed = await verify('--request-id', 'two');
+    expect((await verify('--request-id', id)).code).toBe(0);
+    expect((await verify('--request-id', id)).code).toBe(0);
+    const replayed = await verify('--request-id', randomUUID());
     expect(replayed.code).toBe(1);
     expect(replayed.out).toMatch(/^✗ TOKEN_REPLAYED: \S/);
     expect(replayed.out).toContain('✗ replay  TOKEN_REPLAYED');

@@ -24,7 +24,7 @@ test('--write-trust writes the keys, and says how to start the service', async (
   const written = join(directory, 'written.json');
   const { code, out, err } = await ect(['conformance', '--write-trust', written, '--profile', 'algorithms']);
   expect({ code, out }).toEqual({ code: 0, out: '' });
-  expect(err).toContain(`ECT_TRUST_FILE=${written} ECT_ALGORITHMS=ES256,ES384,EdDSA,PS256`);
+  expect(err).toContain(`ECT_TRUST_FILE=${written} ECT_ALGORITHMS=ES256,ES384,EdDSA,Ed25519,PS256`);
   expect(await readFile(written, 'utf8')).toBe(await readFile(join(SHIPPED_VECTORS, 'trust.json'), 'utf8'));
 });
 

@@ -38,6 +38,7 @@ describe('ect keys', () => {
     expect(code).toBe(0);
     const [root, delegated] = await list();
     expect(out).toMatch(new RegExp(`^active +${root!.key.kid}\\n`));
+    expect((await ect(['keys', 'list', '--past', ...at])).out).toBe(out);
     expect(out).toMatch(new RegExp(`active +${delegated!.key.kid}\\n[^]*certified by +${root!.key.kid}\\n`));
   });
 

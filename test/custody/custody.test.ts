@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Custody } from '../../src/custody/index.ts';
+import type { Custody, KeyPage } from '../../src/custody/index.ts';
 import { EctError } from '../../src/errors.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { verifyToken } from '../../src/token/index.ts';
@@ -371,4 +371,21 @@ test('choosing the signer makes nothing: the same object, at once', async () => 
   const first = custody.for(ISSUER, 'a');
   expect(first).not.toBeInstanceOf(Promise);
   expect(custody.for(ISSUER, 'b')).toBe(first);
+});
+
+test('K11 keys are listed in pages, each once, in the order in which they were announced', async () => {
+  const shared = share();
+  const { custody } = await openCustody(shared);
+  for (let count = 0; count < 4; count++) await custody.rotate({ ...order, urgent: true });
+  for (const past of [true, false]) {
+    const kids: string[] = [];
+    let startIndex: number | undefined = 0;
+    while (startIndex !== undefined) {
+      const page: KeyPage = await custody.list({ startIndex, limit: 2, past });
+      expect(page.keys.length).toBeLessThanOrEqual(2);
+      kids.push(...page.keys.map(({ kid }) => kid));
+      startIndex = page.next;
+    }
+    expect(kids).toEqual(custody.all.map(({ kid }) => kid));
+  }
 });

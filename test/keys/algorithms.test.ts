@@ -19,6 +19,7 @@ const makers: Readonly<Record<string, readonly [KeyPairKeyObjectResult, (key: Ke
   ES256: [curve('P-256'), (key) => sign('sha256', input, { key, dsaEncoding: 'ieee-p1363' })],
   ES384: [curve('P-384'), (key) => sign('sha384', input, { key, dsaEncoding: 'ieee-p1363' })],
   EdDSA: [generateKeyPairSync('ed25519'), (key) => sign(null, input, key)],
+  Ed25519: [generateKeyPairSync('ed25519'), (key) => sign(null, input, key)],
   PS256: [rsa(2048), (key) => sign('sha256', input, { key, ...pss })],
 };
 
@@ -41,11 +42,12 @@ const own: Readonly<Record<string, string>> = {
   ES256: 'P-256',
   ES384: 'P-384',
   EdDSA: 'Ed25519',
+  Ed25519: 'Ed25519',
   PS256: 'RSA of 2,048 bits',
 };
 
 test('T1, T2: the table has no row for none and none for HMAC', () => {
-  expect([...ALGORITHMS.keys()]).toEqual(['ES256', 'ES384', 'EdDSA', 'PS256']);
+  expect([...ALGORITHMS.keys()]).toEqual(['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256']);
   for (const [name, algorithm] of ALGORITHMS) expect(algorithm.name).toBe(name);
 });
 
@@ -100,7 +102,7 @@ describe.each(Object.keys(makers))('%s', (name) => {
 });
 
 function strangerTo(name: string): KeyPairKeyObjectResult {
-  if (name === 'EdDSA') return generateKeyPairSync('ed25519');
+  if (name === 'EdDSA' || name === 'Ed25519') return generateKeyPairSync('ed25519');
   return name === 'PS256' ? rsa(2048) : curve(name === 'ES256' ? 'P-256' : 'P-384');
 }
 

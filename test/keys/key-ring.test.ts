@@ -60,3 +60,33 @@ test('T20: of two keys of one name that both speak for an issuer the first one c
   expect(new KeyRing([ours, theirs]).find('same', 'urn:a')).toBe(ours);
   expect(new KeyRing([theirs, ours]).find('same', 'urn:a')).toBe(theirs);
 });
+
+test('K11: a key that is not held is found once it was recalled, until the ring is replaced', async () => {
+  const past = keyOf('past', 'urn:a');
+  const ring = new KeyRing([keyOf('one', 'urn:a')], async (kid) => (kid === 'past' ? past : undefined));
+  expect(ring.find('past', 'urn:a')).toBeUndefined();
+  expect([await ring.recall('past'), await ring.recall('none')]).toEqual([true, false]);
+  expect(ring.find('past', 'urn:a')).toBe(past);
+  ring.replace([]);
+  expect(ring.find('past', 'urn:a')).toBeUndefined();
+  expect(await new KeyRing([]).recall('past')).toBe(false);
+});
+
+test('K9, K11: what was read of a key before the ring was replaced does not stand after it', async () => {
+  const answers = [keyOf('past', 'urn:a'), { ...keyOf('past', 'urn:a'), revokedAt: 1 }];
+  const ring: KeyRing = new KeyRing([], async () => {
+    const answer = answers.shift();
+    // It is revoked while it is being looked for.
+    if (answer?.revokedAt === undefined) ring.replace([]);
+    return answer;
+  });
+  expect(await ring.recall('past')).toBe(true);
+  expect(ring.find('past', 'urn:a')?.revokedAt).toBe(1);
+});
+
+test('K11: recalled keys are bounded, the oldest go first', async () => {
+  const key = keyOf('any', 'urn:a');
+  const ring = new KeyRing([], async (kid) => ({ ...key, kid }));
+  for (let number = 0; number <= 1000; number++) await ring.recall(`k${number}`);
+  expect([ring.find('k0', 'urn:a'), ring.find('k1', 'urn:a')?.kid]).toEqual([undefined, 'k1']);
+});

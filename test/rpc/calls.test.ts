@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EctError, refuse } from '../../src/errors.ts';
 import { createEvents } from '../../src/events.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
+import { type Account, CallScheduler, createResources, DEFAULT_PROCESS_LIMITS } from '../../src/limits/index.ts';
 import type { AnyService, Call } from '../../src/rpc/call.ts';
 import { createCalls } from '../../src/rpc/calls.ts';
 import { SOON } from '../support/soon.ts';
@@ -45,7 +46,7 @@ describe('a method for administrators', () => {
     const calls = createCalls({ events, identify, draining: draining.signal, ...named });
     const procedure = vi.fn<() => object>(() => ({}));
     const admin: AnyService = { ...service, administered, procedures: { getKeySet: procedure } };
-    const answer = calls.run(admin, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined));
+    const answer = calls.run(admin, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined, 'admin'));
     expect(
       await answer.then(
         () => 'OK',
@@ -165,7 +166,7 @@ describe('a unary call', () => {
 
     const open = setUp(procedure, 'public');
     open.identify.mockImplementation(untrusted);
-    await open.calls.run(open.service, 'getKeySet', noRequest, open.calls.open(arrival, 'unary', undefined));
+    await open.calls.run(open.service, 'getKeySet', noRequest, open.calls.open(arrival, 'unary', undefined, 'public'));
     expect(procedure.mock.calls[0]?.[1].caller).toEqual({ kind: 'anonymous' });
   });
 
@@ -222,8 +223,11 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
     const procedure = vi.fn<(request: unknown) => object>((request) => ({ jwksJson: request }));
     const { service, events, draining, identify, lines } = setUp(procedure, access);
     const line: (() => void)[] = [];
-    const turns = { isFull: () => true, stand: (begin: () => void) => void line.push(begin) };
-    const calls = createCalls({ events, identify, draining: draining.signal, turns });
+    const scheduler = Object.assign(new CallScheduler(), {
+      enter: (_account: Account, _bytes: number, begin: () => void) => void line.push(begin),
+    });
+    const resources = { ...createResources(DEFAULT_PROCESS_LIMITS), scheduler };
+    const calls = createCalls({ events, identify, draining: draining.signal, resources });
     const move = () => {
       for (const begin of line.splice(0)) begin();
     };
@@ -264,13 +268,11 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
   });
 
   test('who may not call is told so at once, and does not stand in line', async () => {
-    const { calls, service, draining, move } = setUpInLine();
+    const { calls, draining, move } = setUpInLine();
     draining.abort();
     const begin = vi.fn<() => void>();
     const call = calls.open(arrival, 'unary', undefined);
-    expect(() => calls.enter(service, 'getKeySet', call, begin)).toThrow(
-      expect.objectContaining({ reason: 'SERVICE_DRAINING' }),
-    );
+    expect(() => calls.enter(call, 0, begin)).toThrow(expect.objectContaining({ reason: 'SERVICE_DRAINING' }));
     move();
     expect(begin).not.toHaveBeenCalled();
   });
@@ -283,37 +285,106 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
 });
 
 describe('H17: under too much load', () => {
-  const refusing = { admits: () => false, begun: vi.fn<() => void>(), ended: vi.fn<() => void>() };
+  function withAdmission(admits: boolean) {
+    const admission = { open: 0, admits: () => admits, begun: vi.fn<() => void>(), ended: vi.fn<() => void>() };
+    return { admission, resources: { ...createResources(DEFAULT_PROCESS_LIMITS), admission } };
+  }
+  const counts = ({ begun, ended }: ReturnType<typeof withAdmission>['admission']) =>
+    [begun, ended].map((told) => told.mock.calls.length);
 
-  test('a call is refused before its procedure, its event says so, and it is not counted as work', async () => {
+  test('a call is rejected before its procedure, its event says so, and it is not counted as work', async () => {
     const procedure = vi.fn<() => object>(() => ({}));
     const { service, events, draining, identify, lines } = setUp(procedure);
-    const calls = createCalls({ events, identify, draining: draining.signal, admission: refusing });
+    const { admission, resources } = withAdmission(false);
+    const calls = createCalls({ events, identify, draining: draining.signal, resources });
     const call = calls.open(arrival, 'unary', undefined, 'callers');
     await expect(calls.run(service, 'getKeySet', noRequest, call)).rejects.toMatchObject({
       reason: 'SERVICE_OVERLOADED',
     });
     expect(procedure).not.toHaveBeenCalled();
-    expect([refusing.begun, refusing.ended].map((told) => told.mock.calls.length)).toEqual([0, 0]);
+    expect(counts(admission)).toEqual([0, 0]);
     expect(lines).toMatchObject([{ code: 'RESOURCE_EXHAUSTED', reason: 'SERVICE_OVERLOADED', outcome: 'refused' }]);
   });
 
-  test('public services answer all the same', async () => {
-    const { service, events, draining, identify } = setUp(() => ({}), 'public');
-    const calls = createCalls({ events, identify, draining: draining.signal, admission: refusing });
-    expect(await calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined, 'public'))).toEqual(
-      {},
-    );
+  test.each(['public', 'admin'] as const)('what is %s answers all the same', async (access) => {
+    const { service, events, draining, identify } = setUp(() => ({}));
+    const { resources } = withAdmission(false);
+    const isAdministrator = () => true;
+    const calls = createCalls({ events, identify, draining: draining.signal, resources, isAdministrator });
+    const call = calls.open(arrival, 'unary', undefined, access);
+    expect(await calls.run(service, 'getKeySet', noRequest, call)).toEqual({});
   });
 
-  test('each admitted call begins once and ends once, however it ends', async () => {
-    const admitting = { admits: () => true, begun: vi.fn<() => void>(), ended: vi.fn<() => void>() };
+  test('each admitted call counts once it was read, and ends once, however it ends', async () => {
     const { service, events, draining, identify } = setUp(() => ({}));
-    const calls = createCalls({ events, identify, draining: draining.signal, admission: admitting });
+    const { admission, resources } = withAdmission(true);
+    const calls = createCalls({ events, identify, draining: draining.signal, resources });
     const call = calls.open(arrival, 'unary', undefined, 'callers');
+    expect(counts(admission)).toEqual([0, 0]);
     await calls.run(service, 'getKeySet', noRequest, call);
     call.abandon();
-    calls.open(arrival, 'unary', undefined, 'callers').abandon();
-    expect([admitting.begun, admitting.ended].map((told) => told.mock.calls.length)).toEqual([2, 2]);
+    expect(counts(admission)).toEqual([1, 1]);
+  });
+
+  test('H20: a call whose request does not arrive never counts as load', () => {
+    const { events, draining, identify, lines } = setUp(() => ({}));
+    const { admission, resources } = withAdmission(true);
+    const calls = createCalls({ events, identify, draining: draining.signal, resources });
+    const call = calls.open(arrival, 'unary', undefined);
+    calls.arriving(call);
+    expect(resources.unread.size).toBe(1);
+    call.abandon();
+    expect([...counts(admission), resources.unread.size]).toEqual([0, 0, 0]);
+    expect(lines).toMatchObject([{ code: 'CANCELLED' }]);
+  });
+});
+
+describe('A1: a request is judged by its headers', () => {
+  const untrusted = () => {
+    throw new EctError(refuse('CALLER_UNTRUSTED', 'no client certificate was presented'));
+  };
+
+  test('a caller that proves nothing is stopped before anything of its request is read', () => {
+    const { calls, identify } = setUp(() => ({}));
+    identify.mockImplementation(untrusted);
+    expect(calls.open(arrival, 'unary', undefined).stopped).toMatchObject({ reason: 'CALLER_UNTRUSTED' });
+    expect(calls.reject(arrival, 'callers', 1)).toMatchObject({ error: { reason: 'CALLER_UNTRUSTED' } });
+  });
+
+  test('so is one that may not call the method', () => {
+    const { calls } = setUp(() => ({}));
+    expect(calls.open(arrival, 'unary', undefined, 'admin').stopped).toMatchObject({ reason: 'ADMIN_REQUIRED' });
+    expect(calls.reject(arrival, 'admin', 1)).toMatchObject({ error: { reason: 'ADMIN_REQUIRED' } });
+  });
+
+  test('a connection that goes on calling without a caller is disconnected', () => {
+    const { calls, identify } = setUp(() => ({}));
+    identify.mockImplementation(untrusted);
+    const own = { ...arrival, socket: new Socket() };
+    let calm = 0;
+    while (calls.reject(own, 'callers', 1)?.penalty === 'none') calm++;
+    expect(calm).toBeGreaterThanOrEqual(10);
+    expect(calm).toBeLessThan(100);
+    expect(calls.reject(own, 'callers', 1)?.penalty).toBe('disconnect');
+    expect(calls.open(own, 'unary', undefined).penalty).toBe('disconnect');
+  });
+
+  test('a caller that goes on though it is rejected is not read from for a while', () => {
+    const { calls } = setUp(() => ({}));
+    let calm = 0;
+    while (calls.reject(arrival, 'admin', 1)?.penalty === 'none') calm++;
+    expect(calm).toBeGreaterThanOrEqual(1_000);
+    expect(calls.reject(arrival, 'admin', 1)?.penalty).toBe('throttle');
+  });
+
+  test('H29: what is public has a rate on each connection, and the first requests are always answered', () => {
+    const { calls } = setUp(() => ({}), 'public');
+    const flood = { ...arrival, socket: new Socket() };
+    let answered = 0;
+    while (calls.reject(flood, 'public', 0.05) === undefined) answered++;
+    expect(answered).toBeLessThan(150);
+    for (let connection = 0; connection < 3_000; connection++) {
+      expect(calls.reject({ ...arrival, socket: new Socket() }, 'public', 1)).toBeUndefined();
+    }
   });
 });

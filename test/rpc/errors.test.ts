@@ -29,7 +29,8 @@ describe('the vocabulary of refusal', () => {
   });
 
   const isTransient = (reason: ErrorReason) =>
-    codeOf(reason) === Code.Unavailable || ['SERVICE_OVERLOADED', 'SIGNER_BUSY', 'ENTRY_PENDING'].includes(reason);
+    codeOf(reason) === Code.Unavailable ||
+    ['SERVICE_OVERLOADED', 'SIGNER_BUSY', 'ENTRY_PENDING', 'QUOTA_EXCEEDED'].includes(reason);
 
   test('what may be retried says when, and nothing else does', () => {
     for (const reason of reasons) {
@@ -37,6 +38,13 @@ describe('the vocabulary of refusal', () => {
       const retry = details.map((any) => anyUnpack(any, RetryInfoSchema)).find((found) => found !== undefined);
       expect(retry?.retryDelay?.seconds, reason).toBe(isTransient(reason) ? 1n : undefined);
     }
+  });
+
+  test('what is known of the time to wait is said', () => {
+    const facts = { quota: 'q', limit: '1', retry_after_seconds: '90' };
+    const { details } = toStatus(new EctError({ reason: 'QUOTA_EXCEEDED', message: 'm', facts }));
+    const retry = details.map((any) => anyUnpack(any, RetryInfoSchema)).find((found) => found !== undefined);
+    expect(retry?.retryDelay?.seconds).toBe(90n);
   });
 
   test('an invalid field is also named as a BadRequest violation', () => {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createEvents } from '../../src/events.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
 import type { Stream } from '../../src/h2/index.ts';
+import { type Account, CallScheduler, createResources, DEFAULT_PROCESS_LIMITS } from '../../src/limits/index.ts';
 import type { AnyService } from '../../src/rpc/call.ts';
 import { createCalls } from '../../src/rpc/calls.ts';
 import { createLeanDoor } from '../../src/rpc/lean-door.ts';
@@ -18,11 +19,14 @@ function standInLine() {
   const lines: Record<string, unknown>[] = [];
   const events = createEvents({ level: 'info', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
   const line: (() => void)[] = [];
+  const scheduler = Object.assign(new CallScheduler(), {
+    enter: (_account: Account, _bytes: number, begin: () => void) => void line.push(begin),
+  });
   const calls = createCalls({
     events,
     identify: () => ({ kind: 'anonymous' }),
     draining: new AbortController().signal,
-    turns: { isFull: () => true, stand: (begin) => void line.push(begin) },
+    resources: { ...createResources(DEFAULT_PROCESS_LIMITS), scheduler },
   });
   const procedure = vi.fn<() => object>(() => ({ jwksJson: 'keys' }));
   const service: AnyService = {

@@ -168,7 +168,7 @@ test('R10: pages of a workflow with a hundred predecessors a task stay below wha
   const tokens = await Promise.all(
     Array.from({ length: 500 }, async () => (await issueFor(parts, { wid: WID, pred: roots })).token),
   );
-  const results = await appendBatch(parts, tokens, call.signal);
+  const results = await appendBatch(parts, call.caller, tokens, call.signal);
   expect(results.filter((result) => result instanceof EctError)).toEqual([]);
   let [pageToken, pages, tasks] = ['', 0, 0];
   do {

@@ -195,7 +195,7 @@ describe('an entry', () => {
   beforeAll(async () => {
     const { parts } = await makeAuthority();
     token = (await issue(parts, anonymous, order, { signal })).token;
-    appended = await append(parts, token, signal);
+    appended = await append(parts, anonymous, token, signal);
   });
 
   test('says what its leaf says, with the token and the salt', () => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createEvents } from '../../src/events.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
 import { type Stream, writeHeaderBlock } from '../../src/h2/index.ts';
+import { createResources, DEFAULT_PROCESS_LIMITS } from '../../src/limits/index.ts';
 import type { AnyService } from '../../src/rpc/call.ts';
 import { createCalls } from '../../src/rpc/calls.ts';
 import { createLeanDoor } from '../../src/rpc/lean-door.ts';
@@ -40,7 +41,10 @@ beforeEach(async () => {
     events,
     identify: () => ({ kind: 'anonymous' }),
     draining: new AbortController().signal,
-    admission: { admits: () => false, begun: () => undefined, ended: () => undefined },
+    resources: {
+      ...createResources(DEFAULT_PROCESS_LIMITS),
+      admission: { open: 0, admits: () => false, begun: () => undefined, ended: () => undefined },
+    },
   });
   const door = createLeanDoor([service], calls, events);
   server = await startServer({}, (stream: Stream) => door(stream)!);

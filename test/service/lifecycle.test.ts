@@ -109,7 +109,7 @@ describe('starting again', () => {
     const issue = { exec_act: 'review', aud: [AUDIENCE], idempotency_key: 'job-1' };
     const issued = await before.call<Issued>(`${AUTHORITY}/Issue`, issue);
     const recorded = await before.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token: issued.token });
-    const verify = { token: issued.token, audience: AUDIENCE, request_id: 'call-1' };
+    const verify = { token: issued.token, audience: AUDIENCE, request_id: 'the first call of this test' };
     const verdict = await before.call(`${AUTHORITY}/Verify`, verify);
     const keys = await before.call('ect.v1.KeyService/GetKeySet', {});
     before[Symbol.dispose]();

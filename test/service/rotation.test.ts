@@ -233,6 +233,26 @@ describe('K9 a revoked key is refused by every process within the documented sec
   });
 });
 
+describe('K10 the recipe for an incident works while a rotation is announced, and Issue serves again at once', () => {
+  test.each(['direct', 'two-tier'])('signing: %s', async (signing) => {
+    await using service = await startService({ ECT_ADMINS: 'anonymous', ECT_SIGNING: signing });
+    using client = dial(service.address);
+    await client.call(`${KEYS}/RotateKey`, {});
+    const { keys } = await client.call<{ readonly keys: readonly { readonly key: Key }[] }>(`${KEYS}/ListKeys`, {});
+    const active = keys.find(({ key }) => key.state === 'KEY_STATE_ACTIVE')!.key.kid;
+    const announced = keys.find(({ key }) => key.state === 'KEY_STATE_ANNOUNCED')!.key.kid;
+    await client.call(`${KEYS}/RevokeKey`, { kid: active, note: 'stolen' });
+    await expect(issue(client)).rejects.toThrow('No signing key is in force');
+    const rotated = await client.call<{ key: { key: Key }; duplicate: boolean }>(`${KEYS}/RotateKey`, { urgent: true });
+    expect(rotated).toMatchObject({ key: { key: { kid: announced, state: 'KEY_STATE_ACTIVE' } }, duplicate: false });
+    const fresh = await issue(client);
+    expect(fresh.kid).toBe(announced);
+    expect(await verify(client, fresh.token)).toMatchObject({ valid: true });
+    const audit = await runMain(['audit', '--url', service.url, '--json']);
+    expect(JSON.parse(audit.stdout)).toMatchObject({ ok: true, keys: { keySet: 'as the ledger says' } });
+  });
+});
+
 test('K8 a ledger from before keys were announced gets its key announced at the next start, and goes on with it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ect-before-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

@@ -54,7 +54,7 @@ test('S1 no token, no content of a token and no key is ever in the log, on stand
   // Every way in which a token comes in, right and wrong.
   for (const text of [token, `${token}x`, `${header}.${payload}.${'A'.repeat(86)}`, `${payload}.${payload}`]) {
     await attempt(`${AUTHORITY}/Verify`, { token: text, audience: AUDIENCE, predecessors: [text] });
-    await attempt(`${AUTHORITY}/Verify`, { token: text, audience: `urn:${CANARY}`, request_id: CANARY });
+    await attempt(`${AUTHORITY}/Verify`, { token: text, audience: `urn:${CANARY}`, request_id: `${CANARY}-${CANARY}` });
     await attempt(`${AUTHORITY}/ValidateDAG`, { token: text });
     await attempt(`${AUTHORITY}/AppendLedger`, { token: text });
   }

@@ -96,6 +96,21 @@ test('K8 another key of KMS takes over, and does so again after a restart whose 
   expect((await list(again)).map(({ key: { state } }) => state)).toEqual(['KEY_STATE_RETIRED', 'KEY_STATE_ACTIVE']);
 });
 
+test('K10 an announced key of KMS is put to use at once when the one in use is revoked, without being named again', async () => {
+  const double = await startDouble();
+  const next = double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', false);
+  await using service = await startService(settingsFor(double));
+  using client = dial(service.address);
+  const old = await issue(client);
+  const { key } = await client.call<{ key: Listed['keys'][number] }>(`${KEYS}/RotateKey`, { next_key: next.keyId });
+  await client.call(`${KEYS}/RevokeKey`, { kid: old.kid });
+  await client.call(`${KEYS}/RotateKey`, { urgent: true });
+  const fresh = await issue(client);
+  expect(fresh.kid).toBe(key.key.kid);
+  expect(await verify(client, fresh.token)).toMatchObject({ valid: true });
+  expect(await verify(client, old.token)).toMatchObject({ valid: false, reason: 'KEY_REVOKED' });
+});
+
 test('D2 a key of KMS that cannot sign is not announced', async () => {
   const double = await startDouble();
   await using service = await startService(settingsFor(double));

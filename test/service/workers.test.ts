@@ -312,7 +312,7 @@ describe('the end', () => {
   });
 });
 
-test('SIGHUP replaces the workers one after another; no connection is refused and no answer is lost', async () => {
+test('SIGUSR2 replaces the workers one after another; no connection is refused and no answer is lost', async () => {
   await using service = await startService(TWO);
   const workers = await workersOf(service);
   const { hostname, port } = new URL(service.url);
@@ -340,7 +340,7 @@ test('SIGHUP replaces the workers one after another; no connection is refused an
     }
   };
   const load = Promise.all([...Array.from({ length: 4 }, caller), connecting()]);
-  process.kill(service.pid, 'SIGHUP');
+  process.kill(service.pid, 'SIGUSR2');
   await Promise.race([load, until('the old workers end', () => haveEnded(workers))]);
   const before = answered;
   await Promise.race([load, until('the new workers answer', () => answered > before + 100)]);

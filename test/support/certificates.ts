@@ -36,7 +36,7 @@ export interface CertificateAuthority extends Disposable {
 }
 
 /** Makes a CA with a P-256 key. */
-export function createCertificateAuthority(commonName = 'test CA'): CertificateAuthority {
+export function createCertificateAuthority(commonName = 'test CA', days = 2): CertificateAuthority {
   const directory = mkdtempSync(join(tmpdir(), 'ect-ca-'));
   const read = (name: string): string => readFileSync(join(directory, name), 'utf8');
   /** Runs openssl in that directory: the words of `line`, then what may itself have blanks. */
@@ -47,7 +47,7 @@ export function createCertificateAuthority(commonName = 'test CA'): CertificateA
   openssl('genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key');
   openssl('genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out leaf.key');
   const caUsage = 'keyUsage=critical,keyCertSign,cRLSign';
-  openssl(`req -x509 -new -key ca.key -out ca.pem -days 2 -addext ${caUsage} -subj`, `/CN=${commonName}`);
+  openssl(`req -x509 -new -key ca.key -out ca.pem -days ${days} -addext ${caUsage} -subj`, `/CN=${commonName}`);
 
   let serial = 1;
   return {
@@ -64,6 +64,27 @@ export function createCertificateAuthority(commonName = 'test CA'): CertificateA
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The certificate of a workload below an intermediate CA of `authority`, which it presents with its own. */
+export function issueSvidBelow(authority: CertificateAuthority, spiffeId: string): Certificate {
+  const intermediate = authority.issue({ commonName: 'intermediate', isCa: true, keyUsage: 'keyCertSign' });
+  const directory = mkdtempSync(join(tmpdir(), 'ect-below-'));
+  const openssl = (line: string): void => {
+    execFileSync('openssl', line.split(' '), { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
+  };
+  try {
+    writeFileSync(join(directory, 'ca.pem'), intermediate.cert);
+    writeFileSync(join(directory, 'ca.key'), intermediate.key);
+    writeFileSync(join(directory, 'leaf.ext'), extensionFile({ names: [{ uri: spiffeId }] }));
+    openssl('genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out leaf.key');
+    openssl('req -new -key leaf.key -out leaf.csr -subj /CN=below');
+    openssl('x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -set_serial 77 -days 1 -extfile leaf.ext -out leaf.pem');
+    const read = (name: string) => readFileSync(join(directory, name), 'utf8');
+    return { cert: read('leaf.pem') + intermediate.cert, key: read('leaf.key') };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /** A certificate for a server on the loopback address. */

@@ -24,6 +24,15 @@ describe('as of a past time', () => {
     expect(reasonFor(token, { question: asOf(second) })).toBe(reason);
   });
 
+  test.each([
+    [NOW + 70, 'TOKEN_NOT_YET_VALID'],
+    [NOW + 71, 'VALID'],
+  ])('T29: nbf is judged as of then: %d %s', (second, reason) => {
+    const later = makeToken({ nbf: NOW + 101 });
+    expect(reasonFor(later, { question: asOf(second) })).toBe(reason);
+    expect(reasonFor(later, { question: { ...asOf(second), reading: 'recorded' } })).toBe(reason);
+  });
+
   test('a record may be read before its own age limit and after its expiry', () => {
     const question = { ...asOf(NOW + YEAR), reading: 'recorded' as const };
     expect(reasonFor(token, { question })).toBe('VALID');

@@ -52,7 +52,7 @@ describe('a good token', () => {
   });
 
   test('T23: unknown claims and header members are ignored, and what is signed has them still', () => {
-    const token = makeToken({ scope: 'x', nbf: 'never', cost: 1.5, _: null }, { 'x-trace': 'y', nonce: 7 });
+    const token = makeToken({ scope: 'x', cnf: 'never', cost: 1.5, _: null }, { 'x-trace': 'y', nonce: 7 });
     const verdict = verdictOn(token);
     expect(verdict).toMatchObject({ ok: true, token: { claims: { iss: ISS } } });
     const kept = verdict.ok ? Buffer.from(verdict.token.signingInput).toString() : '';
@@ -238,7 +238,7 @@ describe('header', () => {
     },
   );
 
-  test.each([
+  test.each<readonly [member: string, value: unknown]>([
     ['crit', []],
     ['crit', ['exp']],
     ['b64', false],
@@ -250,9 +250,19 @@ describe('header', () => {
     ['x5t#S256', 'x'],
     ['zip', 'DEF'],
     ['cty', 'JWT'],
+    ['trust_chain', []],
+    ...['enc', 'epk', 'apu', 'apv', 'iv', 'tag', 'p2s', 'p2c'].map((member) => [member, 'x'] as const),
+    // Claims that a header repeats are those of the payload (RFC 7519, 5.3).
+    ['iss', 'urn:other'],
+    ['sub', 'urn:other'],
+    ['aud', AUD],
   ])('T4, T5: %s is forbidden', (member, value) => {
     const verdict = verdictOn(makeToken({}, { [member]: value }));
     expect(verdict).toMatchObject({ ok: false, refusal: { reason: 'HEADER_FORBIDDEN', facts: { member } } });
+  });
+
+  test('a header may repeat claims as they are', () => {
+    expect(reasonFor(makeToken({ sub: 'x' }, { iss: ISS, sub: 'x', aud: [AUD] }))).toBe('VALID');
   });
 
   test.each([
@@ -418,26 +428,26 @@ describe('claims', () => {
     expect(reasonFor(makeToken({ exec_act: '😀'.repeat(257) }))).toBe('CLAIM_INVALID');
   });
 
-  /** `pol_timestamp` is the third date that a token may have; only in -00 it is a claim of its own. */
+  /** T29: `nbf` is the fourth date that a token may have. `pol_timestamp` is a claim of its own only in -00. */
   const dates = [
-    ['a text', '"1772000000"', 'iat', 'exp', 'pol_timestamp'],
-    ['a float', '1772000000.0', 'iat', 'exp', 'pol_timestamp'],
-    ['out of range', '1e400', 'iat', 'exp', 'pol_timestamp'],
-    ['an exponent', '1e20', 'iat', 'exp', 'pol_timestamp'],
-    ['negative', '-1', 'iat', 'exp', 'pol_timestamp'],
-    ['negative zero', '-0', 'iat', 'exp', 'pol_timestamp'],
-    ['2^53', '9007199254740992', 'iat', 'exp', 'pol_timestamp'],
-    ['2^63', '9223372036854775808', 'iat', 'exp', 'pol_timestamp'],
-    ['null', 'null', 'iat', 'exp', 'pol_timestamp'],
-    ['a boolean', 'true', 'iat', 'exp', 'pol_timestamp'],
-    ['a list', '[1]', 'iat', 'exp', 'pol_timestamp'],
+    ['a text', '"1772000000"', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['a float', '1772000000.0', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['out of range', '1e400', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['an exponent', '1e20', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['negative', '-1', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['negative zero', '-0', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['2^53', '9007199254740992', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['2^63', '9223372036854775808', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['null', 'null', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['a boolean', 'true', 'iat', 'exp', 'pol_timestamp', 'nbf'],
+    ['a list', '[1]', 'iat', 'exp', 'pol_timestamp', 'nbf'],
     // These are integers: what is wrong is the lifetime that they make, and a timestamp has no rule that they break.
-    ['zero', '0', 'exp', 'exp', 'none'],
-    ['milliseconds', '1772000000000', 'exp', 'exp', 'none'],
+    ['zero', '0', 'exp', 'exp', 'none', 'none'],
+    ['milliseconds', '1772000000000', 'exp', 'exp', 'none', 'nbf'],
   ] as const;
   test.each(dates)('T17: a date that is %s (%s)', (_, spelling, ...faulty) => {
     const older = { ...payload, pred: undefined, par: [], pol_timestamp: NOW };
-    for (const [at, claim] of ['iat', 'exp', 'pol_timestamp'].entries()) {
+    for (const [at, claim] of ['iat', 'exp', 'pol_timestamp', 'nbf'].entries()) {
       const text = JSON.stringify({ ...older, [claim]: '@' }).replace('"@"', spelling);
       const token = signParts({ ...header, typ: 'wimse-exec+jwt' }, text);
       const expected = faulty[at] === 'none' ? 'VALID' : 'CLAIM_INVALID';
@@ -536,6 +546,29 @@ describe('the verifier', () => {
     const token = makeToken({ exp: NOW + 10_000 });
     expect(reasonFor(token, { now: NOW + 900 })).toBe('VALID');
     expect(reasonFor(token, { now: NOW + 901 })).toBe('IAT_TOO_OLD');
+  });
+
+  test.each([
+    [NOW + 30, NOW, 'VALID'],
+    [NOW + 31, NOW, 'TOKEN_NOT_YET_VALID'],
+    [NOW + 31, NOW + 1, 'VALID'],
+    [NOW + 599, NOW + 568, 'TOKEN_NOT_YET_VALID'],
+    [NOW + 599, NOW + 569, 'VALID'],
+    [0, NOW, 'VALID'],
+    [NOW + 600, NOW, 'CLAIM_INVALID'],
+  ])('T29: a token whose nbf is %d is at %d %s', (nbf, now, reason) => {
+    expect(reasonFor(makeToken({ nbf }), { now })).toBe(reason);
+    // Not a record either: it would be one of a task that was done before its token was valid.
+    expect(reasonFor(makeToken({ nbf }), { now, reading: 'recorded', audience: undefined })).toBe(reason);
+  });
+
+  test('T29: an expired token is expired, whatever its nbf; a report names one fault of time as well', () => {
+    const token = makeToken({ nbf: NOW + 599 });
+    expect(reasonFor(token, { now: NOW + 600 })).toBe('TOKEN_EXPIRED');
+    const report = verdictOn(makeToken({ nbf: NOW + 31, aud: ['urn:x'] }), { mode: 'report' });
+    expect(report).toMatchObject({
+      failures: [{ refusal: { reason: 'AUDIENCE_MISMATCH' } }, { refusal: { reason: 'TOKEN_NOT_YET_VALID' } }],
+    });
   });
 
   test('a record may have expired, and may not come from the future', () => {

@@ -16,7 +16,9 @@ export function judgeToken(vector: TokenVector, trust: Trust): ExpectedVerdict {
   const verdict = verifyToken(vector.token, question, policyOf(vector), ringOf(trust));
   if (verdict.ok) {
     const { claims, level } = verdict.token;
-    return { valid: true, level, claims: present({ ...claims, policy: writePolicy(claims.policy) }) };
+    // nbf is judged and not answered.
+    const { nbf: _, ...answered } = claims;
+    return { valid: true, level, claims: present({ ...answered, policy: writePolicy(claims.policy) }) };
   }
   const { reason, facts } = verdict.refusal;
   const step = TOKEN_STEPS[verdict.outcomes.indexOf('FAIL')]?.name ?? 'none';

@@ -1,7 +1,7 @@
 // The key that a data directory belongs to. It is written down at the first start; from then on a name that stands for
 // another key stops the start, so that a `kid` never changes unseen.
 
-import { createFileOnce, readPrivateFile } from '../../files.ts';
+import { createFileOnce, type PrivateText, readPrivateFile } from '../../files.ts';
 import { fileFault } from '../../system-faults.ts';
 import type { KeyPin } from './identity.ts';
 import { KmsKeyError } from './open.ts';
@@ -24,18 +24,18 @@ export async function holdToPin(path: string, found: KeyPin): Promise<void> {
 }
 
 async function readOrCreate(path: string, pin: KeyPin): Promise<string> {
-  let text: string | undefined;
+  let found: PrivateText;
   try {
     await createFileOnce(path, () => `${JSON.stringify({ keyId: pin.keyId, kid: pin.kid })}\n`);
-    text = await readPrivateFile(path);
+    found = await readPrivateFile(path, { isOurs: true });
   } catch (cause) {
     throw new KmsKeyError(
       `The pin of the key in AWS KMS can be neither made nor read: ${fileFault(path, cause, 'written')}.`,
       { cause },
     );
   }
-  if (text === undefined) throw new KmsKeyError(`${path} is open to others: run chmod 600 on it.`);
-  return text;
+  if ('fault' in found) throw new KmsKeyError(`The file ${path} ${found.fault}.`);
+  return found.text;
 }
 
 function parsePin(text: string): { readonly keyId: string; readonly kid: string } | undefined {

@@ -1,3 +1,3 @@
-export { generateKeyPem, KeyFileError, readKeyFile, readOrCreateKeyFile } from './key-file.ts';
+export { generateKeyPem, KeyFileError, readKeyFile, readOrCreateKeyFile, readOwnKeyFile } from './key-file.ts';
 export { readPassphrase } from './passphrase.ts';
 export { LocalSigner } from './signer.ts';

@@ -1,7 +1,10 @@
 // The local signing key on disk: PKCS#8 or SEC1 PEM, or a private JWK (RFC 7517). Made at the first start.
 
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { createFileOnce, readPrivateFile } from '../../files.ts';
+import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { basename } from 'node:path';
+import { EctError, refuse } from '../../errors.ts';
+import { createFileOnce, type PrivateRead, type PrivateText, readPrivateFile } from '../../files.ts';
+import { contradictionOf } from '../../keys/index.ts';
 import { fileFault } from '../../system-faults.ts';
 
 /** A key that cannot be used. The message names the file and what to do, and never shows its content. */
@@ -9,19 +12,31 @@ export class KeyFileError extends Error {
   override readonly name = 'KeyFileError';
 }
 
-/** Reads a P-256 private key that the operator provides. One that is encrypted needs its passphrase, and no other may have one. */
-export async function readKeyFile(path: string, passphrase?: string): Promise<KeyObject> {
-  let text: string | undefined;
+/**
+ * Reads a P-256 private key that the operator provides. One that is encrypted needs its passphrase, and no other may have one.
+ * `isDryRun`: the rights of the file stay as they are.
+ */
+export function readKeyFile(path: string, passphrase?: string, isDryRun = false): Promise<KeyObject> {
+  return readKey(path, passphrase, { isOurs: false, isDryRun });
+}
+
+/** Reads a key that the service made. */
+export function readOwnKeyFile(path: string, isDryRun = false): Promise<KeyObject> {
+  return readKey(path, undefined, { isOurs: true, isDryRun });
+}
+
+async function readKey(path: string, passphrase: string | undefined, how: PrivateRead): Promise<KeyObject> {
+  let found: PrivateText;
   try {
-    text = await readPrivateFile(path);
+    found = await readPrivateFile(path, how);
   } catch (cause) {
     throw new KeyFileError(
       `The key file cannot be read: ${fileFault(path, cause)}. Give the path of a PEM or JWK file.`,
       { cause },
     );
   }
-  if (text === undefined) throw new KeyFileError(`The key file ${path} can be read by others: run chmod 600 on it.`);
-  return parsePrivateKey(text, path, passphrase);
+  if ('fault' in found) throw new KeyFileError(`The key file ${path} ${found.fault}.`);
+  return parsePrivateKey(found.text, path, passphrase);
 }
 
 /** Reads the key at `path`, or makes one there if there is none: PKCS#8 PEM, mode 0600. */
@@ -29,12 +44,22 @@ export async function readOrCreateKeyFile(path: string): Promise<KeyObject> {
   try {
     await createFileOnce(path, generateKeyPem);
   } catch (cause) {
+    if (hasNoSpace(cause)) {
+      throw new EctError(refuse('STORAGE_FULL', `There is no space left for the key file ${basename(path)}.`), {
+        cause,
+      });
+    }
     throw new KeyFileError(
       `The key file cannot be made: ${fileFault(path, cause, 'written')}. Its directory must be writable.`,
       { cause },
     );
   }
-  return readKeyFile(path);
+  return readOwnKeyFile(path);
+}
+
+function hasNoSpace(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** A fresh P-256 private key as PKCS#8 PEM. */
@@ -53,11 +78,19 @@ function parsePrivateKey(text: string, path: string, passphrase: string | undefi
   if (!isEncrypted && passphrase !== undefined) {
     throw new KeyFileError(`The key in ${path} is not encrypted, but a passphrase is set: encrypt it, or unset that.`);
   }
+  const jwk = readJwk(text);
+  const contradiction = jwk && contradictionOf(jwk, { algorithms: ['ES256'], operations: ['sign', 'verify'] });
+  if (contradiction !== undefined) {
+    throw new KeyFileError(
+      `The key in ${path} is not for signing tokens: ${contradiction}. Correct the JWK, or give another.`,
+    );
+  }
   let key: KeyObject;
   try {
-    key = text.trimStart().startsWith('{')
-      ? createPrivateKey({ key: JSON.parse(text), format: 'jwk' })
-      : createPrivateKey({ key: text, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) });
+    key =
+      jwk === undefined
+        ? createPrivateKey({ key: text, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) })
+        : createPrivateKey({ key: jwk, format: 'jwk' });
   } catch {
     // The cause may quote the file, so it is dropped.
     throw new KeyFileError(
@@ -70,4 +103,14 @@ function parsePrivateKey(text: string, path: string, passphrase: string | undefi
     throw new KeyFileError(`The key in ${path} is not on P-256: ES256 needs that curve. \`ect keygen\` makes one.`);
   }
   return key;
+}
+
+/** The members of a private JWK; undefined for what is no JSON object. */
+function readJwk(text: string): JsonWebKey | undefined {
+  if (!text.trimStart().startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text) as JsonWebKey;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 // The passphrase of an encrypted key file: from a file of its own, or from the environment.
 
-import { readPrivateFile } from '../../files.ts';
+import { type PrivateText, readPrivateFile } from '../../files.ts';
 import { fileFault } from '../../system-faults.ts';
 import { KeyFileError } from './key-file.ts';
 
@@ -11,19 +11,19 @@ export type PassphraseSource = { readonly file: string } | { readonly reveal: ()
 const MAX_BYTES = 1000;
 
 /** The passphrase. A line end behind it does not count, since editors write one. */
-export async function readPassphrase(source: PassphraseSource): Promise<string> {
+export async function readPassphrase(source: PassphraseSource, isDryRun = false): Promise<string> {
   if ('reveal' in source) return source.reveal();
   const { file } = source;
-  let text: string | undefined;
+  let found: PrivateText;
   try {
-    text = await readPrivateFile(file);
+    found = await readPrivateFile(file, { isOurs: false, isDryRun });
   } catch (cause) {
     throw new KeyFileError(`The file of ECT_LOCAL_KEY_PASSPHRASE_FILE cannot be read: ${fileFault(file, cause)}.`, {
       cause,
     });
   }
-  if (text === undefined) throw new KeyFileError(`The passphrase file ${file} is open to others: run chmod 600 on it.`);
-  const passphrase = text.replace(/\r?\n$/, '');
+  if ('fault' in found) throw new KeyFileError(`The passphrase file ${file} ${found.fault}.`);
+  const passphrase = found.text.replace(/\r?\n$/, '');
   if (passphrase === '') throw new KeyFileError(`The passphrase file ${file} is empty: put the passphrase into it.`);
   if (Buffer.byteLength(passphrase) > MAX_BYTES) {
     throw new KeyFileError(`The passphrase in ${file} is too long: OpenSSL takes ${MAX_BYTES} bytes.`);

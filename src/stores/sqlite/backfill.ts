@@ -39,9 +39,13 @@ export class Backfill {
     }
   }
 
-  /** Waits until nothing is being moved. */
+  /** Waits until nothing is being moved. Meanwhile the thread keeps the process alive: it may be the last thing that does. */
   async rest(): Promise<void> {
-    await running.get(this.#file)?.promise;
+    const moving = running.get(this.#file);
+    if (moving === undefined) return;
+    thread?.ref();
+    await moving.promise;
+    if (running.size === 0) thread?.unref();
   }
 }
 

@@ -56,7 +56,7 @@ function lower(name: string): string {
 export function translated(error: unknown, reasons: StoreReasons): unknown {
   const failure = failureOf(error);
   if (failure === undefined) return error;
-  const reason = failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
+  const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
   return new EctError(refuse(reason, SENTENCES[failure](nameOf(reasons))), { cause: error });
 }
 
@@ -79,13 +79,18 @@ export function isBusy(error: unknown): boolean {
   return failureOf(error) === 'busy';
 }
 
+/**
+ * The shared-memory index of the write-ahead file could not grow (SQLITE_IOERR_SHMSIZE). It is made anew from that file
+ * whenever it is needed, so nothing that is to last is in doubt.
+ */
+const INDEX_CANNOT_GROW = 10 | (19 << 8);
+
 function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   if (error.code === 'ERR_INVALID_STATE') return 'closed';
   // The driver refuses to read an integer beyond 2^53; this code never writes one.
   if (error.code === 'ERR_OUT_OF_RANGE') return 'corrupt';
   if (error.code !== 'ERR_SQLITE_ERROR') return undefined;
-  return 'errcode' in error && typeof error.errcode === 'number'
-    ? (FAILURES[error.errcode & 0xff] ?? 'other')
-    : 'other';
+  if (!('errcode' in error) || typeof error.errcode !== 'number') return 'other';
+  return error.errcode === INDEX_CANNOT_GROW ? 'full' : (FAILURES[error.errcode & 0xff] ?? 'other');
 }

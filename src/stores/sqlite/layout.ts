@@ -12,6 +12,8 @@ export interface Layout {
   readonly version: number;
   /** Statements that create the schema in an empty file. */
   readonly schema: string;
+  /** Whether the file gives back the space of rows that are gone. It counts from the making of the file on. */
+  readonly shrinks?: boolean;
   /** Statements that lead from an earlier version to the next one. */
   readonly upgrades?: Readonly<Record<number, string>>;
 }
@@ -32,6 +34,7 @@ interface Opening {
 export function prepareLayout(opening: Opening, file: string, layout: Layout, reasons: StoreReasons): void {
   const { connection } = opening;
   if (isEmpty(readMarks(connection))) {
+    if (layout.shrinks === true) connection.exec('PRAGMA auto_vacuum=INCREMENTAL');
     opening.write(() => {
       // Another process may have been first while we waited for the lock.
       if (!isEmpty(readMarks(connection))) return;

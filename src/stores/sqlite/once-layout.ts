@@ -34,6 +34,8 @@ function carryOn(name: OnceTableName, label: string, content: string): string {
 export const ONCE_LAYOUT: Layout = {
   applicationId: 0x4543544f, // "ECTO"
   version: 2,
+  // What is remembered here is forgotten again: without it, a flood would keep the disk for ever.
+  shrinks: true,
   schema: table('uses') + table('issued'),
   upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text') },
 };

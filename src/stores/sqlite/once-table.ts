@@ -17,6 +17,16 @@ interface Waiting extends Wish {
   readonly reject: (error: unknown) => void;
 }
 
+/** How often the table looks for rows whose time is over, also where nobody wishes for anything. */
+const SWEEP_MS = 1_000;
+/** The pause between two steps while there is more to do. */
+const NEXT_STEP_MS = 100;
+/** One step: some milliseconds under the lock of the file. */
+const SWEPT_ROWS = 256;
+const SWEPT_PAGES = 256;
+/** The file shrinks while more of it is free than this, and than is in use: in its usual rise and fall it stays as it is. */
+const KEPT_FREE_PAGES = 4_096;
+
 /** Rows that each wish makes the table forget, once their time is over: more than it adds, so a backlog shrinks. */
 const FORGET_PER_WISH = 4;
 
@@ -28,6 +38,11 @@ export class OnceTable {
   readonly #database: SqliteDatabase;
   readonly #statements: ReturnType<typeof prepareStatements>;
   #waiting: Waiting[] = [];
+  /** The time that was told last, and when: a clock that was set back counts at once. */
+  readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
+  #sweeping: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosing = false;
   #settling: Promise<void> | undefined;
 
   /** Takes over `database`, which is closed with the table. */
@@ -39,10 +54,12 @@ export class OnceTable {
       database.close();
       throw error;
     }
+    this.#sweepIn(SWEEP_MS);
   }
 
   /** What holds the key at `now`, if anything. */
   async peek(key: Uint8Array, now: number): Promise<Held | undefined> {
+    this.#tell(now);
     const holder = this.#database.read(() => this.#holder(key, now));
     if (holder !== undefined) await this.#database.sync();
     return holder;
@@ -50,6 +67,7 @@ export class OnceTable {
 
   /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the file. */
   hold(wish: Wish): Promise<Held | undefined> {
+    this.#tell(wish.now);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ...wish, resolve, reject });
       this.#settling ??= this.#settleAll();
@@ -58,8 +76,48 @@ export class OnceTable {
 
   /** Settles what waits, then closes the file. */
   async close(): Promise<void> {
-    await this.#settling;
+    this.#isClosing = true;
+    clearTimeout(this.#timer);
+    await Promise.all([this.#settling, this.#sweeping]);
     await this.#database.end();
+  }
+
+  #tell(now: number): void {
+    this.#told.now = now;
+    this.#told.atMs = performance.now();
+  }
+
+  #sweepIn(pauseMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#sweeping = this.#sweep().then(
+        (hasMore) => this.#sweepAgain(hasMore ? NEXT_STEP_MS : SWEEP_MS),
+        // Whoever writes next hears of it. Here it can wait.
+        () => this.#sweepAgain(SWEEP_MS),
+      );
+    }, pauseMs);
+    this.#timer.unref();
+  }
+
+  #sweepAgain(pauseMs: number): void {
+    if (!this.#isClosing) this.#sweepIn(pauseMs);
+  }
+
+  /** One step of forgetting, or of shrinking the file. Answers whether there is more to do. */
+  async #sweep(): Promise<boolean> {
+    const { now: told, atMs } = this.#told;
+    const now = Math.floor(told + (performance.now() - atMs) / 1000);
+    const { expired, forget, freePages, pages } = this.#statements;
+    const isExpired = () => Number.isFinite(now) && expired.get(now) !== undefined;
+    const isLarge = () => {
+      const free = Number(freePages.get()?.['n']);
+      return free > KEPT_FREE_PAGES && free > Number(pages.get()?.['n']) / 2;
+    };
+    if (!this.#database.read(() => isExpired() || isLarge())) return false;
+    await this.#database.writeDurably(() => {
+      if (isExpired()) forget.run(now, SWEPT_ROWS);
+      else this.#database.connection.exec(`PRAGMA incremental_vacuum(${SWEPT_PAGES})`);
+    });
+    return this.#database.read(() => isExpired() || isLarge());
   }
 
   async #settleAll(): Promise<void> {
@@ -116,6 +174,9 @@ function prepareStatements({ connection }: SqliteDatabase, name: OnceTableName) 
          digest = excluded.digest, label = excluded.label, content = excluded.content, keep_until = excluded.keep_until
        WHERE keep_until < ?`,
     ),
+    expired: connection.prepare(`SELECT 1 FROM ${name} WHERE keep_until < ? LIMIT 1`),
+    freePages: connection.prepare('SELECT freelist_count AS n FROM pragma_freelist_count'),
+    pages: connection.prepare('SELECT page_count AS n FROM pragma_page_count'),
     forget: connection.prepare(
       `DELETE FROM ${name} WHERE key IN (SELECT key FROM ${name} WHERE keep_until < ? ORDER BY keep_until LIMIT ?)`,
     ),

@@ -63,7 +63,7 @@ test.each(['', 'null', '5', '[]', '{"keyId":"mrk-1"}', '{"keyId":1,"kid":"kid-1"
 test('D7: a pin that others can change is refused', async () => {
   await writeFile(path, JSON.stringify(PIN));
   await chmod(path, 0o666);
-  expect(await refusalOf(holdToPin(path, PIN))).toBe(`${path} is open to others: run chmod 600 on it.`);
+  expect(await refusalOf(holdToPin(path, PIN))).toBe(`The file ${path} can be read by others: run chmod 600 on it.`);
 });
 
 test('D7: a place where no pin can be kept is refused', async () => {

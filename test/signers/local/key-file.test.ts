@@ -46,6 +46,15 @@ describe('reading', () => {
       'a JWK on several lines, with more members',
       `\n${JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'x' }, null, 2)}\n`,
     ],
+    [
+      'a JWK that says what it is for',
+      JSON.stringify({
+        ...privateKey.export({ format: 'jwk' }),
+        use: 'sig',
+        key_ops: ['sign', 'verify'],
+        alg: 'ES256',
+      }),
+    ],
   ])('%s is read', async (_, text) => {
     expect((await readKeyFile(await put(text))).equals(privateKey)).toBe(true);
   });
@@ -92,6 +101,21 @@ describe('reading', () => {
   });
 
   test.each([
+    ['use must be sig', { use: 'enc' }],
+    ['key_ops must be sign, with or without verify, and nothing else', { key_ops: ['verify'] }],
+    ['key_ops must be sign, with or without verify, and nothing else', { key_ops: ['sign', 'deriveKey'] }],
+    ['key_ops must be sign, with or without verify, and nothing else', { key_ops: 'sign' }],
+    ['alg must be ES256', { alg: 'ECDH-ES' }],
+  ])(
+    'K4, S4: a JWK that is for something else is refused: %s; the file is named and the key is not shown',
+    async (what, members) => {
+      const path = await put(JSON.stringify({ ...jwk, ...members }));
+      const message = await refusalOf(readKeyFile(path));
+      expect(message).toBe(`The key in ${path} is not for signing tokens: ${what}. Correct the JWK, or give another.`);
+    },
+  );
+
+  test.each([
     ['PKCS#8', locked.toString()],
     ['SEC1', legacy.toString()],
   ])(
@@ -120,15 +144,16 @@ describe('reading', () => {
     expect(await refusalOf(readKeyFile(path, 'canary'))).toContain('is not on P-256');
   });
 
-  test.each([0o644, 0o640, 0o604, 0o622, 0o660, 0o777])(
-    'S4: mode %o lets others at the key and is refused',
-    async (mode) => {
-      const path = await put(pem(privateKey, 'pkcs8'), mode);
-      expect(await refusalOf(readKeyFile(path))).toBe(
-        `The key file ${path} can be read by others: run chmod 600 on it.`,
-      );
-    },
-  );
+  test.each([0o644, 0o604, 0o622, 0o666, 0o777])('S4: mode %o lets others at the key and is refused', async (mode) => {
+    const path = await put(pem(privateKey, 'pkcs8'), mode);
+    expect(await refusalOf(readKeyFile(path))).toBe(`The key file ${path} can be read by others: run chmod 600 on it.`);
+  });
+
+  test.each([0o640, 0o660])('S11: mode %o of a file of this user: the group loses it', async (mode) => {
+    const path = await put(pem(privateKey, 'pkcs8'), mode);
+    expect((await readKeyFile(path)).equals(privateKey)).toBe(true);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
 
   test.each([0o600, 0o400])('mode %o is private', async (mode) => {
     expect((await readKeyFile(await put(pem(privateKey, 'pkcs8'), mode))).equals(privateKey)).toBe(true);

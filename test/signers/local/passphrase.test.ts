@@ -30,14 +30,14 @@ test('it is what the environment says', async () => {
 });
 
 test.each([
-  ['open to others', 'canary', 0o640],
-  ['empty', '', 0o600],
-  ['empty', '\n', 0o600],
-  ['too long', 'canary'.repeat(200), 0o600],
-])('S4: a passphrase file that is %s is refused, with what to do and nothing of it', async (what, content, mode) => {
+  ['can be read by others', 'canary', 0o644],
+  ['is empty', '', 0o600],
+  ['is empty', '\n', 0o600],
+  ['is too long', 'canary'.repeat(200), 0o600],
+])('S4: a passphrase file that %s is refused, with what to do and nothing of it', async (what, content, mode) => {
   const error: unknown = await read(content, mode).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(KeyFileError);
-  expect(String(error)).toMatch(new RegExp(`words.* is ${what}: `));
+  expect(String(error)).toMatch(new RegExp(`words.* ${what}: `));
   expect(String(error)).not.toContain('canary');
 });
 

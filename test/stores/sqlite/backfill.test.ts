@@ -9,6 +9,7 @@ import { openDatabase } from '../../../src/stores/sqlite/open-database.ts';
 import { checkStore } from '../../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
 import { SOON } from '../../support/soon.ts';
+import { outputOf, startChild } from './child.ts';
 import { type Folder, makeFolder } from './folder.ts';
 
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
@@ -69,4 +70,8 @@ test('a file is closed when its pages are at rest: the main file has them all, a
   const again = SqliteLedgerStore.openReadOnly(path);
   expect(await checkStore(again)).toHaveLength(20);
   await again.close();
+});
+
+test('L17: a close waits for pages that are being moved, also where nothing else keeps the process alive', async () => {
+  expect(await outputOf(startChild('close-child.ts', [path]))).toEqual(['closed']);
 });

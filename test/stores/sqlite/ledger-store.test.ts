@@ -99,7 +99,7 @@ describe('several processes', () => {
 });
 
 describe('disk full', () => {
-  test('L15: writes answer LEDGER_UNAVAILABLE, reads go on, and with new space writes go on too', async () => {
+  test('L15: writes answer STORAGE_FULL, reads go on, and with new space writes go on too', async () => {
     const database = openDatabase(path, LEDGER_LAYOUT, {
       unavailable: 'LEDGER_UNAVAILABLE',
       corrupt: 'LEDGER_CORRUPT',
@@ -111,7 +111,7 @@ describe('disk full', () => {
     database.connection.exec('PRAGMA max_page_count=30');
     const large = candidate('large', { content: 'x'.repeat(500_000) });
     await expect(store.commit([candidate('b'), large], honestSeal())).rejects.toMatchObject({
-      reason: 'LEDGER_UNAVAILABLE',
+      reason: 'STORAGE_FULL',
       message: 'There is no space left on the disk of the ledger (ledger.db).',
     });
     expect(await checkStore(store)).toHaveLength(1);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { onceKey, useKey } from '../../../src/stores/once.ts';
 import { SqliteIssueMemo, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
 import { replayGuardContract, tokenUse } from '../../contracts/replay-guard.ts';
+import { SOON } from '../../support/soon.ts';
 import { outputOf, startChild } from './child.ts';
 import { type Folder, makeFolder } from './folder.ts';
 
@@ -125,5 +126,25 @@ test('a storage failure is REPLAY_GUARD_UNAVAILABLE for every claim of the group
   other.close();
   const claim = guard.claim(tokenUse({ jti: 'z' }), END, NOW);
   await expect(claim).rejects.toMatchObject({ reason: 'REPLAY_GUARD_UNAVAILABLE' });
+  await guard.close();
+});
+
+test('H27: uses whose time is over go also where nobody claims, and the file gives their space back', async () => {
+  const guard = SqliteReplayGuard.open(path);
+  for (let start = 0; start < 2_500; start += 250) {
+    const claims = Array.from({ length: 250 }, (_, at) =>
+      guard.claim({ ...tokenUse({ requestId: '' }), jti: `${start + at}`, signingInput: 'x'.repeat(10_000) }, END, NOW),
+    );
+    await Promise.all(claims);
+  }
+  const file = new DatabaseSync(path, { readOnly: true });
+  const numberIn = (sql: string) => Number(Object.values(file.prepare(sql).get() ?? {})[0]);
+  const before = numberIn('PRAGMA page_count');
+  expect(numberIn('SELECT count(*) FROM uses')).toBe(2_500);
+  // Somebody asks about something else, an hour after the end of all of them.
+  expect(await guard.look(tokenUse({ requestId: '' }), END + 3600)).toBe('fresh');
+  await expect.poll(() => numberIn('SELECT count(*) FROM uses'), SOON).toBe(0);
+  await expect.poll(() => numberIn('PRAGMA page_count'), SOON).toBeLessThan(before * 0.7);
+  file.close();
   await guard.close();
 });

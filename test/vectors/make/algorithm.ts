@@ -64,4 +64,10 @@ for (const [name, shows, alg, secret] of hmacKeys) {
 }
 invalid('alg/es384-by-default', 'ES384 is refused unless it was added.', token({}, {}, p384), 'ALG_NOT_ALLOWED');
 invalid('alg/eddsa-by-default', 'EdDSA is refused unless it was added.', token({}, {}, ed25519), 'ALG_NOT_ALLOWED');
+invalid(
+  'alg/ed25519-by-default',
+  'Ed25519 is refused unless it was added.',
+  token({}, { alg: 'Ed25519' }, ed25519),
+  'ALG_NOT_ALLOWED',
+);
 invalid('alg/ps256-by-default', 'PS256 is refused unless it was added.', token({}, {}, rsa), 'ALG_NOT_ALLOWED');

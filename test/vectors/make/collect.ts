@@ -105,6 +105,7 @@ const STEPS: Readonly<Record<string, string>> = {
   AUDIENCE_MISMATCH: 'audience',
   TOKEN_EXPIRED: 'time',
   IAT_IN_FUTURE: 'time',
+  TOKEN_NOT_YET_VALID: 'time',
   IAT_TOO_OLD: 'time',
   INPUT_HASH_MISMATCH: 'hashes',
   OUTPUT_HASH_MISMATCH: 'hashes',

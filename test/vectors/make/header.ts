@@ -62,6 +62,13 @@ const forbidden: readonly (readonly [name: string, shows: string, members: objec
   ['x5t-sha-256', 'No key is chosen by the SHA-256 of a certificate.', { 'x5t#S256': encode(Buffer.alloc(32)) }],
   ['zip', 'The payload is not compressed.', { zip: 'DEF' }],
   ['cty', 'The payload is no other token.', { cty: 'JWT' }],
+  ['trust-chain', 'No chain of statements brings in a key.', { trust_chain: ['e30.e30.'] }],
+  ['enc', 'A header that names an encryption is of no JWS.', { enc: 'A256GCM' }],
+  ['epk', 'A header with a key for an agreement is of no JWS.', { epk: { kty: 'EC' } }],
+  ['p2c', 'A header with a count for a password is of no JWS.', { p2c: 1_000_000 }],
+  ['another-iss', 'A header that repeats iss has the same one.', { iss: 'spiffe://example.com/agent/c' }],
+  ['another-aud', 'A header that repeats aud has the same one.', { aud: 'urn:x' }],
+  ['sub-alone', 'A header does not have a sub that the payload has not.', { sub: payload.iss }],
 ];
 for (const [name, shows, members] of forbidden) {
   invalid(`header/${name}`, shows, token({}, members), 'HEADER_FORBIDDEN');

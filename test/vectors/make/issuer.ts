@@ -92,6 +92,24 @@ invalid(
   'ISSUER_MISMATCH',
   { trusting: [ISS_ORG] },
 );
+const ambiguous = [
+  [
+    'encoded-dot-segments',
+    'Dots lead out of what is below a name, also where they are percent-encoded.',
+    '/%2e%2e/admin',
+  ],
+  ['encoded-slash', 'A slash is a slash for some readers, also where it is percent-encoded.', '/..%2fadmin'],
+  ['encoded-twice', 'What is encoded twice is decoded twice by some readers.', '/%252e%252e/admin'],
+  ['dots-with-parameter', 'Dots with a parameter are dots for some readers.', '/..;a/admin'],
+  ['empty-segment', 'An empty segment is left out by some readers.', '//admin'],
+  ['query-below', 'What is below a name has no query.', '/a?b=c'],
+  ['fragment-below', 'What is below a name has no fragment.', '/a#b'],
+] as const;
+for (const [name, shows, rest] of ambiguous) {
+  invalid(`issuer/${name}`, shows, token({ iss: `${ISS_ORG}${rest}` }, {}, organisation), 'ISSUER_MISMATCH', {
+    trusting: [ISS_ORG],
+  });
+}
 invalid(
   'issuer/same-kid-other-key',
   'Two issuers have keys of one name: the key of one does not verify the other.',

@@ -20,7 +20,7 @@ const spellings: readonly (readonly [name: string, shows: string, spelling: stri
   ['list', 'is a number, not a list of one', `[${NOW}]`],
   ['date', 'is a number, not a date in words', '"2023-11-14T22:13:20Z"'],
 ];
-for (const claim of ['iat', 'exp']) {
+for (const claim of ['iat', 'exp', 'nbf']) {
   for (const [name, shows, spelling] of spellings) {
     invalid(`${claim}/${name}`, `${claim} ${shows}.`, spelled(claim, spelling), `CLAIM_INVALID ${claim}`, {
       step: 'claims',
@@ -31,6 +31,13 @@ const lifetime = { step: 'formats' };
 invalid('exp/same-as-iat', 'exp is later than iat.', token({ exp: NOW }), 'CLAIM_INVALID exp', lifetime);
 invalid('exp/before-iat', 'exp is not before iat.', token({ exp: NOW - 1 }), 'CLAIM_INVALID exp', lifetime);
 invalid('exp/zero', 'exp is not zero.', token({ exp: 0 }), 'CLAIM_INVALID exp', lifetime);
+invalid(
+  'nbf/same-as-exp',
+  'A token that is dead before it is valid is no token.',
+  token({ nbf: NOW + 600 }),
+  'CLAIM_INVALID nbf',
+  lifetime,
+);
 invalid(
   'exp/one-second-over-a-day',
   'A token lives for 24 hours at most.',

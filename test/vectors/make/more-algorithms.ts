@@ -22,6 +22,12 @@ for (const [key, iss] of issuers) {
     { profile, trusting: [iss] },
   );
 }
+valid(
+  'algorithms/ed25519',
+  'Ed25519 (RFC 9864) verifies where it was added, with the key of EdDSA.',
+  { claims: { iss: ISS_ED25519 }, members: { alg: 'Ed25519' }, key: ed25519 },
+  { profile, trusting: [ISS_ED25519] },
+);
 valid('algorithms/es256', 'ES256 verifies where others were added.', {}, { profile });
 valid(
   'algorithms/eddsa-under-the-older-type',
@@ -40,9 +46,9 @@ function bad(name: string, shows: string, key: TestKey, text: string, reason: st
 }
 
 // The key fits the algorithm, whatever the header says. Each signature is good under the key.
-const names = ['ES256', 'ES384', 'EdDSA', 'PS256'];
+const names = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256'];
 for (const key of [agentA, p384, ed25519, rsa]) {
-  for (const alg of names.filter((name) => name !== key.alg)) {
+  for (const alg of names.filter((name) => name !== key.alg && !(key === ed25519 && name === 'Ed25519'))) {
     bad(
       `${alg.toLowerCase()}-with-a-key-for-${key.alg.toLowerCase()}`,
       `${alg} does not verify with a key for ${key.alg}.`,
@@ -71,7 +77,14 @@ bad(
 );
 bad('rs256', 'RS256 is not PS256.', rsa, forged(rsa, 'RS256', rsa.sign), 'ALG_NOT_ALLOWED');
 bad('ps384', 'PS384 is not PS256.', rsa, forged(rsa, 'PS384', rsa.sign), 'ALG_NOT_ALLOWED');
-bad('ed25519', 'The name Ed25519 is not EdDSA.', ed25519, forged(ed25519, 'Ed25519', ed25519.sign), 'ALG_NOT_ALLOWED');
+bad('ed448', 'The name Ed448 is not EdDSA.', ed25519, forged(ed25519, 'Ed448', ed25519.sign), 'ALG_NOT_ALLOWED');
+bad(
+  'ed25519-in-capitals',
+  'Names of algorithms are compared exactly.',
+  ed25519,
+  forged(ed25519, 'ED25519', ed25519.sign),
+  'ALG_NOT_ALLOWED',
+);
 
 // Signatures.
 const rsaPrivate = createPrivateKey({ key: PUBLIC_TEST_RSA_KEY, format: 'jwk' });

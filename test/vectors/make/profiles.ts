@@ -8,5 +8,5 @@ export const PROFILES: Profiles = {
   'draft-01-only': { ECT_DRAFTS: '01' },
   unsigned: { ECT_MINIMUM_LEVEL: 'L1', ECT_MINIMUM_LEVELS: 'execute_trade=L2' },
   'free-ids': { ECT_UUIDS: 'off' },
-  algorithms: { ECT_ALGORITHMS: 'ES256,ES384,EdDSA,PS256' },
+  algorithms: { ECT_ALGORITHMS: 'ES256,ES384,EdDSA,Ed25519,PS256' },
 };

@@ -45,6 +45,14 @@ invalid(
   token({ iat: NOW + 86_400, exp: NOW + 87_000 }),
   'IAT_IN_FUTURE',
 );
+invalid('time/nbf-31-seconds-ahead', 'nbf is at most 30 s ahead.', token({ nbf: NOW + 31 }), 'TOKEN_NOT_YET_VALID');
+invalid(
+  'time/expired-and-not-yet-valid',
+  'Where expiry and nbf are both at fault, the expiry is named.',
+  token({ iat: NOW - 600, nbf: NOW + 599, exp: NOW + 600 }),
+  'TOKEN_EXPIRED',
+  { now: NOW + 600 },
+);
 invalid(
   'time/iat-901-seconds-ago',
   'iat is at most 900 s ago, however long the token lives.',

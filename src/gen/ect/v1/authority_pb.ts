@@ -163,7 +163,8 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
 
   /**
    * At most 128 printable ASCII characters without blanks. The same caller's same request under the same key answers the same token
-   * until that token expires; another request under the same key is refused with IDEMPOTENCY_CONFLICT.
+   * until that token expires; another request under the same key is refused with IDEMPOTENCY_CONFLICT. Callers without a
+   * certificate cannot be told apart: among them a key belongs to its request, and another request under it is another one.
    *
    * @generated from field: string idempotency_key = 16;
    */
@@ -411,7 +412,8 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   replay: ReplayMode;
 
   /**
-   * Names this call, at most 128 bytes. Repeating the call under the same id is not a replay, for the same caller.
+   * Names this call, at most 128 bytes. Repeating the call under the same id is not a replay, for the same caller. A caller
+   * without a certificate is known by nothing but the id, so its id must have at least 22 characters: a random UUID, for example.
    *
    * @generated from field: string request_id = 6;
    */

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/keys.proto.
  */
 export const file_ect_v1_keys: GenFile = /*@__PURE__*/
-  fileDesc("ChFlY3QvdjEva2V5cy5wcm90bxIGZWN0LnYxIhIKEEdldEtleVNldFJlcXVlc3Qi6QEKClNpZ25pbmdLZXkSCwoDa2lkGAEgASgJEgsKA2FsZxgCIAEoCRILCgNrdHkYAyABKAkSCwoDY3J2GAQgASgJEgkKAXgYBSABKAkSCQoBeRgGIAEoCRIfCgVzdGF0ZRgHIAEoDjIQLmVjdC52MS5LZXlTdGF0ZRIsCgh1c2VfZnJvbRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJdXNlX3VudGlsGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjZXJ0aWZpY2F0ZRgKIAEoCSJ+ChFHZXRLZXlTZXRSZXNwb25zZRIgCgRrZXlzGAEgAygLMhIuZWN0LnYxLlNpZ25pbmdLZXkSEQoJandrc19qc29uGAIgASgJEhsKE2xlZGdlcl92ZXJpZmllcl9rZXkYAyABKAkSFwoPbWF4X2FnZV9zZWNvbmRzGAQgASgFIuUCCgpNYW5hZ2VkS2V5Eh8KA2tleRgBIAEoCzISLmVjdC52MS5TaWduaW5nS2V5Eg8KB2xvY2F0b3IYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoBUgAiAEBEjAKDGFubm91bmNlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJYWN0aXZlX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFjb21wcm9taXNlZF9zaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2hhbmdlZF9ieRgIIAEoCRIMCgRub3RlGAkgASgJEhMKC2VudHJ5X2luZGV4GAogASgDQg0KC19nZW5lcmF0aW9uIhEKD0xpc3RLZXlzUmVxdWVzdCI0ChBMaXN0S2V5c1Jlc3BvbnNlEiAKBGtleXMYASADKAsyEi5lY3QudjEuTWFuYWdlZEtleSJCChBSb3RhdGVLZXlSZXF1ZXN0EhAKCG5leHRfa2V5GAEgASgJEg4KBnVyZ2VudBgCIAEoCBIMCgRub3RlGAMgASgJIkcKEVJvdGF0ZUtleVJlc3BvbnNlEh8KA2tleRgBIAEoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhEKCWR1cGxpY2F0ZRgCIAEoCCItChBSZXRpcmVLZXlSZXF1ZXN0EgsKA2tpZBgBIAEoCRIMCgRub3RlGAIgASgJIkcKEVJldGlyZUtleVJlc3BvbnNlEh8KA2tleRgBIAEoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhEKCWR1cGxpY2F0ZRgCIAEoCCJkChBSZXZva2VLZXlSZXF1ZXN0EgsKA2tpZBgBIAEoCRIMCgRub3RlGAIgASgJEjUKEWNvbXByb21pc2VkX3NpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHChFSZXZva2VLZXlSZXNwb25zZRIfCgNrZXkYASABKAsyEi5lY3QudjEuTWFuYWdlZEtleRIRCglkdXBsaWNhdGUYAiABKAgqggEKCEtleVN0YXRlEhkKFUtFWV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0tFWV9TVEFURV9BTk5PVU5DRUQQARIUChBLRVlfU1RBVEVfQUNUSVZFEAISFQoRS0VZX1NUQVRFX1JFVElSRUQQAxIVChFLRVlfU1RBVEVfUkVWT0tFRBAEMuwCCgpLZXlTZXJ2aWNlEkUKCUdldEtleVNldBIYLmVjdC52MS5HZXRLZXlTZXRSZXF1ZXN0GhkuZWN0LnYxLkdldEtleVNldFJlc3BvbnNlIgOQAgESQgoITGlzdEtleXMSFy5lY3QudjEuTGlzdEtleXNSZXF1ZXN0GhguZWN0LnYxLkxpc3RLZXlzUmVzcG9uc2UiA5ACARJFCglSb3RhdGVLZXkSGC5lY3QudjEuUm90YXRlS2V5UmVxdWVzdBoZLmVjdC52MS5Sb3RhdGVLZXlSZXNwb25zZSIDkAICEkUKCVJldGlyZUtleRIYLmVjdC52MS5SZXRpcmVLZXlSZXF1ZXN0GhkuZWN0LnYxLlJldGlyZUtleVJlc3BvbnNlIgOQAgISRQoJUmV2b2tlS2V5EhguZWN0LnYxLlJldm9rZUtleVJlcXVlc3QaGS5lY3QudjEuUmV2b2tlS2V5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChFlY3QvdjEva2V5cy5wcm90bxIGZWN0LnYxIhIKEEdldEtleVNldFJlcXVlc3Qi6QEKClNpZ25pbmdLZXkSCwoDa2lkGAEgASgJEgsKA2FsZxgCIAEoCRILCgNrdHkYAyABKAkSCwoDY3J2GAQgASgJEgkKAXgYBSABKAkSCQoBeRgGIAEoCRIfCgVzdGF0ZRgHIAEoDjIQLmVjdC52MS5LZXlTdGF0ZRIsCgh1c2VfZnJvbRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJdXNlX3VudGlsGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjZXJ0aWZpY2F0ZRgKIAEoCSJ+ChFHZXRLZXlTZXRSZXNwb25zZRIgCgRrZXlzGAEgAygLMhIuZWN0LnYxLlNpZ25pbmdLZXkSEQoJandrc19qc29uGAIgASgJEhsKE2xlZGdlcl92ZXJpZmllcl9rZXkYAyABKAkSFwoPbWF4X2FnZV9zZWNvbmRzGAQgASgFIuUCCgpNYW5hZ2VkS2V5Eh8KA2tleRgBIAEoCzISLmVjdC52MS5TaWduaW5nS2V5Eg8KB2xvY2F0b3IYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoBUgAiAEBEjAKDGFubm91bmNlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJYWN0aXZlX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFjb21wcm9taXNlZF9zaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2hhbmdlZF9ieRgIIAEoCRIMCgRub3RlGAkgASgJEhMKC2VudHJ5X2luZGV4GAogASgDQg0KC19nZW5lcmF0aW9uIkYKD0xpc3RLZXlzUmVxdWVzdBIMCgRwYXN0GAEgASgIEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIk0KEExpc3RLZXlzUmVzcG9uc2USIAoEa2V5cxgBIAMoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChBSb3RhdGVLZXlSZXF1ZXN0EhAKCG5leHRfa2V5GAEgASgJEg4KBnVyZ2VudBgCIAEoCBIMCgRub3RlGAMgASgJIkcKEVJvdGF0ZUtleVJlc3BvbnNlEh8KA2tleRgBIAEoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhEKCWR1cGxpY2F0ZRgCIAEoCCItChBSZXRpcmVLZXlSZXF1ZXN0EgsKA2tpZBgBIAEoCRIMCgRub3RlGAIgASgJIkcKEVJldGlyZUtleVJlc3BvbnNlEh8KA2tleRgBIAEoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhEKCWR1cGxpY2F0ZRgCIAEoCCJkChBSZXZva2VLZXlSZXF1ZXN0EgsKA2tpZBgBIAEoCRIMCgRub3RlGAIgASgJEjUKEWNvbXByb21pc2VkX3NpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHChFSZXZva2VLZXlSZXNwb25zZRIfCgNrZXkYASABKAsyEi5lY3QudjEuTWFuYWdlZEtleRIRCglkdXBsaWNhdGUYAiABKAgqggEKCEtleVN0YXRlEhkKFUtFWV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0tFWV9TVEFURV9BTk5PVU5DRUQQARIUChBLRVlfU1RBVEVfQUNUSVZFEAISFQoRS0VZX1NUQVRFX1JFVElSRUQQAxIVChFLRVlfU1RBVEVfUkVWT0tFRBAEMuwCCgpLZXlTZXJ2aWNlEkUKCUdldEtleVNldBIYLmVjdC52MS5HZXRLZXlTZXRSZXF1ZXN0GhkuZWN0LnYxLkdldEtleVNldFJlc3BvbnNlIgOQAgESQgoITGlzdEtleXMSFy5lY3QudjEuTGlzdEtleXNSZXF1ZXN0GhguZWN0LnYxLkxpc3RLZXlzUmVzcG9uc2UiA5ACARJFCglSb3RhdGVLZXkSGC5lY3QudjEuUm90YXRlS2V5UmVxdWVzdBoZLmVjdC52MS5Sb3RhdGVLZXlSZXNwb25zZSIDkAICEkUKCVJldGlyZUtleRIYLmVjdC52MS5SZXRpcmVLZXlSZXF1ZXN0GhkuZWN0LnYxLlJldGlyZUtleVJlc3BvbnNlIgOQAgISRQoJUmV2b2tlS2V5EhguZWN0LnYxLlJldm9rZUtleVJlcXVlc3QaGS5lY3QudjEuUmV2b2tlS2V5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Asks for the key set. It has no parameters.
@@ -245,11 +245,32 @@ export const ManagedKeySchema: GenMessage<ManagedKey> = /*@__PURE__*/
   messageDesc(file_ect_v1_keys, 3);
 
 /**
- * Asks for all keys. It has no parameters.
+ * Asks for keys.
  *
  * @generated from message ect.v1.ListKeysRequest
  */
 export type ListKeysRequest = Message<"ect.v1.ListKeysRequest"> & {
+  /**
+   * Also delegated keys whose last token has expired: every key that there ever was. Otherwise every root key, and the
+   * delegated keys under which a token may still be valid.
+   *
+   * @generated from field: bool past = 1;
+   */
+  past: boolean;
+
+  /**
+   * Keys a page: 1 to 500. 0 means 500. A page may have fewer, and still not be the last one.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty: the first page.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
 };
 
 /**
@@ -260,7 +281,7 @@ export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
   messageDesc(file_ect_v1_keys, 4);
 
 /**
- * All keys.
+ * A page of keys.
  *
  * @generated from message ect.v1.ListKeysResponse
  */
@@ -271,6 +292,13 @@ export type ListKeysResponse = Message<"ect.v1.ListKeysResponse"> & {
    * @generated from field: repeated ect.v1.ManagedKey keys = 1;
    */
   keys: ManagedKey[];
+
+  /**
+   * Give it back to get the next page. Empty: this was the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -294,8 +322,8 @@ export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
   nextKey: string;
 
   /**
-   * Use the next key at once. Whoever keeps the key set without it cannot verify its tokens until the set is asked for
-   * again: for when the key in use is lost or compromised.
+   * Use the next key at once, also one that is announced already. Whoever keeps the key set without it cannot verify its
+   * tokens until the set is asked for again: for when the key in use is lost or compromised.
    *
    * @generated from field: bool urgent = 2;
    */
@@ -323,14 +351,14 @@ export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*
  */
 export type RotateKeyResponse = Message<"ect.v1.RotateKeyResponse"> & {
   /**
-   * The key that is announced.
+   * The key that is announced; it is active where the call was urgent.
    *
    * @generated from field: ect.v1.ManagedKey key = 1;
    */
   key?: ManagedKey | undefined;
 
   /**
-   * It was announced before this call; nothing was added.
+   * It was announced before this call, or active where the call was urgent; nothing was added.
    *
    * @generated from field: bool duplicate = 2;
    */
@@ -536,7 +564,8 @@ export const KeyService: GenService<{
     output: typeof GetKeySetResponseSchema;
   },
   /**
-   * Lists every key that there ever was, in the order in which they were announced. Only administrators may do this.
+   * Lists the keys that can still matter, or every key that there ever was, in the order in which they were announced, in
+   * pages. Only administrators may do this.
    *
    * @generated from rpc ect.v1.KeyService.ListKeys
    */
@@ -547,7 +576,8 @@ export const KeyService: GenService<{
   },
   /**
    * Announces the next root key. It signs from when everybody who keeps the key set has had to ask for it again; then the
-   * key before it retires. While a key is announced the call answers that one. Only administrators may do this.
+   * key before it retires. While a key is announced the call answers that one. An urgent call puts the next key to use at
+   * once, also one that is announced already: when it answers, tokens are signed. Only administrators may do this.
    *
    * @generated from rpc ect.v1.KeyService.RotateKey
    */

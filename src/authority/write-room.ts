@@ -1,0 +1,55 @@
+// How a procedure asks for the room that a write needs, and gives back what it did not use.
+
+import { EctError, type ErrorReason } from '../errors.ts';
+import { type Caller, callerName } from './caller.ts';
+import type { AuthorityParts } from './parts.ts';
+import type { WriteUse } from './write-limits.ts';
+
+/** A write for a caller. */
+export interface Write {
+  readonly caller: Caller;
+  readonly use: WriteUse;
+  readonly bytes: number;
+}
+
+/** Refuses a write that would be refused now, before any work is done for it. */
+export function demandRoom({ writes }: AuthorityParts, { caller, use, bytes }: Write): void {
+  writes?.demand(callerName(caller), use, bytes);
+}
+
+/** Takes what a write needs. Answers how it is given back. */
+export function takeRoom({ writes }: AuthorityParts, { caller, use, bytes }: Write): () => void {
+  if (writes === undefined) return nothing;
+  const name = callerName(caller);
+  writes.take(name, use, bytes);
+  return () => writes.giveBack(name, use, bytes);
+}
+
+/** Runs a write that has its room. What `hasWritten` denies, or a refusal that left nothing behind, is not charged. */
+export async function writeFor<T>(
+  parts: AuthorityParts,
+  write: Write,
+  run: () => Promise<T>,
+  hasWritten: (result: T) => boolean,
+): Promise<T> {
+  const giveBack = takeRoom(parts, write);
+  try {
+    const result = await run();
+    if (!hasWritten(result)) giveBack();
+    return result;
+  } catch (error) {
+    if (leavesNothing(error)) giveBack();
+    throw error;
+  }
+}
+
+/** After these the outcome is open: what was written may have stayed. */
+const OPEN_OUTCOMES: ReadonlySet<ErrorReason> = new Set(['LEDGER_UNAVAILABLE', 'REPLAY_GUARD_UNAVAILABLE']);
+
+function leavesNothing(error: unknown): boolean {
+  return error instanceof EctError && !OPEN_OUTCOMES.has(error.reason);
+}
+
+function nothing(): void {
+  // No limits, nothing to give back.
+}

@@ -1,0 +1,83 @@
+// The CAs that vouch for callers now. TLS asks them once, at the handshake, and connections outlive CA files: so when a CA has
+// been taken out of the file, what earlier connections have proved is held against the CAs that are left.
+
+import { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+
+/** More intermediates than any path of ours has. */
+const MAX_PATH = 8;
+
+type Cas = ReadonlyMap<string, X509Certificate>;
+
+export class ClientCas {
+  #current: Cas;
+  /** By peer: the CAs in force when a connection was accepted, which are those that its handshake asks. */
+  readonly #accepted = new Map<string, Cas>();
+
+  /** PEM: one or more certificates. */
+  constructor(pem: string) {
+    this.#current = readAll(pem);
+  }
+
+  /** From here on these CAs vouch for callers, and no others. */
+  replace(pem: string): void {
+    this.#current = readAll(pem);
+  }
+
+  /** Another object after every change, so that an answer can be kept for as long as it holds. */
+  get current(): object {
+    return this.#current;
+  }
+
+  /** To be told of each connection when it is accepted, before its handshake. */
+  accept(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#accepted.set(peer, this.#current);
+    socket.once('close', () => this.#accepted.delete(peer));
+  }
+
+  /**
+   * Whether the certificate that TLS accepted on this connection would be accepted today: either no CA of that day is gone, or a
+   * CA of today has signed it. Node tells a server nothing of the intermediates that a caller presented (24.21), so with a
+   * CA gone only those in the file count: a caller below another intermediate has to connect again.
+   */
+  vouchFor(socket: Socket, leaf: X509Certificate, nowMs: number): boolean {
+    const then = this.#accepted.get(peerOf(socket));
+    if (then !== undefined && [...then.keys()].every((fingerprint) => this.#current.has(fingerprint))) return true;
+    return leadsToRoot(leaf, [...this.#current.values()], nowMs);
+  }
+}
+
+/** As in TLS, only a certificate that signs itself is an end; others in the file are steps. */
+export function leadsToRoot(leaf: X509Certificate, cas: readonly X509Certificate[], nowMs: number): boolean {
+  const roots = new Set(cas.filter((certificate) => hasIssued(certificate, certificate)));
+  const issuers = cas.filter(
+    (certificate) => (certificate.ca || roots.has(certificate)) && isInForce(certificate, nowMs),
+  );
+  let reached: readonly X509Certificate[] = [leaf];
+  for (let step = 0; step < MAX_PATH && reached.length > 0; step++) {
+    const next = issuers.filter((issuer) => reached.some((certificate) => hasIssued(issuer, certificate)));
+    if (next.some((issuer) => roots.has(issuer))) return true;
+    reached = next;
+  }
+  return false;
+}
+
+function isInForce({ validFromDate, validToDate }: X509Certificate, nowMs: number): boolean {
+  return validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime();
+}
+
+function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+/** The same for a connection before and after TLS has wrapped it, and for no other that is open. */
+function peerOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
+}
+
+function readAll(pem: string): Cas {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const certificates = blocks.map((block) => new X509Certificate(block));
+  return new Map(certificates.map((certificate) => [certificate.fingerprint256, certificate]));
+}

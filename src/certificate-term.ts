@@ -1,0 +1,36 @@
+// How long a certificate is valid, and when its end is near. Pure.
+
+import type { X509Certificate } from 'node:crypto';
+
+export interface CertificateTerm {
+  /** Which one, as metrics and events name it. */
+  readonly certificate: 'server' | 'client-ca';
+  readonly path: string;
+  /** Milliseconds since the epoch. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+type Term = Pick<CertificateTerm, 'notBeforeMs' | 'notAfterMs'>;
+
+/** Clocks of issuers may be ahead of ours by so much. */
+const SKEW_MS = 5 * 60_000;
+const LONGEST_NOTICE_MS = 14 * 24 * 3_600_000;
+
+export function termOf({ validFromDate, validToDate }: X509Certificate): Term {
+  return { notBeforeMs: validFromDate.getTime(), notAfterMs: validToDate.getTime() };
+}
+
+export function isInForce({ notBeforeMs, notAfterMs }: Term, nowMs: number): boolean {
+  return notBeforeMs - SKEW_MS <= nowMs && nowMs <= notAfterMs;
+}
+
+/**
+ * What to say of a term at this moment. Whoever renews does so at two thirds of the life or before (cert-manager at 2/3, ACME
+ * clients at 2/3, SPIRE at 1/2), so with a sixth left a renewal has failed.
+ */
+export function phaseOf({ notBeforeMs, notAfterMs }: Term, nowMs: number): 'valid' | 'ending' | 'expired' {
+  if (nowMs > notAfterMs) return 'expired';
+  const noticeMs = Math.min((notAfterMs - notBeforeMs) / 6, LONGEST_NOTICE_MS);
+  return nowMs >= notAfterMs - noticeMs ? 'ending' : 'valid';
+}

@@ -1,0 +1,122 @@
+// What one entry of the ledger makes of one signing key. An entry that breaks a rule is a sentence that says so, and makes
+// nothing.
+
+import type { KeyObject } from 'node:crypto';
+import { type Kid, type PublicJwk, readPublicJwk } from '../keys/index.ts';
+import { type Certificate, openCertificate } from './certificate.ts';
+import type { KeyEntry, KeyState } from './key-entry.ts';
+
+/** What is known of one key. Times are milliseconds since the epoch. */
+export interface KeyRecord {
+  readonly kid: Kid;
+  readonly jwk: PublicJwk;
+  readonly publicKey: KeyObject;
+  /** The number of a root key, from 0. Undefined for a delegated key. */
+  readonly generation: number | undefined;
+  /** Of a delegated key: its certificate, and what that says. */
+  readonly certificate: { readonly text: string; readonly says: Certificate } | undefined;
+  readonly locator: string | undefined;
+  readonly state: KeyState;
+  readonly announcedAtMs: number;
+  /** The entry that announced it. */
+  readonly announcedIndex: number;
+  readonly useFromMs: number;
+  readonly activeAtMs: number | undefined;
+  readonly retiredAtMs: number | undefined;
+  readonly revoked: Revocation | undefined;
+  /** The last change: who, why, and its entry. */
+  readonly by: string;
+  readonly note: string;
+  readonly index: number;
+}
+
+export interface Revocation {
+  readonly atMs: number;
+  readonly sinceMs: number;
+}
+
+/** The ring around a key that is announced. */
+export interface Surroundings {
+  /** How many root keys there are. */
+  readonly rootCount: number;
+  /** Whom delegated keys must be certified for; undefined: anybody. */
+  readonly issuer: string | undefined;
+  /** A root key as it was right before this entry. */
+  rootBefore(kid: string, index: number): { readonly publicKey: KeyObject; readonly state: KeyState } | undefined;
+}
+
+/** A key as its first entry announces it. */
+export function announce(entry: KeyEntry, around: Surroundings): KeyRecord | string {
+  const { kid, jwk, generation, certificate, use_from: useFromMs, recorded_at: announcedAtMs } = entry;
+  const key = readPublicJwk({ ...jwk });
+  if (key?.jwk.kid !== kid || useFromMs === undefined) return 'its announcement does not describe it';
+  if ((generation === undefined) === (certificate === undefined)) return 'it is neither a root key nor certified';
+  if (generation !== undefined && generation !== around.rootCount) return 'it is not the next root key';
+  const opened = certificate === undefined ? undefined : readCertificate(entry, certificate, around);
+  if (typeof opened === 'string') return opened;
+  return {
+    ...key,
+    kid,
+    generation,
+    certificate: opened,
+    locator: entry.locator,
+    state: 'announced',
+    announcedAtMs,
+    announcedIndex: entry.index,
+    useFromMs,
+    activeAtMs: undefined,
+    retiredAtMs: undefined,
+    revoked: undefined,
+    ...lastChange(entry),
+  };
+}
+
+function readCertificate(entry: KeyEntry, text: string, around: Surroundings): KeyRecord['certificate'] | string {
+  const { kid, index, recorded_at: nowMs } = entry;
+  const says = openCertificate(text, (rootKid) => around.rootBefore(rootKid, index)?.publicKey);
+  if (says === undefined) return 'its certificate is not of a root key that was announced';
+  if (says.jwk.kid !== kid) return 'its certificate is about another key';
+  if (around.issuer !== undefined && says.iss !== around.issuer) return 'its certificate is for another issuer';
+  if (says.exp * 1000 <= nowMs) return 'its certificate had ended when it was announced';
+  const state = around.rootBefore(says.rootKid, index)?.state;
+  if (state !== 'active') return `the root key that certified it was ${state}`;
+  return { text, says };
+}
+
+const FOLLOWS: Readonly<Record<KeyState, readonly KeyState[]>> = {
+  // Retired without having signed: a later key was needed first.
+  announced: ['active', 'retired', 'revoked'],
+  active: ['retired', 'revoked'],
+  retired: ['revoked'],
+  revoked: [],
+};
+
+/** A key after a change of its state. */
+export function change(before: KeyRecord, entry: KeyEntry): KeyRecord | string {
+  const { state, recorded_at: atMs } = entry;
+  if (!FOLLOWS[before.state].includes(state)) return `it cannot be ${state} after it was ${before.state}`;
+  const after = { ...before, state, ...lastChange(entry) };
+  if (state === 'active') {
+    const isUrgent = entry.urgent === true && before.generation !== undefined;
+    if (atMs < before.useFromMs && !isUrgent) return 'it is active before it was announced for';
+    return { ...after, activeAtMs: atMs, useFromMs: Math.min(before.useFromMs, atMs) };
+  }
+  if (state === 'retired') return { ...after, retiredAtMs: atMs };
+  return { ...after, revoked: { atMs, sinceMs: Math.min(entry.compromised_since ?? atMs, atMs) } };
+}
+
+/** A delegated key after its root key was revoked: whatever that certified may be of somebody else's making. */
+export function fallWith(key: KeyRecord, revoked: Revocation): KeyRecord {
+  return key.state === 'revoked' ? key : { ...key, state: 'revoked', revoked };
+}
+
+function lastChange({ iss: by, note, index }: KeyEntry): Pick<KeyRecord, 'by' | 'note' | 'index'> {
+  return { by, note, index };
+}
+
+/** When a key stopped signing, or will: retired, or past what its certificate allows. Undefined: not in sight. */
+export function endOf({ retiredAtMs, certificate }: KeyRecord): number | undefined {
+  const certified = certificate === undefined ? undefined : certificate.says.exp * 1000;
+  if (retiredAtMs === undefined || certified === undefined) return retiredAtMs ?? certified;
+  return Math.min(retiredAtMs, certified);
+}

@@ -1,0 +1,73 @@
+// Where a process begins to read about keys. Most of what a ledger says of keys is about delegated keys that ended long ago.
+// They are not read: no snapshot is kept that could be forged, since the ledger itself can be entered in the middle.
+
+import type { Ledger, LedgerRecord } from '../ledger/index.ts';
+
+const DAY_MS = 86_400_000;
+/** No delegated key ends later after its announcement: 168 hours in force, announced for a day at most, and some minutes. */
+const LONGEST_DELEGATED_MS = 9 * DAY_MS;
+
+/** Where to begin, or why nothing may be skipped. */
+export type Start = { readonly index: number } | { readonly index: 0; readonly fault: string };
+
+/**
+ * The first entry that may be about a delegated key that still matters at `nowMs`; `retentionMs` is how long it does after
+ * its end. The times beside the entries are the store's word, so the entry before the one that is answered must show, proven
+ * and in its leaf, that it is older: the tree is in the order of time, and so is everything before it.
+ */
+export async function findStart(ledger: Ledger, retentionMs: number, nowMs: number): Promise<Start> {
+  const sinceMs = nowMs - retentionMs - LONGEST_DELEGATED_MS;
+  const [first] = await ledger.list({ fromMs: Math.max(0, sinceMs), startIndex: 0, limit: 1, withContent: false });
+  const index = first?.index ?? ledger.size;
+  if (index === 0) return { index };
+  const before = await ledger.at(index - 1);
+  if (before === undefined) return { index: 0, fault: `the ledger has no entry ${index - 1}` };
+  await ledger.receiptsFor([before]);
+  const { recorded_at: recordedAtMs } = membersOf(before.leaf);
+  if (typeof recordedAtMs !== 'number' || recordedAtMs >= sinceMs) {
+    return { index: 0, fault: `the time beside entry ${index - 1} is not that of its leaf` };
+  }
+  return { index };
+}
+
+/**
+ * The records, in order, that may be about a key that still matters. The others are about delegated keys that are over by what
+ * their announcement says, or changes of keys whose announcement was passed over, `isHeld`. Nothing is proven here, and
+ * nothing is trusted for it: a key that is passed over is not in the ring until it is asked for, and then every entry about
+ * it is proven. It is read in one pass, since all but a few are passed over.
+ */
+export function relevantAmong(
+  records: readonly LedgerRecord[],
+  retentionMs: number,
+  nowMs: number,
+  isHeld: (kid: string) => boolean,
+): readonly LedgerRecord[] {
+  const coming = new Set<unknown>();
+  return records.filter(({ leaf }) => {
+    const { kid, state, generation, certificate } = membersOf(leaf);
+    const isKnown = coming.has(kid) || (typeof kid === 'string' && isHeld(kid));
+    // What cannot be read is for those who read it thoroughly.
+    const isAnnouncement = state === 'announced' || typeof state !== 'string';
+    const isOver = isAnnouncement ? hasEnded(certificate, nowMs - retentionMs) : !isKnown;
+    if (generation === undefined && isOver && !isKnown) return false;
+    coming.add(kid);
+    return true;
+  });
+}
+
+/** What a certificate says of its end, unverified. */
+function hasEnded(certificate: unknown, byMs: number): boolean {
+  if (typeof certificate !== 'string') return false;
+  const { exp } = membersOf(Buffer.from(certificate.split('.', 2)[1] ?? '', 'base64url'));
+  return typeof exp === 'number' && exp * 1000 <= byMs;
+}
+
+/** The members of a JSON object; none of anything else. */
+function membersOf(json: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(json).toString('utf8'));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

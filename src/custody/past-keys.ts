@@ -1,0 +1,43 @@
+// Keys that nobody holds any more, out of the ledger: the name of an entry says which key it is about and what became of
+// it, so whatever happened to one key is found without reading what happened to the others. The store is not taken at its
+// word: each entry is proven to be in the signed tree before it counts.
+
+import type { Ledger, LedgerRecord } from '../ledger/index.ts';
+import { KEY_SCOPE, type KeyEntry, type KeyState, keyEntryName, readKeyEntry } from './key-entry.ts';
+
+const STATES: readonly KeyState[] = ['announced', 'active', 'retired', 'revoked'];
+/** Entries that are proven with one look at the head. */
+const AT_ONCE = 500;
+
+/**
+ * The entries about one key before an index, in order and proven. That of a root key's announcement is not among them: its
+ * name has the number. LEDGER_CORRUPT where the store holds what the tree does not.
+ */
+export async function entriesOf(ledger: Ledger, kid: string, beforeIndex: number): Promise<readonly KeyEntry[]> {
+  return proven(ledger, await recordsOf(ledger, kid, beforeIndex));
+}
+
+/** The entries about every root key before an index, in order and proven. */
+export async function rootEntries(ledger: Ledger, beforeIndex: number): Promise<readonly KeyEntry[]> {
+  const records: LedgerRecord[] = [];
+  for (let generation = 0; ; generation++) {
+    const record = await ledger.find(KEY_SCOPE, `root/${generation}`);
+    if (record === undefined || record.index >= beforeIndex) break;
+    records.push(record, ...(await recordsOf(ledger, readKeyEntry(record).kid, beforeIndex)));
+  }
+  return proven(ledger, records);
+}
+
+/** Reads entries that the store handed over, in the order of the ledger, once they are proven. */
+export async function proven(ledger: Ledger, records: readonly LedgerRecord[]): Promise<readonly KeyEntry[]> {
+  const inOrder = records.toSorted((one, other) => one.index - other.index);
+  for (let from = 0; from < inOrder.length; from += AT_ONCE)
+    await ledger.receiptsFor(inOrder.slice(from, from + AT_ONCE));
+  return inOrder.map(readKeyEntry);
+}
+
+async function recordsOf(ledger: Ledger, kid: string, beforeIndex: number): Promise<readonly LedgerRecord[]> {
+  const names = STATES.map((state) => keyEntryName({ kid: kid as KeyEntry['kid'], state }));
+  const found = await Promise.all(names.map((name) => ledger.find(KEY_SCOPE, name)));
+  return found.filter((record) => record !== undefined).filter(({ index }) => index < beforeIndex);
+}

@@ -1,0 +1,72 @@
+// Who pays for what a peer makes the service hold and do. An identified caller has one account over all of its connections;
+// where nobody has to prove anything each connection has its own; and where callers must prove who they are, those who did
+// not share a single one.
+
+import type { Flow } from './fair-queue.ts';
+import { type Rate, TokenBucket } from './token-bucket.ts';
+
+/** Calls that were refused at once. Who has used this up is not read from for a while, or is disconnected. */
+const REFUSALS: Rate = { burst: 1_000, perSecond: 500 };
+
+/** What one payer holds at the moment. */
+export class Account implements Flow {
+  virtualFinish = 0;
+  /** Virtual finish among those whose bytes wait to be parsed. */
+  readonly reading: Flow = { virtualFinish: 0 };
+  /** Calls that were read whole and have not ended. */
+  openCalls = 0;
+  /** Those of them that have begun. */
+  begunCalls = 0;
+  /** Bytes of requests and answers. */
+  heldBytes = 0;
+  /** Streams that stay open. */
+  streams = 0;
+  readonly refusals: TokenBucket;
+
+  constructor(nowMs: number) {
+    this.refusals = new TokenBucket(REFUSALS, nowMs);
+  }
+
+  get isIdle(): boolean {
+    return this.openCalls === 0 && this.heldBytes === 0 && this.streams === 0;
+  }
+}
+
+/** Accounts of callers that are kept though they hold nothing. */
+const MAX_IDLE_CALLERS = 10_000;
+
+export class Accounts {
+  readonly #byCaller = new Map<string, Account>();
+  readonly #byConnection = new WeakMap<object, Account>();
+  readonly #now: () => number;
+  /** Of all connections that had to prove a caller and did not. */
+  readonly unidentified: Account;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.unidentified = new Account(now());
+  }
+
+  ofCaller(id: string): Account {
+    let account = this.#byCaller.get(id);
+    if (account === undefined) {
+      account = new Account(this.#now());
+      if (this.#byCaller.size >= MAX_IDLE_CALLERS) this.#forgetIdle();
+      this.#byCaller.set(id, account);
+    }
+    return account;
+  }
+
+  ofConnection(connection: object): Account {
+    let account = this.#byConnection.get(connection);
+    if (account === undefined) {
+      account = new Account(this.#now());
+      this.#byConnection.set(connection, account);
+    }
+    return account;
+  }
+
+  #forgetIdle(): void {
+    for (const [id, account] of this.#byCaller) if (account.isIdle) this.#byCaller.delete(id);
+  }
+}

@@ -1,0 +1,120 @@
+// The connections of the port: so many in all, and so many from one address. When there are too many, one that has asked for
+// nothing, or has been silent for longest, makes room: whoever uses the service keeps its connection.
+
+import type { Socket } from 'node:net';
+
+export interface ConnectionTableLimits {
+  readonly maxConnections: number;
+  readonly maxPerAddress: number;
+}
+
+interface Entry {
+  readonly socket: Socket;
+  readonly address: string;
+  /** When the last call came that was not refused for who made it; 0: none yet. */
+  lastCallMs: number;
+  readonly peer: string;
+}
+
+/** One that was used within this time is not closed for a new one, in milliseconds. */
+const RECENT_MS = 1_000;
+
+export class ConnectionTable {
+  readonly #limits: ConnectionTableLimits;
+  readonly #now: () => number;
+  /** In the order in which they came. */
+  readonly #entries = new Map<Socket, Entry>();
+  /** Of a TLS connection both sockets, the encrypted one and the one beneath it. */
+  readonly #bySocket = new WeakMap<Socket, Entry>();
+  readonly #byPeer = new Map<string, Entry>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #onRefused: () => void;
+
+  constructor(
+    limits: ConnectionTableLimits,
+    onRefused: () => void = () => undefined,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#limits = limits;
+    this.#now = now;
+    this.#onRefused = onRefused;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  sockets(): IterableIterator<Socket> {
+    return this.#entries.keys();
+  }
+
+  /** Takes a connection, or destroys it where there is no room and nobody to make some. Answers whether it was taken. */
+  add(socket: Socket): boolean {
+    const address = networkOf(socket.remoteAddress);
+    const { maxConnections, maxPerAddress } = this.#limits;
+    const isCrowded = (this.#perAddress.get(address) ?? 0) >= maxPerAddress;
+    if (isCrowded || this.#entries.size >= maxConnections) {
+      this.#onRefused();
+      const victim = this.#victim(isCrowded ? address : undefined);
+      if (victim === undefined) {
+        socket.destroy();
+        return false;
+      }
+      this.#delete(victim);
+      victim.socket.destroy();
+    }
+    const entry = { socket, address, peer: peerOf(socket), lastCallMs: 0 };
+    this.#entries.set(socket, entry);
+    this.#bySocket.set(socket, entry);
+    this.#byPeer.set(entry.peer, entry);
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    socket.once('close', () => this.#delete(entry));
+    return true;
+  }
+
+  /** This socket is that of a connection that was taken: TLS puts one of its own over it. */
+  attach(socket: Socket): void {
+    const entry = this.#byPeer.get(peerOf(socket));
+    if (entry !== undefined) this.#bySocket.set(socket, entry);
+  }
+
+  /** A call has come on this connection. */
+  used(socket: Socket): void {
+    const entry = this.#bySocket.get(socket);
+    if (entry !== undefined) entry.lastCallMs = this.#now();
+  }
+
+  #victim(address: string | undefined): Entry | undefined {
+    let silent: Entry | undefined;
+    for (const entry of this.#entries.values()) {
+      if (address !== undefined && entry.address !== address) continue;
+      // The oldest that has never asked for anything.
+      if (entry.lastCallMs === 0) return entry;
+      if (silent === undefined || entry.lastCallMs < silent.lastCallMs) silent = entry;
+    }
+    return silent !== undefined && silent.lastCallMs < this.#now() - RECENT_MS ? silent : undefined;
+  }
+
+  #delete(entry: Entry): void {
+    if (!this.#entries.delete(entry.socket)) return;
+    if (this.#byPeer.get(entry.peer) === entry) this.#byPeer.delete(entry.peer);
+    const left = this.#perAddress.get(entry.address)! - 1;
+    if (left === 0) this.#perAddress.delete(entry.address);
+    else this.#perAddress.set(entry.address, left);
+  }
+}
+
+/** Address and port of the other end. No two connections that are open share them. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+/** An IPv4 address, or the 64 bits of an IPv6 address that name a network: one host has all the rest. */
+function networkOf(address = ''): string {
+  if (!address.includes(':') || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
+  const [left = '', right] = address.split('::');
+  const groups = left.split(':').filter((group) => group !== '');
+  const tail = right === undefined ? [] : right.split(':').filter((group) => group !== '');
+  while (right !== undefined && groups.length + tail.length < 8) groups.push('0');
+  return [...groups, ...tail].slice(0, 4).join(':');
+}

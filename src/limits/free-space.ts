@@ -1,0 +1,115 @@
+// How much space the file system of the data directory has left, and whether that is enough to write for callers. What is kept
+// free is for key events, for moving pages between files, and for the operator.
+
+import { statfs } from 'node:fs/promises';
+import { EctError, refuse } from '../errors.ts';
+
+/** A file system, in bytes. `free` is what this user may still write. */
+export interface Volume {
+  readonly free: number;
+  readonly total: number;
+}
+
+/** What a measurement says. */
+export interface MeasuredSpace {
+  readonly free: number;
+  readonly floor: number;
+  readonly hasRoom: boolean;
+}
+
+export interface FreeSpaceOptions {
+  /** Bytes that stay free; undefined: 512 MiB, but no more than a tenth of the file system. */
+  readonly floorBytes: number | undefined;
+  readonly measure: () => Promise<Volume>;
+  /** Told after each measurement, with whether it changed what `hasRoom` answers. Must not throw. */
+  readonly onMeasured?: (space: MeasuredSpace, changed: boolean) => void;
+  readonly intervalMs?: number;
+}
+
+const MIB = 1024 * 1024;
+const DEFAULT_FLOOR_BYTES = 512 * MIB;
+const DEFAULT_FLOOR_SHARE = 1 / 10;
+/** Whatever an operator says: a commit needs some space, or it fails half-way. */
+const LEAST_FLOOR_BYTES = MIB;
+/** Beyond the floor, before writes go on: otherwise they would stop and go on with every measurement. */
+const RECOVERY_SHARE = 1 / 16;
+const INTERVAL_MS = 1_000;
+/** What is written goes into a write-ahead file, with pages that it shares with others, and from there into the main file. */
+const TIMES_WRITTEN = 3;
+
+/** The file system that `path` is on. */
+export async function measureVolume(path: string): Promise<Volume> {
+  const { bavail, bsize, blocks } = await statfs(path);
+  return { free: bavail * bsize, total: blocks * bsize };
+}
+
+/** Measured every second; in between, what is written here is subtracted. No call waits for a measurement. */
+export class FreeSpace {
+  readonly #options: FreeSpaceOptions;
+  #free = Number.POSITIVE_INFINITY;
+  #floor = 0;
+  #hasRoom = true;
+  /** What `hasRoom` answered after the measurement before. */
+  #hadRoom = true;
+  #isMeasuring = false;
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(options: FreeSpaceOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.measure(), options.intervalMs ?? INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** Measures once before it answers. */
+  static async open(options: FreeSpaceOptions): Promise<FreeSpace> {
+    const space = new FreeSpace(options);
+    await space.measure();
+    return space;
+  }
+
+  /** Whether there is room to write for callers. */
+  hasRoom(): boolean {
+    return this.#hasRoom;
+  }
+
+  /** Refuses with STORAGE_FULL where there is no room. */
+  demand(): void {
+    if (this.#hasRoom) return;
+    throw new EctError(refuse('STORAGE_FULL', 'The disk has less free space than is kept in reserve.'));
+  }
+
+  /** Notes bytes that were written since the last measurement. */
+  wrote(bytes: number): void {
+    this.#free -= TIMES_WRITTEN * bytes;
+    if (this.#free <= this.#floor) this.#hasRoom = false;
+  }
+
+  /** Measures now, unless a measurement is under way. One that fails leaves the last one in force. */
+  async measure(): Promise<void> {
+    if (this.#isMeasuring) return;
+    this.#isMeasuring = true;
+    try {
+      this.#note(await this.#options.measure());
+    } catch {
+      // A directory that cannot be asked about cannot be written either, and the stores say so.
+    } finally {
+      this.#isMeasuring = false;
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #note({ free, total }: Volume): void {
+    const { floorBytes, onMeasured } = this.#options;
+    this.#free = free;
+    const wanted = floorBytes ?? Math.min(DEFAULT_FLOOR_BYTES, total * DEFAULT_FLOOR_SHARE);
+    this.#floor = Math.max(wanted, LEAST_FLOOR_BYTES);
+    const needed = this.#hasRoom ? this.#floor : this.#floor * (1 + RECOVERY_SHARE);
+    this.#hasRoom = free > needed;
+    const changed = this.#hasRoom !== this.#hadRoom;
+    this.#hadRoom = this.#hasRoom;
+    onMeasured?.({ free, floor: this.#floor, hasRoom: this.#hasRoom }, changed);
+  }
+}

@@ -1,0 +1,23 @@
+// What peers may make one process hold and do, in all. Limits of a single connection are in the HTTP/2 engine.
+
+import type { ConnectionTableLimits } from './connection-table.ts';
+import type { MemoryLimits } from './memory-budget.ts';
+import type { StreamLimits } from './stream-slots.ts';
+import type { UnreadLimits } from './unread-calls.ts';
+
+export interface ProcessLimits {
+  readonly connections: ConnectionTableLimits;
+  readonly unread: UnreadLimits;
+  readonly memory: MemoryLimits;
+  readonly streams: StreamLimits;
+  /** From the moment when an answer must wait for its reader until it has left, in milliseconds. */
+  readonly answerMs: number;
+}
+
+export const DEFAULT_PROCESS_LIMITS: ProcessLimits = {
+  connections: { maxConnections: 2_048, maxPerAddress: 1_024 },
+  unread: { maxCalls: 4_096, maxMs: 15_000 },
+  memory: { totalBytes: 96 << 20, accountBytes: 32 << 20 },
+  streams: { maxStreams: 512, maxPerConnection: 16 },
+  answerMs: 30_000,
+};

@@ -1,0 +1,102 @@
+// One budget of bytes for the whole process: bodies that are not complete and answers that are not read. Each account and
+// each connection may have a share of it. When it runs out, what has been held for longest is given up.
+
+import type { Account } from './accounts.ts';
+
+export interface MemoryLimits {
+  /** All that is held, in bytes. */
+  readonly totalBytes: number;
+  /** By one account. */
+  readonly accountBytes: number;
+}
+
+/** Bytes that belong to one request or one answer. Every reservation is closed once. */
+export interface Reservation {
+  /** Reserves so many more bytes. Answers whether there is room; if not, the holder must give up. */
+  grow(bytes: number): boolean;
+  /** Frees so many bytes. */
+  shrink(bytes: number): void;
+  /** Frees all of them. */
+  close(): void;
+}
+
+/** What is younger is not given up for others: it may be about to end. */
+const EVICTABLE_AFTER_MS = 250;
+
+export class MemoryBudget {
+  readonly #limits: MemoryLimits;
+  readonly #now: () => number;
+  readonly #onRefused: () => void;
+  /** In the order in which they were opened. Those that hold nothing are not in it. */
+  readonly #holders = new Set<Holder>();
+  #usedBytes = 0;
+
+  constructor(
+    limits: MemoryLimits,
+    onRefused: () => void = () => undefined,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#limits = limits;
+    this.#now = now;
+    this.#onRefused = onRefused;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Opens a reservation of nothing. `evict` ends what holds it, and with that closes it. */
+  open(account: Account, evict: () => void): Reservation {
+    const holder: Holder = { account, evict, since: this.#now(), bytes: 0 };
+    return {
+      grow: (bytes) => this.#grow(holder, bytes),
+      shrink: (bytes) => this.#shrink(holder, bytes),
+      close: () => this.#shrink(holder, holder.bytes),
+    };
+  }
+
+  #grow(holder: Holder, bytes: number): boolean {
+    const { totalBytes, accountBytes } = this.#limits;
+    const fits = holder.account.heldBytes + bytes <= accountBytes && this.#makeRoom(holder, totalBytes - bytes);
+    if (!fits) {
+      this.#onRefused();
+      return false;
+    }
+    if (holder.bytes === 0) this.#holders.add(holder);
+    holder.bytes += bytes;
+    holder.account.heldBytes += bytes;
+    this.#usedBytes += bytes;
+    return true;
+  }
+
+  #shrink(holder: Holder, bytes: number): void {
+    const freed = Math.min(bytes, holder.bytes);
+    holder.bytes -= freed;
+    holder.account.heldBytes -= freed;
+    this.#usedBytes -= freed;
+    if (holder.bytes === 0) this.#holders.delete(holder);
+  }
+
+  /** Gives up the oldest holders until no more than `most` bytes are used. */
+  #makeRoom(wanting: Holder, most: number): boolean {
+    if (this.#usedBytes <= most) return true;
+    const before = this.#now() - EVICTABLE_AFTER_MS;
+    for (const holder of this.#holders) {
+      if (holder.since > before) return false;
+      if (holder === wanting) continue;
+      this.#onRefused();
+      holder.evict();
+      // Whatever the holder did: it is counted as gone.
+      this.#shrink(holder, holder.bytes);
+      if (this.#usedBytes <= most) return true;
+    }
+    return this.#usedBytes <= most;
+  }
+}
+
+interface Holder {
+  readonly account: Account;
+  readonly evict: () => void;
+  readonly since: number;
+  bytes: number;
+}

@@ -1,0 +1,46 @@
+// What everybody may ask without proving anything (health, reflection, the key set, metrics) has a share of the CPU, and each
+// connection a rate of its own. The first few requests of a connection are always answered: a probe opens one and asks once.
+
+import { type Rate, TokenBucket } from './token-bucket.ts';
+
+/** Requests on one connection. */
+const CONNECTION_RATE: Rate = { burst: 100, perSecond: 20 };
+/** Milliseconds of computing, over all connections: a fifth of a core. */
+const CPU_RATE: Rate = { burst: 200, perSecond: 200 };
+const ALWAYS_ANSWERED = 3;
+
+/** What a public request costs, in milliseconds, as measured; an estimate is enough. */
+export const PUBLIC_COST_MS = { unary: 0.05, router: 0.3, page: 0.2 } as const;
+
+interface Connection {
+  readonly rate: TokenBucket;
+  asked: number;
+}
+
+export class PublicShare {
+  readonly #now: () => number;
+  readonly #cpu: TokenBucket;
+  readonly #connections = new WeakMap<object, Connection>();
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#cpu = new TokenBucket(CPU_RATE, now());
+  }
+
+  /** Whether a public request of this connection is answered. */
+  take(connection: object, costMs: number): boolean {
+    const now = this.#now();
+    let own = this.#connections.get(connection);
+    if (own === undefined) {
+      own = { rate: new TokenBucket(CONNECTION_RATE, now), asked: 0 };
+      this.#connections.set(connection, own);
+    }
+    if (own.asked < ALWAYS_ANSWERED) {
+      own.asked++;
+      own.rate.charge(now, 1);
+      this.#cpu.charge(now, costMs);
+      return true;
+    }
+    return own.rate.take(now) && this.#cpu.take(now, costMs);
+  }
+}

@@ -1,0 +1,39 @@
+// A rate limit: a burst, and then so much a second.
+
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+export class TokenBucket {
+  readonly #rate: Rate;
+  #left: number;
+  #sinceMs: number;
+
+  /** `nowMs` is the time of a monotonic clock, here and below. */
+  constructor(rate: Rate, nowMs: number) {
+    this.#rate = rate;
+    this.#left = rate.burst;
+    this.#sinceMs = nowMs;
+  }
+
+  /** Takes `cost` if there is that much. Answers whether there was. */
+  take(nowMs: number, cost = 1): boolean {
+    this.#refill(nowMs);
+    if (this.#left < cost) return false;
+    this.#left -= cost;
+    return true;
+  }
+
+  /** Takes `cost` after the work, whatever there is: the bucket may go below zero. */
+  charge(nowMs: number, cost: number): void {
+    this.#refill(nowMs);
+    this.#left -= cost;
+  }
+
+  #refill(nowMs: number): void {
+    const { burst, perSecond } = this.#rate;
+    this.#left = Math.min(burst, this.#left + ((nowMs - this.#sinceMs) / 1000) * perSecond);
+    this.#sinceMs = nowMs;
+  }
+}

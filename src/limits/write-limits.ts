@@ -1,0 +1,63 @@
+// Both limits on what is written for callers: the quota of each, and the space that is left for all.
+
+import type { WriteLimits, WriteUse } from '../authority/index.ts';
+import { EctError, type ErrorReason } from '../errors.ts';
+import type { FreeSpace } from './free-space.ts';
+import type { WriteQuota } from './write-quota.ts';
+
+export interface CallerWriteLimitsOptions {
+  /** Undefined: callers have no quota. */
+  readonly quota: WriteQuota | undefined;
+  /** Undefined: nothing is kept on a disk. */
+  readonly space: FreeSpace | undefined;
+  /** What is kept on that disk; the rest is in memory. */
+  readonly onDisk: ReadonlySet<WriteUse>;
+  /** Told of every refusal and of all that was taken or, with negative bytes, given back. Must not throw. */
+  readonly onRefused: (use: WriteUse, reason: ErrorReason) => void;
+  readonly onTaken: (use: WriteUse, bytes: number) => void;
+}
+
+export class CallerWriteLimits implements WriteLimits {
+  readonly #options: CallerWriteLimitsOptions;
+
+  constructor(options: CallerWriteLimitsOptions) {
+    this.#options = options;
+  }
+
+  demand(caller: string, use: WriteUse, bytes: number): void {
+    this.#refusing(use, () => {
+      this.#spaceFor(use)?.demand();
+      this.#options.quota?.demand(caller, bytes);
+    });
+  }
+
+  take(caller: string, use: WriteUse, bytes: number): void {
+    const { quota, onTaken } = this.#options;
+    const space = this.#spaceFor(use);
+    this.#refusing(use, () => {
+      space?.demand();
+      quota?.take(caller, bytes);
+    });
+    space?.wrote(bytes);
+    onTaken(use, bytes);
+  }
+
+  /** The space is not counted as free again: the next measurement knows better. */
+  giveBack(caller: string, use: WriteUse, bytes: number): void {
+    this.#options.quota?.giveBack(caller, bytes);
+    this.#options.onTaken(use, -bytes);
+  }
+
+  #spaceFor(use: WriteUse): FreeSpace | undefined {
+    return this.#options.onDisk.has(use) ? this.#options.space : undefined;
+  }
+
+  #refusing(use: WriteUse, check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      if (error instanceof EctError) this.#options.onRefused(use, error.reason);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// Hints that files may have changed. A hint is never proof, and the lack of one proves nothing: network file systems give
+// none, a watch may fail for want of a resource, and one on a directory that was replaced stays silent for ever.
+
+import { type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { directoriesOf } from './directories.ts';
+
+interface Watch {
+  /** Device and number of the directory: another one may come under its name. */
+  readonly identity: string;
+  readonly watcher: FSWatcher;
+}
+
+export class DirectoryWatcher {
+  readonly #paths: readonly string[];
+  readonly #onHint: () => void;
+  readonly #watches = new Map<string, Watch>();
+  #isClosed = false;
+
+  constructor(paths: readonly string[], onHint: () => void) {
+    this.#paths = paths;
+    this.#onHint = onHint;
+  }
+
+  /** Watches what there is to watch now. To be called again after every change, and now and then. */
+  async refresh(): Promise<void> {
+    const sets = await Promise.all(this.#paths.map(directoriesOf));
+    const wanted = new Map<string, string>();
+    for (const directory of sets.flatMap((set) => [...set])) {
+      const identity = await identityOf(directory);
+      if (identity !== undefined) wanted.set(directory, identity);
+    }
+    for (const [directory, { identity }] of this.#watches) {
+      if (wanted.get(directory) !== identity) this.#end(directory);
+    }
+    if (this.#isClosed) return;
+    for (const [directory, identity] of wanted) if (!this.#watches.has(directory)) this.#begin(directory, identity);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const directory of this.#watches.keys()) this.#end(directory);
+  }
+
+  #begin(directory: string, identity: string): void {
+    try {
+      const watcher = watch(directory, { persistent: false }, this.#onHint);
+      // Without it the files are looked at now and then all the same.
+      watcher.on('error', () => this.#end(directory));
+      this.#watches.set(directory, { identity, watcher });
+    } catch {
+      // The limit of watches is reached, or the directory may not be read.
+    }
+  }
+
+  #end(directory: string): void {
+    this.#watches.get(directory)?.watcher.close();
+    this.#watches.delete(directory);
+  }
+}
+
+async function identityOf(directory: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(directory);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+// The first look at a request, in every transport but the unary gRPC fast path, which does the same by itself: who makes it and
+// whether it may, from the headers alone, before its body is read, decompressed or parsed.
+
+import type { Socket } from 'node:net';
+import { PUBLIC_COST_MS } from '../limits/index.ts';
+import type { Calls, Rejection } from './calls.ts';
+import { type Method, pathOf } from './method-table.ts';
+import type { Protocol } from './open-call.ts';
+import { wireFormOf } from './wire-errors.ts';
+
+/** What the headers say. */
+export interface RequestLine {
+  readonly method: string | undefined;
+  readonly target: string | undefined;
+  readonly contentType: string | undefined;
+}
+
+/** Answers why a request is rejected; undefined where it may be read. */
+export type Gate = (request: RequestLine, socket: Socket) => Rejection | undefined;
+
+export function createGate(methods: ReadonlyMap<string, Method>, calls: Calls): Gate {
+  return ({ target, contentType }, socket) => {
+    const protocol = protocolOf(contentType);
+    const method = methods.get(pathOf(target));
+    // Pages, and what is not there, are public.
+    if (method === undefined)
+      return calls.reject({ method: 'unknown', protocol, socket }, 'public', PUBLIC_COST_MS.page);
+    return calls.reject({ method: method.name, protocol, socket }, method.access, PUBLIC_COST_MS.router);
+  };
+}
+
+export function protocolOf(contentType: string | undefined): Protocol {
+  const form = wireFormOf(contentType);
+  return form === 'grpc' || form === 'grpc-web' ? form : 'connect';
+}

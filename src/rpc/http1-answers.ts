@@ -1,0 +1,57 @@
+// Keeps HTTP/1.1 peers from asking without reading: so many requests at once on a connection, and a deadline for each answer.
+
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** Nobody needs pipelining; what a client has sent before it knew of `Connection: close` is fine. */
+const MAX_PIPELINED = 8;
+const SWEEP_MS = 1_000;
+
+export class Http1Answers {
+  readonly #answerMs: number;
+  readonly #now: () => number;
+  readonly #open = new Map<Socket, { responses: number; fullSince: number | undefined }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `answerMs`: for how long a connection may have something to read and not have read it all. */
+  constructor(answerMs: number, now: () => number = () => performance.now()) {
+    this.#answerMs = answerMs;
+    this.#now = now;
+  }
+
+  /** A request has come. Answers false, and ends the connection, where it has come too early. */
+  begin(socket: Socket, response: ServerResponse): boolean {
+    if (socket.destroyed) return false;
+    const state = this.#open.get(socket) ?? { responses: 0, fullSince: undefined };
+    if (state.responses >= MAX_PIPELINED) {
+      socket.destroy();
+      return false;
+    }
+    state.responses++;
+    this.#open.set(socket, state);
+    response.once('close', () => {
+      state.responses--;
+      // An answer that was written whole may still wait for its reader in the socket.
+      if (socket.destroyed || (state.responses === 0 && socket.writableLength === 0)) this.#open.delete(socket);
+    });
+    this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    return true;
+  }
+
+  #sweep(): void {
+    const now = this.#now();
+    for (const [socket, state] of this.#open) {
+      if (socket.destroyed) this.#open.delete(socket);
+      else if (socket.writableLength === 0) {
+        state.fullSince = undefined;
+        if (state.responses === 0) this.#open.delete(socket);
+      } else {
+        state.fullSince ??= now;
+        if (now - state.fullSince >= this.#answerMs) socket.destroy();
+      }
+    }
+    if (this.#open.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}

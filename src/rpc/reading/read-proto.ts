@@ -1,0 +1,81 @@
+// Reads a protobuf message: looked through first, then built; a large batch item by item, in slices.
+
+import { type DescMessage, fromBinary } from '@bufbuild/protobuf';
+import { type BatchField, batchFieldOf } from '../batch-field.ts';
+import { createPlainDecoder } from '../decoder.ts';
+import { MAX_BATCH_ITEMS } from '../limits.ts';
+import { Slices } from '../slices.ts';
+import { malformed, tooManyItems } from './faults.ts';
+import { MAX_DEPTH, SYNC_BYTES } from './limits.ts';
+import { eachRecord, scanWire } from './scan-wire.ts';
+import { LENGTH_DELIMITED } from './wire-types.ts';
+
+/** A message of so few bytes cannot cost much, whatever they are: it is looked through only if the fast pass gives up. */
+const SMALL_BYTES = 8 * 1024;
+
+/** Reads a message. Throws, or rejects with, EctError. Only a large batch is answered by a promise. */
+export function readProto(desc: DescMessage, bytes: Buffer, signal?: AbortSignal): object | Promise<object> {
+  const batch = batchFieldOf(desc);
+  if (batch !== undefined && bytes.length > SMALL_BYTES) return readBatch(desc, batch, bytes, signal);
+  const message = decode(desc, bytes);
+  if (batch !== undefined && itemsOf(message, batch).length > MAX_BATCH_ITEMS) throw tooManyItems(batch.name);
+  return message;
+}
+
+function readBatch(desc: DescMessage, batch: BatchField, bytes: Buffer, signal: AbortSignal | undefined) {
+  const slices = new Slices(signal);
+  const { items, rest } = split(batch, bytes);
+  const message = decode(desc, rest);
+  const withItems = (read: readonly object[]) => ({ ...message, [batch.localName]: read });
+  if (bytes.length > SYNC_BYTES) return readInSlices(batch, items, slices).then(withItems);
+  return withItems(items.map((item) => decode(batch.message, item, 2)));
+}
+
+async function readInSlices(batch: BatchField, items: readonly Buffer[], slices: Slices): Promise<readonly object[]> {
+  const read: object[] = [];
+  for (const item of items) {
+    if (slices.isOver()) await slices.next();
+    read.push(decode(batch.message, item, 2));
+  }
+  return read;
+}
+
+function itemsOf(message: object, batch: BatchField): readonly object[] {
+  return (message as Record<string, readonly object[]>)[batch.localName]!;
+}
+
+/** The bytes of each item, and the message without them. */
+function split(batch: BatchField, bytes: Buffer): { readonly items: readonly Buffer[]; readonly rest: Buffer } {
+  const items: Buffer[] = [];
+  const rest: Buffer[] = [];
+  eachRecord(bytes, ({ fieldNumber, wireType, start, contentStart, end }) => {
+    if (fieldNumber !== batch.number || wireType !== LENGTH_DELIMITED) {
+      rest.push(bytes.subarray(start, end));
+      return;
+    }
+    if (items.length === MAX_BATCH_ITEMS) throw tooManyItems(batch.name);
+    items.push(bytes.subarray(contentStart, end));
+  });
+  return { items, rest: Buffer.concat(rest) };
+}
+
+const decoders = new WeakMap<DescMessage, (bytes: Buffer) => object | undefined>();
+
+/** Reads a message that is itself `depth` messages deep. */
+function decode(desc: DescMessage, bytes: Buffer, depth = 1): object {
+  let decodePlain = decoders.get(desc);
+  if (decodePlain === undefined) {
+    decodePlain = createPlainDecoder(desc);
+    decoders.set(desc, decodePlain);
+  }
+  if (bytes.length > SMALL_BYTES) scanWire(desc, bytes, depth);
+  const plain = decodePlain(bytes);
+  if (plain !== undefined) return plain;
+  if (bytes.length <= SMALL_BYTES) scanWire(desc, bytes, depth);
+  try {
+    return fromBinary(desc, bytes, { readUnknownFields: false, recursionLimit: MAX_DEPTH + 1 - depth });
+  } catch {
+    // The codec's own words may quote the request.
+    throw malformed('a string of the message is not UTF-8, or a field does not fit the schema');
+  }
+}

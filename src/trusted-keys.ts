@@ -1,0 +1,31 @@
+// Which keys verify tokens: ours, which change with the ledger, and foreign ones, which change with the trust file.
+
+import { KeyRing, type RecallKey, type TrustedKey } from './keys/index.ts';
+
+/** A ring whose two halves are replaced apart from each other. */
+export class TrustedKeys {
+  readonly keys: KeyRing;
+  #own: readonly TrustedKey[] = [];
+  #foreign: readonly TrustedKey[];
+
+  /** `recall` finds one of our keys that ended long ago. */
+  constructor(foreign: readonly TrustedKey[], recall?: RecallKey) {
+    this.#foreign = foreign;
+    this.keys = new KeyRing(foreign, recall);
+  }
+
+  replaceOwn(own: readonly TrustedKey[]): void {
+    this.#own = own;
+    this.#update();
+  }
+
+  replaceForeign(foreign: readonly TrustedKey[]): void {
+    this.#foreign = foreign;
+    this.#update();
+  }
+
+  /** Of several keys that fit a token the first one counts, so a foreign key never stands in front of ours. */
+  #update(): void {
+    this.keys.replace([...this.#own, ...this.#foreign]);
+  }
+}

@@ -1,0 +1,44 @@
+// S1 L17: where log lines end up when nobody can take them any more.
+
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { EventFile } from '../src/event-file.ts';
+import { SOON } from './support/soon.ts';
+
+test('pieces are written in order and whole, some at once and the rest by a flush', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ect-events-'));
+  const path = join(folder, 'log');
+  const fd = openSync(path, 'w');
+  try {
+    const file = new EventFile(fd);
+    const pieces = Array.from({ length: 200 }, (_, at) => `${at}ä`.repeat(at + 1));
+    for (const piece of pieces.slice(0, 100)) file.write(`${piece}\n`);
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toBe(`${pieces.slice(0, 100).join('\n')}\n`), SOON);
+    for (const piece of pieces.slice(100)) file.write(`${piece}\n`);
+    file.flushSync();
+    await vi.waitFor(
+      () => expect(readFileSync(path, 'utf8').split('\n').filter(Boolean).sort()).toEqual(pieces.toSorted()),
+      SOON,
+    );
+  } finally {
+    closeSync(fd);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test.runIf(process.platform === 'linux')('a full disk takes no line, and holds nobody', async () => {
+  const fd = openSync('/dev/full', 'w');
+  try {
+    const file = new EventFile(fd);
+    file.write('first\n');
+    file.write('second\n');
+    file.flushSync();
+    await new Promise((resolve) => setImmediate(resolve));
+    file.write('third\n');
+    file.flushSync();
+  } finally {
+    closeSync(fd);
+  }
+});

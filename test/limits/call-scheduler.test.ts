@@ -1,0 +1,145 @@
+// When calls begin: a few at once, the others in turn, and no account at the cost of another.
+
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Account, CallScheduler } from '../../src/limits/index.ts';
+
+/** A clock that stands until work moves it. */
+let time: number;
+let scheduler: CallScheduler;
+
+beforeEach(() => {
+  time = 0;
+  scheduler = new CallScheduler(() => time);
+});
+
+const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+/** Uses up the turn, so that what comes next waits. */
+function fillTurn(): void {
+  scheduler.enter(new Account(0), 0, () => {
+    time += 6;
+    return true;
+  });
+}
+
+describe('H17: the scheduler of calls', () => {
+  test('begins calls at once for 5 ms of a turn; the next turn begins anew', async () => {
+    const account = new Account(0);
+    const begun: number[] = [];
+    const enter = (call: number, cost: number) =>
+      scheduler.enter(account, 0, () => {
+        begun.push(call);
+        time += cost;
+        return true;
+      });
+    enter(1, 5);
+    enter(2, 0.1);
+    enter(3, 0);
+    expect(begun).toEqual([1, 2]);
+    await nextTurn();
+    enter(4, 0);
+    expect(begun).toEqual([1, 2, 3, 4]);
+  });
+
+  test('what waits begins in order, as many in a turn as fit into it, and others are served between', async () => {
+    const account = new Account(0);
+    const happened: string[] = [];
+    fillTurn();
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      scheduler.enter(account, 0, () => {
+        happened.push(name);
+        time += 2;
+        return true;
+      });
+    }
+    expect(scheduler.waiting).toBe(5);
+    await nextTurn();
+    expect(happened).toEqual(['a', 'b', 'c']);
+    happened.push('another call is read and rejected');
+    await nextTurn();
+    expect(happened).toEqual(['a', 'b', 'c', 'another call is read and rejected', 'd', 'e']);
+  });
+
+  test('a long queue is served to its end, over many turns', async () => {
+    const account = new Account(0);
+    fillTurn();
+    let done = 0;
+    for (let call = 0; call < 10_000; call++) {
+      scheduler.enter(account, 0, () => {
+        time += 0.01;
+        done++;
+        scheduler.ended(account);
+        return true;
+      });
+    }
+    let turns = 0;
+    for (; done < 10_000; turns++) await nextTurn();
+    expect(turns).toBeGreaterThanOrEqual(19);
+  });
+
+  test('an account with little to do is next, however much another has queued', async () => {
+    const [heavy, light] = [new Account(0), new Account(0)];
+    const begun: string[] = [];
+    const enter = (account: Account, name: string) =>
+      scheduler.enter(account, 100, () => {
+        begun.push(name);
+        time += 2;
+        return true;
+      });
+    fillTurn();
+    for (let call = 0; call < 1_000; call++) enter(heavy, 'heavy');
+    await nextTurn();
+    enter(light, 'light');
+    await nextTurn();
+    expect(begun.slice(3, 6)).toContain('light');
+  });
+
+  test('a call that has ended while it waited is passed over and keeps no place', async () => {
+    const account = new Account(0);
+    fillTurn();
+    for (let call = 0; call < 10_000; call++) scheduler.enter(account, 0, () => false);
+    await nextTurn();
+    await nextTurn();
+    expect([scheduler.waiting, account.begunCalls]).toEqual([0, 0]);
+  });
+
+  test('one account has 256 calls begun at most, and another begins all the same', async () => {
+    const [slow, other] = [new Account(0), new Account(0)];
+    let begun = 0;
+    for (let call = 0; call < 300; call++) {
+      scheduler.enter(slow, 0, () => {
+        begun++;
+        return true;
+      });
+    }
+    await nextTurn();
+    expect(begun).toBe(256);
+    let isBegun = false;
+    scheduler.enter(other, 0, () => {
+      isBegun = true;
+      return true;
+    });
+    await nextTurn();
+    expect(isBegun).toBe(true);
+    expect(scheduler.waiting).toBe(44);
+    for (let ended = 0; ended < 44; ended++) scheduler.ended(slow);
+    await nextTurn();
+    expect([begun, scheduler.waiting]).toEqual([300, 0]);
+  });
+
+  test('512 calls have begun at most; each that ends lets the next one begin', async () => {
+    let begun = 0;
+    const accounts = Array.from({ length: 600 }, () => new Account(0));
+    for (const account of accounts) {
+      scheduler.enter(account, 0, () => {
+        begun++;
+        return true;
+      });
+    }
+    await nextTurn();
+    expect(begun).toBe(512);
+    scheduler.ended(accounts[0]!);
+    await nextTurn();
+    expect(begun).toBe(513);
+  });
+});

@@ -1,0 +1,96 @@
+// H24: one budget of bytes for the whole process.
+
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { Account, MemoryBudget, type Reservation } from '../../src/limits/index.ts';
+
+let time: number;
+let refused: number;
+let budget: MemoryBudget;
+
+beforeEach(() => {
+  time = 0;
+  refused = 0;
+  const limits = { totalBytes: 1_000, accountBytes: 400 };
+  budget = new MemoryBudget(
+    limits,
+    () => refused++,
+    () => time,
+  );
+});
+
+/** A holder that gives up when it is told to, as a stream does. */
+function open(account = new Account(0)): Reservation & { readonly evicted: () => number } {
+  const evict = vi.fn<() => void>(() => reservation.close());
+  const reservation = budget.open(account, evict);
+  return { ...reservation, evicted: () => evict.mock.calls.length };
+}
+
+describe('the memory budget', () => {
+  test('takes what fits and has it back when it is free', () => {
+    const account = new Account(0);
+    const one = open(account);
+    expect([one.grow(100), one.grow(200)]).toEqual([true, true]);
+    expect([budget.usedBytes, account.heldBytes]).toEqual([300, 300]);
+    one.shrink(250);
+    expect([budget.usedBytes, account.heldBytes]).toEqual([50, 50]);
+    one.close();
+    one.close();
+    one.shrink(10);
+    expect([budget.usedBytes, account.heldBytes]).toEqual([0, 0]);
+  });
+
+  test('an account has its share and no more, however much is free', () => {
+    const account = new Account(0);
+    const [one, two] = [open(account), open(account)];
+    expect([one.grow(300), two.grow(100), two.grow(1)]).toEqual([true, true, false]);
+    expect(refused).toBe(1);
+    one.close();
+    expect(two.grow(300)).toBe(true);
+  });
+
+  test('when it runs out, what has been held for longest is given up, as much as is needed', () => {
+    const held = [300, 300, 300].map((bytes) => {
+      const holder = open();
+      holder.grow(bytes);
+      time += 10;
+      return holder;
+    });
+    time += 1_000;
+    expect(open().grow(400)).toBe(true);
+    expect(held.map(({ evicted }) => evicted())).toEqual([1, 0, 0]);
+    expect(budget.usedBytes).toBe(1_000);
+  });
+
+  test('what has only just come is not given up: then the newcomer is rejected', () => {
+    const held = [400, 400].map((bytes) => {
+      const holder = open();
+      holder.grow(bytes);
+      return holder;
+    });
+    expect(open().grow(400)).toBe(false);
+    expect(held.map(({ evicted }) => evicted())).toEqual([0, 0]);
+    expect(budget.usedBytes).toBe(800);
+  });
+
+  test('never gives up the one that wants more', () => {
+    const old = open();
+    old.grow(300);
+    time += 1_000;
+    const others = [open(), open()];
+    for (const other of others) other.grow(350);
+    expect(old.grow(50)).toBe(false);
+    expect(old.evicted()).toBe(0);
+  });
+
+  test('counts as gone what was given up, whatever its holder does', () => {
+    const stubborn = budget.open(new Account(0), () => undefined);
+    stubborn.grow(400);
+    const other = open();
+    other.grow(400);
+    time += 1_000;
+    expect(open().grow(400)).toBe(true);
+    expect(budget.usedBytes).toBe(800);
+    stubborn.close();
+    expect(budget.usedBytes).toBe(800);
+  });
+});
