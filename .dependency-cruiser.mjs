@@ -3,12 +3,13 @@
 
 const core = {
   errors: [],
+  pace: ['errors'],
   keys: ['errors'],
   token: ['errors', 'keys'],
-  dag: ['errors'],
-  ledger: ['errors'],
+  dag: ['errors', 'pace'],
+  ledger: ['errors', 'pace'],
   custody: ['errors', 'keys', 'token', 'ledger'],
-  authority: ['errors', 'keys', 'token', 'dag', 'ledger', 'custody'],
+  authority: ['errors', 'pace', 'keys', 'token', 'dag', 'ledger', 'custody'],
 };
 
 const rooms = {
@@ -28,11 +29,11 @@ const rooms = {
   metrics: ['version'],
   config: [],
   signers: ['errors', 'files', 'keys', 'system-faults'],
-  stores: ['errors', 'ledger', 'authority', 'system-faults'],
+  stores: ['errors', 'pace', 'ledger', 'authority', 'system-faults'],
   callers: ['errors', 'authority'],
   'data-dir': ['errors', 'files', 'ledger', 'system-faults'],
   h2: [],
-  rpc: ['errors', 'events', 'gen', 'h2', 'limits', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
+  rpc: ['errors', 'pace', 'events', 'gen', 'h2', 'limits', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
   'signing-keys': [
     'authority',
     'callers',

@@ -1,5 +1,6 @@
 // Servers as contenders: how many calls a round has, which generator sends them, and the proof that all went well.
 
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalSigner, readKeyFile } from '../src/signers/local/index.ts';
@@ -9,6 +10,7 @@ import { probe } from './probe.ts';
 import type { Round } from './report.ts';
 import type { Contender } from './rounds.ts';
 import type { Server } from './servers.ts';
+import type { Place } from './tokens.ts';
 import { WORKS, type Work, type WorkName } from './works.ts';
 
 /**
@@ -36,10 +38,16 @@ export interface Bench {
 }
 
 /** A server under h2load: for work whose every request is the same. */
-export async function underH2load(bench: Bench, server: Server, name: WorkName, shape = BUSY): Promise<CallContender> {
+export async function underH2load(
+  bench: Bench,
+  server: Server,
+  name: WorkName,
+  shape = BUSY,
+  place?: Place,
+): Promise<CallContender> {
   const work = WORKS[name];
-  const [body] = work.bodies(await signerOf(bench), 1);
-  const bodyFile = join(bench.folder, `${name}.bin`);
+  const [body] = work.bodies(await signerOf(bench), 1, place);
+  const bodyFile = join(bench.folder, place === undefined ? `${name}.bin` : `${name}-${randomUUID()}.bin`);
   await writeFile(bodyFile, body!);
   const answer = await probe(server.url, work.path, body!);
   const order = { url: server.url + work.path, bodyFile, logFile: join(bench.folder, 'h2load.log'), ...shape };
@@ -58,14 +66,29 @@ export async function underH2load(bench: Bench, server: Server, name: WorkName, 
 }
 
 /** A server under our own generator: for work whose requests differ. */
-export async function underLoad(bench: Bench, server: Server, name: WorkName, shape = BUSY): Promise<CallContender> {
+export async function underLoad(
+  bench: Bench,
+  server: Server,
+  name: WorkName,
+  shape = BUSY,
+  place?: Place,
+): Promise<CallContender> {
   const work = WORKS[name];
-  const [body] = work.bodies(await signerOf(bench), 1);
+  const [body] = work.bodies(await signerOf(bench), 1, place);
   await probe(server.url, work.path, body!);
   const { url, pid } = server;
   const { keyFile } = bench;
   return paced(server.name, work, async (calls) => {
-    const result = await runLoad({ loop: 'closed', url, pid, work: name, keyFile, calls, ...shape });
+    const result = await runLoad({
+      loop: 'closed',
+      url,
+      pid,
+      work: name,
+      keyFile,
+      calls,
+      ...shape,
+      ...(place && { place }),
+    });
     const good = result.statuses['0'] ?? 0;
     if (good !== calls)
       throw new Error(`${server.name}: ${calls - good} calls failed: ${JSON.stringify(result.statuses)}`);

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GENERATOR_CORE, pinned } from './cores.ts';
+import type { Place } from './tokens.ts';
 import type { WorkName } from './works.ts';
 
 const run = promisify(execFile);
@@ -18,6 +19,8 @@ interface CommonOrder {
   /** The key that the server trusts: unseen tokens are made with it, before the load begins. */
   readonly keyFile: string;
   readonly connections: number;
+  /** Where the tasks stand that are asked about. */
+  readonly place?: Place;
 }
 
 /** Closed loop: so many calls are always open, until all are answered. */

@@ -11,7 +11,7 @@ import { WORKS } from './works.ts';
 const order = JSON.parse(process.argv[2] ?? '') as LoadOrder;
 const work = WORKS[order.work];
 const signer = await LocalSigner.open(await readKeyFile(order.keyFile));
-const bodies = work.bodies(signer, callsOf(order));
+const bodies = work.bodies(signer, callsOf(order), order.place);
 const url = new URL(order.url);
 const blocks = writeHeaderBlocks(url.host, work.path);
 const connections = await Promise.all(

@@ -11,30 +11,41 @@ const LIFETIME_SECONDS = 600;
 /** Tasks that share a workflow. */
 const WORKFLOW_TASKS = 8;
 
-/** So many fresh tokens (JWS Compact Serialization). */
-export function mintTokens(signer: LocalSigner, count: number): string[] {
-  const { alg, kid } = signer.jwk;
-  const header = encode({ alg, typ: 'exec+jwt', kid });
-  const iat = Math.floor(Date.now() / 1000);
+/** Where a task stands: its workflow, and what it follows. */
+export interface Place {
+  readonly wid: string;
+  readonly pred: readonly string[];
+}
+
+/** So many fresh tokens (JWS Compact Serialization): all in one place, or of root tasks. */
+export function mintTokens(signer: LocalSigner, count: number, place?: Place): string[] {
   let wid = '';
   return Array.from({ length: count }, (_, task) => {
     if (task % WORKFLOW_TASKS === 0) wid = randomUUID();
-    const signingInput = `${header}.${encode(claimsOf(iat, wid))}`;
-    const signature = Buffer.from(signer.sign(Buffer.from(signingInput, 'latin1')));
-    return `${signingInput}.${signature.toString('base64url')}`;
+    return mintToken(signer, place ?? { wid, pred: [] });
   });
 }
 
-function claimsOf(iat: number, wid: string) {
+/** One fresh token. */
+export function mintToken(signer: LocalSigner, place: Place, jti: string = randomUUID()): string {
+  const { alg, kid } = signer.jwk;
+  const header = encode({ alg, typ: 'exec+jwt', kid });
+  const signingInput = `${header}.${encode(claimsOf(place, jti))}`;
+  const signature = Buffer.from(signer.sign(Buffer.from(signingInput, 'latin1')));
+  return `${signingInput}.${signature.toString('base64url')}`;
+}
+
+function claimsOf({ wid, pred }: Place, jti: string) {
+  const iat = Math.floor(Date.now() / 1000);
   return {
     iss: ISSUER,
     aud: [AUDIENCE],
     iat,
     exp: iat + LIFETIME_SECONDS,
-    jti: randomUUID(),
+    jti,
     wid,
     exec_act: 'review_spec',
-    pred: [],
+    pred,
     inp_hash: INPUT_HASH,
     out_hash: OUTPUT_HASH,
   };

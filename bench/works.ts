@@ -3,14 +3,16 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
   AppendLedgerRequestSchema,
+  BatchAppendLedgerRequestSchema,
   BatchIssueRequestSchema,
   BatchVerifyRequestSchema,
+  DagMode,
   IssueRequestSchema,
   ReplayMode,
   VerifyRequestSchema,
 } from '../src/gen/ect/v1/authority_pb.ts';
 import type { LocalSigner } from '../src/signers/local/index.ts';
-import { AUDIENCE, INPUT_HASH, ISSUER, mintTokens, OUTPUT_HASH } from './tokens.ts';
+import { AUDIENCE, INPUT_HASH, ISSUER, mintTokens, OUTPUT_HASH, type Place } from './tokens.ts';
 
 /** Tokens in one call of a batch method. */
 export const BATCH_ITEMS = 100;
@@ -24,15 +26,18 @@ export type WorkName =
   | 'verify-seen'
   | 'batch-issue'
   | 'batch-verify'
-  | 'append';
+  | 'append'
+  | 'batch-append'
+  | 'issue-after'
+  | 'verify-after';
 
 export interface Work {
   /** `/ect.v1.AuthorityService/Issue`. */
   readonly path: string;
   /** Tokens in one call. */
   readonly units: number;
-  /** The requests of so many calls as gRPC frames. Fewer than calls: they are sent over and over. */
-  bodies(signer: LocalSigner, calls: number): Buffer[];
+  /** The requests of so many calls as gRPC frames. Fewer than calls: they are sent over and over. `place`: see tokens.ts. */
+  bodies(signer: LocalSigner, calls: number, place?: Place): Buffer[];
 }
 
 export const WORKS: Readonly<Record<WorkName, Work>> = {
@@ -70,10 +75,24 @@ export const WORKS: Readonly<Record<WorkName, Work>> = {
   append: {
     path: pathOf('AppendLedger'),
     units: 1,
-    bodies: (signer, calls) =>
-      tokenBodies(signer, calls, (token) =>
-        frame(toBinary(AppendLedgerRequestSchema, create(AppendLedgerRequestSchema, { token }))),
-      ),
+    bodies: (signer, calls, place) => mintTokens(signer, calls, place).map(appendBody),
+  },
+  'batch-append': {
+    path: pathOf('BatchAppendLedger'),
+    units: BATCH_ITEMS,
+    bodies: (signer, calls, place) => {
+      const tokens = mintTokens(signer, calls * BATCH_ITEMS, place);
+      return Array.from({ length: calls }, (_, call) =>
+        batchAppendBody(tokens.slice(call * BATCH_ITEMS, (call + 1) * BATCH_ITEMS)),
+      );
+    },
+  },
+  'issue-after': { path: pathOf('Issue'), units: 1, bodies: (_, __, place) => [issueBody(place)] },
+  'verify-after': {
+    path: pathOf('Verify'),
+    units: 1,
+    bodies: (signer, calls, place) =>
+      mintTokens(signer, calls, place).map((token) => verifyBody(token, ReplayMode.SKIP, DagMode.COMPLETE)),
   },
 };
 
@@ -94,19 +113,30 @@ function tokenBodies(signer: LocalSigner, count: number, body: (token: string) =
   return mintTokens(signer, count).map(body);
 }
 
-function issueRequest() {
+function appendBody(token: string): Buffer {
+  return frame(toBinary(AppendLedgerRequestSchema, create(AppendLedgerRequestSchema, { token })));
+}
+
+/** One BatchAppendLedger of these tokens, in this order. */
+export function batchAppendBody(tokens: readonly string[]): Buffer {
+  const items = tokens.map((token, item) => ({ reference: String(item), request: { token } }));
+  return frame(toBinary(BatchAppendLedgerRequestSchema, create(BatchAppendLedgerRequestSchema, { items })));
+}
+
+function issueRequest({ wid, pred }: Place = { wid: '6f1c2e1a-54f7-4c1b-9f0e-0d2c8a7b3e55', pred: [] }) {
   return create(IssueRequestSchema, {
     execAct: 'review_spec',
     aud: [AUDIENCE],
     iss: ISSUER,
-    wid: '6f1c2e1a-54f7-4c1b-9f0e-0d2c8a7b3e55',
+    wid,
+    pred: [...pred],
     inputBinding: { case: 'inpHash', value: INPUT_HASH },
     outputBinding: { case: 'outHash', value: OUTPUT_HASH },
   });
 }
 
-function issueBody(): Buffer {
-  return frame(toBinary(IssueRequestSchema, issueRequest()));
+function issueBody(place?: Place): Buffer {
+  return frame(toBinary(IssueRequestSchema, issueRequest(place)));
 }
 
 function batchIssueBody(): Buffer {
@@ -117,12 +147,12 @@ function batchIssueBody(): Buffer {
   return frame(toBinary(BatchIssueRequestSchema, create(BatchIssueRequestSchema, { items })));
 }
 
-function verifyRequest(token: string, replay: ReplayMode) {
-  return create(VerifyRequestSchema, { token, audience: AUDIENCE, replay });
+function verifyRequest(token: string, replay: ReplayMode, dag: DagMode = DagMode.UNSPECIFIED) {
+  return create(VerifyRequestSchema, { token, audience: AUDIENCE, replay, dag });
 }
 
-function verifyBody(token: string, replay: ReplayMode): Buffer {
-  return frame(toBinary(VerifyRequestSchema, verifyRequest(token, replay)));
+function verifyBody(token: string, replay: ReplayMode, dag?: DagMode): Buffer {
+  return frame(toBinary(VerifyRequestSchema, verifyRequest(token, replay, dag)));
 }
 
 function batchVerifyBody(tokens: readonly string[]): Buffer {

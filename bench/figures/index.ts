@@ -2,6 +2,7 @@
 
 import { measureAppend } from './append.ts';
 import { measureBatch } from './batch.ts';
+import { measureGraph } from './graph.ts';
 import { measureIssue } from './issue.ts';
 import { measureKms } from './kms.ts';
 import { measureMemory } from './memory.ts';
@@ -16,6 +17,7 @@ export const FIGURES: Readonly<Record<string, Measure>> = {
   verify: measureVerify,
   batch: measureBatch,
   append: measureAppend,
+  graph: measureGraph,
   workers: measureWorkers,
   memory: measureMemory,
   overload: measureOverload,

@@ -12,6 +12,8 @@ export interface Plan {
   readonly memoryCalls: readonly [first: number, last: number];
   /** Runs at half load, each of so many seconds. */
   readonly halfLoad: { readonly runs: number; readonly seconds: number };
+  /** Tasks of a workflow that are recorded before it is measured, from few to many, and how long each side is measured. */
+  readonly graph: { readonly sizes: readonly [few: number, some: number, many: number]; readonly rounds: RoundPlan };
   /** Rounds that find the peak, then the storm, then how long the recovery is watched. */
   readonly overload: { readonly peakRounds: number; readonly seconds: number; readonly recoverySeconds: number };
 }
@@ -21,6 +23,7 @@ export const FULL: Plan = {
   rounds: { rounds: 7, seconds: 3, warmUpSeconds: 3 },
   memoryCalls: [10_000, 1_000_000],
   halfLoad: { runs: 3, seconds: 5 },
+  graph: { sizes: [100, 10_000, 100_000], rounds: { rounds: 5, seconds: 1, warmUpSeconds: 1 } },
   overload: { peakRounds: 3, seconds: 5, recoverySeconds: 8 },
 };
 
@@ -29,6 +32,7 @@ export const QUICK: Plan = {
   rounds: { rounds: 3, seconds: 0.8, warmUpSeconds: 0.8 },
   memoryCalls: [10_000, 40_000],
   halfLoad: { runs: 1, seconds: 3 },
+  graph: { sizes: [100, 1_000, 10_000], rounds: { rounds: 3, seconds: 0.3, warmUpSeconds: 0.3 } },
   overload: { peakRounds: 2, seconds: 3, recoverySeconds: 6 },
 };
 

@@ -1,23 +1,27 @@
 // Where predecessors are found: in the ledger, and among tokens that were handed along.
 
-import { type Ancestry, bundleAncestry, combine, distanceTo, type Task } from '../dag/index.ts';
+import { type Ancestry, bundleAncestry, combine, type Task } from '../dag/index.ts';
 import type { Refusal } from '../errors.ts';
 import type { Ledger } from '../ledger/index.ts';
+import { createPace, type Ending, STEPS_PER_TOKEN } from '../pace.ts';
 import { type VerifiedToken, verifyToken } from '../token/index.ts';
 import { asTask, isTask } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
 import { taskOf } from './task.ts';
 
-/** Recorded tasks. Where workflows share a `jti`: the same workflow first, then none, then any other. */
+/**
+ * Recorded tasks. Where workflows share a `jti`: the same workflow first, then none, then one other. No scope of tasks comes
+ * after those of marks and keys, which begin with a character that no `wid` has: a mark never hides a task.
+ */
 export function ledgerAncestry(ledger: Ledger): Ancestry {
   return {
     find: async (jtis, wid) => {
-      const found = new Map<string, Task>();
-      for (const task of (await ledger.named(jtis)).filter(isTask).map(asTask)) {
-        const rival = found.get(task.jti);
-        if (rival === undefined || distanceTo(task, wid) < distanceTo(rival, wid)) found.set(task.jti, task);
-      }
-      return found;
+      const records = await ledger.lookUp(wid, jtis, 'nearest');
+      const tasks = records
+        .filter((record) => record !== undefined)
+        .filter(isTask)
+        .map(asTask);
+      return new Map(tasks.map((task) => [task.jti, task]));
     },
   };
 }
@@ -26,11 +30,17 @@ export function ledgerAncestry(ledger: Ledger): Ancestry {
  * The ledger, and tokens that came along. Each token is fully verified as a record before a word of it is believed;
  * the first that does not hold is the answer.
  */
-export function ancestryWith(parts: AuthorityParts, predecessors: readonly string[]): Ancestry | Refusal {
+export async function ancestryWith(
+  parts: AuthorityParts,
+  predecessors: readonly string[],
+  until: Ending,
+): Promise<Ancestry | Refusal> {
   const recorded = ledgerAncestry(parts.ledger);
   if (predecessors.length === 0) return recorded;
   const tasks: Task[] = [];
+  const pace = createPace(until);
   for (const [position, text] of predecessors.entries()) {
+    if (pace.step(STEPS_PER_TOKEN)) await pace.rest();
     const verified = verifyRecord(parts, text);
     if ('reason' in verified) return namePredecessor(verified, position);
     tasks.push(taskOf(verified, parts.policy.graph));

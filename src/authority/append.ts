@@ -1,8 +1,9 @@
 // Append: verify, demand that the graph is complete, record once, answer when the entry is durable.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { refusalOf } from '../dag/index.ts';
+import { type LedgerFacts, ROOT_FACTS, refusalOf } from '../dag/index.ts';
 import { EctError, refuse } from '../errors.ts';
+import type { Cut } from '../keys/index.ts';
 import type { Candidate, LedgerRecord, Appended as Outcome, Receipt } from '../ledger/index.ts';
 import type { TokenVerdict } from '../token/index.ts';
 import { ledgerAncestry } from './ancestry.ts';
@@ -11,7 +12,7 @@ import { isOf } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate, type RecordableToken } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
-import { readToken } from './read-token.ts';
+import { beginReading } from './read-token.ts';
 import { demandRoom, writeFor } from './write-room.ts';
 import { entryBytes, leastEntryBytes } from './write-sizes.ts';
 
@@ -30,25 +31,29 @@ export async function append(
   text: string,
   signal: AbortSignal,
 ): Promise<Appended> {
-  // Before anything is verified. A token that is too long is refused for that, whatever is left of the quota.
-  const bytes = leastEntryBytes(Math.min(text.length, parts.policy.token.maxTokenBytes));
-  demandRoom(parts, { caller, use: 'ledger', bytes });
+  demandEntry(parts, caller, text);
   const verdict = await verifyForLedger(parts, text);
   const { token } = verdict;
   if (verdict.ok && verdict.token.claims.pred.length === 0) {
     // Of a root task there is nothing to examine but that its name is free, and the commit decides that in any case.
-    return record(parts, caller, text, verdict.token, signal, NO_ANCESTORS);
+    return record(parts, caller, text, verdict.token, signal, ROOT_FACTS);
   }
   const namesake = token && (await parts.ledger.find(token.claims.wid, token.claims.jti));
   // An honest retry is answered with the entry that is there, even when the token has expired in the meantime.
   if (namesake !== undefined && isOf(namesake, token!)) return answerKnown(parts, namesake);
   if (!verdict.ok) throw new EctError(verdict.refusal);
   const exists = namesake !== undefined;
-  const report = await examineForLedger(parts, verdict.token, ledgerAncestry(parts.ledger), exists);
+  const report = await examineForLedger(parts, verdict.token, ledgerAncestry(parts.ledger), exists, { signal });
   const refusal = refusalOf(report, { complete: true });
   if (refusal?.reason === 'DAG_DUPLICATE_TASK') parts.notices.equivocated(verdict.token.claims, 'ledger');
   if (refusal !== undefined) throw new EctError(refusal);
-  return record(parts, caller, text, verdict.token, signal, report.settled);
+  return record(parts, caller, text, verdict.token, signal, report.facts);
+}
+
+/** Before anything is verified. A token that is too long is refused for that, whatever is left of the quota. */
+export function demandEntry(parts: AuthorityParts, caller: Caller, text: string): void {
+  const bytes = leastEntryBytes(Math.min(text.length, parts.policy.token.maxTokenBytes));
+  demandRoom(parts, { caller, use: 'ledger', bytes });
 }
 
 /** What is recorded is signed: an unsigned object is refused, whatever level verifiers may take. */
@@ -58,10 +63,20 @@ export function verifyForLedger(
   mode: 'enforce' | 'report' = 'enforce',
   asOf?: number,
 ): TokenVerdict | Promise<TokenVerdict> {
+  return parts.rounds.finish(beginForLedger(parts, text, mode, asOf));
+}
+
+/** Begins the same, for who verifies several together. */
+export function beginForLedger(
+  parts: AuthorityParts,
+  text: string,
+  mode: 'enforce' | 'report' = 'enforce',
+  asOf?: number,
+): Cut<TokenVerdict> {
   const { ledgerAudience } = parts.policy;
   const audience = ledgerAudience === '' ? undefined : ledgerAudience;
   const question = { now: parts.now(), reading: 'presented', audience, minimumLevel: 'L2', mode, asOf } as const;
-  return readToken(parts, text, question);
+  return beginReading(parts, text, question);
 }
 
 /** Answers with an entry that is there already. */
@@ -69,14 +84,12 @@ export async function answerKnown({ ledger }: AuthorityParts, known: LedgerRecor
   return { record: known, receipt: await ledger.receiptFor(known), duplicate: true };
 }
 
-/** A root task is settled as it stands. */
-export const NO_ANCESTORS = 0;
 const RETRY_PAUSES_MS = [50, 200];
 
 /**
  * Records a verified token whose graph is complete. A ledger that does not answer is asked again, twice at most and
- * within the caller's time: appending is idempotent, so an attempt that did land is found as a duplicate. `settled` is
- * what the examination of the graph allows the ledger to vouch for. What was there already costs the caller nothing.
+ * within the caller's time: appending is idempotent, so an attempt that did land is found as a duplicate. `facts` are what
+ * the examination of the graph found. What was there already costs the caller nothing.
  */
 export async function record(
   parts: AuthorityParts,
@@ -84,21 +97,35 @@ export async function record(
   text: string,
   token: RecordableToken,
   signal: AbortSignal,
-  settled?: number,
+  facts?: LedgerFacts,
 ): Promise<Appended> {
-  const candidate = asCandidate(text, token, parts.policy.graph, settled);
-  const {
-    outcome,
-    record: placed,
-    receipt,
-  } = await writeFor(
+  const candidate = asCandidate(text, token, parts.policy.graph, facts);
+  return write(parts, caller, candidate, entryBytes(text.length, token.claims), signal);
+}
+
+/** Records a candidate of so many bytes for a caller, who pays for what is added. */
+export async function write(
+  parts: AuthorityParts,
+  caller: Caller,
+  candidate: Candidate,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<Appended> {
+  const outcome = await writeFor(
     parts,
-    { caller, use: 'ledger', bytes: entryBytes(text.length, token.claims) },
+    { caller, use: 'ledger', bytes },
     () => recordOnce(parts, candidate, signal),
     (placement) => placement.outcome === 'added',
   );
-  if (outcome === 'conflict') throw duplicateTask(parts, token);
-  return { record: placed, receipt, duplicate: outcome === 'present' };
+  return asAppended(parts, candidate, outcome);
+}
+
+/** What became of a candidate. DAG_DUPLICATE_TASK where another token is recorded in its place. */
+export function asAppended({ notices }: AuthorityParts, candidate: Candidate, { outcome, record, receipt }: Outcome) {
+  if (outcome !== 'conflict') return { record, receipt, duplicate: outcome === 'present' };
+  const { scope: wid, name: jti, author: iss } = candidate;
+  notices.equivocated({ iss, wid, jti }, 'ledger');
+  throw new EctError(refuse('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti }));
 }
 
 /** Hands a candidate to the ledger until it answers, or until there is no use in asking again. */
@@ -113,10 +140,4 @@ export async function recordOnce(parts: AuthorityParts, candidate: Candidate, si
       await pause(wait);
     }
   }
-}
-
-function duplicateTask({ notices }: AuthorityParts, { claims }: RecordableToken): EctError {
-  const { jti } = claims;
-  notices.equivocated(claims, 'ledger');
-  return new EctError(refuse('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti }));
 }

@@ -12,8 +12,12 @@ export async function recordOf(
   asOf?: number,
 ): Promise<LedgerRecord | undefined> {
   const found = await ledger.find(token.claims.wid, token.claims.jti);
-  if (found === undefined || !isOf(found, token)) return undefined;
-  return asOf === undefined || secondOf(found) <= asOf ? found : undefined;
+  return found !== undefined && isRecordOf(found, token, asOf) ? found : undefined;
+}
+
+/** Whether a record is that of exactly this token; with `asOf` (seconds) only where it was recorded by then. */
+export function isRecordOf(record: LedgerRecord, token: VerifiedToken, asOf?: number): boolean {
+  return isOf(record, token) && (asOf === undefined || secondOf(record) <= asOf);
 }
 
 /** Whether a record is that of exactly this token. */

@@ -5,17 +5,31 @@ import {
   type DagPolicy,
   type DagReport,
   DEFAULT_DAG_POLICY,
-  examineNewTask,
+  examineLinks,
   examineTask,
+  type Task,
 } from '../dag/index.ts';
+import type { LedgerRecord } from '../ledger/index.ts';
+import { createPace, type Ending } from '../pace.ts';
+import { asTask } from './leaf.ts';
 import { ledgerMarks } from './marks.ts';
 import type { AuthorityParts, GraphPolicy } from './parts.ts';
 import { type TokenSubject, taskOf } from './task.ts';
 
-/** A task to be judged. */
+/** A task to be judged, and what is recorded under its `wid` and `jti`. */
 export interface GraphSubject extends TokenSubject {
-  /** The digest of its token, once there is one: another token under its `wid` and `jti` makes it a duplicate. */
+  /** The digest of its token, once there is one: another token in its place makes it a duplicate. */
   readonly digest: Uint8Array | undefined;
+  readonly namesake: LedgerRecord | undefined;
+}
+
+/** How much is examined, and for how long. */
+export interface GraphScope {
+  /** `links`: the task and its predecessors, and what the ledger does not vouch for. `all`: every ancestor. */
+  readonly extent: 'links' | 'all';
+  readonly until: Ending;
+  /** Whether the task is about to be recorded, so that it counts as L3. */
+  readonly toBeRecorded?: boolean;
 }
 
 /** The rules with what the operator decided about them. */
@@ -23,37 +37,36 @@ export function dagPolicy({ predecessorPolicy }: GraphPolicy): DagPolicy {
   return { ...DEFAULT_DAG_POLICY, predecessorPolicy };
 }
 
-/** Applies the rules of the graph to one task and all of its ancestors, and finds which of them are tainted. */
+/** Applies the rules of the graph to one task and its ancestors, and finds which of them are tainted. */
 export async function examineGraph(
-  parts: AuthorityParts,
+  { ledger, policy }: AuthorityParts,
   subject: GraphSubject,
   ancestry: Ancestry,
-  intent: { readonly toBeRecorded?: boolean } = {},
+  { extent, until, toBeRecorded = false }: GraphScope,
 ): Promise<DagReport> {
-  const { task, exists } = await place(parts, subject, intent.toBeRecorded === true);
-  const examination = { policy: dagPolicy(parts.policy.graph), marks: ledgerMarks(parts.ledger) };
-  return examineTask(task, ancestry, { exists }, examination);
+  const { digest, namesake } = subject;
+  const isRecorded = namesake !== undefined && digest !== undefined && Buffer.compare(namesake.digest, digest) === 0;
+  const task = taskOf(subject, policy.graph, isRecorded || toBeRecorded ? 'L3' : undefined);
+  const examination = { policy: dagPolicy(policy.graph), marks: ledgerMarks(ledger), pace: createPace(until) };
+  const examine = extent === 'links' ? examineLinks : examineTask;
+  const exists = namesake !== undefined && !isRecorded;
+  return examine(isRecorded ? linkedAs(namesake, task) : task, ancestry, { exists }, examination);
 }
 
-/**
- * Whether a task may be recorded; `exists`: another token is recorded in its place. What the ledger vouches for is not
- * examined again, so the report answers that question and no other.
- */
+/** Whether a task may be recorded; `exists`: another token is recorded in its place. Taints are not looked for. */
 export function examineForLedger(
-  parts: AuthorityParts,
+  { policy }: AuthorityParts,
   subject: TokenSubject,
   ancestry: Ancestry,
   exists: boolean,
+  until: Ending,
 ): Promise<DagReport> {
-  const { graph } = parts.policy;
-  return examineNewTask(taskOf(subject, graph, 'L3'), ancestry, { exists }, { policy: dagPolicy(graph) });
+  const examination = { policy: dagPolicy(policy.graph), pace: createPace(until) };
+  return examineLinks(taskOf(subject, policy.graph, 'L3'), ancestry, { exists }, examination);
 }
 
-/** The task, and whether another one stands in its place. It is of level L3 where it is recorded, or is about to be. */
-async function place({ ledger, policy }: AuthorityParts, subject: GraphSubject, toBeRecorded: boolean) {
-  const { claims, digest } = subject;
-  const namesake = await ledger.find(claims.wid, claims.jti);
-  const isRecorded = namesake !== undefined && digest !== undefined && Buffer.compare(namesake.digest, digest) === 0;
-  const level = isRecorded || toBeRecorded ? 'L3' : undefined;
-  return { task: taskOf(subject, policy.graph, level), exists: namesake !== undefined && !isRecorded };
+/** A recorded task follows those that it followed when it was recorded, whatever else has taken their names since. */
+function linkedAs(record: LedgerRecord, task: Task): Task {
+  const { predWids } = asTask(record);
+  return predWids === undefined ? task : { ...task, predWids };
 }

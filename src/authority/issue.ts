@@ -1,7 +1,7 @@
 // Issue: who is asking, what may be said in that name, is the graph sound, sign, and where asked, record before answering.
 
 import { randomUUID } from 'node:crypto';
-import { type DagReport, refusalOf } from '../dag/index.ts';
+import { type DagReport, ROOT_FACTS, refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal, refuse, refuseAll } from '../errors.ts';
 import { andThen, type Cut, type Signer, type Until } from '../keys/index.ts';
 import type { Receipt } from '../ledger/index.ts';
@@ -16,7 +16,7 @@ import {
   type TypedClaims,
 } from '../token/index.ts';
 import { ledgerAncestry } from './ancestry.ts';
-import { NO_ANCESTORS, record } from './append.ts';
+import { record } from './append.ts';
 import type { Caller } from './caller.ts';
 import { examineGraph } from './graph.ts';
 import { recallToken, rememberToken } from './issue-once.ts';
@@ -47,11 +47,13 @@ export async function issue(parts: AuthorityParts, caller: Caller, order: IssueO
   const iss = issuerFor(caller, order.iss, parts.policy.issuer);
   const isKeyed = order.idempotencyKey !== '';
   const earlier = isKeyed ? await recallToken(parts, caller, order) : undefined;
-  if (earlier !== undefined) return deliver(parts, caller, order, earlier, await reportOn(parts, earlier), until);
+  if (earlier !== undefined) {
+    return deliver(parts, caller, order, earlier, await reportOn(parts, earlier, until), until);
+  }
   const claims = draftClaims(parts, order, iss);
   const signer = signerFor(parts, order, iss);
   const kid = signer?.jwk.kid ?? '';
-  const dag = namesTasks(order) ? await demandPredecessors(parts, order, claims, kid) : undefined;
+  const dag = namesTasks(order) ? await demandPredecessors(parts, order, claims, kid, until) : undefined;
   const minting = beginMinting(parts, order, claims, signer, until);
   demandWrites(parts, caller, order, claims, minting.tokenBytes);
   const minted = await parts.rounds.finish(minting);
@@ -145,8 +147,9 @@ async function demandPredecessors(
   order: IssueOrder,
   claims: Claims,
   kid: string,
+  until: Until,
 ): Promise<DagReport | undefined> {
-  const { report, refusal } = await examinePredecessors(parts, order, claims, kid);
+  const { report, refusal } = await examinePredecessors(parts, order, claims, kid, until);
   if (refusal !== undefined) throw new EctError(refusal);
   return order.pred.length === 0 ? undefined : report;
 }
@@ -160,10 +163,13 @@ export async function examinePredecessors(
   order: IssueOrder,
   claims: Claims,
   kid: string,
+  until: Until,
 ): Promise<{ readonly report: DagReport; readonly refusal: Refusal | undefined }> {
-  const subject = { claims, kid, digest: undefined };
-  const toBeRecorded = levelOnLeaving(order) === 'L3';
-  const report = await examineGraph(parts, subject, ledgerAncestry(parts.ledger), { toBeRecorded });
+  // A name that was drawn here a moment ago is nobody else's.
+  const namesake = order.jti === '' ? undefined : await parts.ledger.find(claims.wid, claims.jti);
+  const subject = { claims, kid, digest: undefined, namesake };
+  const scope = { extent: 'links', until, toBeRecorded: levelOnLeaving(order) === 'L3' } as const;
+  const report = await examineGraph(parts, subject, ledgerAncestry(parts.ledger), scope);
   return { report, refusal: refusalOf(report, { complete: order.level === 'L3' }) };
 }
 
@@ -182,9 +188,15 @@ export function levelOnLeaving({ level, record }: Pick<IssueOrder, 'level' | 're
 }
 
 /** What is known by now of the predecessors of a token that left before. */
-async function reportOn(parts: AuthorityParts, { text, claims, kid }: OwnToken): Promise<DagReport | undefined> {
+async function reportOn(
+  parts: AuthorityParts,
+  { text, claims, kid }: OwnToken,
+  until: Until,
+): Promise<DagReport | undefined> {
   if (claims.pred.length === 0) return undefined;
-  return examineGraph(parts, { claims, kid, digest: digestOfToken(text) }, ledgerAncestry(parts.ledger));
+  const namesake = await parts.ledger.find(claims.wid, claims.jti);
+  const subject = { claims, kid, digest: digestOfToken(text), namesake };
+  return examineGraph(parts, subject, ledgerAncestry(parts.ledger), { extent: 'links', until });
 }
 
 /** Answers a token. For L3 only once its entry is durable, log or nothing; or at once, as L2, and its entry follows. */
@@ -199,12 +211,12 @@ function deliver(
   const issued: Issued = { token: text, level: levelOnLeaving(order), claims, kid, dag, receipt: undefined };
   if (order.level !== 'L3') return issued;
   const verified = { claims, kid, digest: digestOfToken(text) };
-  const settled = claims.pred.length === 0 ? NO_ANCESTORS : dag?.settled;
+  const facts = claims.pred.length === 0 ? ROOT_FACTS : dag?.facts;
   if (order.record === 'async') {
-    const candidate = asCandidate(text, verified, parts.policy.graph, settled);
+    const candidate = asCandidate(text, verified, parts.policy.graph, facts);
     const giveBack = takeRoom(parts, { caller, use: 'ledger', bytes: entryBytes(text.length, claims) });
     parts.background.add(candidate, giveBack);
     return issued;
   }
-  return record(parts, caller, text, verified, until.signal, settled).then(({ receipt }) => ({ ...issued, receipt }));
+  return record(parts, caller, text, verified, until.signal, facts).then(({ receipt }) => ({ ...issued, receipt }));
 }

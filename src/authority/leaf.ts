@@ -2,7 +2,7 @@
 // commitment to the token in its place, so that content can be erased without breaking a proof.
 
 import { isKeyLeafOf, KEY_SCOPE, type KeyLeaf } from '../custody/index.ts';
-import type { Task } from '../dag/index.ts';
+import type { LedgerFacts, Task } from '../dag/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Candidate, LedgerRecord } from '../ledger/index.ts';
 import { readCompact, type VerifiedToken } from '../token/index.ts';
@@ -28,7 +28,11 @@ export interface Leaf extends PolicyFacts {
   readonly recorded_at: number;
   /** base64url(SHA-256(salt || token)). */
   readonly commitment: string;
-  /** At most so many ancestors, all of them in the task's own workflow and complete when it was recorded. */
+  /** Tasks on the longest path that ends here. Only where the ledger vouches for all of the task's past. */
+  readonly depth?: number;
+  /** The workflow of each predecessor, in the order of `pred`; absent where all are of the task's own. Empty: none. */
+  readonly pred_wid?: readonly string[];
+  /** Written before links were: how many ancestors there are at most. It vouches for nothing any more. */
   readonly ancestors?: number;
 }
 
@@ -36,14 +40,14 @@ export interface Leaf extends PolicyFacts {
 export type RecordableToken = Pick<VerifiedToken, 'claims' | 'kid' | 'digest'>;
 
 /**
- * A token as the ledger takes it: `wid` is the scope, `jti` the name. `ancestors` is what the examination of its graph
- * allows the ledger to vouch for.
+ * A token as the ledger takes it: `wid` is the scope, `jti` the name. `facts` are what the examination of its graph found,
+ * for those that will follow; without, the ledger vouches for nothing.
  */
 export function asCandidate(
   text: string,
   { claims, kid, digest }: RecordableToken,
   policy: GraphPolicy,
-  ancestors: number | undefined,
+  facts: LedgerFacts | undefined,
 ): Candidate {
   const { jti, wid, iss, pred, iat } = claims;
   const { pol_decision, compensation, review } = policyFacts(claims, policy);
@@ -57,9 +61,9 @@ export function asCandidate(
       // Canonical as it stands: the members are in order, absent ones are left out, and RFC 8785 spells strings and
       // numbers as JSON.stringify does.
       const leaf = {
-        ancestors,
         commitment,
         compensation,
+        depth: facts?.depth,
         iat,
         iss,
         jti,
@@ -67,11 +71,12 @@ export function asCandidate(
         level: 'L3',
         pol_decision,
         pred,
+        pred_wid: facts?.predWids,
         recorded_at: recordedAtMs,
         review,
         v: LEAF_VERSION,
         wid: wid === '' ? undefined : wid,
-      } satisfies { [Name in keyof Leaf]: Leaf[Name] | undefined };
+      } satisfies { [Name in Exclude<keyof Leaf, 'ancestors' | 'type'>]: Leaf[Name] | undefined };
       return Buffer.from(JSON.stringify(leaf), 'utf8');
     },
   };
@@ -109,9 +114,26 @@ function isAbout(leaf: Leaf | MarkLeaf | KeyLeaf, record: LedgerRecord): boolean
 export function asTask(record: LedgerRecord): Task {
   const leaf = readLeaf(record);
   if (leaf.type !== undefined) throw new EctError(corrupt(record));
-  const { jti, wid, iss, iat, pred, kid, level, ancestors } = leaf;
-  const settled = ancestors === undefined ? {} : { settled: ancestors };
-  return { jti, wid: wid ?? '', iss, iat, pred, kid, level, ...asTaskFacts(leaf), ...settled };
+  const { jti, wid, iss, iat, pred, pred_wid, kid, level } = leaf;
+  return {
+    jti,
+    wid: wid ?? '',
+    iss,
+    iat,
+    pred,
+    kid,
+    level,
+    entry: record.index,
+    ...asTaskFacts(leaf),
+    ...ledgerFacts(leaf),
+    ...(pred_wid?.length === pred.length ? { predWids: pred_wid } : {}),
+  };
+}
+
+/** A task without predecessors needs nobody to vouch for it. */
+function ledgerFacts({ pred, depth }: Leaf): Pick<Task, 'depth'> {
+  if (pred.length === 0) return { depth: 1 };
+  return depth === undefined ? {} : { depth };
 }
 
 /** The same with `exec_act`, where the token has not been erased. */

@@ -2,6 +2,7 @@
 
 import { type DagReport, refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal } from '../errors.ts';
+import type { Until } from '../keys/index.ts';
 import type { Claims, Failure, Level, Outcome } from '../token/index.ts';
 import { ledgerAncestry } from './ancestry.ts';
 import { type Appended, answerKnown, verifyForLedger } from './append.ts';
@@ -38,7 +39,12 @@ export interface IssueRehearsal {
 }
 
 /** Rehearses one Issue. The idempotency key is not looked at: nothing is remembered. */
-export async function rehearseIssue(parts: AuthorityParts, caller: Caller, order: IssueOrder): Promise<IssueRehearsal> {
+export async function rehearseIssue(
+  parts: AuthorityParts,
+  caller: Caller,
+  order: IssueOrder,
+  until: Until,
+): Promise<IssueRehearsal> {
   const outcomes: Outcome[] = ISSUE_STEPS.map(() => 'SKIPPED');
   const failures: Failure[] = [];
   const settle = <T>(name: string, result: T | Refusal): T | undefined => {
@@ -56,7 +62,7 @@ export async function rehearseIssue(parts: AuthorityParts, caller: Caller, order
   const signed = { kid: signer?.jwk.kid ?? '', level: levelOnLeaving(order) };
   if (claims === undefined) return { claims, ...signed, dag: undefined, outcomes, failures };
   settle('size', await attempt(() => beginMinting(parts, order, claims, signer, { signal: AbortSignal.abort() })));
-  const { report: dag, refusal } = await examinePredecessors(parts, order, claims, signed.kid);
+  const { report: dag, refusal } = await examinePredecessors(parts, order, claims, signed.kid, until);
   settle('dag', refusal ?? dag);
   if (isRefusalOf(chosen)) settle('signature', chosen);
   return { claims, ...signed, dag: order.pred.length === 0 ? undefined : dag, outcomes, failures };
@@ -69,7 +75,7 @@ export interface AppendRehearsal {
 }
 
 /** Rehearses one append. A token that is there already is judged by the time at which it was recorded. */
-export async function rehearseAppend(parts: AuthorityParts, text: string): Promise<AppendRehearsal> {
+export async function rehearseAppend(parts: AuthorityParts, text: string, until: Until): Promise<AppendRehearsal> {
   const read = await verifyForLedger(parts, text, 'report');
   const namesake = read.token && (await parts.ledger.find(read.token.claims.wid, read.token.claims.jti));
   const recorded = namesake !== undefined && isOf(namesake, read.token!) ? namesake : undefined;
@@ -79,7 +85,7 @@ export async function rehearseAppend(parts: AuthorityParts, text: string): Promi
   const { token } = verdict;
   if (token !== undefined) {
     const exists = namesake !== recorded;
-    verdict.dag = await examineForLedger(parts, token, ledgerAncestry(parts.ledger), exists);
+    verdict.dag = await examineForLedger(parts, token, ledgerAncestry(parts.ledger), exists, until);
     settleStep(verdict, verdict.outcomes.length, refusalOf(verdict.dag, { complete: true }));
   }
   const known = recorded && (await answerKnown(parts, recorded));

@@ -1,13 +1,14 @@
 // ValidateDAG: the ancestors of one token, a recorded workflow, or a bundle of tokens. A bad graph is an answer.
 
-import { setImmediate as rest } from 'node:timers/promises';
 import { bundleAncestry, type DagReport, examineWorkflow, MAX_WORKFLOW_TASKS, type Task } from '../dag/index.ts';
 import { EctError, type Refusal, refuse } from '../errors.ts';
+import { createPace, type Ending, nextSlice, type Pace, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
 import { ancestryWith, ledgerAncestry, verifyRecord } from './ancestry.ts';
 import { dagPolicy, examineGraph } from './graph.ts';
-import { asLabelledTask, isTaskScope } from './leaf.ts';
+import { asLabelledTask, asTask, isTaskScope } from './leaf.ts';
 import { ledgerMarks } from './marks.ts';
 import type { AuthorityParts } from './parts.ts';
+import { Places } from './places.ts';
 import { taskOf } from './task.ts';
 
 /** Which graph. */
@@ -23,15 +24,16 @@ export type DagAnswer = { readonly report: DagReport } | { readonly refusal: Ref
 export async function validateDag(
   parts: AuthorityParts,
   subject: DagSubject,
+  until: Ending,
   { labels = false }: { readonly labels?: boolean } = {},
 ): Promise<DagAnswer> {
   switch (subject.kind) {
     case 'token':
-      return validateToken(parts, subject.token, subject.predecessors);
+      return validateToken(parts, subject.token, subject.predecessors, until);
     case 'workflow':
-      return { report: await examineRecorded(parts, subject.wid, labels) };
+      return { report: await examineRecorded(parts, subject.wid, until, labels) };
     case 'bundle':
-      return validateBundle(parts, subject.tokens);
+      return validateBundle(parts, subject.tokens, until);
   }
 }
 
@@ -39,53 +41,81 @@ async function validateToken(
   parts: AuthorityParts,
   token: string,
   predecessors: readonly string[],
+  until: Ending,
 ): Promise<DagAnswer> {
   const verified = verifyRecord(parts, token);
   if ('reason' in verified) return { refusal: verified };
-  const ancestry = ancestryWith(parts, predecessors);
+  const ancestry = await ancestryWith(parts, predecessors, until);
   if ('reason' in ancestry) return { refusal: ancestry };
-  return { report: await examineGraph(parts, verified, ancestry) };
+  const { claims, kid, digest } = verified;
+  const subject = { claims, kid, digest, namesake: await parts.ledger.find(claims.wid, claims.jti) };
+  return { report: await examineGraph(parts, subject, ancestry, { extent: 'all', until }) };
 }
 
-/** Tokens that are verified, or records that are read, in one turn of the event loop: some milliseconds of work. */
-const SLICE = 50;
-const RECORDS_PER_SLICE = 200;
-
-async function validateBundle(parts: AuthorityParts, tokens: readonly string[]): Promise<DagAnswer> {
+async function validateBundle(parts: AuthorityParts, tokens: readonly string[], until: Ending): Promise<DagAnswer> {
   const tasks: Task[] = [];
+  const pace = createPace(until);
   for (const [position, token] of tokens.entries()) {
+    if (pace.step(STEPS_PER_TOKEN)) await pace.rest();
     const verified = verifyRecord(parts, token);
     if ('reason' in verified) {
       return { refusal: { ...verified, message: `Token ${position} of the bundle is refused: ${verified.message}` } };
     }
     const identity = Buffer.from(verified.digest).toString('base64url');
     tasks.push({ ...taskOf(verified, parts.policy.graph), identity });
-    if (position % SLICE === SLICE - 1) await rest();
   }
   // Only marks are looked up in the ledger: a bundle is judged by itself, but what is compromised is so everywhere.
-  return { report: await examineWorkflow(tasks, bundleAncestry([]), examinationIn(parts)) };
+  return { report: await examineWorkflow(tasks, bundleAncestry([]), examinationIn(parts, pace)) };
 }
+
+/** A workflow with more tasks is large: it takes up to 80 MB while it is examined, so a process holds two at once. */
+const LARGE_TASKS = 1_000;
+const LARGE = new Places(2);
+
+/** Records that are read in one turn of the event loop: a millisecond or two of work. */
+const RECORDS_PER_SLICE = 100;
 
 /** The graph that the recorded tasks of a workflow form. WORKFLOW_NOT_FOUND where there is none. */
-export async function examineRecorded(parts: AuthorityParts, wid: string, labels = false): Promise<DagReport> {
-  const tasks: Task[] = [];
+export async function examineRecorded(
+  parts: AuthorityParts,
+  wid: string,
+  until: Ending,
+  labels = false,
+): Promise<DagReport> {
   if (!isTaskScope(wid)) throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'Marks and keys are no workflow.'));
-  // One more than can be examined, so that a larger workflow is refused rather than cut.
-  for (let startIndex = 0; tasks.length <= MAX_WORKFLOW_TASKS; ) {
-    const query = { scope: wid, startIndex, limit: RECORDS_PER_SLICE, withContent: labels };
-    const records = await parts.ledger.list(query);
-    tasks.push(...records.map(asLabelledTask));
-    const last = records.at(-1);
-    if (last === undefined || records.length < RECORDS_PER_SLICE) break;
-    startIndex = last.index + 1;
-    await rest();
+  const tasks: Task[] = [];
+  let leave: (() => void) | undefined;
+  try {
+    for await (const page of readTasks(parts, wid, until, labels)) {
+      tasks.push(...page);
+      if (tasks.length > LARGE_TASKS) leave ??= await LARGE.enter(until);
+    }
+    if (tasks.length === 0) {
+      throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.'));
+    }
+    const examination = examinationIn(parts, createPace(until));
+    return await examineWorkflow(tasks, ledgerAncestry(parts.ledger), examination, MAX_WORKFLOW_TASKS);
+  } finally {
+    leave?.();
   }
-  if (tasks.length === 0) {
-    throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.'));
-  }
-  return examineWorkflow(tasks, ledgerAncestry(parts.ledger), examinationIn(parts));
 }
 
-function examinationIn({ policy, ledger }: AuthorityParts) {
-  return { policy: dagPolicy(policy.graph), marks: ledgerMarks(ledger) };
+/** Pages of the tasks of a workflow. One task more than can be examined, so that a larger workflow is refused, not cut. */
+async function* readTasks({ ledger }: AuthorityParts, wid: string, until: Ending, labels: boolean) {
+  let startIndex = 0;
+  for (let left = MAX_WORKFLOW_TASKS + 1; left > 0; ) {
+    const limit = Math.min(RECORDS_PER_SLICE, left);
+    const records = await ledger.list({ scope: wid, startIndex, limit, withContent: labels });
+    yield records.map(labels ? asLabelledTask : asTask);
+    const last = records.at(-1);
+    if (last === undefined || records.length < limit) return;
+    startIndex = last.index + 1;
+    left -= records.length;
+    await nextSlice();
+    throwIfEnded(until.signal);
+  }
+}
+
+function examinationIn({ policy, ledger }: AuthorityParts, pace: Pace) {
+  return { policy: dagPolicy(policy.graph), marks: ledgerMarks(ledger), pace };
 }

@@ -2,12 +2,13 @@
 
 import { refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal, refuse } from '../errors.ts';
-import { andThen, type Cut } from '../keys/index.ts';
+import { andThen, type Cut, type Until } from '../keys/index.ts';
+import type { LedgerRecord } from '../ledger/index.ts';
 import { type Level, type Question, requiredLevel, type TokenVerdict, type VerifiedToken } from '../token/index.ts';
 import { ancestryWith } from './ancestry.ts';
 import type { Caller } from './caller.ts';
-import { readAsRecorded, recordOf } from './evidence.ts';
-import { examineGraph } from './graph.ts';
+import { isRecordOf, readAsRecorded } from './evidence.ts';
+import { examineGraph, type GraphSubject } from './graph.ts';
 import type { AuthorityParts } from './parts.ts';
 import { beginReading } from './read-token.ts';
 import { judgeUse, refuseGuessableId } from './use.ts';
@@ -39,12 +40,17 @@ export interface VerifyOrder {
 }
 
 /** Verifies one token for one caller. */
-export async function verify(parts: AuthorityParts, caller: Caller, order: VerifyOrder): Promise<Verdict> {
-  return parts.rounds.finish(beginVerify(parts, caller, order));
+export async function verify(
+  parts: AuthorityParts,
+  caller: Caller,
+  order: VerifyOrder,
+  until: Until,
+): Promise<Verdict> {
+  return parts.rounds.finish(beginVerify(parts, caller, order, until));
 }
 
 /** Begins to verify one token. */
-export function beginVerify(parts: AuthorityParts, caller: Caller, order: VerifyOrder): Cut<Verdict> {
+export function beginVerify(parts: AuthorityParts, caller: Caller, order: VerifyOrder, until: Until): Cut<Verdict> {
   const audience = audienceOf(caller, order);
   const question = { ...order, audience, now: parts.now(), reading: 'presented' } as const;
   if (order.asOf !== undefined) refuseFuture(order.asOf, question.now);
@@ -54,7 +60,9 @@ export function beginVerify(parts: AuthorityParts, caller: Caller, order: Verify
     const bytes = heldBytes(Math.min(order.token.length, parts.policy.token.maxTokenBytes), order.requestId.length);
     demandRoom(parts, { caller, use: 'replay', bytes });
   }
-  return andThen(beginReading(parts, order.token, question), (read) => judge(parts, caller, order, question, read));
+  return andThen(beginReading(parts, order.token, question), (read) =>
+    judge(parts, caller, order, question, read, until),
+  );
 }
 
 /** What follows the steps on the token itself. Of most tokens nothing is asked that one would have to wait for. */
@@ -64,11 +72,12 @@ function judge(
   order: VerifyOrder,
   question: AskedBySomebody,
   read: TokenVerdict,
+  until: Until,
 ): Verdict | Promise<Verdict> {
   const minimum = read.token && minimumFor(parts, read.token, order);
   const usesGuard = order.replay !== 'skip' && parts.replay !== undefined;
   if (order.dag !== 'none' || order.asOf !== undefined || usesGuard || minimum === 'L3') {
-    return judgeFurther(parts, caller, order, question, read);
+    return judgeFurther(parts, caller, order, question, read, until);
   }
   const verdict = openVerdict(read);
   const { token } = verdict;
@@ -83,6 +92,7 @@ async function judgeFurther(
   order: VerifyOrder,
   question: AskedBySomebody,
   read: TokenVerdict,
+  until: Until,
 ): Promise<Verdict> {
   const verdict = openVerdict(
     order.asOf === undefined ? read : await readAsRecorded(parts, order.token, question, read),
@@ -92,12 +102,18 @@ async function judgeFurther(
 
   const minimum = minimumFor(parts, token, order);
   const isWanted = minimum === 'L3' || order.dag !== 'none';
-  const level = isWanted && (await recordOf(parts, token, order.asOf)) !== undefined ? 'L3' : token.level;
+  const namesake = isWanted ? await parts.ledger.find(token.claims.wid, token.claims.jti) : undefined;
+  const level = namesake !== undefined && isRecordOf(namesake, token, order.asOf) ? 'L3' : token.level;
   if (level < minimum) settleStep(verdict, LEVEL_STEP, tooLow(level, minimum));
   if (isOver(verdict, order)) return close(parts, verdict, level);
 
   if (order.dag === 'none') verdict.outcomes.push('SKIPPED');
-  else settleStep(verdict, verdict.outcomes.length, await judgeGraph(parts, verdict, token, order));
+  else
+    settleStep(
+      verdict,
+      verdict.outcomes.length,
+      await judgeGraph(parts, verdict, subjectOf(token, namesake), order, until),
+    );
   if (isOver(verdict, order)) return close(parts, verdict, level);
 
   // Last, so that a token that fails anywhere above never uses up its one use.
@@ -146,14 +162,19 @@ function tooLow(level: Level, minimum: Level): Refusal {
   return refuse('LEVEL_TOO_LOW', `The token is ${why}.`, { minimum });
 }
 
+function subjectOf({ claims, kid, digest }: VerifiedToken, namesake: LedgerRecord | undefined): GraphSubject {
+  return { claims, kid, digest, namesake };
+}
+
 async function judgeGraph(
   parts: AuthorityParts,
   verdict: OpenVerdict,
-  token: VerifiedToken,
+  subject: GraphSubject,
   { predecessors, dag }: VerifyOrder,
+  until: Until,
 ): Promise<Refusal | undefined> {
-  const ancestry = ancestryWith(parts, predecessors);
+  const ancestry = await ancestryWith(parts, predecessors, until);
   if ('reason' in ancestry) return ancestry;
-  verdict.dag = await examineGraph(parts, token, ancestry);
+  verdict.dag = await examineGraph(parts, subject, ancestry, { extent: 'links', until });
   return refusalOf(verdict.dag, { complete: dag === 'complete' });
 }

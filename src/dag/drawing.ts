@@ -1,12 +1,16 @@
 // What a drawing of a graph shows, before it is written in any language.
 
+import type { Pace } from '../pace.ts';
+import { taskMark } from './marks.ts';
 import type { DagReport } from './report.ts';
-import { taskMark } from './taint.ts';
 import type { Task } from './task.ts';
 
 /** A drawing ends here: a larger one helps nobody, and Mermaid gives up long before. */
 export const MAX_DRAWN_TASKS = 1_000;
 export const MAX_DRAWN_LINKS = 5_000;
+
+/** What it costs to sort twice as many tasks, in steps. */
+const STEPS_PER_SORT = 5_000;
 
 export interface Drawing {
   readonly nodes: readonly DrawnNode[];
@@ -30,12 +34,12 @@ export interface DrawnLink {
 }
 
 /** Takes the earliest tasks and the links among them, in an order that depends on the tasks alone. */
-export function drawGraph({ graph, violations, unresolved, tainted }: DagReport): Drawing {
+export async function drawGraph({ graph, violations, unresolved, tainted }: DagReport, pace: Pace): Promise<Drawing> {
   const { tasks, offsets, targets } = graph;
   const broken = new Set(violations.flatMap((violation) => violation.tasks));
   const absent = new Set(unresolved);
   const suspect = new Set(tainted.map(({ wid, jti }) => taskMark(wid, jti)));
-  const drawn = [...tasks.keys()].sort((a, b) => compareTasks(tasks[a]!, tasks[b]!)).slice(0, MAX_DRAWN_TASKS);
+  const drawn = await earliest(tasks, pace);
   const ids = new Map(drawn.map((position, nth) => [position, `t${nth}`]));
   const absentIds = new Map<string, string>();
   const links: DrawnLink[] = [];
@@ -65,6 +69,19 @@ export function drawGraph({ graph, violations, unresolved, tainted }: DagReport)
     nodes.push({ id: 'note', lines: ['The graph is larger than this drawing.'], look: 'note', isTainted: false });
   }
   return { nodes, links: links.slice(0, MAX_DRAWN_LINKS) };
+}
+
+/** Positions of the tasks that are drawn, in their order. To sort all of a large graph would hold everybody else up. */
+async function earliest(tasks: readonly Task[], pace: Pace): Promise<readonly number[]> {
+  const compare = (a: number, b: number) => compareTasks(tasks[a]!, tasks[b]!);
+  let kept: number[] = [];
+  for (let start = 0; start < tasks.length; start += MAX_DRAWN_TASKS) {
+    const end = Math.min(start + MAX_DRAWN_TASKS, tasks.length);
+    for (let at = start; at < end; at++) kept.push(at);
+    kept = kept.sort(compare).slice(0, MAX_DRAWN_TASKS);
+    if (pace.step(STEPS_PER_SORT)) await pace.rest();
+  }
+  return kept;
 }
 
 function compareTasks(a: Task, b: Task): number {

@@ -1,10 +1,12 @@
 // Examines the graph behind one task, or the graph that many tasks form. The lines of `judge` are the rules, in order.
 
+import { createPace, type Pace } from '../pace.ts';
 import { type Ancestry, bundleAncestry } from './ancestry.ts';
 import { pathLevelOf } from './level.ts';
-import { type DagPolicy, DEFAULT_DAG_POLICY } from './limits.ts';
+import { type DagPolicy, DEFAULT_DAG_POLICY, MAX_BUNDLE_TASKS } from './limits.ts';
+import type { Marks } from './marks.ts';
 import { orderTasks } from './order.ts';
-import { createPace, type Pace } from './pace.ts';
+import { findTaintedAtStops } from './past-taints.ts';
 import type { DagReport, DagViolation } from './report.ts';
 import {
   acyclicity,
@@ -16,9 +18,9 @@ import {
   uniqueness,
   uniquenessAmong,
 } from './rules.ts';
-import { ancestorsAtMost, settledBy } from './settled.ts';
+import { factsOf } from './settled.ts';
 import { shapeOf } from './shape.ts';
-import { findTainted, type Marks } from './taint.ts';
+import { findTainted, type Taints } from './taint.ts';
 import type { Task } from './task.ts';
 import { type TaskGraph, walkAncestors } from './walk.ts';
 
@@ -27,73 +29,69 @@ export interface Examination {
   readonly policy?: DagPolicy;
   /** Where taints are looked up. Without, none is found. */
   readonly marks?: Marks;
-  /** Shares the event loop with other work. */
+  /** Shares the event loop with other work, and ends with the call. */
   readonly pace?: Pace;
 }
 
+/** Whether *another* task already stands under the task's `jti` in its workflow. The same task, recorded, is no other. */
+interface Existence {
+  readonly exists: boolean;
+}
+
 /**
- * The graph behind one task. `exists` says whether *another* task already stands under its `jti` in its workflow (the
- * same task, recorded before, is no other). Throws only what `ancestry` and `marks` throw.
+ * The graph behind one task, all of it: every rule on every link, every taint. Throws only what `ancestry` and `marks`
+ * throw, and why the call is over.
  */
 export async function examineTask(
   task: Task,
   ancestry: Ancestry,
-  { exists }: { readonly exists: boolean },
+  { exists }: Existence,
   { policy = DEFAULT_DAG_POLICY, marks, pace = createPace() }: Examination = {},
 ): Promise<DagReport> {
   const graph = await walkAncestors([task], ancestry, policy.maxAncestors, pace);
-  return examineAncestors(graph, uniqueness(task, exists), { policy, marks, pace });
+  const counts = { handedIn: 1, members: graph.tasks.length };
+  return judge(graph, counts, uniqueness(task, exists), await findTainted(graph, marks, pace), { policy, pace });
 }
 
 /**
- * The same for a task that is about to be recorded where `ancestry` is: whether it may be. What the ledger has settled is
- * not walked again, so the report is about the rest, and of no use to others. Taints are not looked for.
+ * One task and its predecessors, at a cost that does not grow with the past of what is recorded: where the ledger vouches
+ * for a task, its past is not walked. The report is about the tasks that were met; depth and path level include the past.
  */
-export async function examineNewTask(
+export async function examineLinks(
   task: Task,
   ancestry: Ancestry,
-  { exists }: { readonly exists: boolean },
-  { policy = DEFAULT_DAG_POLICY, pace = createPace() }: Examination = {},
+  { exists }: Existence,
+  { policy = DEFAULT_DAG_POLICY, marks, pace = createPace() }: Examination = {},
 ): Promise<DagReport> {
-  const { maxAncestors } = policy;
-  const graph = await walkAncestors([task], ancestry, maxAncestors, pace, { stopAtSettled: true });
-  // What settled tasks share was counted twice: only a whole walk tells whether there are too many.
-  if (ancestorsAtMost(graph) > maxAncestors) return examineTask(task, ancestry, { exists }, { policy, pace });
-  return examineAncestors(graph, uniqueness(task, exists), { policy, marks: undefined, pace });
+  const graph = await walkAncestors([task], ancestry, policy.maxAncestors, pace, isVouchedFor);
+  const tainted = await findTaintedAtStops(graph, ancestry, marks, pace);
+  const counts = { handedIn: 1, members: graph.tasks.length };
+  const report = await judge(graph, counts, uniqueness(task, exists), tainted, { policy, pace });
+  return report.status === 'complete' ? { ...report, facts: factsOf(graph, report.depth) } : report;
+}
+
+function isVouchedFor({ depth }: Task): boolean {
+  return depth !== undefined;
 }
 
 /**
  * The graph that the tasks of a workflow, or of a bundle, form. What they follow outside of it is found through
  * `external` and walked as well, so that a circle through another workflow is seen; without, it is unresolved. A task
- * that is handed in twice counts once. More than 10,000 tasks are refused unexamined.
+ * that is handed in twice counts once. More than `maxTasks` are refused unexamined.
  */
 export async function examineWorkflow(
   tasks: readonly Task[],
   external: Ancestry = bundleAncestry([]),
   { policy = DEFAULT_DAG_POLICY, marks, pace = createPace() }: Examination = {},
+  maxTasks: number = MAX_BUNDLE_TASKS,
 ): Promise<DagReport> {
-  const tooMany = sizeLimit(tasks);
+  const tooMany = sizeLimit(tasks, maxTasks);
   if (tooMany.length > 0) return unexamined(tasks, tooMany);
-  const { distinct, duplicates } = uniquenessAmong(tasks);
-  if (pace.step(tasks.length)) await pace.rest();
+  const { distinct, duplicates } = await uniquenessAmong(tasks, pace);
+  const members = distinct.tasks.length;
   const graph = await walkAncestors(distinct, external, policy.maxAncestors, pace);
-  const counts = { handedIn: distinct.length, members: distinct.length };
-  return judge(graph, counts, duplicates, { policy, marks, pace });
-}
-
-interface Parts {
-  readonly policy: DagPolicy;
-  readonly marks: Marks | undefined;
-  readonly pace: Pace;
-}
-
-async function examineAncestors(
-  graph: TaskGraph,
-  duplicates: readonly DagViolation[],
-  parts: Parts,
-): Promise<DagReport> {
-  const report = await judge(graph, { handedIn: 1, members: graph.tasks.length }, duplicates, parts);
-  return report.status === 'complete' ? { ...report, settled: settledBy(graph) } : report;
+  const counts = { handedIn: members, members };
+  return judge(graph, counts, duplicates, await findTainted(graph, marks, pace), { policy, pace });
 }
 
 /** Rule 1 was applied to what was handed in, rule 2 by the walk. */
@@ -101,7 +99,8 @@ async function judge(
   graph: TaskGraph,
   { handedIn, members }: { readonly handedIn: number; readonly members: number },
   duplicates: readonly DagViolation[],
-  { policy, marks, pace }: Parts,
+  { tainted, taintsUnknown }: Taints,
+  { policy, pace }: { readonly policy: DagPolicy; readonly pace: Pace },
 ): Promise<DagReport> {
   const { order, circles } = await orderTasks(graph, pace);
   const violations = [
@@ -120,8 +119,9 @@ async function judge(
     visited: graph.tasks.length - handedIn,
     ...(await shapeOf(graph, members, isWhole ? order : undefined, pace)),
     pathLevel: pathLevelOf(graph),
-    tainted: marks === undefined ? [] : await findTainted(graph, marks, pace),
-    settled: undefined,
+    tainted,
+    taintsUnknown,
+    facts: undefined,
     graph,
   };
 }
@@ -135,6 +135,6 @@ function unexamined(tasks: readonly Task[], violations: readonly DagViolation[])
   const nothing = new Int32Array(1);
   const graph = { tasks: [], offsets: nothing, targets: nothing.slice(1), stops: [], unresolved: [], cut: true };
   const shape = { size: tasks.length, depth: 0, roots: [], leaves: [] };
-  const unknown = { pathLevel: undefined, tainted: [], settled: undefined };
+  const unknown = { pathLevel: undefined, tainted: [], taintsUnknown: false, facts: undefined };
   return { status: 'invalid', violations, unresolved: [], visited: 0, ...shape, ...unknown, graph };
 }

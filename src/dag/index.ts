@@ -1,7 +1,17 @@
 export { type Ancestry, bundleAncestry, combine } from './ancestry.ts';
-export { type Examination, examineNewTask, examineTask, examineWorkflow } from './examine.ts';
-export { type DagPolicy, DEFAULT_DAG_POLICY, MAX_ANCESTORS, MAX_WORKFLOW_TASKS } from './limits.ts';
+export { type Examination, examineLinks, examineTask, examineWorkflow } from './examine.ts';
+export { KnownTaints } from './known-taints.ts';
+export {
+  type DagPolicy,
+  DEFAULT_DAG_POLICY,
+  MAX_ANCESTORS,
+  MAX_BUNDLE_TASKS,
+  MAX_WORKFLOW_TASKS,
+} from './limits.ts';
+export { keyMark, type MarkSet, type Marks, taskMark } from './marks.ts';
 export { renderDot, renderMermaid } from './render.ts';
 export { type DagReason, type DagReport, type DagViolation, refusalOf } from './report.ts';
-export { keyMark, type Marks, type Taint, taskMark } from './taint.ts';
-export { distanceTo, type Task, type TaskLevel } from './task.ts';
+export { type LedgerFacts, ROOT_FACTS } from './settled.ts';
+export type { Taint } from './taint.ts';
+export type { Task, TaskLevel } from './task.ts';
+export { indexTasks } from './task-index.ts';

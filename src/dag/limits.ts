@@ -1,9 +1,11 @@
 // The numbers of the graph rules, and what an operator may decide about them.
 
-/** A task with more ancestors is refused. */
+/** A walk meets at most so many ancestors, and is refused where there are more. What the ledger vouches for is not walked. */
 export const MAX_ANCESTORS = 10_000;
-/** A workflow or a bundle with more tasks is refused. */
-export const MAX_WORKFLOW_TASKS = 10_000;
+/** A bundle with more tasks is refused. */
+export const MAX_BUNDLE_TASKS = 10_000;
+/** A recorded workflow with more tasks is not examined as a whole: its tasks must be in memory together. */
+export const MAX_WORKFLOW_TASKS = 100_000;
 /** A predecessor may have been issued this much after its successor: clocks differ. */
 export const CLOCK_SKEW_SECONDS = 30;
 

@@ -1,6 +1,6 @@
 // Puts the tasks of a graph into an order in which predecessors come first, and finds those that go round in a circle.
 
-import type { Pace } from './pace.ts';
+import type { Pace } from '../pace.ts';
 import type { TaskGraph } from './walk.ts';
 
 export interface TaskOrder {

@@ -1,6 +1,7 @@
 // What an examination of a graph answers, and how an answer becomes a refusal.
 
 import { type ErrorReason, type Refusal, refuse } from '../errors.ts';
+import type { LedgerFacts } from './settled.ts';
 import type { Taint } from './taint.ts';
 import type { TaskLevel } from './task.ts';
 import type { TaskGraph } from './walk.ts';
@@ -24,11 +25,11 @@ export interface DagReport {
   readonly violations: readonly DagViolation[];
   /** The `jti` of each predecessor that was found nowhere. */
   readonly unresolved: readonly string[];
-  /** How many ancestors were found outside the tasks that were handed in. At most the limit. */
+  /** How many ancestors were met outside the tasks that were handed in. At most the limit. */
   readonly visited: number;
-  /** Number of tasks: of a task and its ancestors, or of a workflow without what it follows outside. */
+  /** Number of tasks: of a task and the ancestors that were met, or of a workflow without what it follows outside. */
   readonly size: number;
-  /** How many of these are on the longest path. 0 where a circle or the limit leaves it unknown. */
+  /** How many tasks are on the longest path, with what the ledger vouches for. 0 where a circle or the limit leaves it unknown. */
   readonly depth: number;
   /** The `jti` of each of these without predecessors. */
   readonly roots: readonly string[];
@@ -36,10 +37,12 @@ export interface DagReport {
   readonly leaves: readonly string[];
   /** The lowest level of all tasks that were met; undefined where one of them is not known. */
   readonly pathLevel: TaskLevel | undefined;
-  /** Every task that must be reviewed, because of itself, its key or an ancestor. A taint breaks no rule. */
+  /** Each task that was met and must be reviewed, because of itself, its key or an ancestor. A taint breaks no rule. */
   readonly tainted: readonly Taint[];
-  /** For one task with a complete graph: what the ledger may vouch for once it is recorded, see `settled.ts`. */
-  readonly settled: number | undefined;
+  /** Whether something was marked, and the past was too large to tell whether it is in it. */
+  readonly taintsUnknown: boolean;
+  /** For one task whose links were examined, with a complete graph: what is written down when it is recorded. */
+  readonly facts: LedgerFacts | undefined;
   /** The tasks and links themselves, for drawings. */
   readonly graph: TaskGraph;
 }

@@ -3,12 +3,15 @@
 // The rules about a link hold for every link that was walked, not only for those of the examined task: predecessors that
 // came along in a call were never examined before, and a graph is called complete only where all of it is sound.
 
-import { type DagPolicy, MAX_WORKFLOW_TASKS } from './limits.ts';
-import type { Pace } from './pace.ts';
+import type { Pace } from '../pace.ts';
+import type { DagPolicy } from './limits.ts';
 import { type DagViolation, nameSome } from './report.ts';
 import { sameTask, type Task } from './task.ts';
-import { indexTasks } from './task-index.ts';
+import { indexTasks, type TaskIndex } from './task-index.ts';
 import type { TaskGraph } from './walk.ts';
+
+/** A task that is looked up in an index, in steps. */
+const STEPS_PER_TASK = 5;
 
 /** Rule 1, for one task: its name is new in its workflow. */
 export function uniqueness(task: Task, exists: boolean): readonly DagViolation[] {
@@ -16,17 +19,18 @@ export function uniqueness(task: Task, exists: boolean): readonly DagViolation[]
 }
 
 /** Rule 1, for many: two different tasks under one name. The first stands; a copy of it is no violation. */
-export function uniquenessAmong(tasks: readonly Task[]): {
-  readonly distinct: readonly Task[];
-  readonly duplicates: readonly DagViolation[];
-} {
+export async function uniquenessAmong(
+  tasks: readonly Task[],
+  pace: Pace,
+): Promise<{ readonly distinct: TaskIndex; readonly duplicates: readonly DagViolation[] }> {
   const index = indexTasks();
   const taken = new Set<Task>();
   for (const task of tasks) {
+    if (pace.step(STEPS_PER_TASK)) await pace.rest();
     const first = index.tasks[index.add(task)]!;
     if (!sameTask(first, task)) taken.add(first);
   }
-  return { distinct: index.tasks, duplicates: [...taken].map(duplicate) };
+  return { distinct: index, duplicates: [...taken].map(duplicate) };
 }
 
 function duplicate(task: Task): DagViolation {
@@ -71,10 +75,10 @@ export function depthLimit(graph: TaskGraph, policy: DagPolicy): readonly DagVio
 }
 
 /** Rule 4 for many: they can be examined together. Names the first task that is too many. */
-export function sizeLimit(tasks: readonly Task[]): readonly DagViolation[] {
-  if (tasks.length <= MAX_WORKFLOW_TASKS) return [];
-  const message = `There are ${tasks.length} tasks; at most ${MAX_WORKFLOW_TASKS} can be examined together.`;
-  return [{ reason: 'DAG_TOO_DEEP', message, tasks: [tasks[MAX_WORKFLOW_TASKS]!.jti] }];
+export function sizeLimit(tasks: readonly Task[], maxTasks: number): readonly DagViolation[] {
+  if (tasks.length <= maxTasks) return [];
+  const message = `There are more than ${maxTasks} tasks; so many can be examined together at most.`;
+  return [{ reason: 'DAG_TOO_DEEP', message, tasks: [tasks[maxTasks]!.jti] }];
 }
 
 /** Rule 5: a predecessor with a workflow is of the same workflow, for a task that has one. */

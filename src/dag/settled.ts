@@ -1,23 +1,41 @@
-// What the ledger vouches for, so that the past of a workflow is not walked again for each task that is appended to it.
+// What the ledger vouches for, so that the past of a task is never walked again.
 //
-// A recorded task is settled where its whole past lies in its own workflow and was complete when it was recorded. Every
-// link in that past names a task by `wid` and `jti`, which the ledger holds once and for ever; so no later task can come
-// into it, and it needs no second look. A link that leads out of the workflow may mean another task later: it settles nothing.
+// A recorded task says which tasks its predecessors are: entries that stood before its own, under names that the ledger
+// holds once and for ever. So what leads back from it never changes, no task that is recorded later comes into it, and it
+// has no circle. It is *settled*. What was recorded before links were written down is settled where its links stay inside
+// its workflow, since such a name has one meaning for ever; where one leads out, it may mean another task later.
 
+import type { Task } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
-/**
- * At most how many ancestors the first task of the graph has. Where the walk stopped at settled tasks, it counts what
- * these vouch for; what two of them share is counted twice.
- */
-export function ancestorsAtMost({ tasks, stops }: TaskGraph): number {
-  let most = tasks.length - 1;
-  for (const position of stops) most += tasks[position]!.settled!;
-  return most;
+/** What is written down with a task when it is recorded, for those that will follow it. */
+export interface LedgerFacts {
+  /** See Task. Undefined where the ledger cannot vouch. */
+  readonly depth: number | undefined;
+  /** See Task. Undefined where all predecessors are of the task's own workflow. */
+  readonly predWids: readonly string[] | undefined;
 }
 
-/** The same, where the first task is settled once it is recorded; undefined where it is not. For complete graphs. */
-export function settledBy(graph: TaskGraph): number | undefined {
-  const [own, ...ancestors] = graph.tasks;
-  return ancestors.every(({ wid }) => wid === own?.wid) ? ancestorsAtMost(graph) : undefined;
+/** The facts of a task without predecessors. */
+export const ROOT_FACTS: LedgerFacts = { depth: 1, predWids: undefined };
+
+/** The facts of the first task of a complete graph, whose longest path has `depth` tasks. */
+export function factsOf(graph: TaskGraph, depth: number): LedgerFacts {
+  const [own] = graph.tasks;
+  const wids = predecessors(graph, 0).map(({ wid }) => wid);
+  const isInside = wids.every((wid) => wid === own?.wid);
+  return {
+    depth: graph.tasks.every((task, at) => at === 0 || isSettled(graph, task, at)) ? depth : undefined,
+    predWids: isInside ? undefined : wids,
+  };
+}
+
+/** Whether nothing recorded later can change where the links of a recorded task lead. */
+function isSettled(graph: TaskGraph, { depth, predWids, wid }: Task, at: number): boolean {
+  if (depth !== undefined || predWids !== undefined) return true;
+  return predecessors(graph, at).every((pred) => pred.wid === wid);
+}
+
+function predecessors({ tasks, offsets, targets }: TaskGraph, at: number): readonly Task[] {
+  return Array.from(targets.subarray(offsets[at], offsets[at + 1]), (target) => tasks[target]!);
 }

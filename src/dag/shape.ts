@@ -1,6 +1,6 @@
 // How a graph looks: its size, its longest path, where it begins and where it ends.
 
-import type { Pace } from './pace.ts';
+import type { Pace } from '../pace.ts';
 import type { DagReport } from './report.ts';
 import type { TaskGraph } from './walk.ts';
 
@@ -33,7 +33,9 @@ export async function shapeOf(
   };
 }
 
+/** Where the walk stopped, the path goes on as far as the ledger says. */
 async function longestPath(graph: TaskGraph, members: number, order: Int32Array, pace: Pace): Promise<number> {
+  const stops = new Set(graph.stops);
   const depths = new Int32Array(graph.tasks.length);
   let longest = 0;
   for (const task of order) {
@@ -43,7 +45,7 @@ async function longestPath(graph: TaskGraph, members: number, order: Int32Array,
       const target = graph.targets[link]!;
       if (target >= 0) before = Math.max(before, depths[target]!);
     }
-    depths[task] = before + (task < members ? 1 : 0);
+    depths[task] = stops.has(task) ? graph.tasks[task]!.depth! : before + (task < members ? 1 : 0);
     longest = Math.max(longest, depths[task]!);
   }
   return longest;

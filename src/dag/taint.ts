@@ -1,19 +1,13 @@
 // Which tasks of a graph are tainted: those that were marked as compromised, whose key was, and all that came after them.
 // Nothing is decided here: a taint asks for a review, and breaks no rule.
 
-import { type Pace, STEPS_PER_NAME } from './pace.ts';
+import type { Pace } from '../pace.ts';
+import type { Origin } from './known-taints.ts';
+import { keyMark, type MarkSet, type Marks, taskMark } from './marks.ts';
 import type { Task } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
-/**
- * Port: what was marked as compromised. `find` answers, for those of `names` that were marked, the index of the ledger's
- * entry that says so. Names are made by `taskMark` and `keyMark`; a few hundred a call. Failures: those of the storage.
- */
-export interface Marks {
-  find(names: readonly string[]): Promise<ReadonlyMap<string, number>>;
-}
-
-/** Why one task is tainted: the nearest source. A task that is marked itself may have tainted ancestors all the same. */
+/** Why one task is tainted: its nearest source that was met. A task that is marked itself may have tainted ancestors too. */
 export interface Taint {
   readonly jti: string;
   readonly wid: string;
@@ -26,35 +20,31 @@ export interface Taint {
   readonly entry: number;
 }
 
-/** The name under which a task is marked. No two tasks share one, whatever their ids hold. */
-export function taskMark(wid: string, jti: string): string {
-  return JSON.stringify(['task', wid, jti]);
+/** The tainted tasks of a graph, in its order. */
+export interface Taints {
+  readonly tainted: readonly Taint[];
+  /** Whether something was marked, and the past was too large to tell. */
+  readonly taintsUnknown: boolean;
 }
 
-/** The name under which a key is marked. */
-export function keyMark(kid: string): string {
-  return JSON.stringify(['kid', kid]);
-}
-
+export const NO_TAINTS: Taints = { tainted: [], taintsUnknown: false };
 /** Names are made and looked for. */
-const STEPS_PER_ORIGIN = 5;
-const NAMES_PER_LOOKUP = 200;
+export const STEPS_PER_ORIGIN = 5;
 
-type Marked = ReadonlyMap<string, number>;
-/** Where a taint begins: at a task of the graph, or at a predecessor that was not found but is marked. */
-interface Origin {
-  readonly jti: string;
-  readonly kid: string;
-  readonly entry: number;
+/** Every tainted task of a graph that was walked whole. Linear in the links; where nothing is marked, nothing is done. */
+export async function findTainted(graph: TaskGraph, marks: Marks | undefined, pace: Pace): Promise<Taints> {
+  const marked = await marks?.current();
+  if (marked === undefined || marked.size === 0) return NO_TAINTS;
+  const own = await ownOrigins(graph, marked, pace);
+  return { tainted: listTaints(graph, own, await spread(graph, own, marked, pace)), taintsUnknown: false };
 }
 
-/** Every tainted task of the graph, in its order. Linear in the links; where nothing is marked, nothing is walked. */
-export async function findTainted(graph: TaskGraph, marks: Marks, pace: Pace): Promise<readonly Taint[]> {
-  const marked = await lookUp(await suspectNames(graph, pace), marks, pace);
-  if (marked.size === 0) return [];
-  const own = await ownOrigins(graph, marked, pace);
-  const origins = await spread(graph, own, await missingOrigins(graph, marked, pace), pace);
-  return graph.tasks.flatMap(({ jti, wid }, at): Taint[] => {
+export function listTaints(
+  { tasks }: TaskGraph,
+  own: readonly (Origin | undefined)[],
+  origins: readonly (Origin | undefined)[],
+): readonly Taint[] {
+  return tasks.flatMap(({ jti, wid }, at): Taint[] => {
     const origin = origins[at];
     if (origin === undefined) return [];
     const { kid, entry } = origin;
@@ -63,31 +53,7 @@ export async function findTainted(graph: TaskGraph, marks: Marks, pace: Pace): P
   });
 }
 
-/** Every name under which something in the graph could be marked, its missing predecessors included. */
-async function suspectNames(graph: TaskGraph, pace: Pace): Promise<readonly string[]> {
-  const names = new Set<string>();
-  const kids = new Set<string>();
-  for (const { wid, jti, kid } of graph.tasks) {
-    if (pace.step(STEPS_PER_ORIGIN)) await pace.rest();
-    names.add(taskMark(wid, jti));
-    kids.add(kid);
-  }
-  for (const kid of kids) if (kid !== '') names.add(keyMark(kid));
-  for await (const { meanings } of missingLinks(graph, pace)) for (const name of meanings) names.add(name);
-  return [...names];
-}
-
-async function lookUp(names: readonly string[], marks: Marks, pace: Pace): Promise<Marked> {
-  const marked = new Map<string, number>();
-  for (let start = 0; start < names.length; start += NAMES_PER_LOOKUP) {
-    const part = names.slice(start, start + NAMES_PER_LOOKUP);
-    for (const [name, entry] of await marks.find(part)) marked.set(name, entry);
-    if (pace.step(part.length * STEPS_PER_NAME)) await pace.rest();
-  }
-  return marked;
-}
-
-async function ownOrigins({ tasks }: TaskGraph, marked: Marked, pace: Pace): Promise<readonly (Origin | undefined)[]> {
+export async function ownOrigins({ tasks }: TaskGraph, marked: MarkSet, pace: Pace): Promise<(Origin | undefined)[]> {
   const origins: (Origin | undefined)[] = [];
   for (const task of tasks) {
     if (pace.step(STEPS_PER_ORIGIN)) await pace.rest();
@@ -96,10 +62,10 @@ async function ownOrigins({ tasks }: TaskGraph, marked: Marked, pace: Pace): Pro
   return origins;
 }
 
-function originOf({ jti, wid, kid }: Task, marked: Marked): Origin | undefined {
-  const task = marked.get(taskMark(wid, jti));
+export function originOf({ jti, wid, kid }: Task, marked: MarkSet): Origin | undefined {
+  const task = marked.entryOf(taskMark(wid, jti));
   if (task !== undefined) return { jti, kid: '', entry: task };
-  const key = kid === '' ? undefined : marked.get(keyMark(kid));
+  const key = kid === '' ? undefined : marked.entryOf(keyMark(kid));
   return key === undefined ? undefined : { jti, kid, entry: key };
 }
 
@@ -115,25 +81,27 @@ async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph,
 }
 
 /** By task, a predecessor that was not found but is marked. */
-async function missingOrigins(graph: TaskGraph, marked: Marked, pace: Pace): Promise<ReadonlyMap<number, Origin>> {
+async function missingOrigins(graph: TaskGraph, marked: MarkSet, pace: Pace): Promise<ReadonlyMap<number, Origin>> {
   const origins = new Map<number, Origin>();
   for await (const { at, jti, meanings } of missingLinks(graph, pace)) {
-    const entry = meanings.map((name) => marked.get(name)).find((found) => found !== undefined);
+    const entry = meanings.map((name) => marked.entryOf(name)).find((found) => found !== undefined);
     if (entry !== undefined && !origins.has(at)) origins.set(at, { jti, kid: '', entry });
   }
   return origins;
 }
 
 /** From the origins to all that follow, nearest first; a task is reached once, also where tasks go round in a circle. */
-async function spread(
+export async function spread(
   graph: TaskGraph,
   own: readonly (Origin | undefined)[],
-  missing: ReadonlyMap<number, Origin>,
+  marked: MarkSet,
   pace: Pace,
 ): Promise<readonly (Origin | undefined)[]> {
+  const missing = await missingOrigins(graph, marked, pace);
   const origins = own.map((origin, at) => origin ?? missing.get(at));
-  const { starts, followers } = await turnLinks(graph, pace);
   const queue = [...origins.keys()].filter((at) => origins[at] !== undefined);
+  if (queue.length === 0) return origins;
+  const { starts, followers } = await turnLinks(graph, pace);
   for (const at of queue) {
     for (let link = starts[at]!; link < starts[at + 1]!; link++) {
       if (pace.step()) await pace.rest();

@@ -9,13 +9,16 @@ export interface TaskIndex {
   add(task: Task): number;
   /** Positions by `jti` of the tasks of exactly this workflow. */
   workflow(wid: string): ReadonlyMap<string, number>;
-  /** The best fit for `jti` named inside `wid`: same workflow, else without workflow, else the first of any other. */
-  find(jti: string, wid: string): number | undefined;
+  /**
+   * The best fit for `jti` named inside `wid`: same workflow, else without workflow, else the first of any other. With
+   * `among`, of the first so many tasks alone.
+   */
+  find(jti: string, wid: string, among?: number): number | undefined;
 }
 
 const NOTHING: ReadonlyMap<string, number> = new Map();
 
-/** An index over `initial`, in that order; more can be added. */
+/** An index over `initial`, in that order; more can be added. For a few thousand at most: it is made in one go. */
 export function indexTasks(initial: readonly Task[] = []): TaskIndex {
   const tasks: Task[] = [];
   const byWorkflow = new Map<string, Map<string, number>>();
@@ -36,8 +39,10 @@ export function indexTasks(initial: readonly Task[] = []): TaskIndex {
     return byWorkflow.get(wid) ?? NOTHING;
   }
 
-  function find(jti: string, wid: string): number | undefined {
-    return workflow(wid).get(jti) ?? workflow('').get(jti) ?? firstOfAny.get(jti);
+  function find(jti: string, wid: string, among = tasks.length): number | undefined {
+    const within = (position: number | undefined) =>
+      position === undefined || position < among ? position : undefined;
+    return within(workflow(wid).get(jti)) ?? within(workflow('').get(jti)) ?? within(firstOfAny.get(jti));
   }
 
   for (const task of initial) add(task);

@@ -21,8 +21,15 @@ export interface Task {
   readonly pol_decision?: string;
   /** Set for a compensation and for a human review: these may follow what was not approved. */
   readonly mends?: true;
-  /** What the ledger vouches for, see `settled.ts`. Absent where it does not. */
-  readonly settled?: number;
+  /** Where it is recorded, the index of its entry. */
+  readonly entry?: number;
+  /**
+   * The number of tasks on the longest path that ends here, this one included. Only where the ledger vouches for all of
+   * the task's past, see `settled.ts`.
+   */
+  readonly depth?: number;
+  /** The workflow of each predecessor, in the order of `pred`, where it is recorded. Absent: each is found by its name. */
+  readonly predWids?: readonly string[];
   /** What was done, for drawings. */
   readonly exec_act?: string;
   /** What tells two tokens for one task apart, where both may be at hand. */

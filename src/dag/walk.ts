@@ -1,7 +1,7 @@
 // Follows tasks to their ancestors, level by level, and hands back the graph that they form. No rule is applied here.
 
+import { type Pace, STEPS_PER_NAME } from '../pace.ts';
 import type { Ancestry } from './ancestry.ts';
-import { type Pace, STEPS_PER_NAME } from './pace.ts';
 import { distanceTo, type Task } from './task.ts';
 import { indexTasks, type TaskIndex } from './task-index.ts';
 
@@ -14,19 +14,19 @@ export interface TaskGraph {
   readonly targets: Int32Array;
   /** The `jti` of each predecessor that was looked up and not found. */
   readonly unresolved: readonly string[];
-  /** The settled tasks whose own predecessors were not looked up; only where the walk was told to stop at them. */
+  /** The tasks at which the walk was told to stop: their own predecessors were not looked up. */
   readonly stops: readonly number[];
   /** Whether there were more ancestors than the limit; the walk ended there. */
   readonly cut: boolean;
 }
 
-/** Names that are gathered before they are looked up together: a storage may hold the event loop for one look-up. */
-const NAMES_PER_LOOKUP = 200;
+/** Names that are looked up together: a storage may hold the event loop for one look-up. */
+const NAMES_PER_LOOKUP = 100;
 
 interface Walk {
-  /** The tasks that were handed in: they are found by the names of the walk as if they were recorded. */
-  readonly seeds: TaskIndex;
-  /** These and every ancestor that was met. */
+  /** How many tasks were handed in. They are found by the names of the walk as if they were recorded. */
+  readonly seeds: number;
+  /** These, and then every ancestor that was met. */
   readonly index: TaskIndex;
   /** By workflow, what a name means there if it is no task of that workflow; -1 where it means nothing. */
   readonly answers: Map<string, Map<string, number>>;
@@ -39,21 +39,20 @@ interface Walk {
 /**
  * Walks from `seeds`, which have distinct names and are themselves found by the names of the walk. A predecessor that is
  * found nowhere is an ancestor too: it counts towards the limit. Linear in the number of links; each name is looked up
- * once for each workflow that uses it. With `stopAtSettled`, what the ledger vouches for is met but not walked.
+ * once for each workflow that uses it. An ancestor for which `stopsAt` holds is met, but not walked. An index that is
+ * handed in is taken over: what is met is added to it.
  */
 export async function walkAncestors(
-  seeds: readonly Task[],
+  seeds: readonly Task[] | TaskIndex,
   ancestry: Ancestry,
   maxAncestors: number,
   pace: Pace,
-  { stopAtSettled = false }: { readonly stopAtSettled?: boolean } = {},
+  stopsAt: (task: Task) => boolean = () => false,
 ): Promise<TaskGraph> {
-  const named = indexTasks(seeds);
-  if (pace.step(seeds.length)) await pace.rest();
-  const index = indexTasks(seeds);
-  if (pace.step(seeds.length)) await pace.rest();
+  const index = 'add' in seeds ? seeds : indexTasks(seeds);
+  const handedIn = index.tasks.length;
   const walk: Walk = {
-    seeds: named,
+    seeds: handedIn,
     index,
     answers: new Map(),
     unresolved: new Set(),
@@ -68,46 +67,55 @@ export async function walkAncestors(
     const end = index.tasks.length;
     for (let room = NAMES_PER_LOOKUP; next < end && room > 0; next++) {
       const task = index.tasks[next]!;
-      if (stopAtSettled && next >= seeds.length && task.settled !== undefined) stops.push(next);
+      if (pace.step()) await pace.rest();
+      if (next >= handedIn && stopsAt(task)) stops.push(next);
       else room -= await gatherNames(walk, task, names, pace);
     }
     for (const [wid, jtis] of names) {
-      if (!walk.cut) await lookUp(walk, wid, [...jtis], ancestry, pace);
+      const wanted = [...jtis];
+      for (let start = 0; start < wanted.length && !walk.cut; start += NAMES_PER_LOOKUP) {
+        await lookUp(walk, wid, wanted.slice(start, start + NAMES_PER_LOOKUP), ancestry, pace);
+      }
     }
   }
   return { ...(await link(walk, pace)), stops, unresolved: [...walk.unresolved], cut: walk.cut };
 }
 
+/** Inside which workflow the name of the predecessor number `nth` is to be found. */
+function contextOf({ wid, predWids }: Task, nth: number): string {
+  return predWids?.[nth] ?? wid;
+}
+
 /** Adds the predecessors of `task` that have no answer yet to `names`, by workflow; answers how many were added. */
 async function gatherNames(walk: Walk, task: Task, names: Map<string, Set<string>>, pace: Pace): Promise<number> {
-  const own = walk.index.workflow(task.wid);
-  const known = walk.answers.get(task.wid);
-  let wanted = names.get(task.wid);
-  const before = wanted?.size ?? 0;
-  for (const jti of task.pred) {
+  let added = 0;
+  for (const [nth, jti] of task.pred.entries()) {
     if (pace.step()) await pace.rest();
-    if (own.has(jti) || known?.has(jti)) continue;
+    const wid = contextOf(task, nth);
+    if (walk.index.workflow(wid).has(jti) || walk.answers.get(wid)?.has(jti)) continue;
+    let wanted = names.get(wid);
     if (wanted === undefined) {
       wanted = new Set();
-      names.set(task.wid, wanted);
+      names.set(wid, wanted);
     }
-    wanted.add(jti);
+    const before = wanted.size;
+    added += wanted.add(jti).size - before;
   }
-  return (wanted?.size ?? 0) - before;
+  return added;
 }
 
 /** Looks names up and takes in what they mean. A task that was handed in stands against an equally good one. */
 async function lookUp(walk: Walk, wid: string, jtis: readonly string[], ancestry: Ancestry, pace: Pace): Promise<void> {
-  const { seeds, index, unresolved } = walk;
+  const { index, unresolved } = walk;
   const known = walk.answers.get(wid) ?? new Map<string, number>();
   walk.answers.set(wid, known);
   const found = await ancestry.find(jtis, wid);
   if (pace.step(jtis.length * STEPS_PER_NAME)) await pace.rest();
   for (const jti of jtis) {
     if (pace.step()) await pace.rest();
-    const seed = seeds.find(jti, wid);
+    const seed = index.find(jti, wid, walk.seeds);
     const task = found.get(jti);
-    if (seed !== undefined && !(task && distanceTo(task, wid) < distanceTo(seeds.tasks[seed]!, wid))) {
+    if (seed !== undefined && !(task && distanceTo(task, wid) < distanceTo(index.tasks[seed]!, wid))) {
       known.set(jti, seed);
       continue;
     }
@@ -126,15 +134,17 @@ async function lookUp(walk: Walk, wid: string, jtis: readonly string[], ancestry
 async function link(walk: Walk, pace: Pace): Promise<Pick<TaskGraph, 'tasks' | 'offsets' | 'targets'>> {
   const { tasks } = walk.index;
   const offsets = new Int32Array(tasks.length + 1);
-  for (const [at, { pred }] of tasks.entries()) offsets[at + 1] = offsets[at]! + pred.length;
+  for (const [at, { pred }] of tasks.entries()) {
+    if (pace.step()) await pace.rest();
+    offsets[at + 1] = offsets[at]! + pred.length;
+  }
   const targets = new Int32Array(offsets[tasks.length]!);
   let at = 0;
-  for (const { wid, pred } of tasks) {
-    const own = walk.index.workflow(wid);
-    const known = walk.answers.get(wid);
-    for (const jti of pred) {
+  for (const task of tasks) {
+    for (const [nth, jti] of task.pred.entries()) {
       if (pace.step()) await pace.rest();
-      targets[at++] = own.get(jti) ?? known?.get(jti) ?? -1;
+      const wid = contextOf(task, nth);
+      targets[at++] = walk.index.workflow(wid).get(jti) ?? walk.answers.get(wid)?.get(jti) ?? -1;
     }
   }
   return { tasks, offsets, targets };

@@ -161,6 +161,11 @@ export class Stream {
     this.#held = 0;
   }
 
+  /** Ends the stream, because others need more what it holds. */
+  evict(): void {
+    this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+  }
+
   /** Reads nothing from this peer for so long, in milliseconds. */
   throttle(milliseconds: number): void {
     this.#host.throttle(milliseconds);
@@ -252,7 +257,7 @@ export class Stream {
   }
 
   #reserve(bytes: number): boolean {
-    this.#memory ??= this.#host.openMemory(() => this.reset(ErrorCode.ENHANCE_YOUR_CALM));
+    this.#memory ??= this.#host.openMemory(() => this.evict());
     return this.#memory.grow(bytes);
   }
 

@@ -1,6 +1,6 @@
 // Group commit: a commit costs one sync of the disk whatever it holds, so those who ask at about the same time share one.
 
-import { EctError, refuse } from '../errors.ts';
+import { endedBy } from '../pace.ts';
 import type { Candidate } from './store.ts';
 
 /** A candidate whose fate is open. */
@@ -49,7 +49,7 @@ export class AppendQueue<Outcome> {
    * then on the outcome stands, and is answered whatever the signal does.
    */
   add(candidate: Candidate, signal?: AbortSignal): Promise<Outcome> {
-    if (signal?.aborted) return Promise.reject(withdrawn(signal));
+    if (signal?.aborted) return Promise.reject(endedBy(signal));
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     this.#queue.push({ candidate, resolve, reject, signal });
     if (this.#gathered !== undefined && this.#queue.length >= this.#gathered.size) this.#gathered.tell();
@@ -87,7 +87,7 @@ export class AppendQueue<Outcome> {
       if (batch.length === this.#maxBatch) break;
       taken++;
       // Asked here rather than listened for: a listener costs more than all the rest of the queue.
-      if (queued.signal?.aborted) queued.reject(withdrawn(queued.signal));
+      if (queued.signal?.aborted) queued.reject(endedBy(queued.signal));
       else batch.push(queued);
     }
     this.#queue = this.#queue.slice(taken);
@@ -120,13 +120,4 @@ export class AppendQueue<Outcome> {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function withdrawn(signal: AbortSignal | undefined): EctError {
-  const cause: unknown = signal?.reason;
-  if (cause instanceof EctError) return cause;
-  const isDeadline = cause instanceof DOMException && cause.name === 'TimeoutError';
-  return isDeadline
-    ? new EctError(refuse('DEADLINE_EXCEEDED', 'The deadline passed before the entry was written.'), { cause })
-    : new EctError(refuse('CALL_CANCELLED', 'The call was cancelled before the entry was written.'), { cause });
 }

@@ -7,18 +7,22 @@ export type { ConsistencyProof, InclusionProof } from './evidence.ts';
 export { type CommitStats, Ledger, type LedgerCheckpoint, type LedgerOptions } from './ledger.ts';
 export { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger-key.ts';
 export { type Receipt, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
+export { EntryMissing } from './requirements.ts';
 export type { Appended } from './settle.ts';
-export type {
-  Candidate,
-  CommitResult,
-  Head,
-  LedgerRecord,
-  LedgerStore,
-  Placement,
-  RecordQuery,
-  Seal,
-  SealedBatch,
-  TreeNode,
+export {
+  type Candidate,
+  type CommitResult,
+  type EntryRef,
+  type Head,
+  type LedgerRecord,
+  type LedgerStore,
+  MAX_LOOKUP_NAMES,
+  type Placement,
+  type Reach,
+  type RecordQuery,
+  type Seal,
+  type SealedBatch,
+  type TreeNode,
 } from './store.ts';
 export type { TlogProof } from './tlog-proof.ts';
 export { growTree, leafHash, nodeHash } from './tree.ts';

@@ -13,9 +13,10 @@ import {
 import { checkStored, corrupt, type TrustedHead, trustHead } from './head.ts';
 import type { LedgerKey } from './ledger-key.ts';
 import { type Receipt, writeReceipt } from './receipt.ts';
+import { type Admitted, admit, demandNeeded, NameTaken } from './requirements.ts';
 import { proveBatch, type Sealed, sealBatch } from './seal.ts';
 import { type Appended, groupByName, isWanted, settle } from './settle.ts';
-import type { Candidate, Head, LedgerRecord, LedgerStore, Placement, RecordQuery, Seal } from './store.ts';
+import type { Candidate, Head, LedgerRecord, LedgerStore, Placement, Reach, RecordQuery, Seal } from './store.ts';
 import { emptyRoot } from './tree.ts';
 
 /** One commit that added something. `durationMs` is by the clock of the ledger. */
@@ -82,6 +83,7 @@ export class Ledger {
   /**
    * Records a candidate once, and answers when it is durable. All that wait share one commit. LEDGER_UNAVAILABLE leaves the
    * outcome open: the same candidate again settles it. A signal withdraws the candidate until it is handed to the store.
+   * EntryMissing where an entry that the candidate comes after is not there.
    */
   append(candidate: Candidate, signal?: AbortSignal): Promise<Appended> {
     return this.#queue.add(candidate, signal);
@@ -100,13 +102,13 @@ export class Ledger {
     return this.#store.find(scope, name);
   }
 
-  /** Every record, in any scope, under one of the names; without content. */
-  named(names: readonly string[]): Promise<readonly LedgerRecord[]> {
-    return this.#store.named(names);
+  /** What each name means inside `scope`, without content; see LedgerStore. At most MAX_LOOKUP_NAMES names. */
+  lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
+    return this.#store.lookUp(scope, names, reach);
   }
 
-  list(query: RecordQuery): Promise<readonly LedgerRecord[]> {
-    return this.#store.list(query);
+  list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
+    return this.#store.list(query, signal);
   }
 
   /** The current checkpoint. */
@@ -153,12 +155,27 @@ export class Ledger {
   }
 
   async #commit(waiting: readonly Waiting<Appended>[]): Promise<void> {
+    for (let isCertain = false; ; isCertain = true) {
+      const admitted = await admit(this.#store, waiting, isCertain);
+      if (admitted.batch.length === 0) return;
+      try {
+        return await this.#commitAdmitted(admitted);
+      } catch (error) {
+        if (!(error instanceof NameTaken)) throw error;
+        // Nothing of it stayed. What was taken is in the store by now.
+        waiting = admitted.batch;
+      }
+    }
+  }
+
+  async #commitAdmitted({ batch: waiting, needed }: Admitted<Appended>): Promise<void> {
     const { store, key, nowMs, onCommit } = this.#options;
     const groups = groupByName(waiting);
     const startedMs = nowMs();
     const seen = this.#seen;
     let sealed: Sealed | undefined;
     const seal: Seal = (base, fresh) => {
+      demandNeeded(fresh, needed);
       sealed = sealBatch(trustHead(base, key.verifierKey, seen), fresh, key, nowMs());
       return sealed.batch;
     };
@@ -209,6 +226,6 @@ function receiptsOf(sealed: Sealed): ReadonlyMap<number, Receipt> {
 }
 
 function throwAsEctError(cause: unknown): never {
-  if (cause instanceof EctError) throw cause;
+  if (cause instanceof EctError || cause instanceof NameTaken) throw cause;
   throw new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger could not be written; the outcome is open.'), { cause });
 }

@@ -17,14 +17,17 @@ export type Group = [Waiting<Appended>, ...Waiting<Appended>[]];
 export function groupByName(batch: readonly Waiting<Appended>[]): readonly Group[] {
   const groups = new Map<string, Group>();
   for (const waiting of batch) {
-    const { scope, name } = waiting.candidate;
-    // The length says where the scope ends, whatever the two hold.
-    const key = `${scope.length} ${scope}${name}`;
+    const key = keyOf(waiting.candidate);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [waiting]);
     else group.push(waiting);
   }
   return [...groups.values()];
+}
+
+/** Scope and name as one. The length says where the scope ends, whatever the two hold. */
+export function keyOf({ scope, name }: { readonly scope: string; readonly name: string }): string {
+  return `${scope.length} ${scope}${name}`;
 }
 
 /** Whether somebody in the group asked for exactly this record, and so is owed a receipt. */

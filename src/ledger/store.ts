@@ -1,5 +1,12 @@
 // Port: where a ledger is kept. The ledger has never heard of a token: an entry is a unique name in a scope, and bytes.
 
+/** An entry by its place and what it holds. */
+export interface EntryRef {
+  readonly scope: string;
+  readonly name: string;
+  readonly digest: Uint8Array;
+}
+
 /** What somebody wants recorded. */
 export interface Candidate {
   /** Scope of `name`; empty for the global scope. `scope` and `name` together are unique in the ledger. */
@@ -11,6 +18,11 @@ export interface Candidate {
   readonly digest: Uint8Array;
   /** The content. It is kept beside the tree; the leaf only commits to it. */
   readonly content: Uint8Array;
+  /**
+   * Entries without which this one means nothing: it is recorded only where each of them is, with exactly this content. They
+   * were handed in before it.
+   */
+  readonly after?: readonly EntryRef[];
   /** Writes the leaf bytes. Pure; called inside the commit, once the time and the commitment are fixed. */
   leaf(seal: { readonly recordedAtMs: number; readonly commitment: string }): Uint8Array;
 }
@@ -75,6 +87,12 @@ export interface RecordQuery {
   readonly withContent: boolean;
 }
 
+/** Where a name is looked for: in one scope alone, or in whichever scope is nearest. */
+export type Reach = 'scope' | 'nearest';
+
+/** Names of one look-up, at most: a store may hold the event loop for one call, and so a call stays within some milliseconds. */
+export const MAX_LOOKUP_NAMES = 100;
+
 /** What became of one candidate. */
 export interface Placement {
   /** Whether this commit added it. If not, `record` is what was there under the same scope and name. */
@@ -116,9 +134,15 @@ export interface LedgerStore {
   at(index: number): Promise<LedgerRecord | undefined>;
   /** The record under scope and name. */
   find(scope: string, name: string): Promise<LedgerRecord | undefined>;
-  /** Every record, in any scope, under one of the names; without content. One call, however many names. */
-  named(names: readonly string[]): Promise<readonly LedgerRecord[]>;
-  list(query: RecordQuery): Promise<readonly LedgerRecord[]>;
+  /**
+   * What each name means inside `scope`, in the order asked: the record of that scope; else, where `reach` is `nearest`, the
+   * one without a scope; else one of another scope, always the one whose scope comes first in the order of its UTF-8 bytes.
+   * Undefined where there is none. Without content. At most three records are read a name, however many scopes share it.
+   * More than MAX_LOOKUP_NAMES names are a TypeError.
+   */
+  lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]>;
+  /** Records that fit a query. The event loop is free in between, however many must be read to find them. */
+  list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]>;
   /** The hashes of complete subtrees, in the order asked. LEDGER_CORRUPT where one is missing. */
   nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]>;
   close(): Promise<void>;

@@ -16,6 +16,7 @@ import type { Refusal } from '../errors.ts';
 import { AuthorityService, GraphFormat, type IssueRequest, type VerifyRequest } from '../gen/ect/v1/authority_pb.ts';
 import { DagStatus } from '../gen/ect/v1/token_pb.ts';
 import { andThen } from '../keys/index.ts';
+import { createPace } from '../pace.ts';
 import { appendItems, runItems } from './batch.ts';
 import type { Call, Service } from './call.ts';
 import { writeGraphReport } from './graph-messages.ts';
@@ -33,13 +34,13 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
     return begun === undefined ? issue(parts, call.caller, order, call).then(writeIssued) : andThen(begun, writeIssued);
   };
   const rehearse = async (order: IssueOrder, call: Call) => {
-    const rehearsal = await rehearseIssue(parts, call.caller, order);
+    const rehearsal = await rehearseIssue(parts, call.caller, order, call);
     const [first] = rehearsal.failures;
     if (first !== undefined) call.note(first.refusal.reason);
     return writeIssueRehearsal(rehearsal);
   };
   const verifyItem = (request: VerifyRequest, call: Call) =>
-    andThen(beginVerify(parts, call.caller, readVerifyOrder(request)), (verdict) => {
+    andThen(beginVerify(parts, call.caller, readVerifyOrder(request), call), (verdict) => {
       if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
       return writeVerdict(verdict);
     });
@@ -64,19 +65,19 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
       validateDAG: async (request, call) => {
         known('graph', request.graph, GraphFormat);
         const labels = request.graph !== GraphFormat.UNSPECIFIED;
-        const answer = await validateDag(parts, readDagSubject(request), { labels });
+        const answer = await validateDag(parts, readDagSubject(request), call, { labels });
         if ('refusal' in answer) {
           call.note(answer.refusal.reason);
           return writeUnreadable(answer.refusal);
         }
         const [violation] = answer.report.violations;
         if (violation !== undefined) call.note(violation.reason);
-        return writeGraph(answer.report, request.graph);
+        return { ...writeGraphReport(answer.report), graph: await draw(answer.report, request.graph, call) };
       },
       appendLedger: async ({ token, dryRun }, call) => {
         if (token === '') throw invalid('token', 'is required');
         if (dryRun) {
-          const rehearsal = await rehearseAppend(parts, token);
+          const rehearsal = await rehearseAppend(parts, token, call);
           if (rehearsal.verdict.refusal !== undefined) call.note(rehearsal.verdict.refusal.reason);
           return writeAppendRehearsal(rehearsal);
         }
@@ -87,16 +88,12 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
   };
 }
 
-function writeGraph(report: DagReport, format: GraphFormat) {
-  return { ...writeGraphReport(report), graph: draw(report, format) };
-}
-
-function draw(report: DagReport, format: GraphFormat): string {
+async function draw(report: DagReport, format: GraphFormat, call: Call): Promise<string> {
   switch (format) {
     case GraphFormat.MERMAID:
-      return renderMermaid(report);
+      return renderMermaid(report, createPace(call));
     case GraphFormat.DOT:
-      return renderDot(report);
+      return renderDot(report, createPace(call));
     default:
       return '';
   }

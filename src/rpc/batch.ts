@@ -1,11 +1,11 @@
 // Batches: every item stands alone, results keep the order, and each echoes its reference.
 
-import { setImmediate } from 'node:timers/promises';
 import { type Appended, type AuthorityParts, appendBatch, rehearseAppend } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
 import type { BatchAppendLedgerItem } from '../gen/ect/v1/authority_pb.ts';
 import type { Status } from '../gen/google/rpc/status_pb.ts';
 import type { Cut } from '../keys/index.ts';
+import { nextSlice, throwIfEnded } from '../pace.ts';
 import type { Call } from './call.ts';
 import { toStatus } from './errors.ts';
 import { invalid } from './invalid.ts';
@@ -24,7 +24,7 @@ interface ItemResult<Response> {
 }
 
 /** Items that are begun before other calls are served again. An item takes some 100 microseconds of computing. */
-const ITEMS_PER_SLICE = 100;
+const ITEMS_PER_SLICE = 32;
 
 /** How an item is begun: cut at its signature, or by itself where there is more to wait for. */
 type BeginItem<Request, Response> = (request: Request, call: Call) => Cut<Response> | Promise<Response>;
@@ -41,8 +41,8 @@ export async function runItems<Request, Response>(
   checkItems(items);
   const results: ItemResult<Response>[] = [];
   for (let start = 0; start < items.length; start += ITEMS_PER_SLICE) {
-    if (start > 0) await setImmediate();
-    call.signal.throwIfAborted();
+    if (start > 0) await nextSlice();
+    throwIfEnded(call.signal);
     const slice = items.slice(start, start + ITEMS_PER_SLICE);
     const begun = slice.map(({ request }, at) =>
       attempt(() => {
@@ -103,6 +103,7 @@ export async function appendItems(parts: AuthorityParts, items: readonly BatchAp
   );
   const results: ItemResult<Awaited<ReturnType<typeof rehearseItem>>>[] = [];
   for (const [position, { reference, request }] of items.entries()) {
+    if (position % ITEMS_PER_SLICE === ITEMS_PER_SLICE - 1) await nextSlice();
     const outcome = attempt(() => {
       if (!request?.token) throw invalid(`items[${position}].request.token`, 'is required');
       return request.dryRun ? rehearseItem(parts, request.token, call) : writeOutcome(outcomes[position]!);
@@ -119,9 +120,9 @@ function writeOutcome(outcome: Appended | EctError) {
 
 /** After each of them other calls are served: a rehearsal never waits for anything else. */
 async function rehearseItem(parts: AuthorityParts, token: string, call: Call) {
-  await setImmediate();
-  call.signal.throwIfAborted();
-  return writeAppendRehearsal(await rehearseAppend(parts, token));
+  await nextSlice();
+  throwIfEnded(call.signal);
+  return writeAppendRehearsal(await rehearseAppend(parts, token, call));
 }
 
 function checkItems(items: readonly Item<unknown>[]): void {

@@ -2,26 +2,21 @@
 // from holding them, and an orderly end.
 
 import { createServer as createHttp1 } from 'node:http';
-import { Http2ServerRequest, Http2ServerResponse, performServerHandshake } from 'node:http2';
 import type { Server, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
-import {
-  DEFAULT_LIMITS as CONNECTION_LIMITS,
-  Connection,
-  headerOf,
-  Passage,
-  type Receiver,
-  type Stream,
-} from '../h2/index.ts';
+import { DEFAULT_LIMITS as CONNECTION_LIMITS, Connection, headerOf, type Receiver, type Stream } from '../h2/index.ts';
 import type { Account, Resources } from '../limits/index.ts';
+import type { Rejection } from './calls.ts';
+import { serveStream } from './engine-requests.ts';
 import { createFront, type TlsOptions } from './front.ts';
 import type { Gate } from './gate.ts';
 import { Http1Answers } from './http1-answers.ts';
+import { serveHttp1, writeHttp1 } from './http1-requests.ts';
 import type { LeanDoor } from './lean-door.ts';
-import { type NodeRequest, type NodeResponse, writeRefusal } from './refusals.ts';
+import { asResponse, refusalMessage } from './refusals.ts';
 import { RejectedStream } from './rejected-stream.ts';
+import type { Handle } from './routed-request.ts';
 
 /** Limits of one connection. Times are in milliseconds. */
 export interface ConnectionLimits {
@@ -57,7 +52,7 @@ export interface Serving {
   /** Plain unary gRPC, straight on the HTTP/2 engine. */
   readonly unary: LeanDoor;
   /** Everything else. The gate has let it through. */
-  readonly handle: (request: NodeRequest, response: NodeResponse) => void;
+  readonly handle: Handle;
   /** The account that a connection pays from as long as no call says more. */
   readonly accountOf: (socket: Socket) => Account;
 }
@@ -89,12 +84,13 @@ export function createConnections(
       const { method, url: target, headers } = request;
       const rejection = gate({ method, target, contentType: headers['content-type'] }, request.socket);
       if (rejection === undefined) {
-        handle(request, response);
+        serveHttp1(request, response, handle, (thrown) => events.bug('h1', thrown));
         return;
       }
       // Its body is not read, so nothing can follow it.
       if (rejection.penalty !== 'none' || !request.complete) response.setHeader('connection', 'close');
-      writeRefusal(request, response, rejection.error);
+      const refusal = asResponse(refusalMessage(method, headers['content-type'], rejection.error));
+      void writeHttp1(response, refusal).catch(() => response.destroy());
     },
   );
   // It serves the sockets of the front and never listens itself; its timeouts begin with this event.
@@ -116,12 +112,11 @@ export function createConnections(
   front.on('connection', (socket) => void table.add(socket));
 
   function openConnection(socket: Socket): void {
-    const passage = new Passage(socket, (inner) => serveInner(inner, socket));
     const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
     const account = accountOf(socket);
     const connection = new Connection(socket, {
       limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs, answerMs },
-      serve: (stream) => (stream.head.isTooLarge ? undefined : unary(stream)) ?? serveOther(stream, passage),
+      serve: (stream) => (stream.head.isTooLarge ? undefined : unary(stream)) ?? serveOther(stream),
       turns: {
         get hasTime() {
           return reads.hasTime;
@@ -138,28 +133,13 @@ export function createConnections(
     if (isDraining) connection.close();
   }
 
-  /** What is rejected by its headers costs no inner stream. */
-  function serveOther(stream: Stream, passage: Passage): Receiver {
+  function serveOther(stream: Stream): Receiver {
     const { head, socket } = stream;
     const contentType = headerOf(head, 'content-type');
+    if (head.isTooLarge) return new RejectedStream(stream, contentType, HEADERS_TOO_LARGE);
     const rejection = gate({ method: head.method, target: head.path, contentType }, socket);
-    return rejection === undefined ? passage.carry(stream) : new RejectedStream(stream, contentType, rejection);
-  }
-
-  /** Serves what the engine passes on. Its own limits stand in front, so those of Node's server are only not in the way. */
-  function serveInner(inner: Duplex, socket: Socket): void {
-    const session = performServerHandshake(inner, {
-      settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: 2 * limits.maxHeaderBytes },
-    });
-    session.on('error', (error) => events.connectionFailed('h2', error));
-    session.on('stream', (stream, headers, _flags, rawHeaders) => {
-      const request = new Http2ServerRequest(stream, headers, {}, rawHeaders);
-      // Who is calling is said by the caller's own socket, not by the inner end of a passage.
-      Object.defineProperty(request, 'socket', { value: socket });
-      const response = new Http2ServerResponse(stream);
-      if (headerBytes(rawHeaders) <= limits.maxHeaderBytes) handle(request, response);
-      else writeRefusal(request, response, new EctError(refuse('MESSAGE_TOO_LARGE', 'the headers are too large')));
-    });
+    if (rejection !== undefined) return new RejectedStream(stream, contentType, rejection);
+    return serveStream(stream, handle, (thrown) => events.bug('h2', thrown));
   }
 
   async function drain(graceMs: number): Promise<number> {
@@ -183,7 +163,8 @@ export function createConnections(
   return { front, drain };
 }
 
-/** The size that HTTP/2 counts. Its own limit binds a peer only from the moment when that peer has acknowledged it. */
-function headerBytes(names: readonly string[]): number {
-  return names.reduce((sum, text) => sum + text.length + 16, 0);
-}
+const HEADERS_TOO_LARGE: Rejection = {
+  error: new EctError(refuse('MESSAGE_TOO_LARGE', 'the headers are too large')),
+  caller: { kind: 'anonymous' },
+  penalty: 'none',
+};

@@ -31,7 +31,8 @@ const MAX_GRAPH_BYTES = 1536 * 1024;
 /** The report inside a verdict. */
 export function writeReport(report: Report): MessageInitShape<typeof DagReportSchema> {
   const room = new Room(MAX_VERDICT_BYTES);
-  return { ...writeFindings(report, room), visited: report.visited, omitted: room.omitted };
+  const { visited, taintsUnknown } = report;
+  return { ...writeFindings(report, room), visited, taintsUnknown, omitted: room.omitted };
 }
 
 /** The same where the graph is all that was asked for: as much as one answer holds. */

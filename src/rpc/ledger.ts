@@ -10,7 +10,7 @@ import {
   type ListEntriesRequest,
 } from '../gen/ect/v1/ledger_pb.ts';
 import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
-import type { Service } from './call.ts';
+import type { Call, Service } from './call.ts';
 import { writeGraphFindings } from './graph-messages.ts';
 import { invalid } from './invalid.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
@@ -35,12 +35,12 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
         const record = await findEntry(parts, request);
         return { entry: writeEntry(record, true), receipt: writeReceipt(await ledger.receiptFor(record)) };
       },
-      listEntries: (request) => readPage(ledger, readQuery(request)),
-      getWorkflow: async (request) => {
+      listEntries: (request, call) => readPage(ledger, readQuery(request), call),
+      getWorkflow: async (request, call) => {
         const { wid } = request;
-        const page = await readPage(ledger, readWorkflowQuery(request));
+        const page = await readPage(ledger, readWorkflowQuery(request), call);
         if (request.pageToken !== '') return { wid, ...page };
-        return { wid, ...page, ...writeGraphFindings(await examineRecorded(parts, wid)) };
+        return { wid, ...page, ...writeGraphFindings(await examineRecorded(parts, wid, call)) };
       },
       getCheckpoint: async () => {
         const { note, origin, size, root, verifierKey } = await ledger.checkpoint();
@@ -81,9 +81,9 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
 }
 
 /** One page of entries: as many as the query asks for, or as an answer holds. */
-async function readPage(ledger: Ledger, query: RecordQuery) {
+async function readPage(ledger: Ledger, query: RecordQuery, { signal }: Call) {
   // One more than asked for tells whether there is a next page.
-  const records = await ledger.list({ ...query, limit: query.limit + 1 });
+  const records = await ledger.list({ ...query, limit: query.limit + 1 }, signal);
   let [taken, room] = [0, MAX_PAGE_BYTES];
   for (const record of records.slice(0, query.limit)) {
     room -= sizeOfEntry(record);

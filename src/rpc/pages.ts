@@ -1,8 +1,10 @@
 // The pages beside the calls: the key set, the probes and the metrics, over plain HTTP.
 
 import { createHash } from 'node:crypto';
+import { createAsyncIterable, type UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { EctError, refuse } from '../errors.ts';
-import { isGone, type NodeRequest, type NodeResponse, writeProblem } from './refusals.ts';
+import { asResponse, problem } from './refusals.ts';
+import type { RoutedRequest } from './routed-request.ts';
 
 /** What a page answers. */
 export interface PageContent {
@@ -77,26 +79,25 @@ function readiness(
 }
 
 /** Answers a request for this page: GET and HEAD, and 304 to a caller that has it already. */
-export async function servePage(page: Page, request: NodeRequest, response: NodeResponse): Promise<void> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.setHeader('allow', 'GET, HEAD');
-    writeProblem(response, 405, new EctError(refuse('REQUEST_MALFORMED', 'this page is only read')));
-    return;
+export async function readPage(page: Page, { method, header }: RoutedRequest): Promise<UniversalServerResponse> {
+  if (method !== 'GET' && method !== 'HEAD') {
+    const refused = asResponse(problem(405, new EctError(refuse('REQUEST_MALFORMED', 'this page is only read'))));
+    refused.header?.set('allow', 'GET, HEAD');
+    return refused;
   }
   const { status, contentType, body, maxAgeSeconds } = await page.read();
-  if (isGone(response)) return;
   const { etag, bytes } = prepared(page, body);
-  const isKnown = status === 200 && knows(request.headers['if-none-match'], etag);
-  response.statusCode = isKnown ? 304 : status;
-  response.setHeader('cache-control', maxAgeSeconds > 0 ? `public, max-age=${maxAgeSeconds}` : 'no-store');
-  response.setHeader('etag', etag);
-  response.setHeader('x-content-type-options', 'nosniff');
-  if (!isKnown) {
-    response.setHeader('content-type', contentType);
-    response.setHeader('content-length', bytes.length);
-  }
-  if (isKnown || request.method === 'HEAD') response.end();
-  else response.end(bytes);
+  const isKnown = status === 200 && knows(header.get('if-none-match') ?? undefined, etag);
+  const headers = new Headers({
+    'cache-control': maxAgeSeconds > 0 ? `public, max-age=${maxAgeSeconds}` : 'no-store',
+    etag,
+    'x-content-type-options': 'nosniff',
+  });
+  if (isKnown) return { status: 304, header: headers };
+  headers.set('content-type', contentType);
+  headers.set('content-length', String(bytes.length));
+  if (method === 'HEAD') return { status, header: headers };
+  return { status, header: headers, body: createAsyncIterable([bytes]) };
 }
 
 interface Prepared {

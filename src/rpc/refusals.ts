@@ -1,16 +1,12 @@
 // Refuses a request that no procedure will see, in the words of the protocol that it speaks: gRPC, gRPC-Web, Connect,
 // or problem+json for plain HTTP.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
-import { type Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { createAsyncIterable, type UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import type { EctError, ErrorReason } from '../errors.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { connectEndFrame, connectErrorBody, grpcTrailer, grpcWebTrailerFrame, wireFormOf } from './wire-errors.ts';
-
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /** Plain HTTP statuses where they say more than the one that Connect gives the code. */
 const HTTP_STATUS: Partial<Record<ErrorReason, number>> = { METHOD_UNKNOWN: 404, MESSAGE_TOO_LARGE: 413 };
@@ -34,28 +30,25 @@ export function refusalMessage(method: string | undefined, contentType = '', err
     case 'connect-stream':
       return withBody(200, contentType, connectEndFrame(error));
     case 'connect-unary':
-      return withBody(codeToHttpStatus(codeOf(error.reason)), 'application/json', connectErrorBody(error));
+      return connectError(error);
     default:
       return problem(HTTP_STATUS[error.reason] ?? codeToHttpStatus(codeOf(error.reason)), error);
   }
 }
 
-/** Answers with this error. */
-export function writeRefusal(request: NodeRequest, response: NodeResponse, error: EctError): void {
-  write(response, refusalMessage(request.method, request.headers['content-type'], error));
+/** A refusal as the transports write answers. */
+export function asResponse({ status, headers, body }: RefusalMessage): UniversalServerResponse {
+  const header = new Headers(headers);
+  return body === undefined ? { status, header } : { status, header, body: createAsyncIterable([body]) };
 }
 
-/** Answers a unary call of the Connect protocol with this error, whatever its verb. */
-export function writeConnectError(response: NodeResponse, error: EctError): void {
-  write(response, withBody(codeToHttpStatus(codeOf(error.reason)), 'application/json', connectErrorBody(error)));
+/** The error of a unary call of the Connect protocol, whatever its verb. */
+export function connectError(error: EctError): RefusalMessage {
+  return withBody(codeToHttpStatus(codeOf(error.reason)), 'application/json', connectErrorBody(error));
 }
 
-/** Answers with a problem document (RFC 9457) that carries the reason. */
-export function writeProblem(response: NodeResponse, status: number, error: EctError): void {
-  write(response, problem(status, error));
-}
-
-function problem(status: number, error: EctError): RefusalMessage {
+/** A problem document (RFC 9457) that carries the reason. */
+export function problem(status: number, error: EctError): RefusalMessage {
   const document = { type: 'about:blank', title: STATUS_CODES[status], status, reason: error.reason };
   const body = Buffer.from(`${JSON.stringify({ ...document, detail: messageOf(error) })}\n`);
   return withBody(status, 'application/problem+json', body);
@@ -68,21 +61,4 @@ function withBody(status: number, contentType: string, body: Uint8Array): Refusa
     'x-content-type-options': 'nosniff',
   };
   return { status, headers, body };
-}
-
-function write(response: NodeResponse, { status, headers, body }: RefusalMessage): void {
-  if (isGone(response)) return;
-  if (body === undefined && response instanceof Http2ServerResponse) {
-    response.stream.respond({ ':status': status, ...headers }, { endStream: true });
-    return;
-  }
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (body === undefined) response.end();
-  else response.end(body);
-}
-
-/** Whether the caller has gone, perhaps before its request was handed over: Node throws where such a one is answered on HTTP/2. */
-export function isGone(response: NodeResponse): boolean {
-  return response instanceof Http2ServerResponse && (response.stream.destroyed || response.stream.closed);
 }

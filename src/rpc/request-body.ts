@@ -1,13 +1,13 @@
-// The body of a request as the Connect runtime reads it, inside the deadline of its call.
+// The body of a request on its way to the Connect runtime, inside the deadline of its call.
 
-import { constants, Http2ServerRequest, type ServerHttp2Stream } from 'node:http2';
 import { EctError, refuse } from '../errors.ts';
-import type { Reserve } from './call-memory.ts';
 import type { Calls } from './calls.ts';
 import { toConnectError } from './errors.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from './grpc-frame.ts';
-import type { OpenCall, Protocol } from './open-call.ts';
-import type { NodeRequest } from './refusals.ts';
+import type { OpenCall } from './open-call.ts';
+
+/** Reserves so many more bytes for as long as the call is on its way. Answers whether there is room. */
+export type Reserve = (bytes: number) => boolean;
 
 /** What the reading of a body needs to know. */
 export interface BodyOptions {
@@ -17,20 +17,21 @@ export interface BodyOptions {
 }
 
 /**
- * Yields the chunks of the body. Ends with the call's own error when its deadline passes in the middle, so that a body
- * that trickles in holds nothing open. The stream is not destroyed at an early end: the answer still has to leave by it.
+ * Yields the parts of the body. Ends with the call's own error when its deadline passes in the middle, so that a body
+ * that trickles in holds nothing open.
  */
-export async function* requestParts(request: NodeRequest, { calls, call }: BodyOptions): AsyncGenerator<Uint8Array> {
+export async function* requestParts(
+  body: AsyncIterable<Uint8Array>,
+  { calls, call }: BodyOptions,
+): AsyncGenerator<Uint8Array> {
   calls.arriving(call);
-  const chunks = request.iterator({ destroyOnReturn: false });
+  const parts = body[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await call.untilOver(chunks.next());
-      if (next.done === true) break;
+      const next = await call.untilOver(parts.next());
+      if (next.done === true) return;
       yield next.value;
     }
-    // A reset without an error code ends an HTTP/2 body too. What was cut off is nobody's request, even if it looks whole.
-    if (request instanceof Http2ServerRequest && request.stream.aborted) throw endedEarly(undefined);
   } catch (thrown) {
     const error = thrown instanceof EctError ? thrown : endedEarly(thrown);
     if (call.stage === 'unread') call.finish(error);
@@ -47,7 +48,7 @@ export interface WholeBody {
 
 /** The same as one chunk, for a method with one request message. No more is kept than tells what is wrong with it. */
 export async function* requestWhole(
-  request: NodeRequest,
+  body: AsyncIterable<Uint8Array>,
   { isFramed, maxBytes }: WholeBody,
   options: BodyOptions,
 ): AsyncGenerator<Uint8Array> {
@@ -58,7 +59,7 @@ export async function* requestWhole(
     call.finish(error);
     throw toConnectError(error);
   };
-  for await (const part of requestParts(request, options)) {
+  for await (const part of requestParts(body, options)) {
     if (!reserve(part.length)) fail(crowded());
     parts.push(part);
     length += part.length;
@@ -79,23 +80,6 @@ function startOf([first = new Uint8Array(0), ...more]: readonly Uint8Array[]): B
 
 function crowded(): EctError {
   return new EctError(refuse('SERVICE_OVERLOADED', 'requests that have not arrived whole take too much memory'));
-}
-
-/** How often it is looked at whether an answer has left, in milliseconds. */
-const SENT_CHECK_MS = 10;
-
-/** After the answer nobody reads the rest of a request, but HTTP/2 would hold its stream open for it. */
-export function closeUnread(request: NodeRequest, protocol: Protocol): void {
-  if (!(request instanceof Http2ServerRequest)) return;
-  const { stream } = request;
-  stream.once(protocol === 'grpc' ? 'wantTrailers' : 'finish', () => setImmediate(closeWhenSent, stream));
-}
-
-/** Resets a stream that still receives. The reset must not overtake the last frame of the answer. */
-function closeWhenSent(stream: ServerHttp2Stream): void {
-  if (stream.destroyed || stream.readableEnded) return;
-  if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
-  else setTimeout(closeWhenSent, SENT_CHECK_MS, stream).unref();
 }
 
 function endedEarly(cause: unknown): EctError {

@@ -1,6 +1,7 @@
 // One port that serves everything: calls over gRPC, gRPC-Web and Connect, health, reflection and pages.
 
 import type { AddressInfo, Server, Socket } from 'node:net';
+import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Caller } from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
@@ -8,16 +9,17 @@ import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { createResources, DEFAULT_PROCESS_LIMITS, type ProcessLimits } from '../limits/index.ts';
 import type { AnyService } from './call.ts';
 import { createCalls } from './calls.ts';
-import { createConnectDoor } from './connect-door.ts';
+import { createConnectRouter } from './connect-router.ts';
 import { type ConnectionLimits, createConnections, DEFAULT_LIMITS } from './connections.ts';
 import { replaceTls, type TlsOptions } from './front.ts';
-import { createGate } from './gate.ts';
+import { createGate, protocolOf } from './gate.ts';
 import { createHealth } from './health.ts';
 import { createLeanDoor } from './lean-door.ts';
 import { methodTable, pathOf } from './method-table.ts';
-import { type Page, servePage, standardPages } from './pages.ts';
+import { type Page, readPage, standardPages } from './pages.ts';
 import { createReflection } from './reflection.ts';
-import { type NodeRequest, type NodeResponse, writeRefusal } from './refusals.ts';
+import { asResponse, refusalMessage } from './refusals.ts';
+import type { RoutedCall, RoutedRequest } from './routed-request.ts';
 import { wireFormOf } from './wire-errors.ts';
 
 export interface ServerOptions {
@@ -89,7 +91,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(isAdministrator === undefined ? {} : { isAdministrator }),
   });
   const all = [...services, health, ...reflection];
-  const door = createConnectDoor(all, calls, events);
+  const router = createConnectRouter(all, calls, events);
   const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, events);
   const standard = standardPages({
     jwks,
@@ -100,27 +102,30 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const pages = new Map([...standard, ...(options.pages ?? [])].map((page) => [page.path, page]));
 
-  function handle(request: NodeRequest, response: NodeResponse): void {
-    if (door(request, response)) return;
-    const page = pages.get(pathOf(request.url));
-    if (page === undefined) {
-      refuseUnknown(request, response);
-      return;
-    }
-    servePage(page, request, response).catch((cause: unknown) => {
-      events.bug(page.path, cause);
-      writeRefusal(request, response, new EctError(refuse('INTERNAL', 'the page could not be made')));
-    });
+  function handle(request: RoutedRequest, evict: () => void): RoutedCall {
+    const page = pages.get(pathOf(request.target));
+    const routed = router(request, evict);
+    if (routed !== undefined) return routed;
+    const response = page === undefined ? Promise.resolve(refuseUnknown(request)) : answerPage(page, request);
+    return { response, close: () => undefined };
   }
 
-  function refuseUnknown(request: NodeRequest, response: NodeResponse): void {
-    const error = new EctError(refuse('METHOD_UNKNOWN', 'there is no such method or page'));
-    const form = request.method === 'POST' ? wireFormOf(request.headers['content-type']) : undefined;
-    if (form !== undefined) {
-      const protocol = form === 'grpc' || form === 'grpc-web' ? form : 'connect';
-      calls.refused({ method: 'unknown', protocol, socket: request.socket }, error);
+  async function answerPage(page: Page, request: RoutedRequest): Promise<UniversalServerResponse> {
+    try {
+      return await readPage(page, request);
+    } catch (cause) {
+      events.bug(page.path, cause);
+      return refusal(request, new EctError(refuse('INTERNAL', 'the page could not be made')));
     }
-    writeRefusal(request, response, error);
+  }
+
+  function refuseUnknown(request: RoutedRequest): UniversalServerResponse {
+    const error = new EctError(refuse('METHOD_UNKNOWN', 'there is no such method or page'));
+    const contentType = request.header.get('content-type') ?? undefined;
+    if (request.method === 'POST' && wireFormOf(contentType) !== undefined) {
+      calls.refused({ method: 'unknown', protocol: protocolOf(contentType), socket: request.socket }, error);
+    }
+    return refusal(request, error);
   }
 
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -154,4 +159,8 @@ function listen(front: Server, host: string, port: number): Promise<AddressInfo>
       resolve(front.address() as AddressInfo);
     });
   });
+}
+
+function refusal({ method, header }: RoutedRequest, error: EctError): UniversalServerResponse {
+  return asResponse(refusalMessage(method, header.get('content-type') ?? undefined, error));
 }

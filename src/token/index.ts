@@ -5,7 +5,7 @@ export type { Draft } from './drafts.ts';
 export { digestOfToken, hashClaim } from './hash.ts';
 export { type Level, type LevelPolicy, requiredLevel } from './level.ts';
 export { mintUnsigned, prepareToken, sealedBytes, sealToken, type Unsealed } from './mint.ts';
-export { type Links, peekKid, peekLinks } from './peek.ts';
+export { peekKid, peekLinks } from './peek.ts';
 export { type Decision, type PolicyClaims, policyIn } from './policy-claims.ts';
 export type { Question, TokenPolicy, VerifiedToken } from './question.ts';
 export { isRefusal } from './read-claims.ts';

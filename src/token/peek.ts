@@ -1,5 +1,4 @@
-// What a token says of its place in the graph, before anything is verified: good for deciding the order of work, and for
-// nothing else.
+// What a token says before anything is verified: good for deciding the order of work and for showing it, and for nothing else.
 
 import { MAX_PREDECESSORS } from './claim-formats.ts';
 import { looksCompact, readCompact } from './compact.ts';
@@ -8,7 +7,7 @@ import type { JsonObject } from './strict-json.ts';
 import { readUnsigned } from './unsigned.ts';
 
 /** Unverified links. What cannot be read is empty. */
-export interface Links {
+interface Links {
   readonly jti: string;
   readonly pred: readonly string[];
   readonly exec_act: string;
@@ -20,17 +19,9 @@ export function peekLinks(token: string): Links {
   const pred = payload[NAMES['01'].pred] ?? payload[NAMES['00'].pred];
   return {
     jti: typeof jti === 'string' ? jti : '',
-    // A token with more is refused; it waits for nobody.
     pred: Array.isArray(pred) && pred.length <= MAX_PREDECESSORS ? pred.filter((id) => typeof id === 'string') : [],
     exec_act: typeof exec_act === 'string' ? exec_act : '',
   };
-}
-
-/** The `kid` in the header of a signed token; undefined for anything else. */
-export function peekKid(token: string): string | undefined {
-  const read = looksCompact(token) ? readCompact(token) : undefined;
-  const kid = read?.ok === true ? read.parts.header['kid'] : undefined;
-  return typeof kid === 'string' ? kid : undefined;
 }
 
 function payloadOf(token: string): JsonObject {
@@ -40,4 +31,11 @@ function payloadOf(token: string): JsonObject {
   }
   const content = readUnsigned(token);
   return typeof content === 'string' ? {} : content.payload;
+}
+
+/** The `kid` in the header of a signed token; undefined for anything else. Linear in `token`, which the caller has bounded. */
+export function peekKid(token: string): string | undefined {
+  const read = looksCompact(token) ? readCompact(token) : undefined;
+  const kid = read?.ok === true ? read.parts.header['kid'] : undefined;
+  return typeof kid === 'string' ? kid : undefined;
 }

@@ -1,12 +1,32 @@
 import canonicalize from 'canonicalize';
 import { describe, expect, test } from 'vitest';
-import { planWaves } from '../../src/authority/append-batch.ts';
-import { appendBatch, examineRecorded, readLeaf, validateDag } from '../../src/authority/index.ts';
+import { planOrder } from '../../src/authority/append-order.ts';
+import {
+  type Appended,
+  type AuthorityParts,
+  appendBatch,
+  examineRecorded,
+  type Leaf,
+  readLeaf,
+  validateDag,
+} from '../../src/authority/index.ts';
 import { EctError } from '../../src/errors.ts';
-import { opensCommitment, verifyReceipt } from '../../src/ledger/index.ts';
+import {
+  type Candidate,
+  generateLedgerKey,
+  Ledger,
+  openLedgerKey,
+  opensCommitment,
+  type Seal,
+  verifyReceipt,
+} from '../../src/ledger/index.ts';
+import { createPace } from '../../src/pace.ts';
+import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
+import type { Jti } from '../../src/token/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
-import { anonymous, appendTo, highTwin, issueFor, PARTY, reasonOf, recordTask } from './support.ts';
+import { anonymous, appendTo, endless, highTwin, issueFor, PARTY, reasonOf, recordTask } from './support.ts';
 
 describe('append', () => {
   test('records the task in a canonical leaf that commits to the token', async () => {
@@ -187,7 +207,7 @@ describe('a batch', () => {
     const results = await appendBatch(parts, anonymous, [...tokens, 'x'], AbortSignal.timeout(5000));
     const reasons = results.map((result) => (result instanceof EctError ? result.reason : 'OK'));
     expect(reasons).toEqual(['OK', 'OK', 'DAG_PREDECESSOR_MISSING', 'OK', 'OK', 'TOKEN_MALFORMED']);
-    expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 4, depth: 3 });
+    expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 4, depth: 3 });
   });
 
   test('tokens that wait for each other are refused, each for its reason', async () => {
@@ -207,20 +227,20 @@ describe('ValidateDAG', () => {
     const { parts } = await makeAuthority();
     const root = await recordTask(parts, { wid: WID });
     const leaf = await recordTask(parts, { wid: WID, pred: [root] });
-    const answer = await validateDag(parts, { kind: 'workflow', wid: WID });
+    const answer = await validateDag(parts, { kind: 'workflow', wid: WID }, endless);
     expect(answer).toMatchObject({ report: { status: 'complete', size: 2, depth: 2, roots: [root], leaves: [leaf] } });
   });
 
   test('an unknown workflow is not found', async () => {
     const { parts } = await makeAuthority();
-    expect(await reasonOf(validateDag(parts, { kind: 'workflow', wid: WID }))).toBe('WORKFLOW_NOT_FOUND');
+    expect(await reasonOf(validateDag(parts, { kind: 'workflow', wid: WID }, endless))).toBe('WORKFLOW_NOT_FOUND');
   });
 
   test('a token is judged with its ancestors; it need not be recorded', async () => {
     const { parts } = await makeAuthority();
     const root = await recordTask(parts);
     const { token } = await issueFor(parts, { pred: [root] });
-    const answer = await validateDag(parts, { kind: 'token', token, predecessors: [] });
+    const answer = await validateDag(parts, { kind: 'token', token, predecessors: [] }, endless);
     expect(answer).toMatchObject({ report: { status: 'complete', size: 2, roots: [root] } });
   });
 
@@ -228,16 +248,16 @@ describe('ValidateDAG', () => {
     const { parts } = await makeAuthority();
     const one = await issueFor(parts, { jti: JTI, pred: [OTHER_JTI] });
     const two = await issueFor(parts, { jti: OTHER_JTI, pred: [JTI] });
-    const answer = await validateDag(parts, { kind: 'bundle', tokens: [one.token, two.token] });
+    const answer = await validateDag(parts, { kind: 'bundle', tokens: [one.token, two.token] }, endless);
     expect(answer).toMatchObject({ report: { status: 'invalid', violations: [{ reason: 'DAG_CYCLE' }] } });
   });
 
   test('R9: a bundle with two tokens for one task is invalid, and one with a copy is not', async () => {
     const { parts } = await makeAuthority();
     const [one, two] = [await issueFor(parts, { jti: JTI }), await issueFor(parts, { jti: JTI, ttlSeconds: 60 })];
-    const clash = await validateDag(parts, { kind: 'bundle', tokens: [one.token, two.token] });
+    const clash = await validateDag(parts, { kind: 'bundle', tokens: [one.token, two.token] }, endless);
     expect(clash).toMatchObject({ report: { status: 'invalid', violations: [{ reason: 'DAG_DUPLICATE_TASK' }] } });
-    const copies = await validateDag(parts, { kind: 'bundle', tokens: [one.token, one.token] });
+    const copies = await validateDag(parts, { kind: 'bundle', tokens: [one.token, one.token] }, endless);
     expect(copies).toMatchObject({ report: { status: 'complete', size: 1 } });
   });
 
@@ -245,36 +265,114 @@ describe('ValidateDAG', () => {
     const { parts } = await makeAuthority();
     const root = await recordTask(parts);
     const { token } = await issueFor(parts, { pred: [root] });
-    const answer = await validateDag(parts, { kind: 'bundle', tokens: [token] });
+    const answer = await validateDag(parts, { kind: 'bundle', tokens: [token] }, endless);
     expect(answer).toMatchObject({ report: { status: 'partial', unresolved: [root] } });
   });
 
   test('a token that does not hold makes the graph invalid for its own reason', async () => {
     const { parts } = await makeAuthority();
     const answers = await Promise.all([
-      validateDag(parts, { kind: 'token', token: makeToken(), predecessors: [] }),
-      validateDag(parts, { kind: 'bundle', tokens: [makeToken()] }),
+      validateDag(parts, { kind: 'token', token: makeToken(), predecessors: [] }, endless),
+      validateDag(parts, { kind: 'bundle', tokens: [makeToken()] }, endless),
     ]);
     for (const answer of answers) expect(answer).toMatchObject({ refusal: { reason: 'KEY_UNKNOWN' } });
   });
 });
 
 describe('the order of a batch', () => {
-  const id = (number: number) => `${OTHER_JTI.slice(0, -4)}${String(number).padStart(4, '0')}`;
-  const task = (number: number, ...pred: number[]) => makeToken({ jti: id(number), pred: pred.map(id) });
+  const item = (jti: string, ...pred: string[]) => ({ token: { claims: { jti: jti as Jti, pred: pred as Jti[] } } });
+  const unreadable = { token: undefined };
 
-  test('is one wave for each level of links, however the items stand', () => {
-    const chain = [task(3, 2), task(2, 1), task(1), task(9)];
-    expect(planWaves(chain, 16_384)).toEqual([[2, 3], [1], [0]]);
+  test('has predecessors first, however the items stand', async () => {
+    const chain = [item('c', 'b'), item('b', 'a'), item('a'), item('z')];
+    expect(await planOrder(chain, createPace())).toEqual([2, 3, 1, 0]);
   });
 
-  test('puts tokens that wait for each other, and what follows them, into the last wave', () => {
-    expect(planWaves([task(1, 2), task(2, 1), task(3, 2), task(4)], 16_384)).toEqual([[3], [0, 1, 2]]);
+  test('has tokens that wait for each other, and what follows them, at its end', async () => {
+    const ring = [item('a', 'b'), item('b', 'a'), item('c', 'b'), item('d')];
+    expect(await planOrder(ring, createPace())).toEqual([3, 0, 1, 2]);
   });
 
-  test('looks into nothing that will be refused: neither unreadable tokens nor too many links', () => {
-    const crowded = makeToken({ jti: id(1), pred: Array.from({ length: 101 }, (_, at) => id(at + 2)) });
-    expect(planWaves(['x', crowded, task(2)], 16_384)).toEqual([[0, 1, 2]]);
-    expect(planWaves([task(1, 2), task(2)], 10)).toEqual([[0, 1]]);
+  test('waits for nothing that is not in the batch or does not hold', async () => {
+    expect(await planOrder([item('a', 'x'), unreadable, item('b')], createPace())).toEqual([0, 1, 2]);
+  });
+});
+
+/** Does something just before the next commit, when all that a commit rests on was looked at. */
+class Beforehand extends FaultyStore {
+  run: (() => Promise<unknown>) | undefined;
+
+  override async commit(candidates: readonly Candidate[], seal: Seal) {
+    const { run } = this;
+    this.run = undefined;
+    await run?.();
+    return super.commit(candidates, seal);
+  }
+}
+
+describe('one commit for tasks that follow each other', () => {
+  async function chainOf(parts: AuthorityParts, length: number) {
+    const tokens: string[] = [];
+    let pred: readonly string[] = [];
+    for (let at = 0; at < length; at++) {
+      const { token, claims } = await issueFor(parts, { wid: WID, pred, ...(at === 2 ? { jti: JTI } : {}) });
+      tokens.push(token);
+      pred = [claims.jti];
+    }
+    return tokens;
+  }
+  const reasonsOf = (results: readonly (Appended | EctError)[]) =>
+    results.map((result) => (result instanceof EctError ? result.reason : result.duplicate ? 'duplicate' : 'OK'));
+  const signal = AbortSignal.timeout(10_000);
+
+  test('a chain of 100 in any order shares one, and each entry is as if it had been appended by itself', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    const tokens = await chainOf(parts, 100);
+    const results = await appendBatch(parts, anonymous, tokens.toReversed(), signal);
+    expect(new Set(reasonsOf(results))).toEqual(new Set(['OK']));
+    expect(store.calls.get('commit')).toBe(1);
+    const report = await examineRecorded(parts, WID, endless);
+    expect(report).toMatchObject({ status: 'complete', size: 100, depth: 100 });
+    const leaves = await parts.ledger.list({ scope: WID, startIndex: 0, limit: 100, withContent: false });
+    expect(leaves.map((record) => (readLeaf(record) as Leaf).depth)).toEqual(
+      [...Array(100).keys()].map((at) => at + 1),
+    );
+    const again = await appendBatch(parts, anonymous, tokens, signal);
+    expect(new Set(reasonsOf(again))).toEqual(new Set(['duplicate']));
+  });
+
+  test('R9: what follows a task whose name somebody took in between is not recorded with it', async () => {
+    const [store, key] = [new MemoryLedgerStore(), openLedgerKey(generateLedgerKey('test.example/ledger'))];
+    const rivals = await Ledger.open({ store, key, nowMs: Date.now });
+    const beforehand = new Beforehand(store);
+    const ledger = await Ledger.open({ store: beforehand, key, nowMs: Date.now });
+    const parts = { ...(await makeAuthority()).parts, ledger };
+    const tokens = await chainOf(parts, 5);
+    // Another token for the task in the middle, which rests on nothing.
+    const rival = await issueFor(parts, { wid: WID, jti: JTI });
+    beforehand.run = () => appendTo({ ...parts, ledger: rivals }, rival.token);
+    const results = await appendBatch(parts, anonymous, tokens, signal);
+    expect(reasonsOf(results)).toEqual(['OK', 'OK', 'DAG_DUPLICATE_TASK', 'OK', 'OK']);
+    const records = await parts.ledger.list({ scope: WID, startIndex: 0, limit: 9, withContent: false });
+    // What follows was examined once more, after the task that is there.
+    expect(records.map((record) => (readLeaf(record) as Leaf).depth)).toEqual([1, 1, 2, 2, 3]);
+    expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 5 });
+  });
+
+  test('a storage that fails and did keep the entries is asked again, and finds them', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    const tokens = await chainOf(parts, 5);
+    store.plan('landed');
+    const results = await appendBatch(parts, anonymous, tokens, signal);
+    expect(results.every((result) => !(result instanceof EctError))).toBe(true);
+    store.plan('lost', 'lost', 'lost');
+    const more = await chainOf(parts, 2);
+    expect(reasonsOf(await appendBatch(parts, anonymous, more, signal))).toEqual([
+      'LEDGER_UNAVAILABLE',
+      'LEDGER_UNAVAILABLE',
+    ]);
+    expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 5 });
   });
 });

@@ -2,11 +2,14 @@
 
 import { randomUUID } from 'node:crypto';
 import { Code } from '@connectrpc/connect';
+import canonicalize from 'canonicalize';
 import { describe, expect, test } from 'vitest';
 import {
   type AuthorityParts,
   examineRecorded,
+  type IssueOrder,
   type Leaf,
+  markCompromised,
   readLeaf,
   rehearseAppend,
   rehearseIssue,
@@ -14,12 +17,23 @@ import {
 } from '../../src/authority/index.ts';
 import { refusalOf } from '../../src/dag/index.ts';
 import { EctError, type ErrorReason } from '../../src/errors.ts';
+import type { Candidate, Seal } from '../../src/ledger/index.ts';
 import { codeOf } from '../../src/rpc/errors.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, OTHER_JTI, WID } from '../support/tokens.ts';
-import { anonymous, appendTo, issueFor, issueOrder, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
+import {
+  anonymous,
+  appendTo,
+  endless,
+  issueFor,
+  issueOrder,
+  reasonIn,
+  reasonOf,
+  recordTask,
+  verifyFor,
+} from './support.ts';
 
 const extension = (members: Record<string, string | boolean>) => ({ value: members, text: JSON.stringify(members) });
 const decided = (decision: string) => extension({ pol: 'policy_v1', pol_decision: decision });
@@ -37,12 +51,12 @@ describe('the policy of predecessors', () => {
       const { parts } = await makeAuthority();
       const pred = await recordTask(parts, { wid: WID, ext: decided(decision) });
       expect(await reasonOf(issueFor(parts, { wid: WID, pred: [pred] }))).toBe('DAG_PREDECESSOR_NOT_APPROVED');
-      const { failures } = await rehearseIssue(parts, anonymous, issueOrder({ wid: WID, pred: [pred] }));
+      const { failures } = await rehearseIssue(parts, anonymous, issueOrder({ wid: WID, pred: [pred] }), endless);
       expect(failures).toMatchObject([{ refusal: { reason: 'DAG_PREDECESSOR_NOT_APPROVED' } }]);
       const compensation = extension({ compensation_required: true });
       expect(await reasonOf(recordTask(parts, { wid: WID, pred: [pred], ext: compensation }))).toBe('OK');
       expect(await reasonOf(recordTask(parts, { wid: WID, pred: [pred], execAct: 'human_review' }))).toBe('OK');
-      expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 3 });
+      expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 3 });
     },
   );
 
@@ -61,7 +75,7 @@ describe('the policy of predecessors', () => {
     const { token } = await issueFor(parts, { pred: [JTI] });
     const question = { dag: 'complete', predecessors: [pred.token] } as const;
     expect(reasonIn(await verifyFor(parts, token, question))).toBe('DAG_PREDECESSOR_NOT_APPROVED');
-    const answer = await validateDag(parts, { kind: 'bundle', tokens: [pred.token, token] });
+    const answer = await validateDag(parts, { kind: 'bundle', tokens: [pred.token, token] }, endless);
     expect(answer).toMatchObject({ report: { violations: [{ reason: 'DAG_PREDECESSOR_NOT_APPROVED' }] } });
   });
 
@@ -71,7 +85,7 @@ describe('the policy of predecessors', () => {
     const undo = await recordTask(parts, { pred: [pred], ext: extension({ compensation_required: true }) });
     const review = await recordTask(parts, { pred: [pred], execAct: 'human_review', ext: decided('approved') });
     const plain = await recordTask(parts, { pred: [undo, review] });
-    expect(await leafOf(parts, '', pred)).toMatchObject({ pol_decision: 'rejected', ancestors: 0 });
+    expect(await leafOf(parts, '', pred)).toMatchObject({ pol_decision: 'rejected', depth: 1 });
     expect(await leafOf(parts, '', undo)).toMatchObject({ compensation: true });
     expect(await leafOf(parts, '', review)).toMatchObject({ review: true, pol_decision: 'approved' });
     const leaf = await leafOf(parts, '', plain);
@@ -86,7 +100,7 @@ describe('the policy of predecessors', () => {
     const pred = await recordTask(parts, { wid: WID, ext: decided('pending_human_review') });
     await recordTask(parts, { wid: WID, pred: [pred], execAct: 'second_look' });
     const renamed = { ...parts, policy: { ...parts.policy, graph: { ...review, reviewActions: ['human_review'] } } };
-    expect(await examineRecorded(renamed, WID)).toMatchObject({ status: 'complete' });
+    expect(await examineRecorded(renamed, WID, endless)).toMatchObject({ status: 'complete' });
   });
 
   test('it can be switched off', async () => {
@@ -180,7 +194,7 @@ describe('R9: twelve shapes of a bad graph', () => {
       tokens.push(...Array.from({ length: 10_001 }, () => token));
     }
     clock.advance(100);
-    const answer = await validateDag(parts, { kind: 'bundle', tokens });
+    const answer = await validateDag(parts, { kind: 'bundle', tokens }, endless);
     if ('refusal' in answer) throw new TypeError(answer.refusal.message);
     const { report } = answer;
     expect(refusalOf(report, { complete: true })?.reason).toBe(reason);
@@ -236,17 +250,17 @@ describe('what the ledger vouches for', () => {
     let token = '';
     for (let at = 0; at < LENGTH; at++) {
       const issued = await issueFor({ ...parts, ledger: (await makeAuthority()).parts.ledger }, { wid: WID, pred });
-      const before = store.calls.get('named') ?? 0;
+      const before = store.calls.get('lookUp') ?? 0;
       await appendTo(parts, issued.token);
-      expect((store.calls.get('named') ?? 0) - before, `task ${at}`).toBe(at === 0 ? 0 : 1);
+      expect((store.calls.get('lookUp') ?? 0) - before, `task ${at}`).toBe(at === 0 ? 0 : 1);
       pred = [issued.claims.jti];
       token = issued.token;
     }
-    expect(await leafOf(parts, WID, pred[0]!)).toMatchObject({ ancestors: LENGTH - 1 });
-    const before = store.calls.get('named') ?? 0;
-    const answer = await validateDag(parts, { kind: 'token', token, predecessors: [] });
+    expect(await leafOf(parts, WID, pred[0]!)).toMatchObject({ depth: LENGTH });
+    const before = store.calls.get('lookUp') ?? 0;
+    const answer = await validateDag(parts, { kind: 'token', token, predecessors: [] }, endless);
     expect(answer).toMatchObject({ report: { status: 'complete', visited: LENGTH - 1, pathLevel: 'L3' } });
-    expect((store.calls.get('named') ?? 0) - before).toBe(LENGTH);
+    expect((store.calls.get('lookUp') ?? 0) - before).toBe(LENGTH - 1);
   });
 
   test('R10: neither does a dry run walk what is vouched for, nor a repeated append look twice', async () => {
@@ -256,11 +270,11 @@ describe('what the ledger vouches for', () => {
     for (let at = 0; at < 20; at++) pred = [await recordTask(parts, { wid: WID, pred })];
     const { token } = await issueFor(parts, { wid: WID, pred });
     const lookUps = async (run: () => Promise<unknown>) => {
-      const before = { named: store.calls.get('named') ?? 0, find: store.calls.get('find') ?? 0 };
+      const before = { lookUp: store.calls.get('lookUp') ?? 0, find: store.calls.get('find') ?? 0 };
       await run();
-      return [(store.calls.get('find') ?? 0) - before.find, (store.calls.get('named') ?? 0) - before.named];
+      return [(store.calls.get('find') ?? 0) - before.find, (store.calls.get('lookUp') ?? 0) - before.lookUp];
     };
-    expect(await lookUps(() => rehearseAppend(parts, token))).toEqual([1, 1]);
+    expect(await lookUps(() => rehearseAppend(parts, token, endless))).toEqual([1, 1]);
     expect(await lookUps(() => appendTo(parts, token))).toEqual([1, 1]);
     expect(await lookUps(() => appendTo(parts, token))).toEqual([1, 0]);
   });
@@ -269,28 +283,84 @@ describe('what the ledger vouches for', () => {
     const { parts } = await makeAuthority();
     const root = await issueFor(parts, { wid: WID, level: 'L3' });
     const next = await issueFor(parts, { wid: WID, level: 'L3', pred: [root.claims.jti] });
-    expect(await leafOf(parts, WID, root.claims.jti)).toMatchObject({ ancestors: 0 });
-    expect(await leafOf(parts, WID, next.claims.jti)).toMatchObject({ ancestors: 1 });
+    expect(await leafOf(parts, WID, root.claims.jti)).toMatchObject({ depth: 1 });
+    expect(await leafOf(parts, WID, next.claims.jti)).toMatchObject({ depth: 2 });
     const later = { wid: WID, level: 'L3', record: 'async' } as const;
     const loner = await issueFor(parts, later);
     const last = await issueFor(parts, { ...later, pred: [next.claims.jti] });
     await parts.background.drain();
-    expect(await leafOf(parts, WID, loner.claims.jti)).toMatchObject({ ancestors: 0 });
-    expect(await leafOf(parts, WID, last.claims.jti)).toMatchObject({ ancestors: 2 });
+    expect(await leafOf(parts, WID, loner.claims.jti)).toMatchObject({ depth: 1 });
+    expect(await leafOf(parts, WID, last.claims.jti)).toMatchObject({ depth: 3 });
   });
 
-  test('what follows a task of no workflow is not vouched for, and so a circle that closes later is still seen', async () => {
+  test('a link out of the workflow is written down, and stays what it is when its name is taken', async () => {
     const { parts } = await makeAuthority();
     await recordTask(parts, { jti: JTI });
+    const first = await issueFor(parts, { wid: WID, pred: [JTI] });
+    await appendTo(parts, first.token);
+    const middle = first.claims.jti;
+    const leaf = await leafOf(parts, WID, middle);
+    expect(leaf).toMatchObject({ depth: 2, pred: [JTI], pred_wid: [''] });
+    const text = Buffer.from((await parts.ledger.find(WID, middle))!.leaf).toString();
+    expect(text).toBe(canonicalize(leaf));
+    // In the workflow itself the name is free. Who takes it is another task, and no ancestor of anything recorded.
+    await recordTask(parts, { wid: WID, jti: JTI, pred: [middle] });
+    const last = await recordTask(parts, { wid: WID, pred: [JTI] });
+    expect(await leafOf(parts, WID, JTI)).toMatchObject({ depth: 3 });
+    expect(await leafOf(parts, WID, last)).toMatchObject({ depth: 4 });
+    expect(await leafOf(parts, WID, last)).not.toHaveProperty('pred_wid');
+    expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 3, depth: 3 });
+    // The recorded token is verified with the predecessor that it had: a mark on the later task is none of its own.
+    await markCompromised(
+      parts,
+      anonymous,
+      { subject: { kind: 'task', jti: JTI, wid: WID }, note: '' },
+      endless.signal,
+    );
+    const { dag } = await verifyFor(parts, first.token, { dag: 'complete', replay: 'skip' });
+    expect(dag).toMatchObject({ status: 'complete', depth: 2, tainted: [] });
+  });
+
+  test('of entries from before links were written down nothing: they are walked by their names, and a circle is refused', async () => {
+    const store = new OldLeaves(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    store.isOld = true;
+    await recordTask(parts, { jti: JTI });
     const middle = await recordTask(parts, { wid: WID, pred: [JTI] });
-    expect(await leafOf(parts, WID, middle)).not.toHaveProperty('ancestors');
-    // In the workflow itself the name is still free: a task that took it would become its own ancestor.
+    store.isOld = false;
+    expect(await leafOf(parts, WID, middle)).toMatchObject({ ancestors: 9 });
+    expect(await leafOf(parts, WID, middle)).not.toHaveProperty('depth');
     expect(await reasonOf(issueFor(parts, { wid: WID, jti: JTI, pred: [middle] }))).toBe('DAG_CYCLE');
-    const elsewhere = await makeAuthority();
-    const late = await issueFor({ ...parts, ledger: elsewhere.parts.ledger }, { wid: WID, jti: JTI, pred: [middle] });
-    expect(await reasonOf(appendTo(parts, late.token))).toBe('DAG_CYCLE');
+    const after = await recordTask(parts, { wid: WID, pred: [middle] });
+    expect(await leafOf(parts, WID, after)).not.toHaveProperty('depth');
+    const late = await recordOutside(parts, { wid: WID, jti: JTI, pred: [after] });
+    expect(await reasonOf(appendTo(parts, late))).toBe('DAG_CYCLE');
+    expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 2 });
   });
 });
+
+/** A token that another authority of the same key issued. */
+async function recordOutside(parts: AuthorityParts, order: Partial<IssueOrder>): Promise<string> {
+  const elsewhere = await makeAuthority();
+  return (await issueFor({ ...parts, ledger: elsewhere.parts.ledger }, order)).token;
+}
+
+/** While `isOld`, leaves are written as they once were: with `ancestors`, without `depth` and `pred_wid`. */
+class OldLeaves extends FaultyStore {
+  isOld = false;
+
+  override commit(candidates: readonly Candidate[], seal: Seal) {
+    if (!this.isOld) return super.commit(candidates, seal);
+    const aged = candidates.map((candidate) => ({
+      ...candidate,
+      leaf: (sealed: Parameters<Candidate['leaf']>[0]) => {
+        const { depth: _, pred_wid: __, ...rest } = JSON.parse(Buffer.from(candidate.leaf(sealed)).toString()) as Leaf;
+        return Buffer.from(canonicalize({ ...rest, ancestors: 9 }) as string);
+      },
+    }));
+    return super.commit(aged, seal);
+  }
+}
 
 describe('tasks that are appended at the same time', () => {
   test('R9: of a circle of tasks that race none is recorded', async () => {
@@ -326,9 +396,9 @@ describe('tasks that are appended at the same time', () => {
     for (const early of outcomes) {
       expect(early instanceof EctError ? early.reason : early).toBe('DAG_PREDECESSOR_MISSING');
     }
-    expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 500, unresolved: [] });
+    expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 500, unresolved: [] });
     await Promise.all(pairs.map(({ child }) => appendTo(parts, child.token)));
-    expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 1000, depth: 2 });
+    expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 1000, depth: 2 });
   });
 });
 
@@ -336,7 +406,7 @@ describe('many tasks', () => {
   test('R10: a workflow of more pages than one is read whole', async () => {
     const { parts } = await makeAuthority();
     await Promise.all(Array.from({ length: 401 }, () => recordTask(parts, { wid: WID })));
-    expect(await examineRecorded(parts, WID)).toMatchObject({ status: 'complete', size: 401 });
+    expect(await examineRecorded(parts, WID, endless)).toMatchObject({ status: 'complete', size: 401 });
   });
 
   test('H18: the loop is free while a large bundle is verified', async () => {
@@ -351,7 +421,7 @@ describe('many tasks', () => {
       if (running) setImmediate(turn);
     };
     setImmediate(turn);
-    expect(await validateDag(parts, { kind: 'bundle', tokens })).toMatchObject({ report: { size: 300 } });
+    expect(await validateDag(parts, { kind: 'bundle', tokens }, endless)).toMatchObject({ report: { size: 300 } });
     running = false;
     expect(turns).toBeGreaterThanOrEqual(6);
   });

@@ -5,7 +5,7 @@ import { type AuthorityPolicy, validateDag } from '../../src/authority/index.ts'
 import type { Level } from '../../src/token/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
 import { OTHER_JTI, policy as token, WID } from '../support/tokens.ts';
-import { appendTo, issueFor, PARTY, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
+import { appendTo, endless, issueFor, PARTY, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
 
 function taking(minimumLevel: Level, byAction: Readonly<Record<string, Level>> = {}): Partial<AuthorityPolicy> {
   return { token: { ...token, minimumLevel, minimumLevels: new Map(Object.entries(byAction)) } };
@@ -60,18 +60,18 @@ describe('an unsigned object (L1)', () => {
     const { parts } = await makeAuthority(undefined, taking('L1'));
     const { token: root, claims } = await issueFor(parts, { wid: WID });
     const { token: object } = await issueFor(parts, { level: 'L1', wid: WID, jti: OTHER_JTI });
-    const bundle = await validateDag(parts, { kind: 'bundle', tokens: [root, object] });
+    const bundle = await validateDag(parts, { kind: 'bundle', tokens: [root, object] }, endless);
     expect(bundle).toMatchObject({ report: { status: 'complete', size: 2, pathLevel: 'L1', violations: [] } });
-    const alone = await validateDag(parts, { kind: 'token', token: object, predecessors: [] });
+    const alone = await validateDag(parts, { kind: 'token', token: object, predecessors: [] }, endless);
     expect(alone).toMatchObject({ report: { status: 'complete', pathLevel: 'L1' } });
-    const signed = await validateDag(parts, { kind: 'bundle', tokens: [root] });
+    const signed = await validateDag(parts, { kind: 'bundle', tokens: [root] }, endless);
     expect(signed).toMatchObject({ report: { roots: [claims.jti], pathLevel: 'L2' } });
     const strict = { ...parts, policy: { ...parts.policy, ...taking('L2') } };
     for (const subject of [
       { kind: 'bundle', tokens: [root, object] },
       { kind: 'token', token: object, predecessors: [] },
     ] as const) {
-      expect(await validateDag(strict, subject)).toMatchObject({ refusal: { reason: 'LEVEL_TOO_LOW' } });
+      expect(await validateDag(strict, subject, endless)).toMatchObject({ refusal: { reason: 'LEVEL_TOO_LOW' } });
     }
   });
 

@@ -15,7 +15,7 @@ import type { Failure } from '../../src/token/index.ts';
 import { ISSUER, makeAuthority, type TestAuthority } from '../support/authority.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
-import { anonymous, appendTo, issueFor, issueOrder, reasonOf, recordTask } from './support.ts';
+import { anonymous, appendTo, endless, issueFor, issueOrder, reasonOf, recordTask } from './support.ts';
 
 type Parts = TestAuthority['parts'];
 
@@ -33,7 +33,7 @@ function withoutSigner(parts: Parts): Parts {
 
 describe('a dry run of Issue', () => {
   const rehearse = (parts: Parts, order: Partial<IssueOrder> = {}) =>
-    rehearseIssue(withoutSigner(parts), anonymous, issueOrder(order));
+    rehearseIssue(withoutSigner(parts), anonymous, issueOrder(order), endless);
 
   test('answers the claims, the key and a row for each step, and signs, remembers and records nothing', async () => {
     const { parts, signer } = await makeAuthority();
@@ -108,7 +108,7 @@ describe('a dry run of Append', () => {
   test('answers the rows of a verdict, and records nothing', async () => {
     const { parts } = await makeAuthority();
     const { token } = await issueFor(parts);
-    const { verdict, known } = await rehearseAppend(parts, token);
+    const { verdict, known } = await rehearseAppend(parts, token, endless);
     expect(verdict).toMatchObject({ refusal: undefined, level: 'L2', failures: [], dag: { status: 'complete' } });
     expect(verdict.outcomes).toHaveLength(VERIFY_STEPS.length);
     expect(verdict.outcomes.at(-1)).toBe('SKIPPED');
@@ -120,7 +120,7 @@ describe('a dry run of Append', () => {
     const { parts, clock } = await makeAuthority(undefined, { ledgerAudience: 'urn:ect:ledger' });
     const { token } = await issueFor(parts, { pred: [OTHER_JTI], ttlSeconds: 60 });
     clock.advance(60);
-    const { verdict } = await rehearseAppend(parts, token);
+    const { verdict } = await rehearseAppend(parts, token, endless);
     expect(failed(verdict.failures, VERIFY_STEPS)).toEqual({
       audience: 'AUDIENCE_MISMATCH',
       time: 'TOKEN_EXPIRED',
@@ -136,7 +136,7 @@ describe('a dry run of Append', () => {
       [makeToken(), 'KEY_UNKNOWN'],
       ['x', 'TOKEN_MALFORMED'],
     ] as const) {
-      const { verdict } = await rehearseAppend(parts, token);
+      const { verdict } = await rehearseAppend(parts, token, endless);
       expect(verdict).toMatchObject({ refusal: { reason }, token: undefined });
       expect(await reasonOf(appendTo(parts, token))).toBe(reason);
     }
@@ -146,7 +146,7 @@ describe('a dry run of Append', () => {
     const { parts, noticed } = await makeAuthority();
     const rival = await issueFor(parts, { jti: JTI, execAct: 'other' });
     await recordTask(parts, { jti: JTI });
-    const { verdict } = await rehearseAppend(parts, rival.token);
+    const { verdict } = await rehearseAppend(parts, rival.token, endless);
     expect(failed(verdict.failures, VERIFY_STEPS)).toEqual({ dag: 'DAG_DUPLICATE_TASK' });
     expect(noticed).toEqual([]);
   });
@@ -156,7 +156,7 @@ describe('a dry run of Append', () => {
     const { token } = await issueFor(parts);
     await appendTo(parts, token);
     clock.advance(5000);
-    const { verdict, known } = await rehearseAppend(parts, token);
+    const { verdict, known } = await rehearseAppend(parts, token, endless);
     expect(verdict).toMatchObject({ refusal: undefined, level: 'L3', failures: [] });
     expect(known).toMatchObject({ duplicate: true, record: { index: 0 } });
     expect((await parts.ledger.checkpoint()).size).toBe(1);
@@ -167,6 +167,6 @@ describe('a dry run of Append', () => {
     const { parts } = await makeAuthority(store);
     const { token } = await issueFor(parts);
     store.failReads(true);
-    await expect(rehearseAppend(parts, token)).rejects.toThrow(EctError);
+    await expect(rehearseAppend(parts, token, endless)).rejects.toThrow(EctError);
   });
 });

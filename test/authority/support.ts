@@ -21,6 +21,9 @@ export function issueFor(parts: AuthorityParts, order: Partial<IssueOrder> = {},
   return issue(parts, caller, issueOrder(order), { signal: AbortSignal.timeout(5000) });
 }
 
+/** A call that nobody ends. */
+export const endless = { signal: new AbortController().signal };
+
 /** An order as a plain request makes it, but for what is given. */
 export function issueOrder(order: Partial<IssueOrder> = {}): IssueOrder {
   return {
@@ -63,7 +66,7 @@ export function verifyFor(
     input: undefined,
     output: undefined,
   };
-  return verify(parts, caller, { ...defaults, ...order });
+  return verify(parts, caller, { ...defaults, ...order }, { signal: AbortSignal.timeout(5000) });
 }
 
 export function appendTo(parts: AuthorityParts, token: string, caller = anonymous): Promise<Appended> {

@@ -15,7 +15,7 @@ import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, OTHER_JTI, WID } from '../support/tokens.ts';
-import { appendTo, issueFor, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
+import { appendTo, endless, issueFor, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
 
 const ADMIN = { kind: 'spiffe', id: 'spiffe://example.com/admin' } as const;
 
@@ -26,7 +26,11 @@ function mark(parts: AuthorityParts, subject: MarkSubject, note = 'the agent was
 const markTask = (parts: AuthorityParts, jti: string, wid = '') => mark(parts, { kind: 'task', jti, wid });
 
 async function taintsOf(parts: AuthorityParts, wid: string) {
-  return (await examineRecorded(parts, wid)).tainted.map(({ jti, source, ancestor }) => [jti, source, ancestor]);
+  return (await examineRecorded(parts, wid, endless)).tainted.map(({ jti, source, ancestor }) => [
+    jti,
+    source,
+    ancestor,
+  ]);
 }
 
 describe('a mark', () => {
@@ -102,8 +106,8 @@ describe('a mark', () => {
     await markTask(parts, JTI, WID);
     const child = await issueFor(parts, { wid: WID, pred: [JTI] });
     expect(await reasonOf(appendTo(parts, child.token))).toBe('DAG_PREDECESSOR_MISSING');
-    expect(await reasonOf(examineRecorded(parts, WID))).toBe('WORKFLOW_NOT_FOUND');
-    expect(await reasonOf(examineRecorded(parts, MARK_SCOPE))).toBe('WORKFLOW_NOT_FOUND');
+    expect(await reasonOf(examineRecorded(parts, WID, endless))).toBe('WORKFLOW_NOT_FOUND');
+    expect(await reasonOf(examineRecorded(parts, MARK_SCOPE, endless))).toBe('WORKFLOW_NOT_FOUND');
   });
 });
 
@@ -120,7 +124,7 @@ describe('taints', () => {
       [bad, 'task', ''],
       [after, 'ancestor', bad],
     ]);
-    const answer = await validateDag(parts, { kind: 'workflow', wid: WID });
+    const answer = await validateDag(parts, { kind: 'workflow', wid: WID }, endless);
     expect(answer).toMatchObject({ report: { status: 'complete', tainted: [{ entry: record.index }, {}] } });
   });
 
@@ -131,7 +135,7 @@ describe('taints', () => {
     const { kid } = signer.jwk;
     await mark(parts, { kind: 'key', kid });
     for (const wid of [WID, OTHER_JTI]) {
-      expect((await examineRecorded(parts, wid)).tainted).toMatchObject([{ source: 'key', kid }]);
+      expect((await examineRecorded(parts, wid, endless)).tainted).toMatchObject([{ source: 'key', kid }]);
     }
     const { token } = await issueFor(parts, { wid: WID, pred: [jti] });
     const { dag } = await verifyFor(parts, token, { dag: 'complete' });
@@ -162,7 +166,7 @@ describe('taints', () => {
     const question = { dag: 'complete', predecessors: [first.token], replay: 'skip' } as const;
     const verdict = await verifyFor(parts, token, question);
     expect(verdict.dag?.tainted).toMatchObject([{ jti: claims.jti, ancestor: first.claims.jti }, { source: 'task' }]);
-    const answer = await validateDag(parts, { kind: 'bundle', tokens: [token, first.token] });
+    const answer = await validateDag(parts, { kind: 'bundle', tokens: [token, first.token] }, endless);
     expect(answer).toMatchObject({ report: { tainted: [{ jti: claims.jti }, { jti: first.claims.jti }] } });
     // Even where the marked predecessor itself is not at hand.
     const alone = await verifyFor(parts, token, { dag: 'partial', replay: 'skip' });
@@ -170,8 +174,8 @@ describe('taints', () => {
   });
 });
 
-describe('look-ups in the store', () => {
-  test('a call that does not look at the graph makes none for taints; others make one more than the graph has levels', async () => {
+describe('what a look at the graph costs', () => {
+  test('a call that does not look at the graph reads nothing; others read the predecessors, and new marks', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
     const { parts } = await makeAuthority(store);
     const a = await recordTask(parts, { wid: WID });
@@ -180,13 +184,37 @@ describe('look-ups in the store', () => {
     const during = async (work: () => Promise<unknown>) => {
       const before = new Map(store.calls);
       await work();
-      return ['find', 'named'].map((method) => (store.calls.get(method) ?? 0) - (before.get(method) ?? 0));
+      return ['find', 'lookUp', 'list'].map((method) => (store.calls.get(method) ?? 0) - (before.get(method) ?? 0));
     };
-    expect(await during(() => issueFor(parts))).toEqual([0, 0]);
-    expect(await during(() => verifyFor(parts, token, { replay: 'skip' }))).toEqual([0, 0]);
-    expect(await during(() => verifyFor(parts, token, { dag: 'complete', replay: 'skip' }))).toEqual([2, 3]);
-    expect(await during(() => examineRecorded(parts, WID))).toEqual([0, 1]);
-    // The ledger stops at the settled predecessor, and asks for no taints.
-    expect(await during(() => appendTo(parts, token))).toEqual([1, 1]);
+    expect(await during(() => issueFor(parts))).toEqual([0, 0, 0]);
+    expect(await during(() => verifyFor(parts, token, { replay: 'skip' }))).toEqual([0, 0, 0]);
+    expect(await during(() => issueFor(parts, { wid: WID, pred: [b] }))).toEqual([0, 1, 1]);
+    expect(await during(() => verifyFor(parts, token, { dag: 'complete', replay: 'skip' }))).toEqual([1, 1, 1]);
+    expect(await during(() => examineRecorded(parts, WID, endless))).toEqual([0, 0, 2]);
+    expect(await during(() => appendTo(parts, token))).toEqual([1, 1, 0]);
+  });
+
+  test('R10: what follows a long past costs the same once it was looked through, and a new mark is seen at once', async () => {
+    const store = new FaultyStore(new MemoryLedgerStore());
+    const { parts } = await makeAuthority(store);
+    const names: string[] = [];
+    for (let at = 0; at < 60; at++) names.push(await recordTask(parts, { wid: WID, pred: names.slice(-1) }));
+    const look = async () => {
+      const before = store.calls.get('lookUp') ?? 0;
+      const { claims, dag } = await issueFor(parts, { wid: WID, pred: names.slice(-1) });
+      const tainted = dag?.tainted.map(({ jti, ancestor }) => [jti === claims.jti ? 'own' : jti, ancestor]);
+      return [tainted, (store.calls.get('lookUp') ?? 0) - before];
+    };
+    expect(await look()).toEqual([[], 1]);
+    await markTask(parts, OTHER_JTI, WID);
+    expect(await look()).toEqual([[], 60]);
+    expect(await look()).toEqual([[], 1]);
+    await markTask(parts, names[30]!, WID);
+    const after = [
+      ['own', names[30]],
+      [names.at(-1), names[30]],
+    ];
+    expect(await look()).toEqual([after, 30]);
+    expect(await look()).toEqual([after, 1]);
   });
 });

@@ -1,7 +1,8 @@
 // What every LedgerStore must keep of its promises, whichever technology is beneath.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LedgerStore } from '../../src/ledger/store.ts';
+import { EctError, refuse } from '../../src/errors.ts';
+import { type LedgerStore, MAX_LOOKUP_NAMES } from '../../src/ledger/store.ts';
 import { walkRecords } from '../../src/ledger/walk.ts';
 import { checkStore } from '../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../support/honest-seal.ts';
@@ -206,21 +207,46 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       expect((await store.head())?.recordedAtMs).toBe(20);
     });
 
-    test('named finds every record of every scope under the names, once each, without content', async () => {
+    test('a name means the record of its scope, else the one without, else that of the first scope in the order of bytes', async () => {
       await started();
+      const places = [
+        ['', 'a'],
+        ['x', 'a'],
+        ['x', 'b'],
+        ['m', 'b'],
+        ['\u{1f600}', 'b'],
+        ['\uffee', 'c'],
+        ['\u{1f600}', 'c'],
+        ['y', 'd'],
+        ['', 'd'],
+      ] as const;
       await store.commit(
-        [candidate('a'), candidate('b', { scope: 'x' }), candidate('a', { scope: 'x' }), candidate('c')],
+        places.map(([scope, name]) => candidate(name, { scope })),
         honestSeal(),
       );
-      const found = await store.named(['a', 'missing', 'b', 'a', '']);
-      const places = found.map(({ index, scope, name }) => [index, scope, name] as const).sort(([a], [b]) => a - b);
-      expect(places).toEqual([
-        [0, '', 'a'],
-        [1, 'x', 'b'],
-        [2, 'x', 'a'],
-      ]);
-      expect(found.every(({ content, salt }) => content === null && salt === null)).toBe(true);
-      expect(await store.named([])).toEqual([]);
+      const names = ['a', 'b', 'missing', 'c', 'a', '', 'd'];
+      const indexes = async (scope: string, reach: 'scope' | 'nearest') =>
+        (await store.lookUp(scope, names, reach)).map((record) => record?.index);
+      expect(await indexes('x', 'nearest')).toEqual([1, 2, undefined, 5, 1, undefined, 8]);
+      expect(await indexes('z', 'nearest')).toEqual([0, 3, undefined, 5, 0, undefined, 8]);
+      expect(await indexes('', 'nearest')).toEqual([0, 3, undefined, 5, 0, undefined, 8]);
+      expect(await indexes('x', 'scope')).toEqual([1, 2, undefined, undefined, 1, undefined, undefined]);
+      expect(await indexes('', 'scope')).toEqual([0, undefined, undefined, undefined, 0, undefined, 8]);
+      const [record] = await store.lookUp('x', ['a'], 'nearest');
+      expect(record).toMatchObject({ scope: 'x', name: 'a', content: null, salt: null });
+      expect(await store.lookUp('x', [], 'nearest')).toEqual([]);
+    });
+
+    test('H23: a look-up of one hundred names answers one record each, however many scopes share them; more is a bug', async () => {
+      await started();
+      const names = Array.from({ length: MAX_LOOKUP_NAMES }, (_, place) => `task ${place}`);
+      for (let scope = 0; scope < 20; scope++) {
+        const all = names.map((name) => candidate(name, { scope: `scope ${String(scope).padStart(2, '0')}` }));
+        await store.commit(all, honestSeal());
+      }
+      const found = await store.lookUp('elsewhere', names, 'nearest');
+      expect(found.map((record) => record?.index)).toEqual([...names.keys()]);
+      await expect(store.lookUp('', [...names, 'one more'], 'nearest')).rejects.toThrow(TypeError);
     });
 
     describe('list', () => {
@@ -289,6 +315,30 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       });
     });
 
+    test('H18, H26: entries of a large scope are looked through in slices, and no more once the caller has gone', async () => {
+      await started();
+      for (let start = 0; start < 6_000; start += 500) {
+        const names = Array.from({ length: 500 }, (_, place) => candidate(`task ${start + place}`, { scope: 'x' }));
+        await store.commit(names, honestSeal());
+      }
+      await store.commit([candidate('last', { scope: 'x', author: 'grace' })], honestSeal());
+      const query = { scope: 'x', author: 'grace', startIndex: 0, limit: 5, withContent: false };
+      let [isRunning, turns] = [true, 0];
+      const turn = () => {
+        turns++;
+        if (isRunning) setImmediate(turn);
+      };
+      setImmediate(turn);
+      expect((await store.list(query)).map(({ index }) => index)).toEqual([6_000]);
+      isRunning = false;
+      const gone = new AbortController();
+      const listing = store.list(query, gone.signal);
+      gone.abort(new EctError(refuse('CALL_CANCELLED', 'gone')));
+      // A store that looks through so few in one turn has nothing to stop.
+      if (turns > 1) await expect(listing).rejects.toMatchObject({ reason: 'CALL_CANCELLED' });
+      else await listing;
+    });
+
     test('of 1,000 commits of one name at once exactly one adds it, and all answer the same record', async () => {
       await started();
       const results = await Promise.all(
@@ -312,7 +362,7 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
         store.commit([candidate('a')], honestSeal()),
         store.at(0),
         store.find('', 'a'),
-        store.named(['a']),
+        store.lookUp('', ['a'], 'nearest'),
         store.list({ startIndex: 0, limit: 1, withContent: false }),
         store.nodes([{ level: 0, index: 0 }]),
       ];

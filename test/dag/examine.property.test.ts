@@ -4,10 +4,11 @@ import { expect, test } from 'vitest';
 import {
   bundleAncestry,
   DEFAULT_DAG_POLICY,
-  examineNewTask,
+  examineLinks,
   examineTask,
   examineWorkflow,
   keyMark,
+  type LedgerFacts,
   type Task,
   taskMark,
 } from '../../src/dag/index.ts';
@@ -87,34 +88,119 @@ test('the verdict does not depend on the order of the tasks', async () => {
   );
 });
 
-test('a ledger that stops at what it has settled takes exactly the tasks that a whole walk takes', async () => {
-  // Tasks are offered one after the other, as to AppendLedger. Only what is complete is recorded, with what it settles.
-  // Two workflows and few names, so that a name often means one task first and another one later.
-  const offer = fc.uniqueArray(
-    fc.record({ jti: fc.constantFrom('a', 'b', 'c', 'd'), wid: fc.constantFrom('', 'w1'), late: fc.nat({ max: 40 }) }),
-    { minLength: 3, maxLength: 8, selector: ({ wid, jti }) => `${wid}/${jti}` },
-  );
-  const links = fc.array(fc.uniqueArray(fc.nat({ max: 7 }), { maxLength: 2 }), { minLength: 8, maxLength: 8 });
-  const histories = fc.tuple(offer, links).map(([named, preds]) =>
-    named.map(({ jti, wid, late }, at) =>
-      // Mostly names that were offered before.
-      task(jti, [...new Set(preds[at]!.map((nth) => named[nth % Math.max(1, at)]!.jti))], { wid, iat: 1000 + late }),
+/** Tasks as they are offered to AppendLedger, one after the other: few names, so that a name often means another task later. */
+const offer = fc.uniqueArray(
+  fc.record({
+    jti: fc.constantFrom('a', 'b', 'c', 'd'),
+    wid: fc.constantFrom('', '', '', 'w1', 'w1', 'w1', 'w2'),
+    late: fc.nat({ max: 33 }),
+    kid,
+    decision: fc.constantFrom('', '', '', '', '', '', '', 'rejected'),
+  }),
+  { minLength: 5, maxLength: 9, selector: ({ wid, jti }) => `${wid}/${jti}` },
+);
+const links = fc.array(fc.uniqueArray(fc.nat({ max: 8 }), { maxLength: 3 }), { minLength: 9, maxLength: 9 });
+/** The first of them are recorded without their links, as they once were. */
+const histories = fc.tuple(offer, links, fc.constantFrom(0, 0, 2, 3, 4, 9)).map(([named, preds, oldUntil]) =>
+  named.map(({ jti, wid, late, kid: id, decision }, at) => ({
+    isOld: at < oldUntil,
+    offered: task(
+      jti,
+      // Names that were offered before, the last ones most often.
+      [...new Set(preds[at]!.map((nth) => named[Math.max(0, at - 1 - (nth >> 1))]!.jti))].slice(0, at),
+      { wid, iat: 1000 + late, kid: id, ...(decision === '' ? {} : { pol_decision: decision }) },
     ),
-  );
+  })),
+);
+
+/** A task as the ledger keeps it. */
+function recordedAs(own: Task, entry: number, facts: LedgerFacts | undefined, isOld: boolean): Task {
+  const depth = own.pred.length === 0 ? 1 : isOld ? undefined : facts?.depth;
+  const predWids = isOld ? undefined : facts?.predWids;
+  return {
+    ...own,
+    entry,
+    ...(depth === undefined ? {} : { depth }),
+    ...(predWids === undefined ? {} : { predWids }),
+  };
+}
+
+test('R9, R10: a ledger that walks nothing it vouches for takes exactly the tasks that a whole walk takes', async () => {
   await fc.assert(
-    fc.asyncProperty(histories, fc.constantFrom(2, 3, 10_000, 10_000), async (offered, maxAncestors) => {
-      const policy = { ...DEFAULT_DAG_POLICY, maxAncestors };
+    fc.asyncProperty(histories, fc.boolean(), async (history, linksAcrossWorkflows) => {
+      const policy = { ...DEFAULT_DAG_POLICY, linksAcrossWorkflows };
       const recorded: Task[] = [];
-      for (const own of offered) {
+      for (const { offered, isOld } of history) {
         const ledger = bundleAncestry(recorded);
-        const short = await examineNewTask(own, ledger, { exists: false }, { policy });
-        const whole = await examineTask(own, ledger, { exists: false }, { policy });
-        expect(short.status === 'complete').toBe(whole.status === 'complete');
-        if (short.status !== 'complete') continue;
-        expect(short.settled === undefined).toBe(whole.settled === undefined);
-        expect(short.settled ?? 0).toBeGreaterThanOrEqual(whole.settled ?? 0);
+        const { facts, ...short } = await examineLinks(offered, ledger, { exists: false }, { policy });
+        const whole = await examineTask(offered, ledger, { exists: false }, { policy });
+        const naive = expectedOf([offered], recorded, policy, 'all');
+        expect(short.status).toBe(whole.status);
+        expect(whole.status === 'complete').toBe(naive.violations.length + naive.unresolved.length === 0);
         expect(short.visited).toBeLessThanOrEqual(whole.visited);
-        recorded.push(short.settled === undefined ? own : { ...own, settled: short.settled });
+        if (short.status !== 'complete') continue;
+        // What is said of the whole path is right although it was not walked.
+        expect([short.depth, short.pathLevel]).toEqual([naive.depth, naive.pathLevel]);
+        recorded.push(recordedAs(offered, recorded.length, facts, isOld));
+      }
+      // Whatever was recorded later, no circle has closed, and what is settled is what it was when it was recorded.
+      for (const own of recorded) {
+        const others = recorded.filter((other) => other !== own);
+        const now = expectedOf([own], others, policy, 'all');
+        expect(now.violations.filter((violation) => violation.startsWith('DAG_CYCLE'))).toEqual([]);
+        if (own.depth !== undefined) expect([now.violations, now.depth]).toEqual([[], own.depth]);
+      }
+    }),
+    { numRuns: 4_000 },
+  );
+});
+
+test('R9: tasks that are examined at the same time never close a circle, in whichever order they are recorded', async () => {
+  await fc.assert(
+    fc.asyncProperty(histories, fc.array(fc.boolean(), { minLength: 9, maxLength: 9 }), async (history, waits) => {
+      const recorded: Task[] = [];
+      let late: { own: Task; facts: LedgerFacts | undefined }[] = [];
+      const record = () => {
+        for (const { own, facts } of late.reverse()) recorded.push(recordedAs(own, recorded.length, facts, false));
+        late = [];
+      };
+      for (const [at, { offered: own }] of history.entries()) {
+        const { status, facts } = await examineLinks(own, bundleAncestry(recorded), { exists: false });
+        if (status === 'complete') late.push({ own, facts });
+        if (!waits[at]) record();
+      }
+      record();
+      for (const own of recorded) {
+        const others = recorded.filter((other) => other !== own);
+        expect(expectedOf([own], others, DEFAULT_DAG_POLICY, 'all').violations).toEqual([]);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('taints of a past that is not walked are those that the naive model finds, in whichever order one looks', async () => {
+  const looks = fc.array(fc.nat({ max: 8 }), { minLength: 3, maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(histories, marks, looks, async (history, marked, order) => {
+      const recorded: Task[] = [];
+      for (const { offered, isOld } of history) {
+        const { status, facts } = await examineLinks(offered, bundleAncestry(recorded), { exists: false });
+        if (status === 'complete') recorded.push(recordedAs(offered, recorded.length, facts, isOld));
+      }
+      if (recorded.length === 0) return;
+      const book = marking(marked);
+      for (const nth of order) {
+        const own = recorded[nth % recorded.length]!;
+        const others = recorded.filter((other) => other !== own);
+        const report = await examineLinks(own, bundleAncestry(others), { exists: false }, { marks: book });
+        const isTainted = (one: Task) => {
+          const rest = recorded.filter((other) => other !== one);
+          return expectedOf([one], rest, DEFAULT_DAG_POLICY, 'all', marked).isTainted;
+        };
+        const names = ({ wid, jti: name }: Pick<Task, 'wid' | 'jti'>) => `${wid}/${name}`;
+        expect(report.tainted.map(names)).toEqual(report.graph.tasks.filter(isTainted).map(names));
+        expect(report.taintsUnknown).toBe(false);
       }
     }),
     { numRuns: 3_000 },
@@ -132,7 +218,8 @@ function expectSame(
     expect(report).toMatchObject({ status: 'invalid', depth: 0, pathLevel: undefined });
     return;
   }
-  expect(factsOf(report)).toEqual(expected);
+  const { isTainted: _, ...facts } = expected;
+  expect(factsOf(report)).toEqual(facts);
   const sound = expected.unresolved.length > 0 ? 'partial' : 'complete';
   expect(report.status).toBe(expected.violations.length > 0 ? 'invalid' : sound);
 }

@@ -1,7 +1,7 @@
 // Workflows and bundles as a whole.
 
 import { describe, expect, test } from 'vitest';
-import { bundleAncestry, examineWorkflow, MAX_WORKFLOW_TASKS } from '../../src/dag/index.ts';
+import { bundleAncestry, examineWorkflow, MAX_BUNDLE_TASKS } from '../../src/dag/index.ts';
 import { chain, task } from './graphs.ts';
 
 describe('a workflow', () => {
@@ -97,7 +97,7 @@ describe('tasks under one name', () => {
 
 describe('size', () => {
   test('10,000 tasks are examined', async () => {
-    expect(await examineWorkflow(chain(MAX_WORKFLOW_TASKS))).toMatchObject({ status: 'complete', depth: 10_000 });
+    expect(await examineWorkflow(chain(MAX_BUNDLE_TASKS))).toMatchObject({ status: 'complete', depth: 10_000 });
   });
 
   test('the depth is that of the longest path, whatever stands beside a task in the list', async () => {
@@ -106,14 +106,14 @@ describe('size', () => {
   });
 
   test('10,001 tasks are refused unexamined', async () => {
-    const report = await examineWorkflow(chain(MAX_WORKFLOW_TASKS + 1));
+    const report = await examineWorkflow(chain(MAX_BUNDLE_TASKS + 1));
     const nothing = { depth: 0, roots: [], leaves: [], unresolved: [], visited: 0, tainted: [], pathLevel: undefined };
     expect(report).toMatchObject({ status: 'invalid', size: 10_001, ...nothing });
     expect(report.graph).toMatchObject({ tasks: [], targets: new Int32Array(), unresolved: [], stops: [], cut: true });
     expect(report.violations).toEqual([
       {
         reason: 'DAG_TOO_DEEP',
-        message: 'There are 10001 tasks; at most 10000 can be examined together.',
+        message: 'There are more than 10000 tasks; so many can be examined together at most.',
         tasks: ['c10000'],
       },
     ]);

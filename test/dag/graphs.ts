@@ -1,7 +1,7 @@
 // Tasks and graphs for the tests of this room.
 
-import type { Ancestry, Marks, Task } from '../../src/dag/index.ts';
-import { createPace, type Pace } from '../../src/dag/pace.ts';
+import { type Ancestry, KnownTaints, type Marks, type Task } from '../../src/dag/index.ts';
+import { createPace, type Pace } from '../../src/pace.ts';
 
 /** A task of no workflow that was issued at 1000, unless `more` says otherwise. */
 export function task(jti: string, pred: readonly string[] = [], more: Partial<Task> = {}): Task {
@@ -45,10 +45,9 @@ export function recording(ancestry: Ancestry): {
 
 /** Marks under these names: the first is entry 0 of the ledger. */
 export function marking(names: readonly string[]): Marks {
-  return {
-    find: async (asked) =>
-      new Map(asked.filter((name) => names.includes(name)).map((name) => [name, names.indexOf(name)])),
-  };
+  const entries = new Map(names.map((name, entry) => [name, entry]));
+  const known = new KnownTaints();
+  return { current: async () => ({ size: entries.size, entryOf: (name) => entries.get(name), known }) };
 }
 
 /** A pace that keeps count: the steps in all, and those of each slice. */

@@ -3,6 +3,9 @@
 
 import { type DagPolicy, type DagReport, keyMark, type Task, taskMark } from '../../src/dag/index.ts';
 
+/** What both say. */
+export type Facts = Omit<Expected, 'isTainted'>;
+
 export interface Expected {
   readonly violations: readonly string[];
   readonly unresolved: readonly string[];
@@ -12,6 +15,8 @@ export interface Expected {
   readonly leaves: readonly string[];
   /** The tasks that were marked, whose key was, or that come after such a task. */
   readonly tainted: readonly string[];
+  /** Whether the first seed is. */
+  readonly isTainted: boolean;
   readonly pathLevel: string | undefined;
 }
 
@@ -31,7 +36,7 @@ export function expectedOf(
       named.find((candidate) => candidate.wid === wid) ?? named.find((candidate) => candidate.wid === '') ?? named[0]
     );
   }
-  const predsOf = (of: Task) => of.pred.flatMap((jti) => meaning(jti, of.wid) ?? []);
+  const predsOf = (of: Task) => of.pred.flatMap((jti, nth) => meaning(jti, of.predWids?.[nth] ?? of.wid) ?? []);
 
   let reached = new Set(seeds);
   for (let before = -1; before !== reached.size; ) {
@@ -88,12 +93,13 @@ export function expectedOf(
     roots: names(shown.filter((one) => one.pred.length === 0)),
     leaves: names(shown.filter((one) => !all.some((other) => other !== one && predsOf(other).includes(one)))),
     tainted: names(tainted),
+    isTainted: tainted.includes(seeds[0]!),
     pathLevel: missing.length > 0 ? undefined : (all.map(({ level }) => level).sort()[0] ?? 'L3'),
   };
 }
 
 /** The same facts of a real report. */
-export function factsOf(report: DagReport): Expected {
+export function factsOf(report: DagReport): Facts {
   return {
     violations: report.violations.map(({ reason, tasks }) => `${reason} ${[...tasks].sort().join()}`).sort(),
     unresolved: [...report.unresolved].sort(),

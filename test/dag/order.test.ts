@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { bundleAncestry, type Task } from '../../src/dag/index.ts';
 import { orderTasks } from '../../src/dag/order.ts';
-import { createPace } from '../../src/dag/pace.ts';
 import { walkAncestors } from '../../src/dag/walk.ts';
+import { createPace } from '../../src/pace.ts';
 import { chain, task } from './graphs.ts';
 
 async function orderOf(tasks: readonly Task[]) {

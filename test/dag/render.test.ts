@@ -20,7 +20,7 @@ const review = [
 
 describe('Mermaid', () => {
   test('shows tasks by time, missing predecessors dashed and violations red', async () => {
-    expect(renderMermaid(await examineWorkflow(review))).toBe(`flowchart TD
+    expect(await renderMermaid(await examineWorkflow(review))).toBe(`flowchart TD
   t0["too early<br/>z"]:::broken
   t1["write<br/>a"]:::broken
   t2["review_spec<br/>b"]:::sound
@@ -42,7 +42,7 @@ describe('Mermaid', () => {
 
 describe('DOT', () => {
   test('shows the same', async () => {
-    expect(renderDot(await examineWorkflow(review))).toBe(`digraph tasks {
+    expect(await renderDot(await examineWorkflow(review))).toBe(`digraph tasks {
   node [shape=box];
   t0 [label="too early\\nz", color=red, penwidth=3];
   t1 [label="write\\na", color=red, penwidth=3];
@@ -64,7 +64,7 @@ describe('tainted tasks', () => {
     const marks = marking([taskMark('', 'a')]);
     const tasks = [task('a'), task('b', ['a'], { iat: 2000 }), task('late', ['b']), task('free', [], { iat: 3000 })];
     const report = await examineWorkflow(tasks, undefined, { marks });
-    const mermaid = renderMermaid(report).split('\n');
+    const mermaid = (await renderMermaid(report)).split('\n');
     expect(mermaid.slice(1, 5)).toEqual([
       '  t0["a<br/>tainted"]:::sound',
       '  t1["late<br/>tainted"]:::broken',
@@ -74,7 +74,7 @@ describe('tainted tasks', () => {
     expect(mermaid.filter((line) => line.endsWith(' tainted'))).toEqual(
       ['t0', 't1', 't2'].map((id) => `  class ${id} tainted`),
     );
-    const dot = renderDot(report).split('\n');
+    const dot = (await renderDot(report)).split('\n');
     expect(dot[2]).toBe('  t0 [label="a\\ntainted", color=green, style=filled, fillcolor=orange];');
     expect(dot[3]).toBe('  t1 [label="late\\ntainted", color=red, penwidth=3, style=filled, fillcolor=orange];');
     expect(dot[5]).toBe('  t3 [label="free", color=green];');
@@ -83,8 +83,8 @@ describe('tainted tasks', () => {
   test('of another workflow under the same jti are told apart', async () => {
     const tasks = [task('a', [], { wid: 'w1' }), task('a', [], { wid: 'w2' })];
     const report = await examineWorkflow(tasks, undefined, { marks: marking([taskMark('w2', 'a')]) });
-    expect(renderDot(report).match(/tainted/g)).toHaveLength(1);
-    expect(renderDot(report)).toContain('t1 [label="a\\ntainted"');
+    expect((await renderDot(report)).match(/tainted/g)).toHaveLength(1);
+    expect(await renderDot(report)).toContain('t1 [label="a\\ntainted"');
   });
 });
 
@@ -92,29 +92,29 @@ describe('both', () => {
   test('a drawing does not depend on the order in which tasks were found', async () => {
     const tasks = [task('a', [], { wid: 'w1' }), task('a', ['c0'], { wid: 'w2' }), ...chain(20)];
     const backwards = await examineWorkflow(tasks.toReversed());
-    expect(renderMermaid(backwards)).toBe(renderMermaid(await examineWorkflow(tasks)));
-    expect(renderDot(backwards)).toBe(renderDot(await examineWorkflow(tasks)));
+    expect(await renderMermaid(backwards)).toBe(await renderMermaid(await examineWorkflow(tasks)));
+    expect(await renderDot(backwards)).toBe(await renderDot(await examineWorkflow(tasks)));
   });
 
   test('a link that was not followed because of the limit is not drawn as missing', async () => {
     const policy = { ...DEFAULT_DAG_POLICY, maxAncestors: 1 };
     const report = await examineTask(task('own', ['c3']), bundleAncestry(chain(4)), { exists: false }, { policy });
     expect(report.violations).toMatchObject([{ reason: 'DAG_TOO_DEEP' }]);
-    expect(renderMermaid(report)).not.toContain('not found');
+    expect(await renderMermaid(report)).not.toContain('not found');
   });
 
   test('at most 1,000 tasks are drawn, and a note says that there are more', async () => {
-    expect(renderMermaid(await examineWorkflow(chain(MAX_DRAWN_TASKS)))).not.toContain('note[');
-    const drawn = renderMermaid(await examineWorkflow(chain(MAX_DRAWN_TASKS + 1)));
+    expect(await renderMermaid(await examineWorkflow(chain(MAX_DRAWN_TASKS)))).not.toContain('note[');
+    const drawn = await renderMermaid(await examineWorkflow(chain(MAX_DRAWN_TASKS + 1)));
     expect(drawn.match(/:::sound/g)).toHaveLength(MAX_DRAWN_TASKS);
     expect(drawn).toContain('note["The graph is larger than this drawing."]:::note');
   });
 
   test('at most 5,000 links are drawn, and a note says that there are more', async () => {
-    const whole = renderDot(await examineWorkflow(layers(51, 10)));
+    const whole = await renderDot(await examineWorkflow(layers(51, 10)));
     expect(whole.match(/->/g)).toHaveLength(MAX_DRAWN_LINKS);
     expect(whole).not.toContain('note [');
-    const part = renderDot(await examineWorkflow(layers(52, 10)));
+    const part = await renderDot(await examineWorkflow(layers(52, 10)));
     expect(part.match(/->/g)).toHaveLength(MAX_DRAWN_LINKS);
     expect(part).toContain('note [label="The graph is larger than this drawing.", shape=plaintext];');
   });
@@ -149,12 +149,12 @@ describe('text of an attacker stays text', () => {
   test.each(hostile)('%j', async (text) => {
     const report = await examineWorkflow([task(text, [], { exec_act: text }), task('b', [`${text} missing`])]);
 
-    const mermaid = renderMermaid(report).split('\n');
+    const mermaid = (await renderMermaid(report)).split('\n');
     const labels = mermaid.slice(1, 4).map((line) => /^ {2}[tm][0-9]\["(.*)"\]:::(?:sound|missing)$/.exec(line)?.[1]);
     for (const label of labels) expect(label).toMatch(safeText);
     expect(mermaid).toHaveLength(11);
 
-    const dot = renderDot(report).split('\n');
+    const dot = (await renderDot(report)).split('\n');
     const quoted = dot.slice(2, 5).map((line) => /^ {2}[tm][0-9] \[label="(.*)", color=[a-z, =]+\];$/.exec(line)?.[1]);
     for (const label of quoted) expect(label).toMatch(safeDotText);
     expect(dot).toHaveLength(8);
@@ -164,18 +164,18 @@ describe('text of an attacker stays text', () => {
     const report = await examineWorkflow([task('a', [], { exec_act: 'Prüfe "<b>" \u{1F600}' })]);
     const back = (drawing: string, sign: RegExp) =>
       drawing.replace(sign, (_, code) => String.fromCodePoint(Number(code)));
-    expect(back(renderMermaid(report), /#(\d+);/g)).toContain('["Prüfe "<b>" \u{1F600}<br/>a"]');
-    expect(back(renderDot(report), /&#(\d+);/g)).toContain('"Prüfe "<b>" \u{1F600}\\na"');
+    expect(back(await renderMermaid(report), /#(\d+);/g)).toContain('["Prüfe "<b>" \u{1F600}<br/>a"]');
+    expect(back(await renderDot(report), /&#(\d+);/g)).toContain('"Prüfe "<b>" \u{1F600}\\na"');
   });
 
   test('characters that hide or reorder text are replaced', async () => {
-    const drawn = renderMermaid(await examineWorkflow([task('a\u202Eb\u0007c\uD800d')]));
+    const drawn = await renderMermaid(await examineWorkflow([task('a\u202Eb\u0007c\uD800d')]));
     expect(drawn).toContain('["a#65533;b#65533;c#65533;d"]');
   });
 
   test('a long text is cut to 64 characters, never inside one', async () => {
     const report = await examineWorkflow([task('\u{1F600}'.repeat(65)), task('x'.repeat(64))]);
-    const drawn = renderMermaid(report);
+    const drawn = await renderMermaid(report);
     expect(drawn).toContain(`["${'x'.repeat(64)}"]`);
     expect(drawn).toContain(`["${'#128512;'.repeat(64)}..."]`);
   });

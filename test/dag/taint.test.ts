@@ -1,9 +1,9 @@
 // What is tainted, and by which source.
 
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { bundleAncestry, examineTask, examineWorkflow, keyMark, type Task, taskMark } from '../../src/dag/index.ts';
-import { STEPS_PER_SLICE } from '../../src/dag/pace.ts';
-import { chain, countingPace, layers, marking, task } from './graphs.ts';
+import { STEPS_PER_SLICE } from '../../src/pace.ts';
+import { chain, countingPace, marking, task } from './graphs.ts';
 
 async function taintsOf(tasks: readonly Task[], marked: readonly string[]) {
   const { tainted } = await examineWorkflow(tasks, undefined, { marks: marking(marked) });
@@ -126,25 +126,10 @@ test('a task without a key is not tainted by a mark on the empty name', async ()
   expect(await taintsOf([task('a', [], { kid: '' })], [keyMark('')])).toEqual([]);
 });
 
-describe('look-ups', () => {
-  test('each name is asked for once, in parts of at most 200', async () => {
-    const asked: (readonly string[])[] = [];
-    const marks = {
-      find: async (names: readonly string[]) => {
-        asked.push(names);
-        return new Map<string, number>();
-      },
-    };
-    await examineWorkflow(layers(100, 10), undefined, { marks });
-    expect(asked.map(({ length }) => length)).toEqual([200, 200, 200, 200, 200, 1]);
-    expect(new Set(asked.flat()).size).toBe(1001);
-  });
-
-  test('a failure of the marks is passed on as it is', async () => {
-    const failure = new Error('storage');
-    const marks = { find: () => Promise.reject(failure) };
-    await expect(examineWorkflow(chain(1), undefined, { marks })).rejects.toBe(failure);
-  });
+test('a failure of the marks is passed on as it is', async () => {
+  const failure = new Error('storage');
+  const marks = { current: () => Promise.reject(failure) };
+  await expect(examineWorkflow(chain(1), undefined, { marks })).rejects.toBe(failure);
 });
 
 test('names of subjects are never equal by accident', () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { bundleAncestry, MAX_ANCESTORS, type Task } from '../../src/dag/index.ts';
-import { createPace } from '../../src/dag/pace.ts';
 import { walkAncestors } from '../../src/dag/walk.ts';
+import { MAX_LOOKUP_NAMES } from '../../src/ledger/index.ts';
+import { createPace } from '../../src/pace.ts';
 import { chain, lastLayer, layers, recording, task } from './graphs.ts';
 
 async function walk(seeds: readonly Task[], others: readonly Task[], maxAncestors = MAX_ANCESTORS) {
@@ -51,11 +52,28 @@ test('a level that names more than a look-up holds takes several, and the answer
   const far = wide.flatMap(({ pred }) => pred.map((jti) => task(jti)));
   const { graph, calls } = await walk(wide, far, 15_000);
   const sizes = calls.map(({ jtis }) => jtis.length);
-  expect(sizes).toHaveLength(75);
-  expect(Math.max(...sizes)).toBeLessThan(300);
+  expect(sizes).toHaveLength(150);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(MAX_LOOKUP_NAMES);
   expect(graph).toMatchObject({ cut: false, unresolved: [] });
   expect(graph.tasks).toHaveLength(15_150);
   expect(graph.targets.slice(0, 15_000).every((target) => target >= 150)).toBe(true);
+});
+
+test('a recorded link leads where it led when it was recorded, whatever has taken the name since', async () => {
+  const others = [
+    task('b', ['c', 'd'], { wid: 'w1', predWids: ['', 'w1'] }),
+    task('c', [], { wid: 'w1', iat: 1 }),
+    task('c', [], { iat: 2 }),
+    task('d', [], { wid: 'w1', iat: 3 }),
+  ];
+  const { graph, calls } = await walk([task('a', ['b', 'c'], { wid: 'w1' })], others);
+  expect(graph.tasks.map(({ iat }) => iat)).toEqual([1000, 1000, 1, 2, 3]);
+  expect([...graph.targets]).toEqual([1, 2, 3, 4]);
+  expect(calls.map(({ jtis, wid }) => [wid, ...jtis])).toEqual([
+    ['w1', 'b', 'c'],
+    ['', 'c'],
+    ['w1', 'd'],
+  ]);
 });
 
 test('a task that was handed in is found by name as if it were recorded', async () => {
@@ -91,10 +109,11 @@ test('a predecessor that is found nowhere counts once, whichever workflows name 
   expect((await walk([task('a', ['b', 'c'])], more, 3)).graph.cut).toBe(true);
 });
 
-test('what was handed in is walked, whatever it claims to be settled; what the ledger settled is not', async () => {
-  const others = [task('b', ['c'], { settled: 1 }), task('c')];
-  const seeds = [task('a', ['b'], { settled: 2 })];
-  const graph = await walkAncestors(seeds, bundleAncestry(others), 10, createPace(), { stopAtSettled: true });
+test('what was handed in is walked, whatever it is; an ancestor at which the walk is told to stop is met and not walked', async () => {
+  const others = [task('b', ['c'], { depth: 2 }), task('c')];
+  const seeds = [task('a', ['b'], { depth: 3 })];
+  const stopsAt = ({ depth }: Task) => depth !== undefined;
+  const graph = await walkAncestors(seeds, bundleAncestry(others), 10, createPace(), stopsAt);
   expect(graph.tasks.map(({ jti }) => jti)).toEqual(['a', 'b']);
   expect(graph.stops).toEqual([1]);
 });

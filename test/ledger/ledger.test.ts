@@ -356,7 +356,8 @@ describe('reading', () => {
     await appendAll(ledger, ['a', 'b', 'c']);
     expect(await ledger.at(3)).toBeUndefined();
     expect(await ledger.find('', 'b')).toMatchObject({ index: 1 });
-    expect((await ledger.named(['c', 'a', 'none'])).map(({ index }) => index)).toEqual([0, 2]);
+    const found = await ledger.lookUp('', ['c', 'a', 'none'], 'nearest');
+    expect(found.map((record) => record?.index)).toEqual([2, 0, undefined]);
     const query = { author: 'urn:test', startIndex: 1, limit: 10, withContent: false };
     expect((await ledger.list(query)).map(({ name }) => name)).toEqual(['b', 'c']);
   });

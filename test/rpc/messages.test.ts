@@ -123,21 +123,26 @@ describe('a verdict', () => {
   });
 
   async function verdictOn(text: string, audience: string) {
-    const verdict = await verify(authority.parts, anonymous, {
-      token: text,
-      audience,
-      predecessors: [],
-      dag: 'partial',
-      replay: 'skip',
-      requestId: '',
-      minimumLevel: undefined,
-      mode: 'enforce',
-      asOf: undefined,
-      inputHash: undefined,
-      outputHash: undefined,
-      input: undefined,
-      output: undefined,
-    });
+    const verdict = await verify(
+      authority.parts,
+      anonymous,
+      {
+        token: text,
+        audience,
+        predecessors: [],
+        dag: 'partial',
+        replay: 'skip',
+        requestId: '',
+        minimumLevel: undefined,
+        mode: 'enforce',
+        asOf: undefined,
+        inputHash: undefined,
+        outputHash: undefined,
+        input: undefined,
+        output: undefined,
+      },
+      { signal },
+    );
     const message = create(VerifyResponseSchema, writeVerdict(verdict));
     return fromBinary(VerifyResponseSchema, toBinary(VerifyResponseSchema, message));
   }

@@ -8,6 +8,7 @@ import type {
   Head,
   LedgerRecord,
   LedgerStore,
+  Reach,
   RecordQuery,
   Seal,
 } from '../../src/ledger/index.ts';
@@ -17,14 +18,14 @@ export type WriteFault = 'lost' | 'landed';
 
 /** Passes everything on to a real store, except for what was ordered to fail. */
 export class FaultyStore implements LedgerStore {
-  readonly #inner: LedgerStore;
+  protected readonly inner: LedgerStore;
   readonly #writeFaults: (WriteFault | 'none')[] = [];
   #failReads = false;
   /** Calls that reached the inner store, by method. */
   readonly calls = new Map<string, number>();
 
   constructor(inner: LedgerStore) {
-    this.#inner = inner;
+    this.inner = inner;
   }
 
   /** Orders the fate of the next writes, in turn. Those after them succeed. */
@@ -38,13 +39,13 @@ export class FaultyStore implements LedgerStore {
   }
 
   initialise(head: Head, identity: string): Promise<void> {
-    return this.#write('initialise', () => this.#inner.initialise(head, identity));
+    return this.#write('initialise', () => this.inner.initialise(head, identity));
   }
 
   commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
     return this.#write(
       'commit',
-      () => this.#inner.commit(candidates, seal),
+      () => this.inner.commit(candidates, seal),
       async () => {
         // The seal has run, and signed, when the storage gives up: the hardest case.
         const abandoned = new Error('abandoned');
@@ -52,23 +53,25 @@ export class FaultyStore implements LedgerStore {
           seal(head, fresh);
           throw abandoned;
         };
-        await this.#inner.commit(candidates, sealThenFail).catch((error: unknown) => {
+        await this.inner.commit(candidates, sealThenFail).catch((error: unknown) => {
           if (error !== abandoned) throw error;
         });
       },
     );
   }
 
-  head = () => this.#read('head', () => this.#inner.head());
-  identity = () => this.#read('identity', () => this.#inner.identity());
-  at = (index: number) => this.#read('at', () => this.#inner.at(index));
-  find = (scope: string, name: string) => this.#read('find', () => this.#inner.find(scope, name));
-  named = (names: readonly string[]) => this.#read('named', () => this.#inner.named(names));
-  list = (query: RecordQuery): Promise<readonly LedgerRecord[]> => this.#read('list', () => this.#inner.list(query));
-  nodes = (wanted: Parameters<LedgerStore['nodes']>[0]) => this.#read('nodes', () => this.#inner.nodes(wanted));
+  head = () => this.#read('head', () => this.inner.head());
+  identity = () => this.#read('identity', () => this.inner.identity());
+  at = (index: number) => this.#read('at', () => this.inner.at(index));
+  find = (scope: string, name: string) => this.#read('find', () => this.inner.find(scope, name));
+  lookUp = (scope: string, names: readonly string[], reach: Reach) =>
+    this.#read('lookUp', () => this.inner.lookUp(scope, names, reach));
+  list = (query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> =>
+    this.#read('list', () => this.inner.list(query, signal));
+  nodes = (wanted: Parameters<LedgerStore['nodes']>[0]) => this.#read('nodes', () => this.inner.nodes(wanted));
 
   close(): Promise<void> {
-    return this.#inner.close();
+    return this.inner.close();
   }
 
   async #read<T>(method: string, run: () => Promise<T>): Promise<T> {

@@ -30,7 +30,11 @@ export function judgeToken(vector: TokenVector, trust: Trust): ExpectedVerdict {
 export async function judgeGraph(vector: GraphVector, trust: Trust): Promise<ExpectedGraph> {
   const { parts } = await makeAuthority(undefined, { token: policyOf(vector) });
   const verifier = { ...parts, keys: ringOf(trust), now: () => vector.now };
-  const answer = await validateDag(verifier, { kind: 'bundle', tokens: vector.bundle });
+  const answer = await validateDag(
+    verifier,
+    { kind: 'bundle', tokens: vector.bundle },
+    { signal: new AbortController().signal },
+  );
   if ('refusal' in answer) {
     const violations = [{ reason: answer.refusal.reason, tasks: [] }];
     return { status: 'invalid', violations, unresolved: [], size: 0, depth: 0, roots: [], leaves: [] };

@@ -7,10 +7,13 @@ import type {
   Head,
   LedgerRecord,
   LedgerStore,
+  Reach,
   RecordQuery,
   Seal,
   SealedBatch,
 } from '../../ledger/index.ts';
+import { createPace } from '../../pace.ts';
+import { refuseManyNames } from '../look-up.ts';
 import { sequence } from '../sequence.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 
@@ -23,6 +26,8 @@ export class MemoryLedgerStore implements LedgerStore {
   /** By the leaf that completes them. */
   readonly #hashes: (readonly Uint8Array[])[] = [];
   readonly #byName = new Map<string, Map<string, LedgerRecord>>();
+  /** By name, the record whose scope comes first, of those that have one. */
+  readonly #elsewhere = new Map<string, LedgerRecord>();
   readonly #byScope = new Map<string, LedgerRecord[]>();
   readonly #byAuthor = new Map<string, LedgerRecord[]>();
 
@@ -63,19 +68,26 @@ export class MemoryLedgerStore implements LedgerStore {
     return this.#byName.get(name)?.get(scope);
   }
 
-  async named(names: readonly string[]): Promise<readonly LedgerRecord[]> {
+  async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
     this.#refuseIfClosed();
-    const found = [...new Set(names)].flatMap((name) => [...(this.#byName.get(name)?.values() ?? [])]);
-    return found.sort((a, b) => a.index - b.index).map(withoutContent);
+    refuseManyNames(names);
+    return names.map((name) => {
+      const scopes = this.#byName.get(name);
+      const own = scopes?.get(scope);
+      const record = reach === 'scope' ? own : (own ?? scopes?.get('') ?? this.#elsewhere.get(name));
+      return record && withoutContent(record);
+    });
   }
 
-  async list(query: RecordQuery): Promise<readonly LedgerRecord[]> {
+  async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
     this.#refuseIfClosed();
     const { scope, author, fromMs = 0, beforeMs = Number.POSITIVE_INFINITY, limit } = query;
     const among = this.#narrowest(scope, author);
     const listed: LedgerRecord[] = [];
     const start = Math.max(firstAtLeast(among, 'index', query.startIndex), firstAtLeast(among, 'recordedAtMs', fromMs));
+    const pace = createPace(signal && { signal });
     for (let place = start; place < among.length; place++) {
+      if (pace.step()) await pace.rest();
       const record = among[place]!;
       if (listed.length >= limit || record.recordedAtMs >= beforeMs) break;
       if (scope !== undefined && record.scope !== scope) continue;
@@ -105,6 +117,9 @@ export class MemoryLedgerStore implements LedgerStore {
       gather(this.#byAuthor, record.author, record);
       const scopes = this.#byName.get(record.name) ?? new Map<string, LedgerRecord>();
       this.#byName.set(record.name, scopes.set(record.scope, record));
+      const first = this.#elsewhere.get(record.name);
+      const comesFirst = first === undefined || Buffer.compare(Buffer.from(record.scope), Buffer.from(first.scope)) < 0;
+      if (record.scope !== '' && comesFirst) this.#elsewhere.set(record.name, record);
     }
     for (const hashes of hashesByLeaf(batch.nodes)) this.#hashes.push(hashes.map((hash) => Uint8Array.from(hash)));
     this.#head = batch.head;

@@ -7,10 +7,13 @@ import type {
   Head,
   LedgerRecord,
   LedgerStore,
+  Reach,
   RecordQuery,
   Seal,
   SealedBatch,
 } from '../../ledger/index.ts';
+import { nextSlice, throwIfEnded } from '../../pace.ts';
+import { refuseManyNames } from '../look-up.ts';
 import { sequence } from '../sequence.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 import type { SqliteDatabase } from './database.ts';
@@ -29,6 +32,10 @@ import {
 import { openDatabase, openReadOnlyDatabase } from './open-database.ts';
 
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
+
+/** Rows that are looked through, and hashes that are read, before other calls are served. */
+const ROWS_PER_SLICE = 1_000;
+const NODES_PER_SLICE = 500;
 
 /** Durable: nothing is answered that a crash of the machine could take back. The event loop goes on while the disk writes. */
 export class SqliteLedgerStore implements LedgerStore {
@@ -110,28 +117,49 @@ export class SqliteLedgerStore implements LedgerStore {
     return this.#shown(record, sizeWith(record));
   }
 
-  async named(names: readonly string[]): Promise<readonly LedgerRecord[]> {
-    const wanted = JSON.stringify([...new Set(names)]);
-    const records = this.#database.read(() => this.#statements.named.all(wanted).map(recordOf));
-    return this.#shown(records, sizeWith(records.at(-1)));
+  async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
+    refuseManyNames(names);
+    const { bare, elsewhere } = this.#statements;
+    const nearest = (name: string): Row | undefined => {
+      const own = bare.get(name, scope);
+      if (own !== undefined || reach === 'scope') return own;
+      return (scope === '' ? undefined : bare.get(name, '')) ?? elsewhere.get(name);
+    };
+    const records = this.#database.read(() => names.map((name) => recordIn(nearest(name))));
+    return this.#shown(records, Math.max(0, ...records.map(sizeWith)));
   }
 
-  async list(query: RecordQuery): Promise<readonly LedgerRecord[]> {
-    const records = this.#database.read(() => {
-      const { scope, author, fromMs, beforeMs, startIndex, limit, withContent } = query;
-      const from = Math.max(startIndex, fromMs === undefined ? 0 : this.#firstIndexSince(fromMs));
-      const before = beforeMs === undefined ? Number.MAX_SAFE_INTEGER : this.#firstIndexSince(beforeMs);
-      const filters = [scope, author].filter((value) => value !== undefined);
-      const statement = this.#statements.lists[listKey(scope !== undefined, author !== undefined, withContent)]!;
-      return statement.all(from, before, ...filters, limit).map(recordOf);
-    });
+  async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
+    const { scope, author, fromMs, beforeMs, startIndex, limit, withContent } = query;
+    const statement = this.#statements.lists[listKey(scope !== undefined, author !== undefined, withContent)]!;
+    const filters = [scope, author].filter((value) => value !== undefined);
+    let [next, before] = this.#database.read(() => [
+      Math.max(startIndex, fromMs === undefined ? 0 : this.#firstIndexSince(fromMs)),
+      beforeMs === undefined ? Number.MAX_SAFE_INTEGER : this.#firstIndexSince(beforeMs),
+    ]);
+    const records: LedgerRecord[] = [];
+    while (next < before && records.length < limit) {
+      // With one filter the rows that fit are read and no others. With two, those of the scope are looked through.
+      const end = filters.length < 2 ? before : this.#endOfScan(scope!, next, before);
+      const rows = this.#database.read(() => statement.all(next, end, ...filters, limit - records.length));
+      records.push(...rows.map(recordOf));
+      next = end;
+      if (next < before) await nextSlice();
+      throwIfEnded(signal);
+    }
     return this.#shown(records, sizeWith(records.at(-1)));
   }
 
   async nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]> {
-    return this.#database.read(() =>
-      wanted.map((place) => hashOf(this.#statements.node.get(place.level * HASH_BYTES + 1, completingLeaf(place)))),
-    );
+    const hashes: Uint8Array[] = [];
+    for (let start = 0; start < wanted.length; start += NODES_PER_SLICE) {
+      if (start > 0) await nextSlice();
+      const part = wanted.slice(start, start + NODES_PER_SLICE);
+      const read = (place: (typeof part)[number]) =>
+        hashOf(this.#statements.node.get(place.level * HASH_BYTES + 1, completingLeaf(place)));
+      hashes.push(...this.#database.read(() => part.map(read)));
+    }
+    return hashes;
   }
 
   async close(): Promise<void> {
@@ -179,6 +207,12 @@ export class SqliteLedgerStore implements LedgerStore {
     return low;
   }
 
+  /** Where to stop so that a bounded number of entries of the scope is looked through from `from` on. */
+  #endOfScan(scope: string, from: number, before: number): number {
+    const row = this.#database.read(() => this.#statements.endOfScan.get(scope, from, ROWS_PER_SLICE));
+    return row === undefined ? before : Math.min(before, Number(row['idx']));
+  }
+
   /** A seek that finds a file whose parts come from different moments; `ect audit` finds everything else. */
   #refuseTornParts(): void {
     const size = this.#readHead()?.size ?? 0;
@@ -203,9 +237,11 @@ function prepareStatements({ connection }: SqliteDatabase) {
     identity: connection.prepare('SELECT verifier_key FROM identity'),
     at: connection.prepare(`SELECT ${ENTRY_COLUMNS_WITH_CONTENT} FROM entries WHERE idx = ?`),
     find: connection.prepare(`SELECT ${ENTRY_COLUMNS_WITH_CONTENT} FROM entries WHERE name = ? AND scope = ?`),
-    named: connection.prepare(
-      `SELECT ${ENTRY_COLUMNS} FROM json_each(?) AS wanted CROSS JOIN entries ON entries.name = wanted.value ORDER BY idx`,
+    bare: connection.prepare(`SELECT ${ENTRY_COLUMNS} FROM entries WHERE name = ? AND scope = ?`),
+    elsewhere: connection.prepare(
+      `SELECT ${ENTRY_COLUMNS} FROM entries WHERE name = ? AND scope > '' ORDER BY scope LIMIT 1`,
     ),
+    endOfScan: connection.prepare('SELECT idx FROM entries WHERE scope = ? AND idx >= ? ORDER BY idx LIMIT 1 OFFSET ?'),
     recordedAt: connection.prepare('SELECT recorded_at FROM entries WHERE idx = ?'),
     node: connection.prepare(`SELECT substr(nodes, ?, ${HASH_BYTES}) AS hash FROM entries WHERE idx = ?`),
     end: connection.prepare('SELECT coalesce(max(idx) + 1, 0) AS entries FROM entries'),
@@ -228,7 +264,9 @@ function prepareLists(connection: SqliteDatabase['connection']): Readonly<Record
   for (const byScope of [false, true]) {
     for (const byAuthor of [false, true]) {
       for (const withContent of [false, true]) {
-        const filters = `${byScope ? ' AND scope = ?' : ''}${byAuthor ? ' AND author = ?' : ''}`;
+        // With both, the scope's index is the one whose rows are counted.
+        const author = byScope ? '+author' : 'author';
+        const filters = `${byScope ? ' AND scope = ?' : ''}${byAuthor ? ` AND ${author} = ?` : ''}`;
         lists[listKey(byScope, byAuthor, withContent)] = connection.prepare(
           `SELECT ${withContent ? ENTRY_COLUMNS_WITH_CONTENT : ENTRY_COLUMNS} FROM entries
            WHERE idx >= ? AND idx < ?${filters} ORDER BY idx LIMIT ?`,

@@ -79,7 +79,7 @@ describe('L4: an answer is never sooner than the disk', () => {
     disk.hold();
     const answers = [store.commit([candidate('b')], honestSeal())] as Promise<unknown>[];
     await vi.waitFor(() => expect(disk.asked()).toBe(1), SOON);
-    answers.push(store.head(), store.at(1), store.find('', 'b'), store.named(['b']));
+    answers.push(store.head(), store.at(1), store.find('', 'b'), store.lookUp('', ['b'], 'nearest'));
     answers.push(store.list({ startIndex: 0, limit: 9, withContent: false }));
     for (const answer of answers) expect(await isPending(answer)).toBe(true);
     // What was durable before is shown meanwhile.

@@ -749,7 +749,8 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
    */
   subject: {
     /**
-     * The ancestors of this token, looked up in `predecessors` and in the ledger. The token need not be recorded.
+     * The ancestors of this token, at most 10,000, looked up in `predecessors` and in the ledger. The token need not be
+     * recorded.
      *
      * @generated from field: string token = 1;
      */
@@ -757,7 +758,7 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
     case: "token";
   } | {
     /**
-     * Every recorded task of this workflow.
+     * Every recorded task of this workflow, at most 100,000.
      *
      * @generated from field: string wid = 2;
      */

@@ -233,7 +233,8 @@ export const ErrorReason = {
   DAG_CYCLE: 28,
 
   /**
-   * FAILED_PRECONDITION. The task has more than 10,000 ancestors.
+   * FAILED_PRECONDITION. More than 10,000 ancestors would have to be visited (what is recorded with its links does not count),
+   * a bundle has more than 10,000 tasks, or a recorded workflow more than 100,000.
    *
    * @generated from enum value: ERROR_REASON_DAG_TOO_DEEP = 29;
    */

@@ -427,7 +427,7 @@ export type GetWorkflowResponse = Message<"ect.v1.GetWorkflowResponse"> & {
   entries: Entry[];
 
   /**
-   * State of the graph that the tasks form. More than 10,000 tasks cannot be examined together: INVALID, DAG_TOO_DEEP.
+   * State of the graph that the tasks form. More than 100,000 tasks cannot be examined together: INVALID, DAG_TOO_DEEP.
    *
    * @generated from field: ect.v1.DagStatus status = 3;
    */

@@ -13,7 +13,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/token.proto.
  */
 export const file_ect_v1_token: GenFile = /*@__PURE__*/
-  fileDesc("ChJlY3QvdjEvdG9rZW4ucHJvdG8SBmVjdC52MSLqAQoGQ2xhaW1zEgsKA2lzcxgBIAEoCRILCgNhdWQYAiADKAkSCwoDaWF0GAMgASgDEgsKA2V4cBgEIAEoAxILCgNqdGkYBSABKAkSCwoDd2lkGAYgASgJEhAKCGV4ZWNfYWN0GAcgASgJEgwKBHByZWQYCCADKAkSEAoIaW5wX2hhc2gYCSABKAkSEAoIb3V0X2hhc2gYCiABKAkSKAoHZWN0X2V4dBgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJAoGcG9saWN5GAwgASgLMhQuZWN0LnYxLlBvbGljeUNsYWltcyKxAQoMUG9saWN5Q2xhaW1zEgsKA3BvbBgBIAEoCRIUCgxwb2xfZGVjaXNpb24YAiABKAkSFAoMcG9sX2VuZm9yY2VyGAMgASgJEhoKDXBvbF90aW1lc3RhbXAYBCABKANIAIgBARIdChVjb21wZW5zYXRpb25fcmVxdWlyZWQYBSABKAgSGwoTY29tcGVuc2F0aW9uX3JlYXNvbhgGIAEoCUIQCg5fcG9sX3RpbWVzdGFtcCJ2CgVDaGVjaxIMCgRzdGVwGAEgASgFEgwKBG5hbWUYAiABKAkSIwoGc3RhdHVzGAMgASgOMhMuZWN0LnYxLkNoZWNrU3RhdHVzEg4KBnJlYXNvbhgEIAEoCRIMCgRydWxlGAUgASgJEg4KBnJlbWVkeRgGIAEoCSI+CgxEYWdWaW9sYXRpb24SDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFdGFza3MYAyADKAkiegoFVGFpbnQSCwoDanRpGAEgASgJEgsKA3dpZBgCIAEoCRIjCgZzb3VyY2UYAyABKA4yEy5lY3QudjEuVGFpbnRTb3VyY2USEAoIYW5jZXN0b3IYBCABKAkSCwoDa2lkGAUgASgJEhMKC2VudHJ5X2luZGV4GAYgASgDItEBCglEYWdSZXBvcnQSIQoGc3RhdHVzGAEgASgOMhEuZWN0LnYxLkRhZ1N0YXR1cxIoCgp2aW9sYXRpb25zGAIgAygLMhQuZWN0LnYxLkRhZ1Zpb2xhdGlvbhISCgp1bnJlc29sdmVkGAMgAygJEg8KB3Zpc2l0ZWQYBCABKAUSIQoKcGF0aF9sZXZlbBgFIAEoDjINLmVjdC52MS5MZXZlbBIeCgd0YWludGVkGAYgAygLMg0uZWN0LnYxLlRhaW50Eg8KB29taXR0ZWQYByABKAUqSAoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIMCghMRVZFTF9MMRABEgwKCExFVkVMX0wyEAISDAoITEVWRUxfTDMQAyo6CgVEcmFmdBIVChFEUkFGVF9VTlNQRUNJRklFRBAAEgwKCERSQUZUXzAxEAESDAoIRFJBRlRfMDAQAipzCgtDaGVja1N0YXR1cxIcChhDSEVDS19TVEFUVVNfVU5TUEVDSUZJRUQQABIVChFDSEVDS19TVEFUVVNfUEFTUxABEhUKEUNIRUNLX1NUQVRVU19GQUlMEAISGAoUQ0hFQ0tfU1RBVFVTX1NLSVBQRUQQAypwCglEYWdTdGF0dXMSGgoWREFHX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE0RBR19TVEFUVVNfQ09NUExFVEUQARIWChJEQUdfU1RBVFVTX1BBUlRJQUwQAhIWChJEQUdfU1RBVFVTX0lOVkFMSUQQAypzCgtUYWludFNvdXJjZRIcChhUQUlOVF9TT1VSQ0VfVU5TUEVDSUZJRUQQABIVChFUQUlOVF9TT1VSQ0VfVEFTSxABEhQKEFRBSU5UX1NPVVJDRV9LRVkQAhIZChVUQUlOVF9TT1VSQ0VfQU5DRVNUT1IQA2IGcHJvdG8z", [file_google_protobuf_struct]);
+  fileDesc("ChJlY3QvdjEvdG9rZW4ucHJvdG8SBmVjdC52MSLqAQoGQ2xhaW1zEgsKA2lzcxgBIAEoCRILCgNhdWQYAiADKAkSCwoDaWF0GAMgASgDEgsKA2V4cBgEIAEoAxILCgNqdGkYBSABKAkSCwoDd2lkGAYgASgJEhAKCGV4ZWNfYWN0GAcgASgJEgwKBHByZWQYCCADKAkSEAoIaW5wX2hhc2gYCSABKAkSEAoIb3V0X2hhc2gYCiABKAkSKAoHZWN0X2V4dBgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJAoGcG9saWN5GAwgASgLMhQuZWN0LnYxLlBvbGljeUNsYWltcyKxAQoMUG9saWN5Q2xhaW1zEgsKA3BvbBgBIAEoCRIUCgxwb2xfZGVjaXNpb24YAiABKAkSFAoMcG9sX2VuZm9yY2VyGAMgASgJEhoKDXBvbF90aW1lc3RhbXAYBCABKANIAIgBARIdChVjb21wZW5zYXRpb25fcmVxdWlyZWQYBSABKAgSGwoTY29tcGVuc2F0aW9uX3JlYXNvbhgGIAEoCUIQCg5fcG9sX3RpbWVzdGFtcCJ2CgVDaGVjaxIMCgRzdGVwGAEgASgFEgwKBG5hbWUYAiABKAkSIwoGc3RhdHVzGAMgASgOMhMuZWN0LnYxLkNoZWNrU3RhdHVzEg4KBnJlYXNvbhgEIAEoCRIMCgRydWxlGAUgASgJEg4KBnJlbWVkeRgGIAEoCSI+CgxEYWdWaW9sYXRpb24SDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFdGFza3MYAyADKAkiegoFVGFpbnQSCwoDanRpGAEgASgJEgsKA3dpZBgCIAEoCRIjCgZzb3VyY2UYAyABKA4yEy5lY3QudjEuVGFpbnRTb3VyY2USEAoIYW5jZXN0b3IYBCABKAkSCwoDa2lkGAUgASgJEhMKC2VudHJ5X2luZGV4GAYgASgDIukBCglEYWdSZXBvcnQSIQoGc3RhdHVzGAEgASgOMhEuZWN0LnYxLkRhZ1N0YXR1cxIoCgp2aW9sYXRpb25zGAIgAygLMhQuZWN0LnYxLkRhZ1Zpb2xhdGlvbhISCgp1bnJlc29sdmVkGAMgAygJEg8KB3Zpc2l0ZWQYBCABKAUSIQoKcGF0aF9sZXZlbBgFIAEoDjINLmVjdC52MS5MZXZlbBIeCgd0YWludGVkGAYgAygLMg0uZWN0LnYxLlRhaW50Eg8KB29taXR0ZWQYByABKAUSFgoOdGFpbnRzX3Vua25vd24YCCABKAgqSAoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIMCghMRVZFTF9MMRABEgwKCExFVkVMX0wyEAISDAoITEVWRUxfTDMQAyo6CgVEcmFmdBIVChFEUkFGVF9VTlNQRUNJRklFRBAAEgwKCERSQUZUXzAxEAESDAoIRFJBRlRfMDAQAipzCgtDaGVja1N0YXR1cxIcChhDSEVDS19TVEFUVVNfVU5TUEVDSUZJRUQQABIVChFDSEVDS19TVEFUVVNfUEFTUxABEhUKEUNIRUNLX1NUQVRVU19GQUlMEAISGAoUQ0hFQ0tfU1RBVFVTX1NLSVBQRUQQAypwCglEYWdTdGF0dXMSGgoWREFHX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE0RBR19TVEFUVVNfQ09NUExFVEUQARIWChJEQUdfU1RBVFVTX1BBUlRJQUwQAhIWChJEQUdfU1RBVFVTX0lOVkFMSUQQAypzCgtUYWludFNvdXJjZRIcChhUQUlOVF9TT1VSQ0VfVU5TUEVDSUZJRUQQABIVChFUQUlOVF9TT1VSQ0VfVEFTSxABEhQKEFRBSU5UX1NPVVJDRV9LRVkQAhIZChVUQUlOVF9TT1VSQ0VfQU5DRVNUT1IQA2IGcHJvdG8z", [file_google_protobuf_struct]);
 
 /**
  * The claims of one Execution Context Token, in the names of draft -01. An empty string or list means that the
@@ -285,7 +285,7 @@ export type Taint = Message<"ect.v1.Taint"> & {
   wid: string;
 
   /**
-   * The nearest source. A task that was marked itself may have tainted ancestors as well: these are listed too.
+   * The nearest source that is known. A task that was marked itself may have tainted ancestors as well.
    *
    * @generated from field: ect.v1.TaintSource source = 3;
    */
@@ -348,7 +348,8 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   unresolved: string[];
 
   /**
-   * How many ancestors were visited. At most 10,000; a graph that needs more is invalid.
+   * How many ancestors were visited: the predecessors, and what came along or is not recorded. The past of a recorded task
+   * is not visited again. At most 10,000; a graph that needs more is invalid.
    *
    * @generated from field: int32 visited = 4;
    */
@@ -362,7 +363,7 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   pathLevel: Level;
 
   /**
-   * Every tainted task on the path, the task itself included.
+   * Every tainted task among those that were visited, and the task itself. A predecessor is tainted by its whole past.
    *
    * @generated from field: repeated ect.v1.Taint tainted = 6;
    */
@@ -374,6 +375,13 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
    * @generated from field: int32 omitted = 7;
    */
   omitted: number;
+
+  /**
+   * Whether something is marked, and the past has too many recorded tasks (100,000) to tell whether it is among them.
+   *
+   * @generated from field: bool taints_unknown = 8;
+   */
+  taintsUnknown: boolean;
 };
 
 /**

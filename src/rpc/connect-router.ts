@@ -1,13 +1,10 @@
-// The door for all three protocols (gRPC, gRPC-Web, Connect) and all methods, through the Connect runtime.
+// Routes calls of all three protocols (gRPC, gRPC-Web, Connect) and of all methods through the Connect runtime.
 
-import { Http2ServerResponse } from 'node:http2';
 import { type Code, createContextValues } from '@connectrpc/connect';
 import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { AnyService } from './call.ts';
-import { callMemory, type Reserve } from './call-memory.ts';
 import type { Calls } from './calls.ts';
 import { createRoutes, exchangeKey, type Route } from './connect-routes.ts';
 import { readConnectTimeout, readGrpcTimeout } from './deadline.ts';
@@ -15,8 +12,9 @@ import { type Explain, explainFailure } from './explain.ts';
 import { protocolOf } from './gate.ts';
 import { pathOf } from './method-table.ts';
 import type { Arrival, OpenCall, Protocol } from './open-call.ts';
-import { type NodeRequest, type NodeResponse, writeConnectError, writeProblem, writeRefusal } from './refusals.ts';
-import { type BodyOptions, closeUnread, requestParts, requestWhole } from './request-body.ts';
+import { asResponse, connectError, problem, refusalMessage } from './refusals.ts';
+import { type BodyOptions, type Reserve, requestParts, requestWhole } from './request-body.ts';
+import type { RoutedCall, RoutedRequest } from './routed-request.ts';
 import {
   type Exchange,
   hideMessage,
@@ -28,41 +26,35 @@ import {
 } from './unary-message.ts';
 import { explainUnreadable } from './unreadable.ts';
 
-/** Serves a request if its path is a method. Answers whether it was. */
-export type Door = (request: NodeRequest, response: NodeResponse) => boolean;
+/** Routes a request if its path is a method. `evict` ends its transport, because others need the memory more. */
+export type Router = (request: RoutedRequest, evict: () => void) => RoutedCall | undefined;
 
-/** Makes the door. Throws TypeError for a service that lacks a procedure. */
-export function createConnectDoor(services: readonly AnyService[], calls: Calls, events: Events): Door {
+/** Makes the router. Throws TypeError for a service that lacks a procedure. */
+export function createConnectRouter(services: readonly AnyService[], calls: Calls, events: Events): Router {
   const routes = createRoutes(services, calls);
-  return (request, response) => {
-    const route = routes.get(pathOf(request.url));
-    if (route === undefined) return false;
-    const protocol = protocolOf(request.headers['content-type']);
-    const arrival = { method: route.name, protocol, socket: request.socket };
-    const call = openCall(calls, route, arrival, request);
-    if (call instanceof EctError) {
-      writeRefusal(request, response, call);
-      return true;
-    }
-    response.once('close', () => call.abandon());
-    closeUnread(request, arrival.protocol);
-    const reserve = callMemory(calls.resources.memory, call.account, response);
-    serve(route, { calls, call, reserve }, events, request, response).catch((thrown: unknown) => {
-      // The answer could not be written. A caller that has gone, or does not read, is no fault.
-      if (call.stopped === undefined && !hasGone(response) && !isNoRoom(thrown)) events.bug(route.name, thrown);
-      response.destroy();
-    });
-    return true;
+  return (request, evict) => {
+    const route = routes.get(pathOf(request.target));
+    if (route === undefined) return undefined;
+    const protocol = protocolOf(request.header.get('content-type') ?? undefined);
+    const call = openCall(calls, route, { method: route.name, protocol, socket: request.socket }, request);
+    if (call instanceof EctError) return { response: Promise.resolve(refusal(request, call)), close: () => undefined };
+    const gone = new AbortController();
+    const memory = calls.resources.memory.open(call.account, evict);
+    const reserve = (bytes: number) => memory.grow(bytes);
+    const response = serve(route, { calls, call, reserve }, events, request, gone.signal);
+    return {
+      response,
+      close: () => {
+        gone.abort();
+        call.abandon();
+        memory.close();
+      },
+    };
   };
 }
 
-/** Whether the caller left while the answer was on its way to it. */
-function hasGone(response: NodeResponse): boolean {
-  return response instanceof Http2ServerResponse ? response.stream.destroyed : response.destroyed;
-}
-
 /** Opens the call, or refuses it for a timeout that cannot be read. */
-function openCall(calls: Calls, route: Route, arrival: Arrival, request: NodeRequest): OpenCall | EctError {
+function openCall(calls: Calls, route: Route, arrival: Arrival, request: RoutedRequest): OpenCall | EctError {
   try {
     return calls.open(arrival, route.kind, timeoutOf(request, arrival.protocol), route.access, true);
   } catch (thrown) {
@@ -76,65 +68,66 @@ async function serve(
   route: Route,
   options: BodyOptions,
   events: Events,
-  request: NodeRequest,
-  response: NodeResponse,
-): Promise<void> {
+  request: RoutedRequest,
+  signal: AbortSignal,
+): Promise<UniversalServerResponse> {
   const { call, reserve } = options;
-  const exchange: Exchange = { call, form: undefined };
-  const contextValues = createContextValues().set(exchangeKey, exchange);
-  const universal = toUniversalRequest(request, response, contextValues);
-  if (universal === undefined) {
+  const { httpVersion, method, url, header } = request;
+  if (url === undefined) {
     const error = new EctError(refuse('REQUEST_MALFORMED', 'the authority of the request cannot be read'));
     call.finish(error);
-    writeRefusal(request, response, error);
-    return;
+    return refusal(request, error);
   }
+  const exchange: Exchange = { call, form: undefined };
+  const contextValues = createContextValues().set(exchangeKey, exchange);
   // The deadline is kept by the call; the runtime would refuse a long one, and would not stop reading at a short one.
-  universal.header.delete('grpc-timeout');
-  universal.header.delete('connect-timeout-ms');
-  const read = await readRequest(route, universal, exchange, options, request);
+  header.delete('grpc-timeout');
+  header.delete('connect-timeout-ms');
+  const universal = { httpVersion, method, url, header, signal, contextValues, body: request.body };
+  const read = await readRequest(route, universal, exchange, options);
   if (read instanceof EctError) {
     call.finish(read);
-    writeConnectError(response, read);
-    return;
+    return asResponse(connectError(read));
   }
   const answer = await route.handler(read);
   if (isBareRefusal(answer)) {
     const error = new EctError(refuse('REQUEST_MALFORMED', 'the method is not called this way'));
     call.finish(error);
-    if (answer.status === 405) response.setHeader('allow', route.handler.allowedMethods.join(', '));
-    writeProblem(response, answer.status, error);
-    return;
+    const response = asResponse(problem(answer.status, error));
+    if (answer.status === 405) response.header?.set('allow', route.handler.allowedMethods.join(', '));
+    return response;
   }
   const { form, answer: bytes } = exchange;
   const written = bytes === undefined || form === undefined ? answer : withAnswer(answer, bytes, form);
   const explained = await explainFailure(written, explainFor(route, call, events));
   // A stream writes its next message when the one before has been taken.
-  const bounded = route.kind === 'unary' ? reserved(explained, reserve) : explained;
-  await universalResponseToNodeResponse(bounded, response);
+  return route.kind === 'unary' ? reserved(explained, reserve) : explained;
+}
+
+function refusal({ method, header }: RoutedRequest, error: EctError): UniversalServerResponse {
+  return asResponse(refusalMessage(method, header.get('content-type') ?? undefined, error));
 }
 
 /** The request as the runtime gets it: of a unary call the message is read here, and in its place is an empty one. */
 async function readRequest(
   route: Route,
-  universal: UniversalServerRequest,
+  universal: UniversalServerRequest & { readonly body: AsyncIterable<Uint8Array> },
   exchange: Exchange,
   options: BodyOptions,
-  request: NodeRequest,
 ): Promise<UniversalServerRequest | EctError> {
-  const isPost = request.method === 'POST';
+  const isPost = universal.method === 'POST';
   const form = route.kind === 'stream' ? undefined : isPost ? unaryForm(universal.header) : unaryGetForm(universal.url);
   // What is no call of this kind is for the runtime to refuse: it reads nothing of it.
-  if (form === undefined) return { ...universal, body: requestParts(request, options) };
+  if (form === undefined) return { ...universal, body: requestParts(universal.body, options) };
   exchange.form = form;
   if (isPost) {
     hideMessage(universal.header);
-    const whole = requestWhole(request, { isFramed: form.isFramed, maxBytes: route.maxBytes }, options);
+    const whole = requestWhole(universal.body, { isFramed: form.isFramed, maxBytes: route.maxBytes }, options);
     return { ...universal, body: readUnary(whole, route, exchange, form, options) };
   }
   try {
     const url = await readUnaryGet(universal.url, route, exchange, form, options);
-    return { ...universal, url, body: requestParts(request, options) };
+    return { ...universal, url, body: requestParts(universal.body, options) };
   } catch (thrown) {
     if (thrown instanceof EctError) return options.call.stopped ?? thrown;
     throw thrown;
@@ -156,7 +149,8 @@ function reserved(answer: UniversalServerResponse, reserve: Reserve): UniversalS
 
 const NO_ROOM = new EctError(refuse('SERVICE_OVERLOADED', 'answers that are not read take too much memory'));
 
-function isNoRoom(thrown: unknown): boolean {
+/** The answer was given up because nobody reads it: no fault of ours. */
+export function isNoRoom(thrown: unknown): boolean {
   return thrown === NO_ROOM || (thrown instanceof Error && thrown.cause === NO_ROOM);
 }
 
@@ -174,29 +168,12 @@ function explainFor(route: Route, call: OpenCall, events: Events): Explain {
   };
 }
 
-function toUniversalRequest(
-  request: NodeRequest,
-  response: NodeResponse,
-  values: ReturnType<typeof createContextValues>,
-) {
-  try {
-    return universalRequestFromNodeRequest(request, response, undefined, values);
-  } catch {
-    return undefined; // No authority, or one that is no URL.
-  }
-}
-
 /** The runtime refuses a verb, a content type or an HTTP version by a bare status. */
 function isBareRefusal(answer: UniversalServerResponse): boolean {
   return answer.body === undefined && answer.status >= 400;
 }
 
-function timeoutOf(request: NodeRequest, protocol: Protocol): number | undefined {
-  if (protocol === 'connect') return readConnectTimeout(headerOf(request, 'connect-timeout-ms'));
-  return readGrpcTimeout(headerOf(request, 'grpc-timeout'));
-}
-
-function headerOf(request: NodeRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value.join(',') : value;
+function timeoutOf({ header }: RoutedRequest, protocol: Protocol): number | undefined {
+  if (protocol === 'connect') return readConnectTimeout(header.get('connect-timeout-ms') ?? undefined);
+  return readGrpcTimeout(header.get('grpc-timeout') ?? undefined);
 }

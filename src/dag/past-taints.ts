@@ -1,0 +1,86 @@
+// Taints of a task whose past is not walked, because the ledger vouches for it. What is recorded is looked through once under
+// one set of marks, and remembered.
+
+import type { Pace } from '../pace.ts';
+import type { Ancestry } from './ancestry.ts';
+import type { Finding, Origin } from './known-taints.ts';
+import type { MarkSet, Marks } from './marks.ts';
+import { listTaints, NO_TAINTS, originOf, ownOrigins, STEPS_PER_ORIGIN, spread, type Taints } from './taint.ts';
+import type { Task } from './task.ts';
+import { type TaskGraph, walkAncestors } from './walk.ts';
+
+/** A past with more tasks that nobody has looked at is not looked through. */
+const MAX_PAST_TASKS = 100_000;
+
+/** The tainted tasks of a graph whose walk stopped at what the ledger vouches for. Where nothing is marked, nothing is done. */
+export async function findTaintedAtStops(
+  graph: TaskGraph,
+  ancestry: Ancestry,
+  marks: Marks | undefined,
+  pace: Pace,
+): Promise<Taints> {
+  const marked = await marks?.current();
+  if (marked === undefined || marked.size === 0) return NO_TAINTS;
+  const own = await ownOrigins(graph, marked, pace);
+  const open = graph.stops.filter((at) => own[at] === undefined);
+  const past = await pastOrigins(
+    open.map((at) => graph.tasks[at]!),
+    ancestry,
+    marked,
+    pace,
+  );
+  if (past === undefined) {
+    return { tainted: listTaints(graph, own, await spread(graph, own, marked, pace)), taintsUnknown: true };
+  }
+  const inherited = [...own];
+  for (const [nth, at] of open.entries()) inherited[at] = past[nth];
+  return { tainted: listTaints(graph, own, await spread(graph, inherited, marked, pace)), taintsUnknown: false };
+}
+
+/** For each of these recorded tasks, where a taint of its past begins. Undefined where a past is too large to tell. */
+async function pastOrigins(
+  tasks: readonly Task[],
+  ancestry: Ancestry,
+  marked: MarkSet,
+  pace: Pace,
+): Promise<readonly (Origin | undefined)[] | undefined> {
+  const origins: (Origin | undefined)[] = [];
+  // One by one: a past that is too large says nothing about the others, and what they share is looked through once.
+  for (const task of tasks) {
+    const finding = marked.known.get(task.entry) ?? (await lookThrough(task, ancestry, marked, pace));
+    if (finding === 'too large') return undefined;
+    origins.push(isOrigin(finding) ? finding : undefined);
+  }
+  return origins;
+}
+
+/** Looks through the past of a recorded task as far as it is not known, and remembers what was found of all of it. */
+async function lookThrough(task: Task, ancestry: Ancestry, marked: MarkSet, pace: Pace): Promise<Finding> {
+  const { known } = marked;
+  // Kept here as well: what is remembered may be forgotten while this waits.
+  const ends = new Map<Task, Finding>();
+  const past = await walkAncestors([task], ancestry, MAX_PAST_TASKS, pace, (ancestor) => {
+    const finding = originOf(ancestor, marked) ?? known.get(ancestor.entry);
+    if (finding !== undefined) ends.set(ancestor, finding);
+    return finding !== undefined;
+  });
+  if (past.cut || [...ends.values()].includes('too large')) {
+    known.set(task.entry, 'too large');
+    return 'too large';
+  }
+  const own = await ownOrigins(past, marked, pace);
+  for (const at of past.stops) {
+    const end = ends.get(past.tasks[at]!);
+    if (isOrigin(end)) own[at] = end;
+  }
+  const origins = await spread(past, own, marked, pace);
+  for (const [at, { entry }] of past.tasks.entries()) {
+    if (pace.step(STEPS_PER_ORIGIN)) await pace.rest();
+    known.set(entry, origins[at] ?? 'clean');
+  }
+  return origins[0] ?? 'clean';
+}
+
+function isOrigin(finding: Finding | undefined): finding is Origin {
+  return typeof finding === 'object';
+}

@@ -1,0 +1,138 @@
+// Requests on the HTTP/2 engine that are not plain unary gRPC: streams, other protocols and encodings, pages.
+
+import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { type HeaderList, type Receiver, type Stream, writeHeaderBlock } from '../h2/index.ts';
+import { isNoRoom } from './connect-router.ts';
+import type { Handle, RoutedCall } from './routed-request.ts';
+
+/** Serves a stream. `onBug` is told of an answer that could not be written, unless its reader has gone. */
+export function serveStream(stream: Stream, handle: Handle, onBug: (thrown: unknown) => void): Receiver {
+  const { head, socket } = stream;
+  const exchange = new StreamExchange(stream);
+  const { header, url } = readHead(head.list);
+  const { method, path: target } = head;
+  const call = handle({ httpVersion: '2.0', method, target, url, header, body: exchange, socket }, () =>
+    stream.evict(),
+  );
+  exchange.call = call;
+  call.response
+    .then((answer) => exchange.write(answer))
+    .catch((thrown: unknown) => {
+      if (!exchange.isGone && !isNoRoom(thrown)) onBug(thrown);
+      stream.evict();
+    })
+    .finally(() => exchange.end());
+  return exchange;
+}
+
+/** The parts of a body that nobody has asked for yet wait here, within the flow-control window of the stream. */
+class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
+  call: RoutedCall | undefined;
+  isGone = false;
+  readonly #stream: Stream;
+  readonly #parts: Buffer[] = [];
+  #isWhole = false;
+  #isEnded = false;
+  #wake: (() => void) | undefined;
+  #drained: (() => void) | undefined;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  onData(part: Buffer): void {
+    if (this.#isEnded) {
+      this.#stream.consumed(part.length);
+      return;
+    }
+    // A copy: what was lent must not be kept.
+    this.#parts.push(Buffer.from(part));
+    this.#wakeReader();
+  }
+
+  onEnd(): void {
+    this.#isWhole = true;
+    this.#wakeReader();
+  }
+
+  onGone(): void {
+    this.isGone = true;
+    this.#wakeReader();
+    this.onDrained();
+    this.end();
+  }
+
+  onDrained(): void {
+    this.#drained?.();
+    this.#drained = undefined;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    for (;;) {
+      const part = this.#parts.shift();
+      if (part !== undefined) {
+        this.#stream.consumed(part.length);
+        return { done: false, value: part };
+      }
+      if (this.#isWhole) return { done: true, value: undefined };
+      // What was cut off is nobody's request, even if it looks whole.
+      if (this.isGone) throw new Error('the stream was reset');
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Writes an answer whole, as fast as its reader takes it. */
+  async write({ status, header, body, trailer }: UniversalServerResponse): Promise<void> {
+    const block = writeHeaderBlock([[':status', String(status)], ...(header ?? [])]);
+    if (body === undefined) {
+      this.#stream.respond(block, true);
+      return;
+    }
+    this.#stream.respond(block, false);
+    for await (const part of body) {
+      if (this.isGone) return;
+      if (!this.#stream.write(Buffer.from(part.buffer, part.byteOffset, part.byteLength))) {
+        await new Promise<void>((resolve) => {
+          this.#drained = resolve;
+        });
+      }
+    }
+    // Read only now: the runtime fills the trailer when the body has ended.
+    const fields = [...(trailer ?? [])];
+    this.#stream.end(fields.length === 0 ? undefined : writeHeaderBlock(fields));
+  }
+
+  /** The exchange is over: nothing more is read, and the call ends if it has not. */
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    for (const part of this.#parts.splice(0)) this.#stream.consumed(part.length);
+    this.call?.close();
+  }
+
+  #wakeReader(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}
+
+/** The fields as a Connect handler reads them, and the URL; undefined where its authority cannot be read. */
+function readHead(list: HeaderList): { readonly header: Headers; readonly url: string | undefined } {
+  const header = new Headers();
+  const pseudo = new Map<string, string>();
+  for (let at = 0; at < list.length; at += 2) {
+    const name = list[at]!;
+    if (name.startsWith(':')) pseudo.set(name, list[at + 1]!);
+    else header.append(name, list[at + 1]!);
+  }
+  const authority = pseudo.get(':authority') ?? header.get('host');
+  if (authority === null) return { header, url: undefined };
+  const url = `${pseudo.get(':scheme')}://${authority}${pseudo.get(':path')}`;
+  return { header, url: URL.canParse(url) ? url : undefined };
+}

@@ -1,0 +1,50 @@
+// Requests over HTTP/1.1, from Node's server to what serves them.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+import { isNoRoom } from './connect-router.ts';
+import type { Handle } from './routed-request.ts';
+
+/** Serves a request. `onBug` is told of an answer that could not be written, unless its reader has gone. */
+export function serveHttp1(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handle: Handle,
+  onBug: (thrown: unknown) => void,
+): void {
+  const { method = 'GET', url: target = '/', socket } = request;
+  const { url, header } = urlAndHeader(request, response);
+  const routed = { httpVersion: request.httpVersion, method, target, url, header, body: bodyOf(request), socket };
+  const call = handle(routed, () => response.destroy());
+  response.once('close', () => call.close());
+  call.response
+    .then((answer) => writeHttp1(response, answer))
+    .catch((thrown: unknown) => {
+      if (!response.destroyed && !isNoRoom(thrown)) onBug(thrown);
+      response.destroy();
+    });
+}
+
+/** Writes an answer whole, as fast as its reader takes it. */
+export async function writeHttp1(response: ServerResponse, answer: UniversalServerResponse): Promise<void> {
+  await universalResponseToNodeResponse(answer, response);
+}
+
+function urlAndHeader(request: IncomingMessage, response: ServerResponse) {
+  try {
+    const { url, header } = universalRequestFromNodeRequest(request, response, undefined, undefined);
+    return { url, header };
+  } catch {
+    // No authority, or one that is no URL.
+    const header = new Headers();
+    for (const [name, value] of Object.entries(request.headers)) if (typeof value === 'string') header.set(name, value);
+    return { url: undefined, header };
+  }
+}
+
+/** The parts of the body. The request is not destroyed at an early end: the answer still has to leave by its socket. */
+async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  const parts = request.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
+  for await (const part of parts) yield part;
+}

@@ -1,0 +1,62 @@
+// How long work shares the event loop, and how it ends.
+
+import { describe, expect, test } from 'vitest';
+import { EctError, refuse } from '../src/errors.ts';
+import { createPace, nextSlice, SLICE_MS, STEPS_PER_SLICE, TURNS_BETWEEN } from '../src/pace.ts';
+
+const reasonOf = (work: Promise<unknown>) => work.then(() => 'OK').catch((error: EctError) => error.reason);
+
+describe('a slice', () => {
+  test('H18: ends by the clock, however few steps it has taken', async () => {
+    let now = 0;
+    const pace = createPace(undefined, () => now);
+    expect(pace.step(300)).toBe(false);
+    now = SLICE_MS;
+    expect(pace.step(300)).toBe(true);
+    await pace.rest();
+    expect(pace.step(300)).toBe(false);
+  });
+
+  test('H18: ends by its steps where the clock stands still', () => {
+    const pace = createPace(undefined, () => 0);
+    expect(pace.step(STEPS_PER_SLICE - 1)).toBe(false);
+    expect(pace.step()).toBe(true);
+  });
+
+  test('H18: comes in the order of asking, and others have some turns of the event loop in between', async () => {
+    const seen: string[] = [];
+    const ask = (name: string) => nextSlice().then(() => void seen.push(name));
+    const slices = ['a', 'b', 'c'].map(ask);
+    const between = (left: number): void => {
+      seen.push('-');
+      if (left > 1) setImmediate(between, left - 1);
+    };
+    setImmediate(between, 3 * TURNS_BETWEEN);
+    await Promise.all(slices);
+    expect(seen.join('').replaceAll('-'.repeat(TURNS_BETWEEN), '-')).toMatch(/^-*a-b-c$/);
+  });
+});
+
+describe('H26: at the end of a slice', () => {
+  const ended = (reason: unknown) => reasonOf(createPace({ signal: AbortSignal.abort(reason) }).rest());
+
+  test('work ends as its call ended', async () => {
+    expect(await ended(new EctError(refuse('SERVICE_DRAINING', 'x')))).toBe('SERVICE_DRAINING');
+    expect(await ended(new DOMException('x', 'TimeoutError'))).toBe('DEADLINE_EXCEEDED');
+    expect(await ended(undefined)).toBe('CALL_CANCELLED');
+  });
+
+  test('work goes on while its call does', async () => {
+    expect(await reasonOf(createPace({ signal: new AbortController().signal }).rest())).toBe('OK');
+    expect(await reasonOf(createPace().rest())).toBe('OK');
+  });
+
+  test('the signal is not asked for before', () => {
+    const pace = createPace({
+      get signal(): AbortSignal {
+        throw new Error('asked');
+      },
+    });
+    expect(pace.step()).toBe(false);
+  });
+});
