@@ -1,8 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
+// The attacks measure what others notice of them, so they run when all other tests are over, and one file at a time.
+const HOSTILE = 'test/hostile/**/*.test.ts';
+/** Whoever names them runs all of them; a run of everything contains a few. */
+const isHostileNamed = process.argv.some((argument) => argument.includes('test/hostile'));
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [HOSTILE] } },
+      {
+        extends: true,
+        test: {
+          name: 'hostile',
+          include: [HOSTILE],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          globalSetup: ['test/hostile/support/figures.ts'],
+          env: isHostileNamed ? { HOSTILE_ALL: '1' } : {},
+        },
+      },
+    ],
     // For what hangs, not for what is slow: on a busy machine a test may take ten times as long as on an idle one.
     testTimeout: 300_000,
     hookTimeout: 300_000,

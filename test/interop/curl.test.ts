@@ -156,7 +156,11 @@ describeWith('curl', 'curl', () => {
       expect(JSON.parse(ready.body)).toEqual({
         ready: true,
         checks: { accepting: true, ledger: true },
-        methods: { 'ect.v1.AuthorityService/Issue': true },
+        methods: {
+          'ect.v1.AuthorityService/Issue': true,
+          'ect.v1.AuthorityService/AppendLedger': true,
+          'ect.v1.AuthorityService/BatchAppendLedger': true,
+        },
       });
     });
 
