@@ -82,7 +82,7 @@ export const REASONS = {
   KEY_NOT_FOUND: entry('Check kid; `ect keys list` names every key.'),
   KEY_STATE_INVALID: entry('Look at the state of the key with `ect keys list`.', 'kid', 'state'),
   ROTATION_UNSUPPORTED: entry(
-    'With AWS KMS, name the next key (next_key, --next). With a key file of your own, put the next key into the file of ECT_LOCAL_KEY_FILE: the service announces it without a restart.',
+    'With AWS KMS, name the next key (next_key, --next). With a key file of your own, put the next key into a new file and restart with ECT_LOCAL_KEY_FILE.',
   ),
   LEDGER_UNAVAILABLE: entry(
     'Retry the same call: appending is idempotent. If it persists, the operator finds the cause in the log of the service.',

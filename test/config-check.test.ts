@@ -1,12 +1,16 @@
 // What `ect config check` finds: every mistake that would stop a start, and nothing that it changes.
 
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkConfig } from '../src/config-check.ts';
 import { ect } from './cli/run.ts';
-import { runMain, type ServiceProcess, startService } from './support/service-process.ts';
+import { createCertificateAuthority } from './support/certificates.ts';
+import { describeWhen, describeWith } from './support/need.ts';
+import { MAIN, runMain, type ServiceProcess, startService } from './support/service-process.ts';
 
 let service: ServiceProcess;
 let folder = '';
@@ -48,6 +52,27 @@ describe('a sound configuration', () => {
     expect(before).toEqual(expect.arrayContaining(after));
   });
 
+  test('S11 has no problem where fsGroup opened its files, beside the links of a Service; nobody loses a right', async () => {
+    const path = await dataWith('of-a-group', async (copy) => {
+      for (const name of await readdir(copy)) await chmod(join(copy, name), 0o660);
+      await chmod(copy, 0o2770);
+    });
+    const key = join(folder, 'group.pem');
+    await ect(['keygen', '--out', key]);
+    await chmod(key, 0o660);
+    const links = {
+      ECT_AUTHORITY_SERVICE_HOST: '10.96.7.1',
+      ECT_AUTHORITY_SERVICE_PORT: '8443',
+      ECT_AUTHORITY_PORT: 'tcp://10.96.7.1:8443',
+    };
+    expect(await problemsOf({ ECT_DATA_DIR: path, ...links })).toEqual([]);
+    expect(await problemsOf({ ECT_DATA_DIR: path, ECT_LOCAL_KEY_FILE: key, ...links })).toEqual([]);
+    for (const name of ['signing-key.pem', 'ledger.key', 'ledger.db', 'once.db']) {
+      expect((await stat(join(path, name))).mode & 0o777, name).toBe(0o660);
+    }
+    expect((await stat(key)).mode & 0o777).toBe(0o660);
+  });
+
   test('is shown with what counts for each setting, and no secret', async () => {
     const key = join(folder, 'plain.pem');
     await ect(['keygen', '--out', key]);
@@ -61,6 +86,15 @@ describe('a sound configuration', () => {
       ECT_MINIMUM_LEVELS: ['pay=L3', false],
       ECT_REVIEW_ACTIONS: ['human_review', true],
       ECT_ADMINS: ['none', true],
+      ECT_MAX_CONNECTIONS: ['2048', true],
+      ECT_MAX_CONNECTIONS_PER_ADDRESS: ['1024', true],
+      ECT_MAX_STREAMS: ['512', true],
+      ECT_MAX_HELD_MIB: ['96', true],
+      ECT_REQUEST_TIMEOUT_SEC: ['15', true],
+      ECT_ANSWER_TIMEOUT_SEC: ['30', true],
+      ECT_CALLER_WRITE_MIB_PER_HOUR: ['4096', true],
+      ECT_MIN_FREE_DISK_MIB: ['512, or a tenth of the disk', true],
+      ECT_JTI_REPLAY_CACHE_SIZE: ['durable', true],
     });
     const secret = await checkConfig({ ...env, ECT_LOCAL_KEY_PASSPHRASE: 'canary' }, { callKms: false });
     expect(JSON.stringify(secret)).not.toContain('canary');
@@ -130,6 +164,59 @@ describe('every mistake is found at once', () => {
     // There is no call that could be repeated.
     expect(started.stderr).not.toContain('Retry');
     expect(started.stderr).not.toMatch(/^ +at /m);
+  });
+});
+
+describeWith('openssl', 'certificates', () => {
+  test('A7 one that has expired is a mistake, beside those of settings and of other files', async () => {
+    using ca = createCertificateAuthority();
+    const { cert, key } = ca.issue({ days: -1 });
+    const files = { ECT_TLS_CERT: cert, ECT_TLS_KEY: key, ECT_TLS_CLIENT_CA: 'no certificate' };
+    const env: Record<string, string> = { ECT_STORE: 'memory', ECT_MAX_CONNECTIONS: 'many' };
+    for (const [setting, text] of Object.entries(files)) {
+      env[setting] = join(folder, setting);
+      await writeFile(env[setting], text);
+    }
+    expect(await problemsOf(env)).toEqual([
+      expect.stringMatching(/^ECT_MAX_CONNECTIONS must be/),
+      expect.stringMatching(/^The certificate in the file of ECT_TLS_CERT expired at /),
+      expect.stringMatching(/^The file of ECT_TLS_CLIENT_CA is not PEM/),
+    ]);
+  });
+});
+
+describeWhen(process.getuid?.() === 0, 'as a user of its own', 'the right to be another user', () => {
+  test('S11 a volume of root: where it is to be made and where it is there, with the lines of the manifest', async () => {
+    const volume = join(folder, 'volume');
+    await chmod(folder, 0o755);
+    await mkdir(volume);
+    const problemsAsUser = async (path: string) => {
+      const env = { PATH: process.env['PATH'], ECT_DATA_DIR: path };
+      const options = { uid: 1000, gid: 1000, cwd: '/', env };
+      const failed = await promisify(execFile)(process.execPath, [MAIN, 'config', 'check', '--json'], options).catch(
+        (error: { readonly stdout: string }) => error,
+      );
+      return (JSON.parse(failed.stdout) as { readonly problems: readonly string[] }).problems;
+    };
+    const manifest = '\n  securityContext:\n    runAsUser: 1000\n    fsGroup: 1000';
+    const pod = `in Kubernetes, give the volume to the group of the pod:${manifest}`;
+    expect(await problemsAsUser(volume)).toEqual([
+      `ECT_DATA_DIR: user 1000 may not write ${volume} (owner: user 0, mode 0755). Run chown -R 1000:1000 ${volume}; ${pod}`,
+    ]);
+    const below = join(volume, 'a/b');
+    expect(await problemsAsUser(below)).toEqual([
+      `ECT_DATA_DIR: user 1000 may not make ${below} in ${volume} (owner: user 0, mode 0755). ` +
+        `Run mkdir -p ${below} and chown 1000:1000 ${below}; ${pod}`,
+    ]);
+    const ledger = join(volume, 'ledger.db');
+    await writeFile(ledger, '', { mode: 0o600 });
+    await chown(volume, 1000, 1000);
+    await chown(ledger, 0, 1000);
+    await chmod(ledger, 0o660);
+    expect(await problemsAsUser(volume)).toEqual([
+      `ECT_DATA_DIR: ${ledger} (owner: user 0, mode 0660) must belong to user 1000, who runs the service. ` +
+        `Run chown -R 1000:1000 ${ledger}.`,
+    ]);
   });
 });
 
