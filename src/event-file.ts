@@ -8,22 +8,48 @@ const ASK_AGAIN_MS = 10;
 /** In a flush, which holds the process, asked so often. */
 const MAX_ATTEMPTS = 100;
 
+/** Text that may wait for a reader. Peers decide how many lines there are, so what is more is lost, and counted. */
+const MAX_WAITING_BYTES = 8 << 20;
+
 export class EventFile {
   readonly #fd: number;
+  readonly #maxWaitingBytes: number;
   readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #lostPieces = 0;
   #isWriting = false;
 
-  constructor(fd: number) {
+  constructor(fd: number, maxWaitingBytes = MAX_WAITING_BYTES) {
     this.#fd = fd;
+    this.#maxWaitingBytes = maxWaitingBytes;
   }
 
   write(text: string): void {
-    this.#waiting.push(Buffer.from(text));
+    if (this.#waitingBytes + text.length > this.#maxWaitingBytes) {
+      this.#lostPieces++;
+      return;
+    }
+    if (this.#lostPieces > 0) this.#push(this.#lossLine());
+    this.#push(text);
     if (!this.#isWriting) this.#writeNext();
+  }
+
+  #push(text: string): void {
+    const piece = Buffer.from(text);
+    this.#waitingBytes += piece.length;
+    this.#waiting.push(piece);
+  }
+
+  /** Says that lines are missing, in the place where they are. */
+  #lossLine(): string {
+    const line = { level: 'warn', time: new Date().toISOString(), event: 'events-lost', pieces: this.#lostPieces };
+    this.#lostPieces = 0;
+    return `${JSON.stringify(line)}\n`;
   }
 
   /** Returns when all that waits has been written or given up. A piece that is being written right now is not waited for. */
   flushSync(): void {
+    this.#waitingBytes = 0;
     for (const piece of this.#waiting.splice(0)) this.#writeWhole(piece);
   }
 
@@ -31,13 +57,19 @@ export class EventFile {
     const piece = this.#waiting.shift();
     this.#isWriting = piece !== undefined;
     if (piece === undefined) return;
+    this.#waitingBytes = Math.max(0, this.#waitingBytes - piece.length);
     write(this.#fd, piece, (error, written) => {
-      if (error === null && written < piece.length) this.#waiting.unshift(piece.subarray(written));
+      if (error === null && written < piece.length) this.#putBack(piece.subarray(written));
       if (error?.code === 'EAGAIN') {
-        this.#waiting.unshift(piece);
+        this.#putBack(piece);
         setTimeout(() => this.#writeNext(), ASK_AGAIN_MS);
       } else this.#writeNext();
     });
+  }
+
+  #putBack(piece: Buffer): void {
+    this.#waitingBytes += piece.length;
+    this.#waiting.unshift(piece);
   }
 
   #writeWhole(piece: Buffer): void {

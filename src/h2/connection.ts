@@ -16,8 +16,12 @@ import { StreamTable } from './stream-table.ts';
 
 /** When bytes that were read may be parsed, so that connections share the event loop. */
 export interface ReadTurns {
-  /** Whether there is time for it now. Asked between frames, too. */
-  readonly hasTime: boolean;
+  /** Whether a slice of it may begin now. */
+  begin(): boolean;
+  /** Whether the slice that has begun may go on. Asked between frames. */
+  readonly goesOn: boolean;
+  /** The slice is over. */
+  end(): void;
   /** Goes on in a later turn of the event loop. */
   defer(goOn: () => void): void;
 }
@@ -39,8 +43,15 @@ export interface ConnectionOptions {
 }
 
 /** Frames that are parsed between two looks at the clock. */
-const FRAMES_PER_LOOK = 16;
-const NO_TURNS: ReadTurns = { hasTime: true, defer: (goOn) => setImmediate(goOn) };
+const FRAMES_PER_LOOK = 4;
+/** Streams that are told at once that their connection is lost; of more the others are told in turn. */
+const ABORTED_AT_ONCE = 8;
+const NO_TURNS: ReadTurns = {
+  begin: () => true,
+  goesOn: true,
+  end: () => undefined,
+  defer: (goOn) => setImmediate(goOn),
+};
 const NO_BUDGET: StreamMemory = { grow: () => true, shrink: () => undefined, close: () => undefined };
 
 /** Why nothing is read from the socket. */
@@ -170,8 +181,12 @@ export class Connection implements StreamHost {
   #onChunk(chunk: Buffer): void {
     if (this.#isEnded) return;
     const bytes = this.#unparsed === undefined ? chunk : Buffer.concat([this.#unparsed, chunk]);
-    if (this.#unparsed === undefined && !this.#pauses.has('throttled') && this.#turns.hasTime) this.#parse(bytes);
-    else this.#defer(bytes);
+    if (this.#unparsed !== undefined || this.#pauses.has('throttled') || !this.#turns.begin()) {
+      this.#defer(bytes);
+      return;
+    }
+    this.#parse(bytes);
+    this.#turns.end();
   }
 
   #parse(bytes: Buffer): void {
@@ -211,7 +226,7 @@ export class Connection implements StreamHost {
     if (this.#pauses.has('throttled')) return false;
     if (++this.#framesSinceLook < FRAMES_PER_LOOK) return true;
     this.#framesSinceLook = 0;
-    return this.#turns.hasTime;
+    return this.#turns.goesOn;
   }
 
   #pause(why: Pause): void {
@@ -264,8 +279,15 @@ export class Connection implements StreamHost {
     this.socket.destroy();
   }
 
+  /** A peer can open many streams and leave: what that costs is done in turn with the work of others. */
   #abortStreams(): void {
-    for (const stream of this.#streams.all()) stream.abort();
+    const open = this.#streams.all();
+    const abortSome = (from: number): void => {
+      for (const stream of open.slice(from, from + ABORTED_AT_ONCE)) stream.abort();
+      const next = from + ABORTED_AT_ONCE;
+      if (next < open.length) this.#turns.defer(() => abortSome(next));
+    };
+    abortSome(0);
   }
 }
 

@@ -36,9 +36,22 @@ export function readRequestHead(list: HeaderList, isTooLarge: boolean): RequestH
   const isComplete = method !== undefined && pseudo.has(':scheme') && path !== undefined && /^(?:\/|\*$)/.test(path);
   // CONNECT has other rules, and there is nothing here to connect to.
   if (!isComplete || method === 'CONNECT') return undefined;
+  if (!isHostSound(list, pseudo.get(':authority'))) return undefined;
   const contentLength = readContentLength(list);
   if (contentLength === 'malformed') return undefined;
   return { list, method, path, contentLength, isTooLarge };
+}
+
+/** Whether `host` says who is meant once, and nothing else than `:authority` does: two readers must not understand two. */
+function isHostSound(list: HeaderList, authority: string | undefined): boolean {
+  let host: string | undefined;
+  for (let at = 0; at < list.length; at += 2) {
+    if (list[at] !== 'host') continue;
+    const value = list[at + 1]!;
+    if (host !== undefined || value === '') return false;
+    host = value;
+  }
+  return host === undefined || authority === undefined || host.toLowerCase() === authority.toLowerCase();
 }
 
 function readContentLength(list: HeaderList): number | undefined | 'malformed' {

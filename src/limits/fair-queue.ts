@@ -8,6 +8,7 @@ export interface Flow {
 }
 
 interface Entry<T> {
+  readonly flow: Flow;
   readonly start: number;
   readonly sequence: number;
   readonly item: T;
@@ -27,12 +28,17 @@ export class FairQueue<T> {
   push(flow: Flow, cost: number, item: T): void {
     const start = Math.max(this.#virtualTime, flow.virtualFinish);
     flow.virtualFinish = start + cost;
-    this.#heap.push({ start, sequence: this.#sequence++, item });
+    this.#heap.push({ flow, start, sequence: this.#sequence++, item });
     this.#rise(this.#heap.length - 1);
   }
 
   /** Takes the work whose turn it is. */
   pop(): T | undefined {
+    return this.take()?.item;
+  }
+
+  /** The same, with whose it is. */
+  take(): { readonly flow: Flow; readonly item: T } | undefined {
     const first = this.#heap[0];
     if (first === undefined) return undefined;
     const last = this.#heap.pop()!;
@@ -41,7 +47,7 @@ export class FairQueue<T> {
       this.#sink(0);
     }
     this.#virtualTime = first.start;
-    return first.item;
+    return first;
   }
 
   /** Charges a flow for work that did not have to wait. */

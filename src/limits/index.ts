@@ -4,6 +4,7 @@ export { Account, Accounts } from './accounts.ts';
 export { type Admission, createAdmission } from './admission.ts';
 export { type Begin, CallScheduler } from './call-scheduler.ts';
 export { ConnectionTable } from './connection-table.ts';
+export type { Flow } from './fair-queue.ts';
 export { FreeSpace, measureVolume } from './free-space.ts';
 export { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from './limits.ts';
 export { MemoryBudget, type Reservation } from './memory-budget.ts';

@@ -1,15 +1,18 @@
-// When bytes that a connection brought are parsed. One turn of the event loop gives a few milliseconds to parsing; what is left
-// waits in a fair queue, so that a connection that floods the service does not delay those that do not.
+// When bytes that a connection brought are parsed, and when other work that peers cause at will is done. One turn of the event
+// loop gives a few milliseconds to it; what is left waits in a fair queue, so that who floods the service does not delay others.
 
 import { FairQueue, type Flow } from './fair-queue.ts';
 
-/** What one turn of the event loop gives to parsing, in milliseconds. */
+/** What one turn of the event loop gives, in milliseconds. */
 const TURN_MS = 4;
+/** What one connection takes of it before the others are asked. */
+const SLICE_MS = 1;
 
 export class ReadScheduler {
   readonly #now: () => number;
   readonly #queue = new FairQueue<() => void>();
   #turnBegan: number | undefined;
+  #sliceBegan = 0;
   #isRunning = false;
   readonly #endTurn = () => {
     this.#turnBegan = undefined;
@@ -20,15 +23,40 @@ export class ReadScheduler {
     this.#now = now;
   }
 
-  /** Whether bytes may be parsed now. While others wait, new ones wait too. */
-  get hasTime(): boolean {
-    return (this.#isRunning || this.#queue.size === 0) && this.#spentMs() <= TURN_MS;
+  /** Whether a slice may begin now. While others wait, new work waits too. */
+  begin(): boolean {
+    if (!this.#isRunning && this.#queue.size > 0) return false;
+    const spent = this.#spentMs();
+    this.#sliceBegan = this.#turnBegan! + spent;
+    return spent <= TURN_MS;
   }
 
-  /** Goes on in a later turn. */
-  defer(flow: Flow, goOn: () => void): void {
-    this.#queue.push(flow, 1, goOn);
+  /** Whether the slice that has begun may go on. */
+  get goesOn(): boolean {
+    const time = this.#now();
+    return time - this.#sliceBegan <= SLICE_MS && this.#spentMs() <= TURN_MS;
+  }
+
+  /** The slice is over: its flow pays for the time. */
+  end(flow: Flow): void {
+    this.#queue.charge(flow, this.#now() - this.#sliceBegan);
+  }
+
+  /** Runs something in a later turn. */
+  defer(flow: Flow, run: () => void): void {
+    // What it will take is not known yet: a slice, until its end says better.
+    this.#queue.push(flow, SLICE_MS, run);
     this.#spentMs();
+  }
+
+  /** Runs something now if there is time, or else in a later turn. */
+  run(flow: Flow, work: () => void): void {
+    if (!this.begin()) {
+      this.defer(flow, work);
+      return;
+    }
+    work();
+    this.end(flow);
   }
 
   #spentMs(): number {
@@ -42,7 +70,12 @@ export class ReadScheduler {
 
   #runQueue(): void {
     this.#isRunning = true;
-    while (this.#queue.size > 0 && this.#spentMs() <= TURN_MS) this.#queue.pop()!();
+    while (this.#queue.size > 0 && this.#spentMs() <= TURN_MS) {
+      const { flow, item } = this.#queue.take()!;
+      this.#sliceBegan = this.#now();
+      item();
+      this.#queue.charge(flow, this.#now() - this.#sliceBegan - SLICE_MS);
+    }
     this.#isRunning = false;
   }
 }

@@ -168,6 +168,11 @@ export function createCalls(options: CallsOptions) {
     new OpenCall(arrival, accounts.ofConnection(arrival.socket), events).finish(error);
   }
 
+  /** A call that was cancelled before it was opened. */
+  function abandoned(arrival: Arrival): void {
+    new OpenCall(arrival, accounts.ofConnection(arrival.socket), events).abandon();
+  }
+
   /** The request of this call has not arrived whole with its headers. It may take a while, and no longer. */
   function arriving(call: OpenCall): void {
     if (call.stage === 'unread' && call.stopped === undefined && !call.isFinished) unread.add(call);
@@ -298,7 +303,7 @@ export function createCalls(options: CallsOptions) {
     return error;
   }
 
-  return { open, reject, refused, accountOf, arriving, enter, perform, run, stream, resources };
+  return { open, reject, refused, abandoned, accountOf, arriving, enter, perform, run, stream, resources };
 }
 
 function drainingError(): EctError {

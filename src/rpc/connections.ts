@@ -82,9 +82,13 @@ export function createConnections(
     (request, response) => {
       if (!http1Answers.begin(request.socket, response)) return;
       const { method, url: target, headers } = request;
-      const rejection = gate({ method, target, contentType: headers['content-type'] }, request.socket);
+      const rejection = hasTwoHosts(request.rawHeaders)
+        ? TWO_HOSTS
+        : gate.judge({ method, target, contentType: headers['content-type'] }, request.socket);
       if (rejection === undefined) {
-        serveHttp1(request, response, handle, (thrown) => events.bug('h1', thrown));
+        const flow = accountOf(request.socket).reading;
+        const onBug = (thrown: unknown) => events.bug('h1', thrown);
+        reads.run(flow, () => serveHttp1(request, response, { handle, reads, flow, onBug }));
         return;
       }
       // Its body is not read, so nothing can follow it.
@@ -118,9 +122,11 @@ export function createConnections(
       limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs, answerMs },
       serve: (stream) => (stream.head.isTooLarge ? undefined : unary(stream)) ?? serveOther(stream),
       turns: {
-        get hasTime() {
-          return reads.hasTime;
+        begin: () => reads.begin(),
+        get goesOn() {
+          return reads.goesOn;
         },
+        end: () => reads.end(account.reading),
         defer: (goOn) => reads.defer(account.reading, goOn),
       },
       openMemory: (evict) => memory.open(account, evict),
@@ -137,9 +143,14 @@ export function createConnections(
     const { head, socket } = stream;
     const contentType = headerOf(head, 'content-type');
     if (head.isTooLarge) return new RejectedStream(stream, contentType, HEADERS_TOO_LARGE);
-    const rejection = gate({ method: head.method, target: head.path, contentType }, socket);
+    const line = { method: head.method, target: head.path, contentType };
+    const rejection = gate.judge(line, socket);
     if (rejection !== undefined) return new RejectedStream(stream, contentType, rejection);
-    return serveStream(stream, handle, (thrown) => events.bug('h2', thrown));
+    return serveStream(stream, {
+      handle,
+      onAbandoned: () => gate.abandoned(line, socket),
+      onBug: (thrown) => events.bug('h2', thrown),
+    });
   }
 
   async function drain(graceMs: number): Promise<number> {
@@ -162,6 +173,19 @@ export function createConnections(
 
   return { front, drain };
 }
+
+/** Two readers of such a request may understand two hosts (RFC 9112, section 3.2). */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]!.toLowerCase() === 'host') hosts++;
+  return hosts > 1;
+}
+
+const TWO_HOSTS: Rejection = {
+  error: new EctError(refuse('REQUEST_MALFORMED', 'the request has more than one Host header')),
+  caller: { kind: 'anonymous' },
+  penalty: 'disconnect',
+};
 
 const HEADERS_TOO_LARGE: Rejection = {
   error: new EctError(refuse('MESSAGE_TOO_LARGE', 'the headers are too large')),

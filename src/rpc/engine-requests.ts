@@ -5,39 +5,54 @@ import { type HeaderList, type Receiver, type Stream, writeHeaderBlock } from '.
 import { isNoRoom } from './connect-router.ts';
 import type { Handle, RoutedCall } from './routed-request.ts';
 
-/** Serves a stream. `onBug` is told of an answer that could not be written, unless its reader has gone. */
-export function serveStream(stream: Stream, handle: Handle, onBug: (thrown: unknown) => void): Receiver {
-  const { head, socket } = stream;
-  const exchange = new StreamExchange(stream);
-  const { header, url } = readHead(head.list);
-  const { method, path: target } = head;
-  const call = handle({ httpVersion: '2.0', method, target, url, header, body: exchange, socket }, () =>
-    stream.evict(),
-  );
-  exchange.call = call;
-  call.response
-    .then((answer) => exchange.write(answer))
-    .catch((thrown: unknown) => {
-      if (!exchange.isGone && !isNoRoom(thrown)) onBug(thrown);
-      stream.evict();
-    })
-    .finally(() => exchange.end());
-  return exchange;
+/** What streams are served with. */
+export interface StreamServing {
+  readonly handle: Handle;
+  /** Told of a stream that was reset before anything was begun for it. */
+  readonly onAbandoned: () => void;
+  /** Told of an answer that could not be written, unless its reader has gone. */
+  readonly onBug: (thrown: unknown) => void;
+}
+
+/** Serves a stream. */
+export function serveStream(stream: Stream, serving: StreamServing): Receiver {
+  return new StreamExchange(stream, serving);
 }
 
 /** The parts of a body that nobody has asked for yet wait here, within the flow-control window of the stream. */
 class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
-  call: RoutedCall | undefined;
-  isGone = false;
   readonly #stream: Stream;
+  readonly #serving: StreamServing;
+  #call: RoutedCall | undefined;
+  #isGone = false;
   readonly #parts: Buffer[] = [];
   #isWhole = false;
   #isEnded = false;
   #wake: (() => void) | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(stream: Stream) {
+  constructor(stream: Stream, serving: StreamServing) {
     this.#stream = stream;
+    this.#serving = serving;
+  }
+
+  /** Nothing is begun before: what was read with the headers may have been a reset. */
+  onRead(): void {
+    const stream = this.#stream;
+    const { head, socket } = stream;
+    const { header, url } = readHead(head.list);
+    const { method, path: target } = head;
+    const call = this.#serving.handle({ httpVersion: '2.0', method, target, url, header, body: this, socket }, () =>
+      stream.evict(),
+    );
+    this.#call = call;
+    call.response
+      .then((answer) => this.#write(answer))
+      .catch((thrown: unknown) => {
+        if (!this.#isGone && !isNoRoom(thrown)) this.#serving.onBug(thrown);
+        stream.evict();
+      })
+      .finally(() => this.#end());
   }
 
   onData(part: Buffer): void {
@@ -56,10 +71,11 @@ class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterat
   }
 
   onGone(): void {
-    this.isGone = true;
+    this.#isGone = true;
+    if (this.#call === undefined && !this.#isEnded) this.#serving.onAbandoned();
     this.#wakeReader();
     this.onDrained();
-    this.end();
+    this.#end();
   }
 
   onDrained(): void {
@@ -80,7 +96,7 @@ class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterat
       }
       if (this.#isWhole) return { done: true, value: undefined };
       // What was cut off is nobody's request, even if it looks whole.
-      if (this.isGone) throw new Error('the stream was reset');
+      if (this.#isGone) throw new Error('the stream was reset');
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -88,7 +104,7 @@ class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterat
   }
 
   /** Writes an answer whole, as fast as its reader takes it. */
-  async write({ status, header, body, trailer }: UniversalServerResponse): Promise<void> {
+  async #write({ status, header, body, trailer }: UniversalServerResponse): Promise<void> {
     const block = writeHeaderBlock([[':status', String(status)], ...(header ?? [])]);
     if (body === undefined) {
       this.#stream.respond(block, true);
@@ -96,7 +112,7 @@ class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterat
     }
     this.#stream.respond(block, false);
     for await (const part of body) {
-      if (this.isGone) return;
+      if (this.#isGone) return;
       if (!this.#stream.write(Buffer.from(part.buffer, part.byteOffset, part.byteLength))) {
         await new Promise<void>((resolve) => {
           this.#drained = resolve;
@@ -109,11 +125,11 @@ class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterat
   }
 
   /** The exchange is over: nothing more is read, and the call ends if it has not. */
-  end(): void {
+  #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     for (const part of this.#parts.splice(0)) this.#stream.consumed(part.length);
-    this.call?.close();
+    this.#call?.close();
   }
 
   #wakeReader(): void {

@@ -98,6 +98,8 @@ function secureContextOptions({ cert, key, clientCa }: TlsOptions): SecureContex
     key,
     minVersion: 'TLSv1.2',
     // A resumed session would not show its certificate to the trust of today.
-    ...(clientCa === undefined ? {} : { ca: clientCa, secureOptions: constants.SSL_OP_NO_TICKET }),
+    // Nothing is negotiated anew: HTTP/2 forbids it (RFC 9113, section 9.2.1), and it is work that a peer has us do.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (clientCa === undefined ? 0 : constants.SSL_OP_NO_TICKET),
+    ...(clientCa === undefined ? {} : { ca: clientCa }),
   };
 }

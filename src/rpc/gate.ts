@@ -15,17 +15,28 @@ export interface RequestLine {
   readonly contentType: string | undefined;
 }
 
-/** Answers why a request is rejected; undefined where it may be read. */
-export type Gate = (request: RequestLine, socket: Socket) => Rejection | undefined;
+export interface Gate {
+  /** Answers why a request is rejected; undefined where it may be read. */
+  judge(request: RequestLine, socket: Socket): Rejection | undefined;
+  /** A request that was let through has been cancelled before anything was begun for it. */
+  abandoned(request: RequestLine, socket: Socket): void;
+}
 
 export function createGate(methods: ReadonlyMap<string, Method>, calls: Calls): Gate {
-  return ({ target, contentType }, socket) => {
-    const protocol = protocolOf(contentType);
-    const method = methods.get(pathOf(target));
-    // Pages, and what is not there, are public.
-    if (method === undefined)
-      return calls.reject({ method: 'unknown', protocol, socket }, 'public', PUBLIC_COST_MS.page);
-    return calls.reject({ method: method.name, protocol, socket }, method.access, PUBLIC_COST_MS.router);
+  return {
+    judge: ({ target, contentType }, socket) => {
+      const protocol = protocolOf(contentType);
+      const method = methods.get(pathOf(target));
+      // Pages, and what is not there, are public.
+      if (method === undefined) {
+        return calls.reject({ method: 'unknown', protocol, socket }, 'public', PUBLIC_COST_MS.page);
+      }
+      return calls.reject({ method: method.name, protocol, socket }, method.access, PUBLIC_COST_MS.router);
+    },
+    abandoned: ({ target, contentType }, socket) => {
+      const method = methods.get(pathOf(target));
+      if (method !== undefined) calls.abandoned({ method: method.name, protocol: protocolOf(contentType), socket });
+    },
   };
 }
 

@@ -54,10 +54,16 @@ describe('H17: the order in which bytes are parsed', () => {
     reads = new ReadScheduler(() => time);
   });
 
-  test('a turn has a few milliseconds; what waits goes on in the next one, and new bytes after it', async () => {
-    expect(reads.hasTime).toBe(true);
+  /** Uses up the turn. */
+  function fillTurn(): void {
+    expect(reads.begin()).toBe(true);
     time += 4.1;
-    expect(reads.hasTime).toBe(false);
+    expect(reads.goesOn).toBe(false);
+  }
+
+  test('a turn has a few milliseconds; what waits goes on in the next one, and new bytes after it', async () => {
+    fillTurn();
+    expect(reads.begin()).toBe(false);
     let parsed = 0;
     const account = new Account(0);
     for (let chunk = 0; chunk < 3; chunk++) {
@@ -68,33 +74,52 @@ describe('H17: the order in which bytes are parsed', () => {
     }
     await nextTurn();
     expect(parsed).toBe(2);
-    expect(reads.hasTime).toBe(false);
+    expect(reads.begin()).toBe(false);
     await nextTurn();
     expect(parsed).toBe(3);
     await nextTurn();
-    expect(reads.hasTime).toBe(true);
+    expect(reads.begin()).toBe(true);
   });
 
-  test('an account that floods over many connections is one flow: another one is next', async () => {
+  test('a slice ends after a millisecond, so that others are asked in the same turn', () => {
+    expect(reads.begin()).toBe(true);
+    time += 1;
+    expect(reads.goesOn).toBe(true);
+    time += 0.1;
+    expect(reads.goesOn).toBe(false);
+    reads.end(new Account(0).reading);
+    expect(reads.begin()).toBe(true);
+    expect(reads.goesOn).toBe(true);
+  });
+
+  test('who took much time waits for those who took little, over however many connections it came', async () => {
     const accounts = new Accounts(() => 0);
-    const [flood, honest] = [
-      accounts.ofCaller('spiffe://example.com/flood'),
-      accounts.ofCaller('spiffe://example.com/b'),
-    ];
+    const names = ['spiffe://example.com/flood', 'spiffe://example.com/b'] as const;
+    const [flood, honest] = [accounts.ofCaller(names[0]), accounts.ofCaller(names[1])];
     const order: string[] = [];
-    time += 5;
-    void reads.hasTime;
-    time += 5;
+    fillTurn();
     for (let chunk = 0; chunk < 100; chunk++) {
       reads.defer(flood.reading, () => {
         order.push('flood');
-        time += 2;
+        time += 1;
       });
     }
     await nextTurn();
+    const before = order.length;
     reads.defer(honest.reading, () => void order.push('honest'));
     await nextTurn();
-    expect(order.slice(3, 6)).toContain('honest');
+    expect(order.slice(before, before + 2)).toContain('honest');
+  });
+
+  test('work runs at once where there is time, and in turn where there is none', async () => {
+    const account = new Account(0);
+    const done: string[] = [];
+    reads.run(account.reading, () => void done.push('now'));
+    fillTurn();
+    reads.run(account.reading, () => void done.push('later'));
+    expect(done).toEqual(['now']);
+    await nextTurn();
+    expect(done).toEqual(['now', 'later']);
   });
 });
 
