@@ -13,7 +13,7 @@ const LIMIT_MS = 60_000;
 
 test('npm start is the command that serves', async () => {
   const { scripts } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
-  expect(scripts.start).toBe('node src/main.ts serve');
+  expect(scripts.start).toBe('exec node src/main.ts serve');
 });
 
 test('with nothing configured but a free port it serves within a minute, and keeps what it makes to its user', async () => {
