@@ -69,7 +69,7 @@ function checkOffline({ exec_act, token, receipt }: Done, verifierKey: string): 
   const verdict = verifyReceipt({ ...claim, content: Buffer.from(token) });
   expect('the receipt', verdict.ok || verdict.fault, true);
   tell(`verifier key ${verifierKey}`);
-  tellGood(`${exec_act} is entry ${receipt.leaf_index} of a ledger of ${receipt.tree_size}`);
+  tellGood(`${exec_act} is entry ${Number(receipt.leaf_index) + 1} of ${receipt.tree_size}`);
   const other = verifyReceipt({ ...claim, content: Buffer.from(`${token}x`) });
   expect('the receipt for another token', other.ok, false);
   tellGood('and the same receipt proves nothing about any other token');

@@ -83,6 +83,6 @@ async function performStep(authority: Authority, wid: string, step: Step): Promi
   const after = step.after.map((before) => before.exec_act).join(' and ');
   tellGood(`${step.act} ${short(claims.jti)} by ${step.agent}${after === '' ? '' : `, after ${after}`}`);
   tell(`    out_hash ${claims.out_hash}`);
-  tell(`    ${other} verified it (${passed} checks); entry ${receipt.leaf_index}; graph of ${graph.size} complete`);
+  tell(`    ${other} verified it (${passed} checks); index ${receipt.leaf_index}; graph of ${graph.size} complete`);
   return { jti: claims.jti, exec_act: step.act, token, output, receipt };
 }

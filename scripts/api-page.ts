@@ -10,6 +10,7 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import { EXAMPLES, PREPARATION } from './api-examples.ts';
 import { type ApiSource, CODES, NAME, shortName } from './api-source.ts';
 
 const INTRODUCTION = `\
@@ -21,7 +22,19 @@ Package \`ect.v1\`. Each method is a POST to its path, over gRPC, gRPC-Web and C
 answers GET over Connect.
 
 JSON over Connect writes field names in lowerCamelCase (\`execAct\`) and reads them as they stand here too. It has 64-bit
-integers as strings and bytes as base64.`;
+integers as strings and bytes as base64. Answers write out fields that have their default value, which protobuf JSON may
+leave out: \`"valid": false\`, \`"leafIndex": "0"\` and \`"violations": []\` are there to be read. Absent are only messages,
+\`optional\` fields and members of a oneof that are not set. The command line's \`--json\` writes the same. In a request a field
+that is left out has its default value.
+
+The examples below follow one another. They need \`curl\`, and begin with this:
+
+\`\`\`sh
+${PREPARATION}
+\`\`\`
+
+Those of KeyService and the last one are for administrators; to try them on your own machine start the service with
+\`ECT_ADMINS=anonymous npm start\`.`;
 
 /** The whole page. Throws TypeError for a reason whose comment does not begin with its gRPC code. */
 export function renderApi(source: ApiSource): string {
@@ -83,7 +96,9 @@ function layout(source: ApiSource) {
       `- Response: ${serverStreaming ? 'stream of ' : ''}${typeLink(desc.output)}`,
       `- Side effects: ${sideEffectsOf(desc)}`,
     ];
-    return [`### ${titleOf(desc)}`, prose(commentOn(desc)), facts.join('\n')].join('\n\n');
+    const example = EXAMPLES[titleOf(desc)];
+    const shown = example === undefined ? [] : [`\`\`\`sh\n${example}\n\`\`\``];
+    return [`### ${titleOf(desc)}`, prose(commentOn(desc)), facts.join('\n'), ...shown].join('\n\n');
   }
 
   function message(desc: DescMessage): string {

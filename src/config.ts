@@ -5,6 +5,7 @@ import { type KeysConfig, readKeys } from './config/keys.ts';
 import { type LimitsConfig, readLimits } from './config/limits.ts';
 import { serviceLinks } from './config/service-links.ts';
 import { readSigner, type SignerConfig } from './config/signer.ts';
+import { unknownSetting } from './config/unknown-setting.ts';
 
 /** A configuration that cannot be used. It names keys and rules, never values: a value may be a secret. */
 export class ConfigError extends Error {
@@ -82,14 +83,38 @@ type Level = (typeof LEVELS)[number];
 /** Settings of the command line client; the service does not read them. */
 const CLIENT_KEYS = ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY'];
 
+/** One setting as it counts. */
+export interface Setting {
+  readonly name: string;
+  /** `(set)` for a secret. */
+  readonly value: string;
+  readonly isDefault: boolean;
+}
+
+/** What an environment says. With problems, `config` has the defaults in their places. */
+export interface ExaminedConfig {
+  readonly config: Config;
+  readonly problems: readonly string[];
+  readonly settings: readonly Setting[];
+}
+
 /** Reads the settings named ECT_… and reports every mistake at once. An empty value counts as unset. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const { config, problems } = examineConfig(env);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** The same for a check: with mistakes it goes on, so that files can be looked at too. */
+export function examineConfig(env: Readonly<Record<string, string | undefined>>): ExaminedConfig {
   const problems: string[] = [];
+  const settings = new Map<string, Setting>();
   const seen = new Set(CLIENT_KEYS);
 
   function read<T>(key: string, fallback: T, rule: string, parse: (text: string) => T | undefined): T {
     seen.add(key);
     const text = env[key];
+    settings.set(key, settingOf(key, text, fallback));
     if (text === undefined || text === '') return fallback;
     const value = parse(text);
     if (value === undefined) problems.push(`${key} must be ${rule}.`);
@@ -165,8 +190,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const needs = (keys: readonly string[], setting: string) => {
     for (const key of keys) if ((env[key] ?? '') !== '') problem(`${key} needs ${setting}.`);
   };
-  const settings = { read, path, whole, problem, needs };
-  const signer = readSigner(settings);
+  const reader = { read, path, whole, problem, needs };
+  const signer = readSigner(reader);
   const config: Config = {
     listen,
     tls:
@@ -176,8 +201,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir: path('ECT_DATA_DIR', './data'),
     store,
     signer,
-    keys: readKeys(settings, signer),
-    limits: readLimits(settings),
+    keys: readKeys(reader, signer),
+    limits: readLimits(reader),
     issuer: read(
       'ECT_ISSUER',
       'urn:ect:dev',
@@ -231,11 +256,34 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   };
   const links = serviceLinks(env);
   for (const key of Object.keys(env)) {
-    if (key.startsWith('ECT_') && !seen.has(key) && !links.has(key))
-      problems.push(`${key} is not a setting: see \`ect serve --help\`.`);
+    if (key.startsWith('ECT_') && !seen.has(key) && !links.has(key)) problems.push(unknownSetting(key, seen));
   }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return deepFreeze(config);
+  return { config: deepFreeze(config), problems, settings: [...settings.values()] };
+}
+
+/** Values that nobody is to be shown. */
+const SECRET_KEYS: ReadonlySet<string> = new Set(['ECT_LOCAL_KEY_PASSPHRASE']);
+
+function settingOf(name: string, text: string | undefined, fallback: unknown): Setting {
+  if (text === undefined || text === '') return { name, value: defaultText(name, fallback), isDefault: true };
+  return { name, value: SECRET_KEYS.has(name) ? '(set)' : text, isDefault: false };
+}
+
+/** What counts where a setting has no value of its own, and nothing is not what counts. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  ECT_JTI_REPLAY_CACHE_SIZE: 'durable',
+  ECT_MIN_FREE_DISK_MIB: '512, or a tenth of the disk',
+  ECT_PUBLIC_URL: 'where it listens',
+};
+
+/** A default as one would write it. */
+function defaultText(name: string, value: unknown): string {
+  if (value === undefined || value === '' || value === -1) return DEFAULTS[name] ?? 'none';
+  if (typeof value === 'number' || typeof value === 'string') return `${value}`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if ('host' in value && 'port' in value) return `${String(value.host)}:${String(value.port)}`;
+  const items = Array.isArray(value) ? value : Object.entries(value).map((pair) => pair.join('='));
+  return items.length === 0 ? 'none' : items.join(',');
 }
 
 function readAddress(text: string): { host: string; port: number } | undefined {

@@ -3,9 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { explainDenial, whyNotWritable } from './file-access.ts';
 import { createFileOnce, makeDirectory, type PrivateText, readPrivateFile } from './files.ts';
 import { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger/index.ts';
+import { fileFault, ownershipFault, writeFault } from './system-faults.ts';
 
 /** Something outside is not as the service needs it. The message says what to do, and holds no secret. */
 export class StartError extends Error {
@@ -33,38 +33,65 @@ export async function openDataDir(path: string): Promise<DataDir> {
   try {
     await makeDirectory(path);
   } catch (cause) {
-    const why = await explainDenial(resolve(path), (cause as NodeJS.ErrnoException).code ?? '');
-    const rule = why ?? 'set ECT_DATA_DIR to one that can be written.';
-    throw new StartError(`The data directory ${path} cannot be made: ${rule}`, { cause });
+    const fault = writeFault(resolve(path), cause, 'Set ECT_DATA_DIR to one that this user can write.');
+    throw new StartError(`The data directory cannot be made: ${fault}`, { cause });
   }
-  const dir = {
+  const fault = dataDirFault(resolve(path));
+  if (fault !== undefined) throw new StartError(`The data directory ${path} cannot be used: ${fault}`);
+  return filesIn(path);
+}
+
+/** Why this process cannot use the data directory at `path`, or a database in it; undefined where it can. Changes nothing. */
+export function dataDirFault(path: string): string | undefined {
+  const { ledger, once } = filesIn(path);
+  const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`]);
+  return [path, ...databases].map(ownershipFault).find((fault) => fault !== undefined);
+}
+
+/** Where the files of a data directory are. */
+export function filesIn(path: string): DataDir {
+  return {
     signingKey: join(path, 'signing-key.pem'),
     kmsKey: join(path, 'kms-key.json'),
     ledgerKey: join(path, 'ledger.key'),
     ledger: join(path, 'ledger.db'),
     once: join(path, 'once.db'),
   };
-  const written = [dir.ledger, dir.once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`]);
-  for (const place of [path, ...written]) {
-    const why = await whyNotWritable(place);
-    if (why !== undefined) throw new StartError(`The data directory ${path} cannot be used: ${why}`);
-  }
-  return dir;
 }
 
 /** Reads the ledger's key, or makes one for a new ledger. A ledger without its key is never continued under another. */
 export async function readOrCreateLedgerKey(dir: DataDir): Promise<LedgerKey> {
   // In this order: another process that starts now makes the key first and the ledger after it.
   if ((await isThere(dir.ledger)) && !(await isThere(dir.ledgerKey))) {
-    throw new StartError(`${dir.ledger} is there but its key ${dir.ledgerKey} is not: restore the key from a backup.`);
+    throw keyIsLost(dir);
   }
-  const found = await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`);
-  if ('fault' in found) throw new StartError(`The key file ${dir.ledgerKey} ${found.fault}.`);
+  return openKey(dir.ledgerKey, await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`));
+}
+
+/** The ledger's key as it is; undefined where a start would make one. Changes nothing. */
+export async function readLedgerKey(dir: DataDir): Promise<LedgerKey | undefined> {
+  if (!(await isThere(dir.ledgerKey))) {
+    if (await isThere(dir.ledger)) throw keyIsLost(dir);
+    return undefined;
+  }
+  try {
+    return openKey(dir.ledgerKey, await readPrivateFile(dir.ledgerKey, { isOurs: true, isDryRun: true }));
+  } catch (cause) {
+    throw cause instanceof StartError ? cause : keyIsUnusable('cannot be read', dir.ledgerKey, cause);
+  }
+}
+
+function keyIsLost({ ledger, ledgerKey }: DataDir): StartError {
+  return new StartError(`${ledger} is there but its key ${ledgerKey} is not: restore the key from a backup.`);
+}
+
+function openKey(path: string, found: PrivateText): LedgerKey {
+  if ('fault' in found) throw new StartError(`The key file ${path} ${found.fault}.`);
   try {
     return openLedgerKey(found.text.trim());
   } catch {
     // The cause may quote the file, so it is dropped.
-    throw new StartError(`${dir.ledgerKey} does not hold a ledger key: restore it from a backup.`);
+    throw new StartError(`${path} does not hold a ledger key: restore it from a backup.`);
   }
 }
 
@@ -78,10 +105,12 @@ async function readOrCreate(path: string, content: () => string): Promise<Privat
     await createFileOnce(path, content);
     return await readPrivateFile(path, { isOurs: true });
   } catch (cause) {
-    throw new StartError(`The key file ${path} can be neither made nor read: check its directory and its owner.`, {
-      cause,
-    });
+    throw keyIsUnusable('can be neither made nor read', path, cause);
   }
+}
+
+function keyIsUnusable(how: string, path: string, cause: unknown): StartError {
+  return new StartError(`The key of the ledger ${how}: ${fileFault(path, cause, 'written')}.`, { cause });
 }
 
 async function isThere(path: string): Promise<boolean> {

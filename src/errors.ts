@@ -1,7 +1,7 @@
 // The vocabulary of refusal. Every reason that a caller can meet is listed here once, with the facts that go with it
 // and what the caller can do next. `proto/ect/v1/error_reason.proto` documents the same list; a test keeps them equal.
 
-/** One reason: what would mend it, and the names of the facts that always accompany it. */
+/** One reason: what to do about it, and the names of the facts that always accompany it. */
 interface ReasonEntry<Fact extends string> {
   readonly remedy: string;
   readonly facts: readonly Fact[];
@@ -16,14 +16,19 @@ export const REASONS = {
   // Tokens, in the order of the verification steps.
   TOKEN_TOO_LARGE: entry('Send a smaller token: move data out of ect_ext and bind it by hash.', 'limit_bytes'),
   TOKEN_MALFORMED: entry('Send the token byte for byte as it was issued.'),
-  LEVEL_TOO_LOW: entry('Send a token of the level that the verifier asks for, or lower minimum_level.', 'minimum'),
+  LEVEL_TOO_LOW: entry(
+    'Send a token of that level: signed for L2, recorded in the ledger for L3. A call can only raise the minimum of the service (ECT_MINIMUM_LEVEL), never lower it.',
+    'minimum',
+  ),
   TYP_INVALID: entry('Send an Execution Context Token; other kinds of JWT are not accepted.'),
   HEADER_FORBIDDEN: entry('Issue the token without this header member.', 'member'),
   ALG_NOT_ALLOWED: entry('Sign with an algorithm that the verifier allows; ES256 is always one.'),
   KID_MISSING: entry('Put the key id into the header as `kid`.'),
-  KEY_UNKNOWN: entry('Check that the issuer is trusted here and that its key set is current.'),
-  KEY_REVOKED: entry('Have the task attested again under a key that is in force.'),
-  KEY_EXPIRED: entry('Have the task attested again under a key that is in force.'),
+  KEY_UNKNOWN: entry(
+    'Check `iss` and `kid`. Keys of other issuers are trusted where the operator has put them into ECT_TRUST_FILE.',
+  ),
+  KEY_REVOKED: entry('Issue the token again: it is then signed with a key that is in force.'),
+  KEY_EXPIRED: entry('Issue the token again: it is then signed with a key that is in force.'),
   KEY_MISMATCH: entry('Use a key that fits the algorithm: ES256 needs P-256.'),
   SIGNATURE_INVALID: entry('Send the token byte for byte as it was issued, and check which key signed it.'),
   CLAIM_MISSING: entry('Issue the token with this claim.', 'claim'),
@@ -34,9 +39,13 @@ export const REASONS = {
   ISSUER_MISMATCH: entry('Sign with a key of the issuer that `iss` names.'),
   AUDIENCE_MISMATCH: entry('Verify as one of the parties in `aud`, or issue the token for this party too.'),
   TOKEN_EXPIRED: entry('Ask for a fresh token; give it a longer ttl where the work takes longer.'),
-  IAT_IN_FUTURE: entry('Set the clock of the issuer.'),
+  IAT_IN_FUTURE: entry(
+    'Correct the clock of the issuer or of this service; ECT_IAT_MAX_FUTURE_SEC is how far they may differ.',
+  ),
   TOKEN_NOT_YET_VALID: entry('Present the token from `nbf` on, or set the clock of the issuer.'),
-  IAT_TOO_OLD: entry('Present the token sooner after it was issued, or ask for a fresh one.'),
+  IAT_TOO_OLD: entry(
+    'Present the token sooner after it was issued, or ask for a fresh one. For a token of the past, verify with as_of.',
+  ),
   INPUT_HASH_MISMATCH: entry('Compare the exact octets of the input that the token was issued for.'),
   OUTPUT_HASH_MISMATCH: entry('Compare the exact octets of the output that the token was issued for.'),
   // The graph.
@@ -53,7 +62,7 @@ export const REASONS = {
   TOKEN_REPLAYED: entry('Ask for a fresh token, or repeat your own call under its first request_id.'),
   TOKEN_EQUIVOCATED: entry('Ask the issuer: it signed two different tokens for one task.', 'jti'),
   // Requests and callers.
-  REQUEST_INVALID: entry('Correct the field that is named.', 'field'),
+  REQUEST_INVALID: entry('Correct each field that is named.', 'field'),
   REQUEST_MALFORMED: entry('Send a message that the schema of the method describes.'),
   MESSAGE_TOO_LARGE: entry('Send a smaller message, or split the batch.'),
   METHOD_UNKNOWN: entry('Check the path and the protocol; server reflection lists the methods.'),
@@ -67,17 +76,23 @@ export const REASONS = {
   // State and dependencies.
   ENTRY_NOT_FOUND: entry('Check jti and wid (a task with a workflow is found only with its wid), or the index.'),
   ENTRY_PENDING: entry('Ask again a little later.'),
-  ENTRY_FAILED: entry('Append the token yourself once the cause is mended; until then it stays at L2.', 'cause'),
+  ENTRY_FAILED: entry('Append the token yourself once the cause is removed; until then it stays at L2.', 'cause'),
   WORKFLOW_NOT_FOUND: entry('Check wid; a workflow appears with its first appended task.'),
   TREE_SIZE_INVALID: entry('Ask for sizes within the current checkpoint.', 'tree_size'),
   KEY_NOT_FOUND: entry('Check kid; `ect keys list` names every key.'),
   KEY_STATE_INVALID: entry('Look at the state of the key with `ect keys list`.', 'kid', 'state'),
   ROTATION_UNSUPPORTED: entry(
-    'Name the next key where AWS KMS signs; put a key of your own into a new file and restart with ECT_LOCAL_KEY_FILE.',
+    'With AWS KMS, name the next key (next_key, --next). With a key file of your own, put the next key into a new file and restart with ECT_LOCAL_KEY_FILE.',
   ),
-  LEDGER_UNAVAILABLE: entry('Retry the same call: appending is idempotent.'),
-  LEDGER_CORRUPT: entry('Stop writing, run `ect audit`, and restore the ledger from a backup.'),
-  REPLAY_GUARD_UNAVAILABLE: entry('Retry the same call under the same request_id.'),
+  LEDGER_UNAVAILABLE: entry(
+    'Retry the same call: appending is idempotent. If it persists, the operator finds the cause in the log of the service.',
+  ),
+  LEDGER_CORRUPT: entry(
+    'Tell the operator: stop the service, run `ect audit` on its ledger.db, and restore that from a backup.',
+  ),
+  REPLAY_GUARD_UNAVAILABLE: entry(
+    'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
+  ),
   REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
   STORAGE_FULL: entry('Retry once the operator has made space: verifying and reading still work.'),
   QUOTA_EXCEEDED: entry(
@@ -90,7 +105,9 @@ export const REASONS = {
   SIGNER_BUSY: entry(
     'Retry with growing pauses; if it persists, raise the quota of the signing key or the limits here.',
   ),
-  SIGNER_MISCONFIGURED: entry('Ask the operator to mend the signing key or the permission to use it.'),
+  SIGNER_MISCONFIGURED: entry(
+    'Ask the operator to correct the signing key or the permission to use it; the log of the service says which.',
+  ),
   SIGNER_BAD_OUTPUT: entry('Retry; if it persists, check the signing key of the service.'),
   SERVICE_OVERLOADED: entry('Retry a little later, with growing pauses; spread the load over more instances.'),
   SERVICE_DRAINING: entry('Retry: another instance takes the call.'),
@@ -103,11 +120,20 @@ export type ErrorReason = keyof typeof REASONS;
 /** The names of the facts that accompany a reason. */
 export type FactsOf<R extends ErrorReason> = Readonly<Record<(typeof REASONS)[R]['facts'][number], string>>;
 
+/** What is wrong with one field of a request. */
+export interface FieldViolation {
+  /** The field as the proto spells it: `exec_act`, `items[3].request`. */
+  readonly field: string;
+  readonly description: string;
+}
+
 /** A reason, a sentence for people, and the facts. What the rules of the core return when they refuse. */
 export interface Refusal<R extends ErrorReason = ErrorReason> {
   readonly reason: R;
   readonly message: string;
   readonly facts: Readonly<Record<string, string>>;
+  /** Every field that is wrong, where a request was refused and not only its first fault is known. */
+  readonly violations?: readonly FieldViolation[];
 }
 
 type FactsArgument<R extends ErrorReason> = [(typeof REASONS)[R]['facts'][number]] extends [never]
@@ -142,9 +168,39 @@ function cutText(text: string, maxBytes: number): string {
 
 const ELLIPSIS_BYTES = 3;
 
+/** More than any request of ours has fields that can be wrong at once. */
+const MAX_VIOLATIONS = 16;
+const MAX_FIELD_BYTES = 128;
+const MAX_DESCRIPTION_BYTES = 256;
+/** Of all violations: as base64 they share a trailer with the message and the facts. */
+const MAX_VIOLATION_BYTES = 3_072;
+
+/** The first violations that there is room for. */
+function cutViolations(violations: readonly FieldViolation[]): readonly FieldViolation[] {
+  const kept: FieldViolation[] = [];
+  let left = MAX_VIOLATION_BYTES;
+  for (const violation of violations.slice(0, MAX_VIOLATIONS)) {
+    const field = cutText(violation.field, MAX_FIELD_BYTES);
+    const description = cutText(violation.description, MAX_DESCRIPTION_BYTES);
+    left -= Buffer.byteLength(field) + Buffer.byteLength(description);
+    if (left < 0) break;
+    kept.push({ field, description });
+  }
+  return kept;
+}
+
 /** Whether a byte of UTF-8 belongs to a character that began before it. */
 function isContinuation(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80;
+}
+
+/** The first refusal, which gives the reason, with the field violations of all of them. */
+export function refuseAll(refusals: readonly [Refusal, ...Refusal[]], fieldOf: (refusal: Refusal) => string): Refusal {
+  const [first] = refusals;
+  if (refusals.length === 1) return first;
+  const violations = refusals.map((refusal) => ({ field: fieldOf(refusal), description: refusal.message }));
+  const message = refusals.map((refusal) => refusal.message).join(' ');
+  return { ...first, message: cutText(message, MAX_MESSAGE_BYTES), violations: cutViolations(violations) };
 }
 
 /** What a caller can do about a reason. */
@@ -152,20 +208,25 @@ export function remedyFor(reason: ErrorReason): string {
   return REASONS[reason].remedy;
 }
 
+const NO_VIOLATIONS: readonly FieldViolation[] = [];
+
 /** A refusal as an exception. `cause` is for the service's own events and never leaves it. */
 export class EctError extends Error {
   override readonly name = 'EctError';
   readonly reason: ErrorReason;
   readonly facts: Readonly<Record<string, string>>;
+  readonly violations: readonly FieldViolation[];
 
   constructor(refusal: Refusal, options?: ErrorOptions) {
     super(cutText(refusal.message, MAX_MESSAGE_BYTES), options);
     this.reason = refusal.reason;
     this.facts = cutFacts(refusal.facts);
+    this.violations = cutViolations(refusal.violations ?? NO_VIOLATIONS);
   }
 
   /** The same refusal as a value. */
   get refusal(): Refusal {
-    return { reason: this.reason, message: this.message, facts: this.facts };
+    const { reason, message, facts, violations } = this;
+    return violations.length === 0 ? { reason, message, facts } : { reason, message, facts, violations };
   }
 }

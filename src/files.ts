@@ -26,15 +26,22 @@ export async function createFileOnce(path: string, content: () => string): Promi
 /** The text of a private file, or what is wrong with its rights: a sentence without its subject. */
 export type PrivateText = { readonly text: string } | { readonly fault: string };
 
+export interface PrivateRead {
+  /** The service made the file itself. */
+  readonly isOurs: boolean;
+  /** Rights stay as they are: for a check, which changes nothing. */
+  readonly isDryRun?: boolean;
+}
+
 /**
  * Reads a file that must be for its owner only. Rights of the group are taken away where this process may do that. Mode and
- * text are of one file, whatever its name stands for by then. `isOurs`: the service made the file itself.
+ * text are of one file, whatever its name stands for by then.
  */
-export async function readPrivateFile(path: string, { isOurs }: { readonly isOurs: boolean }): Promise<PrivateText> {
+export async function readPrivateFile(path: string, { isOurs, isDryRun = false }: PrivateRead): Promise<PrivateText> {
   await using file = await open(path, 'r');
   const privacy = privacyOf(await file.stat(), process.geteuid?.() ?? 0, isOurs);
   if (privacy.kind === 'open') return { fault: privacy.fault };
-  if (privacy.kind === 'tighten') {
+  if (privacy.kind === 'tighten' && !isDryRun) {
     const fault = await tighten(file);
     if (fault !== undefined) return { fault };
   }

@@ -2,6 +2,7 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { VERSION } from './version.ts';
 
 /** What the metrics of a process were at some moment, for adding up those of several. */
 export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -13,6 +14,14 @@ export function createMetrics() {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'ect_build_info',
+    help: 'Always 1; the labels say which release runs, and on which Node.',
+    labelNames: ['version', 'node'],
+    // Of several workers: the fact, not their number.
+    aggregator: 'max',
+    registers,
+  }).set({ version: VERSION, node: process.versions.node }, 1);
   new Gauge({
     name: 'ect_event_loop_delay_seconds',
     help: 'Delay of the event loop since the last scrape.',

@@ -1,9 +1,11 @@
 // The process: arguments and environment, the service, signals, the exit code. `main.ts` starts it.
 
 import { availableParallelism } from 'node:os';
+import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { EctError, remedyFor } from './errors.ts';
+import { checkConfig } from './config-check.ts';
+import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
 import { isOperatorError, startService } from './service.ts';
 import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
@@ -69,14 +71,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await runProgram({ serve, io: process }, process.argv.slice(2));
+  const check: CheckConfig = (options) => checkConfig(process.env, options);
+  await runProgram({ serve, checkConfig: check, io: process }, process.argv.slice(2));
 } catch (error) {
   process.exitCode = 1;
   if (error instanceof ConfigError) {
     process.exitCode = 2;
     process.stderr.write(`${error.message}\nSee \`ect serve --help\` for every setting.\n`);
   } else if (error instanceof EctError) {
-    process.stderr.write(`${error.reason}: ${error.message} ${remedyFor(error.reason)}\n`);
+    // The remedies of reasons are for callers, who may retry; here the message says what the operator can do.
+    const next = error.reason === 'LEDGER_CORRUPT' ? ' Run `ect audit` on it, and restore it from a backup.' : '';
+    process.stderr.write(`${error.reason}: ${error.message}${next}\n`);
   } else if (isOperatorError(error)) {
     process.stderr.write(`${error.message}\n`);
   } else {

@@ -1,5 +1,6 @@
 // The composition root: the only file that knows every room.
 
+import { existsSync } from 'node:fs';
 import {
   type AuthorityParts,
   BackgroundAppends,
@@ -26,6 +27,7 @@ import {
   type ProcessLimits,
   WriteQuota,
 } from './limits/index.ts';
+import { listenFault } from './listen-fault.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
 import { authorityService } from './rpc/authority.ts';
@@ -37,11 +39,18 @@ import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
-import { SqliteIssueMemo, SqliteLedgerStore, SqliteReplayGuard } from './stores/sqlite/index.ts';
+import {
+  ledgerKindFault,
+  onceKindFault,
+  SqliteIssueMemo,
+  SqliteLedgerStore,
+  SqliteReplayGuard,
+} from './stores/sqlite/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
 import { trustFile } from './trust-file.ts';
 import { TrustedKeys } from './trusted-keys.ts';
+import { VERSION } from './version.ts';
 import type { Seat } from './workers/index.ts';
 
 /** A service that accepts calls. */
@@ -140,6 +149,7 @@ interface Stores {
 }
 
 function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | undefined): Stores {
+  if (dir !== undefined) refuseOtherFiles(dir);
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger);
   const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once);
   const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir);
@@ -151,6 +161,15 @@ function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | unde
       await Promise.all([ledger.close(), memo.close(), replay?.close()]);
     },
   };
+}
+
+/** A file in the place of a store that never was one is not taken for a damaged store. */
+function refuseOtherFiles({ ledger, once }: DataDir): void {
+  const faults = [
+    ...(existsSync(ledger) ? [ledgerKindFault(ledger)] : []),
+    ...(existsSync(once) ? [onceKindFault(once)] : []),
+  ].filter((fault) => fault !== undefined);
+  if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
 }
 
 function openGuard(capacity: number | undefined, dir: DataDir | undefined): ReplayGuard {
@@ -261,6 +280,7 @@ async function listen(
   const { origin, verifierKey } = await parts.ledger.checkpoint();
   let url = publicUrl ?? '';
   const authority = authorityPage({
+    version: VERSION,
     issuer: config.issuer,
     algorithms: config.token.algorithms,
     drafts: config.token.drafts,
@@ -295,6 +315,7 @@ async function listen(
     if (publicUrl === undefined) url = server.url;
     if (config.allowAnonymous) events.anonymousOpen(server.url);
     events.started({
+      version: VERSION,
       url: server.url,
       issuer: config.issuer,
       kid: custody.signingKid,
@@ -304,10 +325,8 @@ async function listen(
     });
     return server;
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new StartError(`Cannot listen on ${host}:${port} (${code}): stop what uses it, or set ECT_LISTEN.`, {
-      cause,
-    });
+    const fault = listenFault(host, port, cause);
+    throw fault === undefined ? cause : new StartError(fault, { cause });
   }
 }
 

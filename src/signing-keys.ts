@@ -41,8 +41,11 @@ export async function openConfiguredKey(
   return makeOwnKey(dir, 0);
 }
 
-/** The key file of the configuration, with the file of its passphrase; undefined where it names none. */
-export function signingKeyFile({ signer }: Config): FileGroup<RootKey> | undefined {
+/**
+ * The key file of the configuration, with the file of its passphrase; undefined where it names none. `isDryRun`: the rights of
+ * both stay as they are.
+ */
+export function signingKeyFile({ signer }: Config, isDryRun = false): FileGroup<RootKey> | undefined {
   if (signer.kind !== 'local' || signer.keyFile === undefined) return undefined;
   const { keyFile, passphrase } = signer;
   const files = passphrase !== undefined && 'file' in passphrase ? [passphrase.file] : [];
@@ -50,7 +53,7 @@ export function signingKeyFile({ signer }: Config): FileGroup<RootKey> | undefin
     name: 'signing-key',
     paths: [keyFile, ...files],
     opensFiles: true,
-    parse: async () => ({ signer: await openKeyFile(signer, keyFile), locator: `file:${keyFile}` }),
+    parse: async () => ({ signer: await openKeyFile(signer, keyFile, isDryRun), locator: `file:${keyFile}` }),
   };
 }
 
@@ -140,9 +143,13 @@ async function openRoot(
 }
 
 /** The passphrase is for the file of the configuration; a file before it may be without. */
-async function openKeyFile(config: SignerConfig & { kind: 'local' }, path: string): Promise<LocalSigner> {
-  const passphrase = config.passphrase === undefined ? undefined : await readPassphrase(config.passphrase);
-  return LocalSigner.open(await readKeyFile(path, passphrase));
+async function openKeyFile(
+  { passphrase: source }: SignerConfig & { kind: 'local' },
+  path: string,
+  isDryRun = false,
+): Promise<LocalSigner> {
+  const passphrase = source === undefined ? undefined : await readPassphrase(source, isDryRun);
+  return LocalSigner.open(await readKeyFile(path, passphrase, isDryRun));
 }
 
 function openKmsKey(config: SignerConfig & { kind: 'kms' }, keys: KeysConfig, events: Events): Promise<AwsKmsSigner> {

@@ -7,6 +7,7 @@ import { type CertificateTerm, isInForce, termOf } from './certificate-term.ts';
 import type { Config } from './config.ts';
 import { StartError } from './data-dir.ts';
 import type { Content, FileGroup } from './reload/index.ts';
+import { bytesOf } from './setting-file.ts';
 
 /** PEM texts that fit together. */
 export interface TlsTexts {
@@ -17,44 +18,68 @@ export interface TlsTexts {
   readonly terms: readonly CertificateTerm[];
 }
 
-/** The TLS files as one group. Its StartError names the setting that is wrong, never what is in its file. */
+interface Certificates {
+  readonly text: string;
+  readonly chain: readonly X509Certificate[];
+}
+
+/** The TLS files as one group. Its StartError names every setting that is wrong, a line each, never what is in a file. */
 export function tlsFiles(tls: NonNullable<Config['tls']>, nowMs: () => number = Date.now): FileGroup<TlsTexts> {
   const { certFile, keyFile, clientCaFile } = tls;
   return {
     name: 'tls',
     paths: [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])],
     parse: ([certContent, keyContent, caContent]) => {
-      const cert = readPem('ECT_TLS_CERT', certFile, certContent);
-      const key = readPem('ECT_TLS_KEY', keyFile, keyContent);
-      const chain = readCertificates('ECT_TLS_CERT', cert, certFile);
-      checkKey(cert, key, keyFile);
-      const server = serverTerm(chain, certFile, nowMs());
-      if (clientCaFile === undefined) return { cert, key, terms: [server] };
-      const clientCa = readPem('ECT_TLS_CLIENT_CA', clientCaFile, caContent);
-      const cas = readCertificates('ECT_TLS_CLIENT_CA', clientCa, clientCaFile);
-      return { cert, key, clientCa, terms: [server, clientCaTerm(cas, clientCaFile, nowMs())] };
+      const problems: string[] = [];
+      const cert = noting(problems, () => readCertificates('ECT_TLS_CERT', certFile, certContent));
+      const key = noting(problems, () => readPem('ECT_TLS_KEY', keyFile, keyContent));
+      const server = cert && noting(problems, () => serverTerm(cert.chain, certFile, nowMs()));
+      if (cert !== undefined && key !== undefined) noting(problems, () => checkKey(cert.text, key, keyFile));
+      const ca =
+        clientCaFile === undefined ? undefined : noting(problems, () => readClientCa(clientCaFile, caContent, nowMs()));
+      if (cert === undefined || key === undefined || server === undefined || problems.length > 0) {
+        throw new StartError(problems.join('\n'));
+      }
+      const texts = { cert: cert.text, key };
+      return ca === undefined
+        ? { ...texts, terms: [server] }
+        : { ...texts, clientCa: ca.text, terms: [server, ca.term] };
     },
   };
 }
 
-function readPem(setting: string, path: string, content: Content | undefined): string {
-  if (content === undefined || 'code' in content) {
-    const code = content?.code ?? 'unknown';
-    const rule = code === 'EFBIG' ? 'it may have 1 MiB' : 'give the path of a PEM file';
-    throw new StartError(`The file of ${setting} cannot be read (${code}): ${rule}, not ${path}.`);
+/** What `read` answers; undefined, and a problem more, where it refuses. */
+function noting<T>(problems: string[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    problems.push(error.message);
+    return undefined;
   }
-  const text = content.bytes.toString('utf8');
+}
+
+function readClientCa(path: string, content: Content | undefined, nowMs: number) {
+  const { text, chain } = readCertificates('ECT_TLS_CLIENT_CA', path, content);
+  return { text, term: clientCaTerm(chain, path, nowMs) };
+}
+
+function readPem(setting: string, path: string, content: Content | undefined): string {
+  const text = bytesOf(setting, path, content).toString('utf8');
   if (!text.includes('-----BEGIN ')) throw new StartError(`The file of ${setting} is not PEM: ${path}.`);
   return text;
 }
 
 /** TLS passes over what it cannot read in a CA file, and would then trust nobody. */
-function readCertificates(setting: string, text: string, path: string): readonly X509Certificate[] {
+function readCertificates(setting: string, path: string, content: Content | undefined): Certificates {
+  const text = readPem(setting, path, content);
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   const begun = text.match(/-----BEGIN CERTIFICATE-----/g) ?? [];
   try {
     // A file that is half written ends within a block.
-    if (blocks.length > 0 && blocks.length === begun.length) return blocks.map((block) => new X509Certificate(block));
+    if (blocks.length > 0 && blocks.length === begun.length) {
+      return { text, chain: blocks.map((block) => new X509Certificate(block)) };
+    }
   } catch {
     // Said below, once for all ways to be wrong.
   }

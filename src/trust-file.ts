@@ -5,9 +5,13 @@ import { canBeAbove, isWithin } from './authority/index.ts';
 import { StartError } from './data-dir.ts';
 import { readTrustedJwk, type TrustedKey } from './keys/index.ts';
 import type { Content, FileGroup } from './reload/index.ts';
+import { bytesOf } from './setting-file.ts';
 import { type JsonObject, type JsonValue, parseStrictObject } from './token/index.ts';
 
 const MAX_URI_BYTES = 2048;
+/** Of unknown members, which the file chose. */
+const MAX_NAMED = 3;
+const MAX_NAME_CHARACTERS = 80;
 
 /** A trust file as a group of one file. Its StartError names every mistake by its place: `issuers[0].jwks.keys[2]`. */
 export function trustFile(path: string): FileGroup<readonly TrustedKey[]> {
@@ -15,17 +19,18 @@ export function trustFile(path: string): FileGroup<readonly TrustedKey[]> {
 }
 
 function parseTrust(path: string, content: Content | undefined): readonly TrustedKey[] {
-  let text: string;
-  try {
-    if (content === undefined || 'code' in content) throw new Error(content?.code);
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content.bytes);
-  } catch (cause) {
-    throw new StartError(`The file of ECT_TRUST_FILE cannot be read as UTF-8 of at most 1 MiB: ${path}.`, { cause });
-  }
-  const trust = readTrust(text);
+  const trust = readTrust(decode(bytesOf('ECT_TRUST_FILE', path, content), path));
   if (trust.problems.length === 0) return trust.keys;
   const lines = trust.problems.map((problem) => `  ${problem}`).join('\n');
   throw new StartError(`The file of ECT_TRUST_FILE (${path}) has mistakes:\n${lines}`);
+}
+
+function decode(bytes: Buffer, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new StartError(`The file of ECT_TRUST_FILE is not UTF-8: ${path}.`, { cause });
+  }
 }
 
 /** What a trust file says. `keys` holds what has no mistake; whoever starts a service demands that there are none. */
@@ -105,8 +110,10 @@ function readList(object: JsonObject, name: string, place: string, report: Repor
 }
 
 function refuseOthers(object: JsonObject, members: readonly string[], place: string, report: Report): void {
-  if (Object.keys(object).every((member) => members.includes(member))) return;
-  report(place, `may have no member but ${members.join(', ')}`);
+  const others = Object.keys(object).filter((member) => !members.includes(member));
+  if (others.length === 0) return;
+  const names = others.slice(0, MAX_NAMED).map((member) => JSON.stringify(member).slice(0, MAX_NAME_CHARACTERS));
+  report(place, `has the unknown member ${names.join(', ')}; known are ${members.join(', ')}`);
 }
 
 function isObject(value: JsonValue): value is JsonObject {

@@ -348,11 +348,20 @@ describe('S10: mistakes', () => {
   });
 
   test('a setting that does not exist is refused: a misspelled one would be believed', () => {
-    expect(problemsOf({ ECT_LISTENN: 'x', ECT_: 'x', ECT_data_dir: 'x', ECT_EMPTY: '' })).toEqual(
-      ['ECT_LISTENN', 'ECT_', 'ECT_data_dir', 'ECT_EMPTY'].map(
-        (key) => `${key} is not a setting: see \`ect serve --help\`.`,
-      ),
-    );
+    expect(problemsOf({ ECT_LISTENN: 'x', ECT_: 'x', ECT_data_dir: 'x', ECT_EMPTY: '' })).toEqual([
+      'ECT_LISTENN is not a setting: did you mean ECT_LISTEN?',
+      ...['ECT_', 'ECT_data_dir', 'ECT_EMPTY'].map((key) => `${key} is not a setting: see \`ect serve --help\`.`),
+    ]);
+  });
+
+  test.each([
+    ['ECT_PREDECESOR_POLICY', 'ECT_PREDECESSOR_POLICY'],
+    ['ECT_LISTNE', 'ECT_LISTEN'],
+    ['ECT_TLS_CLIENTCA', 'ECT_TLS_CLIENT_CA'],
+    ['ECT_MINIMUM_LEVELL', 'ECT_MINIMUM_LEVEL'],
+    ['ECT_ADMIN', 'ECT_ADMINS'],
+  ])('%s is answered with the setting that it is nearest to', (key, meant) => {
+    expect(problemsOf({ [key]: 'x' })).toEqual([`${key} is not a setting: did you mean ${meant}?`]);
   });
 
   test('every mistake is reported at once', () => {

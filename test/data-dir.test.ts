@@ -45,7 +45,8 @@ describe('the directory', () => {
     await writeFile(join(folder, 'file'), '');
     const path = join(folder, 'file', 'data');
     expect(await refusalOf(openDataDir(path))).toBe(
-      `The data directory ${path} cannot be made: set ECT_DATA_DIR to one that can be written.`,
+      `The data directory cannot be made: a part of ${path} is a file where a directory is needed. ` +
+        'Set ECT_DATA_DIR to one that this user can write.',
     );
   });
 });
@@ -103,7 +104,7 @@ describe("the ledger's key", () => {
     const dir = await openDataDir(join(folder, 'data'));
     await rm(join(folder, 'data'), { recursive: true });
     expect(await refusalOf(readOrCreateLedgerKey(dir))).toBe(
-      `The key file ${dir.ledgerKey} can be neither made nor read: check its directory and its owner.`,
+      `The key of the ledger can be neither made nor read: ${dir.ledgerKey} cannot be made, since there is no directory ${join(folder, 'data')}.`,
     );
   });
 });

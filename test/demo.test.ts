@@ -24,7 +24,7 @@ test.each([
   }
   expect(out).toContain('after check_facts and review_style');
   expect(out).toMatch(/^ {2}(flowchart|graph) /m);
-  expect(out).toContain('✓ approve_document is entry 6 of a ledger of 7');
+  expect(out).toContain('✓ approve_document is entry 7 of 7');
   expect([...out.matchAll(/✓ refused, ([A-Z_]+):/g)].map(([, reason]) => reason)).toEqual([
     'SIGNATURE_INVALID',
     'TOKEN_REPLAYED',

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { EctError, type ErrorReason, REASONS, refuse, remedyFor } from '../src/errors.ts';
+import { EctError, type ErrorReason, REASONS, refuse, refuseAll, remedyFor } from '../src/errors.ts';
 import { ErrorReason as ErrorReasonEnum } from '../src/gen/ect/v1/error_reason_pb.ts';
-import { codeName, codeOf } from '../src/rpc/errors.ts';
+import { codeName, codeOf, toStatusDetails } from '../src/rpc/errors.ts';
 
 const PREFIX = 'ERROR_REASON_';
 const reasons = Object.keys(REASONS) as ErrorReason[];
@@ -118,5 +118,22 @@ describe('H28: texts of an error', () => {
     expect(facts).toEqual({ field: `${'😀'.repeat(63)}…` });
     const error = new EctError({ reason: 'REQUEST_INVALID', message: 'no', facts: { field: 'x'.repeat(300) } });
     expect(error.facts['field']).toHaveLength(254);
+  });
+
+  test('are cut in field violations, of which no more are kept than a trailer has room for', () => {
+    const long = refuse('REQUEST_INVALID', 'd'.repeat(400), { field: 'f'.repeat(200) });
+    const one = { field: `${'f'.repeat(125)}…`, description: `${'d'.repeat(253)}…` };
+    expect(refuseAll([long, long], ({ facts }) => facts['field']!).violations).toEqual([one, one]);
+    const violations = Array.from({ length: 40 }, () => ({ field: long.facts['field']!, description: long.message }));
+    expect(new EctError({ ...long, violations }).violations).toEqual(Array.from({ length: 8 }, () => one));
+    const short = violations.map(() => ({ field: 'f', description: 'd' }));
+    expect(new EctError({ ...long, violations: short }).violations).toHaveLength(16);
+    const worst = new EctError({
+      reason: 'REQUEST_INVALID',
+      message: '😀'.repeat(400),
+      facts: { field: '😀'.repeat(100) },
+      violations,
+    });
+    expect(toStatusDetails(worst).length + 3 * Buffer.byteLength(worst.message)).toBeLessThan(8192);
   });
 });

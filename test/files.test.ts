@@ -110,6 +110,13 @@ describe('reading a private file', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
+  test('S11: a dry run reads it as well, and the group keeps what it has', async () => {
+    await writeFile(path, 'content');
+    await chmod(path, 0o660);
+    expect(await readPrivateFile(path, { isOurs: false, isDryRun: true })).toEqual({ text: 'content' });
+    expect((await stat(path)).mode & 0o777).toBe(0o660);
+  });
+
   test('a file that is not there fails', async () => {
     await expect(readPrivateFile(path, OURS)).rejects.toMatchObject({ code: 'ENOENT' });
   });

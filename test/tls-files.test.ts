@@ -70,6 +70,20 @@ describeWith('openssl', 'TLS files', () => {
     expect((refusal as StartError).message).not.toContain('-----BEGIN');
   });
 
+  test('S10 mistakes of several files are named together, a line each', async () => {
+    const refusal: unknown = await read('gone.pem', 'text.pem', 'cut.pem').catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(StartError);
+    expect((refusal as StartError).message.split('\n')).toEqual([
+      `The file of ECT_TLS_CERT cannot be read: there is no file ${path('gone.pem')}.`,
+      `The file of ECT_TLS_KEY is not PEM: ${path('text.pem')}.`,
+      `The file of ECT_TLS_CLIENT_CA must have one or more sound certificates as PEM: ${path('cut.pem')}.`,
+    ]);
+    const late = read('server.pem', 'other.key', 'ca.pem', days(3));
+    await expect(late).rejects.toThrow(
+      /ECT_TLS_CERT expired .*\n.*ECT_TLS_KEY must be .*\n.*ECT_TLS_CLIENT_CA expired /,
+    );
+  });
+
   const days = (count: number) => () => Date.now() + count * 24 * 3_600_000;
 
   test('A7 a certificate that has expired, or is not valid yet, stops the start and says since or until when', async () => {

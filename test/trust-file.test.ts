@@ -91,10 +91,10 @@ describe('K4: every mistake is named with its place', () => {
   });
 
   test('a member that nobody reads, which may be a misspelled one', () => {
-    const rule = 'issuers[0]: may have no member but iss, subjects, jwks.';
+    const rule = 'issuers[0]: has the unknown member "subject"; known are iss, subjects, jwks.';
     expect(problemsOf({ ...good, subject: 'below' })).toEqual([rule]);
     expect(readTrust(JSON.stringify({ issuers: [good], issuer: [] })).problems).toEqual([
-      'the file: may have no member but issuers.',
+      'the file: has the unknown member "issuer"; known are issuers.',
     ]);
   });
 
@@ -145,11 +145,11 @@ describe('the file itself', () => {
   });
 
   test.each([
-    ['is not there', undefined],
-    ['is no UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
-    ['has more than 1 MiB', Buffer.alloc((1 << 20) + 1, 0x20)],
-  ])('stops the start where it %s', async (title, content) => {
+    ['is not there', undefined, /cannot be read: there is no file .*missing\.json\.$/],
+    ['is no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), /is not UTF-8/],
+    ['has more than 1 MiB', Buffer.alloc((1 << 20) + 1, 0x20), /is larger than 1 MiB/],
+  ])('stops the start where it %s', async (title, content, rule) => {
     const path = content === undefined ? join(folder, 'missing.json') : write(`${title}.json`, content);
-    await expect(readTrustFile(path)).rejects.toThrow(/^The file of ECT_TRUST_FILE cannot be read/);
+    await expect(readTrustFile(path)).rejects.toThrow(rule);
   });
 });

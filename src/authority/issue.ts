@@ -2,10 +2,11 @@
 
 import { randomUUID } from 'node:crypto';
 import { type DagReport, ROOT_FACTS, refusalOf } from '../dag/index.ts';
-import { EctError, type Refusal, refuse } from '../errors.ts';
+import { EctError, type Refusal, refuse, refuseAll } from '../errors.ts';
 import { andThen, type Cut, type Signer, type Until } from '../keys/index.ts';
 import type { Receipt } from '../ledger/index.ts';
 import {
+  brokenFormats,
   type Claims,
   checkFormats,
   digestOfToken,
@@ -110,9 +111,18 @@ export function draftClaims(parts: AuthorityParts, order: IssueOrder, iss: strin
     ect_ext: order.ext?.value,
     policy: readPolicyClaims(order),
   };
-  const refusal = checkFormats(claims, parts.policy.token) ?? checkLedgerAudience(parts, order);
+  const broken = checkFormats(claims, parts.policy.token);
+  if (broken !== undefined) throw new EctError(refuseAll(brokenFormats(broken, claims, parts.policy.token), fieldOf));
+  const refusal = checkLedgerAudience(parts, order);
   if (refusal !== undefined) throw new EctError(refusal);
   return claims as Claims;
+}
+
+/** The field of the request that a claim comes from. */
+function fieldOf({ reason, facts }: Refusal): string {
+  if (reason === 'PRED_INVALID') return 'pred';
+  const claim = facts['claim'] ?? 'ect_ext';
+  return claim === 'exp' ? 'ttl' : claim;
 }
 
 /** What is recorded on the way out is held to the same audience as what is appended. */

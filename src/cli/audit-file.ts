@@ -3,6 +3,7 @@
 
 import { EctError } from '../errors.ts';
 import {
+  type AuditEnd,
   type AuditFault,
   type LedgerRecord,
   type LedgerStore,
@@ -15,17 +16,22 @@ import { type AuditSource, recordFault } from './audit-source.ts';
 import { readIdentity } from './ledger-file.ts';
 
 /** Prepares the audit of an open file at `path`. */
-export async function auditFile(store: SqliteLedgerStore, path: string): Promise<AuditSource> {
+export async function auditFile(store: SqliteLedgerStore, path: string, from: AuditEnd): Promise<AuditSource> {
   const ownKey = await readIdentity(store, path);
   const head = await store.head();
   const faults: AuditFault[] = [];
-  const records = readRecords(store, head?.size ?? 0, faults);
+  const records = readRecords(store, from, head?.size ?? 0, faults);
   return { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined };
 }
 
-async function* readRecords(store: LedgerStore, size: number, faults: AuditFault[]): AsyncGenerator<LedgerRecord> {
-  const checkNodes = nodeChecks(store, faults);
-  for await (const record of walkRecords(store, { size, withContent: true })) {
+async function* readRecords(
+  store: LedgerStore,
+  from: AuditEnd,
+  size: number,
+  faults: AuditFault[],
+): AsyncGenerator<LedgerRecord> {
+  const checkNodes = nodeChecks(store, from, faults);
+  for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {
     const fault = recordFault(record);
     if (fault !== undefined) faults.push({ index: record.index, fault });
     await checkNodes(record);
@@ -37,9 +43,19 @@ async function* readRecords(store: LedgerStore, size: number, faults: AuditFault
  * Compares the stored nodes of the tree with what follows from the leaves. Each node is held against its stored children,
  * so that a damaged leaf or node is named by itself and does not accuse everything above it.
  */
-function nodeChecks(store: LedgerStore, faults: AuditFault[]): (record: LedgerRecord) => Promise<void> {
-  /** By level: the stored left child that waits for its sibling. */
+function nodeChecks(
+  store: LedgerStore,
+  { size, frontier }: AuditEnd,
+  faults: AuditFault[],
+): (record: LedgerRecord) => Promise<void> {
+  /** By level: the left child that waits for its sibling, at first those that an earlier audit has left. */
   const left: Uint8Array[] = [];
+  let level = 0;
+  for (const hash of frontier.toReversed()) {
+    // The widths of the perfect subtrees are the binary digits of the size, so the smallest comes first here.
+    while (Math.floor(size / 2 ** level) % 2 === 0) level++;
+    left[level++] = hash;
+  }
   return async ({ index, leaf }) => {
     let [level, at, expected] = [0, index, leafHash(leaf)];
     for (;;) {

@@ -1,87 +1,110 @@
-// An audit of a running service: its entries are listed page by page, each one's token is fetched, and nothing that the
-// service says is believed but for what follows from the leaves and the signed checkpoint.
+// An audit of a running service: its entries are listed in large pages, the next one is on its way while one is checked,
+// and nothing that the service says is believed but for what follows from the leaves and the signed checkpoint.
 
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { digestOfMark, MARK_SCOPE, nameOf } from '../authority/index.ts';
 import { KEY_SCOPE, type KeyLeaf, keyEntryName } from '../custody/index.ts';
 import { type Entry, EntryKind } from '../gen/ect/v1/ledger_pb.ts';
-import { type AuditFault, type LedgerRecord, verifyReceipt } from '../ledger/index.ts';
+import { type AuditEnd, type AuditFault, type LedgerRecord, verifyReceipt } from '../ledger/index.ts';
 import { digestOfToken } from '../token/index.ts';
 import { type AuditSource, recordFault } from './audit-source.ts';
 import type { Service } from './client.ts';
+import { walkEntries } from './walk-entries.ts';
 
-const PAGE_SIZE = 500;
-/** Entries that are fetched at the same time. */
+/** Entries whose receipts are fetched at the same time. */
 const FETCHED_AT_ONCE = 16;
 
 type LedgerClient = Service['ledger'];
 
 /** Prepares the audit of a service. */
-export async function auditService({ ledger, keys }: Service, trustedKey: string | undefined): Promise<AuditSource> {
+export async function auditService(
+  { ledger, keys }: Service,
+  trustedKey: string | undefined,
+  from: AuditEnd,
+): Promise<AuditSource> {
   // Before the checkpoint: whatever is published by now, the ledger must have announced.
   const keySet = { text: (await keys.getKeySet({})).jwksJson, readAtMs: Date.now() };
   const { checkpoint, treeSize, verifierKey } = await ledger.getCheckpoint({});
   const faults: AuditFault[] = [];
-  const records = readRecords(ledger, treeSize, trustedKey ?? verifierKey, faults);
-  return { checkpoint, ownKey: verifierKey, records, faults, keySet };
+  const start = BigInt(from.size);
+  const records = readRecords(ledger, start, treeSize, faults);
+  const locate = () => locateFaults(ledger, start, treeSize, trustedKey ?? verifierKey);
+  return { checkpoint, ownKey: verifierKey, records, faults, keySet, locate };
 }
 
 async function* readRecords(
   ledger: LedgerClient,
+  start: bigint,
   size: bigint,
-  verifierKey: string,
   faults: AuditFault[],
 ): AsyncGenerator<LedgerRecord> {
-  for await (const page of listPages(ledger, size)) {
-    for (let at = 0; at < page.length; at += FETCHED_AT_ONCE) {
-      const part = page.slice(at, at + FETCHED_AT_ONCE);
-      for (const { record, fault } of await Promise.all(part.map((entry) => readEntry(ledger, entry, verifierKey)))) {
-        if (fault !== undefined) faults.push({ index: record.index, fault });
-        yield record;
-      }
-    }
+  for await (const entry of listEntries(ledger, start, size, true)) {
+    const record = recordOf(entry);
+    const fault = recordFault(record);
+    if (fault !== undefined) faults.push({ index: record.index, fault });
+    yield record;
   }
 }
 
-/** Pages of entries below `size`. A service that pages for ever is stopped by the indexes, which must rise. */
-async function* listPages(ledger: LedgerClient, size: bigint): AsyncGenerator<readonly Entry[]> {
-  let next = 0n;
-  let pageToken = '';
-  do {
-    const answer = await ledger.listEntries({ pageSize: PAGE_SIZE, pageToken });
-    const page = answer.entries.filter(({ index }) => index >= next && index < size);
-    const last = page.at(-1);
-    if (last === undefined) return;
-    yield page;
-    next = last.index + 1n;
-    pageToken = answer.nextPageToken;
-  } while (pageToken !== '' && next < size);
+/** The entries from `start` to below `size`. */
+function listEntries(ledger: LedgerClient, start: bigint, size: bigint, withContent: boolean): AsyncGenerator<Entry> {
+  // Without room for an entry nothing is asked, since the service would answer what came in after the checkpoint.
+  return walkEntries(ledger, { withContent, fromIndex: start }, Math.max(0, Number(size - start)));
 }
 
-interface ReadEntry {
-  readonly record: LedgerRecord;
-  readonly fault: string | undefined;
-}
-
-async function readEntry(ledger: LedgerClient, listed: Entry, verifierKey: string): Promise<ReadEntry> {
-  const recorded = listed.recordedAt === undefined ? 0 : timestampMs(listed.recordedAt);
-  const bare: LedgerRecord = {
-    index: Number(listed.index),
-    ...placeOf(listed),
-    author: listed.iss,
+function recordOf(entry: Entry): LedgerRecord {
+  const bare = {
+    index: Number(entry.index),
+    ...placeOf(entry),
+    author: entry.iss,
     digest: new Uint8Array(32),
-    recordedAtMs: recorded,
-    leaf: listed.leaf,
+    recordedAtMs: entry.recordedAt === undefined ? 0 : timestampMs(entry.recordedAt),
+    leaf: entry.leaf,
     salt: null,
     content: null,
   };
-  const answer = await fetchEntry(ledger, listed.index);
-  if (answer === undefined) return { record: bare, fault: 'the service itself finds this entry damaged' };
-  const record = { ...bare, ...(answer.entry === undefined ? {} : contentOf(answer.entry)) };
-  const tlogProof = answer.receipt?.tlogProof ?? '';
-  const proven = verifyReceipt({ leaf: listed.leaf, tlogProof, verifierKey });
-  return { record, fault: recordFault(record) ?? (proven.ok ? undefined : proven.fault) };
+  return { ...bare, ...contentOf(entry) };
+}
+
+/** Holds the receipt of each entry against its leaf. A call an entry: only for a ledger that is at fault. */
+async function locateFaults(
+  ledger: LedgerClient,
+  start: bigint,
+  size: bigint,
+  verifierKey: string,
+): Promise<readonly AuditFault[]> {
+  const faults: AuditFault[] = [];
+  let part: Entry[] = [];
+  const judge = async () => {
+    const found = await Promise.all(part.map((entry) => proofFault(ledger, entry, verifierKey)));
+    for (const [nth, fault] of found.entries()) {
+      if (fault !== undefined) faults.push({ index: Number(part[nth]?.index), fault });
+    }
+    part = [];
+  };
+  for await (const entry of listEntries(ledger, start, size, false)) {
+    part.push(entry);
+    if (part.length === FETCHED_AT_ONCE) await judge();
+  }
+  await judge();
+  return faults;
+}
+
+/** What is wrong with the proof of an entry. A service refuses it with DATA_LOSS where its store is damaged. */
+async function proofFault(
+  ledger: LedgerClient,
+  { index, leaf }: Entry,
+  verifierKey: string,
+): Promise<string | undefined> {
+  try {
+    const { receipt } = await ledger.getEntry({ index });
+    const proven = verifyReceipt({ leaf, tlogProof: receipt?.tlogProof ?? '', verifierKey });
+    return proven.ok ? undefined : proven.fault;
+  } catch (error) {
+    if (error instanceof ConnectError && error.code === Code.DataLoss) return 'the service itself finds it damaged';
+    throw error;
+  }
 }
 
 /** Where the ledger keeps an entry: a task under its own name, a mark under that of its subject, a key by its state. */
@@ -106,14 +129,4 @@ function contentOf({ kind, token, statement, salt }: Entry): Partial<LedgerRecor
   const content = isStatement ? Buffer.from(statement, 'utf8') : Buffer.from(token, 'latin1');
   if (content.length === 0) return {};
   return { salt, content, digest: isStatement ? digestOfMark(content) : digestOfToken(token) };
-}
-
-/** The entry and its receipt, or undefined where the service refuses because its store is damaged. */
-async function fetchEntry(ledger: LedgerClient, index: bigint) {
-  try {
-    return await ledger.getEntry({ index });
-  } catch (error) {
-    if (error instanceof ConnectError && error.code === Code.DataLoss) return undefined;
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@
 import { digestOfMark, readLeaf } from '../authority/index.ts';
 import type { KeyAudit } from '../custody/index.ts';
 import { EctError } from '../errors.ts';
-import type { AuditFault, LedgerRecord } from '../ledger/index.ts';
+import type { AuditEnd, AuditFault, LedgerRecord } from '../ledger/index.ts';
 import { digestOfToken } from '../token/index.ts';
 
 /** A ledger that is about to be audited. */
@@ -12,13 +12,18 @@ export interface AuditSource {
   readonly checkpoint: string;
   /** The verifier key that the ledger itself names: trusted only where nobody brought a better one. */
   readonly ownKey: string;
-  /** Every record under the checkpoint, in order, with its content where that is kept. */
+  /** The records under the checkpoint from where the audit begins, in order, with its content where that is kept. */
   readonly records: AsyncIterable<LedgerRecord>;
   /** Faults that only this source can see. It fills up while the records are read. */
   readonly faults: AuditFault[];
   /** The key set as it is published, where the source publishes one, and when it was read. */
   readonly keySet: { readonly text: string; readonly readAtMs: number } | undefined;
+  /** Names the entries at fault where the root is wrong, which alone does not say where. */
+  readonly locate?: () => Promise<readonly AuditFault[]>;
 }
+
+/** Where an audit begins: at the first entry, or where an earlier audit stopped. */
+export const FIRST_ENTRY: AuditEnd = { size: 0, frontier: [], recordedAtMs: 0 };
 
 /** What contradicts itself in a record of a task or a mark: its leaf, the columns that it is found by, and its content. */
 export function recordFault(record: LedgerRecord): string | undefined {

@@ -2,17 +2,19 @@
 
 import { Command, Option } from 'commander';
 import { isWithin } from '../authority/index.ts';
-import { KeyAudit } from '../custody/index.ts';
-import { type AuditFault, type AuditReport, auditLedger, type LedgerRecord } from '../ledger/index.ts';
+import { KEY_SCOPE, KeyAudit } from '../custody/index.ts';
+import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.ts';
 import { auditFile } from './audit-file.ts';
+import { type Outcome, tell, tellMachine } from './audit-outcome.ts';
 import { auditService } from './audit-service.ts';
-import { type AuditSource, keyFault, unknownKeys } from './audit-source.ts';
+import { type AuditSource, FIRST_ENTRY, keyFault, unknownKeys } from './audit-source.ts';
+import { type AuditPlace, AuditState } from './audit-state.ts';
 import { type ServiceOptions, withService } from './client.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attempt, attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { withLedgerFile } from './ledger-file.ts';
-import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { type Io, type OutputOptions, withOutput } from './output.ts';
 import { drawProgress } from './progress.ts';
 import { each, readBytes, readText } from './values.ts';
 
@@ -21,9 +23,8 @@ interface AuditOptions extends ServiceOptions, OutputOptions {
   readonly earlier?: readonly string[];
   readonly foreign?: readonly string[];
   readonly jwks?: string;
+  readonly state?: string;
 }
-
-const MAX_FAULTS_SHOWN = 100;
 
 export function auditCommand(io: Io): Command {
   const command = new Command('audit')
@@ -40,22 +41,32 @@ export function auditCommand(io: Io): Command {
     .addOption(
       new Option('--foreign <iss>', 'tokens of this issuer are signed by its own keys (repeatable)').argParser(each),
     )
+    .option(
+      '--state <file>',
+      'go on from the entry where the last audit with this file stopped, and remember where this one does',
+    )
     .option('--jwks <file>', 'a key set that was fetched: hold it against the ledger (of a service: its own)');
   withHelp(withOutput(withService(command)), {
-    examples: ['ect audit data/ledger.db --ledger-key @ledger.vkey', 'ect audit --url http://127.0.0.1:8080'],
+    examples: [
+      'ect audit data/ledger.db --ledger-key @ledger.vkey',
+      'ect audit --url http://127.0.0.1:8080',
+      'ect audit --url https://ect.example:8443 --ledger-key @ledger.vkey --state ect.audit-state',
+    ],
     refused: 'the ledger has a fault, or could not be read',
   });
   return command.action((file: string | undefined, options: AuditOptions) => {
     if (file === undefined) {
       return attemptCalls(io, options, async (service) => {
         const key = await readKey(io, options);
-        await audit(io, options, await auditService(service, key), key);
+        await withState(options, (state) => audit(io, options, state, key, (from) => auditService(service, key, from)));
       });
     }
     return attempt(io, options, async () => {
       if (command.getOptionValueSource('url') === 'cli') throw new WrongUsage('name a file or a --url, not both');
       const key = await readKey(io, options);
-      await withLedgerFile(file, async (store) => audit(io, options, await auditFile(store, file), key));
+      await withLedgerFile(file, (store) =>
+        withState(options, (state) => audit(io, options, state, key, (from) => auditFile(store, file, from))),
+      );
     });
   });
 }
@@ -64,92 +75,79 @@ async function readKey(io: Io, { ledgerKey }: AuditOptions): Promise<string | un
   return ledgerKey === undefined ? undefined : readText(io, ledgerKey);
 }
 
-async function audit(io: Io, options: AuditOptions, source: AuditSource, key: string | undefined): Promise<void> {
+async function withState({ state: path }: AuditOptions, body: (state: AuditState) => Promise<void>): Promise<void> {
+  const state = AuditState.open(path);
+  try {
+    await body(state);
+  } finally {
+    state.close();
+  }
+}
+
+/** Where the audit begins: where the one before stopped, in the tree that it has seen. */
+function beginningOf(state: AuditState): AuditEnd {
+  if (state.place === undefined) return FIRST_ENTRY;
+  const { size, frontier, recordedAtMs } = state.place;
+  return { size, frontier: frontier.map((hash) => Buffer.from(hash, 'base64')), recordedAtMs };
+}
+
+async function audit(
+  io: Io,
+  options: AuditOptions,
+  state: AuditState,
+  key: string | undefined,
+  open: (from: AuditEnd) => Promise<AuditSource>,
+): Promise<void> {
   const earlier = await Promise.all((options.earlier ?? []).map((path) => readBytes(io, path)));
-  const progress = drawProgress(io.stderr, 'audited');
   const keyAudit = new KeyAudit((iss) => (options.foreign ?? []).some((foreign) => isWithin(iss, foreign)));
-  let erased = 0;
+  for (const record of state.keys()) keyAudit.takeKey(record);
+  const from = beginningOf(state);
+  const source = await open(from);
+  const verifierKey = key ?? source.ownKey;
+  if (state.place !== undefined && state.place.verifierKey !== verifierKey) {
+    throw new WrongUsage(`${options.state} is the state of another ledger: name another file with --state`);
+  }
+  const progress = drawProgress(io.stderr, 'audited');
+  let erased = state.place?.erased ?? 0;
   const request = {
     records: source.records,
     checkpoint: source.checkpoint,
-    verifierKey: key ?? source.ownKey,
+    verifierKey,
     earlier: earlier.map((note) => note.toString('utf8')),
+    from,
+    addName: state.addName,
     checkRecord: (record: LedgerRecord) => {
       if (record.content === null) erased += 1;
+      if (record.scope === KEY_SCOPE) state.addKey(record);
       return keyFault(keyAudit, record);
     },
     onProgress: progress.advance,
   };
   const report = await auditLedger(request).finally(progress.end);
   const keySet = options.jwks === undefined ? source.keySet : await readKeySet(io, options.jwks);
+  if (report.faults.some(({ index }) => index === null)) source.faults.push(...((await source.locate?.()) ?? []));
   source.faults.push(...unknownKeys(keyAudit));
   const keySetFaults = keySet === undefined ? [] : keyAudit.compareKeySet(keySet.text, keySet.readAtMs);
   source.faults.push(...keySetFaults.map((fault) => ({ index: null, fault })));
   const faults = [...report.faults, ...source.faults].sort((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity));
   const keys = {
     announced: keyAudit.keys.length,
-    usesBefore: keyAudit.usesBefore,
+    usesBefore: keyAudit.usesBefore + (state.place?.usesBefore ?? 0),
     keySet: keySet === undefined ? 'not compared' : keySetFaults.length === 0 ? 'as the ledger says' : 'differs',
   };
-  const outcome = { report, faults, erased, keys, faultCount: report.faultCount + source.faults.length };
-  if (outcome.faultCount > 0) io.exitCode = EXIT.refused;
-  if (options.json) tellMachine(io, outcome, key ?? source.ownKey, key !== undefined);
-  else tell(io, outcome, key ?? source.ownKey, key !== undefined);
+  const faultCount = report.faultCount + source.faults.length;
+  const outcome = { report, faults, erased, keys, faultCount, from: from.size };
+  if (faultCount > 0) io.exitCode = EXIT.refused;
+  else state.keep(placeAfter(outcome, verifierKey));
+  if (options.json) tellMachine(io, outcome, verifierKey, key !== undefined);
+  else tell(io, outcome, verifierKey, key !== undefined);
+}
+
+function placeAfter({ report: { end }, erased, keys: { usesBefore } }: Outcome, verifierKey: string): AuditPlace {
+  const frontier = end.frontier.map((hash) => Buffer.from(hash).toString('base64'));
+  return { verifierKey, size: end.size, frontier, recordedAtMs: end.recordedAtMs, erased, usesBefore };
 }
 
 async function readKeySet(io: Io, path: string): Promise<AuditSource['keySet']> {
   return { text: (await readBytes(io, path)).toString('utf8'), readAtMs: Date.now() };
-}
-
-interface Outcome {
-  readonly report: AuditReport;
-  readonly faults: readonly AuditFault[];
-  readonly faultCount: number;
-  /** Entries whose token is not kept: their leaf is checked, their content cannot be. */
-  readonly erased: number;
-  readonly keys: {
-    readonly announced: number;
-    /** Tokens from before the first key was announced. */
-    readonly usesBefore: number;
-    readonly keySet: string;
-  };
-}
-
-function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
-  const { report, faults, faultCount, erased, keys } = outcome;
-  for (const { index, fault } of faults.slice(0, MAX_FAULTS_SHOWN)) {
-    print(io, `${paint(io.stdout, 'red', '✗')} ${index === null ? 'ledger' : `entry ${index}`}: ${plain(fault)}`);
-  }
-  if (faultCount > MAX_FAULTS_SHOWN) print(io, `… ${faultCount} faults in all`);
-  if (faultCount === 0) {
-    print(io, paint(io.stdout, 'green', '✓ every leaf, every commitment and the root hold'));
-  }
-  const rows = [
-    ['entries', String(report.size)],
-    ['without token', erased === 0 ? '' : String(erased)],
-    ['signing keys', `${keys.announced} announced`],
-    ['key set', keys.keySet],
-    ['before keys', keys.usesBefore === 0 ? '' : `${keys.usesBefore} tokens are older than the first announcement`],
-    ['root', Buffer.from(report.root).toString('base64')],
-    ['verifier key', verifierKey],
-  ] as const;
-  for (const line of columns(rows)) print(io, `  ${line}`);
-  if (isTrusted) return;
-  remark(io, 'The key came from the ledger itself, so this shows that it is consistent, not whose it is.');
-  remark(io, 'Keep the key (`ect checkpoint --key`) and bring it next time with --ledger-key.');
-}
-
-function tellMachine(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
-  const { report, faults, faultCount, erased, keys } = outcome;
-  printJson(io, {
-    ok: faultCount === 0,
-    treeSize: String(report.size),
-    rootHash: Buffer.from(report.root).toString('base64'),
-    verifierKey,
-    keySource: isTrusted ? 'argument' : 'ledger',
-    withoutToken: erased,
-    keys: { ...keys },
-    faultCount,
-    faults: faults.slice(0, MAX_FAULTS_SHOWN).map(({ index, fault }) => ({ index, fault })),
-  });
 }

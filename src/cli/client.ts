@@ -7,6 +7,7 @@ import { type Command, Option } from 'commander';
 import { AuthorityService } from '../gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../gen/ect/v1/ledger_pb.ts';
+import { fileFault } from '../system-faults.ts';
 import { WrongUsage } from './exit.ts';
 import { httpUrl, milliseconds } from './values.ts';
 
@@ -82,6 +83,6 @@ function readPem(name: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new WrongUsage(`cannot read ${path}, the file with the ${name}`, { cause });
+    throw new WrongUsage(`--${name === 'key' ? 'cert-key' : name}: ${fileFault(path, cause)}`, { cause });
   }
 }

@@ -7,14 +7,17 @@ import {
   type ValidateDAGResponse,
   ValidateDAGResponseSchema,
 } from '../gen/ect/v1/authority_pb.ts';
+import type { Entry } from '../gen/ect/v1/ledger_pb.ts';
 import { DagStatus, Level } from '../gen/ect/v1/token_pb.ts';
-import { type ServiceOptions, withService } from './client.ts';
+import { peekLinks } from '../token/index.ts';
+import { type Service, type ServiceOptions, withService } from './client.ts';
 import { dagLines, dagStatusName, levelName } from './describe.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printMessage, withOutput } from './output.ts';
 import { each, readBytes, readText } from './values.ts';
+import { walkEntries } from './walk-entries.ts';
 
 interface DagOptions extends ServiceOptions, OutputOptions {
   readonly token?: string;
@@ -28,7 +31,7 @@ interface DagOptions extends ServiceOptions, OutputOptions {
 
 export function dagCommand(io: Io): Command {
   const command = new Command('dag')
-    .description('validate the graph that tasks form, and draw it')
+    .description('validate the graph that tasks form, list the tasks of a workflow, and draw it')
     .addOption(
       new Option('--token <token>', 'the ancestors of this token (text, @file or -)').conflicts(['wid', 'bundle']),
     )
@@ -43,16 +46,21 @@ export function dagCommand(io: Io): Command {
     refused: 'the graph is invalid or only partial, or the service could not be reached',
   });
   return command.action((options: DagOptions) =>
-    attemptCalls(io, options, async ({ authority }) => {
-      const response = await authority.validateDAG({
-        subject: await readSubject(io, options),
-        predecessors: await Promise.all((options.predToken ?? []).map((token) => readText(io, token))),
+    attemptCalls(io, options, async (service) => {
+      const subject = await readSubject(io, options);
+      const predecessors = await Promise.all((options.predToken ?? []).map((token) => readText(io, token)));
+      const response = await service.authority.validateDAG({
+        subject,
+        predecessors,
         graph: options.mermaid ? GraphFormat.MERMAID : options.dot ? GraphFormat.DOT : GraphFormat.UNSPECIFIED,
       });
       if (!passes(response, options)) io.exitCode = EXIT.refused;
       if (options.json) printMessage(io, ValidateDAGResponseSchema, response);
       else if (options.mermaid || options.dot) tellGraph(io, response);
-      else tell(io, response);
+      else {
+        tell(io, response);
+        await tellTasks(io, service, subject, predecessors);
+      }
     }),
   );
 }
@@ -67,13 +75,17 @@ async function readSubject(io: Io, { token, wid, bundle }: DagOptions): Promise<
 
 function parseBundle(text: string): string[] {
   if (!text.trimStart().startsWith('[')) return text.split(/\s+/).filter((token) => token !== '');
+  let tokens: unknown;
   try {
-    const tokens: unknown = JSON.parse(text);
-    if (Array.isArray(tokens) && tokens.every((token) => typeof token === 'string')) return tokens;
-  } catch {
-    // Said below, once for both ways to be wrong.
+    tokens = JSON.parse(text);
+  } catch (cause) {
+    throw new WrongUsage('--bundle: the file begins like a JSON array, but it is not JSON', { cause });
   }
-  throw new WrongUsage('--bundle: the file is neither a JSON array of tokens nor one token a line');
+  const items: readonly unknown[] = Array.isArray(tokens) ? tokens : [];
+  const strange = items.findIndex((token) => typeof token !== 'string');
+  if (strange >= 0)
+    throw new WrongUsage(`--bundle: item ${strange} (from 0) of the JSON array is no text: each is a token`);
+  return items as string[];
 }
 
 /** Only a complete graph is a yes; a partial one is if the caller said so. */
@@ -101,4 +113,23 @@ function tell(io: Io, response: ValidateDAGResponse): void {
   ] as const;
   for (const line of columns(rows)) print(io, `  ${line}`);
   for (const line of dagLines(response)) print(io, line);
+}
+
+/** One line a task that is at hand: those of the workflow, or those whose tokens were given. */
+async function tellTasks(io: Io, { ledger }: Service, subject: ValidateDAGRequest['subject'], predecessors: string[]) {
+  print(io);
+  if (subject.case === 'bundle') tellTokens(io, subject.value.tokens);
+  if (subject.case === 'token') tellTokens(io, [...predecessors, subject.value]);
+  if (subject.case === 'wid')
+    for await (const task of walkEntries(ledger, { wid: subject.value, withContent: true }))
+      print(io, plain(taskLine(task, peekLinks(task.token).exec_act)));
+}
+
+function tellTokens(io: Io, tokens: readonly string[]): void {
+  for (const { jti, pred, exec_act } of tokens.map(peekLinks)) print(io, plain(taskLine({ jti, pred }, exec_act)));
+}
+
+/** Which task it is, what was done, and after which tasks. The action is unknown where the token has been erased. */
+function taskLine({ jti, pred }: Pick<Entry, 'jti'> & { readonly pred: readonly string[] }, action: string): string {
+  return `${jti}  ${action === '' ? '(erased)' : action}  ${pred.length === 0 ? 'root' : `after ${pred.join(' ')}`}`;
 }

@@ -49,10 +49,14 @@ function policyRows(policy: PolicyClaims): readonly Row[] {
 
 const KIND_NAMES: Readonly<Record<EntryKind, string>> = {
   [EntryKind.UNSPECIFIED]: 'unknown',
-  [EntryKind.TASK]: '',
+  [EntryKind.TASK]: 'task',
   [EntryKind.TAINT]: 'compromised',
   [EntryKind.KEY]: 'signing key',
 };
+
+export function kindName(kind: EntryKind): string {
+  return KIND_NAMES[kind] ?? 'unknown';
+}
 
 const AUTHOR_NAMES: Readonly<Partial<Record<EntryKind, string>>> = {
   [EntryKind.TASK]: 'iss',
@@ -64,7 +68,7 @@ export function entryRows(entry: Entry): readonly Row[] {
   const isTask = entry.kind === EntryKind.TASK;
   return [
     ['index', String(entry.index)],
-    ['kind', KIND_NAMES[entry.kind] ?? 'unknown'],
+    ['kind', isTask ? '' : kindName(entry.kind)],
     ['jti', entry.jti],
     ['wid', entry.wid],
     [AUTHOR_NAMES[entry.kind] ?? 'by', entry.iss],
@@ -76,11 +80,16 @@ export function entryRows(entry: Entry): readonly Row[] {
 }
 
 /** Where a receipt places its entry. */
-export function receiptLine(receipt: Receipt): string {
-  return `entry ${receipt.leafIndex} of a ledger of ${receipt.treeSize}`;
+export function receiptLine({ leafIndex, treeSize }: Receipt): string {
+  return placeLine(leafIndex, treeSize);
 }
 
-/** One line a verification step, with what would mend it where it failed. */
+/** Where an entry is, as people count, and the index that commands and proofs take. */
+export function placeLine(index: bigint | number, size: bigint | number): string {
+  return `entry ${BigInt(index) + 1n} of ${size} (index ${index})`;
+}
+
+/** One line a verification step, with what to do about it where it failed. */
 export function checkLines(io: Io, checks: readonly Check[]): readonly string[] {
   return checks.flatMap((check) => {
     const name = plain(check.name);
@@ -116,7 +125,9 @@ export function dagLines({ violations, unresolved, tainted, omitted }: Findings)
       return `✗ ${plain(broken.reason)}: ${plain(broken.message + tasks)}`;
     }),
     ...unresolved.map((jti) => `? ${plain(jti)} was found nowhere`),
-    ...tainted.map((taint) => `! ${plain(`${taint.jti} is tainted: ${sourceOf(taint)}`)} (entry ${taint.entryIndex})`),
+    ...tainted.map(
+      (taint) => `! ${plain(`${taint.jti} is tainted: ${sourceOf(taint)}`)} (marked at index ${taint.entryIndex})`,
+    ),
     ...(omitted > 0 ? [`… and ${omitted} more`] : []),
   ];
 }

@@ -76,7 +76,15 @@ function knownRemedy(reason: string): string {
 function unreachable(error: ConnectError, url: string): Failure {
   const codes = errorCodes(error);
   const failure = (reason: string, message: string, remedy: string) => ({ reason, message, remedy, metadata: {} });
-  if (codes.some((code) => /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code))) {
+  if (codes.some((code) => /^(ENOTFOUND|EAI_AGAIN)$/.test(code))) {
+    const next = 'Check the name in --url or ECT_URL, and that this machine can resolve it.';
+    return failure('unreachable', `the host of ${url} has no address (${codes.join(', ')})`, next);
+  }
+  if (codes.some((code) => /^(EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code))) {
+    const next = 'Check the network between, a firewall for one, and the address in --url or ECT_URL.';
+    return failure('unreachable', `no connection to ${url} (${codes.join(', ')})`, next);
+  }
+  if (codes.includes('ECONNREFUSED')) {
     const next = 'Start it with `npm start`, or name another with --url.';
     return failure('unreachable', `nothing answers at ${url}`, next);
   }

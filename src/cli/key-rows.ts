@@ -32,7 +32,7 @@ export function keyRows(managed: ManagedKey): readonly Row[] {
     ['compromised', managed.compromisedSince === undefined ? '' : `since ${timeOf(managed.compromisedSince)}`],
     ['changed by', managed.changedBy],
     ['note', managed.note],
-    ['entry', String(managed.entryIndex)],
+    ['index', String(managed.entryIndex)],
   ];
 }
 

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises';
 import { Command } from 'commander';
 import { describePublicKey } from '../keys/index.ts';
 import { generateLedgerKey, openLedgerKey } from '../ledger/index.ts';
+import { fileFault } from '../system-faults.ts';
 import { Refused, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
@@ -71,7 +72,7 @@ async function writeNewSecret(path: string, text: string): Promise<void> {
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
     throw new Refused({
       reason: exists ? 'file_exists' : 'file_unwritable',
-      message: exists ? `${path} exists already and was not touched` : `${path} cannot be written`,
+      message: exists ? `${path} exists already and was not touched` : fileFault(path, cause, 'written'),
       remedy: 'Name another file with --out.',
       metadata: {},
     });

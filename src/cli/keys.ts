@@ -11,6 +11,7 @@ import {
   RotateKeyResponseSchema,
 } from '../gen/ect/v1/keys_pb.ts';
 import { type Service, type ServiceOptions, withService } from './client.ts';
+import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { certifierOf, keyRows, stateName } from './key-rows.ts';
@@ -104,10 +105,11 @@ function rotateCommand(io: Io): Command {
 }
 
 function retireCommand(io: Io): Command {
-  const command = withKid(new Command('retire').description('end a key; its tokens hold until they expire'));
-  withHelp(withChange(command), { examples: ['ect keys retire "$KID"'], refused: REFUSED });
-  return command.action((kid: string, options: ChangeOptions) =>
+  const command = withKid(new Command('retire').description('end a key for ever; its tokens hold until they expire'));
+  withHelp(withChange(withConfirmation(command)), { examples: ['ect keys retire "$KID"'], refused: REFUSED });
+  return command.action((kid: string, options: ChangeOptions & ConfirmOptions) =>
     attemptCalls(io, options, async ({ keys }) => {
+      await confirm(io, options, `The key ${kid} will never sign again.`);
       const response = await keys.retireKey({ kid, note: options.note ?? '' });
       if (options.json) printMessage(io, RetireKeyResponseSchema, response);
       else tell(io, response, 'retired', 'it had retired before; nothing was added');
@@ -123,12 +125,13 @@ function revokeCommand(io: Io): Command {
         moment,
       ),
     );
-  withHelp(withChange(withKid(command)), {
+  withHelp(withChange(withConfirmation(withKid(command))), {
     examples: ['ect keys revoke "$KID" --note "laptop was stolen"', 'ect keys rotate --urgent'],
     refused: REFUSED,
   });
-  return command.action((kid: string, options: ChangeOptions & { readonly since?: bigint }) =>
+  return command.action((kid: string, options: ChangeOptions & ConfirmOptions & { readonly since?: bigint }) =>
     attemptCalls(io, options, async ({ keys }) => {
+      await confirm(io, options, `Every token of the key ${kid} becomes invalid, and its tasks are tainted.`);
       const { since, note = '' } = options;
       const response = await keys.revokeKey({
         kid,

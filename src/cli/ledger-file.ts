@@ -1,18 +1,33 @@
 // A ledger's database file, opened for reading only: also while a service writes it.
 
 import { existsSync } from 'node:fs';
-import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { join } from 'node:path';
+import { ledgerKindFault, SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { fileFault } from '../system-faults.ts';
 import { Refused, WrongUsage } from './exit.ts';
 
 /** Opens the file for as long as `read` runs. */
 export async function withLedgerFile<T>(path: string, read: (store: SqliteLedgerStore) => Promise<T>): Promise<T> {
-  if (!existsSync(path)) throw new WrongUsage(`there is no file ${path}`);
+  refuseOtherFile(path);
   const store = SqliteLedgerStore.openReadOnly(path);
   try {
     return await read(store);
   } finally {
     await store.close();
   }
+}
+
+/** A path that leads to no ledger is a mistake of the command line; only a ledger can be damaged. */
+function refuseOtherFile(path: string): void {
+  let fault: string | undefined;
+  try {
+    const inside = join(path, 'ledger.db');
+    if (existsSync(inside)) fault = `${path} is a directory: name the ledger in it, ${inside}`;
+    else fault = ledgerKindFault(path);
+  } catch (cause) {
+    throw new WrongUsage(fileFault(path, cause), { cause });
+  }
+  if (fault !== undefined) throw new WrongUsage(fault);
 }
 
 /** The verifier key that the file itself names. Whoever can write the file can write this too. */

@@ -52,6 +52,11 @@ export function printMessage<S extends DescMessage>(io: Io, schema: S, message: 
   printJson(io, toJson(schema, message, { alwaysEmitImplicit: true }));
 }
 
+/** The same on one line, for lists that are too long to be held. */
+export function printLine<S extends DescMessage>(io: Io, schema: S, message: MessageShape<S>): void {
+  print(io, JSON.stringify(toJson(schema, message, { alwaysEmitImplicit: true })));
+}
+
 /** Prints any JSON value. */
 export function printJson(io: Io, value: JsonValue): void {
   print(io, JSON.stringify(value, null, 2));

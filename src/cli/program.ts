@@ -1,16 +1,21 @@
 // The program `ect`: its commands, and how a run of it ends.
 
 import { Command, CommanderError } from 'commander';
+import { VERSION } from '../version.ts';
 import { appendCommand } from './append.ts';
 import { auditCommand } from './audit.ts';
 import { checkpointCommand } from './checkpoint.ts';
+import { completionCommand } from './completion.ts';
+import { type CheckConfig, configCommand } from './config.ts';
 import { conformanceCommand } from './conformance.ts';
 import { dagCommand } from './dag.ts';
 import { entryCommand } from './entry.ts';
 import { EXIT } from './exit.ts';
+import { helpCommand, subcommandsOf } from './help-command.ts';
 import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
 import { keysCommand } from './keys.ts';
+import { listCommand } from './list.ts';
 import type { Io } from './output.ts';
 import { serveCommand } from './serve.ts';
 import { taintCommand } from './taint.ts';
@@ -21,29 +26,37 @@ export type { Io } from './output.ts';
 export interface ProgramParts {
   /** Runs the service until it is told to stop. Handed in, because only the process itself may compose the service. */
   readonly serve: () => Promise<void>;
+  /** Checks the settings of the environment, for the same reason. */
+  readonly checkConfig: CheckConfig;
   readonly io: Io;
 }
 
-export function buildProgram({ serve, io }: ProgramParts): Command {
+export function buildProgram({ serve, checkConfig, io }: ProgramParts): Command {
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
+    .version(VERSION, '-V, --version', 'print the version and exit')
+    .helpCommand(false)
     .addHelpText('after', '\n`ect help <command>` shows its options, an example and the exit codes.');
   const commands = [
     serveCommand(serve),
+    configCommand(io, checkConfig),
     issueCommand(io),
     verifyCommand(io),
     dagCommand(io),
     appendCommand(io),
     entryCommand(io),
+    listCommand(io),
     taintCommand(io),
     keysCommand(io),
     checkpointCommand(io),
     auditCommand(io),
     conformanceCommand(io),
     keygenCommand(io),
+    completionCommand(io, program),
+    helpCommand(io, program),
   ];
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...commands, ...commands.flatMap(({ commands: below }) => below)]) {
+  for (const command of [program, ...commands, ...commands.flatMap(subcommandsOf)]) {
     command.exitOverride().configureOutput({
       writeOut: (text: string) => io.stdout.write(text),
       writeErr: (text: string) => io.stderr.write(text),

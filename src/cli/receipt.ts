@@ -4,6 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { fromJson, type JsonObject, type JsonValue, toJsonString } from '@bufbuild/protobuf';
 import { type Receipt, ReceiptSchema } from '../gen/ect/v1/ledger_pb.ts';
 import { verifyReceipt } from '../ledger/index.ts';
+import { fileFault } from '../system-faults.ts';
+import { placeLine } from './describe.ts';
 import { EXIT, Refused, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, paint, plain, print, printFailure, printJson } from './output.ts';
 import { readBytes, readText } from './values.ts';
@@ -25,10 +27,9 @@ export async function writeReceipt(path: string, receipt: Receipt): Promise<read
     try {
       await writeFile(name, content);
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unwritable';
       throw new Refused({
         reason: 'receipt_not_kept',
-        message: `the entry is recorded, but ${name} cannot be written (${code})`,
+        message: `the entry is recorded, but its receipt is not kept: ${fileFault(name, cause, 'written')}`,
         remedy: 'Repeat the command with another file: the same entry is answered again.',
         metadata: {},
       });
@@ -64,7 +65,7 @@ export async function verifyOffline(io: Io, options: OutputOptions, claim: Offli
     printJson(io, { valid: true, leafIndex: String(index), treeSize: String(size), leaf: leaf.toString('utf8') });
     return;
   }
-  print(io, paint(io.stdout, 'green', `✓ recorded: entry ${index} of a ledger of ${size}`));
+  print(io, paint(io.stdout, 'green', `✓ recorded: ${placeLine(index, size)}`));
   print(io, `  ${plain(leaf.toString('utf8'))}`);
   print(io, '  The ledger verified the token when it recorded it. Its times and audience were not checked again here.');
 }
@@ -74,12 +75,19 @@ async function readReceipt(io: Io, claim: OfflineClaim): Promise<{ leaf: Buffer;
   if (!text.trimStart().startsWith('{')) {
     return { leaf: await readBytes(io, claim.leaf ?? leafBeside(claim.receipt)), tlogProof: text };
   }
+  const receipt = parseReceipt(text, claim.receipt);
+  const missing = [...(receipt.leaf.length === 0 ? ['leaf'] : []), ...(receipt.tlogProof === '' ? ['tlogProof'] : [])];
+  if (missing.length > 0) throw new WrongUsage(`${claim.receipt} is no receipt: it has no ${missing.join(' and no ')}`);
+  return { leaf: Buffer.from(receipt.leaf), tlogProof: receipt.tlogProof };
+}
+
+/** Unknown fields are left alone: a newer service may answer more. */
+function parseReceipt(text: string, path: string): Receipt {
   try {
-    const parsed: JsonValue = JSON.parse(text);
-    const receipt = fromJson(ReceiptSchema, receiptIn(parsed), { ignoreUnknownFields: true });
-    return { leaf: Buffer.from(receipt.leaf), tlogProof: receipt.tlogProof };
+    return fromJson(ReceiptSchema, receiptIn(JSON.parse(text)), { ignoreUnknownFields: true });
   } catch (cause) {
-    throw new WrongUsage(`${claim.receipt} is neither a tlog-proof nor a receipt in JSON`, { cause });
+    const why = cause instanceof SyntaxError ? 'it is not JSON' : cause instanceof Error ? cause.message : 'unreadable';
+    throw new WrongUsage(`${path} is neither a tlog-proof nor a receipt in JSON (${why})`, { cause });
   }
 }
 

@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import { type MarkCompromisedRequest, MarkCompromisedResponseSchema } from '../gen/ect/v1/ledger_pb.ts';
 import { type ServiceOptions, withService } from './client.ts';
+import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { entryRows, receiptLine } from './describe.ts';
 import { WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
@@ -10,7 +11,7 @@ import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, withOutput } from './output.ts';
 import { writeReceipt } from './receipt.ts';
 
-interface TaintOptions extends ServiceOptions, OutputOptions {
+interface TaintOptions extends ServiceOptions, OutputOptions, ConfirmOptions {
   readonly jti?: string;
   readonly wid?: string;
   readonly kid?: string;
@@ -26,14 +27,17 @@ export function taintCommand(io: Io): Command {
     .option('--kid <kid>', 'key id: every task that was signed under it')
     .option('--note <text>', 'why, for people: at most 256 characters')
     .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
-  withHelp(withOutput(withService(command)), {
+  withHelp(withOutput(withService(withConfirmation(command))), {
     examples: ['ect taint --jti "$JTI" --wid "$WID" --note "agent was hijacked"', 'ect taint --kid "$KID"'],
     refused: 'you are no administrator of the service (ECT_ADMINS), or it could not be reached; trying again is safe',
   });
   return command.action((options: TaintOptions) =>
     attemptCalls(io, options, async ({ ledger }) => {
       const { note = '', receiptOut } = options;
-      const response = await ledger.markCompromised({ subject: readSubject(options), note });
+      const subject = readSubject(options);
+      const what = options.kid === undefined ? `The task ${options.jti}` : `Every task of the key ${options.kid}`;
+      await confirm(io, options, `${what}, and what came after it, is shown as tainted from now on.`);
+      const response = await ledger.markCompromised({ subject, note });
       const { entry, receipt, duplicate } = response;
       const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
       if (options.json) {

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import { Level } from '../gen/ect/v1/token_pb.ts';
+import { fileFault } from '../system-faults.ts';
 import { WrongUsage } from './exit.ts';
 import type { Io } from './output.ts';
 
@@ -44,6 +45,12 @@ export function moment(text: string): bigint {
 export function ledgerIndex(text: string): bigint {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 0.');
   return BigInt(text);
+}
+
+/** Reads how many of something are wanted. */
+export function count(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 1.');
+  return Number(text);
 }
 
 /** Accepts an address of a service, without a path. */
@@ -89,6 +96,5 @@ export async function hashFile(io: Io, path: string): Promise<string> {
 }
 
 function cannotRead(path: string, cause: unknown): WrongUsage {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-  return new WrongUsage(`cannot read ${path} (${code})`, { cause });
+  return new WrongUsage(fileFault(path, cause), { cause });
 }

@@ -56,13 +56,13 @@ const DAG_MODES = { none: DagMode.NONE, partial: DagMode.PARTIAL, complete: DagM
 
 export function verifyCommand(io: Io): Command {
   const command = new Command('verify')
-    .description('verify a token: every step, and what would mend a failure')
+    .description('verify a token: every step, and what to do about one that failed')
     .argument('<token>', 'the token, @file, or - for stdin')
     .option('--audience <uri>', 'who is verifying (default: your own identity)')
     .addOption(new Option('--pred-token <token>', 'a predecessor that came along (repeatable)').argParser(each))
     .addOption(new Option('--dag <mode>', 'how to look at the graph').choices(Object.keys(DAG_MODES)))
     .addOption(new Option('--minimum-level <level>', 'refuse what is below').choices(Object.keys(LEVELS)))
-    .option('--report', 'go on after a failure: list everything that is to be mended')
+    .option('--report', 'go on after a failure: list everything that is wrong')
     .addOption(new Option('--as-of <time>', 'evidence: judge as of this past time, without replay').argParser(moment))
     .option('--no-replay', 'do not guard against replay, and do not remember the token')
     .option('--observe', 'guard against replay, but do not remember the token')

@@ -1,5 +1,5 @@
 // Auditing: every leaf is walked, the root is derived anew, and every fault is named. It trusts nothing but the
-// verifier key, and reads the tree in constant memory.
+// verifier key, and reads the tree in constant memory. It can go on from where an earlier audit stopped.
 
 import { createHash } from 'node:crypto';
 import { openCheckpoint } from './checkpoint.ts';
@@ -25,16 +25,28 @@ export interface AuditRequest {
   readonly verifierKey: string;
   /** Checkpoints that were kept from before: the ledger must still contain every one of them. */
   readonly earlier?: readonly string[];
+  /** Where an earlier audit stopped, as it reported that: `records` begin there. Default: the first entry. */
+  readonly from?: AuditEnd;
+  /** Whether no entry before has this scope and name. Default: a set in memory, which knows the entries of this audit only. */
+  readonly addName?: (record: LedgerRecord) => boolean;
   /** What only the writer of the leaves can judge; a sentence where something is wrong. */
   readonly checkRecord?: (record: LedgerRecord) => string | undefined;
   /** Called after every record with how many were read; `size` is that of the checkpoint, undefined where it is bad. */
   readonly onProgress?: (read: number, size: number | undefined) => void;
 }
 
+/** Where an audit stopped. */
+export interface AuditEnd extends TreeState {
+  /** The latest time of an entry. */
+  readonly recordedAtMs: number;
+}
+
 export interface AuditReport {
   readonly ok: boolean;
-  /** Entries that were read. */
+  /** Entries up to the last one that was read. */
   readonly size: number;
+  /** From here a later audit can go on, if this one found nothing. */
+  readonly end: AuditEnd;
   /** Root over their leaves. */
   readonly root: Uint8Array;
   /** At most 100, in the order in which they were found. */
@@ -49,7 +61,17 @@ export async function auditLedger(request: AuditRequest): Promise<AuditReport> {
   const milestones = openMilestones(request, faults);
   const target = milestones.find(({ kind }) => kind === 'current')?.size;
   const check = recordChecks(request);
-  let tree: TreeState = { size: 0, frontier: [] };
+  let tree: TreeState = request.from ?? { size: 0, frontier: [] };
+  const { size: start } = tree;
+  for (const { kind, size } of milestones) {
+    if (size >= start) continue;
+    faults.add(
+      null,
+      kind === 'current'
+        ? `an earlier audit read ${start} entries, but the current checkpoint signs only ${size}`
+        : `the earlier checkpoint signs ${size} entries, but this audit goes on from ${start}: audit from the first entry`,
+    );
+  }
   const compare = () => {
     for (const { kind, size, root } of milestones) {
       if (size === tree.size && !isSame(root, rootOf(tree.frontier))) {
@@ -59,7 +81,7 @@ export async function auditLedger(request: AuditRequest): Promise<AuditReport> {
   };
   compare();
   for await (const record of request.records) {
-    for (const fault of check(record, tree.size)) faults.add(record.index, fault);
+    for (const fault of check.record(record, tree.size)) faults.add(record.index, fault);
     tree = growTree(tree, [leafHash(record.leaf)]);
     compare();
     request.onProgress?.(tree.size, target);
@@ -68,11 +90,13 @@ export async function auditLedger(request: AuditRequest): Promise<AuditReport> {
     if (tree.size < size)
       faults.add(null, `the ${kind} checkpoint signs ${size} entries, but only ${tree.size} are there`);
   }
-  if (target !== undefined && tree.size > target) {
+  if (target !== undefined && tree.size > target && target >= start) {
     faults.add(null, `${tree.size} entries are there, but the current checkpoint signs only ${target}`);
   }
   const { list, count } = faults;
-  return { ok: count === 0, size: tree.size, root: rootOf(tree.frontier), faults: list, faultCount: count };
+  const { size, frontier } = tree;
+  const end = { size, frontier, recordedAtMs: check.lastMs() };
+  return { ok: count === 0, size, end, root: rootOf(frontier), faults: list, faultCount: count };
 }
 
 class FaultList {
@@ -103,20 +127,22 @@ function openMilestones({ checkpoint, earlier, verifierKey }: AuditRequest, faul
 }
 
 /** Checks of one record after the other. They remember the last time and, hashed to 16 bytes each, the names. */
-function recordChecks({ checkRecord }: AuditRequest) {
+function recordChecks({ checkRecord, from, addName }: AuditRequest) {
   const names = new NameSet();
-  let lastMs = 0;
-  return (record: LedgerRecord, position: number): readonly string[] => {
+  const isNew = addName ?? ((record: LedgerRecord) => names.add(record));
+  let lastMs = from?.recordedAtMs ?? 0;
+  const check = (record: LedgerRecord, position: number): readonly string[] => {
     const found: (string | undefined)[] = [
       record.index === position ? undefined : `entry ${position} was expected here`,
       record.recordedAtMs < lastMs ? 'it is recorded earlier than the entry before' : undefined,
-      names.add(record) ? undefined : 'its scope and name are taken by an earlier entry',
+      isNew(record) ? undefined : 'its scope and name are taken by an earlier entry',
       contentFault(record),
       checkRecord?.(record),
     ];
     lastMs = Math.max(lastMs, record.recordedAtMs);
     return found.filter((fault) => fault !== undefined);
   };
+  return { record: check, lastMs: () => lastMs };
 }
 
 function contentFault({ leaf, salt, content }: LedgerRecord): string | undefined {

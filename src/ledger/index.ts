@@ -1,6 +1,6 @@
 // Front door of the ledger.
 
-export { type AuditFault, type AuditReport, type AuditRequest, auditLedger } from './audit.ts';
+export { type AuditEnd, type AuditFault, type AuditReport, type AuditRequest, auditLedger } from './audit.ts';
 export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
 export { opensCommitment } from './entry.ts';
 export type { ConsistencyProof, InclusionProof } from './evidence.ts';

@@ -12,7 +12,7 @@ import { StreamSlots } from './stream-slots.ts';
 import { UnreadCalls } from './unread-calls.ts';
 
 /** What can run out. `rejections`: an account had so many calls rejected that it is not read from for a while. */
-export const LIMIT_NAMES = [
+const LIMIT_NAMES = [
   'connections',
   'unread_calls',
   'open_calls',

@@ -4,6 +4,8 @@ import type { Page } from './pages.ts';
 
 /** What the document says. */
 export interface AuthorityFacts {
+  /** Of the release that runs. */
+  readonly version: string;
   readonly issuer: string;
   /** Of tokens that are verified here. */
   readonly algorithms: readonly string[];
@@ -29,9 +31,19 @@ export function authorityPage(facts: AuthorityFacts): Page {
   };
 }
 
-function documentOf({ issuer, algorithms, drafts, services, ledgerOrigin, ledgerVerifierKey, url }: AuthorityFacts) {
+function documentOf({
+  version,
+  issuer,
+  algorithms,
+  drafts,
+  services,
+  ledgerOrigin,
+  ledgerVerifierKey,
+  url,
+}: AuthorityFacts) {
   return {
     issuer,
+    version,
     signing_alg: 'ES256',
     verification_algs: algorithms,
     drafts: drafts.map((draft) => `draft-nennemann-wimse-ect-${draft}`),

@@ -30,8 +30,9 @@ export function createRoutes(services: readonly AnyService[], calls: Calls): Map
       acceptCompression: [compressionGzip],
       compressMinBytes: Number.MAX_SAFE_INTEGER,
       readMaxBytes: method.maxBytes,
-      // A misspelt field would be a request that says less than its caller meant.
-      jsonOptions: { ignoreUnknownFields: false },
+      // A misspelt field would be a request that says less than its caller meant. Answers of unary calls are written by
+      // `writeUnary`: there the runtime writes an empty message, which must have no default values.
+      jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: method.kind === 'stream' },
     });
     // The runtime's type for the implementation of *any* method is `never`.
     router.rpc(method.descriptor, implement(method, calls) as never);

@@ -3,7 +3,7 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { EctError, type ErrorReason, type Refusal, refuse, remedyFor } from '../errors.ts';
+import { EctError, type ErrorReason, refuse, remedyFor } from '../errors.ts';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
 
@@ -141,7 +141,9 @@ function detailsOf(error: EctError): readonly Detail[] {
   const { reason, facts: metadata } = error;
   const details = [detail(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata })];
   if (isRetryable(reason)) details.push(detail(RetryInfoSchema, { retryDelay: retryDelayOf(error) }));
-  if (reason === 'REQUEST_INVALID') details.push(detail(BadRequestSchema, badRequest(error.refusal)));
+  if (reason === 'REQUEST_INVALID' || error.violations.length > 0) {
+    details.push(detail(BadRequestSchema, badRequest(error)));
+  }
   return details;
 }
 
@@ -174,6 +176,7 @@ function retryDelayOf({ facts: { retry_after_seconds: seconds } }: EctError): ty
   return seconds === undefined || !/^\d{1,9}$/.test(seconds) ? RETRY_DELAY : { seconds: BigInt(seconds), nanos: 0 };
 }
 
-function badRequest(refusal: Refusal): MessageInitShape<typeof BadRequestSchema> {
-  return { fieldViolations: [{ field: refusal.facts['field'] ?? '', description: refusal.message }] };
+function badRequest({ facts, message, violations }: EctError): MessageInitShape<typeof BadRequestSchema> {
+  const only = { field: facts['field'] ?? '', description: message };
+  return { fieldViolations: violations.length === 0 ? [only] : [...violations] };
 }

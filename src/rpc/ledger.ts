@@ -92,14 +92,14 @@ async function readPage(ledger: Ledger, query: RecordQuery, { signal }: Call) {
   }
   const next = records[taken];
   return {
-    entries: records.slice(0, taken).map((record) => writeEntry(record, false)),
+    entries: records.slice(0, taken).map((record) => writeEntry(record, query.withContent)),
     nextPageToken: next === undefined ? '' : String(next.index),
   };
 }
 
-/** Bytes of an entry without content, at most: its leaf, and what the leaf says once more as fields. */
-function sizeOfEntry({ leaf }: LedgerRecord): number {
-  return 2 * leaf.length + 100;
+/** Bytes of an entry, at most: its leaf, what the leaf says once more as fields, and its content where it was read. */
+function sizeOfEntry({ leaf, content }: LedgerRecord): number {
+  return 2 * leaf.length + (content?.length ?? 0) + 140;
 }
 
 async function findEntry(
@@ -121,8 +121,11 @@ function readQuery(request: ListEntriesRequest): RecordQuery {
   if (keys && (taints || wid !== '')) throw invalid('keys', 'does not go with wid or taints');
   const fromMs = millisecondsOf(request.recordedFrom);
   const beforeMs = millisecondsOf(request.recordedBefore);
+  const paging = readPaging(request, DEFAULT_PAGE);
   return {
-    ...readPaging(request, DEFAULT_PAGE),
+    ...paging,
+    startIndex: Math.max(paging.startIndex, readIndex('from_index', request.fromIndex)),
+    withContent: request.withContent,
     ...scopeOf(request),
     ...(iss === '' ? {} : { author: iss }),
     ...(fromMs === undefined ? {} : { fromMs }),

@@ -15,12 +15,20 @@ import { Draft, Level } from '../gen/ect/v1/token_pb.ts';
 import { hashClaim } from '../token/index.ts';
 import { readExtension } from './extension.ts';
 import { invalid } from './invalid.ts';
+import { readAll } from './violations.ts';
 
 const MAX_NAME_BYTES = 128;
 const MAX_HANDED_ALONG = 100;
 const MAX_BUNDLE = 10_000;
 
 export function readIssueOrder(request: IssueRequest): IssueOrder {
+  return readAll(
+    () => issueOrderOf(request),
+    () => issueReaders(request),
+  );
+}
+
+function issueOrderOf(request: IssueRequest): IssueOrder {
   const level = readLevel('level', request.level) ?? 'L2';
   return {
     execAct: request.execAct,
@@ -40,7 +48,51 @@ export function readIssueOrder(request: IssueRequest): IssueOrder {
   };
 }
 
+/** The readers of the fields, each by itself. What hangs on the level is not asked where that is wrong. */
+function issueReaders(request: IssueRequest): readonly (() => unknown)[] {
+  const level = LEVELS[request.level] ?? 'L2';
+  return [
+    () => demand('exec_act', request.execAct !== ''),
+    () => demand('aud', request.aud.length > 0),
+    () => readLevel('level', request.level),
+    () => readTtl(request.ttl),
+    () => readBinding(request.inputBinding),
+    () => readBinding(request.outputBinding),
+    () => readExtension(request.extension),
+    () => readDraft(request.draft, level),
+    () => readRecordMode(request.record, level),
+    () => readKey(request.idempotencyKey),
+  ];
+}
+
+function demand(field: string, isThere: boolean): void {
+  if (!isThere) throw invalid(field, 'is required');
+}
+
 export function readVerifyOrder(request: VerifyRequest): VerifyOrder {
+  return readAll(
+    () => verifyOrderOf(request),
+    () => verifyReaders(request),
+  );
+}
+
+function verifyReaders(request: VerifyRequest): readonly (() => unknown)[] {
+  return [
+    () => demand('token', request.token !== ''),
+    () => known('dag', request.dag, DagMode),
+    () => known('replay', request.replay, ReplayMode),
+    () => known('mode', request.mode, VerifyMode),
+    () => readPredecessors(request.predecessors),
+    () => readDagMode(request),
+    () => readName('request_id', request.requestId),
+    () => readLevel('minimum_level', request.minimumLevel),
+    () => readAsOf(request.asOf),
+    () => readBinding(request.inputBinding),
+    () => readBinding(request.outputBinding),
+  ];
+}
+
+function verifyOrderOf(request: VerifyRequest): VerifyOrder {
   known('dag', request.dag, DagMode);
   known('replay', request.replay, ReplayMode);
   known('mode', request.mode, VerifyMode);

@@ -38,6 +38,11 @@ export interface Exchange {
 
 /** What stands behind an Any in our answers: the details of a batch's items that failed. Only JSON has to look it up. */
 const DETAILS = createRegistry(file_google_rpc_error_details);
+/**
+ * `valid: false` and `index: 0` are answers: people and languages without the schema read what is there, not what may be
+ * left out. Whoever has the schema reads both forms alike.
+ */
+const JSON_OPTIONS = { registry: DETAILS, alwaysEmitImplicit: true };
 const READABLE = new Set(['identity', 'gzip']);
 
 /** The form that the headers of a POST announce; undefined for one that is not served. */
@@ -129,7 +134,7 @@ export async function writeUnary(method: Method, answer: unknown, exchange: Exch
   const { form } = exchange;
   if (form === undefined) throw new TypeError('a request was served that has no form');
   const message = answer as MessageInitShape<DescMessage>;
-  exchange.answer = await writeMessage(output, form.codec, message, { registry: DETAILS }, exchange.call.signal);
+  exchange.answer = await writeMessage(output, form.codec, message, JSON_OPTIONS, exchange.call.signal);
 }
 
 /** The answer of the runtime with the message that was written in place of the empty one. */

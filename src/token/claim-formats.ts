@@ -52,10 +52,39 @@ export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Dr
   );
 }
 
+/** The same, but every rule that is broken: for whoever is to correct them all. `first` is what `checkFormats` answered. */
+export function brokenFormats(
+  first: Refusal,
+  claims: TypedClaims,
+  policy: ClaimPolicy,
+): readonly [Refusal, ...Refusal[]] {
+  const ids = ID_FORMS[policy.ids];
+  const all = [
+    checkIssuer(claims.iss),
+    checkAudience(claims.aud),
+    checkTask(claims.jti, ids),
+    checkWorkflow(claims.wid, ids),
+    checkAction(claims.exec_act),
+    checkLifetime(claims, policy.maxLifetimeSeconds),
+    checkPredecessors(claims, ids),
+    checkHash('inp_hash', claims.inp_hash, '01'),
+    checkHash('out_hash', claims.out_hash, '01'),
+    checkExtension(claims.ect_ext),
+  ];
+  return [first, ...all.filter((refusal) => refusal !== undefined).filter(({ message }) => message !== first.message)];
+}
+
 function checkNames({ iss, aud }: TypedClaims): Refusal | undefined {
-  if (iss.length > MAX_URI_BYTES || !URI.test(iss)) {
-    return broken('iss', `must be an absolute URI of at most ${MAX_URI_BYTES} bytes`);
-  }
+  return checkIssuer(iss) ?? checkAudience(aud);
+}
+
+function checkIssuer(iss: string): Refusal | undefined {
+  return iss.length > MAX_URI_BYTES || !URI.test(iss)
+    ? broken('iss', `must be an absolute URI of at most ${MAX_URI_BYTES} bytes`)
+    : undefined;
+}
+
+function checkAudience(aud: readonly string[]): Refusal | undefined {
   if (aud.length === 0 || aud.length > MAX_AUDIENCES) return broken('aud', `must have 1 to ${MAX_AUDIENCES} entries`);
   if (aud.some((party) => party === '' || Buffer.byteLength(party) > MAX_URI_BYTES || CONTROL.test(party))) {
     return broken('aud', `must have entries of 1 to ${MAX_URI_BYTES} bytes without control characters`);
@@ -64,7 +93,14 @@ function checkNames({ iss, aud }: TypedClaims): Refusal | undefined {
 }
 
 function checkIds({ jti, wid }: TypedClaims, ids: IdForm): Refusal | undefined {
-  if (!ids.pattern.test(jti)) return broken('jti', `must be ${ids.one}`);
+  return checkTask(jti, ids) ?? checkWorkflow(wid, ids);
+}
+
+function checkTask(jti: string, ids: IdForm): Refusal | undefined {
+  return ids.pattern.test(jti) ? undefined : broken('jti', `must be ${ids.one}`);
+}
+
+function checkWorkflow(wid: string, ids: IdForm): Refusal | undefined {
   return wid !== '' && !ids.pattern.test(wid) ? broken('wid', `must be ${ids.one}`) : undefined;
 }
 

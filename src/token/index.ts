@@ -1,11 +1,11 @@
-export { checkFormats } from './claim-formats.ts';
+export { brokenFormats, checkFormats } from './claim-formats.ts';
 export type { Claims, Jti, TypedClaims } from './claims.ts';
 export { type CompactToken, readCompact } from './compact.ts';
 export type { Draft } from './drafts.ts';
 export { digestOfToken, hashClaim } from './hash.ts';
 export { type Level, type LevelPolicy, requiredLevel } from './level.ts';
 export { mintUnsigned, prepareToken, sealedBytes, sealToken, type Unsealed } from './mint.ts';
-export { peekKid } from './peek.ts';
+export { peekKid, peekLinks } from './peek.ts';
 export { type Decision, type PolicyClaims, policyIn } from './policy-claims.ts';
 export type { Question, TokenPolicy, VerifiedToken } from './question.ts';
 export { isRefusal } from './read-claims.ts';

@@ -1,6 +1,37 @@
-// What a token says of its key, before anything is verified: good for looking for the key, and for nothing else.
+// What a token says before anything is verified: good for deciding the order of work and for showing it, and for nothing else.
 
+import { MAX_PREDECESSORS } from './claim-formats.ts';
 import { looksCompact, readCompact } from './compact.ts';
+import { NAMES } from './drafts.ts';
+import type { JsonObject } from './strict-json.ts';
+import { readUnsigned } from './unsigned.ts';
+
+/** Unverified links. What cannot be read is empty. */
+interface Links {
+  readonly jti: string;
+  readonly pred: readonly string[];
+  readonly exec_act: string;
+}
+
+/** Reads the links of a token of either draft, signed or not. Linear in `token`, which the caller has bounded. */
+export function peekLinks(token: string): Links {
+  const { jti, exec_act, ...payload } = payloadOf(token);
+  const pred = payload[NAMES['01'].pred] ?? payload[NAMES['00'].pred];
+  return {
+    jti: typeof jti === 'string' ? jti : '',
+    pred: Array.isArray(pred) && pred.length <= MAX_PREDECESSORS ? pred.filter((id) => typeof id === 'string') : [],
+    exec_act: typeof exec_act === 'string' ? exec_act : '',
+  };
+}
+
+function payloadOf(token: string): JsonObject {
+  if (looksCompact(token)) {
+    const read = readCompact(token);
+    return read.ok ? read.parts.payload : {};
+  }
+  const content = readUnsigned(token);
+  return typeof content === 'string' ? {} : content.payload;
+}
 
 /** The `kid` in the header of a signed token; undefined for anything else. Linear in `token`, which the caller has bounded. */
 export function peekKid(token: string): string | undefined {

@@ -319,7 +319,9 @@ describe('append', () => {
   test('a receipt that cannot be kept is said, although the entry is recorded', async () => {
     const { code, err } = await ect(['append', await issue(), '--receipt-out', '/nowhere/a.json', ...at]);
     expect(code).toBe(1);
-    expect(err).toContain('the entry is recorded, but /nowhere/a.json cannot be written');
+    expect(err).toContain(
+      'its receipt is not kept: /nowhere/a.json cannot be made, since there is no directory /nowhere',
+    );
   });
 });
 
@@ -339,7 +341,7 @@ describe('a receipt is checked without the service', () => {
   test('L12: a tlog-proof with its leaf beside it proves the entry', async () => {
     const { code, out } = await offline(token, '--receipt', receipt, '--ledger-key', key);
     expect(code).toBe(0);
-    expect(out).toMatch(/^✓ recorded: entry \d+ of a ledger of \d+\n/);
+    expect(out).toMatch(/^✓ recorded: entry \d+ of \d+ \(index \d+\)\n/);
   });
 
   test('JSON does as well: of the receipt, or of the answer that it came in', async () => {
@@ -413,17 +415,19 @@ describe('taint', () => {
     const [wid, root] = [randomUUID(), randomUUID()];
     await issue('--wid', wid, '--jti', root, '--level', 'L3');
     const next = await issue('--wid', wid, '--pred', root, '--level', 'L3');
-    const first = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'agent was hijacked', ...at]);
+    const first = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'agent was hijacked', '--yes', ...at]);
     expect(first.code).toBe(0);
     expect(first.out).toMatch(/^✓ marked\n {2}index +\d+\n {2}kind +compromised\n {2}jti/);
-    const again = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'no news', '--json', ...at]);
+    const again = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'no news', '--json', '--yes', ...at]);
     const { duplicate, entry } = JSON.parse(again.out) as { duplicate: boolean; entry: Record<string, string> };
     expect({ duplicate, kind: entry['kind'] }).toEqual({ duplicate: true, kind: 'ENTRY_KIND_TAINT' });
     expect(entry['statement']).toContain('agent was hijacked');
 
     const graph = await ect(['dag', '--wid', wid, ...at]);
     expect(graph.code).toBe(0);
-    expect(graph.out).toContain(`! ${root} is tainted: it was marked as compromised (entry ${entry['index']})`);
+    expect(graph.out).toContain(
+      `! ${root} is tainted: it was marked as compromised (marked at index ${entry['index']})`,
+    );
     expect(graph.out).toContain(`is tainted: it comes after ${root}, which was marked as compromised`);
     expect(graph.out).toMatch(/path level +L3/);
     expect((await ect(['dag', '--wid', wid, '--mermaid', ...at])).out).toContain('class t0 tainted');
@@ -438,17 +442,17 @@ describe('taint', () => {
 
   test('a key is marked by its id, and the receipt can be kept', async () => {
     const kept = join(directory, 'mark.tlog-proof');
-    const { code, err } = await ect(['taint', '--kid', 'stolen', '--receipt-out', kept, ...at]);
+    const { code, err } = await ect(['taint', '--kid', 'stolen', '--receipt-out', kept, '--yes', ...at]);
     expect(code).toBe(0);
     expect(err).toContain(`receipt: ${kept}`);
-    const json = await ect(['taint', '--kid', 'stolen', '--json', ...at]);
+    const json = await ect(['taint', '--kid', 'stolen', '--json', '--yes', ...at]);
     expect(JSON.parse(json.out)).toMatchObject({ duplicate: true, entry: { kid: 'stolen' } });
   });
 
   test('nothing, or a task that cannot be one, is not marked', async () => {
-    expect((await ect(['taint', ...at])).code).toBe(2);
-    expect((await ect(['taint', '--kid', 'k', '--jti', randomUUID(), ...at])).code).toBe(2);
-    const { code, err } = await ect(['taint', '--jti', 'no uuid', ...at]);
+    expect((await ect(['taint', '--yes', ...at])).code).toBe(2);
+    expect((await ect(['taint', '--kid', 'k', '--jti', randomUUID(), '--yes', ...at])).code).toBe(2);
+    const { code, err } = await ect(['taint', '--jti', 'no uuid', '--yes', ...at]);
     expect(code).toBe(1);
     expect(err).toContain('✗ REQUEST_INVALID');
     expect(err).toContain('task.jti');
@@ -483,6 +487,36 @@ describe('dag', () => {
     const dot = await ect(['dag', '--wid', wid, '--dot', ...at]);
     expect(dot.out).toMatch(/^digraph [\s\S]*\}\n$/);
     expect([mermaid.code, mermaid.err, dot.code, dot.err]).toEqual([0, '', 0, '']);
+  });
+
+  test('its tasks are listed with what was done and after which tasks; those of a bundle and of a token too', async () => {
+    const lines = `\n${a}  review_spec  root\n${b}  review_spec  after ${a}\n`;
+    expect((await ect(['dag', '--wid', wid, ...at])).out).toContain(lines);
+    expect((await ect(['dag', '--bundle', '-', ...at], tokens.join('\n'))).out).toContain(lines);
+    const handed = ['--token', tokens[1] ?? '', '--pred-token', tokens[0] ?? ''];
+    expect((await ect(['dag', ...handed, ...at])).out).toContain(lines);
+  });
+
+  test('list names the entries of the ledger and the workflows that they form', async () => {
+    const entries = await ect(['list', 'entries', '--wid', wid, ...at]);
+    expect(entries.code).toBe(0);
+    expect(entries.out).toMatch(
+      new RegExp(`^ +\\d+ {2}\\S+Z {2}task {2}${a} {2}${wid} {2}${ISSUER}\\n +\\d+ {2}\\S+Z {2}task {2}${b} {2}`),
+    );
+    const all = (await ect(['list', 'entries', '--json', ...at])).out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(all.map(({ index }) => index)).toEqual(all.map((_, at) => String(at)));
+    expect(all[0]).toMatchObject({ index: '0', kind: 'ENTRY_KIND_KEY', wid: '' });
+    expect((await ect(['list', 'entries', '--limit', '2', ...at])).out.split('\n')).toHaveLength(3);
+    expect((await ect(['list', 'entries', '--before', '1', ...at])).out).toBe('');
+
+    const workflows = await ect(['list', 'workflows', ...at]);
+    expect(workflows.out).toMatch(new RegExp(`^${wid} {2}2 tasks {2}\\S+Z {2}\\S+Z$`, 'm'));
+    const json = JSON.parse((await ect(['list', 'workflows', '--json', ...at])).out);
+    expect(json).toContainEqual(expect.objectContaining({ wid, tasks: 2 }));
+    expect((await ect(['list', 'workflows', '--before', '1', ...at])).err).toContain('no workflow is recorded');
   });
 
   test('only a complete graph exits with 0, unless a partial one is allowed', async () => {

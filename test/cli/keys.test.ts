@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { VERSION } from '../../src/version.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { ect } from './run.ts';
 
@@ -63,18 +64,18 @@ describe('ect keys', () => {
 
   test('retire refuses the key that signs, and a key that nobody knows', async () => {
     const [root] = await list();
-    expect((await ect(['keys', 'retire', root!.key.kid, ...at])).err).toContain('✗ KEY_STATE_INVALID');
-    expect((await ect(['keys', 'retire', 'x'.repeat(43), ...at])).err).toContain('✗ KEY_NOT_FOUND');
-    expect((await ect(['keys', 'retire', '-'.repeat(43), ...at])).err).toContain('✗ KEY_NOT_FOUND');
-    expect((await ect(['keys', 'revoke', '-'.repeat(43), ...at])).err).toContain('✗ KEY_NOT_FOUND');
-    expect((await ect(['keys', 'retire', 'short', ...at])).err).toContain('✗ REQUEST_INVALID');
+    expect((await ect(['keys', 'retire', root!.key.kid, '--yes', ...at])).err).toContain('✗ KEY_STATE_INVALID');
+    expect((await ect(['keys', 'retire', 'x'.repeat(43), '--yes', ...at])).err).toContain('✗ KEY_NOT_FOUND');
+    expect((await ect(['keys', 'retire', '-'.repeat(43), '--yes', ...at])).err).toContain('✗ KEY_NOT_FOUND');
+    expect((await ect(['keys', 'revoke', '-'.repeat(43), '--yes', ...at])).err).toContain('✗ KEY_NOT_FOUND');
+    expect((await ect(['keys', 'retire', 'short', '--yes', ...at])).err).toContain('✗ REQUEST_INVALID');
   });
 
   test('K9 revoke ends a key for ever, taints its tasks, and says what to do next', async () => {
     const { out: token } = await ect(['issue', '--exec-act', 'a', ...audience]);
     const [, delegated] = await list();
     const { kid } = delegated!.key;
-    const { code, out, err } = await ect(['keys', 'revoke', kid, '--note', 'stolen', ...at]);
+    const { code, out, err } = await ect(['keys', 'revoke', kid, '--note', 'stolen', '--yes', ...at]);
     expect(code).toBe(0);
     expect(out).toMatch(/^✓ revoked\n/);
     expect(err).toContain('ect keys rotate --urgent');
@@ -88,12 +89,12 @@ describe('ect keys', () => {
     ]);
     expect(verdict.code).toBe(1);
     expect(verdict.out).toContain('KEY_REVOKED');
-    const again = await ect(['keys', 'revoke', kid, '--json', ...at]);
+    const again = await ect(['keys', 'revoke', kid, '--json', '--yes', ...at]);
     expect(JSON.parse(again.out)).toMatchObject({ duplicate: true, key: { key: { state: 'KEY_STATE_REVOKED' } } });
   });
 
   test('a time without a zone, and no kid, are wrong usage', async () => {
-    expect((await ect(['keys', 'revoke', 'x'.repeat(43), '--since', '2026-01-01', ...at])).code).toBe(2);
+    expect((await ect(['keys', 'revoke', 'x'.repeat(43), '--since', '2026-01-01', '--yes', ...at])).code).toBe(2);
     expect((await ect(['keys', 'retire', ...at])).code).toBe(2);
     expect((await ect(['keys', 'what', ...at])).code).toBe(2);
   });
@@ -105,6 +106,7 @@ test('the authority document names the issuer, the key set and the key of the le
   const key = (await ect(['checkpoint', '--key', ...at])).out.trim();
   expect(await answer.json()).toEqual({
     issuer: 'urn:ect:dev',
+    version: VERSION,
     signing_alg: 'ES256',
     verification_algs: ['ES256'],
     drafts: ['draft-nennemann-wimse-ect-00', 'draft-nennemann-wimse-ect-01'],
@@ -133,7 +135,7 @@ test('the key set and GetKeySet have the same keys, and a set that is known is n
 test('nobody but an administrator sees or changes keys; everybody gets the key set', async () => {
   await using guarded = await startService();
   const url = ['--url', guarded.url];
-  for (const argv of [['list'], ['rotate'], ['retire', 'x'.repeat(43)], ['revoke', 'x'.repeat(43)]]) {
+  for (const argv of [['list'], ['rotate'], ['retire', 'x'.repeat(43), '--yes'], ['revoke', 'x'.repeat(43), '--yes']]) {
     const { code, err } = await ect(['keys', ...argv, ...url]);
     expect(code).toBe(1);
     expect(err).toContain('✗ ADMIN_REQUIRED');

@@ -4,6 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Io } from '../../src/cli/output.ts';
 import { runProgram } from '../../src/cli/program.ts';
+import { checkConfig } from '../../src/config-check.ts';
 
 export interface Outcome {
   readonly code: number;
@@ -17,7 +18,7 @@ export async function ect(argv: readonly string[], stdin = ''): Promise<Outcome>
   const io: Io = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, exitCode: 0 };
   const printed = Promise.all([buffer(stdout), buffer(stderr)]);
   const serve = () => Promise.reject(new Error('no test of the command line serves'));
-  await runProgram({ serve, io }, argv);
+  await runProgram({ serve, checkConfig: () => checkConfig(process.env, { callKms: false }), io }, argv);
   stdout.end();
   stderr.end();
   const [out, err] = await printed;

@@ -66,7 +66,7 @@ describeWith('openssl', 'over TLS', () => {
   });
 
   test('only an administrator marks what is compromised', async () => {
-    const taint = (...who: string[]) => ect(['taint', '--kid', 'stolen', ...who, ...url]);
+    const taint = (...who: string[]) => ect(['taint', '--kid', 'stolen', '--yes', ...who, ...url]);
     const refused = await taint(...asAgent);
     expect(refused.code).toBe(1);
     expect(refused.err).toContain('✗ ADMIN_REQUIRED');

@@ -56,7 +56,7 @@ test('a token is given as text, as a file, or on stdin, and blanks around it are
   expect(await readText(ioWith(''), 'a.b.c')).toBe('a.b.c');
   expect(await readText(ioWith(''), `@${file}`)).toBe('a.b.c');
   expect(await readText(ioWith('a.b.c\n'), '-')).toBe('a.b.c');
-  await expect(readText(ioWith(''), `@${directory}/none`)).rejects.toThrow('ENOENT');
+  await expect(readText(ioWith(''), `@${directory}/none`)).rejects.toThrow('there is no file');
 });
 
 test('a file is hashed to the last octet, whatever its size', async () => {

@@ -110,7 +110,8 @@ describe.each(DOORS)('the %s door', (door) => {
     // buf exits with eight times the code of gRPC.
     expect(refused.code).toBe(8 * codes.INVALID_ARGUMENT);
     const error = JSON.parse(refused.stderr);
-    expect(error).toMatchObject({ code: 'invalid_argument', details: [{ type: 'google.rpc.ErrorInfo' }] });
+    const types = ['google.rpc.ErrorInfo', 'google.rpc.BadRequest'];
+    expect(error).toMatchObject({ code: 'invalid_argument', details: types.map((type) => ({ type })) });
     const info = fromBinary(ErrorInfoSchema, Buffer.from(error.details[0].value, 'base64'));
     expect(info).toMatchObject({ reason: 'CLAIM_INVALID', domain: 'ect.v1' });
   });

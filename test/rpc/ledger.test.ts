@@ -10,6 +10,7 @@ import {
   GetWorkflowRequestSchema,
   GetWorkflowResponseSchema,
   ListEntriesRequestSchema,
+  ListEntriesResponseSchema,
   MarkCompromisedRequestSchema,
 } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { DagStatus, Level, TaintSource } from '../../src/gen/ect/v1/token_pb.ts';
@@ -33,7 +34,7 @@ function clientOf(parts: AuthorityParts) {
     getEntry: async (index: number) => getEntry(create(GetEntryRequestSchema, { index: BigInt(index) }), call),
     workflow: async (fields: { wid: string; pageSize?: number; pageToken?: string }) =>
       create(GetWorkflowResponseSchema, await getWorkflow(create(GetWorkflowRequestSchema, fields), call)),
-    list: async (fields: { wid?: string; taints?: boolean; pageSize?: number; pageToken?: string }) =>
+    list: async (fields: Parameters<typeof create<typeof ListEntriesRequestSchema>>[1]) =>
       listEntries(create(ListEntriesRequestSchema, fields), call),
     mark: async (kid: string, note = '') =>
       markCompromised(create(MarkCompromisedRequestSchema, { subject: { case: 'kid', value: kid }, note }), call),
@@ -86,6 +87,32 @@ test.each([
 ])('the kid %j cannot be marked', async (kid, field) => {
   const { parts } = await makeAuthority();
   await expect(clientOf(parts).mark(kid)).rejects.toMatchObject({ reason: 'REQUEST_INVALID', facts: { field } });
+});
+
+test('entries are listed from an index on, and with what they commit to where that is asked for', async () => {
+  const { parts } = await makeAuthority();
+  const client = clientOf(parts);
+  for (let task = 0; task < 5; task += 1) await recordTask(parts, {});
+  const { entries = [] } = await client.list({});
+  const from = entries[2]?.index ?? 0n;
+  expect(entries.every(({ token, salt }) => token === undefined && salt === undefined)).toBe(true);
+  const first = await client.list({ fromIndex: from, withContent: true, pageSize: 1 });
+  const second = await client.list({ fromIndex: from, withContent: true, pageToken: first.nextPageToken ?? '' });
+  const listed = [...(first.entries ?? []), ...(second.entries ?? [])];
+  expect(listed.map(({ index }) => index)).toEqual(entries.slice(2).map(({ index }) => index));
+  for (const entry of listed) expect((await client.getEntry(Number(entry.index))).entry).toEqual(entry);
+  await expect(client.list({ fromIndex: -1n })).rejects.toMatchObject({ reason: 'REQUEST_INVALID' });
+});
+
+test('R10: pages with tokens stay below what clients read', async () => {
+  const { parts } = await makeAuthority();
+  const client = clientOf(parts);
+  const ext = { 'com.example.text': 'x'.repeat(3_900) };
+  for (let task = 0; task < 400; task += 1) await recordTask(parts, { ext: { value: ext, text: JSON.stringify(ext) } });
+  const answer = create(ListEntriesResponseSchema, await client.list({ withContent: true, pageSize: 1_000 }));
+  expect(answer.entries.length).toBeGreaterThan(100);
+  expect(answer.entries.length).toBeLessThan(400);
+  expect(toBinary(ListEntriesResponseSchema, answer).length).toBeLessThan(2 * 1024 * 1024 + 20_000);
 });
 
 test('a note has at most 256 characters, none of them a control character', async () => {

@@ -13,7 +13,7 @@ const LIMIT_MS = 60_000;
 
 test('npm start is the command that serves', async () => {
   const { scripts } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
-  expect(scripts.start).toBe('node src/main.ts serve');
+  expect(scripts.start).toBe('exec node src/main.ts serve');
 });
 
 test('with nothing configured but a free port it serves within a minute, and keeps what it makes to its user', async () => {
@@ -37,6 +37,11 @@ test('with nothing configured but a free port it serves within a minute, and kee
     expect(await post('AuthorityService/Verify', verify)).toMatchObject({ valid: true });
     expect(await post('AuthorityService/AppendLedger', { token })).toMatchObject({ entry: { jti: claims.jti } });
     expect(performance.now() - began).toBeLessThan(LIMIT_MS);
+
+    // Which release runs is said wherever somebody looks for it.
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain(`ect_build_info{version="${version}",node="`);
+    expect(await (await fetch(`${url}/.well-known/ect-authority`)).json()).toMatchObject({ version });
 
     // The command line finds the service and its ledger without being taught anything but the address.
     const shown = await runMain(['entry', '--jti', claims.jti, '--url', url, '--json']);

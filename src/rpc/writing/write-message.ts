@@ -4,6 +4,8 @@
 import {
   create,
   type DescMessage,
+  type JsonObject,
+  type JsonValue,
   type JsonWriteOptions,
   type MessageInitShape,
   toBinary,
@@ -86,9 +88,11 @@ function inOrder(list: BatchField, parts: readonly Uint8Array[], rest: Uint8Arra
 }
 
 /** The list first, and what else there is after it. */
-function joinJson(list: BatchField, parts: readonly Uint8Array[], rest: unknown): Buffer {
-  const others = JSON.stringify(rest).slice(1);
-  const start = Buffer.from(`{${JSON.stringify(list.jsonName)}:[`);
+function joinJson({ jsonName }: BatchField, parts: readonly Uint8Array[], rest: JsonValue): Buffer {
+  // Where default values are written, the rest has the list too, empty.
+  const { [jsonName]: _, ...fields } = rest as JsonObject;
+  const others = JSON.stringify(fields).slice(1);
+  const start = Buffer.from(`{${JSON.stringify(jsonName)}:[`);
   return Buffer.concat([start, ...parts, Buffer.from(others === '}' ? ']}' : `],${others}`)]);
 }
 

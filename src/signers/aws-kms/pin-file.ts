@@ -2,6 +2,7 @@
 // another key stops the start, so that a `kid` never changes unseen.
 
 import { createFileOnce, type PrivateText, readPrivateFile } from '../../files.ts';
+import { fileFault } from '../../system-faults.ts';
 import type { KeyPin } from './identity.ts';
 import { KmsKeyError } from './open.ts';
 
@@ -28,7 +29,10 @@ async function readOrCreate(path: string, pin: KeyPin): Promise<string> {
     await createFileOnce(path, () => `${JSON.stringify({ keyId: pin.keyId, kid: pin.kid })}\n`);
     found = await readPrivateFile(path, { isOurs: true });
   } catch (cause) {
-    throw new KmsKeyError(`${path} can be neither made nor read: check its directory and its owner.`, { cause });
+    throw new KmsKeyError(
+      `The pin of the key in AWS KMS can be neither made nor read: ${fileFault(path, cause, 'written')}.`,
+      { cause },
+    );
   }
   if ('fault' in found) throw new KmsKeyError(`The file ${path} ${found.fault}.`);
   return found.text;

@@ -1,31 +1,39 @@
 // The local signing key on disk: PKCS#8 or SEC1 PEM, or a private JWK (RFC 7517). Made at the first start.
 
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { basename } from 'node:path';
 import { EctError, refuse } from '../../errors.ts';
-import { createFileOnce, type PrivateText, readPrivateFile } from '../../files.ts';
+import { createFileOnce, type PrivateRead, type PrivateText, readPrivateFile } from '../../files.ts';
 import { contradictionOf } from '../../keys/index.ts';
+import { fileFault } from '../../system-faults.ts';
 
 /** A key that cannot be used. The message names the file and what to do, and never shows its content. */
 export class KeyFileError extends Error {
   override readonly name = 'KeyFileError';
 }
 
-/** Reads a P-256 private key that the operator provides. One that is encrypted needs its passphrase, and no other may have one. */
-export function readKeyFile(path: string, passphrase?: string): Promise<KeyObject> {
-  return readKey(path, passphrase, false);
+/**
+ * Reads a P-256 private key that the operator provides. One that is encrypted needs its passphrase, and no other may have one.
+ * `isDryRun`: the rights of the file stay as they are.
+ */
+export function readKeyFile(path: string, passphrase?: string, isDryRun = false): Promise<KeyObject> {
+  return readKey(path, passphrase, { isOurs: false, isDryRun });
 }
 
 /** Reads a key that the service made. */
-export function readOwnKeyFile(path: string): Promise<KeyObject> {
-  return readKey(path, undefined, true);
+export function readOwnKeyFile(path: string, isDryRun = false): Promise<KeyObject> {
+  return readKey(path, undefined, { isOurs: true, isDryRun });
 }
 
-async function readKey(path: string, passphrase: string | undefined, isOurs: boolean): Promise<KeyObject> {
+async function readKey(path: string, passphrase: string | undefined, how: PrivateRead): Promise<KeyObject> {
   let found: PrivateText;
   try {
-    found = await readPrivateFile(path, { isOurs });
+    found = await readPrivateFile(path, how);
   } catch (cause) {
-    throw new KeyFileError(`The key file ${path} cannot be read: give the path of a PEM or JWK file.`, { cause });
+    throw new KeyFileError(
+      `The key file cannot be read: ${fileFault(path, cause)}. Give the path of a PEM or JWK file.`,
+      { cause },
+    );
   }
   if ('fault' in found) throw new KeyFileError(`The key file ${path} ${found.fault}.`);
   return parsePrivateKey(found.text, path, passphrase);
@@ -36,9 +44,15 @@ export async function readOrCreateKeyFile(path: string): Promise<KeyObject> {
   try {
     await createFileOnce(path, generateKeyPem);
   } catch (cause) {
-    if (hasNoSpace(cause))
-      throw new EctError(refuse('STORAGE_FULL', 'There is no space left for a key file.'), { cause });
-    throw new KeyFileError(`The key file ${path} cannot be made: its directory must be writable.`, { cause });
+    if (hasNoSpace(cause)) {
+      throw new EctError(refuse('STORAGE_FULL', `There is no space left for the key file ${basename(path)}.`), {
+        cause,
+      });
+    }
+    throw new KeyFileError(
+      `The key file cannot be made: ${fileFault(path, cause, 'written')}. Its directory must be writable.`,
+      { cause },
+    );
   }
   return readOwnKeyFile(path);
 }

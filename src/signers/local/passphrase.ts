@@ -1,6 +1,7 @@
 // The passphrase of an encrypted key file: from a file of its own, or from the environment.
 
 import { type PrivateText, readPrivateFile } from '../../files.ts';
+import { fileFault } from '../../system-faults.ts';
 import { KeyFileError } from './key-file.ts';
 
 /** Where the passphrase is. */
@@ -10,14 +11,14 @@ export type PassphraseSource = { readonly file: string } | { readonly reveal: ()
 const MAX_BYTES = 1000;
 
 /** The passphrase. A line end behind it does not count, since editors write one. */
-export async function readPassphrase(source: PassphraseSource): Promise<string> {
+export async function readPassphrase(source: PassphraseSource, isDryRun = false): Promise<string> {
   if ('reveal' in source) return source.reveal();
   const { file } = source;
   let found: PrivateText;
   try {
-    found = await readPrivateFile(file, { isOurs: false });
+    found = await readPrivateFile(file, { isOurs: false, isDryRun });
   } catch (cause) {
-    throw new KeyFileError(`The passphrase file ${file} cannot be read: correct ECT_LOCAL_KEY_PASSPHRASE_FILE.`, {
+    throw new KeyFileError(`The file of ECT_LOCAL_KEY_PASSPHRASE_FILE cannot be read: ${fileFault(file, cause)}.`, {
       cause,
     });
   }

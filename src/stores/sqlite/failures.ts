@@ -8,6 +8,8 @@ export interface StoreReasons {
   readonly corrupt: 'LEDGER_CORRUPT' | StoreReasons['unavailable'];
   /** What is kept, for messages: `ledger`. */
   readonly what: string;
+  /** The name of its file, without directories: callers may read it. */
+  readonly file?: string;
 }
 
 type Failure = 'busy' | 'full' | 'io' | 'readonly' | 'unopenable' | 'corrupt' | 'closed' | 'other';
@@ -31,27 +33,36 @@ const FAILURES: Readonly<Record<number, Failure>> = {
 };
 
 const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
-  busy: (what) => `The ${what} is locked by another process.`,
-  full: (what) => `There is no space left for the ${what}.`,
-  io: (what) => `The disk failed under the ${what}.`,
-  readonly: (what) => `The ${what} may not be written.`,
-  unopenable: (what) => `The file of the ${what} cannot be opened.`,
-  corrupt: (what) => `The file of the ${what} is damaged.`,
-  closed: (what) => `The ${what} is closed.`,
-  other: (what) => `The ${what} does not answer.`,
+  busy: (what) => `${what} is locked by another process.`,
+  full: (what) => `There is no space left on the disk of ${lower(what)}.`,
+  io: (what) => `The disk failed under ${lower(what)}.`,
+  readonly: (what) => `${what} may not be written by this service.`,
+  unopenable: (what) => `${what} cannot be opened.`,
+  corrupt: (what) => `${what} is damaged: restore it from a backup.`,
+  closed: (what) => `${what} is closed.`,
+  other: (what) => `${what} does not answer.`,
 };
+
+/** `The ledger (ledger.db)`. */
+function nameOf({ what, file }: StoreReasons): string {
+  return file === undefined ? `The ${what}` : `The ${what} (${file})`;
+}
+
+function lower(name: string): string {
+  return name.replace('The', 'the');
+}
 
 /** The failure as the store's own error. What is no error of the driver (a refusal, a bug) comes back unchanged. */
 export function translated(error: unknown, reasons: StoreReasons): unknown {
   const failure = failureOf(error);
   if (failure === undefined) return error;
   const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
-  return new EctError(refuse(reason, SENTENCES[failure](reasons.what)), { cause: error });
+  return new EctError(refuse(reason, SENTENCES[failure](nameOf(reasons))), { cause: error });
 }
 
 /** A write that the disk did not confirm. */
 export function diskFailed(cause: unknown, reasons: StoreReasons): EctError {
-  return new EctError(refuse(reasons.unavailable, SENTENCES.io(reasons.what)), { cause });
+  return new EctError(refuse(reasons.unavailable, SENTENCES.io(nameOf(reasons))), { cause });
 }
 
 /**

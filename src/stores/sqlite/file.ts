@@ -4,6 +4,7 @@ import { accessSync, closeSync, constants, existsSync, fchmodSync, fsyncSync, op
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EctError, refuse } from '../../errors.ts';
+import { type FileUse, fileFault } from '../../system-faults.ts';
 import type { StoreReasons } from './failures.ts';
 
 /** Makes sure that the file exists and that only its owner may read it (0600). Answers its absolute path. */
@@ -29,7 +30,7 @@ export function fileUrlFor(path: string, reasons: StoreReasons): URL {
   try {
     accessSync(file, constants.R_OK);
   } catch (error) {
-    throw cannotOpen(file, reasons, error);
+    throw cannotOpen(file, reasons, error, 'read');
   }
   // Without a write-ahead file there is no writer, and where we cannot create one, SQLite could not open the file at all.
   if (!existsSync(`${file}-wal`) && !mayWrite(dirname(file))) url.searchParams.set('immutable', '1');
@@ -56,8 +57,7 @@ function syncDirectory(directory: string): void {
 }
 
 /** A file that the system does not let us have. */
-export function cannotOpen(file: string, reasons: StoreReasons, cause: unknown): EctError {
-  const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
-  const message = `The ${reasons.what} cannot be opened at ${file}${code}: check that the directory exists and is ours.`;
+export function cannotOpen(file: string, reasons: StoreReasons, cause: unknown, use: FileUse = 'written'): EctError {
+  const message = `The ${reasons.what} cannot be opened: ${fileFault(file, cause, use)}.`;
   return new EctError(refuse(reasons.unavailable, message), { cause });
 }

@@ -1,5 +1,6 @@
 // How a file is opened: with the settings that durability rests on.
 
+import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Backfill } from './backfill.ts';
 import { BUSY_TIMEOUT_MS, SqliteDatabase } from './database.ts';
@@ -21,7 +22,8 @@ const WAL_AUTOCHECKPOINT_PAGES = 64_000;
 const CACHE_KIB = 4 * 1024;
 
 /** Opens a file for reading and writing, and creates it (mode 0600) and its schema where there is none. */
-export function openDatabase(path: string, layout: Layout, reasons: StoreReasons): SqliteDatabase {
+export function openDatabase(path: string, layout: Layout, purpose: StoreReasons): SqliteDatabase {
+  const reasons = { ...purpose, file: basename(path) };
   const file = createFile(path, reasons);
   return opened(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false }, reasons, (connection) => {
     connection.exec('PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA synchronous=FULL');
@@ -41,7 +43,8 @@ export function openDatabase(path: string, layout: Layout, reasons: StoreReasons
  * shared-memory index beside it. Where the directory cannot be written and nobody has the file open for writing, it is
  * read as a file that does not change.
  */
-export function openReadOnlyDatabase(path: string, layout: Layout, reasons: StoreReasons): SqliteDatabase {
+export function openReadOnlyDatabase(path: string, layout: Layout, purpose: StoreReasons): SqliteDatabase {
+  const reasons = { ...purpose, file: basename(path) };
   const options = { readOnly: true, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false };
   return opened(fileUrlFor(path, reasons), options, reasons, (connection) => {
     connection.exec(`PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cache_size=-${CACHE_KIB}`);

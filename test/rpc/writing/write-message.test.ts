@@ -1,12 +1,21 @@
 // Answers are written as the generated codec writes them, and a long one does not hold the event loop.
 
-import { create, createRegistry, type DescMessage, fromBinary, fromJsonString, toBinary } from '@bufbuild/protobuf';
+import {
+  create,
+  createRegistry,
+  type DescMessage,
+  fromBinary,
+  fromJsonString,
+  toBinary,
+  toJson,
+} from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
 import { BatchVerifyResponseSchema, ValidateDAGResponseSchema } from '../../../src/gen/ect/v1/authority_pb.ts';
 import { GetWorkflowResponseSchema } from '../../../src/gen/ect/v1/ledger_pb.ts';
 import { ErrorInfoSchema, file_google_rpc_error_details } from '../../../src/gen/google/rpc/error_details_pb.ts';
 import { writeMessage } from '../../../src/rpc/writing/write-message.ts';
+import { parseStrictObject } from '../../../src/token/index.ts';
 
 const registry = createRegistry(file_google_rpc_error_details);
 const detail = anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: 'TOKEN_EXPIRED', domain: 'ect.v1' }));
@@ -49,8 +58,19 @@ describe.each(CASES)('%s', (_, desc, message) => {
     const meant = toBinary(desc, create(desc, message as never));
     const proto = await writeMessage(desc, 'proto', message as never);
     expect(toBinary(desc, fromBinary(desc, proto))).toEqual(meant);
-    const json = await writeMessage(desc, 'json', message as never, { registry });
-    expect(toBinary(desc, fromJsonString(desc, Buffer.from(json).toString(), { registry }))).toEqual(meant);
+    for (const alwaysEmitImplicit of [false, true]) {
+      const json = await writeMessage(desc, 'json', message as never, { registry, alwaysEmitImplicit });
+      expect(toBinary(desc, fromJsonString(desc, Buffer.from(json).toString(), { registry }))).toEqual(meant);
+    }
+  });
+
+  test('have the members that the general codec writes, each once, with default values too', async () => {
+    for (const alwaysEmitImplicit of [false, true]) {
+      const options = { registry, alwaysEmitImplicit };
+      const text = Buffer.from(await writeMessage(desc, 'json', message as never, options)).toString();
+      expect(parseStrictObject(text).ok).toBe(true);
+      expect(JSON.parse(text)).toEqual(toJson(desc, create(desc, message as never), options));
+    }
   });
 });
 

@@ -167,9 +167,13 @@ describe('reading', () => {
   });
 
   test('S4: a file that is not there, or is a directory, cannot be read', async () => {
-    for (const path of [join(folder, 'missing'), folder]) {
+    const missing = join(folder, 'missing');
+    for (const [path, why] of [
+      [missing, `there is no file ${missing}`],
+      [folder, `${folder} is a directory, not a file`],
+    ] as const) {
       expect(await refusalOf(readKeyFile(path))).toBe(
-        `The key file ${path} cannot be read: give the path of a PEM or JWK file.`,
+        `The key file cannot be read: ${why}. Give the path of a PEM or JWK file.`,
       );
     }
   });
@@ -199,7 +203,7 @@ describe('the first start', () => {
   test('a place where no file can be made is refused', async () => {
     const path = join(await put(''), 'signing-key.pem');
     expect(await refusalOf(readOrCreateKeyFile(path))).toBe(
-      `The key file ${path} cannot be made: its directory must be writable.`,
+      `The key file cannot be made: a part of ${path} is a file where a directory is needed. Its directory must be writable.`,
     );
   });
 

@@ -43,6 +43,6 @@ test.each([
 
 test('S4: a passphrase file that is not there is refused', async () => {
   await expect(readPassphrase({ file })).rejects.toThrow(
-    `The passphrase file ${file} cannot be read: correct ECT_LOCAL_KEY_PASSPHRASE_FILE.`,
+    `The file of ECT_LOCAL_KEY_PASSPHRASE_FILE cannot be read: there is no file ${file}.`,
   );
 });

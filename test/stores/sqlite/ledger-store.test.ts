@@ -89,7 +89,7 @@ describe('several processes', () => {
     other.exec('BEGIN IMMEDIATE');
     await expect(store.commit([candidate('a')], honestSeal())).rejects.toMatchObject({
       reason: 'LEDGER_UNAVAILABLE',
-      message: 'The ledger is locked by another process.',
+      message: 'The ledger (ledger.db) is locked by another process.',
     });
     other.exec('ROLLBACK');
     other.close();
@@ -112,7 +112,7 @@ describe('disk full', () => {
     const large = candidate('large', { content: 'x'.repeat(500_000) });
     await expect(store.commit([candidate('b'), large], honestSeal())).rejects.toMatchObject({
       reason: 'STORAGE_FULL',
-      message: 'There is no space left for the ledger.',
+      message: 'There is no space left on the disk of the ledger (ledger.db).',
     });
     expect(await checkStore(store)).toHaveLength(1);
     database.connection.exec('PRAGMA max_page_count=100000');
@@ -126,7 +126,7 @@ describe('disk full', () => {
     const committed = lines.filter((line) => line.startsWith('committed')).length;
     expect(committed).toBeGreaterThan(0);
     expect(lines.slice(committed)).toEqual([
-      'refused LEDGER_UNAVAILABLE: The disk failed under the ledger.',
+      'refused LEDGER_UNAVAILABLE: The disk failed under the ledger (ledger.db).',
       'refused LEDGER_UNAVAILABLE: The ledger takes no writes since an earlier failure: restart the service.',
       `reads ${committed} 5000`,
     ]);
@@ -253,7 +253,7 @@ describe('damage', () => {
     const all = { startIndex: 0, limit: 3_000, withContent: true };
     await expect(store.list(all)).rejects.toMatchObject({
       reason: 'LEDGER_CORRUPT',
-      message: 'The file of the ledger is damaged.',
+      message: 'The ledger (ledger.db) is damaged: restore it from a backup.',
     });
     await expect(store.commit([candidate('new')], honestSeal())).rejects.toMatchObject({
       reason: 'LEDGER_UNAVAILABLE',

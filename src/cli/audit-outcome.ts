@@ -1,0 +1,66 @@
+// What an audit tells at its end: each fault, what was counted, and how much the verifier key is worth.
+
+import type { AuditFault, AuditReport } from '../ledger/index.ts';
+import { columns, type Io, paint, plain, print, printJson, remark } from './output.ts';
+
+const MAX_FAULTS_SHOWN = 100;
+
+/** What an audit came to. */
+export interface Outcome {
+  readonly report: AuditReport;
+  readonly faults: readonly AuditFault[];
+  readonly faultCount: number;
+  /** Index at which the audit began: those before were audited earlier. */
+  readonly from: number;
+  /** Entries whose token is not kept: their leaf is checked, their content cannot be. */
+  readonly erased: number;
+  readonly keys: {
+    readonly announced: number;
+    /** Tokens from before the first key was announced. */
+    readonly usesBefore: number;
+    readonly keySet: string;
+  };
+}
+
+/** Tells the outcome to people. `isTrusted`: the verifier key was brought along. */
+export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
+  const { report, faults, faultCount, erased, keys, from } = outcome;
+  for (const { index, fault } of faults.slice(0, MAX_FAULTS_SHOWN)) {
+    print(io, `${paint(io.stdout, 'red', '✗')} ${index === null ? 'ledger' : `index ${index}`}: ${plain(fault)}`);
+  }
+  if (faultCount > MAX_FAULTS_SHOWN) print(io, `… ${faultCount} faults in all`);
+  if (faultCount === 0) {
+    print(io, paint(io.stdout, 'green', '✓ every leaf, every commitment and the root hold'));
+  }
+  const rows = [
+    ['entries', String(report.size)],
+    ['read now', from === 0 ? '' : `${Math.max(0, report.size - from)}, from index ${from} on`],
+    ['without token', erased === 0 ? '' : String(erased)],
+    ['signing keys', `${keys.announced} announced`],
+    ['key set', keys.keySet],
+    ['before keys', keys.usesBefore === 0 ? '' : `${keys.usesBefore} tokens are older than the first announcement`],
+    ['root', Buffer.from(report.root).toString('base64')],
+    ['verifier key', verifierKey],
+  ] as const;
+  for (const line of columns(rows)) print(io, `  ${line}`);
+  if (isTrusted) return;
+  remark(io, 'The key came from the ledger itself, so this shows that it is consistent, not whose it is.');
+  remark(io, 'Keep the key (`ect checkpoint --key`) and bring it next time with --ledger-key.');
+}
+
+/** The same as JSON. */
+export function tellMachine(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
+  const { report, faults, faultCount, erased, keys, from } = outcome;
+  printJson(io, {
+    ok: faultCount === 0,
+    fromIndex: String(from),
+    treeSize: String(report.size),
+    rootHash: Buffer.from(report.root).toString('base64'),
+    verifierKey,
+    keySource: isTrusted ? 'argument' : 'ledger',
+    withoutToken: erased,
+    keys: { ...keys },
+    faultCount,
+    faults: faults.slice(0, MAX_FAULTS_SHOWN).map(({ index, fault }) => ({ index, fault })),
+  });
+}

@@ -1,0 +1,130 @@
+// `ect completion`: scripts that complete commands, options and choices in a shell. They are made from the commands
+// themselves, so they cannot fall behind them.
+
+import { Argument, Command, type Option } from 'commander';
+import { withHelp } from './help.ts';
+import { subcommandsOf } from './help-command.ts';
+import { type Io, print } from './output.ts';
+
+const WRITERS = { bash: writeBash, zsh: writeZsh, fish: writeFish } as const;
+type Shell = keyof typeof WRITERS;
+
+export function completionCommand(io: Io, program: Command): Command {
+  const command = new Command('completion')
+    .description('print a script that completes commands and options in your shell')
+    .addArgument(new Argument('<shell>', 'your shell').choices(Object.keys(WRITERS)));
+  withHelp(command, {
+    examples: [
+      'ect completion bash > ~/.local/share/bash-completion/completions/ect',
+      'ect completion zsh > ~/.zfunc/_ect',
+      'ect completion fish > ~/.config/fish/completions/ect.fish',
+    ],
+    refused: 'it cannot fail',
+  });
+  return command.action((shell: Shell) => print(io, WRITERS[shell](placesIn(program))));
+}
+
+/** One command with the words that lead to it, and what can follow them. */
+interface Place {
+  readonly words: readonly string[];
+  readonly description: string;
+  readonly commands: readonly Command[];
+  readonly options: readonly Option[];
+}
+
+function placesIn(command: Command, words: readonly string[] = []): readonly Place[] {
+  const commands = subcommandsOf(command);
+  const place = { words, description: command.description(), commands, options: command.options };
+  return [place, ...commands.flatMap((sub) => placesIn(sub, [...words, sub.name()]))];
+}
+
+function longNames(place: Place): readonly string[] {
+  return place.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long]));
+}
+
+/** What is offered at a place: its commands, or else its options. */
+function offersAt(place: Place): string {
+  return [...place.commands.map((sub) => sub.name()), ...longNames(place), '--help'].join(' ');
+}
+
+/** Bash and zsh share the tables: the words that lead to a command, what it offers, and what its options take. */
+function tables(places: readonly Place[]): string {
+  const nested = places.filter(({ words }) => words.length > 0);
+  const offers = places.map((place) => `    '${place.words.join(' ')}') words='${offersAt(place)}' ;;`);
+  const values = places.flatMap((place) =>
+    place.options
+      .filter(({ required }) => required)
+      .map((option) => {
+        const name = [...place.words, option.long].join(' ');
+        return option.argChoices === undefined
+          ? `    '${name}') words= files=yes ;;`
+          : `    '${name}') words='${option.argChoices.join(' ')}' ;;`;
+      }),
+  );
+  return `\
+  for word in "\${before[@]}"; do
+    case "\${place:+$place }$word" in
+      ${nested.map(({ words }) => `'${words.join(' ')}'`).join(' | ')}) place="\${place:+$place }$word" ;;
+    esac
+    last=$word
+  done
+  case "$place" in
+${offers.join('\n')}
+  esac
+  case "\${place:+$place }$last" in
+${values.join('\n')}
+  esac`;
+}
+
+function writeBash(places: readonly Place[]): string {
+  return `\
+# Completion of ect for bash: put it where your shell looks for completions, or source it.
+_ect() {
+  local current=\${COMP_WORDS[COMP_CWORD]} place= last= word words= files=
+  local before=("\${COMP_WORDS[@]:1:COMP_CWORD-1}")
+${tables(places)}
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o default -F _ect ect`;
+}
+
+function writeZsh(places: readonly Place[]): string {
+  return `\
+#compdef ect
+# Completion of ect for zsh: put it as _ect into a folder of $fpath, or source it after compinit.
+_ect() {
+  emulate -L zsh
+  local place= last= word words_line= files=
+  local -a before=("\${(@)words[2,CURRENT-1]}")
+${tables(places).replaceAll('words=', 'words_line=')}
+  [[ -n $words_line ]] && compadd -- \${=words_line}
+  [[ -n $files || \${words[CURRENT]} != -* ]] && _files
+}
+if [[ $funcstack[1] == _ect ]]; then _ect "$@"; else compdef _ect ect; fi`;
+}
+
+function writeFish(places: readonly Place[]): string {
+  const lines = places.flatMap((place) => {
+    const here = [
+      ...place.words.map((word) => `__fish_seen_subcommand_from ${word}`),
+      ...(place.commands.length === 0
+        ? []
+        : [`not __fish_seen_subcommand_from ${place.commands.map((sub) => sub.name()).join(' ')}`]),
+    ].join('; and ');
+    const line = (rest: string) => `complete -c ect -n '${here === '' ? 'true' : here}' ${rest}`;
+    const commands = place.commands.map((sub) => line(`-f -a ${sub.name()} -d ${quoted(sub.description())}`));
+    const options = place.options.map((option) => {
+      const takes = option.argChoices === undefined ? '-r' : `-x -a '${option.argChoices.join(' ')}'`;
+      return line(
+        `-l ${option.long?.slice(2) ?? ''}${option.required ? ` ${takes}` : ''} -d ${quoted(option.description)}`,
+      );
+    });
+    return [...commands, ...options];
+  });
+  return ['# Completion of ect for fish.', ...lines].join('\n');
+}
+
+/** For fish: one line in single quotes. */
+function quoted(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replace(/\s+/g, ' ')}'`;
+}

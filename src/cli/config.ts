@@ -1,0 +1,60 @@
+// `ect config check`: whether the service would start with the settings of this environment, without starting it.
+
+import { Command } from 'commander';
+import { EXIT } from './exit.ts';
+import { attempt } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+
+/** What was found. */
+export interface ConfigFindings {
+  readonly problems: readonly string[];
+  readonly settings: readonly { readonly name: string; readonly value: string; readonly isDefault: boolean }[];
+}
+
+/** Checks the settings of the environment, and the files that they name. */
+export type CheckConfig = (options: { readonly callKms: boolean }) => Promise<ConfigFindings>;
+
+interface CheckOptions extends OutputOptions {
+  readonly kms?: true;
+}
+
+export function configCommand(io: Io, checkConfig: CheckConfig): Command {
+  const command = new Command('check')
+    .description('check every setting and every file that a start would read; change nothing, and start nothing')
+    .option('--kms', 'call AWS KMS too: find the key, and have it sign once');
+  withHelp(withOutput(command), {
+    examples: ['ect config check', 'ECT_LISTEN=0.0.0.0:8443 ECT_TLS_CERT=server.pem ect config check'],
+    refused: 'the check itself failed',
+    wrong: 'the configuration has mistakes: all of them are listed; or the command was called wrongly',
+  });
+  command.action((options: CheckOptions) =>
+    attempt(io, options, async () => {
+      const findings = await checkConfig({ callKms: options.kms ?? false });
+      if (findings.problems.length > 0) io.exitCode = EXIT.usage;
+      if (options.json) tellMachine(io, findings);
+      else tell(io, findings);
+    }),
+  );
+  return new Command('config').description('check the configuration of a service').addCommand(command);
+}
+
+function tell(io: Io, { problems, settings }: ConfigFindings): void {
+  if (problems.length > 0) {
+    const headline = problems.length === 1 ? 'The configuration has a mistake:' : `${problems.length} mistakes:`;
+    remark(io, paint(io.stderr, 'red', `✗ ${headline}`));
+    for (const problem of problems) for (const line of problem.split('\n')) remark(io, `  ${plain(line)}`);
+    return;
+  }
+  print(io, paint(io.stdout, 'green', '✓ a service would start with this configuration'));
+  const rows = settings.map(({ name, value, isDefault }) => [name, isDefault ? `${value} (default)` : value] as const);
+  for (const line of columns(rows)) print(io, `  ${line}`);
+}
+
+function tellMachine(io: Io, { problems, settings }: ConfigFindings): void {
+  printJson(io, {
+    valid: problems.length === 0,
+    problems: [...problems],
+    settings: Object.fromEntries(settings.map(({ name, value, isDefault }) => [name, { value, default: isDefault }])),
+  });
+}

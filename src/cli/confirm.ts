@@ -1,0 +1,34 @@
+// What cannot be undone is asked for twice: by a question on a terminal, or by --yes where there is none.
+
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { Refused, WrongUsage } from './exit.ts';
+import { type Io, plain } from './output.ts';
+
+export interface ConfirmOptions {
+  readonly yes?: true;
+}
+
+/** Adds `--yes`. */
+export function withConfirmation(command: Command): Command {
+  return command.option('-y, --yes', 'do it without asking; needed where there is no terminal to ask on');
+}
+
+/**
+ * Returns where the caller means it. `consequence` says in one sentence what cannot be undone. WrongUsage without a
+ * terminal and without --yes, so that a script says it on purpose.
+ */
+export async function confirm(io: Io, { yes }: ConfirmOptions, consequence: string): Promise<void> {
+  if (yes) return;
+  if (!('isTTY' in io.stdin) || !io.stdin.isTTY) {
+    throw new WrongUsage(`${consequence} This cannot be undone: repeat the command with --yes if you mean it.`);
+  }
+  const terminal = createInterface({ input: io.stdin, output: io.stderr });
+  try {
+    const answer = await terminal.question(`${plain(consequence)} This cannot be undone. Type yes to go on: `);
+    if (answer.trim().toLowerCase() === 'yes') return;
+  } finally {
+    terminal.close();
+  }
+  throw new Refused({ reason: 'not_confirmed', message: 'nothing was changed', remedy: '', metadata: {} });
+}

@@ -1,0 +1,43 @@
+// `ect help keys rotate`: the help page of a command at any depth.
+
+import { Command } from 'commander';
+import { EXIT } from './exit.ts';
+import type { Io } from './output.ts';
+
+/** The command `help` of `program`. It takes the words that lead to a command, and shows that command's own options. */
+export function helpCommand(io: Io, program: Command): Command {
+  return new Command('help')
+    .description('show the options, examples and exit codes of a command')
+    .argument('[command...]', 'for example: keys rotate')
+    .action((words: readonly string[]) => {
+      let command = program;
+      for (const word of words) {
+        const next = subcommandOf(command, word);
+        if (next === undefined) {
+          io.exitCode = EXIT.usage;
+          io.stderr.write(`error: ${fullName(command)} has no command '${word}'. ${choicesOf(command)}\n`);
+          return;
+        }
+        command = next;
+      }
+      command.outputHelp();
+    });
+}
+
+/** The commands below one, without the one for help that the parser adds by itself. */
+export function subcommandsOf(command: Command): readonly Command[] {
+  return command.commands.filter((sub) => sub.name() !== 'help');
+}
+
+function subcommandOf(command: Command, word: string): Command | undefined {
+  return command.commands.find((sub) => sub.name() === word);
+}
+
+function choicesOf(command: Command): string {
+  const names = subcommandsOf(command).map((sub) => sub.name());
+  return names.length === 0 ? `See \`${fullName(command)} --help\`.` : `It has: ${names.join(', ')}.`;
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
+}

@@ -1,0 +1,126 @@
+// `ect list`: the entries of the ledger, and the workflows that they form.
+
+import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
+import { Command, Option } from 'commander';
+import { type Entry, EntryKind, EntrySchema } from '../gen/ect/v1/ledger_pb.ts';
+import { type Service, type ServiceOptions, withService } from './client.ts';
+import { kindName } from './describe.ts';
+import { attemptCalls } from './failure.ts';
+import { withHelp } from './help.ts';
+import { type Io, type OutputOptions, plain, print, printJson, printLine, remark, withOutput } from './output.ts';
+import { count, moment } from './values.ts';
+import { walkEntries } from './walk-entries.ts';
+
+interface ListOptions extends ServiceOptions, OutputOptions {
+  readonly wid?: string;
+  readonly iss?: string;
+  readonly since?: bigint;
+  readonly before?: bigint;
+  readonly limit?: number;
+}
+
+const REFUSED = 'the service could not be reached, or it refused';
+
+export function listCommand(io: Io): Command {
+  const command = new Command('list').description('list what the ledger has recorded: entries, or workflows');
+  return command.addCommand(entriesCommand(io)).addCommand(workflowsCommand(io));
+}
+
+function entriesCommand(io: Io): Command {
+  const command = new Command('entries')
+    .description('one line an entry, in the order of the ledger: index, time, kind, task or key, workflow, issuer')
+    .option('--wid <uuid>', 'only this workflow')
+    .option('--iss <uri>', 'only what this issuer did');
+  withHelp(withOutput(withService(withRange(command))), {
+    examples: ['ect list entries --wid "$WID"', 'ect list entries --since 2026-03-01T00:00:00Z --json | jq .jti'],
+    refused: REFUSED,
+  });
+  return command.action((options: ListOptions) =>
+    attemptCalls(io, options, async ({ ledger }) => {
+      for await (const entry of walk(ledger, options)) {
+        if (options.json) printLine(io, EntrySchema, entry);
+        else print(io, plain(entryLine(entry)));
+      }
+    }),
+  );
+}
+
+function workflowsCommand(io: Io): Command {
+  const command = new Command('workflows').description(
+    'one line a workflow: its id, its tasks, the times of the first and the last. Reads every entry in the range',
+  );
+  withHelp(withOutput(withService(withRange(command))), {
+    examples: ['ect list workflows', 'ect list workflows --since 2026-03-01T00:00:00Z'],
+    refused: REFUSED,
+  });
+  return command.action((options: ListOptions) =>
+    attemptCalls(io, options, async ({ ledger }) => {
+      const workflows = await readWorkflows(ledger, options);
+      if (options.json) printJson(io, workflows.map(workflowJson));
+      else for (const workflow of workflows) print(io, plain(workflowLine(workflow)));
+      if (workflows.length === 0) remark(io, 'no workflow is recorded: a task belongs to one where it has a wid');
+    }),
+  );
+}
+
+function withRange(command: Command): Command {
+  return command
+    .addOption(new Option('--since <time>', 'recorded at this time or later').argParser(moment))
+    .addOption(new Option('--before <time>', 'recorded before this time').argParser(moment))
+    .addOption(new Option('--limit <number>', 'at most so many entries are read').argParser(count));
+}
+
+/** The entries that the options ask for. */
+function walk(ledger: Service['ledger'], { wid = '', iss = '', since, before, limit }: ListOptions) {
+  return walkEntries(
+    ledger,
+    { wid, iss, ...timeOf('recordedFrom', since), ...timeOf('recordedBefore', before) },
+    limit,
+  );
+}
+
+function timeOf(field: 'recordedFrom' | 'recordedBefore', seconds: bigint | undefined) {
+  return seconds === undefined ? {} : { [field]: { seconds, nanos: 0 } };
+}
+
+function entryLine({ index, recordedAt, kind, jti, wid, iss, kid }: Entry): string {
+  const what = kind === EntryKind.TASK ? ['task', jti] : [kindName(kind).replace(' ', '-'), jti === '' ? kid : jti];
+  return [String(index).padStart(6), isoTime(recordedAt), ...what, wid === '' ? '-' : wid, iss].join('  ');
+}
+
+interface Workflow {
+  readonly wid: string;
+  readonly tasks: number;
+  readonly firstIndex: bigint;
+  readonly first: Timestamp | undefined;
+  readonly last: Timestamp | undefined;
+}
+
+/** Workflows in the order of their first task. */
+async function readWorkflows(ledger: Service['ledger'], options: ListOptions): Promise<readonly Workflow[]> {
+  const workflows = new Map<string, Workflow>();
+  for await (const { kind, wid, index, recordedAt } of walk(ledger, options)) {
+    if (kind !== EntryKind.TASK || wid === '') continue;
+    const known = workflows.get(wid) ?? { wid, tasks: 0, firstIndex: index, first: recordedAt, last: undefined };
+    workflows.set(wid, { ...known, tasks: known.tasks + 1, last: recordedAt });
+  }
+  return [...workflows.values()];
+}
+
+function workflowLine({ wid, tasks, first, last }: Workflow): string {
+  return `${wid}  ${tasks} ${tasks === 1 ? 'task' : 'tasks'}  ${isoTime(first)}  ${isoTime(last)}`;
+}
+
+function workflowJson({ wid, tasks, firstIndex, first, last }: Workflow) {
+  return {
+    wid,
+    tasks,
+    firstIndex: String(firstIndex),
+    firstRecordedAt: isoTime(first),
+    lastRecordedAt: isoTime(last),
+  };
+}
+
+function isoTime(time: Timestamp | undefined): string {
+  return time === undefined ? '-' : new Date(timestampMs(time)).toISOString();
+}

@@ -1,0 +1,40 @@
+// Every entry of a listing, page by page: the next page is on its way while the one before is being used.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Entry, ListEntriesRequestSchema, ListEntriesResponse } from '../gen/ect/v1/ledger_pb.ts';
+import type { Service } from './client.ts';
+
+type Filter = Omit<
+  Exclude<MessageInitShape<typeof ListEntriesRequestSchema>, { $typeName: string }>,
+  'pageSize' | 'pageToken'
+>;
+
+const PAGE_SIZE = 1_000;
+
+/** The entries that `filter` lets through, in order, at most `limit`. */
+export async function* walkEntries(
+  ledger: Service['ledger'],
+  filter: Filter,
+  limit = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Entry> {
+  let left = limit;
+  if (left === 0) return;
+  const ask = (pageToken: string) => ledger.listEntries({ ...filter, pageSize: Math.min(PAGE_SIZE, left), pageToken });
+  let next = 0n;
+  let coming: Promise<ListEntriesResponse> | undefined = ask('');
+  try {
+    while (coming !== undefined) {
+      const { entries, nextPageToken }: ListEntriesResponse = await coming;
+      // A service that pages without end is stopped by the indexes, which must rise.
+      const page = entries.filter(({ index }) => index >= next).slice(0, left);
+      left -= page.length;
+      next = (page.at(-1)?.index ?? next) + 1n;
+      coming = nextPageToken !== '' && page.length > 0 && left > 0 ? ask(nextPageToken) : undefined;
+      // It is awaited only after this page has been used, and may have failed by then.
+      coming?.catch(() => undefined);
+      yield* page;
+    }
+  } finally {
+    await coming?.catch(() => undefined);
+  }
+}

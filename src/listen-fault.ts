@@ -1,0 +1,27 @@
+// What it means that the system lets nothing listen on an address, and what to do about it.
+
+/** Why nothing can listen on an address, and what to do about it. Undefined: the error is not one of the system. */
+export function listenFault(host: string, port: number, error: unknown): string | undefined {
+  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return undefined;
+  const { code } = error;
+  return `Cannot listen on ${host}:${port} (${code}): ${listenRemedy(code, host)}.`;
+}
+
+function listenRemedy(code: string, host: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'another process uses it; stop that, or set ECT_LISTEN to another port';
+    case 'EADDRNOTAVAIL':
+      return `${host} is not an address of this machine; set ECT_LISTEN to one that is, or to 0.0.0.0 for all of them`;
+    case 'EACCES':
+      return `this user may not use this port; set ECT_LISTEN to a port from 1024 on, or grant CAP_NET_BIND_SERVICE`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `the name ${host} cannot be resolved; set ECT_LISTEN to an address`;
+    case 'EAFNOSUPPORT':
+    case 'EINVAL':
+      return `this machine has no network of the kind of ${host}; set ECT_LISTEN to another address`;
+    default:
+      return 'set ECT_LISTEN to another address or port';
+  }
+}

@@ -1,0 +1,30 @@
+// Everything that is wrong with a request, once its first fault has refused it. Only then is the rest looked at, so that
+// a request without a fault pays nothing for it.
+
+import { EctError, type Refusal, refuseAll } from '../errors.ts';
+
+/** Reads a request by `read`. Where that refuses, each of `readers` is asked too, and all refusals leave as one. */
+export function readAll<T>(read: () => T, readers: () => readonly (() => unknown)[]): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof EctError)) throw error;
+    throw new EctError(refuseAll([error.refusal, ...othersThan(error, readers())], fieldOf), { cause: error.cause });
+  }
+}
+
+function othersThan(first: EctError, readers: readonly (() => unknown)[]): readonly Refusal[] {
+  return readers.flatMap((read) => {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      if (!(error instanceof EctError)) throw error;
+      return error.message === first.message ? [] : [error.refusal];
+    }
+  });
+}
+
+function fieldOf({ facts }: Refusal): string {
+  return facts['field'] ?? facts['claim'] ?? '';
+}

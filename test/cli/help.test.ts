@@ -1,0 +1,71 @@
+// What the program says about itself: its version, its help at any depth, and the completion of its commands.
+
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { ect } from './run.ts';
+
+const exec = promisify(execFile);
+
+test.each(['--version', '-V'])('%s prints the version of the package and exits with 0', async (option) => {
+  const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  expect(await ect([option])).toEqual({ code: 0, out: `${manifest.version}\n`, err: '' });
+});
+
+describe('help', () => {
+  test.each([
+    [['help', 'keys', 'rotate'], /^Usage: ect keys rotate .*--urgent.*Exit codes:/s],
+    [['help', 'keys', 'revoke'], /^Usage: ect keys revoke .*--since.*--yes/s],
+    [['keys', 'help', 'rotate'], /^Usage: ect keys rotate .*--urgent/s],
+    [['help', 'keys'], /^Usage: ect keys .*rotate.*revoke/s],
+    [['help', 'list', 'workflows'], /^Usage: ect list workflows .*--since/s],
+    [['help'], /^Usage: ect .*Commands:.*completion/s],
+  ])('%j shows the page of that command', async (argv, page) => {
+    const { code, out, err } = await ect(argv);
+    expect(out).toMatch(page);
+    expect([code, err]).toEqual([0, '']);
+  });
+
+  test('a word that is no command is wrong usage, and the commands that there are are named', async () => {
+    const { code, err } = await ect(['help', 'keys', 'rotat']);
+    expect(code).toBe(2);
+    expect(err).toContain("ect keys has no command 'rotat'. It has: list, rotate, retire, revoke.");
+    expect((await ect(['help', 'issue', 'now'])).err).toContain('See `ect issue --help`.');
+  });
+});
+
+describe('completion', () => {
+  /** What bash offers for a command line whose last word is being typed. */
+  async function offered(...words: string[]): Promise<readonly string[]> {
+    const { out } = await ect(['completion', 'bash']);
+    const line = words.map((word) => `'${word}'`).join(' ');
+    const script = `${out}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _ect; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout } = await exec('bash', ['-c', script]);
+    return stdout.split('\n').filter((word) => word !== '');
+  }
+
+  test('bash completes commands, their own commands, their options, and the choices of an option', async () => {
+    expect(await offered('ect', 'ver')).toEqual(['verify']);
+    expect(await offered('ect', 'keys', 'r')).toEqual(['rotate', 'retire', 'revoke']);
+    expect(await offered('ect', 'keys', 'rotate', '--u')).toEqual(['--urgent', '--url']);
+    expect(await offered('ect', 'issue', '--exec-act', 'keys', '--level', '')).toEqual(['L1', 'L2', 'L3']);
+    expect(await offered('ect', 'completion', 'bash', '--h')).toEqual(['--help']);
+    // The value of an option that is a file or free text: bash itself offers files then.
+    expect(await offered('ect', 'verify', '--receipt', '')).toEqual([]);
+  });
+
+  test.each(['bash', 'zsh', 'fish'])('the script for %s knows every command and option', async (shell) => {
+    const { code, out } = await ect(['completion', shell]);
+    expect(code).toBe(0);
+    for (const word of ['issue', 'audit', 'revoke', 'workflows', 'urgent', 'minimum-level', 'ledger-key', 'L3']) {
+      expect(out).toContain(word);
+    }
+  });
+
+  test('another shell is wrong usage', async () => {
+    const { code, err } = await ect(['completion', 'tcsh']);
+    expect(code).toBe(2);
+    expect(err).toContain('bash, zsh, fish');
+  });
+});
