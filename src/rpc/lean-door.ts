@@ -5,22 +5,26 @@
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import { Body, headerOf, type Receiver, type RequestHead, type Stream, writeHeaderBlock } from '../h2/index.ts';
+import { type BatchField, batchFieldOf } from './batch-field.ts';
 import type { AnyService } from './call.ts';
 import { type Calls, OVERLOADED } from './calls.ts';
 import { readGrpcTimeout } from './deadline.ts';
 import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
-import { announcedBytes, FRAME_PREFIX_BYTES, frameError, readOnlyFrame } from './grpc-frame.ts';
+import { announcedBytes, FRAME_PREFIX_BYTES, frameError, readOnlyFrame, writeFrame } from './grpc-frame.ts';
 import { type Method, methodTable } from './method-table.ts';
 import type { OpenCall } from './open-call.ts';
 import { SYNC_BYTES } from './reading/limits.ts';
 import { readMessage } from './reading/read-message.ts';
 import { punish } from './rejected-stream.ts';
 import { grpcTrailer } from './wire-errors.ts';
+import { writeMessage } from './writing/write-message.ts';
 
 /** Serves a stream if it is a plain unary gRPC call of a known method; otherwise `undefined`. */
 export type LeanDoor = (stream: Stream) => Receiver | undefined;
 
 interface LeanRoute extends Method {
+  /** The repeated messages of the answer, where it has such a field. */
+  readonly list: BatchField | undefined;
   readonly encode: FrameEncoder;
 }
 
@@ -45,8 +49,9 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
       // A small message is read at once, and needs no signal, which most calls never make.
       const signal = message.length > SYNC_BYTES ? call.signal : undefined;
       const read = () => readMessage(route.descriptor.input, 'proto', message, signal);
-      const response = await calls.perform(route.service, route.descriptor.localName, read, call);
-      stream.answer(OK_HEADERS, route.encode(response as object), OK_TRAILER);
+      const response = (await calls.perform(route.service, route.descriptor.localName, read, call)) as object;
+      const frame = isLong(route, response) ? await writeInSlices(route, response) : route.encode(response);
+      stream.answer(OK_HEADERS, frame, OK_TRAILER);
     } catch (thrown) {
       if (!(thrown instanceof EctError)) events.bug(route.name, thrown);
       refuseCall(stream, call, thrown instanceof EctError ? thrown : unwritable());
@@ -94,6 +99,19 @@ function receive(
     onEnd: judge,
     onGone: () => call.abandon(),
   };
+}
+
+/** Lists of more elements are written in slices: a thousand tokens would hold the event loop for 50 ms. */
+const MAX_WRITTEN_AT_ONCE = 128;
+
+function isLong({ list }: LeanRoute, response: object): boolean {
+  if (list === undefined) return false;
+  const elements = (response as Record<string, readonly unknown[] | undefined>)[list.localName];
+  return elements !== undefined && elements.length > MAX_WRITTEN_AT_ONCE;
+}
+
+async function writeInSlices({ descriptor }: LeanRoute, response: object): Promise<Buffer> {
+  return writeFrame(await writeMessage(descriptor.output, 'proto', response as Record<string, unknown>));
 }
 
 const OK_FIELDS = [
@@ -152,7 +170,8 @@ function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, Lean
   const routes = new Map<string, LeanRoute>();
   for (const [path, method] of methodTable(services)) {
     if (method.kind !== 'unary') continue;
-    routes.set(path, { ...method, encode: createFrameEncoder(method.descriptor.output) });
+    const { output } = method.descriptor;
+    routes.set(path, { ...method, list: batchFieldOf(output), encode: createFrameEncoder(output) });
   }
   return routes;
 }

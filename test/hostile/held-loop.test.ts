@@ -15,7 +15,7 @@ const MAX_HELD_MS = 50;
 /** The sampler of the metric wakes up this often, so it sees this much where nothing is held. */
 const RESOLUTION_MS = 10;
 /** A pause that is not of the input, as of another program, is not in every try. */
-const TRIES = 4;
+const TRIES = 6;
 const HOPELESS_MS = 200;
 const CALL_MS = 10_000;
 const LAYERS = 12;

@@ -31,6 +31,12 @@ const DURATIONS: Durations = {
   settle: Math.min(60, Math.max(15, attackSeconds)),
 };
 
+/**
+ * In seconds of an attack its beginning weighs more than it does in a minute, and so does what else the machine does: then times are
+ * reported, and count only where they are hopeless.
+ */
+const isLong = attackSeconds >= 30;
+
 /** Defines the tests of these rows inside the `describe` around it. */
 export function defineAttacks(rows: readonly Row[]): void {
   const arenas = new Map<Variant, Arena>();
@@ -68,8 +74,9 @@ export function defineAttacks(rows: readonly Row[]): void {
         test(`${row.name} (${titleOf(variant)})`, async () => {
           let faults = await attempt(row, variant);
           // The machine may have been busy with something else.
-          if (faults.length > 0 && faults.every(({ isTime }) => isTime)) faults = await attempt(row, variant);
-          expect(faults.map(({ text }) => text)).toEqual([]);
+          if (isLong && faults.length > 0 && faults.every(({ isTime }) => isTime)) faults = await attempt(row, variant);
+          const counted = isLong ? faults : faults.filter(({ isTime, isHopeless }) => !isTime || isHopeless);
+          expect(counted.map(({ text }) => text)).toEqual([]);
         });
       if (variant.isTls) describeWith('openssl', titleOf(variant), define);
       else define();
