@@ -26,6 +26,7 @@ import { MAX_REQUEST_BYTES, startTestServer, type TestServer } from '../support/
 import { SOON } from '../support/soon.ts';
 
 const ISSUE = '/ect.v1.AuthorityService/Issue';
+const REFLECT = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
 
 let running: TestServer;
 let url: string;
@@ -271,6 +272,28 @@ const connectStream: Broken[] = [
     reason: 'METHOD_UNKNOWN',
   },
 ];
+
+describe('JSON answers write out default values', () => {
+  test.each([
+    ['application/json', ISSUE, { kid: '', checks: [] }],
+    ['application/grpc+json', ISSUE, { kid: '', checks: [] }],
+    ['application/grpc-web+json', ISSUE, { kid: '', checks: [] }],
+    ['application/grpc+json', REFLECT, { validHost: '' }],
+    ['application/connect+json', REFLECT, { validHost: '' }],
+  ])('%s %s', async (type, path, defaults) => {
+    const isFramed = type !== 'application/json';
+    const message = Buffer.from(path === ISSUE ? '{}' : '{"listServices":""}');
+    const body = isFramed ? frame(message) : message;
+    const answer = await rawHttp2(url, { path, headers: { 'content-type': type }, body });
+    const length = isFramed ? answer.body.readUInt32BE(1) : answer.body.length;
+    const start = isFramed ? 5 : 0;
+    expect(JSON.parse(answer.body.toString('utf8', start, start + length))).toMatchObject(defaults);
+    // Nothing but trailers in a frame of their own comes after it.
+    const rest = answer.body.subarray(start + length);
+    if (rest.length > 0) expect(rest.length).toBe(5 + rest.readUInt32BE(1));
+    expect(rest.length > 0).toBe(/web|connect/.test(type));
+  });
+});
 
 describe('H11, H12: every request that cannot be served is refused with ErrorInfo, in the words of its protocol', () => {
   test.each([...framed(GRPC, 'gRPC'), ...framed(GRPC_WEB, 'gRPC-Web'), ...unary, ...connectStream])(
