@@ -42,3 +42,24 @@ test.runIf(process.platform === 'linux')('a full disk takes no line, and holds n
     closeSync(fd);
   }
 });
+
+test('H24: what a slow reader leaves waiting has a bound; what is lost is said in its place', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ect-events-'));
+  const path = join(folder, 'log');
+  const fd = openSync(path, 'w');
+  try {
+    const file = new EventFile(fd, 1_000);
+    // The first is being written, and nothing of the rest before this turn has ended.
+    file.write('first\n');
+    for (let line = 0; line < 100; line++) file.write(`${'x'.repeat(99)}\n`);
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(12), SOON);
+    file.write('last\n');
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toMatch(/last\n$/), SOON);
+    const [loss, last] = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-2);
+    expect(JSON.parse(loss!)).toMatchObject({ event: 'events-lost', pieces: 90 });
+    expect(last).toBe('last');
+  } finally {
+    closeSync(fd);
+    rmSync(folder, { recursive: true });
+  }
+});

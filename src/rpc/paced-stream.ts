@@ -1,6 +1,5 @@
 // The requests of a stream at a bounded rate. Who sends more is not refused: its next request is read later.
 
-import { setTimeout as wait } from 'node:timers/promises';
 import { type Rate, TokenBucket } from '../limits/index.ts';
 
 export interface StreamPace {
@@ -23,7 +22,7 @@ export async function* paced<T>(
   for (;;) {
     const next = await nextWithin(iterator, idleMs);
     if (next === undefined || next.done === true) return;
-    while (!bucket.take(performance.now())) await wait(RETRY_MS, undefined, { signal, ref: false });
+    while (!bucket.take(performance.now())) await pause(signal);
     yield next.value;
   }
 }
@@ -42,4 +41,9 @@ async function nextWithin<T>(iterator: AsyncIterator<T>, ms: number): Promise<It
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+  signal.throwIfAborted();
 }
