@@ -1,7 +1,11 @@
 // Routes calls of all three protocols (gRPC, gRPC-Web, Connect) and of all methods through the Connect runtime.
 
 import { type Code, createContextValues } from '@connectrpc/connect';
-import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import {
+  createAsyncIterable,
+  type UniversalServerRequest,
+  type UniversalServerResponse,
+} from '@connectrpc/connect/protocol';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { AnyService } from './call.ts';
@@ -87,7 +91,7 @@ async function serve(
   const read = await readRequest(route, universal, exchange, options);
   if (read instanceof EctError) {
     call.finish(read);
-    return asResponse(connectError(read));
+    return method === 'POST' ? refusal(request, read) : asResponse(connectError(read));
   }
   const answer = await route.handler(read);
   if (isBareRefusal(answer)) {
@@ -120,14 +124,15 @@ async function readRequest(
   // What is no call of this kind is for the runtime to refuse: it reads nothing of it.
   if (form === undefined) return { ...universal, body: requestParts(universal.body, options) };
   exchange.form = form;
-  if (isPost) {
-    hideMessage(universal.header);
-    const whole = requestWhole(universal.body, { isFramed: form.isFramed, maxBytes: route.maxBytes }, options);
-    return { ...universal, body: readUnary(whole, route, exchange, form, options) };
-  }
   try {
-    const url = await readUnaryGet(universal.url, route, exchange, form, options);
-    return { ...universal, url, body: requestParts(universal.body, options) };
+    if (!isPost) {
+      const url = await readUnaryGet(universal.url, route, exchange, form, options);
+      return { ...universal, url, body: requestParts(universal.body, options) };
+    }
+    hideMessage(universal.header);
+    // Before the runtime is asked: for a request that never arrives whole nothing is made.
+    const whole = await requestWhole(universal.body, { isFramed: form.isFramed, maxBytes: route.maxBytes }, options);
+    return { ...universal, body: createAsyncIterable([await readUnary(whole, route, exchange, form, options)]) };
   } catch (thrown) {
     if (thrown instanceof EctError) return options.call.stopped ?? thrown;
     throw thrown;

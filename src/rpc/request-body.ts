@@ -17,13 +17,19 @@ export interface BodyOptions {
 }
 
 /**
- * Yields the parts of the body. Ends with the call's own error when its deadline passes in the middle, so that a body
- * that trickles in holds nothing open.
+ * Yields the parts of the body to the Connect runtime. Ends with the call's own error when its deadline passes in the middle, so
+ * that a body that trickles in holds nothing open.
  */
-export async function* requestParts(
-  body: AsyncIterable<Uint8Array>,
-  { calls, call }: BodyOptions,
-): AsyncGenerator<Uint8Array> {
+export async function* requestParts(body: AsyncIterable<Uint8Array>, options: BodyOptions): AsyncGenerator<Uint8Array> {
+  try {
+    yield* partsOf(body, options);
+  } catch (thrown) {
+    throw thrown instanceof EctError ? toConnectError(thrown) : thrown;
+  }
+}
+
+/** The same, for ourselves: it throws EctError. */
+async function* partsOf(body: AsyncIterable<Uint8Array>, { calls, call }: BodyOptions): AsyncGenerator<Uint8Array> {
   calls.arriving(call);
   const parts = body[Symbol.asyncIterator]();
   try {
@@ -35,7 +41,7 @@ export async function* requestParts(
   } catch (thrown) {
     const error = thrown instanceof EctError ? thrown : endedEarly(thrown);
     if (call.stage === 'unread') call.finish(error);
-    throw toConnectError(error);
+    throw error;
   }
 }
 
@@ -46,30 +52,27 @@ export interface WholeBody {
   readonly maxBytes: number;
 }
 
-/** The same as one chunk, for a method with one request message. No more is kept than tells what is wrong with it. */
-export async function* requestWhole(
+/** The whole body, for a method with one request message. No more is kept than tells what is wrong with it. Throws EctError. */
+export async function requestWhole(
   body: AsyncIterable<Uint8Array>,
   { isFramed, maxBytes }: WholeBody,
   options: BodyOptions,
-): AsyncGenerator<Uint8Array> {
+): Promise<Buffer> {
   const { call, reserve } = options;
   const parts: Uint8Array[] = [];
   let length = 0;
-  const fail = (error: EctError): never => {
-    call.finish(error);
-    throw toConnectError(error);
-  };
-  for await (const part of requestParts(body, options)) {
-    if (!reserve(part.length)) fail(crowded());
+  for await (const part of partsOf(body, options)) {
+    if (!reserve(part.length)) throw crowded();
     parts.push(part);
     length += part.length;
     const limit = isFramed ? 2 * (FRAME_PREFIX_BYTES + maxBytes) : maxBytes;
     if (length > limit || (isFramed && announcedBytes(startOf(parts)) > maxBytes)) break;
   }
-  const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-  call.requestBytes = bytes.length;
-  if (!isFramed && bytes.length > maxBytes) fail(messageTooLarge(maxBytes));
-  yield bytes;
+  call.requestBytes = length;
+  if (!isFramed && length > maxBytes) throw messageTooLarge(maxBytes);
+  const [first, second] = parts;
+  if (first === undefined || second !== undefined) return Buffer.concat(parts);
+  return Buffer.from(first.buffer, first.byteOffset, first.byteLength);
 }
 
 /** The first bytes, enough for the prefix of a frame if there are that many. */

@@ -3,9 +3,7 @@
 
 import { createRegistry, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
-import { EctError } from '../errors.ts';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
-import { toConnectError } from './errors.ts';
 import { FRAME_PREFIX_BYTES, frameError, readOnlyFrame, writeFrame } from './grpc-frame.ts';
 import type { Method } from './method-table.ts';
 import type { OpenCall } from './open-call.ts';
@@ -43,14 +41,16 @@ const DETAILS = createRegistry(file_google_rpc_error_details);
  * left out. Whoever has the schema reads both forms alike.
  */
 const JSON_OPTIONS = { registry: DETAILS, alwaysEmitImplicit: true };
+/** The runtime serves these, and no text form of gRPC-Web. */
+const KNOWN_CODEC =
+  /^application\/(?:grpc|grpc-web|grpc\+(?:proto|json)|grpc-web\+(?:proto|json)|proto|json)\s*(?:;|$)/i;
 const READABLE = new Set(['identity', 'gzip']);
 
 /** The form that the headers of a POST announce; undefined for one that is not served. */
 export function unaryForm(header: Headers): UnaryForm | undefined {
   const contentType = header.get('content-type') ?? '';
   const form = wireFormOf(contentType);
-  if (form === undefined || form === 'connect-stream' || /^application\/grpc-web-text/i.test(contentType))
-    return undefined;
+  if (form === undefined || form === 'connect-stream' || !KNOWN_CODEC.test(contentType)) return undefined;
   const isFramed = form !== 'connect-unary';
   const encoding = header.get(isFramed ? 'grpc-encoding' : 'content-encoding') ?? 'identity';
   if (!READABLE.has(encoding)) return undefined;
@@ -62,28 +62,17 @@ export function hideMessage(header: Headers): void {
   for (const name of ['content-length', 'content-encoding', 'grpc-encoding']) header.delete(name);
 }
 
-/** The one message of a body that was read whole; then what the runtime reads in its place. */
-export async function* readUnary(
-  body: AsyncIterable<Uint8Array>,
+/** Reads the one message of a body that was read whole. Answers what the runtime reads in its place. Throws EctError. */
+export async function readUnary(
+  body: Buffer,
   method: Method,
   exchange: Exchange,
   form: UnaryForm,
   { call, reserve }: BodyOptions,
-): AsyncGenerator<Uint8Array> {
-  let bytes: Uint8Array = new Uint8Array(0);
-  for await (const whole of body) bytes = whole;
-  try {
-    const message = await messageIn(
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      method,
-      form,
-      reserve,
-    );
-    exchange.message = await readMessage(method.descriptor.input, form.codec, message, call.signal);
-  } catch (thrown) {
-    throw refusedBy(call, thrown);
-  }
-  yield emptyMessage(form);
+): Promise<Uint8Array> {
+  const message = await messageIn(body, method, form, reserve);
+  exchange.message = await readMessage(method.descriptor.input, form.codec, message, call.signal);
+  return emptyMessage(form);
 }
 
 async function messageIn(
@@ -176,12 +165,4 @@ async function* replaceFirst(
 function emptyMessage({ isFramed, codec }: UnaryForm): Uint8Array {
   const message = Buffer.from(codec === 'json' ? '{}' : '');
   return isFramed ? writeFrame(message) : message;
-}
-
-/** What was thrown, for the runtime to answer with. The call ends with it; what is no EctError is a bug of ours. */
-function refusedBy(call: OpenCall, thrown: unknown): unknown {
-  if (!(thrown instanceof EctError)) return thrown;
-  const error = call.stopped ?? thrown;
-  call.finish(error);
-  return toConnectError(error);
 }
