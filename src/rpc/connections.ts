@@ -80,6 +80,9 @@ export function createConnections(
       connectionsCheckingInterval: Math.min(1000, limits.firstBytesMs),
     },
     (request, response) => {
+      // A peer that goes makes both fail, whether somebody reads them or not; an error that nobody hears would end the process.
+      request.on('error', ignore);
+      response.on('error', ignore);
       if (!http1Answers.begin(request.socket, response)) return;
       const { method, url: target, headers } = request;
       const rejection = hasTwoHosts(request.rawHeaders)
@@ -172,6 +175,10 @@ export function createConnections(
   }
 
   return { front, drain };
+}
+
+function ignore(): void {
+  // Whoever serves the request is told by its close.
 }
 
 /** Two readers of such a request may understand two hosts (RFC 9112, section 3.2). */
