@@ -9,14 +9,25 @@ const TURN_MS = 5;
 /** Calls that have begun and not ended: what waits for a commit or a remote signer. Of all accounts, and of one. */
 const MAX_BEGUN = 512;
 const MAX_ACCOUNT_BEGUN = 256;
+/** What a call of weight 1 is taken to compute, in milliseconds, with all that it does after its first wait. */
+const MS_PER_WEIGHT = 0.1;
 /** A call costs as much as this many bytes of request. */
 const BYTES_PER_CALL = 1024;
 
 /** Begins a call. Answers false where there is nothing left to begin, because the call has ended while it waited. */
 export type Begin = () => boolean;
 
+/** How much a call is expected to compute. */
+export interface Load {
+  /** Of its method, relative to a small call. */
+  readonly weight: number;
+  /** Of its request. */
+  readonly bytes: number;
+}
+
 interface Waiting {
   readonly account: Account;
+  readonly cost: number;
   readonly begin: Begin;
 }
 
@@ -28,8 +39,11 @@ export class CallScheduler {
   /** When this turn began its first call; undefined where it has begun none. */
   #turnBegan: number | undefined;
   #begun = 0;
+  /** What the calls that this turn has begun are expected to compute. */
+  #expectedMs = 0;
   readonly #endTurn = () => {
     this.#turnBegan = undefined;
+    this.#expectedMs = 0;
     this.#runQueue();
   };
 
@@ -49,17 +63,17 @@ export class CallScheduler {
    * Each call that has begun is ended once. `begin` does not throw; until then it should hold bytes and little else, since the
    * garbage collector moves the objects of all that wait.
    */
-  enter(account: Account, bytes: number, begin: Begin): void {
-    const cost = 1 + bytes / BYTES_PER_CALL;
-    const isFree = this.#queue.size === 0 && this.#hasRoom(account) && this.#spentMs() <= TURN_MS;
+  enter(account: Account, { weight, bytes }: Load, begin: Begin): void {
+    const cost = weight + bytes / BYTES_PER_CALL;
+    const isFree = this.#queue.size === 0 && this.#hasRoom(account) && this.#hasTime(cost);
     if (!isFree) {
-      this.#queue.push(account, cost, { account, begin });
+      this.#queue.push(account, cost, { account, cost, begin });
       // Something will run the queue: the end of this turn, or the end of a call.
       this.#spentMs();
       return;
     }
     this.#queue.charge(account, cost);
-    this.#begin(account, begin);
+    this.#begin({ account, cost, begin });
   }
 
   /** A call that had begun has ended. */
@@ -79,13 +93,22 @@ export class CallScheduler {
     return this.#begun < MAX_BEGUN && account.begunCalls < MAX_ACCOUNT_BEGUN;
   }
 
-  #begin(account: Account, begin: Begin): void {
+  #begin({ account, cost, begin }: Waiting): void {
     // Counted before, since the call may end before `begin` has returned.
     this.#begun++;
     account.begunCalls++;
-    if (begin()) return;
+    if (begin()) {
+      this.#expectedMs += cost * MS_PER_WEIGHT;
+      return;
+    }
     this.#begun--;
     account.begunCalls--;
+  }
+
+  /** What calls compute after their first wait shows only when the turn is over, so it is foreseen by their weight. */
+  #hasTime(nextCost: number): boolean {
+    if (this.#expectedMs > 0 && this.#expectedMs + nextCost * MS_PER_WEIGHT > TURN_MS) return false;
+    return this.#spentMs() <= TURN_MS;
   }
 
   #spentMs(): number {
@@ -99,9 +122,10 @@ export class CallScheduler {
   }
 
   #runQueue(): void {
-    while (this.#queue.size > 0 && this.#begun < MAX_BEGUN && this.#spentMs() <= TURN_MS) {
-      const next = this.#queue.pop()!;
-      if (next.account.begunCalls < MAX_ACCOUNT_BEGUN) this.#begin(next.account, next.begin);
+    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
+      if (this.#begun >= MAX_BEGUN || !this.#hasTime(next.cost)) return;
+      this.#queue.pop();
+      if (next.account.begunCalls < MAX_ACCOUNT_BEGUN) this.#begin(next);
       else this.#park(next);
     }
   }

@@ -1,35 +1,69 @@
-// Start-time fair queueing: work that waits is served by the flow that has had the least, so that a light flow never waits
-// for the backlog of a heavy one, however many pieces or connections the heavy one has.
+// Fair queueing by virtual deadlines: next is the work that would end first if all flows were served side by side. So a light
+// flow never waits for the backlog of a heavy one, and small work not for large, however many flows there are.
 
 /** Whose work it is. The queue keeps the flow's place in it. */
 export interface Flow {
-  /** Virtual time at which the flow's last piece of work ends. Starts at 0. */
+  /** Virtual time up to which the flow has had its share. Starts at 0. */
   virtualFinish: number;
 }
 
-interface Entry<T> {
-  readonly flow: Flow;
-  readonly start: number;
-  readonly sequence: number;
+interface Piece<T> {
+  readonly cost: number;
   readonly item: T;
 }
 
+/** A flow with work that waits, first come, first served. */
+interface Waiting<T> {
+  readonly flow: Flow;
+  readonly pieces: Piece<T>[];
+  /** The next of the pieces; those before it have been served. */
+  head: number;
+  /** Virtual time at which the next piece may start, and at which it must end. */
+  start: number;
+  deadline: number;
+  sequence: number;
+}
+
+const MAX_SERVED = 1024;
+
 export class FairQueue<T> {
-  /** A binary heap by virtual start, then by arrival. */
-  readonly #heap: Entry<T>[] = [];
+  /** A binary heap by deadline, then by arrival. */
+  readonly #heap: Waiting<T>[] = [];
+  readonly #byFlow = new Map<Flow, Waiting<T>>();
   #virtualTime = 0;
   #sequence = 0;
+  #size = 0;
 
   get size(): number {
-    return this.#heap.length;
+    return this.#size;
   }
 
   /** Adds work of `cost` (any positive unit, the same for all). A flow that has been idle goes before those that have not. */
   push(flow: Flow, cost: number, item: T): void {
+    this.#size++;
+    const waiting = this.#byFlow.get(flow);
+    if (waiting !== undefined) {
+      waiting.pieces.push({ cost, item });
+      return;
+    }
     const start = Math.max(this.#virtualTime, flow.virtualFinish);
-    flow.virtualFinish = start + cost;
-    this.#heap.push({ flow, start, sequence: this.#sequence++, item });
+    const added = {
+      flow,
+      pieces: [{ cost, item }],
+      head: 0,
+      start,
+      deadline: start + cost,
+      sequence: this.#sequence++,
+    };
+    this.#byFlow.set(flow, added);
+    this.#heap.push(added);
     this.#rise(this.#heap.length - 1);
+  }
+
+  /** The work whose turn it is. */
+  peek(): T | undefined {
+    const first = this.#heap[0];
+    return first?.pieces[first.head]?.item;
   }
 
   /** Takes the work whose turn it is. */
@@ -41,19 +75,31 @@ export class FairQueue<T> {
   take(): { readonly flow: Flow; readonly item: T } | undefined {
     const first = this.#heap[0];
     if (first === undefined) return undefined;
-    const last = this.#heap.pop()!;
-    if (this.#heap.length > 0) {
+    const { flow, pieces, start } = first;
+    const { cost, item } = pieces[first.head++]!;
+    this.#size--;
+    this.#virtualTime = Math.max(this.#virtualTime, start);
+    flow.virtualFinish = Math.max(start, flow.virtualFinish) + cost;
+    if (first.head < pieces.length) {
+      // What was served is let go now and then, since a backlog may never end.
+      if (first.head >= MAX_SERVED) first.head -= pieces.splice(0, first.head).length;
+      first.start = flow.virtualFinish;
+      first.deadline = first.start + pieces[first.head]!.cost;
+      first.sequence = this.#sequence++;
+    } else {
+      this.#byFlow.delete(flow);
+      const last = this.#heap.pop()!;
+      if (this.#heap.length === 0) return { flow, item };
       this.#heap[0] = last;
-      this.#sink(0);
     }
-    this.#virtualTime = first.start;
-    return first;
+    this.#sink(0);
+    return { flow, item };
   }
 
   /** Charges a flow for work that did not have to wait. While nobody waits nobody is owed anything, and all begin anew. */
   charge(flow: Flow, cost: number): void {
     flow.virtualFinish = Math.max(this.#virtualTime, flow.virtualFinish) + cost;
-    if (this.#heap.length === 0) this.#virtualTime = Math.max(this.#virtualTime, flow.virtualFinish);
+    if (this.#size === 0) this.#virtualTime = Math.max(this.#virtualTime, flow.virtualFinish);
   }
 
   #rise(from: number): void {
@@ -85,6 +131,6 @@ export class FairQueue<T> {
   }
 }
 
-function isBefore(a: Entry<unknown>, b: Entry<unknown>): boolean {
-  return a.start < b.start || (a.start === b.start && a.sequence < b.sequence);
+function isBefore(a: Waiting<unknown>, b: Waiting<unknown>): boolean {
+  return a.deadline < b.deadline || (a.deadline === b.deadline && a.sequence < b.sequence);
 }

@@ -47,6 +47,7 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
   return {
     descriptor: AuthorityService,
     access: 'callers',
+    weights: { validateDAG: 50 },
     maxRequestBytes: {
       '*': MAX_MESSAGE_BYTES,
       batchIssue: MAX_BATCH_BYTES,

@@ -54,6 +54,8 @@ export interface Service<S extends DescService = DescService> {
   readonly access: 'callers' | 'public';
   /** Methods (local names) that administrators alone may call. */
   readonly administered?: readonly string[];
+  /** What a call of a method (local name) computes whatever the size of its request, relative to a small call; 1 where it is not said. */
+  readonly weights?: Readonly<Record<string, number>>;
   /** Largest request message in bytes, by method (local name); `*` is the default. */
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
 }
@@ -65,6 +67,7 @@ export interface AnyService {
   readonly streams?: Readonly<Record<string, (request: never, call: Call) => AsyncIterable<unknown>>>;
   readonly access: 'callers' | 'public';
   readonly administered?: readonly string[];
+  readonly weights?: Readonly<Record<string, number>>;
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
 }
 

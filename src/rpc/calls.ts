@@ -201,7 +201,7 @@ export function createCalls(options: CallsOptions) {
     }
     admission.begun(account);
     call.isCounted = true;
-    scheduler.enter(account, bytes, () => {
+    scheduler.enter(account, { weight: call.weight, bytes }, () => {
       if (call.isFinished || call.stopped !== undefined) return false;
       call.stage = 'begun';
       begin();
@@ -239,6 +239,7 @@ export function createCalls(options: CallsOptions) {
 
   /** Both, for who waits for the answer in any case. */
   function run(service: AnyService, localName: string, read: () => unknown, call: OpenCall): Promise<unknown> {
+    call.weight = service.weights?.[localName] ?? 1;
     return new Promise((resolve, reject) => {
       enter(call, call.requestBytes, () => void perform(service, localName, read, call).then(resolve, reject));
       call.onStop((error) => reject(fail(call, error)));

@@ -39,6 +39,7 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
     if (timeoutMs === 'unreadable') return undefined;
     const call = calls.open({ method: route.name, protocol: 'grpc', socket }, 'unary', timeoutMs, route.access);
     if (call.stopped !== undefined) return new Refusal(stream, call, call.stopped);
+    call.weight = route.weight;
     return receive(stream, route, call, calls, (message) => {
       calls.enter(call, message.length, () => void answer(stream, route, call, message));
     });

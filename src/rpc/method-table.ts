@@ -10,6 +10,8 @@ export interface Method {
   readonly name: string;
   readonly kind: 'unary' | 'stream';
   readonly access: Access;
+  /** What a call computes, relative to a small one. */
+  readonly weight: number;
   /** Of one request message. */
   readonly maxBytes: number;
 }
@@ -27,6 +29,7 @@ export function methodTable(services: readonly AnyService[]): ReadonlyMap<string
         name,
         kind: descriptor.methodKind === 'unary' ? 'unary' : 'stream',
         access: accessOf(service, localName),
+        weight: service.weights?.[localName] ?? 1,
         maxBytes: service.maxRequestBytes[localName] ?? service.maxRequestBytes['*'],
       });
     }

@@ -31,6 +31,8 @@ export class OpenCall implements Call, UnreadCall {
   stage: Stage = 'unread';
   /** Who may make it. */
   access: Access = 'callers';
+  /** What it computes, relative to a small call. */
+  weight = 1;
   /** Of the request as it was read. */
   requestBytes = 0;
   /** What its connection has to bear, where the call was rejected by its headers. */

@@ -16,7 +16,7 @@ const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve)
 
 /** Uses up the turn, so that what comes next waits. */
 function fillTurn(): void {
-  scheduler.enter(new Account(0), 0, () => {
+  scheduler.enter(new Account(0), { weight: 1, bytes: 0 }, () => {
     time += 6;
     return true;
   });
@@ -27,7 +27,7 @@ describe('H17: the scheduler of calls', () => {
     const account = new Account(0);
     const begun: number[] = [];
     const enter = (call: number, cost: number) =>
-      scheduler.enter(account, 0, () => {
+      scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
         begun.push(call);
         time += cost;
         return true;
@@ -46,7 +46,7 @@ describe('H17: the scheduler of calls', () => {
     const happened: string[] = [];
     fillTurn();
     for (const name of ['a', 'b', 'c', 'd', 'e']) {
-      scheduler.enter(account, 0, () => {
+      scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
         happened.push(name);
         time += 2;
         return true;
@@ -65,7 +65,7 @@ describe('H17: the scheduler of calls', () => {
     fillTurn();
     let done = 0;
     for (let call = 0; call < 10_000; call++) {
-      scheduler.enter(account, 0, () => {
+      scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
         time += 0.01;
         done++;
         scheduler.ended(account);
@@ -81,7 +81,7 @@ describe('H17: the scheduler of calls', () => {
     const [heavy, light] = [new Account(0), new Account(0)];
     const begun: string[] = [];
     const enter = (account: Account, name: string) =>
-      scheduler.enter(account, 100, () => {
+      scheduler.enter(account, { weight: 1, bytes: 100 }, () => {
         begun.push(name);
         time += 2;
         return true;
@@ -97,7 +97,7 @@ describe('H17: the scheduler of calls', () => {
   test('a call that has ended while it waited is passed over and keeps no place', async () => {
     const account = new Account(0);
     fillTurn();
-    for (let call = 0; call < 10_000; call++) scheduler.enter(account, 0, () => false);
+    for (let call = 0; call < 10_000; call++) scheduler.enter(account, { weight: 1, bytes: 0 }, () => false);
     await nextTurn();
     await nextTurn();
     expect([scheduler.waiting, account.begunCalls]).toEqual([0, 0]);
@@ -107,19 +107,19 @@ describe('H17: the scheduler of calls', () => {
     const [slow, other] = [new Account(0), new Account(0)];
     let begun = 0;
     for (let call = 0; call < 300; call++) {
-      scheduler.enter(slow, 0, () => {
+      scheduler.enter(slow, { weight: 1, bytes: 0 }, () => {
         begun++;
         return true;
       });
     }
-    await nextTurn();
+    for (let turn = 0; turn < 10; turn++) await nextTurn();
     expect(begun).toBe(256);
     let isBegun = false;
-    scheduler.enter(other, 0, () => {
+    scheduler.enter(other, { weight: 1, bytes: 0 }, () => {
       isBegun = true;
       return true;
     });
-    await nextTurn();
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
     expect(isBegun).toBe(true);
     expect(scheduler.waiting).toBe(44);
     for (let ended = 0; ended < 44; ended++) scheduler.ended(slow);
@@ -131,15 +131,41 @@ describe('H17: the scheduler of calls', () => {
     let begun = 0;
     const accounts = Array.from({ length: 600 }, () => new Account(0));
     for (const account of accounts) {
-      scheduler.enter(account, 0, () => {
+      scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
         begun++;
         return true;
       });
     }
-    await nextTurn();
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
     expect(begun).toBe(512);
     scheduler.ended(accounts[0]!);
     await nextTurn();
     expect(begun).toBe(513);
+  });
+
+  test('a small call does not wait for a large one of each of a hundred accounts', async () => {
+    const order: string[] = [];
+    fillTurn();
+    for (let one = 0; one < 100; one++) {
+      const heavy = new Account(0);
+      for (let call = 0; call < 10; call++) {
+        scheduler.enter(heavy, { weight: 50, bytes: 0 }, () => {
+          order.push('large');
+          time += 5;
+          return true;
+        });
+      }
+    }
+    const light = new Account(0);
+    for (let round = 0; round < 5; round++) {
+      for (let turn = 0; turn < 10; turn++) await nextTurn();
+      const before = order.length;
+      scheduler.enter(light, { weight: 1, bytes: 0 }, () => {
+        order.push('small');
+        return true;
+      });
+      for (let turn = 0; turn < 3; turn++) await nextTurn();
+      expect(order.slice(before, before + 2)).toContain('small');
+    }
   });
 });

@@ -72,11 +72,11 @@ describe('H17: the order in which bytes are parsed', () => {
         time += 3;
       });
     }
-    for (let turn = 1; turn <= 3; turn++) {
-      expect(reads.begin()).toBe(false);
-      await nextTurn();
-      expect(parsed).toBe(turn);
-    }
+    await nextTurn();
+    expect(parsed).toBe(2);
+    expect(reads.begin()).toBe(false);
+    await nextTurn();
+    expect(parsed).toBe(3);
     await nextTurn();
     expect(reads.begin()).toBe(true);
   });
@@ -104,10 +104,10 @@ describe('H17: the order in which bytes are parsed', () => {
         time += 1;
       });
     }
-    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
     const before = order.length;
     reads.defer(honest.reading, () => void order.push('honest'));
-    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    await nextTurn();
     expect(order.slice(before, before + 2)).toContain('honest');
   });
 

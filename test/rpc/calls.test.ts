@@ -224,7 +224,7 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
     const { service, events, draining, identify, lines } = setUp(procedure, access);
     const line: (() => void)[] = [];
     const scheduler = Object.assign(new CallScheduler(), {
-      enter: (_account: Account, _bytes: number, begin: () => void) => void line.push(begin),
+      enter: (_account: Account, _load: object, begin: () => void) => void line.push(begin),
     });
     const resources = { ...createResources(DEFAULT_PROCESS_LIMITS), scheduler };
     const calls = createCalls({ events, identify, draining: draining.signal, resources });

@@ -20,7 +20,7 @@ function standInLine() {
   const events = createEvents({ level: 'info', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
   const line: (() => void)[] = [];
   const scheduler = Object.assign(new CallScheduler(), {
-    enter: (_account: Account, _bytes: number, begin: () => void) => void line.push(begin),
+    enter: (_account: Account, _load: object, begin: () => void) => void line.push(begin),
   });
   const calls = createCalls({
     events,
