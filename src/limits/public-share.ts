@@ -4,7 +4,7 @@
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /** Requests on one connection. */
-const CONNECTION_RATE: Rate = { burst: 100, perSecond: 20 };
+const CONNECTION_RATE: Rate = { burst: 1_000, perSecond: 100 };
 /** Milliseconds of computing, over all connections: a fifth of a core. */
 const CPU_RATE: Rate = { burst: 200, perSecond: 200 };
 const ALWAYS_ANSWERED = 3;

@@ -151,6 +151,8 @@ export function createConnections(
     if (rejection !== undefined) return new RejectedStream(stream, contentType, rejection);
     return serveStream(stream, {
       handle,
+      // A page has nothing to do with a body, so it is read when the request is complete: then what is wrong with it was seen.
+      unread: gate.isMethod(line) ? undefined : resources.unread,
       onAbandoned: () => gate.abandoned(line, socket),
       onBug: (thrown) => events.bug('h2', thrown),
     });

@@ -2,12 +2,15 @@
 
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { type HeaderList, type Receiver, type Stream, writeHeaderBlock } from '../h2/index.ts';
+import type { UnreadCall, UnreadCalls } from '../limits/index.ts';
 import { isNoRoom } from './connect-router.ts';
 import type { Handle, RoutedCall } from './routed-request.ts';
 
 /** What streams are served with. */
 export interface StreamServing {
   readonly handle: Handle;
+  /** Where the stream waits until its request is complete, if it is to be served only then. */
+  readonly unread: UnreadCalls | undefined;
   /** Told of a stream that was reset before anything was begun for it. */
   readonly onAbandoned: () => void;
   /** Told of an answer that could not be written, unless its reader has gone. */
@@ -20,13 +23,14 @@ export function serveStream(stream: Stream, serving: StreamServing): Receiver {
 }
 
 /** The parts of a body that nobody has asked for yet wait here, within the flow-control window of the stream. */
-class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
+class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #stream: Stream;
   readonly #serving: StreamServing;
   #call: RoutedCall | undefined;
   #isGone = false;
   readonly #parts: Buffer[] = [];
   #isWhole = false;
+  #wasRead = false;
   #isEnded = false;
   #wake: (() => void) | undefined;
   #drained: (() => void) | undefined;
@@ -38,6 +42,13 @@ class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterat
 
   /** Nothing is begun before: what was read with the headers may have been a reset. */
   onRead(): void {
+    this.#wasRead = true;
+    if (this.#serving.unread === undefined || this.#isWhole) this.#begin();
+    else this.#serving.unread.add(this);
+  }
+
+  #begin(): void {
+    if (this.#call !== undefined) return;
     const stream = this.#stream;
     const { head, socket } = stream;
     const { header, url } = readHead(head.list);
@@ -68,10 +79,17 @@ class StreamExchange implements Receiver, AsyncIterable<Uint8Array>, AsyncIterat
   onEnd(): void {
     this.#isWhole = true;
     this.#wakeReader();
+    this.#serving.unread?.delete(this);
+    if (this.#wasRead) this.#begin();
+  }
+
+  giveUp(): void {
+    this.#stream.evict();
   }
 
   onGone(): void {
     this.#isGone = true;
+    this.#serving.unread?.delete(this);
     if (this.#call === undefined && !this.#isEnded) this.#serving.onAbandoned();
     this.#wakeReader();
     this.onDrained();

@@ -18,6 +18,8 @@ export interface RequestLine {
 export interface Gate {
   /** Answers why a request is rejected; undefined where it may be read. */
   judge(request: RequestLine, socket: Socket): Rejection | undefined;
+  /** Whether the path of a request is a method; otherwise it is a page, or nothing. */
+  isMethod(request: RequestLine): boolean;
   /** A request that was let through has been cancelled before anything was begun for it. */
   abandoned(request: RequestLine, socket: Socket): void;
 }
@@ -33,6 +35,7 @@ export function createGate(methods: ReadonlyMap<string, Method>, calls: Calls): 
       }
       return calls.reject({ method: method.name, protocol, socket }, method.access, PUBLIC_COST_MS.router);
     },
+    isMethod: ({ target }) => methods.has(pathOf(target)),
     abandoned: ({ target, contentType }, socket) => {
       const method = methods.get(pathOf(target));
       if (method !== undefined) calls.abandoned({ method: method.name, protocol: protocolOf(contentType), socket });

@@ -13,7 +13,6 @@ describe('H24 H8: answers over HTTP/2 that are not read', () => {
       attack: 'unread-answers',
       options: { form, reader: 'zero-window', connections: 100, streams: 10 },
       on: form === 'grpc' ? PERMITTED : SINGLE,
-      ...(form === 'grpc' ? { quick: CLEARTEXT } : {}),
     })),
     {
       name: '16 KiB each 50 s on 100 connections, gRPC',
