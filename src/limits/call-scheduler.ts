@@ -9,6 +9,8 @@ const TURN_MS = 5;
 /** Calls that have begun and not ended: what waits for a commit or a remote signer. Of all accounts, and of one. */
 const MAX_BEGUN = 512;
 const MAX_ACCOUNT_BEGUN = 256;
+/** An account with fewer never waits for those of others to end. */
+const LIGHT_BEGUN = 4;
 /** What a call of weight 1 is taken to compute, in milliseconds, with all that it does after its first wait. */
 const MS_PER_WEIGHT = 0.1;
 /** A call costs as much as this many bytes of request. */
@@ -90,6 +92,7 @@ export class CallScheduler {
   }
 
   #hasRoom(account: Account): boolean {
+    if (account.begunCalls < LIGHT_BEGUN) return true;
     return this.#begun < MAX_BEGUN && account.begunCalls < MAX_ACCOUNT_BEGUN;
   }
 
@@ -123,10 +126,11 @@ export class CallScheduler {
 
   #runQueue(): void {
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
-      if (this.#begun >= MAX_BEGUN || !this.#hasTime(next.cost)) return;
+      const isParked = next.account.begunCalls >= MAX_ACCOUNT_BEGUN;
+      if (!isParked && !(this.#hasRoom(next.account) && this.#hasTime(next.cost))) return;
       this.#queue.pop();
-      if (next.account.begunCalls < MAX_ACCOUNT_BEGUN) this.#begin(next);
-      else this.#park(next);
+      if (isParked) this.#park(next);
+      else this.#begin(next);
     }
   }
 

@@ -20,6 +20,9 @@ export interface Reservation {
   close(): void;
 }
 
+/** Holders of at most so many bytes find room in a part of the budget that larger ones may not use, in shares of it. */
+const SMALL_BYTES = 64 * 1024;
+const SHARE_OF_SMALL = 1 / 8;
 /** What is younger is not given up for others: it may be about to end. */
 const EVICTABLE_AFTER_MS = 250;
 
@@ -57,7 +60,9 @@ export class MemoryBudget {
 
   #grow(holder: Holder, bytes: number): boolean {
     const { totalBytes, accountBytes } = this.#limits;
-    const fits = holder.account.heldBytes + bytes <= accountBytes && this.#makeRoom(holder, totalBytes - bytes);
+    const isSmall = holder.bytes + bytes <= SMALL_BYTES;
+    const mostBytes = isSmall ? totalBytes : totalBytes * (1 - SHARE_OF_SMALL);
+    const fits = holder.account.heldBytes + bytes <= accountBytes && this.#makeRoom(holder, mostBytes - bytes);
     if (!fits) {
       this.#onRefused();
       return false;

@@ -129,8 +129,9 @@ describe('H17: the scheduler of calls', () => {
 
   test('512 calls have begun at most; each that ends lets the next one begin', async () => {
     let begun = 0;
-    const accounts = Array.from({ length: 600 }, () => new Account(0));
-    for (const account of accounts) {
+    const accounts = Array.from({ length: 6 }, () => new Account(0));
+    for (let call = 0; call < 600; call++) {
+      const account = accounts[call % 6]!;
       scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
         begun++;
         return true;
@@ -139,7 +140,17 @@ describe('H17: the scheduler of calls', () => {
     for (let turn = 0; turn < 20; turn++) await nextTurn();
     expect(begun).toBe(512);
     scheduler.ended(accounts[0]!);
+    const light = new Account(0);
+    let isBegun = false;
+    scheduler.enter(light, { weight: 1, bytes: 0 }, () => {
+      isBegun = true;
+      return true;
+    });
     await nextTurn();
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    expect(isBegun, 'an account with none').toBe(true);
+    scheduler.ended(accounts[1]!);
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
     expect(begun).toBe(513);
   });
 

@@ -93,4 +93,12 @@ describe('the memory budget', () => {
     stubborn.close();
     expect(budget.usedBytes).toBe(800);
   });
+
+  test('small requests find room where large answers have taken all that they may', () => {
+    const large = new MemoryBudget({ totalBytes: 8 << 20, accountBytes: 8 << 20 }, undefined, () => time);
+    const many = Array.from({ length: 100 }, () => large.open(new Account(0), () => undefined));
+    const taken = many.filter((one) => one.grow(1 << 20)).length;
+    expect(taken).toBe(7);
+    expect(large.open(new Account(0), () => undefined).grow(1024)).toBe(true);
+  });
 });
