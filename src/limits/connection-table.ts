@@ -1,5 +1,5 @@
 // The connections of the port: so many in all, and so many from one address. When there are too many, one that has asked for
-// nothing, or has been silent for longest, makes room: whoever uses the service keeps its connection.
+// nothing, or has been silent for longest, makes room: a peer that uses the service keeps its connection.
 
 import type { Socket } from 'node:net';
 
