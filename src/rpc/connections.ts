@@ -14,6 +14,7 @@ import type { Gate } from './gate.ts';
 import { Http1Answers } from './http1-answers.ts';
 import { serveHttp1, writeHttp1 } from './http1-requests.ts';
 import type { LeanDoor } from './lean-door.ts';
+import { isLingering, linger, lingerAtEnd } from './lingering-close.ts';
 import { asResponse, refusalMessage } from './refusals.ts';
 import { RejectedStream } from './rejected-stream.ts';
 import type { Handle } from './routed-request.ts';
@@ -57,6 +58,9 @@ export interface Serving {
   readonly accountOf: (socket: Socket) => Account;
 }
 
+/** Of a body that is thrown away so that its connection can go on. */
+const SHORT_BODY_BYTES = 65_536;
+
 /** Makes the servers behind one port. They do not listen yet. */
 export function createConnections(
   tls: TlsOptions | undefined,
@@ -83,7 +87,7 @@ export function createConnections(
       // A peer that goes makes both fail, whether somebody reads them or not; an error that nobody hears would end the process.
       request.on('error', ignore);
       response.on('error', ignore);
-      if (!http1Answers.begin(request.socket, response)) return;
+      if (isLingering(request.socket) || !http1Answers.begin(request.socket, response)) return;
       const { method, url: target, headers } = request;
       const rejection = hasTwoHosts(request.rawHeaders)
         ? TWO_HOSTS
@@ -94,12 +98,14 @@ export function createConnections(
         reads.run(flow, () => serveHttp1(request, response, { handle, reads, flow, onBug }));
         return;
       }
-      // Its body is not read, so nothing can follow it.
-      if (rejection.penalty !== 'none' || !request.complete) response.setHeader('connection', 'close');
+      // A short body is thrown away by Node, and the next request follows it; a long one is not worth its reading.
+      const isShort = Number(headers['content-length'] ?? Number.NaN) <= SHORT_BODY_BYTES;
+      if (rejection.penalty !== 'none' || !(request.complete || isShort)) response.setHeader('connection', 'close');
       const refusal = asResponse(refusalMessage(method, headers['content-type'], rejection.error));
       void writeHttp1(response, refusal).catch(() => response.destroy());
     },
   );
+  http1.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnreadable(error, socket as Socket));
   // It serves the sockets of the front and never listens itself; its timeouts begin with this event.
   http1.emit('listening');
 
@@ -108,6 +114,7 @@ export function createConnections(
     firstBytesMs: limits.firstBytesMs,
     onHttp1: (socket) => {
       table.attach(socket);
+      lingerAtEnd(socket);
       http1.emit('connection', socket);
     },
     onHttp2: (socket) => {
@@ -182,6 +189,23 @@ export function createConnections(
 function ignore(): void {
   // Whoever serves the request is told by its close.
 }
+
+/** Answers what Node's parser gave up on, where there is somebody to answer. */
+function answerUnreadable({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (isLingering(socket)) return;
+  if (!socket.writable) socket.destroy();
+  else
+    linger(
+      socket,
+      `HTTP/1.1 ${UNREADABLE[code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    );
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
 
 /** Two readers of such a request may understand two hosts (RFC 9112, section 3.2). */
 function hasTwoHosts(rawHeaders: readonly string[]): boolean {

@@ -69,3 +69,49 @@ describe('H25: HTTP/1.1', () => {
     expect(heard).toContain('REQUEST_MALFORMED');
   });
 });
+
+describe('RFC 9112, section 9.6: an answer reaches its reader although the reader is still sending', () => {
+  const unknown = (headers: string) => `POST /no/such/page HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
+  // Sent in parts, each after the answer has begun: a connection that is reset by one of them would take the answer back.
+  async function sendOn(parts: number, bytes: number): Promise<void> {
+    for (let part = 0; part < parts && socket.writable; part++) {
+      await new Promise((resolve) => socket.write('x'.repeat(bytes), resolve));
+      await new Promise(setImmediate);
+    }
+  }
+
+  test('a short body of a request that is rejected is thrown away, and the next request is answered', async () => {
+    socket.pause();
+    socket.write(unknown('Content-Length: 20000\r\n'));
+    await sendOn(20, 1000);
+    socket.write(get('/healthz'));
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      heard += text;
+    });
+    socket.resume();
+    await vi.waitFor(() => expect(heard).toMatch(/^HTTP\/1\.1 404 [\s\S]*\{"alive":true\}/), SOON);
+  });
+
+  test.each([
+    ['two Host fields and a body', 'Host: localhost\r\nContent-Length: 10000000\r\n', /^HTTP\/1\.1 400 /],
+    ['headers that are too large', `X-Padding: ${'x'.repeat(60_000)}\r\n`, /^HTTP\/1\.1 431 /],
+    ['headers that are no headers', 'no header at all\r\n', /^HTTP\/1\.1 400 /],
+  ])('%s', async (_, headers, status) => {
+    const closed = once(socket, 'close');
+    socket.pause();
+    socket.write(unknown(headers));
+    await sendOn(20, 10_000);
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      heard += text;
+    });
+    socket.resume();
+    await closed;
+    expect(heard).toMatch(status);
+  });
+
+  test('who never stops sending is cut off', async () => {
+    socket.write(unknown('Host: localhost\r\nContent-Length: 1000000000\r\n'));
+    socket.resume();
+    await Promise.all([once(socket, 'close'), sendOn(1e6, 1000)]);
+  });
+});

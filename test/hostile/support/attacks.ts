@@ -39,6 +39,10 @@ const isLong = attackSeconds >= 30;
 
 /** Defines the tests of these rows inside the `describe` around it. */
 export function defineAttacks(rows: readonly Row[]): void {
+  if (rows.every((row) => variantsOf(row).length === 0)) {
+    test.skip(`${rows.length} attacks, which run by: npm run test:hostile`);
+    return;
+  }
   const arenas = new Map<Variant, Arena>();
   const close = async (variant: Variant) => {
     const arena = arenas.get(variant);
