@@ -87,7 +87,8 @@ export function createConnections(
       // A peer that goes makes both fail, whether somebody reads them or not; an error that nobody hears would end the process.
       request.on('error', ignore);
       response.on('error', ignore);
-      if (isLingering(request.socket) || !http1Answers.begin(request.socket, response)) return;
+      // Counted first: also what comes after the last answer is kept until the connection is closed.
+      if (!http1Answers.begin(request.socket, response) || isLingering(request.socket)) return;
       const { method, url: target, headers } = request;
       const rejection = hasTwoHosts(request.rawHeaders)
         ? TWO_HOSTS
@@ -187,7 +188,7 @@ export function createConnections(
 }
 
 function ignore(): void {
-  // Whoever serves the request is told by its close.
+  // The 'close' event of the response follows, and ends the call.
 }
 
 /** Answers what Node's parser gave up on, where there is somebody to answer. */
