@@ -3,6 +3,7 @@
 // not share a single one.
 
 import type { Flow } from './fair-queue.ts';
+import { ReadingFlow } from './read-scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /** Calls that were refused at once. Who has used this up is not read from for a while, or is disconnected. */
@@ -12,7 +13,7 @@ const REFUSALS: Rate = { burst: 1_000, perSecond: 500 };
 export class Account implements Flow {
   virtualFinish = 0;
   /** Virtual finish among those whose bytes wait to be parsed. */
-  readonly reading: Flow = { virtualFinish: 0 };
+  readonly reading = new ReadingFlow();
   /** Calls that were read whole and have not ended. */
   openCalls = 0;
   /** Those of them that have begun. */

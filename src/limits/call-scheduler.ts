@@ -3,9 +3,10 @@
 
 import type { Account } from './accounts.ts';
 import { FairQueue } from './fair-queue.ts';
+import { Turn } from './turn.ts';
 
 /** What one turn of the event loop gives to beginning calls, in milliseconds. */
-const TURN_MS = 5;
+const TURN_MS = 4;
 /** Calls that have begun and not ended: what waits for a commit or a remote signer. Of all accounts, and of one. */
 const MAX_BEGUN = 512;
 const MAX_ACCOUNT_BEGUN = 256;
@@ -13,6 +14,8 @@ const MAX_ACCOUNT_BEGUN = 256;
 const LIGHT_BEGUN = 4;
 /** What a call of weight 1 is taken to compute, in milliseconds, with all that it does after its first wait. */
 const MS_PER_WEIGHT = 0.1;
+/** What an account that has been quiet gets before the others, in weights. */
+const CREDIT = 20;
 /** A call costs as much as this many bytes of request. */
 const BYTES_PER_CALL = 1024;
 
@@ -34,23 +37,19 @@ interface Waiting {
 }
 
 export class CallScheduler {
-  readonly #now: () => number;
-  readonly #queue = new FairQueue<Waiting>();
+  readonly #queue = new FairQueue<Waiting>(CREDIT);
   /** Calls of accounts that have as many begun as they may. */
   readonly #parked = new Map<Account, Waiting[]>();
-  /** When this turn began its first call; undefined where it has begun none. */
-  #turnBegan: number | undefined;
+  readonly #turn: Turn;
   #begun = 0;
   /** What the calls that this turn has begun are expected to compute. */
   #expectedMs = 0;
-  readonly #endTurn = () => {
-    this.#turnBegan = undefined;
-    this.#expectedMs = 0;
-    this.#runQueue();
-  };
 
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
+  constructor(now?: () => number) {
+    this.#turn = new Turn(() => {
+      this.#expectedMs = 0;
+      this.#runQueue();
+    }, now);
   }
 
   /** Calls that wait. */
@@ -71,7 +70,7 @@ export class CallScheduler {
     if (!isFree) {
       this.#queue.push(account, cost, { account, cost, begin });
       // Something will run the queue: the end of this turn, or the end of a call.
-      this.#spentMs();
+      this.#turn.spentMs();
       return;
     }
     this.#queue.charge(account, cost);
@@ -88,7 +87,7 @@ export class CallScheduler {
       this.#queue.push(account, 0, parked.shift()!);
       if (parked.length === 0) this.#parked.delete(account);
     }
-    if (this.#queue.size > 0) this.#spentMs();
+    if (this.#queue.size > 0) this.#turn.spentMs();
   }
 
   #hasRoom(account: Account): boolean {
@@ -111,17 +110,7 @@ export class CallScheduler {
   /** What calls compute after their first wait shows only when the turn is over, so it is foreseen by their weight. */
   #hasTime(nextCost: number): boolean {
     if (this.#expectedMs > 0 && this.#expectedMs + nextCost * MS_PER_WEIGHT > TURN_MS) return false;
-    return this.#spentMs() <= TURN_MS;
-  }
-
-  #spentMs(): number {
-    const time = this.#now();
-    if (this.#turnBegan === undefined) {
-      this.#turnBegan = time;
-      // Runs when the turn has read everything that was there to be read.
-      setImmediate(this.#endTurn);
-    }
-    return time - this.#turnBegan;
+    return this.#turn.spentMs() <= TURN_MS;
   }
 
   #runQueue(): void {

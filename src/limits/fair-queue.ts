@@ -27,12 +27,18 @@ interface Waiting<T> {
 const MAX_SERVED = 1024;
 
 export class FairQueue<T> {
+  readonly #credit: number;
   /** A binary heap by deadline, then by arrival. */
   readonly #heap: Waiting<T>[] = [];
   readonly #byFlow = new Map<Flow, Waiting<T>>();
   #virtualTime = 0;
   #sequence = 0;
   #size = 0;
+
+  /** `credit`: the share that a flow which has been idle may claim afterwards, so that it goes before those that always want more. */
+  constructor(credit = 0) {
+    this.#credit = credit;
+  }
 
   get size(): number {
     return this.#size;
@@ -46,7 +52,7 @@ export class FairQueue<T> {
       waiting.pieces.push({ cost, item });
       return;
     }
-    const start = Math.max(this.#virtualTime, flow.virtualFinish);
+    const start = this.#startOf(flow);
     const added = {
       flow,
       pieces: [{ cost, item }],
@@ -98,8 +104,12 @@ export class FairQueue<T> {
 
   /** Charges a flow for work that did not have to wait. While nobody waits nobody is owed anything, and all begin anew. */
   charge(flow: Flow, cost: number): void {
-    flow.virtualFinish = Math.max(this.#virtualTime, flow.virtualFinish) + cost;
-    if (this.#size === 0) this.#virtualTime = Math.max(this.#virtualTime, flow.virtualFinish);
+    flow.virtualFinish = this.#startOf(flow) + cost;
+    if (this.#size === 0) this.#virtualTime = Math.max(this.#virtualTime, flow.virtualFinish + this.#credit);
+  }
+
+  #startOf(flow: Flow): number {
+    return Math.max(this.#virtualTime - this.#credit, flow.virtualFinish);
   }
 
   #rise(from: number): void {

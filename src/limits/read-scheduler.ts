@@ -2,57 +2,77 @@
 // loop gives a few milliseconds to it; what is left waits in a fair queue, so that who floods the service does not delay others.
 
 import { FairQueue, type Flow } from './fair-queue.ts';
+import { Turn } from './turn.ts';
 
-/** What one turn of the event loop gives, in milliseconds. */
-const TURN_MS = 4;
+/** What one turn of the event loop gives, in milliseconds: more than calls get, since excess that is read late is refused late. */
+const TURN_MS = 8;
 /** What one connection takes of it before the others are asked. */
 const SLICE_MS = 1;
-/** Deferred pieces of work that one turn does at most. */
-const MAX_RUN = 8;
+/** What a flow that has been quiet gets before the others, in milliseconds. */
+const CREDIT_MS = 5;
+/** How fast it is learnt what a piece of a flow costs; and the most that one piece teaches, since it may be the garbage of others. */
+const LEARNT_SHARE = 0.25;
+const MOST_LEARNT_MS = 4;
+
+/** Whose bytes, and what a piece of its work has cost of late, in milliseconds. */
+export class ReadingFlow implements Flow {
+  virtualFinish = 0;
+  pieceMs = SLICE_MS;
+}
+
+interface Piece {
+  readonly flow: ReadingFlow;
+  readonly expectedMs: number;
+  readonly run: () => void;
+}
 
 export class ReadScheduler {
   readonly #now: () => number;
-  readonly #queue = new FairQueue<() => void>();
-  #turnBegan: number | undefined;
+  readonly #queue = new FairQueue<Piece>(CREDIT_MS);
+  readonly #turn: Turn;
   #sliceBegan = 0;
+  /** What the slice has begun that computes when it is over. */
+  #foreseenMs = 0;
   #isRunning = false;
-  readonly #endTurn = () => {
-    this.#turnBegan = undefined;
-    this.#runQueue();
-  };
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+    this.#turn = new Turn(() => this.#runNext(), now);
   }
 
   /** Whether a slice may begin now. While others wait, new work waits too. */
   begin(): boolean {
     if (!this.#isRunning && this.#queue.size > 0) return false;
-    const spent = this.#spentMs();
-    this.#sliceBegan = this.#turnBegan! + spent;
-    return spent <= TURN_MS;
+    const hasTime = this.#turn.spentMs() <= TURN_MS;
+    this.#beginSlice();
+    return hasTime;
   }
 
   /** Whether the slice that has begun may go on. */
   get goesOn(): boolean {
-    const time = this.#now();
-    return time - this.#sliceBegan <= SLICE_MS && this.#spentMs() <= TURN_MS;
+    return this.#now() - this.#sliceBegan + this.#foreseenMs <= SLICE_MS && this.#turn.spentMs() <= TURN_MS;
+  }
+
+  /** The slice has begun something that will compute for about so long when it is over. */
+  foresee(ms: number): void {
+    this.#foreseenMs += ms;
   }
 
   /** The slice is over: its flow pays for the time. */
-  end(flow: Flow): void {
+  end(flow: ReadingFlow): void {
     this.#queue.charge(flow, this.#now() - this.#sliceBegan);
   }
 
   /** Runs something in a later turn. */
-  defer(flow: Flow, run: () => void): void {
-    // What it will take is not known yet: a slice, until its end says better.
-    this.#queue.push(flow, SLICE_MS, run);
-    this.#spentMs();
+  defer(flow: ReadingFlow, run: () => void): void {
+    // What it will take is not known yet. Of flows that have waited equally long, that whose pieces are small is next.
+    const expectedMs = flow.pieceMs;
+    this.#queue.push(flow, expectedMs, { flow, expectedMs, run });
+    this.#turn.spentMs();
   }
 
   /** Runs something now if there is time, or else in a later turn. */
-  run(flow: Flow, work: () => void): void {
+  run(flow: ReadingFlow, work: () => void): void {
     if (!this.begin()) {
       this.defer(flow, work);
       return;
@@ -61,25 +81,31 @@ export class ReadScheduler {
     this.end(flow);
   }
 
-  #spentMs(): number {
-    const time = this.#now();
-    if (this.#turnBegan === undefined) {
-      this.#turnBegan = time;
-      setImmediate(this.#endTurn);
-    }
-    return time - this.#turnBegan;
+  #beginSlice(): number {
+    this.#foreseenMs = 0;
+    this.#sliceBegan = this.#now();
+    return this.#sliceBegan;
   }
 
-  /** A few pieces of work for each turn: what they have promised to do later runs when it ends, and nobody can foresee it. */
-  #runQueue(): void {
+  /** Runs what waits as long as there is time. A piece is over when the promises that it has settled have had their effects. */
+  #runNext(): void {
+    if (this.#queue.size === 0) return;
+    if (this.#turn.spentMs() > TURN_MS) return;
+    const { flow, expectedMs, run } = this.#queue.pop()!;
+    const began = this.#beginSlice();
     this.#isRunning = true;
-    for (let ran = 0; ran < MAX_RUN && this.#queue.size > 0 && this.#spentMs() <= TURN_MS; ran++) {
-      const { flow, item } = this.#queue.take()!;
-      this.#sliceBegan = this.#now();
-      item();
-      this.#queue.charge(flow, this.#now() - this.#sliceBegan - SLICE_MS);
-    }
+    run();
     this.#isRunning = false;
-    if (this.#queue.size > 0) this.#spentMs();
+    afterMicrotasks(() => {
+      const tookMs = this.#now() - began;
+      this.#queue.charge(flow, tookMs - expectedMs);
+      flow.pieceMs += LEARNT_SHARE * (Math.min(tookMs, MOST_LEARNT_MS) - flow.pieceMs);
+      this.#runNext();
+    });
   }
+}
+
+/** Ticks run when no microtask is left. */
+function afterMicrotasks(then: () => void): void {
+  queueMicrotask(() => process.nextTick(then));
 }

@@ -49,6 +49,8 @@ export interface Rejection {
 export const THROTTLE_MS = 100;
 /** A connection that has not proven a caller pays this many times as much for a call that is rejected. */
 const UNIDENTIFIED_COST = 20;
+/** And this many times where it asks too much of what is public: it proves nothing, and each of its connections has a bucket. */
+const PUBLIC_REFUSAL_COST = 10;
 
 const ANONYMOUS: Caller = { kind: 'anonymous' };
 
@@ -109,7 +111,7 @@ export function createCalls(options: CallsOptions) {
       const account = accounts.ofConnection(socket);
       if (publicCostMs > 0 && !publicShare.take(socket, publicCostMs)) {
         onLimit('public_requests');
-        return rejection(account, ANONYMOUS, TOO_MANY_PUBLIC);
+        return rejection(account, ANONYMOUS, TOO_MANY_PUBLIC, PUBLIC_REFUSAL_COST);
       }
       connections.used(socket);
       return { caller: knownOrAnonymous(socket), account };
@@ -147,8 +149,8 @@ export function createCalls(options: CallsOptions) {
   }
 
   /** A caller that goes on calling though its calls are rejected is slowed down: it must not cost more than its share. */
-  function rejection(account: Account, caller: Caller, error: EctError): Rejection {
-    if (account.refusals.take(performance.now())) return { error, caller, penalty: 'none' };
+  function rejection(account: Account, caller: Caller, error: EctError, cost = 1): Rejection {
+    if (account.refusals.take(performance.now(), cost)) return { error, caller, penalty: 'none' };
     onLimit('rejections');
     return { error, caller, penalty: 'throttle' };
   }

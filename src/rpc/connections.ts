@@ -58,6 +58,8 @@ export interface Serving {
   readonly accountOf: (socket: Socket) => Account;
 }
 
+/** What a request computes that is served by the router, in milliseconds, as measured; an estimate is enough. */
+const ROUTED_MS = 0.3;
 /** Of a body that is thrown away so that its connection can go on. */
 const SHORT_BODY_BYTES = 65_536;
 
@@ -161,6 +163,7 @@ export function createConnections(
       handle,
       // A page has nothing to do with a body, so it is read when the request is complete: then what is wrong with it was seen.
       unread: gate.isMethod(line) ? undefined : resources.unread,
+      onBegun: () => reads.foresee(ROUTED_MS),
       onAbandoned: () => gate.abandoned(line, socket),
       onBug: (thrown) => events.bug('h2', thrown),
     });

@@ -11,6 +11,8 @@ export interface StreamServing {
   readonly handle: Handle;
   /** Where the stream waits until its request is complete, if it is to be served only then. */
   readonly unread: UnreadCalls | undefined;
+  /** Told when the request is handed on: what that costs shows later. */
+  readonly onBegun: () => void;
   /** Told of a stream that was reset before anything was begun for it. */
   readonly onAbandoned: () => void;
   /** Told of an answer that could not be written, unless its reader has gone. */
@@ -51,6 +53,7 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
     if (this.#call !== undefined) return;
     const stream = this.#stream;
     const { head, socket } = stream;
+    this.#serving.onBegun();
     const { header, url } = readHead(head.list);
     const { method, path: target } = head;
     const call = this.#serving.handle({ httpVersion: '2.0', method, target, url, header, body: this, socket }, () =>

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
-import type { Flow, ReadScheduler } from '../limits/index.ts';
+import type { ReadingFlow, ReadScheduler } from '../limits/index.ts';
 import { isNoRoom } from './connect-router.ts';
 import type { Handle } from './routed-request.ts';
 
@@ -12,7 +12,7 @@ export interface Http1Serving {
   readonly handle: Handle;
   /** Their parsing is Node's; what follows from it is done in turn with the work of others. */
   readonly reads: ReadScheduler;
-  readonly flow: Flow;
+  readonly flow: ReadingFlow;
   /** Told of an answer that could not be written, unless its reader has gone. */
   readonly onBug: (thrown: unknown) => void;
 }

@@ -60,6 +60,26 @@ describe('start-time fair queueing', () => {
     expect(drain(queue).indexOf('honest')).toBeLessThanOrEqual(90);
   });
 
+  test('a flow that was quiet goes before those that always want more, until its credit is used up', () => {
+    const queue = new FairQueue<string>(10);
+    const [quiet, greedy] = [flow(), [flow(), flow(), flow()]];
+    for (const one of greedy) for (let call = 0; call < 100; call++) queue.push(one, 1, 'greedy');
+    for (let call = 0; call < 90; call++) queue.pop();
+    for (let call = 0; call < 100; call++) queue.push(quiet, 1, 'quiet');
+    const order = Array.from({ length: 40 }, () => queue.pop());
+    expect(order.slice(0, 9)).toEqual(Array(9).fill('quiet'));
+    expect(order.slice(12).filter((name) => name === 'quiet').length).toBeLessThanOrEqual(8);
+  });
+
+  test('while nobody waits all have their credit: who was served alone is not behind those who come anew', () => {
+    const queue = new FairQueue<string>(10);
+    const alone = flow();
+    for (let call = 0; call < 1_000; call++) queue.charge(alone, 1);
+    for (let fresh = 0; fresh < 5; fresh++) queue.push(flow(), 2, 'fresh');
+    queue.push(alone, 1, 'alone');
+    expect(queue.pop()).toBe('alone');
+  });
+
   test('nothing is lost and nothing is served twice, in any order of work', () => {
     fc.assert(
       fc.property(

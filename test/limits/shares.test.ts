@@ -1,9 +1,7 @@
-// Streams that stay open, what everybody may ask, and the order in which bytes are parsed.
+// Streams that stay open, what everybody may ask, and whose account pays.
 
-import { beforeEach, describe, expect, test } from 'vitest';
-import { Account, Accounts, PublicShare, ReadScheduler, StreamSlots } from '../../src/limits/index.ts';
-
-const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve));
+import { describe, expect, test } from 'vitest';
+import { Accounts, PublicShare, StreamSlots } from '../../src/limits/index.ts';
 
 describe('H21: slots for streams', () => {
   test('a connection has so many, and all of them together', () => {
@@ -43,83 +41,6 @@ describe('H29: the public share', () => {
     time += 10_000;
     expect(spend()).toBeLessThanOrEqual(200);
     expect(share.take({}, 1)).toBe(true);
-  });
-});
-
-describe('H17: the order in which bytes are parsed', () => {
-  let time: number;
-  let reads: ReadScheduler;
-  beforeEach(() => {
-    time = 0;
-    reads = new ReadScheduler(() => time);
-  });
-
-  /** Uses up the turn. */
-  function fillTurn(): void {
-    expect(reads.begin()).toBe(true);
-    time += 4.1;
-    expect(reads.goesOn).toBe(false);
-  }
-
-  test('a turn has a few milliseconds; what waits goes on in the next one, and new bytes after it', async () => {
-    fillTurn();
-    expect(reads.begin()).toBe(false);
-    let parsed = 0;
-    const account = new Account(0);
-    for (let chunk = 0; chunk < 3; chunk++) {
-      reads.defer(account.reading, () => {
-        parsed++;
-        time += 3;
-      });
-    }
-    await nextTurn();
-    expect(parsed).toBe(2);
-    expect(reads.begin()).toBe(false);
-    await nextTurn();
-    expect(parsed).toBe(3);
-    await nextTurn();
-    expect(reads.begin()).toBe(true);
-  });
-
-  test('a slice ends after a millisecond, so that others are asked in the same turn', () => {
-    expect(reads.begin()).toBe(true);
-    time += 1;
-    expect(reads.goesOn).toBe(true);
-    time += 0.1;
-    expect(reads.goesOn).toBe(false);
-    reads.end(new Account(0).reading);
-    expect(reads.begin()).toBe(true);
-    expect(reads.goesOn).toBe(true);
-  });
-
-  test('who took much time waits for those who took little, over however many connections it came', async () => {
-    const accounts = new Accounts(() => 0);
-    const names = ['spiffe://example.com/flood', 'spiffe://example.com/b'] as const;
-    const [flood, honest] = [accounts.ofCaller(names[0]), accounts.ofCaller(names[1])];
-    const order: string[] = [];
-    fillTurn();
-    for (let chunk = 0; chunk < 100; chunk++) {
-      reads.defer(flood.reading, () => {
-        order.push('flood');
-        time += 1;
-      });
-    }
-    for (let turn = 0; turn < 3; turn++) await nextTurn();
-    const before = order.length;
-    reads.defer(honest.reading, () => void order.push('honest'));
-    await nextTurn();
-    expect(order.slice(before, before + 2)).toContain('honest');
-  });
-
-  test('work runs at once where there is time, and in turn where there is none', async () => {
-    const account = new Account(0);
-    const done: string[] = [];
-    reads.run(account.reading, () => void done.push('now'));
-    fillTurn();
-    reads.run(account.reading, () => void done.push('later'));
-    expect(done).toEqual(['now']);
-    await nextTurn();
-    expect(done).toEqual(['now', 'later']);
   });
 });
 

@@ -78,8 +78,9 @@ export async function openPeer(target: Target, options: PeerOptions = {}): Promi
   }
   const closed = once(socket, 'close').then(() => undefined);
   const push = async (...pieces: readonly Uint8Array[]) => {
-    if (socket.write(Buffer.concat(pieces)) || socket.destroyed) return;
-    await Promise.race([once(socket, 'drain'), closed]);
+    if (!socket.writable || socket.write(Buffer.concat(pieces)) || socket.destroyed) return;
+    // The service may end the connection at any time; what was not written then is no error of the attack.
+    await Promise.race([new Promise((drained) => socket.once('drain', drained)), closed]);
   };
   socket.write(hello(...settings));
   return {
@@ -90,7 +91,9 @@ export async function openPeer(target: Target, options: PeerOptions = {}): Promi
       last += 2;
       return last;
     },
-    send: (...pieces) => void socket.write(Buffer.concat(pieces)),
+    send: (...pieces) => {
+      if (socket.writable) socket.write(Buffer.concat(pieces));
+    },
     async upload(id, bytes, isOver) {
       for (let at = 0; at < bytes.length && !isOver() && !socket.destroyed; ) {
         const credit = windows.stream + (windows.granted.get(id) ?? 0) - at;

@@ -1,0 +1,145 @@
+// The order in which bytes are parsed: a few milliseconds in a turn, the light first, and every piece pays for what it causes.
+
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Accounts, ReadingFlow, ReadScheduler } from '../../src/limits/index.ts';
+
+/** A clock that stands until work moves it. */
+let time: number;
+let reads: ReadScheduler;
+
+beforeEach(() => {
+  time = 0;
+  reads = new ReadScheduler(() => time);
+});
+
+const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+/** Uses up the turn, so that what comes next waits. */
+function fillTurn(): void {
+  expect(reads.begin()).toBe(true);
+  time += 8.1;
+  expect(reads.goesOn).toBe(false);
+}
+
+describe('H17: the order in which bytes are parsed', () => {
+  test('a turn has 8 ms; what waits goes on in the next one, and new bytes after it', async () => {
+    fillTurn();
+    expect(reads.begin()).toBe(false);
+    let parsed = 0;
+    const flow = new ReadingFlow();
+    for (let chunk = 0; chunk < 3; chunk++) {
+      reads.defer(flow, () => {
+        parsed++;
+        time += 5;
+      });
+    }
+    await nextTurn();
+    expect(parsed).toBe(2);
+    expect(reads.begin()).toBe(false);
+    await nextTurn();
+    expect(parsed).toBe(3);
+    await nextTurn();
+    expect(reads.begin()).toBe(true);
+  });
+
+  test('a slice ends after a millisecond, so that others are asked in the same turn', () => {
+    expect(reads.begin()).toBe(true);
+    time += 1;
+    expect(reads.goesOn).toBe(true);
+    time += 0.1;
+    expect(reads.goesOn).toBe(false);
+    reads.end(new ReadingFlow());
+    expect(reads.begin()).toBe(true);
+    expect(reads.goesOn).toBe(true);
+  });
+
+  test('a slice ends when what it has begun will compute for a millisecond; the next slice begins anew', () => {
+    expect(reads.begin()).toBe(true);
+    reads.foresee(0.6);
+    expect(reads.goesOn).toBe(true);
+    reads.foresee(0.6);
+    expect(reads.goesOn).toBe(false);
+    reads.end(new ReadingFlow());
+    expect(reads.begin()).toBe(true);
+    expect(reads.goesOn).toBe(true);
+  });
+
+  test('what a piece causes by promises is over before the next piece, and counts for the turn', async () => {
+    const happened: string[] = [];
+    fillTurn();
+    for (const name of ['a', 'b', 'c']) {
+      reads.defer(new ReadingFlow(), () => {
+        happened.push(name);
+        void Promise.resolve()
+          .then(() => undefined)
+          .then(() => {
+            happened.push(`effect of ${name}`);
+            time += 5;
+          });
+      });
+    }
+    await nextTurn();
+    expect(happened).toEqual(['a', 'effect of a', 'b', 'effect of b']);
+    await nextTurn();
+    expect(happened.slice(4)).toEqual(['c', 'effect of c']);
+  });
+
+  test('who took much time waits for those who took little, over however many connections it came', async () => {
+    const accounts = new Accounts(() => 0);
+    const names = ['spiffe://example.com/flood', 'spiffe://example.com/b'] as const;
+    const [flood, honest] = [accounts.ofCaller(names[0]), accounts.ofCaller(names[1])];
+    const order: string[] = [];
+    fillTurn();
+    for (let chunk = 0; chunk < 100; chunk++) {
+      reads.defer(flood.reading, () => {
+        order.push('flood');
+        time += 1;
+      });
+    }
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    const before = order.length;
+    reads.defer(honest.reading, () => void order.push('honest'));
+    await nextTurn();
+    expect(order.slice(before, before + 2)).toContain('honest');
+  });
+
+  test('small pieces do not wait for one large piece of each of a hundred connections', async () => {
+    const honest = new ReadingFlow();
+    const floods = Array.from({ length: 100 }, () => new ReadingFlow());
+    const order: string[] = [];
+    const call = () => {
+      order.push('honest');
+      time += 0.2;
+    };
+    const flood = (flow: ReadingFlow) =>
+      reads.defer(flow, () => {
+        order.push('flood');
+        time += 3;
+        flood(flow);
+      });
+    for (let turn = 0; turn < 20; turn++) {
+      reads.defer(honest, call);
+      await nextTurn();
+    }
+    fillTurn();
+    for (const flow of floods) flood(flow);
+    for (let round = 0; round < 50; round++) {
+      const before = order.length;
+      reads.defer(honest, call);
+      await nextTurn();
+      expect(order[before], `round ${round}`).toBe('honest');
+      for (let turn = 0; turn < 10; turn++) await nextTurn();
+    }
+  });
+
+  test('work runs at once where there is time, and in turn where there is none', async () => {
+    const flow = new ReadingFlow();
+    const done: string[] = [];
+    reads.run(flow, () => void done.push('now'));
+    fillTurn();
+    reads.run(flow, () => void done.push('later'));
+    expect(done).toEqual(['now']);
+    await nextTurn();
+    expect(done).toEqual(['now', 'later']);
+  });
+});
