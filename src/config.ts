@@ -1,6 +1,7 @@
 // The configuration: every setting, its default and its rule. Pure: the environment comes in, a frozen Config goes out.
 
 import { isIPv4, isIPv6 } from 'node:net';
+import { type BrowsersConfig, readBrowsers } from './config/browsers.ts';
 import { type KeysConfig, readKeys } from './config/keys.ts';
 import { type LimitsConfig, readLimits } from './config/limits.ts';
 import { serviceLinks } from './config/service-links.ts';
@@ -34,6 +35,7 @@ export interface Config {
   readonly signer: SignerConfig;
   readonly keys: KeysConfig;
   readonly limits: LimitsConfig;
+  readonly browsers: BrowsersConfig;
   readonly issuer: string;
   /** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
   readonly administrators: readonly string[];
@@ -203,6 +205,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
     signer,
     keys: readKeys(reader, signer),
     limits: readLimits(reader),
+    browsers: readBrowsers(reader, { isOnLoopback: isLoopback(listen.host), provesCallers: clientCaFile !== '' }),
     issuer: read(
       'ECT_ISSUER',
       'urn:ect:dev',

@@ -68,6 +68,8 @@ export const REASONS = {
   METHOD_UNKNOWN: entry('Check the path and the protocol; server reflection lists the methods.'),
   CALLER_UNTRUSTED: entry('Connect over TLS with a client certificate of the CA that this service trusts.'),
   CALLER_ID_INVALID: entry('Use a certificate with exactly one URI SAN that is a valid SPIFFE ID.'),
+  HOST_NOT_ALLOWED: entry('Use the address of the service; the operator adds other names of it to ECT_ALLOWED_HOSTS.'),
+  ORIGIN_NOT_ALLOWED: entry('Ask the operator to add the origin of the page to ECT_ALLOWED_ORIGINS.'),
   ISSUER_NOT_ALLOWED: entry('Leave `iss` out, or ask for your own identity.', 'iss'),
   ADMIN_REQUIRED: entry('Ask an administrator, or have the operator name your identity in ECT_ADMINS.'),
   IDEMPOTENCY_CONFLICT: entry('Use a new idempotency_key for a new request.'),

@@ -298,6 +298,7 @@ async function listen(
       services,
       pages: [authority],
       isAdministrator: administrators(config.administrators),
+      browsers: config.browsers,
       processLimits: processLimits(config.limits),
       identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),

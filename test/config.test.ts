@@ -41,6 +41,7 @@ const DEFAULTS: Config = {
     answerSeconds: 30,
     streams: 512,
   },
+  browsers: { allowedOrigins: [], refusesOthers: true, allowedHosts: [] },
   signer: { kind: 'local', keyFile: undefined, passphrase: undefined },
   issuer: 'urn:ect:dev',
   administrators: [],

@@ -31,6 +31,8 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_TLS_CLIENT_CA', 'PEM: callers must present a certificate of this CA'],
   ['ECT_ALLOW_ANONYMOUS', 'yes: serve anybody beyond loopback without certificates'],
   ['ECT_ADMINS', 'SPIFFE IDs of administrators; anonymous: every caller, on loopback (default none)'],
+  ['ECT_ALLOWED_ORIGINS', 'web pages that may call: https://console.example.org (default none)'],
+  ['ECT_ALLOWED_HOSTS', 'names of the service on loopback beside localhost; *: any (default none)'],
   ['ECT_PREDECESSOR_POLICY', 'on (default), or off: what was not approved may be followed by any task'],
   ['ECT_REVIEW_ACTIONS', 'exec_act that count as a human review (default human_review)'],
   ['ECT_LEDGER_AUDIENCE', 'record only tokens whose aud has this entry (default: any)'],

@@ -22,6 +22,7 @@ export interface AuthorityFacts {
 export function authorityPage(facts: AuthorityFacts): Page {
   return {
     path: '/.well-known/ect-authority',
+    isOpen: true,
     read: () => ({
       status: 200,
       contentType: 'application/json',

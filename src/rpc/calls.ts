@@ -101,6 +101,12 @@ export function createCalls(options: CallsOptions) {
     return judged;
   }
 
+  function forbid(arrival: Arrival, error: EctError): Rejection {
+    const forbidden = rejection(accounts.ofConnection(arrival.socket), ANONYMOUS, error, PUBLIC_REFUSAL_COST);
+    rejected(arrival, forbidden).finish(error);
+    return forbidden;
+  }
+
   function judge(
     socket: Socket,
     access: Access,
@@ -306,7 +312,7 @@ export function createCalls(options: CallsOptions) {
     return error;
   }
 
-  return { open, reject, refused, abandoned, accountOf, arriving, enter, perform, run, stream, resources };
+  return { open, reject, forbid, refused, abandoned, accountOf, arriving, enter, perform, run, stream, resources };
 }
 
 function drainingError(): EctError {

@@ -1,12 +1,21 @@
 // The connections of the port: HTTP/1.1 and HTTP/2 under one handler, with the limits that keep an idle or hostile peer
 // from holding them, and an orderly end.
 
-import { createServer as createHttp1 } from 'node:http';
+import { createServer as createHttp1, type IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
-import { DEFAULT_LIMITS as CONNECTION_LIMITS, Connection, headerOf, type Receiver, type Stream } from '../h2/index.ts';
+import {
+  DEFAULT_LIMITS as CONNECTION_LIMITS,
+  Connection,
+  headerOf,
+  type Receiver,
+  type RequestHead,
+  type Stream,
+} from '../h2/index.ts';
 import type { Account, Resources } from '../limits/index.ts';
+import { AnsweredAtOnce } from './answered-at-once.ts';
+import type { BrowserRequest, BrowserRules } from './browser-rules.ts';
 import type { Rejection } from './calls.ts';
 import { serveStream } from './engine-requests.ts';
 import { createFront, type TlsOptions } from './front.ts';
@@ -15,8 +24,7 @@ import { Http1Answers } from './http1-answers.ts';
 import { serveHttp1, writeHttp1 } from './http1-requests.ts';
 import type { LeanDoor } from './lean-door.ts';
 import { isLingering, linger, lingerAtEnd } from './lingering-close.ts';
-import { asResponse, refusalMessage } from './refusals.ts';
-import { RejectedStream } from './rejected-stream.ts';
+import { asResponse, type RefusalMessage, refusalMessage } from './refusals.ts';
 import type { Handle } from './routed-request.ts';
 
 /** Limits of one connection. Times are in milliseconds. */
@@ -50,6 +58,8 @@ export interface Connections {
 export interface Serving {
   /** Looks at the headers of every request but those of `unary`, before anything else is done with it. */
   readonly gate: Gate;
+  /** Looks at every request before that. */
+  readonly browsers: BrowserRules;
   /** Plain unary gRPC, straight on the HTTP/2 engine. */
   readonly unary: LeanDoor;
   /** Everything else. The gate has let it through. */
@@ -60,6 +70,12 @@ export interface Serving {
 
 /** What a request computes that is served by the router, in milliseconds, as measured; an estimate is enough. */
 const ROUTED_MS = 0.3;
+/** An answer that is decided by the headers of its request. */
+interface Early {
+  readonly answer: RefusalMessage;
+  readonly penalty: Rejection['penalty'];
+}
+
 /** Of a body that is thrown away so that its connection can go on. */
 const SHORT_BODY_BYTES = 65_536;
 
@@ -69,7 +85,7 @@ export function createConnections(
   limits: ConnectionLimits,
   events: Events,
   resources: Resources,
-  { gate, unary, handle, accountOf }: Serving,
+  { gate, browsers, unary, handle, accountOf }: Serving,
 ): Connections {
   const { connections: table, memory, reads } = resources;
   const { answerMs } = resources.limits;
@@ -91,11 +107,11 @@ export function createConnections(
       response.on('error', ignore);
       // Counted first: also what comes after the last answer is kept until the connection is closed.
       if (!http1Answers.begin(request.socket, response) || isLingering(request.socket)) return;
-      const { method, url: target, headers } = request;
-      const rejection = hasTwoHosts(request.rawHeaders)
-        ? TWO_HOSTS
-        : gate.judge({ method, target, contentType: headers['content-type'] }, request.socket);
-      if (rejection === undefined) {
+      const { method, headers } = request;
+      const early = hasTwoHosts(request.rawHeaders)
+        ? rejectedWith(TWO_HOSTS, method, headers['content-type'], undefined)
+        : answerEarly(http1Request(request), headers['content-type'], request.socket);
+      if (early === undefined) {
         const flow = accountOf(request.socket).reading;
         const onBug = (thrown: unknown) => events.bug('h1', thrown);
         reads.run(flow, () => serveHttp1(request, response, { handle, reads, flow, onBug }));
@@ -103,9 +119,8 @@ export function createConnections(
       }
       // A short body is thrown away by Node, and the next request follows it; a long one is not worth its reading.
       const isShort = Number(headers['content-length'] ?? Number.NaN) <= SHORT_BODY_BYTES;
-      if (rejection.penalty !== 'none' || !(request.complete || isShort)) response.setHeader('connection', 'close');
-      const refusal = asResponse(refusalMessage(method, headers['content-type'], rejection.error));
-      void writeHttp1(response, refusal).catch(() => response.destroy());
+      if (early.penalty !== 'none' || !(request.complete || isShort)) response.setHeader('connection', 'close');
+      void writeHttp1(response, asResponse(early.answer)).catch(() => response.destroy());
     },
   );
   http1.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnreadable(error, socket as Socket));
@@ -133,7 +148,7 @@ export function createConnections(
     const account = accountOf(socket);
     const connection = new Connection(socket, {
       limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs, answerMs },
-      serve: (stream) => (stream.head.isTooLarge ? undefined : unary(stream)) ?? serveOther(stream),
+      serve: serveHttp2,
       turns: {
         begin: () => reads.begin(),
         get goesOn() {
@@ -152,13 +167,19 @@ export function createConnections(
     if (isDraining) connection.close();
   }
 
-  function serveOther(stream: Stream): Receiver {
+  function serveHttp2(stream: Stream): Receiver {
     const { head, socket } = stream;
     const contentType = headerOf(head, 'content-type');
-    if (head.isTooLarge) return new RejectedStream(stream, contentType, HEADERS_TOO_LARGE);
+    if (head.isTooLarge) {
+      const { answer, penalty } = rejectedWith(HEADERS_TOO_LARGE, head.method, contentType, undefined);
+      return new AnsweredAtOnce(stream, answer, penalty);
+    }
+    const request = http2Request(head);
+    const served = browsers.judge(request) === undefined ? unary(stream) : undefined;
+    if (served !== undefined) return served;
+    const early = answerEarly(request, contentType, socket);
+    if (early !== undefined) return new AnsweredAtOnce(stream, early.answer, early.penalty);
     const line = { method: head.method, target: head.path, contentType };
-    const rejection = gate.judge(line, socket);
-    if (rejection !== undefined) return new RejectedStream(stream, contentType, rejection);
     return serveStream(stream, {
       handle,
       // A page has nothing to do with a body, so it is read when the request is complete: then what is wrong with it was seen.
@@ -167,6 +188,28 @@ export function createConnections(
       onAbandoned: () => gate.abandoned(line, socket),
       onBug: (thrown) => events.bug('h2', thrown),
     });
+  }
+
+  /** The answer of a request that is decided by its headers; undefined where it goes on. */
+  function answerEarly(request: BrowserRequest, contentType: string | undefined, socket: Socket): Early | undefined {
+    const { method, target, origin } = request;
+    const line = { method, target, contentType };
+    const error = browsers.judge(request);
+    if (error !== undefined) return rejectedWith(gate.forbid(line, socket, error), method, contentType, undefined);
+    const preflight = browsers.preflight(request);
+    const rejection = preflight === undefined ? gate.judge(line, socket) : gate.judgePublic(line, socket);
+    if (rejection !== undefined) return rejectedWith(rejection, method, contentType, origin);
+    return preflight && { answer: { status: 204, headers: preflight, body: undefined }, penalty: 'none' };
+  }
+
+  function rejectedWith(
+    { error, penalty }: Rejection,
+    method: string | undefined,
+    contentType: string | undefined,
+    origin: string | undefined,
+  ): Early {
+    const refusal = refusalMessage(method, contentType, error);
+    return { answer: { ...refusal, headers: { ...refusal.headers, ...browsers.fieldsFor(origin) } }, penalty };
   }
 
   async function drain(graceMs: number): Promise<number> {
@@ -210,6 +253,27 @@ const UNREADABLE: Readonly<Record<string, string>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+function http1Request({ method, url: target, headers }: IncomingMessage): BrowserRequest {
+  return {
+    method,
+    target,
+    host: headers.host,
+    origin: headers.origin,
+    asksFor: headers['access-control-request-method'],
+  };
+}
+
+function http2Request(head: RequestHead): BrowserRequest {
+  const text = (name: string) => headerOf(head, name)?.toString();
+  return {
+    method: head.method,
+    target: head.path,
+    host: text(':authority') ?? text('host'),
+    origin: text('origin'),
+    asksFor: head.method === 'OPTIONS' ? text('access-control-request-method') : undefined,
+  };
+}
 
 /** Two readers of such a request may understand two hosts (RFC 9112, section 3.2). */
 function hasTwoHosts(rawHeaders: readonly string[]): boolean {

@@ -54,6 +54,8 @@ const CODES = {
   METHOD_UNKNOWN: Code.Unimplemented,
   CALLER_UNTRUSTED: Code.Unauthenticated,
   CALLER_ID_INVALID: Code.Unauthenticated,
+  HOST_NOT_ALLOWED: Code.PermissionDenied,
+  ORIGIN_NOT_ALLOWED: Code.PermissionDenied,
   ISSUER_NOT_ALLOWED: Code.PermissionDenied,
   ADMIN_REQUIRED: Code.PermissionDenied,
   IDEMPOTENCY_CONFLICT: Code.AlreadyExists,

@@ -5,6 +5,7 @@
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import { Body, headerOf, type Receiver, type RequestHead, type Stream, writeHeaderBlock } from '../h2/index.ts';
+import { punish } from './answered-at-once.ts';
 import { type BatchField, batchFieldOf } from './batch-field.ts';
 import type { AnyService } from './call.ts';
 import { type Calls, OVERLOADED } from './calls.ts';
@@ -15,7 +16,6 @@ import { type Method, methodTable } from './method-table.ts';
 import type { OpenCall } from './open-call.ts';
 import { SYNC_BYTES } from './reading/limits.ts';
 import { readMessage } from './reading/read-message.ts';
-import { punish } from './rejected-stream.ts';
 import { grpcTrailer } from './wire-errors.ts';
 import { writeMessage } from './writing/write-message.ts';
 

@@ -17,6 +17,8 @@ export interface PageContent {
 
 export interface Page {
   readonly path: string;
+  /** Whether it is public, and pages of any origin may read it in a browser. */
+  readonly isOpen?: boolean;
   readonly read: () => PageContent | Promise<PageContent>;
 }
 
@@ -43,6 +45,7 @@ export function standardPages({ jwks, jwksMaxAgeSeconds, ready, methods, metrics
   return [
     {
       path: '/.well-known/jwks.json',
+      isOpen: true,
       read: () => ({
         status: 200,
         contentType: 'application/jwk-set+json',
@@ -92,6 +95,7 @@ export async function readPage(page: Page, { method, header }: RoutedRequest): P
     'cache-control': maxAgeSeconds > 0 ? `public, max-age=${maxAgeSeconds}` : 'no-store',
     etag,
     'x-content-type-options': 'nosniff',
+    ...(page.isOpen === true ? { 'access-control-allow-origin': '*' } : {}),
   });
   if (isKnown) return { status: 304, header: headers };
   headers.set('content-type', contentType);

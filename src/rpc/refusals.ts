@@ -6,10 +6,21 @@ import { createAsyncIterable, type UniversalServerResponse } from '@connectrpc/c
 import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import type { EctError, ErrorReason } from '../errors.ts';
 import { codeOf, messageOf } from './errors.ts';
-import { connectEndFrame, connectErrorBody, grpcTrailer, grpcWebTrailerFrame, wireFormOf } from './wire-errors.ts';
+import {
+  connectEndFrame,
+  connectErrorBody,
+  GRPC_WEB_TEXT,
+  grpcTrailer,
+  grpcWebTrailerFrame,
+  wireFormOf,
+} from './wire-errors.ts';
 
 /** Plain HTTP statuses where they say more than the one that Connect gives the code. */
-const HTTP_STATUS: Partial<Record<ErrorReason, number>> = { METHOD_UNKNOWN: 404, MESSAGE_TOO_LARGE: 413 };
+const HTTP_STATUS: Partial<Record<ErrorReason, number>> = {
+  METHOD_UNKNOWN: 404,
+  MESSAGE_TOO_LARGE: 413,
+  HOST_NOT_ALLOWED: 421,
+};
 
 /** An answer that refuses a request. Without a body its headers are the whole answer. */
 export interface RefusalMessage {
@@ -26,7 +37,7 @@ export function refusalMessage(method: string | undefined, contentType = '', err
       // Trailers-only: one HEADERS frame that ends the stream.
       return { status: 200, headers: { 'content-type': contentType, ...grpcTrailer(error) }, body: undefined };
     case 'grpc-web':
-      return withBody(200, contentType, grpcWebTrailerFrame(error));
+      return withBody(200, contentType, inText(contentType, grpcWebTrailerFrame(error)));
     case 'connect-stream':
       return withBody(200, contentType, connectEndFrame(error));
     case 'connect-unary':
@@ -34,6 +45,11 @@ export function refusalMessage(method: string | undefined, contentType = '', err
     default:
       return problem(HTTP_STATUS[error.reason] ?? codeToHttpStatus(codeOf(error.reason)), error);
   }
+}
+
+/** Text mode carries frames in base64. */
+function inText(contentType: string, frame: Uint8Array): Uint8Array {
+  return GRPC_WEB_TEXT.test(contentType) ? Buffer.from(Buffer.from(frame).toString('base64')) : frame;
 }
 
 /** A refusal as the transports write answers. */

@@ -7,12 +7,15 @@ import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { createResources, DEFAULT_PROCESS_LIMITS, type ProcessLimits } from '../limits/index.ts';
+import { readableByPages } from './browser-answers.ts';
+import { type BrowserOptions, createBrowserRules } from './browser-rules.ts';
 import type { AnyService } from './call.ts';
 import { createCalls } from './calls.ts';
 import { createConnectRouter } from './connect-router.ts';
 import { type ConnectionLimits, createConnections, DEFAULT_LIMITS } from './connections.ts';
 import { replaceTls, type TlsOptions } from './front.ts';
 import { createGate, protocolOf } from './gate.ts';
+import { transcodeText } from './grpc-web-text.ts';
 import { createHealth } from './health.ts';
 import { createLeanDoor } from './lean-door.ts';
 import { methodTable, pathOf } from './method-table.ts';
@@ -46,6 +49,8 @@ export interface ServerOptions {
   readonly methodsReady?: Readonly<Record<string, () => boolean>>;
   /** Further pages. */
   readonly pages?: readonly Page[];
+  /** What browsers may do. Where it is not said, pages are not refused, and may not read what they are answered. */
+  readonly browsers?: BrowserOptions;
   readonly limits?: Partial<ConnectionLimits>;
   /** What all connections and calls share. */
   readonly processLimits?: Partial<ProcessLimits>;
@@ -130,7 +135,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = createGate(methodTable(all), calls);
-  const serving = { gate, unary: lean, handle, accountOf: calls.accountOf };
+  const browsers = createBrowserRules(options.browsers ?? NO_BROWSERS, (path) => pages.get(path)?.isOpen === true);
+  const serving = {
+    gate,
+    browsers,
+    unary: lean,
+    handle: readableByPages(transcodeText(handle), browsers),
+    accountOf: calls.accountOf,
+  };
   const connections = createConnections(tls, limits, events, resources, serving);
   if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);
   const address = await listen(connections.front, host, port);
@@ -150,6 +162,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     drain,
   };
 }
+
+const NO_BROWSERS: BrowserOptions = { allowedOrigins: [], refusesOthers: false, allowedHosts: undefined };
 
 function listen(front: Server, host: string, port: number): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {

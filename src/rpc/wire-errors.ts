@@ -12,6 +12,9 @@ const connectEndStream = createEndStreamSerialization(undefined);
 /** The forms that a failure takes on the wire, by the content type of a call. */
 export type WireForm = 'grpc' | 'grpc-web' | 'connect-unary' | 'connect-stream';
 
+/** The content type of gRPC-Web in base64. */
+export const GRPC_WEB_TEXT = /^application\/grpc-web-text(?=$|[+; ])/i;
+
 /** The form that this content type asks for; undefined: not a call. */
 export function wireFormOf(contentType: string | null | undefined): WireForm | undefined {
   const type = (contentType ?? '').toLowerCase();

@@ -1,22 +1,22 @@
-// A request on the HTTP/2 engine that is rejected by its headers: nothing of it is kept, and it never reaches a router.
+// A request on the HTTP/2 engine that is answered by its headers: nothing of it is kept, and it never reaches a router.
 
 import { type Receiver, type Stream, writeHeaderBlock } from '../h2/index.ts';
 import { type Rejection, THROTTLE_MS } from './calls.ts';
-import { refusalMessage } from './refusals.ts';
+import type { RefusalMessage } from './refusals.ts';
 
 /**
- * Answers a stream with its refusal once what was read with its headers has been let go: of a small request that is all, and
- * nothing of it needs to be reset.
+ * Answers a stream once what was read with its headers has been let go: of a small request that is all, and nothing of it needs
+ * to be reset.
  */
-export class RejectedStream implements Receiver {
+export class AnsweredAtOnce implements Receiver {
   readonly #stream: Stream;
-  readonly #contentType: string | undefined;
-  readonly #rejection: Rejection;
+  readonly #answer: RefusalMessage;
+  readonly #penalty: Rejection['penalty'];
 
-  constructor(stream: Stream, contentType: string | undefined, rejection: Rejection) {
+  constructor(stream: Stream, answer: RefusalMessage, penalty: Rejection['penalty']) {
     this.#stream = stream;
-    this.#contentType = contentType;
-    this.#rejection = rejection;
+    this.#answer = answer;
+    this.#penalty = penalty;
   }
 
   onData(part: Buffer): void {
@@ -24,29 +24,28 @@ export class RejectedStream implements Receiver {
   }
 
   onEnd(): void {
-    this.#answer();
+    this.#write();
   }
 
   onRead(): void {
-    this.#answer();
+    this.#write();
   }
 
   onGone(): void {
     // Nothing was begun for it.
   }
 
-  #answer(): void {
+  #write(): void {
     const stream = this.#stream;
     if (stream.isClosed) return;
-    const { error, penalty } = this.#rejection;
-    const { status, headers, body } = refusalMessage(stream.head.method, this.#contentType, error);
+    const { status, headers, body } = this.#answer;
     const isWhole = body === undefined || stream.head.method === 'HEAD';
     stream.respond(writeHeaderBlock([[':status', String(status)], ...Object.entries(headers)]), isWhole);
     if (!isWhole) {
       stream.write(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
       stream.end();
     }
-    punish(stream, penalty);
+    punish(stream, this.#penalty);
   }
 }
 
