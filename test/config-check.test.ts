@@ -92,6 +92,7 @@ describe('a sound configuration', () => {
       ECT_MAX_HELD_MIB: ['96', true],
       ECT_REQUEST_TIMEOUT_SEC: ['15', true],
       ECT_ANSWER_TIMEOUT_SEC: ['30', true],
+      ECT_IDLE_TIMEOUT_SEC: ['600', true],
       ECT_CALLER_WRITE_MIB_PER_HOUR: ['4096', true],
       ECT_MIN_FREE_DISK_MIB: ['512, or a tenth of the disk', true],
       ECT_JTI_REPLAY_CACHE_SIZE: ['durable', true],

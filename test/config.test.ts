@@ -39,6 +39,7 @@ const DEFAULTS: Config = {
     heldMib: 96,
     requestSeconds: 15,
     answerSeconds: 30,
+    idleSeconds: 600,
     streams: 512,
   },
   browsers: { allowedOrigins: [], refusesOthers: true, allowedHosts: [] },

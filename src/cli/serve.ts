@@ -53,6 +53,7 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_MAX_HELD_MIB', 'memory for unfinished requests and unread answers of one process (default 96)'],
   ['ECT_REQUEST_TIMEOUT_SEC', 'how long a request may take to arrive (default 15)'],
   ['ECT_ANSWER_TIMEOUT_SEC', 'how long a client may take to read an answer (default 30)'],
+  ['ECT_IDLE_TIMEOUT_SEC', 'how long a connection may be without a call (default 600)'],
   ['ECT_CALLER_WRITE_MIB_PER_HOUR', 'what a caller may have written (default 4096; 0: anything)'],
   ['ECT_MIN_FREE_DISK_MIB', 'free space below which callers write nothing (default 512, or a tenth of the disk)'],
   ['ECT_LOG_LEVEL', 'debug, info (default), warn, error or silent'],

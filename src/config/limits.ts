@@ -11,6 +11,8 @@ export interface LimitsConfig {
   readonly requestSeconds: number;
   /** For which an answer may wait for its reader. */
   readonly answerSeconds: number;
+  /** A connection without a call. */
+  readonly idleSeconds: number;
   /** Streams that stay open. */
   readonly streams: number;
 }
@@ -24,6 +26,7 @@ export function readLimits({ whole, problem }: SettingsReader): LimitsConfig {
     heldMib: whole('ECT_MAX_HELD_MIB', 96, 32, 65_536),
     requestSeconds: whole('ECT_REQUEST_TIMEOUT_SEC', 15, 1, 60),
     answerSeconds: whole('ECT_ANSWER_TIMEOUT_SEC', 30, 1, 600),
+    idleSeconds: whole('ECT_IDLE_TIMEOUT_SEC', 600, 10, 86_400),
     streams: whole('ECT_MAX_STREAMS', 512, 1, 100_000),
   };
   if (limits.connectionsPerAddress > connections) {

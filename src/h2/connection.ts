@@ -57,6 +57,7 @@ const NO_BUDGET: StreamMemory = { grow: () => true, shrink: () => undefined, clo
 /** Why nothing is read from the socket. */
 type Pause = 'blocked' | 'deferred' | 'throttled';
 
+const MAX_STREAM_ID = 2 ** 31 - 1;
 /** How long the peer may take to close when everything was said, in milliseconds. */
 const LINGER_MS = 1_000;
 
@@ -76,6 +77,8 @@ export class Connection implements StreamHost {
   #framesSinceLook = 0;
   #heldBytes = 0;
   #isClosing = false;
+  /** Runs while an idle connection waits for calls that are on their way. */
+  #retiring: NodeJS.Timeout | undefined;
   #isEnded = false;
 
   /** Takes over the socket, from the first byte of the preface. */
@@ -126,6 +129,7 @@ export class Connection implements StreamHost {
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    clearTimeout(this.#retiring);
     this.outbox.push(goAway(this.#streams.lastServedId, ErrorCode.NO_ERROR));
     this.#endWhenDone();
   }
@@ -239,7 +243,14 @@ export class Connection implements StreamHost {
   }
 
   #onIdle(): void {
-    if (this.#streams.size === 0) this.close();
+    if (this.#streams.size === 0) this.#retire();
+  }
+
+  /** A call may be on its way just now: the peer is told first, and what it sent before it heard so is served (RFC 9113, section 6.8). */
+  #retire(): void {
+    if (this.#isClosing || this.#retiring !== undefined) return;
+    this.outbox.push(goAway(MAX_STREAM_ID, ErrorCode.NO_ERROR));
+    this.#retiring = setTimeout(() => this.close(), this.#options.limits.lastCallMs);
   }
 
   #fail(error: ConnectionError): void {
@@ -258,6 +269,7 @@ export class Connection implements StreamHost {
   #end(readMs: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    clearTimeout(this.#retiring);
     this.outbox.close();
     this.#abortStreams();
     this.socket.resume();
@@ -274,6 +286,7 @@ export class Connection implements StreamHost {
     if (error !== undefined && !this.#isEnded) this.#options.onFailure(error);
     this.#isEnded = true;
     this.#isClosing = true;
+    clearTimeout(this.#retiring);
     this.outbox.close();
     this.#abortStreams();
     this.socket.destroy();

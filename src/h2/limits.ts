@@ -21,6 +21,8 @@ export interface Limits extends PatienceOptions {
   readonly frameMs: number;
   /** Without a byte and without a call. */
   readonly idleMs: number;
+  /** From the word that an idle connection will end until it takes no more calls: a round trip, and what clients are slow by. */
+  readonly lastCallMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -32,7 +34,8 @@ export const DEFAULT_LIMITS: Limits = {
   stallMs: 15_000,
   answerMs: 30_000,
   frameMs: 10_000,
-  idleMs: 60_000,
+  idleMs: 600_000,
+  lastCallMs: 5_000,
   nuisance: { burst: 1_000, perSecond: 100 },
   // A client may cancel hundreds of calls at once; one that does nothing else has nothing to ask.
   resets: { burst: 2_000, perSecond: 5 },

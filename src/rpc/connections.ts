@@ -41,7 +41,7 @@ export interface ConnectionLimits {
 
 export const DEFAULT_LIMITS: ConnectionLimits = {
   firstBytesMs: 10_000,
-  idleMs: 60_000,
+  idleMs: 600_000,
   requestMs: 65_000,
   maxConcurrentStreams: 100,
   maxHeaderBytes: 16_384,
