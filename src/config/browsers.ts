@@ -25,13 +25,13 @@ export function readBrowsers(
   const allowedOrigins = read<readonly string[]>(
     'ECT_ALLOWED_ORIGINS',
     [],
-    'origins with commas between them, for example https://console.example.org',
+    'origins as browsers write them, with commas between them and without paths, default ports or *, for example https://console.example.org',
     (text) => each(text, isOrigin),
   );
   const hosts = read<readonly string[]>(
     'ECT_ALLOWED_HOSTS',
     [],
-    'names or addresses with commas between them, without ports, or *',
+    'names or addresses with commas between them, without ports ([::1] in brackets), or *',
     (text) => each(text, isHost),
   );
   // Off loopback the service has names that it does not know.
@@ -50,6 +50,6 @@ function isHost(text: string): boolean {
 
 /** An origin as browsers write it: no path, no default port, lower case. */
 function isOrigin(text: string): boolean {
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
+  if (!/^https?:\/\/[^*]+$/.test(text) || !URL.canParse(text)) return false;
   return new URL(text).origin === text;
 }

@@ -24,6 +24,8 @@ export interface BrowserRequest {
   readonly target: string | undefined;
   readonly host: string | undefined;
   readonly origin: string | undefined;
+  /** Sec-Fetch-Site: how the page and the service are related. Browsers send it also where they send no origin. */
+  readonly site: string | undefined;
   /** Access-Control-Request-Method: the request is a preflight. */
   readonly asksFor: string | undefined;
 }
@@ -49,7 +51,7 @@ const ORIGIN_NOT_ALLOWED = new EctError(refuse('ORIGIN_NOT_ALLOWED', 'pages of t
 export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPage): BrowserRules {
   const { allowedHosts, refusesOthers } = options;
   const origins = new Set(options.allowedOrigins);
-  const hosts = allowedHosts === undefined ? undefined : new Set(allowedHosts.map((name) => name.toLowerCase()));
+  const hosts = allowedHosts === undefined ? undefined : new Set(allowedHosts.map(nameOf));
   /** Most requests name the host that the one before named. */
   let lastAllowed: string | undefined;
 
@@ -73,10 +75,10 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
   }
 
   return {
-    judge: ({ host, origin, target }) => {
+    judge: ({ host, origin, site, target }) => {
       // Browsers always name a host.
       if (host !== undefined && !isHostAllowed(host)) return HOST_NOT_ALLOWED;
-      if (origin === undefined || !refusesOthers || origins.has(origin)) return undefined;
+      if (!refusesOthers || (origin === undefined ? !isFromElsewhere(site) : origins.has(origin))) return undefined;
       return isOpenPage(pathOf(target)) ? undefined : ORIGIN_NOT_ALLOWED;
     },
     preflight: ({ method, origin, asksFor }) => {
@@ -93,6 +95,11 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
   };
 }
 
+/** An image, a script or a link of a page needs no origin to send a request. */
+function isFromElsewhere(site: string | undefined): boolean {
+  return site !== undefined && site !== 'none' && site !== 'same-origin';
+}
+
 /** The name or address of an authority, in lower case, without its port. */
 function nameOf(authority: string): string {
   return authority
@@ -103,6 +110,6 @@ function nameOf(authority: string): string {
 
 /** What no name server can make point elsewhere: addresses, and the names that RFC 6761 keeps on the machine. */
 function isLoopbackName(name: string): boolean {
-  const isName = name === 'localhost' || name.endsWith('.localhost');
+  const isName = /^(?:[a-z0-9-]+\.)*localhost$/.test(name);
   return isName || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));
 }

@@ -260,6 +260,7 @@ function http1Request({ method, url: target, headers }: IncomingMessage): Browse
     target,
     host: headers.host,
     origin: headers.origin,
+    site: headers['sec-fetch-site']?.toString(),
     asksFor: headers['access-control-request-method'],
   };
 }
@@ -271,6 +272,7 @@ function http2Request(head: RequestHead): BrowserRequest {
     target: head.path,
     host: text(':authority') ?? text('host'),
     origin: text('origin'),
+    site: text('sec-fetch-site'),
     asksFor: head.method === 'OPTIONS' ? text('access-control-request-method') : undefined,
   };
 }

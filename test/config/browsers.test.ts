@@ -39,6 +39,7 @@ describe('pages and names', () => {
 
   test.each([
     ['ECT_ALLOWED_ORIGINS', '*'],
+    ['ECT_ALLOWED_ORIGINS', 'https://*.example.org'],
     ['ECT_ALLOWED_ORIGINS', 'null'],
     ['ECT_ALLOWED_ORIGINS', 'a.example.org'],
     ['ECT_ALLOWED_ORIGINS', 'https://a.example.org/'],

@@ -8,7 +8,7 @@ import { openPeer, startServer } from './raw-peer.ts';
 const MAX_STREAM_ID = 2 ** 31 - 1;
 const SOON = { timeout: 10_000, interval: 5 };
 
-describe('an idle connection', () => {
+describe('H8: an idle connection', () => {
   test('is announced to end; a call that comes before the peer knew is served, and then it ends', async () => {
     await using server = await startServer({ idleMs: 50, lastCallMs: 500 });
     using peer = await openPeer(server);

@@ -21,7 +21,7 @@ let closed: TestServer;
 let open: TestServer;
 beforeAll(async () => {
   closed = await startTestServer({
-    browsers: { allowedOrigins: [], refusesOthers: true, allowedHosts: ['ect.internal'] },
+    browsers: { allowedOrigins: [], refusesOthers: true, allowedHosts: ['ect.internal.'] },
   });
   open = await startTestServer({
     browsers: { allowedOrigins: [GOOD], refusesOthers: true, allowedHosts: undefined },
@@ -46,6 +46,10 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
       'evil.example:8080',
       'evil.example',
       'localhost.evil.example',
+      'evil/.localhost',
+      'evil, x.localhost',
+      'evil@x.localhost',
+      '.localhost',
       '192.0.2.1:8080',
       '127.0.0.1.evil.example',
     ])('a call to %s is refused before anything else', async (name) => {
@@ -83,6 +87,24 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
           expect([answer.status, reasonOf(answer)]).toEqual([403, 'ORIGIN_NOT_ALLOWED']);
           expect(answer.headers['access-control-allow-origin']).toBeUndefined();
         }
+      },
+    );
+
+    test.each(['cross-site', 'same-site'])(
+      'what a page sends without an origin is refused where it is %s',
+      async (site) => {
+        const path = '/ect.v1.KeyService/GetKeySet?connect=v1&encoding=json&message=%7B%7D';
+        const get = (from: string) =>
+          send(closed.server.url, {
+            method: 'GET',
+            path,
+            headers: { 'sec-fetch-site': from, 'sec-fetch-mode': 'no-cors' },
+          });
+        expect(reasonOf(await get(site))).toBe('ORIGIN_NOT_ALLOWED');
+        expect(reasonOf(await get('none'))).toBeUndefined();
+        expect(reasonOf(await get('same-origin'))).toBeUndefined();
+        const page = await send(closed.server.url, { method: 'GET', path: JWKS, headers: { 'sec-fetch-site': site } });
+        expect(page.status).toBe(200);
       },
     );
 

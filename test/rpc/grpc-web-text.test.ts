@@ -73,6 +73,31 @@ describe('H35 a call in text mode', () => {
     expect(trailer!.bytes.toString()).toMatch(new RegExp(`grpc-status: ${Code.InvalidArgument}\\r\\n`));
   });
 
+  test.each([
+    ['a digit too many', 'A'],
+    ['a line break', '\n'],
+    ['garbage', '!!!!'],
+    ['a group that is padded twice', '=A=='],
+  ])('a whole message with %s behind it is refused before it is served', async (_, tail) => {
+    const before = running.seen.length;
+    const answer = await send(message('a').toString('base64') + tail);
+    expect(framesOf(answer.body.toString())[0]!.bytes.toString()).toContain(`grpc-status: ${Code.InvalidArgument}`);
+    expect(running.seen.length).toBe(before);
+    expect(running.calls().at(-1)!['outcome']).not.toBe('ok');
+  });
+
+  test('any bytes in any parts are the same in base64 with any padding', async () => {
+    for (let length = 0; length < 40; length++) {
+      const bytes = message('x'.repeat(length));
+      for (const size of [1, 2, 3, 4, 5, 7]) {
+        const parts = [];
+        for (let at = 0; at < bytes.length; at += size) parts.push(bytes.subarray(at, at + size).toString('base64'));
+        const answer = await send(parts.join(''));
+        expect(framesOf(answer.body.toString())[0]!.flags, `${length} ${size}`).toBe(0);
+      }
+    }
+  });
+
   test('a refusal is text too, also by its headers alone', async () => {
     const refused = framesOf((await send(message('refuse').toString('base64'))).body.toString()).at(-1)!;
     expect(refused.bytes.toString()).toContain(`grpc-status: ${Code.InvalidArgument}`);
