@@ -34,9 +34,9 @@ async function* decoded(text: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 const NO_DIGIT = 255;
 const PADDING = 61;
 const DIGITS = new Uint8Array(256).fill(NO_DIGIT);
-for (const [value, digit] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
-  DIGITS[digit.charCodeAt(0)] = value;
-}
+Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/').forEach((digit, value) => {
+  DIGITS[digit] = value;
+});
 
 /** Groups of four, any of which may be padded, which Node's decoder would end at. RFC 4648: no other digits, no bits that say nothing. */
 function decodeGroups(text: Uint8Array): Uint8Array {
