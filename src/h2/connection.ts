@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { ConnectionError, calmDown, ErrorCode } from './connection-error.ts';
 import { FrameReader, type OnFrame } from './frame-reader.ts';
 import { DEFAULT_WINDOW, goAway, resetFrame, Setting, settingsFrame, windowUpdate } from './frames.ts';
+import { GracefulClose } from './graceful-close.ts';
 import { Inbound } from './inbound.ts';
 import type { Limits } from './limits.ts';
 import { Outbox } from './outbox.ts';
@@ -57,7 +58,6 @@ const NO_BUDGET: StreamMemory = { grow: () => true, shrink: () => undefined, clo
 /** Why nothing is read from the socket. */
 type Pause = 'blocked' | 'deferred' | 'throttled';
 
-const MAX_STREAM_ID = 2 ** 31 - 1;
 /** How long the peer may take to close when everything was said, in milliseconds. */
 const LINGER_MS = 1_000;
 
@@ -77,8 +77,7 @@ export class Connection implements StreamHost {
   #framesSinceLook = 0;
   #heldBytes = 0;
   #isClosing = false;
-  /** Runs while an idle connection waits for calls that are on their way. */
-  #retiring: NodeJS.Timeout | undefined;
+  readonly #gracefulClose: GracefulClose;
   #isEnded = false;
 
   /** Takes over the socket, from the first byte of the preface. */
@@ -102,11 +101,17 @@ export class Connection implements StreamHost {
       onStalled: ({ id }) => this.#streams.get(id)?.reset(ErrorCode.ENHANCE_YOUR_CALM),
       onStuck: () => this.#lost(calmDown('the peer does not read')),
     });
+    this.#gracefulClose = new GracefulClose(this.outbox, limits.lastCallMs, () => this.#refuseStreams());
     this.#window = new ReceiveWindow(this.outbox, 0, limits.windowBytes);
     const shared = { outbox: this.outbox, streams: this.#streams, patience: this.#patience };
     const isClosing = () => this.#isClosing;
     this.#requests = new Requests({ ...shared, limits, now, serve, host: this, window: this.#window, isClosing });
-    const inbound = new Inbound({ ...shared, requests: this.#requests, onGoAway: () => this.close() });
+    const inbound = new Inbound({
+      ...shared,
+      requests: this.#requests,
+      onGoAway: () => this.#refuseStreams(),
+      onPong: (payload) => this.#gracefulClose.onPong(payload),
+    });
     const onFrame: OnFrame = (type, flags, id, bytes, start, end) => {
       if (!this.#isEnded) inbound.onFrame(type, flags, id, bytes, start, end);
     };
@@ -125,13 +130,9 @@ export class Connection implements StreamHost {
     socket.setTimeout(limits.idleMs, () => this.#onIdle());
   }
 
-  /** Takes no more streams, and ends the connection when those that are open have ended. */
+  /** Tells the peer to go, takes what it sends before it knows, and ends the connection when its streams have ended. */
   close(): void {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
-    clearTimeout(this.#retiring);
-    this.outbox.push(goAway(this.#streams.lastServedId, ErrorCode.NO_ERROR));
-    this.#endWhenDone();
+    if (!this.#isClosing) this.#gracefulClose.begin();
   }
 
   hold(bytes: number): boolean {
@@ -243,14 +244,16 @@ export class Connection implements StreamHost {
   }
 
   #onIdle(): void {
-    if (this.#streams.size === 0) this.#retire();
+    if (this.#streams.size === 0) this.close();
   }
 
-  /** A call may be on its way just now: the peer is told first, and what it sent before it heard so is served (RFC 9113, section 6.8). */
-  #retire(): void {
-    if (this.#isClosing || this.#retiring !== undefined) return;
-    this.outbox.push(goAway(MAX_STREAM_ID, ErrorCode.NO_ERROR));
-    this.#retiring = setTimeout(() => this.close(), this.#options.limits.lastCallMs);
+  #refuseStreams(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#gracefulClose.cancel();
+    this.outbox.push(goAway(this.#streams.lastServedId, ErrorCode.NO_ERROR));
+    this.outbox.resumeBodies();
+    this.#endWhenDone();
   }
 
   #fail(error: ConnectionError): void {
@@ -269,7 +272,7 @@ export class Connection implements StreamHost {
   #end(readMs: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    clearTimeout(this.#retiring);
+    this.#gracefulClose.cancel();
     this.outbox.close();
     this.#abortStreams();
     this.socket.resume();
@@ -286,7 +289,7 @@ export class Connection implements StreamHost {
     if (error !== undefined && !this.#isEnded) this.#options.onFailure(error);
     this.#isEnded = true;
     this.#isClosing = true;
-    clearTimeout(this.#retiring);
+    this.#gracefulClose.cancel();
     this.outbox.close();
     this.#abortStreams();
     this.socket.destroy();

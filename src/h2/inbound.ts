@@ -18,6 +18,8 @@ export interface InboundParts {
   readonly requests: Requests;
   /** The peer will open no more streams. */
   readonly onGoAway: () => void;
+  /** The peer has answered a PING. */
+  readonly onPong: (payload: Buffer) => void;
 }
 
 export class Inbound {
@@ -82,9 +84,10 @@ export class Inbound {
   }
 
   #onPing(flags: number, payload: Buffer): void {
-    const { patience, outbox } = this.#parts;
+    const { patience, outbox, onPong } = this.#parts;
     patience.bother();
-    if (!(flags & Flag.ACK)) outbox.push(writeFrame(FrameType.PING, Flag.ACK, 0, payload));
+    if ((flags & Flag.ACK) === 0) outbox.push(writeFrame(FrameType.PING, Flag.ACK, 0, payload));
+    else onPong(payload);
   }
 
   #onWindowUpdate(id: number, increment: number): void {

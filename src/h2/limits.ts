@@ -21,7 +21,7 @@ export interface Limits extends PatienceOptions {
   readonly frameMs: number;
   /** Without a byte and without a call. */
   readonly idleMs: number;
-  /** From the word that an idle connection will end until it takes no more calls: a round trip, and what clients are slow by. */
+  /** From the announcement that a connection will end until it takes no more calls, where the peer does not answer the PING. */
   readonly lastCallMs: number;
 }
 

@@ -49,6 +49,8 @@ export class Outbox {
   /** Since when the socket takes no more. */
   #blockedSince: number | undefined;
   #isClosed = false;
+  /** Bodies wait though windows and socket would take them. */
+  #isPaused = false;
   /** What the peer still takes on the whole connection. */
   #window = DEFAULT_WINDOW;
   /** Our blocks use no table; the first one says so. */
@@ -107,8 +109,7 @@ export class Outbox {
   pushWhole(sender: Sender, headers: Buffer, body: Buffer, trailers: Buffer): boolean {
     const { id } = sender;
     const { length } = body;
-    if (this.#blockedSince !== undefined || length > MAX_FRAME_BYTES || length > this.#window || length > sender.window)
-      return false;
+    if (this.#isStopped || length > MAX_FRAME_BYTES || length > this.#window || length > sender.window) return false;
     const block = this.#begin(headers);
     this.#window -= length;
     sender.window -= length;
@@ -153,7 +154,7 @@ export class Outbox {
     for (let sent = true; sent; ) {
       sent = false;
       for (const sender of this.#waiting) {
-        if (this.#blockedSince !== undefined) return;
+        if (this.#isStopped) return;
         const bytes = sender.sendFrame(Math.min(this.#window, MAX_FRAME_BYTES), this.#options.now());
         if (bytes === undefined) continue;
         this.#window -= bytes;
@@ -167,6 +168,16 @@ export class Outbox {
       // Written soon, so that the socket can say when it has enough.
       if (this.#pushedBytes >= WRITTEN_BYTES && this.#waiting.size > 0) this.flush();
     }
+  }
+
+  /** Sends no bodies, nor what follows them, until they are resumed. */
+  pauseBodies(): void {
+    this.#isPaused = true;
+  }
+
+  resumeBodies(): void {
+    this.#isPaused = false;
+    this.pump();
   }
 
   /** Writes all that was pushed. */
@@ -192,6 +203,10 @@ export class Outbox {
     this.#waiting.clear();
     this.#waitingBytes = 0;
     this.#watch.stop();
+  }
+
+  get #isStopped(): boolean {
+    return this.#isPaused || this.#blockedSince !== undefined;
   }
 
   /** For the scheduled flush only. */

@@ -23,8 +23,8 @@ export interface CallsOptions {
   readonly identify: (socket: Socket) => Caller;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
-  /** Aborted when the service drains. */
-  readonly draining: AbortSignal;
+  /** Aborted when streams have to end because the service stops. Unary calls may finish. */
+  readonly endOfStreams: AbortSignal;
   /** What calls share. */
   readonly resources?: Resources;
 }
@@ -58,7 +58,7 @@ export type Calls = ReturnType<typeof createCalls>;
 
 /** The calls of one server. */
 export function createCalls(options: CallsOptions) {
-  const { events, identify, draining, isAdministrator = () => false } = options;
+  const { events, identify, endOfStreams, isAdministrator = () => false } = options;
   const { resources = createResources(DEFAULT_PROCESS_LIMITS) } = options;
   const { accounts, admission, scheduler, unread, streams, publicShare, connections, onLimit } = resources;
 
@@ -130,7 +130,6 @@ export function createCalls(options: CallsOptions) {
     }
     const account = accountOfCaller(caller, socket);
     connections.used(socket);
-    if (draining.aborted) return { error: drainingError(), caller, penalty: 'none' };
     if (access === 'admin') {
       if (isAdministrator(caller)) return { caller, account };
       const error = new EctError(refuse('ADMIN_REQUIRED', 'only administrators may call this method'));
@@ -200,7 +199,6 @@ export function createCalls(options: CallsOptions) {
       begin();
       return;
     }
-    if (draining.aborted) throw fail(call, drainingError());
     const { account } = call;
     if (!admission.admits(account, call.remainingMs)) {
       onLimit('open_calls');
@@ -257,14 +255,14 @@ export function createCalls(options: CallsOptions) {
   /** Runs a streaming procedure. It ends with the caller, its deadline, or the service: with SERVICE_DRAINING. */
   async function* stream(service: AnyService, localName: string, request: unknown, call: OpenCall) {
     const drain = () => call.stop(drainingError());
-    draining.addEventListener('abort', drain, { once: true });
+    endOfStreams.addEventListener('abort', drain, { once: true });
     let answers: AsyncIterator<unknown> | undefined;
     let giveBack: (() => void) | undefined;
     try {
       unread.delete(call);
       call.stage = 'begun';
       if (call.stopped !== undefined) throw call.stopped;
-      if (draining.aborted) throw drainingError();
+      if (endOfStreams.aborted) throw drainingError();
       giveBack = streams.take(call.socket);
       if (giveBack === undefined) {
         onLimit('streams');
@@ -281,7 +279,7 @@ export function createCalls(options: CallsOptions) {
     } catch (thrown) {
       throw fail(call, thrown);
     } finally {
-      draining.removeEventListener('abort', drain);
+      endOfStreams.removeEventListener('abort', drain);
       giveBack?.();
       call.abandon();
       // Not awaited: a generator that is stuck would hold the answer back.

@@ -50,7 +50,10 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
 export interface Connections {
   /** The listening server. */
   readonly front: Server;
-  /** Takes no more connections, ends idle ones, and the others after their calls or after the grace. Answers how many were cut off. */
+  /**
+   * Takes no more connections, and tells the peers of those that are open that they will end. What a peer sends before it can
+   * know is served. Each ends after its calls, or after the grace. Answers how many were cut off.
+   */
   drain(graceMs: number): Promise<number>;
 }
 
@@ -76,6 +79,8 @@ interface Early {
   readonly penalty: Rejection['penalty'];
 }
 
+/** For how long requests of a peer that has not heard that its connection ends may arrive, in milliseconds: a long round trip. */
+export const LAST_CALL_MS = 250;
 /** Of a body that is thrown away so that its connection can go on. */
 const SHORT_BODY_BYTES = 65_536;
 
@@ -215,9 +220,13 @@ export function createConnections(
   async function drain(graceMs: number): Promise<number> {
     isDraining = true;
     const closed = new Promise<void>((resolve) => front.close(() => resolve()));
-    for (const connection of connections) connection.close(); // GOAWAY; open streams go on.
-    const endIdle = setInterval(() => http1.closeIdleConnections(), 50);
-    http1.closeIdleConnections();
+    for (const connection of connections) connection.close();
+    http1Answers.announceEnd();
+    // A request may be on its way on a connection that looks idle; who hears of the end by its answer sends no other.
+    let endIdle = setTimeout(() => {
+      http1.closeIdleConnections();
+      endIdle = setInterval(() => http1.closeIdleConnections(), 50);
+    }, LAST_CALL_MS);
     let cut = 0;
     const grace = setTimeout(() => {
       cut = table.size;
@@ -225,7 +234,7 @@ export function createConnections(
     }, graceMs);
     await closed;
     clearTimeout(grace);
-    clearInterval(endIdle);
+    clearTimeout(endIdle);
     http1.close();
     return cut;
   }

@@ -19,14 +19,18 @@ export interface HealthOptions {
   readonly isServing: () => boolean;
   /** How often a watched status is looked at, in milliseconds. */
   readonly watchIntervalMs: number;
+  /** Aborted when the service is told to stop: watchers hear so at once. */
+  readonly stopping: AbortSignal;
 }
 
 type Answer = MessageInitShape<typeof HealthCheckResponseSchema>;
 
 /** The health service. It is public and is served while the server drains. */
-export function createHealth({ services, methods, isServing, watchIntervalMs }: HealthOptions): Service<typeof Health> {
+export function createHealth(options: HealthOptions): Service<typeof Health> {
+  const { services, methods, isServing, watchIntervalMs, stopping } = options;
   const names = new Set(['', ...services, ...Object.keys(methods)]);
   const changes = createStatusWatch(statusOf, watchIntervalMs);
+  stopping.addEventListener('abort', () => changes.look(), { once: true });
 
   function statusOf(service: string): Status {
     if (!names.has(service)) return Status.SERVICE_UNKNOWN;

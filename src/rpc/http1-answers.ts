@@ -10,7 +10,8 @@ const SWEEP_MS = 1_000;
 export class Http1Answers {
   readonly #answerMs: number;
   readonly #now: () => number;
-  readonly #open = new Map<Socket, { responses: number; fullSince: number | undefined }>();
+  readonly #open = new Map<Socket, { readonly responses: Set<ServerResponse>; fullSince: number | undefined }>();
+  #isLast = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** `answerMs`: for how long a connection may have something to read and not have read it all. */
@@ -22,20 +23,28 @@ export class Http1Answers {
   /** A request has come. Answers false, and ends the connection, where it has come too early. */
   begin(socket: Socket, response: ServerResponse): boolean {
     if (socket.destroyed) return false;
-    const state = this.#open.get(socket) ?? { responses: 0, fullSince: undefined };
-    if (state.responses >= MAX_PIPELINED) {
+    const state = this.#open.get(socket) ?? { responses: new Set(), fullSince: undefined };
+    if (state.responses.size >= MAX_PIPELINED) {
       socket.destroy();
       return false;
     }
-    state.responses++;
+    state.responses.add(response);
+    if (this.#isLast) endAfter(response);
     this.#open.set(socket, state);
     response.once('close', () => {
-      state.responses--;
+      state.responses.delete(response);
       // An answer that was written whole may still wait for its reader in the socket.
-      if (socket.destroyed || (state.responses === 0 && socket.writableLength === 0)) this.#open.delete(socket);
+      if (socket.destroyed || (state.responses.size === 0 && socket.writableLength === 0)) this.#open.delete(socket);
     });
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
     return true;
+  }
+
+  /** From now on every answer is the last one of its connection, and says so. */
+  announceEnd(): void {
+    this.#isLast = true;
+    // Of pipelined requests the newest is answered last.
+    for (const { responses } of this.#open.values()) endAfter([...responses].at(-1));
   }
 
   #sweep(): void {
@@ -44,7 +53,7 @@ export class Http1Answers {
       if (socket.destroyed) this.#open.delete(socket);
       else if (socket.writableLength === 0) {
         state.fullSince = undefined;
-        if (state.responses === 0) this.#open.delete(socket);
+        if (state.responses.size === 0) this.#open.delete(socket);
       } else {
         state.fullSince ??= now;
         if (now - state.fullSince >= this.#answerMs) socket.destroy();
@@ -54,4 +63,8 @@ export class Http1Answers {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
+}
+
+function endAfter(response: ServerResponse | undefined): void {
+  if (response?.headersSent === false) response.setHeader('connection', 'close');
 }

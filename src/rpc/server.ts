@@ -12,7 +12,7 @@ import { type BrowserOptions, createBrowserRules } from './browser-rules.ts';
 import type { AnyService } from './call.ts';
 import { createCalls } from './calls.ts';
 import { createConnectRouter } from './connect-router.ts';
-import { type ConnectionLimits, createConnections, DEFAULT_LIMITS } from './connections.ts';
+import { type ConnectionLimits, createConnections, DEFAULT_LIMITS, LAST_CALL_MS } from './connections.ts';
 import { replaceTls, type TlsOptions } from './front.ts';
 import { createGate, protocolOf } from './gate.ts';
 import { transcodeText } from './grpc-web-text.ts';
@@ -67,8 +67,9 @@ export interface RunningServer {
   /** New connections are served with this key material. The server must have begun with TLS. */
   replaceTls(tls: TlsOptions): void;
   /**
-   * Stops: health says NOT_SERVING, no connection is taken, streams end with SERVICE_DRAINING, calls in flight may
-   * finish within the grace, and what is left is cut off. Ends when the last connection is closed.
+   * Stops: health says NOT_SERVING, no connection is taken, and the peers of those that are open are told to go. What they sent
+   * before they knew is served, and may take as long as the grace; streams end with SERVICE_DRAINING; what is left is cut off.
+   * Ends when the last connection is closed.
    */
   drain(graceMs: number): Promise<void>;
 }
@@ -76,14 +77,17 @@ export interface RunningServer {
 /** Starts the server. Rejects when it cannot listen. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host, port, tls, services, identify, isAdministrator, events, ready, jwks } = options;
-  const draining = new AbortController();
-  const readiness = () => ({ ...ready(), accepting: !draining.signal.aborted });
+  /** Who asks whether to begin something here is told not to. */
+  const stopping = new AbortController();
+  const endOfStreams = new AbortController();
+  const readiness = () => ({ ...ready(), accepting: !stopping.signal.aborted });
 
   const health = createHealth({
     services: services.map(({ descriptor }) => descriptor.typeName),
     methods: options.methodsReady ?? {},
     isServing: () => Object.values(readiness()).every(Boolean),
     watchIntervalMs: options.watchIntervalMs ?? 1000,
+    stopping: stopping.signal,
   });
   const reflection = createReflection([...services.map(({ descriptor }) => descriptor), Health]);
   const resources = createResources({ ...DEFAULT_PROCESS_LIMITS, ...options.processLimits }, events.limitMet);
@@ -92,7 +96,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     events,
     resources,
     identify,
-    draining: draining.signal,
+    endOfStreams: endOfStreams.signal,
     ...(isAdministrator === undefined ? {} : { isAdministrator }),
   });
   const all = [...services, health, ...reflection];
@@ -148,10 +152,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = await listen(connections.front, host, port);
 
   async function drain(graceMs: number): Promise<void> {
-    if (draining.signal.aborted) return;
+    if (stopping.signal.aborted) return;
     events.draining(graceMs);
-    draining.abort();
+    stopping.abort();
+    // Later than that, so that who watches hears the last status.
+    const timer = setTimeout(() => endOfStreams.abort(), Math.min(LAST_CALL_MS, graceMs / 2));
     events.stopped(await connections.drain(graceMs));
+    clearTimeout(timer);
   }
 
   const name = host.includes(':') ? `[${host}]` : host;

@@ -3,6 +3,8 @@
 export interface StatusWatch<Status> {
   /** Yields the status under a name, now and whenever it has changed. Ends by throwing the reason of the signal. */
   watch(name: string, signal: AbortSignal): AsyncGenerator<Status>;
+  /** Looks for changes now. */
+  look(): void;
   /** How many watch. */
   readonly size: number;
 }
@@ -41,6 +43,7 @@ export function createStatusWatch<Status>(statusOf: (name: string) => Status, in
 
   return {
     watch,
+    look,
     get size() {
       return watchers.size;
     },

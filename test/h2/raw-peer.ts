@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { FRAME, type Frame, PREFACE, readFrames, writeFrame } from '../../bench/http2-frames.ts';
+import { FLAG, FRAME, type Frame, PREFACE, readFrames, writeFrame } from '../../bench/http2-frames.ts';
 import {
   Body,
   Connection,
@@ -100,6 +100,8 @@ export function echo(stream: Stream, onGone: () => void = () => undefined): Rece
 export interface Peer extends Disposable {
   readonly socket: Socket;
   readonly frames: Frame[];
+  /** Whether it answers PINGs of the server, as every client does. */
+  answersPings: boolean;
   send(...pieces: readonly Uint8Array[]): void;
   /** Frames of this kind so far, after the server has read everything that was sent. */
   settled(): Promise<void>;
@@ -120,6 +122,7 @@ export async function openPeer(
   let rest: Buffer = Buffer.alloc(0);
   let pongs = 0;
   const waiting: (() => void)[] = [];
+  let peer: Peer;
   socket.on('error', () => undefined);
   let isClosed = false;
   const closed = once(socket, 'close').then(() => {
@@ -130,6 +133,10 @@ export async function openPeer(
       readFrames(Buffer.concat([rest, chunk]), (frame) => {
         frames.push({ ...frame, payload: Buffer.from(frame.payload) });
         if (frame.type !== FRAME.ping) return;
+        if ((frame.flags & FLAG.ack) === 0) {
+          if (peer.answersPings) socket.write(writeFrame(FRAME.ping, FLAG.ack, 0, frame.payload));
+          return;
+        }
         pongs++;
         waiting.shift()?.();
       }),
@@ -139,9 +146,10 @@ export async function openPeer(
   // Each piece in a packet of its own, at once.
   socket.setNoDelay(true);
   socket.write(hello);
-  return {
+  peer = {
     socket,
     frames,
+    answersPings: true,
     send: (...pieces) => void socket.write(Buffer.concat(pieces)),
     async settled() {
       const before = pongs;
@@ -162,4 +170,5 @@ export async function openPeer(
     },
     [Symbol.dispose]: () => void socket.destroy(),
   };
+  return peer;
 }

@@ -15,9 +15,9 @@ const caller = { kind: 'spiffe', id: 'spiffe://example.com/a' } as const;
 function setUp(procedure: (request: never, call: Call) => unknown, access: AnyService['access'] = 'callers') {
   const lines: Record<string, unknown>[] = [];
   const events = createEvents({ level: 'info', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
-  const draining = new AbortController();
+  const endOfStreams = new AbortController();
   const identify = vi.fn<() => typeof caller>(() => caller);
-  const calls = createCalls({ events, identify, draining: draining.signal });
+  const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal });
   const service: AnyService = {
     descriptor: KeyService,
     access,
@@ -25,7 +25,7 @@ function setUp(procedure: (request: never, call: Call) => unknown, access: AnySe
     procedures: { getKeySet: procedure },
     streams: { watch: procedure as () => AsyncIterable<unknown> },
   };
-  return { lines, events, draining, identify, calls, service };
+  return { lines, events, endOfStreams, identify, calls, service };
 }
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
@@ -41,9 +41,9 @@ describe('a method for administrators', () => {
     ['the caller was not named', () => false, 'ADMIN_REQUIRED'],
     ['the caller was named', () => true, 'OK'],
   ])('where %s', async (_, isAdministrator, outcome) => {
-    const { service, events, draining, identify, lines } = setUp(() => ({}));
+    const { service, events, endOfStreams, identify, lines } = setUp(() => ({}));
     const named = isAdministrator === undefined ? {} : { isAdministrator };
-    const calls = createCalls({ events, identify, draining: draining.signal, ...named });
+    const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, ...named });
     const procedure = vi.fn<() => object>(() => ({}));
     const admin: AnyService = { ...service, administered, procedures: { getKeySet: procedure } };
     const answer = calls.run(admin, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined, 'admin'));
@@ -170,11 +170,10 @@ describe('a unary call', () => {
     expect(procedure.mock.calls[0]?.[1].caller).toEqual({ kind: 'anonymous' });
   });
 
-  test('while the service drains, a new call is refused with SERVICE_DRAINING', async () => {
-    const { calls, service, draining } = setUp(() => ({}));
-    draining.abort();
-    const refused = calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined));
-    await expect(refused).rejects.toMatchObject({ reason: 'SERVICE_DRAINING' });
+  test('L17: while the service drains, a call of a peer that could not know is served', async () => {
+    const { calls, service, endOfStreams } = setUp(() => ({}));
+    endOfStreams.abort();
+    expect(await calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined))).toEqual({});
   });
 
   test('an answer that refuses has the reason it noted, under OK', async () => {
@@ -204,16 +203,19 @@ describe('a streaming call', () => {
   });
 
   test('L17: it ends with SERVICE_DRAINING when the service drains, even if it is stuck', async () => {
-    const { calls, service, draining, lines } = setUp(async function* () {
+    const { calls, service, endOfStreams, lines } = setUp(async function* () {
       yield 1;
       await new Promise(() => undefined);
     });
     const answers = calls.stream(service, 'watch', {}, calls.open(arrival, 'stream', undefined));
     await answers.next();
     const next = answers.next();
-    draining.abort();
+    endOfStreams.abort();
     await expect(next).rejects.toMatchObject({ reason: 'SERVICE_DRAINING' });
-    expect(lines).toMatchObject([{ code: 'UNAVAILABLE', reason: 'SERVICE_DRAINING' }]);
+    const late = calls.stream(service, 'watch', {}, calls.open(arrival, 'stream', undefined));
+    await expect(late.next()).rejects.toMatchObject({ reason: 'SERVICE_DRAINING' });
+    const line = { code: 'UNAVAILABLE', reason: 'SERVICE_DRAINING' };
+    expect(lines).toMatchObject([line, line]);
   });
 });
 
@@ -221,17 +223,17 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
   /** A line that moves when it is told to. */
   function setUpInLine(access?: AnyService['access']) {
     const procedure = vi.fn<(request: unknown) => object>((request) => ({ jwksJson: request }));
-    const { service, events, draining, identify, lines } = setUp(procedure, access);
+    const { service, events, endOfStreams, identify, lines } = setUp(procedure, access);
     const line: (() => void)[] = [];
     const scheduler = Object.assign(new CallScheduler(), {
       enter: (_account: Account, _load: object, begin: () => void) => void line.push(begin),
     });
     const resources = { ...createResources(DEFAULT_PROCESS_LIMITS), scheduler };
-    const calls = createCalls({ events, identify, draining: draining.signal, resources });
+    const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, resources });
     const move = () => {
       for (const begin of line.splice(0)) begin();
     };
-    return { calls, service, draining, procedure, lines, move };
+    return { calls, service, endOfStreams, procedure, lines, move };
   }
 
   test('a call stands in line, and neither reads its request nor begins before its turn', async () => {
@@ -267,16 +269,6 @@ describe('H17: where a turn of the event loop has begun enough calls', () => {
     expect(await next).toEqual({ jwksJson: 'next' });
   });
 
-  test('who may not call is told so at once, and does not stand in line', async () => {
-    const { calls, draining, move } = setUpInLine();
-    draining.abort();
-    const begin = vi.fn<() => void>();
-    const call = calls.open(arrival, 'unary', undefined);
-    expect(() => calls.enter(call, 0, begin)).toThrow(expect.objectContaining({ reason: 'SERVICE_DRAINING' }));
-    move();
-    expect(begin).not.toHaveBeenCalled();
-  });
-
   test('public services do not stand in line', async () => {
     const { calls, service } = setUpInLine('public');
     const call = calls.open(arrival, 'unary', undefined, 'public');
@@ -294,9 +286,9 @@ describe('H17: under too much load', () => {
 
   test('a call is rejected before its procedure, its event says so, and it is not counted as work', async () => {
     const procedure = vi.fn<() => object>(() => ({}));
-    const { service, events, draining, identify, lines } = setUp(procedure);
+    const { service, events, endOfStreams, identify, lines } = setUp(procedure);
     const { admission, resources } = withAdmission(false);
-    const calls = createCalls({ events, identify, draining: draining.signal, resources });
+    const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, resources });
     const call = calls.open(arrival, 'unary', undefined, 'callers');
     await expect(calls.run(service, 'getKeySet', noRequest, call)).rejects.toMatchObject({
       reason: 'SERVICE_OVERLOADED',
@@ -307,18 +299,18 @@ describe('H17: under too much load', () => {
   });
 
   test.each(['public', 'admin'] as const)('what is %s answers all the same', async (access) => {
-    const { service, events, draining, identify } = setUp(() => ({}));
+    const { service, events, endOfStreams, identify } = setUp(() => ({}));
     const { resources } = withAdmission(false);
     const isAdministrator = () => true;
-    const calls = createCalls({ events, identify, draining: draining.signal, resources, isAdministrator });
+    const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, resources, isAdministrator });
     const call = calls.open(arrival, 'unary', undefined, access);
     expect(await calls.run(service, 'getKeySet', noRequest, call)).toEqual({});
   });
 
   test('each admitted call counts once it was read, and ends once, however it ends', async () => {
-    const { service, events, draining, identify } = setUp(() => ({}));
+    const { service, events, endOfStreams, identify } = setUp(() => ({}));
     const { admission, resources } = withAdmission(true);
-    const calls = createCalls({ events, identify, draining: draining.signal, resources });
+    const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, resources });
     const call = calls.open(arrival, 'unary', undefined, 'callers');
     expect(counts(admission)).toEqual([0, 0]);
     await calls.run(service, 'getKeySet', noRequest, call);
@@ -327,9 +319,9 @@ describe('H17: under too much load', () => {
   });
 
   test('H20: a call whose request does not arrive never counts as load', () => {
-    const { events, draining, identify, lines } = setUp(() => ({}));
+    const { events, endOfStreams, identify, lines } = setUp(() => ({}));
     const { admission, resources } = withAdmission(true);
-    const calls = createCalls({ events, identify, draining: draining.signal, resources });
+    const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, resources });
     const call = calls.open(arrival, 'unary', undefined);
     calls.arriving(call);
     expect(resources.unread.size).toBe(1);

@@ -78,14 +78,14 @@ describe('H15: grpc.health.v1', () => {
   });
 
   test.each(['gRPC over HTTP/2', 'gRPC-Web over HTTP/1.1', 'Connect over HTTP/1.1', 'Connect over HTTP/2'])(
-    'L17: a watch over %s ends with SERVICE_DRAINING when the service drains',
+    'L17: a watch over %s hears NOT_SERVING when the service drains, and ends with SERVICE_DRAINING',
     async (protocol) => {
-      await using running = await startTestServer();
+      await using running = await startTestServer({ watchIntervalMs: 3_600_000 });
       const watched = healthClient(running.server.url, protocol).watch({})[Symbol.asyncIterator]();
-      await watched.next();
-      const ending = failureOf(watched.next());
+      expect((await watched.next()).value?.status).toBe(Status.SERVING);
       const drained = running.server.drain(10_000);
-      const failure = await ending;
+      expect((await watched.next()).value?.status).toBe(Status.NOT_SERVING);
+      const failure = await failureOf(watched.next());
       expect(failure.code).toBe(Code.Unavailable);
       expect(failure.info?.reason).toBe('SERVICE_DRAINING');
       await drained;

@@ -25,7 +25,7 @@ function standInLine() {
   const calls = createCalls({
     events,
     identify: () => ({ kind: 'anonymous' }),
-    draining: new AbortController().signal,
+    endOfStreams: new AbortController().signal,
     resources: { ...createResources(DEFAULT_PROCESS_LIMITS), scheduler },
   });
   const procedure = vi.fn<() => object>(() => ({ jwksJson: 'keys' }));

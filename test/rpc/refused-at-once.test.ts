@@ -40,7 +40,7 @@ beforeEach(async () => {
   const calls = createCalls({
     events,
     identify: () => ({ kind: 'anonymous' }),
-    draining: new AbortController().signal,
+    endOfStreams: new AbortController().signal,
     resources: {
       ...createResources(DEFAULT_PROCESS_LIMITS),
       admission: { open: 0, admits: () => false, begun: () => undefined, ended: () => undefined },

@@ -157,29 +157,45 @@ describe('L17: draining', () => {
     expect(running.lines.findLast(({ event }) => event === 'stopped')).toMatchObject({ cut: 1 });
   });
 
-  test('a call that reaches a kept HTTP/1.1 connection is refused with SERVICE_DRAINING; health says NOT_SERVING', async () => {
+  test('a call on a kept HTTP/1.1 connection is served and told that it is the last one; health says NOT_SERVING', async () => {
     await using running = await startTestServer();
     const head = (path: string) =>
       `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n`;
     const check = head('/grpc.health.v1.Health/Check');
-    const sockets = [];
-    for (const late of [head(ISSUE), check]) {
+    const kept = async (late: string) => {
       const socket = await open(running.server.address.port);
-      // One whole request and the headers of a second one: when the first is answered, the second has arrived.
-      socket.write(`${check}{}${late}{`);
+      socket.write(late);
       await once(socket, 'data');
-      sockets.push(socket);
-    }
+      return socket;
+    };
+    // One is idle; of the others a second request has begun when the end is announced, or its answer has.
+    const idle = await kept(`${check}{}`);
+    const begun = await kept(`${check}{}${head('/grpc.health.v1.Health/Check')}{`);
+    const waiting = await kept(`${check}{}`);
+    waiting.write(`${head(ISSUE)}{"execAct":"wait"}`.replace('Length: 2', 'Length: 18'));
+    await vi.waitFor(() => expect(running.seen).toHaveLength(1), SOON);
+    const answers = [idle, begun, waiting].map(untilClosed);
     const drained = running.server.drain(10_000);
-    const answers = sockets.map((socket) => {
-      socket.write('}');
-      return untilClosed(socket);
-    });
-    const [refused, health] = await Promise.all(answers);
-    expect(refused).toContain('503 Service Unavailable');
-    expect(refused).toContain('SERVICE_DRAINING');
+    idle.write(`${head(ISSUE)}{}`);
+    begun.write('}');
+    running.release();
+    const [issued, health, waited] = await Promise.all(answers);
+    for (const answer of [issued, health, waited]) {
+      expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+      expect(answer?.toLowerCase()).toContain('connection: close');
+    }
     expect(health).toContain('NOT_SERVING');
     await drained;
+    expect(running.lines.at(-1)).toMatchObject({ event: 'stopped', cut: 0 });
+  });
+
+  test('kept HTTP/1.1 connections that nobody uses end soon', async () => {
+    await using running = await startTestServer();
+    const socket = await open(running.server.address.port);
+    const ended = untilClosed(socket);
+    await running.server.drain(60_000);
+    expect(await ended).toBe('');
+    expect(running.lines.at(-1)).toMatchObject({ event: 'stopped', cut: 0 });
   });
 
   test('draining twice is draining once', async () => {

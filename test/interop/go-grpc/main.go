@@ -1,7 +1,7 @@
 // A stranger in Go: grpc-go over messages that it builds from a descriptor set, with none of the service's own code.
 //
 // It reads one JSON object from standard input: {"authority": "host:port", "willing": "host:port", "descriptors": "file"}.
-// It writes what it found as another one.
+// It writes what it found as another one. Without "willing" it calls Issue again and again until its input ends.
 package main
 
 import (
@@ -53,6 +53,10 @@ func main() {
 	files := readDescriptors(asked.Descriptors)
 	authority := dial(asked.Authority, files)
 	defer authority.conn.Close()
+	if asked.Willing == "" {
+		load(authority)
+		return
+	}
 	willing := dial(asked.Willing, files)
 	defer willing.conn.Close()
 

@@ -388,7 +388,7 @@ export const ErrorReason = {
   SIGNER_BAD_OUTPUT: 50,
 
   /**
-   * UNAVAILABLE. The service is shutting down.
+   * UNAVAILABLE. The service is shutting down: the end of a stream. Unary calls are served until their connection ends.
    *
    * @generated from enum value: ERROR_REASON_SERVICE_DRAINING = 51;
    */
