@@ -96,6 +96,8 @@ export function createConnections(
   const { answerMs } = resources.limits;
   const connections = new Set<Connection>();
   const http1Answers = new Http1Answers(answerMs);
+  const tooLarge = `the headers are larger than ${limits.maxHeaderBytes} bytes`;
+  const headersTooLarge = new EctError(refuse('MESSAGE_TOO_LARGE', tooLarge));
   let isDraining = false;
 
   const http1 = createHttp1(
@@ -176,8 +178,9 @@ export function createConnections(
     const { head, socket } = stream;
     const contentType = headerOf(head, 'content-type');
     if (head.isTooLarge) {
-      const { answer, penalty } = rejectedWith(HEADERS_TOO_LARGE, head.method, contentType, undefined);
-      return new AnsweredAtOnce(stream, answer, penalty);
+      const rejection = gate.forbid({ method: head.method, target: head.path, contentType }, socket, headersTooLarge);
+      const { answer, penalty } = rejectedWith(rejection, head.method, contentType, undefined);
+      return new AnsweredAtOnce(stream, answer.status === 200 ? answer : { ...answer, status: 431 }, penalty);
     }
     const request = http2Request(head);
     const served = browsers.judge(request) === undefined ? unary(stream) : undefined;
@@ -297,10 +300,4 @@ const TWO_HOSTS: Rejection = {
   error: new EctError(refuse('REQUEST_MALFORMED', 'the request has more than one Host header')),
   caller: { kind: 'anonymous' },
   penalty: 'disconnect',
-};
-
-const HEADERS_TOO_LARGE: Rejection = {
-  error: new EctError(refuse('MESSAGE_TOO_LARGE', 'the headers are too large')),
-  caller: { kind: 'anonymous' },
-  penalty: 'none',
 };
