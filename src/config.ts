@@ -30,6 +30,8 @@ export interface Config {
   readonly allowAnonymous: boolean;
   /** Processes behind the port; `auto`: one for each core. */
   readonly workers: number | 'auto';
+  /** What speaks HTTP/2: our engine, or Node's server. */
+  readonly http2: 'engine' | 'node';
   readonly dataDir: string;
   readonly store: 'sqlite' | 'memory';
   readonly signer: SignerConfig;
@@ -200,6 +202,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
       certFile === '' ? undefined : { certFile, keyFile, clientCaFile: clientCaFile === '' ? undefined : clientCaFile },
     allowAnonymous,
     workers,
+    http2: choice('ECT_HTTP2', ['engine', 'node'], 'engine'),
     dataDir: path('ECT_DATA_DIR', './data'),
     store,
     signer,

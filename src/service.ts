@@ -299,6 +299,7 @@ async function listen(
       pages: [authority],
       isAdministrator: administrators(config.administrators),
       browsers: config.browsers,
+      http2: config.http2,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
       processLimits: processLimits(config.limits),
       identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),

@@ -22,6 +22,7 @@ const DEFAULTS: Config = {
   tls: undefined,
   allowAnonymous: false,
   workers: 1,
+  http2: 'engine',
   dataDir: './data',
   store: 'sqlite',
   keys: {
@@ -91,6 +92,7 @@ describe('settings', () => {
     ['ECT_LISTEN', 'localhost:65535', { listen: { host: 'localhost', port: 65_535 } }],
     ['ECT_LISTEN', '[::1]:443', { listen: { host: '::1', port: 443 } }],
     ['ECT_DATA_DIR', '/var/lib/ect', { dataDir: '/var/lib/ect' }],
+    ['ECT_HTTP2', 'node', { http2: 'node' }],
     ['ECT_WORKERS', '2', { workers: 2 }],
     ['ECT_WORKERS', '256', { workers: 256 }],
     ['ECT_WORKERS', 'auto', { workers: 'auto' }],
@@ -284,6 +286,7 @@ describe('S10: mistakes', () => {
       ['8080', ':8080', 'localhost', 'localhost:', 'localhost:65536', 'localhost:-1', '::1:8080', '[::1]'],
     ],
     ['ECT_LISTEN', ['[zz]:1', '[::::]:1', '[127.0.0.1]:1', 'http://localhost:1', 'a b:1', 'localhost:080808', '🙂:1']],
+    ['ECT_HTTP2', ['Node', '2', 'off']],
     ['ECT_WORKERS', ['0', '257', '-1', '1.5', 'Auto', 'all']],
     ['ECT_STORE', ['SQLITE', 'redis', ' memory']],
     ['ECT_SIGNER', ['aws', 'Local']],

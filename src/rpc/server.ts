@@ -56,6 +56,8 @@ export interface ServerOptions {
   readonly processLimits?: Partial<ProcessLimits>;
   /** Serves plain unary gRPC by the lean door, which is the default, or by the Connect door as all other calls. */
   readonly leanDoor?: boolean;
+  /** What speaks HTTP/2: the engine, which is the default, or Node's server, which has no lean door. */
+  readonly http2?: 'engine' | 'node';
   /** How often health watchers look for a change, in milliseconds. */
   readonly watchIntervalMs?: number;
 }
@@ -143,7 +145,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const serving = {
     gate,
     browsers,
-    unary: lean,
+    unary: options.http2 === 'node' ? undefined : lean,
     handle: readableByPages(transcodeText(handle), browsers),
     accountOf: calls.accountOf,
   };
