@@ -32,6 +32,7 @@ const rooms = {
   stores: ['errors', 'pace', 'ledger', 'authority', 'system-faults'],
   callers: ['errors', 'authority'],
   'data-dir': ['errors', 'files', 'ledger', 'system-faults'],
+  ownership: ['data-dir', 'system-faults'],
   h2: [],
   rpc: ['errors', 'pace', 'events', 'gen', 'h2', 'limits', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
   'signing-keys': [

@@ -28,6 +28,7 @@ import {
   WriteQuota,
 } from './limits/index.ts';
 import { listenFault } from './listen-fault.ts';
+import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
 import { authorityService } from './rpc/authority.ts';
@@ -77,6 +78,28 @@ const MAX_LIFETIME_SECONDS = 86_400;
 export async function startService(config: Config, seat?: Seat): Promise<RunningService> {
   const events = openEvents(config, seat);
   const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
+  // Before anything in the directory is read.
+  const ownership = dir && (seat === undefined ? await takeOwnership(dir) : joinOwner(dir));
+  const release = () => ownership?.release();
+  try {
+    return await startIn(dir, config, events, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** The supervisor's part: it owns the data directory for its workers. */
+export async function ownDirectory({ store, dataDir }: Config): Promise<Ownership | undefined> {
+  return store === 'memory' ? undefined : takeOwnership(await openDataDir(dataDir));
+}
+
+async function startIn(
+  dir: DataDir | undefined,
+  config: Config,
+  events: Events,
+  release: () => void,
+): Promise<RunningService> {
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
@@ -124,6 +147,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
         await opened.close();
         await ledger.drain();
         await stores.close();
+        release();
         events.close();
       },
     };
