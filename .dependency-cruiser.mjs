@@ -33,6 +33,7 @@ const rooms = {
   callers: ['errors', 'authority'],
   'data-dir': ['errors', 'files', 'ledger', 'system-faults'],
   ownership: ['data-dir', 'system-faults'],
+  'one-history': ['data-dir', 'errors', 'ledger', 'stores'],
   h2: [],
   rpc: ['errors', 'pace', 'events', 'gen', 'h2', 'limits', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
   'signing-keys': [

@@ -25,6 +25,8 @@ export interface DataDir {
   readonly kmsKey: string;
   /** One line in the signed-note form: signs checkpoints, and holds the ledger's origin. */
   readonly ledgerKey: string;
+  /** The newest checkpoint of the ledger that was shown. */
+  readonly mark: string;
   readonly ledger: string;
   /** What is remembered once: uses of tokens, idempotency keys. */
   readonly once: string;
@@ -48,9 +50,9 @@ export async function openDataDir(path: string): Promise<DataDir> {
 
 /** Why this process cannot use the data directory at `path`, or a database in it; undefined where it can. Changes nothing. */
 export function dataDirFault(path: string): string | undefined {
-  const { ledger, once, lock } = filesIn(path);
+  const { ledger, once, lock, mark } = filesIn(path);
   const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`]);
-  return [path, lock, ...databases].map(ownershipFault).find((fault) => fault !== undefined);
+  return [path, lock, mark, ...databases].map(ownershipFault).find((fault) => fault !== undefined);
 }
 
 /** Where the files of a data directory are. */
@@ -62,6 +64,7 @@ export function filesIn(path: string): DataDir {
     signingKey: join(path, 'signing-key.pem'),
     kmsKey: join(path, 'kms-key.json'),
     ledgerKey: join(path, 'ledger.key'),
+    mark: join(path, 'ledger.mark'),
     ledger: join(path, 'ledger.db'),
     once: join(path, 'once.db'),
   };

@@ -2,7 +2,7 @@
 // fcntl locks on `owner.lock`), so it ends with the process however that ends, and a stale one cannot be. The service holds
 // SQLite's RESERVED lock, its workers the SHARED one beside it.
 
-import { closeSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,6 +14,8 @@ export class DirectoryInUse extends StartError {}
 
 /** Held until it is released, or the process ends. */
 export interface Ownership {
+  /** Whether the lock file was deleted or replaced: then another service can own the directory too. */
+  isLost(): boolean;
   release(): void;
 }
 
@@ -48,7 +50,7 @@ export async function takeOwnership(dir: DataDir): Promise<Ownership> {
     lock.close();
     throw error instanceof StartError ? error : cannotLock(dir, error);
   }
-  return hold(lock);
+  return hold(dir, lock);
 }
 
 /** Takes a worker's part in a directory that its supervisor owns. */
@@ -60,12 +62,15 @@ export function joinOwner(dir: DataDir): Ownership {
     lock.close();
     throw cannotLock(dir, error);
   }
-  return hold(lock);
+  return hold(dir, lock);
 }
 
-function hold(lock: DatabaseSync): Ownership {
+function hold({ lock: path }: DataDir, lock: DatabaseSync): Ownership {
   held.add(lock);
+  const inodeOf = () => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+  const inode = inodeOf();
   return {
+    isLost: () => inodeOf() !== inode,
     release() {
       if (held.delete(lock)) lock.close();
     },
