@@ -9,6 +9,7 @@ import { type DataDir, dataDirFault, filesIn, readLedgerKey, StartError } from '
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
 import { listenFault } from './listen-fault.ts';
+import { refuseLostHistory } from './one-history.ts';
 import { loadGroup } from './reload/index.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError, readOwnKeyFile } from './signers/local/index.ts';
@@ -91,6 +92,7 @@ function makingFault(path: string, above: string): string | undefined {
 
 async function checkLedger(dir: DataDir): Promise<void> {
   const key = await readLedgerKey(dir);
+  if (key !== undefined) await refuseLostHistory(dir, key);
   if (!existsSync(dir.ledger)) return;
   refuseKind(dir.ledger, ledgerKindFault);
   if (statSync(dir.ledger).size === 0) return;

@@ -7,6 +7,7 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
+import { ledgerRecovery } from './ledger-recovery.ts';
 import { DirectoryInUse } from './ownership.ts';
 import { isOperatorError, ownDirectory, startService } from './service.ts';
 import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
@@ -75,7 +76,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   const check: CheckConfig = (options) => checkConfig(process.env, options);
-  await runProgram({ serve, checkConfig: check, io: process }, process.argv.slice(2));
+  await runProgram({ serve, checkConfig: check, recovery: ledgerRecovery, io: process }, process.argv.slice(2));
 } catch (error) {
   process.exitCode = 1;
   if (error instanceof ConfigError) {

@@ -10,6 +10,7 @@ export {
   type HighWaterMark,
   HistoryLost,
   type KeptCheckpoint,
+  openMark,
   type ShownCheckpoint,
 } from './high-water.ts';
 export { type CommitStats, Ledger, type LedgerCheckpoint, type LedgerOptions } from './ledger.ts';

@@ -10,6 +10,8 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -66,6 +68,17 @@ export class MarkFile implements HighWaterMark {
   /** What is kept at `path`, read only. Empty where nothing is there. HistoryLost where nothing of it is whole. */
   static read(path: string): readonly KeptCheckpoint[] {
     return keptIn(pagesOf(path));
+  }
+
+  /** Puts a new mark in the place of the one at `path`, whatever that says. No process may have it open. */
+  static async replace(path: string, kept: KeptCheckpoint): Promise<void> {
+    const draft = `${path}.new`;
+    rmSync(draft, { force: true });
+    const mark = new MarkFile(draft, 0);
+    mark.raise(kept);
+    await mark.close();
+    renameSync(draft, path);
+    syncDirectory(dirname(path));
   }
 
   read(): readonly KeptCheckpoint[] {
