@@ -19,6 +19,7 @@ import { describeLoss, findLoss } from './one-history.ts';
 import { takeOwnership } from './ownership.ts';
 import { MarkFile } from './stores/mark-file.ts';
 import { SqliteLedgerStore } from './stores/sqlite/index.ts';
+import { writeFault } from './system-faults.ts';
 
 export const ledgerRecovery: LedgerRecovery = { newOrigin, acceptLoss };
 
@@ -40,7 +41,7 @@ async function asOwner<T>(path: string, work: (dir: DataDir) => Promise<T>): Pro
 async function newOrigin(path: string, origin: string | undefined): Promise<NewOriginFacts> {
   const text = newKey(origin);
   return asOwner(path, async (dir) => {
-    const keptIn = keepAside(dir);
+    const keptIn = keptAside(dir);
     await createFileOnce(dir.ledgerKey, () => `${text}\n`);
     const key = openLedgerKey(text);
     // A mark over nothing: this directory is to begin a ledger.
@@ -56,6 +57,14 @@ function newKey(origin: string | undefined): string {
     return origin === undefined ? freshLedgerKey() : generateLedgerKey(origin);
   } catch (cause) {
     throw new StartError(`--origin: ${cause instanceof Error ? cause.message : 'not a name'}`, { cause });
+  }
+}
+
+function keptAside(dir: DataDir): string {
+  try {
+    return keepAside(dir);
+  } catch (cause) {
+    throw new StartError(`The ledger cannot be kept beside: ${writeFault(dir.path, cause)}`, { cause });
   }
 }
 

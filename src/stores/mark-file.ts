@@ -18,6 +18,7 @@ import {
 import { basename, dirname } from 'node:path';
 import { EctError, refuse } from '../errors.ts';
 import { type HighWaterMark, HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
+import { fileFault } from '../system-faults.ts';
 
 const PAGE_BYTES = 4_096;
 const PAGES = 3;
@@ -27,7 +28,7 @@ const SLOT_BYTES = PAGES * PAGE_BYTES;
  * How long after it was raised the mark is on the disk, in milliseconds, and the time of a sync. Only a crash of the machine makes
  * a difference: the entries are on the disk before, so the mark is then behind them by this time at most.
  */
-const SYNC_AFTER_MS = 200;
+const SYNC_AFTER_MS = 1_000;
 
 export class MarkFile implements HighWaterMark {
   readonly #path: string;
@@ -62,7 +63,11 @@ export class MarkFile implements HighWaterMark {
 
   /** Opens the mark at `path`, and makes the file where there is none. No two processes that run have one `slot`, from 0. */
   static open(path: string, slot: number): MarkFile {
-    return new MarkFile(path, slot);
+    try {
+      return new MarkFile(path, slot);
+    } catch (error) {
+      throw error instanceof HistoryLost ? error : unavailable(path, 'opened', error);
+    }
   }
 
   /** What is kept at `path`, read only. Empty where nothing is there. HistoryLost where nothing of it is whole. */
@@ -91,8 +96,7 @@ export class MarkFile implements HighWaterMark {
       this.#newest = kept;
       this.#writePage(this.#page, pageOf(kept));
     } catch (cause) {
-      const message = `The high-water mark of the ledger (${basename(this.#path)}) cannot be written.`;
-      throw new EctError(refuse('LEDGER_UNAVAILABLE', message), { cause });
+      throw unavailable(basename(this.#path), 'written', cause);
     }
     this.#timer ??= setTimeout(() => this.#startSync(), SYNC_AFTER_MS).unref();
   }
@@ -137,6 +141,12 @@ export class MarkFile implements HighWaterMark {
     this.#writePage(this.#page, pageOf(this.#newest));
     syncDirectory(directory);
   }
+}
+
+function unavailable(path: string, use: string, cause: unknown): EctError {
+  const isFull = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
+  const message = `The high-water mark of the ledger cannot be ${use}: ${fileFault(path, cause, 'written')}.`;
+  return new EctError(refuse(isFull ? 'STORAGE_FULL' : 'LEDGER_UNAVAILABLE', message), { cause });
 }
 
 function openFile(path: string): number {
