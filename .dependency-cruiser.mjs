@@ -71,6 +71,7 @@ const rooms = {
     'data-dir',
     'errors',
     'events',
+    'ledger',
     'listen-fault',
     'one-history',
     'reload',

@@ -107,7 +107,7 @@ describe('L8 L25 a ledger that is not what was shown of it is refused at the sta
   );
 
   test(
-    'wherever the write-ahead file is flipped or cut, 40 times',
+    'L6 wherever the write-ahead file is flipped or cut, 40 times',
     async () => {
       await using service = await killedService();
       const wal = join(service.dataDir, 'ledger.db-wal');
@@ -284,7 +284,7 @@ test.each([1, 2])(
 );
 
 test(
-  'L8 L19 `ect audit` holds a ledger against the mark beside it: old copies are named',
+  'L8 L25 `ect audit` holds a ledger against the mark beside it: old copies are named',
   async () => {
     await using service = await killedService();
     const ledger = join(service.dataDir, 'ledger.db');
