@@ -34,17 +34,19 @@ const held = new Set<DatabaseSync>();
 export async function takeOwnership(dir: DataDir): Promise<Ownership> {
   const lock = openLock(dir);
   try {
+    // Nothing is ever written, so there is nothing to keep a journal file for.
+    if (!runs(lock, 'PRAGMA journal_mode=MEMORY')) throw inUse(dir);
     const giveUpMs = performance.now() + ORPHANS_MS;
     // Nobody else may hold any lock, workers included.
-    while (!begins(lock, 'EXCLUSIVE')) {
-      if (!begins(lock, 'IMMEDIATE')) throw inUse(dir);
+    while (!runs(lock, 'BEGIN EXCLUSIVE')) {
+      if (!runs(lock, 'BEGIN IMMEDIATE')) throw inUse(dir);
       lock.exec('ROLLBACK');
       if (performance.now() >= giveUpMs) throw orphaned(dir);
       await pause(ASK_AGAIN_MS);
     }
     lock.exec('ROLLBACK');
     // In between another may have been quicker. From here on it is ours.
-    if (!begins(lock, 'IMMEDIATE')) throw inUse(dir);
+    if (!runs(lock, 'BEGIN IMMEDIATE')) throw inUse(dir);
     introduce(dir);
   } catch (error) {
     lock.close();
@@ -55,7 +57,7 @@ export async function takeOwnership(dir: DataDir): Promise<Ownership> {
 
 /** Takes a worker's part in a directory that its supervisor owns. */
 export function joinOwner(dir: DataDir): Ownership {
-  const lock = openLock(dir);
+  const lock = openLock(dir, ORPHANS_MS);
   try {
     lock.exec('BEGIN; SELECT 1 FROM sqlite_schema');
   } catch (error) {
@@ -77,10 +79,10 @@ function hold({ lock: path }: DataDir, lock: DatabaseSync): Ownership {
   };
 }
 
-function openLock(dir: DataDir): DatabaseSync {
+function openLock(dir: DataDir, timeout = 0): DatabaseSync {
   try {
     makeEmpty(dir.lock);
-    return new DatabaseSync(dir.lock, { timeout: 0 });
+    return new DatabaseSync(dir.lock, { timeout });
   } catch (error) {
     throw cannotLock(dir, error);
   }
@@ -95,9 +97,10 @@ function makeEmpty(path: string): void {
   }
 }
 
-function begins(lock: DatabaseSync, mode: 'EXCLUSIVE' | 'IMMEDIATE'): boolean {
+/** False where another process holds a lock that forbids it. */
+function runs(lock: DatabaseSync, statement: string): boolean {
   try {
-    lock.exec(`BEGIN ${mode}`);
+    lock.exec(statement);
     return true;
   } catch (error) {
     if (((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return false;
