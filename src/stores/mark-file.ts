@@ -72,7 +72,13 @@ export class MarkFile implements HighWaterMark {
 
   /** What is kept at `path`, read only. Empty where nothing is there. HistoryLost where nothing of it is whole. */
   static read(path: string): readonly KeptCheckpoint[] {
-    return keptIn(pagesOf(path));
+    try {
+      return keptIn(pagesOf(path));
+    } catch (error) {
+      if (!(error instanceof HistoryLost)) throw error;
+      // A running service may have been writing its first page just then.
+      return keptIn(pagesOf(path));
+    }
   }
 
   /** Puts a new mark in the place of the one at `path`, whatever that says. No process may have it open. */

@@ -86,6 +86,10 @@ test('L9 L26 what a killed owner left names a process that lives: that is no own
   await first.kill();
   const owner = join(first.dataDir, 'owner.json');
   expect(JSON.parse(await readFile(owner, 'utf8'))).toMatchObject({ pid: first.pid });
+  expect((await readdir(first.dataDir)).filter((name) => name.startsWith('owner'))).toEqual([
+    'owner.json',
+    'owner.lock',
+  ]);
   // The process id was given to another process: this one.
   await writeFile(owner, JSON.stringify({ pid: process.pid, host: 'here', since: '2026-01-01T00:00:00Z' }));
   await first.restart();
