@@ -2,7 +2,7 @@
 // fcntl locks on `owner.lock`), so it ends with the process however that ends, and a stale one cannot be. The service holds
 // SQLite's RESERVED lock, its workers the SHARED one beside it.
 
-import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -108,12 +108,20 @@ function runs(lock: DatabaseSync, statement: string): boolean {
   }
 }
 
-/** Says who the owner is, for people: nothing is decided by it, and it stays when the owner is gone. */
+/**
+ * Says who the owner is, for people: nothing is decided by it, and it stays when the owner is gone. Where it cannot be written,
+ * on a full disk for one, the directory is owned all the same.
+ */
 function introduce({ owner }: DataDir): void {
   const text = JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() });
-  const draft = `${owner}.${process.pid}.new`;
-  writeFileSync(draft, `${text}\n`, { mode: 0o600 });
-  renameSync(draft, owner);
+  const draft = `${owner}.new`;
+  try {
+    writeFileSync(draft, `${text}\n`, { mode: 0o600 });
+    renameSync(draft, owner);
+  } catch {
+    // What is left would name another owner.
+    for (const path of [draft, owner]) rmSync(path, { force: true, recursive: true });
+  }
 }
 
 function inUse(dir: DataDir): DirectoryInUse {

@@ -1,6 +1,6 @@
 // One data directory has one owner, for as long as its process lives.
 
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -79,6 +79,17 @@ describe.each([
     },
     LONG_MS,
   );
+});
+
+test('L9 L26 where the introduction cannot be written the directory is owned all the same', async () => {
+  await using first = await startService();
+  await first.kill();
+  // Nothing can be written under this name.
+  await mkdir(join(first.dataDir, 'owner.json.new'));
+  await first.restart();
+  const { code, stderr } = await tryStart(first.dataDir);
+  expect(code).toBe(2);
+  expect(stderr).toContain('is in use by another process.');
 });
 
 test('L9 L26 what a killed owner left names a process that lives: that is no owner', async () => {
