@@ -8,7 +8,9 @@ import { type Config, examineConfig, type Setting } from './config.ts';
 import { type DataDir, dataDirFault, filesIn, readLedgerKey, StartError } from './data-dir.ts';
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
+import type { LedgerKey } from './ledger/index.ts';
 import { listenFault } from './listen-fault.ts';
+import { refuseLostHistory } from './one-history.ts';
 import { loadGroup } from './reload/index.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError, readOwnKeyFile } from './signers/local/index.ts';
@@ -91,6 +93,11 @@ function makingFault(path: string, above: string): string | undefined {
 
 async function checkLedger(dir: DataDir): Promise<void> {
   const key = await readLedgerKey(dir);
+  await checkIdentity(dir, key);
+  if (key !== undefined) await refuseLostHistory(dir, key);
+}
+
+async function checkIdentity(dir: DataDir, key: LedgerKey | undefined): Promise<void> {
   if (!existsSync(dir.ledger)) return;
   refuseKind(dir.ledger, ledgerKindFault);
   if (statSync(dir.ledger).size === 0) return;

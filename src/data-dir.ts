@@ -14,12 +14,19 @@ export class StartError extends Error {
 
 /** The files of one installation. */
 export interface DataDir {
+  readonly path: string;
+  /** What the owner of the directory locks: always empty. */
+  readonly lock: string;
+  /** Who the owner is, for people. */
+  readonly owner: string;
   /** PKCS#8 PEM: signs tokens, unless the operator provides another. */
   readonly signingKey: string;
   /** Which key of AWS KMS signs tokens, where one does. It holds no secret. */
   readonly kmsKey: string;
   /** One line in the signed-note form: signs checkpoints, and holds the ledger's origin. */
   readonly ledgerKey: string;
+  /** The newest checkpoint of the ledger that was shown. */
+  readonly mark: string;
   readonly ledger: string;
   /** What is remembered once: uses of tokens, idempotency keys. */
   readonly once: string;
@@ -43,17 +50,21 @@ export async function openDataDir(path: string): Promise<DataDir> {
 
 /** Why this process cannot use the data directory at `path`, or a database in it; undefined where it can. Changes nothing. */
 export function dataDirFault(path: string): string | undefined {
-  const { ledger, once } = filesIn(path);
+  const { ledger, once, lock, mark } = filesIn(path);
   const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`]);
-  return [path, ...databases].map(ownershipFault).find((fault) => fault !== undefined);
+  return [path, lock, mark, ...databases].map(ownershipFault).find((fault) => fault !== undefined);
 }
 
 /** Where the files of a data directory are. */
 export function filesIn(path: string): DataDir {
   return {
+    path: resolve(path),
+    lock: join(path, 'owner.lock'),
+    owner: join(path, 'owner.json'),
     signingKey: join(path, 'signing-key.pem'),
     kmsKey: join(path, 'kms-key.json'),
     ledgerKey: join(path, 'ledger.key'),
+    mark: join(path, 'ledger.mark'),
     ledger: join(path, 'ledger.db'),
     once: join(path, 'once.db'),
   };

@@ -131,6 +131,13 @@ export function createEvents(options: EventsOptions) {
       lines.info({ event: 'ledger-opened', size: String(size) });
     },
 
+    /** The ledger had no high-water mark, and has one now. */
+    markMade(size: bigint): void {
+      const warning =
+        'entries that were lost before now would go unnoticed: hold it against a checkpoint that was kept elsewhere';
+      lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
+    },
+
     /** A part that the service stands on failed (the ledger, the replay guard, the signer), seen as this reason. */
     dependencyFailed(reason: ErrorReason, cause: unknown): void {
       metrics.dependencyFailures.inc({ reason });
@@ -241,6 +248,18 @@ export function createEvents(options: EventsOptions) {
       if (hasRoom) lines.info({ event: 'storage-recovered', ...line });
       else
         lines.error({ event: 'storage-low', ...line, warning: 'nothing is written for callers until there is space' });
+    },
+
+    /** A file of the data directory was deleted or replaced, so nothing is recorded; undefined: all are in place again. */
+    storageReplaced(file: string | undefined): void {
+      metrics.storageReplaced.set(file === undefined ? 0 : 1);
+      if (file === undefined) lines.info({ event: 'storage-in-place' });
+      else {
+        const warning =
+          'nothing is recorded: put the files back, or save what the service still answers and restart it';
+        lines.error({ event: 'storage-replaced', file, warning });
+      }
+      flushNow();
     },
 
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */

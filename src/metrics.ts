@@ -156,6 +156,12 @@ export function createMetrics() {
       aggregator: 'max',
       registers,
     }),
+    storageReplaced: new Gauge({
+      name: 'ect_storage_replaced',
+      help: 'Whether a file of the data directory was deleted or replaced under the running service: 1, or 0.',
+      aggregator: 'max',
+      registers,
+    }),
     ledgerSize: new Gauge({
       name: 'ect_ledger_size',
       help: 'Entries in the ledger.',

@@ -7,7 +7,9 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
-import { isOperatorError, startService } from './service.ts';
+import { ledgerRecovery } from './ledger-recovery.ts';
+import { DirectoryInUse } from './ownership.ts';
+import { isOperatorError, ownDirectory, startService } from './service.ts';
 import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
@@ -36,10 +38,12 @@ async function serve(): Promise<void> {
   await service.stop(GRACE_MS);
 }
 
-async function serveByWorkers(workers: number, { logLevel: level }: Config): Promise<void> {
-  const events = createEvents({ level });
+async function serveByWorkers(workers: number, config: Config): Promise<void> {
+  const ownership = await ownDirectory(config);
+  const events = createEvents({ level: config.logLevel });
   process.exitCode = await supervise({ workers, graceMs: GRACE_MS, events, onListening: sayListening });
   events.close();
+  ownership?.release();
 }
 
 async function serveFrom(seat: Seat, config: Config): Promise<void> {
@@ -72,7 +76,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   const check: CheckConfig = (options) => checkConfig(process.env, options);
-  await runProgram({ serve, checkConfig: check, io: process }, process.argv.slice(2));
+  await runProgram({ serve, checkConfig: check, recovery: ledgerRecovery, io: process }, process.argv.slice(2));
 } catch (error) {
   process.exitCode = 1;
   if (error instanceof ConfigError) {
@@ -83,6 +87,8 @@ try {
     const next = error.reason === 'LEDGER_CORRUPT' ? ' Run `ect audit` on it, and restore it from a backup.' : '';
     process.stderr.write(`${error.reason}: ${error.message}${next}\n`);
   } else if (isOperatorError(error)) {
+    // As for a setting that is wrong: ECT_DATA_DIR names a directory that is another's.
+    if (error instanceof DirectoryInUse) process.exitCode = 2;
     process.stderr.write(`${error.message}\n`);
   } else {
     throw error;

@@ -28,6 +28,8 @@ import {
   WriteQuota,
 } from './limits/index.ts';
 import { listenFault } from './listen-fault.ts';
+import { refuseLostHistory } from './one-history.ts';
+import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
 import { authorityService } from './rpc/authority.ts';
@@ -38,6 +40,7 @@ import { type RunningServer, startServer } from './rpc/server.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
+import { MarkFile } from './stores/mark-file.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import {
   ledgerKindFault,
@@ -77,16 +80,39 @@ const MAX_LIFETIME_SECONDS = 86_400;
 export async function startService(config: Config, seat?: Seat): Promise<RunningService> {
   const events = openEvents(config, seat);
   const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
+  // Before anything in the directory is read.
+  const ownership = dir && (seat === undefined ? await takeOwnership(dir) : joinOwner(dir));
+  try {
+    return await startIn(dir, ownership, seat?.slot ?? 0, config, events);
+  } catch (error) {
+    ownership?.release();
+    throw error;
+  }
+}
+
+/** The supervisor's part: it owns the data directory for its workers. */
+export async function ownDirectory({ store, dataDir }: Config): Promise<Ownership | undefined> {
+  return store === 'memory' ? undefined : takeOwnership(await openDataDir(dataDir));
+}
+
+async function startIn(
+  dir: DataDir | undefined,
+  ownership: Ownership | undefined,
+  slot: number,
+  config: Config,
+  events: Events,
+): Promise<RunningService> {
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
   const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
   const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
-  const stores = openStores(config, dir);
+  if (dir !== undefined) await refuseLostHistory(dir, key);
+  const stores = openStores(config, dir, slot);
   let custody: Custody | undefined;
   try {
-    const ledger = await openLedger(stores.ledger, key, events);
+    const ledger = await openLedger(stores, key, events);
     const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
     const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
     const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
@@ -94,7 +120,8 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
     const space = dir && (await watchSpace(config, events));
     const writes = limitWrites(config, space, events);
     const parts = { ...compose(config, ring.keys, opened, ledger, stores, events), writes };
-    const probe = startProbe(() => ledger.checkpoint());
+    const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
+    const probe = startProbe(askStorage(ledger, replaced, events));
     const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
     const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space });
     const expiry = new ExpiryWatch(events);
@@ -124,6 +151,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
         await opened.close();
         await ledger.drain();
         await stores.close();
+        ownership?.release();
         events.close();
       },
     };
@@ -141,24 +169,43 @@ function openEvents({ logLevel: level }: Config, seat: Seat | undefined): Events
   return { ...createEvents({ level, worker: seat.number }), metrics: seat.metricsOfAll };
 }
 
+/** What readiness rests on: the files are those that were opened, and the ledger answers. */
+function askStorage(ledger: Ledger, replacedFile: () => string | undefined, events: Events): () => Promise<void> {
+  let known: string | undefined;
+  return async () => {
+    const replaced = replacedFile();
+    if (replaced !== known) events.storageReplaced(replaced);
+    known = replaced;
+    if (replaced !== undefined) throw new Error(`${replaced} was replaced`);
+    await ledger.checkpoint();
+  };
+}
+
 interface Stores {
   readonly ledger: LedgerStore;
+  /** In memory nothing outlives the process. */
+  readonly mark: MarkFile | undefined;
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;
+  /** The name of a file that was deleted or replaced under the running service. */
+  replacedFile(): string | undefined;
   close(): Promise<void>;
 }
 
-function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | undefined): Stores {
+function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | undefined, slot: number): Stores {
   if (dir !== undefined) refuseOtherFiles(dir);
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger);
   const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once);
   const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir);
+  const mark = dir && MarkFile.open(dir.mark, slot);
   return {
     ledger,
+    mark,
     replay,
     memo,
+    replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
     close: async () => {
-      await Promise.all([ledger.close(), memo.close(), replay?.close()]);
+      await Promise.all([ledger.close(), memo.close(), replay?.close(), mark?.close()]);
     },
   };
 }
@@ -177,14 +224,16 @@ function openGuard(capacity: number | undefined, dir: DataDir | undefined): Repl
   return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once);
 }
 
-async function openLedger(store: LedgerStore, key: LedgerKey, events: Events): Promise<Ledger> {
+async function openLedger({ ledger: store, mark }: Stores, key: LedgerKey, events: Events): Promise<Ledger> {
   const ledger = await Ledger.open({
     store,
     key,
+    ...(mark === undefined ? {} : { mark }),
     nowMs: Date.now,
     onCommit: ({ entries, durationMs, size }) => events.ledgerCommitted({ entries, durationMs, size: BigInt(size) }),
   });
   events.ledgerOpened(BigInt(ledger.size));
+  if (mark?.isNew === true && ledger.size > 0) events.markMade(BigInt(ledger.size));
   return ledger;
 }
 

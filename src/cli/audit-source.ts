@@ -1,9 +1,9 @@
 // Where an audit reads from: the records with what it takes to hold them against a checkpoint.
 
-import { digestOfMark, readLeaf } from '../authority/index.ts';
+import { digestOfMark, LOSS_SCOPE, readLeaf } from '../authority/index.ts';
 import type { KeyAudit } from '../custody/index.ts';
 import { EctError } from '../errors.ts';
-import type { AuditEnd, AuditFault, LedgerRecord } from '../ledger/index.ts';
+import type { AuditEnd, AuditFault, LedgerRecord, ShownCheckpoint } from '../ledger/index.ts';
 import { digestOfToken } from '../token/index.ts';
 
 /** A ledger that is about to be audited. */
@@ -18,8 +18,16 @@ export interface AuditSource {
   readonly faults: AuditFault[];
   /** The key set as it is published, where the source publishes one, and when it was read. */
   readonly keySet: { readonly text: string; readonly readAtMs: number } | undefined;
+  /** The newest checkpoint that the service kept beside its file, where it is at hand. */
+  readonly highWater?: ShownCheckpoint;
   /** Names the entries at fault where the root is wrong, which alone does not say where. */
   readonly locate?: () => Promise<readonly AuditFault[]>;
+}
+
+/** An accepted loss: where it is recorded, and how many entries had been shown before it. */
+export interface AcceptedLoss {
+  readonly index: number;
+  readonly shown: number;
 }
 
 /** Where an audit begins: at the first entry, or where an earlier audit stopped. */
@@ -43,10 +51,16 @@ export function recordFault(record: LedgerRecord): string | undefined {
 export function keyFault(audit: KeyAudit, record: LedgerRecord): string | undefined {
   const leaf = leafOf(record);
   // What cannot be read is a fault that others name.
-  if (leaf === undefined || leaf.type === 'taint') return undefined;
+  if (leaf === undefined || leaf.type === 'taint' || leaf.type === 'loss') return undefined;
   if (leaf.type === 'key') return audit.takeKey(record);
   const { kid, iss, iat } = leaf;
   return audit.takeUse({ index: record.index, kid, iss, iat, recordedAtMs: record.recordedAtMs });
+}
+
+/** What a record says about a loss that was accepted; undefined where it is about something else. */
+export function lossIn(record: LedgerRecord): AcceptedLoss | undefined {
+  const leaf = record.scope === LOSS_SCOPE ? leafOf(record) : undefined;
+  return leaf?.type === 'loss' ? { index: record.index, shown: leaf.size } : undefined;
 }
 
 /** The faults of keys that signed although nobody had announced them. */

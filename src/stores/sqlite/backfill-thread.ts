@@ -1,6 +1,7 @@
 // The thread that moves pages from write-ahead files into their main files. Nobody waits for it but those who close a file.
 
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { parentPort } from 'node:worker_threads';
 
 /** Moves what waits in the write-ahead file of this database. */
@@ -16,7 +17,10 @@ const BUSY_TIMEOUT_MS = 100;
 parentPort?.on('message', ({ file, isWhole }: BackfillOrder) => {
   let connection: DatabaseSync | undefined;
   try {
-    connection = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+    // Where the file is gone, none is made in its place.
+    const existing = pathToFileURL(file);
+    existing.searchParams.set('mode', 'rw');
+    connection = new DatabaseSync(existing, { timeout: BUSY_TIMEOUT_MS });
     connection.exec('PRAGMA wal_checkpoint(PASSIVE)');
     // Little is left then, so writers are held up for a short time.
     if (isWhole) connection.exec('PRAGMA wal_checkpoint(PASSIVE); PRAGMA wal_checkpoint(FULL)');

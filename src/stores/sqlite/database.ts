@@ -4,7 +4,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError, refuse } from '../../errors.ts';
 import type { Backfill } from './backfill.ts';
-import { diskFailed, forbidsWriting, isBusy, type StoreReasons, translated } from './failures.ts';
+import { diskFailed, fileReplaced, forbidsWriting, isBusy, type StoreReasons, translated } from './failures.ts';
+import type { FilesInPlace } from './files-in-place.ts';
 import type { WriteAheadFile } from './write-ahead-file.ts';
 
 /** How long a writer waits for another process, in milliseconds. */
@@ -17,6 +18,8 @@ const ASK_AGAIN_MS = 1;
 export interface AfterCommit {
   readonly disk: Pick<WriteAheadFile, 'sync' | 'close'>;
   readonly backfill: Backfill;
+  /** What is written is durable only under the names by which it is found again. */
+  readonly files?: FilesInPlace;
 }
 
 /** An open file. Errors of the driver leave as EctError. */
@@ -70,6 +73,8 @@ export class SqliteDatabase {
   async writeDurably<T>(work: () => T): Promise<T> {
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
     this.#refuseUnsafe();
+    // What is refused after it was written could never be shown again.
+    this.#refuseReplaced();
     while (!this.#beginNow(giveUpMs)) {
       await pause(ASK_AGAIN_MS);
       this.#refuseUnsafe();
@@ -82,7 +87,8 @@ export class SqliteDatabase {
 
   /**
    * Answers when all that this connection has written or read is durable. A commit can be read, here and by other processes,
-   * before it is on the disk: whoever shows what a crash could take back asks for this first.
+   * before it is on the disk: whoever shows what a crash could take back asks for this first. Refused where the files have been
+   * deleted or replaced: then no start would find what was written. It goes on when they are back.
    */
   async sync(): Promise<void> {
     if (this.#afterCommit === undefined) return;
@@ -95,6 +101,12 @@ export class SqliteDatabase {
       this.#unsafe ??= error;
       throw diskFailed(error, this.#reasons);
     }
+    this.#refuseReplaced();
+  }
+
+  /** The name of a file of this database that was deleted or replaced since it was opened; undefined where none was. */
+  replacedFile(): string | undefined {
+    return this.#afterCommit?.files?.replaced();
   }
 
   /** Closes the file when nothing works on it in the background. */
@@ -144,6 +156,11 @@ export class SqliteDatabase {
       this.#rollBack();
       throw failed;
     }
+  }
+
+  #refuseReplaced(): void {
+    const replaced = this.replacedFile();
+    if (replaced !== undefined) throw fileReplaced(replaced, this.#reasons);
   }
 
   #refuseUnsafe(): void {

@@ -65,6 +65,12 @@ export function diskFailed(cause: unknown, reasons: StoreReasons): EctError {
   return new EctError(refuse(reasons.unavailable, SENTENCES.io(nameOf(reasons))), { cause });
 }
 
+/** A write that no start would find again: it went to a file that is not in its place any more. */
+export function fileReplaced(file: string, { unavailable, what }: StoreReasons): EctError {
+  const message = `${file} was deleted or replaced while the service runs: the ${what} records nothing until it is back or the service is restarted.`;
+  return new EctError(refuse(unavailable, message));
+}
+
 /**
  * Whether nothing may be written after this error until the file has been opened again. After a failed write or fsync
  * nobody knows which pages reached the disk, and a second fsync would report success without having written them.

@@ -37,6 +37,11 @@ export class SqliteIssueMemo implements IssueMemo {
     return holder === undefined ? issued : issuedOf(holder);
   }
 
+  /** See SqliteLedgerStore. */
+  replacedFile(): string | undefined {
+    return this.#issued.replacedFile();
+  }
+
   async close(): Promise<void> {
     await this.#issued.close();
   }

@@ -162,6 +162,11 @@ export class SqliteLedgerStore implements LedgerStore {
     return hashes;
   }
 
+  /** The name of a file of the ledger that was deleted or replaced since it was opened; undefined where none was. */
+  replacedFile(): string | undefined {
+    return this.#database.replacedFile();
+  }
+
   async close(): Promise<void> {
     await this.#database.end();
   }

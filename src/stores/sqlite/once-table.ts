@@ -75,6 +75,11 @@ export class OnceTable {
   }
 
   /** Settles what waits, then closes the file. */
+  /** See SqliteLedgerStore. */
+  replacedFile(): string | undefined {
+    return this.#database.replacedFile();
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#timer);

@@ -6,6 +6,7 @@ import { Backfill } from './backfill.ts';
 import { BUSY_TIMEOUT_MS, SqliteDatabase } from './database.ts';
 import { type StoreReasons, translated } from './failures.ts';
 import { createFile, fileUrlFor } from './file.ts';
+import { FilesInPlace } from './files-in-place.ts';
 import { type Layout, prepareLayout, refuseOtherLayout } from './layout.ts';
 import { WriteAheadFile } from './write-ahead-file.ts';
 
@@ -34,7 +35,8 @@ export function openDatabase(path: string, layout: Layout, purpose: StoreReasons
     // The read makes SQLite open that file.
     connection.exec('PRAGMA synchronous=NORMAL; SELECT 1 FROM sqlite_schema');
     const disk = new WriteAheadFile(file, reasons);
-    return new SqliteDatabase(connection, reasons, { disk, backfill: new Backfill(file, connection) });
+    const files = new FilesInPlace(file);
+    return new SqliteDatabase(connection, reasons, { disk, backfill: new Backfill(file, connection), files });
   });
 }
 
