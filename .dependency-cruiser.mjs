@@ -14,6 +14,7 @@ const core = {
 
 const rooms = {
   ...core,
+  clock: ['errors'],
   files: ['privacy'],
   privacy: [],
   'system-faults': [],
@@ -91,6 +92,7 @@ const frontDoors = [
   'custody',
   'authority',
   'h2',
+  'clock',
   'limits',
   'reload',
   'workers',

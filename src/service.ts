@@ -12,6 +12,7 @@ import {
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
+import { type BelievedClock, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
@@ -80,24 +81,36 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
-  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
+  let clock: BelievedClock | undefined;
+  // The start judges by the clock of the machine, as TLS itself does at each handshake.
+  const nowMs = () => clock?.nowMs() ?? Date.now();
+  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
   const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
   const stores = openStores(config, dir);
   let custody: Custody | undefined;
+  let stopClock = () => {};
   try {
-    const ledger = await openLedger(stores.ledger, key, events);
+    const time = openClock({
+      path: dir?.clock,
+      newestMs: (await stores.ledger.head())?.recordedAtMs ?? 0,
+      events,
+      onBelieved: () => void custody?.refresh(),
+    });
+    clock = time.clock;
+    stopClock = time.stop;
+    const ledger = await openLedger(stores.ledger, key, clock, events);
     const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
     const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
-    const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
+    const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
     custody = opened;
     const space = dir && (await watchSpace(config, events));
     const writes = limitWrites(config, space, events);
-    const parts = { ...compose(config, ring.keys, opened, ledger, stores, events), writes };
+    const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
     const probe = startProbe(() => ledger.checkpoint());
     const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space });
-    const expiry = new ExpiryWatch(events);
+    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space, clock });
+    const expiry = new ExpiryWatch(events, nowMs);
     const reloader = new Reloader(events);
     if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
     if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
@@ -123,12 +136,14 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
         await parts.background.drain();
         await opened.close();
         await ledger.drain();
+        stopClock();
         await stores.close();
         events.close();
       },
     };
   } catch (error) {
     await custody?.close();
+    stopClock();
     configured.signer.close();
     await stores.close();
     throw error;
@@ -177,11 +192,12 @@ function openGuard(capacity: number | undefined, dir: DataDir | undefined): Repl
   return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once);
 }
 
-async function openLedger(store: LedgerStore, key: LedgerKey, events: Events): Promise<Ledger> {
+async function openLedger(store: LedgerStore, key: LedgerKey, clock: BelievedClock, events: Events): Promise<Ledger> {
   const ledger = await Ledger.open({
     store,
     key,
-    nowMs: Date.now,
+    nowMs: clock.steadyMs,
+    stampMs: clock.stampEntryMs,
     onCommit: ({ entries, durationMs, size }) => events.ledgerCommitted({ entries, durationMs, size: BigInt(size) }),
   });
   events.ledgerOpened(BigInt(ledger.size));
@@ -224,6 +240,7 @@ function compose(
   signers: Custody,
   ledger: Ledger,
   stores: Stores,
+  clock: BelievedClock,
   notices: Notices,
 ): AuthorityParts {
   return {
@@ -254,7 +271,9 @@ function compose(
     replay: stores.replay,
     memo: stores.memo,
     notices,
-    now: () => Math.floor(Date.now() / 1000),
+    now: () => Math.floor(clock.nowMs() / 1000),
+    stamp: () => Math.floor(clock.stampMs() / 1000),
+    earliest: () => Math.floor(clock.earliestMs() / 1000),
   };
 }
 
@@ -263,6 +282,7 @@ interface Surroundings {
   readonly tls: TlsTexts | undefined;
   readonly cas: ClientCas | undefined;
   readonly space: FreeSpace | undefined;
+  readonly clock: BelievedClock;
 }
 
 async function listen(
@@ -271,9 +291,9 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space }: Surroundings,
+  { tls, cas, space, clock }: Surroundings,
 ): Promise<RunningServer> {
-  const hasRoom = () => space?.hasRoom() !== false;
+  const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   const services = [authorityService(parts), ledgerService(parts), keyService(parts, custody)];
@@ -301,17 +321,17 @@ async function listen(
       browsers: config.browsers,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
       processLimits: processLimits(config.limits),
-      identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),
+      identify: cas === undefined ? anonymousCallers() : spiffeCallers(clock.nowMs, cas),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds() }),
-      // Everything else goes on without a signer, or without space.
+      // Everything else goes on without a signer, without space, or while the clock is doubted.
       methodsReady: {
-        'ect.v1.AuthorityService/Issue': () => custody.isReady(),
-        'ect.v1.AuthorityService/AppendLedger': hasRoom,
-        'ect.v1.AuthorityService/BatchAppendLedger': hasRoom,
+        'ect.v1.AuthorityService/Issue': () => clock.isBelieved && custody.isReady(),
+        'ect.v1.AuthorityService/AppendLedger': canRecord,
+        'ect.v1.AuthorityService/BatchAppendLedger': canRecord,
       },
     });
     if (publicUrl === undefined) url = server.url;

@@ -26,22 +26,23 @@ export async function judgeUse(
   audience: string,
   order: UseOrder,
 ): Promise<void> {
-  const now = parts.now();
   const { iss, wid, jti, exp } = token.claims;
   const signingInput = signingInputOf(order.token, token);
   const requestId = ownName(caller, order.requestId);
   const use = { audience, iss, wid, jti, digest: token.digest, signingInput, requestId };
   const { token: policy, replayTtlSeconds } = parts.policy;
-  const keepUntil = Math.max(exp + policy.maxFutureSeconds, now + replayTtlSeconds);
+  const keepUntil = Math.max(exp + policy.maxFutureSeconds, parts.now() + replayTtlSeconds);
+  // What this time leaves alive is remembered, also where the clock has jumped: a token that was used stays used.
+  const earliest = parts.earliest();
   const remembers = order.replay === 'record' && verdict.refusal === undefined;
   const claim = remembers
     ? await writeFor(
         parts,
         { caller, use: 'replay', bytes: heldBytes(signingInput.length, requestId.length) },
-        () => guard.claim(use, keepUntil, now),
+        () => guard.claim(use, keepUntil, earliest),
         (answer) => answer === 'fresh',
       )
-    : await guard.look(use, now);
+    : await guard.look(use, earliest);
   if (typeof claim !== 'string') {
     parts.notices.equivocated(token.claims, 'guard');
     verdict.equivocation = { signingInput, firstSigningInput: claim.firstSigningInput };

@@ -56,6 +56,8 @@ export async function makeAuthority(
     memo: new MemoryIssueMemo(1000),
     notices,
     now: clock.now,
+    stamp: clock.stamp,
+    earliest: clock.earliest,
   };
   return { parts, signer, clock, noticed };
 }

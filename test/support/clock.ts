@@ -6,7 +6,12 @@ export class Clock {
   seconds = NOW;
 
   now = (): number => this.seconds;
+  stamp = this.now;
+  earliest = this.now;
   nowMs = (): number => this.seconds * 1000;
+  earliestMs = this.nowMs;
+  steadyMs = this.nowMs;
+  isBelieved = true;
 
   advance(seconds: number): void {
     this.seconds += seconds;

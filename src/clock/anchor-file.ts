@@ -1,0 +1,31 @@
+// The file by which a process knows what the one before it believed: `clock.json` in the data directory. It holds no secret, and
+// a service that lost it believes a wall clock that is not before the newest entry.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Anchor } from './belief.ts';
+
+const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'excusedMs'] as const;
+
+/** What is written there; undefined where that is nothing, or nothing that could have been written. */
+export function readAnchor(path: string): Anchor | undefined {
+  try {
+    const anchor = JSON.parse(readFileSync(path, 'utf8')) as Anchor;
+    const isSound = typeof anchor.bootId === 'string' && MEMBERS.every((member) => isTime(anchor[member]));
+    return isSound ? anchor : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes it in place, since half a file is as good as none. A disk that takes nothing is heard of elsewhere. */
+export function writeAnchor(path: string, anchor: Anchor): void {
+  try {
+    writeFileSync(path, `${JSON.stringify(anchor)}\n`, { mode: 0o600 });
+  } catch {
+    // What is there already stays true, and a process that finds nothing is careful.
+  }
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
