@@ -1,7 +1,7 @@
 // The file by which a process knows what the one before it believed: `clock.json` in the data directory. It holds no secret, and
 // a service that lost it believes a wall clock that is not before the newest entry.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import type { Anchor } from './belief.ts';
 
 const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'excusedMs'] as const;
@@ -17,12 +17,20 @@ export function readAnchor(path: string): Anchor | undefined {
   }
 }
 
+/** One sector, whatever is written: a file that is there is written over, which needs no space on a disk that is full. */
+const BYTES = 512;
+
 /** Writes it in place, since half a file is as good as none. A disk that takes nothing is heard of elsewhere. */
 export function writeAnchor(path: string, anchor: Anchor): void {
   try {
-    writeFileSync(path, `${JSON.stringify(anchor)}\n`, { mode: 0o600 });
+    const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+      writeSync(file, `${JSON.stringify(anchor).padEnd(BYTES - 1)}\n`, 0);
+    } finally {
+      closeSync(file);
+    }
   } catch {
-    // What is there already stays true, and a process that finds nothing is careful.
+    // What is there already stays true.
   }
 }
 
