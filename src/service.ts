@@ -274,6 +274,7 @@ function compose(
     now: () => Math.floor(clock.nowMs() / 1000),
     stamp: () => Math.floor(clock.stampMs() / 1000),
     earliest: () => Math.floor(clock.earliestMs() / 1000),
+    forgotten: () => Math.floor(clock.forgottenMs() / 1000),
   };
 }
 

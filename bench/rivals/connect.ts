@@ -52,6 +52,7 @@ const parts: AuthorityParts = {
   now: nowSeconds,
   stamp: nowSeconds,
   earliest: nowSeconds,
+  forgotten: nowSeconds,
 };
 const { procedures } = authorityService(parts);
 

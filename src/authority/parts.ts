@@ -53,4 +53,6 @@ export interface AuthorityParts {
   stamp(): number;
   /** The earliest time that it can be, in seconds since the epoch: what is kept for a time is forgotten by this. */
   earliest(): number;
+  /** Uses of tokens that were kept until then may have been forgotten. Before `now`, unless the clock was set back. */
+  forgotten(): number;
 }

@@ -4,7 +4,7 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import type { Anchor } from './belief.ts';
 
-const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'excusedMs'] as const;
+const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'excusedMs'] as const;
 
 /** What is written there; undefined where that is nothing, or nothing that could have been written. */
 export function readAnchor(path: string): Anchor | undefined {

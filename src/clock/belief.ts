@@ -39,6 +39,8 @@ export interface Belief {
   readonly lagMs: number;
   /** Machine time from which on whatever was alive before the step has outlived itself. */
   readonly lagUntilMs: number;
+  /** The latest that the earliest time has been: what was kept until then may have been forgotten. */
+  readonly forgottenMs: number;
   readonly newestMs: number;
   /** Entries up to this time are known to be ahead of the clock, and the clock was believed all the same. */
   readonly excusedMs: number;
@@ -59,6 +61,7 @@ export interface Anchor {
   readonly lagMs: number;
   /** How much longer the lag lasts. */
   readonly lagLeftMs: number;
+  readonly forgottenMs: number;
   readonly excusedMs: number;
 }
 
@@ -100,6 +103,7 @@ export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence):
   const blank = {
     newestMs,
     excusedMs: anchor?.excusedMs ?? 0,
+    forgottenMs: anchor?.forgottenMs ?? 0,
     sleptMs: 0,
     bootGapMs: (bootMs ?? steadyMs) - steadyMs,
     lookedAtMs: steadyMs,
@@ -112,7 +116,7 @@ export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence):
     const lagLeftMs = anchor.lagLeftMs - passedMs;
     const lagMs = lagLeftMs > 0 ? anchor.lagMs : 0;
     const held = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
-    return look({ ...blank, ...held }, reading);
+    return rememberForgetting(judge({ ...blank, ...held }, reading), reading);
   }
   // Nothing says how long the service was off, but it is later than whatever it wrote last.
   const entryMs = newestMs > blank.excusedMs ? newestMs : 0;
@@ -120,11 +124,21 @@ export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence):
   const offsetMs = (floorMs === 0 ? wallMs : floorMs) - steadyMs;
   const lagMs = anchor === undefined ? 0 : floorMs - anchor.believedMs + anchor.lagMs;
   const lagUntilMs = steadyMs + LAG_LASTS_MS;
-  return look({ ...blank, offsetMs, anchorMs: offsetMs, isLowerBound: true, lagMs, lagUntilMs }, reading);
+  const floor = { offsetMs, anchorMs: offsetMs, isLowerBound: true, lagMs, lagUntilMs };
+  return rememberForgetting(judge({ ...blank, ...floor }, reading), reading);
 }
 
 /** What is believed after a look at the clocks. `newestMs`: time of the newest entry, where that is known. */
 export function look(before: Belief, reading: Reading, newestMs = before.newestMs): Belief {
+  // Until now the belief before was told, and things were forgotten by it.
+  return rememberForgetting(judge(rememberForgetting(before, reading), reading, newestMs), reading);
+}
+
+function rememberForgetting(belief: Belief, { steadyMs }: Reading): Belief {
+  return { ...belief, forgottenMs: Math.max(belief.forgottenMs, earliestMs(belief, steadyMs)) };
+}
+
+function judge(before: Belief, reading: Reading, newestMs = before.newestMs): Belief {
   const belief = withNewest(afterSleep(before, reading), newestMs);
   const machineMs = reading.steadyMs + belief.sleptMs;
   const offsetMs = reading.wallMs - machineMs;
@@ -147,11 +161,11 @@ export function look(before: Belief, reading: Reading, newestMs = before.newestM
 
 /** What the next process is to know; undefined while the clock is doubted: then what was known before is better. */
 export function anchorOf(belief: Belief, reading: Reading, bootId: string): Anchor | undefined {
-  const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, excusedMs } = belief;
+  const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = belief;
   if (doubt !== undefined || reading.bootMs === undefined) return undefined;
   const machineMs = reading.steadyMs + sleptMs;
   const lagLeftMs = Math.max(0, lagUntilMs - machineMs);
-  return { bootId, bootMs: reading.bootMs, believedMs: anchorMs + machineMs, lagMs, lagLeftMs, excusedMs };
+  return { bootId, bootMs: reading.bootMs, believedMs: anchorMs + machineMs, lagMs, lagLeftMs, forgottenMs, excusedMs };
 }
 
 /** Time that the machine slept has passed all the same. */

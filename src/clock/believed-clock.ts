@@ -49,6 +49,9 @@ export class BelievedClock {
   /** The earliest time that it can be, in milliseconds since the epoch: what is kept for a time is forgotten by this. */
   earliestMs = (): number => Math.floor(this.#earliestOffsetMs + this.#options.readSteadyMs());
 
+  /** What was kept until then, in milliseconds since the epoch, may have been forgotten: also where the clock was set back since. */
+  forgottenMs = (): number => Math.floor(Math.max(this.#belief.forgottenMs, this.earliestMs()));
+
   /** For durations: no jump of the wall clock moves it, and it goes on while the machine is suspended. Milliseconds. */
   steadyMs = (): number => this.#belief.sleptMs + this.#options.readSteadyMs();
 

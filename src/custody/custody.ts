@@ -33,7 +33,7 @@ export class Custody implements SignerChoice {
   readonly #log: KeyLog;
   readonly #roots: RootKeys;
   readonly #direct: { readonly issuers: ReadonlySet<string>; readonly actions: ReadonlySet<string> };
-  readonly #trusted = new WeakMap<KeyRecord, TrustedKey>();
+  #trusted = new WeakMap<KeyRecord, TrustedKey>();
   #delegation: Delegation | undefined;
   #root: Signer | undefined;
   #current: Signer | undefined;
@@ -41,6 +41,7 @@ export class Custody implements SignerChoice {
   #published: readonly KeyRecord[] = [];
   #keySet = writeKeySet([]);
   #forgetAtMs = 0;
+  #settledAtMs = 0;
   /** When the last look at the ledger began, by the clock that nobody sets. */
   #readAtMs = 0;
   #hasNews = true;
@@ -243,8 +244,12 @@ export class Custody implements SignerChoice {
     this.#current =
       delegated?.signer ?? (this.#delegation === undefined || this.#delegation.isComing ? root : undefined);
     this.#currentEndsAtMs = delegated?.endsAtMs ?? Number.POSITIVE_INFINITY;
-    if (!this.#hasNews && earliestMs < this.#forgetAtMs) return;
+    const wentBack = nowMs < this.#settledAtMs;
+    this.#settledAtMs = nowMs;
+    if (!this.#hasNews && !wentBack && earliestMs < this.#forgetAtMs) return;
     this.#hasNews = false;
+    // A key that was learned of when the clock was ahead was not in force before that time; it is now.
+    if (wentBack) this.#trusted = new WeakMap();
     const { retention, speaksFor } = this.#policy;
     this.#history.letGo((key) => forgottenAt(key, retention) <= earliestMs);
     const held = this.#history.all();

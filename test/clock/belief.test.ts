@@ -134,6 +134,22 @@ describe('a difference that stands', () => {
     }
   });
 
+  test('C4 what was forgotten before the clock was set back stays known to be, also to the next process', () => {
+    const process = running();
+    const { trueMs } = process.machine;
+    process.machine.step(-2 * HOUR);
+    process.run(SETTLE_BACK_MS + SECOND);
+    expect([process.isDoubted, process.errorMs]).toEqual([false, -2 * HOUR]);
+    expect(process.belief.forgottenMs - trueMs).toBeGreaterThanOrEqual(SETTLE_BACK_MS);
+    const anchor = anchorOf(process.belief, process.machine.read(), 'boot')!;
+    for (const bootId of ['boot', 'another']) {
+      const next = new SimulatedProcess(process.machine, { anchor, bootId });
+      expect(next.belief.forgottenMs).toBe(process.belief.forgottenMs);
+    }
+    process.run(3 * HOUR, 0);
+    expect(process.belief.forgottenMs).toBe(process.machine.wallMs);
+  });
+
   test('a clock that is behind is believed after a quarter of an hour', () => {
     const process = running();
     process.machine.step(-2 * HOUR);

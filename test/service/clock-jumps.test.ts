@@ -20,7 +20,14 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 const YEAR = 365 * DAY;
 const TIMEOUT_MS = 120_000;
-const SETTINGS: Settings = { ECT_ADMINS: 'anonymous', ECT_JWKS_MAX_AGE_SEC: '1', ECT_KEYS_REFRESH_SEC: '0.2' };
+/** What root keys sign, also in two tiers. */
+const DIRECT_ACT = 'execute_trade';
+const SETTINGS: Settings = {
+  ECT_ADMINS: 'anonymous',
+  ECT_JWKS_MAX_AGE_SEC: '1',
+  ECT_KEYS_REFRESH_SEC: '0.2',
+};
+const TWO_TIERS: Settings = { ECT_SIGNING: 'two-tier', ECT_DIRECT_ACTS: DIRECT_ACT };
 
 const order = { exec_act: 'review', aud: [AUDIENCE] };
 const issue = (client: GrpcClient, more = {}) => client.call<Issued>(`${AUTHORITY}/Issue`, { ...order, ...more });
@@ -61,9 +68,14 @@ const DOUBTED = [200, false, false, false, 'SERVING', 'NOT_SERVING', '1'];
 
 /** Nothing is dated: no token, no entry, no key. What is there is read, and verified as before. */
 async function expectNothingToBeDated(client: GrpcClient, { token }: Issued): Promise<void> {
-  const dated = [issue(client), issue(client, { level: 'LEVEL_L3' }), issue(client, { level: 'LEVEL_L1' })];
-  for (const call of [...dated, append(client, token), rotate(client, { urgent: true })]) {
-    const { code, reason, info, message } = await refusalOf(call);
+  for (const call of [
+    () => issue(client),
+    () => issue(client, { level: 'LEVEL_L3' }),
+    () => issue(client, { level: 'LEVEL_L1' }),
+    () => append(client, token),
+    () => rotate(client, { urgent: true }),
+  ]) {
+    const { code, reason, info, message } = await refusalOf(call());
     expect([code, reason]).toEqual([codes.UNAVAILABLE, 'CLOCK_UNTRUSTED']);
     expect(info?.metadata['difference_seconds']).toMatch(/^-?\d+$/);
     expect(message).toMatch('The wall clock of the service is');
@@ -83,10 +95,10 @@ async function expectEverythingToWork(client: GrpcClient): Promise<void> {
 describeWithFakeTime('C3 the wall clock of the process jumps', () => {
   test.each([
     ['two hours forward', 2 * HOUR, {}],
-    ['a day forward', DAY, { ECT_SIGNING: 'two-tier' }],
+    ['a day forward', DAY, TWO_TIERS],
     ['a year forward', YEAR, {}],
     ['two hours back', -2 * HOUR, {}],
-    ['a year back', -YEAR, { ECT_SIGNING: 'two-tier' }],
+    ['a year back', -YEAR, TWO_TIERS],
   ])('%s: nothing is dated by it, it is said, and afterwards everything goes on, rotation too', async (_name, jump, more) => {
     using clock = new FakeWallClock();
     await using service = await startAt(clock, more);
@@ -99,7 +111,7 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
     // An entry is refused before anybody has looked at the clock.
     expect((await refusalOf(append(client, before.token))).reason).toBe('CLOCK_UNTRUSTED');
     await expectNothingToBeDated(client, before);
-    expect(await state(service, client)).toEqual(DOUBTED);
+    await expect.poll(() => state(service, client), SOON).toEqual(DOUBTED);
     // More than the announcement of a key takes.
     await pause(3_000);
     await expectNothingToBeDated(client, before);
@@ -111,9 +123,10 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
     await expect.poll(() => state(service, client), SOON).toEqual(WELL);
     await expectEverythingToWork(client);
     await append(client, before.token);
-    const { kid } = await issue(client, { exec_act: 'later' });
+    const rootKid = async () => (await issue(client, { exec_act: DIRECT_ACT })).kid;
+    const kid = await rootKid();
     await rotate(client);
-    await expect.poll(async () => (await issue(client)).kid, SOON).not.toBe(kid);
+    await expect.poll(rootKid, SOON).not.toBe(kid);
     await rotate(client, { urgent: true });
     await expectEverythingToWork(client);
     expect(service.events('clock-believed')).toHaveLength(1);
@@ -126,7 +139,7 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
     ['a day back', -DAY],
   ])('%s, and is restarted meanwhile: it remembers the time, and comes back when the clock is right', async (_name, jump) => {
     using clock = new FakeWallClock();
-    await using service = await startAt(clock, { ECT_SIGNING: 'two-tier' });
+    await using service = await startAt(clock, TWO_TIERS);
     using first = dial(service.address);
     await expectEverythingToWork(first);
     const before = await issue(first);
@@ -136,7 +149,7 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
       await service.restart();
       using second = dial(service.address);
       await expectNothingToBeDated(second, before);
-      expect(await state(service, second)).toEqual(DOUBTED);
+      await expect.poll(() => state(service, second), SOON).toEqual(DOUBTED);
     }
     clock.set(0);
     using third = dial(service.address);
@@ -147,16 +160,16 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
     expect(keys.length).toBeLessThanOrEqual(4);
   }, TIMEOUT_MS);
 
-  test('C1 by 29 s either way: that is said once, and nothing is refused', async () => {
+  test.each([29, -29])('C1 by %i s: that is said once, and nothing is refused', async (jump) => {
     using clock = new FakeWallClock();
     await using service = await startAt(clock);
     using client = dial(service.address);
-    for (const seconds of [29, 0, -29]) {
+    for (const seconds of [jump, 0]) {
       clock.set(seconds);
       await expect.poll(async () => iatOf(await issue(client)) - Date.now() / 1000 - seconds, SOON).closeTo(0, 1.5);
       await append(client, (await issue(client)).token);
     }
-    expect(service.events('clock-stepped')).toHaveLength(3);
+    expect(service.events('clock-stepped')).toHaveLength(2);
     expect(service.events('clock-doubted')).toEqual([]);
   }, TIMEOUT_MS);
 
@@ -265,7 +278,8 @@ describeWithFakeTime('C3 a start with a clock that is far behind the newest entr
     using clock = new FakeWallClock();
     await using service = await startAt(clock);
     using client = dial(service.address);
-    const before = await issue(client, { level: 'LEVEL_L3' });
+    await issue(client, { level: 'LEVEL_L3' });
+    const before = await issue(client);
     await service.stop();
     await rm(join(service.dataDir, 'clock.json'));
     clock.set(-YEAR);

@@ -58,6 +58,7 @@ export async function makeAuthority(
     now: clock.now,
     stamp: clock.stamp,
     earliest: clock.earliest,
+    forgotten: clock.forgotten,
   };
   return { parts, signer, clock, noticed };
 }
