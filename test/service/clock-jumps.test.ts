@@ -95,8 +95,7 @@ async function expectEverythingToWork(client: GrpcClient): Promise<void> {
 describeWithFakeTime('C3 the wall clock of the process jumps', () => {
   test.each([
     ['two hours forward', 2 * HOUR, {}],
-    ['a day forward', DAY, TWO_TIERS],
-    ['a year forward', YEAR, {}],
+    ['a year forward', YEAR, TWO_TIERS],
     ['two hours back', -2 * HOUR, {}],
     ['a year back', -YEAR, TWO_TIERS],
   ])('%s: nothing is dated by it, it is said, and afterwards everything goes on, rotation too', async (_name, jump, more) => {
@@ -169,7 +168,7 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
       await expect.poll(async () => iatOf(await issue(client)) - Date.now() / 1000 - seconds, SOON).closeTo(0, 1.5);
       await append(client, (await issue(client)).token);
     }
-    expect(service.events('clock-stepped')).toHaveLength(2);
+    await expect.poll(() => service.events('clock-stepped').length, SOON).toBe(2);
     expect(service.events('clock-doubted')).toEqual([]);
   }, TIMEOUT_MS);
 
@@ -191,7 +190,6 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
 describeWithFakeTime('C4 no jump frees a used token', () => {
   test.each([
     ['an hour', HOUR],
-    ['a day', DAY],
     ['a year', YEAR],
   ])('of %s, nor a restart within it, and an idempotency key stays taken', async (_name, jump) => {
     using clock = new FakeWallClock();
