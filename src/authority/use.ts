@@ -60,7 +60,9 @@ function refuseForgotten(parts: AuthorityParts, keptUntil: number): void {
   if (keptUntil >= forgotten) return;
   const seconds = String(forgotten - keptUntil);
   const message = `The clock was set back: what ends in the next ${seconds} s may have been used, and nobody knows it any more.`;
-  throw new EctError(refuse('CLOCK_UNTRUSTED', message, { difference_seconds: `-${seconds}`, retry_after_seconds: '5' }));
+  throw new EctError(
+    refuse('CLOCK_UNTRUSTED', message, { difference_seconds: `-${seconds}`, retry_after_seconds: '5' }),
+  );
 }
 
 /**

@@ -42,7 +42,9 @@ export function asTrustedKey(
     publicKey,
     speaksFor,
     // The first key of a ledger may have signed before anybody announced keys, and that is evidence still.
-    ...(generation === 0 ? {} : { notBefore: Math.floor(Math.min(announcedAtMs, nowMs) / 1000) - retention.skewSeconds }),
+    ...(generation === 0
+      ? {}
+      : { notBefore: Math.floor(Math.min(announcedAtMs, nowMs) / 1000) - retention.skewSeconds }),
     ...(end === undefined
       ? {}
       : {

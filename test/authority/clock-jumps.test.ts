@@ -5,9 +5,9 @@ import type { AuthorityParts } from '../../src/authority/index.ts';
 import { EctError, refuse } from '../../src/errors.ts';
 import { KeyRing } from '../../src/keys/index.ts';
 import { SqliteIssueMemo, SqliteReplayGuard } from '../../src/stores/sqlite/index.ts';
+import { makeFolder } from '../stores/sqlite/folder.ts';
 import { makeAuthority, type TestAuthority } from '../support/authority.ts';
 import { makeToken, signingKey, trust } from '../support/tokens.ts';
-import { makeFolder } from '../stores/sqlite/folder.ts';
 import { appendTo, issueFor, reasonIn, reasonOf, verifyFor } from './support.ts';
 
 const HOUR = 3600;
@@ -56,23 +56,26 @@ describe.each([
     expect((await issueFor(parts, { idempotencyKey: 'k' })).token).toBe(keyed.token);
   });
 
-  test.each([2 * HOUR, YEAR])('a clock that is set back by %i s does not make a token fresh whose use was forgotten', async (jump) => {
-    await using made = await make();
-    const { parts, clock } = made;
-    const { token } = await issueFor(parts);
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
-    clock.advance(jump);
-    await useOthers(parts);
-    clock.jump(-jump);
-    expect(await reasonOf(verifyFor(parts, token))).toBe('CLOCK_UNTRUSTED');
-    expect(reasonIn(await verifyFor(parts, token, { replay: 'skip' }))).toBe('VALID');
-    // What ends later cannot have been forgotten.
-    const late = await issueFor(parts, { ttlSeconds: DAY });
-    const isLate = jump < DAY;
-    expect(await reasonOf(verifyFor(parts, late.token).then(reasonIn))).toBe(isLate ? 'OK' : 'CLOCK_UNTRUSTED');
-    clock.advance(jump);
-    await useOthers(parts);
-  });
+  test.each([2 * HOUR, YEAR])(
+    'a clock that is set back by %i s does not make a token fresh whose use was forgotten',
+    async (jump) => {
+      await using made = await make();
+      const { parts, clock } = made;
+      const { token } = await issueFor(parts);
+      expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+      clock.advance(jump);
+      await useOthers(parts);
+      clock.jump(-jump);
+      expect(await reasonOf(verifyFor(parts, token))).toBe('CLOCK_UNTRUSTED');
+      expect(reasonIn(await verifyFor(parts, token, { replay: 'skip' }))).toBe('VALID');
+      // What ends later cannot have been forgotten.
+      const late = await issueFor(parts, { ttlSeconds: DAY });
+      const isLate = jump < DAY;
+      expect(await reasonOf(verifyFor(parts, late.token).then(reasonIn))).toBe(isLate ? 'OK' : 'CLOCK_UNTRUSTED');
+      clock.advance(jump);
+      await useOthers(parts);
+    },
+  );
 
   test('what is over is forgotten as ever where no clock has jumped', async () => {
     await using made = await make();

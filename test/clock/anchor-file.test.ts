@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { readAnchor, writeAnchor } from '../../src/clock/anchor-file.ts';
 
-const ANCHOR = { bootId: 'b', bootMs: 1.5, believedMs: 1_772_000_000_000.5, lagMs: 0, lagLeftMs: 0, forgottenMs: 0, excusedMs: 0 };
+const ANCHOR = {
+  bootId: 'b',
+  bootMs: 1.5,
+  believedMs: 1_772_000_000_000.5,
+  lagMs: 0,
+  lagLeftMs: 0,
+  forgottenMs: 0,
+  excusedMs: 0,
+};
 
 function newPath(): string {
   const folder = mkdtempSync(join(tmpdir(), 'ect-anchor-'));

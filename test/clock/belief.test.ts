@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type Anchor, anchorOf, BOUND_MS, LAG_LASTS_MS, SETTLE_AHEAD_MS, SETTLE_BACK_MS } from '../../src/clock/belief.ts';
+import {
+  type Anchor,
+  anchorOf,
+  BOUND_MS,
+  LAG_LASTS_MS,
+  SETTLE_AHEAD_MS,
+  SETTLE_BACK_MS,
+} from '../../src/clock/belief.ts';
 import { DAY, HOUR, MINUTE, SECOND, SimulatedMachine, SimulatedProcess, START_MS, YEAR } from './simulated-machine.ts';
 
 const JUMPS = [
@@ -221,19 +228,22 @@ describe('C3 a restart', () => {
   test.each([
     ['forward', 2 * HOUR],
     ['back', -2 * HOUR],
-  ])('within a jump %s does not make it believed: the boot time says how long ago the anchor was true', (_name, jump) => {
-    const before = running();
-    const anchor = anchorAfter(before);
-    before.machine.pass(3 * DAY);
-    before.machine.step(jump);
-    before.machine.steadyMs = 1_000;
-    const after = new SimulatedProcess(before.machine, { anchor, newestMs: START_MS });
-    expect([after.isDoubted, after.errorMs]).toEqual([true, 0]);
-    expect(anchorOf(after.belief, after.machine.read(), 'boot')).toBeUndefined();
-    after.machine.step(-jump);
-    after.look();
-    expect([after.isDoubted, after.errorMs, after.lagMs]).toEqual([false, 0, 0]);
-  });
+  ])(
+    'within a jump %s does not make it believed: the boot time says how long ago the anchor was true',
+    (_name, jump) => {
+      const before = running();
+      const anchor = anchorAfter(before);
+      before.machine.pass(3 * DAY);
+      before.machine.step(jump);
+      before.machine.steadyMs = 1_000;
+      const after = new SimulatedProcess(before.machine, { anchor, newestMs: START_MS });
+      expect([after.isDoubted, after.errorMs]).toEqual([true, 0]);
+      expect(anchorOf(after.belief, after.machine.read(), 'boot')).toBeUndefined();
+      after.machine.step(-jump);
+      after.look();
+      expect([after.isDoubted, after.errorMs, after.lagMs]).toEqual([false, 0, 0]);
+    },
+  );
 
   test('after a long stop: a clock ahead of the newest entry is believed, and nothing is forgotten for its sake for a day', () => {
     const before = running();

@@ -46,7 +46,12 @@ export class FakeWallClock implements Disposable {
 
 /** A `describe` for tests that move the wall clock of a process. */
 export function describeWithFakeTime(title: string, tests: () => void): void {
-  describeWhen(LIBRARY !== undefined && reachesNode(), title, 'libfaketime (Debian: faketime), and a Node that it reaches', tests);
+  describeWhen(
+    LIBRARY !== undefined && reachesNode(),
+    title,
+    'libfaketime (Debian: faketime), and a Node that it reaches',
+    tests,
+  );
 }
 
 /** Whether this Node sees what is set, and its monotonic clock does not. */

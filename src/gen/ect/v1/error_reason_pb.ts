@@ -515,8 +515,8 @@ export const ErrorReason = {
   QUOTA_EXCEEDED: 91,
 
   /**
-   * UNAVAILABLE. The wall clock of the service cannot be believed, so it dates nothing: no token, no entry, no change of a key.
-   * Metadata: `difference_seconds`, `retry_after_seconds`.
+   * UNAVAILABLE. The wall clock of the service cannot be believed, so it dates nothing: no token, no entry, no change of a
+   * key. Metadata: `difference_seconds`, `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_CLOCK_UNTRUSTED = 95;
    */
