@@ -87,7 +87,8 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
   const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
   const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
-  const stores = openStores(config, dir);
+  const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
+  const stores = openStores(config, dir, earliest);
   let custody: Custody | undefined;
   let stopClock = () => {};
   try {
@@ -163,17 +164,17 @@ interface Stores {
   close(): Promise<void>;
 }
 
-function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | undefined): Stores {
+function openStores({ replay }: Config, dir: DataDir | undefined, earliest: () => number): Stores {
   if (dir !== undefined) refuseOtherFiles(dir);
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger);
-  const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once);
-  const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir);
+  const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest);
+  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest);
   return {
     ledger,
-    replay,
+    replay: guard,
     memo,
     close: async () => {
-      await Promise.all([ledger.close(), memo.close(), replay?.close()]);
+      await Promise.all([ledger.close(), memo.close(), guard?.close()]);
     },
   };
 }
@@ -187,9 +188,9 @@ function refuseOtherFiles({ ledger, once }: DataDir): void {
   if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
 }
 
-function openGuard(capacity: number | undefined, dir: DataDir | undefined): ReplayGuard {
-  if (capacity !== undefined) return new MemoryReplayGuard(capacity);
-  return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once);
+function openGuard(replay: Config['replay'], dir: DataDir | undefined, earliest: () => number): ReplayGuard {
+  if (replay.guard === 'bounded') return new MemoryReplayGuard(replay.capacity);
+  return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once, earliest);
 }
 
 async function openLedger(store: LedgerStore, key: LedgerKey, clock: BelievedClock, events: Events): Promise<Ledger> {

@@ -35,6 +35,8 @@ export interface Belief {
   readonly anchorMs: number;
   /** The anchor is no more than the earliest time that it can be: the service may have been off. */
   readonly isLowerBound: boolean;
+  /** Machine time until which it may be no more than that though the wall clock fits it. */
+  readonly restoredUntilMs: number;
   /** How far the told time may be ahead of the real one: an unexplained step forward. Nothing is forgotten for its sake. */
   readonly lagMs: number;
   /** Machine time from which on whatever was alive before the step has outlived itself. */
@@ -80,6 +82,8 @@ export const BOUND_MS = 30_000;
 export const SETTLE_AHEAD_MS = 60 * 60_000;
 /** So long a step back must stand: the times of entries never go back, so less depends on it. */
 export const SETTLE_BACK_MS = 15 * 60_000;
+/** So long after a start of the machine its clock may be the one of its shutdown. */
+const RESTORED_MS = 60 * 60_000;
 /** The lifetime of a token and the longest lead of a key, and some time more: so long an unexplained step forward is remembered. */
 export const LAG_LASTS_MS = 25 * 3_600_000;
 /** The anchor follows the wall clock by a hundredth of the time: NTP slews by less than a thousandth. */
@@ -116,7 +120,7 @@ export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence):
     const lagLeftMs = anchor.lagLeftMs - passedMs;
     const lagMs = lagLeftMs > 0 ? anchor.lagMs : 0;
     const held = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
-    return rememberForgetting(judge({ ...blank, ...held }, reading), reading);
+    return rememberForgetting(judge({ ...blank, ...held, restoredUntilMs: steadyMs }, reading), reading);
   }
   // Nothing says how long the service was off, but it is later than whatever it wrote last.
   const entryMs = newestMs > blank.excusedMs ? newestMs : 0;
@@ -124,7 +128,9 @@ export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence):
   const offsetMs = (floorMs === 0 ? wallMs : floorMs) - steadyMs;
   const lagMs = anchor === undefined ? 0 : floorMs - anchor.believedMs + anchor.lagMs;
   const lagUntilMs = steadyMs + LAG_LASTS_MS;
-  const floor = { offsetMs, anchorMs: offsetMs, isLowerBound: true, lagMs, lagUntilMs };
+  // A machine without a clock of its own goes on from when it was shut down, until NTP tells it how long that was.
+  const restoredUntilMs = anchor === undefined ? steadyMs : steadyMs + RESTORED_MS;
+  const floor = { offsetMs, anchorMs: offsetMs, isLowerBound: true, restoredUntilMs, lagMs, lagUntilMs };
   return rememberForgetting(judge({ ...blank, ...floor }, reading), reading);
 }
 
@@ -148,7 +154,8 @@ function judge(before: Belief, reading: Reading, newestMs = before.newestMs): Be
   if (Math.abs(differenceMs) <= BOUND_MS) {
     const followMs = FOLLOW * Math.max(0, machineMs - before.lookedAtMs);
     const anchorMs = belief.anchorMs + Math.max(-followMs, Math.min(differenceMs, followMs));
-    return heldAgainstEntries({ ...looked, offsetMs, anchorMs, isLowerBound: false }, before.doubt);
+    const isLowerBound = belief.isLowerBound && machineMs < belief.restoredUntilMs;
+    return heldAgainstEntries({ ...looked, offsetMs, anchorMs, isLowerBound }, before.doubt);
   }
   if (belief.isLowerBound && differenceMs > 0) return heldAgainstEntries(adopt(looked, offsetMs), before.doubt);
   const against = belief.isLowerBound ? 'the newest entry' : 'monotonic time';

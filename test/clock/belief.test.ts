@@ -267,6 +267,30 @@ describe('C3 a restart', () => {
     expect(third.lagMs).toBe(0);
   });
 
+  test('of a machine without a clock of its own, which goes on from its shutdown until NTP has the time: believed at once', () => {
+    const before = running();
+    const anchor = anchorAfter(before);
+    const { machine } = before;
+    machine.pass(30 * DAY);
+    machine.step(-30 * DAY);
+    const after = new SimulatedProcess(machine, { anchor, newestMs: START_MS, bootId: 'another' });
+    after.run(10 * MINUTE);
+    expect([after.isDoubted, after.errorMs]).toEqual([false, -30 * DAY]);
+    machine.step(30 * DAY);
+    after.look();
+    expect([after.isDoubted, after.errorMs, after.lagMs]).toEqual([false, 0, 30 * DAY]);
+    // That was it: a second step is a jump, and so is the first one where it comes an hour late.
+    machine.step(HOUR);
+    after.look();
+    expect(after.isDoubted).toBe(true);
+    machine.step(-HOUR);
+    const late = new SimulatedProcess(machine, { anchor: anchorAfter(running(machine)), bootId: 'another' });
+    late.run(HOUR);
+    machine.step(HOUR);
+    late.look();
+    expect(late.isDoubted).toBe(true);
+  });
+
   test('without an anchor the newest entry is all that is known: retention goes by it', () => {
     const process = new SimulatedProcess(new SimulatedMachine(), { newestMs: START_MS - DAY });
     expect([process.isDoubted, process.errorMs, process.lagMs]).toEqual([false, 0, DAY]);

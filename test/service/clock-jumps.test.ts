@@ -2,15 +2,16 @@
 // left of it afterwards.
 
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { status as codes } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
+import { generateKeyPem } from '../../src/signers/local/index.ts';
 import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { describeWithFakeTime, FakeWallClock } from '../support/fake-time.ts';
-import { type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
+import { runMain, type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
@@ -163,6 +164,24 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
       // One delegated key for each start that could record one: no attempt of the others is in the ledger.
       const { keys } = await third.call<{ keys: readonly unknown[] }>(`${KEYS}/ListKeys`, { include_past: true });
       expect(keys.length).toBeLessThanOrEqual(4);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'and it is started meanwhile with another key: nothing can be announced, so it does not start, and says why',
+    async () => {
+      using clock = new FakeWallClock();
+      await using service = await startAt(clock);
+      await service.stop();
+      clock.set(DAY);
+      const keyFile = join(service.dataDir, 'next.pem');
+      await writeFile(keyFile, generateKeyPem(), { mode: 0o600 });
+      const settings = { ECT_DATA_DIR: service.dataDir, ECT_LOCAL_KEY_FILE: keyFile, ECT_LISTEN: '127.0.0.1:0' };
+      const { code, stderr } = await runMain(['serve'], { ...settings, ...clock.settings });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^CLOCK_UNTRUSTED: The wall clock of the service is 86400 s ahead of monotonic time/m);
+      expect(stderr).not.toMatch(/^ {4}at /m);
     },
     TIMEOUT_MS,
   );
