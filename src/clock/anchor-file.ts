@@ -2,7 +2,7 @@
 // a service that lost it believes a wall clock that is not before the newest entry.
 
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import type { Anchor } from './belief.ts';
+import type { Anchor } from './anchor.ts';
 
 const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'excusedMs'] as const;
 

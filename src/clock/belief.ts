@@ -2,7 +2,7 @@
 //
 // The wall clock is never taken at its word. It is held against monotonic time, which nobody sets; where the two disagree by
 // more than BOUND_MS, the time goes on by monotonic time and the wall clock is doubted until it is right again, or until it
-// has run steadily for so long that it is the better guess. The rule is written in docs/decisions/21-time.md.
+// has run steadily for so long that it is the better guess. The rule is written in docs/decisions/21-time.md; how a process begins, in anchor.ts.
 
 /** The clocks of the machine at one moment, in milliseconds. */
 export interface Reading {
@@ -54,36 +54,12 @@ export interface Belief {
   readonly doubt: Doubt | undefined;
 }
 
-/** What an earlier process believed, or this one some time ago. */
-export interface Anchor {
-  /** Which start of the machine `bootMs` counts from. */
-  readonly bootId: string;
-  readonly bootMs: number;
-  readonly believedMs: number;
-  readonly lagMs: number;
-  /** How much longer the lag lasts. */
-  readonly lagLeftMs: number;
-  readonly forgottenMs: number;
-  readonly excusedMs: number;
-}
-
-/** What is known when a process starts. */
-export interface Evidence {
-  /** Of this start of the machine, where the machine says so. */
-  readonly bootId: string | undefined;
-  readonly anchor: Anchor | undefined;
-  /** Time of the newest entry of the ledger; 0 for none. */
-  readonly newestMs: number;
-}
-
 /** More than NTP lets a clock be wrong by, and a step of more than that is none of its usual ones. */
 export const BOUND_MS = 30_000;
 /** So long an unexplained step forward must stand: an entry that is dated by it cannot be undone. */
 export const SETTLE_AHEAD_MS = 60 * 60_000;
 /** So long a step back must stand: the times of entries never go back, so less depends on it. */
 export const SETTLE_BACK_MS = 15 * 60_000;
-/** So long after a start of the machine its clock may be the one of its shutdown. */
-const RESTORED_MS = 60 * 60_000;
 /** The lifetime of a token and the longest lead of a key, and some time more: so long an unexplained step forward is remembered. */
 export const LAG_LASTS_MS = 25 * 3_600_000;
 /** The anchor follows the wall clock by a hundredth of the time: NTP slews by less than a thousandth. */
@@ -99,39 +75,6 @@ export function believedMs({ offsetMs, sleptMs }: Belief, steadyMs: number): num
 /** The earliest time that it can be: by this, and by nothing later, something that was kept for a time is forgotten. */
 export function earliestMs(belief: Belief, steadyMs: number): number {
   return believedMs(belief, steadyMs) - belief.lagMs;
-}
-
-/** The first belief of a process. */
-export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence): Belief {
-  const { wallMs, steadyMs, bootMs } = reading;
-  const blank = {
-    newestMs,
-    excusedMs: anchor?.excusedMs ?? 0,
-    forgottenMs: anchor?.forgottenMs ?? 0,
-    sleptMs: 0,
-    bootGapMs: (bootMs ?? steadyMs) - steadyMs,
-    lookedAtMs: steadyMs,
-    doubt: undefined,
-  };
-  if (anchor !== undefined && anchor.bootId === bootId && bootMs !== undefined && bootMs >= anchor.bootMs) {
-    // The machine has not been off: its boot time says how long ago the anchor was true.
-    const passedMs = bootMs - anchor.bootMs;
-    const offsetMs = anchor.believedMs + passedMs - steadyMs;
-    const lagLeftMs = anchor.lagLeftMs - passedMs;
-    const lagMs = lagLeftMs > 0 ? anchor.lagMs : 0;
-    const held = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
-    return rememberForgetting(judge({ ...blank, ...held, restoredUntilMs: steadyMs }, reading), reading);
-  }
-  // Nothing says how long the service was off, but it is later than whatever it wrote last.
-  const entryMs = newestMs > blank.excusedMs ? newestMs : 0;
-  const floorMs = Math.max(entryMs, anchor?.believedMs ?? 0);
-  const offsetMs = (floorMs === 0 ? wallMs : floorMs) - steadyMs;
-  const lagMs = anchor === undefined ? 0 : floorMs - anchor.believedMs + anchor.lagMs;
-  const lagUntilMs = steadyMs + LAG_LASTS_MS;
-  // A machine without a clock of its own goes on from when it was shut down, until NTP tells it how long that was.
-  const restoredUntilMs = anchor === undefined ? steadyMs : steadyMs + RESTORED_MS;
-  const floor = { offsetMs, anchorMs: offsetMs, isLowerBound: true, restoredUntilMs, lagMs, lagUntilMs };
-  return rememberForgetting(judge({ ...blank, ...floor }, reading), reading);
 }
 
 /** What is believed after a look at the clocks. `newestMs`: time of the newest entry, where that is known. */
@@ -164,15 +107,6 @@ function judge(before: Belief, reading: Reading, newestMs = before.newestMs): Be
   if (machineMs - doubt.sinceMs < settleMs) return { ...looked, doubt };
   const adopted = adopt(looked, offsetMs);
   return { ...adopted, excusedMs: Math.max(adopted.excusedMs, adopted.newestMs), doubt: undefined };
-}
-
-/** What the next process is to know; undefined while the clock is doubted: then what was known before is better. */
-export function anchorOf(belief: Belief, reading: Reading, bootId: string): Anchor | undefined {
-  const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = belief;
-  if (doubt !== undefined || reading.bootMs === undefined) return undefined;
-  const machineMs = reading.steadyMs + sleptMs;
-  const lagLeftMs = Math.max(0, lagUntilMs - machineMs);
-  return { bootId, bootMs: reading.bootMs, believedMs: anchorMs + machineMs, lagMs, lagLeftMs, forgottenMs, excusedMs };
 }
 
 /** Time that the machine slept has passed all the same. */

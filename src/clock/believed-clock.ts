@@ -1,7 +1,8 @@
 // The clock of the service: tells the time that is believed, and refuses to date anything while the wall clock is doubted.
 
 import { EctError, refuse } from '../errors.ts';
-import { type Belief, BOUND_MS, begin, believedMs, type Doubt, type Evidence, look, type Reading } from './belief.ts';
+import { begin, type Evidence } from './anchor.ts';
+import { type Belief, BOUND_MS, believedMs, type Doubt, look, type Reading } from './belief.ts';
 
 /** Told of what changes. Must not throw. */
 export interface ClockEvents {

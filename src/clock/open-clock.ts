@@ -1,7 +1,7 @@
 // The clock of a process: looks at the clocks of the machine once a second, and keeps what it believes for the process after it.
 
+import { anchorOf } from './anchor.ts';
 import { readAnchor, writeAnchor } from './anchor-file.ts';
-import { anchorOf } from './belief.ts';
 import { BelievedClock, type ClockEvents } from './believed-clock.ts';
 import { readBootId, readClocks } from './machine.ts';
 

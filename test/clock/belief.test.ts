@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  type Anchor,
-  anchorOf,
-  BOUND_MS,
-  LAG_LASTS_MS,
-  SETTLE_AHEAD_MS,
-  SETTLE_BACK_MS,
-} from '../../src/clock/belief.ts';
+import { type Anchor, anchorOf } from '../../src/clock/anchor.ts';
+import { BOUND_MS, LAG_LASTS_MS, SETTLE_AHEAD_MS, SETTLE_BACK_MS } from '../../src/clock/belief.ts';
 import { DAY, HOUR, MINUTE, SECOND, SimulatedMachine, SimulatedProcess, START_MS, YEAR } from './simulated-machine.ts';
 
 const JUMPS = [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Evidence } from '../../src/clock/belief.ts';
+import type { Evidence } from '../../src/clock/anchor.ts';
 import { BelievedClock } from '../../src/clock/believed-clock.ts';
 import type { EctError } from '../../src/errors.ts';
 import { codeOf, toStatus } from '../../src/rpc/errors.ts';

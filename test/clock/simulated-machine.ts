@@ -1,14 +1,7 @@
 // A machine whose clocks a test moves: the wall clock is set, the others go on. Times in milliseconds.
 
-import {
-  type Belief,
-  begin,
-  believedMs,
-  type Evidence,
-  earliestMs,
-  look,
-  type Reading,
-} from '../../src/clock/belief.ts';
+import { begin, type Evidence } from '../../src/clock/anchor.ts';
+import { type Belief, believedMs, earliestMs, look, type Reading } from '../../src/clock/belief.ts';
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
