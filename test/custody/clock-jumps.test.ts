@@ -179,6 +179,22 @@ describe.each(WAYS)('C3 %s: while the clock is doubted', (_way, changes) => {
   });
 });
 
+test('C3 delegated keys are renewed in time after entries from the future: the root key does not have to stand in', async () => {
+  const shared = share();
+  const process = await openCustody(shared, { policy: { delegatedLifeMs: HOUR * 1000 } });
+  const { custody } = process;
+  shared.clock.jump(DAY);
+  await pass(shared, process, 2 * HOUR, 60);
+  shared.clock.jump(-DAY);
+  const kids = new Set<string>();
+  for (let minute = 0; minute < 180; minute++) {
+    await pass(shared, process, 60, 60);
+    kids.add(kidOf(custody));
+  }
+  expect(kids.size).toBeGreaterThanOrEqual(4);
+  expect([...kids]).not.toContain(rootKid(custody));
+});
+
 test('C4 a key outlives its tokens by the earliest time that it can be, not by a jump', async () => {
   const shared = share();
   const { clock } = shared;
