@@ -14,6 +14,7 @@ const core = {
 
 const rooms = {
   ...core,
+  clock: ['errors'],
   files: ['privacy'],
   privacy: [],
   'system-faults': [],
@@ -106,6 +107,7 @@ const frontDoors = [
   'custody',
   'authority',
   'h2',
+  'clock',
   'limits',
   'reload',
   'workers',

@@ -30,6 +30,8 @@ export interface DataDir {
   readonly ledger: string;
   /** What is remembered once: uses of tokens, idempotency keys. */
   readonly once: string;
+  /** What time it was, as far as that was believed; for this machine until it is started anew. */
+  readonly clock: string;
 }
 
 /**
@@ -67,6 +69,7 @@ export function filesIn(path: string): DataDir {
     mark: join(path, 'ledger.mark'),
     ledger: join(path, 'ledger.db'),
     once: join(path, 'once.db'),
+    clock: join(path, 'clock.json'),
   };
 }
 

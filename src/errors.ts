@@ -96,6 +96,11 @@ export const REASONS = {
     'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
   REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
+  CLOCK_UNTRUSTED: entry(
+    'Retry once the clock of the machine is right again: the operator sets it (NTP). Verifying and reading still work.',
+    'difference_seconds',
+    'retry_after_seconds',
+  ),
   STORAGE_FULL: entry('Retry once the operator has made space: verifying and reading still work.'),
   QUOTA_EXCEEDED: entry(
     'Retry after the time that is named; until then verify without recording, or spread what you write over time.',

@@ -262,6 +262,30 @@ export function createEvents(options: EventsOptions) {
       flushNow();
     },
 
+    /** The wall clock is not believed: nothing is issued or recorded until it is. */
+    clockDoubted({ against, differenceMs }: { readonly against: string; readonly differenceMs: number }): void {
+      const differenceSeconds = Math.round(differenceMs / 1000);
+      const warning = 'nothing is issued or recorded until the wall clock is right: set it (NTP)';
+      lines.error({ event: 'clock-doubted', against, differenceSeconds, warning });
+      flushNow();
+    },
+
+    /** The wall clock is believed again. The time that is told changed by so much with it. */
+    clockBelieved(aheadMs: number): void {
+      lines.warn({ event: 'clock-believed', changedSeconds: Math.round(aheadMs / 1000) });
+    },
+
+    /** The wall clock was set by so little that it is believed. */
+    clockStepped(aheadMs: number): void {
+      lines.warn({ event: 'clock-stepped', changedSeconds: Math.round(aheadMs / 1000) });
+    },
+
+    /** The wall clock was held against monotonic time. */
+    clockMeasured(aheadMs: number, isDoubted: boolean): void {
+      metrics.clockAhead.set(aheadMs / 1000);
+      metrics.clockDoubted.set(isDoubted ? 1 : 0);
+    },
+
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */
     workerEnded(end: {
       readonly worker: number;

@@ -162,6 +162,18 @@ export function createMetrics() {
       aggregator: 'max',
       registers,
     }),
+    clockDoubted: new Gauge({
+      name: 'ect_clock_doubted',
+      help: 'Whether the wall clock is not believed, so that nothing is issued or recorded.',
+      aggregator: 'max',
+      registers,
+    }),
+    clockAhead: new Gauge({
+      name: 'ect_clock_ahead_seconds',
+      help: 'What the wall clock is ahead of the time that is believed.',
+      aggregator: 'average',
+      registers,
+    }),
     ledgerSize: new Gauge({
       name: 'ect_ledger_size',
       help: 'Entries in the ledger.',

@@ -12,6 +12,7 @@ import {
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
+import { type BelievedClock, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
@@ -105,26 +106,39 @@ async function startIn(
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
-  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
+  let clock: BelievedClock | undefined;
+  // The start judges by the clock of the machine, as TLS itself does at each handshake.
+  const nowMs = () => clock?.nowMs() ?? Date.now();
+  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
   const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
   if (dir !== undefined) await refuseLostHistory(dir, key);
-  const stores = openStores(config, dir, slot);
+  const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
+  const stores = openStores(config, dir, slot, earliest);
   let custody: Custody | undefined;
+  let stopClock = () => {};
   try {
-    const ledger = await openLedger(stores, key, events);
+    const time = openClock({
+      path: dir?.clock,
+      newestMs: (await stores.ledger.head())?.recordedAtMs ?? 0,
+      events,
+      onBelieved: () => void custody?.refresh(),
+    });
+    clock = time.clock;
+    stopClock = time.stop;
+    const ledger = await openLedger(stores, key, clock, events);
     const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
     const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
-    const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
+    const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
     custody = opened;
     const space = dir && (await watchSpace(config, events));
     const writes = limitWrites(config, space, events);
-    const parts = { ...compose(config, ring.keys, opened, ledger, stores, events), writes };
+    const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
     const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
     const probe = startProbe(askStorage(ledger, replaced, events));
     const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space });
-    const expiry = new ExpiryWatch(events);
+    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space, clock });
+    const expiry = new ExpiryWatch(events, nowMs);
     const reloader = new Reloader(events);
     if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
     if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
@@ -150,6 +164,7 @@ async function startIn(
         await parts.background.drain();
         await opened.close();
         await ledger.drain();
+        stopClock();
         await stores.close();
         ownership?.release();
         events.close();
@@ -157,6 +172,7 @@ async function startIn(
     };
   } catch (error) {
     await custody?.close();
+    stopClock();
     configured.signer.close();
     await stores.close();
     throw error;
@@ -192,20 +208,20 @@ interface Stores {
   close(): Promise<void>;
 }
 
-function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | undefined, slot: number): Stores {
+function openStores({ replay }: Config, dir: DataDir | undefined, slot: number, earliest: () => number): Stores {
   if (dir !== undefined) refuseOtherFiles(dir);
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger);
-  const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once);
-  const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir);
+  const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest);
+  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest);
   const mark = dir && MarkFile.open(dir.mark, slot);
   return {
     ledger,
     mark,
-    replay,
+    replay: guard,
     memo,
     replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
     close: async () => {
-      await Promise.all([ledger.close(), memo.close(), replay?.close(), mark?.close()]);
+      await Promise.all([ledger.close(), memo.close(), guard?.close(), mark?.close()]);
     },
   };
 }
@@ -219,17 +235,23 @@ function refuseOtherFiles({ ledger, once }: DataDir): void {
   if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
 }
 
-function openGuard(capacity: number | undefined, dir: DataDir | undefined): ReplayGuard {
-  if (capacity !== undefined) return new MemoryReplayGuard(capacity);
-  return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once);
+function openGuard(replay: Config['replay'], dir: DataDir | undefined, earliest: () => number): ReplayGuard {
+  if (replay.guard === 'bounded') return new MemoryReplayGuard(replay.capacity);
+  return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once, earliest);
 }
 
-async function openLedger({ ledger: store, mark }: Stores, key: LedgerKey, events: Events): Promise<Ledger> {
+async function openLedger(
+  { ledger: store, mark }: Stores,
+  key: LedgerKey,
+  clock: BelievedClock,
+  events: Events,
+): Promise<Ledger> {
   const ledger = await Ledger.open({
     store,
     key,
     ...(mark === undefined ? {} : { mark }),
-    nowMs: Date.now,
+    nowMs: clock.steadyMs,
+    stampMs: clock.stampEntryMs,
     onCommit: ({ entries, durationMs, size }) => events.ledgerCommitted({ entries, durationMs, size: BigInt(size) }),
   });
   events.ledgerOpened(BigInt(ledger.size));
@@ -273,6 +295,7 @@ function compose(
   signers: Custody,
   ledger: Ledger,
   stores: Stores,
+  clock: BelievedClock,
   notices: Notices,
 ): AuthorityParts {
   return {
@@ -303,7 +326,10 @@ function compose(
     replay: stores.replay,
     memo: stores.memo,
     notices,
-    now: () => Math.floor(Date.now() / 1000),
+    now: () => Math.floor(clock.nowMs() / 1000),
+    stamp: () => Math.floor(clock.stampMs() / 1000),
+    earliest: () => Math.floor(clock.earliestMs() / 1000),
+    forgotten: () => Math.floor(clock.forgottenMs() / 1000),
   };
 }
 
@@ -312,6 +338,7 @@ interface Surroundings {
   readonly tls: TlsTexts | undefined;
   readonly cas: ClientCas | undefined;
   readonly space: FreeSpace | undefined;
+  readonly clock: BelievedClock;
 }
 
 async function listen(
@@ -320,9 +347,9 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space }: Surroundings,
+  { tls, cas, space, clock }: Surroundings,
 ): Promise<RunningServer> {
-  const hasRoom = () => space?.hasRoom() !== false;
+  const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   const services = [authorityService(parts), ledgerService(parts), keyService(parts, custody)];
@@ -351,17 +378,17 @@ async function listen(
       http2: config.http2,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
       processLimits: processLimits(config.limits),
-      identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),
+      identify: cas === undefined ? anonymousCallers() : spiffeCallers(clock.nowMs, cas),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds() }),
-      // Everything else goes on without a signer, or without space.
+      // Everything else goes on without a signer, without space, or while the clock is doubted.
       methodsReady: {
-        'ect.v1.AuthorityService/Issue': () => custody.isReady(),
-        'ect.v1.AuthorityService/AppendLedger': hasRoom,
-        'ect.v1.AuthorityService/BatchAppendLedger': hasRoom,
+        'ect.v1.AuthorityService/Issue': () => clock.isBelieved && custody.isReady(),
+        'ect.v1.AuthorityService/AppendLedger': canRecord,
+        'ect.v1.AuthorityService/BatchAppendLedger': canRecord,
       },
     });
     if (publicUrl === undefined) url = server.url;

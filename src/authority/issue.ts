@@ -96,7 +96,7 @@ export function draftClaims(parts: AuthorityParts, order: IssueOrder, iss: strin
     const message = `draft must be one that is accepted here, and -${order.draft} is switched off.`;
     throw new EctError(refuse('REQUEST_INVALID', message, { field: 'draft' }));
   }
-  const iat = parts.now();
+  const iat = parts.stamp();
   const claims: TypedClaims = {
     iss,
     aud: order.aud,

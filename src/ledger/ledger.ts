@@ -31,10 +31,15 @@ export interface CommitStats {
 export interface LedgerOptions {
   readonly store: LedgerStore;
   readonly key: LedgerKey;
-  /** Milliseconds since the epoch. It may go back: the times of entries do not. */
+  /** The clock that durations are measured by, in milliseconds. */
   readonly nowMs: () => number;
   /** The newest checkpoint that was shown. Without one a store that was taken back goes unnoticed. */
   readonly mark?: HighWaterMark;
+  /**
+   * The time for entries that come after one of `newestMs`, in milliseconds since the epoch. It may go back: the times of
+   * entries do not. It may throw, and then nothing is recorded: an entry cannot be taken back. `nowMs` where it is not said.
+   */
+  readonly stampMs?: (newestMs: number) => number;
   /** Told of every commit that added something. Must not throw. */
   readonly onCommit?: (stats: CommitStats) => void;
   /** How many candidates one commit takes at most; 256 where it is not said. */
@@ -183,14 +188,14 @@ export class Ledger {
   }
 
   async #commitAdmitted({ batch: waiting, needed }: Admitted<Appended>): Promise<void> {
-    const { store, key, nowMs, onCommit } = this.#options;
+    const { store, key, nowMs, stampMs = nowMs, onCommit } = this.#options;
     const groups = groupByName(waiting);
     const startedMs = nowMs();
     const seen = this.#seen;
     let sealed: Sealed | undefined;
     const seal: Seal = (base, fresh) => {
       demandNeeded(fresh, needed);
-      sealed = sealBatch(trustHead(base, key.verifierKey, seen), fresh, key, nowMs());
+      sealed = sealBatch(trustHead(base, key.verifierKey, seen), fresh, key, stampMs(base.recordedAtMs));
       return sealed.batch;
     };
     const candidates = groups.map(([first]) => first.candidate);

@@ -73,6 +73,7 @@ const CODES = {
   LEDGER_CORRUPT: Code.DataLoss,
   REPLAY_GUARD_UNAVAILABLE: Code.Unavailable,
   REPLAY_GUARD_FULL: Code.Unavailable,
+  CLOCK_UNTRUSTED: Code.Unavailable,
   STORAGE_FULL: Code.Unavailable,
   QUOTA_EXCEEDED: Code.ResourceExhausted,
   SIGNER_UNAVAILABLE: Code.Unavailable,

@@ -21,9 +21,9 @@ export class SqliteIssueMemo implements IssueMemo {
     this.#issued = issued;
   }
 
-  /** Opens the memo in the file at `path`, and creates the file where there is none. */
-  static open(path: string): SqliteIssueMemo {
-    return new SqliteIssueMemo(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'issued'));
+  /** Opens the memo in the file at `path`, and creates the file where there is none. `earliest`: see OnceTable. */
+  static open(path: string, earliest?: () => number): SqliteIssueMemo {
+    return new SqliteIssueMemo(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'issued', earliest));
   }
 
   async recall(caller: string, key: string, now: number): Promise<IssuedOnce | undefined> {

@@ -21,9 +21,9 @@ export class SqliteReplayGuard implements ReplayGuard {
     this.#uses = uses;
   }
 
-  /** Opens the guard in the file at `path`, and creates the file where there is none. */
-  static open(path: string): SqliteReplayGuard {
-    return new SqliteReplayGuard(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'uses'));
+  /** Opens the guard in the file at `path`, and creates the file where there is none. `earliest`: see OnceTable. */
+  static open(path: string, earliest?: () => number): SqliteReplayGuard {
+    return new SqliteReplayGuard(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'uses', earliest));
   }
 
   async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {
