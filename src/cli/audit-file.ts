@@ -1,6 +1,7 @@
 // An audit of a ledger's database file. The file is only read, also while a service writes it: entries that come in
 // after the start are left for the next audit.
 
+import { recordFault } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
 import {
   type AuditEnd,
@@ -11,8 +12,8 @@ import {
   nodeHash,
   walkRecords,
 } from '../ledger/index.ts';
-import type { SqliteLedgerStore } from '../stores/sqlite/index.ts';
-import { type AuditSource, recordFault } from './audit-source.ts';
+import { LedgerExaminer, type SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import type { AuditSource } from './audit-source.ts';
 import { readIdentity } from './ledger-file.ts';
 
 /** Prepares the audit of an open file at `path`. */
@@ -20,22 +21,33 @@ export async function auditFile(store: SqliteLedgerStore, path: string, from: Au
   const ownKey = await readIdentity(store, path);
   const head = await store.head();
   const faults: AuditFault[] = [];
-  const records = readRecords(store, from, head?.size ?? 0, faults);
+  const records = readRecords(store, path, from, head?.size ?? 0, ownKey, faults);
   return { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined };
 }
 
 async function* readRecords(
   store: LedgerStore,
+  path: string,
   from: AuditEnd,
   size: number,
+  ownKey: string,
   faults: AuditFault[],
 ): AsyncGenerator<LedgerRecord> {
   const checkNodes = nodeChecks(store, from, faults);
-  for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {
-    const fault = recordFault(record);
-    if (fault !== undefined) faults.push({ index: record.index, fault });
-    await checkNodes(record);
-    yield record;
+  // What the leaves and the root do not cover: the indexes that entries are found by, the head, the schema, the pages.
+  const examiner = LedgerExaminer.open(path);
+  try {
+    for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {
+      const fault = recordFault(record);
+      if (fault !== undefined) faults.push({ index: record.index, fault });
+      const unfound = examiner.indexFault(record.index);
+      if (unfound !== undefined) faults.push(unfound);
+      await checkNodes(record);
+      yield record;
+    }
+    faults.push(...(await examiner.wholeFaults(size, ownKey)), ...examiner.structureFaults());
+  } finally {
+    examiner.close();
   }
 }
 
