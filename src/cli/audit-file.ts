@@ -45,7 +45,7 @@ async function* readRecords(
       await checkNodes(record);
       yield record;
     }
-    faults.push(...(await examiner.wholeFaults(size, ownKey)), ...examiner.structureFaults());
+    faults.push(...(await examiner.wholeFaults(size, ownKey)));
   } finally {
     examiner.close();
   }
