@@ -21,6 +21,8 @@ export interface DataDir {
   /** One line in the signed-note form: signs checkpoints, and holds the ledger's origin. */
   readonly ledgerKey: string;
   readonly ledger: string;
+  /** There while the ledger is known to be damaged. */
+  readonly ledgerDamage: string;
   /** What is remembered once: uses of tokens, idempotency keys. */
   readonly once: string;
 }
@@ -55,6 +57,7 @@ export function filesIn(path: string): DataDir {
     kmsKey: join(path, 'kms-key.json'),
     ledgerKey: join(path, 'ledger.key'),
     ledger: join(path, 'ledger.db'),
+    ledgerDamage: join(path, 'ledger.damaged'),
     once: join(path, 'once.db'),
   };
 }

@@ -243,6 +243,54 @@ export function createEvents(options: EventsOptions) {
         lines.error({ event: 'storage-low', ...line, warning: 'nothing is written for callers until there is space' });
     },
 
+    /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */
+    storageFailed(file: string, stage: string, cause: unknown, isNews: boolean): void {
+      metrics.storageFailures.inc({ file, stage });
+      if (!isNews) return;
+      lines.error({ event: 'storage-failed', file, stage, cause: describeCause(cause) });
+      flushNow();
+    },
+
+    /** All files can be written again. */
+    storageWritable(): void {
+      lines.info({ event: 'storage-writable' });
+    },
+
+    /** A file can be written again by a new process only. */
+    storageLost(file: string): void {
+      lines.error({ event: 'storage-lost', file, warning: 'the process ends, so that another one opens the file anew' });
+      flushNow();
+    },
+
+    /** Something in the ledger cannot be: from now on nothing is recorded. */
+    ledgerDamaged({ index, fault }: { readonly index: number | null; readonly fault: string }): void {
+      metrics.ledgerDamaged.set(1);
+      lines.error({ event: 'ledger-damaged', index, fault: cleanText(fault), warning: 'nothing is recorded' });
+      flushNow();
+    },
+
+    /** A pass over the whole ledger found nothing any more: entries are recorded again. */
+    ledgerSound(): void {
+      metrics.ledgerDamaged.set(0);
+      lines.info({ event: 'ledger-sound' });
+    },
+
+    /** So many more entries were examined. */
+    ledgerScrubbed(entries: number): void {
+      metrics.scrubbedEntries.inc(entries);
+    },
+
+    /** A pass over the whole ledger has ended. */
+    ledgerPassed(entries: number, isSound: boolean): void {
+      if (isSound) metrics.scrubPassed.set(Math.floor(Date.now() / 1000));
+      lines.debug({ event: 'ledger-scrubbed', entries, sound: isSound });
+    },
+
+    /** The ledger was examined before the service takes calls: so many of its newest entries. */
+    ledgerChecked({ examined, size }: { readonly examined: number; readonly size: number }): void {
+      lines.info({ event: 'ledger-checked', examined, size });
+    },
+
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */
     workerEnded(end: {
       readonly worker: number;

@@ -156,6 +156,29 @@ export function createMetrics() {
       aggregator: 'max',
       registers,
     }),
+    storageFailures: new Counter({
+      name: 'ect_storage_failures_total',
+      help: 'Failures of the disk under a file: in a statement, a sync, while pages were moved, or while it was scrubbed.',
+      labelNames: ['file', 'stage'],
+      registers,
+    }),
+    ledgerDamaged: new Gauge({
+      name: 'ect_ledger_damaged',
+      help: 'Whether damage of the ledger is known, so that nothing is recorded.',
+      aggregator: 'max',
+      registers,
+    }),
+    scrubbedEntries: new Counter({
+      name: 'ect_ledger_scrubbed_entries_total',
+      help: 'Entries of the ledger that the scrub has read again and examined.',
+      registers,
+    }),
+    scrubPassed: new Gauge({
+      name: 'ect_ledger_scrub_passed_timestamp_seconds',
+      help: 'When the scrub last ended a pass over the whole ledger that found nothing, in seconds since the epoch.',
+      aggregator: 'max',
+      registers,
+    }),
     ledgerSize: new Gauge({
       name: 'ect_ledger_size',
       help: 'Entries in the ledger.',

@@ -7,7 +7,7 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
-import { isOperatorError, startService } from './service.ts';
+import { isOperatorError, type RunningService, startService } from './service.ts';
 import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
@@ -32,7 +32,7 @@ async function serve(): Promise<void> {
   // Before the line that says it runs, since whoever reads that line may end it at once.
   const told = toldToStop(() => process.exit(1));
   sayListening(service.url);
-  await Promise.race([told, left.promise]);
+  await Promise.race([told, left.promise, onLostFile(service)]);
   await service.stop(GRACE_MS);
 }
 
@@ -51,9 +51,17 @@ async function serveFrom(seat: Seat, config: Config): Promise<void> {
   const told = toldToStop(() => {});
   seat.onReload(service.reload);
   seat.listening(service.url, service.snapshot);
-  await told;
+  await Promise.race([told, onLostFile(service)]);
   await service.stop(GRACE_MS);
   seat.leave(await service.snapshot());
+}
+
+/** Exit code of a process that ends because only another one can open its files anew. */
+const LOST_FILE = 3;
+
+async function onLostFile({ lostFile }: RunningService): Promise<void> {
+  await lostFile;
+  process.exitCode = LOST_FILE;
 }
 
 function toldToStop(stopNow: () => void): Promise<void> {

@@ -38,13 +38,17 @@ import { type RunningServer, startServer } from './rpc/server.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
+import { StorageHealth } from './storage-health.ts';
+import { GuardedLedgerStore } from './stores/guarded-ledger-store.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import {
+  checkAtStart,
   ledgerKindFault,
   onceKindFault,
   SqliteIssueMemo,
   SqliteLedgerStore,
   SqliteReplayGuard,
+  type WritableStore,
 } from './stores/sqlite/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
@@ -61,6 +65,8 @@ export interface RunningService {
   reload(): void;
   /** Stops gracefully, and closes the stores: calls in flight may finish within the grace. */
   stop(graceMs: number): Promise<void>;
+  /** Settles when only a new process can write the files again. */
+  readonly lostFile: Promise<void>;
   /** The metrics of this process; also after it has stopped. */
   snapshot(): Promise<MetricsSnapshot>;
 }
@@ -83,10 +89,13 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
   const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
   const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
-  const stores = openStores(config, dir);
+  const health = dir && new StorageHealth({ markPath: dir.ledgerDamage, events });
+  const stores = openStores(config, dir, health);
   let custody: Custody | undefined;
   try {
     const ledger = await openLedger(stores.ledger, key, events);
+    const scrubs = seat === undefined || seat.number === 1;
+    if (dir !== undefined && health !== undefined && scrubs) await checkLedger(dir, key, health, events);
     const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
     const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
     const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
@@ -95,8 +104,13 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
     const writes = limitWrites(config, space, events);
     const parts = { ...compose(config, ring.keys, opened, ledger, stores, events), writes };
     const probe = startProbe(() => ledger.checkpoint());
+    health?.watch({
+      stores: stores.writes,
+      hasRoom: () => space?.hasRoom() !== false,
+      scrub: dir && scrubs ? scrubOrder(config, dir, key) : undefined,
+    });
     const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space });
+    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space, health });
     const expiry = new ExpiryWatch(events);
     const reloader = new Reloader(events);
     if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
@@ -112,6 +126,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
     reloader.start();
     return {
       url: server.url,
+      lostFile: health?.lostFile ?? new Promise(() => undefined),
       snapshot: events.snapshot,
       reload: () => void reloader.look(true),
       stop: async (graceMs) => {
@@ -120,6 +135,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
         await server.drain(graceMs);
         probe.stop();
         space?.stop();
+        await health?.stop();
         await parts.background.drain();
         await opened.close();
         await ledger.drain();
@@ -128,6 +144,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
       },
     };
   } catch (error) {
+    await health?.stop();
     await custody?.close();
     configured.signer.close();
     await stores.close();
@@ -145,18 +162,25 @@ interface Stores {
   readonly ledger: LedgerStore;
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;
+  /** Those that are files. */
+  readonly writes: readonly WritableStore[];
   close(): Promise<void>;
 }
 
-function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | undefined): Stores {
+function openStores(
+  { replay: { guard, capacity } }: Config,
+  dir: DataDir | undefined,
+  health: StorageHealth | undefined,
+): Stores {
   if (dir !== undefined) refuseOtherFiles(dir);
-  const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger);
-  const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once);
-  const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir);
+  const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
+  const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, health);
+  const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir, health);
   return {
-    ledger,
+    ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.damage),
     replay,
     memo,
+    writes: [ledger, memo, replay].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
     close: async () => {
       await Promise.all([ledger.close(), memo.close(), replay?.close()]);
     },
@@ -172,9 +196,26 @@ function refuseOtherFiles({ ledger, once }: DataDir): void {
   if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
 }
 
-function openGuard(capacity: number | undefined, dir: DataDir | undefined): ReplayGuard {
+function openGuard(
+  capacity: number | undefined,
+  dir: DataDir | undefined,
+  health: StorageHealth | undefined,
+): MemoryReplayGuard | SqliteReplayGuard {
   if (capacity !== undefined) return new MemoryReplayGuard(capacity);
-  return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once);
+  return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once, health);
+}
+
+/** Before calls are taken: what is found then stops writing like what the scrub finds later. */
+async function checkLedger(dir: DataDir, key: LedgerKey, { damage }: StorageHealth, events: Events): Promise<void> {
+  const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
+  for (const fault of faults) damage.found(fault);
+  events.ledgerChecked({ examined, size });
+}
+
+/** Nothing where the operator wants no scrub. */
+function scrubOrder({ ledger: { scrubEntriesPerSecond } }: Config, dir: DataDir, { verifierKey }: LedgerKey) {
+  if (scrubEntriesPerSecond === 0) return undefined;
+  return { file: dir.ledger, verifierKey, entriesPerSecond: scrubEntriesPerSecond };
 }
 
 async function openLedger(store: LedgerStore, key: LedgerKey, events: Events): Promise<Ledger> {
@@ -263,6 +304,7 @@ interface Surroundings {
   readonly tls: TlsTexts | undefined;
   readonly cas: ClientCas | undefined;
   readonly space: FreeSpace | undefined;
+  readonly health: StorageHealth | undefined;
 }
 
 async function listen(
@@ -271,7 +313,7 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space }: Surroundings,
+  { tls, cas, space, health }: Surroundings,
 ): Promise<RunningServer> {
   const hasRoom = () => space?.hasRoom() !== false;
   const { host, port } = config.listen;
@@ -306,7 +348,7 @@ async function listen(
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
-      ready: () => ({ ledger: probe.holds() }),
+      ready: () => ({ ledger: probe.holds(), ...health?.checks() }),
       // Everything else goes on without a signer, or without space.
       methodsReady: {
         'ect.v1.AuthorityService/Issue': () => custody.isReady(),

@@ -4,7 +4,17 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError, refuse } from '../../errors.ts';
 import type { Backfill } from './backfill.ts';
-import { diskFailed, forbidsWriting, isBusy, type StoreReasons, translated } from './failures.ts';
+import {
+  diskFailed,
+  forbidsWriting,
+  isBusy,
+  isDiskFailure,
+  isFull,
+  type StoreReasons,
+  stopsWriting,
+  translated,
+} from './failures.ts';
+import type { StorageStage, StorageWatch, WritableStore } from './storage-watch.ts';
 import type { WriteAheadFile } from './write-ahead-file.ts';
 
 /** How long a writer waits for another process, in milliseconds. */
@@ -13,14 +23,18 @@ export const BUSY_TIMEOUT_MS = 2_000;
 /** How often a writer that does not wait inside its call asks again, in milliseconds: a commit takes about as long. */
 const ASK_AGAIN_MS = 1;
 
+/** A write as recent as this shows that the next one is likely to succeed. */
+const RECENT_MS = 5_000;
+
 /** What follows the commits of a connection that does not sync them. */
 export interface AfterCommit {
-  readonly disk: Pick<WriteAheadFile, 'sync' | 'close'>;
+  readonly disk: Pick<WriteAheadFile, 'sync' | 'close'> & Partial<Pick<WriteAheadFile, 'renew'>>;
   readonly backfill: Backfill;
+  readonly watch?: StorageWatch | undefined;
 }
 
 /** An open file. Errors of the driver leave as EctError. */
-export class SqliteDatabase {
+export class SqliteDatabase implements WritableStore {
   /** For preparing statements. Use `read` and `write` to run them. */
   readonly connection: DatabaseSync;
   readonly #reasons: StoreReasons;
@@ -29,6 +43,9 @@ export class SqliteDatabase {
   readonly #commit: StatementSync;
   readonly #afterCommit: AfterCommit | undefined;
   #unsafe: unknown;
+  /** Why the last write came to nothing; undefined after one that succeeded. */
+  #writeFailure: unknown;
+  #wroteAtMs = Number.NEGATIVE_INFINITY;
 
   /** Where nothing is to follow a commit, the connection itself makes it durable (`synchronous=FULL`), or only reads. */
   constructor(connection: DatabaseSync, reasons: StoreReasons, afterCommit?: AfterCommit) {
@@ -65,7 +82,8 @@ export class SqliteDatabase {
 
   /**
    * The same, and answers when it is durable. While another process holds the lock, and while the disk writes, this one goes on
-   * with its other calls. After an error that leaves the disk in doubt every further write is refused: open the file anew.
+   * with its other calls. After an error that leaves the disk in doubt every further write is refused until `checkWrites`
+   * has made writing safe again.
    */
   async writeDurably<T>(work: () => T): Promise<T> {
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
@@ -77,6 +95,8 @@ export class SqliteDatabase {
     const result = this.#finish(work);
     this.#afterCommit?.backfill.consider();
     await this.sync();
+    this.#writeFailure = undefined;
+    this.#wroteAtMs = performance.now();
     return result;
   }
 
@@ -92,8 +112,29 @@ export class SqliteDatabase {
       await this.#afterCommit.disk.sync();
     } catch (error) {
       // A second sync would report success without having written anything.
-      this.#unsafe ??= error;
+      this.#note(error, 'sync');
       throw diskFailed(error, this.#reasons);
+    }
+  }
+
+  isWritable(): boolean {
+    return this.#writeFailure === undefined && this.#unsafe === undefined && !this.#afterCommit?.backfill.hasFailed;
+  }
+
+  isFull(): boolean {
+    return isFull(this.#writeFailure);
+  }
+
+  async checkWrites(): Promise<void> {
+    if (this.isWritable() && performance.now() - this.#wroteAtMs < RECENT_MS) return;
+    if (this.#unsafe !== undefined) await this.#makeSafe();
+    const version = Number(this.connection.prepare('PRAGMA user_version').get()?.['user_version']);
+    // SQLite writes the page that holds it whether it is another one or not.
+    await this.writeDurably(() => this.connection.exec(`PRAGMA user_version=${version}`));
+    try {
+      await this.#afterCommit?.backfill.retry();
+    } catch (error) {
+      throw translated(error, this.#reasons);
     }
   }
 
@@ -146,9 +187,33 @@ export class SqliteDatabase {
     }
   }
 
+  /**
+   * Makes sure that what the write-ahead file holds is on the disk, after an error that left this in doubt. What SQLite failed
+   * to write was rolled back, and the next commit writes it over; what failed to be synced is written anew.
+   */
+  async #makeSafe(): Promise<void> {
+    if (this.connection.isTransaction) {
+      // It would swallow the next one's work, and cannot be ended.
+      this.#afterCommit?.watch?.lost(this.#reasons.file ?? this.#reasons.what);
+      return this.#refuseUnsafe();
+    }
+    // Damage is not repaired by writing.
+    if (!isDiskFailure(this.#unsafe)) return this.#refuseUnsafe();
+    const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
+    while (!this.#beginNow(giveUpMs)) await pause(ASK_AGAIN_MS);
+    try {
+      await this.#afterCommit?.disk.renew?.();
+      this.#unsafe = undefined;
+    } catch (error) {
+      throw diskFailed(error, this.#reasons);
+    } finally {
+      this.#rollBack();
+    }
+  }
+
   #refuseUnsafe(): void {
     if (this.#unsafe === undefined) return;
-    const message = `The ${this.#reasons.what} takes no writes since an earlier failure: restart the service.`;
+    const message = `The ${this.#reasons.what} takes no writes since the disk failed, until it answers again.`;
     throw new EctError(refuse(this.#reasons.unavailable, message), { cause: this.#unsafe });
   }
 
@@ -162,7 +227,13 @@ export class SqliteDatabase {
   }
 
   #failed(error: unknown): unknown {
-    if (forbidsWriting(error)) this.#unsafe ??= error;
+    if (forbidsWriting(error) || stopsWriting(error)) this.#note(error, 'statement');
     return translated(error, this.#reasons);
+  }
+
+  #note(error: unknown, stage: StorageStage): void {
+    if (stage === 'sync' || forbidsWriting(error)) this.#unsafe ??= error;
+    this.#writeFailure = error;
+    this.#afterCommit?.watch?.failed(this.#reasons.file ?? this.#reasons.what, stage, error);
   }
 }

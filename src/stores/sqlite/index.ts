@@ -8,3 +8,4 @@ export { SqliteLedgerStore } from './ledger-store.ts';
 export { LedgerScrub, type ScrubWatch } from './ledger-scrub.ts';
 export { SqliteReplayGuard } from './replay-guard.ts';
 export { checkAtStart } from './start-check.ts';
+export type { StorageStage, StorageWatch, WritableStore } from './storage-watch.ts';

@@ -3,6 +3,7 @@
 import type { Held } from '../once.ts';
 import type { SqliteDatabase } from './database.ts';
 import type { OnceTableName } from './once-layout.ts';
+import type { WritableStore } from './storage-watch.ts';
 
 /** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
 interface Wish {
@@ -72,6 +73,10 @@ export class OnceTable {
       this.#waiting.push({ ...wish, resolve, reject });
       this.#settling ??= this.#settleAll();
     });
+  }
+
+  get writes(): WritableStore {
+    return this.#database;
   }
 
   /** Settles what waits, then closes the file. */

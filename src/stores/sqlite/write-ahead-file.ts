@@ -1,8 +1,14 @@
 // The write-ahead file of a database, as far as durability goes: SQLite writes it, and this brings it to the disk.
 
-import { closeSync, constants, fdatasync, openSync } from 'node:fs';
+import { closeSync, constants, fdatasync, openSync, read, write } from 'node:fs';
+import { promisify } from 'node:util';
 import type { StoreReasons } from './failures.ts';
 import { cannotOpen } from './file.ts';
+
+const readAt = promisify(read);
+const writeAt = promisify(write);
+const syncNow = promisify(fdatasync);
+const RENEWED_BYTES = 1024 * 1024;
 
 /** Open for as long as a connection to its database is, which must have read: SQLite then neither deletes nor replaces it. */
 export class WriteAheadFile {
@@ -39,6 +45,25 @@ export class WriteAheadFile {
         return this.#start();
       });
     return this.#next;
+  }
+
+  /**
+   * Writes the file anew as it reads, and syncs it: after a sync that failed this alone makes another one worth something, since
+   * the system takes what it failed to write for written. To be called under the write lock, while no sync runs.
+   */
+  async renew(): Promise<void> {
+    const handle = this.#handle;
+    if (this.#isClosing || handle === undefined) throw new Error('The write-ahead file is closed.');
+    await Promise.allSettled([this.#running, this.#next]);
+    const buffer = Buffer.allocUnsafe(RENEWED_BYTES);
+    for (let place = 0; ; ) {
+      const { bytesRead } = await readAt(handle, buffer, 0, RENEWED_BYTES, place);
+      if (bytesRead === 0) break;
+      const { bytesWritten } = await writeAt(handle, buffer, 0, bytesRead, place);
+      place += bytesWritten;
+    }
+    await syncNow(handle);
+    this.#failure = undefined;
   }
 
   /** Lets go of the file once every sync has answered. SQLite holds no lock on this file that would go with it. */
