@@ -40,6 +40,8 @@ export class StorageHealth implements StorageWatch {
   #probe: Probe | undefined;
   #scrub: LedgerScrub | undefined;
   #isScrubbing = false;
+  /** Whether the scrub could not read the file when it last tried. */
+  #isUnreadable = false;
   /** What is known of damage. */
   readonly damage: DamageMark;
 
@@ -60,22 +62,28 @@ export class StorageHealth implements StorageWatch {
     this.#probe = startProbe(() => this.#ask(hasRoom));
     if (scrub === undefined) return;
     this.#scrub = new LedgerScrub(scrub, {
-      examined: this.#events.ledgerScrubbed,
+      examined: (entries) => {
+        this.#isUnreadable = false;
+        this.#events.ledgerScrubbed(entries);
+      },
       damaged: (damage) => {
         this.#isScrubbing = true;
         this.damage.found(damage);
         this.#isScrubbing = false;
       },
       passed: (entries, isSound) => this.#passed(entries, isSound),
-      failed: (cause) => this.#events.storageFailed('ledger.db', 'scrub', cause, true),
+      failed: (cause) => {
+        this.#events.storageFailed('ledger.db', 'scrub', cause, !this.#isUnreadable);
+        this.#isUnreadable = true;
+      },
     });
     if (this.damage.isFound()) this.#scrub.hurry();
   }
 
   /** What readiness shows: whether files can be written, and whether the ledger is sound. */
   checks(): { readonly storage: boolean; readonly integrity: boolean } {
-    const isWritable = this.#stores.every((store) => store.isWritable());
-    return { storage: isWritable && this.#probe?.holds() !== false, integrity: !this.damage.isFound() };
+    const isWritable = this.#stores.every((store) => store.isWritable()) && this.#probe?.holds() !== false;
+    return { storage: isWritable && !this.#isUnreadable, integrity: !this.damage.isFound() };
   }
 
   failed(file: string, stage: StorageStage, cause: unknown): void {
@@ -114,6 +122,7 @@ export class StorageHealth implements StorageWatch {
   }
 
   #passed(entries: number, isSound: boolean): void {
+    this.#isUnreadable = false;
     this.#events.ledgerPassed(entries, isSound);
     if (!isSound || !this.damage.isFound()) return;
     this.damage.clear();

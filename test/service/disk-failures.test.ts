@@ -110,6 +110,47 @@ describeWith('strace', 'L2 L28: a disk that fails under the service', () => {
   });
 });
 
+describeWith('strace', 'L28: the thread that moves pages', () => {
+  test('what it fails to do is told and counted, the service is not ready, and goes on once pages can be moved', async () => {
+    await using service = await startService();
+    using client = dial(service.address);
+    const ext = { ...order, level: 'LEVEL_L3', ect_ext_json: JSON.stringify({ filler: 'x'.repeat(4000) }) };
+    const moves = () => service.events('storage-failed').filter(({ stage }) => stage === 'move');
+    {
+      // Only the main file fails: commits go into the write-ahead file.
+      await using _failing = await failDisk(service.pid, [join(service.dataDir, 'ledger.db')], EIO_WRITE);
+      // 16 MiB must wait before they are moved.
+      for (let turn = 0; moves().length === 0 && turn < 200; turn++) {
+        await Promise.all(Array.from({ length: 32 }, () => client.call(`${AUTHORITY}/Issue`, ext)));
+      }
+      expect(moves()).toMatchObject([{ file: 'ledger.db' }]);
+      await expect.poll(() => readiness(service, client), SOON).toEqual(DOWN);
+      expect(await outcomeOf(record(client))).toBe('answered');
+    }
+    await expect.poll(() => readiness(service, client), SOON).toEqual(WELL);
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    expect(metrics).toMatch(/ect_storage_failures_total\{file="ledger.db",stage="move"\} [1-9]/);
+    await service.stop();
+  });
+
+  test('EIO where the ledger is read: the scrub meets it, and says so', async () => {
+    await using service = await startService({ ECT_LEDGER_SCRUB_PER_SEC: '100000' });
+    using client = dial(service.address);
+    for (let turn = 0; turn < 3; turn++) await record(client);
+    await service.stop();
+    await service.restart();
+    using again = dial(service.address);
+    {
+      const fault: DiskFault = { calls: 'pread64', error: 'EIO' };
+      await using _failing = await failDisk(service.pid, [join(service.dataDir, 'ledger.db')], fault);
+      await expect.poll(() => readiness(service, again), SOON).toEqual(DOWN);
+    }
+    await expect.poll(() => readiness(service, again), SOON).toEqual(WELL);
+    expect(service.events('ledger-damaged')).toEqual([]);
+    await service.stop();
+  });
+});
+
 describe('L28: readiness of a service that nothing is wrong with', () => {
   test('an idle service stays ready, and says which checks hold', async () => {
     await using service = await startService();

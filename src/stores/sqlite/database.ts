@@ -42,7 +42,8 @@ export class SqliteDatabase implements WritableStore {
   readonly #beginImmediate: StatementSync;
   readonly #commit: StatementSync;
   readonly #afterCommit: AfterCommit | undefined;
-  #unsafe: unknown;
+  /** Why nothing may be written, and whether that can be made good. */
+  #unsafe: { readonly cause: unknown; readonly isRepairable: boolean } | undefined;
   /** Why the last write came to nothing; undefined after one that succeeded. */
   #writeFailure: unknown;
   #wroteAtMs = Number.NEGATIVE_INFINITY;
@@ -198,7 +199,7 @@ export class SqliteDatabase implements WritableStore {
       return this.#refuseUnsafe();
     }
     // Damage is not repaired by writing.
-    if (!isDiskFailure(this.#unsafe)) return this.#refuseUnsafe();
+    if (this.#unsafe?.isRepairable !== true) return this.#refuseUnsafe();
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
     while (!this.#beginNow(giveUpMs)) await pause(ASK_AGAIN_MS);
     try {
@@ -213,8 +214,10 @@ export class SqliteDatabase implements WritableStore {
 
   #refuseUnsafe(): void {
     if (this.#unsafe === undefined) return;
-    const message = `The ${this.#reasons.what} takes no writes since the disk failed, until it answers again.`;
-    throw new EctError(refuse(this.#reasons.unavailable, message), { cause: this.#unsafe });
+    const { cause, isRepairable } = this.#unsafe;
+    const next = isRepairable ? 'the disk failed: it goes on when the disk answers' : 'an earlier failure: restart the service';
+    const message = `The ${this.#reasons.what} takes no writes since ${next}.`;
+    throw new EctError(refuse(this.#reasons.unavailable, message), { cause });
   }
 
   #rollBack(): void {
@@ -222,7 +225,7 @@ export class SqliteDatabase implements WritableStore {
       if (this.connection.isOpen && this.connection.isTransaction) this.connection.exec('ROLLBACK');
     } catch (error) {
       // A transaction that cannot be ended would swallow the next one's work.
-      this.#unsafe ??= error;
+      this.#unsafe ??= { cause: error, isRepairable: false };
     }
   }
 
@@ -232,7 +235,8 @@ export class SqliteDatabase implements WritableStore {
   }
 
   #note(error: unknown, stage: StorageStage): void {
-    if (stage === 'sync' || forbidsWriting(error)) this.#unsafe ??= error;
+    const isRepairable = stage === 'sync' || isDiskFailure(error);
+    if (isRepairable || forbidsWriting(error)) this.#unsafe ??= { cause: error, isRepairable };
     this.#writeFailure = error;
     this.#afterCommit?.watch?.failed(this.#reasons.file ?? this.#reasons.what, stage, error);
   }

@@ -76,12 +76,7 @@ export function forbidsWriting(error: unknown): boolean {
 
 /** Whether the disk failed, so that the write-ahead file has to be written anew. Damage is not repaired by writing. */
 export function isDiskFailure(error: unknown): boolean {
-  const failure = failureOf(error);
-  return failure === 'io' || (failure === undefined && isSystemError(error));
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
+  return failureOf(error) === 'io';
 }
 
 /** Whether the file cannot be written, or not wholly read, for a cause that lies below it: the disk, its space, its rights. */
