@@ -23,6 +23,8 @@ export interface DataDir {
   readonly ledger: string;
   /** There while the ledger is known to be damaged. */
   readonly ledgerDamage: string;
+  /** The same of what is remembered once. */
+  readonly onceDamage: string;
   /** What is remembered once: uses of tokens, idempotency keys. */
   readonly once: string;
 }
@@ -58,6 +60,7 @@ export function filesIn(path: string): DataDir {
     ledgerKey: join(path, 'ledger.key'),
     ledger: join(path, 'ledger.db'),
     ledgerDamage: join(path, 'ledger.damaged'),
+    onceDamage: join(path, 'once.damaged'),
     once: join(path, 'once.db'),
   };
 }

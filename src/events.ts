@@ -262,17 +262,18 @@ export function createEvents(options: EventsOptions) {
       flushNow();
     },
 
-    /** Something in the ledger cannot be: from now on nothing is recorded. */
-    ledgerDamaged({ index, fault }: { readonly index: number | null; readonly fault: string }): void {
-      metrics.ledgerDamaged.set(1);
-      lines.error({ event: 'ledger-damaged', index, fault: cleanText(fault), warning: 'nothing is recorded' });
+    /** Something in a file cannot be: from now on nothing is written to it. */
+    storageDamaged(file: string, { index, fault }: { readonly index: number | null; readonly fault: string }): void {
+      metrics.storageDamaged.set({ file }, 1);
+      const where = index === null ? {} : { index };
+      lines.error({ event: 'storage-damaged', file, ...where, fault: cleanText(fault), warning: 'it is not written any more' });
       flushNow();
     },
 
-    /** A pass over the whole ledger found nothing any more: entries are recorded again. */
-    ledgerSound(): void {
-      metrics.ledgerDamaged.set(0);
-      lines.info({ event: 'ledger-sound' });
+    /** A pass over the whole file found nothing any more: it is written again. */
+    storageSound(file: string): void {
+      metrics.storageDamaged.set({ file }, 0);
+      lines.info({ event: 'storage-sound', file });
     },
 
     /** So many more entries were examined. */
@@ -280,10 +281,10 @@ export function createEvents(options: EventsOptions) {
       metrics.scrubbedEntries.inc(entries);
     },
 
-    /** A pass over the whole ledger has ended. */
-    ledgerPassed(entries: number, isSound: boolean): void {
-      if (isSound) metrics.scrubPassed.set(Math.floor(Date.now() / 1000));
-      lines.debug({ event: 'ledger-scrubbed', entries, sound: isSound });
+    /** A pass over a whole file has ended. */
+    storageScrubbed(file: string, entries: number, isSound: boolean): void {
+      if (isSound) metrics.scrubPassed.set({ file }, Math.floor(Date.now() / 1000));
+      lines.debug({ event: 'storage-scrubbed', file, entries, sound: isSound });
     },
 
     /** The ledger was examined before the service takes calls: so many of its newest entries. */

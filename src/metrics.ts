@@ -162,9 +162,10 @@ export function createMetrics() {
       labelNames: ['file', 'stage'],
       registers,
     }),
-    ledgerDamaged: new Gauge({
-      name: 'ect_ledger_damaged',
-      help: 'Whether damage of the ledger is known, so that nothing is recorded.',
+    storageDamaged: new Gauge({
+      name: 'ect_storage_damaged',
+      help: 'Whether damage of a file is known, so that it is not written any more.',
+      labelNames: ['file'],
       aggregator: 'max',
       registers,
     }),
@@ -174,8 +175,9 @@ export function createMetrics() {
       registers,
     }),
     scrubPassed: new Gauge({
-      name: 'ect_ledger_scrub_passed_timestamp_seconds',
-      help: 'When the scrub last ended a pass over the whole ledger that found nothing, in seconds since the epoch.',
+      name: 'ect_scrub_passed_timestamp_seconds',
+      help: 'When the scrub last ended a pass over the whole file that found nothing, in seconds since the epoch.',
+      labelNames: ['file'],
       aggregator: 'max',
       registers,
     }),

@@ -89,7 +89,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
   const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
   const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
-  const health = dir && new StorageHealth({ markPath: dir.ledgerDamage, events });
+  const health = dir && new StorageHealth({ ledgerMark: dir.ledgerDamage, onceMark: dir.onceDamage, events });
   const stores = openStores(config, dir, health);
   let custody: Custody | undefined;
   try {
@@ -177,7 +177,7 @@ function openStores(
   const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, health);
   const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir, health);
   return {
-    ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.damage),
+    ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),
     replay,
     memo,
     writes: [ledger, memo, replay].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
@@ -206,16 +206,16 @@ function openGuard(
 }
 
 /** Before calls are taken: what is found then stops writing like what the scrub finds later. */
-async function checkLedger(dir: DataDir, key: LedgerKey, { damage }: StorageHealth, events: Events): Promise<void> {
+async function checkLedger(dir: DataDir, key: LedgerKey, { ledgerDamage }: StorageHealth, events: Events): Promise<void> {
   const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
-  for (const fault of faults) damage.found(fault);
+  for (const fault of faults) ledgerDamage.found(fault);
   events.ledgerChecked({ examined, size });
 }
 
 /** Nothing where the operator wants no scrub. */
 function scrubOrder({ ledger: { scrubEntriesPerSecond } }: Config, dir: DataDir, { verifierKey }: LedgerKey) {
   if (scrubEntriesPerSecond === 0) return undefined;
-  return { file: dir.ledger, verifierKey, entriesPerSecond: scrubEntriesPerSecond };
+  return { file: dir.ledger, onceFile: dir.once, verifierKey, entriesPerSecond: scrubEntriesPerSecond };
 }
 
 async function openLedger(store: LedgerStore, key: LedgerKey, events: Events): Promise<Ledger> {

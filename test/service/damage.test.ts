@@ -66,7 +66,7 @@ describe('L7 L27: damage of an index', () => {
     await service.restart();
     const flipBack = await flipInIndex(path, jti);
     await expect.poll(() => readiness(service), SOON).toMatchObject({ status: 503, integrity: false });
-    expect(service.events('ledger-damaged')[0]).toMatchObject({ fault: 'it is not found by its name' });
+    expect(service.events('storage-damaged')[0]).toMatchObject({ fault: 'it is not found by its name' });
     const expectRefusals = async () => {
       using client = dial(service.address);
       expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');
@@ -77,7 +77,7 @@ describe('L7 L27: damage of an index', () => {
     };
     await expectRefusals();
     const metrics = await (await fetch(`${service.url}/metrics`)).text();
-    expect(metrics).toContain('ect_ledger_damaged 1');
+    expect(metrics).toContain('ect_storage_damaged{file="ledger.db"} 1');
     await service.kill();
     await service.restart();
     expect(await readiness(service)).toMatchObject({ status: 503, integrity: false });
@@ -88,7 +88,7 @@ describe('L7 L27: damage of an index', () => {
     expect(existsSync(join(service.dataDir, 'ledger.damaged'))).toBe(false);
     using client = dial(service.address);
     await record(client);
-    await expect.poll(() => service.events('ledger-sound').length, SOON).toBe(1);
+    await expect.poll(() => service.events('storage-sound').length, SOON).toBe(1);
     expect(service.events('bug')).toEqual([]);
     await service.stop();
   });
@@ -107,13 +107,23 @@ describe('L7 L27: damage of an index', () => {
   });
 });
 
-test('L27: a ledger that another process found damaged is not written', async () => {
+/** A use of a fresh token. */
+async function use(client: GrpcClient): Promise<unknown> {
+  const audience = 'urn:example:reviewer';
+  const { token } = await client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [audience] });
+  return client.call(`${AUTHORITY}/Verify`, { token, audience });
+}
+
+test.each([
+  ['the ledger', 'ledger.damaged', record, 'LEDGER_CORRUPT'],
+  ['the memory of uses', 'once.damaged', use, 'REPLAY_GUARD_UNAVAILABLE'],
+])('L27: %s, once another process found it damaged, is not written until a whole pass finds nothing', async (_, mark, write, reason) => {
   await using service = await startService(FAST);
   using client = dial(service.address);
-  await record(client);
-  // It stands until a whole pass has found nothing: here the next one.
-  writeFileSync(join(service.dataDir, 'ledger.damaged'), '{}\n');
-  await expect.poll(() => reasonOf(record(client)), SOON).toBe('LEDGER_CORRUPT');
-  await expect.poll(() => reasonOf(record(client)), SOON).toBeUndefined();
+  await write(client);
+  writeFileSync(join(service.dataDir, mark), '{}\n');
+  await expect.poll(() => reasonOf(write(client)), SOON).toBe(reason);
+  await expect.poll(() => reasonOf(write(client)), SOON).toBeUndefined();
+  expect(existsSync(join(service.dataDir, mark))).toBe(false);
   await service.stop();
 });

@@ -146,7 +146,7 @@ describeWith('strace', 'L28: the thread that moves pages', () => {
       await expect.poll(() => readiness(service, again), SOON).toEqual(DOWN);
     }
     await expect.poll(() => readiness(service, again), SOON).toEqual(WELL);
-    expect(service.events('ledger-damaged')).toEqual([]);
+    expect(service.events('storage-damaged')).toEqual([]);
     await service.stop();
   });
 });

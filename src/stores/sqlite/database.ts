@@ -58,6 +58,10 @@ export class SqliteDatabase implements WritableStore {
     this.#commit = connection.prepare('COMMIT');
   }
 
+  get #name(): string {
+    return this.#reasons.file ?? this.#reasons.what;
+  }
+
   /** Runs statements that only read. */
   read<T>(work: () => T): T {
     try {
@@ -118,6 +122,12 @@ export class SqliteDatabase implements WritableStore {
     }
   }
 
+  /** Throws where the file is known to be damaged: what it says must not decide about anything new. */
+  refuseDamaged(): void {
+    if (this.#afterCommit?.watch?.isDamaged(this.#name) !== true) return;
+    throw new EctError(refuse(this.#reasons.corrupt, `The ${this.#reasons.what} is damaged: nothing is written to it.`));
+  }
+
   isWritable(): boolean {
     return this.#writeFailure === undefined && this.#unsafe === undefined && !this.#afterCommit?.backfill.hasFailed;
   }
@@ -128,6 +138,8 @@ export class SqliteDatabase implements WritableStore {
 
   async checkWrites(): Promise<void> {
     if (this.isWritable() && performance.now() - this.#wroteAtMs < RECENT_MS) return;
+    // What is damaged is left as it is, whatever the disk would take.
+    if (this.#afterCommit?.watch?.isDamaged(this.#name) === true) return;
     if (this.#unsafe !== undefined) await this.#makeSafe();
     const version = Number(this.connection.prepare('PRAGMA user_version').get()?.['user_version']);
     // SQLite writes the page that holds it whether it is another one or not.
@@ -195,7 +207,7 @@ export class SqliteDatabase implements WritableStore {
   async #makeSafe(): Promise<void> {
     if (this.connection.isTransaction) {
       // It would swallow the next one's work, and cannot be ended.
-      this.#afterCommit?.watch?.lost(this.#reasons.file ?? this.#reasons.what);
+      this.#afterCommit?.watch?.lost(this.#name);
       return this.#refuseUnsafe();
     }
     // Damage is not repaired by writing.
@@ -238,6 +250,6 @@ export class SqliteDatabase implements WritableStore {
     const isRepairable = stage === 'sync' || isDiskFailure(error);
     if (isRepairable || forbidsWriting(error)) this.#unsafe ??= { cause: error, isRepairable };
     this.#writeFailure = error;
-    this.#afterCommit?.watch?.failed(this.#reasons.file ?? this.#reasons.what, stage, error);
+    this.#afterCommit?.watch?.failed(this.#name, stage, error);
   }
 }

@@ -7,5 +7,6 @@ export { type Damage, LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-
 export { SqliteLedgerStore } from './ledger-store.ts';
 export { LedgerScrub, type ScrubWatch } from './ledger-scrub.ts';
 export { SqliteReplayGuard } from './replay-guard.ts';
+export type { ScrubbedFile, ScrubOrder } from './scrub-thread.ts';
 export { checkAtStart } from './start-check.ts';
 export type { StorageStage, StorageWatch, WritableStore } from './storage-watch.ts';

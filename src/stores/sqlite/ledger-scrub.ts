@@ -1,15 +1,15 @@
-// The scrub of a ledger, seen from the service: what its thread has examined and found.
+// The scrub of a ledger, and of what is remembered once, seen from the service: what its thread has examined and found.
 
 import { Worker } from 'node:worker_threads';
 import type { Damage } from './ledger-examiner.ts';
-import type { FromScrub, ScrubOrder, ToScrub } from './scrub-thread.ts';
+import type { FromScrub, ScrubbedFile, ScrubOrder, ToScrub } from './scrub-thread.ts';
 
 /** Told of what the scrub does. Must not throw. */
 export interface ScrubWatch {
   examined(entries: number): void;
-  damaged(damage: Damage): void;
-  /** A pass over all entries has ended. `isSound`: it found nothing, and nothing was reported since it began. */
-  passed(entries: number, isSound: boolean): void;
+  damaged(file: ScrubbedFile, damage: Damage): void;
+  /** A pass over the whole file has ended. `isSound`: it found nothing, and nothing was reported since it began. */
+  passed(file: ScrubbedFile, entries: number, isSound: boolean): void;
   /** The file could not be read, or the thread ended: it is tried again. */
   failed(cause: unknown): void;
 }
@@ -34,18 +34,22 @@ export class LedgerScrub {
     this.#thread = this.#start();
   }
 
-  /** Damage was found by somebody else, or in an earlier life: only a pass that begins now can show that it is gone. */
+  /** Damage is known: passes that begin now, faster ones, can show that it is gone. */
   hurry(): void {
-    this.#round++;
     this.#isHurried = true;
-    this.#tellPace();
+    this.#beginRound(true);
   }
 
-  /** A pass has shown that nothing is wrong any more. */
-  #calm(): void {
+  /** Something was found that the pass of now may have gone past: it shows nothing. */
+  distrust(): void {
+    this.#beginRound(false);
+  }
+
+  /** Passes have shown that nothing is wrong any more. */
+  calm(): void {
     if (!this.#isHurried) return;
     this.#isHurried = false;
-    this.#tellPace();
+    this.#beginRound(false);
   }
 
   async stop(): Promise<void> {
@@ -59,14 +63,18 @@ export class LedgerScrub {
   }
 
   #start(): Worker {
-    const thread = new Worker(new URL('scrub-thread.ts', import.meta.url), { workerData: this.#order });
+    const thread = new Worker(new URL('scrub-thread.ts', import.meta.url), {
+      workerData: this.#order,
+      // It makes short-lived objects only.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     thread.on('message', (message: FromScrub) => this.#hear(message));
     thread.on('error', (cause) => this.#watch.failed(cause));
     thread.on('exit', () => {
       if (this.#isStopped) return;
       this.#timer = setTimeout(() => {
         this.#thread = this.#start();
-        if (this.#isHurried) this.#tellPace();
+        if (this.#round > 0) this.#beginRound(true);
       }, STARTS_AGAIN_MS).unref();
     });
     thread.unref();
@@ -76,17 +84,17 @@ export class LedgerScrub {
   #hear(message: FromScrub): void {
     if (message.kind === 'examined') this.#watch.examined(message.entries);
     else if (message.kind === 'failed') this.#watch.failed(new Error(message.message));
-    else if (message.kind === 'damage') this.#watch.damaged({ index: message.index, fault: message.fault });
+    else if (message.kind === 'damage') this.#watch.damaged(message.file, { index: message.index, fault: message.fault });
     else {
       const isSound = message.isSound && message.round === this.#round;
-      if (isSound) this.#calm();
-      this.#watch.passed(message.entries, isSound);
+      this.#watch.passed(message.file, message.entries, isSound);
     }
   }
 
-  #tellPace(): void {
+  #beginRound(isAtOnce: boolean): void {
+    this.#round++;
     const entriesPerSecond = this.#order.entriesPerSecond * (this.#isHurried ? TIMES_FASTER : 1);
-    this.#send({ kind: 'restart', round: this.#round, entriesPerSecond });
+    this.#send({ kind: 'round', round: this.#round, entriesPerSecond, isAtOnce });
   }
 
   #send(message: ToScrub): void {

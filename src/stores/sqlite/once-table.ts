@@ -66,9 +66,10 @@ export class OnceTable {
     return holder;
   }
 
-  /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the file. */
-  hold(wish: Wish): Promise<Held | undefined> {
+  /** Holds the key unless it is held: then answers what holds it. Refused where the file is known to be damaged. Atomic across all processes that share the file. */
+  async hold(wish: Wish): Promise<Held | undefined> {
     this.#tell(wish.now);
+    this.#database.refuseDamaged();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ...wish, resolve, reject });
       this.#settling ??= this.#settleAll();

@@ -7,6 +7,8 @@ export type StorageStage = 'statement' | 'sync' | 'move';
 export interface StorageWatch {
   /** `file` has no directories: `ledger.db`. */
   failed(file: string, stage: StorageStage, cause: unknown): void;
+  /** Whether damage of the file is known. */
+  isDamaged(file: string): boolean;
   /** The connection is lost: only a new process can write the file again. */
   lost(file: string): void;
 }
