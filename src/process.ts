@@ -29,10 +29,11 @@ async function serve(): Promise<void> {
   process.on('SIGUSR2', () => {});
   const service = await startService(config);
   reload = service.reload;
+  endWithLostFile(service);
   // Before the line that says it runs, since whoever reads that line may end it at once.
   const told = toldToStop(() => process.exit(1));
   sayListening(service.url);
-  await Promise.race([told, left.promise, onLostFile(service)]);
+  await Promise.race([told, left.promise]);
   await service.stop(GRACE_MS);
 }
 
@@ -49,9 +50,10 @@ async function serveFrom(seat: Seat, config: Config): Promise<void> {
   });
   // A signal may come twice, to the whole group and from the supervisor, which alone decides what a later one means.
   const told = toldToStop(() => {});
+  endWithLostFile(service);
   seat.onReload(service.reload);
   seat.listening(service.url, service.snapshot);
-  await Promise.race([told, onLostFile(service)]);
+  await told;
   await service.stop(GRACE_MS);
   seat.leave(await service.snapshot());
 }
@@ -59,9 +61,9 @@ async function serveFrom(seat: Seat, config: Config): Promise<void> {
 /** Exit code of a process that ends because only another one can open its files anew. */
 const LOST_FILE = 3;
 
-async function onLostFile({ lostFile }: RunningService): Promise<void> {
-  await lostFile;
-  process.exitCode = LOST_FILE;
+/** It ends like a crash: to close the file would move pages that are lost into the main file. */
+function endWithLostFile({ lostFile }: RunningService): void {
+  void lostFile.then(() => process.exit(LOST_FILE));
 }
 
 function toldToStop(stopNow: () => void): Promise<void> {

@@ -1,6 +1,7 @@
 // The service on a disk that fails: what readiness and health say follows what really becomes of writes, and writing goes on
 // without a restart once the disk answers again.
 
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Issued } from '../interop/answers.ts';
@@ -15,11 +16,15 @@ const order = { exec_act: 'review', aud: ['urn:example:reviewer'] };
 const record = (client: GrpcClient) => client.call<Issued>(`${AUTHORITY}/Issue`, { ...order, level: 'LEVEL_L3' });
 
 /** What an orchestrator and a load balancer hear. */
-async function readiness({ url }: ServiceProcess, client: GrpcClient) {
+async function pageReadiness({ url }: ServiceProcess) {
   const page = await fetch(`${url}/readyz`);
   const { checks } = (await page.json()) as { checks: { storage: boolean } };
+  return [page.status, checks.storage];
+}
+
+async function readiness(service: ServiceProcess, client: GrpcClient) {
   const { status } = await client.call<{ status: string }>('grpc.health.v1.Health/Check', { service: '' });
-  return [page.status, checks.storage, status];
+  return [...(await pageReadiness(service)), status];
 }
 
 const WELL = [200, true, 'SERVING'];
@@ -106,6 +111,35 @@ describeWith('strace', 'L2 L28: a disk that fails under the service', () => {
     await service.kill();
     await service.restart();
     await expectRecorded(service, recorded);
+    await service.stop();
+  });
+});
+
+describeWith('strace', 'L2 L28: a disk that loses what it failed to sync', () => {
+  test('the process ends with exit code 3, and the next one goes on with all that was acknowledged', async () => {
+    await using service = await startService();
+    using client = dial(service.address);
+    let recorded = 0;
+    for (; recorded < 3; recorded++) await record(client);
+    const wal = join(service.dataDir, 'ledger.db-wal');
+    {
+      await using _failing = await failDisk(service.pid, [wal], EIO_SYNC);
+      const acknowledged = (await stat(wal)).size;
+      expect(await outcomeOf(record(client))).toBe('LEDGER_UNAVAILABLE');
+      const { size } = await stat(wal);
+      expect(size).toBeGreaterThan(acknowledged);
+      // As if the pages had been dropped from the cache: what is read is what was on the disk before.
+      await using file = await open(wal, 'r+');
+      await file.write(Buffer.alloc(size - acknowledged), 0, size - acknowledged, acknowledged);
+    }
+    await expect.poll(() => service.events('storage-lost').length, SOON).toBe(1);
+    expect(await service.ended()).toBe(3);
+    await service.restart();
+    // The scrub may have met the lost pages first.
+    await expect.poll(() => pageReadiness(service), SOON).toEqual([200, true]);
+    using after = dial(service.address);
+    await record(after);
+    await expectRecorded(service, recorded + 1);
     await service.stop();
   });
 });

@@ -15,7 +15,7 @@ import {
   translated,
 } from './failures.ts';
 import type { StorageStage, StorageWatch, WritableStore } from './storage-watch.ts';
-import type { WriteAheadFile } from './write-ahead-file.ts';
+import { FramesLost, type WriteAheadFile } from './write-ahead-file.ts';
 
 /** How long a writer waits for another process, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 2_000;
@@ -138,9 +138,9 @@ export class SqliteDatabase implements WritableStore {
 
   async checkWrites(): Promise<void> {
     if (this.isWritable() && performance.now() - this.#wroteAtMs < RECENT_MS) return;
+    if (this.#unsafe !== undefined) await this.#makeSafe();
     // What is damaged is left as it is, whatever the disk would take.
     if (this.#afterCommit?.watch?.isDamaged(this.#name) === true) return;
-    if (this.#unsafe !== undefined) await this.#makeSafe();
     const version = Number(this.connection.prepare('PRAGMA user_version').get()?.['user_version']);
     // SQLite writes the page that holds it whether it is another one or not.
     await this.writeDurably(() => this.connection.exec(`PRAGMA user_version=${version}`));
@@ -151,9 +151,20 @@ export class SqliteDatabase implements WritableStore {
     }
   }
 
-  /** Closes the file when nothing works on it in the background. */
+  /**
+   * Closes the file when nothing works on it in the background. The last one who closes it moves all pages, so that a file whose
+   * pages are in doubt is left open.
+   */
   async end(): Promise<void> {
     await this.#afterCommit?.backfill.rest();
+    if (this.#unsafe?.isRepairable === true) {
+      try {
+        await this.#makeSafe();
+      } catch {
+        this.#afterCommit?.watch?.lost(this.#name);
+        return;
+      }
+    }
     this.close();
   }
 
@@ -213,15 +224,25 @@ export class SqliteDatabase implements WritableStore {
     // Damage is not repaired by writing.
     if (this.#unsafe?.isRepairable !== true) return this.#refuseUnsafe();
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
-    while (!this.#beginNow(giveUpMs)) await pause(ASK_AGAIN_MS);
+    // SQLite counts outside of transactions only: another process may still add frames, or begin the file anew.
+    const frames = this.#countFrames();
     try {
-      await this.#afterCommit?.disk.renew?.();
+      while (!this.#beginNow(giveUpMs)) await pause(ASK_AGAIN_MS);
+      await this.#afterCommit?.disk.renew?.(frames);
       this.#unsafe = undefined;
     } catch (error) {
-      throw diskFailed(error, this.#reasons);
+      this.#rollBack();
+      // Nobody was answered what is lost. A new process reads the file up to there.
+      const isLost = error instanceof FramesLost ? this.#countFrames() >= frames : isDamage(error);
+      if (isLost) this.#afterCommit?.watch?.lost(this.#name);
+      throw error instanceof EctError ? error : diskFailed(error, this.#reasons);
     } finally {
       this.#rollBack();
     }
+  }
+
+  #countFrames(): number {
+    return Number(this.connection.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.['log']);
   }
 
   #refuseUnsafe(): void {
@@ -252,4 +273,9 @@ export class SqliteDatabase implements WritableStore {
     this.#writeFailure = error;
     this.#afterCommit?.watch?.failed(this.#name, stage, error);
   }
+}
+
+/** Whether the driver found the file damaged. */
+function isDamage(error: unknown): boolean {
+  return error instanceof EctError && forbidsWriting(error.cause) && !isDiskFailure(error.cause);
 }
