@@ -258,7 +258,11 @@ export function createEvents(options: EventsOptions) {
 
     /** A file can be written again by a new process only. */
     storageLost(file: string): void {
-      lines.error({ event: 'storage-lost', file, warning: 'the process ends, so that another one opens the file anew' });
+      lines.error({
+        event: 'storage-lost',
+        file,
+        warning: 'the process ends, so that another one opens the file anew',
+      });
       flushNow();
     },
 
@@ -266,7 +270,13 @@ export function createEvents(options: EventsOptions) {
     storageDamaged(file: string, { index, fault }: { readonly index: number | null; readonly fault: string }): void {
       metrics.storageDamaged.set({ file }, 1);
       const where = index === null ? {} : { index };
-      lines.error({ event: 'storage-damaged', file, ...where, fault: cleanText(fault), warning: 'it is not written any more' });
+      lines.error({
+        event: 'storage-damaged',
+        file,
+        ...where,
+        fault: cleanText(fault),
+        warning: 'it is not written any more',
+      });
       flushNow();
     },
 

@@ -206,7 +206,12 @@ function openGuard(
 }
 
 /** Before calls are taken: what is found then stops writing like what the scrub finds later. */
-async function checkLedger(dir: DataDir, key: LedgerKey, { ledgerDamage }: StorageHealth, events: Events): Promise<void> {
+async function checkLedger(
+  dir: DataDir,
+  key: LedgerKey,
+  { ledgerDamage }: StorageHealth,
+  events: Events,
+): Promise<void> {
   const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
   for (const fault of faults) ledgerDamage.found(fault);
   events.ledgerChecked({ examined, size });

@@ -37,7 +37,8 @@ async function recordedService(settings: Settings) {
   const service = await startService(settings);
   using client = dial(service.address);
   for (let turn = 0; turn < 4; turn++) await record(client);
-  const jti = JSON.parse(Buffer.from((await record(client)).token.split('.')[1]!, 'base64url').toString()).jti as string;
+  const jti = JSON.parse(Buffer.from((await record(client)).token.split('.')[1]!, 'base64url').toString())
+    .jti as string;
   await service.stop();
   return { service, jti, path: join(service.dataDir, 'ledger.db') };
 }
@@ -117,13 +118,16 @@ async function use(client: GrpcClient): Promise<unknown> {
 test.each([
   ['the ledger', 'ledger.damaged', record, 'LEDGER_CORRUPT'],
   ['the memory of uses', 'once.damaged', use, 'REPLAY_GUARD_UNAVAILABLE'],
-])('L27: %s, once another process found it damaged, is not written until a whole pass finds nothing', async (_, mark, write, reason) => {
-  await using service = await startService(FAST);
-  using client = dial(service.address);
-  await write(client);
-  writeFileSync(join(service.dataDir, mark), '{}\n');
-  await expect.poll(() => reasonOf(write(client)), SOON).toBe(reason);
-  await expect.poll(() => reasonOf(write(client)), SOON).toBeUndefined();
-  expect(existsSync(join(service.dataDir, mark))).toBe(false);
-  await service.stop();
-});
+])(
+  'L27: %s, once another process found it damaged, is not written until a whole pass finds nothing',
+  async (_, mark, write, reason) => {
+    await using service = await startService(FAST);
+    using client = dial(service.address);
+    await write(client);
+    writeFileSync(join(service.dataDir, mark), '{}\n');
+    await expect.poll(() => reasonOf(write(client)), SOON).toBe(reason);
+    await expect.poll(() => reasonOf(write(client)), SOON).toBeUndefined();
+    expect(existsSync(join(service.dataDir, mark))).toBe(false);
+    await service.stop();
+  },
+);

@@ -60,35 +60,38 @@ describeWith('strace', 'L2 L28: a disk that fails under the service', () => {
     ['a full disk', FULL, 'ledger.db-wal', 'STORAGE_FULL'],
     ['EIO where uses of tokens are written', EIO_WRITE, 'once.db-wal', 'answered'],
     ['EIO where uses of tokens are synced', EIO_SYNC, 'once.db-wal', 'answered'],
-  ])('%s: not ready while it lasts, ready and writing after it, and nothing is lost', async (_, fault, file, outcome) => {
-    await using service = await startService();
-    using client = dial(service.address);
-    let recorded = 0;
-    for (; recorded < 3; recorded++) await record(client);
-    expect(await readiness(service, client)).toEqual(WELL);
-    {
-      await using _failing = await failDisk(service.pid, [join(service.dataDir, file)], fault);
-      // Nobody writes: the service itself finds out.
-      await expect.poll(() => readiness(service, client), SOON).toEqual(DOWN);
-      expect(await outcomeOf(record(client))).toBe(outcome);
-      if (outcome === 'answered') recorded++;
-      // What is surely on the disk is read on.
-      await client.call('ect.v1.LedgerService/GetCheckpoint', {});
-      expect(await readiness(service, client)).toEqual(DOWN);
-    }
-    await expect.poll(() => readiness(service, client), SOON).toEqual(WELL);
-    for (let more = 0; more < 3; more++, recorded++) await record(client);
-    const failures = service.events('storage-failed');
-    expect(failures.length).toBeGreaterThan(0);
-    expect(failures.every((event) => event['file'] === file.replace('-wal', ''))).toBe(true);
-    await expect.poll(() => service.events('storage-writable').length, SOON).toBeGreaterThan(0);
-    expect(service.events('bug')).toEqual([]);
-    expect(await (await fetch(`${service.url}/metrics`)).text()).toMatch(/ect_storage_failures_total\{file=.* [1-9]/);
-    await service.kill();
-    await service.restart();
-    await expectRecorded(service, recorded);
-    await service.stop();
-  });
+  ])(
+    '%s: not ready while it lasts, ready and writing after it, and nothing is lost',
+    async (_, fault, file, outcome) => {
+      await using service = await startService();
+      using client = dial(service.address);
+      let recorded = 0;
+      for (; recorded < 3; recorded++) await record(client);
+      expect(await readiness(service, client)).toEqual(WELL);
+      {
+        await using _failing = await failDisk(service.pid, [join(service.dataDir, file)], fault);
+        // Nobody writes: the service itself finds out.
+        await expect.poll(() => readiness(service, client), SOON).toEqual(DOWN);
+        expect(await outcomeOf(record(client))).toBe(outcome);
+        if (outcome === 'answered') recorded++;
+        // What is surely on the disk is read on.
+        await client.call('ect.v1.LedgerService/GetCheckpoint', {});
+        expect(await readiness(service, client)).toEqual(DOWN);
+      }
+      await expect.poll(() => readiness(service, client), SOON).toEqual(WELL);
+      for (let more = 0; more < 3; more++, recorded++) await record(client);
+      const failures = service.events('storage-failed');
+      expect(failures.length).toBeGreaterThan(0);
+      expect(failures.every((event) => event['file'] === file.replace('-wal', ''))).toBe(true);
+      await expect.poll(() => service.events('storage-writable').length, SOON).toBeGreaterThan(0);
+      expect(service.events('bug')).toEqual([]);
+      expect(await (await fetch(`${service.url}/metrics`)).text()).toMatch(/ect_storage_failures_total\{file=.* [1-9]/);
+      await service.kill();
+      await service.restart();
+      await expectRecorded(service, recorded);
+      await service.stop();
+    },
+  );
 
   test('a sync that fails while entries are recorded takes back nothing that was acknowledged', async () => {
     await using service = await startService();

@@ -21,7 +21,9 @@ export async function failDisk(
 ): Promise<AsyncDisposable> {
   const files = paths.flatMap((path) => ['-P', path]);
   const inject = ['-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}`];
-  const strace = spawn('strace', ['-f', '-p', String(pid), ...files, ...inject], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const strace = spawn('strace', ['-f', '-p', String(pid), ...files, ...inject], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   running.add(strace);
   const { promise: attached, resolve, reject } = Promise.withResolvers<void>();
   let said = '';

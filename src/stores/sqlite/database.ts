@@ -125,7 +125,9 @@ export class SqliteDatabase implements WritableStore {
   /** Throws where the file is known to be damaged: what it says must not decide about anything new. */
   refuseDamaged(): void {
     if (this.#afterCommit?.watch?.isDamaged(this.#name) !== true) return;
-    throw new EctError(refuse(this.#reasons.corrupt, `The ${this.#reasons.what} is damaged: nothing is written to it.`));
+    throw new EctError(
+      refuse(this.#reasons.corrupt, `The ${this.#reasons.what} is damaged: nothing is written to it.`),
+    );
   }
 
   isWritable(): boolean {
@@ -248,7 +250,9 @@ export class SqliteDatabase implements WritableStore {
   #refuseUnsafe(): void {
     if (this.#unsafe === undefined) return;
     const { cause, isRepairable } = this.#unsafe;
-    const next = isRepairable ? 'the disk failed: it goes on when the disk answers' : 'an earlier failure: restart the service';
+    const next = isRepairable
+      ? 'the disk failed: it goes on when the disk answers'
+      : 'an earlier failure: restart the service';
     const message = `The ${this.#reasons.what} takes no writes since ${next}.`;
     throw new EctError(refuse(this.#reasons.unavailable, message), { cause });
   }

@@ -130,7 +130,8 @@ export class LedgerExaminer {
           ? 'its leaf is not the one that the tree was built from'
           : `node ${at} of level ${level} does not follow from what is below it`;
       }
-      if (at % 2 === 0) return nodes.length === stored.byteOffset + HASH_BYTES - nodes.byteOffset ? undefined : TOO_MANY;
+      if (at % 2 === 0)
+        return nodes.length === stored.byteOffset + HASH_BYTES - nodes.byteOffset ? undefined : TOO_MANY;
       const left = this.#node(level, at - 1);
       if (left === undefined) return `node ${at - 1} of level ${level} is missing`;
       [expected, at] = [nodeHash(left, stored), (at - 1) / 2];

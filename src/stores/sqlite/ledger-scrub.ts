@@ -84,7 +84,8 @@ export class LedgerScrub {
   #hear(message: FromScrub): void {
     if (message.kind === 'examined') this.#watch.examined(message.entries);
     else if (message.kind === 'failed') this.#watch.failed(new Error(message.message));
-    else if (message.kind === 'damage') this.#watch.damaged(message.file, { index: message.index, fault: message.fault });
+    else if (message.kind === 'damage')
+      this.#watch.damaged(message.file, { index: message.index, fault: message.fault });
     else {
       const isSound = message.isSound && message.round === this.#round;
       this.#watch.passed(message.file, message.entries, isSound);

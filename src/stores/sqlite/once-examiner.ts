@@ -38,7 +38,9 @@ export class OnceExaminer {
     const { connection } = this.#database;
     return this.#database.snapshot(() => {
       const rows = connection
-        .prepare(`SELECT rowid AS id, key, digest, content, keep_until FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT ?`)
+        .prepare(
+          `SELECT rowid AS id, key, digest, content, keep_until FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT ?`,
+        )
         .all(after, limit);
       const byKey = connection.prepare(`SELECT rowid AS id FROM ${table} WHERE key = ?`);
       const byEnd = connection.prepare(
@@ -46,7 +48,8 @@ export class OnceExaminer {
       );
       const faults = rows.flatMap((row) => {
         if (byKey.get(row['key']!)?.['id'] !== row['id']) return [`a row of ${table} is not found by its key`];
-        if (byEnd.get(row['keep_until']!, row['id']!) === undefined) return [`a row of ${table} is not found by its end`];
+        if (byEnd.get(row['keep_until']!, row['id']!) === undefined)
+          return [`a row of ${table} is not found by its end`];
         if (table === 'uses' && !isDigestOf(row)) return [`a digest in ${table} is not that of what was used`];
         return [];
       });

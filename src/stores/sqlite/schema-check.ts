@@ -2,10 +2,14 @@
 // character may make another index, or a trigger that stops nothing.
 
 import { DatabaseSync } from 'node:sqlite';
-import type { Layout } from './layout.ts';
+
+/** What defines the schema of a file: the statements that create it. */
+interface Defined {
+  readonly schema: string;
+}
 
 /** Names what differs between the schema of the file and its layout; undefined where nothing does. */
-export function schemaFault(connection: DatabaseSync, layout: Layout): string | undefined {
+export function schemaFault(connection: DatabaseSync, layout: Defined): string | undefined {
   const expected = expectedSchema(layout);
   const found = readSchema(connection);
   const names = new Set([...expected.keys(), ...found.keys()]);
@@ -13,9 +17,9 @@ export function schemaFault(connection: DatabaseSync, layout: Layout): string | 
   return different.length === 0 ? undefined : `the schema differs from that of this release: ${different.join(', ')}`;
 }
 
-const schemas = new WeakMap<Layout, ReadonlyMap<string, string>>();
+const schemas = new WeakMap<Defined, ReadonlyMap<string, string>>();
 
-function expectedSchema(layout: Layout): ReadonlyMap<string, string> {
+function expectedSchema(layout: Defined): ReadonlyMap<string, string> {
   const known = schemas.get(layout);
   if (known !== undefined) return known;
   const empty = new DatabaseSync(':memory:');
@@ -32,5 +36,10 @@ function expectedSchema(layout: Layout): ReadonlyMap<string, string> {
 /** By kind and name, what defines it. Where it lies in the file is not compared. */
 function readSchema(connection: DatabaseSync): ReadonlyMap<string, string> {
   const rows = connection.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema').all();
-  return new Map(rows.map(({ type, name, tbl_name: table, sql }) => [`${type} ${name}`, JSON.stringify([table, sql])]));
+  return new Map(
+    rows.map(({ type, name, tbl_name: table, sql }) => [
+      `${String(type)} ${String(name)}`,
+      JSON.stringify([table, sql]),
+    ]),
+  );
 }

@@ -3,7 +3,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SqliteDatabase } from '../../../src/stores/sqlite/database.ts';
-import { type StorageWatch, SqliteLedgerStore } from '../../../src/stores/sqlite/index.ts';
+import { SqliteLedgerStore, type StorageWatch } from '../../../src/stores/sqlite/index.ts';
 import { LEDGER_LAYOUT } from '../../../src/stores/sqlite/ledger-layout.ts';
 import { openDatabase } from '../../../src/stores/sqlite/open-database.ts';
 import { FramesLost, WriteAheadFile } from '../../../src/stores/sqlite/write-ahead-file.ts';

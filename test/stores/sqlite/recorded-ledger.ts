@@ -2,13 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { EctError } from '../../../src/errors.ts';
-import {
-  type Candidate,
-  generateLedgerKey,
-  Ledger,
-  type LedgerKey,
-  openLedgerKey,
-} from '../../../src/ledger/index.ts';
+import { type Candidate, generateLedgerKey, Ledger, type LedgerKey, openLedgerKey } from '../../../src/ledger/index.ts';
 import { SqliteLedgerStore } from '../../../src/stores/sqlite/index.ts';
 
 /** Issuers whose keys this ledger does not announce: name them to an audit as foreign. */

@@ -38,9 +38,19 @@ afterEach(async () => {
 
 /** Starts a scrub, and collects what it says. */
 function startScrub(entriesPerSecond = 100_000) {
-  const told = { damages: [] as (Damage & { file: string })[], passes: [] as [string, number, boolean][], failures: 0, examined: 0 };
+  const told = {
+    damages: [] as (Damage & { file: string })[],
+    passes: [] as [string, number, boolean][],
+    failures: 0,
+    examined: 0,
+  };
   scrub = new LedgerScrub(
-    { file: folder.file('ledger.db'), onceFile: folder.file('once.db'), verifierKey: key.verifierKey, entriesPerSecond },
+    {
+      file: folder.file('ledger.db'),
+      onceFile: folder.file('once.db'),
+      verifierKey: key.verifierKey,
+      entriesPerSecond,
+    },
     {
       examined: (entries) => {
         told.examined += entries;
@@ -138,7 +148,8 @@ describe('L7 L27: the scrub', () => {
   test('never keeps the write-ahead file from beginning anew', async () => {
     const { passes } = startScrub(1_000);
     const store = SqliteLedgerStore.open(folder.file('ledger.db'));
-    for (let n = 0; n < 200; n++) await store.commit([candidate(`${n}`, { content: `${n}`.padEnd(MIB) })], honestSeal());
+    for (let n = 0; n < 200; n++)
+      await store.commit([candidate(`${n}`, { content: `${n}`.padEnd(MIB) })], honestSeal());
     expect((await stat(folder.file('ledger.db-wal'))).size).toBeLessThan(150 * MIB);
     expect(passes.length).toBeGreaterThan(0);
     await scrub?.stop();
