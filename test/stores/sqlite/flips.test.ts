@@ -2,6 +2,7 @@
 // audit and the service both find it. `LEDGER_FLIPS` says how often, `ECT_TEST_SEED` where.
 
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EctError } from '../../../src/errors.ts';
 import type { LedgerKey } from '../../../src/ledger/index.ts';
@@ -51,14 +52,14 @@ async function finds(look: () => Promise<readonly unknown[]>): Promise<boolean> 
   }
 }
 
-/** What a pass of the scrub looks at. */
-function scrubFinds(path: string): Promise<boolean> {
+/** What a pass of the scrub looks at; with 0 bytes, of a file that is too large for SQLite's own check. */
+function scrubFinds(path: string, structureBytes = SCRUBBED_STRUCTURE_BYTES): Promise<boolean> {
   return finds(async () => {
     const examiner = LedgerExaminer.open(path);
     try {
       const size = await examiner.size();
       const faults = Array.from({ length: size }, (_, index) => examiner.entryFault(index));
-      const whole = await examiner.wholeFaults(size, key.verifierKey, SCRUBBED_STRUCTURE_BYTES);
+      const whole = await examiner.wholeFaults(size, key.verifierKey, structureBytes);
       return [...faults.filter((fault) => fault !== undefined), ...whole];
     } finally {
       examiner.close();
@@ -102,8 +103,22 @@ describe('L7 L27: a flipped bit', () => {
   ])('in the index %s is found by the audit, at the start and by the scrub', async (_title, index) => {
     for (const bit of bitsOfIndex(index)) {
       const path = flipped(`${index}.db`, bit);
-      expect(await Promise.all([auditFinds(path), startFinds(path), scrubFinds(path)])).toEqual([true, true, true]);
+      const found = [auditFinds(path), startFinds(path), scrubFinds(path), scrubFinds(path, 0)];
+      expect(await Promise.all(found)).toEqual([true, true, true, true]);
     }
+  });
+
+  test('that an index has a row too many is found by its count alone', async () => {
+    const path = folder.file('row-too-many.db');
+    writeFileSync(path, original);
+    addToIndex(path);
+    const examiner = LedgerExaminer.open(path);
+    expect(Array.from({ length: SIZE }, (_, index) => examiner.entryFault(index)).filter(Boolean)).toEqual([]);
+    expect(await examiner.wholeFaults(SIZE, key.verifierKey, 0)).toEqual([
+      { index: null, fault: `the index entries_by_name has ${SIZE + 1} rows for ${SIZE} entries` },
+    ]);
+    examiner.close();
+    expect(await auditFinds(path)).toBe(true);
   });
 
   test('in the schema, where it changes what a trigger stops, is found, and the service does not open the file', async () => {
@@ -114,6 +129,39 @@ describe('L7 L27: a flipped bit', () => {
     expect(await answersOf(path, key, SIZE)).toEqual(['LEDGER_CORRUPT']);
   });
 });
+
+/** Makes another name lead to an entry as well. SQLite changes no index that it does not know of. */
+function addToIndex(path: string): void {
+  const steps = [
+    ['hide', 'DELETE FROM entries WHERE idx = 3'],
+    [
+      'show',
+      "INSERT INTO entries SELECT idx, scope, 'more', author, recorded_at, digest, leaf, nodes, salt, content FROM kept",
+    ],
+    ['hide', 'UPDATE entries SET name = (SELECT name FROM kept) WHERE idx = 3'],
+    ['show', 'DROP TABLE kept'],
+  ] as const;
+  let database = new DatabaseSync(path, { defensive: false });
+  const triggers = database.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all();
+  for (const { name } of triggers) database.exec(`DROP TRIGGER ${String(name)}`);
+  database.exec('CREATE TABLE kept AS SELECT * FROM entries WHERE idx = 3');
+  const index = database.prepare("SELECT * FROM sqlite_schema WHERE name = 'entries_by_name'").get()!;
+  for (const [view, sql] of steps) {
+    database.exec('PRAGMA writable_schema=ON');
+    database.exec("DELETE FROM sqlite_schema WHERE name = 'entries_by_name'");
+    if (view === 'show') {
+      const { type, name, tbl_name: table, rootpage, sql: text } = index;
+      database
+        .prepare('INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES (?, ?, ?, ?, ?)')
+        .run(type!, name!, table!, rootpage!, text!);
+    }
+    database.close();
+    database = new DatabaseSync(path, { defensive: false });
+    database.exec(sql);
+  }
+  for (const { sql } of triggers) database.exec(String(sql));
+  database.close();
+}
 
 /** The lowest bit of the first byte of the first keys in the first leaf page of an index. */
 function bitsOfIndex(index: string): readonly number[] {
