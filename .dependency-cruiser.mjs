@@ -20,6 +20,7 @@ const rooms = {
   'system-faults': [],
   'listen-fault': [],
   probe: [],
+  'storage-health': ['events', 'probe', 'stores'],
   'v8-options': [],
   limits: ['errors', 'authority'],
   events: ['errors', 'event-lines', 'event-output', 'limits', 'metrics'],

@@ -28,6 +28,10 @@ export interface DataDir {
   /** The newest checkpoint of the ledger that was shown. */
   readonly mark: string;
   readonly ledger: string;
+  /** There while the ledger is known to be damaged. */
+  readonly ledgerDamage: string;
+  /** The same of what is remembered once. */
+  readonly onceDamage: string;
   /** What is remembered once: uses of tokens, idempotency keys. */
   readonly once: string;
   /** What time it was, as far as that was believed; for this machine until it is started anew. */
@@ -68,6 +72,8 @@ export function filesIn(path: string): DataDir {
     ledgerKey: join(path, 'ledger.key'),
     mark: join(path, 'ledger.mark'),
     ledger: join(path, 'ledger.db'),
+    ledgerDamage: join(path, 'ledger.damaged'),
+    onceDamage: join(path, 'once.damaged'),
     once: join(path, 'once.db'),
     clock: join(path, 'clock.json'),
   };

@@ -286,6 +286,65 @@ export function createEvents(options: EventsOptions) {
       metrics.clockDoubted.set(isDoubted ? 1 : 0);
     },
 
+    /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */
+    storageFailed(file: string, stage: string, cause: unknown, isNews: boolean): void {
+      metrics.storageFailures.inc({ file, stage });
+      if (!isNews) return;
+      lines.error({ event: 'storage-failed', file, stage, cause: describeCause(cause) });
+      flushNow();
+    },
+
+    /** All files can be written again. */
+    storageWritable(): void {
+      lines.info({ event: 'storage-writable' });
+    },
+
+    /** A file can be written again by a new process only. */
+    storageLost(file: string): void {
+      lines.error({
+        event: 'storage-lost',
+        file,
+        warning: 'the process ends, so that another one opens the file anew',
+      });
+      flushNow();
+    },
+
+    /** Something in a file cannot be: from now on nothing is written to it. */
+    storageDamaged(file: string, { index, fault }: { readonly index: number | null; readonly fault: string }): void {
+      metrics.storageDamaged.set({ file }, 1);
+      const where = index === null ? {} : { index };
+      lines.error({
+        event: 'storage-damaged',
+        file,
+        ...where,
+        fault: cleanText(fault),
+        warning: 'it is not written any more',
+      });
+      flushNow();
+    },
+
+    /** A pass over the whole file found nothing any more: it is written again. */
+    storageSound(file: string): void {
+      metrics.storageDamaged.set({ file }, 0);
+      lines.info({ event: 'storage-sound', file });
+    },
+
+    /** So many more entries were examined. */
+    ledgerScrubbed(entries: number): void {
+      metrics.scrubbedEntries.inc(entries);
+    },
+
+    /** A pass over a whole file has ended. */
+    storageScrubbed(file: string, entries: number, isSound: boolean): void {
+      if (isSound) metrics.scrubPassed.set({ file }, Math.floor(Date.now() / 1000));
+      lines.debug({ event: 'storage-scrubbed', file, entries, sound: isSound });
+    },
+
+    /** The ledger was examined before the service takes calls: so many of its newest entries. */
+    ledgerChecked({ examined, size }: { readonly examined: number; readonly size: number }): void {
+      lines.info({ event: 'ledger-checked', examined, size });
+    },
+
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */
     workerEnded(end: {
       readonly worker: number;

@@ -75,7 +75,9 @@ function keptAside(dir: DataDir): string {
 function keepAside(dir: DataDir): string {
   const keptIn = join(dir.path, `old-ledger-${new Date().toISOString().replaceAll(/[^0-9TZ]/g, '')}`);
   mkdirSync(keptIn, { mode: 0o700 });
-  const kept = [`${dir.ledger}-wal`, dir.ledger, dir.mark, dir.ledgerKey].filter((file) => existsSync(file));
+  const kept = [`${dir.ledger}-wal`, dir.ledger, dir.ledgerDamage, dir.mark, dir.ledgerKey].filter((file) =>
+    existsSync(file),
+  );
   for (const file of kept) linkSync(file, join(keptIn, basename(file)));
   for (const file of [`${dir.ledger}-shm`, ...kept]) rmSync(file, { force: true });
   return keptIn;

@@ -174,6 +174,31 @@ export function createMetrics() {
       aggregator: 'average',
       registers,
     }),
+    storageFailures: new Counter({
+      name: 'ect_storage_failures_total',
+      help: 'Failures of the disk under a file: in a statement, a sync, while pages were moved, or while it was scrubbed.',
+      labelNames: ['file', 'stage'],
+      registers,
+    }),
+    storageDamaged: new Gauge({
+      name: 'ect_storage_damaged',
+      help: 'Whether damage of a file is known, so that it is not written any more.',
+      labelNames: ['file'],
+      aggregator: 'max',
+      registers,
+    }),
+    scrubbedEntries: new Counter({
+      name: 'ect_ledger_scrubbed_entries_total',
+      help: 'Entries of the ledger that the scrub has read again and examined.',
+      registers,
+    }),
+    scrubPassed: new Gauge({
+      name: 'ect_scrub_passed_timestamp_seconds',
+      help: 'When the scrub last ended a pass over the whole file that found nothing, in seconds since the epoch.',
+      labelNames: ['file'],
+      aggregator: 'max',
+      registers,
+    }),
     ledgerSize: new Gauge({
       name: 'ect_ledger_size',
       help: 'Entries in the ledger.',

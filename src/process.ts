@@ -9,7 +9,7 @@ import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
 import { ledgerRecovery } from './ledger-recovery.ts';
 import { DirectoryInUse } from './ownership.ts';
-import { isOperatorError, ownDirectory, startService } from './service.ts';
+import { isOperatorError, ownDirectory, type RunningService, startService } from './service.ts';
 import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
@@ -31,6 +31,7 @@ async function serve(): Promise<void> {
   process.on('SIGUSR2', () => {});
   const service = await startService(config);
   reload = service.reload;
+  endWithLostFile(service);
   // Before the line that says it runs, since whoever reads that line may end it at once.
   const told = toldToStop(() => process.exit(1));
   sayListening(service.url);
@@ -53,11 +54,20 @@ async function serveFrom(seat: Seat, config: Config): Promise<void> {
   });
   // A signal may come twice, to the whole group and from the supervisor, which alone decides what a later one means.
   const told = toldToStop(() => {});
+  endWithLostFile(service);
   seat.onReload(service.reload);
   seat.listening(service.url, service.snapshot);
   await told;
   await service.stop(GRACE_MS);
   seat.leave(await service.snapshot());
+}
+
+/** Exit code of a process that ends because only another one can open its files anew. */
+const LOST_FILE = 3;
+
+/** It ends like a crash: to close the file would move pages that are lost into the main file. */
+function endWithLostFile({ lostFile }: RunningService): void {
+  void lostFile.then(() => process.exit(LOST_FILE));
 }
 
 function toldToStop(stopNow: () => void): Promise<void> {

@@ -41,14 +41,18 @@ import { type RunningServer, startServer } from './rpc/server.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
+import { StorageHealth } from './storage-health.ts';
+import { GuardedLedgerStore } from './stores/guarded-ledger-store.ts';
 import { MarkFile } from './stores/mark-file.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import {
+  checkAtStart,
   ledgerKindFault,
   onceKindFault,
   SqliteIssueMemo,
   SqliteLedgerStore,
   SqliteReplayGuard,
+  type WritableStore,
 } from './stores/sqlite/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
@@ -65,6 +69,8 @@ export interface RunningService {
   reload(): void;
   /** Stops gracefully, and closes the stores: calls in flight may finish within the grace. */
   stop(graceMs: number): Promise<void>;
+  /** Settles when only a new process can write the files again. */
+  readonly lostFile: Promise<void>;
   /** The metrics of this process; also after it has stopped. */
   snapshot(): Promise<MetricsSnapshot>;
 }
@@ -84,7 +90,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
   // Before anything in the directory is read.
   const ownership = dir && (seat === undefined ? await takeOwnership(dir) : joinOwner(dir));
   try {
-    return await startIn(dir, ownership, seat?.slot ?? 0, config, events);
+    return await startIn(dir, ownership, seat, config, events);
   } catch (error) {
     ownership?.release();
     throw error;
@@ -99,7 +105,7 @@ export async function ownDirectory({ store, dataDir }: Config): Promise<Ownershi
 async function startIn(
   dir: DataDir | undefined,
   ownership: Ownership | undefined,
-  slot: number,
+  seat: Seat | undefined,
   config: Config,
   events: Events,
 ): Promise<RunningService> {
@@ -114,7 +120,8 @@ async function startIn(
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
   if (dir !== undefined) await refuseLostHistory(dir, key);
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
-  const stores = openStores(config, dir, slot, earliest);
+  const health = dir && new StorageHealth({ ledgerMark: dir.ledgerDamage, onceMark: dir.onceDamage, events });
+  const stores = openStores(config, { dir, slot: seat?.slot ?? 0, earliest, health });
   let custody: Custody | undefined;
   let stopClock = () => {};
   try {
@@ -127,6 +134,8 @@ async function startIn(
     clock = time.clock;
     stopClock = time.stop;
     const ledger = await openLedger(stores, key, clock, events);
+    const scrubs = seat === undefined || seat.number === 1;
+    if (dir !== undefined && health !== undefined && scrubs) await checkLedger(dir, key, health, events);
     const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
     const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
     const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
@@ -136,8 +145,13 @@ async function startIn(
     const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
     const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
     const probe = startProbe(askStorage(ledger, replaced, events));
+    health?.watch({
+      stores: stores.writes,
+      hasRoom: () => space?.hasRoom() !== false,
+      scrub: dir && scrubs ? scrubOrder(config, dir, key) : undefined,
+    });
     const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space, clock });
+    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space, clock, health });
     const expiry = new ExpiryWatch(events, nowMs);
     const reloader = new Reloader(events);
     if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
@@ -153,6 +167,7 @@ async function startIn(
     reloader.start();
     return {
       url: server.url,
+      lostFile: health?.lostFile ?? new Promise(() => undefined),
       snapshot: events.snapshot,
       reload: () => void reloader.look(true),
       stop: async (graceMs) => {
@@ -161,6 +176,7 @@ async function startIn(
         await server.drain(graceMs);
         probe.stop();
         space?.stop();
+        await health?.stop();
         await parts.background.drain();
         await opened.close();
         await ledger.drain();
@@ -171,6 +187,7 @@ async function startIn(
       },
     };
   } catch (error) {
+    await health?.stop();
     await custody?.close();
     stopClock();
     configured.signer.close();
@@ -205,21 +222,34 @@ interface Stores {
   readonly memo: IssueMemo;
   /** The name of a file that was deleted or replaced under the running service. */
   replacedFile(): string | undefined;
+  /** Those that are files. */
+  readonly writes: readonly WritableStore[];
   close(): Promise<void>;
 }
 
-function openStores({ replay }: Config, dir: DataDir | undefined, slot: number, earliest: () => number): Stores {
+/** What files are opened with. */
+interface StoreSurroundings {
+  readonly dir: DataDir | undefined;
+  /** The place of this process in `ledger.mark`. */
+  readonly slot: number;
+  readonly earliest: () => number;
+  readonly health: StorageHealth | undefined;
+}
+
+function openStores({ replay }: Config, { dir, slot, earliest, health }: StoreSurroundings): Stores {
   if (dir !== undefined) refuseOtherFiles(dir);
-  const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger);
-  const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest);
-  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest);
+  const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
+  const memo =
+    dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest, health);
+  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest, health);
   const mark = dir && MarkFile.open(dir.mark, slot);
   return {
-    ledger,
+    ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),
     mark,
     replay: guard,
     memo,
     replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
+    writes: [ledger, memo, guard].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
     close: async () => {
       await Promise.all([ledger.close(), memo.close(), guard?.close(), mark?.close()]);
     },
@@ -235,9 +265,33 @@ function refuseOtherFiles({ ledger, once }: DataDir): void {
   if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
 }
 
-function openGuard(replay: Config['replay'], dir: DataDir | undefined, earliest: () => number): ReplayGuard {
+function openGuard(
+  replay: Config['replay'],
+  dir: DataDir | undefined,
+  earliest: () => number,
+  health: StorageHealth | undefined,
+): MemoryReplayGuard | SqliteReplayGuard {
   if (replay.guard === 'bounded') return new MemoryReplayGuard(replay.capacity);
-  return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once, earliest);
+  if (dir === undefined) return new MemoryReplayGuard(MEMORY_CAPACITY);
+  return SqliteReplayGuard.open(dir.once, earliest, health);
+}
+
+/** Before calls are taken: what is found then stops writing like what the scrub finds later. */
+async function checkLedger(
+  dir: DataDir,
+  key: LedgerKey,
+  { ledgerDamage }: StorageHealth,
+  events: Events,
+): Promise<void> {
+  const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
+  for (const fault of faults) ledgerDamage.found(fault);
+  events.ledgerChecked({ examined, size });
+}
+
+/** Nothing where the operator wants no scrub. */
+function scrubOrder({ ledger: { scrubEntriesPerSecond } }: Config, dir: DataDir, { verifierKey }: LedgerKey) {
+  if (scrubEntriesPerSecond === 0) return undefined;
+  return { file: dir.ledger, onceFile: dir.once, verifierKey, entriesPerSecond: scrubEntriesPerSecond };
 }
 
 async function openLedger(
@@ -339,6 +393,7 @@ interface Surroundings {
   readonly cas: ClientCas | undefined;
   readonly space: FreeSpace | undefined;
   readonly clock: BelievedClock;
+  readonly health: StorageHealth | undefined;
 }
 
 async function listen(
@@ -347,7 +402,7 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space, clock }: Surroundings,
+  { tls, cas, space, clock, health }: Surroundings,
 ): Promise<RunningServer> {
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
@@ -383,7 +438,7 @@ async function listen(
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
-      ready: () => ({ ledger: probe.holds() }),
+      ready: () => ({ ledger: probe.holds(), ...health?.checks() }),
       // Everything else goes on without a signer, without space, or while the clock is doubted.
       methodsReady: {
         'ect.v1.AuthorityService/Issue': () => clock.isBelieved && custody.isReady(),

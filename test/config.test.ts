@@ -48,7 +48,7 @@ const DEFAULTS: Config = {
   issuer: 'urn:ect:dev',
   administrators: [],
   graph: { predecessorPolicy: true, reviewActions: ['human_review'] },
-  ledger: { audience: '' },
+  ledger: { audience: '', scrubEntriesPerSecond: 200 },
   token: {
     defaultTtlSeconds: 600,
     maxAgeSeconds: 900,
@@ -103,7 +103,8 @@ describe('settings', () => {
     ['ECT_MIN_FREE_DISK_MIB', '0', { writes: { ...DEFAULTS.writes, minFreeDiskMib: 0 } }],
     ['ECT_ISSUER', 'spiffe://example.com/ect', { issuer: 'spiffe://example.com/ect' }],
     ['ECT_ISSUER', `urn:${'a'.repeat(1020)}`, { issuer: `urn:${'a'.repeat(1020)}` }],
-    ['ECT_LEDGER_AUDIENCE', 'urn:ect:ledger', { ledger: { audience: 'urn:ect:ledger' } }],
+    ['ECT_LEDGER_AUDIENCE', 'urn:ect:ledger', { ledger: { ...DEFAULTS.ledger, audience: 'urn:ect:ledger' } }],
+    ['ECT_LEDGER_SCRUB_PER_SEC', '0', { ledger: { ...DEFAULTS.ledger, scrubEntriesPerSecond: 0 } }],
     ['ECT_ADMINS', 'anonymous', { administrators: ['anonymous'] }],
     ['ECT_PREDECESSOR_POLICY', 'off', { graph: { ...DEFAULTS.graph, predecessorPolicy: false } }],
     ['ECT_PREDECESSOR_POLICY', 'on', {}],
@@ -312,6 +313,7 @@ describe('S10: mistakes', () => {
     ['ECT_ANSWER_TIMEOUT_SEC', ['0', '601']],
     ['ECT_CALLER_WRITE_MIB_PER_HOUR', ['-1', '1048577', '1.5']],
     ['ECT_MIN_FREE_DISK_MIB', ['-1', '1048577', '5%']],
+    ['ECT_LEDGER_SCRUB_PER_SEC', ['-1', '100001', '1.5']],
     ['ECT_ISSUER', ['ect', 'urn:', 'urn:a b', 'urn:ect:', 'https://example.com/', '1rn:a', `urn:${'a'.repeat(1021)}`]],
   ])('%s must not be any of %j', (key, values) => {
     for (const value of values) {

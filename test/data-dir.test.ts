@@ -35,9 +35,9 @@ describe('the directory', () => {
     expect(await readdir(folder)).toEqual(['kept']);
   });
 
-  test('holds six files of different names', async () => {
+  test('holds files of different names', async () => {
     const files = Object.values(await openDataDir(folder));
-    expect(new Set(files).size).toBe(6);
+    expect(new Set(files).size).toBe(files.length);
     expect(files.every((file: string) => file.startsWith(`${folder}/`))).toBe(true);
   });
 

@@ -12,6 +12,7 @@ export { markCompromised } from './mark-compromised.ts';
 export { digestOfMark, MARK_SCOPE, type MarkLeaf, type MarkSubject, nameOf } from './marks.ts';
 export type { NamedTask, Notices } from './notices.ts';
 export type { AuthorityParts, AuthorityPolicy, GraphPolicy } from './parts.ts';
+export { leafOf, recordFault } from './record-fault.ts';
 export {
   type AppendRehearsal,
   ISSUE_STEPS,

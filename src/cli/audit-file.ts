@@ -2,6 +2,7 @@
 // after the start are left for the next audit.
 
 import { dirname, join } from 'node:path';
+import { recordFault } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
 import {
   type AuditEnd,
@@ -16,8 +17,8 @@ import {
   walkRecords,
 } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
-import type { SqliteLedgerStore } from '../stores/sqlite/index.ts';
-import { type AuditSource, recordFault } from './audit-source.ts';
+import { LedgerExaminer, type SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import type { AuditSource } from './audit-source.ts';
 import { readIdentity } from './ledger-file.ts';
 
 const MARK_NAME = 'ledger.mark';
@@ -29,7 +30,7 @@ export async function auditFile(store: SqliteLedgerStore, path: string, from: Au
   // Before the head: a service that is running may go on, and its mark is never ahead.
   const highWater = readMark(join(dirname(path), MARK_NAME), ownKey, faults);
   const head = await store.head();
-  const records = readRecords(store, from, head?.size ?? 0, faults);
+  const records = readRecords(store, path, from, head?.size ?? 0, ownKey, faults);
   const source = { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined };
   return highWater === undefined ? source : { ...source, highWater };
 }
@@ -47,16 +48,27 @@ function readMark(path: string, verifierKey: string, faults: AuditFault[]): Show
 
 async function* readRecords(
   store: LedgerStore,
+  path: string,
   from: AuditEnd,
   size: number,
+  ownKey: string,
   faults: AuditFault[],
 ): AsyncGenerator<LedgerRecord> {
   const checkNodes = nodeChecks(store, from, faults);
-  for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {
-    const fault = recordFault(record);
-    if (fault !== undefined) faults.push({ index: record.index, fault });
-    await checkNodes(record);
-    yield record;
+  // What the leaves and the root do not cover: the indexes that entries are found by, the head, the schema, the pages.
+  const examiner = LedgerExaminer.open(path);
+  try {
+    for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {
+      const fault = recordFault(record);
+      if (fault !== undefined) faults.push({ index: record.index, fault });
+      const unfound = examiner.indexFault(record.index);
+      if (unfound !== undefined) faults.push(unfound);
+      await checkNodes(record);
+      yield record;
+    }
+    faults.push(...(await examiner.wholeFaults(size, ownKey)));
+  } finally {
+    examiner.close();
   }
 }
 

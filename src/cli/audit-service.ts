@@ -3,12 +3,20 @@
 
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { digestOfMark, LOSS_SCOPE, type LossLeaf, MARK_SCOPE, nameOf, nameOfLoss } from '../authority/index.ts';
+import {
+  digestOfMark,
+  LOSS_SCOPE,
+  type LossLeaf,
+  MARK_SCOPE,
+  nameOf,
+  nameOfLoss,
+  recordFault,
+} from '../authority/index.ts';
 import { KEY_SCOPE, type KeyLeaf, keyEntryName } from '../custody/index.ts';
 import { type Entry, EntryKind } from '../gen/ect/v1/ledger_pb.ts';
 import { type AuditEnd, type AuditFault, type LedgerRecord, verifyReceipt } from '../ledger/index.ts';
 import { digestOfToken } from '../token/index.ts';
-import { type AuditSource, recordFault } from './audit-source.ts';
+import type { AuditSource } from './audit-source.ts';
 import type { Service } from './client.ts';
 import { walkEntries } from './walk-entries.ts';
 

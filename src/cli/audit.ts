@@ -107,6 +107,9 @@ async function audit(
   if (state.place !== undefined && state.place.verifierKey !== verifierKey) {
     throw new WrongUsage(`${options.state} is the state of another ledger: name another file with --state`);
   }
+  if (key !== undefined && source.ownKey !== key.trim()) {
+    source.faults.push({ index: null, fault: 'it names another verifier key than the one that was brought' });
+  }
   const progress = drawProgress(io.stderr, 'audited');
   let erased = state.place?.erased ?? 0;
   const losses: AcceptedLoss[] = [];

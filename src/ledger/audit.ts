@@ -158,8 +158,9 @@ function recordChecks({ checkRecord, from, addName }: AuditRequest) {
   return { record: check, lastMs: () => lastMs };
 }
 
-function contentFault({ leaf, salt, content }: LedgerRecord): string | undefined {
-  if (content === null) return undefined;
+/** What is wrong with the content of an entry, given what its leaf commits to. Content and salt are erased together. */
+export function contentFault({ leaf, salt, content }: LedgerRecord): string | undefined {
+  if (content === null) return salt === null ? undefined : 'its salt is kept without the content';
   if (salt === null) return 'its content is kept without the salt';
   const commitment = commitmentIn(leaf);
   if (commitment === undefined) return 'its leaf has no commitment';

@@ -1,9 +1,17 @@
 // Front door of the ledger.
 
-export { type AuditEnd, type AuditFault, type AuditReport, type AuditRequest, auditLedger } from './audit.ts';
+export {
+  type AuditEnd,
+  type AuditFault,
+  type AuditReport,
+  type AuditRequest,
+  auditLedger,
+  contentFault,
+} from './audit.ts';
 export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
 export { opensCommitment } from './entry.ts';
 export type { ConsistencyProof, InclusionProof } from './evidence.ts';
+export { headFault } from './head.ts';
 export {
   checkHistory,
   emptyCheckpoint,

@@ -120,7 +120,7 @@ export function createConnections(
       keepAliveTimeout: limits.idleMs,
       connectionsCheckingInterval: Math.min(1000, limits.firstBytesMs),
     },
-    (request, response) => void handler(request, response, request.socket),
+    (request, response) => handler(request, response, request.socket),
   );
   http1.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnreadable(error, socket as Socket));
   // It serves the sockets of the front and never listens itself; its timeouts begin with this event.

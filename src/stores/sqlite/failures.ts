@@ -80,6 +80,22 @@ export function forbidsWriting(error: unknown): boolean {
   return failure === 'io' || failure === 'corrupt';
 }
 
+/** Whether the disk failed, so that the write-ahead file has to be written anew. Damage is not repaired by writing. */
+export function isDiskFailure(error: unknown): boolean {
+  return failureOf(error) === 'io';
+}
+
+/** Whether the file cannot be written, or not wholly read, for a cause that lies below it: the disk, its space, its rights. */
+export function stopsWriting(error: unknown): boolean {
+  const failure = failureOf(error);
+  return failure === 'io' || failure === 'full' || failure === 'readonly' || failure === 'unopenable';
+}
+
+/** Whether there is no space, as far as an error of the driver says so. */
+export function isFull(error: unknown): boolean {
+  return failureOf(error) === 'full';
+}
+
 /** Whether another connection holds the lock that was asked for. */
 export function isBusy(error: unknown): boolean {
   return failureOf(error) === 'busy';

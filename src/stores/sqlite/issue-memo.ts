@@ -6,6 +6,7 @@ import type { StoreReasons } from './failures.ts';
 import { ONCE_LAYOUT } from './once-layout.ts';
 import { OnceTable } from './once-table.ts';
 import { openDatabase } from './open-database.ts';
+import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
 const REASONS: StoreReasons = {
   unavailable: 'LEDGER_UNAVAILABLE',
@@ -22,8 +23,13 @@ export class SqliteIssueMemo implements IssueMemo {
   }
 
   /** Opens the memo in the file at `path`, and creates the file where there is none. `earliest`: see OnceTable. */
-  static open(path: string, earliest?: () => number): SqliteIssueMemo {
-    return new SqliteIssueMemo(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'issued', earliest));
+  static open(path: string, earliest?: () => number, watch?: StorageWatch): SqliteIssueMemo {
+    return new SqliteIssueMemo(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS, watch), 'issued', earliest));
+  }
+
+  /** Whether the file can be written. */
+  get writes(): WritableStore {
+    return this.#issued.writes;
   }
 
   async recall(caller: string, key: string, now: number): Promise<IssuedOnce | undefined> {

@@ -3,6 +3,7 @@
 import type { Held } from '../once.ts';
 import type { SqliteDatabase } from './database.ts';
 import type { OnceTableName } from './once-layout.ts';
+import type { WritableStore } from './storage-watch.ts';
 
 /** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
 interface Wish {
@@ -70,13 +71,18 @@ export class OnceTable {
     return holder;
   }
 
-  /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the file. */
-  hold(wish: Wish): Promise<Held | undefined> {
+  /** Holds the key unless it is held: then answers what holds it. Refused where the file is known to be damaged. Atomic across all processes that share the file. */
+  async hold(wish: Wish): Promise<Held | undefined> {
     this.#tell(wish.now);
+    this.#database.refuseDamaged();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ...wish, resolve, reject });
       this.#settling ??= this.#settleAll();
     });
+  }
+
+  get writes(): WritableStore {
+    return this.#database;
   }
 
   /** Settles what waits, then closes the file. */

@@ -6,6 +6,7 @@ import type { StoreReasons } from './failures.ts';
 import { ONCE_LAYOUT } from './once-layout.ts';
 import { OnceTable } from './once-table.ts';
 import { openDatabase } from './open-database.ts';
+import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
 const REASONS: StoreReasons = {
   unavailable: 'REPLAY_GUARD_UNAVAILABLE',
@@ -22,8 +23,13 @@ export class SqliteReplayGuard implements ReplayGuard {
   }
 
   /** Opens the guard in the file at `path`, and creates the file where there is none. `earliest`: see OnceTable. */
-  static open(path: string, earliest?: () => number): SqliteReplayGuard {
-    return new SqliteReplayGuard(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'uses', earliest));
+  static open(path: string, earliest?: () => number, watch?: StorageWatch): SqliteReplayGuard {
+    return new SqliteReplayGuard(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS, watch), 'uses', earliest));
+  }
+
+  /** Whether the file can be written. */
+  get writes(): WritableStore {
+    return this.#uses.writes;
   }
 
   async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {
