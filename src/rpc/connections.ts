@@ -17,6 +17,7 @@ import type { Account, Resources } from '../limits/index.ts';
 import { AnsweredAtOnce } from './answered-at-once.ts';
 import type { BrowserRequest, BrowserRules } from './browser-rules.ts';
 import type { Rejection } from './calls.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import { serveStream } from './engine-requests.ts';
 import { createFront, type TlsOptions } from './front.ts';
 import type { Gate, RequestLine } from './gate.ts';
@@ -27,26 +28,6 @@ import { createNodeHandler, type Early } from './node-handler.ts';
 import { createNodeHttp2 } from './node-http2.ts';
 import { refusalMessage } from './refusals.ts';
 import type { Handle } from './routed-request.ts';
-
-/** Limits of one connection. Times are in milliseconds. */
-export interface ConnectionLimits {
-  /** TLS handshake, or the first bytes without TLS; then the headers of an HTTP/1.1 request. */
-  readonly firstBytesMs: number;
-  /** Without a call. */
-  readonly idleMs: number;
-  /** An HTTP/1.1 request with its body: a little more than the longest call. */
-  readonly requestMs: number;
-  readonly maxConcurrentStreams: number;
-  readonly maxHeaderBytes: number;
-}
-
-export const DEFAULT_LIMITS: ConnectionLimits = {
-  firstBytesMs: 10_000,
-  idleMs: 600_000,
-  requestMs: 65_000,
-  maxConcurrentStreams: 100,
-  maxHeaderBytes: 16_384,
-};
 
 export interface Connections {
   /** The listening server. */

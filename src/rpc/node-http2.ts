@@ -9,7 +9,7 @@ import {
   type ServerHttp2Session,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { ConnectionLimits } from './connections.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 
 /** From the announcement that a connection will end until it takes no more calls, where the peer answers no PING. */
 const LAST_CALL_MS = 5_000;

@@ -67,7 +67,9 @@ describe('L7 L27: damage of an index', () => {
     await service.restart();
     const flipBack = await flipInIndex(path, jti);
     await expect.poll(() => readiness(service), SOON).toMatchObject({ status: 503, integrity: false });
-    expect(service.events('storage-damaged')[0]).toMatchObject({ fault: 'it is not found by its name' });
+    await expect
+      .poll(() => service.events('storage-damaged')[0], SOON)
+      .toMatchObject({ fault: 'it is not found by its name' });
     const expectRefusals = async () => {
       using client = dial(service.address);
       expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');

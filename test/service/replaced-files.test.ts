@@ -91,7 +91,8 @@ test('L25 the directory that was moved away comes back: appends go on, and nothi
   await record(client);
   await rename(service.dataDir, `${service.dataDir}.away`);
   await expect(record(client)).rejects.toMatchObject(REFUSED);
-  await vi.waitFor(async () => expect(await readiness(service)).toBe(503), SOON);
+  await vi.waitFor(() => expect(service.events('storage-replaced')).toHaveLength(1), SOON);
+  expect(await readiness(service)).toBe(503);
   await rename(`${service.dataDir}.away`, service.dataDir);
   await record(client);
   await vi.waitFor(async () => expect(await readiness(service)).toBe(200), SOON);
