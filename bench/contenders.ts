@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { LocalSigner, readKeyFile } from '../src/signers/local/index.ts';
 import { h2load } from './h2load.ts';
 import { runLoad } from './load-order.ts';
-import { probe } from './probe.ts';
+import { probe, probeBody } from './probe.ts';
 import type { Round } from './report.ts';
 import type { Contender } from './rounds.ts';
 import type { Server } from './servers.ts';
 import type { Place } from './tokens.ts';
+import { GRPC } from './wire-form.ts';
 import { WORKS, type Work, type WorkName } from './works.ts';
 
 /**
@@ -18,7 +19,6 @@ import { WORKS, type Work, type WorkName } from './works.ts';
  * would otherwise make the next one so short that the stall is all of it.
  */
 const FEWEST_UNITS = 2_000;
-const FRAME_HEADER_BYTES = 5;
 /** Answers differ a little where times or numbers have more digits. */
 const SIZE_TOLERANCE = 0.02;
 
@@ -44,18 +44,21 @@ export async function underH2load(
   name: WorkName,
   shape = BUSY,
   place?: Place,
+  form = GRPC,
 ): Promise<CallContender> {
   const work = WORKS[name];
   const [body] = work.bodies(await signerOf(bench), 1, place);
-  const bodyFile = join(bench.folder, place === undefined ? `${name}.bin` : `${name}-${randomUUID()}.bin`);
-  await writeFile(bodyFile, body!);
-  const answer = await probe(server.url, work.path, body!);
-  const order = { url: server.url + work.path, bodyFile, logFile: join(bench.folder, 'h2load.log'), ...shape };
+  const bodyFile = join(bench.folder, `${name}-${randomUUID()}.bin`);
+  await writeFile(bodyFile, form.body(body!));
+  const answer = await probeBody(server.url, work.path, body!, form);
+  const { contentType } = form;
+  const logFile = join(bench.folder, 'h2load.log');
+  const order = { url: server.url + work.path, bodyFile, contentType, logFile, ...shape };
   return paced(server.name, work, async (calls) => {
     const before = await server.cost();
     const result = await h2load({ ...order, calls: Math.max(calls, shape.connections * shape.streams) });
     const after = await server.cost();
-    const expected = (answer.length + FRAME_HEADER_BYTES) * result.calls;
+    const expected = answer.length * result.calls;
     if (result.failed > 0 || Math.abs(result.bodyBytes / expected - 1) > SIZE_TOLERANCE) {
       throw new Error(
         `${server.name}: ${result.failed} of ${result.calls} calls failed, ${result.bodyBytes} bytes of ${expected}`,

@@ -25,6 +25,7 @@ export interface H2loadOrder {
   readonly calls: number;
   readonly connections: number;
   readonly streams: number;
+  readonly contentType: string;
   /** Where it writes one line a call. */
   readonly logFile: string;
 }
@@ -45,9 +46,9 @@ export async function h2loadVersion(): Promise<string | undefined> {
 
 /** Sends so many calls and waits for their answers. */
 export async function h2load(order: H2loadOrder): Promise<H2loadResult> {
-  const { url, bodyFile, calls, connections, streams, logFile } = order;
+  const { url, bodyFile, calls, connections, streams, contentType, logFile } = order;
   const load = ['-n', calls, '-c', connections, '-m', streams, '-t', 1, '-d', bodyFile].map(String);
-  const headers = ['-H', 'content-type: application/grpc', '-H', 'te: trailers'];
+  const headers = ['-H', `content-type: ${contentType}`, '-H', 'te: trailers'];
   const [command, args] = pinned([GENERATOR_CORE], 'h2load', [...load, ...headers, `--log-file=${logFile}`, url]);
   // h2load adds to a log that is there: latencies of earlier runs would be read again.
   await rm(logFile, { force: true });

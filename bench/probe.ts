@@ -1,12 +1,18 @@
 // One call by Node's own HTTP/2 client: shows that a server answers properly before anything is measured.
 
 import { connect } from 'node:http2';
+import { GRPC, type WireForm } from './wire-form.ts';
 
 const CALL_MS = 10_000;
 const FRAME_HEADER_BYTES = 5;
 
 /** Makes one gRPC call and answers the response message. Error where the status is not OK. */
-export async function probe(url: string, path: string, body: Buffer): Promise<Buffer> {
+export async function probe(url: string, path: string, frame: Buffer): Promise<Buffer> {
+  return (await probeBody(url, path, frame, GRPC)).subarray(FRAME_HEADER_BYTES);
+}
+
+/** Makes one call and answers the body of its response. `frame`: its request as a gRPC frame. */
+export async function probeBody(url: string, path: string, frame: Buffer, form: WireForm): Promise<Buffer> {
   const session = connect(url);
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const fail = (why: string) => reject(new Error(`${path} at ${url} ${why}`));
@@ -14,25 +20,28 @@ export async function probe(url: string, path: string, body: Buffer): Promise<Bu
   const stream = session.request({
     ':method': 'POST',
     ':path': path,
-    'content-type': 'application/grpc',
+    'content-type': form.contentType,
     te: 'trailers',
   });
-  let status: unknown;
+  let status = 0;
+  let grpcStatus: string | undefined;
   const chunks: Buffer[] = [];
   stream.setTimeout(CALL_MS, () => fail('did not answer'));
   stream.on('response', (headers) => {
-    status = headers['grpc-status'];
+    status = Number(headers[':status']);
+    grpcStatus = headers['grpc-status']?.toString();
   });
   stream.on('trailers', (trailers) => {
-    status = trailers['grpc-status'];
+    grpcStatus = trailers['grpc-status']?.toString();
   });
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   stream.on('error', (error) => fail(error.message));
   stream.on('end', () => {
-    if (String(status) === '0') resolve(Buffer.concat(chunks).subarray(FRAME_HEADER_BYTES));
-    else fail(`answered grpc-status ${String(status)}`);
+    const answer = { status, grpcStatus, body: Buffer.concat(chunks) };
+    if (form.isGood(answer)) resolve(answer.body);
+    else fail(`answered ${status}, grpc-status ${grpcStatus}`);
   });
-  stream.end(body);
+  stream.end(form.body(frame));
   try {
     return await promise;
   } finally {

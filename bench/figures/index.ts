@@ -8,11 +8,13 @@ import { measureKms } from './kms.ts';
 import { measureMemory } from './memory.ts';
 import { measureOverload } from './overload.ts';
 import type { Measure } from './plan.ts';
+import { measureProtocols } from './protocols.ts';
 import { measureVerify } from './verify.ts';
 import { measureWorkers } from './workers.ts';
 
 export const FIGURES: Readonly<Record<string, Measure>> = {
   issue: measureIssue,
+  protocols: measureProtocols,
   kms: measureKms,
   verify: measureVerify,
   batch: measureBatch,

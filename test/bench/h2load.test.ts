@@ -61,7 +61,15 @@ describeWhen((await h2loadVersion()) !== undefined, 'h2load against a server', '
       const bodyFile = join(folder, 'body');
       await writeFile(bodyFile, 'body');
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-      const order = { url, bodyFile, calls: 20, connections: 2, streams: 10, logFile: join(folder, 'log') };
+      const order = {
+        url,
+        bodyFile,
+        calls: 20,
+        connections: 2,
+        streams: 10,
+        contentType: 'text/plain',
+        logFile: join(folder, 'log'),
+      };
       const slow = await h2load(order);
       expect(slow).toMatchObject({ calls: 20, failed: 0, bodyBytes: 20_000 });
       expect(slow.p50Ms).toBeGreaterThanOrEqual(999);
