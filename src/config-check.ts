@@ -8,6 +8,7 @@ import { type Config, examineConfig, type Setting } from './config.ts';
 import { type DataDir, dataDirFault, filesIn, readLedgerKey, StartError } from './data-dir.ts';
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
+import { linkToNothing } from './file-type.ts';
 import { listenFault } from './listen-fault.ts';
 import { loadGroup } from './reload/index.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
@@ -74,7 +75,6 @@ async function checkDataDir({ store, dataDir }: Config): Promise<void> {
 
 /** What keeps this process from using the directory, or from making it where it is not there. A full sentence. */
 function directoryFault(path: string): string | undefined {
-  if (existsSync(path) && !statSync(path).isDirectory()) return `${path} is a file, not a directory.`;
   return dataDirFault(path) ?? (existsSync(path) ? undefined : makingFault(path, dirname(path)));
 }
 
@@ -127,7 +127,7 @@ async function checkSigningKey(config: Config, callKms: boolean): Promise<void> 
     return;
   }
   const own = filesIn(dataDir).signingKey;
-  if (store === 'sqlite' && existsSync(own)) await readOwnKeyFile(own, true);
+  if (store === 'sqlite' && (existsSync(own) || linkToNothing(own) !== undefined)) await readOwnKeyFile(own, true);
 }
 
 async function askKms(config: Config): Promise<void> {

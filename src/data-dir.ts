@@ -1,8 +1,9 @@
 // The data directory: which files an installation consists of, and how the first start makes them.
 
 import { randomBytes } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { directoryTypeFault, fileTypeFault } from './file-type.ts';
 import { createFileOnce, makeDirectory, type PrivateText, readPrivateFile } from './files.ts';
 import { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger/index.ts';
 import { fileFault, ownershipFault, writeFault } from './system-faults.ts';
@@ -30,6 +31,7 @@ export interface DataDir {
  * written: a volume that belongs to root, for one.
  */
 export async function openDataDir(path: string): Promise<DataDir> {
+  refuseType(path);
   try {
     await makeDirectory(path);
   } catch (cause) {
@@ -41,11 +43,28 @@ export async function openDataDir(path: string): Promise<DataDir> {
   return filesIn(path);
 }
 
+function refuseType(path: string): void {
+  const fault = directoryTypeFault(resolve(path));
+  if (fault !== undefined) throw new StartError(`The data directory cannot be used: ${fault}. ${NAME_A_DIRECTORY}`);
+}
+
+const NAME_A_DIRECTORY = 'Set ECT_DATA_DIR to a directory, or to a path where none is yet.';
+
 /** Why this process cannot use the data directory at `path`, or a database in it; undefined where it can. Changes nothing. */
 export function dataDirFault(path: string): string | undefined {
   const { ledger, once } = filesIn(path);
-  const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`]);
-  return [path, ...databases].map(ownershipFault).find((fault) => fault !== undefined);
+  const noDirectory = directoryTypeFault(path);
+  if (noDirectory !== undefined) return `${noDirectory}. ${NAME_A_DIRECTORY}`;
+  const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]);
+  const faults = [path, ...databases].map(
+    (file) => ownershipFault(file) ?? (file === path ? undefined : typeFault(file)),
+  );
+  return faults.find((fault) => fault !== undefined);
+}
+
+function typeFault(file: string): string | undefined {
+  const fault = fileTypeFault(file);
+  return fault && `${fault}. Move it away, or restore the file from a backup.`;
 }
 
 /** Where the files of a data directory are. */
@@ -115,7 +134,8 @@ function keyIsUnusable(how: string, path: string, cause: unknown): StartError {
 
 async function isThere(path: string): Promise<boolean> {
   try {
-    await access(path);
+    // Not what a link leads to: where that is gone, the file is missed, and not made.
+    await lstat(path);
     return true;
   } catch {
     return false;

@@ -4,6 +4,7 @@ import { accessSync, closeSync, constants, existsSync, fchmodSync, fsyncSync, op
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EctError, refuse } from '../../errors.ts';
+import { demandFile } from '../../file-type.ts';
 import { type FileUse, fileFault } from '../../system-faults.ts';
 import type { StoreReasons } from './failures.ts';
 
@@ -11,6 +12,7 @@ import type { StoreReasons } from './failures.ts';
 export function createFile(path: string, reasons: StoreReasons): string {
   const file = resolve(path);
   try {
+    demandFile(file);
     const isNew = !existsSync(file);
     const handle = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
     // SQLite gives its companion files (-wal, -shm) the mode of this one.
@@ -28,6 +30,7 @@ export function fileUrlFor(path: string, reasons: StoreReasons): URL {
   const file = resolve(path);
   const url = pathToFileURL(file);
   try {
+    demandFile(file);
     accessSync(file, constants.R_OK);
   } catch (error) {
     throw cannotOpen(file, reasons, error, 'read');
