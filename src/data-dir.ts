@@ -38,8 +38,8 @@ export async function openDataDir(path: string): Promise<DataDir> {
     const fault = writeFault(resolve(path), cause, 'Set ECT_DATA_DIR to one that this user can write.');
     throw new StartError(`The data directory cannot be made: ${fault}`, { cause });
   }
-  const fault = dataDirFault(resolve(path));
-  if (fault !== undefined) throw new StartError(`The data directory ${path} cannot be used: ${fault}`);
+  const faults = dataDirFaults(resolve(path));
+  if (faults.length > 0) throw new StartError(`The data directory ${path} cannot be used: ${faults.join('\n')}`);
   return filesIn(path);
 }
 
@@ -50,16 +50,14 @@ function refuseType(path: string): void {
 
 const NAME_A_DIRECTORY = 'Set ECT_DATA_DIR to a directory, or to a path where none is yet.';
 
-/** Why this process cannot use the data directory at `path`, or a database in it; undefined where it can. Changes nothing. */
-export function dataDirFault(path: string): string | undefined {
+/** Why this process cannot use the data directory at `path`, or databases in it. Full sentences. Changes nothing. */
+export function dataDirFaults(path: string): readonly string[] {
   const { ledger, once } = filesIn(path);
   const noDirectory = directoryTypeFault(path);
-  if (noDirectory !== undefined) return `${noDirectory}. ${NAME_A_DIRECTORY}`;
+  const fault = noDirectory === undefined ? ownershipFault(path) : `${noDirectory}. ${NAME_A_DIRECTORY}`;
+  if (fault !== undefined) return [fault];
   const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]);
-  const faults = [path, ...databases].map(
-    (file) => ownershipFault(file) ?? (file === path ? undefined : typeFault(file)),
-  );
-  return faults.find((fault) => fault !== undefined);
+  return databases.map((file) => ownershipFault(file) ?? typeFault(file)).filter((found) => found !== undefined);
 }
 
 function typeFault(file: string): string | undefined {

@@ -163,7 +163,7 @@ async function openKeyFile(
   path: string,
   isDryRun = false,
 ): Promise<LocalSigner> {
-  const passphrase = source === undefined ? undefined : await readPassphrase(source, isDryRun);
+  const passphrase = source === undefined ? undefined : readPassphrase(source, isDryRun);
   return LocalSigner.open(await readKeyFile(path, passphrase, isDryRun));
 }
 

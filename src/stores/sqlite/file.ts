@@ -26,7 +26,7 @@ export function createFile(path: string, reasons: StoreReasons): string {
 }
 
 /** How an existing file is named to SQLite for reading only. */
-export function fileUrlFor(path: string, reasons: StoreReasons): URL {
+export function fileUrlFor(path: string, reasons: StoreReasons, isAtRest: boolean): URL {
   const file = resolve(path);
   const url = pathToFileURL(file);
   try {
@@ -36,7 +36,7 @@ export function fileUrlFor(path: string, reasons: StoreReasons): URL {
     throw cannotOpen(file, reasons, error, 'read');
   }
   // Without a write-ahead file there is no writer, and where we cannot create one, SQLite could not open the file at all.
-  if (!existsSync(`${file}-wal`) && !mayWrite(dirname(file))) url.searchParams.set('immutable', '1');
+  if (isAtRest || (!existsSync(`${file}-wal`) && !mayWrite(dirname(file)))) url.searchParams.set('immutable', '1');
   return url;
 }
 
