@@ -8,7 +8,7 @@ import { checkConfig } from './config-check.ts';
 import { EctError } from './errors.ts';
 import { createEvents } from './events.ts';
 import { isOperatorError, startService } from './service.ts';
-import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
+import { onEndOfNpm, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
 /** How long calls in flight may take to finish once the process is told to stop. */
@@ -24,7 +24,7 @@ async function serve(): Promise<void> {
   let reload = () => {};
   const left = Promise.withResolvers<void>();
   onHangup({ reload: () => reload(), hangUp: left.resolve });
-  onEndOfNpx(left.resolve);
+  onEndOfNpm(left.resolve);
   // A worker is the only one: there is none to put in its place.
   process.on('SIGUSR2', () => {});
   const service = await startService(config);
