@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { clientSettingWarnings } from './config/client-settings.ts';
 import { type Config, examineConfig, type Setting } from './config.ts';
 import { problemsOf } from './config-problems.ts';
 import { filesIn, StartError } from './data-dir.ts';
@@ -42,7 +43,7 @@ export async function checkConfig(
   const hasAddress = !problems.some((problem) => problem.startsWith('ECT_LISTEN must be'));
   const address: AddressFault = hasAddress ? await tryAddress(config) : {};
   const all = [...problems, ...found.flat(), ...(address.problem === undefined ? [] : [address.problem])];
-  const warnings = address.warning === undefined ? [] : [address.warning];
+  const warnings = [...clientSettingWarnings(env, config), ...(address.warning === undefined ? [] : [address.warning])];
   // A value that breaks its rule may be a secret in the wrong place.
   return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
 }

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
+import { clientSettingWarnings } from './config/client-settings.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
 import { EctError } from './errors.ts';
@@ -18,6 +19,7 @@ async function serve(): Promise<void> {
   const config = readConfig(process.env);
   const seat = takeSeat();
   if (seat !== undefined) return serveFrom(seat, config);
+  warnOf(clientSettingWarnings(process.env, config), config);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (workers > 1) return serveByWorkers(workers, config);
   // A hangup while the service starts must not end it: the files are being read anyway.
@@ -34,6 +36,13 @@ async function serve(): Promise<void> {
   sayListening(service.url);
   await Promise.race([told, left.promise]);
   await service.stop(GRACE_MS);
+}
+
+function warnOf(warnings: readonly string[], { logLevel: level }: Config): void {
+  if (warnings.length === 0) return;
+  const events = createEvents({ level });
+  warnings.forEach(events.settingsDoubtful);
+  events.close();
 }
 
 async function serveByWorkers(workers: number, { logLevel: level }: Config): Promise<void> {
