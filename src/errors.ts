@@ -200,7 +200,9 @@ function isContinuation(byte: number | undefined): boolean {
 export function refuseAll(refusals: readonly [Refusal, ...Refusal[]], fieldOf: (refusal: Refusal) => string): Refusal {
   const [first] = refusals;
   if (refusals.length === 1) return first;
-  const violations = refusals.map((refusal) => ({ field: fieldOf(refusal), description: refusal.message }));
+  const violations = refusals.flatMap(
+    (refusal) => refusal.violations ?? [{ field: fieldOf(refusal), description: refusal.message }],
+  );
   const message = refusals.map((refusal) => refusal.message).join(' ');
   return { ...first, message: cutText(message, MAX_MESSAGE_BYTES), violations: cutViolations(violations) };
 }
