@@ -95,6 +95,12 @@ export const REASONS = {
   REPLAY_GUARD_UNAVAILABLE: entry(
     'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
+  IDEMPOTENCY_UNAVAILABLE: entry(
+    'Retry the same call under the same idempotency_key. If it persists, the operator finds the cause in the log of the service.',
+  ),
+  ONCE_CORRUPT: entry(
+    'Tell the operator: stop the service, and restore its once.db from a backup, or move that away: tokens that are still alive can then be replayed once, and idempotency keys are forgotten.',
+  ),
   REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
   STORAGE_FULL: entry('Retry once the operator has made space: verifying and reading still work.'),
   QUOTA_EXCEEDED: entry(

@@ -6,11 +6,17 @@ import { runProgram } from './cli/program.ts';
 import { clientSettingWarnings } from './config/client-settings.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
-import { EctError } from './errors.ts';
+import { EctError, type ErrorReason } from './errors.ts';
 import { createEvents } from './events.ts';
 import { isOperatorError, startService } from './service.ts';
 import { onEndOfNpm, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
+
+/** What the operator does about what stops a start, where the message itself does not say it. */
+const NEXT_STEPS: Readonly<Partial<Record<ErrorReason, string>>> = {
+  LEDGER_CORRUPT: ' Run `ect audit` on it, and restore it from a backup.',
+  ONCE_CORRUPT: ' Without a backup move it away: tokens that are still alive can then be replayed once.',
+};
 
 /** How long calls in flight may take to finish once the process is told to stop. */
 const GRACE_MS = 10_000;
@@ -89,7 +95,7 @@ try {
     process.stderr.write(`${error.message}\nSee \`ect serve --help\` for every setting.\n`);
   } else if (error instanceof EctError) {
     // The remedies of reasons are for callers, who may retry; here the message says what the operator can do.
-    const next = error.reason === 'LEDGER_CORRUPT' ? ' Run `ect audit` on it, and restore it from a backup.' : '';
+    const next = NEXT_STEPS[error.reason] ?? '';
     process.stderr.write(`${error.reason}: ${error.message}${next}\n`);
   } else if (isOperatorError(error)) {
     process.stderr.write(`${error.message}\n`);

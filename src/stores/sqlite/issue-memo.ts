@@ -8,8 +8,8 @@ import { OnceTable } from './once-table.ts';
 import { openDatabase } from './open-database.ts';
 
 const REASONS: StoreReasons = {
-  unavailable: 'LEDGER_UNAVAILABLE',
-  corrupt: 'LEDGER_UNAVAILABLE',
+  unavailable: 'IDEMPOTENCY_UNAVAILABLE',
+  corrupt: 'ONCE_CORRUPT',
   what: 'memory of idempotency keys',
 };
 

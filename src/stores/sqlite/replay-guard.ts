@@ -9,7 +9,7 @@ import { openDatabase } from './open-database.ts';
 
 const REASONS: StoreReasons = {
   unavailable: 'REPLAY_GUARD_UNAVAILABLE',
-  corrupt: 'REPLAY_GUARD_UNAVAILABLE',
+  corrupt: 'ONCE_CORRUPT',
   what: 'replay guard',
 };
 
