@@ -119,7 +119,13 @@ async function findEntry(
   const state = index === undefined ? background.stateOf(wid, jti) : undefined;
   const record = index === undefined ? await ledger.find(wid, jti) : await ledger.at(readIndex('index', index));
   if (record !== undefined) return record;
-  throw new EctError(state ?? refuse('ENTRY_NOT_FOUND', 'The ledger has no such entry.'));
+  const found =
+    index === undefined ? `no such task ${wid === '' ? 'without' : 'in this'} workflow` : `no entry ${index}`;
+  throw new EctError(state ?? refuse('ENTRY_NOT_FOUND', `The ledger has ${found}: it has ${sizeText(ledger.size)}.`));
+}
+
+function sizeText(size: number): string {
+  return size === 0 ? 'no entry yet' : `${size} ${size === 1 ? 'entry, index 0' : `entries, indexes 0 to ${size - 1}`}`;
 }
 
 function readQuery(request: ListEntriesRequest): RecordQuery {
