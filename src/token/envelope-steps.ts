@@ -69,14 +69,10 @@ const FOREIGN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'x5t', 'x5t#
 /** Members of encryption (RFC 7516, RFC 7518): a token that has one says that it is no JWS. */
 const ENCRYPTION_MEMBERS = ['enc', 'epk', 'apu', 'apv', 'iv', 'tag', 'p2s', 'p2c'];
 const FORBIDDEN_MEMBERS: ReadonlySet<string> = new Set([...FOREIGN_MEMBERS, ...ENCRYPTION_MEMBERS]);
-/**
- * Claims that a header may repeat (RFC 7519, 5.3): the registered ones, and those that name a task. Another value than in the
- * payload would be a second answer.
- */
-const REPEATED_CLAIMS: ReadonlySet<string> = new Set([
-  ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'],
-  ...['wid', 'exec_act', 'pred'],
-]);
+const REGISTERED_CLAIMS = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'];
+const TASK_CLAIMS = ['wid', 'exec_act', 'pred'];
+/** Claims that a header may repeat (RFC 7519, 5.3). Another value than in the payload would be a second answer. */
+const REPEATED_CLAIMS: ReadonlySet<string> = new Set([...REGISTERED_CLAIMS, ...TASK_CLAIMS]);
 
 export function checkHeader({ parts: { header, payload } }: Reading): Refusal | undefined {
   for (const member of Object.keys(header)) {
