@@ -31,6 +31,8 @@ export interface Config {
   readonly allowAnonymous: boolean;
   /** Processes behind the port; `auto`: one for each core. */
   readonly workers: number | 'auto';
+  /** What speaks HTTP/2: our engine, or Node's server. */
+  readonly http2: 'engine' | 'node';
   readonly dataDir: string;
   readonly store: 'sqlite' | 'memory';
   readonly signer: SignerConfig;
@@ -45,7 +47,11 @@ export interface Config {
     /** The `exec_act` that count as a human review. */
     readonly reviewActions: readonly string[];
   };
-  readonly ledger: { readonly audience: string };
+  readonly ledger: {
+    readonly audience: string;
+    /** Entries that are read again and examined; 0: none. */
+    readonly scrubEntriesPerSecond: number;
+  };
   readonly token: {
     readonly defaultTtlSeconds: number;
     readonly maxAgeSeconds: number;
@@ -198,6 +204,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
       certFile === '' ? undefined : { certFile, keyFile, clientCaFile: clientCaFile === '' ? undefined : clientCaFile },
     allowAnonymous,
     workers,
+    http2: choice('ECT_HTTP2', ['engine', 'node'], 'engine'),
     dataDir: path('ECT_DATA_DIR', './data'),
     store,
     signer,
@@ -220,7 +227,10 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
         readList(/^[^\p{Cc}\p{Cs}]{1,256}$/u),
       ),
     },
-    ledger: { audience: text('ECT_LEDGER_AUDIENCE') },
+    ledger: {
+      audience: text('ECT_LEDGER_AUDIENCE'),
+      scrubEntriesPerSecond: whole('ECT_LEDGER_SCRUB_PER_SEC', 200, 0, 100_000),
+    },
     token: {
       defaultTtlSeconds: 60 * whole('ECT_DEFAULT_EXPIRY_MIN', 10, 1, 1440),
       maxAgeSeconds: 60 * whole('ECT_IAT_MAX_AGE_MINUTES', 15, 1, 1440),

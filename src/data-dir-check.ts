@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { problemsOf } from './config-problems.ts';
 import { type DataDir, dataDirFaults, filesIn, readLedgerKey, StartError } from './data-dir.ts';
+import { refuseLostHistory } from './one-history.ts';
 import { ledgerKindFault, onceKindFault, SqliteLedgerStore } from './stores/sqlite/index.ts';
 import { writeFault } from './system-faults.ts';
 
@@ -47,13 +48,20 @@ async function problemsIn(dir: DataDir, known: readonly string[]): Promise<reado
   ]);
   const problems = found.flat();
   // Whether key and ledger are of each other can only be said of two that are sound.
-  if (problems.length > 0 || !ledger) return problems;
-  return problemsOf(checkIdentity(dir));
+  if (problems.length > 0 || known.length > 0) return problems;
+  return problemsOf(checkHistory(dir, ledger));
 }
 
 async function checkKind(isThere: boolean, path: string, kindFault: (path: string) => string | undefined) {
   const fault = isThere ? kindFault(path) : undefined;
   if (fault !== undefined) throw new StartError(`${fault}.`);
+}
+
+/** `isThere`: the ledger, which may be missing although its key has signed for it. */
+async function checkHistory(dir: DataDir, isThere: boolean): Promise<void> {
+  if (isThere) await checkIdentity(dir);
+  const key = await readLedgerKey(dir);
+  if (key !== undefined) await refuseLostHistory(dir, key);
 }
 
 async function checkIdentity(dir: DataDir): Promise<void> {

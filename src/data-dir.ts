@@ -15,15 +15,28 @@ export class StartError extends Error {
 
 /** The files of one installation. */
 export interface DataDir {
+  readonly path: string;
+  /** What the owner of the directory locks: always empty. */
+  readonly lock: string;
+  /** Who the owner is, for people. */
+  readonly owner: string;
   /** PKCS#8 PEM: signs tokens, unless the operator provides another. */
   readonly signingKey: string;
   /** Which key of AWS KMS signs tokens, where one does. It holds no secret. */
   readonly kmsKey: string;
   /** One line in the signed-note form: signs checkpoints, and holds the ledger's origin. */
   readonly ledgerKey: string;
+  /** The newest checkpoint of the ledger that was shown. */
+  readonly mark: string;
   readonly ledger: string;
+  /** There while the ledger is known to be damaged. */
+  readonly ledgerDamage: string;
+  /** The same of what is remembered once. */
+  readonly onceDamage: string;
   /** What is remembered once: uses of tokens, idempotency keys. */
   readonly once: string;
+  /** What time it was, as far as that was believed; for this machine until it is started anew. */
+  readonly clock: string;
 }
 
 /**
@@ -52,12 +65,14 @@ const NAME_A_DIRECTORY = 'Set ECT_DATA_DIR to a directory, or to a path where no
 
 /** Why this process cannot use the data directory at `path`, or databases in it. Full sentences. Changes nothing. */
 export function dataDirFaults(path: string): readonly string[] {
-  const { ledger, once } = filesIn(path);
+  const { ledger, once, lock, mark } = filesIn(path);
   const noDirectory = directoryTypeFault(path);
   const fault = noDirectory === undefined ? ownershipFault(path) : `${noDirectory}. ${NAME_A_DIRECTORY}`;
   if (fault !== undefined) return [fault];
   const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]);
-  return databases.map((file) => ownershipFault(file) ?? typeFault(file)).filter((found) => found !== undefined);
+  return [lock, mark, ...databases]
+    .map((file) => ownershipFault(file) ?? typeFault(file))
+    .filter((found) => found !== undefined);
 }
 
 function typeFault(file: string): string | undefined {
@@ -68,11 +83,18 @@ function typeFault(file: string): string | undefined {
 /** Where the files of a data directory are. */
 export function filesIn(path: string): DataDir {
   return {
+    path: resolve(path),
+    lock: join(path, 'owner.lock'),
+    owner: join(path, 'owner.json'),
     signingKey: join(path, 'signing-key.pem'),
     kmsKey: join(path, 'kms-key.json'),
     ledgerKey: join(path, 'ledger.key'),
+    mark: join(path, 'ledger.mark'),
     ledger: join(path, 'ledger.db'),
+    ledgerDamage: join(path, 'ledger.damaged'),
+    onceDamage: join(path, 'once.damaged'),
     once: join(path, 'once.db'),
+    clock: join(path, 'clock.json'),
   };
 }
 

@@ -102,6 +102,11 @@ export const REASONS = {
     'Tell the operator: stop the service, and restore its once.db from a backup, or move that away: tokens that are still alive can then be replayed once, and idempotency keys are forgotten.',
   ),
   REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
+  CLOCK_UNTRUSTED: entry(
+    'Retry once the clock of the machine is right again: the operator sets it (NTP). Verifying and reading still work.',
+    'difference_seconds',
+    'retry_after_seconds',
+  ),
   STORAGE_FULL: entry('Retry once the operator has made space: verifying and reading still work.'),
   QUOTA_EXCEEDED: entry(
     'Retry after the time that is named; until then verify without recording, or spread what you write over time.',

@@ -136,6 +136,13 @@ export function createEvents(options: EventsOptions) {
       lines.info({ event: 'ledger-opened', size: String(size) });
     },
 
+    /** The ledger had no high-water mark, and has one now. */
+    markMade(size: bigint): void {
+      const warning =
+        'entries that were lost before now would go unnoticed: hold it against a checkpoint that was kept elsewhere';
+      lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
+    },
+
     /** A part that the service stands on failed (the ledger, the replay guard, the signer), seen as this reason. */
     dependencyFailed(reason: ErrorReason, cause: unknown): void {
       metrics.dependencyFailures.inc({ reason });
@@ -246,6 +253,101 @@ export function createEvents(options: EventsOptions) {
       if (hasRoom) lines.info({ event: 'storage-recovered', ...line });
       else
         lines.error({ event: 'storage-low', ...line, warning: 'nothing is written for callers until there is space' });
+    },
+
+    /** A file of the data directory was deleted or replaced, so nothing is recorded; undefined: all are in place again. */
+    storageReplaced(file: string | undefined): void {
+      metrics.storageReplaced.set(file === undefined ? 0 : 1);
+      if (file === undefined) lines.info({ event: 'storage-in-place' });
+      else {
+        const warning =
+          'nothing is recorded: put the files back, or save what the service still answers and restart it';
+        lines.error({ event: 'storage-replaced', file, warning });
+      }
+      flushNow();
+    },
+
+    /** The wall clock is not believed: nothing is issued or recorded until it is. */
+    clockDoubted({ against, differenceMs }: { readonly against: string; readonly differenceMs: number }): void {
+      const differenceSeconds = Math.round(differenceMs / 1000);
+      const warning = 'nothing is issued or recorded until the wall clock is right: set it (NTP)';
+      lines.error({ event: 'clock-doubted', against, differenceSeconds, warning });
+      flushNow();
+    },
+
+    /** The wall clock is believed again. The time that is told changed by so much with it. */
+    clockBelieved(aheadMs: number): void {
+      lines.warn({ event: 'clock-believed', changedSeconds: Math.round(aheadMs / 1000) });
+    },
+
+    /** The wall clock was set by so little that it is believed. */
+    clockStepped(aheadMs: number): void {
+      lines.warn({ event: 'clock-stepped', changedSeconds: Math.round(aheadMs / 1000) });
+    },
+
+    /** The wall clock was held against monotonic time. */
+    clockMeasured(aheadMs: number, isDoubted: boolean): void {
+      metrics.clockAhead.set(aheadMs / 1000);
+      metrics.clockDoubted.set(isDoubted ? 1 : 0);
+    },
+
+    /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */
+    storageFailed(file: string, stage: string, cause: unknown, isNews: boolean): void {
+      metrics.storageFailures.inc({ file, stage });
+      if (!isNews) return;
+      lines.error({ event: 'storage-failed', file, stage, cause: describeCause(cause) });
+      flushNow();
+    },
+
+    /** All files can be written again. */
+    storageWritable(): void {
+      lines.info({ event: 'storage-writable' });
+    },
+
+    /** A file can be written again by a new process only. */
+    storageLost(file: string): void {
+      lines.error({
+        event: 'storage-lost',
+        file,
+        warning: 'the process ends, so that another one opens the file anew',
+      });
+      flushNow();
+    },
+
+    /** Something in a file cannot be: from now on nothing is written to it. */
+    storageDamaged(file: string, { index, fault }: { readonly index: number | null; readonly fault: string }): void {
+      metrics.storageDamaged.set({ file }, 1);
+      const where = index === null ? {} : { index };
+      lines.error({
+        event: 'storage-damaged',
+        file,
+        ...where,
+        fault: cleanText(fault),
+        warning: 'it is not written any more',
+      });
+      flushNow();
+    },
+
+    /** A pass over the whole file found nothing any more: it is written again. */
+    storageSound(file: string): void {
+      metrics.storageDamaged.set({ file }, 0);
+      lines.info({ event: 'storage-sound', file });
+    },
+
+    /** So many more entries were examined. */
+    ledgerScrubbed(entries: number): void {
+      metrics.scrubbedEntries.inc(entries);
+    },
+
+    /** A pass over a whole file has ended. */
+    storageScrubbed(file: string, entries: number, isSound: boolean): void {
+      if (isSound) metrics.scrubPassed.set({ file }, Math.floor(Date.now() / 1000));
+      lines.debug({ event: 'storage-scrubbed', file, entries, sound: isSound });
+    },
+
+    /** The ledger was examined before the service takes calls: so many of its newest entries. */
+    ledgerChecked({ examined, size }: { readonly examined: number; readonly size: number }): void {
+      lines.info({ event: 'ledger-checked', examined, size });
     },
 
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */

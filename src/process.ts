@@ -8,7 +8,9 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
 import { EctError, type ErrorReason } from './errors.ts';
 import { createEvents } from './events.ts';
-import { isOperatorError, startService } from './service.ts';
+import { ledgerRecovery } from './ledger-recovery.ts';
+import { DirectoryInUse } from './ownership.ts';
+import { isOperatorError, ownDirectory, type RunningService, startService } from './service.ts';
 import { onEndOfNpm, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
@@ -37,6 +39,7 @@ async function serve(): Promise<void> {
   process.on('SIGUSR2', () => {});
   const service = await startService(config);
   reload = service.reload;
+  endWithLostFile(service);
   // Before the line that says it runs, since whoever reads that line may end it at once.
   const told = toldToStop(() => process.exit(1));
   sayListening(service.url);
@@ -51,10 +54,12 @@ function warnOf(warnings: readonly string[], { logLevel: level }: Config): void 
   events.close();
 }
 
-async function serveByWorkers(workers: number, { logLevel: level }: Config): Promise<void> {
-  const events = createEvents({ level });
+async function serveByWorkers(workers: number, config: Config): Promise<void> {
+  const ownership = await ownDirectory(config);
+  const events = createEvents({ level: config.logLevel });
   process.exitCode = await supervise({ workers, graceMs: GRACE_MS, events, onListening: sayListening });
   events.close();
+  ownership?.release();
 }
 
 async function serveFrom(seat: Seat, config: Config): Promise<void> {
@@ -64,11 +69,20 @@ async function serveFrom(seat: Seat, config: Config): Promise<void> {
   });
   // A signal may come twice, to the whole group and from the supervisor, which alone decides what a later one means.
   const told = toldToStop(() => {});
+  endWithLostFile(service);
   seat.onReload(service.reload);
   seat.listening(service.url, service.snapshot);
   await told;
   await service.stop(GRACE_MS);
   seat.leave(await service.snapshot());
+}
+
+/** Exit code of a process that ends because only another one can open its files anew. */
+const LOST_FILE = 3;
+
+/** It ends like a crash: to close the file would move pages that are lost into the main file. */
+function endWithLostFile({ lostFile }: RunningService): void {
+  void lostFile.then(() => process.exit(LOST_FILE));
 }
 
 function toldToStop(stopNow: () => void): Promise<void> {
@@ -87,7 +101,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   const check: CheckConfig = (options) => checkConfig(process.env, options);
-  await runProgram({ serve, checkConfig: check, io: process }, process.argv.slice(2));
+  await runProgram({ serve, checkConfig: check, recovery: ledgerRecovery, io: process }, process.argv.slice(2));
 } catch (error) {
   process.exitCode = 1;
   if (error instanceof ConfigError) {
@@ -98,6 +112,8 @@ try {
     const next = NEXT_STEPS[error.reason] ?? '';
     process.stderr.write(`${error.reason}: ${error.message}${next}\n`);
   } else if (isOperatorError(error)) {
+    // As for a setting that is wrong: ECT_DATA_DIR names a directory that is another's.
+    if (error instanceof DirectoryInUse) process.exitCode = 2;
     process.stderr.write(`${error.message}\n`);
   } else {
     throw error;

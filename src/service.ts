@@ -12,6 +12,7 @@ import {
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
+import { type BelievedClock, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
@@ -28,6 +29,8 @@ import {
   WriteQuota,
 } from './limits/index.ts';
 import { listenFault } from './listen-fault.ts';
+import { refuseLostHistory } from './one-history.ts';
+import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
 import { authorityService } from './rpc/authority.ts';
@@ -38,13 +41,18 @@ import { type RunningServer, startServer } from './rpc/server.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
+import { StorageHealth } from './storage-health.ts';
+import { GuardedLedgerStore } from './stores/guarded-ledger-store.ts';
+import { MarkFile } from './stores/mark-file.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import {
+  checkAtStart,
   ledgerKindFault,
   onceKindFault,
   SqliteIssueMemo,
   SqliteLedgerStore,
   SqliteReplayGuard,
+  type WritableStore,
 } from './stores/sqlite/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
@@ -61,6 +69,8 @@ export interface RunningService {
   reload(): void;
   /** Stops gracefully, and closes the stores: calls in flight may finish within the grace. */
   stop(graceMs: number): Promise<void>;
+  /** Settles when only a new process can write the files again. */
+  readonly lostFile: Promise<void>;
   /** The metrics of this process; also after it has stopped. */
   snapshot(): Promise<MetricsSnapshot>;
 }
@@ -77,27 +87,72 @@ const MAX_LIFETIME_SECONDS = 86_400;
 export async function startService(config: Config, seat?: Seat): Promise<RunningService> {
   const events = openEvents(config, seat);
   const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
+  // Before anything in the directory is read.
+  const ownership = dir && (seat === undefined ? await takeOwnership(dir) : joinOwner(dir));
+  try {
+    return await startIn(dir, ownership, seat, config, events);
+  } catch (error) {
+    ownership?.release();
+    throw error;
+  }
+}
+
+/** The supervisor's part: it owns the data directory for its workers. */
+export async function ownDirectory({ store, dataDir }: Config): Promise<Ownership | undefined> {
+  return store === 'memory' ? undefined : takeOwnership(await openDataDir(dataDir));
+}
+
+async function startIn(
+  dir: DataDir | undefined,
+  ownership: Ownership | undefined,
+  seat: Seat | undefined,
+  config: Config,
+  events: Events,
+): Promise<RunningService> {
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
-  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls));
+  let clock: BelievedClock | undefined;
+  // The start judges by the clock of the machine, as TLS itself does at each handshake.
+  const nowMs = () => clock?.nowMs() ?? Date.now();
+  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
   const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
-  const stores = openStores(config, dir);
+  if (dir !== undefined) await refuseLostHistory(dir, key);
+  const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
+  const health = dir && new StorageHealth({ ledgerMark: dir.ledgerDamage, onceMark: dir.onceDamage, events });
+  const stores = openStores(config, { dir, slot: seat?.slot ?? 0, earliest, health });
   let custody: Custody | undefined;
+  let stopClock = () => {};
   try {
-    const ledger = await openLedger(stores.ledger, key, events);
+    const time = openClock({
+      path: dir?.clock,
+      newestMs: (await stores.ledger.head())?.recordedAtMs ?? 0,
+      events,
+      onBelieved: () => void custody?.refresh(),
+    });
+    clock = time.clock;
+    stopClock = time.stop;
+    const ledger = await openLedger(stores, key, clock, events);
+    const scrubs = seat === undefined || seat.number === 1;
+    if (dir !== undefined && health !== undefined && scrubs) await checkLedger(dir, key, health, events);
     const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
     const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
-    const opened = await openCustody(config, dir, configured, { ledger, onTrust, events }, MAX_LIFETIME_SECONDS);
+    const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
     custody = opened;
     const space = dir && (await watchSpace(config, events));
     const writes = limitWrites(config, space, events);
-    const parts = { ...compose(config, ring.keys, opened, ledger, stores, events), writes };
-    const probe = startProbe(() => ledger.checkpoint());
+    const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
+    const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
+    const probe = startProbe(askStorage(ledger, replaced, events));
+    health?.watch({
+      stores: stores.writes,
+      hasRoom: () => space?.hasRoom() !== false,
+      scrub: dir && scrubs ? scrubOrder(config, dir, key) : undefined,
+    });
     const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space });
-    const expiry = new ExpiryWatch(events);
+    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space, clock, health });
+    const expiry = new ExpiryWatch(events, nowMs);
     const reloader = new Reloader(events);
     if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
     if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
@@ -112,6 +167,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
     reloader.start();
     return {
       url: server.url,
+      lostFile: health?.lostFile ?? new Promise(() => undefined),
       snapshot: events.snapshot,
       reload: () => void reloader.look(true),
       stop: async (graceMs) => {
@@ -120,15 +176,20 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
         await server.drain(graceMs);
         probe.stop();
         space?.stop();
+        await health?.stop();
         await parts.background.drain();
         await opened.close();
         await ledger.drain();
+        stopClock();
         await stores.close();
+        ownership?.release();
         events.close();
       },
     };
   } catch (error) {
+    await health?.stop();
     await custody?.close();
+    stopClock();
     configured.signer.close();
     await stores.close();
     throw error;
@@ -141,24 +202,56 @@ function openEvents({ logLevel: level }: Config, seat: Seat | undefined): Events
   return { ...createEvents({ level, worker: seat.number }), metrics: seat.metricsOfAll };
 }
 
+/** What readiness rests on: the files are those that were opened, and the ledger answers. */
+function askStorage(ledger: Ledger, replacedFile: () => string | undefined, events: Events): () => Promise<void> {
+  let known: string | undefined;
+  return async () => {
+    const replaced = replacedFile();
+    if (replaced !== known) events.storageReplaced(replaced);
+    known = replaced;
+    if (replaced !== undefined) throw new Error(`${replaced} was replaced`);
+    await ledger.checkpoint();
+  };
+}
+
 interface Stores {
   readonly ledger: LedgerStore;
+  /** In memory nothing outlives the process. */
+  readonly mark: MarkFile | undefined;
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;
+  /** The name of a file that was deleted or replaced under the running service. */
+  replacedFile(): string | undefined;
+  /** Those that are files. */
+  readonly writes: readonly WritableStore[];
   close(): Promise<void>;
 }
 
-function openStores({ replay: { guard, capacity } }: Config, dir: DataDir | undefined): Stores {
+/** What files are opened with. */
+interface StoreSurroundings {
+  readonly dir: DataDir | undefined;
+  /** The place of this process in `ledger.mark`. */
+  readonly slot: number;
+  readonly earliest: () => number;
+  readonly health: StorageHealth | undefined;
+}
+
+function openStores({ replay }: Config, { dir, slot, earliest, health }: StoreSurroundings): Stores {
   if (dir !== undefined) refuseOtherFiles(dir);
-  const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger);
-  const memo = dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once);
-  const replay = guard === 'off' ? undefined : openGuard(guard === 'bounded' ? capacity : undefined, dir);
+  const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
+  const memo =
+    dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest, health);
+  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest, health);
+  const mark = dir && MarkFile.open(dir.mark, slot);
   return {
-    ledger,
-    replay,
+    ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),
+    mark,
+    replay: guard,
     memo,
+    replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
+    writes: [ledger, memo, guard].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
     close: async () => {
-      await Promise.all([ledger.close(), memo.close(), replay?.close()]);
+      await Promise.all([ledger.close(), memo.close(), guard?.close(), mark?.close()]);
     },
   };
 }
@@ -172,19 +265,51 @@ function refuseOtherFiles({ ledger, once }: DataDir): void {
   if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
 }
 
-function openGuard(capacity: number | undefined, dir: DataDir | undefined): ReplayGuard {
-  if (capacity !== undefined) return new MemoryReplayGuard(capacity);
-  return dir === undefined ? new MemoryReplayGuard(MEMORY_CAPACITY) : SqliteReplayGuard.open(dir.once);
+function openGuard(
+  replay: Config['replay'],
+  dir: DataDir | undefined,
+  earliest: () => number,
+  health: StorageHealth | undefined,
+): MemoryReplayGuard | SqliteReplayGuard {
+  if (replay.guard === 'bounded') return new MemoryReplayGuard(replay.capacity);
+  if (dir === undefined) return new MemoryReplayGuard(MEMORY_CAPACITY);
+  return SqliteReplayGuard.open(dir.once, earliest, health);
 }
 
-async function openLedger(store: LedgerStore, key: LedgerKey, events: Events): Promise<Ledger> {
+/** Before calls are taken: what is found then stops writing like what the scrub finds later. */
+async function checkLedger(
+  dir: DataDir,
+  key: LedgerKey,
+  { ledgerDamage }: StorageHealth,
+  events: Events,
+): Promise<void> {
+  const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
+  for (const fault of faults) ledgerDamage.found(fault);
+  events.ledgerChecked({ examined, size });
+}
+
+/** Nothing where the operator wants no scrub. */
+function scrubOrder({ ledger: { scrubEntriesPerSecond } }: Config, dir: DataDir, { verifierKey }: LedgerKey) {
+  if (scrubEntriesPerSecond === 0) return undefined;
+  return { file: dir.ledger, onceFile: dir.once, verifierKey, entriesPerSecond: scrubEntriesPerSecond };
+}
+
+async function openLedger(
+  { ledger: store, mark }: Stores,
+  key: LedgerKey,
+  clock: BelievedClock,
+  events: Events,
+): Promise<Ledger> {
   const ledger = await Ledger.open({
     store,
     key,
-    nowMs: Date.now,
+    ...(mark === undefined ? {} : { mark }),
+    nowMs: clock.steadyMs,
+    stampMs: clock.stampEntryMs,
     onCommit: ({ entries, durationMs, size }) => events.ledgerCommitted({ entries, durationMs, size: BigInt(size) }),
   });
   events.ledgerOpened(BigInt(ledger.size));
+  if (mark?.isNew === true && ledger.size > 0) events.markMade(BigInt(ledger.size));
   return ledger;
 }
 
@@ -224,6 +349,7 @@ function compose(
   signers: Custody,
   ledger: Ledger,
   stores: Stores,
+  clock: BelievedClock,
   notices: Notices,
 ): AuthorityParts {
   return {
@@ -254,7 +380,10 @@ function compose(
     replay: stores.replay,
     memo: stores.memo,
     notices,
-    now: () => Math.floor(Date.now() / 1000),
+    now: () => Math.floor(clock.nowMs() / 1000),
+    stamp: () => Math.floor(clock.stampMs() / 1000),
+    earliest: () => Math.floor(clock.earliestMs() / 1000),
+    forgotten: () => Math.floor(clock.forgottenMs() / 1000),
   };
 }
 
@@ -263,6 +392,8 @@ interface Surroundings {
   readonly tls: TlsTexts | undefined;
   readonly cas: ClientCas | undefined;
   readonly space: FreeSpace | undefined;
+  readonly clock: BelievedClock;
+  readonly health: StorageHealth | undefined;
 }
 
 async function listen(
@@ -271,9 +402,9 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space }: Surroundings,
+  { tls, cas, space, clock, health }: Surroundings,
 ): Promise<RunningServer> {
-  const hasRoom = () => space?.hasRoom() !== false;
+  const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   const services = [authorityService(parts), ledgerService(parts), keyService(parts, custody)];
@@ -299,19 +430,20 @@ async function listen(
       pages: [authority],
       isAdministrator: administrators(config.administrators),
       browsers: config.browsers,
+      http2: config.http2,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
       processLimits: processLimits(config.limits),
-      identify: cas === undefined ? anonymousCallers() : spiffeCallers(Date.now, cas),
+      identify: cas === undefined ? anonymousCallers() : spiffeCallers(clock.nowMs, cas),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
-      ready: () => ({ ledger: probe.holds() }),
-      // Everything else goes on without a signer, or without space.
+      ready: () => ({ ledger: probe.holds(), ...health?.checks() }),
+      // Everything else goes on without a signer, without space, or while the clock is doubted.
       methodsReady: {
-        'ect.v1.AuthorityService/Issue': () => custody.isReady(),
-        'ect.v1.AuthorityService/AppendLedger': hasRoom,
-        'ect.v1.AuthorityService/BatchAppendLedger': hasRoom,
+        'ect.v1.AuthorityService/Issue': () => clock.isBelieved && custody.isReady(),
+        'ect.v1.AuthorityService/AppendLedger': canRecord,
+        'ect.v1.AuthorityService/BatchAppendLedger': canRecord,
       },
     });
     if (publicUrl === undefined) url = server.url;

@@ -90,14 +90,14 @@ export async function openCustody(
   config: Config,
   dir: DataDir | undefined,
   configured: RootKey,
-  world: { readonly ledger: Ledger; readonly onTrust: CustodyPorts['onTrust']; readonly events: Events },
+  world: Pick<CustodyPorts, 'ledger' | 'clock' | 'onTrust'> & { readonly events: Events },
   maxLifetimeSeconds: number,
 ): Promise<Custody> {
   const { signer } = configured;
   if (signer instanceof AwsKmsSigner && dir !== undefined && !(await isKnown(signer, world.ledger))) {
     await holdToPin(dir.kmsKey, signer.pin);
   }
-  const ports = { ...keyPorts(config, dir, world.events), ...world, nowMs: Date.now };
+  const ports = { ...keyPorts(config, dir, world.events), ...world };
   return Custody.open(ports, policyOf(config, maxLifetimeSeconds), configured);
 }
 

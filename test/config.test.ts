@@ -24,6 +24,7 @@ const DEFAULTS: Config = {
   tls: undefined,
   allowAnonymous: false,
   workers: 1,
+  http2: 'engine',
   dataDir: './data',
   store: 'sqlite',
   keys: {
@@ -49,7 +50,7 @@ const DEFAULTS: Config = {
   issuer: 'urn:ect:dev',
   administrators: [],
   graph: { predecessorPolicy: true, reviewActions: ['human_review'] },
-  ledger: { audience: '' },
+  ledger: { audience: '', scrubEntriesPerSecond: 200 },
   token: {
     defaultTtlSeconds: 600,
     maxAgeSeconds: 900,
@@ -93,6 +94,7 @@ describe('settings', () => {
     ['ECT_LISTEN', 'localhost:65535', { listen: { host: 'localhost', port: 65_535 } }],
     ['ECT_LISTEN', '[::1]:443', { listen: { host: '::1', port: 443 } }],
     ['ECT_DATA_DIR', '/var/lib/ect', { dataDir: '/var/lib/ect' }],
+    ['ECT_HTTP2', 'node', { http2: 'node' }],
     ['ECT_WORKERS', '2', { workers: 2 }],
     ['ECT_WORKERS', '256', { workers: 256 }],
     ['ECT_WORKERS', 'auto', { workers: 'auto' }],
@@ -103,7 +105,8 @@ describe('settings', () => {
     ['ECT_MIN_FREE_DISK_MIB', '0', { writes: { ...DEFAULTS.writes, minFreeDiskMib: 0 } }],
     ['ECT_ISSUER', 'spiffe://example.com/ect', { issuer: 'spiffe://example.com/ect' }],
     ['ECT_ISSUER', `urn:${'a'.repeat(1020)}`, { issuer: `urn:${'a'.repeat(1020)}` }],
-    ['ECT_LEDGER_AUDIENCE', 'urn:ect:ledger', { ledger: { audience: 'urn:ect:ledger' } }],
+    ['ECT_LEDGER_AUDIENCE', 'urn:ect:ledger', { ledger: { ...DEFAULTS.ledger, audience: 'urn:ect:ledger' } }],
+    ['ECT_LEDGER_SCRUB_PER_SEC', '0', { ledger: { ...DEFAULTS.ledger, scrubEntriesPerSecond: 0 } }],
     ['ECT_ADMINS', 'anonymous', { administrators: ['anonymous'] }],
     ['ECT_PREDECESSOR_POLICY', 'off', { graph: { ...DEFAULTS.graph, predecessorPolicy: false } }],
     ['ECT_PREDECESSOR_POLICY', 'on', {}],
@@ -286,6 +289,7 @@ describe('S10: mistakes', () => {
       ['8080', ':8080', 'localhost', 'localhost:', 'localhost:65536', 'localhost:-1', '::1:8080', '[::1]'],
     ],
     ['ECT_LISTEN', ['[zz]:1', '[::::]:1', '[127.0.0.1]:1', 'http://localhost:1', 'a b:1', 'localhost:080808', '🙂:1']],
+    ['ECT_HTTP2', ['Node', '2', 'off']],
     ['ECT_WORKERS', ['0', '257', '-1', '1.5', 'Auto', 'all']],
     ['ECT_STORE', ['SQLITE', 'redis', ' memory']],
     ['ECT_SIGNER', ['aws', 'Local']],
@@ -311,6 +315,7 @@ describe('S10: mistakes', () => {
     ['ECT_ANSWER_TIMEOUT_SEC', ['0', '601']],
     ['ECT_CALLER_WRITE_MIB_PER_HOUR', ['-1', '1048577', '1.5']],
     ['ECT_MIN_FREE_DISK_MIB', ['-1', '1048577', '5%']],
+    ['ECT_LEDGER_SCRUB_PER_SEC', ['-1', '100001', '1.5']],
     ['ECT_ISSUER', ['ect', 'urn:', 'urn:a b', 'urn:ect:', 'https://example.com/', '1rn:a', `urn:${'a'.repeat(1021)}`]],
   ])('%s must not be any of %j', (key, values) => {
     for (const value of values) {

@@ -20,6 +20,7 @@ const ledger = await Ledger.open({
   key: openLedgerKey(generateLedgerKey('bench.example/ledger')),
   nowMs: Date.now,
 });
+const nowSeconds = () => Math.floor(Date.now() / 1000);
 const parts: AuthorityParts = {
   policy: {
     token: {
@@ -48,7 +49,10 @@ const parts: AuthorityParts = {
   replay: undefined,
   memo: new MemoryIssueMemo(1000),
   notices,
-  now: () => Math.floor(Date.now() / 1000),
+  now: nowSeconds,
+  stamp: nowSeconds,
+  earliest: nowSeconds,
+  forgotten: nowSeconds,
 };
 const { procedures } = authorityService(parts);
 

@@ -13,6 +13,9 @@ const MAX_FAILED = 10_000;
 /** Pauses between attempts: about half a minute in all, long enough for a restart of what is beneath. */
 const PAUSES_MS: readonly number[] = [50, 200, 1_000, 5_000, 20_000];
 
+/** What comes to an end by itself, or by an operator. */
+const MAY_PASS: ReadonlySet<ErrorReason> = new Set(['LEDGER_UNAVAILABLE', 'STORAGE_FULL', 'CLOCK_UNTRUSTED']);
+
 export interface BackgroundAppendsOptions {
   readonly ledger: Ledger;
   readonly notices: Notices;
@@ -97,8 +100,7 @@ export class BackgroundAppends {
       } catch (error) {
         const reason = error instanceof EctError ? error.reason : 'INTERNAL';
         const wait = pausesMs[attempt];
-        const mayPass = reason === 'LEDGER_UNAVAILABLE' || reason === 'STORAGE_FULL';
-        if (!mayPass || wait === undefined) {
+        if (!MAY_PASS.has(reason) || wait === undefined) {
           return { failure: reason, isOpen: reason === 'LEDGER_UNAVAILABLE' || reason === 'INTERNAL', isNew: false };
         }
         await pause(wait, undefined, { signal: this.#draining.signal }).catch(() => undefined);

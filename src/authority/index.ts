@@ -7,10 +7,12 @@ export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
 export type { IssueOrder } from './issue-order.ts';
 export { canBeAbove, isWithin } from './issuer.ts';
 export { type Leaf, readLeaf } from './leaf.ts';
+export { asLossCandidate, LOSS_SCOPE, type LossLeaf, nameOfLoss } from './losses.ts';
 export { markCompromised } from './mark-compromised.ts';
 export { digestOfMark, MARK_SCOPE, type MarkLeaf, type MarkSubject, nameOf } from './marks.ts';
 export type { NamedTask, Notices } from './notices.ts';
 export type { AuthorityParts, AuthorityPolicy, GraphPolicy } from './parts.ts';
+export { leafOf, recordFault } from './record-fault.ts';
 export {
   type AppendRehearsal,
   ISSUE_STEPS,

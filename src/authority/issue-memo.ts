@@ -15,7 +15,7 @@ export interface IssuedOnce {
  * other is answered with the winner's. Failures: EctError IDEMPOTENCY_UNAVAILABLE, ONCE_CORRUPT or STORAGE_FULL.
  */
 export interface IssueMemo {
-  /** What is remembered under the key, if `now` (seconds) is not past its end. */
+  /** What is remembered under the key, if `now` (seconds; the earliest time that it can be) is not past its end. */
   recall(caller: string, key: string, now: number): Promise<IssuedOnce | undefined>;
   /** Remembers `issued` until `keepUntil` (seconds), unless the key is taken: then answers what holds it. */
   remember(caller: string, key: string, issued: IssuedOnce, keepUntil: number, now: number): Promise<IssuedOnce>;

@@ -18,7 +18,7 @@ export async function recallToken(
   order: IssueOrder,
 ): Promise<OwnToken | undefined> {
   const digest = digestOf(order);
-  const earlier = await parts.memo.recall(keyScope(caller, digest), order.idempotencyKey, parts.now());
+  const earlier = await parts.memo.recall(keyScope(caller, digest), order.idempotencyKey, parts.earliest());
   return earlier === undefined ? undefined : reread(parts, order, digest, earlier);
 }
 
@@ -38,7 +38,7 @@ export async function rememberToken(
   const kept = await writeFor(
     parts,
     { caller, use: 'idempotency', bytes: heldBytes(minted.text.length) },
-    () => parts.memo.remember(scope, order.idempotencyKey, issued, keepUntil, parts.now()),
+    () => parts.memo.remember(scope, order.idempotencyKey, issued, keepUntil, parts.earliest()),
     ({ token }) => token === minted.text,
   );
   return kept.token === minted.text ? minted : reread(parts, order, issued.requestDigest, kept);

@@ -93,7 +93,7 @@ export function beginIssue(
 /** Fills in the defaults and holds every claim to its rule, exactly as a verifier will. */
 export function draftClaims(parts: AuthorityParts, order: IssueOrder, iss: string): Claims {
   const policy = policyIn(order.ext?.value);
-  const iat = parts.now();
+  const iat = parts.stamp();
   const claims: TypedClaims = {
     iss,
     aud: order.aud,

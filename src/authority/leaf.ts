@@ -6,6 +6,7 @@ import type { LedgerFacts, Task } from '../dag/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Candidate, LedgerRecord } from '../ledger/index.ts';
 import { readCompact, type VerifiedToken } from '../token/index.ts';
+import { LOSS_SCOPE, type LossLeaf, nameOfLoss } from './losses.ts';
 import { MARK_SCOPE, type MarkLeaf, nameOf, subjectOf } from './marks.ts';
 import type { GraphPolicy } from './parts.ts';
 import { asTaskFacts, type PolicyFacts, policyFacts } from './task.ts';
@@ -82,9 +83,9 @@ export function asCandidate(
   };
 }
 
-/** Whether a scope is of tasks; in the others are marks, and keys. */
+/** Whether a scope is of tasks; in the others are marks, keys and accepted losses. */
 export function isTaskScope(scope: string): boolean {
-  return scope !== MARK_SCOPE && scope !== KEY_SCOPE;
+  return scope !== MARK_SCOPE && scope !== KEY_SCOPE && scope !== LOSS_SCOPE;
 }
 
 /** Whether a record is a task. */
@@ -92,10 +93,13 @@ export function isTask({ scope }: LedgerRecord): boolean {
   return isTaskScope(scope);
 }
 
+/** What an entry can be about. */
+type AnyLeaf = Leaf | MarkLeaf | KeyLeaf | LossLeaf;
+
 /** Reads a leaf of this ledger. What cannot be one means that the store was damaged: LEDGER_CORRUPT. */
-export function readLeaf(record: LedgerRecord): Leaf | MarkLeaf | KeyLeaf {
+export function readLeaf(record: LedgerRecord): AnyLeaf {
   try {
-    const leaf = JSON.parse(Buffer.from(record.leaf).toString('utf8')) as Leaf | MarkLeaf | KeyLeaf;
+    const leaf = JSON.parse(Buffer.from(record.leaf).toString('utf8')) as AnyLeaf;
     if (leaf.v === LEAF_VERSION && isAbout(leaf, record)) return leaf;
   } catch (cause) {
     throw new EctError(corrupt(record), { cause });
@@ -103,9 +107,10 @@ export function readLeaf(record: LedgerRecord): Leaf | MarkLeaf | KeyLeaf {
   throw new EctError(corrupt(record));
 }
 
-function isAbout(leaf: Leaf | MarkLeaf | KeyLeaf, record: LedgerRecord): boolean {
+function isAbout(leaf: AnyLeaf, record: LedgerRecord): boolean {
   const { scope, name } = record;
   if (leaf.type === 'key') return isKeyLeafOf(leaf, record);
+  if (leaf.type === 'loss') return scope === LOSS_SCOPE && name === nameOfLoss(leaf);
   if (leaf.type === 'taint') return scope === MARK_SCOPE && name === nameOf(subjectOf(leaf));
   return leaf.type === undefined && leaf.jti === name && (leaf.wid ?? '') === scope;
 }

@@ -47,6 +47,12 @@ export interface AuthorityParts {
   /** Undefined where callers may have anything written. */
   readonly writes?: WriteLimits | undefined;
   readonly notices: Notices;
-  /** Seconds since the epoch. */
+  /** Seconds since the epoch: the time that tokens are verified by. */
   now(): number;
+  /** The same for what is issued. CLOCK_UNTRUSTED while the wall clock is doubted. */
+  stamp(): number;
+  /** The earliest time that it can be, in seconds since the epoch: what is kept for a time is forgotten by this. */
+  earliest(): number;
+  /** Uses of tokens that were kept until then may have been forgotten. Before `now`, unless the clock was set back. */
+  forgotten(): number;
 }

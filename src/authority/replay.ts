@@ -41,7 +41,10 @@ export interface Equivocated {
  * signing inputs). Failures: EctError REPLAY_GUARD_UNAVAILABLE, ONCE_CORRUPT, REPLAY_GUARD_FULL or STORAGE_FULL, never a guess.
  */
 export interface ReplayGuard {
-  /** `now` and `keepUntil` are seconds since the epoch; uses whose `keepUntil` is before `now` may be forgotten. */
+  /**
+   * `now` and `keepUntil` are seconds since the epoch; uses whose `keepUntil` is before `now` may be forgotten. `now` is the
+   * earliest time that it can be, so no jump of a clock frees a token.
+   */
   claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim>;
   /** What `claim` would answer now. Remembers nothing, so a later claim may be answered otherwise. */
   look(use: TokenUse, now: number): Promise<Claim>;

@@ -26,27 +26,43 @@ export async function judgeUse(
   audience: string,
   order: UseOrder,
 ): Promise<void> {
-  const now = parts.now();
   const { iss, wid, jti, exp } = token.claims;
   const signingInput = signingInputOf(order.token, token);
   const requestId = ownName(caller, order.requestId);
   const use = { audience, iss, wid, jti, digest: token.digest, signingInput, requestId };
   const { token: policy, replayTtlSeconds } = parts.policy;
-  const keepUntil = Math.max(exp + policy.maxFutureSeconds, now + replayTtlSeconds);
+  refuseForgotten(parts, exp + policy.maxFutureSeconds);
+  const keepUntil = Math.max(exp + policy.maxFutureSeconds, parts.now() + replayTtlSeconds);
+  // What this time leaves alive is remembered, also where the clock has jumped: a token that was used stays used.
+  const earliest = parts.earliest();
   const remembers = order.replay === 'record' && verdict.refusal === undefined;
   const claim = remembers
     ? await writeFor(
         parts,
         { caller, use: 'replay', bytes: heldBytes(signingInput.length, requestId.length) },
-        () => guard.claim(use, keepUntil, now),
+        () => guard.claim(use, keepUntil, earliest),
         (answer) => answer === 'fresh',
       )
-    : await guard.look(use, now);
+    : await guard.look(use, earliest);
   if (typeof claim !== 'string') {
     parts.notices.equivocated(token.claims, 'guard');
     verdict.equivocation = { signingInput, firstSigningInput: claim.firstSigningInput };
   }
   settleStep(verdict, verdict.outcomes.length, refusalOfUse(claim, jti));
+}
+
+/**
+ * Where the clock was set back, tokens that had expired are alive again, and what was known of their uses is gone. Of tokens that
+ * end before that time nobody can say whether they were used.
+ */
+function refuseForgotten(parts: AuthorityParts, keptUntil: number): void {
+  const forgotten = parts.forgotten();
+  if (keptUntil >= forgotten) return;
+  const seconds = String(forgotten - keptUntil);
+  const message = `The clock was set back: what ends in the next ${seconds} s may have been used, and nobody knows it any more.`;
+  throw new EctError(
+    refuse('CLOCK_UNTRUSTED', message, { difference_seconds: `-${seconds}`, retry_after_seconds: '5' }),
+  );
 }
 
 /**

@@ -1,41 +1,74 @@
 // An audit of a ledger's database file. The file is only read, also while a service writes it: entries that come in
 // after the start are left for the next audit.
 
+import { dirname, join } from 'node:path';
+import { recordFault } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
 import {
   type AuditEnd,
   type AuditFault,
+  HistoryLost,
   type LedgerRecord,
   type LedgerStore,
   leafHash,
   nodeHash,
+  openMark,
+  type ShownCheckpoint,
   walkRecords,
 } from '../ledger/index.ts';
-import type { SqliteLedgerStore } from '../stores/sqlite/index.ts';
-import { type AuditSource, recordFault } from './audit-source.ts';
+import { MarkFile } from '../stores/mark-file.ts';
+import { LedgerExaminer, type SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import type { AuditSource } from './audit-source.ts';
 import { readIdentity } from './ledger-file.ts';
+
+const MARK_NAME = 'ledger.mark';
 
 /** Prepares the audit of an open file at `path`. */
 export async function auditFile(store: SqliteLedgerStore, path: string, from: AuditEnd): Promise<AuditSource> {
   const ownKey = await readIdentity(store, path);
-  const head = await store.head();
   const faults: AuditFault[] = [];
-  const records = readRecords(store, from, head?.size ?? 0, faults);
-  return { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined };
+  // Before the head: a service that is running may go on, and its mark is never ahead.
+  const highWater = readMark(join(dirname(path), MARK_NAME), ownKey, faults);
+  const head = await store.head();
+  const records = readRecords(store, path, from, head?.size ?? 0, ownKey, faults);
+  const source = { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined };
+  return highWater === undefined ? source : { ...source, highWater };
+}
+
+/** The mark beside the file. Undefined where there is none: who copies a ledger need not copy its mark. */
+function readMark(path: string, verifierKey: string, faults: AuditFault[]): ShownCheckpoint | undefined {
+  try {
+    return openMark(MarkFile.read(path), verifierKey)[0];
+  } catch (error) {
+    if (!(error instanceof HistoryLost)) return undefined;
+    faults.push({ index: null, fault: `${MARK_NAME} beside it says nothing (${error.kind})` });
+    return undefined;
+  }
 }
 
 async function* readRecords(
   store: LedgerStore,
+  path: string,
   from: AuditEnd,
   size: number,
+  ownKey: string,
   faults: AuditFault[],
 ): AsyncGenerator<LedgerRecord> {
   const checkNodes = nodeChecks(store, from, faults);
-  for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {
-    const fault = recordFault(record);
-    if (fault !== undefined) faults.push({ index: record.index, fault });
-    await checkNodes(record);
-    yield record;
+  // What the leaves and the root do not cover: the indexes that entries are found by, the head, the schema, the pages.
+  const examiner = LedgerExaminer.open(path);
+  try {
+    for await (const record of walkRecords(store, { fromIndex: from.size, size, withContent: true })) {
+      const fault = recordFault(record);
+      if (fault !== undefined) faults.push({ index: record.index, fault });
+      const unfound = examiner.indexFault(record.index);
+      if (unfound !== undefined) faults.push(unfound);
+      await checkNodes(record);
+      yield record;
+    }
+    faults.push(...(await examiner.wholeFaults(size, ownKey)));
+  } finally {
+    examiner.close();
   }
 }
 

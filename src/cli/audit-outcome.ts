@@ -1,6 +1,7 @@
 // What an audit tells at its end: each fault, what was counted, and how much the verifier key is worth.
 
-import type { AuditFault, AuditReport } from '../ledger/index.ts';
+import type { AuditFault, AuditReport, ShownCheckpoint } from '../ledger/index.ts';
+import type { AcceptedLoss } from './audit-source.ts';
 import { columns, type Io, paint, plain, print, printJson, remark } from './output.ts';
 
 const MAX_FAULTS_SHOWN = 100;
@@ -14,6 +15,10 @@ export interface Outcome {
   readonly from: number;
   /** Entries whose token is not kept: their leaf is checked, their content cannot be. */
   readonly erased: number;
+  /** The mark beside a file, where it was at hand. */
+  readonly highWater: ShownCheckpoint | undefined;
+  /** Losses that were accepted, of the entries that were read. */
+  readonly losses: readonly AcceptedLoss[];
   readonly keys: {
     readonly announced: number;
     /** Tokens from before the first key was announced. */
@@ -24,13 +29,17 @@ export interface Outcome {
 
 /** Tells the outcome to people. `isTrusted`: the verifier key was brought along. */
 export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
-  const { report, faults, faultCount, erased, keys, from } = outcome;
+  const { report, faults, faultCount, erased, keys, from, highWater, losses } = outcome;
   for (const { index, fault } of faults.slice(0, MAX_FAULTS_SHOWN)) {
     print(io, `${paint(io.stdout, 'red', '✗')} ${index === null ? 'ledger' : `index ${index}`}: ${plain(fault)}`);
   }
   if (faultCount > MAX_FAULTS_SHOWN) print(io, `… ${faultCount} faults in all`);
   if (faultCount === 0) {
     print(io, paint(io.stdout, 'green', '✓ every leaf, every commitment and the root hold'));
+  }
+  for (const { index, shown } of losses) {
+    const what = `${shown} entries had been shown, ${index} of that history were left`;
+    print(io, `${paint(io.stdout, 'red', '!')} index ${index}: an accepted loss: ${what}`);
   }
   const rows = [
     ['entries', String(report.size)],
@@ -39,6 +48,7 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
     ['signing keys', `${keys.announced} announced`],
     ['key set', keys.keySet],
     ['before keys', keys.usesBefore === 0 ? '' : `${keys.usesBefore} tokens are older than the first announcement`],
+    ['high-water mark', highWater === undefined ? '' : `${highWater.size} entries were shown`],
     ['root', Buffer.from(report.root).toString('base64')],
     ['verifier key', verifierKey],
   ] as const;
@@ -50,7 +60,7 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
 
 /** The same as JSON. */
 export function tellMachine(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
-  const { report, faults, faultCount, erased, keys, from } = outcome;
+  const { report, faults, faultCount, erased, keys, from, highWater, losses } = outcome;
   printJson(io, {
     ok: faultCount === 0,
     fromIndex: String(from),
@@ -59,6 +69,10 @@ export function tellMachine(io: Io, outcome: Outcome, verifierKey: string, isTru
     verifierKey,
     keySource: isTrusted ? 'argument' : 'ledger',
     withoutToken: erased,
+    ...(highWater === undefined ? {} : { mark: { treeSize: String(highWater.size) } }),
+    ...(losses.length === 0
+      ? {}
+      : { acceptedLosses: losses.map(({ index, shown }) => ({ index, shownSize: String(shown) })) }),
     keys: { ...keys },
     faultCount,
     faults: faults.slice(0, MAX_FAULTS_SHOWN).map(({ index, fault }) => ({ index, fault })),

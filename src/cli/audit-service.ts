@@ -3,12 +3,20 @@
 
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { digestOfMark, MARK_SCOPE, nameOf } from '../authority/index.ts';
+import {
+  digestOfMark,
+  LOSS_SCOPE,
+  type LossLeaf,
+  MARK_SCOPE,
+  nameOf,
+  nameOfLoss,
+  recordFault,
+} from '../authority/index.ts';
 import { KEY_SCOPE, type KeyLeaf, keyEntryName } from '../custody/index.ts';
 import { type Entry, EntryKind } from '../gen/ect/v1/ledger_pb.ts';
 import { type AuditEnd, type AuditFault, type LedgerRecord, verifyReceipt } from '../ledger/index.ts';
 import { digestOfToken } from '../token/index.ts';
-import { type AuditSource, recordFault } from './audit-source.ts';
+import type { AuditSource } from './audit-source.ts';
 import type { Service } from './client.ts';
 import { walkEntries } from './walk-entries.ts';
 
@@ -107,17 +115,18 @@ async function proofFault(
   }
 }
 
-/** Where the ledger keeps an entry: a task under its own name, a mark under that of its subject, a key by its state. */
+/** Where the ledger keeps an entry: a task under its own name, a mark under that of its subject, a key by its state, a loss by its checkpoint. */
 function placeOf({ kind, jti, wid, kid, leaf }: Entry): Pick<LedgerRecord, 'scope' | 'name'> {
-  if (kind === EntryKind.KEY) return { scope: KEY_SCOPE, name: nameInKeyLeaf(leaf) };
+  if (kind === EntryKind.KEY) return { scope: KEY_SCOPE, name: nameIn<KeyLeaf>(leaf, keyEntryName) };
+  if (kind === EntryKind.LOSS) return { scope: LOSS_SCOPE, name: nameIn<LossLeaf>(leaf, nameOfLoss) };
   if (kind !== EntryKind.TAINT) return { scope: wid, name: jti };
   return { scope: MARK_SCOPE, name: nameOf(jti === '' ? { kind: 'key', kid } : { kind: 'task', jti, wid }) };
 }
 
-/** Empty where the leaf is none about a key: that is found when the leaf is judged. */
-function nameInKeyLeaf(leaf: Uint8Array): string {
+/** Empty where the leaf is of another kind: that is found when the leaf is judged. */
+function nameIn<Leaf>(leaf: Uint8Array, nameOfLeaf: (leaf: Leaf) => string): string {
   try {
-    return keyEntryName(JSON.parse(Buffer.from(leaf).toString('utf8')) as KeyLeaf);
+    return nameOfLeaf(JSON.parse(Buffer.from(leaf).toString('utf8')) as Leaf);
   } catch {
     return '';
   }
@@ -125,7 +134,7 @@ function nameInKeyLeaf(leaf: Uint8Array): string {
 
 /** What an entry commits to, where it was not erased. */
 function contentOf({ kind, token, statement, salt }: Entry): Partial<LedgerRecord> {
-  const isStatement = kind === EntryKind.TAINT || kind === EntryKind.KEY;
+  const isStatement = kind !== EntryKind.TASK;
   const content = isStatement ? Buffer.from(statement, 'utf8') : Buffer.from(token, 'latin1');
   if (content.length === 0) return {};
   return { salt, content, digest: isStatement ? digestOfMark(content) : digestOfToken(token) };

@@ -1,10 +1,8 @@
 // Where an audit reads from: the records with what it takes to hold them against a checkpoint.
 
-import { digestOfMark, readLeaf } from '../authority/index.ts';
+import { LOSS_SCOPE, leafOf } from '../authority/index.ts';
 import type { KeyAudit } from '../custody/index.ts';
-import { EctError } from '../errors.ts';
-import type { AuditEnd, AuditFault, LedgerRecord } from '../ledger/index.ts';
-import { digestOfToken } from '../token/index.ts';
+import type { AuditEnd, AuditFault, LedgerRecord, ShownCheckpoint } from '../ledger/index.ts';
 
 /** A ledger that is about to be audited. */
 export interface AuditSource {
@@ -18,35 +16,35 @@ export interface AuditSource {
   readonly faults: AuditFault[];
   /** The key set as it is published, where the source publishes one, and when it was read. */
   readonly keySet: { readonly text: string; readonly readAtMs: number } | undefined;
+  /** The newest checkpoint that the service kept beside its file, where it is at hand. */
+  readonly highWater?: ShownCheckpoint;
   /** Names the entries at fault where the root is wrong, which alone does not say where. */
   readonly locate?: () => Promise<readonly AuditFault[]>;
+}
+
+/** An accepted loss: where it is recorded, and how many entries had been shown before it. */
+export interface AcceptedLoss {
+  readonly index: number;
+  readonly shown: number;
 }
 
 /** Where an audit begins: at the first entry, or where an earlier audit stopped. */
 export const FIRST_ENTRY: AuditEnd = { size: 0, frontier: [], recordedAtMs: 0 };
 
-/** What contradicts itself in a record of a task or a mark: its leaf, the columns that it is found by, and its content. */
-export function recordFault(record: LedgerRecord): string | undefined {
-  const leaf = leafOf(record);
-  if (leaf === undefined) return 'its leaf is not one that this service writes, or is about another task';
-  if (leaf.iss !== record.author) return 'it is listed under another issuer than its leaf names';
-  if (leaf.recorded_at !== record.recordedAtMs) return 'it is listed at another time than its leaf names';
-  if (record.content === null) return undefined;
-  if (leaf.type !== undefined) {
-    return isSame(record.digest, digestOfMark(record.content)) ? undefined : 'its digest is not that of its statement';
-  }
-  const token = Buffer.from(record.content).toString('latin1');
-  return isSame(record.digest, digestOfToken(token)) ? undefined : 'its digest is not that of its token';
-}
-
 /** Hands what a record says about keys to their audit; a sentence where that contradicts what was announced. */
 export function keyFault(audit: KeyAudit, record: LedgerRecord): string | undefined {
   const leaf = leafOf(record);
   // What cannot be read is a fault that others name.
-  if (leaf === undefined || leaf.type === 'taint') return undefined;
+  if (leaf === undefined || leaf.type === 'taint' || leaf.type === 'loss') return undefined;
   if (leaf.type === 'key') return audit.takeKey(record);
   const { kid, iss, iat } = leaf;
   return audit.takeUse({ index: record.index, kid, iss, iat, recordedAtMs: record.recordedAtMs });
+}
+
+/** What a record says about a loss that was accepted; undefined where it is about something else. */
+export function lossIn(record: LedgerRecord): AcceptedLoss | undefined {
+  const leaf = record.scope === LOSS_SCOPE ? leafOf(record) : undefined;
+  return leaf?.type === 'loss' ? { index: record.index, shown: leaf.size } : undefined;
 }
 
 /** The faults of keys that signed although nobody had announced them. */
@@ -55,17 +53,4 @@ export function unknownKeys(audit: KeyAudit): readonly AuditFault[] {
     index: firstIndex,
     fault: `key ${kid} signed ${count === 1 ? 'this token' : `this and ${count - 1} more tokens`} of ${iss} but was not announced before`,
   }));
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
-}
-
-function leafOf(record: LedgerRecord): ReturnType<typeof readLeaf> | undefined {
-  try {
-    return readLeaf(record);
-  } catch (error) {
-    if (error instanceof EctError) return undefined;
-    throw error;
-  }
 }

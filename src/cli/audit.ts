@@ -7,7 +7,7 @@ import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.t
 import { auditFile } from './audit-file.ts';
 import { type Outcome, tell, tellMachine } from './audit-outcome.ts';
 import { auditService } from './audit-service.ts';
-import { type AuditSource, FIRST_ENTRY, keyFault, unknownKeys } from './audit-source.ts';
+import { type AcceptedLoss, type AuditSource, FIRST_ENTRY, keyFault, lossIn, unknownKeys } from './audit-source.ts';
 import { type AuditPlace, AuditState } from './audit-state.ts';
 import { type ServiceOptions, withService } from './client.ts';
 import { EXIT, WrongUsage } from './exit.ts';
@@ -107,18 +107,25 @@ async function audit(
   if (state.place !== undefined && state.place.verifierKey !== verifierKey) {
     throw new WrongUsage(`${options.state} is the state of another ledger: name another file with --state`);
   }
+  if (key !== undefined && source.ownKey !== key.trim()) {
+    source.faults.push({ index: null, fault: 'it names another verifier key than the one that was brought' });
+  }
   const progress = drawProgress(io.stderr, 'audited');
   let erased = state.place?.erased ?? 0;
+  const losses: AcceptedLoss[] = [];
   const request = {
     records: source.records,
     checkpoint: source.checkpoint,
     verifierKey,
     earlier: earlier.map((note) => note.toString('utf8')),
+    ...(source.highWater === undefined ? {} : { highWater: source.highWater.checkpoint }),
     from,
     addName: state.addName,
     checkRecord: (record: LedgerRecord) => {
       if (record.content === null) erased += 1;
       if (record.scope === KEY_SCOPE) state.addKey(record);
+      const loss = lossIn(record);
+      if (loss !== undefined) losses.push(loss);
       return keyFault(keyAudit, record);
     },
     onProgress: progress.advance,
@@ -136,7 +143,7 @@ async function audit(
     keySet: keySet === undefined ? 'not compared' : keySetFaults.length === 0 ? 'as the ledger says' : 'differs',
   };
   const faultCount = report.faultCount + source.faults.length;
-  const outcome = { report, faults, erased, keys, faultCount, from: from.size };
+  const outcome = { report, faults, erased, keys, faultCount, from: from.size, highWater: source.highWater, losses };
   if (faultCount > 0) io.exitCode = EXIT.refused;
   else state.keep(placeAfter(outcome, verifierKey));
   if (options.json) tellMachine(io, outcome, verifierKey, key !== undefined);

@@ -52,6 +52,7 @@ const KIND_NAMES: Readonly<Record<EntryKind, string>> = {
   [EntryKind.TASK]: 'task',
   [EntryKind.TAINT]: 'compromised',
   [EntryKind.KEY]: 'signing key',
+  [EntryKind.LOSS]: 'accepted loss',
 };
 
 export function kindName(kind: EntryKind): string {

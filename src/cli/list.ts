@@ -84,7 +84,7 @@ function timeOf(field: 'recordedFrom' | 'recordedBefore', seconds: bigint | unde
 }
 
 function entryLine({ index, recordedAt, kind, jti, wid, iss, kid }: Entry): string {
-  const what = kind === EntryKind.TASK ? ['task', jti] : [kindName(kind).replace(' ', '-'), jti === '' ? kid : jti];
+  const what = kind === EntryKind.TASK ? ['task', jti] : [kindName(kind).replace(' ', '-'), jti || kid || '-'];
   return [String(index).padStart(6), isoTime(recordedAt), ...what, wid === '' ? '-' : wid, iss].join('  ');
 }
 

@@ -15,6 +15,7 @@ import { helpCommand, subcommandsOf } from './help-command.ts';
 import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
 import { keysCommand } from './keys.ts';
+import { type LedgerRecovery, ledgerCommand } from './ledger.ts';
 import { listCommand } from './list.ts';
 import type { Io } from './output.ts';
 import { serveCommand } from './serve.ts';
@@ -28,10 +29,12 @@ export interface ProgramParts {
   readonly serve: () => Promise<void>;
   /** Checks the settings of the environment, for the same reason. */
   readonly checkConfig: CheckConfig;
+  /** Works on the files of a data directory that no service owns, for the same reason. */
+  readonly recovery: LedgerRecovery;
   readonly io: Io;
 }
 
-export function buildProgram({ serve, checkConfig, io }: ProgramParts): Command {
+export function buildProgram({ serve, checkConfig, recovery, io }: ProgramParts): Command {
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
@@ -50,6 +53,7 @@ export function buildProgram({ serve, checkConfig, io }: ProgramParts): Command 
     keysCommand(io),
     checkpointCommand(io),
     auditCommand(io),
+    ledgerCommand(io, recovery),
     conformanceCommand(io),
     keygenCommand(io),
     completionCommand(io, program),

@@ -36,6 +36,7 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_PREDECESSOR_POLICY', 'on (default), or off: what was not approved may be followed by any task'],
   ['ECT_REVIEW_ACTIONS', 'exec_act that count as a human review (default human_review)'],
   ['ECT_LEDGER_AUDIENCE', 'record only tokens whose aud has this entry (default: any)'],
+  ['ECT_LEDGER_SCRUB_PER_SEC', 'entries that are read again and examined each second (default 200; 0: none)'],
   ['ECT_DRAFTS', 'drafts that are read (default 00,01)'],
   ['ECT_ALGORITHMS', 'verified algorithms: ES256 (default), also ES384, EdDSA, Ed25519, PS256'],
   ['ECT_TRUST_FILE', 'JSON: foreign issuers and their keys (default none)'],

@@ -33,7 +33,7 @@ export class Custody implements SignerChoice {
   readonly #log: KeyLog;
   readonly #roots: RootKeys;
   readonly #direct: { readonly issuers: ReadonlySet<string>; readonly actions: ReadonlySet<string> };
-  readonly #trusted = new WeakMap<KeyRecord, TrustedKey>();
+  #trusted = new WeakMap<KeyRecord, TrustedKey>();
   #delegation: Delegation | undefined;
   #root: Signer | undefined;
   #current: Signer | undefined;
@@ -41,7 +41,8 @@ export class Custody implements SignerChoice {
   #published: readonly KeyRecord[] = [];
   #keySet = writeKeySet([]);
   #forgetAtMs = 0;
-  /** When the last look at the ledger began. */
+  #settledAtMs = 0;
+  /** When the last look at the ledger began, by the clock that nobody sets. */
   #readAtMs = 0;
   #hasNews = true;
   #isOpen = false;
@@ -82,12 +83,12 @@ export class Custody implements SignerChoice {
 
   /** Not a millisecond longer than its certificate allows. */
   #holdToEnd(): void {
-    if (this.#currentEndsAtMs <= this.#ports.nowMs()) throw noKeyInForce();
+    if (this.#currentEndsAtMs <= this.#ports.clock.nowMs()) throw noKeyInForce();
   }
 
   /** Whether signing is likely to succeed now. */
   isReady(): boolean {
-    if (this.#current === undefined || this.#currentEndsAtMs <= this.#ports.nowMs()) return false;
+    if (this.#current === undefined || this.#currentEndsAtMs <= this.#ports.clock.nowMs()) return false;
     return this.#current !== this.#root || this.#roots.inForce?.isReady() === true;
   }
 
@@ -103,7 +104,7 @@ export class Custody implements SignerChoice {
 
   /** Seconds for which anybody may keep the key set from now on; 0 where the ledger could not be read for too long. */
   get keySetMaxAgeSeconds(): number {
-    return Math.floor(keepableFor(this.#policy, this.#readAtMs, this.#ports.nowMs()) / 1000);
+    return Math.floor(keepableFor(this.#policy, this.#readAtMs, this.#ports.clock.steadyMs()) / 1000);
   }
 
   /** The keys of the key set. */
@@ -126,7 +127,7 @@ export class Custody implements SignerChoice {
   /** A key of ours that is in the ring no more, for evidence. Undefined for a `kid` that is none, which costs a look or a few. */
   async recall(kid: string): Promise<TrustedKey | undefined> {
     const key = KID.test(kid) ? await this.#log.recall(kid) : undefined;
-    return key && asTrustedKey(key, this.#policy.speaksFor, this.#policy.retention, this.#ports.nowMs());
+    return key && asTrustedKey(key, this.#policy.speaksFor, this.#policy.retention, this.#ports.clock.nowMs());
   }
 
   rotate(order: RotationOrder): Promise<KeyChange> {
@@ -175,8 +176,9 @@ export class Custody implements SignerChoice {
   }
 
   async #start(configured: RootKey): Promise<void> {
-    const beganMs = this.#ports.nowMs();
-    const fault = await this.#log.begin(retentionMs(this.#policy.retention), beganMs);
+    const { clock } = this.#ports;
+    const beganMs = clock.steadyMs();
+    const fault = await this.#log.begin(retentionMs(this.#policy.retention), clock.earliestMs());
     if (fault !== undefined) this.#ports.events.keysFailed(new Error(`Every entry about keys was read: ${fault}.`));
     this.#readAtMs = beganMs;
     this.#hasRead = true;
@@ -219,34 +221,42 @@ export class Custody implements SignerChoice {
   }
 
   async #look(): Promise<void> {
-    const beganMs = this.#ports.nowMs();
+    const beganMs = this.#ports.clock.steadyMs();
     await this.#log.refresh();
     this.#readAtMs = beganMs;
   }
 
   async #tend(): Promise<void> {
+    // What is due is recorded, and that has to wait for a clock that is believed.
+    if (!this.#ports.clock.isBelieved) return;
     await this.#roots.tend();
     await this.#delegation?.tend(this.#roots.inForce);
   }
 
   /** Puts into effect what the ledger says. */
   #settle(): void {
-    const nowMs = this.#ports.nowMs();
+    const { clock } = this.#ports;
+    const nowMs = clock.nowMs();
+    const earliestMs = clock.earliestMs();
     const root = this.#roots.inForce;
     this.#root = root;
     const delegated = this.#delegation?.inForce;
     this.#current =
       delegated?.signer ?? (this.#delegation === undefined || this.#delegation.isComing ? root : undefined);
     this.#currentEndsAtMs = delegated?.endsAtMs ?? Number.POSITIVE_INFINITY;
-    if (!this.#hasNews && nowMs < this.#forgetAtMs) return;
+    const wentBack = nowMs < this.#settledAtMs;
+    this.#settledAtMs = nowMs;
+    if (!this.#hasNews && !wentBack && earliestMs < this.#forgetAtMs) return;
     this.#hasNews = false;
+    // A key that was learned of when the clock was ahead was not in force before that time; it is now.
+    if (wentBack) this.#trusted = new WeakMap();
     const { retention, speaksFor } = this.#policy;
-    this.#history.letGo((key) => forgottenAt(key, retention) <= nowMs);
+    this.#history.letGo((key) => forgottenAt(key, retention) <= earliestMs);
     const held = this.#history.all();
-    this.#published = publishedKeys(held, retention, nowMs);
+    this.#published = publishedKeys(held, retention, earliestMs);
     this.#forgetAtMs = held
       .map((key) => forgottenAt(key, retention))
-      .reduce((least, atMs) => (atMs > nowMs ? Math.min(least, atMs) : least), Number.POSITIVE_INFINITY);
+      .reduce((least, atMs) => (atMs > earliestMs ? Math.min(least, atMs) : least), Number.POSITIVE_INFINITY);
     this.#keySet = writeKeySet(this.#published.map(asPublishedJwk));
     this.#ports.onTrust(
       held.map((key) => {

@@ -3,7 +3,8 @@
 
 import type { OpenSigner, Signer } from '../keys/index.ts';
 import { certify } from './certificate.ts';
-import { endOf } from './key-fold.ts';
+import { Elapsed } from './elapsed.ts';
+import { endOf, leadMsOf } from './key-fold.ts';
 import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
 import { type CustodyPolicy, type CustodyPorts, leadOf } from './ports.ts';
@@ -17,6 +18,7 @@ const LAST_RETRY_MS = 60_000;
 interface InForce {
   readonly signer: OpenSigner;
   readonly endsAtMs: number;
+  /** By the clock that nobody sets. */
   readonly renewAtMs: number;
 }
 
@@ -34,7 +36,9 @@ export class Delegation {
   /** The root key that certifies, as it was last seen. */
   #root: Signer | undefined;
   #failures = 0;
+  /** By the clock that nobody sets. */
   #retryAtMs = 0;
+  readonly #elapsed: Elapsed;
 
   constructor(
     ports: CustodyPorts,
@@ -49,6 +53,7 @@ export class Delegation {
     this.#log = log;
     this.#history = history;
     this.#isFirst = isFirst;
+    this.#elapsed = new Elapsed(() => ports.clock.steadyMs());
   }
 
   /** The key in force, if there is one. */
@@ -71,15 +76,15 @@ export class Delegation {
     }
     this.#dropWhatEnded();
     await this.#takeOver();
-    const nowMs = this.#ports.nowMs();
-    const isDue = this.#coming === undefined && nowMs >= (this.#inForce?.renewAtMs ?? 0);
-    if (root === undefined || !isDue || nowMs < this.#retryAtMs) return;
+    const steadyMs = this.#ports.clock.steadyMs();
+    const isDue = this.#coming === undefined && (this.#inForce === undefined || steadyMs >= this.#inForce.renewAtMs);
+    if (root === undefined || !isDue || steadyMs < this.#retryAtMs) return;
     try {
       await this.#renew(root);
       this.#failures = 0;
     } catch (cause) {
       const limit = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LAST_RETRY_MS);
-      this.#retryAtMs = nowMs + limit * (0.5 + 0.5 * Math.random());
+      this.#retryAtMs = steadyMs + limit * (0.5 + 0.5 * Math.random());
       this.#ports.events.keysFailed(cause);
       return;
     }
@@ -97,7 +102,7 @@ export class Delegation {
     const isOver = (signer: OpenSigner) => {
       const key = this.#history.get(signer.jwk.kid);
       const isUsable = key?.state === 'announced' || key?.state === 'active';
-      return !isUsable || (endOf(key) ?? 0) <= this.#ports.nowMs();
+      return !isUsable || (endOf(key) ?? 0) <= this.#ports.clock.nowMs();
     };
     if (this.#coming !== undefined && isOver(this.#coming)) this.#coming = undefined;
     if (this.#inForce !== undefined && isOver(this.#inForce.signer)) this.#inForce = undefined;
@@ -105,7 +110,7 @@ export class Delegation {
 
   async #renew(root: Signer): Promise<void> {
     const signer = await this.#ports.makeDelegated();
-    const nowMs = this.#ports.nowMs();
+    const nowMs = this.#ports.clock.nowMs();
     const leadMs = this.#isFirst ? 0 : leadOf(this.#policy);
     const nbf = Math.floor(nowMs / 1000);
     const exp = Math.floor((nowMs + leadMs + this.#lifeMs) / 1000);
@@ -121,13 +126,18 @@ export class Delegation {
   async #takeOver(): Promise<void> {
     const signer = this.#coming;
     const key = signer && this.#history.get(signer.jwk.kid);
-    if (signer === undefined || key === undefined || this.#ports.nowMs() < key.useFromMs) return;
-    await this.#record('active', signer);
+    if (signer === undefined || key === undefined) return;
+    const { clock } = this.#ports;
+    const waitedMs = this.#elapsed.since(key.kid, key.announcedAtMs, clock.earliestMs());
+    if (waitedMs < leadMsOf(key)) return;
+    await this.#record('active', signer, { waited_ms: Math.floor(waitedMs) });
     if (this.#history.get(key.kid)?.state !== 'active') return;
+    this.#elapsed.forget(key.kid);
     const before = this.#inForce?.signer;
+    const endsAtMs = endOf(key) ?? 0;
     // Processes that were started together do not renew together.
-    const renewAtMs = key.useFromMs + this.#lifeMs * (0.6 + 0.07 * Math.random());
-    this.#inForce = { signer, endsAtMs: endOf(key) ?? 0, renewAtMs };
+    const leftMs = this.#lifeMs * (0.4 - 0.07 * Math.random());
+    this.#inForce = { signer, endsAtMs, renewAtMs: clock.steadyMs() + endsAtMs - clock.nowMs() - leftMs };
     this.#coming = undefined;
     if (before !== undefined) await this.#record('retired', before);
   }

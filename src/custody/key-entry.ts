@@ -32,6 +32,8 @@ export interface KeyStatement {
   readonly compromised_since?: number;
   /** Of a root key that becomes active: whatever it was announced for, it is needed now. */
   readonly urgent?: true;
+  /** Of a key that becomes active: milliseconds since its announcement, as whoever makes it active has measured them. */
+  readonly waited_ms?: number;
 }
 
 /** The leaf of an entry about a key: all that it takes to derive the key set. Times are milliseconds since the epoch. */
@@ -48,6 +50,8 @@ export interface KeyLeaf {
   readonly compromised_since?: number;
   /** The key is active before the time that it was announced for. */
   readonly urgent?: true;
+  /** The key is active so long after its announcement, whatever the dates of the two say: clocks may have jumped. */
+  readonly waited_ms?: number;
   /** Who changed the state. */
   readonly iss: string;
   readonly recorded_at: number;
@@ -64,7 +68,8 @@ export interface KeyEntry extends KeyLeaf {
 
 /** A statement as the ledger takes it. */
 export function asKeyCandidate(statement: KeyStatement): Candidate {
-  const { state, jwk, generation, certificate, lead_ms: leadMs, compromised_since: since, urgent, by } = statement;
+  const { state, jwk, generation, certificate, compromised_since: since, urgent, by } = statement;
+  const { lead_ms: leadMs, waited_ms: waitedMs } = statement;
   const content = Buffer.from(canonicalize({ ...statement, kid: jwk.kid }) as string, 'utf8');
   return {
     scope: KEY_SCOPE,
@@ -84,6 +89,7 @@ export function asKeyCandidate(statement: KeyStatement): Candidate {
         ...(leadMs === undefined ? {} : { use_from: recordedAtMs + leadMs }),
         ...(since === undefined ? {} : { compromised_since: since }),
         ...(urgent === undefined ? {} : { urgent }),
+        ...(waitedMs === undefined ? {} : { waited_ms: waitedMs }),
         iss: by,
         recorded_at: recordedAtMs,
         commitment,
@@ -109,7 +115,7 @@ export function digestOfStatement(content: Uint8Array): Uint8Array {
 /** Whether a leaf is of this kind, has its form and stands in its place. */
 export function isKeyLeafOf(leaf: { readonly type?: unknown }, { scope, name }: LedgerRecord): leaf is KeyLeaf {
   if (leaf.type !== 'key' || scope !== KEY_SCOPE) return false;
-  const { kid, state, jwk, generation, certificate, use_from: useFrom, urgent } = leaf as Partial<KeyLeaf>;
+  const { kid, state, jwk, generation, certificate, use_from: useFrom, urgent, waited_ms } = leaf as Partial<KeyLeaf>;
   const isAnnouncement = state === 'announced';
   return (
     kid !== undefined &&
@@ -118,6 +124,7 @@ export function isKeyLeafOf(leaf: { readonly type?: unknown }, { scope, name }: 
     Number.isSafeInteger(useFrom ?? 0) &&
     (useFrom !== undefined) === isAnnouncement &&
     (urgent === undefined || (urgent === true && state === 'active')) &&
+    (waited_ms === undefined || (Number.isSafeInteger(waited_ms) && waited_ms >= 0 && state === 'active')) &&
     (generation !== undefined || certificate !== undefined) === isAnnouncement &&
     name === keyEntryName({ kid, state, ...(generation === undefined ? {} : { generation }) })
   );

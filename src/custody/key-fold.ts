@@ -72,12 +72,11 @@ export function announce(entry: KeyEntry, around: Surroundings): KeyRecord | str
 }
 
 function readCertificate(entry: KeyEntry, text: string, around: Surroundings): KeyRecord['certificate'] | string {
-  const { kid, index, recorded_at: nowMs } = entry;
+  const { kid, index } = entry;
   const says = openCertificate(text, (rootKid) => around.rootBefore(rootKid, index)?.publicKey);
   if (says === undefined) return 'its certificate is not of a root key that was announced';
   if (says.jwk.kid !== kid) return 'its certificate is about another key';
   if (around.issuer !== undefined && says.iss !== around.issuer) return 'its certificate is for another issuer';
-  if (says.exp * 1000 <= nowMs) return 'its certificate had ended when it was announced';
   const state = around.rootBefore(says.rootKid, index)?.state;
   if (state !== 'active') return `the root key that certified it was ${state}`;
   return { text, says };
@@ -98,11 +97,17 @@ export function change(before: KeyRecord, entry: KeyEntry): KeyRecord | string {
   const after = { ...before, state, ...lastChange(entry) };
   if (state === 'active') {
     const isUrgent = entry.urgent === true && before.generation !== undefined;
-    if (atMs < before.useFromMs && !isUrgent) return 'it is active before it was announced for';
+    const hasWaited = atMs >= before.useFromMs || (entry.waited_ms ?? 0) >= leadMsOf(before);
+    if (!hasWaited && !isUrgent) return 'it is active before it was announced for';
     return { ...after, activeAtMs: atMs, useFromMs: Math.min(before.useFromMs, atMs) };
   }
   if (state === 'retired') return { ...after, retiredAtMs: atMs };
   return { ...after, revoked: { atMs, sinceMs: Math.min(entry.compromised_since ?? atMs, atMs) } };
+}
+
+/** How long a key is announced before it signs, in milliseconds. */
+export function leadMsOf({ announcedAtMs, useFromMs }: KeyRecord): number {
+  return useFromMs - announcedAtMs;
 }
 
 /** A delegated key after its root key was revoked: whatever that certified may be of somebody else's making. */

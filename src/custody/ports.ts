@@ -12,10 +12,21 @@ export interface RootKey {
   readonly locator: string;
 }
 
+/** The clock of the service, in milliseconds. */
+export interface CustodyClock {
+  /** Since the epoch. */
+  nowMs(): number;
+  /** The earliest that it can be, since the epoch: what is kept for a time is forgotten by this. */
+  earliestMs(): number;
+  /** For durations: nobody sets it. */
+  steadyMs(): number;
+  /** Whether anything can be recorded now: the ledger dates nothing by a clock that is not believed. */
+  readonly isBelieved: boolean;
+}
+
 export interface CustodyPorts {
   readonly ledger: Ledger;
-  /** Milliseconds since the epoch. */
-  nowMs(): number;
+  readonly clock: CustodyClock;
   /** Opens a root key by its locator. Rejects where this process cannot; tried again later. */
   openRoot(locator: string): Promise<OpenSigner>;
   /** The locator of a key that an administrator names; undefined where this service takes none. */
@@ -57,7 +68,8 @@ export interface CustodyPolicy {
 }
 
 /**
- * How long anybody may keep the key set that was read from the ledger at `readAtMs`, in milliseconds. A key may have been announced
+ * How long anybody may keep the key set that was read from the ledger at `readAtMs`, in milliseconds; both times are of a clock that
+ * nobody sets. A key may have been announced
  * right after that, and signs when its lead is over: a process that comes late to its next look has less to give.
  */
 export function keepableFor(policy: CustodyPolicy, readAtMs: number, nowMs: number): number {

@@ -11,9 +11,13 @@ export interface Retention {
   readonly skewSeconds: number;
 }
 
-/** The keys of the key set: all but those that are revoked, or whose last token has expired. */
-export function publishedKeys(keys: readonly KeyRecord[], retention: Retention, nowMs: number): readonly KeyRecord[] {
-  return keys.filter((key) => key.state !== 'revoked' && nowMs < forgottenAt(key, retention));
+/** The keys of the key set: all but those that are revoked, or whose last token has expired at the earliest time that it can be. */
+export function publishedKeys(
+  keys: readonly KeyRecord[],
+  retention: Retention,
+  earliestMs: number,
+): readonly KeyRecord[] {
+  return keys.filter((key) => key.state !== 'revoked' && earliestMs < forgottenAt(key, retention));
 }
 
 export function asPublishedJwk({ jwk, certificate }: KeyRecord): PublishedJwk {
@@ -22,7 +26,8 @@ export function asPublishedJwk({ jwk, certificate }: KeyRecord): PublishedJwk {
 
 /**
  * A key for the ring of verifiers. One that ended long ago stays in it: it still answers for what was signed in its time.
- * `nowMs` is when this process learns of a revocation: where its clock is late, the key is refused from now on.
+ * `nowMs` is when this process learns of the key, and of a revocation: where its clock is late, or that of who recorded it was
+ * ahead, the key is known, or refused, from now on.
  */
 export function asTrustedKey(
   key: KeyRecord,
@@ -37,7 +42,9 @@ export function asTrustedKey(
     publicKey,
     speaksFor,
     // The first key of a ledger may have signed before anybody announced keys, and that is evidence still.
-    ...(generation === 0 ? {} : { notBefore: Math.floor(announcedAtMs / 1000) - retention.skewSeconds }),
+    ...(generation === 0
+      ? {}
+      : { notBefore: Math.floor(Math.min(announcedAtMs, nowMs) / 1000) - retention.skewSeconds }),
     ...(end === undefined
       ? {}
       : {

@@ -3,7 +3,8 @@
 
 import { EctError, refuse } from '../errors.ts';
 import type { OpenSigner, PublicJwk } from '../keys/index.ts';
-import type { KeyRecord } from './key-fold.ts';
+import { Elapsed } from './elapsed.ts';
+import { type KeyRecord, leadMsOf } from './key-fold.ts';
 import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
 import { type CustodyPolicy, type CustodyPorts, leadOf, type RootKey } from './ports.ts';
@@ -36,13 +37,16 @@ export class RootKeys {
   readonly #history: KeyHistory;
   /** By `kid`: what this process has opened. */
   readonly #open = new Map<string, OpenSigner>();
+  /** By the clock that nobody sets. */
   readonly #retryAtMs = new Map<string, number>();
+  readonly #elapsed: Elapsed;
 
   constructor(ports: CustodyPorts, policy: CustodyPolicy, log: KeyLog, history: KeyHistory) {
     this.#ports = ports;
     this.#policy = policy;
     this.#log = log;
     this.#history = history;
+    this.#elapsed = new Elapsed(() => ports.clock.steadyMs());
   }
 
   /**
@@ -86,7 +90,8 @@ export class RootKeys {
       // Before its time, so that it is at hand when any process makes it active. Whoever cannot sign with it leaves that
       // step to others.
       const isOpen = await this.#tryOpen(key);
-      if (isOpen && this.#ports.nowMs() >= key.useFromMs) await this.#record('active', key);
+      const waitedMs = this.#elapsed.since(`announced ${key.kid}`, key.announcedAtMs, this.#ports.clock.earliestMs());
+      if (isOpen && waitedMs >= leadMsOf(key)) await this.#record('active', key, { waited_ms: Math.floor(waitedMs) });
     }
     const active = this.#history.roots().filter(({ state }) => state === 'active');
     for (const old of active.slice(0, -1)) await this.#record('retired', old);
@@ -179,8 +184,8 @@ export class RootKeys {
     });
   }
 
-  #record(state: 'active' | 'retired', { jwk, locator = '' }: KeyRecord): Promise<boolean> {
-    return this.#log.record({ state, jwk, locator, note: '', by: 'service' });
+  #record(state: 'active' | 'retired', { jwk, locator = '' }: KeyRecord, extra: object = {}): Promise<boolean> {
+    return this.#log.record({ state, jwk, locator, note: '', by: 'service', ...extra });
   }
 
   #newestActive(): KeyRecord | undefined {
@@ -201,7 +206,8 @@ export class RootKeys {
     const { rotateAfterMs } = this.#policy;
     if (rotateAfterMs === undefined || newest?.activeAtMs === undefined) return false;
     if (this.#pending !== undefined) return false;
-    return this.#ports.nowMs() >= newest.activeAtMs + rotateAfterMs - leadOf(this.#policy);
+    const activeMs = this.#elapsed.since(`active ${newest.kid}`, newest.activeAtMs, this.#ports.clock.nowMs());
+    return activeMs >= rotateAfterMs - leadOf(this.#policy);
   }
 
   async #make(): Promise<RootKey> {
@@ -219,7 +225,7 @@ export class RootKeys {
   async #tryOpen(key: KeyRecord): Promise<boolean> {
     const { kid, locator } = key;
     if (this.#open.has(kid)) return true;
-    if (this.#ports.nowMs() < (this.#retryAtMs.get(kid) ?? 0)) return false;
+    if (this.#ports.clock.steadyMs() < (this.#retryAtMs.get(kid) ?? 0)) return false;
     try {
       if (locator === undefined) throw new Error('nothing says where the key is');
       const signer = await this.#openRoot(locator);
@@ -231,7 +237,7 @@ export class RootKeys {
       this.#retryAtMs.delete(kid);
       return true;
     } catch (cause) {
-      this.#retryAtMs.set(kid, this.#ports.nowMs() + RETRY_MS);
+      this.#retryAtMs.set(kid, this.#ports.clock.steadyMs() + RETRY_MS);
       this.#ports.events.keysFailed(cause);
       return false;
     }
@@ -259,7 +265,9 @@ export class RootKeys {
 
   #hasJustRetired({ state, retiredAtMs = 0 }: KeyRecord): boolean {
     const { skewSeconds } = this.#policy.retention;
-    return state === 'retired' && this.#ports.nowMs() < retiredAtMs + skewSeconds * 1000;
+    if (state !== 'retired') return false;
+    // Not by a date that lies far ahead: then the clock of whoever recorded it was wrong.
+    return Math.abs(this.#ports.clock.nowMs() - retiredAtMs) < skewSeconds * 1000;
   }
 
   #forget(kid: string): void {

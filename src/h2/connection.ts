@@ -105,7 +105,9 @@ export class Connection implements StreamHost {
     this.#window = new ReceiveWindow(this.outbox, 0, limits.windowBytes);
     const shared = { outbox: this.outbox, streams: this.#streams, patience: this.#patience };
     const isClosing = () => this.#isClosing;
-    this.#requests = new Requests({ ...shared, limits, now, serve, host: this, window: this.#window, isClosing });
+    const openMemory = () => this.openMemory(() => this.#fail(calmDown('there is no room for a header block')));
+    const window = this.#window;
+    this.#requests = new Requests({ ...shared, limits, now, serve, host: this, window, openMemory, isClosing });
     const inbound = new Inbound({
       ...shared,
       requests: this.#requests,
@@ -274,6 +276,7 @@ export class Connection implements StreamHost {
     this.#isEnded = true;
     this.#gracefulClose.cancel();
     this.outbox.close();
+    this.#requests.close();
     this.#abortStreams();
     this.socket.resume();
     const destroy = () => this.socket.destroy();
@@ -291,6 +294,7 @@ export class Connection implements StreamHost {
     this.#isClosing = true;
     this.#gracefulClose.cancel();
     this.outbox.close();
+    this.#requests.close();
     this.#abortStreams();
     this.socket.destroy();
   }

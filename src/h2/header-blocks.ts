@@ -4,12 +4,16 @@
 import { ConnectionError, calmDown, ErrorCode } from './connection-error.ts';
 import { type HeaderList, HpackDecoder, HpackError } from './hpack.ts';
 import { areTrailers, type RequestHead, readRequestHead } from './request-head.ts';
+import type { StreamMemory } from './stream.ts';
 
-/** What is larger than the limit is refused in words up to this many times its size, and beyond in none. */
-const REFUSABLE = 2;
-const MAX_CONTINUATIONS = 8;
+/**
+ * A block up to this many times the limit is read, so that the tables stay in step and its request can be told why it is refused;
+ * a larger one ends the connection. At 128 KiB that is twice what Node's client and others over nghttp2 send at most.
+ */
+const READABLE = 8;
+const MAX_CONTINUATIONS = 16;
 
-/** Breaks the rules of a list of headers; or is so large that it is not even complete. */
+/** Breaks the rules of a list of headers; or is too large, as trailers. */
 export type BlockFault = 'malformed' | 'excessive';
 
 export interface OpenBlock {
@@ -22,12 +26,16 @@ export class HeaderBlocks {
   readonly #maxBytes: number;
   readonly #maxMs: number;
   readonly #now: () => number;
-  #open: (OpenBlock & { readonly parts: Buffer[]; readonly since: number; bytes: number }) | undefined;
+  readonly #openMemory: () => StreamMemory;
+  #open:
+    | (OpenBlock & { readonly parts: Buffer[]; readonly since: number; readonly memory: StreamMemory; bytes: number })
+    | undefined;
   #memo: { readonly block: Buffer; readonly version: number; readonly head: RequestHead } | undefined;
 
-  /** Limits: what a list may hold as HTTP/2 counts it, and for how long a block may be open. */
-  constructor(maxBytes: number, maxMs: number, now: () => number) {
-    this.#decoder = new HpackDecoder(REFUSABLE * maxBytes);
+  /** Limits: what a list may hold as HTTP/2 counts it, and for how long a block may be open. Open blocks are kept in `openMemory`. */
+  constructor(maxBytes: number, maxMs: number, now: () => number, openMemory: () => StreamMemory) {
+    this.#decoder = new HpackDecoder(maxBytes);
+    this.#openMemory = openMemory;
     this.#maxBytes = maxBytes;
     this.#maxMs = maxMs;
     this.#now = now;
@@ -39,16 +47,16 @@ export class HeaderBlocks {
   }
 
   begin(id: number, endsStream: boolean, part: Buffer): void {
-    this.#open = { id, endsStream, parts: [Buffer.from(part)], since: this.#now(), bytes: part.length };
+    const memory = this.#openMemory();
+    this.#open = { id, endsStream, parts: [], since: this.#now(), memory, bytes: 0 };
+    this.#keep(part);
   }
 
   /** Adds a part to the open block. Throws ConnectionError where it has become too much. */
   add(part: Buffer): void {
     const open = this.#open!;
-    // A copy: a part must not keep the whole of what was read with it.
-    open.parts.push(Buffer.from(part));
-    open.bytes += part.length;
-    if (open.parts.length > MAX_CONTINUATIONS || open.bytes > REFUSABLE * this.#maxBytes) {
+    this.#keep(part);
+    if (open.parts.length > MAX_CONTINUATIONS || open.bytes > READABLE * this.#maxBytes) {
       throw calmDown('a header block is too long');
     }
     if (this.#now() - open.since > this.#maxMs) {
@@ -59,18 +67,31 @@ export class HeaderBlocks {
   /** Ends the open block and answers it whole. */
   end(): Buffer {
     const { parts } = this.#open!;
-    this.#open = undefined;
+    this.drop();
     return Buffer.concat(parts);
   }
 
+  /** Forgets an open block. */
+  drop(): void {
+    this.#open?.memory.close();
+    this.#open = undefined;
+  }
+
+  #keep(part: Buffer): void {
+    const open = this.#open!;
+    if (!open.memory.grow(part.length)) throw calmDown('there is no room for a header block');
+    // A copy: a part must not keep the whole of what was read with it.
+    open.parts.push(Buffer.from(part));
+    open.bytes += part.length;
+  }
+
   /** The head of a request, or what is wrong with it. Throws ConnectionError where it cannot be decoded. */
-  readHead(block: Buffer): RequestHead | BlockFault {
+  readHead(block: Buffer): RequestHead | 'malformed' {
     const memo = this.#memo;
     const { version } = this.#decoder;
     if (memo !== undefined && memo.version === version && memo.block.equals(block)) return memo.head;
     const list = this.#decode(block);
     const { listBytes } = this.#decoder;
-    if (listBytes > REFUSABLE * this.#maxBytes) return 'excessive';
     const head = readRequestHead(list, listBytes > this.#maxBytes);
     if (head === undefined) return 'malformed';
     // Only a block that leaves the table as it was means the same again.

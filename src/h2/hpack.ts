@@ -14,6 +14,10 @@ const FIELD_OVERHEAD_BYTES = 32;
 const EMPTY = Buffer.alloc(0);
 const MAX_INTEGER = 2 ** 28;
 
+/** Says in which protocol a request hears that its headers are too large, wherever it stands in the list. */
+const TELLING_FIELD = 'content-type';
+const MAX_TELLING_CHARS = 256;
+
 /** A block that cannot be decoded. The table is out of step then, and the connection is lost. */
 export class HpackError extends Error {
   override readonly name = 'HpackError';
@@ -48,6 +52,8 @@ export class HpackDecoder {
     this.#at = 0;
     const list: string[] = [];
     let bytes = 0;
+    let keptBytes = 0;
+    let isTold = false;
     let mayResize = true;
     while (this.#at < block.length) {
       const first = block[this.#at]!;
@@ -70,9 +76,14 @@ export class HpackDecoder {
         value = this.#text();
         if (remember) this.#table.add(name, value);
       }
-      bytes += name.length + value.length + FIELD_OVERHEAD_BYTES;
-      // The rest is still read for the sake of the table, but nothing of it is kept.
-      if (bytes <= this.#maxListBytes) list.push(name, value);
+      const fieldBytes = name.length + value.length + FIELD_OVERHEAD_BYTES;
+      bytes += fieldBytes;
+      // The rest is still read for the sake of the table, but nothing of it is kept, save what says how to refuse it.
+      const fits = keptBytes + fieldBytes <= this.#maxListBytes;
+      if (!fits && (isTold || name !== TELLING_FIELD || value.length > MAX_TELLING_CHARS)) continue;
+      if (name === TELLING_FIELD) isTold = true;
+      if (fits) keptBytes += fieldBytes;
+      list.push(name, value);
     }
     this.#block = EMPTY;
     this.#listBytes = bytes;

@@ -9,7 +9,7 @@ import type { Limits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { Patience } from './patience.ts';
 import type { ReceiveWindow } from './receive-window.ts';
-import { type Receiver, Stream, type StreamHost } from './stream.ts';
+import { type Receiver, Stream, type StreamHost, type StreamMemory } from './stream.ts';
 import type { StreamTable } from './stream-table.ts';
 
 /** Smaller parts of a body cost more than they bring. */
@@ -26,6 +26,8 @@ export interface RequestParts {
   /** What the peer may send on the whole connection. */
   readonly window: ReceiveWindow;
   readonly serve: (stream: Stream) => Receiver;
+  /** Room for header blocks that come in parts. */
+  readonly openMemory: () => StreamMemory;
   /** Whether new streams are not taken any more. */
   readonly isClosing: () => boolean;
 }
@@ -43,7 +45,13 @@ export class Requests {
 
   constructor(parts: RequestParts) {
     this.#parts = parts;
-    this.#blocks = new HeaderBlocks(parts.limits.maxHeaderBytes, parts.limits.frameMs, parts.now);
+    const { limits, now, openMemory } = parts;
+    this.#blocks = new HeaderBlocks(limits.maxHeaderBytes, limits.frameMs, now, openMemory);
+  }
+
+  /** The connection has ended. */
+  close(): void {
+    this.#blocks.drop();
   }
 
   /** Frames follow that were read at once. */
@@ -162,7 +170,7 @@ export class Requests {
       patience.bother();
       this.#refuse(id, ErrorCode.REFUSED_STREAM);
     } else if (typeof head === 'string') {
-      this.streamError(id, head === 'excessive' ? ErrorCode.ENHANCE_YOUR_CALM : ErrorCode.PROTOCOL_ERROR);
+      this.streamError(id, ErrorCode.PROTOCOL_ERROR);
     } else {
       const stream = new Stream(host, id, head, this.#initialWindow, this.#time);
       streams.add(stream);

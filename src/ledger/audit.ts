@@ -25,6 +25,8 @@ export interface AuditRequest {
   readonly verifierKey: string;
   /** Checkpoints that were kept from before: the ledger must still contain every one of them. */
   readonly earlier?: readonly string[];
+  /** The newest checkpoint that the ledger itself kept apart from the records; see HighWaterMark. */
+  readonly highWater?: string;
   /** Where an earlier audit stopped, as it reported that: `records` begin there. Default: the first entry. */
   readonly from?: AuditEnd;
   /** Whether no entry before has this scope and name. Default: a set in memory, which knows the entries of this audit only. */
@@ -64,7 +66,8 @@ export async function auditLedger(request: AuditRequest): Promise<AuditReport> {
   let tree: TreeState = request.from ?? { size: 0, frontier: [] };
   const { size: start } = tree;
   for (const { kind, size } of milestones) {
-    if (size >= start) continue;
+    // A mark that an audit has gone past says nothing any more.
+    if (size >= start || kind === 'high-water') continue;
     faults.add(
       null,
       kind === 'current'
@@ -110,18 +113,28 @@ class FaultList {
 }
 
 interface Milestone {
-  readonly kind: 'current' | 'earlier';
+  readonly kind: 'current' | 'earlier' | 'high-water';
   readonly size: number;
   readonly root: Uint8Array;
 }
 
-function openMilestones({ checkpoint, earlier, verifierKey }: AuditRequest, faults: FaultList): readonly Milestone[] {
-  const notes = [{ kind: 'current' as const, note: checkpoint }];
-  const all = [...notes, ...(earlier ?? []).map((note) => ({ kind: 'earlier' as const, note }))];
+const MILESTONE_FAULTS: Readonly<Record<Milestone['kind'], string>> = {
+  current: '',
+  earlier: 'of an earlier one: ',
+  'high-water': 'of the high-water mark: ',
+};
+
+function openMilestones(request: AuditRequest, faults: FaultList): readonly Milestone[] {
+  const { checkpoint, earlier = [], highWater, verifierKey } = request;
+  const all: readonly { readonly kind: Milestone['kind']; readonly note: string }[] = [
+    { kind: 'current', note: checkpoint },
+    ...earlier.map((note) => ({ kind: 'earlier' as const, note })),
+    ...(highWater === undefined ? [] : [{ kind: 'high-water' as const, note: highWater }]),
+  ];
   return all.flatMap(({ kind, note }) => {
     const opened = openCheckpoint(note, verifierKey);
     if (opened.ok) return [{ kind, size: opened.size, root: opened.root }];
-    faults.add(null, kind === 'current' ? opened.fault : `of an earlier one: ${opened.fault}`);
+    faults.add(null, `${MILESTONE_FAULTS[kind]}${opened.fault}`);
     return [];
   });
 }
@@ -145,8 +158,9 @@ function recordChecks({ checkRecord, from, addName }: AuditRequest) {
   return { record: check, lastMs: () => lastMs };
 }
 
-function contentFault({ leaf, salt, content }: LedgerRecord): string | undefined {
-  if (content === null) return undefined;
+/** What is wrong with the content of an entry, given what its leaf commits to. Content and salt are erased together. */
+export function contentFault({ leaf, salt, content }: LedgerRecord): string | undefined {
+  if (content === null) return salt === null ? undefined : 'its salt is kept without the content';
   if (salt === null) return 'its content is kept without the salt';
   const commitment = commitmentIn(leaf);
   if (commitment === undefined) return 'its leaf has no commitment';

@@ -66,6 +66,19 @@ export async function checkStored(store: LedgerStore, head: TrustedHead, verifie
   }
 }
 
+/** Why the head of a store, and what is stored around it, cannot be that of the ledger of this key; undefined where it can. */
+export async function headFault(store: LedgerStore, verifierKey: string): Promise<string | undefined> {
+  try {
+    const head = await store.head();
+    if (head === undefined) return 'The head is gone from the store.';
+    await checkStored(store, trustHead(head, verifierKey), verifierKey);
+    return undefined;
+  } catch (error) {
+    if (error instanceof EctError && error.reason === 'LEDGER_CORRUPT') return error.message;
+    throw error;
+  }
+}
+
 function isSameHead(a: Head, b: Head): boolean {
   return (
     a.size === b.size &&

@@ -1,9 +1,26 @@
 // Front door of the ledger.
 
-export { type AuditEnd, type AuditFault, type AuditReport, type AuditRequest, auditLedger } from './audit.ts';
+export {
+  type AuditEnd,
+  type AuditFault,
+  type AuditReport,
+  type AuditRequest,
+  auditLedger,
+  contentFault,
+} from './audit.ts';
 export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
 export { opensCommitment } from './entry.ts';
 export type { ConsistencyProof, InclusionProof } from './evidence.ts';
+export { headFault } from './head.ts';
+export {
+  checkHistory,
+  emptyCheckpoint,
+  type HighWaterMark,
+  HistoryLost,
+  type KeptCheckpoint,
+  openMark,
+  type ShownCheckpoint,
+} from './high-water.ts';
 export { type CommitStats, Ledger, type LedgerCheckpoint, type LedgerOptions } from './ledger.ts';
 export { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger-key.ts';
 export { type Receipt, type ReceiptVerdict, verifyReceipt } from './receipt.ts';

@@ -11,6 +11,7 @@ import {
   readReceipts,
 } from './evidence.ts';
 import { checkStored, corrupt, type TrustedHead, trustHead } from './head.ts';
+import { type HighWaterMark, holdAgainst, openMark } from './high-water.ts';
 import type { LedgerKey } from './ledger-key.ts';
 import { type Receipt, writeReceipt } from './receipt.ts';
 import { type Admitted, admit, demandNeeded, NameTaken } from './requirements.ts';
@@ -30,8 +31,15 @@ export interface CommitStats {
 export interface LedgerOptions {
   readonly store: LedgerStore;
   readonly key: LedgerKey;
-  /** Milliseconds since the epoch. It may go back: the times of entries do not. */
+  /** The clock that durations are measured by, in milliseconds. */
   readonly nowMs: () => number;
+  /** The newest checkpoint that was shown. Without one a store that was taken back goes unnoticed. */
+  readonly mark?: HighWaterMark;
+  /**
+   * The time for entries that come after one of `newestMs`, in milliseconds since the epoch. It may go back: the times of
+   * entries do not. It may throw, and then nothing is recorded: an entry cannot be taken back. `nowMs` where it is not said.
+   */
+  readonly stampMs?: (newestMs: number) => number;
   /** Told of every commit that added something. Must not throw. */
   readonly onCommit?: (stats: CommitStats) => void;
   /** How many candidates one commit takes at most; 256 where it is not said. */
@@ -62,11 +70,19 @@ export class Ledger {
     this.#queue = new AppendQueue((batch) => this.#commit(batch), options.maxBatch ?? 256);
   }
 
-  /** Opens the ledger that the store holds, or starts one in an empty store. LEDGER_CORRUPT where the two do not fit. */
+  /**
+   * Opens the ledger that the store holds, or starts one in an empty store. LEDGER_CORRUPT where the two do not fit, HistoryLost
+   * where the store holds less than the mark, or something else.
+   */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    const { store, key } = options;
-    const head = trustHead((await store.head()) ?? (await startIn(store, key)), key.verifierKey);
+    const { store, key, mark } = options;
+    const shown = openMark(mark?.read() ?? [], key.verifierKey);
+    const stored = await store.head();
+    if (stored === undefined) await holdAgainst(store, undefined, shown);
+    const head = trustHead(stored ?? (await startIn(store, key)), key.verifierKey);
     await checkStored(store, head, key.verifierKey);
+    await holdAgainst(store, head, shown);
+    mark?.raise(head);
     return new Ledger(options, head);
   }
 
@@ -149,8 +165,11 @@ export class Ledger {
     return this.#advance(trustHead(head, this.verifierKey, seen));
   }
 
+  /** Whoever shows a head asks for this first: a head that is shown is never above the mark. */
   #advance(head: TrustedHead): TrustedHead {
-    if (head.size > this.#seen.size) this.#seen = head;
+    if (head.size <= this.#seen.size) return head;
+    this.#options.mark?.raise(head);
+    this.#seen = head;
     return head;
   }
 
@@ -169,14 +188,14 @@ export class Ledger {
   }
 
   async #commitAdmitted({ batch: waiting, needed }: Admitted<Appended>): Promise<void> {
-    const { store, key, nowMs, onCommit } = this.#options;
+    const { store, key, nowMs, stampMs = nowMs, onCommit } = this.#options;
     const groups = groupByName(waiting);
     const startedMs = nowMs();
     const seen = this.#seen;
     let sealed: Sealed | undefined;
     const seal: Seal = (base, fresh) => {
       demandNeeded(fresh, needed);
-      sealed = sealBatch(trustHead(base, key.verifierKey, seen), fresh, key, nowMs());
+      sealed = sealBatch(trustHead(base, key.verifierKey, seen), fresh, key, stampMs(base.recordedAtMs));
       return sealed.batch;
     };
     const candidates = groups.map(([first]) => first.candidate);

@@ -1,7 +1,7 @@
 // The connections of the port: HTTP/1.1 and HTTP/2 under one handler, with the limits that keep an idle or hostile peer
 // from holding them, and an orderly end.
 
-import { createServer as createHttp1, type IncomingMessage } from 'node:http';
+import { createServer as createHttp1 } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
@@ -17,35 +17,17 @@ import type { Account, Resources } from '../limits/index.ts';
 import { AnsweredAtOnce } from './answered-at-once.ts';
 import type { BrowserRequest, BrowserRules } from './browser-rules.ts';
 import type { Rejection } from './calls.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import { serveStream } from './engine-requests.ts';
 import { createFront, type TlsOptions } from './front.ts';
-import type { Gate } from './gate.ts';
-import { Http1Answers } from './http1-answers.ts';
-import { serveHttp1, writeHttp1 } from './http1-requests.ts';
+import type { Gate, RequestLine } from './gate.ts';
 import type { LeanDoor } from './lean-door.ts';
 import { isLingering, linger, lingerAtEnd } from './lingering-close.ts';
-import { asResponse, type RefusalMessage, refusalMessage } from './refusals.ts';
+import { NodeAnswers } from './node-answers.ts';
+import { createNodeHandler, type Early } from './node-handler.ts';
+import { createNodeHttp2 } from './node-http2.ts';
+import { refusalMessage } from './refusals.ts';
 import type { Handle } from './routed-request.ts';
-
-/** Limits of one connection. Times are in milliseconds. */
-export interface ConnectionLimits {
-  /** TLS handshake, or the first bytes without TLS; then the headers of an HTTP/1.1 request. */
-  readonly firstBytesMs: number;
-  /** Without a call. */
-  readonly idleMs: number;
-  /** An HTTP/1.1 request with its body: a little more than the longest call. */
-  readonly requestMs: number;
-  readonly maxConcurrentStreams: number;
-  readonly maxHeaderBytes: number;
-}
-
-export const DEFAULT_LIMITS: ConnectionLimits = {
-  firstBytesMs: 10_000,
-  idleMs: 600_000,
-  requestMs: 65_000,
-  maxConcurrentStreams: 100,
-  maxHeaderBytes: 16_384,
-};
 
 export interface Connections {
   /** The listening server. */
@@ -63,8 +45,8 @@ export interface Serving {
   readonly gate: Gate;
   /** Looks at every request before that. */
   readonly browsers: BrowserRules;
-  /** Plain unary gRPC, straight on the HTTP/2 engine. */
-  readonly unary: LeanDoor;
+  /** Plain unary gRPC, straight on the HTTP/2 engine. Undefined: Node's HTTP/2 server takes the place of the engine. */
+  readonly unary: LeanDoor | undefined;
   /** Everything else. The gate has let it through. */
   readonly handle: Handle;
   /** The account that a connection pays from as long as no call says more. */
@@ -73,16 +55,8 @@ export interface Serving {
 
 /** What a request computes that is served by the router, in milliseconds, as measured; an estimate is enough. */
 const ROUTED_MS = 0.3;
-/** An answer that is decided by the headers of its request. */
-interface Early {
-  readonly answer: RefusalMessage;
-  readonly penalty: Rejection['penalty'];
-}
-
 /** For how long requests of a peer that has not heard that its connection ends may arrive, in milliseconds: a long round trip. */
 export const LAST_CALL_MS = 250;
-/** Of a body that is thrown away so that its connection can go on. */
-const SHORT_BODY_BYTES = 65_536;
 
 /** Makes the servers behind one port. They do not listen yet. */
 export function createConnections(
@@ -95,9 +69,30 @@ export function createConnections(
   const { connections: table, memory, reads } = resources;
   const { answerMs } = resources.limits;
   const connections = new Set<Connection>();
-  const http1Answers = new Http1Answers(answerMs);
+  const nodeAnswers = new NodeAnswers(answerMs);
+  const tooLarge = `the headers are larger than ${limits.maxHeaderBytes} bytes`;
+  const headersTooLarge = new EctError(refuse('MESSAGE_TOO_LARGE', tooLarge));
   let isDraining = false;
 
+  const handler = createNodeHandler({
+    answers: nodeAnswers,
+    maxHeaderBytes: limits.maxHeaderBytes,
+    answerEarly,
+    answerTooLarge,
+    answerRejected: (rejection, method, contentType) => rejectedWith(rejection, method, contentType, undefined),
+    servingOf: (socket) => ({
+      handle,
+      socket,
+      reads,
+      flow: accountOf(socket).reading,
+      onBug: (thrown) => events.bug('node', thrown),
+    }),
+  });
+  const nodeHttp2 = createNodeHttp2({
+    limits,
+    serve: handler,
+    onFailure: (error) => events.connectionFailed('h2', error),
+  });
   const http1 = createHttp1(
     {
       maxHeaderSize: limits.maxHeaderBytes,
@@ -106,27 +101,7 @@ export function createConnections(
       keepAliveTimeout: limits.idleMs,
       connectionsCheckingInterval: Math.min(1000, limits.firstBytesMs),
     },
-    (request, response) => {
-      // A peer that goes makes both fail, whether somebody reads them or not; an error that nobody hears would end the process.
-      request.on('error', ignore);
-      response.on('error', ignore);
-      // Counted first: also what comes after the last answer is kept until the connection is closed.
-      if (!http1Answers.begin(request.socket, response) || isLingering(request.socket)) return;
-      const { method, headers } = request;
-      const early = hasTwoHosts(request.rawHeaders)
-        ? rejectedWith(TWO_HOSTS, method, headers['content-type'], undefined)
-        : answerEarly(http1Request(request), headers['content-type'], request.socket);
-      if (early === undefined) {
-        const flow = accountOf(request.socket).reading;
-        const onBug = (thrown: unknown) => events.bug('h1', thrown);
-        reads.run(flow, () => serveHttp1(request, response, { handle, reads, flow, onBug }));
-        return;
-      }
-      // A short body is thrown away by Node, and the next request follows it; a long one is not worth its reading.
-      const isShort = Number(headers['content-length'] ?? Number.NaN) <= SHORT_BODY_BYTES;
-      if (early.penalty !== 'none' || !(request.complete || isShort)) response.setHeader('connection', 'close');
-      void writeHttp1(response, asResponse(early.answer)).catch(() => response.destroy());
-    },
+    (request, response) => handler(request, response, request.socket),
   );
   http1.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnreadable(error, socket as Socket));
   // It serves the sockets of the front and never listens itself; its timeouts begin with this event.
@@ -142,18 +117,19 @@ export function createConnections(
     },
     onHttp2: (socket) => {
       table.attach(socket);
-      openConnection(socket);
+      if (unary === undefined) nodeHttp2.open(socket);
+      else openConnection(socket, unary);
     },
     onFailure: (stage, cause) => events.connectionFailed(stage, cause),
   });
   front.on('connection', (socket) => void table.add(socket));
 
-  function openConnection(socket: Socket): void {
+  function openConnection(socket: Socket, lean: LeanDoor): void {
     const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
     const account = accountOf(socket);
     const connection = new Connection(socket, {
       limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs, answerMs },
-      serve: serveHttp2,
+      serve: (stream) => serveHttp2(stream, lean),
       turns: {
         begin: () => reads.begin(),
         get goesOn() {
@@ -172,15 +148,15 @@ export function createConnections(
     if (isDraining) connection.close();
   }
 
-  function serveHttp2(stream: Stream): Receiver {
+  function serveHttp2(stream: Stream, lean: LeanDoor): Receiver {
     const { head, socket } = stream;
     const contentType = headerOf(head, 'content-type');
     if (head.isTooLarge) {
-      const { answer, penalty } = rejectedWith(HEADERS_TOO_LARGE, head.method, contentType, undefined);
+      const { answer, penalty } = answerTooLarge({ method: head.method, target: head.path, contentType }, socket);
       return new AnsweredAtOnce(stream, answer, penalty);
     }
     const request = http2Request(head);
-    const served = browsers.judge(request) === undefined ? unary(stream) : undefined;
+    const served = browsers.judge(request) === undefined ? lean(stream) : undefined;
     if (served !== undefined) return served;
     const early = answerEarly(request, contentType, socket);
     if (early !== undefined) return new AnsweredAtOnce(stream, early.answer, early.penalty);
@@ -207,6 +183,12 @@ export function createConnections(
     return preflight && { answer: { status: 204, headers: preflight, body: undefined }, penalty: 'none' };
   }
 
+  function answerTooLarge(line: RequestLine, socket: Socket): Early {
+    const rejection = gate.forbid(line, socket, headersTooLarge);
+    const { answer, penalty } = rejectedWith(rejection, line.method, line.contentType, undefined);
+    return { answer: answer.status === 200 ? answer : { ...answer, status: 431 }, penalty };
+  }
+
   function rejectedWith(
     { error, penalty }: Rejection,
     method: string | undefined,
@@ -221,7 +203,8 @@ export function createConnections(
     isDraining = true;
     const closed = new Promise<void>((resolve) => front.close(() => resolve()));
     for (const connection of connections) connection.close();
-    http1Answers.announceEnd();
+    nodeHttp2.close();
+    nodeAnswers.announceEnd();
     // A request may be on its way on a connection that looks idle; who hears of the end by its answer sends no other.
     let endIdle = setTimeout(() => {
       http1.closeIdleConnections();
@@ -242,10 +225,6 @@ export function createConnections(
   return { front, drain };
 }
 
-function ignore(): void {
-  // The 'close' event of the response follows, and ends the call.
-}
-
 /** Answers what Node's parser gave up on, where there is somebody to answer. */
 function answerUnreadable({ code }: NodeJS.ErrnoException, socket: Socket): void {
   if (isLingering(socket)) return;
@@ -263,17 +242,6 @@ const UNREADABLE: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
-function http1Request({ method, url: target, headers }: IncomingMessage): BrowserRequest {
-  return {
-    method,
-    target,
-    host: headers.host,
-    origin: headers.origin,
-    site: headers['sec-fetch-site']?.toString(),
-    asksFor: headers['access-control-request-method'],
-  };
-}
-
 function http2Request(head: RequestHead): BrowserRequest {
   const text = (name: string) => headerOf(head, name)?.toString();
   return {
@@ -285,22 +253,3 @@ function http2Request(head: RequestHead): BrowserRequest {
     asksFor: head.method === 'OPTIONS' ? text('access-control-request-method') : undefined,
   };
 }
-
-/** Two readers of such a request may understand two hosts (RFC 9112, section 3.2). */
-function hasTwoHosts(rawHeaders: readonly string[]): boolean {
-  let hosts = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]!.toLowerCase() === 'host') hosts++;
-  return hosts > 1;
-}
-
-const TWO_HOSTS: Rejection = {
-  error: new EctError(refuse('REQUEST_MALFORMED', 'the request has more than one Host header')),
-  caller: { kind: 'anonymous' },
-  penalty: 'disconnect',
-};
-
-const HEADERS_TOO_LARGE: Rejection = {
-  error: new EctError(refuse('MESSAGE_TOO_LARGE', 'the headers are too large')),
-  caller: { kind: 'anonymous' },
-  penalty: 'none',
-};

@@ -75,6 +75,7 @@ const CODES = {
   IDEMPOTENCY_UNAVAILABLE: Code.Unavailable,
   ONCE_CORRUPT: Code.DataLoss,
   REPLAY_GUARD_FULL: Code.Unavailable,
+  CLOCK_UNTRUSTED: Code.Unavailable,
   STORAGE_FULL: Code.Unavailable,
   QUOTA_EXCEEDED: Code.ResourceExhausted,
   SIGNER_UNAVAILABLE: Code.Unavailable,

@@ -138,19 +138,20 @@ export function writeReceipt(receipt: Receipt): MessageInitShape<typeof ReceiptS
   };
 }
 
-const KINDS = { taint: EntryKind.TAINT, key: EntryKind.KEY } as const;
+const KINDS = { taint: EntryKind.TAINT, key: EntryKind.KEY, loss: EntryKind.LOSS } as const;
 
 /** An entry; its content and salt only where `withContent` is set and they have not been erased. */
 export function writeEntry(record: LedgerRecord, withContent: boolean): MessageInitShape<typeof EntrySchema> {
   const leaf = readLeaf(record);
   const { content, salt } = record;
   const text = withContent && content !== null ? Buffer.from(content) : undefined;
-  const task = leaf.type === 'key' ? { jti: '', wid: '' } : { jti: leaf.jti ?? '', wid: leaf.wid ?? '' };
+  const isOfTask = leaf.type === undefined || leaf.type === 'taint';
+  const task = isOfTask ? { jti: leaf.jti ?? '', wid: leaf.wid ?? '' } : { jti: '', wid: '' };
   return {
     index: BigInt(record.index),
     ...task,
     iss: leaf.iss,
-    kid: leaf.kid ?? '',
+    kid: leaf.type === 'loss' ? '' : (leaf.kid ?? ''),
     recordedAt: timestampFromMs(record.recordedAtMs),
     leaf: record.leaf as Uint8Array<ArrayBuffer>,
     ...(withContent && salt !== null ? { salt: salt as Uint8Array<ArrayBuffer> } : {}),

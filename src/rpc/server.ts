@@ -12,7 +12,8 @@ import { type BrowserOptions, createBrowserRules } from './browser-rules.ts';
 import type { AnyService } from './call.ts';
 import { createCalls } from './calls.ts';
 import { createConnectRouter } from './connect-router.ts';
-import { type ConnectionLimits, createConnections, DEFAULT_LIMITS, LAST_CALL_MS } from './connections.ts';
+import { type ConnectionLimits, DEFAULT_LIMITS } from './connection-limits.ts';
+import { createConnections, LAST_CALL_MS } from './connections.ts';
 import { replaceTls, type TlsOptions } from './front.ts';
 import { createGate, protocolOf } from './gate.ts';
 import { transcodeText } from './grpc-web-text.ts';
@@ -57,6 +58,8 @@ export interface ServerOptions {
   readonly processLimits?: Partial<ProcessLimits>;
   /** Serves plain unary gRPC by the lean door, which is the default, or by the Connect door as all other calls. */
   readonly leanDoor?: boolean;
+  /** What speaks HTTP/2: the engine, which is the default, or Node's server, which has no lean door. */
+  readonly http2?: 'engine' | 'node';
   /** How often health watchers look for a change, in milliseconds. */
   readonly watchIntervalMs?: number;
 }
@@ -145,7 +148,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const serving = {
     gate,
     browsers,
-    unary: lean,
+    unary: options.http2 === 'node' ? undefined : lean,
     handle: readableByPages(transcodeText(handle), browsers),
     accountOf: calls.accountOf,
   };

@@ -5,6 +5,9 @@ import type { MetricsSnapshot } from '../events.ts';
 /** The variable in which a worker finds its number, from 1. It does not begin with ECT_, so it is no setting. */
 export const NUMBER_VARIABLE = 'WORKER_NUMBER';
 
+/** The variable in which it finds its slot, from 0: no two workers that live have the same. */
+export const SLOT_VARIABLE = 'WORKER_SLOT';
+
 export type ToSupervisor =
   /** The worker accepts calls. */
   | { readonly kind: 'listening'; readonly url: string }

@@ -2,11 +2,13 @@
 
 import cluster from 'node:cluster';
 import type { MetricsSnapshot } from '../events.ts';
-import { NUMBER_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import { NUMBER_VARIABLE, SLOT_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
 
 export interface Seat {
   /** From 1. */
   readonly number: number;
+  /** From 0. No worker that lives has the same, one that it replaces neither. */
+  readonly slot: number;
   /** The metrics of all workers, in the Prometheus text format. */
   metricsOfAll(): Promise<string>;
   /** Says that calls are accepted at `url`; from now on answers what `snapshot` says when the supervisor asks. */
@@ -43,6 +45,7 @@ export function takeSeat(): Seat | undefined {
 
   return {
     number: Number(process.env[NUMBER_VARIABLE]),
+    slot: Number(process.env[SLOT_VARIABLE]),
     metricsOfAll() {
       if (reading === undefined) {
         reading = Promise.withResolvers();

@@ -73,7 +73,7 @@ class Supervisor {
   }
 
   #start(number: number): WorkerProcess {
-    const worker = startWorker(number, this.#metrics);
+    const worker = startWorker(number, this.#freeSlot(), this.#metrics);
     this.#living.add(worker);
     void worker.ended.then((ending) => {
       this.#living.delete(worker);
@@ -82,6 +82,13 @@ class Supervisor {
     if (this.#stopping.signal.aborted) worker.stop(this.#options.graceMs);
     this.#crew.set(number, worker);
     return worker;
+  }
+
+  #freeSlot(): number {
+    const taken = new Set([...this.#living].map(({ slot }) => slot));
+    let slot = 0;
+    while (taken.has(slot)) slot++;
+    return slot;
   }
 
   /** Has somebody at this number until the end. */

@@ -2,12 +2,14 @@
 
 import cluster from 'node:cluster';
 import type { MetricsSnapshot } from '../events.ts';
-import { NUMBER_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import { NUMBER_VARIABLE, SLOT_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
 import type { SharedMetrics } from './metrics.ts';
 
 export interface WorkerProcess {
   /** Its number, from 1. The one that replaces it has the same. */
   readonly number: number;
+  /** From 0. Free again when it has ended. */
+  readonly slot: number;
   /** The address, once it accepts calls; undefined where it ended before that. */
   readonly listening: Promise<string | undefined>;
   readonly ended: Promise<Ending>;
@@ -31,9 +33,9 @@ export interface Ending {
 const LATE_MS = 3_000;
 
 /** Starts a worker. It runs this very program with the same arguments and environment. */
-export function startWorker(number: number, metrics: SharedMetrics): WorkerProcess {
+export function startWorker(number: number, slot: number, metrics: SharedMetrics): WorkerProcess {
   let bornMs: number | undefined;
-  const worker = cluster.fork({ [NUMBER_VARIABLE]: String(number) });
+  const worker = cluster.fork({ [NUMBER_VARIABLE]: String(number), [SLOT_VARIABLE]: String(slot) });
   // A worker may end at any moment; what is sent too late is lost with it.
   const tell = (message: ToWorker) => worker.send(message, () => {});
   const waiting: ((snapshot: MetricsSnapshot) => void)[] = [];
@@ -67,6 +69,7 @@ export function startWorker(number: number, metrics: SharedMetrics): WorkerProce
 
   const self: WorkerProcess = {
     number,
+    slot,
     listening,
     ended,
     snapshot: () =>

@@ -43,13 +43,13 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Changes a ledger file as somebody can who may write it: the triggers are dropped first. */
+/** Changes a ledger file as somebody can who may write it: the triggers are dropped first, and made anew. */
 function tamper(path: string, sql: string): void {
   const database = new DatabaseSync(path);
-  for (const row of database.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").all()) {
-    database.exec(`DROP TRIGGER ${String(row['name'])}`);
-  }
+  const triggers = database.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all();
+  for (const { name } of triggers) database.exec(`DROP TRIGGER ${String(name)}`);
   database.exec(sql);
+  for (const { sql: trigger } of triggers) database.exec(String(trigger));
   database.close();
 }
 

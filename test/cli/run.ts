@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Io } from '../../src/cli/output.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { checkConfig } from '../../src/config-check.ts';
+import { ledgerRecovery } from '../../src/ledger-recovery.ts';
 
 export interface Outcome {
   readonly code: number;
@@ -18,7 +19,8 @@ export async function ect(argv: readonly string[], stdin = ''): Promise<Outcome>
   const io: Io = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, exitCode: 0 };
   const printed = Promise.all([buffer(stdout), buffer(stderr)]);
   const serve = () => Promise.reject(new Error('no test of the command line serves'));
-  await runProgram({ serve, checkConfig: () => checkConfig(process.env, { callKms: false }), io }, argv);
+  const check = () => checkConfig(process.env, { callKms: false });
+  await runProgram({ serve, checkConfig: check, recovery: ledgerRecovery, io }, argv);
   stdout.end();
   stderr.end();
   const [out, err] = await printed;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readKeyEntry } from '../../src/custody/key-entry.ts';
+import { endOf } from '../../src/custody/key-fold.ts';
 import { KeyHistory } from '../../src/custody/key-history.ts';
 import { asTrustedKey, publishedKeys } from '../../src/custody/published.ts';
 import { EctError } from '../../src/errors.ts';
@@ -94,7 +95,6 @@ describe('a delegated key', () => {
   test.each([
     ['a root that is not in the ring', signJws({ ...header, kid: second.jwk.kid }, says, second), 'not of a root key'],
     ['a root that did not sign', signJws(header, says, second), 'not of a root key'],
-    ['an end that has passed', signJws(header, { ...says, nbf: START - 60, exp: START - 1 }, first), 'had ended'],
     ['another kid', signJws(header, { ...says, kid: other.jwk.kid }, first), 'not of a root key'],
     ['another key', signJws(header, { ...says, jwk: other.jwk, kid: other.jwk.kid }, first), 'about another key'],
     ['another typ', signJws({ ...header, typ: 'JWT' }, says, first), 'not of a root key'],
@@ -103,6 +103,16 @@ describe('a delegated key', () => {
     const { history, writer } = begin();
     expect(history.add(writer.write(delegated, 'announced', { certificate: text }))).toMatch(fault);
     expect(history.get(delegated.jwk.kid)).toBeUndefined();
+  });
+
+  test('is over where its certificate had ended when it was announced: it signs nothing, and nothing it signed is accepted', () => {
+    const { history, writer } = begin();
+    const ended = signJws(header, { ...says, nbf: START - 60, exp: START - 1 }, first);
+    history.add(writer.write(delegated, 'announced', { certificate: ended }));
+    const key = history.get(delegated.jwk.kid)!;
+    expect(endOf(key)).toBeLessThan(key.announcedAtMs);
+    const { signsUntil, notAfter } = asTrustedKey(key, speaksFor, retention, writer.nowMs);
+    expect([signsUntil, notAfter]).toEqual([START - 1 + 30, START - 1 + 3630]);
   });
 
   test('is not trusted for the certificate of another delegated key', async () => {
@@ -155,7 +165,7 @@ describe('what is published', () => {
     const { history, writer } = begin();
     history.add(writer.write(second, 'announced', { generation: 1 }));
     const notBefore = [first, second].map(
-      ({ jwk }) => asTrustedKey(history.get(jwk.kid)!, speaksFor, retention, START_MS).notBefore,
+      ({ jwk }) => asTrustedKey(history.get(jwk.kid)!, speaksFor, retention, writer.nowMs).notBefore,
     );
     expect(notBefore).toEqual([undefined, START + 2 - 30]);
   });

@@ -35,6 +35,7 @@ async function startAuthorities() {
   const parts = made.map(({ parts: each, signer }) => ({
     ...each,
     now: () => Math.floor(Date.now() / 1000),
+    stamp: () => Math.floor(Date.now() / 1000),
     policy: { ...each.policy, issuer: ISSUER },
     keys: new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor: () => true }]),
   }));

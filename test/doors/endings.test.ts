@@ -8,7 +8,7 @@ import { FLAG, FRAME } from '../../bench/http2-frames.ts';
 import { frame } from '../support/rpc-clients.ts';
 import { SOON } from '../support/soon.ts';
 import { answerOf, GRPC, openStream } from './raw-call.ts';
-import { eventsSince, type Line, roundTrip, type Side } from './two-doors.ts';
+import { DOORS, eventsSince, type Line, roundTrip, type Side } from './two-doors.ts';
 import { ISSUE, message, useWillingDoors } from './willing-doors.ts';
 import { data, headers, openWire, reset } from './wire.ts';
 
@@ -16,7 +16,7 @@ const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR } = http2.const
 const CODES = [NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR];
 const waiting = new Set<() => void>();
 const willing = useWillingDoors(() => new Promise((resolve) => waiting.add(resolve)));
-const reachedAt = ({ door }: Side) => willing.reached[door === 'lean' ? 0 : 1];
+const reachedAt = ({ door }: Side) => willing.reached[DOORS.indexOf(door)]!;
 
 /** Does this at both doors. Each leaves one event, and the two are equal. */
 async function both(act: (side: Side) => Promise<void>): Promise<Line> {

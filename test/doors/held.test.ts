@@ -27,7 +27,7 @@ describe('H14: 10,000 cancelled calls', () => {
   const CALLS = 10_000;
   const AT_ONCE = 100;
   const WARM_UP = 2000;
-  const reached: Record<DoorName, Reached> = { lean: [], connect: [] };
+  const reached: Record<DoorName, Reached> = { lean: [], connect: [], node: [] };
   let doors: TwoDoors;
   beforeAll(async () => {
     doors = await startTwoDoors((door) => [willingService(reached[door])]);

@@ -15,7 +15,7 @@ import { makeAuthority, type TestAuthority } from '../support/authority.ts';
 import { frame } from '../support/rpc-clients.ts';
 import { SOON } from '../support/soon.ts';
 import { exchange, GRPC } from './raw-call.ts';
-import { type DoorName, eventsSince, type Side, startTwoDoors, type TwoDoors } from './two-doors.ts';
+import { DOORS, type DoorName, eventsSince, type Side, startTwoDoors, type TwoDoors } from './two-doors.ts';
 import { reasonOf } from './willing-doors.ts';
 
 /** A real store whose commits have happened, but answer only when they are let go. */
@@ -39,7 +39,7 @@ const sides: Partial<Record<DoorName, TestAuthority & { readonly store: SlowStor
 let doors: TwoDoors;
 
 beforeAll(async () => {
-  for (const door of ['lean', 'connect'] as const) {
+  for (const door of DOORS) {
     const store = new SlowStore();
     sides[door] = { store, ...(await makeAuthority(store)) };
   }

@@ -11,8 +11,8 @@ import { type RunningServer, startServer } from '../../src/rpc/server.ts';
 import { SOON } from '../support/soon.ts';
 import { type Answer, exchange, type RawCall } from './raw-call.ts';
 
-export type DoorName = 'lean' | 'connect';
-export const DOORS: readonly DoorName[] = ['lean', 'connect'];
+export type DoorName = 'lean' | 'connect' | 'node';
+export const DOORS: readonly DoorName[] = ['lean', 'connect', 'node'];
 
 /** One line of the log. */
 export type Line = Readonly<Record<string, unknown>>;
@@ -32,7 +32,8 @@ export interface Side {
 export interface TwoDoors extends AsyncDisposable {
   readonly lean: Side;
   readonly connect: Side;
-  readonly both: readonly [lean: Side, connect: Side];
+  readonly node: Side;
+  readonly both: readonly Side[];
   /** Every event so far was claimed by a test: no call has left a second one. */
   expectNoFurtherEvents(): Promise<void>;
   /** Claims the next events at both doors. */
@@ -48,22 +49,27 @@ export interface Seen {
 
 /** Starts both. `services` is asked once for each door. */
 export async function startTwoDoors(services: (door: DoorName) => readonly AnyService[]): Promise<TwoDoors> {
-  const [lean, connect] = await Promise.all([start('lean', services('lean')), start('connect', services('connect'))]);
-  const both = [lean.side, connect.side] as const;
+  const [lean, connect, node] = (await Promise.all(DOORS.map((door) => start(door, services(door))))) as [
+    Started,
+    Started,
+    Started,
+  ];
+  const both = [lean.side, connect.side, node.side];
   let claimed = 0;
   return {
     lean: lean.side,
     connect: connect.side,
+    node: node.side,
     both,
     claimEvents(count) {
       claimed += count;
     },
     async expectNoFurtherEvents() {
       await Promise.all(both.map(({ session }) => roundTrip(session)));
-      expect(both.map(({ calls }) => calls().length)).toEqual([claimed, claimed]);
+      expect(both.map(({ calls }) => calls().length)).toEqual(both.map(() => claimed));
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([lean.stop(), connect.stop()]);
+      await Promise.all([lean.stop(), connect.stop(), node.stop()]);
     },
   };
 }
@@ -71,8 +77,8 @@ export async function startTwoDoors(services: (door: DoorName) => readonly AnySe
 /** Makes the same call at both doors. They must agree on the answer and on the one event; answers what both said. */
 export async function callBoth(doors: TwoDoors, call: RawCall): Promise<Seen> {
   doors.claimEvents(1);
-  const [lean, connect] = await Promise.all([observe(doors.lean, call), observe(doors.connect, call)]);
-  expect(lean, 'the lean door says what the Connect door says').toEqual(connect);
+  const [lean, ...others] = (await Promise.all(doors.both.map((side) => observe(side, call)))) as [Seen, Seen, Seen];
+  for (const other of others) expect(lean, 'every door says the same').toEqual(other);
   expect(lean.events, 'one call, one event').toHaveLength(1);
   return lean;
 }
@@ -115,6 +121,7 @@ async function start(door: DoorName, services: readonly AnyService[]): Promise<S
     jwks: () => '{"keys":[]}',
     ready: () => ({ ledger: true }),
     leanDoor: door === 'lean',
+    http2: door === 'node' ? 'node' : 'engine',
   });
   const session = http2.connect(server.url);
   await once(session, 'connect');

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { IssueRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import { errorInfoOf, frame } from '../support/rpc-clients.ts';
 import { GRPC, type RawCall } from './raw-call.ts';
-import { callBoth, type Seen, startTwoDoors, type TwoDoors } from './two-doors.ts';
+import { callBoth, DOORS, type Seen, startTwoDoors, type TwoDoors } from './two-doors.ts';
 import { type Reached, willingService } from './willing-service.ts';
 
 export const ISSUE = '/ect.v1.AuthorityService/Issue';
@@ -13,18 +13,18 @@ export const ISSUE = '/ect.v1.AuthorityService/Issue';
 /** The doors of one test file. After each test, every event must have been seen by it. */
 export interface WillingDoors {
   readonly doors: TwoDoors;
-  /** Calls that reached the procedure, at the lean door and at the Connect door. */
-  readonly reached: readonly [lean: Reached, connect: Reached];
+  /** Calls that reached the procedure, at each door, in the order of DOORS. */
+  readonly reached: readonly [lean: Reached, connect: Reached, node: Reached];
   /** Makes a call at both doors, which must agree. */
   call(raw: RawCall): Promise<Seen>;
 }
 
 export function useWillingDoors(waitFor?: () => Promise<void>): WillingDoors {
-  const reached = [[], []] as [Reached, Reached];
+  const reached = [[], [], []] as [Reached, Reached, Reached];
   const held: { doors?: TwoDoors } = {};
   const doors = (): TwoDoors => held.doors ?? expect.fail('the doors are not open yet');
   beforeAll(async () => {
-    held.doors = await startTwoDoors((door) => [willingService(reached[door === 'lean' ? 0 : 1], waitFor)]);
+    held.doors = await startTwoDoors((door) => [willingService(reached[DOORS.indexOf(door)]!, waitFor)]);
   });
   afterEach(() => doors().expectNoFurtherEvents());
   afterAll(() => held.doors?.[Symbol.asyncDispose]());

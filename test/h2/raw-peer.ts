@@ -6,6 +6,7 @@ import { FLAG, FRAME, type Frame, PREFACE, readFrames, writeFrame } from '../../
 import {
   Body,
   Connection,
+  type ConnectionOptions,
   DEFAULT_LIMITS,
   type Limits,
   type Receiver,
@@ -36,6 +37,7 @@ export async function startServer(
   limits: Partial<Limits> = {},
   serve?: (stream: Stream) => Receiver,
   now?: () => number,
+  options: Partial<ConnectionOptions> = {},
 ): Promise<TestServer> {
   const connections: Connection[] = [];
   const failures: string[] = [];
@@ -63,6 +65,7 @@ export async function startServer(
         onFailure: (error) => failures.push(error.message),
         onBug: (thrown) => failures.push(String(thrown)),
         ...(now === undefined ? {} : { now }),
+        ...options,
       }),
     );
   });

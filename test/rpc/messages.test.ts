@@ -213,7 +213,7 @@ describe('an entry', () => {
       wid: WID,
       iss: leaf.iss,
       pred: [],
-      kid: leaf.kid,
+      kid: 'kid' in leaf ? leaf.kid : undefined,
       token,
     });
     expect(entry.iat).toBe(BigInt(NOW));

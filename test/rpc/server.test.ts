@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test, vi } from 'vitest';
 import { IssueRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
+import { answerOf } from '../doors/raw-call.ts';
 import { authorityClient, failureOf, frame, rawHttp1, rawHttp2 } from '../support/rpc-clients.ts';
 import { startTestServer } from '../support/rpc-server.ts';
 import { SOON } from '../support/soon.ts';
@@ -86,10 +87,41 @@ describe('one port', () => {
     await using running = await startTestServer();
     const headers = { 'x-large': 'x'.repeat(20_000) };
     const overHttp2 = await rawHttp2(running.server.url, { method: 'GET', path: '/healthz', headers });
-    expect([overHttp2.status, JSON.parse(overHttp2.body.toString()).reason]).toEqual([413, 'MESSAGE_TOO_LARGE']);
+    expect([overHttp2.status, JSON.parse(overHttp2.body.toString()).reason]).toEqual([431, 'MESSAGE_TOO_LARGE']);
     const overHttp1 = await rawHttp1(running.server.url, { method: 'GET', path: '/healthz', headers });
     expect(overHttp1.status).toBe(431);
     expect(running.seen).toHaveLength(0);
+  });
+
+  test.each([20_000, 40_000, 60_000])('H6: %d bytes of metadata are refused on their own stream', async (bytes) => {
+    await using running = await startTestServer();
+    const session = http2.connect(running.server.url);
+    const ask = (type: string, headers = {}) => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': ISSUE,
+        ...headers,
+        'content-type': type,
+        te: 'trailers',
+      });
+      stream.end(type === 'application/grpc' ? issueFrame('wait') : '{"execAct":"wait"}');
+      return answerOf(stream);
+    };
+    const neighbours = ['application/grpc', 'application/json', 'application/grpc'].map((type) => ask(type));
+    await vi.waitFor(() => expect(running.seen).toHaveLength(3), SOON);
+    const large = { 'x-large': 'x'.repeat(bytes) };
+    expect((await ask('application/grpc', large)).grpcStatus).toBe('8');
+    const json = await ask('application/json', large);
+    expect([json.status, JSON.parse(json.body.toString()).code]).toEqual([431, 'resource_exhausted']);
+    running.release();
+    expect((await Promise.all(neighbours)).map(({ status, grpcStatus }) => grpcStatus ?? status)).toEqual([
+      '0',
+      200,
+      '0',
+    ]);
+    const refused = running.calls().filter(({ reason }) => reason === 'MESSAGE_TOO_LARGE');
+    expect(refused).toMatchObject([{ protocol: 'grpc' }, { protocol: 'connect' }]);
+    session.destroy();
   });
 
   test.each([

@@ -42,6 +42,10 @@ interface Refused {
 type Issue = (certificate: Certificate | undefined, iss?: string) => Promise<Answer | Refused>;
 
 describeWith('openssl', 'callers with certificates', () => {
+  describe.each(['engine', 'node'])('HTTP/2 by %s', callersWithCertificates);
+});
+
+function callersWithCertificates(http2: string): void {
   let folder: string;
   let ca: CertificateAuthority;
   let otherCa: CertificateAuthority;
@@ -64,6 +68,7 @@ describeWith('openssl', 'callers with certificates', () => {
       ECT_TLS_CERT: file('server.pem', server.cert),
       ECT_TLS_KEY: file('server.key', server.key),
       ECT_TLS_CLIENT_CA: file('ca.pem', ca.cert),
+      ECT_HTTP2: http2,
     });
   });
 
@@ -189,4 +194,4 @@ describeWith('openssl', 'callers with certificates', () => {
     const callers = new Set(service.events('call').map(({ caller }) => caller));
     expect(callers).toEqual(new Set([A, B, 'anonymous']));
   });
-});
+}

@@ -185,13 +185,18 @@ describe('refusing to start', () => {
 
     const origin = (await readFile(`${keyFile}.kept`, 'utf8')).split('+')[2] ?? '';
     const others = { 'the same name': generateLedgerKey(origin), 'another name': generateLedgerKey('other.example/l') };
-    for (const other of Object.values(others)) {
+    const mark = join(service.dataDir, 'ledger.mark');
+    const refused = async (other: string, why: string) => {
       await writeFile(keyFile, `${other}\n`, { mode: 0o600 });
       const { code, stdout, stderr } = await restartInVain(service);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toContain('LEDGER_CORRUPT');
+      expect(stderr).toContain(why);
       expect(stderr).not.toContain(other);
-    }
+    };
+    for (const other of Object.values(others)) await refused(other, 'is not signed by the key in ledger.key');
+    await rename(mark, `${mark}.kept`);
+    for (const other of Object.values(others)) await refused(other, 'LEDGER_CORRUPT');
+    await rename(`${mark}.kept`, mark);
     await rename(`${keyFile}.kept`, keyFile);
     await service.restart();
   });

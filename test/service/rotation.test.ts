@@ -135,16 +135,7 @@ async function runUnderLoad(services: readonly ServiceProcess[]) {
 const TIMEOUT_MS = SECONDS * 1000 + 300_000;
 
 describe('Rotation every 2 s under load: 0 failed verifications', () => {
-  test.each([
-    ['two workers', async () => [await startService({ ...SETTINGS, ECT_WORKERS: '2' })]],
-    [
-      'two processes on one data directory',
-      async () => {
-        const first = await startService(SETTINGS);
-        return [first, await startService({ ...SETTINGS, ECT_DATA_DIR: first.dataDir })];
-      },
-    ],
-  ])(
+  test.each([['two workers', async () => [await startService({ ...SETTINGS, ECT_WORKERS: '2' })]]])(
     'K8 K5 %s, callers and relying parties that keep the key set as long as they may',
     async (name, start) => {
       const services = await start();
@@ -224,12 +215,6 @@ describe('K9 a revoked key is refused by every process within the documented sec
   test('K9 two workers', async () => {
     await using service = await startService({ ...settings, ECT_WORKERS: '2' });
     await revokeUnder([service]);
-  });
-
-  test('K9 two processes on one data directory', async () => {
-    await using first = await startService(settings);
-    await using second = await startService({ ...settings, ECT_DATA_DIR: first.dataDir });
-    await revokeUnder([first, second]);
   });
 });
 

@@ -1,8 +1,7 @@
 // Several workers behind one port: what callers see of it, what the ledger sees, and how the processes begin and end.
 
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { status as codes } from '@grpc/grpc-js';
@@ -146,26 +145,6 @@ describe('one service', () => {
     expect(await service.stop()).toBe(0);
     expect(service.events('started')).toHaveLength(1);
     expect(service.stderr()).not.toContain('"worker"');
-  });
-
-  test('workers and whole services that start at once in a new directory agree on its keys', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'ect-workers-'));
-    try {
-      const settings = { ...TWO, ECT_DATA_DIR: join(folder, 'data') };
-      const started = await Promise.all([startService(settings), startService(settings)]);
-      await using one = started[0];
-      await using two = started[1];
-      const sets = await Promise.all(
-        [one, two].map(async (service) => {
-          using channels = dialAll(service, 2);
-          return await Promise.all(channels.clients.map((client) => client.call('ect.v1.KeyService/GetKeySet', {})));
-        }),
-      );
-      for (const set of sets.flat()) expect(set).toEqual(sets[0]?.[0]);
-      expect(await Promise.all([one.stop(), two.stop()])).toEqual([0, 0]);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
   });
 });
 
@@ -371,7 +350,7 @@ describe('refusing to start', () => {
     const { code, stdout, stderr } = await runMain(['serve'], {
       ...TWO,
       ECT_LISTEN: service.address,
-      ECT_DATA_DIR: service.dataDir,
+      ECT_DATA_DIR: join(service.dataDir, 'other'),
     });
     expect(code).toBe(1);
     expect(stdout).toBe('');

@@ -56,6 +56,9 @@ export async function makeAuthority(
     memo: new MemoryIssueMemo(1000),
     notices,
     now: clock.now,
+    stamp: clock.stamp,
+    earliest: clock.earliest,
+    forgotten: clock.forgotten,
   };
   return { parts, signer, clock, noticed };
 }

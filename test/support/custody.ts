@@ -79,7 +79,7 @@ export async function startCustody(shared: Shared, changes: CustodyChanges = {})
   const failures: unknown[] = [];
   const ports: CustodyPorts = {
     ledger,
-    nowMs: clock.nowMs,
+    clock,
     openRoot: (locator) => cupboard.open(locator),
     locatorOf: () => undefined,
     makeRoot: (generation) => cupboard.make(`test:${generation}`),

@@ -11,6 +11,7 @@ const PROBES = {
   buf: ['--version'],
   curl: ['--version'],
   openssl: ['version'],
+  strace: ['--version'],
 } as const;
 
 export type Program = keyof typeof PROBES;

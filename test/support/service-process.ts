@@ -39,6 +39,8 @@ export interface ServiceProcess extends AsyncDisposable {
   events(name: string): readonly Event[];
   /** Asks it to end (SIGTERM) and waits. Answers the exit code, or the signal that ended it. */
   stop(): Promise<number | string>;
+  /** Waits until it ends by itself. Answers how it did, as `stop` does. */
+  ended(): Promise<number | string>;
   /** Ends it at once (SIGKILL), as a crash would, and waits. */
   kill(): Promise<void>;
   /** Starts it again on the same data. It must have ended. */
@@ -74,6 +76,10 @@ export async function startService(settings: Settings = {}): Promise<ServiceProc
     stderr: () => written.stderr,
     events: (name) => eventsIn(written.stderr).filter(({ event }) => event === name),
     stop: () => end(run.child, 'SIGTERM'),
+    ended: async () => {
+      if (run.child.exitCode === null && run.child.signalCode === null) await once(run.child, 'close');
+      return run.child.exitCode ?? run.child.signalCode ?? 'never started';
+    },
     kill: async () => void (await end(run.child, 'SIGKILL')),
     restart: async () => {
       run = await start();

@@ -27,6 +27,11 @@ export class MemoryIssueMemo implements IssueMemo {
     return held === undefined ? issued : issuedOf(held);
   }
 
+  /** Memory has no files. */
+  replacedFile(): undefined {
+    return undefined;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }

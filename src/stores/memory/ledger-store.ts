@@ -106,6 +106,11 @@ export class MemoryLedgerStore implements LedgerStore {
     });
   }
 
+  /** Memory has no files. */
+  replacedFile(): undefined {
+    return undefined;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }

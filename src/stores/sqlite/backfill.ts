@@ -3,7 +3,8 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
-import type { BackfillOrder } from './backfill-thread.ts';
+import type { BackfillOrder, BackfillOutcome } from './backfill-thread.ts';
+import { isBusy } from './failures.ts';
 
 /**
  * Pages that wait before they are moved. 16 MiB: every commit touches the same few index pages, and to move them once for
@@ -17,15 +18,35 @@ const WHOLE_PAGES = 16_000;
 /** One for all files of the process, from the first time that one needs it. */
 let thread: Worker | undefined;
 const running = new Map<string, PromiseWithResolvers<void>>();
+/** Why the last order for a file failed, as an error of the driver. */
+const failures = new Map<string, Error>();
 
 /** The pages of one open file. */
 export class Backfill {
   readonly #file: string;
   readonly #state: StatementSync;
+  readonly #onFailure: (error: Error) => void;
 
-  constructor(file: string, connection: DatabaseSync) {
+  /** `onFailure` is told of each order of this file that failed. */
+  constructor(file: string, connection: DatabaseSync, onFailure: (error: Error) => void = () => undefined) {
     this.#file = file;
     this.#state = connection.prepare('PRAGMA wal_checkpoint(NOOP)');
+    this.#onFailure = onFailure;
+  }
+
+  /** Whether the pages could not be moved when that was tried last. */
+  get hasFailed(): boolean {
+    return failures.has(this.#file);
+  }
+
+  /** Tries again what failed. Throws why it fails again. */
+  async retry(): Promise<void> {
+    await this.rest();
+    if (!this.hasFailed) return;
+    this.#order({ file: this.#file, isWhole: false });
+    await this.rest();
+    const failure = failures.get(this.#file);
+    if (failure !== undefined) throw failure;
   }
 
   /** Has the pages moved if there are many. To be asked after a commit: it takes two microseconds. */
@@ -33,7 +54,7 @@ export class Backfill {
     if (running.has(this.#file)) return;
     try {
       const { log, checkpointed } = this.#state.get() as { log: number; checkpointed: number };
-      if (log - checkpointed >= BACKFILL_PAGES) order({ file: this.#file, isWhole: log >= WHOLE_PAGES });
+      if (log - checkpointed >= BACKFILL_PAGES) this.#order({ file: this.#file, isWhole: log >= WHOLE_PAGES });
     } catch {
       // The commit stands whatever became of this question; the next commit asks it again.
     }
@@ -47,12 +68,17 @@ export class Backfill {
     await moving.promise;
     if (running.size === 0) thread?.unref();
   }
-}
 
-function order(what: BackfillOrder): void {
-  running.set(what.file, Promise.withResolvers());
-  thread ??= startThread();
-  thread.postMessage(what);
+  #order(what: BackfillOrder): void {
+    const moving = Promise.withResolvers<void>();
+    running.set(what.file, moving);
+    thread ??= startThread();
+    thread.postMessage(what);
+    void moving.promise.then(() => {
+      const failure = failures.get(this.#file);
+      if (failure !== undefined) this.#onFailure(failure);
+    });
+  }
 }
 
 function startThread(): Worker {
@@ -62,13 +88,17 @@ function startThread(): Worker {
   started.on('error', () => undefined);
   started.on('exit', () => {
     thread = undefined;
-    for (const file of running.keys()) done(file);
+    for (const file of running.keys()) done({ file });
   });
   started.unref();
   return started;
 }
 
-function done(file: string): void {
+function done({ file, failure }: BackfillOutcome): void {
+  const error = failure && Object.assign(new Error(failure.message), { code: 'ERR_SQLITE_ERROR', ...failure });
+  // Whoever holds the lock that is needed lets go of it.
+  if (error === undefined || isBusy(error)) failures.delete(file);
+  else failures.set(file, error);
   running.get(file)?.resolve();
   running.delete(file);
 }

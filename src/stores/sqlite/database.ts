@@ -4,8 +4,20 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError, refuse } from '../../errors.ts';
 import type { Backfill } from './backfill.ts';
-import { diskFailed, forbidsWriting, isBusy, type StoreReasons, translated } from './failures.ts';
-import type { WriteAheadFile } from './write-ahead-file.ts';
+import {
+  diskFailed,
+  fileReplaced,
+  forbidsWriting,
+  isBusy,
+  isDiskFailure,
+  isFull,
+  type StoreReasons,
+  stopsWriting,
+  translated,
+} from './failures.ts';
+import type { FilesInPlace } from './files-in-place.ts';
+import type { StorageStage, StorageWatch, WritableStore } from './storage-watch.ts';
+import { FramesLost, type WriteAheadFile } from './write-ahead-file.ts';
 
 /** How long a writer waits for another process, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 2_000;
@@ -13,14 +25,20 @@ export const BUSY_TIMEOUT_MS = 2_000;
 /** How often a writer that does not wait inside its call asks again, in milliseconds: a commit takes about as long. */
 const ASK_AGAIN_MS = 1;
 
+/** A write as recent as this shows that the next one is likely to succeed. */
+const RECENT_MS = 5_000;
+
 /** What follows the commits of a connection that does not sync them. */
 export interface AfterCommit {
-  readonly disk: Pick<WriteAheadFile, 'sync' | 'close'>;
+  readonly disk: Pick<WriteAheadFile, 'sync' | 'close'> & Partial<Pick<WriteAheadFile, 'renew'>>;
   readonly backfill: Backfill;
+  /** What is written is durable only under the names by which it is found again. */
+  readonly files?: FilesInPlace;
+  readonly watch?: StorageWatch | undefined;
 }
 
 /** An open file. Errors of the driver leave as EctError. */
-export class SqliteDatabase {
+export class SqliteDatabase implements WritableStore {
   /** For preparing statements. Use `read` and `write` to run them. */
   readonly connection: DatabaseSync;
   readonly #reasons: StoreReasons;
@@ -28,7 +46,11 @@ export class SqliteDatabase {
   readonly #beginImmediate: StatementSync;
   readonly #commit: StatementSync;
   readonly #afterCommit: AfterCommit | undefined;
-  #unsafe: unknown;
+  /** Why nothing may be written, and whether that can be made good. */
+  #unsafe: { readonly cause: unknown; readonly isRepairable: boolean } | undefined;
+  /** Why the last write came to nothing; undefined after one that succeeded. */
+  #writeFailure: unknown;
+  #wroteAtMs = Number.NEGATIVE_INFINITY;
 
   /** Where nothing is to follow a commit, the connection itself makes it durable (`synchronous=FULL`), or only reads. */
   constructor(connection: DatabaseSync, reasons: StoreReasons, afterCommit?: AfterCommit) {
@@ -38,6 +60,10 @@ export class SqliteDatabase {
     this.#begin = connection.prepare('BEGIN');
     this.#beginImmediate = connection.prepare('BEGIN IMMEDIATE');
     this.#commit = connection.prepare('COMMIT');
+  }
+
+  get #name(): string {
+    return this.#reasons.file ?? this.#reasons.what;
   }
 
   /** Runs statements that only read. */
@@ -65,11 +91,14 @@ export class SqliteDatabase {
 
   /**
    * The same, and answers when it is durable. While another process holds the lock, and while the disk writes, this one goes on
-   * with its other calls. After an error that leaves the disk in doubt every further write is refused: open the file anew.
+   * with its other calls. After an error that leaves the disk in doubt every further write is refused until `checkWrites`
+   * has made writing safe again.
    */
   async writeDurably<T>(work: () => T): Promise<T> {
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
     this.#refuseUnsafe();
+    // What is refused after it was written could never be shown again.
+    this.#refuseReplaced();
     while (!this.#beginNow(giveUpMs)) {
       await pause(ASK_AGAIN_MS);
       this.#refuseUnsafe();
@@ -77,12 +106,15 @@ export class SqliteDatabase {
     const result = this.#finish(work);
     this.#afterCommit?.backfill.consider();
     await this.sync();
+    this.#writeFailure = undefined;
+    this.#wroteAtMs = performance.now();
     return result;
   }
 
   /**
    * Answers when all that this connection has written or read is durable. A commit can be read, here and by other processes,
-   * before it is on the disk: whoever shows what a crash could take back asks for this first.
+   * before it is on the disk: whoever shows what a crash could take back asks for this first. Refused where the files have been
+   * deleted or replaced: then no start would find what was written. It goes on when they are back.
    */
   async sync(): Promise<void> {
     if (this.#afterCommit === undefined) return;
@@ -92,14 +124,62 @@ export class SqliteDatabase {
       await this.#afterCommit.disk.sync();
     } catch (error) {
       // A second sync would report success without having written anything.
-      this.#unsafe ??= error;
+      this.#note(error, 'sync');
       throw diskFailed(error, this.#reasons);
+    }
+    this.#refuseReplaced();
+  }
+
+  /** The name of a file of this database that was deleted or replaced since it was opened; undefined where none was. */
+  replacedFile(): string | undefined {
+    return this.#afterCommit?.files?.replaced();
+  }
+
+  /** Throws where the file is known to be damaged: what it says must not decide about anything new. */
+  refuseDamaged(): void {
+    if (this.#afterCommit?.watch?.isDamaged(this.#name) !== true) return;
+    throw new EctError(
+      refuse(this.#reasons.corrupt, `The ${this.#reasons.what} is damaged: nothing is written to it.`),
+    );
+  }
+
+  isWritable(): boolean {
+    return this.#writeFailure === undefined && this.#unsafe === undefined && !this.#afterCommit?.backfill.hasFailed;
+  }
+
+  isFull(): boolean {
+    return isFull(this.#writeFailure);
+  }
+
+  async checkWrites(): Promise<void> {
+    if (this.isWritable() && performance.now() - this.#wroteAtMs < RECENT_MS) return;
+    if (this.#unsafe !== undefined) await this.#makeSafe();
+    // What is damaged is left as it is, whatever the disk would take.
+    if (this.#afterCommit?.watch?.isDamaged(this.#name) === true) return;
+    const version = Number(this.connection.prepare('PRAGMA user_version').get()?.['user_version']);
+    // SQLite writes the page that holds it whether it is another one or not.
+    await this.writeDurably(() => this.connection.exec(`PRAGMA user_version=${version}`));
+    try {
+      await this.#afterCommit?.backfill.retry();
+    } catch (error) {
+      throw translated(error, this.#reasons);
     }
   }
 
-  /** Closes the file when nothing works on it in the background. */
+  /**
+   * Closes the file when nothing works on it in the background. The last one who closes it moves all pages, so that a file whose
+   * pages are in doubt is left open.
+   */
   async end(): Promise<void> {
     await this.#afterCommit?.backfill.rest();
+    if (this.#unsafe?.isRepairable === true) {
+      try {
+        await this.#makeSafe();
+      } catch {
+        this.#afterCommit?.watch?.lost(this.#name);
+        return;
+      }
+    }
     this.close();
   }
 
@@ -146,10 +226,53 @@ export class SqliteDatabase {
     }
   }
 
+  #refuseReplaced(): void {
+    const replaced = this.replacedFile();
+    if (replaced !== undefined) throw fileReplaced(replaced, this.#reasons);
+  }
+
+  /**
+   * Makes sure that what the write-ahead file holds is on the disk, after an error that left this in doubt. What SQLite failed
+   * to write was rolled back, and the next commit writes it over; what failed to be synced is written anew.
+   */
+  async #makeSafe(): Promise<void> {
+    if (this.connection.isTransaction) {
+      // It would swallow the next one's work, and cannot be ended.
+      this.#afterCommit?.watch?.lost(this.#name);
+      return this.#refuseUnsafe();
+    }
+    // Damage is not repaired by writing.
+    if (this.#unsafe?.isRepairable !== true) return this.#refuseUnsafe();
+    const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
+    // SQLite counts outside of transactions only: another process may still add frames, or begin the file anew.
+    const frames = this.#countFrames();
+    try {
+      while (!this.#beginNow(giveUpMs)) await pause(ASK_AGAIN_MS);
+      await this.#afterCommit?.disk.renew?.(frames);
+      this.#unsafe = undefined;
+    } catch (error) {
+      this.#rollBack();
+      // Nobody was answered what is lost. A new process reads the file up to there.
+      const isLost = error instanceof FramesLost ? this.#countFrames() >= frames : isDamage(error);
+      if (isLost) this.#afterCommit?.watch?.lost(this.#name);
+      throw error instanceof EctError ? error : diskFailed(error, this.#reasons);
+    } finally {
+      this.#rollBack();
+    }
+  }
+
+  #countFrames(): number {
+    return Number(this.connection.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.['log']);
+  }
+
   #refuseUnsafe(): void {
     if (this.#unsafe === undefined) return;
-    const message = `The ${this.#reasons.what} takes no writes since an earlier failure: restart the service.`;
-    throw new EctError(refuse(this.#reasons.unavailable, message), { cause: this.#unsafe });
+    const { cause, isRepairable } = this.#unsafe;
+    const next = isRepairable
+      ? 'the disk failed: it goes on when the disk answers'
+      : 'an earlier failure: restart the service';
+    const message = `The ${this.#reasons.what} takes no writes since ${next}.`;
+    throw new EctError(refuse(this.#reasons.unavailable, message), { cause });
   }
 
   #rollBack(): void {
@@ -157,12 +280,24 @@ export class SqliteDatabase {
       if (this.connection.isOpen && this.connection.isTransaction) this.connection.exec('ROLLBACK');
     } catch (error) {
       // A transaction that cannot be ended would swallow the next one's work.
-      this.#unsafe ??= error;
+      this.#unsafe ??= { cause: error, isRepairable: false };
     }
   }
 
   #failed(error: unknown): unknown {
-    if (forbidsWriting(error)) this.#unsafe ??= error;
+    if (forbidsWriting(error) || stopsWriting(error)) this.#note(error, 'statement');
     return translated(error, this.#reasons);
   }
+
+  #note(error: unknown, stage: StorageStage): void {
+    const isRepairable = stage === 'sync' || isDiskFailure(error);
+    if (isRepairable || forbidsWriting(error)) this.#unsafe ??= { cause: error, isRepairable };
+    this.#writeFailure = error;
+    this.#afterCommit?.watch?.failed(this.#name, stage, error);
+  }
+}
+
+/** Whether the driver found the file damaged. */
+function isDamage(error: unknown): boolean {
+  return error instanceof EctError && forbidsWriting(error.cause) && !isDiskFailure(error.cause);
 }

@@ -65,6 +65,12 @@ export function diskFailed(cause: unknown, reasons: StoreReasons): EctError {
   return new EctError(refuse(reasons.unavailable, SENTENCES.io(nameOf(reasons))), { cause });
 }
 
+/** A write that no start would find again: it went to a file that is not in its place any more. */
+export function fileReplaced(file: string, { unavailable, what }: StoreReasons): EctError {
+  const message = `${file} was deleted or replaced while the service runs: the ${what} records nothing until it is back or the service is restarted.`;
+  return new EctError(refuse(unavailable, message));
+}
+
 /**
  * Whether nothing may be written after this error until the file has been opened again. After a failed write or fsync
  * nobody knows which pages reached the disk, and a second fsync would report success without having written them.
@@ -72,6 +78,22 @@ export function diskFailed(cause: unknown, reasons: StoreReasons): EctError {
 export function forbidsWriting(error: unknown): boolean {
   const failure = failureOf(error);
   return failure === 'io' || failure === 'corrupt';
+}
+
+/** Whether the disk failed, so that the write-ahead file has to be written anew. Damage is not repaired by writing. */
+export function isDiskFailure(error: unknown): boolean {
+  return failureOf(error) === 'io';
+}
+
+/** Whether the file cannot be written, or not wholly read, for a cause that lies below it: the disk, its space, its rights. */
+export function stopsWriting(error: unknown): boolean {
+  const failure = failureOf(error);
+  return failure === 'io' || failure === 'full' || failure === 'readonly' || failure === 'unopenable';
+}
+
+/** Whether there is no space, as far as an error of the driver says so. */
+export function isFull(error: unknown): boolean {
+  return failureOf(error) === 'full';
 }
 
 /** Whether another connection holds the lock that was asked for. */

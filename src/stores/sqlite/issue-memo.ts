@@ -6,6 +6,7 @@ import type { StoreReasons } from './failures.ts';
 import { ONCE_LAYOUT } from './once-layout.ts';
 import { OnceTable } from './once-table.ts';
 import { openDatabase } from './open-database.ts';
+import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
 const REASONS: StoreReasons = {
   unavailable: 'IDEMPOTENCY_UNAVAILABLE',
@@ -21,9 +22,14 @@ export class SqliteIssueMemo implements IssueMemo {
     this.#issued = issued;
   }
 
-  /** Opens the memo in the file at `path`, and creates the file where there is none. */
-  static open(path: string): SqliteIssueMemo {
-    return new SqliteIssueMemo(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'issued'));
+  /** Opens the memo in the file at `path`, and creates the file where there is none. `earliest`: see OnceTable. */
+  static open(path: string, earliest?: () => number, watch?: StorageWatch): SqliteIssueMemo {
+    return new SqliteIssueMemo(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS, watch), 'issued', earliest));
+  }
+
+  /** Whether the file can be written. */
+  get writes(): WritableStore {
+    return this.#issued.writes;
   }
 
   async recall(caller: string, key: string, now: number): Promise<IssuedOnce | undefined> {
@@ -35,6 +41,11 @@ export class SqliteIssueMemo implements IssueMemo {
     const held = { digest: issued.requestDigest, label: '', content: issued.token };
     const holder = await this.#issued.hold({ key: onceKey(caller, key), held, keepUntil, now });
     return holder === undefined ? issued : issuedOf(holder);
+  }
+
+  /** See SqliteLedgerStore. */
+  replacedFile(): string | undefined {
+    return this.#issued.replacedFile();
   }
 
   async close(): Promise<void> {

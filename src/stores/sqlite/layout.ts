@@ -3,6 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { EctError, refuse } from '../../errors.ts';
 import type { StoreReasons } from './failures.ts';
+import { schemaFault } from './schema-check.ts';
 
 /** What a file holds. */
 export interface Layout {
@@ -44,6 +45,7 @@ export function prepareLayout(opening: Opening, file: string, layout: Layout, re
   }
   upgrade(opening, layout);
   refuseOtherLayout(connection, file, layout, reasons);
+  refuseOtherSchema(connection, file, layout, reasons);
   useWriteAheadFile(connection, file, reasons);
 }
 
@@ -86,6 +88,13 @@ export function refuseOtherLayout(connection: DatabaseSync, file: string, layout
     const message = `${file} has the unknown schema ${marks.version}: restore the file from a backup.`;
     throw new EctError(refuse(reasons.corrupt, message));
   }
+}
+
+/** A trigger or an index that is not what it was would let through what it is there to stop. */
+function refuseOtherSchema(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
+  const fault = schemaFault(connection, layout);
+  if (fault === undefined) return;
+  throw new EctError(refuse(reasons.corrupt, `${file} is damaged: ${fault}. Restore the file from a backup.`));
 }
 
 function useWriteAheadFile(connection: DatabaseSync, file: string, reasons: StoreReasons): void {

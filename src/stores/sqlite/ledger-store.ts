@@ -30,6 +30,7 @@ import {
   recordOf,
 } from './ledger-rows.ts';
 import { openDatabase, openReadOnlyDatabase } from './open-database.ts';
+import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 
@@ -57,8 +58,8 @@ export class SqliteLedgerStore implements LedgerStore {
   }
 
   /** Opens the ledger at `path`, and creates the file where there is none. */
-  static open(path: string): SqliteLedgerStore {
-    return new SqliteLedgerStore(openDatabase(path, LEDGER_LAYOUT, REASONS));
+  static open(path: string, watch?: StorageWatch): SqliteLedgerStore {
+    return new SqliteLedgerStore(openDatabase(path, LEDGER_LAYOUT, REASONS, watch));
   }
 
   /**
@@ -163,6 +164,16 @@ export class SqliteLedgerStore implements LedgerStore {
       hashes.push(...this.#database.read(() => part.map(read)));
     }
     return hashes;
+  }
+
+  /** The name of a file of the ledger that was deleted or replaced since it was opened; undefined where none was. */
+  replacedFile(): string | undefined {
+    return this.#database.replacedFile();
+  }
+
+  /** Whether the file can be written. */
+  get writes(): WritableStore {
+    return this.#database;
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@
 import type { Held } from '../once.ts';
 import type { SqliteDatabase } from './database.ts';
 import type { OnceTableName } from './once-layout.ts';
+import type { WritableStore } from './storage-watch.ts';
 
 /** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
 interface Wish {
@@ -38,16 +39,21 @@ export class OnceTable {
   readonly #database: SqliteDatabase;
   readonly #statements: ReturnType<typeof prepareStatements>;
   #waiting: Waiting[] = [];
-  /** The time that was told last, and when: a clock that was set back counts at once. */
+  readonly #earliest: (() => number) | undefined;
+  /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
   readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
   #sweeping: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosing = false;
   #settling: Promise<void> | undefined;
 
-  /** Takes over `database`, which is closed with the table. */
-  constructor(database: SqliteDatabase, name: OnceTableName) {
+  /**
+   * Takes over `database`, which is closed with the table. `earliest` is the clock that the sweep goes by, in seconds: the
+   * same whose times are told by those who wish for something.
+   */
+  constructor(database: SqliteDatabase, name: OnceTableName, earliest?: () => number) {
     this.#database = database;
+    this.#earliest = earliest;
     try {
       this.#statements = database.read(() => prepareStatements(database, name));
     } catch (error) {
@@ -65,16 +71,26 @@ export class OnceTable {
     return holder;
   }
 
-  /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the file. */
-  hold(wish: Wish): Promise<Held | undefined> {
+  /** Holds the key unless it is held: then answers what holds it. Refused where the file is known to be damaged. Atomic across all processes that share the file. */
+  async hold(wish: Wish): Promise<Held | undefined> {
     this.#tell(wish.now);
+    this.#database.refuseDamaged();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ...wish, resolve, reject });
       this.#settling ??= this.#settleAll();
     });
   }
 
+  get writes(): WritableStore {
+    return this.#database;
+  }
+
   /** Settles what waits, then closes the file. */
+  /** See SqliteLedgerStore. */
+  replacedFile(): string | undefined {
+    return this.#database.replacedFile();
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#timer);
@@ -105,7 +121,7 @@ export class OnceTable {
   /** One step of forgetting, or of shrinking the file. Answers whether there is more to do. */
   async #sweep(): Promise<boolean> {
     const { now: told, atMs } = this.#told;
-    const now = Math.floor(told + (performance.now() - atMs) / 1000);
+    const now = this.#earliest?.() ?? Math.floor(told + (performance.now() - atMs) / 1000);
     const { expired, forget, freePages, pages } = this.#statements;
     const isExpired = () => Number.isFinite(now) && expired.get(now) !== undefined;
     const isLarge = () => {

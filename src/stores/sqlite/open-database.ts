@@ -6,7 +6,9 @@ import { Backfill } from './backfill.ts';
 import { BUSY_TIMEOUT_MS, SqliteDatabase } from './database.ts';
 import { type StoreReasons, translated } from './failures.ts';
 import { createFile, fileUrlFor } from './file.ts';
+import { FilesInPlace } from './files-in-place.ts';
 import { type Layout, prepareLayout, refuseOtherLayout } from './layout.ts';
+import type { StorageWatch } from './storage-watch.ts';
 import { WriteAheadFile } from './write-ahead-file.ts';
 
 /**
@@ -22,7 +24,12 @@ const WAL_AUTOCHECKPOINT_PAGES = 64_000;
 const CACHE_KIB = 4 * 1024;
 
 /** Opens a file for reading and writing, and creates it (mode 0600) and its schema where there is none. */
-export function openDatabase(path: string, layout: Layout, purpose: StoreReasons): SqliteDatabase {
+export function openDatabase(
+  path: string,
+  layout: Layout,
+  purpose: StoreReasons,
+  watch?: StorageWatch,
+): SqliteDatabase {
   const reasons = { ...purpose, file: basename(path) };
   const file = createFile(path, reasons);
   return opened(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false }, reasons, (connection) => {
@@ -34,7 +41,9 @@ export function openDatabase(path: string, layout: Layout, purpose: StoreReasons
     // The read makes SQLite open that file.
     connection.exec('PRAGMA synchronous=NORMAL; SELECT 1 FROM sqlite_schema');
     const disk = new WriteAheadFile(file, reasons);
-    return new SqliteDatabase(connection, reasons, { disk, backfill: new Backfill(file, connection) });
+    const backfill = new Backfill(file, connection, (error) => watch?.failed(reasons.file, 'move', error));
+    const files = new FilesInPlace(file);
+    return new SqliteDatabase(connection, reasons, { disk, backfill, files, watch });
   });
 }
 

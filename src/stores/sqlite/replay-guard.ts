@@ -6,6 +6,7 @@ import type { StoreReasons } from './failures.ts';
 import { ONCE_LAYOUT } from './once-layout.ts';
 import { OnceTable } from './once-table.ts';
 import { openDatabase } from './open-database.ts';
+import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
 const REASONS: StoreReasons = {
   unavailable: 'REPLAY_GUARD_UNAVAILABLE',
@@ -21,9 +22,14 @@ export class SqliteReplayGuard implements ReplayGuard {
     this.#uses = uses;
   }
 
-  /** Opens the guard in the file at `path`, and creates the file where there is none. */
-  static open(path: string): SqliteReplayGuard {
-    return new SqliteReplayGuard(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS), 'uses'));
+  /** Opens the guard in the file at `path`, and creates the file where there is none. `earliest`: see OnceTable. */
+  static open(path: string, earliest?: () => number, watch?: StorageWatch): SqliteReplayGuard {
+    return new SqliteReplayGuard(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS, watch), 'uses', earliest));
+  }
+
+  /** Whether the file can be written. */
+  get writes(): WritableStore {
+    return this.#uses.writes;
   }
 
   async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {

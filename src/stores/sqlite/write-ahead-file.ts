@@ -1,8 +1,21 @@
 // The write-ahead file of a database, as far as durability goes: SQLite writes it, and this brings it to the disk.
 
-import { closeSync, constants, fdatasync, openSync } from 'node:fs';
+import { closeSync, constants, fdatasync, openSync, read, write } from 'node:fs';
+import { promisify } from 'node:util';
 import type { StoreReasons } from './failures.ts';
 import { cannotOpen } from './file.ts';
+import { WAL_HEADER_BYTES, WalFrames } from './wal-frames.ts';
+
+const readAt = promisify(read);
+const writeAt = promisify(write);
+const syncNow = promisify(fdatasync);
+/** At once: a millisecond for the checksums. */
+const FRAMES_AT_ONCE = 256;
+
+/** The write-ahead file does not hold what SQLite has written to it: it has to find out anew what is there. */
+export class FramesLost extends Error {
+  override readonly name = 'FramesLost';
+}
 
 /** Open for as long as a connection to its database is, which must have read: SQLite then neither deletes nor replaces it. */
 export class WriteAheadFile {
@@ -41,6 +54,20 @@ export class WriteAheadFile {
     return this.#next;
   }
 
+  /**
+   * Writes the file anew as it reads, and syncs it: after a sync that failed this alone makes another one worth something, since
+   * the system takes what it failed to write for written. `frames`: how many SQLite counts at least. FramesLost where one of them is
+   * not what was written. To be called under the write lock.
+   */
+  async renew(frames: number): Promise<void> {
+    const handle = this.#handle;
+    if (this.#isClosing || handle === undefined) throw new Error('The write-ahead file is closed.');
+    await Promise.allSettled([this.#running, this.#next]);
+    if (frames > 0) await writeAnew(handle, frames);
+    await syncNow(handle);
+    this.#failure = undefined;
+  }
+
   /** Lets go of the file once every sync has answered. SQLite holds no lock on this file that would go with it. */
   close(): void {
     this.#isClosing = true;
@@ -68,4 +95,26 @@ export class WriteAheadFile {
     closeSync(this.#handle);
     this.#handle = undefined;
   }
+}
+
+async function writeAnew(handle: number, count: number): Promise<void> {
+  const header = Buffer.allocUnsafe(WAL_HEADER_BYTES);
+  await readAt(handle, header, 0, header.length, 0);
+  const frames = WalFrames.open(header);
+  if (frames === undefined) throw new FramesLost('The header of the write-ahead file is lost.');
+  await writeAt(handle, header, 0, header.length, 0);
+  const { frameBytes } = frames;
+  const bytes = Buffer.allocUnsafe(FRAMES_AT_ONCE * frameBytes);
+  let written = 0;
+  // Up to the first one that does not follow: what lies behind it is older, or was never committed.
+  for (let isWhole = true; isWhole; ) {
+    const place = WAL_HEADER_BYTES + written * frameBytes;
+    const { bytesRead } = await readAt(handle, bytes, 0, bytes.length, place);
+    let end = 0;
+    while (end + frameBytes <= bytesRead && frames.take(bytes.subarray(end, end + frameBytes))) end += frameBytes;
+    if (end > 0) await writeAt(handle, bytes, 0, end, place);
+    written += end / frameBytes;
+    isWhole = end === bytes.length;
+  }
+  if (written < count) throw new FramesLost(`The write-ahead file holds ${written} frames of ${count}.`);
 }

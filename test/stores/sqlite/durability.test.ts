@@ -189,7 +189,7 @@ describe('L2: after a sync that failed', () => {
     // A second sync would report success.
     isBroken = false;
     sync.mockClear();
-    const refused = { reason: 'LEDGER_UNAVAILABLE', message: expect.stringContaining('since an earlier failure') };
+    const refused = { reason: 'LEDGER_UNAVAILABLE', message: expect.stringContaining('since the disk failed') };
     await expect(store.commit([candidate('c')], honestSeal())).rejects.toMatchObject(refused);
     await expect(store.head()).rejects.toMatchObject(refused);
     await expect(store.find('', 'b')).rejects.toMatchObject(refused);

@@ -127,7 +127,7 @@ describe('disk full', () => {
     expect(committed).toBeGreaterThan(0);
     expect(lines.slice(committed)).toEqual([
       'refused LEDGER_UNAVAILABLE: The disk failed under the ledger (ledger.db).',
-      'refused LEDGER_UNAVAILABLE: The ledger takes no writes since an earlier failure: restart the service.',
+      'refused LEDGER_UNAVAILABLE: The ledger takes no writes since the disk failed: it goes on when the disk answers.',
       `reads ${committed} 5000`,
     ]);
     const store = SqliteLedgerStore.open(path);

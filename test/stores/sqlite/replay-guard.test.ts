@@ -148,3 +148,30 @@ test('H27: uses whose time is over go also where nobody claims, and the file giv
   file.close();
   await guard.close();
 });
+
+test('C4 the sweep goes by the clock of the service: what was told before it was set back makes nothing be forgotten', async () => {
+  let now = END + 10;
+  let looks = 0;
+  const earliest = () => {
+    looks++;
+    return now;
+  };
+  const guard = SqliteReplayGuard.open(path, earliest);
+  try {
+    now = NOW;
+    expect(await guard.claim(tokenUse({ jti: 'used' }), END, NOW)).toBe('fresh');
+    // A second more, and the time of the use would be over.
+    await guard.look(tokenUse({ jti: 'other' }), END);
+    const before = looks;
+    await expect.poll(() => looks - before, SOON).toBeGreaterThanOrEqual(3);
+    expect(await guard.claim(tokenUse({ jti: 'used' }), END, NOW)).toBe('replayed');
+    now = END + 1;
+    const rows = () => {
+      using database = new DatabaseSync(path, { readOnly: true });
+      return database.prepare('SELECT count(*) AS n FROM uses').get()?.['n'];
+    };
+    await expect.poll(rows, SOON).toBe(0);
+  } finally {
+    await guard.close();
+  }
+});

@@ -1,27 +1,29 @@
-// Keeps HTTP/1.1 peers from asking without reading: so many requests at once on a connection, and a deadline for each answer.
+// Keeps peers of Node's servers from asking without reading: so many requests at once on an HTTP/1.1 connection, and a deadline for
+// each answer.
 
-import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { NodeResponse } from './node-requests.ts';
 
 /** Nobody needs pipelining; what a client has sent before it knew of `Connection: close` is fine. */
 const MAX_PIPELINED = 8;
 const SWEEP_MS = 1_000;
 
-export class Http1Answers {
+export class NodeAnswers {
   readonly #answerMs: number;
   readonly #now: () => number;
-  readonly #open = new Map<Socket, { readonly responses: Set<ServerResponse>; fullSince: number | undefined }>();
+  readonly #open = new Map<Duplex, { readonly responses: Set<NodeResponse>; fullSince: number | undefined }>();
   #isLast = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `answerMs`: for how long a connection may have something to read and not have read it all. */
+  /** `answerMs`: for how long a peer may have something to read and not have read it all. */
   constructor(answerMs: number, now: () => number = () => performance.now()) {
     this.#answerMs = answerMs;
     this.#now = now;
   }
 
-  /** A request has come. Answers false, and ends the connection, where it has come too early. */
-  begin(socket: Socket, response: ServerResponse): boolean {
+  /** A request has come by this socket, or HTTP/2 stream. Answers false, and ends it, where it has come too early. */
+  begin(socket: Duplex, response: NodeResponse): boolean {
     if (socket.destroyed) return false;
     const state = this.#open.get(socket) ?? { responses: new Set(), fullSince: undefined };
     if (state.responses.size >= MAX_PIPELINED) {
@@ -31,7 +33,7 @@ export class Http1Answers {
     state.responses.add(response);
     if (this.#isLast) endAfter(response);
     this.#open.set(socket, state);
-    response.once('close', () => {
+    (response as ServerResponse).once('close', () => {
       state.responses.delete(response);
       // An answer that was written whole may still wait for its reader in the socket.
       if (socket.destroyed || (state.responses.size === 0 && socket.writableLength === 0)) this.#open.delete(socket);
@@ -40,7 +42,7 @@ export class Http1Answers {
     return true;
   }
 
-  /** From now on every answer is the last one of its connection, and says so. */
+  /** From now on every answer over HTTP/1.1 is the last one of its connection, and says so. */
   announceEnd(): void {
     this.#isLast = true;
     // Of pipelined requests the newest is answered last.
@@ -65,6 +67,6 @@ export class Http1Answers {
   }
 }
 
-function endAfter(response: ServerResponse | undefined): void {
-  if (response?.headersSent === false) response.setHeader('connection', 'close');
+function endAfter(response: NodeResponse | undefined): void {
+  if (response instanceof ServerResponse && !response.headersSent) response.setHeader('connection', 'close');
 }

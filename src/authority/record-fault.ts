@@ -1,0 +1,36 @@
+// What contradicts itself in an entry: its leaf, the columns that it is found by, and its content. Whoever looks for damage
+// asks this of every entry.
+
+import { EctError } from '../errors.ts';
+import type { LedgerRecord } from '../ledger/index.ts';
+import { digestOfToken } from '../token/index.ts';
+import { readLeaf } from './leaf.ts';
+import { digestOfMark } from './marks.ts';
+
+/** What contradicts itself in a record of a task or a mark: its leaf, the columns that it is found by, and its content. */
+export function recordFault(record: LedgerRecord): string | undefined {
+  const leaf = leafOf(record);
+  if (leaf === undefined) return 'its leaf is not one that this service writes, or is about another task';
+  if (leaf.iss !== record.author) return 'it is listed under another issuer than its leaf names';
+  if (leaf.recorded_at !== record.recordedAtMs) return 'it is listed at another time than its leaf names';
+  if (record.content === null) return undefined;
+  if (leaf.type !== undefined) {
+    return isSame(record.digest, digestOfMark(record.content)) ? undefined : 'its digest is not that of its statement';
+  }
+  const token = Buffer.from(record.content).toString('latin1');
+  return isSame(record.digest, digestOfToken(token)) ? undefined : 'its digest is not that of its token';
+}
+
+/** The leaf of a record; undefined where it is none that this service writes. */
+export function leafOf(record: LedgerRecord): ReturnType<typeof readLeaf> | undefined {
+  try {
+    return readLeaf(record);
+  } catch (error) {
+    if (error instanceof EctError) return undefined;
+    throw error;
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,111 @@
+// `ect ledger`: what to do about a ledger whose history is lost, when no copy of it can be put back. It works on the files.
+
+import { Command, Option } from 'commander';
+import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
+import { WrongUsage } from './exit.ts';
+import { attempt } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+
+/** A ledger that begins. */
+export interface NewOriginFacts {
+  readonly origin: string;
+  readonly verifierKey: string;
+  /** The directory in which the ledger before is kept, with its key. */
+  readonly keptIn: string;
+}
+
+/** A loss that the ledger states from now on. */
+export interface AcceptedLossFacts {
+  /** Of the entry that states it: so many entries before it are left. */
+  readonly index: number;
+  /** How many entries had been shown. */
+  readonly shownSize: number;
+  readonly verifierKey: string;
+}
+
+/** What is done to the files. Handed in, because only the process itself may compose it. */
+export interface LedgerRecovery {
+  newOrigin(dataDir: string, origin: string | undefined): Promise<NewOriginFacts>;
+  acceptLoss(dataDir: string, note: string): Promise<AcceptedLossFacts>;
+}
+
+interface DirectoryOptions extends OutputOptions, ConfirmOptions {
+  readonly dataDir: string;
+}
+
+const MAX_NOTE_LENGTH = 256;
+
+export function ledgerCommand(io: Io, recovery: LedgerRecovery): Command {
+  return new Command('ledger')
+    .description('go on after the history of a ledger was lost (on its files, while no service runs over them)')
+    .addCommand(newOriginCommand(io, recovery))
+    .addCommand(acceptLossCommand(io, recovery));
+}
+
+function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
+  const command = withDirectory(
+    new Command('new-origin')
+      .description('begin a new ledger under a new key and name; the one before is kept in a directory beside it')
+      .option('--origin <name>', 'name of the new ledger (default: one of its own)'),
+  );
+  withHelp(withOutput(withConfirmation(command)), {
+    examples: ['ect ledger new-origin --data-dir ./data', 'ect ledger new-origin --origin ledger.example/ect-2 --yes'],
+    refused: 'a service owns the directory, or it holds no ledger',
+  });
+  return command.action((options: DirectoryOptions & { readonly origin?: string }) =>
+    attempt(io, options, async () => {
+      await confirm(
+        io,
+        options,
+        `The ledger in ${options.dataDir} gets no further entries; a new one takes its place.`,
+      );
+      const { origin, verifierKey, keptIn } = await newOrigin(options.dataDir, options.origin);
+      if (options.json) {
+        printJson(io, { origin, verifierKey, keptIn });
+        return;
+      }
+      print(io, paint(io.stdout, 'green', '✓ the next start begins a new ledger'));
+      for (const line of columns([
+        ['origin', origin],
+        ['verifier key', verifierKey],
+        ['before', keptIn],
+      ])) {
+        print(io, `  ${plain(line)}`);
+      }
+      remark(io, 'Hand the new verifier key to your auditors, and tell them that the ledger before has ended.');
+    }),
+  );
+}
+
+function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
+  const command = withDirectory(
+    new Command('accept-loss')
+      .description('go on with what is left of a ledger, and record in it what was lost')
+      .option('--note <text>', `why, for people: at most ${MAX_NOTE_LENGTH} characters`, ''),
+  );
+  withHelp(withOutput(withConfirmation(command)), {
+    examples: ['ect ledger accept-loss --data-dir ./data --note "the disk failed, backup of 3 a.m."'],
+    refused: 'a service owns the directory, or nothing is missing',
+  });
+  return command.action((options: DirectoryOptions & { readonly note: string }) =>
+    attempt(io, options, async () => {
+      if (options.note.length > MAX_NOTE_LENGTH) throw new WrongUsage(`--note: at most ${MAX_NOTE_LENGTH} characters`);
+      const consequence = `Receipts and checkpoints of what is missing in ${options.dataDir} contradict the ledger from now on.`;
+      await confirm(io, options, consequence);
+      const { index, shownSize, verifierKey } = await acceptLoss(options.dataDir, options.note);
+      if (options.json) {
+        printJson(io, { index: String(index), shownSize: String(shownSize), verifierKey });
+        return;
+      }
+      print(io, paint(io.stdout, 'green', `✓ entry ${index} states the loss; the service can start`));
+      print(io, `  ${shownSize} entries had been shown, ${index} of this history are left before it`);
+      remark(io, 'Tell your auditors: `ect audit` names the entry.');
+    }),
+  );
+}
+
+function withDirectory(command: Command): Command {
+  const directory = new Option('--data-dir <dir>', 'the data directory').env('ECT_DATA_DIR').default('./data');
+  return command.addOption(directory);
+}

@@ -1,0 +1,70 @@
+// What one process hands on to the next, and the first belief of a process that has it, or has nothing. Pure.
+
+import { type Belief, LAG_LASTS_MS, look, type Reading, SETTLE_AHEAD_MS } from './belief.ts';
+
+/** What an earlier process believed, or this one some time ago. */
+export interface Anchor {
+  /** Which start of the machine `bootMs` counts from. */
+  readonly bootId: string;
+  readonly bootMs: number;
+  readonly believedMs: number;
+  readonly lagMs: number;
+  /** How much longer the lag lasts. */
+  readonly lagLeftMs: number;
+  readonly forgottenMs: number;
+  readonly excusedMs: number;
+}
+
+/** What is known when a process starts. */
+export interface Evidence {
+  /** Of this start of the machine, where the machine says so. */
+  readonly bootId: string | undefined;
+  readonly anchor: Anchor | undefined;
+  /** Time of the newest entry of the ledger; 0 for none. */
+  readonly newestMs: number;
+}
+
+/** So long after a start of the machine its clock may be the one of its shutdown. */
+const RESTORED_MS = SETTLE_AHEAD_MS;
+
+/** The first belief of a process. */
+export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence): Belief {
+  const { wallMs, steadyMs, bootMs } = reading;
+  const blank = {
+    newestMs,
+    excusedMs: anchor?.excusedMs ?? 0,
+    forgottenMs: anchor?.forgottenMs ?? 0,
+    sleptMs: 0,
+    bootGapMs: (bootMs ?? steadyMs) - steadyMs,
+    lookedAtMs: steadyMs,
+    doubt: undefined,
+  };
+  if (anchor !== undefined && anchor.bootId === bootId && bootMs !== undefined && bootMs >= anchor.bootMs) {
+    // The machine has not been off: its boot time says how long ago the anchor was true.
+    const passedMs = bootMs - anchor.bootMs;
+    const offsetMs = anchor.believedMs + passedMs - steadyMs;
+    const lagLeftMs = anchor.lagLeftMs - passedMs;
+    const lagMs = lagLeftMs > 0 ? anchor.lagMs : 0;
+    const held = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
+    return look({ ...blank, ...held, restoredUntilMs: steadyMs }, reading);
+  }
+  // Nothing says how long the service was off, but it is later than whatever it wrote last.
+  const entryMs = newestMs > blank.excusedMs ? newestMs : 0;
+  const floorMs = Math.max(entryMs, anchor?.believedMs ?? 0);
+  const offsetMs = (floorMs === 0 ? wallMs : floorMs) - steadyMs;
+  const lagMs = anchor === undefined ? 0 : floorMs - anchor.believedMs + anchor.lagMs;
+  const lagUntilMs = steadyMs + LAG_LASTS_MS;
+  // A machine without a clock of its own goes on from when it was shut down, until NTP tells it how long that was.
+  const restoredUntilMs = anchor === undefined ? steadyMs : steadyMs + RESTORED_MS;
+  const floor = { offsetMs, anchorMs: offsetMs, isLowerBound: true, restoredUntilMs, lagMs, lagUntilMs };
+  return look({ ...blank, ...floor }, reading);
+}
+
+/** What the next process is to know; undefined while the clock is doubted: then what was known before is better. */
+export function anchorOf(belief: Belief, reading: Reading, bootId: string): Anchor | undefined {
+  const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = belief;
+  if (doubt !== undefined || reading.bootMs === undefined) return undefined;
+  const machineMs = reading.steadyMs + sleptMs;
+  const lagLeftMs = Math.max(0, lagUntilMs - machineMs);
+  return { bootId, bootMs: reading.bootMs, believedMs: anchorMs + machineMs, lagMs, lagLeftMs, forgottenMs, excusedMs };
+}

@@ -1,0 +1,33 @@
+// The clocks of this machine.
+
+import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+import type { Reading } from './belief.ts';
+
+/** Readings that take longer than this were interrupted, and their parts are of different moments. */
+const AT_ONCE_MS = 50;
+const MAX_ATTEMPTS = 5;
+
+/** Reads all clocks at one moment. */
+export function readClocks(): Reading {
+  for (let attempt = 1; ; attempt++) {
+    const steadyMs = performance.now();
+    const wallMs = Date.now();
+    const bootMs = bootTimeMs();
+    if (performance.now() - steadyMs <= AT_ONCE_MS || attempt === MAX_ATTEMPTS) return { wallMs, steadyMs, bootMs };
+  }
+}
+
+/** Since the machine started, with the time that it slept. Elsewhere than on Linux it may be computed from the wall clock. */
+function bootTimeMs(): number | undefined {
+  return process.platform === 'linux' ? uptime() * 1000 : undefined;
+}
+
+/** A name of this start of the machine; undefined where it has none. */
+export function readBootId(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}

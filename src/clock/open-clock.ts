@@ -1,0 +1,70 @@
+// The clock of a process: looks at the clocks of the machine once a second, and keeps what it believes for the process after it.
+
+import { anchorOf } from './anchor.ts';
+import { readAnchor, writeAnchor } from './anchor-file.ts';
+import { BelievedClock, type ClockEvents } from './believed-clock.ts';
+import { readBootId, readClocks } from './machine.ts';
+
+export interface OpenClock {
+  readonly clock: BelievedClock;
+  /** Ends the looks, and keeps what is believed. */
+  stop(): void;
+}
+
+export interface OpenClockOptions {
+  /** Where it is kept; undefined: nowhere, the service is in memory. */
+  readonly path: string | undefined;
+  /** Time of the newest entry of the ledger, in milliseconds; 0 for none. */
+  readonly newestMs: number;
+  readonly events: ClockEvents;
+  /** Told when the wall clock is believed again. */
+  readonly onBelieved: () => void;
+}
+
+const LOOK_MS = 1_000;
+/** It only becomes more exact: the boot time of the machine says how long ago it was written. */
+const KEEP_EVERY_LOOKS = 600;
+
+export function openClock({ path, newestMs, events, onBelieved }: OpenClockOptions): OpenClock {
+  const bootId = readBootId();
+  const anchor = path === undefined ? undefined : readAnchor(path);
+  let looks = 0;
+  let isStopped = false;
+  const clock = new BelievedClock({
+    evidence: { bootId, anchor, newestMs },
+    events: {
+      ...events,
+      clockBelieved: (aheadMs) => {
+        events.clockBelieved(aheadMs);
+        // Not within the look that found it.
+        setImmediate(() => {
+          if (isStopped) return;
+          keep();
+          onBelieved();
+        });
+      },
+    },
+    read: readClocks,
+    readWallMs: Date.now,
+    readSteadyMs: () => performance.now(),
+  });
+  function keep(): void {
+    if (path === undefined) return;
+    const next = anchorOf(clock.belief, readClocks(), bootId ?? '');
+    if (next !== undefined) writeAnchor(path, next);
+  }
+  keep();
+  const timer = setInterval(() => {
+    clock.look();
+    if (++looks % KEEP_EVERY_LOOKS === 0) keep();
+  }, LOOK_MS);
+  timer.unref();
+  return {
+    clock,
+    stop: () => {
+      isStopped = true;
+      clearInterval(timer);
+      keep();
+    },
+  };
+}

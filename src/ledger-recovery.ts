@@ -1,0 +1,109 @@
+// What an operator can do about a ledger whose history is lost, beside putting a copy back: begin a new one under a new key and
+// name, or accept the loss, which the ledger then states itself. Both need a directory that no service owns.
+
+import { existsSync, linkSync, mkdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { asLossCandidate } from './authority/index.ts';
+import type { AcceptedLossFacts, LedgerRecovery, NewOriginFacts } from './cli/ledger.ts';
+import { type DataDir, filesIn, freshLedgerKey, openDataDir, readLedgerKey, StartError } from './data-dir.ts';
+import { createFileOnce } from './files.ts';
+import {
+  emptyCheckpoint,
+  generateLedgerKey,
+  Ledger,
+  type LedgerKey,
+  openLedgerKey,
+  type ShownCheckpoint,
+} from './ledger/index.ts';
+import { describeLoss, findLoss } from './one-history.ts';
+import { takeOwnership } from './ownership.ts';
+import { MarkFile } from './stores/mark-file.ts';
+import { SqliteLedgerStore } from './stores/sqlite/index.ts';
+import { writeFault } from './system-faults.ts';
+
+export const ledgerRecovery: LedgerRecovery = { newOrigin, acceptLoss };
+
+/** Runs `work` in a directory that has been used, as its owner. */
+async function asOwner<T>(path: string, work: (dir: DataDir) => Promise<T>): Promise<T> {
+  const { ledgerKey, ledger, mark, once } = filesIn(path);
+  if (![ledgerKey, ledger, mark, once].some((file) => existsSync(file))) {
+    throw new StartError(`${path} holds no ledger: name the data directory of a service with --data-dir.`);
+  }
+  const dir = await openDataDir(path);
+  const ownership = await takeOwnership(dir);
+  try {
+    return await work(dir);
+  } finally {
+    ownership.release();
+  }
+}
+
+async function newOrigin(path: string, origin: string | undefined): Promise<NewOriginFacts> {
+  const text = newKey(origin);
+  return asOwner(path, async (dir) => {
+    const keptIn = keptAside(dir);
+    await createFileOnce(dir.ledgerKey, () => `${text}\n`);
+    const key = openLedgerKey(text);
+    // A mark over nothing: this directory is to begin a ledger.
+    const mark = MarkFile.open(dir.mark, 0);
+    mark.raise(emptyCheckpoint(key));
+    await mark.close();
+    return { origin: key.origin, verifierKey: key.verifierKey, keptIn };
+  });
+}
+
+function newKey(origin: string | undefined): string {
+  try {
+    return origin === undefined ? freshLedgerKey() : generateLedgerKey(origin);
+  } catch (cause) {
+    throw new StartError(`--origin: ${cause instanceof Error ? cause.message : 'not a name'}`, { cause });
+  }
+}
+
+function keptAside(dir: DataDir): string {
+  try {
+    return keepAside(dir);
+  } catch (cause) {
+    throw new StartError(`The ledger cannot be kept beside: ${writeFault(dir.path, cause)}`, { cause });
+  }
+}
+
+/**
+ * Puts the ledger and its key into a directory beside, and answers which. All of it is there before anything is taken away, and
+ * the database goes first: a start in between is refused, since the mark, or `once.db`, says that there was a ledger.
+ */
+function keepAside(dir: DataDir): string {
+  const keptIn = join(dir.path, `old-ledger-${new Date().toISOString().replaceAll(/[^0-9TZ]/g, '')}`);
+  mkdirSync(keptIn, { mode: 0o700 });
+  const kept = [`${dir.ledger}-wal`, dir.ledger, dir.ledgerDamage, dir.mark, dir.ledgerKey].filter((file) =>
+    existsSync(file),
+  );
+  for (const file of kept) linkSync(file, join(keptIn, basename(file)));
+  for (const file of [`${dir.ledger}-shm`, ...kept]) rmSync(file, { force: true });
+  return keptIn;
+}
+
+async function acceptLoss(path: string, note: string): Promise<AcceptedLossFacts> {
+  return asOwner(path, async (dir) => {
+    const key = await readLedgerKey(dir);
+    if (key === undefined) throw new StartError(`${dir.ledgerKey} is missing: restore it from a backup.`);
+    const loss = await findLoss(dir, key.verifierKey);
+    if (loss === undefined) throw new StartError(`Nothing of the ledger in ${dir.path} is missing: start the service.`);
+    if (loss.shown === undefined) throw new StartError(describeLoss(loss, dir), { cause: loss });
+    return record(dir, key, loss.shown, note);
+  });
+}
+
+async function record(dir: DataDir, key: LedgerKey, shown: ShownCheckpoint, note: string): Promise<AcceptedLossFacts> {
+  const store = SqliteLedgerStore.open(dir.ledger);
+  try {
+    const ledger = await Ledger.open({ store, key, nowMs: Date.now });
+    const { record } = await ledger.append(asLossCandidate(shown, note));
+    // From here on the loss is stated. Until the mark is replaced a start is refused, and this command finds the entry.
+    const head = await store.head();
+    if (head !== undefined) await MarkFile.replace(dir.mark, head);
+    return { index: record.index, shownSize: shown.size, verifierKey: key.verifierKey };
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,228 @@
+// The high-water mark of a ledger in a file of its own. Each process has a slot of three pages, which it writes in turn: one is
+// on the disk, one is on its way there, one is being written. So a page that a power failure tears is never the only one.
+
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { EctError, refuse } from '../errors.ts';
+import { type HighWaterMark, HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
+import { fileFault } from '../system-faults.ts';
+
+const PAGE_BYTES = 4_096;
+const PAGES = 3;
+const SLOT_BYTES = PAGES * PAGE_BYTES;
+
+/**
+ * How long after it was raised the mark is on the disk, in milliseconds, and the time of a sync. Only a crash of the machine makes
+ * a difference: the entries are on the disk before, so the mark is then behind them by this time at most.
+ */
+const SYNC_AFTER_MS = 1_000;
+
+export class MarkFile implements HighWaterMark {
+  readonly #path: string;
+  /** Where the pages of this process begin. */
+  readonly #offset: number;
+  /** Whether there was no mark when the file was opened. */
+  readonly isNew: boolean;
+  #handle: number;
+  #page: number;
+  #newest: KeptCheckpoint | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> = Promise.resolve();
+  #failure: Error | undefined;
+
+  private constructor(path: string, slot: number) {
+    this.#path = path;
+    this.#offset = slot * SLOT_BYTES;
+    const before = pagesOf(path);
+    this.isNew = keptIn(before).length === 0;
+    this.#handle = openFile(path);
+    const own = Array.from({ length: PAGES }, (_, page) => before[slot * PAGES + page]);
+    // The newest page of whoever had this slot stays until there is a newer one on the disk.
+    const sizes = own.map((page) => sizeIn(page));
+    this.#page = (sizes.indexOf(Math.max(...sizes)) + 1) % PAGES;
+    for (const [page, bytes] of own.entries()) {
+      // Space that is there already: a full disk does not stop what is only overwritten.
+      if (bytes?.length !== PAGE_BYTES) this.#writePage(page, Buffer.alloc(PAGE_BYTES));
+    }
+    fsyncSync(this.#handle);
+    syncDirectory(dirname(path));
+  }
+
+  /** Opens the mark at `path`, and makes the file where there is none. No two processes that run have one `slot`, from 0. */
+  static open(path: string, slot: number): MarkFile {
+    try {
+      return new MarkFile(path, slot);
+    } catch (error) {
+      throw error instanceof HistoryLost ? error : unavailable(path, 'opened', error);
+    }
+  }
+
+  /** What is kept at `path`, read only. Empty where nothing is there. HistoryLost where nothing of it is whole. */
+  static read(path: string): readonly KeptCheckpoint[] {
+    try {
+      return keptIn(pagesOf(path));
+    } catch (error) {
+      if (!(error instanceof HistoryLost)) throw error;
+      // A running service may have been writing its first page just then.
+      return keptIn(pagesOf(path));
+    }
+  }
+
+  /** Puts a new mark in the place of the one at `path`, whatever that says. No process may have it open. */
+  static async replace(path: string, kept: KeptCheckpoint): Promise<void> {
+    const draft = `${path}.new`;
+    rmSync(draft, { force: true });
+    const mark = new MarkFile(draft, 0);
+    mark.raise(kept);
+    await mark.close();
+    renameSync(draft, path);
+    syncDirectory(dirname(path));
+  }
+
+  read(): readonly KeptCheckpoint[] {
+    return MarkFile.read(this.#path);
+  }
+
+  raise(kept: KeptCheckpoint): void {
+    try {
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#newest = kept;
+      this.#writePage(this.#page, pageOf(kept));
+    } catch (cause) {
+      throw unavailable(basename(this.#path), 'written', cause);
+    }
+    this.#timer ??= setTimeout(() => this.#startSync(), SYNC_AFTER_MS).unref();
+  }
+
+  /** Brings the mark to the disk, and closes the file. */
+  async close(): Promise<void> {
+    if (this.#timer !== undefined) this.#startSync();
+    await this.#syncing;
+    closeSync(this.#handle);
+  }
+
+  #writePage(page: number, bytes: Buffer): void {
+    writeSync(this.#handle, bytes, 0, PAGE_BYTES, this.#offset + page * PAGE_BYTES);
+  }
+
+  #startSync(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#syncing = this.#syncing.then(() => this.#sync());
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      this.#reopenIfReplaced();
+      // What is raised from now on touches neither the page that is being synced nor the one that was synced before.
+      this.#page = (this.#page + 1) % PAGES;
+      await synced(this.#handle);
+    } catch (error) {
+      // A second sync would report success without having written anything.
+      this.#failure ??= error as Error;
+    }
+  }
+
+  /** A mark that was deleted is made again: the store that it is about is still there. */
+  #reopenIfReplaced(): void {
+    const directory = dirname(this.#path);
+    if (this.#newest === undefined || inodeAt(this.#path) === fstatSync(this.#handle, { bigint: true }).ino) return;
+    // Without the directory nothing is recorded either.
+    if (inodeAt(directory) === undefined) return;
+    closeSync(this.#handle);
+    this.#handle = openFile(this.#path);
+    this.#writePage(this.#page, pageOf(this.#newest));
+    syncDirectory(directory);
+  }
+}
+
+function unavailable(path: string, use: string, cause: unknown): EctError {
+  const isFull = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
+  const message = `The high-water mark of the ledger cannot be ${use}: ${fileFault(path, cause, 'written')}.`;
+  return new EctError(refuse(isFull ? 'STORAGE_FULL' : 'LEDGER_UNAVAILABLE', message), { cause });
+}
+
+function openFile(path: string): number {
+  return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+}
+
+function pagesOf(path: string): readonly Buffer[] {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  const count = Math.ceil(bytes.length / PAGE_BYTES);
+  return Array.from({ length: count }, (_, page) => bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+}
+
+/** What the pages hold. A page that is torn is left out; where none is whole, but some are not empty, the file is damaged. */
+function keptIn(pages: readonly Buffer[]): readonly KeptCheckpoint[] {
+  const kept = pages.map(readPage).filter((page) => page !== undefined);
+  if (kept.length === 0 && pages.some((page) => page.some((byte) => byte !== 0))) {
+    throw new HistoryLost('damaged mark', undefined, 0);
+  }
+  return kept;
+}
+
+/** The checksum of the rest in hex, the time, and the signed note, with zeros behind them. */
+function pageOf({ checkpoint, recordedAtMs }: KeptCheckpoint): Buffer {
+  const text = `${new Date(recordedAtMs).toISOString()}\n${checkpoint}`;
+  const page = Buffer.alloc(PAGE_BYTES);
+  const length = page.write(`${checksumOf(text)}\n${text}`);
+  if (length === PAGE_BYTES) throw new Error('the name of the ledger is too long');
+  return page;
+}
+
+function readPage(page: Buffer): KeptCheckpoint | undefined {
+  const end = page.indexOf(0);
+  const [checksum, time = '', ...note] = page.toString('utf8', 0, end === -1 ? page.length : end).split('\n');
+  const checkpoint = note.join('\n');
+  if (checksum !== checksumOf(`${time}\n${checkpoint}`)) return undefined;
+  return { checkpoint, recordedAtMs: Date.parse(time) };
+}
+
+function checksumOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** The second line of a checkpoint; -1 where a page holds none. */
+function sizeIn(page: Buffer | undefined): number {
+  const kept = page && readPage(page);
+  return kept === undefined ? -1 : Number(kept.checkpoint.split('\n')[1]);
+}
+
+function synced(handle: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(handle, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+function inodeAt(path: string): bigint | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
+// A new name is durable only when its directory is.
+function syncDirectory(directory: string): void {
+  const handle = openSync(directory, constants.O_RDONLY);
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

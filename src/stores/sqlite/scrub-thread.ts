@@ -1,0 +1,150 @@
+// The thread that reads a ledger, and what is remembered once, again and again, a little at a time. It has a connection of its own, and holds no state of
+// the file from one entry to the next, so it never keeps pages from being moved.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { EctError } from '../../errors.ts';
+import { LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
+import { damageIn, OnceExaminer } from './once-examiner.ts';
+
+/** What is to be examined. */
+export interface ScrubOrder {
+  readonly file: string;
+  /** The file of what is remembered once. */
+  readonly onceFile: string;
+  readonly verifierKey: string;
+  readonly entriesPerSecond: number;
+}
+
+/** What the thread is told: that passes of before this round count for nothing, whether one begins at once, and how fast; or to end. */
+export type ToScrub =
+  | { readonly kind: 'round'; readonly round: number; readonly entriesPerSecond: number; readonly isAtOnce: boolean }
+  | { readonly kind: 'stop' };
+
+/** The files that are examined, as they are named to people. */
+export type ScrubbedFile = 'ledger.db' | 'once.db';
+
+/** What the thread tells. A pass that was begun anew is not told. */
+export type FromScrub =
+  | { readonly kind: 'examined'; readonly entries: number }
+  | { readonly kind: 'damage'; readonly file: ScrubbedFile; readonly index: number | null; readonly fault: string }
+  | {
+      readonly kind: 'passed';
+      readonly file: ScrubbedFile;
+      readonly round: number;
+      readonly entries: number;
+      readonly isSound: boolean;
+    }
+  | { readonly kind: 'failed'; readonly message: string };
+
+const SLICE_MS = 100;
+const BETWEEN_PASSES_MS = 1_000;
+const AFTER_FAILURE_MS = 10_000;
+/** A pass that found so much has nothing to add. */
+const MAX_FAULTS = 20;
+
+const { file, onceFile, verifierKey, entriesPerSecond } = workerData as ScrubOrder;
+const pace = { entriesPerSecond, round: 0 };
+let ending = new AbortController();
+let isStopped = false;
+
+parentPort?.on('message', (message: ToScrub) => {
+  if (message.kind === 'stop') isStopped = true;
+  else Object.assign(pace, { entriesPerSecond: message.entriesPerSecond, round: message.round });
+  if (message.kind === 'stop' || message.isAtOnce) ending.abort();
+});
+
+while (!isStopped) {
+  ending = new AbortController();
+  const { signal } = ending;
+  const { round } = pace;
+  let restMs = BETWEEN_PASSES_MS;
+  try {
+    await guarded('ledger.db', () => passLedger(signal, round));
+    if (!signal.aborted) await guarded('once.db', () => passOnce(signal, round));
+  } catch (error) {
+    if (!(error instanceof EctError)) throw error;
+    tell({ kind: 'failed', message: error.message });
+    restMs = AFTER_FAILURE_MS;
+  }
+  if (!signal.aborted) await rest(restMs, signal);
+}
+parentPort?.close();
+
+/** A file that is too damaged to be examined ends its pass. */
+async function guarded(name: ScrubbedFile, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    tell({ kind: 'damage', file: name, index: null, fault: damageIn(error) });
+  }
+}
+
+/** One pass over all entries that the head counts when it begins. */
+async function passLedger(signal: AbortSignal, round: number): Promise<void> {
+  // A connection of its own: what is kept of an earlier one may be better than what is on the disk by now.
+  const examiner = LedgerExaminer.open(file);
+  try {
+    const size = await examiner.size();
+    let faults = 0;
+    for (let next = 0; next < size && faults < MAX_FAULTS; ) {
+      const end = Math.min(size, next + sliceSize());
+      tell({ kind: 'examined', entries: end - next });
+      for (; next < end && faults < MAX_FAULTS; next++) {
+        const damage = examiner.entryFault(next);
+        if (damage === undefined) continue;
+        faults++;
+        tell({ kind: 'damage', file: 'ledger.db', ...damage });
+      }
+      await rest(SLICE_MS, signal);
+      if (signal.aborted) return;
+    }
+    for (const damage of await examiner.wholeFaults(size, verifierKey, SCRUBBED_STRUCTURE_BYTES)) {
+      faults++;
+      tell({ kind: 'damage', file: 'ledger.db', ...damage });
+    }
+    tell({ kind: 'passed', file: 'ledger.db', round, entries: size, isSound: faults === 0 });
+  } finally {
+    examiner.close();
+  }
+}
+
+/** One pass over all rows that are there when it comes to them. */
+async function passOnce(signal: AbortSignal, round: number): Promise<void> {
+  const examiner = OnceExaminer.open(onceFile);
+  let [faults, entries] = [0, 0];
+  const found = (texts: readonly string[]) => {
+    faults += texts.length;
+    for (const fault of texts) tell({ kind: 'damage', file: 'once.db', index: null, fault });
+  };
+  try {
+    for (const table of ['uses', 'issued'] as const) {
+      for (let after: number | undefined = 0; after !== undefined && faults < MAX_FAULTS; ) {
+        const part = examiner.rowsFrom(table, after, sliceSize());
+        found(part.faults);
+        entries += part.rows;
+        after = part.next;
+        await rest(SLICE_MS, signal);
+        if (signal.aborted) return;
+      }
+    }
+    found(examiner.wholeFaults(SCRUBBED_STRUCTURE_BYTES));
+    tell({ kind: 'passed', file: 'once.db', round, entries, isSound: faults === 0 });
+  } finally {
+    examiner.close();
+  }
+}
+
+function sliceSize(): number {
+  return Math.max(1, Math.round((pace.entriesPerSecond * SLICE_MS) / 1_000));
+}
+
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}
+
+function tell(message: FromScrub): void {
+  parentPort?.postMessage(message);
+}

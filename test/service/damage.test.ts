@@ -1,0 +1,135 @@
+// A ledger that is damaged under a running service, or while it is stopped: nothing is recorded any more, what can be proven is
+// still read, and everybody who asks is told. Once the file is whole again the service goes on by itself.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Issued } from '../interop/answers.ts';
+import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
+import { SOON } from '../support/soon.ts';
+
+const AUTHORITY = 'ect.v1.AuthorityService';
+const LEDGER = 'ect.v1.LedgerService';
+const FAST = { ECT_LEDGER_SCRUB_PER_SEC: '100000' };
+
+const record = (client: GrpcClient) =>
+  client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: ['urn:example:reviewer'], level: 'LEVEL_L3' });
+
+async function reasonOf(call: Promise<unknown>): Promise<string | undefined> {
+  return call.then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof CallError) return error.info?.reason;
+      throw error;
+    },
+  );
+}
+
+async function readiness({ url }: ServiceProcess) {
+  const page = await fetch(`${url}/readyz`);
+  return { status: page.status, ...((await page.json()) as { checks: Record<string, boolean> }).checks };
+}
+
+/** A service with some tasks, all of them in the main file, and the `jti` of one. */
+async function recordedService(settings: Settings) {
+  const service = await startService(settings);
+  using client = dial(service.address);
+  for (let turn = 0; turn < 4; turn++) await record(client);
+  const jti = JSON.parse(Buffer.from((await record(client)).token.split('.')[1]!, 'base64url').toString())
+    .jti as string;
+  await service.stop();
+  return { service, jti, path: join(service.dataDir, 'ledger.db') };
+}
+
+/** Flips a bit of the name of a task in the index by name. Answers how it is flipped back. */
+async function flipInIndex(path: string, jti: string): Promise<() => Promise<void>> {
+  const bytes = readFileSync(path);
+  const pageSize = bytes.readUInt16BE(16);
+  for (let at = bytes.indexOf(jti); at >= 0; at = bytes.indexOf(jti, at + 1)) {
+    // 10: a leaf page of an index.
+    if (bytes[Math.floor(at / pageSize) * pageSize] !== 10) continue;
+    const set = async (byte: number) => {
+      await using file = await open(path, 'r+');
+      await file.write(Buffer.of(byte), 0, 1, at);
+    };
+    await set(bytes[at]! ^ 1);
+    return () => set(bytes[at]!);
+  }
+  throw new Error('the name is in no index');
+}
+
+describe('L7 L27: damage of an index', () => {
+  test('under a running service stops writing, not reading; it lasts over a restart, and ends with the damage', async () => {
+    const { service, jti, path } = await recordedService(FAST);
+    await using _service = service;
+    await service.restart();
+    const flipBack = await flipInIndex(path, jti);
+    await expect.poll(() => readiness(service), SOON).toMatchObject({ status: 503, integrity: false });
+    await expect
+      .poll(() => service.events('storage-damaged')[0], SOON)
+      .toMatchObject({ fault: 'it is not found by its name' });
+    const expectRefusals = async () => {
+      using client = dial(service.address);
+      expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');
+      // Other entries are found and proven, tokens are issued and verified.
+      expect(await reasonOf(client.call(`${LEDGER}/GetEntry`, { index: '2' }))).toBeUndefined();
+      expect(await reasonOf(client.call(`${LEDGER}/GetCheckpoint`, {}))).toBeUndefined();
+      expect(await reasonOf(client.call(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: ['urn:a'] }))).toBeUndefined();
+    };
+    await expectRefusals();
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    expect(metrics).toContain('ect_storage_damaged{file="ledger.db"} 1');
+    await service.kill();
+    await service.restart();
+    expect(await readiness(service)).toMatchObject({ status: 503, integrity: false });
+    await expectRefusals();
+
+    await flipBack();
+    await expect.poll(() => readiness(service), SOON).toMatchObject({ status: 200, integrity: true });
+    expect(existsSync(join(service.dataDir, 'ledger.damaged'))).toBe(false);
+    using client = dial(service.address);
+    await record(client);
+    await expect.poll(() => service.events('storage-sound').length, SOON).toBe(1);
+    expect(service.events('bug')).toEqual([]);
+    await service.stop();
+  });
+
+  test('while it is stopped is found at the start, without any scrub, by each worker', async () => {
+    const { service, jti, path } = await recordedService({ ECT_LEDGER_SCRUB_PER_SEC: '0', ECT_WORKERS: '2' });
+    await using _service = service;
+    await flipInIndex(path, jti);
+    await service.restart();
+    for (let turn = 0; turn < 6; turn++) {
+      using client = dial(service.address);
+      expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');
+      expect(await readiness(service)).toMatchObject({ status: 503, integrity: false });
+    }
+    await service.stop();
+  });
+});
+
+/** A use of a fresh token. */
+async function use(client: GrpcClient): Promise<unknown> {
+  const audience = 'urn:example:reviewer';
+  const { token } = await client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [audience] });
+  return client.call(`${AUTHORITY}/Verify`, { token, audience });
+}
+
+test.each([
+  ['the ledger', 'ledger.damaged', record, 'LEDGER_CORRUPT'],
+  ['the memory of uses', 'once.damaged', use, 'REPLAY_GUARD_UNAVAILABLE'],
+])(
+  'L27: %s, once another process found it damaged, is not written until a whole pass finds nothing',
+  async (_, mark, write, reason) => {
+    await using service = await startService(FAST);
+    using client = dial(service.address);
+    await write(client);
+    writeFileSync(join(service.dataDir, mark), '{}\n');
+    await expect.poll(() => reasonOf(write(client)), SOON).toBe(reason);
+    await expect.poll(() => reasonOf(write(client)), SOON).toBeUndefined();
+    expect(existsSync(join(service.dataDir, mark))).toBe(false);
+    await service.stop();
+  },
+);

@@ -1,0 +1,416 @@
+// One name, one history: the real process over a directory whose ledger was deleted, taken back or damaged.
+
+import { cp, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { type Ended, runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { Witness } from './witness.ts';
+
+const AUTHORITY = 'ect.v1.AuthorityService';
+const LONG_MS = 180_000;
+/** The key is announced, and made active. */
+const KEY_ENTRIES = 2;
+
+async function recordMany(client: GrpcClient, count: number): Promise<void> {
+  const request = { exec_act: 'a', aud: ['urn:example:b'], level: 'LEVEL_L3' };
+  // One after the other: each is a commit, and frames of its own in the write-ahead file.
+  for (let n = 0; n < count; n++) await client.call(`${AUTHORITY}/Issue`, request);
+}
+
+function startAgain(service: ServiceProcess): Promise<Ended> {
+  return runMain(['serve'], { ECT_DATA_DIR: service.dataDir, ECT_LISTEN: '127.0.0.1:0' });
+}
+
+async function checkpointOf(client: GrpcClient): Promise<string> {
+  return (await client.call<{ checkpoint: string }>('ect.v1.LedgerService/GetCheckpoint', {})).checkpoint;
+}
+
+/** Everything but the shared memory of SQLite and the introduction of the owner. */
+async function contentsOf(dataDir: string): Promise<readonly string[]> {
+  const names = ['ledger.key', 'ledger.mark', 'ledger.db', 'ledger.db-wal', 'once.db', 'signing-key.pem'];
+  // A reader makes an empty write-ahead file where there is none.
+  const read = (name: string) => readFile(join(dataDir, name), 'base64').catch(() => '');
+  return Promise.all(names.map(async (name) => `${name}: ${await read(name)}`));
+}
+
+/** A ledger of ten tasks whose process was killed: all of it is in the write-ahead file. `early` is a copy from half way. */
+async function killedService(): Promise<ServiceProcess & { readonly early: string; readonly checkpoint: string }> {
+  const service = await startService();
+  using client = dial(service.address);
+  await recordMany(client, 5);
+  const early = `${service.dataDir}.early`;
+  // As a snapshot of the volume has it.
+  await cp(service.dataDir, early, { recursive: true });
+  await recordMany(client, 5);
+  const checkpoint = await checkpointOf(client);
+  await service.kill();
+  return Object.assign(service, { early, checkpoint });
+}
+
+async function removeLedger(dataDir: string): Promise<void> {
+  for (const end of ['', '-wal', '-shm']) await rm(join(dataDir, `ledger.db${end}`), { force: true });
+}
+
+async function restoreEarly({ dataDir, early }: { readonly dataDir: string; readonly early: string }): Promise<void> {
+  await removeLedger(dataDir);
+  for (const end of ['', '-wal']) await cp(join(early, `ledger.db${end}`), join(dataDir, `ledger.db${end}`));
+}
+
+async function flipIn(path: string, share: number): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[Math.floor(bytes.length * share)]! ^= 0x40;
+  await writeFile(path, bytes);
+}
+
+async function cut(path: string, share: number): Promise<void> {
+  await using file = await open(path, 'r+');
+  await file.truncate(Math.floor((await file.stat()).size * share));
+}
+
+type Damaged = Awaited<ReturnType<typeof killedService>>;
+const GONE =
+  /^ledger\.db in \S+ is missing or empty, but this ledger has shown 12 entries, the last of \S+Z \(ledger\.mark\)\./;
+const SHORTER =
+  /^ledger\.db in \S+ holds \d+ entries, but this ledger has shown 12 entries, .*: acknowledged entries are missing\./;
+
+describe('L8 L25 a ledger that is not what was shown of it is refused at the start, with what to do, and nothing is changed', () => {
+  test.each<[string, (service: Damaged) => Promise<unknown>, RegExp]>([
+    ['deleted, with its companions', ({ dataDir }) => removeLedger(dataDir), GONE],
+    ['emptied', ({ dataDir }) => removeLedger(dataDir).then(() => writeFile(join(dataDir, 'ledger.db'), '')), GONE],
+    ['an old copy, restored', restoreEarly, SHORTER],
+    ['without its write-ahead file', ({ dataDir }) => rm(join(dataDir, 'ledger.db-wal')), GONE],
+    ['with a write-ahead file cut at half', ({ dataDir }) => cut(join(dataDir, 'ledger.db-wal'), 0.5), SHORTER],
+    ['with the end of it cut off', ({ dataDir }) => cut(join(dataDir, 'ledger.db-wal'), 0.999), SHORTER],
+    ['with a flipped bit in it', ({ dataDir }) => flipIn(join(dataDir, 'ledger.db-wal'), 0.6), SHORTER],
+  ])(
+    '%s',
+    async (_, damage, message) => {
+      await using service = await killedService();
+      await damage(service);
+      const before = await contentsOf(service.dataDir);
+      const { code, stdout, stderr } = await startAgain(service);
+      expect(stderr).toMatch(message);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      for (const way of [
+        'put the newest copy',
+        'ect ledger new-origin --data-dir',
+        'ect ledger accept-loss --data-dir',
+      ]) {
+        expect(stderr).toContain(`\n  - ${way}`);
+      }
+      expect(await contentsOf(service.dataDir)).toEqual(before);
+      const check = await runMain(['config', 'check'], { ECT_DATA_DIR: service.dataDir });
+      expect(check).toMatchObject({ code: 2, stderr: expect.stringContaining('this ledger has shown 12 entries') });
+    },
+    LONG_MS,
+  );
+
+  test(
+    'L6 wherever the write-ahead file is flipped or cut, 40 times',
+    async () => {
+      await using service = await killedService();
+      const wal = join(service.dataDir, 'ledger.db-wal');
+      const [whole, database] = [await readFile(wal), await readFile(join(service.dataDir, 'ledger.db'))];
+      for (let n = 0; n < 40; n++) {
+        await writeFile(join(service.dataDir, 'ledger.db'), database);
+        await writeFile(wal, whole);
+        await rm(`${wal.slice(0, -4)}-shm`, { force: true });
+        // The first 32 bytes are the header; each frame is a page with 24 bytes before it.
+        const share = (32 + Math.floor((n + 1) * ((whole.length - 64) / 41))) / whole.length;
+        await (n % 2 === 0 ? flipIn(wal, share) : cut(wal, share));
+        // What a start does first, without the start: 40 of these would take minutes.
+        const check = await runMain(['config', 'check'], { ECT_DATA_DIR: service.dataDir });
+        expect(check.stderr, `the ${n % 2 === 0 ? 'flip' : 'cut'} at ${share}`).toContain(
+          'this ledger has shown 12 entries',
+        );
+        expect(check.code).toBe(2);
+      }
+    },
+    LONG_MS,
+  );
+
+  test(
+    'the newest copy, put back, serves again, and one history has been kept',
+    async () => {
+      await using service = await startService();
+      const witness = await (async () => {
+        using client = dial(service.address);
+        const keys = await client.call<{ ledger_verifier_key: string }>('ect.v1.KeyService/GetKeySet', {});
+        await recordMany(client, 5);
+        const kept = new Witness(keys.ledger_verifier_key);
+        kept.checkpoints.add(await checkpointOf(client));
+        return kept;
+      })();
+      expect(await service.stop()).toBe(0);
+      const copy = `${service.dataDir}.copy`;
+      await cp(join(service.dataDir, 'ledger.db'), copy);
+      await removeLedger(service.dataDir);
+      expect((await startAgain(service)).code).toBe(1);
+      await cp(copy, join(service.dataDir, 'ledger.db'));
+      await service.restart();
+      using client = dial(service.address);
+      await recordMany(client, 1);
+      expect(await witness.faults(client)).toEqual([]);
+    },
+    LONG_MS,
+  );
+});
+
+test(
+  'L8 the history of another directory under the same key is refused, longer or not',
+  async () => {
+    await using service = await startService();
+    await service.kill();
+    const fork = `${service.dataDir}.fork`;
+    await cp(service.dataDir, fork, { recursive: true });
+    await service.restart();
+    {
+      using client = dial(service.address);
+      await recordMany(client, 1);
+    }
+    expect(await service.stop()).toBe(0);
+    await using other = await startService({ ECT_DATA_DIR: fork });
+    {
+      using client = dial(other.address);
+      await recordMany(client, 3);
+    }
+    expect(await other.stop()).toBe(0);
+    await cp(join(fork, 'ledger.db'), join(service.dataDir, 'ledger.db'));
+    const { code, stderr } = await startAgain(service);
+    expect(code).toBe(1);
+    expect(stderr).toContain('holds another history than was shown');
+    const audit = await runMain(['audit', join(service.dataDir, 'ledger.db')]);
+    expect(audit.code).toBe(1);
+    expect(audit.stdout).toContain('do not lead to the root that the high-water checkpoint signs');
+  },
+  LONG_MS,
+);
+
+describe('marks that are missing, foreign or damaged', () => {
+  test(
+    'L18 a directory of a release before marks gets one, and says so once',
+    async () => {
+      await using service = await startService();
+      {
+        using client = dial(service.address);
+        await recordMany(client, 2);
+      }
+      expect(service.events('ledger-mark-made')).toEqual([]);
+      expect(await service.stop()).toBe(0);
+      await rm(join(service.dataDir, 'ledger.mark'));
+      await service.restart();
+      expect(service.events('ledger-mark-made')).toMatchObject([{ level: 'warn', size: String(KEY_ENTRIES + 2) }]);
+      await service.kill();
+      await service.restart();
+      expect(service.events('ledger-mark-made')).toHaveLength(1);
+      await service.kill();
+      await removeLedger(service.dataDir);
+      expect((await startAgain(service)).stderr).toContain(`has shown ${KEY_ENTRIES + 2} entries`);
+    },
+    LONG_MS,
+  );
+
+  test(
+    'L25 ledger and mark are gone, but once.db is there: refused all the same',
+    async () => {
+      await using service = await startService();
+      await service.kill();
+      await removeLedger(service.dataDir);
+      await rm(join(service.dataDir, 'ledger.mark'));
+      const { code, stderr } = await startAgain(service);
+      expect(code).toBe(1);
+      expect(stderr).toContain('is missing or empty, but this directory has had a ledger');
+    },
+    LONG_MS,
+  );
+
+  test(
+    'L14 the mark of another ledger is refused, and so is one that is damaged',
+    async () => {
+      await using service = await startService();
+      await using other = await startService();
+      await Promise.all([service.kill(), other.kill()]);
+      const mark = join(service.dataDir, 'ledger.mark');
+      const own = await readFile(mark);
+      await cp(join(other.dataDir, 'ledger.mark'), mark);
+      expect((await startAgain(service)).stderr).toContain(
+        `ledger.mark in ${service.dataDir} is not signed by the key`,
+      );
+      await writeFile(mark, Buffer.from(own.map((byte) => (byte === 0 ? 0 : byte ^ 1))));
+      expect((await startAgain(service)).stderr).toContain(`ledger.mark in ${service.dataDir} is damaged`);
+      await writeFile(mark, own);
+      await service.restart();
+    },
+    LONG_MS,
+  );
+});
+
+test.each([1, 2])(
+  'L1 L3 SIGKILL at random moments under load, %i workers: no start is refused wrongly, nothing acknowledged is lost',
+  async (workers) => {
+    await using service = await startService({ ECT_WORKERS: String(workers) });
+    let witness: Witness | undefined;
+    for (let round = 0; round < 6; round++) {
+      const clients = [dial(service.address), dial(service.address)];
+      try {
+        const keys = await clients[0]!.call<{ ledger_verifier_key: string }>('ect.v1.KeyService/GetKeySet', {});
+        witness ??= new Witness(keys.ledger_verifier_key);
+        expect(await witness.faults(clients[0]!)).toEqual([]);
+        let acknowledged = 0;
+        const load = clients.flatMap((client) =>
+          Array.from({ length: 8 }, async () => {
+            for (;;) {
+              await recordMany(client, 1);
+              acknowledged++;
+            }
+          }).map((endless) => endless.catch(() => undefined)),
+        );
+        const checkpoints = (async () => {
+          for (;;) witness.checkpoints.add(await checkpointOf(clients[1]!));
+        })().catch(() => undefined);
+        while (acknowledged < 20 + 13 * round) await new Promise((resolve) => setImmediate(resolve));
+        await service.kill();
+        await Promise.all([...load, checkpoints]);
+      } finally {
+        for (const client of clients) client[Symbol.dispose]();
+      }
+      await service.restart();
+    }
+    using client = dial(service.address);
+    expect(await witness!.faults(client)).toEqual([]);
+  },
+  LONG_MS,
+);
+
+test(
+  'L8 L25 `ect audit` holds a ledger against the mark beside it: old copies are named',
+  async () => {
+    await using service = await killedService();
+    const ledger = join(service.dataDir, 'ledger.db');
+    const whole = await runMain(['audit', ledger, '--json']);
+    expect(JSON.parse(whole.stdout)).toMatchObject({ ok: true, treeSize: '12', mark: { treeSize: '12' } });
+    await restoreEarly(service);
+    const old = await runMain(['audit', ledger]);
+    expect(old.code).toBe(1);
+    expect(old.stdout).toContain('the high-water checkpoint signs 12 entries, but only 7 are there');
+    // Without it nothing is wrong with the copy.
+    await rename(join(service.dataDir, 'ledger.mark'), `${service.dataDir}.mark`);
+    expect(await runMain(['audit', ledger])).toMatchObject({ code: 0 });
+    expect((await stat(ledger)).isFile()).toBe(true);
+  },
+  LONG_MS,
+);
+
+describe('ways out', () => {
+  const recover = (service: ServiceProcess, ...args: readonly string[]) =>
+    runMain(['ledger', ...args, '--data-dir', service.dataDir, '--yes']);
+
+  test(
+    'L8 L25 `ect ledger accept-loss` records the loss; the service goes on, and every auditor sees it',
+    async () => {
+      await using service = await killedService();
+      expect((await recover(service, 'accept-loss')).stderr).toContain('Nothing of the ledger in');
+      await restoreEarly(service);
+      const asked = await runMain(['ledger', 'accept-loss', '--data-dir', service.dataDir]);
+      expect(asked).toMatchObject({ code: 2, stdout: '' });
+      expect((await startAgain(service)).code).toBe(1);
+      const mark = await readFile(join(service.dataDir, 'ledger.mark'));
+      const accepted = await recover(service, 'accept-loss', '--note', 'the disk failed');
+      expect(accepted).toMatchObject({ code: 0, stdout: expect.stringContaining('✓ entry 7 states the loss') });
+      // The process ended before it had replaced the mark: the same again finds the entry.
+      await writeFile(join(service.dataDir, 'ledger.mark'), mark);
+      expect((await startAgain(service)).stderr).toMatch(SHORTER);
+      expect((await recover(service, 'accept-loss', '--note', 'the disk failed')).stdout).toBe(accepted.stdout);
+
+      await service.restart();
+      using client = dial(service.address);
+      await recordMany(client, 1);
+      const { entry } = await client.call<{ entry: Record<string, unknown> & { statement: string } }>(
+        'ect.v1.LedgerService/GetEntry',
+        { index: '7' },
+      );
+      expect(entry).toMatchObject({ kind: 'ENTRY_KIND_LOSS', iss: 'operator', jti: '', wid: '', kid: '', token: '' });
+      expect(JSON.parse(entry.statement)).toEqual({
+        by: 'operator',
+        checkpoint: service.checkpoint,
+        note: 'the disk failed',
+      });
+      const ledger = join(service.dataDir, 'ledger.db');
+      for (const source of [[ledger], ['--url', service.url]]) {
+        const audit = await runMain(['audit', ...source]);
+        expect(audit.stderr).not.toContain('error');
+        expect(audit.code).toBe(0);
+        expect(audit.stdout).toContain(
+          '! index 7: an accepted loss: 12 entries had been shown, 7 of that history were left',
+        );
+      }
+      const kept = `${service.dataDir}.checkpoint`;
+      await writeFile(kept, service.checkpoint);
+      const contradicted = await runMain(['audit', ledger, '--earlier', kept, '--json']);
+      expect(contradicted.code).toBe(1);
+      expect(JSON.parse(contradicted.stdout)).toMatchObject({ acceptedLosses: [{ index: 7, shownSize: '12' }] });
+      const list = await runMain(['list', 'entries', '--url', service.url]);
+      expect(list.stdout).toContain('accepted-loss');
+      expect((await recover(service, 'accept-loss')).stderr).toContain('is in use by process');
+    },
+    LONG_MS,
+  );
+
+  test(
+    'L8 L25 `ect ledger new-origin` begins a ledger under another key and name, and keeps what was left',
+    async () => {
+      await using service = await killedService();
+      const vkey = async () => (await runMain(['checkpoint', '--key', '--data-dir', service.dataDir])).stdout;
+      const before = await vkey();
+      await restoreEarly(service);
+      expect((await recover(service, 'new-origin', '--origin', 'no name')).stderr).toContain(
+        '--origin: the origin has a space',
+      );
+      const { code, stdout } = await recover(service, 'new-origin', '--origin', 'ledger.example/second', '--json');
+      expect(code).toBe(0);
+      const { verifierKey, keptIn } = JSON.parse(stdout) as { readonly verifierKey: string; readonly keptIn: string };
+      await service.restart();
+      expect((await vkey()).trim()).toBe(verifierKey);
+      using client = dial(service.address);
+      const checkpoint = await checkpointOf(client);
+      expect(checkpoint.split('\n').slice(0, 2)).toEqual(['ledger.example/second', String(KEY_ENTRIES)]);
+      await recordMany(client, 1);
+      // What was left is a ledger of its own, under the old key, that shows that it is not whole.
+      const audit = await runMain(['audit', join(keptIn, 'ledger.db'), '--ledger-key', before.trim()]);
+      expect(audit.stdout).toContain('the high-water checkpoint signs 12 entries, but only 7 are there');
+      expect((await recover(service, 'new-origin')).stderr).toContain('is in use by process');
+    },
+    LONG_MS,
+  );
+
+  test(
+    'L3 `ect ledger new-origin` that ended half way lets nothing start, and goes on when it is called again',
+    async () => {
+      await using service = await killedService();
+      // In the order in which it takes the files away.
+      for (const name of ['ledger.db-shm', 'ledger.db-wal', 'ledger.db', 'ledger.mark', 'ledger.key']) {
+        await rm(join(service.dataDir, name), { force: true });
+        if (name !== 'ledger.db-shm') expect((await startAgain(service)).code, `without ${name}`).toBe(1);
+      }
+      expect((await recover(service, 'new-origin')).code).toBe(0);
+      await service.restart();
+    },
+    LONG_MS,
+  );
+
+  test(
+    'a directory without a ledger is refused, and none is made',
+    async () => {
+      await using service = await startService();
+      const nowhere = `${service.dataDir}.nowhere`;
+      for (const command of ['new-origin', 'accept-loss']) {
+        const { code, stderr } = await runMain(['ledger', command, '--data-dir', nowhere, '--yes']);
+        expect(code).toBe(1);
+        expect(stderr).toContain(`${nowhere} holds no ledger`);
+      }
+      await expect(stat(nowhere)).rejects.toThrow('ENOENT');
+    },
+    LONG_MS,
+  );
+});

@@ -1,0 +1,164 @@
+// The scrub in its thread: what it finds in either file, that it never keeps pages from being moved, and how it ends.
+
+import { hash } from 'node:crypto';
+import { open, readFile, rm, stat } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { LedgerKey } from '../../../src/ledger/index.ts';
+import { type Damage, LedgerScrub, SqliteLedgerStore, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
+import { tokenUse } from '../../contracts/replay-guard.ts';
+import { candidate, honestSeal } from '../../support/honest-seal.ts';
+import { SOON } from '../../support/soon.ts';
+import { type Folder, makeFolder } from './folder.ts';
+import { recordLedger } from './recorded-ledger.ts';
+
+const MIB = 2 ** 20;
+const ENTRIES = 20;
+
+let folder: Folder;
+let key: LedgerKey;
+let scrub: LedgerScrub | undefined;
+
+beforeEach(async () => {
+  folder = await makeFolder();
+  key = await recordLedger(folder.file('ledger.db'), ENTRIES);
+  const guard = SqliteReplayGuard.open(folder.file('once.db'));
+  for (let use = 0; use < ENTRIES; use++) {
+    const signingInput = `header.payload-${use}`;
+    const digest = hash('sha256', signingInput, 'buffer');
+    await guard.claim({ ...tokenUse(), jti: `use-${use}`, signingInput, digest }, 2_000, 1_000);
+  }
+  await guard.close();
+});
+afterEach(async () => {
+  await scrub?.stop();
+  scrub = undefined;
+  await folder.remove();
+});
+
+/** Starts a scrub, and collects what it says. */
+function startScrub(entriesPerSecond = 100_000) {
+  const told = {
+    damages: [] as (Damage & { file: string })[],
+    passes: [] as [string, number, boolean][],
+    failures: 0,
+    examined: 0,
+  };
+  scrub = new LedgerScrub(
+    {
+      file: folder.file('ledger.db'),
+      onceFile: folder.file('once.db'),
+      verifierKey: key.verifierKey,
+      entriesPerSecond,
+    },
+    {
+      examined: (entries) => {
+        told.examined += entries;
+      },
+      damaged: (file, damage) => told.damages.push({ file, ...damage }),
+      passed: (file, entries, isSound) => told.passes.push([file, entries, isSound]),
+      failed: () => told.failures++,
+    },
+  );
+  return { ...told, told };
+}
+
+/** Changes a file as no statement of the service can, behind its triggers and constraints. */
+function damage(file: string, sql: string): void {
+  const database = new DatabaseSync(folder.file(file));
+  const triggers = database.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all();
+  for (const { name } of triggers) database.exec(`DROP TRIGGER ${String(name)}`);
+  database.exec(sql);
+  for (const { sql: trigger } of triggers) database.exec(String(trigger));
+  database.close();
+}
+
+/** Flips a bit of a key in a leaf page of an index, found by what it begins with. */
+async function flipKey(file: string, needle: Buffer): Promise<void> {
+  const bytes = await readFile(folder.file(file));
+  const pageSize = bytes.readUInt16BE(16);
+  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) {
+    if (bytes[Math.floor(at / pageSize) * pageSize] !== 10) continue;
+    await using handle = await open(folder.file(file), 'r+');
+    await handle.write(Buffer.of(bytes[at]! ^ 1), 0, 1, at);
+    return;
+  }
+  throw new Error('the key is in no index');
+}
+
+describe('L7 L27: the scrub', () => {
+  test('goes over both files again and again, and finds nothing in sound ones', async () => {
+    const { passes, damages } = startScrub();
+    await vi.waitFor(() => expect(passes.length).toBeGreaterThanOrEqual(4), SOON);
+    expect(passes.slice(0, 2)).toEqual([
+      ['ledger.db', ENTRIES, true],
+      ['once.db', ENTRIES, true],
+    ]);
+    expect(damages).toEqual([]);
+  });
+
+  test.each([
+    ['a leaf', "UPDATE entries SET leaf = CAST(replace(CAST(leaf AS TEXT), 'L3', 'L2') AS BLOB) WHERE idx = 3", 3],
+    ['a node', 'UPDATE entries SET nodes = zeroblob(64) WHERE idx = 5', 5],
+    ['a missing node', 'UPDATE entries SET nodes = substr(nodes, 1, 32) WHERE idx = 7', 7],
+    ['a node too many', 'UPDATE entries SET nodes = CAST(nodes || zeroblob(32) AS BLOB) WHERE idx = 4', 4],
+    ['a name', "UPDATE entries SET name = 'other' WHERE idx = 2", 2],
+    ['a content', 'UPDATE entries SET content = zeroblob(9) WHERE idx = 6', 6],
+    ['a salt that outlived its content', 'UPDATE entries SET content = NULL WHERE idx = 6', 6],
+    ['the head', 'UPDATE head SET recorded_at = recorded_at + 1', null],
+    ['the identity', "UPDATE identity SET verifier_key = verifier_key || 'x'", null],
+    ['the schema', 'CREATE INDEX more ON entries (digest)', null],
+  ])('finds %s of the ledger', async (_title, sql, index) => {
+    damage('ledger.db', sql);
+    const { damages, passes } = startScrub();
+    await vi.waitFor(() => expect(passes).toContainEqual(['ledger.db', ENTRIES, false]), SOON);
+    expect(damages.map((found) => found.index)).toContain(index);
+    expect(damages.every(({ file }) => file === 'ledger.db')).toBe(true);
+  });
+
+  test.each([
+    ['a digest of a use', 'UPDATE uses SET digest = zeroblob(32) WHERE rowid = 4', /digest/],
+    ['the schema', 'DROP INDEX uses_by_end; CREATE INDEX uses_by_end ON uses (label)', /uses_by_end|schema/],
+  ])('finds %s of what is remembered once', async (_title, sql, fault) => {
+    damage('once.db', sql);
+    const { damages } = startScrub();
+    await vi.waitFor(() => expect(damages.length).toBeGreaterThan(0), SOON);
+    expect(damages[0]).toMatchObject({ file: 'once.db', fault: expect.stringMatching(fault) });
+  });
+
+  test('finds a use that its index does not lead to: it would be granted again', async () => {
+    const database = new DatabaseSync(folder.file('once.db'));
+    const used = database.prepare('SELECT key FROM uses WHERE rowid = 5').get()!['key'] as Uint8Array;
+    database.close();
+    await flipKey('once.db', Buffer.from(used));
+    const { damages } = startScrub();
+    await vi.waitFor(() => expect(damages.length).toBeGreaterThan(0), SOON);
+    expect(damages[0]).toMatchObject({ file: 'once.db', fault: 'a row of uses is not found by its key' });
+  });
+
+  test('a pass that was going on when something was found elsewhere shows nothing', async () => {
+    // Two slices a pass, of which the first is told before the second begins.
+    const { passes, told } = startScrub(100);
+    await vi.waitFor(() => expect(told.examined).toBe(10), SOON);
+    scrub?.distrust();
+    await vi.waitFor(() => expect(passes.length).toBeGreaterThanOrEqual(4), SOON);
+    expect(passes.filter(([file]) => file === 'ledger.db').map(([, , isSound]) => isSound)).toEqual([false, true]);
+  });
+
+  test('never keeps the write-ahead file from beginning anew', async () => {
+    const { passes } = startScrub(1_000);
+    const store = SqliteLedgerStore.open(folder.file('ledger.db'));
+    for (let n = 0; n < 200; n++)
+      await store.commit([candidate(`${n}`, { content: `${n}`.padEnd(MIB) })], honestSeal());
+    expect((await stat(folder.file('ledger.db-wal'))).size).toBeLessThan(150 * MIB);
+    expect(passes.length).toBeGreaterThan(0);
+    await scrub?.stop();
+    await store.close();
+  });
+
+  test('a file that cannot be read is told, and tried again', async () => {
+    await rm(folder.file('once.db'));
+    const { told } = startScrub();
+    await vi.waitFor(() => expect(told.failures).toBeGreaterThan(0), SOON);
+  });
+});
