@@ -2,6 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { type BrowsersConfig, readBrowsers } from './config/browsers.ts';
+import { CLIENT_SETTINGS } from './config/client-settings.ts';
 import { type KeysConfig, readKeys } from './config/keys.ts';
 import { type LimitsConfig, readLimits } from './config/limits.ts';
 import { serviceLinks } from './config/service-links.ts';
@@ -88,9 +89,6 @@ export interface Config {
 const LEVELS = ['L1', 'L2', 'L3'] as const;
 type Level = (typeof LEVELS)[number];
 
-/** Settings of the command line client; the service does not read them. */
-const CLIENT_KEYS = ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY'];
-
 /** One setting as it counts. */
 export interface Setting {
   readonly name: string;
@@ -117,7 +115,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 export function examineConfig(env: Readonly<Record<string, string | undefined>>): ExaminedConfig {
   const problems: string[] = [];
   const settings = new Map<string, Setting>();
-  const seen = new Set(CLIENT_KEYS);
+  const seen = new Set<string>();
 
   function read<T>(key: string, fallback: T, rule: string, parse: (text: string) => T | undefined): T {
     seen.add(key);
@@ -269,7 +267,8 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
   };
   const links = serviceLinks(env);
   for (const key of Object.keys(env)) {
-    if (key.startsWith('ECT_') && !seen.has(key) && !links.has(key)) problems.push(unknownSetting(key, seen));
+    if (!key.startsWith('ECT_') || seen.has(key) || CLIENT_SETTINGS.has(key) || links.has(key)) continue;
+    problems.push(unknownSetting(key, seen));
   }
   return { config: deepFreeze(config), problems, settings: [...settings.values()] };
 }

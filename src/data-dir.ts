@@ -1,8 +1,9 @@
 // The data directory: which files an installation consists of, and how the first start makes them.
 
 import { randomBytes } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { directoryTypeFault, fileTypeFault } from './file-type.ts';
 import { createFileOnce, makeDirectory, type PrivateText, readPrivateFile } from './files.ts';
 import { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger/index.ts';
 import { fileFault, ownershipFault, writeFault } from './system-faults.ts';
@@ -43,22 +44,40 @@ export interface DataDir {
  * written: a volume that belongs to root, for one.
  */
 export async function openDataDir(path: string): Promise<DataDir> {
+  refuseType(path);
   try {
     await makeDirectory(path);
   } catch (cause) {
     const fault = writeFault(resolve(path), cause, 'Set ECT_DATA_DIR to one that this user can write.');
     throw new StartError(`The data directory cannot be made: ${fault}`, { cause });
   }
-  const fault = dataDirFault(resolve(path));
-  if (fault !== undefined) throw new StartError(`The data directory ${path} cannot be used: ${fault}`);
+  const faults = dataDirFaults(resolve(path));
+  if (faults.length > 0) throw new StartError(`The data directory ${path} cannot be used: ${faults.join('\n')}`);
   return filesIn(path);
 }
 
-/** Why this process cannot use the data directory at `path`, or a database in it; undefined where it can. Changes nothing. */
-export function dataDirFault(path: string): string | undefined {
+function refuseType(path: string): void {
+  const fault = directoryTypeFault(resolve(path));
+  if (fault !== undefined) throw new StartError(`The data directory cannot be used: ${fault}. ${NAME_A_DIRECTORY}`);
+}
+
+const NAME_A_DIRECTORY = 'Set ECT_DATA_DIR to a directory, or to a path where none is yet.';
+
+/** Why this process cannot use the data directory at `path`, or databases in it. Full sentences. Changes nothing. */
+export function dataDirFaults(path: string): readonly string[] {
   const { ledger, once, lock, mark } = filesIn(path);
-  const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`]);
-  return [path, lock, mark, ...databases].map(ownershipFault).find((fault) => fault !== undefined);
+  const noDirectory = directoryTypeFault(path);
+  const fault = noDirectory === undefined ? ownershipFault(path) : `${noDirectory}. ${NAME_A_DIRECTORY}`;
+  if (fault !== undefined) return [fault];
+  const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]);
+  return [lock, mark, ...databases]
+    .map((file) => ownershipFault(file) ?? typeFault(file))
+    .filter((found) => found !== undefined);
+}
+
+function typeFault(file: string): string | undefined {
+  const fault = fileTypeFault(file);
+  return fault && `${fault}. Move it away, or restore the file from a backup.`;
 }
 
 /** Where the files of a data directory are. */
@@ -135,7 +154,8 @@ function keyIsUnusable(how: string, path: string, cause: unknown): StartError {
 
 async function isThere(path: string): Promise<boolean> {
   try {
-    await access(path);
+    // Not what a link leads to: where that is gone, the file is missed, and not made.
+    await lstat(path);
     return true;
   } catch {
     return false;

@@ -95,6 +95,12 @@ export const REASONS = {
   REPLAY_GUARD_UNAVAILABLE: entry(
     'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
+  IDEMPOTENCY_UNAVAILABLE: entry(
+    'Retry the same call under the same idempotency_key. If it persists, the operator finds the cause in the log of the service.',
+  ),
+  ONCE_CORRUPT: entry(
+    'Tell the operator: stop the service, and restore its once.db from a backup, or move that away: tokens that are still alive can then be replayed once, and idempotency keys are forgotten.',
+  ),
   REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
   CLOCK_UNTRUSTED: entry(
     'Retry once the clock of the machine is right again: the operator sets it (NTP). Verifying and reading still work.',
@@ -205,7 +211,9 @@ function isContinuation(byte: number | undefined): boolean {
 export function refuseAll(refusals: readonly [Refusal, ...Refusal[]], fieldOf: (refusal: Refusal) => string): Refusal {
   const [first] = refusals;
   if (refusals.length === 1) return first;
-  const violations = refusals.map((refusal) => ({ field: fieldOf(refusal), description: refusal.message }));
+  const violations = refusals.flatMap(
+    (refusal) => refusal.violations ?? [{ field: fieldOf(refusal), description: refusal.message }],
+  );
   const message = refusals.map((refusal) => refusal.message).join(' ');
   return { ...first, message: cutText(message, MAX_MESSAGE_BYTES), violations: cutViolations(violations) };
 }

@@ -106,6 +106,11 @@ export function createEvents(options: EventsOptions) {
       lines.warn({ event: 'anonymous-open', address, warning: 'every caller may issue under the default issuer' });
     },
 
+    /** Settings may not mean what the operator meant. */
+    settingsDoubtful(warning: string): void {
+      lines.warn({ event: 'settings-doubtful', warning });
+    },
+
     /** No new call is taken; those in flight may finish. */
     draining(graceMs: number): void {
       lines.info({ event: 'draining', graceMs });

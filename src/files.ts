@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { demandFile } from './file-type.ts';
 import { isRootsForItsGroup, privacyOf } from './privacy.ts';
 
 /**
@@ -38,6 +39,8 @@ export interface PrivateRead {
  * text are of one file, whatever its name stands for by then.
  */
 export async function readPrivateFile(path: string, { isOurs, isDryRun = false }: PrivateRead): Promise<PrivateText> {
+  // Advice about a mode would not help with a directory. The operator may hand over a secret through a pipe.
+  demandFile(path, isOurs ? 'file' : 'file or pipe');
   await using file = await open(path, 'r');
   const privacy = privacyOf(await file.stat(), process.geteuid?.() ?? 0, isOurs);
   if (privacy.kind === 'open') return { fault: privacy.fault };

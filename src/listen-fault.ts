@@ -4,7 +4,12 @@
 export function listenFault(host: string, port: number, error: unknown): string | undefined {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return undefined;
   const { code } = error;
-  return `Cannot listen on ${host}:${port} (${code}): ${listenRemedy(code, host)}.`;
+  return `Cannot listen on ${addressText(host, port)} (${code}): ${listenRemedy(code, host)}.`;
+}
+
+/** As ECT_LISTEN has it: an IPv6 address in brackets. */
+export function addressText(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function listenRemedy(code: string, host: string): string {
@@ -12,7 +17,7 @@ function listenRemedy(code: string, host: string): string {
     case 'EADDRINUSE':
       return 'another process uses it; stop that, or set ECT_LISTEN to another port';
     case 'EADDRNOTAVAIL':
-      return `${host} is not an address of this machine; set ECT_LISTEN to one that is, or to 0.0.0.0 for all of them`;
+      return `${host} is not an address of this machine; set ECT_LISTEN to one that is, or to ${host.includes(':') ? '[::]' : '0.0.0.0'} for all of them`;
     case 'EACCES':
       return `this user may not use this port; set ECT_LISTEN to a port from 1024 on, or grant CAP_NET_BIND_SERVICE`;
     case 'ENOTFOUND':

@@ -1,6 +1,6 @@
 // One name, one history: a data directory whose ledger is not what was shown of it is refused, with what the operator can do.
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type DataDir, StartError } from './data-dir.ts';
 import { EctError } from './errors.ts';
@@ -36,7 +36,8 @@ async function checkReadOnly(dir: DataDir, kept: readonly KeptCheckpoint[], veri
   if (kept.length === 0) return;
   let store: SqliteLedgerStore | undefined;
   try {
-    store = SqliteLedgerStore.openReadOnly(dir.ledger);
+    // Without a write-ahead file nobody has it open, and nothing is made beside it.
+    store = SqliteLedgerStore.openReadOnly(dir.ledger, !existsSync(`${dir.ledger}-wal`));
     await checkHistory(store, kept, verifierKey);
   } catch (error) {
     if (!(error instanceof EctError)) throw error;

@@ -3,15 +3,22 @@
 import { availableParallelism } from 'node:os';
 import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
+import { clientSettingWarnings } from './config/client-settings.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
-import { EctError } from './errors.ts';
+import { EctError, type ErrorReason } from './errors.ts';
 import { createEvents } from './events.ts';
 import { ledgerRecovery } from './ledger-recovery.ts';
 import { DirectoryInUse } from './ownership.ts';
 import { isOperatorError, ownDirectory, type RunningService, startService } from './service.ts';
-import { onEndOfNpx, onHangup, onStopSignal } from './signals.ts';
+import { onEndOfNpm, onHangup, onStopSignal } from './signals.ts';
 import { type Seat, supervise, takeSeat } from './workers/index.ts';
+
+/** What the operator does about what stops a start, where the message itself does not say it. */
+const NEXT_STEPS: Readonly<Partial<Record<ErrorReason, string>>> = {
+  LEDGER_CORRUPT: ' Run `ect audit` on it, and restore it from a backup.',
+  ONCE_CORRUPT: ' Without a backup move it away: tokens that are still alive can then be replayed once.',
+};
 
 /** How long calls in flight may take to finish once the process is told to stop. */
 const GRACE_MS = 10_000;
@@ -20,13 +27,14 @@ async function serve(): Promise<void> {
   const config = readConfig(process.env);
   const seat = takeSeat();
   if (seat !== undefined) return serveFrom(seat, config);
+  warnOf(clientSettingWarnings(process.env, config), config);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (workers > 1) return serveByWorkers(workers, config);
   // A hangup while the service starts must not end it: the files are being read anyway.
   let reload = () => {};
   const left = Promise.withResolvers<void>();
   onHangup({ reload: () => reload(), hangUp: left.resolve });
-  onEndOfNpx(left.resolve);
+  onEndOfNpm(left.resolve);
   // A worker is the only one: there is none to put in its place.
   process.on('SIGUSR2', () => {});
   const service = await startService(config);
@@ -37,6 +45,13 @@ async function serve(): Promise<void> {
   sayListening(service.url);
   await Promise.race([told, left.promise]);
   await service.stop(GRACE_MS);
+}
+
+function warnOf(warnings: readonly string[], { logLevel: level }: Config): void {
+  if (warnings.length === 0) return;
+  const events = createEvents({ level });
+  warnings.forEach(events.settingsDoubtful);
+  events.close();
 }
 
 async function serveByWorkers(workers: number, config: Config): Promise<void> {
@@ -94,7 +109,7 @@ try {
     process.stderr.write(`${error.message}\nSee \`ect serve --help\` for every setting.\n`);
   } else if (error instanceof EctError) {
     // The remedies of reasons are for callers, who may retry; here the message says what the operator can do.
-    const next = error.reason === 'LEDGER_CORRUPT' ? ' Run `ect audit` on it, and restore it from a backup.' : '';
+    const next = NEXT_STEPS[error.reason] ?? '';
     process.stderr.write(`${error.reason}: ${error.message}${next}\n`);
   } else if (isOperatorError(error)) {
     // As for a setting that is wrong: ECT_DATA_DIR names a directory that is another's.

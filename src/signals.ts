@@ -54,12 +54,12 @@ function hasTerminal(): boolean {
 }
 
 /**
- * `npx ect` puts a shell between npm and this program, and npm signals the shell alone. So where npx started the program, the
- * end of its parent counts as a signal.
+ * npm hands on SIGTERM and SIGINT alone: any other signal ends it, and would leave the service to nobody. `npx ect` puts a
+ * shell in between as well, which npm signals in place of this program. So where a script of npm is this program, the end of
+ * its parent counts as a signal to stop.
  */
-export function onEndOfNpx(stop: () => void, env = process.env): void {
-  const isNpx = env['npm_lifecycle_event'] === 'npx' && /^\W*ect(?![\w-])/.test(env['npm_lifecycle_script'] ?? '');
-  if (!isNpx) return;
+export function onEndOfNpm(stop: () => void, env = process.env): void {
+  if (!isScriptOfNpm(env['npm_lifecycle_script'])) return;
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
@@ -70,3 +70,9 @@ export function onEndOfNpx(stop: () => void, env = process.env): void {
 }
 
 const PARENT_CHECK_MS = 200;
+
+/** `ect serve`, or `node src/main.ts serve`, maybe by `exec`. What a script puts into the background is to outlive npm. */
+function isScriptOfNpm(script = ''): boolean {
+  const isThisProgram = /^(?:exec +)?(?:node +(?:\S*\/)?src\/main\.ts|\W*ect)(?![\w-])/.test(script);
+  return isThisProgram && !/(?<!&)&(?![&>])/.test(script);
+}

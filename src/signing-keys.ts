@@ -17,9 +17,10 @@ import {
 } from './custody/index.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Events } from './events.ts';
+import { fileTypeFault, NOT_A_FILE } from './file-type.ts';
 import type { OpenSigner } from './keys/index.ts';
 import type { Ledger } from './ledger/index.ts';
-import type { FileGroup } from './reload/index.ts';
+import type { Content, FileGroup } from './reload/index.ts';
 import { AwsKmsSigner, holdToPin } from './signers/aws-kms/index.ts';
 import {
   generateKeyPem,
@@ -48,13 +49,27 @@ export async function openConfiguredKey(
 export function signingKeyFile({ signer }: Config, isDryRun = false): FileGroup<RootKey> | undefined {
   if (signer.kind !== 'local' || signer.keyFile === undefined) return undefined;
   const { keyFile, passphrase } = signer;
-  const files = passphrase !== undefined && 'file' in passphrase ? [passphrase.file] : [];
+  const paths = [keyFile, ...(passphrase !== undefined && 'file' in passphrase ? [passphrase.file] : [])];
   return {
     name: 'signing-key',
-    paths: [keyFile, ...files],
+    paths,
     opensFiles: true,
-    parse: async () => ({ signer: await openKeyFile(signer, keyFile, isDryRun), locator: `file:${keyFile}` }),
+    parse: async (contents) => {
+      refuseOtherTypes(paths, contents);
+      return { signer: await openKeyFile(signer, keyFile, isDryRun), locator: `file:${keyFile}` };
+    },
   };
+}
+
+/** A FIFO that came into the place of a file would be waited for. At the start, where one may be read, there are no contents. */
+function refuseOtherTypes(paths: readonly string[], contents: readonly Content[]): void {
+  const faults = paths.map((path, at) => (isOtherType(contents[at]) ? fileTypeFault(path) : undefined));
+  const fault = faults.find((found) => found !== undefined);
+  if (fault !== undefined) throw new KeyFileError(`The key file cannot be read: ${fault}.`);
+}
+
+function isOtherType(content: Content | undefined): boolean {
+  return content !== undefined && 'code' in content && content.code === NOT_A_FILE;
 }
 
 /** Another key in the file of the configuration is the next in turn: announced now, in use when everybody can know it. */
@@ -148,7 +163,7 @@ async function openKeyFile(
   path: string,
   isDryRun = false,
 ): Promise<LocalSigner> {
-  const passphrase = source === undefined ? undefined : await readPassphrase(source, isDryRun);
+  const passphrase = source === undefined ? undefined : readPassphrase(source, isDryRun);
   return LocalSigner.open(await readKeyFile(path, passphrase, isDryRun));
 }
 

@@ -3,6 +3,7 @@
 
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { fileTypeFault, linkToNothing, NOT_A_FILE } from './file-type.ts';
 
 /** What was to be done with a file. */
 export type FileUse = 'read' | 'written';
@@ -15,12 +16,15 @@ export function fileFault(path: string, error: unknown, use: FileUse = 'read'): 
   const code = codeOf(error);
   switch (code) {
     case 'ENOENT':
-      return missing(path, use);
+      return linkToNothing(path) ?? missing(path, use);
     case 'EACCES':
     case 'EPERM':
       return forbidden(path, use);
     case 'EISDIR':
       return `${path} is a directory, not a file`;
+    case 'ENXIO':
+    case NOT_A_FILE:
+      return fileTypeFault(path) ?? `${path} is not a file`;
     case 'ENOTDIR':
       return `a part of ${path} is a file where a directory is needed`;
     case 'EEXIST':

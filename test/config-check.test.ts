@@ -1,7 +1,9 @@
 // What `ect config check` finds: every mistake that would stop a start, and nothing that it changes.
 
 import { execFile } from 'node:child_process';
-import { chmod, chown, cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -47,9 +49,44 @@ describe('a sound configuration', () => {
 
   test('has no problem beside the service that runs with it, whose port is in use', async () => {
     const before = await readdir(service.dataDir);
-    expect(await problemsOf({ ECT_DATA_DIR: service.dataDir, ECT_LISTEN: service.address })).toEqual([]);
-    const after = (await readdir(service.dataDir)).filter((name) => !/-(?:shm|wal)$/.test(name));
-    expect(before).toEqual(expect.arrayContaining(after));
+    const env = { ECT_DATA_DIR: service.dataDir, ECT_LISTEN: service.address };
+    const { problems, warnings } = await checkConfig(env, { callKms: false });
+    expect(problems).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining(`Another process uses ${service.address} now`)]);
+    expect(await readdir(service.dataDir)).toEqual(before);
+    expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+  });
+
+  test('the check leaves what is there: nothing beside a database at rest, and the write-ahead files of a crash', async () => {
+    await service.stop();
+    const stopped = await dataWith('stopped', async () => {});
+    await service.restart();
+    await service.kill();
+    const crashed = await dataWith('crashed', async () => {});
+    await service.restart();
+    for (const path of [stopped, crashed]) {
+      const before = await contentsOf(path);
+      expect(await problemsOf({ ECT_DATA_DIR: path })).toEqual([]);
+      expect(await contentsOf(path)).toEqual(before);
+    }
+    expect(await readdir(stopped)).not.toContain('ledger.db-shm');
+    expect(await readdir(crashed)).toContain('ledger.db-wal');
+  });
+
+  test('an address is tried as a start would: of an IPv6 one too, and what may not be had is told with what to set', async () => {
+    const server = createServer().listen(0, '::1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const env = { ECT_STORE: 'memory', ECT_LISTEN: `[::1]:${port}` };
+    expect((await checkConfig(env, { callKms: false })).warnings).toEqual([
+      expect.stringContaining(`Another process uses [::1]:${port} now`),
+    ]);
+    server.close();
+    await once(server, 'close');
+    expect((await checkConfig(env, { callKms: false })).warnings).toEqual([]);
+    expect(await problemsOf({ ...env, ECT_LISTEN: '[2001:db8::1]:8080' })).toContainEqual(
+      expect.stringContaining('Cannot listen on [2001:db8::1]:8080 (EADDRNOTAVAIL)'),
+    );
   });
 
   test('S11 has no problem where fsGroup opened its files, beside the links of a Service; nobody loses a right', async () => {
@@ -102,7 +139,42 @@ describe('a sound configuration', () => {
   });
 });
 
+/** Every file of a directory, by its name. */
+async function contentsOf(path: string): Promise<Readonly<Record<string, string>>> {
+  const names = await readdir(path);
+  const texts = await Promise.all(names.map((name) => readFile(join(path, name), 'latin1')));
+  return Object.fromEntries(names.map((name, at) => [name, texts[at] ?? '']));
+}
+
 describe('every mistake is found at once', () => {
+  test('of all the files of a data directory, and of a key file beside that of its passphrase', async () => {
+    const path = await dataWith('all-wrong', async (copy) => {
+      for (const name of ['ledger.db', 'ledger.key', 'once.db', 'signing-key.pem']) {
+        await writeFile(join(copy, name), 'a text, and nothing else');
+      }
+      for (const name of ['ledger.db-wal', 'once.db-wal']) await rm(join(copy, name), { force: true });
+    });
+    expect(await problemsOf({ ECT_DATA_DIR: path })).toEqual([
+      expect.stringContaining('ledger.key does not hold a ledger key'),
+      expect.stringContaining('ledger.db is not an SQLite file'),
+      expect.stringContaining('once.db is not an SQLite file'),
+      expect.stringContaining('signing-key.pem holds no private key'),
+    ]);
+    const [noKey, noPhrase] = [join(folder, 'no-such.pem'), join(folder, 'no-such-phrase')];
+    const files = { ECT_LOCAL_KEY_FILE: noKey, ECT_LOCAL_KEY_PASSPHRASE_FILE: noPhrase };
+    expect(await problemsOf({ ECT_STORE: 'memory', ...files })).toEqual([
+      expect.stringContaining(noKey),
+      expect.stringContaining(noPhrase),
+    ]);
+    await rm(join(path, 'ledger.key'));
+    await rm(join(path, 'once.db'));
+    await mkdir(join(path, 'once.db'));
+    await mkdir(join(path, 'ledger.db-shm'), { recursive: true }).catch(() => {});
+    expect((await problemsOf({ ECT_DATA_DIR: path })).join('\n')).toMatch(
+      /once\.db is a directory.*\n.*ledger\.db is there but its key.*\n.*ledger\.db is not an SQLite file/,
+    );
+  });
+
   test('of settings, of files, of the data directory and of the address', async () => {
     const problems = await problemsOf({
       ECT_STOER: 'memory',
@@ -217,6 +289,7 @@ describeWhen(process.getuid?.() === 0, 'as a user of its own', 'the right to be 
     expect(await problemsAsUser(volume)).toEqual([
       `ECT_DATA_DIR: ${ledger} (owner: user 0, mode 0660) must belong to user 1000, who runs the service. ` +
         `Run chown -R 1000:1000 ${ledger}.`,
+      expect.stringMatching(/ledger\.db is there but its key .* is not/),
     ]);
   });
 });
@@ -242,5 +315,13 @@ describe('the command', () => {
     const json = await runMain(['config', 'check', '--json'], { ...env, ECT_STORE: 'paper' });
     expect(json.code).toBe(2);
     expect(JSON.parse(json.stdout)).toMatchObject({ valid: false, problems: [expect.any(String)], settings: {} });
+
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const busy = await runMain(['config', 'check'], { ...env, ECT_LISTEN: `127.0.0.1:${port}` });
+    server.close();
+    expect(busy).toMatchObject({ code: 0, stdout: expect.stringMatching(/^✓ no mistake, but see above\n/) });
+    expect(busy.stderr).toMatch(/^! Another process uses 127\.0\.0\.1:\d+ now\./);
   });
 });

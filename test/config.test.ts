@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Config, ConfigError, readConfig } from '../src/config.ts';
+import { clientSettingWarnings } from '../src/config/client-settings.ts';
+import { OTHER_NAMES } from '../src/config/other-names.ts';
+import { type Config, ConfigError, examineConfig, readConfig } from '../src/config.ts';
 import { ALGORITHMS } from '../src/keys/index.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -369,6 +371,56 @@ describe('S10: mistakes', () => {
     ['ECT_ADMIN', 'ECT_ADMINS'],
   ])('%s is answered with the setting that it is nearest to', (key, meant) => {
     expect(problemsOf({ [key]: 'x' })).toEqual([`${key} is not a setting: did you mean ${meant}?`]);
+  });
+
+  test.each([
+    ['ECT_PORT', 'ECT_LISTEN'],
+    ['ECT_HOST', 'ECT_LISTEN'],
+    ['ECT_ADDR', 'ECT_LISTEN'],
+    ['ECT_LISTEN_ADDRESS', 'ECT_LISTEN'],
+    ['ECT_TLS_CA', 'ECT_TLS_CLIENT_CA'],
+    ['ECT_CLIENT_CA', 'ECT_TLS_CLIENT_CA'],
+    ['ECT_TLS_KEY_FILE', 'ECT_TLS_KEY'],
+    ['ECT_KEY_FILE', 'ECT_LOCAL_KEY_FILE'],
+    ['ECT_DB', 'ECT_DATA_DIR'],
+    ['ECT_LOGLEVEL', 'ECT_LOG_LEVEL'],
+  ])('%s, as another program would call it, is answered with the setting of that meaning', (key, meant) => {
+    expect(problemsOf({ [key]: 'x' })).toEqual([`${key} is not a setting: did you mean ${meant}?`]);
+  });
+
+  test('no name is answered with a setting of the client, which the service does not read', () => {
+    for (const client of ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY']) {
+      for (const letter of 'ABEKLRSTUXY_') {
+        for (const key of [
+          `${client}${letter}`,
+          `${client.slice(0, -1)}${letter}`,
+          `ECT_${letter}${client.slice(5)}`,
+        ]) {
+          if (['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY'].includes(key)) continue;
+          for (const problem of problemsOf({ [key]: 'x' }))
+            expect(problem).not.toMatch(/mean ECT_(?:URL|CA|CERT|KEY)\?/);
+        }
+      }
+    }
+  });
+
+  test('every other name of a setting leads to a setting that there is', () => {
+    const settings = new Set(examineConfig({}).settings.map(({ name }) => name));
+    for (const name of Object.keys(OTHER_NAMES)) expect(settings).toContain(name);
+  });
+
+  test('settings of the client beside a service in clear text are warned of, with those of the service', () => {
+    const client = { ECT_CERT: 'c.pem', ECT_KEY: 'k.pem', ECT_CA: 'ca.pem', ECT_URL: 'https://ect.example' };
+    const [warning, ...others] = clientSettingWarnings(client, readConfig(client));
+    expect(others).toEqual([]);
+    for (const pair of ['ECT_CERT (for the service: ECT_TLS_CERT)', 'ECT_KEY (for the service: ECT_TLS_KEY)']) {
+      expect(warning).toContain(pair);
+    }
+    expect(warning).toContain('ECT_CA (for the service: ECT_TLS_CLIENT_CA)');
+    expect(warning).not.toContain('c.pem');
+    expect(clientSettingWarnings({ ECT_URL: 'x' }, readConfig({}))).toEqual([]);
+    const both = { ...client, ECT_TLS_CERT: 'c', ECT_TLS_KEY: 'k' };
+    expect(clientSettingWarnings(both, readConfig(both))).toEqual([]);
   });
 
   test('every mistake is reported at once', () => {

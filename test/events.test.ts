@@ -189,6 +189,7 @@ describe('events', () => {
     const { events, lines } = setUp();
     events.started({ url: 'http://127.0.0.1:1' });
     events.anonymousOpen('0.0.0.0:8080');
+    events.settingsDoubtful('ECT_CERT is for the client');
     events.draining(10_000);
     events.connectionFailed('tls', new Error('wrong version number'));
     events.dependencyFailed('LEDGER_UNAVAILABLE', new Error('disk I/O error'));
@@ -196,6 +197,7 @@ describe('events', () => {
     expect(lines().map(({ level, event }) => [level, event])).toEqual([
       ['info', 'started'],
       ['warn', 'anonymous-open'],
+      ['warn', 'settings-doubtful'],
       ['info', 'draining'],
       ['debug', 'connection-failed'],
       ['error', 'dependency-failed'],

@@ -40,6 +40,14 @@ describe('an address', () => {
     expect(listenFault('h', 80, systemError(code))).toMatch(rule);
   });
 
+  test('of IPv6 has its brackets, and the address for all is one of IPv6 too', () => {
+    expect(listenFault('2001:db8::1', 8080, systemError('EADDRNOTAVAIL'))).toBe(
+      'Cannot listen on [2001:db8::1]:8080 (EADDRNOTAVAIL): 2001:db8::1 is not an address of this machine; ' +
+        'set ECT_LISTEN to one that is, or to [::] for all of them.',
+    );
+    expect(listenFault('192.0.2.1', 80, systemError('EADDRNOTAVAIL'))).toContain('or to 0.0.0.0 for all of them');
+  });
+
   test('an error that is not of the system is none of an address', () => {
     expect(listenFault('h', 80, new TypeError('a bug'))).toBeUndefined();
   });

@@ -12,7 +12,7 @@ export interface IssuedOnce {
  * Remembers issued tokens by idempotency key, so that a retry gets the same token.
  *
  * Atomicity and durability as in ReplayGuard: of concurrent `remember` calls under one key the first wins and every
- * other is answered with the winner's. Failures: EctError LEDGER_UNAVAILABLE or STORAGE_FULL.
+ * other is answered with the winner's. Failures: EctError IDEMPOTENCY_UNAVAILABLE, ONCE_CORRUPT or STORAGE_FULL.
  */
 export interface IssueMemo {
   /** What is remembered under the key, if `now` (seconds; the earliest time that it can be) is not past its end. */

@@ -92,10 +92,7 @@ export function beginIssue(
 
 /** Fills in the defaults and holds every claim to its rule, exactly as a verifier will. */
 export function draftClaims(parts: AuthorityParts, order: IssueOrder, iss: string): Claims {
-  if (!parts.policy.token.drafts.includes(order.draft)) {
-    const message = `draft must be one that is accepted here, and -${order.draft} is switched off.`;
-    throw new EctError(refuse('REQUEST_INVALID', message, { field: 'draft' }));
-  }
+  const policy = policyIn(order.ext?.value);
   const iat = parts.stamp();
   const claims: TypedClaims = {
     iss,
@@ -109,19 +106,24 @@ export function draftClaims(parts: AuthorityParts, order: IssueOrder, iss: strin
     inp_hash: order.inpHash,
     out_hash: order.outHash,
     ect_ext: order.ext?.value,
-    policy: readPolicyClaims(order),
+    policy: isRefusal(policy) ? undefined : policy,
   };
   const broken = checkFormats(claims, parts.policy.token);
-  if (broken !== undefined) throw new EctError(refuseAll(brokenFormats(broken, claims, parts.policy.token), fieldOf));
-  const refusal = checkLedgerAudience(parts, order);
-  if (refusal !== undefined) throw new EctError(refusal);
+  const [first, ...others] = [
+    checkDraft(parts, order),
+    isRefusal(policy) ? policy : undefined,
+    ...(broken === undefined ? [] : brokenFormats(broken, claims, parts.policy.token)),
+    checkLedgerAudience(parts, order),
+  ].filter((refusal) => refusal !== undefined);
+  if (first !== undefined) throw new EctError(refuseAll([first, ...others], fieldOf));
   return claims as Claims;
 }
 
 /** The field of the request that a claim comes from. */
 function fieldOf({ reason, facts }: Refusal): string {
   if (reason === 'PRED_INVALID') return 'pred';
-  const claim = facts['claim'] ?? 'ect_ext';
+  if (reason === 'AUDIENCE_MISMATCH') return 'aud';
+  const claim = facts['claim'] ?? facts['field'] ?? 'ect_ext';
   return claim === 'exp' ? 'ttl' : claim;
 }
 
@@ -132,10 +134,10 @@ function checkLedgerAudience({ policy }: AuthorityParts, { level, aud }: IssueOr
   return refuse('AUDIENCE_MISMATCH', `aud does not name the ledger, ${ledger}, and the token is to be recorded.`);
 }
 
-function readPolicyClaims(order: IssueOrder): TypedClaims['policy'] {
-  const policy = policyIn(order.ext?.value);
-  if (isRefusal(policy)) throw new EctError(policy);
-  return policy;
+function checkDraft({ policy }: AuthorityParts, { draft }: IssueOrder): Refusal | undefined {
+  if (policy.token.drafts.includes(draft)) return undefined;
+  const message = `draft must be one that is accepted here, and -${draft} is switched off.`;
+  return refuse('REQUEST_INVALID', message, { field: 'draft' });
 }
 
 function namesTasks(order: IssueOrder): boolean {

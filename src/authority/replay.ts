@@ -38,7 +38,7 @@ export interface Equivocated {
  * Atomicity: of any number of concurrent claims of one scope exactly one is `fresh`, across every process that shares
  * the store. Durability: a `fresh` answer survives a crash (the memory adapter excepted). Retention: a use is kept at
  * least until `keepUntil`; an adapter with a bound refuses new uses rather than forget a live one (it may leave out
- * signing inputs). Failures: EctError REPLAY_GUARD_UNAVAILABLE, REPLAY_GUARD_FULL or STORAGE_FULL, never a guess.
+ * signing inputs). Failures: EctError REPLAY_GUARD_UNAVAILABLE, ONCE_CORRUPT, REPLAY_GUARD_FULL or STORAGE_FULL, never a guess.
  */
 export interface ReplayGuard {
   /**

@@ -159,7 +159,7 @@ function refuseFuture(asOf: number, now: number): void {
 
 function tooLow(level: Level, minimum: Level): Refusal {
   const why = level === 'L1' ? 'unsigned (L1)' : 'not recorded (L2)';
-  return refuse('LEVEL_TOO_LOW', `The token is ${why}.`, { minimum });
+  return refuse('LEVEL_TOO_LOW', `The token is ${why}, and must be ${minimum} at least.`, { minimum });
 }
 
 function subjectOf({ claims, kid, digest }: VerifiedToken, namesake: LedgerRecord | undefined): GraphSubject {

@@ -44,7 +44,12 @@ export async function writeFor<T>(
 }
 
 /** After these the outcome is open: what was written may have stayed. */
-const OPEN_OUTCOMES: ReadonlySet<ErrorReason> = new Set(['LEDGER_UNAVAILABLE', 'REPLAY_GUARD_UNAVAILABLE']);
+const OPEN_OUTCOMES: ReadonlySet<ErrorReason> = new Set([
+  'LEDGER_UNAVAILABLE',
+  'REPLAY_GUARD_UNAVAILABLE',
+  'IDEMPOTENCY_UNAVAILABLE',
+  'ONCE_CORRUPT',
+]);
 
 function leavesNothing(error: unknown): boolean {
   return error instanceof EctError && !OPEN_OUTCOMES.has(error.reason);

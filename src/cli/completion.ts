@@ -30,12 +30,43 @@ interface Place {
   readonly description: string;
   readonly commands: readonly Command[];
   readonly options: readonly Option[];
+  /** Words that an argument may be. */
+  readonly choices: readonly string[];
+  /** Whether an argument may be the name of a file. */
+  readonly takesFiles: boolean;
 }
 
 function placesIn(command: Command, words: readonly string[] = []): readonly Place[] {
   const commands = subcommandsOf(command);
-  const place = { words, description: command.description(), commands, options: command.options };
-  return [place, ...commands.flatMap((sub) => placesIn(sub, [...words, sub.name()]))];
+  const args = command.registeredArguments;
+  const place = {
+    words,
+    description: command.description(),
+    commands,
+    options: command.options,
+    choices: args.flatMap(({ argChoices }) => argChoices ?? []),
+    takesFiles: args.some((argument) => /^(?:file|.*\.db)$/.test(argument.name())),
+  };
+  const help = command.commands.filter((sub) => sub.name() === 'help').map((sub) => helpPlace(sub, commands));
+  return [place, ...help, ...commands.flatMap((sub) => placesIn(sub, [...words, sub.name()]))];
+}
+
+/** What follows `help` is the name of a command. */
+function helpPlace(help: Command, commands: readonly Command[]): Place {
+  const choices = commands.map((sub) => sub.name());
+  return {
+    words: ['help'],
+    description: help.description(),
+    commands: [],
+    options: [],
+    choices,
+    takesFiles: false,
+  };
+}
+
+/** What an option takes: the name of a file, or something that nobody can complete. */
+function takesFile({ flags }: Option): boolean {
+  return /<(?:file|dir|folder|directory|path)\b/.test(flags);
 }
 
 function longNames(place: Place): readonly string[] {
@@ -44,21 +75,24 @@ function longNames(place: Place): readonly string[] {
 
 /** What is offered at a place: its commands, or else its options. */
 function offersAt(place: Place): string {
-  return [...place.commands.map((sub) => sub.name()), ...longNames(place), '--help'].join(' ');
+  const help = place.words.length === 0 ? ['help'] : [];
+  const commands = place.commands.map((sub) => sub.name());
+  return [...commands, ...help, ...place.choices, ...longNames(place), '--help'].join(' ');
 }
 
 /** Bash and zsh share the tables: the words that lead to a command, what it offers, and what its options take. */
 function tables(places: readonly Place[]): string {
   const nested = places.filter(({ words }) => words.length > 0);
-  const offers = places.map((place) => `    '${place.words.join(' ')}') words='${offersAt(place)}' ;;`);
+  const offers = places.map(
+    (place) => `    '${place.words.join(' ')}') words='${offersAt(place)}' files=${place.takesFiles ? 'yes' : ''} ;;`,
+  );
   const values = places.flatMap((place) =>
     place.options
       .filter(({ required }) => required)
       .map((option) => {
         const name = [...place.words, option.long].join(' ');
-        return option.argChoices === undefined
-          ? `    '${name}') words= files=yes ;;`
-          : `    '${name}') words='${option.argChoices.join(' ')}' ;;`;
+        const words = option.argChoices?.join(' ') ?? '';
+        return `    '${name}') words='${words}' files=${takesFile(option) ? 'yes' : ''} ;;`;
       }),
   );
   return `\
@@ -84,8 +118,11 @@ _ect() {
   local before=("\${COMP_WORDS[@]:1:COMP_CWORD-1}")
 ${tables(places)}
   COMPREPLY=($(compgen -W "$words" -- "$current"))
+  # Files where a file may stand, and nowhere else.
+  [[ -n $files ]] && compopt -o default 2>/dev/null
+  return 0
 }
-complete -o default -F _ect ect`;
+complete -F _ect ect`;
 }
 
 function writeZsh(places: readonly Place[]): string {
@@ -98,7 +135,7 @@ _ect() {
   local -a before=("\${(@)words[2,CURRENT-1]}")
 ${tables(places).replaceAll('words=', 'words_line=')}
   [[ -n $words_line ]] && compadd -- \${=words_line}
-  [[ -n $files || \${words[CURRENT]} != -* ]] && _files
+  [[ -n $files ]] && _files
 }
 if [[ $funcstack[1] == _ect ]]; then _ect "$@"; else compdef _ect ect; fi`;
 }
@@ -114,12 +151,14 @@ function writeFish(places: readonly Place[]): string {
     const line = (rest: string) => `complete -c ect -n '${here === '' ? 'true' : here}' ${rest}`;
     const commands = place.commands.map((sub) => line(`-f -a ${sub.name()} -d ${quoted(sub.description())}`));
     const options = place.options.map((option) => {
-      const takes = option.argChoices === undefined ? '-r' : `-x -a '${option.argChoices.join(' ')}'`;
+      const choices = option.argChoices === undefined ? '' : ` -a '${option.argChoices.join(' ')}'`;
+      const takes = takesFile(option) ? '-r' : `-x${choices}`;
       return line(
         `-l ${option.long?.slice(2) ?? ''}${option.required ? ` ${takes}` : ''} -d ${quoted(option.description)}`,
       );
     });
-    return [...commands, ...options];
+    const words = [...place.choices, ...(place.words.length === 0 ? ['help'] : [])];
+    return [...commands, ...(words.length === 0 ? [] : [line(`-f -a '${words.join(' ')}'`)]), ...options];
   });
   return ['# Completion of ect for fish.', ...lines].join('\n');
 }

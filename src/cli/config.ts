@@ -9,6 +9,7 @@ import { columns, type Io, type OutputOptions, paint, plain, print, printJson, r
 /** What was found. */
 export interface ConfigFindings {
   readonly problems: readonly string[];
+  readonly warnings: readonly string[];
   readonly settings: readonly { readonly name: string; readonly value: string; readonly isDefault: boolean }[];
 }
 
@@ -39,22 +40,26 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
   return new Command('config').description('check the configuration of a service').addCommand(command);
 }
 
-function tell(io: Io, { problems, settings }: ConfigFindings): void {
+function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
+  for (const warning of warnings) remark(io, paint(io.stderr, 'yellow', `! ${plain(warning)}`));
   if (problems.length > 0) {
     const headline = problems.length === 1 ? 'The configuration has a mistake:' : `${problems.length} mistakes:`;
     remark(io, paint(io.stderr, 'red', `✗ ${headline}`));
     for (const problem of problems) for (const line of problem.split('\n')) remark(io, `  ${plain(line)}`);
     return;
   }
-  print(io, paint(io.stdout, 'green', '✓ a service would start with this configuration'));
+  const headline =
+    warnings.length === 0 ? 'a service would start with this configuration' : 'no mistake, but see above';
+  print(io, paint(io.stdout, 'green', `✓ ${headline}`));
   const rows = settings.map(({ name, value, isDefault }) => [name, isDefault ? `${value} (default)` : value] as const);
   for (const line of columns(rows)) print(io, `  ${line}`);
 }
 
-function tellMachine(io: Io, { problems, settings }: ConfigFindings): void {
+function tellMachine(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   printJson(io, {
     valid: problems.length === 0,
     problems: [...problems],
+    warnings: [...warnings],
     settings: Object.fromEntries(settings.map(({ name, value, isDefault }) => [name, { value, default: isDefault }])),
   });
 }

@@ -15,7 +15,17 @@ import { dagLines, dagStatusName, levelName } from './describe.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { columns, type Io, type OutputOptions, paint, plain, print, printMessage, withOutput } from './output.ts';
+import {
+  columns,
+  type Io,
+  type OutputOptions,
+  paint,
+  plain,
+  print,
+  printMessage,
+  remark,
+  withOutput,
+} from './output.ts';
 import { each, readBytes, readText } from './values.ts';
 import { walkEntries } from './walk-entries.ts';
 
@@ -104,9 +114,11 @@ function tell(io: Io, response: ValidateDAGResponse): void {
   const name = dagStatusName(response.status);
   const complete = response.status === DagStatus.COMPLETE;
   print(io, paint(io.stdout, complete ? 'green' : 'red', `${complete ? '✓' : '✗'} ${name}`));
+  const isExamined = response.depth > 0 || response.size === 0 || response.roots.length + response.leaves.length > 0;
+  const isTooLarge = !isExamined && response.violations.some(({ reason }) => reason === 'DAG_TOO_DEEP');
   const rows = [
-    ['tasks', String(response.size)],
-    ['longest path', String(response.depth)],
+    ['tasks', isTooLarge ? `${response.size} or more` : String(response.size)],
+    ['longest path', response.depth === 0 && response.size > 0 ? 'unknown' : String(response.depth)],
     ['path level', response.pathLevel === Level.UNSPECIFIED ? '' : levelName(response.pathLevel)],
     ['roots', response.roots.join(' ')],
     ['leaves', response.leaves.join(' ')],
@@ -120,10 +132,17 @@ async function tellTasks(io: Io, { ledger }: Service, subject: ValidateDAGReques
   print(io);
   if (subject.case === 'bundle') tellTokens(io, subject.value.tokens);
   if (subject.case === 'token') tellTokens(io, [...predecessors, subject.value]);
-  if (subject.case === 'wid')
-    for await (const task of walkEntries(ledger, { wid: subject.value, withContent: true }))
-      print(io, plain(taskLine(task, peekLinks(task.token).exec_act)));
+  if (subject.case !== 'wid') return;
+  let listed = 0;
+  for await (const task of walkEntries(ledger, { wid: subject.value, withContent: true }, MAX_LISTED + 1)) {
+    if (++listed <= MAX_LISTED) print(io, plain(taskLine(task, peekLinks(task.token).exec_act)));
+  }
+  if (listed > MAX_LISTED)
+    remark(io, `the first ${MAX_LISTED}; all of them: ect list entries --wid ${plain(subject.value)}`);
 }
+
+/** More tasks than anybody reads on a terminal. */
+const MAX_LISTED = 1_000;
 
 function tellTokens(io: Io, tokens: readonly string[]): void {
   for (const { jti, pred, exec_act } of tokens.map(peekLinks)) print(io, plain(taskLine({ jti, pred }, exec_act)));

@@ -9,6 +9,7 @@ import { EXIT, WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, withOutput } from './output.ts';
+import { demandOptions } from './required.ts';
 import { hashFile, LEVELS, readText, seconds } from './values.ts';
 
 interface IssueOptions extends ServiceOptions, OutputOptions {
@@ -36,8 +37,8 @@ const DRAFTS = { '00': Draft.DRAFT_00, '01': Draft.DRAFT_01 } as const;
 export function issueCommand(io: Io): Command {
   const command = new Command('issue')
     .description('issue a token for one task and print it')
-    .requiredOption('--exec-act <name>', 'what was done, for example review_spec')
-    .requiredOption('--aud <uri...>', 'who will verify the token')
+    .option('--exec-act <name>', 'required: what was done, for example review_spec')
+    .option('--aud <uri...>', 'required: who will verify the token')
     .option('--pred <jti...>', 'the tasks that came directly before; none for a root task')
     .option('--wid <uuid>', 'workflow')
     .option('--jti <uuid>', 'task id (default: a fresh one)')
@@ -67,6 +68,7 @@ export function issueCommand(io: Io): Command {
   });
   return command.action((options: IssueOptions) =>
     attemptCalls(io, options, async ({ authority }) => {
+      demandOptions(command, ['--exec-act', '--aud']);
       const response = await authority.issue(await toRequest(io, options));
       if (!holds(response.checks)) io.exitCode = EXIT.refused;
       if (options.json) printMessage(io, IssueResponseSchema, response);

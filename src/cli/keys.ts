@@ -90,17 +90,24 @@ function rotateCommand(io: Io): Command {
   const examples = [
     'ect keys rotate',
     'ect keys rotate --next "$KEY_ARN" --note "yearly"',
-    'ect keys rotate --urgent --note "laptop was stolen"',
+    'ect keys rotate --urgent --yes --note "laptop was stolen"',
   ];
-  withHelp(withChange(command), { examples, refused: REFUSED });
-  return command.action((options: ChangeOptions & { readonly next?: string; readonly urgent?: true }) =>
-    attemptCalls(io, options, async ({ keys }) => {
-      const { next = '', urgent = false, note = '' } = options;
-      const response = await keys.rotateKey({ nextKey: next, urgent, note });
-      if (options.json) printMessage(io, RotateKeyResponseSchema, response);
-      else if (urgent) tell(io, response, 'in use from now on', 'it was put to use before; nothing was added');
-      else tell(io, response, 'announced', 'it was announced before; nothing was added');
-    }),
+  withHelp(withChange(withConfirmation(command)), { examples, refused: REFUSED });
+  return command.action(
+    (options: ChangeOptions & ConfirmOptions & { readonly next?: string; readonly urgent?: true }) =>
+      attemptCalls(io, options, async ({ keys }) => {
+        const { next = '', urgent = false, note = '' } = options;
+        if (urgent)
+          await confirm(
+            io,
+            options,
+            'The key in use signs no more, and who keeps the key set cannot verify new tokens for a while.',
+          );
+        const response = await keys.rotateKey({ nextKey: next, urgent, note });
+        if (options.json) printMessage(io, RotateKeyResponseSchema, response);
+        else if (urgent) tell(io, response, 'in use from now on', 'it was put to use before; nothing was added');
+        else tell(io, response, 'announced', 'it was announced before; nothing was added');
+      }),
   );
 }
 

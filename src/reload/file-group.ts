@@ -9,7 +9,7 @@ export interface FileGroup<Value> {
   readonly paths: readonly string[];
   /** What the files say, in the order of `paths`. Throws where they cannot be used; the message names the file and no secret. */
   parse(contents: readonly Content[]): Value | Promise<Value>;
-  /** `parse` opens the files itself, because their owner and mode count too. */
+  /** `parse` opens the files itself, because their owner and mode count too. What is no file by then is among the contents. */
   readonly opensFiles?: true;
 }
 
@@ -27,7 +27,7 @@ export interface LoadedGroup<Value> {
 export async function loadGroup<Value>(group: FileGroup<Value>): Promise<LoadedGroup<Value>> {
   const isReloadable = !(await Promise.all(group.paths.map(isStream))).includes(true);
   // A pipe gives its bytes to the first who reads.
-  const contents = group.opensFiles && !isReloadable ? [] : await readContents(group.paths);
+  const contents = group.opensFiles && !isReloadable ? [] : await readContents(group.paths, 'file or pipe');
   const value = await group.parse(contents);
   return { group, value, digest: digestOf(contents), isReloadable };
 }

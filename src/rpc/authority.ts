@@ -28,7 +28,7 @@ import { known, readDagSubject, readIssueOrder, readVerifyOrder } from './orders
 /** Serves the authority. Every procedure may be called by whoever is authenticated. */
 export function authorityService(parts: AuthorityParts): Service<typeof AuthorityService> {
   const issueItem = (request: IssueRequest, call: Call) => {
-    const order = readIssueOrder(request);
+    const order = readIssueOrder(request, parts.policy.token.ids);
     if (request.dryRun) return rehearse(order, call);
     const begun = beginIssue(parts, call.caller, order, call);
     return begun === undefined ? issue(parts, call.caller, order, call).then(writeIssued) : andThen(begun, writeIssued);

@@ -72,6 +72,8 @@ const CODES = {
   LEDGER_UNAVAILABLE: Code.Unavailable,
   LEDGER_CORRUPT: Code.DataLoss,
   REPLAY_GUARD_UNAVAILABLE: Code.Unavailable,
+  IDEMPOTENCY_UNAVAILABLE: Code.Unavailable,
+  ONCE_CORRUPT: Code.DataLoss,
   REPLAY_GUARD_FULL: Code.Unavailable,
   CLOCK_UNTRUSTED: Code.Unavailable,
   STORAGE_FULL: Code.Unavailable,

@@ -12,8 +12,9 @@ import {
   type RotateKeyRequest,
   type SigningKeySchema,
 } from '../gen/ect/v1/keys_pb.ts';
-import { invalid } from './invalid.ts';
+import { demand } from './invalid.ts';
 import { millisecondsOf } from './messages.ts';
+import { checkAll } from './violations.ts';
 
 const STATES = {
   announced: KeyState.ANNOUNCED,
@@ -61,8 +62,10 @@ export function writeChange({ key, changed }: KeyChange) {
 const MAX_PAGE = 500;
 
 export function readKeyQuery({ past, pageSize, pageToken }: ListKeysRequest): KeyQuery {
-  if (pageSize < 0 || pageSize > MAX_PAGE) throw invalid('page_size', `must be 0 to ${MAX_PAGE}`);
-  if (!/^(?:|[1-9][0-9]{0,14})$/.test(pageToken)) throw invalid('page_token', 'must be one that a page answered');
+  checkAll(
+    () => demand(pageSize >= 0 && pageSize <= MAX_PAGE, 'page_size', `must be 0 to ${MAX_PAGE}`),
+    () => demand(/^(?:|[1-9][0-9]{0,14})$/.test(pageToken), 'page_token', 'must be one that a page answered'),
+  );
   return { past, startIndex: Number(pageToken), limit: pageSize === 0 ? MAX_PAGE : pageSize };
 }
 
@@ -75,25 +78,38 @@ const KID = /^[A-Za-z0-9_-]{43}$/;
 const TEXT = /^[^\p{Cc}\p{Cs}]{0,256}$/u;
 
 export function readRotation({ nextKey, urgent, note }: RotateKeyRequest) {
-  if (!KEY_NAME.test(nextKey)) throw invalid('next_key', 'must be a key id or an ARN');
-  return { nextKey, urgent, note: readNote(note) };
+  checkAll(
+    () => demand(KEY_NAME.test(nextKey), 'next_key', 'must be a key id or an ARN'),
+    () => checkNote(note),
+  );
+  return { nextKey, urgent, note };
 }
 
 export function readKeyOrder({ kid, note }: { readonly kid: string; readonly note: string }) {
-  if (!KID.test(kid)) throw invalid('kid', 'must be a key id of this service: 43 characters of base64url');
-  return { kid, note: readNote(note) };
+  checkAll(
+    () => checkKid(kid),
+    () => checkNote(note),
+  );
+  return { kid, note };
 }
 
-/** Milliseconds since the epoch; undefined: as of now. */
-export function readCompromisedSince({ compromisedSince }: RevokeKeyRequest): number | undefined {
+/** `sinceMs`: milliseconds since the epoch; undefined: as of now. */
+export function readRevocation({ kid, note, compromisedSince }: RevokeKeyRequest) {
   const sinceMs = millisecondsOf(compromisedSince);
-  if (sinceMs !== undefined && sinceMs < 0) throw invalid('compromised_since', 'must not be before 1970');
-  return sinceMs;
+  checkAll(
+    () => checkKid(kid),
+    () => checkNote(note),
+    () => demand(sinceMs === undefined || sinceMs >= 0, 'compromised_since', 'must not be before 1970'),
+  );
+  return { order: { kid, note }, sinceMs };
 }
 
-function readNote(note: string): string {
-  if (!TEXT.test(note)) throw invalid('note', 'must have at most 256 characters and no control characters');
-  return note;
+function checkKid(kid: string): void {
+  demand(KID.test(kid), 'kid', 'must be a key id of this service: 43 characters of base64url');
+}
+
+function checkNote(note: string): void {
+  demand(TEXT.test(note), 'note', 'must have at most 256 characters and no control characters');
 }
 
 function timeOf<N extends string>(name: N, ms: number | undefined): { readonly [K in N]?: Timestamp } {

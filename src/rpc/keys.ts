@@ -5,9 +5,9 @@ import type { Custody } from '../custody/index.ts';
 import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import type { Service } from './call.ts';
 import {
-  readCompromisedSince,
   readKeyOrder,
   readKeyQuery,
+  readRevocation,
   readRotation,
   writeChange,
   writeKeyPage,
@@ -35,8 +35,8 @@ export function keyService(parts: AuthorityParts, custody: Custody): Service<typ
       retireKey: async (request, { caller }) =>
         writeChange(await custody.retire({ ...readKeyOrder(request), by: callerName(caller) })),
       revokeKey: async (request, { caller, signal }) => {
-        const order = readKeyOrder(request);
-        const change = await custody.revoke({ ...order, by: callerName(caller) }, readCompromisedSince(request));
+        const { order, sinceMs } = readRevocation(request);
+        const change = await custody.revoke({ ...order, by: callerName(caller) }, sinceMs);
         // Its tokens are refused by now. What it signed before is for review; a repeated call makes up for a lost mark.
         await markCompromised(parts, caller, { subject: { kind: 'key', kid: order.kid }, note: order.note }, signal);
         return writeChange(change);

@@ -12,10 +12,11 @@ import {
 import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
 import type { Call, Service } from './call.ts';
 import { writeGraphFindings } from './graph-messages.ts';
-import { invalid } from './invalid.ts';
+import { demand, invalid } from './invalid.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { readMarkOrder } from './mark-orders.ts';
 import { millisecondsOf, writeEntry, writeReceipt } from './messages.ts';
+import { checkAll } from './violations.ts';
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
@@ -60,6 +61,10 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
         };
       },
       getConsistencyProof: async (request) => {
+        checkAll(
+          () => readIndex('first_tree_size', request.firstTreeSize),
+          () => readSize('second_tree_size', request.secondTreeSize),
+        );
         const first = readIndex('first_tree_size', request.firstTreeSize);
         const proof = await ledger.consistencyProof(first, readSize('second_tree_size', request.secondTreeSize));
         return {
@@ -114,13 +119,23 @@ async function findEntry(
   const state = index === undefined ? background.stateOf(wid, jti) : undefined;
   const record = index === undefined ? await ledger.find(wid, jti) : await ledger.at(readIndex('index', index));
   if (record !== undefined) return record;
-  throw new EctError(state ?? refuse('ENTRY_NOT_FOUND', 'The ledger has no such entry.'));
+  const found =
+    index === undefined ? `no such task ${wid === '' ? 'without' : 'in this'} workflow` : `no entry ${index}`;
+  throw new EctError(state ?? refuse('ENTRY_NOT_FOUND', `The ledger has ${found}: it has ${sizeText(ledger.size)}.`));
+}
+
+function sizeText(size: number): string {
+  return size === 0 ? 'no entry yet' : `${size} ${size === 1 ? 'entry, index 0' : `entries, indexes 0 to ${size - 1}`}`;
 }
 
 function readQuery(request: ListEntriesRequest): RecordQuery {
   const { wid, iss, taints, keys } = request;
-  if (taints && wid !== '') throw invalid('taints', 'does not go with wid');
-  if (keys && (taints || wid !== '')) throw invalid('keys', 'does not go with wid or taints');
+  checkAll(
+    () => demand(!taints || wid === '', 'taints', 'does not go with wid'),
+    () => demand(!keys || (!taints && wid === ''), 'keys', 'does not go with wid or taints'),
+    () => readPaging(request, DEFAULT_PAGE),
+    () => readIndex('from_index', request.fromIndex),
+  );
   const fromMs = millisecondsOf(request.recordedFrom);
   const beforeMs = millisecondsOf(request.recordedBefore);
   const paging = readPaging(request, DEFAULT_PAGE);
@@ -141,7 +156,10 @@ function scopeOf({ wid, taints, keys }: ListEntriesRequest): Pick<RecordQuery, '
 }
 
 function readWorkflowQuery(request: GetWorkflowRequest): RecordQuery {
-  if (request.wid === '') throw invalid('wid', 'is required');
+  checkAll(
+    () => demand(request.wid !== '', 'wid', 'is required'),
+    () => readPaging(request, MAX_PAGE),
+  );
   return { ...readPaging(request, MAX_PAGE), scope: request.wid };
 }
 
@@ -149,8 +167,10 @@ function readPaging(
   { pageSize, pageToken }: { readonly pageSize: number; readonly pageToken: string },
   defaultPage: number,
 ): RecordQuery {
-  if (pageSize < 0 || pageSize > MAX_PAGE) throw invalid('page_size', `must be 0 to ${MAX_PAGE}`);
-  if (!/^(?:|0|[1-9][0-9]{0,14})$/.test(pageToken)) throw invalid('page_token', 'must be one that a page answered');
+  checkAll(
+    () => demand(pageSize >= 0 && pageSize <= MAX_PAGE, 'page_size', `must be 0 to ${MAX_PAGE}`),
+    () => demand(/^(?:|0|[1-9][0-9]{0,14})$/.test(pageToken), 'page_token', 'must be one that a page answered'),
+  );
   return { startIndex: Number(pageToken), limit: pageSize === 0 ? defaultPage : pageSize, withContent: false };
 }
 

@@ -2,7 +2,8 @@
 
 import type { MarkSubject } from '../authority/index.ts';
 import type { MarkCompromisedRequest } from '../gen/ect/v1/ledger_pb.ts';
-import { invalid } from './invalid.ts';
+import { demand, invalid } from './invalid.ts';
+import { checkAll } from './violations.ts';
 
 /** As the service accepts them in tokens: a mark on anything else would be for nothing. */
 const IDS = {
@@ -16,7 +17,10 @@ export function readMarkOrder(
   { subject, note }: MarkCompromisedRequest,
   ids: keyof typeof IDS,
 ): { readonly subject: MarkSubject; readonly note: string } {
-  if (!TEXT.test(note)) throw invalid('note', 'must have at most 256 characters and no control characters');
+  checkAll(
+    () => demand(TEXT.test(note), 'note', 'must have at most 256 characters and no control characters'),
+    () => readSubject(subject, ids),
+  );
   return { subject: readSubject(subject, ids), note };
 }
 
@@ -30,7 +34,9 @@ function readSubject(subject: MarkCompromisedRequest['subject'], ids: keyof type
   if (subject.case !== 'task') throw invalid('subject', 'is required: a task or a kid');
   const { jti, wid } = subject.value;
   const { form, rule } = IDS[ids];
-  if (!form.test(jti)) throw invalid('task.jti', rule);
-  if (wid !== '' && !form.test(wid)) throw invalid('task.wid', rule);
+  checkAll(
+    () => demand(form.test(jti), 'task.jti', rule),
+    () => demand(wid === '' || form.test(wid), 'task.wid', rule),
+  );
   return { kind: 'task', jti, wid };
 }

@@ -2,6 +2,7 @@
 
 import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
 import type { DagSubject, IssueOrder, VerifyOrder } from '../authority/index.ts';
+import { EctError } from '../errors.ts';
 import {
   DagMode,
   type IssueRequest,
@@ -12,19 +13,20 @@ import {
   type VerifyRequest,
 } from '../gen/ect/v1/authority_pb.ts';
 import { Draft, Level } from '../gen/ect/v1/token_pb.ts';
-import { hashClaim } from '../token/index.ts';
+import { formatChecks, hashClaim } from '../token/index.ts';
 import { readExtension } from './extension.ts';
-import { invalid } from './invalid.ts';
+import { demand, invalid } from './invalid.ts';
 import { readAll } from './violations.ts';
 
 const MAX_NAME_BYTES = 128;
 const MAX_HANDED_ALONG = 100;
 const MAX_BUNDLE = 10_000;
 
-export function readIssueOrder(request: IssueRequest): IssueOrder {
+/** `ids`: what ids look like here. */
+export function readIssueOrder(request: IssueRequest, ids: 'uuid' | 'text' = 'uuid'): IssueOrder {
   return readAll(
     () => issueOrderOf(request),
-    () => issueReaders(request),
+    () => [...issueReaders(request), ...formatReaders(request, ids)],
   );
 }
 
@@ -52,8 +54,8 @@ function issueOrderOf(request: IssueRequest): IssueOrder {
 function issueReaders(request: IssueRequest): readonly (() => unknown)[] {
   const level = LEVELS[request.level] ?? 'L2';
   return [
-    () => demand('exec_act', request.execAct !== ''),
-    () => demand('aud', request.aud.length > 0),
+    () => demandThere('exec_act', request.execAct !== ''),
+    () => demandThere('aud', request.aud.length > 0),
     () => readLevel('level', request.level),
     () => readTtl(request.ttl),
     () => readBinding(request.inputBinding),
@@ -65,8 +67,19 @@ function issueReaders(request: IssueRequest): readonly (() => unknown)[] {
   ];
 }
 
-function demand(field: string, isThere: boolean): void {
-  if (!isThere) throw invalid(field, 'is required');
+/** Claims are held to their rules after the request is read; where it cannot be, they are named beside the rest. */
+function formatReaders(request: IssueRequest, ids: 'uuid' | 'text'): readonly (() => unknown)[] {
+  const { aud, jti, wid, execAct: exec_act, pred, inputBinding, outputBinding } = request;
+  const inp_hash = inputBinding.case === 'inpHash' ? inputBinding.value : '';
+  const out_hash = outputBinding.case === 'outHash' ? outputBinding.value : '';
+  return formatChecks({ aud, jti, wid, exec_act, pred, inp_hash, out_hash }, { ids }).map((check) => () => {
+    const refusal = check();
+    if (refusal !== undefined) throw new EctError(refusal);
+  });
+}
+
+function demandThere(field: string, isThere: boolean): void {
+  demand(isThere, field, 'is required');
 }
 
 export function readVerifyOrder(request: VerifyRequest): VerifyOrder {
@@ -78,7 +91,7 @@ export function readVerifyOrder(request: VerifyRequest): VerifyOrder {
 
 function verifyReaders(request: VerifyRequest): readonly (() => unknown)[] {
   return [
-    () => demand('token', request.token !== ''),
+    () => demandThere('token', request.token !== ''),
     () => known('dag', request.dag, DagMode),
     () => known('replay', request.replay, ReplayMode),
     () => known('mode', request.mode, VerifyMode),

@@ -24,6 +24,7 @@ import { type Page, readPage, standardPages } from './pages.ts';
 import { createReflection } from './reflection.ts';
 import { asResponse, refusalMessage } from './refusals.ts';
 import type { RoutedCall, RoutedRequest } from './routed-request.ts';
+import { unknownPath } from './unknown-path.ts';
 import { wireFormOf } from './wire-errors.ts';
 
 export interface ServerOptions {
@@ -103,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(isAdministrator === undefined ? {} : { isAdministrator }),
   });
   const all = [...services, health, ...reflection];
+  const methods = methodTable(all);
   const router = createConnectRouter(all, calls, events);
   const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, events);
   const standard = standardPages({
@@ -132,7 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   function refuseUnknown(request: RoutedRequest): UniversalServerResponse {
-    const error = new EctError(refuse('METHOD_UNKNOWN', 'there is no such method or page'));
+    const error = unknownPath(pathOf(request.target), methods.keys());
     const contentType = request.header.get('content-type') ?? undefined;
     if (request.method === 'POST' && wireFormOf(contentType) !== undefined) {
       calls.refused({ method: 'unknown', protocol: protocolOf(contentType), socket: request.socket }, error);
@@ -141,7 +143,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const gate = createGate(methodTable(all), calls);
+  const gate = createGate(methods, calls);
   const browsers = createBrowserRules(options.browsers ?? NO_BROWSERS, (path) => pages.get(path)?.isOpen === true);
   const serving = {
     gate,

@@ -14,17 +14,25 @@ export function readAll<T>(read: () => T, readers: () => readonly (() => unknown
 }
 
 function othersThan(first: EctError, readers: readonly (() => unknown)[]): readonly Refusal[] {
-  return readers.flatMap((read) => {
-    try {
-      read();
-      return [];
-    } catch (error) {
-      if (!(error instanceof EctError)) throw error;
-      return error.message === first.message ? [] : [error.refusal];
-    }
-  });
+  return readers.flatMap(refusalsOf).filter(({ message }) => message !== first.message);
 }
 
-function fieldOf({ facts }: Refusal): string {
-  return facts['field'] ?? facts['claim'] ?? '';
+/** Makes all checks of a request, each of which throws where it refuses, and throws all refusals as one. */
+export function checkAll(...checks: readonly (() => unknown)[]): void {
+  const [first, ...others] = checks.flatMap((check) => refusalsOf(check));
+  if (first !== undefined) throw new EctError(refuseAll([first, ...others], fieldOf));
+}
+
+function refusalsOf(check: () => unknown): readonly Refusal[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (!(error instanceof EctError)) throw error;
+    return [error.refusal];
+  }
+}
+
+function fieldOf({ reason, facts }: Refusal): string {
+  return facts['field'] ?? facts['claim'] ?? (reason === 'PRED_INVALID' ? 'pred' : '');
 }

@@ -74,6 +74,26 @@ export function brokenFormats(
   return [first, ...all.filter((refusal) => refusal !== undefined).filter(({ message }) => message !== first.message)];
 }
 
+/** What a caller gives of a claim set: an empty text or list is not given. */
+export type GivenClaims = Pick<TypedClaims, 'aud' | 'jti' | 'wid' | 'exec_act' | 'pred' | 'inp_hash' | 'out_hash'>;
+
+/** A check for each claim that is given: it answers how that breaks its rule. For a request that lacks others. */
+export function formatChecks(
+  given: GivenClaims,
+  { ids: form }: Pick<ClaimPolicy, 'ids'>,
+): readonly (() => Refusal | undefined)[] {
+  const ids = ID_FORMS[form];
+  return [
+    () => (given.aud.length === 0 ? undefined : checkAudience(given.aud)),
+    () => (given.exec_act === '' ? undefined : checkAction(given.exec_act)),
+    () => (given.jti === '' ? undefined : checkTask(given.jti, ids)),
+    () => checkWorkflow(given.wid, ids),
+    () => checkPredecessors(given, ids),
+    () => checkHash('inp_hash', given.inp_hash, '01'),
+    () => checkHash('out_hash', given.out_hash, '01'),
+  ];
+}
+
 function checkNames({ iss, aud }: TypedClaims): Refusal | undefined {
   return checkIssuer(iss) ?? checkAudience(aud);
 }
@@ -124,7 +144,7 @@ function checkLifetime({ iat, exp, nbf }: TypedClaims, maxLifetimeSeconds: numbe
     : undefined;
 }
 
-function checkPredecessors({ pred, jti }: TypedClaims, ids: IdForm): Refusal | undefined {
+function checkPredecessors({ pred, jti }: Pick<TypedClaims, 'pred' | 'jti'>, ids: IdForm): Refusal | undefined {
   if (pred.length === 0) return undefined;
   if (pred.length > MAX_PREDECESSORS) return refuse('PRED_INVALID', `pred has more than ${MAX_PREDECESSORS} entries.`);
   if (!pred.every((id) => ids.pattern.test(id)))

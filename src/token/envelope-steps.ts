@@ -48,7 +48,9 @@ function malformed(fault: string): Refusal {
 export function checkLevel({ parts, content, policy, question }: Reading): Refusal | undefined {
   if (parts !== undefined) return undefined;
   const minimum = requiredLevel(policy, question.minimumLevel, content.payload['exec_act']);
-  if (minimum !== 'L1') return refuse('LEVEL_TOO_LOW', 'The token is unsigned (L1).', { minimum });
+  if (minimum !== 'L1') {
+    return refuse('LEVEL_TOO_LOW', `The token is unsigned (L1), and must be ${minimum} at least.`, { minimum });
+  }
   // Draft -00 has no levels, so an unsigned object is one of -01 or nothing.
   return policy.drafts.includes('01')
     ? undefined
@@ -67,8 +69,10 @@ const FOREIGN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'x5t', 'x5t#
 /** Members of encryption (RFC 7516, RFC 7518): a token that has one says that it is no JWS. */
 const ENCRYPTION_MEMBERS = ['enc', 'epk', 'apu', 'apv', 'iv', 'tag', 'p2s', 'p2c'];
 const FORBIDDEN_MEMBERS: ReadonlySet<string> = new Set([...FOREIGN_MEMBERS, ...ENCRYPTION_MEMBERS]);
+const REGISTERED_CLAIMS = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'];
+const TASK_CLAIMS = ['wid', 'exec_act', 'pred'];
 /** Claims that a header may repeat (RFC 7519, 5.3). Another value than in the payload would be a second answer. */
-const REPEATED_CLAIMS: ReadonlySet<string> = new Set(['iss', 'sub', 'aud']);
+const REPEATED_CLAIMS: ReadonlySet<string> = new Set([...REGISTERED_CLAIMS, ...TASK_CLAIMS]);
 
 export function checkHeader({ parts: { header, payload } }: Reading): Refusal | undefined {
   for (const member of Object.keys(header)) {

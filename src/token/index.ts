@@ -1,4 +1,4 @@
-export { brokenFormats, checkFormats } from './claim-formats.ts';
+export { brokenFormats, checkFormats, formatChecks } from './claim-formats.ts';
 export type { Claims, Jti, TypedClaims } from './claims.ts';
 export { type CompactToken, readCompact } from './compact.ts';
 export type { Draft } from './drafts.ts';

@@ -4,7 +4,7 @@
 import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Events } from '../events.ts';
-import { onEndOfNpx, onHangup, onStopSignal } from '../signals.ts';
+import { onEndOfNpm, onHangup, onStopSignal } from '../signals.ts';
 import { SharedMetrics } from './metrics.ts';
 import { Restarts } from './restarts.ts';
 import { type Ending, startWorker, type WorkerProcess } from './worker-process.ts';
@@ -55,7 +55,7 @@ class Supervisor {
     const { workers, onListening } = this.#options;
     onStopSignal({ stop: () => this.#stop(), stopNow: () => this.#kill() });
     onHangup({ reload: () => this.#reload(), hangUp: () => this.#stop() });
-    onEndOfNpx(() => this.#stop());
+    onEndOfNpm(() => this.#stop());
     process.on('SIGUSR2', () => {
       this.#replacing = this.#replacing.then(() => this.#replaceAll());
     });

@@ -561,6 +561,9 @@ describe('entry and checkpoint', () => {
     const { code, err } = await ect(['entry', '--jti', randomUUID(), ...at]);
     expect(code).toBe(1);
     expect(err).toContain('✗ ENTRY_NOT_FOUND');
+    const beyond = await ect(['entry', '--index', '9999', ...at]);
+    expect(beyond.code).toBe(1);
+    expect(beyond.err).toMatch(/The ledger has no entry 9999: it has \d+ entries, indexes 0 to \d+/);
   });
 
   test('the checkpoint is printed byte for byte, so that it opens under the printed key', async () => {

@@ -40,7 +40,8 @@ describe('completion', () => {
   async function offered(...words: string[]): Promise<readonly string[]> {
     const { out } = await ect(['completion', 'bash']);
     const line = words.map((word) => `'${word}'`).join(' ');
-    const script = `${out}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _ect; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    // Inside a completion this would have bash offer files.
+    const script = `compopt() { echo FILES; }\n${out}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _ect; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const { stdout } = await exec('bash', ['-c', script]);
     return stdout.split('\n').filter((word) => word !== '');
   }
@@ -51,8 +52,32 @@ describe('completion', () => {
     expect(await offered('ect', 'keys', 'rotate', '--u')).toEqual(['--urgent', '--url']);
     expect(await offered('ect', 'issue', '--exec-act', 'keys', '--level', '')).toEqual(['L1', 'L2', 'L3']);
     expect(await offered('ect', 'completion', 'bash', '--h')).toEqual(['--help']);
-    // The value of an option that is a file or free text: bash itself offers files then.
-    expect(await offered('ect', 'verify', '--receipt', '')).toEqual([]);
+  });
+
+  test('bash offers files where a file may stand, and nowhere else', async () => {
+    for (const words of [
+      ['verify', '--receipt', ''],
+      ['checkpoint', '--data-dir', ''],
+      ['audit', 'led'],
+    ]) {
+      expect(await offered('ect', ...words)).toEqual(['FILES']);
+    }
+    for (const words of [
+      ['checkpoint', '--url', ''],
+      ['issue', '--aud', ''],
+      ['issue', '--ttl', ''],
+      ['verify', '--receipt', 'r', '--audience', ''],
+      ['keys', 'retire', 'x'],
+    ]) {
+      expect(await offered('ect', ...words)).toEqual([]);
+    }
+  });
+
+  test('bash completes what an argument may be: shells, and the commands that there is help for', async () => {
+    expect(await offered('ect', 'he')).toEqual(['help']);
+    expect(await offered('ect', 'help', 'ver')).toEqual(['verify']);
+    expect(await offered('ect', 'completion', '')).toEqual(['bash', 'zsh', 'fish', '--help']);
+    for (const shell of ['zsh', 'fish']) expect((await ect(['completion', shell])).out).toMatch(/\bhelp\b/);
   });
 
   test.each(['bash', 'zsh', 'fish'])('the script for %s knows every command and option', async (shell) => {

@@ -55,6 +55,14 @@ describe('ect keys', () => {
     ]);
   });
 
+  test('an urgent rotation takes the key in use out of use at once, so it asks, or is told --yes', async () => {
+    const before = await list();
+    const { code, err } = await ect(['keys', 'rotate', '--urgent', ...at]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/The key in use signs no more.*repeat the command with --yes/);
+    expect(await list()).toEqual(before);
+  });
+
   test('rotate to a named key is refused where no key can be named', async () => {
     const { code, err } = await ect(['keys', 'rotate', '--next', 'alias/other', ...at]);
     expect(code).toBe(1);

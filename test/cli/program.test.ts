@@ -36,6 +36,7 @@ test.each([
   ['nothing at all', []],
   ['an unknown command', ['sign']],
   ['an unknown option', ['checkpoint', '--verbose']],
+  ['two missing required options', ['issue']],
   ['a missing required option', ['issue', '--aud', 'urn:a']],
   ['a missing token', ['verify']],
   ['an address that is none', ['checkpoint', '--url', 'localhost:8080']],
@@ -73,4 +74,10 @@ test.each([
   expect(out).toBe('');
   expect(err).not.toBe('');
   expect(err).not.toMatch(/^ +at /m);
+});
+
+test('every required option that is missing is named, not the first alone', async () => {
+  const { code, err } = await ect(['issue']);
+  expect(code).toBe(2);
+  expect(err).toBe("error: required options not specified: '--exec-act <name>', '--aud <uri...>'\n");
 });

@@ -78,12 +78,12 @@ export function issueMemoContract(name: string, makeFixture: () => Promise<Issue
       expect(await memo.recall('ada', 'key', END + 600)).toEqual(issued('two'));
     });
 
-    test('a closed memo refuses with LEDGER_UNAVAILABLE, and may be closed again', async () => {
+    test('a closed memo refuses with IDEMPOTENCY_UNAVAILABLE, and may be closed again', async () => {
       await memo.close();
       await memo.close();
-      await expect(memo.recall('ada', 'key', NOW)).rejects.toMatchObject({ reason: 'LEDGER_UNAVAILABLE' });
+      await expect(memo.recall('ada', 'key', NOW)).rejects.toMatchObject({ reason: 'IDEMPOTENCY_UNAVAILABLE' });
       await expect(memo.remember('ada', 'key', issued('one'), END, NOW)).rejects.toMatchObject({
-        reason: 'LEDGER_UNAVAILABLE',
+        reason: 'IDEMPOTENCY_UNAVAILABLE',
       });
     });
 

@@ -5,12 +5,17 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
 import { EctError } from '../../src/errors.ts';
 import { IssueRequestSchema, VerifyRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
+import { ListKeysRequestSchema, RevokeKeyRequestSchema, RotateKeyRequestSchema } from '../../src/gen/ect/v1/keys_pb.ts';
+import { ListEntriesRequestSchema, MarkCompromisedRequestSchema } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { Level } from '../../src/gen/ect/v1/token_pb.ts';
 import { BadRequestSchema, file_google_rpc_error_details } from '../../src/gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts';
 import { authorityService } from '../../src/rpc/authority.ts';
 import type { Call } from '../../src/rpc/call.ts';
 import { toStatusDetails } from '../../src/rpc/errors.ts';
+import { readKeyOrder, readKeyQuery, readRevocation, readRotation } from '../../src/rpc/key-messages.ts';
+import { ledgerService } from '../../src/rpc/ledger.ts';
+import { readMarkOrder } from '../../src/rpc/mark-orders.ts';
 import { makeAuthority } from '../support/authority.ts';
 
 const call: Call = {
@@ -55,6 +60,31 @@ describe('Issue', () => {
     expect(fieldsIn(error)).toEqual(['level', 'exec_act', 'aud', 'ttl', 'idempotency_key']);
   });
 
+  test('claims that break their rule are named beside fields that are missing or cannot be read', async () => {
+    const error = await refusalOf('issue', {
+      execAct: '',
+      aud: [],
+      ttl: { seconds: -5n },
+      wid: 'x',
+      pred: ['y'],
+      jti: 'w',
+      inputBinding: { case: 'inpHash', value: 'z' },
+      outputBinding: { case: 'outHash', value: 'z' },
+    });
+    expect(error.reason).toBe('REQUEST_INVALID');
+    expect(fieldsIn(error)).toEqual(['ttl', 'exec_act', 'aud', 'jti', 'wid', 'pred', 'inp_hash', 'out_hash']);
+  });
+
+  test('a wrong policy claim hides no other claim', async () => {
+    const error = await refusalOf('issue', {
+      execAct: 'a',
+      aud: ['urn:a'],
+      wid: 'x',
+      extension: { case: 'ectExtJson', value: '{"pol":"p"}' },
+    });
+    expect(fieldsIn(error)).toEqual(['pol_decision', 'wid']);
+  });
+
   test('every claim that breaks its rule is named by the field that it comes from', async () => {
     const error = await refusalOf('issue', {
       execAct: 'a\n',
@@ -79,4 +109,43 @@ describe('Issue', () => {
 test('Verify names every field that is wrong', async () => {
   const error = await refusalOf('verify', { dag: 9, minimumLevel: 9, requestId: 'x'.repeat(200) });
   expect(fieldsIn(error)).toEqual(['dag', 'token', 'request_id', 'minimum_level']);
+});
+
+describe('every other request', () => {
+  const messageOf = (read: () => unknown) => {
+    try {
+      read();
+    } catch (error) {
+      if (error instanceof EctError) return error;
+      throw error;
+    }
+    throw new Error('nothing was refused');
+  };
+
+  test('of an administrator names each field that is wrong', () => {
+    const note = 'a\n';
+    const fields = { nextKey: ' ', kid: 'x', note, compromisedSince: { seconds: -1n, nanos: 0 } };
+    const rotation = messageOf(() => readRotation(create(RotateKeyRequestSchema, { nextKey: ' ', note })));
+    expect(fieldsIn(rotation)).toEqual(['next_key', 'note']);
+    expect(fieldsIn(messageOf(() => readKeyOrder(fields)))).toEqual(['kid', 'note']);
+    const revocation = create(RevokeKeyRequestSchema, { kid: 'x', note, compromisedSince: fields.compromisedSince });
+    expect(fieldsIn(messageOf(() => readRevocation(revocation)))).toEqual(['kid', 'note', 'compromised_since']);
+    const query = create(ListKeysRequestSchema, { pageSize: -1, pageToken: 'x' });
+    expect(fieldsIn(messageOf(() => readKeyQuery(query)))).toEqual(['page_size', 'page_token']);
+    const mark = create(MarkCompromisedRequestSchema, {
+      subject: { case: 'task', value: { jti: 'x', wid: 'y' } },
+      note,
+    });
+    expect(fieldsIn(messageOf(() => readMarkOrder(mark, 'uuid')))).toEqual(['note', 'task.jti', 'task.wid']);
+  });
+
+  test('of a reader of the ledger names each field that is wrong', async () => {
+    const { parts } = await makeAuthority();
+    const { listEntries } = ledgerService(parts).procedures;
+    const request = create(ListEntriesRequestSchema, { wid: 'w', taints: true, pageSize: 9999, pageToken: 'x' });
+    const error = await Promise.resolve()
+      .then(() => listEntries(request, call))
+      .catch((thrown: unknown) => thrown);
+    expect(fieldsIn(error as EctError)).toEqual(['taints', 'page_size', 'page_token']);
+  });
 });

@@ -227,6 +227,16 @@ describe('refusing to start', () => {
   });
 });
 
+test.each(['1', '2'])('ECT_CERT, a setting of the client, is warned of once, with %s worker(s)', async (workers) => {
+  await using service = await startService({ ECT_CERT: 'c.pem', ECT_KEY: 'k.pem', ECT_WORKERS: workers });
+  expect(service.events('settings-doubtful')).toEqual([
+    expect.objectContaining({
+      level: 'warn',
+      warning: expect.stringContaining('ECT_CERT (for the service: ECT_TLS_CERT)'),
+    }),
+  ]);
+});
+
 test('ECT_ALLOW_ANONYMOUS=yes serves, and warns at every start', async () => {
   await using service = await startService({ ECT_ALLOW_ANONYMOUS: 'yes' });
   await service.stop();

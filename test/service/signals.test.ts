@@ -87,6 +87,27 @@ describe.runIf(process.platform === 'linux')('under npm', () => {
     await until(async () => expect(await groupOf(pid)).toEqual([]));
   });
 
+  test.each(
+    (['SIGHUP', 'SIGUSR2', 'SIGQUIT', 'SIGKILL'] as const).flatMap((signal) => [
+      [signal, ['npm', 'start'], '1'] as const,
+      [signal, ['npm', 'run', 'ect', '--', 'serve'], '2'] as const,
+    ]),
+  )(
+    '%s to npm, which does not hand it on, leaves no service behind: %j, %s worker(s)',
+    async (signal, command, workers) => {
+      const folder = await mkdtemp(join(tmpdir(), 'ect-signals-'));
+      const settings = { ECT_WORKERS: workers, ECT_STORE: 'sqlite', ECT_DATA_DIR: folder, ECT_LOG_LEVEL: 'info' };
+      const { child, pid } = await startGroup(command, settings);
+      let said = '';
+      child.stderr?.on('data', (chunk) => (said += String(chunk)));
+      process.kill(pid, signal);
+      await until(async () => expect(await groupOf(pid)).toEqual([]));
+      // In order, as by SIGTERM.
+      expect(said).toContain('"event":"stopped"');
+      await rm(folder, { recursive: true, force: true });
+    },
+  );
+
   test.each(['SIGTERM', 'SIGINT'] as const)(
     '%s to the whole group, which npm passes on once more, is one request: calls in flight are answered',
     async (signal) => {

@@ -45,8 +45,8 @@ describe('the envelope', () => {
     ],
     ['The token is malformed: it has neither three parts, nor is it a JSON object or the base64url of one.', 'a.b.c.d'],
     ['The token is malformed: it has a duplicate member.', '{"a":1,"a":1}'],
-    ['The token is unsigned (L1). [minimum L2]', object],
-    ['The token is unsigned (L1). [minimum L3]', object, { question: { minimumLevel: 'L3' } }],
+    ['The token is unsigned (L1), and must be L2 at least. [minimum L2]', object],
+    ['The token is unsigned (L1), and must be L3 at least. [minimum L3]', object, { question: { minimumLevel: 'L3' } }],
     [
       'The token is unsigned (L1), and draft -01 is not accepted here. [minimum L2]',
       object,

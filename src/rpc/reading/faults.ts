@@ -40,6 +40,22 @@ export function misfit(place: Place | undefined, rule: string): EctError {
   return new EctError(refuse('REQUEST_MALFORMED', `${field} ${rule}`, { field }));
 }
 
+/** More faults of one message are not named. */
+export const MAX_FAULTS = 4;
+
+/** The faults of the fields of one message, as one. */
+export function allFaults(faults: readonly [EctError, ...EctError[]]): EctError {
+  const [first] = faults;
+  if (faults.length === 1) return first;
+  const violations = faults.flatMap((fault) =>
+    fault.violations.length > 0
+      ? fault.violations
+      : [{ field: fault.facts['field'] ?? '', description: fault.message }],
+  );
+  const message = faults.map((fault) => fault.message).join('; ');
+  return new EctError({ ...first.refusal, message, violations: violations.slice(0, MAX_FAULTS) });
+}
+
 export function tooManyValues(): EctError {
   const message = `the message, or an item of it, has more than ${MAX_VALUES} values`;
   return new EctError(refuse('MESSAGE_TOO_LARGE', message, { limit_values: String(MAX_VALUES) }));

@@ -1,7 +1,8 @@
 // Makes a message of a parsed JSON value, as the generated codec does, and says of a fault where it is.
 
 import { create, type DescField, type DescMessage, type DescOneof } from '@bufbuild/protobuf';
-import { misfit, type Place, structTooLarge } from './faults.ts';
+import { EctError } from '../../errors.ts';
+import { allFaults, MAX_FAULTS, misfit, type Place, structTooLarge } from './faults.ts';
 import { readLeaf } from './json-leaf.ts';
 import { MAX_STRUCT_BYTES } from './limits.ts';
 
@@ -26,12 +27,21 @@ export function readObject(desc: DescMessage, json: unknown, place: Place | unde
   const message = create(desc) as Record<string, unknown>;
   const fields = fieldsOf(desc);
   const seen = new Set<DescField | DescOneof>();
+  const faults: EctError[] = [];
   for (const name of Object.keys(json)) {
     const field = fields.get(name);
     const at = { parent: place, name };
-    if (field === undefined) throw misfit(at, `is not a field of ${desc.typeName}`);
-    readMember(message, field, json[name], at, seen);
+    try {
+      if (field === undefined) throw misfit(at, `is not a field of ${desc.typeName}`);
+      readMember(message, field, json[name], at, seen);
+    } catch (error) {
+      if (!(error instanceof EctError)) throw error;
+      // A misspelled field is often one of several.
+      if (faults.push(error) === MAX_FAULTS) break;
+    }
   }
+  const [first, ...others] = faults;
+  if (first !== undefined) throw allFaults([first, ...others]);
   return message;
 }
 

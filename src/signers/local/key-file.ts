@@ -14,9 +14,9 @@ export class KeyFileError extends Error {
 
 /**
  * Reads a P-256 private key that the operator provides. One that is encrypted needs its passphrase, and no other may have one.
- * `isDryRun`: the rights of the file stay as they are.
+ * Where neither can be read, both are told. `isDryRun`: the rights of the file stay as they are.
  */
-export function readKeyFile(path: string, passphrase?: string, isDryRun = false): Promise<KeyObject> {
+export function readKeyFile(path: string, passphrase?: string | Promise<string>, isDryRun = false): Promise<KeyObject> {
   return readKey(path, passphrase, { isOurs: false, isDryRun });
 }
 
@@ -25,7 +25,21 @@ export function readOwnKeyFile(path: string, isDryRun = false): Promise<KeyObjec
   return readKey(path, undefined, { isOurs: true, isDryRun });
 }
 
-async function readKey(path: string, passphrase: string | undefined, how: PrivateRead): Promise<KeyObject> {
+async function readKey(
+  path: string,
+  passphrase: string | Promise<string> | undefined,
+  how: PrivateRead,
+): Promise<KeyObject> {
+  const read = await Promise.allSettled([readText(path, how), passphrase]);
+  const faults: unknown[] = read.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+  if (faults.length > 1) throw new KeyFileError(faults.map((fault) => (fault as Error).message).join('\n'));
+  const [text, secret] = read;
+  if (text.status === 'rejected') throw text.reason;
+  if (secret.status === 'rejected') throw secret.reason;
+  return parsePrivateKey(text.value, path, secret.value);
+}
+
+async function readText(path: string, how: PrivateRead): Promise<string> {
   let found: PrivateText;
   try {
     found = await readPrivateFile(path, how);
@@ -36,7 +50,7 @@ async function readKey(path: string, passphrase: string | undefined, how: Privat
     );
   }
   if ('fault' in found) throw new KeyFileError(`The key file ${path} ${found.fault}.`);
-  return parsePrivateKey(found.text, path, passphrase);
+  return found.text;
 }
 
 /** Reads the key at `path`, or makes one there if there is none: PKCS#8 PEM, mode 0600. */

@@ -5,7 +5,7 @@ import { EctError, refuse } from '../../errors.ts';
 import { type Held, onceKey } from '../once.ts';
 import { OnceTable } from './once-table.ts';
 
-/** Holds at most `capacity` keys. When all of them are live, a new one is refused: LEDGER_UNAVAILABLE. */
+/** Holds at most `capacity` keys. When all of them are live, a new one is refused: IDEMPOTENCY_UNAVAILABLE. */
 export class MemoryIssueMemo implements IssueMemo {
   readonly #issued: OnceTable;
   #closed = false;
@@ -50,5 +50,5 @@ function memoFull(): EctError {
 }
 
 function unavailable(message: string): EctError {
-  return new EctError(refuse('LEDGER_UNAVAILABLE', message));
+  return new EctError(refuse('IDEMPOTENCY_UNAVAILABLE', message));
 }

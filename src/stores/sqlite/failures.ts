@@ -4,8 +4,8 @@ import { EctError, refuse } from '../../errors.ts';
 
 /** The reasons that a store gives for its failures. */
 export interface StoreReasons {
-  readonly unavailable: 'LEDGER_UNAVAILABLE' | 'REPLAY_GUARD_UNAVAILABLE';
-  readonly corrupt: 'LEDGER_CORRUPT' | StoreReasons['unavailable'];
+  readonly unavailable: 'LEDGER_UNAVAILABLE' | 'REPLAY_GUARD_UNAVAILABLE' | 'IDEMPOTENCY_UNAVAILABLE';
+  readonly corrupt: 'LEDGER_CORRUPT' | 'ONCE_CORRUPT' | StoreReasons['unavailable'];
   /** What is kept, for messages: `ledger`. */
   readonly what: string;
   /** The name of its file, without directories: callers may read it. */

@@ -2,6 +2,7 @@
 // a ledger is a wrong path, which is another thing than a ledger that is damaged.
 
 import { closeSync, openSync, readSync } from 'node:fs';
+import { demandFile } from '../../file-type.ts';
 import type { Layout } from './layout.ts';
 import { LEDGER_LAYOUT } from './ledger-layout.ts';
 import { ONCE_LAYOUT } from './once-layout.ts';
@@ -36,6 +37,7 @@ function kindFault(path: string, { applicationId }: Layout, what: string): strin
 }
 
 function readHeader(path: string): Buffer {
+  demandFile(path);
   const file = openSync(path, 'r');
   try {
     const header = Buffer.alloc(HEADER_BYTES);

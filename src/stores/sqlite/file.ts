@@ -4,6 +4,7 @@ import { accessSync, closeSync, constants, existsSync, fchmodSync, fsyncSync, op
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EctError, refuse } from '../../errors.ts';
+import { demandFile } from '../../file-type.ts';
 import { type FileUse, fileFault } from '../../system-faults.ts';
 import type { StoreReasons } from './failures.ts';
 
@@ -11,6 +12,7 @@ import type { StoreReasons } from './failures.ts';
 export function createFile(path: string, reasons: StoreReasons): string {
   const file = resolve(path);
   try {
+    demandFile(file);
     const isNew = !existsSync(file);
     const handle = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
     // SQLite gives its companion files (-wal, -shm) the mode of this one.
@@ -24,16 +26,17 @@ export function createFile(path: string, reasons: StoreReasons): string {
 }
 
 /** How an existing file is named to SQLite for reading only. */
-export function fileUrlFor(path: string, reasons: StoreReasons): URL {
+export function fileUrlFor(path: string, reasons: StoreReasons, isAtRest: boolean): URL {
   const file = resolve(path);
   const url = pathToFileURL(file);
   try {
+    demandFile(file);
     accessSync(file, constants.R_OK);
   } catch (error) {
     throw cannotOpen(file, reasons, error, 'read');
   }
   // Without a write-ahead file there is no writer, and where we cannot create one, SQLite could not open the file at all.
-  if (!existsSync(`${file}-wal`) && !mayWrite(dirname(file))) url.searchParams.set('immutable', '1');
+  if (isAtRest || (!existsSync(`${file}-wal`) && !mayWrite(dirname(file)))) url.searchParams.set('immutable', '1');
   return url;
 }
 

@@ -9,8 +9,8 @@ import { openDatabase } from './open-database.ts';
 import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
 const REASONS: StoreReasons = {
-  unavailable: 'LEDGER_UNAVAILABLE',
-  corrupt: 'LEDGER_UNAVAILABLE',
+  unavailable: 'IDEMPOTENCY_UNAVAILABLE',
+  corrupt: 'ONCE_CORRUPT',
   what: 'memory of idempotency keys',
 };
 

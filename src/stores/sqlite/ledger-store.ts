@@ -62,9 +62,12 @@ export class SqliteLedgerStore implements LedgerStore {
     return new SqliteLedgerStore(openDatabase(path, LEDGER_LAYOUT, REASONS, watch));
   }
 
-  /** Opens the ledger at `path` for reading, also while a service writes it. Every write is refused. */
-  static openReadOnly(path: string): SqliteLedgerStore {
-    return new SqliteLedgerStore(openReadOnlyDatabase(path, LEDGER_LAYOUT, REASONS));
+  /**
+   * Opens the ledger at `path` for reading, also while a service writes it. Every write is refused. `isAtRest`: nobody has it
+   * open for writing, so nothing is made beside it.
+   */
+  static openReadOnly(path: string, isAtRest = false): SqliteLedgerStore {
+    return new SqliteLedgerStore(openReadOnlyDatabase(path, LEDGER_LAYOUT, REASONS, isAtRest));
   }
 
   async head(): Promise<Head | undefined> {

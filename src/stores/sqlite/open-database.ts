@@ -49,13 +49,18 @@ export function openDatabase(
 
 /**
  * Opens a file for reading only, also while a service writes it. The file is never changed; SQLite may create its
- * shared-memory index beside it. Where the directory cannot be written and nobody has the file open for writing, it is
- * read as a file that does not change.
+ * shared-memory index beside it. Where the directory cannot be written and nobody has the file open for writing, or where
+ * the caller says that nobody has (`isAtRest`), it is read as a file that does not change.
  */
-export function openReadOnlyDatabase(path: string, layout: Layout, purpose: StoreReasons): SqliteDatabase {
+export function openReadOnlyDatabase(
+  path: string,
+  layout: Layout,
+  purpose: StoreReasons,
+  isAtRest = false,
+): SqliteDatabase {
   const reasons = { ...purpose, file: basename(path) };
   const options = { readOnly: true, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false };
-  return opened(fileUrlFor(path, reasons), options, reasons, (connection) => {
+  return opened(fileUrlFor(path, reasons, isAtRest), options, reasons, (connection) => {
     connection.exec(`PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cache_size=-${CACHE_KIB}`);
     refuseOtherLayout(connection, path, layout, reasons);
     return new SqliteDatabase(connection, reasons);

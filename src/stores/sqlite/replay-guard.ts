@@ -10,7 +10,7 @@ import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
 const REASONS: StoreReasons = {
   unavailable: 'REPLAY_GUARD_UNAVAILABLE',
-  corrupt: 'REPLAY_GUARD_UNAVAILABLE',
+  corrupt: 'ONCE_CORRUPT',
   what: 'replay guard',
 };
 

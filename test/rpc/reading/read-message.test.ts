@@ -63,6 +63,11 @@ describe('H13: JSON is refused', () => {
     ['a field in both spellings', '{"execAct":"a","exec_act":"b"}', 'exec_act is given twice'],
     ['two fields of a oneof', '{"inpHash":"a","input":""}', 'input is given beside another field of input_binding'],
     ['an unknown field', '{"execAtc":"a"}', 'execAtc is not a field of ect.v1.IssueRequest'],
+    [
+      'two unknown fields and one of another type',
+      '{"execAtc":"a","audience":"b","ttl":5}',
+      'execAtc is not a field of ect.v1.IssueRequest; audience is not a field of ect.v1.IssueRequest; ttl must ',
+    ],
     ['a number for a string', '{"execAct":1}', 'execAct must be a string'],
     ['an element that is no string', '{"aud":["a",2]}', 'aud[1] must be a string'],
     ['null in a list', '{"aud":[null]}', 'aud[0] must not be null'],

@@ -130,16 +130,18 @@ describe('refusals', () => {
     path = folder.file('other.db');
     change('CREATE TABLE other (a)');
     expect(() => SqliteLedgerStore.open(path)).toThrow(refusal('LEDGER_CORRUPT', /does not hold a ledger/));
-    expect(() => SqliteReplayGuard.open(path)).toThrow(
-      refusal('REPLAY_GUARD_UNAVAILABLE', /does not hold a replay guard/),
-    );
+    expect(() => SqliteReplayGuard.open(path)).toThrow(refusal('ONCE_CORRUPT', /does not hold a replay guard/));
   });
 
   test('a directory that is not there, or a path that is a directory, is refused with the place and the cause', async () => {
     const lost = folder.file('missing/ledger.db');
-    for (const open of [SqliteLedgerStore.open, SqliteLedgerStore.openReadOnly, SqliteIssueMemo.open]) {
+    for (const [open, reason] of [
+      [SqliteLedgerStore.open, 'LEDGER_UNAVAILABLE'],
+      [SqliteLedgerStore.openReadOnly, 'LEDGER_UNAVAILABLE'],
+      [SqliteIssueMemo.open, 'IDEMPOTENCY_UNAVAILABLE'],
+    ] as const) {
       expect(() => open(lost)).toThrow(
-        refusal('LEDGER_UNAVAILABLE', /there is no (?:file .*missing\/ledger\.db, and no )?directory .*missing/),
+        refusal(reason, /there is no (?:file .*missing\/ledger\.db, and no )?directory .*missing/),
       );
     }
     expect(() => SqliteReplayGuard.open(lost)).toThrow(

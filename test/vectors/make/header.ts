@@ -68,6 +68,17 @@ const forbidden: readonly (readonly [name: string, shows: string, members: objec
   ['p2c', 'A header with a count for a password is of no JWS.', { p2c: 1_000_000 }],
   ['another-iss', 'A header that repeats iss has the same one.', { iss: 'spiffe://example.com/agent/c' }],
   ['another-aud', 'A header that repeats aud has the same one.', { aud: 'urn:x' }],
+  ['another-exp', 'A header that repeats exp has the same one.', { exp: payload.exp + 1 }],
+  ['another-iat', 'A header that repeats iat has the same one.', { iat: payload.iat - 1 }],
+  ['another-jti', 'A header that repeats jti has the same one.', { jti: '00000000-0000-4000-8000-00000000ffff' }],
+  ['nbf-alone', 'A header does not have an nbf that the payload has not.', { nbf: payload.iat }],
+  [
+    'wid-alone',
+    'A header does not have a wid that the payload has not.',
+    { wid: '00000000-0000-4000-8000-00000000fffe' },
+  ],
+  ['another-exec-act', 'A header that repeats exec_act has the same one.', { exec_act: 'another' }],
+  ['another-pred', 'A header that repeats pred has the same one.', { pred: ['00000000-0000-4000-8000-00000000fffd'] }],
   ['sub-alone', 'A header does not have a sub that the payload has not.', { sub: payload.iss }],
 ];
 for (const [name, shows, members] of forbidden) {

@@ -1,0 +1,19 @@
+// Settings of the command line client, which may be set in the shell that the service starts in. The service does not read them,
+// and who meant the service's own must not get clear text without a word.
+
+export const CLIENT_SETTINGS: ReadonlySet<string> = new Set(['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY']);
+
+const SERVICE_SETTINGS = { ECT_CERT: 'ECT_TLS_CERT', ECT_KEY: 'ECT_TLS_KEY', ECT_CA: 'ECT_TLS_CLIENT_CA' } as const;
+
+/** What an operator is to be told at the start, where the service has no TLS of its own. */
+export function clientSettingWarnings(
+  env: Readonly<Record<string, string | undefined>>,
+  { tls }: { readonly tls: unknown },
+): readonly string[] {
+  const set = Object.entries(SERVICE_SETTINGS).filter(([name]) => (env[name] ?? '') !== '');
+  if (tls !== undefined || set.length === 0) return [];
+  const names = set.map(([name, meant]) => `${name} (for the service: ${meant})`).join(', ');
+  return [
+    `Without ECT_TLS_CERT and ECT_TLS_KEY the service speaks clear text. It does not read the settings of the client that are set: ${names}.`,
+  ];
+}

@@ -1,0 +1,41 @@
+// What other programs call the settings of this one: no misspelling leads from ECT_PORT to ECT_LISTEN.
+
+/** By setting, without ECT_. */
+export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  ECT_LISTEN: [
+    'ADDR',
+    'ADDRESS',
+    'BIND',
+    'BIND_ADDR',
+    'BIND_ADDRESS',
+    'GRPC_PORT',
+    'HOST',
+    'HOSTNAME',
+    'HTTP_PORT',
+    'PORT',
+  ],
+  ECT_DATA_DIR: ['DATABASE', 'DATA', 'DATADIR', 'DATA_DIRECTORY', 'DATA_PATH', 'DB', 'DIR', 'DIRECTORY', 'HOME'],
+  ECT_TLS_CERT: ['CERTIFICATE', 'SERVER_CERT', 'SSL_CERT', 'TLS_CERTIFICATE', 'TLS_CRT'],
+  ECT_TLS_KEY: ['SERVER_KEY', 'SSL_KEY', 'TLS_PRIVATE_KEY'],
+  ECT_TLS_CLIENT_CA: ['CA_CERT', 'CA_FILE', 'MTLS_CA', 'SSL_CA', 'TLS_CLIENT_CERT', 'TLS_CLIENT_CERTS'],
+  ECT_LOCAL_KEY_FILE: ['KEY_FILE', 'KEY_PATH', 'PRIVATE_KEY', 'SIGNING_KEY', 'SIGNING_KEY_FILE'],
+  ECT_LOCAL_KEY_PASSPHRASE_FILE: ['KEY_PASSPHRASE', 'KEY_PASSWORD', 'PASSPHRASE', 'PASSWORD'],
+  ECT_KMS_REGION: ['AWS_REGION', 'REGION'],
+  ECT_ISSUER: ['ISS'],
+  ECT_ADMINS: ['ADMINISTRATOR', 'ADMINISTRATORS'],
+  ECT_ALLOW_ANONYMOUS: ['ANONYMOUS', 'AUTH', 'INSECURE', 'NO_AUTH'],
+  ECT_ALLOWED_ORIGINS: ['CORS', 'CORS_ORIGIN', 'CORS_ORIGINS'],
+  ECT_DEFAULT_EXPIRY_MIN: ['DEFAULT_TTL', 'EXPIRY', 'LIFETIME', 'TTL'],
+  ECT_LOG_LEVEL: ['DEBUG', 'LOG', 'LOGGING', 'LOGLEVEL', 'VERBOSE'],
+  ECT_PUBLIC_URL: ['BASE_URL', 'EXTERNAL_URL'],
+  ECT_WORKERS: ['CLUSTER', 'CORES', 'CPUS', 'PROCESSES', 'THREADS'],
+};
+
+const MEANT = new Map(
+  Object.entries(OTHER_NAMES).flatMap(([name, others]) => others.map((other) => [`ECT_${other}`, name])),
+);
+
+/** The setting that goes by this name elsewhere. */
+export function meantByOtherName(key: string): string | undefined {
+  return MEANT.get(key);
+}
