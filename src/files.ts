@@ -1,10 +1,13 @@
 // Small files that must be there whole or not at all, and for one user only.
 
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { demandFile } from './file-type.ts';
 import { isRootsForItsGroup, privacyOf } from './privacy.ts';
+
+/** How the name of a draft ends. */
+const DRAFT = /\.[0-9a-f]{12}\.new$/;
 
 /**
  * Creates `path` with mode 0600 unless it exists; whoever comes first wins, and nobody ever sees half a file. The content
@@ -22,6 +25,12 @@ export async function createFileOnce(path: string, content: () => string): Promi
     await rm(draft, { force: true });
   }
   await syncDirectory(dirname(path));
+}
+
+/** Removes drafts that killed processes left in a directory: they may hold whole keys. Nobody else may be making files there. */
+export async function removeDrafts(directory: string): Promise<void> {
+  const drafts = (await readdir(directory, { withFileTypes: true })).filter((it) => it.isFile() && DRAFT.test(it.name));
+  await Promise.all(drafts.map(({ name }) => rm(join(directory, name), { force: true })));
 }
 
 /** The text of a private file, or what is wrong with its rights: a sentence without its subject. */

@@ -28,6 +28,7 @@ import {
   type ProcessLimits,
   WriteQuota,
 } from './limits/index.ts';
+import { removeDrafts } from './files.ts';
 import { listenFault } from './listen-fault.ts';
 import { refuseLostHistory } from './one-history.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
@@ -88,7 +89,7 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
   const events = openEvents(config, seat);
   const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
   // Before anything in the directory is read.
-  const ownership = dir && (seat === undefined ? await takeOwnership(dir) : joinOwner(dir));
+  const ownership = dir && (seat === undefined ? await own(dir) : joinOwner(dir));
   try {
     return await startIn(dir, ownership, seat, config, events);
   } catch (error) {
@@ -99,7 +100,13 @@ export async function startService(config: Config, seat?: Seat): Promise<Running
 
 /** The supervisor's part: it owns the data directory for its workers. */
 export async function ownDirectory({ store, dataDir }: Config): Promise<Ownership | undefined> {
-  return store === 'memory' ? undefined : takeOwnership(await openDataDir(dataDir));
+  return store === 'memory' ? undefined : own(await openDataDir(dataDir));
+}
+
+async function own(dir: DataDir): Promise<Ownership> {
+  const ownership = await takeOwnership(dir);
+  await removeDrafts(dir.path);
+  return ownership;
 }
 
 async function startIn(

@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createFileOnce, makeDirectory, readPrivateFile } from '../src/files.ts';
+import { createFileOnce, makeDirectory, readPrivateFile, removeDrafts } from '../src/files.ts';
 
 let folder: string;
 let path: string;
@@ -80,6 +80,14 @@ describe('creating a file once', () => {
     await writeFile(path, '');
     await expect(createFileOnce(join(path, 'file'), () => '')).rejects.toMatchObject({ code: 'ENOTDIR' });
   });
+});
+
+test('drafts that killed processes left are removed, and nothing else', async () => {
+  const kept = ['key.pem', 'key.pem.new', 'key.pem.0123456789ab.new.kept', 'key.pem.0123456789AB.new'];
+  for (const name of [...kept, 'key.pem.0123456789ab.new']) await writeFile(join(folder, name), 'x');
+  await mkdir(join(folder, 'key.pem.ba9876543210.new'));
+  await removeDrafts(folder);
+  expect((await readdir(folder)).sort()).toEqual([...kept, 'key.pem.ba9876543210.new'].sort());
 });
 
 describe('reading a private file', () => {
