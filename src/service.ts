@@ -1,14 +1,6 @@
 // The composition root: the only file that knows every room.
 
-import { existsSync } from 'node:fs';
-import {
-  type AuthorityParts,
-  BackgroundAppends,
-  type IssueMemo,
-  type Notices,
-  type ReplayGuard,
-  type WriteUse,
-} from './authority/index.ts';
+import { type AuthorityParts, BackgroundAppends, type Notices, type WriteUse } from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
@@ -18,8 +10,9 @@ import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
+import { removeDrafts } from './files.ts';
 import { type KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
-import { Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from './ledger/index.ts';
+import { type Ledger, openLedgerKey } from './ledger/index.ts';
 import {
   CallerWriteLimits,
   DEFAULT_PROCESS_LIMITS,
@@ -28,9 +21,9 @@ import {
   type ProcessLimits,
   WriteQuota,
 } from './limits/index.ts';
-import { removeDrafts } from './files.ts';
 import { listenFault } from './listen-fault.ts';
 import { refuseLostHistory } from './one-history.ts';
+import { checkLedger, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
@@ -43,18 +36,6 @@ import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
 import { StorageHealth } from './storage-health.ts';
-import { GuardedLedgerStore } from './stores/guarded-ledger-store.ts';
-import { MarkFile } from './stores/mark-file.ts';
-import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
-import {
-  checkAtStart,
-  ledgerKindFault,
-  onceKindFault,
-  SqliteIssueMemo,
-  SqliteLedgerStore,
-  SqliteReplayGuard,
-  type WritableStore,
-} from './stores/sqlite/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
 import { trustFile } from './trust-file.ts';
@@ -76,8 +57,6 @@ export interface RunningService {
   snapshot(): Promise<MetricsSnapshot>;
 }
 
-/** How many idempotency keys, and how many uses of tokens, a service in memory remembers. */
-const MEMORY_CAPACITY = 1_000_000;
 const MAX_TOKEN_BYTES = 16_384;
 const MAX_LIFETIME_SECONDS = 86_400;
 
@@ -219,105 +198,6 @@ function askStorage(ledger: Ledger, replacedFile: () => string | undefined, even
     if (replaced !== undefined) throw new Error(`${replaced} was replaced`);
     await ledger.checkpoint();
   };
-}
-
-interface Stores {
-  readonly ledger: LedgerStore;
-  /** In memory nothing outlives the process. */
-  readonly mark: MarkFile | undefined;
-  readonly replay: ReplayGuard | undefined;
-  readonly memo: IssueMemo;
-  /** The name of a file that was deleted or replaced under the running service. */
-  replacedFile(): string | undefined;
-  /** Those that are files. */
-  readonly writes: readonly WritableStore[];
-  close(): Promise<void>;
-}
-
-/** What files are opened with. */
-interface StoreSurroundings {
-  readonly dir: DataDir | undefined;
-  /** The place of this process in `ledger.mark`. */
-  readonly slot: number;
-  readonly earliest: () => number;
-  readonly health: StorageHealth | undefined;
-}
-
-function openStores({ replay }: Config, { dir, slot, earliest, health }: StoreSurroundings): Stores {
-  if (dir !== undefined) refuseOtherFiles(dir);
-  const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
-  const memo =
-    dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest, health);
-  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest, health);
-  const mark = dir && MarkFile.open(dir.mark, slot);
-  return {
-    ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),
-    mark,
-    replay: guard,
-    memo,
-    replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
-    writes: [ledger, memo, guard].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
-    close: async () => {
-      await Promise.all([ledger.close(), memo.close(), guard?.close(), mark?.close()]);
-    },
-  };
-}
-
-/** A file in the place of a store that never was one is not taken for a damaged store. */
-function refuseOtherFiles({ ledger, once }: DataDir): void {
-  const faults = [
-    ...(existsSync(ledger) ? [ledgerKindFault(ledger)] : []),
-    ...(existsSync(once) ? [onceKindFault(once)] : []),
-  ].filter((fault) => fault !== undefined);
-  if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
-}
-
-function openGuard(
-  replay: Config['replay'],
-  dir: DataDir | undefined,
-  earliest: () => number,
-  health: StorageHealth | undefined,
-): MemoryReplayGuard | SqliteReplayGuard {
-  if (replay.guard === 'bounded') return new MemoryReplayGuard(replay.capacity);
-  if (dir === undefined) return new MemoryReplayGuard(MEMORY_CAPACITY);
-  return SqliteReplayGuard.open(dir.once, earliest, health);
-}
-
-/** Before calls are taken: what is found then stops writing like what the scrub finds later. */
-async function checkLedger(
-  dir: DataDir,
-  key: LedgerKey,
-  { ledgerDamage }: StorageHealth,
-  events: Events,
-): Promise<void> {
-  const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
-  for (const fault of faults) ledgerDamage.found(fault);
-  events.ledgerChecked({ examined, size });
-}
-
-/** Nothing where the operator wants no scrub. */
-function scrubOrder({ ledger: { scrubEntriesPerSecond } }: Config, dir: DataDir, { verifierKey }: LedgerKey) {
-  if (scrubEntriesPerSecond === 0) return undefined;
-  return { file: dir.ledger, onceFile: dir.once, verifierKey, entriesPerSecond: scrubEntriesPerSecond };
-}
-
-async function openLedger(
-  { ledger: store, mark }: Stores,
-  key: LedgerKey,
-  clock: BelievedClock,
-  events: Events,
-): Promise<Ledger> {
-  const ledger = await Ledger.open({
-    store,
-    key,
-    ...(mark === undefined ? {} : { mark }),
-    nowMs: clock.steadyMs,
-    stampMs: clock.stampEntryMs,
-    onCommit: ({ entries, durationMs, size }) => events.ledgerCommitted({ entries, durationMs, size: BigInt(size) }),
-  });
-  events.ledgerOpened(BigInt(ledger.size));
-  if (mark?.isNew === true && ledger.size > 0) events.markMade(BigInt(ledger.size));
-  return ledger;
 }
 
 const MIB = 1024 * 1024;

@@ -156,11 +156,14 @@ test(
   LONG_MS,
 );
 
-test.each([{}, { ECT_WORKERS: '2' }])('S4 a start removes keys that a killed one left half made, %j', async (settings) => {
-  await using service = await startService(settings);
-  await service.kill();
-  const draft = join(service.dataDir, 'signing-key.pem.0123456789ab.new');
-  await writeFile(draft, 'a whole key', { mode: 0o600 });
-  await service.restart();
-  expect(await readdir(service.dataDir)).not.toContain('signing-key.pem.0123456789ab.new');
-});
+test.each([{}, { ECT_WORKERS: '2' }])(
+  'S4 a start removes keys that a killed one left half made, %j',
+  async (settings) => {
+    await using service = await startService(settings);
+    await service.kill();
+    const draft = join(service.dataDir, 'signing-key.pem.0123456789ab.new');
+    await writeFile(draft, 'a whole key', { mode: 0o600 });
+    await service.restart();
+    expect(await readdir(service.dataDir)).not.toContain('signing-key.pem.0123456789ab.new');
+  },
+);

@@ -1,0 +1,131 @@
+// How the stores of a service are opened, and its ledger over one of them.
+
+import { existsSync } from 'node:fs';
+import type { IssueMemo, ReplayGuard } from './authority/index.ts';
+import type { BelievedClock } from './clock/index.ts';
+import type { Config } from './config.ts';
+import { type DataDir, StartError } from './data-dir.ts';
+import type { Events } from './events.ts';
+import { Ledger, type LedgerKey, type LedgerStore } from './ledger/index.ts';
+import type { StorageHealth } from './storage-health.ts';
+import { GuardedLedgerStore } from './stores/guarded-ledger-store.ts';
+import { MarkFile } from './stores/mark-file.ts';
+import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
+import {
+  checkAtStart,
+  ledgerKindFault,
+  onceKindFault,
+  type ScrubOrder,
+  SqliteIssueMemo,
+  SqliteLedgerStore,
+  SqliteReplayGuard,
+  type WritableStore,
+} from './stores/sqlite/index.ts';
+
+/** How many idempotency keys, and how many uses of tokens, a service in memory remembers. */
+const MEMORY_CAPACITY = 1_000_000;
+
+/** What a service remembers, in files or in memory. */
+export interface Stores {
+  readonly ledger: LedgerStore;
+  /** In memory nothing outlives the process. */
+  readonly mark: MarkFile | undefined;
+  readonly replay: ReplayGuard | undefined;
+  readonly memo: IssueMemo;
+  /** The name of a file that was deleted or replaced under the running service. */
+  replacedFile(): string | undefined;
+  /** Those that are files. */
+  readonly writes: readonly WritableStore[];
+  close(): Promise<void>;
+}
+
+/** What files are opened with. */
+export interface StoreSurroundings {
+  readonly dir: DataDir | undefined;
+  /** The place of this process in `ledger.mark`. */
+  readonly slot: number;
+  readonly earliest: () => number;
+  readonly health: StorageHealth | undefined;
+}
+
+/** Opens them, and creates files where there are none. StartError where a file is none of ours. */
+export function openStores({ replay }: Config, { dir, slot, earliest, health }: StoreSurroundings): Stores {
+  if (dir !== undefined) refuseOtherFiles(dir);
+  const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
+  const memo =
+    dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest, health);
+  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest, health);
+  const mark = dir && MarkFile.open(dir.mark, slot);
+  return {
+    ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),
+    mark,
+    replay: guard,
+    memo,
+    replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
+    writes: [ledger, memo, guard].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
+    close: async () => {
+      await Promise.all([ledger.close(), memo.close(), guard?.close(), mark?.close()]);
+    },
+  };
+}
+
+/** A file in the place of a store that never was one is not taken for a damaged store. */
+function refuseOtherFiles({ ledger, once }: DataDir): void {
+  const faults = [
+    ...(existsSync(ledger) ? [ledgerKindFault(ledger)] : []),
+    ...(existsSync(once) ? [onceKindFault(once)] : []),
+  ].filter((fault) => fault !== undefined);
+  if (faults.length > 0) throw new StartError(`${faults.join('; ')}: move it away, or set ECT_DATA_DIR.`);
+}
+
+function openGuard(
+  replay: Config['replay'],
+  dir: DataDir | undefined,
+  earliest: () => number,
+  health: StorageHealth | undefined,
+): MemoryReplayGuard | SqliteReplayGuard {
+  if (replay.guard === 'bounded') return new MemoryReplayGuard(replay.capacity);
+  if (dir === undefined) return new MemoryReplayGuard(MEMORY_CAPACITY);
+  return SqliteReplayGuard.open(dir.once, earliest, health);
+}
+
+/** Before calls are taken: what is found then stops writing like what the scrub finds later. */
+export async function checkLedger(
+  dir: DataDir,
+  key: LedgerKey,
+  { ledgerDamage }: StorageHealth,
+  events: Events,
+): Promise<void> {
+  const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
+  for (const fault of faults) ledgerDamage.found(fault);
+  events.ledgerChecked({ examined, size });
+}
+
+/** Nothing where the operator wants no scrub. */
+export function scrubOrder(
+  { ledger: { scrubEntriesPerSecond } }: Config,
+  dir: DataDir,
+  { verifierKey }: LedgerKey,
+): ScrubOrder | undefined {
+  if (scrubEntriesPerSecond === 0) return undefined;
+  return { file: dir.ledger, onceFile: dir.once, verifierKey, entriesPerSecond: scrubEntriesPerSecond };
+}
+
+export async function openLedger(
+  { ledger: store, mark }: Stores,
+  key: LedgerKey,
+  clock: BelievedClock,
+  events: Events,
+): Promise<Ledger> {
+  const ledger = await Ledger.open({
+    store,
+    key,
+    ...(mark === undefined ? {} : { mark }),
+    nowMs: clock.steadyMs,
+    stampMs: clock.stampEntryMs,
+    onCommit: ({ entries, durationMs, size }) => events.ledgerCommitted({ entries, durationMs, size: BigInt(size) }),
+  });
+  events.ledgerOpened(BigInt(ledger.size));
+  if (mark?.isNew === true && ledger.size > 0) events.markMade(BigInt(ledger.size));
+  return ledger;
+}
