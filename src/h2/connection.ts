@@ -78,6 +78,9 @@ export class Connection implements StreamHost {
   #heldBytes = 0;
   #isClosing = false;
   readonly #gracefulClose: GracefulClose;
+  readonly #inbound: Inbound;
+  /** Something has begun that the peer must end soon. */
+  #isPartial = true;
   #isEnded = false;
 
   /** Takes over the socket, from the first byte of the preface. */
@@ -108,14 +111,14 @@ export class Connection implements StreamHost {
     const openMemory = () => this.openMemory(() => this.#fail(calmDown('there is no room for a header block')));
     const window = this.#window;
     this.#requests = new Requests({ ...shared, limits, now, serve, host: this, window, openMemory, isClosing });
-    const inbound = new Inbound({
+    this.#inbound = new Inbound({
       ...shared,
       requests: this.#requests,
       onGoAway: () => this.#refuseStreams(),
       onPong: (payload) => this.#gracefulClose.onPong(payload),
     });
     const onFrame: OnFrame = (type, flags, id, bytes, start, end) => {
-      if (!this.#isEnded) inbound.onFrame(type, flags, id, bytes, start, end);
+      if (!this.#isEnded) this.#inbound.onFrame(type, flags, id, bytes, start, end);
     };
     this.#reader = new FrameReader(limits.frameMs, now, onFrame, () => this.#mayGoOn());
     this.outbox.push(
@@ -129,7 +132,7 @@ export class Connection implements StreamHost {
     socket.on('end', () => this.#lost());
     socket.on('error', (error) => this.#lost(error));
     socket.on('close', () => this.#lost());
-    socket.setTimeout(limits.idleMs, () => this.#onIdle());
+    socket.setTimeout(limits.frameMs, () => this.#onIdle());
   }
 
   /** Tells the peer to go, takes what it sends before it knows, and ends the connection when its streams have ended. */
@@ -203,10 +206,20 @@ export class Connection implements StreamHost {
       // What is left may be the reset of a request that is complete: nothing begins before it was looked at.
       const isDone = rest === undefined && this.#requests.end(() => this.#turns.goesOn);
       if (!isDone && !this.#isEnded) this.#defer(rest ?? NOTHING);
+      this.#watchPartial();
     } catch (thrown) {
       if (!(thrown instanceof ConnectionError)) this.#options.onBug(thrown);
       this.#fail(thrown instanceof ConnectionError ? thrown : internalError());
     }
+  }
+
+  /** What has begun must be complete soon; between frames a peer may be silent for long. */
+  #watchPartial(): void {
+    const isPartial = this.#reader.isPartial || this.#requests.hasOpenBlock || !this.#inbound.hasSettings;
+    if (isPartial === this.#isPartial) return;
+    this.#isPartial = isPartial;
+    const { frameMs, idleMs } = this.#options.limits;
+    this.socket.setTimeout(isPartial ? frameMs : idleMs);
   }
 
   /** Nothing more is read before these bytes are parsed. */
@@ -246,7 +259,10 @@ export class Connection implements StreamHost {
   }
 
   #onIdle(): void {
-    if (this.#streams.size === 0) this.close();
+    // While we do not read, nobody can say whether the peer has sent the rest.
+    if (this.#isPartial && this.#pauses.size === 0) this.#fail(calmDown('a frame takes too long to arrive'));
+    else if (this.#isPartial) this.socket.setTimeout(this.#options.limits.frameMs);
+    else if (this.#streams.size === 0) this.close();
   }
 
   #refuseStreams(): void {

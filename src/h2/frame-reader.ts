@@ -49,6 +49,11 @@ export class FrameReader {
     return undefined;
   }
 
+  /** Whether something has begun that is not complete: the preface, or a frame. */
+  get isPartial(): boolean {
+    return this.#awaitsPreface || this.#rest !== undefined;
+  }
+
   #readPreface(bytes: Buffer): number {
     const length = Math.min(bytes.length, PREFACE.length);
     if (bytes.compare(PREFACE, 0, length, 0, length) !== 0) {

@@ -56,7 +56,7 @@ export class HeaderBlocks {
   add(part: Buffer): void {
     const open = this.#open!;
     this.#keep(part);
-    if (open.parts.length > MAX_CONTINUATIONS || open.bytes > READABLE * this.#maxBytes) {
+    if (open.parts.length > 1 + MAX_CONTINUATIONS || open.bytes > READABLE * this.#maxBytes) {
       throw calmDown('a header block is too long');
     }
     if (this.#now() - open.since > this.#maxMs) {

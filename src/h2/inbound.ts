@@ -30,6 +30,11 @@ export class Inbound {
     this.#parts = parts;
   }
 
+  /** Whether the peer has said its settings, as it must first of all. */
+  get hasSettings(): boolean {
+    return this.#hasSettings;
+  }
+
   /** Takes one frame. Throws ConnectionError. */
   onFrame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     const { patience, requests, onGoAway } = this.#parts;

@@ -49,6 +49,11 @@ export class Requests {
     this.#blocks = new HeaderBlocks(limits.maxHeaderBytes, limits.frameMs, now, openMemory);
   }
 
+  /** Whether a header block has begun that is not complete. */
+  get hasOpenBlock(): boolean {
+    return this.#blocks.open !== undefined;
+  }
+
   /** The connection has ended. */
   close(): void {
     this.#blocks.drop();

@@ -43,6 +43,8 @@ export interface NodeHandlerOptions {
 
 export type NodeHandler = (request: NodeRequest, response: NodeResponse, socket: Socket) => void;
 
+/** A peer that is disconnected has so long to read why, in milliseconds. */
+const DISCONNECT_MS = 1_000;
 /** Of a body that is thrown away so that its connection can go on. */
 const SHORT_BODY_BYTES = 65_536;
 
@@ -52,6 +54,7 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
   /** The answer of a request that nobody should read further. */
   function answerUnfit(request: NodeRequest, contentType: string | undefined, socket: Socket): Early | undefined {
     if (hasTwoHosts(request)) return answerRejected(TWO_HOSTS, request.method, contentType);
+    if (!/^(?:\/|\*$)/.test(request.url ?? '')) return answerRejected(NO_PATH, request.method, contentType);
     // Node only tells its peers of the limit; HTTP/1.1 has one in its parser.
     if (!isHttp2(request) || listBytes(request) <= maxHeaderBytes) return undefined;
     return answerTooLarge({ method: request.method, target: request.url, contentType }, socket);
@@ -89,7 +92,9 @@ function writeHttp2(early: Early, response: Http2ServerResponse): void {
   stream.resume();
   if (early.penalty === 'throttle') setTimeout(() => write(early, response), THROTTLE_MS).unref();
   else write(early, response);
-  if (early.penalty === 'disconnect') stream.once('close', () => session?.close());
+  if (early.penalty !== 'disconnect' || session === undefined) return;
+  stream.once('close', () => session.close());
+  setTimeout(() => session.destroy(), DISCONNECT_MS).unref();
 }
 
 function write({ answer }: Early, response: NodeResponse): void {
@@ -133,6 +138,12 @@ function hasTwoHosts({ rawHeaders }: NodeRequest): boolean {
   }
   return false;
 }
+
+const NO_PATH: Rejection = {
+  error: new EctError(refuse('REQUEST_MALFORMED', 'the target of the request is no path')),
+  caller: { kind: 'anonymous' },
+  penalty: 'disconnect',
+};
 
 const TWO_HOSTS: Rejection = {
   error: new EctError(refuse('REQUEST_MALFORMED', 'the request has more than one Host header')),

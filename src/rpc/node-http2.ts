@@ -1,7 +1,8 @@
 // HTTP/2 by Node's own server, for operators who prefer it to the engine: requests come to the same handler as those of
-// HTTP/1.1, and a connection ends in two steps.
+// HTTP/1.1.
 
 import {
+  constants,
   createServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
@@ -11,15 +12,13 @@ import {
 import type { Socket } from 'node:net';
 import type { ConnectionLimits } from './connection-limits.ts';
 
-/** From the announcement that a connection will end until it takes no more calls, where the peer answers no PING. */
-const LAST_CALL_MS = 5_000;
-const MAX_STREAM_ID = 2 ** 31 - 1;
-const NO_ERROR = 0;
-
 export interface NodeHttp2 {
   /** Takes over a socket, from the first byte of the preface. */
   open(socket: Socket): void;
-  /** Tells all peers to go, and ends their connections when their streams have ended. */
+  /**
+   * Tells all peers to go, and ends their connections when their streams have ended. Node has one GOAWAY, which names the last
+   * stream that is served: what is on its way then is not, and may be sent again.
+   */
   close(): void;
 }
 
@@ -38,18 +37,32 @@ export function createNodeHttp2({ limits, serve, onFailure }: NodeHttp2Options):
   let isClosing = false;
   const server = createServer(
     { settings: { maxConcurrentStreams, maxHeaderListSize: maxHeaderBytes, enablePush: false } },
-    (request, response) => {
-      const { session } = request.stream;
-      const socket = session && sessions.get(session);
-      if (socket !== undefined) serve(request, response, socket);
-    },
+    accept,
   );
+
+  function accept(request: Http2ServerRequest, response: Http2ServerResponse): void {
+    const { session } = request.stream;
+    const socket = session && sessions.get(session);
+    if (socket !== undefined) serve(request, response, socket);
+  }
+
+  // Node would answer these by itself, before anybody has looked at them.
+  server.on('checkExpectation', accept);
+  server.on('checkContinue', (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    response.writeContinue();
+    accept(request, response);
+  });
+  // There is nothing here to connect to, and who asks for it is no client of ours.
+  server.on('connect', ({ stream }: Http2ServerRequest) => {
+    stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+    stream.session?.close();
+  });
   server.on('session', (session: ServerHttp2Session) => {
     // Emitted while the socket is handed over; the session itself shows only a proxy of it.
     if (opening !== undefined) sessions.set(session, opening);
     session.once('close', () => sessions.delete(session));
     session.on('error', onFailure);
-    session.setTimeout(idleMs, () => retire(session));
+    session.setTimeout(idleMs, () => session.close());
   });
   server.on('sessionError', () => undefined);
 
@@ -59,20 +72,11 @@ export function createNodeHttp2({ limits, serve, onFailure }: NodeHttp2Options):
       server.emit('connection', socket);
       opening = undefined;
       if (!isClosing) return;
-      for (const [session, its] of sessions) if (its === socket) retire(session as ServerHttp2Session);
+      for (const [session, its] of sessions) if (its === socket) session.close();
     },
     close() {
       isClosing = true;
-      for (const session of sessions.keys()) retire(session as ServerHttp2Session);
+      for (const session of sessions.keys()) session.close();
     },
   };
-}
-
-/** What was sent before the peer heard of the end is served (RFC 9113, section 6.8). */
-function retire(session: ServerHttp2Session): void {
-  if (session.closed || session.destroyed) return;
-  session.goaway(NO_ERROR, MAX_STREAM_ID);
-  const timer = setTimeout(() => session.close(), LAST_CALL_MS);
-  session.once('close', () => clearTimeout(timer));
-  session.ping(() => session.close());
 }

@@ -24,6 +24,8 @@ export interface NodeServing {
   readonly onBug: (thrown: unknown) => void;
 }
 
+/** Statuses whose answers have no body (RFC 9110). */
+const BODILESS = new Set([204, 205, 304]);
 /** For how long the rest of a request may come that is answered before its end, in milliseconds. */
 const REST_MS = 100;
 
@@ -50,8 +52,9 @@ export function serveNode(request: NodeRequest, response: NodeResponse, serving:
 export async function writeNode(response: NodeResponse, answer: UniversalServerResponse): Promise<void> {
   if (isHttp2(response)) {
     const { stream } = response;
-    endWithAnswer(stream, answer.body !== undefined);
-    if (answer.body === undefined) {
+    const hasBody = answer.body !== undefined && response.req.method !== 'HEAD' && !BODILESS.has(answer.status);
+    endWithAnswer(stream, hasBody);
+    if (!hasBody) {
       // In one frame that ends the stream: gRPC reads a status from headers only there.
       stream.respond({ ':status': answer.status, ...Object.fromEntries(answer.header ?? []) }, { endStream: true });
       return;
@@ -67,7 +70,10 @@ function endWithAnswer(stream: ServerHttp2Stream, hasBody: boolean): void {
   };
   // Behind a body come the trailers, whether there are any or not. Nobody is told when they have left, and a reset would overtake them;
   // clients may also take it for the answer. Most requests end by themselves in that time.
-  stream.once(hasBody ? 'wantTrailers' : 'finish', () => setTimeout(end, REST_MS).unref());
+  const endSoon = () => setTimeout(end, REST_MS).unref();
+  // Node has ended its own side of a HEAD request before.
+  if (!hasBody && stream.writableFinished) endSoon();
+  else stream.once(hasBody ? 'wantTrailers' : 'finish', endSoon);
 }
 
 /** Ends an answer that cannot be given. */

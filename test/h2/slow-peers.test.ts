@@ -60,12 +60,24 @@ describe('H8: slow peers', () => {
     expect(await peer.closed()).toBe(0);
   });
 
-  test('half a preface', async () => {
-    await using server = await startServer({ idleMs: 50 });
-    using peer = await openPeer(server, PREFACE.subarray(0, 10));
-    peer.answersPings = false;
-    expect(await peer.closed()).toBe(0);
-  });
+  const SETTINGS = writeFrame(FRAME.settings, 0, 0, Buffer.alloc(0));
+  test.each([
+    ['nothing', Buffer.alloc(0)],
+    ['half a preface', PREFACE.subarray(0, 10)],
+    ['a preface alone', PREFACE],
+    ['half the settings', Buffer.concat([PREFACE, SETTINGS.subarray(0, 5)])],
+    ['half a header of a frame', Buffer.concat([PREFACE, SETTINGS, begin(1).subarray(0, 4)])],
+    ['half a frame', Buffer.concat([PREFACE, SETTINGS, begin(1).subarray(0, 12)])],
+    ['a header block without its end', Buffer.concat([PREFACE, SETTINGS, openBlock(1)])],
+  ])(
+    '%s, and then not a byte more: the connection ends after the time of a frame, not of idle ones',
+    async (_title, bytes) => {
+      await using server = await startServer({ frameMs: 50, idleMs: 3_600_000 });
+      using peer = await openPeer(server, bytes);
+      expect(await peer.closed()).toBe(CODE.calm);
+      expect(server.streams).toEqual([]);
+    },
+  );
 
   test('a call that waits is not idle', async () => {
     await using server = await startServer();
@@ -263,3 +275,8 @@ describe('H8: a reader that does not read', () => {
     expect(server.streams.map(({ isClosed }) => isClosed)).toEqual([false, false, true]);
   });
 });
+
+/** A HEADERS frame that CONTINUATION must follow. */
+function openBlock(id: number): Buffer {
+  return writeFrame(FRAME.headers, 0, id, requestBlock());
+}
