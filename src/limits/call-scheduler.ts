@@ -12,6 +12,8 @@ const MAX_BEGUN = 512;
 const MAX_ACCOUNT_BEGUN = 256;
 /** An account with fewer never waits for those of others to end. */
 const LIGHT_BEGUN = 4;
+/** Of calls that compute much more than others (pages, walks), all accounts together: each holds what it has read until it is written. */
+const MAX_HEAVY_BEGUN = 16;
 /** What a call of weight 1 is taken to compute, in milliseconds, with all that it does after its first wait. */
 const MS_PER_WEIGHT = 0.1;
 /** What an account that has been quiet gets before the others, in weights. */
@@ -33,6 +35,7 @@ export interface Load {
 interface Waiting {
   readonly account: Account;
   readonly cost: number;
+  readonly isHeavy: boolean;
   readonly begin: Begin;
 }
 
@@ -40,8 +43,11 @@ export class CallScheduler {
   readonly #queue = new FairQueue<Waiting>(CREDIT);
   /** Calls of accounts that have as many begun as they may. */
   readonly #parked = new Map<Account, Waiting[]>();
+  /** Heavy calls while as many have begun as may, by account: one of each account in turn. */
+  readonly #heavy = new Map<Account, Waiting[]>();
   readonly #turn: Turn;
   #begun = 0;
+  #heavyBegun = 0;
   /** What the calls that this turn has begun are expected to compute. */
   #expectedMs = 0;
 
@@ -54,9 +60,9 @@ export class CallScheduler {
 
   /** Calls that wait. */
   get waiting(): number {
-    let parked = 0;
-    for (const calls of this.#parked.values()) parked += calls.length;
-    return this.#queue.size + parked;
+    let waiting = this.#queue.size;
+    for (const parked of [this.#parked, this.#heavy]) for (const calls of parked.values()) waiting += calls.length;
+    return waiting;
   }
 
   /**
@@ -66,27 +72,24 @@ export class CallScheduler {
    */
   enter(account: Account, { weight, bytes }: Load, begin: Begin): void {
     const cost = weight + bytes / BYTES_PER_CALL;
-    const isFree = this.#queue.size === 0 && this.#hasRoom(account) && this.#hasTime(cost);
+    const call = { account, cost, isHeavy: weight > 1, begin };
+    const isFree = this.#queue.size === 0 && !this.#isParked(call) && this.#hasRoom(account) && this.#hasTime(cost);
     if (!isFree) {
-      this.#queue.push(account, cost, { account, cost, begin });
+      this.#queue.push(account, cost, call);
       // Something will run the queue: the end of this turn, or the end of a call.
       this.#turn.spentMs();
       return;
     }
     this.#queue.charge(account, cost);
-    this.#begin({ account, cost, begin });
+    this.#begin(call);
   }
 
-  /** A call that had begun has ended. */
-  ended(account: Account): void {
+  /** A call of this weight that had begun has ended. */
+  ended(account: Account, weight = 1): void {
     this.#begun--;
     account.begunCalls--;
-    const parked = this.#parked.get(account);
-    if (parked !== undefined) {
-      // It was charged when it was queued first.
-      this.#queue.push(account, 0, parked.shift()!);
-      if (parked.length === 0) this.#parked.delete(account);
-    }
+    if (weight > 1) this.#heavyEnded();
+    this.#unpark(this.#parked, account);
     if (this.#queue.size > 0) this.#turn.spentMs();
   }
 
@@ -95,16 +98,33 @@ export class CallScheduler {
     return this.#begun < MAX_BEGUN && account.begunCalls < MAX_ACCOUNT_BEGUN;
   }
 
-  #begin({ account, cost, begin }: Waiting): void {
+  #begin({ account, cost, isHeavy, begin }: Waiting): void {
     // Counted before, since the call may end before `begin` has returned.
     this.#begun++;
     account.begunCalls++;
+    if (isHeavy) this.#heavyBegun++;
     if (begin()) {
       this.#expectedMs += cost * MS_PER_WEIGHT;
       return;
     }
     this.#begun--;
     account.begunCalls--;
+    if (isHeavy) this.#heavyEnded();
+  }
+
+  #heavyEnded(): void {
+    this.#heavyBegun--;
+    const [next] = this.#heavy.keys();
+    if (next === undefined) return;
+    const rest = this.#heavy.get(next)!;
+    this.#unpark(this.#heavy, next);
+    // The account goes behind the others.
+    if (this.#heavy.delete(next)) this.#heavy.set(next, rest);
+  }
+
+  /** Whether a call of its kind must not begin now, so that it does not stand in the way of others. */
+  #isParked({ account, isHeavy }: Waiting): boolean {
+    return account.begunCalls >= MAX_ACCOUNT_BEGUN || (isHeavy && this.#heavyBegun >= MAX_HEAVY_BEGUN);
   }
 
   /** What calls compute after their first wait shows only when the turn is over, so it is foreseen by their weight. */
@@ -115,7 +135,7 @@ export class CallScheduler {
 
   #runQueue(): void {
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
-      const isParked = next.account.begunCalls >= MAX_ACCOUNT_BEGUN;
+      const isParked = this.#isParked(next);
       if (!isParked && !(this.#hasRoom(next.account) && this.#hasTime(next.cost))) return;
       this.#queue.pop();
       if (isParked) this.#park(next);
@@ -124,8 +144,18 @@ export class CallScheduler {
   }
 
   #park(call: Waiting): void {
-    const parked = this.#parked.get(call.account);
-    if (parked === undefined) this.#parked.set(call.account, [call]);
-    else parked.push(call);
+    const { account } = call;
+    const parked = account.begunCalls >= MAX_ACCOUNT_BEGUN ? this.#parked : this.#heavy;
+    const calls = parked.get(account);
+    if (calls === undefined) parked.set(account, [call]);
+    else calls.push(call);
+  }
+
+  /** Puts one of an account back into the queue. It was charged when it was queued first. */
+  #unpark(parked: Map<Account, Waiting[]>, account: Account): void {
+    const calls = parked.get(account);
+    if (calls === undefined) return;
+    this.#queue.push(account, 0, calls.shift()!);
+    if (calls.length === 0) parked.delete(account);
   }
 }

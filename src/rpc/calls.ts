@@ -219,16 +219,20 @@ export function createCalls(options: CallsOptions) {
     if (call.stage === 'unread') unread.delete(call);
     if (!call.isCounted) return;
     admission.ended(call.account);
-    if (call.stage === 'begun') scheduler.ended(call.account);
+    if (call.stage === 'begun') scheduler.ended(call.account, call.weight);
   }
 
-  /** Runs the procedure of a call whose turn it is; `read` answers the request. Throws nothing but EctError. */
-  async function perform(
+  /**
+   * Runs the procedure of a call whose turn it is; `read` answers the request, and `write` what is sent of the answer. Until that
+   * is written the call keeps its place among those that have begun. Throws nothing but EctError.
+   */
+  async function perform<Written>(
     service: AnyService,
     localName: string,
     read: () => unknown,
     call: OpenCall,
-  ): Promise<unknown> {
+    write: (answer: unknown) => Written | Promise<Written> = (answer) => answer as Written,
+  ): Promise<Written> {
     try {
       if (call.stopped !== undefined) throw call.stopped;
       const request = read();
@@ -236,18 +240,27 @@ export function createCalls(options: CallsOptions) {
       const answer = service.procedures[localName]?.(ready as never, call);
       const message =
         answer instanceof Promise ? await call.untilOver(answer, (late) => reportLate(call, late)) : answer;
+      const written = write(message);
+      // What takes long is written in slices, and ends with the call.
+      const answered = written instanceof Promise ? await call.untilOver(written) : written;
       call.finish();
-      return message;
+      return answered;
     } catch (thrown) {
       throw fail(call, thrown);
     }
   }
 
   /** Both, for who waits for the answer in any case. */
-  function run(service: AnyService, localName: string, read: () => unknown, call: OpenCall): Promise<unknown> {
+  function run<Written>(
+    service: AnyService,
+    localName: string,
+    read: () => unknown,
+    call: OpenCall,
+    write: (answer: unknown) => Written | Promise<Written> = (answer) => answer as Written,
+  ): Promise<Written> {
     call.weight = service.weights?.[localName] ?? 1;
     return new Promise((resolve, reject) => {
-      enter(call, call.requestBytes, () => void perform(service, localName, read, call).then(resolve, reject));
+      enter(call, call.requestBytes, () => void perform(service, localName, read, call, write).then(resolve, reject));
       call.onStop((error) => reject(fail(call, error)));
     });
   }

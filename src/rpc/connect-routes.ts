@@ -50,8 +50,8 @@ function implement(method: Method, calls: Calls) {
     return async (_empty: unknown, context: HandlerContext) => {
       const exchange = exchangeOf(context);
       try {
-        const answer = await calls.run(service, localName, () => exchange.message, exchange.call);
-        await writeUnary(method, answer, exchange);
+        const read = () => exchange.message;
+        await calls.run(service, localName, read, exchange.call, (answer) => writeUnary(method, answer, exchange));
         return {};
       } catch (thrown) {
         throw thrown instanceof EctError ? toConnectError(thrown) : thrown;

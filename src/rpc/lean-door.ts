@@ -3,7 +3,6 @@
 // cannot be read) it leaves to the Connect door, which answers it in full.
 
 import { EctError, refuse } from '../errors.ts';
-import type { Events } from '../events.ts';
 import { Body, headerOf, type Receiver, type RequestHead, type Stream, writeHeaderBlock } from '../h2/index.ts';
 import { punish } from './answered-at-once.ts';
 import { type BatchField, batchFieldOf } from './batch-field.ts';
@@ -29,7 +28,7 @@ interface LeanRoute extends Method {
 }
 
 /** Makes the door for every unary method of the services. */
-export function createLeanDoor(services: readonly AnyService[], calls: Calls, events: Events): LeanDoor {
+export function createLeanDoor(services: readonly AnyService[], calls: Calls): LeanDoor {
   const routes = createRoutes(services);
   return (stream) => {
     const { head, socket } = stream;
@@ -50,12 +49,13 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls, ev
       // A small message is read at once, and needs no signal, which most calls never make.
       const signal = message.length > SYNC_BYTES ? call.signal : undefined;
       const read = () => readMessage(route.descriptor.input, 'proto', message, signal);
-      const response = (await calls.perform(route.service, route.descriptor.localName, read, call)) as object;
-      const frame = isLong(route, response) ? await writeInSlices(route, response) : route.encode(response);
+      const { service, descriptor } = route;
+      const frame = await calls.perform(service, descriptor.localName, read, call, (answer) =>
+        writeAnswer(route, answer, call),
+      );
       stream.answer(OK_HEADERS, frame, OK_TRAILER);
     } catch (thrown) {
-      if (!(thrown instanceof EctError)) events.bug(route.name, thrown);
-      refuseCall(stream, call, thrown instanceof EctError ? thrown : unwritable());
+      refuseCall(stream, call, thrown as EctError);
     }
   }
 }
@@ -111,8 +111,14 @@ function isLong({ list }: LeanRoute, response: object): boolean {
   return elements !== undefined && elements.length > MAX_WRITTEN_AT_ONCE;
 }
 
-async function writeInSlices({ descriptor }: LeanRoute, response: object): Promise<Buffer> {
-  return writeFrame(await writeMessage(descriptor.output, 'proto', response as Record<string, unknown>));
+function writeAnswer(route: LeanRoute, answer: unknown, call: OpenCall): Buffer | Promise<Buffer> {
+  const response = answer as object;
+  return isLong(route, response) ? writeInSlices(route, response, call.signal) : route.encode(response);
+}
+
+async function writeInSlices({ descriptor }: LeanRoute, response: object, signal: AbortSignal): Promise<Buffer> {
+  const message = response as Record<string, unknown>;
+  return writeFrame(await writeMessage(descriptor.output, 'proto', message, undefined, signal));
 }
 
 const OK_FIELDS = [
@@ -194,9 +200,4 @@ function readTimeout(value: string | readonly string[] | undefined): number | un
   } catch {
     return 'unreadable';
   }
-}
-
-/** A procedure answered something that its method cannot carry: our own mistake. */
-function unwritable(): EctError {
-  return new EctError(refuse('INTERNAL', 'the service failed'));
 }

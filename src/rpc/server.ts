@@ -106,7 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const all = [...services, health, ...reflection];
   const methods = methodTable(all);
   const router = createConnectRouter(all, calls, events);
-  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, events);
+  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls);
   const standard = standardPages({
     jwks,
     jwksMaxAgeSeconds: options.jwksMaxAgeSeconds ?? (() => 300),

@@ -1,7 +1,7 @@
-// Long work in slices, between which the event loop serves other calls.
+// The reading and writing of long messages in slices, between which the event loop serves other calls. Slices of all calls follow
+// each other, as those of other long work do: many at once would hold the loop together as one would alone.
 
-import { setImmediate } from 'node:timers/promises';
-import { EctError, refuse } from '../errors.ts';
+import { nextSlice, throwIfEnded } from '../pace.ts';
 
 const SLICE_MS = 5;
 
@@ -20,13 +20,8 @@ export class Slices {
 
   /** Lets others run. Throws EctError where nobody waits for the work any more. */
   async next(): Promise<void> {
-    await setImmediate();
-    if (this.#signal?.aborted === true) throw reasonOf(this.#signal);
+    await nextSlice();
+    throwIfEnded(this.#signal);
     this.#began = performance.now();
   }
-}
-
-function reasonOf({ reason }: AbortSignal): EctError {
-  if (reason instanceof EctError) return reason;
-  return new EctError(refuse('CALL_CANCELLED', 'the caller has gone'));
 }

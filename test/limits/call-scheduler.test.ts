@@ -179,4 +179,27 @@ describe('H17: the scheduler of calls', () => {
       expect(order.slice(before, before + 2)).toContain('small');
     }
   });
+
+  test('heavy calls: 16 of all accounts begin, light ones pass those that wait, and of each account one is next in turn', async () => {
+    const begun: string[] = [];
+    const [many, few] = [new Account(0), new Account(0)];
+    const enter = (account: Account, name: string, weight: number) =>
+      scheduler.enter(account, { weight, bytes: 0 }, () => begun.push(name) > 0);
+    for (let call = 0; call < 20; call++) {
+      enter(many, `many ${call}`, 50);
+      await nextTurn();
+    }
+    enter(few, 'few', 50);
+    enter(few, 'small', 1);
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    expect(begun.slice(15)).toEqual(['many 15', 'small']);
+    expect(scheduler.waiting).toBe(5);
+    for (let ended = 0; ended < 3; ended++) {
+      scheduler.ended(many, 50);
+      await nextTurn();
+      await nextTurn();
+    }
+    expect(begun.slice(17)).toEqual(['many 16', 'few', 'many 17']);
+    for (let ended = 0; ended < 19; ended++) scheduler.ended(ended < 2 ? few : many, 50);
+  });
 });

@@ -44,7 +44,7 @@ function standInLine() {
     respond: vi.fn<Stream['respond']>(),
     answer: vi.fn<Stream['answer']>(),
   };
-  const receiver = createLeanDoor([service], calls, events)(stream as unknown as Stream)!;
+  const receiver = createLeanDoor([service], calls)(stream as unknown as Stream)!;
   receiver.onData(EMPTY_MESSAGE);
   receiver.onEnd([]);
   const move = async () => {

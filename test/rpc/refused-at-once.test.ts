@@ -46,7 +46,7 @@ beforeEach(async () => {
       admission: { open: 0, admits: () => false, begun: () => undefined, ended: () => undefined },
     },
   });
-  const door = createLeanDoor([service], calls, events);
+  const door = createLeanDoor([service], calls);
   server = await startServer({}, (stream: Stream) => door(stream)!);
   peer = await openPeer(server);
 });
