@@ -155,7 +155,7 @@ describeWith('curl', 'curl', () => {
       expect(ready.status).toBe(200);
       expect(JSON.parse(ready.body)).toEqual({
         ready: true,
-        checks: { accepting: true, ledger: true },
+        checks: { accepting: true, ledger: true, storage: true, integrity: true },
         methods: {
           'ect.v1.AuthorityService/Issue': true,
           'ect.v1.AuthorityService/AppendLedger': true,
