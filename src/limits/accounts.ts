@@ -18,6 +18,8 @@ export class Account implements Flow {
   openCalls = 0;
   /** Those of them that have begun. */
   begunCalls = 0;
+  /** Those of these that compute much. */
+  heavyCalls = 0;
   /** Bytes of requests and answers. */
   heldBytes = 0;
   /** Streams that stay open. */

@@ -12,8 +12,9 @@ const MAX_BEGUN = 512;
 const MAX_ACCOUNT_BEGUN = 256;
 /** An account with fewer never waits for those of others to end. */
 const LIGHT_BEGUN = 4;
-/** Of calls that compute much more than others (pages, walks), all accounts together: each holds what it has read until it is written. */
-const MAX_HEAVY_BEGUN = 16;
+/** Of calls that compute much more than others (pages, walks): each holds what it has read until it is written. Of all, and of one. */
+const MAX_HEAVY_BEGUN = 8;
+const MAX_ACCOUNT_HEAVY_BEGUN = 4;
 /** What a call of weight 1 is taken to compute, in milliseconds, with all that it does after its first wait. */
 const MS_PER_WEIGHT = 0.1;
 /** What an account that has been quiet gets before the others, in weights. */
@@ -43,7 +44,7 @@ export class CallScheduler {
   readonly #queue = new FairQueue<Waiting>(CREDIT);
   /** Calls of accounts that have as many begun as they may. */
   readonly #parked = new Map<Account, Waiting[]>();
-  /** Heavy calls while as many have begun as may, by account: one of each account in turn. */
+  /** Heavy calls while as many have begun as may: one of each account in turn. */
   readonly #heavy = new Map<Account, Waiting[]>();
   readonly #turn: Turn;
   #begun = 0;
@@ -88,7 +89,7 @@ export class CallScheduler {
   ended(account: Account, weight = 1): void {
     this.#begun--;
     account.begunCalls--;
-    if (weight > 1) this.#heavyEnded();
+    if (weight > 1) this.#heavyEnded(account);
     this.#unpark(this.#parked, account);
     if (this.#queue.size > 0) this.#turn.spentMs();
   }
@@ -102,29 +103,37 @@ export class CallScheduler {
     // Counted before, since the call may end before `begin` has returned.
     this.#begun++;
     account.begunCalls++;
-    if (isHeavy) this.#heavyBegun++;
+    if (isHeavy) this.#heavyBegan(account);
     if (begin()) {
       this.#expectedMs += cost * MS_PER_WEIGHT;
       return;
     }
     this.#begun--;
     account.begunCalls--;
-    if (isHeavy) this.#heavyEnded();
+    if (isHeavy) this.#heavyEnded(account);
   }
 
-  #heavyEnded(): void {
+  #heavyBegan(account: Account): void {
+    this.#heavyBegun++;
+    account.heavyCalls++;
+  }
+
+  #heavyEnded(account: Account): void {
     this.#heavyBegun--;
-    const [next] = this.#heavy.keys();
-    if (next === undefined) return;
-    const rest = this.#heavy.get(next)!;
-    this.#unpark(this.#heavy, next);
-    // The account goes behind the others.
-    if (this.#heavy.delete(next)) this.#heavy.set(next, rest);
+    account.heavyCalls--;
+    for (const [next, rest] of this.#heavy) {
+      if (next.heavyCalls >= MAX_ACCOUNT_HEAVY_BEGUN) continue;
+      this.#unpark(this.#heavy, next);
+      // The account goes behind the others.
+      if (this.#heavy.delete(next)) this.#heavy.set(next, rest);
+      return;
+    }
   }
 
   /** Whether a call of its kind must not begin now, so that it does not stand in the way of others. */
   #isParked({ account, isHeavy }: Waiting): boolean {
-    return account.begunCalls >= MAX_ACCOUNT_BEGUN || (isHeavy && this.#heavyBegun >= MAX_HEAVY_BEGUN);
+    if (account.begunCalls >= MAX_ACCOUNT_BEGUN) return true;
+    return isHeavy && (this.#heavyBegun >= MAX_HEAVY_BEGUN || account.heavyCalls >= MAX_ACCOUNT_HEAVY_BEGUN);
   }
 
   /** What calls compute after their first wait shows only when the turn is over, so it is foreseen by their weight. */
