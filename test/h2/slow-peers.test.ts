@@ -70,7 +70,7 @@ describe('H8: slow peers', () => {
     ['half a frame', Buffer.concat([PREFACE, SETTINGS, begin(1).subarray(0, 12)])],
     ['a header block without its end', Buffer.concat([PREFACE, SETTINGS, openBlock(1)])],
   ])(
-    '%s, and then not a byte more: the connection ends after the time of a frame, not of idle ones',
+    'H37: %s, and then not a byte more: the connection ends after the time of a frame, not of idle ones',
     async (_title, bytes) => {
       await using server = await startServer({ frameMs: 50, idleMs: 3_600_000 });
       using peer = await openPeer(server, bytes);

@@ -180,7 +180,7 @@ describe('H17: the scheduler of calls', () => {
     }
   });
 
-  test('heavy calls: 8 begin, 4 of one account; light ones pass those that wait, and one of each account is next in turn', async () => {
+  test('H38: heavy calls: 8 begin, 4 of one account; light ones pass those that wait, and one of each account is next in turn', async () => {
     const begun: string[] = [];
     const [many, more, few] = [new Account(0), new Account(0), new Account(0)];
     const enter = async (account: Account, name: string, weight = 50) => {

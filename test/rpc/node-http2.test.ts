@@ -20,7 +20,7 @@ function ask({ server }: TestServer, headers: http2.OutgoingHttpHeaders, ends = 
   return { session, stream, [Symbol.dispose]: () => session.destroy() };
 }
 
-describe('H33 H34: nothing goes past the rules for pages', () => {
+describe('H36: nothing goes past the rules for pages', () => {
   test.each(['100-continue', 'x'])('Expect: %s', async (expectation) => {
     await using running = await startOnNode();
     const headers = { origin: 'https://evil.example', 'content-type': 'application/json', expect: expectation };
@@ -40,7 +40,7 @@ describe('H33 H34: nothing goes past the rules for pages', () => {
   });
 });
 
-describe('H8: a request that does not end is ended with its answer', () => {
+describe('H36: a request that does not end is ended with its answer', () => {
   test.each([
     ['HEAD', { ':method': 'HEAD', ':path': '/readyz' }],
     ['a preflight', { ':method': 'OPTIONS', origin: 'https://a.example', 'access-control-request-method': 'POST' }],
@@ -55,7 +55,7 @@ describe('H8: a request that does not end is ended with its answer', () => {
   });
 });
 
-test('L17: the service stops without waiting for peers that say nothing', async () => {
+test('H36: the service stops without waiting for peers that say nothing', async () => {
   await using running = await startOnNode();
   using asked = ask(running, { 'content-type': 'application/grpc' }, false);
   await vi.waitFor(() => expect(asked.session.remoteSettings).toBeDefined(), SOON);
@@ -66,7 +66,7 @@ test('L17: the service stops without waiting for peers that say nothing', async 
   expect(running.lines.findLast(({ event }) => event === 'stopped')).toMatchObject({ cut: 0 });
 });
 
-test('a refusal by headers alone is a status that gRPC clients read', async () => {
+test('H36: a refusal by headers alone is a status that gRPC clients read', async () => {
   await using running = await startOnNode();
   const client = grpcJsClient(running.server.url.replace('http://', ''), 'ect.v1.AuthorityService');
   const error = await new Promise<{ code?: number } | null>((resolve) =>
