@@ -31,7 +31,8 @@ export async function judgeUse(
   const requestId = ownName(caller, order.requestId);
   const use = { audience, iss, wid, jti, digest: token.digest, signingInput, requestId };
   const { token: policy, replayTtlSeconds } = parts.policy;
-  refuseForgotten(parts, exp + policy.maxFutureSeconds);
+  // What is refused already needs no such answer: a bad token is a verdict.
+  if (verdict.refusal === undefined) refuseForgotten(parts, exp + policy.maxFutureSeconds);
   const keepUntil = Math.max(exp + policy.maxFutureSeconds, parts.now() + replayTtlSeconds);
   // What this time leaves alive is remembered, also where the clock has jumped: a token that was used stays used.
   const earliest = parts.earliest();

@@ -77,6 +77,17 @@ describe.each([
     },
   );
 
+  test('a token that expired long ago is a verdict, also where its whole report is asked for', async () => {
+    await using made = await make();
+    const { parts, clock } = made;
+    const { token } = await issueFor(parts);
+    clock.advance(YEAR);
+    await useOthers(parts);
+    expect(reasonIn(await verifyFor(parts, token))).toBe('TOKEN_EXPIRED');
+    const report = await verifyFor(parts, token, { mode: 'report' });
+    expect(report.failures.map(({ refusal }) => refusal.reason)).toContain('TOKEN_EXPIRED');
+  });
+
   test('what is over is forgotten as ever where no clock has jumped', async () => {
     await using made = await make();
     const { parts, clock } = made;
