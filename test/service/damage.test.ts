@@ -119,7 +119,7 @@ async function use(client: GrpcClient): Promise<unknown> {
 
 test.each([
   ['the ledger', 'ledger.damaged', record, 'LEDGER_CORRUPT'],
-  ['the memory of uses', 'once.damaged', use, 'REPLAY_GUARD_UNAVAILABLE'],
+  ['the memory of uses', 'once.damaged', use, 'ONCE_CORRUPT'],
 ])(
   'L27: %s, once another process found it damaged, is not written until a whole pass finds nothing',
   async (_, mark, write, reason) => {

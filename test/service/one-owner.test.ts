@@ -17,9 +17,9 @@ async function workersOf({ pid }: ServiceProcess): Promise<readonly number[]> {
   return text.split(' ').filter(Boolean).map(Number);
 }
 
-/** Every file but the shared memory of SQLite, which readers change. */
+/** Every file but those that a running service writes by itself: it tries whether its databases can be written, and notes the time. */
 async function contentsOf(directory: string): Promise<Readonly<Record<string, string>>> {
-  const names = (await readdir(directory)).filter((name) => !name.endsWith('-shm')).sort();
+  const names = (await readdir(directory)).filter((name) => !/\.db(?:-wal|-shm)?$|^clock\.json$/.test(name)).sort();
   return Object.fromEntries(
     await Promise.all(names.map(async (name) => [name, await readFile(join(directory, name), 'base64')] as const)),
   );

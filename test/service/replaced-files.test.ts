@@ -106,7 +106,8 @@ test('L25 once.db is replaced: no use of a token and no idempotency key is ackno
   const { token } = await client.call<{ token: string }>(`${AUTHORITY}/Issue`, request);
   await replace(join(service.dataDir, 'once.db'));
   const keyed = { ...request, idempotency_key: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' };
-  await expect(client.call(`${AUTHORITY}/Issue`, keyed)).rejects.toMatchObject(REFUSED);
+  const memo = { code: codes.UNAVAILABLE, reason: 'IDEMPOTENCY_UNAVAILABLE' };
+  await expect(client.call(`${AUTHORITY}/Issue`, keyed)).rejects.toMatchObject(memo);
   const verify = client.call(`${AUTHORITY}/Verify`, { token, audience: 'urn:example:b' });
   await expect(verify).rejects.toMatchObject({ code: codes.UNAVAILABLE, reason: 'REPLAY_GUARD_UNAVAILABLE' });
 });
