@@ -176,6 +176,18 @@ describe('a unary call', () => {
     expect(await calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined))).toEqual({});
   });
 
+  test('H38: it has not ended before its answer is written', async () => {
+    const { calls, service, lines } = setUp(() => ({}));
+    const written = Promise.withResolvers<string>();
+    const call = calls.open(arrival, 'unary', undefined);
+    const answer = calls.run(service, 'getKeySet', noRequest, call, () => written.promise);
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    expect([call.isFinished, lines]).toEqual([false, []]);
+    written.resolve('bytes');
+    expect(await answer).toBe('bytes');
+    expect([call.isFinished, lines.length]).toEqual([true, 1]);
+  });
+
   test('an answer that refuses has the reason it noted, under OK', async () => {
     const { calls, service, lines } = setUp((_request, call) => {
       call.note('TOKEN_EXPIRED');
