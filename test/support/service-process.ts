@@ -122,9 +122,10 @@ async function startRun(settings: Settings, cwd: string, written: Written): Prom
   }
 }
 
-// Nothing that happens to be set around the tests reaches the process.
+// Nothing that happens to be set around the tests reaches the process, but for what vitest.config.ts sets for all of them.
 function spawnMain(args: readonly string[], settings: Settings, cwd: string, written: Written): ChildProcess {
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...settings };
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, HOME, NODE_COMPILE_CACHE, ...settings };
   const child = spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
