@@ -4,17 +4,20 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { clientSettingWarnings } from './config/client-settings.ts';
+import type { KeysConfig } from './config/keys.ts';
+import type { SignerConfig } from './config/signer.ts';
 import { type Config, examineConfig, type Setting } from './config.ts';
 import { problemsOf } from './config-problems.ts';
 import { filesIn, StartError } from './data-dir.ts';
 import { checkDataDir } from './data-dir-check.ts';
 import { EctError } from './errors.ts';
-import { createEvents } from './events.ts';
 import { linkToNothing } from './file-type.ts';
+import { openKmsKey } from './kms-key.ts';
 import { addressText, listenFault } from './listen-fault.ts';
 import { loadGroup } from './reload/index.ts';
+import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { readOwnKeyFile } from './signers/local/index.ts';
-import { openConfiguredKey, signingKeyFile } from './signing-keys.ts';
+import { signingKeyFile } from './signing-keys.ts';
 import { tlsFiles } from './tls-files.ts';
 import { trustFile } from './trust-file.ts';
 
@@ -52,7 +55,7 @@ export async function checkConfig(
 async function checkSigningKey(config: Config, callKms: boolean): Promise<void> {
   const { signer, store, dataDir } = config;
   if (signer.kind === 'kms') {
-    if (callKms && signer.key !== '' && signer.regions.length > 0) await askKms(config);
+    if (callKms && signer.key !== '' && signer.regions.length > 0) await askKms(signer, config.keys);
     return;
   }
   const keyFile = signingKeyFile(config, true);
@@ -64,17 +67,18 @@ async function checkSigningKey(config: Config, callKms: boolean): Promise<void> 
   if (store === 'sqlite' && (existsSync(own) || linkToNothing(own) !== undefined)) await readOwnKeyFile(own, true);
 }
 
-async function askKms(config: Config): Promise<void> {
-  const events = createEvents({ level: 'silent' });
+/** Who asks for this wants to know whether tokens can be issued: a key that a start would go on without is a problem here. */
+async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig): Promise<void> {
   try {
-    (await openConfiguredKey(config, undefined, events)).signer.close();
+    (await openKmsKey(signer, keys)).close();
   } catch (error) {
     if (error instanceof EctError) throw new StartError(`AWS KMS: ${error.message}`, { cause: error });
+    if (error instanceof KmsKeyError && error.atStart !== 'refuse') throw new StartError(`${error.message} ${GOES_ON}`);
     throw error;
-  } finally {
-    events.close();
   }
 }
+
+const GOES_ON = 'A service that has used this key before starts without it, and serves everything but Issue until it is mended.';
 
 async function checkTls({ tls }: Config): Promise<void> {
   if (tls === undefined) return;

@@ -161,6 +161,16 @@ export function createEvents(options: EventsOptions) {
       lines.error({ event: 'keys-failed', cause: describeCause(cause) });
     },
 
+    /** The key that should sign cannot be opened, so that nothing is issued; or that is over. Why is in `keys-failed`. */
+    signingKeyMissing(isMissing: boolean): void {
+      metrics.signingKeyMissing.set(isMissing ? 1 : 0);
+      if (isMissing) {
+        const warning = 'nothing is issued until it can be opened; everything else is served, and it is tried again';
+        lines.error({ event: 'signing-key-missing', warning });
+      } else lines.info({ event: 'signing-key-opened' });
+      flushNow();
+    },
+
     /** Files of the configuration have changed, and are in force. */
     filesReloaded(files: string): void {
       metrics.reloads.inc({ files, outcome: 'replaced' });

@@ -108,6 +108,11 @@ export function createMetrics() {
       labelNames: ['region'],
       registers,
     }),
+    signingKeyMissing: new Gauge({
+      name: 'ect_signing_key_missing',
+      help: 'Whether nothing is issued since the signing key cannot be opened; of several workers, in how many.',
+      registers,
+    }),
     workersEnded: new Counter({
       name: 'ect_workers_ended_total',
       help: 'Workers that died, or could not start.',

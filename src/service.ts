@@ -97,7 +97,9 @@ async function startIn(
 ): Promise<RunningService> {
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
-  const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
+  // What takes the place of a worker that signs must be able to, too.
+  const mayWait = seat?.isSuccessor !== true;
+  const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
   let clock: BelievedClock | undefined;
   // The start judges by the clock of the machine, as TLS itself does at each handshake.
   const nowMs = () => clock?.nowMs() ?? Date.now();
@@ -176,7 +178,7 @@ async function startIn(
     await health?.stop();
     await custody?.close();
     stopClock();
-    configured.signer.close();
+    if ('signer' in configured) configured.signer.close();
     await stores.close();
     throw error;
   }
@@ -291,6 +293,7 @@ async function listen(
   custody: Custody,
   { tls, cas, space, clock, health }: Surroundings,
 ): Promise<RunningServer> {
+  const canIssue = () => clock.isBelieved && custody.isReady();
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const { setMaxAgeSeconds, publicUrl } = config.keys;
@@ -328,7 +331,8 @@ async function listen(
       ready: () => ({ ledger: probe.holds(), ...health?.checks() }),
       // Everything else goes on without a signer, without space, or while the clock is doubted.
       methodsReady: {
-        'ect.v1.AuthorityService/Issue': () => clock.isBelieved && custody.isReady(),
+        'ect.v1.AuthorityService/Issue': canIssue,
+        'ect.v1.AuthorityService/BatchIssue': canIssue,
         'ect.v1.AuthorityService/AppendLedger': canRecord,
         'ect.v1.AuthorityService/BatchAppendLedger': canRecord,
       },

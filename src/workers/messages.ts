@@ -8,6 +8,9 @@ export const NUMBER_VARIABLE = 'WORKER_NUMBER';
 /** The variable in which it finds its slot, from 0: no two workers that live have the same. */
 export const SLOT_VARIABLE = 'WORKER_SLOT';
 
+/** The variable that a worker has which takes the place of one that still serves. */
+export const SUCCESSOR_VARIABLE = 'WORKER_SUCCEEDS';
+
 export type ToSupervisor =
   /** The worker accepts calls. */
   | { readonly kind: 'listening'; readonly url: string }

@@ -2,13 +2,15 @@
 
 import cluster from 'node:cluster';
 import type { MetricsSnapshot } from '../events.ts';
-import { NUMBER_VARIABLE, SLOT_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
 
 export interface Seat {
   /** From 1. */
   readonly number: number;
   /** From 0. No worker that lives has the same, one that it replaces neither. */
   readonly slot: number;
+  /** Whether another serves until this one does: so it must be able to do all that the other can. */
+  readonly isSuccessor: boolean;
   /** The metrics of all workers, in the Prometheus text format. */
   metricsOfAll(): Promise<string>;
   /** Says that calls are accepted at `url`; from now on answers what `snapshot` says when the supervisor asks. */
@@ -46,6 +48,7 @@ export function takeSeat(): Seat | undefined {
   return {
     number: Number(process.env[NUMBER_VARIABLE]),
     slot: Number(process.env[SLOT_VARIABLE]),
+    isSuccessor: process.env[SUCCESSOR_VARIABLE] === 'yes',
     metricsOfAll() {
       if (reading === undefined) {
         reading = Promise.withResolvers();

@@ -72,8 +72,8 @@ class Supervisor {
     return this.#failed ? 1 : 0;
   }
 
-  #start(number: number): WorkerProcess {
-    const worker = startWorker(number, this.#freeSlot(), this.#metrics);
+  #start(number: number, isSuccessor = false): WorkerProcess {
+    const worker = startWorker({ number, slot: this.#freeSlot(), isSuccessor }, this.#metrics);
     this.#living.add(worker);
     void worker.ended.then((ending) => {
       this.#living.delete(worker);
@@ -121,7 +121,7 @@ class Supervisor {
     for (const number of [...this.#crew.keys()].sort((a, b) => a - b)) {
       const old = this.#crew.get(number) as WorkerProcess;
       if (this.#stopping.signal.aborted) return;
-      const next = this.#start(number);
+      const next = this.#start(number, true);
       const url = await next.listening;
       // What cannot start must not take the place of what runs.
       if (url === undefined && this.#living.has(old)) {

@@ -2,7 +2,7 @@
 
 import cluster from 'node:cluster';
 import type { MetricsSnapshot } from '../events.ts';
-import { NUMBER_VARIABLE, SLOT_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
 import type { SharedMetrics } from './metrics.ts';
 
 export interface WorkerProcess {
@@ -32,10 +32,22 @@ export interface Ending {
 /** A worker stops by itself at the end of the grace; this is for one that cannot. */
 const LATE_MS = 3_000;
 
+/** Which worker to start. */
+export interface WorkerOrder {
+  readonly number: number;
+  readonly slot: number;
+  /** Whether the one before it serves until this one does. */
+  readonly isSuccessor: boolean;
+}
+
 /** Starts a worker. It runs this very program with the same arguments and environment. */
-export function startWorker(number: number, slot: number, metrics: SharedMetrics): WorkerProcess {
+export function startWorker({ number, slot, isSuccessor }: WorkerOrder, metrics: SharedMetrics): WorkerProcess {
   let bornMs: number | undefined;
-  const worker = cluster.fork({ [NUMBER_VARIABLE]: String(number), [SLOT_VARIABLE]: String(slot) });
+  const worker = cluster.fork({
+    [NUMBER_VARIABLE]: String(number),
+    [SLOT_VARIABLE]: String(slot),
+    ...(isSuccessor ? { [SUCCESSOR_VARIABLE]: 'yes' } : {}),
+  });
   // A worker may end at any moment; what is sent too late is lost with it.
   const tell = (message: ToWorker) => worker.send(message, () => {});
   const waiting: ((snapshot: MetricsSnapshot) => void)[] = [];

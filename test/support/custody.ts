@@ -85,7 +85,7 @@ export async function startCustody(shared: Shared, changes: CustodyChanges = {})
     makeRoot: (generation) => cupboard.make(`test:${generation}`),
     makeDelegated: makeLocalSigner,
     onTrust: (keys: readonly TrustedKey[]) => ring.replace(keys),
-    events: { keyChanged: () => undefined, keysFailed: (cause) => failures.push(cause) },
+    events: { keyChanged: () => undefined, keysFailed: (cause) => failures.push(cause), signingKeyMissing: () => undefined },
     ...changes.ports,
   };
   const policy: CustodyPolicy = {

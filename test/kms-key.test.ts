@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { idleTiming } from '../src/signing-keys.ts';
+import { idleTiming } from '../src/kms-key.ts';
 
 test('a key in KMS that signs tokens is tried as the signer likes; one that certifies keys, four times in the life of such a key', () => {
   expect(idleTiming({ signing: 'direct', delegatedHours: 1 })).toEqual({});
