@@ -4,7 +4,7 @@
 import type { KeysConfig } from './config/keys.ts';
 import type { SignerConfig } from './config/signer.ts';
 import type { AwaitedRoot, RootKey } from './custody/index.ts';
-import { EctError, refuse } from './errors.ts';
+import { EctError } from './errors.ts';
 import type { OpenSigner } from './keys/index.ts';
 import { type AwsKmsOptions, AwsKmsSigner, KmsKeyError } from './signers/aws-kms/index.ts';
 
@@ -45,9 +45,9 @@ export async function openOrAwait(
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, waitMs, undefined);
   });
-  const awaited = { locator, attempt: forCallers(attempt), open: () => forCallers(open()), doubt: undefined };
-  // Whoever awaits the key later hears of it; a start that ends before that does not.
-  awaited.attempt.catch(() => undefined);
+  // A failure that comes later is for those who await the key then.
+  attempt.catch(() => undefined);
+  const awaited = { locator, attempt, open, doubt: undefined };
   try {
     const signer = await Promise.race([attempt, late]);
     return signer === undefined ? awaited : { locator, signer };
@@ -71,18 +71,22 @@ export function demandLater(awaited: AwaitedRoot, demand: (signer: OpenSigner) =
       throw error;
     }
   };
-  const attempt = forCallers(held(awaited.attempt));
+  const attempt = forCallers(held(awaited.attempt), CONFIGURED);
   attempt.catch(() => undefined);
-  return { ...awaited, attempt, open: () => forCallers(held(awaited.open())) };
+  return { ...awaited, attempt, open: () => forCallers(held(awaited.open()), CONFIGURED) };
 }
 
-/** An attempt to open the key, whose failure has a sentence for callers: it names neither account, region nor request. */
-export async function forCallers(attempt: Promise<OpenSigner>): Promise<OpenSigner> {
+/** An attempt to open `key`, whose failure has a sentence for callers: it names neither account, region nor request. */
+export async function forCallers(attempt: Promise<OpenSigner>, key = 'The signing key'): Promise<OpenSigner> {
   try {
     return await attempt;
-  } catch (cause) {
-    if (!(cause instanceof KmsKeyError)) throw cause;
-    const message = `The signing key in AWS KMS (ECT_KMS_KEY) cannot be opened (${cause.brief}); it is tried again.`;
-    throw new EctError(refuse('SIGNER_UNAVAILABLE', message), { cause });
+  } catch (thrown) {
+    if (!(thrown instanceof KmsKeyError)) throw thrown;
+    const { brief, cause } = thrown;
+    const reason = cause instanceof EctError ? cause.reason : 'SIGNER_MISCONFIGURED';
+    const message = `${key} cannot be opened in AWS KMS (${brief}).`;
+    throw new EctError({ reason, message, facts: {} }, { cause: thrown });
   }
 }
+
+const CONFIGURED = 'The signing key of ECT_KMS_KEY';

@@ -178,7 +178,7 @@ async function startIn(
     await health?.stop();
     await custody?.close();
     stopClock();
-    if ('signer' in configured) configured.signer.close();
+    if (!('attempt' in configured)) configured.signer.close();
     await stores.close();
     throw error;
   }

@@ -207,7 +207,7 @@ export class Custody implements SignerChoice {
   }
 
   async #begin(configured: RootKey | AwaitedRoot): Promise<boolean> {
-    if ('signer' in configured) return this.#roots.adopt(configured);
+    if (!('attempt' in configured)) return this.#roots.adopt(configured);
     this.#roots.await(configured);
     return false;
   }

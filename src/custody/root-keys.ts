@@ -76,7 +76,7 @@ export class RootKeys {
     if (newest === undefined ? this.#awaited === undefined : this.#open.has(newest.kid)) return undefined;
     const isAwaited = newest === undefined || newest.locator === this.#awaited?.locator;
     const cause = this.#openings.failureOf(isAwaited ? CONFIGURED : newest.kid);
-    return cause instanceof EctError ? cause.message : 'The signing key is not open yet.';
+    return cause instanceof EctError ? cause.message : 'The signing key could not be opened yet.';
   }
 
   /**
@@ -203,7 +203,7 @@ export class RootKeys {
   async #adoptAwaited(): Promise<void> {
     const awaited = this.#awaited;
     if (awaited === undefined) return;
-    const signer = await this.#openings.take(CONFIGURED, awaited.open);
+    const signer = await this.#openings.take(CONFIGURED, () => awaited.open());
     if (signer === undefined) return;
     // What fails from here on is for the next turn: the key stays open.
     await this.adopt({ signer, locator: awaited.locator });

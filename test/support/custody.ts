@@ -3,7 +3,7 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { onTestFinished } from 'vitest';
-import { Custody, type CustodyPolicy, type CustodyPorts, type RootKey } from '../../src/custody/index.ts';
+import { type AwaitedRoot, Custody, type CustodyPolicy, type CustodyPorts, type RootKey } from '../../src/custody/index.ts';
 import { KeyRing, type OpenSigner, type TrustedKey } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, type LedgerKey, type LedgerStore, openLedgerKey } from '../../src/ledger/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
@@ -61,7 +61,7 @@ export interface CustodyChanges {
   /** The locator of the configured key. */
   readonly configured?: string;
   /** In its place a key of the test's own. */
-  readonly configuredRoot?: RootKey;
+  readonly configuredRoot?: RootKey | AwaitedRoot;
 }
 
 /** One process. It is closed with the test. */
