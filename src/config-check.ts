@@ -78,7 +78,8 @@ async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig):
   }
 }
 
-const GOES_ON = 'A service that has used this key before starts without it, and serves everything but Issue until it is mended.';
+const GOES_ON =
+  'A service that has used this key before starts without it, and serves everything but Issue until it is mended.';
 
 async function checkTls({ tls }: Config): Promise<void> {
   if (tls === undefined) return;

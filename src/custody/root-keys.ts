@@ -162,7 +162,10 @@ export class RootKeys {
   }
 
   async #announceNext(locator: string | undefined, order: RotationOrder): Promise<Rotation> {
-    const next = locator === undefined ? await this.#make() : { locator, signer: await inOurWords(() => this.#ports.openRoot(locator)) };
+    const next =
+      locator === undefined
+        ? await this.#make()
+        : { locator, signer: await inOurWords(() => this.#ports.openRoot(locator)) };
     const { kid } = next.signer.jwk;
     const known = this.#history.get(kid);
     if (known !== undefined) throw stateInvalid(known, 'it was announced before');

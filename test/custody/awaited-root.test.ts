@@ -24,7 +24,12 @@ class Distant implements AwaitedRoot {
   closed = 0;
 
   constructor(signer: OpenSigner, doubt?: Error) {
-    this.signer = { ...signer, publicKey: signer.publicKey, jwk: signer.jwk, sign: signer.sign.bind(signer) } as OpenSigner;
+    this.signer = {
+      ...signer,
+      publicKey: signer.publicKey,
+      jwk: signer.jwk,
+      sign: signer.sign.bind(signer),
+    } as OpenSigner;
     this.signer.close = () => void this.closed++;
     this.signer.isReady = () => true;
     this.doubt = doubt;

@@ -208,23 +208,26 @@ test.each(FULL ? CASES : FEW)(
   240_000,
 );
 
-fully('D1 the first start of all without KMS: an empty key set that nobody may keep, and the first key signs as soon as it is there', async () => {
-  const kms = await Kms.start();
-  await kms.leave();
-  await using service = await startService({ ...kms.settings, ECT_SIGNING: 'two-tier' });
-  using client = dial(service.address);
-  expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
-  expect(await keySet(service)).toEqual({ kids: [], kept: 'no-store' });
-  expect(await client.call('ect.v1.KeyService/GetKeySet', {})).toMatchObject({ keys: [], max_age_seconds: 0 });
-  expect(await refusalOf(service)).toMatchObject({ code: 'unavailable' });
-  await kms.comeBack();
-  await whole(service, client, 1);
-  const { token, kid } = await issue(client);
-  expect((await keySet(service)).kids).toContain(kid);
-  const verify = { token, audience: AUDIENCE };
-  expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });
-  expect(await service.stop()).toBe(0);
-});
+fully(
+  'D1 the first start of all without KMS: an empty key set that nobody may keep, and the first key signs as soon as it is there',
+  async () => {
+    const kms = await Kms.start();
+    await kms.leave();
+    await using service = await startService({ ...kms.settings, ECT_SIGNING: 'two-tier' });
+    using client = dial(service.address);
+    expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
+    expect(await keySet(service)).toEqual({ kids: [], kept: 'no-store' });
+    expect(await client.call('ect.v1.KeyService/GetKeySet', {})).toMatchObject({ keys: [], max_age_seconds: 0 });
+    expect(await refusalOf(service)).toMatchObject({ code: 'unavailable' });
+    await kms.comeBack();
+    await whole(service, client, 1);
+    const { token, kid } = await issue(client);
+    expect((await keySet(service)).kids).toContain(kid);
+    const verify = { token, audience: AUDIENCE };
+    expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });
+    expect(await service.stop()).toBe(0);
+  },
+);
 
 fully('D6 D7 KMS comes back with another key under the name: nothing signs, and the log says what to do', async () => {
   const kms = await Kms.start();
@@ -281,19 +284,22 @@ fully('D1 SIGUSR2 while KMS is away: a worker that cannot sign does not take the
   expect(await service.stop()).toBe(0);
 });
 
-fully('ect config check: KMS is asked with --kms only; there a KMS that does not answer is a problem, and it says that a start goes on', async () => {
-  const kms = await Kms.start();
-  await kms.leave();
-  const folder = await mkdtemp(join(tmpdir(), 'ect-check-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const settings = { ...kms.settings, ECT_DATA_DIR: join(folder, 'data'), ECT_LISTEN: '127.0.0.1:0' };
-  expect(await runMain(['config', 'check'], settings)).toMatchObject({ code: 0 });
-  const { code, stderr, stdout } = await runMain(['config', 'check', '--kms'], settings);
-  expect(code).toBe(2);
-  expect(stdout + stderr).toMatch(
-    /The key of ECT_KMS_KEY cannot be used \(SIGNER_UNAVAILABLE\)\. DescribeKey in eu-central-1: .*ECONNREFUSED.* starts without it/,
-  );
-});
+fully(
+  'ect config check: KMS is asked with --kms only; there a KMS that does not answer is a problem, and it says that a start goes on',
+  async () => {
+    const kms = await Kms.start();
+    await kms.leave();
+    const folder = await mkdtemp(join(tmpdir(), 'ect-check-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const settings = { ...kms.settings, ECT_DATA_DIR: join(folder, 'data'), ECT_LISTEN: '127.0.0.1:0' };
+    expect(await runMain(['config', 'check'], settings)).toMatchObject({ code: 0 });
+    const { code, stderr, stdout } = await runMain(['config', 'check', '--kms'], settings);
+    expect(code).toBe(2);
+    expect(stdout + stderr).toMatch(
+      /The key of ECT_KMS_KEY cannot be used \(SIGNER_UNAVAILABLE\)\. DescribeKey in eu-central-1: .*ECONNREFUSED.* starts without it/,
+    );
+  },
+);
 
 /** Waits until something is so. The test's own time limit ends it otherwise. */
 async function until(holds: () => boolean): Promise<void> {

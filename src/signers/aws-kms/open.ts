@@ -17,7 +17,8 @@ export class KmsKeyError extends Error {
 
   constructor(message: string, options: ErrorOptions & { readonly atStart?: AtStart; readonly brief?: string } = {}) {
     super(message, options);
-    const { atStart = 'refuse', brief = 'it is not the key that it was; the log of the service says what to do' } = options;
+    const { atStart = 'refuse', brief = 'it is not the key that it was; the log of the service says what to do' } =
+      options;
     this.atStart = atStart;
     this.brief = brief;
   }
@@ -72,7 +73,9 @@ function inRegion(key: string, region: string): string {
 /** The one key that all regions have, as far as they answer. */
 function agree(found: readonly Found[]): KeyIdentity {
   const failures = found.map(({ result }) => result).filter((result) => result instanceof EctError);
-  const identities = found.flatMap(({ name, result }) => (result instanceof EctError ? [] : [{ name, identity: result }]));
+  const identities = found.flatMap(({ name, result }) =>
+    result instanceof EctError ? [] : [{ name, identity: result }],
+  );
   const [first] = identities;
   refuseFatal(failures, first === undefined);
   const stranger = identities.find(({ identity: { keyId, jwk } }) => {
