@@ -10,6 +10,7 @@ import { type Config, examineConfig, type Setting } from './config.ts';
 import { problemsOf } from './config-problems.ts';
 import { filesIn, StartError } from './data-dir.ts';
 import { checkDataDir } from './data-dir-check.ts';
+import { descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { EctError } from './errors.ts';
 import { linkToNothing } from './file-type.ts';
 import { openKmsKey } from './kms-key.ts';
@@ -42,11 +43,15 @@ export async function checkConfig(
     checkTls(config),
     config.trustFile === undefined ? undefined : loadGroup(trustFile(config.trustFile)),
   ];
-  const found = await Promise.all(checks.map((check) => problemsOf(Promise.resolve(check))));
+  let few: string | undefined;
+  const countDescriptors = async () => {
+    few = descriptorRoom(config, descriptorLimit()).warning;
+  };
+  const found = await Promise.all([...checks, countDescriptors()].map((check) => problemsOf(Promise.resolve(check))));
   const hasAddress = !problems.some((problem) => problem.startsWith('ECT_LISTEN must be'));
   const address: AddressFault = hasAddress ? await tryAddress(config) : {};
   const all = [...problems, ...found.flat(), ...(address.problem === undefined ? [] : [address.problem])];
-  const warnings = [...clientSettingWarnings(env, config), ...(address.warning === undefined ? [] : [address.warning])];
+  const warnings = [...clientSettingWarnings(env, config), few, address.warning].filter((line) => line !== undefined);
   // A value that breaks its rule may be a secret in the wrong place.
   return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
 }

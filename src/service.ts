@@ -8,6 +8,7 @@ import { type BelievedClock, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
+import { type DescriptorRoom, DescriptorWatch, descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { removeDrafts } from './files.ts';
@@ -95,6 +96,8 @@ async function startIn(
   config: Config,
   events: Events,
 ): Promise<RunningService> {
+  const room = descriptorRoom(config, descriptorLimit());
+  if (room.warning !== undefined && (seat === undefined || seat.number === 1)) events.descriptorsFew(room.warning);
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
   // What takes the place of a worker that signs must be able to, too.
@@ -139,7 +142,14 @@ async function startIn(
       scrub: dir && scrubs ? scrubOrder(config, dir, key) : undefined,
     });
     const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space, clock, health });
+    const around = { tls: tls?.value, cas, space, clock, health, room };
+    const server = await listen(config, parts, events, probe, opened, around);
+    const descriptors = new DescriptorWatch({
+      connections: room.connections,
+      open: server.connections,
+      limitConnections: server.limitConnections,
+      onMeasured: events.descriptorsMeasured,
+    });
     const expiry = new ExpiryWatch(events, nowMs);
     const reloader = new Reloader(events);
     if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
@@ -161,6 +171,7 @@ async function startIn(
       stop: async (graceMs) => {
         await reloader.stop();
         expiry.stop();
+        descriptors.stop();
         await server.drain(graceMs);
         probe.stop();
         space?.stop();
@@ -283,6 +294,7 @@ interface Surroundings {
   readonly space: FreeSpace | undefined;
   readonly clock: BelievedClock;
   readonly health: StorageHealth | undefined;
+  readonly room: DescriptorRoom;
 }
 
 async function listen(
@@ -291,7 +303,7 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space, clock, health }: Surroundings,
+  { tls, cas, space, clock, health, room }: Surroundings,
 ): Promise<RunningServer> {
   const canIssue = () => clock.isBelieved && custody.isReady();
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
@@ -322,7 +334,7 @@ async function listen(
       browsers: config.browsers,
       http2: config.http2,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
-      processLimits: processLimits(config.limits),
+      processLimits: processLimits(config.limits, room),
       identify: cas === undefined ? anonymousCallers() : spiffeCallers(clock.nowMs, cas),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
@@ -355,11 +367,11 @@ async function listen(
   }
 }
 
-function processLimits(limits: Config['limits']): ProcessLimits {
+function processLimits(limits: Config['limits'], room: DescriptorRoom): ProcessLimits {
   const { unread, streams } = DEFAULT_PROCESS_LIMITS;
   const heldBytes = limits.heldMib << 20;
   return {
-    connections: { maxConnections: limits.connections, maxPerAddress: limits.connectionsPerAddress },
+    connections: { maxConnections: room.connections, maxPerAddress: room.connectionsPerAddress },
     unread: { ...unread, maxMs: 1000 * limits.requestSeconds },
     // A third: three callers that take all they can leave room for others.
     memory: { totalBytes: heldBytes, accountBytes: Math.floor(heldBytes / 3) },

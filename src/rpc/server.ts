@@ -68,6 +68,10 @@ export interface RunningServer {
   /** `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly address: AddressInfo;
+  /** How many connections are open. */
+  connections(): number;
+  /** Takes no more than so many, at most as many as the options say. */
+  limitConnections(most: number): void;
   /** New connections are served with this key material. The server must have begun with TLS. */
   replaceTls(tls: TlsOptions): void;
   /**
@@ -155,6 +159,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const connections = createConnections(tls, limits, events, resources, serving);
   if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);
   const address = await listen(connections.front, host, port);
+  // Without descriptors, for one. The system goes on with the next connection, and so does the service.
+  connections.front.on('error', events.acceptFailed);
 
   async function drain(graceMs: number): Promise<void> {
     if (stopping.signal.aborted) return;
@@ -170,6 +176,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
     address,
+    connections: () => resources.connections.size,
+    limitConnections: (most) => resources.connections.limitTo(most),
     replaceTls: (next) => replaceTls(connections.front, next),
     drain,
   };
