@@ -91,17 +91,22 @@ export async function freeDescriptors(): Promise<FreeDescriptors | undefined> {
 const LIMIT_AT_START = descriptorLimit() ?? 0;
 
 /** Whether an error says that this process (EMFILE), or the system (ENFILE), has no descriptor left. */
-export function isShortage(error: unknown): boolean {
+function isShortage(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
 }
 
-export interface DescriptorWatchOptions {
-  /** Connections that may be open as long as nothing else uses up descriptors. */
-  readonly connections: number;
+export interface WatchedConnections {
+  /** As many may be open as long as nothing else uses up descriptors. */
+  readonly most: number;
   /** How many are open. */
   readonly open: () => number;
-  /** Takes no more connections than that. */
-  readonly limitConnections: (most: number) => void;
+  /** Takes no more than that. */
+  readonly limit: (most: number) => void;
+}
+
+export interface DescriptorWatchOptions {
+  /** Undefined: this process keeps none. */
+  readonly connections: WatchedConnections | undefined;
   /** Told after each look: `isLow` where the reserve itself is being used up, `changed` where that is news. */
   readonly onMeasured: (measured: FreeDescriptors & { readonly isLow: boolean }, changed: boolean) => void;
   readonly measure?: () => Promise<FreeDescriptors | undefined>;
@@ -120,17 +125,14 @@ export class DescriptorWatch {
     this.#options = options;
     this.#timer = setInterval(() => void this.look(), options.intervalMs ?? 1_000);
     this.#timer.unref();
+    void this.look();
   }
 
   async look(): Promise<void> {
-    const { connections, open, limitConnections, onMeasured, measure = freeDescriptors } = this.#options;
+    const { connections, onMeasured, measure = freeDescriptors } = this.#options;
     const measured = await measure();
     if (measured === undefined) return;
-    const spare = measured.free - KEPT_FREE;
-    const most = Math.max(LEAST_CONNECTIONS, Math.min(connections, open() + spare));
-    // Connections come and go during a look: fewer are taken only where two looks agree.
-    limitConnections(Math.max(most, Math.min(this.#before, connections)));
-    this.#before = most;
+    if (connections !== undefined) this.#limit(connections, measured.free - KEPT_FREE);
     // Over only when there is some more than that, or it would be told again and again.
     const isLow = this.#isLow ? measured.free < KEPT_FREE : measured.free < KEPT_FREE / 2;
     const changed = isLow !== this.#isLow;
@@ -140,5 +142,12 @@ export class DescriptorWatch {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Connections come and go during a look: fewer are taken only where two looks agree. */
+  #limit({ most, open, limit }: WatchedConnections, spare: number): void {
+    const now = Math.max(LEAST_CONNECTIONS, Math.min(most, open() + spare));
+    limit(Math.max(now, Math.min(this.#before, most)));
+    this.#before = now;
   }
 }

@@ -404,6 +404,13 @@ export function createEvents(options: EventsOptions) {
       lines.info({ event: 'ledger-checked', examined, size });
     },
 
+    /** A connection did not reach a worker that has no descriptor left. It gets no other, so another takes its place. */
+    workerDeaf(number: number): void {
+      const warning = 'a connection did not reach it (descriptors-low), so it would get no other: it is replaced';
+      lines.error({ event: 'worker-deaf', worker: number, warning });
+      flushNow();
+    },
+
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */
     workerEnded(end: {
       readonly worker: number;

@@ -145,9 +145,7 @@ async function startIn(
     const around = { tls: tls?.value, cas, space, clock, health, room };
     const server = await listen(config, parts, events, probe, opened, around);
     const descriptors = new DescriptorWatch({
-      connections: room.connections,
-      open: server.connections,
-      limitConnections: server.limitConnections,
+      connections: { most: room.connections, open: server.connections, limit: server.limitConnections },
       onMeasured: events.descriptorsMeasured,
     });
     const expiry = new ExpiryWatch(events, nowMs);

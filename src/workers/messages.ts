@@ -17,7 +17,9 @@ export type ToSupervisor =
   /** Its metrics as they are now: when it was asked, and as its last word. */
   | { readonly kind: 'snapshot'; readonly snapshot: MetricsSnapshot }
   /** Somebody asked this worker for the metrics of all. */
-  | { readonly kind: 'read-metrics' };
+  | { readonly kind: 'read-metrics' }
+  /** A connection was handed to it and did not arrive. */
+  | { readonly kind: 'connection-lost' };
 
 export type ToWorker =
   | { readonly kind: 'take-snapshot' }

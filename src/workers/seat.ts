@@ -32,6 +32,11 @@ export function takeSeat(): Seat | undefined {
 
   // These reach the whole group of a terminal; what they mean is for the supervisor to decide.
   for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
+  // A process without a free descriptor gets the message and not the connection. Node then never hands it another one, and says
+  // so nowhere but here.
+  process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
+    if (isHandOver(message) && !handle) tell({ kind: 'connection-lost' });
+  });
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'metrics') {
       if (message.text === undefined) reading?.reject(new Error('the supervisor could not read the metrics'));
@@ -68,4 +73,8 @@ export function takeSeat(): Seat | undefined {
       worker.disconnect();
     },
   };
+}
+
+function isHandOver(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'cmd' in message && message.cmd === 'NODE_HANDLE';
 }

@@ -13,6 +13,8 @@ export interface WorkerProcess {
   /** The address, once it accepts calls; undefined where it ended before that. */
   readonly listening: Promise<string | undefined>;
   readonly ended: Promise<Ending>;
+  /** Settles when a connection did not reach it: from then on it gets no other one. */
+  readonly lostConnection: Promise<void>;
   snapshot(): Promise<MetricsSnapshot>;
   /** Asks it to look at the files of the configuration. */
   reload(): void;
@@ -53,6 +55,7 @@ export function startWorker({ number, slot, isSuccessor }: WorkerOrder, metrics:
   const waiting: ((snapshot: MetricsSnapshot) => void)[] = [];
   const { promise: listening, resolve: setListening } = Promise.withResolvers<string | undefined>();
 
+  const { promise: lostConnection, resolve: setLost } = Promise.withResolvers<void>();
   const { promise: ended, resolve: setEnded } = Promise.withResolvers<Ending>();
 
   worker.once('exit', (code: number | null, signal: string | null) => {
@@ -72,6 +75,8 @@ export function startWorker({ number, slot, isSuccessor }: WorkerOrder, metrics:
         (text) => tell({ kind: 'metrics', text }),
         () => tell({ kind: 'metrics', text: undefined }),
       );
+    } else if (message.kind === 'connection-lost') {
+      setLost();
     } else {
       metrics.note(self, message.snapshot);
       for (const resolve of waiting.splice(0)) resolve(message.snapshot);
@@ -84,6 +89,7 @@ export function startWorker({ number, slot, isSuccessor }: WorkerOrder, metrics:
     slot,
     listening,
     ended,
+    lostConnection,
     snapshot: () =>
       new Promise((resolve) => {
         waiting.push(resolve);
