@@ -6,14 +6,14 @@ import { DescriptorWatch, descriptorLimit, descriptorRoom, freeDescriptors } fro
 const roomOf = (limit: number | undefined, env: Record<string, string> = {}) => descriptorRoom(readConfig(env), limit);
 const KMS = { ECT_SIGNER: 'kms', ECT_KMS_KEY: 'alias/ect', ECT_KMS_REGION: 'eu-central-1,eu-west-1' };
 
-test('where the limit is unknown or large enough, connections are as the settings say', () => {
+test('H9 where the limit is unknown or large enough, connections are as the settings say', () => {
   const asSet = { connections: 2048, connectionsPerAddress: 1024, warning: undefined };
   expect(roomOf(undefined)).toEqual(asSet);
   expect(roomOf(2048 + 64)).toEqual(asSet);
   expect(roomOf(1_048_576, KMS)).toEqual(asSet);
 });
 
-test('a smaller limit allows fewer connections, half of them of one address, and is told in one line with the next step', () => {
+test('H9 a smaller limit allows fewer connections, half of them of one address, and is told in one line with the next step', () => {
   expect(roomOf(128)).toEqual({
     connections: 64,
     connectionsPerAddress: 32,
@@ -28,7 +28,7 @@ test('a smaller limit allows fewer connections, half of them of one address, and
   expect(roomOf(1024, KMS)).toMatchObject({ connections: 1024 - 64 - 204 });
 });
 
-test('a limit that leaves no connections is refused with what to raise it to', () => {
+test('H9 a limit that leaves no connections is refused with what to raise it to', () => {
   expect(roomOf(80).connections).toBe(16);
   expect(() => roomOf(79)).toThrow(StartError);
   expect(() => roomOf(79)).toThrow(
@@ -45,7 +45,7 @@ test('what this process has left is what the system says', async () => {
   expect(free?.free).toBeGreaterThan(0);
 });
 
-test('something else that uses up descriptors leaves fewer to connections, and gives them back', async () => {
+test('H9 something else that uses up descriptors leaves fewer to connections, and gives them back', async () => {
   let free = 1000;
   let open = 50;
   const limits: number[] = [];

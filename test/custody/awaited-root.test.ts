@@ -50,7 +50,7 @@ async function distant(doubt?: Error): Promise<Distant> {
   return root;
 }
 
-test('nothing signs, and callers hear why; the first key of all signs as soon as it is open', async () => {
+test('D9 nothing signs, and callers hear why; the first key of all signs as soon as it is open', async () => {
   const shared = share();
   const root = await distant();
   const missing: boolean[] = [];
@@ -86,7 +86,7 @@ test('nothing signs, and callers hear why; the first key of all signs as soon as
   expect(root.attempts).toBe(attempts);
 });
 
-test('a key that the ledger knows signs as soon as it is open, and adds nothing; meanwhile the key set is whole', async () => {
+test('D9 a key that the ledger knows signs as soon as it is open, and adds nothing; meanwhile the key set is whole', async () => {
   const shared = share();
   const root = await distant();
   await openCustody(shared, { configuredRoot: { signer: root.signer, locator: root.locator } });
@@ -102,7 +102,7 @@ test('a key that the ledger knows signs as soon as it is open, and adds nothing;
   expect(ledger.size).toBe(size);
 });
 
-test('another key than that of the ledger is announced when it is open, and signs when its time has come', async () => {
+test('D9 another key than that of the ledger is announced when it is open, and signs when its time has come', async () => {
   const shared = share();
   const old = await openCustody(shared);
   const root = await distant();
@@ -118,7 +118,7 @@ test('another key than that of the ledger is announced when it is open, and sign
   expect(kidOf(custody)).toBe(root.signer.jwk.kid);
 });
 
-test('in two tiers nothing is certified or announced without the root key, and a delegated key follows by itself', async () => {
+test('D9 in two tiers nothing is certified or announced without the root key, and a delegated key follows by itself', async () => {
   const shared = share();
   const root = await distant();
   const policy = { delegatedLifeMs: 3_600_000 };
@@ -139,7 +139,7 @@ test('in two tiers nothing is certified or announced without the root key, and a
   expect(kidOf(custody)).not.toBe(root.signer.jwk.kid);
 });
 
-test('a key that does not answer holds up no look at the ledger, and is used when it comes late', async () => {
+test('D9 a key that does not answer holds up no look at the ledger, and is used when it comes late', async () => {
   const shared = share();
   const root = await distant();
   const { promise, resolve } = Promise.withResolvers<OpenSigner>();
@@ -157,7 +157,7 @@ test('a key that does not answer holds up no look at the ledger, and is used whe
   await expect.poll(() => custody.signingKid).toBe(root.signer.jwk.kid);
 });
 
-test('a ledger that fails when the key is open is tried again, and the key is not opened again', async () => {
+test('D9 a ledger that fails when the key is open is tried again, and the key is not opened again', async () => {
   const store = new FaultyStore(new MemoryLedgerStore());
   const shared = share(store);
   const root = await distant();
@@ -173,7 +173,7 @@ test('a ledger that fails when the key is open is tried again, and the key is no
   expect(root.attempts).toBe(attempts);
 });
 
-test('a doubt about the name ends the first start, and not that of a ledger that has had a key of that name', async () => {
+test('D9 a doubt about the name ends the first start, and not that of a ledger that has had a key of that name', async () => {
   const shared = share();
   const doubted = await distant(new Error('no such name'));
   await expect(openCustody(shared, { configuredRoot: doubted })).rejects.toThrow('no such name');
@@ -182,7 +182,7 @@ test('a doubt about the name ends the first start, and not that of a ledger that
   expect(() => kidOf(custody)).toThrow(expect.objectContaining({ reason: 'SIGNER_UNAVAILABLE' }));
 });
 
-test('a key that comes after the end is closed', async () => {
+test('D9 a key that comes after the end is closed', async () => {
   const shared = share();
   const root = await distant();
   const { promise, resolve } = Promise.withResolvers<OpenSigner>();

@@ -175,7 +175,7 @@ test('D2 D6 D7 a start with a key of the wrong kind, or another key than before,
   expect(await service.stop()).toBe(0);
 });
 
-test('D2 a start with a key that is disabled, or credentials that KMS does not take, goes on, and the log says what to do', async () => {
+test('D2 D9 a start with a key that is disabled, or credentials that KMS does not take, goes on, and the log says what to do', async () => {
   const double = await startDouble();
   const settings = { ...settingsFor(double), AWS_SECRET_ACCESS_KEY: 'canary-other-2b9a' };
   await using stranger = await startService(settings);

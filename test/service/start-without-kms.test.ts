@@ -149,11 +149,9 @@ const CASES = Object.keys(FAULTS).flatMap((fault, at) =>
   SIGNING.map((signing, of) => ({ fault, signing, workers: WORKERS[(at + of) % 2]! })),
 );
 const FEW = CASES.filter(({ fault, signing }) => fault.startsWith('denies with') && signing === 'direct');
-/** The full run has the others: each takes some seconds. */
-const fully = test.runIf(FULL);
 
 test.each(FULL ? CASES : FEW)(
-  'D1 D2 KMS $fault at the start ($signing, workers: $workers): all but Issue is served, and Issue by itself later',
+  'D9 KMS $fault at the start ($signing, workers: $workers): all but Issue is served, and Issue by itself later',
   async ({ fault, signing, workers }) => {
     const [fail, words] = FAULTS[fault]!;
     const kms = await Kms.start();
@@ -208,8 +206,8 @@ test.each(FULL ? CASES : FEW)(
   240_000,
 );
 
-fully(
-  'D1 the first start of all without KMS: an empty key set that nobody may keep, and the first key signs as soon as it is there',
+test.runIf(FULL)(
+  'D9 the first start of all without KMS: an empty key set that nobody may keep, and the first key signs as soon as it is there',
   async () => {
     const kms = await Kms.start();
     await kms.leave();
@@ -229,63 +227,72 @@ fully(
   },
 );
 
-fully('D6 D7 KMS comes back with another key under the name: nothing signs, and the log says what to do', async () => {
-  const kms = await Kms.start();
-  await using service = await startService(kms.settings);
-  expect(await service.stop()).toBe(0);
-  await kms.leave();
-  await service.restart();
-  const other = kms.double.keys.create('eu-central-1', 'ECC_NIST_P256', 'SIGN_VERIFY', false);
-  kms.double.keys.updateAlias('eu-central-1', 'alias/ect', other.keyId);
-  await kms.comeBack();
-  const said = () => service.events('keys-failed').map(({ cause }) => JSON.stringify(cause));
-  await until(() => said().some((cause) => cause.includes('stands for another key')));
-  expect(await refusalOf(service)).toMatchObject({
-    code: 'unavailable',
-    message: expect.stringContaining('it is not the key that it was'),
-  });
-  expect(await service.stop()).toBe(0);
-});
+test.runIf(FULL)(
+  'D6 D7 D9 KMS comes back with another key under the name: nothing signs, and the log says what to do',
+  async () => {
+    const kms = await Kms.start();
+    await using service = await startService(kms.settings);
+    expect(await service.stop()).toBe(0);
+    await kms.leave();
+    await service.restart();
+    const other = kms.double.keys.create('eu-central-1', 'ECC_NIST_P256', 'SIGN_VERIFY', false);
+    kms.double.keys.updateAlias('eu-central-1', 'alias/ect', other.keyId);
+    await kms.comeBack();
+    const said = () => service.events('keys-failed').map(({ cause }) => JSON.stringify(cause));
+    await until(() => said().some((cause) => cause.includes('stands for another key')));
+    expect(await refusalOf(service)).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('it is not the key that it was'),
+    });
+    expect(await service.stop()).toBe(0);
+  },
+);
 
-fully('D2 a name that KMS does not know stops the first start, and no start of a ledger that has used it', async () => {
-  const kms = await Kms.start();
-  const folder = await mkdtemp(join(tmpdir(), 'ect-first-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const settings = { ...kms.settings, ECT_DATA_DIR: join(folder, 'data'), ECT_LISTEN: '127.0.0.1:0' };
-  expect(await runMain(['serve'], { ...settings, ECT_KMS_KEY: 'alias/typo' })).toMatchObject({
-    code: 1,
-    stdout: '',
-    stderr: expect.stringMatching(/NotFoundException.*: correct ECT_KMS_KEY and ECT_KMS_REGION\.\n/),
-  });
-  await using service = await startService(kms.settings);
-  expect(await service.stop()).toBe(0);
-  kms.double.script.add({ kind: 'error', name: 'NotFoundException' });
-  await service.restart();
-  expect(await refusalOf(service)).toMatchObject({ message: expect.stringContaining('NotFoundException') });
-  kms.double.script.clear();
-  using client = dial(service.address);
-  await whole(service, client, 1);
-  expect(await service.stop()).toBe(0);
-});
+test.runIf(FULL)(
+  'D9 a name that KMS does not know stops the first start, and no start of a ledger that has used it',
+  async () => {
+    const kms = await Kms.start();
+    const folder = await mkdtemp(join(tmpdir(), 'ect-first-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const settings = { ...kms.settings, ECT_DATA_DIR: join(folder, 'data'), ECT_LISTEN: '127.0.0.1:0' };
+    expect(await runMain(['serve'], { ...settings, ECT_KMS_KEY: 'alias/typo' })).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/NotFoundException.*: correct ECT_KMS_KEY and ECT_KMS_REGION\.\n/),
+    });
+    await using service = await startService(kms.settings);
+    expect(await service.stop()).toBe(0);
+    kms.double.script.add({ kind: 'error', name: 'NotFoundException' });
+    await service.restart();
+    expect(await refusalOf(service)).toMatchObject({ message: expect.stringContaining('NotFoundException') });
+    kms.double.script.clear();
+    using client = dial(service.address);
+    await whole(service, client, 1);
+    expect(await service.stop()).toBe(0);
+  },
+);
 
-fully('D1 SIGUSR2 while KMS is away: a worker that cannot sign does not take the place of one that can', async () => {
-  const kms = await Kms.start();
-  await using service = await startService({ ...kms.settings, ECT_WORKERS: '2' });
-  // The key cannot be opened, and who has it open signs on.
-  kms.double.script.add({ kind: 'error', name: 'KMSInternalException' }, { operation: 'DescribeKey' });
-  process.kill(service.pid, 'SIGUSR2');
-  await until(() => service.events('worker-ended').length > 0);
-  expect(service.events('worker-ended')).toMatchObject([{ worker: 1, how: 1, restarted: false }]);
-  expect(service.stderr()).toContain('The key of ECT_KMS_KEY cannot be used (SIGNER_UNAVAILABLE)');
-  for (let call = 0; call < 4; call++) {
-    using fresh = dial(service.address);
-    await issue(fresh);
-  }
-  expect(await service.stop()).toBe(0);
-});
+test.runIf(FULL)(
+  'D9 SIGUSR2 while KMS is away: a worker that cannot sign does not take the place of one that can',
+  async () => {
+    const kms = await Kms.start();
+    await using service = await startService({ ...kms.settings, ECT_WORKERS: '2' });
+    // The key cannot be opened, and who has it open signs on.
+    kms.double.script.add({ kind: 'error', name: 'KMSInternalException' }, { operation: 'DescribeKey' });
+    process.kill(service.pid, 'SIGUSR2');
+    await until(() => service.events('worker-ended').length > 0);
+    expect(service.events('worker-ended')).toMatchObject([{ worker: 1, how: 1, restarted: false }]);
+    expect(service.stderr()).toContain('The key of ECT_KMS_KEY cannot be used (SIGNER_UNAVAILABLE)');
+    for (let call = 0; call < 4; call++) {
+      using fresh = dial(service.address);
+      await issue(fresh);
+    }
+    expect(await service.stop()).toBe(0);
+  },
+);
 
-fully(
-  'ect config check: KMS is asked with --kms only; there a KMS that does not answer is a problem, and it says that a start goes on',
+test.runIf(FULL)(
+  'D9 ect config check: KMS is asked with --kms only; there a KMS that does not answer is a problem, and it says that a start goes on',
   async () => {
     const kms = await Kms.start();
     await kms.leave();
