@@ -56,7 +56,7 @@ export interface ServerOptions {
   readonly limits?: Partial<ConnectionLimits>;
   /** What all connections and calls share. */
   readonly processLimits?: Partial<ProcessLimits>;
-  /** Serves plain unary gRPC by the lean door, which is the default, or by the Connect door as all other calls. */
+  /** Serves plain unary calls by the lean door, which is the default, or by the Connect door as all other calls. */
   readonly leanDoor?: boolean;
   /** What speaks HTTP/2: the engine, which is the default, or Node's server, which has no lean door. */
   readonly http2?: 'engine' | 'node';
