@@ -144,7 +144,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = createGate(methods, calls);
   const browsers = createBrowserRules(options.browsers ?? NO_BROWSERS, (path) => pages.get(path)?.isOpen === true);
-  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, browsers.fieldsFor(undefined));
+  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, browsers.fieldsFor);
   const serving = {
     gate,
     browsers,
