@@ -56,7 +56,7 @@ export interface ServerOptions {
   readonly limits?: Partial<ConnectionLimits>;
   /** What all connections and calls share. */
   readonly processLimits?: Partial<ProcessLimits>;
-  /** Serves plain unary gRPC by the lean door, which is the default, or by the Connect door as all other calls. */
+  /** Serves plain unary calls by the lean door, which is the default, or by the Connect door as all other calls. */
   readonly leanDoor?: boolean;
   /** What speaks HTTP/2: the engine, which is the default, or Node's server, which has no lean door. */
   readonly http2?: 'engine' | 'node';
@@ -110,7 +110,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const all = [...services, health, ...reflection];
   const methods = methodTable(all);
   const router = createConnectRouter(all, calls, events);
-  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls);
   const standard = standardPages({
     jwks,
     jwksMaxAgeSeconds: options.jwksMaxAgeSeconds ?? (() => 300),
@@ -149,6 +148,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = createGate(methods, calls);
   const browsers = createBrowserRules(options.browsers ?? NO_BROWSERS, (path) => pages.get(path)?.isOpen === true);
+  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, browsers.fieldsFor);
   const serving = {
     gate,
     browsers,
