@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Issued, Recorded } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
-import { FULL } from '../support/full.ts';
+import { FULL, rounds } from '../support/full.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
@@ -87,7 +87,7 @@ describe.runIf(isLinux)('descriptors', () => {
       for (const open of idle) expect(open).toBeLessThan(64 - 12);
 
       const sockets = await neighbour(service);
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < rounds(5, 2); round++) {
         await record(client);
         expect(await readyz(service)).toBe(200);
         using newcomer = dial(service.address);
