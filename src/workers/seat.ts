@@ -28,8 +28,6 @@ export function takeSeat(): Seat | undefined {
   let reload: (() => void) | undefined;
   let takeSnapshot: (() => Promise<MetricsSnapshot>) | undefined;
 
-  // These reach the whole group of a terminal; what they mean is for the supervisor to decide.
-  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'metrics') {
       if (message.text === undefined) reading?.reject(new Error('the supervisor could not read the metrics'));
