@@ -24,6 +24,8 @@ export type LeanDoor = (stream: Stream) => Receiver | undefined;
 interface LeanRoute extends Method {
   /** The repeated messages of the answer, where it has such a field. */
   readonly list: BatchField | undefined;
+  /** Whether room for its answers is reserved before they are made. */
+  readonly isLarge: boolean;
   readonly encode: FrameEncoder;
 }
 
@@ -39,6 +41,7 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls): L
     const call = calls.open({ method: route.name, protocol: 'grpc', socket }, 'unary', timeoutMs, route.access);
     if (call.stopped !== undefined) return new Refusal(stream, call, call.stopped);
     call.weight = route.weight;
+    if (route.isLarge) call.reserve = (bytes) => stream.reserveAnswer(FRAME_PREFIX_BYTES + bytes);
     return receive(stream, route, call, calls, (message) => {
       calls.enter(call, message.length, () => void answer(stream, route, call, message));
     });
@@ -177,8 +180,9 @@ function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, Lean
   const routes = new Map<string, LeanRoute>();
   for (const [path, method] of methodTable(services)) {
     if (method.kind !== 'unary') continue;
-    const { output } = method.descriptor;
-    routes.set(path, { ...method, list: batchFieldOf(output), encode: createFrameEncoder(output) });
+    const { output, localName } = method.descriptor;
+    const isLarge = method.service.answerBytes?.[localName] !== undefined;
+    routes.set(path, { ...method, isLarge, list: batchFieldOf(output), encode: createFrameEncoder(output) });
   }
   return routes;
 }
