@@ -15,6 +15,9 @@ const CALLS = 8;
 const ROUNDS = FULL ? 10 : 1;
 const L3 = { exec_act: 'review', aud: ['urn:example:reviewer'], level: 'LEVEL_L3' };
 
+/** So that eight answers together are more than a connection may hold. */
+const NOTED = { ect_ext_json: JSON.stringify({ note: 'x'.repeat(350) }) };
+
 type Batch = { readonly results: readonly { readonly response?: Issued }[] };
 
 /** With a key for each item, where it is given a name. */
@@ -43,7 +46,7 @@ describe.each(HTTP2)('over HTTP/2 by %s', (http2) => {
       // Whoever was refused comes again: in the end all are served.
       while (left > 0) {
         const before = await sizeOf(client);
-        const calls = Array.from({ length: left }, () => tokensOf(client, batchOf(ITEMS)));
+        const calls = Array.from({ length: left }, () => tokensOf(client, batchOf(ITEMS, undefined, NOTED)));
         let answered = 0;
         for (const call of await Promise.allSettled(calls)) {
           if (call.status === 'fulfilled') {
