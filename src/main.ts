@@ -10,3 +10,6 @@ if (command === 'serve' || command === 'audit') runWithV8Options(process);
 const signals = command === 'serve' ? new Signals() : undefined;
 const { runProcess } = await import('./process.ts');
 await runProcess(signals);
+// At once, and not when nothing is left to do: Node would take its hands off signals first, and one that comes then ends the
+// process by itself.
+if (signals !== undefined) process.exit();

@@ -48,9 +48,7 @@ function endWith(error: unknown): void {
     // The remedies of reasons are for callers, who may retry; here the message says what the operator can do.
     const next = NEXT_STEPS[error.reason] ?? '';
     process.stderr.write(`${error.reason}: ${error.message}${next}\n`);
-  } else if (error instanceof StopLate) {
-    process.stderr.write(`${error.message}\n`, () => process.exit(1));
-  } else if (isOperatorError(error)) {
+  } else if (error instanceof StopLate || isOperatorError(error)) {
     // As for a setting that is wrong: ECT_DATA_DIR names a directory that is another's.
     if (error instanceof DirectoryInUse) process.exitCode = 2;
     process.stderr.write(`${error.message}\n`);

@@ -11,7 +11,7 @@ import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Runs until it is asked to stop, by a signal for one. Sets the exit code where it is not 0. */
+/** Runs until it is asked to stop, by a signal for one. Sets the exit code where it is not 0. The process is to exit then. */
 export async function serve(signals: Signals): Promise<void> {
   // Timers and threads that keep no process alive settle what a start and an end wait for: it would end with code 13.
   const alive = setInterval(() => {}, DAY_MS);
@@ -19,8 +19,6 @@ export async function serve(signals: Signals): Promise<void> {
     await serveInPlace(signals);
   } finally {
     clearInterval(alive);
-    // A socket or a thread that something has left behind does not hold the process.
-    setTimeout(() => process.exit(), LATE_MS).unref();
   }
 }
 
@@ -56,15 +54,15 @@ async function serveByWorkers(workers: number, config: Config, signals: Signals)
 async function serveFrom(seat: Seat, config: Config, signals: Signals): Promise<void> {
   try {
     const service = await startUnlessStopped(config, signals, seat);
-    if (service === undefined) return seat.leave();
+    if (service === undefined) return await seat.leave();
     endWithLostFile(service);
     seat.onReload(service.reload);
     seat.listening(service.url, service.snapshot);
     await stopped(signals);
     await service.stop(GRACE_MS);
-    seat.leave(await service.snapshot());
+    await seat.leave(await service.snapshot());
   } catch (error) {
-    seat.leave();
+    await seat.leave();
     throw error;
   }
 }

@@ -1,8 +1,13 @@
 // A worker's own end of the line to its supervisor.
 
 import cluster from 'node:cluster';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { MetricsSnapshot } from '../events.ts';
 import { NUMBER_VARIABLE, SLOT_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+
+/** For how long a supervisor that does not answer is waited for. */
+const LEAVE_MS = 1_000;
 
 export interface Seat {
   /** From 1. */
@@ -15,8 +20,8 @@ export interface Seat {
   listening(url: string, snapshot: () => Promise<MetricsSnapshot>): void;
   /** What to do when the operator asks for the files to be read anew. */
   onReload(reload: () => void): void;
-  /** Lets go of the supervisor, without which the process would never end; leaves the last counts behind. */
-  leave(snapshot?: MetricsSnapshot): void;
+  /** Lets go of the supervisor, and answers when that knows; leaves the last counts behind. */
+  leave(snapshot?: MetricsSnapshot): Promise<void>;
 }
 
 /** The seat of this process, where a supervisor started it. */
@@ -58,9 +63,12 @@ export function takeSeat(): Seat | undefined {
     onReload(handler) {
       reload = handler;
     },
-    leave(snapshot) {
+    async leave(snapshot) {
+      if (!worker.isConnected()) return;
+      const gone = once(process, 'disconnect');
       if (snapshot !== undefined) tell({ kind: 'snapshot', snapshot });
       worker.disconnect();
+      await Promise.race([gone, pause(LEAVE_MS)]);
     },
   };
 }

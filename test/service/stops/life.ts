@@ -37,8 +37,8 @@ export function planOf(signal: Signal, round: number, random: () => number): Pla
     signal,
     moment,
     workers: random() < 0.5 ? 1 : 2,
-    // npm hands on nothing else.
-    launch: isStop && moment !== 'reload' && random() < 0.2 ? 'npm' : 'node',
+    // npm hands on nothing else, and a second signal may meet npm itself at its end.
+    launch: isStop && moment !== 'reload' && moment !== 'stop' && random() < 0.2 ? 'npm' : 'node',
     target: random() < 0.5 ? 'group' : 'process',
     delayMs: Math.floor(random() * longestMs),
     largePages: random() < 0.25 ? 4_000 + Math.floor(random() * 20_000) : 0,
