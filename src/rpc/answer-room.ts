@@ -35,14 +35,14 @@ export class AnswerRoom {
   hold(answer: UniversalServerResponse): UniversalServerResponse {
     const { body } = answer;
     if (body === undefined || this.#isTransports) return answer;
-    const room = this;
-    async function* parts(): AsyncGenerator<Uint8Array> {
-      for await (const part of body as AsyncIterable<Uint8Array>) {
-        if (!room.#write(part.byteLength)) throw NO_ROOM;
-        yield part;
-      }
+    return { ...answer, body: this.#written(body as AsyncIterable<Uint8Array>) };
+  }
+
+  async *#written(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const part of body) {
+      if (!this.#write(part.byteLength)) throw NO_ROOM;
+      yield part;
     }
-    return { ...answer, body: parts() };
   }
 
   #write(bytes: number): boolean {

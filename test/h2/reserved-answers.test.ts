@@ -1,4 +1,4 @@
-// L20: room for an answer is reserved before the answer is made. Then it waits for its peer, whatever others do.
+// H24: room for an answer is reserved before the answer is made. Then it waits for its peer, whatever others do.
 
 import { describe, expect, test, vi } from 'vitest';
 import { FRAME } from '../../bench/http2-frames.ts';
@@ -47,7 +47,7 @@ function resetIds(peer: Peer): readonly number[] {
   return resets(peer).map(([id]) => id);
 }
 
-describe('L20: an answer that was reserved', () => {
+describe('H24: an answer that was reserved', () => {
   test('leaves whole, also where others have filled what was left', async () => {
     const { server, budget, waiting } = await startWaiting();
     await using _ = server;

@@ -1,4 +1,4 @@
-// L20 H24: answers that are large. Each is either given whole, or its call was refused before anything was recorded; and what
+// H24: answers that are large. Each is either given whole, or its call was refused before anything was recorded; and what
 // was recorded for an answer that got lost is answered to the same idempotency key.
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -38,7 +38,7 @@ async function sizeOf(client: GrpcClient): Promise<number> {
 const HTTP2 = FULL ? [['engine'], ['node']] : [['engine']];
 
 describe.each(HTTP2)('over HTTP/2 by %s', (http2) => {
-  test(`H24 L20 ${CALLS} batches of ${ITEMS} L3 at once on one connection: answered whole, or nothing was recorded`, async () => {
+  test(`H24 ${CALLS} batches of ${ITEMS} L3 at once on one connection: answered whole, or nothing was recorded`, async () => {
     await using service = await startService({ ECT_HTTP2: http2, ECT_LOG_LEVEL: 'warn' });
     using client = dial(service.address);
     for (let round = 0; round < ROUNDS; round++) {
@@ -64,7 +64,7 @@ describe.each(HTTP2)('over HTTP/2 by %s', (http2) => {
     expect(service.events('bug')).toEqual([]);
   });
 
-  test('L20 an answer that no gRPC client would take is refused by its size, and nothing is recorded', async () => {
+  test('H24 an answer that no gRPC client would take is refused by its size, and nothing is recorded', async () => {
     await using service = await startService({ ECT_HTTP2: http2 });
     using client = dial(service.address);
     const before = await sizeOf(client);
@@ -80,7 +80,7 @@ describe.each(HTTP2)('over HTTP/2 by %s', (http2) => {
   });
 });
 
-test('L20 over HTTP/1.1 in JSON it is the same', async () => {
+test('H24 over HTTP/1.1 in JSON it is the same', async () => {
   await using service = await startService({ ECT_LOG_LEVEL: 'warn' });
   const call = async (note: string) => {
     const request = {
@@ -108,7 +108,7 @@ test('L20 over HTTP/1.1 in JSON it is the same', async () => {
 });
 
 describe.each(['1', '2'])('with %s worker(s)', (workers) => {
-  test('L20 R8 what was recorded for an answer that got lost is answered to the same keys, also after a restart', async () => {
+  test('H24 R8 what was recorded for an answer that got lost is answered to the same keys, also after a restart', async () => {
     const count = 200;
     await using service = await startService({ ECT_WORKERS: workers });
     const before = await (async () => {

@@ -71,7 +71,8 @@ export async function missingOf(address: string, tokens: ReadonlyMap<string, str
   const missing = await Promise.all(
     [...tokens].map(async ([jti, token]) => {
       const found = await client.call<Recorded>('ect.v1.LedgerService/GetEntry', { jti }).catch(String);
-      return typeof found !== 'string' && found.entry.token === token ? [] : [`${jti}: ${String(found)}`];
+      if (typeof found === 'string') return [`${jti}: ${found}`];
+      return found.entry.token === token ? [] : [`${jti}: another token`];
     }),
   );
   return missing.flat();
