@@ -73,7 +73,7 @@ async function sizesOf(orders: readonly Order[]) {
 const SPARE_BYTES = 600;
 const ROOT: Order = { execAct: 'review', aud: [AUD], level: Level.L3 };
 
-describe('the bound of an answer', () => {
+describe('H24 the bound of an answer', () => {
   test.each<[string, Order]>([
     ['the smallest tokens', { execAct: 'a', aud: [AUD] }],
     ['recorded ones', ROOT],
