@@ -45,7 +45,12 @@ type End = (graceMs: number) => unknown;
 /** What is to be ended of one service. */
 export class Shutdown {
   readonly #ends = new Map<Step, End[]>();
+  readonly #lateMs: number;
   #running: Promise<void> | undefined;
+
+  constructor(lateMs = LATE_MS) {
+    this.#lateMs = lateMs;
+  }
 
   /** To be said of everything that needs an end, as soon as it has begun. Within a step, what began last ends first. */
   at(step: Step, end: End): void {
@@ -55,8 +60,8 @@ export class Shutdown {
   }
 
   /**
-   * Goes through all steps, whatever fails in one of them, and rejects with the first failure. StopLate after the grace
-   * and LATE_MS more. Asked again, it is the same run.
+   * Goes through all steps, whatever fails in one of them, and rejects with the first failure. StopLate where it takes
+   * longer than the grace and `lateMs`. Asked again, it is the same run.
    */
   run(graceMs: number): Promise<void> {
     this.#running ??= this.#runOnce(graceMs);
@@ -66,7 +71,8 @@ export class Shutdown {
   async #runOnce(graceMs: number): Promise<void> {
     let current: Step = STEPS[0];
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(tooLate(current, graceMs)), graceMs + LATE_MS);
+    const limitMs = graceMs + this.#lateMs;
+    const timer = setTimeout(() => late.reject(tooLate(current, limitMs)), limitMs);
     try {
       await Promise.race([this.#runSteps(graceMs, (step) => (current = step)), late.promise]);
     } finally {
@@ -90,10 +96,9 @@ export class Shutdown {
   }
 }
 
-function tooLate(step: Step, graceMs: number): StopLate {
-  const seconds = Math.round((graceMs + LATE_MS) / 1_000);
+function tooLate(step: Step, limitMs: number): StopLate {
   return new StopLate(
-    `The service did not end within ${seconds} s: the step "${step}" did not come to its end, and is cut off. ` +
+    `The service did not end within ${limitMs / 1_000} s: the step "${step}" did not come to its end, and is cut off. ` +
       'What was acknowledged is durable; entries that waited in the background may be missing.',
   );
 }
