@@ -139,7 +139,7 @@ export default {
       name: 'composition-root',
       comment: 'only the process composes the service',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/process\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(?:process|serve)\\.ts$' },
       to: { path: '^src/service\\.ts$' },
     },
     {
