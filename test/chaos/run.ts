@@ -1,0 +1,50 @@
+// The course of a run: variants of the service in turn, and faults from a deck that is shuffled when it is empty, so that each kind
+// comes as often as any other.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { Campaign, type CampaignOptions, ServiceLost } from './campaign.ts';
+import { RUNNING_FAULTS } from './running-faults.ts';
+import { STOPPED_FAULTS } from './stopped-faults.ts';
+import { VARIANTS } from './variants.ts';
+
+const FAULTS: Readonly<Record<string, (campaign: Campaign) => Promise<void>>> = { ...RUNNING_FAULTS, ...STOPPED_FAULTS };
+const FAULTS_EACH = 4;
+
+export interface RunOptions extends CampaignOptions {
+  readonly seconds: number;
+  /** Default: all kinds. */
+  readonly faults?: readonly string[];
+}
+
+/** Runs to its end, and answers how often each fault was inflicted. The journal and the data directory are left. */
+export async function runChaos({ seconds, faults = Object.keys(FAULTS), ...options }: RunOptions) {
+  await using campaign = await Campaign.open(options);
+  const inflicted = new Map<string, number>();
+  const untilMs = performance.now() + 1000 * seconds;
+  const isOver = () => performance.now() >= untilMs;
+  let variants: (typeof VARIANTS)[number][] = [];
+  let deck: string[] = [];
+  try {
+    while (!isOver()) {
+      if (variants.length === 0) variants = campaign.chance.shuffled(VARIANTS);
+      if (faults.length === Object.keys(FAULTS).length) campaign.change(variants.pop()!);
+      await campaign.start();
+      await campaign.recover();
+      for (let number = 0; number < FAULTS_EACH && !isOver(); number++) {
+        if (deck.length === 0) deck = campaign.chance.shuffled(faults);
+        const fault = deck.pop()!;
+        if (fault === 'fail-kms' && campaign.variant.signer !== 'kms') continue;
+        await pause(campaign.chance.between(300, 1500));
+        campaign.journal.write({ kind: 'fault', fault });
+        await FAULTS[fault]!(campaign);
+        await campaign.recover();
+        inflicted.set(fault, (inflicted.get(fault) ?? 0) + 1);
+      }
+      await campaign.end('SIGTERM');
+    }
+  } catch (error) {
+    // The journal says it; what was acknowledged until then is checked all the same.
+    if (!(error instanceof ServiceLost)) throw error;
+  }
+  return { inflicted, broken: campaign.journal.broken, journal: campaign.journal.path, dataDir: campaign.dataDir };
+}
