@@ -12,6 +12,8 @@ import { runChaos } from './run.ts';
 
 const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 0);
 const SEED = Number(process.env['CHAOS_SEED'] ?? randomInt(2 ** 31));
+/** An empty folder in which everything is left, also where nothing is found. */
+const KEPT = process.env['CHAOS_FOLDER'];
 
 describeWithFakeTime('a chaos run', () => {
   test.runIf(SECONDS > 0)(
@@ -19,7 +21,7 @@ describeWithFakeTime('a chaos run', () => {
     async () => {
       if (python === undefined) throw new Error(`this needs ${PYTHON_NEED}`);
       console.info(`CHAOS_SEED=${SEED} CHAOS_SECONDS=${SECONDS}`);
-      const folder = await mkdtemp(join(tmpdir(), 'ect-chaos-'));
+      const folder = KEPT ?? (await mkdtemp(join(tmpdir(), 'ect-chaos-')));
       const { inflicted, journal, dataDir } = await runChaos({ folder, seed: SEED, seconds: SECONDS });
       const { ok, findings, counts, sentences } = await check(journal, join(dataDir, 'ledger.db'));
       console.info(JSON.stringify({ inflicted: Object.fromEntries(inflicted), counts, findings }));
@@ -27,7 +29,7 @@ describeWithFakeTime('a chaos run', () => {
       if (!ok) console.error([`left in ${folder}`, ...sentences].join('\n'));
       expect(sentences).toEqual([]);
       expect(ok).toBe(true);
-      await rm(folder, { recursive: true });
+      if (KEPT === undefined) await rm(folder, { recursive: true });
     },
     (SECONDS + 600) * 1000,
   );

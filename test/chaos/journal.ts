@@ -27,7 +27,10 @@ export class Journal {
   }
 
   write({ kind, ...members }: Line): void {
-    writeSync(this.#file, `${JSON.stringify({ kind, ms: Math.round(performance.now() - this.#beganMs), ...members })}\n`);
+    writeSync(
+      this.#file,
+      `${JSON.stringify({ kind, ms: Math.round(performance.now() - this.#beganMs), ...members })}\n`,
+    );
   }
 
   /** Something that was promised did not happen. */

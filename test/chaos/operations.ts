@@ -40,7 +40,8 @@ async function call<Answer>({ client, journal }: Caller, method: string, request
     if (!(error instanceof CallError)) throw error;
     journal.failed(method.split('/')[1] ?? method, error.reason || `code ${error.code}`);
     // 13 and 2: INTERNAL and UNKNOWN, of the service where they have a reason.
-    if ([2, 13].includes(error.code) && error.info !== undefined) journal.breaks(`${method} failed with ${error.message}`);
+    if ([2, 13].includes(error.code) && error.info !== undefined)
+      journal.breaks(`${method} failed with ${error.message}`);
     throw error;
   }
 }
@@ -48,7 +49,13 @@ async function call<Answer>({ client, journal }: Caller, method: string, request
 const order = (level: Level, more: object = {}) => ({ exec_act: 'review', aud: [AUDIENCE], ttl: TTL, level, ...more });
 
 /** Writes an issued token down, with its entry where it has one. `isNew`: no earlier call can have recorded it. */
-function keepIssued({ journal, pools }: Caller, answer: IssuedWithReceipt, wid: string, isNew: boolean, key = ''): void {
+function keepIssued(
+  { journal, pools }: Caller,
+  answer: IssuedWithReceipt,
+  wid: string,
+  isNew: boolean,
+  key = '',
+): void {
   const { token, level, receipt, claims } = answer;
   journal.write({ kind: 'issued', token, level, ...(key === '' ? {} : { idempotency_key: key }) });
   if (level === 'LEVEL_L1') return;
@@ -98,7 +105,8 @@ async function issueBatch(caller: Caller): Promise<void> {
   const { results } = await call<{ results: readonly Result[] }>(caller, `${AUTHORITY}/BatchIssue`, { items });
   for (const { response, error } of results) {
     if (response) keepIssued(caller, response, '', true);
-    else if (error) caller.journal.failed('BatchIssue item', caller.client.errorInfoIn(error)?.reason ?? String(error.code));
+    else if (error)
+      caller.journal.failed('BatchIssue item', caller.client.errorInfoIn(error)?.reason ?? String(error.code));
   }
   if (results.length !== items.length) {
     caller.journal.breaks(`a batch of ${items.length} was answered with ${results.length} results`);
@@ -211,7 +219,10 @@ export async function tryEverything(caller: Caller): Promise<void> {
   await issue(caller, 'LEVEL_L3', {});
   await append(caller);
   await verifyFresh(caller);
+  await issueKeyed(caller);
   await getCheckpoint(caller);
+  await proveInclusion(caller);
+  await proveConsistency(caller);
 }
 
 /** How often each is done, out of the sum. */

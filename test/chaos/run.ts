@@ -7,7 +7,10 @@ import { RUNNING_FAULTS } from './running-faults.ts';
 import { STOPPED_FAULTS } from './stopped-faults.ts';
 import { VARIANTS } from './variants.ts';
 
-const FAULTS: Readonly<Record<string, (campaign: Campaign) => Promise<void>>> = { ...RUNNING_FAULTS, ...STOPPED_FAULTS };
+const FAULTS: Readonly<Record<string, (campaign: Campaign) => Promise<void>>> = {
+  ...RUNNING_FAULTS,
+  ...STOPPED_FAULTS,
+};
 const FAULTS_EACH = 4;
 
 export interface RunOptions extends CampaignOptions {
@@ -21,7 +24,8 @@ export async function runChaos({ seconds, faults = Object.keys(FAULTS), ...optio
   await using campaign = await Campaign.open(options);
   const inflicted = new Map<string, number>();
   const untilMs = performance.now() + 1000 * seconds;
-  const isOver = () => performance.now() >= untilMs;
+  // However short a run is, something is done to the service.
+  const isOver = () => inflicted.size > 0 && performance.now() >= untilMs;
   let variants: (typeof VARIANTS)[number][] = [];
   let deck: string[] = [];
   try {

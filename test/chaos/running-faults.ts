@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault } from '../../kms-double/faults.ts';
 import { type DiskFault, failDisk } from '../support/faulty-disk.ts';
-import { limitFiles } from './file-limit.ts';
 import type { Campaign } from './campaign.ts';
+import { limitFiles } from './file-limit.ts';
 
 export type RunningFault = (campaign: Campaign) => Promise<void>;
 
@@ -63,7 +63,8 @@ async function restartAmid(campaign: Campaign, mend: () => void, why: RegExp): P
     return;
   }
   campaign.noteRefusal(end);
-  if (!why.test(end.words)) campaign.journal.breaks(`a start ended with ${end.code} and other words than ${why}: ${end.words}`);
+  if (!why.test(end.words))
+    campaign.journal.breaks(`a start ended with ${end.code} and other words than ${why}: ${end.words}`);
   mend();
   await campaign.start();
 }

@@ -55,7 +55,11 @@ async function deleteLedger(campaign: Campaign): Promise<void> {
 async function damageMark(campaign: Campaign): Promise<void> {
   await campaign.end(campaign.chance.pick(['SIGTERM', 'SIGKILL']));
   const path = campaign.file('ledger.mark');
-  const damage = () => writeFileSync(path, readFileSync(path).map((byte) => (byte === 0 ? 0 : byte ^ 1)));
+  const damage = () =>
+    writeFileSync(
+      path,
+      readFileSync(path).map((byte) => (byte === 0 ? 0 : byte ^ 1)),
+    );
   await refuseAndRestore(campaign, ['ledger.mark'], damage, /^ledger\.mark in \S+ is damaged/m);
 }
 
@@ -67,7 +71,12 @@ async function damageKey(campaign: Campaign): Promise<void> {
     bytes[campaign.chance.below(bytes.length - 8)]! ^= 1;
     writeFileSync(path, bytes);
   };
-  await refuseAndRestore(campaign, ['ledger.key'], damage, /ledger\.key does not hold a ledger key: restore it from a backup|is not signed by the key/);
+  await refuseAndRestore(
+    campaign,
+    ['ledger.key'],
+    damage,
+    /ledger\.key does not hold a ledger key: restore it from a backup|is not signed by the key/,
+  );
 }
 
 /** The write-ahead file is cut or flipped: what is lost of it was acknowledged, or nothing is lost and nobody need be told. */
@@ -84,7 +93,8 @@ async function damageWriteAhead(campaign: Campaign): Promise<void> {
   const end = await campaign.tryStart();
   if (end === undefined) return campaign.takeLoad();
   campaign.noteRefusal(end);
-  if (end.code !== 1 || !DAMAGE.test(end.words)) campaign.journal.breaks(`a start ended with ${end.code}: ${end.words}`);
+  if (end.code !== 1 || !DAMAGE.test(end.words))
+    campaign.journal.breaks(`a start ended with ${end.code}: ${end.words}`);
   newest.putBack();
   await campaign.start();
 }
@@ -121,7 +131,7 @@ async function flipDatabase(campaign: Campaign, names: readonly string[]): Promi
 async function readEverything(campaign: Campaign): Promise<void> {
   using client = dial(campaign.run.address);
   const untilMs = performance.now() + SCRUB_MS;
-  while (campaign.heard('storage-damaged') === 0 && performance.now() < untilMs && !campaign.run.hasEnded) {
+  do {
     try {
       await listAll({ client, journal: campaign.journal, pools: campaign.pools });
     } catch (error) {
@@ -129,11 +139,13 @@ async function readEverything(campaign: Campaign): Promise<void> {
       if (error.reason !== 'LEDGER_CORRUPT') campaign.journal.breaks(`a damaged ledger answers ${error.message}`);
     }
     await pause(1000);
-  }
+  } while (campaign.heard('storage-damaged') === 0 && performance.now() < untilMs && !campaign.run.hasEnded);
 }
 
-/** An old copy is put back, and one of the three ways out is taken. */
-async function restoreOld(campaign: Campaign): Promise<void> {
+type WayOut = 'newest copy' | 'accept-loss' | 'new-origin';
+
+/** An old copy is put back, and this way out is taken. */
+async function restoreOld(campaign: Campaign, way: WayOut): Promise<void> {
   const { chance, folder } = campaign;
   await campaign.end('SIGTERM');
   const old = copyOf(campaign, LEDGER, join(folder, 'keys'));
@@ -145,7 +157,6 @@ async function restoreOld(campaign: Campaign): Promise<void> {
   const newest = copyOf(campaign, LEDGER);
   old.putBack();
   await campaign.expectRefusal(MISSING);
-  const way = chance.pick(['newest copy', 'accept-loss', 'new-origin'] as const);
   campaign.journal.write({ kind: 'detail', way });
   if (way === 'newest copy') newest.putBack();
   else await goOnWith(campaign, way, left);
@@ -155,7 +166,7 @@ async function restoreOld(campaign: Campaign): Promise<void> {
 let epochs = 0;
 
 /** The ledger as it was is kept for the checker. */
-async function goOnWith(campaign: Campaign, way: 'accept-loss' | 'new-origin', left: number): Promise<void> {
+async function goOnWith(campaign: Campaign, way: Exclude<WayOut, 'newest copy'>, left: number): Promise<void> {
   const database = join('epochs', `ledger-${epochs++}.db`);
   copyFileSync(join(campaign.folder, 'copy-ledger.db'), join(campaign.folder, database));
   const name = way === 'new-origin' ? ['--origin', `ledger.example/chaos-${epochs}`] : ['--note', 'chaos'];
@@ -182,5 +193,7 @@ export const STOPPED_FAULTS: Readonly<Record<string, (campaign: Campaign) => Pro
   'damage-write-ahead': damageWriteAhead,
   'flip-ledger': (campaign) => flipDatabase(campaign, LEDGER),
   'flip-once': (campaign) => flipDatabase(campaign, ONCE),
-  'restore-old': restoreOld,
+  'restore-old': (campaign) => restoreOld(campaign, 'newest copy'),
+  'accept-loss': (campaign) => restoreOld(campaign, 'accept-loss'),
+  'new-origin': (campaign) => restoreOld(campaign, 'new-origin'),
 };

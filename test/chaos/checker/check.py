@@ -22,7 +22,7 @@ def main(journal_path, ledger_path):
     findings = found.Findings()
     lines = read_journal(journal_path)
     announced, counts, before = keys.AnnouncedKeys(), {"entries": 0, "epochs": 0}, None
-    for epoch, end in epochs_of(lines, ledger_path, os.path.dirname(os.path.abspath(journal_path))):
+    for epoch, end in epochs_of(lines, ledger_path, os.path.dirname(os.path.abspath(journal_path)), findings):
         book = ledger.Ledger(end["database"], end["verifier_key"], findings)
         book.keys.copy_into(announced)
         check_sequel(before, book, findings)
@@ -50,17 +50,19 @@ def read_journal(path):
         return [{**json.loads(text), "line": number} for number, text in enumerate(file, 1)]
 
 
-def epochs_of(lines, ledger_path, folder):
+def epochs_of(lines, ledger_path, folder, findings):
     """The lines of each epoch, and how it ended: which file it left, under which key, and how much of it went on."""
-    epoch, key = [], None
+    epoch, key, is_renewed = [], None, True
     for line in lines:
         if line["kind"] == "start":
-            key = line["verifier_key"]
+            if (line["verifier_key"] == key) == is_renewed:
+                findings.add("forks", f"line {line['line']}: the ledger is of {line['verifier_key']}, and was of {key}")
+            key, is_renewed = line["verifier_key"], False
         if line["kind"] != "epoch":
             epoch.append(line)
             continue
         yield epoch, {**line, "database": os.path.join(folder, line["database"]), "verifier_key": key}
-        epoch = []
+        epoch, is_renewed = [], line["way"] == "new-origin"
     yield epoch, {"database": ledger_path, "verifier_key": key, "kept": None}
 
 
