@@ -105,7 +105,10 @@ export class Outbox {
     }
   }
 
-  /** Sends headers, body and trailers in one piece. Answers whether that was possible: the body must fit windows and frame. */
+  /**
+   * Sends headers, body and trailers, where there are any, in one piece. Answers whether that was possible: the body must fit windows
+   * and frame.
+   */
   pushWhole(sender: Sender, headers: Buffer, body: Buffer, trailers: Buffer): boolean {
     const { id } = sender;
     const { length } = body;
@@ -113,13 +116,17 @@ export class Outbox {
     const block = this.#begin(headers);
     this.#window -= length;
     sender.window -= length;
-    const out = Buffer.allocUnsafe(3 * FRAME_HEADER_BYTES + block.length + length + trailers.length);
+    const hasTrailers = trailers.length > 0;
+    const frames = hasTrailers ? 3 : 2;
+    const out = Buffer.allocUnsafe(frames * FRAME_HEADER_BYTES + block.length + length + trailers.length);
     writeFrameHeader(out, 0, block.length, FrameType.HEADERS, Flag.END_HEADERS, id);
     let at = FRAME_HEADER_BYTES + block.copy(out, FRAME_HEADER_BYTES);
-    writeFrameHeader(out, at, length, FrameType.DATA, 0, id);
+    writeFrameHeader(out, at, length, FrameType.DATA, hasTrailers ? 0 : Flag.END_STREAM, id);
     at += FRAME_HEADER_BYTES + body.copy(out, at + FRAME_HEADER_BYTES);
-    writeFrameHeader(out, at, trailers.length, FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, id);
-    trailers.copy(out, at + FRAME_HEADER_BYTES);
+    if (hasTrailers) {
+      writeFrameHeader(out, at, trailers.length, FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, id);
+      trailers.copy(out, at + FRAME_HEADER_BYTES);
+    }
     this.push(out);
     return true;
   }

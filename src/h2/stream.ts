@@ -92,7 +92,7 @@ export class Stream {
     return this.#closed || this.#localEnded;
   }
 
-  /** Sends headers, one part of a body, and trailers. Blocks as the header writer makes them. */
+  /** Sends headers, one part of a body, and trailers, which may be empty. Blocks as the header writer makes them. */
   answer(headers: Buffer, body: Buffer, trailers: Buffer): void {
     if (this.isClosed) return;
     this.#localEnded = true;

@@ -1,24 +1,25 @@
-// The lean door: unary gRPC calls straight on the engine of h2/. It reads one frame, runs the same call as every other
-// door, and writes one frame and the trailer. Whatever is unusual (compression, JSON, another protocol, a timeout that
-// cannot be read) it leaves to the Connect door, which answers it in full.
+// The lean door: unary calls of gRPC and Connect straight on the engine of h2/. It reads one message, runs the same call as
+// every other door, and writes one message. What is unusual (compression, other protocols, pages of other origins, a timeout
+// that cannot be read) it leaves to the Connect door, which answers it in full.
 
 import { EctError, refuse } from '../errors.ts';
-import { Body, headerOf, type Receiver, type RequestHead, type Stream, writeHeaderBlock } from '../h2/index.ts';
+import { Body, type Receiver, type RequestHead, type Stream } from '../h2/index.ts';
 import { punish } from './answered-at-once.ts';
 import { type BatchField, batchFieldOf } from './batch-field.ts';
+import type { Fields } from './browser-rules.ts';
 import type { AnyService } from './call.ts';
-import { type Calls, OVERLOADED } from './calls.ts';
-import { readGrpcTimeout } from './deadline.ts';
+import type { Calls } from './calls.ts';
+import { createDirectForms, type DirectForm } from './direct-forms.ts';
 import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
-import { announcedBytes, FRAME_PREFIX_BYTES, frameError, readOnlyFrame, writeFrame } from './grpc-frame.ts';
+import { FRAME_PREFIX_BYTES, writeFrame } from './grpc-frame.ts';
 import { type Method, methodTable } from './method-table.ts';
 import type { OpenCall } from './open-call.ts';
 import { SYNC_BYTES } from './reading/limits.ts';
 import { readMessage } from './reading/read-message.ts';
-import { grpcTrailer } from './wire-errors.ts';
+import { JSON_OPTIONS } from './unary-message.ts';
 import { writeMessage } from './writing/write-message.ts';
 
-/** Serves a stream if it is a plain unary gRPC call of a known method; otherwise `undefined`. */
+/** Serves a stream if it is a plain unary call of a known method; otherwise `undefined`. */
 export type LeanDoor = (stream: Stream) => Receiver | undefined;
 
 interface LeanRoute extends Method {
@@ -27,35 +28,44 @@ interface LeanRoute extends Method {
   readonly encode: FrameEncoder;
 }
 
-/** Makes the door for every unary method of the services. */
-export function createLeanDoor(services: readonly AnyService[], calls: Calls): LeanDoor {
+/** Makes the door for every unary method of the services. `fields` stand in each answer over Connect. */
+export function createLeanDoor(services: readonly AnyService[], calls: Calls, fields: Fields = {}): LeanDoor {
   const routes = createRoutes(services);
+  const directFormOf = createDirectForms(fields);
   return (stream) => {
     const { head, socket } = stream;
     const route = routes.get(head.path);
-    if (route === undefined || !isPlain(head)) return undefined;
-    const timeoutMs = readTimeout(headerOf(head, 'grpc-timeout'));
+    const form = route === undefined ? undefined : directFormOf(head);
+    if (route === undefined || form === undefined) return undefined;
+    const timeoutMs = readTimeout(form, head);
     if (timeoutMs === 'unreadable') return undefined;
-    const call = calls.open({ method: route.name, protocol: 'grpc', socket }, 'unary', timeoutMs, route.access);
-    if (call.stopped !== undefined) return new Refusal(stream, call, call.stopped);
+    const { protocol } = form;
+    const call = calls.open({ method: route.name, protocol, socket }, 'unary', timeoutMs, route.access);
+    if (call.stopped !== undefined) return new Refusal(stream, form, call, call.stopped);
     call.weight = route.weight;
-    return receive(stream, route, call, calls, (message) => {
-      calls.enter(call, message.length, () => void answer(stream, route, call, message));
+    return receive(stream, form, route.maxBytes, call, calls, (message) => {
+      calls.enter(call, message.length, () => void answer(stream, form, route, call, message));
     });
   };
 
-  async function answer(stream: Stream, route: LeanRoute, call: OpenCall, message: Buffer): Promise<void> {
+  async function answer(
+    stream: Stream,
+    form: DirectForm,
+    route: LeanRoute,
+    call: OpenCall,
+    message: Buffer,
+  ): Promise<void> {
     try {
       // A small message is read at once, and needs no signal, which most calls never make.
       const signal = message.length > SYNC_BYTES ? call.signal : undefined;
-      const read = () => readMessage(route.descriptor.input, 'proto', message, signal);
+      const read = () => readMessage(route.descriptor.input, form.codec, message, signal);
       const { service, descriptor } = route;
-      const frame = await calls.perform(service, descriptor.localName, read, call, (answer) =>
-        writeAnswer(route, answer, call),
+      const written = await calls.perform(service, descriptor.localName, read, call, (answer) =>
+        writeAnswer(form, route, answer, call),
       );
-      stream.answer(OK_HEADERS, frame, OK_TRAILER);
+      form.answer(stream, written);
     } catch (thrown) {
-      refuseCall(stream, call, thrown as EctError);
+      refuseCall(stream, form, call, thrown as EctError);
     }
   }
 }
@@ -63,7 +73,8 @@ export function createLeanDoor(services: readonly AnyService[], calls: Calls): L
 /** Reads the body up to the limit of the method, and hands over its one message. `onMessage` may throw EctError. */
 function receive(
   stream: Stream,
-  route: LeanRoute,
+  form: DirectForm,
+  maxBytes: number,
   call: OpenCall,
   calls: Calls,
   onMessage: (message: Buffer) => void,
@@ -73,16 +84,14 @@ function receive(
   const end = (error: EctError) => {
     if (!open) return;
     open = false;
-    refuseCall(stream, call, error);
+    refuseCall(stream, form, call, error);
   };
   // A deadline that passes ends the call at once, wherever it is: its body trickles in, it stands in line, or it is stuck.
   call.onStop(end);
   const judge = () => {
     if (!open) return;
-    const frame = readOnlyFrame(body.read(), route.maxBytes);
-    if (typeof frame === 'string') return end(frameError(frame, route.maxBytes));
     try {
-      onMessage(frame);
+      onMessage(form.messageIn(body.read(), maxBytes));
     } catch (thrown) {
       end(thrown as EctError);
     }
@@ -92,9 +101,8 @@ function receive(
       if (!open) return stream.consumed(part.length);
       if (!body.add(part))
         return end(new EctError(refuse('SERVICE_OVERLOADED', 'the connection sends too much at once')));
-      // Nothing is buffered in vain: one message, and of a second one what tells what is wrong with it.
-      const limit = FRAME_PREFIX_BYTES + route.maxBytes;
-      if (announcedBytes(body.head) > route.maxBytes || body.length > 2 * limit) judge();
+      // No more is kept than tells what is wrong with it.
+      if (form.isTooLong(body, maxBytes)) judge();
     },
     onRead: () => calls.arriving(call),
     onEnd: judge,
@@ -111,24 +119,22 @@ function isLong({ list }: LeanRoute, response: object): boolean {
   return elements !== undefined && elements.length > MAX_WRITTEN_AT_ONCE;
 }
 
-function writeAnswer(route: LeanRoute, answer: unknown, call: OpenCall): Buffer | Promise<Buffer> {
-  const response = answer as object;
-  return isLong(route, response) ? writeInSlices(route, response, call.signal) : route.encode(response);
+/** The message of an answer, in its frame where the form has frames. */
+function writeAnswer(form: DirectForm, route: LeanRoute, answer: unknown, call: OpenCall): Buffer | Promise<Buffer> {
+  const response = answer as Record<string, unknown>;
+  const { codec, isFramed } = form;
+  if (codec === 'proto' && !isLong(route, response)) {
+    const frame = route.encode(response);
+    return isFramed ? frame : frame.subarray(FRAME_PREFIX_BYTES);
+  }
+  const written = writeMessage(route.descriptor.output, codec, response, JSON_OPTIONS, call.signal);
+  const finish = (message: Uint8Array) => (isFramed ? writeFrame(message) : asBuffer(message));
+  return written instanceof Promise ? written.then(finish) : finish(written);
 }
 
-async function writeInSlices({ descriptor }: LeanRoute, response: object, signal: AbortSignal): Promise<Buffer> {
-  const message = response as Record<string, unknown>;
-  return writeFrame(await writeMessage(descriptor.output, 'proto', message, undefined, signal));
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
-
-const OK_FIELDS = [
-  [':status', '200'],
-  ['content-type', 'application/grpc'],
-] as const;
-/** Made once: blocks mean the same on every connection. */
-const OK_HEADERS = writeHeaderBlock(OK_FIELDS);
-const OK_TRAILER = writeHeaderBlock([['grpc-status', '0']]);
-const OVERLOADED_BLOCK = refusalBlock(OVERLOADED);
 
 /**
  * Refuses a call that was stopped when it came. What was read with its headers is let go first: of a small call that is all,
@@ -136,11 +142,13 @@ const OVERLOADED_BLOCK = refusalBlock(OVERLOADED);
  */
 class Refusal implements Receiver {
   readonly #stream: Stream;
+  readonly #form: DirectForm;
   readonly #call: OpenCall;
   readonly #error: EctError;
 
-  constructor(stream: Stream, call: OpenCall, error: EctError) {
+  constructor(stream: Stream, form: DirectForm, call: OpenCall, error: EctError) {
     this.#stream = stream;
+    this.#form = form;
     this.#call = call;
     this.#error = error;
   }
@@ -150,11 +158,11 @@ class Refusal implements Receiver {
   }
 
   onEnd(): void {
-    refuseCall(this.#stream, this.#call, this.#error);
+    refuseCall(this.#stream, this.#form, this.#call, this.#error);
   }
 
   onRead(): void {
-    refuseCall(this.#stream, this.#call, this.#error);
+    refuseCall(this.#stream, this.#form, this.#call, this.#error);
   }
 
   onGone(): void {
@@ -162,15 +170,11 @@ class Refusal implements Receiver {
   }
 }
 
-/** Ends a call with an error: one HEADERS frame that is the trailer too. What is unread of the request is let go. */
-function refuseCall(stream: Stream, call: OpenCall, error: EctError): void {
+/** Ends a call with an error. What is unread of the request is let go. */
+function refuseCall(stream: Stream, form: DirectForm, call: OpenCall, error: EctError): void {
   call.finish(error);
-  stream.respond(error === OVERLOADED ? OVERLOADED_BLOCK : refusalBlock(error), true);
+  if (!stream.isClosed) form.refuse(stream, error);
   punish(stream, call.penalty);
-}
-
-function refusalBlock(error: EctError): Buffer {
-  return writeHeaderBlock([...OK_FIELDS, ...Object.entries(grpcTrailer(error))]);
 }
 
 function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, LeanRoute> {
@@ -183,20 +187,9 @@ function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, Lean
   return routes;
 }
 
-function isPlain(head: RequestHead): boolean {
-  const type = headerOf(head, 'content-type');
-  const encoding = headerOf(head, 'grpc-encoding');
-  return (
-    head.method === 'POST' &&
-    (type === 'application/grpc' || type === 'application/grpc+proto') &&
-    (encoding === undefined || encoding === 'identity')
-  );
-}
-
-function readTimeout(value: string | readonly string[] | undefined): number | undefined | 'unreadable' {
-  if (value === undefined) return undefined;
+function readTimeout(form: DirectForm, head: RequestHead): number | undefined | 'unreadable' {
   try {
-    return readGrpcTimeout(String(value));
+    return form.timeoutMs(head);
   } catch {
     return 'unreadable';
   }

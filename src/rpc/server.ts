@@ -106,7 +106,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const all = [...services, health, ...reflection];
   const methods = methodTable(all);
   const router = createConnectRouter(all, calls, events);
-  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls);
   const standard = standardPages({
     jwks,
     jwksMaxAgeSeconds: options.jwksMaxAgeSeconds ?? (() => 300),
@@ -145,6 +144,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = createGate(methods, calls);
   const browsers = createBrowserRules(options.browsers ?? NO_BROWSERS, (path) => pages.get(path)?.isOpen === true);
+  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, browsers.fieldsFor(undefined));
   const serving = {
     gate,
     browsers,

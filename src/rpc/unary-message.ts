@@ -40,7 +40,7 @@ const DETAILS = createRegistry(file_google_rpc_error_details);
  * `valid: false` and `index: 0` are answers: people and languages without the schema read what is there, not what may be
  * left out. Whoever has the schema reads both forms alike.
  */
-const JSON_OPTIONS = { registry: DETAILS, alwaysEmitImplicit: true };
+export const JSON_OPTIONS = { registry: DETAILS, alwaysEmitImplicit: true };
 /** The runtime serves these, and no text form of gRPC-Web. */
 const KNOWN_CODEC =
   /^application\/(?:grpc|grpc-web|grpc\+(?:proto|json)|grpc-web\+(?:proto|json)|proto|json)\s*(?:;|$)/i;
