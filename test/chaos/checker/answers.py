@@ -2,6 +2,7 @@
 
 import base64
 
+import keys
 import ledger as ledgers
 import notes
 import tokens
@@ -88,15 +89,20 @@ class Answers:
 class Tokens:
     """What was issued and verified over the whole run: tokens outlive a ledger."""
 
-    def __init__(self, announced, findings):
-        self._announced, self._findings = announced, findings
+    def __init__(self, findings):
+        self._announced, self._now, self._findings = keys.AnnouncedKeys(), keys.AnnouncedKeys(), findings
         self._offered, self._accepted, self._by_key = {}, {}, {}
-        self.counts = {"issued": 0, "verdict": 0}
+        self.counts = {"issued": 0, "verdict": 0, "unknown_keys": 0}
+
+    def enter(self, now):
+        """From here on the ledger announces these keys. What others had announced is still known to whoever audits."""
+        self._now = now
+        now.copy_into(self._announced)
 
     def take(self, line):
         if line["kind"] == "offered":
             self._offered.setdefault((line["token"], line["audience"]), []).append(line["request_id"])
-        elif line["kind"] in self.counts:
+        elif line["kind"] in ("issued", "verdict"):
             self.counts[line["kind"]] += 1
             getattr(self, f"_{line['kind']}")(line)
 
@@ -126,6 +132,8 @@ class Tokens:
                 what = f"a token that line {accepted[1]} had used was accepted again in line {line['line']}"
                 self._findings.add("reused_tokens", f"{what}: {tokens.split(line['token'])[1].get('jti')}")
             self._accepted.setdefault(use, (request_id, line["line"]))
+        elif line["reason"] == "KEY_UNKNOWN" and self._now.active(tokens.split(line["token"])[0].get("kid")) is None:
+            self.counts["unknown_keys"] += 1
         elif line["reason"] != "TOKEN_REPLAYED":
             self._findings.add("wrong_verdicts", f"line {line['line']}: {line['reason']}")
         elif accepted is not None and accepted[0] == request_id != "":

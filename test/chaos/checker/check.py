@@ -14,28 +14,29 @@ import sys
 
 import answers
 import findings as found
-import keys
 import ledger
 
 
 def main(journal_path, ledger_path):
     findings = found.Findings()
     lines = read_journal(journal_path)
-    announced, counts, before = keys.AnnouncedKeys(), {"entries": 0, "epochs": 0}, None
-    for epoch, end in epochs_of(lines, ledger_path, os.path.dirname(os.path.abspath(journal_path)), findings):
+    folder = os.path.dirname(os.path.abspath(journal_path))
+    epochs, before, counts = [], None, {"entries": 0, "epochs": 0}
+    for epoch, end in epochs_of(lines, ledger_path, folder, findings):
         book = ledger.Ledger(end["database"], end["verifier_key"], findings)
-        book.keys.copy_into(announced)
-        check_sequel(before, book, findings)
         said = answers.Answers(book, findings)
+        check_sequel(before, book, findings)
         for line in epoch:
             said.take(line)
-        counts["epochs"] += 1
-        counts["entries"] += book.size
-        add(counts, said.counts)
+        add(counts, {"entries": book.size, "epochs": 1, **said.counts})
         before = (end, book, said)
-    uses = answers.Tokens(announced, findings)
+        epochs.append((epoch, book))
+    uses = answers.Tokens(findings)
+    for epoch, book in epochs:
+        uses.enter(book.keys)
+        for line in epoch:
+            uses.take(line)
     for line in lines:
-        uses.take(line)
         if line["kind"] == "broken":
             findings.add("broken", f"line {line['line']}: {line['what']}")
     add(counts, uses.counts)
