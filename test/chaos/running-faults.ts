@@ -1,6 +1,7 @@
 // What is done to a service that runs. Each fault is over when its function returns, and the service is there, ready to recover.
 
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault } from '../../kms-double/faults.ts';
@@ -144,8 +145,7 @@ async function moveDirectory(campaign: Campaign): Promise<void> {
 /** The directory is deleted. Another name of each file stands for the newest copy that the operator has. */
 async function deleteDirectory(campaign: Campaign): Promise<void> {
   const kept = `${campaign.dataDir}.kept`;
-  mkdirSync(kept, { mode: 0o700 });
-  for (const name of readdirSync(campaign.dataDir)) linkSync(campaign.file(name), join(kept, name));
+  execFileSync('cp', ['--archive', '--link', campaign.dataDir, kept]);
   rmSync(campaign.dataDir, { recursive: true });
   await expectNotice(campaign);
   await campaign.end(campaign.chance.pick(['SIGKILL', 'SIGTERM']));
