@@ -160,6 +160,7 @@ export class Campaign implements AsyncDisposable {
       using client = dial(this.run.address);
       try {
         await tryEverything({ client, journal: this.journal, pools: this.pools });
+        this.journal.writeFailures();
         this.journal.write({ kind: 'recovered', after_ms: Math.round(performance.now() - beganMs) });
         return;
       } catch (error) {

@@ -14,6 +14,8 @@ const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 0);
 const SEED = Number(process.env['CHAOS_SEED'] ?? randomInt(2 ** 31));
 /** An empty folder in which everything is left, also where nothing is found. */
 const KEPT = process.env['CHAOS_FOLDER'];
+/** Only these kinds of faults, with commas between them. */
+const FAULTS = process.env['CHAOS_FAULTS']?.split(',');
 
 describeWithFakeTime('a chaos run', () => {
   test.runIf(SECONDS > 0)(
@@ -22,7 +24,8 @@ describeWithFakeTime('a chaos run', () => {
       if (python === undefined) throw new Error(`this needs ${PYTHON_NEED}`);
       console.info(`CHAOS_SEED=${SEED} CHAOS_SECONDS=${SECONDS}`);
       const folder = KEPT ?? (await mkdtemp(join(tmpdir(), 'ect-chaos-')));
-      const { inflicted, journal, dataDir } = await runChaos({ folder, seed: SEED, seconds: SECONDS });
+      const options = { folder, seed: SEED, seconds: SECONDS, ...(FAULTS === undefined ? {} : { faults: FAULTS }) };
+      const { inflicted, journal, dataDir } = await runChaos(options);
       const { ok, findings, counts, sentences } = await check(journal, join(dataDir, 'ledger.db'));
       console.info(JSON.stringify({ inflicted: Object.fromEntries(inflicted), counts, findings }));
       // What was found is kept, with all that it takes to look into it.

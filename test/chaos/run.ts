@@ -17,10 +17,15 @@ export interface RunOptions extends CampaignOptions {
   readonly seconds: number;
   /** Default: all kinds. */
   readonly faults?: readonly string[];
+  /** Default: the service is of another variant after every few faults. */
+  readonly changesVariants?: boolean;
 }
 
 /** Runs to its end, and answers how often each fault was inflicted. The journal and the data directory are left. */
-export async function runChaos({ seconds, faults = Object.keys(FAULTS), ...options }: RunOptions) {
+export async function runChaos(run: RunOptions) {
+  const { seconds, faults = Object.keys(FAULTS), changesVariants = true, ...options } = run;
+  const unknown = faults.filter((fault) => FAULTS[fault] === undefined);
+  if (unknown.length > 0) throw new TypeError(`no such faults: ${unknown.join(', ')}`);
   await using campaign = await Campaign.open(options);
   const inflicted = new Map<string, number>();
   const untilMs = performance.now() + 1000 * seconds;
@@ -31,7 +36,7 @@ export async function runChaos({ seconds, faults = Object.keys(FAULTS), ...optio
   try {
     while (!isOver()) {
       if (variants.length === 0) variants = campaign.chance.shuffled(VARIANTS);
-      if (faults.length === Object.keys(FAULTS).length) campaign.change(variants.pop()!);
+      if (changesVariants) campaign.change(variants.pop()!);
       await campaign.start();
       await campaign.recover();
       for (let number = 0; number < FAULTS_EACH && !isOver(); number++) {

@@ -1,7 +1,7 @@
 // What is done to a service that runs. Each fault is over when its function returns, and the service is there, ready to recover.
 
 import { execFileSync } from 'node:child_process';
-import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault } from '../../kms-double/faults.ts';
@@ -142,11 +142,23 @@ async function moveDirectory(campaign: Campaign): Promise<void> {
   renameSync(`${campaign.dataDir}.away`, campaign.dataDir);
 }
 
-/** The directory is deleted. Another name of each file stands for the newest copy that the operator has. */
+/** Nothing moves meanwhile, so that a copy has all that was acknowledged. */
+function whileFrozen(campaign: Campaign, work: () => void): void {
+  campaign.run.signalAll('SIGSTOP');
+  try {
+    work();
+  } finally {
+    campaign.run.signalAll('SIGCONT');
+  }
+}
+
+/** The directory is deleted. The operator has a copy of that moment, and nothing may have been acknowledged after it. */
 async function deleteDirectory(campaign: Campaign): Promise<void> {
   const kept = `${campaign.dataDir}.kept`;
-  execFileSync('cp', ['--archive', '--link', campaign.dataDir, kept]);
-  rmSync(campaign.dataDir, { recursive: true });
+  whileFrozen(campaign, () => {
+    execFileSync('cp', ['--archive', campaign.dataDir, kept]);
+    rmSync(campaign.dataDir, { recursive: true });
+  });
   await expectNotice(campaign);
   await campaign.end(campaign.chance.pick(['SIGKILL', 'SIGTERM']));
   rmSync(campaign.dataDir, { recursive: true, force: true });
@@ -154,26 +166,34 @@ async function deleteDirectory(campaign: Campaign): Promise<void> {
   await campaign.start();
 }
 
-/** One file is deleted, or another with the same content takes its place. The old one is put back when the service has ended. */
+/** One file is deleted, or another with the same content takes its place. The database is put back as it was at that moment. */
 async function replaceFile(campaign: Campaign): Promise<void> {
   const { chance } = campaign;
   const name = chance.pick(['ledger.db', 'ledger.db-wal', 'ledger.db-shm', 'once.db', 'once.db-wal']);
   const isDeleted = chance.happens(0.5);
   campaign.journal.write({ kind: 'detail', file: name, deleted: isDeleted });
-  const [path, kept] = [campaign.file(name), join(campaign.folder, 'kept')];
-  linkSync(path, kept);
-  if (isDeleted) rmSync(path);
-  else {
-    writeFileSync(`${path}.copy`, readFileSync(path));
-    renameSync(`${path}.copy`, path);
-  }
+  const path = campaign.file(name);
+  const database = filesOf(name);
+  const copyOf = (file: string) => join(campaign.folder, `kept-${file}`);
+  whileFrozen(campaign, () => {
+    for (const file of database) copyFileSync(campaign.file(file), copyOf(file));
+    if (isDeleted) rmSync(path);
+    else {
+      copyFileSync(path, `${path}.copy`);
+      renameSync(`${path}.copy`, path);
+    }
+  });
   await expectNotice(campaign);
   await campaign.end(chance.pick(['SIGKILL', 'SIGTERM']));
-  // SQLite makes the shared memory anew; what it held may be of another process.
-  rmSync(path, { force: true });
-  if (name.endsWith('-shm')) rmSync(kept);
-  else renameSync(kept, path);
+  for (const file of [...database, `${database[0]}-shm`]) rmSync(campaign.file(file), { force: true });
+  for (const file of database) renameSync(copyOf(file), campaign.file(file));
   await campaign.start();
+}
+
+/** The files of the database that one file is of. SQLite makes its shared memory anew. */
+function filesOf(name: string): readonly string[] {
+  const [database = ''] = name.split('-');
+  return [database, `${database}-wal`];
 }
 
 export const RUNNING_FAULTS: Readonly<Record<string, RunningFault>> = {
