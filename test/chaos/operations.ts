@@ -1,77 +1,20 @@
-// What callers do. Each operation writes what it was answered into the journal, in the words that the checker reads.
+// What callers do. Each operation writes down what it was answered.
 
 import { randomUUID } from 'node:crypto';
-import type { Entry, Issued, Page, Recorded, Verdict } from '../interop/answers.ts';
-import { CallError, type GrpcClient, type Status } from '../interop/grpc-js-client.ts';
-import type { Journal } from './journal.ts';
-import type { Pools } from './pools.ts';
+import type { Page, Recorded, Verdict } from '../interop/answers.ts';
+import { CallError, type Status } from '../interop/grpc-js-client.ts';
+import { type Caller, call, type IssuedWithReceipt, keepEntry, keepIssued, type Level } from './caller.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const LEDGER = 'ect.v1.LedgerService';
 const AUDIENCE = 'urn:example:reviewer';
-const CALL_MS = 15_000;
 /** None expires within a run. */
 const TTL = { seconds: '3600' };
 const WORKFLOWS = Array.from({ length: 12 }, () => randomUUID());
 
-type Level = 'LEVEL_L1' | 'LEVEL_L2' | 'LEVEL_L3';
-type IssuedWithReceipt = Issued & { readonly level: Level; readonly receipt: WireReceipt | null };
-interface WireReceipt {
-  readonly leaf_index: string;
-  readonly leaf: Buffer;
-  readonly checkpoint: string;
-  readonly tree_size: string;
-  readonly tlog_proof: string;
-}
-
-/** Who calls, and where it is written down. */
-export interface Caller {
-  readonly client: GrpcClient;
-  readonly journal: Journal;
-  readonly pools: Pools;
-}
-
 type Operation = (caller: Caller) => Promise<unknown>;
 
-async function call<Answer>({ client, journal }: Caller, method: string, request: object): Promise<Answer> {
-  try {
-    return await client.call<Answer>(method, request, { deadline: Date.now() + CALL_MS });
-  } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    journal.failed(method.split('/')[1] ?? method, error.reason || `code ${error.code}`);
-    // 13 and 2: INTERNAL and UNKNOWN, of the service where they have a reason.
-    if ([2, 13].includes(error.code) && error.info !== undefined)
-      journal.breaks(`${method} failed with ${error.message}`);
-    throw error;
-  }
-}
-
 const order = (level: Level, more: object = {}) => ({ exec_act: 'review', aud: [AUDIENCE], ttl: TTL, level, ...more });
-
-/** Writes an issued token down, with its entry where it has one. `isNew`: no earlier call can have recorded it. */
-function keepIssued(
-  { journal, pools }: Caller,
-  answer: IssuedWithReceipt,
-  wid: string,
-  isNew: boolean,
-  key = '',
-): void {
-  const { token, level, receipt, claims } = answer;
-  journal.write({ kind: 'issued', token, level, ...(key === '' ? {} : { idempotency_key: key }) });
-  if (level === 'LEVEL_L1') return;
-  if (receipt === null) {
-    pools.unrecorded.add(token);
-    if (isNew) pools.fresh.add(token);
-    return;
-  }
-  const { leaf_index: index, leaf, tlog_proof: proof } = receipt;
-  const entry = { index: Number(index), leaf: leaf.toString('base64'), token };
-  journal.write({ kind: 'recorded', how: 'Issue', ...entry, proof, ...(isNew ? { new: true } : {}) });
-  pools.size = Math.max(pools.size, Number(receipt.tree_size));
-  pools.tasks.add({ jti: claims.jti, wid });
-  pools.recorded.add(token);
-  if (isNew) pools.fresh.add(token);
-}
 
 async function issue(caller: Caller, level: Level, more: { readonly wid?: string; readonly pred?: readonly string[] }) {
   const answer = await call<IssuedWithReceipt>(caller, `${AUTHORITY}/Issue`, order(level, more));
@@ -111,13 +54,6 @@ async function issueBatch(caller: Caller): Promise<void> {
   if (results.length !== items.length) {
     caller.journal.breaks(`a batch of ${items.length} was answered with ${results.length} results`);
   }
-}
-
-function keepEntry({ journal, pools }: Caller, how: string, entry: Entry, proof?: string, isNew = false): void {
-  const { index, leaf, token, jti } = entry;
-  const line = { index: Number(index), leaf: leaf.toString('base64'), ...(token === '' ? {} : { token }) };
-  journal.write({ kind: 'recorded', how, ...line, ...(proof ? { proof } : {}), ...(isNew ? { new: true } : {}) });
-  if (jti !== '' && proof) pools.tasks.add({ jti, wid: (entry as Entry & { wid: string }).wid });
 }
 
 async function append(caller: Caller): Promise<void> {
