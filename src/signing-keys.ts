@@ -15,7 +15,7 @@ import {
   keyEntryName,
   type RootKey,
 } from './custody/index.ts';
-import type { DataDir } from './data-dir.ts';
+import { type DataDir, isOwnSigningKey } from './data-dir.ts';
 import type { Events } from './events.ts';
 import { fileTypeFault, NOT_A_FILE } from './file-type.ts';
 import type { OpenSigner } from './keys/index.ts';
@@ -151,7 +151,7 @@ async function openRoot(
   const [, kind, place = ''] = /^([a-z-]+):(.+)$/.exec(locator) ?? [];
   if (kind === 'kms' && signer.kind === 'kms') return openKmsKey({ ...signer, key: place }, keys, events);
   if (kind === 'file' && signer.kind === 'local') return openKeyFile(signer, place);
-  if (kind === 'data-dir' && dir !== undefined && OWN_KEY_FILE.test(place)) {
+  if (kind === 'data-dir' && dir !== undefined && isOwnSigningKey(place)) {
     return LocalSigner.open(await readOwnKeyFile(join(dirname(dir.signingKey), place)));
   }
   throw new KeyFileError('The ledger names a signing key that this configuration cannot open: check ECT_SIGNER.');
@@ -178,8 +178,6 @@ function openKmsKey(config: SignerConfig & { kind: 'kms' }, keys: KeysConfig, ev
 export function idleTiming({ signing, delegatedHours }: Pick<KeysConfig, 'signing' | 'delegatedHours'>) {
   return signing === 'direct' ? {} : { idleMs: (delegatedHours * HOUR_MS) / IDLE_TRIALS };
 }
-
-const OWN_KEY_FILE = /^signing-key(?:-[1-9][0-9]{0,8})?\.pem$/;
 
 /** The same file for all processes of a data directory, so that those who rotate at once make one key between them. */
 async function makeOwnKey(dir: DataDir | undefined, generation: number): Promise<RootKey> {
