@@ -3,20 +3,30 @@ import { defineConfig } from 'vitest/config';
 
 // The attacks measure what others notice of them, so they run when all other tests are over, and one file at a time.
 const HOSTILE = 'test/hostile/**/*.test.ts';
-/** Whoever names them runs all of them; a run of everything contains a few. */
+/** A run that names them runs all of them; a run of everything contains a few. */
 const isHostileNamed = process.argv.some((argument) => argument.includes('test/hostile'));
+
+// `npm test` is for each commit: it leaves out the attacks and what starts the process dozens of times. `npm run test:full`, and
+// a run that names files, leaves out nothing.
+const isFull = process.env['ECT_TEST_FULL'] === '1' || process.argv.some((argument) => argument.startsWith('test/'));
+/** Of the tests of the real process, the ones that every commit needs. */
+const SHORT = 'browsers|clock-in-process|crash-output|first-minute|identity|lifecycle|secrets|storage|trust';
+const LONG = [`test/service/!(${SHORT}).test.ts`, 'test/chaos/**'];
 
 export default defineConfig({
   test: {
     // Half the time of a short process is the reading of its sources: those that tests start share what was read once.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/tests') },
     projects: [
-      { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [HOSTILE] } },
+      {
+        extends: true,
+        test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [HOSTILE, ...(isFull ? [] : LONG)] },
+      },
       {
         extends: true,
         test: {
           name: 'hostile',
-          include: [HOSTILE],
+          include: isFull ? [HOSTILE] : [],
           fileParallelism: false,
           sequence: { groupOrder: 1 },
           globalSetup: ['test/hostile/support/figures.ts'],
@@ -24,6 +34,8 @@ export default defineConfig({
         },
       },
     ],
+    // Tests wait for processes and timers a good part of their time. Without this one core of two would stay idle.
+    maxWorkers: '100%',
     // For what hangs, not for what is slow: on a busy machine a test may take ten times as long as on an idle one.
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -21,6 +21,8 @@ export interface KmsDoubleOptions {
   readonly delayMs?: number;
   /** Requests in any second and region, above which they are throttled. */
   readonly requestsPerSecond?: number;
+  /** Those of a double that was stopped; default: none yet. */
+  readonly keys?: KmsKeys;
 }
 
 /** A request that was authenticated. */
@@ -50,7 +52,7 @@ const CREDENTIALS: Credentials = { accessKeyId: 'AKIDDOUBLE', secretAccessKey: '
 
 /** Starts a double on loopback. Dispose it to stop it. */
 export async function startKmsDouble(options: KmsDoubleOptions = {}): Promise<KmsDouble> {
-  const keys = new KmsKeys();
+  const keys = options.keys ?? new KmsKeys();
   const script = new Script();
   const credentials = options.credentials ?? CREDENTIALS;
   const counts = new Map<string, number>();

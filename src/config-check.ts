@@ -4,17 +4,21 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { clientSettingWarnings } from './config/client-settings.ts';
+import type { KeysConfig } from './config/keys.ts';
+import type { SignerConfig } from './config/signer.ts';
 import { type Config, examineConfig, type Setting } from './config.ts';
 import { problemsOf } from './config-problems.ts';
 import { filesIn, StartError } from './data-dir.ts';
 import { checkDataDir } from './data-dir-check.ts';
+import { descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { EctError } from './errors.ts';
-import { createEvents } from './events.ts';
 import { linkToNothing } from './file-type.ts';
+import { openKmsKey } from './kms-key.ts';
 import { addressText, listenFault } from './listen-fault.ts';
 import { loadGroup } from './reload/index.ts';
+import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { readOwnKeyFile } from './signers/local/index.ts';
-import { openConfiguredKey, signingKeyFile } from './signing-keys.ts';
+import { signingKeyFile } from './signing-keys.ts';
 import { tlsFiles } from './tls-files.ts';
 import { trustFile } from './trust-file.ts';
 
@@ -39,11 +43,15 @@ export async function checkConfig(
     checkTls(config),
     config.trustFile === undefined ? undefined : loadGroup(trustFile(config.trustFile)),
   ];
-  const found = await Promise.all(checks.map((check) => problemsOf(Promise.resolve(check))));
+  let few: string | undefined;
+  const countDescriptors = async () => {
+    few = descriptorRoom(config, descriptorLimit()).warning;
+  };
+  const found = await Promise.all([...checks, countDescriptors()].map((check) => problemsOf(Promise.resolve(check))));
   const hasAddress = !problems.some((problem) => problem.startsWith('ECT_LISTEN must be'));
   const address: AddressFault = hasAddress ? await tryAddress(config) : {};
   const all = [...problems, ...found.flat(), ...(address.problem === undefined ? [] : [address.problem])];
-  const warnings = [...clientSettingWarnings(env, config), ...(address.warning === undefined ? [] : [address.warning])];
+  const warnings = [...clientSettingWarnings(env, config), few, address.warning].filter((line) => line !== undefined);
   // A value that breaks its rule may be a secret in the wrong place.
   return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
 }
@@ -52,7 +60,7 @@ export async function checkConfig(
 async function checkSigningKey(config: Config, callKms: boolean): Promise<void> {
   const { signer, store, dataDir } = config;
   if (signer.kind === 'kms') {
-    if (callKms && signer.key !== '' && signer.regions.length > 0) await askKms(config);
+    if (callKms && signer.key !== '' && signer.regions.length > 0) await askKms(signer, config.keys);
     return;
   }
   const keyFile = signingKeyFile(config, true);
@@ -64,17 +72,19 @@ async function checkSigningKey(config: Config, callKms: boolean): Promise<void> 
   if (store === 'sqlite' && (existsSync(own) || linkToNothing(own) !== undefined)) await readOwnKeyFile(own, true);
 }
 
-async function askKms(config: Config): Promise<void> {
-  const events = createEvents({ level: 'silent' });
+/** Who asks for this wants to know whether tokens can be issued: a key that a start would go on without is a problem here. */
+async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig): Promise<void> {
   try {
-    (await openConfiguredKey(config, undefined, events)).signer.close();
+    (await openKmsKey(signer, keys)).close();
   } catch (error) {
     if (error instanceof EctError) throw new StartError(`AWS KMS: ${error.message}`, { cause: error });
+    if (error instanceof KmsKeyError && error.atStart !== 'refuse') throw new StartError(`${error.message} ${GOES_ON}`);
     throw error;
-  } finally {
-    events.close();
   }
 }
+
+const GOES_ON =
+  'A service that has used this key before starts without it, and serves everything but Issue until it is mended.';
 
 async function checkTls({ tls }: Config): Promise<void> {
   if (tls === undefined) return;

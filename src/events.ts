@@ -15,6 +15,7 @@ import {
 import { standardError } from './event-output.ts';
 import type { LimitName } from './limits/index.ts';
 import { createMetrics, type MetricsSnapshot, type ReadQuotas } from './metrics.ts';
+import { Seldom } from './seldom.ts';
 
 export type { FinishedCall } from './event-lines.ts';
 export type { MetricsSnapshot } from './metrics.ts';
@@ -33,6 +34,16 @@ interface StorageSpace {
   readonly floor: number;
   readonly hasRoom: boolean;
 }
+
+/** File descriptors that are left, of how many. */
+interface DescriptorCount {
+  readonly free: number;
+  readonly limit: number;
+  readonly isLow: boolean;
+}
+
+/** Between two lines that a peer can cause at will, in milliseconds. */
+const SELDOM_MS = 60_000;
 
 /** A trust file may have thousands of mistakes. */
 const MAX_WHY_LENGTH = 2_000;
@@ -56,6 +67,8 @@ export function createEvents(options: EventsOptions) {
     output,
   );
   const metrics = createMetrics();
+  const fullLines = new Seldom(SELDOM_MS);
+  const acceptLines = new Seldom(SELDOM_MS);
 
   /** For lines that must not be lost, whatever happens next. */
   function flushNow(): void {
@@ -85,9 +98,40 @@ export function createEvents(options: EventsOptions) {
       lines.debug({ event: 'connection-failed', stage, cause: describeCause(cause) });
     },
 
+    /** A connection could not be taken from the system: it has no descriptor, or no memory, for it. */
+    acceptFailed(cause: unknown): void {
+      metrics.connectionFailures.inc({ stage: 'accept' });
+      const leftOut = acceptLines.next();
+      if (leftOut === undefined) return;
+      lines.error({ event: 'accept-failed', leftOut, cause: describeCause(cause) });
+      flushNow();
+    },
+
+    /** The limit of descriptors allows fewer connections than the settings. */
+    descriptorsFew(warning: string): void {
+      lines.warn({ event: 'descriptors-few', warning });
+    },
+
+    /** Descriptors were counted. `changed`: from now on few are left, or enough again. */
+    descriptorsMeasured({ free, limit, isLow }: DescriptorCount, changed: boolean): void {
+      metrics.descriptorsFree.set(free);
+      if (!changed) return;
+      const line = { free, limit };
+      if (isLow) {
+        const warning =
+          'connections are closed and refused to keep some: look for what has them open, and raise ulimit -n';
+        lines.error({ event: 'descriptors-low', ...line, warning });
+        flushNow();
+      } else lines.info({ event: 'descriptors-recovered', ...line });
+    },
+
     /** A limit was met: something was rejected, or given up for others. */
     limitMet(limit: LimitName): void {
       metrics.limitsMet.inc({ limit });
+      const leftOut = limit === 'connections' ? fullLines.next() : undefined;
+      if (leftOut === undefined) return;
+      const warning = 'for each new connection one that asked for nothing, or is silent, is closed, or the new one is';
+      lines.warn({ event: 'connections-full', leftOut, warning });
     },
 
     /** How much of each limit is in use, whenever somebody asks for the metrics. */
@@ -159,6 +203,16 @@ export function createEvents(options: EventsOptions) {
     keysFailed(cause: unknown): void {
       metrics.keyFailures.inc();
       lines.error({ event: 'keys-failed', cause: describeCause(cause) });
+    },
+
+    /** The key that should sign cannot be opened, so that nothing is issued; or that is over. Why is in `keys-failed`. */
+    signingKeyMissing(isMissing: boolean): void {
+      metrics.signingKeyMissing.set(isMissing ? 1 : 0);
+      if (isMissing) {
+        const warning = 'nothing is issued until it can be opened; everything else is served, and it is tried again';
+        lines.error({ event: 'signing-key-missing', warning });
+      } else lines.info({ event: 'signing-key-opened' });
+      flushNow();
     },
 
     /** Files of the configuration have changed, and are in force. */
@@ -348,6 +402,13 @@ export function createEvents(options: EventsOptions) {
     /** The ledger was examined before the service takes calls: so many of its newest entries. */
     ledgerChecked({ examined, size }: { readonly examined: number; readonly size: number }): void {
       lines.info({ event: 'ledger-checked', examined, size });
+    },
+
+    /** A connection did not reach a worker that has no descriptor left. It gets no other, so another takes its place. */
+    workerDeaf(number: number): void {
+      const warning = 'a connection did not reach it (descriptors-low), so it would get no other: it is replaced';
+      lines.error({ event: 'worker-deaf', worker: number, warning });
+      flushNow();
     },
 
     /** A worker died, or could not start. `pauseMs`: another follows after that time; undefined: none does. */

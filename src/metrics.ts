@@ -108,6 +108,17 @@ export function createMetrics() {
       labelNames: ['region'],
       registers,
     }),
+    descriptorsFree: new Gauge({
+      name: 'ect_descriptors_free',
+      help: 'File descriptors that the process may still open; of several workers, the fewest.',
+      aggregator: 'min',
+      registers,
+    }),
+    signingKeyMissing: new Gauge({
+      name: 'ect_signing_key_missing',
+      help: 'Whether nothing is issued since the signing key cannot be opened; of several workers, in how many.',
+      registers,
+    }),
     workersEnded: new Counter({
       name: 'ect_workers_ended_total',
       help: 'Workers that died, or could not start.',

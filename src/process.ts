@@ -6,6 +6,7 @@ import { runProgram } from './cli/program.ts';
 import { clientSettingWarnings } from './config/client-settings.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { checkConfig } from './config-check.ts';
+import { DescriptorWatch } from './descriptors.ts';
 import { EctError, type ErrorReason } from './errors.ts';
 import { createEvents } from './events.ts';
 import { ledgerRecovery } from './ledger-recovery.ts';
@@ -57,7 +58,9 @@ function warnOf(warnings: readonly string[], { logLevel: level }: Config): void 
 async function serveByWorkers(workers: number, config: Config): Promise<void> {
   const ownership = await ownDirectory(config);
   const events = createEvents({ level: config.logLevel });
+  const descriptors = new DescriptorWatch({ connections: undefined, onMeasured: events.descriptorsMeasured });
   process.exitCode = await supervise({ workers, graceMs: GRACE_MS, events, onListening: sayListening });
+  descriptors.stop();
   events.close();
   ownership?.release();
 }

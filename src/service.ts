@@ -8,6 +8,7 @@ import { type BelievedClock, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
+import { type DescriptorRoom, DescriptorWatch, descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { removeDrafts } from './files.ts';
@@ -95,9 +96,13 @@ async function startIn(
   config: Config,
   events: Events,
 ): Promise<RunningService> {
+  const room = descriptorRoom(config, descriptorLimit());
+  if (room.warning !== undefined && (seat === undefined || seat.number === 1)) events.descriptorsFew(room.warning);
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
-  const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events));
+  // What takes the place of a worker that signs must be able to, too.
+  const mayWait = seat?.isSuccessor !== true;
+  const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
   let clock: BelievedClock | undefined;
   // The start judges by the clock of the machine, as TLS itself does at each handshake.
   const nowMs = () => clock?.nowMs() ?? Date.now();
@@ -137,7 +142,12 @@ async function startIn(
       scrub: dir && scrubs ? scrubOrder(config, dir, key) : undefined,
     });
     const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-    const server = await listen(config, parts, events, probe, opened, { tls: tls?.value, cas, space, clock, health });
+    const around = { tls: tls?.value, cas, space, clock, health, room };
+    const server = await listen(config, parts, events, probe, opened, around);
+    const descriptors = new DescriptorWatch({
+      connections: { most: room.connections, open: server.connections, limit: server.limitConnections },
+      onMeasured: events.descriptorsMeasured,
+    });
     const expiry = new ExpiryWatch(events, nowMs);
     const reloader = new Reloader(events);
     if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
@@ -159,6 +169,7 @@ async function startIn(
       stop: async (graceMs) => {
         await reloader.stop();
         expiry.stop();
+        descriptors.stop();
         await server.drain(graceMs);
         probe.stop();
         space?.stop();
@@ -176,7 +187,7 @@ async function startIn(
     await health?.stop();
     await custody?.close();
     stopClock();
-    configured.signer.close();
+    if (!('attempt' in configured)) configured.signer.close();
     await stores.close();
     throw error;
   }
@@ -281,6 +292,7 @@ interface Surroundings {
   readonly space: FreeSpace | undefined;
   readonly clock: BelievedClock;
   readonly health: StorageHealth | undefined;
+  readonly room: DescriptorRoom;
 }
 
 async function listen(
@@ -289,8 +301,9 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space, clock, health }: Surroundings,
+  { tls, cas, space, clock, health, room }: Surroundings,
 ): Promise<RunningServer> {
+  const canIssue = () => clock.isBelieved && custody.isReady();
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const { setMaxAgeSeconds, publicUrl } = config.keys;
@@ -319,7 +332,7 @@ async function listen(
       browsers: config.browsers,
       http2: config.http2,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
-      processLimits: processLimits(config.limits),
+      processLimits: processLimits(config.limits, room),
       identify: cas === undefined ? anonymousCallers() : spiffeCallers(clock.nowMs, cas),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
@@ -328,7 +341,8 @@ async function listen(
       ready: () => ({ ledger: probe.holds(), ...health?.checks() }),
       // Everything else goes on without a signer, without space, or while the clock is doubted.
       methodsReady: {
-        'ect.v1.AuthorityService/Issue': () => clock.isBelieved && custody.isReady(),
+        'ect.v1.AuthorityService/Issue': canIssue,
+        'ect.v1.AuthorityService/BatchIssue': canIssue,
         'ect.v1.AuthorityService/AppendLedger': canRecord,
         'ect.v1.AuthorityService/BatchAppendLedger': canRecord,
       },
@@ -351,11 +365,11 @@ async function listen(
   }
 }
 
-function processLimits(limits: Config['limits']): ProcessLimits {
+function processLimits(limits: Config['limits'], room: DescriptorRoom): ProcessLimits {
   const { unread, streams } = DEFAULT_PROCESS_LIMITS;
   const heldBytes = limits.heldMib << 20;
   return {
-    connections: { maxConnections: limits.connections, maxPerAddress: limits.connectionsPerAddress },
+    connections: { maxConnections: room.connections, maxPerAddress: room.connectionsPerAddress },
     unread: { ...unread, maxMs: 1000 * limits.requestSeconds },
     // A third: three callers that take all they can leave room for others.
     memory: { totalBytes: heldBytes, accountBytes: Math.floor(heldBytes / 3) },

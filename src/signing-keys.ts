@@ -4,10 +4,10 @@ import { createPrivateKey } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { isWithin } from './authority/index.ts';
 import { isWorkloadId } from './callers/spiffe-id.ts';
-import type { KeysConfig } from './config/keys.ts';
 import { readKeyName, type SignerConfig } from './config/signer.ts';
 import type { Config } from './config.ts';
 import {
+  type AwaitedRoot,
   Custody,
   type CustodyPolicy,
   type CustodyPorts,
@@ -19,6 +19,7 @@ import { type DataDir, isOwnSigningKey } from './data-dir.ts';
 import type { Events } from './events.ts';
 import { fileTypeFault, NOT_A_FILE } from './file-type.ts';
 import type { OpenSigner } from './keys/index.ts';
+import { demandLater, forCallers, openKmsKey, openOrAwait } from './kms-key.ts';
 import type { Ledger } from './ledger/index.ts';
 import type { Content, FileGroup } from './reload/index.ts';
 import { AwsKmsSigner, holdToPin } from './signers/aws-kms/index.ts';
@@ -32,14 +33,20 @@ import {
   readPassphrase,
 } from './signers/local/index.ts';
 
-/** The key that the configuration names elsewhere than in a file; the service's own first key where it names none. */
+/**
+ * The key that the configuration names elsewhere than in a file; the service's own first key where it names none. `mayWait`: a start
+ * may go on without a key in AWS KMS.
+ */
 export async function openConfiguredKey(
   { signer, keys }: Config,
   dir: DataDir | undefined,
   events: Events,
-): Promise<RootKey> {
-  if (signer.kind === 'kms') return { signer: await openKmsKey(signer, keys, events), locator: `kms:${signer.key}` };
-  return makeOwnKey(dir, 0);
+  mayWait: boolean,
+): Promise<RootKey | AwaitedRoot> {
+  if (signer.kind !== 'kms') return makeOwnKey(dir, 0);
+  const locator = `kms:${signer.key}`;
+  const open = () => openKmsKey(signer, keys, events.signerRegionChanged);
+  return mayWait ? openOrAwait(locator, open) : { locator, signer: await open() };
 }
 
 /**
@@ -89,16 +96,20 @@ export async function adoptKey(custody: Custody, key: RootKey): Promise<void> {
 export async function openCustody(
   config: Config,
   dir: DataDir | undefined,
-  configured: RootKey,
+  configured: RootKey | AwaitedRoot,
   world: Pick<CustodyPorts, 'ledger' | 'clock' | 'onTrust'> & { readonly events: Events },
   maxLifetimeSeconds: number,
 ): Promise<Custody> {
-  const { signer } = configured;
-  if (signer instanceof AwsKmsSigner && dir !== undefined && !(await isKnown(signer, world.ledger))) {
-    await holdToPin(dir.kmsKey, signer.pin);
-  }
+  const demand = async (signer: OpenSigner) => {
+    if (signer instanceof AwsKmsSigner && dir !== undefined && !(await isKnown(signer, world.ledger))) {
+      await holdToPin(dir.kmsKey, signer.pin);
+    }
+  };
   const ports = { ...keyPorts(config, dir, world.events), ...world };
-  return Custody.open(ports, policyOf(config, maxLifetimeSeconds), configured);
+  const policy = policyOf(config, maxLifetimeSeconds);
+  if ('attempt' in configured) return Custody.open(ports, policy, demandLater(configured, demand));
+  await demand(configured.signer);
+  return Custody.open(ports, policy, configured);
 }
 
 async function isKnown({ jwk }: OpenSigner, ledger: Ledger): Promise<boolean> {
@@ -106,8 +117,6 @@ async function isKnown({ jwk }: OpenSigner, ledger: Ledger): Promise<boolean> {
 }
 
 const HOUR_MS = 3_600_000;
-/** In the life of a delegated key. */
-const IDLE_TRIALS = 4;
 
 function policyOf({ issuer, keys, token, tls }: Config, maxLifetimeSeconds: number): CustodyPolicy {
   // Proven callers are issued tokens in their own name, so our keys speak for SPIFFE IDs where callers are proven.
@@ -149,7 +158,9 @@ async function openRoot(
   events: Events,
 ): Promise<OpenSigner> {
   const [, kind, place = ''] = /^([a-z-]+):(.+)$/.exec(locator) ?? [];
-  if (kind === 'kms' && signer.kind === 'kms') return openKmsKey({ ...signer, key: place }, keys, events);
+  if (kind === 'kms' && signer.kind === 'kms') {
+    return forCallers(openKmsKey({ ...signer, key: place }, keys, events.signerRegionChanged));
+  }
   if (kind === 'file' && signer.kind === 'local') return openKeyFile(signer, place);
   if (kind === 'data-dir' && dir !== undefined && isOwnSigningKey(place)) {
     return LocalSigner.open(await readOwnKeyFile(join(dirname(dir.signingKey), place)));
@@ -165,18 +176,6 @@ async function openKeyFile(
 ): Promise<LocalSigner> {
   const passphrase = source === undefined ? undefined : readPassphrase(source, isDryRun);
   return LocalSigner.open(await readKeyFile(path, passphrase, isDryRun));
-}
-
-function openKmsKey(config: SignerConfig & { kind: 'kms' }, keys: KeysConfig, events: Events): Promise<AwsKmsSigner> {
-  return AwsKmsSigner.open({ ...config, timing: idleTiming(keys), onChange: events.signerRegionChanged });
-}
-
-/**
- * How long a key in KMS may be idle before it is tried. In two tiers idleness is its usual state and readiness does not
- * hang on it, so a few trials in the life of a delegated key do: they tell of a lost permission before the renewal does.
- */
-export function idleTiming({ signing, delegatedHours }: Pick<KeysConfig, 'signing' | 'delegatedHours'>) {
-  return signing === 'direct' ? {} : { idleMs: (delegatedHours * HOUR_MS) / IDLE_TRIALS };
 }
 
 /** The same file for all processes of a data directory, so that those who rotate at once make one key between them. */

@@ -8,7 +8,7 @@ import type { KeyEntry } from './key-entry.ts';
 import type { KeyRecord } from './key-fold.ts';
 import { KeyHistory } from './key-history.ts';
 import { KeyLog, type KeyPage } from './key-log.ts';
-import { type CustodyPolicy, type CustodyPorts, keepableFor, type RootKey } from './ports.ts';
+import { type AwaitedRoot, type CustodyPolicy, type CustodyPorts, keepableFor, type RootKey } from './ports.ts';
 import { asPublishedJwk, asTrustedKey, forgottenAt, publishedKeys, retentionMs } from './published.ts';
 import { RootKeys, type RotationOrder, stateInvalid } from './root-keys.ts';
 
@@ -45,6 +45,7 @@ export class Custody implements SignerChoice {
   /** When the last look at the ledger began, by the clock that nobody sets. */
   #readAtMs = 0;
   #hasNews = true;
+  #isMissing = false;
   #isOpen = false;
   /** What was there before is no news. */
   #hasRead = false;
@@ -56,15 +57,17 @@ export class Custody implements SignerChoice {
     this.#policy = policy;
     this.#history = new KeyHistory(policy.delegatedLifeMs === undefined ? undefined : policy.issuer);
     this.#log = new KeyLog(ports.ledger, this.#history, (entry, fault) => this.#noteEntry(entry, fault));
-    this.#roots = new RootKeys(ports, policy, this.#log, this.#history);
+    this.#roots = new RootKeys(ports, policy, this.#log, this.#history, () => {
+      if (this.#isOpen) void this.refresh();
+    });
     this.#direct = { issuers: new Set(policy.direct.issuers), actions: new Set(policy.direct.actions) };
   }
 
   /**
    * Reads the ring from the ledger, puts the configured key into it where it is not there, and begins to follow the
-   * ledger. What fails now fails the start.
+   * ledger. What fails now fails the start; a key that is awaited is put there later.
    */
-  static async open(ports: CustodyPorts, policy: CustodyPolicy, configured: RootKey): Promise<Custody> {
+  static async open(ports: CustodyPorts, policy: CustodyPolicy, configured: RootKey | AwaitedRoot): Promise<Custody> {
     const custody = new Custody(ports, policy);
     await custody.#start(configured);
     return custody;
@@ -75,10 +78,15 @@ export class Custody implements SignerChoice {
     const { issuers, actions } = this.#direct;
     const isDirect = actions.has(execAct) || issuers.has(iss);
     const signer = isDirect ? this.#root : this.#current;
-    if (signer === undefined) throw noKeyInForce();
+    if (signer === undefined) throw this.#noKey();
     // Asking for the time is the dearest part of this.
     if (!isDirect && this.#currentEndsAtMs !== Number.POSITIVE_INFINITY) this.#holdToEnd();
     return signer;
+  }
+
+  #noKey(): EctError {
+    const { whyMissing } = this.#roots;
+    return whyMissing === undefined ? noKeyInForce() : new EctError(refuse('SIGNER_UNAVAILABLE', whyMissing));
   }
 
   /** Not a millisecond longer than its certificate allows. */
@@ -102,8 +110,12 @@ export class Custody implements SignerChoice {
     return this.#keySet;
   }
 
-  /** Seconds for which anybody may keep the key set from now on; 0 where the ledger could not be read for too long. */
+  /**
+   * Seconds for which anybody may keep the key set from now on; 0 where the ledger could not be read for too long, and before there
+   * is a key: the first one signs at once, so nobody may keep a set without it.
+   */
   get keySetMaxAgeSeconds(): number {
+    if (this.#history.roots().length === 0) return 0;
     return Math.floor(keepableFor(this.#policy, this.#readAtMs, this.#ports.clock.steadyMs()) / 1000);
   }
 
@@ -175,14 +187,14 @@ export class Custody implements SignerChoice {
     this.#roots.close();
   }
 
-  async #start(configured: RootKey): Promise<void> {
+  async #start(configured: RootKey | AwaitedRoot): Promise<void> {
     const { clock } = this.#ports;
     const beganMs = clock.steadyMs();
     const fault = await this.#log.begin(retentionMs(this.#policy.retention), clock.earliestMs());
     if (fault !== undefined) this.#ports.events.keysFailed(new Error(`Every entry about keys was read: ${fault}.`));
     this.#readAtMs = beganMs;
     this.#hasRead = true;
-    const isFirst = await this.#roots.adopt(configured);
+    const isFirst = await this.#begin(configured);
     const { delegatedLifeMs } = this.#policy;
     if (delegatedLifeMs !== undefined) {
       const policy = { ...this.#policy, delegatedLifeMs };
@@ -192,6 +204,12 @@ export class Custody implements SignerChoice {
     await this.#tend();
     this.#settle();
     this.#schedule();
+  }
+
+  async #begin(configured: RootKey | AwaitedRoot): Promise<boolean> {
+    if (!('attempt' in configured)) return this.#roots.adopt(configured);
+    this.#roots.await(configured);
+    return false;
   }
 
   #schedule(): void {
@@ -240,6 +258,9 @@ export class Custody implements SignerChoice {
     const earliestMs = clock.earliestMs();
     const root = this.#roots.inForce;
     this.#root = root;
+    const isMissing = root === undefined && this.#roots.whyMissing !== undefined;
+    if (isMissing !== this.#isMissing) this.#ports.events.signingKeyMissing(isMissing);
+    this.#isMissing = isMissing;
     const delegated = this.#delegation?.inForce;
     this.#current =
       delegated?.signer ?? (this.#delegation === undefined || this.#delegation.isComing ? root : undefined);

@@ -12,6 +12,17 @@ export interface RootKey {
   readonly locator: string;
 }
 
+/** The root key of the configuration, where the start goes on before it could be opened. */
+export interface AwaitedRoot {
+  readonly locator: string;
+  /** What the start tried: it has failed, or is still under way. */
+  readonly attempt: Promise<OpenSigner>;
+  /** Tries again. */
+  open(): Promise<OpenSigner>;
+  /** Ends the start after all, where the ledger has never had a root key of this locator. */
+  readonly doubt: Error | undefined;
+}
+
 /** The clock of the service, in milliseconds. */
 export interface CustodyClock {
   /** Since the epoch. */
@@ -27,7 +38,10 @@ export interface CustodyClock {
 export interface CustodyPorts {
   readonly ledger: Ledger;
   readonly clock: CustodyClock;
-  /** Opens a root key by its locator. Rejects where this process cannot; tried again later. */
+  /**
+   * Opens a root key by its locator. Rejects where this process cannot, by EctError where there is something to say to callers;
+   * tried again later.
+   */
   openRoot(locator: string): Promise<OpenSigner>;
   /** The locator of a key that an administrator names; undefined where this service takes none. */
   locatorOf(nextKey: string): string | undefined;
@@ -45,6 +59,8 @@ export interface CustodyPorts {
     keyChanged(change: { readonly kid: string; readonly state: KeyState; readonly by: string }): void;
     /** Something about keys failed; it is tried again. */
     keysFailed(cause: unknown): void;
+    /** From now on nothing signs, since the key that should cannot be opened; or that is over. */
+    signingKeyMissing(isMissing: boolean): void;
   };
 }
 

@@ -7,7 +7,8 @@ import { Elapsed } from './elapsed.ts';
 import { type KeyRecord, leadMsOf } from './key-fold.ts';
 import type { KeyHistory } from './key-history.ts';
 import type { KeyLog } from './key-log.ts';
-import { type CustodyPolicy, type CustodyPorts, leadOf, type RootKey } from './ports.ts';
+import { inOurWords, KeyOpenings } from './key-openings.ts';
+import { type AwaitedRoot, type CustodyPolicy, type CustodyPorts, leadOf, type RootKey } from './ports.ts';
 
 /** What an administrator, or the schedule, wants. */
 export interface RotationOrder {
@@ -25,8 +26,8 @@ export interface Rotation {
   readonly changed: boolean;
 }
 
-/** A key that could not be opened is tried again after this time. */
-const RETRY_MS = 5_000;
+/** By which the key of the configuration is opened; other keys by their `kid`. */
+const CONFIGURED = 'configured';
 /** Other processes may announce a key of theirs under the number that was free a moment ago. */
 const MAX_ATTEMPTS = 5;
 
@@ -37,16 +38,23 @@ export class RootKeys {
   readonly #history: KeyHistory;
   /** By `kid`: what this process has opened. */
   readonly #open = new Map<string, OpenSigner>();
-  /** By the clock that nobody sets. */
-  readonly #retryAtMs = new Map<string, number>();
+  readonly #openings: KeyOpenings;
+  /** The key of the configuration, until it was opened and is in the ledger. */
+  #awaited: AwaitedRoot | undefined;
   readonly #elapsed: Elapsed;
 
-  constructor(ports: CustodyPorts, policy: CustodyPolicy, log: KeyLog, history: KeyHistory) {
+  /** `onLate`: told of a key that was opened between two turns. */
+  constructor(ports: CustodyPorts, policy: CustodyPolicy, log: KeyLog, history: KeyHistory, onLate: () => void) {
     this.#ports = ports;
     this.#policy = policy;
     this.#log = log;
     this.#history = history;
     this.#elapsed = new Elapsed(() => ports.clock.steadyMs());
+    this.#openings = new KeyOpenings({
+      steadyMs: () => ports.clock.steadyMs(),
+      onFailed: (cause) => ports.events.keysFailed(cause),
+      onLate,
+    });
   }
 
   /**
@@ -60,6 +68,26 @@ export class RootKeys {
     if (signer !== undefined) return signer;
     const before = this.#history.roots().findLast((key) => this.#open.has(key.kid) && this.#hasJustRetired(key));
     return before && this.#open.get(before.kid);
+  }
+
+  /** Why nothing signs, for callers, where that is because the key that should could not be opened; undefined otherwise. */
+  get whyMissing(): string | undefined {
+    const newest = this.#newestActive();
+    if (newest === undefined ? this.#awaited === undefined : this.#open.has(newest.kid)) return undefined;
+    const isAwaited = newest === undefined || newest.locator === this.#awaited?.locator;
+    const cause = this.#openings.failureOf(isAwaited ? CONFIGURED : newest.kid);
+    return cause instanceof EctError ? cause.message : 'The signing key could not be opened yet.';
+  }
+
+  /**
+   * Goes on without the key of the configuration: it is opened and adopted later. Throws the doubt about it where the ledger has
+   * never had a root key of its locator.
+   */
+  await(awaited: AwaitedRoot): void {
+    const isKnown = this.#history.roots().some(({ locator }) => locator === awaited.locator);
+    if (awaited.doubt !== undefined && !isKnown) throw awaited.doubt;
+    this.#awaited = awaited;
+    this.#openings.follow(CONFIGURED, () => awaited.attempt);
   }
 
   /**
@@ -82,6 +110,7 @@ export class RootKeys {
 
   /** Does what is due. */
   async tend(): Promise<void> {
+    await this.#adoptAwaited();
     for (const key of this.#history.roots().filter(({ state }) => state === 'announced')) {
       if (this.#isPassedOver(key)) {
         await this.#record('retired', key);
@@ -133,7 +162,10 @@ export class RootKeys {
   }
 
   async #announceNext(locator: string | undefined, order: RotationOrder): Promise<Rotation> {
-    const next = locator === undefined ? await this.#make() : { locator, signer: await this.#openRoot(locator) };
+    const next =
+      locator === undefined
+        ? await this.#make()
+        : { locator, signer: await inOurWords(() => this.#ports.openRoot(locator)) };
     const { kid } = next.signer.jwk;
     const known = this.#history.get(kid);
     if (known !== undefined) throw stateInvalid(known, 'it was announced before');
@@ -148,8 +180,7 @@ export class RootKeys {
 
   /** Whether this process can sign with the announced key. False: another can be made in its place. */
   async #isAtHand(key: KeyRecord, named: string | undefined): Promise<boolean> {
-    this.#retryAtMs.delete(key.kid);
-    if (await this.#tryOpen(key)) return true;
+    if (await this.#tryOpen(key, true)) return true;
     if (named === undefined && this.#ports.makeRoot !== undefined) return false;
     const message =
       'The announced key cannot be opened here (event keys-failed): correct that, or name another next_key.';
@@ -168,7 +199,19 @@ export class RootKeys {
   }
 
   close(): void {
+    this.#openings.close();
     for (const kid of this.#open.keys()) this.#forget(kid);
+  }
+
+  async #adoptAwaited(): Promise<void> {
+    const awaited = this.#awaited;
+    if (awaited === undefined) return;
+    const signer = await this.#openings.take(CONFIGURED, () => awaited.open());
+    if (signer === undefined) return;
+    // What fails from here on is for the next turn: the key stays open.
+    await this.adopt({ signer, locator: awaited.locator });
+    this.#openings.forget(CONFIGURED, true);
+    this.#awaited = undefined;
   }
 
   #announce({ signer, locator }: RootKey, order: Pick<RotationOrder, 'urgent' | 'by' | 'note'>): Promise<boolean> {
@@ -221,38 +264,25 @@ export class RootKeys {
     throw new EctError(refuse('ROTATION_UNSUPPORTED', 'This service signs with no key that a call could name.'));
   }
 
-  /** Opens a key that the ledger has. A failure is an event: it is tried again a little later. */
-  async #tryOpen(key: KeyRecord): Promise<boolean> {
+  /** Opens a key that the ledger has; `now`: also where the last attempt failed just now, and however long it takes. */
+  async #tryOpen(key: KeyRecord, now = false): Promise<boolean> {
     const { kid, locator } = key;
     if (this.#open.has(kid)) return true;
-    if (this.#ports.clock.steadyMs() < (this.#retryAtMs.get(kid) ?? 0)) return false;
-    try {
-      if (locator === undefined) throw new Error('nothing says where the key is');
-      const signer = await this.#openRoot(locator);
-      if (signer.jwk.kid !== kid) {
-        signer.close();
-        throw new Error('another key is in its place');
-      }
-      this.#open.set(kid, signer);
-      this.#retryAtMs.delete(kid);
-      return true;
-    } catch (cause) {
-      this.#retryAtMs.set(kid, this.#ports.clock.steadyMs() + RETRY_MS);
-      this.#ports.events.keysFailed(cause);
-      return false;
-    }
+    // Opened as the key of the configuration, which nobody asks for twice.
+    if (locator !== undefined && locator === this.#awaited?.locator) return false;
+    const signer = await this.#openings.take(kid, () => this.#openKnown(key), now);
+    if (signer === undefined) return false;
+    this.#open.set(kid, signer);
+    this.#openings.forget(kid, true);
+    return true;
   }
 
-  async #openRoot(locator: string): Promise<OpenSigner> {
-    try {
-      return await this.#ports.openRoot(locator);
-    } catch (cause) {
-      if (cause instanceof EctError) throw cause;
-      // What the adapter says is for the operator; the reason that it met is for the caller.
-      const inner = cause instanceof Error ? cause.cause : undefined;
-      if (inner instanceof EctError) throw new EctError(inner.refusal, { cause });
-      throw new EctError(refuse('SIGNER_MISCONFIGURED', 'The key cannot be opened.'), { cause });
-    }
+  async #openKnown({ kid, locator }: KeyRecord): Promise<OpenSigner> {
+    if (locator === undefined) throw new Error('nothing says where the key is');
+    const signer = await this.#ports.openRoot(locator);
+    if (signer.jwk.kid === kid) return signer;
+    signer.close();
+    throw new Error('another key is in its place');
   }
 
   #closeWhatEnded(): void {
@@ -271,6 +301,7 @@ export class RootKeys {
   }
 
   #forget(kid: string): void {
+    this.#openings.forget(kid, false);
     this.#open.get(kid)?.close();
     this.#open.delete(kid);
   }

@@ -7,6 +7,7 @@ import { FrameReader, type OnFrame } from './frame-reader.ts';
 import { DEFAULT_WINDOW, goAway, resetFrame, Setting, settingsFrame, windowUpdate } from './frames.ts';
 import { GracefulClose } from './graceful-close.ts';
 import { Inbound } from './inbound.ts';
+import { LateResets } from './late-resets.ts';
 import type { Limits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { Patience } from './patience.ts';
@@ -78,6 +79,7 @@ export class Connection implements StreamHost {
   #heldBytes = 0;
   #isClosing = false;
   readonly #gracefulClose: GracefulClose;
+  readonly #lateResets: LateResets;
   readonly #inbound: Inbound;
   /** Something has begun that the peer must end soon. */
   #isPartial = true;
@@ -105,12 +107,24 @@ export class Connection implements StreamHost {
       onStuck: () => this.#lost(calmDown('the peer does not read')),
     });
     this.#gracefulClose = new GracefulClose(this.outbox, limits.lastCallMs, () => this.#refuseStreams());
+    this.#lateResets = new LateResets(this.outbox, limits.lateResetMs, now);
     this.#window = new ReceiveWindow(this.outbox, 0, limits.windowBytes);
     const shared = { outbox: this.outbox, streams: this.#streams, patience: this.#patience };
+    const lateResets = this.#lateResets;
     const isClosing = () => this.#isClosing;
     const openMemory = () => this.openMemory(() => this.#fail(calmDown('there is no room for a header block')));
     const window = this.#window;
-    this.#requests = new Requests({ ...shared, limits, now, serve, host: this, window, openMemory, isClosing });
+    this.#requests = new Requests({
+      ...shared,
+      lateResets,
+      limits,
+      now,
+      serve,
+      host: this,
+      window,
+      openMemory,
+      isClosing,
+    });
     this.#inbound = new Inbound({
       ...shared,
       requests: this.#requests,
@@ -176,10 +190,14 @@ export class Connection implements StreamHost {
     this.#streams.rememberReset(stream.id);
     this.outbox.push(resetFrame(stream.id, code));
     // What makes us reset a stream costs the peer as much as a reset of its own: it ends work that was begun just the same.
-    if (code === ErrorCode.NO_ERROR) return;
     if (!this.#patience.bearsReset(stream.hasBegun, this.#requests.ageOf(stream))) {
       this.#fail(calmDown('too many streams are reset'));
     }
+  }
+
+  answeredEarly({ id }: Stream): void {
+    this.#streams.rememberReset(id);
+    this.#lateResets.add(id);
   }
 
   closed(stream: Stream, wasAnswered: boolean): void {
@@ -291,6 +309,7 @@ export class Connection implements StreamHost {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#gracefulClose.cancel();
+    this.#lateResets.flush();
     this.outbox.close();
     this.#requests.close();
     this.#abortStreams();
@@ -310,6 +329,7 @@ export class Connection implements StreamHost {
     this.#isClosing = true;
     this.#gracefulClose.cancel();
     this.outbox.close();
+    this.#lateResets.flush();
     this.#requests.close();
     this.#abortStreams();
     this.socket.destroy();

@@ -23,6 +23,8 @@ export interface Limits extends PatienceOptions {
   readonly idleMs: number;
   /** From the announcement that a connection will end until it takes no more calls, where the peer does not answer the PING. */
   readonly lastCallMs: number;
+  /** From an answer to the reset of its stream, where the request is not complete. */
+  readonly lateResetMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -36,6 +38,7 @@ export const DEFAULT_LIMITS: Limits = {
   frameMs: 10_000,
   idleMs: 600_000,
   lastCallMs: 5_000,
+  lateResetMs: 100,
   nuisance: { burst: 1_000, perSecond: 100 },
   // A client may cancel hundreds of calls at once; one that does nothing else has nothing to ask.
   resets: { burst: 2_000, perSecond: 5 },

@@ -5,6 +5,7 @@ import { ConnectionError, calmDown, ErrorCode, flowError, protocolError } from '
 import { blockOf, unpadded } from './frame-rules.ts';
 import { DEFAULT_WINDOW, Flag, FrameType, MAX_WINDOW, resetFrame } from './frames.ts';
 import { HeaderBlocks } from './header-blocks.ts';
+import type { LateResets } from './late-resets.ts';
 import type { Limits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { Patience } from './patience.ts';
@@ -23,6 +24,8 @@ export interface RequestParts {
   readonly outbox: Outbox;
   readonly streams: StreamTable;
   readonly patience: Patience;
+  /** Streams whose answer has left before their request was complete. */
+  readonly lateResets: LateResets;
   /** What the peer may send on the whole connection. */
   readonly window: ReceiveWindow;
   readonly serve: (stream: Stream) => Receiver;
@@ -123,7 +126,7 @@ export class Requests {
   }
 
   onData(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
-    const { streams, window, patience } = this.#parts;
+    const { streams, window, patience, lateResets } = this.#parts;
     const windowBytes = end - start;
     const isEnd = (flags & Flag.END_STREAM) !== 0;
     if (streams.isIdle(id)) throw protocolError('DATA without a request');
@@ -138,16 +141,20 @@ export class Requests {
       return;
     }
     window.giveBack(windowBytes);
-    if (stream === undefined && this.#isForgiven(id)) patience.bother();
-    else this.streamError(id, fault);
+    if (stream === undefined && this.#isForgiven(id)) {
+      if (isEnd) lateResets.forget(id);
+      patience.bother();
+    } else this.streamError(id, fault);
   }
 
   onReset(id: number): void {
-    const { streams, patience } = this.#parts;
+    const { streams, patience, lateResets } = this.#parts;
     if (streams.isIdle(id)) throw protocolError('RST_STREAM without a request');
     const stream = streams.get(id);
-    if (stream === undefined) patience.bother();
-    else {
+    if (stream === undefined) {
+      lateResets.forget(id);
+      patience.bother();
+    } else {
       stream.abort();
       this.#bearReset(stream);
     }
@@ -199,6 +206,7 @@ export class Requests {
       if (stream !== undefined || !this.#isForgiven(id)) {
         throw new ConnectionError(ErrorCode.STREAM_CLOSED, 'HEADERS on a closed stream');
       }
+      if (endsStream) this.#parts.lateResets.forget(id);
       patience.bother();
     } else if (trailers === 'excessive') {
       this.streamError(id, ErrorCode.ENHANCE_YOUR_CALM);

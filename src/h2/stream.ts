@@ -47,6 +47,8 @@ export interface StreamHost {
   /** So many bytes need no room any more in the window of the connection. */
   giveBack(bytes: number): void;
   sendReset(stream: Stream, code: number): void;
+  /** The answer has left, and the request is not complete: nobody waits for the rest of it. */
+  answeredEarly(stream: Stream): void;
   closed(stream: Stream, wasAnswered: boolean): void;
 }
 
@@ -242,7 +244,7 @@ export class Stream {
   /** The answer has left. What is unread of the request is let go: nobody waits for it. */
   ended(): void {
     if (this.#closed) return;
-    if (!this.remoteEnded) this.#host.sendReset(this, ErrorCode.NO_ERROR);
+    if (!this.remoteEnded) this.#host.answeredEarly(this);
     this.#close(true);
   }
 

@@ -29,6 +29,7 @@ export class ConnectionTable {
   readonly #byPeer = new Map<string, Entry>();
   readonly #perAddress = new Map<string, number>();
   readonly #onRefused: () => void;
+  #most: number;
 
   constructor(
     limits: ConnectionTableLimits,
@@ -36,6 +37,7 @@ export class ConnectionTable {
     now: () => number = () => performance.now(),
   ) {
     this.#limits = limits;
+    this.#most = limits.maxConnections;
     this.#now = now;
     this.#onRefused = onRefused;
   }
@@ -48,20 +50,28 @@ export class ConnectionTable {
     return this.#entries.keys();
   }
 
+  /** Takes so many from now on, at most as many as the limits say. Those above it end, where they are not in use. */
+  limitTo(most: number): void {
+    this.#most = Math.min(most, this.#limits.maxConnections);
+    while (this.#entries.size > this.#most) {
+      const victim = this.#victim(undefined);
+      if (victim === undefined) return;
+      this.#end(victim);
+    }
+  }
+
   /** Takes a connection, or destroys it where there is no room and nobody to make some. Answers whether it was taken. */
   add(socket: Socket): boolean {
     const address = networkOf(socket.remoteAddress);
-    const { maxConnections, maxPerAddress } = this.#limits;
-    const isCrowded = (this.#perAddress.get(address) ?? 0) >= maxPerAddress;
-    if (isCrowded || this.#entries.size >= maxConnections) {
+    const isCrowded = (this.#perAddress.get(address) ?? 0) >= this.#limits.maxPerAddress;
+    if (isCrowded || this.#entries.size >= this.#most) {
       this.#onRefused();
       const victim = this.#victim(isCrowded ? address : undefined);
       if (victim === undefined) {
         socket.destroy();
         return false;
       }
-      this.#delete(victim);
-      victim.socket.destroy();
+      this.#end(victim);
     }
     const entry = { socket, address, peer: peerOf(socket), lastCallMs: 0 };
     this.#entries.set(socket, entry);
@@ -93,6 +103,11 @@ export class ConnectionTable {
       if (silent === undefined || entry.lastCallMs < silent.lastCallMs) silent = entry;
     }
     return silent !== undefined && silent.lastCallMs < this.#now() - RECENT_MS ? silent : undefined;
+  }
+
+  #end(entry: Entry): void {
+    this.#delete(entry);
+    entry.socket.destroy();
   }
 
   #delete(entry: Entry): void {

@@ -1,6 +1,8 @@
-// How a plain unary call is spelled over HTTP/2: in the frames and the trailer of gRPC, or as the bare messages of Connect, in
+// How a plain unary call is spelled over HTTP/2: in the frames of gRPC and gRPC-Web, or as the bare messages of Connect, in
 // protobuf or JSON. These are the forms that need no runtime; every other form is left to the Connect router.
 
+import { encodeEnvelope } from '@connectrpc/connect/protocol';
+import { trailerFlag } from '@connectrpc/connect/protocol-grpc-web';
 import type { EctError } from '../errors.ts';
 import { type Body, headerOf, type RequestHead, type Stream, writeHeaderBlock } from '../h2/index.ts';
 import type { Fields } from './browser-rules.ts';
@@ -9,7 +11,7 @@ import { readConnectTimeout, readGrpcTimeout } from './deadline.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, frameError, messageTooLarge, readOnlyFrame } from './grpc-frame.ts';
 import type { Protocol } from './open-call.ts';
 import type { Codec } from './reading/read-message.ts';
-import { connectError } from './refusals.ts';
+import { refusalMessage } from './refusals.ts';
 import { grpcTrailer } from './wire-errors.ts';
 
 /** One spelling of unary calls. */
@@ -33,31 +35,37 @@ export interface DirectForm {
 /** Answers the form that the headers of a request announce; undefined for one that the router has to look at. */
 export type FormOf = (head: RequestHead) => DirectForm | undefined;
 
-/** The forms of one server. `fields` stand in each of its answers over Connect. */
-export function createDirectForms(fields: Fields): FormOf {
-  const connectProto = connectForm('proto', Object.entries(fields));
-  const connectJson = connectForm('json', Object.entries(fields));
-  return (head) => {
-    if (head.method !== 'POST') return undefined;
-    const type = headerOf(head, 'content-type');
+/** Answers the fields that let the page of this origin read an answer; without an origin those that stand in every answer. */
+export type FieldsFor = (origin: string | undefined) => Fields;
+
+/** The forms of one server. */
+export function createDirectForms(fieldsFor: FieldsFor): FormOf {
+  const grpcWeb = grpcWebForm(fieldsFor);
+  const connectProto = connectForm('proto', fieldsFor);
+  const connectJson = connectForm('json', fieldsFor);
+  const formOf = (type: string | undefined): DirectForm | undefined => {
     switch (type) {
       case 'application/grpc':
       case 'application/grpc+proto':
-        return isPlain(head, 'grpc-encoding') ? GRPC : undefined;
+        return GRPC;
+      case 'application/grpc-web':
+      case 'application/grpc-web+proto':
+        return grpcWeb;
       case 'application/proto':
+        return connectProto;
       case 'application/json':
-        // A page may read what its origin lets it read, which the router knows.
-        if (headerOf(head, 'origin') !== undefined || !isPlain(head, 'content-encoding')) return undefined;
-        return type === 'application/json' ? connectJson : connectProto;
+        return connectJson;
       default:
         return undefined;
     }
   };
-}
-
-function isPlain(head: RequestHead, name: 'grpc-encoding' | 'content-encoding'): boolean {
-  const encoding = headerOf(head, name);
-  return encoding === undefined || encoding === 'identity';
+  return (head) => {
+    if (head.method !== 'POST') return undefined;
+    const form = formOf(headerOf(head, 'content-type')?.toString());
+    if (form === undefined) return undefined;
+    const encoding = headerOf(head, form.isFramed ? 'grpc-encoding' : 'content-encoding');
+    return encoding === undefined || encoding === 'identity' ? form : undefined;
+  };
 }
 
 const GRPC_FIELDS = [
@@ -68,8 +76,8 @@ const GRPC_FIELDS = [
 const GRPC_HEADERS = writeHeaderBlock(GRPC_FIELDS);
 const GRPC_OK = writeHeaderBlock([['grpc-status', '0']]);
 
-const GRPC: DirectForm = {
-  protocol: 'grpc',
+/** How gRPC and gRPC-Web spell a request. */
+const FRAMED: Pick<DirectForm, 'codec' | 'isFramed' | 'timeoutMs' | 'isTooLong' | 'messageIn'> = {
   codec: 'proto',
   isFramed: true,
   timeoutMs: (head) => readGrpcTimeout(headerOf(head, 'grpc-timeout')?.toString()),
@@ -81,6 +89,11 @@ const GRPC: DirectForm = {
     if (typeof frame === 'string') throw frameError(frame, maxBytes);
     return frame;
   },
+};
+
+const GRPC: DirectForm = {
+  ...FRAMED,
+  protocol: 'grpc',
   answer: (stream, frame) => stream.answer(GRPC_HEADERS, frame, GRPC_OK),
   refuse: (stream, error) => stream.respond(error === OVERLOADED ? GRPC_OVERLOADED : grpcRefusal(error), true),
 };
@@ -92,8 +105,21 @@ function grpcRefusal(error: EctError): Buffer {
   return writeHeaderBlock([...GRPC_FIELDS, ...Object.entries(grpcTrailer(error))]);
 }
 
-function connectForm(codec: Codec, fields: readonly (readonly [string, string])[]): DirectForm {
-  const headers = writeHeaderBlock([[':status', '200'], ['content-type', `application/${codec}`], ...fields]);
+/** The trailer of a good answer, as the last frame of its body. */
+const WEB_OK = Buffer.from(encodeEnvelope(trailerFlag, Buffer.from('grpc-status: 0\r\n')));
+
+function grpcWebForm(fieldsFor: FieldsFor): DirectForm {
+  const headersFor = headersOf('application/grpc-web+proto', fieldsFor);
+  return {
+    ...FRAMED,
+    protocol: 'grpc-web',
+    answer: (stream, frame) => stream.answer(headersFor(stream), Buffer.concat([frame, WEB_OK]), NO_TRAILERS),
+    refuse: (stream, error) => respond(stream, error, fieldsFor),
+  };
+}
+
+function connectForm(codec: Codec, fieldsFor: FieldsFor): DirectForm {
+  const headersFor = headersOf(`application/${codec}`, fieldsFor);
   return {
     protocol: 'connect',
     codec,
@@ -106,15 +132,35 @@ function connectForm(codec: Codec, fields: readonly (readonly [string, string])[
     },
     answer: (stream, message) => {
       const length = writeHeaderBlock([['content-length', String(message.length)]]);
-      stream.answer(Buffer.concat([headers, length]), message, NO_TRAILERS);
+      stream.answer(Buffer.concat([headersFor(stream), length]), message, NO_TRAILERS);
     },
-    refuse: (stream, error) => {
-      const { status, headers: ofError, body } = connectError(error);
-      stream.respond(writeHeaderBlock([[':status', String(status)], ...Object.entries(ofError), ...fields]), false);
-      if (body !== undefined) stream.write(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
-      stream.end();
-    },
+    refuse: (stream, error) => respond(stream, error, fieldsFor),
   };
+}
+
+/** The headers of a good answer of this type. All answers to requests without an origin share a block. */
+function headersOf(type: string, fieldsFor: FieldsFor): (stream: Stream) => Buffer {
+  const blockFor = (origin: string | undefined) =>
+    writeHeaderBlock([[':status', '200'], ['content-type', type], ...Object.entries(fieldsFor(origin))]);
+  const shared = blockFor(undefined);
+  return ({ head }) => {
+    const origin = originOf(head);
+    return origin === undefined ? shared : blockFor(origin);
+  };
+}
+
+/** Sends the error as headers and a body, as everything but gRPC has it. */
+function respond(stream: Stream, error: EctError, fieldsFor: FieldsFor): void {
+  const { head } = stream;
+  const { status, headers, body } = refusalMessage(head.method, headerOf(head, 'content-type')?.toString(), error);
+  const fields = { ...headers, ...fieldsFor(originOf(head)) };
+  stream.respond(writeHeaderBlock([[':status', String(status)], ...Object.entries(fields)]), false);
+  if (body !== undefined) stream.write(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  stream.end();
+}
+
+function originOf(head: RequestHead): string | undefined {
+  return headerOf(head, 'origin')?.toString();
 }
 
 const NO_TRAILERS = Buffer.alloc(0);

@@ -1,4 +1,4 @@
-// The first look at a request, in every transport but the unary gRPC fast path, which does the same by itself: who makes it and
+// The first look at a request, in every transport but the unary fast path, which does the same by itself: who makes it and
 // whether it may, from the headers alone, before its body is read, decompressed or parsed.
 
 import type { Socket } from 'node:net';

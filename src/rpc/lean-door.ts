@@ -1,15 +1,14 @@
-// The lean door: unary calls of gRPC and Connect straight on the engine of h2/. It reads one message, runs the same call as
-// every other door, and writes one message. What is unusual (compression, other protocols, pages of other origins, a timeout
-// that cannot be read) it leaves to the Connect door, which answers it in full.
+// The lean door: unary calls of gRPC, gRPC-Web and Connect straight on the engine of h2/. It reads one message, runs the same
+// call as every other door, and writes one message. What is unusual (compression, text mode, a timeout that cannot be read) it
+// leaves to the Connect door, which answers it in full.
 
 import { EctError, refuse } from '../errors.ts';
 import { Body, type Receiver, type RequestHead, type Stream } from '../h2/index.ts';
 import { punish } from './answered-at-once.ts';
 import { type BatchField, batchFieldOf } from './batch-field.ts';
-import type { Fields } from './browser-rules.ts';
 import type { AnyService } from './call.ts';
 import type { Calls } from './calls.ts';
-import { createDirectForms, type DirectForm } from './direct-forms.ts';
+import { createDirectForms, type DirectForm, type FieldsFor } from './direct-forms.ts';
 import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
 import { FRAME_PREFIX_BYTES, writeFrame } from './grpc-frame.ts';
 import { type Method, methodTable } from './method-table.ts';
@@ -28,10 +27,14 @@ interface LeanRoute extends Method {
   readonly encode: FrameEncoder;
 }
 
-/** Makes the door for every unary method of the services. `fields` stand in each answer over Connect. */
-export function createLeanDoor(services: readonly AnyService[], calls: Calls, fields: Fields = {}): LeanDoor {
+/** Makes the door for every unary method of the services. Pages may read its answers as `fieldsFor` says. */
+export function createLeanDoor(
+  services: readonly AnyService[],
+  calls: Calls,
+  fieldsFor: FieldsFor = () => ({}),
+): LeanDoor {
   const routes = createRoutes(services);
-  const directFormOf = createDirectForms(fields);
+  const directFormOf = createDirectForms(fieldsFor);
   return (stream) => {
     const { head, socket } = stream;
     const route = routes.get(head.path);

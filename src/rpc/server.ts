@@ -56,7 +56,7 @@ export interface ServerOptions {
   readonly limits?: Partial<ConnectionLimits>;
   /** What all connections and calls share. */
   readonly processLimits?: Partial<ProcessLimits>;
-  /** Serves plain unary gRPC by the lean door, which is the default, or by the Connect door as all other calls. */
+  /** Serves plain unary calls by the lean door, which is the default, or by the Connect door as all other calls. */
   readonly leanDoor?: boolean;
   /** What speaks HTTP/2: the engine, which is the default, or Node's server, which has no lean door. */
   readonly http2?: 'engine' | 'node';
@@ -68,6 +68,10 @@ export interface RunningServer {
   /** `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly address: AddressInfo;
+  /** How many connections are open. */
+  connections(): number;
+  /** Takes no more than so many, at most as many as the options say. */
+  limitConnections(most: number): void;
   /** New connections are served with this key material. The server must have begun with TLS. */
   replaceTls(tls: TlsOptions): void;
   /**
@@ -144,7 +148,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = createGate(methods, calls);
   const browsers = createBrowserRules(options.browsers ?? NO_BROWSERS, (path) => pages.get(path)?.isOpen === true);
-  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, browsers.fieldsFor(undefined));
+  const lean = options.leanDoor === false ? () => undefined : createLeanDoor(all, calls, browsers.fieldsFor);
   const serving = {
     gate,
     browsers,
@@ -155,6 +159,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const connections = createConnections(tls, limits, events, resources, serving);
   if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);
   const address = await listen(connections.front, host, port);
+  // Without descriptors, for one. The system goes on with the next connection, and so does the service.
+  connections.front.on('error', events.acceptFailed);
 
   async function drain(graceMs: number): Promise<void> {
     if (stopping.signal.aborted) return;
@@ -170,6 +176,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
     address,
+    connections: () => resources.connections.size,
+    limitConnections: (most) => resources.connections.limitTo(most),
     replaceTls: (next) => replaceTls(connections.front, next),
     drain,
   };

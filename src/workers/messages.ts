@@ -8,13 +8,18 @@ export const NUMBER_VARIABLE = 'WORKER_NUMBER';
 /** The variable in which it finds its slot, from 0: no two workers that live have the same. */
 export const SLOT_VARIABLE = 'WORKER_SLOT';
 
+/** The variable that a worker has which takes the place of one that still serves. */
+export const SUCCESSOR_VARIABLE = 'WORKER_SUCCEEDS';
+
 export type ToSupervisor =
   /** The worker accepts calls. */
   | { readonly kind: 'listening'; readonly url: string }
   /** Its metrics as they are now: when it was asked, and as its last word. */
   | { readonly kind: 'snapshot'; readonly snapshot: MetricsSnapshot }
   /** Somebody asked this worker for the metrics of all. */
-  | { readonly kind: 'read-metrics' };
+  | { readonly kind: 'read-metrics' }
+  /** A connection was handed to it and did not arrive. */
+  | { readonly kind: 'connection-lost' };
 
 export type ToWorker =
   | { readonly kind: 'take-snapshot' }

@@ -2,13 +2,15 @@
 
 import cluster from 'node:cluster';
 import type { MetricsSnapshot } from '../events.ts';
-import { NUMBER_VARIABLE, SLOT_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
 
 export interface Seat {
   /** From 1. */
   readonly number: number;
   /** From 0. No worker that lives has the same, one that it replaces neither. */
   readonly slot: number;
+  /** Whether another serves until this one does: so it must be able to do all that the other can. */
+  readonly isSuccessor: boolean;
   /** The metrics of all workers, in the Prometheus text format. */
   metricsOfAll(): Promise<string>;
   /** Says that calls are accepted at `url`; from now on answers what `snapshot` says when the supervisor asks. */
@@ -30,6 +32,11 @@ export function takeSeat(): Seat | undefined {
 
   // These reach the whole group of a terminal; what they mean is for the supervisor to decide.
   for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
+  // A process without a free descriptor gets the message and not the connection. Node then never hands it another one, and says
+  // so nowhere but here.
+  process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
+    if (isHandOver(message) && !handle) tell({ kind: 'connection-lost' });
+  });
   process.on('message', (message: ToWorker) => {
     if (message.kind === 'metrics') {
       if (message.text === undefined) reading?.reject(new Error('the supervisor could not read the metrics'));
@@ -46,6 +53,7 @@ export function takeSeat(): Seat | undefined {
   return {
     number: Number(process.env[NUMBER_VARIABLE]),
     slot: Number(process.env[SLOT_VARIABLE]),
+    isSuccessor: process.env[SUCCESSOR_VARIABLE] === 'yes',
     metricsOfAll() {
       if (reading === undefined) {
         reading = Promise.withResolvers();
@@ -65,4 +73,8 @@ export function takeSeat(): Seat | undefined {
       worker.disconnect();
     },
   };
+}
+
+function isHandOver(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'cmd' in message && message.cmd === 'NODE_HANDLE';
 }

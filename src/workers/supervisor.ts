@@ -72,12 +72,15 @@ class Supervisor {
     return this.#failed ? 1 : 0;
   }
 
-  #start(number: number): WorkerProcess {
-    const worker = startWorker(number, this.#freeSlot(), this.#metrics);
+  #start(number: number, isSuccessor = false): WorkerProcess {
+    const worker = startWorker({ number, slot: this.#freeSlot(), isSuccessor }, this.#metrics);
     this.#living.add(worker);
     void worker.ended.then((ending) => {
       this.#living.delete(worker);
       if (this.#stopping.signal.aborted && !CLEAN_ENDS.has(ending.how)) this.#failed = true;
+    });
+    void worker.lostConnection.then(() => {
+      this.#replacing = this.#replacing.then(() => this.#replaceDeaf(worker));
     });
     if (this.#stopping.signal.aborted) worker.stop(this.#options.graceMs);
     this.#crew.set(number, worker);
@@ -116,22 +119,33 @@ class Supervisor {
     if (!signal.aborted && this.#crew.get(number) === dead) this.#start(number);
   }
 
-  /** Each successor listens before its predecessor drains, so the port is never without a worker. */
   async #replaceAll(): Promise<void> {
     for (const number of [...this.#crew.keys()].sort((a, b) => a - b)) {
-      const old = this.#crew.get(number) as WorkerProcess;
-      if (this.#stopping.signal.aborted) return;
-      const next = this.#start(number);
-      const url = await next.listening;
-      // What cannot start must not take the place of what runs.
-      if (url === undefined && this.#living.has(old)) {
-        this.#crew.set(number, old);
-        this.#options.events.workerEnded({ worker: number, ...(await next.ended), pauseMs: undefined });
-        return;
-      }
-      old.stop(this.#options.graceMs);
-      await old.ended;
+      if (this.#stopping.signal.aborted || !(await this.#replace(number, true))) return;
     }
+  }
+
+  /** Any worker is better than one that gets no connection. */
+  async #replaceDeaf(deaf: WorkerProcess): Promise<void> {
+    if (this.#stopping.signal.aborted || this.#crew.get(deaf.number) !== deaf) return;
+    this.#options.events.workerDeaf(deaf.number);
+    await this.#replace(deaf.number, false);
+  }
+
+  /** The successor listens before its predecessor drains, so the port is never without a worker. False: it could not start. */
+  async #replace(number: number, isSuccessor: boolean): Promise<boolean> {
+    const old = this.#crew.get(number) as WorkerProcess;
+    const next = this.#start(number, isSuccessor);
+    const url = await next.listening;
+    // What cannot start must not take the place of what runs.
+    if (url === undefined && this.#living.has(old)) {
+      this.#crew.set(number, old);
+      this.#options.events.workerEnded({ worker: number, ...(await next.ended), pauseMs: undefined });
+      return false;
+    }
+    old.stop(this.#options.graceMs);
+    await old.ended;
+    return true;
   }
 
   #reload(): void {

@@ -2,7 +2,7 @@
 
 import cluster from 'node:cluster';
 import type { MetricsSnapshot } from '../events.ts';
-import { NUMBER_VARIABLE, SLOT_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
 import type { SharedMetrics } from './metrics.ts';
 
 export interface WorkerProcess {
@@ -13,6 +13,8 @@ export interface WorkerProcess {
   /** The address, once it accepts calls; undefined where it ended before that. */
   readonly listening: Promise<string | undefined>;
   readonly ended: Promise<Ending>;
+  /** Settles when a connection did not reach it: from then on it gets no other one. */
+  readonly lostConnection: Promise<void>;
   snapshot(): Promise<MetricsSnapshot>;
   /** Asks it to look at the files of the configuration. */
   reload(): void;
@@ -32,15 +34,28 @@ export interface Ending {
 /** A worker stops by itself at the end of the grace; this is for one that cannot. */
 const LATE_MS = 3_000;
 
+/** Which worker to start. */
+export interface WorkerOrder {
+  readonly number: number;
+  readonly slot: number;
+  /** Whether the one before it serves until this one does. */
+  readonly isSuccessor: boolean;
+}
+
 /** Starts a worker. It runs this very program with the same arguments and environment. */
-export function startWorker(number: number, slot: number, metrics: SharedMetrics): WorkerProcess {
+export function startWorker({ number, slot, isSuccessor }: WorkerOrder, metrics: SharedMetrics): WorkerProcess {
   let bornMs: number | undefined;
-  const worker = cluster.fork({ [NUMBER_VARIABLE]: String(number), [SLOT_VARIABLE]: String(slot) });
+  const worker = cluster.fork({
+    [NUMBER_VARIABLE]: String(number),
+    [SLOT_VARIABLE]: String(slot),
+    ...(isSuccessor ? { [SUCCESSOR_VARIABLE]: 'yes' } : {}),
+  });
   // A worker may end at any moment; what is sent too late is lost with it.
   const tell = (message: ToWorker) => worker.send(message, () => {});
   const waiting: ((snapshot: MetricsSnapshot) => void)[] = [];
   const { promise: listening, resolve: setListening } = Promise.withResolvers<string | undefined>();
 
+  const { promise: lostConnection, resolve: setLost } = Promise.withResolvers<void>();
   const { promise: ended, resolve: setEnded } = Promise.withResolvers<Ending>();
 
   worker.once('exit', (code: number | null, signal: string | null) => {
@@ -60,6 +75,8 @@ export function startWorker(number: number, slot: number, metrics: SharedMetrics
         (text) => tell({ kind: 'metrics', text }),
         () => tell({ kind: 'metrics', text: undefined }),
       );
+    } else if (message.kind === 'connection-lost') {
+      setLost();
     } else {
       metrics.note(self, message.snapshot);
       for (const resolve of waiting.splice(0)) resolve(message.snapshot);
@@ -72,6 +89,7 @@ export function startWorker(number: number, slot: number, metrics: SharedMetrics
     slot,
     listening,
     ended,
+    lostConnection,
     snapshot: () =>
       new Promise((resolve) => {
         waiting.push(resolve);

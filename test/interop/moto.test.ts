@@ -18,6 +18,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AwsKmsSigner } from '../../src/signers/aws-kms/index.ts';
 import { signerContract } from '../contracts/signer.ts';
 import { describeWhen } from '../support/need.ts';
+import { startService } from '../support/service-process.ts';
+import type { Issued } from './answers.ts';
+import { dial } from './grpc-js-client.ts';
 
 const REGION = 'eu-central-1';
 const PYTHON = fileURLToPath(new URL('../../.venv-moto/bin/python', import.meta.url));
@@ -28,8 +31,8 @@ let server: ChildProcess;
 let endpoint: string;
 let client: KMSClient;
 
-async function startMoto(): Promise<void> {
-  server = spawn(PYTHON, [MOTO, '--host', '127.0.0.1', '--port', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+async function startMoto(port = '0'): Promise<void> {
+  server = spawn(PYTHON, [MOTO, '--host', '127.0.0.1', '--port', port], { stdio: ['ignore', 'ignore', 'pipe'] });
   for await (const line of createInterface({ input: server.stderr! })) {
     const url = /Running on (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1];
     if (url === undefined) continue;
@@ -38,6 +41,13 @@ async function startMoto(): Promise<void> {
   }
   // What it says of each request is read away, or it would stop at a full pipe.
   server.stderr!.resume();
+}
+
+async function stopMoto(): Promise<void> {
+  if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+  const ended = once(server, 'exit');
+  server.kill('SIGKILL');
+  await ended;
 }
 
 async function makeKey(): Promise<string> {
@@ -67,15 +77,32 @@ describeWhen(isThere, 'moto', 'moto: run test/interop/moto/setup.sh', () => {
 
   afterAll(async () => {
     client?.destroy();
-    if (server === undefined || server.exitCode !== null) return;
-    const ended = once(server, 'exit');
-    server.kill('SIGKILL');
-    await ended;
+    await stopMoto();
   });
 
   signerContract('AwsKmsSigner over moto', async () => {
     const signer = await open(await makeKey());
     return { signer, dispose: async () => signer.close() };
+  });
+
+  test('D9: a service that starts while moto is away serves, and issues once it is there', async () => {
+    await stopMoto();
+    await using service = await startService({
+      ECT_SIGNER: 'kms',
+      ECT_KMS_KEY: 'alias/late',
+      ECT_KMS_REGION: REGION,
+      ECT_KMS_ENDPOINT: endpoint,
+      AWS_ACCESS_KEY_ID: 'nobody',
+      AWS_SECRET_ACCESS_KEY: 'nothing',
+    });
+    using caller = dial(service.address);
+    const issue = () => caller.call<Issued>('ect.v1.AuthorityService/Issue', { exec_act: 'a', aud: ['urn:example:b'] });
+    await expect(issue()).rejects.toMatchObject({ reason: 'SIGNER_UNAVAILABLE' });
+    expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+    await startMoto(new URL(endpoint).port);
+    await client.send(new CreateAliasCommand({ AliasName: 'alias/late', TargetKeyId: await makeKey() }));
+    await expect.poll(issue, { timeout: 60_000, interval: 200 }).toMatchObject({ kid: expect.any(String) });
+    expect(await service.stop()).toBe(0);
   });
 
   test('D6: an alias that moves is refused', async () => {

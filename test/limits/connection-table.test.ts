@@ -53,6 +53,21 @@ describe('the connection table', () => {
     expect(all.map(({ destroyed }) => destroyed)).toEqual([false, true, false]);
   });
 
+  test('fewer from now on: those that are not in use end, and more are taken again later', () => {
+    const all = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'].map((address) => add(address));
+    table.used(all[0]!);
+    table.used(all[1]!);
+    table.limitTo(1);
+    // The two in use stay, and no other is taken beside them.
+    expect(all.map(({ destroyed }) => destroyed)).toEqual([false, false, true, true]);
+    expect(add('192.0.2.5').destroyed).toBe(true);
+    table.limitTo(100);
+    for (let more = 0; more < 4; more++) expect(add(`192.0.2.${more + 6}`).destroyed).toBe(false);
+    // Never more than the limits say.
+    add('192.0.2.10');
+    expect(table.size).toBe(6);
+  });
+
   test('where all are in use, the newcomer is turned away', () => {
     const all = [add(), add(), add()];
     for (const one of all) table.used(one);

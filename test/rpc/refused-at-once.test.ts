@@ -1,6 +1,6 @@
 // H17: calls that are refused when they come, on the wire of a real connection.
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createEvents } from '../../src/events.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
 import { type Stream, writeHeaderBlock } from '../../src/h2/index.ts';
@@ -10,6 +10,7 @@ import { createCalls } from '../../src/rpc/calls.ts';
 import { createLeanDoor } from '../../src/rpc/lean-door.ts';
 import { answered, begin, CODE, data, end, reset, resets, whole } from '../h2/raw-frames.ts';
 import { openPeer, type Peer, startServer, type TestServer } from '../h2/raw-peer.ts';
+import { SOON } from '../support/soon.ts';
 
 const BLOCK = writeHeaderBlock([
   [':method', 'POST'],
@@ -73,7 +74,7 @@ describe('H17: a call that is refused when it comes', () => {
     peer.send(begin(1, BLOCK));
     await peer.settled();
     expect(answered(peer, 1)).toBe(true);
-    expect(resets(peer)).toEqual([[1, CODE.none]]);
+    await vi.waitFor(() => expect(resets(peer)).toEqual([[1, CODE.none]]), SOON);
     peer.send(data(1, MESSAGE), end(1));
     await peer.settled();
     expect(lines).toHaveLength(1);
@@ -84,7 +85,7 @@ describe('H17: a call that is refused when it comes', () => {
     peer.send(begin(1, BLOCK), data(1, MESSAGE));
     await peer.settled();
     expect(answered(peer, 1)).toBe(true);
-    expect(resets(peer)).toEqual([[1, CODE.none]]);
+    await vi.waitFor(() => expect(resets(peer)).toEqual([[1, CODE.none]]), SOON);
     expect(lines).toMatchObject([{ reason: 'SERVICE_OVERLOADED' }]);
   });
 

@@ -50,12 +50,13 @@ export interface ServiceProcess extends AsyncDisposable {
 /** One line of the log. */
 export type Event = Readonly<Record<string, unknown>>;
 
-/** Starts a service on a free port with a data directory of its own, and answers when it listens. */
-export async function startService(settings: Settings = {}): Promise<ServiceProcess> {
+/** Starts a service on a free port with a data directory of its own, and answers when it listens. `descriptors`: its `ulimit -n`. */
+export async function startService(settings: Settings = {}, descriptors?: number): Promise<ServiceProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'ect-service-'));
   const dataDir = join(folder, 'data');
   const written = { stdout: '', stderr: '' };
-  const start = () => startRun({ ECT_DATA_DIR: dataDir, ECT_LISTEN: '127.0.0.1:0', ...settings }, folder, written);
+  const all = { ECT_DATA_DIR: dataDir, ECT_LISTEN: '127.0.0.1:0', ...settings };
+  const start = () => startRun(all, folder, written, descriptors);
   const remove = () => rm(folder, { recursive: true, force: true });
   let run = await start().catch(async (error: unknown) => {
     await remove();
@@ -92,9 +93,14 @@ export async function startService(settings: Settings = {}): Promise<ServiceProc
 }
 
 /** Runs `node src/main.ts` with these arguments and settings to its end. */
-export async function runMain(args: readonly string[], settings: Settings = {}, cwd = tmpdir()): Promise<Ended> {
+export async function runMain(
+  args: readonly string[],
+  settings: Settings = {},
+  cwd = tmpdir(),
+  descriptors?: number,
+): Promise<Ended> {
   const written = { stdout: '', stderr: '' };
-  const child = spawnMain(args, settings, cwd, written);
+  const child = spawnMain(args, settings, cwd, written, descriptors);
   const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
   const [code, signal] = await once(child, 'close');
   clearTimeout(timer);
@@ -112,8 +118,8 @@ interface Run {
 
 type Written = Record<'stdout' | 'stderr', string>;
 
-async function startRun(settings: Settings, cwd: string, written: Written): Promise<Run> {
-  const child = spawnMain(['serve'], settings, cwd, written);
+async function startRun(settings: Settings, cwd: string, written: Written, descriptors?: number): Promise<Run> {
+  const child = spawnMain(['serve'], settings, cwd, written, descriptors);
   try {
     return { child, url: await listeningUrl(child, written) };
   } catch (error) {
@@ -123,10 +129,19 @@ async function startRun(settings: Settings, cwd: string, written: Written): Prom
 }
 
 // Nothing that happens to be set around the tests reaches the process, but for what vitest.config.ts sets for all of them.
-function spawnMain(args: readonly string[], settings: Settings, cwd: string, written: Written): ChildProcess {
+function spawnMain(
+  args: readonly string[],
+  settings: Settings,
+  cwd: string,
+  written: Written,
+  descriptors?: number,
+): ChildProcess {
   const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
   const env = { PATH, HOME, NODE_COMPILE_CACHE, ...settings };
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // The shell makes room for the service, under the same process id.
+  const shell = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors} && exec "$0" "$@"`];
+  const [program = '', ...rest] = [...shell, process.execPath, MAIN, ...args];
+  const child = spawn(program, rest, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
   for (const name of ['stdout', 'stderr'] as const) {

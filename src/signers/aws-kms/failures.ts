@@ -5,9 +5,24 @@ import { EctError, refuse } from '../../errors.ts';
 
 type Reason = 'SIGNER_UNAVAILABLE' | 'SIGNER_MISCONFIGURED' | 'SIGNER_BAD_OUTPUT';
 
+/**
+ * What a start does about a failure: it goes on without the key, and asks again; it does so only where it knows that the name
+ * of the key is right; or it ends, since nothing that changes elsewhere makes the key usable under these settings.
+ */
+export type AtStart = 'wait' | 'wait-if-known' | 'refuse';
+
 /** What went wrong, for the operator. It is the cause of an EctError, and holds no text of AWS but names. */
 export class KmsFailure extends Error {
   override readonly name = 'KmsFailure';
+  readonly atStart: AtStart;
+  /** The same for callers: what, and what to do, without region, request or key. */
+  readonly brief: string;
+
+  constructor(message: string, atStart: AtStart, brief: string) {
+    super(message);
+    this.atStart = atStart;
+    this.brief = brief;
+  }
 }
 
 const SENTENCES: Readonly<Record<Reason, string>> = {
@@ -41,9 +56,24 @@ const MISCONFIGURED: Readonly<Record<string, string>> = {
 /** Errors that pass, among those that come with a status below 500. */
 const PASSING = new Set(['ThrottlingException', 'LimitExceededException', 'TooManyRequestsException']);
 
+/** Errors among these that something else than a new start can mend: a permission, a state, credentials that are renewed. */
+const MENDED_ELSEWHERE: ReadonlySet<string> = new Set([
+  ...Object.keys(MISCONFIGURED).filter((name) => MISCONFIGURED[name] === USE_CREDENTIALS),
+  'AccessDeniedException',
+  'DisabledException',
+  'KMSInvalidStateException',
+]);
+
+/** What a start does, and callers hear; by themselves of what an answer says. */
+interface ForStart {
+  readonly atStart: AtStart;
+  readonly brief: string;
+}
+
 /** Makes the refusal of a reason; `detail` is for the operator alone. */
-export function kmsError(reason: Reason, detail: string): EctError {
-  return new EctError(refuse(reason, SENTENCES[reason]), { cause: new KmsFailure(detail) });
+export function kmsError(reason: Reason, detail: string, forStart: Partial<ForStart> = {}): EctError {
+  const { atStart = 'refuse', brief = SENTENCES[reason] } = forStart;
+  return new EctError(refuse(reason, SENTENCES[reason]), { cause: new KmsFailure(detail, atStart, brief) });
 }
 
 /** The refusal without its cause, for those whom it meets second-hand: it is logged where it happens. */
@@ -56,18 +86,30 @@ export function asKmsError(thrown: unknown, call: string): EctError {
   const { name, code, status, requestId } = read(thrown);
   const what = `${call}: ${[name, code, status, requestId].filter((part) => part !== undefined).join(', ')}`;
   const remedy = Object.hasOwn(MISCONFIGURED, name) ? MISCONFIGURED[name] : undefined;
-  if (remedy !== undefined) return kmsError('SIGNER_MISCONFIGURED', `${what}: ${remedy}.`);
+  if (remedy !== undefined) {
+    return kmsError('SIGNER_MISCONFIGURED', `${what}: ${remedy}.`, {
+      atStart: name === 'NotFoundException' ? 'wait-if-known' : MENDED_ELSEWHERE.has(name) ? 'wait' : 'refuse',
+      brief: `${name}: ${remedy}`,
+    });
+  }
   if (name === 'CredentialsProviderError') {
-    return kmsError('SIGNER_UNAVAILABLE', `${what}: no credentials could be found; ${USE_CREDENTIALS}.`);
+    const step = `no credentials could be found; ${USE_CREDENTIALS}`;
+    return kmsError('SIGNER_UNAVAILABLE', `${what}: ${step}.`, { atStart: 'wait', brief: step });
   }
   // Without a status there was no answer, unless it is the answer that could not be read.
   const noAnswer = status === undefined && (code !== undefined || name === 'AbortError' || name === 'TimeoutError');
   const isTheirs = status !== undefined && (status >= 500 || status === 429);
-  if (noAnswer || isTheirs || PASSING.has(name)) return kmsError('SIGNER_UNAVAILABLE', `${what}.`);
+  if (noAnswer || isTheirs || PASSING.has(name)) {
+    const brief = `${code ?? name}: ${noAnswer ? CHECK_NETWORK : CHECK_HEALTH}`;
+    return kmsError('SIGNER_UNAVAILABLE', `${what}.`, { atStart: 'wait', brief });
+  }
   if (status !== undefined && status >= 400)
     return kmsError('SIGNER_MISCONFIGURED', `${what}: check ECT_KMS_ENDPOINT.`);
   return kmsError('SIGNER_BAD_OUTPUT', `${what}: the answer cannot be read.`);
 }
+
+const CHECK_NETWORK = 'it does not answer; check the network to it and ECT_KMS_ENDPOINT';
+const CHECK_HEALTH = 'it answers that it cannot now; check its health and the quota';
 
 interface Facts {
   readonly name: string;

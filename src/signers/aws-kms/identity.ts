@@ -2,7 +2,7 @@
 
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { describePublicKey, type Kid, type PublicJwk } from '../../keys/index.ts';
-import { kmsError } from './failures.ts';
+import { type AtStart, kmsError } from './failures.ts';
 import type { Kms } from './kms.ts';
 
 /** A key as KMS described it. Replicas of a multi-Region key are one identity. */
@@ -22,17 +22,20 @@ export interface KeyPin {
 /** Asks a region which key it has, and demands one that can sign for ES256 now. SIGNER_MISCONFIGURED where it cannot. */
 export async function identifyKey(kms: Kms, region: string, signal: AbortSignal): Promise<KeyIdentity> {
   const { keyId, spec, usage, state } = await kms.describeKey(signal);
-  const demand = (holds: boolean, detail: string) => {
-    if (!holds) throw kmsError('SIGNER_MISCONFIGURED', `The key of ECT_KMS_KEY in ${region} ${detail}`);
+  const demand = (holds: boolean, detail: string, atStart: AtStart = 'refuse') => {
+    if (holds) return;
+    const forStart = { atStart, brief: `it ${detail.replace(/\.$/, '')}` };
+    throw kmsError('SIGNER_MISCONFIGURED', `The key of ECT_KMS_KEY in ${region} ${detail}`, forStart);
   };
   demand(usage === 'SIGN_VERIFY', `is not for signing: make one with usage SIGN_VERIFY.`);
   demand(spec === 'ECC_NIST_P256', `is not on P-256: make one of spec ECC_NIST_P256.`);
-  demand(state !== 'Disabled', `is disabled: enable it.`);
-  demand(state === 'Enabled', `is pending deletion or otherwise unusable: restore it, or name another.`);
+  demand(state !== 'Disabled', `is disabled: enable it.`, 'wait');
+  demand(state === 'Enabled', `is pending deletion or otherwise unusable: restore it, or name another.`, 'wait');
   const { keyArn, der } = await kms.publicKey(signal);
   demand(
     typeof keyId === 'string' && keyIdOf(keyArn) === keyId,
     'changed while it was asked for: start again when the alias is settled.',
+    'wait',
   );
   const { publicKey, jwk } = await readPublicKey(der, region);
   return { keyId: keyId as string, jwk, publicKey };

@@ -2,15 +2,26 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError } from '../../errors.ts';
-import { KmsFailure } from './failures.ts';
+import { type AtStart, KmsFailure } from './failures.ts';
 import { identifyKey, type KeyIdentity } from './identity.ts';
 import { type Kms, openKms } from './kms.ts';
 import type { AwsKmsOptions, Timing } from './options.ts';
 import { KmsRegion, type Order } from './region.ts';
 
-/** A key in KMS that the service cannot start with. The message says what to do. */
+/** A key in KMS that cannot be used. The message says what to do. */
 export class KmsKeyError extends Error {
   override readonly name = 'KmsKeyError';
+  readonly atStart: AtStart;
+  /** What callers may hear of it. */
+  readonly brief: string;
+
+  constructor(message: string, options: ErrorOptions & { readonly atStart?: AtStart; readonly brief?: string } = {}) {
+    super(message, options);
+    const { atStart = 'refuse', brief = 'it is not the key that it was; the log of the service says what to do' } =
+      options;
+    this.atStart = atStart;
+    this.brief = brief;
+  }
 }
 
 /** The outcome of asking one region for its key. */
@@ -27,14 +38,19 @@ export async function openRegions(
   trial: Order,
 ): Promise<{ readonly identity: KeyIdentity; readonly regions: readonly KmsRegion[] }> {
   const found = await Promise.all(options.regions.map((name) => find(name, options, timing)));
+  // Regions of an attempt in vain are not those that come back.
+  let isOpen = false;
+  const onChange: AwsKmsOptions['onChange'] = (name, failure) => isOpen && options.onChange?.(name, failure);
   try {
     const identity = agree(found);
     const regions = found.map(({ name, kms, result }) => {
-      const region = new KmsRegion({ ...options, ...timing, name, kms, identity });
+      const region = new KmsRegion({ ...options, ...timing, name, kms, identity, onChange });
       if (result instanceof EctError) region.suspend(result);
       return region;
     });
     await prove(regions, timing, trial);
+    isOpen = true;
+    for (const { name, failure } of regions) if (failure !== undefined) onChange(name, failure);
     return { identity, regions };
   } catch (error) {
     for (const { kms } of found) kms.close();
@@ -54,25 +70,24 @@ function inRegion(key: string, region: string): string {
   return key.replace(/^(arn:[^:]+:kms):[^:]+:/, `$1:${region}:`);
 }
 
-/** The one key that all regions have. */
+/** The one key that all regions have, as far as they answer. */
 function agree(found: readonly Found[]): KeyIdentity {
-  const identities: { readonly name: string; readonly identity: KeyIdentity }[] = [];
-  for (const { name, result } of found) {
-    if (!(result instanceof EctError)) identities.push({ name, identity: result });
-    else if (result.reason !== 'SIGNER_UNAVAILABLE') throw startError(result);
-  }
+  const failures = found.map(({ result }) => result).filter((result) => result instanceof EctError);
+  const identities = found.flatMap(({ name, result }) =>
+    result instanceof EctError ? [] : [{ name, identity: result }],
+  );
   const [first] = identities;
-  if (first === undefined) throw startError(found[0]!.result as EctError);
+  refuseFatal(failures, first === undefined);
   const stranger = identities.find(({ identity: { keyId, jwk } }) => {
-    return keyId !== first.identity.keyId || jwk.kid !== first.identity.jwk.kid;
+    return keyId !== first!.identity.keyId || jwk.kid !== first!.identity.jwk.kid;
   });
   if (stranger !== undefined) {
     throw new KmsKeyError(
-      `ECT_KMS_KEY is one key in ${first.name} and another in ${stranger.name}: ` +
+      `ECT_KMS_KEY is one key in ${first!.name} and another in ${stranger.name}: ` +
         'name a multi-Region key that is replicated to every region of ECT_KMS_REGION.',
     );
   }
-  return first.identity;
+  return first!.identity;
 }
 
 /** The first signature, in every region that answered: it shows whether signing is allowed. */
@@ -80,10 +95,19 @@ async function prove(regions: readonly KmsRegion[], timing: Timing, trial: Order
   const open = regions.filter(({ failure }) => failure === undefined);
   const results = await Promise.all(open.map((region) => settle(timing, (signal) => region.trySign(trial, signal))));
   const failures = results.filter((result) => result instanceof EctError);
-  const failure = failures.find(({ reason }) => reason !== 'SIGNER_UNAVAILABLE') ?? failures[0];
-  const isFatal = failure !== undefined && (failure.reason !== 'SIGNER_UNAVAILABLE' || failures.length === open.length);
-  if (isFatal) throw startError(failure);
+  refuseFatal(failures, failures.length === open.length);
   for (const [at, result] of results.entries()) if (result instanceof EctError) open[at]!.suspend(result);
+}
+
+/** One region is enough, unless another has what nothing but other settings mends. */
+function refuseFatal(failures: readonly EctError[], haveAllFailed: boolean): void {
+  const fatal = failures.find((failure) => atStartOf(failure) !== 'wait');
+  if (fatal !== undefined) throw startError(fatal);
+  if (haveAllFailed) throw startError(failures[0]!);
+}
+
+function atStartOf({ cause }: EctError): AtStart {
+  return cause instanceof KmsFailure ? cause.atStart : 'refuse';
 }
 
 /** An answer, or the refusal that is left when asking again no longer helps. */
@@ -104,6 +128,10 @@ async function settle<T>(
 }
 
 function startError(error: EctError): KmsKeyError {
-  const detail = error.cause instanceof KmsFailure ? error.cause.message : error.message;
-  return new KmsKeyError(`The key of ECT_KMS_KEY cannot be used (${error.reason}). ${detail}`, { cause: error });
+  const { cause } = error;
+  const isOurs = cause instanceof KmsFailure;
+  return new KmsKeyError(
+    `The key of ECT_KMS_KEY cannot be used (${error.reason}). ${isOurs ? cause.message : error.message}`,
+    { cause: error, atStart: atStartOf(error), brief: isOurs ? cause.brief : error.message },
+  );
 }

@@ -1,0 +1,314 @@
+// The process starts while AWS KMS is away, hangs, denies or throttles: it serves what needs no signature, says why nothing is
+// issued, and issues again by itself.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { type KmsDouble, startKmsDouble } from '../../kms-double/server.ts';
+import { startTrialKms } from '../../kms-double/trial.ts';
+import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
+import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { FULL } from '../support/full.ts';
+import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+
+const AUTHORITY = 'ect.v1.AuthorityService';
+const AUDIENCE = 'urn:example:reviewer';
+/** What a start waits for KMS, with what the process takes besides on a busy machine. */
+const MOST_START_MS = 5_000 + 15_000;
+
+/** AWS KMS as the tests take it away and bring it back: the same keys at the same address. */
+class Kms {
+  readonly settings: Readonly<Record<string, string>>;
+  #double: KmsDouble;
+  #deaf: Server | undefined;
+
+  private constructor(double: KmsDouble, settings: Readonly<Record<string, string>>) {
+    this.#double = double;
+    this.settings = settings;
+  }
+
+  static async start(): Promise<Kms> {
+    const { double, settings } = await startTrialKms();
+    const kms = new Kms(double, { ...settings, ECT_LOG_LEVEL: 'debug' });
+    onTestFinished(async () => {
+      await kms.#double[Symbol.asyncDispose]();
+      kms.#deaf?.close();
+    });
+    return kms;
+  }
+
+  get double(): KmsDouble {
+    return this.#double;
+  }
+
+  /** Nobody listens: connections are refused. */
+  async leave(): Promise<void> {
+    await this.#double[Symbol.asyncDispose]();
+  }
+
+  /** Connections are taken, and not a byte is answered. */
+  async goDeaf(): Promise<void> {
+    await this.leave();
+    this.#deaf = createServer((socket) => socket.on('error', () => undefined));
+    await new Promise<void>((resolve) => this.#deaf?.listen(this.#port, '127.0.0.1', resolve));
+  }
+
+  async comeBack(): Promise<void> {
+    this.#double.script.clear();
+    this.#deaf?.close();
+    await this.leave();
+    this.#double = await startKmsDouble({ port: this.#port, keys: this.#double.keys });
+  }
+
+  get #port(): number {
+    return Number(new URL(this.#double.url).port);
+  }
+}
+
+/** How KMS fails, and what a caller of Issue reads of it. */
+const FAULTS: Readonly<Record<string, readonly [(kms: Kms) => void | Promise<void>, RegExp]>> = {
+  'refuses connections': [(kms) => kms.leave(), /ECONNREFUSED: it does not answer; check the network/],
+  'accepts and never answers': [(kms) => kms.goDeaf(), /it does not answer; check the network/],
+  'denies with AccessDeniedException': [
+    ({ double }) => double.script.add({ kind: 'error', name: 'AccessDeniedException' }),
+    /AccessDeniedException: allow kms:Sign, kms:GetPublicKey and kms:DescribeKey on the key/,
+  ],
+  'denies to sign only': [
+    ({ double }) => double.script.add({ kind: 'error', name: 'AccessDeniedException' }, { operation: 'Sign' }),
+    /AccessDeniedException: allow kms:Sign/,
+  ],
+  throttles: [
+    ({ double }) => double.script.add({ kind: 'error', name: 'ThrottlingException' }),
+    /ThrottlingException: it answers that it cannot now; check its health and the quota/,
+  ],
+};
+
+const issue = (client: GrpcClient, more = {}) =>
+  client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [AUDIENCE], ...more });
+
+interface Refused {
+  readonly code: string;
+  readonly message: string;
+  readonly details: readonly { readonly type: string; readonly debug?: { readonly reason?: string } }[];
+}
+
+/** What Issue is refused with, with the details that gRPC clients read too. */
+async function refusalOf({ url }: ServiceProcess): Promise<Refused> {
+  const answer = await fetch(`${url}/${AUTHORITY}/Issue`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ execAct: 'review', aud: [AUDIENCE] }),
+  });
+  return (await answer.json()) as Refused;
+}
+
+async function readiness({ url }: ServiceProcess, client: GrpcClient) {
+  const page = await fetch(`${url}/readyz`);
+  const { methods } = (await page.json()) as { methods: Record<string, boolean> };
+  const status = async (service: string) =>
+    (await client.call<{ status: string }>('grpc.health.v1.Health/Check', { service })).status;
+  return {
+    page: page.status,
+    issue: [methods[`${AUTHORITY}/Issue`], methods[`${AUTHORITY}/BatchIssue`], await status(`${AUTHORITY}/Issue`)],
+    append: [methods[`${AUTHORITY}/AppendLedger`], await status('')],
+  };
+}
+
+const ALL = { page: 200, issue: [true, true, 'SERVING'], append: [true, 'SERVING'] };
+const ALL_BUT_ISSUE = { page: 200, issue: [false, false, 'NOT_SERVING'], append: [true, 'SERVING'] };
+
+interface KeySet {
+  readonly keys: readonly { readonly kid: string }[];
+}
+
+async function keySet({ url }: ServiceProcess): Promise<{ kids: readonly string[]; kept: string | null }> {
+  const answer = await fetch(`${url}/.well-known/jwks.json`);
+  const { keys } = (await answer.json()) as KeySet;
+  return { kids: keys.map(({ kid }) => kid), kept: answer.headers.get('cache-control') };
+}
+
+const sizeOf = async (client: GrpcClient) =>
+  Number((await client.call<{ tree_size: string }>('ect.v1.LedgerService/GetCheckpoint', {})).tree_size);
+
+/** The process of a worker sees what another recorded at its next look. */
+async function whole(service: ServiceProcess, client: GrpcClient, workers: number): Promise<void> {
+  // Each worker answers for itself, and new connections reach one after the other.
+  for (let inARow = 0; inARow < 4 * workers; await pause(20)) {
+    const { issue: state } = await readiness(service, client);
+    inARow = state[0] === true && state[2] === 'SERVING' ? inARow + 1 : 0;
+  }
+}
+
+const SIGNING = ['direct', 'two-tier'] as const;
+const WORKERS = [1, 2] as const;
+/** Each fault with both ways to sign, and with both numbers of workers. */
+const CASES = Object.keys(FAULTS).flatMap((fault, at) =>
+  SIGNING.map((signing, of) => ({ fault, signing, workers: WORKERS[(at + of) % 2]! })),
+);
+const FEW = CASES.filter(({ fault, signing }) => fault.startsWith('denies with') && signing === 'direct');
+
+test.each(FULL ? CASES : FEW)(
+  'D9 KMS $fault at the start ($signing, workers: $workers): all but Issue is served, and Issue by itself later',
+  async ({ fault, signing, workers }) => {
+    const [fail, words] = FAULTS[fault]!;
+    const kms = await Kms.start();
+    await using service = await startService({
+      ...kms.settings,
+      ECT_SIGNING: signing,
+      ECT_WORKERS: String(workers),
+      ECT_JWKS_MAX_AGE_SEC: '60',
+    });
+    const earlier = dial(service.address);
+    const [token, unrecorded] = [(await issue(earlier)).token, (await issue(earlier)).token];
+    earlier[Symbol.dispose]();
+    const { kids } = await keySet(service);
+    expect(await service.stop()).toBe(0);
+
+    await fail(kms);
+    const startMs = performance.now();
+    await service.restart();
+    expect(performance.now() - startMs).toBeLessThan(workers * MOST_START_MS);
+    using client = dial(service.address);
+    expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
+    const sizeBefore = await sizeOf(client);
+    const { code, message, details } = await refusalOf(service);
+    expect([code, details[0]?.debug?.reason]).toEqual(['unavailable', 'SIGNER_UNAVAILABLE']);
+    expect(details.map(({ type }) => type)).toContain('google.rpc.RetryInfo');
+    expect(message).toMatch(/^The signing key of ECT_KMS_KEY cannot be opened in AWS KMS \(/);
+    expect(message).toMatch(words);
+    expect(message).not.toMatch(/eu-central-1|arn:|[0-9a-f]{8}-[0-9a-f]{4}-/);
+    // Whatever needs no signature of the key.
+    expect((await keySet(service)).kids).toEqual(expect.arrayContaining([...kids]));
+    const verify = { token, audience: AUDIENCE };
+    expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });
+    const recorded = await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token: unrecorded });
+    expect(recorded).toMatchObject({ duplicate: false });
+    expect(await client.call(`${AUTHORITY}/ValidateDAG`, { bundle: { tokens: [token] } })).toBeDefined();
+    expect((await fetch(`${service.url}/.well-known/ect-authority`)).status).toBe(200);
+    await until(() => service.events('keys-failed').length >= 2 * workers);
+    // What is tried again and again leaves nothing in the ledger, and does not spin.
+    expect(await sizeOf(client)).toBe(sizeBefore + 1);
+    expect(service.events('keys-failed').length).toBeLessThan(8 * workers);
+    expect(service.events('signing-key-missing')).toHaveLength(workers);
+
+    await kms.comeBack();
+    await whole(service, client, workers);
+    expect(await readiness(service, client)).toEqual(ALL);
+    expect((await issue(client)).kid).not.toBe('');
+    if (signing === 'direct') expect(await sizeOf(client)).toBe(sizeBefore + 1);
+    expect(service.events('signing-key-opened')).toHaveLength(workers);
+    expect(service.stderr()).not.toContain(kms.settings['AWS_SECRET_ACCESS_KEY']);
+    expect(await service.stop()).toBe(0);
+  },
+  240_000,
+);
+
+test.runIf(FULL)(
+  'D9 the first start of all without KMS: an empty key set that nobody may keep, and the first key signs as soon as it is there',
+  async () => {
+    const kms = await Kms.start();
+    await kms.leave();
+    await using service = await startService({ ...kms.settings, ECT_SIGNING: 'two-tier' });
+    using client = dial(service.address);
+    expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
+    expect(await keySet(service)).toEqual({ kids: [], kept: 'no-store' });
+    expect(await client.call('ect.v1.KeyService/GetKeySet', {})).toMatchObject({ keys: [], max_age_seconds: 0 });
+    expect(await refusalOf(service)).toMatchObject({ code: 'unavailable' });
+    await kms.comeBack();
+    await whole(service, client, 1);
+    const { token, kid } = await issue(client);
+    expect((await keySet(service)).kids).toContain(kid);
+    const verify = { token, audience: AUDIENCE };
+    expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });
+    expect(await service.stop()).toBe(0);
+  },
+);
+
+test.runIf(FULL)(
+  'D6 D7 D9 KMS comes back with another key under the name: nothing signs, and the log says what to do',
+  async () => {
+    const kms = await Kms.start();
+    await using service = await startService(kms.settings);
+    expect(await service.stop()).toBe(0);
+    await kms.leave();
+    await service.restart();
+    const other = kms.double.keys.create('eu-central-1', 'ECC_NIST_P256', 'SIGN_VERIFY', false);
+    kms.double.keys.updateAlias('eu-central-1', 'alias/ect', other.keyId);
+    await kms.comeBack();
+    const said = () => service.events('keys-failed').map(({ cause }) => JSON.stringify(cause));
+    await until(() => said().some((cause) => cause.includes('stands for another key')));
+    expect(await refusalOf(service)).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('it is not the key that it was'),
+    });
+    expect(await service.stop()).toBe(0);
+  },
+);
+
+test.runIf(FULL)(
+  'D9 a name that KMS does not know stops the first start, and no start of a ledger that has used it',
+  async () => {
+    const kms = await Kms.start();
+    const folder = await mkdtemp(join(tmpdir(), 'ect-first-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const settings = { ...kms.settings, ECT_DATA_DIR: join(folder, 'data'), ECT_LISTEN: '127.0.0.1:0' };
+    expect(await runMain(['serve'], { ...settings, ECT_KMS_KEY: 'alias/typo' })).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/NotFoundException.*: correct ECT_KMS_KEY and ECT_KMS_REGION\.\n/),
+    });
+    await using service = await startService(kms.settings);
+    expect(await service.stop()).toBe(0);
+    kms.double.script.add({ kind: 'error', name: 'NotFoundException' });
+    await service.restart();
+    expect(await refusalOf(service)).toMatchObject({ message: expect.stringContaining('NotFoundException') });
+    kms.double.script.clear();
+    using client = dial(service.address);
+    await whole(service, client, 1);
+    expect(await service.stop()).toBe(0);
+  },
+);
+
+test.runIf(FULL)(
+  'D9 SIGUSR2 while KMS is away: a worker that cannot sign does not take the place of one that can',
+  async () => {
+    const kms = await Kms.start();
+    await using service = await startService({ ...kms.settings, ECT_WORKERS: '2' });
+    // The key cannot be opened, and who has it open signs on.
+    kms.double.script.add({ kind: 'error', name: 'KMSInternalException' }, { operation: 'DescribeKey' });
+    process.kill(service.pid, 'SIGUSR2');
+    await until(() => service.events('worker-ended').length > 0);
+    expect(service.events('worker-ended')).toMatchObject([{ worker: 1, how: 1, restarted: false }]);
+    expect(service.stderr()).toContain('The key of ECT_KMS_KEY cannot be used (SIGNER_UNAVAILABLE)');
+    for (let call = 0; call < 4; call++) {
+      using fresh = dial(service.address);
+      await issue(fresh);
+    }
+    expect(await service.stop()).toBe(0);
+  },
+);
+
+test.runIf(FULL)(
+  'D9 ect config check: KMS is asked with --kms only; there a KMS that does not answer is a problem, and it says that a start goes on',
+  async () => {
+    const kms = await Kms.start();
+    await kms.leave();
+    const folder = await mkdtemp(join(tmpdir(), 'ect-check-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const settings = { ...kms.settings, ECT_DATA_DIR: join(folder, 'data'), ECT_LISTEN: '127.0.0.1:0' };
+    expect(await runMain(['config', 'check'], settings)).toMatchObject({ code: 0 });
+    const { code, stderr, stdout } = await runMain(['config', 'check', '--kms'], settings);
+    expect(code).toBe(2);
+    expect(stdout + stderr).toMatch(
+      /The key of ECT_KMS_KEY cannot be used \(SIGNER_UNAVAILABLE\)\. DescribeKey in eu-central-1: .*ECONNREFUSED.* starts without it/,
+    );
+  },
+);
+
+/** Waits until something is so. The test's own time limit ends it otherwise. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await pause(20);
+}
