@@ -98,6 +98,11 @@ export function filesIn(path: string): DataDir {
   };
 }
 
+/** Whether a file of a data directory is a signing key that the service has made: the first one, or one of a rotation. */
+export function isOwnSigningKey(name: string): boolean {
+  return /^signing-key(?:-[1-9][0-9]{0,8})?\.pem$/.test(name);
+}
+
 /** Reads the ledger's key, or makes one for a new ledger. A ledger without its key is never continued under another. */
 export async function readOrCreateLedgerKey(dir: DataDir): Promise<LedgerKey> {
   // In this order: another process that starts now makes the key first and the ledger after it.

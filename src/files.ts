@@ -88,12 +88,23 @@ export async function makeDirectory(path: string): Promise<void> {
 async function makeOne(path: string): Promise<boolean> {
   try {
     await mkdir(path, { mode: 0o700 });
+    await syncNameOf(path);
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && dirname(path) !== path) return false;
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return true;
     throw error;
+  }
+}
+
+/** A directory whose name is not on the disk goes in a crash of the machine, with everything in it. */
+async function syncNameOf(directory: string): Promise<void> {
+  try {
+    await syncDirectory(dirname(directory));
+  } catch (error) {
+    // Names can be made in a directory that this user may not read. Then there is no way to sync it.
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
   }
 }
 
@@ -113,7 +124,8 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Brings the names in a directory to the disk. */
+export async function syncDirectory(path: string): Promise<void> {
   await using directory = await open(path, 'r');
   await directory.sync();
 }

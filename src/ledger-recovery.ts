@@ -1,12 +1,20 @@
 // What an operator can do about a ledger whose history is lost, beside putting a copy back: begin a new one under a new key and
 // name, or accept the loss, which the ledger then states itself. Both need a directory that no service owns.
 
-import { existsSync, linkSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { asLossCandidate } from './authority/index.ts';
 import type { AcceptedLossFacts, LedgerRecovery, NewOriginFacts } from './cli/ledger.ts';
-import { type DataDir, filesIn, freshLedgerKey, openDataDir, readLedgerKey, StartError } from './data-dir.ts';
-import { createFileOnce } from './files.ts';
+import {
+  type DataDir,
+  filesIn,
+  freshLedgerKey,
+  isOwnSigningKey,
+  openDataDir,
+  readLedgerKey,
+  StartError,
+} from './data-dir.ts';
+import { createFileOnce, syncDirectory } from './files.ts';
 import {
   emptyCheckpoint,
   generateLedgerKey,
@@ -41,7 +49,7 @@ async function asOwner<T>(path: string, work: (dir: DataDir) => Promise<T>): Pro
 async function newOrigin(path: string, origin: string | undefined): Promise<NewOriginFacts> {
   const text = newKey(origin);
   return asOwner(path, async (dir) => {
-    const keptIn = keptAside(dir);
+    const keptIn = await keptAside(dir);
     await createFileOnce(dir.ledgerKey, () => `${text}\n`);
     const key = openLedgerKey(text);
     // A mark over nothing: this directory is to begin a ledger.
@@ -60,25 +68,30 @@ function newKey(origin: string | undefined): string {
   }
 }
 
-function keptAside(dir: DataDir): string {
+async function keptAside(dir: DataDir): Promise<string> {
   try {
-    return keepAside(dir);
+    return await keepAside(dir);
   } catch (cause) {
     throw new StartError(`The ledger cannot be kept beside: ${writeFault(dir.path, cause)}`, { cause });
   }
 }
 
 /**
- * Puts the ledger and its key into a directory beside, and answers which. All of it is there before anything is taken away, and
+ * Puts the ledger, its key and the signing keys that the service has made into a directory beside, and answers which. All of it is there, on the disk, before anything is taken away, and
  * the database goes first: a start in between is refused, since the mark, or `once.db`, says that there was a ledger.
  */
-function keepAside(dir: DataDir): string {
+async function keepAside(dir: DataDir): Promise<string> {
   const keptIn = join(dir.path, `old-ledger-${new Date().toISOString().replaceAll(/[^0-9TZ]/g, '')}`);
   mkdirSync(keptIn, { mode: 0o700 });
-  const kept = [`${dir.ledger}-wal`, dir.ledger, dir.ledgerDamage, dir.mark, dir.ledgerKey].filter((file) =>
+  // Which of them have retired or were revoked is in the old ledger alone: for the new one none of them signs.
+  const ownKeys = readdirSync(dir.path)
+    .filter(isOwnSigningKey)
+    .map((name) => join(dir.path, name));
+  const kept = [`${dir.ledger}-wal`, dir.ledger, dir.ledgerDamage, ...ownKeys, dir.mark, dir.ledgerKey].filter((file) =>
     existsSync(file),
   );
   for (const file of kept) linkSync(file, join(keptIn, basename(file)));
+  for (const directory of [keptIn, dir.path]) await syncDirectory(directory);
   for (const file of [`${dir.ledger}-shm`, ...kept]) rmSync(file, { force: true });
   return keptIn;
 }

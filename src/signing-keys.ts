@@ -15,7 +15,7 @@ import {
   keyEntryName,
   type RootKey,
 } from './custody/index.ts';
-import type { DataDir } from './data-dir.ts';
+import { type DataDir, isOwnSigningKey } from './data-dir.ts';
 import type { Events } from './events.ts';
 import { fileTypeFault, NOT_A_FILE } from './file-type.ts';
 import type { OpenSigner } from './keys/index.ts';
@@ -162,7 +162,7 @@ async function openRoot(
     return forCallers(openKmsKey({ ...signer, key: place }, keys, events.signerRegionChanged));
   }
   if (kind === 'file' && signer.kind === 'local') return openKeyFile(signer, place);
-  if (kind === 'data-dir' && dir !== undefined && OWN_KEY_FILE.test(place)) {
+  if (kind === 'data-dir' && dir !== undefined && isOwnSigningKey(place)) {
     return LocalSigner.open(await readOwnKeyFile(join(dirname(dir.signingKey), place)));
   }
   throw new KeyFileError('The ledger names a signing key that this configuration cannot open: check ECT_SIGNER.');
@@ -177,8 +177,6 @@ async function openKeyFile(
   const passphrase = source === undefined ? undefined : readPassphrase(source, isDryRun);
   return LocalSigner.open(await readKeyFile(path, passphrase, isDryRun));
 }
-
-const OWN_KEY_FILE = /^signing-key(?:-[1-9][0-9]{0,8})?\.pem$/;
 
 /** The same file for all processes of a data directory, so that those who rotate at once make one key between them. */
 async function makeOwnKey(dir: DataDir | undefined, generation: number): Promise<RootKey> {

@@ -2,9 +2,9 @@
 
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { REASONS } from '../../src/errors.ts';
+import { titlesIn } from '../support/titles.ts';
 
 const root = join(import.meta.dirname, '../..');
 const page = readFileSync(join(root, 'docs/threats.md'), 'utf8');
@@ -17,23 +17,6 @@ const LEVELS = ['L1', 'L2', 'L3'];
 function idsIn(title: string): readonly string[] {
   const inFront: readonly string[] = IN_FRONT.exec(title)?.[1]?.match(ID) ?? [];
   return (title.match(ID) ?? []).filter((id) => !LEVELS.includes(id) || inFront.includes(id));
-}
-
-/** The titles of a file: what is a text among the arguments of `test`, `describe` and their relatives. */
-function titlesIn(path: string): readonly string[] {
-  const titles: string[] = [];
-  function visit(node: ts.Node): void {
-    if (ts.isCallExpression(node) && /^(test|describe)/.test(node.expression.getText())) {
-      for (const argument of node.arguments) {
-        if (ts.isStringLiteralLike(argument) || ts.isTemplateExpression(argument)) {
-          titles.push(argument.getText().slice(1, -1));
-        }
-      }
-    }
-    ts.forEachChild(node, visit);
-  }
-  visit(ts.createSourceFile(path, readFileSync(join(root, path), 'utf8'), ts.ScriptTarget.Latest, true));
-  return titles;
 }
 
 /** Which files claim an id in a title. Contracts are suites that the tests of each adapter run. */

@@ -385,6 +385,32 @@ describe('ways out', () => {
   );
 
   test(
+    'L25 K9 `ect ledger new-origin` does not bring a key back that was revoked: the new ledger begins with a new one',
+    async () => {
+      await using service = await startService({ ECT_ADMINS: 'anonymous' });
+      const order = { exec_act: 'a', aud: ['urn:example:b'] };
+      const issue = (client: GrpcClient) => client.call<{ token: string; kid: string }>(`${AUTHORITY}/Issue`, order);
+      const revoked = await (async () => {
+        using client = dial(service.address);
+        const token = await issue(client);
+        await client.call('ect.v1.KeyService/RevokeKey', { kid: token.kid });
+        await client.call('ect.v1.KeyService/RotateKey', { urgent: true });
+        return token;
+      })();
+      await service.kill();
+      await removeLedger(service.dataDir);
+      const { code, stderr } = await recover(service, 'new-origin');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('name none that was revoked') });
+      await service.restart();
+      using client = dial(service.address);
+      expect((await issue(client)).kid).not.toBe(revoked.kid);
+      const verdict = client.call(`${AUTHORITY}/Verify`, { token: revoked.token, audience: 'urn:example:b' });
+      expect(await verdict).toMatchObject({ valid: false, reason: 'KEY_UNKNOWN' });
+    },
+    LONG_MS,
+  );
+
+  test(
     'L3 `ect ledger new-origin` that ended half way lets nothing start, and goes on when it is called again',
     async () => {
       await using service = await killedService();
