@@ -1,6 +1,7 @@
 // The process: arguments and environment, the service, signals, the exit code. `main.ts` starts it.
 
 import { availableParallelism } from 'node:os';
+import { backups } from './backup/index.ts';
 import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { clientSettingWarnings } from './config/client-settings.ts';
@@ -101,7 +102,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   const check: CheckConfig = (options) => checkConfig(process.env, options);
-  await runProgram({ serve, checkConfig: check, recovery: ledgerRecovery, io: process }, process.argv.slice(2));
+  await runProgram(
+    { serve, checkConfig: check, recovery: ledgerRecovery, backups, io: process },
+    process.argv.slice(2),
+  );
 } catch (error) {
   process.exitCode = 1;
   if (error instanceof ConfigError) {
