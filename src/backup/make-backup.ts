@@ -97,12 +97,12 @@ async function demandLedger(dataDir: string): Promise<DataDir> {
 
 const NAME_IT = 'Name the data directory of a service that was started once, with --data-dir.';
 
-/** Said before hours of copying, as far as it can be known. */
+/** Said before long copying, as far as it can be known: pages of the write-ahead files may come on top. */
 async function refuseSmallDisk(source: DataDir, { path }: Draft): Promise<void> {
-  const needed = [source.ledger, source.once].reduce((sum, file) => sum + bytesOf(file) + bytesOf(`${file}-wal`), 0);
+  const needed = bytesOf(source.ledger) + bytesOf(source.once);
   const { bavail, bsize } = await statfs(path);
   if (bavail * bsize >= needed) return;
-  throw noSpace(dirname(path), `: up to ${mib(needed)} MiB are needed, ${mib(bavail * bsize)} MiB are free`);
+  throw noSpace(dirname(path), `: ${mib(needed)} MiB are needed, ${mib(bavail * bsize)} MiB are free`);
 }
 
 /** The newest checkpoint that the source has shown. */

@@ -34,14 +34,13 @@ export function refusal(reason: BackupReason, message: string, remedy: string): 
 /** What was thrown while something was written below `directory`, as a refusal. */
 export function writeRefusal(directory: string, error: unknown): Error {
   if (error instanceof Refused) return error;
+  if (isFullError(error)) return noSpace(directory);
   if (error instanceof DirectoryInUse) {
     return refusal('directory_in_use', error.message, 'Stop that service, or name another directory.');
   }
   if (error instanceof StartError) {
     return refusal('directory_unusable', error.message, 'Do what the message says, or name another directory.');
   }
-  const isFull = isFullError(error);
-  if (isFull) return noSpace(directory);
   if (error instanceof EctError) {
     return new Refused({
       reason: error.reason,
@@ -56,12 +55,13 @@ export function writeRefusal(directory: string, error: unknown): Error {
 }
 
 export function noSpace(directory: string, detail = ''): Refused {
-  const message = `There is no space left on the disk of ${directory}${detail}. Nothing was left there.`;
+  const message = `There is no space left on the disk of ${directory}${detail}.`;
   return refusal('STORAGE_FULL', message, 'Free some space, or name a directory on another disk.');
 }
 
 function isFullError(error: unknown): boolean {
   if (error instanceof EctError) return error.reason === 'STORAGE_FULL';
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT';
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT' || isFullError(error.cause);
 }

@@ -1,6 +1,6 @@
 // A copy of one database as it is at one moment, also while a service writes it.
 
-import { type BigIntStats, closeSync, existsSync, fdatasyncSync, openSync, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, existsSync, fdatasyncSync, openSync, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { diskFailed, type StoreReasons, translated } from './failures.ts';
@@ -37,8 +37,10 @@ export function copyOnce(from: string, to: string): Promise<void> {
   return copy(from, to, ONCE_LAYOUT, ONCE);
 }
 
-async function copy(from: string, to: string, layout: Layout, purpose: StoreReasons): Promise<void> {
-  const reasons = { ...purpose, file: basename(from) };
+async function copy(path: string, to: string, layout: Layout, purpose: StoreReasons): Promise<void> {
+  const reasons = { ...purpose, file: basename(path) };
+  // SQLite makes the companions of a database beside what a link leads to.
+  const from = realpathSync(path);
   for (let attempt = 1; ; attempt++) {
     // A database that nobody has open is read as a file, so that SQLite makes nothing beside it.
     const before = existsSync(`${from}-wal`) ? undefined : versionOf(from);
