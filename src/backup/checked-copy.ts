@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { demandFile } from '../file-type.ts';
+import { fileFault } from '../system-faults.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -13,26 +14,41 @@ export interface Expected {
   readonly sha256: string;
 }
 
-/** Copies `from` to the new file `to` (mode 0600). Undefined, or what is wrong with what was read. */
+/** Copies `from` to the new file `to` (mode 0600). Undefined, or what is wrong with what was read; throws where `to` cannot be written. */
 export async function copyChecked(from: string, to: string, { bytes, sha256 }: Expected): Promise<string | undefined> {
-  demandFile(from);
-  await using source = await open(from, 'r');
-  const { size } = await source.stat();
-  if (size !== bytes) return `it has ${size} bytes, not ${bytes}`;
-  await using target = await open(to, 'wx', 0o600);
-  const found = await copyAndHash(source, target);
-  await target.sync();
-  return found === sha256 ? undefined : 'its checksum is another one';
+  let source: FileHandle;
+  try {
+    demandFile(from);
+    source = await open(from, 'r');
+  } catch (error) {
+    return fileFault(from, error);
+  }
+  try {
+    const { size } = await source.stat();
+    if (size !== bytes) return `it has ${size} bytes, not ${bytes}`;
+    await using target = await open(to, 'wx', 0o600);
+    const hash = createHash('sha256');
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    for (;;) {
+      const part = await readPart(source, chunk);
+      if (part === undefined) return 'the disk does not give it back';
+      if (part.length === 0) break;
+      hash.update(part);
+      await target.writeFile(part);
+    }
+    await target.sync();
+    return hash.digest('hex') === sha256 ? undefined : 'its checksum is another one';
+  } finally {
+    await source.close();
+  }
 }
 
-async function copyAndHash(source: FileHandle, target: FileHandle): Promise<string> {
-  const hash = createHash('sha256');
-  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  for (;;) {
+/** Empty at the end; undefined where the disk fails. */
+async function readPart(source: FileHandle, chunk: Buffer): Promise<Buffer | undefined> {
+  try {
     const { bytesRead } = await source.read(chunk, 0, CHUNK_BYTES, null);
-    if (bytesRead === 0) return hash.digest('hex');
-    const part = chunk.subarray(0, bytesRead);
-    hash.update(part);
-    await target.writeFile(part);
+    return chunk.subarray(0, bytesRead);
+  } catch {
+    return undefined;
   }
 }

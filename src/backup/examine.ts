@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootKeysInUse } from '../custody/index.ts';
 import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
+import { EctError } from '../errors.ts';
 import {
   checkHistory,
   HistoryLost,
@@ -45,39 +46,51 @@ export async function examineCopies(
   onExamined: OnExamined,
 ): Promise<ExaminedLedger> {
   const dir = filesIn(path);
-  const key = await ledgerKeyOf(dir, source);
-  await refuseDamage(dir, key, source, onExamined);
-  if (existsSync(dir.once)) await refuseDamagedOnce(dir.once, source);
+  const key = await readLedgerKey(dir);
   const store = SqliteLedgerStore.openReadOnly(dir.ledger);
   try {
-    await checkHistory(store, shown, key.verifierKey);
+    if (key === undefined) throw otherKey(source);
+    await refuseOtherHistory(store, key, source, shown);
+    await refuseDamage(dir, key, source, onExamined);
+    if (existsSync(dir.once)) await refuseDamagedOnce(dir.once, source);
     const ledger = await Ledger.open({ store, key, nowMs: Date.now });
     const keysElsewhere = await checkSigningKeys(ledger, path);
     const newestMs = (await store.head())?.recordedAtMs ?? 0;
     return { checkpoint: await ledger.checkpoint(), newestMs, keysElsewhere };
-  } catch (error) {
-    if (!(error instanceof HistoryLost)) throw error;
-    throw refusal('history_lost', describeLoss(error, source), 'A backup would hide the loss: none was made.');
   } finally {
     await store.close();
   }
 }
 
-async function ledgerKeyOf(dir: DataDir, source: DataDir): Promise<LedgerKey> {
-  const key = await readLedgerKey(dir);
-  const store = SqliteLedgerStore.openReadOnly(dir.ledger);
+/** The ledger is that of the key, and holds what was shown of it. */
+async function refuseOtherHistory(
+  store: SqliteLedgerStore,
+  { verifierKey }: LedgerKey,
+  source: DataDir,
+  shown: readonly KeptCheckpoint[],
+): Promise<void> {
+  const identity = await store.identity();
+  if (identity !== undefined && identity !== verifierKey) throw otherKey(source);
   try {
-    const identity = await store.identity();
-    if (key !== undefined && identity === key.verifierKey) return key;
-    const message = `${source.ledger} belongs to another key than ${source.ledgerKey}.`;
-    throw refusal(
-      'files_changed',
-      message,
-      'Repeat the command if one was replaced just now. Else restore both from one backup.',
-    );
-  } finally {
-    await store.close();
+    await checkHistory(store, shown, verifierKey);
+  } catch (error) {
+    if (error instanceof HistoryLost) throw lostHistory(error, source);
+    // What else is wrong is named by the examination.
+    if (!(error instanceof EctError)) throw error;
   }
+  if (identity !== undefined) return;
+  throw refusal('no_ledger', `${source.ledger} holds nothing yet.`, 'Start the service once.');
+}
+
+/** A backup of it would be whole, and say nothing of what is missing. */
+export function lostHistory(lost: HistoryLost, source: DataDir): Error {
+  return refusal('history_lost', describeLoss(lost, source), 'A backup would hide the loss: none was made.');
+}
+
+function otherKey({ ledger, ledgerKey }: DataDir): Error {
+  const message = `${ledger} belongs to another key than ${ledgerKey}.`;
+  const remedy = 'Repeat the command if one of the two was replaced just now. Else restore both from one backup.';
+  return refusal('files_changed', message, remedy);
 }
 
 async function refuseDamage(

@@ -9,13 +9,12 @@ import { Refused } from '../cli/exit.ts';
 import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
 import { fileTypeFault } from '../file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
-import { describeLoss } from '../one-history.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { copyLedger, copyOnce, ledgerKindFault, SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { fileFault } from '../system-faults.ts';
 import { VERSION } from '../version.ts';
 import { Draft } from './draft.ts';
-import { examineCopies, type OnExamined } from './examine.ts';
+import { examineCopies, lostHistory, type OnExamined } from './examine.ts';
 import { writeManifest } from './manifest.ts';
 import {
   CHECKSUMS,
@@ -111,7 +110,7 @@ function readMark(source: DataDir): readonly KeptCheckpoint[] {
     return MarkFile.read(source.mark);
   } catch (error) {
     if (!(error instanceof HistoryLost)) throw error;
-    throw refusal('history_lost', describeLoss(error, source), 'No backup was made.');
+    throw lostHistory(error, source);
   }
 }
 

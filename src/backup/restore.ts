@@ -97,10 +97,7 @@ async function stageFiles(backup: string, { files, sha256 }: CheckedManifest, pa
   await mkdir(path, { mode: 0o700 });
   for (const { name, bytes } of files) {
     const expected = { bytes, sha256: sha256.get(name) ?? '' };
-    const fault = await copyChecked(join(backup, name), join(path, name), expected).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'it is missing';
-      throw error;
-    });
+    const fault = await copyChecked(join(backup, name), join(path, name), expected);
     if (fault !== undefined) throw damaged(backup, name, fault);
   }
 }

@@ -3,7 +3,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
+import type { Issued, Receipt, Verdict } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { startService } from '../support/service-process.ts';
 
@@ -17,14 +17,16 @@ export const KEY_ENTRIES = 2;
 export interface Task {
   readonly key: string;
   readonly token: string;
-  readonly recorded: Recorded;
+  readonly jti: string;
+  /** Of its receipt. */
+  readonly checkpoint: string;
 }
 
 /** Issues and records one task under this key; the same key again answers the same token. */
 export async function issueRecorded(client: GrpcClient, key: string): Promise<Task> {
   const request = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3', idempotency_key: key };
-  const { token, recorded } = await client.call<Issued & { recorded: Recorded }>(`${AUTHORITY}/Issue`, request);
-  return { key, token, recorded };
+  const { token, claims, receipt } = await client.call<Issued & { receipt: Receipt }>(`${AUTHORITY}/Issue`, request);
+  return { key, token, jti: claims.jti, checkpoint: receipt.checkpoint };
 }
 
 /** Uses a token; `valid` only the first time. */
