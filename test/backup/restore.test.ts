@@ -116,19 +116,19 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
     ['that is missing', (copy) => rm(join(copy, 'once.db')), 'backup_damaged'],
     ['that is cut', (copy) => truncate(join(copy, 'ledger.db'), 4096), 'backup_damaged'],
     [
-      'has another length',
+      'that has another length',
       async (copy) => writeFileSync(join(copy, 'ledger.key'), 'x', { flag: 'a' }),
       'backup_damaged',
     ],
     [
-      'is a directory',
+      'that is a directory',
       (copy) => rm(join(copy, 'once.db')).then(() => mkdir(join(copy, 'once.db'))),
-      'backup_unwritable',
+      'backup_damaged',
     ],
     ['with the checksums that is missing', (copy) => rm(join(copy, 'SHA256SUMS')), 'backup_incomplete'],
     ['about the backup that is missing', (copy) => rm(join(copy, 'backup.json')), 'backup_incomplete'],
     [
-      'was left by a killed backup',
+      'of a backup that was killed',
       (copy) => rm(copy, { recursive: true }).then(() => mkdir(copy)),
       'backup_incomplete',
     ],
