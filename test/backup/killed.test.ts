@@ -15,6 +15,7 @@ import { MAIN } from '../support/service-process.ts';
 import { makeLedger } from './ledgers.ts';
 
 const TASKS = 3_000;
+const ROUNDS = rounds(20, 4);
 let folder = '';
 let dataDir = '';
 let entries = 0;
@@ -39,10 +40,10 @@ test('L19 killed at any moment, it is not there, or whole', async () => {
   const workMs = performance.now() - whole.sinceMs;
   const random = randomNumbers(SEED);
   const found = { none: 0, whole: 0 };
-  for (let round = 0; round < rounds(20, 10); round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const directory = join(folder, `killed-${round}`);
     const { child, exit } = await startBackup(directory);
-    await pause(random() * workMs);
+    await pause(((round + random()) * workMs) / ROUNDS);
     child.kill('SIGKILL');
     await exit;
     if (!existsSync(directory)) {
@@ -58,7 +59,7 @@ test('L19 killed at any moment, it is not there, or whole', async () => {
     expect([code, JSON.parse(out).treeSize]).toEqual([0, String(entries)]);
     for (const path of [directory, restored]) await rm(path, { recursive: true });
   }
-  console.info(`killed: seed ${SEED}, of ${rounds(20, 10)} within ${Math.round(workMs)} ms`, found);
+  console.info(`killed: seed ${SEED}, of ${ROUNDS} within ${Math.round(workMs)} ms`, found);
   expect(found.none).toBeGreaterThan(0);
 });
 
