@@ -47,7 +47,7 @@ export async function examineCopies(
 ): Promise<ExaminedLedger> {
   const dir = filesIn(path);
   const key = await readLedgerKey(dir);
-  const store = SqliteLedgerStore.openReadOnly(dir.ledger);
+  const store = SqliteLedgerStore.openReadOnly(dir.ledger, true);
   try {
     if (key === undefined) throw otherKey(source);
     await refuseOtherHistory(store, key, source, shown);
@@ -100,7 +100,7 @@ async function refuseDamage(
   onExamined: OnExamined,
 ): Promise<void> {
   const faults: string[] = [];
-  const examiner = LedgerExaminer.open(path);
+  const examiner = LedgerExaminer.open(path, true);
   try {
     const size = await examiner.size();
     for (let next = 0; next < size && faults.length < MAX_FAULTS; next++) {
@@ -121,7 +121,7 @@ async function refuseDamage(
 }
 
 async function refuseDamagedOnce(path: string, source: DataDir): Promise<void> {
-  const faults = await onceFaults(path);
+  const faults = await onceFaults(path, true);
   if (faults.length === 0) return;
   const message = `The copy of ${source.once} is damaged: ${listed(faults)}. No backup was made.`;
   const next =
@@ -129,12 +129,12 @@ async function refuseDamagedOnce(path: string, source: DataDir): Promise<void> {
   throw refusal('ONCE_CORRUPT', message, next);
 }
 
-/** What is wrong with a file of what is remembered once. */
-export async function onceFaults(path: string): Promise<readonly string[]> {
+/** What is wrong with a file of what is remembered once. `isAtRest`: it has no write-ahead file. */
+export async function onceFaults(path: string, isAtRest: boolean): Promise<readonly string[]> {
   const faults: string[] = [];
   let examiner: OnceExaminer | undefined;
   try {
-    examiner = OnceExaminer.open(path);
+    examiner = OnceExaminer.open(path, isAtRest);
     for (const table of ['uses', 'issued'] as const) {
       for (let after: number | undefined = 0; after !== undefined && faults.length < MAX_FAULTS; await nextTurn()) {
         const part = examiner.rowsFrom(table, after, ROWS_AT_ONCE);

@@ -139,7 +139,7 @@ async function copyAll(source: DataDir, path: string): Promise<readonly string[]
 
 /** A mark of exactly this copy, so that a start notices whatever it loses later. */
 async function writeMark(path: string): Promise<void> {
-  const store = SqliteLedgerStore.openReadOnly(join(path, LEDGER));
+  const store = SqliteLedgerStore.openReadOnly(join(path, LEDGER), true);
   try {
     const head = await store.head();
     if (head !== undefined) await MarkFile.replace(join(path, MARK), head);

@@ -175,6 +175,9 @@ function lossRefusal(lost: HistoryLost, dir: DataDir, size: number): Error {
 
 /** Of the files that are there: those that know more than the backup, and do no harm beside an older ledger. */
 async function whatStays(dir: DataDir): Promise<readonly string[]> {
-  const isSound = existsSync(dir.once) && !existsSync(dir.onceDamage) && (await onceFaults(dir.once)).length === 0;
+  const isSound =
+    existsSync(dir.once) &&
+    !existsSync(dir.onceDamage) &&
+    (await onceFaults(dir.once, !existsSync(`${dir.once}-wal`))).length === 0;
   return [...(isSound ? [ONCE] : []), ...(existsSync(dir.clock) ? [CLOCK] : [])];
 }
