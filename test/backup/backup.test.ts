@@ -296,3 +296,30 @@ describeWhen(process.getuid?.() === 0, 'L19 for another user', 'the right to be 
     expect(status).toBe(1);
   });
 });
+
+describeWhen(process.getuid?.() === 0, 'L19 S11 in a container', 'the right to be another user', () => {
+  test('as its user, from and to volumes of that user, by the entry point of the image', async () => {
+    await chmod(made.folder, 0o755);
+    const [data, backups] = [made.path('volume'), made.path('volume')];
+    await cp(made.dataDir, data, { recursive: true });
+    await mkdir(backups);
+    for (const path of [data, backups, ...readdirSync(data).map((name) => join(data, name))])
+      await chown(path, 1000, 1000);
+    const options = { uid: 1000, gid: 1000, cwd: '/', encoding: 'utf8' } as const;
+    const run = (args: readonly string[], dataDir: string) =>
+      spawnSync(process.execPath, [MAIN, ...args], {
+        ...options,
+        env: { NODE_ENV: 'production', ECT_DATA_DIR: dataDir },
+      });
+    const backup = join(backups, '2026-03-01');
+    expect(run(['backup', backup], data)).toMatchObject({ status: 0 });
+    const fresh = made.path('volume');
+    await mkdir(fresh);
+    await chown(fresh, 1000, 1000);
+    expect(run(['restore', backup], fresh)).toMatchObject({ status: 0 });
+    for (const name of readdirSync(fresh)) expect(statSync(join(fresh, name)).uid, name).toBe(1000);
+    // Root would leave files that the service cannot read.
+    const { code, err } = await ect(['restore', backup, '--data-dir', fresh, '--replace', '--yes']);
+    expect([code, err]).toEqual([1, expect.stringContaining('Run the command as user 1000.')]);
+  });
+});

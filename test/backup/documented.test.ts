@@ -114,5 +114,5 @@ test('L19 what docs/operating.md says of backups is so', async () => {
   rmSync(join(dataDir, 'once.db'));
   copyFileSync(join(folder, 'backups/2026-02-01/once.db'), join(dataDir, 'once.db'));
   await using repaired = await startService(settings);
-  expect(await (await fetch(`${repaired.url}/readyz`)).json()).toMatchObject({ status: 'ready' });
+  expect(await (await fetch(`${repaired.url}/readyz`)).json()).toMatchObject({ ready: true });
 });
