@@ -22,11 +22,10 @@ export async function swapIn(
   const coming = await readdir(stage);
   await rm(dir.ledgerKey, { force: true });
   await sync(dir.path);
-  // A write-ahead file must not meet another database than its own.
-  for (const name of replaced.filter((name) => isOfTheRun(name))) await rm(join(dir.path, name), { force: true });
+  // First, as a write-ahead file must not meet another database than its own.
+  for (const name of replaced.filter((file) => !coming.includes(file))) await rm(join(dir.path, name), { force: true });
   const rest = coming.filter((name) => name !== LEDGER && name !== LEDGER_KEY);
   for (const name of [LEDGER, ...rest]) await rename(join(stage, name), join(dir.path, name));
-  for (const name of replaced.filter((name) => !coming.includes(name))) await rm(join(dir.path, name), { force: true });
   await sync(dir.path);
   // From here on the directory is that of the backup.
   await rename(join(stage, LEDGER_KEY), dir.ledgerKey);
