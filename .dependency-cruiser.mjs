@@ -47,6 +47,21 @@ const rooms = {
     'stores',
     'system-faults',
   ],
+  backup: [
+    'cli',
+    'custody',
+    'data-dir',
+    'errors',
+    'file-type',
+    'ledger',
+    'ledger-recovery',
+    'one-history',
+    'ownership',
+    'signers',
+    'stores',
+    'system-faults',
+    'version',
+  ],
   'one-history': ['data-dir', 'errors', 'ledger', 'stores'],
   h2: [],
   rpc: ['errors', 'pace', 'events', 'gen', 'h2', 'limits', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
@@ -109,6 +124,7 @@ const oneWay = Object.entries(rooms).map(([room, allowed]) => ({
 }));
 
 const frontDoors = [
+  'backup',
   'keys',
   'token',
   'dag',

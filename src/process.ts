@@ -1,5 +1,6 @@
 // The process: arguments and environment, and how a run of the program ends. `main.ts` starts it.
 
+import { backups } from './backup/index.ts';
 import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { ConfigError } from './config.ts';
@@ -30,6 +31,7 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     serve: () => serve(signals ?? new Signals()),
     checkConfig: check,
     recovery: ledgerRecovery,
+    backups,
     io: process,
   };
   try {
