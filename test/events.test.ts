@@ -51,6 +51,42 @@ describe('events', () => {
     events.close();
   });
 
+  test('what peers can cause at will is one line in a while, and every time is counted', async () => {
+    const { events, lines } = setUp();
+    for (let time = 0; time < 5; time++) events.limitMet('connections');
+    events.limitMet('streams');
+    const shortage = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' });
+    for (let time = 0; time < 3; time++) events.acceptFailed(shortage);
+    expect(lines()).toMatchObject([
+      { level: 'warn', event: 'connections-full', leftOut: 0 },
+      { level: 'error', event: 'accept-failed', leftOut: 0, cause: { message: 'accept EMFILE' } },
+    ]);
+    const metrics = await events.metrics();
+    expect(metrics).toContain('ect_limit_met_total{limit="connections"} 5');
+    expect(metrics).toContain('ect_connection_failures_total{stage="accept"} 3');
+    events.close();
+  });
+
+  test('descriptors that run out, and a signing key that is missing, are a line at each end and a gauge', async () => {
+    const { events, lines } = setUp();
+    events.descriptorsMeasured({ free: 900, limit: 1024, isLow: false }, false);
+    events.descriptorsMeasured({ free: 2, limit: 1024, isLow: true }, true);
+    events.descriptorsMeasured({ free: 1, limit: 1024, isLow: true }, false);
+    expect(await events.metrics()).toContain('ect_descriptors_free 1');
+    events.descriptorsMeasured({ free: 900, limit: 1024, isLow: false }, true);
+    events.signingKeyMissing(true);
+    expect(await events.metrics()).toContain('ect_signing_key_missing 1');
+    events.signingKeyMissing(false);
+    expect(await events.metrics()).toContain('ect_signing_key_missing 0');
+    expect(lines().map(({ level, event }) => [level, event])).toEqual([
+      ['error', 'descriptors-low'],
+      ['info', 'descriptors-recovered'],
+      ['error', 'signing-key-missing'],
+      ['info', 'signing-key-opened'],
+    ]);
+    events.close();
+  });
+
   test('a region of the key service that goes and comes back is two lines and a gauge', async () => {
     const { events, lines } = setUp();
     events.signerRegionChanged('eu-west-1', {

@@ -145,3 +145,48 @@ test.each(['DescribeKey', 'Sign'])(
     expect(kms.double.count('Sign') - before).toBe(1);
   },
 );
+
+test.each(['DescribeKey', 'Sign'])(
+  'D2 D9: a region that denies %s at the start is left for later, if another answers, and that is told',
+  async (operation) => {
+    const kms = await startKms();
+    kms.double.keys.replicate(kms.key, SECOND_REGION);
+    kms.double.script.add({ kind: 'error', name: 'AccessDeniedException' }, { operation, region: REGION });
+    const changes: [string, string | undefined][] = [];
+    const signer = await openSigner(kms, {
+      key: kms.key.keyId,
+      regions: [REGION, SECOND_REGION],
+      timing: { trialMs: 100 },
+      onChange: (region, failure) => changes.push([region, failure?.reason]),
+    });
+    await expect(signer.sign(Buffer.from('input'), forever)).resolves.toHaveLength(64);
+    expect(changes).toEqual([[REGION, 'SIGNER_MISCONFIGURED']]);
+    kms.double.script.clear();
+    await expect.poll(() => changes.at(-1), { timeout: 10_000 }).toEqual([REGION, undefined]);
+  },
+);
+
+test('D9: an attempt in vain tells of no region, since none of them comes back', async () => {
+  const kms = await startKms();
+  kms.double.script.add({ kind: 'error', name: 'AccessDeniedException' }, { operation: 'Sign' });
+  const changes: string[] = [];
+  await refusalOf(kms, { onChange: (region) => changes.push(region) });
+  expect(changes).toEqual([]);
+});
+
+test.each([
+  ['AccessDeniedException', 'wait'],
+  ['KMSInternalException', 'wait'],
+  ['ThrottlingException', 'wait'],
+  ['ExpiredTokenException', 'wait'],
+  ['UnrecognizedClientException', 'wait'],
+  ['DisabledException', 'wait'],
+  ['NotFoundException', 'wait-if-known'],
+  ['ValidationException', 'refuse'],
+  ['InvalidArnException', 'refuse'],
+] as const)('D9: at the start %s means: %s', async (name, atStart) => {
+  const kms = await startKms();
+  kms.double.script.add({ kind: 'error', name });
+  const error: unknown = await AwsKmsSigner.open(optionsFor(kms)).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ atStart });
+});
