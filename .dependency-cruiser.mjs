@@ -47,6 +47,21 @@ const rooms = {
     'stores',
     'system-faults',
   ],
+  backup: [
+    'cli',
+    'custody',
+    'data-dir',
+    'errors',
+    'file-type',
+    'ledger',
+    'ledger-recovery',
+    'one-history',
+    'ownership',
+    'signers',
+    'stores',
+    'system-faults',
+    'version',
+  ],
   'one-history': ['data-dir', 'errors', 'ledger', 'stores'],
   h2: [],
   rpc: ['errors', 'pace', 'events', 'gen', 'h2', 'limits', 'keys', 'token', 'dag', 'ledger', 'custody', 'authority'],
@@ -109,6 +124,7 @@ const oneWay = Object.entries(rooms).map(([room, allowed]) => ({
 }));
 
 const frontDoors = [
+  'backup',
   'keys',
   'token',
   'dag',
@@ -139,7 +155,7 @@ export default {
       name: 'composition-root',
       comment: 'only the process composes the service',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/process\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(?:process|serve)\\.ts$' },
       to: { path: '^src/service\\.ts$' },
     },
     {

@@ -7,7 +7,7 @@ import { demandFile } from './file-type.ts';
 import { isRootsForItsGroup, privacyOf } from './privacy.ts';
 
 /** How the name of a draft ends. */
-const DRAFT = /\.[0-9a-f]{12}\.new$/;
+const DRAFT = /^(?:owner\.json|ledger\.mark)\.new$|\.[0-9a-f]{12}\.new$/;
 
 /**
  * Creates `path` with mode 0600 unless it exists; whoever comes first wins, and nobody ever sees half a file. The content

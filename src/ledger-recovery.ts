@@ -96,15 +96,18 @@ async function keepAside(dir: DataDir): Promise<string> {
   return keptIn;
 }
 
-async function acceptLoss(path: string, note: string): Promise<AcceptedLossFacts> {
-  return asOwner(path, async (dir) => {
-    const key = await readLedgerKey(dir);
-    if (key === undefined) throw new StartError(`${dir.ledgerKey} is missing: restore it from a backup.`);
-    const loss = await findLoss(dir, key.verifierKey);
-    if (loss === undefined) throw new StartError(`Nothing of the ledger in ${dir.path} is missing: start the service.`);
-    if (loss.shown === undefined) throw new StartError(describeLoss(loss, dir), { cause: loss });
-    return record(dir, key, loss.shown, note);
-  });
+function acceptLoss(path: string, note: string): Promise<AcceptedLossFacts> {
+  return asOwner(path, (dir) => recordLoss(dir, note));
+}
+
+/** States in the ledger what its mark knows and it does not hold. The caller owns the directory. */
+export async function recordLoss(dir: DataDir, note: string): Promise<AcceptedLossFacts> {
+  const key = await readLedgerKey(dir);
+  if (key === undefined) throw new StartError(`${dir.ledgerKey} is missing: restore it from a backup.`);
+  const loss = await findLoss(dir, key.verifierKey);
+  if (loss === undefined) throw new StartError(`Nothing of the ledger in ${dir.path} is missing: start the service.`);
+  if (loss.shown === undefined) throw new StartError(describeLoss(loss, dir), { cause: loss });
+  return record(dir, key, loss.shown, note);
 }
 
 async function record(dir: DataDir, key: LedgerKey, shown: ShownCheckpoint, note: string): Promise<AcceptedLossFacts> {

@@ -76,7 +76,7 @@ export function describeLoss({ kind, shown, size }: HistoryLost, dir: DataDir): 
 function waysOut(dir: DataDir): string {
   return (
     'Nothing was changed. Do one of these:\n' +
-    `  - put the newest copy of ${basename(dir.ledger)} back (without its -wal and -shm files, and not ${basename(dir.mark)}), and start again;\n` +
+    `  - put the newest copy of ${basename(dir.ledger)} back (without its -wal and -shm files, and not ${basename(dir.mark)}), or a backup by ect restore --replace, and start again;\n` +
     `  - ${newOrigin(dir)}: a new ledger begins under a new key and name, and what is left of this one is kept;\n` +
     `  - ect ledger accept-loss --data-dir ${dir.path}: this ledger goes on with what is left, and an entry in it states the loss. ` +
     'Receipts and checkpoints of missing entries will contradict it.'

@@ -33,6 +33,7 @@ import { authorityPage } from './rpc/authority-document.ts';
 import { keyService } from './rpc/keys.ts';
 import { ledgerService } from './rpc/ledger.ts';
 import { type RunningServer, startServer } from './rpc/server.ts';
+import { Shutdown } from './shutdown.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
@@ -61,21 +62,34 @@ export interface RunningService {
 const MAX_TOKEN_BYTES = 16_384;
 const MAX_LIFETIME_SECONDS = 86_400;
 
+/** It was asked to stop before it took calls. What had begun is ended. */
+export class StartStopped extends Error {
+  override readonly name = 'StartStopped';
+}
+
 /**
  * Builds the service from its configuration and starts it, as one of several workers where it has a seat among them.
- * StartError or KeyFileError where something is missing.
+ * StartError or KeyFileError where something is missing, StartStopped once `stop` is aborted.
  */
-export async function startService(config: Config, seat?: Seat): Promise<RunningService> {
-  const events = openEvents(config, seat);
-  const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
-  // Before anything in the directory is read.
-  const ownership = dir && (seat === undefined ? await own(dir) : joinOwner(dir));
+export async function startService(config: Config, seat?: Seat, stop?: AbortSignal): Promise<RunningService> {
+  const shutdown = new Shutdown();
   try {
-    return await startIn(dir, ownership, seat, config, events);
+    const events = openEvents(config, seat);
+    shutdown.at('log', () => events.close());
+    const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
+    // Before anything in the directory is read.
+    const ownership = dir && (seat === undefined ? await own(dir) : joinOwner(dir));
+    shutdown.at('directory', () => ownership?.release());
+    return await startIn(dir, ownership, seat, config, events, shutdown, () => refuseStopped(stop));
   } catch (error) {
-    ownership?.release();
+    // Why it could not start is said, whatever fails then.
+    await shutdown.run(0).catch(() => undefined);
     throw error;
   }
+}
+
+function refuseStopped(stop: AbortSignal | undefined): void {
+  if (stop?.aborted === true) throw new StartStopped('The service was asked to stop.');
 }
 
 /** The supervisor's part: it owns the data directory for its workers. */
@@ -95,7 +109,10 @@ async function startIn(
   seat: Seat | undefined,
   config: Config,
   events: Events,
+  shutdown: Shutdown,
+  goOn: () => void,
 ): Promise<RunningService> {
+  goOn();
   const room = descriptorRoom(config, descriptorLimit());
   if (room.warning !== undefined && (seat === undefined || seat.number === 1)) events.descriptorsFew(room.warning);
   const keyFile = signingKeyFile(config);
@@ -103,6 +120,10 @@ async function startIn(
   // What takes the place of a worker that signs must be able to, too.
   const mayWait = seat?.isSuccessor !== true;
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
+  shutdown.at('keys', () => {
+    if (!('attempt' in configured)) configured.signer.close();
+  });
+  goOn();
   let clock: BelievedClock | undefined;
   // The start judges by the clock of the machine, as TLS itself does at each handshake.
   const nowMs = () => clock?.nowMs() ?? Date.now();
@@ -113,84 +134,74 @@ async function startIn(
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
   const health = dir && new StorageHealth({ ledgerMark: dir.ledgerDamage, onceMark: dir.onceDamage, events });
   const stores = openStores(config, { dir, slot: seat?.slot ?? 0, earliest, health });
+  shutdown.at('stores', () => stores.close());
   let custody: Custody | undefined;
-  let stopClock = () => {};
-  try {
-    const time = openClock({
-      path: dir?.clock,
-      newestMs: (await stores.ledger.head())?.recordedAtMs ?? 0,
-      events,
-      onBelieved: () => void custody?.refresh(),
+  const time = openClock({
+    path: dir?.clock,
+    newestMs: (await stores.ledger.head())?.recordedAtMs ?? 0,
+    events,
+    onBelieved: () => void custody?.refresh(),
+  });
+  clock = time.clock;
+  shutdown.at('clock', time.stop);
+  const ledger = await openLedger(stores, key, clock, events);
+  shutdown.at('ledger', () => ledger.drain());
+  goOn();
+  const scrubs = seat === undefined || seat.number === 1;
+  if (dir !== undefined && health !== undefined && scrubs) await checkLedger(dir, key, health, events);
+  goOn();
+  const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
+  const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
+  const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
+  custody = opened;
+  shutdown.at('keys', () => opened.close());
+  const space = dir && (await watchSpace(config, events));
+  shutdown.at('watches', () => space?.stop());
+  const writes = limitWrites(config, space, events);
+  const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
+  shutdown.at('background appends', () => parts.background.drain());
+  const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
+  const probe = startProbe(askStorage(ledger, replaced, events));
+  shutdown.at('watches', () => probe.stop());
+  health?.watch({
+    stores: stores.writes,
+    hasRoom: () => space?.hasRoom() !== false,
+    scrub: dir && scrubs ? scrubOrder(config, dir, key) : undefined,
+  });
+  shutdown.at('watches', () => health?.stop());
+  goOn();
+  // From here on calls are taken.
+  const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
+  const around = { tls: tls?.value, cas, space, clock, health, room };
+  const server = await listen(config, parts, events, probe, opened, around);
+  shutdown.at('calls', (graceMs) => server.drain(graceMs));
+  const descriptors = new DescriptorWatch({
+    connections: { most: room.connections, open: server.connections, limit: server.limitConnections },
+    onMeasured: events.descriptorsMeasured,
+  });
+  shutdown.at('reload', () => descriptors.stop());
+  const expiry = new ExpiryWatch(events, nowMs);
+  shutdown.at('reload', () => expiry.stop());
+  const reloader = new Reloader(events);
+  shutdown.at('reload', () => reloader.stop());
+  if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
+  if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
+  if (tls !== undefined) {
+    expiry.replace(tls.value.terms);
+    reloader.add(tls, (next) => {
+      server.replaceTls(next);
+      if (next.clientCa !== undefined) cas?.replace(next.clientCa);
+      expiry.replace(next.terms);
     });
-    clock = time.clock;
-    stopClock = time.stop;
-    const ledger = await openLedger(stores, key, clock, events);
-    const scrubs = seat === undefined || seat.number === 1;
-    if (dir !== undefined && health !== undefined && scrubs) await checkLedger(dir, key, health, events);
-    const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
-    const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
-    const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
-    custody = opened;
-    const space = dir && (await watchSpace(config, events));
-    const writes = limitWrites(config, space, events);
-    const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
-    const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
-    const probe = startProbe(askStorage(ledger, replaced, events));
-    health?.watch({
-      stores: stores.writes,
-      hasRoom: () => space?.hasRoom() !== false,
-      scrub: dir && scrubs ? scrubOrder(config, dir, key) : undefined,
-    });
-    const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-    const around = { tls: tls?.value, cas, space, clock, health, room };
-    const server = await listen(config, parts, events, probe, opened, around);
-    const descriptors = new DescriptorWatch({
-      connections: { most: room.connections, open: server.connections, limit: server.limitConnections },
-      onMeasured: events.descriptorsMeasured,
-    });
-    const expiry = new ExpiryWatch(events, nowMs);
-    const reloader = new Reloader(events);
-    if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
-    if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
-    if (tls !== undefined) {
-      expiry.replace(tls.value.terms);
-      reloader.add(tls, (next) => {
-        server.replaceTls(next);
-        if (next.clientCa !== undefined) cas?.replace(next.clientCa);
-        expiry.replace(next.terms);
-      });
-    }
-    reloader.start();
-    return {
-      url: server.url,
-      lostFile: health?.lostFile ?? new Promise(() => undefined),
-      snapshot: events.snapshot,
-      reload: () => void reloader.look(true),
-      stop: async (graceMs) => {
-        await reloader.stop();
-        expiry.stop();
-        descriptors.stop();
-        await server.drain(graceMs);
-        probe.stop();
-        space?.stop();
-        await health?.stop();
-        await parts.background.drain();
-        await opened.close();
-        await ledger.drain();
-        stopClock();
-        await stores.close();
-        ownership?.release();
-        events.close();
-      },
-    };
-  } catch (error) {
-    await health?.stop();
-    await custody?.close();
-    stopClock();
-    if (!('attempt' in configured)) configured.signer.close();
-    await stores.close();
-    throw error;
   }
+  reloader.start();
+  return {
+    url: server.url,
+    lostFile: health?.lostFile ?? new Promise(() => undefined),
+    snapshot: events.snapshot,
+    reload: () => void reloader.look(true),
+    stop: (graceMs) => shutdown.run(graceMs),
+  };
 }
 
 /** Whichever worker is asked for the metrics answers those of all. */

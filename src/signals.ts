@@ -1,4 +1,4 @@
-// What signals ask of the process: to stop (SIGTERM, SIGINT), or to read its files anew (SIGHUP).
+// What signals ask of the process: to stop (SIGTERM, SIGINT), to read its files anew (SIGHUP), to replace its workers (SIGUSR2).
 
 import { closeSync, openSync } from 'node:fs';
 
@@ -10,37 +10,58 @@ const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
  */
 const SAME_REQUEST_MS = 1_000;
 
-/** What a stop signal leads to. */
-export interface StopHandlers {
-  /** Called once, with the first signal. */
-  stop(): void;
-  /** Called for a signal that comes later: calls in flight are not waited for. */
-  stopNow(): void;
+export interface SignalHandlers {
+  /** A signal to stop that comes later than the first request: calls in flight are not waited for. */
+  readonly stopNow?: () => void;
+  /** SIGHUP. Who handles it is stopped where its terminal went away; a process that never had one is only asked to reload. */
+  readonly reload?: () => void;
+  /** SIGUSR2. */
+  readonly replace?: () => void;
 }
 
-/** Listens for SIGTERM and SIGINT from now on. No further signal ends the process by itself. */
-export function onStopSignal({ stop, stopNow }: StopHandlers): void {
-  let firstAtMs: number | undefined;
-  for (const signal of STOP_SIGNALS) {
-    process.on(signal, () => {
-      if (firstAtMs === undefined) {
-        firstAtMs = performance.now();
-        stop();
-      } else if (performance.now() - firstAtMs >= SAME_REQUEST_MS) stopNow();
-    });
+/** From when it is made, none of these signals ends the process by itself. */
+export class Signals {
+  readonly #stop = new AbortController();
+  readonly #hadTerminal = hasTerminal();
+  #handlers: SignalHandlers = {};
+  #firstAtMs: number | undefined;
+  #isHungUp = false;
+
+  constructor() {
+    for (const signal of STOP_SIGNALS) process.on(signal, () => this.#onStop());
+    process.on('SIGHUP', () => this.#onHangup());
+    process.on('SIGUSR2', () => this.#handlers.replace?.());
   }
-}
 
-/**
- * Listens for SIGHUP from now on: `reload` where somebody sent it, `hangUp` where the terminal of the process went away.
- * A process that never had a terminal is only ever asked to reload.
- */
-export function onHangup({ reload, hangUp }: { reload(): void; hangUp(): void }): void {
-  const hadTerminal = hasTerminal();
-  process.on('SIGHUP', () => {
-    if (hadTerminal && !hasTerminal()) hangUp();
+  /** Aborted when the process is asked to stop. */
+  get stop(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** In place of the handlers before. Until there are some, files are being read anyway, and there is nothing to replace. */
+  handle(handlers: SignalHandlers): void {
+    this.#handlers = handlers;
+    if (this.#isHungUp && handlers.reload !== undefined) this.askToStop();
+  }
+
+  /** As the first signal does. */
+  askToStop(): void {
+    this.#firstAtMs ??= performance.now();
+    this.#stop.abort();
+  }
+
+  #onStop(): void {
+    if (this.#firstAtMs === undefined) this.askToStop();
+    else if (performance.now() - this.#firstAtMs >= SAME_REQUEST_MS) this.#handlers.stopNow?.();
+  }
+
+  #onHangup(): void {
+    this.#isHungUp ||= this.#hadTerminal && !hasTerminal();
+    const { reload } = this.#handlers;
+    if (reload === undefined) return;
+    if (this.#isHungUp) this.askToStop();
     else reload();
-  });
+  }
 }
 
 /** Whether the process has a controlling terminal: it can be opened for as long as it is there. */

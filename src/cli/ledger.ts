@@ -1,8 +1,8 @@
 // `ect ledger`: what to do about a ledger whose history is lost, when no copy of it can be put back. It works on the files.
 
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
-import { WrongUsage } from './exit.ts';
+import { type DataDirOptions, noteOption, withDataDir } from './data-dir-option.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
@@ -30,11 +30,7 @@ export interface LedgerRecovery {
   acceptLoss(dataDir: string, note: string): Promise<AcceptedLossFacts>;
 }
 
-interface DirectoryOptions extends OutputOptions, ConfirmOptions {
-  readonly dataDir: string;
-}
-
-const MAX_NOTE_LENGTH = 256;
+interface DirectoryOptions extends OutputOptions, ConfirmOptions, DataDirOptions {}
 
 export function ledgerCommand(io: Io, recovery: LedgerRecovery): Command {
   return new Command('ledger')
@@ -44,7 +40,7 @@ export function ledgerCommand(io: Io, recovery: LedgerRecovery): Command {
 }
 
 function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
-  const command = withDirectory(
+  const command = withDataDir(
     new Command('new-origin')
       .description('begin a new ledger under a new key and name; the one before is kept in a directory beside it')
       .option('--origin <name>', 'name of the new ledger (default: one of its own)'),
@@ -80,10 +76,10 @@ function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
 }
 
 function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
-  const command = withDirectory(
+  const command = withDataDir(
     new Command('accept-loss')
       .description('go on with what is left of a ledger, and record in it what was lost')
-      .option('--note <text>', `why, for people: at most ${MAX_NOTE_LENGTH} characters`, ''),
+      .addOption(noteOption()),
   );
   withHelp(withOutput(withConfirmation(command)), {
     examples: ['ect ledger accept-loss --data-dir ./data --note "the disk failed, backup of 3 a.m."'],
@@ -91,7 +87,6 @@ function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
   });
   return command.action((options: DirectoryOptions & { readonly note: string }) =>
     attempt(io, options, async () => {
-      if (options.note.length > MAX_NOTE_LENGTH) throw new WrongUsage(`--note: at most ${MAX_NOTE_LENGTH} characters`);
       const consequence = `Receipts and checkpoints of what is missing in ${options.dataDir} contradict the ledger from now on.`;
       await confirm(io, options, consequence);
       const { index, shownSize, verifierKey } = await acceptLoss(options.dataDir, options.note);
@@ -105,9 +100,4 @@ function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
       remark(io, 'A revocation in a missing entry does not count any more: revoke the key again (`ect keys revoke`).');
     }),
   );
-}
-
-function withDirectory(command: Command): Command {
-  const directory = new Option('--data-dir <dir>', 'the data directory').env('ECT_DATA_DIR').default('./data');
-  return command.addOption(directory);
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { appendCommand } from './append.ts';
 import { auditCommand } from './audit.ts';
+import { type Backups, backupCommand, restoreCommand } from './backup.ts';
 import { checkpointCommand } from './checkpoint.ts';
 import { completionCommand } from './completion.ts';
 import { type CheckConfig, configCommand } from './config.ts';
@@ -31,10 +32,12 @@ export interface ProgramParts {
   readonly checkConfig: CheckConfig;
   /** Works on the files of a data directory that no service owns, for the same reason. */
   readonly recovery: LedgerRecovery;
+  /** Copies the files of a data directory, and puts them back, for the same reason. */
+  readonly backups: Backups;
   readonly io: Io;
 }
 
-export function buildProgram({ serve, checkConfig, recovery, io }: ProgramParts): Command {
+export function buildProgram({ serve, checkConfig, recovery, backups, io }: ProgramParts): Command {
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
@@ -53,6 +56,8 @@ export function buildProgram({ serve, checkConfig, recovery, io }: ProgramParts)
     keysCommand(io),
     checkpointCommand(io),
     auditCommand(io),
+    backupCommand(io, backups),
+    restoreCommand(io, backups),
     ledgerCommand(io, recovery),
     conformanceCommand(io),
     keygenCommand(io),

@@ -4,5 +4,6 @@ export { KeyAudit } from './key-audit.ts';
 export { isKeyLeafOf, KEY_SCOPE, type KeyLeaf, type KeyState, keyEntryName } from './key-entry.ts';
 export { endOf, type KeyRecord } from './key-fold.ts';
 export type { KeyPage } from './key-log.ts';
+export { type RootKeyInUse, rootKeysInUse } from './past-keys.ts';
 export type { AwaitedRoot, CustodyPolicy, CustodyPorts, RootKey } from './ports.ts';
 export type { RotationOrder } from './root-keys.ts';

@@ -28,6 +28,23 @@ export async function rootEntries(ledger: Ledger, beforeIndex: number): Promise<
   return proven(ledger, records);
 }
 
+/** A root key that may still sign, and which signer opens it. */
+export interface RootKeyInUse {
+  readonly kid: string;
+  /** Undefined where the content of its announcement was erased. */
+  readonly locator: string | undefined;
+}
+
+/** The root keys of a ledger that are neither retired nor revoked, proven. */
+export async function rootKeysInUse(ledger: Ledger): Promise<readonly RootKeyInUse[]> {
+  const entries = await rootEntries(ledger, Number.POSITIVE_INFINITY);
+  const isOver = (kid: string) =>
+    entries.some((entry) => entry.kid === kid && (entry.state === 'retired' || entry.state === 'revoked'));
+  return entries
+    .filter(({ state, kid }) => state === 'announced' && !isOver(kid))
+    .map(({ kid, locator }) => ({ kid, locator }));
+}
+
 /** Reads entries that the store handed over, in the order of the ledger, once they are proven. */
 export async function proven(ledger: Ledger, records: readonly LedgerRecord[]): Promise<readonly KeyEntry[]> {
   const inOrder = records.toSorted((one, other) => one.index - other.index);

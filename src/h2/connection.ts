@@ -54,7 +54,12 @@ const NO_TURNS: ReadTurns = {
   end: () => undefined,
   defer: (goOn) => setImmediate(goOn),
 };
-const NO_BUDGET: StreamMemory = { grow: () => true, shrink: () => undefined, close: () => undefined };
+const NO_BUDGET: StreamMemory = {
+  grow: () => true,
+  shrink: () => undefined,
+  pin: () => undefined,
+  close: () => undefined,
+};
 
 /** Why nothing is read from the socket. */
 type Pause = 'blocked' | 'deferred' | 'throttled';

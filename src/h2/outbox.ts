@@ -57,6 +57,10 @@ export class Outbox {
   #firstBlock = true;
   readonly #waiting = new Set<Sender>();
   #waitingBytes = 0;
+  /** Of these, what room was reserved for. */
+  #reservedWaitingBytes = 0;
+  /** Room for answers, whether they wait or are being made. */
+  #reservedBytes = 0;
   readonly #watch = new StallWatch(() => this.#findStalled());
 
   constructor(socket: Socket, options: OutboxOptions) {
@@ -131,14 +135,31 @@ export class Outbox {
     return true;
   }
 
+  /** Reserves room for an answer that is to be made. Answers whether there is any. What is reserved is freed once. */
+  reserve(bytes: number): boolean {
+    if (!this.#hasRoom(bytes)) return false;
+    this.#reservedBytes += bytes;
+    return true;
+  }
+
+  free(bytes: number): void {
+    this.#reservedBytes -= bytes;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const unreserved = this.#waitingBytes - this.#reservedWaitingBytes;
+    return unreserved + this.#reservedBytes + bytes <= this.#options.maxWaitingBytes;
+  }
+
   /** Something of this stream waits to be sent. Answers whether there is room; if not, the stream must end. */
   wait(sender: Sender, bytes: number): boolean {
     this.#waitingBytes += bytes;
+    if (sender.isReserved) this.#reservedWaitingBytes += bytes;
     if (!this.#waiting.has(sender)) {
       this.#waiting.add(sender);
       sender.beginAnswerWait(this.#options.now());
     }
-    if (this.#waitingBytes > this.#options.maxWaitingBytes) return false;
+    if (!sender.isReserved && !this.#hasRoom(0)) return false;
     this.#watch.start();
     this.pump();
     return true;
@@ -146,7 +167,13 @@ export class Outbox {
 
   /** This stream sends nothing more. */
   forget(sender: Sender): void {
-    if (this.#waiting.delete(sender)) this.#waitingBytes -= sender.waitingBytes;
+    if (!this.#waiting.delete(sender)) return;
+    this.#left(sender, sender.waitingBytes);
+  }
+
+  #left(sender: Sender, bytes: number): void {
+    this.#waitingBytes -= bytes;
+    if (sender.isReserved) this.#reservedWaitingBytes -= bytes;
   }
 
   /** The peer takes more on the whole connection. */
@@ -165,7 +192,7 @@ export class Outbox {
         const bytes = sender.sendFrame(Math.min(this.#window, MAX_FRAME_BYTES), this.#options.now());
         if (bytes === undefined) continue;
         this.#window -= bytes;
-        this.#waitingBytes -= bytes;
+        this.#left(sender, bytes);
         this.#options.onSent(bytes);
         sent = true;
         if (sender.waits) continue;
@@ -209,6 +236,7 @@ export class Outbox {
     this.#blockedSince = undefined;
     this.#waiting.clear();
     this.#waitingBytes = 0;
+    this.#reservedWaitingBytes = 0;
     this.#watch.stop();
   }
 

@@ -18,6 +18,8 @@ export interface SenderOwner {
 export class Sender {
   /** What the peer still takes on this stream. It may become negative when the peer makes its windows smaller. */
   window: number;
+  /** Whether room was reserved for all that it sends. */
+  isReserved = false;
   readonly #owner: SenderOwner;
   #chunks: Buffer[] = [];
   #bytes = 0;

@@ -28,6 +28,8 @@ export interface StreamMemory {
   /** Reserves so many more bytes. Answers whether there is room. */
   grow(bytes: number): boolean;
   shrink(bytes: number): void;
+  /** While it is pinned, the stream is not ended because others need what it holds. */
+  pin(isPinned: boolean): void;
   close(): void;
 }
 
@@ -72,6 +74,8 @@ export class Stream {
   #held = 0;
   /** Bytes of the answer that wait for the peer, as they were reserved. */
   #waiting = 0;
+  /** Room in the outbox that belongs to the answer. */
+  #reserved = 0;
   #memory: StreamMemory | undefined;
   #trailers: HeaderList = NO_TRAILERS;
 
@@ -163,6 +167,22 @@ export class Stream {
     this.#held = 0;
   }
 
+  /**
+   * Reserves room for an answer of at most so many bytes, before it is made: then it waits for the peer whatever else does. Answers
+   * whether there is any. What the answer does not need is free when it is sent.
+   */
+  reserveAnswer(bytes: number): boolean {
+    if (this.isClosed || !this.#host.outbox.reserve(bytes)) return false;
+    this.#reserved += bytes;
+    if (!this.#reserve(bytes)) {
+      this.#freeReserved(bytes);
+      return false;
+    }
+    this.#memory?.pin(true);
+    this.sender.isReserved = true;
+    return true;
+  }
+
   /** Ends the stream, because others need more what it holds. */
   evict(): void {
     this.reset(ErrorCode.ENHANCE_YOUR_CALM);
@@ -238,6 +258,7 @@ export class Stream {
   drained(): void {
     this.#memory?.shrink(this.#waiting);
     this.#waiting = 0;
+    this.#freeReserved(this.#reserved);
     this.#receiver?.onDrained?.();
   }
 
@@ -252,10 +273,29 @@ export class Stream {
     this.sender.add(body);
     if (ending !== undefined) this.sender.end(ending);
     if (!this.sender.waits) return;
-    this.#waiting += body.length;
     // Both are told, since both count what waits.
-    const isSpared = this.#reserve(body.length);
+    const isSpared = this.sender.isReserved ? this.#fitReserved(body.length) : this.#reserve(body.length);
+    this.#waiting += body.length;
     if (!this.#host.outbox.wait(this.sender, body.length) || !isSpared) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+  }
+
+  /** What was reserved becomes as much as waits. */
+  #fitReserved(bytes: number): boolean {
+    this.#memory?.pin(false);
+    const missing = this.#waiting + bytes - this.#reserved;
+    if (missing <= 0) {
+      this.#freeReserved(-missing);
+      this.#memory?.shrink(-missing);
+      return true;
+    }
+    if (!this.#host.outbox.reserve(missing)) return false;
+    this.#reserved += missing;
+    return this.#reserve(missing);
+  }
+
+  #freeReserved(bytes: number): void {
+    this.#reserved -= bytes;
+    this.#host.outbox.free(bytes);
   }
 
   #reserve(bytes: number): boolean {
@@ -268,6 +308,7 @@ export class Stream {
     this.#closed = true;
     this.#receiver = undefined;
     this.#host.outbox.forget(this.sender);
+    this.#freeReserved(this.#reserved);
     this.release();
     this.#memory?.close();
     const rest = this.#unconsumed;

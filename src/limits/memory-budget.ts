@@ -16,6 +16,11 @@ export interface Reservation {
   grow(bytes: number): boolean;
   /** Frees so many bytes. */
   shrink(bytes: number): void;
+  /**
+   * While it is pinned it is not given up for others: what it is for is being worked on. From when that ends it counts as
+   * opened then.
+   */
+  pin(isPinned: boolean): void;
   /** Frees all of them. */
   close(): void;
 }
@@ -50,10 +55,11 @@ export class MemoryBudget {
 
   /** Opens a reservation of nothing. `evict` ends what holds it, and with that closes it. */
   open(account: Account, evict: () => void): Reservation {
-    const holder: Holder = { account, evict, since: this.#now(), bytes: 0 };
+    const holder: Holder = { account, evict, since: this.#now(), bytes: 0, isPinned: false };
     return {
       grow: (bytes) => this.#grow(holder, bytes),
       shrink: (bytes) => this.#shrink(holder, bytes),
+      pin: (isPinned) => this.#pin(holder, isPinned),
       close: () => this.#shrink(holder, holder.bytes),
     };
   }
@@ -82,13 +88,22 @@ export class MemoryBudget {
     if (holder.bytes === 0) this.#holders.delete(holder);
   }
 
+  #pin(holder: Holder, isPinned: boolean): void {
+    if (holder.isPinned === isPinned) return;
+    holder.isPinned = isPinned;
+    if (isPinned) return;
+    holder.since = this.#now();
+    // The order is that of their ages.
+    if (this.#holders.delete(holder)) this.#holders.add(holder);
+  }
+
   /** Gives up the oldest holders until no more than `most` bytes are used. */
   #makeRoom(wanting: Holder, most: number): boolean {
     if (this.#usedBytes <= most) return true;
     const before = this.#now() - EVICTABLE_AFTER_MS;
     for (const holder of this.#holders) {
       if (holder.since > before) return false;
-      if (holder === wanting) continue;
+      if (holder === wanting || holder.isPinned) continue;
       this.#onRefused();
       holder.evict();
       // Whatever the holder did: it is counted as gone.
@@ -102,6 +117,7 @@ export class MemoryBudget {
 interface Holder {
   readonly account: Account;
   readonly evict: () => void;
-  readonly since: number;
+  since: number;
   bytes: number;
+  isPinned: boolean;
 }

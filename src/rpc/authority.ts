@@ -17,6 +17,7 @@ import { AuthorityService, GraphFormat, type IssueRequest, type VerifyRequest } 
 import { DagStatus } from '../gen/ect/v1/token_pb.ts';
 import { andThen } from '../keys/index.ts';
 import { createPace } from '../pace.ts';
+import { appendedBytes, graphBytes, issuedBytes, verdictBytes } from './answer-size.ts';
 import { appendItems, runItems } from './batch.ts';
 import type { Call, Service } from './call.ts';
 import { writeGraphReport } from './graph-messages.ts';
@@ -54,6 +55,12 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
       batchVerify: MAX_BATCH_BYTES,
       batchAppendLedger: MAX_BATCH_BYTES,
       validateDAG: MAX_BATCH_BYTES,
+    },
+    answerBytes: {
+      batchIssue: ({ items }, call) => issuedBytes(parts, items, call),
+      batchAppendLedger: ({ items }) => appendedBytes(parts, items),
+      batchVerify: ({ items }) => verdictBytes(items),
+      validateDAG: graphBytes,
     },
     procedures: {
       issue: (request, call) => {

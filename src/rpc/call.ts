@@ -58,6 +58,15 @@ export interface Service<S extends DescService = DescService> {
   readonly weights?: Readonly<Record<string, number>>;
   /** Largest request message in bytes, by method (local name); `*` is the default. */
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
+  /**
+   * Of methods (local names) whose answers can be large: how many bytes the answer to a request has at most. Room for it is
+   * reserved before the procedure runs. Others answer a few kilobytes.
+   */
+  readonly answerBytes?: {
+    readonly [K in keyof S['method']]?: S['method'][K] extends DescMethodUnary
+      ? (request: MessageShape<S['method'][K]['input']>, call: Call) => number
+      : never;
+  };
 }
 
 /** Any service, as a door holds it: `Service<S>` for every `S`. */
@@ -69,6 +78,7 @@ export interface AnyService {
   readonly administered?: readonly string[];
   readonly weights?: Readonly<Record<string, number>>;
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
+  readonly answerBytes?: Readonly<Record<string, ((request: never, call: Call) => number) | undefined>>;
 }
 
 /** Who may call a method. */

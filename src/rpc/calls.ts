@@ -15,6 +15,7 @@ import {
 import type { Access, AnyService } from './call.ts';
 import { MAX_CALL_MS } from './deadline.ts';
 import { asEctError, isFault } from './errors.ts';
+import { MAX_ANSWER_BYTES } from './limits.ts';
 import { type Arrival, OpenCall } from './open-call.ts';
 
 export interface CallsOptions {
@@ -32,6 +33,9 @@ export interface CallsOptions {
 /** Made once: what is rejected because there is too much must cost next to nothing. */
 export const OVERLOADED = new EctError(
   refuse('SERVICE_OVERLOADED', 'the service has more calls than it can answer in time'),
+);
+const NO_ROOM_FOR_ANSWER = new EctError(
+  refuse('SERVICE_OVERLOADED', 'there is no room for the answer beside those that are not read yet; nothing was done'),
 );
 const TOO_MANY_STREAMS = new EctError(refuse('SERVICE_OVERLOADED', 'too many streams are open'));
 const TOO_MANY_PUBLIC = new EctError(refuse('SERVICE_OVERLOADED', 'too many requests that need no identity'));
@@ -237,6 +241,8 @@ export function createCalls(options: CallsOptions) {
       if (call.stopped !== undefined) throw call.stopped;
       const request = read();
       const ready = request instanceof Promise ? await call.untilOver(request) : request;
+      const answerBytes = service.answerBytes?.[localName];
+      if (answerBytes !== undefined) reserveAnswer(call, answerBytes(ready as never, call));
       const answer = service.procedures[localName]?.(ready as never, call);
       const message =
         answer instanceof Promise ? await call.untilOver(answer, (late) => reportLate(call, late)) : answer;
@@ -248,6 +254,14 @@ export function createCalls(options: CallsOptions) {
     } catch (thrown) {
       throw fail(call, thrown);
     }
+  }
+
+  /** Before anything is done for the call: what was done could not be told where there is no room for the answer. */
+  function reserveAnswer(call: OpenCall, bytes: number): void {
+    if (bytes > MAX_ANSWER_BYTES) throw answerTooLarge(bytes);
+    if (call.reserve?.(bytes) !== false) return;
+    onLimit('held_bytes');
+    throw NO_ROOM_FOR_ANSWER;
   }
 
   /** Both, for who waits for the answer in any case. */
@@ -324,6 +338,11 @@ export function createCalls(options: CallsOptions) {
   }
 
   return { open, reject, forbid, refused, abandoned, accountOf, arriving, enter, perform, run, stream, resources };
+}
+
+function answerTooLarge(bytes: number): EctError {
+  const message = `the answer could have ${bytes} bytes, more than ${MAX_ANSWER_BYTES}; nothing was done`;
+  return new EctError(refuse('MESSAGE_TOO_LARGE', message, { limit_bytes: String(MAX_ANSWER_BYTES) }));
 }
 
 function drainingError(): EctError {

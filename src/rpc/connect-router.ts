@@ -8,6 +8,7 @@ import {
 } from '@connectrpc/connect/protocol';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
+import { AnswerRoom, writtenBytes } from './answer-room.ts';
 import type { AnyService } from './call.ts';
 import type { Calls } from './calls.ts';
 import { createRoutes, exchangeKey, type Route } from './connect-routes.ts';
@@ -17,7 +18,7 @@ import { protocolOf } from './gate.ts';
 import { pathOf } from './method-table.ts';
 import type { Arrival, OpenCall, Protocol } from './open-call.ts';
 import { asResponse, connectError, problem, refusalMessage } from './refusals.ts';
-import { type BodyOptions, type Reserve, requestParts, requestWhole } from './request-body.ts';
+import { type BodyOptions, requestParts, requestWhole } from './request-body.ts';
 import type { RoutedCall, RoutedRequest } from './routed-request.ts';
 import {
   type Exchange,
@@ -45,7 +46,8 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
     const gone = new AbortController();
     const memory = calls.resources.memory.open(call.account, evict);
     const reserve = (bytes: number) => memory.grow(bytes);
-    const response = serve(route, { calls, call, reserve }, events, request, gone.signal);
+    const room = new AnswerRoom(memory, request.reserveAnswer);
+    const response = serve(route, { calls, call, reserve }, room, events, request, gone.signal);
     return {
       response,
       close: () => {
@@ -71,11 +73,12 @@ function openCall(calls: Calls, route: Route, arrival: Arrival, request: RoutedR
 async function serve(
   route: Route,
   options: BodyOptions,
+  room: AnswerRoom,
   events: Events,
   request: RoutedRequest,
   signal: AbortSignal,
 ): Promise<UniversalServerResponse> {
-  const { call, reserve } = options;
+  const { call } = options;
   const { httpVersion, method, url, header } = request;
   if (url === undefined) {
     const error = new EctError(refuse('REQUEST_MALFORMED', 'the authority of the request cannot be read'));
@@ -83,6 +86,7 @@ async function serve(
     return refusal(request, error);
   }
   const exchange: Exchange = { call, form: undefined };
+  call.reserve = (bytes) => room.reserve(writtenBytes(bytes, exchange.form));
   const contextValues = createContextValues().set(exchangeKey, exchange);
   // The deadline is kept by the call; the runtime would refuse a long one, and would not stop reading at a short one.
   header.delete('grpc-timeout');
@@ -105,7 +109,7 @@ async function serve(
   const written = bytes === undefined || form === undefined ? answer : withAnswer(answer, bytes, form);
   const explained = await explainFailure(written, explainFor(route, call, events));
   // A stream writes its next message when the one before has been taken.
-  return route.kind === 'unary' ? reserved(explained, reserve) : explained;
+  return route.kind === 'unary' ? room.hold(explained) : explained;
 }
 
 function refusal({ method, header }: RoutedRequest, error: EctError): UniversalServerResponse {
@@ -137,26 +141,6 @@ async function readRequest(
     if (thrown instanceof EctError) return options.call.stopped ?? thrown;
     throw thrown;
   }
-}
-
-/** The answer, which waits in memory until it is read. Where there is no room for it, the response ends here. */
-function reserved(answer: UniversalServerResponse, reserve: Reserve): UniversalServerResponse {
-  const { body } = answer;
-  if (body === undefined) return answer;
-  async function* parts(): AsyncGenerator<Uint8Array> {
-    for await (const part of body as AsyncIterable<Uint8Array>) {
-      if (!reserve(part.byteLength)) throw NO_ROOM;
-      yield part;
-    }
-  }
-  return { ...answer, body: parts() };
-}
-
-const NO_ROOM = new EctError(refuse('SERVICE_OVERLOADED', 'answers that are not read take too much memory'));
-
-/** The answer was given up because nobody reads it: no fault of ours. */
-export function isNoRoom(thrown: unknown): boolean {
-  return thrown === NO_ROOM || (thrown instanceof Error && thrown.cause === NO_ROOM);
 }
 
 /** What a failure of the runtime means depends on how far the call had come. */

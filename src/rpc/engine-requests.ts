@@ -3,7 +3,7 @@
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { type HeaderList, type Receiver, type Stream, writeHeaderBlock } from '../h2/index.ts';
 import type { UnreadCall, UnreadCalls } from '../limits/index.ts';
-import { isNoRoom } from './connect-router.ts';
+import { isNoRoom } from './answer-room.ts';
 import type { Handle, RoutedCall } from './routed-request.ts';
 
 /** What streams are served with. */
@@ -56,9 +56,9 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
     this.#serving.onBegun();
     const { header, url } = readHead(head.list);
     const { method, path: target } = head;
-    const call = this.#serving.handle({ httpVersion: '2.0', method, target, url, header, body: this, socket }, () =>
-      stream.evict(),
-    );
+    const reserveAnswer = (bytes: number) => stream.reserveAnswer(bytes);
+    const request = { httpVersion: '2.0', method, target, url, header, body: this, socket, reserveAnswer };
+    const call = this.#serving.handle(request, () => stream.evict());
     this.#call = call;
     call.response
       .then((answer) => this.#write(answer))

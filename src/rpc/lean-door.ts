@@ -4,6 +4,7 @@
 
 import { EctError, refuse } from '../errors.ts';
 import { Body, type Receiver, type RequestHead, type Stream } from '../h2/index.ts';
+import { writtenBytes } from './answer-room.ts';
 import { punish } from './answered-at-once.ts';
 import { type BatchField, batchFieldOf } from './batch-field.ts';
 import type { AnyService } from './call.ts';
@@ -24,6 +25,8 @@ export type LeanDoor = (stream: Stream) => Receiver | undefined;
 interface LeanRoute extends Method {
   /** The repeated messages of the answer, where it has such a field. */
   readonly list: BatchField | undefined;
+  /** Whether room for its answers is reserved before they are made. */
+  readonly isLarge: boolean;
   readonly encode: FrameEncoder;
 }
 
@@ -46,6 +49,7 @@ export function createLeanDoor(
     const call = calls.open({ method: route.name, protocol, socket }, 'unary', timeoutMs, route.access);
     if (call.stopped !== undefined) return new Refusal(stream, form, call, call.stopped);
     call.weight = route.weight;
+    if (route.isLarge) call.reserve = (bytes) => stream.reserveAnswer(AROUND_BYTES + writtenBytes(bytes, form));
     return receive(stream, form, route.maxBytes, call, calls, (message) => {
       calls.enter(call, message.length, () => void answer(stream, form, route, call, message));
     });
@@ -112,6 +116,9 @@ function receive(
     onGone: () => call.abandon(),
   };
 }
+
+/** Frames around a message: gRPC-Web has two. */
+const AROUND_BYTES = 32;
 
 /** Lists of more elements are written in slices: a thousand tokens would hold the event loop for 50 ms. */
 const MAX_WRITTEN_AT_ONCE = 128;
@@ -184,8 +191,9 @@ function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, Lean
   const routes = new Map<string, LeanRoute>();
   for (const [path, method] of methodTable(services)) {
     if (method.kind !== 'unary') continue;
-    const { output } = method.descriptor;
-    routes.set(path, { ...method, list: batchFieldOf(output), encode: createFrameEncoder(output) });
+    const { output, localName } = method.descriptor;
+    const isLarge = method.service.answerBytes?.[localName] !== undefined;
+    routes.set(path, { ...method, isLarge, list: batchFieldOf(output), encode: createFrameEncoder(output) });
   }
   return routes;
 }

@@ -10,6 +10,7 @@ import {
   type ListEntriesRequest,
 } from '../gen/ect/v1/ledger_pb.ts';
 import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
+import { pageBytes, workflowBytes } from './answer-size.ts';
 import type { Call, Service } from './call.ts';
 import { writeGraphFindings } from './graph-messages.ts';
 import { demand, invalid } from './invalid.ts';
@@ -33,6 +34,10 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
     // A page of 1,000 entries takes some 7 ms, a small call 0.1.
     weights: { listEntries: 50, getWorkflow: 50 },
     maxRequestBytes: { '*': MAX_MESSAGE_BYTES },
+    answerBytes: {
+      listEntries: ({ pageSize }) => pageBytes(pageSize),
+      getWorkflow: ({ pageSize, pageToken }) => workflowBytes(pageSize, pageToken),
+    },
     procedures: {
       getEntry: async (request) => {
         const record = await findEntry(parts, request);

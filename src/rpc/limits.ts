@@ -1,4 +1,4 @@
-// How large a request may be. Messages are refused before they are buffered whole.
+// How large messages may be. Requests are refused before they are buffered whole, answers before anything is done for them.
 
 /** One token and what goes with it. */
 export const MAX_MESSAGE_BYTES = 256 * 1024;
@@ -6,3 +6,5 @@ export const MAX_MESSAGE_BYTES = 256 * 1024;
 export const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 /** Items of a batch. */
 export const MAX_BATCH_ITEMS = 1000;
+/** An answer: what gRPC clients read unless they are told otherwise. */
+export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import type { ReadingFlow, ReadScheduler } from '../limits/index.ts';
-import { isNoRoom } from './connect-router.ts';
+import { isNoRoom } from './answer-room.ts';
 import type { Handle } from './routed-request.ts';
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;

@@ -15,6 +15,8 @@ export interface RoutedRequest {
   /** Fails where the peer goes before its end. */
   readonly body: AsyncIterable<Uint8Array>;
   readonly socket: Socket;
+  /** Reserves room for the answer where the transport keeps account of it. Answers whether there is any. */
+  readonly reserveAnswer?: (bytes: number) => boolean;
 }
 
 /** A call on its way through the router. */

@@ -1,8 +1,13 @@
 // A worker's own end of the line to its supervisor.
 
 import cluster from 'node:cluster';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { MetricsSnapshot } from '../events.ts';
 import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+
+/** For how long a supervisor that does not answer is waited for. */
+const LEAVE_MS = 1_000;
 
 export interface Seat {
   /** From 1. */
@@ -17,8 +22,8 @@ export interface Seat {
   listening(url: string, snapshot: () => Promise<MetricsSnapshot>): void;
   /** What to do when the operator asks for the files to be read anew. */
   onReload(reload: () => void): void;
-  /** Lets go of the supervisor, without which the process would never end; leaves the last counts behind. */
-  leave(snapshot?: MetricsSnapshot): void;
+  /** Lets go of the supervisor, and answers when that knows; leaves the last counts behind. */
+  leave(snapshot?: MetricsSnapshot): Promise<void>;
 }
 
 /** The seat of this process, where a supervisor started it. */
@@ -30,8 +35,6 @@ export function takeSeat(): Seat | undefined {
   let reload: (() => void) | undefined;
   let takeSnapshot: (() => Promise<MetricsSnapshot>) | undefined;
 
-  // These reach the whole group of a terminal; what they mean is for the supervisor to decide.
-  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   // A process without a free descriptor gets the message and not the connection. Node then never hands it another one, and says
   // so nowhere but here.
   process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
@@ -68,9 +71,12 @@ export function takeSeat(): Seat | undefined {
     onReload(handler) {
       reload = handler;
     },
-    leave(snapshot) {
+    async leave(snapshot) {
+      if (!worker.isConnected()) return;
+      const gone = once(process, 'disconnect');
       if (snapshot !== undefined) tell({ kind: 'snapshot', snapshot });
       worker.disconnect();
+      await Promise.race([gone, pause(LEAVE_MS)]);
     },
   };
 }

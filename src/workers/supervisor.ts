@@ -4,7 +4,7 @@
 import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Events } from '../events.ts';
-import { onEndOfNpm, onHangup, onStopSignal } from '../signals.ts';
+import type { Signals } from '../signals.ts';
 import { SharedMetrics } from './metrics.ts';
 import { Restarts } from './restarts.ts';
 import { type Ending, startWorker, type WorkerProcess } from './worker-process.ts';
@@ -12,15 +12,16 @@ import { type Ending, startWorker, type WorkerProcess } from './worker-process.t
 export interface SupervisorOptions {
   /** How many workers, from 2. */
   readonly workers: number;
-  /** How long calls in flight may take to finish once the process is told to stop. */
-  readonly graceMs: number;
+  readonly signals: Signals;
+  /** A worker that has not ended so long after it was told to stop is killed. It ends earlier by itself, unless it cannot. */
+  readonly killMs: number;
   readonly events: Events;
   /** Told once, when every worker accepts calls. */
   readonly onListening: (url: string) => void;
 }
 
 /**
- * Runs until SIGTERM or SIGINT, and answers the exit code: 0 after a clean end, 1 where the workers could not be kept
+ * Runs until it is asked to stop, and answers the exit code: 0 after a clean end, 1 where the workers could not be kept
  * alive, or a second signal cut them off. A worker says on standard error why it could not start. SIGHUP has every worker look
  * at its files; SIGUSR2 replaces the workers, one after another.
  */
@@ -42,28 +43,32 @@ class Supervisor {
   /** By number: the worker that counts. One that is being replaced goes on beside it until it has drained. */
   readonly #crew = new Map<number, WorkerProcess>();
   readonly #living = new Set<WorkerProcess>();
-  readonly #stopping = new AbortController();
+  readonly #stopping: AbortSignal;
   #replacing = Promise.resolve();
   #failed = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#stopping = options.signals.stop;
     this.#metrics.add({ snapshot: options.events.snapshot });
   }
 
   async run(): Promise<number> {
-    const { workers, onListening } = this.#options;
-    onStopSignal({ stop: () => this.#stop(), stopNow: () => this.#kill() });
-    onHangup({ reload: () => this.#reload(), hangUp: () => this.#stop() });
-    onEndOfNpm(() => this.#stop());
-    process.on('SIGUSR2', () => {
-      this.#replacing = this.#replacing.then(() => this.#replaceAll());
+    const { workers, signals, onListening } = this.#options;
+    this.#stopping.addEventListener('abort', () => this.#stopAll(), { once: true });
+    signals.handle({
+      stopNow: () => this.#kill(),
+      reload: () => this.#reload(),
+      replace: () => {
+        this.#replacing = this.#replacing.then(() => this.#replaceAll());
+      },
     });
+    if (this.#stopping.aborted) return 0;
     // The first one alone: it makes keys and files where there are none, finds a free port, and says what is wrong.
     const url = await this.#start(1).listening;
     const others = Array.from({ length: url === undefined ? 0 : workers - 1 }, (_, at) => this.#start(at + 2));
     const addresses = await Promise.all(others.map(({ listening }) => listening));
-    if (!this.#stopping.signal.aborted) {
+    if (!this.#stopping.aborted) {
       if (url === undefined || addresses.includes(undefined)) this.#fail();
       else onListening(url);
     }
@@ -77,12 +82,12 @@ class Supervisor {
     this.#living.add(worker);
     void worker.ended.then((ending) => {
       this.#living.delete(worker);
-      if (this.#stopping.signal.aborted && !CLEAN_ENDS.has(ending.how)) this.#failed = true;
+      if (this.#stopping.aborted && !CLEAN_ENDS.has(ending.how)) this.#failed = true;
     });
     void worker.lostConnection.then(() => {
       this.#replacing = this.#replacing.then(() => this.#replaceDeaf(worker));
     });
-    if (this.#stopping.signal.aborted) worker.stop(this.#options.graceMs);
+    if (this.#stopping.aborted) worker.stop(this.#options.killMs);
     this.#crew.set(number, worker);
     return worker;
   }
@@ -96,11 +101,11 @@ class Supervisor {
 
   /** Has somebody at this number until the end. */
   async #keep(number: number): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#stopping.aborted) {
       const worker = this.#crew.get(number) as WorkerProcess;
       const ending = await worker.ended;
       if (this.#crew.get(number) !== worker) continue;
-      if (this.#stopping.signal.aborted) return;
+      if (this.#stopping.aborted) return;
       await this.#restart(worker, ending);
     }
   }
@@ -113,7 +118,7 @@ class Supervisor {
       this.#fail();
       return;
     }
-    const { signal } = this.#stopping;
+    const signal = this.#stopping;
     await pause(pauseMs, undefined, { signal }).catch(() => {}); // Rejected when it is time to stop.
     // In the meantime SIGUSR2 may have put another in its place.
     if (!signal.aborted && this.#crew.get(number) === dead) this.#start(number);
@@ -121,13 +126,13 @@ class Supervisor {
 
   async #replaceAll(): Promise<void> {
     for (const number of [...this.#crew.keys()].sort((a, b) => a - b)) {
-      if (this.#stopping.signal.aborted || !(await this.#replace(number, true))) return;
+      if (this.#stopping.aborted || !(await this.#replace(number, true))) return;
     }
   }
 
   /** Any worker is better than one that gets no connection. */
   async #replaceDeaf(deaf: WorkerProcess): Promise<void> {
-    if (this.#stopping.signal.aborted || this.#crew.get(deaf.number) !== deaf) return;
+    if (this.#stopping.aborted || this.#crew.get(deaf.number) !== deaf) return;
     this.#options.events.workerDeaf(deaf.number);
     await this.#replace(deaf.number, false);
   }
@@ -137,13 +142,14 @@ class Supervisor {
     const old = this.#crew.get(number) as WorkerProcess;
     const next = this.#start(number, isSuccessor);
     const url = await next.listening;
+    if (this.#stopping.aborted) return false;
     // What cannot start must not take the place of what runs.
     if (url === undefined && this.#living.has(old)) {
       this.#crew.set(number, old);
       this.#options.events.workerEnded({ worker: number, ...(await next.ended), pauseMs: undefined });
       return false;
     }
-    old.stop(this.#options.graceMs);
+    old.stop(this.#options.killMs);
     await old.ended;
     return true;
   }
@@ -158,12 +164,10 @@ class Supervisor {
 
   #fail(): void {
     this.#failed = true;
-    this.#stop();
+    this.#options.signals.askToStop();
   }
 
-  #stop(): void {
-    if (this.#stopping.signal.aborted) return;
-    this.#stopping.abort();
-    for (const worker of this.#living) worker.stop(this.#options.graceMs);
+  #stopAll(): void {
+    for (const worker of this.#living) worker.stop(this.#options.killMs);
   }
 }

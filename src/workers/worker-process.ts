@@ -20,8 +20,8 @@ export interface WorkerProcess {
   reload(): void;
   /** Ends it without waiting for anything (SIGKILL). */
   kill(): void;
-  /** Asks it to drain (SIGTERM). What has not ended after the grace is killed. */
-  stop(graceMs: number): void;
+  /** Asks it to end (SIGTERM). Where it has not after `killMs`, it is killed. */
+  stop(killMs: number): void;
 }
 
 /** How a process ended: with an exit code, or by a signal. */
@@ -30,9 +30,6 @@ export interface Ending {
   /** For how long it accepted calls; 0 where it never did, however long its start took. */
   readonly livedMs: number;
 }
-
-/** A worker stops by itself at the end of the grace; this is for one that cannot. */
-const LATE_MS = 3_000;
 
 /** Which worker to start. */
 export interface WorkerOrder {
@@ -97,9 +94,9 @@ export function startWorker({ number, slot, isSuccessor }: WorkerOrder, metrics:
       }),
     reload: () => tell({ kind: 'reload' }),
     kill: () => void worker.process.kill('SIGKILL'),
-    stop(graceMs) {
+    stop(killMs) {
       worker.process.kill('SIGTERM');
-      const timer = setTimeout(() => worker.process.kill('SIGKILL'), graceMs + LATE_MS);
+      const timer = setTimeout(() => worker.process.kill('SIGKILL'), killMs);
       void ended.then(() => clearTimeout(timer));
     },
   };

@@ -59,6 +59,8 @@ describe('completion', () => {
       ['verify', '--receipt', ''],
       ['checkpoint', '--data-dir', ''],
       ['audit', 'led'],
+      ['backup', 'back'],
+      ['restore', 'back'],
     ]) {
       expect(await offered('ect', ...words)).toEqual(['FILES']);
     }

@@ -2,6 +2,7 @@
 
 import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { backups } from '../../src/backup/index.ts';
 import type { Io } from '../../src/cli/output.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { checkConfig } from '../../src/config-check.ts';
@@ -20,7 +21,7 @@ export async function ect(argv: readonly string[], stdin = ''): Promise<Outcome>
   const printed = Promise.all([buffer(stdout), buffer(stderr)]);
   const serve = () => Promise.reject(new Error('no test of the command line serves'));
   const check = () => checkConfig(process.env, { callKms: false });
-  await runProgram({ serve, checkConfig: check, recovery: ledgerRecovery, io }, argv);
+  await runProgram({ serve, checkConfig: check, recovery: ledgerRecovery, backups, io }, argv);
   stdout.end();
   stderr.end();
   const [out, err] = await printed;

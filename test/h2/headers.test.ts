@@ -59,6 +59,7 @@ describe('H6: headers', () => {
       const memory = {
         grow: (bytes: number) => bytes < 16_000,
         shrink: () => undefined,
+        pin: () => undefined,
         close: () => void open.delete(memory),
       };
       open.add(memory);

@@ -82,6 +82,24 @@ describe('the memory budget', () => {
     expect(old.evicted()).toBe(0);
   });
 
+  test('what is pinned is not given up, however old it is; from when it is let go it is as old as that', () => {
+    const [worked, unread] = [open(), open()];
+    worked.grow(400);
+    worked.pin(true);
+    unread.grow(400);
+    time += 1_000;
+    expect(open().grow(400)).toBe(true);
+    expect([worked.evicted(), unread.evicted()]).toEqual([0, 1]);
+    worked.pin(false);
+    expect(open().grow(400)).toBe(false);
+    time += 1_000;
+    // The other one of that age was there before.
+    expect(open().grow(400)).toBe(true);
+    expect(worked.evicted()).toBe(0);
+    expect(open().grow(400)).toBe(true);
+    expect(worked.evicted()).toBe(1);
+  });
+
   test('counts as gone what was given up, whatever its holder does', () => {
     const stubborn = budget.open(new Account(0), () => undefined);
     stubborn.grow(400);

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { dial } from '../interop/grpc-js-client.ts';
 import { describeWith } from '../support/need.ts';
+import { groupOf } from '../support/process-group.ts';
 import { MAIN, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
@@ -20,19 +21,6 @@ const ISSUE = 'ect.v1.AuthorityService/Issue';
 const ORDER = { exec_act: 'review', aud: ['urn:example:reviewer'] };
 
 const until = (holds: () => void | Promise<void>) => vi.waitFor(holds, SOON);
-
-/** Processes that run in this process group; one that nobody has waited for does not run. */
-async function groupOf(pgid: number): Promise<readonly number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name));
-  const running = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-      const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return Number(group) === pgid && state !== 'Z' ? [Number(pid)] : [];
-    }),
-  );
-  return running.flat();
-}
 
 interface Program {
   readonly child: ChildProcess;

@@ -1,11 +1,13 @@
 // The stores that live in SQLite files on the local disk.
 
+export { copyLedger, copyOnce } from './copy.ts';
 export { DamageMark } from './damage-mark.ts';
 export { ledgerKindFault, onceKindFault } from './file-kind.ts';
 export { SqliteIssueMemo } from './issue-memo.ts';
 export { type Damage, LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
 export { LedgerScrub, type ScrubWatch } from './ledger-scrub.ts';
 export { SqliteLedgerStore } from './ledger-store.ts';
+export { damageIn, OnceExaminer } from './once-examiner.ts';
 export { SqliteReplayGuard } from './replay-guard.ts';
 export type { ScrubbedFile, ScrubOrder } from './scrub-thread.ts';
 export { checkAtStart } from './start-check.ts';

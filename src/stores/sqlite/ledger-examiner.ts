@@ -50,9 +50,12 @@ export class LedgerExaminer {
     this.#statements = database.read(() => prepareStatements(database));
   }
 
-  /** Opens the ledger at `path`. Refused with LEDGER_CORRUPT where it is too damaged for that. */
-  static open(path: string): LedgerExaminer {
-    return new LedgerExaminer(path, openReadOnlyDatabase(path, LEDGER_LAYOUT, REASONS));
+  /**
+   * Opens the ledger at `path`. Refused with LEDGER_CORRUPT where it is too damaged for that. `isAtRest`: nobody has it open for
+   * writing, so it is read without locks, which is twice as fast.
+   */
+  static open(path: string, isAtRest = false): LedgerExaminer {
+    return new LedgerExaminer(path, openReadOnlyDatabase(path, LEDGER_LAYOUT, REASONS, isAtRest));
   }
 
   /** Entries that the head counts now. */

@@ -29,8 +29,9 @@ export class OnceExaminer {
     this.#database = database;
   }
 
-  static open(path: string): OnceExaminer {
-    return new OnceExaminer(path, openReadOnlyDatabase(path, ONCE_LAYOUT, REASONS));
+  /** `isAtRest`: nobody has it open for writing, so it is read without locks. */
+  static open(path: string, isAtRest = false): OnceExaminer {
+    return new OnceExaminer(path, openReadOnlyDatabase(path, ONCE_LAYOUT, REASONS, isAtRest));
   }
 
   /** Examines rows of a table in the order in which they came. They come and go meanwhile, so a part sees one state of the file. */

@@ -8,7 +8,7 @@ import { EctError } from '../../../src/errors.ts';
 import type { LedgerKey } from '../../../src/ledger/index.ts';
 import { checkAtStart, LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from '../../../src/stores/sqlite/index.ts';
 import { ect } from '../../cli/run.ts';
-import { SEED } from '../../support/random.ts';
+import { randomNumbers, SEED } from '../../support/random.ts';
 import { type Folder, makeFolder } from './folder.ts';
 import { answersOf, ISSUERS, recordLedger } from './recorded-ledger.ts';
 
@@ -179,15 +179,4 @@ function bitsOfIndex(index: string): readonly number[] {
   }
   expect(bits.length).toBeGreaterThan(0);
   return bits;
-}
-
-/** Numbers from 0 to below 1 that follow from the seed (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1296,7 +1296,9 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
 /**
  * Issues, verifies, orders and records tokens. Every failure carries a `google.rpc.ErrorInfo` whose `reason` is a
  * value of ErrorReason without its prefix and whose `domain` is `ect.v1`. Messages are at most 256 KiB, those of the
- * batch methods and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s.
+ * batch methods and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. A batch whose answer could be larger
+ * than 4 MiB is refused with MESSAGE_TOO_LARGE before anything is done. What was done for an answer that got lost is answered
+ * again to the same idempotency keys.
  *
  * @generated from service ect.v1.AuthorityService
  */

@@ -276,7 +276,8 @@ export const ErrorReason = {
   REQUEST_MALFORMED: 34,
 
   /**
-   * RESOURCE_EXHAUSTED. The request is larger than the method allows.
+   * RESOURCE_EXHAUSTED. The request is larger than the method allows, or its answer could be larger than the 4 MiB that gRPC
+   * clients read (`limit_bytes`): then nothing was done.
    *
    * @generated from enum value: ERROR_REASON_MESSAGE_TOO_LARGE = 35;
    */

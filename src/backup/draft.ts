@@ -1,0 +1,121 @@
+// The directory in which a backup is made: beside its place, under another name, until it is whole and verified. Whatever ends
+// the work before that leaves nothing under the name of the backup.
+
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { filesIn } from '../data-dir.ts';
+import { DirectoryInUse, type Ownership, takeOwnership } from '../ownership.ts';
+import { refusal, writeRefusal } from './refusals.ts';
+
+/** There from the first moment to the last, so that what a killed backup left can be told from other directories. */
+const UNFINISHED = 'unfinished';
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Disposed of, it is gone, unless it was published. */
+export class Draft implements AsyncDisposable {
+  readonly target: string;
+  readonly path: string;
+  readonly #ownership: Ownership;
+  #isPublished = false;
+
+  private constructor(target: string, path: string, ownership: Ownership) {
+    this.target = target;
+    this.path = path;
+    this.#ownership = ownership;
+    for (const signal of SIGNALS) process.on(signal, this.#endBy);
+  }
+
+  /** Makes the directory beside `directory`, which must be missing or empty. What a killed backup left there is removed. */
+  static async begin(directory: string): Promise<Draft> {
+    const target = resolve(directory);
+    const path = `${target}.new`;
+    await refuseTaken(target, directory);
+    try {
+      await makeOrTakeOver(path);
+      const ownership = await own(path, target);
+      await empty(path);
+      return new Draft(target, path, ownership);
+    } catch (error) {
+      throw writeRefusal(path, error);
+    }
+  }
+
+  /** Gives it its name. When this answers, it is on the disk under that name. */
+  async publish(): Promise<void> {
+    try {
+      for (const name of await readdir(this.path)) await sync(join(this.path, name));
+      await sync(this.path);
+      await rm(join(this.path, UNFINISHED));
+      // From here on it is a backup.
+      await rename(this.path, this.target);
+      this.#isPublished = true;
+      await sync(this.target);
+      await sync(dirname(this.target));
+    } catch (error) {
+      throw writeRefusal(this.target, error);
+    }
+    const { lock, owner } = filesIn(this.target);
+    for (const file of [lock, owner]) await rm(file, { force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const signal of SIGNALS) process.off(signal, this.#endBy);
+    if (!this.#isPublished) await rm(this.path, { recursive: true, force: true });
+    this.#ownership.release();
+  }
+
+  /** It holds private keys: a command that is interrupted takes them away, and ends as it would have. */
+  #endBy = (signal: NodeJS.Signals): void => {
+    if (!this.#isPublished) rmSync(this.path, { recursive: true, force: true });
+    for (const each of SIGNALS) process.off(each, this.#endBy);
+    process.kill(process.pid, signal);
+  };
+}
+
+async function refuseTaken(target: string, directory: string): Promise<void> {
+  const stats = lstatSync(target, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (stats.isDirectory() && (await readdir(target)).length === 0) return;
+  const message = `${directory} exists already${stats.isDirectory() ? ' and is not empty' : ''}, and was not touched.`;
+  throw refusal('backup_exists', message, 'Name a directory that is not there yet: one for each backup.');
+}
+
+async function makeOrTakeOver(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const names = (await lstat(path)).isDirectory() ? readdirSync(path) : undefined;
+    const isOurs = names !== undefined && (names.length === 0 || names.includes(UNFINISHED));
+    if (!isOurs) {
+      const message = `${path} exists already, and is not what an unfinished backup left.`;
+      throw refusal('backup_exists', message, 'Move it away, or name another directory for the backup.');
+    }
+  }
+  await using marker = await open(join(path, UNFINISHED), 'a', 0o600);
+  await marker.sync();
+}
+
+async function own(path: string, target: string): Promise<Ownership> {
+  try {
+    return await takeOwnership(filesIn(path));
+  } catch (error) {
+    if (!(error instanceof DirectoryInUse)) throw error;
+    const message = `Another backup to ${target} is being made at this moment.`;
+    throw refusal('backup_running', message, 'Wait for it, or name another directory.');
+  }
+}
+
+async function empty(path: string): Promise<void> {
+  const { lock, owner } = filesIn(path);
+  const kept = [UNFINISHED, basename(lock), basename(owner)];
+  const names = (await readdir(path)).filter((name) => !kept.includes(name));
+  await Promise.all(names.map((name) => rm(join(path, name), { recursive: true, force: true })));
+}
+
+/** A file, or the names in a directory. */
+async function sync(path: string): Promise<void> {
+  await using handle = await open(path, 'r');
+  await handle.sync();
+}

@@ -1,0 +1,102 @@
+// What a backup says of itself, in two files: `backup.json` for people and tools, and `SHA256SUMS`, which covers every file
+// beside it and is what coreutils read.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileFault } from '../system-faults.ts';
+import { CHECKSUMS, MANIFEST, mayHold, REQUIRED } from './names.ts';
+import { refusal } from './refusals.ts';
+
+export interface Manifest {
+  /** Raised when an older release could not read it. */
+  readonly format: number;
+  /** The release that made the backup. */
+  readonly version: string;
+  /** When it was begun, RFC 3339. What was recorded before is in it. */
+  readonly createdAt: string;
+  readonly ledger: {
+    readonly origin: string;
+    readonly verifierKey: string;
+    readonly size: number;
+    /** Base64. */
+    readonly rootHash: string;
+    readonly newestEntryAt: string;
+    /** The signed note over size and root. */
+    readonly checkpoint: string;
+  };
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+/** A manifest that was read, with the SHA-256 of each file in hex. */
+export interface CheckedManifest extends Manifest {
+  readonly sha256: ReadonlyMap<string, string>;
+}
+
+const FORMAT = 1;
+/** Two blanks and no path: `sha256sum` in text mode. */
+const LINE = /^([0-9a-f]{64}) {2}([A-Za-z0-9.-]+)$/;
+
+/** Writes both files into `directory`; `names` are those of the others in it. */
+export async function writeManifest(
+  directory: string,
+  names: readonly string[],
+  facts: Omit<Manifest, 'format' | 'files'>,
+): Promise<Manifest> {
+  const sizes = names.map(async (name) => ({ name, bytes: (await stat(join(directory, name))).size }));
+  const manifest: Manifest = { format: FORMAT, ...facts, files: await Promise.all(sizes) };
+  await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  const lines: string[] = [];
+  for (const name of [...names, MANIFEST]) lines.push(`${await sha256Of(join(directory, name))}  ${name}\n`);
+  await writeFile(join(directory, CHECKSUMS), lines.join(''), { mode: 0o600, flag: 'wx' });
+  return manifest;
+}
+
+/** Reads both files of a backup and holds the one against the other. The other files are only named: `copyChecked` reads them. */
+export async function readManifest(directory: string): Promise<CheckedManifest> {
+  const sha256 = new Map<string, string>();
+  const lines = (await read(directory, CHECKSUMS)).toString('latin1').split('\n');
+  if (lines.pop() !== '') throw damaged(directory, CHECKSUMS, 'it does not end with a line');
+  for (const line of lines) {
+    const [, sum = '', name = ''] = LINE.exec(line) ?? [];
+    const isNew = (name === MANIFEST || mayHold(name)) && !sha256.has(name);
+    if (!isNew) throw damaged(directory, CHECKSUMS, 'a line of it is not what a backup has there');
+    sha256.set(name, sum);
+  }
+  const text = await read(directory, MANIFEST);
+  if (createHash('sha256').update(text).digest('hex') !== sha256.get(MANIFEST)) {
+    throw damaged(directory, MANIFEST, 'its checksum is another one');
+  }
+  const manifest = JSON.parse(text.toString('utf8')) as Manifest;
+  if (manifest.format !== FORMAT) {
+    const message = `The backup ${directory} has format ${manifest.format}, and this release reads ${FORMAT}.`;
+    throw refusal('backup_damaged', message, `Restore it with release ${manifest.version}, which made it.`);
+  }
+  const names = manifest.files.map(({ name }) => name);
+  const missing = [...REQUIRED, ...names].find((name) => !sha256.has(name) || !names.includes(name));
+  if (missing !== undefined || names.length !== sha256.size - 1) {
+    throw damaged(directory, CHECKSUMS, `it and ${MANIFEST} do not list the same files`);
+  }
+  return { ...manifest, sha256 };
+}
+
+async function read(directory: string, name: string): Promise<Buffer> {
+  try {
+    return await readFile(join(directory, name));
+  } catch (error) {
+    const message = `${directory} is no backup, or one that was never finished: ${fileFault(join(directory, name), error)}.`;
+    throw refusal('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
+  }
+}
+
+export function damaged(directory: string, name: string, how: string): Error {
+  const message = `The backup ${directory} is damaged: ${name} is not as it was written (${how}). Nothing was restored.`;
+  return refusal('backup_damaged', message, 'Restore another backup, or another copy of this one.');
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

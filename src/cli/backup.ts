@@ -1,0 +1,194 @@
+// `ect backup` and `ect restore`: a copy of everything that a data directory needs to go on, and the way back.
+
+import { Command } from 'commander';
+import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
+import { type DataDirOptions, noteOption, withDataDir } from './data-dir-option.ts';
+import { WrongUsage } from './exit.ts';
+import { attempt } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { drawProgress } from './progress.ts';
+
+/** The ledger in a backup. */
+interface LedgerFacts {
+  readonly origin: string;
+  readonly verifierKey: string;
+  readonly size: number;
+  /** Base64. */
+  readonly rootHash: string;
+}
+
+/** A backup that was made and verified. */
+export interface BackupFacts extends LedgerFacts {
+  readonly directory: string;
+  /** All of its files by name, and how many bytes they have. */
+  readonly files: readonly string[];
+  readonly bytes: number;
+  /** How long the copies took, without their verification. */
+  readonly copiedMs: number;
+  /** What the service may need and is not in it: keys that are kept elsewhere, other files of the directory. */
+  readonly left: readonly string[];
+}
+
+/** A data directory that a service can go on with. */
+export interface RestoreFacts extends LedgerFacts {
+  readonly directory: string;
+  /** When the backup was made, RFC 3339. */
+  readonly createdAt: string;
+  /** Where the files are that were there before; undefined where there were none. */
+  readonly keptIn: string | undefined;
+  /** Files that were there and stayed, since they know more than the backup. */
+  readonly stayed: readonly string[];
+  /** The loss that was accepted: the entry that states it, and how many entries had been shown. */
+  readonly loss: { readonly index: number; readonly shownSize: number } | undefined;
+}
+
+export interface RestoreOrder {
+  readonly backup: string;
+  readonly dataDir: string;
+  /** Whether files that are there may be put aside. */
+  readonly replaces: boolean;
+  /** What the entry about missing entries says; undefined where none may be missing. */
+  readonly lossNote: string | undefined;
+}
+
+/** What is done to the files. Handed in, because only the process itself may compose it. */
+export interface Backups {
+  make(
+    dataDir: string,
+    directory: string,
+    onExamined: (done: number, total: number | undefined) => void,
+  ): Promise<BackupFacts>;
+  restore(order: RestoreOrder): Promise<RestoreFacts>;
+}
+
+export function backupCommand(io: Io, { make }: Backups): Command {
+  const command = withDataDir(
+    new Command('backup')
+      .description('copy a data directory, keys included, and verify the copy; a service may be using it')
+      .argument('<dir>', 'the new directory of the backup: one for each'),
+  );
+  withHelp(withOutput(command), {
+    examples: [
+      'ect backup /srv/backups/2026-03-01',
+      'ect backup /srv/backups/$(date +%F) --data-dir /var/lib/ect --json',
+    ],
+    refused: 'no backup was made: the directory is taken, there is no space, or the ledger is damaged',
+  });
+  return command.action((directory: string, options: DataDirOptions & OutputOptions) =>
+    attempt(io, options, async () => {
+      const progress = drawProgress(io.stderr, 'verified');
+      const facts = await make(options.dataDir, directory, progress.advance).finally(progress.end);
+      tellBackup(io, options, facts);
+    }),
+  );
+}
+
+function tellBackup(io: Io, { json }: OutputOptions, facts: BackupFacts): void {
+  const { directory, origin, verifierKey, size, rootHash, files, bytes, copiedMs, left } = facts;
+  if (json) {
+    const treeSize = String(size);
+    printJson(io, {
+      directory,
+      origin,
+      verifierKey,
+      treeSize,
+      rootHash,
+      files: [...files],
+      bytes,
+      copiedMs,
+      left: [...left],
+    });
+    return;
+  }
+  print(io, paint(io.stdout, 'green', `✓ ${plain(directory)} is a whole backup of ${size} entries`));
+  const rows = [...ledgerRows(facts), ['files', `${files.length} (${megabytes(bytes)} MB)`] as const];
+  for (const line of columns(rows)) print(io, `  ${line}`);
+  if (!files.includes('once.db'))
+    remark(io, 'There is no once.db: uses of tokens and idempotency keys are not in the backup.');
+  for (const what of left) remark(io, `Not in the backup: ${plain(what)}`);
+  remark(io, 'It holds private keys: keep it like the data directory, on another disk.');
+}
+
+export function restoreCommand(io: Io, { restore }: Backups): Command {
+  const command = withDataDir(
+    new Command('restore')
+      .description('put a backup in place as a data directory, while no service runs over it')
+      .argument('<dir>', 'the directory of the backup'),
+  )
+    .option('--replace', 'the data directory is not empty: put its files aside, in a directory inside it')
+    .option('--accept-loss', 'the backup is older than what the ledger has shown: record in the ledger what is missing')
+    .addOption(noteOption());
+  withHelp(withOutput(withConfirmation(command)), {
+    examples: [
+      'ect restore /srv/backups/2026-03-01 --data-dir ./data',
+      'ect restore /srv/backups/2026-03-01 --replace --yes',
+      'ect restore /srv/backups/2026-03-01 --replace --accept-loss --note "the disk failed" --yes',
+    ],
+    refused: 'nothing was restored: the backup is damaged or older than what was shown, or the directory is in use',
+  });
+  return command.action((backup: string, options: RestoreOptions) =>
+    attempt(io, options, async () => {
+      const { dataDir, replace = false, acceptLoss = false, note } = options;
+      if (note !== '' && !acceptLoss) throw new WrongUsage('--note goes with --accept-loss');
+      const consequences = [
+        ...(replace ? [`The files in ${dataDir} are put aside, and those of the backup take their place.`] : []),
+        ...(acceptLoss ? ['Receipts and checkpoints of entries that the backup lacks contradict the ledger.'] : []),
+      ];
+      if (consequences.length > 0) await confirm(io, options, consequences.join(' '));
+      const lossNote = acceptLoss ? note : undefined;
+      tellRestore(io, options, await restore({ backup, dataDir, replaces: replace, lossNote }));
+    }),
+  );
+}
+
+interface RestoreOptions extends DataDirOptions, OutputOptions, ConfirmOptions {
+  readonly replace?: true;
+  readonly acceptLoss?: true;
+  readonly note: string;
+}
+
+function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void {
+  const { directory, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, loss } = facts;
+  if (json) {
+    printJson(io, {
+      directory,
+      origin,
+      verifierKey,
+      treeSize: String(size),
+      rootHash,
+      createdAt,
+      ...(keptIn === undefined ? {} : { keptIn }),
+      stayed: [...stayed],
+      ...(loss === undefined ? {} : { acceptedLoss: { index: String(loss.index), shownSize: String(loss.shownSize) } }),
+    });
+    return;
+  }
+  print(io, paint(io.stdout, 'green', `✓ ${plain(directory)} holds the backup of ${createdAt}: ${size} entries`));
+  const rows = [
+    ...ledgerRows(facts),
+    ['before', keptIn ?? ''] as const,
+    ['stayed', stayed.join(', ')] as const,
+    [
+      'loss',
+      loss === undefined ? '' : `entry ${loss.index} states it; ${loss.shownSize} entries had been shown`,
+    ] as const,
+  ];
+  for (const line of columns(rows)) print(io, `  ${line}`);
+  if (!stayed.includes('once.db')) {
+    remark(io, `Tokens that were used after ${createdAt} and have not expired can be used once more.`);
+  }
+  remark(io, 'Start the service, and hold a checkpoint that was kept elsewhere against it: `ect audit --earlier`.');
+}
+
+function ledgerRows({ origin, verifierKey, rootHash }: LedgerFacts) {
+  return [
+    ['origin', origin],
+    ['verifier key', verifierKey],
+    ['root', rootHash],
+  ] as const;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
+}

@@ -1,0 +1,118 @@
+// The service as a process: alone, as the supervisor of workers, or as one of these; from its start to its end.
+
+import { availableParallelism } from 'node:os';
+import { clientSettingWarnings } from './config/client-settings.ts';
+import { type Config, readConfig } from './config.ts';
+import { DescriptorWatch } from './descriptors.ts';
+import { createEvents } from './events.ts';
+import { ownDirectory, type RunningService, StartStopped, startService } from './service.ts';
+import { GRACE_MS, KILL_MS, LATE_MS } from './shutdown.ts';
+import { onEndOfNpm, type Signals } from './signals.ts';
+import { type Seat, supervise, takeSeat } from './workers/index.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Runs until it is asked to stop, by a signal for one. Sets the exit code where it is not 0. The process is to exit then. */
+export async function serve(signals: Signals): Promise<void> {
+  // Timers and threads that keep no process alive settle what a start and an end wait for: it would end with code 13.
+  const alive = setInterval(() => {}, DAY_MS);
+  try {
+    await serveInPlace(signals);
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+async function serveInPlace(signals: Signals): Promise<void> {
+  const config = readConfig(process.env);
+  const seat = takeSeat();
+  if (seat !== undefined) return serveFrom(seat, config, signals);
+  onEndOfNpm(() => signals.askToStop());
+  warnOf(clientSettingWarnings(process.env, config), config);
+  const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
+  if (workers > 1) return serveByWorkers(workers, config, signals);
+  const service = await startUnlessStopped(config, signals);
+  if (service === undefined) return;
+  signals.handle({ stopNow: () => process.exit(1), reload: service.reload });
+  endWithLostFile(service);
+  sayListening(service.url);
+  await stopped(signals);
+  await service.stop(GRACE_MS);
+}
+
+async function serveByWorkers(workers: number, config: Config, signals: Signals): Promise<void> {
+  const ownership = await ownDirectory(config);
+  const events = createEvents({ level: config.logLevel });
+  const descriptors = new DescriptorWatch({ connections: undefined, onMeasured: events.descriptorsMeasured });
+  try {
+    process.exitCode = await supervise({ workers, signals, killMs: KILL_MS, events, onListening: sayListening });
+  } finally {
+    descriptors.stop();
+    events.close();
+    ownership?.release();
+  }
+}
+
+/** What a signal that comes later means is decided by the supervisor alone: the first may come twice, to the group and from it. */
+async function serveFrom(seat: Seat, config: Config, signals: Signals): Promise<void> {
+  try {
+    const service = await startUnlessStopped(config, signals, seat);
+    if (service === undefined) return await seat.leave();
+    endWithLostFile(service);
+    seat.onReload(service.reload);
+    seat.listening(service.url, service.snapshot);
+    await stopped(signals);
+    await service.stop(GRACE_MS);
+    await seat.leave(await service.snapshot());
+  } catch (error) {
+    await seat.leave();
+    throw error;
+  }
+}
+
+/**
+ * Undefined where it was asked to stop before it took calls. A start that does not notice in time, since it waits for a key
+ * manager for one, is cut off: nothing was promised to anybody.
+ */
+async function startUnlessStopped(config: Config, { stop }: Signals, seat?: Seat): Promise<RunningService | undefined> {
+  const cutOff = () => setTimeout(() => process.exit(0), LATE_MS);
+  let timer: NodeJS.Timeout | undefined;
+  const onStop = () => {
+    timer = cutOff();
+  };
+  if (stop.aborted) onStop();
+  else stop.addEventListener('abort', onStop, { once: true });
+  try {
+    return await startService(config, seat, stop);
+  } catch (error) {
+    if (error instanceof StartStopped) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', onStop);
+  }
+}
+
+function warnOf(warnings: readonly string[], { logLevel: level }: Config): void {
+  if (warnings.length === 0) return;
+  const events = createEvents({ level });
+  warnings.forEach(events.settingsDoubtful);
+  events.close();
+}
+
+/** Exit code of a process that ends because only another one can open its files anew. */
+const LOST_FILE = 3;
+
+/** It ends like a crash: to close the file would move pages that are lost into the main file. */
+function endWithLostFile({ lostFile }: RunningService): void {
+  void lostFile.then(() => process.exit(LOST_FILE));
+}
+
+async function stopped({ stop }: Signals): Promise<void> {
+  if (stop.aborted) return;
+  await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+}
+
+function sayListening(url: string): void {
+  process.stdout.write(`listening on ${url}\n`);
+}
