@@ -10,7 +10,8 @@
 #   ECT_ALLOW_ANONYMOUS=yes: everyone who reaches the port is served, as behind the sidecar of a mesh.
 #
 # Only /data is written, so the root file system can be read-only. It holds the signing key and the ledger: give it a
-# volume that outlives the container, and back it up. A volume that is mounted must belong to user 1000, a key
+# volume that outlives the container, and back it up (`docker exec … node /app/src/main.ts backup`, docs/operating.md). A volume that
+# is mounted, one for backups too, must belong to user 1000, a key
 # file too, or to root with group 1000 (mode 0440).
 #
 # The base is pinned by version. Whoever builds a release pins it by digest too:

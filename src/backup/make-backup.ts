@@ -35,13 +35,14 @@ import { noSpace, refusal, writeRefusal } from './refusals.ts';
 export async function makeBackup(dataDir: string, directory: string, onExamined: OnExamined): Promise<BackupFacts> {
   const source = await demandLedger(dataDir);
   const createdAt = new Date();
+  const startedMs = performance.now();
   await using draft = await Draft.begin(directory);
   await refuseSmallDisk(source, draft);
   try {
     // The mark is never ahead of the ledger, so a mark that is read first contradicts only a ledger that lost entries.
     const shown = readMark(source);
     const names = await copyAll(source, draft.path);
-    const copiedMs = Date.now() - createdAt.getTime();
+    const copiedMs = Math.round(performance.now() - startedMs);
     const { checkpoint, newestMs, keysElsewhere } = await examineCopies(draft.path, source, shown, onExamined);
     const rootHash = Buffer.from(checkpoint.root).toString('base64');
     const { files } = await writeManifest(draft.path, names, {

@@ -47,7 +47,7 @@ test('L30 between any two moments of a copy another connection commits, and the 
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const dir = filesIn(join(folder, 'data'));
   await makeLedger(dir.path, 5_000);
-  const writer = new DatabaseSync(dir.ledger);
+  const writer = new DatabaseSync(dir.ledger, { timeout: 10_000 });
   writer.exec('PRAGMA synchronous=OFF');
   const { user_version: version } = writer.prepare('PRAGMA user_version').get() as { user_version: number };
   let isCopied = false;
