@@ -256,7 +256,7 @@ export class Stream {
   drained(): void {
     this.#memory?.shrink(this.#waiting);
     this.#waiting = 0;
-    this.#freeReserved(this.#reserved);
+    if (this.#reserved > 0) this.#freeReserved(this.#reserved);
     this.#receiver?.onDrained?.();
   }
 
@@ -306,7 +306,7 @@ export class Stream {
     this.#closed = true;
     this.#receiver = undefined;
     this.#host.outbox.forget(this.sender);
-    this.#freeReserved(this.#reserved);
+    if (this.#reserved > 0) this.#freeReserved(this.#reserved);
     this.release();
     this.#memory?.close();
     const rest = this.#unconsumed;
