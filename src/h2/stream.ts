@@ -258,7 +258,7 @@ export class Stream {
   drained(): void {
     this.#memory?.shrink(this.#waiting);
     this.#waiting = 0;
-    this.#freeReserved(this.#reserved);
+    if (this.#reserved > 0) this.#freeReserved(this.#reserved);
     this.#receiver?.onDrained?.();
   }
 
@@ -308,7 +308,7 @@ export class Stream {
     this.#closed = true;
     this.#receiver = undefined;
     this.#host.outbox.forget(this.sender);
-    this.#freeReserved(this.#reserved);
+    if (this.#reserved > 0) this.#freeReserved(this.#reserved);
     this.release();
     this.#memory?.close();
     const rest = this.#unconsumed;

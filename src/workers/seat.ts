@@ -7,7 +7,7 @@ import type { MetricsSnapshot } from '../events.ts';
 import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
 
 /** For how long a supervisor that does not answer is waited for. */
-const LEAVE_MS = 1_000;
+const LEAVE_MS = 3_000;
 
 export interface Seat {
   /** From 1. */
