@@ -45,7 +45,8 @@ export function writeRefusal(directory: string, error: unknown): Error {
     return new Refused({
       reason: error.reason,
       message: error.message,
-      remedy: 'Look at what the system reports about the disks, and repeat the command.',
+      remedy:
+        'Do what the message says. If it names no step, look at what the system reports about the disks, and repeat the command.',
       metadata: error.facts,
     });
   }
