@@ -98,9 +98,9 @@ async function verifyAgain(caller: Caller): Promise<void> {
   return offer(caller, use.token, repeats ? (use.requestId ?? '') : randomUUID());
 }
 
-async function getEntry(caller: Caller): Promise<void> {
+async function getEntry(caller: Caller, byName = caller.pools.chance.happens(0.5)): Promise<void> {
   const { pools } = caller;
-  const task = pools.chance.happens(0.5) ? pools.tasks.look() : undefined;
+  const task = byName ? pools.tasks.look() : undefined;
   if (task === undefined && pools.size === 0) return;
   const request = task ?? { index: String(pools.chance.below(pools.size)) };
   try {
@@ -139,6 +139,11 @@ async function proveConsistency(caller: Caller): Promise<void> {
   caller.journal.write({ kind: 'consistency', first, second, hashes: hashes.map((hash) => hash.toString('base64')) });
 }
 
+/** Reads entries by their indexes, each with its receipt. */
+export async function getSome(caller: Caller, count: number): Promise<void> {
+  for (let number = 0; number < count; number++) await getEntry(caller, false);
+}
+
 /** Reads every entry; a page that cannot be read ends it. */
 export async function listAll(caller: Caller): Promise<void> {
   let page_token = '';
@@ -172,7 +177,7 @@ const OPERATIONS: readonly (readonly [number, Operation])[] = [
   [16, append],
   [14, verifyFresh],
   [12, verifyAgain],
-  [5, getEntry],
+  [5, (caller) => getEntry(caller)],
   [5, getCheckpoint],
   [4, proveInclusion],
   [4, proveConsistency],
