@@ -11,7 +11,11 @@ const isHostileNamed = process.argv.some((argument) => argument.includes('test/h
 const isFull = process.env['ECT_TEST_FULL'] === '1' || process.argv.some((argument) => argument.startsWith('test/'));
 /** Of the tests of the real process, the ones that every commit needs. */
 const SHORT = 'browsers|clock-in-process|crash-output|first-minute|identity|lifecycle|secrets|storage|trust';
-const LONG = [`test/service/!(${SHORT}).test.ts`];
+const LONG = [
+  `test/service/!(${SHORT}).test.ts`,
+  'test/service/stops/**',
+  'test/backup/{bounded,documented,killed,online,restore-killed}.test.ts',
+];
 
 export default defineConfig({
   test: {

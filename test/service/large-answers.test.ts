@@ -6,13 +6,13 @@ import { status as codes } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import type { Issued } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
-import { FULL } from '../support/full.ts';
+import { FULL, rounds } from '../support/full.ts';
 import { startService } from '../support/service-process.ts';
 
 const BATCH_ISSUE = 'ect.v1.AuthorityService/BatchIssue';
 const ITEMS = 1_000;
 const CALLS = 8;
-const ROUNDS = FULL ? 10 : 1;
+const ROUNDS = rounds(3, 1);
 const L3 = { exec_act: 'review', aud: ['urn:example:reviewer'], level: 'LEVEL_L3' };
 
 /** So that eight answers together are more than a connection may hold. */

@@ -1,5 +1,5 @@
-// L29: a service that is ended at random moments. ECT_TEST_SEED names where the moments begin, ECT_TEST_FULL=1 makes 200
-// rounds for each signal.
+// L29: a service that is ended at random moments. ECT_TEST_SEED names where the moments begin, STOPS_ROUNDS how many
+// rounds each signal has: `npm run test:stops` makes 200, which take most of an hour.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { FULL } from '../../support/full.ts';
+import { FULL, rounds } from '../../support/full.ts';
 import { randomNumbers, SEED } from '../../support/random.ts';
 import { enlargeWriteAheadFile } from './large-files.ts';
 import { Life, planOf } from './life.ts';
@@ -15,8 +15,8 @@ import { Run } from './run.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as const;
 const STARTED = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-/** Few as they are, together they go through all moments. */
-const ROUNDS = FULL ? 200 : 2;
+/** Two of each signal go through all moments. */
+const ROUNDS = Number(process.env['STOPS_ROUNDS'] ?? rounds(8, 2));
 
 test.runIf(process.platform === 'linux').each(SIGNALS)(
   'L17 L29 %s at random moments: it ends in time with 0, callers know what became of their calls, and nothing is lost',
