@@ -297,12 +297,14 @@ describeWhen(process.getuid?.() === 0, 'as a user of its own', 'the right to be 
 describe('the command', () => {
   test('exits with 0 and shows the configuration, or with 2 and every mistake', async () => {
     await mkdir(join(folder, 'mine'), { mode: 0o700 });
-    const env = { ECT_DATA_DIR: join(folder, 'mine'), ECT_ISSUER: 'urn:example:mine' };
+    // Not the default port: a service may be running beside the tests.
+    const listen = { ECT_LISTEN: '127.0.0.1:0' };
+    const env = { ECT_DATA_DIR: join(folder, 'mine'), ECT_ISSUER: 'urn:example:mine', ...listen };
     const sound = await runMain(['config', 'check'], env);
     expect(sound).toMatchObject({ code: 0, stderr: '' });
     expect(sound.stdout).toMatch(/^✓ a service would start with this configuration\n/);
     expect(sound.stdout).toMatch(/^ {2}ECT_ISSUER +urn:example:mine$/m);
-    expect(sound.stdout).toMatch(/^ {2}ECT_LISTEN +127\.0\.0\.1:8080 \(default\)$/m);
+    expect(sound.stdout).toMatch(/^ {2}ECT_STORE +sqlite \(default\)$/m);
     expect((await stat(join(folder, 'mine'))).isDirectory()).toBe(true);
     expect(await readdir(join(folder, 'mine'))).toEqual([]);
 
