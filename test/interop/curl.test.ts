@@ -158,6 +158,7 @@ describeWith('curl', 'curl', () => {
         checks: { accepting: true, ledger: true, storage: true, integrity: true },
         methods: {
           'ect.v1.AuthorityService/Issue': true,
+          'ect.v1.AuthorityService/BatchIssue': true,
           'ect.v1.AuthorityService/AppendLedger': true,
           'ect.v1.AuthorityService/BatchAppendLedger': true,
         },
