@@ -34,7 +34,7 @@ ${PREPARATION}
 \`\`\`
 
 Those of KeyService and the last one are for administrators; to try them on your own machine start the service with
-\`ECT_ADMINS=anonymous npm start\`.`;
+\`ECT_DATA_DIR=$(mktemp -d) ECT_ADMINS=anonymous npm start\`: they rotate, retire and revoke the signing key, for ever.`;
 
 /** The whole page. Throws TypeError for a reason whose comment does not begin with its gRPC code. */
 export function renderApi(source: ApiSource): string {

@@ -2,13 +2,15 @@
 // made, no rights are taken away, no port is kept, and nobody is called unless that is asked for.
 
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { clientSettingWarnings } from './config/client-settings.ts';
 import type { KeysConfig } from './config/keys.ts';
 import type { SignerConfig } from './config/signer.ts';
 import { type Config, examineConfig, type Setting } from './config.ts';
 import { problemsOf } from './config-problems.ts';
-import { filesIn, StartError } from './data-dir.ts';
+import { filesIn, isOwnSigningKey, StartError } from './data-dir.ts';
 import { checkDataDir } from './data-dir-check.ts';
 import { descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { EctError } from './errors.ts';
@@ -68,8 +70,12 @@ async function checkSigningKey(config: Config, callKms: boolean): Promise<void> 
     (await loadGroup(keyFile)).value.signer.close();
     return;
   }
-  const own = filesIn(dataDir).signingKey;
-  if (store === 'sqlite' && (existsSync(own) || linkToNothing(own) !== undefined)) await readOwnKeyFile(own, true);
+  if (store !== 'sqlite') return;
+  const first = filesIn(dataDir).signingKey;
+  if (existsSync(first) || linkToNothing(first) !== undefined) await readOwnKeyFile(first, true);
+  // Which of them signs is known to the ledger; one that cannot be read could be that.
+  const names = await readdir(dataDir).catch((): string[] => []);
+  for (const name of names.filter(isOwnSigningKey)) await readOwnKeyFile(join(dataDir, name), true);
 }
 
 /** Who asks for this wants to know whether tokens can be issued: a key that a start would go on without is a problem here. */
@@ -87,7 +93,8 @@ const GOES_ON =
   'A service that has used this key before starts without it, and serves everything but Issue until it is mended.';
 
 async function checkTls({ tls }: Config): Promise<void> {
-  if (tls === undefined) return;
+  // That both go together was said with the settings.
+  if (tls === undefined || tls.certFile === '' || tls.keyFile === '') return;
   try {
     await loadGroup(tlsFiles(tls));
   } catch (error) {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkConfig } from '../src/config-check.ts';
+import { generateKeyPem } from '../src/signers/local/index.ts';
 import { ect } from './cli/run.ts';
 import { createCertificateAuthority } from './support/certificates.ts';
 import { describeWhen, describeWith } from './support/need.ts';
@@ -238,6 +239,14 @@ describe('every mistake is found at once', () => {
     expect(started.stderr).not.toContain('Retry');
     expect(started.stderr).not.toMatch(/^ +at /m);
   });
+});
+
+test('a key that the service rotated to, and others may read, is a mistake: the start would go on and issue nothing', async () => {
+  const path = join(folder, 'rotated');
+  await mkdir(path, { mode: 0o700 });
+  await writeFile(join(path, 'signing-key-2.pem'), generateKeyPem(), { mode: 0o644 });
+  const problems = await problemsOf({ ECT_DATA_DIR: path });
+  expect(problems).toEqual([expect.stringMatching(/signing-key-2\.pem .*chmod 600/)]);
 });
 
 describeWith('openssl', 'certificates', () => {

@@ -31,6 +31,7 @@ export class Draft implements AsyncDisposable {
     const target = resolve(directory);
     const path = `${target}.new`;
     await refuseTaken(target, directory);
+    refuseWithoutParent(target);
     try {
       await makeOrTakeOver(path);
       const ownership = await own(path, target);
@@ -79,6 +80,14 @@ async function refuseTaken(target: string, directory: string): Promise<void> {
   if (stats.isDirectory() && (await readdir(target)).length === 0) return;
   const message = `${directory} exists already${stats.isDirectory() ? ' and is not empty' : ''}, and was not touched.`;
   throw refusal('backup_exists', message, 'Name a directory that is not there yet: one for each backup.');
+}
+
+/** Not made: where a disk is not mounted, its directory is missing too. */
+function refuseWithoutParent(target: string): void {
+  const parent = dirname(target);
+  if (lstatSync(parent, { throwIfNoEntry: false }) !== undefined) return;
+  const next = `Mount the disk that it should be on, or make the directory: mkdir -p ${parent}`;
+  throw refusal('backup_unwritable', `There is no directory ${parent}.`, next);
 }
 
 async function makeOrTakeOver(path: string): Promise<void> {

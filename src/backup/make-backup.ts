@@ -34,6 +34,7 @@ import { noSpace, refusal, writeRefusal } from './refusals.ts';
 /** Makes a backup of `dataDir` in `directory`, which is there only if all of it is whole and on the disk. */
 export async function makeBackup(dataDir: string, directory: string, onExamined: OnExamined): Promise<BackupFacts> {
   const source = await demandLedger(dataDir);
+  refuseInside(source.path, directory);
   const createdAt = new Date();
   const startedMs = performance.now();
   await using draft = await Draft.begin(directory);
@@ -72,6 +73,17 @@ export async function makeBackup(dataDir: string, directory: string, onExamined:
   } catch (error) {
     throw error instanceof Refused ? error : writeRefusal(draft.path, error);
   }
+}
+
+/** A backup is lost with the directory that it is in, and would be in the next one. */
+function refuseInside(dataDir: string, directory: string): void {
+  const target = resolve(directory);
+  if (!target.startsWith(`${dataDir}/`)) return;
+  throw refusal(
+    'backup_unwritable',
+    `${target} is inside of ${dataDir}.`,
+    'Name a directory outside of it, on another disk.',
+  );
 }
 
 /** What a backup begins with: a ledger that this user may read, and its key. */

@@ -135,7 +135,7 @@ export function restoreCommand(io: Io, { restore }: Backups): Command {
         ...(replace ? [`The files in ${dataDir} are put aside, and those of the backup take their place.`] : []),
         ...(acceptLoss ? ['Receipts and checkpoints of entries that the backup lacks contradict the ledger.'] : []),
       ];
-      if (consequences.length > 0) await confirm(io, options, consequences.join(' '));
+      if (consequences.length > 0) await confirm(io, options, consequences.join(' '), acceptLoss);
       const lossNote = acceptLoss ? note : undefined;
       tellRestore(io, options, await restore({ backup, dataDir, replaces: replace, lossNote }));
     }),
@@ -178,7 +178,15 @@ function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void
   if (!stayed.includes('once.db')) {
     remark(io, `Tokens that were used after ${createdAt} and have not expired can be used once more.`);
   }
-  remark(io, 'Start the service, and hold a checkpoint that was kept elsewhere against it: `ect audit --earlier`.');
+  remark(io, `Keys that were revoked after ${createdAt} are in force again: revoke them once more.`);
+  remark(
+    io,
+    `Stop every service that still runs over the original. Then start one with ECT_DATA_DIR=${plain(directory)}.`,
+  );
+  remark(
+    io,
+    'Hold a checkpoint that was kept elsewhere against it: `ect audit --earlier`. One with more entries than the backup must fail.',
+  );
 }
 
 function ledgerRows({ origin, verifierKey, rootHash }: LedgerFacts) {

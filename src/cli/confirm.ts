@@ -15,17 +15,18 @@ export function withConfirmation(command: Command): Command {
 }
 
 /**
- * Returns where the caller means it. `consequence` says in one sentence what cannot be undone. WrongUsage without a
- * terminal and without --yes, so that a script says it on purpose.
+ * Returns where the caller means it. `consequence` says in one sentence what happens; `isFinal`: it cannot be undone. WrongUsage
+ * without a terminal and without --yes, so that a script says it on purpose.
  */
-export async function confirm(io: Io, { yes }: ConfirmOptions, consequence: string): Promise<void> {
+export async function confirm(io: Io, { yes }: ConfirmOptions, consequence: string, isFinal = true): Promise<void> {
   if (yes) return;
+  const asked = isFinal ? `${consequence} This cannot be undone` : `${consequence} They can be put back by hand`;
   if (!('isTTY' in io.stdin) || !io.stdin.isTTY) {
-    throw new WrongUsage(`${consequence} This cannot be undone: repeat the command with --yes if you mean it.`);
+    throw new WrongUsage(`${asked}: repeat the command with --yes if you mean it.`);
   }
   const terminal = createInterface({ input: io.stdin, output: io.stderr });
   try {
-    const answer = await terminal.question(`${plain(consequence)} This cannot be undone. Type yes to go on: `);
+    const answer = await terminal.question(`${plain(asked)}. Type yes to go on: `);
     if (answer.trim().toLowerCase() === 'yes') return;
   } finally {
     terminal.close();

@@ -57,6 +57,7 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_IDLE_TIMEOUT_SEC', 'how long a connection may be without a call (default 600)'],
   ['ECT_CALLER_WRITE_MIB_PER_HOUR', 'what a caller may have written (default 4096; 0: anything)'],
   ['ECT_MIN_FREE_DISK_MIB', 'free space below which callers write nothing (default 512, or a tenth of the disk)'],
+  ['ECT_HTTP2', 'engine (default), or node: HTTP/2 by Node itself, slower'],
   ['ECT_LOG_LEVEL', 'debug, info (default), warn, error or silent'],
 ];
 

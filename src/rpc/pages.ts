@@ -84,7 +84,9 @@ function readiness(
 /** Answers a request for this page: GET and HEAD, and 304 to a caller that has it already. */
 export async function readPage(page: Page, { method, header }: RoutedRequest): Promise<UniversalServerResponse> {
   if (method !== 'GET' && method !== 'HEAD') {
-    const refused = asResponse(problem(405, new EctError(refuse('REQUEST_MALFORMED', 'this page is only read'))));
+    const refused = asResponse(
+      problem(405, new EctError(refuse('REQUEST_MALFORMED', 'this page is read by GET or HEAD'))),
+    );
     refused.header?.set('allow', 'GET, HEAD');
     return refused;
   }

@@ -1,20 +1,24 @@
 // Unsigned objects (level L1): the claims as JSON, or as base64url of JSON. They are as authentic as the channel that
 // they came by. Only a text that does not look like a signed token is ever read here.
 
+import { isUtf8 } from 'node:buffer';
 import { type Content, decodeBase64url, looksCompact, readObject } from './compact.ts';
 import { parseStrictObject, type StrictJson } from './strict-json.ts';
+
+const NEITHER = 'it has neither three parts, nor is it a JSON object or the base64url of one';
 
 /** Reads an unsigned object, or answers what is wrong with it. Linear in `text`, which the caller has bounded. */
 export function readUnsigned(text: string): Content | string {
   const json = /^[\t\n\r ]*\{/.test(text) ? parseStrictObject(text) : readEncoded(text);
-  if (json === undefined) return 'it has neither three parts, nor is it a JSON object or the base64url of one';
+  if (json === undefined) return NEITHER;
   if (!json.ok) return json.fault;
   return { payload: json.value, oddNumbers: json.oddNumbers, signingInput: Buffer.from(text, 'utf8') };
 }
 
 function readEncoded(text: string): StrictJson | undefined {
   const bytes = decodeBase64url(text);
-  return bytes === undefined ? undefined : readObject(bytes);
+  // Any word of letters and digits is the base64url of something. What is not even text was not meant to be.
+  return bytes === undefined || !isUtf8(bytes) ? undefined : readObject(bytes);
 }
 
 /**

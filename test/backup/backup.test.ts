@@ -255,7 +255,13 @@ describe('L19 no backup is made', () => {
 
   test('where no directory is above it', async () => {
     const { code, err } = await ect(['backup', join(made.path(), 'x', 'y'), '--data-dir', made.dataDir]);
-    expect([code, err]).toEqual([1, expect.stringContaining('cannot be made, since there is no directory')]);
+    expect([code, err]).toEqual([1, expect.stringContaining('mkdir -p')]);
+  });
+
+  test('in the directory that it is of', async () => {
+    const { code, err } = await ect(['backup', join(made.dataDir, 'backup'), '--data-dir', made.dataDir]);
+    expect([code, err]).toEqual([1, expect.stringContaining('Name a directory outside of it')]);
+    expect(isNothingAt(join(made.dataDir, 'backup'))).toBe(true);
   });
 });
 

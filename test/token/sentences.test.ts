@@ -44,6 +44,7 @@ describe('the envelope', () => {
       `${encode(header)}.${encode(Buffer.from([0xff]))}.`,
     ],
     ['The token is malformed: it has neither three parts, nor is it a JSON object or the base64url of one.', 'a.b.c.d'],
+    ['The token is malformed: it has neither three parts, nor is it a JSON object or the base64url of one.', 'nope'],
     ['The token is malformed: it has a duplicate member.', '{"a":1,"a":1}'],
     ['The token is unsigned (L1), and must be L2 at least. [minimum L2]', object],
     ['The token is unsigned (L1), and must be L3 at least. [minimum L3]', object, { question: { minimumLevel: 'L3' } }],

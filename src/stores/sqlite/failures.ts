@@ -67,7 +67,7 @@ export function diskFailed(cause: unknown, reasons: StoreReasons): EctError {
 
 /** A write that no start would find again: it went to a file that is not in its place any more. */
 export function fileReplaced(file: string, { unavailable, what }: StoreReasons): EctError {
-  const message = `${file} was deleted or replaced while the service runs: the ${what} records nothing until it is back or the service is restarted.`;
+  const message = `${file} was deleted or replaced while the service runs: the ${what} records nothing until it is back.`;
   return new EctError(refuse(unavailable, message));
 }
 
