@@ -68,9 +68,13 @@ export class Draft implements AsyncDisposable {
 
   /** It holds private keys: a command that is interrupted takes them away, and ends as it would have. */
   #endBy = (signal: NodeJS.Signals): void => {
-    if (!this.#isPublished) rmSync(this.path, { recursive: true, force: true });
-    for (const each of SIGNALS) process.off(each, this.#endBy);
-    process.kill(process.pid, signal);
+    try {
+      // A copy that is under way may make a file meanwhile.
+      if (!this.#isPublished) rmSync(this.path, { recursive: true, force: true, maxRetries: 50, retryDelay: 10 });
+    } finally {
+      for (const each of SIGNALS) process.off(each, this.#endBy);
+      process.kill(process.pid, signal);
+    }
   };
 }
 

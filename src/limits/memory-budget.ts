@@ -21,7 +21,7 @@ export interface Reservation {
    * opened then.
    */
   pin(isPinned: boolean): void;
-  /** Frees all of them. */
+  /** Frees all of them, for good: what is closed does not grow again. */
   close(): void;
 }
 
@@ -55,16 +55,21 @@ export class MemoryBudget {
 
   /** Opens a reservation of nothing. `evict` ends what holds it, and with that closes it. */
   open(account: Account, evict: () => void): Reservation {
-    const holder: Holder = { account, evict, since: this.#now(), bytes: 0, isPinned: false };
+    const holder: Holder = { account, evict, since: this.#now(), bytes: 0, isPinned: false, isClosed: false };
     return {
       grow: (bytes) => this.#grow(holder, bytes),
       shrink: (bytes) => this.#shrink(holder, bytes),
       pin: (isPinned) => this.#pin(holder, isPinned),
-      close: () => this.#shrink(holder, holder.bytes),
+      close: () => {
+        holder.isClosed = true;
+        this.#shrink(holder, holder.bytes);
+      },
     };
   }
 
   #grow(holder: Holder, bytes: number): boolean {
+    // Nothing would ever free it.
+    if (holder.isClosed) return false;
     const { totalBytes, accountBytes } = this.#limits;
     const isSmall = holder.bytes + bytes <= SMALL_BYTES;
     const mostBytes = isSmall ? totalBytes : totalBytes * (1 - SHARE_OF_SMALL);
@@ -107,6 +112,7 @@ export class MemoryBudget {
       this.#onRefused();
       holder.evict();
       // Whatever the holder did: it is counted as gone.
+      holder.isClosed = true;
       this.#shrink(holder, holder.bytes);
       if (this.#usedBytes <= most) return true;
     }
@@ -120,4 +126,5 @@ interface Holder {
   since: number;
   bytes: number;
   isPinned: boolean;
+  isClosed: boolean;
 }

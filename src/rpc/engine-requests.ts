@@ -126,8 +126,11 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
 
   /** Writes an answer whole, as fast as its reader takes it. */
   async #write({ status, header, body, trailer }: UniversalServerResponse): Promise<void> {
+    // Its caller has gone: nothing of the answer is made.
+    if (this.#isGone) return;
     const block = writeHeaderBlock([[':status', String(status)], ...(header ?? [])]);
-    if (body === undefined) {
+    // The answer to HEAD has no content (RFC 9110, section 9.3.2).
+    if (body === undefined || this.#stream.head.method === 'HEAD') {
       this.#stream.respond(block, true);
       return;
     }

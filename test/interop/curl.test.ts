@@ -50,6 +50,16 @@ async function ok(answer: Promise<Answer>) {
 }
 
 describeWith('curl', 'curl', () => {
+  test.each(['/nope', '/', '/readyz', '/ect.v1.AuthorityService/Issue'])(
+    'HEAD %s over HTTP/2 is answered without content, which would end the connection',
+    async (path) => {
+      const args = ['-sS', '-I', '--http2-prior-knowledge', '-w', '%{http_version} %{http_code}', '-o', '/dev/null'];
+      const { code, stdout, stderr } = await runProgram('curl', [...args, `${service.url}${path}`]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toMatch(/^2 (?:200|404|405)$/);
+    },
+  );
+
   test('issues, verifies, validates, appends and reads', async () => {
     const request = { execAct: 'review_spec', aud: [AUDIENCE], input: Buffer.from('test').toString('base64') };
     const { token, claims } = await ok(post('AuthorityService/Issue', request));

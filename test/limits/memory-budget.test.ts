@@ -61,6 +61,22 @@ describe('the memory budget', () => {
     expect(budget.usedBytes).toBe(1_000);
   });
 
+  test('H24 what is closed, or was given up, does not grow again: nothing would ever free it', () => {
+    const account = new Account(0);
+    const closed = open(account);
+    closed.grow(100);
+    closed.close();
+    expect(closed.grow(100)).toBe(false);
+    // It goes on, since it does not know yet.
+    const deaf = budget.open(account, () => undefined);
+    deaf.grow(400);
+    open().grow(400);
+    time += 1_000;
+    expect(open().grow(400)).toBe(true);
+    expect(deaf.grow(1)).toBe(false);
+    expect([budget.usedBytes, account.heldBytes]).toEqual([800, 0]);
+  });
+
   test('what has only just come is not given up: then the newcomer is rejected', () => {
     const held = [400, 400].map((bytes) => {
       const holder = open();
