@@ -71,7 +71,9 @@ export const REASONS = {
   HOST_NOT_ALLOWED: entry('Use the address of the service; the operator adds other names of it to ECT_ALLOWED_HOSTS.'),
   ORIGIN_NOT_ALLOWED: entry('Ask the operator to add the origin of the page to ECT_ALLOWED_ORIGINS.'),
   ISSUER_NOT_ALLOWED: entry('Leave `iss` out, or ask for your own identity.', 'iss'),
-  ADMIN_REQUIRED: entry('Ask an administrator, or have the operator name your identity in ECT_ADMINS.'),
+  ADMIN_REQUIRED: entry(
+    'Ask an administrator, or have the operator name your identity in ECT_ADMINS (on loopback also: ECT_ADMINS=anonymous).',
+  ),
   IDEMPOTENCY_CONFLICT: entry('Use a new idempotency_key for a new request.'),
   DEADLINE_EXCEEDED: entry('Retry with a longer deadline. Appending and keyed issuing are idempotent.'),
   CALL_CANCELLED: entry('Retry. Appending and keyed issuing are idempotent.'),
