@@ -94,7 +94,7 @@ describe('H24 the size of an answer to what exceeds a limit', () => {
     const token = signed(listOf('"a"', LARGE));
     const request = create(BatchAppendLedgerRequestSchema, { items: [{ request: { token } }] });
     expect(await procedures.batchAppendLedger(request, CALL)).toMatchObject({
-      results: [{ result: { case: 'error', value: { message: 'The token is too long.' } } }],
+      results: [{ result: { case: 'error', value: { message: expect.stringContaining('The token is too long.') } } }],
     });
   });
 
