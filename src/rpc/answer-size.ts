@@ -50,9 +50,14 @@ const ENTRIES_MEANWHILE = 16_000;
 const SMALL_PAYLOAD_BYTES = 480;
 
 const MIB = 1024 * 1024;
-/** A page of entries, and the findings about a graph, are cut at these. */
-const PAGE_BYTES = 2 * MIB + 65_536;
-const ENTRY_BYTES = 40_960;
+/** Together with what else is in an answer this stays below the 4 MiB that gRPC clients read. */
+const MAX_PAGE_BYTES = 2 * MIB;
+/** A page of few entries is never cut: the largest has 40 KiB. */
+const LEAST_PAGE_BYTES = 256 * 1024;
+/** Most entries have a quarter of this. */
+const USUAL_ENTRY_BYTES = { bare: 4_096, withContent: 8_192 };
+const AROUND_PAGE_BYTES = 65_536;
+/** The findings about a graph are cut at these. */
 const FINDINGS_BYTES = 1.5 * MIB + 65_536;
 const DRAWING_BYTES = 1.5 * MIB;
 
@@ -144,8 +149,14 @@ export function verdictBytes(parts: AuthorityParts, items: readonly BatchVerifyI
   });
 }
 
-export function pageBytes(pageSize: number): number {
-  return pageSize <= 0 ? PAGE_BYTES : Math.min(PAGE_BYTES, pageSize * ENTRY_BYTES);
+/** What the entries of a page have together, at most: a page is cut there, and the next one goes on. */
+export function pageRoom(pageSize: number, withContent: boolean): number {
+  const usual = pageSize * (withContent ? USUAL_ENTRY_BYTES.withContent : USUAL_ENTRY_BYTES.bare);
+  return Math.min(MAX_PAGE_BYTES, Math.max(LEAST_PAGE_BYTES, usual));
+}
+
+export function pageBytes(pageSize: number, withContent = false): number {
+  return pageRoom(pageSize, withContent) + AROUND_PAGE_BYTES;
 }
 
 export function workflowBytes(pageSize: number, pageToken: string): number {
