@@ -62,5 +62,8 @@ export function isNoRoom(thrown: unknown): boolean {
 
 /** What an answer of so many bytes of protobuf has at most as it is written: JSON names its fields, and spells bytes as base64. */
 export function writtenBytes(bytes: number, form: Pick<UnaryForm, 'codec'> | undefined): number {
-  return form?.codec === 'json' ? 2 * bytes : bytes;
+  return AROUND_BYTES + (form?.codec === 'json' ? 2 * bytes : bytes);
 }
+
+/** Frames around a message: gRPC-Web has two. */
+const AROUND_BYTES = 64;

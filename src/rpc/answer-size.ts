@@ -1,18 +1,23 @@
 // How large an answer can become, from its request alone: room for it is reserved before anything is done. Bytes of protobuf, at
-// most; tests hold the figures against real answers.
+// most; tests hold the figures against real answers. What exceeds a limit of its field is refused later: it is known by its
+// length alone, before it is decoded or parsed, and counts as an error.
 
 import { type AuthorityParts, callerName } from '../authority/index.ts';
 import {
   type BatchAppendLedgerItem,
   type BatchIssueItem,
   type BatchVerifyItem,
-  DagMode,
   GraphFormat,
   type IssueRequest,
   type ValidateDAGRequest,
 } from '../gen/ect/v1/authority_pb.ts';
 import { Level } from '../gen/ect/v1/token_pb.ts';
+import { createPace, type Pace } from '../pace.ts';
+import { MAX_AUDIENCES, MAX_EXEC_ACT_CHARACTERS, MAX_PREDECESSORS, MAX_URI_BYTES } from '../token/index.ts';
 import type { Call } from './call.ts';
+import { issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
+import { MAX_BATCH_ITEMS } from './limits.ts';
+import { base64Bytes, extensionText, hasControl, listBytes, payloadOf, structBytes, textBytes } from './text-sizes.ts';
 
 /** Tags and lengths of a result, and of what it holds. */
 const RESULT_BYTES = 48;
@@ -33,12 +38,10 @@ const HASH_BYTES = 52;
 /** What a leaf has beside `jti`, `wid`, `iss` and `pred`; and beside that where there are policy claims. */
 const LEAF_BYTES = 264;
 const POLICY_LEAF_BYTES = 64;
-/** A workflow of a predecessor in a leaf, where it is another. */
-const PRED_LEAF_BYTES = 40;
-/** What is reported of a predecessor: that it is unresolved, or tainted. */
-const PRED_REPORT_BYTES = 256;
-/** Each colon, comma and bracket of JSON text stands for so much of a Struct, at most. */
-const STRUCT_BYTES = 12;
+/** A workflow of a predecessor in a leaf, where it is another; an id that is no UUID has 256 characters, each of which JSON may escape. */
+const PRED_LEAF_BYTES = { uuid: 40, text: 516 };
+/** An id has no more characters, and a hash in a claim none. */
+const MAX_NAME_CHARACTERS = 256;
 /** A hash of the inclusion proof: as bytes, and as a line of text. */
 const PROOF_STEP_BYTES = 34 + 45;
 /** What others record before the answer is made: a tree of twice the size has one step more. */
@@ -47,66 +50,113 @@ const ENTRIES_MEANWHILE = 16_000;
 const SMALL_PAYLOAD_BYTES = 480;
 
 const MIB = 1024 * 1024;
-/** A page of entries, and the findings about a graph, are cut at these. */
-const PAGE_BYTES = 2 * MIB + 65_536;
-const ENTRY_BYTES = 40_960;
+/** Together with what else is in an answer this stays below the 4 MiB that gRPC clients read. */
+const MAX_PAGE_BYTES = 2 * MIB;
+/** A page of few entries is never cut: the largest has 40 KiB. */
+const LEAST_PAGE_BYTES = 256 * 1024;
+/** Most entries have a quarter of this. */
+const USUAL_ENTRY_BYTES = { bare: 4_096, withContent: 8_192 };
+const AROUND_PAGE_BYTES = 65_536;
+/** The findings about a graph are cut at these. */
 const FINDINGS_BYTES = 1.5 * MIB + 65_536;
 const DRAWING_BYTES = 1.5 * MIB;
 
-export function issuedBytes(parts: AuthorityParts, items: readonly BatchIssueItem[], call: Call): number {
+/** The size of an answer; a promise where it takes more than a slice to find it. */
+type Size = number | Promise<number>;
+
+export function issuedBytes(parts: AuthorityParts, items: readonly BatchIssueItem[], call: Call): Size {
+  if (items.length > MAX_BATCH_ITEMS) return 0;
   const own = Math.max(parts.policy.issuer.length, callerName(call.caller).length);
   const receipt = receiptBytes(parts, items.length);
-  return sumOf(items, ({ reference, request }) => {
-    if (request === undefined) return reference.length + ERROR_BYTES;
-    return reference.length + Math.max(ERROR_BYTES, issueBytes(request, own, receipt));
-  });
+  return sumOf(items, issueDetailBytes(items), createPace(call), ({ request }, spend) =>
+    request === undefined ? ERROR_BYTES : issueBytes(parts, request, own, receipt, spend),
+  );
 }
 
 /** `receipt`: of an answer without its leaf. */
-function issueBytes(request: IssueRequest, own: number, receipt: number): number {
-  const { jti, wid, execAct, aud, pred, extension, inputBinding, outputBinding } = request;
+function issueBytes(parts: AuthorityParts, request: IssueRequest, own: number, receipt: number, spend: Spend): number {
+  const refused = request.dryRun ? CHECKS_BYTES + ERROR_BYTES : ERROR_BYTES;
+  if (isBeyondLimits(request)) return refused;
+  const { jti, wid, execAct, aud, pred, inputBinding, outputBinding } = request;
+  const texts = [jti, wid, execAct, request.iss, ...aud, ...pred];
+  const characters = texts.reduce((sum, text) => sum + text.length, 0);
+  const { maxTokenBytes, ids } = parts.policy.token;
+  // A dry run answers also the claims of a token that would be too long.
+  if (characters > maxTokenBytes && !request.dryRun) return refused;
+  spend(characters);
+  // No claim may have a control character.
+  if (texts.some(hasControl)) return refused;
+  const ext = extensionText(request.extension);
+  if (ext === undefined) return refused;
+  spend(ext.length);
   const iss = request.iss === '' ? own : textBytes(request.iss);
-  const ext = extensionText(extension);
   const tasks = (jti === '' ? UUID_BYTES : textBytes(jti)) + textBytes(wid) + iss + listBytes(pred);
   const flat = tasks + listBytes(aud) + textBytes(execAct) + bindingBytes(inputBinding) + bindingBytes(outputBinding);
-  const payload = PAYLOAD_BYTES + flat + Buffer.byteLength(ext);
+  const payload = Math.min(PAYLOAD_BYTES + flat + Buffer.byteLength(ext), maxTokenBytes);
   const hasPolicy = namesPolicy(ext);
   // Policy claims are answered once more by themselves.
-  const claims = CLAIMS_BYTES + flat + structBytes(ext) + (hasPolicy ? ext.length : 0);
+  const claims = CLAIMS_BYTES + flat + structBytes(Buffer.from(ext)) + (hasPolicy ? ext.length : 0);
   const token = request.dryRun ? CHECKS_BYTES : SEALED_BYTES + base64Bytes(payload);
-  const dag = pred.length === 0 ? 0 : RESULT_BYTES + listBytes(pred) + pred.length * PRED_REPORT_BYTES;
+  const dag = pred.length === 0 ? 0 : RESULT_BYTES;
   const isRecorded = request.level === Level.L3 && !request.dryRun;
-  const leaf = isRecorded ? leafBytes(tasks, pred.length, hasPolicy) : 0;
-  return token + claims + dag + KID_BYTES + (isRecorded ? receipt + leaf : 0);
+  const leaf = isRecorded ? leafBytes(ids, tasks, pred.length, hasPolicy) : 0;
+  return Math.max(refused, token + claims + dag + KID_BYTES + (isRecorded ? receipt + leaf : 0));
 }
 
-export function appendedBytes(parts: AuthorityParts, items: readonly BatchAppendLedgerItem[]): number {
+/** What is longer than its field may be. */
+function isBeyondLimits({ jti, wid, iss, execAct, aud, pred, inputBinding, outputBinding }: IssueRequest): boolean {
+  const names = [
+    jti,
+    wid,
+    ...[inputBinding, outputBinding].map(({ value }) => (typeof value === 'string' ? value : '')),
+  ];
+  return (
+    aud.length > MAX_AUDIENCES ||
+    pred.length > MAX_PREDECESSORS ||
+    execAct.length > 2 * MAX_EXEC_ACT_CHARACTERS ||
+    [iss, ...aud].some((party) => party.length > MAX_URI_BYTES) ||
+    [...names, ...pred].some((name) => name.length > MAX_NAME_CHARACTERS)
+  );
+}
+
+export function appendedBytes(parts: AuthorityParts, items: readonly BatchAppendLedgerItem[], call: Call): Size {
+  if (items.length > MAX_BATCH_ITEMS) return 0;
   const receipt = receiptBytes(parts, items.length);
-  return sumOf(items, ({ reference, request }) => {
-    if (request === undefined) return reference.length + ERROR_BYTES;
+  const { maxTokenBytes, ids } = parts.policy.token;
+  return sumOf(items, 0, createPace(call), ({ request }, spend) => {
+    if (request === undefined) return ERROR_BYTES;
     const { token, dryRun } = request;
-    const { tasks, pred, hasPolicy } = tasksOf(token);
-    const leaf = leafBytes(tasks, pred, hasPolicy);
+    const checks = dryRun ? CHECKS_BYTES : 0;
+    if (token.length > maxTokenBytes) return Math.max(ERROR_BYTES, checks);
+    spend(token.length);
+    const { tasks, pred, hasPolicy } = tasksOf(token, ids);
+    const leaf = leafBytes(ids, tasks, pred, hasPolicy);
     // The entry says the leaf once more, in fields.
     const entry = token.length + 2 * leaf + RESULT_BYTES;
-    const bytes = entry + leaf + receipt + (dryRun ? CHECKS_BYTES : 0);
-    return reference.length + Math.max(ERROR_BYTES, bytes);
+    return Math.max(ERROR_BYTES, entry + leaf + receipt + checks);
   });
 }
 
-export function verdictBytes(items: readonly BatchVerifyItem[]): number {
-  return sumOf(items, ({ reference, request }) => {
-    if (request === undefined) return reference.length + ERROR_BYTES;
-    const { token, dag, predecessors } = request;
-    const payload = payloadOf(token).toString('latin1');
-    const claims = CLAIMS_BYTES + structBytes(payload);
-    const looksAtGraph = dag !== DagMode.NONE && (dag !== DagMode.UNSPECIFIED || predecessors.length > 0);
-    return reference.length + CHECKS_BYTES + claims + (looksAtGraph ? ERROR_BYTES : 0);
+export function verdictBytes(parts: AuthorityParts, items: readonly BatchVerifyItem[], call: Call): Size {
+  if (items.length > MAX_BATCH_ITEMS) return 0;
+  const { maxTokenBytes } = parts.policy.token;
+  return sumOf(items, verdictDetailBytes(items), createPace(call), ({ request }, spend) => {
+    if (request === undefined) return ERROR_BYTES;
+    const { token } = request;
+    if (token.length > maxTokenBytes) return CHECKS_BYTES;
+    spend(token.length);
+    return CHECKS_BYTES + CLAIMS_BYTES + structBytes(payloadOf(token));
   });
 }
 
-export function pageBytes(pageSize: number): number {
-  return pageSize <= 0 ? PAGE_BYTES : Math.min(PAGE_BYTES, pageSize * ENTRY_BYTES);
+/** What the entries of a page have together, at most: a page is cut there, and the next one goes on. */
+export function pageRoom(pageSize: number, withContent: boolean): number {
+  const usual = pageSize * (withContent ? USUAL_ENTRY_BYTES.withContent : USUAL_ENTRY_BYTES.bare);
+  return Math.min(MAX_PAGE_BYTES, Math.max(LEAST_PAGE_BYTES, usual));
+}
+
+export function pageBytes(pageSize: number, withContent = false): number {
+  return pageRoom(pageSize, withContent) + AROUND_PAGE_BYTES;
 }
 
 export function workflowBytes(pageSize: number, pageToken: string): number {
@@ -117,8 +167,10 @@ export function graphBytes({ graph }: ValidateDAGRequest): number {
   return FINDINGS_BYTES + (graph === GraphFormat.UNSPECIFIED ? 0 : DRAWING_BYTES);
 }
 
-function leafBytes(tasks: number, pred: number, hasPolicy: boolean): number {
-  return LEAF_BYTES + tasks + pred * PRED_LEAF_BYTES + (hasPolicy ? POLICY_LEAF_BYTES : 0);
+type Ids = AuthorityParts['policy']['token']['ids'];
+
+function leafBytes(ids: Ids, tasks: number, pred: number, hasPolicy: boolean): number {
+  return LEAF_BYTES + tasks + pred * PRED_LEAF_BYTES[ids] + (hasPolicy ? POLICY_LEAF_BYTES : 0);
 }
 
 /** Whether it may hold policy claims: their names begin with these. An escape may hide one. */
@@ -126,11 +178,36 @@ function namesPolicy(text: string): boolean {
   return /"pol|"comp|\\u/.test(text);
 }
 
-function sumOf<Item>(items: readonly Item[], bytesOf: (item: Item) => number): number {
-  let bytes = 0;
-  for (const item of items) bytes += RESULT_BYTES + bytesOf(item);
-  return bytes;
+/** Counts so many characters that are to be decoded or parsed. */
+type Spend = (characters: number) => void;
+
+/** The results of all items, and `more`. Long lists are measured in slices: between two of them others are served. */
+function sumOf<Item extends { readonly reference: string }>(
+  items: readonly Item[],
+  more: number,
+  pace: Pace,
+  bytesOf: (item: Item, spend: Spend) => number,
+): Size {
+  let [bytes, steps] = [more, 0];
+  const spend: Spend = (characters) => {
+    steps += characters / CHARACTERS_PER_STEP;
+  };
+  const measure = (from: number): Size => {
+    for (let at = from; at < items.length; at++) {
+      const item = items[at]!;
+      steps = STEPS_PER_ITEM;
+      bytes += RESULT_BYTES + item.reference.length + bytesOf(item, spend);
+      if (pace.step(steps)) return pace.rest().then(() => measure(at + 1));
+    }
+    return bytes;
+  };
+  return measure(0);
 }
+
+const STEPS_PER_ITEM = 8;
+
+/** That are decoded, parsed and counted. */
+const CHARACTERS_PER_STEP = 32;
 
 /** A receipt without its leaf: the proof is there as bytes and as text, and so is the checkpoint, twice. */
 function receiptBytes({ ledger }: AuthorityParts, items: number): number {
@@ -139,45 +216,9 @@ function receiptBytes({ ledger }: AuthorityParts, items: number): number {
   return 2 * checkpoint + depth * PROOF_STEP_BYTES + 190;
 }
 
-/** As JSON spells it, which is never shorter than the text. */
-function textBytes(text: string): number {
-  return /["\\\p{Cc}\p{Cs}]/u.test(text) ? Buffer.byteLength(JSON.stringify(text)) : Buffer.byteLength(text);
-}
-
-function listBytes(texts: readonly string[]): number {
-  let bytes = 0;
-  for (const text of texts) bytes += 3 + textBytes(text);
-  return bytes;
-}
-
 function bindingBytes({ value }: IssueRequest['inputBinding'] | IssueRequest['outputBinding']): number {
   if (value === undefined) return 0;
   return typeof value === 'string' ? 16 + textBytes(value) + HASH_BYTES : 16 + HASH_BYTES;
-}
-
-/** What cannot be an extension is refused later, and takes no room. */
-function extensionText({ case: kind, value }: IssueRequest['extension']): string {
-  if (kind === 'ectExtJson') return value;
-  try {
-    return kind === 'ectExt' ? JSON.stringify(value) : '';
-  } catch {
-    return '';
-  }
-}
-
-function structBytes(text: string): number {
-  let bytes = Buffer.byteLength(text);
-  for (let at = 0; at < text.length; at++) {
-    const sign = text.charCodeAt(at);
-    if (sign === COLON || sign === COMMA || sign === OPEN_BRACKET || sign === OPEN_BRACE) bytes += STRUCT_BYTES;
-  }
-  return bytes;
-}
-
-const [COLON, COMMA, OPEN_BRACKET, OPEN_BRACE] = [0x3a, 0x2c, 0x5b, 0x7b];
-
-function base64Bytes(bytes: number): number {
-  return Math.ceil((bytes * 4) / 3);
 }
 
 /** What a leaf takes over from a token. Nothing is verified here. */
@@ -188,12 +229,12 @@ interface Taken {
   readonly hasPolicy: boolean;
 }
 
-function tasksOf(token: string): Taken {
+function tasksOf(token: string, ids: Ids): Taken {
   const payload = payloadOf(token);
   const text = payload.toString('utf8');
   const hasPolicy = namesPolicy(text);
   // The names of claims that a leaf does not have make up for what it adds to those that it has.
-  if (payload.length <= SMALL_PAYLOAD_BYTES) {
+  if (payload.length <= SMALL_PAYLOAD_BYTES && ids === 'uuid') {
     const pred = text.includes('"pred":[]') ? 0 : Math.floor(payload.length / UUID_BYTES);
     return { tasks: Math.max(0, payload.length - PAYLOAD_BYTES), pred, hasPolicy };
   }
@@ -206,11 +247,4 @@ function tasksOf(token: string): Taken {
     // It is refused.
     return { tasks: 0, pred: 0, hasPolicy };
   }
-}
-
-/** The payload of a signed token, or an unsigned one as it is. */
-function payloadOf(token: string): Buffer {
-  if (token.startsWith('{')) return Buffer.from(token);
-  const [header = '', payload = header] = token.split('.', 2);
-  return Buffer.from(payload, 'base64url');
 }

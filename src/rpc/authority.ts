@@ -5,6 +5,7 @@ import {
   append,
   beginIssue,
   beginVerify,
+  type Issued,
   type IssueOrder,
   issue,
   rehearseAppend,
@@ -20,6 +21,7 @@ import { createPace } from '../pace.ts';
 import { appendedBytes, graphBytes, issuedBytes, verdictBytes } from './answer-size.ts';
 import { appendItems, runItems } from './batch.ts';
 import type { Call, Service } from './call.ts';
+import { DetailRoom, issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
 import { writeGraphReport } from './graph-messages.ts';
 import { invalid } from './invalid.ts';
 import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from './limits.ts';
@@ -28,22 +30,23 @@ import { known, readDagSubject, readIssueOrder, readVerifyOrder } from './orders
 
 /** Serves the authority. Every procedure may be called by whoever is authenticated. */
 export function authorityService(parts: AuthorityParts): Service<typeof AuthorityService> {
-  const issueItem = (request: IssueRequest, call: Call) => {
+  const issueItem = (request: IssueRequest, call: Call, details?: DetailRoom) => {
     const order = readIssueOrder(request, parts.policy.token.ids);
-    if (request.dryRun) return rehearse(order, call);
+    if (request.dryRun) return rehearse(order, call, details);
+    const write = (issued: Issued) => writeIssued(issued, details);
     const begun = beginIssue(parts, call.caller, order, call);
-    return begun === undefined ? issue(parts, call.caller, order, call).then(writeIssued) : andThen(begun, writeIssued);
+    return begun === undefined ? issue(parts, call.caller, order, call).then(write) : andThen(begun, write);
   };
-  const rehearse = async (order: IssueOrder, call: Call) => {
+  const rehearse = async (order: IssueOrder, call: Call, details: DetailRoom | undefined) => {
     const rehearsal = await rehearseIssue(parts, call.caller, order, call);
     const [first] = rehearsal.failures;
     if (first !== undefined) call.note(first.refusal.reason);
-    return writeIssueRehearsal(rehearsal);
+    return writeIssueRehearsal(rehearsal, details);
   };
-  const verifyItem = (request: VerifyRequest, call: Call) =>
+  const verifyItem = (request: VerifyRequest, call: Call, details?: DetailRoom) =>
     andThen(beginVerify(parts, call.caller, readVerifyOrder(request), call), (verdict) => {
       if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
-      return writeVerdict(verdict);
+      return writeVerdict(verdict, details);
     });
   return {
     descriptor: AuthorityService,
@@ -58,8 +61,8 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
     },
     answerBytes: {
       batchIssue: ({ items }, call) => issuedBytes(parts, items, call),
-      batchAppendLedger: ({ items }) => appendedBytes(parts, items),
-      batchVerify: ({ items }) => verdictBytes(items),
+      batchAppendLedger: ({ items }, call) => appendedBytes(parts, items, call),
+      batchVerify: ({ items }, call) => verdictBytes(parts, items, call),
       validateDAG: graphBytes,
     },
     procedures: {
@@ -67,9 +70,15 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
         const begun = issueItem(request, call);
         return begun instanceof Promise ? begun : parts.rounds.finish(begun);
       },
-      batchIssue: async ({ items }, call) => ({ results: await runItems(items, call, issueItem) }),
+      batchIssue: async ({ items }, call) => {
+        const details = new DetailRoom(issueDetailBytes(items));
+        return { results: await runItems(items, call, (request, of) => issueItem(request, of, details)) };
+      },
       verify: (request, call) => parts.rounds.finish(verifyItem(request, call)),
-      batchVerify: async ({ items }, call) => ({ results: await runItems(items, call, verifyItem) }),
+      batchVerify: async ({ items }, call) => {
+        const details = new DetailRoom(verdictDetailBytes(items));
+        return { results: await runItems(items, call, (request, of) => verifyItem(request, of, details)) };
+      },
       validateDAG: async (request, call) => {
         known('graph', request.graph, GraphFormat);
         const labels = request.graph !== GraphFormat.UNSPECIFIED;

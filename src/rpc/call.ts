@@ -64,7 +64,7 @@ export interface Service<S extends DescService = DescService> {
    */
   readonly answerBytes?: {
     readonly [K in keyof S['method']]?: S['method'][K] extends DescMethodUnary
-      ? (request: MessageShape<S['method'][K]['input']>, call: Call) => number
+      ? (request: MessageShape<S['method'][K]['input']>, call: Call) => number | Promise<number>
       : never;
   };
 }
@@ -78,7 +78,9 @@ export interface AnyService {
   readonly administered?: readonly string[];
   readonly weights?: Readonly<Record<string, number>>;
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
-  readonly answerBytes?: Readonly<Record<string, ((request: never, call: Call) => number) | undefined>>;
+  readonly answerBytes?: Readonly<
+    Record<string, ((request: never, call: Call) => number | Promise<number>) | undefined>
+  >;
 }
 
 /** Who may call a method. */

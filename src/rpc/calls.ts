@@ -242,7 +242,10 @@ export function createCalls(options: CallsOptions) {
       const request = read();
       const ready = request instanceof Promise ? await call.untilOver(request) : request;
       const answerBytes = service.answerBytes?.[localName];
-      if (answerBytes !== undefined) reserveAnswer(call, answerBytes(ready as never, call));
+      if (answerBytes !== undefined) {
+        const bytes = answerBytes(ready as never, call);
+        reserveAnswer(call, bytes instanceof Promise ? await call.untilOver(bytes) : bytes);
+      }
       const answer = service.procedures[localName]?.(ready as never, call);
       const message =
         answer instanceof Promise ? await call.untilOver(answer, (late) => reportLate(call, late)) : answer;

@@ -6,7 +6,7 @@ import { type JsonObject, parseStrictObject } from '../token/index.ts';
 import { invalid } from './invalid.ts';
 
 /** As text with blanks; the rule of 4,096 bytes is for the compact form. */
-const MAX_EXT_TEXT = 16_384;
+export const MAX_EXT_TEXT = 16_384;
 
 export function readExtension(extension: IssueRequest['extension']): IssueOrder['ext'] {
   switch (extension.case) {

@@ -10,6 +10,7 @@ import {
   type TaintSchema,
   TaintSource,
 } from '../gen/ect/v1/token_pb.ts';
+import { type DetailRoom, MAX_REPORT_BYTES } from './detail-room.ts';
 
 const STATUSES = {
   complete: DagStatus.COMPLETE,
@@ -23,16 +24,17 @@ const SOURCES = {
   ancestor: TaintSource.ANCESTOR,
 } as const;
 
-/** What the lists of a report take at most inside a verdict. A batch has a thousand of these. */
-const MAX_VERDICT_BYTES = 32 * 1024;
 /** What they take where the graph is all that was asked for: gRPC clients read 4 MiB, and there is more in an answer. */
 const MAX_GRAPH_BYTES = 1536 * 1024;
 
-/** The report inside a verdict. */
-export function writeReport(report: Report): MessageInitShape<typeof DagReportSchema> {
-  const room = new Room(MAX_VERDICT_BYTES);
+/** The report inside a verdict; in a batch its lists are written into the room that all of its verdicts share. */
+export function writeReport(report: Report, details?: DetailRoom): MessageInitShape<typeof DagReportSchema> {
+  const bytes = Math.min(MAX_REPORT_BYTES, details?.left ?? MAX_REPORT_BYTES);
+  const room = new Room(bytes);
   const { visited, taintsUnknown } = report;
-  return { ...writeFindings(report, room), visited, taintsUnknown, omitted: room.omitted };
+  const findings = writeFindings(report, room);
+  details?.take(bytes - room.left);
+  return { ...findings, visited, taintsUnknown, omitted: room.omitted };
 }
 
 /** The same where the graph is all that was asked for: as much as one answer holds. */
@@ -93,6 +95,10 @@ class Room {
 
   constructor(bytes: number) {
     this.#left = bytes;
+  }
+
+  get left(): number {
+    return this.#left;
   }
 
   /** The first of `rows`, as many as go in. */

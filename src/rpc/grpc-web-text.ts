@@ -14,7 +14,9 @@ export function transcodeText(handle: Handle): Handle {
     header.set('content-type', type.replace(GRPC_WEB_TEXT, 'application/grpc-web'));
     // It is that of the text.
     header.delete('content-length');
-    const call = handle({ ...request, header, body: decoded(request.body) }, evict);
+    const { reserveAnswer } = request;
+    const room = reserveAnswer && { reserveAnswer: (bytes: number) => reserveAnswer(textBytes(bytes)) };
+    const call = handle({ ...request, ...room, header, body: decoded(request.body) }, evict);
     return { response: call.response.then((answer) => asText(answer, type)), close: () => call.close() };
   };
 }
@@ -61,6 +63,13 @@ function decodeGroups(text: Uint8Array): Uint8Array {
 function noBase64(): EctError {
   return new EctError(refuse('REQUEST_MALFORMED', 'the body is not base64'));
 }
+
+/** Bytes as base64, in the few parts that the answer to a unary call has. */
+function textBytes(bytes: number): number {
+  return Math.ceil((bytes * 4) / 3) + 4 * MAX_PARTS;
+}
+
+const MAX_PARTS = 4;
 
 /** Each part is padded on its own, so that a message of a stream leaves when it is there. */
 function asText(answer: UniversalServerResponse, type: string): UniversalServerResponse {

@@ -49,7 +49,7 @@ export function createLeanDoor(
     const call = calls.open({ method: route.name, protocol, socket }, 'unary', timeoutMs, route.access);
     if (call.stopped !== undefined) return new Refusal(stream, form, call, call.stopped);
     call.weight = route.weight;
-    if (route.isLarge) call.reserve = (bytes) => stream.reserveAnswer(AROUND_BYTES + writtenBytes(bytes, form));
+    if (route.isLarge) call.reserve = (bytes) => stream.reserveAnswer(writtenBytes(bytes, form));
     return receive(stream, form, route.maxBytes, call, calls, (message) => {
       calls.enter(call, message.length, () => void answer(stream, form, route, call, message));
     });
@@ -116,9 +116,6 @@ function receive(
     onGone: () => call.abandon(),
   };
 }
-
-/** Frames around a message: gRPC-Web has two. */
-const AROUND_BYTES = 32;
 
 /** Lists of more elements are written in slices: a thousand tokens would hold the event loop for 50 ms. */
 const MAX_WRITTEN_AT_ONCE = 128;

@@ -10,7 +10,7 @@ import {
   type ListEntriesRequest,
 } from '../gen/ect/v1/ledger_pb.ts';
 import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
-import { pageBytes, workflowBytes } from './answer-size.ts';
+import { pageBytes, pageRoom, workflowBytes } from './answer-size.ts';
 import type { Call, Service } from './call.ts';
 import { writeGraphFindings } from './graph-messages.ts';
 import { demand, invalid } from './invalid.ts';
@@ -21,8 +21,6 @@ import { checkAll } from './violations.ts';
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
-/** Together with what else is in an answer this stays below the 4 MiB that gRPC clients read. */
-const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 
 /** Serves the ledger to whoever is authenticated. */
 export function ledgerService(parts: AuthorityParts): Service<typeof LedgerService> {
@@ -35,8 +33,8 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
     weights: { listEntries: 50, getWorkflow: 50 },
     maxRequestBytes: { '*': MAX_MESSAGE_BYTES },
     answerBytes: {
-      listEntries: ({ pageSize }) => pageBytes(pageSize),
-      getWorkflow: ({ pageSize, pageToken }) => workflowBytes(pageSize, pageToken),
+      listEntries: ({ pageSize, withContent }) => pageBytes(pageSize || DEFAULT_PAGE, withContent),
+      getWorkflow: ({ pageSize, pageToken }) => workflowBytes(pageSize || MAX_PAGE, pageToken),
     },
     procedures: {
       getEntry: async (request) => {
@@ -96,7 +94,7 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
 async function readPage(ledger: Ledger, query: RecordQuery, { signal }: Call) {
   // One more than asked for tells whether there is a next page.
   const records = await ledger.list({ ...query, limit: query.limit + 1 }, signal);
-  let [taken, room] = [0, MAX_PAGE_BYTES];
+  let [taken, room] = [0, pageRoom(query.limit, query.withContent)];
   for (const record of records.slice(0, query.limit)) {
     room -= sizeOfEntry(record);
     if (room < 0 && taken > 0) break;

@@ -30,6 +30,7 @@ import {
 } from '../gen/ect/v1/token_pb.ts';
 import type { LedgerRecord, Receipt } from '../ledger/index.ts';
 import type { Claims, Failure, Outcome, PolicyClaims } from '../token/index.ts';
+import type { DetailRoom } from './detail-room.ts';
 import { writeReport } from './graph-messages.ts';
 
 export function writeClaims(claims: Claims): MessageInitShape<typeof ClaimsSchema> {
@@ -62,7 +63,7 @@ function writePolicy(policy: PolicyClaims): MessageInitShape<typeof PolicyClaims
   };
 }
 
-export function writeVerdict(verdict: Verdict): MessageInitShape<typeof VerifyResponseSchema> {
+export function writeVerdict(verdict: Verdict, details?: DetailRoom): MessageInitShape<typeof VerifyResponseSchema> {
   const { refusal, token, dag, level, equivocation } = verdict;
   return {
     valid: refusal === undefined,
@@ -72,14 +73,20 @@ export function writeVerdict(verdict: Verdict): MessageInitShape<typeof VerifyRe
     checks: writeVerdictChecks(verdict),
     kid: token?.kid ?? '',
     ...(token === undefined ? {} : { claims: writeClaims(token.claims) }),
-    ...(dag === undefined ? {} : { dag: writeReport(dag) }),
-    ...(equivocation === undefined ? {} : { equivocation: writeEquivocation(equivocation) }),
+    ...(equivocation === undefined ? {} : writeEquivocation(equivocation, details)),
+    ...(dag === undefined ? {} : { dag: writeReport(dag, details) }),
   };
 }
 
-function writeEquivocation({ signingInput, firstSigningInput }: Equivocation) {
-  return { signingInput, otherSigningInput: firstSigningInput };
+/** Nothing where a batch has no room for both. */
+function writeEquivocation({ signingInput, firstSigningInput }: Equivocation, details: DetailRoom | undefined) {
+  const bytes = Buffer.byteLength(signingInput) + Buffer.byteLength(firstSigningInput) + EQUIVOCATION_OVERHEAD;
+  if (details?.take(bytes) === false) return {};
+  return { equivocation: { signingInput, otherSigningInput: firstSigningInput } };
 }
+
+/** Tags and lengths. */
+const EQUIVOCATION_OVERHEAD = 16;
 
 type Checks = MessageInitShape<typeof CheckSchema>[];
 
@@ -185,7 +192,7 @@ export function writeAppendRehearsal({
   return { entry: writeEntry(known.record, true), receipt: writeReceipt(known.receipt), duplicate: true, checks };
 }
 
-export function writeIssued(issued: Issued): MessageInitShape<typeof IssueResponseSchema> {
+export function writeIssued(issued: Issued, details?: DetailRoom): MessageInitShape<typeof IssueResponseSchema> {
   const { token, level, claims, kid, dag, receipt } = issued;
   return {
     token,
@@ -193,19 +200,22 @@ export function writeIssued(issued: Issued): MessageInitShape<typeof IssueRespon
     kid,
     level: Level[level],
     ...(receipt === undefined ? {} : { receipt: writeReceipt(receipt) }),
-    ...(dag === undefined ? {} : { dag: writeReport(dag) }),
+    ...(dag === undefined ? {} : { dag: writeReport(dag, details) }),
   };
 }
 
 /** What Issue would do. */
-export function writeIssueRehearsal(rehearsal: IssueRehearsal): MessageInitShape<typeof IssueResponseSchema> {
+export function writeIssueRehearsal(
+  rehearsal: IssueRehearsal,
+  details?: DetailRoom,
+): MessageInitShape<typeof IssueResponseSchema> {
   const { claims, kid, level, dag } = rehearsal;
   return {
     kid,
     level: Level[level],
     checks: writeChecks(ISSUE_STEPS, rehearsal),
     ...(claims === undefined ? {} : { claims: writeClaims(claims) }),
-    ...(dag === undefined ? {} : { dag: writeReport(dag) }),
+    ...(dag === undefined ? {} : { dag: writeReport(dag, details) }),
   };
 }
 

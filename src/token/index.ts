@@ -1,4 +1,13 @@
-export { brokenFormats, checkFormats, formatChecks } from './claim-formats.ts';
+export {
+  brokenFormats,
+  checkFormats,
+  formatChecks,
+  MAX_AUDIENCES,
+  MAX_EXEC_ACT_CHARACTERS,
+  MAX_EXT_BYTES,
+  MAX_PREDECESSORS,
+  MAX_URI_BYTES,
+} from './claim-formats.ts';
 export type { Claims, Jti, TypedClaims } from './claims.ts';
 export { type CompactToken, readCompact } from './compact.ts';
 export type { Draft } from './drafts.ts';

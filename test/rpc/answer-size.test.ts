@@ -1,5 +1,6 @@
 // How large an answer can become, said from its request alone: never less than it has, and not much more.
 
+import { randomUUID } from 'node:crypto';
 import { create, createRegistry, type MessageInitShape, toBinary, toJson } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import {
@@ -9,8 +10,14 @@ import {
   BatchIssueRequestSchema,
   type BatchIssueResponse,
   BatchIssueResponseSchema,
+  type BatchVerifyItemSchema,
   BatchVerifyRequestSchema,
   BatchVerifyResponseSchema,
+  DagMode,
+  type IssueResponse,
+  ReplayMode,
+  VerifyMode,
+  VerifyRequestSchema,
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import { Draft, Level } from '../../src/gen/ect/v1/token_pb.ts';
 import { file_google_rpc_error_details } from '../../src/gen/google/rpc/error_details_pb.ts';
@@ -39,7 +46,7 @@ const { procedures, answerBytes } = authorityService(parts);
 async function sizesOf(orders: readonly Order[]) {
   const items = orders.map((request, at) => ({ reference: `item ${at}`, request }));
   const request = create(BatchIssueRequestSchema, { items });
-  const issueBound = answerBytes?.batchIssue?.(request, CALL) ?? 0;
+  const issueBound = (await answerBytes?.batchIssue?.(request, CALL)) ?? 0;
   const issued = create(BatchIssueResponseSchema, await procedures.batchIssue(request, CALL)) as BatchIssueResponse;
   const tokens = issued.results.flatMap(({ result }) =>
     result.case === 'response' && result.value.token !== '' ? [result.value.token] : [],
@@ -51,8 +58,8 @@ async function sizesOf(orders: readonly Order[]) {
   const rows = [{ bound: issueBound, schema: BatchIssueResponseSchema, answer: issued as object }];
   if (tokens.length > 0) {
     const [appendBound, verifyBound] = [
-      answerBytes?.batchAppendLedger?.(append, CALL) ?? 0,
-      answerBytes?.batchVerify?.(verify, CALL) ?? 0,
+      (await answerBytes?.batchAppendLedger?.(append, CALL)) ?? 0,
+      (await answerBytes?.batchVerify?.(verify, CALL)) ?? 0,
     ];
     const appended = create(BatchAppendLedgerResponseSchema, await procedures.batchAppendLedger(append, CALL));
     const verified = create(BatchVerifyResponseSchema, await procedures.batchVerify(verify, CALL));
@@ -95,9 +102,9 @@ describe('H24 the bound of an answer', () => {
     expect(issue?.bound).toBeLessThan(1.15 * (issue?.bytes ?? 0) + 100 * SPARE_BYTES);
   });
 
-  test('a batch of 1,000 recorded tokens is within what gRPC clients read', () => {
+  test('a batch of 1,000 recorded tokens is within what gRPC clients read', async () => {
     const items = Array.from({ length: 1_000 }, () => ({ reference: 'r', request: ROOT }));
-    expect(answerBytes?.batchIssue?.(create(BatchIssueRequestSchema, { items }), CALL)).toBeLessThan(4 << 20);
+    expect(await answerBytes?.batchIssue?.(create(BatchIssueRequestSchema, { items }), CALL)).toBeLessThan(4 << 20);
   });
 
   const text = fc.string({ unit: 'grapheme', maxLength: 40 });
@@ -147,4 +154,110 @@ describe('H24 the bound of an answer', () => {
       { numRuns: 150 },
     );
   });
+});
+
+/** A bound in proto and in JSON, and an answer. */
+function expectWithin(bound: number, schema: typeof BatchVerifyResponseSchema, answer: object): void {
+  const message = create(schema, answer as never);
+  expect(toBinary(schema, message).length).toBeLessThanOrEqual(bound);
+  const text = JSON.stringify(toJson(schema, message, { alwaysEmitImplicit: true, registry: DETAILS }));
+  expect(text.length).toBeLessThanOrEqual(writtenBytes(bound, JSON_FORM));
+}
+
+type Look = NonNullable<MessageInitShape<typeof BatchVerifyItemSchema>['request']>;
+
+async function verdictsOf(service: ReturnType<typeof authorityService>, requests: readonly Look[]) {
+  const request = create(BatchVerifyRequestSchema, { items: requests.map((of) => ({ request: of })) });
+  const bound = (await service.answerBytes?.batchVerify?.(request, CALL)) ?? 0;
+  const answer = create(BatchVerifyResponseSchema, await service.procedures.batchVerify(request, CALL));
+  expectWithin(bound, BatchVerifyResponseSchema, answer);
+  return answer.results.map(({ result }) => (result.case === 'response' ? result.value : undefined));
+}
+
+async function tokenOf(service: ReturnType<typeof authorityService>, order: Order): Promise<string> {
+  const request = create(BatchIssueRequestSchema, { items: [{ request: order }] });
+  const issued = create(BatchIssueResponseSchema, await service.procedures.batchIssue(request, CALL));
+  const [first] = issued.results;
+  if (first?.result.case !== 'response') throw new TypeError('not issued');
+  return first.result.value.token;
+}
+
+describe('H24 what few results have much of', () => {
+  const manyParties = Array.from({ length: 5 }, (_, at) => `urn:${at}:${'x'.repeat(1_900)}`);
+
+  test.each([1, 40])('both tokens of %i equivocation(s) are within the bound', async (count) => {
+    const service = authorityService((await makeAuthority()).parts);
+    const ids = Array.from({ length: count }, () => randomUUID());
+    const first = await Promise.all(
+      ids.map((jti) => tokenOf(service, { execAct: 'a', aud: [AUD, ...manyParties], jti })),
+    );
+    const second = await Promise.all(ids.map((jti) => tokenOf(service, { execAct: 'b', aud: [AUD], jti })));
+    await verdictsOf(
+      service,
+      first.map((token) => ({ token, audience: AUD })),
+    );
+    const verdicts = await verdictsOf(
+      service,
+      second.map((token) => ({ token, audience: AUD })),
+    );
+    for (const verdict of verdicts) expect(verdict?.reason).toBe('TOKEN_EQUIVOCATED');
+    const shown = verdicts.filter((verdict) => verdict?.equivocation !== undefined);
+    expect(shown.length).toBeGreaterThanOrEqual(Math.min(count, 10));
+    for (const verdict of shown) expect(verdict?.equivocation?.otherSigningInput.length).toBeGreaterThan(12_000);
+    // One by one they are told in any case.
+    const [last] = second.slice(-1);
+    const alone = await service.procedures.verify(
+      create(VerifyRequestSchema, { token: last ?? '', audience: AUD }),
+      CALL,
+    );
+    expect(alone.equivocation).toBeDefined();
+  });
+
+  test.each([1, 100])('the unresolved predecessors of %i token(s) are within the bound', async (count) => {
+    const service = authorityService((await makeAuthority()).parts);
+    const pred = Array.from({ length: 100 }, () => randomUUID());
+    const tokens = await Promise.all(
+      Array.from({ length: count }, () => tokenOf(service, { execAct: 'a', aud: [AUD], pred })),
+    );
+    const look = { audience: AUD, dag: DagMode.COMPLETE, mode: VerifyMode.REPORT, replay: ReplayMode.SKIP };
+    const verdicts = await verdictsOf(
+      service,
+      tokens.map((token) => ({ token, ...look })),
+    );
+    for (const verdict of verdicts) expect(verdict?.reason).not.toBe('');
+    expect(verdicts[0]?.dag).toMatchObject({ omitted: 0 });
+    expect(verdicts[0]?.dag?.unresolved).toHaveLength(100);
+    // What does not go in is counted.
+    const { unresolved = [], omitted = 0 } = verdicts.at(-1)?.dag ?? {};
+    expect(unresolved.length + omitted).toBeGreaterThanOrEqual(100);
+  });
+
+  test('ids that are no UUID are within the bound of what is recorded', async () => {
+    const policyOfText = { ...parts.policy.token, ids: 'text' as const };
+    const service = authorityService((await makeAuthority(undefined, { token: policyOfText })).parts);
+    const wid = '"'.repeat(256);
+    const pred = Array.from({ length: 100 }, (_, at) => `${at}`);
+    const roots = pred.map((jti) => ({ request: { ...ROOT, jti, wid } }));
+    await service.procedures.batchIssue(create(BatchIssueRequestSchema, { items: roots }), CALL);
+    const request = create(BatchIssueRequestSchema, { items: [{ request: { ...ROOT, pred } }] });
+    const bound = (await service.answerBytes?.batchIssue?.(request, CALL)) ?? 0;
+    const answer = create(BatchIssueResponseSchema, await service.procedures.batchIssue(request, CALL));
+    expect(answer.results[0]?.result.case).toBe('response');
+    expectWithin(bound, BatchIssueResponseSchema as never, answer);
+    const issued = answer.results[0]?.result.value as IssueResponse;
+    const append = create(BatchAppendLedgerRequestSchema, { items: [{ request: { token: issued.token } }] });
+    const appendBound = (await service.answerBytes?.batchAppendLedger?.(append, CALL)) ?? 0;
+    const appended = await service.procedures.batchAppendLedger(append, CALL);
+    expectWithin(appendBound, BatchAppendLedgerResponseSchema as never, appended);
+  });
+});
+
+test('H24 a batch of 1,000 tokens with ten predecessors each is no large answer', async () => {
+  const pred = Array.from({ length: 10 }, () => randomUUID());
+  const items = Array.from({ length: 1_000 }, () => ({ request: { execAct: 'review', aud: [AUD], pred } }));
+  const request = create(BatchIssueRequestSchema, { items });
+  const bound = (await answerBytes?.batchIssue?.(request, CALL)) ?? 0;
+  expect(bound).toBeLessThan(4 << 20);
+  const answer = await procedures.batchIssue(request, CALL);
+  expectWithin(bound, BatchIssueResponseSchema as never, answer);
 });

@@ -1,9 +1,12 @@
 // H35: gRPC-Web in text mode, as the official client of browsers sends it.
 
+import { Socket } from 'node:net';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { IssueRequestSchema, IssueResponseSchema } from '../../src/gen/ect/v1/authority_pb.ts';
+import { transcodeText } from '../../src/rpc/grpc-web-text.ts';
 import { frame, rawHttp1, rawHttp2 } from '../support/rpc-clients.ts';
 import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 
@@ -114,5 +117,38 @@ describe('H35 a call in text mode', () => {
 
   test('nothing of it is a bug', () => {
     expect(running.lines.filter((line) => line['event'] === 'bug')).toEqual([]);
+  });
+});
+
+describe('H24 the room for an answer in text mode', () => {
+  test.each([0, 1, 2, 3, 100_000])('is that of the text, where the answer has %i bytes', async (bytes) => {
+    const reserved: number[] = [];
+    const handle = transcodeText((request) => {
+      request.reserveAnswer?.(bytes + 30);
+      const parts = [Buffer.alloc(bytes), Buffer.alloc(30)];
+      const response = {
+        status: 200,
+        header: new Headers({ 'content-type': 'application/grpc-web' }),
+        body: createAsyncIterable(parts),
+      };
+      return { response: Promise.resolve(response), close: () => undefined };
+    });
+    const request = {
+      httpVersion: '2.0',
+      method: 'POST',
+      target: '/',
+      url: 'http://localhost/',
+      header: new Headers({ 'content-type': TYPE }),
+      body: createAsyncIterable<Uint8Array>([]),
+      socket: new Socket(),
+      reserveAnswer: (room: number) => reserved.push(room) > 0,
+    };
+    const { body } = await handle(request, () => undefined).response;
+    let written = 0;
+    for await (const part of body as AsyncIterable<Uint8Array>) written += part.length;
+    expect(written).toBeGreaterThan(bytes);
+    expect(reserved).toEqual([expect.any(Number)]);
+    expect(written).toBeLessThanOrEqual(reserved[0] ?? 0);
+    expect(reserved[0]).toBeLessThan(written + 32);
   });
 });

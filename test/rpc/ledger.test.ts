@@ -1,6 +1,6 @@
 // ect.v1.LedgerService over a ledger in memory: marks, kinds of entries, and pages that every client can read.
 
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { type AuthorityParts, appendBatch, nameOf } from '../../src/authority/index.ts';
 import { EctError } from '../../src/errors.ts';
@@ -14,6 +14,7 @@ import {
   MarkCompromisedRequestSchema,
 } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { DagStatus, Level, TaintSource } from '../../src/gen/ect/v1/token_pb.ts';
+import { writtenBytes } from '../../src/rpc/answer-room.ts';
 import type { Call } from '../../src/rpc/call.ts';
 import { ledgerService } from '../../src/rpc/ledger.ts';
 import { issueFor, recordTask } from '../authority/support.ts';
@@ -197,4 +198,38 @@ test.each([{ pageSize: -1 }, { pageSize: 1001 }, { pageToken: 'x' }, { wid: '' }
 test('a mark is found by a name that no id can be mistaken for', () => {
   const names = [nameOf({ kind: 'key', kid: JTI }), nameOf({ kind: 'task', jti: JTI, wid: '' })];
   expect(new Set([...names, JTI]).size).toBe(3);
+});
+
+test('H24 a page is within the room that is reserved for it, and the next one goes on where it was cut', async () => {
+  const { parts } = await makeAuthority();
+  const client = clientOf(parts);
+  const aud = Array.from({ length: 5 }, (_, at) => `urn:${at}:${'x'.repeat(1_900)}`);
+  for (let at = 0; at < 60; at++) await issueFor(parts, { aud, level: 'L3', wid: WID });
+  const { answerBytes } = ledgerService(parts);
+  for (const pageSize of [0, 1, 20, 60]) {
+    const fields = { pageSize, withContent: true };
+    const bound = (await answerBytes?.listEntries?.(create(ListEntriesRequestSchema, fields), call)) ?? 0;
+    const indexes: number[] = [];
+    const sizes: number[] = [];
+    let pageToken = '';
+    do {
+      const page = create(ListEntriesResponseSchema, await client.list({ ...fields, pageToken }));
+      expect(toBinary(ListEntriesResponseSchema, page).length).toBeLessThanOrEqual(bound);
+      expect(JSON.stringify(toJson(ListEntriesResponseSchema, page)).length).toBeLessThanOrEqual(2 * bound);
+      indexes.push(...page.entries.map(({ index }) => Number(index)));
+      sizes.push(page.entries.length);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(indexes).toEqual(Array.from({ length: 60 }, (_, at) => at));
+    // A page of few entries is whole.
+    if (pageSize === 1) expect(new Set(sizes)).toEqual(new Set([1]));
+  }
+});
+
+test('H24 three pages of 100 entries of a workflow at once have room on one connection, also in JSON', async () => {
+  const { answerBytes } = ledgerService((await makeAuthority()).parts);
+  const request = create(GetWorkflowRequestSchema, { wid: WID, pageSize: 100 });
+  const bound = (await answerBytes?.getWorkflow?.(request, call)) ?? 0;
+  const perConnection = 16 * 1024 * 1024;
+  expect(3 * writtenBytes(bound, { codec: 'json' })).toBeLessThan(perConnection);
 });

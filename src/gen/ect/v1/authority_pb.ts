@@ -587,7 +587,8 @@ export type VerifyResponse = Message<"ect.v1.VerifyResponse"> & {
   kid: string;
 
   /**
-   * Both tokens. Only with TOKEN_EQUIVOCATED.
+   * Both tokens. Only with TOKEN_EQUIVOCATED. In a batch, all of these and all lists of graphs share 256 KiB at least: where there is
+   * no room left it is unset, and Verify tells.
    *
    * @generated from field: ect.v1.Equivocation equivocation = 9;
    */

@@ -349,7 +349,8 @@ export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PUR
 export type ListEntriesResponse = Message<"ect.v1.ListEntriesResponse"> & {
   /**
    * Entries in the order of their index; with tokens and salts where `with_content` asks for them. A page is kept within
-   * 2 MiB, and may so have fewer entries than were asked for.
+   * 2 MiB, and within 4 KiB (with content 8 KiB) for each entry that was asked for, or 256 KiB where that is more. It may so have
+   * fewer entries than were asked for.
    *
    * @generated from field: repeated ect.v1.Entry entries = 1;
    */
@@ -419,8 +420,8 @@ export type GetWorkflowResponse = Message<"ect.v1.GetWorkflowResponse"> & {
   wid: string;
 
   /**
-   * Recorded tasks in the order of their index, without tokens and salts. A page is kept within 2 MiB, and may so have
-   * fewer entries than were asked for.
+   * Recorded tasks in the order of their index, without tokens and salts. A page is kept within 2 MiB, and within 4 KiB
+   * for each entry that was asked for, or 256 KiB where that is more. It may so have fewer entries than were asked for.
    *
    * @generated from field: repeated ect.v1.Entry entries = 2;
    */

@@ -370,7 +370,8 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   tainted: Taint[];
 
   /**
-   * How many rows of the lists above were left out, since together they are kept within 32 KiB. ValidateDAG answers more.
+   * How many rows of the lists above were left out, since together they are kept within 32 KiB, and those of a batch within 256 KiB
+   * and what is usual for each graph. ValidateDAG answers more.
    *
    * @generated from field: int32 omitted = 7;
    */
