@@ -154,6 +154,14 @@ describe('L19 no backup is made', () => {
     if (draft !== undefined) expect(contentsOf(`${directory}.new`)).toEqual(draft);
   });
 
+  test('over an empty directory of ours that all may enter: it is closed before a key comes into it', async () => {
+    const directory = made.path('backup');
+    await mkdir(`${directory}.new`);
+    await chmod(`${directory}.new`, 0o777);
+    expect(await ect(['backup', directory, '--data-dir', made.dataDir])).toMatchObject({ code: 0 });
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+  });
+
   test('twice to one place at once', async () => {
     const directory = made.path('backup');
     await mkdir(`${directory}.new`);
@@ -290,6 +298,21 @@ describeWhen(CAN_MOUNT, 'L15 L19 on a disk that is full', NEED_TO_MOUNT, () => {
 });
 
 describeWhen(process.getuid?.() === 0, 'L19 for another user', 'the right to be another user', () => {
+  test.each(['that is empty', 'with what an unfinished backup left'])('who owns the directory %s', async (what) => {
+    const directory = made.path('backup');
+    const draft = `${directory}.new`;
+    await mkdir(draft);
+    if (what !== 'that is empty') writeFileSync(join(draft, 'unfinished'), '');
+    await chown(draft, 1234, 1234);
+    const before = contentsOf(draft);
+    const { code, err } = await ect(['backup', directory, '--data-dir', made.dataDir]);
+    expect(err).toContain(`${draft} exists already, and belongs to another user (1234), who could read the keys.`);
+    expect(err).toContain('backup_exists');
+    expect(code).toBe(1);
+    expect(contentsOf(draft)).toEqual(before);
+    expect(existsSync(directory)).toBe(false);
+  });
+
   test('who may not read the directory: it says who may', async () => {
     await chmod(made.folder, 0o755);
     const into = made.path('theirs');
