@@ -29,6 +29,7 @@ import {
   ONCE,
   signingKeysIn,
 } from './names.ts';
+import { isWithin, realPlace } from './places.ts';
 import { noSpace, refusal, writeRefusal } from './refusals.ts';
 
 /** Makes a backup of `dataDir` in `directory`, which is there only if all of it is whole and on the disk. */
@@ -77,8 +78,8 @@ export async function makeBackup(dataDir: string, directory: string, onExamined:
 
 /** A backup is lost with the directory that it is in, and would be in the next one. */
 function refuseInside(dataDir: string, directory: string): void {
-  const target = resolve(directory);
-  if (!target.startsWith(`${dataDir}/`)) return;
+  const target = realPlace(directory);
+  if (!isWithin(target, realPlace(dataDir))) return;
   throw refusal(
     'backup_unwritable',
     `${target} is inside of ${dataDir}.`,

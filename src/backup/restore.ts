@@ -16,6 +16,7 @@ import { onceFaults } from './examine.ts';
 import { judge } from './judge.ts';
 import { type CheckedManifest, damaged, readManifest } from './manifest.ts';
 import { CLOCK, LEDGER_KEY, ONCE } from './names.ts';
+import { isWithin, realPlace } from './places.ts';
 import { refusal, writeRefusal } from './refusals.ts';
 import { swapIn } from './swap.ts';
 
@@ -24,10 +25,9 @@ const STAGE = 'restore.new';
 
 /** Restores the backup. Refused where acknowledged entries would go missing, unless the order says that this is accepted. */
 export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> {
-  const backup = resolve(order.backup);
-  if (backup === resolve(order.dataDir)) {
-    throw refusal('directory_unusable', `${backup} is both the backup and the data directory.`, NAME_ANOTHER);
-  }
+  // Links in the data directory may go before everything is read.
+  const backup = realPlace(order.backup);
+  refuseOverlap(backup, realPlace(order.dataDir));
   const manifest = await readManifest(backup);
   try {
     refuseRoot(order.dataDir);
@@ -44,7 +44,17 @@ export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> 
   }
 }
 
-const NAME_ANOTHER = 'Name another directory with --data-dir.';
+/** What lies where the copies are made would be removed before it is read. */
+function refuseOverlap(backup: string, dataDir: string): void {
+  if (backup === dataDir) {
+    const message = `${backup} is both the backup and the data directory.`;
+    throw refusal('directory_unusable', message, 'Name another directory with --data-dir.');
+  }
+  const stage = join(dataDir, STAGE);
+  if (!isWithin(backup, stage)) return;
+  const message = `The backup ${backup} is where a restore into ${dataDir} makes its copies. Nothing was changed.`;
+  throw refusal('directory_unusable', message, `Move it out of the data directory, and restore it from there.`);
+}
 
 /** Files that root makes in the directory of another user keep that user's service from starting. */
 function refuseRoot(dataDir: string): void {

@@ -270,6 +270,10 @@ describe('L19 no backup is made', () => {
     const { code, err } = await ect(['backup', join(made.dataDir, 'backup'), '--data-dir', made.dataDir]);
     expect([code, err]).toEqual([1, expect.stringContaining('Name a directory outside of it')]);
     expect(isNothingAt(join(made.dataDir, 'backup'))).toBe(true);
+    const link = made.path('link');
+    await symlink(made.dataDir, link);
+    expect(await ect(['backup', join(link, 'backup'), '--data-dir', made.dataDir])).toMatchObject({ code: 1 });
+    expect(isNothingAt(join(made.dataDir, 'backup'))).toBe(true);
   });
 });
 

@@ -2,7 +2,7 @@
 // unless the ledger says so.
 
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -251,8 +251,39 @@ describe('L19 L8 over a directory that was used', () => {
     expect(filesOf(dataDir)).toEqual(before);
   });
 
+  test.each(['by its path', 'through a link to the data directory', 'through a link to the backup'])(
+    'a backup that lies where the copies are made, %s: it is refused and stays whole',
+    async (how) => {
+      const dataDir = await made.copy();
+      const inside = join(dataDir, 'restore.new');
+      await cp(backup, inside, { recursive: true });
+      const [toData, toBackup] = [made.path('link'), made.path('link')];
+      symlinkSync(dataDir, toData);
+      symlinkSync(inside, toBackup);
+      const named =
+        how === 'by its path' ? inside : how.endsWith('the backup') ? toBackup : join(toData, 'restore.new');
+      const before = [filesOf(dataDir), filesOf(inside)];
+      const { code, told } = await restoring(named, dataDir, '--replace', '--yes');
+      expect([code, told.error?.reason]).toEqual([1, 'directory_unusable']);
+      expect(told.error.remedy).toContain('Move it out of the data directory');
+      expect([filesOf(dataDir), filesOf(inside)]).toEqual(before);
+    },
+  );
+
+  test('a backup elsewhere that the place of the copies is a link to is restored, and stays whole', async () => {
+    const dataDir = await made.copy();
+    symlinkSync(backup, join(dataDir, 'restore.new'));
+    const before = filesOf(backup);
+    expect((await restoring(join(dataDir, 'restore.new'), dataDir, '--replace', '--yes')).code).toBe(0);
+    expect(filesOf(backup)).toEqual(before);
+  });
+
   test('itself is no backup', async () => {
-    expect((await restoring(backup, backup, '--replace', '--yes')).told.error.reason).toBe('directory_unusable');
+    const link = made.path('link');
+    symlinkSync(backup, link);
+    for (const dataDir of [backup, link]) {
+      expect((await restoring(backup, dataDir, '--replace', '--yes')).told.error.reason).toBe('directory_unusable');
+    }
     expect((await restoring(made.dataDir, made.path())).told.error.reason).toBe('backup_incomplete');
   });
 });
