@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { BackupFacts } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
 import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
-import { fileTypeFault } from '../file-type.ts';
+import { demandFile, fileTypeFault } from '../file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { copyLedger, copyOnce, ledgerKindFault, SqliteLedgerStore } from '../stores/sqlite/index.ts';
@@ -100,6 +100,8 @@ async function demandLedger(dataDir: string): Promise<DataDir> {
   }
   const fault = fileTypeFault(ledger) ?? ledgerKindFault(ledger);
   if (fault !== undefined) throw refusal('no_ledger', `${fault}.`, NAME_IT);
+  const other = [source.once, source.mark].map(fileTypeFault).find((found) => found !== undefined);
+  if (other !== undefined) throw refusal('directory_unusable', `${other}.`, 'Move it away, or restore the file.');
   try {
     await readLedgerKey(source);
   } catch (error) {
@@ -165,6 +167,7 @@ async function writeMark(path: string): Promise<void> {
 async function copyFile(from: string, to: string): Promise<void> {
   let bytes: Buffer;
   try {
+    demandFile(from);
     bytes = await readFile(from);
   } catch (error) {
     throw refusal('directory_unusable', `${fileFault(from, error)}.`, 'Run the command as the user of the service.');

@@ -261,6 +261,21 @@ describe('L19 no backup is made', () => {
     expect(isNothingAt(directory)).toBe(true);
   });
 
+  test.each(['signing-key-2.pem', 'ledger.mark', 'once.db'])(
+    'of a directory whose %s is a FIFO: nothing waits for it',
+    async (name) => {
+      const dataDir = await made.copy();
+      await rm(join(dataDir, name), { force: true });
+      spawnSync('mkfifo', ['-m', '600', join(dataDir, name)]);
+      const directory = made.path('backup');
+      const args = [MAIN, 'backup', directory, '--data-dir', dataDir];
+      const { status, stderr } = spawnSync(process.execPath, args, { timeout: 8_000, encoding: 'utf8' });
+      expect(stderr).toContain(`${join(dataDir, name)} is a FIFO, not a file`);
+      expect(status).toBe(1);
+      expect(isNothingAt(directory)).toBe(true);
+    },
+  );
+
   test('where no directory is above it', async () => {
     const { code, err } = await ect(['backup', join(made.path(), 'x', 'y'), '--data-dir', made.dataDir]);
     expect([code, err]).toEqual([1, expect.stringContaining('mkdir -p')]);

@@ -1,6 +1,7 @@
 // A backup is put in place as a data directory: it is whole or nothing is changed, and nothing that was acknowledged goes missing
 // unless the ledger says so.
 
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, rm, truncate } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { MarkFile } from '../../src/stores/mark-file.ts';
 import { ect } from '../cli/run.ts';
 import { describeWhen } from '../support/need.ts';
 import { randomNumbers, SEED } from '../support/random.ts';
+import { MAIN } from '../support/service-process.ts';
 import { CAN_MOUNT, NEED_TO_MOUNT, smallDisk } from '../support/small-disk.ts';
 import { type Installation, KEY_ENTRIES, makeInstallation } from './installation.ts';
 
@@ -145,6 +147,37 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
     if (existsSync(dataDir)) expect(filesOf(dataDir).size).toBe(0);
   });
 
+  test.each(['SHA256SUMS', 'backup.json', 'once.db'])('%s is a FIFO: nothing waits for it', async (name) => {
+    const copy = await copyOf(backup);
+    await rm(join(copy, name));
+    spawnSync('mkfifo', [join(copy, name)]);
+    const args = [MAIN, 'restore', copy, '--data-dir', made.path('restored')];
+    const { status, stderr } = spawnSync(process.execPath, args, { timeout: 8_000, encoding: 'utf8' });
+    expect(stderr).toContain(`${join(copy, name)} is a FIFO, not a file`);
+    expect(status).toBe(1);
+  });
+
+  test.each<[string, (manifest: Json) => unknown, string]>([
+    ['null', () => null, 'not a JSON object'],
+    ['a list', () => [], 'not a JSON object'],
+    ['no JSON', () => undefined, 'not a JSON object'],
+    ['of a format that is a text', (manifest) => ({ ...manifest, format: '1' }), 'the number of a format'],
+    ['of no format', ({ format: _, ...rest }) => rest, 'the number of a format'],
+    ['without a list of files', (manifest) => ({ ...manifest, files: null }), 'does not list its files'],
+    ['with a file that is null', (manifest) => ({ ...manifest, files: [null] }), 'does not list its files'],
+    ['without a ledger', ({ ledger: _, ...rest }) => rest, 'says nothing of the ledger'],
+    ['of a ledger without a size', (manifest) => ({ ...manifest, ledger: {} }), 'which ledger it is of'],
+    ['made at no time', (manifest) => ({ ...manifest, createdAt: '\u001b[31mnow' }), 'when it was made'],
+    ['of no release', (manifest) => ({ ...manifest, version: 1 }), 'which release'],
+  ])('a manifest that is %s', async (_, change, message) => {
+    const copy = await copyOf(backup);
+    rewrite(copy, change);
+    const { code, told } = await restoring(copy, made.path('restored'));
+    expect(told.error.message).toContain('backup.json is not as it was written');
+    expect(told.error.message).toContain(message);
+    expect([code, told.error.reason]).toEqual([1, 'backup_damaged']);
+  });
+
   test('a backup of a newer format names the release that made it', async () => {
     const copy = await copyOf(backup);
     rewrite(copy, (manifest) => ({ ...manifest, format: 2, version: '9.1.0' }));
@@ -163,8 +196,8 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
 type Json = Record<string, unknown> & { readonly ledger: object; readonly files: readonly { name: string }[] };
 
 /** Changes what a backup says, checksums included. */
-function rewrite(copy: string, change: (manifest: Json) => object): void {
-  const text = JSON.stringify(change(JSON.parse(readFileSync(join(copy, 'backup.json'), 'utf8'))));
+function rewrite(copy: string, change: (manifest: Json) => unknown): void {
+  const text = JSON.stringify(change(JSON.parse(readFileSync(join(copy, 'backup.json'), 'utf8')))) ?? 'no JSON';
   writeFileSync(join(copy, 'backup.json'), text);
   const sums = readFileSync(join(copy, 'SHA256SUMS'), 'utf8');
   const sum = createHash('sha256').update(text).digest('hex');
