@@ -15,8 +15,6 @@ import {
 import { describeLoss } from '../one-history.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
-import { damaged } from './manifest.ts';
-import { LEDGER } from './names.ts';
 import { refusal } from './refusals.ts';
 
 /**
@@ -27,13 +25,11 @@ export async function judge(
   dir: DataDir,
   stage: DataDir,
   { verifierKey }: LedgerKey,
-  { backup, size, lossNote }: { readonly backup: string; readonly size: number; readonly lossNote: string | undefined },
+  { size, lossNote }: { readonly size: number; readonly lossNote: string | undefined },
 ): Promise<KeptCheckpoint | undefined> {
   await refuseOtherLedger(dir, verifierKey);
   const store = SqliteLedgerStore.openReadOnly(stage.ledger);
   try {
-    const signed = openCheckpoint((await store.head())?.checkpoint ?? '', verifierKey);
-    if (!signed.ok || signed.size !== size) throw damaged(backup, LEDGER, 'its head is another one');
     await checkHistory(store, await shownIn(dir, verifierKey), verifierKey);
     return undefined;
   } catch (error) {

@@ -6,16 +6,17 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { RestoreFacts, RestoreOrder } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
-import { type DataDir, filesIn, openDataDir, readLedgerKey } from '../data-dir.ts';
+import { type DataDir, filesIn, openDataDir } from '../data-dir.ts';
 import { recordLoss } from '../ledger-recovery.ts';
 import { takeOwnership } from '../ownership.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { addMissingOnce } from '../stores/sqlite/index.ts';
+import { checkFacts } from './check-facts.ts';
 import { copyChecked } from './checked-copy.ts';
 import { onceFaults } from './examine.ts';
 import { judge } from './judge.ts';
 import { type CheckedManifest, damaged, readManifest } from './manifest.ts';
-import { CLOCK, LEDGER_KEY, ONCE } from './names.ts';
+import { CLOCK, ONCE } from './names.ts';
 import { isWithin, realPlace } from './places.ts';
 import { refusal, writeRefusal } from './refusals.ts';
 import { swapIn } from './swap.ts';
@@ -53,7 +54,7 @@ function refuseOverlap(backup: string, dataDir: string): void {
   const stage = join(dataDir, STAGE);
   if (!isWithin(backup, stage)) return;
   const message = `The backup ${backup} is where a restore into ${dataDir} makes its copies. Nothing was changed.`;
-  throw refusal('directory_unusable', message, `Move it out of the data directory, and restore it from there.`);
+  throw refusal('directory_unusable', message, 'Move it out of the data directory, and restore it from there.');
 }
 
 /** Files that root makes in the directory of another user keep that user's service from starting. */
@@ -83,9 +84,8 @@ async function restoreInto(
     const [fault] = await onceFaults(stage.once, true);
     if (fault !== undefined) throw damaged(backup, ONCE, fault);
   }
-  const key = await readLedgerKey(stage);
-  if (key === undefined) throw damaged(backup, LEDGER_KEY, 'it is missing');
-  const loss = await judge(dir, stage, key, { backup, size: manifest.ledger.size, lossNote });
+  const key = await checkFacts(backup, stage, manifest.ledger);
+  const loss = await judge(dir, stage, key, { size: manifest.ledger.size, lossNote });
   if (loss !== undefined) await MarkFile.replace(stage.mark, loss);
   const stayed = await whatStays(dir);
   // What stays need not know what the backup knows: it may be younger than the backup, or of another ledger. More rows only refuse more.

@@ -269,7 +269,11 @@ describe('L19 no backup is made', () => {
       spawnSync('mkfifo', ['-m', '600', join(dataDir, name)]);
       const directory = made.path('backup');
       const args = [MAIN, 'backup', directory, '--data-dir', dataDir];
-      const { status, stderr } = spawnSync(process.execPath, args, { timeout: 8_000, encoding: 'utf8' });
+      const { status, stderr } = spawnSync(process.execPath, args, {
+        timeout: 8_000,
+        killSignal: 'SIGKILL',
+        encoding: 'utf8',
+      });
       expect(stderr).toContain(`${join(dataDir, name)} is a FIFO, not a file`);
       expect(status).toBe(1);
       expect(isNothingAt(directory)).toBe(true);

@@ -152,7 +152,11 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
     await rm(join(copy, name));
     spawnSync('mkfifo', [join(copy, name)]);
     const args = [MAIN, 'restore', copy, '--data-dir', made.path('restored')];
-    const { status, stderr } = spawnSync(process.execPath, args, { timeout: 8_000, encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      timeout: 8_000,
+      killSignal: 'SIGKILL',
+      encoding: 'utf8',
+    });
     expect(stderr).toContain(`${join(copy, name)} is a FIFO, not a file`);
     expect(status).toBe(1);
   });
@@ -186,14 +190,54 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
     expect(told.error.remedy).toContain('9.1.0');
   });
 
-  test('a ledger that is not the one that the backup speaks of', async () => {
+  const other = openLedgerKey(generateLedgerKey('other.example/x'));
+  test.each<[string, (ledger: Told) => Partial<Told>]>([
+    ['origin', () => ({ origin: other.origin })],
+    ['verifier key', () => ({ verifierKey: other.verifierKey })],
+    ['size', ({ size }) => ({ size: size + 1 })],
+    ['size', ({ size }) => ({ size: size - 1 })],
+    ['root', () => ({ rootHash: Buffer.alloc(32).toString('base64') })],
+    ['time of the newest entry', () => ({ newestEntryAt: '2020-01-01T00:00:00.000Z' })],
+    ['checkpoint', () => ({ checkpoint: emptyCheckpoint(other).checkpoint })],
+  ])('a backup that says another %s than that of its ledger', async (what, lie) => {
     const copy = await copyOf(backup);
-    rewrite(copy, (manifest) => ({ ...manifest, ledger: { ...manifest.ledger, size: ENTRIES + 1 } }));
-    expect((await restoring(copy, made.path('restored'))).told.error.message).toContain('its head is another one');
+    rewrite(copy, (manifest) => ({ ...manifest, ledger: { ...manifest.ledger, ...lie(manifest.ledger) } }));
+    const { code, told } = await restoring(copy, made.path('restored'));
+    expect([code, told.error?.reason]).toEqual([1, 'backup_damaged']);
+    expect(told.error.message).toContain(`(the ledger has another ${what})`);
+  });
+
+  test.each<[string, string, () => Promise<string>]>([
+    ['a mark of fewer entries', 'ledger.mark', async () => join(earlier, 'ledger.mark')],
+    ['a key that is none', 'ledger.key', async () => join(backup, 'clock.json')],
+    ['a ledger of fewer entries', 'ledger.db', async () => join(earlier, 'ledger.db')],
+    ['a memory of uses that is none', 'once.db', async () => join(backup, 'ledger.db')],
+  ])('a backup in which %s was put, with its checksum', async (_, name, from) => {
+    const copy = await copyOf(backup);
+    const bytes = readFileSync(await from());
+    writeFileSync(join(copy, name), bytes);
+    const sum = createHash('sha256').update(bytes).digest('hex');
+    const sums = readFileSync(join(copy, 'SHA256SUMS'), 'utf8');
+    writeFileSync(join(copy, 'SHA256SUMS'), sums.replace(new RegExp(`[0-9a-f]{64}  ${name}`), `${sum}  ${name}`));
+    rewrite(copy, (manifest) => ({
+      ...manifest,
+      files: manifest.files.map((file) => (file.name === name ? { name, bytes: bytes.length } : file)),
+    }));
+    const { code, told } = await restoring(copy, made.path('restored'));
+    expect([code, told.error?.reason]).toEqual([1, 'backup_damaged']);
   });
 });
 
-type Json = Record<string, unknown> & { readonly ledger: object; readonly files: readonly { name: string }[] };
+interface Told {
+  readonly origin: string;
+  readonly verifierKey: string;
+  readonly size: number;
+  readonly rootHash: string;
+  readonly newestEntryAt: string;
+  readonly checkpoint: string;
+}
+
+type Json = Record<string, unknown> & { readonly ledger: Told; readonly files: readonly { name: string }[] };
 
 /** Changes what a backup says, checksums included. */
 function rewrite(copy: string, change: (manifest: Json) => unknown): void {
