@@ -1,7 +1,7 @@
 // The directory in which a backup is made: beside its place, under another name, until it is whole and verified. Whatever ends
 // the work before that leaves nothing under the name of the backup.
 
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { constants, lstatSync, readdirSync, rmSync, type Stats } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { filesIn } from '../data-dir.ts';
@@ -10,6 +10,8 @@ import { refusal, writeRefusal } from './refusals.ts';
 
 /** There from the first moment to the last, so that what a killed backup left can be told from other directories. */
 const UNFINISHED = 'unfinished';
+const MARKER_FLAGS =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Disposed of, it is gone, unless it was published. */
@@ -99,15 +101,29 @@ async function makeOrTakeOver(path: string): Promise<void> {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const names = (await lstat(path)).isDirectory() ? readdirSync(path) : undefined;
+    const stats = await lstat(path);
+    refuseForeign(path, stats);
+    const names = stats.isDirectory() ? readdirSync(path) : undefined;
     const isOurs = names !== undefined && (names.length === 0 || names.includes(UNFINISHED));
     if (!isOurs) {
       const message = `${path} exists already, and is not what an unfinished backup left.`;
       throw refusal('backup_exists', message, 'Move it away, or name another directory for the backup.');
     }
+    // Of this directory, and not of one that a link in its place leads to.
+    await using directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    refuseForeign(path, await directory.stat());
+    // Private keys come into it.
+    await directory.chmod(0o700);
   }
-  await using marker = await open(join(path, UNFINISHED), 'a', 0o600);
+  await using marker = await open(join(path, UNFINISHED), MARKER_FLAGS, 0o600);
   await marker.sync();
+}
+
+/** Its owner could read what is written into it, whatever its mode. */
+function refuseForeign(path: string, { uid }: Stats): void {
+  if (uid === process.geteuid?.()) return;
+  const message = `${path} exists already, and belongs to another user (${uid}), who could read the keys.`;
+  throw refusal('backup_exists', message, 'Move it away, or name another directory for the backup.');
 }
 
 async function own(path: string, target: string): Promise<Ownership> {

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { BackupFacts } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
 import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
-import { fileTypeFault } from '../file-type.ts';
+import { demandFile, fileTypeFault } from '../file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { copyLedger, copyOnce, ledgerKindFault, SqliteLedgerStore } from '../stores/sqlite/index.ts';
@@ -29,6 +29,7 @@ import {
   ONCE,
   signingKeysIn,
 } from './names.ts';
+import { isWithin, realPlace } from './places.ts';
 import { noSpace, refusal, writeRefusal } from './refusals.ts';
 
 /** Makes a backup of `dataDir` in `directory`, which is there only if all of it is whole and on the disk. */
@@ -77,8 +78,8 @@ export async function makeBackup(dataDir: string, directory: string, onExamined:
 
 /** A backup is lost with the directory that it is in, and would be in the next one. */
 function refuseInside(dataDir: string, directory: string): void {
-  const target = resolve(directory);
-  if (!target.startsWith(`${dataDir}/`)) return;
+  const target = realPlace(directory);
+  if (!isWithin(target, realPlace(dataDir))) return;
   throw refusal(
     'backup_unwritable',
     `${target} is inside of ${dataDir}.`,
@@ -99,6 +100,8 @@ async function demandLedger(dataDir: string): Promise<DataDir> {
   }
   const fault = fileTypeFault(ledger) ?? ledgerKindFault(ledger);
   if (fault !== undefined) throw refusal('no_ledger', `${fault}.`, NAME_IT);
+  const other = [source.once, source.mark].map(fileTypeFault).find((found) => found !== undefined);
+  if (other !== undefined) throw refusal('directory_unusable', `${other}.`, 'Move it away, or restore the file.');
   try {
     await readLedgerKey(source);
   } catch (error) {
@@ -164,6 +167,7 @@ async function writeMark(path: string): Promise<void> {
 async function copyFile(from: string, to: string): Promise<void> {
   let bytes: Buffer;
   try {
+    demandFile(from);
     bytes = await readFile(from);
   } catch (error) {
     throw refusal('directory_unusable', `${fileFault(from, error)}.`, 'Run the command as the user of the service.');

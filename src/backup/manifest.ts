@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { demandFile } from '../file-type.ts';
 import { fileFault } from '../system-faults.ts';
 import { CHECKSUMS, MANIFEST, mayHold, REQUIRED } from './names.ts';
 import { refusal } from './refusals.ts';
@@ -68,11 +69,7 @@ export async function readManifest(directory: string): Promise<CheckedManifest> 
   if (createHash('sha256').update(text).digest('hex') !== sha256.get(MANIFEST)) {
     throw damaged(directory, MANIFEST, 'its checksum is another one');
   }
-  const manifest = JSON.parse(text.toString('utf8')) as Manifest;
-  if (manifest.format !== FORMAT) {
-    const message = `The backup ${directory} has format ${manifest.format}, and this release reads ${FORMAT}.`;
-    throw refusal('backup_damaged', message, `Restore it with release ${manifest.version}, which made it.`);
-  }
+  const manifest = parse(directory, text.toString('utf8'));
   const names = manifest.files.map(({ name }) => name);
   const missing = [...REQUIRED, ...names].find((name) => !sha256.has(name) || !names.includes(name));
   if (missing !== undefined || names.length !== sha256.size - 1) {
@@ -81,8 +78,63 @@ export async function readManifest(directory: string): Promise<CheckedManifest> 
   return { ...manifest, sha256 };
 }
 
+/** Checksums are no signatures: it may say anything. */
+function parse(directory: string, text: string): Manifest {
+  const json = parseObject(text);
+  const format = json?.['format'];
+  if (json === undefined || typeof format !== 'number') {
+    throw damaged(directory, MANIFEST, 'it is not a JSON object with the number of a format');
+  }
+  if (format !== FORMAT) {
+    const message = `The backup ${directory} has format ${format}, and this release reads ${FORMAT}.`;
+    const release = typeof json['version'] === 'string' ? `release ${json['version']}` : 'the release';
+    throw refusal('backup_damaged', message, `Restore it with ${release}, which made it.`);
+  }
+  const fault = faultOf(json);
+  if (fault !== undefined) throw damaged(directory, MANIFEST, fault);
+  return json as unknown as Manifest;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function parseObject(text: string): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What a manifest of this format lacks. */
+function faultOf({ version, createdAt, ledger, files }: Json): string | undefined {
+  if (typeof version !== 'string') return 'it does not say which release made it';
+  if (!isTime(createdAt)) return 'it does not say when it was made';
+  if (!isObject(ledger)) return 'it says nothing of the ledger';
+  const isNamed = ['origin', 'verifierKey', 'rootHash', 'checkpoint'].every((name) => typeof ledger[name] === 'string');
+  if (!isNamed || !isCount(ledger['size'])) return 'it does not say which ledger it is of';
+  if (!isTime(ledger['newestEntryAt'])) return 'it does not say when the newest entry was recorded';
+  const isFile = (file: unknown) => isObject(file) && typeof file['name'] === 'string' && isCount(file['bytes']);
+  return Array.isArray(files) && files.every(isFile) ? undefined : 'it does not list its files';
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+/** RFC 3339, as it is written. */
+function isTime(value: unknown): value is string {
+  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  return Number.isFinite(time) && new Date(time).toISOString() === value;
+}
+
 async function read(directory: string, name: string): Promise<Buffer> {
   try {
+    demandFile(join(directory, name));
     return await readFile(join(directory, name));
   } catch (error) {
     const message = `${directory} is no backup, or one that was never finished: ${fileFault(join(directory, name), error)}.`;

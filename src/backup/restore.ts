@@ -6,18 +6,18 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { RestoreFacts, RestoreOrder } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
-import { type DataDir, filesIn, openDataDir, readLedgerKey } from '../data-dir.ts';
-import { EctError } from '../errors.ts';
-import { checkHistory, HistoryLost, type KeptCheckpoint, type LedgerKey, openCheckpoint } from '../ledger/index.ts';
+import { type DataDir, filesIn, openDataDir } from '../data-dir.ts';
 import { recordLoss } from '../ledger-recovery.ts';
-import { describeLoss } from '../one-history.ts';
 import { takeOwnership } from '../ownership.ts';
 import { MarkFile } from '../stores/mark-file.ts';
-import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { addMissingOnce } from '../stores/sqlite/index.ts';
+import { checkFacts } from './check-facts.ts';
 import { copyChecked } from './checked-copy.ts';
 import { onceFaults } from './examine.ts';
+import { judge } from './judge.ts';
 import { type CheckedManifest, damaged, readManifest } from './manifest.ts';
-import { CLOCK, LEDGER, LEDGER_KEY, ONCE } from './names.ts';
+import { CLOCK, ONCE } from './names.ts';
+import { isWithin, realPlace } from './places.ts';
 import { refusal, writeRefusal } from './refusals.ts';
 import { swapIn } from './swap.ts';
 
@@ -26,10 +26,9 @@ const STAGE = 'restore.new';
 
 /** Restores the backup. Refused where acknowledged entries would go missing, unless the order says that this is accepted. */
 export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> {
-  const backup = resolve(order.backup);
-  if (backup === resolve(order.dataDir)) {
-    throw refusal('directory_unusable', `${backup} is both the backup and the data directory.`, NAME_ANOTHER);
-  }
+  // Links in the data directory may go before everything is read.
+  const backup = realPlace(order.backup);
+  refuseOverlap(backup, realPlace(order.dataDir));
   const manifest = await readManifest(backup);
   try {
     refuseRoot(order.dataDir);
@@ -46,7 +45,17 @@ export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> 
   }
 }
 
-const NAME_ANOTHER = 'Name another directory with --data-dir.';
+/** What lies where the copies are made would be removed before it is read. */
+function refuseOverlap(backup: string, dataDir: string): void {
+  if (backup === dataDir) {
+    const message = `${backup} is both the backup and the data directory.`;
+    throw refusal('directory_unusable', message, 'Name another directory with --data-dir.');
+  }
+  const stage = join(dataDir, STAGE);
+  if (!isWithin(backup, stage)) return;
+  const message = `The backup ${backup} is where a restore into ${dataDir} makes its copies. Nothing was changed.`;
+  throw refusal('directory_unusable', message, 'Move it out of the data directory, and restore it from there.');
+}
 
 /** Files that root makes in the directory of another user keep that user's service from starting. */
 function refuseRoot(dataDir: string): void {
@@ -71,18 +80,23 @@ async function restoreInto(
   }
   const stage = filesIn(join(dir.path, STAGE));
   await stageFiles(backup, manifest, stage.path);
-  const key = await readLedgerKey(stage);
-  if (key === undefined) throw damaged(backup, LEDGER_KEY, 'it is missing');
-  const loss = await judge(dir, stage, key, { backup, size: manifest.ledger.size, lossNote });
+  if (existsSync(stage.once)) {
+    const [fault] = await onceFaults(stage.once, true);
+    if (fault !== undefined) throw damaged(backup, ONCE, fault);
+  }
+  const key = await checkFacts(backup, stage, manifest.ledger);
+  const loss = await judge(dir, stage, key, { size: manifest.ledger.size, lossNote });
   if (loss !== undefined) await MarkFile.replace(stage.mark, loss);
   const stayed = await whatStays(dir);
+  // What stays need not know what the backup knows: it may be younger than the backup, or of another ledger. More rows only refuse more.
+  const added = stayed.includes(ONCE) && existsSync(stage.once) ? await addMissingOnce(dir.once, stage.once) : 0;
   for (const name of stayed) await rm(join(stage.path, name), { force: true });
   const keptIn = await swapIn(dir, stage.path, before, stayed);
   const { ledger, createdAt } = manifest;
   const { origin, verifierKey, size, rootHash } = ledger;
   // Until the loss is stated a start is refused, since the mark says what had been shown.
   const stated = loss === undefined || lossNote === undefined ? undefined : await recordLoss(dir, lossNote);
-  return { directory: dir.path, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, loss: stated };
+  return { directory: dir.path, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, added, loss: stated };
 }
 
 async function namesBefore(dir: DataDir): Promise<readonly string[]> {
@@ -100,77 +114,6 @@ async function stageFiles(backup: string, { files, sha256 }: CheckedManifest, pa
     const fault = await copyChecked(join(backup, name), join(path, name), expected);
     if (fault !== undefined) throw damaged(backup, name, fault);
   }
-}
-
-/**
- * Holds the ledger of the backup against what this directory has shown. Answers the newest checkpoint that it does not hold, where
- * that is accepted; undefined where nothing is missing.
- */
-async function judge(
-  dir: DataDir,
-  stage: DataDir,
-  { verifierKey }: LedgerKey,
-  { backup, size, lossNote }: { readonly backup: string; readonly size: number; readonly lossNote: string | undefined },
-): Promise<KeptCheckpoint | undefined> {
-  await refuseOtherLedger(dir, verifierKey);
-  const store = SqliteLedgerStore.openReadOnly(stage.ledger);
-  try {
-    const signed = openCheckpoint((await store.head())?.checkpoint ?? '', verifierKey);
-    if (!signed.ok || signed.size !== size) throw damaged(backup, LEDGER, 'its head is another one');
-    await checkHistory(store, await shownIn(dir, verifierKey), verifierKey);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof HistoryLost)) throw error;
-    if (error.shown !== undefined && lossNote !== undefined) return error.shown;
-    throw lossRefusal(error, dir, size);
-  } finally {
-    await store.close();
-  }
-}
-
-/** The mark of the directory, and the head of its ledger as far as that can be read: the mark may be missing, or behind. */
-async function shownIn(dir: DataDir, verifierKey: string): Promise<readonly KeptCheckpoint[]> {
-  const kept = MarkFile.read(dir.mark);
-  if (!existsSync(dir.ledger)) return kept;
-  let store: SqliteLedgerStore | undefined;
-  try {
-    store = SqliteLedgerStore.openReadOnly(dir.ledger, !existsSync(`${dir.ledger}-wal`));
-    const head = await store.head();
-    return head !== undefined && openCheckpoint(head.checkpoint, verifierKey).ok ? [...kept, head] : kept;
-  } catch (error) {
-    // What is damaged says nothing: that may be why a backup is restored.
-    if (error instanceof EctError) return kept;
-    throw error;
-  } finally {
-    await store?.close();
-  }
-}
-
-/** The key beside the files that are there. One that cannot be read says nothing. */
-async function refuseOtherLedger(dir: DataDir, verifierKey: string): Promise<void> {
-  if (!existsSync(dir.ledgerKey)) return;
-  const own = await readLedgerKey(dir).catch(() => undefined);
-  if (own === undefined || own.verifierKey === verifierKey) return;
-  const message = `${dir.path} is of another ledger (${own.origin}) than the backup. Nothing was changed.`;
-  throw refusal('other_ledger', message, 'Restore the backup into a directory of its own.');
-}
-
-function lossRefusal(lost: HistoryLost, dir: DataDir, size: number): Error {
-  const { kind, shown } = lost;
-  if (shown === undefined) {
-    const remedy =
-      kind === 'damaged mark'
-        ? 'Move ledger.mark away, restore, and run `ect audit --earlier` with a checkpoint that was kept elsewhere.'
-        : 'Restore the backup into a directory of its own.';
-    return refusal(kind === 'damaged mark' ? 'history_lost' : 'other_ledger', describeLoss(lost, dir), remedy);
-  }
-  const had = `the ledger in ${dir.path} has shown ${shown.size} entries, the last of ${new Date(shown.recordedAtMs).toISOString()}`;
-  const how = kind === 'different' ? 'and they are of another history' : 'so acknowledged entries would be missing';
-  return refusal(
-    'backup_older',
-    `The backup holds ${size} entries, but ${had}, ${how}. Nothing was changed.`,
-    'Restore a newer backup. If there is none, repeat with --accept-loss: an entry of the ledger then states what is missing.',
-  );
 }
 
 /** Of the files that are there: those that know more than the backup, and do no harm beside an older ledger. */

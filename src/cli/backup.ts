@@ -39,6 +39,8 @@ export interface RestoreFacts extends LedgerFacts {
   readonly keptIn: string | undefined;
   /** Files that were there and stayed, since they know more than the backup. */
   readonly stayed: readonly string[];
+  /** Uses and idempotency keys of the backup that the `once.db` which stayed did not know, and knows now. */
+  readonly added: number;
   /** The loss that was accepted: the entry that states it, and how many entries had been shown. */
   readonly loss: { readonly index: number; readonly shownSize: number } | undefined;
 }
@@ -149,7 +151,7 @@ interface RestoreOptions extends DataDirOptions, OutputOptions, ConfirmOptions {
 }
 
 function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void {
-  const { directory, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, loss } = facts;
+  const { directory, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, added, loss } = facts;
   if (json) {
     printJson(io, {
       directory,
@@ -160,6 +162,7 @@ function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void
       createdAt,
       ...(keptIn === undefined ? {} : { keptIn }),
       stayed: [...stayed],
+      ...(added === 0 ? {} : { added }),
       ...(loss === undefined ? {} : { acceptedLoss: { index: String(loss.index), shownSize: String(loss.shownSize) } }),
     });
     return;
@@ -178,6 +181,7 @@ function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void
   if (!stayed.includes('once.db')) {
     remark(io, `Tokens that were used after ${createdAt} and have not expired can be used once more.`);
   }
+  if (added > 0) remark(io, `once.db stayed, and ${added} uses or idempotency keys of the backup were added to it.`);
   remark(io, `Keys that were revoked after ${createdAt} are in force again: revoke them once more.`);
   remark(
     io,

@@ -22,7 +22,7 @@ export {
   type ShownCheckpoint,
 } from './high-water.ts';
 export { type CommitStats, Ledger, type LedgerCheckpoint, type LedgerOptions } from './ledger.ts';
-export { generateLedgerKey, type LedgerKey, openLedgerKey } from './ledger-key.ts';
+export { generateLedgerKey, type LedgerKey, openLedgerKey, parseVerifierKey } from './ledger-key.ts';
 export { type Receipt, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
 export { EntryMissing } from './requirements.ts';
 export type { Appended } from './settle.ts';

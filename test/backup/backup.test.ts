@@ -154,6 +154,14 @@ describe('L19 no backup is made', () => {
     if (draft !== undefined) expect(contentsOf(`${directory}.new`)).toEqual(draft);
   });
 
+  test('over an empty directory of ours that all may enter: it is closed before a key comes into it', async () => {
+    const directory = made.path('backup');
+    await mkdir(`${directory}.new`);
+    await chmod(`${directory}.new`, 0o777);
+    expect(await ect(['backup', directory, '--data-dir', made.dataDir])).toMatchObject({ code: 0 });
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+  });
+
   test('twice to one place at once', async () => {
     const directory = made.path('backup');
     await mkdir(`${directory}.new`);
@@ -253,6 +261,25 @@ describe('L19 no backup is made', () => {
     expect(isNothingAt(directory)).toBe(true);
   });
 
+  test.each(['signing-key-2.pem', 'ledger.mark', 'once.db'])(
+    'of a directory whose %s is a FIFO: nothing waits for it',
+    async (name) => {
+      const dataDir = await made.copy();
+      await rm(join(dataDir, name), { force: true });
+      spawnSync('mkfifo', ['-m', '600', join(dataDir, name)]);
+      const directory = made.path('backup');
+      const args = [MAIN, 'backup', directory, '--data-dir', dataDir];
+      const { status, stderr } = spawnSync(process.execPath, args, {
+        timeout: 8_000,
+        killSignal: 'SIGKILL',
+        encoding: 'utf8',
+      });
+      expect(stderr).toContain(`${join(dataDir, name)} is a FIFO, not a file`);
+      expect(status).toBe(1);
+      expect(isNothingAt(directory)).toBe(true);
+    },
+  );
+
   test('where no directory is above it', async () => {
     const { code, err } = await ect(['backup', join(made.path(), 'x', 'y'), '--data-dir', made.dataDir]);
     expect([code, err]).toEqual([1, expect.stringContaining('mkdir -p')]);
@@ -261,6 +288,10 @@ describe('L19 no backup is made', () => {
   test('in the directory that it is of', async () => {
     const { code, err } = await ect(['backup', join(made.dataDir, 'backup'), '--data-dir', made.dataDir]);
     expect([code, err]).toEqual([1, expect.stringContaining('Name a directory outside of it')]);
+    expect(isNothingAt(join(made.dataDir, 'backup'))).toBe(true);
+    const link = made.path('link');
+    await symlink(made.dataDir, link);
+    expect(await ect(['backup', join(link, 'backup'), '--data-dir', made.dataDir])).toMatchObject({ code: 1 });
     expect(isNothingAt(join(made.dataDir, 'backup'))).toBe(true);
   });
 });
@@ -290,6 +321,21 @@ describeWhen(CAN_MOUNT, 'L15 L19 on a disk that is full', NEED_TO_MOUNT, () => {
 });
 
 describeWhen(process.getuid?.() === 0, 'L19 for another user', 'the right to be another user', () => {
+  test.each(['that is empty', 'with what an unfinished backup left'])('who owns the directory %s', async (what) => {
+    const directory = made.path('backup');
+    const draft = `${directory}.new`;
+    await mkdir(draft);
+    if (what !== 'that is empty') writeFileSync(join(draft, 'unfinished'), '');
+    await chown(draft, 1234, 1234);
+    const before = contentsOf(draft);
+    const { code, err } = await ect(['backup', directory, '--data-dir', made.dataDir]);
+    expect(err).toContain(`${draft} exists already, and belongs to another user (1234), who could read the keys.`);
+    expect(err).toContain('backup_exists');
+    expect(code).toBe(1);
+    expect(contentsOf(draft)).toEqual(before);
+    expect(existsSync(directory)).toBe(false);
+  });
+
   test('who may not read the directory: it says who may', async () => {
     await chmod(made.folder, 0o755);
     const into = made.path('theirs');

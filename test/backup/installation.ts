@@ -46,6 +46,8 @@ export interface Installation extends AsyncDisposable {
   readonly dataDir: string;
   /** 3 tasks: of the same history. */
   readonly early: string;
+  /** The task whose token was used once. */
+  readonly used: Task;
   /** A path in `folder` that nobody else has. */
   readonly path: (name?: string) => string;
   /** A copy of its own of the data directory. */
@@ -72,6 +74,7 @@ export async function makeInstallation(): Promise<Installation> {
     folder,
     dataDir,
     early,
+    used: tasks[0]!,
     path,
     copy: async () => {
       const copy = path('data');

@@ -24,6 +24,11 @@ function filesOf(directory: string): Readonly<Record<string, string>> {
   return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(directory, name), 'base64')]));
 }
 
+/** The memory of uses is given what it lacks before anything else is changed: it then knows more, which does no harm. */
+function withoutUses(files: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.entries(files).filter(([name]) => !name.startsWith('once.')));
+}
+
 describeWith('strace', 'L3 L19 a restore over a directory that was used', () => {
   test('killed at any of its changes: a start finds the one or the other, or refuses', async () => {
     const made = await makeInstallation();
@@ -73,7 +78,7 @@ describeWith('strace', 'L3 L19 a restore over a directory that was used', () => 
         expect(existsSync(join(dataDir, 'ledger.db')), when).toBe(true);
         await expect(readLedgerKey(filesIn(dataDir)), when).rejects.toThrow('restore the key from a backup');
       } else {
-        const state = JSON.stringify(files) === JSON.stringify(before) ? 'before' : 'after';
+        const state = withoutUses(files) === withoutUses(before) ? 'before' : 'after';
         found[state]! += 1;
         if (state === 'after') expect(files, when).toEqual(after);
       }

@@ -1,8 +1,9 @@
 // A backup is put in place as a data directory: it is whole or nothing is changed, and nothing that was acknowledged goes missing
 // unless the ledger says so.
 
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,6 +16,7 @@ import { MarkFile } from '../../src/stores/mark-file.ts';
 import { ect } from '../cli/run.ts';
 import { describeWhen } from '../support/need.ts';
 import { randomNumbers, SEED } from '../support/random.ts';
+import { MAIN } from '../support/service-process.ts';
 import { CAN_MOUNT, NEED_TO_MOUNT, smallDisk } from '../support/small-disk.ts';
 import { type Installation, KEY_ENTRIES, makeInstallation } from './installation.ts';
 
@@ -145,6 +147,41 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
     if (existsSync(dataDir)) expect(filesOf(dataDir).size).toBe(0);
   });
 
+  test.each(['SHA256SUMS', 'backup.json', 'once.db'])('%s is a FIFO: nothing waits for it', async (name) => {
+    const copy = await copyOf(backup);
+    await rm(join(copy, name));
+    spawnSync('mkfifo', [join(copy, name)]);
+    const args = [MAIN, 'restore', copy, '--data-dir', made.path('restored')];
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      timeout: 8_000,
+      killSignal: 'SIGKILL',
+      encoding: 'utf8',
+    });
+    expect(stderr).toContain(`${join(copy, name)} is a FIFO, not a file`);
+    expect(status).toBe(1);
+  });
+
+  test.each<[string, (manifest: Json) => unknown, string]>([
+    ['null', () => null, 'not a JSON object'],
+    ['a list', () => [], 'not a JSON object'],
+    ['no JSON', () => undefined, 'not a JSON object'],
+    ['of a format that is a text', (manifest) => ({ ...manifest, format: '1' }), 'the number of a format'],
+    ['of no format', ({ format: _, ...rest }) => rest, 'the number of a format'],
+    ['without a list of files', (manifest) => ({ ...manifest, files: null }), 'does not list its files'],
+    ['with a file that is null', (manifest) => ({ ...manifest, files: [null] }), 'does not list its files'],
+    ['without a ledger', ({ ledger: _, ...rest }) => rest, 'says nothing of the ledger'],
+    ['of a ledger without a size', (manifest) => ({ ...manifest, ledger: {} }), 'which ledger it is of'],
+    ['made at no time', (manifest) => ({ ...manifest, createdAt: '\u001b[31mnow' }), 'when it was made'],
+    ['of no release', (manifest) => ({ ...manifest, version: 1 }), 'which release'],
+  ])('a manifest that is %s', async (_, change, message) => {
+    const copy = await copyOf(backup);
+    rewrite(copy, change);
+    const { code, told } = await restoring(copy, made.path('restored'));
+    expect(told.error.message).toContain('backup.json is not as it was written');
+    expect(told.error.message).toContain(message);
+    expect([code, told.error.reason]).toEqual([1, 'backup_damaged']);
+  });
+
   test('a backup of a newer format names the release that made it', async () => {
     const copy = await copyOf(backup);
     rewrite(copy, (manifest) => ({ ...manifest, format: 2, version: '9.1.0' }));
@@ -153,18 +190,58 @@ describe('L19 L7 a backup that is damaged is not restored, and nothing is change
     expect(told.error.remedy).toContain('9.1.0');
   });
 
-  test('a ledger that is not the one that the backup speaks of', async () => {
+  const other = openLedgerKey(generateLedgerKey('other.example/x'));
+  test.each<[string, (ledger: Told) => Partial<Told>]>([
+    ['origin', () => ({ origin: other.origin })],
+    ['verifier key', () => ({ verifierKey: other.verifierKey })],
+    ['size', ({ size }) => ({ size: size + 1 })],
+    ['size', ({ size }) => ({ size: size - 1 })],
+    ['root', () => ({ rootHash: Buffer.alloc(32).toString('base64') })],
+    ['time of the newest entry', () => ({ newestEntryAt: '2020-01-01T00:00:00.000Z' })],
+    ['checkpoint', () => ({ checkpoint: emptyCheckpoint(other).checkpoint })],
+  ])('a backup that says another %s than that of its ledger', async (what, lie) => {
     const copy = await copyOf(backup);
-    rewrite(copy, (manifest) => ({ ...manifest, ledger: { ...manifest.ledger, size: ENTRIES + 1 } }));
-    expect((await restoring(copy, made.path('restored'))).told.error.message).toContain('its head is another one');
+    rewrite(copy, (manifest) => ({ ...manifest, ledger: { ...manifest.ledger, ...lie(manifest.ledger) } }));
+    const { code, told } = await restoring(copy, made.path('restored'));
+    expect([code, told.error?.reason]).toEqual([1, 'backup_damaged']);
+    expect(told.error.message).toContain(`(the ledger has another ${what})`);
+  });
+
+  test.each<[string, string, () => Promise<string>]>([
+    ['a mark of fewer entries', 'ledger.mark', async () => join(earlier, 'ledger.mark')],
+    ['a key that is none', 'ledger.key', async () => join(backup, 'clock.json')],
+    ['a ledger of fewer entries', 'ledger.db', async () => join(earlier, 'ledger.db')],
+    ['a memory of uses that is none', 'once.db', async () => join(backup, 'ledger.db')],
+  ])('a backup in which %s was put, with its checksum', async (_, name, from) => {
+    const copy = await copyOf(backup);
+    const bytes = readFileSync(await from());
+    writeFileSync(join(copy, name), bytes);
+    const sum = createHash('sha256').update(bytes).digest('hex');
+    const sums = readFileSync(join(copy, 'SHA256SUMS'), 'utf8');
+    writeFileSync(join(copy, 'SHA256SUMS'), sums.replace(new RegExp(`[0-9a-f]{64}  ${name}`), `${sum}  ${name}`));
+    rewrite(copy, (manifest) => ({
+      ...manifest,
+      files: manifest.files.map((file) => (file.name === name ? { name, bytes: bytes.length } : file)),
+    }));
+    const { code, told } = await restoring(copy, made.path('restored'));
+    expect([code, told.error?.reason]).toEqual([1, 'backup_damaged']);
   });
 });
 
-type Json = Record<string, unknown> & { readonly ledger: object; readonly files: readonly { name: string }[] };
+interface Told {
+  readonly origin: string;
+  readonly verifierKey: string;
+  readonly size: number;
+  readonly rootHash: string;
+  readonly newestEntryAt: string;
+  readonly checkpoint: string;
+}
+
+type Json = Record<string, unknown> & { readonly ledger: Told; readonly files: readonly { name: string }[] };
 
 /** Changes what a backup says, checksums included. */
-function rewrite(copy: string, change: (manifest: Json) => object): void {
-  const text = JSON.stringify(change(JSON.parse(readFileSync(join(copy, 'backup.json'), 'utf8'))));
+function rewrite(copy: string, change: (manifest: Json) => unknown): void {
+  const text = JSON.stringify(change(JSON.parse(readFileSync(join(copy, 'backup.json'), 'utf8')))) ?? 'no JSON';
   writeFileSync(join(copy, 'backup.json'), text);
   const sums = readFileSync(join(copy, 'SHA256SUMS'), 'utf8');
   const sum = createHash('sha256').update(text).digest('hex');
@@ -251,8 +328,39 @@ describe('L19 L8 over a directory that was used', () => {
     expect(filesOf(dataDir)).toEqual(before);
   });
 
+  test.each(['by its path', 'through a link to the data directory', 'through a link to the backup'])(
+    'a backup that lies where the copies are made, %s: it is refused and stays whole',
+    async (how) => {
+      const dataDir = await made.copy();
+      const inside = join(dataDir, 'restore.new');
+      await cp(backup, inside, { recursive: true });
+      const [toData, toBackup] = [made.path('link'), made.path('link')];
+      symlinkSync(dataDir, toData);
+      symlinkSync(inside, toBackup);
+      const named =
+        how === 'by its path' ? inside : how.endsWith('the backup') ? toBackup : join(toData, 'restore.new');
+      const before = [filesOf(dataDir), filesOf(inside)];
+      const { code, told } = await restoring(named, dataDir, '--replace', '--yes');
+      expect([code, told.error?.reason]).toEqual([1, 'directory_unusable']);
+      expect(told.error.remedy).toContain('Move it out of the data directory');
+      expect([filesOf(dataDir), filesOf(inside)]).toEqual(before);
+    },
+  );
+
+  test('a backup elsewhere that the place of the copies is a link to is restored, and stays whole', async () => {
+    const dataDir = await made.copy();
+    symlinkSync(backup, join(dataDir, 'restore.new'));
+    const before = filesOf(backup);
+    expect((await restoring(join(dataDir, 'restore.new'), dataDir, '--replace', '--yes')).code).toBe(0);
+    expect(filesOf(backup)).toEqual(before);
+  });
+
   test('itself is no backup', async () => {
-    expect((await restoring(backup, backup, '--replace', '--yes')).told.error.reason).toBe('directory_unusable');
+    const link = made.path('link');
+    symlinkSync(backup, link);
+    for (const dataDir of [backup, link]) {
+      expect((await restoring(backup, dataDir, '--replace', '--yes')).told.error.reason).toBe('directory_unusable');
+    }
     expect((await restoring(made.dataDir, made.path())).told.error.reason).toBe('backup_incomplete');
   });
 });

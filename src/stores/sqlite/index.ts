@@ -8,6 +8,7 @@ export { type Damage, LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-
 export { LedgerScrub, type ScrubWatch } from './ledger-scrub.ts';
 export { SqliteLedgerStore } from './ledger-store.ts';
 export { damageIn, OnceExaminer } from './once-examiner.ts';
+export { addMissingOnce } from './once-merge.ts';
 export { SqliteReplayGuard } from './replay-guard.ts';
 export type { ScrubbedFile, ScrubOrder } from './scrub-thread.ts';
 export { checkAtStart } from './start-check.ts';

@@ -1,0 +1,96 @@
+// Whether the ledger of a backup may take the place of what a data directory holds: it is the same ledger, and lacks nothing that
+// was shown of it.
+
+import { existsSync } from 'node:fs';
+import { type DataDir, readLedgerKey } from '../data-dir.ts';
+import { EctError } from '../errors.ts';
+import {
+  checkHistory,
+  HistoryLost,
+  type KeptCheckpoint,
+  type LedgerKey,
+  openCheckpoint,
+  parseVerifierKey,
+} from '../ledger/index.ts';
+import { describeLoss } from '../one-history.ts';
+import { MarkFile } from '../stores/mark-file.ts';
+import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { refusal } from './refusals.ts';
+
+/**
+ * Holds the ledger of the backup against what this directory has shown. Answers the newest checkpoint that it does not hold, where
+ * that is accepted; undefined where nothing is missing.
+ */
+export async function judge(
+  dir: DataDir,
+  stage: DataDir,
+  { verifierKey }: LedgerKey,
+  { size, lossNote }: { readonly size: number; readonly lossNote: string | undefined },
+): Promise<KeptCheckpoint | undefined> {
+  await refuseOtherLedger(dir, verifierKey);
+  const store = SqliteLedgerStore.openReadOnly(stage.ledger);
+  try {
+    await checkHistory(store, await shownIn(dir, verifierKey), verifierKey);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof HistoryLost)) throw error;
+    if (error.shown !== undefined && lossNote !== undefined) return error.shown;
+    throw lossRefusal(error, dir, size);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The mark of the directory, and the head of its ledger as far as that can be read: the mark may be missing, or behind. */
+async function shownIn(dir: DataDir, verifierKey: string): Promise<readonly KeptCheckpoint[]> {
+  const kept = MarkFile.read(dir.mark);
+  const head = await readLedger(dir, (store) => store.head());
+  return head !== undefined && openCheckpoint(head.checkpoint, verifierKey).ok ? [...kept, head] : kept;
+}
+
+/** The key beside the files that are there, and the one that the ledger itself names. One that cannot be read says nothing. */
+async function refuseOtherLedger(dir: DataDir, verifierKey: string): Promise<void> {
+  const key = existsSync(dir.ledgerKey) ? await readLedgerKey(dir).catch(() => undefined) : undefined;
+  const names = [key?.verifierKey, await readLedger(dir, (store) => store.identity())];
+  const other = names.find((name) => name !== undefined && name !== verifierKey);
+  if (other === undefined) return;
+  const origin = parseVerifierKey(other)?.origin ?? other;
+  const message = `${dir.path} is of another ledger (${origin}) than the backup. Nothing was changed.`;
+  throw refusal('other_ledger', message, 'Restore the backup into a directory of its own.');
+}
+
+/** Undefined where no ledger is there. What is damaged says nothing: that may be why a backup is restored. */
+async function readLedger<T>(
+  dir: DataDir,
+  question: (store: SqliteLedgerStore) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  if (!existsSync(dir.ledger)) return undefined;
+  let store: SqliteLedgerStore | undefined;
+  try {
+    store = SqliteLedgerStore.openReadOnly(dir.ledger, !existsSync(`${dir.ledger}-wal`));
+    return await question(store);
+  } catch (error) {
+    if (error instanceof EctError) return undefined;
+    throw error;
+  } finally {
+    await store?.close();
+  }
+}
+
+function lossRefusal(lost: HistoryLost, dir: DataDir, size: number): Error {
+  const { kind, shown } = lost;
+  if (shown === undefined) {
+    const remedy =
+      kind === 'damaged mark'
+        ? 'Move ledger.mark away, restore, and run `ect audit --earlier` with a checkpoint that was kept elsewhere.'
+        : 'Restore the backup into a directory of its own.';
+    return refusal(kind === 'damaged mark' ? 'history_lost' : 'other_ledger', describeLoss(lost, dir), remedy);
+  }
+  const had = `the ledger in ${dir.path} has shown ${shown.size} entries, the last of ${new Date(shown.recordedAtMs).toISOString()}`;
+  const how = kind === 'different' ? 'and they are of another history' : 'so acknowledged entries would be missing';
+  return refusal(
+    'backup_older',
+    `The backup holds ${size} entries, but ${had}, ${how}. Nothing was changed.`,
+    'Restore a newer backup. If there is none, repeat with --accept-loss: an entry of the ledger then states what is missing.',
+  );
+}

@@ -1,0 +1,44 @@
+// Brings what one file remembers once into another: a use that either of them knows stays used.
+
+import type { StoreReasons } from './failures.ts';
+import { ONCE_LAYOUT, type OnceTableName } from './once-layout.ts';
+import { openDatabase } from './open-database.ts';
+
+const REASONS: StoreReasons = {
+  unavailable: 'REPLAY_GUARD_UNAVAILABLE',
+  corrupt: 'ONCE_CORRUPT',
+  what: 'memory of used tokens',
+};
+
+const COLUMNS = 'key, digest, label, content, keep_until';
+/** A row that the first file lacks, or would forget earlier than the other. */
+const lackedOf = (table: OnceTableName) => `
+  FROM other.${table} AS theirs WHERE NOT EXISTS (
+    SELECT 1 FROM main.${table} AS mine WHERE mine.key = theirs.key AND mine.keep_until >= theirs.keep_until)`;
+
+/**
+ * Adds the rows of the file at `other` that the file at `path` lacks, in one transaction, and answers how many these were. Of two
+ * rows under one key the one that is kept longer stays. No service may have either of them open.
+ */
+export async function addMissingOnce(path: string, other: string): Promise<number> {
+  const database = openDatabase(path, ONCE_LAYOUT, REASONS);
+  try {
+    const { connection } = database;
+    database.read(() => connection.prepare('ATTACH DATABASE ? AS other').run(other));
+    return await database.writeDurably(() => {
+      let added = 0;
+      for (const table of ['uses', 'issued'] as const) {
+        const lacked = lackedOf(table);
+        const { changes } = connection
+          .prepare(`INSERT OR REPLACE INTO main.${table} (${COLUMNS}) SELECT ${COLUMNS} ${lacked} ORDER BY rowid`)
+          .run();
+        added += Number(changes);
+        const left = connection.prepare(`SELECT count(*) AS n ${lacked}`).get()?.['n'];
+        if (left !== 0) throw new Error(`${left} rows of ${table} were not taken over`);
+      }
+      return added;
+    });
+  } finally {
+    await database.end();
+  }
+}
