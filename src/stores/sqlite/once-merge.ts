@@ -34,7 +34,7 @@ export async function addMissingOnce(path: string, other: string): Promise<numbe
           .run();
         added += Number(changes);
         const left = connection.prepare(`SELECT count(*) AS n ${lacked}`).get()?.['n'];
-        if (left !== 0) throw new Error(`${left} rows of ${table} were not taken over`);
+        if (left !== 0) throw new Error(`${String(left)} rows of ${table} were not taken over`);
       }
       return added;
     });
