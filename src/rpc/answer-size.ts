@@ -129,7 +129,9 @@ export function appendedBytes(parts: AuthorityParts, items: readonly BatchAppend
     const checks = dryRun ? CHECKS_BYTES : 0;
     if (token.length > maxTokenBytes) return Math.max(ERROR_BYTES, checks);
     spend(token.length);
-    const { tasks, pred, hasPolicy } = tasksOf(token, ids);
+    const taken = tasksOf(token, ids);
+    if (taken === undefined) return Math.max(ERROR_BYTES, checks);
+    const { tasks, pred, hasPolicy } = taken;
     const leaf = leafBytes(ids, tasks, pred, hasPolicy);
     // The entry says the leaf once more, in fields.
     const entry = token.length + 2 * leaf + RESULT_BYTES;
@@ -229,7 +231,8 @@ interface Taken {
   readonly hasPolicy: boolean;
 }
 
-function tasksOf(token: string, ids: Ids): Taken {
+/** Undefined for what is refused. */
+function tasksOf(token: string, ids: Ids): Taken | undefined {
   const payload = payloadOf(token);
   const text = payload.toString('utf8');
   const hasPolicy = namesPolicy(text);
@@ -240,11 +243,12 @@ function tasksOf(token: string, ids: Ids): Taken {
   }
   try {
     const { jti, wid, iss, pred, par } = JSON.parse(text) as Readonly<Record<string, unknown>>;
-    const tasks = [pred, par].flatMap((list) => (Array.isArray(list) ? list : []));
+    const lists = [pred, par].filter((list) => Array.isArray(list));
+    if (lists.some((list) => list.length > MAX_PREDECESSORS)) return undefined;
+    const tasks: readonly unknown[] = lists.flat();
     const texts = [jti, wid, iss, ...tasks].filter((member) => typeof member === 'string');
     return { tasks: listBytes(texts), pred: tasks.length, hasPolicy };
   } catch {
-    // It is refused.
-    return { tasks: 0, pred: 0, hasPolicy };
+    return undefined;
   }
 }
