@@ -38,8 +38,9 @@ export function issueDetailBytes(items: readonly BatchIssueItem[]): number {
   let [reports, ids] = [0, 0];
   for (const { request } of items) {
     const { pred = [] } = request ?? {};
-    if (pred.length > 0) reports++;
-    if (pred.length <= MAX_LISTED) for (const id of pred) ids += UNRESOLVED_BYTES + Math.min(id.length, MAX_ID);
+    if (pred.length === 0 || pred.length > MAX_LISTED) continue;
+    reports++;
+    for (const id of pred) ids += UNRESOLVED_BYTES + Math.min(id.length, MAX_ID);
   }
   return ids + Math.min(SHARED_BYTES, reports * MAX_REPORT_BYTES);
 }
