@@ -108,6 +108,17 @@ describe('L7 L27: a flipped bit', () => {
     }
   });
 
+  test('in an index is gone after REINDEX, as the operating page says: the ledger answers everything again', async () => {
+    for (const index of ['entries_by_name', 'entries_by_scope', 'entries_by_author']) {
+      const path = flipped(`reindexed-${index}.db`, bitsOfIndex(index)[0]!);
+      const connection = new DatabaseSync(path);
+      connection.exec('REINDEX');
+      connection.close();
+      expect(await Promise.all([auditFinds(path), startFinds(path), scrubFinds(path)])).toEqual([false, false, false]);
+      expect(await answersOf(path, key, SIZE)).toEqual(expected);
+    }
+  });
+
   test('that an index has a row too many is found by its count alone', async () => {
     const path = folder.file('row-too-many.db');
     writeFileSync(path, original);
