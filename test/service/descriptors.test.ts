@@ -11,6 +11,7 @@ import type { Issued, Recorded } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { FULL, rounds } from '../support/full.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const LIMIT = 128;
@@ -81,9 +82,12 @@ describe.runIf(isLinux)('descriptors', () => {
     `H9 ulimit -n ${LIMIT} and ${NEIGHBOURS} connections of a neighbour (workers: %i): callers go on, new ones are answered, and it is told`,
     async (workers) => {
       await using service = await startService({ ECT_WORKERS: String(workers) }, LIMIT);
-      expect(service.events('descriptors-few')).toMatchObject([
-        { warning: expect.stringContaining(`ulimit -n is ${LIMIT}, and the service needs 64 for itself`) },
-      ]);
+      // The log is written in blocks.
+      await expect
+        .poll(() => service.events('descriptors-few'), SOON)
+        .toMatchObject([
+          { warning: expect.stringContaining(`ulimit -n is ${LIMIT}, and the service needs 64 for itself`) },
+        ]);
       using client = dial(service.address);
       await record(client);
       const processes = workers === 1 ? [service.pid] : await workersOf(service.pid);
