@@ -90,7 +90,7 @@ async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig):
 }
 
 const GOES_ON =
-  'A service that has used this key before starts without it, and serves everything but Issue until it is mended.';
+  'A service that has used this key before starts without it, and serves everything but Issue until the key can be used again.';
 
 async function checkTls({ tls }: Config): Promise<void> {
   // That both go together was said with the settings.

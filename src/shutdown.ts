@@ -98,7 +98,7 @@ export class Shutdown {
 
 function tooLate(step: Step, limitMs: number): StopLate {
   return new StopLate(
-    `The service did not end within ${limitMs / 1_000} s: the step "${step}" did not come to its end, and is cut off. ` +
+    `The service did not end within ${limitMs / 1_000} s: the step "${step}" did not finish and was cut off. ` +
       'What was acknowledged is durable; entries that waited in the background may be missing.',
   );
 }

@@ -63,7 +63,7 @@ export class KeyOpenings {
     return this.#openings.get(name)?.failure;
   }
 
-  /** Whoever took the signer closes it; one that nobody took is closed here. */
+  /** A signer that was taken is closed by its user; one that was not is closed here. */
   forget(name: string, isTaken: boolean): void {
     const opening = this.#openings.get(name);
     this.#openings.delete(name);

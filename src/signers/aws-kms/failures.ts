@@ -56,7 +56,7 @@ const MISCONFIGURED: Readonly<Record<string, string>> = {
 /** Errors that pass, among those that come with a status below 500. */
 const PASSING = new Set(['ThrottlingException', 'LimitExceededException', 'TooManyRequestsException']);
 
-/** Errors among these that something else than a new start can mend: a permission, a state, credentials that are renewed. */
+/** Errors among these that may go away without a restart: a permission is granted, a key enabled, credentials are renewed. */
 const MENDED_ELSEWHERE: ReadonlySet<string> = new Set([
   ...Object.keys(MISCONFIGURED).filter((name) => MISCONFIGURED[name] === USE_CREDENTIALS),
   'AccessDeniedException',

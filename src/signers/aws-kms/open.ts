@@ -38,7 +38,7 @@ export async function openRegions(
   trial: Order,
 ): Promise<{ readonly identity: KeyIdentity; readonly regions: readonly KmsRegion[] }> {
   const found = await Promise.all(options.regions.map((name) => find(name, options, timing)));
-  // Regions of an attempt in vain are not those that come back.
+  // A region that fails while the key is being opened has not been lost, so nothing is told of it.
   let isOpen = false;
   const onChange: AwsKmsOptions['onChange'] = (name, failure) => isOpen && options.onChange?.(name, failure);
   try {
