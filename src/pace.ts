@@ -5,6 +5,11 @@ import { EctError, refuse } from './errors.ts';
 
 /** Milliseconds of one slice. */
 export const SLICE_MS = 1;
+/**
+ * Milliseconds that all work of one turn of the event loop has together before its first rest. The first slice is not waited for,
+ * so without this bound a hundred calls, or items of a batch, that begin in one turn would hold the loop for a hundred slices.
+ */
+export const FIRST_SLICES_MS = 4;
 /** Turns of the event loop that others have between two slices: a short call takes about as many from its bytes to its answer. */
 export const TURNS_BETWEEN = 3;
 /** Steps of one slice at most, whatever the clock says. A step is about one link of a graph: well below a microsecond. */
@@ -29,8 +34,9 @@ export interface Pace {
 }
 
 /** `now` is in milliseconds. */
-export function createPace(until?: Ending, now: () => number = () => performance.now()): Pace {
-  let began = now();
+export function createPace(until?: Ending, now: () => number = monotonicMs): Pace {
+  let [began, isFirst] = [now(), true];
+  const turnBegan = beginningOfTurn(now, began);
   let [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
   return {
     step(cost = 1) {
@@ -39,15 +45,33 @@ export function createPace(until?: Ending, now: () => number = () => performance
       if (left <= 0) return true;
       if (untilLook > 0) return false;
       untilLook = STEPS_PER_LOOK;
-      return now() - began >= SLICE_MS;
+      const at = now();
+      return at - began >= SLICE_MS || (isFirst && at - turnBegan >= FIRST_SLICES_MS);
     },
     async rest() {
       await nextSlice();
       throwIfEnded(until?.signal);
-      began = now();
+      [began, isFirst] = [now(), false];
       [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
     },
   };
+}
+
+function monotonicMs(): number {
+  return performance.now();
+}
+
+/** The turn in which work began for the first time, by this clock. */
+let turn: { readonly now: () => number; readonly beganMs: number } | undefined;
+
+function beginningOfTurn(now: () => number, atMs: number): number {
+  if (turn?.now === now) return turn.beganMs;
+  const begun = { now, beganMs: atMs };
+  turn = begun;
+  setImmediate(() => {
+    if (turn === begun) turn = undefined;
+  });
+  return atMs;
 }
 
 const waiting: (() => void)[] = [];

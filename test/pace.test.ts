@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { EctError, refuse } from '../src/errors.ts';
-import { createPace, nextSlice, SLICE_MS, STEPS_PER_SLICE, TURNS_BETWEEN } from '../src/pace.ts';
+import { createPace, FIRST_SLICES_MS, nextSlice, SLICE_MS, STEPS_PER_SLICE, TURNS_BETWEEN } from '../src/pace.ts';
 
 const reasonOf = (work: Promise<unknown>) => work.then(() => 'OK').catch((error: EctError) => error.reason);
 
@@ -21,6 +21,31 @@ describe('a slice', () => {
     const pace = createPace(undefined, () => 0);
     expect(pace.step(STEPS_PER_SLICE - 1)).toBe(false);
     expect(pace.step()).toBe(true);
+  });
+
+  test('H18: the first slices of all work that begins in one turn of the event loop end together', async () => {
+    let nowMs = 0;
+    const now = () => nowMs;
+    const firstMs: number[] = [];
+    for (let begun = 0; begun < 100; begun++) {
+      const [pace, beganMs] = [createPace(undefined, now), nowMs];
+      while (!pace.step(250)) nowMs += 0.25;
+      firstMs.push(nowMs - beganMs);
+    }
+    expect(firstMs[0]).toBe(SLICE_MS);
+    expect(nowMs).toBe(FIRST_SLICES_MS);
+    await new Promise(setImmediate);
+    expect(createPace(undefined, now).step(250), 'in the next turn').toBe(false);
+  });
+
+  test('H18: after the first rest a slice is its own again', async () => {
+    let nowMs = 0;
+    const [first, second] = [0, 1].map(() => createPace(undefined, () => nowMs));
+    nowMs = FIRST_SLICES_MS;
+    expect(second!.step(250)).toBe(true);
+    await second!.rest();
+    expect(second!.step(250)).toBe(false);
+    expect(first!.step(250)).toBe(true);
   });
 
   test('H18: comes in the order of asking, and others have some turns of the event loop in between', async () => {

@@ -109,8 +109,9 @@ async function lookUp(walk: Walk, wid: string, jtis: readonly string[], ancestry
   const { index, unresolved } = walk;
   const known = walk.answers.get(wid) ?? new Map<string, number>();
   walk.answers.set(wid, known);
-  const found = await ancestry.find(jtis, wid);
+  // Before it is asked for: a storage answers in the same turn, and as many walks as begin in one would be answered in it.
   if (pace.step(jtis.length * STEPS_PER_NAME)) await pace.rest();
+  const found = await ancestry.find(jtis, wid);
   for (const jti of jtis) {
     if (pace.step()) await pace.rest();
     const seed = index.find(jti, wid, walk.seeds);

@@ -60,3 +60,15 @@ describe('H26 H18: work for callers that have gone', () => {
     },
   ]);
 });
+
+describe('H18: a graph as large as graphs may be', () => {
+  defineAttacks([
+    {
+      name: 'ValidateDAG of 10,000 tasks, one after the other',
+      attack: 'heavy-requests',
+      options: { form: 'grpc', connections: 1, message: 'hundreds of tasks', scale: 100 },
+      on: SINGLE,
+      fineMs: 0,
+    },
+  ]);
+});

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Target } from '../support/target.ts';
-import { dialAs, record, recordDense } from './recorded-tasks.ts';
+import { dialAs, record, recordDense, recordRows } from './recorded-tasks.ts';
 import type { Message } from './requests.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
@@ -88,6 +88,11 @@ export const MESSAGES: Readonly<Record<string, MakeMessage>> = {
   'a dense workflow': async (preparer, scale) => {
     using client = dialAs(preparer);
     const { wid } = await recordDense(client, scale, 40);
+    return { method: `${AUTHORITY}/ValidateDAG`, content: JSON.stringify({ wid }) };
+  },
+  'hundreds of tasks': async (preparer, scale) => {
+    using client = dialAs(preparer);
+    const wid = await recordRows(client, scale);
     return { method: `${AUTHORITY}/ValidateDAG`, content: JSON.stringify({ wid }) };
   },
   'a dense token': async (preparer, scale) => {

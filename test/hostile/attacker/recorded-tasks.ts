@@ -97,6 +97,21 @@ export function denseOrders(layers: number, width: number) {
   return { wid, last, lastLayer: before, orders };
 }
 
+/** Records rows of 100 tasks, each after three of the row before. Answers the id of the workflow. */
+export async function recordRows(client: GrpcClient, rows: number): Promise<string> {
+  const wid = randomUUID();
+  const names = Array.from({ length: rows }, () => Array.from({ length: 100 }, () => randomUUID()));
+  const orders = names.flatMap((row, nth) =>
+    row.map((jti, place) => ({
+      jti,
+      wid,
+      pred: nth === 0 ? [] : [0, 1, 2].map((next) => names[nth - 1]![(place + next) % 100]!),
+    })),
+  );
+  await record(client, orders);
+  return wid;
+}
+
 /** Records such a workflow. Answers its id, its last task and that token. */
 export async function recordDense(client: GrpcClient, layers: number, width: number) {
   const { orders, ...dense } = denseOrders(layers, width);

@@ -31,7 +31,7 @@ export function setup(): void {
 }
 
 /** Prints the figures and adds them to the table. */
-export function report(name: string, seen: Measurement, faults: readonly Fault[]): void {
+export function report(name: string, seen: Measurement, faults: readonly Fault[], fineMs?: number): void {
   const calls = ofKind(seen.attacked, 'call');
   const failed = [...countFailures(seen.attacked).values()].reduce((sum, count) => sum + count, 0);
   const sent = Object.entries(seen.sent).map(([what, count]) => `${what} ${count}`);
@@ -42,7 +42,7 @@ export function report(name: string, seen: Measurement, faults: readonly Fault[]
     failed,
     percentile(ofKind(seen.undisturbed, 'call'), 0.99).toFixed(1),
     percentile(calls, 0.99).toFixed(1),
-    latencyLimit(seen).toFixed(0),
+    latencyLimit(seen, fineMs).toFixed(0),
     percentile(calls, 1).toFixed(0),
     percentile(ofKind(seen.attacked, 'fresh'), 1).toFixed(0),
     mib(seen.maxRssBytes),

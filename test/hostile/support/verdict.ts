@@ -39,14 +39,14 @@ export interface Fault {
 }
 
 /** The rules that were broken; none: the attack failed. */
-export function judge(seen: Measurement): readonly Fault[] {
+export function judge(seen: Measurement, fineMs = FINE_MS): readonly Fault[] {
   const faults: Fault[] = [];
   const find = (isFault: boolean, text: string, isTime = false) => {
     if (isFault) faults.push({ text, isTime });
   };
   const calls = ofKind(seen.attacked, 'call');
   const failures = countFailures(seen.attacked);
-  const limit = latencyLimit(seen);
+  const limit = latencyLimit(seen, fineMs);
   const p99 = percentile(calls, 0.99);
   const fresh = percentile(ofKind(seen.attacked, 'fresh'), 1);
   find(seen.ended !== undefined, `the service ended: ${seen.ended}`);
@@ -63,8 +63,8 @@ export function judge(seen: Measurement): readonly Fault[] {
 }
 
 /** What the p99 of the honest calls may be. */
-export function latencyLimit({ undisturbed }: Measurement): number {
-  return Math.max(2 * percentile(ofKind(undisturbed, 'call'), 0.99), FINE_MS);
+export function latencyLimit({ undisturbed }: Measurement, fineMs = FINE_MS): number {
+  return Math.max(2 * percentile(ofKind(undisturbed, 'call'), 0.99), fineMs);
 }
 
 export function ofKind(calls: readonly HonestCall[], kind: HonestCall['kind']): readonly HonestCall[] {
