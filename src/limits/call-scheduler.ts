@@ -146,9 +146,8 @@ export class CallScheduler {
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
       const isParked = this.#isParked(next);
       if (!isParked && !(this.#hasRoom(next.account) && this.#hasTime(next.cost))) return;
-      this.#queue.pop();
-      if (isParked) this.#park(next);
-      else this.#begin(next);
+      if (isParked) this.#park(this.#queue.withdraw()!);
+      else this.#begin(this.#queue.pop()!);
     }
   }
 
@@ -160,11 +159,12 @@ export class CallScheduler {
     else calls.push(call);
   }
 
-  /** Puts one of an account back into the queue. It was charged when it was queued first. */
+  /** Puts one of an account back into the queue. It is charged when it begins: free of charge it would go before those that were quiet. */
   #unpark(parked: Map<Account, Waiting[]>, account: Account): void {
     const calls = parked.get(account);
     if (calls === undefined) return;
-    this.#queue.push(account, 0, calls.shift()!);
+    const call = calls.shift()!;
+    this.#queue.push(account, call.cost, call);
     if (calls.length === 0) parked.delete(account);
   }
 }

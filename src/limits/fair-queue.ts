@@ -81,25 +81,21 @@ export class FairQueue<T> {
   take(): { readonly flow: Flow; readonly item: T } | undefined {
     const first = this.#heap[0];
     if (first === undefined) return undefined;
-    const { flow, pieces, start } = first;
-    const { cost, item } = pieces[first.head++]!;
-    this.#size--;
+    const { flow, start } = first;
+    const { cost, item } = this.#removeFirst(first);
     this.#virtualTime = Math.max(this.#virtualTime, start);
     flow.virtualFinish = Math.max(start, flow.virtualFinish) + cost;
-    if (first.head < pieces.length) {
-      // What was served is let go now and then, since a backlog may never end.
-      if (first.head >= MAX_SERVED) first.head -= pieces.splice(0, first.head).length;
-      first.start = flow.virtualFinish;
-      first.deadline = first.start + pieces[first.head]!.cost;
-      first.sequence = this.#sequence++;
-    } else {
-      this.#byFlow.delete(flow);
-      const last = this.#heap.pop()!;
-      if (this.#heap.length === 0) return { flow, item };
-      this.#heap[0] = last;
-    }
-    this.#sink(0);
+    this.#reorder(first, flow.virtualFinish);
     return { flow, item };
+  }
+
+  /** Takes the work whose turn it is out of the queue without serving it: nobody is charged. */
+  withdraw(): T | undefined {
+    const first = this.#heap[0];
+    if (first === undefined) return undefined;
+    const { item } = this.#removeFirst(first);
+    this.#reorder(first, first.start);
+    return item;
   }
 
   /** Charges a flow for work that did not have to wait. While nobody waits nobody is owed anything, and all begin anew. */
@@ -110,6 +106,29 @@ export class FairQueue<T> {
 
   #startOf(flow: Flow): number {
     return Math.max(this.#virtualTime - this.#credit, flow.virtualFinish);
+  }
+
+  #removeFirst(first: Waiting<T>): Piece<T> {
+    this.#size--;
+    return first.pieces[first.head++]!;
+  }
+
+  /** Puts the flow that was first where its next piece, which may start at `start`, belongs. */
+  #reorder(first: Waiting<T>, start: number): void {
+    const { flow, pieces } = first;
+    if (first.head < pieces.length) {
+      // What was served is let go now and then, since a backlog may never end.
+      if (first.head >= MAX_SERVED) first.head -= pieces.splice(0, first.head).length;
+      first.start = start;
+      first.deadline = start + pieces[first.head]!.cost;
+      first.sequence = this.#sequence++;
+    } else {
+      this.#byFlow.delete(flow);
+      const last = this.#heap.pop()!;
+      if (this.#heap.length === 0) return;
+      this.#heap[0] = last;
+    }
+    this.#sink(0);
   }
 
   #rise(from: number): void {

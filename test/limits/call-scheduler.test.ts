@@ -201,4 +201,25 @@ describe('H17: the scheduler of calls', () => {
     expect(begun.slice(9)).toEqual(['many 4', 'more 4', 'few', 'many 5']);
     expect([many.heavyCalls, more.heavyCalls, few.heavyCalls]).toEqual([4, 3, 1]);
   });
+
+  test('H38: heavy calls that waited for others of their kind to end never go before small ones', async () => {
+    const [heavy, light] = [new Account(0), new Account(0)];
+    const begunHeavy: (() => void)[] = [];
+    for (let call = 0; call < 300; call++) {
+      scheduler.enter(heavy, { weight: 50, bytes: 0 }, () => begunHeavy.push(() => scheduler.ended(heavy, 50)) > 0);
+    }
+    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    const waitedTurns: number[] = [];
+    for (let call = 0; call < 100; call++) {
+      let [isBegun, turns] = [false, 0];
+      scheduler.enter(light, { weight: 1, bytes: 0 }, () => (isBegun = true));
+      for (; !isBegun && turns < 50; turns++) {
+        begunHeavy.shift()?.();
+        await nextTurn();
+      }
+      scheduler.ended(light);
+      waitedTurns.push(turns);
+    }
+    expect(Math.max(...waitedTurns)).toBeLessThanOrEqual(2);
+  });
 });

@@ -39,6 +39,17 @@ describe('start-time fair queueing', () => {
     expect(first.filter((item) => item === 'large').length).toBeLessThanOrEqual(6);
   });
 
+  test('work that is withdrawn costs its flow nothing, and moves nobody else', () => {
+    const queue = new FairQueue<string>();
+    const [one, other] = [flow(), flow()];
+    for (let item = 0; item < 5; item++) queue.push(one, 50, `withdrawn ${item}`);
+    for (let item = 0; item < 5; item++) expect(queue.withdraw()).toBe(`withdrawn ${item}`);
+    expect([queue.withdraw(), queue.size, one.virtualFinish]).toEqual([undefined, 0, 0]);
+    queue.push(other, 60, 'other');
+    queue.push(one, 50, 'one');
+    expect(drain(queue)).toEqual(['one', 'other']);
+  });
+
   test('work that did not wait is charged where others wait', () => {
     const queue = new FairQueue<string>();
     const [busy, idle, third] = [flow(), flow(), flow()];
