@@ -2,5 +2,7 @@
 
 export { PostgresDatabase, type PostgresTarget } from './database.ts';
 export { UnfitDatabase } from './failures.ts';
+export { PostgresIssueMemo } from './issue-memo.ts';
 export { PostgresLedgerStore } from './ledger-store.ts';
 export { changeSchema, type SchemaChange, type SchemaOrder } from './migrate.ts';
+export { PostgresReplayGuard } from './replay-guard.ts';
