@@ -39,6 +39,8 @@ export interface PostgresServer {
   target(user?: string, database?: string): PostgresTarget;
   /** Runs statements as the superuser. Answers the rows of the last. */
   sql(text: string, values?: readonly unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** The directory of its data. */
+  readonly data: string;
   /** Ends it as a crash would, and waits. */
   crash(): Promise<void>;
   /** Starts it again on the same data. `settings`: of the command line, `fsync=off` for one. */
@@ -87,6 +89,7 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
   const server: PostgresServer = {
     host: folder,
     port: PORT,
+    data,
     get pid() {
       return child.pid ?? 0;
     },
@@ -129,7 +132,7 @@ async function startServer(data: string, folder: string, settings: readonly stri
   const lines: string[] = [];
   for await (const line of createInterface({ input: child.stderr! })) {
     lines.push(line);
-    if (line.includes('database system is ready to accept connections')) {
+    if (/database system is ready to accept (?:read-only )?connections/.test(line)) {
       // What it says from now on is nobody's, and must not hold it up.
       child.stderr!.resume();
       return child;

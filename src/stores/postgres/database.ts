@@ -29,20 +29,24 @@ export interface Statement {
 
 /** How long the parts of a call may take, in milliseconds. */
 const CONNECT_MS = 3_000;
-/** The database ends a transaction whose process has stopped in the middle: it holds up all others. */
-const IDLE_IN_TRANSACTION_MS = 3_000;
-const LOCK_MS = 4_000;
-const STATEMENT_MS = 6_000;
-/** By the clock of this process, for a server that does not even end what takes too long. */
-const ANSWER_MS = 8_000;
+const TIMEOUTS: Timeouts = {
+  // The server ends a transaction whose process has stopped in the middle: it holds up all others.
+  idleInTransactionMs: 3_000,
+  lockMs: 4_000,
+  statementMs: 6_000,
+  // By the clock of this process, for a server that does not even end what takes too long.
+  answerMs: 8_000,
+};
 
 const MAX_ATTEMPTS = 3;
 const RETRY_MS = 20;
 
-/** All timeouts, for tests of what happens after them. */
+/** Timeouts of a database, in milliseconds. */
 export interface Timeouts {
-  readonly statementMs?: number;
-  readonly answerMs?: number;
+  readonly idleInTransactionMs: number;
+  readonly lockMs: number;
+  readonly statementMs: number;
+  readonly answerMs: number;
 }
 
 export class PostgresDatabase {
@@ -50,12 +54,9 @@ export class PostgresDatabase {
   #closing: Promise<void> | undefined;
 
   /** Connects when it is first used. At most `size` connections. */
-  constructor(
-    target: PostgresTarget,
-    size: number,
-    { statementMs = STATEMENT_MS, answerMs = ANSWER_MS }: Timeouts = {},
-  ) {
+  constructor(target: PostgresTarget, size: number, timeouts: Partial<Timeouts> = {}) {
     const { host, port, database, user, password, tls } = target;
+    const { idleInTransactionMs, lockMs, statementMs, answerMs } = { ...TIMEOUTS, ...timeouts };
     this.#pool = new Pool({
       host,
       port,
@@ -67,8 +68,8 @@ export class PostgresDatabase {
       max: size,
       application_name: 'ect-authority',
       connectionTimeoutMillis: CONNECT_MS,
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-      lock_timeout: Math.min(LOCK_MS, statementMs),
+      idle_in_transaction_session_timeout: idleInTransactionMs,
+      lock_timeout: lockMs,
       statement_timeout: statementMs,
       query_timeout: answerMs,
       keepAlive: true,

@@ -40,11 +40,13 @@ type Failure =
   | 'denied'
   | 'full'
   | 'missing'
+  | 'nowhere'
   | 'open'
   | 'other'
   | 'readonly'
   | 'rights'
-  | 'taken';
+  | 'taken'
+  | 'untrusted';
 
 /** SQLSTATE codes, and their first two characters where all of a class mean the same. */
 const FAILURES: Readonly<Record<string, Failure>> = {
@@ -54,7 +56,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   '25006': 'readonly',
   '25P03': 'away',
   '28': 'denied',
-  '3D000': 'missing',
+  '3D000': 'nowhere',
   '3F000': 'missing',
   '40': 'busy',
   '42501': 'rights',
@@ -78,11 +80,14 @@ const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
   denied: (what) => `The database of the ${what} refuses the user or the password of this service.`,
   full: (what) => `There is no space left on the disk of the database of the ${what}.`,
   missing: (what) => `The database of the ${what} lacks its tables: run \`ect db init\`.`,
+  nowhere: (what) => `The database of the ${what} does not exist on the server: create it with ENCODING UTF8.`,
   open: (what) => `The connection to the database of the ${what} ended during the commit: the outcome is open.`,
   other: (what) => `The database of the ${what} does not answer.`,
   readonly: (what) => `The database of the ${what} is read-only: connect to the primary.`,
   rights: (what) => `The role of this service may not use the ${what}: run \`ect db migrate --role\` with its name.`,
   taken: (what) => `The database of the ${what} has no connection left for this service.`,
+  untrusted: (what) =>
+    `The database of the ${what} does not prove by TLS that it is the right one: check ECT_POSTGRES_CA_FILE and the name in ECT_POSTGRES_URL.`,
 };
 
 /** The failure as the store's own error. What is no failure of the database (a refusal, a bug) comes back unchanged. */
@@ -140,16 +145,19 @@ function failureOf(error: unknown): Failure | undefined {
     const code = error.code ?? '';
     return FAILURES[code] ?? FAILURES[code.slice(0, 3)] ?? FAILURES[code.slice(0, 2)] ?? 'other';
   }
-  return isOfDriver(error) ? 'away' : undefined;
+  return error instanceof Error ? driverFailure(error) : undefined;
 }
 
 /** Errors of the driver have no class of their own: these are the sentences that it has, and the codes of sockets and TLS. */
-function isOfDriver(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (isLost(error) || /^(?:Query read timeout|timeout e|Client |SASL|SCRAM|The server )/.test(error.message))
-    return true;
-  return /^(?:E[A-Z_]{3,}|CERT_|DEPTH_|UNABLE_|SELF_|HOSTNAME_)/.test(codeOf(error) ?? '');
+function driverFailure(error: Error): Failure | undefined {
+  const code = codeOf(error) ?? '';
+  if (/^(?:SASL|SCRAM)/.test(error.message)) return 'denied';
+  if (/^The server does not support SSL/.test(error.message) || TLS_CODES.test(code)) return 'untrusted';
+  if (isLost(error) || /^(?:Query read timeout|timeout e|Client )/.test(error.message)) return 'away';
+  return /^E[A-Z_]{3,}$/.test(code) ? 'away' : undefined;
 }
+
+const TLS_CODES = /^(?:CERT_|DEPTH_|UNABLE_|SELF_|HOSTNAME_|ERR_TLS_|ERR_SSL_)/;
 
 function codeOf(error: Error): string | undefined {
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined;

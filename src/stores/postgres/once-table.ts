@@ -225,6 +225,8 @@ export class OnceTable {
 /** Statements that commit by themselves. Once they were sent, a lost connection leaves open what they did, and none is sent again. */
 async function write(session: Session, ...statements: readonly Statement[]) {
   const answers = await session.settled(...statements);
+  // Committed here, and maybe not where a failover leads.
+  if (session.hasWarning) throw new OutcomeUnknown('the server has warned of the commit');
   return answers.map((answer) => {
     if (answer.status === 'fulfilled') return answer.value;
     if (isServerAnswer(answer.reason)) throw answer.reason;
