@@ -15,7 +15,7 @@ export interface PostgresTarget {
   readonly database: string;
   readonly user: string;
   /** Asked for each connection, so that a password may change. It is behind a function, so that nothing that prints a Config shows it. */
-  readonly password: () => string | undefined;
+  readonly password: () => string | undefined | Promise<string | undefined>;
   /** Certificates of the server are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
   readonly tls: { readonly ca: string | undefined } | undefined;
 }
@@ -63,7 +63,7 @@ export class PostgresDatabase {
       database,
       user,
       // Where there is none, the driver would look for it in the environment and in files.
-      password: () => password() ?? '',
+      password: async () => (await password()) ?? '',
       ssl: tlsOptions(tls),
       max: size,
       application_name: 'ect-authority',

@@ -45,7 +45,7 @@ function clientOptions({ host, port, database, user, password, tls }: PostgresTa
     port,
     database,
     user,
-    password: () => password() ?? '',
+    password: async () => (await password()) ?? '',
     ssl: tlsOptions(tls),
     connectionTimeoutMillis: CONNECT_MS,
     application_name: 'ect-authority',

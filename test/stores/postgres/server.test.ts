@@ -175,6 +175,7 @@ describeWithPostgres('PostgreSQL', () => {
     await store.initialise(EMPTY_HEAD, 'test+key');
     // No compression makes these short.
     const long = Array.from({ length: 256 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000))).join('');
+    const uri = `urn:${Array.from({ length: 2_044 }, (_, n) => (n * n * 7919).toString(36).at(-1)).join('')}`;
     const names = [
       candidate('a\u0000b', { scope: '\u0000', author: '\u0000' }),
       candidate(long, { scope: `${long}!`, author: uri }),
