@@ -61,7 +61,7 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
   folders.add(folder);
   const data = join(folder, 'data');
   const passwordFile = join(folder, 'password');
-  writeFileSync(passwordFile, `${PASSWORD}\n`);
+  writeFileSync(passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
   chmodSync(folder, 0o755);
   if (RUNS_AS_ROOT) for (const path of [folder, passwordFile]) chownSync(path, userId('u'), userId('g'));
   const made = spawnSync(

@@ -150,7 +150,7 @@ describeWithPostgres('PostgreSQL', () => {
     });
     afterAll(() => store.close().then(() => database.close()));
 
-    test.each(changes)('L9: %s is refused, to the service and to a superuser', async (change) => {
+    test.each(changes)('L22: %s is refused, to the service and to a superuser', async (change) => {
       for (const user of [SERVICE_ROLE, 'postgres']) {
         const client = new Client({ ...server.target(user), password: PASSWORD, ssl: false });
         await client.connect();
@@ -160,7 +160,7 @@ describeWithPostgres('PostgreSQL', () => {
       expect(await checkStore(store)).toHaveLength(2);
     });
 
-    test('L9: an entry in a place that is taken, or under a name that is, is LEDGER_CORRUPT, and nothing of it stays', async () => {
+    test('L22: an entry in a place that is taken, or under a name that is, is LEDGER_CORRUPT, and nothing of it stays', async () => {
       const stray = `INSERT INTO ect.entries SELECT ledger, $1, scope, $2, author, recorded_at, digest, leaf, nodes, salt, content
                      FROM ect.entries WHERE ledger = 'append-only' AND idx = 0`;
       await server.sql(stray, [2, Buffer.from('stray')]);
