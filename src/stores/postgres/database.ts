@@ -77,7 +77,7 @@ export class PostgresDatabase {
       verify: (client, done) => {
         // An error of a connection in use reaches its statements; without a listener it would end the process.
         client.on('error', () => undefined);
-        examineServer(client).then(() => done(), done);
+        void examine(client, done);
       },
     });
     // Of a connection that nobody uses: it is out of the pool already.
@@ -106,6 +106,16 @@ export class PostgresDatabase {
     this.#closing ??= this.#pool.end();
     return this.#closing;
   }
+}
+
+async function examine(client: PoolClient, done: (error?: Error) => void): Promise<void> {
+  let fault: Error | undefined;
+  try {
+    await examineServer(client);
+  } catch (error) {
+    fault = error as Error;
+  }
+  done(fault);
 }
 
 /** What one store does with the database. Failures leave as the store's own errors. */

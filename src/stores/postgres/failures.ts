@@ -103,7 +103,7 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
 export function isRepeatable(error: unknown): boolean {
   if (error instanceof HeadMoved) return true;
   if (error instanceof OutcomeUnknown) return false;
-  return isLost(error) || (error instanceof DatabaseError && /^40/.test(error.code ?? ''));
+  return isLost(error) || (error instanceof DatabaseError && error.code?.startsWith('40') === true);
 }
 
 /** Whether the connection is gone. */
@@ -152,7 +152,7 @@ function failureOf(error: unknown): Failure | undefined {
 function driverFailure(error: Error): Failure | undefined {
   const code = codeOf(error) ?? '';
   if (/^(?:SASL|SCRAM)/.test(error.message)) return 'denied';
-  if (/^The server does not support SSL/.test(error.message) || TLS_CODES.test(code)) return 'untrusted';
+  if (error.message.startsWith('The server does not support SSL') || TLS_CODES.test(code)) return 'untrusted';
   if (isLost(error) || /^(?:Query read timeout|timeout e|Client )/.test(error.message)) return 'away';
   return /^E[A-Z_]{3,}$/.test(code) ? 'away' : undefined;
 }
