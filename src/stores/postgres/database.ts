@@ -28,8 +28,8 @@ export interface Statement {
 }
 
 /** How long the parts of a call may take, in milliseconds. */
-const CONNECT_MS = 3_000;
 const TIMEOUTS: Timeouts = {
+  connectMs: 3_000,
   // The server ends a transaction whose process has stopped in the middle: it holds up all others.
   idleInTransactionMs: 3_000,
   lockMs: 4_000,
@@ -43,6 +43,8 @@ const RETRY_MS = 20;
 
 /** Timeouts of a database, in milliseconds. */
 export interface Timeouts {
+  /** Until there is a connection, also where others have all of them. */
+  readonly connectMs: number;
   readonly idleInTransactionMs: number;
   readonly lockMs: number;
   readonly statementMs: number;
@@ -56,7 +58,7 @@ export class PostgresDatabase {
   /** Connects when it is first used. At most `size` connections. */
   constructor(target: PostgresTarget, size: number, timeouts: Partial<Timeouts> = {}) {
     const { host, port, database, user, password, tls } = target;
-    const { idleInTransactionMs, lockMs, statementMs, answerMs } = { ...TIMEOUTS, ...timeouts };
+    const { connectMs, idleInTransactionMs, lockMs, statementMs, answerMs } = { ...TIMEOUTS, ...timeouts };
     this.#pool = new Pool({
       host,
       port,
@@ -67,7 +69,9 @@ export class PostgresDatabase {
       ssl: tlsOptions(tls),
       max: size,
       application_name: 'ect-authority',
-      connectionTimeoutMillis: CONNECT_MS,
+      // Whatever the role or the database has: statements by themselves must see what was committed before them.
+      options: '-c default_transaction_isolation=read\\ committed',
+      connectionTimeoutMillis: connectMs,
       idle_in_transaction_session_timeout: idleInTransactionMs,
       lock_timeout: lockMs,
       statement_timeout: statementMs,

@@ -110,7 +110,7 @@ export function isRepeatable(error: unknown): boolean {
 export function isLost(error: unknown): boolean {
   if (error instanceof DatabaseError) return /^(?:08|57P|25P03)/.test(error.code ?? '');
   if (!(error instanceof Error)) return false;
-  return /^Connection terminated|not queryable$/.test(error.message) || LOST_CODES.has(codeOf(error) ?? '');
+  return /^Connection terminated(?! due to)|not queryable$/.test(error.message) || LOST_CODES.has(codeOf(error) ?? '');
 }
 
 /** Whether the server refused a statement: the connection goes on. */
@@ -153,7 +153,10 @@ function driverFailure(error: Error): Failure | undefined {
   const code = codeOf(error) ?? '';
   if (/^(?:SASL|SCRAM)/.test(error.message)) return 'denied';
   if (error.message.startsWith('The server does not support SSL') || TLS_CODES.test(code)) return 'untrusted';
-  if (isLost(error) || /^(?:Query read timeout|timeout e|Client )/.test(error.message)) return 'away';
+  if (error.message.startsWith('timeout exceeded when trying to connect')) return 'taken';
+  if (isLost(error) || /^(?:Query read timeout|timeout expired|Connection terminated|Client )/.test(error.message)) {
+    return 'away';
+  }
   return /^E[A-Z_]{3,}$/.test(code) ? 'away' : undefined;
 }
 

@@ -205,7 +205,10 @@ export class OnceTable {
     if (!this.#isClosing) this.#sweepIn(pauseMs);
   }
 
-  /** One step of forgetting. All processes do it, each with rows that no other has in hand. Answers whether there is more to do. */
+  /**
+   * One step of forgetting. All processes do it, each with rows that no other has in hand. The clock of the server must agree, so
+   * that a process whose clock is ahead does not take away what counts for the others. Answers whether there is more to do.
+   */
   async #sweep(): Promise<boolean> {
     const { now: told, atMs } = this.#told;
     const now = this.#earliest?.() ?? Math.floor(told + (performance.now() - atMs) / 1000);
@@ -213,7 +216,8 @@ export class OnceTable {
     const statement: Statement = {
       name: 'sweep',
       text: `DELETE FROM ect.once WHERE ledger = $1 AND kind = $2 AND key IN (
-               SELECT key FROM ect.once WHERE ledger = $1 AND kind = $2 AND keep_until < $3
+               SELECT key FROM ect.once
+               WHERE ledger = $1 AND kind = $2 AND keep_until < least($3, extract(epoch FROM now()))
                ORDER BY keep_until LIMIT $4 FOR UPDATE SKIP LOCKED) AND keep_until < $3`,
       values: [this.#ledger, this.#kind, now, SWEPT_ROWS],
     };

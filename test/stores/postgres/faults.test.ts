@@ -8,6 +8,7 @@ import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts'
 import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres } from '../../support/postgres.ts';
 import { startCutProxy } from './cut-proxy.ts';
 
+const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
 const UNAVAILABLE = { reason: 'LEDGER_UNAVAILABLE' };
 
 describeWithPostgres('PostgreSQL', () => {
@@ -174,16 +175,49 @@ describeWithPostgres('PostgreSQL', () => {
     const store = new PostgresLedgerStore(connect(), ledger);
     const other = new PostgresLedgerStore(connect(), ledger);
     await store.head();
-    const held = connect(server.host, { idleInTransactionMs: 300 }).use({
-      unavailable: 'LEDGER_UNAVAILABLE',
-      corrupt: 'LEDGER_CORRUPT',
-      what: 'ledger',
-    });
+    const held = connect(server.host, { idleInTransactionMs: 300 }).use(REASONS);
     const released = held.repeatedly(async (session) => {
       await session.all({ text: 'BEGIN' }, { text: `SELECT 1 FROM ect.head WHERE ledger = '${ledger}' FOR UPDATE` });
       return other.commit([candidate('a')], honestSeal());
     });
     expect((await released).placements[0]).toMatchObject({ added: true, record: { index: 1 } });
+  });
+
+  test('L21: where all connections are taken a call is given up in time, and the next one works', async () => {
+    const ledger = await startedLedger();
+    const database = new PostgresDatabase(server.target(), 1, { connectMs: 200 });
+    opened.push(database);
+    const store = new PostgresLedgerStore(database, ledger);
+    await database.use(REASONS).repeatedly(async () => {
+      await expect(store.head()).rejects.toMatchObject({
+        ...UNAVAILABLE,
+        message: expect.stringContaining('no connection left'),
+      });
+    });
+    expect((await store.head())?.size).toBe(1);
+  });
+
+  test('L21: of two transactions that wait for each other one is undone by the server, and runs again', async () => {
+    const ledgers = [await startedLedger(), await startedLedger()];
+    const met = Promise.withResolvers<void>();
+    let arrived = 0;
+    let attempts = 0;
+    const lockBoth = (order: readonly string[]) =>
+      connect()
+        .use(REASONS)
+        .repeatedly(async (session) => {
+          attempts++;
+          const lock = (ledger: string) => ({
+            text: 'SELECT 1 FROM ect.head WHERE ledger = $1 FOR UPDATE',
+            values: [ledger],
+          });
+          await session.all({ text: 'BEGIN' }, lock(order[0]!));
+          if (++arrived === 2) met.resolve();
+          await met.promise;
+          await session.all(lock(order[1]!), { text: 'COMMIT' });
+        });
+    await Promise.all([lockBoth(ledgers), lockBoth(ledgers.toReversed())]);
+    expect(attempts).toBe(3);
   });
 
   describe('a server with other settings', () => {

@@ -1,10 +1,11 @@
 // The replay guard and the issue memo in PostgreSQL: the contracts, against a real server.
 
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PostgresDatabase, PostgresIssueMemo, PostgresReplayGuard } from '../../../src/stores/postgres/index.ts';
 import { issueMemoContract } from '../../contracts/issue-memo.ts';
-import { replayGuardContract } from '../../contracts/replay-guard.ts';
+import { replayGuardContract, tokenUse } from '../../contracts/replay-guard.ts';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts';
+import { SOON } from '../../support/soon.ts';
 
 describeWithPostgres('PostgreSQL', () => {
   let server: PostgresServer;
@@ -33,6 +34,26 @@ describeWithPostgres('PostgreSQL', () => {
   replayGuardContract('PostgresReplayGuard', async () => {
     const { open, dispose } = opener((database, ledger) => new PostgresReplayGuard(database, ledger));
     return { guard: await open(), open, dispose };
+  });
+
+  test('R8: what is over is swept away in steps, by any of the processes, and never by a clock that the server does not share', async () => {
+    const { open, dispose } = opener((database, ledger) => new PostgresReplayGuard(database, ledger, () => clock));
+    const guard = await open();
+    const present = Math.floor(Date.now() / 1000);
+    // A process whose clock is a day ahead of that of the server.
+    const clock = present + 86_400;
+    const keys = async () => {
+      const [row] = await server.sql('SELECT count(*) FROM ect.once WHERE ledger = $1', [`ledger ${ledgers}`]);
+      return Number(row?.['count']);
+    };
+    const claims = [present - 100, present + 3_600].flatMap((end) =>
+      Array.from({ length: 1_500 }, (_, n) => guard.claim(tokenUse({ jti: `${end} ${n}` }), end, end)),
+    );
+    await Promise.all(claims);
+    expect(await keys()).toBe(3_000);
+    await expect.poll(keys, SOON).toBe(1_500);
+    expect(await guard.claim(tokenUse({ jti: `${present + 3_600} 0` }), present + 3_600, present)).toBe('replayed');
+    await dispose();
   });
 
   issueMemoContract('PostgresIssueMemo', async () => {

@@ -124,6 +124,11 @@ describeWithPostgres('PostgreSQL', () => {
     );
     expect(await refusal(server.target(SERVICE_ROLE, 'elsewhere'))).toContain('does not exist on the server');
     expect(await refusal({ ...server.target(), host: '/nowhere' })).toContain('cannot be reached');
+    const secured = { ...server.target(), tls: { ca: undefined } };
+    expect(await refusal(secured)).toContain('does not prove by TLS that it is the right one');
+    await server.sql(`ALTER ROLE "${SERVICE_ROLE}" CONNECTION LIMIT 0`);
+    expect(await refusal()).toContain('has no connection left');
+    await server.sql(`ALTER ROLE "${SERVICE_ROLE}" CONNECTION LIMIT -1`);
   });
 
   describe('what is append-only', () => {
