@@ -38,6 +38,21 @@ const TIMEOUTS: Timeouts = {
   answerMs: 8_000,
 };
 
+/**
+ * Whatever the role or the database has. Statements by themselves must see what was committed before them. And each of ours is
+ * answered by the index that fits: a plan that was made while a table was nearly empty would go on to read all of it when it has grown.
+ */
+const SESSION_SETTINGS = [
+  'default_transaction_isolation=read\\ committed',
+  'plan_cache_mode=force_custom_plan',
+  'enable_seqscan=off',
+  'enable_bitmapscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
+
 const MAX_ATTEMPTS = 3;
 const RETRY_MS = 20;
 
@@ -69,8 +84,7 @@ export class PostgresDatabase {
       ssl: tlsOptions(tls),
       max: size,
       application_name: 'ect-authority',
-      // Whatever the role or the database has: statements by themselves must see what was committed before them.
-      options: '-c default_transaction_isolation=read\\ committed',
+      options: SESSION_SETTINGS,
       connectionTimeoutMillis: connectMs,
       idle_in_transaction_session_timeout: idleInTransactionMs,
       lock_timeout: lockMs,

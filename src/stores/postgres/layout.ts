@@ -16,6 +16,9 @@ export interface Migration {
  * `entries.nodes` are the hashes of the subtrees that the entry completes (`tree-layout.ts`), 32 bytes each. Each commit updates
  * the one row of `head`: its page has room for the next versions, so that no index changes with it.
  *
+ * `ledger || ''` in some indexes hides them from statements that look for a name or a key: while the server has no statistics of a new table, it
+ * could take either, and read a whole scope. So each statement finds one index that fits.
+ *
  * The triggers stop mistakes and stray SQL, also of the owner. They do not stop an owner who drops them; then the checkpoints that
  * others hold give him away.
  */
@@ -51,8 +54,8 @@ const FIRST = `
     PRIMARY KEY (ledger, idx)
   );
   CREATE UNIQUE INDEX entries_by_name ON ect.entries (ledger, name, scope);
-  CREATE INDEX entries_by_scope ON ect.entries (ledger, scope, idx);
-  CREATE INDEX entries_by_author ON ect.entries (ledger, author, idx);
+  CREATE INDEX entries_by_scope ON ect.entries ((ledger || ''), scope, idx);
+  CREATE INDEX entries_by_author ON ect.entries ((ledger || ''), author, idx);
 
   CREATE TABLE ect.once (
     ledger     text     NOT NULL,
@@ -64,7 +67,7 @@ const FIRST = `
     keep_until bigint   NOT NULL,
     PRIMARY KEY (ledger, kind, key)
   );
-  CREATE INDEX once_by_end ON ect.once (ledger, kind, keep_until);
+  CREATE INDEX once_by_end ON ect.once ((ledger || ''), kind, keep_until);
 
   CREATE FUNCTION ect.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
     BEGIN RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP; END $$;

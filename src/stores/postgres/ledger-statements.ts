@@ -41,7 +41,8 @@ export function findAll(ledger: string, names: readonly Pick<Candidate, 'scope' 
     name: 'find',
     text: `SELECT wanted.place, ${ENTRY_COLUMNS_WITH_CONTENT}
            FROM unnest($2::bytea[], $3::bytea[]) WITH ORDINALITY AS wanted (scope, name, place)
-           JOIN ect.entries e ON e.ledger = $1 AND e.name = wanted.name AND e.scope = wanted.scope`,
+           JOIN LATERAL (
+             SELECT * FROM ect.entries WHERE ledger = $1 AND name = wanted.name AND scope = wanted.scope LIMIT 1) AS e ON true`,
     values: [ledger, names.map(({ scope }) => Buffer.from(scope)), names.map(({ name }) => Buffer.from(name))],
   };
 }
@@ -121,10 +122,14 @@ export function list(ledger: string, { from, before, scope, author, limit, withC
     ...(scope === undefined ? [] : [['scope', scope] as const]),
     ...(author === undefined ? [] : [['author', author] as const]),
   ];
-  const conditions = filters.map(([column], place) => ` AND e.${column} = $${place + 5}`).join('');
+  const ledgerColumn = filters.length === 0 ? 'e.ledger' : "e.ledger || ''";
+  // With both, the index of the scope is the one whose rows are counted: an expression leads to no index.
+  const columnOf = (column: string) =>
+    filters.length === 2 && column === 'author' ? "(e.author || ''::bytea)" : `e.${column}`;
+  const conditions = filters.map(([column], place) => ` AND ${columnOf(column)} = $${place + 5}`).join('');
   return {
     text: `SELECT ${withContent ? ENTRY_COLUMNS_WITH_CONTENT : ENTRY_COLUMNS} FROM ect.entries e
-           WHERE e.ledger = $1 AND e.idx >= $2 AND e.idx < $3${conditions} ORDER BY e.idx LIMIT $4`,
+           WHERE ${ledgerColumn} = $1 AND e.idx >= $2 AND e.idx < $3${conditions} ORDER BY e.idx LIMIT $4`,
     values: [ledger, from, before, limit, ...filters.map(([, value]) => Buffer.from(value))],
   };
 }
@@ -132,7 +137,8 @@ export function list(ledger: string, { from, before, scope, author, limit, withC
 /** Where to stop so that `rows` entries of the scope are looked through from `from` on. No row: at the end. */
 export function endOfScan(ledger: string, scope: string, from: number, rows: number): Statement {
   return {
-    text: 'SELECT idx FROM ect.entries WHERE ledger = $1 AND scope = $2 AND idx >= $3 ORDER BY idx OFFSET $4 LIMIT 1',
+    text: `SELECT idx FROM ect.entries
+           WHERE ledger || '' = $1 AND scope = $2 AND idx >= $3 ORDER BY idx OFFSET $4 LIMIT 1`,
     values: [ledger, Buffer.from(scope), from, rows],
   };
 }

@@ -184,8 +184,9 @@ export class OnceTable {
   #readHolders(keys: readonly Uint8Array[]): Statement {
     return {
       name: 'holders',
-      text: `SELECT key, digest, label, content, keep_until FROM ect.once
-             WHERE ledger = $1 AND kind = $2 AND key = ANY ($3::bytea[])`,
+      text: `SELECT held.* FROM unnest($3::bytea[]) AS wanted (key) JOIN LATERAL (
+               SELECT key, digest, label, content, keep_until FROM ect.once
+               WHERE ledger = $1 AND kind = $2 AND key = wanted.key LIMIT 1) AS held ON true`,
       values: [this.#ledger, this.#kind, [...keys]],
     };
   }
@@ -215,10 +216,10 @@ export class OnceTable {
     if (!Number.isFinite(now)) return false;
     const statement: Statement = {
       name: 'sweep',
-      text: `DELETE FROM ect.once WHERE ledger = $1 AND kind = $2 AND key IN (
-               SELECT key FROM ect.once
-               WHERE ledger = $1 AND kind = $2 AND keep_until < least($3, extract(epoch FROM now()))
-               ORDER BY keep_until LIMIT $4 FOR UPDATE SKIP LOCKED) AND keep_until < $3`,
+      text: `DELETE FROM ect.once WHERE ctid = ANY (ARRAY (
+               SELECT ctid FROM ect.once
+               WHERE ledger || '' = $1 AND kind = $2 AND keep_until < least($3, extract(epoch FROM now()))
+               ORDER BY keep_until LIMIT $4 FOR UPDATE SKIP LOCKED))`,
       values: [this.#ledger, this.#kind, now, SWEPT_ROWS],
     };
     const { rowCount } = await this.#use.read(statement);

@@ -7,6 +7,8 @@ import { replayGuardContract, tokenUse } from '../../contracts/replay-guard.ts';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { SOON } from '../../support/soon.ts';
 
+const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
+
 describeWithPostgres('PostgreSQL', () => {
   let server: PostgresServer;
   let ledgers = 0;
@@ -54,6 +56,36 @@ describeWithPostgres('PostgreSQL', () => {
     await expect.poll(keys, SOON).toBe(1_500);
     expect(await guard.claim(tokenUse({ jti: `${present + 3_600} 0` }), present + 3_600, present)).toBe('replayed');
     await dispose();
+  });
+
+  test('what a claim and a sweep read does not grow with what is remembered, also without statistics of the table', async () => {
+    // One connection, so that its plans are those that it made while the table was nearly empty.
+    const database = new PostgresDatabase(server.target(), 1);
+    const guard = new PostgresReplayGuard(database, 'plans', () => 1_000);
+    const claim = (n: number, end: number) => guard.claim(tokenUse({ jti: `${end} ${n}` }), end, 500);
+    const rowsRead = async () => {
+      await database.use(REASONS).read({ text: 'SELECT pg_stat_force_next_flush()' });
+      const [row] = await server.sql(
+        `SELECT coalesce(idx_tup_fetch, 0) + seq_tup_read AS rows FROM pg_stat_user_tables WHERE relname = 'once'`,
+      );
+      return Number(row?.['rows']);
+    };
+    for (let n = 0; n < 8; n++) await claim(n, 9_000);
+    await Promise.all(Array.from({ length: 4_000 }, (_, n) => claim(n, 9_000)));
+    const atFirst = await rowsRead();
+    for (let n = 0; n < 20; n++) expect(await claim(100 * n, 9_000)).toBe('replayed');
+    const claimed = await rowsRead();
+    expect(claimed - atFirst).toBeLessThanOrEqual(40);
+    await Promise.all(Array.from({ length: 300 }, (_, n) => claim(n, 600)));
+    const deleted = async () => {
+      const [row] = await server.sql(`SELECT n_tup_del AS rows FROM pg_stat_user_tables WHERE relname = 'once'`);
+      return Number(row?.['rows']);
+    };
+    await expect.poll(() => rowsRead().then(deleted), SOON).toBeGreaterThanOrEqual(300);
+    // Each is looked up as it is claimed, found by the sweep, locked, and deleted.
+    expect((await rowsRead()) - claimed).toBeLessThanOrEqual(300 * 4 + 40);
+    await guard.close();
+    await database.close();
   });
 
   issueMemoContract('PostgresIssueMemo', async () => {
