@@ -41,6 +41,29 @@ async function dataWith(name: string, change: (path: string) => Promise<unknown>
   return path;
 }
 
+describe('a ledger in PostgreSQL', () => {
+  test('has its files looked at, without a call of the database', async () => {
+    const key = await dataWith('with-postgres', async () => undefined);
+    const env = {
+      ECT_STORE: 'postgres',
+      ECT_POSTGRES_URL: 'postgres://ada@127.0.0.1:1/ect?sslmode=verify-full',
+      ECT_LOCAL_KEY_FILE: join(key, 'signing-key.pem'),
+      ECT_LEDGER_KEY_FILE: join(key, 'ledger.key'),
+      ECT_DATA_DIR: join(folder, 'of-a-replica'),
+    };
+    expect(await problemsOf(env)).toEqual([]);
+    const wrong = {
+      ...env,
+      ECT_POSTGRES_CA_FILE: join(key, 'ledger.key'),
+      ECT_LEDGER_KEY_FILE: join(key, 'signing-key.pem'),
+    };
+    expect((await problemsOf(wrong)).toSorted()).toEqual([
+      expect.stringMatching(/signing-key\.pem does not hold a ledger key/),
+      expect.stringMatching(/^The file of ECT_POSTGRES_CA_FILE, .*, holds no certificate in PEM\.$/),
+    ]);
+  });
+});
+
 describe('a sound configuration', () => {
   test('has no problem before the first start, and the check makes nothing', async () => {
     const path = join(folder, 'not/yet/there');

@@ -1,10 +1,13 @@
 // Which servers a service goes on with, what its role may do there, and how the tables come into being.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chownSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../../src/stores/postgres/index.ts';
+import { createCertificateAuthority } from '../../support/certificates.ts';
 import { checkStore } from '../../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
 import {
@@ -133,6 +136,34 @@ describeWithPostgres('PostgreSQL', () => {
     await server.sql(`ALTER ROLE "${SERVICE_ROLE}" CONNECTION LIMIT -1`);
   });
 
+  test('over TCP the certificate of the server and its name are verified, by the CA that is given', async () => {
+    using authority = createCertificateAuthority();
+    using stranger = createCertificateAuthority('another CA');
+    const certificate = authority.issue({ names: [{ ip: '127.0.0.1' }] });
+    const { uid, gid } = statSync(server.data);
+    const file = (name: string, text: string) => {
+      const path = join(server.host, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      chownSync(path, uid, gid);
+      return path;
+    };
+    const port = await freePort();
+    const settings = [
+      `ssl_cert_file=${file('server.pem', certificate.cert)}`,
+      `ssl_key_file=${file('server.key', certificate.key)}`,
+    ];
+    await server.crash();
+    await server.restart(['listen_addresses=127.0.0.1', `port=${port}`, 'ssl=on', ...settings]);
+    const reach = (host: string, ca: string | undefined) => refusal({ ...server.target(), host, port, tls: { ca } });
+    expect(await reach('127.0.0.1', authority.cert)).toBeUndefined();
+    const distrusted = 'does not prove by TLS that it is the right one';
+    expect(await reach('127.0.0.1', stranger.cert)).toContain(distrusted);
+    expect(await reach('127.0.0.1', undefined)).toContain(distrusted);
+    expect(await reach('localhost', authority.cert)).toContain(distrusted);
+    await server.crash();
+    await server.restart();
+  });
+
   test('a password that cannot be read any more is LEDGER_UNAVAILABLE, and what is wrong with it is not told to callers', async () => {
     const unreadable = () => Promise.reject(new Error('/run/secrets/password is gone'));
     const database = new PostgresDatabase({ ...server.target(), password: unreadable }, 1);
@@ -258,3 +289,13 @@ describeWithPostgres('PostgreSQL', () => {
     await database.close();
   });
 });
+
+/** A port that was free just now: the server takes no 0. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
