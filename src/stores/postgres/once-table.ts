@@ -115,15 +115,12 @@ export class OnceTable {
       const holders = await this.#take([...firsts.values()]);
       left = left.filter((wish) => {
         const name = hex(wish.key);
-        const first = firsts.get(name);
+        const isFirst = firsts.get(name) === wish;
         const holder = holders.get(name);
-        if (wish === first) {
-          if (holder === undefined || holder === 'again') return holder === 'again';
-          wish.resolve(holder.isOwn ? undefined : holder);
-          return false;
-        }
-        if (holder === undefined || holder === 'again' || holder.keepUntil < wish.now) return true;
-        wish.resolve(holder);
+        if (holder === undefined || holder === 'again') return true;
+        // Its time is over for this one, although it was not for the first: the database is asked again.
+        if (!isFirst && holder.keepUntil < wish.now) return true;
+        wish.resolve(isFirst && holder.isOwn ? undefined : holder);
         return false;
       });
     }
