@@ -3,11 +3,18 @@
 // not share a single one.
 
 import type { Flow } from './fair-queue.ts';
+import { Networks, networkOf } from './networks.ts';
 import { ReadingFlow } from './read-scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /** Calls that were refused at once. Who has used this up is not read from for a while, or is disconnected. */
 const REFUSALS: Rate = { burst: 1_000, perSecond: 500 };
+
+/** The network of a connection, among all. */
+export interface Place {
+  readonly networks: Networks;
+  readonly network: string;
+}
 
 /** What one payer holds at the moment. */
 export class Account implements Flow {
@@ -25,9 +32,31 @@ export class Account implements Flow {
   /** Streams that stay open. */
   streams = 0;
   readonly refusals: TokenBucket;
+  readonly #place: Place | undefined;
 
-  constructor(nowMs: number) {
+  /** `place`: of the account of a connection. */
+  constructor(nowMs: number, place?: Place) {
     this.refusals = new TokenBucket(REFUSALS, nowMs);
+    this.#place = place;
+  }
+
+  /** A call counts from now on. Answers whether it is the only one. */
+  callOpened(): boolean {
+    if (this.openCalls++ > 0) return false;
+    this.#place?.networks.enter(this.#place.network);
+    return true;
+  }
+
+  /** Answers whether it was the last one. */
+  callEnded(): boolean {
+    if (--this.openCalls > 0) return false;
+    this.#place?.networks.leave(this.#place.network);
+    return true;
+  }
+
+  /** The accounts with which it divides one share: those connections of its network that have open calls; 1: it has its own. */
+  get sharers(): number {
+    return this.#place === undefined ? 1 : Math.max(1, this.#place.networks.busy(this.#place.network));
   }
 
   get isIdle(): boolean {
@@ -41,6 +70,7 @@ const MAX_IDLE_CALLERS = 10_000;
 export class Accounts {
   readonly #byCaller = new Map<string, Account>();
   readonly #byConnection = new WeakMap<object, Account>();
+  readonly #networks = new Networks();
   readonly #now: () => number;
   /** Of all connections that had to prove a caller and did not. */
   readonly unidentified: Account;
@@ -60,10 +90,10 @@ export class Accounts {
     return account;
   }
 
-  ofConnection(connection: object): Account {
+  ofConnection(connection: { readonly remoteAddress?: string | undefined }): Account {
     let account = this.#byConnection.get(connection);
     if (account === undefined) {
-      account = new Account(this.#now());
+      account = new Account(this.#now(), { networks: this.#networks, network: networkOf(connection.remoteAddress) });
       this.#byConnection.set(connection, account);
     }
     return account;

@@ -10,6 +10,7 @@ import {
   type ListEntriesRequest,
 } from '../gen/ect/v1/ledger_pb.ts';
 import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
+import { createPace, STEPS_PER_NAME } from '../pace.ts';
 import { pageBytes, pageRoom, workflowBytes } from './answer-size.ts';
 import type { Call, Service } from './call.ts';
 import { writeGraphFindings } from './graph-messages.ts';
@@ -91,18 +92,21 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
 }
 
 /** One page of entries: as many as the query asks for, or as an answer holds. */
-async function readPage(ledger: Ledger, query: RecordQuery, { signal }: Call) {
+async function readPage(ledger: Ledger, query: RecordQuery, call: Call) {
   // One more than asked for tells whether there is a next page.
-  const records = await ledger.list({ ...query, limit: query.limit + 1 }, signal);
-  let [taken, room] = [0, pageRoom(query.limit, query.withContent)];
+  const records = await ledger.list({ ...query, limit: query.limit + 1 }, call.signal);
+  const entries: ReturnType<typeof writeEntry>[] = [];
+  const pace = createPace(call);
+  let room = pageRoom(query.limit, query.withContent);
   for (const record of records.slice(0, query.limit)) {
     room -= sizeOfEntry(record);
-    if (room < 0 && taken > 0) break;
-    taken++;
+    if (room < 0 && entries.length > 0) break;
+    if (pace.step(STEPS_PER_NAME)) await pace.rest();
+    entries.push(writeEntry(record, query.withContent));
   }
-  const next = records[taken];
+  const next = records[entries.length];
   return {
-    entries: records.slice(0, taken).map((record) => writeEntry(record, query.withContent)),
+    entries,
     nextPageToken: next === undefined ? '' : String(next.index),
   };
 }
