@@ -10,21 +10,47 @@ export function networkOf(address = ''): string {
   return [...groups, ...tail].slice(0, 4).join(':');
 }
 
-/** How many accounts of each network have open calls. */
+/** How many connections of each network want something at the moment. */
 export class Networks {
-  readonly #busy = new Map<string, number>();
+  readonly #wanting = new Map<string, number>();
 
-  busy(network: string): number {
-    return this.#busy.get(network) ?? 0;
+  wanting(network: string): number {
+    return this.#wanting.get(network) ?? 0;
   }
 
   enter(network: string): void {
-    this.#busy.set(network, this.busy(network) + 1);
+    this.#wanting.set(network, this.wanting(network) + 1);
   }
 
   leave(network: string): void {
-    const left = this.busy(network) - 1;
-    if (left > 0) this.#busy.set(network, left);
-    else this.#busy.delete(network);
+    const left = this.wanting(network) - 1;
+    if (left > 0) this.#wanting.set(network, left);
+    else this.#wanting.delete(network);
+  }
+}
+
+/** The place of a connection in its network: it counts there while it wants something, and divides one share with those that do too. */
+export class Place {
+  readonly #networks: Networks;
+  readonly #network: string;
+  #wants = 0;
+
+  constructor(networks: Networks, network: string) {
+    this.#networks = networks;
+    this.#network = network;
+  }
+
+  /** It wants one thing more. */
+  enter(): void {
+    if (this.#wants++ === 0) this.#networks.enter(this.#network);
+  }
+
+  leave(): void {
+    if (--this.#wants === 0) this.#networks.leave(this.#network);
+  }
+
+  /** The connections that divide the share, this one included. */
+  get sharers(): number {
+    return Math.max(1, this.#networks.wanting(this.#network));
   }
 }
