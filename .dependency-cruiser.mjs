@@ -40,6 +40,7 @@ const rooms = {
     'authority',
     'cli',
     'data-dir',
+    'errors',
     'files',
     'ledger',
     'one-history',
