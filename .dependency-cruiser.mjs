@@ -72,6 +72,7 @@ const rooms = {
     'config',
     'custody',
     'data-dir',
+    'errors',
     'events',
     'file-type',
     'keys',
