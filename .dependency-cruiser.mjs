@@ -20,6 +20,7 @@ const rooms = {
   privacy: [],
   'system-faults': ['file-type'],
   'listen-fault': [],
+  'start-traces': ['data-dir'],
   probe: [],
   'storage-health': ['events', 'probe', 'stores'],
   'v8-options': [],
