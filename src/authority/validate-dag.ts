@@ -9,6 +9,7 @@ import { asLabelledTask, asTask, isTaskScope } from './leaf.ts';
 import { ledgerMarks } from './marks.ts';
 import type { AuthorityParts } from './parts.ts';
 import { Places } from './places.ts';
+import { demandSound } from './sound-records.ts';
 import { taskOf } from './task.ts';
 
 /** Which graph. */
@@ -106,6 +107,7 @@ async function* readTasks({ ledger }: AuthorityParts, wid: string, until: Ending
   for (let left = MAX_WORKFLOW_TASKS + 1; left > 0; ) {
     const limit = Math.min(RECORDS_PER_SLICE, left);
     const records = await ledger.list({ scope: wid, startIndex, limit, withContent: labels });
+    await demandSound(ledger, records, until);
     yield records.map(labels ? asLabelledTask : asTask);
     const last = records.at(-1);
     if (last === undefined || records.length < limit) return;
