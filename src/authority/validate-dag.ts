@@ -46,7 +46,7 @@ async function validateToken(
 ): Promise<DagAnswer> {
   const verified = verifyRecord(parts, token);
   if ('reason' in verified) return { refusal: verified };
-  const ancestry = await ancestryWith(parts, predecessors, until);
+  const ancestry = await ancestryWith(parts, predecessors, until, true);
   if ('reason' in ancestry) return { refusal: ancestry };
   const { claims, kid, digest } = verified;
   const subject = { claims, kid, digest, namesake: await parts.ledger.find(claims.wid, claims.jti) };
@@ -95,7 +95,7 @@ export async function examineRecorded(
       throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.'));
     }
     const examination = examinationIn(parts, createPace(until));
-    return await examineWorkflow(tasks, ledgerAncestry(parts.ledger), examination, MAX_WORKFLOW_TASKS);
+    return await examineWorkflow(tasks, ledgerAncestry(parts.ledger, true), examination, MAX_WORKFLOW_TASKS);
   } finally {
     leave?.();
   }

@@ -12,7 +12,7 @@ import {
 import type { Call } from '../../src/rpc/call.ts';
 import { ledgerService } from '../../src/rpc/ledger.ts';
 import { SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
-import { recordTask } from '../authority/support.ts';
+import { issueFor, recordTask } from '../authority/support.ts';
 import { type Folder, makeFolder } from '../stores/sqlite/folder.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { WID } from '../support/tokens.ts';
@@ -42,7 +42,9 @@ afterEach(async () => {
 /** A service with some tasks of one workflow, and what it answers. */
 async function recordedService() {
   const { parts } = await makeAuthority(store);
-  for (let task = 0; task < ENTRIES; task++) await recordTask(parts, { wid: WID });
+  const jtis: string[] = [];
+  for (let task = 0; task < ENTRIES; task++) jtis.push(await recordTask(parts, { wid: WID }));
+  const { token } = await issueFor(parts, { wid: WID, pred: [jtis[DAMAGED]!] });
   const { getEntry, getWorkflow, listEntries } = ledgerService(parts).procedures;
   const list = (fromIndex: number, pageSize: number, withContent: boolean) => async () =>
     listEntries(create(ListEntriesRequestSchema, { fromIndex: BigInt(fromIndex), pageSize, withContent }), call);
@@ -54,6 +56,7 @@ async function recordedService() {
     entry: async () => getEntry(create(GetEntryRequestSchema, { index: BigInt(DAMAGED) }), call),
     workflow: async () => getWorkflow(create(GetWorkflowRequestSchema, { wid: WID }), call),
     graph: async () => validateDag(parts, { kind: 'workflow', wid: WID }, call),
+    ancestors: async () => validateDag(parts, { kind: 'token', token, predecessors: [] }, call),
     drawing: async () => validateDag(parts, { kind: 'workflow', wid: WID }, call, { labels: true }),
   };
 }
@@ -90,6 +93,8 @@ describe('L7: a flipped bit', () => {
       for (const answer of ['listed', 'listedWithContent', 'entry', 'workflow', 'graph', 'drawing'] as const) {
         await expect(service[answer](), answer).rejects.toMatchObject(CORRUPT);
       }
+      // Under another name it is not found, and its successor has a predecessor that is missing.
+      if (column !== 'name') await expect(service.ancestors()).rejects.toMatchObject(CORRUPT);
       expect((await service.before()).entries).toHaveLength(DAMAGED);
       expect((await service.after()).entries).toHaveLength(ENTRIES - DAMAGED - 1);
     },

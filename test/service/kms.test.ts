@@ -11,6 +11,7 @@ import type { Issued, Page, Recorded, Verdict } from '../interop/answers.ts';
 import type { CallError, GrpcClient } from '../interop/grpc-js-client.ts';
 import { dial } from '../interop/grpc-js-client.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const AUDIENCE = 'urn:example:reviewer';
@@ -81,7 +82,7 @@ test('D1 D2 D5 while KMS fails only Issue fails, with a reason and readiness of 
   expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
   const missing = async () =>
     /^ect_signing_key_missing (\d)$/m.exec(await (await fetch(`${service.url}/metrics`)).text())?.[1];
-  await until(async () => (await missing()) === '1');
+  await expect.poll(missing, SOON).toBe('1');
   expect(service.events('signing-key-missing')).toHaveLength(1);
   const verify = { token, audience: AUDIENCE };
   expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });
@@ -89,7 +90,7 @@ test('D1 D2 D5 while KMS fails only Issue fails, with a reason and readiness of 
   double.script.clear();
   await until(async () => (await readiness(service, client))[1] === true);
   await issue(client);
-  await until(async () => (await missing()) === '0');
+  await expect.poll(missing, SOON).toBe('0');
   expect(service.events('signing-key-opened')).toHaveLength(1);
 
   key.state = 'Disabled';
