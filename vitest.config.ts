@@ -10,7 +10,7 @@ const isHostileNamed = process.argv.some((argument) => argument.includes('test/h
 // a run that names files, leaves out nothing.
 const isFull = process.env['ECT_TEST_FULL'] === '1' || process.argv.some((argument) => argument.startsWith('test/'));
 /** Of the tests of the real process, the ones that every commit needs. */
-const SHORT = 'browsers|clock-in-process|crash-output|first-minute|identity|lifecycle|secrets|storage|trust';
+const SHORT = 'browsers|clock-in-process|crash-output|first-minute|identity|lifecycle|postgres|secrets|storage|trust';
 const LONG = [
   `test/service/!(${SHORT}).test.ts`,
   'test/service/stops/**',

@@ -9,13 +9,14 @@ import type { KeysConfig } from './config/keys.ts';
 import type { SignerConfig } from './config/signer.ts';
 import { type Config, examineConfig, type Setting } from './config.ts';
 import { problemsOf } from './config-problems.ts';
-import { filesIn, isOwnSigningKey, StartError } from './data-dir.ts';
+import { filesIn, isOwnSigningKey, readGivenLedgerKey, StartError } from './data-dir.ts';
 import { checkDataDir } from './data-dir-check.ts';
 import { descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { EctError } from './errors.ts';
 import { linkToNothing } from './file-type.ts';
 import { openKmsKey } from './kms-key.ts';
 import { addressText, listenFault, tryToListen } from './listen-fault.ts';
+import { postgresTarget } from './postgres-target.ts';
 import { loadGroup } from './reload/index.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { readOwnKeyFile } from './signers/local/index.ts';
@@ -42,6 +43,8 @@ export async function checkConfig(
     checkDataDir(config),
     checkSigningKey(config, callKms),
     checkTls(config),
+    config.postgres && postgresTarget(config.postgres, true),
+    config.ledger.keyFile === undefined ? undefined : readGivenLedgerKey(config.ledger.keyFile, true),
     config.trustFile === undefined ? undefined : loadGroup(trustFile(config.trustFile)),
   ];
   let few: string | undefined;

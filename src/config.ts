@@ -5,6 +5,7 @@ import { type BrowsersConfig, readBrowsers } from './config/browsers.ts';
 import { CLIENT_SETTINGS } from './config/client-settings.ts';
 import { type KeysConfig, readKeys } from './config/keys.ts';
 import { type LimitsConfig, readLimits } from './config/limits.ts';
+import { type PostgresConfig, readPostgres } from './config/postgres.ts';
 import { serviceLinks } from './config/service-links.ts';
 import { readSigner, type SignerConfig } from './config/signer.ts';
 import { unknownSetting } from './config/unknown-setting.ts';
@@ -34,7 +35,9 @@ export interface Config {
   /** What speaks HTTP/2: our engine, or Node's server. */
   readonly http2: 'engine' | 'node';
   readonly dataDir: string;
-  readonly store: 'sqlite' | 'memory';
+  readonly store: 'sqlite' | 'postgres' | 'memory';
+  /** Where the ledger is, with the store `postgres`. */
+  readonly postgres: PostgresConfig | undefined;
   readonly signer: SignerConfig;
   readonly keys: KeysConfig;
   readonly limits: LimitsConfig;
@@ -48,6 +51,8 @@ export interface Config {
     readonly reviewActions: readonly string[];
   };
   readonly ledger: {
+    /** The key of a ledger that several processes share; undefined: one is made in the data directory. */
+    readonly keyFile: string | undefined;
     readonly audience: string;
     /** Entries that are read again and examined; 0: none. */
     readonly scrubEntriesPerSecond: number;
@@ -182,7 +187,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
   const workers = read<number | 'auto'>('ECT_WORKERS', 1, 'auto or a whole number from 1 to 256', (value) =>
     value === 'auto' ? value : wholeNumber(value, 1, 256),
   );
-  const store = choice('ECT_STORE', ['sqlite', 'memory'], 'sqlite');
+  const store = choice('ECT_STORE', ['sqlite', 'postgres', 'memory'], 'sqlite');
   if (workers !== 1 && store === 'memory') {
     problems.push('ECT_WORKERS needs ECT_STORE=sqlite: in memory every worker would keep a ledger of its own.');
   }
@@ -198,6 +203,21 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
   };
   const reader = { read, path, whole, problem, needs };
   const signer = readSigner(reader);
+  const postgres = readPostgres(reader, store === 'postgres');
+  const ledgerKeyFile = path('ECT_LEDGER_KEY_FILE') || undefined;
+  if (store === 'postgres') {
+    for (const sentence of sharedStoreProblems(signer, ledgerKeyFile)) problem(sentence);
+    if (workers !== 1) problem('ECT_WORKERS needs ECT_STORE=sqlite: with ECT_STORE=postgres start more replicas.');
+    if (replaySize > 0) {
+      problem(
+        'ECT_STORE=postgres needs a replay guard that replicas share, or a token could be used once at each: ' +
+          'unset ECT_JTI_REPLAY_CACHE_SIZE.',
+      );
+    }
+    needs(['ECT_LEDGER_SCRUB_PER_SEC', 'ECT_MIN_FREE_DISK_MIB'], 'ECT_STORE=sqlite');
+  } else {
+    needs(['ECT_LEDGER_KEY_FILE'], 'ECT_STORE=postgres');
+  }
   const config: Config = {
     listen,
     tls:
@@ -207,6 +227,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
     http2: choice('ECT_HTTP2', ['engine', 'node'], 'engine'),
     dataDir: path('ECT_DATA_DIR', './data'),
     store,
+    postgres,
     signer,
     keys: readKeys(reader, signer),
     limits: readLimits(reader),
@@ -228,6 +249,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
       ),
     },
     ledger: {
+      keyFile: ledgerKeyFile,
       audience: text('ECT_LEDGER_AUDIENCE'),
       scrubEntriesPerSecond: whole('ECT_LEDGER_SCRUB_PER_SEC', 200, 0, 100_000),
     },
@@ -274,7 +296,25 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
 }
 
 /** Values that nobody is to be shown. */
-const SECRET_KEYS: ReadonlySet<string> = new Set(['ECT_LOCAL_KEY_PASSPHRASE']);
+const SECRET_KEYS: ReadonlySet<string> = new Set(['ECT_LOCAL_KEY_PASSPHRASE', 'ECT_POSTGRES_URL']);
+
+/** Keys that a process makes for itself are no keys of the others: each would sign what they call forged. */
+function sharedStoreProblems(signer: SignerConfig, ledgerKeyFile: string | undefined): readonly string[] {
+  const problems: string[] = [];
+  if (signer.kind === 'local' && signer.keyFile === undefined) {
+    problems.push(
+      'ECT_STORE=postgres needs a signing key that all replicas have: `ect keygen --out signing-key.pem` makes one; ' +
+        'give each replica that file, under one path, as ECT_LOCAL_KEY_FILE. Or set ECT_SIGNER=kms.',
+    );
+  }
+  if (ledgerKeyFile === undefined) {
+    problems.push(
+      'ECT_STORE=postgres needs a ledger key that all replicas have: `ect keygen --ledger ledger.example/ect --out ledger.key` ' +
+        'makes one; give each replica that file as ECT_LEDGER_KEY_FILE.',
+    );
+  }
+  return problems;
+}
 
 function settingOf(name: string, text: string | undefined, fallback: unknown): Setting {
   if (text === undefined || text === '') return { name, value: defaultText(name, fallback), isDefault: true };

@@ -13,8 +13,9 @@ import { writeFault } from './system-faults.ts';
 export async function checkDataDir({ store, dataDir }: Config): Promise<void> {
   if (store === 'memory') return;
   const faults = directoryFaults(resolve(dataDir)).map((fault) => `ECT_DATA_DIR: ${fault}`);
+  const hasLedger = store === 'sqlite' && existsSync(dataDir);
   // Whose file it is may be all that is wrong with one: the others are looked at all the same.
-  const problems = [...faults, ...(existsSync(dataDir) ? await problemsIn(filesIn(dataDir), faults) : [])];
+  const problems = [...faults, ...(hasLedger ? await problemsIn(filesIn(dataDir), faults) : [])];
   if (problems.length > 0) throw new AggregateError(problems.map((problem) => new StartError(problem)));
 }
 

@@ -112,6 +112,17 @@ export async function readOrCreateLedgerKey(dir: DataDir): Promise<LedgerKey> {
   return openKey(dir.ledgerKey, await readOrCreate(dir.ledgerKey, () => `${freshLedgerKey()}\n`));
 }
 
+/** The ledger's key in a file that the operator gives. `isDryRun`: the rights of the file stay as they are. */
+export async function readGivenLedgerKey(path: string, isDryRun = false): Promise<LedgerKey> {
+  let found: PrivateText;
+  try {
+    found = await readPrivateFile(path, { isOurs: false, isDryRun });
+  } catch (cause) {
+    throw new StartError(`The file of ECT_LEDGER_KEY_FILE cannot be read: ${fileFault(path, cause)}.`, { cause });
+  }
+  return openKey(path, found);
+}
+
 /** The ledger's key as it is; undefined where a start would make one. Changes nothing. */
 export async function readLedgerKey(dir: DataDir): Promise<LedgerKey | undefined> {
   if (!(await isThere(dir.ledgerKey))) {

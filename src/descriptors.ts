@@ -28,12 +28,12 @@ export interface DescriptorRoom {
 
 /** What connections may use. StartError where that is less than the least. `limit` is undefined where the system does not tell it. */
 export function descriptorRoom(
-  { limits, signer }: Pick<Config, 'limits' | 'signer'>,
+  { limits, signer, postgres }: Pick<Config, 'limits' | 'signer' | 'postgres'>,
   limit: number | undefined,
 ): DescriptorRoom {
   const { connections, connectionsPerAddress } = limits;
   const sockets = signer.kind === 'kms' ? signer.concurrency * signer.regions.length + CREDENTIAL_SOCKETS : 0;
-  const own = OWN_DESCRIPTORS + sockets;
+  const own = OWN_DESCRIPTORS + sockets + (postgres?.pool ?? 0);
   if (limit === undefined || limit - own >= connections)
     return { connections, connectionsPerAddress, warning: undefined };
   const left = limit - own;

@@ -73,6 +73,21 @@ export function describeLoss({ kind, shown, size }: HistoryLost, dir: DataDir): 
   }
 }
 
+/** The same of a ledger in a database, which a replica holds against its own mark. Nothing was written. */
+export function describeSharedLoss({ kind, shown, size }: HistoryLost): string {
+  const next =
+    'Check that ECT_POSTGRES_URL leads to the right database, and that it was not restored from an older copy or failed over to a ' +
+    'standby that lacked commits. Where the loss is accepted, remove ledger.mark from the data directory of each replica: receipts and ' +
+    'checkpoints of missing entries then contradict the ledger.';
+  const was =
+    shown === undefined
+      ? 'the mark of this replica (ledger.mark) is damaged or of another ledger'
+      : `this replica has shown ${shown.size} entries, the last of ${new Date(shown.recordedAtMs).toISOString()} (ledger.mark)`;
+  return kind === 'different'
+    ? `The database holds another history than was shown: ${was}, and they are not these. ${next}`
+    : `The database holds ${size} entries of the ledger, but ${was}. ${next}`;
+}
+
 function waysOut(dir: DataDir): string {
   return (
     'Nothing was changed. Do one of these:\n' +

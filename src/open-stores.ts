@@ -6,7 +6,7 @@ import type { BelievedClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 import type { Events } from './events.ts';
-import { Ledger, type LedgerKey, type LedgerStore } from './ledger/index.ts';
+import { HistoryLost, Ledger, type LedgerKey, type LedgerStore } from './ledger/index.ts';
 import type { StorageHealth } from './storage-health.ts';
 import { GuardedLedgerStore } from './stores/guarded-ledger-store.ts';
 import { MarkFile } from './stores/mark-file.ts';
@@ -36,6 +36,10 @@ export interface Stores {
   replacedFile(): string | undefined;
   /** Those that are files. */
   readonly writes: readonly WritableStore[];
+  /** What readiness shows of a store that is no file. */
+  checks(): Readonly<Record<string, boolean>>;
+  /** What the operator can do about a ledger that is not what was shown; undefined where that was found out before. */
+  readonly describeLoss: ((loss: HistoryLost) => string) | undefined;
   close(): Promise<void>;
 }
 
@@ -61,6 +65,8 @@ export function openStores({ replay }: Config, { dir, slot, earliest, health }: 
     mark,
     replay: guard,
     memo,
+    checks: () => ({}),
+    describeLoss: undefined,
     replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
     writes: [ledger, memo, guard].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
     close: async () => {
@@ -112,7 +118,7 @@ export function scrubOrder(
 }
 
 export async function openLedger(
-  { ledger: store, mark }: Stores,
+  { ledger: store, mark, describeLoss }: Stores,
   key: LedgerKey,
   clock: BelievedClock,
   events: Events,
@@ -124,6 +130,9 @@ export async function openLedger(
     nowMs: clock.steadyMs,
     stampMs: clock.stampEntryMs,
     onCommit: ({ entries, durationMs, size }) => events.ledgerCommitted({ entries, durationMs, size: BigInt(size) }),
+  }).catch((error: unknown) => {
+    if (!(error instanceof HistoryLost) || describeLoss === undefined) throw error;
+    throw new StartError(describeLoss(error), { cause: error });
   });
   events.ledgerOpened(BigInt(ledger.size));
   if (mark?.isNew === true && ledger.size > 0) events.markMade(BigInt(ledger.size));

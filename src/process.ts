@@ -1,10 +1,11 @@
 // The process: arguments and environment, and how a run of the program ends. `main.ts` starts it.
 
-import { backups } from './backup/index.ts';
+import { backupsOf } from './backup/index.ts';
 import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { ConfigError } from './config.ts';
 import { checkConfig } from './config-check.ts';
+import { schemaChanger } from './database-schema.ts';
 import { EctError, type ErrorReason } from './errors.ts';
 import { ledgerRecovery } from './ledger-recovery.ts';
 import { DirectoryInUse } from './ownership.ts';
@@ -31,7 +32,8 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     serve: () => serve(signals ?? new Signals()),
     checkConfig: check,
     recovery: ledgerRecovery,
-    backups,
+    backups: backupsOf(process.env),
+    changeSchema: schemaChanger(process.env),
     io: process,
   };
   try {

@@ -7,13 +7,20 @@ import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
 import { type BelievedClock, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
-import { type DataDir, freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from './data-dir.ts';
+import {
+  type DataDir,
+  freshLedgerKey,
+  openDataDir,
+  readGivenLedgerKey,
+  readOrCreateLedgerKey,
+  StartError,
+} from './data-dir.ts';
 import { type DescriptorRoom, DescriptorWatch, descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { removeDrafts } from './files.ts';
 import { type KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
-import { type Ledger, openLedgerKey } from './ledger/index.ts';
+import { type Ledger, type LedgerKey, openLedgerKey } from './ledger/index.ts';
 import {
   CallerWriteLimits,
   DEFAULT_PROCESS_LIMITS,
@@ -153,11 +160,16 @@ async function startIn(
     if (!('attempt' in configured)) configured.signer.close();
   });
   goOn();
-  const key = dir === undefined ? openLedgerKey(freshLedgerKey()) : await readOrCreateLedgerKey(dir);
-  if (dir !== undefined) await refuseLostHistory(dir, key);
+  // Where the ledger is in a database, the directory is for what belongs to this replica alone.
+  const files = config.store === 'postgres' ? undefined : dir;
+  const key = await readLedgerKey(config, files);
+  if (files !== undefined) await refuseLostHistory(files, key);
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
-  const health = dir && new StorageHealth({ ledgerMark: dir.ledgerDamage, onceMark: dir.onceDamage, events });
-  const stores = openStores(config, { dir, slot: seat?.slot ?? 0, earliest, health });
+  const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
+  const stores =
+    dir !== undefined && files === undefined
+      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, { dir, key, earliest, events })
+      : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, health });
   shutdown.at('stores', () => stores.close());
   let custody: Custody | undefined;
   const time = openClock({
@@ -172,14 +184,14 @@ async function startIn(
   shutdown.at('ledger', () => ledger.drain());
   goOn();
   const scrubs = seat === undefined || seat.number === 1;
-  if (dir !== undefined && health !== undefined && scrubs) await checkLedger(dir, key, health, events);
+  if (files !== undefined && health !== undefined && scrubs) await checkLedger(files, key, health, events);
   goOn();
   const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
   const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
   custody = opened;
   shutdown.at('keys', () => opened.close());
-  const space = dir && (await watchSpace(config, events));
+  const space = files && (await watchSpace(config, events));
   shutdown.at('watches', () => space?.stop());
   const writes = limitWrites(config, space, events);
   const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
@@ -190,13 +202,14 @@ async function startIn(
   health?.watch({
     stores: stores.writes,
     hasRoom: () => space?.hasRoom() !== false,
-    scrub: dir && scrubs ? scrubOrder(config, dir, key) : undefined,
+    scrub: files && scrubs ? scrubOrder(config, files, key) : undefined,
   });
   shutdown.at('watches', () => health?.stop());
   goOn();
   // From here on calls are taken.
   const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
-  const around = { tls: tls?.value, cas, space, clock, health, room };
+  const checks = () => ({ ...stores.checks(), ...health?.checks() });
+  const around = { tls: tls?.value, cas, space, clock, checks, room };
   const server = await listen(config, parts, events, probe, opened, around);
   shutdown.at('calls', (graceMs) => server.drain(graceMs));
   const descriptors = new DescriptorWatch({
@@ -226,6 +239,12 @@ async function startIn(
     reload: () => void reloader.look(true),
     stop: (graceMs) => shutdown.run(graceMs),
   };
+}
+
+/** The key of a shared ledger is given; otherwise it is in the data directory, and made there by the first start. */
+async function readLedgerKey({ ledger }: Config, files: DataDir | undefined): Promise<LedgerKey> {
+  if (ledger.keyFile !== undefined) return readGivenLedgerKey(ledger.keyFile);
+  return files === undefined ? openLedgerKey(freshLedgerKey()) : readOrCreateLedgerKey(files);
 }
 
 /** Whichever worker is asked for the metrics answers those of all. */
@@ -326,7 +345,8 @@ interface Surroundings {
   readonly cas: ClientCas | undefined;
   readonly space: FreeSpace | undefined;
   readonly clock: BelievedClock;
-  readonly health: StorageHealth | undefined;
+  /** What readiness shows of the stores. */
+  readonly checks: () => Readonly<Record<string, boolean>>;
   readonly room: DescriptorRoom;
 }
 
@@ -336,7 +356,7 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space, clock, health, room }: Surroundings,
+  { tls, cas, space, clock, checks, room }: Surroundings,
 ): Promise<RunningServer> {
   const canIssue = () => clock.isBelieved && custody.isReady();
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
@@ -373,7 +393,7 @@ async function listen(
       events,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
-      ready: () => ({ ledger: probe.holds(), ...health?.checks() }),
+      ready: () => ({ ledger: probe.holds(), ...checks() }),
       // Everything else goes on without a signer, without space, or while the clock is doubted.
       methodsReady: {
         'ect.v1.AuthorityService/Issue': canIssue,

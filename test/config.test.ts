@@ -27,6 +27,7 @@ const DEFAULTS: Config = {
   http2: 'engine',
   dataDir: './data',
   store: 'sqlite',
+  postgres: undefined,
   keys: {
     setMaxAgeSeconds: 300,
     refreshMs: 1000,
@@ -50,7 +51,7 @@ const DEFAULTS: Config = {
   issuer: 'urn:ect:dev',
   administrators: [],
   graph: { predecessorPolicy: true, reviewActions: ['human_review'] },
-  ledger: { audience: '', scrubEntriesPerSecond: 200 },
+  ledger: { keyFile: undefined, audience: '', scrubEntriesPerSecond: 200 },
   token: {
     defaultTtlSeconds: 600,
     maxAgeSeconds: 900,

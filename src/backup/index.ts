@@ -2,6 +2,21 @@
 
 import type { Backups } from '../cli/backup.ts';
 import { makeBackup } from './make-backup.ts';
+import { refusal } from './refusals.ts';
 import { restoreBackup } from './restore.ts';
 
-export const backups: Backups = { make: makeBackup, restore: restoreBackup };
+/** What `ect backup` and `ect restore` do. `env`: where the settings are, since a ledger in a database is copied by its own tools. */
+export function backupsOf(env: Readonly<Record<string, string | undefined>>): Backups {
+  if (env['ECT_STORE'] !== 'postgres') return { make: makeBackup, restore: restoreBackup };
+  return { make: refuseDatabase, restore: refuseDatabase };
+}
+
+function refuseDatabase(): Promise<never> {
+  return Promise.reject(
+    refusal(
+      'in_database',
+      'The ledger is in PostgreSQL (ECT_STORE=postgres), and this command copies files.',
+      'Use pg_dump, or base backups with point-in-time recovery, and keep the key files like other secrets.',
+    ),
+  );
+}

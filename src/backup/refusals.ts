@@ -20,6 +20,7 @@ export type BackupReason =
   | 'other_ledger'
   | 'no_ledger'
   | 'history_lost'
+  | 'in_database'
   | 'key_unusable'
   | 'files_changed'
   | 'LEDGER_CORRUPT'

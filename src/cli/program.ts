@@ -10,6 +10,7 @@ import { completionCommand } from './completion.ts';
 import { type CheckConfig, configCommand } from './config.ts';
 import { conformanceCommand } from './conformance.ts';
 import { dagCommand } from './dag.ts';
+import { type ChangeSchema, dbCommand } from './db.ts';
 import { entryCommand } from './entry.ts';
 import { EXIT } from './exit.ts';
 import { fullName, helpCommand, subcommandsOf } from './help-command.ts';
@@ -34,10 +35,12 @@ export interface ProgramParts {
   readonly recovery: LedgerRecovery;
   /** Copies the files of a data directory, and puts them back, for the same reason. */
   readonly backups: Backups;
+  /** Changes the tables of a database, for the same reason. */
+  readonly changeSchema: ChangeSchema;
   readonly io: Io;
 }
 
-export function buildProgram({ serve, checkConfig, recovery, backups, io }: ProgramParts): Command {
+export function buildProgram({ serve, checkConfig, recovery, backups, changeSchema, io }: ProgramParts): Command {
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
@@ -59,6 +62,7 @@ export function buildProgram({ serve, checkConfig, recovery, backups, io }: Prog
     backupCommand(io, backups),
     restoreCommand(io, backups),
     ledgerCommand(io, recovery),
+    dbCommand(io, changeSchema),
     conformanceCommand(io),
     keygenCommand(io),
     completionCommand(io, program),

@@ -33,7 +33,7 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
     access: 'callers',
     administered: ['markCompromised'],
     // A page of 1,000 entries takes some 15 ms, a small call 0.1.
-    weights: { listEntries: 50, getWorkflow: 50 },
+    weights: { listEntries: 100, getWorkflow: 100 },
     maxRequestBytes: { '*': MAX_MESSAGE_BYTES },
     answerBytes: {
       listEntries: ({ pageSize, withContent }) => pageBytes(pageSize || DEFAULT_PAGE, withContent),

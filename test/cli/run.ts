@@ -2,10 +2,11 @@
 
 import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { backups } from '../../src/backup/index.ts';
+import { backupsOf } from '../../src/backup/index.ts';
 import type { Io } from '../../src/cli/output.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { checkConfig } from '../../src/config-check.ts';
+import { schemaChanger } from '../../src/database-schema.ts';
 import { ledgerRecovery } from '../../src/ledger-recovery.ts';
 
 export interface Outcome {
@@ -14,14 +15,28 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs `ect` with these arguments; `stdin` is what it reads from there. */
-export async function ect(argv: readonly string[], stdin = ''): Promise<Outcome> {
+/** Runs `ect` with these arguments; `stdin` is what it reads from there, `env` where `db` and `backup` find settings. */
+export async function ect(
+  argv: readonly string[],
+  stdin = '',
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<Outcome> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const io: Io = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, exitCode: 0 };
   const printed = Promise.all([buffer(stdout), buffer(stderr)]);
   const serve = () => Promise.reject(new Error('no test of the command line serves'));
   const check = () => checkConfig(process.env, { callKms: false });
-  await runProgram({ serve, checkConfig: check, recovery: ledgerRecovery, backups, io }, argv);
+  await runProgram(
+    {
+      serve,
+      checkConfig: check,
+      recovery: ledgerRecovery,
+      backups: backupsOf(env),
+      changeSchema: schemaChanger(env),
+      io,
+    },
+    argv,
+  );
   stdout.end();
   stderr.end();
   const [out, err] = await printed;

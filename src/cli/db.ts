@@ -1,0 +1,71 @@
+// `ect db`: makes the tables of the service in a PostgreSQL database, and brings them to the version of this release. The service
+// itself never does, so that its role needs no right to.
+
+import { Command } from 'commander';
+import { Refused } from './exit.ts';
+import { attempt } from './failure.ts';
+import { withHelp } from './help.ts';
+import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+
+/** What is to be done, and for which role of the service. */
+export interface SchemaRequest {
+  readonly kind: 'init' | 'migrate';
+  readonly role: string | undefined;
+}
+
+/** Changes the database that the settings of the environment name. Handed in, because only the process itself reads settings. */
+export type ChangeSchema = (request: SchemaRequest) => Promise<{ readonly from: number; readonly to: number }>;
+
+/** The database was left as it is. */
+export function databaseRefused(message: string): Refused {
+  return new Refused({ reason: 'database_unusable', message, remedy: '', metadata: {} });
+}
+
+interface DbOptions extends OutputOptions {
+  readonly role?: string;
+}
+
+export function dbCommand(io: Io, change: ChangeSchema): Command {
+  return new Command('db')
+    .description('make or migrate the tables in the database of ECT_POSTGRES_URL')
+    .addCommand(
+      schemaCommand(io, change, 'init', 'make the tables in a database that has none', [
+        'ECT_POSTGRES_URL=postgres://owner@db.example.org/ect ect db init --role ect_service',
+      ]),
+    )
+    .addCommand(
+      schemaCommand(io, change, 'migrate', 'bring the tables to the version of this release; forward only', [
+        'ECT_POSTGRES_URL=postgres://owner@db.example.org/ect ect db migrate',
+        'ECT_POSTGRES_URL=postgres://owner@db.example.org/ect ect db migrate --role ect_service',
+      ]),
+    );
+}
+
+function schemaCommand(
+  io: Io,
+  change: ChangeSchema,
+  kind: SchemaRequest['kind'],
+  description: string,
+  examples: readonly string[],
+): Command {
+  const command = new Command(kind)
+    .description(description)
+    .option('--role <name>', 'the role of the service, which is given the rights that it needs and no more');
+  withHelp(withOutput(command), {
+    examples: [...examples],
+    refused: 'nothing was changed: the database cannot be reached, or its tables are not of the expected version',
+  });
+  return command.action((options: DbOptions) =>
+    attempt(io, options, async () => {
+      const { from, to } = await change({ kind, role: options.role });
+      if (options.json) {
+        printJson(io, { from, to });
+        return;
+      }
+      const sentence = from === to ? `the tables are of version ${to} already` : `the tables are now of version ${to}`;
+      print(io, paint(io.stdout, 'green', `✓ ${sentence}`));
+      if (options.role === undefined) remark(io, 'Give the role of the service its rights: `ect db migrate --role`.');
+      else print(io, `  ${plain(options.role)} may read, and add to what is append-only`);
+    }),
+  );
+}

@@ -1,0 +1,50 @@
+// Whether a server keeps what it has acknowledged, and its tables are those of this release. Asked on each new connection: after
+// a failover it leads to another server.
+
+import type { ClientBase } from 'pg';
+import { UnfitDatabase } from './failures.ts';
+import { SCHEMA, SCHEMA_VERSION } from './layout.ts';
+
+/** Throws UnfitDatabase with the next step, or what the driver throws. */
+export async function examineServer(client: Pick<ClientBase, 'query'>): Promise<void> {
+  const { rows } = await client.query<Readonly<Record<string, unknown>>>({
+    text: `SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
+             current_setting('synchronous_commit') AS synchronous_commit, pg_is_in_recovery() AS is_standby,
+             current_setting('server_encoding') AS encoding, current_setting('server_version_num') AS server_version,
+             to_regclass('${SCHEMA}.schema_version') IS NOT NULL AS has_tables`,
+  });
+  const fault = serverFault(rows[0] ?? {});
+  if (fault !== undefined) throw new UnfitDatabase(fault);
+  const { rows: versions } = await client.query<Readonly<Record<string, unknown>>>({
+    text: `SELECT max(version) AS version FROM ${SCHEMA}.schema_version`,
+  });
+  const schemaProblem = schemaFault(Number(versions[0]?.['version'] ?? 0));
+  if (schemaProblem !== undefined) throw new UnfitDatabase(schemaProblem);
+}
+
+/** The oldest major version that the statements are tried with, as the server counts it. */
+const OLDEST_VERSION = 150_000;
+
+function serverFault(found: Readonly<Record<string, unknown>>): string | undefined {
+  if (Number(found['server_version']) < OLDEST_VERSION)
+    return 'The PostgreSQL server is older than version 15: upgrade it.';
+  for (const setting of ['fsync', 'full_page_writes', 'synchronous_commit']) {
+    if (found[setting] === 'off') {
+      return `The PostgreSQL server has ${setting} = off, so a crash would lose what was acknowledged: turn it on for this role and database.`;
+    }
+  }
+  if (found['is_standby'] === true) return 'The PostgreSQL server is a standby: set ECT_POSTGRES_URL to the primary.';
+  if (found['encoding'] !== 'UTF8') return 'The database is not encoded in UTF8: create one with ENCODING UTF8.';
+  if (found['has_tables'] !== true) return 'The database has no tables of this service: run `ect db init`.';
+  return undefined;
+}
+
+function schemaFault(version: number): string | undefined {
+  if (version > SCHEMA_VERSION) {
+    return `The tables in the database are of version ${version}, and this release knows ${SCHEMA_VERSION}: run a newer release.`;
+  }
+  if (version < SCHEMA_VERSION) {
+    return `The tables in the database are of version ${version}, and this release needs ${SCHEMA_VERSION}: run \`ect db migrate\`.`;
+  }
+  return undefined;
+}

@@ -1,0 +1,167 @@
+// What an error of PostgreSQL means to us. The server's own sentence stays in `cause`; values of rows, which its details may
+// quote, and the connection itself go nowhere.
+
+import { DatabaseError } from 'pg';
+import { EctError, refuse } from '../../errors.ts';
+
+/** The reasons that a store gives for its failures. */
+export interface StoreReasons {
+  readonly unavailable: 'LEDGER_UNAVAILABLE' | 'REPLAY_GUARD_UNAVAILABLE' | 'IDEMPOTENCY_UNAVAILABLE';
+  readonly corrupt: 'LEDGER_CORRUPT' | 'ONCE_CORRUPT';
+  /** What is kept, for messages: `ledger`. */
+  readonly what: string;
+}
+
+/** The database cannot be used as it is. The message says what to do, and holds no secret. */
+export class UnfitDatabase extends Error {
+  override readonly name = 'UnfitDatabase';
+}
+
+/** COMMIT was sent, and nobody knows whether it took effect. */
+export class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown';
+}
+
+/** The head is not the one that was read: nothing was written. */
+export class HeadMoved extends Error {
+  override readonly name = 'HeadMoved';
+}
+
+/** The store was closed. */
+export class StoreClosed extends Error {
+  override readonly name = 'StoreClosed';
+}
+
+type Failure =
+  | 'away'
+  | 'busy'
+  | 'closed'
+  | 'corrupt'
+  | 'denied'
+  | 'full'
+  | 'missing'
+  | 'nowhere'
+  | 'open'
+  | 'other'
+  | 'readonly'
+  | 'rights'
+  | 'taken'
+  | 'untrusted';
+
+/** SQLSTATE codes, and their first two characters where all of a class mean the same. */
+const FAILURES: Readonly<Record<string, Failure>> = {
+  '08': 'away',
+  // Our statements are fixed, and names are looked up under the lock: a broken constraint can only come from other hands.
+  '23': 'corrupt',
+  '25006': 'readonly',
+  '25P03': 'away',
+  '28': 'denied',
+  '3D000': 'nowhere',
+  '3F000': 'missing',
+  '40': 'busy',
+  '42501': 'rights',
+  '42703': 'missing',
+  '42P01': 'missing',
+  '53100': 'full',
+  '53200': 'busy',
+  '53300': 'taken',
+  '55P03': 'busy',
+  '57014': 'busy',
+  '57P': 'away',
+  XX001: 'corrupt',
+  XX002: 'corrupt',
+};
+
+const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
+  away: (what) => `The database of the ${what} cannot be reached.`,
+  busy: (what) => `The database of the ${what} did not answer in time.`,
+  closed: (what) => `The ${what} is closed.`,
+  corrupt: (what) => `The database of the ${what} holds what cannot be: restore it from a backup.`,
+  denied: (what) => `The database of the ${what} refuses the user or the password of this service.`,
+  full: (what) => `There is no space left on the disk of the database of the ${what}.`,
+  missing: (what) => `The database of the ${what} lacks its tables: run \`ect db init\`.`,
+  nowhere: (what) => `The database of the ${what} does not exist on the server: create it with ENCODING UTF8.`,
+  open: (what) => `The connection to the database of the ${what} ended during the commit: the outcome is open.`,
+  other: (what) => `The database of the ${what} does not answer.`,
+  readonly: (what) => `The database of the ${what} is read-only: connect to the primary.`,
+  rights: (what) => `The role of this service may not use the ${what}: run \`ect db migrate --role\` with its name.`,
+  taken: (what) => `The database of the ${what} has no connection left for this service.`,
+  untrusted: (what) =>
+    `The database of the ${what} does not prove by TLS that it is the right one: check ECT_POSTGRES_CA_FILE and the name in ECT_POSTGRES_URL.`,
+};
+
+/** The failure as the store's own error. What is no failure of the database (a refusal, a bug) comes back unchanged. */
+export function translated(error: unknown, reasons: StoreReasons): unknown {
+  const failure = failureOf(error);
+  if (failure === undefined) return error;
+  const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
+  const sentence = error instanceof UnfitDatabase ? error.message : SENTENCES[failure](reasons.what);
+  return new EctError(refuse(reason, sentence), { cause: cleaned(error) });
+}
+
+/** Whether the transaction has certainly left nothing behind, so that it may run again. */
+export function isRepeatable(error: unknown): boolean {
+  if (error instanceof HeadMoved) return true;
+  if (error instanceof OutcomeUnknown) return false;
+  return isLost(error) || (error instanceof DatabaseError && error.code?.startsWith('40') === true);
+}
+
+/** Whether the connection is gone. */
+export function isLost(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^(?:08|57P|25P03)/.test(error.code ?? '');
+  if (!(error instanceof Error)) return false;
+  return /^Connection terminated(?! due to)|not queryable$/.test(error.message) || LOST_CODES.has(codeOf(error) ?? '');
+}
+
+/** Whether the server refused a statement: the connection goes on. */
+export function isServerAnswer(error: unknown): boolean {
+  return error instanceof DatabaseError && !isLost(error);
+}
+
+const LOST_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
+/** The error as it may be logged: what the server said, and its code. */
+export function cleaned(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error('unknown failure');
+  const cause = error.cause === undefined ? {} : { cause: cleaned(error.cause) };
+  const code = codeOf(error);
+  const copy = new Error(error.message, cause);
+  copy.name = error.name;
+  return code === undefined ? copy : Object.assign(copy, { code });
+}
+
+/** Whether the database, or the way to it, failed. */
+export function isOfDatabase(error: unknown): boolean {
+  return !(error instanceof UnfitDatabase) && failureOf(error) !== undefined;
+}
+
+function failureOf(error: unknown): Failure | undefined {
+  if (error instanceof EctError || error instanceof TypeError) return undefined;
+  if (error instanceof StoreClosed) return 'closed';
+  if (error instanceof OutcomeUnknown) return 'open';
+  if (error instanceof HeadMoved) return 'busy';
+  if (error instanceof UnfitDatabase) return 'other';
+  if (error instanceof DatabaseError) {
+    const code = error.code ?? '';
+    return FAILURES[code] ?? FAILURES[code.slice(0, 3)] ?? FAILURES[code.slice(0, 2)] ?? 'other';
+  }
+  return error instanceof Error ? driverFailure(error) : undefined;
+}
+
+/** Errors of the driver have no class of their own: these are the sentences that it has, and the codes of sockets and TLS. */
+function driverFailure(error: Error): Failure | undefined {
+  const code = codeOf(error) ?? '';
+  if (/^(?:SASL|SCRAM)/.test(error.message)) return 'denied';
+  if (error.message.startsWith('The server does not support SSL') || TLS_CODES.test(code)) return 'untrusted';
+  if (error.message.startsWith('timeout exceeded when trying to connect')) return 'taken';
+  if (isLost(error) || /^(?:Query read timeout|timeout expired|Connection terminated|Client )/.test(error.message)) {
+    return 'away';
+  }
+  return /^E[A-Z_]{3,}$/.test(code) ? 'away' : undefined;
+}
+
+const TLS_CODES = /^(?:CERT_|DEPTH_|UNABLE_|SELF_|HOSTNAME_|ERR_TLS_|ERR_SSL_)/;
+
+function codeOf(error: Error): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,110 @@
+// The tables, as `ect db init` and `ect db migrate` make them. The service itself never creates or changes them.
+
+/** The schema that all of it is in. */
+export const SCHEMA = 'ect';
+
+/** What one version adds to the one before. Versions go forward only. */
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/**
+ * `ledger` leads every key, so that several ledgers share one database and can be spread over several. Names are bytes: they
+ * may hold U+0000, which TEXT cannot, and their order is that of bytes whatever the collation of the database is.
+ *
+ * `entries.nodes` are the hashes of the subtrees that the entry completes (`tree-layout.ts`), 32 bytes each. Each commit updates
+ * the one row of `head`: its page has room for the next versions, so that no index changes with it.
+ *
+ * `ledger || ''` in some indexes hides them from statements that look for a name or a key: while the server has no statistics of a new table, it
+ * could take either, and read a whole scope. So each statement finds one index that fits.
+ *
+ * The triggers stop mistakes and stray SQL, also of the owner. They do not stop an owner who drops them; then the checkpoints that
+ * others hold give him away.
+ */
+const FIRST = `
+  CREATE TABLE ect.schema_version (version integer NOT NULL);
+  INSERT INTO ect.schema_version VALUES (0);
+
+  CREATE TABLE ect.identities (
+    ledger       text NOT NULL PRIMARY KEY,
+    verifier_key text NOT NULL
+  );
+
+  CREATE TABLE ect.head (
+    ledger      text   NOT NULL PRIMARY KEY,
+    size        bigint NOT NULL CHECK (size >= 0),
+    frontier    bytea  NOT NULL,
+    recorded_at bigint NOT NULL,
+    checkpoint  text   NOT NULL
+  ) WITH (fillfactor = 20);
+
+  CREATE TABLE ect.entries (
+    ledger      text   NOT NULL,
+    idx         bigint NOT NULL CHECK (idx >= 0),
+    scope       bytea  NOT NULL,
+    name        bytea  NOT NULL,
+    author      bytea  NOT NULL,
+    recorded_at bigint NOT NULL,
+    digest      bytea  NOT NULL,
+    leaf        bytea  NOT NULL,
+    nodes       bytea  NOT NULL CHECK (length(nodes) >= 32),
+    salt        bytea,
+    content     bytea,
+    PRIMARY KEY (ledger, idx)
+  );
+  CREATE UNIQUE INDEX entries_by_name ON ect.entries (ledger, name, scope);
+  CREATE INDEX entries_by_scope ON ect.entries ((ledger || ''), scope, idx);
+  CREATE INDEX entries_by_author ON ect.entries ((ledger || ''), author, idx);
+
+  CREATE TABLE ect.once (
+    ledger     text     NOT NULL,
+    kind       smallint NOT NULL,
+    key        bytea    NOT NULL CHECK (length(key) = 32),
+    digest     bytea    NOT NULL,
+    label      bytea    NOT NULL,
+    content    bytea    NOT NULL,
+    keep_until bigint   NOT NULL,
+    PRIMARY KEY (ledger, kind, key)
+  );
+  CREATE INDEX once_by_end ON ect.once ((ledger || ''), kind, keep_until);
+
+  CREATE FUNCTION ect.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+    BEGIN RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP; END $$;
+  CREATE FUNCTION ect.refuse_shrinking() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+    BEGIN
+      IF NEW.ledger <> OLD.ledger OR NEW.size <= OLD.size THEN RAISE EXCEPTION 'the head only grows'; END IF;
+      RETURN NEW;
+    END $$;
+
+  CREATE TRIGGER entries_stay BEFORE UPDATE OR DELETE ON ect.entries
+    FOR EACH ROW EXECUTE FUNCTION ect.refuse_change();
+  CREATE TRIGGER entries_are_not_truncated BEFORE TRUNCATE ON ect.entries
+    FOR EACH STATEMENT EXECUTE FUNCTION ect.refuse_change();
+  CREATE TRIGGER identities_stay BEFORE UPDATE OR DELETE ON ect.identities
+    FOR EACH ROW EXECUTE FUNCTION ect.refuse_change();
+  CREATE TRIGGER identities_are_not_truncated BEFORE TRUNCATE ON ect.identities
+    FOR EACH STATEMENT EXECUTE FUNCTION ect.refuse_change();
+  CREATE TRIGGER head_stays BEFORE DELETE ON ect.head
+    FOR EACH ROW EXECUTE FUNCTION ect.refuse_change();
+  CREATE TRIGGER head_is_not_truncated BEFORE TRUNCATE ON ect.head
+    FOR EACH STATEMENT EXECUTE FUNCTION ect.refuse_change();
+  CREATE TRIGGER head_only_grows BEFORE UPDATE ON ect.head
+    FOR EACH ROW EXECUTE FUNCTION ect.refuse_shrinking();
+`;
+
+export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST }];
+
+/** The version that this release reads and writes. */
+export const SCHEMA_VERSION = 1;
+
+/** What the role of the service needs, and no more: what is append-only it may read and add to. `role` is quoted already. */
+export function grants(role: string): string {
+  return `
+    GRANT USAGE ON SCHEMA ect TO ${role};
+    GRANT SELECT ON ect.schema_version TO ${role};
+    GRANT SELECT, INSERT ON ect.identities, ect.entries TO ${role};
+    GRANT SELECT, INSERT, UPDATE (size, frontier, recorded_at, checkpoint) ON ect.head TO ${role};
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ect.once TO ${role};
+  `;
+}

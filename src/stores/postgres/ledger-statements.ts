@@ -1,0 +1,173 @@
+// The SQL of a ledger. `ledger` is always $1, so that the rows of several ledgers lie apart.
+
+import type { Candidate, Head, SealedBatch } from '../../ledger/index.ts';
+import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
+import type { Statement } from './database.ts';
+import { ENTRY_COLUMNS, ENTRY_COLUMNS_WITH_CONTENT, HASH_BYTES } from './ledger-rows.ts';
+
+/** Each statement must see what was committed before it, so a transaction has no snapshot of its own. */
+export const BEGIN: Statement = { text: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE' };
+export const COMMIT: Statement = { text: 'COMMIT' };
+
+const HEAD = 'SELECT size, frontier, recorded_at, checkpoint FROM ect.head WHERE ledger = $1';
+
+export function readHead(ledger: string): Statement {
+  return { name: 'head', text: HEAD, values: [ledger] };
+}
+
+/** The sequencer: whoever has the row is alone, in all processes, until the transaction ends. */
+export function lockHead(ledger: string): Statement {
+  return { name: 'lock-head', text: `${HEAD} FOR UPDATE`, values: [ledger] };
+}
+
+/** Writes the first head, and the identity, where there is no head. */
+export function insertHead(ledger: string, head: Head, identity: string): Statement {
+  return {
+    text: `WITH begun AS (
+             INSERT INTO ect.head (ledger, size, frontier, recorded_at, checkpoint) VALUES ($1, 0, '', $2, $3)
+             ON CONFLICT DO NOTHING RETURNING ledger)
+           INSERT INTO ect.identities (ledger, verifier_key) SELECT ledger, $4 FROM begun`,
+    values: [ledger, head.recordedAtMs, head.checkpoint, identity],
+  };
+}
+
+export function readIdentity(ledger: string): Statement {
+  return { text: 'SELECT verifier_key FROM ect.identities WHERE ledger = $1', values: [ledger] };
+}
+
+/** The entry under each name, with its `place` in the order asked; no row where there is none. */
+export function findAll(ledger: string, names: readonly Pick<Candidate, 'scope' | 'name'>[]): Statement {
+  return {
+    name: 'find',
+    text: `SELECT wanted.place, ${ENTRY_COLUMNS_WITH_CONTENT}
+           FROM unnest($2::bytea[], $3::bytea[]) WITH ORDINALITY AS wanted (scope, name, place)
+           JOIN LATERAL (
+             SELECT * FROM ect.entries WHERE ledger = $1 AND name = wanted.name AND scope = wanted.scope LIMIT 1) AS e ON true`,
+    values: [ledger, names.map(({ scope }) => Buffer.from(scope)), names.map(({ name }) => Buffer.from(name))],
+  };
+}
+
+/**
+ * Moves the head and adds the entries, in one statement: the entries are added only if the head is still the one of `oldSize`.
+ * So two sequencers never fork the ledger, whatever becomes of the lock. Its row count is that of the entries; 0: the head had moved.
+ */
+export function extend(ledger: string, oldSize: number, { records, nodes, head }: SealedBatch): Statement {
+  return {
+    name: 'extend',
+    text: `WITH moved AS (
+             UPDATE ect.head SET size = $3, frontier = $4, recorded_at = $5, checkpoint = $6
+             WHERE ledger = $1 AND size = $2 RETURNING ledger)
+           INSERT INTO ect.entries (ledger, idx, scope, name, author, recorded_at, digest, leaf, nodes, salt, content)
+           SELECT moved.ledger, added.* FROM moved, unnest(
+             $7::bigint[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bigint[], $12::bytea[], $13::bytea[], $14::bytea[],
+             $15::bytea[], $16::bytea[]) AS added`,
+    values: [
+      ledger,
+      oldSize,
+      head.size,
+      Buffer.concat(head.frontier),
+      head.recordedAtMs,
+      head.checkpoint,
+      records.map(({ index }) => index),
+      records.map(({ scope }) => Buffer.from(scope)),
+      records.map(({ name }) => Buffer.from(name)),
+      records.map(({ author }) => Buffer.from(author)),
+      records.map(({ recordedAtMs }) => recordedAtMs),
+      records.map(({ digest }) => digest),
+      records.map(({ leaf }) => leaf),
+      hashesByLeaf(nodes).map((hashes) => Buffer.concat(hashes)),
+      records.map(({ salt }) => salt),
+      records.map(({ content }) => content),
+    ],
+  };
+}
+
+/** The entry, and the size of the ledger at the same moment. */
+export function readEntry(ledger: string, index: number): Statement {
+  return {
+    name: 'entry',
+    text: `SELECT (SELECT size FROM ect.head WHERE ledger = $1) AS size, ${ENTRY_COLUMNS_WITH_CONTENT}
+           FROM (VALUES (1)) AS one LEFT JOIN ect.entries e ON e.ledger = $1 AND e.idx = $2`,
+    values: [ledger, index],
+  };
+}
+
+/** What each name means in a scope, with its `place`: see LedgerStore. At most three rows are read a name. */
+export function nearest(ledger: string, scope: string, names: readonly string[]): Statement {
+  const own = (condition: string, rank: number) =>
+    `(SELECT ${ENTRY_COLUMNS}, ${rank} AS rank FROM ect.entries e
+      WHERE e.ledger = $1 AND e.name = wanted.name AND ${condition} ORDER BY e.scope LIMIT 1)`;
+  return {
+    name: 'nearest',
+    text: `SELECT wanted.place, found.* FROM unnest($3::bytea[]) WITH ORDINALITY AS wanted (name, place)
+           JOIN LATERAL (
+             ${own('e.scope = $2', 0)} UNION ALL ${own("e.scope = ''", 1)} UNION ALL ${own("e.scope > ''", 2)}
+             ORDER BY rank LIMIT 1) AS found ON true`,
+    values: [ledger, Buffer.from(scope), names.map((name) => Buffer.from(name))],
+  };
+}
+
+/** Which rows to list. */
+export interface Listing {
+  readonly from: number;
+  readonly before: number;
+  readonly scope: string | undefined;
+  readonly author: string | undefined;
+  readonly limit: number;
+  readonly withContent: boolean;
+}
+
+export function list(ledger: string, { from, before, scope, author, limit, withContent }: Listing): Statement {
+  const filters = [
+    ...(scope === undefined ? [] : [['scope', scope] as const]),
+    ...(author === undefined ? [] : [['author', author] as const]),
+  ];
+  const ledgerColumn = filters.length === 0 ? 'e.ledger' : "e.ledger || ''";
+  // With both, the index of the scope is the one whose rows are counted: an expression leads to no index.
+  const columnOf = (column: string) =>
+    filters.length === 2 && column === 'author' ? "(e.author || ''::bytea)" : `e.${column}`;
+  const conditions = filters.map(([column], place) => ` AND ${columnOf(column)} = $${place + 5}`).join('');
+  return {
+    text: `SELECT ${withContent ? ENTRY_COLUMNS_WITH_CONTENT : ENTRY_COLUMNS} FROM ect.entries e
+           WHERE ${ledgerColumn} = $1 AND e.idx >= $2 AND e.idx < $3${conditions} ORDER BY e.idx LIMIT $4`,
+    values: [ledger, from, before, limit, ...filters.map(([, value]) => Buffer.from(value))],
+  };
+}
+
+/** Where to stop so that `rows` entries of the scope are looked through from `from` on. No row: at the end. */
+export function endOfScan(ledger: string, scope: string, from: number, rows: number): Statement {
+  return {
+    text: `SELECT idx FROM ect.entries
+           WHERE ledger || '' = $1 AND scope = $2 AND idx >= $3 ORDER BY idx OFFSET $4 LIMIT 1`,
+    values: [ledger, Buffer.from(scope), from, rows],
+  };
+}
+
+/** Times never fall from one entry to the next, so the first that is not before `timeMs` is found by halving. No row: one is missing. */
+export function firstIndexSince(ledger: string, timeMs: number): Statement {
+  return {
+    text: `WITH RECURSIVE bounds (low, high) AS (
+             SELECT 0::bigint, size FROM ect.head WHERE ledger = $1
+             UNION ALL
+             SELECT CASE WHEN e.recorded_at < $2 THEN e.idx + 1 ELSE bounds.low END,
+                    CASE WHEN e.recorded_at < $2 THEN bounds.high ELSE e.idx END
+             FROM bounds JOIN ect.entries e ON e.ledger = $1 AND e.idx = (bounds.low + bounds.high) / 2
+             WHERE bounds.low < bounds.high)
+           SELECT low AS idx FROM bounds WHERE low >= high`,
+    values: [ledger, timeMs],
+  };
+}
+
+/** The hash of each place in the order asked; null where its leaf is missing. */
+export function readNodes(
+  ledger: string,
+  wanted: readonly { readonly level: number; readonly index: number }[],
+): Statement {
+  return {
+    name: 'nodes',
+    text: `SELECT substr(e.nodes, wanted.start, ${HASH_BYTES}) AS hash
+           FROM unnest($2::bigint[], $3::integer[]) WITH ORDINALITY AS wanted (leaf, start, place)
+           LEFT JOIN ect.entries e ON e.ledger = $1 AND e.idx = wanted.leaf ORDER BY wanted.place`,
+    values: [ledger, wanted.map(completingLeaf), wanted.map(({ level }) => level * HASH_BYTES + 1)],
+  };
+}

@@ -1,0 +1,198 @@
+// A ledger in PostgreSQL. Any number of processes share it: the row of the head is the sequencer's lock, and the head is compared
+// and set in the statement that adds the entries.
+
+import type {
+  Candidate,
+  CommitResult,
+  Head,
+  LedgerRecord,
+  LedgerStore,
+  Reach,
+  RecordQuery,
+  Seal,
+  SealedBatch,
+} from '../../ledger/index.ts';
+import { throwIfEnded } from '../../pace.ts';
+import { refuseManyNames } from '../look-up.ts';
+import { sequence } from '../sequence.ts';
+import type { DatabaseUse, PostgresDatabase, Session, Statement } from './database.ts';
+import { HeadMoved, isServerAnswer, OutcomeUnknown, type StoreReasons } from './failures.ts';
+import { corrupt, hashOf, headOf, type Row, recordOf, text, wholeNumber } from './ledger-rows.ts';
+import {
+  BEGIN,
+  COMMIT,
+  endOfScan,
+  extend,
+  findAll,
+  firstIndexSince,
+  insertHead,
+  list,
+  lockHead,
+  nearest,
+  readEntry,
+  readHead,
+  readIdentity,
+  readNodes,
+} from './ledger-statements.ts';
+
+const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
+
+/** Rows that the database looks through before it is asked whether the caller is still there. */
+const ROWS_PER_SCAN = 2_000;
+const NODES_PER_READ = 500;
+
+/**
+ * Durable as the database is: COMMIT answers when its write-ahead log is on the disk (and on a synchronous standby where there is one), and
+ * nobody reads an entry before that.
+ */
+export class PostgresLedgerStore implements LedgerStore {
+  readonly #use: DatabaseUse;
+  readonly #ledger: string;
+  /** Commits of one process follow each other: they would wait for one row, each with a connection of its own. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** The ledger of this name in the database, which must stay open for as long as the store. */
+  constructor(database: PostgresDatabase, ledger = 'main') {
+    this.#use = database.use(REASONS);
+    this.#ledger = ledger;
+  }
+
+  async head(): Promise<Head | undefined> {
+    const { rows } = await this.#use.read(readHead(this.#ledger));
+    return rows[0] === undefined ? undefined : headOf(rows[0]);
+  }
+
+  async initialise(head: Head, identity: string): Promise<void> {
+    if (head.size !== 0) throw new TypeError('The first head has size 0.');
+    const { rowCount } = await this.#use.read(insertHead(this.#ledger, head, identity));
+    if (rowCount !== 1) throw corrupt('The ledger was initialised before.');
+  }
+
+  async identity(): Promise<string | undefined> {
+    const { rows } = await this.#use.read(readIdentity(this.#ledger));
+    return rows[0] === undefined ? undefined : text(rows[0], 'verifier_key');
+  }
+
+  commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
+    const committed = this.#last.then(() =>
+      this.#use.repeatedly((session) => this.#commitIn(session, candidates, seal)),
+    );
+    this.#last = committed.catch(() => undefined);
+    return committed;
+  }
+
+  async at(index: number): Promise<LedgerRecord | undefined> {
+    if (!Number.isSafeInteger(index)) return undefined;
+    const { rows } = await this.#use.read(readEntry(this.#ledger, index));
+    const row: Row = rows[0] ?? {};
+    if (row['idx'] !== null) return recordOf(row);
+    const size = row['size'] === null ? 0 : wholeNumber(row, 'size');
+    if (index >= 0 && index < size) throw corrupt(`The ledger has no entry ${index}.`);
+    return undefined;
+  }
+
+  async find(scope: string, name: string): Promise<LedgerRecord | undefined> {
+    const [record] = await this.#placed(findAll(this.#ledger, [{ scope, name }]), 1);
+    return record;
+  }
+
+  async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
+    refuseManyNames(names);
+    if (reach === 'nearest') return this.#placed(nearest(this.#ledger, scope, names), names.length);
+    const found = await this.#placed(
+      findAll(
+        this.#ledger,
+        names.map((name) => ({ scope, name })),
+      ),
+      names.length,
+    );
+    return found.map((record) => record && { ...record, salt: null, content: null });
+  }
+
+  async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
+    const { scope, author, fromMs, beforeMs, startIndex, limit, withContent } = query;
+    let next = Math.max(startIndex, fromMs === undefined ? 0 : await this.#firstIndexSince(fromMs));
+    const before = beforeMs === undefined ? Number.MAX_SAFE_INTEGER : await this.#firstIndexSince(beforeMs);
+    const records: LedgerRecord[] = [];
+    while (next < before && records.length < limit) {
+      throwIfEnded(signal);
+      // With one filter the rows that fit are read and no others. With two, those of the scope are looked through.
+      const end = scope === undefined || author === undefined ? before : await this.#endOfScan(scope, next, before);
+      const wanted = { from: next, before: end, scope, author, limit: limit - records.length, withContent };
+      const { rows } = await this.#use.read(list(this.#ledger, wanted));
+      records.push(...rows.map(recordOf));
+      next = end;
+    }
+    throwIfEnded(signal);
+    return records;
+  }
+
+  async nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]> {
+    const hashes: Uint8Array[] = [];
+    // A closed store refuses also where nothing is asked.
+    for (let start = 0; start < wanted.length; start += NODES_PER_READ) {
+      const part = wanted.slice(start, start + NODES_PER_READ);
+      const { rows } = await this.#use.read(readNodes(this.#ledger, part));
+      hashes.push(...part.map((_, place) => hashOf(rows[place])));
+    }
+    return hashes;
+  }
+
+  /** Waits for the commit that is under way. The database stays open. */
+  async close(): Promise<void> {
+    const last = this.#last;
+    this.#use.close();
+    await last;
+  }
+
+  /** Two round trips: the lock, the head and what is there; then the entries and the end of the transaction. */
+  async #commitIn(session: Session, candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
+    const [, locked, found] = await session.all(BEGIN, lockHead(this.#ledger), findAll(this.#ledger, candidates));
+    const row = locked?.rows[0];
+    if (row === undefined) throw corrupt('The ledger was never initialised.');
+    const head = headOf(row);
+    const held = inPlaces(found?.rows ?? [], candidates.length);
+    const result = sequence(head, candidates, held, seal);
+    if (result.batch !== undefined) await this.#write(session, head.size, result.batch);
+    // The commit point: from here on the entries are durable.
+    return result;
+  }
+
+  async #write(session: Session, oldSize: number, batch: SealedBatch): Promise<void> {
+    const [written, committed] = await session.settled(extend(this.#ledger, oldSize, batch), COMMIT);
+    // A statement that the server refused has undone the transaction, whatever COMMIT then says.
+    if (written?.status === 'rejected' && isServerAnswer(written.reason)) throw written.reason;
+    if (written?.status !== 'fulfilled' || committed?.status !== 'fulfilled') {
+      const rejected = [written, committed].find((answer) => answer?.status === 'rejected');
+      throw new OutcomeUnknown('the connection ended', { cause: rejected?.reason });
+    }
+    // "canceling wait for synchronous replication": committed here, and maybe not where a failover leads.
+    if (session.hasWarning) throw new OutcomeUnknown('the server has warned of the commit');
+    if (committed.value.command !== 'COMMIT') throw new HeadMoved('the transaction was undone');
+    if (written.value.rowCount === 0) throw new HeadMoved('another sequencer was first');
+  }
+
+  async #placed(statement: Statement, count: number): Promise<readonly (LedgerRecord | undefined)[]> {
+    const { rows } = await this.#use.read(statement);
+    return inPlaces(rows, count);
+  }
+
+  async #firstIndexSince(timeMs: number): Promise<number> {
+    const { rows } = await this.#use.read(firstIndexSince(this.#ledger, timeMs));
+    if (rows[0] !== undefined) return wholeNumber(rows[0], 'idx');
+    if ((await this.head()) === undefined) return 0;
+    throw corrupt('The ledger lacks an entry.');
+  }
+
+  async #endOfScan(scope: string, from: number, before: number): Promise<number> {
+    const { rows } = await this.#use.read(endOfScan(this.#ledger, scope, from, ROWS_PER_SCAN));
+    return rows[0] === undefined ? before : Math.min(before, wholeNumber(rows[0], 'idx'));
+  }
+}
+
+/** The records by the `place` that each row says, counted from 1. */
+function inPlaces(rows: readonly Row[], count: number): readonly (LedgerRecord | undefined)[] {
+  const records: (LedgerRecord | undefined)[] = Array.from({ length: count }, () => undefined);
+  for (const row of rows) records[wholeNumber(row, 'place') - 1] = recordOf(row);
+  return records;
+}

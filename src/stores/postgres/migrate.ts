@@ -1,0 +1,97 @@
+// How the tables come into a database: by a command of the operator, as a role that may create them. Never by the service.
+
+import { Client, type ClientConfig, escapeIdentifier } from 'pg';
+import { type PostgresTarget, tlsOptions } from './database.ts';
+import { cleaned, isOfDatabase, UnfitDatabase } from './failures.ts';
+import { grants, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './layout.ts';
+
+/** What is to be done: make the tables where there are none, or bring those that are there to the version of this release. */
+export interface SchemaOrder {
+  readonly kind: 'init' | 'migrate';
+  /** The role of the service, which is given what it needs; undefined: rights stay as they are. */
+  readonly role: string | undefined;
+}
+
+/** The version before and after. 0: there were no tables. */
+export interface SchemaChange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Held while the tables are made, so that two commands at the same time do it once. Any number that nothing else here uses. */
+const ADVISORY_LOCK = 0x454354;
+const CONNECT_MS = 5_000;
+
+/** All or nothing, under a lock. UnfitDatabase where it cannot be done, with what to do instead. */
+export async function changeSchema(target: PostgresTarget, order: SchemaOrder): Promise<SchemaChange> {
+  const client = new Client(clientOptions(target));
+  // A lost connection reaches the statement that waits.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await changeIn(client, order);
+  } catch (error) {
+    if (!isOfDatabase(error)) throw error;
+    const said = cleaned(error);
+    throw new UnfitDatabase(`The tables cannot be made: ${said.message}.`, { cause: said });
+  } finally {
+    await client.end();
+  }
+}
+
+function clientOptions({ host, port, database, user, password, tls }: PostgresTarget): ClientConfig {
+  return {
+    host,
+    port,
+    database,
+    user,
+    password: async () => (await password()) ?? '',
+    ssl: tlsOptions(tls),
+    connectionTimeoutMillis: CONNECT_MS,
+    application_name: 'ect-authority',
+  };
+}
+
+async function changeIn(client: Client, { kind, role }: SchemaOrder): Promise<SchemaChange> {
+  // Where anything fails the connection ends, and with it the transaction.
+  await client.query('BEGIN');
+  await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
+  const from = await versionIn(client);
+  if (kind === 'init' && from > 0) {
+    throw new UnfitDatabase(`The database has tables of version ${from} already: run \`ect db migrate\`.`);
+  }
+  if (kind === 'migrate' && from === 0) throw new UnfitDatabase('The database has no tables yet: run `ect db init`.');
+  if (from > SCHEMA_VERSION) {
+    throw new UnfitDatabase(
+      `The tables are of version ${from}, and this release knows ${SCHEMA_VERSION}: run the command of a newer release.`,
+    );
+  }
+  if (role !== undefined) await demandRole(client, role);
+  if (from === 0) await client.query(`CREATE SCHEMA ${SCHEMA}`);
+  for (const { version, sql } of MIGRATIONS.filter((migration) => migration.version > from)) {
+    await client.query(sql);
+    await client.query(`UPDATE ${SCHEMA}.schema_version SET version = $1`, [version]);
+  }
+  if (role !== undefined) await client.query(grants(escapeIdentifier(role)));
+  await client.query('COMMIT');
+  return { from, to: SCHEMA_VERSION };
+}
+
+async function versionIn(client: Client): Promise<number> {
+  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [
+    `${SCHEMA}.schema_version`,
+  ]);
+  if (rows[0]?.found !== true) return 0;
+  const { rows: versions } = await client.query<{ version: number }>(
+    `SELECT max(version) AS version FROM ${SCHEMA}.schema_version`,
+  );
+  return Number(versions[0]?.version ?? 0);
+}
+
+async function demandRole(client: Client, role: string): Promise<void> {
+  const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
+  if (rowCount === 1) return;
+  throw new UnfitDatabase(
+    `The database has no role ${JSON.stringify(role)}: make it first, by CREATE ROLE … LOGIN, with a password.`,
+  );
+}

@@ -1,0 +1,35 @@
+// A replay guard in PostgreSQL: a use stays used after a restart, and for every process that shares the database.
+
+import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
+import { claimOf, heldOf, useKey } from '../once.ts';
+import type { PostgresDatabase } from './database.ts';
+import type { StoreReasons } from './failures.ts';
+import { OnceTable } from './once-table.ts';
+
+const REASONS: StoreReasons = {
+  unavailable: 'REPLAY_GUARD_UNAVAILABLE',
+  corrupt: 'ONCE_CORRUPT',
+  what: 'replay guard',
+};
+
+/** Bounded by the disk alone: rows go when the time of their tokens is over. */
+export class PostgresReplayGuard implements ReplayGuard {
+  readonly #uses: OnceTable;
+
+  /** `database` must stay open for as long as the guard. `earliest`: see OnceTable. */
+  constructor(database: PostgresDatabase, ledger = 'main', earliest?: () => number) {
+    this.#uses = new OnceTable(database.use(REASONS), ledger, 'uses', earliest);
+  }
+
+  async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {
+    return claimOf(use, await this.#uses.hold({ key: useKey(use), held: heldOf(use), keepUntil, now }));
+  }
+
+  async look(use: TokenUse, now: number): Promise<Claim> {
+    return claimOf(use, await this.#uses.peek(useKey(use), now));
+  }
+
+  async close(): Promise<void> {
+    await this.#uses.close();
+  }
+}

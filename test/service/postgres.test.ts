@@ -1,0 +1,214 @@
+// Several services over one PostgreSQL database: one ledger, one replay guard, whichever of them a caller meets or loses.
+
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { generateLedgerKey, openCheckpoint, openLedgerKey } from '../../src/ledger/index.ts';
+import { generateKeyPem } from '../../src/signers/local/index.ts';
+import { changeSchema } from '../../src/stores/postgres/index.ts';
+import type { Issued, Receipt, Recorded, Verdict } from '../interop/answers.ts';
+import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { naiveRoot } from '../ledger/naive-tree.ts';
+import { rounds } from '../support/full.ts';
+import {
+  describeWithPostgres,
+  PASSWORD,
+  type PostgresServer,
+  SERVICE_ROLE,
+  startPostgres,
+} from '../support/postgres.ts';
+import { runMain, type Settings, startService } from '../support/service-process.ts';
+import { SOON } from '../support/soon.ts';
+
+const AUTHORITY = 'ect.v1.AuthorityService';
+const AUDIENCE = 'urn:example:reviewer';
+const REPLICAS = 3;
+const CALLERS = 32;
+/** Recorded tasks that callers ask for, in all. */
+const TASKS = rounds(2_500, 300);
+const KILLS = rounds(20, 2);
+/** A replica is killed each time that so many more are acknowledged. */
+const TASKS_PER_KILL = 100;
+
+describeWithPostgres('services over PostgreSQL', () => {
+  let server: PostgresServer;
+  let folder: string;
+  let settings: Settings;
+  const ledgerKey = generateLedgerKey('ledger.example/ect');
+  const { verifierKey } = openLedgerKey(ledgerKey);
+
+  beforeAll(async () => {
+    server = await startPostgres();
+    folder = await mkdtemp(join(tmpdir(), 'ect-replicas-'));
+    const file = (name: string, text: string) => {
+      const path = join(folder, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    };
+    settings = {
+      ECT_STORE: 'postgres',
+      ECT_POSTGRES_URL: `postgres:///postgres?host=${server.host}&user=${encodeURIComponent(SERVICE_ROLE)}`,
+      ECT_POSTGRES_PASSWORD_FILE: file('password', `${PASSWORD}\n`),
+      ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
+      ECT_LEDGER_KEY_FILE: file('ledger.key', `${ledgerKey}\n`),
+    };
+  });
+  afterAll(async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Everything that was acknowledged: index by `jti`, and the checkpoints that were shown. */
+  const acknowledged = new Map<string, string>();
+  const shown = new Set<string>();
+
+  function keep(jti: string, receipt: Receipt): void {
+    const [, index = ''] = /^index ([0-9]+)$/m.exec(receipt.tlog_proof) ?? [];
+    expect(acknowledged.get(jti) ?? index).toBe(index);
+    acknowledged.set(jti, index);
+    shown.add(receipt.checkpoint);
+  }
+
+  /** One recorded task, by Issue at L3 or by Issue and AppendLedger. Repeats what a dying replica left open, at another one. */
+  async function record(clients: readonly GrpcClient[], task: number): Promise<void> {
+    const key = `task-${task}-of-the-test-of-replicas`;
+    for (let attempt = task; ; attempt++) {
+      const client = clients[attempt % clients.length]!;
+      const request = { exec_act: 'review_spec', aud: [AUDIENCE], idempotency_key: key };
+      try {
+        if (task % 2 === 0) {
+          const { claims, receipt } = await client.call<Issued & { receipt: Receipt }>(`${AUTHORITY}/Issue`, {
+            ...request,
+            level: 'LEVEL_L3',
+          });
+          return keep(claims.jti, receipt);
+        }
+        const { token, claims } = await client.call<Issued>(`${AUTHORITY}/Issue`, request);
+        const { receipt } = await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token });
+        return keep(claims.jti, receipt);
+      } catch (error) {
+        if (!(error instanceof CallError)) throw error;
+        // UNAVAILABLE: the replica is gone, or does not know what became of it.
+        expect(error.code, error.message).toBe(14);
+      }
+    }
+  }
+
+  test('L10, R2, L20: three replicas, 32 callers and kills: one ledger without gaps, nothing acknowledged lost, each token accepted once', async () => {
+    const services = await Promise.all(Array.from({ length: REPLICAS }, () => startService(settings)));
+    let kills = 0;
+    try {
+      let clients = services.map(({ address }) => dial(address));
+      let next = 0;
+      let killing: Promise<void> | undefined;
+      const caller = async () => {
+        while (next < TASKS || kills < KILLS) {
+          await record(clients, next++);
+          if (killing !== undefined || kills === KILLS || acknowledged.size < TASKS_PER_KILL * (kills + 1)) continue;
+          const victim = services[kills++ % REPLICAS]!;
+          killing = victim.kill().then(async () => {
+            await victim.restart();
+            clients = services.map(({ address }) => dial(address));
+            killing = undefined;
+          });
+        }
+      };
+      await Promise.all(Array.from({ length: CALLERS }, caller));
+      await killing;
+      await acceptOnce(clients);
+      expect(acknowledged.size).toBe(next);
+      await checkDatabase();
+      for (const client of clients) client[Symbol.dispose]();
+    } finally {
+      await Promise.all(services.map((service) => service[Symbol.asyncDispose]()));
+    }
+  });
+
+  /** One token, 24 times at once at all replicas. */
+  async function acceptOnce(clients: readonly GrpcClient[]): Promise<void> {
+    for (let round = 0; round < rounds(20, 3); round++) {
+      const { token } = await clients[0]!.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });
+      const verdicts = await Promise.all(
+        Array.from({ length: 24 }, (_, n) =>
+          clients[n % clients.length]!.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE }),
+        ),
+      );
+      expect(verdicts.filter(({ valid }) => valid)).toHaveLength(1);
+      expect(new Set(verdicts.filter(({ valid }) => !valid).map(({ reason }) => reason))).toEqual(
+        new Set(['TOKEN_REPLAYED']),
+      );
+    }
+  }
+
+  /** Without any code of the service but that which reads a signed note: the rows themselves, and a root that is computed from their leaves. */
+  async function checkDatabase(): Promise<void> {
+    const rows = await server.sql(`SELECT idx, convert_from(name, 'UTF8') AS name, leaf FROM ect.entries ORDER BY idx`);
+    const [head] = await server.sql('SELECT size, checkpoint FROM ect.head');
+    expect(rows.map(({ idx }) => Number(idx))).toEqual([...rows.keys()]);
+    expect(Number(head?.['size'])).toBe(rows.length);
+    const leaves = rows.map(({ leaf }) => leaf as Uint8Array);
+    for (const note of [String(head?.['checkpoint']), ...[...shown].slice(0, 20), ...[...shown].slice(-20)]) {
+      const opened = openCheckpoint(note, verifierKey);
+      if (!opened.ok) throw new Error(opened.fault);
+      expect(Buffer.from(opened.root).toString('hex')).toBe(naiveRoot(leaves.slice(0, opened.size)).toString('hex'));
+    }
+    const places = new Map(rows.map(({ idx, name }) => [String(name), String(idx)]));
+    expect(places.size).toBe(rows.length);
+    const lost = [...acknowledged].filter(([jti, index]) => places.get(jti) !== index);
+    expect(lost).toEqual([]);
+  }
+
+  test('L20: while the database is away calls are UNAVAILABLE and readiness says so, and then all goes on by itself', async () => {
+    await using service = await startService(settings);
+    using client = dial(service.address);
+    const issued = () => client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });
+    const { token } = await issued();
+    const append = () => client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token });
+    const readiness = async () => (await fetch(`${service.url}/readyz`)).status;
+    await server.crash();
+    await expect(append()).rejects.toMatchObject({ code: 14, reason: 'LEDGER_UNAVAILABLE' });
+    const verified = client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE });
+    await expect(verified).rejects.toMatchObject({ code: 14, reason: 'REPLAY_GUARD_UNAVAILABLE' });
+    await expect.poll(readiness, SOON).toBe(503);
+    expect((await issued()).token).not.toBe('');
+    await server.restart();
+    expect(await append()).toMatchObject({ duplicate: false });
+    await expect.poll(readiness, SOON).toBe(200);
+    expect(await service.stop()).toBe(0);
+    expect(service.stderr()).not.toContain(PASSWORD);
+  });
+
+  describe('a start', () => {
+    const refused = async (differs: Settings) => {
+      const { code, stderr, stdout } = await runMain(
+        ['serve'],
+        { ...settings, ...differs, ECT_LISTEN: '127.0.0.1:0' },
+        folder,
+      );
+      expect(stderr + stdout).not.toContain(PASSWORD);
+      expect(code).not.toBe(0);
+      return stderr;
+    };
+
+    test('a replica with another ledger key is refused', async () => {
+      const other = join(folder, 'other.key');
+      writeFileSync(other, generateLedgerKey('ledger.example/other'), { mode: 0o600 });
+      const dataDir = join(folder, 'refused');
+      expect(await refused({ ECT_LEDGER_KEY_FILE: other, ECT_DATA_DIR: dataDir })).toContain(
+        'The database holds the ledger ledger.example/ect',
+      );
+    });
+
+    test('L8: a database that lacks what this replica has shown is refused', async () => {
+      await using service = await startService(settings);
+      await service.stop();
+      await server.sql('CREATE DATABASE elsewhere');
+      await changeSchema(server.target('postgres', 'elsewhere'), { kind: 'init', role: SERVICE_ROLE });
+      const url = settings['ECT_POSTGRES_URL']?.replace('/postgres?', '/elsewhere?');
+      const stderr = await refused({ ECT_POSTGRES_URL: url, ECT_DATA_DIR: service.dataDir });
+      expect(stderr).toMatch(/^The database holds 0 entries of the ledger, but this replica has shown [1-9]/m);
+    });
+  });
+});

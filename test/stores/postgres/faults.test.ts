@@ -1,0 +1,255 @@
+// What becomes of a ledger in PostgreSQL when the server, the connection or the lock fails.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PostgresDatabase, PostgresLedgerStore, PostgresReplayGuard } from '../../../src/stores/postgres/index.ts';
+import { tokenUse } from '../../contracts/replay-guard.ts';
+import { checkStore } from '../../support/check-store.ts';
+import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
+import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres } from '../../support/postgres.ts';
+import { startCutProxy } from './cut-proxy.ts';
+
+const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
+const UNAVAILABLE = { reason: 'LEDGER_UNAVAILABLE' };
+
+describeWithPostgres('PostgreSQL', () => {
+  let server: PostgresServer;
+  let ledgers = 0;
+  const opened: PostgresDatabase[] = [];
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(async () => {
+    await Promise.all(opened.map((database) => database.close()));
+    await server.stop();
+  });
+
+  function connect(host = server.host, timeouts = {}): PostgresDatabase {
+    const database = new PostgresDatabase({ ...server.target(), host }, 4, timeouts);
+    opened.push(database);
+    return database;
+  }
+
+  /** A ledger with one entry, in a name of its own. */
+  async function startedLedger(): Promise<string> {
+    const ledger = `ledger ${++ledgers}`;
+    const store = new PostgresLedgerStore(connect(), ledger);
+    await store.initialise(EMPTY_HEAD, 'test+key');
+    await store.commit([candidate('first')], honestSeal());
+    return ledger;
+  }
+
+  test('L10: without the lock of the head two sequencers still never fork: the head is compared where entries are added', async () => {
+    const ledger = await startedLedger();
+    const stores = [1, 2, 3].map(() => new PostgresLedgerStore(withoutLock(connect()), ledger));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, n) => stores[n % 3]!.commit([candidate(`task ${n}`)], honestSeal())),
+    );
+    const records = await checkStore(stores[0]!);
+    const added = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value.placements : []));
+    expect(
+      records
+        .slice(1)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(added.map(({ record }) => record.name).sort());
+    // They did meet: some sequencer came too late three times in a row, or had to begin anew.
+    expect(met).toBeGreaterThan(0);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject(UNAVAILABLE);
+  });
+
+  let met = 0;
+  /** The same database, where nobody waits for the head. */
+  function withoutLock(database: PostgresDatabase): PostgresDatabase {
+    const use: PostgresDatabase['use'] = (reasons) => {
+      const inner = database.use(reasons);
+      const repeatedly: typeof inner.repeatedly = (work) =>
+        inner.repeatedly((session) => {
+          const all = session.all.bind(session);
+          session.all = (...statements) =>
+            all(
+              ...statements.map((statement) =>
+                statement.name === 'lock-head'
+                  ? { ...statement, name: 'no-lock', text: statement.text.replace(' FOR UPDATE', '') }
+                  : statement,
+              ),
+            );
+          return work(session).catch((error: unknown) => {
+            if (error instanceof Error && error.name === 'HeadMoved') met++;
+            throw error;
+          });
+        });
+      return Object.assign(Object.create(inner) as typeof inner, { repeatedly });
+    };
+    return Object.assign(Object.create(database) as PostgresDatabase, { use });
+  }
+
+  test.each([
+    ['before', false],
+    ['after', true],
+  ] as const)(
+    'L20: a connection that ends %s COMMIT leaves the outcome open, and the same names settle it',
+    async (when, isThere) => {
+      const ledger = await startedLedger();
+      const proxy = await startCutProxy(server);
+      const store = new PostgresLedgerStore(connect(proxy.host), ledger);
+      await store.head();
+      // The message of the simple query protocol, which ends so.
+      proxy.cut = { when, text: 'COMMIT\0' };
+      const names = [candidate('a'), candidate('b')];
+      await expect(store.commit(names, honestSeal())).rejects.toMatchObject({
+        ...UNAVAILABLE,
+        message: expect.stringContaining('the outcome is open'),
+      });
+      const { placements } = await store.commit(names, honestSeal());
+      expect(placements.map(({ added, record }) => [added, record.index])).toEqual([
+        [!isThere, 1],
+        [!isThere, 2],
+      ]);
+      expect(await checkStore(store)).toHaveLength(3);
+      await proxy.close();
+    },
+  );
+
+  test('R2, L20: a claim whose answer is lost is refused, and its own repetition is told from a replay', async () => {
+    const proxy = await startCutProxy(server);
+    const guard = new PostgresReplayGuard(connect(proxy.host), 'lost answers');
+    const use = tokenUse({ requestId: 'call 1' });
+    await guard.look(use, 1_000);
+    proxy.cut = { when: 'after', text: 'INSERT INTO ect.once' };
+    await expect(guard.claim(use, 2_000, 1_000)).rejects.toMatchObject({ reason: 'REPLAY_GUARD_UNAVAILABLE' });
+    expect(await guard.claim({ ...use, requestId: 'call 2' }, 2_000, 1_000)).toBe('replayed');
+    expect(await guard.claim(use, 2_000, 1_000)).toBe('repeated');
+    await guard.close();
+    await proxy.close();
+  });
+
+  test('L20: a server that dies under load loses nothing that was acknowledged, and the store goes on by itself', async () => {
+    const ledger = await startedLedger();
+    const store = new PostgresLedgerStore(connect(), ledger);
+    const other = new PostgresLedgerStore(connect(), ledger);
+    for (let round = 0; round < 2; round++) {
+      const told: string[] = [];
+      let isOver = false;
+      const work = [store, other].map(async (each, who) => {
+        for (let n = 0; !isOver; n++) {
+          const name = `round ${round} by ${who}: ${n}`;
+          const done = await each.commit([candidate(name)], honestSeal()).catch((error: unknown) => error);
+          if (done instanceof Error) expect(done).toMatchObject(UNAVAILABLE);
+          else told.push(name);
+          if (told.length >= 30) isOver = true;
+        }
+      });
+      await Promise.all(work);
+      isOver = false;
+      const dying = [store, other].map((each, who) =>
+        each.commit([candidate(`dying ${round} ${who}`)], honestSeal()).catch((error: unknown) => error),
+      );
+      await server.crash();
+      for (const outcome of await Promise.all(dying))
+        if (outcome instanceof Error) expect(outcome).toMatchObject(UNAVAILABLE);
+      await expect(store.head()).rejects.toMatchObject(UNAVAILABLE);
+      await server.restart();
+      const records = await checkStore(store);
+      expect(records.map(({ name }) => name)).toEqual(expect.arrayContaining(told));
+    }
+  });
+
+  test('L20: a server that is frozen is given up in time, and what it was told last happens once or not at all', async () => {
+    const ledger = await startedLedger();
+    const store = new PostgresLedgerStore(connect(server.host, { answerMs: 400 }), ledger);
+    await store.head();
+    const rows = await server.sql('SELECT pid FROM pg_stat_activity WHERE usename = $1', [SERVICE_ROLE]);
+    const pids = rows.map(({ pid }) => Number(pid));
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    const outcome = store.commit([candidate('a')], honestSeal());
+    await expect(outcome).rejects.toMatchObject(UNAVAILABLE);
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    const { placements } = await store.commit([candidate('a')], honestSeal());
+    expect(placements[0]?.record.index).toBe(1);
+    expect(await checkStore(store)).toHaveLength(2);
+  });
+
+  test('L20: a process that stops in the middle of a commit holds up the others for seconds, not for ever', async () => {
+    const ledger = await startedLedger();
+    const store = new PostgresLedgerStore(connect(), ledger);
+    const other = new PostgresLedgerStore(connect(), ledger);
+    await store.head();
+    const held = connect(server.host, { idleInTransactionMs: 300 }).use(REASONS);
+    const released = held.repeatedly(async (session) => {
+      await session.all({ text: 'BEGIN' }, { text: `SELECT 1 FROM ect.head WHERE ledger = '${ledger}' FOR UPDATE` });
+      return other.commit([candidate('a')], honestSeal());
+    });
+    expect((await released).placements[0]).toMatchObject({ added: true, record: { index: 1 } });
+  });
+
+  test('L21: where all connections are taken a call is given up in time, and the next one works', async () => {
+    const ledger = await startedLedger();
+    const database = new PostgresDatabase(server.target(), 1, { connectMs: 200 });
+    opened.push(database);
+    const store = new PostgresLedgerStore(database, ledger);
+    await database.use(REASONS).repeatedly(async () => {
+      await expect(store.head()).rejects.toMatchObject({
+        ...UNAVAILABLE,
+        message: expect.stringContaining('no connection left'),
+      });
+    });
+    expect((await store.head())?.size).toBe(1);
+  });
+
+  test('L21: of two transactions that wait for each other one is undone by the server, and runs again', async () => {
+    const ledgers = [await startedLedger(), await startedLedger()];
+    const met = Promise.withResolvers<void>();
+    let arrived = 0;
+    let attempts = 0;
+    const lockBoth = (order: readonly string[]) =>
+      connect()
+        .use(REASONS)
+        .repeatedly(async (session) => {
+          attempts++;
+          const lock = (ledger: string) => ({
+            text: 'SELECT 1 FROM ect.head WHERE ledger = $1 FOR UPDATE',
+            values: [ledger],
+          });
+          await session.all({ text: 'BEGIN' }, lock(order[0]!));
+          if (++arrived === 2) met.resolve();
+          await met.promise;
+          await session.all(lock(order[1]!), { text: 'COMMIT' });
+        });
+    await Promise.all([lockBoth(ledgers), lockBoth(ledgers.toReversed())]);
+    expect(attempts).toBe(3);
+  });
+
+  describe('a server with other settings', () => {
+    afterAll(async () => {
+      await server.crash();
+      await server.restart();
+    });
+
+    test('L20: a commit that the standby has not confirmed is not acknowledged, also where the wait is cancelled', async () => {
+      const ledger = await startedLedger();
+      await server.crash();
+      await server.restart(['synchronous_standby_names=nobody']);
+      const store = new PostgresLedgerStore(connect(), ledger);
+      const guard = new PostgresReplayGuard(connect(), ledger);
+      const outcomes = Promise.allSettled([
+        store.commit([candidate('a')], honestSeal()),
+        guard.claim(tokenUse(), 2_000, 1_000),
+      ]);
+      for (let cancelled = 0; cancelled < 2; ) {
+        const rows = await server.sql(
+          `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
+        );
+        cancelled += rows.length;
+      }
+      expect(await outcomes).toMatchObject([
+        { status: 'rejected', reason: UNAVAILABLE },
+        { status: 'rejected', reason: { reason: 'REPLAY_GUARD_UNAVAILABLE' } },
+      ]);
+      await server.crash();
+      await server.restart();
+      const { placements } = await store.commit([candidate('a')], honestSeal());
+      expect(placements[0]).toMatchObject({ added: false, record: { index: 1 } });
+    });
+  });
+});

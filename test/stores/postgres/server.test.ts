@@ -1,0 +1,248 @@
+// Which servers a service goes on with, what its role may do there, and how the tables come into being.
+
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../../src/stores/postgres/index.ts';
+import { checkStore } from '../../support/check-store.ts';
+import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
+import {
+  describeWithPostgres,
+  PASSWORD,
+  type PostgresServer,
+  SERVICE_ROLE,
+  startPostgres,
+} from '../../support/postgres.ts';
+
+const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
+
+describeWithPostgres('PostgreSQL', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres({ hasTables: false });
+  });
+  afterAll(() => server.stop());
+
+  /** Why a service does not start over the server; undefined where it does. */
+  async function refusal(target = server.target()): Promise<string | undefined> {
+    const database = new PostgresDatabase(target, 1);
+    try {
+      await database.examine();
+      return undefined;
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'UnfitDatabase' });
+      expect(`${(error as Error).message}${String((error as Error).cause)}`).not.toContain(PASSWORD);
+      return (error as Error).message;
+    } finally {
+      await database.close();
+    }
+  }
+
+  describe('the tables', () => {
+    const init = { kind: 'init', role: undefined } as const;
+
+    test('L20: without tables a service is refused, and a migration too; the service makes none itself', async () => {
+      expect(await refusal()).toContain('run `ect db init`');
+      const migrate = changeSchema(server.target('postgres'), { kind: 'migrate', role: undefined });
+      await expect(migrate).rejects.toThrow('run `ect db init`');
+      expect(await server.sql(`SELECT 1 FROM pg_namespace WHERE nspname = 'ect'`)).toEqual([]);
+    });
+
+    test('a role that may not make them, or that does not exist, leaves nothing behind', async () => {
+      await expect(changeSchema(server.target(), init)).rejects.toThrow('permission denied');
+      const unknown = changeSchema(server.target('postgres'), { kind: 'init', role: 'nobody"; --' });
+      await expect(unknown).rejects.toThrow('has no role "nobody\\"; --"');
+      expect(await server.sql(`SELECT 1 FROM pg_namespace WHERE nspname = 'ect'`)).toEqual([]);
+    });
+
+    test('of two commands at once one makes them, and the other is told so', async () => {
+      const both = await Promise.allSettled([1, 2].map(() => changeSchema(server.target('postgres'), init)));
+      expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      const refused = both.find(({ status }) => status === 'rejected');
+      expect(String((refused as PromiseRejectedResult).reason)).toContain('run `ect db migrate`');
+    });
+
+    test('without rights a service is refused by the command that gives them', async () => {
+      expect(await refusal()).toContain('ect db migrate --role');
+      const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
+      expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 1, to: 1 });
+      expect(await refusal()).toBeUndefined();
+    });
+
+    test.each([
+      [2, 'run a newer release'],
+      [0, 'run `ect db migrate`'],
+    ])('tables of version %i are refused', async (version, step) => {
+      await server.sql('UPDATE ect.schema_version SET version = $1', [version]);
+      expect(await refusal()).toContain(step);
+      await server.sql('UPDATE ect.schema_version SET version = 1');
+    });
+  });
+
+  describe('a server that would lose what it acknowledged', () => {
+    test.each(['fsync', 'full_page_writes', 'synchronous_commit'])('L20: %s = off is refused', async (setting) => {
+      await server.crash();
+      await server.restart([`${setting}=off`]);
+      expect(await refusal()).toContain(`has ${setting} = off`);
+      await server.crash();
+      await server.restart();
+    });
+
+    test('L20: synchronous_commit = off is refused also where the role has it', async () => {
+      await server.sql(`ALTER ROLE "${SERVICE_ROLE}" SET synchronous_commit = off`);
+      expect(await refusal()).toContain('has synchronous_commit = off');
+      await server.sql(`ALTER ROLE "${SERVICE_ROLE}" RESET synchronous_commit`);
+    });
+
+    test('L21: a standby is refused at the start, and answers LEDGER_UNAVAILABLE to a store that is led there later', async () => {
+      const database = new PostgresDatabase(server.target(), 2);
+      const store = new PostgresLedgerStore(database, 'on a standby');
+      await store.initialise(EMPTY_HEAD, 'test+key');
+      const signal = join(server.data, 'standby.signal');
+      await server.crash();
+      writeFileSync(signal, '', { mode: 0o644 });
+      await server.restart();
+      expect(await refusal()).toContain('is a standby: set ECT_POSTGRES_URL to the primary');
+      await expect(store.commit([candidate('a')], honestSeal())).rejects.toMatchObject({
+        reason: 'LEDGER_UNAVAILABLE',
+        message: expect.stringContaining('is a standby'),
+      });
+      await server.crash();
+      rmSync(signal);
+      await server.restart();
+      expect((await store.commit([candidate('a')], honestSeal())).placements[0]).toMatchObject({ added: true });
+      await store.close();
+      await database.close();
+    });
+  });
+
+  test('a wrong password, a database that is not there, and a server that is not there are told apart', async () => {
+    expect(await refusal({ ...server.target(), password: () => 'wrong' })).toContain(
+      'refuses the user or the password',
+    );
+    expect(await refusal({ ...server.target(), password: () => undefined })).toContain(
+      'refuses the user or the password',
+    );
+    expect(await refusal(server.target(SERVICE_ROLE, 'elsewhere'))).toContain('does not exist on the server');
+    expect(await refusal({ ...server.target(), host: '/nowhere' })).toContain('cannot be reached');
+    const secured = { ...server.target(), tls: { ca: undefined } };
+    expect(await refusal(secured)).toContain('does not prove by TLS that it is the right one');
+    await server.sql(`ALTER ROLE "${SERVICE_ROLE}" CONNECTION LIMIT 0`);
+    expect(await refusal()).toContain('has no connection left');
+    await server.sql(`ALTER ROLE "${SERVICE_ROLE}" CONNECTION LIMIT -1`);
+  });
+
+  describe('what is append-only', () => {
+    const changes = [
+      `UPDATE ect.entries SET author = 'x'`,
+      'UPDATE ect.entries SET content = NULL',
+      'DELETE FROM ect.entries',
+      'TRUNCATE ect.entries',
+      'DELETE FROM ect.head',
+      'TRUNCATE ect.head',
+      'UPDATE ect.head SET size = size - 1',
+      'UPDATE ect.head SET checkpoint = checkpoint',
+      `UPDATE ect.identities SET verifier_key = 'x'`,
+      'DELETE FROM ect.identities',
+      'TRUNCATE ect.identities',
+    ];
+    let store: PostgresLedgerStore;
+    let database: PostgresDatabase;
+    beforeAll(async () => {
+      database = new PostgresDatabase(server.target(), 1);
+      store = new PostgresLedgerStore(database, 'append-only');
+      await store.initialise(EMPTY_HEAD, 'test+key');
+      await store.commit([candidate('a'), candidate('b')], honestSeal());
+    });
+    afterAll(() => store.close().then(() => database.close()));
+
+    test.each(changes)('L22: %s is refused, to the service and to a superuser', async (change) => {
+      for (const user of [SERVICE_ROLE, 'postgres']) {
+        const client = new Client({ ...server.target(user), password: PASSWORD, ssl: false });
+        await client.connect();
+        await expect(client.query(change)).rejects.toThrow(/permission denied|append-only|only grows/);
+        await client.end();
+      }
+      expect(await checkStore(store)).toHaveLength(2);
+    });
+
+    test('L22: an entry in a place that is taken, or under a name that is, is LEDGER_CORRUPT, and nothing of it stays', async () => {
+      const stray = `INSERT INTO ect.entries SELECT ledger, $1, scope, $2, author, recorded_at, digest, leaf, nodes, salt, content
+                     FROM ect.entries WHERE ledger = 'append-only' AND idx = 0`;
+      await server.sql(stray, [2, Buffer.from('stray')]);
+      await expect(store.commit([candidate('c')], honestSeal())).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
+      expect((await store.head())?.size).toBe(2);
+    });
+  });
+
+  test('names may hold every character, and be as long as tokens allow', async () => {
+    const database = new PostgresDatabase(server.target(), 1);
+    const store = new PostgresLedgerStore(database, 'names');
+    await store.initialise(EMPTY_HEAD, 'test+key');
+    // No compression makes these short.
+    const long = Array.from({ length: 256 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000))).join('');
+    const uri = `urn:${Array.from({ length: 2_044 }, (_, n) => (n * n * 7919).toString(36).at(-1)).join('')}`;
+    const names = [
+      candidate('a\u0000b', { scope: '\u0000', author: '\u0000' }),
+      candidate(long, { scope: `${long}!`, author: uri }),
+    ];
+    await store.commit(names, honestSeal());
+    expect(await store.find('\u0000', 'a\u0000b')).toMatchObject({ index: 0, author: '\u0000' });
+    expect(await store.find(`${long}!`, long)).toMatchObject({ index: 1 });
+    await checkStore(store);
+    await store.close();
+    await database.close();
+  });
+
+  test('H23: what a call reads does not grow with the ledger, also by plans that were made while it was empty', async () => {
+    // One connection, so that its plans are those of before.
+    const database = new PostgresDatabase(server.target(), 1);
+    const store = new PostgresLedgerStore(database, 'plans');
+    await store.initialise(EMPTY_HEAD, 'test+key');
+    const names = Array.from({ length: 100 }, (_, n) => `task ${n * 7}`);
+    let turn = 0;
+    const calls: Record<string, [call: () => Promise<unknown>, most: number]> = {
+      'looks up nearest': [() => store.lookUp('elsewhere', names, 'nearest'), 300],
+      'looks up in a scope': [() => store.lookUp('scope 1', names, 'scope'), 100],
+      finds: [() => store.find('scope 1', 'task 1'), 1],
+      reads: [() => store.at(1), 1],
+      commits: [
+        () => store.commit([candidate(`new ${++turn}`), candidate('task 7', { scope: 'scope 3' })], honestSeal(turn)),
+        4,
+      ],
+      lists: [() => store.list({ startIndex: 5, limit: 10, withContent: true }), 10],
+      'lists an author': [() => store.list({ startIndex: 0, limit: 10, withContent: false, author: 'grace' }), 10],
+      'lists by time': [() => store.list({ fromMs: 2_500, startIndex: 0, limit: 10, withContent: false }), 40],
+      'reads nodes': [() => store.nodes([0, 1, 2, 3].map((index) => ({ level: 0, index }))), 4],
+    };
+    const rowsRead = async () => {
+      await database.use(REASONS).read({ text: 'SELECT pg_stat_force_next_flush()' });
+      const [row] = await server.sql(
+        `SELECT coalesce(idx_tup_fetch, 0) + seq_tup_read AS rows FROM pg_stat_user_tables WHERE relname = 'entries'`,
+      );
+      return Number(row?.['rows']);
+    };
+    await store.commit(
+      names.slice(0, 4).map((name) => candidate(name)),
+      honestSeal(),
+    );
+    for (let n = 0; n < 8; n++) for (const [call] of Object.values(calls)) await call();
+    for (let start = 0; start < 4_000; start += 500) {
+      const more = Array.from({ length: 500 }, (_, n) =>
+        candidate(`task ${start + n}`, { scope: `scope ${(start + n) % 4}`, author: n % 2 === 0 ? 'grace' : 'ada' }),
+      );
+      await store.commit(more, honestSeal(start));
+    }
+    const found: Record<string, number> = {};
+    for (const [name, [call]] of Object.entries(calls)) {
+      const before = await rowsRead();
+      await call();
+      found[name] = (await rowsRead()) - before;
+    }
+    for (const [name, [, most]] of Object.entries(calls))
+      expect(found[name], `${name}: ${JSON.stringify(found)}`).toBeLessThanOrEqual(most);
+    await store.close();
+    await database.close();
+  });
+});

@@ -1,0 +1,166 @@
+// A real PostgreSQL server of a test's own, from the binaries of Debian: in a temporary directory, behind a Unix socket, with the
+// settings that a server has by default. It refuses to run as root, so there it runs as `postgres`.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Client } from 'pg';
+import { afterAll } from 'vitest';
+import { changeSchema, type PostgresTarget } from '../../src/stores/postgres/index.ts';
+import { describeWhen } from './need.ts';
+
+/** The newest version that is installed. */
+const BIN = globSync('/usr/lib/postgresql/*/bin/postgres')
+  .map((path) => path.replace(/\/postgres$/, ''))
+  .sort((a, b) => Number(a.split('/')[4]) - Number(b.split('/')[4]))
+  .at(-1);
+const RUNS_AS_ROOT = process.getuid?.() === 0;
+const PORT = 5_432;
+/** For the superuser and for each role: characters that a URL and a shell read in their own way. */
+export const PASSWORD = "p@ss:w/o'rd%";
+/** The role that the service runs as. */
+export const SERVICE_ROLE = 'ect service';
+
+/** A `describe` for tests that need a server. */
+export function describeWithPostgres(title: string, tests: () => void): void {
+  describeWhen(BIN !== undefined, title, 'PostgreSQL in /usr/lib/postgresql (Debian: postgresql)', tests);
+}
+
+/** A running server with the tables in its database. */
+export interface PostgresServer {
+  /** The directory of its socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly pid: number;
+  /** As the role of a service, or as another one. */
+  target(user?: string, database?: string): PostgresTarget;
+  /** Runs statements as the superuser. Answers the rows of the last. */
+  sql(text: string, values?: readonly unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** The directory of its data. */
+  readonly data: string;
+  /** Ends it as a crash would, and waits. */
+  crash(): Promise<void>;
+  /** Starts it again on the same data. `settings`: of the command line, `fsync=off` for one. */
+  restart(settings?: readonly string[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+const folders = new Set<string>();
+afterAll(async () => {
+  await Promise.all([...running].map((child) => end(child, 'SIGQUIT')));
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Makes a database cluster and starts a server over it. `hasTables`: as `ect db init --role` makes them. */
+export async function startPostgres({ hasTables = true } = {}): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'ect-pg-'));
+  folders.add(folder);
+  const data = join(folder, 'data');
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
+  chmodSync(folder, 0o755);
+  if (RUNS_AS_ROOT) for (const path of [folder, passwordFile]) chownSync(path, userId('u'), userId('g'));
+  const made = spawnSync(
+    ...asUser('initdb', [
+      '-D',
+      data,
+      '-U',
+      'postgres',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '-A',
+      'scram-sha-256',
+      '-N',
+      '--pwfile',
+      passwordFile,
+    ]),
+    { encoding: 'utf8', cwd: folder },
+  );
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  let child = await startServer(data, folder, []);
+  const target = (user = SERVICE_ROLE, database = 'postgres'): PostgresTarget => {
+    return { host: folder, port: PORT, database, user, password: () => PASSWORD, tls: undefined };
+  };
+  const server: PostgresServer = {
+    host: folder,
+    port: PORT,
+    data,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    target,
+    sql: async (text, values) => {
+      const client = new Client({
+        host: folder,
+        port: PORT,
+        user: 'postgres',
+        password: PASSWORD,
+        database: 'postgres',
+      });
+      await client.connect();
+      try {
+        return (await client.query<Readonly<Record<string, unknown>>>(text, values && [...values])).rows;
+      } finally {
+        await client.end();
+      }
+    },
+    crash: () => end(child, 'SIGQUIT'),
+    restart: async (settings = []) => {
+      child = await startServer(data, folder, settings);
+    },
+    stop: async () => {
+      await end(child, 'SIGINT');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await server.sql(`CREATE ROLE "${SERVICE_ROLE}" LOGIN PASSWORD '${PASSWORD.replaceAll("'", "''")}'`);
+  if (hasTables) await changeSchema(target('postgres'), { kind: 'init', role: SERVICE_ROLE });
+  return server;
+}
+
+async function startServer(data: string, folder: string, settings: readonly string[]): Promise<ChildProcess> {
+  const options = ['listen_addresses=', `unix_socket_directories=${folder}`, 'log_min_messages=log', ...settings];
+  const args = ['-D', data, '-p', `${PORT}`, ...options.flatMap((option) => ['-c', option])];
+  const child = spawn(...asUser('postgres', args), { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stderr! })) {
+    lines.push(line);
+    if (/database system is ready to accept (?:read-only )?connections/.test(line)) {
+      // What it says from now on is nobody's, and must not hold it up.
+      child.stderr!.resume();
+      return child;
+    }
+  }
+  throw new Error(`The server did not start: ${lines.join('\n')}`);
+}
+
+/** Ends with the test that started it, however that ends. */
+function asUser(program: string, args: readonly string[]): [string, string[]] {
+  const path = join(BIN ?? '', program);
+  if (!RUNS_AS_ROOT) return [path, [...args]];
+  const user = [`--reuid=${userId('u')}`, `--regid=${userId('g')}`, '--clear-groups'];
+  return ['setpriv', [...user, '--pdeathsig', 'SIGQUIT', path, ...args]];
+}
+
+/** The user or the group that Debian makes for the server. */
+function userId(kind: 'u' | 'g'): number {
+  const entry = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([name]) => name === 'postgres');
+  return Number(entry?.[kind === 'u' ? 2 : 3]);
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}
