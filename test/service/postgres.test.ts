@@ -1,17 +1,19 @@
 // Several services over one PostgreSQL database: one ledger, one replay guard, whichever of them a caller meets or loses.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { generateLedgerKey, openCheckpoint, openLedgerKey } from '../../src/ledger/index.ts';
+import { generateLedgerKey, Ledger, openCheckpoint, openLedgerKey } from '../../src/ledger/index.ts';
 import { generateKeyPem } from '../../src/signers/local/index.ts';
-import { changeSchema } from '../../src/stores/postgres/index.ts';
+import { MarkFile } from '../../src/stores/mark-file.ts';
+import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../src/stores/postgres/index.ts';
 import type { Issued, Receipt, Recorded, Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { naiveRoot } from '../ledger/naive-tree.ts';
 import { rounds } from '../support/full.ts';
+import { candidate } from '../support/honest-seal.ts';
 import {
   describeWithPostgres,
   PASSWORD,
@@ -27,10 +29,10 @@ const AUDIENCE = 'urn:example:reviewer';
 const REPLICAS = 3;
 const CALLERS = 32;
 /** Recorded tasks that callers ask for, in all. */
-const TASKS = rounds(2_500, 300);
+const TASKS = rounds(2_500, 150);
 const KILLS = rounds(20, 2);
 /** A replica is killed each time that so many more are acknowledged. */
-const TASKS_PER_KILL = 100;
+const TASKS_PER_KILL = rounds(100, 40);
 
 describeWithPostgres('services over PostgreSQL', () => {
   let server: PostgresServer;
@@ -173,12 +175,25 @@ describeWithPostgres('services over PostgreSQL', () => {
     await expect(verified).rejects.toMatchObject({ code: 14, reason: 'REPLAY_GUARD_UNAVAILABLE' });
     await expect.poll(readiness, SOON).toBe(503);
     expect((await issued()).token).not.toBe('');
+    const skipping = { token, audience: AUDIENCE, replay: 'REPLAY_MODE_SKIP' };
+    expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, skipping)).toMatchObject({ valid: true });
     await server.restart();
     expect(await append()).toMatchObject({ duplicate: false });
     await expect.poll(readiness, SOON).toBe(200);
     expect(await service.stop()).toBe(0);
     expect(service.stderr()).not.toContain(PASSWORD);
   });
+
+  /** What a replica does that has recorded an entry, and kept in this mark that it has shown it. */
+  async function showEntry(path: string): Promise<void> {
+    const database = new PostgresDatabase(server.target(), 2);
+    const store = new PostgresLedgerStore(database);
+    const mark = MarkFile.open(path, 0);
+    const ledger = await Ledger.open({ store, mark, key: openLedgerKey(ledgerKey), nowMs: Date.now });
+    await ledger.append(candidate('shown'));
+    await Promise.all([store.close(), mark.close()]);
+    await database.close();
+  }
 
   describe('a start', () => {
     const refused = async (differs: Settings) => {
@@ -202,12 +217,13 @@ describeWithPostgres('services over PostgreSQL', () => {
     });
 
     test('L8: a database that lacks what this replica has shown is refused', async () => {
-      await using service = await startService(settings);
-      await service.stop();
+      const dataDir = join(folder, 'has-shown');
+      mkdirSync(dataDir, { mode: 0o700 });
+      await showEntry(join(dataDir, 'ledger.mark'));
       await server.sql('CREATE DATABASE elsewhere');
       await changeSchema(server.target('postgres', 'elsewhere'), { kind: 'init', role: SERVICE_ROLE });
       const url = settings['ECT_POSTGRES_URL']?.replace('/postgres?', '/elsewhere?');
-      const stderr = await refused({ ECT_POSTGRES_URL: url, ECT_DATA_DIR: service.dataDir });
+      const stderr = await refused({ ECT_POSTGRES_URL: url, ECT_DATA_DIR: dataDir });
       expect(stderr).toMatch(/^The database holds 0 entries of the ledger, but this replica has shown [1-9]/m);
     });
   });

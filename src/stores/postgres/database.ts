@@ -5,7 +5,15 @@ import type { ConnectionOptions } from 'node:tls';
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import { EctError } from '../../errors.ts';
 import { examineServer } from './examine-server.ts';
-import { isRepeatable, isServerAnswer, StoreClosed, type StoreReasons, translated, UnfitDatabase } from './failures.ts';
+import {
+  isOfDatabase,
+  isRepeatable,
+  isServerAnswer,
+  StoreClosed,
+  type StoreReasons,
+  translated,
+  UnfitDatabase,
+} from './failures.ts';
 
 /** Where the database is, and who asks. */
 export interface PostgresTarget {
@@ -136,6 +144,9 @@ async function examine(client: PoolClient, done: (error?: Error) => void): Promi
   done(fault);
 }
 
+/** A password that cannot be read, for one. */
+const NO_CONNECTION = 'No connection to the database can be made: the log of the service says why.';
+
 /** What one store does with the database. Failures leave as the store's own errors. */
 export class DatabaseUse {
   readonly #pool: Pool;
@@ -171,7 +182,9 @@ export class DatabaseUse {
 
   async #once<T>(work: (session: Session) => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new StoreClosed();
-    const client = await this.#pool.connect();
+    const client = await this.#pool.connect().catch((cause: unknown) => {
+      throw isOfDatabase(cause) || cause instanceof UnfitDatabase ? cause : new UnfitDatabase(NO_CONNECTION, { cause });
+    });
     const session = new Session(client);
     try {
       return await work(session);
@@ -184,8 +197,9 @@ export class DatabaseUse {
 /** One connection, for as long as some work has it. */
 export class Session {
   readonly #client: PoolClient;
-  readonly #onNotice = (notice: { readonly severity?: string | undefined }) => {
-    if (notice.severity === 'WARNING') this.hasWarning = true;
+  // By the code: the word is in the language of the server.
+  readonly #onNotice = ({ code = '' }: { readonly code?: string | undefined }) => {
+    if (/^(?:01|57)/.test(code)) this.hasWarning = true;
   };
   #isInTransaction = false;
   #isBroken = false;

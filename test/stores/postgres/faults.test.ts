@@ -236,11 +236,12 @@ describeWithPostgres('PostgreSQL', () => {
         store.commit([candidate('a')], honestSeal()),
         guard.claim(tokenUse(), 2_000, 1_000),
       ]);
-      for (let cancelled = 0; cancelled < 2; ) {
-        const rows = await server.sql(
-          `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
-        );
-        cancelled += rows.length;
+      let isSettled = false;
+      void outcomes.then(() => {
+        isSettled = true;
+      });
+      while (!isSettled) {
+        await server.sql(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`);
       }
       expect(await outcomes).toMatchObject([
         { status: 'rejected', reason: UNAVAILABLE },

@@ -133,6 +133,18 @@ describeWithPostgres('PostgreSQL', () => {
     await server.sql(`ALTER ROLE "${SERVICE_ROLE}" CONNECTION LIMIT -1`);
   });
 
+  test('a password that cannot be read any more is LEDGER_UNAVAILABLE, and what is wrong with it is not told to callers', async () => {
+    const unreadable = () => Promise.reject(new Error('/run/secrets/password is gone'));
+    const database = new PostgresDatabase({ ...server.target(), password: unreadable }, 1);
+    const call = new PostgresLedgerStore(database, 'unreadable').head();
+    await expect(call).rejects.toMatchObject({
+      reason: 'LEDGER_UNAVAILABLE',
+      message: expect.not.stringContaining('secrets'),
+      cause: { cause: { message: '/run/secrets/password is gone' } },
+    });
+    await database.close();
+  });
+
   describe('what is append-only', () => {
     const changes = [
       `UPDATE ect.entries SET author = 'x'`,
