@@ -89,8 +89,24 @@ async function withinTime(story: Promise<void>): Promise<void> {
   }
 }
 
+const HELP = `Usage: npm run demo -- [--signer local|kms]
+
+Starts a service of its own on a free port, with its data in a temporary directory, and plays a document review by two agents: five tasks,
+their graph, a receipt that is checked without the service, and three attacks that the service refuses. Nothing is left behind.
+
+  --signer <kind>  local: a key in a file (default). kms: a key in a double of AWS KMS; nothing is sent to AWS
+  -h, --help       print this and exit
+
+Exit code 0: everything came out as promised. 1: something did not.
+`;
+
 try {
-  const { values } = parseArgs({ options: { signer: { type: 'string', default: 'local' } } });
+  const options = { signer: { type: 'string', default: 'local' }, help: { type: 'boolean', short: 'h' } } as const;
+  const { values } = parseArgs({ options });
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    process.exit();
+  }
   if (values.signer !== 'local' && values.signer !== 'kms') throw new TypeError('--signer is local or kms');
   await (values.signer === 'kms' ? playOverKms() : playStory());
   chapter('Everything came out as promised.');

@@ -3,7 +3,6 @@
 
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { clientSettingWarnings } from './config/client-settings.ts';
 import type { KeysConfig } from './config/keys.ts';
@@ -16,7 +15,7 @@ import { descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { EctError } from './errors.ts';
 import { linkToNothing } from './file-type.ts';
 import { openKmsKey } from './kms-key.ts';
-import { addressText, listenFault } from './listen-fault.ts';
+import { addressText, listenFault, tryToListen } from './listen-fault.ts';
 import { postgresTarget } from './postgres-target.ts';
 import { loadGroup } from './reload/index.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
@@ -113,15 +112,11 @@ interface AddressFault {
 }
 
 /** Takes the port as a start would, and gives it back at once. The service itself may be running there. */
-function tryAddress({ listen: { host, port } }: Config): Promise<AddressFault> {
-  return new Promise((settle) => {
-    const server = createServer();
-    server.once('error', (error) => {
-      if ('code' in error && error.code === 'EADDRINUSE') settle({ warning: inUse(addressText(host, port)) });
-      else settle({ problem: listenFault(host, port, error) ?? error.message });
-    });
-    server.listen({ host, port, exclusive: true }, () => server.close(() => settle({})));
-  });
+async function tryAddress({ listen: { host, port } }: Config): Promise<AddressFault> {
+  const error = await tryToListen(host, port);
+  if (error === undefined) return {};
+  if ('code' in error && error.code === 'EADDRINUSE') return { warning: inUse(addressText(host, port)) };
+  return { problem: listenFault(host, port, error) ?? error.message };
 }
 
 function inUse(address: string): string {

@@ -116,7 +116,9 @@ export const REASONS = {
     'limit',
     'retry_after_seconds',
   ),
-  SIGNER_UNAVAILABLE: entry('Retry a little later: verifying, appending and reading still work.'),
+  SIGNER_UNAVAILABLE: entry(
+    'Retry a little later: verifying, appending and reading still work. If it persists, the operator does what the message says; the log of the service has the cause.',
+  ),
   SIGNER_BUSY: entry(
     'Retry with growing pauses; if it persists, raise the quota of the signing key or the limits here.',
   ),

@@ -1,6 +1,6 @@
 // The text of events: one line each, whatever a caller chose as a name or a driver quotes in its message.
 
-import type { ErrorReason } from './errors.ts';
+import { EctError, type ErrorReason } from './errors.ts';
 
 const MAX_VALUE_BYTES = 256;
 const MAX_STACK_FRAMES = 12;
@@ -69,6 +69,40 @@ export function describeCause(cause: unknown, depth = 0): Readonly<Record<string
     stack: frames.slice(0, MAX_STACK_FRAMES).map((line) => cleanText(line.trim())),
     ...(cause.cause === undefined || depth === 3 ? {} : { cause: describeCause(cause.cause, depth + 1) }),
   };
+}
+
+/**
+ * A failure of something that the service depends on, in one line: its reason, and what the error and each of its causes say, outermost
+ * first. Stacks are for bugs of ours: then `cause` has them.
+ */
+export function describeFailure(failure: unknown): Readonly<Record<string, unknown>> {
+  const chain: unknown[] = [];
+  for (
+    let at = failure;
+    at !== undefined && chain.length < MAX_CAUSES;
+    at = at instanceof Error ? at.cause : undefined
+  ) {
+    chain.push(at);
+  }
+  const said = chain.map((link) => cleanText(withoutTokens(link instanceof Error ? textOf(link) : String(link))));
+  return {
+    ...(failure instanceof EctError ? { reason: failure.reason } : {}),
+    causes: said.filter((text, place) => text !== '' && said.indexOf(text) === place),
+    ...(chain.some(isBug) ? { cause: describeCause(failure) } : {}),
+  };
+}
+
+const MAX_CAUSES = 5;
+
+/** Our own sentences stand by themselves; of others the name says what they are. */
+function textOf({ name, message }: Error): string {
+  return name === 'Error' || name === 'EctError' ? message : `${name}: ${message}`;
+}
+
+/** What only our code can throw. What Node or a driver throws of these classes has a `code` or a cause. */
+function isBug(link: unknown): boolean {
+  const isOfBugs = link instanceof TypeError || link instanceof RangeError || link instanceof ReferenceError;
+  return isOfBugs && !('code' in link) && link.cause === undefined;
 }
 
 /** A task by its names, which somebody outside chose. */

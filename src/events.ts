@@ -8,6 +8,7 @@ import {
   cleanTask,
   cleanText,
   describeCause,
+  describeFailure,
   type FinishedCall,
   round,
   type TaskNames,
@@ -190,7 +191,7 @@ export function createEvents(options: EventsOptions) {
     /** A part that the service stands on failed (the ledger, the replay guard, the signer), seen as this reason. */
     dependencyFailed(reason: ErrorReason, cause: unknown): void {
       metrics.dependencyFailures.inc({ reason });
-      lines.error({ event: 'dependency-failed', reason, cause: describeCause(cause) });
+      lines.error({ event: 'dependency-failed', ...describeFailure(cause), reason });
     },
 
     /** A change of a signing key was read from the ledger: it holds from now on. */
@@ -202,14 +203,14 @@ export function createEvents(options: EventsOptions) {
     /** Something about signing keys failed, and is tried again. */
     keysFailed(cause: unknown): void {
       metrics.keyFailures.inc();
-      lines.error({ event: 'keys-failed', cause: describeCause(cause) });
+      lines.error({ event: 'keys-failed', ...describeFailure(cause) });
     },
 
-    /** The key that should sign cannot be opened, so that nothing is issued; or that is over. Why is in `keys-failed`. */
+    /** The key that should sign cannot be opened or used, so that nothing is issued; or that is over. Why is in `keys-failed` or `signer-region-down`. */
     signingKeyMissing(isMissing: boolean): void {
       metrics.signingKeyMissing.set(isMissing ? 1 : 0);
       if (isMissing) {
-        const warning = 'nothing is issued until it can be opened; everything else is served, and it is tried again';
+        const warning = 'nothing is issued until it can be used; everything else is served, and it is tried again';
         lines.error({ event: 'signing-key-missing', warning });
       } else lines.info({ event: 'signing-key-opened' });
       flushNow();
@@ -258,7 +259,7 @@ export function createEvents(options: EventsOptions) {
       if (failure === undefined) lines.info({ event: 'signer-region-back', region });
       else {
         const { reason, cause } = failure;
-        lines.error({ event: 'signer-region-down', region, reason, cause: describeCause(cause) });
+        lines.error({ event: 'signer-region-down', region, ...describeFailure(cause), reason });
       }
     },
 

@@ -6,14 +6,17 @@ import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 /** The `code` of an error for a path at which something else than a file is. */
 export const NOT_A_FILE = 'ENOTFILE';
 
-/** What counts as a file. `file or pipe`: its bytes may come from a FIFO or an anonymous pipe, which gives them once. */
+/**
+ * What counts as a file. `file or pipe`: its bytes may come once, from a pipe that is open already, as `<(…)` makes one. A FIFO by
+ * its name may have no writer, and would be waited for.
+ */
 export type FileType = 'file' | 'file or pipe';
 
 /** Throws an error with the code NOT_A_FILE where something else is at the path, and with ENOENT for a link to nothing. */
 export function demandFile(path: string, type: FileType = 'file'): void {
   const stats = statsAt(path);
   if (stats === undefined && linkToNothing(path) !== undefined) throw Object.assign(new Error(), { code: 'ENOENT' });
-  if (stats !== undefined && !isFile(stats, type)) throw Object.assign(new Error(), { code: NOT_A_FILE });
+  if (stats !== undefined && !isFile(path, stats, type)) throw Object.assign(new Error(), { code: NOT_A_FILE });
 }
 
 /** `/data/once.db is a directory, not a file`; undefined where a file is there, or nothing. */
@@ -30,9 +33,11 @@ export function directoryTypeFault(path: string): string | undefined {
   return stats.isDirectory() ? undefined : `${path} is ${nameOf(stats)}, not a directory`;
 }
 
-export function isFile(stats: Stats, type: FileType): boolean {
-  return stats.isFile() || (type === 'file or pipe' && stats.isFIFO());
+export function isFile(path: string, stats: Stats, type: FileType): boolean {
+  return stats.isFile() || (type === 'file or pipe' && stats.isFIFO() && OPEN_PIPE.test(path));
 }
+
+const OPEN_PIPE = /^\/(?:dev\/stdin|dev\/fd\/\d+|proc\/(?:self|\d+)\/fd\/\d+)$/;
 
 /** `/data/once.db is a symbolic link to /old/once.db, where nothing is`; undefined where the path is no such link. */
 export function linkToNothing(path: string): string | undefined {

@@ -14,10 +14,12 @@ import {
   readLedgerKey,
   StartError,
 } from './data-dir.ts';
+import { EctError } from './errors.ts';
 import { createFileOnce, syncDirectory } from './files.ts';
 import {
   emptyCheckpoint,
   generateLedgerKey,
+  headFault,
   Ledger,
   type LedgerKey,
   openLedgerKey,
@@ -46,9 +48,10 @@ async function asOwner<T>(path: string, work: (dir: DataDir) => Promise<T>): Pro
   }
 }
 
-async function newOrigin(path: string, origin: string | undefined): Promise<NewOriginFacts> {
+async function newOrigin(path: string, origin: string | undefined, endsIntact: boolean): Promise<NewOriginFacts> {
   const text = newKey(origin);
   return asOwner(path, async (dir) => {
+    if (!endsIntact) await refuseIntact(dir);
     const keptIn = await keptAside(dir);
     await createFileOnce(dir.ledgerKey, () => `${text}\n`);
     const key = openLedgerKey(text);
@@ -65,6 +68,35 @@ function newKey(origin: string | undefined): string {
     return origin === undefined ? freshLedgerKey() : generateLedgerKey(origin);
   } catch (cause) {
     throw new StartError(`--origin: ${cause instanceof Error ? cause.message : 'not a name'}`, { cause });
+  }
+}
+
+/** There is a service that can simply be started. */
+async function refuseIntact(dir: DataDir): Promise<void> {
+  const size = await intactSize(dir);
+  if (size === 0) return;
+  throw new StartError(
+    `Nothing is missing from the ledger in ${dir.path} (${size} ${size === 1 ? 'entry' : 'entries'}), and no damage is known: start the ` +
+      'service. To end this ledger all the same, repeat the command with --end-intact-ledger: then the service finds, proves and ' +
+      'continues none of its entries, and its tokens are KEY_UNKNOWN where the new ledger does not announce their keys.',
+  );
+}
+
+/** Entries of a ledger that a service would continue; 0 where there is none. */
+async function intactSize(dir: DataDir): Promise<number> {
+  let store: SqliteLedgerStore | undefined;
+  try {
+    const key = await readLedgerKey(dir);
+    if (key === undefined || !existsSync(dir.ledger) || existsSync(dir.ledgerDamage)) return 0;
+    if ((await findLoss(dir, key.verifierKey)) !== undefined) return 0;
+    store = SqliteLedgerStore.openReadOnly(dir.ledger);
+    if ((await headFault(store, key.verifierKey)) !== undefined) return 0;
+    return (await store.head())?.size ?? 0;
+  } catch (error) {
+    if (error instanceof EctError || error instanceof StartError) return 0;
+    throw error;
+  } finally {
+    await store?.close();
   }
 }
 

@@ -1,5 +1,16 @@
 // What it means that the system lets nothing listen on an address, and what to do about it.
 
+import { createServer } from 'node:net';
+
+/** Takes an address as a start would, and gives it back at once. Answers the error of the system, if there is one. */
+export function tryToListen(host: string, port: number): Promise<Error | undefined> {
+  return new Promise((settle) => {
+    const server = createServer();
+    server.once('error', settle);
+    server.listen({ host, port, exclusive: true }, () => server.close(() => settle(undefined)));
+  });
+}
+
 /** Why nothing can listen on an address, and what to do about it. Undefined: the error is not one of the system. */
 export function listenFault(host: string, port: number, error: unknown): string | undefined {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return undefined;

@@ -116,7 +116,7 @@ export function createMetrics() {
     }),
     signingKeyMissing: new Gauge({
       name: 'ect_signing_key_missing',
-      help: 'Whether nothing is issued since the signing key cannot be opened; of several workers, in how many.',
+      help: 'Whether nothing is issued since the signing key cannot be opened or used; of several workers, in how many.',
       registers,
     }),
     workersEnded: new Counter({

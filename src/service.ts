@@ -29,7 +29,7 @@ import {
   type ProcessLimits,
   WriteQuota,
 } from './limits/index.ts';
-import { listenFault } from './listen-fault.ts';
+import { listenFault, tryToListen } from './listen-fault.ts';
 import { refuseLostHistory } from './one-history.ts';
 import { checkLedger, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
@@ -44,6 +44,7 @@ import { Shutdown } from './shutdown.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
+import { StartTraces } from './start-traces.ts';
 import { StorageHealth } from './storage-health.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
@@ -83,9 +84,10 @@ export async function startService(config: Config, seat?: Seat, stop?: AbortSign
   try {
     const events = openEvents(config, seat);
     shutdown.at('log', () => events.close());
+    const traces = new StartTraces(config.dataDir);
     const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
     // Before anything in the directory is read.
-    const ownership = dir && (seat === undefined ? await own(dir) : joinOwner(dir));
+    const ownership = dir && (seat === undefined ? await own(dir, traces) : joinOwner(dir));
     shutdown.at('directory', () => ownership?.release());
     return await startIn(dir, ownership, seat, config, events, shutdown, () => refuseStopped(stop));
   } catch (error) {
@@ -99,15 +101,36 @@ function refuseStopped(stop: AbortSignal | undefined): void {
   if (stop?.aborted === true) throw new StartStopped('The service was asked to stop.');
 }
 
-/** The supervisor's part: it owns the data directory for its workers. */
-export async function ownDirectory({ store, dataDir }: Config): Promise<Ownership | undefined> {
-  return store === 'memory' ? undefined : own(await openDataDir(dataDir));
+/** The supervisor's part: it owns the data directory for its workers. StartError where these could not listen. */
+export async function ownDirectory({ store, dataDir, listen }: Config): Promise<Ownership | undefined> {
+  const traces = new StartTraces(dataDir);
+  const ownership = store === 'memory' ? undefined : await own(await openDataDir(dataDir), traces);
+  try {
+    await demandAddress(listen);
+    return ownership;
+  } catch (error) {
+    ownership?.release();
+    throw error;
+  }
 }
 
-async function own(dir: DataDir): Promise<Ownership> {
+async function own(dir: DataDir, traces: StartTraces): Promise<Ownership> {
   const ownership = await takeOwnership(dir);
   await removeDrafts(dir.path);
-  return ownership;
+  return {
+    isLost: ownership.isLost,
+    release() {
+      if (!ownership.isLost()) traces.remove();
+      ownership.release();
+    },
+  };
+}
+
+/** Before anything is made that a refused start would leave behind. */
+async function demandAddress({ host, port }: Config['listen']): Promise<void> {
+  const cause = port === 0 ? undefined : await tryToListen(host, port);
+  const fault = cause && listenFault(host, port, cause);
+  if (fault !== undefined) throw new StartError(fault, { cause });
 }
 
 async function startIn(
@@ -124,6 +147,12 @@ async function startIn(
   if (room.warning !== undefined && (seat === undefined || seat.number === 1)) events.descriptorsFew(room.warning);
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
+  let clock: BelievedClock | undefined;
+  // The start judges by the clock of the machine, as TLS itself does at each handshake.
+  const nowMs = () => clock?.nowMs() ?? Date.now();
+  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
+  const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
+  if (seat === undefined) await demandAddress(config.listen);
   // What takes the place of a worker that signs must be able to, too.
   const mayWait = seat?.isSuccessor !== true;
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
@@ -131,11 +160,6 @@ async function startIn(
     if (!('attempt' in configured)) configured.signer.close();
   });
   goOn();
-  let clock: BelievedClock | undefined;
-  // The start judges by the clock of the machine, as TLS itself does at each handshake.
-  const nowMs = () => clock?.nowMs() ?? Date.now();
-  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
-  const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
   // Where the ledger is in a database, the directory is for what belongs to this replica alone.
   const files = config.store === 'postgres' ? undefined : dir;
   const key = await readLedgerKey(config, files);

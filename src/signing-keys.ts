@@ -14,8 +14,10 @@ import {
   KEY_SCOPE,
   keyEntryName,
   type RootKey,
+  USE_NEXT,
 } from './custody/index.ts';
 import { type DataDir, isOwnSigningKey } from './data-dir.ts';
+import { EctError, refuse } from './errors.ts';
 import type { Events } from './events.ts';
 import { fileTypeFault, NOT_A_FILE } from './file-type.ts';
 import type { OpenSigner } from './keys/index.ts';
@@ -161,11 +163,26 @@ async function openRoot(
   if (kind === 'kms' && signer.kind === 'kms') {
     return forCallers(openKmsKey({ ...signer, key: place }, keys, events.signerRegionChanged));
   }
-  if (kind === 'file' && signer.kind === 'local') return openKeyFile(signer, place);
-  if (kind === 'data-dir' && dir !== undefined && isOwnSigningKey(place)) {
-    return LocalSigner.open(await readOwnKeyFile(join(dirname(dir.signingKey), place)));
+  if (kind === 'file' && signer.kind === 'local') {
+    return orForCallers(openKeyFile(signer, place), 'in the file that ECT_LOCAL_KEY_FILE named for it');
   }
-  throw new KeyFileError('The ledger names a signing key that this configuration cannot open: check ECT_SIGNER.');
+  if (kind === 'data-dir' && dir !== undefined && isOwnSigningKey(place)) {
+    const path = join(dirname(dir.signingKey), place);
+    return orForCallers(readOwnKeyFile(path).then(LocalSigner.open), `${place} of the data directory`);
+  }
+  const message = `This configuration cannot open the signing key that is in use: the operator corrects ECT_SIGNER, or ${USE_NEXT}.`;
+  throw new EctError(refuse('SIGNER_MISCONFIGURED', message), { cause: new Error(`the ledger names ${locator}`) });
+}
+
+/** An attempt whose failure has a sentence for callers, without the path. */
+async function orForCallers(attempt: Promise<OpenSigner>, key: string): Promise<OpenSigner> {
+  try {
+    return await attempt;
+  } catch (cause) {
+    if (!(cause instanceof KeyFileError)) throw cause;
+    const message = `The signing key ${key} cannot be opened: the operator puts it back, or ${USE_NEXT}.`;
+    throw new EctError(refuse('SIGNER_MISCONFIGURED', message), { cause });
+  }
 }
 
 /** The passphrase is for the file of the configuration; a file before it may be without. */

@@ -35,3 +35,14 @@ test.each([
   const pid = Number(/process (\d+),/.exec(out)?.[1]);
   expect(() => process.kill(pid, 0)).toThrow('ESRCH');
 });
+
+test.each(['--help', '-h'])('%s says what the demo does, and plays nothing', async (option) => {
+  const script = fileURLToPath(new URL('../demo/document-review.ts', import.meta.url));
+  const demo = spawn(process.execPath, [script, option], { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void demo.kill());
+  const printed = Promise.all([buffer(demo.stdout), buffer(demo.stderr)]);
+  const [code] = (await once(demo, 'exit')) as [number | null];
+  const [out, err] = (await printed).map((bytes) => bytes.toString('utf8'));
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toMatch(/^Usage: npm run demo -- .*document review.*three attacks.*--signer/s);
+});

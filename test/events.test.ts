@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { EctError, refuse } from '../src/errors.ts';
 import { createEvents, type FinishedCall } from '../src/events.ts';
 
 function setUp() {
@@ -102,10 +103,32 @@ describe('events', () => {
         event: 'signer-region-down',
         region: 'eu-west-1',
         reason: 'SIGNER_MISCONFIGURED',
-        cause: { message: 'the key is disabled' },
+        causes: ['the key is disabled'],
       },
       { level: 'info', event: 'signer-region-back', region: 'eu-west-1' },
     ]);
+  });
+
+  test('a failure about keys says its reason and each cause in one line, with a stack only for a bug of ours', () => {
+    const { events, text, lines } = setUp();
+    const socket = Object.assign(new TypeError('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    const inner = new Error('GetPublicKey: ECONNREFUSED', { cause: socket });
+    events.keysFailed(new EctError(refuse('SIGNER_UNAVAILABLE', 'The key cannot be used.'), { cause: inner }));
+    expect(lines()[0]).toMatchObject({
+      event: 'keys-failed',
+      reason: 'SIGNER_UNAVAILABLE',
+      causes: ['The key cannot be used.', 'GetPublicKey: ECONNREFUSED', 'TypeError: connect ECONNREFUSED'],
+    });
+    expect(text[0]).not.toMatch(/"stack"|at .*events\.test/);
+    events.keysFailed(new Error('outer', { cause: new TypeError('x is not a function') }));
+    expect(lines()[1]).toMatchObject({
+      causes: ['outer', 'TypeError: x is not a function'],
+      cause: { cause: { stack: expect.arrayContaining([expect.stringMatching(/^at /)]) } },
+    });
+    const loop = new Error(`secret ${'eyJhbGciOiJFUzI1NiJ9'.repeat(3)}`);
+    loop.cause = loop;
+    events.keysFailed(loop);
+    expect(lines()[2]).toMatchObject({ causes: ['secret [removed]'] });
   });
 
   test('a worker that ended is one line and one count: an error where no other follows', async () => {

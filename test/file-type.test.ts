@@ -2,8 +2,19 @@
 // and nothing waits for it, reads it for ever, or advises on its mode.
 
 import { execFileSync, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -36,6 +47,14 @@ const TYPES: Readonly<Record<string, { readonly make: (path: string) => unknown;
     told: /is a symbolic link to \/nowhere\/at-all, where nothing is/,
   },
 };
+
+function encryptedKey(): string {
+  const path = join(folder, 'encrypted.pem');
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'secret' });
+  writeFileSync(path, pem, { mode: 0o600 });
+  return path;
+}
 
 /** What stops a start; undefined where it starts. */
 async function startFault(env: Readonly<Record<string, string>>): Promise<Error | undefined> {
@@ -84,24 +103,31 @@ describe.runIf(process.platform === 'linux')('something else than a file', () =>
     expect(checked).toMatchObject({ code: 2, stderr: expect.stringContaining(told) });
   });
 
-  const SETTINGS = ['ECT_TRUST_FILE', 'ECT_TLS_CERT', 'ECT_TLS_KEY', 'ECT_TLS_CLIENT_CA', 'ECT_LOCAL_KEY_FILE'];
-  test.each(['directory', 'device', 'link'].flatMap((type) => SETTINGS.map((setting) => [type, setting] as const)))(
-    'a %s in the place of the file of %s',
-    async (type, setting) => {
-      const path = join(folder, `${type}-${setting}`);
-      TYPES[type]!.make(path);
-      const pem = join(folder, 'some.pem');
-      writeFileSync(pem, 'x');
-      const tls = setting.startsWith('ECT_TLS') ? { ECT_TLS_CERT: pem, ECT_TLS_KEY: pem } : {};
-      const env = { ...tls, ECT_DATA_DIR: data, [setting]: path };
-      const { problems } = await checkConfig(env, { callKms: false });
-      const told = problems.find((problem) => problem.includes(path));
-      expect(told).toMatch(TYPES[type]!.told);
-      const fault = await startFault(env);
-      expect(fault?.message).toContain(path);
-      expect(fault?.message).toMatch(TYPES[type]!.told);
-    },
-  );
+  const SETTINGS = [
+    'ECT_LOCAL_KEY_PASSPHRASE_FILE',
+    'ECT_TRUST_FILE',
+    'ECT_TLS_CERT',
+    'ECT_TLS_KEY',
+    'ECT_TLS_CLIENT_CA',
+    'ECT_LOCAL_KEY_FILE',
+  ];
+  test.each(
+    ['directory', 'FIFO', 'device', 'link'].flatMap((type) => SETTINGS.map((setting) => [type, setting] as const)),
+  )('a %s in the place of the file of %s', async (type, setting) => {
+    const path = join(folder, `${type}-${setting}`);
+    TYPES[type]!.make(path);
+    const pem = join(folder, 'some.pem');
+    writeFileSync(pem, 'x');
+    const tls = setting.startsWith('ECT_TLS') ? { ECT_TLS_CERT: pem, ECT_TLS_KEY: pem } : {};
+    const key = setting.includes('PASSPHRASE') ? { ECT_LOCAL_KEY_FILE: encryptedKey() } : {};
+    const env = { ...tls, ...key, ECT_DATA_DIR: data, [setting]: path };
+    const { problems } = await checkConfig(env, { callKms: false });
+    const told = problems.find((problem) => problem.includes(path));
+    expect(told).toMatch(TYPES[type]!.told);
+    const fault = await startFault(env);
+    expect(fault?.message).toContain(path);
+    expect(fault?.message).toMatch(TYPES[type]!.told);
+  });
 
   test('a socket is named as one', async () => {
     const path = join(folder, 'socket');
@@ -118,12 +144,15 @@ describe.runIf(process.platform === 'linux')('something else than a file', () =>
     }
   });
 
-  test('what a pipe gives without an end is read up to a limit', async () => {
+  test('a pipe that is open gives what it has, up to a limit', async () => {
     const path = join(folder, 'endless');
     execFileSync('mkfifo', [path]);
     const writer = spawn('sh', ['-c', `exec yes > '${path}'`], { stdio: 'ignore' });
     const ended = once(writer, 'exit');
-    const fault = await startFault({ ECT_DATA_DIR: data, ECT_TRUST_FILE: path });
+    // As a shell passes on what it made for `<(…)`.
+    const open = openSync(path, 'r');
+    const fault = await startFault({ ECT_DATA_DIR: data, ECT_TRUST_FILE: `/proc/self/fd/${open}` });
+    closeSync(open);
     expect(fault?.message).toContain('is larger than 1 MiB');
     // Its reader is gone.
     expect((await ended)[1]).toBe('SIGPIPE');

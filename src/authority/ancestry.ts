@@ -7,20 +7,20 @@ import { createPace, type Ending, STEPS_PER_TOKEN } from '../pace.ts';
 import { type VerifiedToken, verifyToken } from '../token/index.ts';
 import { asTask, isTask } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
+import { demandSound } from './sound-records.ts';
 import { taskOf } from './task.ts';
 
 /**
  * Recorded tasks. Where workflows share a `jti`: the same workflow first, then none, then one other. No scope of tasks comes
  * after those of marks and keys, which begin with a character that no `wid` has: a mark never hides a task.
+ * `checked`: each is held against the tree first, which costs more than to look it up.
  */
-export function ledgerAncestry(ledger: Ledger): Ancestry {
+export function ledgerAncestry(ledger: Ledger, checked = false): Ancestry {
   return {
     find: async (jtis, wid) => {
-      const records = await ledger.lookUp(wid, jtis, 'nearest');
-      const tasks = records
-        .filter((record) => record !== undefined)
-        .filter(isTask)
-        .map(asTask);
+      const records = (await ledger.lookUp(wid, jtis, 'nearest')).filter((record) => record !== undefined);
+      if (checked) await demandSound(ledger, records);
+      const tasks = records.filter(isTask).map(asTask);
       return new Map(tasks.map((task) => [task.jti, task]));
     },
   };
@@ -34,8 +34,9 @@ export async function ancestryWith(
   parts: AuthorityParts,
   predecessors: readonly string[],
   until: Ending,
+  checked = false,
 ): Promise<Ancestry | Refusal> {
-  const recorded = ledgerAncestry(parts.ledger);
+  const recorded = ledgerAncestry(parts.ledger, checked);
   if (predecessors.length === 0) return recorded;
   const tasks: Task[] = [];
   const pace = createPace(until);

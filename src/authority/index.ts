@@ -21,6 +21,7 @@ export {
   rehearseIssue,
 } from './rehearse.ts';
 export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
+export { demandSound } from './sound-records.ts';
 export { type DagAnswer, type DagSubject, examineRecorded, validateDag } from './validate-dag.ts';
 export { type Equivocation, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';
 export { beginVerify, type VerifyOrder, verify } from './verify.ts';

@@ -7,18 +7,24 @@ import { digestOfToken } from '../token/index.ts';
 import { readLeaf } from './leaf.ts';
 import { digestOfMark } from './marks.ts';
 
-/** What contradicts itself in a record of a task or a mark: its leaf, the columns that it is found by, and its content. */
+/** What contradicts itself in a record: its leaf, the columns that it is found by, and its content. */
 export function recordFault(record: LedgerRecord): string | undefined {
   const leaf = leafOf(record);
-  if (leaf === undefined) return 'its leaf is not one that this service writes, or is about another task';
-  if (leaf.iss !== record.author) return 'it is listed under another issuer than its leaf names';
-  if (leaf.recorded_at !== record.recordedAtMs) return 'it is listed at another time than its leaf names';
-  if (record.content === null) return undefined;
-  if (leaf.type !== undefined) {
+  const fault = placeFault(record, leaf);
+  if (fault !== undefined || record.content === null) return fault;
+  if (leaf?.type !== undefined) {
     return isSame(record.digest, digestOfMark(record.content)) ? undefined : 'its digest is not that of its statement';
   }
   const token = Buffer.from(record.content).toString('latin1');
   return isSame(record.digest, digestOfToken(token)) ? undefined : 'its digest is not that of its token';
+}
+
+/** How the columns that a record is found by contradict its leaf. */
+export function placeFault(record: LedgerRecord, leaf = leafOf(record)): string | undefined {
+  if (leaf === undefined) return 'its leaf is not one that this service writes, or is about another task';
+  if (leaf.iss !== record.author) return 'it is listed under another issuer than its leaf names';
+  if (leaf.recorded_at !== record.recordedAtMs) return 'it is listed at another time than its leaf names';
+  return undefined;
 }
 
 /** The leaf of a record; undefined where it is none that this service writes. */

@@ -9,6 +9,7 @@ import { asLabelledTask, asTask, isTaskScope } from './leaf.ts';
 import { ledgerMarks } from './marks.ts';
 import type { AuthorityParts } from './parts.ts';
 import { Places } from './places.ts';
+import { demandSound } from './sound-records.ts';
 import { taskOf } from './task.ts';
 
 /** Which graph. */
@@ -45,7 +46,7 @@ async function validateToken(
 ): Promise<DagAnswer> {
   const verified = verifyRecord(parts, token);
   if ('reason' in verified) return { refusal: verified };
-  const ancestry = await ancestryWith(parts, predecessors, until);
+  const ancestry = await ancestryWith(parts, predecessors, until, true);
   if ('reason' in ancestry) return { refusal: ancestry };
   const { claims, kid, digest } = verified;
   const subject = { claims, kid, digest, namesake: await parts.ledger.find(claims.wid, claims.jti) };
@@ -94,7 +95,7 @@ export async function examineRecorded(
       throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.'));
     }
     const examination = examinationIn(parts, createPace(until));
-    return await examineWorkflow(tasks, ledgerAncestry(parts.ledger), examination, MAX_WORKFLOW_TASKS);
+    return await examineWorkflow(tasks, ledgerAncestry(parts.ledger, true), examination, MAX_WORKFLOW_TASKS);
   } finally {
     leave?.();
   }
@@ -106,6 +107,7 @@ async function* readTasks({ ledger }: AuthorityParts, wid: string, until: Ending
   for (let left = MAX_WORKFLOW_TASKS + 1; left > 0; ) {
     const limit = Math.min(RECORDS_PER_SLICE, left);
     const records = await ledger.list({ scope: wid, startIndex, limit, withContent: labels });
+    await demandSound(ledger, records, until);
     yield records.map(labels ? asLabelledTask : asTask);
     const last = records.at(-1);
     if (last === undefined || records.length < limit) return;

@@ -18,10 +18,12 @@ import { type AuditEnd, type AuditFault, type LedgerRecord, verifyReceipt } from
 import { digestOfToken } from '../token/index.ts';
 import type { AuditSource } from './audit-source.ts';
 import type { Service } from './client.ts';
-import { walkEntries } from './walk-entries.ts';
+import { listAroundDamage } from './list-around-damage.ts';
 
 /** Entries whose receipts are fetched at the same time. */
 const FETCHED_AT_ONCE = 16;
+
+const SAID_BY_SERVICE = 'the service itself finds it damaged';
 
 type LedgerClient = Service['ledger'];
 
@@ -36,29 +38,32 @@ export async function auditService(
   const { checkpoint, treeSize, verifierKey } = await ledger.getCheckpoint({});
   const faults: AuditFault[] = [];
   const start = BigInt(from.size);
-  const records = readRecords(ledger, start, treeSize, faults);
+  const records = readRecords(ledger, from, treeSize, faults);
   const locate = () => locateFaults(ledger, start, treeSize, trustedKey ?? verifierKey);
   return { checkpoint, ownKey: verifierKey, records, faults, keySet, locate };
 }
 
 async function* readRecords(
   ledger: LedgerClient,
-  start: bigint,
+  from: AuditEnd,
   size: bigint,
   faults: AuditFault[],
 ): AsyncGenerator<LedgerRecord> {
-  for await (const entry of listEntries(ledger, start, size, true)) {
-    const record = recordOf(entry);
-    const fault = recordFault(record);
+  let { recordedAtMs } = from;
+  for await (const { index, entry, isDamaged } of listAroundDamage(ledger, BigInt(from.size), size, true)) {
+    const record = entry === undefined ? lostRecord(Number(index), recordedAtMs) : recordOf(entry);
+    const fault = isDamaged ? SAID_BY_SERVICE : recordFault(record);
     if (fault !== undefined) faults.push({ index: record.index, fault });
+    ({ recordedAtMs } = record);
     yield record;
   }
 }
 
-/** The entries from `start` to below `size`. */
-function listEntries(ledger: LedgerClient, start: bigint, size: bigint, withContent: boolean): AsyncGenerator<Entry> {
-  // Without room for an entry nothing is asked, since the service would answer what came in after the checkpoint.
-  return walkEntries(ledger, { withContent, fromIndex: start }, Math.max(0, Number(size - start)));
+/** In place of an entry that the service does not hand out. Its leaf breaks the root, as that of a changed entry does. */
+function lostRecord(index: number, recordedAtMs: number): LedgerRecord {
+  const nothing = new Uint8Array(0);
+  const place = { index, scope: '', name: `damaged entry ${index}`, author: '', recordedAtMs };
+  return { ...place, digest: nothing, leaf: nothing, salt: null, content: null };
 }
 
 function recordOf(entry: Entry): LedgerRecord {
@@ -91,7 +96,9 @@ async function locateFaults(
     }
     part = [];
   };
-  for await (const entry of listEntries(ledger, start, size, false)) {
+  for await (const { entry, isDamaged } of listAroundDamage(ledger, start, size, false)) {
+    // What is damaged was named when it was read.
+    if (entry === undefined || isDamaged) continue;
     part.push(entry);
     if (part.length === FETCHED_AT_ONCE) await judge();
   }
@@ -110,7 +117,7 @@ async function proofFault(
     const proven = verifyReceipt({ leaf, tlogProof: receipt?.tlogProof ?? '', verifierKey });
     return proven.ok ? undefined : proven.fault;
   } catch (error) {
-    if (error instanceof ConnectError && error.code === Code.DataLoss) return 'the service itself finds it damaged';
+    if (error instanceof ConnectError && error.code === Code.DataLoss) return SAID_BY_SERVICE;
     throw error;
   }
 }

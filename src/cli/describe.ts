@@ -55,8 +55,20 @@ const KIND_NAMES: Readonly<Record<EntryKind, string>> = {
   [EntryKind.LOSS]: 'accepted loss',
 };
 
-export function kindName(kind: EntryKind): string {
-  return KIND_NAMES[kind] ?? 'unknown';
+/** What an entry is: `task`, or of a signing key what became of it: `key announced`, `key revoked`. */
+export function kindName({ kind, leaf }: Entry): string {
+  const state = kind === EntryKind.KEY ? keyStateIn(leaf) : undefined;
+  return state === undefined ? (KIND_NAMES[kind] ?? 'unknown') : `key ${state}`;
+}
+
+/** The leaf is what somebody else wrote: undefined where it says nothing that could be a state. */
+function keyStateIn(leaf: Uint8Array): string | undefined {
+  try {
+    const { state } = JSON.parse(Buffer.from(leaf).toString('utf8')) as Readonly<Record<string, unknown>>;
+    return typeof state === 'string' && /^[a-z]{1,20}$/.test(state) ? state : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const AUTHOR_NAMES: Readonly<Partial<Record<EntryKind, string>>> = {
@@ -69,7 +81,7 @@ export function entryRows(entry: Entry): readonly Row[] {
   const isTask = entry.kind === EntryKind.TASK;
   return [
     ['index', String(entry.index)],
-    ['kind', isTask ? '' : kindName(entry.kind)],
+    ['kind', isTask ? '' : kindName(entry)],
     ['jti', entry.jti],
     ['wid', entry.wid],
     [AUTHOR_NAMES[entry.kind] ?? 'by', entry.iss],
@@ -95,7 +107,7 @@ export function checkLines(io: Io, checks: readonly Check[]): readonly string[] 
   return checks.flatMap((check) => {
     const name = plain(check.name);
     if (check.status === CheckStatus.PASS) return [`${paint(io.stdout, 'green', '✓')} ${name}`];
-    if (check.status !== CheckStatus.FAIL) return [paint(io.stdout, 'dim', `– ${name}`)];
+    if (check.status !== CheckStatus.FAIL) return [paint(io.stdout, 'dim', `– ${name}  not checked`)];
     return [
       `${paint(io.stdout, 'red', `✗ ${name}`)}  ${plain(check.reason)}`,
       ...(check.rule === '' ? [] : [`    rule: ${plain(check.rule)}`]),

@@ -38,6 +38,7 @@ function choicesOf(command: Command): string {
   return names.length === 0 ? `See \`${fullName(command)} --help\`.` : `It has: ${names.join(', ')}.`;
 }
 
-function fullName(command: Command): string {
+/** `ect keys rotate`. */
+export function fullName(command: Command): string {
   return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }

@@ -26,11 +26,17 @@ export interface AcceptedLossFacts {
 
 /** What is done to the files. Handed in, because only the process itself may compose it. */
 export interface LedgerRecovery {
-  newOrigin(dataDir: string, origin: string | undefined): Promise<NewOriginFacts>;
+  /** Refused where nothing is missing or damaged, unless `endsIntact`. */
+  newOrigin(dataDir: string, origin: string | undefined, endsIntact: boolean): Promise<NewOriginFacts>;
   acceptLoss(dataDir: string, note: string): Promise<AcceptedLossFacts>;
 }
 
 interface DirectoryOptions extends OutputOptions, ConfirmOptions, DataDirOptions {}
+
+interface NewOriginOptions {
+  readonly origin?: string;
+  readonly endIntactLedger?: true;
+}
 
 export function ledgerCommand(io: Io, recovery: LedgerRecovery): Command {
   return new Command('ledger')
@@ -43,20 +49,25 @@ function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
   const command = withDataDir(
     new Command('new-origin')
       .description('begin a new ledger under a new key and name; the one before is kept in a directory beside it')
-      .option('--origin <name>', 'name of the new ledger (default: one of its own)'),
+      .option('--origin <name>', 'name of the new ledger (default: one of its own)')
+      .option('--end-intact-ledger', 'also where nothing is missing from the ledger, or is damaged'),
   );
   withHelp(withOutput(withConfirmation(command)), {
     examples: ['ect ledger new-origin --data-dir ./data', 'ect ledger new-origin --origin ledger.example/ect-2 --yes'],
-    refused: 'a service owns the directory, or it holds no ledger',
+    refused: 'a service owns the directory, it holds no ledger, or one of which nothing is missing',
   });
-  return command.action((options: DirectoryOptions & { readonly origin?: string }) =>
+  return command.action((options: DirectoryOptions & NewOriginOptions) =>
     attempt(io, options, async () => {
       await confirm(
         io,
         options,
         `The ledger in ${options.dataDir} gets no further entries; a new one takes its place.`,
       );
-      const { origin, verifierKey, keptIn } = await newOrigin(options.dataDir, options.origin);
+      const { origin, verifierKey, keptIn } = await newOrigin(
+        options.dataDir,
+        options.origin,
+        options.endIntactLedger === true,
+      );
       if (options.json) {
         printJson(io, { origin, verifierKey, keptIn });
         return;

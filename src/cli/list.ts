@@ -28,7 +28,9 @@ export function listCommand(io: Io): Command {
 
 function entriesCommand(io: Io): Command {
   const command = new Command('entries')
-    .description('one line an entry, in the order of the ledger: index, time, kind, task or key, workflow, issuer')
+    .description(
+      'one line an entry, in the order of the ledger: index, time, kind (of a key: what became of it), task or key, workflow, issuer',
+    )
     .option('--wid <uuid>', 'only this workflow')
     .option('--iss <uri>', 'only what this issuer did');
   withHelp(withOutput(withService(withRange(command))), {
@@ -83,8 +85,9 @@ function timeOf(field: 'recordedFrom' | 'recordedBefore', seconds: bigint | unde
   return seconds === undefined ? {} : { [field]: { seconds, nanos: 0 } };
 }
 
-function entryLine({ index, recordedAt, kind, jti, wid, iss, kid }: Entry): string {
-  const what = kind === EntryKind.TASK ? ['task', jti] : [kindName(kind).replace(' ', '-'), jti || kid || '-'];
+function entryLine(entry: Entry): string {
+  const { index, recordedAt, kind, jti, wid, iss, kid } = entry;
+  const what = kind === EntryKind.TASK ? ['task', jti] : [kindName(entry).replace(' ', '-'), jti || kid || '-'];
   return [String(index).padStart(6), isoTime(recordedAt), ...what, wid === '' ? '-' : wid, iss].join('  ');
 }
 

@@ -13,7 +13,7 @@ import { dagCommand } from './dag.ts';
 import { type ChangeSchema, dbCommand } from './db.ts';
 import { entryCommand } from './entry.ts';
 import { EXIT } from './exit.ts';
-import { helpCommand, subcommandsOf } from './help-command.ts';
+import { fullName, helpCommand, subcommandsOf } from './help-command.ts';
 import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
 import { keysCommand } from './keys.ts';
@@ -70,12 +70,20 @@ export function buildProgram({ serve, checkConfig, recovery, backups, changeSche
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands, ...commands.flatMap(subcommandsOf)]) {
-    command.exitOverride().configureOutput({
-      writeOut: (text: string) => io.stdout.write(text),
-      writeErr: (text: string) => io.stderr.write(text),
-    });
+    command
+      .exitOverride()
+      .showHelpAfterError(howToGetHelp(command))
+      .configureOutput({
+        writeOut: (text: string) => io.stdout.write(text),
+        writeErr: (text: string) => io.stderr.write(text),
+      });
   }
   return program;
+}
+
+function howToGetHelp(command: Command): string {
+  const [, ...words] = fullName(command).split(' ');
+  return words.length === 0 ? '`ect help` lists the commands.' : `\`ect help ${words.join(' ')}\` shows what it takes.`;
 }
 
 /**

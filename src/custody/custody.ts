@@ -258,13 +258,15 @@ export class Custody implements SignerChoice {
     const earliestMs = clock.earliestMs();
     const root = this.#roots.inForce;
     this.#root = root;
-    const isMissing = root === undefined && this.#roots.whyMissing !== undefined;
-    if (isMissing !== this.#isMissing) this.#ports.events.signingKeyMissing(isMissing);
-    this.#isMissing = isMissing;
     const delegated = this.#delegation?.inForce;
     this.#current =
       delegated?.signer ?? (this.#delegation === undefined || this.#delegation.isComing ? root : undefined);
     this.#currentEndsAtMs = delegated?.endsAtMs ?? Number.POSITIVE_INFINITY;
+    // Not opened since the start, or opened and now out of use.
+    const isMissing =
+      root === undefined ? this.#roots.whyMissing !== undefined : this.#current === root && !root.isReady();
+    if (isMissing !== this.#isMissing) this.#ports.events.signingKeyMissing(isMissing);
+    this.#isMissing = isMissing;
     const wentBack = nowMs < this.#settledAtMs;
     this.#settledAtMs = nowMs;
     if (!this.#hasNews && !wentBack && earliestMs < this.#forgetAtMs) return;

@@ -6,4 +6,4 @@ export { endOf, type KeyRecord } from './key-fold.ts';
 export type { KeyPage } from './key-log.ts';
 export { type RootKeyInUse, rootKeysInUse } from './past-keys.ts';
 export type { AwaitedRoot, CustodyPolicy, CustodyPorts, RootKey } from './ports.ts';
-export type { RotationOrder } from './root-keys.ts';
+export { type RotationOrder, USE_NEXT } from './root-keys.ts';

@@ -59,7 +59,7 @@ export interface CustodyPorts {
     keyChanged(change: { readonly kid: string; readonly state: KeyState; readonly by: string }): void;
     /** Something about keys failed; it is tried again. */
     keysFailed(cause: unknown): void;
-    /** From now on nothing signs, since the key that should cannot be opened; or that is over. */
+    /** From now on nothing signs, since the key that should cannot be opened, or does not answer; or that is over. */
     signingKeyMissing(isMissing: boolean): void;
   };
 }

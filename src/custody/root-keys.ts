@@ -282,7 +282,8 @@ export class RootKeys {
     const signer = await this.#ports.openRoot(locator);
     if (signer.jwk.kid === kid) return signer;
     signer.close();
-    throw new Error('another key is in its place');
+    const message = `Another key is in the place of the signing key: the operator puts that one back, or ${USE_NEXT}.`;
+    throw new EctError(refuse('SIGNER_MISCONFIGURED', message), { cause: new Error(`another key is at ${locator}`) });
   }
 
   #closeWhatEnded(): void {
@@ -306,6 +307,9 @@ export class RootKeys {
     this.#open.delete(kid);
   }
 }
+
+/** What makes another key sign. */
+export const USE_NEXT = 'puts the next key to use (`ect keys rotate --urgent`)';
 
 function notAccepted(): EctError {
   return new EctError(refuse('LEDGER_CORRUPT', 'The ledger has entries about keys that contradict each other.'));

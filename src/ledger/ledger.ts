@@ -127,6 +127,11 @@ export class Ledger {
     return this.#store.list(query, signal);
   }
 
+  /** The hashes of leaves as the tree keeps them, in the order asked. LEDGER_CORRUPT where one is missing. */
+  leafHashes(indexes: readonly number[]): Promise<readonly Uint8Array[]> {
+    return this.#store.nodes(indexes.map((index) => ({ level: 0, index })));
+  }
+
   /** The current checkpoint. */
   async checkpoint(): Promise<LedgerCheckpoint> {
     const { checkpoint: note, size, root } = await this.#head();

@@ -3,17 +3,24 @@
 // not share a single one.
 
 import type { Flow } from './fair-queue.ts';
+import { Networks, networkOf, Place } from './networks.ts';
 import { ReadingFlow } from './read-scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /** Calls that were refused at once. Who has used this up is not read from for a while, or is disconnected. */
 const REFUSALS: Rate = { burst: 1_000, perSecond: 500 };
 
+/** Where the connection of an account stands among those of its network: in the order of calls, and in that of reading. */
+export interface Places {
+  readonly calls: Place;
+  readonly reading: Place;
+}
+
 /** What one payer holds at the moment. */
 export class Account implements Flow {
   virtualFinish = 0;
   /** Virtual finish among those whose bytes wait to be parsed. */
-  readonly reading = new ReadingFlow();
+  readonly reading: ReadingFlow;
   /** Calls that were read whole and have not ended. */
   openCalls = 0;
   /** Those of them that have begun. */
@@ -25,9 +32,30 @@ export class Account implements Flow {
   /** Streams that stay open. */
   streams = 0;
   readonly refusals: TokenBucket;
+  readonly #place: Place | undefined;
 
-  constructor(nowMs: number) {
+  /** `places`: of the account of a connection. */
+  constructor(nowMs: number, places?: Places) {
     this.refusals = new TokenBucket(REFUSALS, nowMs);
+    this.#place = places?.calls;
+    this.reading = new ReadingFlow(places?.reading);
+  }
+
+  /** A call counts from now on. Answers whether it is the only one. */
+  callOpened(): boolean {
+    this.#place?.enter();
+    return this.openCalls++ === 0;
+  }
+
+  /** Answers whether it was the last one. */
+  callEnded(): boolean {
+    this.#place?.leave();
+    return --this.openCalls === 0;
+  }
+
+  /** The accounts with which it divides one share: those connections of its network that have open calls; 1: it has its own. */
+  get sharers(): number {
+    return this.#place?.sharers ?? 1;
   }
 
   get isIdle(): boolean {
@@ -41,6 +69,8 @@ const MAX_IDLE_CALLERS = 10_000;
 export class Accounts {
   readonly #byCaller = new Map<string, Account>();
   readonly #byConnection = new WeakMap<object, Account>();
+  readonly #calling = new Networks();
+  readonly #sending = new Networks();
   readonly #now: () => number;
   /** Of all connections that had to prove a caller and did not. */
   readonly unidentified: Account;
@@ -60,10 +90,14 @@ export class Accounts {
     return account;
   }
 
-  ofConnection(connection: object): Account {
+  ofConnection(connection: { readonly remoteAddress?: string | undefined }): Account {
     let account = this.#byConnection.get(connection);
     if (account === undefined) {
-      account = new Account(this.#now());
+      const network = networkOf(connection.remoteAddress);
+      account = new Account(this.#now(), {
+        calls: new Place(this.#calling, network),
+        reading: new Place(this.#sending, network),
+      });
       this.#byConnection.set(connection, account);
     }
     return account;

@@ -70,12 +70,12 @@ export function createAdmission({ now, busyShare }: Gauges = processGauges()): A
     // What happened while nothing was to be done says nothing about the speed.
     if (open === 0) startWindow(0);
     open++;
-    if (account.openCalls++ === 0) accounts++;
+    if (account.callOpened()) accounts++;
   }
 
   function ended(account: Account): void {
     open--;
-    if (--account.openCalls === 0) accounts--;
+    if (account.callEnded()) accounts--;
     answered++;
     const lasted = now() - windowBegan;
     if (lasted < WINDOW_MS) return;

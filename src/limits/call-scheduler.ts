@@ -36,6 +36,8 @@ export interface Load {
 interface Waiting {
   readonly account: Account;
   readonly cost: number;
+  /** What the account pays for it in the fair order: connections without identity of one network have one share together. */
+  readonly price: number;
   readonly isHeavy: boolean;
   readonly begin: Begin;
 }
@@ -73,15 +75,15 @@ export class CallScheduler {
    */
   enter(account: Account, { weight, bytes }: Load, begin: Begin): void {
     const cost = weight + bytes / BYTES_PER_CALL;
-    const call = { account, cost, isHeavy: weight > 1, begin };
+    const call = { account, cost, price: cost * account.sharers, isHeavy: weight > 1, begin };
     const isFree = this.#queue.size === 0 && !this.#isParked(call) && this.#hasRoom(account) && this.#hasTime(cost);
     if (!isFree) {
-      this.#queue.push(account, cost, call);
+      this.#queue.push(account, call.price, call);
       // Something will run the queue: the end of this turn, or the end of a call.
       this.#turn.spentMs();
       return;
     }
-    this.#queue.charge(account, cost);
+    this.#queue.charge(account, call.price);
     this.#begin(call);
   }
 
@@ -164,7 +166,7 @@ export class CallScheduler {
     const calls = parked.get(account);
     if (calls === undefined) return;
     const call = calls.shift()!;
-    this.#queue.push(account, call.cost, call);
+    this.#queue.push(account, call.price, call);
     if (calls.length === 0) parked.delete(account);
   }
 }

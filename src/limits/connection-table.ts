@@ -2,6 +2,7 @@
 // nothing, or has been silent for longest, makes room: a peer that uses the service keeps its connection.
 
 import type { Socket } from 'node:net';
+import { networkOf } from './networks.ts';
 
 export interface ConnectionTableLimits {
   readonly maxConnections: number;
@@ -122,14 +123,4 @@ export class ConnectionTable {
 /** Address and port of the other end. No two connections that are open share them. */
 function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
-}
-
-/** An IPv4 address, or the 64 bits of an IPv6 address that name a network: one host has all the rest. */
-function networkOf(address = ''): string {
-  if (!address.includes(':') || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
-  const [left = '', right] = address.split('::');
-  const groups = left.split(':').filter((group) => group !== '');
-  const tail = right === undefined ? [] : right.split(':').filter((group) => group !== '');
-  while (right !== undefined && groups.length + tail.length < 8) groups.push('0');
-  return [...groups, ...tail].slice(0, 4).join(':');
 }

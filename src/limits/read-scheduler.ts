@@ -2,6 +2,7 @@
 // loop gives a few milliseconds to it; what is left waits in a fair queue, so that who floods the service does not delay others.
 
 import { FairQueue, type Flow } from './fair-queue.ts';
+import type { Place } from './networks.ts';
 import { Turn } from './turn.ts';
 
 /** What one turn of the event loop gives, in milliseconds: more than calls get, since excess that is read late is refused late. */
@@ -18,11 +19,24 @@ const MOST_LEARNT_MS = 4;
 export class ReadingFlow implements Flow {
   virtualFinish = 0;
   pieceMs = SLICE_MS;
+  readonly place: Place | undefined;
+
+  /** `place`: of a connection among those of its network that have something to be parsed; without it the flow has a share of its own. */
+  constructor(place?: Place) {
+    this.place = place;
+  }
+
+  /** The flows that divide one share. */
+  get sharers(): number {
+    return this.place?.sharers ?? 1;
+  }
 }
 
 interface Piece {
   readonly flow: ReadingFlow;
   readonly expectedMs: number;
+  /** Each millisecond is paid for as often as there are flows in its share. */
+  readonly sharers: number;
   readonly run: () => void;
 }
 
@@ -60,14 +74,16 @@ export class ReadScheduler {
 
   /** The slice is over: its flow pays for the time. */
   end(flow: ReadingFlow): void {
-    this.#queue.charge(flow, this.#now() - this.#sliceBegan);
+    this.#queue.charge(flow, (this.#now() - this.#sliceBegan) * flow.sharers);
   }
 
   /** Runs something in a later turn. */
   defer(flow: ReadingFlow, run: () => void): void {
     // What it will take is not known yet. Of flows that have waited equally long, that whose pieces are small is next.
-    const expectedMs = flow.pieceMs;
-    this.#queue.push(flow, expectedMs, { flow, expectedMs, run });
+    const { pieceMs: expectedMs, place } = flow;
+    place?.enter();
+    const { sharers } = flow;
+    this.#queue.push(flow, expectedMs * sharers, { flow, expectedMs, sharers, run });
     this.#turn.spentMs();
   }
 
@@ -91,14 +107,15 @@ export class ReadScheduler {
   #runNext(): void {
     if (this.#queue.size === 0) return;
     if (this.#turn.spentMs() > TURN_MS) return;
-    const { flow, expectedMs, run } = this.#queue.pop()!;
+    const { flow, expectedMs, sharers, run } = this.#queue.pop()!;
+    flow.place?.leave();
     const began = this.#beginSlice();
     this.#isRunning = true;
     run();
     this.#isRunning = false;
     afterMicrotasks(() => {
       const tookMs = this.#now() - began;
-      this.#queue.charge(flow, tookMs - expectedMs);
+      this.#queue.charge(flow, (tookMs - expectedMs) * sharers);
       flow.pieceMs += LEARNT_SHARE * (Math.min(tookMs, MOST_LEARNT_MS) - flow.pieceMs);
       this.#runNext();
     });

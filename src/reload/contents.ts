@@ -19,7 +19,7 @@ async function readContent(path: string, type: FileType): Promise<Content> {
   try {
     const found = await stat(path);
     // Before it is opened: that waits, where it is a FIFO without a writer.
-    if (!isFile(found, type)) return { code: NOT_A_FILE };
+    if (!isFile(path, found, type)) return { code: NOT_A_FILE };
     await using file = await open(path);
     const bytes = await readUpTo(file, MAX_FILE_BYTES + 1);
     return bytes.length > MAX_FILE_BYTES ? { code: 'EFBIG' } : { bytes };

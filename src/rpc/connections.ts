@@ -3,6 +3,7 @@
 
 import { createServer as createHttp1 } from 'node:http';
 import type { Server, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import {
@@ -22,7 +23,7 @@ import { serveStream } from './engine-requests.ts';
 import { createFront, type TlsOptions } from './front.ts';
 import type { Gate, RequestLine } from './gate.ts';
 import type { LeanDoor } from './lean-door.ts';
-import { isLingering, linger, lingerAtEnd } from './lingering-close.ts';
+import { MeteredSocket } from './metered-socket.ts';
 import { NodeAnswers } from './node-answers.ts';
 import { createNodeHandler, type Early } from './node-handler.ts';
 import { createNodeHttp2 } from './node-http2.ts';
@@ -101,9 +102,15 @@ export function createConnections(
       keepAliveTimeout: limits.idleMs,
       connectionsCheckingInterval: Math.min(1000, limits.firstBytesMs),
     },
-    (request, response) => handler(request, response, request.socket),
+    (request, response) => {
+      const metered = request.socket as Duplex as MeteredSocket;
+      metered.requestBegan(response);
+      handler(request, response, metered.accepted);
+    },
   );
-  http1.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnreadable(error, socket as Socket));
+  http1.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    answerUnreadable(error, socket as Duplex as MeteredSocket),
+  );
   // It serves the sockets of the front and never listens itself; its timeouts begin with this event.
   http1.emit('listening');
 
@@ -112,8 +119,11 @@ export function createConnections(
     firstBytesMs: limits.firstBytesMs,
     onHttp1: (socket) => {
       table.attach(socket);
-      lingerAtEnd(socket);
-      http1.emit('connection', socket);
+      const flow = accountOf(socket).reading;
+      const metered = new MeteredSocket(socket, reads, flow);
+      reads.run(flow, () => {
+        if (!metered.destroyed) http1.emit('connection', metered);
+      });
     },
     onHttp2: (socket) => {
       table.attach(socket);
@@ -226,14 +236,11 @@ export function createConnections(
 }
 
 /** Answers what Node's parser gave up on, where there is somebody to answer. */
-function answerUnreadable({ code }: NodeJS.ErrnoException, socket: Socket): void {
-  if (isLingering(socket)) return;
+function answerUnreadable({ code }: NodeJS.ErrnoException, socket: MeteredSocket): void {
+  if (socket.isLingering) return;
+  const status = UNREADABLE[code ?? ''] ?? '400 Bad Request';
   if (!socket.writable) socket.destroy();
-  else
-    linger(
-      socket,
-      `HTTP/1.1 ${UNREADABLE[code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-    );
+  else socket.linger(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 const UNREADABLE: Readonly<Record<string, string>> = {

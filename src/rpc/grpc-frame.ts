@@ -15,13 +15,14 @@ export function writeFrame(message: Uint8Array): Buffer {
 }
 
 /** Why a body is not the one uncompressed message of a unary call. */
-export type FrameFault = 'empty' | 'short' | 'large' | 'compressed' | 'more';
+export type FrameFault = 'empty' | 'short' | 'large' | 'compressed' | 'more' | 'trailers';
 
 const FAULTS: Readonly<Record<Exclude<FrameFault, 'large'>, string>> = {
   empty: 'the call has no message',
   compressed: 'the message is compressed, but no compression was announced',
   short: 'a message is shorter than its frame announces',
   more: 'the call has more than one message',
+  trailers: 'the call has trailers in its body, which only an answer of gRPC-Web has',
 };
 
 /** The error of a call whose body is not what it must be. `maxBytes` is the largest message of the method. */
@@ -38,8 +39,9 @@ export function announcedBytes(start: Buffer): number {
   return start.length < FRAME_PREFIX_BYTES ? 0 : start.readUInt32BE(1);
 }
 
-/** The lowest bit of the flags; the others are reserved, and not looked at. */
-const COMPRESSED = 1;
+/** The lowest bit of the flags. gRPC-Web marks trailers by the highest; the others are reserved, and not looked at. */
+const COMPRESSED = 0x01;
+const TRAILERS = 0x80;
 
 /**
  * The one message in the body of a unary call, without a copy; or what is wrong with the body. A prefix after which
@@ -59,6 +61,7 @@ export function readOnlyFrame(body: Buffer, maxBytes: number): Buffer | FrameFau
 function faultOfFirst(body: Buffer, maxBytes: number): FrameFault | undefined {
   if (body.length === 0) return 'empty';
   if (body.length < FRAME_PREFIX_BYTES) return 'short';
+  if ((body[0]! & TRAILERS) !== 0) return 'trailers';
   const length = body.readUInt32BE(1);
   if (length > maxBytes) return 'large';
   if (body.length < FRAME_PREFIX_BYTES + length) return body.length === FRAME_PREFIX_BYTES ? 'empty' : 'short';

@@ -1,12 +1,9 @@
-// Keeps peers of Node's servers from asking without reading: so many requests at once on an HTTP/1.1 connection, and a deadline for
-// each answer.
+// Keeps peers of Node's servers from asking without reading: a deadline for each answer.
 
 import { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { NodeResponse } from './node-requests.ts';
 
-/** Nobody needs pipelining; what a client has sent before it knew of `Connection: close` is fine. */
-const MAX_PIPELINED = 8;
 const SWEEP_MS = 1_000;
 
 export class NodeAnswers {
@@ -22,14 +19,10 @@ export class NodeAnswers {
     this.#now = now;
   }
 
-  /** A request has come by this socket, or HTTP/2 stream. Answers false, and ends it, where it has come too early. */
+  /** A request has come by this socket, or HTTP/2 stream. Answers false where that has ended. */
   begin(socket: Duplex, response: NodeResponse): boolean {
     if (socket.destroyed) return false;
     const state = this.#open.get(socket) ?? { responses: new Set(), fullSince: undefined };
-    if (state.responses.size >= MAX_PIPELINED) {
-      socket.destroy();
-      return false;
-    }
     state.responses.add(response);
     if (this.#isLast) endAfter(response);
     this.#open.set(socket, state);

@@ -8,7 +8,7 @@ import { EctError, refuse } from '../errors.ts';
 import type { BrowserRequest } from './browser-rules.ts';
 import { type Rejection, THROTTLE_MS } from './calls.ts';
 import type { RequestLine } from './gate.ts';
-import { isLingering } from './lingering-close.ts';
+import { MeteredSocket } from './metered-socket.ts';
 import type { NodeAnswers } from './node-answers.ts';
 import {
   abandon,
@@ -65,7 +65,8 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
     (request as IncomingMessage).on('error', ignore);
     response.on('error', ignore);
     // Counted first: also what comes after the last answer is kept until the connection is closed.
-    if (!answers.begin(isHttp2(response) ? response.stream : socket, response) || isLingering(socket)) return;
+    if (!answers.begin(isHttp2(response) ? response.stream : socket, response)) return;
+    if (request.socket instanceof MeteredSocket && request.socket.isLingering) return;
     const { headers } = request;
     const contentType = headers['content-type'];
     const early =

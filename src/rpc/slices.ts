@@ -3,7 +3,7 @@
 
 import { nextSlice, throwIfEnded } from '../pace.ts';
 
-const SLICE_MS = 5;
+const SLICE_MS = 2;
 
 export class Slices {
   readonly #signal: AbortSignal | undefined;

@@ -21,11 +21,22 @@ function wordsOf(line: string, env: Readonly<Record<string, string>>): readonly 
   return words.map((word) => word.replaceAll('"', '').replaceAll(/\$(\w+)/g, (_, name: string) => env[name] ?? ''));
 }
 
+/** The program that the image starts, from its Dockerfile: the sources of this repository, over the volume at `/data`. */
+const dockerfile = readFileSync(join(import.meta.dirname, '../../Dockerfile'), 'utf8');
+const entry = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? '[]') as readonly string[];
+test('the image runs the sources of this repository over /data', () => {
+  for (const line of ['WORKDIR /app', 'COPY src src', 'VOLUME /data']) expect(dockerfile.split('\n')).toContain(line);
+  expect(dockerfile).toMatch(/^ENV .*\n? +ECT_DATA_DIR=\/data /m);
+  expect(entry).toEqual(['node', '/app/src/main.ts']);
+});
+
 /** The arguments of `ect`, and the volume at `/data`. In the place of a container the same program runs over the directories of its volumes. */
 function inContainer(words: readonly string[]): { readonly args: readonly string[]; readonly volume: string } {
   if (words[1] === 'exec') {
-    expect(words.slice(2, 5)).toEqual(['ect', 'node', '/app/src/main.ts']);
-    return { args: words.slice(5), volume: 'ect-data' };
+    // After the name of the container, or of the pod and `--`.
+    const start = words.indexOf('node');
+    expect(words.slice(start, start + entry.length)).toEqual(entry);
+    return { args: words.slice(start + entry.length), volume: 'ect-data' };
   }
   const image = words.indexOf('ect-authority');
   expect(words[1]).toBe('run');
@@ -48,7 +59,10 @@ test('L19 what docs/operating.md says of backups is so', async () => {
   /** Runs one line of the chapter, and answers what it prints. */
   const command = async (line: string, env: Readonly<Record<string, string>> = {}): Promise<string> => {
     const words = wordsOf(line, env).map((word) => word.replace(/^(?:\/srv)?\/backups\//, `${folder}/backups/`));
-    const { args, volume } = words[0] === 'docker' ? inContainer(words) : { args: words.slice(1), volume: undefined };
+    const { args, volume } =
+      words[0] === 'docker' || words[0] === 'kubectl'
+        ? inContainer(words)
+        : { args: words.slice(1), volume: undefined };
     const here = args.map((word) => (word.startsWith('./') || word === 'checkpoint.txt' ? join(folder, word) : word));
     const variables = { ...env, ...(volume === undefined ? {} : { ECT_DATA_DIR: join(folder, 'volumes', volume) }) };
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
@@ -78,6 +92,8 @@ test('L19 what docs/operating.md says of backups is so', async () => {
   await block('ect backup /srv/backups/2026-03-01');
   expect(await use(client, usedAfter.token)).toMatchObject({ valid: true });
   await block('docker exec', [0, 1]);
+  const [, inPod = ''] = /`(kubectl exec [^`]+)`/.exec(chapter) ?? [];
+  await command(inPod.replace('2026-03-02', '2026-03-02-pod'));
   client[Symbol.dispose]();
   expect(await before.stop()).toBe(0);
   await block('docker exec', [1]);

@@ -184,7 +184,7 @@ describe('verify', () => {
     expect(code).toBe(0);
     expect(out).toContain('✓ valid, L2');
     expect(out).toContain('✓ signature');
-    expect(out).toContain('– dag');
+    expect(out).toMatch(/^– dag {2}not checked$/m);
   });
 
   test('a token from a file or from stdin is the same token', async () => {
@@ -509,6 +509,13 @@ describe('dag', () => {
       .map((line) => JSON.parse(line));
     expect(all.map(({ index }) => index)).toEqual(all.map((_, at) => String(at)));
     expect(all[0]).toMatchObject({ index: '0', kind: 'ENTRY_KIND_KEY', wid: '' });
+    // What became of a key is told, and of which.
+    const keys = await ect(['list', 'entries', '--limit', '2', ...at]);
+    const events = ['announced', 'active'].map(
+      (state, place) => ` +${place} {2}\\S+Z {2}key-${state} {2}${all[0].kid} {2}-`,
+    );
+    expect(keys.out).toMatch(new RegExp(`^${events.join('.*\\n')}`));
+    expect((await ect(['entry', '--index', '1', ...at])).out).toMatch(/^kind +key active$/m);
     expect((await ect(['list', 'entries', '--limit', '2', ...at])).out.split('\n')).toHaveLength(3);
     expect((await ect(['list', 'entries', '--before', '1', ...at])).out).toBe('');
 

@@ -35,6 +35,19 @@ describe('help', () => {
   });
 });
 
+test.each([
+  [['isue'], '`ect help` lists the commands.'],
+  [['--nonsense'], '`ect help` lists the commands.'],
+  [['issue', '--nonsense'], '`ect help issue` shows what it takes.'],
+  [['keys', 'rotat'], '`ect help keys` shows what it takes.'],
+  [['keys', 'rotate', '--nonsense'], '`ect help keys rotate` shows what it takes.'],
+])('%j is wrong usage, and the message ends with how to get help', async (argv, hint) => {
+  const { code, out, err } = await ect(argv);
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toMatch(/^error: unknown (?:command|option)/);
+  expect(err.endsWith(`\n${hint}\n`)).toBe(true);
+});
+
 describe('completion', () => {
   /** What bash offers for a command line whose last word is being typed. */
   async function offered(...words: string[]): Promise<readonly string[]> {

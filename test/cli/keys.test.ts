@@ -1,6 +1,6 @@
 // `ect keys` against the process that an operator runs, and what the published documents say meanwhile.
 
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VERSION } from '../../src/version.ts';
@@ -152,13 +152,40 @@ test('nobody but an administrator sees or changes keys; everybody gets the key s
 });
 
 test('K8 a key file that is lost is told, and nothing signs with another key in its place', async () => {
-  await using own = await startService();
+  await using own = await startService({ ECT_ADMINS: 'anonymous' });
   expect(await own.stop()).toBe(0);
   await rm(join(own.dataDir, 'signing-key.pem'));
   await own.restart();
   const { err } = await ect(['issue', '--exec-act', 'a', '--aud', 'urn:ect:dev', '--url', own.url]);
   expect(err).toContain('✗ SIGNER_UNAVAILABLE');
+  // What is wrong, and which command or file ends it; the log has the place.
+  expect(err).toContain(
+    'Another key is in the place of the signing key: the operator puts that one back, or puts the next key to use',
+  );
+  expect(err).toMatch(/next: Retry a little later: .* If it persists, the operator does what the message says/);
+  expect(own.events('keys-failed')[0]?.['causes']).toContain('another key is at data-dir:signing-key.pem');
   const events = own.events('key-changed').map(({ state }) => state);
   expect(events.at(-1)).toBe('announced');
   expect(own.events('keys-failed').length).toBeGreaterThan(0);
+
+  // The step that it names helps; of a later key that is lost the file is named.
+  const rotate = () => ect(['keys', 'rotate', '--urgent', '--yes', '--url', own.url]);
+  const issue = () => ect(['issue', '--exec-act', 'a', '--aud', 'urn:ect:dev', '--url', own.url]);
+  for (let turn = 0; turn < 2; turn++) expect((await rotate()).code).toBe(0);
+  expect((await issue()).code).toBe(0);
+  expect(await own.stop()).toBe(0);
+  // The key before signs on for a moment, so it is taken away too.
+  const files = (await readdir(own.dataDir)).filter((name) => name.startsWith('signing-key')).toSorted();
+  for (const name of files) await rm(join(own.dataDir, name));
+  await own.restart();
+  expect((await issue()).err).toContain(
+    `The signing key ${files.at(-2)} of the data directory cannot be opened: the operator puts it back, or puts the next key to use (\`ect keys rotate --urgent\`).`,
+  );
+  expect((await rotate()).code).toBe(0);
+  expect((await issue()).code).toBe(0);
+  const { kid } = JSON.parse((await ect(['keys', 'list', '--json', '--url', own.url])).out).keys.at(-1).key;
+  expect((await ect(['keys', 'revoke', kid, '--yes', '--url', own.url])).code).toBe(0);
+  const revoked = (await issue()).err;
+  expect(revoked).toContain('an administrator can put the next one to use (`ect keys rotate --urgent`)');
+  expect(revoked).toContain('If it persists, the operator does what the message says');
 });

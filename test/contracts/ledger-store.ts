@@ -315,6 +315,22 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       });
     });
 
+    test('H18: a long page has each entry once, in order, in however many slices it is read', async () => {
+      await started();
+      const tasks = Array.from({ length: 450 }, (_, place) =>
+        candidate(`task ${place}`, { scope: place % 2 === 0 ? 'x' : 'y', author: place % 3 === 0 ? 'grace' : 'ada' }),
+      );
+      await store.commit(tasks, honestSeal());
+      const listed = async (query: object) =>
+        (await store.list({ startIndex: 0, limit: 1_000, withContent: false, ...query })).map(({ index }) => index);
+      const every = Array.from({ length: 450 }, (_, index) => index);
+      for (const limit of [99, 100, 101, 200, 449, 450, 1_000]) {
+        expect(await listed({ limit })).toEqual(every.slice(0, limit));
+        expect(await listed({ limit, scope: 'x' })).toEqual(every.filter((index) => index % 2 === 0).slice(0, limit));
+      }
+      expect(await listed({ scope: 'x', author: 'grace' })).toEqual(every.filter((index) => index % 6 === 0));
+    });
+
     test('H18, H26: entries of a large scope are looked through in slices, and no more once the caller has gone', async () => {
       await started();
       for (let start = 0; start < 6_000; start += 500) {

@@ -175,7 +175,7 @@ describe('H11: framing', () => {
     ['the compressed flag on no bytes', [frame(new Uint8Array(), 1)], 'REQUEST_MALFORMED'],
     ['a compressed second message', [GOOD, frame(gzipped, 1)], 'REQUEST_MALFORMED'],
     ['a reserved flag', [frame(message('good'), 2)], ''],
-    ['the flag that is a trailer in gRPC-Web', [frame(message('good'), 128)], ''],
+    ['the flag that is a trailer in gRPC-Web', [frame(message('good'), 128)], 'REQUEST_MALFORMED'],
     ['the compressed flag on a body that is too short', [frame(gzipped, 1, 1000)], 'REQUEST_MALFORMED'],
     ['all flags', [frame(message('good'), 255)], 'REQUEST_MALFORMED'],
     ['the compressed flag and a length of 4 GiB', [frame(gzipped, 1, 2 ** 32 - 1)], 'MESSAGE_TOO_LARGE'],

@@ -1,7 +1,7 @@
 // When calls begin: a few at once, the others in turn, and no account at the cost of another.
 
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Account, CallScheduler } from '../../src/limits/index.ts';
+import { Account, Accounts, CallScheduler } from '../../src/limits/index.ts';
 
 /** A clock that stands until work moves it. */
 let time: number;
@@ -178,6 +178,37 @@ describe('H17: the scheduler of calls', () => {
       for (let turn = 0; turn < 3; turn++) await nextTurn();
       expect(order.slice(before, before + 2)).toContain('small');
     }
+  });
+
+  test('H17: a caller at its address does not wait for large calls of each of a hundred connections of another', async () => {
+    const accounts = new Accounts(() => 0);
+    const order: string[] = [];
+    fillTurn();
+    for (let one = 0; one < 100; one++) {
+      const flood = accounts.ofConnection({ remoteAddress: '192.0.2.1' });
+      flood.callOpened();
+      for (let call = 0; call < 10; call++) {
+        scheduler.enter(flood, { weight: 50, bytes: 0 }, () => {
+          order.push('large');
+          time += 5;
+          queueMicrotask(() => scheduler.ended(flood, 50));
+          return true;
+        });
+      }
+    }
+    const light = accounts.ofConnection({ remoteAddress: '192.0.2.2' });
+    const waited: number[] = [];
+    // Its fair share among a hundred connections would be less than that.
+    for (let round = 0; round < 200; round++) {
+      const before = order.length;
+      let isBegun = false;
+      scheduler.enter(light, { weight: 1, bytes: 0 }, () => (isBegun = true));
+      while (!isBegun) await nextTurn();
+      scheduler.ended(light);
+      waited.push(order.length - before);
+    }
+    while (scheduler.waiting > 0) await nextTurn();
+    expect(Math.max(...waited), 'as many as may have begun').toBeLessThanOrEqual(8);
   });
 
   test('H38: heavy calls: 8 begin, 4 of one account; light ones pass those that wait, and one of each account is next in turn', async () => {

@@ -54,6 +54,21 @@ describe('accounts', () => {
     expect(accounts.ofConnection(one)).not.toBe(accounts.ofConnection(other));
   });
 
+  test('H17: connections of one network that have open calls divide one share; a caller, and a quiet connection, has its own', () => {
+    const accounts = new Accounts(() => 0);
+    const from = (remoteAddress: string) => accounts.ofConnection({ remoteAddress });
+    const flood = Array.from({ length: 100 }, (_, nth) => from(`2001:db8:0:1::${nth.toString(16)}`));
+    const [neighbour, other, caller] = [from('2001:db8:0:1::ffff'), from('192.0.2.1'), accounts.ofCaller('a')];
+    expect(neighbour.sharers).toBe(1);
+    for (const account of [...flood, other, caller]) account.callOpened();
+    expect([neighbour, flood[0]!, other, caller].map(({ sharers }) => sharers)).toEqual([100, 100, 1, 1]);
+    expect(flood[0]!.callOpened(), 'a second call is no second connection').toBe(false);
+    expect(flood[0]!.sharers).toBe(100);
+    for (const account of flood.slice(1)) account.callEnded();
+    expect([flood[0]!.callEnded(), flood[0]!.callEnded()]).toEqual([false, true]);
+    expect(neighbour.sharers).toBe(1);
+  });
+
   test('of callers that hold nothing a bounded number is kept, and of those that hold something all', () => {
     const accounts = new Accounts(() => 0);
     const holding = accounts.ofCaller('holds something');

@@ -145,7 +145,7 @@ describe('a unary call', () => {
     });
     const failed = calls.run(service, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined));
     await expect(failed).rejects.toMatchObject({ reason: 'LEDGER_UNAVAILABLE' });
-    expect(lines[0]).toMatchObject({ event: 'dependency-failed', cause: { message: 'disk I/O error' } });
+    expect(lines[0]).toMatchObject({ event: 'dependency-failed', causes: ['disk I/O error'] });
   });
 
   test('a caller that cannot be identified is refused before the procedure; a public service serves it', async () => {

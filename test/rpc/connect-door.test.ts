@@ -145,6 +145,11 @@ function framed(headers: OutgoingHttpHeaders, name: string): Broken[] {
   const cases: Omit<Broken, 'code' | 'reason'>[] = [
     { title: 'no message', request: { headers, body: Buffer.alloc(0) } },
     { title: 'two messages', request: { headers, body: Buffer.concat([frame(message), frame(message)]) } },
+    { title: 'trailers in place of a message', request: { headers, body: frame(message, 0x80) } },
+    {
+      title: 'trailers behind the message',
+      request: { headers, body: Buffer.concat([frame(message), frame(Buffer.from('x: y\r\n'), 0x80)]) },
+    },
     { title: 'a short body', request: { headers, body: frame(message, 0, message.length + 9) } },
     { title: 'half a frame head', request: { headers, body: Buffer.from([0, 0]) } },
     { title: 'bytes that are no protobuf', request: { headers, body: frame(Buffer.from([0xff, 0xff, 0xff])) } },

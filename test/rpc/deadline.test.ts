@@ -25,7 +25,7 @@ describe('the deadline that a caller asks for', () => {
 
   test('connect-timeout-ms counts milliseconds in at most ten digits', () => {
     expect(readConnectTimeout('9999999999')).toBe(9_999_999_999);
-    for (const value of ['', '-1', '1.0', '10000000000', '1m']) {
+    for (const value of ['', '-1', '1.0', '10000000000', '1m', '５０', Buffer.from('５０').toString('latin1')]) {
       expect(() => readConnectTimeout(value)).toThrow(expect.objectContaining({ reason: 'REQUEST_MALFORMED' }));
     }
   });

@@ -9,14 +9,20 @@ import { SOON } from '../support/soon.ts';
 let running: TestServer;
 let socket: Socket;
 let heard: string;
+const LARGE = 'x'.repeat(8 << 20);
+const reads = { large: 0 };
 
 beforeEach(async () => {
+  reads.large = 0;
   running = await startTestServer({
     processLimits: { answerMs: 1_000 },
     pages: [
       {
         path: '/large',
-        read: () => ({ status: 200, contentType: 'text/plain', body: 'x'.repeat(8 << 20), maxAgeSeconds: 0 }),
+        read: () => {
+          reads.large++;
+          return { status: 200, contentType: 'text/plain', body: LARGE, maxAgeSeconds: 0 };
+        },
       },
     ],
   });
@@ -31,23 +37,43 @@ afterEach(async () => {
   await running[Symbol.asyncDispose]();
 });
 
+const connections = () =>
+  running.events.metrics().then((text) => /ect_limit_in_use\{limit="connections"\} (\d+)/.exec(text)?.[1]);
 const get = (path: string, headers = 'Host: localhost\r\n') => `GET ${path} HTTP/1.1\r\n${headers}\r\n`;
 
 describe('H25: HTTP/1.1', () => {
   test('a peer that does not read its answer is disconnected when its time is over', async () => {
     socket.pause();
     socket.write(get('/large'));
-    const connections = () =>
-      running.events.metrics().then((text) => /ect_limit_in_use\{limit="connections"\} (\d+)/.exec(text)?.[1]);
     expect(await connections()).toBe('1');
     await vi.waitFor(async () => expect(await connections()).toBe('0'), SOON);
   });
 
-  test('more requests at once than anybody needs end the connection', async () => {
+  test('while eight requests of a connection are not answered no more are taken; then each is, in order', async () => {
+    const issue = (nth: number) => {
+      const body = JSON.stringify({ execAct: 'wait', jti: `task-${nth}` });
+      const headers = 'Host: localhost\r\nContent-Type: application/json\r\n';
+      return `POST /ect.v1.AuthorityService/Issue HTTP/1.1\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+    };
+    const asked = 200;
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      heard += text;
+    });
+    socket.write(Array.from({ length: asked }, (_, nth) => issue(nth)).join(''));
+    await vi.waitFor(() => expect(running.seen.length).toBeGreaterThanOrEqual(8), SOON);
+    // Others are served meanwhile, in as many turns as the rest of them would have taken.
+    for (let nth = 0; nth < 50; nth++) expect((await fetch(`${running.server.url}/healthz`)).status).toBe(200);
+    expect(running.seen.length, 'and what came in one piece with the eighth').toBeLessThan(20);
+    running.release();
+    await vi.waitFor(() => expect(heard.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(asked), SOON);
+    expect(running.seen).toHaveLength(asked);
+  });
+
+  test('a peer that asks a thousand times and reads nothing takes no more than a few answers', async () => {
     socket.pause();
-    socket.write(get('/large').repeat(20));
-    socket.resume();
-    await once(socket, 'close');
+    socket.write(get('/large').repeat(1_000));
+    await vi.waitFor(async () => expect(await connections()).toBe('0'), SOON);
+    expect(reads.large).toBeLessThan(64);
     expect(running.lines.filter(({ event }) => event === 'bug')).toEqual([]);
   });
 

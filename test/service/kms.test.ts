@@ -11,6 +11,7 @@ import type { Issued, Page, Recorded, Verdict } from '../interop/answers.ts';
 import type { CallError, GrpcClient } from '../interop/grpc-js-client.ts';
 import { dial } from '../interop/grpc-js-client.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const AUDIENCE = 'urn:example:reviewer';
@@ -73,14 +74,24 @@ test('D1 D2 D5 while KMS fails only Issue fails, with a reason and readiness of 
   double.script.add({ kind: 'error', name: 'KMSInternalException' }, { operation: 'Sign' });
   const unavailable = await refusalOf(issue(client));
   expect([unavailable.code, unavailable.reason]).toEqual([codes.UNAVAILABLE, 'SIGNER_UNAVAILABLE']);
+  // In the words of a start without the key.
+  expect(unavailable.message).toContain(
+    'The signing key cannot be used in AWS KMS (KMSInternalException: it answers that it cannot now; check its health and the quota).',
+  );
   await refusalOf(issue(client));
   expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
+  const missing = async () =>
+    /^ect_signing_key_missing (\d)$/m.exec(await (await fetch(`${service.url}/metrics`)).text())?.[1];
+  await expect.poll(missing, SOON).toBe('1');
+  expect(service.events('signing-key-missing')).toHaveLength(1);
   const verify = { token, audience: AUDIENCE };
   expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });
   expect(await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token })).toMatchObject({ duplicate: false });
   double.script.clear();
   await until(async () => (await readiness(service, client))[1] === true);
   await issue(client);
+  await expect.poll(missing, SOON).toBe('0');
+  expect(service.events('signing-key-opened')).toHaveLength(1);
 
   key.state = 'Disabled';
   const misconfigured = await refusalOf(issue(client));
@@ -98,7 +109,7 @@ test('D1 D2 D5 while KMS fails only Issue fails, with a reason and readiness of 
   ]);
   expect(service.events('signer-region-back')).toHaveLength(2);
   // The operator is told what the caller is not.
-  const causes = service.events('dependency-failed').map(({ reason, cause }) => [reason, JSON.stringify(cause)]);
+  const causes = service.events('dependency-failed').map(({ reason, causes }) => [reason, JSON.stringify(causes)]);
   expect(causes).toEqual([
     ['SIGNER_UNAVAILABLE', expect.stringContaining('KMSInternalException')],
     ['SIGNER_UNAVAILABLE', expect.stringContaining('KMSInternalException')],

@@ -1,13 +1,14 @@
 // The process from its start to its end: what it refuses to start with, how it stops, what it keeps, what it never says.
 
 import { once } from 'node:events';
-import { chmod, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { status as codes } from '@grpc/grpc-js';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { generateLedgerKey } from '../../src/ledger/index.ts';
 import type { Issued, Recorded } from '../interop/answers.ts';
 import { CallError, dial } from '../interop/grpc-js-client.ts';
@@ -172,6 +173,31 @@ describe('refusing to start', () => {
     expect(stderr).toContain('ECT_LISTEN');
     expect(stderr).not.toMatch(/^ +at /m);
   });
+
+  test.each(['1', '2'])(
+    'a start that is refused for its port or its files leaves nothing behind, %s worker(s)',
+    async (workers) => {
+      await using service = await startService();
+      const folder = await mkdtemp(join(tmpdir(), 'ect-refused-'));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const [fresh, used] = [join(folder, 'fresh'), join(folder, 'used')];
+      await mkdir(used);
+      await writeFile(join(used, 'kept'), '');
+      for (const [dataDir, left] of [
+        [fresh, ['used']],
+        [used, ['kept', 'owner.lock']],
+      ] as const) {
+        for (const [settings, message] of [
+          [{ ECT_LISTEN: service.address }, 'EADDRINUSE'],
+          ...(workers === '1' ? ([[{ ECT_TRUST_FILE: '/nowhere/at-all' }, 'ECT_TRUST_FILE']] as const) : []),
+        ] as const) {
+          const all = { ECT_LISTEN: '127.0.0.1:0', ...settings, ECT_DATA_DIR: dataDir, ECT_WORKERS: workers };
+          expect(await runMain(['serve'], all)).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
+          expect((await readdir(dataDir === fresh ? folder : used)).toSorted()).toEqual(left);
+        }
+      }
+    },
+  );
 
   test('L14 a ledger whose key is missing, or another, is not continued', async () => {
     await using service = await startService();

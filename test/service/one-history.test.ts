@@ -363,6 +363,10 @@ describe('ways out', () => {
       await using service = await killedService();
       const vkey = async () => (await runMain(['checkpoint', '--key', '--data-dir', service.dataDir])).stdout;
       const before = await vkey();
+      const intact = await recover(service, 'new-origin');
+      expect(intact.code).toBe(1);
+      expect(intact.stderr).toMatch(/Nothing is missing from the ledger in .* \(12 entries\).*--end-intact-ledger/s);
+      expect(await vkey()).toBe(before);
       await restoreEarly(service);
       expect((await recover(service, 'new-origin', '--origin', 'no name')).stderr).toContain(
         '--origin: the origin has a space',
@@ -380,6 +384,9 @@ describe('ways out', () => {
       const audit = await runMain(['audit', join(keptIn, 'ledger.db'), '--ledger-key', before.trim()]);
       expect(audit.stdout).toContain('the high-water checkpoint signs 12 entries, but only 7 are there');
       expect((await recover(service, 'new-origin')).stderr).toContain('is in use by process');
+      await service.stop();
+      expect((await recover(service, 'new-origin')).stderr).toContain('--end-intact-ledger');
+      expect((await recover(service, 'new-origin', '--end-intact-ledger')).code).toBe(0);
     },
     LONG_MS,
   );

@@ -238,7 +238,7 @@ test.runIf(FULL)(
     const other = kms.double.keys.create('eu-central-1', 'ECC_NIST_P256', 'SIGN_VERIFY', false);
     kms.double.keys.updateAlias('eu-central-1', 'alias/ect', other.keyId);
     await kms.comeBack();
-    const said = () => service.events('keys-failed').map(({ cause }) => JSON.stringify(cause));
+    const said = () => service.events('keys-failed').map(({ causes }) => JSON.stringify(causes));
     await until(() => said().some((cause) => cause.includes('stands for another key')));
     expect(await refusalOf(service)).toMatchObject({
       code: 'unavailable',

@@ -72,8 +72,10 @@ interface ForStart {
 
 /** Makes the refusal of a reason; `detail` is for the operator alone. */
 export function kmsError(reason: Reason, detail: string, forStart: Partial<ForStart> = {}): EctError {
-  const { atStart = 'refuse', brief = SENTENCES[reason] } = forStart;
-  return new EctError(refuse(reason, SENTENCES[reason]), { cause: new KmsFailure(detail, atStart, brief) });
+  const { atStart = 'refuse', brief } = forStart;
+  // As a start without the key says it.
+  const message = brief === undefined ? SENTENCES[reason] : `The signing key cannot be used in AWS KMS (${brief}).`;
+  return new EctError(refuse(reason, message), { cause: new KmsFailure(detail, atStart, brief ?? SENTENCES[reason]) });
 }
 
 /** The refusal without its cause, for those whom it meets second-hand: it is logged where it happens. */

@@ -60,7 +60,10 @@ describe.each(PASSING)('D1: KMS %s', (_, fault) => {
     const before = kms.double.count('Sign');
     kms.double.script.add(fault, { operation: 'Sign' });
     const { reason, message } = await failureOf(signer.sign(INPUT, forever));
-    expect([reason, message]).toEqual(['SIGNER_UNAVAILABLE', 'The key service cannot sign now.']);
+    expect(reason).toBe('SIGNER_UNAVAILABLE');
+    expect(message).toMatch(
+      /^The signing key cannot be used in AWS KMS \(\w+: it (?:does not answer; check the network|answers that it cannot now; check its health) .+\)\.$/,
+    );
     expect(kms.double.count('Sign') - before).toBe(3);
   });
 });
@@ -114,7 +117,7 @@ test.each([
   const first = await failureOf(signer.sign(INPUT, forever));
   expect(first.reason).toBe('SIGNER_MISCONFIGURED');
   // The caller learns nothing of accounts, roles and keys; the operator learns what to do.
-  expect(first.message).toBe('The key service does not sign with the configured key.');
+  expect(first.message).toMatch(new RegExp(`^The signing key cannot be used in AWS KMS \\(${name}: [^/]+\\)\\.$`));
   expect(String(first.cause)).toMatch(new RegExp(`^KmsFailure: Sign in ${REGION}: ${name}, .*: .+\\.$`));
   expect(signer.isReady()).toBe(false);
   // Whoever comes next is refused without a call, and the log is not filled with the same cause.

@@ -157,7 +157,7 @@ describeWithPostgres('PostgreSQL', () => {
 
   test('L20: a server that is frozen is given up in time, and what it was told last happens once or not at all', async () => {
     const ledger = await startedLedger();
-    const store = new PostgresLedgerStore(connect(server.host, { answerMs: 400 }), ledger);
+    const store = new PostgresLedgerStore(connect(server.host, { answerMs: 2_000 }), ledger);
     await store.head();
     const rows = await server.sql('SELECT pid FROM pg_stat_activity WHERE usename = $1', [SERVICE_ROLE]);
     const pids = rows.map(({ pid }) => Number(pid));

@@ -1,11 +1,15 @@
 // The kind of fault: damage whose reason names another component, or whose advice is to repeat what cannot succeed.
 
+import { hash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TokenUse } from '../../../src/authority/index.ts';
+import { onceFaults } from '../../../src/backup/examine.ts';
 import { EctError, type ErrorReason, REASONS, remedyFor } from '../../../src/errors.ts';
 import { codeOf } from '../../../src/rpc/errors.ts';
 import { SqliteIssueMemo, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
@@ -76,3 +80,64 @@ test('no reason that means damage advises to retry', () => {
   expect(reasons).toEqual(['LEDGER_CORRUPT', 'ONCE_CORRUPT']);
   for (const reason of reasons) expect(remedyFor(reason)).not.toMatch(/retry/i);
 });
+
+/** What an operator does on the command line. */
+function reindex(): void {
+  const connection = new DatabaseSync(path);
+  connection.exec('REINDEX');
+  connection.close();
+}
+
+/** Flips a bit of what the row of `column` is found by, in an index and not in the table. */
+function flipInIndex(column: 'key' | 'keep_until'): void {
+  const connection = new DatabaseSync(path, { readOnly: true });
+  const value = connection.prepare(`SELECT ${column} AS value FROM uses`).get()?.['value'];
+  connection.close();
+  const sought = value instanceof Uint8Array ? Buffer.from(value) : Buffer.alloc(4);
+  if (typeof value === 'number') sought.writeUInt32BE(value);
+  const bytes = readFileSync(path);
+  const pageSize = bytes.readUInt16BE(16);
+  for (let at = bytes.indexOf(sought); at >= 0; at = bytes.indexOf(sought, at + 1)) {
+    // 10: a leaf page of an index.
+    if (bytes[Math.floor(at / pageSize) * pageSize] !== 10) continue;
+    bytes[at + 2]! ^= 1;
+    writeFileSync(path, bytes);
+    return;
+  }
+  throw new Error('no index has it');
+}
+
+test.each([
+  ['key', 'a row of uses is not found by its key'],
+  ['keep_until', 'a row of uses is not found by its end'],
+] as const)(
+  'L27: a flipped bit of the %s in an index is named, and gone after REINDEX, as the operating page says',
+  async (column, fault) => {
+    const use: TokenUse = {
+      audience: 'urn:a',
+      iss: 'urn:b',
+      wid: '',
+      jti: 'j',
+      digest: hash('sha256', 'a.b', 'buffer'),
+      signingInput: 'a.b',
+      requestId: '',
+    };
+    const claim = async () => {
+      const guard = SqliteReplayGuard.open(path);
+      try {
+        return await guard.claim(use, NOW + 60, NOW);
+      } finally {
+        await guard.close();
+      }
+    };
+    expect(await claim()).toBe('fresh');
+    flipInIndex(column);
+    const faults = await onceFaults(path, true);
+    expect(faults[0]).toBe(fault);
+    // Its lines name keys and ends only, beside what SQLite says of the index.
+    expect(faults.slice(1).filter((line) => !/SQLite: row 1 missing from index/.test(line))).toEqual([]);
+    reindex();
+    expect(await onceFaults(path, true)).toEqual([]);
+    expect(await claim()).toBe('replayed');
+  },
+);

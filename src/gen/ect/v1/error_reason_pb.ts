@@ -361,7 +361,7 @@ export const ErrorReason = {
   LEDGER_UNAVAILABLE: 46,
 
   /**
-   * DATA_LOSS. The ledger's content contradicts itself.
+   * DATA_LOSS. The ledger's content contradicts itself. Where one entry is known to be damaged, `index` in the metadata names it.
    *
    * @generated from enum value: ERROR_REASON_LEDGER_CORRUPT = 47;
    */

@@ -868,7 +868,8 @@ export const LedgerService: GenService<{
     output: typeof GetEntryResponseSchema;
   },
   /**
-   * Lists entries in the order of their index, filtered and paged.
+   * Lists entries in the order of their index, filtered and paged. Each is held against the tree: a page with one that is damaged is
+   * refused with LEDGER_CORRUPT, which names its index.
    *
    * @generated from rpc ect.v1.LedgerService.ListEntries
    */

@@ -1,0 +1,161 @@
+// A connection as Node's HTTP/1.1 server sees it. Node parses whatever a socket brings, at once and for each socket in turn: a hundred
+// peers with 64 KiB of small requests each would hold the event loop for most of a second. Here the bytes are handed over in pieces,
+// in the fair order in which those of HTTP/2 are parsed, and no more of them once the connection ends.
+
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import type { ReadingFlow, ReadScheduler } from '../limits/index.ts';
+
+/**
+ * The first piece of a request, a dozen requests of the smallest size; and the largest piece of a body. Node goes on parsing a piece
+ * whose connection is closed by its first request, and makes an error with a stack for each request in it.
+ */
+const [FIRST_BYTES, MOST_BYTES] = [512, 32 * 1024];
+/** Requests that are not answered yet, on one connection: nothing more is read from a peer that has so many. */
+const MAX_OPEN = 8;
+/** For how long what still comes is thrown away, in milliseconds. */
+const LINGER_MS = 1_000;
+
+export class MeteredSocket extends Duplex {
+  /** The connection as it was accepted: it knows the peer and its certificate. */
+  readonly accepted: Socket;
+  /** `connect-node` and others ask for it. */
+  readonly encrypted: boolean;
+  readonly #reads: ReadScheduler;
+  readonly #flow: ReadingFlow;
+  /** What was read and not handed over. */
+  #rest: Buffer | undefined;
+  #pieceBytes = FIRST_BYTES;
+  #open = 0;
+  #isWanted = false;
+  #isInTurn = false;
+  #isLingering = false;
+  #hasEnded = false;
+
+  constructor(accepted: Socket, reads: ReadScheduler, flow: ReadingFlow) {
+    super({ allowHalfOpen: accepted.allowHalfOpen });
+    this.accepted = accepted;
+    this.encrypted = accepted instanceof TLSSocket;
+    this.#reads = reads;
+    this.#flow = flow;
+    accepted.on('data', (chunk: Buffer) => {
+      if (this.#isLingering) return;
+      accepted.pause();
+      this.#rest = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
+      this.#handOver();
+    });
+    accepted.on('end', () => {
+      this.#hasEnded = true;
+      this.#handOver();
+    });
+    accepted.on('timeout', () => this.emit('timeout'));
+    // An error that nobody hears would end the process, and nobody listens before it is this connection's turn.
+    this.on('error', () => undefined);
+    accepted.on('error', (error) => this.destroy(error));
+    accepted.on('close', () => this.destroy());
+  }
+
+  /** A request has begun: what comes next may be requests again. */
+  requestBegan(response: ServerResponse): void {
+    this.#pieceBytes = FIRST_BYTES;
+    this.#open++;
+    response.once('close', () => {
+      this.#open--;
+      this.#handOver();
+    });
+  }
+
+  /** Nothing is answered any more: what comes now has come after `Connection: close`. */
+  get isLingering(): boolean {
+    return this.#isLingering;
+  }
+
+  /** How Node's server ends a connection in good order. */
+  destroySoon(): void {
+    this.linger();
+  }
+
+  /**
+   * Ends our side when `last` and all before it is written, and the connection when the peer has ended its side, or soon. Closing a
+   * socket that holds unread bytes resets the connection, and a reset takes back the answer that the peer has not read yet (RFC 9112,
+   * section 9.6).
+   */
+  linger(last?: string): void {
+    if (this.destroyed || this.#isLingering) return;
+    this.#isLingering = true;
+    this.#rest = undefined;
+    const timer = setTimeout(() => this.destroy(), LINGER_MS);
+    this.once('close', () => clearTimeout(timer));
+    if (last === undefined) this.end();
+    else this.end(last);
+    this.accepted.resume();
+  }
+
+  /** As of a socket: `timeout` is emitted when nothing has come or left for so many milliseconds; 0: never. */
+  setTimeout(ms: number, onTimeout?: () => void): this {
+    this.accepted.setTimeout(ms);
+    if (onTimeout !== undefined) this.once('timeout', onTimeout);
+    return this;
+  }
+
+  override _read(): void {
+    this.#isWanted = true;
+    this.#handOver();
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, written: (error?: Error | null) => void): void {
+    this.accepted.write(chunk, written);
+  }
+
+  override _writev(chunks: readonly { chunk: Buffer }[], written: (error?: Error | null) => void): void {
+    this.accepted.cork();
+    for (const [at, { chunk }] of chunks.entries()) {
+      if (at < chunks.length - 1) this.accepted.write(chunk);
+      else this.accepted.write(chunk, written);
+    }
+    this.accepted.uncork();
+  }
+
+  override _final(ended: (error?: Error | null) => void): void {
+    this.accepted.end(() => ended());
+  }
+
+  override _destroy(error: Error | null, destroyed: (error?: Error | null) => void): void {
+    this.#rest = undefined;
+    this.accepted.destroy();
+    destroyed(error);
+  }
+
+  /** The connection that was accepted tells of its end in a later turn. */
+  get #isOver(): boolean {
+    return this.destroyed || this.accepted.destroyed;
+  }
+
+  /** Hands the next piece over when it is this connection's turn. */
+  #handOver(): void {
+    if (!this.#isWanted || this.#isInTurn || this.#isOver || this.#open >= MAX_OPEN) return;
+    if (this.#rest === undefined) {
+      if (this.#hasEnded) this.push(null);
+      else this.accepted.resume();
+      return;
+    }
+    this.#isInTurn = true;
+    this.#reads.run(this.#flow, () => {
+      this.#isInTurn = false;
+      this.#pushPiece();
+    });
+  }
+
+  #pushPiece(): void {
+    const rest = this.#rest;
+    if (rest === undefined || this.#isOver) return;
+    const bytes = this.#pieceBytes;
+    this.#pieceBytes = Math.min(2 * bytes, MOST_BYTES);
+    this.#rest = rest.length > bytes ? rest.subarray(bytes) : undefined;
+    // What takes the piece asks for the next one.
+    this.#isWanted = false;
+    this.push(rest.subarray(0, bytes));
+  }
+}
