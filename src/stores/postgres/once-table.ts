@@ -215,7 +215,7 @@ export class OnceTable {
       name: 'sweep',
       text: `DELETE FROM ect.once WHERE ctid = ANY (ARRAY (
                SELECT ctid FROM ect.once
-               WHERE ledger || '' = $1 AND kind = $2 AND keep_until < least($3::bigint, extract(epoch FROM now())::bigint)
+               WHERE ledger || '' = $1 AND kind = $2 AND keep_until < least($3::bigint, floor(extract(epoch FROM now()))::bigint)
                ORDER BY keep_until LIMIT $4 FOR UPDATE SKIP LOCKED))`,
       values: [this.#ledger, this.#kind, now, SWEPT_ROWS],
     };
