@@ -18,7 +18,7 @@ export interface Places {
 
 /** What one payer holds at the moment. */
 export class Account implements Flow {
-  virtualFinish = 0;
+  virtualFinish: number;
   /** Virtual finish among those whose bytes wait to be parsed. */
   readonly reading: ReadingFlow;
   /** Calls that were read whole and have not ended. */
@@ -38,6 +38,7 @@ export class Account implements Flow {
   constructor(nowMs: number, places?: Places) {
     this.refusals = new TokenBucket(REFUSALS, nowMs);
     this.#place = places?.calls;
+    this.virtualFinish = this.#place?.finish ?? 0;
     this.reading = new ReadingFlow(places?.reading);
   }
 
@@ -51,6 +52,11 @@ export class Account implements Flow {
   callEnded(): boolean {
     this.#place?.leave();
     return --this.openCalls === 0;
+  }
+
+  /** It was charged this price for work of this cost. */
+  served(price: number, cost: number): void {
+    this.#place?.served(this.virtualFinish - price, cost);
   }
 
   /** The accounts with which it divides one share: those connections of its network that have open calls; 1: it has its own. */

@@ -84,6 +84,7 @@ export class CallScheduler {
       return;
     }
     this.#queue.charge(account, call.price);
+    account.served(call.price, cost);
     this.#begin(call);
   }
 
@@ -92,6 +93,7 @@ export class CallScheduler {
     this.#begun--;
     account.begunCalls--;
     if (weight > 1) this.#heavyEnded(account);
+    else if (account.begunCalls === MAX_ACCOUNT_BEGUN - 1) this.#wakeHeavy();
     this.#unpark(this.#parked, account);
     if (this.#queue.size > 0) this.#turn.spentMs();
   }
@@ -110,9 +112,8 @@ export class CallScheduler {
       this.#expectedMs += cost * MS_PER_WEIGHT;
       return;
     }
-    this.#begun--;
-    account.begunCalls--;
-    if (isHeavy) this.#heavyEnded(account);
+    // It has ended while it waited.
+    this.ended(account, isHeavy ? 2 : 1);
   }
 
   #heavyBegan(account: Account): void {
@@ -123,8 +124,14 @@ export class CallScheduler {
   #heavyEnded(account: Account): void {
     this.#heavyBegun--;
     account.heavyCalls--;
+    this.#wakeHeavy();
+  }
+
+  /** Puts a heavy call that waits back into the queue, where one may begin. */
+  #wakeHeavy(): void {
+    if (this.#heavyBegun >= MAX_HEAVY_BEGUN) return;
     for (const [next, rest] of this.#heavy) {
-      if (next.heavyCalls >= MAX_ACCOUNT_HEAVY_BEGUN) continue;
+      if (next.heavyCalls >= MAX_ACCOUNT_HEAVY_BEGUN || next.begunCalls >= MAX_ACCOUNT_BEGUN) continue;
       this.#unpark(this.#heavy, next);
       // The account goes behind the others.
       if (this.#heavy.delete(next)) this.#heavy.set(next, rest);
@@ -148,8 +155,13 @@ export class CallScheduler {
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
       const isParked = this.#isParked(next);
       if (!isParked && !(this.#hasRoom(next.account) && this.#hasTime(next.cost))) return;
-      if (isParked) this.#park(this.#queue.withdraw()!);
-      else this.#begin(this.#queue.pop()!);
+      if (isParked) {
+        this.#park(this.#queue.withdraw()!);
+        continue;
+      }
+      this.#queue.pop();
+      next.account.served(next.price, next.cost);
+      this.#begin(next);
     }
   }
 
@@ -159,6 +171,8 @@ export class CallScheduler {
     const calls = parked.get(account);
     if (calls === undefined) parked.set(account, [call]);
     else calls.push(call);
+    // The place that it was woken for is for another account.
+    if (call.isHeavy && parked === this.#parked) this.#wakeHeavy();
   }
 
   /** Puts one of an account back into the queue. It is charged when it begins: free of charge it would go before those that were quiet. */

@@ -10,9 +10,13 @@ export function networkOf(address = ''): string {
   return [...groups, ...tail].slice(0, 4).join(':');
 }
 
-/** How many connections of each network want something at the moment. */
+/** Networks whose share is remembered while none of their connections wants anything. */
+const MAX_REMEMBERED = 10_000;
+
+/** How many connections of each network want something at the moment, and up to which virtual time the network has had its share. */
 export class Networks {
   readonly #wanting = new Map<string, number>();
+  readonly #finish = new Map<string, number>();
 
   wanting(network: string): number {
     return this.#wanting.get(network) ?? 0;
@@ -26,6 +30,23 @@ export class Networks {
     const left = this.wanting(network) - 1;
     if (left > 0) this.#wanting.set(network, left);
     else this.#wanting.delete(network);
+  }
+
+  finish(network: string): number {
+    return this.#finish.get(network) ?? 0;
+  }
+
+  /** Work of this cost was done for one of its connections, which might have started at `start`. */
+  served(network: string, start: number, cost: number): void {
+    const finish = Math.max(start, this.finish(network)) + cost;
+    // Behind those that have not been served for longer.
+    this.#finish.delete(network);
+    this.#finish.set(network, finish);
+    if (this.#finish.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#finish.keys()) {
+      this.#finish.delete(oldest);
+      return;
+    }
   }
 }
 
@@ -47,6 +68,15 @@ export class Place {
 
   leave(): void {
     if (--this.#wants === 0) this.#networks.leave(this.#network);
+  }
+
+  /** Up to which virtual time its network has had its share: a new connection begins there, so that to connect anew gains nothing. */
+  get finish(): number {
+    return this.#networks.finish(this.#network);
+  }
+
+  served(start: number, cost: number): void {
+    this.#networks.served(this.#network, start, cost);
   }
 
   /** The connections that divide the share, this one included. */

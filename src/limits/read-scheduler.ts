@@ -17,13 +17,19 @@ const MOST_LEARNT_MS = 4;
 
 /** Whose bytes, and what a piece of its work has cost of late, in milliseconds. */
 export class ReadingFlow implements Flow {
-  virtualFinish = 0;
+  virtualFinish: number;
   pieceMs = SLICE_MS;
   readonly place: Place | undefined;
 
   /** `place`: of a connection among those of its network that have something to be parsed; without it the flow has a share of its own. */
   constructor(place?: Place) {
     this.place = place;
+    this.virtualFinish = place?.finish ?? 0;
+  }
+
+  /** It was charged for so many milliseconds, each as often as this. */
+  served(ms: number, sharers: number): void {
+    this.place?.served(this.virtualFinish - ms * sharers, ms);
   }
 
   /** The flows that divide one share. */
@@ -74,7 +80,9 @@ export class ReadScheduler {
 
   /** The slice is over: its flow pays for the time. */
   end(flow: ReadingFlow): void {
-    this.#queue.charge(flow, (this.#now() - this.#sliceBegan) * flow.sharers);
+    const [ms, { sharers }] = [this.#now() - this.#sliceBegan, flow];
+    this.#queue.charge(flow, ms * sharers);
+    flow.served(ms, sharers);
   }
 
   /** Runs something in a later turn. */
@@ -89,6 +97,11 @@ export class ReadScheduler {
 
   /** Runs something now if there is time, or else in a later turn. */
   run(flow: ReadingFlow, work: () => void): void {
+    // Inside of a piece it is part of that, and is paid with it.
+    if (this.#isRunning) {
+      work();
+      return;
+    }
     if (!this.begin()) {
       this.defer(flow, work);
       return;
@@ -116,6 +129,7 @@ export class ReadScheduler {
     afterMicrotasks(() => {
       const tookMs = this.#now() - began;
       this.#queue.charge(flow, (tookMs - expectedMs) * sharers);
+      flow.served(tookMs, sharers);
       flow.pieceMs += LEARNT_SHARE * (Math.min(tookMs, MOST_LEARNT_MS) - flow.pieceMs);
       this.#runNext();
     });

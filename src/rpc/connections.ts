@@ -70,6 +70,7 @@ export function createConnections(
   const { connections: table, memory, reads } = resources;
   const { answerMs } = resources.limits;
   const connections = new Set<Connection>();
+  const http1Sockets = new Set<MeteredSocket>();
   const nodeAnswers = new NodeAnswers(answerMs);
   const tooLarge = `the headers are larger than ${limits.maxHeaderBytes} bytes`;
   const headersTooLarge = new EctError(refuse('MESSAGE_TOO_LARGE', tooLarge));
@@ -104,13 +105,18 @@ export function createConnections(
     },
     (request, response) => {
       const metered = request.socket as Duplex as MeteredSocket;
-      metered.requestBegan(response);
+      metered.requestBegan(request, response);
       handler(request, response, metered.accepted);
     },
   );
   http1.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     answerUnreadable(error, socket as Duplex as MeteredSocket),
   );
+  // Node would answer it by itself, and nobody would count it.
+  http1.on('checkExpectation', (request, response) => {
+    (request.socket as Duplex as MeteredSocket).requestBegan(request, response);
+    response.writeHead(417).end();
+  });
   // It serves the sockets of the front and never listens itself; its timeouts begin with this event.
   http1.emit('listening');
 
@@ -121,6 +127,8 @@ export function createConnections(
       table.attach(socket);
       const flow = accountOf(socket).reading;
       const metered = new MeteredSocket(socket, reads, flow);
+      http1Sockets.add(metered);
+      metered.once('close', () => http1Sockets.delete(metered));
       reads.run(flow, () => {
         if (!metered.destroyed) http1.emit('connection', metered);
       });
@@ -217,8 +225,8 @@ export function createConnections(
     nodeAnswers.announceEnd();
     // A request may be on its way on a connection that looks idle; who hears of the end by its answer sends no other.
     let endIdle = setTimeout(() => {
-      http1.closeIdleConnections();
-      endIdle = setInterval(() => http1.closeIdleConnections(), 50);
+      closeIdle();
+      endIdle = setInterval(closeIdle, 50);
     }, LAST_CALL_MS);
     let cut = 0;
     const grace = setTimeout(() => {
@@ -232,15 +240,24 @@ export function createConnections(
     return cut;
   }
 
+  /** Node takes a connection for idle whose next request waits to be parsed. */
+  function closeIdle(): void {
+    const busy = [...http1Sockets].filter(({ hasUnread }) => hasUnread);
+    for (const socket of busy) socket.isKept = true;
+    http1.closeIdleConnections();
+    for (const socket of busy) socket.isKept = false;
+  }
+
   return { front, drain };
 }
 
 /** Answers what Node's parser gave up on, where there is somebody to answer. */
 function answerUnreadable({ code }: NodeJS.ErrnoException, socket: MeteredSocket): void {
-  if (socket.isLingering) return;
+  // Node takes what is not read for what has not come.
+  if (socket.isLingering || (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.isHeldUp)) return;
   const status = UNREADABLE[code ?? ''] ?? '400 Bad Request';
   if (!socket.writable) socket.destroy();
-  else socket.linger(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  else socket.refuse(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 const UNREADABLE: Readonly<Record<string, string>> = {

@@ -2,17 +2,17 @@
 // peers with 64 KiB of small requests each would hold the event loop for most of a second. Here the bytes are handed over in pieces,
 // in the fair order in which those of HTTP/2 are parsed, and no more of them once the connection ends.
 
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { ReadingFlow, ReadScheduler } from '../limits/index.ts';
 
 /**
- * The first piece of a request, a dozen requests of the smallest size; and the largest piece of a body. Node goes on parsing a piece
- * whose connection is closed by its first request, and makes an error with a stack for each request in it.
+ * A piece in which requests may be, a dozen of the smallest size: Node goes on parsing a piece whose connection is closed by its first
+ * request, and makes an error with a stack for each request in it. A piece of a body whose end is not known; and of one whose length is.
  */
-const [FIRST_BYTES, MOST_BYTES] = [512, 32 * 1024];
+const [HEAD_BYTES, CHUNKED_BYTES, BODY_BYTES] = [512, 2 * 1024, 32 * 1024];
 /** Requests that are not answered yet, on one connection: nothing more is read from a peer that has so many. */
 const MAX_OPEN = 8;
 /** For how long what still comes is thrown away, in milliseconds. */
@@ -23,15 +23,20 @@ export class MeteredSocket extends Duplex {
   readonly accepted: Socket;
   /** `connect-node` and others ask for it. */
   readonly encrypted: boolean;
+  /** Set while connections that look idle to Node are closed: this one is not. */
+  isKept = false;
   readonly #reads: ReadScheduler;
   readonly #flow: ReadingFlow;
   /** What was read and not handed over. */
   #rest: Buffer | undefined;
-  #pieceBytes = FIRST_BYTES;
+  /** What is left of the body, by its Content-Length; for one in chunks it is not known. */
+  #bodyBytes: number | 'unknown' = 0;
   #open = 0;
   #isWanted = false;
   #isInTurn = false;
   #isLingering = false;
+  /** What is left to do once all answers have left. */
+  #afterAnswers: (() => void) | undefined;
   #hasEnded = false;
 
   constructor(accepted: Socket, reads: ReadScheduler, flow: ReadingFlow) {
@@ -57,14 +62,26 @@ export class MeteredSocket extends Duplex {
     accepted.on('close', () => this.destroy());
   }
 
-  /** A request has begun: what comes next may be requests again. */
-  requestBegan(response: ServerResponse): void {
-    this.#pieceBytes = FIRST_BYTES;
+  /** A request has begun: what comes after its body may be requests again. */
+  requestBegan({ headers }: IncomingMessage, response: ServerResponse): void {
+    const isChunked = headers['transfer-encoding'] !== undefined;
+    this.#bodyBytes = isChunked ? 'unknown' : Number(headers['content-length'] ?? 0);
     this.#open++;
     response.once('close', () => {
       this.#open--;
-      this.#handOver();
+      if (this.#open === 0) this.#afterAnswers?.();
+      else this.#handOver();
     });
+  }
+
+  /** Whether it has sent what nobody has looked at yet. */
+  get hasUnread(): boolean {
+    return this.#rest !== undefined;
+  }
+
+  /** Whether it is the service that does not read on: what is late then is not the peer's fault. */
+  get isHeldUp(): boolean {
+    return this.#open >= MAX_OPEN;
   }
 
   /** Nothing is answered any more: what comes now has come after `Connection: close`. */
@@ -74,7 +91,22 @@ export class MeteredSocket extends Duplex {
 
   /** How Node's server ends a connection in good order. */
   destroySoon(): void {
-    this.linger();
+    this.#afterAnswers = undefined;
+    this.#endsWith(undefined);
+  }
+
+  /** Reads nothing more. Says `last` behind the answers to what came before it, and ends the connection. */
+  refuse(last: string): void {
+    if (this.destroyed || this.#isLingering) return;
+    this.#discard();
+    if (this.#open === 0) this.#endsWith(last);
+    else this.#afterAnswers = () => this.#endsWith(last);
+  }
+
+  #discard(): void {
+    this.#isLingering = true;
+    this.#rest = undefined;
+    this.accepted.resume();
   }
 
   /**
@@ -82,15 +114,13 @@ export class MeteredSocket extends Duplex {
    * socket that holds unread bytes resets the connection, and a reset takes back the answer that the peer has not read yet (RFC 9112,
    * section 9.6).
    */
-  linger(last?: string): void {
-    if (this.destroyed || this.#isLingering) return;
-    this.#isLingering = true;
-    this.#rest = undefined;
+  #endsWith(last: string | undefined): void {
+    if (this.destroyed || this.writableEnded) return;
+    this.#discard();
     const timer = setTimeout(() => this.destroy(), LINGER_MS);
     this.once('close', () => clearTimeout(timer));
     if (last === undefined) this.end();
     else this.end(last);
-    this.accepted.resume();
   }
 
   /** As of a socket: `timeout` is emitted when nothing has come or left for so many milliseconds; 0: never. */
@@ -98,6 +128,10 @@ export class MeteredSocket extends Duplex {
     this.accepted.setTimeout(ms);
     if (onTimeout !== undefined) this.once('timeout', onTimeout);
     return this;
+  }
+
+  override destroy(error?: Error): this {
+    return this.isKept ? this : super.destroy(error);
   }
 
   override _read(): void {
@@ -128,6 +162,14 @@ export class MeteredSocket extends Duplex {
     destroyed(error);
   }
 
+  #nextBytes(): number {
+    const left = this.#bodyBytes;
+    if (left === 'unknown') return CHUNKED_BYTES;
+    const bytes = Math.max(HEAD_BYTES, Math.min(left, BODY_BYTES));
+    this.#bodyBytes = Math.max(0, left - bytes);
+    return bytes;
+  }
+
   /** The connection that was accepted tells of its end in a later turn. */
   get #isOver(): boolean {
     return this.destroyed || this.accepted.destroyed;
@@ -135,7 +177,7 @@ export class MeteredSocket extends Duplex {
 
   /** Hands the next piece over when it is this connection's turn. */
   #handOver(): void {
-    if (!this.#isWanted || this.#isInTurn || this.#isOver || this.#open >= MAX_OPEN) return;
+    if (!this.#isWanted || this.#isInTurn || this.#isOver || this.isHeldUp) return;
     if (this.#rest === undefined) {
       if (this.#hasEnded) this.push(null);
       else this.accepted.resume();
@@ -151,8 +193,7 @@ export class MeteredSocket extends Duplex {
   #pushPiece(): void {
     const rest = this.#rest;
     if (rest === undefined || this.#isOver) return;
-    const bytes = this.#pieceBytes;
-    this.#pieceBytes = Math.min(2 * bytes, MOST_BYTES);
+    const bytes = this.#nextBytes();
     this.#rest = rest.length > bytes ? rest.subarray(bytes) : undefined;
     // What takes the piece asks for the next one.
     this.#isWanted = false;

@@ -14,6 +14,11 @@ beforeEach(() => {
 
 const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await nextTurn();
+}
+const yes = () => true;
+
 /** Uses up the turn, so that what comes next waits. */
 function fillTurn(): void {
   scheduler.enter(new Account(0), { weight: 1, bytes: 0 }, () => {
@@ -253,4 +258,110 @@ describe('H17: the scheduler of calls', () => {
     }
     expect(Math.max(...waitedTurns)).toBeLessThanOrEqual(2);
   });
+
+  test('H17: a call parked behind cancelled ones begins when all that had begun have ended', async () => {
+    const account = new Account(0);
+    for (let i = 0; i < 256; i++) {
+      scheduler.enter(account, { weight: 1, bytes: 0 }, yes);
+      if (i % 30 === 29) await nextTurn();
+    }
+    await turns(20);
+    expect(account.begunCalls).toBe(256);
+    for (let i = 0; i < 300; i++) scheduler.enter(account, { weight: 1, bytes: 0 }, () => false);
+    let begun = false;
+    scheduler.enter(account, { weight: 1, bytes: 0 }, () => (begun = true));
+    await turns(20);
+    for (let i = 0; i < 256; i++) scheduler.ended(account);
+    await turns(200);
+    expect(account.begunCalls).toBe(begun ? 1 : 0);
+    expect(begun).toBe(true);
+  });
+
+  test('H38: heavy calls that wait begin when no heavy call runs any more, whatever an account with 256 begun has parked', async () => {
+    const [x, a, b, honest] = [new Account(0), new Account(0), new Account(0), new Account(0)];
+    const heavy = { weight: 50, bytes: 0 };
+    for (const account of [a, b]) {
+      for (let i = 0; i < 4; i++) {
+        scheduler.enter(account, heavy, yes);
+        await turns(3);
+      }
+    }
+    expect([a.heavyCalls, b.heavyCalls]).toEqual([4, 4]);
+    for (let i = 0; i < 20; i++) scheduler.enter(x, heavy, yes);
+    let begun = 0;
+    for (let i = 0; i < 20; i++) {
+      scheduler.enter(honest, heavy, () => {
+        begun++;
+        return true;
+      });
+    }
+    await turns(20);
+    for (let i = 0; x.begunCalls < 256 && i < 1000; i++) {
+      scheduler.enter(x, { weight: 1, bytes: 0 }, yes);
+      await nextTurn();
+    }
+    expect(x.begunCalls).toBe(256);
+    // Every heavy call that runs ends, one after the other, as long as there is any.
+    for (let i = 0; i < 200; i++) {
+      const running = [a, b, honest, x].find(({ heavyCalls }) => heavyCalls > 0);
+      if (running === undefined) break;
+      scheduler.ended(running, 50);
+      await turns(3);
+    }
+    await turns(50);
+    expect(
+      [a, b, honest, x].map(({ heavyCalls }) => heavyCalls),
+      'nobody is at work',
+    ).toEqual([0, 0, 0, 0]);
+    expect(begun).toBe(20);
+  });
+
+  test('H17: a network gains nothing by a new connection for each call', async () => {
+    const kept = await shareOf(false);
+    expect(kept).toBeCloseTo(0.1, 2);
+    time = 0;
+    scheduler = new CallScheduler(() => time);
+    expect(await shareOf(true)).toBeLessThan(0.15);
+  });
 });
+
+/** Share of the work that one network gets beside nine busy ones: on a kept connection, or on a new one for each call. */
+async function shareOf(isNew: boolean): Promise<number> {
+  const accounts = new Accounts(() => time);
+  let own = 0;
+  let all = 0;
+  let waits = false;
+  const enter = (account: Account, bytes: number, isOwn: boolean) => {
+    account.callOpened();
+    const cost = 1 + bytes / 1024;
+    scheduler.enter(account, { weight: 1, bytes }, () => {
+      time += cost * 0.1;
+      all += cost;
+      if (isOwn) {
+        own += cost;
+        waits = false;
+      }
+      queueMicrotask(() => {
+        account.callEnded();
+        scheduler.ended(account);
+        if (!isOwn || !isNew) enter(account, bytes, isOwn);
+      });
+      return true;
+    });
+  };
+  for (let nth = 0; nth < 9; nth++) {
+    const honest = accounts.ofConnection({ remoteAddress: `192.0.2.${nth + 1}` });
+    for (let call = 0; call < 40; call++) enter(honest, 0, false);
+  }
+  const kept = accounts.ofConnection({ remoteAddress: '198.51.100.1' });
+  if (!isNew) for (let call = 0; call < 40; call++) enter(kept, 0, true);
+  for (let turn = 0; turn < 2_000; turn++) {
+    // The next one comes when the one before has begun.
+    if (isNew && !waits) {
+      waits = true;
+      enter(accounts.ofConnection({ remoteAddress: '198.51.100.1' }), 18 * 1024, true);
+    }
+    await nextTurn();
+  }
+  return own / all;
+}

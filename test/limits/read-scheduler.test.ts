@@ -142,4 +142,41 @@ describe('H17: the order in which bytes are parsed', () => {
     await nextTurn();
     expect(done).toEqual(['now', 'later']);
   });
+
+  test('work that is run inside of a piece is part of it, and is paid once', async () => {
+    const [nested, plain] = [new ReadingFlow(), new ReadingFlow()];
+    const order: ReadingFlow[] = [];
+    const work = () => void time++;
+    const again = (flow: ReadingFlow, run: () => void): void =>
+      reads.defer(flow, () => {
+        order.push(flow);
+        run();
+        if (order.length < 400) again(flow, run);
+      });
+    fillTurn();
+    again(nested, () => reads.run(nested, work));
+    again(plain, work);
+    while (order.length < 400) await nextTurn();
+    expect(Math.abs(order.filter((flow) => flow === nested).length - 200)).toBeLessThan(20);
+  });
+
+  test('a network gains nothing by a new connection for each piece', async () => {
+    const accounts = new Accounts(() => 0);
+    let [own, all] = [0, 0];
+    const again = (flowOf: () => ReadingFlow, ms: number, isOwn: boolean): void =>
+      reads.defer(flowOf(), () => {
+        time += ms;
+        all += ms;
+        if (isOwn) own += ms;
+        if (all < 2_000) again(flowOf, ms, isOwn);
+      });
+    fillTurn();
+    for (let nth = 1; nth < 10; nth++) {
+      const { reading } = accounts.ofConnection({ remoteAddress: `192.0.2.${nth}` });
+      for (let piece = 0; piece < 10; piece++) again(() => reading, 0.5, false);
+    }
+    again(() => accounts.ofConnection({ remoteAddress: '198.51.100.1' }).reading, 4, true);
+    while (all < 2_000) await nextTurn();
+    expect(own / all).toBeLessThan(0.15);
+  });
 });
