@@ -162,14 +162,6 @@ export class MeteredSocket extends Duplex {
     destroyed(error);
   }
 
-  #nextBytes(): number {
-    const left = this.#bodyBytes;
-    if (left === 'unknown') return CHUNKED_BYTES;
-    const bytes = Math.max(HEAD_BYTES, Math.min(left, BODY_BYTES));
-    this.#bodyBytes = Math.max(0, left - bytes);
-    return bytes;
-  }
-
   /** The connection that was accepted tells of its end in a later turn. */
   get #isOver(): boolean {
     return this.destroyed || this.accepted.destroyed;
@@ -193,10 +185,16 @@ export class MeteredSocket extends Duplex {
   #pushPiece(): void {
     const rest = this.#rest;
     if (rest === undefined || this.#isOver) return;
-    const bytes = this.#nextBytes();
-    this.#rest = rest.length > bytes ? rest.subarray(bytes) : undefined;
+    const piece = rest.subarray(0, this.#mostBytes);
+    this.#rest = rest.length > piece.length ? rest.subarray(piece.length) : undefined;
+    if (this.#bodyBytes !== 'unknown') this.#bodyBytes = Math.max(0, this.#bodyBytes - piece.length);
     // What takes the piece asks for the next one.
     this.#isWanted = false;
-    this.push(rest.subarray(0, bytes));
+    this.push(piece);
+  }
+
+  get #mostBytes(): number {
+    if (this.#bodyBytes === 'unknown') return CHUNKED_BYTES;
+    return Math.max(HEAD_BYTES, Math.min(this.#bodyBytes, BODY_BYTES));
   }
 }
