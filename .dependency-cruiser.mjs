@@ -14,7 +14,7 @@ const core = {
 
 const rooms = {
   ...core,
-  clock: ['errors'],
+  clock: ['errors', 'file-type'],
   files: ['file-type', 'privacy'],
   'file-type': [],
   privacy: [],
@@ -36,7 +36,7 @@ const rooms = {
   stores: ['errors', 'pace', 'ledger', 'authority', 'file-type', 'system-faults'],
   callers: ['errors', 'authority'],
   'data-dir': ['errors', 'file-type', 'files', 'ledger', 'system-faults'],
-  ownership: ['data-dir', 'system-faults'],
+  ownership: ['data-dir', 'file-type', 'system-faults'],
   'ledger-recovery': [
     'authority',
     'cli',
@@ -50,6 +50,7 @@ const rooms = {
     'system-faults',
   ],
   backup: [
+    'authority',
     'cli',
     'custody',
     'data-dir',

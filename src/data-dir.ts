@@ -65,14 +65,14 @@ const NAME_A_DIRECTORY = 'Set ECT_DATA_DIR to a directory, or to a path where no
 
 /** Why this process cannot use the data directory at `path`, or databases in it. Full sentences. Changes nothing. */
 export function dataDirFaults(path: string): readonly string[] {
-  const { ledger, once, lock, mark } = filesIn(path);
+  const { ledger, once, lock, owner, mark, clock, ledgerDamage, onceDamage } = filesIn(path);
   const noDirectory = directoryTypeFault(path);
   const fault = noDirectory === undefined ? ownershipFault(path) : `${noDirectory}. ${NAME_A_DIRECTORY}`;
   if (fault !== undefined) return [fault];
   const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]);
-  return [lock, mark, ...databases]
-    .map((file) => ownershipFault(file) ?? typeFault(file))
-    .filter((found) => found !== undefined);
+  const ours = [lock, mark, ...databases].map((file) => ownershipFault(file) ?? typeFault(file));
+  const small = [owner, clock, ledgerDamage, onceDamage].map(typeFault);
+  return [...ours, ...small].filter((found) => found !== undefined);
 }
 
 function typeFault(file: string): string | undefined {

@@ -188,6 +188,12 @@ export function createEvents(options: EventsOptions) {
       lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
     },
 
+    /** There was no `once.db` beside a ledger with entries; there is one now. */
+    usesForgotten(): void {
+      const warning = 'tokens that were used before now are accepted once more until they expire';
+      lines.warn({ event: 'uses-forgotten', warning });
+    },
+
     /** A part that the service stands on failed (the ledger, the replay guard, the signer), seen as this reason. */
     dependencyFailed(reason: ErrorReason, cause: unknown): void {
       metrics.dependencyFailures.inc({ reason });

@@ -1,6 +1,6 @@
 // How the stores of a service are opened, and its ledger over one of them.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { IssueMemo, ReplayGuard } from './authority/index.ts';
 import type { BelievedClock } from './clock/index.ts';
 import type { Config } from './config.ts';
@@ -13,6 +13,7 @@ import { MarkFile } from './stores/mark-file.ts';
 import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
 import {
   checkAtStart,
+  checkOnceAtStart,
   ledgerKindFault,
   onceKindFault,
   type ScrubOrder,
@@ -75,6 +76,26 @@ export function openStores({ replay }: Config, { dir, slot, earliest, health }: 
   };
 }
 
+/**
+ * Refuses a file of uses that was emptied, and answers whether it is missing although the ledger has entries: then what was used before is
+ * not known any more. It is asked before the stores are opened, which make the file.
+ */
+export async function isOnceForgotten({ ledger, once }: DataDir): Promise<boolean> {
+  const isMissing = !existsSync(once);
+  if (!existsSync(ledger) || statSync(ledger).size === 0 || !(isMissing || statSync(once).size === 0)) return false;
+  const store = SqliteLedgerStore.openReadOnly(ledger, !existsSync(`${ledger}-wal`));
+  try {
+    if (((await store.head())?.size ?? 0) === 0) return false;
+  } finally {
+    await store.close();
+  }
+  if (isMissing) return true;
+  const next = 'Restore it from a backup, or remove it when every token that was used under it has expired.';
+  throw new StartError(
+    `${once} is empty although the ledger has entries: used tokens would be accepted again. ${next}`,
+  );
+}
+
 /** A file in the place of a store that never was one is not taken for a damaged store. */
 function refuseOtherFiles({ ledger, once }: DataDir): void {
   const faults = [
@@ -99,9 +120,10 @@ function openGuard(
 export async function checkLedger(
   dir: DataDir,
   key: LedgerKey,
-  { ledgerDamage }: StorageHealth,
+  { ledgerDamage, onceDamage }: StorageHealth,
   events: Events,
 ): Promise<void> {
+  for (const fault of checkOnceAtStart(dir.once)) onceDamage.found({ index: null, fault });
   const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
   for (const fault of faults) ledgerDamage.found(fault);
   events.ledgerChecked({ examined, size });

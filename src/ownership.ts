@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type DataDir, StartError } from './data-dir.ts';
+import { demandFile } from './file-type.ts';
 import { writeFault } from './system-faults.ts';
 
 /** Another process owns the data directory. Nothing in it was read or changed. */
@@ -140,6 +141,7 @@ function orphaned({ path }: DataDir): DirectoryInUse {
 
 function ownerOf({ owner }: DataDir): string {
   try {
+    demandFile(owner);
     const { pid, host, since } = JSON.parse(readFileSync(owner, 'utf8')) as Readonly<Record<string, unknown>>;
     return `process ${Number(pid)} of the host ${JSON.stringify(host)}, since ${JSON.stringify(since)}`;
   } catch {

@@ -31,7 +31,7 @@ import {
 } from './limits/index.ts';
 import { listenFault, tryToListen } from './listen-fault.ts';
 import { refuseLostHistory } from './one-history.ts';
-import { checkLedger, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
+import { checkLedger, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
@@ -164,6 +164,7 @@ async function startIn(
   const files = config.store === 'postgres' ? undefined : dir;
   const key = await readLedgerKey(config, files);
   if (files !== undefined) await refuseLostHistory(files, key);
+  if (files !== undefined && (await isOnceForgotten(files))) events.usesForgotten();
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
   const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
   const stores =

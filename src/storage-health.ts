@@ -48,13 +48,16 @@ export class StorageHealth implements StorageWatch {
   #isUnreadable = false;
   /** What is known of damage of the ledger. */
   readonly ledgerDamage: DamageMark;
+  /** The same of what is remembered once. */
+  readonly onceDamage: DamageMark;
 
   constructor({ ledgerMark, onceMark, events }: StorageHealthOptions) {
     this.#events = events;
     this.ledgerDamage = this.#mark('ledger.db', ledgerMark);
+    this.onceDamage = this.#mark('once.db', onceMark);
     this.#marks = new Map([
       ['ledger.db', this.ledgerDamage],
-      ['once.db', this.#mark('once.db', onceMark)],
+      ['once.db', this.onceDamage],
     ]);
   }
 

@@ -1,10 +1,13 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readAnchor, writeAnchor } from '../src/clock/anchor-file.ts';
 import { freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from '../src/data-dir.ts';
 import { openLedgerKey } from '../src/ledger/index.ts';
 
+const anchor = { bootId: 'x', bootMs: 0, believedMs: 0, lagMs: 0, lagLeftMs: 0, forgottenMs: 0, excusedMs: 0 };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ect-data-'));
@@ -41,6 +44,17 @@ describe('the directory', () => {
     expect([path, new Set(files).size]).toEqual([folder, files.length]);
     expect(files.every((file: string) => file.startsWith(`${folder}/`))).toBe(true);
   });
+
+  test.each(['clock.json', 'owner.json', 'ledger.damaged', 'once.damaged'])(
+    'L9: a FIFO in the place of %s is refused at once: to open it would wait for ever',
+    async (name) => {
+      execFileSync('mkfifo', ['-m', '600', join(folder, name)]);
+      expect(await refusalOf(openDataDir(folder))).toContain(`${join(folder, name)} is a FIFO, not a file`);
+      // Also where it came later.
+      writeAnchor(join(folder, name), anchor);
+      expect(readAnchor(join(folder, name))).toBeUndefined();
+    },
+  );
 
   test('that cannot be made stops the start and says what to set', async () => {
     await writeFile(join(folder, 'file'), '');

@@ -12,7 +12,7 @@ import {
 import type { LedgerRecord } from '../ledger/index.ts';
 import { createPace, type Ending } from '../pace.ts';
 import { asTask } from './leaf.ts';
-import { ledgerMarks } from './marks.ts';
+import { ledgerMarks } from './mark-book.ts';
 import type { AuthorityParts, GraphPolicy } from './parts.ts';
 import { type TokenSubject, taskOf } from './task.ts';
 

@@ -6,7 +6,7 @@ import { createPace, type Ending, nextSlice, type Pace, STEPS_PER_TOKEN, throwIf
 import { ancestryWith, ledgerAncestry, verifyRecord } from './ancestry.ts';
 import { dagPolicy, examineGraph } from './graph.ts';
 import { asLabelledTask, asTask, isTaskScope } from './leaf.ts';
-import { ledgerMarks } from './marks.ts';
+import { ledgerMarks } from './mark-book.ts';
 import type { AuthorityParts } from './parts.ts';
 import { Places } from './places.ts';
 import { demandSound } from './sound-records.ts';

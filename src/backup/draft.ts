@@ -6,10 +6,9 @@ import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { filesIn } from '../data-dir.ts';
 import { DirectoryInUse, type Ownership, takeOwnership } from '../ownership.ts';
+import { UNFINISHED } from './names.ts';
 import { refusal, writeRefusal } from './refusals.ts';
 
-/** There from the first moment to the last, so that what a killed backup left can be told from other directories. */
-const UNFINISHED = 'unfinished';
 const MARKER_FLAGS =
   constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -2,6 +2,7 @@
 // was shown of it.
 
 import { existsSync } from 'node:fs';
+import { LOSS_SCOPE } from '../authority/index.ts';
 import { type DataDir, readLedgerKey } from '../data-dir.ts';
 import { EctError } from '../errors.ts';
 import {
@@ -11,11 +12,15 @@ import {
   type LedgerKey,
   openCheckpoint,
   parseVerifierKey,
+  type ShownCheckpoint,
 } from '../ledger/index.ts';
 import { describeLoss } from '../one-history.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { refusal } from './refusals.ts';
+
+/** Each is stated by hand, once. */
+const MAX_LOSSES = 1_000;
 
 /**
  * Holds the ledger of the backup against what this directory has shown. Answers the newest checkpoint that it does not hold, where
@@ -34,10 +39,41 @@ export async function judge(
     return undefined;
   } catch (error) {
     if (!(error instanceof HistoryLost)) throw error;
-    if (error.shown !== undefined && lossNote !== undefined) return error.shown;
+    if (error.shown !== undefined && lossNote !== undefined)
+      return await greatestLoss(dir, verifierKey, error.shown, size);
     throw lossRefusal(error, dir, size);
   } finally {
     await store.close();
+  }
+}
+
+/**
+ * What is lost, with what the ledger that is replaced states to have lost itself, in entries that the backup lacks: to restore the same
+ * backup twice must not make the loss of the first time forgotten.
+ */
+async function greatestLoss(
+  dir: DataDir,
+  verifierKey: string,
+  shown: ShownCheckpoint,
+  size: number,
+): Promise<ShownCheckpoint> {
+  const query = { scope: LOSS_SCOPE, startIndex: size, limit: MAX_LOSSES, withContent: true };
+  const records = (await readLedger(dir, (store) => store.list(query))) ?? [];
+  const stated = records.flatMap(({ content, recordedAtMs }): readonly ShownCheckpoint[] => {
+    const checkpoint = checkpointIn(content);
+    const opened = openCheckpoint(checkpoint, verifierKey);
+    return opened.ok ? [{ size: opened.size, root: opened.root, recordedAtMs, checkpoint }] : [];
+  });
+  return [shown, ...stated].reduce((greatest, one) => (one.size > greatest.size ? one : greatest));
+}
+
+/** The checkpoint that the statement of a loss holds; empty where it holds none. */
+function checkpointIn(content: Uint8Array | null): string {
+  try {
+    const { checkpoint } = JSON.parse(Buffer.from(content ?? []).toString('utf8')) as Readonly<Record<string, unknown>>;
+    return typeof checkpoint === 'string' ? checkpoint : '';
+  } catch {
+    return '';
   }
 }
 

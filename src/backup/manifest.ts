@@ -2,12 +2,12 @@
 // beside it and is what coreutils read.
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { demandFile } from '../file-type.ts';
 import { fileFault } from '../system-faults.ts';
-import { CHECKSUMS, MANIFEST, mayHold, REQUIRED } from './names.ts';
+import { CHECKSUMS, MANIFEST, mayHold, REQUIRED, UNFINISHED } from './names.ts';
 import { refusal } from './refusals.ts';
 
 export interface Manifest {
@@ -56,6 +56,7 @@ export async function writeManifest(
 
 /** Reads both files of a backup and holds the one against the other. The other files are only named: `copyChecked` reads them. */
 export async function readManifest(directory: string): Promise<CheckedManifest> {
+  refuseUnfinished(directory);
   const sha256 = new Map<string, string>();
   const lines = (await read(directory, CHECKSUMS)).toString('latin1').split('\n');
   if (lines.pop() !== '') throw damaged(directory, CHECKSUMS, 'it does not end with a line');
@@ -76,6 +77,13 @@ export async function readManifest(directory: string): Promise<CheckedManifest> 
     throw damaged(directory, CHECKSUMS, `it and ${MANIFEST} do not list the same files`);
   }
   return { ...manifest, sha256 };
+}
+
+/** All of its files may be there, and none be verified. */
+function refuseUnfinished(directory: string): void {
+  if (!existsSync(join(directory, UNFINISHED))) return;
+  const message = `${directory} was never finished, so nobody has verified it.`;
+  throw refusal('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
 }
 
 /** Checksums are no signatures: it may say anything. */

@@ -44,3 +44,6 @@ export function isOfTheRun(name: string): boolean {
 export async function signingKeysIn(directory: string): Promise<readonly string[]> {
   return (await readdir(directory)).filter(isSigningKey).sort();
 }
+
+/** There from the first moment of a backup or a restore to the last, so that what a killed one left can be told from other directories. */
+export const UNFINISHED = 'unfinished';

@@ -1,8 +1,8 @@
 // Puts a backup in place as a data directory. Everything is copied, checked and judged beside what is there before anything of
 // that is touched; then the files change places in an order in which a start in between is refused.
 
-import { existsSync, statSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { existsSync, lstatSync, statSync } from 'node:fs';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { RestoreFacts, RestoreOrder } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
@@ -16,14 +16,13 @@ import { copyChecked } from './checked-copy.ts';
 import { onceFaults } from './examine.ts';
 import { judge } from './judge.ts';
 import { type CheckedManifest, damaged, readManifest } from './manifest.ts';
-import { CLOCK, ONCE } from './names.ts';
+import { CLOCK, ONCE, UNFINISHED } from './names.ts';
 import { isWithin, realPlace } from './places.ts';
 import { refusal, writeRefusal } from './refusals.ts';
 import { swapIn } from './swap.ts';
 
 /** Copies lie here, inside the data directory: a volume that is mounted there cannot be renamed. */
 const STAGE = 'restore.new';
-
 /** Restores the backup. Refused where acknowledged entries would go missing, unless the order says that this is accepted. */
 export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> {
   // Links in the data directory may go before everything is read.
@@ -33,13 +32,12 @@ export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> 
   try {
     refuseRoot(order.dataDir);
     const dir = await openDataDir(order.dataDir);
+    await using owned = new AsyncDisposableStack();
     const ownership = await takeOwnership(dir);
-    try {
-      return await restoreInto(dir, backup, manifest, order);
-    } finally {
-      await rm(join(dir.path, STAGE), { recursive: true, force: true });
-      ownership.release();
-    }
+    owned.defer(() => ownership.release());
+    await refuseForeignStage(join(dir.path, STAGE));
+    owned.defer(() => rm(join(dir.path, STAGE), { recursive: true, force: true }));
+    return await restoreInto(dir, backup, manifest, order);
   } catch (error) {
     throw error instanceof Refused ? error : writeRefusal(resolve(order.dataDir), error);
   }
@@ -105,10 +103,21 @@ async function namesBefore(dir: DataDir): Promise<readonly string[]> {
   return (await readdir(dir.path)).filter((name) => !ignored.includes(join(dir.path, name))).sort();
 }
 
+/** Only what a restore left there that was killed is removed. */
+async function refuseForeignStage(path: string): Promise<void> {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  const names = stats.isDirectory() ? await readdir(path) : undefined;
+  if (names !== undefined && (names.length === 0 || names.includes(UNFINISHED))) return;
+  const message = `${path} is not what an unfinished restore left. Nothing was changed.`;
+  throw refusal('directory_unusable', message, 'Move it out of the data directory.');
+}
+
 /** Copies the backup into `path`, and holds each file against its checksum. */
 async function stageFiles(backup: string, { files, sha256 }: CheckedManifest, path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
   await mkdir(path, { mode: 0o700 });
+  await writeFile(join(path, UNFINISHED), '', { flag: 'wx', mode: 0o600 });
   for (const { name, bytes } of files) {
     const expected = { bytes, sha256: sha256.get(name) ?? '' };
     const fault = await copyChecked(join(backup, name), join(path, name), expected);

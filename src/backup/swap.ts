@@ -4,7 +4,7 @@
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataDir } from '../data-dir.ts';
-import { isOfTheRun, LEDGER, LEDGER_KEY, mayHold } from './names.ts';
+import { isOfTheRun, LEDGER, LEDGER_KEY, mayHold, UNFINISHED } from './names.ts';
 
 /**
  * Puts the files in `stage` into the directory. Those of `before` that belong to a data directory are kept in a directory inside
@@ -19,7 +19,7 @@ export async function swapIn(
   const isStaying = (name: string) => stayed.some((file) => name === file || name.startsWith(`${file}-`));
   const replaced = before.filter((name) => (mayHold(name) || isOfTheRun(name)) && !isStaying(name));
   const keptIn = replaced.length === 0 ? undefined : await keepAside(dir, replaced);
-  const coming = await readdir(stage);
+  const coming = (await readdir(stage)).filter((name) => name !== UNFINISHED);
   await rm(dir.ledgerKey, { force: true });
   await sync(dir.path);
   // First, as a write-ahead file must not meet another database than its own.

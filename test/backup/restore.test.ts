@@ -3,7 +3,16 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { cp, mkdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -71,7 +80,12 @@ describe('L19 a backup is restored', () => {
       if (where === 'into a volume') await mkdir(join(dataDir, 'lost+found'));
       if (where === 'where an earlier restore was killed') {
         await mkdir(join(dataDir, 'restore.new'));
-        writeFileSync(join(dataDir, 'restore.new', 'ledger.db'), 'half');
+        for (const [name, text] of [
+          ['unfinished', ''],
+          ['ledger.db', 'half'],
+        ] as const) {
+          writeFileSync(join(dataDir, 'restore.new', name), text);
+        }
       }
       const { code, told } = await restoring(backup, dataDir);
       expect(told).toMatchObject({ directory: dataDir, treeSize: String(ENTRIES), stayed: [] });
@@ -347,13 +361,24 @@ describe('L19 L8 over a directory that was used', () => {
     },
   );
 
-  test('a backup elsewhere that the place of the copies is a link to is restored, and stays whole', async () => {
-    const dataDir = await made.copy();
-    symlinkSync(backup, join(dataDir, 'restore.new'));
-    const before = filesOf(backup);
-    expect((await restoring(join(dataDir, 'restore.new'), dataDir, '--replace', '--yes')).code).toBe(0);
-    expect(filesOf(backup)).toEqual(before);
-  });
+  test.each(['a directory', 'a file', 'a link to the backup'])(
+    'what is in the place of the copies and no restore has left is not removed: %s',
+    async (what) => {
+      const dataDir = await made.copy();
+      const place = join(dataDir, 'restore.new');
+      if (what === 'a file') writeFileSync(place, 'notes');
+      else if (what === 'a directory') {
+        mkdirSync(place);
+        writeFileSync(join(place, 'notes.txt'), 'notes');
+      } else symlinkSync(backup, place);
+      const before = [filesOf(dataDir), filesOf(backup)];
+      const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
+      expect([code, told.error?.reason]).toEqual([1, 'directory_unusable']);
+      expect(told.error.remedy).toContain('Move it out of the data directory');
+      expect([filesOf(dataDir), filesOf(backup)]).toEqual(before);
+      expect(lstatSync(place, { throwIfNoEntry: false })).toBeDefined();
+    },
+  );
 
   test('itself is no backup', async () => {
     const link = made.path('link');
@@ -400,6 +425,21 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     expect(await lossIn(dataDir)).toBeUndefined();
     const audit = await ect(['audit', join(dataDir, 'ledger.db'), '--json']);
     expect(JSON.parse(audit.out)).toMatchObject({
+      ok: true,
+      acceptedLosses: [{ index: EARLIER, shownSize: String(ENTRIES) }],
+    });
+  });
+
+  test('is restored twice, and the entry states what was lost the first time', async () => {
+    const dataDir = await made.copy();
+    const order = ['--replace', '--accept-loss', '--note', 'the disk failed', '--yes'];
+    for (let turn = 0; turn < 3; turn++) {
+      const { code, told } = await restoring(earlier, dataDir, ...order);
+      expect([code, told.acceptedLoss]).toEqual([0, { index: String(EARLIER), shownSize: String(ENTRIES) }]);
+    }
+    expect(await lossIn(dataDir)).toBeUndefined();
+    const { out } = await ect(['audit', join(dataDir, 'ledger.db'), '--json']);
+    expect(JSON.parse(out)).toMatchObject({
       ok: true,
       acceptedLosses: [{ index: EARLIER, shownSize: String(ENTRIES) }],
     });

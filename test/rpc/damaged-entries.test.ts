@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { validateDag } from '../../src/authority/index.ts';
+import { asMarkCandidate } from '../../src/authority/marks.ts';
 import {
   GetEntryRequestSchema,
   GetWorkflowRequestSchema,
@@ -97,6 +98,20 @@ describe('L7: a flipped bit', () => {
       if (column !== 'name') await expect(service.ancestors()).rejects.toMatchObject(CORRUPT);
       expect((await service.before()).entries).toHaveLength(DAMAGED);
       expect((await service.after()).entries).toHaveLength(ENTRIES - DAMAGED - 1);
+    },
+  );
+
+  test.each(['leaf', 'name', 'nodes'])(
+    'in the %s of a mark is found: what it taints never looks sound',
+    async (column) => {
+      const { parts } = await makeAuthority(store);
+      const jti = await recordTask(parts, { wid: WID });
+      await recordTask(parts, { wid: WID, pred: [jti] });
+      const mark = { subject: { kind: 'task', jti, wid: WID }, note: 'x', by: 'admin' } as const;
+      const { record } = await parts.ledger.append(asMarkCandidate(mark));
+      expect(record.index).toBe(DAMAGED);
+      flip(column);
+      await expect(validateDag(parts, { kind: 'workflow', wid: WID }, call)).rejects.toMatchObject(CORRUPT);
     },
   );
 

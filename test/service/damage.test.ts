@@ -1,9 +1,10 @@
 // A ledger that is damaged under a running service, or while it is stopped: nothing is recorded any more, what can be proven is
 // still read, and everybody who asks is told. Once the file is whole again the service goes on by itself.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import type { Issued } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
@@ -43,8 +44,8 @@ async function recordedService(settings: Settings) {
   return { service, jti, path: join(service.dataDir, 'ledger.db') };
 }
 
-/** Flips a bit of the name of a task in the index by name. Answers how it is flipped back. */
-async function flipInIndex(path: string, jti: string): Promise<() => Promise<void>> {
+/** Flips a bit of the name of a task, or of the key of a use, in the index by it. Answers how it is flipped back. */
+async function flipInIndex(path: string, jti: string | Uint8Array): Promise<() => Promise<void>> {
   const bytes = readFileSync(path);
   const pageSize = bytes.readUInt16BE(16);
   for (let at = bytes.indexOf(jti); at >= 0; at = bytes.indexOf(jti, at + 1)) {
@@ -106,6 +107,52 @@ describe('L7 L27: damage of an index', () => {
       expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');
       expect(await readiness(service)).toMatchObject({ status: 503, integrity: false });
     }
+    await service.stop();
+  });
+});
+
+describe('R2 L27: damage of what is remembered once', () => {
+  /** A service that was stopped after a token was used, and how that is verified again. */
+  async function usedService(settings: Settings) {
+    const service = await startService(settings);
+    const audience = 'urn:example:reviewer';
+    const again = async (token: string) => {
+      using client = dial(service.address);
+      return await client.call<{ readonly valid: boolean }>(`${AUTHORITY}/Verify`, { token, audience });
+    };
+    using client = dial(service.address);
+    const { token } = await client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [audience] });
+    await record(client);
+    expect((await again(token)).valid).toBe(true);
+    await service.stop();
+    return { service, token, again, path: join(service.dataDir, 'once.db') };
+  }
+
+  test('while it is stopped is found before calls are taken: no use is granted again', async () => {
+    const { service, token, again, path } = await usedService({ ECT_LEDGER_SCRUB_PER_SEC: '0' });
+    await using _service = service;
+    const database = new DatabaseSync(path, { readOnly: true });
+    const key = database.prepare('SELECT key FROM uses').get()?.['key'] as Uint8Array;
+    database.close();
+    await flipInIndex(path, key);
+    await service.restart();
+    expect(await readiness(service)).toMatchObject({ status: 503, integrity: false });
+    expect(await reasonOf(again(token))).toBe('ONCE_CORRUPT');
+    await service.stop();
+  });
+
+  test('an emptied file is refused beside a ledger with entries; where it was removed, the log says what that costs', async () => {
+    const { service, token, again, path } = await usedService({});
+    await using _service = service;
+    for (const file of [`${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+    writeFileSync(path, '');
+    for (let start = 0; start < 2; start++) {
+      await expect(service.restart()).rejects.toThrow('once.db is empty although the ledger has entries');
+    }
+    rmSync(path);
+    await service.restart();
+    await expect.poll(() => service.events('uses-forgotten').length, SOON).toBe(1);
+    expect((await again(token)).valid).toBe(true);
     await service.stop();
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { type Ended, runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { SOON } from '../support/soon.ts';
 import { Witness } from './witness.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
@@ -200,10 +201,11 @@ describe('marks that are missing, foreign or damaged', () => {
       expect(await service.stop()).toBe(0);
       await rm(join(service.dataDir, 'ledger.mark'));
       await service.restart();
-      expect(service.events('ledger-mark-made')).toMatchObject([{ level: 'warn', size: String(KEY_ENTRIES + 2) }]);
+      const told = () => service.events('ledger-mark-made');
+      await expect.poll(told, SOON).toMatchObject([{ level: 'warn', size: String(KEY_ENTRIES + 2) }]);
       await service.kill();
       await service.restart();
-      expect(service.events('ledger-mark-made')).toHaveLength(1);
+      expect(told()).toHaveLength(1);
       await service.kill();
       await removeLedger(service.dataDir);
       expect((await startAgain(service)).stderr).toContain(`has shown ${KEY_ENTRIES + 2} entries`);

@@ -11,5 +11,5 @@ export { damageIn, OnceExaminer } from './once-examiner.ts';
 export { addMissingOnce } from './once-merge.ts';
 export { SqliteReplayGuard } from './replay-guard.ts';
 export type { ScrubbedFile, ScrubOrder } from './scrub-thread.ts';
-export { checkAtStart } from './start-check.ts';
+export { checkAtStart, checkOnceAtStart } from './start-check.ts';
 export type { StorageStage, StorageWatch, WritableStore } from './storage-watch.ts';

@@ -34,6 +34,15 @@ export class OnceExaminer {
     return new OnceExaminer(path, openReadOnlyDatabase(path, ONCE_LAYOUT, REASONS, isAtRest));
   }
 
+  /** The id of the newest row; 0 where there is none. */
+  lastRow(table: OnceTableName): number {
+    const { connection } = this.#database;
+    const row = this.#database.read(() =>
+      connection.prepare(`SELECT coalesce(max(rowid), 0) AS id FROM ${table}`).get(),
+    );
+    return Number(row?.['id']);
+  }
+
   /** Examines rows of a table in the order in which they came. They come and go meanwhile, so a part sees one state of the file. */
   rowsFrom(table: OnceTableName, after: number, limit: number): ExaminedRows {
     const { connection } = this.#database;

@@ -4,6 +4,7 @@ import type { Layout } from './layout.ts';
 
 /** Each use and each idempotency key by the hash of its scope. Both tables have the same shape (`once-table.ts`). */
 export type OnceTableName = 'uses' | 'issued';
+export const ONCE_TABLES: readonly OnceTableName[] = ['uses', 'issued'];
 
 /**
  * Rows lie in the order in which they came, and an index leads to them by their keys: these are random, so a row inside the

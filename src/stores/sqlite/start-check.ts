@@ -3,6 +3,8 @@
 
 import { statSync } from 'node:fs';
 import { type Damage, LedgerExaminer } from './ledger-examiner.ts';
+import { OnceExaminer } from './once-examiner.ts';
+import { ONCE_TABLES } from './once-layout.ts';
 
 /** Files up to this size are examined as a whole: a third of a second for SQLite's own check. */
 const SMALL_BYTES = 32 * 1024 * 1024;
@@ -34,6 +36,29 @@ export async function checkAtStart(path: string, verifierKey: string, budgetMs =
     const isSmall = statSync(path).size <= SMALL_BYTES;
     if (isSmall) faults.push(...(await examiner.wholeFaults(size, verifierKey)));
     return { faults, examined, size };
+  } finally {
+    examiner.close();
+  }
+}
+
+/** Rows of one look. */
+const ROWS_AT_ONCE = 1_000;
+
+/** The same for what is remembered once: a use that is not found would be granted a second time. Its sentences. */
+export function checkOnceAtStart(path: string, budgetMs = BUDGET_MS): readonly string[] {
+  const examiner = OnceExaminer.open(path);
+  try {
+    const isSmall = statSync(path).size <= SMALL_BYTES;
+    const faults = [...examiner.wholeFaults(SMALL_BYTES)];
+    const endMs = performance.now() + budgetMs;
+    for (const table of ONCE_TABLES) {
+      // The newest first.
+      for (let end = examiner.lastRow(table); end > 0; end -= ROWS_AT_ONCE) {
+        if (!isSmall && performance.now() >= endMs) break;
+        faults.push(...examiner.rowsFrom(table, Math.max(0, end - ROWS_AT_ONCE), ROWS_AT_ONCE).faults);
+      }
+    }
+    return faults;
   } finally {
     examiner.close();
   }
