@@ -15,7 +15,7 @@ export function readHead(ledger: string): Statement {
   return { name: 'head', text: HEAD, values: [ledger] };
 }
 
-/** The sequencer: whoever has the row is alone, in all processes, until the transaction ends. */
+/** The sequencer: this row is locked until the transaction ends, so one process at a time extends the ledger. */
 export function lockHead(ledger: string): Statement {
   return { name: 'lock-head', text: `${HEAD} FOR UPDATE`, values: [ledger] };
 }

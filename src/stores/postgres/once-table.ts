@@ -97,7 +97,7 @@ export class OnceTable {
       try {
         await this.#settle(group);
       } catch (error) {
-        // Whoever was settled already keeps that answer.
+        // A promise that was settled keeps its answer.
         for (const { reject } of group) reject(error);
       }
     }
@@ -192,7 +192,7 @@ export class OnceTable {
     this.#timer = setTimeout(() => {
       this.#sweeping = this.#sweep().then(
         (hasMore) => this.#sweepAgain(hasMore ? NEXT_STEP_MS : SWEEP_MS),
-        // Whoever writes next hears of it. Here it can wait.
+        // The next write reports a failure that lasts. The sweep can wait.
         () => this.#sweepAgain(SWEEP_MS),
       );
     }, pauseMs);
