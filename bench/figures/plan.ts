@@ -23,7 +23,7 @@ export const FULL: Plan = {
   rounds: { rounds: 7, seconds: 3, warmUpSeconds: 3 },
   memoryCalls: [10_000, 1_000_000],
   halfLoad: { runs: 3, seconds: 5 },
-  graph: { sizes: [100, 10_000, 100_000], rounds: { rounds: 5, seconds: 1, warmUpSeconds: 1 } },
+  graph: { sizes: [100, 10_000, 100_000], rounds: { rounds: 9, seconds: 0.8, warmUpSeconds: 1 } },
   overload: { peakRounds: 3, seconds: 5, recoverySeconds: 8 },
 };
 
@@ -32,7 +32,7 @@ export const QUICK: Plan = {
   rounds: { rounds: 3, seconds: 0.8, warmUpSeconds: 0.8 },
   memoryCalls: [10_000, 40_000],
   halfLoad: { runs: 1, seconds: 3 },
-  graph: { sizes: [100, 1_000, 10_000], rounds: { rounds: 3, seconds: 0.3, warmUpSeconds: 0.3 } },
+  graph: { sizes: [100, 1_000, 10_000], rounds: { rounds: 5, seconds: 0.3, warmUpSeconds: 0.3 } },
   overload: { peakRounds: 2, seconds: 3, recoverySeconds: 6 },
 };
 
