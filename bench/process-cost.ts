@@ -18,14 +18,20 @@ export async function costOf(pid: number): Promise<ProcessCost> {
     readFile(`/proc/${pid}/status`, 'utf8'),
     childrenOf(pid),
   ]);
-  const costs = await Promise.all(children.map(costOf));
-  return costs.reduce(
-    (sum, { cpuSeconds, rssBytes }) => ({
-      cpuSeconds: sum.cpuSeconds + cpuSeconds,
-      rssBytes: sum.rssBytes + rssBytes,
-    }),
-    { cpuSeconds: readCpuSeconds(stat), rssBytes: readRssBytes(status) },
-  );
+  const below = await costOfAll(children);
+  return {
+    cpuSeconds: below.cpuSeconds + readCpuSeconds(stat),
+    rssBytes: below.rssBytes + readRssBytes(status),
+  };
+}
+
+/** The cost of several processes together. */
+export async function costOfAll(pids: readonly number[]): Promise<ProcessCost> {
+  const costs = await Promise.all(pids.map(costOf));
+  return {
+    cpuSeconds: costs.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    rssBytes: costs.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+  };
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
