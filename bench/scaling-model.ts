@@ -56,13 +56,25 @@ interface Queue {
   gathering: number;
 }
 
+interface Commit {
+  readonly queue: Queue;
+  /** When each of its appends was asked for. */
+  readonly entries: readonly number[];
+}
+
+/** The row of the head: the commits that wait for it, in order. */
+interface Lock {
+  isHeld: boolean;
+  readonly waiting: Commit[];
+}
+
 /** Runs the model. */
 export function simulate(costs: Costs, setup: Setup): Outcome {
   const { replicas, callers, roundTripMs, syncMs, logs, databaseCores, seconds, seed } = setup;
   const random = randomFrom(seed);
   const agenda = new Agenda();
   const loopFreeAt = new Array<number>(replicas).fill(0);
-  const lockFreeAt = new Array<number>(logs).fill(0);
+  const locks = Array.from({ length: logs }, (): Lock => ({ isHeld: false, waiting: [] }));
   const coreFreeAt = new Array<number>(databaseCores).fill(0);
   const queues = Array.from({ length: replicas * logs }, (_, place): Queue => {
     const [replica, log] = [place % replicas, Math.floor(place / replicas)];
@@ -87,33 +99,48 @@ export function simulate(costs: Costs, setup: Setup): Outcome {
 
   function commit(queue: Queue, now: number): void {
     queue.state = 'committing';
-    const entries = queue.waiting.splice(0, costs.maxEntries);
-    const locked = Math.max(now + roundTripMs / 2, lockFreeAt[queue.log]!);
-    const core = earliest(coreFreeAt);
-    const workMs = (costs.commitMs + costs.entryMs * entries.length) * (1 - JITTER + 2 * JITTER * random());
-    const worked = Math.max(locked, coreFreeAt[core]!) + workMs;
-    coreFreeAt[core] = worked;
-    // The lock is held for the second round trip and until the commit is on the disk.
-    const durable = worked + roundTripMs + syncMs;
-    lockFreeAt[queue.log] = durable;
-    agenda.add(durable + roundTripMs / 2, (answered) => finish(queue, entries, answered));
+    const begun = { queue, entries: queue.waiting.splice(0, costs.maxEntries) };
+    const lock = locks[queue.log]!;
+    agenda.add(now + roundTripMs / 2, (arrived) => {
+      if (lock.isHeld) lock.waiting.push(begun);
+      else hold(lock, begun, arrived);
+    });
   }
 
-  function finish(queue: Queue, entries: readonly number[], now: number): void {
+  function hold(lock: Lock, held: Commit, now: number): void {
+    lock.isHeld = true;
+    const core = earliest(coreFreeAt);
+    const workMs = (costs.commitMs + costs.entryMs * held.entries.length) * (1 - JITTER + 2 * JITTER * random());
+    const worked = Math.max(now, coreFreeAt[core]!) + workMs;
+    coreFreeAt[core] = worked;
+    // The lock is held for the second round trip and until the commit is on the disk.
+    agenda.add(worked + roundTripMs + syncMs, (durable) => {
+      agenda.add(durable + roundTripMs / 2, (answered) => finish(held, answered));
+      lock.isHeld = false;
+      const next = lock.waiting.shift();
+      if (next !== undefined) hold(lock, next, durable);
+    });
+  }
+
+  function finish({ queue, entries }: Commit, now: number): void {
     if (now >= countFromMs && now < endMs) {
       commits++;
       for (const asked of entries) latencies.push(now - asked);
     }
     for (const _ of entries) ask(queue.replica, now);
-    if (entries.length === 1 && queue.waiting.length === 0) queue.state = 'idle';
-    else gather(queue, entries.length, now);
+    if (entries.length > 1) gather(queue, entries.length, now);
+    else if (queue.waiting.length > 0) commit(queue, now);
+    else queue.state = 'idle';
   }
 
   function gather(queue: Queue, before: number, now: number): void {
     queue.state = 'gathering';
     queue.wanted = Math.min(before + queue.waiting.length, costs.maxEntries);
     const gathering = ++queue.gathering;
-    if (queue.waiting.length >= queue.wanted) return commit(queue, now);
+    if (queue.waiting.length >= queue.wanted) {
+      commit(queue, now);
+      return;
+    }
     agenda.add(now + costs.gatherMs, (late) => {
       if (queue.state !== 'gathering' || queue.gathering !== gathering) return;
       if (queue.waiting.length > 0) commit(queue, late);
