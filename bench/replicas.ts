@@ -4,11 +4,24 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateLedgerKey, type LedgerKey, openLedgerKey } from '../src/ledger/index.ts';
 import { startAuthority } from './authority-process.ts';
-import type { Bench } from './contenders.ts';
+import type { Bench, Shape } from './contenders.ts';
 import { ALL_CORES } from './cores.ts';
+import type { Target } from './load-order.ts';
 import type { DatabaseServer } from './postgres-server.ts';
+import type { Goal, Side } from './report.ts';
 import type { Contender } from './rounds.ts';
 import type { Server } from './servers.ts';
+import { median } from './statistics.ts';
+
+/** 96 calls open. One, two and three replicas have equally many of the connections each. */
+export const CALLERS: Shape = { connections: 12, streams: 8 };
+
+/** A part of the figure. */
+export interface FigurePart {
+  readonly sides: readonly Side[];
+  readonly goals: readonly Goal[];
+  readonly notes: readonly string[];
+}
 
 /** What replicas share beside the database. */
 export interface SharedKeys {
@@ -40,6 +53,22 @@ export function startReplica(
     },
     cores: ALL_CORES,
   });
+}
+
+export function targetsOf(servers: readonly Server[]): readonly Target[] {
+  return servers.map(({ url, pid }) => ({ url, pid }));
+}
+
+/** CPU seconds of an entry: medians over the rounds. */
+export function costOfEntry({ rounds }: Side): { readonly replicas: number; readonly database: number } {
+  return {
+    replicas: median(rounds.map(({ cpuSeconds, units }) => cpuSeconds / units)),
+    database: median(rounds.map(({ databaseCpuSeconds = Number.NaN, units }) => databaseCpuSeconds / units)),
+  };
+}
+
+export function micros(seconds: number): number {
+  return Math.round(seconds * 1e6);
 }
 
 /** A contender, and the entries that its replicas have committed together so far. */
