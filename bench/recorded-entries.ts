@@ -13,7 +13,7 @@ const SIGNATURE_BYTES = 64;
 /** Entries of one commit. */
 const ENTRIES_A_COMMIT = 2_000;
 /** Commits whose median counts. */
-const COMMITS = 30;
+const COMMITS = 12;
 const POLICY = { predecessorPolicy: true, reviewActions: [] };
 
 /** So many tasks, as AppendLedger hands them to the ledger. */
