@@ -3,7 +3,8 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, glob, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { globSync } from 'node:fs';
+import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -43,15 +44,15 @@ export interface DatabaseServer extends AsyncDisposable {
 }
 
 /** The newest version that is installed; undefined: none is. */
-async function findBinaries(): Promise<string | undefined> {
-  const found = await Array.fromAsync(glob('/usr/lib/postgresql/*/bin/postgres'));
+function findBinaries(): string | undefined {
+  const found = globSync('/usr/lib/postgresql/*/bin/postgres');
   const versionOf = (path: string) => Number(path.split('/')[4]);
   return found.toSorted((a, b) => versionOf(a) - versionOf(b)).at(-1)?.replace(/\/postgres$/, '');
 }
 
 /** Makes a cluster and starts a server over it. Undefined where PostgreSQL is not installed. */
 export async function startDatabase(): Promise<DatabaseServer | undefined> {
-  const binaries = await findBinaries();
+  const binaries = findBinaries();
   if (binaries === undefined) return undefined;
   const folder = await mkdtemp(join(tmpdir(), 'ect-bench-pg-'));
   const remove = () => rm(folder, { recursive: true, force: true });
