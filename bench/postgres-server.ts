@@ -47,7 +47,10 @@ export interface DatabaseServer extends AsyncDisposable {
 function findBinaries(): string | undefined {
   const found = globSync('/usr/lib/postgresql/*/bin/postgres');
   const versionOf = (path: string) => Number(path.split('/')[4]);
-  return found.toSorted((a, b) => versionOf(a) - versionOf(b)).at(-1)?.replace(/\/postgres$/, '');
+  return found
+    .toSorted((a, b) => versionOf(a) - versionOf(b))
+    .at(-1)
+    ?.replace(/\/postgres$/, '');
 }
 
 /** Makes a cluster and starts a server over it. Undefined where PostgreSQL is not installed. */

@@ -21,7 +21,7 @@ export interface Place {
 export type TokenSigner = Pick<LocalSigner, 'jwk' | 'sign'>;
 
 /** So many fresh tokens (JWS Compact Serialization): all in one place, or of root tasks. */
-export function mintTokens(signer: LocalSigner, count: number, place?: Place): string[] {
+export function mintTokens(signer: TokenSigner, count: number, place?: Place): string[] {
   let wid = '';
   return Array.from({ length: count }, (_, task) => {
     if (task % WORKFLOW_TASKS === 0) wid = randomUUID();

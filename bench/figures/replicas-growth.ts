@@ -6,7 +6,15 @@ import { type Bench, signerOf, underSharedLoad } from '../contenders.ts';
 import { postgresEntryBytes, sqliteEntryBytes } from '../entry-bytes.ts';
 import type { DatabaseServer } from '../postgres-server.ts';
 import { recordUpTo, timeCommits } from '../recorded-entries.ts';
-import { CALLERS, costOfEntry, type FigurePart, micros, type SharedKeys, startReplica, targetsOf } from '../replicas.ts';
+import {
+  CALLERS,
+  costOfEntry,
+  type FigurePart,
+  micros,
+  type SharedKeys,
+  startReplica,
+  targetsOf,
+} from '../replicas.ts';
 import { interleave } from '../rounds.ts';
 import type { Plan } from './plan.ts';
 

@@ -60,7 +60,12 @@ export const measureReplicas: Measure = async (bench, plan) => {
   };
 };
 
-async function compareReplicas(bench: Bench, database: DatabaseServer, keys: SharedKeys, rounds: RoundPlan): Promise<FigurePart> {
+async function compareReplicas(
+  bench: Bench,
+  database: DatabaseServer,
+  keys: SharedKeys,
+  rounds: RoundPlan,
+): Promise<FigurePart> {
   await database.create('shared');
   await database.create('plain');
   await database.query('plain', PLAIN_TABLE);
@@ -74,7 +79,11 @@ async function compareReplicas(bench: Bench, database: DatabaseServer, keys: Sha
   const watched: WatchedContender[] = [];
   for (const method of Object.keys(METHODS) as Method[]) {
     for (let count = 1; count <= REPLICAS; count++) {
-      const group = { name: nameOf(method, count), servers: targetsOf(started.slice(0, count)), databasePid: database.pid };
+      const group = {
+        name: nameOf(method, count),
+        servers: targetsOf(started.slice(0, count)),
+        databasePid: database.pid,
+      };
       const contender = await underSharedLoad(bench, group, METHODS[method], CALLERS);
       watched.push(watchCommits(contender, started.slice(0, count)));
     }

@@ -94,7 +94,9 @@ switch (work) {
     serve(server, 'AppendLedger', (template) => recording(template, openRows(`${answerFile}.db`)));
     break;
   case 'record-postgres':
-    serve(server, 'AppendLedger', (template) => recording(template, openPostgresRows(JSON.parse(place) as DatabasePlace)));
+    serve(server, 'AppendLedger', (template) =>
+      recording(template, openPostgresRows(JSON.parse(place) as DatabasePlace)),
+    );
     break;
   default:
     throw new TypeError(`there is no work ${work}`);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { costOfEntry, sumOf, watchCommits } from '../../bench/replicas.ts';
 import type { Round } from '../../bench/report.ts';
-import { inBatches, type Row, ROWS_A_COMMIT } from '../../bench/rivals/row-batches.ts';
+import { inBatches, ROWS_A_COMMIT, type Row } from '../../bench/rivals/row-batches.ts';
 
 const ROUND: Round = { units: 100, seconds: 1, cpuSeconds: 0.5, p50Ms: 1, p99Ms: 2, rssBytes: 3 };
 

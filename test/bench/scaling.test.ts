@@ -60,7 +60,9 @@ describe('docs/scaling.md', () => {
     const page = await readFile(fileURLToPath(new URL('../../docs/scaling.md', import.meta.url)), 'utf8');
     expect(page, 'run `npx node bench/simulate-scaling.ts --write`').toBe(withTables(page, scalingTables()));
     for (const [name, value] of Object.entries(MEASURED)) {
-      expect(page, name).toMatch(new RegExp(`^\\| \`${name}\` \\| ${value.toLocaleString('en')} (?:ms|entries|bytes) \\|`, 'm'));
+      expect(page, name).toMatch(
+        new RegExp(`^\\| \`${name}\` \\| ${value.toLocaleString('en')} (?:ms|entries|bytes) \\|`, 'm'),
+      );
     }
   });
 });

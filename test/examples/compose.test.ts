@@ -12,25 +12,36 @@ const authority = compose.services['authority']!;
 const config = readConfig({ ECT_DATA_DIR: '/data', ...authority.environment });
 
 const sourceOf = (mount: string) => mount.split(':')[0]!;
-const mountsOf = ({ volumes = [] }: ServiceDefinition) => volumes.map((mount) => ({ source: sourceOf(mount), target: mount.split(':')[1]! }));
+const mountsOf = ({ volumes = [] }: ServiceDefinition) =>
+  volumes.map((mount) => ({ source: sourceOf(mount), target: mount.split(':')[1]! }));
 
 describe('examples/compose', () => {
   test('S10 the service takes the settings as they are: replicas over PostgreSQL, with TLS and known callers', () => {
     expect(authority.deploy?.replicas).toBe(3);
     expect(config).toMatchObject({ store: 'postgres', allowAnonymous: false });
     expect(config.tls?.clientCaFile).toBeDefined();
-    expect(config.postgres).toMatchObject({ host: 'postgres', isEncrypted: true, password: { file: '/secrets/service-password' } });
+    expect(config.postgres).toMatchObject({
+      host: 'postgres',
+      isEncrypted: true,
+      password: { file: '/secrets/service-password' },
+    });
     // All connections come from the proxy.
     expect(config.limits.connectionsPerAddress).toBe(config.limits.connections);
   });
 
   test('S10 every file that a setting names is one that its service is given', () => {
     const script = readFileSync(join(COMPOSE_FOLDER, 'distribute-secrets.sh'), 'utf8');
-    for (const [name, variable] of [['authority', 'authority'], ['database-init', 'owner'], ['postgres', 'postgres']] as const) {
+    for (const [name, variable] of [
+      ['authority', 'authority'],
+      ['database-init', 'owner'],
+      ['postgres', 'postgres'],
+    ] as const) {
       const { environment = {}, command = [] } = compose.services[name]!;
       const texts = [...Object.values(environment), ...[command].flat()].join('\n');
       const files = [...texts.matchAll(/\/secrets\/([\w.-]+)/g)].map(([, file]) => file!);
-      const line = script.split('\n').find((candidate) => candidate.startsWith('give') && candidate.includes(`"$${variable}"`));
+      const line = script
+        .split('\n')
+        .find((candidate) => candidate.startsWith('give') && candidate.includes(`"$${variable}"`));
       expect(files.length, name).toBeGreaterThan(1);
       for (const file of files) expect(line?.split(' '), file).toContain(file);
     }
@@ -43,7 +54,8 @@ describe('examples/compose', () => {
         expect(String(value), key).not.toMatch(/\/\/[^/@]*:[^/@]*@|PRIVATE/);
       }
     }
-    const holders = (volume: string) => entries.filter(([, service]) => mountsOf(service).some(({ source }) => source === volume)).map(([name]) => name);
+    const holders = (volume: string) =>
+      entries.filter(([, service]) => mountsOf(service).some(({ source }) => source === volume)).map(([name]) => name);
     expect(holders('owner-secrets')).toEqual(['secrets', 'database-init']);
     expect(holders('postgres-secrets')).toEqual(['secrets', 'postgres']);
     expect(holders('authority-secrets')).toEqual(['secrets', 'authority']);
@@ -66,10 +78,15 @@ describe('examples/compose', () => {
 
   test('names only services, volumes, networks and files that are there; Redis only on demand', () => {
     for (const [name, service] of entries) {
-      for (const needed of Object.keys(Array.isArray(service.depends_on) ? Object.fromEntries(service.depends_on.map((key) => [key, 0])) : (service.depends_on ?? {}))) {
+      for (const needed of Object.keys(
+        Array.isArray(service.depends_on)
+          ? Object.fromEntries(service.depends_on.map((key) => [key, 0]))
+          : (service.depends_on ?? {}),
+      )) {
         expect(Object.keys(compose.services), name).toContain(needed);
       }
-      for (const network of service.networks ?? []) expect(Object.keys(compose.networks ?? {}), name).toContain(network);
+      for (const network of service.networks ?? [])
+        expect(Object.keys(compose.networks ?? {}), name).toContain(network);
       for (const { source } of mountsOf(service)) {
         if (source.startsWith('./secrets')) continue;
         if (READ_FROM_HOST.test(source)) expect(readFileSync(join(COMPOSE_FOLDER, source), 'utf8')).not.toBe('');
@@ -77,7 +94,8 @@ describe('examples/compose', () => {
       }
       expect(service.profiles, name).toEqual(name === 'redis' ? ['redis'] : undefined);
     }
-    for (const { depends_on } of Object.values(compose.services)) expect(JSON.stringify(depends_on ?? {})).not.toContain('redis');
+    for (const { depends_on } of Object.values(compose.services))
+      expect(JSON.stringify(depends_on ?? {})).not.toContain('redis');
   });
 
   test('the proxy leads to the replicas, by name and port', () => {

@@ -38,14 +38,18 @@ interface Container {
 
 // As Kubernetes reads YAML: 0440 is octal.
 const read = (name: string) =>
-  parseAllDocuments(readFileSync(join(FOLDER, name), 'utf8'), { version: '1.1' }).map((document) => document.toJS() as Manifest);
+  parseAllDocuments(readFileSync(join(FOLDER, name), 'utf8'), { version: '1.1' }).map(
+    (document) => document.toJS() as Manifest,
+  );
 const { resources, namespace } = parse(readFileSync(join(FOLDER, 'kustomization.yaml'), 'utf8')) as {
   readonly resources: readonly string[];
   readonly namespace: string;
 };
 const manifests = resources.flatMap(read);
 const one = (kind: string, name?: string) => {
-  const found = manifests.filter((manifest) => manifest.kind === kind && (name ?? manifest.metadata.name) === manifest.metadata.name);
+  const found = manifests.filter(
+    (manifest) => manifest.kind === kind && (name ?? manifest.metadata.name) === manifest.metadata.name,
+  );
   expect(found, `${kind} ${name}`).toHaveLength(1);
   return found[0]!;
 };
@@ -110,14 +114,22 @@ describe.each(['Deployment', 'Job'])('the pod of the %s', (kind) => {
     const mounts = container.volumeMounts.map(({ mountPath }) => `${mountPath}/`);
     const files = container.env.filter(({ name }) => /_(?:FILE|CERT|KEY|CA)$/.test(name));
     expect(files.length).toBeGreaterThan(1);
-    for (const { name, value = '' } of files) expect(mounts.filter((path) => value.startsWith(path)), name).toHaveLength(1);
+    for (const { name, value = '' } of files)
+      expect(
+        mounts.filter((path) => value.startsWith(path)),
+        name,
+      ).toHaveLength(1);
   });
 });
 
 test('S10 the service takes the settings as they are: replicas over PostgreSQL, with TLS and known callers', () => {
   expect(config).toMatchObject({ store: 'postgres', allowAnonymous: false, workers: 1 });
   expect(config.tls?.clientCaFile).toBeDefined();
-  expect(config.postgres).toMatchObject({ isEncrypted: true, user: 'ect_service', password: { file: '/database/password' } });
+  expect(config.postgres).toMatchObject({
+    isEncrypted: true,
+    user: 'ect_service',
+    password: { file: '/database/password' },
+  });
   expect(service.ports).toEqual([{ name: 'grpc', containerPort: config.listen.port }]);
   expect(config.dataDir).toBe('/data');
 });
@@ -152,18 +164,29 @@ test('S11 a drain and an update leave enough replicas, spread over zones and nod
   expect(minAvailable).toBe(2);
   expect(deployment.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
   const spread = pod.topologySpreadConstraints as readonly { topologyKey: string; labelSelector: object }[];
-  expect(spread.map(({ topologyKey }) => topologyKey)).toEqual(['topology.kubernetes.io/zone', 'kubernetes.io/hostname']);
+  expect(spread.map(({ topologyKey }) => topologyKey)).toEqual([
+    'topology.kubernetes.io/zone',
+    'kubernetes.io/hostname',
+  ]);
   const selectors = [selector, deployment.selector, ...spread.map(({ labelSelector }) => labelSelector)];
   for (const chosen of selectors) expect(chosen).toEqual({ matchLabels: labels });
-  expect(one('Service').spec).toMatchObject({ selector: labels, ports: [{ targetPort: 'grpc', port: config.listen.port }] });
+  expect(one('Service').spec).toMatchObject({
+    selector: labels,
+    ports: [{ targetPort: 'grpc', port: config.listen.port }],
+  });
 });
 
 test('S11 the network lets callers in, and the pods out to names and to their database only', () => {
-  for (const [name, kind] of [['ect-authority', 'Deployment'], ['ect-database-init', 'Job']] as const) {
+  for (const [name, kind] of [
+    ['ect-authority', 'Deployment'],
+    ['ect-database-init', 'Job'],
+  ] as const) {
     const { podSelector, policyTypes, ingress = [], egress } = one('NetworkPolicy', name).spec;
     expect(podSelector.matchLabels).toEqual(one(kind).spec.template.metadata.labels);
     expect(policyTypes).toEqual(['Ingress', 'Egress']);
-    const inwards = ingress.flatMap(({ ports }: { ports: readonly { port: unknown }[] }) => ports.map(({ port }) => port));
+    const inwards = ingress.flatMap(({ ports }: { ports: readonly { port: unknown }[] }) =>
+      ports.map(({ port }) => port),
+    );
     expect(inwards).toEqual(kind === 'Deployment' ? ['grpc'] : []);
     for (const { from } of ingress) expect(from.length).toBeGreaterThan(0);
     const { host, port } = config.postgres!;

@@ -50,33 +50,38 @@ describeWith('go', 'examples/compose, loaded by the library of Docker Compose', 
   });
 });
 
-describeWhen(existsSync(VALIDATE), 'examples/kubernetes, held against the schemas of Kubernetes', 'sh test/examples/setup.sh', () => {
-  const validate = (release: string, file: string) =>
-    runProgram(VALIDATE, ['--strict', '--kubernetes-version', release, file], { limitMs: BUILD_MS });
+describeWhen(
+  existsSync(VALIDATE),
+  'examples/kubernetes, held against the schemas of Kubernetes',
+  'sh test/examples/setup.sh',
+  () => {
+    const validate = (release: string, file: string) =>
+      runProgram(VALIDATE, ['--strict', '--kubernetes-version', release, file], { limitMs: BUILD_MS });
 
-  test.each(RELEASES)('S10 each manifest is valid in %s', async (release) => {
-    const folder = join(ROOT, 'examples/kubernetes');
-    const { resources } = parse(await readFile(join(folder, 'kustomization.yaml'), 'utf8')) as {
-      readonly resources: readonly string[];
-    };
-    for (const name of resources) {
-      const { code, stdout, stderr } = await validate(release, join(folder, name));
-      expect(stdout + stderr, name).not.toMatch(/ERROR/);
-      expect(code, name).toBe(0);
-    }
-  });
+    test.each(RELEASES)('S10 each manifest is valid in %s', async (release) => {
+      const folder = join(ROOT, 'examples/kubernetes');
+      const { resources } = parse(await readFile(join(folder, 'kustomization.yaml'), 'utf8')) as {
+        readonly resources: readonly string[];
+      };
+      for (const name of resources) {
+        const { code, stdout, stderr } = await validate(release, join(folder, name));
+        expect(stdout + stderr, name).not.toMatch(/ERROR/);
+        expect(code, name).toBe(0);
+      }
+    });
 
-  test('a misspelled field is found', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'ect-kubernetes-'));
-    try {
-      const text = await readFile(join(ROOT, 'examples/kubernetes/deployment.yaml'), 'utf8');
-      const file = join(folder, 'deployment.yaml');
-      await writeFile(file, text.replace('readOnlyRootFilesystem', 'readOnlyRootFileSystem'));
-      const { code, stdout, stderr } = await validate(RELEASES[0]!, file);
-      expect(code).not.toBe(0);
-      expect(stdout + stderr).toContain('readOnlyRootFileSystem');
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-});
+    test('a misspelled field is found', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'ect-kubernetes-'));
+      try {
+        const text = await readFile(join(ROOT, 'examples/kubernetes/deployment.yaml'), 'utf8');
+        const file = join(folder, 'deployment.yaml');
+        await writeFile(file, text.replace('readOnlyRootFilesystem', 'readOnlyRootFileSystem'));
+        const { code, stdout, stderr } = await validate(RELEASES[0]!, file);
+        expect(code).not.toBe(0);
+        expect(stdout + stderr).toContain('readOnlyRootFileSystem');
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+  },
+);
