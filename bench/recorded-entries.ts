@@ -40,15 +40,22 @@ export async function recordUpTo(
   }
 }
 
-/** How long a commit of so many entries takes, in milliseconds: of each size the median. Nothing else may use the store. */
+/** How long commits of one size took, in milliseconds. The least is what a machine that is busy with other work disturbs least. */
+export interface CommitTimes {
+  readonly entries: number;
+  readonly median: number;
+  readonly least: number;
+}
+
+/** Times commits of each size. Nothing else may use the store. */
 export async function timeCommits(
   sizes: readonly number[],
   store: LedgerStore,
   key: LedgerKey,
   jwk: TokenSigner['jwk'],
-): Promise<readonly number[]> {
+): Promise<readonly CommitTimes[]> {
   const ledger = await Ledger.open({ store, key, nowMs: Date.now });
-  const found: number[] = [];
+  const found: CommitTimes[] = [];
   for (const size of sizes) {
     const times: number[] = [];
     for (let commit = 0; commit < COMMITS; commit++) {
@@ -57,7 +64,7 @@ export async function timeCommits(
       await Promise.all(candidates.map((candidate) => ledger.append(candidate)));
       times.push(performance.now() - startedAt);
     }
-    found.push(median(times));
+    found.push({ entries: size, median: median(times), least: Math.min(...times) });
   }
   return found;
 }

@@ -77,8 +77,10 @@ async function fill(
     const times = await withStore(database, databaseOf(size), (store) =>
       timeCommits(COMMIT_SIZES, store, keys.ledgerKey, jwk),
     );
-    const shown = COMMIT_SIZES.map((entries, at) => `${entries}: ${times[at]!.toFixed(2)}`).join(', ');
-    notes.push(`A commit after ${size} entries, in ms by its entries, with nobody beside it: ${shown}.`);
+    const shown = times.map(({ entries, median, least }) => `${entries}: ${median.toFixed(2)} (${least.toFixed(2)})`);
+    notes.push(
+      `A commit after ${size} entries with nobody beside it, in ms by its entries, median and least: ${shown.join(', ')}.`,
+    );
   }
   return notes;
 }
