@@ -18,7 +18,7 @@ export async function costOf(pid: number): Promise<ProcessCost> {
     readFile(`/proc/${pid}/status`, 'utf8'),
     childrenOf(pid),
   ]);
-  const below = await costOfAll(children);
+  const below = sum(await Promise.all(children.map(costOfChild)));
   return {
     cpuSeconds: below.cpuSeconds + readCpuSeconds(stat),
     rssBytes: below.rssBytes + readRssBytes(status),
@@ -27,10 +27,28 @@ export async function costOf(pid: number): Promise<ProcessCost> {
 
 /** The cost of several processes together. */
 export async function costOfAll(pids: readonly number[]): Promise<ProcessCost> {
-  const costs = await Promise.all(pids.map(costOf));
+  return sum(await Promise.all(pids.map(costOf)));
+}
+
+/** A child may end between the listing and the reading: a database ends processes of its own all the time. */
+async function costOfChild(pid: number): Promise<ProcessCost> {
+  try {
+    return await costOf(pid);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return { cpuSeconds: 0, rssBytes: 0 };
+  }
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ESRCH';
+}
+
+function sum(costs: readonly ProcessCost[]): ProcessCost {
   return {
-    cpuSeconds: costs.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
-    rssBytes: costs.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+    cpuSeconds: costs.reduce((total, { cpuSeconds }) => total + cpuSeconds, 0),
+    rssBytes: costs.reduce((total, { rssBytes }) => total + rssBytes, 0),
   };
 }
 
@@ -60,9 +78,10 @@ export function readCpuSeconds(stat: string): number {
   return ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
 }
 
-/** Reads the `VmRSS` line of `/proc/<pid>/status`. */
+/** Reads the `VmRSS` line of `/proc/<pid>/status`. A process that is ending, or was not waited for yet, has none. */
 export function readRssBytes(status: string): number {
   const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
+  if (kib === undefined && /^State:/m.test(status)) return 0;
   if (kib === undefined) throw new TypeError('this is not the status of a running process');
   return Number(kib) * KIB;
 }

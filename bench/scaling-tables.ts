@@ -34,16 +34,8 @@ const POWERS = [6, 7, 8, 9, 10];
 /** Each table by its name on the page, in Markdown. */
 export function scalingTables(): Readonly<Record<string, string>> {
   return {
-    replicas: table(
-      ['a commit waits', ...REPLICAS.map((count) => (count === 1 ? '1 replica' : `${count} replicas`))],
-      SYNC_MS.map((syncMs) => [
-        `${syncMs} ms`,
-        ...REPLICAS.map((replicas) => {
-          const { perSecond, entriesPerCommit } = simulate(MEASURED, { ...USUAL, replicas, syncMs });
-          return `${speed(perSecond)} (${Math.round(entriesPerCommit)})`;
-        }),
-      ]),
-    ),
+    replicas: replicasTable(() => USUAL.callers),
+    'replicas-each': replicasTable((replicas) => USUAL.callers * replicas),
     callers: table(
       ['callers', 'appends/s', 'entries a commit', 'p50', 'p99'],
       CALLERS.map((callers) => [String(callers), ...outcome({ ...USUAL, callers })]),
@@ -76,6 +68,20 @@ export function scalingTables(): Readonly<Record<string, string>> {
       }),
     ),
   };
+}
+
+function replicasTable(callersOf: (replicas: number) => number): string {
+  return table(
+    ['a commit waits', ...REPLICAS.map((count) => (count === 1 ? '1 replica' : `${count} replicas`))],
+    SYNC_MS.map((syncMs) => [
+      `${syncMs} ms`,
+      ...REPLICAS.map((replicas) => {
+        const setup = { ...USUAL, replicas, syncMs, callers: callersOf(replicas) };
+        const { perSecond, entriesPerCommit } = simulate(MEASURED, setup);
+        return `${speed(perSecond)} (${Math.round(entriesPerCommit)})`;
+      }),
+    ]),
+  );
 }
 
 /** A page with its tables made anew: each stands below a comment `<!-- table: name -->`, up to the next empty line. */
@@ -113,7 +119,8 @@ function bytes(value: number): string {
 
 function days(seconds: number): string {
   if (seconds < 86_400) return `${(seconds / 3_600).toFixed(1)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
+  const amount = seconds / 86_400;
+  return `${amount < 10 ? amount.toFixed(1) : Math.round(amount)} days`;
 }
 
 /** The depth of a tree of so many leaves. */
