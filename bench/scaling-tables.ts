@@ -4,13 +4,13 @@ import { type Costs, type Setup, simulate } from './scaling-model.ts';
 
 /** Measured; docs/scaling.md says where and how. Change them there too. */
 export const MEASURED: Costs & Record<'postgresEntryBytes' | 'sqliteEntryBytes', number> = {
-  serveMs: 0.25,
-  commitMs: 1.5,
-  entryMs: 0.05,
+  serveMs: 0.27,
+  commitMs: 3.5,
+  entryMs: 0.12,
   gatherMs: 2,
   maxEntries: 256,
-  postgresEntryBytes: 2_000,
-  sqliteEntryBytes: 1_800,
+  postgresEntryBytes: 1_690,
+  sqliteEntryBytes: 1_543,
 };
 
 const USUAL: Setup = {
