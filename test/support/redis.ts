@@ -1,0 +1,137 @@
+// A real Redis server of a test's own, from the binary of Debian: on a free port of loopback, in a temporary directory. Redis cannot
+// choose a port by itself, so one is looked for, and another one where somebody was quicker.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Redis } from 'ioredis';
+import { afterAll } from 'vitest';
+import type { RedisTarget } from '../../src/stores/redis/index.ts';
+import { describeWhen } from './need.ts';
+
+const SERVER = '/usr/bin/redis-server';
+
+/** A `describe` for tests that need a server. */
+export function describeWithRedis(title: string, tests: () => void): void {
+  describeWhen(existsSync(SERVER), title, `${SERVER} (Debian: redis-server)`, tests);
+}
+
+/** A running server. */
+export interface RedisServer {
+  readonly port: number;
+  /** Where a service finds it. */
+  target(differs?: Partial<RedisTarget>): RedisTarget;
+  /** Sends a command, over a connection of its own. */
+  command(name: string, ...args: readonly (string | number)[]): Promise<unknown>;
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Ends it as a crash would, and waits. */
+  crash(): Promise<void>;
+  /** Starts it again on the same data and port. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+const folders = new Set<string>();
+afterAll(async () => {
+  await Promise.all([...running].map(kill));
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts a server that keeps nothing on the disk, unless the settings say otherwise. */
+export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'ect-redis-'));
+  folders.add(folder);
+  const all = { bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', ...settings };
+  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
+  let { child, port } = await startSomewhere(args);
+  const stop = async () => {
+    await kill(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return {
+    port,
+    target: (differs) => ({
+      place: { kind: 'server', host: '127.0.0.1', port },
+      database: 0,
+      user: undefined,
+      password: async () => undefined,
+      sentinelPassword: async () => undefined,
+      tls: undefined,
+      prefix: 'ect',
+      ...differs,
+    }),
+    command: (name, ...args) => send(port, name, args),
+    signal: (name) => void child.kill(name),
+    crash: () => kill(child),
+    restart: async () => {
+      const started = await startOn(port, args);
+      if (started === undefined) throw new Error('another process has taken the port of the server');
+      child = started;
+    },
+    stop,
+  };
+}
+
+async function send(port: number, name: string, args: readonly (string | number)[]): Promise<unknown> {
+  const client = new Redis({ host: '127.0.0.1', port, lazyConnect: true, retryStrategy: null, disableClientInfo: true });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await client.call(name, ...args);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function startSomewhere(args: readonly string[]): Promise<{ child: ChildProcess; port: number }> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const port = await freePort();
+    const child = await startOn(port, args);
+    if (child !== undefined) return { child, port };
+  }
+  throw new Error('no port was free for a server');
+}
+
+/** Ends with the test that started it, however that ends. Undefined where the port is taken. */
+async function startOn(port: number, args: readonly string[]): Promise<ChildProcess | undefined> {
+  const child = spawn('setpriv', ['--pdeathsig', 'SIGKILL', SERVER, '--port', `${port}`, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    if (/Ready to accept connections|Sentinel ID is|The server is now ready/i.test(line)) {
+      // What it says from now on is nobody's, and must not hold it up.
+      child.stdout.resume();
+      return child;
+    }
+    if (/Address already in use/i.test(line)) {
+      await kill(child);
+      return undefined;
+    }
+  }
+  throw new Error(`The server did not start: ${lines.join('\n')}`);
+}
+
+async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  listener.close();
+  await once(listener, 'close');
+  return port;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
