@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,12 +43,35 @@ afterAll(async () => {
 });
 
 /** Starts a server that keeps nothing on the disk, unless the settings say otherwise. */
-export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
+export function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
+  const all = { bind: '127.0.0.1', save: '', appendonly: 'no', ...settings };
+  return startIn(makeFolder(), Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]));
+}
+
+/** Starts a Sentinel that watches a master under the name `main`, and alone decides on a failover. */
+export function startSentinel({ port }: RedisServer): Promise<RedisServer> {
+  const folder = makeFolder();
+  const file = join(folder, 'sentinel.conf');
+  const lines = [
+    'bind 127.0.0.1',
+    `sentinel monitor main 127.0.0.1 ${port} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 3000',
+  ];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return startIn(folder, ['--sentinel'], file);
+}
+
+function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'ect-redis-'));
   folders.add(folder);
-  const all = { bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', ...settings };
-  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
-  let { child, port } = await startSomewhere(args);
+  return folder;
+}
+
+async function startIn(folder: string, settings: readonly string[], file?: string): Promise<RedisServer> {
+  const args = ['--dir', folder, ...settings];
+  const before = file === undefined ? [] : [file];
+  let { child, port } = await startSomewhere(before, args);
   const stop = async () => {
     await kill(child);
     rmSync(folder, { recursive: true, force: true });
@@ -69,7 +92,7 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
     signal: (name) => void child.kill(name),
     crash: () => kill(child),
     restart: async () => {
-      const started = await startOn(port, args);
+      const started = await startOn(port, before, args);
       if (started === undefined) throw new Error('another process has taken the port of the server');
       child = started;
     },
@@ -88,18 +111,25 @@ async function send(port: number, name: string, args: readonly (string | number)
   }
 }
 
-async function startSomewhere(args: readonly string[]): Promise<{ child: ChildProcess; port: number }> {
+async function startSomewhere(
+  before: readonly string[],
+  args: readonly string[],
+): Promise<{ child: ChildProcess; port: number }> {
   for (let attempt = 0; attempt < 5; attempt++) {
     const port = await freePort();
-    const child = await startOn(port, args);
+    const child = await startOn(port, before, args);
     if (child !== undefined) return { child, port };
   }
   throw new Error('no port was free for a server');
 }
 
 /** Ends with the test that started it, however that ends. Undefined where the port is taken. */
-async function startOn(port: number, args: readonly string[]): Promise<ChildProcess | undefined> {
-  const child = spawn('setpriv', ['--pdeathsig', 'SIGKILL', SERVER, '--port', `${port}`, ...args], {
+async function startOn(
+  port: number,
+  before: readonly string[],
+  args: readonly string[],
+): Promise<ChildProcess | undefined> {
+  const child = spawn('setpriv', ['--pdeathsig', 'SIGKILL', SERVER, ...before, '--port', `${port}`, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   running.add(child);
@@ -107,7 +137,7 @@ async function startOn(port: number, args: readonly string[]): Promise<ChildProc
   const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
     lines.push(line);
-    if (/Ready to accept connections|Sentinel ID is|The server is now ready/i.test(line)) {
+    if (/Ready to accept connections|Sentinel ID is/.test(line)) {
       // What it says from now on is nobody's, and must not hold it up.
       child.stdout.resume();
       return child;
@@ -120,7 +150,8 @@ async function startOn(port: number, args: readonly string[]): Promise<ChildProc
   throw new Error(`The server did not start: ${lines.join('\n')}`);
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody has now. */
+export async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const { port } = listener.address() as AddressInfo;

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { ReplayGuard, TokenUse } from '../../../src/authority/replay.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
 import { FULL } from '../../support/full.ts';
-import { describeWithRedis, type RedisServer, startRedis } from '../../support/redis.ts';
+import { describeWithRedis, type RedisServer, startRedis, startSentinel } from '../../support/redis.ts';
 import { SOON } from '../../support/soon.ts';
 import { ANSWER_MS, GAP_SECONDS, openGuard, unavailable } from './guards.ts';
 
@@ -243,10 +243,8 @@ describeWithRedis('Redis', () => {
       const master = await start();
       const replica = await start({ replicaof: `127.0.0.1 ${master.port}` });
       await inStep(master, replica);
-      const sentinel = await start({ sentinel: '' });
-      const watched = ['down-after-milliseconds', 'failover-timeout'];
-      await sentinel.command('SENTINEL', 'MONITOR', 'main', '127.0.0.1', master.port, 1);
-      for (const [at, name] of watched.entries()) await sentinel.command('SENTINEL', 'SET', 'main', name, [500, 3000][at]!);
+      const sentinel = await startSentinel(master);
+      started.push(sentinel);
       const place = { kind: 'sentinel', sentinels: [{ host: '127.0.0.1', port: sentinel.port }], master: 'main' } as const;
       const { guard, told } = await open(master.target({ place }));
       expect(told.ups[0]?.warnings.join()).toContain('min-replicas-to-write');
