@@ -17,7 +17,7 @@ export async function openNodes(target: RedisTarget, timeouts: RedisTimeouts): P
       await RedisNode.open(
         {
           ...options,
-          sentinels: place.sentinels.map(addressOf),
+          sentinels: fromAnyOf(place.sentinels.map(addressOf)),
           name: place.master,
           ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
           ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
@@ -40,6 +40,12 @@ async function commonOptions({ user, password, database, tls }: RedisTarget): Pr
     ...(secret === undefined ? {} : { password: secret }),
     ...(tls === undefined ? {} : { tls: { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true } }),
   };
+}
+
+/** All of them, beginning with any: one that is frozen takes the time of a whole attempt. */
+function fromAnyOf<T>(all: readonly T[]): T[] {
+  const first = Math.floor(Math.random() * all.length);
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 function addressOf({ host, port }: RedisAddress): RedisAddress {
