@@ -14,8 +14,7 @@ export async function redisTarget(config: RedisConfig, isDryRun = false): Promis
   const { place, database, user, isEncrypted, caFile, prefix } = config;
   // Read again for each connection, so that they can be changed without a restart.
   const password = () => readPassword('ECT_REDIS_PASSWORD_FILE', config.password, isDryRun);
-  const sentinelPassword = () =>
-    readPassword('ECT_REDIS_SENTINEL_PASSWORD_FILE', config.sentinelPassword, isDryRun);
+  const sentinelPassword = () => readPassword('ECT_REDIS_SENTINEL_PASSWORD_FILE', config.sentinelPassword, isDryRun);
   await Promise.all([password(), sentinelPassword()]);
   const ca = caFile === undefined ? undefined : await readCa('ECT_REDIS_CA_FILE', caFile);
   return { place, database, user, password, sentinelPassword, tls: isEncrypted ? { ca } : undefined, prefix };

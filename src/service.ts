@@ -31,8 +31,8 @@ import {
 } from './limits/index.ts';
 import { listenFault, tryToListen } from './listen-fault.ts';
 import { refuseLostHistory } from './one-history.ts';
-import { checkLedger, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import type { GuardSurroundings } from './open-redis-guard.ts';
+import { checkLedger, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
@@ -184,8 +184,7 @@ async function startIn(
   });
   clock = time.clock;
   shutdown.at('clock', time.stop);
-  const redis =
-    config.redis && (await openRedis(config, { nowMs: clock.nowMs, isNew: head === undefined, events }));
+  const redis = config.redis && (await openRedis(config, { nowMs: clock.nowMs, isNew: head === undefined, events }));
   shutdown.at('stores', () => redis?.close());
   const ledger = await openLedger(stores, key, clock, events);
   shutdown.at('ledger', () => ledger.drain());
@@ -201,7 +200,10 @@ async function startIn(
   const space = files && (await watchSpace(config, events));
   shutdown.at('watches', () => space?.stop());
   const writes = limitWrites(config, space, events);
-  const parts = { ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events), writes };
+  const parts = {
+    ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events),
+    writes,
+  };
   shutdown.at('background appends', () => parts.background.drain());
   const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
   const probe = startProbe(askStorage(ledger, replaced, events));

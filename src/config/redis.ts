@@ -63,7 +63,12 @@ export function readRedis({ read, path, problem, needs }: SettingsReader, isWant
   );
   const sentinelPasswordFile = path('ECT_REDIS_SENTINEL_PASSWORD_FILE');
   const isCluster = read('ECT_REDIS_CLUSTER', 'no', 'yes or no', readYesNo) === 'yes';
-  const prefix = read('ECT_REDIS_PREFIX', 'ect', '1 to 64 letters, digits, dots, colons, dashes or underscores', readPrefix);
+  const prefix = read(
+    'ECT_REDIS_PREFIX',
+    'ect',
+    '1 to 64 letters, digits, dots, colons, dashes or underscores',
+    readPrefix,
+  );
   if (!isWanted) {
     needs(REDIS_KEYS, 'ECT_REPLAY=redis');
     return undefined;

@@ -23,7 +23,10 @@ describe('the URL of Redis', () => {
   test.each<[string, object]>([
     ['rediss://cache.example.org', plain],
     ['rediss://cache.example.org/', plain],
-    ['rediss://ada@cache.example.org:6380/7', { ...plain, user: 'ada', database: 7, place: { ...plain.place, port: 6380 } }],
+    [
+      'rediss://ada@cache.example.org:6380/7',
+      { ...plain, user: 'ada', database: 7, place: { ...plain.place, port: 6380 } },
+    ],
     ['redis://[2001:db8::1]', { ...plain, isEncrypted: false, place: { ...plain.place, host: '2001:db8::1' } }],
   ])('%s', (url, expected) => {
     expect(readConfig({ ...ENV, ECT_REDIS_URL: url }).redis).toEqual(expected);
@@ -32,7 +35,7 @@ describe('the URL of Redis', () => {
   test.each([
     'http://cache.example.org',
     'cache.example.org',
-    'redis://',
+    'redis:///0',
     'redis://cache.example.org/one',
     'redis://cache.example.org/1/2',
     'redis://cache.example.org?family=6',
@@ -87,7 +90,9 @@ describe('where Redis is', () => {
       database: 2,
       sentinelPassword: { file: '/sentinel' },
     });
-    expect(problemsOf({ ...env, ECT_REDIS_URL: 'redis://main:6379' })).toEqual([expect.stringContaining('remove the port')]);
+    expect(problemsOf({ ...env, ECT_REDIS_URL: 'redis://main:6379' })).toEqual([
+      expect.stringContaining('remove the port'),
+    ]);
     expect(problemsOf({ ...env, ECT_REDIS_SENTINELS: 'a:0' })[0]).toMatch(/^ECT_REDIS_SENTINELS must be /);
     expect(problemsOf({ ...ENV, ECT_REDIS_SENTINEL_PASSWORD_FILE: '/x' })).toEqual([
       'ECT_REDIS_SENTINEL_PASSWORD_FILE needs ECT_REDIS_SENTINELS.',

@@ -125,6 +125,9 @@ describeWithRedis('a service with its replay guard in Redis', () => {
       ECT_REDIS_URL: 'rediss://127.0.0.1',
       ECT_REDIS_PASSWORD_FILE: join(folder, 'missing'),
     });
-    expect(checked).toMatchObject({ code: 2, stderr: expect.stringContaining('ECT_REDIS_PASSWORD_FILE cannot be read') });
+    expect(checked).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('ECT_REDIS_PASSWORD_FILE cannot be read'),
+    });
   });
 });

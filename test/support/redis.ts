@@ -45,7 +45,10 @@ afterAll(async () => {
 /** Starts a server that keeps nothing on the disk, unless the settings say otherwise. */
 export function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const all = { bind: '127.0.0.1', save: '', appendonly: 'no', ...settings };
-  return startIn(makeFolder(), Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]));
+  return startIn(
+    makeFolder(),
+    Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]),
+  );
 }
 
 /** Starts a Sentinel that watches a master under the name `main`, and alone decides on a failover. */
@@ -101,7 +104,13 @@ async function startIn(folder: string, settings: readonly string[], file?: strin
 }
 
 async function send(port: number, name: string, args: readonly (string | number)[]): Promise<unknown> {
-  const client = new Redis({ host: '127.0.0.1', port, lazyConnect: true, retryStrategy: null, disableClientInfo: true });
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    lazyConnect: true,
+    retryStrategy: null,
+    disableClientInfo: true,
+  });
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -38,7 +38,7 @@ interface Waiting {
 }
 
 /** Nothing is sent before there is a connection, and nothing is sent twice: a claim that is repeated would meet its own use. */
-const DRIVER: RedisOptions = {
+const DRIVER = {
   lazyConnect: true,
   retryStrategy: null,
   sentinelRetryStrategy: () => null,
@@ -49,7 +49,7 @@ const DRIVER: RedisOptions = {
   disableClientInfo: true,
   connectionName: 'ect-authority',
   disconnectTimeout: 100,
-};
+} as const satisfies RedisOptions;
 
 export class RedisNode {
   readonly #client: Redis;

@@ -28,7 +28,9 @@ export async function openNodes(target: RedisTarget, timeouts: RedisTimeouts): P
     ];
   }
   const { masters, masterOf } = await readCluster({ ...options, ...addressOf(place) }, target.prefix, timeouts);
-  const nodes = await openAll(masters.map((address) => RedisNode.open({ ...options, ...address }, 'cluster', timeouts)));
+  const nodes = await openAll(
+    masters.map((address) => RedisNode.open({ ...options, ...address }, 'cluster', timeouts)),
+  );
   return masterOf.map((at) => nodes[at]!);
 }
 
@@ -38,7 +40,9 @@ async function commonOptions({ user, password, database, tls }: RedisTarget): Pr
     db: database,
     ...(user === undefined ? {} : { username: user }),
     ...(secret === undefined ? {} : { password: secret }),
-    ...(tls === undefined ? {} : { tls: { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true } }),
+    ...(tls === undefined
+      ? {}
+      : { tls: { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true } }),
   };
 }
 
@@ -101,9 +105,11 @@ interface SlotRange {
 
 /** The answer to CLUSTER SLOTS: the master is the first node of a row. One without a name is the node that was asked. */
 function rowsOf(answer: unknown, host: string): readonly SlotRange[] {
-  return (answer as readonly [number, number, readonly [string | null, number]][]).map(([first, last, [name, port]]) => {
-    return { first, last, master: { host: name === null || name === '' ? host : name, port } };
-  });
+  return (answer as readonly [number, number, readonly [string | null, number]][]).map(
+    ([first, last, [name, port]]) => {
+      return { first, last, master: { host: name === null || name === '' ? host : name, port } };
+    },
+  );
 }
 
 function nameOf({ host, port }: RedisAddress): string {

@@ -27,7 +27,9 @@ describeWithRedis('a cluster of Redis', () => {
   }
 
   async function introduce(a: RedisServer, b: RedisServer): Promise<void> {
-    const bus = /cluster-port\s+([0-9]+)/.exec(String(await b.command('CONFIG', 'GET', 'cluster-port')).replace(',', ' '))?.[1];
+    const bus = /cluster-port\s+([0-9]+)/.exec(
+      String(await b.command('CONFIG', 'GET', 'cluster-port')).replace(',', ' '),
+    )?.[1];
     await a.command('CLUSTER', 'MEET', '127.0.0.1', b.port, Number(bus));
   }
 
@@ -98,8 +100,11 @@ describeWithRedis('a cluster of Redis', () => {
     await a.command('CLUSTER', 'BUMPEPOCH');
     await expect.poll(() => state(b), SOON).toContain('cluster_slots_assigned:16384');
     const outcomes = async () =>
-      (await claimAll(guard)).map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason.message));
-    const isSettled = (said: readonly string[]) => said.every((each) => each === 'replayed' || /issued before/.test(each));
+      (await claimAll(guard)).map((outcome) =>
+        outcome.status === 'fulfilled' ? outcome.value : outcome.reason.message,
+      );
+    const isSettled = (said: readonly string[]) =>
+      said.every((each) => each === 'replayed' || /issued before/.test(each));
     await expect.poll(async () => isSettled(await outcomes()), SOON).toBe(true);
     expect(new Set(await outcomes()).size).toBe(2);
   });

@@ -2,7 +2,13 @@
 
 import { describe, expect, test } from 'vitest';
 import { EctError } from '../../../src/errors.ts';
-import { connectFailure, endsConnection, RedisAway, translated, UnfitRedis } from '../../../src/stores/redis/failures.ts';
+import {
+  connectFailure,
+  endsConnection,
+  RedisAway,
+  translated,
+  UnfitRedis,
+} from '../../../src/stores/redis/failures.ts';
 
 /** As the driver makes it: with the command, in which a password may be. */
 function answer(message: string): Error {

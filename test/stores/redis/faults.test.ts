@@ -63,7 +63,9 @@ describeWithRedis('Redis', () => {
       else await expect(claim(guard)).rejects.toMatchObject(afterwards);
       // Nobody knows whether this one was used.
       await expect(claim(guard, { jti: 'unknown' })).rejects.toMatchObject(issuedBefore);
-      await expect(guard.look(tokenUse({ jti: 'unknown', iat: seconds() }), seconds())).rejects.toMatchObject(issuedBefore);
+      await expect(guard.look(tokenUse({ jti: 'unknown', iat: seconds() }), seconds())).rejects.toMatchObject(
+        issuedBefore,
+      );
       expect(await claim(guard, { jti: 'later', ...later() })).toBe('fresh');
       expect(await claim(guard, { jti: 'later', ...later() })).toBe('replayed');
       expect(told.downs).toHaveLength(1);
@@ -148,7 +150,11 @@ describeWithRedis('Redis', () => {
   });
 
   test('L23: a server that is loading its data is waited for', async () => {
-    const server = await start({ appendonly: 'yes', 'key-load-delay': '2000', 'loading-process-events-interval-bytes': '1024' });
+    const server = await start({
+      appendonly: 'yes',
+      'key-load-delay': '2000',
+      'loading-process-events-interval-bytes': '1024',
+    });
     const { guard, told } = await open(server.target());
     const claims = Array.from({ length: 500 }, (_, n) => claim(guard, { jti: `${n}` }));
     expect(new Set(await Promise.all(claims))).toEqual(new Set(['fresh']));
@@ -217,7 +223,9 @@ describeWithRedis('Redis', () => {
       replica.signal('SIGCONT');
       proxy.leadTo(replica);
       // A replica is not taken for the master.
-      await expect.poll(() => claim(guard, { jti: 'lost' }).catch(({ message }) => message), SOON).toContain('is a replica');
+      await expect
+        .poll(() => claim(guard, { jti: 'lost' }).catch(({ message }) => message), SOON)
+        .toContain('is a replica');
       await replica.command('REPLICAOF', 'NO', 'ONE');
       await expect.poll(() => guard.isReady(), SOON).toBe(true);
       expect(await claim(guard, { jti: 'known' })).toBe('replayed');
@@ -228,7 +236,9 @@ describeWithRedis('Redis', () => {
     test('L23: of a server that becomes a replica under an open connection nothing is accepted', async () => {
       const server = await start();
       const next = await start();
-      const { guard } = await open(server.target(), { timeouts: { connectMs: 600, answerMs: ANSWER_MS, examineMs: 60_000 } });
+      const { guard } = await open(server.target(), {
+        timeouts: { connectMs: 600, answerMs: ANSWER_MS, examineMs: 60_000 },
+      });
       expect(await claim(guard)).toBe('fresh');
       await server.command('REPLICAOF', '127.0.0.1', next.port);
       await expect(claim(guard, { jti: 'next' })).rejects.toMatchObject(unavailable());
@@ -245,7 +255,11 @@ describeWithRedis('Redis', () => {
       await inStep(master, replica);
       const sentinel = await startSentinel(master);
       started.push(sentinel);
-      const place = { kind: 'sentinel', sentinels: [{ host: '127.0.0.1', port: sentinel.port }], master: 'main' } as const;
+      const place = {
+        kind: 'sentinel',
+        sentinels: [{ host: '127.0.0.1', port: sentinel.port }],
+        master: 'main',
+      } as const;
       const { guard, told } = await open(master.target({ place }));
       expect(told.ups[0]?.warnings.join()).toContain('min-replicas-to-write');
       expect(await claim(guard)).toBe('fresh');

@@ -49,7 +49,9 @@ describeWithRedis('Redis', () => {
     const { guard } = await openGuard(server.target({ prefix }));
     const now = seconds();
     await guard.claim(tokenUse(), now + 600, now);
-    const [key = ''] = ((await server.command('KEYS', `${prefix}:*`)) as string[]).filter((name) => !/history/.test(name));
+    const [key = ''] = ((await server.command('KEYS', `${prefix}:*`)) as string[]).filter(
+      (name) => !/history/.test(name),
+    );
     const left = Number(await server.command('PTTL', key));
     expect(left).toBeGreaterThan(650_000);
     expect(left).toBeLessThanOrEqual(660_000);
@@ -59,24 +61,31 @@ describeWithRedis('Redis', () => {
   test.each([
     ['ahead of', 31],
     ['behind', -31],
-  ])('L24: while Redis’ clock is %s ours nothing is judged, since it decides when a use is forgotten', async (_, by) => {
-    const clock = { ahead: 0 };
-    const { guard } = await openGuard(server.target({ prefix }), { nowSeconds: () => Date.now() / 1000 - clock.ahead });
-    expect(await guard.claim(tokenUse({ jti: 'a' }), seconds() + 60, seconds())).toBe('fresh');
-    clock.ahead = by;
-    const sentence = expect.stringContaining('clocks');
-    await expect(guard.claim(tokenUse({ jti: 'b' }), seconds() + 60, seconds())).rejects.toMatchObject(unavailable(sentence));
-    await expect(guard.look(tokenUse({ jti: 'a' }), seconds())).rejects.toMatchObject(unavailable(sentence));
-    const opening = await openGuard(server.target({ prefix: `${prefix}:new` }), {
-      nowSeconds: () => Date.now() / 1000 - by,
-    });
-    expect(opening.guard.isReady()).toBe(false);
-    expect(opening.told.downs).toEqual([unavailable(sentence)]);
-    clock.ahead = 0;
-    expect(await guard.claim(tokenUse({ jti: 'b' }), seconds() + 60, seconds())).toBe('fresh');
-    await guard.close();
-    await opening.guard.close();
-  });
+  ])(
+    'L24: while Redis’ clock is %s ours nothing is judged, since it decides when a use is forgotten',
+    async (_, by) => {
+      const clock = { ahead: 0 };
+      const { guard } = await openGuard(server.target({ prefix }), {
+        nowSeconds: () => Date.now() / 1000 - clock.ahead,
+      });
+      expect(await guard.claim(tokenUse({ jti: 'a' }), seconds() + 60, seconds())).toBe('fresh');
+      clock.ahead = by;
+      const sentence = expect.stringContaining('clocks');
+      await expect(guard.claim(tokenUse({ jti: 'b' }), seconds() + 60, seconds())).rejects.toMatchObject(
+        unavailable(sentence),
+      );
+      await expect(guard.look(tokenUse({ jti: 'a' }), seconds())).rejects.toMatchObject(unavailable(sentence));
+      const opening = await openGuard(server.target({ prefix: `${prefix}:new` }), {
+        nowSeconds: () => Date.now() / 1000 - by,
+      });
+      expect(opening.guard.isReady()).toBe(false);
+      expect(opening.told.downs).toMatchObject([unavailable(sentence)]);
+      clock.ahead = 0;
+      expect(await guard.claim(tokenUse({ jti: 'b' }), seconds() + 60, seconds())).toBe('fresh');
+      await guard.close();
+      await opening.guard.close();
+    },
+  );
 
   test('several services share one Redis by their prefixes', async () => {
     const guards = await Promise.all(
@@ -88,11 +97,14 @@ describeWithRedis('Redis', () => {
   });
 
   describe('a server', () => {
-    test.each(['allkeys-lru', 'volatile-ttl'])('L23: that evicts (%s) is refused: it would forget uses', async (policy) => {
-      const evicting = await startRedis({ 'maxmemory-policy': policy });
-      await expect(openGuard(evicting.target())).rejects.toThrow(`maxmemory-policy = ${policy}`);
-      await evicting.stop();
-    });
+    test.each(['allkeys-lru', 'volatile-ttl'])(
+      'L23: that evicts (%s) is refused: it would forget uses',
+      async (policy) => {
+        const evicting = await startRedis({ 'maxmemory-policy': policy });
+        await expect(openGuard(evicting.target())).rejects.toThrow(`maxmemory-policy = ${policy}`);
+        await evicting.stop();
+      },
+    );
 
     test('L23: that begins to evict is not used any more, until it does not', async () => {
       const { guard, told } = await openGuard(server.target({ prefix }));
@@ -136,7 +148,8 @@ describeWithRedis('Redis', () => {
     });
 
     test('a user with the rights that the operating page lists is enough', async () => {
-      const rights = '~ect:* resetchannels -@all +hello +auth +select +info +evalsha +eval +get +set +time +client|setname';
+      const rights =
+        '~ect:* resetchannels -@all +hello +auth +select +info +evalsha +eval +get +set +time +client|setname';
       await server.command('ACL', 'SETUSER', 'service', 'on', '>secret', ...rights.split(' '));
       const { guard } = await openGuard(server.target({ user: 'service', password: async () => 'secret' }));
       expect(await guard.claim(tokenUse(), seconds() + 60, seconds())).toBe('fresh');
