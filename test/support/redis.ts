@@ -44,7 +44,7 @@ afterAll(async () => {
 
 /** Starts a server that keeps nothing on the disk, unless the settings say otherwise. */
 export function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
-  const all = { bind: '127.0.0.1', save: '', appendonly: 'no', ...settings };
+  const all = { bind: '127.0.0.1', save: '', appendonly: 'no', 'repl-diskless-sync-delay': '0', ...settings };
   return startIn(
     makeFolder(),
     Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]),

@@ -112,10 +112,8 @@ export class RedisNode {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#waiting.size >= MAX_WAITING) return Promise.reject(new RedisAway('Redis answers too slowly.'));
     return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(
-        () => this.end(new RedisAway('Redis did not answer in time: the outcome is open.')),
-        this.#timeouts.answerMs,
-      );
+      // Where this process was late itself, the answer may be there and not read yet: it is, before this is asked.
+      const timer = setTimeout(() => setImmediate(() => this.#refuseLate(waiting)), this.#timeouts.answerMs);
       const waiting: Waiting = { reject, timer };
       this.#waiting.add(waiting);
       const settle = () => {
@@ -154,6 +152,11 @@ export class RedisNode {
     this.#waiting.clear();
     this.#client.disconnect();
     this.#ended.resolve(reason);
+  }
+
+  #refuseLate(waiting: Waiting): void {
+    if (!this.#waiting.has(waiting)) return;
+    this.end(new RedisAway('Redis did not answer in time: the outcome is open.'));
   }
 
   async #examine(): Promise<void> {

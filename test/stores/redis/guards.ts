@@ -19,7 +19,7 @@ export const GAP_SECONDS = MAX_FUTURE_SECONDS + 30;
 
 export const ANSWER_MS = 400;
 
-/** Opens a guard of an installation that is new, unless the options say otherwise. */
+/** Opens a guard of an installation that is new, unless the options say otherwise. It gives up soon. */
 export async function openGuard(
   target: RedisTarget,
   differs: Partial<Options> = {},

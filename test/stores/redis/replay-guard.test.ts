@@ -20,7 +20,8 @@ describeWithRedis('Redis', () => {
   replayGuardContract('RedisReplayGuard', async () => {
     const opened: { close(): Promise<void> }[] = [];
     const open = async () => {
-      const { guard } = await openGuard(server.target({ prefix }));
+      // With the time limits of a service.
+      const { guard } = await openGuard(server.target({ prefix }), { timeouts: {} });
       opened.push(guard);
       return guard;
     };
