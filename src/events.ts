@@ -278,12 +278,14 @@ export function createEvents(options: EventsOptions) {
         lines.warn({ event: 'redis-history-begun', since: new Date(1000 * begun).toISOString(), warning });
       }
       for (const warning of warnings) lines.warn({ event: 'redis-doubtful', warning });
+      flushNow();
     },
 
     /** The replay guard in Redis cannot be used: claims are refused until it can. */
     redisDown(failure: { readonly reason: ErrorReason; readonly cause?: unknown }): void {
       metrics.redisDown.set(1);
       lines.error({ event: 'redis-down', ...describeFailure(failure) });
+      flushNow();
     },
 
     /** Somebody signs two different tokens for one task: a broken issuer, or a stolen key. */

@@ -88,9 +88,9 @@ describeWithRedis('a service with its replay guard in Redis', () => {
     const again = await append(client, used);
     expect(again.duplicate).toBe(true);
     expect(again.receipt.tlog_proof).toContain(/^index [0-9]+$/m.exec(recorded.receipt.tlog_proof)?.[0]);
-    expect(service.events('redis-down')).toHaveLength(1);
-    expect(service.events('redis-history-begun')).toHaveLength(1);
     expect(await service.stop()).toBe(0);
+    for (const event of ['redis-down', 'redis-history-begun']) expect(service.events(event), event).toHaveLength(1);
+    expect(service.events('redis-up')).toHaveLength(2);
     expect(service.stdout() + service.stderr()).not.toContain('CANARY');
   });
 
