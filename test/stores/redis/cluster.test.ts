@@ -71,42 +71,48 @@ describeWithRedis('a cluster of Redis', () => {
     }
   });
 
-  test.runIf(FULL)('L23: while one of its nodes is away nothing is accepted, and after its restart nothing of it from before', async () => {
-    const [a, b] = await startCluster();
-    const { guard } = await open(a);
-    expect(await claimAll(guard)).toEqual(all('fresh'));
-    await b.crash();
-    await expect.poll(() => guard.isReady(), SOON).toBe(false);
-    const refused = { status: 'rejected', reason: unavailable() };
-    for (const outcome of await claimAll(guard)) expect(outcome).toMatchObject(refused);
-    await b.restart();
-    await expect.poll(() => guard.isReady(), SOON).toBe(true);
-    const again = await claimAll(guard);
-    expect(again.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(TOKENS / 8);
-    for (const outcome of again) {
-      if (outcome.status === 'fulfilled') expect(outcome.value).toBe('replayed');
-      else expect(outcome.reason).toMatchObject(unavailable(expect.stringContaining('issued before')));
-    }
-    expect(await claimAll(guard, { iat: seconds() + GAP_SECONDS + 60 }, 'later')).toEqual(all('fresh'));
-  });
+  test.runIf(FULL)(
+    'L23: while one of its nodes is away nothing is accepted, and after its restart nothing of it from before',
+    async () => {
+      const [a, b] = await startCluster();
+      const { guard } = await open(a);
+      expect(await claimAll(guard)).toEqual(all('fresh'));
+      await b.crash();
+      await expect.poll(() => guard.isReady(), SOON).toBe(false);
+      const refused = { status: 'rejected', reason: unavailable() };
+      for (const outcome of await claimAll(guard)) expect(outcome).toMatchObject(refused);
+      await b.restart();
+      await expect.poll(() => guard.isReady(), SOON).toBe(true);
+      const again = await claimAll(guard);
+      expect(again.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(TOKENS / 8);
+      for (const outcome of again) {
+        if (outcome.status === 'fulfilled') expect(outcome.value).toBe('replayed');
+        else expect(outcome.reason).toMatchObject(unavailable(expect.stringContaining('issued before')));
+      }
+      expect(await claimAll(guard, { iat: seconds() + GAP_SECONDS + 60 }, 'later')).toEqual(all('fresh'));
+    },
+  );
 
-  test.runIf(FULL)('L23: where slots have moved the guard asks the cluster anew, and accepts nothing from before in them', async () => {
-    const [a, b] = await startCluster();
-    const { guard } = await open(a);
-    expect(await claimAll(guard)).toEqual(all('fresh'));
-    // All slots of the second without their keys: the worst that can happen to them.
-    await b.command('FLUSHALL');
-    for (const server of [a, b]) await server.command('CLUSTER', 'DELSLOTSRANGE', MIDDLE, LAST);
-    await a.command('CLUSTER', 'ADDSLOTSRANGE', MIDDLE, LAST);
-    await a.command('CLUSTER', 'BUMPEPOCH');
-    await expect.poll(() => state(b), SOON).toContain('cluster_slots_assigned:16384');
-    const outcomes = async () =>
-      (await claimAll(guard)).map((outcome) =>
-        outcome.status === 'fulfilled' ? outcome.value : outcome.reason.message,
-      );
-    const isSettled = (said: readonly string[]) =>
-      said.every((each) => each === 'replayed' || /issued before/.test(each));
-    await expect.poll(async () => isSettled(await outcomes()), SOON).toBe(true);
-    expect(new Set(await outcomes()).size).toBe(2);
-  });
+  test.runIf(FULL)(
+    'L23: where slots have moved the guard asks the cluster anew, and accepts nothing from before in them',
+    async () => {
+      const [a, b] = await startCluster();
+      const { guard } = await open(a);
+      expect(await claimAll(guard)).toEqual(all('fresh'));
+      // All slots of the second without their keys: the worst that can happen to them.
+      await b.command('FLUSHALL');
+      for (const server of [a, b]) await server.command('CLUSTER', 'DELSLOTSRANGE', MIDDLE, LAST);
+      await a.command('CLUSTER', 'ADDSLOTSRANGE', MIDDLE, LAST);
+      await a.command('CLUSTER', 'BUMPEPOCH');
+      await expect.poll(() => state(b), SOON).toContain('cluster_slots_assigned:16384');
+      const outcomes = async () =>
+        (await claimAll(guard)).map((outcome) =>
+          outcome.status === 'fulfilled' ? outcome.value : outcome.reason.message,
+        );
+      const isSettled = (said: readonly string[]) =>
+        said.every((each) => each === 'replayed' || /issued before/.test(each));
+      await expect.poll(async () => isSettled(await outcomes()), SOON).toBe(true);
+      expect(new Set(await outcomes()).size).toBe(2);
+    },
+  );
 });

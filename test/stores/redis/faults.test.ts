@@ -244,7 +244,9 @@ describeWithRedis('Redis', () => {
       await expect(claim(guard, { jti: 'next' })).rejects.toMatchObject(unavailable());
       await expect(guard.look(tokenUse({ jti: 'next' }), seconds())).rejects.toMatchObject(unavailable());
       // It has the data of the other one then, which knows no history.
-      await expect.poll(() => server.command('INFO', 'replication').then(String), SOON).toContain('master_link_status:up');
+      await expect
+        .poll(() => server.command('INFO', 'replication').then(String), SOON)
+        .toContain('master_link_status:up');
       await server.command('REPLICAOF', 'NO', 'ONE');
       await expect.poll(() => guard.isReady(), SOON).toBe(true);
       await expect(claim(guard)).rejects.toMatchObject(issuedBefore);
