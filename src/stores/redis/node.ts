@@ -60,6 +60,7 @@ export class RedisNode {
   readonly #timer: NodeJS.Timeout;
   #failure: Error | undefined;
   #isExamining = false;
+  #isGathering = false;
   readonly facts: ServerFacts;
 
   /** UnfitRedis with the next step, or RedisAway. */
@@ -116,6 +117,7 @@ export class RedisNode {
       const timer = setTimeout(() => setImmediate(() => this.#refuseLate(waiting)), this.#timeouts.answerMs);
       const waiting: Waiting = { reject, timer };
       this.#waiting.add(waiting);
+      this.#gather();
       const settle = () => {
         clearTimeout(timer);
         this.#waiting.delete(waiting);
@@ -152,6 +154,18 @@ export class RedisNode {
     this.#waiting.clear();
     this.#client.disconnect();
     this.#ended.resolve(reason);
+  }
+
+  /** All commands of one turn of the event loop leave in one write, and Redis reads them in one piece. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    const { stream } = this.#client;
+    stream.cork();
+    setImmediate(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
   }
 
   #refuseLate(waiting: Waiting): void {
