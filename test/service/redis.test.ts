@@ -5,9 +5,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { generateLedgerKey } from '../../src/ledger/index.ts';
+import { generateKeyPem } from '../../src/signers/local/index.ts';
 import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { rounds } from '../support/full.ts';
+import {
+  PASSWORD as DATABASE_PASSWORD,
+  describeWithPostgres,
+  SERVICE_ROLE,
+  startPostgres,
+} from '../support/postgres.ts';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
@@ -128,6 +136,41 @@ describeWithRedis('a service with its replay guard in Redis', () => {
     expect(checked).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('ECT_REDIS_PASSWORD_FILE cannot be read'),
+    });
+  });
+
+  describeWithPostgres('and its ledger in PostgreSQL', () => {
+    test('R2, L23: replicas over PostgreSQL share one Redis, and what it forgets the ledger still knows', async () => {
+      const database = await startPostgres();
+      const file = (name: string, text: string) => {
+        writeFileSync(join(folder, name), text, { mode: 0o600 });
+        return join(folder, name);
+      };
+      const all = {
+        ...settings('replicas'),
+        ECT_STORE: 'postgres',
+        ECT_POSTGRES_URL: `postgres:///postgres?host=${database.host}&user=${encodeURIComponent(SERVICE_ROLE)}`,
+        ECT_POSTGRES_PASSWORD_FILE: file('database-password', DATABASE_PASSWORD),
+        ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
+        ECT_LEDGER_KEY_FILE: file('ledger.key', generateLedgerKey('ledger.example/ect')),
+      };
+      await using first = await startService(all);
+      await using second = await startService(all);
+      const clients = [first, second].map(({ address }) => dial(address));
+      const token = await issue(clients[0]!);
+      const verdicts = await Promise.all(Array.from({ length: 24 }, (_, n) => verify(clients[n % 2]!, token)));
+      expect(verdicts.filter(({ valid }) => valid)).toHaveLength(1);
+      expect(await append(clients[0]!, token)).toMatchObject({ duplicate: false });
+      await server.command('FLUSHALL');
+      for (const client of clients) {
+        const verified = verify(client, token);
+        await expect(verified).rejects.toMatchObject({ code: 14, reason: 'REPLAY_GUARD_UNAVAILABLE' });
+        expect(await append(client, token)).toMatchObject({ duplicate: true });
+      }
+      // The uses are not in the database.
+      expect(await database.sql('SELECT count(*) AS n FROM ect.once WHERE kind = 1')).toEqual([{ n: '0' }]);
+      for (const client of clients) client[Symbol.dispose]();
+      await database.stop();
     });
   });
 });

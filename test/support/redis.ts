@@ -74,6 +74,8 @@ function makeFolder(): string {
 async function startIn(folder: string, settings: readonly string[], file?: string): Promise<RedisServer> {
   const args = ['--dir', folder, ...settings];
   const before = file === undefined ? [] : [file];
+  const passwordAt = settings.indexOf('--requirepass') + 1;
+  const secret = passwordAt === 0 ? {} : { password: settings[passwordAt] ?? '' };
   let { child, port } = await startSomewhere(before, args);
   const stop = async () => {
     await kill(child);
@@ -91,7 +93,7 @@ async function startIn(folder: string, settings: readonly string[], file?: strin
       prefix: 'ect',
       ...differs,
     }),
-    command: (name, ...args) => send(port, name, args),
+    command: (name, ...args) => send({ port, ...secret }, name, args),
     signal: (name) => void child.kill(name),
     crash: () => kill(child),
     restart: async () => {
@@ -103,10 +105,14 @@ async function startIn(folder: string, settings: readonly string[], file?: strin
   };
 }
 
-async function send(port: number, name: string, args: readonly (string | number)[]): Promise<unknown> {
+async function send(
+  at: { readonly port: number; readonly password?: string },
+  name: string,
+  args: readonly (string | number)[],
+): Promise<unknown> {
   const client = new Redis({
     host: '127.0.0.1',
-    port,
+    ...at,
     lazyConnect: true,
     retryStrategy: null,
     disableClientInfo: true,
