@@ -1,8 +1,12 @@
 // The replay guard in Redis: the contract, what it stores, and which servers it takes.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { replayGuardContract, tokenUse } from '../../contracts/replay-guard.ts';
-import { describeWithRedis, type RedisServer, startRedis } from '../../support/redis.ts';
+import { createCertificateAuthority } from '../../support/certificates.ts';
+import { describeWithRedis, freePort, type RedisServer, startRedis } from '../../support/redis.ts';
 import { openGuard, unavailable } from './guards.ts';
 
 describeWithRedis('Redis', () => {
@@ -146,6 +150,38 @@ describeWithRedis('Redis', () => {
       expect(await guard.claim(tokenUse(), seconds() + 60, seconds())).toBe('fresh');
       await guard.close();
       await closed.stop();
+    });
+
+    test('over TLS proves by its certificate and its name that it is the right one, or is refused', async () => {
+      using authority = createCertificateAuthority();
+      using other = createCertificateAuthority('another CA');
+      const folder = mkdtempSync(join(tmpdir(), 'ect-redis-tls-'));
+      const file = (name: string, text: string) => {
+        writeFileSync(join(folder, name), text);
+        return join(folder, name);
+      };
+      const { cert, key } = authority.issue({ names: [{ ip: '127.0.0.1' }] });
+      const port = await freePort();
+      const secured = await startRedis({
+        'tls-port': `${port}`,
+        'tls-cert-file': file('cert.pem', cert),
+        'tls-key-file': file('key.pem', key),
+        'tls-auth-clients': 'no',
+      });
+      const target = (host: string, ca: string) =>
+        secured.target({ place: { kind: 'server', host, port }, tls: { ca } });
+      const { guard } = await openGuard(target('127.0.0.1', authority.cert));
+      expect(await guard.claim(tokenUse(), seconds() + 60, seconds())).toBe('fresh');
+      await guard.close();
+      const distrusted = 'does not prove by TLS that it is the right one';
+      await expect(openGuard(target('127.0.0.1', other.cert))).rejects.toThrow(distrusted);
+      await expect(openGuard(target('localhost', authority.cert))).rejects.toThrow(distrusted);
+      // Redis says nothing to what it takes for a command that is not whole.
+      const plain = await openGuard(secured.target({ tls: { ca: authority.cert } }));
+      expect(plain.told.downs).toMatchObject([unavailable('Redis does not answer.')]);
+      await plain.guard.close();
+      await secured.stop();
+      rmSync(folder, { recursive: true });
     });
 
     test('a user with the rights that the operating page lists is enough', async () => {
