@@ -269,6 +269,25 @@ export function createEvents(options: EventsOptions) {
       }
     },
 
+    /** Redis remembers uses of tokens. `begun`: tokens from before that second are refused, since they may have been used. */
+    redisUp({ warnings, begun }: { readonly warnings: readonly string[]; readonly begun: number | undefined }): void {
+      metrics.redisDown.set(0);
+      lines.info({ event: 'redis-up' });
+      if (begun !== undefined) {
+        const warning = 'it does not know which tokens were used before: those that were issued before are refused';
+        lines.warn({ event: 'redis-history-begun', since: new Date(1000 * begun).toISOString(), warning });
+      }
+      for (const warning of warnings) lines.warn({ event: 'redis-doubtful', warning });
+      flushNow();
+    },
+
+    /** The replay guard in Redis cannot be used: claims are refused until it can. */
+    redisDown(failure: { readonly reason: ErrorReason; readonly cause?: unknown }): void {
+      metrics.redisDown.set(1);
+      lines.error({ event: 'redis-down', ...describeFailure(failure) });
+      flushNow();
+    },
+
     /** Somebody signs two different tokens for one task: a broken issuer, or a stolen key. */
     equivocated(task: TaskNames, seenBy: 'guard' | 'ledger'): void {
       metrics.equivocations.inc({ seen_by: seenBy });

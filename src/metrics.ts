@@ -108,6 +108,11 @@ export function createMetrics() {
       labelNames: ['region'],
       registers,
     }),
+    redisDown: new Gauge({
+      name: 'ect_redis_down',
+      help: 'Whether the replay guard in Redis cannot be used; of several workers, for how many.',
+      registers,
+    }),
     descriptorsFree: new Gauge({
       name: 'ect_descriptors_free',
       help: 'File descriptors that the process may still open; of several workers, the fewest.',

@@ -35,7 +35,8 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     const ledger = new PostgresLedgerStore(database);
     await refuseOtherKey(ledger, key);
     const memo = new PostgresIssueMemo(database, undefined, earliest);
-    const guard = config.replay.guard === 'off' ? undefined : new PostgresReplayGuard(database, undefined, earliest);
+    const guard =
+      config.replay.guard === 'durable' ? new PostgresReplayGuard(database, undefined, earliest) : undefined;
     const mark = MarkFile.open(dir.mark, 0);
     const damage = noteDamage(events);
     return {

@@ -31,6 +31,7 @@ export interface Stores {
   readonly ledger: LedgerStore;
   /** In memory nothing outlives the process. */
   readonly mark: MarkFile | undefined;
+  /** Undefined where there is none, and where it is in Redis. */
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;
   /** The name of a file that was deleted or replaced under the running service. */
@@ -59,7 +60,8 @@ export function openStores({ replay }: Config, { dir, slot, earliest, health }: 
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
   const memo =
     dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest, health);
-  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest, health);
+  const isElsewhere = replay.guard === 'off' || replay.guard === 'redis';
+  const guard = isElsewhere ? undefined : openGuard(replay, dir, earliest, health);
   const mark = dir && MarkFile.open(dir.mark, slot);
   return {
     ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),

@@ -31,6 +31,7 @@ import {
 } from './limits/index.ts';
 import { listenFault, tryToListen } from './listen-fault.ts';
 import { refuseLostHistory } from './one-history.ts';
+import type { GuardSurroundings } from './open-redis-guard.ts';
 import { checkLedger, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
@@ -46,6 +47,7 @@ import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
 import { StartTraces } from './start-traces.ts';
 import { StorageHealth } from './storage-health.ts';
+import type { RedisReplayGuard } from './stores/redis/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
 import { trustFile } from './trust-file.ts';
@@ -173,14 +175,17 @@ async function startIn(
       : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, health });
   shutdown.at('stores', () => stores.close());
   let custody: Custody | undefined;
+  const head = await stores.ledger.head();
   const time = openClock({
     path: dir?.clock,
-    newestMs: (await stores.ledger.head())?.recordedAtMs ?? 0,
+    newestMs: head?.recordedAtMs ?? 0,
     events,
     onBelieved: () => void custody?.refresh(),
   });
   clock = time.clock;
   shutdown.at('clock', time.stop);
+  const redis = config.redis && (await openRedis(config, { nowMs: clock.nowMs, isNew: head === undefined, events }));
+  shutdown.at('stores', () => redis?.close());
   const ledger = await openLedger(stores, key, clock, events);
   shutdown.at('ledger', () => ledger.drain());
   goOn();
@@ -195,7 +200,10 @@ async function startIn(
   const space = files && (await watchSpace(config, events));
   shutdown.at('watches', () => space?.stop());
   const writes = limitWrites(config, space, events);
-  const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
+  const parts = {
+    ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events),
+    writes,
+  };
   shutdown.at('background appends', () => parts.background.drain());
   const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
   const probe = startProbe(askStorage(ledger, replaced, events));
@@ -210,7 +218,7 @@ async function startIn(
   // From here on calls are taken.
   const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
   const checks = () => ({ ...stores.checks(), ...health?.checks() });
-  const around = { tls: tls?.value, cas, space, clock, checks, room };
+  const around = { tls: tls?.value, cas, space, clock, checks, room, redis };
   const server = await listen(config, parts, events, probe, opened, around);
   shutdown.at('calls', (graceMs) => server.drain(graceMs));
   const descriptors = new DescriptorWatch({
@@ -240,6 +248,12 @@ async function startIn(
     reload: () => void reloader.look(true),
     stop: (graceMs) => shutdown.run(graceMs),
   };
+}
+
+/** The driver of Redis is loaded only where it is wanted. */
+async function openRedis(config: Config, around: GuardSurroundings): Promise<RedisReplayGuard> {
+  const { openRedisGuard } = await import('./open-redis-guard.ts');
+  return openRedisGuard(config, around);
 }
 
 /** The key of a shared ledger is given; otherwise it is in the data directory, and made there by the first start. */
@@ -349,6 +363,8 @@ interface Surroundings {
   /** What readiness shows of the stores. */
   readonly checks: () => Readonly<Record<string, boolean>>;
   readonly room: DescriptorRoom;
+  /** The replay guard, where it is in Redis. */
+  readonly redis: { isReady(): boolean } | undefined;
 }
 
 async function listen(
@@ -357,9 +373,10 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space, clock, checks, room }: Surroundings,
+  { tls, cas, space, clock, checks, room, redis }: Surroundings,
 ): Promise<RunningServer> {
   const canIssue = () => clock.isBelieved && custody.isReady();
+  const canVerify = () => redis?.isReady() !== false;
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const { setMaxAgeSeconds, publicUrl } = config.keys;
@@ -401,6 +418,7 @@ async function listen(
         'ect.v1.AuthorityService/BatchIssue': canIssue,
         'ect.v1.AuthorityService/AppendLedger': canRecord,
         'ect.v1.AuthorityService/BatchAppendLedger': canRecord,
+        ...(redis && { 'ect.v1.AuthorityService/Verify': canVerify, 'ect.v1.AuthorityService/BatchVerify': canVerify }),
       },
     });
     if (publicUrl === undefined) url = server.url;
