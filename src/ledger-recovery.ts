@@ -119,7 +119,7 @@ async function keepAside(dir: DataDir): Promise<string> {
   const ownKeys = readdirSync(dir.path)
     .filter(isOwnSigningKey)
     .map((name) => join(dir.path, name));
-  const kept = [`${dir.ledger}-wal`, dir.ledger, dir.ledgerDamage, ...ownKeys, dir.mark, dir.ledgerKey].filter((file) =>
+  const kept = [`${dir.ledger}-wal`, dir.ledger, dir.ledgerDamage, ...ownKeys, dir.mark, dir.moved, dir.ledgerKey].filter((file) =>
     existsSync(file),
   );
   for (const file of kept) linkSync(file, join(keptIn, basename(file)));

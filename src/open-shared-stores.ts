@@ -16,6 +16,7 @@ import {
   PostgresReplayGuard,
   UnfitDatabase,
 } from './stores/postgres/index.ts';
+import { isUnfinishedCopy } from './stores/unfinished-copy.ts';
 
 /** What a shared store is opened with. */
 export interface SharedSurroundings {
@@ -33,6 +34,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
   try {
     await database.examine();
     const ledger = new PostgresLedgerStore(database);
+    await refuseUnfinishedCopy(ledger);
     await refuseOtherKey(ledger, key);
     const memo = new PostgresIssueMemo(database, undefined, earliest);
     const guard = config.replay.guard === 'off' ? undefined : new PostgresReplayGuard(database, undefined, earliest);
@@ -57,6 +59,14 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     if (error instanceof HistoryLost) throw new StartError(describeSharedLoss(error), { cause: error });
     throw error instanceof UnfitDatabase ? new StartError(error.message, { cause: error }) : error;
   }
+}
+
+async function refuseUnfinishedCopy(ledger: LedgerStore): Promise<void> {
+  const head = await ledger.head();
+  if (head === undefined || !isUnfinishedCopy(head)) return;
+  throw new StartError(
+    `The database holds an unfinished copy of a ledger, ${head.size} entries: complete it with \`ect ledger copy\`, from where it was begun.`,
+  );
 }
 
 async function refuseOtherKey(ledger: LedgerStore, key: LedgerKey): Promise<void> {

@@ -30,6 +30,7 @@ import {
   WriteQuota,
 } from './limits/index.ts';
 import { listenFault, tryToListen } from './listen-fault.ts';
+import { refuseMoved } from './moved-ledger.ts';
 import { refuseLostHistory } from './one-history.ts';
 import { checkLedger, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
@@ -163,6 +164,7 @@ async function startIn(
   // Where the ledger is in a database, the directory is for what belongs to this replica alone.
   const files = config.store === 'postgres' ? undefined : dir;
   const key = await readLedgerKey(config, files);
+  if (files !== undefined) refuseMoved(files);
   if (files !== undefined) await refuseLostHistory(files, key);
   if (files !== undefined && (await isOnceForgotten(files))) events.usesForgotten();
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));

@@ -18,6 +18,7 @@ import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
 import { keysCommand } from './keys.ts';
 import { type LedgerRecovery, ledgerCommand } from './ledger.ts';
+import type { LedgerCopier } from './ledger-copy.ts';
 import { listCommand } from './list.ts';
 import type { Io } from './output.ts';
 import { serveCommand } from './serve.ts';
@@ -33,6 +34,8 @@ export interface ProgramParts {
   readonly checkConfig: CheckConfig;
   /** Works on the files of a data directory that no service owns, for the same reason. */
   readonly recovery: LedgerRecovery;
+  /** Copies a ledger between a data directory and a database, for the same reason. */
+  readonly copier: LedgerCopier;
   /** Copies the files of a data directory, and puts them back, for the same reason. */
   readonly backups: Backups;
   /** Changes the tables of a database, for the same reason. */
@@ -40,7 +43,8 @@ export interface ProgramParts {
   readonly io: Io;
 }
 
-export function buildProgram({ serve, checkConfig, recovery, backups, changeSchema, io }: ProgramParts): Command {
+export function buildProgram(parts: ProgramParts): Command {
+  const { serve, checkConfig, recovery, copier, backups, changeSchema, io } = parts;
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
@@ -61,7 +65,7 @@ export function buildProgram({ serve, checkConfig, recovery, backups, changeSche
     auditCommand(io),
     backupCommand(io, backups),
     restoreCommand(io, backups),
-    ledgerCommand(io, recovery),
+    ledgerCommand(io, recovery, copier),
     dbCommand(io, changeSchema),
     conformanceCommand(io),
     keygenCommand(io),

@@ -61,6 +61,9 @@ const SESSION_SETTINGS = [
   .map((setting) => `-c ${setting}`)
   .join(' ');
 
+/** What the connections of a service are called. */
+export const SERVICE_PROGRAM = 'ect-authority';
+
 const MAX_ATTEMPTS = 3;
 const RETRY_MS = 20;
 
@@ -78,8 +81,8 @@ export class PostgresDatabase {
   readonly #pool: Pool;
   #closing: Promise<void> | undefined;
 
-  /** Connects when it is first used. At most `size` connections. */
-  constructor(target: PostgresTarget, size: number, timeouts: Partial<Timeouts> = {}) {
+  /** Connects when it is first used. At most `size` connections, which the server lists under the name of the program. */
+  constructor(target: PostgresTarget, size: number, timeouts: Partial<Timeouts> = {}, program = SERVICE_PROGRAM) {
     const { host, port, database, user, password, tls } = target;
     const { connectMs, idleInTransactionMs, lockMs, statementMs, answerMs } = { ...TIMEOUTS, ...timeouts };
     this.#pool = new Pool({
@@ -91,7 +94,7 @@ export class PostgresDatabase {
       password: async () => (await password()) ?? '',
       ssl: tlsOptions(tls),
       max: size,
-      application_name: 'ect-authority',
+      application_name: program,
       options: SESSION_SETTINGS,
       connectionTimeoutMillis: connectMs,
       idle_in_transaction_session_timeout: idleInTransactionMs,

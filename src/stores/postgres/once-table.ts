@@ -1,6 +1,6 @@
 // Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
 
-import type { Held } from '../once.ts';
+import type { Held, OnceKind, OnceRow } from '../once.ts';
 import type { DatabaseUse, Session, Statement } from './database.ts';
 import { isServerAnswer, OutcomeUnknown } from './failures.ts';
 import type { Row } from './ledger-rows.ts';
@@ -24,7 +24,7 @@ interface Holder extends Held {
 }
 
 /** How the two uses of the table are told apart in it. */
-const KINDS = { uses: 1, issued: 2 } as const;
+export const KINDS: Readonly<Record<OnceKind, number>> = { uses: 1, issued: 2 };
 
 /** How often the table looks for rows whose time is over. */
 const SWEEP_MS = 1_000;
@@ -52,7 +52,7 @@ export class OnceTable {
   #isClosing = false;
 
   /** `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. */
-  constructor(use: DatabaseUse, ledger: string, name: keyof typeof KINDS, earliest?: () => number) {
+  constructor(use: DatabaseUse, ledger: string, name: OnceKind, earliest?: () => number) {
     this.#use = use;
     this.#ledger = ledger;
     this.#kind = KINDS[name];
@@ -244,6 +244,11 @@ function holderOf(row: Row): Holder {
     content: (content as Buffer).toString('utf8'),
     keepUntil: Number(keepUntil),
   };
+}
+
+/** A row with its key. */
+export function onceRowOf(row: Row): OnceRow {
+  return { key: row['key'] as Uint8Array, ...holderOf(row) };
 }
 
 function bytesOf({ digest, label, content }: Held): [Uint8Array, Buffer, Buffer] {

@@ -1,0 +1,63 @@
+// A PostgreSQL database as an end of a copy.
+
+import { databaseSettings } from '../database-settings.ts';
+import type { LedgerKey } from '../ledger/index.ts';
+import { postgresTarget } from '../postgres-target.ts';
+import type { PostgresDatabase } from '../stores/postgres/index.ts';
+import type { CopySource, CopyTarget } from './ends.ts';
+import { directoryRefusal, refusal } from './refusals.ts';
+
+const NAME = 'the database';
+const CONNECTIONS = 2;
+
+/** Opens the database that the settings name, where no service is connected to it. */
+async function openEnd(env: Readonly<Record<string, string | undefined>>) {
+  const settings = databaseSettings(env);
+  const target = await postgresTarget(settings).catch((error: unknown) => {
+    throw directoryRefusal(error);
+  });
+  // Other copies do not need the driver.
+  const { countServices, PostgresDatabase, PostgresLedgerStore, PostgresOnceRows, UnfitDatabase } = await import(
+    '../stores/postgres/index.ts'
+  );
+  const database = new PostgresDatabase(target, CONNECTIONS, {}, 'ect-ledger-copy');
+  try {
+    await database.examine();
+    await refuseServices(await countServices(database));
+  } catch (error) {
+    await database.close();
+    if (!(error instanceof UnfitDatabase)) throw error;
+    throw refusal('database_unusable', error.message, 'Do what the message says, and repeat the copy.');
+  }
+  const store = new PostgresLedgerStore(database);
+  const once = new PostgresOnceRows(database);
+  return { store, once, close: () => closeAll(store, once, database) };
+}
+
+function refuseServices(services: number): void {
+  if (services === 0) return;
+  const message = `Services use the database: they have ${services} ${services === 1 ? 'connection' : 'connections'}.`;
+  throw refusal('database_in_use', message, 'Stop every replica, and repeat the copy.');
+}
+
+async function closeAll(
+  store: { close(): Promise<void> },
+  once: { close(): Promise<void> },
+  database: PostgresDatabase,
+): Promise<void> {
+  await Promise.all([store.close(), once.close()]);
+  await database.close();
+}
+
+/** Opens the database whose ledger is copied. What retires it is said to the operator: there is no place for it in the database. */
+export async function openDatabaseSource(
+  env: Readonly<Record<string, string | undefined>>,
+  key: LedgerKey,
+): Promise<CopySource> {
+  return { name: NAME, key, retire: async () => undefined, ...(await openEnd(env)) };
+}
+
+/** Opens the database that a ledger is copied into. With the last entry it is in its place. */
+export async function openDatabaseTarget(env: Readonly<Record<string, string | undefined>>): Promise<CopyTarget> {
+  return { name: NAME, finish: async () => undefined, ...(await openEnd(env)) };
+}
