@@ -83,6 +83,7 @@ const rooms = {
     'stores',
   ],
   'moved-ledger': ['data-dir', 'files'],
+  'database-audit': ['cli', 'database-settings', 'postgres-target', 'stores'],
   'database-settings': ['cli', 'config'],
   'one-history': ['data-dir', 'errors', 'ledger', 'stores'],
   h2: [],

@@ -5,6 +5,7 @@ import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { ConfigError } from './config.ts';
 import { checkConfig } from './config-check.ts';
+import { ledgerDatabases } from './database-audit.ts';
 import { schemaChanger } from './database-schema.ts';
 import { EctError, type ErrorReason } from './errors.ts';
 import { ledgerCopier } from './ledger-copy/index.ts';
@@ -35,6 +36,7 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     recovery: ledgerRecovery,
     copier: ledgerCopier(process.env),
     backups: backupsOf(process.env),
+    databases: ledgerDatabases(process.env),
     changeSchema: schemaChanger(process.env),
     io: process,
   };

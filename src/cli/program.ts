@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { appendCommand } from './append.ts';
 import { auditCommand } from './audit.ts';
+import type { LedgerDatabases } from './audit-database.ts';
 import { type Backups, backupCommand, restoreCommand } from './backup.ts';
 import { checkpointCommand } from './checkpoint.ts';
 import { completionCommand } from './completion.ts';
@@ -38,13 +39,15 @@ export interface ProgramParts {
   readonly copier: LedgerCopier;
   /** Copies the files of a data directory, and puts them back, for the same reason. */
   readonly backups: Backups;
+  /** Opens the database that a ledger is in, for the same reason. */
+  readonly databases: LedgerDatabases;
   /** Changes the tables of a database, for the same reason. */
   readonly changeSchema: ChangeSchema;
   readonly io: Io;
 }
 
 export function buildProgram(parts: ProgramParts): Command {
-  const { serve, checkConfig, recovery, copier, backups, changeSchema, io } = parts;
+  const { serve, checkConfig, recovery, copier, backups, databases, changeSchema, io } = parts;
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
@@ -62,7 +65,7 @@ export function buildProgram(parts: ProgramParts): Command {
     taintCommand(io),
     keysCommand(io),
     checkpointCommand(io),
-    auditCommand(io),
+    auditCommand(io, databases),
     backupCommand(io, backups),
     restoreCommand(io, backups),
     ledgerCommand(io, recovery, copier),

@@ -6,6 +6,7 @@ import { backupsOf } from '../../src/backup/index.ts';
 import type { Io } from '../../src/cli/output.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { checkConfig } from '../../src/config-check.ts';
+import { ledgerDatabases } from '../../src/database-audit.ts';
 import { schemaChanger } from '../../src/database-schema.ts';
 import { ledgerCopier } from '../../src/ledger-copy/index.ts';
 import { ledgerRecovery } from '../../src/ledger-recovery.ts';
@@ -34,6 +35,7 @@ export async function ect(
       recovery: ledgerRecovery,
       copier: ledgerCopier(env),
       backups: backupsOf(env),
+      databases: ledgerDatabases(env),
       changeSchema: schemaChanger(env),
       io,
     },

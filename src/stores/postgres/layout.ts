@@ -93,6 +93,25 @@ const FIRST = `
     FOR EACH ROW EXECUTE FUNCTION ect.refuse_shrinking();
 `;
 
+/** What an audit looks for: without them rows could be changed, or not be found. */
+export const APPEND_ONLY_TRIGGERS: readonly string[] = [
+  'entries_stay',
+  'entries_are_not_truncated',
+  'identities_stay',
+  'identities_are_not_truncated',
+  'head_stays',
+  'head_is_not_truncated',
+  'head_only_grows',
+];
+export const INDEXES: readonly string[] = [
+  'entries_pkey',
+  'entries_by_name',
+  'entries_by_scope',
+  'entries_by_author',
+  'head_pkey',
+  'identities_pkey',
+];
+
 export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST }];
 
 /** The version that this release reads and writes. */
