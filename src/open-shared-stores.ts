@@ -14,6 +14,7 @@ import {
   PostgresIssueMemo,
   PostgresLedgerStore,
   PostgresReplayGuard,
+  readServerTime,
   UnfitDatabase,
 } from './stores/postgres/index.ts';
 import { isUnfinishedCopy } from './stores/unfinished-copy.ts';
@@ -49,6 +50,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       writes: [],
       checks: () => ({ integrity: !damage.isFound() }),
       describeLoss: describeSharedLoss,
+      readSharedTime: (steadyMs) => readServerTime(database, steadyMs),
       close: async () => {
         await Promise.all([ledger.close(), memo.close(), guard?.close(), mark.close()]);
         await database.close();

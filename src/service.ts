@@ -4,7 +4,7 @@ import { type AuthorityParts, BackgroundAppends, type Notices, type WriteUse } f
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
-import { type BelievedClock, openClock } from './clock/index.ts';
+import { type BelievedClock, followSharedTime, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import {
@@ -183,6 +183,9 @@ async function startIn(
   });
   clock = time.clock;
   shutdown.at('clock', time.stop);
+  // Before anything is dated: the replica whose clock is wrong is the one that stops.
+  const shared = stores.readSharedTime && (await followSharedTime(clock, stores.readSharedTime));
+  shutdown.at('clock', () => shared?.stop());
   const ledger = await openLedger(stores, key, clock, events);
   shutdown.at('ledger', () => ledger.drain());
   goOn();

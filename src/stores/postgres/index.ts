@@ -1,5 +1,6 @@
 // The stores that live in a PostgreSQL database, which any number of processes share.
 
+export { readServerTime } from './clock.ts';
 export { PostgresDatabase, type PostgresTarget } from './database.ts';
 export { UnfitDatabase } from './failures.ts';
 export { countServices } from './in-use.ts';
