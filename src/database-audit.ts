@@ -5,6 +5,9 @@ import { databaseRefused } from './cli/db.ts';
 import { databaseSettings } from './database-settings.ts';
 import { postgresTarget } from './postgres-target.ts';
 
+/** An audit asks one question at a time. */
+const CONNECTIONS = 1;
+
 /** `env`: where the settings are. They need not be those of a service. */
 export function ledgerDatabases(env: Readonly<Record<string, string | undefined>>): LedgerDatabases {
   return {
@@ -15,7 +18,7 @@ export function ledgerDatabases(env: Readonly<Record<string, string | undefined>
       const { PostgresDatabase, PostgresLedgerExaminer, PostgresLedgerStore, UnfitDatabase } = await import(
         './stores/postgres/index.ts'
       );
-      const database = new PostgresDatabase(target, 2, {}, 'ect-audit');
+      const database = new PostgresDatabase({ ...target, program: 'ect-audit' }, CONNECTIONS);
       try {
         await database.examine();
       } catch (error) {

@@ -365,6 +365,13 @@ export function createEvents(options: EventsOptions) {
       } else lines.info({ event: 'clock-agrees', ...line });
     },
 
+    /** From now on this replica does what one does for all, or does not. `token`: of the lease. */
+    backgroundLeaseChanged(token: number | undefined): void {
+      metrics.backgroundLease.set(token === undefined ? 0 : 1);
+      if (token === undefined) lines.info({ event: 'background-left' });
+      else lines.info({ event: 'background-taken', token });
+    },
+
     /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */
     storageFailed(file: string, stage: string, cause: unknown, isNews: boolean): void {
       metrics.storageFailures.inc({ file, stage });

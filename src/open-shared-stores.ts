@@ -12,6 +12,7 @@ import { MarkFile } from './stores/mark-file.ts';
 import {
   PostgresDatabase,
   PostgresIssueMemo,
+  PostgresLease,
   PostgresLedgerStore,
   PostgresReplayGuard,
   readServerTime,
@@ -24,12 +25,14 @@ export interface SharedSurroundings {
   readonly dir: DataDir;
   readonly key: LedgerKey;
   readonly earliest: () => number;
+  /** Whether the clock of this replica can be gone by for work that is done for all. */
+  readonly isTimely: () => boolean;
   readonly events: Events;
 }
 
 /** Opens the stores in a database that replicas share. StartError where it cannot be used, or holds the ledger of another key. */
 export async function openSharedStores(config: Config, surroundings: SharedSurroundings): Promise<Stores> {
-  const { dir, key, earliest, events } = surroundings;
+  const { dir, key, earliest, isTimely, events } = surroundings;
   if (config.postgres === undefined) throw new TypeError('There is no database in the configuration.');
   const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool);
   try {
@@ -37,9 +40,10 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     const ledger = new PostgresLedgerStore(database);
     await refuseUnfinishedCopy(ledger);
     await refuseOtherKey(ledger, key);
-    const memo = new PostgresIssueMemo(database, undefined, earliest);
-    const guard = config.replay.guard === 'off' ? undefined : new PostgresReplayGuard(database, undefined, earliest);
     const mark = MarkFile.open(dir.mark, 0);
+    const lease = new PostgresLease(database, { isFit: isTimely, onChanged: events.backgroundLeaseChanged });
+    const memo = new PostgresIssueMemo(database, undefined, earliest, lease);
+    const guard = config.replay.guard === 'off' ? undefined : new PostgresReplayGuard(database, undefined, earliest, lease);
     const damage = noteDamage(events);
     return {
       ledger: new GuardedLedgerStore(ledger, damage),
@@ -50,9 +54,10 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       writes: [],
       checks: () => ({ integrity: !damage.isFound() }),
       describeLoss: describeSharedLoss,
+      tidiesForAll: () => lease.token !== undefined,
       readSharedTime: (steadyMs) => readServerTime(database, steadyMs),
       close: async () => {
-        await Promise.all([ledger.close(), memo.close(), guard?.close(), mark.close()]);
+        await Promise.all([ledger.close(), memo.close(), guard?.close(), mark.close(), lease.close()]);
         await database.close();
       },
     };

@@ -69,6 +69,8 @@ export interface RunningService {
 }
 
 const MAX_TOKEN_BYTES = 16_384;
+/** After a step of the clock that nobody measured, what is kept for a time is kept longer: another replica may forget it sooner. */
+const TIMELY_MS = 60_000;
 const MAX_LIFETIME_SECONDS = 86_400;
 
 /** It was asked to stop before it took calls. What had begun is ended. */
@@ -168,10 +170,11 @@ async function startIn(
   if (files !== undefined) await refuseLostHistory(files, key);
   if (files !== undefined && (await isOnceForgotten(files))) events.usesForgotten();
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
+  const isTimely = () => clock?.isBelieved === true && clock.nowMs() - clock.earliestMs() < TIMELY_MS;
   const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
   const stores =
     dir !== undefined && files === undefined
-      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, { dir, key, earliest, events })
+      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, { dir, key, earliest, isTimely, events })
       : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, health });
   shutdown.at('stores', () => stores.close());
   let custody: Custody | undefined;
@@ -194,7 +197,8 @@ async function startIn(
   goOn();
   const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
-  const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
+  const world = { ledger, clock, onTrust, events, tidiesForAll: stores.tidiesForAll };
+  const opened = await openCustody(config, dir, configured, world, MAX_LIFETIME_SECONDS);
   custody = opened;
   shutdown.at('keys', () => opened.close());
   const space = files && (await watchSpace(config, events));

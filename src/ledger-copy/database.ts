@@ -20,7 +20,7 @@ async function openEnd(env: Readonly<Record<string, string | undefined>>) {
   const { countServices, PostgresDatabase, PostgresLedgerStore, PostgresOnceRows, UnfitDatabase } = await import(
     '../stores/postgres/index.ts'
   );
-  const database = new PostgresDatabase(target, CONNECTIONS, {}, 'ect-ledger-copy');
+  const database = new PostgresDatabase({ ...target, program: 'ect-ledger-copy' }, CONNECTIONS);
   try {
     await database.examine();
     await refuseServices(await countServices(database));

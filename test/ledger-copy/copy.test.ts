@@ -63,7 +63,7 @@ describeWithPostgres('ect ledger copy', () => {
     return { name, env: { ...env, ECT_LEDGER_KEY_FILE: join(original, 'ledger.key') } };
   }
   async function inDatabase<T>(name: string, read: (store: LedgerStore, once: OnceRows) => Promise<T>): Promise<T> {
-    const database = new PostgresDatabase(server.target(SERVICE_ROLE, name), 2, {}, 'ect-test');
+    const database = new PostgresDatabase({ ...server.target(SERVICE_ROLE, name), program: 'ect-test' }, 2);
     try {
       return await read(new PostgresLedgerStore(database), new PostgresOnceRows(database));
     } finally {

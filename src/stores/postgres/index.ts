@@ -5,6 +5,7 @@ export { PostgresDatabase, type PostgresTarget } from './database.ts';
 export { UnfitDatabase } from './failures.ts';
 export { countServices } from './in-use.ts';
 export { PostgresIssueMemo } from './issue-memo.ts';
+export { PostgresLease } from './lease.ts';
 export { PostgresLedgerExaminer } from './ledger-examiner.ts';
 export { PostgresLedgerStore } from './ledger-store.ts';
 export { changeSchema, type SchemaChange, type SchemaOrder } from './migrate.ts';

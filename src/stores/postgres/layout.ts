@@ -112,10 +112,25 @@ export const INDEXES: readonly string[] = [
   'identities_pkey',
 ];
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST }];
+/** Who does the background work. Its one row is updated every few seconds, so its page has room for that. */
+const LEASES = `
+  CREATE TABLE ect.leases (
+    ledger     text        NOT NULL,
+    name       text        NOT NULL,
+    holder     text        NOT NULL,
+    token      bigint      NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (ledger, name)
+  ) WITH (fillfactor = 20);
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: FIRST },
+  { version: 2, sql: LEASES },
+];
 
 /** The version that this release reads and writes. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** What the role of the service needs, and no more: what is append-only it may read and add to. `role` is quoted already. */
 export function grants(role: string): string {
@@ -125,5 +140,6 @@ export function grants(role: string): string {
     GRANT SELECT, INSERT ON ect.identities, ect.entries TO ${role};
     GRANT SELECT, INSERT, UPDATE (size, frontier, recorded_at, checkpoint) ON ect.head TO ${role};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ect.once TO ${role};
+    GRANT SELECT, INSERT, UPDATE ON ect.leases TO ${role};
   `;
 }
