@@ -14,7 +14,7 @@ import { type Ownership, takeOwnership } from '../ownership.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { ledgerKindFault, SqliteLedgerStore, SqliteOnceRows } from '../stores/sqlite/index.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
-import { directoryRefusal, refusal } from './refusals.ts';
+import { directoryRefusal, isCorrupt, refusal } from './refusals.ts';
 
 /** Opens a directory whose ledger is copied: one that no service uses, or a backup. Its files are only read. */
 export async function openDirectorySource(path: string): Promise<CopySource> {
@@ -86,7 +86,9 @@ async function refuseLoss(dir: DataDir, store: SqliteLedgerStore, { verifierKey 
   try {
     await checkHistory(store, MarkFile.read(dir.mark), verifierKey);
   } catch (error) {
-    if (!(error instanceof HistoryLost)) return;
+    // The examination of the head names what else is wrong.
+    if (isCorrupt(error)) return;
+    if (!(error instanceof HistoryLost)) throw error;
     throw refusal('history_lost', describeLoss(error, dir), 'A copy would hide the loss: none was made.');
   }
 }

@@ -20,7 +20,7 @@ export function ledgerCopier(env: Env): LedgerCopier {
       await using stack = new AsyncDisposableStack();
       const source = stack.adopt(await openDirectorySource(directory), close);
       const target = stack.adopt(await openDatabaseTarget(env), close);
-      return copyBetween(source, target, onCopied);
+      return await copyBetween(source, target, onCopied);
     },
     toDirectory: async (directory, onCopied) => {
       const keyFile = ledgerKeySetting(env);
@@ -30,7 +30,7 @@ export function ledgerCopier(env: Env): LedgerCopier {
       await using stack = new AsyncDisposableStack();
       const source = stack.adopt(await openDatabaseSource(env, key), close);
       const target = stack.adopt(await openDirectoryTarget(directory, keyFile), close);
-      return copyBetween(source, target, onCopied);
+      return await copyBetween(source, target, onCopied);
     },
   };
 }

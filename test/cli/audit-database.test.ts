@@ -25,13 +25,14 @@ describeWithPostgres('ect audit of a database', () => {
   let ledger: string;
   let env: Readonly<Record<'ECT_POSTGRES_URL' | 'ECT_POSTGRES_PASSWORD_FILE', string>>;
   let dump: string;
+  let size: number;
   let copies = 0;
 
   beforeAll(async () => {
     server = await startPostgres();
     folder = await mkdtemp(join(tmpdir(), 'ect-audit-pg-'));
     ledger = join(folder, 'data', 'ledger.db');
-    await makeLedger(join(folder, 'data'), 600);
+    size = await makeLedger(join(folder, 'data'), 600);
     env = await server.makeDatabase('audited');
     expect(await ect(['ledger', 'copy', join(folder, 'data'), 'postgres'], '', env)).toMatchObject({ code: 0 });
     dump = join(folder, 'ect.dump');
@@ -65,7 +66,7 @@ describeWithPostgres('ect audit of a database', () => {
   test('an audit goes on where the one before stopped', async () => {
     const state = join(folder, 'state');
     expect(await auditJson('--state', state)).toMatchObject({ code: 0 });
-    expect(await auditJson('--state', state)).toMatchObject({ code: 0, report: { fromIndex: '600' } });
+    expect(await auditJson('--state', state)).toMatchObject({ code: 0, report: { fromIndex: String(size) } });
   });
 
   test('L41: pg_dump, restored into another database, is the whole ledger', async () => {
@@ -86,11 +87,11 @@ describeWithPostgres('ect audit of a database', () => {
       ['a node', `UPDATE ect.entries SET nodes = set_byte(nodes, 40, 1) WHERE idx = 43`, whole('node 21 of level 1')],
       [
         'an entry behind the head',
-        `INSERT INTO ect.entries SELECT ledger, 600, scope, 'stray', author, recorded_at, digest, leaf, nodes, salt, content FROM ect.entries ${entry}`,
+        `INSERT INTO ect.entries SELECT ledger, :size, scope, 'stray', author, recorded_at, digest, leaf, nodes, salt, content FROM ect.entries ${entry}`,
         whole('beyond its head'),
       ],
       ['the head', `UPDATE ect.head SET recorded_at = 1`, whole('not the one that the head is about')],
-      ['a checkpoint', `UPDATE ect.head SET checkpoint = replace(checkpoint, '600', '601')`, whole('does not verify')],
+      ['a checkpoint', `UPDATE ect.head SET checkpoint = replace(checkpoint, ':size', '9')`, whole('does not verify')],
       ['a trigger', 'ALTER TABLE ect.entries DISABLE TRIGGER entries_stay', whole('the trigger entries_stay')],
       [
         'what a trigger does',
@@ -106,7 +107,7 @@ describeWithPostgres('ect audit of a database', () => {
     ])('%s', async (_what, sql, fault) => {
       const { name, url } = await restored();
       await server.sql('ALTER TABLE ect.entries DISABLE TRIGGER USER; ALTER TABLE ect.head DISABLE TRIGGER USER', [], name);
-      await server.sql(sql, undefined, name);
+      await server.sql(sql.replace(':size', String(size)), undefined, name);
       const enable = sql.includes('TRIGGER') ? 'entries_are_not_truncated' : 'USER';
       await server.sql(`ALTER TABLE ect.entries ENABLE TRIGGER ${enable}; ALTER TABLE ect.head ENABLE TRIGGER USER`, [], name);
       const { code, report } = await auditJson('--postgres-url', url);

@@ -23,7 +23,7 @@ import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres 
 import { ISSUERS } from '../stores/sqlite/recorded-ledger.ts';
 
 /** More than two pages of a copy; in the full run more than ten thousand. */
-const TASKS = rounds(12_000, 450);
+const TASKS = rounds(12_000, 560);
 /** An entry that is neither the first nor the last of a page. */
 const CHOSEN = 217;
 const FOREIGN = ISSUERS.flatMap((iss) => ['--foreign', iss]);

@@ -52,7 +52,7 @@ describeWithFakeTime('clocks of replicas', () => {
       await rm(folder, { recursive: true, force: true });
     });
 
-    test('C8, L13: a replica that is 40 s ahead stops itself before it dates anything, the other goes on, and so does the first once it is right', async () => {
+    test('C8: a replica that is 40 s ahead stops itself before it dates anything, the other goes on, and so does the first once it is right', async () => {
       using clock = new FakeWallClock();
       await using right = await startService(settings);
       using rightClient = dial(right.address);
@@ -80,7 +80,7 @@ describeWithFakeTime('clocks of replicas', () => {
       expect(wrong.events('clock-agrees')).toHaveLength(1);
     });
 
-    test('C8, R2: a replica that is late accepts no token whose use the others may have forgotten', async () => {
+    test('C8: a replica that is late accepts no token whose use the others may have forgotten', async () => {
       const [lateSeconds, skewSeconds] = [12, 5];
       const both = { ...settings, ECT_IAT_MAX_FUTURE_SEC: `${skewSeconds}` };
       using clock = new FakeWallClock();

@@ -1,4 +1,4 @@
-// Whether services use a database. One that runs has a connection at all times: it looks at its stores every second.
+// Whether services use a database. One that runs has a connection at all times: it asks for the time every five seconds.
 
 import { type PostgresDatabase, SERVICE_PROGRAM } from './database.ts';
 import type { StoreReasons } from './failures.ts';

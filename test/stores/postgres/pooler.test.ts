@@ -65,9 +65,14 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
       // It refuses to run as root.
       const user = process.getuid?.() === 0 ? ['-u', 'postgres'] : [];
       pooler = spawn(PROGRAM, [...user, config], { stdio: ['ignore', 'ignore', 'pipe'] });
-      for await (const line of createInterface({ input: pooler.stderr! })) if (line.includes('process up')) break;
-      pooler.stderr!.resume();
-      return { ...server.target(), host: '127.0.0.1', port };
+      const said: string[] = [];
+      for await (const line of createInterface({ input: pooler.stderr! })) {
+        said.push(line);
+        if (!line.includes('process up')) continue;
+        pooler.stderr!.resume();
+        return { ...server.target(), host: '127.0.0.1', port };
+      }
+      throw new Error(`PgBouncer did not start: ${said.join('\n')}`);
     }
 
     async function refusal(target: ReturnType<PostgresServer['target']>): Promise<string | undefined> {
