@@ -10,6 +10,7 @@ import { postgresTarget } from './postgres-target.ts';
 import { GuardedLedgerStore, type KnownDamage } from './stores/guarded-ledger-store.ts';
 import { MarkFile } from './stores/mark-file.ts';
 import {
+  MovedLedger,
   PostgresDatabase,
   PostgresIssueMemo,
   PostgresLease,
@@ -39,6 +40,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     await database.examine();
     const ledger = new PostgresLedgerStore(database);
     await refuseUnfinishedCopy(ledger);
+    await refuseMoved(new MovedLedger(database));
     await refuseOtherKey(ledger, key);
     const mark = MarkFile.open(dir.mark, 0);
     const lease = new PostgresLease(database, { isFit: isTimely, onChanged: events.backgroundLeaseChanged });
@@ -73,6 +75,15 @@ async function refuseUnfinishedCopy(ledger: LedgerStore): Promise<void> {
   if (head === undefined || !isUnfinishedCopy(head)) return;
   throw new StartError(
     `The database holds an unfinished copy of a ledger, ${head.size} entries: complete it with \`ect ledger copy\`, from where it was begun.`,
+  );
+}
+
+async function refuseMoved(moved: MovedLedger): Promise<void> {
+  const target = await moved.target();
+  if (target === undefined) return;
+  throw new StartError(
+    `The ledger in the database was copied to ${target} by \`ect ledger copy\`: continued in both places it would have two histories. Start ` +
+      'the service over the copy. If nothing was ever started over that, delete the copy, and the row in the table ect.moved.',
   );
 }
 

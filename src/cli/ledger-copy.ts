@@ -94,6 +94,6 @@ function tellCopy(io: Io, { json }: OutputOptions, facts: CopyFacts, isInDatabas
     io,
     isInDatabase
       ? 'Give each replica ledger.key of the directory (ECT_LEDGER_KEY_FILE) and the signing key (ECT_LOCAL_KEY_FILE), or set ECT_SIGNER=kms.'
-      : 'Start no replica over the database again: the ledger would have two histories. Keep the signing key where the settings name it.',
+      : 'Keep the signing key where the settings name it. No replica starts over the database any more.',
   );
 }

@@ -17,7 +17,7 @@ async function openEnd(env: Readonly<Record<string, string | undefined>>) {
     throw directoryRefusal(error);
   });
   // Other copies do not need the driver.
-  const { countServices, PostgresDatabase, PostgresLedgerStore, PostgresOnceRows, UnfitDatabase } = await import(
+  const { countServices, MovedLedger, PostgresDatabase, PostgresLedgerStore, PostgresOnceRows, UnfitDatabase } = await import(
     '../stores/postgres/index.ts'
   );
   const database = new PostgresDatabase({ ...target, program: 'ect-ledger-copy' }, CONNECTIONS);
@@ -31,7 +31,7 @@ async function openEnd(env: Readonly<Record<string, string | undefined>>) {
   }
   const store = new PostgresLedgerStore(database);
   const once = new PostgresOnceRows(database);
-  return { store, once, close: () => closeAll(store, once, database) };
+  return { store, once, moved: new MovedLedger(database), close: () => closeAll(store, once, database) };
 }
 
 function refuseServices(services: number): void {
@@ -49,15 +49,17 @@ async function closeAll(
   await database.close();
 }
 
-/** Opens the database whose ledger is copied. What retires it is said to the operator: there is no place for it in the database. */
+/** Opens the database whose ledger is copied. */
 export async function openDatabaseSource(
   env: Readonly<Record<string, string | undefined>>,
   key: LedgerKey,
 ): Promise<CopySource> {
-  return { name: NAME, key, retire: async () => undefined, ...(await openEnd(env)) };
+  const { moved, ...end } = await openEnd(env);
+  return { name: NAME, key, retire: (target) => moved.goTo(target), ...end };
 }
 
 /** Opens the database that a ledger is copied into. With the last entry it is in its place. */
 export async function openDatabaseTarget(env: Readonly<Record<string, string | undefined>>): Promise<CopyTarget> {
-  return { name: NAME, finish: async () => undefined, ...(await openEnd(env)) };
+  const { moved, ...end } = await openEnd(env);
+  return { name: NAME, finish: () => moved.comeBack(), ...end };
 }

@@ -62,12 +62,17 @@ describeWithPostgres('a ledger that moves', () => {
     const back = join(folder, 'back');
     const returned = await ect(['ledger', 'copy', 'postgres', back], '', { ...database, ...keys });
     expect(returned).toMatchObject({ code: 0 });
+    await expect(second.restart()).rejects.toThrow('continued in both places it would have two histories');
 
     await using third = await startService({ ECT_DATA_DIR: back, ECT_LOCAL_KEY_FILE: keys.ECT_LOCAL_KEY_FILE });
     await work(third);
     expect(await third.stop()).toBe(0);
-    expect(places).toBe(3);
     expect(await ect(['audit', join(back, 'ledger.db')])).toMatchObject({ code: 0 });
+    // The database has the beginning of it still, and gets the rest.
+    expect(await ect(['ledger', 'copy', back, 'postgres'], '', database)).toMatchObject({ code: 0 });
+    await second.restart();
+    await work(second);
+    expect(places).toBe(4);
   });
 
   test('L40: over a copy that was interrupted no replica starts', async () => {

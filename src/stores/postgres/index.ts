@@ -9,5 +9,6 @@ export { PostgresLease } from './lease.ts';
 export { PostgresLedgerExaminer } from './ledger-examiner.ts';
 export { PostgresLedgerStore } from './ledger-store.ts';
 export { changeSchema, type SchemaChange, type SchemaOrder } from './migrate.ts';
+export { MovedLedger } from './moved.ts';
 export { PostgresOnceRows } from './once-rows.ts';
 export { PostgresReplayGuard } from './replay-guard.ts';

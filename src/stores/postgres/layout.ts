@@ -112,8 +112,11 @@ export const INDEXES: readonly string[] = [
   'identities_pkey',
 ];
 
-/** Who does the background work. Its one row is updated every few seconds, so its page has room for that. */
-const LEASES = `
+/**
+ * `leases`: who does the background work. Its one row is updated every few seconds, so its page has room for that. `moved`: ledgers that
+ * go on elsewhere.
+ */
+const SHARED = `
   CREATE TABLE ect.leases (
     ledger     text        NOT NULL,
     name       text        NOT NULL,
@@ -122,11 +125,17 @@ const LEASES = `
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (ledger, name)
   ) WITH (fillfactor = 20);
+
+  CREATE TABLE ect.moved (
+    ledger   text        NOT NULL PRIMARY KEY,
+    target   text        NOT NULL,
+    moved_at timestamptz NOT NULL DEFAULT now()
+  );
 `;
 
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
-  { version: 2, sql: LEASES },
+  { version: 2, sql: SHARED },
 ];
 
 /** The version that this release reads and writes. */
@@ -141,5 +150,6 @@ export function grants(role: string): string {
     GRANT SELECT, INSERT, UPDATE (size, frontier, recorded_at, checkpoint) ON ect.head TO ${role};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ect.once TO ${role};
     GRANT SELECT, INSERT, UPDATE ON ect.leases TO ${role};
+    GRANT SELECT, INSERT, DELETE ON ect.moved TO ${role};
   `;
 }
