@@ -13,7 +13,9 @@ export function ledgerDatabases(env: Readonly<Record<string, string | undefined>
   return {
     isNamed: (env['ECT_POSTGRES_URL'] ?? '') !== '',
     open: async (url) => {
-      const target = await postgresTarget(databaseSettings(url === undefined ? env : { ...env, ECT_POSTGRES_URL: url }));
+      const target = await postgresTarget(
+        databaseSettings(url === undefined ? env : { ...env, ECT_POSTGRES_URL: url }),
+      );
       // Only this needs the driver.
       const { PostgresDatabase, PostgresLedgerExaminer, PostgresLedgerStore, UnfitDatabase } = await import(
         './stores/postgres/index.ts'

@@ -17,7 +17,8 @@ export function databaseSettings(env: Env): PostgresConfig {
 /** The file that ECT_LEDGER_KEY_FILE names. WrongUsage where it names none. */
 export function ledgerKeySetting(env: Env): string {
   const { keyFile } = examine(env).config.ledger;
-  if (keyFile === undefined) throw new WrongUsage('ECT_LEDGER_KEY_FILE must name the key of the ledger in the database');
+  if (keyFile === undefined)
+    throw new WrongUsage('ECT_LEDGER_KEY_FILE must name the key of the ledger in the database');
   return keyFile;
 }
 

@@ -360,7 +360,8 @@ export function createEvents(options: EventsOptions) {
       isClockFar = isFar;
       const line = { aheadSeconds: Math.round(aheadMs / 1000) };
       if (isFar) {
-        const warning = 'the clocks of this machine and of the database differ: set the wrong one (NTP); at 30 s nothing is issued';
+        const warning =
+          'the clocks of this machine and of the database differ: set the wrong one (NTP); at 30 s nothing is issued';
         lines.warn({ event: 'clock-differs', ...line, warning });
       } else lines.info({ event: 'clock-agrees', ...line });
     },

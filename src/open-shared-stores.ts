@@ -45,7 +45,8 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     const mark = MarkFile.open(dir.mark, 0);
     const lease = new PostgresLease(database, { isFit: isTimely, onChanged: events.backgroundLeaseChanged });
     const memo = new PostgresIssueMemo(database, undefined, earliest, lease);
-    const guard = config.replay.guard === 'off' ? undefined : new PostgresReplayGuard(database, undefined, earliest, lease);
+    const guard =
+      config.replay.guard === 'off' ? undefined : new PostgresReplayGuard(database, undefined, earliest, lease);
     const damage = noteDamage(events);
     return {
       ledger: new GuardedLedgerStore(ledger, damage),

@@ -174,7 +174,13 @@ async function startIn(
   const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
   const stores =
     dir !== undefined && files === undefined
-      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, { dir, key, earliest, isTimely, events })
+      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, {
+          dir,
+          key,
+          earliest,
+          isTimely,
+          events,
+        })
       : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, health });
   shutdown.at('stores', () => stores.close());
   let custody: Custody | undefined;

@@ -34,7 +34,10 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
       'check every leaf, every commitment and the root of a ledger; without a file: of the database of ECT_POSTGRES_URL, or of the service at --url',
     )
     .argument('[ledger.db]', 'the database file; a service may be writing it')
-    .option('--postgres-url <url>', 'of a database, which replicas may be writing; passwords are read from ECT_POSTGRES_PASSWORD_FILE')
+    .option(
+      '--postgres-url <url>',
+      'of a database, which replicas may be writing; passwords are read from ECT_POSTGRES_PASSWORD_FILE',
+    )
     .option('--ledger-key <key>', 'verifier key that you got before, or @file; without it, the ledger names its own')
     .addOption(
       new Option(

@@ -37,7 +37,9 @@ const DATABASE = 'postgres';
 
 export function ledgerCopyCommand(io: Io, copier: LedgerCopier): Command {
   const command = new Command('copy')
-    .description('copy a whole ledger from a data directory into the database of ECT_POSTGRES_URL, or back, and verify it')
+    .description(
+      'copy a whole ledger from a data directory into the database of ECT_POSTGRES_URL, or back, and verify it',
+    )
     .argument('<from>', 'a data directory that no service uses, a backup, or `postgres`')
     .argument('<to>', '`postgres`, or an empty directory; one that a copy has begun is completed');
   withHelp(withOutput(command), {

@@ -42,7 +42,9 @@ interface NewOriginOptions {
 
 export function ledgerCommand(io: Io, recovery: LedgerRecovery, copier: LedgerCopier): Command {
   return new Command('ledger')
-    .description('copy a ledger into another store, or go on after its history was lost (while no service runs over it)')
+    .description(
+      'copy a ledger into another store, or go on after its history was lost (while no service runs over it)',
+    )
     .addCommand(ledgerCopyCommand(io, copier))
     .addCommand(newOriginCommand(io, recovery))
     .addCommand(acceptLossCommand(io, recovery));

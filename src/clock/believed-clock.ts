@@ -138,7 +138,12 @@ export class BelievedClock {
     if (this.#shared === undefined || sharedMs === undefined) return undefined;
     const differenceMs = this.nowMs() - sharedMs;
     if (!isFarFrom(differenceMs, this.#shared.marginMs, BOUND_MS)) return undefined;
-    return { against: 'the clock of the database', differenceMs, sinceMs: this.#apart?.sinceMs ?? this.steadyMs(), offsetMs: 0 };
+    return {
+      against: 'the clock of the database',
+      differenceMs,
+      sinceMs: this.#apart?.sinceMs ?? this.steadyMs(),
+      offsetMs: 0,
+    };
   }
 
   #settle(reading: Reading, before: Belief | undefined): void {

@@ -17,9 +17,8 @@ async function openEnd(env: Readonly<Record<string, string | undefined>>) {
     throw directoryRefusal(error);
   });
   // Other copies do not need the driver.
-  const { countServices, MovedLedger, PostgresDatabase, PostgresLedgerStore, PostgresOnceRows, UnfitDatabase } = await import(
-    '../stores/postgres/index.ts'
-  );
+  const { countServices, MovedLedger, PostgresDatabase, PostgresLedgerStore, PostgresOnceRows, UnfitDatabase } =
+    await import('../stores/postgres/index.ts');
   const database = new PostgresDatabase({ ...target, program: 'ect-ledger-copy' }, CONNECTIONS);
   try {
     await database.examine();

@@ -45,12 +45,7 @@ function noLedger({ path }: DataDir, why: string) {
   return refusal('no_ledger', `${path} holds no ledger: ${why}.`, remedy);
 }
 
-async function openSource(
-  dir: DataDir,
-  key: LedgerKey,
-  isOfBackup: boolean,
-  release: () => void,
-): Promise<CopySource> {
+async function openSource(dir: DataDir, key: LedgerKey, isOfBackup: boolean, release: () => void): Promise<CopySource> {
   // Where a service was killed there are pages beside the file.
   const isAtRest = (file: string) => !existsSync(`${file}-wal`);
   const store = SqliteLedgerStore.openReadOnly(dir.ledger, isAtRest(dir.ledger));

@@ -106,10 +106,18 @@ describeWithPostgres('ect audit of a database', () => {
       ],
     ])('%s', async (_what, sql, fault) => {
       const { name, url } = await restored();
-      await server.sql('ALTER TABLE ect.entries DISABLE TRIGGER USER; ALTER TABLE ect.head DISABLE TRIGGER USER', [], name);
+      await server.sql(
+        'ALTER TABLE ect.entries DISABLE TRIGGER USER; ALTER TABLE ect.head DISABLE TRIGGER USER',
+        [],
+        name,
+      );
       await server.sql(sql.replace(':size', String(size)), undefined, name);
       const enable = sql.includes('TRIGGER') ? 'entries_are_not_truncated' : 'USER';
-      await server.sql(`ALTER TABLE ect.entries ENABLE TRIGGER ${enable}; ALTER TABLE ect.head ENABLE TRIGGER USER`, [], name);
+      await server.sql(
+        `ALTER TABLE ect.entries ENABLE TRIGGER ${enable}; ALTER TABLE ect.head ENABLE TRIGGER USER`,
+        [],
+        name,
+      );
       const { code, report } = await auditJson('--postgres-url', url);
       expect(code).toBe(1);
       expect(report.faults).toContainEqual(fault);

@@ -171,7 +171,11 @@ describe('C8 a clock that replicas share', () => {
   );
 
   test('up to 30 s either way it is believed, and said from 5 s on', () => {
-    for (const [wrongMs, isFar] of [[4_900, false], [-5_100, true], [29_900, true]] as const) {
+    for (const [wrongMs, isFar] of [
+      [4_900, false],
+      [-5_100, true],
+      [29_900, true],
+    ] as const) {
       const { clock, compared, compare, machine } = open(new SimulatedMachine({ wrongMs }));
       compare();
       expect(clock.stampMs()).toBe(machine.trueMs + wrongMs);

@@ -4,7 +4,15 @@ import type { Custody } from '../../src/custody/index.ts';
 import { EctError, refuse } from '../../src/errors.ts';
 import type { OpenSigner } from '../../src/keys/index.ts';
 import { ISSUER } from '../support/authority.ts';
-import { type CustodyChanges, LEAD, makeLocalSigner, openCustody, type Shared, SKEW, share } from '../support/custody.ts';
+import {
+  type CustodyChanges,
+  LEAD,
+  makeLocalSigner,
+  openCustody,
+  type Shared,
+  SKEW,
+  share,
+} from '../support/custody.ts';
 
 const HOUR = 3600;
 const noKey = expect.objectContaining({ reason: 'SIGNER_UNAVAILABLE' });

@@ -17,10 +17,10 @@ import { isUnfinishedCopy } from '../../src/stores/unfinished-copy.ts';
 import { makeLedger } from '../backup/ledgers.ts';
 import { ect } from '../cli/run.ts';
 import { naiveRoot } from '../ledger/naive-tree.ts';
+import { ISSUERS } from '../stores/sqlite/recorded-ledger.ts';
 import { checkLedger } from '../support/check-ledger.ts';
 import { rounds } from '../support/full.ts';
 import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres } from '../support/postgres.ts';
-import { ISSUERS } from '../stores/sqlite/recorded-ledger.ts';
 
 /** More than two pages of a copy; in the full run more than ten thousand. */
 const TASKS = rounds(12_000, 560);
@@ -102,7 +102,11 @@ describeWithPostgres('ect ledger copy', () => {
     const signed = openCheckpoint(head.checkpoint, await verifierKey());
     expect(signed).toMatchObject({ ok: true, size, root: naiveRoot(leaves.map(({ leaf }) => leaf)) });
     const audited = await ect(['audit', '--json', ...FOREIGN], '', env);
-    expect(JSON.parse(audited.out)).toMatchObject({ ok: true, treeSize: String(size), rootHash: JSON.parse(there.out).rootHash });
+    expect(JSON.parse(audited.out)).toMatchObject({
+      ok: true,
+      treeSize: String(size),
+      rootHash: JSON.parse(there.out).rootHash,
+    });
 
     const target = path('back');
     const back = await ect(['ledger', 'copy', 'postgres', target], '', env);
@@ -160,16 +164,35 @@ describeWithPostgres('ect ledger copy', () => {
 
   describe('L40: a source that was tampered with is refused, and the entry named', () => {
     const cases: [what: string, sql: string, values: () => unknown[], named: string][] = [
-      ['its content', `UPDATE entries SET content = $1 WHERE idx = ${CHOSEN}`, () => [Buffer.from('x')], 'its digest is not'],
-      ['its author', `UPDATE entries SET author = $1 WHERE idx = ${CHOSEN}`, () => [Buffer.from('urn:x')], 'another issuer'],
-      ['its leaf', `UPDATE entries SET leaf = $1 WHERE idx = ${CHOSEN}`, () => [Buffer.from('{}')], 'its leaf is not the one'],
+      [
+        'its content',
+        `UPDATE entries SET content = $1 WHERE idx = ${CHOSEN}`,
+        () => [Buffer.from('x')],
+        'its digest is not',
+      ],
+      [
+        'its author',
+        `UPDATE entries SET author = $1 WHERE idx = ${CHOSEN}`,
+        () => [Buffer.from('urn:x')],
+        'another issuer',
+      ],
+      [
+        'its leaf',
+        `UPDATE entries SET leaf = $1 WHERE idx = ${CHOSEN}`,
+        () => [Buffer.from('{}')],
+        'its leaf is not the one',
+      ],
       ['that it is there', `DELETE FROM entries WHERE idx = ${CHOSEN}`, () => [], 'it is missing'],
     ];
 
     test.each(cases)('in a directory: %s', async (_what, sql, values, named) => {
       const source = await copyOfOriginal();
       const texts = sql.includes('author');
-      tamper(join(source, 'ledger.db'), sql, values().map((value) => (texts ? String(value) : value)));
+      tamper(
+        join(source, 'ledger.db'),
+        sql,
+        values().map((value) => (texts ? String(value) : value)),
+      );
       const { name, env } = await freshDatabase();
       const outcome = await ect(['ledger', 'copy', source, 'postgres', '--json'], '', env);
       expect(outcome.code).toBe(1);
@@ -183,17 +206,21 @@ describeWithPostgres('ect ledger copy', () => {
       await expect(readFile(join(source, 'ledger.moved'))).rejects.toThrow('ENOENT');
     });
 
-    test.each(cases)('in a database: %s', async (_what, sql, values, named) => {
-      const { name, env } = await freshDatabase();
-      expect(await ect(['ledger', 'copy', await copyOfOriginal(), 'postgres'], '', env)).toMatchObject({ code: 0 });
-      await server.sql('ALTER TABLE ect.entries DISABLE TRIGGER ALL', [], name);
-      await server.sql(sql.replace('entries', 'ect.entries'), values(), name);
-      const target = path('back');
-      const outcome = await ect(['ledger', 'copy', 'postgres', target], '', env);
-      expect(outcome).toMatchObject({ code: 1, err: expect.stringContaining(`at entry ${CHOSEN}: `) });
-      expect(outcome.err).toContain(named);
-      await expect(readFile(join(target, 'ledger.key'))).rejects.toThrow('ENOENT');
-    }, 60_000);
+    test.each(cases)(
+      'in a database: %s',
+      async (_what, sql, values, named) => {
+        const { name, env } = await freshDatabase();
+        expect(await ect(['ledger', 'copy', await copyOfOriginal(), 'postgres'], '', env)).toMatchObject({ code: 0 });
+        await server.sql('ALTER TABLE ect.entries DISABLE TRIGGER ALL', [], name);
+        await server.sql(sql.replace('entries', 'ect.entries'), values(), name);
+        const target = path('back');
+        const outcome = await ect(['ledger', 'copy', 'postgres', target], '', env);
+        expect(outcome).toMatchObject({ code: 1, err: expect.stringContaining(`at entry ${CHOSEN}: `) });
+        expect(outcome.err).toContain(named);
+        await expect(readFile(join(target, 'ledger.key'))).rejects.toThrow('ENOENT');
+      },
+      60_000,
+    );
 
     test('where leaf and hash were changed together the checkpoint gives it away', async () => {
       const source = await copyOfOriginal();
@@ -204,7 +231,10 @@ describeWithPostgres('ect ledger copy', () => {
         const hashes = await store.nodes(places.map((level) => ({ level, index: (CHOSEN + 1) / 2 ** level - 1 })));
         return [changed, Buffer.concat([leafHash(changed), ...hashes.slice(1)])] as const;
       });
-      tamper(join(source, 'ledger.db'), `UPDATE entries SET leaf = $1, nodes = $2 WHERE idx = ${CHOSEN}`, [leaf, nodes]);
+      tamper(join(source, 'ledger.db'), `UPDATE entries SET leaf = $1, nodes = $2 WHERE idx = ${CHOSEN}`, [
+        leaf,
+        nodes,
+      ]);
       const { env } = await freshDatabase();
       const outcome = await ect(['ledger', 'copy', source, 'postgres'], '', env);
       expect(outcome).toMatchObject({ code: 1, err: expect.stringContaining('its leaves do not lead to the root') });
@@ -283,7 +313,10 @@ describeWithPostgres('ect ledger copy', () => {
       const { env } = await freshDatabase();
       expect(await copy(path(), 'postgres', env)).toMatchObject({ reason: 'no_ledger' });
       expect(await copy('postgres', path(), env)).toMatchObject({ reason: 'no_ledger' });
-      for (const places of [['postgres', 'postgres'], [original, path()]]) {
+      for (const places of [
+        ['postgres', 'postgres'],
+        [original, path()],
+      ]) {
         expect(await ect(['ledger', 'copy', ...places], '', env)).toMatchObject({ code: 2 });
       }
       expect(await ect(['ledger', 'copy', original, 'postgres'])).toMatchObject({

@@ -56,7 +56,11 @@ export class PostgresLedgerExaminer {
 
   async wholeFaults(verifierKey: string): Promise<readonly Damage[]> {
     const head = await headFault(this.#store, verifierKey);
-    const faults = [...(head === undefined ? [] : [head]), ...(await this.#strayFaults()), ...(await this.#layoutFaults())];
+    const faults = [
+      ...(head === undefined ? [] : [head]),
+      ...(await this.#strayFaults()),
+      ...(await this.#layoutFaults()),
+    ];
     return faults.map((fault) => ({ index: null, fault }));
   }
 

@@ -30,10 +30,15 @@ describeWithPostgres('the lease on background work in PostgreSQL', () => {
   function process(ledger: string, isFit = () => true) {
     const told: (number | undefined)[] = [];
     const database = connect();
-    const lease = new PostgresLease(database, { ledger, lifeMs: LIFE_MS, isFit, onChanged: (token) => told.push(token) });
+    const lease = new PostgresLease(database, {
+      ledger,
+      lifeMs: LIFE_MS,
+      isFit,
+      onChanged: (token) => told.push(token),
+    });
     return { database, lease, told };
   }
-  const holders = (all: readonly { readonly lease: PostgresLease }[]) =>
+  const holders = (all: readonly ReturnType<typeof process>[]) =>
     all.filter(({ lease }) => lease.token !== undefined);
 
   test('of three processes one has it, and keeps it; when it stops another has it with a higher token', async () => {

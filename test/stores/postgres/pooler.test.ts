@@ -11,7 +11,13 @@ import { PostgresDatabase, PostgresLedgerStore } from '../../../src/stores/postg
 import { checkStore } from '../../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
 import { describeWhen } from '../../support/need.ts';
-import { describeWithPostgres, PASSWORD, type PostgresServer, SERVICE_ROLE, startPostgres } from '../../support/postgres.ts';
+import {
+  describeWithPostgres,
+  PASSWORD,
+  type PostgresServer,
+  SERVICE_ROLE,
+  startPostgres,
+} from '../../support/postgres.ts';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
 /** What PgBouncer does not know, and refuses where it is not told to leave it out. */

@@ -84,7 +84,9 @@ describeWithPostgres('PostgreSQL', () => {
       const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
       expect(await changeSchema(server.target('postgres', 'earlier'), order)).toEqual({ from: 1, to: 2 });
       expect(await refusal(target)).toBeUndefined();
-      expect(await server.sql('SELECT verifier_key FROM ect.identities', [], 'earlier')).toEqual([{ verifier_key: 'kept' }]);
+      expect(await server.sql('SELECT verifier_key FROM ect.identities', [], 'earlier')).toEqual([
+        { verifier_key: 'kept' },
+      ]);
       expect(await server.sql('SELECT 1 FROM ect.leases, ect.moved', [], 'earlier')).toEqual([]);
     });
 
