@@ -24,7 +24,6 @@ describeWithPostgres('ect audit of a database', () => {
   let folder: string;
   let ledger: string;
   let env: Readonly<Record<'ECT_POSTGRES_URL' | 'ECT_POSTGRES_PASSWORD_FILE', string>>;
-  let dump: string;
   let size: number;
   let copies = 0;
 
@@ -32,11 +31,9 @@ describeWithPostgres('ect audit of a database', () => {
     server = await startPostgres();
     folder = await mkdtemp(join(tmpdir(), 'ect-audit-pg-'));
     ledger = join(folder, 'data', 'ledger.db');
-    size = await makeLedger(join(folder, 'data'), 600);
+    size = await makeLedger(join(folder, 'data'), 200);
     env = await server.makeDatabase('audited');
     expect(await ect(['ledger', 'copy', join(folder, 'data'), 'postgres'], '', env)).toMatchObject({ code: 0 });
-    dump = join(folder, 'ect.dump');
-    await server.run('pg_dump', '--dbname=audited', '--schema=ect', '--format=custom', `--file=${dump}`);
   }, 60_000);
   afterAll(async () => {
     await server.stop();
@@ -49,13 +46,7 @@ describeWithPostgres('ect audit of a database', () => {
     return { code, report: JSON.parse(out) as Report };
   }
 
-  /** The dump in a database of its own. */
-  async function restored() {
-    const name = `restored_${copies++}`;
-    await server.run('createdb', name);
-    await server.run('pg_restore', `--dbname=${name}`, '--exit-on-error', dump);
-    return { name, url: env.ECT_POSTGRES_URL.replace('/audited?', `/${name}?`) };
-  }
+  const urlOf = (name: string) => env.ECT_POSTGRES_URL.replace('/audited?', `/${name}?`);
 
   test('L41: a database and the file that it was copied from are one ledger', async () => {
     const [file, database] = [await auditJson(ledger), await auditJson()];
@@ -70,8 +61,11 @@ describeWithPostgres('ect audit of a database', () => {
   });
 
   test('L41: pg_dump, restored into another database, is the whole ledger', async () => {
-    const { url } = await restored();
-    const [before, after] = [await auditJson(), await auditJson('--postgres-url', url)];
+    const dump = join(folder, 'ect.dump');
+    await server.run('pg_dump', '--dbname=audited', '--schema=ect', '--format=custom', `--file=${dump}`);
+    await server.run('createdb', 'restored');
+    await server.run('pg_restore', '--dbname=restored', '--exit-on-error', dump);
+    const [before, after] = [await auditJson(), await auditJson('--postgres-url', urlOf('restored'))];
     expect(after).toEqual(before);
   });
 
@@ -105,7 +99,8 @@ describeWithPostgres('ect audit of a database', () => {
         at('its scope and name are taken'),
       ],
     ])('%s', async (_what, sql, fault) => {
-      const { name, url } = await restored();
+      const name = `changed_${copies++}`;
+      await server.run('createdb', '--template=audited', name);
       await server.sql(
         'ALTER TABLE ect.entries DISABLE TRIGGER USER; ALTER TABLE ect.head DISABLE TRIGGER USER',
         [],
@@ -118,7 +113,7 @@ describeWithPostgres('ect audit of a database', () => {
         [],
         name,
       );
-      const { code, report } = await auditJson('--postgres-url', url);
+      const { code, report } = await auditJson('--postgres-url', urlOf(name));
       expect(code).toBe(1);
       expect(report.faults).toContainEqual(fault);
     });
@@ -126,12 +121,11 @@ describeWithPostgres('ect audit of a database', () => {
 
   test('a database without a ledger, or that is not there, is told apart from a damaged one', async () => {
     await server.makeDatabase('empty');
-    const url = (name: string) => env.ECT_POSTGRES_URL.replace('/audited?', `/${name}?`);
-    const empty = await ect(['audit', '--postgres-url', url('empty')], '', env);
+    const empty = await ect(['audit', '--postgres-url', urlOf('empty')], '', env);
     expect(empty).toMatchObject({ code: 1, err: expect.stringContaining('holds no ledger yet') });
-    const nowhere = await ect(['audit', '--postgres-url', url('nowhere')], '', env);
+    const nowhere = await ect(['audit', '--postgres-url', urlOf('nowhere')], '', env);
     expect(nowhere).toMatchObject({ code: 1, err: expect.stringContaining('does not exist on the server') });
-    const both = await ect(['audit', ledger, '--postgres-url', url('empty')], '', env);
+    const both = await ect(['audit', ledger, '--postgres-url', urlOf('empty')], '', env);
     expect(both).toMatchObject({ code: 2 });
   });
 });
