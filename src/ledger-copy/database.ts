@@ -22,7 +22,7 @@ async function openEnd(env: Readonly<Record<string, string | undefined>>) {
   const database = new PostgresDatabase({ ...target, program: 'ect-ledger-copy' }, CONNECTIONS);
   try {
     await database.examine();
-    await refuseServices(await countServices(database));
+    refuseServices(await countServices(database));
   } catch (error) {
     await database.close();
     if (!(error instanceof UnfitDatabase)) throw error;

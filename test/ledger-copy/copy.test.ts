@@ -19,6 +19,7 @@ import { ect } from '../cli/run.ts';
 import { naiveRoot } from '../ledger/naive-tree.ts';
 import { ISSUERS } from '../stores/sqlite/recorded-ledger.ts';
 import { checkLedger } from '../support/check-ledger.ts';
+import { checkStore } from '../support/check-store.ts';
 import { FULL, rounds } from '../support/full.ts';
 import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres } from '../support/postgres.ts';
 
@@ -26,6 +27,7 @@ import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres 
 const TASKS = rounds(12_000, 300);
 /** An entry that is neither the first nor the last of a page. */
 const CHOSEN = 217;
+const TIMEOUT_MS = rounds(300_000, 60_000);
 const FOREIGN = ISSUERS.flatMap((iss) => ['--foreign', iss]);
 
 describeWithPostgres('ect ledger copy', () => {
@@ -48,7 +50,7 @@ describeWithPostgres('ect ledger copy', () => {
     await once.close();
     copied = { ...(await server.makeDatabase('copied')), ECT_LEDGER_KEY_FILE: join(original, 'ledger.key') };
     expect(await ect(['ledger', 'copy', await copyOfOriginal(), 'postgres'], '', copied)).toMatchObject({ code: 0 });
-  }, 120_000);
+  }, TIMEOUT_MS);
   afterAll(async () => {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
@@ -91,66 +93,78 @@ describeWithPostgres('ect ledger copy', () => {
   }
   const verifierKey = async () => (await readKey(original)).verifierKey;
 
-  test('L40: a ledger goes into the database and back: the same entries, contents, uses and keys under the same signed checkpoint', async () => {
-    const source = await copyOfOriginal();
-    const { name, env } = await freshDatabase();
-    const before = await inDirectory(source, contentOf);
-    const there = await ect(['ledger', 'copy', source, 'postgres', '--json'], '', env);
-    expect(there.err).toBe('');
-    expect(JSON.parse(there.out)).toMatchObject({
-      treeSize: String(size),
-      before: '0',
-      uses: '1203',
-      idempotencyKeys: '7',
-      verifierKey: await verifierKey(),
-    });
-    expect(await inDatabase(name, contentOf)).toEqual(before);
-    // Every node, every name, and a root that nothing of the copy has computed.
-    const head = await inDatabase(name, async (store) => checkLedger(store, await verifierKey()));
-    const leaves = await inDatabase(name, (store) => store.list({ startIndex: 0, limit: size, withContent: false }));
-    const signed = openCheckpoint(head.checkpoint, await verifierKey());
-    expect(signed).toMatchObject({ ok: true, size, root: naiveRoot(leaves.map(({ leaf }) => leaf)) });
-    const audited = await ect(['audit', '--json', ...FOREIGN], '', env);
-    expect(JSON.parse(audited.out)).toMatchObject({
-      ok: true,
-      treeSize: String(size),
-      rootHash: JSON.parse(there.out).rootHash,
-    });
+  test(
+    'L40: a ledger goes into the database and back: the same entries, contents, uses and keys under the same signed checkpoint',
+    async () => {
+      const source = await copyOfOriginal();
+      const { name, env } = await freshDatabase();
+      const before = await inDirectory(source, contentOf);
+      const there = await ect(['ledger', 'copy', source, 'postgres', '--json'], '', env);
+      expect(there.err).toBe('');
+      expect(JSON.parse(there.out)).toMatchObject({
+        treeSize: String(size),
+        before: '0',
+        uses: '1203',
+        idempotencyKeys: '7',
+        verifierKey: await verifierKey(),
+      });
+      expect(await inDatabase(name, contentOf)).toEqual(before);
+      // Every node, and a root that nothing of the copy has computed.
+      const records = await inDatabase(name, checkStore);
+      const head = await inDatabase(name, (store) => store.head());
+      const signed = openCheckpoint(head!.checkpoint, await verifierKey());
+      expect(signed).toMatchObject({ ok: true, size, root: naiveRoot(records.map(({ leaf }) => leaf)) });
+      const audited = await ect(['audit', '--json', ...FOREIGN], '', env);
+      expect(JSON.parse(audited.out)).toMatchObject({
+        ok: true,
+        treeSize: String(size),
+        rootHash: JSON.parse(there.out).rootHash,
+      });
 
-    const target = path('back');
-    const back = await ect(['ledger', 'copy', 'postgres', target], '', env);
-    expect(back).toMatchObject({ code: 0, out: expect.stringContaining(`holds the whole ledger: ${size} entries`) });
-    expect(await inDirectory(target, contentOf)).toEqual(before);
-    expect(await readFile(join(target, 'ledger.key'), 'utf8')).toBe(await readFile(join(source, 'ledger.key'), 'utf8'));
-    expect(MarkFile.read(join(target, 'ledger.mark')).map(({ checkpoint }) => checkpoint)).toEqual([head.checkpoint]);
-    expect(await ect(['audit', join(target, 'ledger.db'), ...FOREIGN])).toMatchObject({ code: 0 });
-  }, 120_000);
+      const target = path('back');
+      const back = await ect(['ledger', 'copy', 'postgres', target], '', env);
+      expect(back).toMatchObject({ code: 0, out: expect.stringContaining(`holds the whole ledger: ${size} entries`) });
+      expect(await inDirectory(target, contentOf)).toEqual(before);
+      expect(await readFile(join(target, 'ledger.key'), 'utf8')).toBe(
+        await readFile(join(source, 'ledger.key'), 'utf8'),
+      );
+      expect(MarkFile.read(join(target, 'ledger.mark')).map(({ checkpoint }) => checkpoint)).toEqual([
+        head!.checkpoint,
+      ]);
+      expect(await ect(['audit', join(target, 'ledger.db'), ...FOREIGN])).toMatchObject({ code: 0 });
+    },
+    TIMEOUT_MS,
+  );
 
-  test('a copy that was interrupted goes on, both ways, and starts no service before its end', async () => {
-    const source = await copyOfOriginal();
-    const { name, env } = await freshDatabase();
-    const stopAt = (most: number) => (done: number) => {
-      if (done >= most) throw new Error('interrupted');
-    };
-    await expect(ledgerCopier(env).toDatabase(source, stopAt(200))).rejects.toThrow('interrupted');
-    const left = await inDatabase(name, (store) => store.head());
-    expect(left?.size).toBe(200);
-    expect(openCheckpoint(left!.checkpoint, await verifierKey()).ok).toBe(false);
-    // What is not the ledger yet is no source either.
-    const early = await ect(['ledger', 'copy', 'postgres', path()], '', env);
-    expect(early).toMatchObject({ code: 1, err: expect.stringContaining('unfinished copy') });
-    const on = await ect(['ledger', 'copy', source, 'postgres', '--json'], '', env);
-    expect(JSON.parse(on.out)).toMatchObject({ before: '200', treeSize: String(size) });
-    // Complete: once more changes nothing.
-    const again = await ect(['ledger', 'copy', source, 'postgres', '--json'], '', env);
-    expect(JSON.parse(again.out)).toMatchObject({ before: String(size) });
+  test(
+    'a copy that was interrupted goes on, both ways, and starts no service before its end',
+    async () => {
+      const source = await copyOfOriginal();
+      const { name, env } = await freshDatabase();
+      const stopAt = (most: number) => (done: number) => {
+        if (done >= most) throw new Error('interrupted');
+      };
+      await expect(ledgerCopier(env).toDatabase(source, stopAt(200))).rejects.toThrow('interrupted');
+      const left = await inDatabase(name, (store) => store.head());
+      expect(left?.size).toBe(200);
+      expect(openCheckpoint(left!.checkpoint, await verifierKey()).ok).toBe(false);
+      // What is not the ledger yet is no source either.
+      const early = await ect(['ledger', 'copy', 'postgres', path()], '', env);
+      expect(early).toMatchObject({ code: 1, err: expect.stringContaining('unfinished copy') });
+      const on = await ect(['ledger', 'copy', source, 'postgres', '--json'], '', env);
+      expect(JSON.parse(on.out)).toMatchObject({ before: '200', treeSize: String(size) });
+      // Complete: once more changes nothing.
+      const again = await ect(['ledger', 'copy', source, 'postgres', '--json'], '', env);
+      expect(JSON.parse(again.out)).toMatchObject({ before: String(size) });
 
-    const target = path('back');
-    await expect(ledgerCopier(env).toDirectory(target, stopAt(200))).rejects.toThrow('interrupted');
-    const back = await ect(['ledger', 'copy', 'postgres', target, '--json'], '', env);
-    expect(JSON.parse(back.out)).toMatchObject({ before: '200' });
-    expect(await inDirectory(target, contentOf)).toEqual(await inDirectory(source, contentOf));
-  }, 120_000);
+      const target = path('back');
+      await expect(ledgerCopier(env).toDirectory(target, stopAt(200))).rejects.toThrow('interrupted');
+      const back = await ect(['ledger', 'copy', 'postgres', target, '--json'], '', env);
+      expect(JSON.parse(back.out)).toMatchObject({ before: '200' });
+      expect(await inDirectory(target, contentOf)).toEqual(await inDirectory(source, contentOf));
+    },
+    TIMEOUT_MS,
+  );
 
   test('an older copy is completed from a source that has grown', async () => {
     const source = path();
@@ -163,13 +177,17 @@ describeWithPostgres('ect ledger copy', () => {
     await inDatabase(name, async (store) => checkLedger(store, (await readKey(source)).verifierKey));
   });
 
-  test('a backup is copied as it is, and stays one', async () => {
-    const [source, backup] = [await copyOfOriginal(), path('backup')];
-    expect(await ect(['backup', backup, '--data-dir', source])).toMatchObject({ code: 0 });
-    const { env } = await freshDatabase();
-    expect(await ect(['ledger', 'copy', backup, 'postgres'], '', env)).toMatchObject({ code: 0 });
-    expect(await ect(['restore', backup, '--data-dir', path('restored')])).toMatchObject({ code: 0 });
-  }, 120_000);
+  test(
+    'a backup is copied as it is, and stays one',
+    async () => {
+      const [source, backup] = [await copyOfOriginal(), path('backup')];
+      expect(await ect(['backup', backup, '--data-dir', source])).toMatchObject({ code: 0 });
+      const { env } = await freshDatabase();
+      expect(await ect(['ledger', 'copy', backup, 'postgres'], '', env)).toMatchObject({ code: 0 });
+      expect(await ect(['restore', backup, '--data-dir', path('restored')])).toMatchObject({ code: 0 });
+    },
+    TIMEOUT_MS,
+  );
 
   describe('L40: a source that was tampered with is refused, and the entry named', () => {
     const cases: [what: string, sql: string, values: () => unknown[], named: string][] = [

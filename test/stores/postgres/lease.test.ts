@@ -38,8 +38,7 @@ describeWithPostgres('the lease on background work in PostgreSQL', () => {
     });
     return { database, lease, told };
   }
-  const holders = (all: readonly ReturnType<typeof process>[]) =>
-    all.filter(({ lease }) => lease.token !== undefined);
+  const holders = (all: readonly ReturnType<typeof process>[]) => all.filter(({ lease }) => lease.token !== undefined);
 
   test('of three processes one has it, and keeps it; when it stops another has it with a higher token', async () => {
     const ledger = `ledger ${++ledgers}`;
