@@ -70,6 +70,7 @@ export function createEvents(options: EventsOptions) {
   const metrics = createMetrics();
   const fullLines = new Seldom(SELDOM_MS);
   const acceptLines = new Seldom(SELDOM_MS);
+  let isClockFar = false;
 
   /** For lines that must not be lost, whatever happens next. */
   function flushNow(): void {
@@ -369,6 +370,26 @@ export function createEvents(options: EventsOptions) {
     clockMeasured(aheadMs: number, isDoubted: boolean): void {
       metrics.clockAhead.set(aheadMs / 1000);
       metrics.clockDoubted.set(isDoubted ? 1 : 0);
+    },
+
+    /** The told time was held against the clock of the database, which replicas share. `isFar`: by 5 s and more. */
+    clockCompared(aheadMs: number, isFar: boolean): void {
+      metrics.clockAheadOfDatabase.set(aheadMs / 1000);
+      if (isFar === isClockFar) return;
+      isClockFar = isFar;
+      const line = { aheadSeconds: Math.round(aheadMs / 1000) };
+      if (isFar) {
+        const warning =
+          'the clocks of this machine and of the database differ: set the wrong one (NTP); at 30 s nothing is issued';
+        lines.warn({ event: 'clock-differs', ...line, warning });
+      } else lines.info({ event: 'clock-agrees', ...line });
+    },
+
+    /** From now on this replica does what one does for all, or does not. `token`: of the lease. */
+    backgroundLeaseChanged(token: number | undefined): void {
+      metrics.backgroundLease.set(token === undefined ? 0 : 1);
+      if (token === undefined) lines.info({ event: 'background-left' });
+      else lines.info({ event: 'background-taken', token });
     },
 
     /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */

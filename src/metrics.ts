@@ -190,6 +190,16 @@ export function createMetrics() {
       aggregator: 'average',
       registers,
     }),
+    backgroundLease: new Gauge({
+      name: 'ect_background_lease',
+      help: 'Whether this replica does what one of all replicas does for the others: 1, or 0.',
+      registers,
+    }),
+    clockAheadOfDatabase: new Gauge({
+      name: 'ect_clock_ahead_of_database_seconds',
+      help: 'What the time that is believed is ahead of the clock of the database that replicas share.',
+      registers,
+    }),
     storageFailures: new Counter({
       name: 'ect_storage_failures_total',
       help: 'Failures of the disk under a file: in a statement, a sync, while pages were moved, or while it was scrubbed.',

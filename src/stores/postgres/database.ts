@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
-import { Pool, type PoolClient, type QueryResult } from 'pg';
+import { Client, type ClientConfig, Pool, type PoolClient, type QueryResult } from 'pg';
 import { EctError } from '../../errors.ts';
 import { examineServer } from './examine-server.ts';
 import {
@@ -14,6 +14,7 @@ import {
   translated,
   UnfitDatabase,
 } from './failures.ts';
+import { prepareSession, type SessionNeeds } from './pooler.ts';
 
 /** Where the database is, and who asks. */
 export interface PostgresTarget {
@@ -26,6 +27,8 @@ export interface PostgresTarget {
   readonly password: () => string | undefined | Promise<string | undefined>;
   /** Certificates of the server are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
   readonly tls: { readonly ca: string | undefined } | undefined;
+  /** What the server lists connections as. Default: as those of a service. */
+  readonly program?: string;
 }
 
 /** One statement. Those with a name are prepared once a connection. */
@@ -50,16 +53,20 @@ const TIMEOUTS: Timeouts = {
  * Whatever the role or the database has. Statements by themselves must see what was committed before them. And each of ours is
  * answered by the index that fits: a plan that was made while a table was nearly empty would go on to read all of it when it has grown.
  */
-const SESSION_SETTINGS = [
-  'default_transaction_isolation=read\\ committed',
-  'plan_cache_mode=force_custom_plan',
-  'enable_seqscan=off',
-  'enable_bitmapscan=off',
-  'enable_hashjoin=off',
-  'enable_mergejoin=off',
-]
-  .map((setting) => `-c ${setting}`)
+const SESSION_SETTINGS = {
+  default_transaction_isolation: 'read committed',
+  plan_cache_mode: 'force_custom_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+} as const;
+const SESSION_OPTIONS = Object.entries(SESSION_SETTINGS)
+  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
   .join(' ');
+
+/** What the connections of a service are called. */
+export const SERVICE_PROGRAM = 'ect-authority';
 
 const MAX_ATTEMPTS = 3;
 const RETRY_MS = 20;
@@ -80,9 +87,14 @@ export class PostgresDatabase {
 
   /** Connects when it is first used. At most `size` connections. */
   constructor(target: PostgresTarget, size: number, timeouts: Partial<Timeouts> = {}) {
-    const { host, port, database, user, password, tls } = target;
+    const { host, port, database, user, password, tls, program = SERVICE_PROGRAM } = target;
     const { connectMs, idleInTransactionMs, lockMs, statementMs, answerMs } = { ...TIMEOUTS, ...timeouts };
-    this.#pool = new Pool({
+    const timeLimits = {
+      idle_in_transaction_session_timeout: idleInTransactionMs,
+      lock_timeout: lockMs,
+      statement_timeout: statementMs,
+    };
+    const options: ClientConfig = {
       host,
       port,
       database,
@@ -90,20 +102,28 @@ export class PostgresDatabase {
       // Where there is none, the driver would look for it in the environment and in files.
       password: async () => (await password()) ?? '',
       ssl: tlsOptions(tls),
-      max: size,
-      application_name: 'ect-authority',
-      options: SESSION_SETTINGS,
+      application_name: program,
+      options: SESSION_OPTIONS,
       connectionTimeoutMillis: connectMs,
-      idle_in_transaction_session_timeout: idleInTransactionMs,
-      lock_timeout: lockMs,
-      statement_timeout: statementMs,
+      ...timeLimits,
       query_timeout: answerMs,
       keepAlive: true,
       pipeline: true,
+    };
+    const needs: SessionNeeds = {
+      settings: {
+        ...SESSION_SETTINGS,
+        ...Object.fromEntries(Object.entries(timeLimits).map(([name, ms]) => [name, `${ms}`])),
+      },
+      connectAnother: () => connectAnother(options),
+    };
+    this.#pool = new Pool({
+      ...options,
+      max: size,
       verify: (client, done) => {
         // An error of a connection in use reaches its statements; without a listener it would end the process.
         client.on('error', () => undefined);
-        void examine(client, done);
+        void examine(client, needs, done);
       },
     });
     // Of a connection that nobody uses: it is out of the pool already.
@@ -134,9 +154,17 @@ export class PostgresDatabase {
   }
 }
 
-async function examine(client: PoolClient, done: (error?: Error) => void): Promise<void> {
+async function connectAnother(options: ClientConfig): Promise<Client> {
+  const client = new Client(options);
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+async function examine(client: PoolClient, needs: SessionNeeds, done: (error?: Error) => void): Promise<void> {
   let fault: Error | undefined;
   try {
+    await prepareSession(client, needs);
     await examineServer(client);
   } catch (error) {
     fault = error as Error;

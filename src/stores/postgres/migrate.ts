@@ -48,7 +48,7 @@ function clientOptions({ host, port, database, user, password, tls }: PostgresTa
     password: async () => (await password()) ?? '',
     ssl: tlsOptions(tls),
     connectionTimeoutMillis: CONNECT_MS,
-    application_name: 'ect-authority',
+    application_name: 'ect-db',
   };
 }
 
