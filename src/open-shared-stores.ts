@@ -29,7 +29,7 @@ export interface SharedSurroundings {
 export async function openSharedStores(config: Config, surroundings: SharedSurroundings): Promise<Stores> {
   const { dir, key, earliest, events } = surroundings;
   if (config.postgres === undefined) throw new TypeError('There is no database in the configuration.');
-  const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool);
+  const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool, {}, events);
   try {
     await database.examine();
     const ledger = new PostgresLedgerStore(database);
@@ -45,7 +45,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       memo,
       replacedFile: () => undefined,
       writes: [],
-      checks: () => ({ integrity: !damage.isFound() }),
+      checks: () => ({ database: database.isUp, integrity: !damage.isFound() }),
       describeLoss: describeSharedLoss,
       close: async () => {
         await Promise.all([ledger.close(), memo.close(), guard?.close(), mark.close()]);

@@ -1,6 +1,6 @@
 // The stores that live in a PostgreSQL database, which any number of processes share.
 
-export { PostgresDatabase, type PostgresTarget } from './database.ts';
+export { type DatabaseNotices, PostgresDatabase, type PostgresTarget } from './database.ts';
 export { UnfitDatabase } from './failures.ts';
 export { PostgresIssueMemo } from './issue-memo.ts';
 export { PostgresLedgerStore } from './ledger-store.ts';

@@ -1,7 +1,7 @@
 // How the tables come into a database: by a command of the operator, as a role that may create them. Never by the service.
 
 import { Client, type ClientConfig, escapeIdentifier } from 'pg';
-import { type PostgresTarget, tlsOptions } from './database.ts';
+import { type PostgresTarget, tlsOptions } from './connections.ts';
 import { cleaned, isOfDatabase, UnfitDatabase } from './failures.ts';
 import { grants, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './layout.ts';
 

@@ -1,5 +1,6 @@
 // Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
 
+import { answeredBy, deadlineMs, underDeadline } from '../../call-deadline.ts';
 import type { Held } from '../once.ts';
 import type { DatabaseUse, Session, Statement } from './database.ts';
 import { isServerAnswer, OutcomeUnknown } from './failures.ts';
@@ -14,6 +15,8 @@ interface Wish {
 }
 
 interface Waiting extends Wish {
+  /** By when its caller must be answered. */
+  readonly answerByMs: number;
   readonly resolve: (holder: Held | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -71,10 +74,12 @@ export class OnceTable {
   /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the database. */
   hold(wish: Wish): Promise<Held | undefined> {
     this.#tell(wish.now);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...wish, resolve, reject });
+    const answerByMs = deadlineMs();
+    const held = new Promise<Held | undefined>((resolve, reject) => {
+      this.#waiting.push({ ...wish, answerByMs, resolve, reject });
       this.#settling ??= this.#settleAll();
     });
+    return answeredBy(answerByMs, held, () => this.#use.outOfTime());
   }
 
   /** Settles what waits. The database stays open. */
@@ -95,7 +100,8 @@ export class OnceTable {
     for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) {
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
-        await this.#settle(group);
+        const untilMs = group.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
+        await underDeadline(untilMs, () => this.#settle(group));
       } catch (error) {
         // A promise that was settled keeps its answer.
         for (const { reject } of group) reject(error);

@@ -1,0 +1,273 @@
+// The connections of one process to the primary: a pool, each examined before its first use, and a search for the primary where
+// there are several servers or none answers.
+
+import type { ConnectionOptions } from 'node:tls';
+import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
+import { answeredBy, deadlineMs } from '../../call-deadline.ts';
+import { EctError } from '../../errors.ts';
+import { examineServer } from './examine-server.ts';
+import { isOfDatabase, OutOfTime, UnfitDatabase } from './failures.ts';
+import { addressOf, PrimarySearch, type ServerAddress } from './primary-search.ts';
+
+/** Where the database is, and who asks. */
+export interface PostgresTarget extends ServerAddress {
+  /** Further servers: whichever of all is the primary is used. */
+  readonly others?: readonly ServerAddress[];
+  readonly database: string;
+  readonly user: string;
+  /** Asked for each connection, so that a password may change. It is behind a function, so that nothing that prints a Config shows it. */
+  readonly password: () => string | undefined | Promise<string | undefined>;
+  /** Certificates of the server are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
+  readonly tls: { readonly ca: string | undefined } | undefined;
+}
+
+/** Timeouts of a database, in milliseconds. */
+export interface Timeouts {
+  /** Until there is a connection, also where others have all of them. */
+  readonly connectMs: number;
+  readonly idleInTransactionMs: number;
+  readonly lockMs: number;
+  readonly statementMs: number;
+  readonly answerMs: number;
+}
+
+/** Told of outages. Must not throw. */
+export interface DatabaseNotices {
+  /** There is no primary that can be used: told once, when that begins. */
+  databaseLost(cause: Error): void;
+  /** A primary was found. `downMs`: how long there was none; undefined where connections go to another server from now on. */
+  databaseFound(server: string, downMs: number | undefined): void;
+}
+
+/**
+ * Whatever the role or the database has. Statements by themselves must see what was committed before them. And each of ours is
+ * answered by the index that fits: a plan that was made while a table was nearly empty would go on to read all of it when it has grown.
+ */
+const SESSION_SETTINGS = [
+  'default_transaction_isolation=read\\ committed',
+  'plan_cache_mode=force_custom_plan',
+  'enable_seqscan=off',
+  'enable_bitmapscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
+
+/** Of several servers one that does not answer must not use up the time for the others, in milliseconds. */
+const LEAST_CONNECT_MS = 500;
+/** Attempts of one call: where the primary has moved, the second one goes to the new one. */
+const MAX_ATTEMPTS = 2;
+
+const SILENT: DatabaseNotices = { databaseLost: () => undefined, databaseFound: () => undefined };
+
+interface PrimaryClient extends Client {
+  readonly server: ServerAddress;
+}
+
+export class Connections {
+  readonly #pool: Pool;
+  readonly #search: PrimarySearch;
+  readonly #size: number;
+  readonly #connectMs: number;
+  readonly #options: ClientConfig;
+  /** Every connection of the pool. */
+  readonly #open = new Set<PrimaryClient>();
+  #closing: Promise<void> | undefined;
+
+  /** Connects when a connection is first taken. At most `size` of them, beside one that looks for the primary. */
+  constructor(target: PostgresTarget, size: number, timeouts: Timeouts, notices: DatabaseNotices = SILENT) {
+    const servers = [addressIn(target), ...(target.others ?? []).map(addressIn)] as const;
+    this.#size = size;
+    this.#connectMs = timeouts.connectMs;
+    this.#options = clientOptions(target, timeouts, Math.max(LEAST_CONNECT_MS, timeouts.connectMs / servers.length));
+    const [first] = servers;
+    this.#search = new PrimarySearch({
+      servers,
+      ask: (server) => this.#ask(server),
+      onLost: (cause) => notices.databaseLost(cause),
+      onFound: (server, downMs) => {
+        this.#leaveOthers(server);
+        notices.databaseFound(addressOf(server), downMs);
+      },
+    });
+    this.#pool = new Pool({
+      ...this.#options,
+      max: size,
+      // Of the wait for a connection that others have, too.
+      connectionTimeoutMillis: this.#connectMs,
+      Client: this.#clientClass(first),
+      verify: (client, done) => void this.#examine(client as unknown as PrimaryClient, done),
+    });
+    // Of a connection that nobody uses: it is out of the pool already.
+    this.#pool.on('error', () => undefined);
+  }
+
+  /** Whether the primary answers, as far as it was asked; and where no new connection can be made, whether there are others. */
+  get isUp(): boolean {
+    return !this.#search.isDown || (!this.#search.isSilent && this.#pool.totalCount > 0);
+  }
+
+  /** A connection of one's own, until it is released. It is not waited for longer than the call has time. */
+  async take(): Promise<PoolClient> {
+    for (let attempt = 1; ; attempt++) {
+      // Connections that were made before go on while no new one can be made, unless no server answers at all.
+      if (this.#search.isSilent || (this.#pool.idleCount === 0 && this.#pool.totalCount < this.#size)) {
+        const atMs = Math.min(deadlineMs(), performance.now() + this.#connectMs);
+        await answeredBy(atMs, this.#search.find(), outOfTime);
+      }
+      const before = this.#search.current;
+      try {
+        return await this.#connect();
+      } catch (error) {
+        const hasMoved = this.#search.current !== before && !this.#search.isDown;
+        if (attempt === MAX_ATTEMPTS || !hasMoved) throw error;
+      }
+    }
+  }
+
+  /** A statement on this connection was not answered. */
+  doubt(client: PoolClient): void {
+    this.#search.doubt((client as unknown as PrimaryClient).server);
+  }
+
+  /** Ends all connections, once each is free. */
+  close(): Promise<void> {
+    this.#closing ??= this.#pool.end();
+    return this.#closing;
+  }
+
+  #connect(): Promise<PoolClient> {
+    let isLate = false;
+    const connecting = this.#pool.connect().then((client) => {
+      if (isLate) client.release();
+      return client;
+    });
+    const late = () => {
+      isLate = true;
+      return outOfTime();
+    };
+    return answeredBy(deadlineMs(), connecting, late).catch((error: unknown) => {
+      throw connectFailure(error);
+    });
+  }
+
+  /** A connection of the pool goes to the server that is the primary when it is made; `first`: where none is known. */
+  #clientClass(first: ServerAddress): new () => PrimaryClient {
+    const [search, options, open] = [this.#search, this.#options, this.#open];
+    return class extends Client implements PrimaryClient {
+      readonly server: ServerAddress;
+
+      constructor() {
+        const server = search.current ?? first;
+        super({ ...options, ...server });
+        this.server = server;
+        open.add(this);
+        this.once('end', () => open.delete(this));
+        // An error of a connection in use reaches its statements; without a listener it would end the process.
+        this.on('error', () => undefined);
+      }
+
+      override connect(): Promise<Client>;
+      override connect(callback: (error: Error) => void): void;
+      override connect(callback?: (error: Error) => void): Promise<Client> | void {
+        if (callback === undefined) return super.connect() as Promise<Client>;
+        super.connect((error: Error | null) => {
+          if (error) {
+            open.delete(this);
+            search.failed(this.server, connectFailure(error));
+          }
+          callback(error as Error);
+        });
+      }
+    };
+  }
+
+  async #examine(client: PrimaryClient, done: (error?: Error) => void): Promise<void> {
+    try {
+      await examineServer(client);
+    } catch (error) {
+      this.#search.failed(client.server, connectFailure(error));
+      return done(error as Error);
+    }
+    done();
+  }
+
+  /** Whether the server is the primary, and can be used. */
+  async #ask(server: ServerAddress): Promise<void> {
+    const client = new Client({ ...this.#options, ...server });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await examineServer(client);
+    } catch (error) {
+      throw connectFailure(error);
+    } finally {
+      // A server that is frozen does not answer a goodbye either.
+      void client.end().catch(() => undefined);
+    }
+  }
+
+  /**
+   * Ends connections to other servers at once: one that was the primary may come back and answer as if it still were, with what it
+   * had then.
+   */
+  #leaveOthers(primary: ServerAddress): void {
+    for (const client of this.#open) if (client.server !== primary) destroy(client);
+  }
+}
+
+function addressIn({ host, port }: ServerAddress): ServerAddress {
+  return { host, port };
+}
+
+function clientOptions(
+  { host, port, database, user, password, tls }: PostgresTarget,
+  { idleInTransactionMs, lockMs, statementMs }: Timeouts,
+  connectMs: number,
+): ClientConfig {
+  return {
+    host,
+    port,
+    database,
+    user,
+    // Where there is none, the driver would look for it in the environment and in files.
+    password: async () => (await password()) ?? '',
+    ssl: tlsOptions(tls),
+    application_name: 'ect-authority',
+    options: SESSION_SETTINGS,
+    connectionTimeoutMillis: connectMs,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    lock_timeout: lockMs,
+    statement_timeout: statementMs,
+    // Of the examination of the server; what a session sends has a limit of its own.
+    query_timeout: connectMs,
+    keepAlive: true,
+    pipeline: true,
+  };
+}
+
+/** A password that cannot be read, for one. */
+const NO_CONNECTION = 'No connection to the database can be made: the log of the service says why.';
+
+/** Why there is no connection, in words of ours where the database has not failed. */
+function connectFailure(error: unknown): Error {
+  const isOurs = error instanceof UnfitDatabase || error instanceof EctError || isOfDatabase(error);
+  return isOurs ? (error as Error) : new UnfitDatabase(NO_CONNECTION, { cause: error });
+}
+
+function outOfTime(): OutOfTime {
+  return new OutOfTime('no connection in time');
+}
+
+/** Without a goodbye. Statements that wait fail. */
+function destroy(client: Client): void {
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+  connection.stream.destroy();
+}
+
+/** The certificate of the server is always verified, and its name. */
+export function tlsOptions(tls: PostgresTarget['tls']): ConnectionOptions | false {
+  if (tls === undefined) return false;
+  return { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true };
+}
