@@ -32,7 +32,7 @@ const PARAMETERS: readonly string[] = ['host', 'user', 'sslmode', 'target_sessio
 const DEFAULT_PORT = 5432;
 
 /** The authority of a URL stands alone: a list of hosts is none that the URL standard knows. */
-const PARTS = /^(postgres(?:ql)?:\/\/)(?:([^/?#]*)@)?([^/?#@]*)((?:[/?#].*)?)$/su;
+const PARTS = /^(postgres(?:ql)?:\/\/)(?:([^/?#@]*)@)?([^/?#@]*)((?:[/?#].*)?)$/su;
 
 /** Undefined for what breaks the rule. No parameter is taken whose meaning would be guessed. */
 export function readPostgresUrl(text: string): PostgresPlace | undefined {

@@ -43,6 +43,8 @@ export interface PostgresServer {
   readonly data: string;
   /** Ends it as a crash would, and waits. `SIGKILL`: without a word to its own processes. */
   crash(signal?: 'SIGKILL' | 'SIGQUIT'): Promise<void>;
+  /** Stops all its processes where they are, as a machine that hangs would. Answers how they go on. */
+  freeze(): () => void;
   /** Starts it again on the same data. `settings`: of the command line, `fsync=off` for one. */
   restart(settings?: readonly string[]): Promise<void>;
   stop(): Promise<void>;
@@ -108,6 +110,14 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
       }
     },
     crash: (signal = 'SIGQUIT') => end(child, signal),
+    freeze: () => {
+      const pids = [child.pid ?? 0, ...childrenOf(child.pid ?? 0)];
+      // The one that starts others first.
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      return () => {
+        for (const pid of pids) process.kill(pid, 'SIGCONT');
+      };
+    },
     restart: async (settings = []) => {
       child = await startServer(data, folder, settings);
     },
@@ -169,6 +179,25 @@ function userId(kind: 'u' | 'g'): number {
     .map((line) => line.split(':'))
     .find(([name]) => name === 'postgres');
   return Number(entry?.[kind === 'u' ? 2 : 3]);
+}
+
+/** The processes that the server has started. */
+function childrenOf(pid: number): readonly number[] {
+  return globSync('/proc/[0-9]*/stat').flatMap((path) => {
+    const stat = statOf(path);
+    // The name of the program, in brackets, may hold anything.
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return parent === pid ? [Number(path.split('/')[2])] : [];
+  });
+}
+
+/** Empty where the process has ended meanwhile. */
+function statOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
