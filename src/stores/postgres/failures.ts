@@ -139,6 +139,11 @@ export function isRepeatable(error: unknown): boolean {
   return isLost(error) || (error instanceof DatabaseError && error.code?.startsWith('40') === true);
 }
 
+/** Whether a failure, as the store tells it, leaves open what was written. */
+export function isOutcomeOpen(error: unknown): boolean {
+  return error instanceof EctError && error.cause instanceof Error && error.cause.name === OutcomeUnknown.name;
+}
+
 /** Whether no server answered, or none takes connections yet. */
 export function isOutOfReach(error: unknown): boolean {
   const failure = failureOf(error);
