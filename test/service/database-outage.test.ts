@@ -55,7 +55,7 @@ describeWithPostgres('a service whose database fails', () => {
   const recordedIssue = (client: GrpcClient, key: string, deadlineMs = DEADLINE_MS) =>
     client.call<RecordedIssue>(
       `${AUTHORITY}/Issue`,
-      { exec_act: 'a', aud: [AUDIENCE], level: 'LEVEL_L3', idempotency_key: key },
+      { exec_act: 'a', aud: [AUDIENCE], level: 'LEVEL_L3', idempotency_key: key.replaceAll(' ', '-') },
       { deadline: Date.now() + deadlineMs },
     );
 
@@ -178,9 +178,9 @@ describeWithPostgres('a service whose database fails', () => {
     const { token } = await recordedIssue(client, 'cut while it is remembered, and long enough', 10_000);
     expect(proxy.cut).toBeUndefined();
     proxy.cut = { when: 'after', text: 'hold\0' };
-    const request = { token, audience: AUDIENCE, request_id: 'the first call' };
+    const request = { token, audience: AUDIENCE, request_id: 'the-first-call-of-this-test' };
     expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, request)).toMatchObject({ valid: true });
-    const again = { ...request, request_id: 'another call' };
+    const again = { ...request, request_id: 'another-call-of-this-test' };
     expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, again)).toMatchObject({ reason: 'TOKEN_REPLAYED' });
     expect(await service.stop()).toBe(0);
     await proxy.close();
