@@ -77,7 +77,7 @@ export class Connections {
 
   /** Connects when a connection is first taken. At most `size` of them, beside one that looks for the primary. */
   constructor(target: PostgresTarget, size: number, timeouts: Timeouts, notices: DatabaseNotices = SILENT) {
-    const servers = [addressIn(target), ...(target.others ?? []).map(addressIn)] as const;
+    const servers = serversOf(target);
     this.#size = size;
     this.#connectMs = timeouts.connectMs;
     this.#options = clientOptions(target, timeouts, Math.max(LEAST_CONNECT_MS, timeouts.connectMs / servers.length));
@@ -217,8 +217,9 @@ export class Connections {
   }
 }
 
-function addressIn({ host, port }: ServerAddress): ServerAddress {
-  return { host, port };
+/** All servers of a target, in their order. */
+export function serversOf({ host, port, others = [] }: PostgresTarget): readonly [ServerAddress, ...ServerAddress[]] {
+  return [{ host, port }, ...others];
 }
 
 function clientOptions(

@@ -32,7 +32,7 @@ export async function examineServer(client: Pick<ClientBase, 'query'>): Promise<
   await isWatched;
 }
 
-const STANDBY =
+export const STANDBY =
   'The PostgreSQL server is a standby: set ECT_POSTGRES_URL to the primary, or name both, with a comma between them.';
 
 /** The oldest major version that the statements are tried with, as the server counts it. */

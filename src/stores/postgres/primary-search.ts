@@ -148,11 +148,16 @@ export class PrimarySearch {
     const { servers } = this.#options;
     const [first = new Error('no server was asked')] = causes;
     if (servers.length === 1) return new DatabaseDown(sentenceOf(first), { cause: first });
-    const said = servers.map((server, place) => `${addressOf(server)}: ${sentenceOf(causes[place])}`);
     const isTelling = (cause: Error) => !isOutOfReach(cause) && !(cause instanceof StandbyServer);
     const telling = causes.find(isTelling) ?? causes.find(isOutOfReach) ?? first;
-    return new DatabaseDown(`None of the servers can be used. ${said.join(' ')}`, { cause: telling });
+    return new DatabaseDown(describeServers(servers, causes), { cause: telling });
   }
+}
+
+/** Why none of several servers can be used, for an operator. */
+export function describeServers(servers: readonly ServerAddress[], causes: readonly unknown[]): string {
+  const said = servers.map((server, place) => `${addressOf(server)}: ${sentenceOf(causes[place])}`);
+  return `None of the servers can be used. ${said.join(' ')}`;
 }
 
 /** As an operator writes it. */
