@@ -21,7 +21,7 @@ export interface PostgresPlace extends ServerAddress {
   readonly isEncrypted: boolean;
 }
 
-export const MAX_SERVERS = 16;
+const MAX_SERVERS = 16;
 
 export const POSTGRES_URL_RULE =
   'postgres://user@host:port/database, with ?sslmode=verify-full or disable where the default is not right, or ' +
