@@ -123,7 +123,7 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
   if (error instanceof DatabaseDown) {
     const inner = translated(error.cause, reasons);
     const refusal = inner instanceof EctError ? inner : new EctError(refuse(reasons.unavailable, SENTENCES.other(reasons.what)));
-    const later = refuse(refusal.reason, refusal.message, { ...refusal.facts, retry_after_seconds: RETRY_SECONDS });
+    const later = { ...refusal.refusal, facts: { ...refusal.facts, retry_after_seconds: RETRY_SECONDS } };
     // An outage is told once, when it begins, and not by each call that it refuses.
     return new EctError(later, error.isRepeated ? {} : { cause: cleaned(error) });
   }
