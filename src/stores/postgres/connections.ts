@@ -56,6 +56,8 @@ const SESSION_SETTINGS = [
 
 /** Of several servers one that does not answer must not use up the time for the others, in milliseconds. */
 const LEAST_CONNECT_MS = 500;
+/** What a server that is busy needs to be examined, in milliseconds. */
+const LEAST_EXAMINE_MS = 2_000;
 /** Attempts of one call: where the primary has moved, the second one goes to the new one. */
 const MAX_ATTEMPTS = 2;
 
@@ -242,7 +244,7 @@ function clientOptions(
     lock_timeout: lockMs,
     statement_timeout: statementMs,
     // Of the examination of the server; what a session sends has a limit of its own.
-    query_timeout: connectMs,
+    query_timeout: Math.max(connectMs, LEAST_EXAMINE_MS),
     keepAlive: true,
     pipeline: true,
   };
