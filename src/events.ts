@@ -212,6 +212,7 @@ export function createEvents(options: EventsOptions) {
     databaseFound(server: string, downMs: number | undefined): void {
       metrics.databaseDown.set(0);
       lines.info({ event: 'database-found', server, ...(downMs === undefined ? {} : { downMs: round(downMs) }) });
+      flushNow();
     },
 
     /** A change of a signing key was read from the ledger: it holds from now on. */

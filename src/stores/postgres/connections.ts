@@ -6,8 +6,9 @@ import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
 import { answeredBy, deadlineMs } from '../../call-deadline.ts';
 import { EctError } from '../../errors.ts';
 import { examineServer } from './examine-server.ts';
-import { isOfDatabase, OutOfTime, UnfitDatabase } from './failures.ts';
+import { isOfDatabase, NoFreeConnection, OutOfTime, UnfitDatabase } from './failures.ts';
 import { addressOf, PrimarySearch, type ServerAddress } from './primary-search.ts';
+import { Slots } from './slots.ts';
 
 /** Where the database is, and who asks. */
 export interface PostgresTarget extends ServerAddress {
@@ -58,6 +59,8 @@ const SESSION_SETTINGS = [
 const LEAST_CONNECT_MS = 500;
 /** What a server that is busy needs to be examined, in milliseconds. */
 const LEAST_EXAMINE_MS = 2_000;
+/** How long a call waits for the answer of a server that had none before, in milliseconds. */
+const PROBE_MS = 250;
 /** Attempts of one call: where the primary has moved, the second one goes to the new one. */
 const MAX_ATTEMPTS = 2;
 
@@ -67,10 +70,18 @@ interface PrimaryClient extends Client {
   readonly server: ServerAddress;
 }
 
+/** A connection for as long as some work has it. */
+export interface TakenConnection {
+  readonly client: PoolClient;
+  /** Once. A broken one is used no more. */
+  release(isBroken: boolean): void;
+}
+
 export class Connections {
   readonly #pool: Pool;
   readonly #search: PrimarySearch;
-  readonly #size: number;
+  /** The wait for a connection is ours: the pool would leak one that is examined when its own wait is over. */
+  readonly #slots: Slots;
   readonly #connectMs: number;
   readonly #options: ClientConfig;
   /** Every connection of the pool. */
@@ -80,7 +91,7 @@ export class Connections {
   /** Connects when a connection is first taken. At most `size` of them, beside one that looks for the primary. */
   constructor(target: PostgresTarget, size: number, timeouts: Timeouts, notices: DatabaseNotices = SILENT) {
     const servers = serversOf(target);
-    this.#size = size;
+    this.#slots = new Slots(size);
     this.#connectMs = timeouts.connectMs;
     this.#options = clientOptions(target, timeouts, Math.max(LEAST_CONNECT_MS, timeouts.connectMs / servers.length));
     const [first] = servers;
@@ -96,8 +107,7 @@ export class Connections {
     this.#pool = new Pool({
       ...this.#options,
       max: size,
-      // Of the wait for a connection that others have, too.
-      connectionTimeoutMillis: this.#connectMs,
+      connectionTimeoutMillis: 0,
       Client: this.#clientClass(first),
       verify: (client, done) => void this.#examine(client as unknown as PrimaryClient, done),
     });
@@ -111,16 +121,11 @@ export class Connections {
   }
 
   /** A connection of one's own, until it is released. It is not waited for longer than the call has time. */
-  async take(): Promise<PoolClient> {
+  async take(): Promise<TakenConnection> {
     for (let attempt = 1; ; attempt++) {
-      // Connections that were made before go on while no new one can be made, unless no server answers at all.
-      if (this.#search.isSilent || (this.#pool.idleCount === 0 && this.#pool.totalCount < this.#size)) {
-        const atMs = Math.min(deadlineMs(), performance.now() + this.#connectMs);
-        await answeredBy(atMs, this.#search.find(), outOfTime);
-      }
       const before = this.#search.current;
       try {
-        return await this.#connect();
+        return await this.#attempt();
       } catch (error) {
         const hasMoved = this.#search.current !== before && !this.#search.isDown;
         if (attempt === MAX_ATTEMPTS || !hasMoved) throw error;
@@ -139,19 +144,51 @@ export class Connections {
     return this.#closing;
   }
 
-  #connect(): Promise<PoolClient> {
+  /** Connections that were made before go on while no new one can be made, unless no server answers at all. */
+  async #attempt(): Promise<TakenConnection> {
+    if (this.#search.isSilent) await this.#findPrimary();
+    await this.#slots.take(untilMs(this.#connectMs), () => new NoFreeConnection('all are in use'));
+    try {
+      if (this.#pool.idleCount === 0) await this.#findPrimary();
+    } catch (error) {
+      this.#slots.give();
+      throw error;
+    }
+    return this.#connect();
+  }
+
+  async #findPrimary(): Promise<void> {
+    // A call that asks again in an outage does not wait for a server that does not even refuse.
+    const waitMs = this.#search.isDown ? PROBE_MS : this.#connectMs;
+    await answeredBy(untilMs(waitMs), this.#search.find(), () => this.#search.refusal ?? outOfTime());
+  }
+
+  /** Gives the slot back where there is no connection. One that comes too late goes back to the pool first. */
+  async #connect(): Promise<TakenConnection> {
     let isLate = false;
-    const connecting = this.#pool.connect().then((client) => {
-      if (isLate) client.release();
-      return client;
-    });
-    const late = () => {
+    const connecting = this.#pool.connect().then(
+      (client) => {
+        const taken = this.#taken(client);
+        if (isLate) taken.release(false);
+        return taken;
+      },
+      (error: unknown) => {
+        this.#slots.give();
+        throw connectFailure(error);
+      },
+    );
+    return answeredBy(deadlineMs(), connecting, () => {
       isLate = true;
       return outOfTime();
-    };
-    return answeredBy(deadlineMs(), connecting, late).catch((error: unknown) => {
-      throw connectFailure(error);
     });
+  }
+
+  #taken(client: PoolClient): TakenConnection {
+    const release = (isBroken: boolean) => {
+      client.release(isBroken);
+      this.#slots.give();
+    };
+    return { client, release };
   }
 
   /** A connection of the pool goes to the server that is the primary when it is made; `first`: where none is known. */
@@ -257,6 +294,11 @@ const NO_CONNECTION = 'No connection to the database can be made: the log of the
 function connectFailure(error: unknown): Error {
   const isOurs = error instanceof UnfitDatabase || error instanceof EctError || isOfDatabase(error);
   return isOurs ? (error as Error) : new UnfitDatabase(NO_CONNECTION, { cause: error });
+}
+
+/** In so many milliseconds, or when the call has no time left. */
+function untilMs(waitMs: number): number {
+  return Math.min(deadlineMs(), performance.now() + waitMs);
 }
 
 function outOfTime(): OutOfTime {

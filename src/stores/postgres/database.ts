@@ -1,10 +1,16 @@
 // The connections of one process to a PostgreSQL database. Each is examined before it is used for the first time.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PoolClient, QueryConfig, QueryResult } from 'pg';
+import type { QueryConfig, QueryResult } from 'pg';
 import { answeredBy, deadlineMs, timeLeftMs } from '../../call-deadline.ts';
 import { EctError } from '../../errors.ts';
-import { Connections, type DatabaseNotices, type PostgresTarget, type Timeouts } from './connections.ts';
+import {
+  Connections,
+  type DatabaseNotices,
+  type PostgresTarget,
+  type TakenConnection,
+  type Timeouts,
+} from './connections.ts';
 import {
   DatabaseDown,
   isRepeatable,
@@ -69,8 +75,8 @@ export class PostgresDatabase {
   /** Connects once. UnfitDatabase with the next step where the database cannot be used. */
   async examine(): Promise<void> {
     try {
-      const client = await this.#connections.take();
-      client.release();
+      const { release } = await this.#connections.take();
+      release(false);
     } catch (error) {
       const found = translated(error, { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' });
       if (!(found instanceof EctError)) throw error;
@@ -136,20 +142,20 @@ export class DatabaseUse {
   async #once<T>(work: (session: Session) => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new StoreClosed();
     if (timeLeftMs() <= 0) throw new OutOfTime('nothing was sent');
-    const client = await this.#connections.take();
-    const session = new Session(client, this.#answerMs);
+    const taken = await this.#connections.take();
+    const session = new Session(taken, this.#answerMs);
     try {
       return await work(session);
     } finally {
       await session.end();
-      if (session.isUnanswered) this.#connections.doubt(client);
+      if (session.isUnanswered) this.#connections.doubt(taken.client);
     }
   }
 }
 
 /** One connection, for as long as some work has it. */
 export class Session {
-  readonly #client: PoolClient;
+  readonly #taken: TakenConnection;
   readonly #answerMs: number;
   // By the code: the word is in the language of the server.
   readonly #onNotice = ({ code = '' }: { readonly code?: string | undefined }) => {
@@ -162,10 +168,10 @@ export class Session {
   /** Whether the server left a statement without an answer. */
   isUnanswered = false;
 
-  constructor(client: PoolClient, answerMs: number) {
-    this.#client = client;
+  constructor(taken: TakenConnection, answerMs: number) {
+    this.#taken = taken;
     this.#answerMs = answerMs;
-    client.on('notice', this.#onNotice);
+    taken.client.on('notice', this.#onNotice);
   }
 
   /** Sends all statements at once, and waits for all answers. Throws the first failure; what followed it has failed too, or ran by itself. */
@@ -190,8 +196,8 @@ export class Session {
   /** Gives the connection back. What was begun and not committed is undone. */
   async end(): Promise<void> {
     if (this.#isInTransaction && !this.#isBroken) await this.#answers([{ text: 'ROLLBACK' }], ROLLBACK_MS);
-    this.#client.removeListener('notice', this.#onNotice);
-    this.#client.release(this.#isBroken || this.hasWarning);
+    this.#taken.client.removeListener('notice', this.#onNotice);
+    this.#taken.release(this.#isBroken || this.hasWarning);
   }
 
   async #answers(statements: readonly Statement[], withinMs: number) {
@@ -211,6 +217,6 @@ export class Session {
       values: [...values],
       query_timeout: withinMs,
     };
-    return this.#client.query(query);
+    return this.#taken.client.query(query);
   }
 }

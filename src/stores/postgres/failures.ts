@@ -35,6 +35,11 @@ export class DatabaseDown extends Error {
   }
 }
 
+/** All connections of this process are in use. */
+export class NoFreeConnection extends Error {
+  override readonly name = 'NoFreeConnection';
+}
+
 /** The call has no time left. Nothing was sent. */
 export class OutOfTime extends Error {
   override readonly name = 'OutOfTime';
@@ -196,6 +201,7 @@ function failureOf(error: unknown): Failure | undefined {
   if (error instanceof HeadMoved) return 'busy';
   if (error instanceof UnfitDatabase) return 'other';
   if (error instanceof OutOfTime) return 'busy';
+  if (error instanceof NoFreeConnection) return 'taken';
   if (error instanceof DatabaseDown) return failureOf(error.cause) ?? 'other';
   if (error instanceof DatabaseError) {
     const code = error.code ?? '';
@@ -209,7 +215,6 @@ function driverFailure(error: Error): Failure | undefined {
   const code = codeOf(error) ?? '';
   if (/^(?:SASL|SCRAM)/.test(error.message)) return 'denied';
   if (error.message.startsWith('The server does not support SSL') || TLS_CODES.test(code)) return 'untrusted';
-  if (error.message.startsWith('timeout exceeded when trying to connect')) return 'taken';
   if (error.message === ANSWER_TIMEOUT) return 'busy';
   if (isLost(error) || /^(?:timeout expired|Connection terminated|Client )/.test(error.message)) return 'away';
   return /^E[A-Z_]{3,}$/.test(code) ? 'away' : undefined;

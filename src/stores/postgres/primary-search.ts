@@ -65,6 +65,11 @@ export class PrimarySearch {
     return this.#outage !== undefined;
   }
 
+  /** What to tell those who cannot wait while there is no primary. */
+  get refusal(): DatabaseDown | undefined {
+    return this.#outage?.cause.repeated();
+  }
+
   /** Whether no server answers at all, so that connections which were made before are in doubt too. */
   get isSilent(): boolean {
     return this.#outage !== undefined && isOutOfReach(this.#outage.cause.cause);
@@ -75,7 +80,7 @@ export class PrimarySearch {
     if (this.#current !== undefined && this.#outage === undefined) return this.#current;
     const isTooEarly = this.#outage !== undefined && this.#nowMs() < this.#outage.retryAtMs;
     if (this.#outage !== undefined && (this.#running !== undefined || isTooEarly)) {
-      throw this.#outage.cause.repeated();
+      throw this.refusal ?? this.#outage.cause;
     }
     this.#running ??= this.#look(this.#first);
     return this.#running;

@@ -2,7 +2,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { DatabaseDown, StandbyServer, UnfitDatabase } from '../../../src/stores/postgres/failures.ts';
+import { type DatabaseDown, NoFreeConnection, StandbyServer, UnfitDatabase } from '../../../src/stores/postgres/failures.ts';
 import { PrimarySearch, type ServerAddress } from '../../../src/stores/postgres/primary-search.ts';
 
 const [A, B, C] = ['a', 'b', 'c'].map((host) => ({ host, port: 5432 })) as [ServerAddress, ServerAddress, ServerAddress];
@@ -101,7 +101,7 @@ test('a server that leaves a statement without an answer is asked again; connect
 
 test('a server without a free connection is no outage', async () => {
   const { search, told } = searchAmong(A);
-  search.failed(A, new Error('timeout exceeded when trying to connect'));
+  search.failed(A, new NoFreeConnection('all are in use'));
   expect([await search.find(), search.isDown, told]).toEqual([A, false, []]);
 });
 
