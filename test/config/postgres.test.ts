@@ -32,10 +32,7 @@ describe('the URL of the database', () => {
       { ...place, host: 'localhost', port: 1, others: [{ host: '127.0.0.1', port: 2 }], isEncrypted: false },
     ],
     // One that is elsewhere is enough: all are encrypted.
-    [
-      'postgres://ada@localhost,b.example.org/ect',
-      { ...place, host: 'localhost', others: [other], isEncrypted: true },
-    ],
+    ['postgres://ada@localhost,b.example.org/ect', { ...place, host: 'localhost', others: [other], isEncrypted: true }],
     [
       'postgres:///ect?host=/run/a,/run/b&user=ada',
       { ...place, host: '/run/a', others: [{ host: '/run/b', port: 5432 }], isEncrypted: false },

@@ -32,7 +32,9 @@ export async function examineLedger(
   verifierKey: string,
   { indexes, checkpoints }: Acknowledged,
 ): Promise<LedgerFaults> {
-  const rows = await sql(`SELECT idx, encode(name, 'hex') AS name, leaf FROM ect.entries WHERE ledger = 'main' ORDER BY idx`);
+  const rows = await sql(
+    `SELECT idx, encode(name, 'hex') AS name, leaf FROM ect.entries WHERE ledger = 'main' ORDER BY idx`,
+  );
   const [head] = await sql(`SELECT size, checkpoint FROM ect.head WHERE ledger = 'main'`);
   const names = rows.map(({ name }) => Buffer.from(String(name), 'hex').toString('utf8'));
   const places = new Map(names.map((name, place) => [name, place]));
@@ -71,7 +73,8 @@ function fits(note: string, verifierKey: string, roots: readonly string[]): bool
   const [, name = '', id = '', key = ''] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(verifierKey) ?? [];
   const [dash, signer, encoded = ''] = signature.split(' ');
   const bytes = Buffer.from(encoded, 'base64');
-  if (empty !== '' || dash !== '—' || signer !== name || origin !== name || bytes.toString('hex', 0, 4) !== id) return false;
+  if (empty !== '' || dash !== '—' || signer !== name || origin !== name || bytes.toString('hex', 0, 4) !== id)
+    return false;
   // One byte says that it is Ed25519.
   const x = Buffer.from(key, 'base64').subarray(1).toString('base64url');
   const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });

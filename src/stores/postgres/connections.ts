@@ -209,7 +209,7 @@ export class Connections {
 
       override connect(): Promise<Client>;
       override connect(callback: (error: Error) => void): void;
-      override connect(callback?: (error: Error) => void): Promise<Client> | void {
+      override connect(callback?: (error: Error) => void): Promise<Client> | undefined {
         if (callback === undefined) return super.connect() as Promise<Client>;
         super.connect((error: Error | null) => {
           if (error) {
@@ -218,6 +218,7 @@ export class Connections {
           }
           callback(error as Error);
         });
+        return undefined;
       }
     };
   }

@@ -127,7 +127,8 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
   if (failure === undefined) return error;
   if (error instanceof DatabaseDown) {
     const inner = translated(error.cause, reasons);
-    const refusal = inner instanceof EctError ? inner : new EctError(refuse(reasons.unavailable, SENTENCES.other(reasons.what)));
+    const refusal =
+      inner instanceof EctError ? inner : new EctError(refuse(reasons.unavailable, SENTENCES.other(reasons.what)));
     const later = { ...refusal.refusal, facts: { ...refusal.facts, retry_after_seconds: RETRY_SECONDS } };
     // An outage is told once, when it begins, and not by each call that it refuses.
     return new EctError(later, error.isRepeated ? {} : { cause: cleaned(error) });

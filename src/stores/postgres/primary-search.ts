@@ -1,7 +1,7 @@
 // Which of several servers is the primary, and whether there is one. One search at a time; while there is none, those who ask are
 // refused at once and only one of them at a time asks the servers again.
 
-import { DatabaseDown, isConnectionShort, isOutOfReach, sentenceOf, StandbyServer } from './failures.ts';
+import { DatabaseDown, isConnectionShort, isOutOfReach, StandbyServer, sentenceOf } from './failures.ts';
 
 /** Where a server listens. */
 export interface ServerAddress {

@@ -28,10 +28,15 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
   const told: string[] = [];
   beforeAll(async () => {
     server = await startPostgres();
-    database = new PostgresDatabase(server.target(), 3, { connectMs: 800 }, {
-      databaseLost: () => told.push('lost'),
-      databaseFound: () => told.push('found'),
-    });
+    database = new PostgresDatabase(
+      server.target(),
+      3,
+      { connectMs: 800 },
+      {
+        databaseLost: () => told.push('lost'),
+        databaseFound: () => told.push('found'),
+      },
+    );
     store = new PostgresLedgerStore(database);
     const key = openLedgerKey(generateLedgerKey('ledger.example/deadlines'));
     ledger = await Ledger.open({ store, key, nowMs: Date.now });
@@ -153,7 +158,16 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
       expect(outcome).not.toHaveProperty('reason.cause');
     }
     await server.restart();
-    await expect.poll(() => store.head().then(() => 'there', () => 'away'), SOON).toBe('there');
+    await expect
+      .poll(
+        () =>
+          store.head().then(
+            () => 'there',
+            () => 'away',
+          ),
+        SOON,
+      )
+      .toBe('there');
     expect(told).toEqual(['lost', 'found']);
   });
 

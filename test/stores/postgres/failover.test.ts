@@ -91,7 +91,9 @@ describeWithPostgres('a primary with a synchronous standby', () => {
     expect(lost).toBeLessThanOrEqual(REPLICAS * FAILOVERS);
     expect([...reasons].filter((reason) => !/^(?:LEDGER|REPLAY_GUARD)_UNAVAILABLE$/.test(reason))).toEqual([]);
     expect(told.at(-1)).toContain('found');
-    console.info(`${FAILOVERS} failovers, ${size} entries; from the death of the primary to the next acknowledged calls:`);
+    console.info(
+      `${FAILOVERS} failovers, ${size} entries; from the death of the primary to the next acknowledged calls:`,
+    );
     console.info(recoveries.map((ms) => `${Math.round(ms)} ms`).join(', '));
     await Promise.all(replicas.map((replica) => replica.close()));
   });
@@ -103,10 +105,15 @@ describeWithPostgres('a primary with a synchronous standby', () => {
   }
 
   async function openReplica(key: ReturnType<typeof openLedgerKey>, tell: (line: string) => void): Promise<Replica> {
-    const database = new PostgresDatabase(pair.target(), 4, {}, {
-      databaseLost: () => tell('lost'),
-      databaseFound: (server) => tell(`found ${server}`),
-    });
+    const database = new PostgresDatabase(
+      pair.target(),
+      4,
+      {},
+      {
+        databaseLost: () => tell('lost'),
+        databaseFound: (server) => tell(`found ${server}`),
+      },
+    );
     const store = new PostgresLedgerStore(database);
     const guard = new PostgresReplayGuard(database);
     const ledger = await Ledger.open({ store, key, nowMs: Date.now });

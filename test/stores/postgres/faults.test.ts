@@ -273,7 +273,10 @@ describeWithPostgres('PostgreSQL', () => {
         return outcomes;
       };
       const commit = () => store.commit([candidate('a')], honestSeal());
-      const claims = [guard.claim(tokenUse(), 2_000, 1_000), guard.claim(tokenUse({ jti: 'b', requestId: 'b' }), 2_000, 1_000)];
+      const claims = [
+        guard.claim(tokenUse(), 2_000, 1_000),
+        guard.claim(tokenUse({ jti: 'b', requestId: 'b' }), 2_000, 1_000),
+      ];
       const guarded = { status: 'rejected', reason: { reason: 'REPLAY_GUARD_UNAVAILABLE' } };
       expect(await cancelling<unknown>([commit(), ...claims])).toMatchObject([
         { status: 'rejected', reason: UNAVAILABLE },

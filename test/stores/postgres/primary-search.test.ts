@@ -2,10 +2,19 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { type DatabaseDown, NoFreeConnection, StandbyServer, UnfitDatabase } from '../../../src/stores/postgres/failures.ts';
+import {
+  type DatabaseDown,
+  NoFreeConnection,
+  StandbyServer,
+  UnfitDatabase,
+} from '../../../src/stores/postgres/failures.ts';
 import { PrimarySearch, type ServerAddress } from '../../../src/stores/postgres/primary-search.ts';
 
-const [A, B, C] = ['a', 'b', 'c'].map((host) => ({ host, port: 5432 })) as [ServerAddress, ServerAddress, ServerAddress];
+const [A, B, C] = ['a', 'b', 'c'].map((host) => ({ host, port: 5432 })) as [
+  ServerAddress,
+  ServerAddress,
+  ServerAddress,
+];
 const refused = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 const standby = () => new StandbyServer('it is a standby');
 

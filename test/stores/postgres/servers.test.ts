@@ -1,8 +1,19 @@
 // Several servers in one target, of which one is there.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { changeSchema, PostgresDatabase, PostgresLedgerStore, type PostgresTarget } from '../../../src/stores/postgres/index.ts';
-import { describeWithPostgres, PASSWORD, type PostgresServer, SERVICE_ROLE, startPostgres } from '../../support/postgres.ts';
+import {
+  changeSchema,
+  PostgresDatabase,
+  PostgresLedgerStore,
+  type PostgresTarget,
+} from '../../../src/stores/postgres/index.ts';
+import {
+  describeWithPostgres,
+  PASSWORD,
+  type PostgresServer,
+  SERVICE_ROLE,
+  startPostgres,
+} from '../../support/postgres.ts';
 
 const NOWHERE = { host: '/nowhere', port: 1 };
 
@@ -22,10 +33,15 @@ describeWithPostgres('PostgreSQL among servers that are not there', () => {
     const order = { kind: 'init', role: SERVICE_ROLE } as const;
     expect(await changeSchema(amongOthers('postgres'), order)).toMatchObject({ from: 0 });
     const told: string[] = [];
-    const database = new PostgresDatabase(amongOthers(), 2, {}, {
-      databaseLost: () => told.push('lost'),
-      databaseFound: (address, downMs) => told.push(`found ${address} ${downMs}`),
-    });
+    const database = new PostgresDatabase(
+      amongOthers(),
+      2,
+      {},
+      {
+        databaseLost: () => told.push('lost'),
+        databaseFound: (address, downMs) => told.push(`found ${address} ${downMs}`),
+      },
+    );
     await database.examine();
     expect(await new PostgresLedgerStore(database).head()).toBeUndefined();
     expect(told).toEqual([`found ${server.host}:${server.port} undefined`]);
