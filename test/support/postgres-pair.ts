@@ -86,7 +86,7 @@ export async function startPair(): Promise<PostgresPair> {
     },
     rebuild,
     stop: async () => {
-      await Promise.all(nodes.map(({ child }) => child && end(child, 'SIGQUIT')));
+      for (const { child } of nodes) if (child !== undefined) await end(child, 'SIGQUIT');
       await first.crash();
     },
   };
