@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { PostgresTarget } from '../../src/stores/postgres/index.ts';
-import { asUser, end, giveToServer, PASSWORD, PORT, serverFolder, startPostgres, startServer } from './postgres.ts';
+import { asUser, end, freeze, giveToServer, PASSWORD, PORT, serverFolder, startPostgres, startServer } from './postgres.ts';
 import { SOON } from './soon.ts';
 
 export interface PostgresPair {
@@ -20,6 +20,8 @@ export interface PostgresPair {
   readonly primary: string;
   /** Ends the primary at once: SIGKILL, or the `immediate` stop of PostgreSQL. */
   crash(signal: 'SIGKILL' | 'SIGQUIT'): Promise<void>;
+  /** Stops the primary where it is, as a machine that hangs would. Answers how it goes on. */
+  freeze(): () => void;
   /** Makes the standby the primary. Answers when it takes writes. */
   promote(): Promise<void>;
   /** Makes the server that has died a synchronous standby of the primary. */
@@ -79,6 +81,7 @@ export async function startPair(): Promise<PostgresPair> {
       if (primary.child === undefined) await first.crash(signal);
       else await end(primary.child, signal);
     },
+    freeze: () => (primary.child === undefined ? first.freeze() : freeze(primary.child)),
     promote: async () => {
       primary = standby();
       // It has no standby of its own yet, and waits for none.

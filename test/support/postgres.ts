@@ -110,14 +110,7 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
       }
     },
     crash: (signal = 'SIGQUIT') => end(child, signal),
-    freeze: () => {
-      const pids = [child.pid ?? 0, ...childrenOf(child.pid ?? 0)];
-      // The one that starts others first.
-      for (const pid of pids) process.kill(pid, 'SIGSTOP');
-      return () => {
-        for (const pid of pids) process.kill(pid, 'SIGCONT');
-      };
-    },
+    freeze: () => freeze(child),
     restart: async (settings = []) => {
       child = await startServer(data, folder, settings);
     },
@@ -179,6 +172,16 @@ function userId(kind: 'u' | 'g'): number {
     .map((line) => line.split(':'))
     .find(([name]) => name === 'postgres');
   return Number(entry?.[kind === 'u' ? 2 : 3]);
+}
+
+/** Stops a server and all its processes where they are. Answers how they go on. */
+export function freeze({ pid = 0 }: ChildProcess): () => void {
+  // The one that starts others first.
+  const pids = [pid, ...childrenOf(pid)];
+  for (const each of pids) process.kill(each, 'SIGSTOP');
+  return () => {
+    for (const each of pids) process.kill(each, 'SIGCONT');
+  };
 }
 
 /** The processes that the server has started. */

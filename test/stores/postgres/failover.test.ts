@@ -2,10 +2,11 @@
 // both find it by themselves.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { underDeadline } from '../../../src/call-deadline.ts';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../../src/ledger/index.ts';
 import { PostgresDatabase, PostgresLedgerStore, PostgresReplayGuard } from '../../../src/stores/postgres/index.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
-import { rounds } from '../../support/full.ts';
+import { FULL, rounds } from '../../support/full.ts';
 import { candidate } from '../../support/honest-seal.ts';
 import { describeWithPostgres } from '../../support/postgres.ts';
 import { type PostgresPair, startPair } from '../../support/postgres-pair.ts';
@@ -20,13 +21,13 @@ const PAUSE_MS = 20;
 
 describeWithPostgres('a primary with a synchronous standby', () => {
   let pair: PostgresPair;
+  const key = openLedgerKey(generateLedgerKey('ledger.example/failover'));
   beforeAll(async () => {
     pair = await startPair();
   });
   afterAll(() => pair.stop());
 
   test('L10, L20: the primary is killed under load and the standby promoted: nothing acknowledged is lost, nothing forks, and all goes on by itself', async () => {
-    const key = openLedgerKey(generateLedgerKey('ledger.example/failover'));
     const told: string[] = [];
     const replicas: Replica[] = [];
     for (let n = 0; n < REPLICAS; n++) replicas.push(await openReplica(key, (line) => told.push(`${n}: ${line}`)));
@@ -97,6 +98,45 @@ describeWithPostgres('a primary with a synchronous standby', () => {
     console.info(recoveries.map((ms) => `${Math.round(ms)} ms`).join(', '));
     await Promise.all(replicas.map((replica) => replica.close()));
   });
+
+  test.runIf(FULL)(
+    'L10, L20: a primary that was frozen while the standby was promoted, and comes back, is believed no more',
+    async () => {
+      await pair.rebuild();
+      const [head] = await pair.sql('SELECT verifier_key FROM ect.identities');
+      expect(head?.['verifier_key']).toBe(key.verifierKey);
+      const found: string[] = [];
+      const replica = await openReplica(key, (line) => found.push(line));
+      const append = (name: string) =>
+        underDeadline(performance.now() + 1_000, () => replica.ledger.append(candidate(name))).then(
+          ({ record }) => record.index,
+          (error: unknown) => (error as { readonly reason: string }).reason,
+        );
+      const before = await append('before it froze');
+      expect(before).toBeTypeOf('number');
+      const thaw = pair.freeze();
+      const open = append('while it was frozen');
+      const read = replica.ledger.checkpoint();
+      await pair.promote();
+      expect(await open).toBe('LEDGER_UNAVAILABLE');
+      await expect.poll(() => append('on the new primary'), { timeout: 30_000 }).toBeTypeOf('number');
+      expect(found.at(-1)).toBe(`found ${pair.primary}:5432`);
+      thaw();
+      // What was asked of it is answered by the other one.
+      expect((await read).size).toBeGreaterThan(before as number);
+      for (let n = 0; n < 40; n++) {
+        expect(await append(`after it came back ${n}`)).toBeTypeOf('number');
+        await replica.ledger.checkpoint();
+      }
+      const { size, ...faults } = await examineLedger(pair.sql, key.verifierKey, {
+        indexes: new Map(),
+        checkpoints: new Set(),
+      });
+      expect(faults).toEqual({ gaps: [], doubles: [], lost: [], forks: [] });
+      expect(size).toBeGreaterThan(before as number);
+      await replica.close();
+    },
+  );
 
   interface Replica {
     readonly ledger: Ledger;
