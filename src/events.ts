@@ -201,16 +201,36 @@ export function createEvents(options: EventsOptions) {
       lines.error({ event: 'dependency-failed', ...describeFailure(cause), reason });
     },
 
+    /** There is no primary of the database that can be used: what needs it is refused at once. Told when that begins. */
+    databaseLost(cause: unknown): void {
+      metrics.databaseDown.set(1);
+      const warning = 'what needs the database is refused until a server answers as the primary; they are asked again';
+      lines.error({ event: 'database-lost', ...describeFailure(cause), warning });
+      flushNow();
+    },
+
+    /** Connections go to this server from now on. `downMs`: for how long there was none; undefined where another one was used before. */
+    databaseFound(server: string, downMs: number | undefined): void {
+      metrics.databaseDown.set(0);
+      lines.info({ event: 'database-found', server, ...(downMs === undefined ? {} : { downMs: round(downMs) }) });
+      flushNow();
+    },
+
     /** A change of a signing key was read from the ledger: it holds from now on. */
     keyChanged({ kid, state, by }: { readonly kid: string; readonly state: string; readonly by: string }): void {
       metrics.keyChanges.inc({ state });
       lines.info({ event: 'key-changed', kid, state, by: cleanText(by) });
     },
 
-    /** Something about signing keys failed, and is tried again. */
-    keysFailed(cause: unknown): void {
+    /** Something about signing keys failed, and is tried again. `isNews`: it did not fail in this way a moment ago. */
+    keysFailed(cause: unknown, isNews = true): void {
       metrics.keyFailures.inc();
-      lines.error({ event: 'keys-failed', ...describeFailure(cause) });
+      if (isNews) lines.error({ event: 'keys-failed', ...describeFailure(cause) });
+    },
+
+    /** What `keys-failed` told of is over: changes of keys are read and recorded again. */
+    keysRecovered(): void {
+      lines.info({ event: 'keys-recovered' });
     },
 
     /** The key that should sign cannot be opened or used, so that nothing is issued; or that is over. Why is in `keys-failed` or `signer-region-down`. */

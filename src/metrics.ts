@@ -124,6 +124,11 @@ export function createMetrics() {
       help: 'Whether nothing is issued since the signing key cannot be opened or used; of several workers, in how many.',
       registers,
     }),
+    databaseDown: new Gauge({
+      name: 'ect_database_down',
+      help: 'Whether no primary of the PostgreSQL database can be used.',
+      registers,
+    }),
     workersEnded: new Counter({
       name: 'ect_workers_ended_total',
       help: 'Workers that died, or could not start.',

@@ -35,7 +35,7 @@ export interface SharedSurroundings {
 export async function openSharedStores(config: Config, surroundings: SharedSurroundings): Promise<Stores> {
   const { dir, key, earliest, isTimely, events } = surroundings;
   if (config.postgres === undefined) throw new TypeError('There is no database in the configuration.');
-  const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool);
+  const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool, {}, events);
   try {
     await database.examine();
     const ledger = new PostgresLedgerStore(database);
@@ -55,7 +55,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       memo,
       replacedFile: () => undefined,
       writes: [],
-      checks: () => ({ integrity: !damage.isFound() }),
+      checks: () => ({ database: database.isUp, integrity: !damage.isFound() }),
       describeLoss: describeSharedLoss,
       tidiesForAll: () => lease.token !== undefined,
       readSharedTime: (steadyMs) => readServerTime(database, steadyMs),

@@ -424,6 +424,8 @@ async function listen(
       identify: cas === undefined ? anonymousCallers() : spiffeCallers(clock.nowMs, cas),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
+      // Where the stores are in files, nothing waits for another machine.
+      tellsDeadlines: config.store === 'postgres',
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds(), ...checks() }),

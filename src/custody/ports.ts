@@ -59,8 +59,10 @@ export interface CustodyPorts {
   readonly events: {
     /** A change of state was read from the ledger, of this process or another. */
     keyChanged(change: { readonly kid: string; readonly state: KeyState; readonly by: string }): void;
-    /** Something about keys failed; it is tried again. */
-    keysFailed(cause: unknown): void;
+    /** Something about keys failed; it is tried again. `isNews`: it did not fail in this way the last time. */
+    keysFailed(cause: unknown, isNews?: boolean): void;
+    /** What failed is over. */
+    keysRecovered(): void;
     /** From now on nothing signs, since the key that should cannot be opened, or does not answer; or that is over. */
     signingKeyMissing(isMissing: boolean): void;
   };

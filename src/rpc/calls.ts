@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import type { Caller } from '../authority/index.ts';
+import { underDeadline } from '../call-deadline.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import {
@@ -29,6 +30,8 @@ export interface CallsOptions {
   readonly endOfStreams: AbortSignal;
   /** What calls share. */
   readonly resources?: Resources;
+  /** Whether procedures run under the deadlines of their calls (call-deadline.ts): what waits for other machines asks for them. */
+  readonly tellsDeadlines?: boolean;
 }
 
 /** Made once: what is rejected because there is too much must cost next to nothing. */
@@ -62,7 +65,7 @@ export type Calls = ReturnType<typeof createCalls>;
 
 /** The calls of one server. */
 export function createCalls(options: CallsOptions) {
-  const { events, identify, endOfStreams, isAdministrator = () => false } = options;
+  const { events, identify, endOfStreams, isAdministrator = () => false, tellsDeadlines = false } = options;
   const { resources = createResources(DEFAULT_PROCESS_LIMITS) } = options;
   const { accounts, admission, scheduler, unread, streams, publicShare, connections, onLimit } = resources;
 
@@ -253,10 +256,10 @@ export function createCalls(options: CallsOptions) {
       const ready = request instanceof Promise ? await call.untilOver(request) : request;
       const answerBytes = service.answerBytes?.[localName];
       if (answerBytes !== undefined) {
-        const bytes = answerBytes(ready as never, call);
+        const bytes = timed(call, () => answerBytes(ready as never, call));
         reserveAnswer(call, bytes instanceof Promise ? await call.untilOver(bytes) : bytes);
       }
-      const answer = service.procedures[localName]?.(ready as never, call);
+      const answer = timed(call, () => service.procedures[localName]?.(ready as never, call));
       const message =
         answer instanceof Promise ? await call.untilOver(answer, (late) => reportLate(call, late)) : answer;
       const written = write(message);
@@ -267,6 +270,10 @@ export function createCalls(options: CallsOptions) {
     } catch (thrown) {
       throw fail(call, thrown);
     }
+  }
+
+  function timed<T>(call: OpenCall, work: () => T): T {
+    return tellsDeadlines ? underDeadline(call.answerByMs, work) : work();
   }
 
   /** Before anything is done for the call: what was done could not be told where there is no room for the answer. */

@@ -22,6 +22,9 @@ export interface Arrival {
 /** How far a call has come: its request arrives, it waits for its turn, its procedure has begun. */
 export type Stage = 'unread' | 'waiting' | 'begun';
 
+/** The time to tell a caller of a failure, in milliseconds. A tenth of a short deadline. */
+const MAX_TELLING_MS = 200;
+
 /** An open call. Its event is written exactly once, by whoever ends it first. */
 export class OpenCall implements Call, UnreadCall {
   readonly method: string;
@@ -85,6 +88,14 @@ export class OpenCall implements Call, UnreadCall {
   /** What its caller still waits, in milliseconds. */
   get remainingMs(): number {
     return this.#limitMs - (performance.now() - this.#arrivedAt);
+  }
+
+  /**
+   * By when what the call stands on must have answered, in milliseconds of `performance.now()`: early enough that the caller can
+   * still be told that it has not.
+   */
+  get answerByMs(): number {
+    return this.#arrivedAt + this.#limitMs - Math.min(this.#limitMs / 10, MAX_TELLING_MS);
   }
 
   note(reason: ErrorReason): void {

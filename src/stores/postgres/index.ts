@@ -1,7 +1,7 @@
 // The stores that live in a PostgreSQL database, which any number of processes share.
 
 export { readServerTime } from './clock.ts';
-export { PostgresDatabase, type PostgresTarget } from './database.ts';
+export { type DatabaseNotices, PostgresDatabase, type PostgresTarget } from './database.ts';
 export { UnfitDatabase } from './failures.ts';
 export { countServices } from './in-use.ts';
 export { PostgresIssueMemo } from './issue-memo.ts';
