@@ -57,6 +57,7 @@ const rooms = {
     'data-dir',
     'errors',
     'file-type',
+    'files',
     'ledger',
     'ledger-recovery',
     'one-history',

@@ -189,6 +189,14 @@ export function createEvents(options: EventsOptions) {
       lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
     },
 
+    /** Pages of the high-water mark cannot be read. What is held against the ledger is what the others say. */
+    markDamaged(pages: number): void {
+      const warning =
+        'the mark was read from other pages, which may be older: after a crash of the machine that is to be expected; otherwise ' +
+        'look at the disk, and hold the ledger against a checkpoint that was kept elsewhere';
+      lines.warn({ event: 'ledger-mark-damaged', pages, warning });
+    },
+
     /** There was no `once.db` beside a ledger with entries; there is one now. */
     usesForgotten(): void {
       const warning = 'tokens that were used before now are accepted once more until they expire';
@@ -374,6 +382,13 @@ export function createEvents(options: EventsOptions) {
       const warning = 'nothing is issued or recorded until the wall clock is right: set it (NTP)';
       lines.error({ event: 'clock-doubted', against, differenceSeconds, warning });
       flushNow();
+    },
+
+    /** The file of what time it was says nothing. */
+    clockForgotten(): void {
+      const warning =
+        'clock.json cannot be read: the wall clock is believed where it is not before the newest entry; see that it is right (NTP)';
+      lines.warn({ event: 'clock-forgotten', warning });
     },
 
     /** The wall clock is believed again. The time that is told changed by so much with it. */

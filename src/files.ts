@@ -1,6 +1,7 @@
 // Small files that must be there whole or not at all, and for one user only.
 
 import { randomBytes } from 'node:crypto';
+import { lstatSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { demandFile } from './file-type.ts';
@@ -122,6 +123,29 @@ async function exists(path: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
+}
+
+/**
+ * Gives files of a directory a second name in the new directory `keptIn`. It is there with all of them, on the disk, when this
+ * answers; where anything fails, it is not there.
+ */
+export async function linkAside(directory: string, names: readonly string[], keptIn: string): Promise<void> {
+  await mkdir(keptIn, { mode: 0o700 });
+  try {
+    for (const name of names) await link(join(directory, name), join(keptIn, name));
+    await syncDirectory(keptIn);
+    await syncDirectory(directory);
+  } catch (error) {
+    await rm(keptIn, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** `/data/signing-key.pem is a directory, not a file`, of the first such: a directory has no second name. */
+export function directoryAmong(directory: string, names: readonly string[]): string | undefined {
+  const paths = names.map((name) => join(directory, name));
+  const found = paths.find((path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory());
+  return found && `${found} is a directory, not a file`;
 }
 
 /** Brings the names in a directory to the disk. */

@@ -1,7 +1,7 @@
 // What an operator can do about a ledger whose history is lost, beside putting a copy back: begin a new one under a new key and
 // name, or accept the loss, which the ledger then states itself. Both need a directory that no service owns.
 
-import { existsSync, linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { asLossCandidate } from './authority/index.ts';
 import type { AcceptedLossFacts, LedgerRecovery, NewOriginFacts } from './cli/ledger.ts';
@@ -15,7 +15,7 @@ import {
   StartError,
 } from './data-dir.ts';
 import { EctError } from './errors.ts';
-import { createFileOnce, syncDirectory } from './files.ts';
+import { createFileOnce, directoryAmong, linkAside } from './files.ts';
 import {
   emptyCheckpoint,
   generateLedgerKey,
@@ -104,6 +104,7 @@ async function keptAside(dir: DataDir): Promise<string> {
   try {
     return await keepAside(dir);
   } catch (cause) {
+    if (cause instanceof StartError) throw cause;
     throw new StartError(`The ledger cannot be kept beside: ${writeFault(dir.path, cause)}`, { cause });
   }
 }
@@ -114,7 +115,6 @@ async function keptAside(dir: DataDir): Promise<string> {
  */
 async function keepAside(dir: DataDir): Promise<string> {
   const keptIn = join(dir.path, `old-ledger-${new Date().toISOString().replaceAll(/[^0-9TZ]/g, '')}`);
-  mkdirSync(keptIn, { mode: 0o700 });
   // Which of them have retired or were revoked is in the old ledger alone: for the new one none of them signs.
   const ownKeys = readdirSync(dir.path)
     .filter(isOwnSigningKey)
@@ -128,8 +128,10 @@ async function keepAside(dir: DataDir): Promise<string> {
     dir.moved,
     dir.ledgerKey,
   ].filter((file) => existsSync(file));
-  for (const file of kept) linkSync(file, join(keptIn, basename(file)));
-  for (const directory of [keptIn, dir.path]) await syncDirectory(directory);
+  const names = kept.map((file) => basename(file));
+  const directory = directoryAmong(dir.path, names);
+  if (directory !== undefined) throw new StartError(`${directory}: move it out of the data directory.`);
+  await linkAside(dir.path, names, keptIn);
   for (const file of [`${dir.ledger}-shm`, ...kept]) rmSync(file, { force: true });
   return keptIn;
 }

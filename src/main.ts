@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The program `ect`. Before anything else is loaded, what runs long gets the heap that it is to run with.
 
+import { descriptorsFault } from './descriptors-fault.ts';
 import { Signals } from './signals.ts';
 import { runWithV8Options } from './v8-options.ts';
 
@@ -8,8 +9,15 @@ const command = process.argv[2];
 if (command === 'serve' || command === 'audit') runWithV8Options(process);
 // Only in the process that stays: what one has heard that is then replaced would be lost. The rest takes a while to load.
 const signals = command === 'serve' ? new Signals() : undefined;
-const { runProcess } = await import('./process.ts');
-await runProcess(signals);
+try {
+  const { runProcess } = await import('./process.ts');
+  await runProcess(signals);
+} catch (error) {
+  const fault = descriptorsFault(error);
+  if (fault === undefined) throw error;
+  process.stderr.write(`${fault}\n`);
+  process.exitCode = 1;
+}
 // At once, and not when nothing is left to do: Node would take its hands off signals first, and one that comes then ends the
 // process by itself.
 if (signals !== undefined) process.exit();

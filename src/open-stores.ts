@@ -124,17 +124,16 @@ function openGuard(
   return SqliteReplayGuard.open(dir.once, earliest, health);
 }
 
-/** Before calls are taken: what is found then stops writing like what the scrub finds later. */
-export async function checkLedger(
+/** Before calls are taken: what is found then stops writing like what the scrub finds later. Answers what was examined of the ledger. */
+export async function checkFiles(
   dir: DataDir,
   key: LedgerKey,
   { ledgerDamage, onceDamage }: StorageHealth,
-  events: Events,
-): Promise<void> {
+): Promise<{ readonly examined: number; readonly size: number }> {
   for (const fault of checkOnceAtStart(dir.once)) onceDamage.found({ index: null, fault });
   const { faults, examined, size } = await checkAtStart(dir.ledger, key.verifierKey);
   for (const fault of faults) ledgerDamage.found(fault);
-  events.ledgerChecked({ examined, size });
+  return { examined, size };
 }
 
 /** Nothing where the operator wants no scrub. */
@@ -166,5 +165,6 @@ export async function openLedger(
   });
   events.ledgerOpened(BigInt(ledger.size));
   if (mark?.isNew === true && ledger.size > 0) events.markMade(BigInt(ledger.size));
+  if (mark !== undefined && mark.damagedPages > 0) events.markDamaged(mark.damagedPages);
   return ledger;
 }

@@ -24,6 +24,8 @@ export interface Ownership {
 const ORPHANS_MS = 5_000;
 const ASK_AGAIN_MS = 50;
 const SQLITE_BUSY = 5;
+/** The file is not SQLite's, or not as SQLite left it. */
+const SQLITE_OTHER_CONTENT: readonly number[] = [11, 26];
 
 /** Connections that hold a lock: one that was collected as garbage would let go of it. */
 const held = new Set<DatabaseSync>();
@@ -83,6 +85,7 @@ function hold({ lock: path }: DataDir, lock: DatabaseSync): Ownership {
 function openLock(dir: DataDir, timeout = 0): DatabaseSync {
   try {
     makeEmpty(dir.lock);
+    demandFile(dir.lock);
     return new DatabaseSync(dir.lock, { timeout });
   } catch (error) {
     throw cannotLock(dir, error);
@@ -104,9 +107,14 @@ function runs(lock: DatabaseSync, statement: string): boolean {
     lock.exec(statement);
     return true;
   } catch (error) {
-    if (((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY) return false;
+    if (errcodeOf(error) === SQLITE_BUSY) return false;
     throw error;
   }
+}
+
+/** SQLite's primary result code; 0 of another error. */
+function errcodeOf(error: unknown): number {
+  return ((error as { errcode?: number }).errcode ?? 0) % 256;
 }
 
 /**
@@ -117,7 +125,9 @@ function introduce({ owner }: DataDir): void {
   const text = JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() });
   const draft = `${owner}.new`;
   try {
-    writeFileSync(draft, `${text}\n`, { mode: 0o600 });
+    // A FIFO in its place would be waited for.
+    rmSync(draft, { force: true });
+    writeFileSync(draft, `${text}\n`, { mode: 0o600, flag: 'wx' });
     renameSync(draft, owner);
   } catch {
     // What is left would name another owner.
@@ -151,6 +161,10 @@ function ownerOf({ owner }: DataDir): string {
 
 function cannotLock({ lock }: DataDir, cause: unknown): StartError {
   if (cause instanceof StartError) return cause;
+  if (SQLITE_OTHER_CONTENT.includes(errcodeOf(cause))) {
+    const message = `The data directory cannot be locked: ${lock} has a content, and the file that a service locks is empty. `;
+    return new StartError(`${message}While no service runs over the directory, move the file away.`, { cause });
+  }
   const next = 'Put the data directory on a local file system that this user can write.';
   return new StartError(`The data directory cannot be locked: ${writeFault(lock, cause, next)}`, { cause });
 }

@@ -33,7 +33,7 @@ import { listenFault, tryToListen } from './listen-fault.ts';
 import { refuseMoved } from './moved-ledger.ts';
 import { refuseLostHistory } from './one-history.ts';
 import type { GuardSurroundings } from './open-redis-guard.ts';
-import { checkLedger, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
+import { checkFiles, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
@@ -204,7 +204,11 @@ async function startIn(
   shutdown.at('ledger', () => ledger.drain());
   goOn();
   const scrubs = seat === undefined || seat.number === 1;
-  if (files !== undefined && health !== undefined && scrubs) await checkLedger(files, key, health, events);
+  if (files !== undefined && health !== undefined) {
+    // Each worker by itself: what another has found is known by a file beside, and a disk that fails may not take that.
+    const checked = await checkFiles(files, key, health);
+    if (scrubs) events.ledgerChecked(checked);
+  }
   goOn();
   const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);

@@ -155,7 +155,7 @@ export class StorageHealth implements StorageWatch {
     this.#events.storageScrubbed(file, entries, isSound);
     const mark = this.#marks.get(file);
     if (!isSound || mark?.isFound() !== true) return;
-    mark.clear();
+    if (!mark.clear()) return;
     this.#toldFaults.clear();
     this.#events.storageSound(file);
     if (!this.#isAnyDamaged()) this.#scrub?.calm();

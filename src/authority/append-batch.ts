@@ -119,7 +119,10 @@ async function appendGroup(
   signal: AbortSignal,
   pace: Pace,
 ): Promise<readonly (Appended | EctError)[]> {
-  const candidates = await examineInOrder(parts, items, signal, pace);
+  // Where damage is known nothing is recorded, but each item has an answer of its own: what is there already is found.
+  const candidates = parts.ledger.isDamaged
+    ? items.map(() => undefined)
+    : await examineInOrder(parts, items, signal, pace);
   const recording = candidates.map((candidate, nth) => {
     const { text, token } = items[nth]!;
     if (candidate === undefined || token === undefined) return undefined;

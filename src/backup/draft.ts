@@ -6,7 +6,7 @@ import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { filesIn } from '../data-dir.ts';
 import { DirectoryInUse, type Ownership, takeOwnership } from '../ownership.ts';
-import { UNFINISHED } from './names.ts';
+import { isUnfinished, UNFINISHED } from './names.ts';
 import { refusal, writeRefusal } from './refusals.ts';
 
 const MARKER_FLAGS =
@@ -31,8 +31,12 @@ export class Draft implements AsyncDisposable {
   static async begin(directory: string): Promise<Draft> {
     const target = resolve(directory);
     const path = `${target}.new`;
-    await refuseTaken(target, directory);
-    refuseWithoutParent(target);
+    try {
+      await refuseTaken(target, directory);
+      refuseWithoutParent(target);
+    } catch (error) {
+      throw writeRefusal(target, error);
+    }
     try {
       await makeOrTakeOver(path);
       const ownership = await own(path, target);
@@ -103,7 +107,7 @@ async function makeOrTakeOver(path: string): Promise<void> {
     const stats = await lstat(path);
     refuseForeign(path, stats);
     const names = stats.isDirectory() ? readdirSync(path) : undefined;
-    const isOurs = names !== undefined && (names.length === 0 || names.includes(UNFINISHED));
+    const isOurs = names !== undefined && (names.length === 0 || isUnfinished(path));
     if (!isOurs) {
       const message = `${path} exists already, and is not what an unfinished backup left.`;
       throw refusal('backup_exists', message, 'Move it away, or name another directory for the backup.');

@@ -39,8 +39,8 @@ export async function makeBackup(dataDir: string, directory: string, onExamined:
   const createdAt = new Date();
   const startedMs = performance.now();
   await using draft = await Draft.begin(directory);
-  await refuseSmallDisk(source, draft);
   try {
+    await refuseSmallDisk(source, draft);
     // The mark is never ahead of the ledger, so a mark that is read first contradicts only a ledger that lost entries.
     const shown = readMark(source);
     const names = await copyAll(source, draft.path);
@@ -94,8 +94,9 @@ async function demandLedger(dataDir: string): Promise<DataDir> {
   try {
     accessSync(ledger, constants.R_OK);
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    if (isMissing) throw refusal('no_ledger', `${path} holds no ledger: ${fileFault(ledger, error)}.`, NAME_IT);
+    const { code } = error as NodeJS.ErrnoException;
+    const isForbidden = code === 'EACCES' || code === 'EPERM';
+    if (!isForbidden) throw refusal('no_ledger', `${path} holds no ledger: ${fileFault(ledger, error)}.`, NAME_IT);
     throw refusal('directory_unusable', `${fileFault(ledger, error)}.`, 'Run the command as the user of the service.');
   }
   const fault = fileTypeFault(ledger) ?? ledgerKindFault(ledger);

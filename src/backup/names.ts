@@ -1,6 +1,6 @@
 // Which files a backup holds, by name. Names in a backup are attacker-controlled: none but these is ever written.
 
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { filesIn } from '../data-dir.ts';
@@ -53,3 +53,8 @@ export async function signingKeysIn(directory: string): Promise<readonly string[
 
 /** There from the first moment of a backup or a restore to the last, so that what a killed one left can be told from other directories. */
 export const UNFINISHED = 'unfinished';
+
+/** Whether a backup or a restore left the directory. Something else under that name is somebody else's. */
+export function isUnfinished(directory: string): boolean {
+  return lstatSync(join(directory, UNFINISHED), { throwIfNoEntry: false })?.isFile() === true;
+}

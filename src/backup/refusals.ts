@@ -14,6 +14,7 @@ export type BackupReason =
   | 'backup_incomplete'
   | 'backup_damaged'
   | 'backup_older'
+  | 'backup_newer'
   | 'directory_in_use'
   | 'directory_not_empty'
   | 'directory_unusable'

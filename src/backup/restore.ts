@@ -7,16 +7,18 @@ import { join, resolve } from 'node:path';
 import type { RestoreFacts, RestoreOrder } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
 import { type DataDir, filesIn, openDataDir } from '../data-dir.ts';
+import { EctError } from '../errors.ts';
+import { directoryAmong } from '../files.ts';
 import { recordLoss } from '../ledger-recovery.ts';
 import { takeOwnership } from '../ownership.ts';
 import { MarkFile } from '../stores/mark-file.ts';
-import { addMissingOnce } from '../stores/sqlite/index.ts';
+import { addMissingOnce, ledgerAge, onceAge, upgradeOnce } from '../stores/sqlite/index.ts';
 import { checkFacts } from './check-facts.ts';
 import { copyChecked } from './checked-copy.ts';
 import { onceFaults } from './examine.ts';
 import { judge } from './judge.ts';
 import { type CheckedManifest, damaged, readManifest } from './manifest.ts';
-import { CLOCK, ONCE, UNFINISHED } from './names.ts';
+import { CLOCK, isOfTheRun, isUnfinished, LEDGER, mayHold, ONCE, UNFINISHED } from './names.ts';
 import { isWithin, realPlace } from './places.ts';
 import { refusal, writeRefusal } from './refusals.ts';
 import { swapIn } from './swap.ts';
@@ -76,25 +78,38 @@ async function restoreInto(
       'Name an empty directory, or repeat with --replace: what is there is put aside, in a directory inside it.';
     throw refusal('directory_not_empty', message, next);
   }
+  const ours = before.filter((name) => mayHold(name) || isOfTheRun(name));
+  const directory = directoryAmong(dir.path, ours);
+  if (directory !== undefined) {
+    throw refusal('directory_unusable', `${directory}. Nothing was changed.`, 'Move it out of the data directory.');
+  }
   const stage = filesIn(join(dir.path, STAGE));
   await stageFiles(backup, manifest, stage.path);
+  refuseNewer(backup, manifest, stage);
   if (existsSync(stage.once)) {
+    if (onceAge(stage.once, true) === 'older') await upgradeOnce(stage.once);
     const [fault] = await onceFaults(stage.once, true);
     if (fault !== undefined) throw damaged(backup, ONCE, fault);
   }
   const key = await checkFacts(backup, stage, manifest.ledger);
   const loss = await judge(dir, stage, key, { size: manifest.ledger.size, lossNote });
   if (loss !== undefined) await MarkFile.replace(stage.mark, loss);
-  const stayed = await whatStays(dir);
+  const { stayed, onceFault } = await whatStays(dir);
   // What stays need not know what the backup knows: it may be younger than the backup, or of another ledger. More rows only refuse more.
   const added = stayed.includes(ONCE) && existsSync(stage.once) ? await addMissingOnce(dir.once, stage.once) : 0;
   for (const name of stayed) await rm(join(stage.path, name), { force: true });
-  const keptIn = await swapIn(dir, stage.path, before, stayed);
+  const isStaying = (name: string) => stayed.some((file) => name === file || name.startsWith(`${file}-`));
+  const keptIn = await swapIn(
+    dir,
+    stage.path,
+    ours.filter((name) => !isStaying(name)),
+  );
   const { ledger, createdAt } = manifest;
   const { origin, verifierKey, size, rootHash } = ledger;
   // Until the loss is stated a start is refused, since the mark says what had been shown.
   const stated = loss === undefined || lossNote === undefined ? undefined : await recordLoss(dir, lossNote);
-  return { directory: dir.path, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, added, loss: stated };
+  const files = { directory: dir.path, keptIn, stayed, added, onceFault };
+  return { ...files, origin, verifierKey, size, rootHash, createdAt, loss: stated };
 }
 
 async function namesBefore(dir: DataDir): Promise<readonly string[]> {
@@ -108,7 +123,7 @@ async function refuseForeignStage(path: string): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
   const names = stats.isDirectory() ? await readdir(path) : undefined;
-  if (names !== undefined && (names.length === 0 || names.includes(UNFINISHED))) return;
+  if (names !== undefined && (names.length === 0 || isUnfinished(path))) return;
   const message = `${path} is not what an unfinished restore left. Nothing was changed.`;
   throw refusal('directory_unusable', message, 'Move it out of the data directory.');
 }
@@ -125,11 +140,37 @@ async function stageFiles(backup: string, { files, sha256 }: CheckedManifest, pa
   }
 }
 
+/** What this release cannot read is not put in place: a start would refuse it. */
+function refuseNewer(backup: string, { version }: CheckedManifest, stage: DataDir): void {
+  const ages = [
+    [LEDGER, ledgerAge(stage.ledger, true)],
+    [ONCE, existsSync(stage.once) ? onceAge(stage.once, true) : 'same'],
+  ] as const;
+  const newer = ages.find(([, age]) => age === 'newer');
+  if (newer === undefined) return;
+  const message = `${newer[0]} in the backup ${backup} was written by a newer release (${version}). Nothing was restored.`;
+  throw refusal('backup_newer', message, `Restore it with release ${version} or a later one.`);
+}
+
 /** Of the files that are there: those that know more than the backup, and do no harm beside an older ledger. */
-async function whatStays(dir: DataDir): Promise<readonly string[]> {
-  const isSound =
-    existsSync(dir.once) &&
-    !existsSync(dir.onceDamage) &&
-    (await onceFaults(dir.once, !existsSync(`${dir.once}-wal`))).length === 0;
-  return [...(isSound ? [ONCE] : []), ...(existsSync(dir.clock) ? [CLOCK] : [])];
+async function whatStays(dir: DataDir): Promise<{ stayed: readonly string[]; onceFault: string | undefined }> {
+  const onceFault = existsSync(dir.once) ? await whyOnceGoes(dir) : undefined;
+  const staysOnce = existsSync(dir.once) && onceFault === undefined;
+  return { stayed: [...(staysOnce ? [ONCE] : []), ...(existsSync(dir.clock) ? [CLOCK] : [])], onceFault };
+}
+
+/** Why the file of uses cannot stay; undefined where it can. One of an older release is brought up to date, as by a start. */
+async function whyOnceGoes({ once, onceDamage }: DataDir): Promise<string | undefined> {
+  if (existsSync(onceDamage)) return 'it was found damaged before';
+  const isAtRest = () => !existsSync(`${once}-wal`);
+  const age = onceAge(once, isAtRest());
+  if (age === 'newer') return 'it was written by a newer release, and this one cannot read it';
+  try {
+    if (age === 'older') await upgradeOnce(once);
+  } catch (error) {
+    if (error instanceof EctError && error.reason === 'ONCE_CORRUPT') return error.message;
+    throw error;
+  }
+  const [fault] = await onceFaults(once, isAtRest());
+  return fault;
 }

@@ -15,6 +15,7 @@ import {
 } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { LedgerExaminer, type SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { fileFault } from '../system-faults.ts';
 import { nodeChecks, readNode } from './audit-nodes.ts';
 import type { AuditSource } from './audit-source.ts';
 import { readIdentity } from './ledger-file.ts';
@@ -30,7 +31,8 @@ export async function auditFile(store: SqliteLedgerStore, path: string, from: Au
   const head = await store.head();
   const records = readRecords(store, path, from, head?.size ?? 0, ownKey, faults);
   const source = { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined };
-  return highWater === undefined ? source : { ...source, highWater };
+  if (highWater === undefined) return source;
+  return { ...source, highWater, damagedMarkPages: MarkFile.damagedPages(join(dirname(path), MARK_NAME)) };
 }
 
 /** The mark beside the file. Undefined where there is none: who copies a ledger need not copy its mark. */
@@ -38,8 +40,8 @@ function readMark(path: string, verifierKey: string, faults: AuditFault[]): Show
   try {
     return openMark(MarkFile.read(path), verifierKey)[0];
   } catch (error) {
-    if (!(error instanceof HistoryLost)) return undefined;
-    faults.push({ index: null, fault: `${MARK_NAME} beside it says nothing (${error.kind})` });
+    const why = error instanceof HistoryLost ? error.kind : fileFault(path, error);
+    faults.push({ index: null, fault: `${MARK_NAME} beside it says nothing (${why})` });
     return undefined;
   }
 }

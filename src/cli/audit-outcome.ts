@@ -17,6 +17,8 @@ export interface Outcome {
   readonly erased: number;
   /** The mark beside a file, where it was at hand. */
   readonly highWater: ShownCheckpoint | undefined;
+  /** Pages of it that cannot be read: a newer checkpoint may have been on them. */
+  readonly damagedMarkPages: number;
   /** Losses that were accepted, of the entries that were read. */
   readonly losses: readonly AcceptedLoss[];
   readonly keys: {
@@ -29,7 +31,7 @@ export interface Outcome {
 
 /** Tells the outcome to people. `isTrusted`: the verifier key was brought along. */
 export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
-  const { report, faults, faultCount, erased, keys, from, highWater, losses } = outcome;
+  const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses } = outcome;
   for (const { index, fault } of faults.slice(0, MAX_FAULTS_SHOWN)) {
     print(io, `${paint(io.stdout, 'red', '✗')} ${index === null ? 'ledger' : `index ${index}`}: ${plain(fault)}`);
   }
@@ -53,6 +55,10 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
     ['verifier key', verifierKey],
   ] as const;
   for (const line of columns(rows)) print(io, `  ${line}`);
+  if (damagedMarkPages > 0) {
+    const pages = damagedMarkPages === 1 ? '1 page' : `${damagedMarkPages} pages`;
+    remark(io, `${pages} of ledger.mark cannot be read: a newer checkpoint may have been there.`);
+  }
   if (isTrusted) return;
   remark(io, 'The key came from the ledger itself, so this shows that it is consistent, not whose it is.');
   remark(io, 'Keep the key (`ect checkpoint --key`) and bring it next time with --ledger-key.');
@@ -60,7 +66,7 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
 
 /** The same as JSON. */
 export function tellMachine(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
-  const { report, faults, faultCount, erased, keys, from, highWater, losses } = outcome;
+  const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses } = outcome;
   printJson(io, {
     ok: faultCount === 0,
     fromIndex: String(from),
@@ -69,7 +75,14 @@ export function tellMachine(io: Io, outcome: Outcome, verifierKey: string, isTru
     verifierKey,
     keySource: isTrusted ? 'argument' : 'ledger',
     withoutToken: erased,
-    ...(highWater === undefined ? {} : { mark: { treeSize: String(highWater.size) } }),
+    ...(highWater === undefined
+      ? {}
+      : {
+          mark: {
+            treeSize: String(highWater.size),
+            ...(damagedMarkPages === 0 ? {} : { damagedPages: damagedMarkPages }),
+          },
+        }),
     ...(losses.length === 0
       ? {}
       : { acceptedLosses: losses.map(({ index, shown }) => ({ index, shownSize: String(shown) })) }),

@@ -18,6 +18,7 @@ import { type AuditEnd, type AuditFault, type LedgerRecord, verifyReceipt } from
 import { digestOfToken } from '../token/index.ts';
 import type { AuditSource } from './audit-source.ts';
 import type { Service } from './client.ts';
+import { knownDamage } from './known-damage.ts';
 import { listAroundDamage } from './list-around-damage.ts';
 
 /** Entries whose receipts are fetched at the same time. */
@@ -29,10 +30,11 @@ type LedgerClient = Service['ledger'];
 
 /** Prepares the audit of a service. */
 export async function auditService(
-  { ledger, keys }: Service,
+  service: Service,
   trustedKey: string | undefined,
   from: AuditEnd,
 ): Promise<AuditSource> {
+  const { ledger, keys } = service;
   // Before the checkpoint: whatever is published by now, the ledger must have announced.
   const keySet = { text: (await keys.getKeySet({})).jwksJson, readAtMs: Date.now() };
   const { checkpoint, treeSize, verifierKey } = await ledger.getCheckpoint({});
@@ -40,7 +42,8 @@ export async function auditService(
   const start = BigInt(from.size);
   const records = readRecords(ledger, from, treeSize, faults);
   const locate = () => locateFaults(ledger, start, treeSize, trustedKey ?? verifierKey);
-  return { checkpoint, ownKey: verifierKey, records, faults, keySet, locate };
+  const known = () => knownDamage(service);
+  return { checkpoint, ownKey: verifierKey, records, faults, keySet, locate, knownDamage: known };
 }
 
 async function* readRecords(

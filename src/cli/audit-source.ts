@@ -18,6 +18,10 @@ export interface AuditSource {
   readonly keySet: { readonly text: string; readonly readAtMs: number } | undefined;
   /** The newest checkpoint that the service kept beside its file, where it is at hand. */
   readonly highWater?: ShownCheckpoint;
+  /** Pages of the mark that cannot be read: the newest checkpoint may have been on one of them. */
+  readonly damagedMarkPages?: number;
+  /** What a service says of damage of its own files, asked when everything has been read. */
+  readonly knownDamage?: () => Promise<string | undefined>;
   /** Names the entries at fault where the root is wrong, which alone does not say where. */
   readonly locate?: () => Promise<readonly AuditFault[]>;
 }

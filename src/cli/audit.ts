@@ -161,6 +161,8 @@ async function audit(
   const report = await auditLedger(request).finally(progress.end);
   const keySet = options.jwks === undefined ? source.keySet : await readKeySet(io, options.jwks);
   if (report.faults.some(({ index }) => index === null)) source.faults.push(...((await source.locate?.()) ?? []));
+  const damage = await source.knownDamage?.();
+  if (damage !== undefined) source.faults.push({ index: null, fault: damage });
   source.faults.push(...unknownKeys(keyAudit));
   const keySetFaults = keySet === undefined ? [] : keyAudit.compareKeySet(keySet.text, keySet.readAtMs);
   source.faults.push(...keySetFaults.map((fault) => ({ index: null, fault })));
@@ -171,7 +173,8 @@ async function audit(
     keySet: keySet === undefined ? 'not compared' : keySetFaults.length === 0 ? 'as the ledger says' : 'differs',
   };
   const faultCount = report.faultCount + source.faults.length;
-  const outcome = { report, faults, erased, keys, faultCount, from: from.size, highWater: source.highWater, losses };
+  const { highWater, damagedMarkPages = 0 } = source;
+  const outcome = { report, faults, erased, keys, faultCount, from: from.size, highWater, damagedMarkPages, losses };
   if (faultCount > 0) io.exitCode = EXIT.refused;
   else state.keep(placeAfter(outcome, verifierKey));
   if (options.json) tellMachine(io, outcome, verifierKey, key !== undefined);

@@ -39,6 +39,8 @@ export interface RestoreFacts extends LedgerFacts {
   readonly keptIn: string | undefined;
   /** Files that were there and stayed, since they know more than the backup. */
   readonly stayed: readonly string[];
+  /** Why the `once.db` that was there did not stay; undefined where it did, or there was none. */
+  readonly onceFault: string | undefined;
   /** Uses and idempotency keys of the backup that the `once.db` which stayed did not know, and knows now. */
   readonly added: number;
   /** The loss that was accepted: the entry that states it, and how many entries had been shown. */
@@ -151,7 +153,7 @@ interface RestoreOptions extends DataDirOptions, OutputOptions, ConfirmOptions {
 }
 
 function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void {
-  const { directory, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, added, loss } = facts;
+  const { directory, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, added, onceFault, loss } = facts;
   if (json) {
     printJson(io, {
       directory,
@@ -162,6 +164,7 @@ function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void
       createdAt,
       ...(keptIn === undefined ? {} : { keptIn }),
       stayed: [...stayed],
+      ...(onceFault === undefined ? {} : { onceFault }),
       ...(added === 0 ? {} : { added }),
       ...(loss === undefined ? {} : { acceptedLoss: { index: String(loss.index), shownSize: String(loss.shownSize) } }),
     });
@@ -178,6 +181,8 @@ function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void
     ] as const,
   ];
   for (const line of columns(rows)) print(io, `  ${line}`);
+  if (onceFault !== undefined)
+    remark(io, `The once.db that was there did not stay: ${plain(onceFault).replace(/\.$/, '')}.`);
   if (!stayed.includes('once.db')) {
     remark(io, `Tokens that were used after ${createdAt} and have not expired can be used once more.`);
   }

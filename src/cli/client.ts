@@ -25,11 +25,15 @@ export interface Service {
   readonly authority: Client<typeof AuthorityService>;
   readonly ledger: Client<typeof LedgerService>;
   readonly keys: Client<typeof KeyService>;
+  /** The text of one of its pages, whatever its status; undefined where it cannot be read. */
+  readPage(path: string): Promise<string | undefined>;
   close(): void;
 }
 
 /** Largest answer that is read: the service's own limit for batches, with room for what it adds. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+const MAX_PAGE_BYTES = 64 * 1024;
 
 /** Adds the options that name a service. */
 export function withService(command: Command): Command {
@@ -62,12 +66,36 @@ export function connect(options: ServiceOptions): Service {
     authority: createClient(AuthorityService, transport),
     ledger: createClient(LedgerService, transport),
     keys: createClient(KeyService, transport),
+    readPage: (path) => readPage(sessionManager, `${new URL(options.url).pathname.replace(/\/$/, '')}${path}`, options),
     // A connection that stands keeps no process alive, and one that is failing still needs its listeners: only one that
     // is not there yet has to be given up.
     close: () => {
       if (sessionManager.state() === 'connecting') sessionManager.abort();
     },
   };
+}
+
+async function readPage(
+  connection: Http2SessionManager,
+  path: string,
+  { timeout }: ServiceOptions,
+): Promise<string | undefined> {
+  try {
+    const stream = await connection.request('GET', path, {}, {});
+    stream.setTimeout(timeout, () => stream.destroy(new Error('no answer')));
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of stream) {
+      chunks.push(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      // Leaving the loop ends the stream.
+      if (bytes > MAX_PAGE_BYTES) return undefined;
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } catch {
+    // What is between may pass on gRPC alone.
+    return undefined;
+  }
 }
 
 function readTls({ url, ca, cert, certKey: key }: ServiceOptions): Record<'ca' | 'cert' | 'key', Buffer> | object {

@@ -57,7 +57,7 @@ async function withoutContent(ledger: LedgerClient, index: bigint): Promise<Entr
 }
 
 /** The entry that a refusal names as damaged. */
-function damagedIndex(error: unknown): bigint | undefined {
+export function damagedIndex(error: unknown): bigint | undefined {
   const info = error instanceof ConnectError ? error.findDetails(ErrorInfoSchema)[0] : undefined;
   const index = info?.metadata['index'] ?? '';
   return info?.reason === ('LEDGER_CORRUPT' satisfies ErrorReason) && /^[0-9]{1,15}$/.test(index)

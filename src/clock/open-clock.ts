@@ -1,5 +1,6 @@
 // The clock of a process: looks at the clocks of the machine once a second, and keeps what it believes for the process after it.
 
+import { existsSync } from 'node:fs';
 import { anchorOf } from './anchor.ts';
 import { readAnchor, writeAnchor } from './anchor-file.ts';
 import { BelievedClock, type ClockEvents } from './believed-clock.ts';
@@ -16,7 +17,10 @@ export interface OpenClockOptions {
   readonly path: string | undefined;
   /** Time of the newest entry of the ledger, in milliseconds; 0 for none. */
   readonly newestMs: number;
-  readonly events: ClockEvents;
+  readonly events: ClockEvents & {
+    /** What is kept at `path` says nothing: what time it was is known by the newest entry alone. */
+    clockForgotten(): void;
+  };
   /** Told when the wall clock is believed again. */
   readonly onBelieved: () => void;
 }
@@ -28,6 +32,7 @@ const KEEP_EVERY_LOOKS = 600;
 export function openClock({ path, newestMs, events, onBelieved }: OpenClockOptions): OpenClock {
   const bootId = readBootId();
   const anchor = path === undefined ? undefined : readAnchor(path);
+  if (path !== undefined && anchor === undefined && existsSync(path)) events.clockForgotten();
   let looks = 0;
   let isStopped = false;
   const clock = new BelievedClock({

@@ -2,19 +2,20 @@
 // entry counts only once it is proven to be in the tree that the ledger signed.
 
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
-import { asKeyCandidate, KEY_SCOPE, type KeyEntry, type KeyStatement, readKeyEntry } from './key-entry.ts';
+import { asKeyCandidate, type KeyEntry, type KeyStatement, readKeyEntry } from './key-entry.ts';
 import type { KeyRecord } from './key-fold.ts';
 import type { KeyHistory } from './key-history.ts';
+import { keyEntriesFrom } from './key-pages.ts';
 import { findStart, relevantAmong } from './key-start.ts';
 import { entriesOf, proven, rootEntries } from './past-keys.ts';
-
-const PAGE = 500;
 
 export class KeyLog {
   readonly #ledger: Ledger;
   readonly #history: KeyHistory;
   readonly #onEntry: (entry: KeyEntry, fault: string | undefined) => void;
   #next = 0;
+  /** While every entry is taken in from the first one on: the history then knows each key that an entry can be about. */
+  #isWhole = false;
   #reading: Promise<unknown> = Promise.resolve();
 
   /** `history` takes every entry that `refresh` finds. */
@@ -29,12 +30,24 @@ export class KeyLog {
    * long that may be after their end. Answers why everything had to be read, if it had to.
    */
   async begin(retentionMs: number, nowMs: number): Promise<string | undefined> {
+    if (this.#ledger.isDamaged) return this.#beginWithAll();
     const start = await findStart(this.#ledger, retentionMs, nowMs);
     for (const entry of await rootEntries(this.#ledger, start.index)) this.#take(entry);
     this.#next = start.index;
     const isHeld = (kid: string) => this.#history.get(kid) !== undefined;
     await this.#readOn((records) => relevantAmong(records, retentionMs, nowMs, isHeld));
     return 'fault' in start ? start.fault : undefined;
+  }
+
+  /** What could be passed over is found again through indexes, and those may lack a revocation. */
+  async #beginWithAll(): Promise<string> {
+    this.#isWhole = true;
+    try {
+      await this.#readOn((records) => records);
+    } finally {
+      this.#isWhole = false;
+    }
+    return 'damage of the ledger is known';
   }
 
   /** Reads what has come in since the last time. LEDGER_UNAVAILABLE or LEDGER_CORRUPT leave the rest for the next time. */
@@ -62,8 +75,8 @@ export class KeyLog {
 
   /** Announced keys from an entry on, at most `limit`, and the entry at which to go on; undefined after the last one. */
   async announcedSince(startIndex: number, limit: number): Promise<KeyPage> {
-    const page = await this.#ledger.list({ scope: KEY_SCOPE, startIndex, limit: PAGE, withContent: false });
-    const entries = page.map(readKeyEntry).filter(({ state, index }) => state === 'announced' && index < this.#next);
+    const { records, next, isLast } = await keyEntriesFrom(this.#ledger, startIndex, false);
+    const entries = records.map(readKeyEntry).filter(({ state, index }) => state === 'announced' && index < this.#next);
     const keys: KeyRecord[] = [];
     for (const { kid, index } of entries) {
       if (keys.length === limit) return { keys, next: index };
@@ -71,15 +84,13 @@ export class KeyLog {
       // What broke a rule made no key, and a later entry may be the one that counted.
       if (key?.announcedIndex === index) keys.push(key);
     }
-    const last = page.at(-1);
-    return { keys, next: last === undefined || page.length < PAGE ? undefined : last.index + 1 };
+    return { keys, next: isLast ? undefined : next };
   }
 
   async #readOn(select: Select): Promise<void> {
     for (;;) {
-      const query = { scope: KEY_SCOPE, startIndex: this.#next, limit: PAGE, withContent: true };
-      const page = await this.#ledger.list(query);
-      const selected = select(page);
+      const { records, next, isLast } = await keyEntriesFrom(this.#ledger, this.#next, true);
+      const selected = select(records);
       try {
         await this.#takeEach(await proven(this.#ledger, selected));
       } catch {
@@ -88,9 +99,8 @@ export class KeyLog {
           if (record.index >= this.#next) await this.#takeEach(await proven(this.#ledger, [record]));
         }
       }
-      const last = page.at(-1);
-      if (last !== undefined) this.#next = last.index + 1;
-      if (page.length < PAGE) return;
+      this.#next = next;
+      if (isLast) return;
     }
   }
 
@@ -104,7 +114,7 @@ export class KeyLog {
 
   /** A change may be of a key that was let go, and a root key must not have been announced as another kind before. */
   async #restore({ kid, state, generation, index }: KeyEntry): Promise<void> {
-    const mayBeKnown = state !== 'announced' || generation !== undefined;
+    const mayBeKnown = !this.#isWhole && (state !== 'announced' || generation !== undefined);
     if (!mayBeKnown || this.#history.get(kid) !== undefined) return;
     const key = this.#history.past(await entriesOf(this.#ledger, kid, index));
     if (key !== undefined) this.#history.restore(key);

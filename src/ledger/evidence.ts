@@ -37,14 +37,27 @@ export async function readReceipts(
   if (records.some(({ index }) => index >= size)) throw corrupt('The store holds an entry beyond its head.');
   const plan = planEach(records.map(({ index }) => planInclusion(index, size)));
   const paths = plan.assemble(await store.nodes(plan.wanted));
-  return records.map((record, position) => {
+  const receipts: Receipt[] = [];
+  for (const [position, record] of records.entries()) {
     const { index, leaf, salt } = record;
     const hashes = paths[position] ?? [];
-    if (!verifyInclusion({ leafHash: leafHash(leaf), index, size, hashes, root }) || !isIntact(record)) {
-      throw corrupt(`Entry ${index} is not what the tree committed to.`);
-    }
-    return writeReceipt(leaf, size, { leafIndex: index, hashes, checkpoint, salt });
-  });
+    const isIn = verifyInclusion({ leafHash: leafHash(leaf), index, size, hashes, root });
+    if (!isIn || !isIntact(record)) throw await faultOf(store, record);
+    receipts.push(writeReceipt(leaf, size, { leafIndex: index, hashes, checkpoint, salt }));
+  }
+  return receipts;
+}
+
+/** An entry that is as the tree has it is not to blame for nodes of others, which its proof takes too. */
+async function faultOf(store: LedgerStore, record: LedgerRecord): Promise<Error> {
+  const { index, leaf } = record;
+  const [hash] = await store.nodes([{ level: 0, index }]);
+  const isSound = isSame(hash, leafHash(leaf)) && isIntact(record);
+  return corrupt(
+    isSound
+      ? `The stored nodes of other entries do not prove entry ${index}.`
+      : `Entry ${index} is not what the tree committed to.`,
+  );
 }
 
 /** Whether content and salt, where they are kept, are those that the leaf commits to. */

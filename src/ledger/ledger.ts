@@ -96,6 +96,11 @@ export class Ledger {
     return this.#seen.size;
   }
 
+  /** Whether damage of the store is known: then nothing is recorded, and only what can be proven is answered. See LedgerStore. */
+  get isDamaged(): boolean {
+    return this.#store.isDamaged?.() === true;
+  }
+
   /**
    * Records a candidate once, and answers when it is durable. All that wait share one commit. LEDGER_UNAVAILABLE leaves the
    * outcome open: the same candidate again settles it. A signal withdraws the candidate until it is handed to the store.

@@ -145,5 +145,10 @@ export interface LedgerStore {
   list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]>;
   /** The hashes of complete subtrees, in the order asked. LEDGER_CORRUPT where one is missing. */
   nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]>;
+  /**
+   * Whether damage of the store is known. Then `find` and `lookUp` refuse to say that something is not there (LEDGER_CORRUPT), and
+   * `list` answers without conditions only. A store that is not watched has no such method.
+   */
+  isDamaged?(): boolean;
   close(): Promise<void>;
 }

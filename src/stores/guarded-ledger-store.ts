@@ -1,5 +1,6 @@
 // A ledger store that is written no more once it is known to be damaged: what is damaged must not be signed anew, and a
-// look-up that cannot be trusted must not decide what is new. Reads go on; they are proven one by one.
+// look-up that cannot be trusted must not decide what is new. What is found is answered, since it can be proven by itself. That
+// something is not there rests on an index, and is answered no more.
 
 import { EctError, refuse } from '../errors.ts';
 import type {
@@ -19,7 +20,7 @@ export interface KnownDamage {
   found(damage: { readonly index: number | null; readonly fault: string }): void;
 }
 
-/** Passes everything on, takes note of LEDGER_CORRUPT, and refuses commits from then on. */
+/** Passes everything on, takes note of LEDGER_CORRUPT, and refuses commits and negative answers from then on. */
 export class GuardedLedgerStore implements LedgerStore {
   readonly #inner: LedgerStore;
   readonly #damage: KnownDamage;
@@ -36,6 +37,10 @@ export class GuardedLedgerStore implements LedgerStore {
     return this.#noting(this.#inner.commit(candidates, seal));
   }
 
+  isDamaged(): boolean {
+    return this.#damage.isFound();
+  }
+
   // Of two processes that make a ledger at the same time one is refused, and nothing is damaged.
   initialise(head: Head, identity: string): Promise<void> {
     return this.#inner.initialise(head, identity);
@@ -44,17 +49,57 @@ export class GuardedLedgerStore implements LedgerStore {
   head = (): Promise<Head | undefined> => this.#noting(this.#inner.head());
   identity = (): Promise<string | undefined> => this.#noting(this.#inner.identity());
   at = (index: number): Promise<LedgerRecord | undefined> => this.#noting(this.#inner.at(index));
-  find = (scope: string, name: string): Promise<LedgerRecord | undefined> =>
-    this.#noting(this.#inner.find(scope, name));
-  lookUp = (scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> =>
-    this.#noting(this.#inner.lookUp(scope, names, reach));
-  list = (query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> =>
-    this.#noting(this.#inner.list(query, signal));
   nodes = (wanted: Parameters<LedgerStore['nodes']>[0]): Promise<readonly Uint8Array[]> =>
     this.#noting(this.#inner.nodes(wanted));
 
+  async find(scope: string, name: string): Promise<LedgerRecord | undefined> {
+    const record = await this.#noting(this.#inner.find(scope, name));
+    if (record === undefined) this.#refuseAbsence();
+    return record;
+  }
+
+  async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
+    const records = await this.#noting(this.#inner.lookUp(scope, names, reach));
+    // What is found elsewhere is the answer only where the scope itself has nothing.
+    if (records.some((record) => record?.scope !== scope)) this.#refuseAbsence();
+    return records;
+  }
+
+  async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
+    const { scope, author, fromMs, beforeMs } = query;
+    if ([scope, author, fromMs, beforeMs].some((condition) => condition !== undefined)) {
+      // An entry that the index does not lead to would be missing from it. Damage may be found while it is read.
+      this.#refuseAbsence();
+      const records = await this.#noting(this.#inner.list(query, signal));
+      this.#refuseAbsence();
+      return records;
+    }
+    return this.#noting(this.#listWithoutGap(query, signal));
+  }
+
+  /** By the index alone: what is there has consecutive ones, so an entry that is missing shows. */
+  async #listWithoutGap(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
+    const { startIndex, limit } = query;
+    // Before the entries: others may come in meanwhile. It is a read more, for who has reason to doubt.
+    const size = this.isDamaged() ? ((await this.#inner.head())?.size ?? 0) : 0;
+    const records = await this.#inner.list(query, signal);
+    const gap = records.findIndex(({ index }, nth) => index !== startIndex + nth);
+    const missing = startIndex + (gap === -1 ? records.length : gap);
+    if (gap !== -1 || missing < Math.min(size, startIndex + limit)) {
+      const message = `Entry ${missing} is damaged: it is not found by its index.`;
+      throw new EctError(refuse('LEDGER_CORRUPT', message, { index: String(missing) }));
+    }
+    return records;
+  }
+
   close(): Promise<void> {
     return this.#inner.close();
+  }
+
+  #refuseAbsence(): void {
+    if (!this.#damage.isFound()) return;
+    const message = 'The ledger is damaged: that it does not hold something is not known until it has been restored.';
+    throw new EctError(refuse('LEDGER_CORRUPT', message));
   }
 
   async #noting<T>(answer: Promise<T>): Promise<T> {

@@ -1,7 +1,6 @@
 // The high-water mark of a ledger in a file of its own. Each process has a slot of three pages, which it writes in turn: one is
 // on the disk, one is on its way there, one is being written. So a page that a power failure tears is never the only one.
 
-import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -9,7 +8,6 @@ import {
   fstatSync,
   fsyncSync,
   openSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -19,8 +17,8 @@ import { basename, dirname } from 'node:path';
 import { EctError, refuse } from '../errors.ts';
 import { type HighWaterMark, HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 import { fileFault } from '../system-faults.ts';
+import { countDamaged, keptIn, PAGE_BYTES, pageOf, pagesOf, sizeIn } from './mark-pages.ts';
 
-const PAGE_BYTES = 4_096;
 const PAGES = 3;
 const SLOT_BYTES = PAGES * PAGE_BYTES;
 
@@ -36,6 +34,8 @@ export class MarkFile implements HighWaterMark {
   readonly #offset: number;
   /** Whether there was no mark when the file was opened. */
   readonly isNew: boolean;
+  /** Pages that cannot be read, as the process of the first slot has found them: what they held is taken from others, which may be older. */
+  readonly damagedPages: number;
   #handle: number;
   #page: number;
   #newest: KeptCheckpoint | undefined;
@@ -48,6 +48,8 @@ export class MarkFile implements HighWaterMark {
     this.#offset = slot * SLOT_BYTES;
     const before = pagesOf(path);
     this.isNew = keptIn(before).length === 0;
+    // Another process may have been writing one just then.
+    this.damagedPages = slot > 0 || countDamaged(before) === 0 ? 0 : MarkFile.damagedPages(path);
     this.#handle = openFile(path);
     const own = Array.from({ length: PAGES }, (_, page) => before[slot * PAGES + page]);
     // The newest page of whoever had this slot stays until there is a newer one on the disk.
@@ -79,6 +81,11 @@ export class MarkFile implements HighWaterMark {
       // A running service may have been writing its first page just then.
       return keptIn(pagesOf(path));
     }
+  }
+
+  /** How many pages at `path` hold something that cannot be read. */
+  static damagedPages(path: string): number {
+    return countDamaged(pagesOf(path));
   }
 
   /** Puts a new mark in the place of the one at `path`, whatever that says. No process may have it open. */
@@ -157,54 +164,6 @@ function unavailable(path: string, use: string, cause: unknown): EctError {
 
 function openFile(path: string): number {
   return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-}
-
-function pagesOf(path: string): readonly Buffer[] {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  const count = Math.ceil(bytes.length / PAGE_BYTES);
-  return Array.from({ length: count }, (_, page) => bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
-}
-
-/** What the pages hold. A page that is torn is left out; where none is whole, but some are not empty, the file is damaged. */
-function keptIn(pages: readonly Buffer[]): readonly KeptCheckpoint[] {
-  const kept = pages.map(readPage).filter((page) => page !== undefined);
-  if (kept.length === 0 && pages.some((page) => page.some((byte) => byte !== 0))) {
-    throw new HistoryLost('damaged mark', undefined, 0);
-  }
-  return kept;
-}
-
-/** The checksum of the rest in hex, the time, and the signed note, with zeros behind them. */
-function pageOf({ checkpoint, recordedAtMs }: KeptCheckpoint): Buffer {
-  const text = `${new Date(recordedAtMs).toISOString()}\n${checkpoint}`;
-  const page = Buffer.alloc(PAGE_BYTES);
-  const length = page.write(`${checksumOf(text)}\n${text}`);
-  if (length === PAGE_BYTES) throw new Error('the name of the ledger is too long');
-  return page;
-}
-
-function readPage(page: Buffer): KeptCheckpoint | undefined {
-  const end = page.indexOf(0);
-  const [checksum, time = '', ...note] = page.toString('utf8', 0, end === -1 ? page.length : end).split('\n');
-  const checkpoint = note.join('\n');
-  if (checksum !== checksumOf(`${time}\n${checkpoint}`)) return undefined;
-  return { checkpoint, recordedAtMs: Date.parse(time) };
-}
-
-function checksumOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-/** The second line of a checkpoint; -1 where a page holds none. */
-function sizeIn(page: Buffer | undefined): number {
-  const kept = page && readPage(page);
-  return kept === undefined ? -1 : Number(kept.checkpoint.split('\n')[1]);
 }
 
 function synced(handle: number): Promise<void> {

@@ -1,7 +1,16 @@
 // Backups of a directory that no service uses: what is in them, what is refused, and that nothing is left where none was made.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { chmod, chown, cp, mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -30,13 +39,28 @@ function contentsOf(directory: string): readonly string[] {
     .sort()
     .map((name) => {
       const path = join(directory, name);
-      return `${name} ${statSync(path).mode} ${statSync(path).isFile() ? readFileSync(path, 'base64') : ''}`;
+      const stats = lstatSync(path);
+      return `${name} ${stats.mode} ${stats.isFile() ? readFileSync(path, 'base64') : ''}`;
     });
+}
+
+function isDirectoryAt(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** What a directory has beside the data directory and its copies. */
 function isNothingAt(directory: string): boolean {
   return !existsSync(directory) && !existsSync(`${directory}.new`);
+}
+
+/** Something in the place of a file; `within`: names in it, where it is a directory. */
+function makeOdd(kind: 'a FIFO' | 'a link' | 'a directory', path: string, within: readonly string[] = []): void {
+  if (kind === 'a FIFO') spawnSync('mkfifo', ['-m', '600', path]);
+  else if (kind === 'a link') symlinkSync('/nowhere/at/all', path);
+  else {
+    mkdirSync(path);
+    for (const name of within) writeFileSync(join(path, name), '');
+  }
 }
 
 describe('L19 a backup of a directory at rest', () => {
@@ -136,6 +160,20 @@ describe('L19 no backup is made', () => {
     ['over files', (path) => mkdir(path).then(() => writeFileSync(join(path, 'mine'), '')), 'is not empty'],
     ['over a file', async (path) => writeFileSync(path, ''), 'exists already'],
     ['over a link', (path) => symlink(dirname(path), path), 'exists already'],
+    ...(['a FIFO', 'a link', 'a directory'] as const).map(
+      (kind): [string, (directory: string) => Promise<unknown>, string] => [
+        `where ${kind} has the name of the draft`,
+        async (path) => makeOdd(kind, `${path}.new`, ['mine']),
+        'is not what an unfinished backup left',
+      ],
+    ),
+    ...(['a FIFO', 'a link', 'a directory'] as const).map(
+      (kind): [string, (directory: string) => Promise<unknown>, string] => [
+        `where ${kind} in a directory of that name is called unfinished`,
+        async (path) => mkdir(`${path}.new`).then(() => makeOdd(kind, join(`${path}.new`, 'unfinished'))),
+        'is not what an unfinished backup left',
+      ],
+    ),
     [
       'where a directory of another kind has the name of the draft',
       (path) => cp(made.dataDir, `${path}.new`, { recursive: true }),
@@ -145,7 +183,7 @@ describe('L19 no backup is made', () => {
     const directory = made.path('taken');
     await prepare(directory);
     const before = contentsOf(dirname(directory));
-    const draft = existsSync(`${directory}.new`) ? contentsOf(`${directory}.new`) : undefined;
+    const draft = isDirectoryAt(`${directory}.new`) ? contentsOf(`${directory}.new`) : undefined;
     const { code, err } = await ect(['backup', directory, '--data-dir', made.dataDir]);
     expect(err).toContain('backup_exists');
     expect(err).toContain(message);
@@ -279,6 +317,34 @@ describe('L19 no backup is made', () => {
       expect(isNothingAt(directory)).toBe(true);
     },
   );
+
+  test.each<[string, (folder: string) => string]>([
+    ['below a file', (folder) => join(folder, 'file', 'b')],
+    ['below a FIFO', (folder) => join(folder, 'fifo', 'b')],
+    ['below a link to itself', (folder) => join(folder, 'loop', 'b')],
+    ['under a name that is too long', (folder) => join(folder, 'b'.repeat(300))],
+  ])('%s: refused by its path', async (_, pathIn) => {
+    const folder = made.path();
+    await mkdir(folder);
+    writeFileSync(join(folder, 'file'), '');
+    makeOdd('a FIFO', join(folder, 'fifo'));
+    await symlink('loop', join(folder, 'loop'));
+    const path = pathIn(folder);
+    const { code, out } = await ect(['backup', path, '--data-dir', made.dataDir, '--json']);
+    const { error } = JSON.parse(out);
+    expect([code, error.reason]).toEqual([1, 'backup_unwritable']);
+    expect(error.message).toContain(path);
+    expect(error.message).not.toMatch(/^E[A-Z]+:/);
+    expect(error.remedy).not.toBe('');
+  });
+
+  test('where the lock in the draft has a content that no backup gave it', async () => {
+    const directory = made.path('backup');
+    await mkdir(`${directory}.new`);
+    for (const name of ['unfinished', 'owner.lock']) writeFileSync(join(`${directory}.new`, name), 'mine');
+    const { code, err } = await ect(['backup', directory, '--data-dir', made.dataDir]);
+    expect([code, err]).toEqual([1, expect.stringContaining('owner.lock has a content')]);
+  });
 
   test('where no directory is above it', async () => {
     const { code, err } = await ect(['backup', join(made.path(), 'x', 'y'), '--data-dir', made.dataDir]);

@@ -319,6 +319,22 @@ describe('L19 L8 over a directory that was used', () => {
     expect(await ect(['audit', join(dataDir, 'ledger.db')])).toMatchObject({ code: 0 });
   });
 
+  test.each(['signing-key.pem', 'signing-key-2.pem', 'ledger.key', 'kms-key.json'])(
+    'in which %s is a directory: refused, and nothing is begun',
+    async (name) => {
+      const dataDir = await made.copy();
+      await rm(join(dataDir, name), { force: true });
+      mkdirSync(join(dataDir, name));
+      const before = readdirSync(dataDir);
+      const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
+      expect([code, told.error?.reason]).toEqual([1, 'directory_unusable']);
+      expect(told.error.message).toContain(`${join(dataDir, name)} is a directory, not a file. Nothing was changed.`);
+      expect(readdirSync(dataDir).filter((each) => !each.startsWith('owner.'))).toEqual(
+        before.filter((each) => !each.startsWith('owner.')),
+      );
+    },
+  );
+
   test('in use: nothing is read, and it says by whom', async () => {
     const dataDir = await made.copy();
     const ownership = await takeOwnership(filesIn(dataDir));

@@ -155,6 +155,20 @@ describe('a running ledger', () => {
     await expect(ledger.checkpoint()).rejects.toMatchObject(corruptBecause(/head is gone/));
   });
 
+  test('L7 a damaged entry is blamed for itself, and not another one whose proof takes its nodes', async () => {
+    const store = await storeOf(2);
+    const ledger = await Ledger.open({ store, ...OPTIONS });
+    const [first, second] = (await ledger.list({ startIndex: 0, limit: 2, withContent: true })) as LedgerRecord[];
+    const nodes = store.nodes.bind(store);
+    store.nodes = async (wanted) =>
+      (await nodes(wanted)).map((hash, place) => (wanted[place]?.index === 1 ? flip(hash) : hash));
+    await expect(ledger.receiptFor(first!)).rejects.toMatchObject(
+      corruptBecause(/of other entries do not prove entry 0/),
+    );
+    const changed = { ...second!, leaf: Buffer.from('edited') };
+    await expect(ledger.receiptFor(changed)).rejects.toMatchObject(corruptBecause(/Entry 1 is not what/));
+  });
+
   test('L7 gives no receipt for an entry, and no proof over nodes, that were changed', async () => {
     const store = await storeOf(5);
     const ledger = await Ledger.open({ store, ...OPTIONS });

@@ -1,6 +1,7 @@
 // A ledger that is damaged under a running service, or while it is stopped: nothing is recorded any more, what can be proven is
 // still read, and everybody who asks is told. Once the file is whole again the service goes on by itself.
 
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import type { Issued } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
-import { type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
+import { runMain, type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
@@ -37,11 +38,11 @@ async function readiness({ url }: ServiceProcess) {
 async function recordedService(settings: Settings) {
   const service = await startService(settings);
   using client = dial(service.address);
-  for (let turn = 0; turn < 4; turn++) await record(client);
-  const jti = JSON.parse(Buffer.from((await record(client)).token.split('.')[1]!, 'base64url').toString())
-    .jti as string;
+  const jtis: string[] = [];
+  for (let turn = 0; turn < 5; turn++) jtis.push((await record(client)).claims.jti);
+  const [jti = '', ...others] = jtis.reverse();
   await service.stop();
-  return { service, jti, path: join(service.dataDir, 'ledger.db') };
+  return { service, jti, others, path: join(service.dataDir, 'ledger.db') };
 }
 
 /** Flips a bit of the name of a task, or of the key of a use, in the index by it. Answers how it is flipped back. */
@@ -63,7 +64,7 @@ async function flipInIndex(path: string, jti: string | Uint8Array): Promise<() =
 
 describe('L7 L27: damage of an index', () => {
   test('under a running service stops writing, not reading; it lasts over a restart, and ends with the damage', async () => {
-    const { service, jti, path } = await recordedService(FAST);
+    const { service, jti, others, path } = await recordedService(FAST);
     await using _service = service;
     await service.restart();
     const flipBack = await flipInIndex(path, jti);
@@ -74,8 +75,25 @@ describe('L7 L27: damage of an index', () => {
     const expectRefusals = async () => {
       using client = dial(service.address);
       expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');
+      // What is not found may be there: nobody is told that it is not.
+      const unknown = randomUUID();
+      expect(await reasonOf(client.call(`${LEDGER}/GetEntry`, { jti: unknown }))).toBe('LEDGER_CORRUPT');
+      const order = { exec_act: 'a', aud: ['urn:a'], pred: [unknown] };
+      expect(await reasonOf(client.call(`${AUTHORITY}/Issue`, order))).toBe('LEDGER_CORRUPT');
+      // A page that is kept in memory may still lead to the one that is there.
+      const hit = await reasonOf(client.call(`${LEDGER}/GetEntry`, { jti }));
+      expect(['LEDGER_CORRUPT', undefined]).toContain(hit);
+      const said = await runMain(['audit', '--url', service.url, '--json']);
+      expect(JSON.parse(said.stdout).faults).toEqual([
+        { index: null, fault: expect.stringContaining('the service itself knows of damage of its ledger') },
+      ]);
+      expect(said.code).toBe(1);
       // Other entries are found and proven, tokens are issued and verified.
       expect(await reasonOf(client.call(`${LEDGER}/GetEntry`, { index: '2' }))).toBeUndefined();
+      // Not each of them: the order of the index is wrong now.
+      const named = others.map((other) => reasonOf(client.call(`${LEDGER}/GetEntry`, { jti: other })));
+      expect(await Promise.all(named)).toContain(undefined);
+      expect(await reasonOf(client.call(`${LEDGER}/ListEntries`, {}))).toBeUndefined();
       expect(await reasonOf(client.call(`${LEDGER}/GetCheckpoint`, {}))).toBeUndefined();
       expect(await reasonOf(client.call(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: ['urn:a'] }))).toBeUndefined();
     };
@@ -112,6 +130,14 @@ describe('L7 L27: damage of an index', () => {
 });
 
 describe('R2 L27: damage of what is remembered once', () => {
+  /** By which the one use is found. */
+  const keyOfUse = (path: string) => {
+    const database = new DatabaseSync(path, { readOnly: true });
+    const key = database.prepare('SELECT key FROM uses').get()?.['key'] as Uint8Array;
+    database.close();
+    return key;
+  };
+
   /** A service that was stopped after a token was used, and how that is verified again. */
   async function usedService(settings: Settings) {
     const service = await startService(settings);
@@ -131,13 +157,33 @@ describe('R2 L27: damage of what is remembered once', () => {
   test('while it is stopped is found before calls are taken: no use is granted again', async () => {
     const { service, token, again, path } = await usedService({ ECT_LEDGER_SCRUB_PER_SEC: '0' });
     await using _service = service;
-    const database = new DatabaseSync(path, { readOnly: true });
-    const key = database.prepare('SELECT key FROM uses').get()?.['key'] as Uint8Array;
-    database.close();
-    await flipInIndex(path, key);
+    await flipInIndex(path, keyOfUse(path));
     await service.restart();
     expect(await readiness(service)).toMatchObject({ status: 503, integrity: false });
     expect(await reasonOf(again(token))).toBe('ONCE_CORRUPT');
+    await service.stop();
+  });
+
+  test('is found by each worker before it takes calls, also by one that takes the place of another', async () => {
+    const { service, token, again, path } = await usedService({ ECT_LEDGER_SCRUB_PER_SEC: '0', ECT_WORKERS: '2' });
+    await using _service = service;
+    const key = keyOfUse(path);
+    await service.restart();
+    await flipInIndex(path, key);
+    const workers = readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, 'utf8').trim().split(' ');
+    expect(workers).toHaveLength(2);
+    // The second one: the first one has examined the files of all.
+    process.kill(Number(workers[1]), 'SIGKILL');
+    const found = { file: 'once.db', worker: 2 };
+    await expect.poll(() => service.events('storage-damaged')[0], SOON).toMatchObject(found);
+    await expect.poll(() => reasonOf(again(token)), SOON).toBe('ONCE_CORRUPT');
+    // Which worker an audit meets is not said; each of them knows within a second.
+    const faults = async () => JSON.parse((await runMain(['audit', '--url', service.url, '--json'])).stdout).faults;
+    const ofAFile = {
+      index: null,
+      fault: expect.stringContaining('the service itself knows of damage of one of its files'),
+    };
+    await expect.poll(faults, SOON).toEqual([ofAFile]);
     await service.stop();
   });
 

@@ -78,6 +78,18 @@ function setLimit(pid: number, soft: number | string): void {
 }
 
 describe.runIf(isLinux)('descriptors', () => {
+  test('H9 with too few for the program itself it says so, and shows no stack of ours', async () => {
+    const said: string[] = [];
+    // With the fewest of these Node itself does not come to our code.
+    for (let limit = 16; limit < 32; limit++) {
+      const { code, stderr } = await runMain(['config', 'check'], {}, tmpdir(), limit);
+      expect(code, `${limit}`).not.toBe(0);
+      expect(stderr, `${limit}`).not.toMatch(/^ +at .*\/src\//m);
+      said.push(stderr);
+    }
+    expect(said.some((text) => text.startsWith('This process may open no more files (EMFILE)'))).toBe(true);
+  });
+
   test.each(FULL ? [1, 2] : [1])(
     `H9 ulimit -n ${LIMIT} and ${NEIGHBOURS} connections of a neighbour (workers: %i): callers go on, new ones are answered, and it is told`,
     async (workers) => {

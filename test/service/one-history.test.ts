@@ -1,6 +1,6 @@
 // One name, one history: the real process over a directory whose ledger was deleted, taken back or damaged.
 
-import { cp, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
@@ -214,6 +214,34 @@ describe('marks that are missing, foreign or damaged', () => {
   );
 
   test(
+    'L6 one page of the mark is damaged, or the time that was kept: what is used instead is said by the start, and by an audit',
+    async () => {
+      await using service = await startService();
+      {
+        using client = dial(service.address);
+        await recordMany(client, 2);
+      }
+      // Each process begins with the page after the newest one.
+      expect(await service.stop()).toBe(0);
+      await service.restart();
+      expect(await service.stop()).toBe(0);
+      const mark = join(service.dataDir, 'ledger.mark');
+      const bytes = await readFile(mark);
+      bytes[bytes.indexOf(`\n${KEY_ENTRIES + 2}\n`) - 1]! ^= 1;
+      await writeFile(mark, bytes);
+      await writeFile(join(service.dataDir, 'clock.json'), '{');
+      const audit = await runMain(['audit', join(service.dataDir, 'ledger.db')]);
+      expect(audit).toMatchObject({ code: 0, stderr: expect.stringContaining('1 page of ledger.mark cannot be read') });
+      await service.restart();
+      const told = () => service.events('ledger-mark-damaged');
+      await expect.poll(told, SOON).toMatchObject([{ level: 'warn', pages: 1 }]);
+      expect(service.events('clock-forgotten')).toHaveLength(1);
+      expect(await service.stop()).toBe(0);
+    },
+    LONG_MS,
+  );
+
+  test(
     'L25 ledger and mark are gone, but once.db is there: refused all the same',
     async () => {
       await using service = await startService();
@@ -373,6 +401,12 @@ describe('ways out', () => {
       expect((await recover(service, 'new-origin', '--origin', 'no name')).stderr).toContain(
         '--origin: the origin has a space',
       );
+      // A directory has no second name: nothing is begun.
+      const odd = join(service.dataDir, 'signing-key-7.pem');
+      await mkdir(odd);
+      expect((await recover(service, 'new-origin')).stderr).toContain(`${odd} is a directory, not a file`);
+      expect((await readdir(service.dataDir)).filter((name) => name.startsWith('old-'))).toEqual([]);
+      await rmdir(odd);
       const { code, stdout } = await recover(service, 'new-origin', '--origin', 'ledger.example/second', '--json');
       expect(code).toBe(0);
       const { verifierKey, keptIn } = JSON.parse(stdout) as { readonly verifierKey: string; readonly keptIn: string };

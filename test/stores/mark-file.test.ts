@@ -100,6 +100,26 @@ describe('a mark in a file', () => {
     expect(() => MarkFile.open(path, 0)).not.toThrow();
   });
 
+  test('L6 a damaged page, beside others that say something older, is counted when it is opened', async () => {
+    const mark = MarkFile.open(path, 0);
+    expect(mark.damagedPages).toBe(0);
+    mark.raise(kept(1));
+    await pageTurned(mark, 1);
+    mark.raise(kept(2));
+    await mark.close();
+    const bytes = readFileSync(path);
+    const page = Math.floor(bytes.indexOf('\n2\n') / PAGE_BYTES);
+    bytes[page * PAGE_BYTES + 70]! ^= 1;
+    writeFileSync(path, bytes);
+    expect(newest()).toBe(1);
+    expect(MarkFile.damagedPages(path)).toBe(1);
+    // One process says it for all.
+    expect(MarkFile.open(path, 1).damagedPages).toBe(0);
+    const next = MarkFile.open(path, 0);
+    expect(next.damagedPages).toBe(1);
+    await next.close();
+  });
+
   test('is made again where it was deleted or replaced under the running service', async () => {
     const mark = MarkFile.open(path, 0);
     mark.raise(kept(1));

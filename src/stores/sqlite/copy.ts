@@ -71,7 +71,7 @@ async function copyPages(
 }
 
 /** A backup is read in directories that cannot be written, and nothing is to be made beside it. */
-function leaveWalMode(path: string, reasons: StoreReasons): void {
+export function leaveWalMode(path: string, reasons: StoreReasons): void {
   let connection: DatabaseSync | undefined;
   try {
     connection = new DatabaseSync(path);

@@ -38,11 +38,17 @@ export class DamageMark {
     }
   }
 
-  /** The ledger was examined as a whole, and is sound. */
-  clear(): void {
-    rmSync(this.#path, { force: true });
+  /** The ledger was examined as a whole, and is sound. False where the file cannot be removed: then it counts as damaged. */
+  clear(): boolean {
+    try {
+      rmSync(this.#path, { force: true });
+    } catch {
+      // A directory in its place, or a disk that takes nothing: the next pass tries again.
+      return false;
+    }
     this.#isOnDisk = false;
     this.#isFound = false;
+    return true;
   }
 
   /** Takes in what other processes, or the operator, have done. */

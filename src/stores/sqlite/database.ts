@@ -135,11 +135,14 @@ export class SqliteDatabase implements WritableStore {
     return this.#afterCommit?.files?.replaced();
   }
 
-  /** Throws where the file is known to be damaged: what it says must not decide about anything new. */
+  /** Throws where the file is known to be damaged: that it does not hold something must not decide about anything new. */
   refuseDamaged(): void {
     if (this.#afterCommit?.watch?.isDamaged(this.#name) !== true) return;
     throw new EctError(
-      refuse(this.#reasons.corrupt, `The ${this.#reasons.what} is damaged: nothing is written to it.`),
+      refuse(
+        this.#reasons.corrupt,
+        `The ${this.#reasons.what} is damaged: nothing is written to it, and that it does not hold something is not known.`,
+      ),
     );
   }
 

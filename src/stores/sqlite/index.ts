@@ -4,6 +4,7 @@ export { copyLedger, copyOnce } from './copy.ts';
 export { DamageMark } from './damage-mark.ts';
 export { ledgerKindFault, onceKindFault } from './file-kind.ts';
 export { SqliteIssueMemo } from './issue-memo.ts';
+export { ledgerAge, onceAge, upgradeOnce } from './layout-age.ts';
 export { type Damage, LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
 export { LedgerScrub, type ScrubWatch } from './ledger-scrub.ts';
 export { SqliteLedgerStore } from './ledger-store.ts';

@@ -68,6 +68,7 @@ function upgrade(opening: Opening, { applicationId, version, upgrades = {} }: La
 
 /** Refuses a file that is not of this layout. */
 export function refuseOtherLayout(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
+  const { version, upgrades = {} } = layout;
   const marks = readMarks(connection);
   if (isEmpty(marks)) {
     throw new EctError(
@@ -78,13 +79,20 @@ export function refuseOtherLayout(connection: DatabaseSync, file: string, layout
     const message = `${file} does not hold a ${reasons.what}: check the path, or restore the file from a backup.`;
     throw new EctError(refuse(reasons.corrupt, message));
   }
-  if (marks.version > layout.version) {
+  if (marks.version > version) {
     const message =
-      `${file} was written by a newer release (schema ${marks.version}, this release knows ${layout.version}): ` +
+      `${file} was written by a newer release (schema ${marks.version}, this release knows ${version}): ` +
       'start that release, or restore a backup that is older than the upgrade.';
     throw new EctError(refuse(reasons.unavailable, message));
   }
-  if (marks.version !== layout.version) {
+  // Only where it is read: who opens it for writing has brought it up to date.
+  if (upgrades[marks.version] !== undefined) {
+    const message =
+      `${file} was written by an older release (schema ${marks.version}, this release knows ${version}): ` +
+      'use that release, or start this one once, which brings the file up to date.';
+    throw new EctError(refuse(reasons.unavailable, message));
+  }
+  if (marks.version !== version) {
     const message = `${file} has the unknown schema ${marks.version}: restore the file from a backup.`;
     throw new EctError(refuse(reasons.corrupt, message));
   }

@@ -63,11 +63,12 @@ export class OnceTable {
     this.#sweepIn(SWEEP_MS);
   }
 
-  /** What holds the key at `now`, if anything. */
+  /** What holds the key at `now`, if anything. That nothing does is not said of a file that is known to be damaged. */
   async peek(key: Uint8Array, now: number): Promise<Held | undefined> {
     this.#tell(now);
     const holder = this.#database.read(() => this.#holder(key, now));
-    if (holder !== undefined) await this.#database.sync();
+    if (holder === undefined) this.#database.refuseDamaged();
+    else await this.#database.sync();
     return holder;
   }
 

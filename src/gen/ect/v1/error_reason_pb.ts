@@ -362,6 +362,7 @@ export const ErrorReason = {
 
   /**
    * DATA_LOSS. The ledger's content contradicts itself. Where one entry is known to be damaged, `index` in the metadata names it.
+   * While damage is known, it is also the answer where something is not found, since that cannot be proven.
    *
    * @generated from enum value: ERROR_REASON_LEDGER_CORRUPT = 47;
    */

@@ -1,0 +1,38 @@
+// The entries about keys, a page at a time. Where damage of the ledger is known no index is relied on, since an entry that it
+// does not lead to may be a revocation: then every entry is looked at.
+
+import type { Ledger, LedgerRecord } from '../ledger/index.ts';
+import { KEY_SCOPE } from './key-entry.ts';
+
+/** Entries of one page. */
+const PAGE = 500;
+/** How a leaf about a key says so. Leaves are canonical JSON, and a quotation mark inside of a text is escaped. */
+const KEY_LEAF = '"type":"key"';
+
+/** Entries about keys in order, and the index from which to go on. */
+export interface KeyEntries {
+  readonly records: readonly LedgerRecord[];
+  readonly next: number;
+  readonly isLast: boolean;
+}
+
+/** The entries about keys from an index on. A page may have none of them and not be the last. */
+export async function keyEntriesFrom(ledger: Ledger, startIndex: number, withContent: boolean): Promise<KeyEntries> {
+  if (ledger.isDamaged) return amongAll(ledger, startIndex, withContent);
+  const records = await ledger.list({ scope: KEY_SCOPE, startIndex, limit: PAGE, withContent });
+  const last = records.at(-1);
+  return { records, next: last === undefined ? startIndex : last.index + 1, isLast: records.length < PAGE };
+}
+
+async function amongAll(ledger: Ledger, startIndex: number, withContent: boolean): Promise<KeyEntries> {
+  const all = await ledger.list({ startIndex, limit: PAGE, withContent: false });
+  const records: LedgerRecord[] = [];
+  for (const record of all.filter(isAboutKey)) {
+    records.push((withContent ? await ledger.at(record.index) : undefined) ?? record);
+  }
+  return { records, next: startIndex + all.length, isLast: all.length < PAGE };
+}
+
+function isAboutKey({ scope, leaf }: LedgerRecord): boolean {
+  return scope === KEY_SCOPE || Buffer.from(leaf.buffer, leaf.byteOffset, leaf.byteLength).includes(KEY_LEAF);
+}

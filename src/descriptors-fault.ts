@@ -1,0 +1,16 @@
+// A process without a free file descriptor. What is thrown then comes from anywhere, also from the loader of modules, so it is told
+// where a run of the program ends. Nothing else is loaded for it.
+
+/** A sentence for the operator; undefined where the error, or what caused it, is about something else. */
+export function descriptorsFault(error: unknown): string | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < MAX_CAUSES; at = at.cause, depth++) {
+    const code = 'code' in at ? at.code : undefined;
+    if (code === 'EMFILE') {
+      return 'This process may open no more files (EMFILE): raise its limit, ulimit -n. A service with the default settings needs 2,112.';
+    }
+    if (code === 'ENFILE') return 'This machine has too many files open (ENFILE): raise fs.file-max, or end what holds them.';
+  }
+  return undefined;
+}
+
+const MAX_CAUSES = 8;
