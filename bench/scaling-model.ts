@@ -73,9 +73,9 @@ export function simulate(costs: Costs, setup: Setup): Outcome {
   const { replicas, callers, roundTripMs, syncMs, logs, databaseCores, seconds, seed } = setup;
   const random = randomFrom(seed);
   const agenda = new Agenda();
-  const loopFreeAt = new Array<number>(replicas).fill(0);
+  const loopFreeAt = Array.from({ length: replicas }, () => 0);
   const locks = Array.from({ length: logs }, (): Lock => ({ isHeld: false, waiting: [] }));
-  const coreFreeAt = new Array<number>(databaseCores).fill(0);
+  const coreFreeAt = Array.from({ length: databaseCores }, () => 0);
   const queues = Array.from({ length: replicas * logs }, (_, place): Queue => {
     const [replica, log] = [place % replicas, Math.floor(place / replicas)];
     return { replica, log, waiting: [], state: 'idle', wanted: 0, gathering: 0 };
