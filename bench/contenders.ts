@@ -142,7 +142,12 @@ function paced(name: string, { units }: Work, drive: CallContender['drive']): Ca
       perSecond = made / driven.seconds;
       const { seconds: took, cpuSeconds, p50Ms, p99Ms, rssBytes, generatorBusy, databaseCpuSeconds } = driven;
       return {
-        ...{ units: made * units, seconds: took, cpuSeconds, p50Ms, p99Ms, rssBytes },
+        units: made * units,
+        seconds: took,
+        cpuSeconds,
+        p50Ms,
+        p99Ms,
+        rssBytes,
         ...(generatorBusy !== undefined && { generatorBusy }),
         ...(databaseCpuSeconds !== undefined && { databaseCpuSeconds }),
       };

@@ -31,7 +31,7 @@ export async function costOfAll(pids: readonly number[]): Promise<ProcessCost> {
 }
 
 /** A child may end between the listing and the reading: a database ends processes of its own all the time. */
-async function costOfChild(pid: number): Promise<ProcessCost> {
+export async function costOfChild(pid: number): Promise<ProcessCost> {
   try {
     return await costOf(pid);
   } catch (error) {

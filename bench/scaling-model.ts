@@ -1,6 +1,8 @@
 // A model of replicas over one database, as a discrete-event simulation. Only what limits appends is in it: the event loop of a replica, group
 // commit, the row lock of the head, the cores of the database, round trips and the wait for the disk. Same inputs, same result.
 
+import { Agenda } from './agenda.ts';
+
 /** Times in milliseconds. */
 export interface Costs {
   /** Event loop of a replica for one append, all of it: reading, verifying, its share of the commit, answering. */
@@ -73,9 +75,9 @@ export function simulate(costs: Costs, setup: Setup): Outcome {
   const { replicas, callers, roundTripMs, syncMs, logs, databaseCores, seconds, seed } = setup;
   const random = randomFrom(seed);
   const agenda = new Agenda();
-  const loopFreeAt = new Array<number>(replicas).fill(0);
+  const loopFreeAt = Array.from({ length: replicas }, () => 0);
   const locks = Array.from({ length: logs }, (): Lock => ({ isHeld: false, waiting: [] }));
-  const coreFreeAt = new Array<number>(databaseCores).fill(0);
+  const coreFreeAt = Array.from({ length: databaseCores }, () => 0);
   const queues = Array.from({ length: replicas * logs }, (_, place): Queue => {
     const [replica, log] = [place % replicas, Math.floor(place / replicas)];
     return { replica, log, waiting: [], state: 'idle', wanted: 0, gathering: 0 };
@@ -162,51 +164,6 @@ export function simulate(costs: Costs, setup: Setup): Outcome {
 
 function earliest(times: readonly number[]): number {
   return times.reduce((best, time, place) => (time < times[best]! ? place : best), 0);
-}
-
-interface Event {
-  readonly at: number;
-  readonly act: (now: number) => void;
-}
-
-/** What is to happen, in the order of time. A binary heap. */
-class Agenda {
-  readonly #heap: Event[] = [];
-
-  add(at: number, act: Event['act']): void {
-    const heap = this.#heap;
-    let place = heap.push({ at, act }) - 1;
-    for (let above = (place - 1) >> 1; place > 0 && heap[above]!.at > heap[place]!.at; above = (place - 1) >> 1) {
-      swap(heap, place, above);
-      place = above;
-    }
-  }
-
-  runUntil(endMs: number): void {
-    for (let next = this.#take(); next !== undefined && next.at < endMs; next = this.#take()) next.act(next.at);
-  }
-
-  #take(): Event | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return first;
-    heap[0] = last;
-    for (let place = 0; ; ) {
-      const left = 2 * place + 1;
-      const right = left + 1;
-      let least = place;
-      if (left < heap.length && heap[left]!.at < heap[least]!.at) least = left;
-      if (right < heap.length && heap[right]!.at < heap[least]!.at) least = right;
-      if (least === place) return first;
-      swap(heap, place, least);
-      place = least;
-    }
-  }
-}
-
-function swap(heap: Event[], a: number, b: number): void {
-  [heap[a], heap[b]] = [heap[b]!, heap[a]!];
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */

@@ -11,13 +11,6 @@ const FOLDER = join(ROOT, 'examples/kubernetes');
 /** The grace of the service for calls, and for the rest of a stop (docs/operating.md). */
 const STOP_SECONDS = 14;
 
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  // biome-ignore lint/suspicious/noExplicitAny: each kind has a shape of its own, and a schema checks it.
-  readonly spec: any;
-}
-
 interface Container {
   readonly name: string;
   readonly image: string;
@@ -38,9 +31,7 @@ interface Container {
 
 // As Kubernetes reads YAML: 0440 is octal.
 const read = (name: string) =>
-  parseAllDocuments(readFileSync(join(FOLDER, name), 'utf8'), { version: '1.1' }).map(
-    (document) => document.toJS() as Manifest,
-  );
+  parseAllDocuments(readFileSync(join(FOLDER, name), 'utf8'), { version: '1.1' }).map((document) => document.toJS());
 const { resources, namespace } = parse(readFileSync(join(FOLDER, 'kustomization.yaml'), 'utf8')) as {
   readonly resources: readonly string[];
   readonly namespace: string;
