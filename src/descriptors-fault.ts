@@ -8,7 +8,8 @@ export function descriptorsFault(error: unknown): string | undefined {
     if (code === 'EMFILE') {
       return 'This process may open no more files (EMFILE): raise its limit, ulimit -n. A service with the default settings needs 2,112.';
     }
-    if (code === 'ENFILE') return 'This machine has too many files open (ENFILE): raise fs.file-max, or end what holds them.';
+    if (code === 'ENFILE')
+      return 'This machine has too many files open (ENFILE): raise fs.file-max, or end what holds them.';
   }
   return undefined;
 }

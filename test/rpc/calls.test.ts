@@ -4,7 +4,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EctError, refuse } from '../../src/errors.ts';
 import { createEvents } from '../../src/events.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
-import { type Account, CallScheduler, createResources, DEFAULT_PROCESS_LIMITS, type Resources } from '../../src/limits/index.ts';
+import {
+  type Account,
+  CallScheduler,
+  createResources,
+  DEFAULT_PROCESS_LIMITS,
+  type Resources,
+} from '../../src/limits/index.ts';
 import type { AnyService, Call } from '../../src/rpc/call.ts';
 import { createCalls } from '../../src/rpc/calls.ts';
 import { pauseOf } from '../../src/rpc/penalty.ts';
@@ -13,7 +19,11 @@ import { SOON } from '../support/soon.ts';
 const arrival = { method: 'ect.v1.KeyService/GetKeySet', protocol: 'grpc', socket: new Socket() } as const;
 const caller = { kind: 'spiffe', id: 'spiffe://example.com/a' } as const;
 
-function setUp(procedure: (request: never, call: Call) => unknown, access: AnyService['access'] = 'callers', resources?: Resources) {
+function setUp(
+  procedure: (request: never, call: Call) => unknown,
+  access: AnyService['access'] = 'callers',
+  resources?: Resources,
+) {
   const lines: Record<string, unknown>[] = [];
   const events = createEvents({ level: 'info', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
   const endOfStreams = new AbortController();
