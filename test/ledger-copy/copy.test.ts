@@ -241,7 +241,7 @@ describeWithPostgres('ect ledger copy', () => {
       ['that it is there', `DELETE FROM entries WHERE idx = ${CHOSEN}`, () => [], 'it is missing'],
     ];
 
-    const tried = FULL ? cases : cases.slice(2);
+    const tried = cases.filter((_, n) => FULL || n % 3 === 0);
     test.each(tried)('in a directory: %s', async (_what, sql, values, named) => {
       const source = await copyOfOriginal();
       const texts = sql.includes('author');
@@ -352,6 +352,20 @@ describeWithPostgres('ect ledger copy', () => {
       expect(await copy(longer, 'postgres', env)).toMatchObject({
         reason: 'target_differs',
         message: expect.stringContaining('Entry 3 '),
+      });
+    });
+
+    test('into a database whose tree is not that of its leaves', async () => {
+      const { name, env } = await copiedDatabase();
+      await server.sql('ALTER TABLE ect.entries DISABLE TRIGGER ALL', [], name);
+      await server.sql(
+        `UPDATE ect.entries SET nodes = set_byte(nodes, 40, 255 - get_byte(nodes, 40)) WHERE idx = 5`,
+        [],
+        name,
+      );
+      expect(await copy(await copyOfOriginal(), 'postgres', env)).toMatchObject({
+        reason: 'target_differs',
+        message: expect.stringContaining('gives back is not what was written'),
       });
     });
 
