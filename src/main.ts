@@ -6,7 +6,7 @@ import { Signals } from './signals.ts';
 import { runWithV8Options } from './v8-options.ts';
 
 const command = process.argv[2];
-if (command === 'serve' || command === 'audit') runWithV8Options(process);
+if (command === 'serve' || command === 'audit' || command === 'ledger') runWithV8Options(process);
 // Only in the process that stays: what one has heard that is then replaced would be lost. The rest takes a while to load.
 const signals = command === 'serve' ? new Signals() : undefined;
 try {

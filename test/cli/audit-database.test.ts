@@ -54,6 +54,17 @@ describeWithPostgres('ect audit of a database', () => {
     expect(database).toMatchObject({ code: 0, report: { ok: true, faults: [] } });
   });
 
+  test('an auditor needs no more than to read the tables', async () => {
+    await server.sql(`CREATE ROLE auditor LOGIN PASSWORD '${PASSWORD.replaceAll("'", "''")}'`);
+    await server.sql(
+      'GRANT USAGE ON SCHEMA ect TO auditor; GRANT SELECT ON ALL TABLES IN SCHEMA ect TO auditor',
+      [],
+      'audited',
+    );
+    const url = env.ECT_POSTGRES_URL.replace(/user=.*$/, 'user=auditor');
+    expect(await auditJson('--postgres-url', url)).toEqual(await auditJson());
+  });
+
   test('an audit goes on where the one before stopped', async () => {
     const state = join(folder, 'state');
     expect(await auditJson('--state', state)).toMatchObject({ code: 0 });

@@ -36,12 +36,15 @@ export async function prepareSession(client: Connection, needs: SessionNeeds): P
 
 /** While a session is this client's own, no other client is served by its process. */
 async function refuseSharedSession(client: Connection, { connectAnother }: SessionNeeds): Promise<void> {
-  const other = await connectAnother();
+  // A pooler that has no session left for it does not share this one, which is idle.
+  const other = await connectAnother().catch(() => undefined);
+  if (other === undefined) return;
   try {
     const own = await serverProcess(client);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if ((await serverProcess(other)) === own) throw new UnfitDatabase(SHARED);
-      if ((await serverProcess(client)) !== own) throw new UnfitDatabase(SHARED);
+      const theirs = await serverProcess(other).catch(() => undefined);
+      if (theirs === undefined) return;
+      if (theirs === own || (await serverProcess(client)) !== own) throw new UnfitDatabase(SHARED);
     }
   } finally {
     await other.end().catch(() => undefined);

@@ -24,6 +24,14 @@ const PROGRAM = '/usr/sbin/pgbouncer';
 const LEFT_OUT = 'options, statement_timeout, lock_timeout, idle_in_transaction_session_timeout';
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
 
+interface PoolerOptions {
+  /** Parameters that it is told to leave out. */
+  readonly leftOut: string;
+  readonly at: number;
+  /** Sessions that it has for a database and a role. */
+  readonly size: number;
+}
+
 describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`, () => {
   describeWithPostgres('in front of PostgreSQL', () => {
     let server: PostgresServer;
@@ -42,7 +50,8 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
     }
 
     /** Starts it. Answers where a service reaches it. */
-    async function startPooler(mode: string, leftOut = LEFT_OUT, at?: number) {
+    async function startPooler(mode: string, { leftOut = LEFT_OUT, at, size = 10 }: Partial<PoolerOptions> = {}) {
+      await endPooler();
       const port = at ?? (await freePort());
       const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
       const file = (name: string, text: string) => {
@@ -63,7 +72,7 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
           'auth_type = scram-sha-256',
           `auth_file = ${users}`,
           `pool_mode = ${mode}`,
-          'default_pool_size = 10',
+          `default_pool_size = ${size}`,
           ...(leftOut === '' ? [] : [`ignore_startup_parameters = ${leftOut}`]),
           '',
         ].join('\n'),
@@ -105,7 +114,7 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
       const store = new PostgresLedgerStore(database, 'changed mode');
       await store.initialise(EMPTY_HEAD, 'test+key');
       await endPooler();
-      await startPooler('transaction', LEFT_OUT, target.port);
+      await startPooler('transaction', { at: target.port });
       await expect(store.commit([candidate('a')], honestSeal())).rejects.toMatchObject({
         reason: 'LEDGER_UNAVAILABLE',
         message: expect.stringContaining('gives one session to several clients'),
@@ -114,8 +123,16 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
       await database.close();
     });
 
+    test('where it has one session only, that one is used', async () => {
+      const target = await startPooler('session', { size: 1 });
+      const database = new PostgresDatabase(target, 1, { connectMs: 10_000, answerMs: 1_000 });
+      await database.examine();
+      await database.close();
+      expect(await refusal(await startPooler('transaction', { size: 1 }))).toContain('gives one session to several');
+    });
+
     test('without being told to leave out our settings it is refused in any mode, and the message names the setting', async () => {
-      const message = await refusal(await startPooler('session', ''));
+      const message = await refusal(await startPooler('session', { leftOut: '' }));
       expect(message).toContain(`ignore_startup_parameters = ${LEFT_OUT}`);
     });
 
