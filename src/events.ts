@@ -70,6 +70,7 @@ export function createEvents(options: EventsOptions) {
   const metrics = createMetrics();
   const fullLines = new Seldom(SELDOM_MS);
   const acceptLines = new Seldom(SELDOM_MS);
+  let isClockFar = false;
 
   /** For lines that must not be lost, whatever happens next. */
   function flushNow(): void {
@@ -200,16 +201,36 @@ export function createEvents(options: EventsOptions) {
       lines.error({ event: 'dependency-failed', ...describeFailure(cause), reason });
     },
 
+    /** There is no primary of the database that can be used: what needs it is refused at once. Told when that begins. */
+    databaseLost(cause: unknown): void {
+      metrics.databaseDown.set(1);
+      const warning = 'what needs the database is refused until a server answers as the primary; they are asked again';
+      lines.error({ event: 'database-lost', ...describeFailure(cause), warning });
+      flushNow();
+    },
+
+    /** Connections go to this server from now on. `downMs`: for how long there was none; undefined where another one was used before. */
+    databaseFound(server: string, downMs: number | undefined): void {
+      metrics.databaseDown.set(0);
+      lines.info({ event: 'database-found', server, ...(downMs === undefined ? {} : { downMs: round(downMs) }) });
+      flushNow();
+    },
+
     /** A change of a signing key was read from the ledger: it holds from now on. */
     keyChanged({ kid, state, by }: { readonly kid: string; readonly state: string; readonly by: string }): void {
       metrics.keyChanges.inc({ state });
       lines.info({ event: 'key-changed', kid, state, by: cleanText(by) });
     },
 
-    /** Something about signing keys failed, and is tried again. */
-    keysFailed(cause: unknown): void {
+    /** Something about signing keys failed, and is tried again. `isNews`: it did not fail in this way a moment ago. */
+    keysFailed(cause: unknown, isNews = true): void {
       metrics.keyFailures.inc();
-      lines.error({ event: 'keys-failed', ...describeFailure(cause) });
+      if (isNews) lines.error({ event: 'keys-failed', ...describeFailure(cause) });
+    },
+
+    /** What `keys-failed` told of is over: changes of keys are read and recorded again. */
+    keysRecovered(): void {
+      lines.info({ event: 'keys-recovered' });
     },
 
     /** The key that should sign cannot be opened or used, so that nothing is issued; or that is over. Why is in `keys-failed` or `signer-region-down`. */
@@ -369,6 +390,26 @@ export function createEvents(options: EventsOptions) {
     clockMeasured(aheadMs: number, isDoubted: boolean): void {
       metrics.clockAhead.set(aheadMs / 1000);
       metrics.clockDoubted.set(isDoubted ? 1 : 0);
+    },
+
+    /** The told time was held against the clock of the database, which replicas share. `isFar`: by 5 s and more. */
+    clockCompared(aheadMs: number, isFar: boolean): void {
+      metrics.clockAheadOfDatabase.set(aheadMs / 1000);
+      if (isFar === isClockFar) return;
+      isClockFar = isFar;
+      const line = { aheadSeconds: Math.round(aheadMs / 1000) };
+      if (isFar) {
+        const warning =
+          'the clocks of this machine and of the database differ: set the wrong one (NTP); at 30 s nothing is issued';
+        lines.warn({ event: 'clock-differs', ...line, warning });
+      } else lines.info({ event: 'clock-agrees', ...line });
+    },
+
+    /** From now on this replica does what one does for all, or does not. `token`: of the lease. */
+    backgroundLeaseChanged(token: number | undefined): void {
+      metrics.backgroundLease.set(token === undefined ? 0 : 1);
+      if (token === undefined) lines.info({ event: 'background-left' });
+      else lines.info({ event: 'background-taken', token });
     },
 
     /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */

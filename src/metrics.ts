@@ -124,6 +124,11 @@ export function createMetrics() {
       help: 'Whether nothing is issued since the signing key cannot be opened or used; of several workers, in how many.',
       registers,
     }),
+    databaseDown: new Gauge({
+      name: 'ect_database_down',
+      help: 'Whether no primary of the PostgreSQL database can be used.',
+      registers,
+    }),
     workersEnded: new Counter({
       name: 'ect_workers_ended_total',
       help: 'Workers that died, or could not start.',
@@ -188,6 +193,16 @@ export function createMetrics() {
       name: 'ect_clock_ahead_seconds',
       help: 'What the wall clock is ahead of the time that is believed.',
       aggregator: 'average',
+      registers,
+    }),
+    backgroundLease: new Gauge({
+      name: 'ect_background_lease',
+      help: 'Whether this replica does what one of all replicas does for the others: 1, or 0.',
+      registers,
+    }),
+    clockAheadOfDatabase: new Gauge({
+      name: 'ect_clock_ahead_of_database_seconds',
+      help: 'What the time that is believed is ahead of the clock of the database that replicas share.',
       registers,
     }),
     storageFailures: new Counter({

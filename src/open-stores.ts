@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import type { IssueMemo, ReplayGuard } from './authority/index.ts';
-import type { BelievedClock } from './clock/index.ts';
+import type { BelievedClock, ReadSharedTime } from './clock/index.ts';
 import type { Config } from './config.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 import type { Events } from './events.ts';
@@ -40,6 +40,10 @@ export interface Stores {
   readonly writes: readonly WritableStore[];
   /** What readiness shows of a store that is no file. */
   checks(): Readonly<Record<string, boolean>>;
+  /** Whether this process does what one of all replicas does for the others; undefined where there are no others. */
+  readonly tidiesForAll: (() => boolean) | undefined;
+  /** Reads the clock that those share who share the stores; undefined where nobody else has them. */
+  readonly readSharedTime: ReadSharedTime | undefined;
   /** What the operator can do about a ledger that is not what was shown; undefined where that was found out before. */
   readonly describeLoss: ((loss: HistoryLost) => string) | undefined;
   close(): Promise<void>;
@@ -70,6 +74,8 @@ export function openStores({ replay }: Config, { dir, slot, earliest, health }: 
     memo,
     checks: () => ({}),
     describeLoss: undefined,
+    readSharedTime: undefined,
+    tidiesForAll: undefined,
     replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
     writes: [ledger, memo, guard].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
     close: async () => {

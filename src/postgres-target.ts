@@ -10,12 +10,13 @@ import { fileFault } from './system-faults.ts';
 
 /** Reads the CA and, to see that it can be read, the password. StartError names the setting and the path. `isDryRun`: rights of files stay as they are. */
 export async function postgresTarget(config: PostgresConfig, isDryRun = false): Promise<PostgresTarget> {
-  const { host, port, database, user, password, isEncrypted, caFile } = config;
+  const { host, port, others, database, user, password, isEncrypted, caFile } = config;
   if (password !== undefined) await readPassword(password, isDryRun);
   const ca = caFile === undefined ? undefined : await readCa(caFile);
   return {
     host,
     port,
+    others,
     database,
     user,
     // Read again for each connection, so that it can be changed without a restart.

@@ -4,7 +4,7 @@ import { type AuthorityParts, BackgroundAppends, type Notices, type WriteUse } f
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
-import { type BelievedClock, openClock } from './clock/index.ts';
+import { type BelievedClock, followSharedTime, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import {
@@ -30,6 +30,7 @@ import {
   WriteQuota,
 } from './limits/index.ts';
 import { listenFault, tryToListen } from './listen-fault.ts';
+import { refuseMoved } from './moved-ledger.ts';
 import { refuseLostHistory } from './one-history.ts';
 import type { GuardSurroundings } from './open-redis-guard.ts';
 import { checkLedger, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
@@ -70,6 +71,8 @@ export interface RunningService {
 }
 
 const MAX_TOKEN_BYTES = 16_384;
+/** After a step of the clock that nobody measured, what is kept for a time is kept longer: another replica may forget it sooner. */
+const TIMELY_MS = 60_000;
 const MAX_LIFETIME_SECONDS = 86_400;
 
 /** It was asked to stop before it took calls. What had begun is ended. */
@@ -165,13 +168,21 @@ async function startIn(
   // Where the ledger is in a database, the directory is for what belongs to this replica alone.
   const files = config.store === 'postgres' ? undefined : dir;
   const key = await readLedgerKey(config, files);
+  if (files !== undefined) refuseMoved(files);
   if (files !== undefined) await refuseLostHistory(files, key);
   if (files !== undefined && (await isOnceForgotten(files))) events.usesForgotten();
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
+  const isTimely = () => clock?.isBelieved === true && clock.nowMs() - clock.earliestMs() < TIMELY_MS;
   const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
   const stores =
     dir !== undefined && files === undefined
-      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, { dir, key, earliest, events })
+      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, {
+          dir,
+          key,
+          earliest,
+          isTimely,
+          events,
+        })
       : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, health });
   shutdown.at('stores', () => stores.close());
   let custody: Custody | undefined;
@@ -184,6 +195,9 @@ async function startIn(
   });
   clock = time.clock;
   shutdown.at('clock', time.stop);
+  // Before anything is dated: the replica whose clock is wrong is the one that stops.
+  const shared = stores.readSharedTime && (await followSharedTime(clock, stores.readSharedTime));
+  shutdown.at('clock', () => shared?.stop());
   const redis = config.redis && (await openRedis(config, { nowMs: clock.nowMs, isNew: head === undefined, events }));
   shutdown.at('stores', () => redis?.close());
   const ledger = await openLedger(stores, key, clock, events);
@@ -194,7 +208,8 @@ async function startIn(
   goOn();
   const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
-  const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
+  const world = { ledger, clock, onTrust, events, tidiesForAll: stores.tidiesForAll };
+  const opened = await openCustody(config, dir, configured, world, MAX_LIFETIME_SECONDS);
   custody = opened;
   shutdown.at('keys', () => opened.close());
   const space = files && (await watchSpace(config, events));
@@ -409,6 +424,8 @@ async function listen(
       identify: cas === undefined ? anonymousCallers() : spiffeCallers(clock.nowMs, cas),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
+      // Where the stores are in files, nothing waits for another machine.
+      tellsDeadlines: config.store === 'postgres',
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds(), ...checks() }),

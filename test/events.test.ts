@@ -68,6 +68,28 @@ describe('events', () => {
     events.close();
   });
 
+  test('an outage of the database and keys that cannot be read are a line at each end', async () => {
+    const { events, lines } = setUp();
+    events.databaseLost(new Error('nobody answers'));
+    expect(await events.metrics()).toContain('ect_database_down 1');
+    events.keysFailed(new EctError(refuse('LEDGER_UNAVAILABLE', 'away')), true);
+    for (let second = 0; second < 10; second++) {
+      events.keysFailed(new EctError(refuse('LEDGER_UNAVAILABLE', 'away')), false);
+    }
+    expect(await events.metrics()).toContain('ect_key_failures_total 11');
+    events.databaseFound('a.example.org:5432', 1234.56789);
+    events.keysRecovered();
+    events.databaseFound('b.example.org:5432', undefined);
+    expect(await events.metrics()).toContain('ect_database_down 0');
+    expect(lines()).toMatchObject([
+      { level: 'error', event: 'database-lost', causes: ['nobody answers'] },
+      { level: 'error', event: 'keys-failed', reason: 'LEDGER_UNAVAILABLE' },
+      { level: 'info', event: 'database-found', server: 'a.example.org:5432', downMs: 1234.568 },
+      { level: 'info', event: 'keys-recovered' },
+      { level: 'info', event: 'database-found', server: 'b.example.org:5432' },
+    ]);
+  });
+
   test('descriptors that run out, and a signing key that is missing, are a line at each end and a gauge', async () => {
     const { events, lines } = setUp();
     events.descriptorsMeasured({ free: 900, limit: 1024, isLow: false }, false);

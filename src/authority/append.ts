@@ -1,6 +1,7 @@
 // Append: verify, demand that the graph is complete, record once, answer when the entry is durable.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { timeLeftMs } from '../call-deadline.ts';
 import { type LedgerFacts, ROOT_FACTS, refusalOf } from '../dag/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Cut } from '../keys/index.ts';
@@ -128,7 +129,10 @@ export function asAppended({ notices }: AuthorityParts, candidate: Candidate, { 
   throw new EctError(refuse('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti }));
 }
 
-/** Hands a candidate to the ledger until it answers, or until there is no use in asking again. */
+/**
+ * Hands a candidate to the ledger until it answers, or until there is no use in asking again: where the call has no time left, or
+ * the refusal itself says when to come back.
+ */
 export async function recordOnce(parts: AuthorityParts, candidate: Candidate, signal: AbortSignal): Promise<Outcome> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -136,7 +140,8 @@ export async function recordOnce(parts: AuthorityParts, candidate: Candidate, si
     } catch (error) {
       const wait = RETRY_PAUSES_MS[attempt];
       const worthRetrying = error instanceof EctError && error.reason === 'LEDGER_UNAVAILABLE';
-      if (!worthRetrying || wait === undefined || signal.aborted) throw error;
+      if (!worthRetrying || wait === undefined || signal.aborted || wait >= timeLeftMs()) throw error;
+      if (error.facts['retry_after_seconds'] !== undefined) throw error;
       await pause(wait);
     }
   }

@@ -2,6 +2,7 @@
 // tables are of this process alone, and a crash forgets what waits: then the token stays L2 until somebody appends it.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { underDeadline } from '../call-deadline.ts';
 import { EctError, type ErrorReason, type Refusal, refuse } from '../errors.ts';
 import type { Candidate, Ledger } from '../ledger/index.ts';
 import type { Notices } from './notices.ts';
@@ -62,7 +63,9 @@ export class BackgroundAppends {
       throw new EctError(refuse('SERVICE_OVERLOADED', 'Too many entries wait for the ledger.'));
     }
     this.#failed.delete(key);
-    this.#pending.set(key, { digest, done: this.#append(key, candidate, onUnwritten) });
+    // The call ends before its entry is written.
+    const done = underDeadline(Number.POSITIVE_INFINITY, () => this.#append(key, candidate, onUnwritten));
+    this.#pending.set(key, { digest, done });
   }
 
   /** What is known here of a task that the ledger does not hold. */

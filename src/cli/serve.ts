@@ -8,7 +8,7 @@ const SETTINGS: readonly (readonly [key: string, meaning: string])[] = [
   ['ECT_DATA_DIR', 'where keys and the ledger are kept (default ./data)'],
   ['ECT_WORKERS', 'processes behind the port: 1 (default), a number, or auto for one a core'],
   ['ECT_STORE', 'sqlite (default), postgres, which replicas share, or memory, which forgets'],
-  ['ECT_POSTGRES_URL', 'postgres: postgres://user@host:port/database; a secret where it has a password'],
+  ['ECT_POSTGRES_URL', 'postgres: postgres://user@host:port,host:port/database; a secret where it has a password'],
   ['ECT_POSTGRES_PASSWORD_FILE', 'postgres: file with the password, read for each connection'],
   ['ECT_POSTGRES_CA_FILE', 'postgres: PEM, the CA of the server (default: those that Node.js trusts)'],
   ['ECT_POSTGRES_POOL', 'postgres: connections of one process, from 2 to 200 (default 8)'],

@@ -11,6 +11,7 @@ import { KeyLog, type KeyPage } from './key-log.ts';
 import { type AwaitedRoot, type CustodyPolicy, type CustodyPorts, keepableFor, type RootKey } from './ports.ts';
 import { asPublishedJwk, asTrustedKey, forgottenAt, publishedKeys, retentionMs } from './published.ts';
 import { RootKeys, type RotationOrder, stateInvalid } from './root-keys.ts';
+import { ToldFailures } from './told-failures.ts';
 
 /** What became of an order about a key. */
 export interface KeyChange {
@@ -32,6 +33,7 @@ export class Custody implements SignerChoice {
   readonly #history: KeyHistory;
   readonly #log: KeyLog;
   readonly #roots: RootKeys;
+  readonly #failures: ToldFailures;
   readonly #direct: { readonly issuers: ReadonlySet<string>; readonly actions: ReadonlySet<string> };
   #trusted = new WeakMap<KeyRecord, TrustedKey>();
   #delegation: Delegation | undefined;
@@ -59,6 +61,10 @@ export class Custody implements SignerChoice {
     this.#log = new KeyLog(ports.ledger, this.#history, (entry, fault) => this.#noteEntry(entry, fault));
     this.#roots = new RootKeys(ports, policy, this.#log, this.#history, () => {
       if (this.#isOpen) void this.refresh();
+    });
+    this.#failures = new ToldFailures({
+      onFailed: (cause, isNews) => ports.events.keysFailed(cause, isNews),
+      onRecovered: () => ports.events.keysRecovered(),
     });
     this.#direct = { issuers: new Set(policy.direct.issuers), actions: new Set(policy.direct.actions) };
   }
@@ -175,7 +181,7 @@ export class Custody implements SignerChoice {
 
   /** Looks at the ledger now and does what is due. What fails is an event and is tried again. */
   refresh(): Promise<void> {
-    return this.#inTurn(() => undefined).catch((cause: unknown) => this.#ports.events.keysFailed(cause));
+    return this.#inTurn(() => undefined).catch((cause: unknown) => this.#failures.failed(cause));
   }
 
   /** Ends what it does by itself. The delegated key of this process retires, since nobody else has it. */
@@ -230,8 +236,9 @@ export class Custody implements SignerChoice {
       } finally {
         this.#settle();
         // What was ordered stands, whatever becomes of what is due besides.
-        await this.#tend().catch((cause: unknown) => this.#ports.events.keysFailed(cause));
+        await this.#tend().catch((cause: unknown) => this.#failures.failed(cause));
         this.#settle();
+        this.#failures.roundEnded();
       }
     });
     this.#turn = turn.catch(() => undefined);
@@ -240,7 +247,12 @@ export class Custody implements SignerChoice {
 
   async #look(): Promise<void> {
     const beganMs = this.#ports.clock.steadyMs();
-    await this.#log.refresh();
+    try {
+      await this.#log.refresh();
+    } catch (cause) {
+      this.#failures.failed(cause);
+      throw cause;
+    }
     this.#readAtMs = beganMs;
   }
 
@@ -249,6 +261,17 @@ export class Custody implements SignerChoice {
     if (!this.#ports.clock.isBelieved) return;
     await this.#roots.tend();
     await this.#delegation?.tend(this.#roots.inForce);
+    if (this.#ports.tidiesForAll?.() === true) await this.#retireEnded();
+  }
+
+  /** Delegated keys whose certificates have ended: the process that had one is gone, or would have said so itself. */
+  async #retireEnded(): Promise<void> {
+    const endedBeforeMs = this.#ports.clock.earliestMs() - this.#policy.retention.skewSeconds * 1000;
+    for (const { state, certificate, jwk, locator = '' } of this.#history.all()) {
+      if (certificate === undefined || (state !== 'announced' && state !== 'active')) continue;
+      if (certificate.says.exp * 1000 > endedBeforeMs) continue;
+      await this.#log.record({ state: 'retired', jwk, locator, by: 'service', note: 'its certificate has ended' });
+    }
   }
 
   /** Puts into effect what the ledger says. */

@@ -52,13 +52,17 @@ export interface CustodyPorts {
   readonly makeRoot: ((generation: number) => Promise<RootKey>) | undefined;
   /** Makes a P-256 key that lives in this process and nowhere else. */
   makeDelegated(): Promise<OpenSigner>;
+  /** Whether this process does what one of all that share the ledger does for the others. Undefined: it does nothing for others. */
+  readonly tidiesForAll?: (() => boolean) | undefined;
   /** Told of the trusted keys whenever they have changed. */
   onTrust(keys: readonly TrustedKey[]): void;
   readonly events: {
     /** A change of state was read from the ledger, of this process or another. */
     keyChanged(change: { readonly kid: string; readonly state: KeyState; readonly by: string }): void;
-    /** Something about keys failed; it is tried again. */
-    keysFailed(cause: unknown): void;
+    /** Something about keys failed; it is tried again. `isNews`: it did not fail in this way the last time. */
+    keysFailed(cause: unknown, isNews?: boolean): void;
+    /** What failed is over. */
+    keysRecovered(): void;
     /** From now on nothing signs, since the key that should cannot be opened, or does not answer; or that is over. */
     signingKeyMissing(isMissing: boolean): void;
   };

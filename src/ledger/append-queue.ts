@@ -1,5 +1,7 @@
 // Group commit: a commit costs one sync of the disk whatever it holds, so those who ask at about the same time share one.
 
+import { answeredBy, deadlineMs, underDeadline } from '../call-deadline.ts';
+import { EctError, refuse } from '../errors.ts';
 import { endedBy } from '../pace.ts';
 import type { Candidate } from './store.ts';
 
@@ -15,6 +17,8 @@ export type CommitBatch<Outcome> = (batch: readonly Waiting<Outcome>[]) => Promi
 
 interface Queued<Outcome> extends Waiting<Outcome> {
   readonly signal: AbortSignal | undefined;
+  /** By when its caller must be answered; see call-deadline.ts. */
+  readonly answerByMs: number;
 }
 
 /**
@@ -46,15 +50,17 @@ export class AppendQueue<Outcome> {
 
   /**
    * Queues a candidate. A signal that has aborted when the candidate would be handed to the committer withdraws it; from
-   * then on the outcome stands, and is answered whatever the signal does.
+   * then on the outcome stands, and is answered whatever the signal does. LEDGER_UNAVAILABLE, with the outcome open, where the
+   * deadline of the call comes first.
    */
   add(candidate: Candidate, signal?: AbortSignal): Promise<Outcome> {
     if (signal?.aborted) return Promise.reject(endedBy(signal));
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-    this.#queue.push({ candidate, resolve, reject, signal });
+    const answerByMs = deadlineMs();
+    this.#queue.push({ candidate, resolve, reject, signal, answerByMs });
     if (this.#gathered !== undefined && this.#queue.length >= this.#gathered.size) this.#gathered.tell();
     this.#running ??= this.#run();
-    return promise;
+    return answeredBy(answerByMs, promise, tooLate);
   }
 
   /** Waits until nothing waits and nothing is being committed. */
@@ -68,7 +74,9 @@ export class AppendQueue<Outcome> {
       const batch = this.#take();
       if (batch.length === 0) continue;
       try {
-        await this.#commit(batch);
+        // Those who ask for the longest are served; this loop itself runs in the context of whoever began it.
+        const untilMs = batch.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
+        await underDeadline(untilMs, () => this.#commit(batch));
       } catch (error) {
         // Whoever was settled already keeps that outcome.
         for (const queued of batch) queued.reject(error);
@@ -116,6 +124,10 @@ export class AppendQueue<Outcome> {
       this.#gathered = { size, tell };
     });
   }
+}
+
+function tooLate(): EctError {
+  return new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger did not answer in time: the outcome is open.'));
 }
 
 function nextTurn(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Events } from '../events.ts';
 import type { Account, UnreadCall } from '../limits/index.ts';
 import type { Access, Call } from './call.ts';
 import { codeName, codeOf } from './errors.ts';
+import type { Penalty } from './penalty.ts';
 
 export type Protocol = 'grpc' | 'grpc-web' | 'connect';
 
@@ -20,6 +21,9 @@ export interface Arrival {
 
 /** How far a call has come: its request arrives, it waits for its turn, its procedure has begun. */
 export type Stage = 'unread' | 'waiting' | 'begun';
+
+/** The time to tell a caller of a failure, in milliseconds. A tenth of a short deadline. */
+const MAX_TELLING_MS = 200;
 
 /** An open call. Its event is written exactly once, by whoever ends it first. */
 export class OpenCall implements Call, UnreadCall {
@@ -38,7 +42,7 @@ export class OpenCall implements Call, UnreadCall {
   /** Reserves room for an answer of so many bytes; set by the transport. Answers whether there is any. */
   reserve: ((bytes: number) => boolean) | undefined;
   /** What its connection has to bear, where the call was rejected by its headers. */
-  penalty: 'none' | 'throttle' | 'disconnect' = 'none';
+  penalty: Penalty = 'none';
   /** Whether it counts as load from the moment when it was read until it ends. */
   isCounted = false;
   readonly #events: Events;
@@ -84,6 +88,14 @@ export class OpenCall implements Call, UnreadCall {
   /** What its caller still waits, in milliseconds. */
   get remainingMs(): number {
     return this.#limitMs - (performance.now() - this.#arrivedAt);
+  }
+
+  /**
+   * By when what the call stands on must have answered, in milliseconds of `performance.now()`: early enough that the caller can
+   * still be told that it has not.
+   */
+  get answerByMs(): number {
+    return this.#arrivedAt + this.#limitMs - Math.min(this.#limitMs / 10, MAX_TELLING_MS);
   }
 
   note(reason: ErrorReason): void {

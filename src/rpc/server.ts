@@ -38,6 +38,8 @@ export interface ServerOptions {
   readonly identify: (socket: Socket) => Caller;
   /** Told of each connection when it is accepted, before its handshake. */
   readonly onAccepted?: (socket: Socket) => void;
+  /** See CallsOptions. */
+  readonly tellsDeadlines?: boolean;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
   readonly events: Events;
@@ -106,6 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     identify,
     endOfStreams: endOfStreams.signal,
     ...(isAdministrator === undefined ? {} : { isAdministrator }),
+    tellsDeadlines: options.tellsDeadlines === true,
   });
   const all = [...services, health, ...reflection];
   const methods = methodTable(all);

@@ -10,7 +10,8 @@ function problemsOf(env: Readonly<Record<string, string>>): readonly string[] {
 }
 
 describe('the URL of the database', () => {
-  const place = { host: 'db.example.org', port: 5432, database: 'ect', user: 'ada', isEncrypted: true };
+  const place = { host: 'db.example.org', port: 5432, others: [], database: 'ect', user: 'ada', isEncrypted: true };
+  const other = { host: 'b.example.org', port: 5432 };
   test.each<[string, object]>([
     ['postgres://ada@db.example.org/ect', place],
     ['postgresql://ada@db.example.org:6432/ect', { ...place, port: 6432 }],
@@ -20,6 +21,22 @@ describe('the URL of the database', () => {
     ['postgres://ada@[2001:db8::1]/ect', { ...place, host: '2001:db8::1' }],
     ['postgres:///ect?host=/run/postgresql&user=ada', { ...place, host: '/run/postgresql', isEncrypted: false }],
     ['postgres://a%40b@db.example.org/my%20db', { ...place, user: 'a@b', database: 'my db' }],
+    ['postgres://ada@db.example.org,b.example.org/ect', { ...place, others: [other] }],
+    [
+      'postgres://ada@db.example.org:1,b.example.org,[::1]:2/ect?target_session_attrs=read-write',
+      { ...place, port: 1, others: [other, { host: '::1', port: 2 }] },
+    ],
+    ['postgres://ada@db.example.org/ect?target_session_attrs=primary', place],
+    [
+      'postgres://ada@localhost:1,127.0.0.1:2/ect',
+      { ...place, host: 'localhost', port: 1, others: [{ host: '127.0.0.1', port: 2 }], isEncrypted: false },
+    ],
+    // One that is elsewhere is enough: all are encrypted.
+    ['postgres://ada@localhost,b.example.org/ect', { ...place, host: 'localhost', others: [other], isEncrypted: true }],
+    [
+      'postgres:///ect?host=/run/a,/run/b&user=ada',
+      { ...place, host: '/run/a', others: [{ host: '/run/b', port: 5432 }], isEncrypted: false },
+    ],
   ])('%s', (url, expected) => {
     expect(readConfig({ ...ENV, ECT_POSTGRES_URL: url }).postgres).toEqual({
       ...expected,
@@ -44,6 +61,21 @@ describe('the URL of the database', () => {
     'postgres:///ect?host=/run/postgresql&user=ada&sslmode=verify-full',
     'postgres://%zz@db.example.org/ect',
     'postgres://ada@db.example.org/ect#x',
+    'postgres://ada@db.example.org,/ect',
+    'postgres://ada@,db.example.org/ect',
+    'postgres://ada@a.example.org,,b.example.org/ect',
+    'postgres://ada@a.example.org,a.example.org:5432/ect',
+    'postgres://ada@a.example.org:0,b.example.org/ect',
+    'postgres://ada@a.example.org:65536,b.example.org/ect',
+    'postgres://ada@a.example.org:5432:5433/ect',
+    'postgres://ada@a.example.org,grace@b.example.org/ect',
+    'postgres://ada@a.example.org,%2Frun%2Fpostgresql/ect',
+    'postgres:///ect?host=/run/a,relative&user=ada',
+    'postgres:///ect?host=/run/a,&user=ada',
+    'postgres:///ect?host=/run/a,/run/b&user=ada&sslmode=verify-full',
+    'postgres://ada@a.example.org,b.example.org/ect?target_session_attrs=standby',
+    'postgres://ada@a.example.org,b.example.org/ect?target_session_attrs=any',
+    `postgres://ada@${Array.from({ length: 17 }, (_, n) => `h${n}.example.org`).join()}/ect`,
   ])('%s is refused, and not repeated', (url) => {
     const problems = problemsOf({ ...ENV, ECT_POSTGRES_URL: url });
     expect(problems[0]).toMatch(/^ECT_POSTGRES_URL must be /);

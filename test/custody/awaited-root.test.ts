@@ -56,7 +56,7 @@ test('D9 nothing signs, and callers hear why; the first key of all signs as soon
   const missing: boolean[] = [];
   const told = { signingKeyMissing: (is: boolean) => missing.push(is), keyChanged: () => undefined };
   const failures: unknown[] = [];
-  const events = { ...told, keysFailed: (cause: unknown) => failures.push(cause) };
+  const events = { ...told, keysFailed: (cause: unknown) => failures.push(cause), keysRecovered: () => undefined };
   const { custody, ledger } = await openCustody(shared, { configuredRoot: root, ports: { events } });
   await custody.refresh();
   expect(() => kidOf(custody)).toThrow(awayAsTold);

@@ -162,7 +162,7 @@ describeWithPostgres('services over PostgreSQL', () => {
     expect(lost).toEqual([]);
   }
 
-  test('L20: while the database is away calls are UNAVAILABLE and readiness says so, and then all goes on by itself', async () => {
+  test('L20: while the database is away what needs it is refused at once, the rest goes on, readiness says what is missing, and then all goes on by itself', async () => {
     await using service = await startService(settings);
     using client = dial(service.address);
     const issued = () => client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });
@@ -174,12 +174,32 @@ describeWithPostgres('services over PostgreSQL', () => {
     const verified = client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE });
     await expect(verified).rejects.toMatchObject({ code: 14, reason: 'REPLAY_GUARD_UNAVAILABLE' });
     await expect.poll(readiness, SOON).toBe(503);
+    const page = async () => (await fetch(`${service.url}/readyz`)).json();
+    const missing = { ready: false, checks: { ledger: false, database: false, integrity: true } };
+    await expect.poll(page, SOON).toMatchObject(missing);
+    const begunMs = performance.now();
+    const refused = await Promise.allSettled(Array.from({ length: 50 }, append));
+    expect(performance.now() - begunMs).toBeLessThan(2_000);
+    for (const outcome of refused) {
+      const info = { metadata: { retry_after_seconds: '1' } };
+      expect(outcome).toMatchObject({ reason: { code: 14, reason: 'LEDGER_UNAVAILABLE', info } });
+    }
     expect((await issued()).token).not.toBe('');
     const skipping = { token, audience: AUDIENCE, replay: 'REPLAY_MODE_SKIP' };
     expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, skipping)).toMatchObject({ valid: true });
+    expect(await (await fetch(`${service.url}/.well-known/jwks.json`)).json()).toMatchObject({ keys: [{ kty: 'EC' }] });
+    // Custody and readiness have asked several times by now.
+    await new Promise((resolve) => setTimeout(resolve, rounds(6_000, 2_500)));
     await server.restart();
-    expect(await append()).toMatchObject({ duplicate: false });
     await expect.poll(readiness, SOON).toBe(200);
+    expect(await append()).toMatchObject({ duplicate: false });
+    await expect.poll(() => service.events('keys-recovered').length, SOON).toBe(1);
+    // Each state is said once, when it begins and when it ends.
+    for (const name of ['database-lost', 'database-found', 'keys-failed']) {
+      expect(service.events(name), name).toHaveLength(1);
+    }
+    // Those that met the failure first, and none that was refused at once.
+    expect(service.events('dependency-failed').length).toBeLessThan(10);
     expect(await service.stop()).toBe(0);
     expect(service.stderr()).not.toContain(PASSWORD);
   });

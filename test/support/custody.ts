@@ -94,6 +94,7 @@ export async function startCustody(shared: Shared, changes: CustodyChanges = {})
     events: {
       keyChanged: () => undefined,
       keysFailed: (cause) => failures.push(cause),
+      keysRecovered: () => undefined,
       signingKeyMissing: () => undefined,
     },
     ...changes.ports,

@@ -1,12 +1,13 @@
 // A real PostgreSQL server of a test's own, from the binaries of Debian: in a temporary directory, behind a Unix socket, with the
 // settings that a server has by default. It refuses to run as root, so there it runs as `postgres`.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { afterAll } from 'vitest';
 import { changeSchema, type PostgresTarget } from '../../src/stores/postgres/index.ts';
@@ -17,8 +18,9 @@ const BIN = globSync('/usr/lib/postgresql/*/bin/postgres')
   .map((path) => path.replace(/\/postgres$/, ''))
   .sort((a, b) => Number(a.split('/')[4]) - Number(b.split('/')[4]))
   .at(-1);
+const exec = promisify(execFile);
 const RUNS_AS_ROOT = process.getuid?.() === 0;
-const PORT = 5_432;
+export const PORT = 5_432;
 /** For the superuser and for each role: characters that a URL and a shell read in their own way. */
 export const PASSWORD = "p@ss:w/o'rd%";
 /** The role that the service runs as. */
@@ -38,11 +40,21 @@ export interface PostgresServer {
   /** As the role of a service, or as another one. */
   target(user?: string, database?: string): PostgresTarget;
   /** Runs statements as the superuser. Answers the rows of the last. */
-  sql(text: string, values?: readonly unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  sql(
+    text: string,
+    values?: readonly unknown[],
+    database?: string,
+  ): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Makes a database with the tables, which the role of the service may use. Answers the settings that lead there. */
+  makeDatabase(name: string): Promise<Readonly<Record<'ECT_POSTGRES_URL' | 'ECT_POSTGRES_PASSWORD_FILE', string>>>;
+  /** Runs a program of PostgreSQL (`pg_dump`) as the superuser, to its end. Answers what it printed. */
+  run(program: string, ...args: readonly string[]): Promise<string>;
   /** The directory of its data. */
   readonly data: string;
-  /** Ends it as a crash would, and waits. */
-  crash(): Promise<void>;
+  /** Ends it as a crash would, and waits. `SIGKILL`: without a word to its own processes. */
+  crash(signal?: 'SIGKILL' | 'SIGQUIT'): Promise<void>;
+  /** Stops all its processes where they are, as a machine that hangs would. Answers how they go on. */
+  freeze(): () => void;
   /** Starts it again on the same data. `settings`: of the command line, `fsync=off` for one. */
   restart(settings?: readonly string[]): Promise<void>;
   stop(): Promise<void>;
@@ -57,13 +69,11 @@ afterAll(async () => {
 
 /** Makes a database cluster and starts a server over it. `hasTables`: as `ect db init --role` makes them. */
 export async function startPostgres({ hasTables = true } = {}): Promise<PostgresServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'ect-pg-'));
-  folders.add(folder);
+  const folder = serverFolder();
   const data = join(folder, 'data');
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
-  chmodSync(folder, 0o755);
-  if (RUNS_AS_ROOT) for (const path of [folder, passwordFile]) chownSync(path, userId('u'), userId('g'));
+  giveToServer(passwordFile);
   const made = spawnSync(
     ...asUser('initdb', [
       '-D',
@@ -94,13 +104,13 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
       return child.pid ?? 0;
     },
     target,
-    sql: async (text, values) => {
+    sql: async (text, values, database = 'postgres') => {
       const client = new Client({
         host: folder,
         port: PORT,
         user: 'postgres',
         password: PASSWORD,
-        database: 'postgres',
+        database,
       });
       await client.connect();
       try {
@@ -109,7 +119,21 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
         await client.end();
       }
     },
-    crash: () => end(child, 'SIGQUIT'),
+    makeDatabase: async (name) => {
+      await server.sql(`CREATE DATABASE "${name}"`);
+      await changeSchema(target('postgres', name), { kind: 'init', role: SERVICE_ROLE });
+      const user = encodeURIComponent(SERVICE_ROLE);
+      return {
+        ECT_POSTGRES_URL: `postgres:///${name}?host=${folder}&user=${user}`,
+        ECT_POSTGRES_PASSWORD_FILE: passwordFile,
+      };
+    },
+    run: async (program, ...args) => {
+      const env = { ...process.env, PGHOST: folder, PGPORT: `${PORT}`, PGUSER: 'postgres', PGPASSWORD: PASSWORD };
+      return (await exec(join(BIN ?? '', program), args, { env })).stdout;
+    },
+    crash: (signal = 'SIGQUIT') => end(child, signal),
+    freeze: () => freeze(child),
     restart: async (settings = []) => {
       child = await startServer(data, folder, settings);
     },
@@ -123,7 +147,22 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
   return server;
 }
 
-async function startServer(data: string, folder: string, settings: readonly string[]): Promise<ChildProcess> {
+/** A directory for a server and its socket, which goes when the tests of the file are over. */
+export function serverFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ect-pg-'));
+  folders.add(folder);
+  chmodSync(folder, 0o755);
+  giveToServer(folder);
+  return folder;
+}
+
+/** To the user that the server runs as. */
+export function giveToServer(path: string): void {
+  if (RUNS_AS_ROOT) chownSync(path, userId('u'), userId('g'));
+}
+
+/** Starts a server over `data`, with its socket in `folder`. Answers when it takes connections. */
+export async function startServer(data: string, folder: string, settings: readonly string[]): Promise<ChildProcess> {
   const options = ['listen_addresses=', `unix_socket_directories=${folder}`, 'log_min_messages=log', ...settings];
   const args = ['-D', data, '-p', `${PORT}`, ...options.flatMap((option) => ['-c', option])];
   const child = spawn(...asUser('postgres', args), { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -141,8 +180,8 @@ async function startServer(data: string, folder: string, settings: readonly stri
   throw new Error(`The server did not start: ${lines.join('\n')}`);
 }
 
-/** Ends with the test that started it, however that ends. */
-function asUser(program: string, args: readonly string[]): [string, string[]] {
+/** A program of PostgreSQL with its arguments. It ends with the test that started it, however that ends. */
+export function asUser(program: string, args: readonly string[]): [string, string[]] {
   const path = join(BIN ?? '', program);
   if (!RUNS_AS_ROOT) return [path, [...args]];
   const user = [`--reuid=${userId('u')}`, `--regid=${userId('g')}`, '--clear-groups'];
@@ -158,7 +197,36 @@ function userId(kind: 'u' | 'g'): number {
   return Number(entry?.[kind === 'u' ? 2 : 3]);
 }
 
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+/** Stops a server and all its processes where they are. Answers how they go on. */
+export function freeze({ pid = 0 }: ChildProcess): () => void {
+  // The one that starts others first.
+  const pids = [pid, ...childrenOf(pid)];
+  for (const each of pids) process.kill(each, 'SIGSTOP');
+  return () => {
+    for (const each of pids) process.kill(each, 'SIGCONT');
+  };
+}
+
+/** The processes that the server has started. */
+function childrenOf(pid: number): readonly number[] {
+  return globSync('/proc/[0-9]*/stat').flatMap((path) => {
+    const stat = statOf(path);
+    // The name of the program, in brackets, may hold anything.
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return parent === pid ? [Number(path.split('/')[2])] : [];
+  });
+}
+
+/** Empty where the process has ended meanwhile. */
+function statOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.kill(signal);

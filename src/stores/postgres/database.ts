@@ -1,32 +1,29 @@
 // The connections of one process to a PostgreSQL database. Each is examined before it is used for the first time.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ConnectionOptions } from 'node:tls';
-import { Pool, type PoolClient, type QueryResult } from 'pg';
+import type { QueryConfig, QueryResult } from 'pg';
+import { answeredBy, deadlineMs, timeLeftMs } from '../../call-deadline.ts';
 import { EctError } from '../../errors.ts';
-import { examineServer } from './examine-server.ts';
 import {
-  isOfDatabase,
+  Connections,
+  type DatabaseNotices,
+  type PostgresTarget,
+  type TakenConnection,
+  type Timeouts,
+} from './connections.ts';
+import {
+  DatabaseDown,
   isRepeatable,
   isServerAnswer,
+  isUnanswered,
+  OutOfTime,
   StoreClosed,
   type StoreReasons,
   translated,
   UnfitDatabase,
 } from './failures.ts';
 
-/** Where the database is, and who asks. */
-export interface PostgresTarget {
-  /** A name, an address, or the directory of a Unix socket. */
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly user: string;
-  /** Asked for each connection, so that a password may change. It is behind a function, so that nothing that prints a Config shows it. */
-  readonly password: () => string | undefined | Promise<string | undefined>;
-  /** Certificates of the server are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
-  readonly tls: { readonly ca: string | undefined } | undefined;
-}
+export type { DatabaseNotices, PostgresTarget } from './connections.ts';
 
 /** One statement. Those with a name are prepared once a connection. */
 export interface Statement {
@@ -46,116 +43,65 @@ const TIMEOUTS: Timeouts = {
   answerMs: 8_000,
 };
 
-/**
- * Whatever the role or the database has. Statements by themselves must see what was committed before them. And each of ours is
- * answered by the index that fits: a plan that was made while a table was nearly empty would go on to read all of it when it has grown.
- */
-const SESSION_SETTINGS = [
-  'default_transaction_isolation=read\\ committed',
-  'plan_cache_mode=force_custom_plan',
-  'enable_seqscan=off',
-  'enable_bitmapscan=off',
-  'enable_hashjoin=off',
-  'enable_mergejoin=off',
-]
-  .map((setting) => `-c ${setting}`)
-  .join(' ');
-
 const MAX_ATTEMPTS = 3;
 const RETRY_MS = 20;
 
-/** Timeouts of a database, in milliseconds. */
-export interface Timeouts {
-  /** Until there is a connection, also where others have all of them. */
-  readonly connectMs: number;
-  readonly idleInTransactionMs: number;
-  readonly lockMs: number;
-  readonly statementMs: number;
-  readonly answerMs: number;
-}
+/** A statement of a call whose time is over may still end by itself, in milliseconds: then its connection is kept. */
+const GRACE_MS = 250;
+/** The time to undo a transaction. */
+const ROLLBACK_MS = 1_000;
 
 export class PostgresDatabase {
-  readonly #pool: Pool;
-  #closing: Promise<void> | undefined;
+  readonly #connections: Connections;
+  readonly #answerMs: number;
 
-  /** Connects when it is first used. At most `size` connections. */
-  constructor(target: PostgresTarget, size: number, timeouts: Partial<Timeouts> = {}) {
-    const { host, port, database, user, password, tls } = target;
-    const { connectMs, idleInTransactionMs, lockMs, statementMs, answerMs } = { ...TIMEOUTS, ...timeouts };
-    this.#pool = new Pool({
-      host,
-      port,
-      database,
-      user,
-      // Where there is none, the driver would look for it in the environment and in files.
-      password: async () => (await password()) ?? '',
-      ssl: tlsOptions(tls),
-      max: size,
-      application_name: 'ect-authority',
-      options: SESSION_SETTINGS,
-      connectionTimeoutMillis: connectMs,
-      idle_in_transaction_session_timeout: idleInTransactionMs,
-      lock_timeout: lockMs,
-      statement_timeout: statementMs,
-      query_timeout: answerMs,
-      keepAlive: true,
-      pipeline: true,
-      verify: (client, done) => {
-        // An error of a connection in use reaches its statements; without a listener it would end the process.
-        client.on('error', () => undefined);
-        void examine(client, done);
-      },
-    });
-    // Of a connection that nobody uses: it is out of the pool already.
-    this.#pool.on('error', () => undefined);
+  /** Connects when it is first used. At most `size` connections, and one more while the primary is looked for. */
+  constructor(target: PostgresTarget, size: number, timeouts: Partial<Timeouts> = {}, notices?: DatabaseNotices) {
+    const all = { ...TIMEOUTS, ...timeouts };
+    this.#connections = new Connections(target, size, all, notices);
+    this.#answerMs = all.answerMs;
   }
 
   /** A store's way in. */
   use(reasons: StoreReasons): DatabaseUse {
-    return new DatabaseUse(this.#pool, reasons);
+    return new DatabaseUse(this.#connections, reasons, this.#answerMs);
+  }
+
+  /** Whether the primary answers, as far as it was asked. */
+  get isUp(): boolean {
+    return this.#connections.isUp;
   }
 
   /** Connects once. UnfitDatabase with the next step where the database cannot be used. */
   async examine(): Promise<void> {
     try {
-      const client = await this.#pool.connect();
-      client.release();
+      const { release } = await this.#connections.take();
+      release(false);
     } catch (error) {
       const found = translated(error, { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' });
       if (!(found instanceof EctError)) throw error;
-      throw error instanceof UnfitDatabase ? error : new UnfitDatabase(found.message, { cause: found.cause });
+      if (error instanceof UnfitDatabase) throw error;
+      throw new UnfitDatabase(error instanceof DatabaseDown ? error.message : found.message, { cause: found.cause });
     }
   }
 
   /** Ends all connections, once each is free. The stores must be closed before. */
   close(): Promise<void> {
-    this.#closing ??= this.#pool.end();
-    return this.#closing;
+    return this.#connections.close();
   }
 }
-
-async function examine(client: PoolClient, done: (error?: Error) => void): Promise<void> {
-  let fault: Error | undefined;
-  try {
-    await examineServer(client);
-  } catch (error) {
-    fault = error as Error;
-  }
-  done(fault);
-}
-
-/** A password that cannot be read, for one. */
-const NO_CONNECTION = 'No connection to the database can be made: the log of the service says why.';
 
 /** What one store does with the database. Failures leave as the store's own errors. */
 export class DatabaseUse {
-  readonly #pool: Pool;
+  readonly #connections: Connections;
   readonly #reasons: StoreReasons;
+  readonly #answerMs: number;
   #isClosed = false;
 
-  constructor(pool: Pool, reasons: StoreReasons) {
-    this.#pool = pool;
+  constructor(connections: Connections, reasons: StoreReasons, answerMs: number) {
+    this.#connections = connections;
     this.#reasons = reasons;
+    this.#answerMs = answerMs;
   }
 
   /** Runs one statement that only reads. */
@@ -164,13 +110,26 @@ export class DatabaseUse {
     return result!;
   }
 
-  /** Runs `work` on a connection of its own, again where nothing of it can have stayed. */
-  async repeatedly<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` on a connection of its own, again where nothing of it can have stayed. It is answered within the time of the call,
+   * also where the database does not answer.
+   */
+  repeatedly<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return answeredBy(deadlineMs(), this.#attempts(work), () => this.outOfTime());
+  }
+
+  /** What a call is told that has no time left. */
+  outOfTime(): unknown {
+    return translated(new OutOfTime('no answer'), this.#reasons);
+  }
+
+  async #attempts<T>(work: (session: Session) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#once(work);
       } catch (error) {
-        if (attempt === MAX_ATTEMPTS || !isRepeatable(error)) throw translated(error, this.#reasons);
+        const isOver = attempt === MAX_ATTEMPTS || timeLeftMs() <= 0;
+        if (isOver || !isRepeatable(error)) throw translated(error, this.#reasons);
         await pause(RETRY_MS * attempt * Math.random());
       }
     }
@@ -182,21 +141,22 @@ export class DatabaseUse {
 
   async #once<T>(work: (session: Session) => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new StoreClosed();
-    const client = await this.#pool.connect().catch((cause: unknown) => {
-      throw isOfDatabase(cause) || cause instanceof UnfitDatabase ? cause : new UnfitDatabase(NO_CONNECTION, { cause });
-    });
-    const session = new Session(client);
+    if (timeLeftMs() <= 0) throw new OutOfTime('nothing was sent');
+    const taken = await this.#connections.take();
+    const session = new Session(taken, this.#answerMs);
     try {
       return await work(session);
     } finally {
       await session.end();
+      if (session.isUnanswered) this.#connections.doubt(taken.client);
     }
   }
 }
 
 /** One connection, for as long as some work has it. */
 export class Session {
-  readonly #client: PoolClient;
+  readonly #taken: TakenConnection;
+  readonly #answerMs: number;
   // By the code: the word is in the language of the server.
   readonly #onNotice = ({ code = '' }: { readonly code?: string | undefined }) => {
     if (/^(?:01|57)/.test(code)) this.hasWarning = true;
@@ -205,10 +165,13 @@ export class Session {
   #isBroken = false;
   /** Whether the server has warned of something in this session. */
   hasWarning = false;
+  /** Whether the server left a statement without an answer. */
+  isUnanswered = false;
 
-  constructor(client: PoolClient) {
-    this.#client = client;
-    client.on('notice', this.#onNotice);
+  constructor(taken: TakenConnection, answerMs: number) {
+    this.#taken = taken;
+    this.#answerMs = answerMs;
+    taken.client.on('notice', this.#onNotice);
   }
 
   /** Sends all statements at once, and waits for all answers. Throws the first failure; what followed it has failed too, or ran by itself. */
@@ -222,27 +185,38 @@ export class Session {
 
   /** The same, with what became of each. */
   async settled(...statements: readonly Statement[]): Promise<readonly PromiseSettledResult<QueryResult>[]> {
+    const leftMs = timeLeftMs();
+    if (leftMs <= 0) throw new OutOfTime('nothing was sent');
     if (statements[0]?.text.startsWith('BEGIN') === true) this.#isInTransaction = true;
-    const answers = await Promise.allSettled(statements.map((statement) => this.#send(statement)));
-    if (answers.some((answer) => answer.status === 'rejected' && !isServerAnswer(answer.reason))) this.#isBroken = true;
+    const answers = await this.#answers(statements, Math.min(this.#answerMs, leftMs + GRACE_MS));
     if (statements.at(-1)?.text === 'COMMIT') this.#isInTransaction = false;
     return answers;
   }
 
   /** Gives the connection back. What was begun and not committed is undone. */
   async end(): Promise<void> {
-    if (this.#isInTransaction && !this.#isBroken) await this.settled({ text: 'ROLLBACK' });
-    this.#client.removeListener('notice', this.#onNotice);
-    this.#client.release(this.#isBroken || this.hasWarning);
+    if (this.#isInTransaction && !this.#isBroken) await this.#answers([{ text: 'ROLLBACK' }], ROLLBACK_MS);
+    this.#taken.client.removeListener('notice', this.#onNotice);
+    this.#taken.release(this.#isBroken || this.hasWarning);
   }
 
-  #send({ name, text, values = [] }: Statement): Promise<QueryResult> {
-    return this.#client.query({ ...(name === undefined ? {} : { name }), text, values: [...values] });
+  async #answers(statements: readonly Statement[], withinMs: number) {
+    const answers = await Promise.allSettled(statements.map((statement) => this.#send(statement, withinMs)));
+    for (const answer of answers) {
+      if (answer.status === 'fulfilled' || isServerAnswer(answer.reason)) continue;
+      this.#isBroken = true;
+      this.isUnanswered ||= isUnanswered(answer.reason);
+    }
+    return answers;
   }
-}
 
-/** The certificate of the server is always verified, and its name. */
-export function tlsOptions(tls: PostgresTarget['tls']): ConnectionOptions | false {
-  if (tls === undefined) return false;
-  return { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true };
+  #send({ name, text, values = [] }: Statement, withinMs: number): Promise<QueryResult> {
+    const query: QueryConfig & { readonly query_timeout: number } = {
+      ...(name === undefined ? {} : { name }),
+      text,
+      values: [...values],
+      query_timeout: withinMs,
+    };
+    return this.#taken.client.query(query);
+  }
 }

@@ -2,25 +2,38 @@
 // a failover it leads to another server.
 
 import type { ClientBase } from 'pg';
-import { UnfitDatabase } from './failures.ts';
+import { StandbyServer, UnfitDatabase } from './failures.ts';
 import { SCHEMA, SCHEMA_VERSION } from './layout.ts';
+
+/**
+ * A call that was given up ends its connection. The server looks whether that is there while it waits or works, so that locks
+ * of such a call are not held for long. Some systems cannot look; there the timeouts of the session end it.
+ */
+const WATCH_CLIENT = "SET client_connection_check_interval = '250ms'";
 
 /** Throws UnfitDatabase with the next step, or what the driver throws. */
 export async function examineServer(client: Pick<ClientBase, 'query'>): Promise<void> {
+  const isWatched = client.query(WATCH_CLIENT).catch(() => undefined);
   const { rows } = await client.query<Readonly<Record<string, unknown>>>({
     text: `SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
              current_setting('synchronous_commit') AS synchronous_commit, pg_is_in_recovery() AS is_standby,
              current_setting('server_encoding') AS encoding, current_setting('server_version_num') AS server_version,
              to_regclass('${SCHEMA}.schema_version') IS NOT NULL AS has_tables`,
   });
-  const fault = serverFault(rows[0] ?? {});
+  const found = rows[0] ?? {};
+  if (found['is_standby'] === true) throw new StandbyServer(STANDBY);
+  const fault = serverFault(found);
   if (fault !== undefined) throw new UnfitDatabase(fault);
   const { rows: versions } = await client.query<Readonly<Record<string, unknown>>>({
     text: `SELECT max(version) AS version FROM ${SCHEMA}.schema_version`,
   });
   const schemaProblem = schemaFault(Number(versions[0]?.['version'] ?? 0));
   if (schemaProblem !== undefined) throw new UnfitDatabase(schemaProblem);
+  await isWatched;
 }
+
+export const STANDBY =
+  'The PostgreSQL server is a standby: set ECT_POSTGRES_URL to the primary, or name both, with a comma between them.';
 
 /** The oldest major version that the statements are tried with, as the server counts it. */
 const OLDEST_VERSION = 150_000;
@@ -33,7 +46,6 @@ function serverFault(found: Readonly<Record<string, unknown>>): string | undefin
       return `The PostgreSQL server has ${setting} = off, so a crash would lose what was acknowledged: turn it on for this role and database.`;
     }
   }
-  if (found['is_standby'] === true) return 'The PostgreSQL server is a standby: set ECT_POSTGRES_URL to the primary.';
   if (found['encoding'] !== 'UTF8') return 'The database is not encoded in UTF8: create one with ENCODING UTF8.';
   if (found['has_tables'] !== true) return 'The database has no tables of this service: run `ect db init`.';
   return undefined;

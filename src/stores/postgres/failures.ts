@@ -17,6 +17,34 @@ export class UnfitDatabase extends Error {
   override readonly name = 'UnfitDatabase';
 }
 
+/** The server follows another one, and is not the primary. */
+export class StandbyServer extends UnfitDatabase {}
+
+/**
+ * No server can be used for now. The message says of each why, for the operator, and `cause` is the reason that counts. Callers are told when to
+ * come back.
+ */
+export class DatabaseDown extends Error {
+  override readonly name = 'DatabaseDown';
+  /** Whether it is the same outage that others were told of. */
+  readonly isRepeated: boolean = false;
+
+  /** The same for those who come later. */
+  repeated(): DatabaseDown {
+    return Object.assign(new DatabaseDown(this.message, { cause: this.cause }), { isRepeated: true });
+  }
+}
+
+/** All connections of this process are in use. */
+export class NoFreeConnection extends Error {
+  override readonly name = 'NoFreeConnection';
+}
+
+/** The call has no time left. Nothing was sent. */
+export class OutOfTime extends Error {
+  override readonly name = 'OutOfTime';
+}
+
 /** COMMIT was sent, and nobody knows whether it took effect. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
@@ -42,6 +70,7 @@ type Failure =
   | 'missing'
   | 'nowhere'
   | 'open'
+  | 'pooled'
   | 'other'
   | 'readonly'
   | 'rights'
@@ -83,6 +112,10 @@ const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
   nowhere: (what) => `The database of the ${what} does not exist on the server: create it with ENCODING UTF8.`,
   open: (what) => `The connection to the database of the ${what} ended during the commit: the outcome is open.`,
   other: (what) => `The database of the ${what} does not answer.`,
+  pooled: (what) =>
+    `The database of the ${what} is behind a pooler that refuses settings of a session: set ECT_POSTGRES_URL to the server itself. ` +
+    'PgBouncer with pool_mode = session can be used with ignore_startup_parameters = ' +
+    'options, statement_timeout, lock_timeout, idle_in_transaction_session_timeout.',
   readonly: (what) => `The database of the ${what} is read-only: connect to the primary.`,
   rights: (what) => `The role of this service may not use the ${what}: run \`ect db migrate --role\` with its name.`,
   taken: (what) => `The database of the ${what} has no connection left for this service.`,
@@ -90,10 +123,21 @@ const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
     `The database of the ${what} does not prove by TLS that it is the right one: check ECT_POSTGRES_CA_FILE and the name in ECT_POSTGRES_URL.`,
 };
 
+/** The longest pause until the servers are asked again. */
+const RETRY_SECONDS = '1';
+
 /** The failure as the store's own error. What is no failure of the database (a refusal, a bug) comes back unchanged. */
 export function translated(error: unknown, reasons: StoreReasons): unknown {
   const failure = failureOf(error);
   if (failure === undefined) return error;
+  if (error instanceof DatabaseDown) {
+    const inner = translated(error.cause, reasons);
+    const refusal =
+      inner instanceof EctError ? inner : new EctError(refuse(reasons.unavailable, SENTENCES.other(reasons.what)));
+    const later = { ...refusal.refusal, facts: { ...refusal.facts, retry_after_seconds: RETRY_SECONDS } };
+    // An outage is told once, when it begins, and not by each call that it refuses.
+    return new EctError(later, error.isRepeated ? {} : { cause: cleaned(error) });
+  }
   const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
   const sentence = error instanceof UnfitDatabase ? error.message : SENTENCES[failure](reasons.what);
   return new EctError(refuse(reason, sentence), { cause: cleaned(error) });
@@ -104,6 +148,27 @@ export function isRepeatable(error: unknown): boolean {
   if (error instanceof HeadMoved) return true;
   if (error instanceof OutcomeUnknown) return false;
   return isLost(error) || (error instanceof DatabaseError && error.code?.startsWith('40') === true);
+}
+
+/** Whether a failure, as the store tells it, leaves open what was written. */
+export function isOutcomeOpen(error: unknown): boolean {
+  return error instanceof EctError && error.cause instanceof Error && error.cause.name === OutcomeUnknown.name;
+}
+
+/** Whether no server answered, or none takes connections yet. */
+export function isOutOfReach(error: unknown): boolean {
+  const failure = failureOf(error);
+  return failure === 'away' || failure === 'busy';
+}
+
+/** Whether the server is well, and has no connection left. */
+export function isConnectionShort(error: unknown): boolean {
+  return failureOf(error) === 'taken';
+}
+
+/** What is wrong, for an operator. */
+export function sentenceOf(error: unknown): string {
+  return error instanceof UnfitDatabase ? error.message : SENTENCES[failureOf(error) ?? 'other']('service');
 }
 
 /** Whether the connection is gone. */
@@ -141,8 +206,13 @@ function failureOf(error: unknown): Failure | undefined {
   if (error instanceof OutcomeUnknown) return 'open';
   if (error instanceof HeadMoved) return 'busy';
   if (error instanceof UnfitDatabase) return 'other';
+  if (error instanceof OutOfTime) return 'busy';
+  if (error instanceof NoFreeConnection) return 'taken';
+  if (error instanceof DatabaseDown) return failureOf(error.cause) ?? 'other';
   if (error instanceof DatabaseError) {
     const code = error.code ?? '';
+    // PostgreSQL itself knows these parameters.
+    if (code === '08P01' && error.message.startsWith('unsupported startup parameter')) return 'pooled';
     return FAILURES[code] ?? FAILURES[code.slice(0, 3)] ?? FAILURES[code.slice(0, 2)] ?? 'other';
   }
   return error instanceof Error ? driverFailure(error) : undefined;
@@ -153,11 +223,16 @@ function driverFailure(error: Error): Failure | undefined {
   const code = codeOf(error) ?? '';
   if (/^(?:SASL|SCRAM)/.test(error.message)) return 'denied';
   if (error.message.startsWith('The server does not support SSL') || TLS_CODES.test(code)) return 'untrusted';
-  if (error.message.startsWith('timeout exceeded when trying to connect')) return 'taken';
-  if (isLost(error) || /^(?:Query read timeout|timeout expired|Connection terminated|Client )/.test(error.message)) {
-    return 'away';
-  }
+  if (error.message === ANSWER_TIMEOUT) return 'busy';
+  if (isLost(error) || /^(?:timeout expired|Connection terminated|Client )/.test(error.message)) return 'away';
   return /^E[A-Z_]{3,}$/.test(code) ? 'away' : undefined;
+}
+
+const ANSWER_TIMEOUT = 'Query read timeout';
+
+/** Whether the server left a statement without an answer. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && error.message === ANSWER_TIMEOUT;
 }
 
 const TLS_CODES = /^(?:CERT_|DEPTH_|UNABLE_|SELF_|HOSTNAME_|ERR_TLS_|ERR_SSL_)/;

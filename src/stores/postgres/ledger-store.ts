@@ -153,9 +153,19 @@ export class PostgresLedgerStore implements LedgerStore {
     const head = headOf(row);
     const held = inPlaces(found?.rows ?? [], candidates.length);
     const result = sequence(head, candidates, held, seal);
-    if (result.batch !== undefined) await this.#write(session, head.size, result.batch);
+    if (result.batch === undefined) await this.#confirm(session);
+    else await this.#write(session, head.size, result.batch);
     // The commit point: from here on the entries are durable.
     return result;
+  }
+
+  /**
+   * What was there already is answered like what was added, so it must be as durable: a commit whose wait for the standby was cut short
+   * can be seen, and is lost in a failover. The lock of the head is in the write-ahead log, so the end of this transaction waits too.
+   */
+  async #confirm(session: Session): Promise<void> {
+    await session.all(COMMIT);
+    if (session.hasWarning) throw new OutcomeUnknown('the server has warned of the commit');
   }
 
   async #write(session: Session, oldSize: number, batch: SealedBatch): Promise<void> {

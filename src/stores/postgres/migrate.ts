@@ -1,9 +1,11 @@
 // How the tables come into a database: by a command of the operator, as a role that may create them. Never by the service.
 
 import { Client, type ClientConfig, escapeIdentifier } from 'pg';
-import { type PostgresTarget, tlsOptions } from './database.ts';
-import { cleaned, isOfDatabase, UnfitDatabase } from './failures.ts';
+import { type PostgresTarget, serversOf, tlsOptions } from './connections.ts';
+import { STANDBY } from './examine-server.ts';
+import { cleaned, isOfDatabase, StandbyServer, UnfitDatabase } from './failures.ts';
 import { grants, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './layout.ts';
+import { describeServers, type ServerAddress } from './primary-search.ts';
 
 /** What is to be done: make the tables where there are none, or bring those that are there to the version of this release. */
 export interface SchemaOrder {
@@ -24,22 +26,42 @@ const CONNECT_MS = 5_000;
 
 /** All or nothing, under a lock. UnfitDatabase where it cannot be done, with what to do instead. */
 export async function changeSchema(target: PostgresTarget, order: SchemaOrder): Promise<SchemaChange> {
-  const client = new Client(clientOptions(target));
-  // A lost connection reaches the statement that waits.
-  client.on('error', () => undefined);
+  let client: Client | undefined;
   try {
-    await client.connect();
+    client = await openPrimary(target);
     return await changeIn(client, order);
   } catch (error) {
     if (!isOfDatabase(error)) throw error;
     const said = cleaned(error);
     throw new UnfitDatabase(`The tables cannot be made: ${said.message}.`, { cause: said });
   } finally {
-    await client.end();
+    await client?.end();
   }
 }
 
-function clientOptions({ host, port, database, user, password, tls }: PostgresTarget): ClientConfig {
+/** Connects to the first server that is no standby. */
+async function openPrimary(target: PostgresTarget): Promise<Client> {
+  const servers = serversOf(target);
+  const faults: unknown[] = [];
+  for (const server of servers) {
+    const client = new Client(clientOptions(target, server));
+    // A lost connection reaches the statement that waits.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+      if (rows[0]?.standby !== true) return client;
+      faults.push(new StandbyServer(STANDBY));
+    } catch (error) {
+      faults.push(error);
+    }
+    void client.end().catch(() => undefined);
+  }
+  if (servers.length === 1) throw faults[0];
+  throw new UnfitDatabase(describeServers(servers, faults));
+}
+
+function clientOptions({ database, user, password, tls }: PostgresTarget, { host, port }: ServerAddress): ClientConfig {
   return {
     host,
     port,
@@ -48,7 +70,7 @@ function clientOptions({ host, port, database, user, password, tls }: PostgresTa
     password: async () => (await password()) ?? '',
     ssl: tlsOptions(tls),
     connectionTimeoutMillis: CONNECT_MS,
-    application_name: 'ect-authority',
+    application_name: 'ect-db',
   };
 }
 

@@ -1,9 +1,12 @@
 // Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
 
-import type { Held } from '../once.ts';
-import type { DatabaseUse, Session, Statement } from './database.ts';
-import { isServerAnswer, OutcomeUnknown } from './failures.ts';
+import { answeredBy, deadlineMs, underDeadline } from '../../call-deadline.ts';
+import type { Held, OnceKind, OnceRow } from '../once.ts';
+import type { DatabaseUse, Statement } from './database.ts';
+import { isOutcomeOpen } from './failures.ts';
+import { isFenced, type Lease } from './lease.ts';
 import type { Row } from './ledger-rows.ts';
+import { bytesOf, confirmRows, write } from './once-outcome.ts';
 
 /** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
 interface Wish {
@@ -14,6 +17,8 @@ interface Wish {
 }
 
 interface Waiting extends Wish {
+  /** By when its caller must be answered. */
+  readonly answerByMs: number;
   readonly resolve: (holder: Held | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -23,8 +28,20 @@ interface Holder extends Held {
   readonly keepUntil: number;
 }
 
+/** What became of a wish. `failure`: nobody knows, and this is what it is told. `again`: the key became free meanwhile. */
+type Fate = (Holder & { readonly isOwn: boolean }) | { readonly failure: unknown } | 'again';
+
 /** How the two uses of the table are told apart in it. */
-const KINDS = { uses: 1, issued: 2 } as const;
+export const KINDS: Readonly<Record<OnceKind, number>> = { uses: 1, issued: 2 };
+
+/**
+ * Whether a row that holds exactly what a call wanted is as good as its own. A use without a request id may be somebody else's of the
+ * same token, which is a replay; what was issued is different each time.
+ */
+const IS_OWN: Readonly<Record<OnceKind, (held: Held) => boolean>> = {
+  uses: ({ label }) => label !== '',
+  issued: () => true,
+};
 
 /** How often the table looks for rows whose time is over. */
 const SWEEP_MS = 1_000;
@@ -42,7 +59,9 @@ export class OnceTable {
   readonly #use: DatabaseUse;
   readonly #ledger: string;
   readonly #kind: number;
+  readonly #isOwn: (held: Held) => boolean;
   readonly #earliest: (() => number) | undefined;
+  readonly #lease: Lease | undefined;
   /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
   readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
   #waiting: Waiting[] = [];
@@ -51,12 +70,17 @@ export class OnceTable {
   #timer: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  /** `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. */
-  constructor(use: DatabaseUse, ledger: string, name: keyof typeof KINDS, earliest?: () => number) {
+  /**
+   * `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. `lease`: who
+   * sweeps, where several processes share the database; without one each of them does.
+   */
+  constructor(use: DatabaseUse, ledger: string, name: OnceKind, earliest?: () => number, lease?: Lease) {
     this.#use = use;
     this.#ledger = ledger;
     this.#kind = KINDS[name];
+    this.#isOwn = IS_OWN[name];
     this.#earliest = earliest;
+    this.#lease = lease;
     this.#sweepIn(SWEEP_MS);
   }
 
@@ -71,10 +95,12 @@ export class OnceTable {
   /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the database. */
   hold(wish: Wish): Promise<Held | undefined> {
     this.#tell(wish.now);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...wish, resolve, reject });
+    const answerByMs = deadlineMs();
+    const held = new Promise<Held | undefined>((resolve, reject) => {
+      this.#waiting.push({ ...wish, answerByMs, resolve, reject });
       this.#settling ??= this.#settleAll();
     });
+    return answeredBy(answerByMs, held, () => this.#use.outOfTime());
   }
 
   /** Settles what waits. The database stays open. */
@@ -95,7 +121,8 @@ export class OnceTable {
     for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) {
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
-        await this.#settle(group);
+        const untilMs = group.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
+        await underDeadline(untilMs, () => this.#settle(group));
       } catch (error) {
         // A promise that was settled keeps its answer.
         for (const { reject } of group) reject(error);
@@ -118,6 +145,10 @@ export class OnceTable {
         const isFirst = firsts.get(name) === wish;
         const holder = holders.get(name);
         if (holder === undefined || holder === 'again') return true;
+        if ('failure' in holder) {
+          wish.reject(holder.failure);
+          return false;
+        }
         // Its time is over for this one, although it was not for the first: the database is asked again.
         if (!isFirst && holder.keepUntil < wish.now) return true;
         wish.resolve(isFirst && holder.isOwn ? undefined : holder);
@@ -126,16 +157,39 @@ export class OnceTable {
     }
   }
 
-  /** What holds each key now; `again` where it became free meanwhile. */
-  async #take(firsts: readonly Waiting[]): Promise<ReadonlyMap<string, (Holder & { isOwn: boolean }) | 'again'>> {
+  /** What holds each key now. */
+  async #take(firsts: readonly Waiting[]): Promise<ReadonlyMap<string, Fate>> {
     // In one order in all processes, so that two statements never wait for each other.
     const wishes = firsts.toSorted((a, b) => Buffer.compare(a.key, b.key));
+    try {
+      return await this.#takeFree(wishes);
+    } catch (error) {
+      if (!isOutcomeOpen(error)) throw error;
+      return this.#confirm(wishes, error);
+    }
+  }
+
+  /** It is open what was taken: the rows are looked up. Those that do not tell are told the failure. */
+  async #confirm(wishes: readonly Waiting[], failure: unknown): Promise<ReadonlyMap<string, Fate>> {
+    const telling = wishes.filter(({ held }) => this.#isOwn(held));
+    const table = { ledger: this.#ledger, kind: this.#kind };
+    const areThere = await confirmRows(this.#use, table, telling).catch(() => []);
+    const own = new Set(telling.filter((_, place) => areThere[place] === true));
+    return new Map(
+      wishes.map((wish) => {
+        const { key, held, keepUntil } = wish;
+        return [hex(key), own.has(wish) ? { ...held, keepUntil, isOwn: true } : { failure }];
+      }),
+    );
+  }
+
+  async #takeFree(wishes: readonly Waiting[]): Promise<ReadonlyMap<string, Fate>> {
     const [taken, found] = await this.#use.repeatedly((session) =>
       write(session, this.#insert(wishes), this.#readHolders(wishes.map(({ key }) => key))),
     );
     const own = new Set(taken!.rows.map(({ key }) => hex(key as Uint8Array)));
     const held = new Map(found!.rows.map((row) => [hex(row['key'] as Uint8Array), holderOf(row)]));
-    const holders = new Map<string, (Holder & { isOwn: boolean }) | 'again'>();
+    const holders = new Map<string, Fate>();
     for (const wish of wishes) {
       const name = hex(wish.key);
       const holder = held.get(name);
@@ -148,7 +202,7 @@ export class OnceTable {
   }
 
   /** Takes the place of a row whose time is over for this wish. */
-  async #takeOver({ key, held, keepUntil, now }: Wish): Promise<(Holder & { isOwn: boolean }) | 'again'> {
+  async #takeOver({ key, held, keepUntil, now }: Wish): Promise<Fate> {
     const statement: Statement = {
       name: 'take-over',
       text: `UPDATE ect.once SET digest = $4, label = $5, content = $6, keep_until = $7
@@ -204,36 +258,27 @@ export class OnceTable {
   }
 
   /**
-   * One step of forgetting. All processes do it, each with rows that no other has in hand. The clock of the server must agree, so
-   * that a process whose clock is ahead does not take away what counts for the others. Answers whether there is more to do.
+   * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a process whose
+   * clock is ahead does not take away what counts for the others. One that has lost the lease removes nothing, whatever it believes.
+   * Answers whether there is more to do.
    */
   async #sweep(): Promise<boolean> {
     const { now: told, atMs } = this.#told;
     const now = this.#earliest?.() ?? Math.floor(told + (performance.now() - atMs) / 1000);
-    if (!Number.isFinite(now)) return false;
+    const token = this.#lease?.token;
+    if (!Number.isFinite(now) || (this.#lease !== undefined && token === undefined)) return false;
     const statement: Statement = {
       name: 'sweep',
       text: `DELETE FROM ect.once WHERE ctid = ANY (ARRAY (
                SELECT ctid FROM ect.once
                WHERE ledger || '' = $1 AND kind = $2 AND keep_until < least($3::bigint, floor(extract(epoch FROM now()))::bigint)
+                 AND ${isFenced('$5')}
                ORDER BY keep_until LIMIT $4 FOR UPDATE SKIP LOCKED))`,
-      values: [this.#ledger, this.#kind, now, SWEPT_ROWS],
+      values: [this.#ledger, this.#kind, now, SWEPT_ROWS, token ?? null],
     };
     const { rowCount } = await this.#use.read(statement);
     return rowCount === SWEPT_ROWS;
   }
-}
-
-/** Statements that commit by themselves. Once they were sent, a lost connection leaves open what they did, and none is sent again. */
-async function write(session: Session, ...statements: readonly Statement[]) {
-  const answers = await session.settled(...statements);
-  // Committed here, and maybe not where a failover leads.
-  if (session.hasWarning) throw new OutcomeUnknown('the server has warned of the commit');
-  return answers.map((answer) => {
-    if (answer.status === 'fulfilled') return answer.value;
-    if (isServerAnswer(answer.reason)) throw answer.reason;
-    throw new OutcomeUnknown('the connection ended', { cause: answer.reason });
-  });
 }
 
 function holderOf(row: Row): Holder {
@@ -246,8 +291,9 @@ function holderOf(row: Row): Holder {
   };
 }
 
-function bytesOf({ digest, label, content }: Held): [Uint8Array, Buffer, Buffer] {
-  return [digest, Buffer.from(label), Buffer.from(content)];
+/** A row with its key. */
+export function onceRowOf(row: Row): OnceRow {
+  return { key: row['key'] as Uint8Array, ...holderOf(row) };
 }
 
 function hex(key: Uint8Array): string {

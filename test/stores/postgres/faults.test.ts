@@ -1,7 +1,12 @@
 // What becomes of a ledger in PostgreSQL when the server, the connection or the lock fails.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PostgresDatabase, PostgresLedgerStore, PostgresReplayGuard } from '../../../src/stores/postgres/index.ts';
+import {
+  PostgresDatabase,
+  PostgresIssueMemo,
+  PostgresLedgerStore,
+  PostgresReplayGuard,
+} from '../../../src/stores/postgres/index.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
 import { checkStore } from '../../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
@@ -10,6 +15,8 @@ import { startCutProxy } from './cut-proxy.ts';
 
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
 const UNAVAILABLE = { reason: 'LEDGER_UNAVAILABLE' };
+/** The statement of a claim, also where it was prepared before. */
+const HOLD = 'hold\0';
 
 describeWithPostgres('PostgreSQL', () => {
   let server: PostgresServer;
@@ -111,16 +118,38 @@ describeWithPostgres('PostgreSQL', () => {
     },
   );
 
-  test('R2, L20: a claim whose answer is lost is refused, and its own repetition is told from a replay', async () => {
+  test('R2, L20: a claim whose answer is lost is looked up under its request id, and refused without one', async () => {
     const proxy = await startCutProxy(server);
     const guard = new PostgresReplayGuard(connect(proxy.host), 'lost answers');
     const use = tokenUse({ requestId: 'call 1' });
     await guard.look(use, 1_000);
-    proxy.cut = { when: 'after', text: 'INSERT INTO ect.once' };
-    await expect(guard.claim(use, 2_000, 1_000)).rejects.toMatchObject({ reason: 'REPLAY_GUARD_UNAVAILABLE' });
+    proxy.cut = { when: 'after', text: HOLD };
+    expect(await guard.claim(use, 2_000, 1_000)).toBe('fresh');
     expect(await guard.claim({ ...use, requestId: 'call 2' }, 2_000, 1_000)).toBe('replayed');
     expect(await guard.claim(use, 2_000, 1_000)).toBe('repeated');
+    // The row could be of another call with the same token: nobody may take it for its own.
+    const other = tokenUse({ jti: 'another task' });
+    proxy.cut = { when: 'after', text: HOLD };
+    await expect(guard.claim(other, 2_000, 1_000)).rejects.toMatchObject({ reason: 'REPLAY_GUARD_UNAVAILABLE' });
+    expect(await guard.claim(other, 2_000, 1_000)).toBe('replayed');
+    // What the server never got is not there, and may still come: it stays open.
+    const unsent = tokenUse({ jti: 'a third task', requestId: 'call 3' });
+    proxy.cut = { when: 'before', text: HOLD };
+    await expect(guard.claim(unsent, 2_000, 1_000)).rejects.toMatchObject({ reason: 'REPLAY_GUARD_UNAVAILABLE' });
+    expect(await guard.claim(unsent, 2_000, 1_000)).toBe('fresh');
     await guard.close();
+    await proxy.close();
+  });
+
+  test('L20: a token whose memory was cut off is looked up, and stands', async () => {
+    const proxy = await startCutProxy(server);
+    const memo = new PostgresIssueMemo(connect(proxy.host), 'lost answers');
+    const issued = { requestDigest: Buffer.alloc(32, 1), token: 'a token' };
+    await memo.recall('ada', 'key', 1_000);
+    proxy.cut = { when: 'after', text: HOLD };
+    expect(await memo.remember('ada', 'key', issued, 2_000, 1_000)).toMatchObject({ token: 'a token' });
+    expect(await memo.recall('ada', 'key', 1_000)).toMatchObject({ token: 'a token' });
+    await memo.close();
     await proxy.close();
   });
 
@@ -232,21 +261,31 @@ describeWithPostgres('PostgreSQL', () => {
       await server.restart(['synchronous_standby_names=nobody']);
       const store = new PostgresLedgerStore(connect(), ledger);
       const guard = new PostgresReplayGuard(connect(), ledger);
-      const outcomes = Promise.allSettled([
-        store.commit([candidate('a')], honestSeal()),
+      // Settles with the outcomes, while every wait for the standby is cancelled.
+      const cancelling = async <T>(calls: readonly Promise<T>[]) => {
+        let isSettled = false;
+        const outcomes = Promise.allSettled(calls).finally(() => {
+          isSettled = true;
+        });
+        while (!isSettled) {
+          await server.sql(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`);
+        }
+        return outcomes;
+      };
+      const commit = () => store.commit([candidate('a')], honestSeal());
+      const claims = [
         guard.claim(tokenUse(), 2_000, 1_000),
-      ]);
-      let isSettled = false;
-      void outcomes.then(() => {
-        isSettled = true;
-      });
-      while (!isSettled) {
-        await server.sql(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`);
-      }
-      expect(await outcomes).toMatchObject([
+        guard.claim(tokenUse({ jti: 'b', requestId: 'b' }), 2_000, 1_000),
+      ];
+      const guarded = { status: 'rejected', reason: { reason: 'REPLAY_GUARD_UNAVAILABLE' } };
+      expect(await cancelling<unknown>([commit(), ...claims])).toMatchObject([
         { status: 'rejected', reason: UNAVAILABLE },
-        { status: 'rejected', reason: { reason: 'REPLAY_GUARD_UNAVAILABLE' } },
+        guarded,
+        guarded,
       ]);
+      // It can be seen by now, and a failover would still lose it: to find it there is no acknowledgement either.
+      expect((await store.head())?.size).toBe(2);
+      expect(await cancelling([commit()])).toMatchObject([{ status: 'rejected', reason: UNAVAILABLE }]);
       await server.crash();
       await server.restart();
       const { placements } = await store.commit([candidate('a')], honestSeal());

@@ -1,0 +1,351 @@
+// The connections of one process to the primary: a pool, each examined before its first use, and a search for the primary where
+// there are several servers or none answers.
+
+import type { ConnectionOptions } from 'node:tls';
+import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
+import { answeredBy, deadlineMs } from '../../call-deadline.ts';
+import { EctError } from '../../errors.ts';
+import { examineServer } from './examine-server.ts';
+import { isOfDatabase, NoFreeConnection, OutOfTime, UnfitDatabase } from './failures.ts';
+import { prepareSession } from './pooler.ts';
+import { addressOf, PrimarySearch, type ServerAddress } from './primary-search.ts';
+import { Slots } from './slots.ts';
+
+/** Where the database is, and who asks. */
+export interface PostgresTarget extends ServerAddress {
+  /** Further servers: whichever of all is the primary is used. */
+  readonly others?: readonly ServerAddress[];
+  readonly database: string;
+  readonly user: string;
+  /** Asked for each connection, so that a password may change. It is behind a function, so that nothing that prints a Config shows it. */
+  readonly password: () => string | undefined | Promise<string | undefined>;
+  /** Certificates of the server are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
+  readonly tls: { readonly ca: string | undefined } | undefined;
+  /** What the server lists connections as. Default: as those of a service. */
+  readonly program?: string;
+}
+
+/** Timeouts of a database, in milliseconds. */
+export interface Timeouts {
+  /** Until there is a connection, also where others have all of them. */
+  readonly connectMs: number;
+  readonly idleInTransactionMs: number;
+  readonly lockMs: number;
+  readonly statementMs: number;
+  readonly answerMs: number;
+}
+
+/** Told of outages. Must not throw. */
+export interface DatabaseNotices {
+  /** There is no primary that can be used: told once, when that begins. */
+  databaseLost(cause: Error): void;
+  /** A primary was found. `downMs`: how long there was none; undefined where connections go to another server from now on. */
+  databaseFound(server: string, downMs: number | undefined): void;
+}
+
+/**
+ * Whatever the role or the database has. Statements by themselves must see what was committed before them. And each of ours is
+ * answered by the index that fits: a plan that was made while a table was nearly empty would go on to read all of it when it has grown.
+ */
+const SESSION_SETTINGS = {
+  default_transaction_isolation: 'read committed',
+  plan_cache_mode: 'force_custom_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+} as const;
+const SESSION_OPTIONS = Object.entries(SESSION_SETTINGS)
+  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
+  .join(' ');
+
+/** What the connections of a service are called. */
+export const SERVICE_PROGRAM = 'ect-authority';
+
+/** Of several servers one that does not answer must not use up the time for the others, in milliseconds. */
+const LEAST_CONNECT_MS = 500;
+/** What a server that is busy needs to be examined, in milliseconds. */
+const LEAST_EXAMINE_MS = 2_000;
+/** How long a call waits for the answer of a server that had none before, in milliseconds. */
+const PROBE_MS = 250;
+/** Attempts of one call: where the primary has moved, the second one goes to the new one. */
+const MAX_ATTEMPTS = 2;
+
+const SILENT: DatabaseNotices = { databaseLost: () => undefined, databaseFound: () => undefined };
+
+interface PrimaryClient extends Client {
+  readonly server: ServerAddress;
+}
+
+/** A connection for as long as some work has it. */
+export interface TakenConnection {
+  readonly client: PoolClient;
+  /** Once. A broken one is used no more. */
+  release(isBroken: boolean): void;
+}
+
+export class Connections {
+  readonly #pool: Pool;
+  readonly #search: PrimarySearch;
+  /** The wait for a connection is ours: the pool would leak one that is examined when its own wait is over. */
+  readonly #slots: Slots;
+  readonly #connectMs: number;
+  readonly #options: ClientConfig;
+  /** Settings of each session, also where a pooler does not pass them on. */
+  readonly #settings: Readonly<Record<string, string>>;
+  /** Every connection of the pool. */
+  readonly #open = new Set<PrimaryClient>();
+  #closing: Promise<void> | undefined;
+
+  /** Connects when a connection is first taken. At most `size` of them, beside one that looks for the primary. */
+  constructor(target: PostgresTarget, size: number, timeouts: Timeouts, notices: DatabaseNotices = SILENT) {
+    const servers = serversOf(target);
+    this.#slots = new Slots(size);
+    this.#connectMs = timeouts.connectMs;
+    this.#options = clientOptions(target, timeouts, Math.max(LEAST_CONNECT_MS, timeouts.connectMs / servers.length));
+    this.#settings = { ...SESSION_SETTINGS, ...textsOf(timeLimits(timeouts)) };
+    const [first] = servers;
+    this.#search = new PrimarySearch({
+      servers,
+      ask: (server) => this.#ask(server),
+      onLost: (cause) => notices.databaseLost(cause),
+      onFound: (server, downMs) => {
+        this.#leaveOthers(server);
+        notices.databaseFound(addressOf(server), downMs);
+      },
+    });
+    this.#pool = new Pool({
+      ...this.#options,
+      max: size,
+      connectionTimeoutMillis: 0,
+      Client: this.#clientClass(first),
+      verify: (client, done) => void this.#examine(client as unknown as PrimaryClient, done),
+    });
+    // Of a connection that nobody uses: it is out of the pool already.
+    this.#pool.on('error', () => undefined);
+  }
+
+  /** Whether the primary answers, as far as it was asked; and where no new connection can be made, whether there are others. */
+  get isUp(): boolean {
+    return !this.#search.isDown || (!this.#search.isSilent && this.#pool.totalCount > 0);
+  }
+
+  /** A connection of one's own, until it is released. It is not waited for longer than the call has time. */
+  async take(): Promise<TakenConnection> {
+    for (let attempt = 1; ; attempt++) {
+      const before = this.#search.current;
+      try {
+        return await this.#attempt();
+      } catch (error) {
+        const hasMoved = this.#search.current !== before && !this.#search.isDown;
+        if (attempt === MAX_ATTEMPTS || !hasMoved) throw error;
+      }
+    }
+  }
+
+  /** A statement on this connection was not answered. */
+  doubt(client: PoolClient): void {
+    this.#search.doubt((client as unknown as PrimaryClient).server);
+  }
+
+  /** Ends all connections, once each is free. */
+  close(): Promise<void> {
+    this.#closing ??= this.#pool.end();
+    return this.#closing;
+  }
+
+  /** Connections that were made before go on while no new one can be made, unless no server answers at all. */
+  async #attempt(): Promise<TakenConnection> {
+    if (this.#search.isSilent) await this.#findPrimary();
+    await this.#slots.take(untilMs(this.#connectMs), () => new NoFreeConnection('all are in use'));
+    try {
+      if (this.#pool.idleCount === 0) await this.#findPrimary();
+    } catch (error) {
+      this.#slots.give();
+      throw error;
+    }
+    return this.#connect();
+  }
+
+  async #findPrimary(): Promise<void> {
+    // A call that asks again in an outage does not wait for a server that does not even refuse.
+    const waitMs = this.#search.isDown ? PROBE_MS : this.#connectMs;
+    await answeredBy(untilMs(waitMs), this.#search.find(), () => this.#search.refusal ?? outOfTime());
+  }
+
+  /** Gives the slot back where there is no connection. One that comes too late goes back to the pool first. */
+  async #connect(): Promise<TakenConnection> {
+    let isLate = false;
+    const connecting = this.#pool.connect().then(
+      (client) => {
+        const taken = this.#taken(client);
+        if (isLate) taken.release(false);
+        return taken;
+      },
+      (error: unknown) => {
+        this.#slots.give();
+        throw connectFailure(error);
+      },
+    );
+    return answeredBy(deadlineMs(), connecting, () => {
+      isLate = true;
+      return outOfTime();
+    });
+  }
+
+  #taken(client: PoolClient): TakenConnection {
+    const release = (isBroken: boolean) => {
+      client.release(isBroken);
+      this.#slots.give();
+    };
+    return { client, release };
+  }
+
+  /** A connection of the pool goes to the server that is the primary when it is made; `first`: where none is known. */
+  #clientClass(first: ServerAddress): new () => PrimaryClient {
+    const [search, options, open] = [this.#search, this.#options, this.#open];
+    return class extends Client implements PrimaryClient {
+      readonly server: ServerAddress;
+
+      constructor() {
+        const server = search.current ?? first;
+        super({ ...options, ...server });
+        this.server = server;
+        open.add(this);
+        this.once('end', () => open.delete(this));
+        // An error of a connection in use reaches its statements; without a listener it would end the process.
+        this.on('error', () => undefined);
+      }
+
+      override connect(): Promise<Client>;
+      override connect(callback: (error: Error) => void): void;
+      override connect(callback?: (error: Error) => void): Promise<Client> | undefined {
+        if (callback === undefined) return super.connect() as Promise<Client>;
+        super.connect((error: Error | null) => {
+          if (error) {
+            open.delete(this);
+            search.failed(this.server, connectFailure(error));
+          }
+          callback(error as Error);
+        });
+        return undefined;
+      }
+    };
+  }
+
+  async #examine(client: PrimaryClient, done: (error?: Error) => void): Promise<void> {
+    try {
+      await this.#prepare(client, client.server);
+    } catch (error) {
+      this.#search.failed(client.server, connectFailure(error));
+      return done(error as Error);
+    }
+    done();
+  }
+
+  /** Sets the session up where a pooler has not, and examines the server. */
+  async #prepare(client: Client, server: ServerAddress): Promise<void> {
+    const connectAnother = async () => {
+      const other = new Client({ ...this.#options, ...server });
+      other.on('error', () => undefined);
+      await other.connect();
+      return other;
+    };
+    await prepareSession(client, { settings: this.#settings, connectAnother });
+    await examineServer(client);
+  }
+
+  /** Whether the server is the primary, and can be used. */
+  async #ask(server: ServerAddress): Promise<void> {
+    const client = new Client({ ...this.#options, ...server });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await this.#prepare(client, server);
+    } catch (error) {
+      throw connectFailure(error);
+    } finally {
+      // A server that is frozen does not answer a goodbye either.
+      void client.end().catch(() => undefined);
+    }
+  }
+
+  /**
+   * Ends connections to other servers at once: one that was the primary may come back and answer as if it still were, with what it
+   * had then.
+   */
+  #leaveOthers(primary: ServerAddress): void {
+    for (const client of this.#open) if (client.server !== primary) destroy(client);
+  }
+}
+
+/** All servers of a target, in their order. */
+export function serversOf({ host, port, others = [] }: PostgresTarget): readonly [ServerAddress, ...ServerAddress[]] {
+  return [{ host, port }, ...others];
+}
+
+function clientOptions(
+  { host, port, database, user, password, tls, program = SERVICE_PROGRAM }: PostgresTarget,
+  timeouts: Timeouts,
+  connectMs: number,
+): ClientConfig {
+  return {
+    host,
+    port,
+    database,
+    user,
+    // Where there is none, the driver would look for it in the environment and in files.
+    password: async () => (await password()) ?? '',
+    ssl: tlsOptions(tls),
+    application_name: program,
+    options: SESSION_OPTIONS,
+    connectionTimeoutMillis: connectMs,
+    ...timeLimits(timeouts),
+    // Of the examination of the server; what a session sends has a limit of its own.
+    query_timeout: Math.max(connectMs, LEAST_EXAMINE_MS),
+    keepAlive: true,
+    pipeline: true,
+  };
+}
+
+function timeLimits({ idleInTransactionMs, lockMs, statementMs }: Timeouts) {
+  return {
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    lock_timeout: lockMs,
+    statement_timeout: statementMs,
+  };
+}
+
+function textsOf(numbers: Readonly<Record<string, number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, `${value}`]));
+}
+
+/** A password that cannot be read, for one. */
+const NO_CONNECTION = 'No connection to the database can be made: the log of the service says why.';
+
+/** Why there is no connection, in words of ours where the database has not failed. */
+function connectFailure(error: unknown): Error {
+  const isOurs = error instanceof UnfitDatabase || error instanceof EctError || isOfDatabase(error);
+  return isOurs ? (error as Error) : new UnfitDatabase(NO_CONNECTION, { cause: error });
+}
+
+/** In so many milliseconds, or when the call has no time left. */
+function untilMs(waitMs: number): number {
+  return Math.min(deadlineMs(), performance.now() + waitMs);
+}
+
+function outOfTime(): OutOfTime {
+  return new OutOfTime('no connection in time');
+}
+
+/** Without a goodbye. Statements that wait fail. */
+function destroy(client: Client): void {
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+  connection.stream.destroy();
+}
+
+/** The certificate of the server is always verified, and its name. */
+export function tlsOptions(tls: PostgresTarget['tls']): ConnectionOptions | false {
+  if (tls === undefined) return false;
+  return { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true };
+}

@@ -1,0 +1,37 @@
+// So many at a time, and the others wait in the order in which they came, for as long as they have time.
+
+import { answeredBy } from '../../call-deadline.ts';
+
+export class Slots {
+  readonly #waiting = new Set<() => void>();
+  #free: number;
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Takes a slot, which must be given back. Fails with what `late` says where none is free until `atMs`. */
+  async take(atMs: number, late: () => unknown): Promise<void> {
+    if (this.#free > 0) {
+      this.#free--;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    const giveUp = () => {
+      this.#waiting.delete(resolve);
+      return late();
+    };
+    await answeredBy(atMs, promise, giveUp);
+  }
+
+  give(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free++;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
+  }
+}

@@ -1,0 +1,190 @@
+// A service whose database fails over, freezes, or cuts a connection after COMMIT was sent. What callers get, and what is left.
+
+import { rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { generateLedgerKey, openLedgerKey } from '../../src/ledger/index.ts';
+import { generateKeyPem } from '../../src/signers/local/index.ts';
+import type { Issued, Receipt, Recorded, Verdict } from '../interop/answers.ts';
+import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { startCutProxy } from '../stores/postgres/cut-proxy.ts';
+import { rounds } from '../support/full.ts';
+import { describeWithPostgres, PASSWORD, SERVICE_ROLE, startPostgres } from '../support/postgres.ts';
+import { startPair } from '../support/postgres-pair.ts';
+import { examineLedger } from '../support/recorded-ledger.ts';
+import { type Settings, startService } from '../support/service-process.ts';
+import { SOON } from '../support/soon.ts';
+
+const AUTHORITY = 'ect.v1.AuthorityService';
+const AUDIENCE = 'urn:example:reviewer';
+const DEADLINE_MS = 1_000;
+const FROZEN_MS = rounds(20_000, 6_000);
+const FAILOVERS = rounds(3, 1);
+const CALLERS = 6;
+
+describeWithPostgres('a service whose database fails', () => {
+  let folder: string;
+  let settings: Settings;
+  const ledgerKey = generateLedgerKey('ledger.example/ect');
+  const { verifierKey } = openLedgerKey(ledgerKey);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ect-outage-'));
+    const file = (name: string, text: string) => {
+      const path = join(folder, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    };
+    settings = {
+      ECT_STORE: 'postgres',
+      ECT_POSTGRES_PASSWORD_FILE: file('password', `${PASSWORD}\n`),
+      ECT_LOCAL_KEY_FILE: file('signing-key.pem', generateKeyPem()),
+      ECT_LEDGER_KEY_FILE: file('ledger.key', `${ledgerKey}\n`),
+    };
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const over = (...hosts: readonly string[]): Settings => ({
+    ...settings,
+    ECT_POSTGRES_URL: `postgres:///postgres?host=${hosts.join(',')}&user=${encodeURIComponent(SERVICE_ROLE)}`,
+  });
+
+  type RecordedIssue = Issued & { readonly receipt: Receipt };
+  const recordedIssue = (client: GrpcClient, key: string, deadlineMs = DEADLINE_MS) =>
+    client.call<RecordedIssue>(
+      `${AUTHORITY}/Issue`,
+      { exec_act: 'a', aud: [AUDIENCE], level: 'LEVEL_L3', idempotency_key: key.replaceAll(' ', '-') },
+      { deadline: Date.now() + deadlineMs },
+    );
+
+  test('L10, L20: at a failover the service finds the promoted standby by itself, and keeps what it has acknowledged', async () => {
+    const pair = await startPair();
+    await using service = await startService(over(...pair.hosts));
+    using client = dial(service.address);
+    const indexes = new Map<string, number>();
+    const checkpoints = new Set<string>();
+    let isOver = false;
+    const call = async (caller: number) => {
+      for (let task = 0; !isOver; task++) {
+        try {
+          const key = `task ${task} of caller ${caller}, which is long enough`;
+          const { claims, receipt } = await recordedIssue(client, key);
+          const [, index] = /^index ([0-9]+)$/m.exec(receipt.tlog_proof) ?? [];
+          indexes.set(claims.jti, Number(index));
+          checkpoints.add(receipt.checkpoint);
+        } catch (error) {
+          if (!(error instanceof CallError)) throw error;
+          // Never DEADLINE_EXCEEDED: it is told what did not answer, and within the deadline.
+          expect(error.code, error.message).toBe(14);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          task--;
+        }
+      }
+    };
+    const reach = (count: number) => expect.poll(() => indexes.size, SOON).toBeGreaterThanOrEqual(count);
+    const load = Promise.all(Array.from({ length: CALLERS }, (_, caller) => call(caller)));
+    for (let round = 0; round < FAILOVERS; round++) {
+      await reach(indexes.size + 30);
+      const diedAtMs = performance.now();
+      await pair.crash(round % 2 === 0 ? 'SIGQUIT' : 'SIGKILL');
+      await pair.promote();
+      const promotedAtMs = performance.now();
+      await reach(indexes.size + CALLERS);
+      const [recoveredMs, sinceMs] = [diedAtMs, promotedAtMs].map((atMs) => Math.round(performance.now() - atMs));
+      console.info(`recovered ${recoveredMs} ms after the primary died, ${sinceMs} ms after the promotion`);
+      expect(sinceMs).toBeLessThan(10_000);
+      if (round < FAILOVERS - 1) await pair.rebuild();
+    }
+    isOver = true;
+    await load;
+    const { size, ...faults } = await examineLedger(pair.sql, verifierKey, { indexes, checkpoints });
+    expect(faults).toEqual({ gaps: [], doubles: [], lost: [], forks: [] });
+    expect(size).toBeGreaterThan(indexes.size);
+    const found = service.events('database-found').map(({ server }) => server);
+    expect(found[0]).toBe(`${pair.hosts[0]}:5432`);
+    expect(found.at(-1)).toBe(`${pair.primary}:5432`);
+    await expect.poll(async () => (await fetch(`${service.url}/readyz`)).status, SOON).toBe(200);
+    expect(await service.stop()).toBe(0);
+    await pair.stop();
+  });
+
+  test('L20: while the server is frozen each call is answered within its deadline, and the rest is served as ever', async () => {
+    const server = await startPostgres();
+    await using service = await startService(over(server.host));
+    using client = dial(service.address);
+    const { token } = await recordedIssue(client, 'before it is frozen, and long enough', 10_000);
+    const thaw = server.freeze();
+    const slowest = { recorded: 0, verified: 0, local: 0 };
+    const timed = async (kind: keyof typeof slowest, call: Promise<unknown>, code: number) => {
+      const begunMs = performance.now();
+      const outcome = await call.then(
+        () => 0,
+        (error: unknown) => (error instanceof CallError ? error.code : -1),
+      );
+      slowest[kind] = Math.max(slowest[kind], performance.now() - begunMs);
+      expect(outcome, kind).toBe(code);
+    };
+    try {
+      const frozenAtMs = performance.now();
+      for (let n = 0; performance.now() - frozenAtMs < FROZEN_MS; n++) {
+        const options = { deadline: Date.now() + DEADLINE_MS };
+        const request = { token, audience: AUDIENCE };
+        await Promise.all([
+          timed('recorded', recordedIssue(client, `while it is frozen ${n}, and long enough`), 14),
+          timed('verified', client.call<Verdict>(`${AUTHORITY}/Verify`, request, options), 14),
+          timed('local', client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] }, options), 0),
+          timed('local', client.call(`${AUTHORITY}/Verify`, { ...request, replay: 'REPLAY_MODE_SKIP' }, options), 0),
+        ]);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    } finally {
+      thaw();
+    }
+    console.info('slowest answers while the server was frozen, in ms', slowest);
+    expect(slowest.recorded).toBeLessThan(DEADLINE_MS + 100);
+    expect(slowest.local).toBeLessThan(500);
+    await expect.poll(async () => (await fetch(`${service.url}/readyz`)).status, SOON).toBe(200);
+    expect((await recordedIssue(client, 'after it was frozen, and long enough')).receipt.checkpoint).not.toBe('');
+    await expect.poll(() => service.events('database-found').length, SOON).toBe(1);
+    expect(service.events('database-lost')).toHaveLength(1);
+    expect(service.events('bug')).toEqual([]);
+    expect(await service.stop()).toBe(0);
+    await server.stop();
+  });
+
+  test('L20: a connection that is cut after COMMIT was sent: the service looks up what became of it, and answers', async () => {
+    const server = await startPostgres();
+    const proxy = await startCutProxy(server);
+    await using service = await startService(over(proxy.host));
+    using client = dial(service.address);
+    await recordedIssue(client, 'before any cut, and long enough', 10_000);
+    const size = async () => Number((await server.sql('SELECT size FROM ect.head'))[0]?.['size']);
+    for (const when of ['after', 'before'] as const) {
+      const sizeBefore = await size();
+      proxy.cut = { when, text: 'COMMIT\0' };
+      const { claims } = await recordedIssue(client, `cut ${when} it was sent, and long enough`, 10_000);
+      expect(proxy.cut).toBeUndefined();
+      const { token } = await client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });
+      proxy.cut = { when, text: 'COMMIT\0' };
+      expect((await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token })).receipt.checkpoint).not.toBe('');
+      expect(proxy.cut).toBeUndefined();
+      expect(await size()).toBe(sizeBefore + 2);
+      const rows = await server.sql(`SELECT convert_from(name, 'UTF8') AS name FROM ect.entries`);
+      expect(rows.filter(({ name }) => name === claims.jti)).toHaveLength(1);
+    }
+    // The memory of the idempotency key, and a use under a request id.
+    proxy.cut = { when: 'after', text: 'hold\0' };
+    const { token } = await recordedIssue(client, 'cut while it is remembered, and long enough', 10_000);
+    expect(proxy.cut).toBeUndefined();
+    proxy.cut = { when: 'after', text: 'hold\0' };
+    const request = { token, audience: AUDIENCE, request_id: 'the-first-call-of-this-test' };
+    expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, request)).toMatchObject({ valid: true });
+    const again = { ...request, request_id: 'another-call-of-this-test' };
+    expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, again)).toMatchObject({ reason: 'TOKEN_REPLAYED' });
+    expect(await service.stop()).toBe(0);
+    await proxy.close();
+    await server.stop();
+  });
+});

@@ -1,0 +1,175 @@
+// What a call that has little time gets from a database that does not answer, and what it leaves behind there.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { underDeadline } from '../../../src/call-deadline.ts';
+import { generateLedgerKey, Ledger, openLedgerKey } from '../../../src/ledger/index.ts';
+import {
+  PostgresDatabase,
+  PostgresIssueMemo,
+  PostgresLedgerStore,
+  PostgresReplayGuard,
+} from '../../../src/stores/postgres/index.ts';
+import { tokenUse } from '../../contracts/replay-guard.ts';
+import { candidate } from '../../support/honest-seal.ts';
+import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres } from '../../support/postgres.ts';
+import { SOON } from '../../support/soon.ts';
+
+const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
+const UNAVAILABLE = { reason: 'LEDGER_UNAVAILABLE' };
+const DEADLINE_MS = 400;
+/** Beyond its deadline, for a machine that is busy. */
+const SLACK_MS = 250;
+
+describeWithPostgres('PostgreSQL and calls with a deadline', () => {
+  let server: PostgresServer;
+  let database: PostgresDatabase;
+  let store: PostgresLedgerStore;
+  let ledger: Ledger;
+  const told: string[] = [];
+  beforeAll(async () => {
+    server = await startPostgres();
+    database = new PostgresDatabase(
+      server.target(),
+      3,
+      { connectMs: 800 },
+      {
+        databaseLost: () => told.push('lost'),
+        databaseFound: () => told.push('found'),
+      },
+    );
+    store = new PostgresLedgerStore(database);
+    const key = openLedgerKey(generateLedgerKey('ledger.example/deadlines'));
+    ledger = await Ledger.open({ store, key, nowMs: Date.now });
+  });
+  afterAll(async () => {
+    await store.close();
+    await database.close();
+    await server.stop();
+  });
+
+  /** Runs a call that must be refused in time. Answers after how many milliseconds it was. */
+  async function refusedInTime(call: () => Promise<unknown>, reason = 'LEDGER_UNAVAILABLE'): Promise<number> {
+    const begunMs = performance.now();
+    const outcome = underDeadline(begunMs + DEADLINE_MS, call);
+    await expect(outcome).rejects.toMatchObject({ reason });
+    const tookMs = performance.now() - begunMs;
+    expect(tookMs).toBeLessThan(DEADLINE_MS + SLACK_MS);
+    return tookMs;
+  }
+
+  test('L20, L21: a call with a short deadline is answered by then, and keeps neither a lock nor a connection of the server', async () => {
+    const held = Promise.withResolvers<void>();
+    const holding = database.use(REASONS).repeatedly(async (session) => {
+      await session.all({ text: 'BEGIN' }, { text: 'SELECT 1 FROM ect.head FOR UPDATE' });
+      held.resolve();
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+    });
+    await held.promise;
+    // It waits for the lock.
+    const tookMs = await refusedInTime(() => ledger.append(candidate('late')));
+    expect(tookMs).toBeGreaterThanOrEqual(DEADLINE_MS - 5);
+    const waiting = async () => {
+      const rows = await server.sql(
+        `SELECT 1 FROM pg_stat_activity WHERE usename = '${SERVICE_ROLE}' AND wait_event_type = 'Lock'`,
+      );
+      return rows.length;
+    };
+    // Sooner than the lock is free, and than any limit of the session.
+    await expect.poll(waiting, { timeout: 1_200, interval: 20 }).toBe(0);
+    await holding;
+    expect(await ledger.append(candidate('late'))).toMatchObject({ outcome: 'added' });
+  });
+
+  test('L21: where all connections are taken, many calls wait for as long as they have time, and no longer', async () => {
+    const small = new PostgresDatabase(server.target(), 2, { connectMs: 700 });
+    const reader = new PostgresLedgerStore(small);
+    const busy = [1, 2].map(() =>
+      small.use(REASONS).repeatedly((session) => session.all({ text: 'SELECT pg_sleep(1.5)' })),
+    );
+    await expect.poll(async () => (await server.sql(SLEEPING)).length, SOON).toBe(2);
+    const begunMs = performance.now();
+    const without = reader.head();
+    const tookMs = await Promise.all(Array.from({ length: 50 }, () => refusedInTime(() => reader.head())));
+    expect(Math.min(...tookMs)).toBeGreaterThanOrEqual(DEADLINE_MS - 5);
+    await expect(without).rejects.toMatchObject({
+      ...UNAVAILABLE,
+      message: expect.stringContaining('no connection left'),
+    });
+    expect(performance.now() - begunMs).toBeLessThan(700 + SLACK_MS);
+    await Promise.all(busy);
+    expect((await reader.head())?.size).toBe(ledger.size);
+    expect(small.isUp).toBe(true);
+    await small.close();
+  });
+
+  test('L20: a frozen server: each call is answered in time, the event loop is free, and later ones are refused at once', async () => {
+    const guard = new PostgresReplayGuard(database, 'frozen');
+    const memo = new PostgresIssueMemo(database, 'frozen');
+    await guard.look(tokenUse(), 1_000);
+    told.length = 0;
+    const thaw = server.freeze();
+    try {
+      let longestMs = 0;
+      let lastMs = performance.now();
+      const watch = setInterval(() => {
+        const nowMs = performance.now();
+        longestMs = Math.max(longestMs, nowMs - lastMs);
+        lastMs = nowMs;
+      }, 5);
+      const issued = { requestDigest: Buffer.alloc(32), token: 'token' };
+      await Promise.all([
+        refusedInTime(() => ledger.append(candidate('frozen'))),
+        refusedInTime(() => store.find('', 'late')),
+        refusedInTime(() => guard.claim(tokenUse(), 2_000, 1_000), 'REPLAY_GUARD_UNAVAILABLE'),
+        refusedInTime(() => memo.remember('ada', 'key', issued, 2_000, 1_000), 'IDEMPOTENCY_UNAVAILABLE'),
+      ]);
+      // What was left unanswered makes the store ask the server, which says nothing.
+      await expect.poll(() => database.isUp, { timeout: 8_000, interval: 10 }).toBe(false);
+      const begunMs = performance.now();
+      const refused = await Promise.allSettled(Array.from({ length: 100 }, () => store.head()));
+      const tookMs = performance.now() - begunMs;
+      clearInterval(watch);
+      expect(refused.filter(({ status }) => status === 'fulfilled')).toEqual([]);
+      // One of them may have asked the server again.
+      const atOnce = refused.filter((each) => each.status === 'rejected' && each.reason.facts['retry_after_seconds']);
+      expect(atOnce.length).toBeGreaterThanOrEqual(99);
+      expect(tookMs).toBeLessThan(800 + SLACK_MS);
+      expect(longestMs).toBeLessThan(500);
+      expect(told).toEqual(['lost']);
+    } finally {
+      thaw();
+    }
+    const recorded = () => ledger.append(candidate('frozen')).then(({ record }) => record.name);
+    await expect.poll(() => recorded().catch(() => 'not yet'), SOON).toBe('frozen');
+    expect(told).toEqual(['lost', 'found']);
+    await Promise.all([guard.close(), memo.close()]);
+  });
+
+  test('L20: a server that is gone: callers are refused at once, and one of them at a time asks again', async () => {
+    told.length = 0;
+    await server.crash();
+    await expect(store.head()).rejects.toMatchObject(UNAVAILABLE);
+    const begunMs = performance.now();
+    const refused = await Promise.allSettled(Array.from({ length: 500 }, () => store.head()));
+    expect(performance.now() - begunMs).toBeLessThan(500);
+    for (const outcome of refused) {
+      expect(outcome).toMatchObject({ reason: { ...UNAVAILABLE, facts: { retry_after_seconds: '1' } } });
+      // So the log does not say it for each of them.
+      expect(outcome).not.toHaveProperty('reason.cause');
+    }
+    await server.restart();
+    await expect
+      .poll(
+        () =>
+          store.head().then(
+            () => 'there',
+            () => 'away',
+          ),
+        SOON,
+      )
+      .toBe('there');
+    expect(told).toEqual(['lost', 'found']);
+  });
+
+  const SLEEPING = `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1.5)%' AND state = 'active' AND pid <> pg_backend_pid()`;
+});

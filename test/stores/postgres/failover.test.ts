@@ -1,0 +1,167 @@
+// Failover to a synchronous standby, with real servers: the primary dies under load, the standby is promoted, and stores that know
+// both find it by themselves.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { underDeadline } from '../../../src/call-deadline.ts';
+import { generateLedgerKey, Ledger, openLedgerKey } from '../../../src/ledger/index.ts';
+import { PostgresDatabase, PostgresLedgerStore, PostgresReplayGuard } from '../../../src/stores/postgres/index.ts';
+import { tokenUse } from '../../contracts/replay-guard.ts';
+import { FULL, rounds } from '../../support/full.ts';
+import { candidate } from '../../support/honest-seal.ts';
+import { describeWithPostgres } from '../../support/postgres.ts';
+import { type PostgresPair, startPair } from '../../support/postgres-pair.ts';
+import { examineLedger } from '../../support/recorded-ledger.ts';
+
+const FAILOVERS = rounds(10, 1);
+const REPLICAS = 2;
+const CALLERS = 8;
+/** Acknowledged entries between two failovers, at least. */
+const ENTRIES = rounds(200, 60);
+const PAUSE_MS = 20;
+
+describeWithPostgres('a primary with a synchronous standby', () => {
+  let pair: PostgresPair;
+  const key = openLedgerKey(generateLedgerKey('ledger.example/failover'));
+  beforeAll(async () => {
+    pair = await startPair();
+  });
+  afterAll(() => pair.stop());
+
+  test('L10, L20: the primary is killed under load and the standby promoted: nothing acknowledged is lost, nothing forks, and all goes on by itself', async () => {
+    const told: string[] = [];
+    const replicas: Replica[] = [];
+    for (let n = 0; n < REPLICAS; n++) replicas.push(await openReplica(key, (line) => told.push(`${n}: ${line}`)));
+    const indexes = new Map<string, number>();
+    const checkpoints = new Set<string>();
+    const used: string[] = [];
+    let isOver = false;
+    const reasons = new Set<string>();
+
+    const call = async (caller: number) => {
+      const { ledger, guard } = replicas[caller % REPLICAS]!;
+      for (let n = 0; !isOver; n++) {
+        const name = `entry ${n} of caller ${caller}`;
+        // As a caller does: the same call again until it is answered.
+        while (!isOver) {
+          try {
+            const { record, receipt } = await ledger.append(candidate(name));
+            indexes.set(name, record.index);
+            if (receipt !== undefined) checkpoints.add(receipt.checkpoint);
+            const use = tokenUse({ jti: name, requestId: name });
+            await guard.claim(use, 4_000_000_000, 1_000);
+            used.push(name);
+            break;
+          } catch (error) {
+            reasons.add((error as { readonly reason?: string }).reason ?? String(error));
+            await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+          }
+        }
+      }
+    };
+    const reach = async (count: number) => {
+      await expect.poll(() => indexes.size, { timeout: 60_000, interval: 5 }).toBeGreaterThanOrEqual(count);
+    };
+
+    const load = Promise.all(Array.from({ length: CALLERS }, (_, caller) => call(caller)));
+    const recoveries: number[] = [];
+    for (let round = 0; round < FAILOVERS; round++) {
+      await reach(indexes.size + ENTRIES);
+      const diedAtMs = performance.now();
+      await pair.crash(round % 2 === 0 ? 'SIGKILL' : 'SIGQUIT');
+      await pair.promote();
+      const promotedAtMs = performance.now();
+      await reach(indexes.size + CALLERS);
+      recoveries.push(performance.now() - diedAtMs);
+      const sincePromotionMs = performance.now() - promotedAtMs;
+      expect(sincePromotionMs).toBeLessThan(5_000);
+      if (round < FAILOVERS - 1) await pair.rebuild();
+    }
+    isOver = true;
+    await load;
+
+    const { size, ...faults } = await examineLedger(pair.sql, key.verifierKey, { indexes, checkpoints });
+    expect(faults).toEqual({ gaps: [], doubles: [], lost: [], forks: [] });
+    expect(size).toBeGreaterThanOrEqual(indexes.size);
+    // A use that was acknowledged is used up on the standby too.
+    for (const name of used.slice(-200)) {
+      const use = tokenUse({ jti: name, requestId: 'somebody else' });
+      expect(await replicas[0]!.guard.claim(use, 4_000_000_000, 1_000)).toBe('replayed');
+    }
+    // Said once for each failover at most, and each time with its end.
+    const lost = told.filter((line) => line.endsWith(' lost')).length;
+    expect(lost).toBeLessThanOrEqual(REPLICAS * FAILOVERS);
+    expect([...reasons].filter((reason) => !/^(?:LEDGER|REPLAY_GUARD)_UNAVAILABLE$/.test(reason))).toEqual([]);
+    expect(told.at(-1)).toContain('found');
+    console.info(
+      `${FAILOVERS} failovers, ${size} entries; from the death of the primary to the next acknowledged calls:`,
+    );
+    console.info(recoveries.map((ms) => `${Math.round(ms)} ms`).join(', '));
+    await Promise.all(replicas.map((replica) => replica.close()));
+  });
+
+  test.runIf(FULL)(
+    'L10, L20: a primary that was frozen while the standby was promoted, and comes back, is believed no more',
+    async () => {
+      await pair.rebuild();
+      const [head] = await pair.sql('SELECT verifier_key FROM ect.identities');
+      expect(head?.['verifier_key']).toBe(key.verifierKey);
+      const found: string[] = [];
+      const replica = await openReplica(key, (line) => found.push(line));
+      const append = (name: string) =>
+        underDeadline(performance.now() + 1_000, () => replica.ledger.append(candidate(name))).then(
+          ({ record }) => record.index,
+          (error: unknown) => (error as { readonly reason: string }).reason,
+        );
+      const before = await append('before it froze');
+      expect(before).toBeTypeOf('number');
+      const thaw = pair.freeze();
+      const open = append('while it was frozen');
+      const read = replica.ledger.checkpoint();
+      await pair.promote();
+      expect(await open).toBe('LEDGER_UNAVAILABLE');
+      await expect.poll(() => append('on the new primary'), { timeout: 30_000 }).toBeTypeOf('number');
+      expect(found.at(-1)).toBe(`found ${pair.primary}:5432`);
+      thaw();
+      // What was asked of it is answered by the other one.
+      expect((await read).size).toBeGreaterThan(before as number);
+      for (let n = 0; n < 40; n++) {
+        expect(await append(`after it came back ${n}`)).toBeTypeOf('number');
+        await replica.ledger.checkpoint();
+      }
+      const { size, ...faults } = await examineLedger(pair.sql, key.verifierKey, {
+        indexes: new Map(),
+        checkpoints: new Set(),
+      });
+      expect(faults).toEqual({ gaps: [], doubles: [], lost: [], forks: [] });
+      expect(size).toBeGreaterThan(before as number);
+      await replica.close();
+    },
+  );
+
+  interface Replica {
+    readonly ledger: Ledger;
+    readonly guard: PostgresReplayGuard;
+    close(): Promise<void>;
+  }
+
+  async function openReplica(key: ReturnType<typeof openLedgerKey>, tell: (line: string) => void): Promise<Replica> {
+    const database = new PostgresDatabase(
+      pair.target(),
+      4,
+      {},
+      {
+        databaseLost: () => tell('lost'),
+        databaseFound: (server) => tell(`found ${server}`),
+      },
+    );
+    const store = new PostgresLedgerStore(database);
+    const guard = new PostgresReplayGuard(database);
+    const ledger = await Ledger.open({ store, key, nowMs: Date.now });
+    const close = async () => {
+      await ledger.drain();
+      await Promise.all([store.close(), guard.close()]);
+      await database.close();
+    };
+    return { ledger, guard, close };
+  }
+});
