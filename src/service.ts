@@ -429,7 +429,7 @@ async function listen(
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       // Where the stores are in files, nothing waits for another machine.
-      tellsDeadlines: config.store === 'postgres',
+      tellsDeadlines: config.store === 'postgres' || config.redis !== undefined,
       jwks: () => custody.keySet,
       jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds(), ...checks() }),

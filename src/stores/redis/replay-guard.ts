@@ -3,9 +3,10 @@
 
 import { hash } from 'node:crypto';
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
+import { answeredBy, deadlineMs } from '../../call-deadline.ts';
 import { EctError, refuse } from '../../errors.ts';
 import { useKey } from '../once.ts';
-import { translated } from './failures.ts';
+import { RedisAway, translated } from './failures.ts';
 import { type RedisWatch, SessionKeeper } from './keeper.ts';
 import type { RedisTimeouts } from './node.ts';
 import { CLOCK_TOLERANCE_SECONDS, CLOCKS_DIFFER, NO_LABEL } from './scripts.ts';
@@ -27,6 +28,8 @@ const TIMEOUTS: RedisTimeouts = { connectMs: 2_000, answerMs: 1_500, examineMs: 
 
 /** A use is kept that much longer than it counts: the clock of Redis may be behind ours when it begins, and ahead when it ends. */
 const MARGIN_SECONDS = 2 * CLOCK_TOLERANCE_SECONDS;
+
+const OUT_OF_TIME = 'Redis did not answer within the deadline of the call: the outcome is open.';
 
 /** What CLAIM answers, as the port says it. */
 const CLAIMS: Readonly<Record<string, Claim>> = {
@@ -98,12 +101,12 @@ export class RedisReplayGuard implements ReplayGuard {
       ttlMs: 1000 * (Math.max(0, Math.ceil(keepUntil - now)) + MARGIN_SECONDS),
     });
     this.#underWay.add(asked);
+    const forget = () => void this.#underWay.delete(asked);
+    asked.then(forget, forget);
     try {
-      return this.#judge(await asked);
+      return this.#judge(await answeredBy(deadlineMs(), asked, () => new RedisAway(OUT_OF_TIME)));
     } catch (error) {
       throw translated(error);
-    } finally {
-      this.#underWay.delete(asked);
     }
   }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ReplayGuard, TokenUse } from '../../../src/authority/replay.ts';
+import { underDeadline } from '../../../src/call-deadline.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
 import { FULL } from '../../support/full.ts';
 import { describeWithRedis, freePort, type RedisServer, startRedis, startSentinel } from '../../support/redis.ts';
@@ -118,6 +119,19 @@ describeWithRedis('Redis', () => {
     expect(await claim(guard, { requestId: 'call 1' })).toBe('repeated');
     expect(await claim(guard, { requestId: 'call 2' })).toBe('replayed');
     expect(await claim(guard, { jti: 'used' })).toBe('replayed');
+  });
+
+  test('L23: a caller hears that Redis does not answer within its own deadline, and its retry is told apart', async () => {
+    const server = await start();
+    const { guard } = await open(server.target(), { timeouts: { answerMs: 60_000, examineMs: 60_000 } });
+    server.signal('SIGSTOP');
+    const answerByMs = performance.now() + 50;
+    await expect(underDeadline(answerByMs, () => claim(guard, { requestId: 'call 1' }))).rejects.toMatchObject(
+      unavailable(expect.stringContaining('within the deadline of the call')),
+    );
+    server.signal('SIGCONT');
+    expect(await claim(guard, { requestId: 'call 1' })).toBe('repeated');
+    expect(await claim(guard)).toBe('replayed');
   });
 
   test('L23: without memory claims are refused as full, and go on when there is some', async () => {
