@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalSigner, readKeyFile } from '../src/signers/local/index.ts';
 import { h2load } from './h2load.ts';
-import { runLoad } from './load-order.ts';
+import { runLoad, type Target } from './load-order.ts';
 import { probe, probeBody } from './probe.ts';
 import type { Round } from './report.ts';
 import type { Contender } from './rounds.ts';
@@ -68,24 +68,46 @@ export async function underH2load(
   });
 }
 
+/** Servers that share the calls, over one database where there is one. */
+export interface Group {
+  readonly name: string;
+  readonly servers: readonly Target[];
+  readonly databasePid?: number;
+}
+
 /** A server under our own generator: for work whose requests differ. */
-export async function underLoad(
+export function underLoad(
   bench: Bench,
   server: Server,
   name: WorkName,
   shape = BUSY,
   place?: Place,
 ): Promise<CallContender> {
-  const work = WORKS[name];
-  const [body] = work.bodies(await signerOf(bench), 1, place);
-  await probe(server.url, work.path, body!);
   const { url, pid } = server;
+  return underSharedLoad(bench, { name: server.name, servers: [{ url, pid }] }, name, shape, place);
+}
+
+/** The same for several servers: connections go to them in turn. */
+export async function underSharedLoad(
+  bench: Bench,
+  group: Group,
+  name: WorkName,
+  shape = BUSY,
+  place?: Place,
+): Promise<CallContender> {
+  const work = WORKS[name];
+  const signer = await signerOf(bench);
+  for (const { url } of group.servers) {
+    const [body] = work.bodies(signer, 1, place);
+    await probe(url, work.path, body!);
+  }
   const { keyFile } = bench;
-  return paced(server.name, work, async (calls) => {
+  const { servers, databasePid } = group;
+  return paced(group.name, work, async (calls) => {
     const result = await runLoad({
       loop: 'closed',
-      url,
-      pid,
+      servers,
+      ...(databasePid !== undefined && { databasePid }),
       work: name,
       keyFile,
       calls,
@@ -94,7 +116,7 @@ export async function underLoad(
     });
     const good = result.statuses['0'] ?? 0;
     if (good !== calls)
-      throw new Error(`${server.name}: ${calls - good} calls failed: ${JSON.stringify(result.statuses)}`);
+      throw new Error(`${group.name}: ${calls - good} calls failed: ${JSON.stringify(result.statuses)}`);
     return result;
   });
 }
@@ -118,9 +140,12 @@ function paced(name: string, { units }: Work, drive: CallContender['drive']): Ca
       const calls = Math.ceil(Math.max(perSecond * seconds, FEWEST_UNITS / units));
       const { calls: made, ...driven } = await drive(calls);
       perSecond = made / driven.seconds;
-      const { seconds: took, cpuSeconds, p50Ms, p99Ms, rssBytes, generatorBusy } = driven;
-      const round = { units: made * units, seconds: took, cpuSeconds, p50Ms, p99Ms, rssBytes };
-      return generatorBusy === undefined ? round : { ...round, generatorBusy };
+      const { seconds: took, cpuSeconds, p50Ms, p99Ms, rssBytes, generatorBusy, databaseCpuSeconds } = driven;
+      return {
+        ...{ units: made * units, seconds: took, cpuSeconds, p50Ms, p99Ms, rssBytes },
+        ...(generatorBusy !== undefined && { generatorBusy }),
+        ...(databaseCpuSeconds !== undefined && { databaseCpuSeconds }),
+      };
     },
   };
 }

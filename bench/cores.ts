@@ -6,6 +6,9 @@ import { availableParallelism } from 'node:os';
 export const GENERATOR_CORE = 1;
 export const SERVER_CORE = 0;
 
+/** For servers that are measured together, and for their database: the scheduler places them. */
+export const ALL_CORES: readonly number[] = Array.from({ length: availableParallelism() }, (_, core) => core);
+
 /** A command line that runs on these cores only, where there are two or more. */
 export function pinned(cores: readonly number[], command: string, args: readonly string[]): [string, string[]] {
   if (availableParallelism() < 2) return [command, [...args]];

@@ -11,10 +11,17 @@ const run = promisify(execFile);
 const MAX_OUTPUT_BYTES = 1 << 27;
 const PROGRAM = fileURLToPath(new URL('load.ts', import.meta.url));
 
-interface CommonOrder {
+/** A server under load. The CPU time of its process is read at the first and at the last moment of the load. */
+export interface Target {
   readonly url: string;
-  /** The server's process: its CPU time is read at the first and at the last moment of the load. */
   readonly pid: number;
+}
+
+interface CommonOrder {
+  /** Connections go to them in turn. Their cost is added up. */
+  readonly servers: readonly Target[];
+  /** The process of the database behind them, whose CPU time is reported by itself. */
+  readonly databasePid?: number;
   readonly work: WorkName;
   /** The key that the server trusts: unseen tokens are made with it, before the load begins. */
   readonly keyFile: string;
@@ -44,6 +51,7 @@ interface CommonResult {
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly rssBytes: number;
+  readonly databaseCpuSeconds?: number;
   /** How busy the generator itself was: near 1, it held the server back. */
   readonly generatorBusy: number;
 }

@@ -5,27 +5,26 @@ import { GrpcConnection } from './grpc-connection.ts';
 import { writeHeaderBlocks } from './http2-frames.ts';
 import type { LoadOrder } from './load-order.ts';
 import { closedLoop, openLoop } from './loops.ts';
-import { costOf } from './process-cost.ts';
+import { costOf, costOfAll } from './process-cost.ts';
 import { WORKS } from './works.ts';
 
 const order = JSON.parse(process.argv[2] ?? '') as LoadOrder;
 const work = WORKS[order.work];
 const signer = await LocalSigner.open(await readKeyFile(order.keyFile));
 const bodies = work.bodies(signer, callsOf(order), order.place);
-const url = new URL(order.url);
-const blocks = writeHeaderBlocks(url.host, work.path);
-const connections = await Promise.all(
-  Array.from({ length: order.connections }, () => GrpcConnection.open(url, blocks, onLost)),
-);
+const pids = order.servers.map(({ pid }) => pid);
+const connections = await Promise.all(Array.from({ length: order.connections }, (_, at) => connect(at)));
 
-const before = await costOf(order.pid);
+const before = await costOfAll(pids);
+const databaseBefore = await databaseCpuSeconds();
 const ownBefore = process.cpuUsage();
 const startedAt = performance.now();
 const outcome =
   order.loop === 'closed' ? await closedLoop(connections, bodies, order) : await openLoop(connections, bodies, order);
 const seconds = (performance.now() - startedAt) / 1000;
 const own = process.cpuUsage(ownBefore);
-const after = await costOf(order.pid);
+const after = await costOfAll(pids);
+const databaseAfter = await databaseCpuSeconds();
 
 for (const connection of connections) connection.close();
 process.stdout.write(
@@ -34,9 +33,21 @@ process.stdout.write(
     seconds,
     cpuSeconds: after.cpuSeconds - before.cpuSeconds,
     rssBytes: after.rssBytes,
+    ...(databaseBefore !== undefined &&
+      databaseAfter !== undefined && { databaseCpuSeconds: databaseAfter - databaseBefore }),
     generatorBusy: (own.user + own.system) / 1e6 / seconds,
   }),
 );
+
+/** The connection of this number, to the server whose turn it is. */
+function connect(at: number): Promise<GrpcConnection> {
+  const url = new URL(order.servers[at % order.servers.length]!.url);
+  return GrpcConnection.open(url, writeHeaderBlocks(url.host, work.path), onLost);
+}
+
+async function databaseCpuSeconds(): Promise<number | undefined> {
+  return order.databasePid === undefined ? undefined : (await costOf(order.databasePid)).cpuSeconds;
+}
 
 function callsOf(asked: LoadOrder): number {
   if (asked.loop === 'closed') return asked.calls;

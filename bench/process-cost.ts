@@ -18,14 +18,38 @@ export async function costOf(pid: number): Promise<ProcessCost> {
     readFile(`/proc/${pid}/status`, 'utf8'),
     childrenOf(pid),
   ]);
-  const costs = await Promise.all(children.map(costOf));
-  return costs.reduce(
-    (sum, { cpuSeconds, rssBytes }) => ({
-      cpuSeconds: sum.cpuSeconds + cpuSeconds,
-      rssBytes: sum.rssBytes + rssBytes,
-    }),
-    { cpuSeconds: readCpuSeconds(stat), rssBytes: readRssBytes(status) },
-  );
+  const below = sum(await Promise.all(children.map(costOfChild)));
+  return {
+    cpuSeconds: below.cpuSeconds + readCpuSeconds(stat),
+    rssBytes: below.rssBytes + readRssBytes(status),
+  };
+}
+
+/** The cost of several processes together. */
+export async function costOfAll(pids: readonly number[]): Promise<ProcessCost> {
+  return sum(await Promise.all(pids.map(costOf)));
+}
+
+/** A child may end between the listing and the reading: a database ends processes of its own all the time. */
+async function costOfChild(pid: number): Promise<ProcessCost> {
+  try {
+    return await costOf(pid);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return { cpuSeconds: 0, rssBytes: 0 };
+  }
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ESRCH';
+}
+
+function sum(costs: readonly ProcessCost[]): ProcessCost {
+  return {
+    cpuSeconds: costs.reduce((total, { cpuSeconds }) => total + cpuSeconds, 0),
+    rssBytes: costs.reduce((total, { rssBytes }) => total + rssBytes, 0),
+  };
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
@@ -54,9 +78,10 @@ export function readCpuSeconds(stat: string): number {
   return ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
 }
 
-/** Reads the `VmRSS` line of `/proc/<pid>/status`. */
+/** Reads the `VmRSS` line of `/proc/<pid>/status`. A process that is ending, or was not waited for yet, has none. */
 export function readRssBytes(status: string): number {
   const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
+  if (kib === undefined && /^State:/m.test(status)) return 0;
   if (kib === undefined) throw new TypeError('this is not the status of a running process');
   return Number(kib) * KIB;
 }

@@ -12,6 +12,8 @@ export interface Round {
   readonly p99Ms: number;
   /** Resident memory of the server after the round. */
   readonly rssBytes: number;
+  /** CPU time of the database's processes in that time, where there is one. */
+  readonly databaseCpuSeconds?: number;
   /** How busy our own generator was, where it drove: near 1, it may have held the server back. */
   readonly generatorBusy?: number;
 }

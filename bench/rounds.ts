@@ -1,4 +1,4 @@
-// Rounds: every side in turn, in an order that rotates, so that a slow minute of the machine hits all of them alike.
+// Rounds: every side in turn, in an order that rotates and turns, so that a slow minute of the machine hits all of them alike.
 
 import type { Figure, Round, Side } from './report.ts';
 import { median } from './statistics.ts';
@@ -25,16 +25,17 @@ export async function interleave(contenders: readonly Contender[], plan: RoundPl
   }
   const measured = contenders.map((): Round[] => []);
   for (let round = 0; round < plan.rounds; round++) {
-    for (const place of rotated(contenders.length, round)) {
+    for (const place of orderOf(contenders.length, round)) {
       measured[place]?.push(await contenders[place]!.run(plan.seconds));
     }
   }
   return contenders.map(({ name }, place) => ({ name, rounds: measured[place] ?? [] }));
 }
 
-/** 0 to count - 1, beginning one later in every round. */
-export function rotated(count: number, round: number): number[] {
-  return Array.from({ length: count }, (_, step) => (step + round) % count);
+/** 0 to count - 1, beginning one later in every round, and backwards in every second pair of rounds: what a side leaves behind hits others too. */
+export function orderOf(count: number, round: number): number[] {
+  const order = Array.from({ length: count }, (_, step) => (step + round) % count);
+  return round % 4 < 2 ? order : order.reverse();
 }
 
 /** Medians over the rounds of one side. */
@@ -63,6 +64,15 @@ export function perCpuSecond({ units, cpuSeconds }: Round): number {
 /** How many times more units a side does per second of server CPU than another: a ratio of medians. */
 export function cpuRatio(sides: Figure['sides'], ours: string, rival: string): number {
   return mediansOf(sideNamed(sides, ours)).perCpuSecond / mediansOf(sideNamed(sides, rival)).perCpuSecond;
+}
+
+/**
+ * How many times the server's CPU time of another side a unit of a side takes: the median over the rounds of the ratio in each. For sides
+ * that are measured one right after the other: a change of the machine's speed between rounds then cancels out.
+ */
+export function pairedCost(sides: Figure['sides'], side: string, other: string): number {
+  const others = sideNamed(sides, other).rounds;
+  return median(sideNamed(sides, side).rounds.map((round, at) => perCpuSecond(others[at]!) / perCpuSecond(round)));
 }
 
 export function sideNamed(sides: Figure['sides'], name: string): Side {

@@ -17,8 +17,11 @@ export interface Place {
   readonly pred: readonly string[];
 }
 
+/** What tokens are signed with. */
+export type TokenSigner = Pick<LocalSigner, 'jwk' | 'sign'>;
+
 /** So many fresh tokens (JWS Compact Serialization): all in one place, or of root tasks. */
-export function mintTokens(signer: LocalSigner, count: number, place?: Place): string[] {
+export function mintTokens(signer: TokenSigner, count: number, place?: Place): string[] {
   let wid = '';
   return Array.from({ length: count }, (_, task) => {
     if (task % WORKFLOW_TASKS === 0) wid = randomUUID();
@@ -27,7 +30,7 @@ export function mintTokens(signer: LocalSigner, count: number, place?: Place): s
 }
 
 /** One fresh token. */
-export function mintToken(signer: LocalSigner, place: Place, jti: string = randomUUID()): string {
+export function mintToken(signer: TokenSigner, place: Place, jti: string = randomUUID()): string {
   const { alg, kid } = signer.jwk;
   const header = encode({ alg, typ: 'exec+jwt', kid });
   const signingInput = `${header}.${encode(claimsOf(place, jti))}`;

@@ -11,6 +11,7 @@ import {
   ReplayMode,
   VerifyRequestSchema,
 } from '../src/gen/ect/v1/authority_pb.ts';
+import { Level } from '../src/gen/ect/v1/token_pb.ts';
 import type { LocalSigner } from '../src/signers/local/index.ts';
 import { AUDIENCE, INPUT_HASH, ISSUER, mintTokens, OUTPUT_HASH, type Place } from './tokens.ts';
 
@@ -21,6 +22,7 @@ const SEEN_TOKENS = 100;
 
 export type WorkName =
   | 'issue'
+  | 'issue-recorded'
   | 'verify-unseen'
   | 'verify-recorded'
   | 'verify-seen'
@@ -42,6 +44,11 @@ export interface Work {
 
 export const WORKS: Readonly<Record<WorkName, Work>> = {
   issue: { path: pathOf('Issue'), units: 1, bodies: () => [issueBody()] },
+  'issue-recorded': {
+    path: pathOf('Issue'),
+    units: 1,
+    bodies: () => [frame(toBinary(IssueRequestSchema, issueRequest(undefined, Level.L3)))],
+  },
   'verify-unseen': {
     path: pathOf('Verify'),
     units: 1,
@@ -123,13 +130,16 @@ export function batchAppendBody(tokens: readonly string[]): Buffer {
   return frame(toBinary(BatchAppendLedgerRequestSchema, create(BatchAppendLedgerRequestSchema, { items })));
 }
 
-function issueRequest({ wid, pred }: Place = { wid: '6f1c2e1a-54f7-4c1b-9f0e-0d2c8a7b3e55', pred: [] }) {
+const ISSUE_PLACE: Place = { wid: '6f1c2e1a-54f7-4c1b-9f0e-0d2c8a7b3e55', pred: [] };
+
+function issueRequest({ wid, pred }: Place = ISSUE_PLACE, level: Level = Level.UNSPECIFIED) {
   return create(IssueRequestSchema, {
     execAct: 'review_spec',
     aud: [AUDIENCE],
     iss: ISSUER,
     wid,
     pred: [...pred],
+    level,
     inputBinding: { case: 'inpHash', value: INPUT_HASH },
     outputBinding: { case: 'outHash', value: OUTPUT_HASH },
   });

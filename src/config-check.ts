@@ -6,6 +6,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clientSettingWarnings } from './config/client-settings.ts';
 import type { KeysConfig } from './config/keys.ts';
+import { redisWarnings } from './config/redis.ts';
 import type { SignerConfig } from './config/signer.ts';
 import { type Config, examineConfig, type Setting } from './config.ts';
 import { problemsOf } from './config-problems.ts';
@@ -17,6 +18,7 @@ import { linkToNothing } from './file-type.ts';
 import { openKmsKey } from './kms-key.ts';
 import { addressText, listenFault, tryToListen } from './listen-fault.ts';
 import { postgresTarget } from './postgres-target.ts';
+import { redisTarget } from './redis-target.ts';
 import { loadGroup } from './reload/index.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { readOwnKeyFile } from './signers/local/index.ts';
@@ -44,6 +46,7 @@ export async function checkConfig(
     checkSigningKey(config, callKms),
     checkTls(config),
     config.postgres && postgresTarget(config.postgres, true),
+    config.redis && redisTarget(config.redis, true),
     config.ledger.keyFile === undefined ? undefined : readGivenLedgerKey(config.ledger.keyFile, true),
     config.trustFile === undefined ? undefined : loadGroup(trustFile(config.trustFile)),
   ];
@@ -55,7 +58,8 @@ export async function checkConfig(
   const hasAddress = !problems.some((problem) => problem.startsWith('ECT_LISTEN must be'));
   const address: AddressFault = hasAddress ? await tryAddress(config) : {};
   const all = [...problems, ...found.flat(), ...(address.problem === undefined ? [] : [address.problem])];
-  const warnings = [...clientSettingWarnings(env, config), few, address.warning].filter((line) => line !== undefined);
+  const doubts = [...clientSettingWarnings(env, config), ...redisWarnings(config)];
+  const warnings = [...doubts, few, address.warning].filter((line) => line !== undefined);
   // A value that breaks its rule may be a secret in the wrong place.
   return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
 }

@@ -6,6 +6,7 @@ import { CLIENT_SETTINGS } from './config/client-settings.ts';
 import { type KeysConfig, readKeys } from './config/keys.ts';
 import { type LimitsConfig, readLimits } from './config/limits.ts';
 import { type PostgresConfig, readPostgres } from './config/postgres.ts';
+import { type RedisConfig, readRedis } from './config/redis.ts';
 import { serviceLinks } from './config/service-links.ts';
 import { readSigner, type SignerConfig } from './config/signer.ts';
 import { unknownSetting } from './config/unknown-setting.ts';
@@ -38,6 +39,8 @@ export interface Config {
   readonly store: 'sqlite' | 'postgres' | 'memory';
   /** Where the ledger is, with the store `postgres`. */
   readonly postgres: PostgresConfig | undefined;
+  /** Where uses of tokens are remembered, with the replay guard `redis`. */
+  readonly redis: RedisConfig | undefined;
   readonly signer: SignerConfig;
   readonly keys: KeysConfig;
   readonly limits: LimitsConfig;
@@ -77,8 +80,8 @@ export interface Config {
   /** A file of foreign issuers and their keys. */
   readonly trustFile: string | undefined;
   readonly replay: {
-    /** `durable`: in the store. `off`: no guard. `bounded`: in memory, at most `capacity` live tokens. */
-    readonly guard: 'durable' | 'off' | 'bounded';
+    /** `durable`: in the store. `off`: no guard. `bounded`: in memory, at most `capacity` live tokens. `redis`: in Redis. */
+    readonly guard: 'durable' | 'off' | 'bounded' | 'redis';
     readonly capacity: number;
     readonly ttlSeconds: number;
   };
@@ -181,6 +184,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
     );
   }
 
+  const replay = choice('ECT_REPLAY', ['store', 'postgres', 'redis', 'off'], 'store');
   const replaySize = read('ECT_JTI_REPLAY_CACHE_SIZE', -1, 'a whole number from 0 to 10000000', (value) =>
     wholeNumber(value, 0, 1e7),
   );
@@ -204,6 +208,11 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
   const reader = { read, path, whole, problem, needs };
   const signer = readSigner(reader);
   const postgres = readPostgres(reader, store === 'postgres');
+  const redis = readRedis(reader, replay === 'redis');
+  if (replay === 'postgres' && store !== 'postgres') problem('ECT_REPLAY=postgres needs ECT_STORE=postgres.');
+  if (replaySize >= 0 && (env['ECT_REPLAY'] ?? '') !== '') {
+    problem('ECT_REPLAY and ECT_JTI_REPLAY_CACHE_SIZE are both set: remove the second.');
+  }
   const ledgerKeyFile = path('ECT_LEDGER_KEY_FILE') || undefined;
   if (store === 'postgres') {
     for (const sentence of sharedStoreProblems(signer, ledgerKeyFile)) problem(sentence);
@@ -228,6 +237,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
     dataDir: path('ECT_DATA_DIR', './data'),
     store,
     postgres,
+    redis,
     signer,
     keys: readKeys(reader, signer),
     limits: readLimits(reader),
@@ -272,7 +282,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
     },
     trustFile: path('ECT_TRUST_FILE') || undefined,
     replay: {
-      guard: replaySize < 0 ? 'durable' : replaySize === 0 ? 'off' : 'bounded',
+      guard: guardOf(replay, replaySize),
       capacity: Math.max(replaySize, 0),
       ttlSeconds: 60 * whole('ECT_JTI_REPLAY_TTL_MIN', 60, 1, 10_080),
     },
@@ -296,7 +306,14 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
 }
 
 /** Values that nobody is to be shown. */
-const SECRET_KEYS: ReadonlySet<string> = new Set(['ECT_LOCAL_KEY_PASSPHRASE', 'ECT_POSTGRES_URL']);
+const SECRET_KEYS: ReadonlySet<string> = new Set(['ECT_LOCAL_KEY_PASSPHRASE', 'ECT_POSTGRES_URL', 'ECT_REDIS_URL']);
+
+/** Which guard two settings ask for together: the size of the cache is that of the reference implementations. */
+function guardOf(replay: 'store' | 'postgres' | 'redis' | 'off', size: number): Config['replay']['guard'] {
+  if (replay === 'redis') return 'redis';
+  if (replay === 'off' || size === 0) return 'off';
+  return size < 0 ? 'durable' : 'bounded';
+}
 
 /** Keys that a process makes for itself are no keys of the others: each would sign what they call forged. */
 function sharedStoreProblems(signer: SignerConfig, ledgerKeyFile: string | undefined): readonly string[] {
@@ -323,7 +340,7 @@ function settingOf(name: string, text: string | undefined, fallback: unknown): S
 
 /** What counts where a setting has no value of its own, and nothing is not what counts. */
 const DEFAULTS: Readonly<Record<string, string>> = {
-  ECT_JTI_REPLAY_CACHE_SIZE: 'durable',
+  ECT_JTI_REPLAY_CACHE_SIZE: 'as ECT_REPLAY says',
   ECT_MIN_FREE_DISK_MIB: '512, or a tenth of the disk',
   ECT_PUBLIC_URL: 'where it listens',
 };

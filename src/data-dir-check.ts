@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { problemsOf } from './config-problems.ts';
 import { type DataDir, dataDirFaults, filesIn, readLedgerKey, StartError } from './data-dir.ts';
+import { refuseMoved } from './moved-ledger.ts';
 import { refuseLostHistory } from './one-history.ts';
 import { ledgerKindFault, onceKindFault, SqliteLedgerStore } from './stores/sqlite/index.ts';
 import { writeFault } from './system-faults.ts';
@@ -62,6 +63,7 @@ async function checkKind(isThere: boolean, path: string, kindFault: (path: strin
 async function checkHistory(dir: DataDir, isThere: boolean): Promise<void> {
   if (isThere) await checkIdentity(dir);
   const key = await readLedgerKey(dir);
+  refuseMoved(dir);
   if (key !== undefined) await refuseLostHistory(dir, key);
 }
 

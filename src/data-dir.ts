@@ -28,6 +28,8 @@ export interface DataDir {
   readonly ledgerKey: string;
   /** The newest checkpoint of the ledger that was shown. */
   readonly mark: string;
+  /** There once the ledger was copied elsewhere, to be continued there. */
+  readonly moved: string;
   readonly ledger: string;
   /** There while the ledger is known to be damaged. */
   readonly ledgerDamage: string;
@@ -90,6 +92,7 @@ export function filesIn(path: string): DataDir {
     kmsKey: join(path, 'kms-key.json'),
     ledgerKey: join(path, 'ledger.key'),
     mark: join(path, 'ledger.mark'),
+    moved: join(path, 'ledger.moved'),
     ledger: join(path, 'ledger.db'),
     ledgerDamage: join(path, 'ledger.damaged'),
     onceDamage: join(path, 'once.damaged'),

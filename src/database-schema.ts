@@ -1,17 +1,13 @@
 // What `ect db` does: it changes the tables in the database that the settings name, and reads no other setting.
 
 import { type ChangeSchema, databaseRefused } from './cli/db.ts';
-import { WrongUsage } from './cli/exit.ts';
-import { examineConfig } from './config.ts';
+import { databaseSettings } from './database-settings.ts';
 import { postgresTarget } from './postgres-target.ts';
 
 /** `env`: where the settings are. They need not be those of a service. */
 export function schemaChanger(env: Readonly<Record<string, string | undefined>>): ChangeSchema {
   return async (request) => {
-    const { config, problems } = examineConfig({ ...env, ECT_STORE: 'postgres' });
-    const own = problems.filter((problem) => problem.includes('ECT_POSTGRES_'));
-    if (own.length > 0 || config.postgres === undefined) throw new WrongUsage(own.join(' '));
-    const target = await postgresTarget(config.postgres);
+    const target = await postgresTarget(databaseSettings(env));
     // Only this command needs the driver.
     const { changeSchema, UnfitDatabase } = await import('./stores/postgres/index.ts');
     try {

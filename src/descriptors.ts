@@ -17,6 +17,8 @@ const KEPT_FREE = 12;
 const LEAST_CONNECTIONS = 16;
 /** Credentials of AWS are asked for over connections of their own. */
 const CREDENTIAL_SOCKETS = 4;
+/** One for each master of a cluster that is not too large; old ones, and those to Sentinels, are there for a moment. */
+const REDIS_SOCKETS = 16;
 
 /** How many connections the descriptors allow, and what is to be said of that. */
 export interface DescriptorRoom {
@@ -28,12 +30,12 @@ export interface DescriptorRoom {
 
 /** What connections may use. StartError where that is less than the least. `limit` is undefined where the system does not tell it. */
 export function descriptorRoom(
-  { limits, signer, postgres }: Pick<Config, 'limits' | 'signer' | 'postgres'>,
+  { limits, signer, postgres, redis }: Pick<Config, 'limits' | 'signer' | 'postgres' | 'redis'>,
   limit: number | undefined,
 ): DescriptorRoom {
   const { connections, connectionsPerAddress } = limits;
   const sockets = signer.kind === 'kms' ? signer.concurrency * signer.regions.length + CREDENTIAL_SOCKETS : 0;
-  const own = OWN_DESCRIPTORS + sockets + (postgres?.pool ?? 0);
+  const own = OWN_DESCRIPTORS + sockets + (postgres?.pool ?? 0) + (redis === undefined ? 0 : REDIS_SOCKETS);
   if (limit === undefined || limit - own >= connections)
     return { connections, connectionsPerAddress, warning: undefined };
   const left = limit - own;

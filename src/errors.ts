@@ -103,7 +103,9 @@ export const REASONS = {
   ONCE_CORRUPT: entry(
     'Tell the operator: stop the service, and restore its once.db from a backup, or move that away: tokens that are still alive can then be replayed once, and idempotency keys are forgotten.',
   ),
-  REPLAY_GUARD_FULL: entry('Retry when tokens have expired, or raise ECT_JTI_REPLAY_CACHE_SIZE.'),
+  REPLAY_GUARD_FULL: entry(
+    'Retry when tokens have expired, or have the operator raise ECT_JTI_REPLAY_CACHE_SIZE, or maxmemory of Redis.',
+  ),
   CLOCK_UNTRUSTED: entry(
     'Retry once the clock of the machine is right again: the operator sets it (NTP). Verifying and reading still work.',
     'difference_seconds',

@@ -70,6 +70,7 @@ export function createEvents(options: EventsOptions) {
   const metrics = createMetrics();
   const fullLines = new Seldom(SELDOM_MS);
   const acceptLines = new Seldom(SELDOM_MS);
+  let isClockFar = false;
 
   /** For lines that must not be lost, whatever happens next. */
   function flushNow(): void {
@@ -289,6 +290,25 @@ export function createEvents(options: EventsOptions) {
       }
     },
 
+    /** Redis remembers uses of tokens. `begun`: tokens from before that second are refused, since they may have been used. */
+    redisUp({ warnings, begun }: { readonly warnings: readonly string[]; readonly begun: number | undefined }): void {
+      metrics.redisDown.set(0);
+      lines.info({ event: 'redis-up' });
+      if (begun !== undefined) {
+        const warning = 'it does not know which tokens were used before: those that were issued before are refused';
+        lines.warn({ event: 'redis-history-begun', since: new Date(1000 * begun).toISOString(), warning });
+      }
+      for (const warning of warnings) lines.warn({ event: 'redis-doubtful', warning });
+      flushNow();
+    },
+
+    /** The replay guard in Redis cannot be used: claims are refused until it can. */
+    redisDown(failure: { readonly reason: ErrorReason; readonly cause?: unknown }): void {
+      metrics.redisDown.set(1);
+      lines.error({ event: 'redis-down', ...describeFailure(failure) });
+      flushNow();
+    },
+
     /** Somebody signs two different tokens for one task: a broken issuer, or a stolen key. */
     equivocated(task: TaskNames, seenBy: 'guard' | 'ledger'): void {
       metrics.equivocations.inc({ seen_by: seenBy });
@@ -370,6 +390,26 @@ export function createEvents(options: EventsOptions) {
     clockMeasured(aheadMs: number, isDoubted: boolean): void {
       metrics.clockAhead.set(aheadMs / 1000);
       metrics.clockDoubted.set(isDoubted ? 1 : 0);
+    },
+
+    /** The told time was held against the clock of the database, which replicas share. `isFar`: by 5 s and more. */
+    clockCompared(aheadMs: number, isFar: boolean): void {
+      metrics.clockAheadOfDatabase.set(aheadMs / 1000);
+      if (isFar === isClockFar) return;
+      isClockFar = isFar;
+      const line = { aheadSeconds: Math.round(aheadMs / 1000) };
+      if (isFar) {
+        const warning =
+          'the clocks of this machine and of the database differ: set the wrong one (NTP); at 30 s nothing is issued';
+        lines.warn({ event: 'clock-differs', ...line, warning });
+      } else lines.info({ event: 'clock-agrees', ...line });
+    },
+
+    /** From now on this replica does what one does for all, or does not. `token`: of the lease. */
+    backgroundLeaseChanged(token: number | undefined): void {
+      metrics.backgroundLease.set(token === undefined ? 0 : 1);
+      if (token === undefined) lines.info({ event: 'background-left' });
+      else lines.info({ event: 'background-taken', token });
     },
 
     /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */

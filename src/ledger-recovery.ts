@@ -119,9 +119,15 @@ async function keepAside(dir: DataDir): Promise<string> {
   const ownKeys = readdirSync(dir.path)
     .filter(isOwnSigningKey)
     .map((name) => join(dir.path, name));
-  const kept = [`${dir.ledger}-wal`, dir.ledger, dir.ledgerDamage, ...ownKeys, dir.mark, dir.ledgerKey].filter((file) =>
-    existsSync(file),
-  );
+  const kept = [
+    `${dir.ledger}-wal`,
+    dir.ledger,
+    dir.ledgerDamage,
+    ...ownKeys,
+    dir.mark,
+    dir.moved,
+    dir.ledgerKey,
+  ].filter((file) => existsSync(file));
   for (const file of kept) linkSync(file, join(keptIn, basename(file)));
   for (const directory of [keptIn, dir.path]) await syncDirectory(directory);
   for (const file of [`${dir.ledger}-shm`, ...kept]) rmSync(file, { force: true });

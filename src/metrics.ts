@@ -108,6 +108,11 @@ export function createMetrics() {
       labelNames: ['region'],
       registers,
     }),
+    redisDown: new Gauge({
+      name: 'ect_redis_down',
+      help: 'Whether the replay guard in Redis cannot be used; of several workers, for how many.',
+      registers,
+    }),
     descriptorsFree: new Gauge({
       name: 'ect_descriptors_free',
       help: 'File descriptors that the process may still open; of several workers, the fewest.',
@@ -188,6 +193,16 @@ export function createMetrics() {
       name: 'ect_clock_ahead_seconds',
       help: 'What the wall clock is ahead of the time that is believed.',
       aggregator: 'average',
+      registers,
+    }),
+    backgroundLease: new Gauge({
+      name: 'ect_background_lease',
+      help: 'Whether this replica does what one of all replicas does for the others: 1, or 0.',
+      registers,
+    }),
+    clockAheadOfDatabase: new Gauge({
+      name: 'ect_clock_ahead_of_database_seconds',
+      help: 'What the time that is believed is ahead of the clock of the database that replicas share.',
       registers,
     }),
     storageFailures: new Counter({

@@ -10,33 +10,43 @@ import { postgresTarget } from './postgres-target.ts';
 import { GuardedLedgerStore, type KnownDamage } from './stores/guarded-ledger-store.ts';
 import { MarkFile } from './stores/mark-file.ts';
 import {
+  MovedLedger,
   PostgresDatabase,
   PostgresIssueMemo,
+  PostgresLease,
   PostgresLedgerStore,
   PostgresReplayGuard,
+  readServerTime,
   UnfitDatabase,
 } from './stores/postgres/index.ts';
+import { isUnfinishedCopy } from './stores/unfinished-copy.ts';
 
 /** What a shared store is opened with. */
 export interface SharedSurroundings {
   readonly dir: DataDir;
   readonly key: LedgerKey;
   readonly earliest: () => number;
+  /** Whether the clock of this replica can be gone by for work that is done for all. */
+  readonly isTimely: () => boolean;
   readonly events: Events;
 }
 
 /** Opens the stores in a database that replicas share. StartError where it cannot be used, or holds the ledger of another key. */
 export async function openSharedStores(config: Config, surroundings: SharedSurroundings): Promise<Stores> {
-  const { dir, key, earliest, events } = surroundings;
+  const { dir, key, earliest, isTimely, events } = surroundings;
   if (config.postgres === undefined) throw new TypeError('There is no database in the configuration.');
   const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool, {}, events);
   try {
     await database.examine();
     const ledger = new PostgresLedgerStore(database);
+    await refuseUnfinishedCopy(ledger);
+    await refuseMoved(new MovedLedger(database));
     await refuseOtherKey(ledger, key);
-    const memo = new PostgresIssueMemo(database, undefined, earliest);
-    const guard = config.replay.guard === 'off' ? undefined : new PostgresReplayGuard(database, undefined, earliest);
     const mark = MarkFile.open(dir.mark, 0);
+    const lease = new PostgresLease(database, { isFit: isTimely, onChanged: events.backgroundLeaseChanged });
+    const memo = new PostgresIssueMemo(database, undefined, earliest, lease);
+    const guard =
+      config.replay.guard === 'durable' ? new PostgresReplayGuard(database, undefined, earliest, lease) : undefined;
     const damage = noteDamage(events);
     return {
       ledger: new GuardedLedgerStore(ledger, damage),
@@ -47,8 +57,10 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       writes: [],
       checks: () => ({ database: database.isUp, integrity: !damage.isFound() }),
       describeLoss: describeSharedLoss,
+      tidiesForAll: () => lease.token !== undefined,
+      readSharedTime: (steadyMs) => readServerTime(database, steadyMs),
       close: async () => {
-        await Promise.all([ledger.close(), memo.close(), guard?.close(), mark.close()]);
+        await Promise.all([ledger.close(), memo.close(), guard?.close(), mark.close(), lease.close()]);
         await database.close();
       },
     };
@@ -57,6 +69,23 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     if (error instanceof HistoryLost) throw new StartError(describeSharedLoss(error), { cause: error });
     throw error instanceof UnfitDatabase ? new StartError(error.message, { cause: error }) : error;
   }
+}
+
+async function refuseUnfinishedCopy(ledger: LedgerStore): Promise<void> {
+  const head = await ledger.head();
+  if (head === undefined || !isUnfinishedCopy(head)) return;
+  throw new StartError(
+    `The database holds an unfinished copy of a ledger, ${head.size} entries: complete it with \`ect ledger copy\`, from where it was begun.`,
+  );
+}
+
+async function refuseMoved(moved: MovedLedger): Promise<void> {
+  const target = await moved.target();
+  if (target === undefined) return;
+  throw new StartError(
+    `The ledger in the database was copied to ${target} by \`ect ledger copy\`: continued in both places it would have two histories. Start ` +
+      'the service over the copy. If nothing was ever started over that, delete the copy, and the row in the table ect.moved.',
+  );
 }
 
 async function refuseOtherKey(ledger: LedgerStore, key: LedgerKey): Promise<void> {

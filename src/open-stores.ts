@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import type { IssueMemo, ReplayGuard } from './authority/index.ts';
-import type { BelievedClock } from './clock/index.ts';
+import type { BelievedClock, ReadSharedTime } from './clock/index.ts';
 import type { Config } from './config.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 import type { Events } from './events.ts';
@@ -31,6 +31,7 @@ export interface Stores {
   readonly ledger: LedgerStore;
   /** In memory nothing outlives the process. */
   readonly mark: MarkFile | undefined;
+  /** Undefined where there is none, and where it is in Redis. */
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;
   /** The name of a file that was deleted or replaced under the running service. */
@@ -39,6 +40,10 @@ export interface Stores {
   readonly writes: readonly WritableStore[];
   /** What readiness shows of a store that is no file. */
   checks(): Readonly<Record<string, boolean>>;
+  /** Whether this process does what one of all replicas does for the others; undefined where there are no others. */
+  readonly tidiesForAll: (() => boolean) | undefined;
+  /** Reads the clock that those share who share the stores; undefined where nobody else has them. */
+  readonly readSharedTime: ReadSharedTime | undefined;
   /** What the operator can do about a ledger that is not what was shown; undefined where that was found out before. */
   readonly describeLoss: ((loss: HistoryLost) => string) | undefined;
   close(): Promise<void>;
@@ -59,7 +64,8 @@ export function openStores({ replay }: Config, { dir, slot, earliest, health }: 
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
   const memo =
     dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest, health);
-  const guard = replay.guard === 'off' ? undefined : openGuard(replay, dir, earliest, health);
+  const isElsewhere = replay.guard === 'off' || replay.guard === 'redis';
+  const guard = isElsewhere ? undefined : openGuard(replay, dir, earliest, health);
   const mark = dir && MarkFile.open(dir.mark, slot);
   return {
     ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),
@@ -68,6 +74,8 @@ export function openStores({ replay }: Config, { dir, slot, earliest, health }: 
     memo,
     checks: () => ({}),
     describeLoss: undefined,
+    readSharedTime: undefined,
+    tidiesForAll: undefined,
     replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
     writes: [ledger, memo, guard].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
     close: async () => {

@@ -9,7 +9,7 @@ export const SLICE_MS = 1;
  * Milliseconds that all work of one turn of the event loop has together before its first rest. The first slice is not waited for,
  * so without this bound a hundred calls, or items of a batch, that begin in one turn would hold the loop for a hundred slices.
  */
-export const FIRST_SLICES_MS = 4;
+export const FIRST_SLICES_MS = 2;
 /** Turns of the event loop that others have between two slices: a short call takes about as many from its bytes to its answer. */
 export const TURNS_BETWEEN = 3;
 /** Steps of one slice at most, whatever the clock says. A step is about one link of a graph: well below a microsecond. */

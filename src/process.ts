@@ -5,8 +5,10 @@ import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { ConfigError } from './config.ts';
 import { checkConfig } from './config-check.ts';
+import { ledgerDatabases } from './database-audit.ts';
 import { schemaChanger } from './database-schema.ts';
 import { EctError, type ErrorReason } from './errors.ts';
+import { ledgerCopier } from './ledger-copy/index.ts';
 import { ledgerRecovery } from './ledger-recovery.ts';
 import { DirectoryInUse } from './ownership.ts';
 import { serve } from './serve.ts';
@@ -32,7 +34,9 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     serve: () => serve(signals ?? new Signals()),
     checkConfig: check,
     recovery: ledgerRecovery,
+    copier: ledgerCopier(process.env),
     backups: backupsOf(process.env),
+    databases: ledgerDatabases(process.env),
     changeSchema: schemaChanger(process.env),
     io: process,
   };

@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { clientSettingWarnings } from './config/client-settings.ts';
+import { redisWarnings } from './config/redis.ts';
 import { type Config, readConfig } from './config.ts';
 import { DescriptorWatch } from './descriptors.ts';
 import { createEvents } from './events.ts';
@@ -28,7 +29,7 @@ async function serveInPlace(signals: Signals): Promise<void> {
   const seat = takeSeat();
   if (seat !== undefined) return serveFrom(seat, config, signals);
   onEndOfNpm(() => signals.askToStop());
-  warnOf(clientSettingWarnings(process.env, config), config);
+  warnOf([...clientSettingWarnings(process.env, config), ...redisWarnings(config)], config);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (workers > 1) return serveByWorkers(workers, config, signals);
   const service = await startUnlessStopped(config, signals);

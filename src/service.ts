@@ -4,7 +4,7 @@ import { type AuthorityParts, BackgroundAppends, type Notices, type WriteUse } f
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
-import { type BelievedClock, openClock } from './clock/index.ts';
+import { type BelievedClock, followSharedTime, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
 import {
@@ -30,7 +30,9 @@ import {
   WriteQuota,
 } from './limits/index.ts';
 import { listenFault, tryToListen } from './listen-fault.ts';
+import { refuseMoved } from './moved-ledger.ts';
 import { refuseLostHistory } from './one-history.ts';
+import type { GuardSurroundings } from './open-redis-guard.ts';
 import { checkLedger, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
@@ -46,6 +48,7 @@ import { KeyFileError } from './signers/local/index.ts';
 import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
 import { StartTraces } from './start-traces.ts';
 import { StorageHealth } from './storage-health.ts';
+import type { RedisReplayGuard } from './stores/redis/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
 import { trustFile } from './trust-file.ts';
@@ -68,6 +71,8 @@ export interface RunningService {
 }
 
 const MAX_TOKEN_BYTES = 16_384;
+/** After a step of the clock that nobody measured, what is kept for a time is kept longer: another replica may forget it sooner. */
+const TIMELY_MS = 60_000;
 const MAX_LIFETIME_SECONDS = 86_400;
 
 /** It was asked to stop before it took calls. What had begun is ended. */
@@ -163,24 +168,38 @@ async function startIn(
   // Where the ledger is in a database, the directory is for what belongs to this replica alone.
   const files = config.store === 'postgres' ? undefined : dir;
   const key = await readLedgerKey(config, files);
+  if (files !== undefined) refuseMoved(files);
   if (files !== undefined) await refuseLostHistory(files, key);
   if (files !== undefined && (await isOnceForgotten(files))) events.usesForgotten();
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
+  const isTimely = () => clock?.isBelieved === true && clock.nowMs() - clock.earliestMs() < TIMELY_MS;
   const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
   const stores =
     dir !== undefined && files === undefined
-      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, { dir, key, earliest, events })
+      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, {
+          dir,
+          key,
+          earliest,
+          isTimely,
+          events,
+        })
       : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, health });
   shutdown.at('stores', () => stores.close());
   let custody: Custody | undefined;
+  const head = await stores.ledger.head();
   const time = openClock({
     path: dir?.clock,
-    newestMs: (await stores.ledger.head())?.recordedAtMs ?? 0,
+    newestMs: head?.recordedAtMs ?? 0,
     events,
     onBelieved: () => void custody?.refresh(),
   });
   clock = time.clock;
   shutdown.at('clock', time.stop);
+  // Before anything is dated: the replica whose clock is wrong is the one that stops.
+  const shared = stores.readSharedTime && (await followSharedTime(clock, stores.readSharedTime));
+  shutdown.at('clock', () => shared?.stop());
+  const redis = config.redis && (await openRedis(config, { nowMs: clock.nowMs, isNew: head === undefined, events }));
+  shutdown.at('stores', () => redis?.close());
   const ledger = await openLedger(stores, key, clock, events);
   shutdown.at('ledger', () => ledger.drain());
   goOn();
@@ -189,13 +208,17 @@ async function startIn(
   goOn();
   const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
-  const opened = await openCustody(config, dir, configured, { ledger, clock, onTrust, events }, MAX_LIFETIME_SECONDS);
+  const world = { ledger, clock, onTrust, events, tidiesForAll: stores.tidiesForAll };
+  const opened = await openCustody(config, dir, configured, world, MAX_LIFETIME_SECONDS);
   custody = opened;
   shutdown.at('keys', () => opened.close());
   const space = files && (await watchSpace(config, events));
   shutdown.at('watches', () => space?.stop());
   const writes = limitWrites(config, space, events);
-  const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
+  const parts = {
+    ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events),
+    writes,
+  };
   shutdown.at('background appends', () => parts.background.drain());
   const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
   const probe = startProbe(askStorage(ledger, replaced, events));
@@ -210,7 +233,7 @@ async function startIn(
   // From here on calls are taken.
   const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
   const checks = () => ({ ...stores.checks(), ...health?.checks() });
-  const around = { tls: tls?.value, cas, space, clock, checks, room };
+  const around = { tls: tls?.value, cas, space, clock, checks, room, redis };
   const server = await listen(config, parts, events, probe, opened, around);
   shutdown.at('calls', (graceMs) => server.drain(graceMs));
   const descriptors = new DescriptorWatch({
@@ -240,6 +263,12 @@ async function startIn(
     reload: () => void reloader.look(true),
     stop: (graceMs) => shutdown.run(graceMs),
   };
+}
+
+/** The driver of Redis is loaded only where it is wanted. */
+async function openRedis(config: Config, around: GuardSurroundings): Promise<RedisReplayGuard> {
+  const { openRedisGuard } = await import('./open-redis-guard.ts');
+  return openRedisGuard(config, around);
 }
 
 /** The key of a shared ledger is given; otherwise it is in the data directory, and made there by the first start. */
@@ -349,6 +378,8 @@ interface Surroundings {
   /** What readiness shows of the stores. */
   readonly checks: () => Readonly<Record<string, boolean>>;
   readonly room: DescriptorRoom;
+  /** The replay guard, where it is in Redis. */
+  readonly redis: { isReady(): boolean } | undefined;
 }
 
 async function listen(
@@ -357,9 +388,10 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space, clock, checks, room }: Surroundings,
+  { tls, cas, space, clock, checks, room, redis }: Surroundings,
 ): Promise<RunningServer> {
   const canIssue = () => clock.isBelieved && custody.isReady();
+  const canVerify = () => redis?.isReady() !== false;
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const { setMaxAgeSeconds, publicUrl } = config.keys;
@@ -403,6 +435,7 @@ async function listen(
         'ect.v1.AuthorityService/BatchIssue': canIssue,
         'ect.v1.AuthorityService/AppendLedger': canRecord,
         'ect.v1.AuthorityService/BatchAppendLedger': canRecord,
+        ...(redis && { 'ect.v1.AuthorityService/Verify': canVerify, 'ect.v1.AuthorityService/BatchVerify': canVerify }),
       },
     });
     if (publicUrl === undefined) url = server.url;

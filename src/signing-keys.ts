@@ -99,7 +99,7 @@ export async function openCustody(
   config: Config,
   dir: DataDir | undefined,
   configured: RootKey | AwaitedRoot,
-  world: Pick<CustodyPorts, 'ledger' | 'clock' | 'onTrust'> & { readonly events: Events },
+  world: Pick<CustodyPorts, 'ledger' | 'clock' | 'onTrust' | 'tidiesForAll'> & { readonly events: Events },
   maxLifetimeSeconds: number,
 ): Promise<Custody> {
   const demand = async (signer: OpenSigner) => {

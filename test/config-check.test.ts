@@ -156,7 +156,8 @@ describe('a sound configuration', () => {
       ECT_IDLE_TIMEOUT_SEC: ['600', true],
       ECT_CALLER_WRITE_MIB_PER_HOUR: ['4096', true],
       ECT_MIN_FREE_DISK_MIB: ['512, or a tenth of the disk', true],
-      ECT_JTI_REPLAY_CACHE_SIZE: ['durable', true],
+      ECT_REPLAY: ['store', true],
+      ECT_JTI_REPLAY_CACHE_SIZE: ['as ECT_REPLAY says', true],
     });
     const secret = await checkConfig({ ...env, ECT_LOCAL_KEY_PASSPHRASE: 'canary' }, { callKms: false });
     expect(JSON.stringify(secret)).not.toContain('canary');

@@ -28,6 +28,7 @@ const DEFAULTS: Config = {
   dataDir: './data',
   store: 'sqlite',
   postgres: undefined,
+  redis: undefined,
   keys: {
     setMaxAgeSeconds: 300,
     refreshMs: 1000,

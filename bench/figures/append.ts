@@ -51,8 +51,7 @@ async function p99AtHalfLoad(
   for (let run = 0; run < halfLoad.runs; run++) {
     const { samples } = await runLoad({
       loop: 'open',
-      url,
-      pid,
+      servers: [{ url, pid }],
       work: 'append',
       keyFile: bench.keyFile,
       connections: CALLERS.connections,

@@ -4,7 +4,7 @@ import { OURS, startAuthority } from '../authority-process.ts';
 import { type Bench, type CallContender, type Shape, signerOf, underH2load, underLoad } from '../contenders.ts';
 import { recordPast, SHAPES, type ShapeName } from '../recorded-past.ts';
 import type { Goal, Side } from '../report.ts';
-import { interleave, mediansOf, sideNamed } from '../rounds.ts';
+import { interleave, pairedCost } from '../rounds.ts';
 import type { Server } from '../servers.ts';
 import type { Place } from '../tokens.ts';
 import type { WorkName } from '../works.ts';
@@ -19,6 +19,8 @@ const METHODS = { Issue: 'issue-after', Append: 'append', Verify: 'verify-after'
 >;
 type Method = keyof typeof METHODS;
 const FAN_IN = 'rows of 100, fan-in of 3';
+const ROOT = 'Append of a root';
+const ROOTS = 'BatchAppend of roots';
 
 /** Cost of a task after many, in times of its cost after few. */
 const FLAT = 1.2;
@@ -27,20 +29,24 @@ const FAN_IN_LIMIT = 1.5;
 export const measureGraph: Measure = async (bench, plan) => {
   const { sizes, rounds } = plan.graph;
   await using ours = await startAuthority(bench);
-  const contenders: CallContender[] = [
-    await underLoad(bench, { ...ours, name: 'Append of a root' }, 'append', CALLERS),
-    await underLoad(bench, { ...ours, name: 'BatchAppend of roots' }, 'batch-append', ONE),
-  ];
+  const [few, some, many] = sizes;
+  const contenders: CallContender[] = [];
   for (const shape of Object.keys(SHAPES) as ShapeName[]) {
-    for (const size of sizes) {
-      const place = await recordPast(ours, await signerOf(bench), shape, size);
-      for (const method of Object.keys(METHODS) as Method[]) {
-        contenders.push(await contend(bench, { ...ours, name: nameOf(method, shape, size) }, method, place));
+    const places = new Map<number, Place>();
+    for (const size of sizes) places.set(size, await recordPast(ours, await signerOf(bench), shape, size));
+    for (const method of Object.keys(METHODS) as Method[]) {
+      // Sides that are compared stand beside each other.
+      for (const size of [some, few, many]) {
+        contenders.push(await contend(bench, { ...ours, name: nameOf(method, shape, size) }, method, places.get(size)));
+        if (method !== 'Append' || shape !== FAN_IN || size !== many) continue;
+        contenders.push(
+          await underLoad(bench, { ...ours, name: ROOT }, 'append', CALLERS),
+          await underLoad(bench, { ...ours, name: ROOTS }, 'batch-append', ONE),
+        );
       }
     }
   }
   const sides = await interleave(contenders, rounds);
-  const [few, , many] = sizes;
   const flat = (Object.keys(METHODS) as Method[]).flatMap((method) =>
     (Object.keys(SHAPES) as ShapeName[]).map((shape) =>
       costGoal(
@@ -60,17 +66,17 @@ export const measureGraph: Measure = async (bench, plan) => {
     sides,
     goals: [
       ...flat,
-      costGoal('Append after three ÷ Append of a root', sides, fanIn, 'Append of a root', FAN_IN_LIMIT),
-      costGoal('BatchAppend ÷ Append, an entry', sides, 'BatchAppend of roots', 'Append of a root', 1),
+      costGoal('Append after three ÷ Append of a root', sides, fanIn, ROOT, FAN_IN_LIMIT),
+      costGoal('BatchAppend ÷ Append, an entry', sides, ROOTS, ROOT, 1),
     ],
     notes: [
       'One process and one ledger. A side is a workflow with so many recorded tasks; what is measured follows the last of them.',
-      'Goals compare CPU time of the server. Verify gets unseen tokens, and demands a complete graph. BatchAppend counts entries.',
+      'Goals compare CPU time of the server: medians of the ratio in each round, of sides that are measured one after the other. Verify gets unseen tokens, and demands a complete graph. BatchAppend counts entries.',
     ],
   };
 };
 
-function contend(bench: Bench, server: Server, method: Method, place: Place): Promise<CallContender> {
+function contend(bench: Bench, server: Server, method: Method, place: Place | undefined): Promise<CallContender> {
   const work = METHODS[method];
   // Every Issue is the same request: the faster generator sends it.
   if (work === 'issue-after') return underH2load(bench, server, work, undefined, place);
@@ -82,6 +88,5 @@ function nameOf(method: Method, shape: ShapeName, size: number): string {
 }
 
 function costGoal(text: string, sides: readonly Side[], side: string, other: string, limit: number): Goal {
-  const cost = (name: string) => 1 / mediansOf(sideNamed(sides, name)).perCpuSecond;
-  return { text, value: cost(side) / cost(other), limit, kind: 'at most', unit: '×' };
+  return { text, value: pairedCost(sides, side, other), limit, kind: 'at most', unit: '×' };
 }

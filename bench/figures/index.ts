@@ -9,6 +9,7 @@ import { measureMemory } from './memory.ts';
 import { measureOverload } from './overload.ts';
 import type { Measure } from './plan.ts';
 import { measureProtocols } from './protocols.ts';
+import { measureReplicas } from './replicas.ts';
 import { measureVerify } from './verify.ts';
 import { measureWorkers } from './workers.ts';
 
@@ -21,6 +22,7 @@ export const FIGURES: Readonly<Record<string, Measure>> = {
   append: measureAppend,
   graph: measureGraph,
   workers: measureWorkers,
+  replicas: measureReplicas,
   memory: measureMemory,
   overload: measureOverload,
 };

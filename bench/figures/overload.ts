@@ -40,8 +40,7 @@ export const measureOverload: Measure = async (bench, { rounds, overload }) => {
   const after = { perSecond: peak / 2, seconds: overload.recoverySeconds };
   const { samples, generatorBusy } = await runLoad({
     loop: 'open',
-    url: ours.url,
-    pid: ours.pid,
+    servers: [{ url: ours.url, pid: ours.pid }],
     work: 'append',
     keyFile: bench.keyFile,
     connections: CONNECTIONS,

@@ -14,6 +14,8 @@ export interface Plan {
   readonly halfLoad: { readonly runs: number; readonly seconds: number };
   /** Tasks of a workflow that are recorded before it is measured, from few to many, and how long each side is measured. */
   readonly graph: { readonly sizes: readonly [few: number, some: number, many: number]; readonly rounds: RoundPlan };
+  /** Entries of the ledger before an append is measured, few and many, and how long each side is measured. */
+  readonly replicas: { readonly sizes: readonly [few: number, many: number]; readonly rounds: RoundPlan };
   /** Rounds that find the peak, then the storm, then how long the recovery is watched. */
   readonly overload: { readonly peakRounds: number; readonly seconds: number; readonly recoverySeconds: number };
 }
@@ -23,7 +25,8 @@ export const FULL: Plan = {
   rounds: { rounds: 7, seconds: 3, warmUpSeconds: 3 },
   memoryCalls: [10_000, 1_000_000],
   halfLoad: { runs: 3, seconds: 5 },
-  graph: { sizes: [100, 10_000, 100_000], rounds: { rounds: 5, seconds: 1, warmUpSeconds: 1 } },
+  graph: { sizes: [100, 10_000, 100_000], rounds: { rounds: 9, seconds: 0.8, warmUpSeconds: 1 } },
+  replicas: { sizes: [10_000, 1_000_000], rounds: { rounds: 5, seconds: 2, warmUpSeconds: 2 } },
   overload: { peakRounds: 3, seconds: 5, recoverySeconds: 8 },
 };
 
@@ -32,7 +35,8 @@ export const QUICK: Plan = {
   rounds: { rounds: 3, seconds: 0.8, warmUpSeconds: 0.8 },
   memoryCalls: [10_000, 40_000],
   halfLoad: { runs: 1, seconds: 3 },
-  graph: { sizes: [100, 1_000, 10_000], rounds: { rounds: 3, seconds: 0.3, warmUpSeconds: 0.3 } },
+  graph: { sizes: [100, 1_000, 10_000], rounds: { rounds: 5, seconds: 0.3, warmUpSeconds: 0.3 } },
+  replicas: { sizes: [10_000, 50_000], rounds: { rounds: 3, seconds: 0.6, warmUpSeconds: 0.6 } },
   overload: { peakRounds: 2, seconds: 3, recoverySeconds: 6 },
 };
 

@@ -1,5 +1,6 @@
 // Rival: a bare @grpc/grpc-js server with the same schema that does the one operation which nobody can do without, in its
-// fastest form, and answers as many bytes as we do. Arguments: the work, our key file, a file with one of our answers.
+// fastest form, and answers as many bytes as we do. Arguments: the work, our key file, a file with one of our answers; where rows go
+// into PostgreSQL, its place as JSON.
 
 import { createPublicKey, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -15,6 +16,8 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { rawToDer } from '../../src/keys/index.ts';
 import { readKeyFile } from '../../src/signers/local/index.ts';
+import { type DatabasePlace, openPostgresRows } from './postgres-rows.ts';
+import type { Rows } from './row-batches.ts';
 import { openRows } from './sqlite-rows.ts';
 
 const RAW_SIGNATURE_BYTES = 64;
@@ -28,7 +31,7 @@ interface RecordAnswer {
   readonly entry: { readonly leaf: Uint8Array; readonly salt: Uint8Array; readonly wid: string };
 }
 
-const [work = '', keyFile = '', answerFile = ''] = process.argv.slice(2);
+const [work = '', keyFile = '', answerFile = '', place = ''] = process.argv.slice(2);
 const privateKey = await readKeyFile(keyFile);
 const publicKey = createPublicKey(privateKey.export({ type: 'pkcs8', format: 'pem' }));
 const answer = await readFile(answerFile);
@@ -54,8 +57,7 @@ function verifying(template: object): handleUnaryCall<TokenRequest, unknown> {
 }
 
 /** Verifies, and answers when the row is on the disk. */
-function recording(template: RecordAnswer): handleUnaryCall<TokenRequest, unknown> {
-  const rows = openRows(`${answerFile}.db`);
+function recording(template: RecordAnswer, rows: Rows): handleUnaryCall<TokenRequest, unknown> {
   const { leaf, salt, wid } = template.entry;
   return ({ request: { token } }, reply) => {
     if (!signatureHolds(token, publicKey)) {
@@ -89,7 +91,12 @@ switch (work) {
     serve(server, 'Verify', verifying);
     break;
   case 'record':
-    serve(server, 'AppendLedger', recording);
+    serve(server, 'AppendLedger', (template) => recording(template, openRows(`${answerFile}.db`)));
+    break;
+  case 'record-postgres':
+    serve(server, 'AppendLedger', (template) =>
+      recording(template, openPostgresRows(JSON.parse(place) as DatabasePlace)),
+    );
     break;
   default:
     throw new TypeError(`there is no work ${work}`);

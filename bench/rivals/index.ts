@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Bench, signerOf } from '../contenders.ts';
-import { pinned, SERVER_CORE } from '../cores.ts';
+import { ALL_CORES, pinned, SERVER_CORE } from '../cores.ts';
+import type { DatabasePlace } from '../postgres-server.ts';
 import { probe } from '../probe.ts';
 import type { Round } from '../report.ts';
 import type { Contender } from '../rounds.ts';
 import { type Server, startServer } from '../servers.ts';
 import { WORKS, type WorkName } from '../works.ts';
+import type { RowSizes } from './postgres-rows.ts';
 
 const run = promisify(execFile);
 const SHORTEST_LOOP_SECONDS = 0.2;
@@ -34,6 +36,34 @@ export async function startGrpcJs(bench: Bench, ours: Server, work: WorkName): P
     program: ['rivals/grpc-js.ts', operation, bench.keyFile, answerFile],
     folder: bench.folder,
   });
+}
+
+/** The same for AppendLedger with rows in PostgreSQL. */
+export async function startGrpcJsOverPostgres(bench: Bench, ours: Server, place: DatabasePlace): Promise<Server> {
+  const { path, bodies } = WORKS.append;
+  const [body] = bodies(await signerOf(bench), 1);
+  const answerFile = join(bench.folder, 'answer-append-postgres');
+  await writeFile(answerFile, await probe(ours.url, path, body!));
+  return startServer({
+    name: 'grpc-js + record by pg',
+    program: ['rivals/grpc-js.ts', 'record-postgres', bench.keyFile, answerFile, JSON.stringify(place)],
+    folder: bench.folder,
+    cores: ALL_CORES,
+  });
+}
+
+/** Nothing but rows into PostgreSQL. */
+export function postgresLoop(place: DatabasePlace, sizes: RowSizes): Contender {
+  const program = fileURLToPath(new URL('postgres-loop.ts', import.meta.url));
+  return {
+    name: 'pg, 16 rows a commit',
+    run: async (seconds) => {
+      const args = [program, ...[place, sizes].map((value) => JSON.stringify(value))];
+      args.push(String(Math.max(seconds, SHORTEST_LOOP_SECONDS)));
+      const { stdout } = await run(process.execPath, args);
+      return { ...(JSON.parse(stdout) as Omit<Round, 'p50Ms' | 'p99Ms'>), p50Ms: Number.NaN, p99Ms: Number.NaN };
+    },
+  };
 }
 
 /** Our Issue behind plain connect-node. */

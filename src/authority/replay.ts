@@ -7,6 +7,8 @@ export interface TokenUse {
   readonly iss: string;
   readonly wid: string;
   readonly jti: string;
+  /** When the token was issued, in seconds since the epoch: it was not used long before that. */
+  readonly iat: number;
   /** SHA-256 of the signing input, 32 bytes. Not of the token: ECDSA signatures are malleable. */
   readonly digest: Uint8Array;
   /** The signing input itself, so that an equivocation can be shown. Without the signature it is no token. */
@@ -28,7 +30,7 @@ export type Claim =
 
 /** The token that was seen first. */
 export interface Equivocated {
-  /** Its signing input. Empty where a guard with a bound had no room to keep it. */
+  /** Its signing input. Empty where a guard with a bound had no room to keep it, or keeps digests alone. */
   readonly firstSigningInput: string;
 }
 
@@ -38,7 +40,8 @@ export interface Equivocated {
  * Atomicity: of any number of concurrent claims of one scope exactly one is `fresh`, across every process that shares
  * the store. Durability: a `fresh` answer survives a crash (the memory adapter excepted). Retention: a use is kept at
  * least until `keepUntil`; an adapter with a bound refuses new uses rather than forget a live one (it may leave out
- * signing inputs). Failures: EctError REPLAY_GUARD_UNAVAILABLE, ONCE_CORRUPT, REPLAY_GUARD_FULL or STORAGE_FULL, never a guess.
+ * signing inputs), and one that may have forgotten uses refuses tokens from before. Failures: EctError REPLAY_GUARD_UNAVAILABLE,
+ * ONCE_CORRUPT, REPLAY_GUARD_FULL or STORAGE_FULL, never a guess.
  */
 export interface ReplayGuard {
   /**

@@ -26,10 +26,10 @@ export async function judgeUse(
   audience: string,
   order: UseOrder,
 ): Promise<void> {
-  const { iss, wid, jti, exp } = token.claims;
+  const { iss, wid, jti, iat, exp } = token.claims;
   const signingInput = signingInputOf(order.token, token);
   const requestId = ownName(caller, order.requestId);
-  const use = { audience, iss, wid, jti, digest: token.digest, signingInput, requestId };
+  const use = { audience, iss, wid, jti, iat, digest: token.digest, signingInput, requestId };
   const { token: policy, replayTtlSeconds } = parts.policy;
   // What is refused already needs no such answer: a bad token is a verdict.
   if (verdict.refusal === undefined) refuseForgotten(parts, exp + policy.maxFutureSeconds);

@@ -5,6 +5,9 @@ import { makeBackup } from './make-backup.ts';
 import { refusal } from './refusals.ts';
 import { restoreBackup } from './restore.ts';
 
+export { onceFaults } from './examine.ts';
+export { isBackup } from './names.ts';
+
 /** What `ect backup` and `ect restore` do. `env`: where the settings are, since a ledger in a database is copied by its own tools. */
 export function backupsOf(env: Readonly<Record<string, string | undefined>>): Backups {
   if (env['ECT_STORE'] !== 'postgres') return { make: makeBackup, restore: restoreBackup };

@@ -1,7 +1,8 @@
 // Which files a backup holds, by name. Names in a backup are attacker-controlled: none but these is ever written.
 
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { filesIn } from '../data-dir.ts';
 
 /** What a backup says of itself: the ledger in it, its files with their sizes, when and by which release it was made. */
@@ -38,6 +39,11 @@ const OF_THE_RUN: readonly string[] = [files.lock, files.owner, files.ledgerDama
 
 export function isOfTheRun(name: string): boolean {
   return OF_THE_RUN.includes(name) || /^(?:ledger|once)\.db-(?:wal|shm|journal)$/.test(name);
+}
+
+/** Whether a directory is a backup, which nobody writes to. */
+export function isBackup(directory: string): boolean {
+  return existsSync(join(directory, MANIFEST));
 }
 
 /** The signing keys that the service made, in a data directory. */

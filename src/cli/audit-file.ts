@@ -3,21 +3,19 @@
 
 import { dirname, join } from 'node:path';
 import { recordFault } from '../authority/index.ts';
-import { EctError } from '../errors.ts';
 import {
   type AuditEnd,
   type AuditFault,
   HistoryLost,
   type LedgerRecord,
   type LedgerStore,
-  leafHash,
-  nodeHash,
   openMark,
   type ShownCheckpoint,
   walkRecords,
 } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { LedgerExaminer, type SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { nodeChecks, readNode } from './audit-nodes.ts';
 import type { AuditSource } from './audit-source.ts';
 import { readIdentity } from './ledger-file.ts';
 
@@ -54,7 +52,7 @@ async function* readRecords(
   ownKey: string,
   faults: AuditFault[],
 ): AsyncGenerator<LedgerRecord> {
-  const checkNodes = nodeChecks(store, from, faults);
+  const checkNodes = nodeChecks((place) => readNode(store, place), from, faults);
   // What the leaves and the root do not cover: the indexes that entries are found by, the head, the schema, the pages.
   const examiner = LedgerExaminer.open(path);
   try {
@@ -69,49 +67,5 @@ async function* readRecords(
     faults.push(...(await examiner.wholeFaults(size, ownKey)));
   } finally {
     examiner.close();
-  }
-}
-
-/**
- * Compares the stored nodes of the tree with what follows from the leaves. Each node is held against its stored children,
- * so that a damaged leaf or node is named by itself and does not accuse everything above it.
- */
-function nodeChecks(
-  store: LedgerStore,
-  { size, frontier }: AuditEnd,
-  faults: AuditFault[],
-): (record: LedgerRecord) => Promise<void> {
-  /** By level: the left child that waits for its sibling, at first those that an earlier audit has left. */
-  const left: Uint8Array[] = [];
-  let level = 0;
-  for (const hash of frontier.toReversed()) {
-    // The widths of the perfect subtrees are the binary digits of the size, so the smallest comes first here.
-    while (Math.floor(size / 2 ** level) % 2 === 0) level++;
-    left[level++] = hash;
-  }
-  return async ({ index, leaf }) => {
-    let [level, at, expected] = [0, index, leafHash(leaf)];
-    for (;;) {
-      const stored = await readNode(store, level, at);
-      if (stored === undefined || Buffer.compare(stored, expected) !== 0) {
-        if (level === 0) faults.push({ index, fault: 'its leaf is not the one that the tree was built from' });
-        else faults.push({ index: null, fault: `node ${at} of level ${level} does not follow from what is below it` });
-      }
-      const hash = stored ?? expected;
-      if (at % 2 === 0) {
-        left[level] = hash;
-        return;
-      }
-      [level, at, expected] = [level + 1, (at - 1) / 2, nodeHash(left[level] ?? hash, hash)];
-    }
-  };
-}
-
-async function readNode(store: LedgerStore, level: number, index: number): Promise<Uint8Array | undefined> {
-  try {
-    return (await store.nodes([{ level, index }]))[0];
-  } catch (error) {
-    if (error instanceof EctError && error.reason === 'LEDGER_CORRUPT') return undefined;
-    throw error;
   }
 }

@@ -1,9 +1,10 @@
-// `ect audit`: walks a ledger file or a running service, derives the root anew, and names every fault.
+// `ect audit`: walks a ledger in a file or a database, or a running service, derives the root anew, and names every fault.
 
 import { Command, Option } from 'commander';
 import { isWithin } from '../authority/index.ts';
 import { KEY_SCOPE, KeyAudit } from '../custody/index.ts';
 import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.ts';
+import { auditDatabase, type LedgerDatabases } from './audit-database.ts';
 import { auditFile } from './audit-file.ts';
 import { type Outcome, tell, tellMachine } from './audit-outcome.ts';
 import { auditService } from './audit-service.ts';
@@ -24,12 +25,19 @@ interface AuditOptions extends ServiceOptions, OutputOptions {
   readonly foreign?: readonly string[];
   readonly jwks?: string;
   readonly state?: string;
+  readonly postgresUrl?: string;
 }
 
-export function auditCommand(io: Io): Command {
+export function auditCommand(io: Io, databases: LedgerDatabases): Command {
   const command = new Command('audit')
-    .description('check every leaf, every commitment and the root of a ledger; without a file: of the service at --url')
+    .description(
+      'check every leaf, every commitment and the root of a ledger; without a file: of the database of ECT_POSTGRES_URL, or of the service at --url',
+    )
     .argument('[ledger.db]', 'the database file; a service may be writing it')
+    .option(
+      '--postgres-url <url>',
+      'of a database, which replicas may be writing; passwords are read from ECT_POSTGRES_PASSWORD_FILE',
+    )
     .option('--ledger-key <key>', 'verifier key that you got before, or @file; without it, the ledger names its own')
     .addOption(
       new Option(
@@ -50,11 +58,31 @@ export function auditCommand(io: Io): Command {
     examples: [
       'ect audit data/ledger.db --ledger-key @ledger.vkey',
       'ect audit --url http://127.0.0.1:8080',
+      'ECT_POSTGRES_PASSWORD_FILE=auditor.password ect audit --postgres-url postgres://auditor@db.example.org/ect',
       'ect audit --url https://ect.example:8443 --ledger-key @ledger.vkey --state ect.audit-state',
     ],
     refused: 'the ledger has a fault, or could not be read',
   });
   return command.action((file: string | undefined, options: AuditOptions) => {
+    const { postgresUrl } = options;
+    const named = command.getOptionValueSource('url');
+    const isOfService = named === 'cli' || (named === 'env' && postgresUrl === undefined);
+    if (postgresUrl !== undefined && (file !== undefined || isOfService)) {
+      return attempt(io, options, () => {
+        throw new WrongUsage('name a file, a --url or a --postgres-url, and no two of them');
+      });
+    }
+    if (file === undefined && !isOfService && (postgresUrl !== undefined || databases.isNamed)) {
+      return attempt(io, options, async () => {
+        const key = await readKey(io, options);
+        const database = await databases.open(postgresUrl);
+        try {
+          await withState(options, (state) => audit(io, options, state, key, (from) => auditDatabase(database, from)));
+        } finally {
+          await database.close();
+        }
+      });
+    }
     if (file === undefined) {
       return attemptCalls(io, options, async (service) => {
         const key = await readKey(io, options);

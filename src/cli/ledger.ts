@@ -1,10 +1,12 @@
-// `ect ledger`: what to do about a ledger whose history is lost, when no copy of it can be put back. It works on the files.
+// `ect ledger`: what is done to a ledger as a whole while no service runs over it: it is copied into another store, or goes on after its
+// history was lost.
 
 import { Command } from 'commander';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { type DataDirOptions, noteOption, withDataDir } from './data-dir-option.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
+import { type LedgerCopier, ledgerCopyCommand } from './ledger-copy.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
 
 /** A ledger that begins. */
@@ -38,9 +40,12 @@ interface NewOriginOptions {
   readonly endIntactLedger?: true;
 }
 
-export function ledgerCommand(io: Io, recovery: LedgerRecovery): Command {
+export function ledgerCommand(io: Io, recovery: LedgerRecovery, copier: LedgerCopier): Command {
   return new Command('ledger')
-    .description('go on after the history of a ledger was lost (on its files, while no service runs over them)')
+    .description(
+      'copy a ledger into another store, or go on after its history was lost (while no service runs over it)',
+    )
+    .addCommand(ledgerCopyCommand(io, copier))
     .addCommand(newOriginCommand(io, recovery))
     .addCommand(acceptLossCommand(io, recovery));
 }

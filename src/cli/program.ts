@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { appendCommand } from './append.ts';
 import { auditCommand } from './audit.ts';
+import type { LedgerDatabases } from './audit-database.ts';
 import { type Backups, backupCommand, restoreCommand } from './backup.ts';
 import { checkpointCommand } from './checkpoint.ts';
 import { completionCommand } from './completion.ts';
@@ -18,6 +19,7 @@ import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
 import { keysCommand } from './keys.ts';
 import { type LedgerRecovery, ledgerCommand } from './ledger.ts';
+import type { LedgerCopier } from './ledger-copy.ts';
 import { listCommand } from './list.ts';
 import type { Io } from './output.ts';
 import { serveCommand } from './serve.ts';
@@ -33,14 +35,19 @@ export interface ProgramParts {
   readonly checkConfig: CheckConfig;
   /** Works on the files of a data directory that no service owns, for the same reason. */
   readonly recovery: LedgerRecovery;
+  /** Copies a ledger between a data directory and a database, for the same reason. */
+  readonly copier: LedgerCopier;
   /** Copies the files of a data directory, and puts them back, for the same reason. */
   readonly backups: Backups;
+  /** Opens the database that a ledger is in, for the same reason. */
+  readonly databases: LedgerDatabases;
   /** Changes the tables of a database, for the same reason. */
   readonly changeSchema: ChangeSchema;
   readonly io: Io;
 }
 
-export function buildProgram({ serve, checkConfig, recovery, backups, changeSchema, io }: ProgramParts): Command {
+export function buildProgram(parts: ProgramParts): Command {
+  const { serve, checkConfig, recovery, copier, backups, databases, changeSchema, io } = parts;
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
@@ -58,10 +65,10 @@ export function buildProgram({ serve, checkConfig, recovery, backups, changeSche
     taintCommand(io),
     keysCommand(io),
     checkpointCommand(io),
-    auditCommand(io),
+    auditCommand(io, databases),
     backupCommand(io, backups),
     restoreCommand(io, backups),
-    ledgerCommand(io, recovery),
+    ledgerCommand(io, recovery, copier),
     dbCommand(io, changeSchema),
     conformanceCommand(io),
     keygenCommand(io),

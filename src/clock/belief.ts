@@ -16,7 +16,7 @@ export interface Reading {
 
 /** The wall clock is not believed. `differenceMs`: how far it is ahead of the believed time, or of the newest entry. */
 export interface Doubt {
-  readonly against: 'monotonic time' | 'the newest entry';
+  readonly against: 'monotonic time' | 'the newest entry' | 'the clock of the database';
   readonly differenceMs: number;
   /** When it began, in machine time. */
   readonly sinceMs: number;
@@ -81,6 +81,15 @@ export function earliestMs(belief: Belief, steadyMs: number): number {
 export function look(before: Belief, reading: Reading, newestMs = before.newestMs): Belief {
   // Until now the belief before was told, and things were forgotten by it.
   return rememberForgetting(judge(rememberForgetting(before, reading), reading, newestMs), reading);
+}
+
+/** What is believed where a clock that nobody of this machine sets says that the wall clock is right. */
+export function confirm(before: Belief, reading: Reading): Belief {
+  const remembered = rememberForgetting(before, reading);
+  const belief = afterSleep(remembered, reading);
+  const machineMs = reading.steadyMs + belief.sleptMs;
+  const adopted = adopt({ ...belief, lookedAtMs: machineMs }, reading.wallMs - machineMs);
+  return rememberForgetting({ ...adopted, doubt: undefined }, reading);
 }
 
 function rememberForgetting(belief: Belief, { steadyMs }: Reading): Belief {

@@ -2,7 +2,8 @@
 
 import { EctError, refuse } from '../errors.ts';
 import { begin, type Evidence } from './anchor.ts';
-import { type Belief, BOUND_MS, believedMs, type Doubt, look, type Reading } from './belief.ts';
+import { type Belief, BOUND_MS, believedMs, confirm, type Doubt, look, type Reading } from './belief.ts';
+import { isFarFrom, type SharedTime } from './shared-time.ts';
 
 /** Told of what changes. Must not throw. */
 export interface ClockEvents {
@@ -14,6 +15,8 @@ export interface ClockEvents {
   clockStepped(aheadMs: number): void;
   /** What the wall clock is ahead of the believed time, at each look. */
   clockMeasured(aheadMs: number, isDoubted: boolean): void;
+  /** What the told time is ahead of the shared clock, whenever that was read. `isFar`: by so much that it is said. */
+  clockCompared(aheadMs: number, isFar: boolean): void;
 }
 
 export interface ClockOptions {
@@ -33,6 +36,12 @@ const RETRY_SECONDS = '5';
 export class BelievedClock {
   readonly #options: ClockOptions;
   #belief: Belief;
+  /** The clock that several machines share, as it was read last; undefined: there is none, or it was never read. */
+  #shared: SharedTime | undefined;
+  /** The doubt that it raises. */
+  #apart: Doubt | undefined;
+  /** The doubt that was told of last. */
+  #told: Doubt | undefined;
   /** What the told time, and the earliest, are ahead of the monotonic clock as it is read. */
   #nowOffsetMs = 0;
   #earliestOffsetMs = 0;
@@ -50,15 +59,27 @@ export class BelievedClock {
   /** The earliest time that it can be, in milliseconds since the epoch: what is kept for a time is forgotten by this. */
   earliestMs = (): number => Math.floor(this.#earliestOffsetMs + this.#options.readSteadyMs());
 
-  /** What was kept until then, in milliseconds since the epoch, may have been forgotten: also where the clock was set back since. */
-  forgottenMs = (): number => Math.floor(Math.max(this.#belief.forgottenMs, this.earliestMs()));
+  /**
+   * What was kept until then, in milliseconds since the epoch, may have been forgotten: also where the clock was set back since, and by
+   * other machines, which forget by the shared clock.
+   */
+  forgottenMs = (): number =>
+    Math.floor(Math.max(this.#belief.forgottenMs, this.earliestMs(), this.#sharedMs() ?? Number.NEGATIVE_INFINITY));
 
   /** For durations: no jump of the wall clock moves it, and it goes on while the machine is suspended. Milliseconds. */
   steadyMs = (): number => this.#belief.sleptMs + this.#options.readSteadyMs();
 
   /** Whether something may be dated. */
   get isBelieved(): boolean {
-    return this.#belief.doubt === undefined;
+    return this.#doubt === undefined;
+  }
+
+  /** The shared clock decides between this machine and the one that dated an entry: the newest entry alone says nothing then. */
+  get #doubt(): Doubt | undefined {
+    const { doubt } = this.#belief;
+    return doubt === undefined || (this.#shared !== undefined && doubt.against === 'the newest entry')
+      ? this.#apart
+      : doubt;
   }
 
   get belief(): Belief {
@@ -67,7 +88,7 @@ export class BelievedClock {
 
   /** The time for something that others will read. CLOCK_UNTRUSTED while the wall clock is doubted. */
   stampMs = (): number => {
-    const { doubt } = this.#belief;
+    const doubt = this.#doubt;
     if (doubt !== undefined) throw untrusted(doubt);
     return this.nowMs();
   };
@@ -90,19 +111,57 @@ export class BelievedClock {
     this.#settle(reading, before);
   }
 
+  /**
+   * Holds the told time against a clock that several machines share. Where the two are too far apart nothing is dated here, until they
+   * are not; where the wall clock agrees with it, that is believed at once.
+   */
+  compare(shared: SharedTime): void {
+    const before = this.#belief;
+    this.#shared = shared;
+    const reading = this.#options.read();
+    const wallAheadMs = reading.wallMs - this.#sharedMs()!;
+    if (before.doubt !== undefined && !isFarFrom(wallAheadMs, -shared.marginMs, BOUND_MS)) {
+      this.#belief = confirm(before, reading);
+    }
+    this.#settle(reading, before);
+    const aheadMs = this.nowMs() - this.#sharedMs()!;
+    this.#options.events.clockCompared(aheadMs, isFarFrom(aheadMs, shared.marginMs, NOTEWORTHY_MS));
+  }
+
+  /** The time of the shared clock now: it is read seldom, and goes on by the monotonic clock in between. */
+  #sharedMs(): number | undefined {
+    return this.#shared && this.#shared.readMs + this.steadyMs() - this.#shared.steadyMs;
+  }
+
+  #findApart(): Doubt | undefined {
+    const sharedMs = this.#sharedMs();
+    if (this.#shared === undefined || sharedMs === undefined) return undefined;
+    const differenceMs = this.nowMs() - sharedMs;
+    if (!isFarFrom(differenceMs, this.#shared.marginMs, BOUND_MS)) return undefined;
+    return {
+      against: 'the clock of the database',
+      differenceMs,
+      sinceMs: this.#apart?.sinceMs ?? this.steadyMs(),
+      offsetMs: 0,
+    };
+  }
+
   #settle(reading: Reading, before: Belief | undefined): void {
     const belief = this.#belief;
-    const { doubt, offsetMs, sleptMs, lagMs } = belief;
+    const { offsetMs, sleptMs, lagMs } = belief;
     this.#nowOffsetMs = offsetMs + sleptMs;
     this.#earliestOffsetMs = offsetMs + sleptMs - lagMs;
+    this.#apart = this.#findApart();
+    const doubt = this.#doubt;
+    const known = this.#told;
+    this.#told = doubt;
     const { events } = this.#options;
     const aheadMs = reading.wallMs - believedMs(belief, reading.steadyMs);
     events.clockMeasured(aheadMs, doubt !== undefined);
     const steppedMs = before === undefined ? 0 : offsetMs - before.offsetMs;
     if (doubt !== undefined) {
-      const isNew = before?.doubt?.against !== doubt.against;
-      if (isNew) events.clockDoubted(doubt);
-    } else if (before?.doubt !== undefined) events.clockBelieved(steppedMs);
+      if (known?.against !== doubt.against) events.clockDoubted(doubt);
+    } else if (known !== undefined) events.clockBelieved(steppedMs);
     else if (Math.abs(steppedMs) >= NOTEWORTHY_MS) events.clockStepped(steppedMs);
   }
 }

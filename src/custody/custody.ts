@@ -261,6 +261,17 @@ export class Custody implements SignerChoice {
     if (!this.#ports.clock.isBelieved) return;
     await this.#roots.tend();
     await this.#delegation?.tend(this.#roots.inForce);
+    if (this.#ports.tidiesForAll?.() === true) await this.#retireEnded();
+  }
+
+  /** Delegated keys whose certificates have ended: the process that had one is gone, or would have said so itself. */
+  async #retireEnded(): Promise<void> {
+    const endedBeforeMs = this.#ports.clock.earliestMs() - this.#policy.retention.skewSeconds * 1000;
+    for (const { state, certificate, jwk, locator = '' } of this.#history.all()) {
+      if (certificate === undefined || (state !== 'announced' && state !== 'active')) continue;
+      if (certificate.says.exp * 1000 > endedBeforeMs) continue;
+      await this.#log.record({ state: 'retired', jwk, locator, by: 'service', note: 'its certificate has ended' });
+    }
   }
 
   /** Puts into effect what the ledger says. */

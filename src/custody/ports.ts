@@ -52,6 +52,8 @@ export interface CustodyPorts {
   readonly makeRoot: ((generation: number) => Promise<RootKey>) | undefined;
   /** Makes a P-256 key that lives in this process and nowhere else. */
   makeDelegated(): Promise<OpenSigner>;
+  /** Whether this process does what one of all that share the ledger does for the others. Undefined: it does nothing for others. */
+  readonly tidiesForAll?: (() => boolean) | undefined;
   /** Told of the trusted keys whenever they have changed. */
   onTrust(keys: readonly TrustedKey[]): void;
   readonly events: {

@@ -183,9 +183,11 @@ export class Stream {
     return true;
   }
 
-  /** Ends the stream, because others need more what it holds. */
+  /** Ends the stream, because others need more what it holds. Its peer is not read from for a while: it would only bring the next. */
   evict(): void {
+    if (this.isClosed) return;
     this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+    this.#host.throttle(EVICTED_MS);
   }
 
   /** Reads nothing from this peer for so long, in milliseconds. */
@@ -276,7 +278,7 @@ export class Stream {
     // Both are told, since both count what waits.
     const isSpared = this.sender.isReserved ? this.#fitReserved(body.length) : this.#reserve(body.length);
     this.#waiting += body.length;
-    if (!this.#host.outbox.wait(this.sender, body.length) || !isSpared) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+    if (!this.#host.outbox.wait(this.sender, body.length) || !isSpared) this.evict();
   }
 
   /** What was reserved becomes as much as waits. */
@@ -318,5 +320,7 @@ export class Stream {
   }
 }
 
+/** How long nothing is read from a peer whose stream was given up for others, in milliseconds. */
+const EVICTED_MS = 1_000;
 const EMPTY = Buffer.alloc(0);
 const NO_TRAILERS: HeaderList = [];

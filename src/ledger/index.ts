@@ -42,6 +42,6 @@ export {
   type TreeNode,
 } from './store.ts';
 export type { TlogProof } from './tlog-proof.ts';
-export { growTree, leafHash, nodeHash } from './tree.ts';
+export { growTree, leafHash, nodeHash, rootOf, type TreeState } from './tree.ts';
 export { verifyConsistency, verifyInclusion } from './verify-proof.ts';
 export { type WalkOptions, walkRecords } from './walk.ts';

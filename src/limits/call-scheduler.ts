@@ -6,7 +6,7 @@ import { FairQueue } from './fair-queue.ts';
 import { Turn } from './turn.ts';
 
 /** What one turn of the event loop gives to beginning calls, in milliseconds. */
-const TURN_MS = 4;
+const TURN_MS = 2;
 /** Calls that have begun and not ended: what waits for a commit or a remote signer. Of all accounts, and of one. */
 const MAX_BEGUN = 512;
 const MAX_ACCOUNT_BEGUN = 256;

@@ -6,7 +6,7 @@ import type { Place } from './networks.ts';
 import { Turn } from './turn.ts';
 
 /** What one turn of the event loop gives, in milliseconds: more than calls get, since excess that is read late is refused late. */
-const TURN_MS = 8;
+const TURN_MS = 4;
 /** What one connection takes of it before the others are asked. */
 const SLICE_MS = 1;
 /** What a flow that has been quiet gets before the others, in milliseconds. */

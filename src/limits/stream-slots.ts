@@ -19,17 +19,25 @@ export class StreamSlots {
     return this.#used;
   }
 
+  /** Whether a stream of this connection would find a slot now. */
+  hasRoom(connection: object): boolean {
+    return this.#of(connection) < this.#limits.maxPerConnection && this.#used < this.#limits.maxStreams;
+  }
+
   /** Takes a slot. Answers how it is given back, once; undefined where there is none. */
   take(connection: object): (() => void) | undefined {
-    const own = this.#byConnection.get(connection) ?? 0;
-    if (own >= this.#limits.maxPerConnection || this.#used >= this.#limits.maxStreams) return undefined;
+    if (!this.hasRoom(connection)) return undefined;
     this.#used++;
-    this.#byConnection.set(connection, own + 1);
+    this.#byConnection.set(connection, this.#of(connection) + 1);
     return () => {
       this.#used--;
       const left = this.#byConnection.get(connection)! - 1;
       if (left === 0) this.#byConnection.delete(connection);
       else this.#byConnection.set(connection, left);
     };
+  }
+
+  #of(connection: object): number {
+    return this.#byConnection.get(connection) ?? 0;
   }
 }

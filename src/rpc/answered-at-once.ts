@@ -1,7 +1,7 @@
 // A request on the HTTP/2 engine that is answered by its headers: nothing of it is kept, and it never reaches a router.
 
 import { type Receiver, type Stream, writeHeaderBlock } from '../h2/index.ts';
-import { type Rejection, THROTTLE_MS } from './calls.ts';
+import { type Penalty, pauseOf } from './penalty.ts';
 import type { RefusalMessage } from './refusals.ts';
 
 /**
@@ -11,9 +11,9 @@ import type { RefusalMessage } from './refusals.ts';
 export class AnsweredAtOnce implements Receiver {
   readonly #stream: Stream;
   readonly #answer: RefusalMessage;
-  readonly #penalty: Rejection['penalty'];
+  readonly #penalty: Penalty;
 
-  constructor(stream: Stream, answer: RefusalMessage, penalty: Rejection['penalty']) {
+  constructor(stream: Stream, answer: RefusalMessage, penalty: Penalty) {
     this.#stream = stream;
     this.#answer = answer;
     this.#penalty = penalty;
@@ -50,7 +50,8 @@ export class AnsweredAtOnce implements Receiver {
 }
 
 /** What the connection of a rejected request has to bear. */
-export function punish(stream: Stream, penalty: Rejection['penalty']): void {
-  if (penalty === 'throttle') stream.throttle(THROTTLE_MS);
+export function punish(stream: Stream, penalty: Penalty): void {
+  const pauseMs = pauseOf(penalty);
+  if (pauseMs !== undefined) stream.throttle(pauseMs);
   else if (penalty === 'disconnect') stream.disconnect();
 }

@@ -18,6 +18,7 @@ import { MAX_CALL_MS } from './deadline.ts';
 import { asEctError, isFault } from './errors.ts';
 import { MAX_ANSWER_BYTES } from './limits.ts';
 import { type Arrival, OpenCall } from './open-call.ts';
+import type { Penalty } from './penalty.ts';
 
 export interface CallsOptions {
   readonly events: Events;
@@ -48,18 +49,17 @@ export interface Rejection {
   readonly error: EctError;
   /** Who made it, as far as it is proven. */
   readonly caller: Caller;
-  /** `throttle`: its connection is not read from for a while. `disconnect`: it is closed. */
-  readonly penalty: 'none' | 'throttle' | 'disconnect';
+  readonly penalty: Penalty;
 }
 
-/** For how long an account that had too many calls rejected is not read from, in milliseconds. */
-export const THROTTLE_MS = 100;
 /** A connection that has not proven a caller pays this many times as much for a call that is rejected. */
 const UNIDENTIFIED_COST = 20;
 /** And this many times where it asks too much of what is public: it proves nothing, and each of its connections has a bucket. */
 const PUBLIC_REFUSAL_COST = 10;
 
 const ANONYMOUS: Caller = { kind: 'anonymous' };
+
+type CallKind = 'unary' | 'stream';
 
 export type Calls = ReturnType<typeof createCalls>;
 
@@ -76,7 +76,7 @@ export function createCalls(options: CallsOptions) {
    */
   function open(
     arrival: Arrival,
-    kind: 'unary' | 'stream',
+    kind: CallKind,
     timeoutMs: number | undefined,
     access: Access = 'callers',
     isJudged = false,
@@ -101,11 +101,21 @@ export function createCalls(options: CallsOptions) {
   }
 
   /** Judges a request by its headers, for a transport that opens the call later. Answers why it is rejected, if it is. */
-  function reject(arrival: Arrival, access: Access, publicCostMs: number): Rejection | undefined {
+  function reject(
+    arrival: Arrival,
+    access: Access,
+    publicCostMs: number,
+    kind: CallKind = 'unary',
+  ): Rejection | undefined {
     const judged = judge(arrival.socket, access, publicCostMs, MAX_CALL_MS);
-    if (!('error' in judged)) return undefined;
-    rejected(arrival, judged).finish(judged.error);
-    return judged;
+    if ('error' in judged) {
+      rejected(arrival, judged).finish(judged.error);
+      return judged;
+    }
+    // It takes its slot when it begins; until then nothing was done for a stream that has none.
+    if (kind === 'unary' || streams.hasRoom(arrival.socket)) return undefined;
+    onLimit('streams');
+    return forbid(arrival, TOO_MANY_STREAMS);
   }
 
   function forbid(arrival: Arrival, error: EctError): Rejection {
@@ -164,7 +174,7 @@ export function createCalls(options: CallsOptions) {
   function rejection(account: Account, caller: Caller, error: EctError, cost = 1): Rejection {
     if (account.refusals.take(performance.now(), cost)) return { error, caller, penalty: 'none' };
     onLimit('rejections');
-    return { error, caller, penalty: 'throttle' };
+    return { error, caller, penalty: cost >= PUBLIC_REFUSAL_COST ? 'rest' : 'throttle' };
   }
 
   /** Who cannot prove a caller has nothing to gain by calling again. */

@@ -38,7 +38,7 @@ export function createGate(methods: ReadonlyMap<string, Method>, calls: Calls): 
       if (method === undefined) {
         return calls.reject({ method: 'unknown', protocol, socket }, 'public', PUBLIC_COST_MS.page);
       }
-      return calls.reject({ method: method.name, protocol, socket }, method.access, PUBLIC_COST_MS.router);
+      return calls.reject({ method: method.name, protocol, socket }, method.access, PUBLIC_COST_MS.router, method.kind);
     },
     judgePublic: ({ contentType }, socket) =>
       calls.reject({ method: 'unknown', protocol: protocolOf(contentType), socket }, 'public', PUBLIC_COST_MS.page),

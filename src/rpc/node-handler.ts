@@ -6,7 +6,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { EctError, refuse } from '../errors.ts';
 import type { BrowserRequest } from './browser-rules.ts';
-import { type Rejection, THROTTLE_MS } from './calls.ts';
+import type { Rejection } from './calls.ts';
 import type { RequestLine } from './gate.ts';
 import { MeteredSocket } from './metered-socket.ts';
 import type { NodeAnswers } from './node-answers.ts';
@@ -19,12 +19,13 @@ import {
   serveNode,
   writeNode,
 } from './node-requests.ts';
+import { type Penalty, pauseOf } from './penalty.ts';
 import { asResponse, type RefusalMessage } from './refusals.ts';
 
 /** An answer that is decided by the headers of its request. */
 export interface Early {
   readonly answer: RefusalMessage;
-  readonly penalty: Rejection['penalty'];
+  readonly penalty: Penalty;
 }
 
 export interface NodeHandlerOptions {
@@ -91,8 +92,9 @@ function writeHttp2(early: Early, response: Http2ServerResponse): void {
   const { session } = stream;
   // What still comes of the body is thrown away.
   stream.resume();
-  if (early.penalty === 'throttle') setTimeout(() => write(early, response), THROTTLE_MS).unref();
-  else write(early, response);
+  const pauseMs = pauseOf(early.penalty);
+  if (pauseMs === undefined) write(early, response);
+  else setTimeout(() => write(early, response), pauseMs).unref();
   if (early.penalty !== 'disconnect' || session === undefined) return;
   stream.once('close', () => session.close());
   setTimeout(() => session.destroy(), DISCONNECT_MS).unref();

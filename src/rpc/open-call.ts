@@ -7,6 +7,7 @@ import type { Events } from '../events.ts';
 import type { Account, UnreadCall } from '../limits/index.ts';
 import type { Access, Call } from './call.ts';
 import { codeName, codeOf } from './errors.ts';
+import type { Penalty } from './penalty.ts';
 
 export type Protocol = 'grpc' | 'grpc-web' | 'connect';
 
@@ -41,7 +42,7 @@ export class OpenCall implements Call, UnreadCall {
   /** Reserves room for an answer of so many bytes; set by the transport. Answers whether there is any. */
   reserve: ((bytes: number) => boolean) | undefined;
   /** What its connection has to bear, where the call was rejected by its headers. */
-  penalty: 'none' | 'throttle' | 'disconnect' = 'none';
+  penalty: Penalty = 'none';
   /** Whether it counts as load from the moment when it was read until it ends. */
   isCounted = false;
   readonly #events: Events;

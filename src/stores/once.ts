@@ -12,6 +12,26 @@ export interface Held {
   readonly content: string;
 }
 
+/** The two things that are remembered once: uses of tokens, and tokens that were issued under idempotency keys. */
+export type OnceKind = 'uses' | 'issued';
+export const ONCE_KINDS: readonly OnceKind[] = ['uses', 'issued'];
+
+/** A row as a store keeps it; `keepUntil` in seconds since the epoch. */
+export interface OnceRow extends Held {
+  /** 32 bytes: the scope. */
+  readonly key: Uint8Array;
+  readonly keepUntil: number;
+}
+
+/** All that a store remembers once, row by row: what a copy needs. No service may have the store open. */
+export interface OnceRows {
+  /** At most `limit` rows after a key, in the order of keys. After an empty key: the first ones. */
+  after(kind: OnceKind, key: Uint8Array, limit: number): Promise<readonly OnceRow[]>;
+  /** Adds rows, durably. Of two rows under one key the one that is kept longer stays. */
+  add(kind: OnceKind, rows: readonly OnceRow[]): Promise<void>;
+  close(): Promise<void>;
+}
+
 /**
  * The key of a scope, 32 bytes. The parts are attacker-controlled, so they are joined as JSON, where no part can spell a
  * border between two; the hash keeps a key small whatever they hold.

@@ -88,6 +88,7 @@ describe('L19 a restore lets no used token in again', () => {
       iss: 'i',
       wid: 'w',
       jti,
+      iat: 50,
       digest: Buffer.alloc(32),
       requestId: '',
       signingInput: '',

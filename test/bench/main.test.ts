@@ -10,7 +10,19 @@ describe('the command line of the benchmark', () => {
   test('without options everything is measured fully', () => {
     expect(readOptions([])).toMatchObject({
       plan: FULL,
-      figures: ['issue', 'protocols', 'kms', 'verify', 'batch', 'append', 'graph', 'workers', 'memory', 'overload'],
+      figures: [
+        'issue',
+        'protocols',
+        'kms',
+        'verify',
+        'batch',
+        'append',
+        'graph',
+        'workers',
+        'replicas',
+        'memory',
+        'overload',
+      ],
     });
   });
 

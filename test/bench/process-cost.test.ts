@@ -24,6 +24,10 @@ describe('the cost of a process', () => {
     expect(readRssBytes('VmPeak:\t  9999 kB\nVmRSS:\t  2048 kB\nVmData:\t 1 kB\n')).toBe(2 * 1024 * 1024);
     expect(() => readRssBytes('Name:\tzombie\n')).toThrow(TypeError);
   });
+
+  test('a process that is ending has no memory left', () => {
+    expect(readRssBytes('Name:\tpostgres\nState:\tZ (zombie)\nTgid:\t1\n')).toBe(0);
+  });
 });
 
 describe.runIf(process.platform === 'linux')('the cost of a running process', () => {
@@ -40,6 +44,13 @@ describe.runIf(process.platform === 'linux')('the cost of a running process', ()
     expect(grown).toBeGreaterThan(least - 0.03);
     expect(grown).toBeLessThan(most + 0.03);
     expect(after.rssBytes).toBeGreaterThan(10e6);
+  });
+
+  test('can be asked for while its children end', async () => {
+    const children = Array.from({ length: 20 }, () => spawn('true', { stdio: 'ignore' }));
+    const ended = Promise.all(children.map((child) => once(child, 'exit')));
+    for (let look = 0; look < 40; look++) expect((await costOf(process.pid)).cpuSeconds).toBeGreaterThan(0);
+    await ended;
   });
 
   test('counts the processes that it has started', async () => {

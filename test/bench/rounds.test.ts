@@ -1,17 +1,29 @@
 import { describe, expect, test } from 'vitest';
 import type { Round } from '../../bench/report.ts';
-import { cpuRatio, interleave, mediansOf, rotated } from '../../bench/rounds.ts';
+import { cpuRatio, interleave, mediansOf, orderOf, pairedCost } from '../../bench/rounds.ts';
 
 const ROUND: Round = { units: 100, seconds: 1, cpuSeconds: 0.5, p50Ms: 1, p99Ms: 2, rssBytes: 3 };
 
 describe('rounds', () => {
-  test('begin with another side each time, so that no side is always first', () => {
-    expect([0, 1, 2, 3].map((round) => rotated(3, round))).toEqual([
+  test('begin with another side each time, so that no side is always first, nor always after the same', () => {
+    expect([0, 1, 2, 3, 4].map((round) => orderOf(3, round))).toEqual([
       [0, 1, 2],
       [1, 2, 0],
-      [2, 0, 1],
-      [0, 1, 2],
+      [1, 0, 2],
+      [2, 1, 0],
+      [1, 2, 0],
     ]);
+    const first = [0, 1, 2, 3].map((round) => orderOf(2, round)[0]);
+    expect(first.toSorted()).toEqual([0, 0, 1, 1]);
+  });
+
+  test('a paired cost is taken within each round: a machine that gets slower between rounds changes nothing', () => {
+    const speeds = (...units: number[]) => units.map((count) => ({ ...ROUND, units: count }));
+    const sides = [
+      { name: 'after many', rounds: speeds(100, 50, 10) },
+      { name: 'after few', rounds: speeds(200, 100, 30) },
+    ];
+    expect(pairedCost(sides, 'after many', 'after few')).toBe(2);
   });
 
   test('are interleaved after a warm-up that is not counted', async () => {

@@ -6,7 +6,9 @@ import { backupsOf } from '../../src/backup/index.ts';
 import type { Io } from '../../src/cli/output.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { checkConfig } from '../../src/config-check.ts';
+import { ledgerDatabases } from '../../src/database-audit.ts';
 import { schemaChanger } from '../../src/database-schema.ts';
+import { ledgerCopier } from '../../src/ledger-copy/index.ts';
 import { ledgerRecovery } from '../../src/ledger-recovery.ts';
 
 export interface Outcome {
@@ -15,7 +17,7 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs `ect` with these arguments; `stdin` is what it reads from there, `env` where `db` and `backup` find settings. */
+/** Runs `ect` with these arguments; `stdin` is what it reads from there, `env` where commands about a database find settings. */
 export async function ect(
   argv: readonly string[],
   stdin = '',
@@ -31,7 +33,9 @@ export async function ect(
       serve,
       checkConfig: check,
       recovery: ledgerRecovery,
+      copier: ledgerCopier(env),
       backups: backupsOf(env),
+      databases: ledgerDatabases(env),
       changeSchema: schemaChanger(env),
       io,
     },

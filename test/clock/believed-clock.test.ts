@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Evidence } from '../../src/clock/anchor.ts';
 import { BelievedClock } from '../../src/clock/believed-clock.ts';
 import type { EctError } from '../../src/errors.ts';
@@ -8,6 +8,7 @@ import { DAY, HOUR, SECOND, SimulatedMachine, YEAR } from './simulated-machine.t
 function open(machine = new SimulatedMachine(), evidence: Partial<Evidence> = {}) {
   const told: [string, number][] = [];
   const measured: (readonly [number, boolean])[] = [];
+  const compared: (readonly [number, boolean])[] = [];
   const reads = { all: 0, wall: 0 };
   const clock = new BelievedClock({
     evidence: { bootId: 'boot', anchor: undefined, newestMs: 0, ...evidence },
@@ -16,6 +17,7 @@ function open(machine = new SimulatedMachine(), evidence: Partial<Evidence> = {}
       clockBelieved: (aheadMs) => told.push(['believed', aheadMs]),
       clockStepped: (aheadMs) => told.push(['stepped', aheadMs]),
       clockMeasured: (aheadMs, isDoubted) => measured.push([aheadMs, isDoubted]),
+      clockCompared: (aheadMs, isFar) => compared.push([Math.round(aheadMs), isFar]),
     },
     read: () => {
       reads.all++;
@@ -27,7 +29,10 @@ function open(machine = new SimulatedMachine(), evidence: Partial<Evidence> = {}
     },
     readSteadyMs: () => machine.steadyMs,
   });
-  return { clock, machine, told, measured, reads };
+  /** What the clock of the database says at this moment, wrong by so much. */
+  const compare = (wrongMs = 0, marginMs = 1) =>
+    clock.compare({ readMs: machine.trueMs + wrongMs, steadyMs: clock.steadyMs(), marginMs });
+  return { clock, machine, told, measured, compared, reads, compare };
 }
 
 const untrusted = expect.objectContaining({ reason: 'CLOCK_UNTRUSTED' });
@@ -136,4 +141,89 @@ test('an entry of another process from the future: nothing is dated after it unt
     clock.look();
   }
   expect(clock.stampEntryMs(newestMs)).toBe(machine.trueMs);
+});
+
+describe('C8 a clock that replicas share', () => {
+  test.each([40 * SECOND, -40 * SECOND, HOUR])(
+    'stops the replica that is wrong by %i ms from the start, until its own clock is right',
+    (wrongMs) => {
+      const { clock, machine, told, compared, compare } = open(new SimulatedMachine({ wrongMs }));
+      expect(clock.isBelieved).toBe(true);
+      compare();
+      expect(clock.isBelieved).toBe(false);
+      expect(() => clock.stampEntryMs(0)).toThrow(untrusted);
+      expect(() => clock.stampMs()).toThrow(/(?:ahead of|behind) the clock of the database/);
+      // No look at the clocks of the machine itself changes that.
+      machine.pass(SECOND);
+      clock.look();
+      expect(() => clock.stampMs()).toThrow(untrusted);
+      expect(told).toEqual([['doubted', wrongMs]]);
+      expect(compared).toEqual([[wrongMs, true]]);
+
+      machine.step(-wrongMs);
+      machine.pass(SECOND);
+      clock.look();
+      compare();
+      expect(clock.stampEntryMs(0)).toBe(machine.trueMs);
+      expect(told.at(-1)?.[0]).toBe('believed');
+      expect(compared.at(-1)).toEqual([0, false]);
+    },
+  );
+
+  test('up to 30 s either way it is believed, and said from 5 s on', () => {
+    for (const [wrongMs, isFar] of [
+      [4_900, false],
+      [-5_100, true],
+      [29_900, true],
+    ] as const) {
+      const { clock, compared, compare, machine } = open(new SimulatedMachine({ wrongMs }));
+      compare();
+      expect(clock.stampMs()).toBe(machine.trueMs + wrongMs);
+      expect(compared).toEqual([[wrongMs, isFar]]);
+    }
+  });
+
+  test('counts for what it surely says: half the round trip may be on either way', () => {
+    const { clock, compared, compare } = open(new SimulatedMachine({ wrongMs: 33 * SECOND }));
+    compare(0, 4 * SECOND);
+    expect(clock.isBelieved).toBe(true);
+    compare(0, 2 * SECOND);
+    expect(clock.isBelieved).toBe(false);
+    expect(compared).toHaveLength(2);
+  });
+
+  test('an entry of another replica from up to 60 s ahead stops only where nobody else says what time it is', () => {
+    const [alone, sharing] = [open(), open()];
+    sharing.compare();
+    const newestMs = sharing.machine.trueMs + 59 * SECOND;
+    expect(() => alone.clock.stampEntryMs(newestMs)).toThrow(untrusted);
+    expect(sharing.clock.stampEntryMs(newestMs)).toBe(sharing.machine.trueMs);
+  });
+
+  test('after a jump the wall clock is believed at once where it agrees, and not where it does not', () => {
+    const { clock, machine, compare, told } = open();
+    compare();
+    // A hypervisor paused the machine: no clock of it has counted that hour.
+    machine.sleep(HOUR, true);
+    clock.look();
+    expect(clock.isBelieved).toBe(false);
+    compare();
+    expect(clock.stampMs()).toBe(machine.trueMs);
+    // Nobody has measured it on this machine, so nothing is forgotten for its sake.
+    expect(clock.earliestMs()).toBe(machine.trueMs - HOUR);
+    expect(told.map(([what]) => what)).toEqual(['doubted', 'believed']);
+
+    machine.step(2 * HOUR);
+    clock.look();
+    compare();
+    expect(clock.isBelieved).toBe(false);
+  });
+
+  test('what others may have forgotten by it is not known here, however late this clock is', () => {
+    const { clock, machine, compare } = open(new SimulatedMachine({ wrongMs: -HOUR }));
+    expect(clock.forgottenMs()).toBe(machine.trueMs - HOUR);
+    compare();
+    machine.pass(SECOND);
+    expect(clock.forgottenMs()).toBe(machine.trueMs);
+  });
 });

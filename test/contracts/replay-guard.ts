@@ -9,6 +9,8 @@ export interface ReplayGuardFixture {
   /** Opens the storage, again where it was open before. Without: the adapter keeps nothing and shares nothing. */
   readonly open?: () => Promise<ReplayGuard>;
   readonly guard: ReplayGuard;
+  /** It keeps digests alone, so the signing input that was seen first comes back empty. */
+  readonly keepsNoContent?: boolean;
   dispose(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export function tokenUse(differs: Partial<TokenUse> & { readonly content?: strin
     iss: 'spiffe://example.com/a',
     wid: 'flow',
     jti: 'task',
+    iat: NOW,
     digest: hash('sha256', content, 'buffer'),
     signingInput: content,
     requestId: '',
@@ -40,6 +43,9 @@ export function replayGuardContract(name: string, makeFixture: () => Promise<Rep
       guard = fixture.guard;
     });
     afterEach(() => fixture.dispose());
+
+    /** What an equivocation shows of the token that was seen first. */
+    const first = (content: string) => ({ firstSigningInput: fixture.keepsNoContent === true ? '' : content });
 
     test('R1: a token is fresh once and replayed ever after', async () => {
       expect(await guard.claim(tokenUse(), END, NOW)).toBe('fresh');
@@ -69,7 +75,7 @@ export function replayGuardContract(name: string, makeFixture: () => Promise<Rep
         ['', 'fourth'],
       ] as const) {
         const claim = await guard.claim(tokenUse({ content, requestId }), END, NOW);
-        expect(claim).toEqual({ firstSigningInput: 'signing input' });
+        expect(claim).toEqual(first('signing input'));
       }
       expect(await guard.claim(tokenUse({ requestId: 'call 1' }), END, NOW)).toBe('repeated');
     });
@@ -117,8 +123,8 @@ export function replayGuardContract(name: string, makeFixture: () => Promise<Rep
         Array.from({ length: 1_000 }, (_, n) => guard.claim(tokenUse({ content: `${n}` }), END, NOW)),
       );
       expect(claims.filter((claim) => claim === 'fresh')).toHaveLength(1);
-      const first = { firstSigningInput: `${claims.indexOf('fresh')}` };
-      expect(claims.filter((claim) => claim !== 'fresh')).toEqual(Array.from({ length: 999 }, () => first));
+      const shown = first(`${claims.indexOf('fresh')}`);
+      expect(claims.filter((claim) => claim !== 'fresh')).toEqual(Array.from({ length: 999 }, () => shown));
     });
 
     test('1,000 claims of different tasks at once are all fresh', async () => {
@@ -133,7 +139,7 @@ export function replayGuardContract(name: string, makeFixture: () => Promise<Rep
       expect(await guard.claim(tokenUse({ requestId: 'call 1' }), END, NOW)).toBe('fresh');
       expect(await guard.look(tokenUse(), NOW)).toBe('replayed');
       expect(await guard.look(tokenUse({ requestId: 'call 1' }), END)).toBe('repeated');
-      expect(await guard.look(tokenUse({ content: 'other' }), NOW)).toEqual({ firstSigningInput: 'signing input' });
+      expect(await guard.look(tokenUse({ content: 'other' }), NOW)).toEqual(first('signing input'));
       expect(await guard.look(tokenUse({ content: 'other' }), END + 1)).toBe('fresh');
       expect(await guard.claim(tokenUse({ requestId: 'call 1' }), END, NOW)).toBe('repeated');
     });
@@ -141,7 +147,7 @@ export function replayGuardContract(name: string, makeFixture: () => Promise<Rep
     test('R5: the longest signing input and every character come back as they were', async () => {
       const content = `${'é😀\u0000"'.repeat(10)}${'x'.repeat(16_384)}`;
       await guard.claim(tokenUse({ content }), END, NOW);
-      expect(await guard.claim(tokenUse(), END, NOW)).toEqual({ firstSigningInput: content });
+      expect(await guard.claim(tokenUse(), END, NOW)).toEqual(first(content));
     });
 
     test('R8: a use counts up to and including the last second of its time, and is forgotten after it', async () => {
@@ -192,9 +198,7 @@ export function replayGuardContract(name: string, makeFixture: () => Promise<Rep
       const reopened = await open();
       expect(await reopened.claim(tokenUse(), END, END)).toBe('replayed');
       expect(await reopened.claim(tokenUse({ requestId: 'call 1' }), END, END)).toBe('repeated');
-      expect(await reopened.claim(tokenUse({ content: 'other' }), END, END)).toEqual({
-        firstSigningInput: 'signing input',
-      });
+      expect(await reopened.claim(tokenUse({ content: 'other' }), END, END)).toEqual(first('signing input'));
       expect(await reopened.claim(tokenUse(), END + 600, END + 1)).toBe('fresh');
       await reopened.close();
     });

@@ -4,7 +4,15 @@ import type { Custody } from '../../src/custody/index.ts';
 import { EctError, refuse } from '../../src/errors.ts';
 import type { OpenSigner } from '../../src/keys/index.ts';
 import { ISSUER } from '../support/authority.ts';
-import { type CustodyChanges, LEAD, makeLocalSigner, openCustody, type Shared, share } from '../support/custody.ts';
+import {
+  type CustodyChanges,
+  LEAD,
+  makeLocalSigner,
+  openCustody,
+  type Shared,
+  SKEW,
+  share,
+} from '../support/custody.ts';
 
 const HOUR = 3600;
 const noKey = expect.objectContaining({ reason: 'SIGNER_UNAVAILABLE' });
@@ -211,6 +219,38 @@ test('a process that ends retires the key that it takes with it', async () => {
   await one.custody.close();
   await two.custody.refresh();
   expect(two.custody.all.find((key) => key.kid === kid)?.state).toBe('retired');
+});
+
+test('the key of a process that is gone is retired when its certificate has ended, by the one that does so for all', async () => {
+  const shared = share();
+  const gone = await openTwoTier(shared);
+  const kid = kidOf(gone.custody);
+  const isOneForAll = { other: false, tidier: false };
+  const open = (name: keyof typeof isOneForAll) =>
+    openCustody(shared, {
+      policy: { delegatedLifeMs: HOUR * 1000 },
+      ports: { tidiesForAll: () => isOneForAll[name] },
+    });
+  const [other, tidier] = [await open('other'), await open('tidier')];
+  const stateOf = async ({ custody }: typeof other) => {
+    await custody.refresh();
+    return custody.all.find((key) => key.kid === kid)?.state;
+  };
+  isOneForAll.tidier = true;
+  shared.clock.advance(HOUR);
+  // Other processes may still accept what it signed last.
+  expect(await stateOf(tidier)).toBe('active');
+  shared.clock.advance(SKEW + LEAD + 1);
+  expect(await stateOf(other)).toBe('active');
+  expect(await stateOf(tidier)).toBe('retired');
+  expect(await stateOf(other)).toBe('retired');
+  const { keys } = await tidier.custody.list({ startIndex: 0, limit: 100, past: true });
+  expect(keys.find((key) => key.kid === kid)?.note).toBe('its certificate has ended');
+  // Once: nobody has anything left to do.
+  const { size } = tidier.ledger;
+  isOneForAll.other = true;
+  await other.custody.refresh();
+  expect(other.ledger.size).toBe(size);
 });
 
 test('a key that the ledger does not take is never put in force', async () => {

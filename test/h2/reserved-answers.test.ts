@@ -47,6 +47,22 @@ function resetIds(peer: Peer): readonly number[] {
   return resets(peer).map(([id]) => id);
 }
 
+test('a peer whose stream was given up for others is not read from for a while; the others are', async () => {
+  const { server, waiting } = await startWaiting();
+  await using _ = server;
+  using greedy = await openPeer(server, hello());
+  using other = await openPeer(server, hello());
+  const [evicted] = await ask(greedy, waiting, [1]);
+  evicted?.evict();
+  await vi.waitFor(() => expect(resetIds(greedy)).toEqual([1]), SOON);
+  greedy.send(whole(3));
+  const [served] = await ask(other, waiting, [1]);
+  expect(served?.head.path).toBeDefined();
+  expect(waiting.length).toBe(2);
+  // It comes to nothing that was not given up itself.
+  await vi.waitFor(() => expect(waiting.length).toBe(3), SOON);
+});
+
 describe('H24: an answer that was reserved', () => {
   test('leaves whole, also where others have filled what was left', async () => {
     const { server, budget, waiting } = await startWaiting();

@@ -28,7 +28,7 @@ function fillTurn(): void {
 }
 
 describe('H17: the scheduler of calls', () => {
-  test('begins calls at once for 4 ms of a turn; the next turn begins anew', async () => {
+  test('begins calls at once for 2 ms of a turn; the next turn begins anew', async () => {
     const account = new Account(0);
     const begun: number[] = [];
     const enter = (call: number, cost: number) =>
@@ -37,7 +37,7 @@ describe('H17: the scheduler of calls', () => {
         time += cost;
         return true;
       });
-    enter(1, 4);
+    enter(1, 2);
     enter(2, 0.1);
     enter(3, 0);
     expect(begun).toEqual([1, 2]);
@@ -53,7 +53,7 @@ describe('H17: the scheduler of calls', () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) {
       scheduler.enter(account, { weight: 1, bytes: 0 }, () => {
         happened.push(name);
-        time += 2;
+        time += 1;
         return true;
       });
     }
@@ -88,7 +88,7 @@ describe('H17: the scheduler of calls', () => {
     const enter = (account: Account, name: string) =>
       scheduler.enter(account, { weight: 1, bytes: 100 }, () => {
         begun.push(name);
-        time += 2;
+        time += 1;
         return true;
       });
     fillTurn();
@@ -117,7 +117,7 @@ describe('H17: the scheduler of calls', () => {
         return true;
       });
     }
-    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
     expect(begun).toBe(256);
     let isBegun = false;
     scheduler.enter(other, { weight: 1, bytes: 0 }, () => {
@@ -128,7 +128,7 @@ describe('H17: the scheduler of calls', () => {
     expect(isBegun).toBe(true);
     expect(scheduler.waiting).toBe(44);
     for (let ended = 0; ended < 44; ended++) scheduler.ended(slow);
-    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    for (let turn = 0; turn < 6; turn++) await nextTurn();
     expect([begun, scheduler.waiting]).toEqual([300, 0]);
   });
 
@@ -142,7 +142,7 @@ describe('H17: the scheduler of calls', () => {
         return true;
       });
     }
-    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    for (let turn = 0; turn < 40; turn++) await nextTurn();
     expect(begun).toBe(512);
     scheduler.ended(accounts[0]!);
     const light = new Account(0);

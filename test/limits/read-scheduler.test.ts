@@ -17,12 +17,12 @@ const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve)
 /** Uses up the turn, so that what comes next waits. */
 function fillTurn(): void {
   expect(reads.begin()).toBe(true);
-  time += 8.1;
+  time += 4.1;
   expect(reads.goesOn).toBe(false);
 }
 
 describe('H17: the order in which bytes are parsed', () => {
-  test('a turn has 8 ms; what waits goes on in the next one, and new bytes after it', async () => {
+  test('a turn has 4 ms; what waits goes on in the next one, and new bytes after it', async () => {
     fillTurn();
     expect(reads.begin()).toBe(false);
     let parsed = 0;
@@ -30,7 +30,7 @@ describe('H17: the order in which bytes are parsed', () => {
     for (let chunk = 0; chunk < 3; chunk++) {
       reads.defer(flow, () => {
         parsed++;
-        time += 5;
+        time += 2.5;
       });
     }
     await nextTurn();
@@ -74,7 +74,7 @@ describe('H17: the order in which bytes are parsed', () => {
           .then(() => undefined)
           .then(() => {
             happened.push(`effect of ${name}`);
-            time += 5;
+            time += 2.5;
           });
       });
     }
@@ -109,12 +109,12 @@ describe('H17: the order in which bytes are parsed', () => {
     const order: string[] = [];
     const call = () => {
       order.push('honest');
-      time += 0.2;
+      time += 0.1;
     };
     const flood = (flow: ReadingFlow) =>
       reads.defer(flow, () => {
         order.push('flood');
-        time += 3;
+        time += 1.5;
         flood(flow);
       });
     for (let turn = 0; turn < 20; turn++) {

@@ -4,20 +4,21 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EctError, refuse } from '../../src/errors.ts';
 import { createEvents } from '../../src/events.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
-import { type Account, CallScheduler, createResources, DEFAULT_PROCESS_LIMITS } from '../../src/limits/index.ts';
+import { type Account, CallScheduler, createResources, DEFAULT_PROCESS_LIMITS, type Resources } from '../../src/limits/index.ts';
 import type { AnyService, Call } from '../../src/rpc/call.ts';
 import { createCalls } from '../../src/rpc/calls.ts';
+import { pauseOf } from '../../src/rpc/penalty.ts';
 import { SOON } from '../support/soon.ts';
 
 const arrival = { method: 'ect.v1.KeyService/GetKeySet', protocol: 'grpc', socket: new Socket() } as const;
 const caller = { kind: 'spiffe', id: 'spiffe://example.com/a' } as const;
 
-function setUp(procedure: (request: never, call: Call) => unknown, access: AnyService['access'] = 'callers') {
+function setUp(procedure: (request: never, call: Call) => unknown, access: AnyService['access'] = 'callers', resources?: Resources) {
   const lines: Record<string, unknown>[] = [];
   const events = createEvents({ level: 'info', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
   const endOfStreams = new AbortController();
   const identify = vi.fn<() => typeof caller>(() => caller);
-  const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal });
+  const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, ...(resources && { resources }) });
   const service: AnyService = {
     descriptor: KeyService,
     access,
@@ -379,6 +380,24 @@ describe('A1: a request is judged by its headers', () => {
     let penalty: string | undefined;
     for (; penalty !== 'throttle'; calm++) penalty = calls.reject(arrival, 'admin', 1)?.penalty;
     expect(calm).toBeGreaterThanOrEqual(1_000);
+  });
+
+  test('H21: a stream for which its connection has no slot is rejected by its headers, and a flood of them is not read from', () => {
+    const resources = createResources(DEFAULT_PROCESS_LIMITS);
+    const { calls } = setUp(() => ({}), 'public', resources);
+    const own = { ...arrival, socket: new Socket() };
+    while (resources.streams.take(own.socket) !== undefined);
+    expect(calls.reject(own, 'public', 0.05)).toBeUndefined();
+    expect(calls.reject(own, 'public', 0.05, 'stream')).toMatchObject({
+      error: { reason: 'SERVICE_OVERLOADED', message: 'too many streams are open' },
+    });
+    let penalty: string | undefined;
+    for (let asked = 0; penalty !== 'rest' && asked < 1_000; asked++) {
+      penalty = calls.reject(own, 'public', 0.05, 'stream')?.penalty;
+    }
+    expect(penalty).toBe('rest');
+    expect(pauseOf('rest')).toBeGreaterThan(pauseOf('throttle')!);
+    expect(calls.reject({ ...arrival, socket: new Socket() }, 'public', 0.05, 'stream')).toBeUndefined();
   });
 
   test('H29: what is public has a rate on each connection, and the first requests are always answered', () => {

@@ -6,7 +6,17 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { PostgresTarget } from '../../src/stores/postgres/index.ts';
-import { asUser, end, freeze, giveToServer, PASSWORD, PORT, serverFolder, startPostgres, startServer } from './postgres.ts';
+import {
+  asUser,
+  end,
+  freeze,
+  giveToServer,
+  PASSWORD,
+  PORT,
+  serverFolder,
+  startPostgres,
+  startServer,
+} from './postgres.ts';
 import { SOON } from './soon.ts';
 
 export interface PostgresPair {

@@ -1,12 +1,13 @@
 // A real PostgreSQL server of a test's own, from the binaries of Debian: in a temporary directory, behind a Unix socket, with the
 // settings that a server has by default. It refuses to run as root, so there it runs as `postgres`.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { afterAll } from 'vitest';
 import { changeSchema, type PostgresTarget } from '../../src/stores/postgres/index.ts';
@@ -17,6 +18,7 @@ const BIN = globSync('/usr/lib/postgresql/*/bin/postgres')
   .map((path) => path.replace(/\/postgres$/, ''))
   .sort((a, b) => Number(a.split('/')[4]) - Number(b.split('/')[4]))
   .at(-1);
+const exec = promisify(execFile);
 const RUNS_AS_ROOT = process.getuid?.() === 0;
 export const PORT = 5_432;
 /** For the superuser and for each role: characters that a URL and a shell read in their own way. */
@@ -38,7 +40,15 @@ export interface PostgresServer {
   /** As the role of a service, or as another one. */
   target(user?: string, database?: string): PostgresTarget;
   /** Runs statements as the superuser. Answers the rows of the last. */
-  sql(text: string, values?: readonly unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  sql(
+    text: string,
+    values?: readonly unknown[],
+    database?: string,
+  ): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Makes a database with the tables, which the role of the service may use. Answers the settings that lead there. */
+  makeDatabase(name: string): Promise<Readonly<Record<'ECT_POSTGRES_URL' | 'ECT_POSTGRES_PASSWORD_FILE', string>>>;
+  /** Runs a program of PostgreSQL (`pg_dump`) as the superuser, to its end. Answers what it printed. */
+  run(program: string, ...args: readonly string[]): Promise<string>;
   /** The directory of its data. */
   readonly data: string;
   /** Ends it as a crash would, and waits. `SIGKILL`: without a word to its own processes. */
@@ -94,13 +104,13 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
       return child.pid ?? 0;
     },
     target,
-    sql: async (text, values) => {
+    sql: async (text, values, database = 'postgres') => {
       const client = new Client({
         host: folder,
         port: PORT,
         user: 'postgres',
         password: PASSWORD,
-        database: 'postgres',
+        database,
       });
       await client.connect();
       try {
@@ -108,6 +118,19 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
       } finally {
         await client.end();
       }
+    },
+    makeDatabase: async (name) => {
+      await server.sql(`CREATE DATABASE "${name}"`);
+      await changeSchema(target('postgres', name), { kind: 'init', role: SERVICE_ROLE });
+      const user = encodeURIComponent(SERVICE_ROLE);
+      return {
+        ECT_POSTGRES_URL: `postgres:///${name}?host=${folder}&user=${user}`,
+        ECT_POSTGRES_PASSWORD_FILE: passwordFile,
+      };
+    },
+    run: async (program, ...args) => {
+      const env = { ...process.env, PGHOST: folder, PGPORT: `${PORT}`, PGUSER: 'postgres', PGPASSWORD: PASSWORD };
+      return (await exec(join(BIN ?? '', program), args, { env })).stdout;
     },
     crash: (signal = 'SIGQUIT') => end(child, signal),
     freeze: () => freeze(child),

@@ -1,36 +1,15 @@
 // The connections of one process to the primary: a pool, each examined before its first use, and a search for the primary where
 // there are several servers or none answers.
 
-import type { ConnectionOptions } from 'node:tls';
 import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
 import { answeredBy, deadlineMs } from '../../call-deadline.ts';
 import { EctError } from '../../errors.ts';
 import { examineServer } from './examine-server.ts';
 import { isOfDatabase, NoFreeConnection, OutOfTime, UnfitDatabase } from './failures.ts';
+import { prepareSession, type SessionNeeds } from './pooler.ts';
 import { addressOf, PrimarySearch, type ServerAddress } from './primary-search.ts';
 import { Slots } from './slots.ts';
-
-/** Where the database is, and who asks. */
-export interface PostgresTarget extends ServerAddress {
-  /** Further servers: whichever of all is the primary is used. */
-  readonly others?: readonly ServerAddress[];
-  readonly database: string;
-  readonly user: string;
-  /** Asked for each connection, so that a password may change. It is behind a function, so that nothing that prints a Config shows it. */
-  readonly password: () => string | undefined | Promise<string | undefined>;
-  /** Certificates of the server are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
-  readonly tls: { readonly ca: string | undefined } | undefined;
-}
-
-/** Timeouts of a database, in milliseconds. */
-export interface Timeouts {
-  /** Until there is a connection, also where others have all of them. */
-  readonly connectMs: number;
-  readonly idleInTransactionMs: number;
-  readonly lockMs: number;
-  readonly statementMs: number;
-  readonly answerMs: number;
-}
+import { clientOptions, type PostgresTarget, serversOf, sessionSettings, type Timeouts } from './target.ts';
 
 /** Told of outages. Must not throw. */
 export interface DatabaseNotices {
@@ -40,25 +19,8 @@ export interface DatabaseNotices {
   databaseFound(server: string, downMs: number | undefined): void;
 }
 
-/**
- * Whatever the role or the database has. Statements by themselves must see what was committed before them. And each of ours is
- * answered by the index that fits: a plan that was made while a table was nearly empty would go on to read all of it when it has grown.
- */
-const SESSION_SETTINGS = [
-  'default_transaction_isolation=read\\ committed',
-  'plan_cache_mode=force_custom_plan',
-  'enable_seqscan=off',
-  'enable_bitmapscan=off',
-  'enable_hashjoin=off',
-  'enable_mergejoin=off',
-]
-  .map((setting) => `-c ${setting}`)
-  .join(' ');
-
 /** Of several servers one that does not answer must not use up the time for the others, in milliseconds. */
 const LEAST_CONNECT_MS = 500;
-/** What a server that is busy needs to be examined, in milliseconds. */
-const LEAST_EXAMINE_MS = 2_000;
 /** How long a call waits for the answer of a server that had none before, in milliseconds. */
 const PROBE_MS = 250;
 /** Attempts of one call: where the primary has moved, the second one goes to the new one. */
@@ -84,6 +46,7 @@ export class Connections {
   readonly #slots: Slots;
   readonly #connectMs: number;
   readonly #options: ClientConfig;
+  readonly #settings: Readonly<Record<string, string>>;
   /** Every connection of the pool. */
   readonly #open = new Set<PrimaryClient>();
   #closing: Promise<void> | undefined;
@@ -94,6 +57,7 @@ export class Connections {
     this.#slots = new Slots(size);
     this.#connectMs = timeouts.connectMs;
     this.#options = clientOptions(target, timeouts, Math.max(LEAST_CONNECT_MS, timeouts.connectMs / servers.length));
+    this.#settings = sessionSettings(timeouts);
     const [first] = servers;
     this.#search = new PrimarySearch({
       servers,
@@ -224,13 +188,25 @@ export class Connections {
   }
 
   async #examine(client: PrimaryClient, done: (error?: Error) => void): Promise<void> {
+    const needs: SessionNeeds = {
+      settings: this.#settings,
+      connectAnother: () => this.#connectAnother(client.server),
+    };
     try {
+      await prepareSession(client, needs);
       await examineServer(client);
     } catch (error) {
       this.#search.failed(client.server, connectFailure(error));
       return done(error as Error);
     }
     done();
+  }
+
+  async #connectAnother(server: ServerAddress): Promise<Client> {
+    const client = new Client({ ...this.#options, ...server });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
   }
 
   /** Whether the server is the primary, and can be used. */
@@ -257,37 +233,6 @@ export class Connections {
   }
 }
 
-/** All servers of a target, in their order. */
-export function serversOf({ host, port, others = [] }: PostgresTarget): readonly [ServerAddress, ...ServerAddress[]] {
-  return [{ host, port }, ...others];
-}
-
-function clientOptions(
-  { host, port, database, user, password, tls }: PostgresTarget,
-  { idleInTransactionMs, lockMs, statementMs }: Timeouts,
-  connectMs: number,
-): ClientConfig {
-  return {
-    host,
-    port,
-    database,
-    user,
-    // Where there is none, the driver would look for it in the environment and in files.
-    password: async () => (await password()) ?? '',
-    ssl: tlsOptions(tls),
-    application_name: 'ect-authority',
-    options: SESSION_SETTINGS,
-    connectionTimeoutMillis: connectMs,
-    idle_in_transaction_session_timeout: idleInTransactionMs,
-    lock_timeout: lockMs,
-    statement_timeout: statementMs,
-    // Of the examination of the server; what a session sends has a limit of its own.
-    query_timeout: Math.max(connectMs, LEAST_EXAMINE_MS),
-    keepAlive: true,
-    pipeline: true,
-  };
-}
-
 /** A password that cannot be read, for one. */
 const NO_CONNECTION = 'No connection to the database can be made: the log of the service says why.';
 
@@ -310,10 +255,4 @@ function outOfTime(): OutOfTime {
 function destroy(client: Client): void {
   const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
   connection.stream.destroy();
-}
-
-/** The certificate of the server is always verified, and its name. */
-export function tlsOptions(tls: PostgresTarget['tls']): ConnectionOptions | false {
-  if (tls === undefined) return false;
-  return { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true };
 }

@@ -70,6 +70,7 @@ type Failure =
   | 'missing'
   | 'nowhere'
   | 'open'
+  | 'pooled'
   | 'other'
   | 'readonly'
   | 'rights'
@@ -111,6 +112,10 @@ const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
   nowhere: (what) => `The database of the ${what} does not exist on the server: create it with ENCODING UTF8.`,
   open: (what) => `The connection to the database of the ${what} ended during the commit: the outcome is open.`,
   other: (what) => `The database of the ${what} does not answer.`,
+  pooled: (what) =>
+    `The database of the ${what} is behind a pooler that refuses settings of a session: set ECT_POSTGRES_URL to the server itself. ` +
+    'PgBouncer with pool_mode = session can be used with ignore_startup_parameters = ' +
+    'options, statement_timeout, lock_timeout, idle_in_transaction_session_timeout.',
   readonly: (what) => `The database of the ${what} is read-only: connect to the primary.`,
   rights: (what) => `The role of this service may not use the ${what}: run \`ect db migrate --role\` with its name.`,
   taken: (what) => `The database of the ${what} has no connection left for this service.`,
@@ -206,6 +211,8 @@ function failureOf(error: unknown): Failure | undefined {
   if (error instanceof DatabaseDown) return failureOf(error.cause) ?? 'other';
   if (error instanceof DatabaseError) {
     const code = error.code ?? '';
+    // PostgreSQL itself knows these parameters.
+    if (code === '08P01' && error.message.startsWith('unsupported startup parameter')) return 'pooled';
     return FAILURES[code] ?? FAILURES[code.slice(0, 3)] ?? FAILURES[code.slice(0, 2)] ?? 'other';
   }
   return error instanceof Error ? driverFailure(error) : undefined;

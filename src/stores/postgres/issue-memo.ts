@@ -4,6 +4,7 @@ import type { IssuedOnce, IssueMemo } from '../../authority/index.ts';
 import { type Held, onceKey } from '../once.ts';
 import type { PostgresDatabase } from './database.ts';
 import type { StoreReasons } from './failures.ts';
+import type { Lease } from './lease.ts';
 import { OnceTable } from './once-table.ts';
 
 const REASONS: StoreReasons = {
@@ -16,9 +17,9 @@ const REASONS: StoreReasons = {
 export class PostgresIssueMemo implements IssueMemo {
   readonly #issued: OnceTable;
 
-  /** `database` must stay open for as long as the memo. `earliest`: see OnceTable. */
-  constructor(database: PostgresDatabase, ledger = 'main', earliest?: () => number) {
-    this.#issued = new OnceTable(database.use(REASONS), ledger, 'issued', earliest);
+  /** `database` must stay open for as long as the memo. `earliest`, `lease`: see OnceTable. */
+  constructor(database: PostgresDatabase, ledger = 'main', earliest?: () => number, lease?: Lease) {
+    this.#issued = new OnceTable(database.use(REASONS), ledger, 'issued', earliest, lease);
   }
 
   async recall(caller: string, key: string, now: number): Promise<IssuedOnce | undefined> {

@@ -93,10 +93,53 @@ const FIRST = `
     FOR EACH ROW EXECUTE FUNCTION ect.refuse_shrinking();
 `;
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: FIRST }];
+/** What an audit looks for: without them rows could be changed, or not be found. */
+export const APPEND_ONLY_TRIGGERS: readonly string[] = [
+  'entries_stay',
+  'entries_are_not_truncated',
+  'identities_stay',
+  'identities_are_not_truncated',
+  'head_stays',
+  'head_is_not_truncated',
+  'head_only_grows',
+];
+export const INDEXES: readonly string[] = [
+  'entries_pkey',
+  'entries_by_name',
+  'entries_by_scope',
+  'entries_by_author',
+  'head_pkey',
+  'identities_pkey',
+];
+
+/**
+ * `leases`: who does the background work. Its one row is updated every few seconds, so its page has room for that. `moved`: ledgers that
+ * go on elsewhere.
+ */
+const SHARED = `
+  CREATE TABLE ect.leases (
+    ledger     text        NOT NULL,
+    name       text        NOT NULL,
+    holder     text        NOT NULL,
+    token      bigint      NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (ledger, name)
+  ) WITH (fillfactor = 20);
+
+  CREATE TABLE ect.moved (
+    ledger   text        NOT NULL PRIMARY KEY,
+    target   text        NOT NULL,
+    moved_at timestamptz NOT NULL DEFAULT now()
+  );
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: FIRST },
+  { version: 2, sql: SHARED },
+];
 
 /** The version that this release reads and writes. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** What the role of the service needs, and no more: what is append-only it may read and add to. `role` is quoted already. */
 export function grants(role: string): string {
@@ -106,5 +149,7 @@ export function grants(role: string): string {
     GRANT SELECT, INSERT ON ect.identities, ect.entries TO ${role};
     GRANT SELECT, INSERT, UPDATE (size, frontier, recorded_at, checkpoint) ON ect.head TO ${role};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ect.once TO ${role};
+    GRANT SELECT, INSERT, UPDATE ON ect.leases TO ${role};
+    GRANT SELECT, INSERT, DELETE ON ect.moved TO ${role};
   `;
 }

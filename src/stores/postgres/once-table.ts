@@ -1,9 +1,10 @@
 // Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
 
 import { answeredBy, deadlineMs, underDeadline } from '../../call-deadline.ts';
-import type { Held } from '../once.ts';
+import type { Held, OnceKind, OnceRow } from '../once.ts';
 import type { DatabaseUse, Statement } from './database.ts';
 import { isOutcomeOpen } from './failures.ts';
+import { isFenced, type Lease } from './lease.ts';
 import type { Row } from './ledger-rows.ts';
 import { bytesOf, confirmRows, write } from './once-outcome.ts';
 
@@ -30,14 +31,17 @@ interface Holder extends Held {
 /** What became of a wish. `failure`: nobody knows, and this is what it is told. `again`: the key became free meanwhile. */
 type Fate = (Holder & { readonly isOwn: boolean }) | { readonly failure: unknown } | 'again';
 
+/** How the two uses of the table are told apart in it. */
+export const KINDS: Readonly<Record<OnceKind, number>> = { uses: 1, issued: 2 };
+
 /**
- * How the two uses of the table are told apart in it, and whether a row that holds exactly what a call wanted is as good as its own. A
- * use without a request id may be somebody else's of the same token, which is a replay; what was issued is different each time.
+ * Whether a row that holds exactly what a call wanted is as good as its own. A use without a request id may be somebody else's of the
+ * same token, which is a replay; what was issued is different each time.
  */
-const KINDS = {
-  uses: { id: 1, isOwn: ({ label }: Held) => label !== '' },
-  issued: { id: 2, isOwn: () => true },
-} as const;
+const IS_OWN: Readonly<Record<OnceKind, (held: Held) => boolean>> = {
+  uses: ({ label }) => label !== '',
+  issued: () => true,
+};
 
 /** How often the table looks for rows whose time is over. */
 const SWEEP_MS = 1_000;
@@ -57,6 +61,7 @@ export class OnceTable {
   readonly #kind: number;
   readonly #isOwn: (held: Held) => boolean;
   readonly #earliest: (() => number) | undefined;
+  readonly #lease: Lease | undefined;
   /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
   readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
   #waiting: Waiting[] = [];
@@ -65,13 +70,17 @@ export class OnceTable {
   #timer: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  /** `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. */
-  constructor(use: DatabaseUse, ledger: string, name: keyof typeof KINDS, earliest?: () => number) {
+  /**
+   * `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. `lease`: who
+   * sweeps, where several processes share the database; without one each of them does.
+   */
+  constructor(use: DatabaseUse, ledger: string, name: OnceKind, earliest?: () => number, lease?: Lease) {
     this.#use = use;
     this.#ledger = ledger;
-    this.#kind = KINDS[name].id;
-    this.#isOwn = KINDS[name].isOwn;
+    this.#kind = KINDS[name];
+    this.#isOwn = IS_OWN[name];
     this.#earliest = earliest;
+    this.#lease = lease;
     this.#sweepIn(SWEEP_MS);
   }
 
@@ -249,20 +258,23 @@ export class OnceTable {
   }
 
   /**
-   * One step of forgetting. All processes do it, each with rows that no other has in hand. The clock of the server must agree, so
-   * that a process whose clock is ahead does not take away what counts for the others. Answers whether there is more to do.
+   * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a process whose
+   * clock is ahead does not take away what counts for the others. One that has lost the lease removes nothing, whatever it believes.
+   * Answers whether there is more to do.
    */
   async #sweep(): Promise<boolean> {
     const { now: told, atMs } = this.#told;
     const now = this.#earliest?.() ?? Math.floor(told + (performance.now() - atMs) / 1000);
-    if (!Number.isFinite(now)) return false;
+    const token = this.#lease?.token;
+    if (!Number.isFinite(now) || (this.#lease !== undefined && token === undefined)) return false;
     const statement: Statement = {
       name: 'sweep',
       text: `DELETE FROM ect.once WHERE ctid = ANY (ARRAY (
                SELECT ctid FROM ect.once
                WHERE ledger || '' = $1 AND kind = $2 AND keep_until < least($3::bigint, floor(extract(epoch FROM now()))::bigint)
+                 AND ${isFenced('$5')}
                ORDER BY keep_until LIMIT $4 FOR UPDATE SKIP LOCKED))`,
-      values: [this.#ledger, this.#kind, now, SWEPT_ROWS],
+      values: [this.#ledger, this.#kind, now, SWEPT_ROWS, token ?? null],
     };
     const { rowCount } = await this.#use.read(statement);
     return rowCount === SWEPT_ROWS;
@@ -277,6 +289,11 @@ function holderOf(row: Row): Holder {
     content: (content as Buffer).toString('utf8'),
     keepUntil: Number(keepUntil),
   };
+}
+
+/** A row with its key. */
+export function onceRowOf(row: Row): OnceRow {
+  return { key: row['key'] as Uint8Array, ...holderOf(row) };
 }
 
 function hex(key: Uint8Array): string {

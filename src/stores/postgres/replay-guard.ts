@@ -4,6 +4,7 @@ import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
 import { claimOf, heldOf, useKey } from '../once.ts';
 import type { PostgresDatabase } from './database.ts';
 import type { StoreReasons } from './failures.ts';
+import type { Lease } from './lease.ts';
 import { OnceTable } from './once-table.ts';
 
 const REASONS: StoreReasons = {
@@ -16,9 +17,9 @@ const REASONS: StoreReasons = {
 export class PostgresReplayGuard implements ReplayGuard {
   readonly #uses: OnceTable;
 
-  /** `database` must stay open for as long as the guard. `earliest`: see OnceTable. */
-  constructor(database: PostgresDatabase, ledger = 'main', earliest?: () => number) {
-    this.#uses = new OnceTable(database.use(REASONS), ledger, 'uses', earliest);
+  /** `database` must stay open for as long as the guard. `earliest`, `lease`: see OnceTable. */
+  constructor(database: PostgresDatabase, ledger = 'main', earliest?: () => number, lease?: Lease) {
+    this.#uses = new OnceTable(database.use(REASONS), ledger, 'uses', earliest, lease);
   }
 
   async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {

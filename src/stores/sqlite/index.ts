@@ -9,6 +9,7 @@ export { LedgerScrub, type ScrubWatch } from './ledger-scrub.ts';
 export { SqliteLedgerStore } from './ledger-store.ts';
 export { damageIn, OnceExaminer } from './once-examiner.ts';
 export { addMissingOnce } from './once-merge.ts';
+export { SqliteOnceRows } from './once-rows.ts';
 export { SqliteReplayGuard } from './replay-guard.ts';
 export type { ScrubbedFile, ScrubOrder } from './scrub-thread.ts';
 export { checkAtStart, checkOnceAtStart } from './start-check.ts';

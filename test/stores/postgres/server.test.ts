@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../../src/stores/postgres/index.ts';
+import { MIGRATIONS } from '../../../src/stores/postgres/layout.ts';
 import { createCertificateAuthority } from '../../support/certificates.ts';
 import { checkStore } from '../../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
@@ -69,17 +70,33 @@ describeWithPostgres('PostgreSQL', () => {
     test('without rights a service is refused by the command that gives them', async () => {
       expect(await refusal()).toContain('ect db migrate --role');
       const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
-      expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 1, to: 1 });
+      expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 2, to: 2 });
       expect(await refusal()).toBeUndefined();
     });
 
+    test('tables of the version before are brought to this one, with what is in them, and the service gets its rights', async () => {
+      await server.sql('CREATE DATABASE earlier');
+      const [first] = MIGRATIONS;
+      await server.sql('CREATE SCHEMA ect', [], 'earlier');
+      await server.sql(`${first!.sql}; UPDATE ect.schema_version SET version = 1`, undefined, 'earlier');
+      await server.sql(`INSERT INTO ect.identities VALUES ('main', 'kept')`, [], 'earlier');
+      const target = server.target(SERVICE_ROLE, 'earlier');
+      const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
+      expect(await changeSchema(server.target('postgres', 'earlier'), order)).toEqual({ from: 1, to: 2 });
+      expect(await refusal(target)).toBeUndefined();
+      expect(await server.sql('SELECT verifier_key FROM ect.identities', [], 'earlier')).toEqual([
+        { verifier_key: 'kept' },
+      ]);
+      expect(await server.sql('SELECT 1 FROM ect.leases, ect.moved', [], 'earlier')).toEqual([]);
+    });
+
     test.each([
-      [2, 'run a newer release'],
-      [0, 'run `ect db migrate`'],
+      [3, 'run a newer release'],
+      [1, 'run `ect db migrate`'],
     ])('tables of version %i are refused', async (version, step) => {
       await server.sql('UPDATE ect.schema_version SET version = $1', [version]);
       expect(await refusal()).toContain(step);
-      await server.sql('UPDATE ect.schema_version SET version = 1');
+      await server.sql('UPDATE ect.schema_version SET version = 2');
     });
   });
 

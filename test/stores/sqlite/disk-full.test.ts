@@ -48,6 +48,7 @@ describeWhen(CAN_MOUNT, 'L15: a disk without space', NEED_TO_MOUNT, () => {
       iss: 'urn:b',
       wid: '',
       jti,
+      iat: 1_000,
       digest: new Uint8Array(32),
       signingInput: 'x'.repeat(10_000),
       requestId: '',

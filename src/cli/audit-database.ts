@@ -1,0 +1,105 @@
+// An audit of a ledger in a PostgreSQL database, also while replicas write it: entries that come in after the start are left for the
+// next audit. It reads as any client of the database does, and believes none of its tables.
+
+import { recordFault } from '../authority/index.ts';
+import { EctError } from '../errors.ts';
+import { type AuditEnd, type AuditFault, type LedgerRecord, type LedgerStore, walkRecords } from '../ledger/index.ts';
+import { type NodePlace, nodeChecks, placesOf, readNode } from './audit-nodes.ts';
+import type { AuditSource } from './audit-source.ts';
+import { Refused } from './exit.ts';
+
+/** A database that holds a ledger. */
+export interface LedgerDatabase {
+  readonly store: LedgerStore;
+  /** What leaves and root do not cover. */
+  readonly examiner: {
+    /** Which index of the database does not lead to these entries. */
+    indexFaults(records: readonly LedgerRecord[]): Promise<readonly AuditFault[]>;
+    /** What is wrong with the head, with what lies behind it, and with what protects the tables. */
+    wholeFaults(verifierKey: string): Promise<readonly AuditFault[]>;
+  };
+  close(): Promise<void>;
+}
+
+/** How the database is opened. Handed in, because only the process itself reads settings. */
+export interface LedgerDatabases {
+  /** Whether ECT_POSTGRES_URL names one. */
+  readonly isNamed: boolean;
+  /** `url` in place of ECT_POSTGRES_URL. */
+  open(url: string | undefined): Promise<LedgerDatabase>;
+}
+
+const PAGE_ENTRIES = 500;
+
+/** Prepares the audit of an open database. */
+export async function auditDatabase(database: LedgerDatabase, from: AuditEnd): Promise<AuditSource> {
+  const { store } = database;
+  const ownKey = await store.identity();
+  const head = await store.head();
+  if (ownKey === undefined || head === undefined) {
+    throw new Refused({
+      reason: 'ledger_empty',
+      message: 'the database holds no ledger yet',
+      remedy: 'Name the database of replicas of which one has been started once.',
+      metadata: {},
+    });
+  }
+  const faults: AuditFault[] = [];
+  const records = readRecords(database, from, head.size, ownKey, faults);
+  return { checkpoint: head.checkpoint, ownKey, records, faults, keySet: undefined };
+}
+
+async function* readRecords(
+  { store, examiner }: LedgerDatabase,
+  from: AuditEnd,
+  size: number,
+  ownKey: string,
+  faults: AuditFault[],
+): AsyncGenerator<LedgerRecord> {
+  let stored = new Map<string, Uint8Array>();
+  const read = (place: NodePlace) => {
+    const hash = stored.get(nameOf(place));
+    return hash === undefined ? readNode(store, place) : Promise.resolve(hash);
+  };
+  const checkNodes = nodeChecks(read, from, faults);
+  for await (const page of pagesOf(walkRecords(store, { fromIndex: from.size, size, withContent: true }))) {
+    stored = await readNodes(
+      store,
+      page.flatMap(({ index }) => placesOf(index)),
+    );
+    faults.push(...(await examiner.indexFaults(page)));
+    for (const record of page) {
+      const fault = recordFault(record);
+      if (fault !== undefined) faults.push({ index: record.index, fault });
+      await checkNodes(record);
+      yield record;
+    }
+  }
+  faults.push(...(await examiner.wholeFaults(ownKey)));
+}
+
+async function* pagesOf(records: AsyncIterable<LedgerRecord>): AsyncGenerator<readonly LedgerRecord[]> {
+  let page: LedgerRecord[] = [];
+  for await (const record of records) {
+    page.push(record);
+    if (page.length < PAGE_ENTRIES) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+/** Nodes in one question. Where one of them is damaged: none, so that each is asked for by itself. */
+async function readNodes(store: LedgerStore, places: readonly NodePlace[]): Promise<Map<string, Uint8Array>> {
+  try {
+    const hashes = await store.nodes(places);
+    return new Map(hashes.map((hash, at) => [nameOf(places[at]!), hash]));
+  } catch (error) {
+    if (error instanceof EctError && error.reason === 'LEDGER_CORRUPT') return new Map();
+    throw error;
+  }
+}
+
+function nameOf({ level, index }: NodePlace): string {
+  return `${level}/${index}`;
+}

@@ -1,0 +1,50 @@
+// A clock that several machines share, as one of them has read it: that of the database.
+
+/** What it said, and when. */
+export interface SharedTime {
+  /** Milliseconds since the epoch. */
+  readonly readMs: number;
+  /** The monotonic clock of this machine in the middle of the round trip. */
+  readonly steadyMs: number;
+  /** Half the round trip: by so much the reading may be wrong. */
+  readonly marginMs: number;
+}
+
+/** Whether a difference is above the bound whatever the reading was wrong by; with a negative margin: whether it may be. */
+export function isFarFrom(differenceMs: number, marginMs: number, boundMs: number): boolean {
+  return Math.abs(differenceMs) - marginMs > boundMs;
+}
+
+/** How often it is read, in milliseconds. */
+const READ_EVERY_MS = 5_000;
+
+/** Reads the shared clock. `steadyMs`: the monotonic clock that the reading is held against. */
+export type ReadSharedTime = (steadyMs: () => number) => Promise<SharedTime>;
+
+/** Who compares the two. */
+interface Comparing {
+  readonly steadyMs: () => number;
+  compare(shared: SharedTime): void;
+}
+
+/**
+ * Compares the clocks before this answers, and from then on regularly. What cannot be read is left out: whoever needs the database
+ * says that it does not answer.
+ */
+export async function followSharedTime(clock: Comparing, read: ReadSharedTime): Promise<{ stop(): void }> {
+  let isStopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  const compare = async () => {
+    const shared = await read(clock.steadyMs).catch(() => undefined);
+    if (isStopped) return;
+    if (shared !== undefined) clock.compare(shared);
+    timer = setTimeout(() => void compare(), READ_EVERY_MS).unref();
+  };
+  await compare();
+  return {
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,81 @@
+// What a copy begins with: the head of the source, and what the target holds already.
+
+import { type Head, headFault, openCheckpoint } from '../ledger/index.ts';
+import { isUnfinishedCopy, unfinishedHead } from '../stores/unfinished-copy.ts';
+import type { CopySource, CopyTarget } from './ends.ts';
+import { isSameRecord, readBack } from './read-back.ts';
+import { damagedSource, refusal } from './refusals.ts';
+import { readPages, type TreeRead } from './source-pages.ts';
+
+const NOTHING: TreeRead = { size: 0, frontier: [], recordedAtMs: 0 };
+
+export const START_ANEW = 'Make the target anew, and repeat the copy.';
+
+/** The head of the source, which its own key has signed. */
+export async function headOf({ name, store, key }: CopySource): Promise<Head> {
+  const [head, identity] = [await store.head(), await store.identity()];
+  if (head === undefined || identity === undefined) {
+    throw refusal('no_ledger', `There is no ledger in ${name}.`, 'Name the place of a service that was started once.');
+  }
+  if (isUnfinishedCopy(head)) {
+    throw refusal('no_ledger', `In ${name} there is an unfinished copy.`, 'Copy from where that came from.');
+  }
+  if (identity !== key.verifierKey) throw otherLedger(name, identity, `The ledger key is that of ${key.verifierKey}.`);
+  const fault = await headFault(store, key.verifierKey);
+  if (fault !== undefined) throw damagedSource(name, undefined, fault.replace(/\.$/, ''));
+  return head;
+}
+
+function otherLedger(name: string, identity: string, what: string) {
+  const message = `In ${name} there is the ledger ${identity}. ${what}`;
+  return refusal('other_ledger', message, 'Name the right places, or give the key of that ledger.');
+}
+
+/** Begins an empty target, or answers how far one has come that holds the same ledger. */
+export async function begin({ key }: CopySource, target: CopyTarget, head: Head): Promise<Head> {
+  const { store, name } = target;
+  const identity = await store.identity();
+  if (identity !== undefined && identity !== key.verifierKey) {
+    throw otherLedger(name, identity, `The ledger to be copied is ${key.verifierKey}.`);
+  }
+  const there = await store.head();
+  if (there === undefined) {
+    const first = head.size === 0 ? head : unfinishedHead(NOTHING);
+    await store.initialise(first, key.verifierKey);
+    return first;
+  }
+  const isUnfinished = isUnfinishedCopy(there);
+  if (there.size > head.size || (isUnfinished && head.size > 0 && there.size === head.size)) {
+    const what = isUnfinished ? 'an unfinished copy of a longer ledger' : 'more of this ledger than the source';
+    const message = `In ${name} there is ${what}: ${there.size} entries, and ${head.size} in the source.`;
+    throw refusal('target_ahead', message, 'Name the places the other way round, or copy from the newer source.');
+  }
+  if (!isUnfinished && !openCheckpoint(there.checkpoint, key.verifierKey).ok) {
+    throw refusal('target_differs', `The head in ${name} is not signed by the key of the ledger.`, START_ANEW);
+  }
+  return there;
+}
+
+/** Holds the first `size` entries of both against each other, and answers their tree. */
+export async function compare(
+  source: CopySource,
+  { store, name }: CopyTarget,
+  size: number,
+  onCompared: (done: number) => void,
+): Promise<TreeRead> {
+  let tree = NOTHING;
+  for await (const page of readPages(source, NOTHING, size)) {
+    const theirs = await store.list({ startIndex: tree.size, limit: page.length, withContent: true });
+    const differs = page.find((record, place) => {
+      const other = theirs[place];
+      return other === undefined || !isSameRecord(record, other);
+    });
+    if (differs !== undefined) {
+      const message = `Entry ${differs.index} in ${name} is not that of the source: it is no part of a copy.`;
+      throw refusal('target_differs', message, START_ANEW);
+    }
+    tree = { ...(await readBack(store, name, tree, tree.size + page.length)), recordedAtMs: page.at(-1)!.recordedAtMs };
+    onCompared(tree.size);
+  }
+  return tree;
+}

@@ -1,0 +1,64 @@
+// A PostgreSQL database as an end of a copy.
+
+import { databaseSettings } from '../database-settings.ts';
+import type { LedgerKey } from '../ledger/index.ts';
+import { postgresTarget } from '../postgres-target.ts';
+import type { PostgresDatabase } from '../stores/postgres/index.ts';
+import type { CopySource, CopyTarget } from './ends.ts';
+import { directoryRefusal, refusal } from './refusals.ts';
+
+const NAME = 'the database';
+const CONNECTIONS = 2;
+
+/** Opens the database that the settings name, where no service is connected to it. */
+async function openEnd(env: Readonly<Record<string, string | undefined>>) {
+  const settings = databaseSettings(env);
+  const target = await postgresTarget(settings).catch((error: unknown) => {
+    throw directoryRefusal(error);
+  });
+  // Other copies do not need the driver.
+  const { countServices, MovedLedger, PostgresDatabase, PostgresLedgerStore, PostgresOnceRows, UnfitDatabase } =
+    await import('../stores/postgres/index.ts');
+  const database = new PostgresDatabase({ ...target, program: 'ect-ledger-copy' }, CONNECTIONS);
+  try {
+    await database.examine();
+    refuseServices(await countServices(database));
+  } catch (error) {
+    await database.close();
+    if (!(error instanceof UnfitDatabase)) throw error;
+    throw refusal('database_unusable', error.message, 'Do what the message says, and repeat the copy.');
+  }
+  const store = new PostgresLedgerStore(database);
+  const once = new PostgresOnceRows(database);
+  return { store, once, moved: new MovedLedger(database), close: () => closeAll(store, once, database) };
+}
+
+function refuseServices(services: number): void {
+  if (services === 0) return;
+  const message = `Services use the database: they have ${services} ${services === 1 ? 'connection' : 'connections'}.`;
+  throw refusal('database_in_use', message, 'Stop every replica, and repeat the copy.');
+}
+
+async function closeAll(
+  store: { close(): Promise<void> },
+  once: { close(): Promise<void> },
+  database: PostgresDatabase,
+): Promise<void> {
+  await Promise.all([store.close(), once.close()]);
+  await database.close();
+}
+
+/** Opens the database whose ledger is copied. */
+export async function openDatabaseSource(
+  env: Readonly<Record<string, string | undefined>>,
+  key: LedgerKey,
+): Promise<CopySource> {
+  const { moved, ...end } = await openEnd(env);
+  return { name: NAME, key, retire: (target) => moved.goTo(target), ...end };
+}
+
+/** Opens the database that a ledger is copied into. With the last entry it is in its place. */
+export async function openDatabaseTarget(env: Readonly<Record<string, string | undefined>>): Promise<CopyTarget> {
+  const { moved, ...end } = await openEnd(env);
+  return { name: NAME, finish: () => moved.comeBack(), ...end };
+}

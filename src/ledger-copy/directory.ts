@@ -1,0 +1,153 @@
+// A data directory, or a backup, as an end of a copy.
+
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isBackup, onceFaults } from '../backup/index.ts';
+import { type DataDir, filesIn, openDataDir, readLedgerKey } from '../data-dir.ts';
+import { fileTypeFault } from '../file-type.ts';
+import { createFileOnce, syncDirectory } from '../files.ts';
+import { checkHistory, HistoryLost, type LedgerKey } from '../ledger/index.ts';
+import { writeMoved } from '../moved-ledger.ts';
+import { describeLoss } from '../one-history.ts';
+import { type Ownership, takeOwnership } from '../ownership.ts';
+import { MarkFile } from '../stores/mark-file.ts';
+import { ledgerKindFault, SqliteLedgerStore, SqliteOnceRows } from '../stores/sqlite/index.ts';
+import type { CopySource, CopyTarget } from './ends.ts';
+import { directoryRefusal, isCorrupt, refusal } from './refusals.ts';
+
+/** Opens a directory whose ledger is copied: one that no service uses, or a backup. Its files are only read. */
+export async function openDirectorySource(path: string): Promise<CopySource> {
+  const dir = filesIn(path);
+  refuseOtherFiles(dir);
+  const isOfBackup = isBackup(dir.path);
+  let ownership: Ownership | undefined;
+  try {
+    // A backup may be on a disk that cannot be written.
+    ownership = isOfBackup ? undefined : await takeOwnership(dir);
+    const key = await readLedgerKey(dir);
+    if (key === undefined) throw noLedger(dir, 'its key is missing');
+    return await openSource(dir, key, isOfBackup, () => ownership?.release());
+  } catch (error) {
+    ownership?.release();
+    throw directoryRefusal(error);
+  }
+}
+
+function refuseOtherFiles(dir: DataDir): void {
+  if (!existsSync(dir.ledger)) throw noLedger(dir, 'ledger.db is missing');
+  const fault = fileTypeFault(dir.ledger) ?? ledgerKindFault(dir.ledger);
+  if (fault !== undefined) throw noLedger(dir, fault);
+}
+
+function noLedger({ path }: DataDir, why: string) {
+  const remedy = 'Name the data directory of a service that was started once, or a backup of it.';
+  return refusal('no_ledger', `${path} holds no ledger: ${why}.`, remedy);
+}
+
+async function openSource(dir: DataDir, key: LedgerKey, isOfBackup: boolean, release: () => void): Promise<CopySource> {
+  // Where a service was killed there are pages beside the file.
+  const isAtRest = (file: string) => !existsSync(`${file}-wal`);
+  const store = SqliteLedgerStore.openReadOnly(dir.ledger, isAtRest(dir.ledger));
+  try {
+    await refuseLoss(dir, store, key);
+    const faults = existsSync(dir.once) ? await onceFaults(dir.once, isAtRest(dir.once)) : [];
+    if (faults.length > 0) {
+      const message = `${dir.once} is damaged: ${faults.slice(0, 3).join('; ')}.`;
+      throw refusal('ONCE_CORRUPT', message, 'Restore the directory from a backup, and repeat the copy.');
+    }
+    const once = existsSync(dir.once) ? SqliteOnceRows.openReadOnly(dir.once, isAtRest(dir.once)) : undefined;
+    return {
+      name: dir.path,
+      store,
+      once,
+      key,
+      retire: async (target) => {
+        if (!isOfBackup) await writeMoved(dir, target);
+      },
+      close: async () => {
+        await Promise.all([store.close(), once?.close()]);
+        release();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** A copy of what is left would hide the loss. */
+async function refuseLoss(dir: DataDir, store: SqliteLedgerStore, { verifierKey }: LedgerKey): Promise<void> {
+  try {
+    await checkHistory(store, MarkFile.read(dir.mark), verifierKey);
+  } catch (error) {
+    // The examination of the head names what else is wrong.
+    if (isCorrupt(error)) return;
+    if (!(error instanceof HistoryLost)) throw error;
+    throw refusal('history_lost', describeLoss(error, dir), 'A copy would hide the loss: none was made.');
+  }
+}
+
+/** How the names end under which the files are made. */
+const DRAFT = '.copy';
+
+/**
+ * Opens a directory that a ledger is copied into: an empty one, or one that an interrupted copy has left. `keyFile`: the key of the
+ * ledger, which comes into its place last, so that no service starts before.
+ */
+export async function openDirectoryTarget(path: string, keyFile: string): Promise<CopyTarget> {
+  let ownership: Ownership | undefined;
+  try {
+    const dir = await openDataDir(path);
+    ownership = await takeOwnership(dir);
+    await refuseFull(dir);
+    return openTarget(dir, keyFile, ownership);
+  } catch (error) {
+    ownership?.release();
+    throw directoryRefusal(error);
+  }
+}
+
+async function refuseFull(dir: DataDir): Promise<void> {
+  const databases = [dir.ledger, dir.once].flatMap((file) => [file, `${file}${DRAFT}`]);
+  const ours = databases.flatMap((file) => ['', '-wal', '-shm', '-journal'].map((end) => `${file}${end}`));
+  const allowed = new Set([...ours, dir.lock, dir.owner, dir.mark].map((file) => basename(file)).concat('lost+found'));
+  const others = (await readdir(dir.path)).filter((name) => !allowed.has(name));
+  if (others.length === 0) return;
+  throw refusal(
+    'directory_not_empty',
+    `${dir.path} is not empty: it holds ${others.slice(0, 3).join(', ')}.`,
+    'Name an empty directory, or the one of a copy that was interrupted.',
+  );
+}
+
+function openTarget(dir: DataDir, keyFile: string, ownership: Ownership): CopyTarget {
+  // Without a draft they may have their names already: then only the key is missing.
+  const [ledger, once] = [dir.ledger, dir.once].map((file) => (existsSync(file) ? file : `${file}${DRAFT}`));
+  const store = SqliteLedgerStore.open(ledger!);
+  const rows = SqliteOnceRows.open(once!);
+  let isOpen = true;
+  const closeStores = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await Promise.all([store.close(), rows.close()]);
+  };
+  return {
+    name: dir.path,
+    store,
+    once: rows,
+    finish: async (head) => {
+      await closeStores();
+      await MarkFile.replace(dir.mark, head);
+      if (once !== dir.once) renameSync(once!, dir.once);
+      if (ledger !== dir.ledger) renameSync(ledger!, dir.ledger);
+      await syncDirectory(dir.path);
+      // From here on it is a data directory.
+      await createFileOnce(dir.ledgerKey, () => readFileSync(keyFile, 'utf8'));
+    },
+    close: async () => {
+      await closeStores();
+      ownership.release();
+    },
+  };
+}

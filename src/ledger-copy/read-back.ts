@@ -1,0 +1,53 @@
+// Whether a store holds what was copied into it: everything is read again, and the tree computed from the leaves that come back.
+
+import { growTree, type LedgerRecord, type LedgerStore, leafHash, type TreeState } from '../ledger/index.ts';
+import { isCorrupt, refusal } from './refusals.ts';
+import { PAGE_ENTRIES } from './source-pages.ts';
+
+/**
+ * Reads the entries from `from.size` to before `size` with the hashes that the store keeps of them, and answers the tree that their leaves
+ * lead to. Refused where a hash is another one than follows from the leaves.
+ */
+export async function readBack(store: LedgerStore, name: string, from: TreeState, size: number): Promise<TreeState> {
+  let tree: TreeState = from;
+  while (tree.size < size) {
+    const limit = Math.min(PAGE_ENTRIES, size - tree.size);
+    const records = await store.list({ startIndex: tree.size, limit, withContent: false });
+    if (records.length !== limit) throw lost(name, tree.size);
+    const grown = growTree(
+      tree,
+      records.map(({ leaf }) => leafHash(leaf)),
+    );
+    const stored = await store.nodes(grown.nodes).catch((error: unknown) => {
+      throw isCorrupt(error) ? lost(name, tree.size) : error;
+    });
+    const differs = grown.nodes.findIndex(({ hash }, place) => Buffer.compare(hash, stored[place]!) !== 0);
+    if (differs >= 0) throw lost(name, tree.size);
+    tree = { size: grown.size, frontier: grown.frontier };
+  }
+  return tree;
+}
+
+function lost(name: string, index: number) {
+  const message = `What ${name} gives back is not what was written, at entry ${index} or in the ${PAGE_ENTRIES} after it.`;
+  return refusal('target_differs', message, 'Look at the disk of the target, make it anew, and repeat the copy.');
+}
+
+/** Whether two records are one entry. Erased content is equal to erased content only. */
+export function isSameRecord(a: LedgerRecord, b: LedgerRecord): boolean {
+  return (
+    a.index === b.index &&
+    a.scope === b.scope &&
+    a.name === b.name &&
+    a.author === b.author &&
+    a.recordedAtMs === b.recordedAtMs &&
+    isSame(a.digest, b.digest) &&
+    isSame(a.leaf, b.leaf) &&
+    isSame(a.salt, b.salt) &&
+    isSame(a.content, b.content)
+  );
+}
+
+function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : Buffer.compare(a, b) === 0;
+}

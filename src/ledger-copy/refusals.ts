@@ -1,0 +1,52 @@
+// Why a copy came to nothing, and the next step.
+
+import { Refused } from '../cli/exit.ts';
+import { StartError } from '../data-dir.ts';
+import { EctError } from '../errors.ts';
+import { DirectoryInUse } from '../ownership.ts';
+
+/** Reasons of this command. Those in capitals are of the service's own vocabulary. */
+export type CopyReason =
+  | 'database_in_use'
+  | 'database_unusable'
+  | 'directory_in_use'
+  | 'directory_not_empty'
+  | 'directory_unusable'
+  | 'history_lost'
+  | 'no_ledger'
+  | 'other_ledger'
+  | 'target_ahead'
+  | 'target_changed'
+  | 'target_differs'
+  | 'LEDGER_CORRUPT'
+  | 'ONCE_CORRUPT';
+
+export function refusal(reason: CopyReason, message: string, remedy: string): Refused {
+  return new Refused({ reason, message, remedy, metadata: {} });
+}
+
+/** The source holds what cannot be. `index`: of the entry. */
+export function damagedSource(name: string, index: number | undefined, fault: string): Refused {
+  return new Refused({
+    reason: 'LEDGER_CORRUPT',
+    message: `The ledger in ${name} is damaged${index === undefined ? '' : ` at entry ${index}`}: ${fault}. The copy cannot be used.`,
+    remedy: 'Run `ect audit` on it, restore it from a backup, and repeat the copy.',
+    metadata: index === undefined ? {} : { index: String(index) },
+  });
+}
+
+/** What was thrown while a directory was opened, as a refusal. */
+export function directoryRefusal(error: unknown): unknown {
+  if (error instanceof DirectoryInUse) {
+    return refusal('directory_in_use', error.message, 'Stop that service, or copy from a backup.');
+  }
+  if (error instanceof StartError) {
+    return refusal('directory_unusable', error.message, 'Do what the message says, or name another directory.');
+  }
+  return error;
+}
+
+/** Whether a store found something that cannot be. */
+export function isCorrupt(error: unknown): error is EctError {
+  return error instanceof EctError && error.reason === 'LEDGER_CORRUPT';
+}

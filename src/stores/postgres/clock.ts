@@ -1,0 +1,26 @@
+// The clock of the server, which all replicas share.
+
+import type { PostgresDatabase } from './database.ts';
+import type { StoreReasons } from './failures.ts';
+
+const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
+
+/** Times in milliseconds. The server read its clock at `steadyMs`, give or take `marginMs`. */
+export interface ServerTime {
+  readonly readMs: number;
+  readonly steadyMs: number;
+  readonly marginMs: number;
+}
+
+/** Reads it over a connection that is open already, so that the round trip is that of one statement. */
+export function readServerTime(database: PostgresDatabase, steadyMs: () => number): Promise<ServerTime> {
+  return database.use(REASONS).repeatedly(async (session) => {
+    const sentMs = steadyMs();
+    const [answer] = await session.all({
+      name: 'clock',
+      text: 'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms',
+    });
+    const marginMs = (steadyMs() - sentMs) / 2;
+    return { readMs: Number(answer?.rows[0]?.['ms']), steadyMs: sentMs + marginMs, marginMs };
+  });
+}

@@ -1,0 +1,196 @@
+// One connection to one Redis server. It is examined before it is used and every second after that, and is over at the first doubt.
+
+import { Redis, type RedisOptions } from 'ioredis';
+import { examineServer, INFO_SECTIONS, type ServerFacts, type ServerKind } from './examine-server.ts';
+import { connectFailure, endsConnection, RedisAway } from './failures.ts';
+
+/** Where it leads, and as whom. */
+export type NodeOptions = Pick<
+  RedisOptions,
+  | 'host'
+  | 'port'
+  | 'username'
+  | 'password'
+  | 'db'
+  | 'tls'
+  | 'sentinels'
+  | 'name'
+  | 'sentinelPassword'
+  | 'sentinelTLS'
+  | 'enableTLSForSentinelMode'
+>;
+
+/** How long the parts of a call may take, in milliseconds. */
+export interface RedisTimeouts {
+  /** Until the connection is open, proven and examined. */
+  readonly connectMs: number;
+  readonly answerMs: number;
+  /** Between two examinations of an open connection. */
+  readonly examineMs: number;
+}
+
+/** More are refused: a server that is slow gets no queue. */
+const MAX_WAITING = 10_000;
+
+interface Waiting {
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** Nothing is sent before there is a connection, and nothing is sent twice: a claim that is repeated would meet its own use. */
+const DRIVER = {
+  lazyConnect: true,
+  retryStrategy: null,
+  sentinelRetryStrategy: () => null,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  enableReadyCheck: false,
+  disableClientInfo: true,
+  connectionName: 'ect-authority',
+  disconnectTimeout: 100,
+} as const satisfies RedisOptions;
+
+export class RedisNode {
+  readonly #client: Redis;
+  readonly #kind: ServerKind;
+  readonly #timeouts: RedisTimeouts;
+  readonly #waiting = new Set<Waiting>();
+  readonly #ended = Promise.withResolvers<Error>();
+  readonly #timer: NodeJS.Timeout;
+  #failure: Error | undefined;
+  #isExamining = false;
+  #isGathering = false;
+  readonly facts: ServerFacts;
+
+  /** UnfitRedis with the next step, or RedisAway. */
+  static async open(options: NodeOptions, kind: ServerKind, timeouts: RedisTimeouts): Promise<RedisNode> {
+    const client = new Redis({
+      ...DRIVER,
+      ...options,
+      connectTimeout: timeouts.connectMs,
+      sentinelCommandTimeout: timeouts.connectMs,
+    });
+    let told: Error | undefined;
+    // The first says most: what follows is that the connection is closed.
+    client.on('error', (error: Error) => {
+      told ??= error;
+    });
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new RedisAway('Redis does not answer.')), timeouts.connectMs);
+    try {
+      const facts = await Promise.race([examined(client, kind), late]);
+      // A database that is not there, for one: the driver goes on in another one.
+      if (told !== undefined) throw told;
+      return new RedisNode(client, kind, timeouts, facts);
+    } catch (error) {
+      client.disconnect();
+      throw connectFailure(told ?? error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private constructor(client: Redis, kind: ServerKind, timeouts: RedisTimeouts, facts: ServerFacts) {
+    this.#client = client;
+    this.#kind = kind;
+    this.#timeouts = timeouts;
+    this.facts = facts;
+    client.on('error', (error: Error) => this.end(connectFailure(error)));
+    client.on('end', () => this.end(new RedisAway('The connection to Redis has ended.')));
+    this.#timer = setInterval(() => void this.#examine(), timeouts.examineMs);
+    this.#timer.unref();
+    if (client.status !== 'ready') this.end(new RedisAway('The connection to Redis has ended.'));
+  }
+
+  /** Settles with the reason when the connection is over. */
+  get ended(): Promise<Error> {
+    return this.#ended.promise;
+  }
+
+  /** Sends a command. What has no answer in time ends the connection, and leaves open what it did. */
+  run<T>(command: (client: Redis) => Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#waiting.size >= MAX_WAITING) return Promise.reject(new RedisAway('Redis answers too slowly.'));
+    return new Promise<T>((resolve, reject) => {
+      // Where this process was late itself, the answer may be there and not read yet: it is, before this is asked.
+      const timer = setTimeout(() => setImmediate(() => this.#refuseLate(waiting)), this.#timeouts.answerMs);
+      const waiting: Waiting = { reject, timer };
+      this.#waiting.add(waiting);
+      this.#gather();
+      const settle = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(waiting);
+      };
+      command(this.#client).then(
+        (result) => {
+          settle();
+          resolve(result);
+        },
+        (error: unknown) => {
+          settle();
+          if (isAnswer(error)) {
+            reject(error);
+            if (endsConnection(error)) this.end(connectFailure(error));
+          } else {
+            const lost = new RedisAway('The connection to Redis has ended: the outcome is open.', { cause: error });
+            reject(lost);
+            this.end(lost);
+          }
+        },
+      );
+    });
+  }
+
+  /** Ends the connection, and every command that waits for an answer. */
+  end(reason: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = reason;
+    clearInterval(this.#timer);
+    for (const { reject, timer } of this.#waiting) {
+      clearTimeout(timer);
+      reject(reason);
+    }
+    this.#waiting.clear();
+    this.#client.disconnect();
+    this.#ended.resolve(reason);
+  }
+
+  /** All commands of one turn of the event loop leave in one write, and Redis reads them in one piece. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    const { stream } = this.#client;
+    stream.cork();
+    setImmediate(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
+  }
+
+  #refuseLate(waiting: Waiting): void {
+    if (!this.#waiting.has(waiting)) return;
+    this.end(new RedisAway('Redis did not answer in time: the outcome is open.'));
+  }
+
+  async #examine(): Promise<void> {
+    if (this.#isExamining) return;
+    this.#isExamining = true;
+    try {
+      examineServer(await this.run((client) => client.info(...INFO_SECTIONS)), this.#kind);
+    } catch (error) {
+      this.end(connectFailure(error));
+    }
+    this.#isExamining = false;
+  }
+}
+
+/** Whether the server has refused the command: the connection goes on. */
+function isAnswer(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+async function examined(client: Redis, kind: ServerKind): Promise<ServerFacts> {
+  await client.connect();
+  return examineServer(await client.info(...INFO_SECTIONS), kind);
+}

@@ -1,0 +1,45 @@
+// Guards in Redis as tests open them: with short time limits, and with what they tell an operator.
+
+import { expect } from 'vitest';
+import type { EctError } from '../../../src/errors.ts';
+import { RedisReplayGuard, type RedisTarget } from '../../../src/stores/redis/index.ts';
+
+type Options = Parameters<typeof RedisReplayGuard.open>[1];
+
+/** What was told, in order. */
+export interface Told {
+  readonly ups: { readonly warnings: readonly string[]; readonly begun: number | undefined }[];
+  readonly downs: EctError[];
+}
+
+/** How far `iat` may be ahead, in all tests. */
+export const MAX_FUTURE_SECONDS = 5;
+/** How long after a history began a token must have been issued. */
+export const GAP_SECONDS = MAX_FUTURE_SECONDS + 30;
+
+export const ANSWER_MS = 400;
+
+/** Opens a guard of an installation that is new, unless the options say otherwise. It gives up soon. */
+export async function openGuard(
+  target: RedisTarget,
+  differs: Partial<Options> = {},
+): Promise<{ guard: RedisReplayGuard; told: Told }> {
+  const told: Told = { ups: [], downs: [] };
+  const guard = await RedisReplayGuard.open(target, {
+    nowSeconds: () => Date.now() / 1000,
+    maxFutureSeconds: MAX_FUTURE_SECONDS,
+    isUnused: true,
+    watch: {
+      up: ({ warnings, begun }) => void told.ups.push({ warnings, begun }),
+      down: (failure) => void told.downs.push(failure),
+    },
+    timeouts: { connectMs: 600, answerMs: ANSWER_MS, examineMs: 50 },
+    ...differs,
+  });
+  return { guard, told };
+}
+
+/** What a refused claim is like. */
+export function unavailable(message: unknown = expect.any(String)): object {
+  return { reason: 'REPLAY_GUARD_UNAVAILABLE', message };
+}
