@@ -1,39 +1,15 @@
 // The connections of one process to the primary: a pool, each examined before its first use, and a search for the primary where
 // there are several servers or none answers.
 
-import type { ConnectionOptions } from 'node:tls';
 import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
 import { answeredBy, deadlineMs } from '../../call-deadline.ts';
 import { EctError } from '../../errors.ts';
 import { examineServer } from './examine-server.ts';
 import { isOfDatabase, NoFreeConnection, OutOfTime, UnfitDatabase } from './failures.ts';
-import { prepareSession } from './pooler.ts';
+import { prepareSession, type SessionNeeds } from './pooler.ts';
 import { addressOf, PrimarySearch, type ServerAddress } from './primary-search.ts';
 import { Slots } from './slots.ts';
-
-/** Where the database is, and who asks. */
-export interface PostgresTarget extends ServerAddress {
-  /** Further servers: whichever of all is the primary is used. */
-  readonly others?: readonly ServerAddress[];
-  readonly database: string;
-  readonly user: string;
-  /** Asked for each connection, so that a password may change. It is behind a function, so that nothing that prints a Config shows it. */
-  readonly password: () => string | undefined | Promise<string | undefined>;
-  /** Certificates of the server are verified, by this CA (PEM) or by those that Node.js trusts; undefined: without TLS. */
-  readonly tls: { readonly ca: string | undefined } | undefined;
-  /** What the server lists connections as. Default: as those of a service. */
-  readonly program?: string;
-}
-
-/** Timeouts of a database, in milliseconds. */
-export interface Timeouts {
-  /** Until there is a connection, also where others have all of them. */
-  readonly connectMs: number;
-  readonly idleInTransactionMs: number;
-  readonly lockMs: number;
-  readonly statementMs: number;
-  readonly answerMs: number;
-}
+import { clientOptions, type PostgresTarget, serversOf, sessionSettings, type Timeouts } from './target.ts';
 
 /** Told of outages. Must not throw. */
 export interface DatabaseNotices {
@@ -43,29 +19,8 @@ export interface DatabaseNotices {
   databaseFound(server: string, downMs: number | undefined): void;
 }
 
-/**
- * Whatever the role or the database has. Statements by themselves must see what was committed before them. And each of ours is
- * answered by the index that fits: a plan that was made while a table was nearly empty would go on to read all of it when it has grown.
- */
-const SESSION_SETTINGS = {
-  default_transaction_isolation: 'read committed',
-  plan_cache_mode: 'force_custom_plan',
-  enable_seqscan: 'off',
-  enable_bitmapscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
-} as const;
-const SESSION_OPTIONS = Object.entries(SESSION_SETTINGS)
-  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
-  .join(' ');
-
-/** What the connections of a service are called. */
-export const SERVICE_PROGRAM = 'ect-authority';
-
 /** Of several servers one that does not answer must not use up the time for the others, in milliseconds. */
 const LEAST_CONNECT_MS = 500;
-/** What a server that is busy needs to be examined, in milliseconds. */
-const LEAST_EXAMINE_MS = 2_000;
 /** How long a call waits for the answer of a server that had none before, in milliseconds. */
 const PROBE_MS = 250;
 /** Attempts of one call: where the primary has moved, the second one goes to the new one. */
@@ -91,7 +46,6 @@ export class Connections {
   readonly #slots: Slots;
   readonly #connectMs: number;
   readonly #options: ClientConfig;
-  /** Settings of each session, also where a pooler does not pass them on. */
   readonly #settings: Readonly<Record<string, string>>;
   /** Every connection of the pool. */
   readonly #open = new Set<PrimaryClient>();
@@ -103,7 +57,7 @@ export class Connections {
     this.#slots = new Slots(size);
     this.#connectMs = timeouts.connectMs;
     this.#options = clientOptions(target, timeouts, Math.max(LEAST_CONNECT_MS, timeouts.connectMs / servers.length));
-    this.#settings = { ...SESSION_SETTINGS, ...textsOf(timeLimits(timeouts)) };
+    this.#settings = sessionSettings(timeouts);
     const [first] = servers;
     this.#search = new PrimarySearch({
       servers,
@@ -234,8 +188,13 @@ export class Connections {
   }
 
   async #examine(client: PrimaryClient, done: (error?: Error) => void): Promise<void> {
+    const needs: SessionNeeds = {
+      settings: this.#settings,
+      connectAnother: () => this.#connectAnother(client.server),
+    };
     try {
-      await this.#prepare(client, client.server);
+      await prepareSession(client, needs);
+      await examineServer(client);
     } catch (error) {
       this.#search.failed(client.server, connectFailure(error));
       return done(error as Error);
@@ -243,16 +202,11 @@ export class Connections {
     done();
   }
 
-  /** Sets the session up where a pooler has not, and examines the server. */
-  async #prepare(client: Client, server: ServerAddress): Promise<void> {
-    const connectAnother = async () => {
-      const other = new Client({ ...this.#options, ...server });
-      other.on('error', () => undefined);
-      await other.connect();
-      return other;
-    };
-    await prepareSession(client, { settings: this.#settings, connectAnother });
-    await examineServer(client);
+  async #connectAnother(server: ServerAddress): Promise<Client> {
+    const client = new Client({ ...this.#options, ...server });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
   }
 
   /** Whether the server is the primary, and can be used. */
@@ -261,7 +215,7 @@ export class Connections {
     client.on('error', () => undefined);
     try {
       await client.connect();
-      await this.#prepare(client, server);
+      await examineServer(client);
     } catch (error) {
       throw connectFailure(error);
     } finally {
@@ -277,47 +231,6 @@ export class Connections {
   #leaveOthers(primary: ServerAddress): void {
     for (const client of this.#open) if (client.server !== primary) destroy(client);
   }
-}
-
-/** All servers of a target, in their order. */
-export function serversOf({ host, port, others = [] }: PostgresTarget): readonly [ServerAddress, ...ServerAddress[]] {
-  return [{ host, port }, ...others];
-}
-
-function clientOptions(
-  { host, port, database, user, password, tls, program = SERVICE_PROGRAM }: PostgresTarget,
-  timeouts: Timeouts,
-  connectMs: number,
-): ClientConfig {
-  return {
-    host,
-    port,
-    database,
-    user,
-    // Where there is none, the driver would look for it in the environment and in files.
-    password: async () => (await password()) ?? '',
-    ssl: tlsOptions(tls),
-    application_name: program,
-    options: SESSION_OPTIONS,
-    connectionTimeoutMillis: connectMs,
-    ...timeLimits(timeouts),
-    // Of the examination of the server; what a session sends has a limit of its own.
-    query_timeout: Math.max(connectMs, LEAST_EXAMINE_MS),
-    keepAlive: true,
-    pipeline: true,
-  };
-}
-
-function timeLimits({ idleInTransactionMs, lockMs, statementMs }: Timeouts) {
-  return {
-    idle_in_transaction_session_timeout: idleInTransactionMs,
-    lock_timeout: lockMs,
-    statement_timeout: statementMs,
-  };
-}
-
-function textsOf(numbers: Readonly<Record<string, number>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, `${value}`]));
 }
 
 /** A password that cannot be read, for one. */
@@ -342,10 +255,4 @@ function outOfTime(): OutOfTime {
 function destroy(client: Client): void {
   const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
   connection.stream.destroy();
-}
-
-/** The certificate of the server is always verified, and its name. */
-export function tlsOptions(tls: PostgresTarget['tls']): ConnectionOptions | false {
-  if (tls === undefined) return false;
-  return { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: true };
 }

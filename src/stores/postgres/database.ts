@@ -4,13 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { QueryConfig, QueryResult } from 'pg';
 import { answeredBy, deadlineMs, timeLeftMs } from '../../call-deadline.ts';
 import { EctError } from '../../errors.ts';
-import {
-  Connections,
-  type DatabaseNotices,
-  type PostgresTarget,
-  type TakenConnection,
-  type Timeouts,
-} from './connections.ts';
+import { Connections, type DatabaseNotices, type TakenConnection } from './connections.ts';
 import {
   DatabaseDown,
   isRepeatable,
@@ -22,8 +16,9 @@ import {
   translated,
   UnfitDatabase,
 } from './failures.ts';
+import type { PostgresTarget, Timeouts } from './target.ts';
 
-export type { DatabaseNotices, PostgresTarget } from './connections.ts';
+export type { DatabaseNotices } from './connections.ts';
 
 /** One statement. Those with a name are prepared once a connection. */
 export interface Statement {

@@ -1,8 +1,8 @@
 // Whether services use a database. One that runs has a connection at all times: it asks for the time every five seconds.
 
-import { SERVICE_PROGRAM } from './connections.ts';
 import type { PostgresDatabase } from './database.ts';
 import type { StoreReasons } from './failures.ts';
+import { SERVICE_PROGRAM } from './target.ts';
 
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 

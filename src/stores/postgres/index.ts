@@ -1,7 +1,7 @@
 // The stores that live in a PostgreSQL database, which any number of processes share.
 
 export { readServerTime } from './clock.ts';
-export { type DatabaseNotices, PostgresDatabase, type PostgresTarget } from './database.ts';
+export { type DatabaseNotices, PostgresDatabase } from './database.ts';
 export { UnfitDatabase } from './failures.ts';
 export { countServices } from './in-use.ts';
 export { PostgresIssueMemo } from './issue-memo.ts';
@@ -12,3 +12,4 @@ export { changeSchema, type SchemaChange, type SchemaOrder } from './migrate.ts'
 export { MovedLedger } from './moved.ts';
 export { PostgresOnceRows } from './once-rows.ts';
 export { PostgresReplayGuard } from './replay-guard.ts';
+export type { PostgresTarget } from './target.ts';

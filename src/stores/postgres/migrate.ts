@@ -1,11 +1,11 @@
 // How the tables come into a database: by a command of the operator, as a role that may create them. Never by the service.
 
 import { Client, type ClientConfig, escapeIdentifier } from 'pg';
-import { type PostgresTarget, serversOf, tlsOptions } from './connections.ts';
 import { STANDBY } from './examine-server.ts';
 import { cleaned, isOfDatabase, StandbyServer, UnfitDatabase } from './failures.ts';
 import { grants, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './layout.ts';
 import { describeServers, type ServerAddress } from './primary-search.ts';
+import { type PostgresTarget, serversOf, tlsOptions } from './target.ts';
 
 /** What is to be done: make the tables where there are none, or bring those that are there to the version of this release. */
 export interface SchemaOrder {
