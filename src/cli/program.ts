@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { appendCommand } from './append.ts';
 import { auditCommand } from './audit.ts';
+import { authorityCommand } from './authority.ts';
 import { type Backups, backupCommand, restoreCommand } from './backup.ts';
 import { checkpointCommand } from './checkpoint.ts';
 import { completionCommand } from './completion.ts';
@@ -49,6 +50,7 @@ export function buildProgram({ serve, checkConfig, recovery, backups, changeSche
   const commands = [
     serveCommand(serve),
     configCommand(io, checkConfig),
+    authorityCommand(io),
     issueCommand(io),
     verifyCommand(io),
     dagCommand(io),
