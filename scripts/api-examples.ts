@@ -11,6 +11,7 @@ JTI=$(node -p 'crypto.randomUUID()')`;
 
 /** By service and method. */
 export const EXAMPLES: Readonly<Record<string, string>> = {
+  'AuthorityService.GetAuthority': posting('AuthorityService/GetAuthority', '{}'),
   'AuthorityService.Issue': keeping(
     'TOKEN',
     'token',
@@ -19,7 +20,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   ),
   'AuthorityService.BatchIssue': posting(
     'AuthorityService/BatchIssue',
-    `{"items": [
+    `{"requestId": "reviews-of-monday", "items": [
   {"reference": "first", "request": {"execAct": "review_document", "aud": ["urn:example:reader"]}},
   {"reference": "refused", "request": {"execAct": "without_an_audience"}}
 ]}`,
@@ -47,7 +48,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'KeyService.ListKeys': keeping('KID', 'kid', 'KeyService/ListKeys', '{}'),
   'KeyService.RotateKey': posting(
     'KeyService/RotateKey',
-    '{"urgent": true, "note": "the laptop of an operator was stolen"}',
+    '{"urgent": true, "note": "the laptop of an operator was stolen", "requestId": "incident-17", "expectedCurrentKid": "$KID"}',
   ),
   'KeyService.RetireKey': posting('KeyService/RetireKey', '{"kid": "$KID", "note": "it has signed its last token"}'),
   'KeyService.RevokeKey': posting('KeyService/RevokeKey', '{"kid": "$KID", "note": "its backup was stolen"}'),

@@ -163,6 +163,7 @@ function typeLink(desc: DescMessage | DescEnum): string {
 }
 
 function sideEffectsOf({ idempotency, methodKind }: DescMethod): string {
+  if (idempotency === MethodOptions_IdempotencyLevel.IDEMPOTENT) return 'yes, and the same call again adds nothing';
   if (idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS) return 'yes';
   return methodKind === 'unary' ? 'none, so GET over Connect works too' : 'none';
 }

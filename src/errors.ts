@@ -27,7 +27,9 @@ export const REASONS = {
   KEY_UNKNOWN: entry(
     'Check `iss` and `kid`. Keys of other issuers are trusted where the operator has put them into ECT_TRUST_FILE.',
   ),
-  KEY_REVOKED: entry('Issue the token again: it is then signed with a key that is in force.'),
+  KEY_REVOKED: entry(
+    'Issue the token again: it is then signed with a key that is in force. What was recorded before the key was compromised is evidence still: verify it with as_of.',
+  ),
   KEY_EXPIRED: entry('Issue the token again: it is then signed with a key that is in force.'),
   KEY_MISMATCH: entry('Use a key that fits the algorithm: ES256 needs P-256.'),
   SIGNATURE_INVALID: entry('Send the token byte for byte as it was issued, and check which key signed it.'),
@@ -64,7 +66,7 @@ export const REASONS = {
   // Requests and callers.
   REQUEST_INVALID: entry('Correct each field that is named.', 'field'),
   REQUEST_MALFORMED: entry('Send a message that the schema of the method describes.'),
-  MESSAGE_TOO_LARGE: entry('Send a smaller message, or split the batch.'),
+  MESSAGE_TOO_LARGE: entry('Send a smaller message, split the batch, or ask for fewer entries a page.'),
   METHOD_UNKNOWN: entry('Check the path and the protocol; server reflection lists the methods.'),
   CALLER_UNTRUSTED: entry('Connect over TLS with a client certificate of the CA that this service trusts.'),
   CALLER_ID_INVALID: entry('Use a certificate with exactly one URI SAN that is a valid SPIFFE ID.'),
@@ -74,7 +76,7 @@ export const REASONS = {
   ADMIN_REQUIRED: entry(
     'Ask an administrator, or have the operator name your identity in ECT_ADMINS (on loopback also: ECT_ADMINS=anonymous).',
   ),
-  IDEMPOTENCY_CONFLICT: entry('Use a new idempotency_key for a new request.'),
+  IDEMPOTENCY_CONFLICT: entry('Use a new idempotency_key or request_id for a new request.'),
   DEADLINE_EXCEEDED: entry('Retry with a longer deadline. Appending and keyed issuing are idempotent.'),
   CALL_CANCELLED: entry('Retry. Appending and keyed issuing are idempotent.'),
   // State and dependencies.
@@ -88,6 +90,10 @@ export const REASONS = {
   ROTATION_UNSUPPORTED: entry(
     'With AWS KMS, name the next key (next_key, --next). With a key file of your own, put the next key into a new file and restart with ECT_LOCAL_KEY_FILE.',
   ),
+  KEY_NOT_CURRENT: entry(
+    'Look at the keys with `ect keys list`: somebody may have rotated already. If a rotation is still wanted, order it with the kid that signs now.',
+    'current_kid',
+  ),
   LEDGER_UNAVAILABLE: entry(
     'Retry the same call: appending is idempotent. If it persists, the operator finds the cause in the log of the service.',
   ),
@@ -98,7 +104,7 @@ export const REASONS = {
     'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
   IDEMPOTENCY_UNAVAILABLE: entry(
-    'Retry the same call under the same idempotency_key. If it persists, the operator finds the cause in the log of the service.',
+    'Retry the same call under the same idempotency_key or request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
   ONCE_CORRUPT: entry(
     'Tell the operator: stop the service, and restore its once.db from a backup, or move that away: tokens that are still alive can then be replayed once, and idempotency keys are forgotten.',

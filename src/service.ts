@@ -1,6 +1,6 @@
 // The composition root: the only file that knows every room.
 
-import { type AuthorityParts, BackgroundAppends, type Notices, type WriteUse } from './authority/index.ts';
+import { type AuthorityParts, BackgroundAppends, followMarks, type Notices, type WriteUse } from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
@@ -38,7 +38,7 @@ import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
 import { authorityService } from './rpc/authority.ts';
-import { authorityPage } from './rpc/authority-document.ts';
+import { authorityDescriber, authorityPage } from './rpc/authority-document.ts';
 import { keyService } from './rpc/keys.ts';
 import { ledgerService } from './rpc/ledger.ts';
 import { type RunningServer, startServer } from './rpc/server.ts';
@@ -224,6 +224,8 @@ async function startIn(
     writes,
   };
   shutdown.at('background appends', () => parts.background.drain());
+  const unfollow = await followMarks(parts, { everyMs: config.keys.refreshMs, onFailed: events.keysFailed });
+  shutdown.at('watches', unfollow);
   const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
   const probe = startProbe(askStorage(ledger, replaced, events));
   shutdown.at('watches', () => probe.stop());
@@ -359,6 +361,7 @@ function compose(
     },
     keys,
     signers,
+    ownKeys: signers,
     signatures: new SignatureMemo(),
     rounds: new Rounds(),
     ledger,
@@ -399,20 +402,16 @@ async function listen(
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
   const { host, port } = config.listen;
   const { setMaxAgeSeconds, publicUrl } = config.keys;
-  const services = [authorityService(parts), ledgerService(parts), keyService(parts, custody)];
-  const { origin, verifierKey } = await parts.ledger.checkpoint();
   let url = publicUrl ?? '';
-  const authority = authorityPage({
+  const describe = authorityDescriber(parts, {
     version: VERSION,
-    issuer: config.issuer,
-    algorithms: config.token.algorithms,
-    drafts: config.token.drafts,
-    services: services.map(({ descriptor }) => descriptor.typeName),
-    ledgerOrigin: origin,
-    ledgerVerifierKey: verifierKey,
-    maxAgeSeconds: setMaxAgeSeconds,
+    durable: config.store !== 'memory',
+    delegatedKeys: config.keys.signing !== 'direct',
+    provenCallers: cas !== undefined,
     url: () => url,
   });
+  const services = [authorityService(parts, describe), ledgerService(parts), keyService(parts, custody)];
+  const authority = authorityPage(describe, setMaxAgeSeconds);
   try {
     const server = await startServer({
       host,

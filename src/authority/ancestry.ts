@@ -4,7 +4,8 @@ import { type Ancestry, bundleAncestry, combine, type Task } from '../dag/index.
 import type { Refusal } from '../errors.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { createPace, type Ending, STEPS_PER_TOKEN } from '../pace.ts';
-import { type VerifiedToken, verifyToken } from '../token/index.ts';
+import { type Question, type VerifiedToken, verifyToken } from '../token/index.ts';
+import { BEFORE_ANY_RECORD, isOfCompromisedKey, recordOf, secondOf } from './evidence.ts';
 import { asTask, isTask } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
 import { demandSound } from './sound-records.ts';
@@ -26,6 +27,14 @@ export function ledgerAncestry(ledger: Ledger, checked = false): Ancestry {
   };
 }
 
+/** How predecessors are looked at. */
+interface Look {
+  /** Records are held against the tree first. */
+  readonly checked?: boolean;
+  /** Evidence: tokens that came along are judged as of this second. */
+  readonly asOf?: number | undefined;
+}
+
 /**
  * The ledger, and tokens that came along. Each token is fully verified as a record before a word of it is believed;
  * the first that does not hold is the answer.
@@ -34,7 +43,7 @@ export async function ancestryWith(
   parts: AuthorityParts,
   predecessors: readonly string[],
   until: Ending,
-  checked = false,
+  { checked = false, asOf }: Look = {},
 ): Promise<Ancestry | Refusal> {
   const recorded = ledgerAncestry(parts.ledger, checked);
   if (predecessors.length === 0) return recorded;
@@ -42,21 +51,53 @@ export async function ancestryWith(
   const pace = createPace(until);
   for (const [position, text] of predecessors.entries()) {
     if (pace.step(STEPS_PER_TOKEN)) await pace.rest();
-    const verified = verifyRecord(parts, text);
-    if ('reason' in verified) return namePredecessor(verified, position);
-    tasks.push(taskOf(verified, parts.policy.graph));
+    const read = await readAsTask(parts, text, asOf);
+    if ('reason' in read) return namePredecessor(read, position);
+    tasks.push(read.task);
   }
   return combine(recorded, bundleAncestry(tasks));
+}
+
+/** A token that was handed in, and the task that it is about. */
+export interface ReadTask {
+  readonly token: VerifiedToken;
+  readonly task: Task;
+}
+
+/**
+ * Verifies a token as the record of a task. What was signed under a key that is compromised counts only where the ledger recorded it
+ * before that; `asOf` (seconds) judges it as evidence.
+ */
+export async function readAsTask(parts: AuthorityParts, text: string, asOf?: number): Promise<ReadTask | Refusal> {
+  const first = verifyRecord(parts, text, { asOf });
+  const isDoubted = 'reason' in first && isOfCompromisedKey(first.reason);
+  const recordedAt = isDoubted ? await recordTimeOf(parts, text, asOf) : undefined;
+  const token = recordedAt === undefined ? first : verifyRecord(parts, text, { asOf, recordedAt });
+  if ('reason' in token) return token;
+  const task = taskOf(token, parts.policy.graph);
+  const knownAt = recordedAt ?? asOf;
+  return { token, task: knownAt === undefined ? task : { ...task, knownAt } };
+}
+
+/** The second in which the ledger recorded a token whose key is compromised by now; undefined where it did not. */
+async function recordTimeOf(parts: AuthorityParts, text: string, asOf?: number): Promise<number | undefined> {
+  const assumed = verifyRecord(parts, text, { asOf, recordedAt: BEFORE_ANY_RECORD });
+  const record = 'reason' in assumed ? undefined : await recordOf(parts, assumed, asOf);
+  return record && secondOf(record);
 }
 
 /**
  * Verifies a token as the record of a task: form, key, signature, claims and issuer. It may have expired and may be
  * addressed to somebody else, as the predecessors of a long workflow are; it must not come from the future.
  */
-export function verifyRecord(parts: AuthorityParts, text: string): VerifiedToken | Refusal {
+export function verifyRecord(
+  parts: AuthorityParts,
+  text: string,
+  times: Pick<Question, 'asOf' | 'recordedAt'> = {},
+): VerifiedToken | Refusal {
   const verdict = verifyToken(
     text,
-    { now: parts.now(), reading: 'recorded' },
+    { now: parts.now(), reading: 'recorded', ...times },
     parts.policy.token,
     parts.keys,
     parts.signatures,

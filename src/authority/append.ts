@@ -6,10 +6,10 @@ import { type LedgerFacts, ROOT_FACTS, refusalOf } from '../dag/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Cut } from '../keys/index.ts';
 import type { Candidate, LedgerRecord, Appended as Outcome, Receipt } from '../ledger/index.ts';
-import type { TokenVerdict } from '../token/index.ts';
-import { ledgerAncestry } from './ancestry.ts';
+import type { TokenVerdict, VerifiedToken } from '../token/index.ts';
+import { ledgerAncestry, verifyRecord } from './ancestry.ts';
 import type { Caller } from './caller.ts';
-import { isOf } from './evidence.ts';
+import { BEFORE_ANY_RECORD, isOf, isOfCompromisedKey } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate, type RecordableToken } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
@@ -34,13 +34,13 @@ export async function append(
 ): Promise<Appended> {
   demandEntry(parts, caller, text);
   const verdict = await verifyForLedger(parts, text);
-  const { token } = verdict;
+  const token = verdict.token ?? tokenOfCompromisedKey(parts, text, verdict);
   if (verdict.ok && verdict.token.claims.pred.length === 0) {
     // Of a root task there is nothing to examine but that its name is free, and the commit decides that in any case.
     return record(parts, caller, text, verdict.token, signal, ROOT_FACTS);
   }
   const namesake = token && (await parts.ledger.find(token.claims.wid, token.claims.jti));
-  // An honest retry is answered with the entry that is there, even when the token has expired in the meantime.
+  // An honest retry is answered with the entry that is there, even when the token has expired in the meantime, or its key is compromised.
   if (namesake !== undefined && isOf(namesake, token!)) return answerKnown(parts, namesake);
   if (!verdict.ok) throw new EctError(verdict.refusal);
   const exists = namesake !== undefined;
@@ -49,6 +49,13 @@ export async function append(
   if (refusal?.reason === 'DAG_DUPLICATE_TASK') parts.notices.equivocated(verdict.token.claims, 'ledger');
   if (refusal !== undefined) throw new EctError(refusal);
   return record(parts, caller, text, verdict.token, signal, report.facts);
+}
+
+/** The token, where nothing is wrong with it but that its key is compromised by now: it may have been recorded before that was known. */
+function tokenOfCompromisedKey(parts: AuthorityParts, text: string, verdict: TokenVerdict): VerifiedToken | undefined {
+  if (verdict.ok || !isOfCompromisedKey(verdict.refusal.reason)) return undefined;
+  const assumed = verifyRecord(parts, text, { recordedAt: BEFORE_ANY_RECORD });
+  return 'reason' in assumed ? undefined : assumed;
 }
 
 /** Before anything is verified. A token that is too long is refused for that, whatever is left of the quota. */

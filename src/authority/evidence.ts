@@ -32,7 +32,8 @@ export function secondOf(record: LedgerRecord): number {
 
 /**
  * Judges the times of a recorded token as of its entry: the ledger shows that it was alive then, however long ago that
- * was. Its key must hold both then and at the time that was asked about.
+ * was. Its key must hold both then and at the time that was asked about; one that is compromised since a later time than
+ * the entry was good.
  */
 export async function readAsRecorded(
   parts: AuthorityParts,
@@ -40,11 +41,27 @@ export async function readAsRecorded(
   question: Question,
   read: TokenVerdict,
 ): Promise<TokenVerdict> {
-  const { token } = read;
-  if (read.ok || token === undefined || !read.failures.some(({ refusal }) => isPast(refusal.reason))) return read;
+  const assumed = hasFailedBy(read, isOfCompromisedKey)
+    ? await readToken(parts, text, { ...question, recordedAt: BEFORE_ANY_RECORD })
+    : read;
+  const { token } = assumed;
+  const isLate = hasFailedBy(assumed, isPast);
+  if (read.ok || token === undefined || !(assumed.ok || isLate)) return read;
   const record = await recordOf(parts, token, question.asOf);
   if (record === undefined) return read;
-  return readToken(parts, text, { ...question, asOf: secondOf(record) });
+  const recordedAt = secondOf(record);
+  return readToken(parts, text, { ...question, recordedAt, ...(isLate ? { asOf: recordedAt } : {}) });
+}
+
+/** Earlier than any key is compromised, unless nothing of it is sound. */
+export const BEFORE_ANY_RECORD = 0;
+
+function hasFailedBy(read: TokenVerdict, isMeant: (reason: string) => boolean): boolean {
+  return !read.ok && read.failures.some(({ refusal }) => isMeant(refusal.reason));
+}
+
+export function isOfCompromisedKey(reason: string): boolean {
+  return reason === 'KEY_REVOKED';
 }
 
 function isPast(reason: string): boolean {

@@ -21,6 +21,8 @@ export interface GraphSubject extends TokenSubject {
   /** The digest of its token, once there is one: another token in its place makes it a duplicate. */
   readonly digest: Uint8Array | undefined;
   readonly namesake: LedgerRecord | undefined;
+  /** Evidence: the second as of which it is judged. */
+  readonly asOf?: number | undefined;
 }
 
 /** How much is examined, and for how long. */
@@ -39,18 +41,20 @@ export function dagPolicy({ predecessorPolicy }: GraphPolicy): DagPolicy {
 
 /** Applies the rules of the graph to one task and its ancestors, and finds which of them are tainted. */
 export async function examineGraph(
-  { ledger, policy }: AuthorityParts,
+  parts: AuthorityParts,
   subject: GraphSubject,
   ancestry: Ancestry,
   { extent, until, toBeRecorded = false }: GraphScope,
 ): Promise<DagReport> {
-  const { digest, namesake } = subject;
+  const { policy } = parts;
+  const { digest, namesake, asOf } = subject;
   const isRecorded = namesake !== undefined && digest !== undefined && Buffer.compare(namesake.digest, digest) === 0;
   const task = taskOf(subject, policy.graph, isRecorded || toBeRecorded ? 'L3' : undefined);
-  const examination = { policy: dagPolicy(policy.graph), marks: ledgerMarks(ledger), pace: createPace(until) };
+  const examination = { policy: dagPolicy(policy.graph), marks: ledgerMarks(parts), pace: createPace(until) };
   const examine = extent === 'links' ? examineLinks : examineTask;
   const exists = namesake !== undefined && !isRecorded;
-  return examine(isRecorded ? linkedAs(namesake, task) : task, ancestry, { exists }, examination);
+  const known = isRecorded ? asRecorded(namesake, task) : task;
+  return examine(asOf === undefined ? known : knownBy(known, asOf), ancestry, { exists }, examination);
 }
 
 /** Whether a task may be recorded; `exists`: another token is recorded in its place. Taints are not looked for. */
@@ -65,8 +69,13 @@ export function examineForLedger(
   return examineLinks(taskOf(subject, policy.graph, 'L3'), ancestry, { exists }, examination);
 }
 
+/** Evidence says that the task was there by then, also where it was recorded later. */
+function knownBy(task: Task, asOf: number): Task {
+  return { ...task, knownAt: Math.min(task.knownAt ?? asOf, asOf) };
+}
+
 /** A recorded task follows those that it followed when it was recorded, whatever else has taken their names since. */
-function linkedAs(record: LedgerRecord, task: Task): Task {
-  const { predWids } = asTask(record);
-  return predWids === undefined ? task : { ...task, predWids };
+function asRecorded(record: LedgerRecord, task: Task): Task {
+  const { predWids, knownAt } = asTask(record);
+  return { ...task, ...(predWids === undefined ? {} : { predWids }), ...(knownAt === undefined ? {} : { knownAt }) };
 }

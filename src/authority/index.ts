@@ -1,16 +1,23 @@
 export { type Appended, append } from './append.ts';
 export { appendBatch } from './append-batch.ts';
 export { BackgroundAppends } from './background-appends.ts';
+export { type BatchItem, holdBatch } from './batch-once.ts';
 export { type Caller, callerName } from './caller.ts';
+export { followMarks } from './follow-marks.ts';
 export { beginIssue, type Issued, issue } from './issue.ts';
 export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
 export type { IssueOrder } from './issue-order.ts';
 export { canBeAbove, isWithin } from './issuer.ts';
 export { type Leaf, readLeaf } from './leaf.ts';
 export { asLossCandidate, LOSS_SCOPE, type LossLeaf, nameOfLoss } from './losses.ts';
-export { markCompromised } from './mark-compromised.ts';
-export { digestOfMark, MARK_SCOPE, type MarkLeaf, type MarkSubject, nameOf } from './marks.ts';
+export {
+  type CompromisedSubject,
+  compromiseKey,
+  markCompromised,
+} from './mark-compromised.ts';
+export { digestOfMark, MARK_SCOPE, type MarkLeaf, type MarkSubject, nameOf, nameOfMark } from './marks.ts';
 export type { NamedTask, Notices } from './notices.ts';
+export type { OwnKeys } from './own-keys.ts';
 export type { AuthorityParts, AuthorityPolicy, GraphPolicy } from './parts.ts';
 export { leafOf, recordFault } from './record-fault.ts';
 export {
@@ -21,7 +28,9 @@ export {
   rehearseIssue,
 } from './rehearse.ts';
 export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
+export { type RotationRequest, rotateKey } from './rotate-once.ts';
 export { demandSound } from './sound-records.ts';
+export { refuseGuessableId } from './use.ts';
 export { type DagAnswer, type DagSubject, examineRecorded, validateDag } from './validate-dag.ts';
 export { type Equivocation, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';
 export { beginVerify, type VerifyOrder, verify } from './verify.ts';

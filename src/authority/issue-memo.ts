@@ -4,7 +4,7 @@
 export interface IssuedOnce {
   /** SHA-256 of the request, 32 bytes: another request under the same key is a conflict. */
   readonly requestDigest: Uint8Array;
-  /** The token that was made for it. */
+  /** The token that was made for it; of a call that is named as a whole, what it is to do. May be empty. */
   readonly token: string;
 }
 

@@ -17,7 +17,7 @@ export async function recallToken(
   caller: Caller,
   order: IssueOrder,
 ): Promise<OwnToken | undefined> {
-  const digest = digestOf(order);
+  const digest = digestOfOrder(order);
   const earlier = await parts.memo.recall(keyScope(caller, digest), order.idempotencyKey, parts.earliest());
   return earlier === undefined ? undefined : reread(parts, order, digest, earlier);
 }
@@ -32,7 +32,7 @@ export async function rememberToken(
   order: IssueOrder,
   minted: OwnToken,
 ): Promise<OwnToken> {
-  const issued = { requestDigest: digestOf(order), token: minted.text };
+  const issued = { requestDigest: digestOfOrder(order), token: minted.text };
   const keepUntil = minted.claims.exp + parts.policy.token.maxFutureSeconds;
   const scope = keyScope(caller, issued.requestDigest);
   const kept = await writeFor(
@@ -60,7 +60,7 @@ function readsOwn(parts: AuthorityParts, { level, draft }: IssueOrder): Authorit
 }
 
 /** What makes two requests the same: every field but the key, the extension by its exact text. */
-function digestOf(order: IssueOrder): Buffer {
+export function digestOfOrder(order: IssueOrder): Buffer {
   const { idempotencyKey: _, ext, ...rest } = order;
   const same = { ...rest, ttlSeconds: rest.ttlSeconds ?? null, ext: ext?.text ?? null };
   return createHash('sha256')

@@ -7,7 +7,7 @@ import { EctError, refuse } from '../errors.ts';
 import type { Candidate, LedgerRecord } from '../ledger/index.ts';
 import { readCompact, type VerifiedToken } from '../token/index.ts';
 import { LOSS_SCOPE, type LossLeaf, nameOfLoss } from './losses.ts';
-import { MARK_SCOPE, type MarkLeaf, nameOf, subjectOf } from './marks.ts';
+import { MARK_SCOPE, type MarkLeaf, nameOfMark, sinceMsOf } from './marks.ts';
 import type { GraphPolicy } from './parts.ts';
 import { asTaskFacts, type PolicyFacts, policyFacts } from './task.ts';
 
@@ -111,7 +111,8 @@ function isAbout(leaf: AnyLeaf, record: LedgerRecord): boolean {
   const { scope, name } = record;
   if (leaf.type === 'key') return isKeyLeafOf(leaf, record);
   if (leaf.type === 'loss') return scope === LOSS_SCOPE && name === nameOfLoss(leaf);
-  if (leaf.type === 'taint') return scope === MARK_SCOPE && name === nameOf(subjectOf(leaf));
+  if (leaf.type === 'taint')
+    return scope === MARK_SCOPE && name === nameOfMark(leaf) && Number.isSafeInteger(sinceMsOf(leaf));
   return leaf.type === undefined && leaf.jti === name && (leaf.wid ?? '') === scope;
 }
 
@@ -129,6 +130,7 @@ export function asTask(record: LedgerRecord): Task {
     kid,
     level,
     entry: record.index,
+    knownAt: Math.floor(leaf.recorded_at / 1000),
     ...asTaskFacts(leaf),
     ...ledgerFacts(leaf),
     ...(pred_wid?.length === pred.length ? { predWids: pred_wid } : {}),

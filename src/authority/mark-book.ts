@@ -1,56 +1,104 @@
-// The marks of a ledger, as graphs ask for them.
+// The marks of a ledger: as graphs ask for them, and for the key ring, so that verdicts and graphs rest on the same.
 
-import { KnownTaints, type MarkSet, type Marks } from '../dag/index.ts';
-import type { Ledger } from '../ledger/index.ts';
+import { KnownTaints, keyMark, type Mark, type MarkSet, type Marks } from '../dag/index.ts';
+import type { KeyRing } from '../keys/index.ts';
+import type { LedgerRecord } from '../ledger/index.ts';
 import { nextSlice } from '../pace.ts';
-import { MARK_SCOPE } from './marks.ts';
+import { CertifiedKeys } from './certified-keys.ts';
+import { readLeaf } from './leaf.ts';
+import { MARK_SCOPE, sinceMsOf, subjectOf } from './marks.ts';
+import type { AuthorityParts } from './parts.ts';
 import { demandSound } from './sound-records.ts';
 
 /** Marks that are read in one go. */
 const MARKS_PER_PAGE = 200;
 
-const BOOKS = new WeakMap<Ledger, MarkBook>();
+/** What a book needs of an authority. */
+type World = Pick<AuthorityParts, 'ledger' | 'keys' | 'now'>;
 
-/** The marks of a ledger. Only administrators make them, so they are few, and all of them are kept in memory. */
-export function ledgerMarks(ledger: Ledger): Marks {
-  let book = BOOKS.get(ledger);
+const BOOKS = new WeakMap<KeyRing, MarkBook>();
+
+/** The marks of an authority. Only administrators make them, so they are few, and all of them are kept in memory. */
+export function ledgerMarks({ ledger, keys, now }: World): Marks {
+  let book = BOOKS.get(keys);
   if (book === undefined) {
-    book = new MarkBook(ledger);
-    BOOKS.set(ledger, book);
+    book = new MarkBook({ ledger, keys, now });
+    BOOKS.set(keys, book);
   }
   return book;
 }
 
 /** Reads the marks that came since it was asked last, those of other processes too: one seek where there are none. */
 class MarkBook implements Marks {
-  readonly #ledger: Ledger;
-  readonly #entries = new Map<string, number>();
+  readonly #world: World;
+  readonly #marks = new Map<string, Mark>();
+  /** Of marked root keys, by `kid`. */
+  readonly #certified = new Map<string, CertifiedKeys>();
   #known = new KnownTaints();
   #next = 0;
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
+  constructor(world: World) {
+    this.#world = world;
   }
 
   async current(): Promise<MarkSet> {
+    const { ledger } = this.#world;
     for (let isFull = true; isFull; ) {
       const query = { scope: MARK_SCOPE, startIndex: this.#next, limit: MARKS_PER_PAGE, withContent: false };
-      const records = await this.#ledger.list(query);
+      const records = await ledger.list(query);
       // A mark that is damaged would make what it taints look sound.
-      await demandSound(this.#ledger, records);
-      for (const { name, index } of records) this.#add(name, index);
+      await demandSound(ledger, records);
+      for (const record of records) await this.#take(record);
       isFull = records.length === MARKS_PER_PAGE;
       if (isFull) await nextSlice();
     }
-    const entries = this.#entries;
-    return { size: entries.size, entryOf: (name) => entries.get(name), known: this.#known };
+    await this.#takeCertified();
+    const marks = this.#marks;
+    return { size: marks.size, markOf: (name) => marks.get(name), known: this.#known };
   }
 
-  /** Calls that read at the same time add the same marks. */
-  #add(name: string, index: number): void {
-    if (index < this.#next) return;
-    this.#next = index + 1;
-    this.#entries.set(name, index);
+  /** Calls that read at the same time take the same marks. */
+  async #take(record: LedgerRecord): Promise<void> {
+    const { name, index } = record;
+    const leaf = readLeaf(record);
+    if (leaf.type !== 'taint') return;
+    const subject = subjectOf(leaf);
+    if (subject.kind === 'task') {
+      if (!this.#marks.has(name)) this.#add(name, { entry: index });
+    } else {
+      if (!this.#certified.has(subject.kid) && KID.test(subject.kid)) {
+        const certified = await CertifiedKeys.of(this.#world.ledger, subject.kid);
+        if (certified !== undefined) this.#certified.set(subject.kid, certified);
+      }
+      this.#compromise(subject.kid, { entry: index, since: Math.floor(sinceMsOf(leaf) / 1000) });
+    }
+    this.#next = Math.max(this.#next, index + 1);
+  }
+
+  async #takeCertified(): Promise<void> {
+    for (const [rootKid, certified] of this.#certified) {
+      const kids = await certified.read();
+      const mark = this.#marks.get(keyMark(rootKid));
+      if (mark !== undefined) for (const kid of kids) this.#compromise(kid, mark);
+    }
+  }
+
+  /** The earliest time that was stated counts. */
+  #compromise(kid: string, mark: Mark): void {
+    const name = keyMark(kid);
+    const known = this.#marks.get(name);
+    const since = mark.since ?? 0;
+    if (known !== undefined && (known.since ?? 0) <= since) return;
+    this.#add(name, mark);
+    // Where this clock is late, the key is refused from now on.
+    this.#world.keys.compromise(kid, Math.min(since, this.#world.now()));
+  }
+
+  #add(name: string, mark: Mark): void {
+    this.#marks.set(name, mark);
     this.#known = new KnownTaints();
   }
 }
+
+/** A `kid` that a key of ours may have: a thumbprint. */
+const KID = /^[A-Za-z0-9_-]{43}$/;

@@ -1,6 +1,7 @@
-// Marks: entries of the ledger that say that a task or a key is compromised. They are a kind of their own beside the
-// tasks: a scope that no workflow can have, a name for each subject, and a leaf that says what it is. Nothing is
-// deleted, and a mark is for ever; what follows from it is computed when somebody looks.
+// Marks: entries of the ledger that say that a task, or a key since a time, is compromised. They are a kind of their own beside
+// the tasks: a scope that no workflow can have, a name for each subject, and a leaf that says what it is. Nothing is
+// deleted, and a mark is for ever; what follows from it is computed when somebody looks. Several marks of one key state
+// several times: the earliest counts.
 
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
@@ -13,8 +14,8 @@ export const MARK_SCOPE = '†taint';
 /** What is compromised. */
 export type MarkSubject =
   | { readonly kind: 'task'; readonly jti: string; readonly wid: string }
-  /** Every key of this id, whichever issuer uses it. */
-  | { readonly kind: 'key'; readonly kid: string };
+  /** Every key of this id, whichever issuer uses it, since a time in milliseconds: what was recorded before stays sound. */
+  | { readonly kind: 'key'; readonly kid: string; readonly sinceMs: number };
 
 /** What a mark states. It is the content of the entry, as canonical JSON; the leaf commits to it. */
 export interface MarkStatement {
@@ -32,6 +33,8 @@ export interface MarkLeaf {
   readonly jti?: string;
   readonly wid?: string;
   readonly kid?: string;
+  /** Of a key: milliseconds since the epoch. Absent in marks from before times were stated. */
+  readonly compromised_since?: number;
   readonly iss: string;
   /** Milliseconds since the epoch. */
   readonly recorded_at: number;
@@ -40,7 +43,8 @@ export interface MarkLeaf {
 
 /** A mark as the ledger takes it. */
 export function asMarkCandidate(statement: MarkStatement): Candidate {
-  const content = Buffer.from(canonicalize(statement) as string, 'utf8');
+  const { subject, note, by } = statement;
+  const content = Buffer.from(canonicalize({ subject: namedAsIn(subject), note, by }) as string, 'utf8');
   return {
     scope: MARK_SCOPE,
     name: nameOf(statement.subject),
@@ -67,16 +71,34 @@ export function digestOfMark(content: Uint8Array): Uint8Array {
 }
 
 /** What a leaf marks. */
-export function subjectOf({ jti, wid, kid }: MarkLeaf): MarkSubject {
-  return jti === undefined ? { kind: 'key', kid: kid ?? '' } : { kind: 'task', jti, wid: wid ?? '' };
+export function subjectOf(leaf: MarkLeaf): MarkSubject {
+  const { jti, wid, kid } = leaf;
+  return jti === undefined
+    ? { kind: 'key', kid: kid ?? '', sinceMs: sinceMsOf(leaf) }
+    : { kind: 'task', jti, wid: wid ?? '' };
+}
+
+/** Since when a key is compromised. Where no time was stated nothing that it signed is sound. */
+export function sinceMsOf({ compromised_since: sinceMs = 0 }: MarkLeaf): number {
+  return sinceMs;
 }
 
 /** The name under which a subject is marked. */
 export function nameOf(subject: MarkSubject): string {
-  return subject.kind === 'task' ? taskMark(subject.wid, subject.jti) : keyMark(subject.kid);
+  return subject.kind === 'task' ? taskMark(subject.wid, subject.jti) : keyMark(subject.kid, subject.sinceMs);
 }
 
-function namesOf(subject: MarkSubject): Pick<MarkLeaf, 'jti' | 'wid' | 'kid'> {
-  if (subject.kind === 'key') return { kid: subject.kid };
+/** The name under which a leaf stands. */
+export function nameOfMark(leaf: MarkLeaf): string {
+  const isTimeless = leaf.jti === undefined && leaf.compromised_since === undefined;
+  return isTimeless ? keyMark(leaf.kid ?? '') : nameOf(subjectOf(leaf));
+}
+
+function namedAsIn(subject: MarkSubject): object {
+  return subject.kind === 'task' ? subject : { kind: 'key', ...namesOf(subject) };
+}
+
+function namesOf(subject: MarkSubject): Pick<MarkLeaf, 'jti' | 'wid' | 'kid' | 'compromised_since'> {
+  if (subject.kind === 'key') return { kid: subject.kid, compromised_since: subject.sinceMs };
   return { jti: subject.jti, ...(subject.wid === '' ? {} : { wid: subject.wid }) };
 }

@@ -6,6 +6,7 @@ import type { SignatureMemo, TokenPolicy } from '../token/index.ts';
 import type { BackgroundAppends } from './background-appends.ts';
 import type { IssueMemo } from './issue-memo.ts';
 import type { Notices } from './notices.ts';
+import type { OwnKeys } from './own-keys.ts';
 import type { ReplayGuard } from './replay.ts';
 import type { WriteLimits } from './write-limits.ts';
 
@@ -34,6 +35,8 @@ export interface AuthorityParts {
   readonly policy: AuthorityPolicy;
   readonly keys: KeyRing;
   readonly signers: SignerChoice;
+  /** Undefined where nobody keeps the keys that sign. */
+  readonly ownKeys?: OwnKeys | undefined;
   /** Signatures that were verified lately. */
   readonly signatures: SignatureMemo;
   /** In which signatures are made and checked. */

@@ -3,14 +3,13 @@
 import { bundleAncestry, type DagReport, examineWorkflow, MAX_WORKFLOW_TASKS, type Task } from '../dag/index.ts';
 import { EctError, type Refusal, refuse } from '../errors.ts';
 import { createPace, type Ending, nextSlice, type Pace, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
-import { ancestryWith, ledgerAncestry, verifyRecord } from './ancestry.ts';
+import { ancestryWith, ledgerAncestry, readAsTask } from './ancestry.ts';
 import { dagPolicy, examineGraph } from './graph.ts';
 import { asLabelledTask, asTask, isTaskScope } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
 import type { AuthorityParts } from './parts.ts';
 import { Places } from './places.ts';
 import { demandSound } from './sound-records.ts';
-import { taskOf } from './task.ts';
 
 /** Which graph. */
 export type DagSubject =
@@ -28,6 +27,8 @@ export async function validateDag(
   until: Ending,
   { labels = false }: { readonly labels?: boolean } = {},
 ): Promise<DagAnswer> {
+  // What is handed in is judged by the marks that the graph is judged by.
+  if (subject.kind !== 'workflow') await ledgerMarks(parts).current();
   switch (subject.kind) {
     case 'token':
       return validateToken(parts, subject.token, subject.predecessors, until);
@@ -44,11 +45,11 @@ async function validateToken(
   predecessors: readonly string[],
   until: Ending,
 ): Promise<DagAnswer> {
-  const verified = verifyRecord(parts, token);
-  if ('reason' in verified) return { refusal: verified };
-  const ancestry = await ancestryWith(parts, predecessors, until, true);
+  const read = await readAsTask(parts, token);
+  if ('reason' in read) return { refusal: read };
+  const ancestry = await ancestryWith(parts, predecessors, until, { checked: true });
   if ('reason' in ancestry) return { refusal: ancestry };
-  const { claims, kid, digest } = verified;
+  const { claims, kid, digest } = read.token;
   const subject = { claims, kid, digest, namesake: await parts.ledger.find(claims.wid, claims.jti) };
   return { report: await examineGraph(parts, subject, ancestry, { extent: 'all', until }) };
 }
@@ -58,14 +59,15 @@ async function validateBundle(parts: AuthorityParts, tokens: readonly string[], 
   const pace = createPace(until);
   for (const [position, token] of tokens.entries()) {
     if (pace.step(STEPS_PER_TOKEN)) await pace.rest();
-    const verified = verifyRecord(parts, token);
-    if ('reason' in verified) {
-      return { refusal: { ...verified, message: `Token ${position} of the bundle is refused: ${verified.message}` } };
+    const read = await readAsTask(parts, token);
+    if ('reason' in read) {
+      return { refusal: { ...read, message: `Token ${position} of the bundle is refused: ${read.message}` } };
     }
-    const identity = Buffer.from(verified.digest).toString('base64url');
-    tasks.push({ ...taskOf(verified, parts.policy.graph), identity });
+    const identity = Buffer.from(read.token.digest).toString('base64url');
+    tasks.push({ ...read.task, identity });
   }
-  // Only marks are looked up in the ledger: a bundle is judged by itself, but what is compromised is so everywhere.
+  // Only marks are looked up in the ledger, and what they leave sound: a bundle is judged by itself, but what is compromised is so
+  // everywhere.
   return { report: await examineWorkflow(tasks, bundleAncestry([]), examinationIn(parts, pace)) };
 }
 
@@ -118,6 +120,6 @@ async function* readTasks({ ledger }: AuthorityParts, wid: string, until: Ending
   }
 }
 
-function examinationIn({ policy, ledger }: AuthorityParts, pace: Pace) {
-  return { policy: dagPolicy(policy.graph), marks: ledgerMarks(ledger), pace };
+function examinationIn(parts: AuthorityParts, pace: Pace) {
+  return { policy: dagPolicy(parts.policy.graph), marks: ledgerMarks(parts), pace };
 }

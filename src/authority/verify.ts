@@ -112,7 +112,7 @@ async function judgeFurther(
     settleStep(
       verdict,
       verdict.outcomes.length,
-      await judgeGraph(parts, verdict, subjectOf(token, namesake), order, until),
+      await judgeGraph(parts, verdict, { ...subjectOf(token, namesake), asOf: order.asOf }, order, until),
     );
   if (isOver(verdict, order)) return close(parts, verdict, level);
 
@@ -170,10 +170,10 @@ async function judgeGraph(
   parts: AuthorityParts,
   verdict: OpenVerdict,
   subject: GraphSubject,
-  { predecessors, dag }: VerifyOrder,
+  { predecessors, dag, asOf }: VerifyOrder,
   until: Until,
 ): Promise<Refusal | undefined> {
-  const ancestry = await ancestryWith(parts, predecessors, until);
+  const ancestry = await ancestryWith(parts, predecessors, until, { asOf });
   if ('reason' in ancestry) return ancestry;
   verdict.dag = await examineGraph(parts, subject, ancestry, { extent: 'links', until });
   return refusalOf(verdict.dag, { complete: dag === 'complete' });

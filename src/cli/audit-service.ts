@@ -8,8 +8,10 @@ import {
   LOSS_SCOPE,
   type LossLeaf,
   MARK_SCOPE,
+  type MarkLeaf,
   nameOf,
   nameOfLoss,
+  nameOfMark,
   recordFault,
 } from '../authority/index.ts';
 import { KEY_SCOPE, type KeyLeaf, keyEntryName } from '../custody/index.ts';
@@ -130,7 +132,8 @@ function placeOf({ kind, jti, wid, kid, leaf }: Entry): Pick<LedgerRecord, 'scop
   if (kind === EntryKind.KEY) return { scope: KEY_SCOPE, name: nameIn<KeyLeaf>(leaf, keyEntryName) };
   if (kind === EntryKind.LOSS) return { scope: LOSS_SCOPE, name: nameIn<LossLeaf>(leaf, nameOfLoss) };
   if (kind !== EntryKind.TAINT) return { scope: wid, name: jti };
-  return { scope: MARK_SCOPE, name: nameOf(jti === '' ? { kind: 'key', kid } : { kind: 'task', jti, wid }) };
+  const ofKey = (mark: MarkLeaf) => nameOfMark({ ...mark, kid });
+  return { scope: MARK_SCOPE, name: jti === '' ? nameIn(leaf, ofKey) : nameOf({ kind: 'task', jti, wid }) };
 }
 
 /** Empty where the leaf is of another kind: that is found when the leaf is judged. */

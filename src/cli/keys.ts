@@ -5,36 +5,21 @@ import { Command, Option } from 'commander';
 import {
   type ListKeysResponse,
   ListKeysResponseSchema,
-  type ManagedKey,
   RetireKeyResponseSchema,
   RevokeKeyResponseSchema,
-  RotateKeyResponseSchema,
 } from '../gen/ect/v1/keys_pb.ts';
 import { type Service, type ServiceOptions, withService } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
+import { type ChangeOptions, REFUSED, tellChange, withChange } from './key-change.ts';
 import { certifierOf, keyRows, stateName } from './key-rows.ts';
+import { rotateCommand } from './keys-rotate.ts';
 import { withKid } from './kid-argument.ts';
-import {
-  columns,
-  type Io,
-  type OutputOptions,
-  paint,
-  plain,
-  print,
-  printMessage,
-  remark,
-  withOutput,
-} from './output.ts';
+import { columns, type Io, type OutputOptions, plain, print, printMessage, remark, utc, withOutput } from './output.ts';
 import { moment } from './values.ts';
 
 type Options = ServiceOptions & OutputOptions;
-interface ChangeOptions extends Options {
-  readonly note?: string;
-}
-
-const REFUSED = 'you are no administrator of the service (ECT_ADMINS), or it refused; trying again is safe';
 
 export function keysCommand(io: Io): Command {
   const commands = [listCommand(io), rotateCommand(io), retireCommand(io), revokeCommand(io)];
@@ -42,6 +27,9 @@ export function keysCommand(io: Io): Command {
   for (const each of commands) command.addCommand(each);
   return command;
 }
+
+/** What may be learned later. */
+const EARLIER = 'Where it turns out that the key was compromised before that, state the earlier time with --since.';
 
 function listCommand(io: Io): Command {
   const command = new Command('list')
@@ -79,38 +67,6 @@ function tellAll(io: Io, { keys }: ListKeysResponse): void {
   }
 }
 
-function rotateCommand(io: Io): Command {
-  const command = new Command('rotate')
-    .description('announce the next key; it signs when everybody can know it, and the one before it retires then')
-    .option('--next <key>', 'AWS KMS: key id or ARN of the next key; without it the service makes one')
-    .option(
-      '--urgent',
-      'use it at once, announced or not: whoever keeps the key set cannot verify its tokens for a while',
-    );
-  const examples = [
-    'ect keys rotate',
-    'ect keys rotate --next "$KEY_ARN" --note "yearly"',
-    'ect keys rotate --urgent --yes --note "laptop was stolen"',
-  ];
-  withHelp(withChange(withConfirmation(command)), { examples, refused: REFUSED });
-  return command.action(
-    (options: ChangeOptions & ConfirmOptions & { readonly next?: string; readonly urgent?: true }) =>
-      attemptCalls(io, options, async ({ keys }) => {
-        const { next = '', urgent = false, note = '' } = options;
-        if (urgent)
-          await confirm(
-            io,
-            options,
-            'The key in use signs no more, and who keeps the key set cannot verify new tokens for a while.',
-          );
-        const response = await keys.rotateKey({ nextKey: next, urgent, note });
-        if (options.json) printMessage(io, RotateKeyResponseSchema, response);
-        else if (urgent) tell(io, response, 'in use from now on', 'it was put to use before; nothing was added');
-        else tell(io, response, 'announced', 'it was announced before; nothing was added');
-      }),
-  );
-}
-
 function retireCommand(io: Io): Command {
   const command = withKid(new Command('retire').description('end a key for ever; its tokens hold until they expire'));
   withHelp(withChange(withConfirmation(command)), { examples: ['ect keys retire "$KID"'], refused: REFUSED });
@@ -119,7 +75,7 @@ function retireCommand(io: Io): Command {
       await confirm(io, options, `The key ${kid} will never sign again.`);
       const response = await keys.retireKey({ kid, note: options.note ?? '' });
       if (options.json) printMessage(io, RetireKeyResponseSchema, response);
-      else tell(io, response, 'retired', 'it had retired before; nothing was added');
+      else tellChange(io, response, 'retired', 'it had retired before; nothing was added');
     }),
   );
 }
@@ -128,9 +84,10 @@ function revokeCommand(io: Io): Command {
   const command = new Command('revoke')
     .description('declare a key compromised, for ever: none of its tokens is accepted any more')
     .addOption(
-      new Option('--since <time>', 'evidence from before still counts (2026-01-31T12:00:00Z; default: now)').argParser(
-        moment,
-      ),
+      new Option(
+        '--since <time>',
+        'what was recorded before stays sound (2026-01-31T12:00:00Z; default: now)',
+      ).argParser(moment),
     );
   withHelp(withChange(withConfirmation(withKid(command))), {
     examples: ['ect keys revoke "$KID" --note "laptop was stolen"', 'ect keys rotate --urgent'],
@@ -138,32 +95,22 @@ function revokeCommand(io: Io): Command {
   });
   return command.action((kid: string, options: ChangeOptions & ConfirmOptions & { readonly since?: bigint }) =>
     attemptCalls(io, options, async ({ keys }) => {
-      await confirm(io, options, `Every token of the key ${kid} becomes invalid, and its tasks are tainted.`);
       const { since, note = '' } = options;
+      const from = since === undefined ? 'now' : utc(since);
+      await confirm(
+        io,
+        options,
+        `No token of the key ${kid} is accepted any more, and its tasks are tainted but for those that were recorded before ${from}.`,
+      );
       const response = await keys.revokeKey({
         kid,
         note,
         ...(since === undefined ? {} : { compromisedSince: { seconds: since, nanos: 0 } }),
       });
       if (options.json) printMessage(io, RevokeKeyResponseSchema, response);
-      else tell(io, response, 'revoked', 'it was revoked before; nothing was added');
-      remark(io, 'Tasks of this key are tainted from now on. If it was the key in use: `ect keys rotate --urgent`.');
+      else tellChange(io, response, 'revoked', 'it was revoked before; nothing was added');
+      remark(io, EARLIER);
+      remark(io, 'If it was the key in use: `ect keys rotate --urgent`.');
     }),
   );
-}
-
-function withChange(command: Command): Command {
-  return withOutput(withService(command.option('--note <text>', 'why, for people: at most 256 characters')));
-}
-
-interface Change {
-  readonly key?: ManagedKey | undefined;
-  readonly duplicate: boolean;
-}
-
-function tell(io: Io, { key, duplicate }: Change, done: string, before: string): void {
-  print(io, paint(io.stdout, 'green', `✓ ${duplicate ? before : done}`));
-  for (const line of columns(key === undefined ? [] : [['kid', key.key?.kid ?? ''], ...keyRows(key)])) {
-    print(io, `  ${line}`);
-  }
 }

@@ -5,6 +5,7 @@ import { VERSION } from '../version.ts';
 import { appendCommand } from './append.ts';
 import { auditCommand } from './audit.ts';
 import type { LedgerDatabases } from './audit-database.ts';
+import { authorityCommand } from './authority.ts';
 import { type Backups, backupCommand, restoreCommand } from './backup.ts';
 import { checkpointCommand } from './checkpoint.ts';
 import { completionCommand } from './completion.ts';
@@ -56,6 +57,7 @@ export function buildProgram(parts: ProgramParts): Command {
   const commands = [
     serveCommand(serve),
     configCommand(io, checkConfig),
+    authorityCommand(io),
     issueCommand(io),
     verifyCommand(io),
     dagCommand(io),

@@ -8,13 +8,15 @@ import { entryRows, receiptLine } from './describe.ts';
 import { WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, withOutput } from './output.ts';
+import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, utc, withOutput } from './output.ts';
 import { writeReceipt } from './receipt.ts';
+import { moment } from './values.ts';
 
 interface TaintOptions extends ServiceOptions, OutputOptions, ConfirmOptions {
   readonly jti?: string;
   readonly wid?: string;
   readonly kid?: string;
+  readonly since?: bigint;
   readonly note?: string;
   readonly receiptOut?: string;
 }
@@ -24,20 +26,28 @@ export function taintCommand(io: Io): Command {
     .description('mark a task or a key as compromised, for ever; what came after it is shown as tainted from then on')
     .addOption(new Option('--jti <uuid>', 'task id').conflicts('kid'))
     .addOption(new Option('--wid <uuid>', 'workflow of the task; needed if it has one').conflicts('kid'))
-    .option('--kid <kid>', 'key id: every task that was signed under it')
+    .option('--kid <kid>', 'key id: none of its tokens is accepted any more, and a key of the service is revoked')
+    .addOption(
+      new Option('--since <time>', 'with --kid: what was recorded before stays sound (default: now)')
+        .argParser(moment)
+        .conflicts('jti'),
+    )
     .option('--note <text>', 'why, for people: at most 256 characters')
     .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
   withHelp(withOutput(withService(withConfirmation(command))), {
-    examples: ['ect taint --jti "$JTI" --wid "$WID" --note "agent was hijacked"', 'ect taint --kid "$KID"'],
+    examples: [
+      'ect taint --jti "$JTI" --wid "$WID" --note "agent was hijacked"',
+      'ect taint --kid "$KID" --since 2026-01-31T12:00:00Z',
+    ],
     refused: 'you are no administrator of the service (ECT_ADMINS), or it could not be reached; trying again is safe',
   });
   return command.action((options: TaintOptions) =>
     attemptCalls(io, options, async ({ ledger }) => {
-      const { note = '', receiptOut } = options;
+      const { note = '', receiptOut, since } = options;
       const subject = readSubject(options);
-      const what = options.kid === undefined ? `The task ${options.jti}` : `Every task of the key ${options.kid}`;
-      await confirm(io, options, `${what}, and what came after it, is shown as tainted from now on.`);
-      const response = await ledger.markCompromised({ subject, note });
+      await confirm(io, options, consequenceOf(options));
+      const compromisedSince = since === undefined ? {} : { compromisedSince: { seconds: since, nanos: 0 } };
+      const response = await ledger.markCompromised({ subject, note, ...compromisedSince });
       const { entry, receipt, duplicate } = response;
       const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
       if (options.json) {
@@ -49,6 +59,15 @@ export function taintCommand(io: Io): Command {
       if (receipt) print(io, `  ${receiptLine(receipt)}`);
       for (const file of files) remark(io, `receipt: ${file}`);
     }),
+  );
+}
+
+function consequenceOf({ jti, kid, since }: TaintOptions): string {
+  if (kid === undefined) return `The task ${jti}, and what came after it, is shown as tainted from now on.`;
+  const from = since === undefined ? 'now' : utc(since);
+  return (
+    `No token of the key ${kid} is accepted any more; its tasks, but for those that were recorded before ${from}, and what came ` +
+    'after them are shown as tainted.'
   );
 }
 

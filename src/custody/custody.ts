@@ -152,6 +152,11 @@ export class Custody implements SignerChoice {
     return this.#inTurn(() => this.#roots.rotate(order));
   }
 
+  /** The number of the root key that an order would come to now: the one that is announced, or the next. */
+  planRotation(order: Pick<RotationOrder, 'nextKey'>): Promise<number> {
+    return this.#inTurn(() => this.#roots.planFor(order));
+  }
+
   /** Announces a key that the operator provides while the service runs, unless it is known. */
   async adopt(key: RootKey): Promise<void> {
     await this.#inTurn(() => this.#roots.adopt(key));
@@ -170,13 +175,27 @@ export class Custody implements SignerChoice {
   }
 
   /** Declares a key compromised, since a time (milliseconds) or as of now. None of its tokens is accepted any more. */
-  revoke({ kid, by, note }: Order, sinceMs?: number): Promise<KeyChange> {
+  revoke(order: Order, sinceMs?: number): Promise<KeyChange> {
+    return this.#inTurn(async () => this.#revoke(await this.#find(order.kid), order, sinceMs));
+  }
+
+  /** The same, where the key is one of ours. Answers whether this call changed it. */
+  revokeOwn(order: Order, sinceMs: number): Promise<boolean> {
     return this.#inTurn(async () => {
-      const key = await this.#find(kid);
-      if (key.state === 'revoked') return { key, changed: false };
-      const since = sinceMs === undefined ? {} : { compromised_since: sinceMs };
-      return this.#change({ state: 'revoked', jwk: key.jwk, locator: key.locator ?? '', by, note, ...since });
+      const key = KID.test(order.kid) ? await this.#log.recall(order.kid) : undefined;
+      return key !== undefined && (await this.#revoke(key, order, sinceMs)).changed;
     });
+  }
+
+  async #revoke(key: KeyRecord, { by, note }: Order, sinceMs: number | undefined): Promise<KeyChange> {
+    if (key.state === 'revoked') return { key, changed: false };
+    const since = sinceMs === undefined ? {} : { compromised_since: sinceMs };
+    return this.#change({ state: 'revoked', jwk: key.jwk, locator: key.locator ?? '', by, note, ...since });
+  }
+
+  /** A key of ours as the ledger has it now. KEY_NOT_FOUND where there never was one of this `kid`. */
+  find(kid: string): Promise<KeyRecord> {
+    return this.#inTurn(() => this.#find(kid));
   }
 
   /** Looks at the ledger now and does what is due. What fails is an event and is tried again. */

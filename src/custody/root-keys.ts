@@ -18,6 +18,10 @@ export interface RotationOrder {
   readonly urgent: boolean;
   readonly by: string;
   readonly note: string;
+  /** The root key that signs, as far as the order knows: otherwise nothing is done. Empty or absent: whichever it is. */
+  readonly expectedCurrentKid?: string;
+  /** Of an order that may have been carried out before: the number that it was to come to. */
+  readonly fromGeneration?: number;
 }
 
 /** The next key, and whether the order changed something. */
@@ -139,6 +143,10 @@ export class RootKeys {
   async rotate(order: RotationOrder): Promise<Rotation> {
     const locator = order.nextKey === '' ? undefined : this.#locatorOf(order.nextKey);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      // Asked each time: another process may be at the same order.
+      const done = this.#doneBy(order, locator);
+      if (done !== undefined) return { key: done, changed: false };
+      if (attempt === 0) this.#demandCurrent(order);
       const pending = this.#pending;
       const isMeant = pending !== undefined && (locator === undefined || locator === pending.locator);
       if (!order.urgent) {
@@ -153,6 +161,30 @@ export class RootKeys {
       if (rotation !== undefined) return rotation;
     }
     throw notAccepted();
+  }
+
+  /** The number of the root key that an order would come to: of the announced one where that is meant, or the next. */
+  planFor({ nextKey }: Pick<RotationOrder, 'nextKey'>): number {
+    const locator = nextKey === '' ? undefined : this.#locatorOf(nextKey);
+    const pending = this.#pending;
+    const isMeant = pending !== undefined && (locator === undefined || locator === pending.locator);
+    return (isMeant ? pending.generation : undefined) ?? this.#history.roots().length;
+  }
+
+  /** The key that an order came to when it was carried out before. */
+  #doneBy({ fromGeneration, urgent }: RotationOrder, locator: string | undefined): KeyRecord | undefined {
+    if (fromGeneration === undefined) return undefined;
+    const since = this.#history.roots().slice(fromGeneration);
+    return since.find(
+      (key) => (locator === undefined || key.locator === locator) && (!urgent || key.activeAtMs !== undefined),
+    );
+  }
+
+  #demandCurrent({ expectedCurrentKid: expected = '' }: RotationOrder): void {
+    const kid = this.#newestActive()?.kid ?? '';
+    if (expected === '' || expected === kid) return;
+    const message = kid === '' ? 'No root key signs now.' : 'Another root key signs than the order expects.';
+    throw new EctError(refuse('KEY_NOT_CURRENT', `${message} Nothing was done.`, { current_kid: kid }));
   }
 
   /** A key that this call announced; undefined where another process was quicker, so that its key is the next one. */

@@ -8,7 +8,7 @@ export {
   MAX_BUNDLE_TASKS,
   MAX_WORKFLOW_TASKS,
 } from './limits.ts';
-export { keyMark, type MarkSet, type Marks, taskMark } from './marks.ts';
+export { keyMark, type Mark, type MarkSet, type Marks, taskMark } from './marks.ts';
 export { renderDot, renderMermaid } from './render.ts';
 export { type DagReason, type DagReport, type DagViolation, refusalOf } from './report.ts';
 export { type LedgerFacts, ROOT_FACTS } from './settled.ts';

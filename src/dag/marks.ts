@@ -11,10 +11,23 @@ export interface Marks {
 /** What is marked at one moment. */
 export interface MarkSet {
   readonly size: number;
-  /** The ledger's entry that marks this name, made by `taskMark` or `keyMark`. */
-  entryOf(name: string): number | undefined;
+  /** What marks this name, made by `taskMark` or `keyMark`. */
+  markOf(name: string): Mark | undefined;
   /** What was found about recorded tasks under exactly these marks. */
   readonly known: KnownTaints;
+}
+
+/** One thing that is marked. */
+export interface Mark {
+  /** The ledger's entry that marks it. */
+  readonly entry: number;
+  /** Of a key: what is known to be older than this second stays sound. Absent: nothing does. */
+  readonly since?: number;
+}
+
+/** Whether what was known at `knownAt` (seconds) is older than what is marked since `since`. What is not known when is not. */
+export function isOlder(knownAt: number | undefined, since: number | undefined): boolean {
+  return knownAt !== undefined && since !== undefined && knownAt < since;
 }
 
 /** The name under which a task is marked. No two tasks share one, whatever their ids hold. */
@@ -22,7 +35,7 @@ export function taskMark(wid: string, jti: string): string {
   return JSON.stringify(['task', wid, jti]);
 }
 
-/** The name under which a key is marked. */
-export function keyMark(kid: string): string {
-  return JSON.stringify(['kid', kid]);
+/** The name under which a key is marked; each time that is stated for it, in milliseconds, has a name of its own. */
+export function keyMark(kid: string, sinceMs?: number): string {
+  return JSON.stringify(sinceMs === undefined ? ['kid', kid] : ['kid', kid, sinceMs]);
 }

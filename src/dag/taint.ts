@@ -3,7 +3,7 @@
 
 import type { Pace } from '../pace.ts';
 import type { Origin } from './known-taints.ts';
-import { keyMark, type MarkSet, type Marks, taskMark } from './marks.ts';
+import { isOlder, keyMark, type MarkSet, type Marks, taskMark } from './marks.ts';
 import type { Task } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
@@ -62,11 +62,11 @@ export async function ownOrigins({ tasks }: TaskGraph, marked: MarkSet, pace: Pa
   return origins;
 }
 
-export function originOf({ jti, wid, kid }: Task, marked: MarkSet): Origin | undefined {
-  const task = marked.entryOf(taskMark(wid, jti));
-  if (task !== undefined) return { jti, kid: '', entry: task };
-  const key = kid === '' ? undefined : marked.entryOf(keyMark(kid));
-  return key === undefined ? undefined : { jti, kid, entry: key };
+export function originOf({ jti, wid, kid, knownAt }: Task, marked: MarkSet): Origin | undefined {
+  const task = marked.markOf(taskMark(wid, jti));
+  if (task !== undefined) return { jti, kid: '', entry: task.entry };
+  const key = kid === '' ? undefined : marked.markOf(keyMark(kid));
+  return key === undefined || isOlder(knownAt, key.since) ? undefined : { jti, kid, entry: key.entry };
 }
 
 /** Links to predecessors that were not found. Each may mean a task of the same workflow, or one without. */
@@ -84,8 +84,8 @@ async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph,
 async function missingOrigins(graph: TaskGraph, marked: MarkSet, pace: Pace): Promise<ReadonlyMap<number, Origin>> {
   const origins = new Map<number, Origin>();
   for await (const { at, jti, meanings } of missingLinks(graph, pace)) {
-    const entry = meanings.map((name) => marked.entryOf(name)).find((found) => found !== undefined);
-    if (entry !== undefined && !origins.has(at)) origins.set(at, { jti, kid: '', entry });
+    const mark = meanings.map((name) => marked.markOf(name)).find((found) => found !== undefined);
+    if (mark !== undefined && !origins.has(at)) origins.set(at, { jti, kid: '', entry: mark.entry });
   }
   return origins;
 }

@@ -23,6 +23,8 @@ export interface Task {
   readonly mends?: true;
   /** Where it is recorded, the index of its entry. */
   readonly entry?: number;
+  /** A second in which it is known to have been there: in which it was recorded, or as of which evidence is judged. */
+  readonly knownAt?: number;
   /**
    * The number of tasks on the longest path that ends here, this one included. Only where the ledger vouches for all of
    * the task's past, see `settled.ts`.

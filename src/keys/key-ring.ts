@@ -29,6 +29,8 @@ export class KeyRing {
   #byKid: ReadonlyMap<string, readonly TrustedKey[]>;
   readonly #recallKey: RecallKey | undefined;
   #recalled = new Map<string, TrustedKey>();
+  /** By `kid`, the second from which on a key is marked as compromised. */
+  readonly #compromised = new Map<string, number>();
 
   /** `recall` finds keys that ended long ago: they still answer for what was signed in their time. */
   constructor(keys: readonly TrustedKey[], recall?: RecallKey) {
@@ -50,6 +52,19 @@ export class KeyRing {
   find(kid: string, iss: string): TrustedKey | undefined {
     const namesakes = this.#byKid.get(kid);
     return namesakes?.find((key) => key.speaksFor(iss)) ?? namesakes?.[0] ?? this.#recalled.get(kid);
+  }
+
+  /** Whatever bears this `kid` is compromised from a second on, for ever: a later time that is said for it changes nothing. */
+  compromise(kid: string, at: number): void {
+    const known = this.#compromised.get(kid);
+    if (known === undefined || at < known) this.#compromised.set(kid, at);
+  }
+
+  /** From which second on a key is compromised: as it says itself, or as it was marked. Undefined: it is not. */
+  compromisedAt({ kid, revokedAt }: Pick<TrustedKey, 'kid' | 'revokedAt'>): number | undefined {
+    const marked = this.#compromised.size === 0 ? undefined : this.#compromised.get(kid);
+    if (marked === undefined || revokedAt === undefined) return marked ?? revokedAt;
+    return Math.min(marked, revokedAt);
   }
 
   /** Looks for a key that is not held. Answers whether `find` finds it now. `kid` is attacker-controlled. */

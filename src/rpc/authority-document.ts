@@ -1,55 +1,132 @@
-// `/.well-known/ect-authority`: what somebody needs to know of this authority before anything else, in one JSON document.
+// What somebody needs to know of this authority before anything else: GetAuthority, and `/.well-known/ect-authority`, which is
+// its answer in JSON. Limits are read from where they are in force.
 
+import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
+import type { AuthorityParts } from '../authority/index.ts';
+import { MAX_ANCESTORS, MAX_WORKFLOW_TASKS } from '../dag/index.ts';
+import {
+  type AuthorityFeaturesSchema,
+  type AuthorityLimitsSchema,
+  AuthorityService,
+  type GetAuthorityResponse,
+  GetAuthorityResponseSchema,
+} from '../gen/ect/v1/authority_pb.ts';
+import { KeyService } from '../gen/ect/v1/keys_pb.ts';
+import { LedgerService } from '../gen/ect/v1/ledger_pb.ts';
+import { Level } from '../gen/ect/v1/token_pb.ts';
+import { MAX_AUDIENCES, MAX_EXT_BYTES, MAX_EXT_DEPTH, MAX_PREDECESSORS } from '../token/index.ts';
+import { MAX_CALL_MS } from './deadline.ts';
+import {
+  MAX_ANSWER_BYTES,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_ITEMS,
+  MAX_BUNDLE_TOKENS,
+  MAX_HANDED_ALONG,
+  MAX_MESSAGE_BYTES,
+  MAX_PAGE_ENTRIES,
+  MAX_PAGE_KEYS,
+} from './limits.ts';
 import type { Page } from './pages.ts';
 
-/** What the document says. */
+/** Full names of the services of an authority. */
+const SERVICES = [AuthorityService, LedgerService, KeyService].map(({ typeName }) => typeName);
+
+/** What the procedures do not know of themselves. */
 export interface AuthorityFacts {
   /** Of the release that runs. */
   readonly version: string;
-  readonly issuer: string;
-  /** Of tokens that are verified here. */
-  readonly algorithms: readonly string[];
-  readonly drafts: readonly string[];
-  /** Full names of the gRPC services. */
-  readonly services: readonly string[];
-  readonly ledgerOrigin: string;
-  readonly ledgerVerifierKey: string;
-  readonly maxAgeSeconds: number;
+  /** Whether what is written outlives the process. */
+  readonly durable: boolean;
+  readonly delegatedKeys: boolean;
+  readonly provenCallers: boolean;
   /** `https://ect.example`, under which all of it is reached. */
   readonly url: () => string;
 }
 
-export function authorityPage(facts: AuthorityFacts): Page {
-  return {
-    path: '/.well-known/ect-authority',
-    isOpen: true,
-    read: () => ({
-      status: 200,
-      contentType: 'application/json',
-      body: `${JSON.stringify(documentOf(facts), undefined, 2)}\n`,
-      maxAgeSeconds: facts.maxAgeSeconds,
-    }),
+/** What GetAuthority answers. */
+export type DescribeAuthority = () => GetAuthorityResponse;
+
+/** Made once, and again where the address has become known. */
+export function authorityDescriber(parts: AuthorityParts, facts: AuthorityFacts): DescribeAuthority {
+  let [url, description] = ['', describe(parts, facts, '')];
+  return () => {
+    const current = facts.url();
+    if (current !== url) [url, description] = [current, describe(parts, facts, current)];
+    return description;
   };
 }
 
-function documentOf({
-  version,
-  issuer,
-  algorithms,
-  drafts,
-  services,
-  ledgerOrigin,
-  ledgerVerifierKey,
-  url,
-}: AuthorityFacts) {
+function describe(parts: AuthorityParts, facts: AuthorityFacts, url: string): GetAuthorityResponse {
+  const { policy, ledger } = parts;
+  // No name of a ledger has a plus sign: it ends there (C2SP signed-note).
+  const [origin = ''] = ledger.verifierKey.split('+', 1);
+  return create(GetAuthorityResponseSchema, {
+    issuer: policy.issuer,
+    version: facts.version,
+    signingAlg: 'ES256',
+    verificationAlgs: [...policy.token.algorithms],
+    drafts: policy.token.drafts.map((draft) => `draft-nennemann-wimse-ect-${draft}`),
+    jwksUri: `${url}/.well-known/jwks.json`,
+    endpoints: Object.fromEntries(SERVICES.map((name) => [name, `${url}/${name}`])),
+    ledger: { origin, verifierKey: ledger.verifierKey, audience: policy.ledgerAudience },
+    limits: limitsOf(parts),
+    features: featuresOf(parts, facts),
+  });
+}
+
+function limitsOf({ policy }: AuthorityParts): MessageInitShape<typeof AuthorityLimitsSchema> {
+  const { token, defaultTtlSeconds } = policy;
   return {
-    issuer,
-    version,
-    signing_alg: 'ES256',
-    verification_algs: algorithms,
-    drafts: drafts.map((draft) => `draft-nennemann-wimse-ect-${draft}`),
-    jwks_uri: `${url()}/.well-known/jwks.json`,
-    endpoints: Object.fromEntries(services.map((name) => [name, `${url()}/${name}`])),
-    ledger: { origin: ledgerOrigin, verifier_key: ledgerVerifierKey },
+    messageBytes: MAX_MESSAGE_BYTES,
+    batchMessageBytes: MAX_BATCH_BYTES,
+    answerBytes: MAX_ANSWER_BYTES,
+    tokenBytes: token.maxTokenBytes,
+    batchItems: MAX_BATCH_ITEMS,
+    audiences: MAX_AUDIENCES,
+    pred: MAX_PREDECESSORS,
+    predecessorTokens: MAX_HANDED_ALONG,
+    bundleTokens: MAX_BUNDLE_TOKENS,
+    workflowTasks: MAX_WORKFLOW_TASKS,
+    ancestors: MAX_ANCESTORS,
+    extensionBytes: MAX_EXT_BYTES,
+    extensionDepth: MAX_EXT_DEPTH,
+    defaultTtlSeconds,
+    maxTtlSeconds: token.maxLifetimeSeconds,
+    tokenAgeSeconds: token.maxAgeSeconds,
+    clockSkewSeconds: token.maxFutureSeconds,
+    callSeconds: MAX_CALL_MS / 1000,
+    pageEntries: MAX_PAGE_ENTRIES,
+    pageKeys: MAX_PAGE_KEYS,
+  };
+}
+
+function featuresOf(
+  { policy, replay }: AuthorityParts,
+  { durable, delegatedKeys, provenCallers }: AuthorityFacts,
+): MessageInitShape<typeof AuthorityFeaturesSchema> {
+  return {
+    minimumLevel: Level[policy.token.minimumLevel],
+    uuidIds: policy.token.ids === 'uuid',
+    predecessorPolicy: policy.graph.predecessorPolicy,
+    replayGuard: replay !== undefined,
+    durable,
+    delegatedKeys,
+    provenCallers,
+  };
+}
+
+/** Anybody may keep the document for `maxAgeSeconds`. */
+export function authorityPage(describeAuthority: DescribeAuthority, maxAgeSeconds: number): Page {
+  return {
+    path: '/.well-known/ect-authority',
+    isOpen: true,
+    read: () => {
+      const json = toJson(GetAuthorityResponseSchema, describeAuthority(), {
+        alwaysEmitImplicit: true,
+        useProtoFieldName: true,
+      });
+      const body = `${JSON.stringify(json, undefined, 2)}\n`;
+      return { status: 200, contentType: 'application/json', body, maxAgeSeconds };
+    },
   };
 }

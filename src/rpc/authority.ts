@@ -8,6 +8,7 @@ import {
   type Issued,
   type IssueOrder,
   issue,
+  refuseGuessableId,
   rehearseAppend,
   rehearseIssue,
   validateDag,
@@ -19,20 +20,35 @@ import { DagStatus } from '../gen/ect/v1/token_pb.ts';
 import { andThen } from '../keys/index.ts';
 import { createPace } from '../pace.ts';
 import { appendedBytes, graphBytes, issuedBytes, verdictBytes } from './answer-size.ts';
-import { appendItems, runItems } from './batch.ts';
+import { type AuthorityFacts, authorityDescriber, type DescribeAuthority } from './authority-document.ts';
+import { appendItems, checkItems, runItems } from './batch.ts';
+import { holdOrders } from './batch-orders.ts';
 import type { Call, Service } from './call.ts';
 import { DetailRoom, issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
 import { writeGraphReport } from './graph-messages.ts';
 import { invalid } from './invalid.ts';
 import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from './limits.ts';
 import { writeAppended, writeAppendRehearsal, writeIssued, writeIssueRehearsal, writeVerdict } from './messages.ts';
-import { known, readDagSubject, readIssueOrder, readVerifyOrder } from './orders.ts';
+import { known, readDagSubject, readIssueOrder, readKey, readName, readVerifyOrder } from './orders.ts';
 
-/** Serves the authority. Every procedure may be called by whoever is authenticated. */
-export function authorityService(parts: AuthorityParts): Service<typeof AuthorityService> {
-  const issueItem = (request: IssueRequest, call: Call, details?: DetailRoom) => {
-    const order = readIssueOrder(request, parts.policy.token.ids);
-    if (request.dryRun) return rehearse(order, call, details);
+/** Where nothing around the procedures is said. */
+const UNSAID: AuthorityFacts = {
+  version: '',
+  durable: false,
+  delegatedKeys: false,
+  provenCallers: false,
+  url: () => '',
+};
+
+/** Serves the authority. Every procedure but GetAuthority is for authenticated callers. */
+export function authorityService(
+  parts: AuthorityParts,
+  describe: DescribeAuthority = authorityDescriber(parts, UNSAID),
+): Service<typeof AuthorityService> {
+  const issueItem = (request: IssueRequest, call: Call, details?: DetailRoom) =>
+    issueOrder(readIssueOrder(request, parts.policy.token.ids), request.dryRun, call, details);
+  const issueOrder = (order: IssueOrder, isDryRun: boolean, call: Call, details?: DetailRoom) => {
+    if (isDryRun) return rehearse(order, call, details);
     const write = (issued: Issued) => writeIssued(issued, details);
     const begun = beginIssue(parts, call.caller, order, call);
     return begun === undefined ? issue(parts, call.caller, order, call).then(write) : andThen(begun, write);
@@ -43,14 +59,18 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
     if (first !== undefined) call.note(first.refusal.reason);
     return writeIssueRehearsal(rehearsal, details);
   };
-  const verifyItem = (request: VerifyRequest, call: Call, details?: DetailRoom) =>
-    andThen(beginVerify(parts, call.caller, readVerifyOrder(request), call), (verdict) => {
+  const verifyItem = (request: VerifyRequest, call: Call, details?: DetailRoom, requestId = '') => {
+    const order = readVerifyOrder(request);
+    const named = order.requestId === '' ? { ...order, requestId } : order;
+    return andThen(beginVerify(parts, call.caller, named, call), (verdict) => {
       if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
       return writeVerdict(verdict, details);
     });
+  };
   return {
     descriptor: AuthorityService,
     access: 'callers',
+    published: ['getAuthority'],
     weights: { validateDAG: 50 },
     maxRequestBytes: {
       '*': MAX_MESSAGE_BYTES,
@@ -66,18 +86,32 @@ export function authorityService(parts: AuthorityParts): Service<typeof Authorit
       validateDAG: graphBytes,
     },
     procedures: {
+      getAuthority: () => describe(),
       issue: (request, call) => {
         const begun = issueItem(request, call);
         return begun instanceof Promise ? begun : parts.rounds.finish(begun);
       },
-      batchIssue: async ({ items }, call) => {
+      batchIssue: async ({ items, requestId }, call) => {
         const details = new DetailRoom(issueDetailBytes(items));
-        return { results: await runItems(items, call, (request, of) => issueItem(request, of, details)) };
+        const name = readKey('request_id', requestId);
+        if (name === '')
+          return { results: await runItems(items, call, (request, of) => issueItem(request, of, details)) };
+        checkItems(items);
+        const orderAt = await holdOrders(parts, name, items, call);
+        const results = await runItems(items, call, (request, of, place) =>
+          issueOrder(orderAt(place), request.dryRun, of, details),
+        );
+        return { results };
       },
       verify: (request, call) => parts.rounds.finish(verifyItem(request, call)),
-      batchVerify: async ({ items }, call) => {
+      batchVerify: async ({ items, requestId }, call) => {
         const details = new DetailRoom(verdictDetailBytes(items));
-        return { results: await runItems(items, call, (request, of) => verifyItem(request, of, details)) };
+        const name = readName('request_id', requestId);
+        refuseGuessableId(call.caller, { requestId: name });
+        const results = await runItems(items, call, (request, of, place) =>
+          verifyItem(request, of, details, name === '' ? '' : `${name} ${place}`),
+        );
+        return { results };
       },
       validateDAG: async (request, call) => {
         known('graph', request.graph, GraphFormat);

@@ -27,7 +27,7 @@ interface ItemResult<Response> {
 const ITEMS_PER_SLICE = 32;
 
 /** How an item is begun: cut at its signature, or by itself where there is more to wait for. */
-type BeginItem<Request, Response> = (request: Request, call: Call) => Cut<Response> | Promise<Response>;
+type BeginItem<Request, Response> = (request: Request, call: Call, place: number) => Cut<Response> | Promise<Response>;
 
 /**
  * Runs a procedure on each item; the signatures of a slice are settled one right after the other. An item fails by EctError
@@ -47,7 +47,7 @@ export async function runItems<Request, Response>(
     const begun = slice.map(({ request }, at) =>
       attempt(() => {
         if (request === undefined) throw invalid(`items[${start + at}].request`, 'is required');
-        return begin(request, call);
+        return begin(request, call, start + at);
       }),
     );
     const settled = begun.map((item) => (isCut(item) && item.owesSignature ? attempt(() => settle(item)) : item));
@@ -125,7 +125,7 @@ async function rehearseItem(parts: AuthorityParts, token: string, call: Call) {
   return writeAppendRehearsal(await rehearseAppend(parts, token, call));
 }
 
-function checkItems(items: readonly Item<unknown>[]): void {
+export function checkItems(items: readonly Item<unknown>[]): void {
   if (items.length === 0 || items.length > MAX_BATCH_ITEMS) {
     throw invalid('items', `must have 1 to ${MAX_BATCH_ITEMS} items`);
   }

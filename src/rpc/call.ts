@@ -54,6 +54,8 @@ export interface Service<S extends DescService = DescService> {
   readonly access: 'callers' | 'public';
   /** Methods (local names) that administrators alone may call. */
   readonly administered?: readonly string[];
+  /** Methods (local names) of a service for callers that need no identity all the same. */
+  readonly published?: readonly string[];
   /** What a call of a method (local name) computes whatever the size of its request, relative to a small call; 1 where it is not said. */
   readonly weights?: Readonly<Record<string, number>>;
   /** Largest request message in bytes, by method (local name); `*` is the default. */
@@ -76,6 +78,7 @@ export interface AnyService {
   readonly streams?: Readonly<Record<string, (request: never, call: Call) => AsyncIterable<unknown>>>;
   readonly access: 'callers' | 'public';
   readonly administered?: readonly string[];
+  readonly published?: readonly string[];
   readonly weights?: Readonly<Record<string, number>>;
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
   readonly answerBytes?: Readonly<
@@ -86,6 +89,7 @@ export interface AnyService {
 /** Who may call a method. */
 export type Access = 'public' | 'callers' | 'admin';
 
-export function accessOf({ access, administered }: AnyService, localName: string): Access {
-  return administered?.includes(localName) === true ? 'admin' : access;
+export function accessOf({ access, administered, published }: AnyService, localName: string): Access {
+  if (administered?.includes(localName) === true) return 'admin';
+  return published?.includes(localName) === true ? 'public' : access;
 }

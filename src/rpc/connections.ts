@@ -73,7 +73,8 @@ export function createConnections(
   const http1Sockets = new Set<MeteredSocket>();
   const nodeAnswers = new NodeAnswers(answerMs);
   const tooLarge = `the headers are larger than ${limits.maxHeaderBytes} bytes`;
-  const headersTooLarge = new EctError(refuse('MESSAGE_TOO_LARGE', tooLarge));
+  const limit = { limit_bytes: String(limits.maxHeaderBytes) };
+  const headersTooLarge = new EctError(refuse('MESSAGE_TOO_LARGE', tooLarge, limit));
   let isDraining = false;
 
   const handler = createNodeHandler({

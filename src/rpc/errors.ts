@@ -69,6 +69,7 @@ const CODES = {
   KEY_NOT_FOUND: Code.NotFound,
   KEY_STATE_INVALID: Code.FailedPrecondition,
   ROTATION_UNSUPPORTED: Code.FailedPrecondition,
+  KEY_NOT_CURRENT: Code.FailedPrecondition,
   LEDGER_UNAVAILABLE: Code.Unavailable,
   LEDGER_CORRUPT: Code.DataLoss,
   REPLAY_GUARD_UNAVAILABLE: Code.Unavailable,

@@ -31,7 +31,8 @@ export function frameError(fault: FrameFault, maxBytes: number): EctError {
 }
 
 export function messageTooLarge(maxBytes: number): EctError {
-  return new EctError(refuse('MESSAGE_TOO_LARGE', `the message is larger than ${maxBytes} bytes`));
+  const message = `the message is larger than ${maxBytes} bytes`;
+  return new EctError(refuse('MESSAGE_TOO_LARGE', message, { limit_bytes: String(maxBytes) }));
 }
 
 /** The length that a frame announces, as soon as it can be read; 0 before. */

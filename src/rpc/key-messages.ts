@@ -2,6 +2,7 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { RotationRequest } from '../authority/index.ts';
 import { endOf, type KeyChange, type KeyPage, type KeyQuery, type KeyRecord } from '../custody/index.ts';
 import {
   KeyState,
@@ -12,8 +13,12 @@ import {
   type RotateKeyRequest,
   type SigningKeySchema,
 } from '../gen/ect/v1/keys_pb.ts';
+import { pageRoom } from './answer-size.ts';
 import { demand } from './invalid.ts';
+import { sizeOfKey } from './key-sizes.ts';
+import { MAX_PAGE_KEYS } from './limits.ts';
 import { millisecondsOf } from './messages.ts';
+import { readKey } from './orders.ts';
 import { checkAll } from './violations.ts';
 
 const STATES = {
@@ -39,7 +44,10 @@ export function writeSigningKey(key: KeyRecord): MessageInitShape<typeof Signing
   };
 }
 
-export function writeManagedKey(key: KeyRecord): MessageInitShape<typeof ManagedKeySchema> {
+/** Since which second a key is marked as compromised; undefined where it is not. */
+export type SinceOf = (kid: string) => number | undefined;
+
+export function writeManagedKey(key: KeyRecord, sinceOf: SinceOf): MessageInitShape<typeof ManagedKeySchema> {
   const { generation, revoked } = key;
   return {
     key: writeSigningKey(key),
@@ -48,41 +56,62 @@ export function writeManagedKey(key: KeyRecord): MessageInitShape<typeof Managed
     announcedAt: timestampFromMs(key.announcedAtMs),
     ...timeOf('activeAt', key.activeAtMs),
     ...timeOf('revokedAt', revoked?.atMs),
-    ...timeOf('compromisedSince', revoked?.sinceMs),
+    ...timeOf('compromisedSince', earliestOf(revoked?.sinceMs, sinceOf(key.kid))),
     changedBy: key.by,
     note: key.note,
     entryIndex: BigInt(key.index),
   };
 }
 
-export function writeChange({ key, changed }: KeyChange) {
-  return { key: writeManagedKey(key), duplicate: !changed };
+/** The earliest time that was stated, in milliseconds: by the entry about the key, or by a mark. */
+function earliestOf(revokedMs: number | undefined, markedSecond: number | undefined): number | undefined {
+  if (markedSecond === undefined) return revokedMs;
+  return Math.min(revokedMs ?? Number.POSITIVE_INFINITY, markedSecond * 1000);
 }
 
-const MAX_PAGE = 500;
+export function writeChange({ key, changed }: KeyChange, sinceOf: SinceOf) {
+  return { key: writeManagedKey(key, sinceOf), duplicate: !changed };
+}
 
 export function readKeyQuery({ past, pageSize, pageToken }: ListKeysRequest): KeyQuery {
   checkAll(
-    () => demand(pageSize >= 0 && pageSize <= MAX_PAGE, 'page_size', `must be 0 to ${MAX_PAGE}`),
+    () => demand(pageSize >= 0 && pageSize <= MAX_PAGE_KEYS, 'page_size', `must be 0 to ${MAX_PAGE_KEYS}`),
     () => demand(/^(?:|[1-9][0-9]{0,14})$/.test(pageToken), 'page_token', 'must be one that a page answered'),
   );
-  return { past, startIndex: Number(pageToken), limit: pageSize === 0 ? MAX_PAGE : pageSize };
+  return { past, startIndex: Number(pageToken), limit: pageSize === 0 ? MAX_PAGE_KEYS : pageSize };
 }
 
-export function writeKeyPage({ keys, next }: KeyPage): MessageInitShape<typeof ListKeysResponseSchema> {
-  return { keys: keys.map(writeManagedKey), nextPageToken: next === undefined ? '' : String(next) };
+/** A page of so many keys at most, and as many as have room. */
+export function writeKeyPage(
+  { keys, next }: KeyPage,
+  limit: number,
+  sinceOf: SinceOf,
+): MessageInitShape<typeof ListKeysResponseSchema> {
+  const written: MessageInitShape<typeof ManagedKeySchema>[] = [];
+  let room = pageRoom(limit, false);
+  for (const key of keys) {
+    const message = writeManagedKey(key, sinceOf);
+    room -= sizeOfKey(message);
+    if (room < 0 && written.length > 0) break;
+    written.push(message);
+  }
+  const following = keys[written.length]?.announcedIndex ?? next;
+  return { keys: written, nextPageToken: following === undefined ? '' : String(following) };
 }
 
 const KEY_NAME = /^[\x21-\x7e]{0,2048}$/;
 const KID = /^[A-Za-z0-9_-]{43}$/;
 const TEXT = /^[^\p{Cc}\p{Cs}]{0,256}$/u;
 
-export function readRotation({ nextKey, urgent, note }: RotateKeyRequest) {
+export function readRotation(request: RotateKeyRequest): RotationRequest {
+  const { nextKey, urgent, note, requestId, expectedCurrentKid } = request;
   checkAll(
     () => demand(KEY_NAME.test(nextKey), 'next_key', 'must be a key id or an ARN'),
     () => checkNote(note),
+    () => readKey('request_id', requestId),
+    () => expectedCurrentKid === '' || checkKid(expectedCurrentKid, 'expected_current_kid'),
   );
-  return { nextKey, urgent, note };
+  return { nextKey, urgent, note, requestId, expectedCurrentKid };
 }
 
 export function readKeyOrder({ kid, note }: { readonly kid: string; readonly note: string }) {
@@ -104,8 +133,8 @@ export function readRevocation({ kid, note, compromisedSince }: RevokeKeyRequest
   return { order: { kid, note }, sinceMs };
 }
 
-function checkKid(kid: string): void {
-  demand(KID.test(kid), 'kid', 'must be a key id of this service: 43 characters of base64url');
+function checkKid(kid: string, field = 'kid'): void {
+  demand(KID.test(kid), field, 'must be a key id of this service: 43 characters of base64url');
 }
 
 function checkNote(note: string): void {

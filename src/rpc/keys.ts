@@ -1,7 +1,7 @@
 // ect.v1.KeyService: the public keys, for everyone; changes of signing keys, for administrators.
 
-import { type AuthorityParts, callerName, markCompromised } from '../authority/index.ts';
-import type { Custody } from '../custody/index.ts';
+import { type AuthorityParts, callerName, compromiseKey, rotateKey } from '../authority/index.ts';
+import type { Custody, KeyChange } from '../custody/index.ts';
 import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import type { Service } from './call.ts';
 import {
@@ -9,19 +9,28 @@ import {
   readKeyQuery,
   readRevocation,
   readRotation,
+  type SinceOf,
   writeChange,
   writeKeyPage,
   writeSigningKey,
 } from './key-messages.ts';
+import { keyPageBytes, keySetBytes } from './key-sizes.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 
 /** Serves the keys in custody, and the verifier key of the ledger. */
 export function keyService(parts: AuthorityParts, custody: Custody): Service<typeof KeyService> {
+  const sinceOf: SinceOf = (kid) => parts.keys.compromisedAt({ kid });
+  const answer = (change: KeyChange) => writeChange(change, sinceOf);
+  const withKeys = { ...parts, ownKeys: custody };
   return {
     descriptor: KeyService,
     access: 'public',
     administered: ['listKeys', 'rotateKey', 'retireKey', 'revokeKey'],
     maxRequestBytes: { '*': MAX_MESSAGE_BYTES },
+    answerBytes: {
+      getKeySet: () => keySetBytes(custody, parts.ledger.verifierKey),
+      listKeys: ({ pageSize }) => keyPageBytes(pageSize),
+    },
     procedures: {
       getKeySet: () => ({
         keys: custody.published.map(writeSigningKey),
@@ -29,17 +38,19 @@ export function keyService(parts: AuthorityParts, custody: Custody): Service<typ
         ledgerVerifierKey: parts.ledger.verifierKey,
         maxAgeSeconds: custody.keySetMaxAgeSeconds,
       }),
-      listKeys: async (request) => writeKeyPage(await custody.list(readKeyQuery(request))),
-      rotateKey: async (request, { caller }) =>
-        writeChange(await custody.rotate({ ...readRotation(request), by: callerName(caller) })),
+      listKeys: async (request) => {
+        const query = readKeyQuery(request);
+        return writeKeyPage(await custody.list(query), query.limit, sinceOf);
+      },
+      rotateKey: async (request, { caller }) => answer(await rotateKey(parts, custody, caller, readRotation(request))),
       retireKey: async (request, { caller }) =>
-        writeChange(await custody.retire({ ...readKeyOrder(request), by: callerName(caller) })),
+        answer(await custody.retire({ ...readKeyOrder(request), by: callerName(caller) })),
       revokeKey: async (request, { caller, signal }) => {
         const { order, sinceMs } = readRevocation(request);
-        const change = await custody.revoke({ ...order, by: callerName(caller) }, sinceMs);
-        // Its tokens are refused by now. What it signed before is for review; a repeated call makes up for a lost mark.
-        await markCompromised(parts, caller, { subject: { kind: 'key', kid: order.kid }, note: order.note }, signal);
-        return writeChange(change);
+        // A mark would be for ever, so first whether it is a key of ours.
+        await custody.find(order.kid);
+        const { marked, isEnded } = await compromiseKey(withKeys, caller, { ...order, sinceMs }, signal);
+        return answer({ key: await custody.find(order.kid), changed: isEnded || !marked.duplicate });
       },
     },
   };

@@ -15,13 +15,12 @@ import { pageBytes, pageRoom, workflowBytes } from './answer-size.ts';
 import type { Call, Service } from './call.ts';
 import { writeGraphFindings } from './graph-messages.ts';
 import { demand, invalid } from './invalid.ts';
-import { MAX_MESSAGE_BYTES } from './limits.ts';
+import { MAX_MESSAGE_BYTES, MAX_PAGE_ENTRIES } from './limits.ts';
 import { readMarkOrder } from './mark-orders.ts';
 import { millisecondsOf, writeEntry, writeReceipt } from './messages.ts';
 import { checkAll } from './violations.ts';
 
 const DEFAULT_PAGE = 100;
-const MAX_PAGE = 1000;
 /** What it costs to write an entry, in steps of a pace: some microseconds. */
 const STEPS_PER_ENTRY = 40;
 
@@ -37,7 +36,7 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
     maxRequestBytes: { '*': MAX_MESSAGE_BYTES },
     answerBytes: {
       listEntries: ({ pageSize, withContent }) => pageBytes(pageSize || DEFAULT_PAGE, withContent),
-      getWorkflow: ({ pageSize, pageToken }) => workflowBytes(pageSize || MAX_PAGE, pageToken),
+      getWorkflow: ({ pageSize, pageToken }) => workflowBytes(pageSize || MAX_PAGE_ENTRIES, pageToken),
     },
     procedures: {
       getEntry: async (request) => {
@@ -170,9 +169,9 @@ function scopeOf({ wid, taints, keys }: ListEntriesRequest): Pick<RecordQuery, '
 function readWorkflowQuery(request: GetWorkflowRequest): RecordQuery {
   checkAll(
     () => demand(request.wid !== '', 'wid', 'is required'),
-    () => readPaging(request, MAX_PAGE),
+    () => readPaging(request, MAX_PAGE_ENTRIES),
   );
-  return { ...readPaging(request, MAX_PAGE), scope: request.wid };
+  return { ...readPaging(request, MAX_PAGE_ENTRIES), scope: request.wid };
 }
 
 function readPaging(
@@ -180,7 +179,7 @@ function readPaging(
   defaultPage: number,
 ): RecordQuery {
   checkAll(
-    () => demand(pageSize >= 0 && pageSize <= MAX_PAGE, 'page_size', `must be 0 to ${MAX_PAGE}`),
+    () => demand(pageSize >= 0 && pageSize <= MAX_PAGE_ENTRIES, 'page_size', `must be 0 to ${MAX_PAGE_ENTRIES}`),
     () => demand(/^(?:|0|[1-9][0-9]{0,14})$/.test(pageToken), 'page_token', 'must be one that a page answered'),
   );
   return { startIndex: Number(pageToken), limit: pageSize === 0 ? defaultPage : pageSize, withContent: false };

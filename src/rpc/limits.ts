@@ -6,5 +6,12 @@ export const MAX_MESSAGE_BYTES = 256 * 1024;
 export const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 /** Items of a batch. */
 export const MAX_BATCH_ITEMS = 1000;
+/** Tokens of predecessors that come along with one. */
+export const MAX_HANDED_ALONG = 100;
+/** Tokens that are judged by themselves. */
+export const MAX_BUNDLE_TOKENS = 10_000;
+/** Entries of the ledger, and keys, on one page. */
+export const MAX_PAGE_ENTRIES = 1000;
+export const MAX_PAGE_KEYS = 500;
 /** An answer: what gRPC clients read unless they are told otherwise. */
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;

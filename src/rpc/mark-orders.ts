@@ -1,8 +1,9 @@
 // Between messages and the domain: what an administrator says is compromised.
 
-import type { MarkSubject } from '../authority/index.ts';
+import type { CompromisedSubject } from '../authority/index.ts';
 import type { MarkCompromisedRequest } from '../gen/ect/v1/ledger_pb.ts';
 import { demand, invalid } from './invalid.ts';
+import { millisecondsOf } from './messages.ts';
 import { checkAll } from './violations.ts';
 
 /** As the service accepts them in tokens: a mark on anything else would be for nothing. */
@@ -14,24 +15,32 @@ const TEXT = /^[^\p{Cc}\p{Cs}]{0,256}$/u;
 
 /** Reads the request. REQUEST_INVALID names the field that is wrong. */
 export function readMarkOrder(
-  { subject, note }: MarkCompromisedRequest,
+  request: MarkCompromisedRequest,
   ids: keyof typeof IDS,
-): { readonly subject: MarkSubject; readonly note: string } {
+): { readonly subject: CompromisedSubject; readonly note: string } {
+  const { note } = request;
   checkAll(
     () => demand(TEXT.test(note), 'note', 'must have at most 256 characters and no control characters'),
-    () => readSubject(subject, ids),
+    () => checkSince(millisecondsOf(request.compromisedSince)),
+    () => readSubject(request, ids),
   );
-  return { subject: readSubject(subject, ids), note };
+  return { subject: readSubject(request, ids), note };
 }
 
-function readSubject(subject: MarkCompromisedRequest['subject'], ids: keyof typeof IDS): MarkSubject {
+function checkSince(sinceMs: number | undefined): void {
+  demand(sinceMs === undefined || sinceMs >= 0, 'compromised_since', 'must not be before 1970');
+}
+
+function readSubject(request: MarkCompromisedRequest, ids: keyof typeof IDS): CompromisedSubject {
+  const { subject } = request;
   if (subject.case === 'kid') {
     if (subject.value === '' || !TEXT.test(subject.value)) {
       throw invalid('kid', 'must have 1 to 256 characters and no control characters');
     }
-    return { kind: 'key', kid: subject.value };
+    return { kind: 'key', kid: subject.value, sinceMs: millisecondsOf(request.compromisedSince) };
   }
   if (subject.case !== 'task') throw invalid('subject', 'is required: a task or a kid');
+  demand(request.compromisedSince === undefined, 'compromised_since', 'goes with kid only');
   const { jti, wid } = subject.value;
   const { form, rule } = IDS[ids];
   checkAll(

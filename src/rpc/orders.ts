@@ -16,11 +16,10 @@ import { Draft, Level } from '../gen/ect/v1/token_pb.ts';
 import { formatChecks, hashClaim } from '../token/index.ts';
 import { readExtension } from './extension.ts';
 import { demand, invalid } from './invalid.ts';
+import { MAX_BUNDLE_TOKENS, MAX_HANDED_ALONG } from './limits.ts';
 import { readAll } from './violations.ts';
 
 const MAX_NAME_BYTES = 128;
-const MAX_HANDED_ALONG = 100;
-const MAX_BUNDLE = 10_000;
 
 /** `ids`: what ids look like here. */
 export function readIssueOrder(request: IssueRequest, ids: 'uuid' | 'text' = 'uuid'): IssueOrder {
@@ -46,7 +45,7 @@ function issueOrderOf(request: IssueRequest): IssueOrder {
     draft: readDraft(request.draft, level),
     level,
     record: readRecordMode(request.record, level),
-    idempotencyKey: readKey(request.idempotencyKey),
+    idempotencyKey: readKey('idempotency_key', request.idempotencyKey),
   };
 }
 
@@ -63,7 +62,7 @@ function issueReaders(request: IssueRequest): readonly (() => unknown)[] {
     () => readExtension(request.extension),
     () => readDraft(request.draft, level),
     () => readRecordMode(request.record, level),
-    () => readKey(request.idempotencyKey),
+    () => readKey('idempotency_key', request.idempotencyKey),
   ];
 }
 
@@ -135,8 +134,8 @@ export function readDagSubject({ subject, predecessors }: ValidateDAGRequest): D
       return { kind: 'workflow', wid: subject.value };
     case 'bundle': {
       const { tokens } = subject.value;
-      if (tokens.length === 0 || tokens.length > MAX_BUNDLE) {
-        throw invalid('bundle', `must have 1 to ${MAX_BUNDLE} tokens`);
+      if (tokens.length === 0 || tokens.length > MAX_BUNDLE_TOKENS) {
+        throw invalid('bundle', `must have 1 to ${MAX_BUNDLE_TOKENS} tokens`);
       }
       return { kind: 'bundle', tokens };
     }
@@ -168,9 +167,10 @@ function readPredecessors(tokens: readonly string[]): readonly string[] {
   return tokens;
 }
 
-function readKey(key: string): string {
-  if (!/^[\x21-\x7e]*$/.test(key)) throw invalid('idempotency_key', 'must be printable ASCII without blanks');
-  return readName('idempotency_key', key);
+/** A name under which what was done is remembered. */
+export function readKey(field: string, key: string): string {
+  if (!/^[\x21-\x7e]*$/.test(key)) throw invalid(field, 'must be printable ASCII without blanks');
+  return readName(field, key);
 }
 
 function readTtl(ttl: Duration | undefined): number | undefined {

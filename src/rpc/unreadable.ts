@@ -3,6 +3,7 @@
 
 import { Code } from '@connectrpc/connect';
 import { EctError, refuse } from '../errors.ts';
+import { messageTooLarge } from './grpc-frame.ts';
 
 /** Sentences of the runtime, by how they begin, and what we say instead. */
 const SENTENCES: readonly (readonly [beginning: string, ours: string])[] = [
@@ -19,7 +20,7 @@ const SENTENCES: readonly (readonly [beginning: string, ours: string])[] = [
 /** The error of a call whose request never became a message. `limitBytes` is the largest message of the method. */
 export function explainUnreadable(code: Code, sentence: string, limitBytes: number): EctError {
   if (code === Code.ResourceExhausted) {
-    return new EctError(refuse('MESSAGE_TOO_LARGE', `the message is larger than ${limitBytes} bytes`));
+    return messageTooLarge(limitBytes);
   }
   // The runtime names fields by our own schema, never by the caller's text.
   const field = /^cannot decode (?:field|message) (ect\.v1\.[\w.]+) from JSON/.exec(sentence)?.[1];

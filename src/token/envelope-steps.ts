@@ -113,11 +113,14 @@ export function findKey(reading: Reading): Refusal | undefined {
 }
 
 export function checkKey(reading: Reading): Refusal | undefined {
-  const { key, algorithm, question } = reading;
-  const { revokedAt, notBefore, notAfter, publicKey } = key;
+  const { key, keys, algorithm, question } = reading;
+  const { notBefore, notAfter, publicKey } = key;
   const at = question.asOf ?? question.now;
+  const compromisedAt = keys.compromisedAt(key);
   if (algorithm.fits(publicKey)) reading.fits = true;
-  if (revokedAt !== undefined && at >= revokedAt) return refuse('KEY_REVOKED', 'The key was revoked.');
+  if (compromisedAt !== undefined && (question.recordedAt ?? at) >= compromisedAt) {
+    return refuse('KEY_REVOKED', 'The key was revoked.');
+  }
   if (notBefore !== undefined && at < notBefore) return refuse('KEY_EXPIRED', 'The key is not in force yet.');
   if (notAfter !== undefined && at >= notAfter) return refuse('KEY_EXPIRED', 'The key has expired.');
   return reading.fits ? undefined : refuse('KEY_MISMATCH', `The key does not fit ${algorithm.name}.`);

@@ -5,6 +5,7 @@ export {
   MAX_AUDIENCES,
   MAX_EXEC_ACT_CHARACTERS,
   MAX_EXT_BYTES,
+  MAX_EXT_DEPTH,
   MAX_PREDECESSORS,
   MAX_URI_BYTES,
 } from './claim-formats.ts';

@@ -22,6 +22,8 @@ export interface Question {
   readonly now: number;
   /** Evidence: keys and times are judged as of this second, which is not after `now`. */
   readonly asOf?: number | undefined;
+  /** The second in which the ledger recorded exactly this token: a key that is compromised since a later one was good then. */
+  readonly recordedAt?: number | undefined;
   /** `report`: every step that can still run after a failure is run. The verdict is that of `enforce`, the default. */
   readonly mode?: 'enforce' | 'report';
   /** Who verifies. Undefined: nobody in particular, the step is skipped. */

@@ -3,9 +3,9 @@
 import { describe, expect, test } from 'vitest';
 import {
   type AuthorityParts,
+  type CompromisedSubject,
   examineRecorded,
   MARK_SCOPE,
-  type MarkSubject,
   markCompromised,
   readLeaf,
   validateDag,
@@ -14,12 +14,12 @@ import { opensCommitment, verifyReceipt } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
-import { JTI, OTHER_JTI, WID } from '../support/tokens.ts';
+import { JTI, NOW, OTHER_JTI, WID } from '../support/tokens.ts';
 import { appendTo, endless, issueFor, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
 
 const ADMIN = { kind: 'spiffe', id: 'spiffe://example.com/admin' } as const;
 
-function mark(parts: AuthorityParts, subject: MarkSubject, note = 'the agent was hijacked') {
+function mark(parts: AuthorityParts, subject: CompromisedSubject, note = 'the agent was hijacked') {
   return markCompromised(parts, ADMIN, { subject, note }, AbortSignal.timeout(5000));
 }
 
@@ -61,7 +61,9 @@ describe('a mark', () => {
   test('of a key, or of a task without workflow, names just that', async () => {
     const { parts } = await makeAuthority();
     const { record } = await mark(parts, { kind: 'key', kid: 'stolen' });
-    expect(readLeaf(record)).toMatchObject({ type: 'taint', kid: 'stolen' });
+    expect(readLeaf(record)).toMatchObject({ type: 'taint', kid: 'stolen', compromised_since: NOW * 1000 });
+    const content = { subject: { kind: 'key', kid: 'stolen', compromised_since: NOW * 1000 }, by: ADMIN.id };
+    expect(JSON.parse(Buffer.from(record.content!).toString())).toMatchObject(content);
     expect(readLeaf(record)).not.toHaveProperty('jti');
     expect(readLeaf((await markTask(parts, JTI)).record)).not.toHaveProperty('wid');
   });
@@ -137,9 +139,10 @@ describe('taints', () => {
     for (const wid of [WID, OTHER_JTI]) {
       expect((await examineRecorded(parts, wid, endless)).tainted).toMatchObject([{ source: 'key', kid }]);
     }
-    const { token } = await issueFor(parts, { wid: WID, pred: [jti] });
-    const { dag } = await verifyFor(parts, token, { dag: 'complete' });
+    const { token, dag } = await issueFor(parts, { wid: WID, pred: [jti] });
     expect(dag?.tainted.map(({ source }) => source)).toEqual(['key', 'key']);
+    // A verdict rests on the same mark.
+    expect(reasonIn(await verifyFor(parts, token, { dag: 'complete' }))).toBe('KEY_REVOKED');
   });
 
   test('make no token invalid and hold no task back: they are for review', async () => {

@@ -2,7 +2,13 @@
 
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connect } from '../../src/cli/client.ts';
+import { orderRotation } from '../../src/cli/keys-rotate.ts';
+import type { Io } from '../../src/cli/output.ts';
 import { VERSION } from '../../src/version.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { ect } from './run.ts';
@@ -53,6 +59,37 @@ describe('ect keys', () => {
       [undefined, ''],
       [1, 'yearly'],
     ]);
+  });
+
+  test('K13 rotate whose answer is lost asks again, and one key comes of it; where it gives up it says how to go on', async () => {
+    await using other = await startService({ ECT_ADMINS: 'anonymous' });
+    const { keys, close } = connect({ url: other.url, timeout: 10_000 });
+    let lost = 1;
+    const lossy = {
+      listKeys: keys.listKeys,
+      rotateKey: async (...args: Parameters<typeof keys.rotateKey>) => {
+        const response = await keys.rotateKey(...args);
+        if (lost-- > 0) throw new ConnectError('the connection was cut', Code.Unavailable);
+        return response;
+      },
+    };
+    const stderr = new PassThrough();
+    const io: Io = { stdin: new PassThrough(), stdout: new PassThrough(), stderr };
+    const first = await orderRotation(io, lossy, { urgent: true });
+    const count = async () => (await keys.listKeys({})).keys.length;
+    expect(await count()).toBe(2);
+    lost = 3;
+    await expect(orderRotation(io, lossy, { urgent: true })).rejects.toMatchObject({ code: Code.Unavailable });
+    expect(await count()).toBe(3);
+    stderr.end();
+    const [, id = '', kid = ''] = /--request-id (\S+) --expect (\S+)$/m.exec(await text(stderr)) ?? [];
+    expect(kid).toBe(first.key?.key?.kid);
+    const again = ['keys', 'rotate', '--urgent', '--yes', '--request-id', id, '--expect', kid, '--url', other.url];
+    expect((await ect(again)).out).toContain('✓ it was put to use before; nothing was added');
+    expect(await count()).toBe(3);
+    const stale = await ect(['keys', 'rotate', '--urgent', '--yes', '--expect', kid, '--url', other.url]);
+    expect([stale.code, stale.err]).toEqual([1, expect.stringContaining('✗ KEY_NOT_CURRENT')]);
+    close();
   });
 
   test('an urgent rotation takes the key in use out of use at once, so it asks, or is told --yes', async () => {
@@ -112,7 +149,20 @@ test('the authority document names the issuer, the key set and the key of the le
   const answer = await fetch(`${service.url}/.well-known/ect-authority`);
   expect(answer.headers.get('cache-control')).toBe('public, max-age=300');
   const key = (await ect(['checkpoint', '--key', ...at])).out.trim();
-  expect(await answer.json()).toEqual({
+  const document = (await answer.json()) as object;
+  expect(Object.keys(document)).toEqual([
+    'issuer',
+    'version',
+    'signing_alg',
+    'verification_algs',
+    'drafts',
+    'jwks_uri',
+    'endpoints',
+    'ledger',
+    'limits',
+    'features',
+  ]);
+  expect(document).toMatchObject({
     issuer: 'urn:ect:dev',
     version: VERSION,
     signing_alg: 'ES256',
@@ -125,8 +175,15 @@ test('the authority document names the issuer, the key set and the key of the le
         `${service.url}/ect.v1.${name}`,
       ]),
     ),
-    ledger: { origin: key.split('+')[0], verifier_key: key },
+    ledger: { origin: key.split('+')[0], verifier_key: key, audience: '' },
+    limits: { message_bytes: 262_144, default_ttl_seconds: 600 },
+    features: { minimum_level: 'LEVEL_L2', durable: true, delegated_keys: true, proven_callers: false },
   });
+  const { out } = await ect(['authority', ...at]);
+  for (const line of [/^issuer +urn:ect:dev$/m, /^batch_items +1000$/m, /^delegated_keys +true$/m, /^ledger +\S+$/m])
+    expect(out).toMatch(line);
+  const { batchItems } = JSON.parse((await ect(['authority', '--json', ...at])).out).limits;
+  expect(batchItems).toBe(1_000);
 });
 
 test('the key set and GetKeySet have the same keys, and a set that is known is not sent again', async () => {

@@ -41,6 +41,13 @@ export function issueMemoContract(name: string, makeFixture: () => Promise<Issue
       expect(await memo.recall('ada', 'key', NOW)).toEqual(issued('one'));
     });
 
+    test('what is remembered may be empty, and is known all the same', async () => {
+      const empty = { ...issued('batch'), token: '' };
+      expect(await memo.remember('ada', 'batch 1', empty, END, NOW)).toEqual(empty);
+      expect(await memo.recall('ada', 'batch 1', NOW)).toEqual(empty);
+      expect(await memo.remember('ada', 'batch 1', { ...issued('other'), token: '' }, END, NOW)).toEqual(empty);
+    });
+
     test('of 1,000 at once under one key the first wins, and all others are answered with its token', async () => {
       const answers = await Promise.all(
         Array.from({ length: 1_000 }, (_, n) => memo.remember('ada', 'key', issued(`${n}`), END, NOW)),

@@ -43,11 +43,11 @@ export function recording(ancestry: Ancestry): {
   };
 }
 
-/** Marks under these names: the first is entry 0 of the ledger. */
-export function marking(names: readonly string[]): Marks {
-  const entries = new Map(names.map((name, entry) => [name, entry]));
+/** Marks under these names, of keys since a second where one is given: the first is entry 0 of the ledger. */
+export function marking(names: readonly string[], since?: number): Marks {
+  const marks = new Map(names.map((name, entry) => [name, { entry, ...(since === undefined ? {} : { since }) }]));
   const known = new KnownTaints();
-  return { current: async () => ({ size: entries.size, entryOf: (name) => entries.get(name), known }) };
+  return { current: async () => ({ size: marks.size, markOf: (name) => marks.get(name), known }) };
 }
 
 /** A pace that keeps count: the steps in all, and those of each slice. */

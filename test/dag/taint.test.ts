@@ -38,6 +38,23 @@ test('a marked key taints every task that it signed, and what came after', async
   ]);
 });
 
+test('K12 a key that is marked since a second taints what is not known to be older, and what came after that', async () => {
+  const tasks = [
+    task('older', [], { kid: 'stolen', knownAt: 99 }),
+    task('same', [], { kid: 'stolen', knownAt: 100 }),
+    task('unknown', [], { kid: 'stolen' }),
+    task('after-older', ['older'], { kid: 'own', knownAt: 500 }),
+    task('after-same', ['same'], { kid: 'own', knownAt: 50 }),
+  ];
+  const { tainted } = await examineWorkflow(tasks, undefined, { marks: marking([keyMark('stolen')], 100) });
+  expect(tainted.map(({ jti }) => jti)).toEqual(['same', 'unknown', 'after-same']);
+  // Where no time was stated nothing is older.
+  expect((await taintsOf(tasks, [keyMark('stolen')])).map(([jti]) => jti)).toContain('older');
+  // A task that is marked itself is so whenever it was recorded.
+  const own = await examineWorkflow(tasks, undefined, { marks: marking([taskMark('', 'older')], 100) });
+  expect(own.tainted.map(({ jti }) => jti)).toEqual(['older', 'after-older']);
+});
+
 test('the nearest source is named; a task that is marked itself says so first, then its key', async () => {
   const tasks = [...chain(4), task('far', ['c3', 'c0'])];
   expect(await taintsOf(tasks, [taskMark('', 'c0'), taskMark('', 'c3'), keyMark('key-a')])).toEqual([
@@ -71,6 +88,7 @@ test('an unsigned task has no key, so no mark of a key is meant for it', async (
 test('the names of marks stay as they are: ledgers hold them', () => {
   expect(taskMark('w', 'j')).toBe('["task","w","j"]');
   expect(keyMark('k')).toBe('["kid","k"]');
+  expect(keyMark('k', 1_000)).toBe('["kid","k",1000]');
 });
 
 test('a mark is for the task of one workflow, not for its namesakes', async () => {
@@ -134,5 +152,5 @@ test('a failure of the marks is passed on as it is', async () => {
 
 test('names of subjects are never equal by accident', () => {
   const names = [taskMark('a b', 'c'), taskMark('a', 'b c'), taskMark('', '["kid","k"]'), keyMark('k')];
-  expect(new Set([...names, keyMark(taskMark('', 'c'))]).size).toBe(5);
+  expect(new Set([...names, keyMark(taskMark('', 'c')), keyMark('k', 0), keyMark('k', 1)]).size).toBe(7);
 });

@@ -287,6 +287,7 @@ const GOOD: readonly Good[] = [
   good(A.batchAppendLedger, () => ({ items: [{ request: { token: tokens.recorded } }, { reference: 'none' }] }), {
     results: [{ result: { case: 'response', value: { duplicate: true } } }, { result: { case: 'error' } }],
   }),
+  good(A.getAuthority, () => ({}), { issuer: 'urn:ect:test', limits: { pred: 100 } }),
   good(L.getEntry, () => ({ index: 0n }), { entry: { index: 0n } }),
   good(L.getEntry, () => ({ jti: recordedJti, wid: WID }), { entry: { index: 0n } }),
   good(L.getEntry, () => ({ jti: followedJti }), { entry: { index: 1n } }),
@@ -338,6 +339,14 @@ describe('what the real procedures refuse is refused alike', () => {
   const REFUSED = [
     refused('KEY_NOT_FOUND', K.revokeKey, () => ({ kid: 'x'.repeat(43) })),
     refused('KEY_STATE_INVALID', K.retireKey, () => keyOf(2)),
+    refused('KEY_NOT_CURRENT', K.rotateKey, () => ({ expectedCurrentKid: 'x'.repeat(43) })),
+    refused('REQUEST_INVALID', K.rotateKey, () => ({ requestId: 'with blank' })),
+    refused('REQUEST_INVALID', A.batchIssue, () => ({ requestId: 'with blank', items: [{ request: order() }] })),
+    refused('REQUEST_INVALID', A.batchVerify, () => ({ requestId: '1', items: [{ request: verify() }] })),
+    refused('REQUEST_INVALID', L.markCompromised, () => ({
+      subject: { case: 'task' as const, value: { jti: NO_SUCH_TASK } },
+      compromisedSince: { seconds: 1n },
+    })),
     refused('ROTATION_UNSUPPORTED', K.rotateKey, () => ({ nextKey: 'alias/other' })),
     refused('REQUEST_INVALID', K.retireKey, () => ({ kid: '' })),
     refused('REQUEST_INVALID', K.listKeys, () => ({ pageSize: 501 })),

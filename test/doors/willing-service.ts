@@ -17,6 +17,7 @@ export function willingService(reached: Reached, waitFor: () => Promise<void> = 
     access: 'callers',
     maxRequestBytes: { '*': LIMIT, batchIssue: BATCH_LIMIT },
     procedures: {
+      getAuthority: () => ({}),
       async issue({ execAct }, call) {
         reached.push(call);
         if (execAct in REASONS) throw new EctError(refusalOf(execAct as ErrorReason));

@@ -94,6 +94,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
     const failure = await failureOf(client.issue(large));
     expect(failure.code).toBe(Code.ResourceExhausted);
     expect(failure.info?.reason).toBe('MESSAGE_TOO_LARGE');
+    expect(failure.info?.metadata).toEqual({ limit_bytes: String(MAX_REQUEST_BYTES) });
     await client.batchIssue({ items: [{ request: large }] });
   });
 
@@ -332,7 +333,7 @@ describe('H11, H12: every request that cannot be served is refused with ErrorInf
     const answer = await rawHttp1(url, { path: ISSUE, headers: CONNECT_JSON, body: Buffer.alloc(300_000, ' ') });
     expect(readFailure(answer.headers, answer.trailers, answer.body)).toMatchObject({
       code: Code.ResourceExhausted,
-      info: { reason: 'MESSAGE_TOO_LARGE' },
+      info: { reason: 'MESSAGE_TOO_LARGE', metadata: { limit_bytes: String(MAX_REQUEST_BYTES) } },
     });
   });
 

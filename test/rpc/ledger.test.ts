@@ -196,7 +196,7 @@ test.each([{ pageSize: -1 }, { pageSize: 1001 }, { pageToken: 'x' }, { wid: '' }
 );
 
 test('a mark is found by a name that no id can be mistaken for', () => {
-  const names = [nameOf({ kind: 'key', kid: JTI }), nameOf({ kind: 'task', jti: JTI, wid: '' })];
+  const names = [nameOf({ kind: 'key', kid: JTI, sinceMs: 0 }), nameOf({ kind: 'task', jti: JTI, wid: '' })];
   expect(new Set([...names, JTI]).size).toBe(3);
 });
 

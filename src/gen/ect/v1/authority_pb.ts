@@ -20,7 +20,358 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/authority.proto.
  */
 export const file_ect_v1_authority: GenFile = /*@__PURE__*/
-  fileDesc("ChZlY3QvdjEvYXV0aG9yaXR5LnByb3RvEgZlY3QudjEi0wMKDElzc3VlUmVxdWVzdBIQCghleGVjX2FjdBgBIAEoCRILCgNhdWQYAiADKAkSDAoEcHJlZBgDIAMoCRILCgN3aWQYBCABKAkSCwoDanRpGAUgASgJEgsKA2lzcxgGIAEoCRImCgN0dGwYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoIaW5wX2hhc2gYCCABKAlIABIPCgVpbnB1dBgJIAEoDEgAEhIKCG91dF9oYXNoGAogASgJSAESEAoGb3V0cHV0GAsgASgMSAESKgoHZWN0X2V4dBgMIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIAhIWCgxlY3RfZXh0X2pzb24YDSABKAlIAhIcCgVkcmFmdBgOIAEoDjINLmVjdC52MS5EcmFmdBIcCgVsZXZlbBgPIAEoDjINLmVjdC52MS5MZXZlbBIXCg9pZGVtcG90ZW5jeV9rZXkYECABKAkSDwoHZHJ5X3J1bhgRIAEoCBIiCgZyZWNvcmQYEiABKA4yEi5lY3QudjEuUmVjb3JkTW9kZUIPCg1pbnB1dF9iaW5kaW5nQhAKDm91dHB1dF9iaW5kaW5nQgsKCWV4dGVuc2lvbiLKAQoNSXNzdWVSZXNwb25zZRINCgV0b2tlbhgBIAEoCRIeCgZjbGFpbXMYAiABKAsyDi5lY3QudjEuQ2xhaW1zEgsKA2tpZBgDIAEoCRIcCgVsZXZlbBgEIAEoDjINLmVjdC52MS5MZXZlbBIgCgdyZWNlaXB0GAUgASgLMg8uZWN0LnYxLlJlY2VpcHQSHgoDZGFnGAYgASgLMhEuZWN0LnYxLkRhZ1JlcG9ydBIdCgZjaGVja3MYByADKAsyDS5lY3QudjEuQ2hlY2siOgoRQmF0Y2hJc3N1ZVJlcXVlc3QSJQoFaXRlbXMYASADKAsyFi5lY3QudjEuQmF0Y2hJc3N1ZUl0ZW0iSgoOQmF0Y2hJc3N1ZUl0ZW0SEQoJcmVmZXJlbmNlGAEgASgJEiUKB3JlcXVlc3QYAiABKAsyFC5lY3QudjEuSXNzdWVSZXF1ZXN0Ij8KEkJhdGNoSXNzdWVSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhguZWN0LnYxLkJhdGNoSXNzdWVSZXN1bHQifwoQQmF0Y2hJc3N1ZVJlc3VsdBIRCglyZWZlcmVuY2UYASABKAkSKQoIcmVzcG9uc2UYAiABKAsyFS5lY3QudjEuSXNzdWVSZXNwb25zZUgAEiMKBWVycm9yGAMgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIAEIICgZyZXN1bHQi/QIKDVZlcmlmeVJlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIYXVkaWVuY2UYAiABKAkSFAoMcHJlZGVjZXNzb3JzGAMgAygJEhwKA2RhZxgEIAEoDjIPLmVjdC52MS5EYWdNb2RlEiIKBnJlcGxheRgFIAEoDjISLmVjdC52MS5SZXBsYXlNb2RlEhIKCnJlcXVlc3RfaWQYBiABKAkSJAoNbWluaW11bV9sZXZlbBgHIAEoDjINLmVjdC52MS5MZXZlbBISCghpbnBfaGFzaBgIIAEoCUgAEg8KBWlucHV0GAkgASgMSAASEgoIb3V0X2hhc2gYCiABKAlIARIQCgZvdXRwdXQYCyABKAxIARIgCgRtb2RlGAwgASgOMhIuZWN0LnYxLlZlcmlmeU1vZGUSKQoFYXNfb2YYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg8KDWlucHV0X2JpbmRpbmdCEAoOb3V0cHV0X2JpbmRpbmciQgoMRXF1aXZvY2F0aW9uEhUKDXNpZ25pbmdfaW5wdXQYASABKAkSGwoTb3RoZXJfc2lnbmluZ19pbnB1dBgCIAEoCSL2AQoOVmVyaWZ5UmVzcG9uc2USDQoFdmFsaWQYASABKAgSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSHAoFbGV2ZWwYBCABKA4yDS5lY3QudjEuTGV2ZWwSHgoGY2xhaW1zGAUgASgLMg4uZWN0LnYxLkNsYWltcxIdCgZjaGVja3MYBiADKAsyDS5lY3QudjEuQ2hlY2sSHgoDZGFnGAcgASgLMhEuZWN0LnYxLkRhZ1JlcG9ydBILCgNraWQYCCABKAkSKgoMZXF1aXZvY2F0aW9uGAkgASgLMhQuZWN0LnYxLkVxdWl2b2NhdGlvbiI8ChJCYXRjaFZlcmlmeVJlcXVlc3QSJgoFaXRlbXMYASADKAsyFy5lY3QudjEuQmF0Y2hWZXJpZnlJdGVtIkwKD0JhdGNoVmVyaWZ5SXRlbRIRCglyZWZlcmVuY2UYASABKAkSJgoHcmVxdWVzdBgCIAEoCzIVLmVjdC52MS5WZXJpZnlSZXF1ZXN0IkEKE0JhdGNoVmVyaWZ5UmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmVjdC52MS5CYXRjaFZlcmlmeVJlc3VsdCKBAQoRQmF0Y2hWZXJpZnlSZXN1bHQSEQoJcmVmZXJlbmNlGAEgASgJEioKCHJlc3BvbnNlGAIgASgLMhYuZWN0LnYxLlZlcmlmeVJlc3BvbnNlSAASIwoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQggKBnJlc3VsdCIdCgtUb2tlbkJ1bmRsZRIOCgZ0b2tlbnMYASADKAkioAEKElZhbGlkYXRlREFHUmVxdWVzdBIPCgV0b2tlbhgBIAEoCUgAEg0KA3dpZBgCIAEoCUgAEiUKBmJ1bmRsZRgDIAEoCzITLmVjdC52MS5Ub2tlbkJ1bmRsZUgAEhQKDHByZWRlY2Vzc29ycxgEIAMoCRIiCgVncmFwaBgFIAEoDjITLmVjdC52MS5HcmFwaEZvcm1hdEIJCgdzdWJqZWN0IpUCChNWYWxpZGF0ZURBR1Jlc3BvbnNlEiEKBnN0YXR1cxgBIAEoDjIRLmVjdC52MS5EYWdTdGF0dXMSKAoKdmlvbGF0aW9ucxgCIAMoCzIULmVjdC52MS5EYWdWaW9sYXRpb24SEgoKdW5yZXNvbHZlZBgDIAMoCRIMCgRzaXplGAQgASgFEg0KBWRlcHRoGAUgASgFEg0KBXJvb3RzGAYgAygJEg4KBmxlYXZlcxgHIAMoCRINCgVncmFwaBgIIAEoCRIhCgpwYXRoX2xldmVsGAkgASgOMg0uZWN0LnYxLkxldmVsEh4KB3RhaW50ZWQYCiADKAsyDS5lY3QudjEuVGFpbnQSDwoHb21pdHRlZBgLIAEoBSI1ChNBcHBlbmRMZWRnZXJSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg8KB2RyeV9ydW4YAiABKAgiiAEKFEFwcGVuZExlZGdlclJlc3BvbnNlEhwKBWVudHJ5GAEgASgLMg0uZWN0LnYxLkVudHJ5EiAKB3JlY2VpcHQYAiABKAsyDy5lY3QudjEuUmVjZWlwdBIRCglkdXBsaWNhdGUYAyABKAgSHQoGY2hlY2tzGAQgAygLMg0uZWN0LnYxLkNoZWNrIkgKGEJhdGNoQXBwZW5kTGVkZ2VyUmVxdWVzdBIsCgVpdGVtcxgBIAMoCzIdLmVjdC52MS5CYXRjaEFwcGVuZExlZGdlckl0ZW0iWAoVQmF0Y2hBcHBlbmRMZWRnZXJJdGVtEhEKCXJlZmVyZW5jZRgBIAEoCRIsCgdyZXF1ZXN0GAIgASgLMhsuZWN0LnYxLkFwcGVuZExlZGdlclJlcXVlc3QiTQoZQmF0Y2hBcHBlbmRMZWRnZXJSZXNwb25zZRIwCgdyZXN1bHRzGAEgAygLMh8uZWN0LnYxLkJhdGNoQXBwZW5kTGVkZ2VyUmVzdWx0Io0BChdCYXRjaEFwcGVuZExlZGdlclJlc3VsdBIRCglyZWZlcmVuY2UYASABKAkSMAoIcmVzcG9uc2UYAiABKAsyHC5lY3QudjEuQXBwZW5kTGVkZ2VyUmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0KlYKClJlY29yZE1vZGUSGwoXUkVDT1JEX01PREVfVU5TUEVDSUZJRUQQABIUChBSRUNPUkRfTU9ERV9TWU5DEAESFQoRUkVDT1JEX01PREVfQVNZTkMQAipjCgdEYWdNb2RlEhgKFERBR19NT0RFX1VOU1BFQ0lGSUVEEAASEQoNREFHX01PREVfTk9ORRABEhQKEERBR19NT0RFX1BBUlRJQUwQAhIVChFEQUdfTU9ERV9DT01QTEVURRADKnAKClJlcGxheU1vZGUSGwoXUkVQTEFZX01PREVfVU5TUEVDSUZJRUQQABIWChJSRVBMQVlfTU9ERV9SRUNPUkQQARIUChBSRVBMQVlfTU9ERV9TS0lQEAISFwoTUkVQTEFZX01PREVfT0JTRVJWRRADKloKClZlcmlmeU1vZGUSGwoXVkVSSUZZX01PREVfVU5TUEVDSUZJRUQQABIXChNWRVJJRllfTU9ERV9FTkZPUkNFEAESFgoSVkVSSUZZX01PREVfUkVQT1JUEAIqWwoLR3JhcGhGb3JtYXQSHAoYR1JBUEhfRk9STUFUX1VOU1BFQ0lGSUVEEAASGAoUR1JBUEhfRk9STUFUX01FUk1BSUQQARIUChBHUkFQSF9GT1JNQVRfRE9UEAIygAQKEEF1dGhvcml0eVNlcnZpY2USNAoFSXNzdWUSFC5lY3QudjEuSXNzdWVSZXF1ZXN0GhUuZWN0LnYxLklzc3VlUmVzcG9uc2USQwoKQmF0Y2hJc3N1ZRIZLmVjdC52MS5CYXRjaElzc3VlUmVxdWVzdBoaLmVjdC52MS5CYXRjaElzc3VlUmVzcG9uc2USNwoGVmVyaWZ5EhUuZWN0LnYxLlZlcmlmeVJlcXVlc3QaFi5lY3QudjEuVmVyaWZ5UmVzcG9uc2USRgoLQmF0Y2hWZXJpZnkSGi5lY3QudjEuQmF0Y2hWZXJpZnlSZXF1ZXN0GhsuZWN0LnYxLkJhdGNoVmVyaWZ5UmVzcG9uc2USSwoLVmFsaWRhdGVEQUcSGi5lY3QudjEuVmFsaWRhdGVEQUdSZXF1ZXN0GhsuZWN0LnYxLlZhbGlkYXRlREFHUmVzcG9uc2UiA5ACARJJCgxBcHBlbmRMZWRnZXISGy5lY3QudjEuQXBwZW5kTGVkZ2VyUmVxdWVzdBocLmVjdC52MS5BcHBlbmRMZWRnZXJSZXNwb25zZRJYChFCYXRjaEFwcGVuZExlZGdlchIgLmVjdC52MS5CYXRjaEFwcGVuZExlZGdlclJlcXVlc3QaIS5lY3QudjEuQmF0Y2hBcHBlbmRMZWRnZXJSZXNwb25zZWIGcHJvdG8z", [file_ect_v1_ledger, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("ChZlY3QvdjEvYXV0aG9yaXR5LnByb3RvEgZlY3QudjEiFQoTR2V0QXV0aG9yaXR5UmVxdWVzdCL6AgoUR2V0QXV0aG9yaXR5UmVzcG9uc2USDgoGaXNzdWVyGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEwoLc2lnbmluZ19hbGcYAyABKAkSGQoRdmVyaWZpY2F0aW9uX2FsZ3MYBCADKAkSDgoGZHJhZnRzGAUgAygJEhAKCGp3a3NfdXJpGAYgASgJEj4KCWVuZHBvaW50cxgHIAMoCzIrLmVjdC52MS5HZXRBdXRob3JpdHlSZXNwb25zZS5FbmRwb2ludHNFbnRyeRInCgZsZWRnZXIYCCABKAsyFy5lY3QudjEuQXV0aG9yaXR5TGVkZ2VyEicKBmxpbWl0cxgJIAEoCzIXLmVjdC52MS5BdXRob3JpdHlMaW1pdHMSKwoIZmVhdHVyZXMYCiABKAsyGS5lY3QudjEuQXV0aG9yaXR5RmVhdHVyZXMaMAoORW5kcG9pbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJJCg9BdXRob3JpdHlMZWRnZXISDgoGb3JpZ2luGAEgASgJEhQKDHZlcmlmaWVyX2tleRgCIAEoCRIQCghhdWRpZW5jZRgDIAEoCSLiAwoPQXV0aG9yaXR5TGltaXRzEhUKDW1lc3NhZ2VfYnl0ZXMYASABKAUSGwoTYmF0Y2hfbWVzc2FnZV9ieXRlcxgCIAEoBRIUCgxhbnN3ZXJfYnl0ZXMYAyABKAUSEwoLdG9rZW5fYnl0ZXMYBCABKAUSEwoLYmF0Y2hfaXRlbXMYBSABKAUSEQoJYXVkaWVuY2VzGAYgASgFEgwKBHByZWQYByABKAUSGgoScHJlZGVjZXNzb3JfdG9rZW5zGAggASgFEhUKDWJ1bmRsZV90b2tlbnMYCSABKAUSFgoOd29ya2Zsb3dfdGFza3MYCiABKAUSEQoJYW5jZXN0b3JzGAsgASgFEhcKD2V4dGVuc2lvbl9ieXRlcxgMIAEoBRIXCg9leHRlbnNpb25fZGVwdGgYDSABKAUSGwoTZGVmYXVsdF90dGxfc2Vjb25kcxgOIAEoBRIXCg9tYXhfdHRsX3NlY29uZHMYDyABKAUSGQoRdG9rZW5fYWdlX3NlY29uZHMYECABKAUSGgoSY2xvY2tfc2tld19zZWNvbmRzGBEgASgFEhQKDGNhbGxfc2Vjb25kcxgSIAEoBRIUCgxwYWdlX2VudHJpZXMYEyABKAUSEQoJcGFnZV9rZXlzGBQgASgFIr4BChFBdXRob3JpdHlGZWF0dXJlcxIkCg1taW5pbXVtX2xldmVsGAEgASgOMg0uZWN0LnYxLkxldmVsEhAKCHV1aWRfaWRzGAIgASgIEhoKEnByZWRlY2Vzc29yX3BvbGljeRgDIAEoCBIUCgxyZXBsYXlfZ3VhcmQYBCABKAgSDwoHZHVyYWJsZRgFIAEoCBIWCg5kZWxlZ2F0ZWRfa2V5cxgGIAEoCBIWCg5wcm92ZW5fY2FsbGVycxgHIAEoCCLTAwoMSXNzdWVSZXF1ZXN0EhAKCGV4ZWNfYWN0GAEgASgJEgsKA2F1ZBgCIAMoCRIMCgRwcmVkGAMgAygJEgsKA3dpZBgEIAEoCRILCgNqdGkYBSABKAkSCwoDaXNzGAYgASgJEiYKA3R0bBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCghpbnBfaGFzaBgIIAEoCUgAEg8KBWlucHV0GAkgASgMSAASEgoIb3V0X2hhc2gYCiABKAlIARIQCgZvdXRwdXQYCyABKAxIARIqCgdlY3RfZXh0GAwgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgCEhYKDGVjdF9leHRfanNvbhgNIAEoCUgCEhwKBWRyYWZ0GA4gASgOMg0uZWN0LnYxLkRyYWZ0EhwKBWxldmVsGA8gASgOMg0uZWN0LnYxLkxldmVsEhcKD2lkZW1wb3RlbmN5X2tleRgQIAEoCRIPCgdkcnlfcnVuGBEgASgIEiIKBnJlY29yZBgSIAEoDjISLmVjdC52MS5SZWNvcmRNb2RlQg8KDWlucHV0X2JpbmRpbmdCEAoOb3V0cHV0X2JpbmRpbmdCCwoJZXh0ZW5zaW9uIsoBCg1Jc3N1ZVJlc3BvbnNlEg0KBXRva2VuGAEgASgJEh4KBmNsYWltcxgCIAEoCzIOLmVjdC52MS5DbGFpbXMSCwoDa2lkGAMgASgJEhwKBWxldmVsGAQgASgOMg0uZWN0LnYxLkxldmVsEiAKB3JlY2VpcHQYBSABKAsyDy5lY3QudjEuUmVjZWlwdBIeCgNkYWcYBiABKAsyES5lY3QudjEuRGFnUmVwb3J0Eh0KBmNoZWNrcxgHIAMoCzINLmVjdC52MS5DaGVjayJOChFCYXRjaElzc3VlUmVxdWVzdBIlCgVpdGVtcxgBIAMoCzIWLmVjdC52MS5CYXRjaElzc3VlSXRlbRISCgpyZXF1ZXN0X2lkGAIgASgJIkoKDkJhdGNoSXNzdWVJdGVtEhEKCXJlZmVyZW5jZRgBIAEoCRIlCgdyZXF1ZXN0GAIgASgLMhQuZWN0LnYxLklzc3VlUmVxdWVzdCI/ChJCYXRjaElzc3VlUmVzcG9uc2USKQoHcmVzdWx0cxgBIAMoCzIYLmVjdC52MS5CYXRjaElzc3VlUmVzdWx0In8KEEJhdGNoSXNzdWVSZXN1bHQSEQoJcmVmZXJlbmNlGAEgASgJEikKCHJlc3BvbnNlGAIgASgLMhUuZWN0LnYxLklzc3VlUmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0Iv0CCg1WZXJpZnlSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhAKCGF1ZGllbmNlGAIgASgJEhQKDHByZWRlY2Vzc29ycxgDIAMoCRIcCgNkYWcYBCABKA4yDy5lY3QudjEuRGFnTW9kZRIiCgZyZXBsYXkYBSABKA4yEi5lY3QudjEuUmVwbGF5TW9kZRISCgpyZXF1ZXN0X2lkGAYgASgJEiQKDW1pbmltdW1fbGV2ZWwYByABKA4yDS5lY3QudjEuTGV2ZWwSEgoIaW5wX2hhc2gYCCABKAlIABIPCgVpbnB1dBgJIAEoDEgAEhIKCG91dF9oYXNoGAogASgJSAESEAoGb3V0cHV0GAsgASgMSAESIAoEbW9kZRgMIAEoDjISLmVjdC52MS5WZXJpZnlNb2RlEikKBWFzX29mGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIPCg1pbnB1dF9iaW5kaW5nQhAKDm91dHB1dF9iaW5kaW5nIkIKDEVxdWl2b2NhdGlvbhIVCg1zaWduaW5nX2lucHV0GAEgASgJEhsKE290aGVyX3NpZ25pbmdfaW5wdXQYAiABKAki9gEKDlZlcmlmeVJlc3BvbnNlEg0KBXZhbGlkGAEgASgIEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhwKBWxldmVsGAQgASgOMg0uZWN0LnYxLkxldmVsEh4KBmNsYWltcxgFIAEoCzIOLmVjdC52MS5DbGFpbXMSHQoGY2hlY2tzGAYgAygLMg0uZWN0LnYxLkNoZWNrEh4KA2RhZxgHIAEoCzIRLmVjdC52MS5EYWdSZXBvcnQSCwoDa2lkGAggASgJEioKDGVxdWl2b2NhdGlvbhgJIAEoCzIULmVjdC52MS5FcXVpdm9jYXRpb24iUAoSQmF0Y2hWZXJpZnlSZXF1ZXN0EiYKBWl0ZW1zGAEgAygLMhcuZWN0LnYxLkJhdGNoVmVyaWZ5SXRlbRISCgpyZXF1ZXN0X2lkGAIgASgJIkwKD0JhdGNoVmVyaWZ5SXRlbRIRCglyZWZlcmVuY2UYASABKAkSJgoHcmVxdWVzdBgCIAEoCzIVLmVjdC52MS5WZXJpZnlSZXF1ZXN0IkEKE0JhdGNoVmVyaWZ5UmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmVjdC52MS5CYXRjaFZlcmlmeVJlc3VsdCKBAQoRQmF0Y2hWZXJpZnlSZXN1bHQSEQoJcmVmZXJlbmNlGAEgASgJEioKCHJlc3BvbnNlGAIgASgLMhYuZWN0LnYxLlZlcmlmeVJlc3BvbnNlSAASIwoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQggKBnJlc3VsdCIdCgtUb2tlbkJ1bmRsZRIOCgZ0b2tlbnMYASADKAkioAEKElZhbGlkYXRlREFHUmVxdWVzdBIPCgV0b2tlbhgBIAEoCUgAEg0KA3dpZBgCIAEoCUgAEiUKBmJ1bmRsZRgDIAEoCzITLmVjdC52MS5Ub2tlbkJ1bmRsZUgAEhQKDHByZWRlY2Vzc29ycxgEIAMoCRIiCgVncmFwaBgFIAEoDjITLmVjdC52MS5HcmFwaEZvcm1hdEIJCgdzdWJqZWN0IpUCChNWYWxpZGF0ZURBR1Jlc3BvbnNlEiEKBnN0YXR1cxgBIAEoDjIRLmVjdC52MS5EYWdTdGF0dXMSKAoKdmlvbGF0aW9ucxgCIAMoCzIULmVjdC52MS5EYWdWaW9sYXRpb24SEgoKdW5yZXNvbHZlZBgDIAMoCRIMCgRzaXplGAQgASgFEg0KBWRlcHRoGAUgASgFEg0KBXJvb3RzGAYgAygJEg4KBmxlYXZlcxgHIAMoCRINCgVncmFwaBgIIAEoCRIhCgpwYXRoX2xldmVsGAkgASgOMg0uZWN0LnYxLkxldmVsEh4KB3RhaW50ZWQYCiADKAsyDS5lY3QudjEuVGFpbnQSDwoHb21pdHRlZBgLIAEoBSI1ChNBcHBlbmRMZWRnZXJSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg8KB2RyeV9ydW4YAiABKAgiiAEKFEFwcGVuZExlZGdlclJlc3BvbnNlEhwKBWVudHJ5GAEgASgLMg0uZWN0LnYxLkVudHJ5EiAKB3JlY2VpcHQYAiABKAsyDy5lY3QudjEuUmVjZWlwdBIRCglkdXBsaWNhdGUYAyABKAgSHQoGY2hlY2tzGAQgAygLMg0uZWN0LnYxLkNoZWNrIkgKGEJhdGNoQXBwZW5kTGVkZ2VyUmVxdWVzdBIsCgVpdGVtcxgBIAMoCzIdLmVjdC52MS5CYXRjaEFwcGVuZExlZGdlckl0ZW0iWAoVQmF0Y2hBcHBlbmRMZWRnZXJJdGVtEhEKCXJlZmVyZW5jZRgBIAEoCRIsCgdyZXF1ZXN0GAIgASgLMhsuZWN0LnYxLkFwcGVuZExlZGdlclJlcXVlc3QiTQoZQmF0Y2hBcHBlbmRMZWRnZXJSZXNwb25zZRIwCgdyZXN1bHRzGAEgAygLMh8uZWN0LnYxLkJhdGNoQXBwZW5kTGVkZ2VyUmVzdWx0Io0BChdCYXRjaEFwcGVuZExlZGdlclJlc3VsdBIRCglyZWZlcmVuY2UYASABKAkSMAoIcmVzcG9uc2UYAiABKAsyHC5lY3QudjEuQXBwZW5kTGVkZ2VyUmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0KlYKClJlY29yZE1vZGUSGwoXUkVDT1JEX01PREVfVU5TUEVDSUZJRUQQABIUChBSRUNPUkRfTU9ERV9TWU5DEAESFQoRUkVDT1JEX01PREVfQVNZTkMQAipjCgdEYWdNb2RlEhgKFERBR19NT0RFX1VOU1BFQ0lGSUVEEAASEQoNREFHX01PREVfTk9ORRABEhQKEERBR19NT0RFX1BBUlRJQUwQAhIVChFEQUdfTU9ERV9DT01QTEVURRADKnAKClJlcGxheU1vZGUSGwoXUkVQTEFZX01PREVfVU5TUEVDSUZJRUQQABIWChJSRVBMQVlfTU9ERV9SRUNPUkQQARIUChBSRVBMQVlfTU9ERV9TS0lQEAISFwoTUkVQTEFZX01PREVfT0JTRVJWRRADKloKClZlcmlmeU1vZGUSGwoXVkVSSUZZX01PREVfVU5TUEVDSUZJRUQQABIXChNWRVJJRllfTU9ERV9FTkZPUkNFEAESFgoSVkVSSUZZX01PREVfUkVQT1JUEAIqWwoLR3JhcGhGb3JtYXQSHAoYR1JBUEhfRk9STUFUX1VOU1BFQ0lGSUVEEAASGAoUR1JBUEhfRk9STUFUX01FUk1BSUQQARIUChBHUkFQSF9GT1JNQVRfRE9UEAIy2gQKEEF1dGhvcml0eVNlcnZpY2USTgoMR2V0QXV0aG9yaXR5EhsuZWN0LnYxLkdldEF1dGhvcml0eVJlcXVlc3QaHC5lY3QudjEuR2V0QXV0aG9yaXR5UmVzcG9uc2UiA5ACARI0CgVJc3N1ZRIULmVjdC52MS5Jc3N1ZVJlcXVlc3QaFS5lY3QudjEuSXNzdWVSZXNwb25zZRJDCgpCYXRjaElzc3VlEhkuZWN0LnYxLkJhdGNoSXNzdWVSZXF1ZXN0GhouZWN0LnYxLkJhdGNoSXNzdWVSZXNwb25zZRI3CgZWZXJpZnkSFS5lY3QudjEuVmVyaWZ5UmVxdWVzdBoWLmVjdC52MS5WZXJpZnlSZXNwb25zZRJGCgtCYXRjaFZlcmlmeRIaLmVjdC52MS5CYXRjaFZlcmlmeVJlcXVlc3QaGy5lY3QudjEuQmF0Y2hWZXJpZnlSZXNwb25zZRJLCgtWYWxpZGF0ZURBRxIaLmVjdC52MS5WYWxpZGF0ZURBR1JlcXVlc3QaGy5lY3QudjEuVmFsaWRhdGVEQUdSZXNwb25zZSIDkAIBEk4KDEFwcGVuZExlZGdlchIbLmVjdC52MS5BcHBlbmRMZWRnZXJSZXF1ZXN0GhwuZWN0LnYxLkFwcGVuZExlZGdlclJlc3BvbnNlIgOQAgISXQoRQmF0Y2hBcHBlbmRMZWRnZXISIC5lY3QudjEuQmF0Y2hBcHBlbmRMZWRnZXJSZXF1ZXN0GiEuZWN0LnYxLkJhdGNoQXBwZW5kTGVkZ2VyUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_ect_v1_ledger, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_rpc_status]);
+
+/**
+ * Asks about the authority. It has no parameters.
+ *
+ * @generated from message ect.v1.GetAuthorityRequest
+ */
+export type GetAuthorityRequest = Message<"ect.v1.GetAuthorityRequest"> & {
+};
+
+/**
+ * Describes the message ect.v1.GetAuthorityRequest.
+ * Use `create(GetAuthorityRequestSchema)` to create a new message.
+ */
+export const GetAuthorityRequestSchema: GenMessage<GetAuthorityRequest> = /*@__PURE__*/
+  messageDesc(file_ect_v1_authority, 0);
+
+/**
+ * An authority, as somebody needs to know it before anything else.
+ *
+ * @generated from message ect.v1.GetAuthorityResponse
+ */
+export type GetAuthorityResponse = Message<"ect.v1.GetAuthorityResponse"> & {
+  /**
+   * The `iss` of the service itself.
+   *
+   * @generated from field: string issuer = 1;
+   */
+  issuer: string;
+
+  /**
+   * The release that runs.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * The algorithm that it signs with: `ES256`.
+   *
+   * @generated from field: string signing_alg = 3;
+   */
+  signingAlg: string;
+
+  /**
+   * The algorithms of the tokens that it verifies.
+   *
+   * @generated from field: repeated string verification_algs = 4;
+   */
+  verificationAlgs: string[];
+
+  /**
+   * The drafts that it reads, `draft-nennemann-wimse-ect-01` for example.
+   *
+   * @generated from field: repeated string drafts = 5;
+   */
+  drafts: string[];
+
+  /**
+   * Where its key set is.
+   *
+   * @generated from field: string jwks_uri = 6;
+   */
+  jwksUri: string;
+
+  /**
+   * Where its services are, by their full names.
+   *
+   * @generated from field: map<string, string> endpoints = 7;
+   */
+  endpoints: { [key: string]: string };
+
+  /**
+   * Its ledger.
+   *
+   * @generated from field: ect.v1.AuthorityLedger ledger = 8;
+   */
+  ledger?: AuthorityLedger | undefined;
+
+  /**
+   * How much it takes.
+   *
+   * @generated from field: ect.v1.AuthorityLimits limits = 9;
+   */
+  limits?: AuthorityLimits | undefined;
+
+  /**
+   * What it was configured to do.
+   *
+   * @generated from field: ect.v1.AuthorityFeatures features = 10;
+   */
+  features?: AuthorityFeatures | undefined;
+};
+
+/**
+ * Describes the message ect.v1.GetAuthorityResponse.
+ * Use `create(GetAuthorityResponseSchema)` to create a new message.
+ */
+export const GetAuthorityResponseSchema: GenMessage<GetAuthorityResponse> = /*@__PURE__*/
+  messageDesc(file_ect_v1_authority, 1);
+
+/**
+ * The ledger of an authority.
+ *
+ * @generated from message ect.v1.AuthorityLedger
+ */
+export type AuthorityLedger = Message<"ect.v1.AuthorityLedger"> & {
+  /**
+   * Its name, the first line of every checkpoint.
+   *
+   * @generated from field: string origin = 1;
+   */
+  origin: string;
+
+  /**
+   * The verifier key in the C2SP signed-note form. Trust it only where you got it before, out of band.
+   *
+   * @generated from field: string verifier_key = 2;
+   */
+  verifierKey: string;
+
+  /**
+   * The audience that a token must name to be recorded. Empty: none.
+   *
+   * @generated from field: string audience = 3;
+   */
+  audience: string;
+};
+
+/**
+ * Describes the message ect.v1.AuthorityLedger.
+ * Use `create(AuthorityLedgerSchema)` to create a new message.
+ */
+export const AuthorityLedgerSchema: GenMessage<AuthorityLedger> = /*@__PURE__*/
+  messageDesc(file_ect_v1_authority, 2);
+
+/**
+ * How much an authority takes. Each counts by itself, so the smallest that a request meets decides. Times are in seconds.
+ *
+ * @generated from message ect.v1.AuthorityLimits
+ */
+export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
+  /**
+   * Bytes of a request.
+   *
+   * @generated from field: int32 message_bytes = 1;
+   */
+  messageBytes: number;
+
+  /**
+   * Bytes of a request of the batch methods and of ValidateDAG.
+   *
+   * @generated from field: int32 batch_message_bytes = 2;
+   */
+  batchMessageBytes: number;
+
+  /**
+   * Bytes of an answer.
+   *
+   * @generated from field: int32 answer_bytes = 3;
+   */
+  answerBytes: number;
+
+  /**
+   * Bytes of a token.
+   *
+   * @generated from field: int32 token_bytes = 4;
+   */
+  tokenBytes: number;
+
+  /**
+   * Items of a batch.
+   *
+   * @generated from field: int32 batch_items = 5;
+   */
+  batchItems: number;
+
+  /**
+   * Parties in `aud`.
+   *
+   * @generated from field: int32 audiences = 6;
+   */
+  audiences: number;
+
+  /**
+   * Predecessors in `pred`.
+   *
+   * @generated from field: int32 pred = 7;
+   */
+  pred: number;
+
+  /**
+   * Tokens of predecessors that are handed along.
+   *
+   * @generated from field: int32 predecessor_tokens = 8;
+   */
+  predecessorTokens: number;
+
+  /**
+   * Tokens of a bundle.
+   *
+   * @generated from field: int32 bundle_tokens = 9;
+   */
+  bundleTokens: number;
+
+  /**
+   * Recorded tasks of a workflow that are examined together.
+   *
+   * @generated from field: int32 workflow_tasks = 10;
+   */
+  workflowTasks: number;
+
+  /**
+   * Ancestors that are visited for one task.
+   *
+   * @generated from field: int32 ancestors = 11;
+   */
+  ancestors: number;
+
+  /**
+   * Bytes of `ect_ext` as compact JSON.
+   *
+   * @generated from field: int32 extension_bytes = 12;
+   */
+  extensionBytes: number;
+
+  /**
+   * Nesting of `ect_ext`, the object itself included.
+   *
+   * @generated from field: int32 extension_depth = 13;
+   */
+  extensionDepth: number;
+
+  /**
+   * Lifetime of a token whose `ttl` is not said.
+   *
+   * @generated from field: int32 default_ttl_seconds = 14;
+   */
+  defaultTtlSeconds: number;
+
+  /**
+   * Longest lifetime of a token.
+   *
+   * @generated from field: int32 max_ttl_seconds = 15;
+   */
+  maxTtlSeconds: number;
+
+  /**
+   * How long ago `iat` may be when a token is presented.
+   *
+   * @generated from field: int32 token_age_seconds = 16;
+   */
+  tokenAgeSeconds: number;
+
+  /**
+   * How far `iat` may be ahead.
+   *
+   * @generated from field: int32 clock_skew_seconds = 17;
+   */
+  clockSkewSeconds: number;
+
+  /**
+   * Longest time that a call is worked on.
+   *
+   * @generated from field: int32 call_seconds = 18;
+   */
+  callSeconds: number;
+
+  /**
+   * Entries of a page of the ledger.
+   *
+   * @generated from field: int32 page_entries = 19;
+   */
+  pageEntries: number;
+
+  /**
+   * Keys of a page.
+   *
+   * @generated from field: int32 page_keys = 20;
+   */
+  pageKeys: number;
+};
+
+/**
+ * Describes the message ect.v1.AuthorityLimits.
+ * Use `create(AuthorityLimitsSchema)` to create a new message.
+ */
+export const AuthorityLimitsSchema: GenMessage<AuthorityLimits> = /*@__PURE__*/
+  messageDesc(file_ect_v1_authority, 3);
+
+/**
+ * What an authority was configured to do.
+ *
+ * @generated from message ect.v1.AuthorityFeatures
+ */
+export type AuthorityFeatures = Message<"ect.v1.AuthorityFeatures"> & {
+  /**
+   * The lowest level that Verify accepts where the operator set none for the action.
+   *
+   * @generated from field: ect.v1.Level minimum_level = 1;
+   */
+  minimumLevel: Level;
+
+  /**
+   * Whether ids must be UUIDs. Otherwise 1 to 256 printable ASCII characters are taken.
+   *
+   * @generated from field: bool uuid_ids = 2;
+   */
+  uuidIds: boolean;
+
+  /**
+   * Whether what was not approved may only be followed by a compensation or a review.
+   *
+   * @generated from field: bool predecessor_policy = 3;
+   */
+  predecessorPolicy: boolean;
+
+  /**
+   * Whether Verify guards against replay.
+   *
+   * @generated from field: bool replay_guard = 4;
+   */
+  replayGuard: boolean;
+
+  /**
+   * Whether uses, idempotency keys and entries outlive the process.
+   *
+   * @generated from field: bool durable = 5;
+   */
+  durable: boolean;
+
+  /**
+   * Whether tokens are signed by short-lived keys that a root key has certified.
+   *
+   * @generated from field: bool delegated_keys = 6;
+   */
+  delegatedKeys: boolean;
+
+  /**
+   * Whether callers prove who they are.
+   *
+   * @generated from field: bool proven_callers = 7;
+   */
+  provenCallers: boolean;
+};
+
+/**
+ * Describes the message ect.v1.AuthorityFeatures.
+ * Use `create(AuthorityFeaturesSchema)` to create a new message.
+ */
+export const AuthorityFeaturesSchema: GenMessage<AuthorityFeatures> = /*@__PURE__*/
+  messageDesc(file_ect_v1_authority, 4);
 
 /**
  * One task to make a token for.
@@ -191,7 +542,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
  * Use `create(IssueRequestSchema)` to create a new message.
  */
 export const IssueRequestSchema: GenMessage<IssueRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 0);
+  messageDesc(file_ect_v1_authority, 5);
 
 /**
  * The token that was made.
@@ -254,7 +605,7 @@ export type IssueResponse = Message<"ect.v1.IssueResponse"> & {
  * Use `create(IssueResponseSchema)` to create a new message.
  */
 export const IssueResponseSchema: GenMessage<IssueResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 1);
+  messageDesc(file_ect_v1_authority, 6);
 
 /**
  * Tokens to issue.
@@ -263,11 +614,20 @@ export const IssueResponseSchema: GenMessage<IssueResponse> = /*@__PURE__*/
  */
 export type BatchIssueRequest = Message<"ect.v1.BatchIssueRequest"> & {
   /**
-   * 1 to 1,000 items.
+   * 1 to 1,000 items, in a message of 4 MiB.
    *
    * @generated from field: repeated ect.v1.BatchIssueItem items = 1;
    */
   items: BatchIssueItem[];
+
+  /**
+   * Names this batch, under the rules of `idempotency_key`: at most 128 printable ASCII characters without blanks. The same caller's
+   * same items under the same id are answered with the same tokens, each until it expires; items that were refused are tried again.
+   * Other items under the same id are refused with IDEMPOTENCY_CONFLICT. An item with an `idempotency_key` keeps to that.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
 };
 
 /**
@@ -275,7 +635,7 @@ export type BatchIssueRequest = Message<"ect.v1.BatchIssueRequest"> & {
  * Use `create(BatchIssueRequestSchema)` to create a new message.
  */
 export const BatchIssueRequestSchema: GenMessage<BatchIssueRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 2);
+  messageDesc(file_ect_v1_authority, 7);
 
 /**
  * One token to issue.
@@ -303,7 +663,7 @@ export type BatchIssueItem = Message<"ect.v1.BatchIssueItem"> & {
  * Use `create(BatchIssueItemSchema)` to create a new message.
  */
 export const BatchIssueItemSchema: GenMessage<BatchIssueItem> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 3);
+  messageDesc(file_ect_v1_authority, 8);
 
 /**
  * What became of the items, in their order.
@@ -324,7 +684,7 @@ export type BatchIssueResponse = Message<"ect.v1.BatchIssueResponse"> & {
  * Use `create(BatchIssueResponseSchema)` to create a new message.
  */
 export const BatchIssueResponseSchema: GenMessage<BatchIssueResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 4);
+  messageDesc(file_ect_v1_authority, 9);
 
 /**
  * What became of one item.
@@ -368,7 +728,7 @@ export type BatchIssueResult = Message<"ect.v1.BatchIssueResult"> & {
  * Use `create(BatchIssueResultSchema)` to create a new message.
  */
 export const BatchIssueResultSchema: GenMessage<BatchIssueResult> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 5);
+  messageDesc(file_ect_v1_authority, 10);
 
 /**
  * One token to verify.
@@ -391,7 +751,8 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   audience: string;
 
   /**
-   * Tokens of predecessors that came along, at most 100. Each is verified before it is believed.
+   * Tokens of predecessors that came along, at most 100, and as many as the message of 256 KiB holds: ValidateDAG takes 4 MiB. Each is
+   * verified before it is believed.
    *
    * @generated from field: repeated string predecessors = 3;
    */
@@ -482,7 +843,8 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
 
   /**
    * Evidence mode: judge the keys and times as of this moment, which must not be in the future. A token that the ledger
-   * recorded by then is judged by the time at which it was recorded. Replay is skipped. In whole seconds.
+   * recorded by then is judged by the time at which it was recorded: also where its key is compromised since a later time. Replay is
+   * skipped. In whole seconds.
    *
    * @generated from field: google.protobuf.Timestamp as_of = 13;
    */
@@ -494,7 +856,7 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
  * Use `create(VerifyRequestSchema)` to create a new message.
  */
 export const VerifyRequestSchema: GenMessage<VerifyRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 6);
+  messageDesc(file_ect_v1_authority, 11);
 
 /**
  * Two different tokens of one issuer for one task. A signed one cannot be used from here: its signature is left out.
@@ -522,7 +884,7 @@ export type Equivocation = Message<"ect.v1.Equivocation"> & {
  * Use `create(EquivocationSchema)` to create a new message.
  */
 export const EquivocationSchema: GenMessage<Equivocation> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 7);
+  messageDesc(file_ect_v1_authority, 12);
 
 /**
  * The verdict on one token.
@@ -600,7 +962,7 @@ export type VerifyResponse = Message<"ect.v1.VerifyResponse"> & {
  * Use `create(VerifyResponseSchema)` to create a new message.
  */
 export const VerifyResponseSchema: GenMessage<VerifyResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 8);
+  messageDesc(file_ect_v1_authority, 13);
 
 /**
  * Tokens to verify.
@@ -609,11 +971,19 @@ export const VerifyResponseSchema: GenMessage<VerifyResponse> = /*@__PURE__*/
  */
 export type BatchVerifyRequest = Message<"ect.v1.BatchVerifyRequest"> & {
   /**
-   * 1 to 1,000 items.
+   * 1 to 1,000 items, in a message of 4 MiB.
    *
    * @generated from field: repeated ect.v1.BatchVerifyItem items = 1;
    */
   items: BatchVerifyItem[];
+
+  /**
+   * Names this batch, under the rules of the `request_id` of a VerifyRequest: for the same caller, repeating the batch under the same
+   * id is not a replay. It counts for the items that have no `request_id` of their own, each in its place.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
 };
 
 /**
@@ -621,7 +991,7 @@ export type BatchVerifyRequest = Message<"ect.v1.BatchVerifyRequest"> & {
  * Use `create(BatchVerifyRequestSchema)` to create a new message.
  */
 export const BatchVerifyRequestSchema: GenMessage<BatchVerifyRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 9);
+  messageDesc(file_ect_v1_authority, 14);
 
 /**
  * One token to verify.
@@ -649,7 +1019,7 @@ export type BatchVerifyItem = Message<"ect.v1.BatchVerifyItem"> & {
  * Use `create(BatchVerifyItemSchema)` to create a new message.
  */
 export const BatchVerifyItemSchema: GenMessage<BatchVerifyItem> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 10);
+  messageDesc(file_ect_v1_authority, 15);
 
 /**
  * What became of the items, in their order.
@@ -670,7 +1040,7 @@ export type BatchVerifyResponse = Message<"ect.v1.BatchVerifyResponse"> & {
  * Use `create(BatchVerifyResponseSchema)` to create a new message.
  */
 export const BatchVerifyResponseSchema: GenMessage<BatchVerifyResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 11);
+  messageDesc(file_ect_v1_authority, 16);
 
 /**
  * What became of one item.
@@ -714,7 +1084,7 @@ export type BatchVerifyResult = Message<"ect.v1.BatchVerifyResult"> & {
  * Use `create(BatchVerifyResultSchema)` to create a new message.
  */
 export const BatchVerifyResultSchema: GenMessage<BatchVerifyResult> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 12);
+  messageDesc(file_ect_v1_authority, 17);
 
 /**
  * Tokens that are to be judged by themselves.
@@ -723,7 +1093,7 @@ export const BatchVerifyResultSchema: GenMessage<BatchVerifyResult> = /*@__PURE_
  */
 export type TokenBundle = Message<"ect.v1.TokenBundle"> & {
   /**
-   * 1 to 10,000 tokens in any order.
+   * 1 to 10,000 tokens in any order, and as many as the message of 4 MiB holds: some 5,000 signed tokens of 800 bytes.
    *
    * @generated from field: repeated string tokens = 1;
    */
@@ -735,7 +1105,7 @@ export type TokenBundle = Message<"ect.v1.TokenBundle"> & {
  * Use `create(TokenBundleSchema)` to create a new message.
  */
 export const TokenBundleSchema: GenMessage<TokenBundle> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 13);
+  messageDesc(file_ect_v1_authority, 18);
 
 /**
  * Which graph to validate.
@@ -767,7 +1137,7 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
     case: "wid";
   } | {
     /**
-     * These tokens alone; the ledger is not looked at.
+     * These tokens alone; in the ledger only marks are looked at, and what they leave sound.
      *
      * @generated from field: ect.v1.TokenBundle bundle = 3;
      */
@@ -776,7 +1146,8 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Tokens of predecessors that came along, at most 100, with `token` only. Each is verified before it is believed.
+   * Tokens of predecessors that came along, at most 100, with `token` only. Each is verified before it is believed. What was signed
+   * under a compromised key counts only where the ledger recorded it before that.
    *
    * @generated from field: repeated string predecessors = 4;
    */
@@ -795,7 +1166,7 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
  * Use `create(ValidateDAGRequestSchema)` to create a new message.
  */
 export const ValidateDAGRequestSchema: GenMessage<ValidateDAGRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 14);
+  messageDesc(file_ect_v1_authority, 19);
 
 /**
  * The state of a graph.
@@ -886,7 +1257,7 @@ export type ValidateDAGResponse = Message<"ect.v1.ValidateDAGResponse"> & {
  * Use `create(ValidateDAGResponseSchema)` to create a new message.
  */
 export const ValidateDAGResponseSchema: GenMessage<ValidateDAGResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 15);
+  messageDesc(file_ect_v1_authority, 20);
 
 /**
  * One token to record.
@@ -915,7 +1286,7 @@ export type AppendLedgerRequest = Message<"ect.v1.AppendLedgerRequest"> & {
  * Use `create(AppendLedgerRequestSchema)` to create a new message.
  */
 export const AppendLedgerRequestSchema: GenMessage<AppendLedgerRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 16);
+  messageDesc(file_ect_v1_authority, 21);
 
 /**
  * Where the token is recorded.
@@ -957,7 +1328,7 @@ export type AppendLedgerResponse = Message<"ect.v1.AppendLedgerResponse"> & {
  * Use `create(AppendLedgerResponseSchema)` to create a new message.
  */
 export const AppendLedgerResponseSchema: GenMessage<AppendLedgerResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 17);
+  messageDesc(file_ect_v1_authority, 22);
 
 /**
  * Tokens to record.
@@ -966,7 +1337,7 @@ export const AppendLedgerResponseSchema: GenMessage<AppendLedgerResponse> = /*@_
  */
 export type BatchAppendLedgerRequest = Message<"ect.v1.BatchAppendLedgerRequest"> & {
   /**
-   * 1 to 1,000 items.
+   * 1 to 1,000 items, in a message of 4 MiB.
    *
    * @generated from field: repeated ect.v1.BatchAppendLedgerItem items = 1;
    */
@@ -978,7 +1349,7 @@ export type BatchAppendLedgerRequest = Message<"ect.v1.BatchAppendLedgerRequest"
  * Use `create(BatchAppendLedgerRequestSchema)` to create a new message.
  */
 export const BatchAppendLedgerRequestSchema: GenMessage<BatchAppendLedgerRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 18);
+  messageDesc(file_ect_v1_authority, 23);
 
 /**
  * One token to record.
@@ -1006,7 +1377,7 @@ export type BatchAppendLedgerItem = Message<"ect.v1.BatchAppendLedgerItem"> & {
  * Use `create(BatchAppendLedgerItemSchema)` to create a new message.
  */
 export const BatchAppendLedgerItemSchema: GenMessage<BatchAppendLedgerItem> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 19);
+  messageDesc(file_ect_v1_authority, 24);
 
 /**
  * What became of the items, in their order.
@@ -1027,7 +1398,7 @@ export type BatchAppendLedgerResponse = Message<"ect.v1.BatchAppendLedgerRespons
  * Use `create(BatchAppendLedgerResponseSchema)` to create a new message.
  */
 export const BatchAppendLedgerResponseSchema: GenMessage<BatchAppendLedgerResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 20);
+  messageDesc(file_ect_v1_authority, 25);
 
 /**
  * What became of one item.
@@ -1071,7 +1442,7 @@ export type BatchAppendLedgerResult = Message<"ect.v1.BatchAppendLedgerResult"> 
  * Use `create(BatchAppendLedgerResultSchema)` to create a new message.
  */
 export const BatchAppendLedgerResultSchema: GenMessage<BatchAppendLedgerResult> = /*@__PURE__*/
-  messageDesc(file_ect_v1_authority, 21);
+  messageDesc(file_ect_v1_authority, 26);
 
 /**
  * When a token of level L3 is recorded.
@@ -1297,13 +1668,25 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
 /**
  * Issues, verifies, orders and records tokens. Every failure carries a `google.rpc.ErrorInfo` whose `reason` is a
  * value of ErrorReason without its prefix and whose `domain` is `ect.v1`. Messages are at most 256 KiB, those of the
- * batch methods and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. A batch whose answer could be larger
- * than 4 MiB is refused with MESSAGE_TOO_LARGE before anything is done. What was done for an answer that got lost is answered
- * again to the same idempotency keys.
+ * batch methods and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. The smallest limit that a request meets
+ * counts: 1,000 items share the 4 MiB of their message. A call whose answer could be larger than 4 MiB is refused with
+ * MESSAGE_TOO_LARGE before anything is done. GetAuthority answers every limit that is in force. An answer that got lost can be
+ * asked for again: by the same `idempotency_key` or `request_id`, and of AppendLedger and BatchAppendLedger by the same request.
  *
  * @generated from service ect.v1.AuthorityService
  */
 export const AuthorityService: GenService<{
+  /**
+   * Answers who this authority is, what it accepts, and every limit that is in force. It needs no identity. The same document is
+   * served as `/.well-known/ect-authority`, in JSON with the names of the fields as they stand here.
+   *
+   * @generated from rpc ect.v1.AuthorityService.GetAuthority
+   */
+  getAuthority: {
+    methodKind: "unary";
+    input: typeof GetAuthorityRequestSchema;
+    output: typeof GetAuthorityResponseSchema;
+  },
   /**
    * Signs one token for the caller. With level L3 no token leaves before its entry is durable in the ledger.
    *
@@ -1315,7 +1698,8 @@ export const AuthorityService: GenService<{
     output: typeof IssueResponseSchema;
   },
   /**
-   * Issues up to 1,000 tokens. Items stand alone: each is answered by a result or by an error.
+   * Issues up to 1,000 tokens. Items stand alone: each is answered by a result or by an error. With a `request_id` a repeated call
+   * is answered with the tokens of the first one.
    *
    * @generated from rpc ect.v1.AuthorityService.BatchIssue
    */
@@ -1355,7 +1739,8 @@ export const AuthorityService: GenService<{
     output: typeof ValidateDAGResponseSchema;
   },
   /**
-   * Verifies a token, demands that its graph is complete, records it, and answers when the entry is durable.
+   * Verifies a token, demands that its graph is complete, records it, and answers when the entry is durable. The same token again
+   * is answered with the same entry.
    *
    * @generated from rpc ect.v1.AuthorityService.AppendLedger
    */
@@ -1365,7 +1750,8 @@ export const AuthorityService: GenService<{
     output: typeof AppendLedgerResponseSchema;
   },
   /**
-   * Appends up to 1,000 tokens in their order, so that a later item may follow an earlier one.
+   * Appends up to 1,000 tokens in their order, so that a later item may follow an earlier one. The same tokens again are answered
+   * with the same entries.
    *
    * @generated from rpc ect.v1.AuthorityService.BatchAppendLedger
    */

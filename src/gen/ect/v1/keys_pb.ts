@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/keys.proto.
  */
 export const file_ect_v1_keys: GenFile = /*@__PURE__*/
-  fileDesc("ChFlY3QvdjEva2V5cy5wcm90bxIGZWN0LnYxIhIKEEdldEtleVNldFJlcXVlc3Qi6QEKClNpZ25pbmdLZXkSCwoDa2lkGAEgASgJEgsKA2FsZxgCIAEoCRILCgNrdHkYAyABKAkSCwoDY3J2GAQgASgJEgkKAXgYBSABKAkSCQoBeRgGIAEoCRIfCgVzdGF0ZRgHIAEoDjIQLmVjdC52MS5LZXlTdGF0ZRIsCgh1c2VfZnJvbRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJdXNlX3VudGlsGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjZXJ0aWZpY2F0ZRgKIAEoCSJ+ChFHZXRLZXlTZXRSZXNwb25zZRIgCgRrZXlzGAEgAygLMhIuZWN0LnYxLlNpZ25pbmdLZXkSEQoJandrc19qc29uGAIgASgJEhsKE2xlZGdlcl92ZXJpZmllcl9rZXkYAyABKAkSFwoPbWF4X2FnZV9zZWNvbmRzGAQgASgFIuUCCgpNYW5hZ2VkS2V5Eh8KA2tleRgBIAEoCzISLmVjdC52MS5TaWduaW5nS2V5Eg8KB2xvY2F0b3IYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoBUgAiAEBEjAKDGFubm91bmNlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJYWN0aXZlX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFjb21wcm9taXNlZF9zaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2hhbmdlZF9ieRgIIAEoCRIMCgRub3RlGAkgASgJEhMKC2VudHJ5X2luZGV4GAogASgDQg0KC19nZW5lcmF0aW9uIkYKD0xpc3RLZXlzUmVxdWVzdBIMCgRwYXN0GAEgASgIEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIk0KEExpc3RLZXlzUmVzcG9uc2USIAoEa2V5cxgBIAMoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJCChBSb3RhdGVLZXlSZXF1ZXN0EhAKCG5leHRfa2V5GAEgASgJEg4KBnVyZ2VudBgCIAEoCBIMCgRub3RlGAMgASgJIkcKEVJvdGF0ZUtleVJlc3BvbnNlEh8KA2tleRgBIAEoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhEKCWR1cGxpY2F0ZRgCIAEoCCItChBSZXRpcmVLZXlSZXF1ZXN0EgsKA2tpZBgBIAEoCRIMCgRub3RlGAIgASgJIkcKEVJldGlyZUtleVJlc3BvbnNlEh8KA2tleRgBIAEoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhEKCWR1cGxpY2F0ZRgCIAEoCCJkChBSZXZva2VLZXlSZXF1ZXN0EgsKA2tpZBgBIAEoCRIMCgRub3RlGAIgASgJEjUKEWNvbXByb21pc2VkX3NpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHChFSZXZva2VLZXlSZXNwb25zZRIfCgNrZXkYASABKAsyEi5lY3QudjEuTWFuYWdlZEtleRIRCglkdXBsaWNhdGUYAiABKAgqggEKCEtleVN0YXRlEhkKFUtFWV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0tFWV9TVEFURV9BTk5PVU5DRUQQARIUChBLRVlfU1RBVEVfQUNUSVZFEAISFQoRS0VZX1NUQVRFX1JFVElSRUQQAxIVChFLRVlfU1RBVEVfUkVWT0tFRBAEMuwCCgpLZXlTZXJ2aWNlEkUKCUdldEtleVNldBIYLmVjdC52MS5HZXRLZXlTZXRSZXF1ZXN0GhkuZWN0LnYxLkdldEtleVNldFJlc3BvbnNlIgOQAgESQgoITGlzdEtleXMSFy5lY3QudjEuTGlzdEtleXNSZXF1ZXN0GhguZWN0LnYxLkxpc3RLZXlzUmVzcG9uc2UiA5ACARJFCglSb3RhdGVLZXkSGC5lY3QudjEuUm90YXRlS2V5UmVxdWVzdBoZLmVjdC52MS5Sb3RhdGVLZXlSZXNwb25zZSIDkAICEkUKCVJldGlyZUtleRIYLmVjdC52MS5SZXRpcmVLZXlSZXF1ZXN0GhkuZWN0LnYxLlJldGlyZUtleVJlc3BvbnNlIgOQAgISRQoJUmV2b2tlS2V5EhguZWN0LnYxLlJldm9rZUtleVJlcXVlc3QaGS5lY3QudjEuUmV2b2tlS2V5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChFlY3QvdjEva2V5cy5wcm90bxIGZWN0LnYxIhIKEEdldEtleVNldFJlcXVlc3Qi6QEKClNpZ25pbmdLZXkSCwoDa2lkGAEgASgJEgsKA2FsZxgCIAEoCRILCgNrdHkYAyABKAkSCwoDY3J2GAQgASgJEgkKAXgYBSABKAkSCQoBeRgGIAEoCRIfCgVzdGF0ZRgHIAEoDjIQLmVjdC52MS5LZXlTdGF0ZRIsCgh1c2VfZnJvbRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJdXNlX3VudGlsGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjZXJ0aWZpY2F0ZRgKIAEoCSJ+ChFHZXRLZXlTZXRSZXNwb25zZRIgCgRrZXlzGAEgAygLMhIuZWN0LnYxLlNpZ25pbmdLZXkSEQoJandrc19qc29uGAIgASgJEhsKE2xlZGdlcl92ZXJpZmllcl9rZXkYAyABKAkSFwoPbWF4X2FnZV9zZWNvbmRzGAQgASgFIuUCCgpNYW5hZ2VkS2V5Eh8KA2tleRgBIAEoCzISLmVjdC52MS5TaWduaW5nS2V5Eg8KB2xvY2F0b3IYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoBUgAiAEBEjAKDGFubm91bmNlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJYWN0aXZlX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFjb21wcm9taXNlZF9zaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2hhbmdlZF9ieRgIIAEoCRIMCgRub3RlGAkgASgJEhMKC2VudHJ5X2luZGV4GAogASgDQg0KC19nZW5lcmF0aW9uIkYKD0xpc3RLZXlzUmVxdWVzdBIMCgRwYXN0GAEgASgIEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIk0KEExpc3RLZXlzUmVzcG9uc2USIAoEa2V5cxgBIAMoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ0ChBSb3RhdGVLZXlSZXF1ZXN0EhAKCG5leHRfa2V5GAEgASgJEg4KBnVyZ2VudBgCIAEoCBIMCgRub3RlGAMgASgJEhIKCnJlcXVlc3RfaWQYBCABKAkSHAoUZXhwZWN0ZWRfY3VycmVudF9raWQYBSABKAkiRwoRUm90YXRlS2V5UmVzcG9uc2USHwoDa2V5GAEgASgLMhIuZWN0LnYxLk1hbmFnZWRLZXkSEQoJZHVwbGljYXRlGAIgASgIIi0KEFJldGlyZUtleVJlcXVlc3QSCwoDa2lkGAEgASgJEgwKBG5vdGUYAiABKAkiRwoRUmV0aXJlS2V5UmVzcG9uc2USHwoDa2V5GAEgASgLMhIuZWN0LnYxLk1hbmFnZWRLZXkSEQoJZHVwbGljYXRlGAIgASgIImQKEFJldm9rZUtleVJlcXVlc3QSCwoDa2lkGAEgASgJEgwKBG5vdGUYAiABKAkSNQoRY29tcHJvbWlzZWRfc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkcKEVJldm9rZUtleVJlc3BvbnNlEh8KA2tleRgBIAEoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhEKCWR1cGxpY2F0ZRgCIAEoCCqCAQoIS2V5U3RhdGUSGQoVS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTS0VZX1NUQVRFX0FOTk9VTkNFRBABEhQKEEtFWV9TVEFURV9BQ1RJVkUQAhIVChFLRVlfU1RBVEVfUkVUSVJFRBADEhUKEUtFWV9TVEFURV9SRVZPS0VEEAQy5wIKCktleVNlcnZpY2USRQoJR2V0S2V5U2V0EhguZWN0LnYxLkdldEtleVNldFJlcXVlc3QaGS5lY3QudjEuR2V0S2V5U2V0UmVzcG9uc2UiA5ACARJCCghMaXN0S2V5cxIXLmVjdC52MS5MaXN0S2V5c1JlcXVlc3QaGC5lY3QudjEuTGlzdEtleXNSZXNwb25zZSIDkAIBEkAKCVJvdGF0ZUtleRIYLmVjdC52MS5Sb3RhdGVLZXlSZXF1ZXN0GhkuZWN0LnYxLlJvdGF0ZUtleVJlc3BvbnNlEkUKCVJldGlyZUtleRIYLmVjdC52MS5SZXRpcmVLZXlSZXF1ZXN0GhkuZWN0LnYxLlJldGlyZUtleVJlc3BvbnNlIgOQAgISRQoJUmV2b2tlS2V5EhguZWN0LnYxLlJldm9rZUtleVJlcXVlc3QaGS5lY3QudjEuUmV2b2tlS2V5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Asks for the key set. It has no parameters.
@@ -209,7 +209,7 @@ export type ManagedKey = Message<"ect.v1.ManagedKey"> & {
   revokedAt?: Timestamp | undefined;
 
   /**
-   * Since when it counts as compromised. Absent: it was not revoked.
+   * Since when it counts as compromised, the earliest time that was stated. Absent: it was not revoked.
    *
    * @generated from field: google.protobuf.Timestamp compromised_since = 7;
    */
@@ -335,6 +335,23 @@ export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
    * @generated from field: string note = 3;
    */
   note: string;
+
+  /**
+   * Names this order: at most 128 printable ASCII characters without blanks. The same administrator's same order under the same id
+   * is carried out once, and answered with the same key for 24 hours at least; another order under it is refused with
+   * IDEMPOTENCY_CONFLICT. Administrators without a certificate cannot be told apart: among them an id belongs to its order.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * The root key that signs, as far as the administrator knows. Where it is another by now, nothing is done: KEY_NOT_CURRENT. Empty:
+   * whichever it is.
+   *
+   * @generated from field: string expected_current_kid = 5;
+   */
+  expectedCurrentKid: string;
 };
 
 /**
@@ -358,7 +375,8 @@ export type RotateKeyResponse = Message<"ect.v1.RotateKeyResponse"> & {
   key?: ManagedKey | undefined;
 
   /**
-   * It was announced before this call, or active where the call was urgent; nothing was added.
+   * Nothing was added by this call: the key was announced before it, or active where the call was urgent; or the call had the
+   * `request_id` of one before.
    *
    * @generated from field: bool duplicate = 2;
    */
@@ -449,7 +467,8 @@ export type RevokeKeyRequest = Message<"ect.v1.RevokeKeyRequest"> & {
   note: string;
 
   /**
-   * Since when the key is compromised: evidence from before then still counts. Absent, or in the future: as of now.
+   * Since when the key is compromised: what the ledger recorded before then stays sound, and evidence from before then still counts.
+   * In whole seconds. Absent, or in the future: as of now. An earlier time can be stated later, a later one cannot.
    *
    * @generated from field: google.protobuf.Timestamp compromised_since = 3;
    */
@@ -477,7 +496,7 @@ export type RevokeKeyResponse = Message<"ect.v1.RevokeKeyResponse"> & {
   key?: ManagedKey | undefined;
 
   /**
-   * It was revoked before this call.
+   * It was revoked before this call, as of the same time or an earlier one.
    *
    * @generated from field: bool duplicate = 2;
    */
@@ -577,7 +596,8 @@ export const KeyService: GenService<{
   /**
    * Announces the next root key. It signs from when everybody who keeps the key set has had to ask for it again; then the
    * key before it retires. While a key is announced the call answers that one. An urgent call puts the next key to use at
-   * once, also one that is announced already: when it answers, tokens are signed. Only administrators may do this.
+   * once, also one that is announced already: when it answers, tokens are signed. Each urgent call puts another key to use, unless
+   * it has the `request_id` of one before. Only administrators may do this.
    *
    * @generated from rpc ect.v1.KeyService.RotateKey
    */
@@ -598,9 +618,10 @@ export const KeyService: GenService<{
     output: typeof RetireKeyResponseSchema;
   },
   /**
-   * Declares a key compromised, for ever. No token under it is accepted any more, by any instance, as soon as that has
-   * looked at the ledger: every second, unless the operator says otherwise. A root key takes the keys with it that it
-   * certified. All recorded tasks of the key, and what came after them, are tainted. Only administrators may do this.
+   * Declares a key of this service compromised since a time, for ever, and ends it. No token under it is accepted any more, by any
+   * instance, as soon as that has looked at the ledger: every second, unless the operator says otherwise. A root key takes the keys
+   * with it that it certified. The key is marked as LedgerService.MarkCompromised marks it: what the ledger recorded before that
+   * time stays sound; the other tasks of the key, and what came after them, are tainted. Only administrators may do this.
    *
    * @generated from rpc ect.v1.KeyService.RevokeKey
    */

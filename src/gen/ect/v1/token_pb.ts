@@ -299,7 +299,7 @@ export type Taint = Message<"ect.v1.Taint"> & {
   ancestor: string;
 
   /**
-   * The key that was marked. Empty where a task was.
+   * The key that signed the compromised task: it was marked, or the root key that certified it. Empty where a task was marked.
    *
    * @generated from field: string kid = 5;
    */
@@ -599,7 +599,7 @@ export const TaintSource = {
   TASK: 1,
 
   /**
-   * The key that signed it was.
+   * The key that signed it was, and the task was not recorded before the time from which the key is compromised.
    *
    * @generated from enum value: TAINT_SOURCE_KEY = 2;
    */

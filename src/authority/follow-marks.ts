@@ -1,0 +1,42 @@
+// Marks of other processes: looked for again and again, so that a verdict knows them though it looks at no graph.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { ledgerMarks } from './mark-book.ts';
+import type { AuthorityParts } from './parts.ts';
+
+export interface FollowOptions {
+  /** How often to look, in milliseconds. */
+  readonly everyMs: number;
+  /** Told of a look that failed where the one before had not; the next one tries again. */
+  readonly onFailed: (cause: unknown) => void;
+}
+
+/** Looks once before it answers, and from then on until it is stopped. Answers how. */
+export async function followMarks(
+  parts: Pick<AuthorityParts, 'ledger' | 'keys' | 'now'>,
+  { everyMs, onFailed }: FollowOptions,
+): Promise<() => Promise<void>> {
+  const marks = ledgerMarks(parts);
+  const stopping = new AbortController();
+  let hasFailed = false;
+  const look = async () => {
+    try {
+      await marks.current();
+      hasFailed = false;
+    } catch (cause) {
+      if (!hasFailed) onFailed(cause);
+      hasFailed = true;
+    }
+  };
+  await look();
+  const following = (async () => {
+    while (!stopping.signal.aborted) {
+      await pause(everyMs, undefined, { ref: false, signal: stopping.signal }).catch(() => undefined);
+      if (!stopping.signal.aborted) await look();
+    }
+  })();
+  return () => {
+    stopping.abort();
+    return following;
+  };
+}

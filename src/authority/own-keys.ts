@@ -1,0 +1,12 @@
+// Port: the keys that sign here, as far as a compromise concerns them.
+
+export interface OwnKeys {
+  /**
+   * Ends a key of ours, compromised since a time (milliseconds). Durable when it answers. False where nothing had to be done: the key
+   * is none of ours, or has ended so before. Failures: those of the ledger.
+   */
+  revokeOwn(
+    order: { readonly kid: string; readonly by: string; readonly note: string },
+    sinceMs: number,
+  ): Promise<boolean>;
+}

@@ -1,0 +1,42 @@
+// A request id that names a call as a whole: held for its request before anything is done, in the memory of idempotency keys.
+
+import { EctError, refuse } from '../errors.ts';
+import { type Caller, keyScope } from './caller.ts';
+import type { AuthorityParts } from './parts.ts';
+import { writeFor } from './write-room.ts';
+import { heldBytes } from './write-sizes.ts';
+
+/** What is held. */
+export interface RequestHold {
+  /** Of one kind of call: ids of different kinds never meet, nor do they meet idempotency keys, which have no blank. */
+  readonly kind: 'batch' | 'rotation';
+  readonly requestId: string;
+  /** SHA-256 of the request. */
+  readonly digest: Uint8Array;
+  /** What is to be done, as far as a repeated call must do the same. */
+  readonly plan: string;
+  readonly keepSeconds: number;
+}
+
+/**
+ * Holds an id for its request, and answers the plan of the call that was first; durable when it answers. IDEMPOTENCY_CONFLICT where
+ * the id stands for another request. As among idempotency keys, callers that cannot be told apart do not meet.
+ */
+export async function holdRequest(
+  parts: AuthorityParts,
+  caller: Caller,
+  { kind, requestId, digest, plan, keepSeconds }: RequestHold,
+): Promise<string> {
+  const scope = keyScope(caller, digest);
+  const wanted = { requestDigest: digest, token: plan };
+  const keepUntil = parts.now() + keepSeconds;
+  const key = `${kind} ${requestId}`;
+  const earliest = parts.earliest();
+  const earlier = await parts.memo.recall(scope, key, earliest);
+  const hold = () => parts.memo.remember(scope, key, wanted, keepUntil, earliest);
+  const write = { caller, use: 'idempotency', bytes: heldBytes(plan.length) } as const;
+  // What administrators order in an incident does not wait for a quota.
+  const held = earlier ?? (kind === 'rotation' ? await hold() : await writeFor(parts, write, hold, () => true));
+  if (Buffer.compare(held.requestDigest, digest) === 0) return held.token;
+  throw new EctError(refuse('IDEMPOTENCY_CONFLICT', 'The request_id stands for another request.'));
+}

@@ -1,0 +1,30 @@
+// What the commands that change a key have in common: their options, and how they tell what became of it.
+
+import type { Command } from 'commander';
+import type { ManagedKey } from '../gen/ect/v1/keys_pb.ts';
+import { type ServiceOptions, withService } from './client.ts';
+import { keyRows } from './key-rows.ts';
+import { columns, type Io, type OutputOptions, paint, print, withOutput } from './output.ts';
+
+export interface ChangeOptions extends ServiceOptions, OutputOptions {
+  readonly note?: string;
+}
+
+/** Why such a command can be refused. */
+export const REFUSED = 'you are no administrator of the service (ECT_ADMINS), or it refused; trying again is safe';
+
+export function withChange(command: Command): Command {
+  return withOutput(withService(command.option('--note <text>', 'why, for people: at most 256 characters')));
+}
+
+interface Change {
+  readonly key?: ManagedKey | undefined;
+  readonly duplicate: boolean;
+}
+
+export function tellChange(io: Io, { key, duplicate }: Change, done: string, before: string): void {
+  print(io, paint(io.stdout, 'green', `✓ ${duplicate ? before : done}`));
+  for (const line of columns(key === undefined ? [] : [['kid', key.key?.kid ?? ''], ...keyRows(key)])) {
+    print(io, `  ${line}`);
+  }
+}

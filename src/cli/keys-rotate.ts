@@ -1,0 +1,103 @@
+// `ect keys rotate`: the next root key. An order has an id and says which key it is to replace, so that it is carried out once though
+// its answer may get lost.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { Command } from 'commander';
+import { KeyState, type RotateKeyResponse, RotateKeyResponseSchema } from '../gen/ect/v1/keys_pb.ts';
+import type { Service } from './client.ts';
+import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
+import { attemptCalls } from './failure.ts';
+import { withHelp } from './help.ts';
+import { type ChangeOptions, REFUSED, tellChange, withChange } from './key-change.ts';
+import { type Io, plain, printMessage, remark } from './output.ts';
+
+interface RotateOptions extends ChangeOptions, ConfirmOptions {
+  readonly next?: string;
+  readonly urgent?: true;
+  readonly requestId?: string;
+  readonly expect?: string;
+}
+
+export function rotateCommand(io: Io): Command {
+  const command = new Command('rotate')
+    .description('announce the next key; it signs when everybody can know it, and the one before it retires then')
+    .option('--next <key>', 'AWS KMS: key id or ARN of the next key; without it the service makes one')
+    .option(
+      '--urgent',
+      'use it at once, announced or not: whoever keeps the key set cannot verify its tokens for a while',
+    )
+    .option('--request-id <id>', 'repeat an order whose answer got lost: it is carried out once (default: a fresh id)')
+    .option('--expect <kid>', 'do nothing where another root key signs by now (default: the one that signs now)');
+  const examples = [
+    'ect keys rotate',
+    'ect keys rotate --next "$KEY_ARN" --note "yearly"',
+    'ect keys rotate --urgent --yes --note "laptop was stolen"',
+  ];
+  withHelp(withChange(withConfirmation(command)), { examples, refused: REFUSED });
+  return command.action((options: RotateOptions) =>
+    attemptCalls(io, options, async ({ keys }) => {
+      const { urgent = false } = options;
+      if (urgent)
+        await confirm(
+          io,
+          options,
+          'The key in use signs no more, and who keeps the key set cannot verify new tokens for a while.',
+        );
+      const response = await orderRotation(io, keys, options);
+      if (options.json) printMessage(io, RotateKeyResponseSchema, response);
+      else if (urgent) tellChange(io, response, 'in use from now on', 'it was put to use before; nothing was added');
+      else tellChange(io, response, 'announced', 'it was announced before; nothing was added');
+    }),
+  );
+}
+
+/** Pauses after attempts whose outcome is not known. */
+const PAUSES_MS = [500, 2_000];
+
+/** Orders a rotation, and asks again where the answer is lost. */
+export async function orderRotation(
+  io: Io,
+  keys: Pick<Service['keys'], 'listKeys' | 'rotateKey'>,
+  options: Pick<RotateOptions, 'next' | 'urgent' | 'note' | 'requestId' | 'expect'>,
+): Promise<RotateKeyResponse> {
+  const { next: nextKey = '', urgent = false, note = '', requestId = randomUUID() } = options;
+  const expectedCurrentKid = options.expect ?? (await signingRoot(keys));
+  for (const pauseMs of [...PAUSES_MS, undefined]) {
+    try {
+      return await keys.rotateKey({ nextKey, urgent, note, requestId, expectedCurrentKid });
+    } catch (error) {
+      if (!isOpen(error)) throw error;
+      if (pauseMs === undefined || error.code === Code.DeadlineExceeded) {
+        const again = [
+          `--request-id ${requestId}`,
+          ...(expectedCurrentKid === '' ? [] : [`--expect ${expectedCurrentKid}`]),
+        ];
+        remark(io, `To ask again without rotating twice, repeat the command with ${plain(again.join(' '))}`);
+        throw error;
+      }
+      await pause(pauseMs);
+    }
+  }
+  throw new TypeError('the last attempt returns or throws');
+}
+
+/** Whether the order may have been carried out. */
+function isOpen(error: unknown): error is ConnectError {
+  return error instanceof ConnectError && OPEN.has(error.code);
+}
+
+const OPEN: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.DeadlineExceeded, Code.Unknown]);
+
+/** The newest root key that is active; empty where there is none. */
+async function signingRoot(keys: Pick<Service['keys'], 'listKeys'>): Promise<string> {
+  let [kid, pageToken] = ['', ''];
+  do {
+    const page = await keys.listKeys({ pageToken });
+    const roots = page.keys.filter(({ generation, key }) => generation !== undefined && key?.state === KeyState.ACTIVE);
+    kid = roots.at(-1)?.key?.kid ?? kid;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  return kid;
+}

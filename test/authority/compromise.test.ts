@@ -1,0 +1,258 @@
+// K12: a key that is compromised since a time. Whichever way that is said, verdicts and graphs judge by one rule.
+
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import {
+  type AuthorityParts,
+  compromiseKey,
+  type Issued,
+  MARK_SCOPE,
+  markCompromised,
+  validateDag,
+} from '../../src/authority/index.ts';
+import { keyMark } from '../../src/dag/index.ts';
+import { RevokeKeyRequestSchema } from '../../src/gen/ect/v1/keys_pb.ts';
+import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
+import { keyService } from '../../src/rpc/keys.ts';
+import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { type CustodyChanges, openCustody, type Shared, share, type TestCustody } from '../support/custody.ts';
+import { KID, makeToken, NOW, signingKey, trust, WID } from '../support/tokens.ts';
+import { appendTo, endless, issueFor, PARTY, reasonIn, reasonOf, verifyFor } from './support.ts';
+
+const ADMIN = { kind: 'spiffe', id: 'spiffe://example.com/admin' } as const;
+const CALL = { method: 'test', caller: ADMIN, signal: endless.signal, note: () => undefined } as const;
+
+interface World extends TestCustody {
+  readonly shared: Shared;
+  readonly parts: AuthorityParts;
+}
+
+/** One process of an authority whose keys are in custody. */
+async function process(shared: Shared, changes?: CustodyChanges): Promise<World> {
+  const opened = await openCustody(shared, changes);
+  const { parts: base } = await makeAuthority();
+  const { custody, ledger, ring } = opened;
+  const { now, stamp, earliest, forgotten } = shared.clock;
+  const parts = { ...base, ledger, keys: ring, signers: custody, ownKeys: custody, now, stamp, earliest, forgotten };
+  return { ...opened, shared, parts };
+}
+
+const task = (parts: AuthorityParts, pred: readonly string[] = []) =>
+  issueFor(parts, { wid: WID, pred, iss: ISSUER, ttlSeconds: 3000 });
+
+/** Tokens of one key around the second from which on it is compromised. */
+async function around({ parts, shared }: World) {
+  const before = await task(parts);
+  await appendTo(parts, before.token);
+  const late = await task(parts);
+  shared.clock.advance(10);
+  const since = shared.clock.now();
+  shared.clock.advance(10);
+  // Issued before, recorded after: what it says of its own time is no witness.
+  await appendTo(parts, late.token);
+  const after = await task(parts, [before.claims.jti]);
+  await appendTo(parts, after.token);
+  const nowhere = await task(parts, [before.claims.jti]);
+  shared.clock.advance(10);
+  return { before, late, after, nowhere, since, kid: before.kid };
+}
+
+type Verb = (world: World, kid: string, since: number | undefined) => Promise<unknown>;
+const MARK: Verb = ({ parts }, kid, since) =>
+  markCompromised(
+    parts,
+    ADMIN,
+    { subject: { kind: 'key', kid, sinceMs: since === undefined ? undefined : since * 1000 }, note: 'stolen' },
+    endless.signal,
+  );
+const REVOKE: Verb = async ({ parts, custody }, kid, since) => {
+  const at = since === undefined ? {} : { compromisedSince: { seconds: BigInt(since), nanos: 0 } };
+  return keyService(parts, custody).procedures.revokeKey(create(RevokeKeyRequestSchema, { kid, ...at }), CALL);
+};
+
+const asOfNow = async ({ parts, shared }: World, token: string) =>
+  reasonIn(await verifyFor(parts, token, { asOf: shared.clock.now(), dag: 'none' }));
+const graphOf = async ({ parts }: World, subject: Parameters<typeof validateDag>[1]) => {
+  const answer = await validateDag(parts, subject, endless);
+  return 'refusal' in answer ? answer.refusal.reason : answer.report.tainted.map(({ jti }) => jti);
+};
+
+async function expectOneRule(world: World, tokens: Awaited<ReturnType<typeof around>>): Promise<void> {
+  const { before, late, after, nowhere, since } = tokens;
+  const { parts } = world;
+  const tainted = await graphOf(world, { kind: 'workflow', wid: WID });
+  expect(tainted).toEqual([late.claims.jti, after.claims.jti]);
+  const each: readonly [Issued, boolean][] = [
+    [before, true],
+    [late, false],
+    [after, false],
+    [nowhere, false],
+  ];
+  for (const [{ token, claims }, isSound] of each) {
+    expect(reasonIn(await verifyFor(parts, token, { replay: 'skip' }))).toBe('KEY_REVOKED');
+    expect(await asOfNow(world, token)).toBe(isSound ? 'VALID' : 'KEY_REVOKED');
+    const alone = await graphOf(world, { kind: 'token', token, predecessors: [] });
+    expect(alone).toEqual(isSound ? [] : 'KEY_REVOKED');
+    expect(await graphOf(world, { kind: 'bundle', tokens: [token] })).toEqual(isSound ? [] : 'KEY_REVOKED');
+    expect(tainted.includes(claims.jti)).toBe(!isSound && claims.jti !== nowhere.claims.jti);
+  }
+  // What is there is answered to who appends it again; nothing more of the key is taken in.
+  expect((await appendTo(parts, after.token)).duplicate).toBe(true);
+  expect(await reasonOf(appendTo(parts, nowhere.token))).toBe('KEY_REVOKED');
+  // Who judges as of an earlier time vouches that the token was there by then.
+  const evidence = await verifyFor(parts, nowhere.token, { asOf: since - 1, dag: 'partial' });
+  expect([reasonIn(evidence), evidence.dag?.tainted]).toEqual(['VALID', []]);
+  const early = await verifyFor(parts, late.token, { asOf: since - 1, dag: 'complete' });
+  expect([reasonIn(early), early.dag?.tainted]).toEqual(['VALID', []]);
+  // What follows is issued, by a key that is sound.
+  await world.custody.rotate({ nextKey: '', urgent: true, by: 'admin', note: '' });
+  const child = await task(parts, [before.claims.jti]);
+  expect(child.dag?.tainted).toEqual([]);
+  const other = await task(parts, [after.claims.jti]);
+  expect(other.dag?.tainted.map(({ jti, source }) => [jti, source])).toEqual([
+    [other.claims.jti, 'ancestor'],
+    [after.claims.jti, 'key'],
+  ]);
+  const along = { dag: 'complete', replay: 'skip', predecessors: [before.token] } as const;
+  expect(reasonIn(await verifyFor(parts, child.token, along))).toBe('VALID');
+  expect(reasonIn(await verifyFor(parts, child.token, { ...along, predecessors: [nowhere.token] }))).toBe(
+    'KEY_REVOKED',
+  );
+}
+
+describe.each<[string, readonly Verb[]]>([
+  ['marked', [MARK]],
+  ['revoked', [REVOKE]],
+  ['marked and then revoked', [MARK, REVOKE]],
+  ['revoked and then marked', [REVOKE, MARK]],
+])('K12 a key that was %s', (_, verbs) => {
+  test('K12 verdicts and graphs say the same of every token', async () => {
+    const world = await process(share());
+    const tokens = await around(world);
+    for (const verb of verbs) await verb(world, tokens.kid, tokens.since);
+    await expectOneRule(world, tokens);
+  });
+
+  test('and in another process, and after a restart', async () => {
+    const shared = share();
+    const [one, two] = [await process(shared), await process(shared)];
+    const tokens = await around(one);
+    for (const verb of verbs) await verb(one, tokens.kid, tokens.since);
+    await two.custody.refresh();
+    expect(await graphOf(two, { kind: 'workflow', wid: WID })).toEqual([
+      tokens.late.claims.jti,
+      tokens.after.claims.jti,
+    ]);
+    for (const each of [two, await process(shared)]) await expectOneRule(each, tokens);
+  });
+});
+
+test('K12 a time that is stated later counts where it is earlier, and not where it is later', async () => {
+  const world = await process(share());
+  const tokens = await around(world);
+  const revoke = async (since?: number) => {
+    const { duplicate, key } = (await REVOKE(world, tokens.kid, since)) as {
+      duplicate: boolean;
+      key: { compromisedSince: { seconds: bigint } };
+    };
+    return [duplicate, Number(key.compromisedSince.seconds)];
+  };
+  const now = world.shared.clock.now();
+  expect(await revoke()).toEqual([false, now]);
+  expect(await graphOf(world, { kind: 'workflow', wid: WID })).toEqual([]);
+  expect(await asOfNow(world, tokens.after.token)).toBe('VALID');
+  expect(await revoke(tokens.since)).toEqual([false, tokens.since]);
+  expect(await revoke(tokens.since)).toEqual([true, tokens.since]);
+  expect(await revoke(tokens.since + 5)).toEqual([true, tokens.since]);
+  expect(await revoke(now + 1_000)).toEqual([true, tokens.since]);
+  await expectOneRule(world, tokens);
+});
+
+test('K12 a root key takes the keys with it that it certified, in graphs as in verdicts', async () => {
+  const changes = { policy: { delegatedLifeMs: 3_600_000 } };
+  const shared = share();
+  const world = await process(shared, changes);
+  shared.clock.advance(400);
+  await world.custody.refresh();
+  const tokens = await around(world);
+  const root = world.custody.all[0]!;
+  expect(tokens.kid).not.toBe(root.kid);
+  await MARK(world, root.kid, tokens.since);
+  await expectOneRule(world, tokens);
+  expect(await graphOf(await process(shared, changes), { kind: 'workflow', wid: WID })).toEqual([
+    tokens.late.claims.jti,
+    tokens.after.claims.jti,
+  ]);
+});
+
+test('K12 a key of the service that is marked signs no more, and one that is none of it cannot be revoked', async () => {
+  const world = await process(share());
+  const { kid } = await task(world.parts);
+  await MARK(world, kid, undefined);
+  expect(world.custody.all[0]?.state).toBe('revoked');
+  expect(await reasonOf(task(world.parts))).toBe('SIGNER_UNAVAILABLE');
+  const size = (await world.ledger.checkpoint()).size;
+  expect(await reasonOf(REVOKE(world, 'x'.repeat(43), undefined) as Promise<unknown>)).toBe('KEY_NOT_FOUND');
+  expect((await world.ledger.checkpoint()).size).toBe(size);
+});
+
+test('K12 a mark that was recorded without the end of its key is made up for by the same call', async () => {
+  const world = await process(share());
+  const tokens = await around(world);
+  const { isEnded } = await compromiseKey(
+    { ...world.parts, ownKeys: undefined },
+    ADMIN,
+    { kid: tokens.kid, sinceMs: tokens.since * 1000, note: '' },
+    endless.signal,
+  );
+  expect([isEnded, world.custody.all[0]?.state]).toEqual([false, 'active']);
+  expect(await asOfNow(world, tokens.after.token)).toBe('KEY_REVOKED');
+  expect(await REVOKE(world, tokens.kid, tokens.since)).toMatchObject({ duplicate: false });
+  expect(world.custody.all[0]?.state).toBe('revoked');
+});
+
+describe('K12 a foreign key', () => {
+  async function foreign(state: Partial<TrustedKey> = {}) {
+    const { parts, clock } = await makeAuthority();
+    const keys = new KeyRing([trust(signingKey, state)]);
+    const token = makeToken({ aud: [PARTY], wid: WID });
+    return { parts: { ...parts, keys }, clock, token, kid: KID };
+  }
+
+  test('is marked by its id alone: its tokens are refused, and what was recorded before stays sound', async () => {
+    const { parts, clock, token, kid } = await foreign();
+    await appendTo(parts, token);
+    clock.advance(5);
+    const mark = { subject: { kind: 'key', kid, sinceMs: undefined }, note: '' } as const;
+    await markCompromised(parts, ADMIN, mark, endless.signal);
+    expect(reasonIn(await verifyFor(parts, token))).toBe('KEY_REVOKED');
+    expect(reasonIn(await verifyFor(parts, token, { asOf: clock.now() }))).toBe('VALID');
+    const answer = await validateDag(parts, { kind: 'workflow', wid: WID }, endless);
+    expect(answer).toMatchObject({ report: { tainted: [] } });
+  });
+
+  test('that is revoked in the trust file is judged by the same rule', async () => {
+    const { parts, clock, token } = await foreign({ revokedAt: NOW + 5 });
+    await appendTo(parts, token);
+    clock.advance(5);
+    expect(reasonIn(await verifyFor(parts, token))).toBe('KEY_REVOKED');
+    expect(reasonIn(await verifyFor(parts, token, { asOf: NOW + 5 }))).toBe('VALID');
+  });
+
+  test('with a mark from before times were stated has nothing that is sound', async () => {
+    const { parts, clock, token, kid } = await foreign();
+    await appendTo(parts, token);
+    await parts.ledger.append({
+      scope: MARK_SCOPE,
+      name: keyMark(kid),
+      author: ADMIN.id,
+      digest: Buffer.alloc(32),
+      content: Buffer.from('{}'),
+      leaf: ({ recordedAtMs, commitment }) =>
+        Buffer.from(JSON.stringify({ commitment, iss: ADMIN.id, kid, recorded_at: recordedAtMs, type: 'taint', v: 1 })),
+    });
+    const answer = await validateDag(parts, { kind: 'workflow', wid: WID }, endless);
+    expect(answer).toMatchObject({ report: { tainted: [{ source: 'key', kid }] } });
+    expect(reasonIn(await verifyFor(parts, token, { asOf: clock.now() }))).toBe('KEY_REVOKED');
+  });
+});

@@ -1,0 +1,69 @@
+// K12: what one process is told of a compromised key, the verdicts of the others know, though they look at no graph.
+
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type AuthorityParts, followMarks, markCompromised } from '../../src/authority/index.ts';
+import { EctError, refuse } from '../../src/errors.ts';
+import { KeyRing } from '../../src/keys/index.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { SOON } from '../support/soon.ts';
+import { KID, makeToken, signingKey, trust } from '../support/tokens.ts';
+import { endless, PARTY, reasonIn, verifyFor } from './support.ts';
+
+const ADMIN = { kind: 'spiffe', id: 'spiffe://example.com/admin' } as const;
+const token = makeToken({ aud: [PARTY] });
+
+/** A process beside another over one ledger: it has a ring of its own. */
+const beside = (parts: AuthorityParts): AuthorityParts => ({ ...parts, keys: new KeyRing([trust(signingKey)]) });
+const mark = (parts: AuthorityParts) =>
+  markCompromised(parts, ADMIN, { subject: { kind: 'key', kid: KID }, note: '' }, endless.signal);
+const verdictOf = async (parts: AuthorityParts) => reasonIn(await verifyFor(parts, token, { replay: 'skip' }));
+
+async function follow(parts: AuthorityParts, onFailed: (cause: unknown) => void = () => undefined) {
+  const stop = await followMarks(parts, { everyMs: 1, onFailed });
+  onTestFinished(stop);
+  return stop;
+}
+
+describe('K12 marks that are followed', () => {
+  test('K12 are known to verdicts of another process soon after, and to one that starts later at once', async () => {
+    const { parts } = await makeAuthority();
+    const [one, two] = [beside(parts), beside(parts)];
+    await follow(two);
+    expect(await verdictOf(two)).toBe('VALID');
+    await mark(one);
+    expect(await verdictOf(one)).toBe('KEY_REVOKED');
+    await vi.waitFor(async () => expect(await verdictOf(two)).toBe('KEY_REVOKED'), SOON);
+    const three = beside(parts);
+    await follow(three);
+    expect(await verdictOf(three)).toBe('KEY_REVOKED');
+  });
+
+  test('K12 are looked for again where a look has failed, which is told once; and no more when it is stopped', async () => {
+    const { parts } = await makeAuthority();
+    const [one, two] = [beside(parts), beside(parts)];
+    const failures: unknown[] = [];
+    let isDown = true;
+    let looks = 0;
+    const real = two.ledger;
+    const ledger = {
+      list: async (...args: Parameters<typeof real.list>) => {
+        looks++;
+        if (isDown) throw new EctError(refuse('LEDGER_UNAVAILABLE', 'test'));
+        return real.list(...args);
+      },
+      find: (...args: Parameters<typeof real.find>) => real.find(...args),
+      leafHashes: (...args: Parameters<typeof real.leafHashes>) => real.leafHashes(...args),
+    } as unknown as AuthorityParts['ledger'];
+    const stop = await follow({ ...two, ledger }, (cause) => failures.push(cause));
+    await mark(one);
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(5), SOON);
+    expect(failures).toHaveLength(1);
+    isDown = false;
+    await vi.waitFor(async () => expect(await verdictOf(two)).toBe('KEY_REVOKED'), SOON);
+    expect(failures).toHaveLength(1);
+    await stop();
+    const seen = looks;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(looks).toBe(seen);
+  });
+});

@@ -1,0 +1,155 @@
+// GetAuthority and `/.well-known/ect-authority`: one document, whose limits are those that are met.
+
+import { create, fromJson } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import {
+  BatchIssueRequestSchema,
+  GetAuthorityRequestSchema,
+  type GetAuthorityResponse,
+  GetAuthorityResponseSchema,
+  VerifyRequestSchema,
+} from '../../src/gen/ect/v1/authority_pb.ts';
+import { ListEntriesRequestSchema } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { Level } from '../../src/gen/ect/v1/token_pb.ts';
+import { authorityService } from '../../src/rpc/authority.ts';
+import { authorityDescriber, authorityPage } from '../../src/rpc/authority-document.ts';
+import { type AnyService, accessOf, type Call } from '../../src/rpc/call.ts';
+import { ledgerService } from '../../src/rpc/ledger.ts';
+import { readIssueOrder, readVerifyOrder } from '../../src/rpc/orders.ts';
+import { issueFor, reasonOf } from '../authority/support.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { policy } from '../support/tokens.ts';
+
+const CALL: Call = {
+  method: 'test',
+  caller: { kind: 'anonymous' },
+  signal: new AbortController().signal,
+  note: () => undefined,
+};
+const FACTS = { version: '1.2.3', durable: true, delegatedKeys: false, provenCallers: false };
+
+async function setUp(overrides = {}, url = () => 'https://ect.example') {
+  const { parts } = await makeAuthority(undefined, overrides);
+  const describeAuthority = authorityDescriber(parts, { ...FACTS, url });
+  const service = authorityService(parts, describeAuthority);
+  const answer = (await service.procedures.getAuthority(
+    create(GetAuthorityRequestSchema),
+    CALL,
+  )) as GetAuthorityResponse;
+  return { parts, service, answer, page: authorityPage(describeAuthority, 300) };
+}
+
+describe('the document', () => {
+  test('is the answer of the method, with the names of its fields', async () => {
+    const { answer, page } = await setUp();
+    const { body, maxAgeSeconds } = await page.read();
+    const json = JSON.parse(String(body));
+    expect(fromJson(GetAuthorityResponseSchema, json)).toEqual(answer);
+    expect(json).toMatchObject({
+      issuer: 'urn:ect:test',
+      version: '1.2.3',
+      signing_alg: 'ES256',
+      verification_algs: ['ES256'],
+      drafts: ['draft-nennemann-wimse-ect-00', 'draft-nennemann-wimse-ect-01'],
+      jwks_uri: 'https://ect.example/.well-known/jwks.json',
+      endpoints: {
+        'ect.v1.AuthorityService': 'https://ect.example/ect.v1.AuthorityService',
+        'ect.v1.KeyService': 'https://ect.example/ect.v1.KeyService',
+        'ect.v1.LedgerService': 'https://ect.example/ect.v1.LedgerService',
+      },
+      ledger: { origin: 'test.example/ledger', audience: '' },
+      limits: { message_bytes: 262_144, batch_message_bytes: 4_194_304, answer_bytes: 4_194_304, pred: 100 },
+      features: { minimum_level: 'LEVEL_L2', uuid_ids: true, durable: true, delegated_keys: false },
+    });
+    expect(maxAgeSeconds).toBe(300);
+  });
+
+  test('names the ledger as its checkpoints do, and follows the address once that is known', async () => {
+    let url = '';
+    const { parts, answer, page } = await setUp({}, () => url);
+    const { origin, verifierKey } = await parts.ledger.checkpoint();
+    expect(answer.ledger).toMatchObject({ origin, verifierKey });
+    url = 'http://127.0.0.1:1';
+    expect(JSON.parse(String((await page.read()).body))).toMatchObject({
+      jwks_uri: 'http://127.0.0.1:1/.well-known/jwks.json',
+    });
+  });
+
+  test('is public, as no other method of its service is', async () => {
+    const { service } = await setUp();
+    const access = Object.fromEntries(
+      service.descriptor.methods.map(({ localName }) => [localName, accessOf(service as AnyService, localName)]),
+    );
+    const { getAuthority, ...others } = access;
+    expect([getAuthority, ...new Set(Object.values(others))]).toEqual(['public', 'callers']);
+  });
+});
+
+describe('a limit is the last that is taken', () => {
+  const many = <T>(count: number, make: (at: number) => T) => Array.from({ length: count }, (_, at) => make(at));
+  const uuid = (at: number) => `00000000-0000-4000-8000-${at.toString(16).padStart(12, '0')}`;
+  const order = (fields: object) =>
+    readIssueOrder(create(BatchIssueRequestSchema, { items: [{ request: fields }] }).items[0]!.request!);
+
+  test('of what a token says, as it is configured', async () => {
+    const token = { ...policy, maxLifetimeSeconds: 7_200, maxAgeSeconds: 60, maxFutureSeconds: 5 };
+    const { parts, answer } = await setUp({ token, defaultTtlSeconds: 120 });
+    const { limits } = answer;
+    expect(limits).toMatchObject({
+      maxTtlSeconds: 7_200,
+      tokenAgeSeconds: 60,
+      clockSkewSeconds: 5,
+      defaultTtlSeconds: 120,
+    });
+    const { audiences = 0, pred = 0, maxTtlSeconds = 0, defaultTtlSeconds = 0 } = limits ?? {};
+    const { claims } = await issueFor(parts);
+    expect(claims.exp - claims.iat).toBe(defaultTtlSeconds);
+    const cases: readonly [object, object][] = [
+      [{ aud: many(audiences, (at) => `urn:${at}`) }, { aud: many(audiences + 1, (at) => `urn:${at}`) }],
+      [{ pred: many(pred, uuid) }, { pred: many(pred + 1, uuid) }],
+      [{ ttlSeconds: maxTtlSeconds }, { ttlSeconds: maxTtlSeconds + 1 }],
+    ];
+    for (const [taken, refused] of cases) {
+      expect(await reasonOf(issueFor(parts, taken))).toBe('OK');
+      expect(await reasonOf(issueFor(parts, refused))).not.toBe('OK');
+    }
+  });
+
+  test('of an extension', async () => {
+    const { extensionBytes = 0, extensionDepth = 0 } = (await setUp()).answer.limits ?? {};
+    const { parts } = await makeAuthority();
+    const ext = (text: string) =>
+      reasonOf(
+        (async () =>
+          issueFor(parts, {
+            ext: order({ execAct: 'a', aud: ['urn:x'], extension: { case: 'ectExtJson', value: text } }).ext,
+          }))(),
+      );
+    const long = (bytes: number) => `{"a":"${'x'.repeat(bytes - 8)}"}`;
+    const deep = (levels: number) => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`;
+    expect([await ext(long(extensionBytes)), await ext(long(extensionBytes + 1))]).toEqual(['OK', 'EXT_TOO_LARGE']);
+    expect([await ext(deep(extensionDepth)), await ext(deep(extensionDepth + 1))]).toEqual(['OK', 'EXT_TOO_DEEP']);
+  });
+
+  test('of items, of tokens that come along, of pages', async () => {
+    const { parts, service, answer } = await setUp();
+    const { batchItems = 0, predecessorTokens = 0, pageEntries = 0 } = answer.limits ?? {};
+    const batch = (count: number) =>
+      service.procedures.batchIssue(create(BatchIssueRequestSchema, { items: many(count, () => ({})) }), CALL);
+    expect(await reasonOf(Promise.resolve(batch(batchItems)))).toBe('OK');
+    expect(await reasonOf(Promise.resolve(batch(batchItems + 1)))).toBe('REQUEST_INVALID');
+    const along = async (count: number) =>
+      readVerifyOrder(create(VerifyRequestSchema, { token: 't', predecessors: many(count, String) }));
+    expect(await reasonOf(along(predecessorTokens))).toBe('OK');
+    expect(await reasonOf(along(predecessorTokens + 1))).toBe('REQUEST_INVALID');
+    const page = async (pageSize: number) =>
+      ledgerService(parts).procedures.listEntries(create(ListEntriesRequestSchema, { pageSize }), CALL);
+    expect(await reasonOf(page(pageEntries))).toBe('OK');
+    expect(await reasonOf(page(pageEntries + 1))).toBe('REQUEST_INVALID');
+  });
+
+  test('of a level: the lowest that is taken is named', async () => {
+    const { answer } = await setUp({ token: { ...policy, minimumLevel: 'L1' } });
+    expect(answer.features?.minimumLevel).toBe(Level.L1);
+  });
+});
