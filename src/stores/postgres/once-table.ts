@@ -1,9 +1,9 @@
 // Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
 
 import type { Held } from '../once.ts';
-import type { DatabaseUse, Session, Statement } from './database.ts';
-import { isServerAnswer, OutcomeUnknown } from './failures.ts';
+import type { DatabaseUse, Statement } from './database.ts';
 import type { Row } from './ledger-rows.ts';
+import { write } from './own-commits.ts';
 
 /** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
 interface Wish {
@@ -222,18 +222,6 @@ export class OnceTable {
     const { rowCount } = await this.#use.read(statement);
     return rowCount === SWEPT_ROWS;
   }
-}
-
-/** Statements that commit by themselves. Once they were sent, a lost connection leaves open what they did, and none is sent again. */
-async function write(session: Session, ...statements: readonly Statement[]) {
-  const answers = await session.settled(...statements);
-  // Committed here, and maybe not where a failover leads.
-  if (session.hasWarning) throw new OutcomeUnknown('the server has warned of the commit');
-  return answers.map((answer) => {
-    if (answer.status === 'fulfilled') return answer.value;
-    if (isServerAnswer(answer.reason)) throw answer.reason;
-    throw new OutcomeUnknown('the connection ended', { cause: answer.reason });
-  });
 }
 
 function holderOf(row: Row): Holder {
