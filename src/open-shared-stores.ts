@@ -13,6 +13,7 @@ import {
   PostgresDatabase,
   PostgresIssueMemo,
   PostgresLedgerStore,
+  PostgresRecordingOrders,
   PostgresReplayGuard,
   UnfitDatabase,
 } from './stores/postgres/index.ts';
@@ -36,6 +37,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     await refuseOtherKey(ledger, key);
     const memo = new PostgresIssueMemo(database, undefined, earliest);
     const guard = config.replay.guard === 'off' ? undefined : new PostgresReplayGuard(database, undefined, earliest);
+    const orders = new PostgresRecordingOrders(database);
     const mark = MarkFile.open(dir.mark, 0);
     const damage = noteDamage(events);
     return {
@@ -43,12 +45,13 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       mark,
       replay: guard,
       memo,
+      orders,
       replacedFile: () => undefined,
       writes: [],
       checks: () => ({ integrity: !damage.isFound() }),
       describeLoss: describeSharedLoss,
       close: async () => {
-        await Promise.all([ledger.close(), memo.close(), guard?.close(), mark.close()]);
+        await Promise.all([ledger.close(), memo.close(), guard?.close(), orders.close(), mark.close()]);
         await database.close();
       },
     };

@@ -1,6 +1,6 @@
 // The composition root: the only file that knows every room.
 
-import { type AuthorityParts, BackgroundAppends, type Notices, type WriteUse } from './authority/index.ts';
+import { type AuthorityParts, type Notices, Recordings, rereadOrder, type WriteUse } from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
@@ -196,7 +196,8 @@ async function startIn(
   shutdown.at('watches', () => space?.stop());
   const writes = limitWrites(config, space, events);
   const parts = { ...compose(config, ring.keys, opened, ledger, stores, clock, events), writes };
-  shutdown.at('background appends', () => parts.background.drain());
+  parts.recordings.start();
+  shutdown.at('recordings', () => parts.recordings.stop());
   const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
   const probe = startProbe(askStorage(ledger, replaced, events));
   shutdown.at('watches', () => probe.stop());
@@ -305,7 +306,7 @@ function compose(
   clock: BelievedClock,
   notices: Notices,
 ): AuthorityParts {
-  return {
+  const parts: AuthorityParts = {
     policy: {
       token: {
         maxTokenBytes: MAX_TOKEN_BYTES,
@@ -329,7 +330,13 @@ function compose(
     signatures: new SignatureMemo(),
     rounds: new Rounds(),
     ledger,
-    background: new BackgroundAppends({ ledger, notices }),
+    recordings: new Recordings({
+      orders: stores.orders,
+      ledger,
+      notices,
+      now: () => parts.now(),
+      reread: (order) => rereadOrder(parts, order),
+    }),
     replay: stores.replay,
     memo: stores.memo,
     notices,
@@ -338,6 +345,7 @@ function compose(
     earliest: () => Math.floor(clock.earliestMs() / 1000),
     forgotten: () => Math.floor(clock.forgottenMs() / 1000),
   };
+  return parts;
 }
 
 /** What the port has around it. */

@@ -1,7 +1,7 @@
 export { type Appended, append } from './append.ts';
 export { appendBatch } from './append-batch.ts';
-export { BackgroundAppends } from './background-appends.ts';
 export { type Caller, callerName } from './caller.ts';
+export { findTask, getRecording, MAX_WAIT_MS, type Recording } from './get-recording.ts';
 export { beginIssue, type Issued, issue } from './issue.ts';
 export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
 export type { IssueOrder } from './issue-order.ts';
@@ -14,6 +14,18 @@ export type { NamedTask, Notices } from './notices.ts';
 export type { AuthorityParts, AuthorityPolicy, GraphPolicy } from './parts.ts';
 export { leafOf, recordFault } from './record-fault.ts';
 export {
+  ORDER_LIMITS,
+  type OrderLimits,
+  type OrderPlacement,
+  type OrderRef,
+  type OrderState,
+  type RecordingOrder,
+  type RecordingOrders,
+  type TaskName,
+  tooManyOrders,
+} from './recording-orders.ts';
+export { Recordings } from './recordings.ts';
+export {
   type AppendRehearsal,
   ISSUE_STEPS,
   type IssueRehearsal,
@@ -21,6 +33,7 @@ export {
   rehearseIssue,
 } from './rehearse.ts';
 export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
+export { rereadOrder } from './reread-order.ts';
 export { demandSound } from './sound-records.ts';
 export { type DagAnswer, type DagSubject, examineRecorded, validateDag } from './validate-dag.ts';
 export { type Equivocation, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';

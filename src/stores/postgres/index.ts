@@ -5,4 +5,5 @@ export { UnfitDatabase } from './failures.ts';
 export { PostgresIssueMemo } from './issue-memo.ts';
 export { PostgresLedgerStore } from './ledger-store.ts';
 export { changeSchema, type SchemaChange, type SchemaOrder } from './migrate.ts';
+export { PostgresRecordingOrders } from './recording-orders.ts';
 export { PostgresReplayGuard } from './replay-guard.ts';

@@ -6,7 +6,13 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../../src/stores/postgres/index.ts';
+import {
+  changeSchema,
+  PostgresDatabase,
+  PostgresLedgerStore,
+  PostgresRecordingOrders,
+} from '../../../src/stores/postgres/index.ts';
+import { orderFor } from '../../contracts/recording-orders.ts';
 import { createCertificateAuthority } from '../../support/certificates.ts';
 import { checkStore } from '../../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
@@ -69,17 +75,31 @@ describeWithPostgres('PostgreSQL', () => {
     test('without rights a service is refused by the command that gives them', async () => {
       expect(await refusal()).toContain('ect db migrate --role');
       const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
-      expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 1, to: 1 });
+      expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 2, to: 2 });
       expect(await refusal()).toBeUndefined();
     });
 
+    test('tables of the first version get what was added, and the role its rights', async () => {
+      await server.sql('DROP TABLE ect.recording_orders');
+      await server.sql('UPDATE ect.schema_version SET version = 1');
+      expect(await refusal()).toContain('run `ect db migrate`');
+      const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
+      expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 1, to: 2 });
+      expect(await refusal()).toBeUndefined();
+      const database = new PostgresDatabase(server.target(), 1);
+      const orders = new PostgresRecordingOrders(database);
+      expect(await orders.place(orderFor('a'), 0)).toBe('placed');
+      await orders.close();
+      await database.close();
+    });
+
     test.each([
-      [2, 'run a newer release'],
+      [3, 'run a newer release'],
       [0, 'run `ect db migrate`'],
     ])('tables of version %i are refused', async (version, step) => {
       await server.sql('UPDATE ect.schema_version SET version = $1', [version]);
       expect(await refusal()).toContain(step);
-      await server.sql('UPDATE ect.schema_version SET version = 1');
+      await server.sql('UPDATE ect.schema_version SET version = 2');
     });
   });
 
