@@ -53,6 +53,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'KeyService.RetireKey': posting('KeyService/RetireKey', '{"kid": "$KID", "note": "it has signed its last token"}'),
   'KeyService.RevokeKey': posting('KeyService/RevokeKey', '{"kid": "$KID", "note": "its backup was stolen"}'),
   'LedgerService.GetEntry': posting('LedgerService/GetEntry', '{"jti": "$JTI", "wid": "$WID"}'),
+  'LedgerService.GetRecording': posting('LedgerService/GetRecording', '{"jti": "$JTI", "wid": "$WID", "wait": "2s"}'),
   'LedgerService.ListEntries': posting('LedgerService/ListEntries', '{"fromIndex": "0", "pageSize": 10}'),
   'LedgerService.GetWorkflow': posting('LedgerService/GetWorkflow', '{"wid": "$WID"}'),
   'LedgerService.GetCheckpoint': posting('LedgerService/GetCheckpoint', '{}'),

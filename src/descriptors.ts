@@ -7,8 +7,8 @@ import type { Config } from './config.ts';
 import { StartError } from './data-dir.ts';
 
 /**
- * What one process has open besides connections: 45 when it is idle (threads of Node and of the stores, databases, the log, the
- * port), and 19 for what comes and goes: files that are read again, marks that are written, metrics, pages that SQLite moves.
+ * What one process has open besides connections: 48 when it is idle (threads of Node and of the stores, databases, the log, the
+ * port), and 16 for what comes and goes: files that are read again, marks that are written, metrics, pages that SQLite moves.
  */
 const OWN_DESCRIPTORS = 64;
 /** Of these, so many are free before new connections are refused, whatever has used up the others. */

@@ -15,6 +15,7 @@ import {
   PostgresIssueMemo,
   PostgresLease,
   PostgresLedgerStore,
+  PostgresRecordingOrders,
   PostgresReplayGuard,
   readServerTime,
   UnfitDatabase,
@@ -42,6 +43,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     await refuseUnfinishedCopy(ledger);
     await refuseMoved(new MovedLedger(database));
     await refuseOtherKey(ledger, key);
+    const orders = new PostgresRecordingOrders(database);
     const mark = MarkFile.open(dir.mark, 0);
     const lease = new PostgresLease(database, { isFit: isTimely, onChanged: events.backgroundLeaseChanged });
     const memo = new PostgresIssueMemo(database, undefined, earliest, lease);
@@ -53,6 +55,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       mark,
       replay: guard,
       memo,
+      orders,
       replacedFile: () => undefined,
       writes: [],
       checks: () => ({ database: database.isUp, integrity: !damage.isFound() }),
@@ -60,7 +63,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       tidiesForAll: () => lease.token !== undefined,
       readSharedTime: (steadyMs) => readServerTime(database, steadyMs),
       close: async () => {
-        await Promise.all([ledger.close(), memo.close(), guard?.close(), mark.close(), lease.close()]);
+        await Promise.all([ledger.close(), memo.close(), guard?.close(), orders.close(), mark.close(), lease.close()]);
         await database.close();
       },
     };

@@ -1,7 +1,7 @@
 // How the stores of a service are opened, and its ledger over one of them.
 
 import { existsSync, statSync } from 'node:fs';
-import type { IssueMemo, ReplayGuard } from './authority/index.ts';
+import type { IssueMemo, RecordingOrders, ReplayGuard } from './authority/index.ts';
 import type { BelievedClock, ReadSharedTime } from './clock/index.ts';
 import type { Config } from './config.ts';
 import { type DataDir, StartError } from './data-dir.ts';
@@ -10,7 +10,7 @@ import { HistoryLost, Ledger, type LedgerKey, type LedgerStore } from './ledger/
 import type { StorageHealth } from './storage-health.ts';
 import { GuardedLedgerStore } from './stores/guarded-ledger-store.ts';
 import { MarkFile } from './stores/mark-file.ts';
-import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from './stores/memory/index.ts';
+import { MemoryIssueMemo, MemoryLedgerStore, MemoryRecordingOrders, MemoryReplayGuard } from './stores/memory/index.ts';
 import {
   checkAtStart,
   checkOnceAtStart,
@@ -19,6 +19,7 @@ import {
   type ScrubOrder,
   SqliteIssueMemo,
   SqliteLedgerStore,
+  SqliteRecordingOrders,
   SqliteReplayGuard,
   type WritableStore,
 } from './stores/sqlite/index.ts';
@@ -34,6 +35,7 @@ export interface Stores {
   /** Undefined where there is none, and where it is in Redis. */
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;
+  readonly orders: RecordingOrders;
   /** The name of a file that was deleted or replaced under the running service. */
   replacedFile(): string | undefined;
   /** Those that are files. */
@@ -66,20 +68,25 @@ export function openStores({ replay }: Config, { dir, slot, earliest, health }: 
     dir === undefined ? new MemoryIssueMemo(MEMORY_CAPACITY) : SqliteIssueMemo.open(dir.once, earliest, health);
   const isElsewhere = replay.guard === 'off' || replay.guard === 'redis';
   const guard = isElsewhere ? undefined : openGuard(replay, dir, earliest, health);
+  const orders =
+    dir === undefined ? new MemoryRecordingOrders() : SqliteRecordingOrders.open(dir.once, undefined, health);
   const mark = dir && MarkFile.open(dir.mark, slot);
   return {
     ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),
     mark,
     replay: guard,
     memo,
+    orders,
     checks: () => ({}),
     describeLoss: undefined,
     readSharedTime: undefined,
     tidiesForAll: undefined,
     replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
-    writes: [ledger, memo, guard].flatMap((store) => (store !== undefined && 'writes' in store ? [store.writes] : [])),
+    writes: [ledger, memo, guard, orders].flatMap((store) =>
+      store !== undefined && 'writes' in store ? [store.writes] : [],
+    ),
     close: async () => {
-      await Promise.all([ledger.close(), memo.close(), guard?.close(), mark?.close()]);
+      await Promise.all([ledger.close(), memo.close(), guard?.close(), orders.close(), mark?.close()]);
     },
   };
 }

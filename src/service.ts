@@ -1,6 +1,13 @@
 // The composition root: the only file that knows every room.
 
-import { type AuthorityParts, BackgroundAppends, followMarks, type Notices, type WriteUse } from './authority/index.ts';
+import {
+  type AuthorityParts,
+  followMarks,
+  type Notices,
+  Recordings,
+  rereadOrder,
+  type WriteUse,
+} from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
 import { ClientCas } from './callers/client-cas.ts';
 import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
@@ -223,7 +230,8 @@ async function startIn(
     ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events),
     writes,
   };
-  shutdown.at('background appends', () => parts.background.drain());
+  parts.recordings.start();
+  shutdown.at('recordings', () => parts.recordings.stop());
   const unfollow = await followMarks(parts, { everyMs: config.keys.refreshMs, onFailed: events.keysFailed });
   shutdown.at('watches', unfollow);
   const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
@@ -340,7 +348,7 @@ function compose(
   clock: BelievedClock,
   notices: Notices,
 ): AuthorityParts {
-  return {
+  const parts: AuthorityParts = {
     policy: {
       token: {
         maxTokenBytes: MAX_TOKEN_BYTES,
@@ -365,7 +373,13 @@ function compose(
     signatures: new SignatureMemo(),
     rounds: new Rounds(),
     ledger,
-    background: new BackgroundAppends({ ledger, notices }),
+    recordings: new Recordings({
+      orders: stores.orders,
+      ledger,
+      notices,
+      now: () => parts.now(),
+      reread: (order) => rereadOrder(parts, order),
+    }),
     replay: stores.replay,
     memo: stores.memo,
     notices,
@@ -374,6 +388,7 @@ function compose(
     earliest: () => Math.floor(clock.earliestMs() / 1000),
     forgotten: () => Math.floor(clock.forgottenMs() / 1000),
   };
+  return parts;
 }
 
 /** What the port has around it. */

@@ -17,8 +17,8 @@ const STEPS = [
   'calls',
   // Nothing asks the stores or the disk in the background.
   'watches',
-  // Tokens that left before their entries: the entries are written.
-  'background appends',
+  // Tokens that left before their entries: those that are on their way are written. The others are for the next start.
+  'recordings',
   // No key is rotated or certified; signers are closed.
   'keys',
   // What waits for a commit is committed.
@@ -99,6 +99,6 @@ export class Shutdown {
 function tooLate(step: Step, limitMs: number): StopLate {
   return new StopLate(
     `The service did not end within ${limitMs / 1_000} s: the step "${step}" did not finish and was cut off. ` +
-      'What was acknowledged is durable; entries that waited in the background may be missing.',
+      'What was acknowledged is durable; entries that were still to be recorded are recorded after the next start.',
   );
 }

@@ -4,7 +4,6 @@
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { BackgroundAppends } from '../src/authority/index.ts';
 import { answeredBy, deadlineMs, timeLeftMs, underDeadline } from '../src/call-deadline.ts';
 import { EctError, refuse } from '../src/errors.ts';
 import { createEvents } from '../src/events.ts';
@@ -96,10 +95,9 @@ test('an entry that follows its token is written under no deadline', async () =>
     seen.push(deadlineMs());
     return append.apply(this, all);
   };
-  const background = new BackgroundAppends({ ledger: parts.ledger, notices: parts.notices });
   const order = { level: 'L3', record: 'async' } as const;
-  await underDeadline(inMs(SOON_MS), () => issueFor({ ...parts, background }, order));
-  await background.drain();
+  await underDeadline(inMs(SOON_MS), () => issueFor(parts, order));
+  await parts.recordings.drain();
   expect(seen).toEqual([NONE]);
 });
 

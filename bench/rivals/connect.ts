@@ -3,14 +3,14 @@
 
 import { createServer } from 'node:http2';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { type AuthorityParts, BackgroundAppends } from '../../src/authority/index.ts';
+import { type AuthorityParts, Recordings, rereadOrder } from '../../src/authority/index.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyRing, Rounds } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../src/ledger/index.ts';
 import { authorityService } from '../../src/rpc/authority.ts';
 import type { Call } from '../../src/rpc/call.ts';
 import { LocalSigner, readKeyFile } from '../../src/signers/local/index.ts';
-import { MemoryIssueMemo, MemoryLedgerStore } from '../../src/stores/memory/index.ts';
+import { MemoryIssueMemo, MemoryLedgerStore, MemoryRecordingOrders } from '../../src/stores/memory/index.ts';
 import { SignatureMemo } from '../../src/token/index.ts';
 
 const signer = await LocalSigner.open(await readKeyFile(process.argv[2] ?? ''));
@@ -45,7 +45,13 @@ const parts: AuthorityParts = {
   signatures: new SignatureMemo(),
   rounds: new Rounds(),
   ledger,
-  background: new BackgroundAppends({ ledger, notices }),
+  recordings: new Recordings({
+    orders: new MemoryRecordingOrders(),
+    ledger,
+    notices,
+    now: nowSeconds,
+    reread: (order) => rereadOrder(parts, order),
+  }),
   replay: undefined,
   memo: new MemoryIssueMemo(1000),
   notices,

@@ -21,7 +21,7 @@ export function isRecordOf(record: LedgerRecord, token: VerifiedToken, asOf?: nu
 }
 
 /** Whether a record is that of exactly this token. */
-export function isOf(record: LedgerRecord, { digest }: { readonly digest: Uint8Array }): boolean {
+export function isOf(record: Pick<LedgerRecord, 'digest'>, { digest }: { readonly digest: Uint8Array }): boolean {
   return Buffer.compare(record.digest, digest) === 0;
 }
 

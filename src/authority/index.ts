@@ -1,9 +1,9 @@
 export { type Appended, append } from './append.ts';
 export { appendBatch } from './append-batch.ts';
-export { BackgroundAppends } from './background-appends.ts';
 export { type BatchItem, holdBatch } from './batch-once.ts';
 export { type Caller, callerName } from './caller.ts';
 export { followMarks } from './follow-marks.ts';
+export { findTask, getRecording, MAX_WAIT_MS, type Recording } from './get-recording.ts';
 export { beginIssue, type Issued, issue } from './issue.ts';
 export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
 export type { IssueOrder } from './issue-order.ts';
@@ -21,6 +21,18 @@ export type { OwnKeys } from './own-keys.ts';
 export type { AuthorityParts, AuthorityPolicy, GraphPolicy } from './parts.ts';
 export { leafOf, recordFault } from './record-fault.ts';
 export {
+  ORDER_LIMITS,
+  type OrderLimits,
+  type OrderPlacement,
+  type OrderRef,
+  type OrderState,
+  type RecordingOrder,
+  type RecordingOrders,
+  type TaskName,
+  tooManyOrders,
+} from './recording-orders.ts';
+export { Recordings } from './recordings.ts';
+export {
   type AppendRehearsal,
   ISSUE_STEPS,
   type IssueRehearsal,
@@ -28,6 +40,7 @@ export {
   rehearseIssue,
 } from './rehearse.ts';
 export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
+export { rereadOrder } from './reread-order.ts';
 export { type RotationRequest, rotateKey } from './rotate-once.ts';
 export { demandSound } from './sound-records.ts';
 export { refuseGuessableId } from './use.ts';

@@ -22,10 +22,10 @@ import { examineGraph } from './graph.ts';
 import { recallToken, rememberToken } from './issue-once.ts';
 import type { IssueOrder, OwnToken } from './issue-order.ts';
 import { issuerFor } from './issuer.ts';
-import { asCandidate } from './leaf.ts';
 import { beginMinting } from './minting.ts';
+import { orderEntry } from './order-entry.ts';
 import type { AuthorityParts } from './parts.ts';
-import { demandRoom, takeRoom } from './write-room.ts';
+import { demandRoom } from './write-room.ts';
 import { entryBytes, heldBytes } from './write-sizes.ts';
 
 /** What was made. `receipt` is there for L3. */
@@ -201,7 +201,7 @@ async function reportOn(
   return examineGraph(parts, subject, ledgerAncestry(parts.ledger), { extent: 'links', until });
 }
 
-/** Answers a token. For L3 only once its entry is durable, log or nothing; or at once, as L2, and its entry follows. */
+/** Answers a token. For L3 only once its entry is durable; or, as L2, once the order for its entry is. */
 function deliver(
   parts: AuthorityParts,
   caller: Caller,
@@ -214,11 +214,6 @@ function deliver(
   if (order.level !== 'L3') return issued;
   const verified = { claims, kid, digest: digestOfToken(text) };
   const facts = claims.pred.length === 0 ? ROOT_FACTS : dag?.facts;
-  if (order.record === 'async') {
-    const candidate = asCandidate(text, verified, parts.policy.graph, facts);
-    const giveBack = takeRoom(parts, { caller, use: 'ledger', bytes: entryBytes(text.length, claims) });
-    parts.background.add(candidate, giveBack);
-    return issued;
-  }
+  if (order.record === 'async') return orderEntry(parts, caller, text, verified, facts).then(() => issued);
   return record(parts, caller, text, verified, until.signal, facts).then(({ receipt }) => ({ ...issued, receipt }));
 }

@@ -3,10 +3,10 @@
 import type { KeyRing, Rounds, SignerChoice } from '../keys/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { SignatureMemo, TokenPolicy } from '../token/index.ts';
-import type { BackgroundAppends } from './background-appends.ts';
 import type { IssueMemo } from './issue-memo.ts';
 import type { Notices } from './notices.ts';
 import type { OwnKeys } from './own-keys.ts';
+import type { Recordings } from './recordings.ts';
 import type { ReplayGuard } from './replay.ts';
 import type { WriteLimits } from './write-limits.ts';
 
@@ -42,8 +42,8 @@ export interface AuthorityParts {
   /** In which signatures are made and checked. */
   readonly rounds: Rounds;
   readonly ledger: Ledger;
-  /** Appends that nobody waits for. */
-  readonly background: BackgroundAppends;
+  /** Entries of tokens that left before them. */
+  readonly recordings: Recordings;
   /** Undefined where the operator turned the guard off. */
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;

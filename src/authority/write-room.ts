@@ -51,7 +51,8 @@ const OPEN_OUTCOMES: ReadonlySet<ErrorReason> = new Set([
   'ONCE_CORRUPT',
 ]);
 
-function leavesNothing(error: unknown): boolean {
+/** Whether a write that failed so has certainly left nothing behind. */
+export function leavesNothing(error: unknown): boolean {
   return error instanceof EctError && !OPEN_OUTCOMES.has(error.reason);
 }
 

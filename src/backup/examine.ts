@@ -16,7 +16,7 @@ import {
 } from '../ledger/index.ts';
 import { describeLoss } from '../one-history.ts';
 import { LocalSigner, readOwnKeyFile } from '../signers/local/index.ts';
-import { damageIn, LedgerExaminer, OnceExaminer, SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { damageIn, LedgerExaminer, OnceExaminer, SqliteLedgerStore, TABLES_OF_ONCE } from '../stores/sqlite/index.ts';
 import { isSigningKey } from './names.ts';
 import { refusal } from './refusals.ts';
 
@@ -135,7 +135,7 @@ export async function onceFaults(path: string, isAtRest: boolean): Promise<reado
   let examiner: OnceExaminer | undefined;
   try {
     examiner = OnceExaminer.open(path, isAtRest);
-    for (const table of ['uses', 'issued'] as const) {
+    for (const table of TABLES_OF_ONCE) {
       for (let after: number | undefined = 0; after !== undefined && faults.length < MAX_FAULTS; await nextTurn()) {
         const part = examiner.rowsFrom(table, after, ROWS_AT_ONCE);
         faults.push(...part.faults);

@@ -7,10 +7,19 @@ import { dirname, join, resolve } from 'node:path';
 import type { BackupFacts } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
 import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
+import { EctError } from '../errors.ts';
 import { demandFile, fileTypeFault } from '../file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
-import { copyLedger, copyOnce, ledgerKindFault, SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import {
+  addOpenOrders,
+  copyLedger,
+  copyOnce,
+  ledgerKindFault,
+  type OpenOrders,
+  readOpenOrders,
+  SqliteLedgerStore,
+} from '../stores/sqlite/index.ts';
 import { fileFault } from '../system-faults.ts';
 import { VERSION } from '../version.ts';
 import { Draft } from './draft.ts';
@@ -133,6 +142,8 @@ function readMark(source: DataDir): readonly KeptCheckpoint[] {
 
 /** Copies what a restore needs into `path`, and answers the names. */
 async function copyAll(source: DataDir, path: string): Promise<readonly string[]> {
+  // Before the ledger: an order that is open now may be carried out, and forgotten, before its file is copied.
+  const open = openOrdersIn(source.once);
   await makeEmptyFile(join(path, LEDGER));
   // The moment that the backup is of: each entry that was acknowledged before is in it.
   await copyLedger(source.ledger, join(path, LEDGER));
@@ -142,6 +153,7 @@ async function copyAll(source: DataDir, path: string): Promise<readonly string[]
   if (existsSync(source.once)) {
     await makeEmptyFile(join(path, ONCE));
     await copyOnce(source.once, join(path, ONCE));
+    addOpenOrders(join(path, ONCE), open);
     names.push(ONCE);
   }
   // A key file is made before its key is announced, and never changes: no announced key is without its file.
@@ -152,6 +164,16 @@ async function copyAll(source: DataDir, path: string): Promise<readonly string[]
   }
   await writeMark(path);
   return [...names, MARK];
+}
+
+function openOrdersIn(once: string): OpenOrders {
+  try {
+    return existsSync(once) ? readOpenOrders(once) : [];
+  } catch (error) {
+    // The copy is examined, and that says what is damaged.
+    if (error instanceof EctError && error.reason === 'ONCE_CORRUPT') return [];
+    throw error;
+  }
 }
 
 /** A mark of exactly this copy, so that a start notices whatever it loses later. */

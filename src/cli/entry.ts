@@ -9,12 +9,14 @@ import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, plain, print, printMessage, remark, withOutput } from './output.ts';
 import { writeReceipt } from './receipt.ts';
-import { ledgerIndex } from './values.ts';
+import { awaitEntry } from './recording.ts';
+import { ledgerIndex, milliseconds } from './values.ts';
 
 interface EntryOptions extends ServiceOptions, OutputOptions {
   readonly jti?: string;
   readonly wid?: string;
   readonly index?: bigint;
+  readonly wait?: number;
   readonly receiptOut?: string;
 }
 
@@ -24,18 +26,30 @@ export function entryCommand(io: Io): Command {
     .addOption(new Option('--jti <uuid>', 'task id').conflicts('index'))
     .addOption(new Option('--wid <uuid>', 'workflow of the task; needed if it has one').conflicts('index'))
     .addOption(new Option('--index <number>', 'position in the ledger, from 0').argParser(ledgerIndex))
+    .addOption(
+      new Option('--wait <duration>', 'wait so long for the entry of a token that left before it')
+        .conflicts('index')
+        .argParser(milliseconds),
+    )
     .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
   withHelp(withOutput(withService(command)), {
-    examples: ['ect entry --jti "$JTI" --wid "$WID"', 'ect entry --index 0 --json'],
-    refused: 'there is no such entry, or the service could not be reached',
+    examples: [
+      'ect entry --jti "$JTI" --wid "$WID"',
+      'ect entry --jti "$JTI" --wait 30s',
+      'ect entry --index 0 --json',
+    ],
+    refused: 'there is no such entry, or none yet, or the service could not be reached',
   });
   return command.action((options: EntryOptions) =>
     attemptCalls(io, options, async ({ ledger }) => {
-      const { jti, wid, index, receiptOut } = options;
+      const { jti, wid, index, wait, receiptOut } = options;
       if (jti === undefined && index === undefined)
         throw new WrongUsage('name an entry: --jti (and --wid), or --index');
-      const named = index === undefined ? { jti: jti ?? '', wid: wid ?? '' } : { index };
-      const response = await ledger.getEntry(named);
+      const task = { jti: jti ?? '', wid: wid ?? '' };
+      const response =
+        wait === undefined
+          ? await ledger.getEntry(index === undefined ? task : { index })
+          : await awaitEntry({ ledger }, { ...task, waitMs: wait, timeoutMs: options.timeout });
       const { entry, receipt } = response;
       const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
       if (options.json) {

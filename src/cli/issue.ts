@@ -56,7 +56,10 @@ export function issueCommand(io: Io): Command {
         'L1: unsigned; L2 (default): signed; L3: signed, and recorded before it leaves',
       ).choices(Object.keys(LEVELS)),
     )
-    .option('--async', 'with --level L3: the token leaves at once, and its entry follows (ask with `ect entry`)')
+    .option(
+      '--async',
+      'with --level L3: the token leaves at once, and its entry follows (`ect entry --wait 5s` waits for it)',
+    )
     .option('--idempotency-key <key>', 'a retry under the same key gets the same token')
     .option('--dry-run', 'check everything and print the claims and the checks; sign and record nothing');
   withHelp(withOutput(withService(command)), {

@@ -1,6 +1,13 @@
 // ect.v1.LedgerService: entries, checkpoints and proofs, and the marks of what is compromised.
 
-import { type AuthorityParts, demandSound, examineRecorded, MARK_SCOPE, markCompromised } from '../authority/index.ts';
+import {
+  type AuthorityParts,
+  demandSound,
+  examineRecorded,
+  findTask,
+  MARK_SCOPE,
+  markCompromised,
+} from '../authority/index.ts';
 import { KEY_SCOPE } from '../custody/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import {
@@ -18,6 +25,7 @@ import { demand, invalid } from './invalid.ts';
 import { MAX_MESSAGE_BYTES, MAX_PAGE_ENTRIES } from './limits.ts';
 import { readMarkOrder } from './mark-orders.ts';
 import { millisecondsOf, writeEntry, writeReceipt } from './messages.ts';
+import { answerRecording } from './recording.ts';
 import { checkAll } from './violations.ts';
 
 const DEFAULT_PAGE = 100;
@@ -44,6 +52,7 @@ export function ledgerService(parts: AuthorityParts): Service<typeof LedgerServi
         await demandSound(ledger, [record]);
         return { entry: writeEntry(record, true), receipt: writeReceipt(await ledger.receiptFor(record)) };
       },
+      getRecording: (request, call) => answerRecording(parts, request, call),
       listEntries: (request, call) => readPage(ledger, readQuery(request), call),
       getWorkflow: async (request, call) => {
         const { wid } = request;
@@ -120,19 +129,15 @@ function sizeOfEntry({ leaf, content }: LedgerRecord): number {
   return 2 * leaf.length + (content?.length ?? 0) + 140;
 }
 
-async function findEntry(
-  { ledger, background }: AuthorityParts,
-  { index, jti, wid }: GetEntryRequest,
-): Promise<LedgerRecord> {
+async function findEntry(parts: AuthorityParts, { index, jti, wid }: GetEntryRequest): Promise<LedgerRecord> {
   if ((index === undefined) === (jti === '')) throw invalid('index', 'or jti is required, and not both');
   if (index !== undefined && wid !== '') throw invalid('wid', 'goes with jti');
-  // Asked first: an entry that lands in between is found, and one that waits is never called missing.
-  const state = index === undefined ? background.stateOf(wid, jti) : undefined;
-  const record = index === undefined ? await ledger.find(wid, jti) : await ledger.at(readIndex('index', index));
+  const { ledger } = parts;
+  const byName = index === undefined;
+  const record = byName ? await findTask(parts, { wid, jti }) : await ledger.at(readIndex('index', index));
   if (record !== undefined) return record;
-  const found =
-    index === undefined ? `no such task ${wid === '' ? 'without' : 'in this'} workflow` : `no entry ${index}`;
-  throw new EctError(state ?? refuse('ENTRY_NOT_FOUND', `The ledger has ${found}: it has ${sizeText(ledger.size)}.`));
+  const found = byName ? `no such task ${wid === '' ? 'without' : 'in this'} workflow` : `no entry ${index}`;
+  throw new EctError(refuse('ENTRY_NOT_FOUND', `The ledger has ${found}: it has ${sizeText(ledger.size)}.`));
 }
 
 function sizeText(size: number): string {

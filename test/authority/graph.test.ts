@@ -237,7 +237,7 @@ describe('the level of a path', () => {
     const later = await issueFor(parts, { pred: [pred], level: 'L3', record: 'async' });
     expect(later).toMatchObject({ level: 'L2', dag: { pathLevel: 'L2' } });
     expect((await issueFor(parts, { pred: [pred], level: 'L1' })).dag?.pathLevel).toBe('L1');
-    await parts.background.drain();
+    await parts.recordings.drain();
   });
 });
 
@@ -288,7 +288,7 @@ describe('what the ledger vouches for', () => {
     const later = { wid: WID, level: 'L3', record: 'async' } as const;
     const loner = await issueFor(parts, later);
     const last = await issueFor(parts, { ...later, pred: [next.claims.jti] });
-    await parts.background.drain();
+    await parts.recordings.drain();
     expect(await leafOf(parts, WID, loner.claims.jti)).toMatchObject({ depth: 1 });
     expect(await leafOf(parts, WID, last.claims.jti)).toMatchObject({ depth: 3 });
   });

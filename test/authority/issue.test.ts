@@ -190,10 +190,10 @@ describe('L3', () => {
       const { parts } = await makeAuthority(undefined, { ledgerAudience: 'urn:ect:ledger' });
       const before = parts.ledger.size;
       expect(await reasonOf(issueFor(parts, { level: 'L3', record }))).toBe('AUDIENCE_MISMATCH');
-      await parts.background.drain();
+      await parts.recordings.drain();
       expect(parts.ledger.size).toBe(before);
       await issueFor(parts, { level: 'L3', record, aud: [PARTY, 'urn:ect:ledger'] });
-      await parts.background.drain();
+      await parts.recordings.drain();
       expect(parts.ledger.size).toBe(before + 1);
       expect(await reasonOf(issueFor(parts, { level: 'L2' }))).toBe('OK');
     },

@@ -79,11 +79,11 @@ describe('H27: what a call has written is charged to its caller', () => {
     await issueFor(parts, { level: 'L3' });
     const one = charged.ledger;
     await issueFor(parts, { level: 'L3', record: 'async' });
-    await parts.background.drain();
+    await parts.recordings.drain();
     expect(charged).toEqual({ ledger: 2 * one, replay: 0, idempotency: 0 });
     for (let retry = 0; retry < 3; retry++) {
       await issueFor(parts, { level: 'L3', record: 'async', idempotencyKey: 'k' });
-      await parts.background.drain();
+      await parts.recordings.drain();
     }
     expect(charged.ledger).toBe(3 * one);
     expect(charged.idempotency).toBeGreaterThan(0);

@@ -4,10 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateLedgerKey, openCheckpoint, openLedgerKey } from '../../src/ledger/index.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
-import { SOON } from '../support/soon.ts';
 import { ect } from './run.ts';
 
 const ISSUER = 'urn:ect:dev';
@@ -159,7 +158,13 @@ describe('issue', () => {
     const argv = ['issue', '--exec-act', 'a', '--aud', ISSUER, '--jti', jti, '--level', 'L3', '--async'];
     const { code, out, err } = await ect([...argv, ...at]);
     expect([code, err.includes('✓ issued, L2')]).toEqual([0, true]);
-    await vi.waitFor(async () => expect((await ect(['entry', '--jti', jti, ...at])).code).toBe(0), SOON);
+    const entry = await ect(['entry', '--jti', jti, '--wait', '30s', ...at]);
+    expect([entry.code, entry.out.includes(out.trim())]).toEqual([0, true]);
+    expect((await ect(['entry', '--jti', jti, '--wait', '30s', '--json', ...at])).out).toBe(
+      (await ect(['entry', '--jti', jti, '--json', ...at])).out,
+    );
+    const unknown = await ect(['entry', '--jti', randomUUID(), '--wait', '30s', ...at]);
+    expect([unknown.code, unknown.err.includes('ENTRY_NOT_FOUND')]).toEqual([1, true]);
     expect((await ect(['append', out.trim(), ...at])).out).toContain('recorded before');
   });
 

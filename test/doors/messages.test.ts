@@ -2,9 +2,11 @@
 // byte, and what the real procedures refuse is refused alike.
 
 import { create, type DescMethodUnary, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { VERIFY_STEPS } from '../../src/authority/index.ts';
 import type { Custody } from '../../src/custody/index.ts';
+import { refuse } from '../../src/errors.ts';
 import {
   AuthorityService,
   DagMode,
@@ -15,7 +17,7 @@ import {
   VerifyMode,
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService, KeyState, RevokeKeyRequestSchema } from '../../src/gen/ect/v1/keys_pb.ts';
-import { LedgerService, MarkCompromisedRequestSchema } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { LedgerService, MarkCompromisedRequestSchema, RecordingStatus } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { CheckStatus, Draft, Level } from '../../src/gen/ect/v1/token_pb.ts';
 import { Health } from '../../src/gen/grpc/health/v1/health_pb.ts';
 import { authorityService } from '../../src/rpc/authority.ts';
@@ -23,6 +25,7 @@ import { keyService } from '../../src/rpc/keys.ts';
 import { ledgerService } from '../../src/rpc/ledger.ts';
 import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from '../../src/rpc/limits.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
+import { digestOfToken } from '../../src/token/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { share, startCustody } from '../support/custody.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
@@ -35,6 +38,7 @@ const AUDIENCE = 'urn:example:reviewer';
 const NO_SUCH_TASK = '00000000-0000-4000-8000-000000000000';
 const SHARED_JTI = '11111111-1111-4111-8111-111111111111';
 const LOST_JTI = '22222222-2222-4222-8222-222222222222';
+const WAITING_JTI = '33333333-3333-4333-8333-333333333333';
 const A = AuthorityService.method;
 const L = LedgerService.method;
 const K = KeyService.method;
@@ -58,6 +62,7 @@ const keyed = {
   recorded: order({ idempotencyKey: 'recorded', wid: WID, level: Level.L3 }),
   followed: order({ idempotencyKey: 'followed', level: Level.L3, record: RecordMode.ASYNC }),
   lost: order({ idempotencyKey: 'lost', jti: LOST_JTI, level: Level.L3, record: RecordMode.ASYNC }),
+  waiting: order({ idempotencyKey: 'waiting', jti: WAITING_JTI, level: Level.L3, record: RecordMode.ASYNC }),
   older: order({
     idempotencyKey: 'older',
     draft: Draft.DRAFT_00,
@@ -84,6 +89,7 @@ const tokens: Record<keyof typeof keyed, string> = {
   recorded: '',
   followed: '',
   lost: '',
+  waiting: '',
   older: '',
   approved: '',
   object: '',
@@ -94,7 +100,7 @@ let followedJti = '';
 
 beforeAll(async () => {
   const store = new FaultyStore(new MemoryLedgerStore());
-  const { parts } = await makeAuthority(store);
+  const { parts, orders } = await makeAuthority(store);
   ({ custody } = await startCustody(share()));
   // One key of each state.
   const urgent = { nextKey: '', urgent: true, by: 'admin', note: '' };
@@ -111,10 +117,12 @@ beforeAll(async () => {
     if (name === 'followed') {
       followedJti = issued.claims?.jti ?? '';
       await parts.ledger.drain();
-      store.plan('lost', 'lost', 'lost');
+      store.plan('lost', 'lost');
     }
   }
-  await parts.background.drain();
+  await parts.recordings.drain();
+  const lost = { wid: '', jti: LOST_JTI, digest: digestOfToken(tokens.lost) };
+  await orders.failed(lost, refuse('KEY_REVOKED', 'The key was revoked.'), 3_600_000);
   await ledgerService(parts).procedures.markCompromised(create(MarkCompromisedRequestSchema, MARKED), call);
   await keys.procedures.revokeKey(create(RevokeKeyRequestSchema, keyOf(1)), call);
 });
@@ -291,6 +299,15 @@ const GOOD: readonly Good[] = [
   good(L.getEntry, () => ({ index: 0n }), { entry: { index: 0n } }),
   good(L.getEntry, () => ({ jti: recordedJti, wid: WID }), { entry: { index: 0n } }),
   good(L.getEntry, () => ({ jti: followedJti }), { entry: { index: 1n } }),
+  good(L.getRecording, () => ({ jti: recordedJti, wid: WID }), {
+    status: RecordingStatus.RECORDED,
+    entry: { index: 0n },
+  }),
+  good(L.getRecording, () => ({ jti: WAITING_JTI, wait: { nanos: 1_000_000 } }), { status: RecordingStatus.PENDING }),
+  good(L.getRecording, () => ({ jti: LOST_JTI, wait: { seconds: 9n } }), {
+    status: RecordingStatus.FAILED,
+    failure: { code: Code.FailedPrecondition, details: [{ typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo' }] },
+  }),
   good(L.listEntries, () => ({}), { entries: [{ index: 0n }, { index: 1n }, { index: 2n }, { index: 3n }] }),
   good(L.listEntries, () => ({ taints: true }), { entries: [{ index: 2n }, { index: 3n }] }),
   good(L.listEntries, () => ({ keys: true }), { entries: [] }),
@@ -373,6 +390,10 @@ describe('what the real procedures refuse is refused alike', () => {
     refused('TOKEN_TOO_LARGE', A.appendLedger, () => ({ token: 'x'.repeat(20_000) })),
     refused('ENTRY_NOT_FOUND', L.getEntry, () => ({ jti: NO_SUCH_TASK })),
     refused('ENTRY_FAILED', L.getEntry, () => ({ jti: LOST_JTI })),
+    refused('ENTRY_PENDING', L.getEntry, () => ({ jti: WAITING_JTI })),
+    refused('ENTRY_NOT_FOUND', L.getRecording, () => ({ jti: NO_SUCH_TASK, wait: { seconds: 5n } })),
+    refused('REQUEST_INVALID', L.getRecording, () => ({ wid: WID })),
+    refused('REQUEST_INVALID', L.getRecording, () => ({ jti: LOST_JTI, wait: { seconds: -1n } })),
     refused('WORKFLOW_NOT_FOUND', L.getWorkflow, () => ({ wid: NO_SUCH_TASK })),
     refused('TREE_SIZE_INVALID', L.getInclusionProof, () => ({ leafIndex: 0n, treeSize: 99n })),
     refused('REQUEST_INVALID', L.listEntries, () => ({ pageToken: 'no token' })),

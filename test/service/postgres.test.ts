@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateLedgerKey, Ledger, openCheckpoint, openLedgerKey } from '../../src/ledger/index.ts';
 import { generateKeyPem } from '../../src/signers/local/index.ts';
@@ -23,6 +24,7 @@ import {
 } from '../support/postgres.ts';
 import { runMain, type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
+import { expectPending, expectRecorded, issueLater } from './recording-calls.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const AUDIENCE = 'urn:example:reviewer';
@@ -202,6 +204,34 @@ describeWithPostgres('services over PostgreSQL', () => {
     expect(service.events('dependency-failed').length).toBeLessThan(10);
     expect(await service.stop()).toBe(0);
     expect(service.stderr()).not.toContain(PASSWORD);
+  });
+
+  /** Has the row that all appends wait for, until it is disposed of. */
+  async function holdHead(): Promise<AsyncDisposable> {
+    const { host, port, database } = server.target();
+    const holder = new Client({ host, port, database, user: 'postgres', password: PASSWORD });
+    await holder.connect();
+    await holder.query('BEGIN; SELECT 1 FROM ect.head FOR UPDATE');
+    return { [Symbol.asyncDispose]: () => holder.end() };
+  }
+
+  test('L33: what a replica has promised with a token is known to the others, and carried out by them when it is gone', async () => {
+    await using gone = await startService(settings);
+    await using stays = await startService(settings);
+    const client = dial(gone.address);
+    using other = dial(stays.address);
+    const issued = [];
+    {
+      await using _holder = await holdHead();
+      issued.push(...(await Promise.all(Array.from({ length: 20 }, () => issueLater(client)))));
+      for (const token of issued) await expectPending(other, token);
+      await gone.kill();
+      client[Symbol.dispose]();
+    }
+    for (const token of issued) await expectRecorded(other, token);
+    const open = () => server.sql('SELECT count(*) AS open FROM ect.recording_orders');
+    await expect.poll(open, SOON).toEqual([{ open: '0' }]);
+    expect(await stays.stop()).toBe(0);
   });
 
   /** What a replica does that has recorded an entry, and kept in this mark that it has shown it. */

@@ -1,11 +1,23 @@
 // A whole authority in memory: real keys, real ledger, real guards, a clock that is handed in.
 
 import { generateKeyPairSync } from 'node:crypto';
-import { type AuthorityParts, BackgroundAppends, isWithin, type Notices } from '../../src/authority/index.ts';
+import {
+  type AuthorityParts,
+  isWithin,
+  type Notices,
+  type RecordingOrders,
+  Recordings,
+  rereadOrder,
+} from '../../src/authority/index.ts';
 import { KeyRing, Rounds } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, type LedgerStore, openLedgerKey } from '../../src/ledger/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
-import { MemoryIssueMemo, MemoryLedgerStore, MemoryReplayGuard } from '../../src/stores/memory/index.ts';
+import {
+  MemoryIssueMemo,
+  MemoryLedgerStore,
+  MemoryRecordingOrders,
+  MemoryReplayGuard,
+} from '../../src/stores/memory/index.ts';
 import { SignatureMemo } from '../../src/token/index.ts';
 import { Clock } from './clock.ts';
 import { policy } from './tokens.ts';
@@ -14,6 +26,7 @@ export const ISSUER = 'urn:ect:test';
 
 export interface TestAuthority {
   readonly parts: AuthorityParts;
+  readonly orders: RecordingOrders;
   readonly signer: LocalSigner;
   readonly clock: Clock;
   /** What an operator was told, in order. */
@@ -36,6 +49,7 @@ export async function makeAuthority(
     backgroundAppend: ({ jti }, reason) => void noticed.push({ event: 'background append', jti, reason }),
   };
   const ledger = await Ledger.open({ store, key, nowMs: clock.nowMs });
+  const orders = new MemoryRecordingOrders();
   const parts: AuthorityParts = {
     policy: {
       token: policy,
@@ -51,7 +65,15 @@ export async function makeAuthority(
     signatures: new SignatureMemo(),
     rounds: new Rounds(),
     ledger,
-    background: new BackgroundAppends({ ledger, notices, pausesMs: [1, 1] }),
+    // A lease that is over at once: what failed is taken up by the next sweep.
+    recordings: new Recordings({
+      orders,
+      ledger,
+      notices,
+      now: clock.now,
+      reread: (order) => rereadOrder(parts, order),
+      leaseMs: 0,
+    }),
     replay: new MemoryReplayGuard(1000),
     memo: new MemoryIssueMemo(1000),
     notices,
@@ -60,5 +82,5 @@ export async function makeAuthority(
     earliest: clock.earliest,
     forgotten: clock.forgotten,
   };
-  return { parts, signer, clock, noticed };
+  return { parts, orders, signer, clock, noticed };
 }

@@ -2,4 +2,5 @@
 
 export { MemoryIssueMemo } from './issue-memo.ts';
 export { MemoryLedgerStore } from './ledger-store.ts';
+export { MemoryRecordingOrders } from './recording-orders.ts';
 export { MemoryReplayGuard } from './replay-guard.ts';

@@ -11,5 +11,6 @@ export { PostgresLedgerStore } from './ledger-store.ts';
 export { changeSchema, type SchemaChange, type SchemaOrder } from './migrate.ts';
 export { MovedLedger } from './moved.ts';
 export { PostgresOnceRows } from './once-rows.ts';
+export { PostgresRecordingOrders } from './recording-orders.ts';
 export { PostgresReplayGuard } from './replay-guard.ts';
 export type { PostgresTarget } from './target.ts';

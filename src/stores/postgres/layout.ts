@@ -133,9 +133,34 @@ const SHARED = `
   );
 `;
 
+/**
+ * Tokens that left before their entries. `due`, in milliseconds by the clock of the server: of an open order when its lease is over, of
+ * one that failed when it is forgotten. One that was carried out has no row, so rows come and go all the time: there is room in
+ * each page, and dead ones are vacuumed early.
+ */
+const ORDERS = `
+  CREATE TABLE ect.recording_orders (
+    ledger     text    NOT NULL,
+    key        bytea   NOT NULL CHECK (length(key) = 32),
+    wid        bytea   NOT NULL,
+    jti        bytea   NOT NULL,
+    iss        bytea   NOT NULL,
+    caller     bytea   NOT NULL,
+    digest     bytea   NOT NULL CHECK (length(digest) = 32),
+    token      bytea   NOT NULL,
+    ordered_at bigint  NOT NULL,
+    failure    bytea   NOT NULL,
+    is_open    boolean NOT NULL,
+    due        bigint  NOT NULL,
+    PRIMARY KEY (ledger, key)
+  ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+  CREATE INDEX recording_orders_by_due ON ect.recording_orders ((ledger || ''), is_open, due);
+  CREATE INDEX recording_orders_of_callers ON ect.recording_orders ((ledger || ''), caller) WHERE is_open;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
-  { version: 2, sql: SHARED },
+  { version: 2, sql: SHARED + ORDERS },
 ];
 
 /** The version that this release reads and writes. */
@@ -148,7 +173,7 @@ export function grants(role: string): string {
     GRANT SELECT ON ect.schema_version TO ${role};
     GRANT SELECT, INSERT ON ect.identities, ect.entries TO ${role};
     GRANT SELECT, INSERT, UPDATE (size, frontier, recorded_at, checkpoint) ON ect.head TO ${role};
-    GRANT SELECT, INSERT, UPDATE, DELETE ON ect.once TO ${role};
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ect.once, ect.recording_orders TO ${role};
     GRANT SELECT, INSERT, UPDATE ON ect.leases TO ${role};
     GRANT SELECT, INSERT, DELETE ON ect.moved TO ${role};
   `;

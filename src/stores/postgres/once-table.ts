@@ -6,7 +6,8 @@ import type { DatabaseUse, Statement } from './database.ts';
 import { isOutcomeOpen } from './failures.ts';
 import { isFenced, type Lease } from './lease.ts';
 import type { Row } from './ledger-rows.ts';
-import { bytesOf, confirmRows, write } from './once-outcome.ts';
+import { bytesOf, confirmRows } from './once-outcome.ts';
+import { write } from './own-commits.ts';
 
 /** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
 interface Wish {

@@ -1,12 +1,13 @@
-// Looks for damage in the file of what is remembered once: whether each row is found by its key and by its end, and whether the
-// digest of a use is that of what was used. A use that is not found would be granted a second time.
+// Looks for damage in the file of what is remembered once: whether each row is found by its key and by its end, and whether
+// digests are those of what was used or ordered. A use that is not found would be granted a second time, an order never carried out.
 
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { EctError } from '../../errors.ts';
+import { orderKey } from '../orders.ts';
 import type { SqliteDatabase } from './database.ts';
 import type { StoreReasons } from './failures.ts';
-import { ONCE_LAYOUT, type OnceTableName } from './once-layout.ts';
+import { ONCE_LAYOUT, type TableOfOnce } from './once-layout.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 import { schemaFault } from './schema-check.ts';
 
@@ -35,7 +36,7 @@ export class OnceExaminer {
   }
 
   /** The id of the newest row; 0 where there is none. */
-  lastRow(table: OnceTableName): number {
+  lastRow(table: TableOfOnce): number {
     const { connection } = this.#database;
     const row = this.#database.read(() =>
       connection.prepare(`SELECT coalesce(max(rowid), 0) AS id FROM ${table}`).get(),
@@ -44,24 +45,19 @@ export class OnceExaminer {
   }
 
   /** Examines rows of a table in the order in which they came. They come and go meanwhile, so a part sees one state of the file. */
-  rowsFrom(table: OnceTableName, after: number, limit: number): ExaminedRows {
+  rowsFrom(table: TableOfOnce, after: number, limit: number): ExaminedRows {
     const { connection } = this.#database;
     return this.#database.snapshot(() => {
+      const { columns, foundByEnd, fault } = EXAMINED[table];
       const rows = connection
-        .prepare(
-          `SELECT rowid AS id, key, digest, content, keep_until FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT ?`,
-        )
+        .prepare(`SELECT rowid AS id, key, ${columns} FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT ?`)
         .all(after, limit);
       const byKey = connection.prepare(`SELECT rowid AS id FROM ${table} WHERE key = ?`);
-      const byEnd = connection.prepare(
-        `SELECT 1 FROM ${table} INDEXED BY ${table}_by_end WHERE keep_until = ? AND rowid = ?`,
-      );
+      const byEnd = connection.prepare(`SELECT 1 FROM ${table} ${foundByEnd} AND rowid = ?`);
       const faults = rows.flatMap((row) => {
         if (byKey.get(row['key']!)?.['id'] !== row['id']) return [`a row of ${table} is not found by its key`];
-        if (byEnd.get(row['keep_until']!, row['id']!) === undefined)
-          return [`a row of ${table} is not found by its end`];
-        if (table === 'uses' && !isDigestOf(row)) return [`a digest in ${table} is not that of what was used`];
-        return [];
+        if (byEnd.get(row['ends_at']!, row['id']!) === undefined) return [`a row of ${table} is not found by its end`];
+        return fault(row) ?? [];
       });
       return { rows: rows.length, next: rows.length < limit ? undefined : Number(rows.at(-1)?.['id']), faults };
     });
@@ -84,10 +80,49 @@ export class OnceExaminer {
   }
 }
 
-/** Rows from before signing inputs were kept have none. */
-function isDigestOf({ digest, content }: Readonly<Record<string, unknown>>): boolean {
+type Row = Readonly<Record<string, unknown>>;
+
+/** What of each table is derived, and from what. */
+interface Examined {
+  /** Beside the key. `ends_at` is what the index below leads to. */
+  readonly columns: string;
+  readonly foundByEnd: string;
+  /** What else is wrong with a row. */
+  readonly fault: (row: Row) => string | undefined;
+}
+
+const EXAMINED: Readonly<Record<TableOfOnce, Examined>> = {
+  uses: {
+    columns: 'keep_until AS ends_at, digest, content',
+    foundByEnd: 'INDEXED BY uses_by_end WHERE keep_until = ?',
+    fault: ({ digest, content }) =>
+      isDigestOf(digest, String(content)) ? undefined : 'a digest in uses is not that of what was used',
+  },
+  issued: {
+    columns: 'keep_until AS ends_at',
+    foundByEnd: 'INDEXED BY issued_by_end WHERE keep_until = ?',
+    fault: () => undefined,
+  },
+  orders: {
+    columns: 'due AS ends_at, wid, jti, digest, token',
+    // The index begins with whether the order is open.
+    foundByEnd: 'INDEXED BY orders_by_due WHERE is_open IN (0, 1) AND due = ?',
+    fault: (row) => orderFault(row),
+  },
+};
+
+function orderFault({ key, wid, jti, digest, token }: Row): string | undefined {
+  const isNamed = Buffer.compare(key as Uint8Array, orderKey({ wid: String(wid), jti: String(jti) })) === 0;
+  if (!isNamed) return 'a key in orders is not that of its task';
+  const text = String(token);
+  const signingInput = text.slice(0, Math.max(0, text.lastIndexOf('.')));
+  return isDigestOf(digest, signingInput) ? undefined : 'a digest in orders is not that of its token';
+}
+
+/** Rows from before signing inputs were kept, and orders that failed, have nothing that the digest is of. */
+function isDigestOf(digest: unknown, content: string): boolean {
   if (content === '') return true;
-  return digest instanceof Uint8Array && Buffer.compare(digest, hash('sha256', String(content), 'buffer')) === 0;
+  return digest instanceof Uint8Array && Buffer.compare(digest, hash('sha256', content, 'buffer')) === 0;
 }
 
 /** Damage as its sentence; whatever else was thrown is thrown on. */

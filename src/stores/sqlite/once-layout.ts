@@ -1,10 +1,13 @@
-// The tables of what is remembered once, in a file apart from the ledger, so that their write locks do not meet.
+// The tables of what is remembered once, and of what is to be recorded, in a file apart from the ledger, so that their write
+// locks do not meet.
 
 import type { Layout } from './layout.ts';
 
 /** Each use and each idempotency key by the hash of its scope. Both tables have the same shape (`once-table.ts`). */
 export type OnceTableName = 'uses' | 'issued';
-export const ONCE_TABLES: readonly OnceTableName[] = ['uses', 'issued'];
+/** Every table of the file. */
+export type TableOfOnce = OnceTableName | 'orders';
+export const TABLES_OF_ONCE: readonly TableOfOnce[] = ['uses', 'issued', 'orders'];
 
 /**
  * Rows lie in the order in which they came, and an index leads to them by their keys: these are random, so a row inside the
@@ -32,11 +35,32 @@ function carryOn(name: OnceTableName, label: string, content: string): string {
     DROP TABLE old_${name};`;
 }
 
+/**
+ * Tokens that left before their entries. `due`: of an open order when its lease is over, of one that failed when it is forgotten,
+ * in milliseconds. One that was carried out has no row.
+ */
+const ORDERS = `
+    CREATE TABLE orders (
+      key        BLOB    PRIMARY KEY NOT NULL CHECK (length(key) = 32),
+      wid        TEXT    NOT NULL,
+      jti        TEXT    NOT NULL,
+      iss        TEXT    NOT NULL,
+      caller     TEXT    NOT NULL,
+      digest     BLOB    NOT NULL CHECK (length(digest) = 32),
+      token      TEXT    NOT NULL,
+      ordered_at INTEGER NOT NULL,
+      failure    TEXT    NOT NULL,
+      is_open    INTEGER NOT NULL CHECK (is_open IN (0, 1)),
+      due        INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX orders_by_due ON orders (is_open, due);
+    CREATE INDEX orders_of_callers ON orders (caller) WHERE is_open = 1;`;
+
 export const ONCE_LAYOUT: Layout = {
   applicationId: 0x4543544f, // "ECTO"
-  version: 2,
+  version: 3,
   // What is remembered here is forgotten again: without it, a flood would keep the disk for ever.
   shrinks: true,
-  schema: table('uses') + table('issued'),
-  upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text') },
+  schema: table('uses') + table('issued') + ORDERS,
+  upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text'), 2: ORDERS },
 };

@@ -1,4 +1,5 @@
-// Brings what one file remembers once into another: a use that either of them knows stays used.
+// Brings what one file remembers once into another: a use that either of them knows stays used, and an order that either of them
+// has is carried out.
 
 import type { StoreReasons } from './failures.ts';
 import { ONCE_LAYOUT, type OnceTableName } from './once-layout.ts';
@@ -36,7 +37,9 @@ export async function addMissingOnce(path: string, other: string): Promise<numbe
         const left = connection.prepare(`SELECT count(*) AS n ${lacked}`).get()?.['n'];
         if (left !== 0) throw new Error(`${String(left)} rows of ${table} were not taken over`);
       }
-      return added;
+      // One that was carried out since is carried out again: the ledger that goes with the other file may lack its entry.
+      const { changes } = connection.prepare('INSERT OR IGNORE INTO main.orders SELECT * FROM other.orders').run();
+      return added + Number(changes);
     });
   } finally {
     await database.end();

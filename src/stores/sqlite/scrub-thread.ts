@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EctError } from '../../errors.ts';
 import { LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
 import { damageIn, OnceExaminer } from './once-examiner.ts';
+import { TABLES_OF_ONCE } from './once-layout.ts';
 
 /** What is to be examined. */
 export interface ScrubOrder {
@@ -118,7 +119,7 @@ async function passOnce(signal: AbortSignal, round: number): Promise<void> {
     for (const fault of texts) tell({ kind: 'damage', file: 'once.db', index: null, fault });
   };
   try {
-    for (const table of ['uses', 'issued'] as const) {
+    for (const table of TABLES_OF_ONCE) {
       for (let after: number | undefined = 0; after !== undefined && faults < MAX_FAULTS; ) {
         const part = examiner.rowsFrom(table, after, sliceSize());
         found(part.faults);

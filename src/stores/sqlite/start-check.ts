@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { type Damage, LedgerExaminer } from './ledger-examiner.ts';
 import { OnceExaminer } from './once-examiner.ts';
-import { ONCE_TABLES } from './once-layout.ts';
+import { TABLES_OF_ONCE } from './once-layout.ts';
 
 /** Files up to this size are examined as a whole: a third of a second for SQLite's own check. */
 const SMALL_BYTES = 32 * 1024 * 1024;
@@ -51,7 +51,7 @@ export function checkOnceAtStart(path: string, budgetMs = BUDGET_MS): readonly s
     const isSmall = statSync(path).size <= SMALL_BYTES;
     const faults = [...examiner.wholeFaults(SMALL_BYTES)];
     const endMs = performance.now() + budgetMs;
-    for (const table of ONCE_TABLES) {
+    for (const table of TABLES_OF_ONCE) {
       // The newest first.
       for (let end = examiner.lastRow(table); end > 0; end -= ROWS_AT_ONCE) {
         if (!isSmall && performance.now() >= endMs) break;

@@ -61,8 +61,8 @@ export function costlyRequests(recorded: Recorded): readonly CostlyRequest[] {
   const largest = largeTokens[0]!;
   const { issue: Issue, batchIssue, verify: Verify, batchVerify, validateDAG } = AuthorityService.method;
   const { appendLedger, batchAppendLedger } = AuthorityService.method;
-  const { getEntry, listEntries, getWorkflow, getCheckpoint, getInclusionProof, getConsistencyProof, markCompromised } =
-    LedgerService.method;
+  const { getEntry, getRecording, listEntries, getWorkflow, markCompromised } = LedgerService.method;
+  const { getCheckpoint, getInclusionProof, getConsistencyProof } = LedgerService.method;
   const { getKeySet, listKeys, rotateKey, retireKey, revokeKey } = KeyService.method;
   const table: readonly [string, DescMethodUnary, object][] = [
     ['after 40 tasks, level 3', Issue, { ...issue(), level: Level.L3, extension: ext() }],
@@ -95,6 +95,7 @@ export function costlyRequests(recorded: Recorded): readonly CostlyRequest[] {
     ['1,000 small tokens', batchAppendLedger, { items: smallTokens.map((token) => ({ request: { token } })) }],
     ['600 large tokens', batchAppendLedger, { items: largeTokens.map((token) => ({ request: { token } })) }],
     ['the last task', getEntry, { jti: last, wid }],
+    ['the last task, with a wait', getRecording, { jti: last, wid, wait: { seconds: 5n } }],
     ['a page of 1,000', listEntries, { pageSize: 1000 }],
     ['a page of the densest', listEntries, { wid, pageSize: 1000 }],
     ['a page that filters all', listEntries, { iss: 'urn:ect:dev:nobody', pageSize: 1000 }],

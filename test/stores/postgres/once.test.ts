@@ -1,8 +1,14 @@
-// The replay guard and the issue memo in PostgreSQL: the contracts, against a real server.
+// The replay guard, the issue memo and recording orders in PostgreSQL: the contracts, against a real server.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PostgresDatabase, PostgresIssueMemo, PostgresReplayGuard } from '../../../src/stores/postgres/index.ts';
+import {
+  PostgresDatabase,
+  PostgresIssueMemo,
+  PostgresRecordingOrders,
+  PostgresReplayGuard,
+} from '../../../src/stores/postgres/index.ts';
 import { issueMemoContract } from '../../contracts/issue-memo.ts';
+import { orderFor, recordingOrdersContract } from '../../contracts/recording-orders.ts';
 import { replayGuardContract, tokenUse } from '../../contracts/replay-guard.ts';
 import { describeWithPostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { SOON } from '../../support/soon.ts';
@@ -97,5 +103,40 @@ describeWithPostgres('PostgreSQL', () => {
   issueMemoContract('PostgresIssueMemo', async () => {
     const { open, dispose } = opener((database, ledger) => new PostgresIssueMemo(database, ledger));
     return { memo: await open(), open, dispose };
+  });
+
+  recordingOrdersContract('PostgresRecordingOrders', async (limits) => {
+    const { open, dispose } = opener((database, ledger) => new PostgresRecordingOrders(database, ledger, limits));
+    return { orders: await open(), open, dispose };
+  });
+
+  test('what it costs to place, end and take orders does not grow with those that are open, also without statistics', async () => {
+    const database = new PostgresDatabase(server.target(), 1);
+    const orders = new PostgresRecordingOrders(database, 'open orders', { total: 2_000, perCaller: 5 });
+    const rowsRead = async () => {
+      await database.use(REASONS).read({ text: 'SELECT pg_stat_force_next_flush()' });
+      const [row] = await server.sql(
+        `SELECT coalesce(idx_tup_fetch, 0) + seq_tup_read AS rows FROM pg_stat_user_tables
+         WHERE relname = 'recording_orders'`,
+      );
+      return Number(row?.['rows']);
+    };
+    const placeAll = (from: number, count: number) =>
+      Promise.all(
+        Array.from({ length: count }, (_, n) =>
+          orders.place(orderFor(`${from + n}`, { caller: `${from + n}` }), 60_000),
+        ),
+      );
+    await placeAll(0, 8);
+    await placeAll(8, 1_500);
+    const before = await rowsRead();
+    for (let n = 0; n < 10; n++) {
+      expect(await orders.find(orderFor(`${n}`))).toBeDefined();
+      await orders.done(orderFor(`${n}`));
+      expect(await orders.take(10, 1_000)).toEqual([]);
+    }
+    expect((await rowsRead()) - before).toBeLessThanOrEqual(60);
+    await orders.close();
+    await database.close();
   });
 });

@@ -87,7 +87,7 @@ describeWithPostgres('PostgreSQL', () => {
       expect(await server.sql('SELECT verifier_key FROM ect.identities', [], 'earlier')).toEqual([
         { verifier_key: 'kept' },
       ]);
-      expect(await server.sql('SELECT 1 FROM ect.leases, ect.moved', [], 'earlier')).toEqual([]);
+      expect(await server.sql('SELECT 1 FROM ect.leases, ect.moved, ect.recording_orders', [], 'earlier')).toEqual([]);
     });
 
     test.each([

@@ -1465,8 +1465,10 @@ export const RecordMode = {
   SYNC: 1,
 
   /**
-   * After it has left, as a token of level L2: the answer has no receipt. GetEntry answers the entry once it landed,
-   * ENTRY_PENDING until then, and ENTRY_FAILED where the ledger refused it for good: then the token stays at L2.
+   * After it has left, as a token of level L2: the answer has no receipt. The order to record it is durable before it leaves, and is
+   * carried out also after a crash. GetRecording tells what became of it, and can wait for it. GetEntry answers ENTRY_PENDING until
+   * the entry is there, and ENTRY_FAILED where there will be none: then the token stays at L2. An order takes about as long as an
+   * entry: this mode is for callers that must not wait while the ledger is busy or away.
    *
    * @generated from enum value: RECORD_MODE_ASYNC = 2;
    */

@@ -434,7 +434,7 @@ export const ErrorReason = {
   SERVICE_OVERLOADED: 54,
 
   /**
-   * NOT_FOUND. The token was issued; its entry is on its way into the ledger.
+   * NOT_FOUND. The token was issued, and the order for its entry is durable; the entry is on its way into the ledger.
    *
    * @generated from enum value: ERROR_REASON_ENTRY_PENDING = 55;
    */
@@ -533,8 +533,9 @@ export const ErrorReason = {
   STORAGE_FULL: 90,
 
   /**
-   * RESOURCE_EXHAUSTED. The caller has had the service keep as many bytes as it may for now. `limit` is in bytes an hour; RetryInfo
-   * has the time until this call fits again. Metadata: `quota`, `limit`, `retry_after_seconds`.
+   * RESOURCE_EXHAUSTED. The caller has had the service keep as many bytes as it may for now (`limit` is in bytes an hour), or as many
+   * tokens wait for their entries as may (`limit` is their number). RetryInfo has the time until this call may fit
+   * again. Metadata: `quota`, `limit`, `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_QUOTA_EXCEEDED = 91;
    */

@@ -8,15 +8,17 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { DagStatus, DagViolation, Level, Taint } from "./token_pb.ts";
 import { file_ect_v1_token } from "./token_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Status } from "../../google/rpc/status_pb.ts";
+import { file_google_rpc_status } from "../../google/rpc/status_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ect/v1/ledger.proto.
  */
 export const file_ect_v1_ledger: GenFile = /*@__PURE__*/
-  fileDesc("ChNlY3QvdjEvbGVkZ2VyLnByb3RvEgZlY3QudjEikwIKBUVudHJ5Eg0KBWluZGV4GAEgASgDEgsKA2p0aRgCIAEoCRILCgN3aWQYAyABKAkSCwoDaXNzGAQgASgJEgwKBHByZWQYBSADKAkSCwoDaWF0GAYgASgDEgsKA2tpZBgHIAEoCRIcCgVsZXZlbBgIIAEoDjINLmVjdC52MS5MZXZlbBIvCgtyZWNvcmRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbGVhZhgKIAEoDBINCgV0b2tlbhgLIAEoCRIMCgRzYWx0GAwgASgMEh8KBGtpbmQYDSABKA4yES5lY3QudjEuRW50cnlLaW5kEhEKCXN0YXRlbWVudBgOIAEoCSKOAQoHUmVjZWlwdBISCgpsZWFmX2luZGV4GAEgASgDEgwKBGxlYWYYAiABKAwSEQoJdHJlZV9zaXplGAMgASgDEhgKEGluY2x1c2lvbl9oYXNoZXMYBCADKAwSEgoKY2hlY2twb2ludBgFIAEoCRISCgp0bG9nX3Byb29mGAYgASgJEgwKBHNhbHQYByABKAwiSQoPR2V0RW50cnlSZXF1ZXN0EhIKBWluZGV4GAEgASgDSACIAQESCwoDanRpGAIgASgJEgsKA3dpZBgDIAEoCUIICgZfaW5kZXgiUgoQR2V0RW50cnlSZXNwb25zZRIcCgVlbnRyeRgBIAEoCzINLmVjdC52MS5FbnRyeRIgCgdyZWNlaXB0GAIgASgLMg8uZWN0LnYxLlJlY2VpcHQihQIKEkxpc3RFbnRyaWVzUmVxdWVzdBILCgN3aWQYASABKAkSCwoDaXNzGAIgASgJEjEKDXJlY29yZGVkX2Zyb20YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD3JlY29yZGVkX2JlZm9yZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAUgASgFEhIKCnBhZ2VfdG9rZW4YBiABKAkSDgoGdGFpbnRzGAcgASgIEgwKBGtleXMYCCABKAgSFAoMd2l0aF9jb250ZW50GAkgASgIEhIKCmZyb21faW5kZXgYCiABKAMiTgoTTGlzdEVudHJpZXNSZXNwb25zZRIeCgdlbnRyaWVzGAEgAygLMg0uZWN0LnYxLkVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJIChJHZXRXb3JrZmxvd1JlcXVlc3QSCwoDd2lkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIpACChNHZXRXb3JrZmxvd1Jlc3BvbnNlEgsKA3dpZBgBIAEoCRIeCgdlbnRyaWVzGAIgAygLMg0uZWN0LnYxLkVudHJ5EiEKBnN0YXR1cxgDIAEoDjIRLmVjdC52MS5EYWdTdGF0dXMSKAoKdmlvbGF0aW9ucxgEIAMoCzIULmVjdC52MS5EYWdWaW9sYXRpb24SEgoKdW5yZXNvbHZlZBgFIAMoCRIXCg9uZXh0X3BhZ2VfdG9rZW4YBiABKAkSIQoKcGF0aF9sZXZlbBgHIAEoDjINLmVjdC52MS5MZXZlbBIeCgd0YWludGVkGAggAygLMg0uZWN0LnYxLlRhaW50Eg8KB29taXR0ZWQYCSABKAUiKwoPQ29tcHJvbWlzZWRUYXNrEgsKA2p0aRgBIAEoCRILCgN3aWQYAiABKAkioAEKFk1hcmtDb21wcm9taXNlZFJlcXVlc3QSJwoEdGFzaxgBIAEoCzIXLmVjdC52MS5Db21wcm9taXNlZFRhc2tIABINCgNraWQYAiABKAlIABIMCgRub3RlGAMgASgJEjUKEWNvbXByb21pc2VkX3NpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIJCgdzdWJqZWN0ImwKF01hcmtDb21wcm9taXNlZFJlc3BvbnNlEhwKBWVudHJ5GAEgASgLMg0uZWN0LnYxLkVudHJ5EiAKB3JlY2VpcHQYAiABKAsyDy5lY3QudjEuUmVjZWlwdBIRCglkdXBsaWNhdGUYAyABKAgiFgoUR2V0Q2hlY2twb2ludFJlcXVlc3QidwoVR2V0Q2hlY2twb2ludFJlc3BvbnNlEhIKCmNoZWNrcG9pbnQYASABKAkSDgoGb3JpZ2luGAIgASgJEhEKCXRyZWVfc2l6ZRgDIAEoAxIRCglyb290X2hhc2gYBCABKAwSFAoMdmVyaWZpZXJfa2V5GAUgASgJIkEKGEdldEluY2x1c2lvblByb29mUmVxdWVzdBISCgpsZWFmX2luZGV4GAEgASgDEhEKCXRyZWVfc2l6ZRgCIAEoAyJ4ChlHZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlEhIKCmxlYWZfaW5kZXgYASABKAMSEQoJdHJlZV9zaXplGAIgASgDEg4KBmhhc2hlcxgDIAMoDBIRCglsZWFmX2hhc2gYBCABKAwSEQoJcm9vdF9oYXNoGAUgASgMIk8KGkdldENvbnNpc3RlbmN5UHJvb2ZSZXF1ZXN0EhcKD2ZpcnN0X3RyZWVfc2l6ZRgBIAEoAxIYChBzZWNvbmRfdHJlZV9zaXplGAIgASgDImAKG0dldENvbnNpc3RlbmN5UHJvb2ZSZXNwb25zZRIXCg9maXJzdF90cmVlX3NpemUYASABKAMSGAoQc2Vjb25kX3RyZWVfc2l6ZRgCIAEoAxIOCgZoYXNoZXMYAyADKAwqewoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX1RBU0sQARIUChBFTlRSWV9LSU5EX1RBSU5UEAISEgoORU5UUllfS0lORF9LRVkQAxITCg9FTlRSWV9LSU5EX0xPU1MQBDLdBAoNTGVkZ2VyU2VydmljZRJCCghHZXRFbnRyeRIXLmVjdC52MS5HZXRFbnRyeVJlcXVlc3QaGC5lY3QudjEuR2V0RW50cnlSZXNwb25zZSIDkAIBEksKC0xpc3RFbnRyaWVzEhouZWN0LnYxLkxpc3RFbnRyaWVzUmVxdWVzdBobLmVjdC52MS5MaXN0RW50cmllc1Jlc3BvbnNlIgOQAgESSwoLR2V0V29ya2Zsb3cSGi5lY3QudjEuR2V0V29ya2Zsb3dSZXF1ZXN0GhsuZWN0LnYxLkdldFdvcmtmbG93UmVzcG9uc2UiA5ACARJRCg1HZXRDaGVja3BvaW50EhwuZWN0LnYxLkdldENoZWNrcG9pbnRSZXF1ZXN0Gh0uZWN0LnYxLkdldENoZWNrcG9pbnRSZXNwb25zZSIDkAIBEl0KEUdldEluY2x1c2lvblByb29mEiAuZWN0LnYxLkdldEluY2x1c2lvblByb29mUmVxdWVzdBohLmVjdC52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIgOQAgESYwoTR2V0Q29uc2lzdGVuY3lQcm9vZhIiLmVjdC52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVxdWVzdBojLmVjdC52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2UiA5ACARJXCg9NYXJrQ29tcHJvbWlzZWQSHi5lY3QudjEuTWFya0NvbXByb21pc2VkUmVxdWVzdBofLmVjdC52MS5NYXJrQ29tcHJvbWlzZWRSZXNwb25zZSIDkAICYgZwcm90bzM", [file_ect_v1_token, file_google_protobuf_timestamp]);
+  fileDesc("ChNlY3QvdjEvbGVkZ2VyLnByb3RvEgZlY3QudjEikwIKBUVudHJ5Eg0KBWluZGV4GAEgASgDEgsKA2p0aRgCIAEoCRILCgN3aWQYAyABKAkSCwoDaXNzGAQgASgJEgwKBHByZWQYBSADKAkSCwoDaWF0GAYgASgDEgsKA2tpZBgHIAEoCRIcCgVsZXZlbBgIIAEoDjINLmVjdC52MS5MZXZlbBIvCgtyZWNvcmRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbGVhZhgKIAEoDBINCgV0b2tlbhgLIAEoCRIMCgRzYWx0GAwgASgMEh8KBGtpbmQYDSABKA4yES5lY3QudjEuRW50cnlLaW5kEhEKCXN0YXRlbWVudBgOIAEoCSKOAQoHUmVjZWlwdBISCgpsZWFmX2luZGV4GAEgASgDEgwKBGxlYWYYAiABKAwSEQoJdHJlZV9zaXplGAMgASgDEhgKEGluY2x1c2lvbl9oYXNoZXMYBCADKAwSEgoKY2hlY2twb2ludBgFIAEoCRISCgp0bG9nX3Byb29mGAYgASgJEgwKBHNhbHQYByABKAwiSQoPR2V0RW50cnlSZXF1ZXN0EhIKBWluZGV4GAEgASgDSACIAQESCwoDanRpGAIgASgJEgsKA3dpZBgDIAEoCUIICgZfaW5kZXgiUgoQR2V0RW50cnlSZXNwb25zZRIcCgVlbnRyeRgBIAEoCzINLmVjdC52MS5FbnRyeRIgCgdyZWNlaXB0GAIgASgLMg8uZWN0LnYxLlJlY2VpcHQiWAoTR2V0UmVjb3JkaW5nUmVxdWVzdBILCgNqdGkYASABKAkSCwoDd2lkGAIgASgJEicKBHdhaXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ipAEKFEdldFJlY29yZGluZ1Jlc3BvbnNlEicKBnN0YXR1cxgBIAEoDjIXLmVjdC52MS5SZWNvcmRpbmdTdGF0dXMSHAoFZW50cnkYAiABKAsyDS5lY3QudjEuRW50cnkSIAoHcmVjZWlwdBgDIAEoCzIPLmVjdC52MS5SZWNlaXB0EiMKB2ZhaWx1cmUYBCABKAsyEi5nb29nbGUucnBjLlN0YXR1cyKFAgoSTGlzdEVudHJpZXNSZXF1ZXN0EgsKA3dpZBgBIAEoCRILCgNpc3MYAiABKAkSMQoNcmVjb3JkZWRfZnJvbRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPcmVjb3JkZWRfYmVmb3JlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIOCgZ0YWludHMYByABKAgSDAoEa2V5cxgIIAEoCBIUCgx3aXRoX2NvbnRlbnQYCSABKAgSEgoKZnJvbV9pbmRleBgKIAEoAyJOChNMaXN0RW50cmllc1Jlc3BvbnNlEh4KB2VudHJpZXMYASADKAsyDS5lY3QudjEuRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkgKEkdldFdvcmtmbG93UmVxdWVzdBILCgN3aWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkikAIKE0dldFdvcmtmbG93UmVzcG9uc2USCwoDd2lkGAEgASgJEh4KB2VudHJpZXMYAiADKAsyDS5lY3QudjEuRW50cnkSIQoGc3RhdHVzGAMgASgOMhEuZWN0LnYxLkRhZ1N0YXR1cxIoCgp2aW9sYXRpb25zGAQgAygLMhQuZWN0LnYxLkRhZ1Zpb2xhdGlvbhISCgp1bnJlc29sdmVkGAUgAygJEhcKD25leHRfcGFnZV90b2tlbhgGIAEoCRIhCgpwYXRoX2xldmVsGAcgASgOMg0uZWN0LnYxLkxldmVsEh4KB3RhaW50ZWQYCCADKAsyDS5lY3QudjEuVGFpbnQSDwoHb21pdHRlZBgJIAEoBSIrCg9Db21wcm9taXNlZFRhc2sSCwoDanRpGAEgASgJEgsKA3dpZBgCIAEoCSKgAQoWTWFya0NvbXByb21pc2VkUmVxdWVzdBInCgR0YXNrGAEgASgLMhcuZWN0LnYxLkNvbXByb21pc2VkVGFza0gAEg0KA2tpZBgCIAEoCUgAEgwKBG5vdGUYAyABKAkSNQoRY29tcHJvbWlzZWRfc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgkKB3N1YmplY3QibAoXTWFya0NvbXByb21pc2VkUmVzcG9uc2USHAoFZW50cnkYASABKAsyDS5lY3QudjEuRW50cnkSIAoHcmVjZWlwdBgCIAEoCzIPLmVjdC52MS5SZWNlaXB0EhEKCWR1cGxpY2F0ZRgDIAEoCCIWChRHZXRDaGVja3BvaW50UmVxdWVzdCJ3ChVHZXRDaGVja3BvaW50UmVzcG9uc2USEgoKY2hlY2twb2ludBgBIAEoCRIOCgZvcmlnaW4YAiABKAkSEQoJdHJlZV9zaXplGAMgASgDEhEKCXJvb3RfaGFzaBgEIAEoDBIUCgx2ZXJpZmllcl9rZXkYBSABKAkiQQoYR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0EhIKCmxlYWZfaW5kZXgYASABKAMSEQoJdHJlZV9zaXplGAIgASgDIngKGUdldEluY2x1c2lvblByb29mUmVzcG9uc2USEgoKbGVhZl9pbmRleBgBIAEoAxIRCgl0cmVlX3NpemUYAiABKAMSDgoGaGFzaGVzGAMgAygMEhEKCWxlYWZfaGFzaBgEIAEoDBIRCglyb290X2hhc2gYBSABKAwiTwoaR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QSFwoPZmlyc3RfdHJlZV9zaXplGAEgASgDEhgKEHNlY29uZF90cmVlX3NpemUYAiABKAMiYAobR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlEhcKD2ZpcnN0X3RyZWVfc2l6ZRgBIAEoAxIYChBzZWNvbmRfdHJlZV9zaXplGAIgASgDEg4KBmhhc2hlcxgDIAMoDCp7CglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhMKD0VOVFJZX0tJTkRfVEFTSxABEhQKEEVOVFJZX0tJTkRfVEFJTlQQAhISCg5FTlRSWV9LSU5EX0tFWRADEhMKD0VOVFJZX0tJTkRfTE9TUxAEKo0BCg9SZWNvcmRpbmdTdGF0dXMSIAocUkVDT1JESU5HX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGFJFQ09SRElOR19TVEFUVVNfUEVORElORxABEh0KGVJFQ09SRElOR19TVEFUVVNfUkVDT1JERUQQAhIbChdSRUNPUkRJTkdfU1RBVFVTX0ZBSUxFRBADMq0FCg1MZWRnZXJTZXJ2aWNlEkIKCEdldEVudHJ5EhcuZWN0LnYxLkdldEVudHJ5UmVxdWVzdBoYLmVjdC52MS5HZXRFbnRyeVJlc3BvbnNlIgOQAgESTgoMR2V0UmVjb3JkaW5nEhsuZWN0LnYxLkdldFJlY29yZGluZ1JlcXVlc3QaHC5lY3QudjEuR2V0UmVjb3JkaW5nUmVzcG9uc2UiA5ACARJLCgtMaXN0RW50cmllcxIaLmVjdC52MS5MaXN0RW50cmllc1JlcXVlc3QaGy5lY3QudjEuTGlzdEVudHJpZXNSZXNwb25zZSIDkAIBEksKC0dldFdvcmtmbG93EhouZWN0LnYxLkdldFdvcmtmbG93UmVxdWVzdBobLmVjdC52MS5HZXRXb3JrZmxvd1Jlc3BvbnNlIgOQAgESUQoNR2V0Q2hlY2twb2ludBIcLmVjdC52MS5HZXRDaGVja3BvaW50UmVxdWVzdBodLmVjdC52MS5HZXRDaGVja3BvaW50UmVzcG9uc2UiA5ACARJdChFHZXRJbmNsdXNpb25Qcm9vZhIgLmVjdC52MS5HZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QaIS5lY3QudjEuR2V0SW5jbHVzaW9uUHJvb2ZSZXNwb25zZSIDkAIBEmMKE0dldENvbnNpc3RlbmN5UHJvb2YSIi5lY3QudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QaIy5lY3QudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlIgOQAgESVwoPTWFya0NvbXByb21pc2VkEh4uZWN0LnYxLk1hcmtDb21wcm9taXNlZFJlcXVlc3QaHy5lY3QudjEuTWFya0NvbXByb21pc2VkUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
 
 /**
  * One entry: a recorded task, a mark, a change of a signing key, or an accepted loss.
@@ -258,6 +260,84 @@ export const GetEntryResponseSchema: GenMessage<GetEntryResponse> = /*@__PURE__*
   messageDesc(file_ect_v1_ledger, 3);
 
 /**
+ * Names a task.
+ *
+ * @generated from message ect.v1.GetRecordingRequest
+ */
+export type GetRecordingRequest = Message<"ect.v1.GetRecordingRequest"> & {
+  /**
+   * Task id. Required.
+   *
+   * @generated from field: string jti = 1;
+   */
+  jti: string;
+
+  /**
+   * Workflow id of the task. Empty: a task without a workflow.
+   *
+   * @generated from field: string wid = 2;
+   */
+  wid: string;
+
+  /**
+   * How long to wait while the entry is on its way. More than 5 s counts as 5 s. Where too many calls wait it answers sooner, with what
+   * is known: ask again. Unset: it does not wait.
+   *
+   * @generated from field: google.protobuf.Duration wait = 3;
+   */
+  wait?: Duration | undefined;
+};
+
+/**
+ * Describes the message ect.v1.GetRecordingRequest.
+ * Use `create(GetRecordingRequestSchema)` to create a new message.
+ */
+export const GetRecordingRequestSchema: GenMessage<GetRecordingRequest> = /*@__PURE__*/
+  messageDesc(file_ect_v1_ledger, 4);
+
+/**
+ * What became of the recording. A task that was neither ordered nor recorded is refused with ENTRY_NOT_FOUND.
+ *
+ * @generated from message ect.v1.GetRecordingResponse
+ */
+export type GetRecordingResponse = Message<"ect.v1.GetRecordingResponse"> & {
+  /**
+   * Where it stands.
+   *
+   * @generated from field: ect.v1.RecordingStatus status = 1;
+   */
+  status: RecordingStatus;
+
+  /**
+   * The entry, with its token and salt. Only where it is recorded.
+   *
+   * @generated from field: ect.v1.Entry entry = 2;
+   */
+  entry?: Entry | undefined;
+
+  /**
+   * Its receipt against the current checkpoint. Only where it is recorded.
+   *
+   * @generated from field: ect.v1.Receipt receipt = 3;
+   */
+  receipt?: Receipt | undefined;
+
+  /**
+   * Why there will be no entry, with ErrorInfo among its details. Only where it has failed.
+   *
+   * @generated from field: google.rpc.Status failure = 4;
+   */
+  failure?: Status | undefined;
+};
+
+/**
+ * Describes the message ect.v1.GetRecordingResponse.
+ * Use `create(GetRecordingResponseSchema)` to create a new message.
+ */
+export const GetRecordingResponseSchema: GenMessage<GetRecordingResponse> = /*@__PURE__*/
+  messageDesc(file_ect_v1_ledger, 5);
+
+/**
  * Which entries to list. Filters that are set must all hold.
  *
  * @generated from message ect.v1.ListEntriesRequest
@@ -339,7 +419,7 @@ export type ListEntriesRequest = Message<"ect.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 4);
+  messageDesc(file_ect_v1_ledger, 6);
 
 /**
  * One page of entries.
@@ -369,7 +449,7 @@ export type ListEntriesResponse = Message<"ect.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 5);
+  messageDesc(file_ect_v1_ledger, 7);
 
 /**
  * Names a workflow.
@@ -404,7 +484,7 @@ export type GetWorkflowRequest = Message<"ect.v1.GetWorkflowRequest"> & {
  * Use `create(GetWorkflowRequestSchema)` to create a new message.
  */
 export const GetWorkflowRequestSchema: GenMessage<GetWorkflowRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 6);
+  messageDesc(file_ect_v1_ledger, 8);
 
 /**
  * A workflow as the ledger knows it. What is said of the graph is about the whole workflow and stands on the first page.
@@ -482,7 +562,7 @@ export type GetWorkflowResponse = Message<"ect.v1.GetWorkflowResponse"> & {
  * Use `create(GetWorkflowResponseSchema)` to create a new message.
  */
 export const GetWorkflowResponseSchema: GenMessage<GetWorkflowResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 7);
+  messageDesc(file_ect_v1_ledger, 9);
 
 /**
  * A task, by its name.
@@ -510,7 +590,7 @@ export type CompromisedTask = Message<"ect.v1.CompromisedTask"> & {
  * Use `create(CompromisedTaskSchema)` to create a new message.
  */
 export const CompromisedTaskSchema: GenMessage<CompromisedTask> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 8);
+  messageDesc(file_ect_v1_ledger, 10);
 
 /**
  * What is compromised.
@@ -562,7 +642,7 @@ export type MarkCompromisedRequest = Message<"ect.v1.MarkCompromisedRequest"> & 
  * Use `create(MarkCompromisedRequestSchema)` to create a new message.
  */
 export const MarkCompromisedRequestSchema: GenMessage<MarkCompromisedRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 9);
+  messageDesc(file_ect_v1_ledger, 11);
 
 /**
  * The mark.
@@ -597,7 +677,7 @@ export type MarkCompromisedResponse = Message<"ect.v1.MarkCompromisedResponse"> 
  * Use `create(MarkCompromisedResponseSchema)` to create a new message.
  */
 export const MarkCompromisedResponseSchema: GenMessage<MarkCompromisedResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 10);
+  messageDesc(file_ect_v1_ledger, 12);
 
 /**
  * Asks for the current checkpoint. It has no parameters.
@@ -612,7 +692,7 @@ export type GetCheckpointRequest = Message<"ect.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 11);
+  messageDesc(file_ect_v1_ledger, 13);
 
 /**
  * The current checkpoint.
@@ -661,7 +741,7 @@ export type GetCheckpointResponse = Message<"ect.v1.GetCheckpointResponse"> & {
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 12);
+  messageDesc(file_ect_v1_ledger, 14);
 
 /**
  * Asks for an inclusion proof.
@@ -689,7 +769,7 @@ export type GetInclusionProofRequest = Message<"ect.v1.GetInclusionProofRequest"
  * Use `create(GetInclusionProofRequestSchema)` to create a new message.
  */
 export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 13);
+  messageDesc(file_ect_v1_ledger, 15);
 
 /**
  * An inclusion proof.
@@ -738,7 +818,7 @@ export type GetInclusionProofResponse = Message<"ect.v1.GetInclusionProofRespons
  * Use `create(GetInclusionProofResponseSchema)` to create a new message.
  */
 export const GetInclusionProofResponseSchema: GenMessage<GetInclusionProofResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 14);
+  messageDesc(file_ect_v1_ledger, 16);
 
 /**
  * Asks for a consistency proof.
@@ -766,7 +846,7 @@ export type GetConsistencyProofRequest = Message<"ect.v1.GetConsistencyProofRequ
  * Use `create(GetConsistencyProofRequestSchema)` to create a new message.
  */
 export const GetConsistencyProofRequestSchema: GenMessage<GetConsistencyProofRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 15);
+  messageDesc(file_ect_v1_ledger, 17);
 
 /**
  * A consistency proof.
@@ -801,7 +881,7 @@ export type GetConsistencyProofResponse = Message<"ect.v1.GetConsistencyProofRes
  * Use `create(GetConsistencyProofResponseSchema)` to create a new message.
  */
 export const GetConsistencyProofResponseSchema: GenMessage<GetConsistencyProofResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 16);
+  messageDesc(file_ect_v1_ledger, 18);
 
 /**
  * What an entry is about.
@@ -860,6 +940,54 @@ export const EntryKindSchema: GenEnum<EntryKind> = /*@__PURE__*/
   enumDesc(file_ect_v1_ledger, 0);
 
 /**
+ * What became of the recording of a task.
+ *
+ * @generated from enum ect.v1.RecordingStatus
+ */
+export const RecordingStatus = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: RECORDING_STATUS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The token was issued, and its entry will follow. The order for it is on the disk.
+   *
+   * @generated from enum value: RECORDING_STATUS_PENDING = 1;
+   */
+  PENDING: 1,
+
+  /**
+   * The entry is in the ledger.
+   *
+   * @generated from enum value: RECORDING_STATUS_RECORDED = 2;
+   */
+  RECORDED: 2,
+
+  /**
+   * There will be no entry, and the token stays at L2. This is remembered for 7 days.
+   *
+   * @generated from enum value: RECORDING_STATUS_FAILED = 3;
+   */
+  FAILED: 3,
+} as const;
+
+/**
+ * What became of the recording of a task.
+ *
+ * @generated from enum ect.v1.RecordingStatus
+ */
+export type RecordingStatus = (typeof RecordingStatus)[keyof typeof RecordingStatus] | UnknownEnum;
+
+/**
+ * Describes the enum ect.v1.RecordingStatus.
+ */
+export const RecordingStatusSchema: GenEnum<RecordingStatus> = /*@__PURE__*/
+  enumDesc(file_ect_v1_ledger, 1);
+
+/**
  * Reads the ledger, and marks what is compromised in it. AuthorityService.AppendLedger records tasks.
  *
  * @generated from service ect.v1.LedgerService
@@ -874,6 +1002,17 @@ export const LedgerService: GenService<{
     methodKind: "unary";
     input: typeof GetEntryRequestSchema;
     output: typeof GetEntryResponseSchema;
+  },
+  /**
+   * Answers what became of the recording of one task: that its entry is on its way, the entry, or why there will be none. Of a token
+   * that left before its entry (RECORD_MODE_ASYNC) every process that serves the ledger answers the same, also after a restart.
+   *
+   * @generated from rpc ect.v1.LedgerService.GetRecording
+   */
+  getRecording: {
+    methodKind: "unary";
+    input: typeof GetRecordingRequestSchema;
+    output: typeof GetRecordingResponseSchema;
   },
   /**
    * Lists entries in the order of their index, filtered and paged. Each is held against the tree: a page with one that is damaged is

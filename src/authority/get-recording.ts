@@ -1,0 +1,85 @@
+// What became of the recording of a task, for those who hold a token that left before its entry.
+
+import { EctError, type Refusal, refuse } from '../errors.ts';
+import type { LedgerRecord } from '../ledger/index.ts';
+import { throwIfEnded } from '../pace.ts';
+import { type Caller, callerName } from './caller.ts';
+import { isOf } from './evidence.ts';
+import type { AuthorityParts } from './parts.ts';
+import type { TaskName } from './recording-orders.ts';
+import { WaitPlaces } from './wait-places.ts';
+
+/** What is known of the entry of a task. */
+export type Recording =
+  | { readonly status: 'pending' }
+  | { readonly status: 'recorded'; readonly record: LedgerRecord }
+  | { readonly status: 'failed'; readonly failure: Refusal };
+
+/** Longer waits count as this. Less than the time in which a service that stops has its calls answered. */
+export const MAX_WAIT_MS = 5_000;
+/** Pauses between two looks, in milliseconds. What this process records is told at once; these find what others have recorded. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 500;
+
+/** Calls that wait here keep their place among those that have begun, so a quarter of these wait, of all callers and of one. */
+const WAITING = new WaitPlaces({ total: 128, perCaller: 64 });
+
+/**
+ * Answers once the task is recorded or will never be, and no later than after `waitMs`, with what is known then. Where too many
+ * wait it answers at once. ENTRY_NOT_FOUND where the task was neither recorded nor ordered.
+ */
+export async function getRecording(
+  parts: AuthorityParts,
+  caller: Caller,
+  task: TaskName,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Recording> {
+  const first = await lookUp(parts, task);
+  if (first.status !== 'pending' || waitMs === 0) return first;
+  const leave = WAITING.enter(callerName(caller));
+  if (leave === undefined) return first;
+  try {
+    return await waitFor(parts, task, Math.min(waitMs, MAX_WAIT_MS), signal);
+  } finally {
+    leave();
+  }
+}
+
+async function waitFor(parts: AuthorityParts, task: TaskName, waitMs: number, signal: AbortSignal): Promise<Recording> {
+  const endMs = performance.now() + waitMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const leftMs = endMs - performance.now();
+    await parts.recordings.changed(task, Math.min(pauseMs, Math.max(0, leftMs)), signal);
+    throwIfEnded(signal);
+    const recording = await lookUp(parts, task);
+    if (recording.status !== 'pending' || leftMs <= pauseMs) return recording;
+  }
+}
+
+/** The order is asked first: an entry that lands in between is found in the ledger, and one that waits is never called missing. */
+async function lookUp({ ledger, recordings }: AuthorityParts, task: TaskName): Promise<Recording> {
+  const order = await recordings.find(task);
+  const record = await ledger.find(task.wid, task.jti);
+  // Under the name another token may be recorded than the one that was ordered.
+  if (record !== undefined && (order === undefined || isOf(record, order))) return { status: 'recorded', record };
+  if (order === undefined) throw new EctError(refuse('ENTRY_NOT_FOUND', 'The task was neither recorded nor ordered.'));
+  return order.failure === undefined ? { status: 'pending' } : { status: 'failed', failure: order.failure };
+}
+
+/** The entry of a task; undefined where there is none and none was ordered. ENTRY_PENDING, ENTRY_FAILED. */
+export async function findTask(
+  { ledger, recordings }: AuthorityParts,
+  task: TaskName,
+): Promise<LedgerRecord | undefined> {
+  const { wid, jti } = task;
+  const record = await ledger.find(wid, jti);
+  if (record !== undefined) return record;
+  const order = await recordings.find(task);
+  // It may have landed, and its order been forgotten, since the first look.
+  if (order === undefined) return ledger.find(wid, jti);
+  if (order.failure === undefined)
+    throw new EctError(refuse('ENTRY_PENDING', 'The entry is on its way into the ledger.'));
+  const { reason: cause } = order.failure;
+  throw new EctError(refuse('ENTRY_FAILED', `The ledger refused the entry for good: ${cause}.`, { cause }));
+}

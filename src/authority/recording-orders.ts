@@ -1,0 +1,82 @@
+// Port: tokens that left before their entries, until each entry is there or it is known that there will be none.
+
+import { EctError, type Refusal, refuse } from '../errors.ts';
+
+/** A task, by its name. */
+export interface TaskName {
+  /** Empty for a task without a workflow. */
+  readonly wid: string;
+  readonly jti: string;
+}
+
+/** The order to record a token. */
+export interface RecordingOrder extends TaskName {
+  readonly iss: string;
+  /** What identifies the token, 32 bytes. */
+  readonly digest: Uint8Array;
+  readonly token: string;
+  /** Who had it issued. */
+  readonly caller: string;
+  /** When, in seconds since the epoch. */
+  readonly orderedAt: number;
+}
+
+/** Names one order and no later one for the same task. */
+export type OrderRef = Pick<RecordingOrder, 'wid' | 'jti' | 'digest'>;
+
+/** What is known of an order. One that was carried out is forgotten: the ledger has the entry. */
+export interface OrderState {
+  readonly digest: Uint8Array;
+  /** Why there will be no entry; undefined while the order is open. */
+  readonly failure: Refusal | undefined;
+}
+
+/** `waiting`: the same token was ordered before. `conflict`: another token was, for the same task. Neither changes anything. */
+export type OrderPlacement = 'placed' | 'waiting' | 'conflict';
+
+/** How many orders may be open. */
+export interface OrderLimits {
+  readonly total: number;
+  readonly perCaller: number;
+}
+
+/** Three callers that take all they can leave room for others. An order has 17 KB at most. */
+export const ORDER_LIMITS: OrderLimits = { total: 10_000, perCaller: 3_000 };
+
+/**
+ * Keeps orders, at most one a task.
+ *
+ * Durability: an order that was `placed` survives a crash of the process and of the machine, until it is done or has failed
+ * (the memory adapter excepted: it says so). Every process that shares the store sees it.
+ * Leases: an order is in the hands of who placed or took it for as long as the lease; then `take` hands it to the next. The
+ * store's own clock counts. It is no lock: an order that two carry out is recorded once, since names are unique in the ledger.
+ * Failures: EctError QUOTA_EXCEEDED where too many are open (of several processes at once a few more may be), LEDGER_UNAVAILABLE,
+ * ONCE_CORRUPT or STORAGE_FULL.
+ */
+export interface RecordingOrders {
+  /** Places an order. It takes the place of one for the same task that has failed. */
+  place(order: RecordingOrder, leaseMs: number): Promise<OrderPlacement>;
+  find(task: TaskName): Promise<OrderState | undefined>;
+  /** Takes open orders that nobody has a lease of, at most `limit`, those first that have waited longest. */
+  take(limit: number, leaseMs: number): Promise<readonly RecordingOrder[]>;
+  /** Forgets an order: its entry is in the ledger. */
+  done(order: OrderRef): Promise<void>;
+  /** Ends an order without an entry. Its token is forgotten now, and why it failed after `keepMs`. */
+  failed(order: OrderRef, failure: Refusal, keepMs: number): Promise<void>;
+  /** Finishes what was asked for. */
+  close(): Promise<void>;
+}
+
+/** What a store refuses with where as many orders are open as may be. */
+export function tooManyOrders(of: keyof OrderLimits, limits: OrderLimits): EctError {
+  const [quota, whose] =
+    of === 'total' ? ['open recording orders', 'The service'] : ['open recording orders of a caller', 'This caller'];
+  const limit = String(limits[of]);
+  return new EctError(
+    refuse('QUOTA_EXCEEDED', `${whose} has ${limit} tokens that wait for their entries, as many as may.`, {
+      quota,
+      limit,
+      retry_after_seconds: '1',
+    }),
+  );
+}

@@ -1,0 +1,54 @@
+// How a command waits for the entry of a token that left before it.
+
+import { create } from '@bufbuild/protobuf';
+import { anyUnpack } from '@bufbuild/protobuf/wkt';
+import { type ErrorReason, REASONS, remedyFor } from '../errors.ts';
+import { type GetEntryResponse, GetEntryResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
+import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import type { Status } from '../gen/google/rpc/status_pb.ts';
+import type { Service } from './client.ts';
+import { type Failure, Refused } from './exit.ts';
+
+/** What the service waits at most in one call, in milliseconds. */
+const LONGEST_WAIT_MS = 5_000;
+
+interface Awaited {
+  readonly jti: string;
+  readonly wid: string;
+  readonly waitMs: number;
+  /** The deadline of one call. */
+  readonly timeoutMs: number;
+}
+
+/** The entry of a task and its receipt, once it is there. Refused where there will be none, or where it takes longer. */
+export async function awaitEntry(
+  { ledger }: Pick<Service, 'ledger'>,
+  { jti, wid, waitMs, timeoutMs }: Awaited,
+): Promise<GetEntryResponse> {
+  const endMs = performance.now() + waitMs;
+  for (;;) {
+    const leftMs = Math.max(0, Math.min(endMs - performance.now(), LONGEST_WAIT_MS, timeoutMs / 2));
+    const wait = { seconds: BigInt(Math.floor(leftMs / 1_000)), nanos: Math.floor(leftMs % 1_000) * 1_000_000 };
+    const { status, entry, receipt, failure } = await ledger.getRecording({ jti, wid, wait });
+    if (status === RecordingStatus.FAILED) throw new Refused(failureOf(failure));
+    if (status === RecordingStatus.RECORDED) {
+      return create(GetEntryResponseSchema, { ...(entry && { entry }), ...(receipt && { receipt }) });
+    }
+    if (performance.now() >= endMs) throw new Refused(PENDING);
+  }
+}
+
+const PENDING: Failure = {
+  reason: 'ENTRY_PENDING',
+  message: 'The entry is still on its way into the ledger.',
+  remedy: 'Ask again later, or wait longer with --wait.',
+  metadata: {},
+};
+
+function failureOf(status: Status | undefined): Failure {
+  const info = status?.details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find((found) => found !== undefined);
+  const reason = info?.reason ?? 'ENTRY_FAILED';
+  const remedy = Object.hasOwn(REASONS, reason) ? remedyFor(reason as ErrorReason) : '';
+  const message = `There will be no entry: ${(status?.message ?? '').replace(remedy, '').trim()}`;
+  return { reason, message, remedy, metadata: info?.metadata ?? {} };
+}

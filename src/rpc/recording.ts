@@ -1,0 +1,41 @@
+// LedgerService.GetRecording: what became of a token that left before its entry.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Duration } from '@bufbuild/protobuf/wkt';
+import { type AuthorityParts, demandSound, getRecording, MAX_WAIT_MS } from '../authority/index.ts';
+import { EctError } from '../errors.ts';
+import { type GetRecordingRequest, type GetRecordingResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
+import type { Call } from './call.ts';
+import { toStatus } from './errors.ts';
+import { demand } from './invalid.ts';
+import { writeEntry, writeReceipt } from './messages.ts';
+import { checkAll } from './violations.ts';
+
+export async function answerRecording(
+  parts: AuthorityParts,
+  { jti, wid, wait }: GetRecordingRequest,
+  { caller, signal }: Call,
+): Promise<MessageInitShape<typeof GetRecordingResponseSchema>> {
+  checkAll(
+    () => demand(jti !== '', 'jti', 'is required'),
+    () => readWait(wait),
+  );
+  const recording = await getRecording(parts, caller, { wid, jti }, readWait(wait), signal);
+  if (recording.status === 'pending') return { status: RecordingStatus.PENDING };
+  if (recording.status === 'failed') {
+    return { status: RecordingStatus.FAILED, failure: toStatus(new EctError(recording.failure)) };
+  }
+  const { ledger } = parts;
+  const { record } = recording;
+  await demandSound(ledger, [record]);
+  const receipt = writeReceipt(await ledger.receiptFor(record));
+  return { status: RecordingStatus.RECORDED, entry: writeEntry(record, true), receipt };
+}
+
+/** In milliseconds. */
+function readWait(wait: Duration | undefined): number {
+  if (wait === undefined) return 0;
+  const { seconds, nanos } = wait;
+  demand(seconds >= 0n && nanos >= 0 && nanos <= 999_999_999, 'wait', 'must not be negative');
+  return Math.min(1_000 * Number(seconds) + nanos / 1_000_000, MAX_WAIT_MS);
+}
