@@ -31,6 +31,15 @@ function otherLedger(name: string, identity: string, what: string) {
   return refusal('other_ledger', message, 'Name the right places, or give the key of that ledger.');
 }
 
+/** What was promised for tokens that have left is known where the ledger is, and would be forgotten. */
+export function refuseOpenOrders({ name, openOrders }: CopySource): void {
+  if (openOrders === 0) return;
+  const tokens = openOrders === 1 ? 'A token that has left waits' : `${openOrders} tokens that have left wait`;
+  const remedy =
+    'Start the service there until GetRecording answers no PENDING (some seconds), stop it, and repeat the copy.';
+  throw refusal('entries_to_come', `In ${name}: ${tokens} for an entry (asynchronous L3).`, remedy);
+}
+
 /** Begins an empty target, or answers how far one has come that holds the same ledger. */
 export async function begin({ key }: CopySource, target: CopyTarget, head: Head): Promise<Head> {
   const { store, name } = target;

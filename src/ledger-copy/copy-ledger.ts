@@ -15,7 +15,7 @@ import {
 } from '../ledger/index.ts';
 import { ONCE_KINDS, type OnceKind } from '../stores/once.ts';
 import { unfinishedHead } from '../stores/unfinished-copy.ts';
-import { begin, compare, headOf, START_ANEW } from './begin-copy.ts';
+import { begin, compare, headOf, refuseOpenOrders, START_ANEW } from './begin-copy.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
 import { readBack } from './read-back.ts';
 import { damagedSource, refusal } from './refusals.ts';
@@ -39,6 +39,7 @@ export interface CopiedLedger {
 /** Copies everything, and answers when it is in its place. Nothing of the source changes but that it is retired at the end. */
 export async function copyLedger(source: CopySource, target: CopyTarget, onCopied: OnCopied): Promise<CopiedLedger> {
   const head = await headOf(source);
+  refuseOpenOrders(source);
   const before = await begin(source, target, head);
   // A tree that the target has already is compared entry by entry, since nobody knows who wrote it.
   const compared = await compare(source, target, before.size, (done) => onCopied(done, head.size));

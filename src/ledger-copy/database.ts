@@ -17,8 +17,15 @@ async function openEnd(env: Readonly<Record<string, string | undefined>>) {
     throw directoryRefusal(error);
   });
   // Other copies do not need the driver.
-  const { countServices, MovedLedger, PostgresDatabase, PostgresLedgerStore, PostgresOnceRows, UnfitDatabase } =
-    await import('../stores/postgres/index.ts');
+  const {
+    countOpenOrders,
+    countServices,
+    MovedLedger,
+    PostgresDatabase,
+    PostgresLedgerStore,
+    PostgresOnceRows,
+    UnfitDatabase,
+  } = await import('../stores/postgres/index.ts');
   const database = new PostgresDatabase({ ...target, program: 'ect-ledger-copy' }, CONNECTIONS);
   try {
     await database.examine();
@@ -30,7 +37,8 @@ async function openEnd(env: Readonly<Record<string, string | undefined>>) {
   }
   const store = new PostgresLedgerStore(database);
   const once = new PostgresOnceRows(database);
-  return { store, once, moved: new MovedLedger(database), close: () => closeAll(store, once, database) };
+  const openOrders = await countOpenOrders(database);
+  return { store, once, openOrders, moved: new MovedLedger(database), close: () => closeAll(store, once, database) };
 }
 
 function refuseServices(services: number): void {
@@ -59,6 +67,6 @@ export async function openDatabaseSource(
 
 /** Opens the database that a ledger is copied into. With the last entry it is in its place. */
 export async function openDatabaseTarget(env: Readonly<Record<string, string | undefined>>): Promise<CopyTarget> {
-  const { moved, ...end } = await openEnd(env);
-  return { name: NAME, finish: () => moved.comeBack(), ...end };
+  const { moved, store, once, close } = await openEnd(env);
+  return { name: NAME, store, once, close, finish: () => moved.comeBack() };
 }

@@ -12,7 +12,7 @@ import { writeMoved } from '../moved-ledger.ts';
 import { describeLoss } from '../one-history.ts';
 import { type Ownership, takeOwnership } from '../ownership.ts';
 import { MarkFile } from '../stores/mark-file.ts';
-import { ledgerKindFault, SqliteLedgerStore, SqliteOnceRows } from '../stores/sqlite/index.ts';
+import { ledgerKindFault, readOpenOrders, SqliteLedgerStore, SqliteOnceRows } from '../stores/sqlite/index.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
 import { directoryRefusal, isCorrupt, refusal } from './refusals.ts';
 
@@ -61,6 +61,7 @@ async function openSource(dir: DataDir, key: LedgerKey, isOfBackup: boolean, rel
       name: dir.path,
       store,
       once,
+      openOrders: once === undefined ? 0 : readOpenOrders(dir.once).length,
       key,
       retire: async (target) => {
         if (!isOfBackup) await writeMoved(dir, target);

@@ -10,6 +10,8 @@ export interface CopySource {
   readonly store: LedgerStore;
   /** Uses of tokens and idempotency keys; undefined where they are lost. */
   readonly once: OnceRows | undefined;
+  /** Tokens that have left and whose entries are still to come. */
+  readonly openOrders: number;
   /** The key of the ledger, which the operator has and the store may not. */
   readonly key: LedgerKey;
   /** Called before the copy can be used: from then on the source must not be continued, or there were two histories. */

@@ -15,6 +15,7 @@ export type CopyReason =
   | 'history_lost'
   | 'no_ledger'
   | 'other_ledger'
+  | 'entries_to_come'
   | 'target_ahead'
   | 'target_changed'
   | 'target_differs'

@@ -14,11 +14,17 @@ import { ledgerCopier } from '../../src/ledger-copy/index.ts';
 import { takeOwnership } from '../../src/ownership.ts';
 import { MarkFile } from '../../src/stores/mark-file.ts';
 import type { OnceKind, OnceRow, OnceRows } from '../../src/stores/once.ts';
-import { PostgresDatabase, PostgresLedgerStore, PostgresOnceRows } from '../../src/stores/postgres/index.ts';
-import { SqliteLedgerStore, SqliteOnceRows } from '../../src/stores/sqlite/index.ts';
+import {
+  PostgresDatabase,
+  PostgresLedgerStore,
+  PostgresOnceRows,
+  PostgresRecordingOrders,
+} from '../../src/stores/postgres/index.ts';
+import { SqliteLedgerStore, SqliteOnceRows, SqliteRecordingOrders } from '../../src/stores/sqlite/index.ts';
 import { isUnfinishedCopy } from '../../src/stores/unfinished-copy.ts';
 import { makeLedger } from '../backup/ledgers.ts';
 import { ect } from '../cli/run.ts';
+import { orderFor } from '../contracts/recording-orders.ts';
 import { naiveRoot } from '../ledger/naive-tree.ts';
 import { ISSUERS } from '../stores/sqlite/recorded-ledger.ts';
 import { checkLedger } from '../support/check-ledger.ts';
@@ -320,6 +326,26 @@ describeWithPostgres('ect ledger copy', () => {
       expect(await copy(source, 'postgres', env)).toMatchObject({ reason: 'database_in_use' });
       expect(await copy('postgres', path(), env)).toMatchObject({ reason: 'database_in_use' });
       await service.close();
+    });
+
+    test('L33: from a directory, and from a database, in which tokens that have left wait for their entries', async () => {
+      const source = await copyOfOriginal();
+      const orders = SqliteRecordingOrders.open(filesIn(source).once);
+      await orders.place(orderFor('a'), 0);
+      await orders.close();
+      const { env } = await freshDatabase();
+      expect(await copy(source, 'postgres', env)).toMatchObject({ reason: 'entries_to_come' });
+
+      const { name, env: other } = await freshDatabase();
+      expect(await ect(['ledger', 'copy', await copyOfOriginal(), 'postgres'], '', other)).toMatchObject({ code: 0 });
+      const database = new PostgresDatabase({ ...server.target(SERVICE_ROLE, name), program: 'test' }, 1);
+      const placed = new PostgresRecordingOrders(database);
+      await placed.place(orderFor('a'), 0);
+      await placed.close();
+      await database.close();
+      const target = path();
+      expect(await copy('postgres', target, other)).toMatchObject({ reason: 'entries_to_come' });
+      expect(existsSync(filesIn(target).ledger)).toBe(false);
     });
 
     test('from a directory that has lost entries', async () => {

@@ -1,4 +1,4 @@
-// Whether services use a database. One that runs has a connection at all times: it asks for the time every five seconds.
+// Whether services use a database, or are still needed for it. One that runs has a connection at all times: it asks for the time every five seconds.
 
 import type { PostgresDatabase } from './database.ts';
 import type { StoreReasons } from './failures.ts';
@@ -14,4 +14,13 @@ export async function countServices(database: PostgresDatabase): Promise<number>
     values: [SERVICE_PROGRAM],
   });
   return Number(rows[0]?.['services']);
+}
+
+/** Tokens that have left and whose entries are still to come. */
+export async function countOpenOrders(database: PostgresDatabase, ledger = 'main'): Promise<number> {
+  const { rows } = await database.use(REASONS).read({
+    text: `SELECT count(*) AS orders FROM ect.recording_orders WHERE ledger || '' = $1 AND is_open`,
+    values: [ledger],
+  });
+  return Number(rows[0]?.['orders']);
 }

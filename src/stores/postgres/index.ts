@@ -3,7 +3,7 @@
 export { readServerTime } from './clock.ts';
 export { type DatabaseNotices, PostgresDatabase } from './database.ts';
 export { UnfitDatabase } from './failures.ts';
-export { countServices } from './in-use.ts';
+export { countOpenOrders, countServices } from './in-use.ts';
 export { PostgresIssueMemo } from './issue-memo.ts';
 export { PostgresLease } from './lease.ts';
 export { PostgresLedgerExaminer } from './ledger-examiner.ts';
