@@ -1,6 +1,6 @@
 // The connections of one process to a PostgreSQL database. Each is examined before it is used for the first time.
 
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { QueryConfig, QueryResult } from 'pg';
 import { answeredBy, deadlineMs, timeLeftMs } from '../../call-deadline.ts';
 import { EctError } from '../../errors.ts';
@@ -123,6 +123,8 @@ export class DatabaseUse {
       try {
         return await this.#once(work);
       } catch (error) {
+        // Refused without any waiting: who repeats it at once must not keep the event loop from the search.
+        if (error instanceof DatabaseDown) await nextTurn();
         const isOver = attempt === MAX_ATTEMPTS || timeLeftMs() <= 0;
         if (isOver || !isRepeatable(error)) throw translated(error, this.#reasons);
         await pause(RETRY_MS * attempt * Math.random());

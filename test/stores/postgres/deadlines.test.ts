@@ -157,6 +157,13 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
       // So the log does not say it for each of them.
       expect(outcome).not.toHaveProperty('reason.cause');
     }
+    // A caller that repeats a refused call without a pause does not keep the event loop.
+    let hadTurn = false;
+    setTimeout(() => {
+      hadTurn = true;
+    }, 20);
+    for (let n = 0; n < 100_000 && !hadTurn; n++) await store.head().catch(() => undefined);
+    expect(hadTurn).toBe(true);
     await server.restart();
     await expect
       .poll(

@@ -11,6 +11,7 @@ import { tokenUse } from '../../contracts/replay-guard.ts';
 import { checkStore } from '../../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';
 import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres } from '../../support/postgres.ts';
+import { SOON } from '../../support/soon.ts';
 import { startCutProxy } from './cut-proxy.ts';
 
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
@@ -35,6 +36,13 @@ describeWithPostgres('PostgreSQL', () => {
     opened.push(database);
     return database;
   }
+
+  /** While a server is away it is asked again after pauses, and calls in between are refused. */
+  const isThere = (store: PostgresLedgerStore) =>
+    store.head().then(
+      () => true,
+      () => false,
+    );
 
   /** A ledger with one entry, in a name of its own. */
   async function startedLedger(): Promise<string> {
@@ -179,6 +187,7 @@ describeWithPostgres('PostgreSQL', () => {
         if (outcome instanceof Error) expect(outcome).toMatchObject(UNAVAILABLE);
       await expect(store.head()).rejects.toMatchObject(UNAVAILABLE);
       await server.restart();
+      await expect.poll(() => isThere(store), SOON).toBe(true);
       const records = await checkStore(store);
       expect(records.map(({ name }) => name)).toEqual(expect.arrayContaining(told));
     }
