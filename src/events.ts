@@ -241,6 +241,16 @@ export function createEvents(options: EventsOptions) {
       lines.info({ event: 'keys-recovered' });
     },
 
+    /** Marks of compromise that others set cannot be looked for: those that are known count. Told once; it is tried again. */
+    marksFailed(cause: unknown): void {
+      lines.error({ event: 'marks-failed', ...describeFailure(cause) });
+    },
+
+    /** What `marks-failed` told of is over. */
+    marksRecovered(): void {
+      lines.info({ event: 'marks-recovered' });
+    },
+
     /** The key that should sign cannot be opened or used, so that nothing is issued; or that is over. Why is in `keys-failed` or `signer-region-down`. */
     signingKeyMissing(isMissing: boolean): void {
       metrics.signingKeyMissing.set(isMissing ? 1 : 0);

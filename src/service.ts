@@ -232,7 +232,11 @@ async function startIn(
   };
   parts.recordings.start();
   shutdown.at('recordings', () => parts.recordings.stop());
-  const unfollow = await followMarks(parts, { everyMs: config.keys.refreshMs, onFailed: events.keysFailed });
+  const unfollow = await followMarks(parts, {
+    everyMs: config.keys.refreshMs,
+    onFailed: events.marksFailed,
+    onRecovered: events.marksRecovered,
+  });
   shutdown.at('watches', unfollow);
   const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
   const probe = startProbe(askStorage(ledger, replaced, events));

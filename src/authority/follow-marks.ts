@@ -9,12 +9,14 @@ export interface FollowOptions {
   readonly everyMs: number;
   /** Told of a look that failed where the one before had not; the next one tries again. */
   readonly onFailed: (cause: unknown) => void;
+  /** Told of the first look that succeeds again. */
+  readonly onRecovered: () => void;
 }
 
 /** Looks once before it answers, and from then on until it is stopped. Answers how. */
 export async function followMarks(
   parts: Pick<AuthorityParts, 'ledger' | 'keys' | 'now'>,
-  { everyMs, onFailed }: FollowOptions,
+  { everyMs, onFailed, onRecovered }: FollowOptions,
 ): Promise<() => Promise<void>> {
   const marks = ledgerMarks(parts);
   const stopping = new AbortController();
@@ -22,6 +24,7 @@ export async function followMarks(
   const look = async () => {
     try {
       await marks.current();
+      if (hasFailed) onRecovered();
       hasFailed = false;
     } catch (cause) {
       if (!hasFailed) onFailed(cause);

@@ -18,8 +18,10 @@ const mark = (parts: AuthorityParts) =>
   markCompromised(parts, ADMIN, { subject: { kind: 'key', kid: KID }, note: '' }, endless.signal);
 const verdictOf = async (parts: AuthorityParts) => reasonIn(await verifyFor(parts, token, { replay: 'skip' }));
 
-async function follow(parts: AuthorityParts, onFailed: (cause: unknown) => void = () => undefined) {
-  const stop = await followMarks(parts, { everyMs: 1, onFailed });
+const untold = { onFailed: () => undefined, onRecovered: () => undefined };
+
+async function follow(parts: AuthorityParts, told: Omit<Parameters<typeof followMarks>[1], 'everyMs'> = untold) {
+  const stop = await followMarks(parts, { everyMs: 1, ...told });
   onTestFinished(stop);
   return stop;
 }
@@ -38,10 +40,10 @@ describe('K12 marks that are followed', () => {
     expect(await verdictOf(three)).toBe('KEY_REVOKED');
   });
 
-  test('K12 are looked for again where a look has failed, which is told once; and no more when it is stopped', async () => {
+  test('K12 are looked for again where a look has failed, which is told once, as its end is; and no more when it is stopped', async () => {
     const { parts } = await makeAuthority();
     const [one, two] = [beside(parts), beside(parts)];
-    const failures: unknown[] = [];
+    const told: string[] = [];
     let isDown = true;
     let looks = 0;
     const real = two.ledger;
@@ -54,13 +56,16 @@ describe('K12 marks that are followed', () => {
       find: (...args: Parameters<typeof real.find>) => real.find(...args),
       leafHashes: (...args: Parameters<typeof real.leafHashes>) => real.leafHashes(...args),
     } as unknown as AuthorityParts['ledger'];
-    const stop = await follow({ ...two, ledger }, (cause) => failures.push(cause));
+    const stop = await follow({ ...two, ledger }, {
+      onFailed: () => told.push('failed'),
+      onRecovered: () => told.push('recovered'),
+    });
     await mark(one);
     await vi.waitFor(() => expect(looks).toBeGreaterThan(5), SOON);
-    expect(failures).toHaveLength(1);
+    expect(told).toEqual(['failed']);
     isDown = false;
     await vi.waitFor(async () => expect(await verdictOf(two)).toBe('KEY_REVOKED'), SOON);
-    expect(failures).toHaveLength(1);
+    expect(told).toEqual(['failed', 'recovered']);
     await stop();
     const seen = looks;
     await new Promise((resolve) => setImmediate(resolve));

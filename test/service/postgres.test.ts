@@ -197,7 +197,7 @@ describeWithPostgres('services over PostgreSQL', () => {
     expect(await append()).toMatchObject({ duplicate: false });
     await expect.poll(() => service.events('keys-recovered').length, SOON).toBe(1);
     // Each state is said once, when it begins and when it ends.
-    for (const name of ['database-lost', 'database-found', 'keys-failed']) {
+    for (const name of ['database-lost', 'database-found', 'keys-failed', 'marks-failed']) {
       expect(service.events(name), name).toHaveLength(1);
     }
     // Those that met the failure first, and none that was refused at once.
