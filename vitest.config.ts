@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -39,8 +40,8 @@ export default defineConfig({
         },
       },
     ],
-    // Tests wait for processes and timers a good part of their time. Without this one core of two would stay idle.
-    maxWorkers: '100%',
+    // Tests wait for processes and timers a good part of their time: with one worker a core, two cores were idle for a third of a run.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     // For what hangs, not for what is slow: on a busy machine a test may take ten times as long as on an idle one.
     testTimeout: 300_000,
     hookTimeout: 300_000,
