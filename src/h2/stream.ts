@@ -278,7 +278,7 @@ export class Stream {
     // Both are told, since both count what waits.
     const isSpared = this.sender.isReserved ? this.#fitReserved(body.length) : this.#reserve(body.length);
     this.#waiting += body.length;
-    if (!this.#host.outbox.wait(this.sender, body.length) || !isSpared) this.evict();
+    if (!this.#host.outbox.wait(this.sender, body.length) || !isSpared) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
   }
 
   /** What was reserved becomes as much as waits. */
