@@ -100,6 +100,7 @@ const SMALL = [
   'Verify',
   'AppendLedger',
   'GetEntry',
+  'GetRecording',
   'GetCheckpoint',
   'GetInclusionProof',
   'GetConsistencyProof',
