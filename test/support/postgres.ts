@@ -13,11 +13,14 @@ import { afterAll } from 'vitest';
 import { changeSchema, type PostgresTarget } from '../../src/stores/postgres/index.ts';
 import { describeWhen } from './need.ts';
 
-/** The newest version that is installed. */
-const BIN = globSync('/usr/lib/postgresql/*/bin/postgres')
-  .map((path) => path.replace(/\/postgres$/, ''))
-  .sort((a, b) => Number(a.split('/')[4]) - Number(b.split('/')[4]))
-  .at(-1);
+/** The directory of another version's programs in place of the newest that is installed. */
+const CHOSEN = process.env['ECT_TEST_POSTGRES_BIN'];
+const BIN =
+  CHOSEN ??
+  globSync('/usr/lib/postgresql/*/bin/postgres')
+    .map((path) => path.replace(/\/postgres$/, ''))
+    .sort((a, b) => Number(a.split('/')[4]) - Number(b.split('/')[4]))
+    .at(-1);
 const exec = promisify(execFile);
 const RUNS_AS_ROOT = process.getuid?.() === 0;
 export const PORT = 5_432;
