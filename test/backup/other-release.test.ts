@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onceFaults } from '../../src/backup/examine.ts';
+import { ONCE_LAYOUT } from '../../src/stores/sqlite/once-layout.ts';
 import { ect } from '../cli/run.ts';
 import { dial } from '../interop/grpc-js-client.ts';
 import { startService } from '../support/service-process.ts';
 import { type Installation, issueRecorded, makeInstallation, use } from './installation.ts';
 
-const NEWER = 'PRAGMA user_version=3';
+const NEWER = `PRAGMA user_version=${ONCE_LAYOUT.version + 1}`;
 
 let made: Installation;
 let backup = '';
@@ -34,7 +35,7 @@ function change(path: string, sql: string): void {
   database.close();
 }
 
-/** As the release before the last one kept it: one text a row. */
+/** As the first release kept it: one text a row, and no orders. */
 function asOlder(path: string): void {
   const table = (name: string, text: string) => `
     DROP INDEX ${name}_by_end;
@@ -44,7 +45,7 @@ function asOlder(path: string): void {
     CREATE INDEX ${name}_by_end ON ${name} (keep_until);
     INSERT INTO ${name} SELECT key, digest, ${text}, keep_until FROM new_${name};
     DROP TABLE new_${name};`;
-  change(path, `${table('uses', 'label')}${table('issued', 'content')}PRAGMA user_version=1`);
+  change(path, `${table('uses', 'label')}${table('issued', 'content')}DROP TABLE orders; PRAGMA user_version=1`);
 }
 
 /** A backup whose `once.db` another release wrote, with the checksums of that. */
@@ -148,8 +149,8 @@ describe('L18 over a directory whose once.db', () => {
     asOlder(join(dataDir, 'once.db'));
     const { code, out } = await ect(['backup', made.path('backup'), '--data-dir', dataDir, '--json']);
     const { error } = JSON.parse(out);
-    expect([code, error.reason]).toEqual([1, 'REPLAY_GUARD_UNAVAILABLE']);
-    expect(error.message).toContain('was written by an older release (schema 1, this release knows 2)');
+    expect([code, error.reason]).toEqual([1, 'LEDGER_UNAVAILABLE']);
+    expect(error.message).toContain(`was written by an older release (schema 1, this release knows ${ONCE_LAYOUT.version})`);
     expect(error.message).toContain('start this one once');
   });
 });
