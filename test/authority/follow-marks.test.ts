@@ -56,10 +56,13 @@ describe('K12 marks that are followed', () => {
       find: (...args: Parameters<typeof real.find>) => real.find(...args),
       leafHashes: (...args: Parameters<typeof real.leafHashes>) => real.leafHashes(...args),
     } as unknown as AuthorityParts['ledger'];
-    const stop = await follow({ ...two, ledger }, {
-      onFailed: () => told.push('failed'),
-      onRecovered: () => told.push('recovered'),
-    });
+    const stop = await follow(
+      { ...two, ledger },
+      {
+        onFailed: () => told.push('failed'),
+        onRecovered: () => told.push('recovered'),
+      },
+    );
     await mark(one);
     await vi.waitFor(() => expect(looks).toBeGreaterThan(5), SOON);
     expect(told).toEqual(['failed']);

@@ -150,7 +150,9 @@ describe('L18 over a directory whose once.db', () => {
     const { code, out } = await ect(['backup', made.path('backup'), '--data-dir', dataDir, '--json']);
     const { error } = JSON.parse(out);
     expect([code, error.reason]).toEqual([1, 'LEDGER_UNAVAILABLE']);
-    expect(error.message).toContain(`was written by an older release (schema 1, this release knows ${ONCE_LAYOUT.version})`);
+    expect(error.message).toContain(
+      `was written by an older release (schema 1, this release knows ${ONCE_LAYOUT.version})`,
+    );
     expect(error.message).toContain('start this one once');
   });
 });
