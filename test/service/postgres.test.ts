@@ -31,8 +31,8 @@ const AUDIENCE = 'urn:example:reviewer';
 const REPLICAS = 3;
 const CALLERS = 32;
 /** Recorded tasks that callers ask for, in all. */
-const TASKS = rounds(2_500, 150);
-const KILLS = rounds(20, 2);
+const TASKS = rounds(1_500, 150);
+const KILLS = rounds(12, 2);
 /** A replica is killed each time that so many more are acknowledged. */
 const TASKS_PER_KILL = rounds(100, 40);
 
