@@ -68,7 +68,7 @@ describeWith('go', 'grpc-go', () => {
       metadata: 'OK',
       late: 'DeadlineExceeded',
       cancelled: 'Canceled',
-      large: refusal('ResourceExhausted', 'MESSAGE_TOO_LARGE'),
+      large: refusal('ResourceExhausted', 'MESSAGE_TOO_LARGE', { limit_bytes: '4096' }),
     });
     expect([authority[door].bugs(), willing[door].bugs()]).toEqual([[], []]);
   });
