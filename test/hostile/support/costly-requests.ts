@@ -60,7 +60,7 @@ export function costlyRequests(recorded: Recorded): readonly CostlyRequest[] {
   const times = <T>(count: number, make: (at: number) => T) => Array.from({ length: count }, (_, at) => make(at));
   const largest = largeTokens[0]!;
   const { issue: Issue, batchIssue, verify: Verify, batchVerify, validateDAG } = AuthorityService.method;
-  const { appendLedger, batchAppendLedger } = AuthorityService.method;
+  const { appendLedger, batchAppendLedger, getAuthority } = AuthorityService.method;
   const { getEntry, getRecording, listEntries, getWorkflow, markCompromised } = LedgerService.method;
   const { getCheckpoint, getInclusionProof, getConsistencyProof } = LedgerService.method;
   const { getKeySet, listKeys, rotateKey, retireKey, revokeKey } = KeyService.method;
@@ -100,6 +100,7 @@ export function costlyRequests(recorded: Recorded): readonly CostlyRequest[] {
     ['a page of the densest', listEntries, { wid, pageSize: 1000 }],
     ['a page that filters all', listEntries, { iss: 'urn:ect:dev:nobody', pageSize: 1000 }],
     ['a dense workflow', getWorkflow, { wid, pageSize: 1000 }],
+    ['all that it says', getAuthority, {}],
     ['the newest', getCheckpoint, {}],
     ['of the first entry', getInclusionProof, { leafIndex: 0n, treeSize }],
     ['from the first', getConsistencyProof, { firstTreeSize: 1n, secondTreeSize: treeSize }],
