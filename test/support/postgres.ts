@@ -204,10 +204,19 @@ function userId(kind: 'u' | 'g'): number {
 export function freeze({ pid = 0 }: ChildProcess): () => void {
   // The one that starts others first.
   const pids = [pid, ...childrenOf(pid)];
-  for (const each of pids) process.kill(each, 'SIGSTOP');
+  for (const each of pids) signal(each, 'SIGSTOP');
   return () => {
-    for (const each of pids) process.kill(each, 'SIGCONT');
+    for (const each of pids) signal(each, 'SIGCONT');
   };
+}
+
+/** Processes of a server come and go: one that has ended meanwhile needs no signal. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** The processes that the server has started. */
