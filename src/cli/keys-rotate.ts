@@ -26,7 +26,7 @@ export function rotateCommand(io: Io): Command {
     .option('--next <key>', 'AWS KMS: key id or ARN of the next key; without it the service makes one')
     .option(
       '--urgent',
-      'use it at once, announced or not: whoever keeps the key set cannot verify its tokens for a while',
+      'use it at once, announced or not: verifiers that cache the key set cannot verify its tokens for a while',
     )
     .option('--request-id <id>', 'repeat an order whose answer got lost: it is carried out once (default: a fresh id)')
     .option('--expect <kid>', 'do nothing where another root key signs by now (default: the one that signs now)');

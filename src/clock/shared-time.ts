@@ -28,7 +28,7 @@ interface Comparing {
 }
 
 /**
- * Compares the clocks before this answers, and from then on regularly. What cannot be read is left out: whoever needs the database
+ * Compares the clocks before this answers, and from then on regularly. What cannot be read is left out: a call that needs the database
  * says that it does not answer.
  */
 export async function followSharedTime(clock: Comparing, read: ReadSharedTime): Promise<{ stop(): void }> {

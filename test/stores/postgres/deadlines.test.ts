@@ -18,7 +18,7 @@ const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', 
 const UNAVAILABLE = { reason: 'LEDGER_UNAVAILABLE' };
 const DEADLINE_MS = 400;
 /** Beyond its deadline, for a machine that is busy. */
-const SLACK_MS = 1_000;
+const SLACK_MS = 250;
 
 describeWithPostgres('PostgreSQL and calls with a deadline', () => {
   let server: PostgresServer;
@@ -134,7 +134,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
       const atOnce = refused.filter((each) => each.status === 'rejected' && each.reason.facts['retry_after_seconds']);
       expect(atOnce.length).toBeGreaterThanOrEqual(99);
       expect(tookMs).toBeLessThan(800 + SLACK_MS);
-      expect(longestMs).toBeLessThan(500 + SLACK_MS);
+      expect(longestMs).toBeLessThan(500);
       expect(told).toEqual(['lost']);
     } finally {
       thaw();
@@ -152,7 +152,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     await expect(store.head()).rejects.toMatchObject(UNAVAILABLE);
     const begunMs = performance.now();
     const refused = await Promise.allSettled(Array.from({ length: 500 }, () => store.head()));
-    expect(performance.now() - begunMs).toBeLessThan(500 + SLACK_MS);
+    expect(performance.now() - begunMs).toBeLessThan(500);
     for (const outcome of refused) {
       expect(outcome).toMatchObject({ reason: { ...UNAVAILABLE, facts: { retry_after_seconds: '1' } } });
       // So the log does not say it for each of them.
