@@ -10,10 +10,11 @@ import { type Rate, TokenBucket } from './token-bucket.ts';
 /** Calls that were refused at once. Who has used this up is not read from for a while, or is disconnected. */
 const REFUSALS: Rate = { burst: 1_000, perSecond: 500 };
 
-/** Where the connection of an account stands among those of its network: in the order of calls, and in that of reading. */
+/** Where the connection of an account stands among those of its network: in the order of calls, and in those of reading. */
 export interface Places {
   readonly calls: Place;
   readonly reading: Place;
+  readonly bodies: Place;
 }
 
 /** What one payer holds at the moment. */
@@ -21,6 +22,8 @@ export class Account implements Flow {
   virtualFinish: number;
   /** Virtual finish among those whose bytes wait to be parsed. */
   readonly reading: ReadingFlow;
+  /** The same among bodies. */
+  readonly bodies: ReadingFlow;
   /** Calls that were read whole and have not ended. */
   openCalls = 0;
   /** Those of them that have begun. */
@@ -40,6 +43,7 @@ export class Account implements Flow {
     this.#place = places?.calls;
     this.virtualFinish = this.#place?.finish ?? 0;
     this.reading = new ReadingFlow(places?.reading);
+    this.bodies = new ReadingFlow(places?.bodies);
   }
 
   /** A call counts from now on. Answers whether it is the only one. */
@@ -77,6 +81,7 @@ export class Accounts {
   readonly #byConnection = new WeakMap<object, Account>();
   readonly #calling = new Networks();
   readonly #sending = new Networks();
+  readonly #uploading = new Networks();
   readonly #now: () => number;
   /** Of all connections that had to prove a caller and did not. */
   readonly unidentified: Account;
@@ -103,6 +108,7 @@ export class Accounts {
       account = new Account(this.#now(), {
         calls: new Place(this.#calling, network),
         reading: new Place(this.#sending, network),
+        bodies: new Place(this.#uploading, network),
       });
       this.#byConnection.set(connection, account);
     }

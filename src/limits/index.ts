@@ -9,7 +9,7 @@ export { FreeSpace, measureVolume } from './free-space.ts';
 export { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from './limits.ts';
 export { MemoryBudget, type Reservation } from './memory-budget.ts';
 export { PUBLIC_COST_MS, PublicShare } from './public-share.ts';
-export { ReadingFlow, ReadScheduler } from './read-scheduler.ts';
+export { ReadingFlow, type ReadingLane, type ReadingLanes, ReadScheduler } from './read-scheduler.ts';
 export { createResources, type LimitName, type OnLimit, type Resources } from './resources.ts';
 export { StreamSlots } from './stream-slots.ts';
 export { type Rate, TokenBucket } from './token-bucket.ts';

@@ -7,6 +7,8 @@ import { Turn } from './turn.ts';
 
 /** What one turn of the event loop gives, in milliseconds: more than calls get, since excess that is read late is refused late. */
 const TURN_MS = 4;
+/** What it gives to long bodies: nobody is refused sooner by them, and a flood of them would lengthen each turn. */
+export const BODY_TURN_MS = 1;
 /** What one connection takes of it before the others are asked. */
 const SLICE_MS = 1;
 /** What a flow that has been quiet gets before the others, in milliseconds. */
@@ -47,6 +49,7 @@ interface Piece {
 }
 
 export class ReadScheduler {
+  readonly #turnMs: number;
   readonly #now: () => number;
   readonly #queue = new FairQueue<Piece>(CREDIT_MS);
   readonly #turn: Turn;
@@ -55,7 +58,8 @@ export class ReadScheduler {
   #foreseenMs = 0;
   #isRunning = false;
 
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => performance.now(), turnMs = TURN_MS) {
+    this.#turnMs = turnMs;
     this.#now = now;
     this.#turn = new Turn(() => this.#runNext(), now);
   }
@@ -63,14 +67,14 @@ export class ReadScheduler {
   /** Whether a slice may begin now. While others wait, new work waits too. */
   begin(): boolean {
     if (!this.#isRunning && this.#queue.size > 0) return false;
-    const hasTime = this.#turn.spentMs() <= TURN_MS;
+    const hasTime = this.#turn.spentMs() <= this.#turnMs;
     this.#beginSlice();
     return hasTime;
   }
 
   /** Whether the slice that has begun may go on. */
   get goesOn(): boolean {
-    return this.#now() - this.#sliceBegan + this.#foreseenMs <= SLICE_MS && this.#turn.spentMs() <= TURN_MS;
+    return this.#now() - this.#sliceBegan + this.#foreseenMs <= SLICE_MS && this.#turn.spentMs() <= this.#turnMs;
   }
 
   /** The slice has begun something that will compute for about so long when it is over. */
@@ -119,7 +123,7 @@ export class ReadScheduler {
   /** Runs what waits as long as there is time. A piece is over when the promises that it has settled have had their effects. */
   #runNext(): void {
     if (this.#queue.size === 0) return;
-    if (this.#turn.spentMs() > TURN_MS) return;
+    if (this.#turn.spentMs() > this.#turnMs) return;
     const { flow, expectedMs, sharers, run } = this.#queue.pop()!;
     flow.place?.leave();
     const began = this.#beginSlice();
@@ -134,6 +138,18 @@ export class ReadScheduler {
       this.#runNext();
     });
   }
+}
+
+/** One flow in one order of reading. */
+export interface ReadingLane {
+  readonly reads: ReadScheduler;
+  readonly flow: ReadingFlow;
+}
+
+/** What a connection of Node's servers is read by: requests, and bodies. */
+export interface ReadingLanes {
+  readonly requests: ReadingLane;
+  readonly bodies: ReadingLane;
 }
 
 /** Ticks run when no microtask is left. */

@@ -7,7 +7,7 @@ import { ConnectionTable } from './connection-table.ts';
 import type { ProcessLimits } from './limits.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { PublicShare } from './public-share.ts';
-import { ReadScheduler } from './read-scheduler.ts';
+import { BODY_TURN_MS, ReadScheduler } from './read-scheduler.ts';
 import { StreamSlots } from './stream-slots.ts';
 import { UnreadCalls } from './unread-calls.ts';
 
@@ -34,6 +34,8 @@ export interface Resources {
   readonly admission: Admission;
   readonly scheduler: CallScheduler;
   readonly reads: ReadScheduler;
+  /** Of long bodies over HTTP/1.1. */
+  readonly bodies: ReadScheduler;
   readonly unread: UnreadCalls;
   readonly streams: StreamSlots;
   readonly publicShare: PublicShare;
@@ -57,6 +59,7 @@ export function createResources(limits: ProcessLimits, onLimit: OnLimit = () => 
     admission,
     scheduler,
     reads: new ReadScheduler(),
+    bodies: new ReadScheduler(undefined, BODY_TURN_MS),
     unread,
     streams,
     publicShare: new PublicShare(),

@@ -14,7 +14,7 @@ import {
   type RequestHead,
   type Stream,
 } from '../h2/index.ts';
-import type { Account, Resources } from '../limits/index.ts';
+import type { Account, ReadingLanes, Resources } from '../limits/index.ts';
 import { AnsweredAtOnce } from './answered-at-once.ts';
 import type { BrowserRequest, BrowserRules } from './browser-rules.ts';
 import type { Rejection } from './calls.ts';
@@ -67,7 +67,7 @@ export function createConnections(
   resources: Resources,
   { gate, browsers, unary, handle, accountOf }: Serving,
 ): Connections {
-  const { connections: table, memory, reads } = resources;
+  const { connections: table, memory, reads, bodies } = resources;
   const { answerMs } = resources.limits;
   const connections = new Set<Connection>();
   const http1Sockets = new Set<MeteredSocket>();
@@ -86,8 +86,7 @@ export function createConnections(
     servingOf: (socket) => ({
       handle,
       socket,
-      reads,
-      flow: accountOf(socket).reading,
+      lanes: lanesOf(socket),
       onBug: (thrown) => events.bug('node', thrown),
     }),
   });
@@ -126,11 +125,11 @@ export function createConnections(
     firstBytesMs: limits.firstBytesMs,
     onHttp1: (socket) => {
       table.attach(socket);
-      const flow = accountOf(socket).reading;
-      const metered = new MeteredSocket(socket, reads, flow);
+      const lanes = lanesOf(socket);
+      const metered = new MeteredSocket(socket, lanes);
       http1Sockets.add(metered);
       metered.once('close', () => http1Sockets.delete(metered));
-      reads.run(flow, () => {
+      reads.run(lanes.requests.flow, () => {
         if (!metered.destroyed) http1.emit('connection', metered);
       });
     },
@@ -142,6 +141,11 @@ export function createConnections(
     onFailure: (stage, cause) => events.connectionFailed(stage, cause),
   });
   front.on('connection', (socket) => void table.add(socket));
+
+  function lanesOf(socket: Socket): ReadingLanes {
+    const account = accountOf(socket);
+    return { requests: { reads, flow: account.reading }, bodies: { reads: bodies, flow: account.bodies } };
+  }
 
   function openConnection(socket: Socket, lean: LeanDoor): void {
     const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;

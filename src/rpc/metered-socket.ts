@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import type { ReadingFlow, ReadScheduler } from '../limits/index.ts';
+import type { ReadingLanes } from '../limits/index.ts';
 
 /**
  * A piece in which requests may be, a dozen of the smallest size: Node goes on parsing a piece whose connection is closed by its first
@@ -17,6 +17,8 @@ const [HEAD_BYTES, CHUNKED_BYTES, BODY_BYTES] = [512, 2 * 1024, 32 * 1024];
 const MAX_OPEN = 8;
 /** For how long what still comes is thrown away, in milliseconds. */
 const LINGER_MS = 1_000;
+/** For how long a connection stays open that was given up for others, in milliseconds: the next one would bring as much again. */
+const EVICTED_MS = 1_000;
 
 export class MeteredSocket extends Duplex {
   /** The connection as it was accepted: it knows the peer and its certificate. */
@@ -25,8 +27,7 @@ export class MeteredSocket extends Duplex {
   readonly encrypted: boolean;
   /** Set while connections that look idle to Node are closed: this one is not. */
   isKept = false;
-  readonly #reads: ReadScheduler;
-  readonly #flow: ReadingFlow;
+  readonly #lanes: ReadingLanes;
   /** What was read and not handed over. */
   #rest: Buffer | undefined;
   /** What is left of the body, by its Content-Length; for one in chunks it is not known. */
@@ -35,18 +36,18 @@ export class MeteredSocket extends Duplex {
   #isWanted = false;
   #isInTurn = false;
   #isLingering = false;
+  #isEvicted = false;
   /** What is left to do once all answers have left. */
   #afterAnswers: (() => void) | undefined;
   #hasEnded = false;
 
-  constructor(accepted: Socket, reads: ReadScheduler, flow: ReadingFlow) {
+  constructor(accepted: Socket, lanes: ReadingLanes) {
     super({ allowHalfOpen: accepted.allowHalfOpen });
     this.accepted = accepted;
     this.encrypted = accepted instanceof TLSSocket;
-    this.#reads = reads;
-    this.#flow = flow;
+    this.#lanes = lanes;
     accepted.on('data', (chunk: Buffer) => {
-      if (this.#isLingering) return;
+      if (this.#isLingering || this.#isEvicted) return;
       accepted.pause();
       this.#rest = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
       this.#handOver();
@@ -97,10 +98,20 @@ export class MeteredSocket extends Duplex {
 
   /** Reads nothing more. Says `last` behind the answers to what came before it, and ends the connection. */
   refuse(last: string): void {
-    if (this.destroyed || this.#isLingering) return;
+    if (this.destroyed || this.#isLingering || this.#isEvicted) return;
     this.#discard();
     if (this.#open === 0) this.#endsWith(last);
     else this.#afterAnswers = () => this.#endsWith(last);
+  }
+
+  /** Ends the connection, because others need more what it holds. Nothing more is read from it, and its peer learns of the end after a while. */
+  evict(): void {
+    if (this.destroyed || this.#isEvicted) return;
+    this.#isEvicted = true;
+    this.#rest = undefined;
+    this.accepted.pause();
+    const timer = setTimeout(() => this.destroy(), EVICTED_MS);
+    this.once('close', () => clearTimeout(timer));
   }
 
   #discard(): void {
@@ -169,14 +180,15 @@ export class MeteredSocket extends Duplex {
 
   /** Hands the next piece over when it is this connection's turn. */
   #handOver(): void {
-    if (!this.#isWanted || this.#isInTurn || this.#isOver || this.isHeldUp) return;
+    if (!this.#isWanted || this.#isInTurn || this.#isOver || this.#isEvicted || this.isHeldUp) return;
     if (this.#rest === undefined) {
       if (this.#hasEnded) this.push(null);
       else this.accepted.resume();
       return;
     }
     this.#isInTurn = true;
-    this.#reads.run(this.#flow, () => {
+    const { reads, flow } = this.#bodyBytes === 0 ? this.#lanes.requests : this.#lanes.bodies;
+    reads.run(flow, () => {
       this.#isInTurn = false;
       this.#pushPiece();
     });

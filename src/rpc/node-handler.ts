@@ -74,7 +74,8 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
       answerUnfit(request, contentType, socket) ?? answerEarly(browserRequest(request), contentType, socket);
     if (early === undefined) {
       const serving = servingOf(socket);
-      serving.reads.run(serving.flow, () => serveNode(request, response, serving));
+      const { reads, flow } = serving.lanes.requests;
+      reads.run(flow, () => serveNode(request, response, serving));
     } else if (isHttp2(response)) writeHttp2(early, response);
     else {
       // A short body is thrown away by Node, and the next request follows it; a long one is not worth its reading.

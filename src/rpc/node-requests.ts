@@ -5,8 +5,9 @@ import { constants, type Http2ServerRequest, type Http2ServerResponse, type Serv
 import type { Socket } from 'node:net';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
-import type { ReadingFlow, ReadScheduler } from '../limits/index.ts';
+import type { ReadingLanes } from '../limits/index.ts';
 import { isNoRoom } from './answer-room.ts';
+import { MeteredSocket } from './metered-socket.ts';
 import type { Handle } from './routed-request.ts';
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -18,8 +19,7 @@ export interface NodeServing {
   /** The connection, as it was accepted. */
   readonly socket: Socket;
   /** Their parsing is Node's; what follows from it is done in turn with the work of others. */
-  readonly reads: ReadScheduler;
-  readonly flow: ReadingFlow;
+  readonly lanes: ReadingLanes;
   /** Told of an answer that could not be written, unless its reader has gone. */
   readonly onBug: (thrown: unknown) => void;
 }
@@ -31,14 +31,20 @@ const REST_MS = 100;
 
 /** Serves a request. */
 export function serveNode(request: NodeRequest, response: NodeResponse, serving: NodeServing): void {
-  const { handle, socket, reads, flow, onBug } = serving;
+  const { handle, socket, lanes, onBug } = serving;
+  const { reads, flow } = lanes.requests;
   // It had to wait, and its peer did not.
   if (isGone(response)) return;
   const { method = 'GET', url: target = '/' } = request;
   const { url, header } = urlAndHeader(request, response);
   const body = bodyOf(request, serving);
   const routed = { httpVersion: request.httpVersion, method, target, url, header, body, socket };
-  const call = handle(routed, () => abandon(response));
+  const call = handle(routed, () => {
+    if (!(request.socket instanceof MeteredSocket)) return abandon(response);
+    // What it holds is free now; its connection ends later.
+    call.close();
+    request.socket.evict();
+  });
   (response as ServerResponse).once('close', () => reads.run(flow, () => call.close()));
   call.response
     .then((answer) => writeNode(response, answer))
@@ -108,13 +114,13 @@ function urlAndHeader(request: NodeRequest, response: NodeResponse) {
 }
 
 /** The parts of the body. The request is not destroyed at an early end: the answer still has to leave by its socket. */
-async function* bodyOf(request: NodeRequest, { reads, flow }: NodeServing): AsyncGenerator<Uint8Array> {
+async function* bodyOf(request: NodeRequest, { lanes: { bodies } }: NodeServing): AsyncGenerator<Uint8Array> {
   // Node's HTTP/2 request ends in good order also where it was cut off; its stream does not.
   const source = isHttp2(request) ? request.stream : request;
   const parts = source.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
   for await (const part of parts) {
     yield part;
-    await new Promise<void>((resolve) => reads.run(flow, resolve));
+    await new Promise<void>((resolve) => bodies.reads.run(bodies.flow, resolve));
   }
   if (isHttp2(request) && request.aborted) throw new Error('the stream was reset');
 }

@@ -1,7 +1,13 @@
 // The order in which bytes are parsed: a few milliseconds in a turn, the light first, and every piece pays for what it causes.
 
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Accounts, ReadingFlow, ReadScheduler } from '../../src/limits/index.ts';
+import {
+  Accounts,
+  createResources,
+  DEFAULT_PROCESS_LIMITS,
+  ReadingFlow,
+  ReadScheduler,
+} from '../../src/limits/index.ts';
 
 /** A clock that stands until work moves it. */
 let time: number;
@@ -40,6 +46,23 @@ describe('H17: the order in which bytes are parsed', () => {
     expect(parsed).toBe(3);
     await nextTurn();
     expect(reads.begin()).toBe(true);
+  });
+
+  test('bodies have 1 ms of a turn, beside the 4 ms of requests', async () => {
+    const bodies = createResources(DEFAULT_PROCESS_LIMITS).bodies;
+    let began = 0;
+    const flow = new ReadingFlow();
+    const busy = () => {
+      began++;
+      const until = performance.now() + 1.1;
+      while (performance.now() < until);
+    };
+    for (let body = 0; body < 3; body++) bodies.run(flow, busy);
+    expect(began).toBe(1);
+    await nextTurn();
+    expect(began).toBe(2);
+    await nextTurn();
+    expect(began).toBe(3);
   });
 
   test('a slice ends after a millisecond, so that others are asked in the same turn', () => {

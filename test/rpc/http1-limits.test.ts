@@ -141,3 +141,33 @@ describe('RFC 9112, section 9.6: an answer reaches its reader although the reade
     await Promise.all([once(socket, 'close'), sendOn(1e6, 1000)]);
   });
 });
+
+describe('H20: bodies over HTTP/1.1 that are given up for others', () => {
+  test('what was held is free at once, and the connection ends a second later', async () => {
+    const budget = 6_000;
+    await using small = await startTestServer({
+      processLimits: { memory: { totalBytes: budget, accountBytes: budget } },
+    });
+    const held = () =>
+      small.events.metrics().then((text) => Number(/ect_limit_in_use\{limit="held_bytes"\} (\d+)/.exec(text)?.[1]));
+    const upload = async (bytes: number) => {
+      const peer = connect(small.server.address.port, '127.0.0.1').on('error', () => undefined).resume();
+      const ended = new Promise<number>((resolve) => peer.once('close', () => resolve(performance.now())));
+      await once(peer, 'connect');
+      const headers = 'Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 8192\r\n\r\n';
+      peer.write(`POST /ect.v1.AuthorityService/BatchIssue HTTP/1.1\r\n${headers}`);
+      peer.write(Buffer.alloc(bytes, ' '));
+      return { peer, ended };
+    };
+    const first = await upload(3_500);
+    await vi.waitFor(async () => expect(await held()).toBe(3_500), SOON);
+    // What is younger than a quarter of a second is not given up.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const began = performance.now();
+    const second = await upload(3_000);
+    await vi.waitFor(async () => expect(await held()).toBe(3_000), SOON);
+    expect((await first.ended) - began).toBeGreaterThan(900);
+    second.peer.destroy();
+    await vi.waitFor(async () => expect(await held()).toBe(0), SOON);
+  });
+});
