@@ -151,7 +151,9 @@ describe('H20: bodies over HTTP/1.1 that are given up for others', () => {
     const held = () =>
       small.events.metrics().then((text) => Number(/ect_limit_in_use\{limit="held_bytes"\} (\d+)/.exec(text)?.[1]));
     const upload = async (bytes: number) => {
-      const peer = connect(small.server.address.port, '127.0.0.1').on('error', () => undefined).resume();
+      const peer = connect(small.server.address.port, '127.0.0.1')
+        .on('error', () => undefined)
+        .resume();
       const ended = new Promise<number>((resolve) => peer.once('close', () => resolve(performance.now())));
       await once(peer, 'connect');
       const headers = 'Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 8192\r\n\r\n';
