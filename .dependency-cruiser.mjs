@@ -41,6 +41,7 @@ const rooms = {
   'ledger-recovery': [
     'authority',
     'cli',
+    'clock',
     'data-dir',
     'errors',
     'files',

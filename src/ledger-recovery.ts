@@ -5,6 +5,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { asLossCandidate } from './authority/index.ts';
 import type { AcceptedLossFacts, LedgerRecovery, NewOriginFacts } from './cli/ledger.ts';
+import { type BelievedClock, commandClock } from './clock/index.ts';
 import {
   type DataDir,
   filesIn,
@@ -137,23 +138,41 @@ async function keepAside(dir: DataDir): Promise<string> {
 }
 
 function acceptLoss(path: string, note: string): Promise<AcceptedLossFacts> {
-  return asOwner(path, (dir) => recordLoss(dir, note));
+  return asOwner(path, (dir) => recordLoss(dir, note, clockForLoss(dir)));
+}
+
+/** The clock by which a loss is dated, for ever. StartError where the wall clock is not believed. */
+export function clockForLoss(dir: DataDir): BelievedClock {
+  const clock = commandClock(dir.clock);
+  if (clock.isBelieved) return clock;
+  const seconds = Math.round(Math.abs(clock.belief.doubt?.differenceMs ?? 0) / 1000);
+  const name = basename(dir.clock);
+  throw new StartError(
+    `The wall clock is ${seconds} s away from what the service believed (${name}), and the loss would be dated by it for ever. Nothing was changed. ` +
+      `Set the clock right (NTP), and repeat the command. If it is right now and was wrong before, remove ${name} first.`,
+  );
 }
 
 /** States in the ledger what its mark knows and it does not hold. The caller owns the directory. */
-export async function recordLoss(dir: DataDir, note: string): Promise<AcceptedLossFacts> {
+export async function recordLoss(dir: DataDir, note: string, clock: BelievedClock): Promise<AcceptedLossFacts> {
   const key = await readLedgerKey(dir);
   if (key === undefined) throw new StartError(`${dir.ledgerKey} is missing: restore it from a backup.`);
   const loss = await findLoss(dir, key.verifierKey);
   if (loss === undefined) throw new StartError(`Nothing of the ledger in ${dir.path} is missing: start the service.`);
   if (loss.shown === undefined) throw new StartError(describeLoss(loss, dir), { cause: loss });
-  return record(dir, key, loss.shown, note);
+  return record(dir, key, loss.shown, note, clock);
 }
 
-async function record(dir: DataDir, key: LedgerKey, shown: ShownCheckpoint, note: string): Promise<AcceptedLossFacts> {
+async function record(
+  dir: DataDir,
+  key: LedgerKey,
+  shown: ShownCheckpoint,
+  note: string,
+  clock: BelievedClock,
+): Promise<AcceptedLossFacts> {
   const store = SqliteLedgerStore.open(dir.ledger);
   try {
-    const ledger = await Ledger.open({ store, key, nowMs: Date.now });
+    const ledger = await Ledger.open({ store, key, nowMs: clock.steadyMs, stampMs: () => clock.stampEntryMs(0) });
     const { record } = await ledger.append(asLossCandidate(shown, note));
     // From here on the loss is stated. Until the mark is replaced a start is refused, and this command finds the entry.
     const head = await store.head();

@@ -9,7 +9,7 @@ import { Refused } from '../cli/exit.ts';
 import { type DataDir, filesIn, openDataDir } from '../data-dir.ts';
 import { EctError } from '../errors.ts';
 import { directoryAmong } from '../files.ts';
-import { recordLoss } from '../ledger-recovery.ts';
+import { clockForLoss, recordLoss } from '../ledger-recovery.ts';
 import { takeOwnership } from '../ownership.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { addMissingOnce, ledgerAge, onceAge, upgradeOnce } from '../stores/sqlite/index.ts';
@@ -93,6 +93,8 @@ async function restoreInto(
   }
   const key = await checkFacts(backup, stage, manifest.ledger);
   const loss = await judge(dir, stage, key, { size: manifest.ledger.size, lossNote });
+  // Before anything is changed: the loss is dated by the clock of the directory.
+  const clock = loss && clockForLoss(dir);
   if (loss !== undefined) await MarkFile.replace(stage.mark, loss);
   const { stayed, onceFault } = await whatStays(dir);
   // What stays need not know what the backup knows: it may be younger than the backup, or of another ledger. More rows only refuse more.
@@ -107,7 +109,7 @@ async function restoreInto(
   const { ledger, createdAt } = manifest;
   const { origin, verifierKey, size, rootHash } = ledger;
   // Until the loss is stated a start is refused, since the mark says what had been shown.
-  const stated = loss === undefined || lossNote === undefined ? undefined : await recordLoss(dir, lossNote);
+  const stated = clock === undefined || lossNote === undefined ? undefined : await recordLoss(dir, lossNote, clock);
   const files = { directory: dir.path, keptIn, stayed, added, onceFault };
   return { ...files, origin, verifierKey, size, rootHash, createdAt, loss: stated };
 }

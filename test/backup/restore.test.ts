@@ -17,6 +17,8 @@ import { cp, mkdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onceFaults } from '../../src/backup/examine.ts';
+import type { Anchor } from '../../src/clock/anchor.ts';
+import { writeAnchor } from '../../src/clock/anchor-file.ts';
 import { filesIn, readLedgerKey } from '../../src/data-dir.ts';
 import { emptyCheckpoint, generateLedgerKey, openLedgerKey } from '../../src/ledger/index.ts';
 import { findLoss } from '../../src/one-history.ts';
@@ -444,6 +446,31 @@ describe('L19 L25 a backup that is older than what was shown', () => {
       ok: true,
       acceptedLosses: [{ index: EARLIER, shownSize: String(ENTRIES) }],
     });
+  });
+
+  test('C1: a loss is not dated by a wall clock that jumped since the service ran', async () => {
+    const dataDir = await made.copy();
+    const path = join(dataDir, 'clock.json');
+    const kept = readFileSync(path, 'utf8');
+    const clock = JSON.parse(kept) as Anchor;
+    // As if the wall clock had been set forward by a day since.
+    writeAnchor(path, { ...clock, believedMs: clock.believedMs - 86_400_000 });
+    const before = filesOf(dataDir);
+    const order = ['--replace', '--accept-loss', '--note', 'the disk failed', '--yes'];
+    const refused = await restoring(earlier, dataDir, ...order);
+    expect([refused.code, refused.told.error.reason]).toEqual([1, 'directory_unusable']);
+    expect(refused.told.error.message).toContain('The wall clock is 86400 s away from what the service believed');
+    expect(filesOf(dataDir)).toEqual(before);
+    for (const name of ['ledger.db', 'ledger.db-wal']) await rm(join(dataDir, name), { force: true });
+    await cp(join(made.early, 'ledger.db'), join(dataDir, 'ledger.db'));
+    await cp(join(made.early, 'ledger.db-wal'), join(dataDir, 'ledger.db-wal'));
+    const missing = filesOf(dataDir);
+    const { code, err } = await ect(['ledger', 'accept-loss', '--data-dir', dataDir, '--yes']);
+    expect([code, err]).toEqual([1, expect.stringContaining('Set the clock right (NTP), and repeat the command.')]);
+    expect(filesOf(dataDir)).toEqual(missing);
+    // Who knows that the clock is right removes the file.
+    await rm(path);
+    expect(await restoring(earlier, dataDir, ...order)).toMatchObject({ code: 0 });
   });
 
   test('is restored twice, and the entry states what was lost the first time', async () => {
