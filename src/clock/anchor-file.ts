@@ -1,6 +1,7 @@
 // The file by which a process knows what the one before it believed: `clock.json` in the data directory. It holds no secret, and
 // a service that lost it believes a wall clock that is not before the newest entry.
 
+import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { demandFile } from '../file-type.ts';
 import type { Anchor } from './anchor.ts';
@@ -11,7 +12,9 @@ const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'e
 export function readAnchor(path: string): Anchor | undefined {
   try {
     demandFile(path);
-    const anchor = JSON.parse(readFileSync(path, 'utf8')) as Anchor;
+    const { sum, ...anchor } = JSON.parse(readFileSync(path, 'utf8')) as Anchor & { readonly sum?: unknown };
+    // Releases before this one wrote none.
+    if (sum !== undefined && sum !== sumOf(anchor)) return undefined;
     const isSound = typeof anchor.bootId === 'string' && MEMBERS.every((member) => isTime(anchor[member]));
     return isSound ? anchor : undefined;
   } catch {
@@ -29,13 +32,19 @@ export function writeAnchor(path: string, anchor: Anchor): void {
     demandFile(path);
     const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
-      writeSync(file, `${JSON.stringify(anchor).padEnd(BYTES - 1)}\n`, 0);
+      writeSync(file, `${JSON.stringify({ ...anchor, sum: sumOf(anchor) }).padEnd(BYTES - 1)}\n`, 0);
     } finally {
       closeSync(file);
     }
   } catch {
     // What is there already stays true.
   }
+}
+
+/** A flipped bit makes another time of a time: nothing would be dated, or no use believed, for as long as that lies ahead. */
+function sumOf({ bootId, ...times }: Anchor): string {
+  const text = JSON.stringify([bootId, ...MEMBERS.map((member) => times[member])]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 function isTime(value: unknown): boolean {

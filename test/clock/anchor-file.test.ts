@@ -45,6 +45,28 @@ test('half a file, and one that was never written here, are as good as none', ()
   }
 });
 
+test('L27: a flipped bit in a time is noticed, whichever it is', () => {
+  const path = newPath();
+  writeAnchor(path, ANCHOR);
+  const whole = readFileSync(path);
+  const end = whole.indexOf('"sum"');
+  for (let at = 0; at < end; at++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const bytes = Buffer.from(whole);
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
+      writeFileSync(path, bytes);
+      // A blank that became another blank changes nothing that is said.
+      expect([undefined, JSON.stringify(ANCHOR)]).toContain(JSON.stringify(readAnchor(path)));
+    }
+  }
+});
+
+test('what a release before this one wrote is read', () => {
+  const path = newPath();
+  writeFileSync(path, `${JSON.stringify(ANCHOR).padEnd(511)}\n`);
+  expect(readAnchor(path)).toEqual(ANCHOR);
+});
+
 test('a directory that takes nothing does no harm', () => {
   expect(() => writeAnchor(join(newPath(), 'missing', 'clock.json'), ANCHOR)).not.toThrow();
 });
