@@ -57,11 +57,13 @@ export interface StoreSurroundings {
   /** The place of this process in `ledger.mark`. */
   readonly slot: number;
   readonly earliest: () => number;
+  /** The same in milliseconds, and the time that is believed, for what a recording order came to. */
+  readonly kept: { readonly nowMs: () => number; readonly earliestMs: () => number };
   readonly health: StorageHealth | undefined;
 }
 
 /** Opens them, and creates files where there are none. StartError where a file is none of ours. */
-export function openStores({ replay }: Config, { dir, slot, earliest, health }: StoreSurroundings): Stores {
+export function openStores({ replay }: Config, { dir, slot, earliest, kept, health }: StoreSurroundings): Stores {
   if (dir !== undefined) refuseOtherFiles(dir);
   const ledger = dir === undefined ? new MemoryLedgerStore() : SqliteLedgerStore.open(dir.ledger, health);
   const memo =
@@ -69,7 +71,9 @@ export function openStores({ replay }: Config, { dir, slot, earliest, health }: 
   const isElsewhere = replay.guard === 'off' || replay.guard === 'redis';
   const guard = isElsewhere ? undefined : openGuard(replay, dir, earliest, health);
   const orders =
-    dir === undefined ? new MemoryRecordingOrders() : SqliteRecordingOrders.open(dir.once, undefined, health);
+    dir === undefined
+      ? new MemoryRecordingOrders()
+      : SqliteRecordingOrders.open(dir.once, { leaseMs: Date.now, ...kept }, health);
   const mark = dir && MarkFile.open(dir.mark, slot);
   return {
     ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),

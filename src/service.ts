@@ -179,6 +179,7 @@ async function startIn(
   if (files !== undefined) await refuseLostHistory(files, key);
   if (files !== undefined && (await isOnceForgotten(files))) events.usesForgotten();
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
+  const kept = { nowMs, earliestMs: () => clock?.earliestMs() ?? Number.NEGATIVE_INFINITY };
   const isTimely = () => clock?.isBelieved === true && clock.nowMs() - clock.earliestMs() < TIMELY_MS;
   const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
   const stores =
@@ -190,7 +191,7 @@ async function startIn(
           isTimely,
           events,
         })
-      : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, health });
+      : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, kept, health });
   shutdown.at('stores', () => stores.close());
   let custody: Custody | undefined;
   const head = await stores.ledger.head();
@@ -381,7 +382,7 @@ function compose(
       orders: stores.orders,
       ledger,
       notices,
-      now: () => parts.now(),
+      earliest: () => parts.earliest(),
       reread: (order) => rereadOrder(parts, order),
     }),
     replay: stores.replay,

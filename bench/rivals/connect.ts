@@ -49,7 +49,7 @@ const parts: AuthorityParts = {
     orders: new MemoryRecordingOrders(),
     ledger,
     notices,
-    now: nowSeconds,
+    earliest: nowSeconds,
     reread: (order) => rereadOrder(parts, order),
   }),
   replay: undefined,

@@ -37,8 +37,8 @@ export interface RecordingsOptions {
   readonly orders: RecordingOrders;
   readonly ledger: Ledger;
   readonly notices: Notices;
-  /** Seconds since the epoch. */
-  readonly now: () => number;
+  /** The earliest time that it can be, in seconds since the epoch. */
+  readonly earliest: () => number;
   /** What an order comes to that is not fresh from this process: a candidate, or why the ledger does not take it. */
   readonly reread: (order: RecordingOrder) => Promise<Candidate | Refusal>;
   readonly leaseMs?: number;
@@ -168,7 +168,7 @@ export class Recordings {
   }
 
   #mayStillCome({ orderedAt }: RecordingOrder, { reason }: Refusal): boolean {
-    return MAY_STILL_COME.has(reason) && this.#options.now() - orderedAt < COMES_WITHIN_SECONDS;
+    return MAY_STILL_COME.has(reason) && this.#options.earliest() - orderedAt < COMES_WITHIN_SECONDS;
   }
 
   #sweepIn(pauseMs: number): void {

@@ -22,7 +22,7 @@ const TASK: TaskName = { wid: '', jti: JTI };
 
 /** A second process over the same orders and the same ledger. */
 function beside(parts: AuthorityParts, orders: RecordingOrders, differs: Partial<AuthorityParts> = {}): AuthorityParts {
-  const { ledger, notices, now } = parts;
+  const { ledger, notices, earliest } = parts;
   const other: AuthorityParts = {
     ...parts,
     ...differs,
@@ -30,7 +30,7 @@ function beside(parts: AuthorityParts, orders: RecordingOrders, differs: Partial
       orders,
       ledger,
       notices,
-      now,
+      earliest,
       reread: (order) => rereadOrder(other, order),
       leaseMs: 0,
     }),

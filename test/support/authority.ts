@@ -70,7 +70,7 @@ export async function makeAuthority(
       orders,
       ledger,
       notices,
-      now: clock.now,
+      earliest: clock.earliest,
       reread: (order) => rereadOrder(parts, order),
       leaseMs: 0,
     }),

@@ -30,23 +30,35 @@ const REASONS: StoreReasons = {
 
 /** A lease that ends later than this was given before the clock was set back: it counts as over. */
 const LONGEST_LEASE_MS = 60_000;
+/**
+ * What time it is, in milliseconds. Leases go by the clock of the machine, which all its processes read: one that is over too early does
+ * no harm. What is kept for a time goes by the time that is believed, and is forgotten by the earliest that it can be.
+ */
+export interface OrderClock {
+  readonly leaseMs: () => number;
+  readonly nowMs: () => number;
+  readonly earliestMs: () => number;
+}
+
+const MACHINE_CLOCK: OrderClock = { leaseMs: Date.now, nowMs: Date.now, earliestMs: Date.now };
+
 /** Failures that one look forgets. */
 const FORGOTTEN = 256;
 
 export class SqliteRecordingOrders implements RecordingOrders {
   readonly #database: SqliteDatabase;
   readonly #limits: OrderLimits;
-  readonly #nowMs: () => number;
+  readonly #clock: OrderClock;
   readonly #statements: ReturnType<typeof prepareStatements>;
   readonly #group: WriteGroup;
   /** Open orders, as counted in the transaction that is under way. */
   #counts = new Map<string, number>();
 
   /** Takes over `database`, which is closed with the orders. */
-  constructor(database: SqliteDatabase, limits: OrderLimits = ORDER_LIMITS, nowMs: () => number = Date.now) {
+  constructor(database: SqliteDatabase, limits: OrderLimits = ORDER_LIMITS, clock: OrderClock = MACHINE_CLOCK) {
     this.#database = database;
     this.#limits = limits;
-    this.#nowMs = nowMs;
+    this.#clock = clock;
     this.#group = new WriteGroup(database, () => this.#counts.clear());
     try {
       this.#statements = database.read(() => prepareStatements(database));
@@ -57,8 +69,8 @@ export class SqliteRecordingOrders implements RecordingOrders {
   }
 
   /** Opens the orders in the file at `path`, and creates the file where there is none. */
-  static open(path: string, nowMs?: () => number, watch?: StorageWatch): SqliteRecordingOrders {
-    return new SqliteRecordingOrders(openDatabase(path, ONCE_LAYOUT, REASONS, watch), ORDER_LIMITS, nowMs);
+  static open(path: string, clock?: OrderClock, watch?: StorageWatch): SqliteRecordingOrders {
+    return new SqliteRecordingOrders(openDatabase(path, ONCE_LAYOUT, REASONS, watch), ORDER_LIMITS, clock);
   }
 
   /** Whether the file can be written. */
@@ -74,7 +86,7 @@ export class SqliteRecordingOrders implements RecordingOrders {
   }
 
   async find(task: TaskName): Promise<OrderState | undefined> {
-    const row = this.#database.read(() => this.#statements.state.get(orderKey(task), this.#nowMs()));
+    const row = this.#database.read(() => this.#statements.state.get(orderKey(task), this.#clock.earliestMs()));
     if (row === undefined) return undefined;
     // It may be a row that another process is writing.
     await this.#database.sync();
@@ -84,12 +96,13 @@ export class SqliteRecordingOrders implements RecordingOrders {
 
   async take(limit: number, leaseMs: number): Promise<readonly RecordingOrder[]> {
     const { anyDue, take, forget } = this.#statements;
-    const now = this.#nowMs();
+    const now = this.#clock.leaseMs();
     const latest = now + LONGEST_LEASE_MS;
+    const earliest = this.#clock.earliestMs();
     // Most looks find nothing, and write nothing.
-    if (this.#database.read(() => anyDue.get(now, latest, now)) === undefined) return [];
+    if (this.#database.read(() => anyDue.get(now, latest, earliest)) === undefined) return [];
     return this.#group.soon(() => {
-      forget.run(now, FORGOTTEN);
+      forget.run(earliest, FORGOTTEN);
       return take.all(now + leaseMs, now, latest, limit).map(orderOf);
     });
   }
@@ -99,7 +112,7 @@ export class SqliteRecordingOrders implements RecordingOrders {
   }
 
   async failed(order: OrderRef, failure: Refusal, keepMs: number): Promise<void> {
-    const until = this.#nowMs() + keepMs;
+    const until = this.#clock.nowMs() + keepMs;
     await this.#group.later(() =>
       this.#statements.failed.run(writeFailure(failure), until, orderKey(order), order.digest),
     );
@@ -122,7 +135,7 @@ export class SqliteRecordingOrders implements RecordingOrders {
     if (ofCaller >= perCaller) return tooManyOrders('perCaller', this.#limits);
     const ofAll = this.#count('all', undefined, total);
     if (ofAll >= total) return tooManyOrders('total', this.#limits);
-    place.run(key, wid, jti, iss, caller, digest, token, orderedAt, this.#nowMs() + leaseMs);
+    place.run(key, wid, jti, iss, caller, digest, token, orderedAt, this.#clock.leaseMs() + leaseMs);
     this.#counts.set(`caller ${caller}`, ofCaller + 1);
     this.#counts.set('all ', ofAll + 1);
     return 'placed';

@@ -21,8 +21,9 @@ import { type Folder, makeFolder } from './folder.ts';
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'ONCE_CORRUPT', what: 'orders' } as const;
 const LONG_MS = 50_000;
 
-function openWith(path: string, limits: OrderLimits, nowMs?: () => number): SqliteRecordingOrders {
-  return new SqliteRecordingOrders(openDatabase(path, ONCE_LAYOUT, REASONS), limits, nowMs);
+function openWith(path: string, limits: OrderLimits, now?: () => number): SqliteRecordingOrders {
+  const clock = now && { leaseMs: now, nowMs: now, earliestMs: now };
+  return new SqliteRecordingOrders(openDatabase(path, ONCE_LAYOUT, REASONS), limits, clock);
 }
 
 recordingOrdersContract('SqliteRecordingOrders', async (limits) => {
@@ -79,6 +80,26 @@ test('what failed long ago is taken out of the file', async () => {
   now += 1_001;
   await orders.take(10, 0);
   expect(rows()).toBe(0);
+  await orders.close();
+});
+
+test('C1: why an order failed outlives a jump of the wall clock, and is forgotten by the earliest time that it can be', async () => {
+  const clock = { wall: 1_900_000_000_000, now: 1_900_000_000_000, earliest: 1_900_000_000_000 };
+  const orders = new SqliteRecordingOrders(openDatabase(path, ONCE_LAYOUT, REASONS), ORDER_LIMITS, {
+    leaseMs: () => clock.wall,
+    nowMs: () => clock.now,
+    earliestMs: () => clock.earliest,
+  });
+  const failure = refuse('DAG_DUPLICATE_TASK', 'Another token is recorded.', { jti: 'a' });
+  await orders.place(orderFor('a'), 0);
+  await orders.failed(orderFor('a'), failure, LONG_MS);
+  for (const when of ['wall', 'now'] as const) {
+    clock[when] += 3 * LONG_MS;
+    await orders.take(10, 0);
+    expect(await orders.find(orderFor('a')), when).toMatchObject({ failure: { reason: 'DAG_DUPLICATE_TASK' } });
+  }
+  clock.earliest += LONG_MS;
+  expect(await orders.find(orderFor('a'))).toBeUndefined();
   await orders.close();
 });
 
