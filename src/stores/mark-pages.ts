@@ -1,17 +1,20 @@
 // The pages of a high-water mark: each holds one checkpoint and its checksum, so that a page that is torn or damaged is known by itself.
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { demandFile } from '../file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 
 export const PAGE_BYTES = 4_096;
+/** Twice what 256 workers write, three pages each. What is larger was written by nobody here, and is not read. */
+const MAX_BYTES = 2 * 256 * 3 * PAGE_BYTES;
 
 export function pagesOf(path: string): readonly Buffer[] {
   let bytes: Buffer;
   try {
     // A FIFO would be waited for.
     demandFile(path);
+    if (statSync(path).size > MAX_BYTES) throw new HistoryLost('damaged mark', undefined, 0);
     bytes = readFileSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];

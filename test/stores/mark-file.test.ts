@@ -54,6 +54,13 @@ describe('a mark in a file', () => {
     expect(newest()).toBe(6);
   });
 
+  test('L25 that became larger than any that was written is refused, and not read', () => {
+    MarkFile.open(path, 0).raise(kept(7));
+    truncateSync(path, 3 * 2 ** 30);
+    expect(() => MarkFile.read(path)).toThrow(expect.objectContaining({ kind: 'damaged mark' }));
+    expect(() => MarkFile.open(path, 0)).toThrow(expect.objectContaining({ kind: 'damaged mark' }));
+  });
+
   test('L3 L6 whatever page is torn at whatever moment, a checkpoint stays that was on the disk', async () => {
     const mark = MarkFile.open(path, 0);
     let onDisk = -1;
