@@ -61,6 +61,7 @@ const rooms = {
     'files',
     'ledger',
     'ledger-recovery',
+    'moved-ledger',
     'one-history',
     'ownership',
     'signers',

@@ -10,6 +10,7 @@ import { type DataDir, filesIn, openDataDir } from '../data-dir.ts';
 import { EctError } from '../errors.ts';
 import { directoryAmong } from '../files.ts';
 import { clockForLoss, recordLoss } from '../ledger-recovery.ts';
+import { refuseMoved } from '../moved-ledger.ts';
 import { takeOwnership } from '../ownership.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { addMissingOnce, ledgerAge, onceAge, upgradeOnce } from '../stores/sqlite/index.ts';
@@ -34,6 +35,8 @@ export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> 
   try {
     refuseRoot(order.dataDir);
     const dir = await openDataDir(order.dataDir);
+    // No service would start over what is restored.
+    refuseMoved(dir);
     await using owned = new AsyncDisposableStack();
     const ownership = await takeOwnership(dir);
     owned.defer(() => ownership.release());

@@ -290,6 +290,16 @@ describe('L19 L8 over a directory that was used', () => {
     expect(await lossIn(dataDir)).toBeUndefined();
   });
 
+  test('L40: a directory whose ledger was copied elsewhere is refused, since no service would start over it', async () => {
+    const dataDir = await made.copy();
+    writeFileSync(join(dataDir, 'ledger.moved'), 'copied to a database');
+    const before = filesOf(dataDir);
+    const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
+    expect([code, told.error.reason]).toEqual([1, 'directory_unusable']);
+    expect(told.error.message).toContain('was copied by `ect ledger copy` (ledger.moved)');
+    expect(filesOf(dataDir)).toEqual(before);
+  });
+
   test('what cannot be undone needs --yes, and nothing is read before', async () => {
     for (const option of ['--replace', '--accept-loss']) {
       const { code, err } = await ect(['restore', 'nowhere', '--data-dir', await made.copy(), option]);
