@@ -13,7 +13,10 @@ import { bytesOf } from './setting-file.ts';
 export interface TlsTexts {
   readonly cert: string;
   readonly key: string;
+  /** All CAs that vouch for callers. */
   readonly clientCa?: string;
+  /** The CAs of each trust domain, where each has its own. */
+  readonly bundles?: ReadonlyMap<string, string>;
   /** When these certificates end. */
   readonly terms: readonly CertificateTerm[];
 }
@@ -25,25 +28,33 @@ interface Certificates {
 
 /** The TLS files as one group. Its StartError names every setting that is wrong, a line each, never what is in a file. */
 export function tlsFiles(tls: NonNullable<Config['tls']>, nowMs: () => number = Date.now): FileGroup<TlsTexts> {
-  const { certFile, keyFile, clientCaFile } = tls;
+  const { certFile, keyFile, clientCaFile, clientBundles } = tls;
+  const isBundled = clientBundles.length > 0;
+  const caFiles: readonly CaFile[] = isBundled
+    ? clientBundles.map((bundle) => ({ setting: 'ECT_TLS_CLIENT_BUNDLES', ...bundle }))
+    : clientCaFile === undefined
+      ? []
+      : [{ setting: 'ECT_TLS_CLIENT_CA', file: clientCaFile }];
   return {
     name: 'tls',
-    paths: [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])],
-    parse: ([certContent, keyContent, caContent]) => {
+    paths: [certFile, keyFile, ...caFiles.map(({ file }) => file)],
+    parse: ([certContent, keyContent, ...caContents]) => {
       const problems: string[] = [];
       const cert = noting(problems, () => readCertificates('ECT_TLS_CERT', certFile, certContent));
       const key = noting(problems, () => readPem('ECT_TLS_KEY', keyFile, keyContent));
       const server = cert && noting(problems, () => serverTerm(cert.chain, certFile, nowMs()));
       if (cert !== undefined && key !== undefined) noting(problems, () => checkKey(cert.text, key, keyFile));
-      const ca =
-        clientCaFile === undefined ? undefined : noting(problems, () => readClientCa(clientCaFile, caContent, nowMs()));
+      const cas = caFiles.map((ca, at) => noting(problems, () => readClientCa(ca, caContents[at], nowMs())));
       if (cert === undefined || key === undefined || server === undefined || problems.length > 0) {
         throw new StartError(problems.join('\n'));
       }
+      const read = cas.filter((ca) => ca !== undefined);
       const texts = { cert: cert.text, key };
-      return ca === undefined
-        ? { ...texts, terms: [server] }
-        : { ...texts, clientCa: ca.text, terms: [server, ca.term] };
+      if (read.length === 0) return { ...texts, terms: [server] };
+      const terms = [server, firstToEnd(read.map(({ term }) => term))];
+      const clientCa = read.map(({ text }) => text).join('\n');
+      const bundles = new Map(read.map(({ trustDomain, text }) => [trustDomain ?? '', text]));
+      return isBundled ? { ...texts, clientCa, bundles, terms } : { ...texts, clientCa, terms };
     },
   };
 }
@@ -59,9 +70,16 @@ function noting<T>(problems: string[], read: () => T): T | undefined {
   }
 }
 
-function readClientCa(path: string, content: Content | undefined, nowMs: number) {
-  const { text, chain } = readCertificates('ECT_TLS_CLIENT_CA', path, content);
-  return { text, term: clientCaTerm(chain, path, nowMs) };
+/** A file of CAs that vouch for callers: of one trust domain, or of all. */
+interface CaFile {
+  readonly setting: string;
+  readonly file: string;
+  readonly trustDomain?: string;
+}
+
+function readClientCa({ setting, file, trustDomain }: CaFile, content: Content | undefined, nowMs: number) {
+  const { text, chain } = readCertificates(setting, file, content);
+  return { text, trustDomain, term: clientCaTerm(setting, chain, file, nowMs) };
 }
 
 function readPem(setting: string, path: string, content: Content | undefined): string {
@@ -100,16 +118,19 @@ function serverTerm(chain: readonly X509Certificate[], path: string, nowMs: numb
   const terms = chain.map(termOf);
   const own = terms[0]!;
   if (!isInForce(own, nowMs)) throw outOfTime('ECT_TLS_CERT', path, own, nowMs, 'every client would refuse it');
-  const first = terms.reduce((least, term) => (term.notAfterMs < least.notAfterMs ? term : least));
-  return { certificate: 'server', path, ...first };
+  return { certificate: 'server', path, ...firstToEnd(terms) };
+}
+
+function firstToEnd<Term extends { readonly notAfterMs: number }>(terms: readonly Term[]): Term {
+  return terms.reduce((least, term) => (term.notAfterMs < least.notAfterMs ? term : least));
 }
 
 /** That of the CA which ends first. One that has ended is passed over: a bundle may hold it beside the one that follows it. */
-function clientCaTerm(cas: readonly X509Certificate[], path: string, nowMs: number): CertificateTerm {
+function clientCaTerm(setting: string, cas: readonly X509Certificate[], path: string, nowMs: number): CertificateTerm {
   const terms = cas.map(termOf).sort((a, b) => a.notAfterMs - b.notAfterMs);
   const first = terms.find((term) => isInForce(term, nowMs));
   if (first === undefined) {
-    throw outOfTime('ECT_TLS_CLIENT_CA', path, terms.at(-1)!, nowMs, 'no caller could prove an identity');
+    throw outOfTime(setting, path, terms.at(-1)!, nowMs, 'no caller could prove an identity');
   }
   return { certificate: 'client-ca', path, ...first };
 }

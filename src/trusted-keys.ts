@@ -1,17 +1,16 @@
-// Which keys verify tokens: ours, which change with the ledger, and foreign ones, which change with the trust file.
+// Which keys verify tokens: ours, which change with the ledger, and foreign ones, which change with their issuers.
 
-import { KeyRing, type RecallKey, type TrustedKey } from './keys/index.ts';
+import { KeyRing, type OnMissed, type RecallKey, type TrustedKey } from './keys/index.ts';
 
 /** A ring whose two halves are replaced apart from each other. */
 export class TrustedKeys {
   readonly keys: KeyRing;
   #own: readonly TrustedKey[] = [];
-  #foreign: readonly TrustedKey[];
+  #foreign: readonly TrustedKey[] = [];
 
-  /** `recall` finds one of our keys that ended long ago. */
-  constructor(foreign: readonly TrustedKey[], recall?: RecallKey) {
-    this.#foreign = foreign;
-    this.keys = new KeyRing(foreign, recall);
+  /** `recall` finds one of our keys that ended long ago; `onMissed` looks for a foreign one that is new. */
+  constructor(recall?: RecallKey, onMissed?: OnMissed) {
+    this.keys = new KeyRing([], recall, onMissed);
   }
 
   replaceOwn(own: readonly TrustedKey[]): void {

@@ -9,7 +9,20 @@ const MAX_PATH = 8;
 
 type Cas = ReadonlyMap<string, X509Certificate>;
 
-export class ClientCas {
+/** Whose certificates are believed now. */
+export interface Vouchers {
+  /** Another object after every change, so that an answer can be kept for as long as it holds. */
+  readonly current: object;
+  /** To be told of each connection when it is accepted, before its handshake. */
+  accept(socket: Socket): void;
+  /** Whether the certificate of this SPIFFE ID, which TLS accepted on this connection, is believed today. */
+  vouchFor(socket: Socket, leaf: X509Certificate, id: string, nowMs: number): boolean;
+  /** What to say where it is not. */
+  readonly fault: string;
+}
+
+export class ClientCas implements Vouchers {
+  readonly fault = 'the CA of the client certificate is not trusted any more';
   #current: Cas;
   /** By peer: the CAs in force when a connection was accepted, which are those that its handshake asks. */
   readonly #accepted = new Map<string, Cas>();
@@ -24,12 +37,10 @@ export class ClientCas {
     this.#current = readAll(pem);
   }
 
-  /** Another object after every change, so that an answer can be kept for as long as it holds. */
   get current(): object {
     return this.#current;
   }
 
-  /** To be told of each connection when it is accepted, before its handshake. */
   accept(socket: Socket): void {
     const peer = peerOf(socket);
     this.#accepted.set(peer, this.#current);
@@ -37,11 +48,10 @@ export class ClientCas {
   }
 
   /**
-   * Whether the certificate that TLS accepted on this connection would be accepted today: either no CA of that day is gone, or a
-   * CA of today has signed it. Node tells a server nothing of the intermediates that a caller presented (24.21), so with a
+   * Of every trust domain: either no CA of that day is gone, or a CA of today has signed the certificate. Node tells a server nothing of the intermediates that a caller presented (24.21), so with a
    * CA gone only those in the file count: a caller below another intermediate has to connect again.
    */
-  vouchFor(socket: Socket, leaf: X509Certificate, nowMs: number): boolean {
+  vouchFor(socket: Socket, leaf: X509Certificate, _id: string, nowMs: number): boolean {
     const then = this.#accepted.get(peerOf(socket));
     if (then !== undefined && [...then.keys()].every((fingerprint) => this.#current.has(fingerprint))) return true;
     return leadsToRoot(leaf, [...this.#current.values()], nowMs);

@@ -1,13 +1,12 @@
-// Who is calling, proven by the connection and by nothing else: no header and no field of a message is looked at.
+// Who is at the other end of a connection, proven by the connection and by nothing else: no header is looked at.
 
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Caller } from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
-import type { ClientCas } from './client-cas.ts';
-import { DerError } from './der.ts';
-import { isWorkloadId } from './spiffe-id.ts';
-import { type Leaf, readLeaf } from './svid.ts';
+import { isWorkloadId, trustDomainOf } from '../token/index.ts';
+import type { Vouchers } from './client-cas.ts';
+import { tryReadLeaf } from './svid.ts';
 
 /** How long a connection whose CA was taken away stays open, so that its caller hears why. */
 const GOODBYE_MS = 1_000;
@@ -20,8 +19,15 @@ export function anonymousCallers(): Identify {
   return () => ({ kind: 'anonymous' });
 }
 
+/** For a service whose callers prove themselves by each request: a connection proves nothing. */
+export function unprovenCallers(): Identify {
+  return () => {
+    throw untrusted('the request has no credential');
+  };
+}
+
 interface Identity {
-  readonly caller: Caller;
+  readonly caller: Exclude<Caller, { readonly kind: 'anonymous' }>;
   readonly notBefore: number;
   readonly notAfter: number;
   /** The CAs of the time when it was last held against them, and what came of it. */
@@ -31,10 +37,10 @@ interface Identity {
 
 /**
  * For a service with a client CA: the caller is the SPIFFE ID of its certificate. The certificate is read once a
- * connection; that it is still in force is asked at every call, because connections outlive certificates. So is, where `cas`
- * may be replaced, that a CA of today vouches for it. `now` answers milliseconds since 1970.
+ * connection; that it is still in force is asked at every call, because connections outlive certificates. So is, by `cas`, that
+ * a CA of today vouches for it. `now` answers milliseconds since 1970.
  */
-export function spiffeCallers(now: () => number = Date.now, cas?: ClientCas): Identify {
+export function spiffeCallers(now: () => number = Date.now, cas?: Vouchers): Identify {
   const known = new WeakMap<Socket, Identity | EctError>();
   return (socket) => {
     let identity = known.get(socket);
@@ -46,12 +52,12 @@ export function spiffeCallers(now: () => number = Date.now, cas?: ClientCas): Id
     const time = now();
     if (time < identity.notBefore || time > identity.notAfter) throw untrusted('the certificate is not in force');
     if (cas !== undefined && identity.vouchedBy !== cas.current) {
-      identity.isVouchedFor = isVouchedFor(socket, cas, time);
+      identity.isVouchedFor = isVouchedFor(socket, cas, identity.caller.id, time);
       identity.vouchedBy = cas.current;
       // A caller that has a newer certificate by now comes back with it.
       if (!identity.isVouchedFor) setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
     }
-    if (!identity.isVouchedFor) throw untrusted('the CA of the client certificate is not trusted any more');
+    if (cas !== undefined && !identity.isVouchedFor) throw untrusted(cas.fault);
     return identity.caller;
   };
 }
@@ -68,21 +74,13 @@ function identityOf(socket: Socket): Identity | EctError {
   if (id === undefined || more.length > 0) return invalid(`the client certificate has ${leaf.uris.length} URI names`);
   if (!isWorkloadId(id)) return invalid('the URI name of the client certificate is not a SPIFFE ID');
   const { notBefore, notAfter } = leaf;
-  return { caller: { kind: 'spiffe', id }, notBefore, notAfter, vouchedBy: undefined, isVouchedFor: true };
+  const caller = { kind: 'spiffe', id, proof: { method: 'mtls', by: trustDomainOf(id) } } as const;
+  return { caller, notBefore, notAfter, vouchedBy: undefined, isVouchedFor: true };
 }
 
-function isVouchedFor(socket: Socket, cas: ClientCas, nowMs: number): boolean {
+function isVouchedFor(socket: Socket, cas: Vouchers, id: string, nowMs: number): boolean {
   const leaf = isTls(socket) ? socket.getPeerX509Certificate() : undefined;
-  return leaf !== undefined && cas.vouchFor(socket, leaf, nowMs);
-}
-
-function tryReadLeaf(raw: Uint8Array): Leaf | undefined {
-  try {
-    return readLeaf(raw);
-  } catch (error) {
-    if (error instanceof DerError) return undefined;
-    throw error;
-  }
+  return leaf !== undefined && cas.vouchFor(socket, leaf, id, nowMs);
 }
 
 // On HTTP/2 the socket is a Proxy without a `has` trap, so `in` would find nothing and every identity would vanish.

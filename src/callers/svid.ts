@@ -34,8 +34,17 @@ const URI_NAME = 0x86; // GeneralName [6]
 const EXTENSIONS = 0xa3; // TBSCertificate [3]
 const VERSION = 0xa0; // TBSCertificate [0]
 
-/** Parses one certificate. Throws DerError for bytes that are not a version 3 certificate in DER. */
-export function readLeaf(certificate: Uint8Array): Leaf {
+/** Parses one certificate; undefined for bytes that are not a version 3 certificate in DER. */
+export function tryReadLeaf(certificate: Uint8Array): Leaf | undefined {
+  try {
+    return readLeaf(certificate);
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
+  }
+}
+
+function readLeaf(certificate: Uint8Array): Leaf {
   const tbs = expectTag(readAll(readOnly(certificate, TAG.sequence))[0], TAG.sequence);
   const fields = readAll(tbs);
   if (fields[0]?.tag !== VERSION) throw new DerError('not a version 3 certificate');

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { administrators } from '../../src/callers/administrators.ts';
+import { workload } from '../support/callers.ts';
 
-const A = { kind: 'spiffe', id: 'spiffe://example.com/a' } as const;
+const A = workload('spiffe://example.com/a');
 const ANONYMOUS = { kind: 'anonymous' } as const;
 
 test('nobody is an administrator where nobody was named', () => {
@@ -12,7 +13,7 @@ test('a SPIFFE ID is one, exactly as it is written', () => {
   const isAdministrator = administrators([A.id]);
   expect(isAdministrator(A)).toBe(true);
   for (const id of ['spiffe://example.com/A', 'spiffe://example.com/a/b', 'spiffe://example.com/', 'anonymous']) {
-    expect(isAdministrator({ kind: 'spiffe', id }), id).toBe(id === A.id);
+    expect(isAdministrator(workload(id)), id).toBe(id === A.id);
   }
   expect(isAdministrator(ANONYMOUS)).toBe(false);
 });

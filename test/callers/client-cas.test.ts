@@ -13,6 +13,7 @@ import { type CertificateAuthority, createCertificateAuthority, issueSvid } from
 import { describeWith } from '../support/need.ts';
 
 const DAY = 24 * 3_600_000;
+const ID = 'spiffe://example.org/a';
 
 describeWith('openssl', 'the CAs of today', () => {
   let ca: CertificateAuthority;
@@ -25,7 +26,7 @@ describeWith('openssl', 'the CAs of today', () => {
     ca = createCertificateAuthority('mesh CA');
     other = createCertificateAuthority('other CA');
     namesake = createCertificateAuthority('mesh CA');
-    leaf = new X509Certificate(issueSvid(ca, 'spiffe://example.org/a').cert);
+    leaf = new X509Certificate(issueSvid(ca, ID).cert);
   });
   afterAll(() => {
     for (const authority of [ca, other, namesake]) authority[Symbol.dispose]();
@@ -60,11 +61,11 @@ describeWith('openssl', 'the CAs of today', () => {
     const socket = from(1);
     cas.accept(socket);
     cas.replace(ca.cert + other.cert);
-    expect(cas.vouchFor(socket, leaf, Date.now())).toBe(true);
+    expect(cas.vouchFor(socket, leaf, ID, Date.now())).toBe(true);
     cas.replace(other.cert);
-    expect(cas.vouchFor(socket, leaf, Date.now())).toBe(false);
+    expect(cas.vouchFor(socket, leaf, ID, Date.now())).toBe(false);
     cas.replace(ca.cert);
-    expect(cas.vouchFor(socket, leaf, Date.now())).toBe(true);
+    expect(cas.vouchFor(socket, leaf, ID, Date.now())).toBe(true);
   });
 
   test('A7 what TLS has accepted under the CAs of today needs no second look, whatever intermediates it took', () => {
@@ -74,8 +75,8 @@ describeWith('openssl', 'the CAs of today', () => {
     cas.replace(other.cert);
     cas.accept(late);
     // As a leaf below an intermediate that is not in the file.
-    expect(cas.vouchFor(late, leaf, Date.now())).toBe(true);
-    expect(cas.vouchFor(early, leaf, Date.now())).toBe(false);
+    expect(cas.vouchFor(late, leaf, ID, Date.now())).toBe(true);
+    expect(cas.vouchFor(early, leaf, ID, Date.now())).toBe(false);
   });
 
   test('A7 a connection that is closed is forgotten: the next one from the same port is another', () => {
@@ -84,7 +85,7 @@ describeWith('openssl', 'the CAs of today', () => {
     cas.accept(socket);
     socket.emit('close');
     cas.replace(other.cert);
-    expect(cas.vouchFor(socket, leaf, Date.now())).toBe(false);
+    expect(cas.vouchFor(socket, leaf, ID, Date.now())).toBe(false);
   });
 
   test('A7 another set is another object, so that no answer is kept too long', () => {

@@ -48,7 +48,7 @@ describeWith('openssl', 'a caller is who its certificate says', () => {
   test.each(PROTOCOLS)('its single URI SAN is its identity over %s', async (protocol) => {
     const { token } = await issue(issueSvid(authority, ID), protocol);
     expect(token).toBe(`issued for ${ID}`);
-    expect(running.calls().at(-1)).toMatchObject({ caller: ID });
+    expect(running.calls().at(-1)).toMatchObject({ caller: ID, proof: 'mtls', by: 'example.com' });
   });
 
   test('names of other kinds beside the URI change nothing', async () => {
@@ -108,12 +108,14 @@ describeWith('openssl', 'a caller is who its certificate says', () => {
     expect(found.info?.reason).toBe('CALLER_ID_INVALID');
   });
 
-  test('A1: a certificate that ends while its connection lives is no longer trusted', async () => {
+  test('A1: a certificate out of its time is not trusted: one that ends while its connection lives, or has yet to begin', async () => {
     const client = authorityClient(url, 'gRPC over HTTP/2', { ca: authority.cert, ...issueSvid(authority, ID) });
     await client.issue({});
     try {
-      now = () => Date.now() + 3 * 86_400_000;
-      expect((await failureOf(client.issue({}))).info?.reason).toBe('CALLER_UNTRUSTED');
+      for (const days of [3, -1]) {
+        now = () => Date.now() + days * 86_400_000;
+        expect((await failureOf(client.issue({}))).info?.reason).toBe('CALLER_UNTRUSTED');
+      }
     } finally {
       now = Date.now;
     }
@@ -136,7 +138,9 @@ describeWith('openssl', 'a caller is who its certificate says', () => {
       return createClient(KeyService, transport).getKeySet({});
     };
     expect((await ask()).jwksJson).toBe('{"kind":"anonymous"}');
-    expect((await ask(issueSvid(authority, ID))).jwksJson).toBe(`{"kind":"spiffe","id":"${ID}"}`);
+    expect((await ask(issueSvid(authority, ID))).jwksJson).toBe(
+      `{"kind":"spiffe","id":"${ID}","proof":{"method":"mtls","by":"example.com"}}`,
+    );
   });
 
   const handshake = async (options: ConnectionOptions): Promise<TLSSocket> => {

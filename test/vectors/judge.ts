@@ -1,10 +1,11 @@
 // What the token room and the procedure for graphs say about a vector, with no service around them.
 
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
-import { isWithin, validateDag } from '../../src/authority/index.ts';
+import { validateDag } from '../../src/authority/index.ts';
 import type { ExpectedGraph, ExpectedVerdict, GraphVector, TokenVector, Trust, Vector } from '../../src/cli/vectors.ts';
+import type { TaskName } from '../../src/dag/index.ts';
 import { KeyRing } from '../../src/keys/index.ts';
-import { type Claims, TOKEN_STEPS, type TokenPolicy, verifyToken } from '../../src/token/index.ts';
+import { type Claims, isWithin, TOKEN_STEPS, type TokenPolicy, verifyToken } from '../../src/token/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { policy as defaults } from '../support/tokens.ts';
 import { PROFILES } from './make/profiles.ts';
@@ -40,8 +41,14 @@ export async function judgeGraph(vector: GraphVector, trust: Trust): Promise<Exp
     return { status: 'invalid', violations, unresolved: [], size: 0, depth: 0, roots: [], leaves: [] };
   }
   const { status, violations, unresolved, size, depth, roots, leaves } = answer.report;
-  const named = violations.map(({ reason, tasks }) => ({ reason, tasks }));
-  return { status, violations: named, unresolved, size, depth, roots, leaves };
+  const named = violations.map(({ reason, tasks }) => ({ reason, tasks: idsOf(tasks) }));
+  const ids = { unresolved: idsOf(unresolved), roots: idsOf(roots), leaves: idsOf(leaves) };
+  return { status, violations: named, size, depth, ...ids };
+}
+
+/** Vectors name tasks by their `jti`. */
+function idsOf(tasks: readonly TaskName[]): readonly string[] {
+  return tasks.map(({ jti }) => jti);
 }
 
 /** What is absent is empty, undefined or false inside, and left out in vectors. */

@@ -78,6 +78,23 @@ const issuers: readonly (readonly [string, string, unknown, 'claims' | 'formats'
   ['non-ascii', 'iss has only characters of URIs.', 'https://exämple.com/', 'formats'],
   ['angle-brackets', 'iss does not stand in angle brackets.', `<${ISS_B}>`, 'formats'],
   ['backslash', 'iss has no backslash.', 'https://example.com\\agent', 'formats'],
+  [
+    'spiffe-empty-segment',
+    'iss of the scheme spiffe is a SPIFFE ID: no empty segment.',
+    'spiffe://example.com//a',
+    'formats',
+  ],
+  [
+    'spiffe-encoded-dots',
+    'iss of the scheme spiffe is a SPIFFE ID: no escapes.',
+    'spiffe://example.com/%2e%2e/a',
+    'formats',
+  ],
+  ['spiffe-encoded-slash', 'A SPIFFE ID has no encoded slash.', 'spiffe://example.com/a%2fb', 'formats'],
+  ['spiffe-encoded-letter', 'A SPIFFE ID has no second spelling of a letter.', 'spiffe://example.com/%41', 'formats'],
+  ['spiffe-parameter', 'A SPIFFE ID has no parameters.', 'spiffe://example.com/a;p', 'formats'],
+  ['spiffe-trailing-slash', 'A SPIFFE ID has no slash after it.', `${ISS_B}/`, 'formats'],
+  ['spiffe-scheme-in-capitals', 'The scheme of a SPIFFE ID is in lower case.', 'SPIFFE://example.com/a', 'formats'],
 ];
 for (const [name, shows, iss, step] of issuers) {
   invalid(`iss/${name}`, shows, token({ iss }, {}, agentB), 'CLAIM_INVALID iss', { step, trusting: [ISS_B] });

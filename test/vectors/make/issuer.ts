@@ -53,16 +53,16 @@ invalid(
 invalid(
   'issuer/look-alike',
   'An issuer that only looks like another is another.',
-  token({ iss: ISS_B.replace('spiffe', 'Spiffe') }, {}, agentB),
+  token({ iss: ISS_ORG.replace('https', 'Https') }, {}, organisation),
   'ISSUER_MISMATCH',
-  { trusting: [ISS_B] },
+  { trusting: [ISS_ORG] },
 );
 invalid(
   'issuer/trailing-slash',
   'An issuer is compared exactly, without a slash after it.',
-  token({ iss: `${ISS_B}/` }, {}, agentB),
+  token({ iss: `${ISS_ORG}/` }, {}, organisation),
   'ISSUER_MISMATCH',
-  { trusting: [ISS_B] },
+  { trusting: [ISS_ORG] },
 );
 invalid(
   'issuer/below-an-exact-name',

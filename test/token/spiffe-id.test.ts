@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isWorkloadId } from '../../src/callers/spiffe-id.ts';
+import { hasSpiffeScheme, isSpiffeId, isWorkloadId, trustDomainOf } from '../../src/token/spiffe-id.ts';
 
 const longest = `spiffe://example.com/${'a'.repeat(2048 - 21)}`;
 
@@ -34,7 +34,21 @@ describe('A2: a SPIFFE ID has one spelling', () => {
     ['a comma', 'spiffe://example.com/a,URI:spiffe://example.com/b'],
     ['non-ASCII', 'spiffe://example.com/ä'],
     ['2,049 bytes', `${longest}a`],
+    ['a parameter', 'spiffe://example.com/a;p'],
+    ['an encoded slash', 'spiffe://example.com/a%2fb'],
   ])('%s is none', (_title, id) => {
     expect(isWorkloadId(id)).toBe(false);
+    // A trust domain has an ID too, and only that has no path.
+    expect(isSpiffeId(id)).toBe(id === 'spiffe://example.com');
+  });
+
+  test('it belongs to the trust domain before its path', () => {
+    expect(trustDomainOf('spiffe://example.com/a/b')).toBe('example.com');
+    expect(trustDomainOf('spiffe://example.com')).toBe('example.com');
+  });
+
+  test('its scheme is told in any letters, because readers of URIs take them for the same', () => {
+    for (const uri of ['spiffe://a/b', 'SPIFFE://a/b', 'Spiffe:a']) expect(hasSpiffeScheme(uri), uri).toBe(true);
+    for (const uri of ['spiffes://a/b', 'urn:spiffe:a', 'spiffe', '']) expect(hasSpiffeScheme(uri), uri).toBe(false);
   });
 });

@@ -1,0 +1,35 @@
+// Everything that can prove a caller here, put together from what the operator has configured.
+
+import { type Authenticate, type Authenticator, authenticateBy } from './authenticate.ts';
+import type { Vouchers } from './client-cas.ts';
+import { exceptProxies, type ForwardingOptions, forwardedCallers } from './forwarded.ts';
+import { anonymousCallers, type Identify, spiffeCallers, unprovenCallers } from './identify.ts';
+import { type JwtCallersPorts, jwtCallers } from './jwt.ts';
+
+export interface CallersOptions {
+  /** Who vouches for client certificates; undefined: none are asked for. */
+  readonly cas: Vouchers | undefined;
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+  /** Proxies that forward an identity. */
+  readonly forwarded: Pick<ForwardingOptions, 'proxies' | 'header'> | undefined;
+  /** Issuers whose JWTs prove callers; undefined: `authorization` is a header like any other. */
+  readonly jwt?: JwtCallersPorts | undefined;
+}
+
+export interface Callers {
+  /** Who is at the other end of a connection. */
+  readonly identify: Identify;
+  /** Who makes a request; undefined: its connection alone says it. */
+  readonly authenticate: Authenticate | undefined;
+}
+
+export function createCallers({ cas, nowMs, forwarded, jwt }: CallersOptions): Callers {
+  const withoutCertificate = jwt === undefined ? anonymousCallers() : unprovenCallers();
+  const identify = cas === undefined ? withoutCertificate : spiffeCallers(nowMs, cas);
+  const credentials: Authenticator[] = [];
+  if (forwarded !== undefined) credentials.push(forwardedCallers({ ...forwarded, identify }));
+  if (jwt !== undefined) credentials.push(jwtCallers(jwt));
+  if (credentials.length === 0) return { identify, authenticate: undefined };
+  return { identify, authenticate: authenticateBy(credentials, exceptProxies(identify, forwarded?.proxies ?? [])) };
+}

@@ -1,0 +1,102 @@
+// An identity that a proxy forwards by a header: `x-forwarded-client-cert` (Envoy) or `l5d-client-id` (Linkerd). A header proves
+// nothing by itself, so it counts only on the connection of a proxy that has proved to be one of those that the operator named.
+
+import type { Caller } from '../authority/index.ts';
+import { EctError, refuse } from '../errors.ts';
+import { isWorkloadId, trustDomainOf } from '../token/index.ts';
+import type { Authenticator } from './authenticate.ts';
+import type { Identify } from './identify.ts';
+
+/** How an identity is forwarded. */
+export type ForwardedHeader = 'x-forwarded-client-cert' | 'l5d-client-id';
+
+export interface ForwardingOptions {
+  /** SPIFFE IDs of the proxies that are believed. */
+  readonly proxies: readonly string[];
+  /** The one header that they set. */
+  readonly header: ForwardedHeader;
+  /** Who is at the other end of a connection. */
+  readonly identify: Identify;
+}
+
+/** Reads the value of a header. Answers the SPIFFE ID that it names, or undefined where it names none, or more than one thing. */
+const READERS: Readonly<Record<ForwardedHeader, (value: string) => string | undefined>> = {
+  'x-forwarded-client-cert': readClientCert,
+  'l5d-client-id': (value) => value,
+};
+
+/**
+ * The caller that a proxy names. A request with such a header by anybody else is refused: nobody but a forger has a reason to
+ * send it. So is one by a proxy whose header is not there exactly once, with exactly one workload of its own trust domain in it,
+ * or which has the header of another kind of proxy, or one that somebody could take for it (`x_forwarded_client_cert`).
+ */
+export function forwardedCallers({ proxies, header, identify }: ForwardingOptions): Authenticator {
+  const believed = new Set(proxies);
+  const foreign = Object.keys(READERS)
+    .flatMap(spellings)
+    .filter((name) => name !== header);
+  return (presented) => {
+    const values = presented.header(header);
+    const hasForeign = foreign.some((name) => presented.header(name).length > 0);
+    if (values.length === 0 && !hasForeign) return undefined;
+    const peer = identify(presented.socket);
+    if (peer.kind !== 'spiffe' || !believed.has(peer.id)) {
+      throw invalid('the request says for whom it is made, and its connection is not that of a proxy that may');
+    }
+    if (hasForeign) throw invalid(`the request has a header that could be taken for ${header}`);
+    const [value = '', ...more] = values;
+    if (more.length > 0) throw invalid(`${header} is there more than once`);
+    const id = READERS[header](value);
+    if (id === undefined) throw invalid(`${header} must have one element with one URI, and no quoted separators`);
+    if (!isWorkloadId(id)) throw invalid(`the URI in ${header} is not the SPIFFE ID of a workload`);
+    if (trustDomainOf(id) !== trustDomainOf(peer.id)) {
+      throw invalid(`the URI in ${header} is of another trust domain than the proxy`);
+    }
+    if (believed.has(id)) throw invalid(`the URI in ${header} is that of a proxy, which calls for others`);
+    return { kind: 'spiffe', id, proof: { method: 'forwarded', by: peer.id } };
+  };
+}
+
+/**
+ * The identity of a connection, for requests without a credential. A proxy is none: what it passes on without a name would
+ * otherwise be done in its own.
+ */
+export function exceptProxies(identify: Identify, proxies: readonly string[]): Identify {
+  const believed = new Set(proxies);
+  return (socket) => {
+    const peer: Caller = identify(socket);
+    if (peer.kind !== 'spiffe' || !believed.has(peer.id)) return peer;
+    throw new EctError(refuse('CALLER_UNTRUSTED', 'the proxy has not said for whom it makes the request'));
+  };
+}
+
+/** The name with each of its hyphens as it is or as an underscore, which some readers take for the same. */
+function spellings(name: string): string[] {
+  return name.split('-').reduce<string[]>((starts, word, at) => {
+    return at === 0 ? [word] : starts.flatMap((start) => [`${start}-${word}`, `${start}_${word}`]);
+  }, []);
+}
+
+/** The keys of an element as Envoy writes it. A certificate may have several DNS names; `By` names the proxy. */
+const KEYS = new Set(['by', 'hash', 'cert', 'chain', 'subject', 'uri', 'dns']);
+const REPEATED = new Set(['by', 'dns']);
+/**
+ * A key and its value, which may be quoted. A separator (`,` `;`) or an escape within quotes is refused: who does not know of
+ * quotes would find other elements there.
+ */
+const PAIR = /^([A-Za-z]+)=(?:[!#-+\--:<>-[\]-~]*|"[ !#-+\--:<-[\]-~]*")$/;
+
+/** The URI of the one element of `x-forwarded-client-cert`. */
+function readClientCert(value: string): string | undefined {
+  const seen = new Map<string, string>();
+  for (const pair of value.split(';')) {
+    const key = PAIR.exec(pair)?.[1]?.toLowerCase();
+    if (key === undefined || !KEYS.has(key) || (seen.has(key) && !REPEATED.has(key))) return undefined;
+    seen.set(key, pair.slice(key.length + 1));
+  }
+  return seen.get('uri');
+}
+
+function invalid(message: string): EctError {
+  return new EctError(refuse('CALLER_ID_INVALID', message));
+}

@@ -1,0 +1,102 @@
+// What a JWT of a caller has to be (RFC 7519, RFC 8725, JWT-SVID): the rules on what it says, before its signature is looked
+// at. Everything in it is attacker-controlled, so a refusal quotes none of it.
+
+import { EctError, refuse } from '../errors.ts';
+import { canBeAbove, isWorkloadId, type JsonObject, trustDomainOf } from '../token/index.ts';
+import type { CallerTrust } from '../trust/index.ts';
+
+/** From when to when a JWT counts. Seconds since the epoch. */
+export interface JwtTerm {
+  readonly notBefore: number;
+  readonly expires: number;
+}
+
+/** What a caller is by its JWT. */
+export interface NamedCaller {
+  readonly kind: 'spiffe' | 'oidc';
+  readonly id: string;
+}
+
+/** Members that bring in a key, a URL, another encoding or another token. */
+const FORBIDDEN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'trust_chain', 'zip', 'cty', 'enc', 'epk'];
+/** Kinds of JWT that say who somebody is. Others, such as Execution Context Tokens, say something else. */
+const TYPES: ReadonlySet<unknown> = new Set([
+  undefined,
+  'jwt',
+  'jose',
+  'at+jwt',
+  'application/jwt',
+  'application/at+jwt',
+]);
+const MAX_KID_CHARACTERS = 256;
+/** Clocks of issuers may be ahead of ours by so much. */
+const SKEW_SECONDS = 30;
+const MAX_ID_BYTES = 2048;
+
+/** The algorithm and the name of the key in a header. Throws CALLER_UNTRUSTED. */
+export function readHeader(
+  header: JsonObject,
+  allowed: readonly string[],
+): { readonly alg: string; readonly kid: string } {
+  const member = FORBIDDEN_MEMBERS.find((name) => Object.hasOwn(header, name));
+  if (member !== undefined) throw untrusted(`its header must not have ${member}`);
+  const { alg, kid, typ } = header;
+  if (!TYPES.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
+    throw untrusted('its typ is not that of a JWT for callers');
+  if (typeof alg !== 'string' || !allowed.includes(alg)) throw untrusted(`its alg must be ${allowed.join(' or ')}`);
+  if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_CHARACTERS)
+    throw untrusted('its header has no kid');
+  return { alg, kid };
+}
+
+/** The times of a JWT that counts now. Throws CALLER_UNTRUSTED. */
+export function readTerm({ exp, nbf, iat }: JsonObject, { maxLifetimeSeconds }: CallerTrust, now: number): JwtTerm {
+  if (!isTime(exp)) throw untrusted('it has no exp');
+  if (nbf !== undefined && !isTime(nbf)) throw untrusted('its nbf is no time');
+  if (iat !== undefined && !isTime(iat)) throw untrusted('its iat is no time');
+  if (exp - (iat ?? now) > maxLifetimeSeconds) throw untrusted(`it lives for more than ${maxLifetimeSeconds} s`);
+  const term = { notBefore: Math.max(nbf ?? 0, iat ?? 0) - SKEW_SECONDS, expires: exp };
+  demandTerm(term, now);
+  return term;
+}
+
+/** Throws CALLER_UNTRUSTED for a JWT that does not count at this second. */
+export function demandTerm({ notBefore, expires }: JwtTerm, now: number): void {
+  if (now >= expires) throw untrusted('it has expired');
+  if (now < notBefore) throw untrusted('it is not valid yet');
+}
+
+/** A JWT is for this service, or somebody else's. Throws CALLER_UNTRUSTED. */
+export function demandAudience({ aud }: JsonObject, { audience, acceptsOtherAudiences }: CallerTrust): void {
+  const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (!named.includes(audience)) throw untrusted('its aud does not name this service');
+  if (named.length > 1 && !acceptsOtherAudiences) throw untrusted('its aud names others beside this service');
+}
+
+/** The name of the caller, as its issuer is believed to give it. Nothing is normalised. Throws CALLER_ID_INVALID. */
+export function nameCaller(payload: JsonObject, { identity }: CallerTrust): NamedCaller {
+  if (identity.kind === 'spiffe') {
+    const { sub } = payload;
+    if (typeof sub !== 'string' || !isWorkloadId(sub)) throw invalid('its sub is not the SPIFFE ID of a workload');
+    if (trustDomainOf(sub) === identity.trustDomain) return { kind: 'spiffe', id: sub };
+    throw invalid('its sub is not of the trust domain that its issuer speaks for');
+  }
+  const { prefix, claim } = identity;
+  const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+  if (typeof value !== 'string' || value === '') throw invalid(`it has no text in ${claim}`);
+  const id = prefix + value;
+  if (id.length <= MAX_ID_BYTES && canBeAbove(id)) return { kind: 'oidc', id };
+  throw invalid(`its ${claim} has characters or segments that no name may have`);
+}
+
+export function untrusted(why: string): EctError {
+  return new EctError(refuse('CALLER_UNTRUSTED', `The bearer token is refused: ${why}.`));
+}
+
+function invalid(why: string): EctError {
+  return new EctError(refuse('CALLER_ID_INVALID', `The bearer token is refused: ${why}.`));
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}

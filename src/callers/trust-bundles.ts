@@ -1,0 +1,38 @@
+// The CAs of each trust domain (X509-SVID, section 5). TLS asks at the handshake whether any of them vouches for a certificate;
+// here it is asked whether one of its own trust domain does. What a CA signs for another domain is worth nothing.
+
+import type { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { trustDomainOf } from '../token/index.ts';
+import { ClientCas, type Vouchers } from './client-cas.ts';
+
+export class TrustBundles implements Vouchers {
+  readonly fault = 'no CA of its own trust domain vouches for the client certificate';
+  readonly #bundles: ReadonlyMap<string, ClientCas>;
+  #current: object = {};
+
+  /** PEM by trust domain: one or more certificates each. */
+  constructor(pems: ReadonlyMap<string, string>) {
+    this.#bundles = new Map([...pems].map(([trustDomain, pem]) => [trustDomain, new ClientCas(pem)]));
+  }
+
+  /** From here on these CAs vouch for callers of these trust domains. A domain that is not there any more has none. */
+  replace(pems: ReadonlyMap<string, string>): void {
+    for (const [trustDomain, cas] of this.#bundles) cas.replace(pems.get(trustDomain) ?? '');
+    this.#current = {};
+  }
+
+  get current(): object {
+    return this.#current;
+  }
+
+  /** With one bundle the handshake has asked it alone. With several nobody knows which of them it took. */
+  accept(socket: Socket): void {
+    if (this.#bundles.size === 1) for (const cas of this.#bundles.values()) cas.accept(socket);
+  }
+
+  /** With several bundles only the intermediates in the file of the domain count: Node does not show those that a caller presents. */
+  vouchFor(socket: Socket, leaf: X509Certificate, id: string, nowMs: number): boolean {
+    return this.#bundles.get(trustDomainOf(id))?.vouchFor(socket, leaf, id, nowMs) === true;
+  }
+}

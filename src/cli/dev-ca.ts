@@ -1,0 +1,96 @@
+// `ect dev-ca`: a CA, the certificate of the service and those of workloads, for mutual TLS on a machine of a developer.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { createDevCa, type DevCertificate } from '../callers/dev-certificates.ts';
+import { fileFault } from '../system-faults.ts';
+import { isTrustDomain, isWorkloadId } from '../token/index.ts';
+import { Refused } from './exit.ts';
+import { attempt } from './failure.ts';
+import { withHelp } from './help.ts';
+import { writeNewFile } from './new-file.ts';
+import { type Io, type OutputOptions, print, printJson, remark, withOutput } from './output.ts';
+
+interface DevCaOptions extends OutputOptions {
+  readonly trustDomain: string;
+  readonly workload?: readonly string[];
+}
+
+const DAYS = 30;
+const DAY_MS = 86_400_000;
+/** Clocks of other machines may be behind. */
+const SKEW_MS = 300_000;
+const WORKLOADS = ['agent-a', 'agent-b'];
+/** Files of the CA and of the service. */
+const TAKEN = ['ca', 'server'];
+const LOOPBACK = [Buffer.of(127, 0, 0, 1), Buffer.concat([Buffer.alloc(15), Buffer.of(1)])];
+
+export function devCaCommand(io: Io): Command {
+  const command = new Command('dev-ca')
+    .description('make a CA, a certificate of the service and certificates of workloads, for development')
+    .argument('<directory>', 'where the files are made; existing ones are never touched')
+    .option('--trust-domain <name>', 'of the SPIFFE IDs', trustDomain, 'dev.example')
+    .option('--workload <name...>', `names of workloads (default ${WORKLOADS.join(' and ')})`, workload);
+  withHelp(withOutput(command), {
+    examples: ['ect dev-ca certs', 'ect dev-ca certs --trust-domain example.org --workload planner --workload trader'],
+    refused: 'a file exists already, or cannot be written',
+  });
+  return command.action((directory: string, options: DevCaOptions) =>
+    attempt(io, options, () => makeAll(io, directory, options)),
+  );
+}
+
+async function makeAll(io: Io, directory: string, options: DevCaOptions): Promise<void> {
+  const now = Date.now();
+  const to = new Date(now + DAYS * DAY_MS);
+  const id = (name: string) => `spiffe://${options.trustDomain}/${name}`;
+  const ca = createDevCa(`${options.trustDomain} development CA`, new Date(now - SKEW_MS), to);
+  const workloads = options.workload ?? WORKLOADS;
+  const places = LOOPBACK.map((ip) => ({ ip }));
+  await makeDirectory(directory);
+  await write(directory, 'ca', ca);
+  await write(directory, 'server', ca.issue('ect', [{ uri: id('ect') }, { dns: 'localhost' }, ...places]));
+  for (const name of workloads) await write(directory, name, ca.issue(name, [{ uri: id(name) }]));
+  const file = (name: string) => join(directory, name);
+  if (options.json) {
+    printJson(io, { directory, server: id('ect'), workloads: workloads.map(id), notAfter: to.toISOString() });
+    return;
+  }
+  const [first = ''] = workloads;
+  remark(io, `for development only; the certificates end at ${to.toISOString()}`);
+  print(
+    io,
+    `export ECT_TLS_CERT=${file('server.pem')} ECT_TLS_KEY=${file('server.key')} ECT_TLS_CLIENT_CA=${file('ca.pem')}`,
+  );
+  print(io, `export ECT_URL=https://localhost:8080 ECT_CA=${file('ca.pem')} ECT_SERVER_ID=${id('ect')}`);
+  print(io, `export ECT_CERT=${file(`${first}.pem`)} ECT_KEY=${file(`${first}.key`)}`);
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    const message = fileFault(path, cause, 'written');
+    throw new Refused({ reason: 'file_unwritable', message, remedy: 'Name another directory.', metadata: {} });
+  }
+}
+
+async function write(directory: string, name: string, { cert, key }: DevCertificate): Promise<void> {
+  const remedy = 'Name a new directory.';
+  await writeNewFile(join(directory, `${name}.pem`), cert, remedy, 0o644);
+  await writeNewFile(join(directory, `${name}.key`), key, remedy);
+}
+
+function trustDomain(text: string): string {
+  if (!isTrustDomain(text)) throw new InvalidArgumentError('It is a trust domain like example.org, in lower case.');
+  return text;
+}
+
+function workload(text: string, before: readonly string[] | undefined): readonly string[] {
+  const names = before ?? [];
+  if (!/^[^/]+$/.test(text) || !isWorkloadId(`spiffe://a/${text}`) || TAKEN.includes(text) || names.includes(text)) {
+    throw new InvalidArgumentError(`It is one segment of a SPIFFE ID, given once, and not ${TAKEN.join(' or ')}.`);
+  }
+  return [...names, text];
+}

@@ -1,0 +1,104 @@
+// `ect trust check`: whether a service with the settings of this environment would believe a token of a foreign issuer, or the
+// JWT of a caller, and why.
+
+import { Command, Option } from 'commander';
+import { type Refusal, remedyFor } from '../errors.ts';
+import { EXIT, WrongUsage } from './exit.ts';
+import { attempt } from './failure.ts';
+import { withHelp } from './help.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, withOutput } from './output.ts';
+import { readText } from './values.ts';
+
+export interface TrustFindings {
+  /** What it is taken for: an Execution Context Token, or a JWT by which a caller proves itself. */
+  readonly kind: 'token' | 'caller';
+  /** What it says. Nothing of it was verified, unless it is believed. */
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly payload: Readonly<Record<string, unknown>>;
+  /** The issuer of the trust file that speaks for what it says. */
+  readonly issuer:
+    | {
+        readonly iss: string;
+        readonly source: string;
+        readonly keys: readonly string[];
+        /** Why there are no keys, or which are not used. */
+        readonly fault: string;
+      }
+    | undefined;
+  /** Believed: in whose name. */
+  readonly name: string | undefined;
+  readonly refusals: readonly (Refusal & { readonly rule: string })[];
+}
+
+/** Checks a token under the settings of the environment. `now`: seconds since the epoch. */
+export type CheckTrust = (
+  token: string,
+  options: { readonly audience: string | undefined; readonly now: number },
+) => Promise<TrustFindings>;
+
+interface CheckOptions extends OutputOptions {
+  readonly audience?: string;
+}
+
+const MAX_CHARACTERS = 16_384;
+
+export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
+  const command = new Command('check')
+    .description('tell whether a token of a foreign issuer, or the JWT of a caller, would be believed, and why')
+    .argument('<token>', 'the token, - for stdin, or @file')
+    .addOption(new Option('--audience <audience>', 'who verifies: one of the parties in aud of a token'));
+  withHelp(withOutput(command), {
+    examples: ['ECT_TRUST_FILE=trust.json ect trust check @token.jwt --audience spiffe://example.org/b'],
+    refused: 'it would not be believed',
+    wrong: 'the configuration has mistakes, or the command was called wrongly',
+  });
+  command.action((argument: string, options: CheckOptions) =>
+    attempt(io, options, async () => {
+      const token = await readText(io, argument);
+      if (token === '' || token.length > MAX_CHARACTERS) throw new WrongUsage('that is no token');
+      const now = Math.floor(Date.now() / 1000);
+      const findings = await checkTrust(token, { audience: options.audience, now });
+      if (findings.name === undefined) io.exitCode = EXIT.refused;
+      if (options.json) tellMachine(io, findings);
+      else tell(io, findings);
+    }),
+  );
+  return new Command('trust').description('look at what is believed of foreign issuers').addCommand(command);
+}
+
+function tell(io: Io, { kind, header, payload, issuer, name, refusals }: TrustFindings): void {
+  const what = kind === 'token' ? 'the token' : 'the JWT of a caller';
+  if (name === undefined) print(io, paint(io.stdout, 'red', `✗ ${what} would not be believed`));
+  else print(io, paint(io.stdout, 'green', `✓ ${what} would be believed, as ${plain(name)}`));
+  const rows = [
+    ['iss', textOf(payload['iss'])],
+    ['sub', textOf(payload['sub'])],
+    ['kid', textOf(header['kid'])],
+    ['alg', textOf(header['alg'])],
+    ['issuer', issuer?.iss ?? 'none in the trust file speaks for it'],
+    ['source', issuer?.source ?? ''],
+    ['keys', issuer?.keys.join(', ') ?? ''],
+    ['fault', issuer?.fault ?? ''],
+  ] as const;
+  for (const line of columns(rows)) print(io, `  ${line}`);
+  for (const { reason, message, rule } of refusals) {
+    print(io, `  ${plain(`${reason}: ${message}`)}`);
+    print(io, `    ${plain(rule)} ${plain(remedyFor(reason))}`);
+  }
+}
+
+function tellMachine(io: Io, { kind, payload, header, issuer, name, refusals }: TrustFindings): void {
+  printJson(io, {
+    believed: name !== undefined,
+    kind,
+    name: name ?? null,
+    iss: textOf(payload['iss']),
+    kid: textOf(header['kid']),
+    issuer: issuer === undefined ? null : { ...issuer, keys: [...issuer.keys] },
+    refusals: refusals.map(({ reason, message }) => ({ reason, message })),
+  });
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,24 @@
+// Foreign issuers as the configuration names them, and their keys beside those of the service.
+
+import type { Config } from './config.ts';
+import type { Events } from './events.ts';
+import type { FileGroup } from './reload/index.ts';
+import { ForeignIssuers, type Issuer } from './trust/index.ts';
+import { trustFile } from './trust-file.ts';
+import type { TrustedKeys } from './trusted-keys.ts';
+
+/** The trust file of a configuration, judged by what the service is like; undefined where there is none. */
+export function configuredTrust(config: Config): FileGroup<readonly Issuer[]> | undefined {
+  const { issuer: ownIssuer, callers } = config;
+  if (config.trustFile === undefined) return undefined;
+  return trustFile(config.trustFile, { ownIssuer, believesCallers: callers.byJwt });
+}
+
+/** Opens the issuers of a trust file, and puts their keys into the ring. They are fetched from `start` on. */
+export function openForeignIssuers(issuers: readonly Issuer[], ring: TrustedKeys, events: Events): ForeignIssuers {
+  return new ForeignIssuers(issuers, {
+    nowMs: () => performance.now(),
+    events,
+    onTokenKeys: (keys) => ring.replaceForeign(keys),
+  });
+}

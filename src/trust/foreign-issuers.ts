@@ -1,0 +1,242 @@
+// The keys of all foreign issuers, by issuer: which of them verify tokens, and which prove callers. What is held is asked
+// for by (issuer, kid); the same `kid` of two issuers is two keys.
+
+import { type Refusal, refuse } from '../errors.ts';
+import type { TrustedKey } from '../keys/index.ts';
+import type { DocumentOptions } from './document.ts';
+import { type CallerTrust, type Issuer, type LoadedSource, tokenKey } from './issuer.ts';
+import type { ForeignKey, KeySetContent } from './key-set.ts';
+import { loadKeySet } from './load-key-set.ts';
+import { type KeySetPorts, RemoteKeySet, type Wanted } from './remote-key-set.ts';
+
+/** Told of the keys of an issuer. */
+export interface ForeignKeyEvents {
+  foreignKeysTaken(iss: string, content: KeySetContent, isNews: boolean): void;
+  foreignKeysFailed(iss: string, why: string, isNews: boolean): void;
+  foreignKeysExpired(iss: string): void;
+  /** The operator took it out of the file. */
+  foreignIssuerRemoved(iss: string): void;
+}
+
+export interface ForeignIssuersPorts {
+  /** Steady time in milliseconds. */
+  readonly nowMs: () => number;
+  readonly events: ForeignKeyEvents;
+  /** The keys that verify tokens have changed: from here on these count. */
+  readonly onTokenKeys: (keys: readonly TrustedKey[]) => void;
+  readonly fetching?: DocumentOptions;
+}
+
+/** The keys of an issuer whose JWTs prove callers. */
+export interface CallerIssuer {
+  readonly iss: string;
+  readonly trust: CallerTrust;
+  /** Those that count now. Empty: nothing can be said about any JWT. */
+  readonly keys: ReadonlyMap<string, ForeignKey>;
+  /** For a `kid` that is not held. */
+  want(): Wanted;
+}
+
+interface Held {
+  readonly issuer: Issuer;
+  readonly keys: ReadonlyMap<string, ForeignKey>;
+  /** Undefined: the keys are in the file of the operator, and there are no others. */
+  readonly remote: RemoteKeySet | undefined;
+  /** Its keys as the ring holds them. One that stays is the same object, so that what is remembered of it stays known. */
+  readonly tokenKeys: WeakMap<ForeignKey, TrustedKey>;
+}
+
+const LOOK_MS = 1_000;
+/** For how long a start waits for keys. */
+const START_MS = 2_000;
+
+export class ForeignIssuers {
+  readonly #ports: ForeignIssuersPorts;
+  #held: readonly Held[] = [];
+  /** Issuers that prove callers: by `iss`, and trust domains by their name. */
+  #callers: ReadonlyMap<string, CallerIssuer> = new Map();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(issuers: readonly Issuer[], ports: ForeignIssuersPorts) {
+    this.#ports = ports;
+    this.replace(issuers);
+  }
+
+  /** From here on these issuers are believed, and no others. Keys of a source that is still named stay. */
+  replace(issuers: readonly Issuer[]): void {
+    const removed = new Set(this.#held.map(({ issuer }) => issuer.iss));
+    const before = new Map<string, Loaded>();
+    for (const { issuer, remote } of this.#held) if (remote) before.set(nameOf(issuer), { issuer, remote });
+    this.#held = issuers.map((issuer) => this.#hold(issuer, before));
+    const kept = new Set(this.#held.map(({ remote }) => remote));
+    for (const { remote } of before.values()) if (!kept.has(remote)) remote.stop();
+    for (const { iss } of issuers) removed.delete(iss);
+    for (const iss of removed) this.#ports.events.foreignIssuerRemoved(iss);
+    this.#callers = new Map(this.#held.flatMap(asCallerIssuer));
+    this.#tellTokenKeys();
+    if (this.#timer !== undefined) this.look();
+  }
+
+  /** Begins to fetch, and goes on by itself. Waits for the first keys, but not for long: an issuer may be down. */
+  async start(): Promise<void> {
+    this.look();
+    this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, START_MS);
+    await Promise.race([this.settled(), over]);
+    clearTimeout(timer);
+  }
+
+  /** Fetches what it is time for, and forgets what is too old. */
+  look(): void {
+    for (const { remote } of this.#held) remote?.look();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    for (const { remote } of this.#held) remote?.stop();
+  }
+
+  /** When every fetch that is under way has ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#held.flatMap(({ remote }) => (remote === undefined ? [] : [remote.settled()])));
+  }
+
+  /**
+   * A token in the name of `iss` has a `kid` that no key of an issuer for that name bears. Both are attacker-controlled:
+   * all that comes of them is one fetch for each cooldown. Answers why nothing can be said about the token, where that is so.
+   */
+  missed(iss: string): Refusal | undefined {
+    let refusal: Refusal | undefined;
+    for (const { issuer, remote } of this.#held) {
+      if (remote === undefined || issuer.tokens?.speaksFor(iss) !== true) continue;
+      const wanted = remote.want();
+      if (remote.keys.size === 0) refusal ??= keysUnavailable(wanted);
+    }
+    return refusal;
+  }
+
+  /** The keys of an issuer that count now. */
+  keysOf(iss: string): ReadonlyMap<string, ForeignKey> {
+    return this.#held.find(({ issuer }) => issuer.iss === iss)?.keys ?? new Map<string, ForeignKey>();
+  }
+
+  /** Whether some caller may have this name. */
+  mayName(iss: string): boolean {
+    for (const { trust } of this.#callers.values()) {
+      const { identity } = trust;
+      if (iss.startsWith(identity.kind === 'spiffe' ? `${SPIFFE}${identity.trustDomain}/` : identity.prefix))
+        return true;
+    }
+    return false;
+  }
+
+  /** Who vouches for a caller: the issuer of this name, or the trust domain that the SPIFFE ID `sub` is of. */
+  callerIssuer(iss: unknown, sub: unknown): CallerIssuer | undefined {
+    const named = typeof iss === 'string' && !iss.startsWith(SPIFFE) ? this.#callers.get(iss) : undefined;
+    if (named !== undefined || typeof sub !== 'string' || !sub.startsWith(SPIFFE)) return named;
+    const end = sub.indexOf('/', SPIFFE.length);
+    return end < 0 ? undefined : this.#callers.get(sub.slice(0, end));
+  }
+
+  #hold(issuer: Issuer, before: ReadonlyMap<string, Loaded>): Held {
+    const { source } = issuer;
+    if (source.kind === 'inline') {
+      const keys = new Map(source.keys.map((key) => [key.kid, key]));
+      return { issuer, keys, remote: undefined, tokenKeys: new WeakMap() };
+    }
+    const known = before.get(nameOf(issuer))?.remote;
+    const remote = known ?? this.#open(issuer.iss, source, sameSource(issuer.iss, source, before));
+    return {
+      issuer,
+      get keys() {
+        return remote.keys;
+      },
+      remote,
+      tokenKeys: new WeakMap(),
+    };
+  }
+
+  #open(iss: string, source: LoadedSource, before: RemoteKeySet | undefined): RemoteKeySet {
+    const { nowMs, events, fetching } = this.#ports;
+    const ports: KeySetPorts = {
+      nowMs,
+      load: (signal) => loadKeySet(iss, source, { ...fetching, signal }),
+      events: {
+        taken: (content, isNews) => {
+          if (isNews) this.#tellTokenKeys();
+          events.foreignKeysTaken(iss, content, isNews);
+        },
+        failed: (why, isNews) => events.foreignKeysFailed(iss, why, isNews),
+        expired: () => {
+          this.#tellTokenKeys();
+          events.foreignKeysExpired(iss);
+        },
+      },
+    };
+    return new RemoteKeySet(source.times, ports, before);
+  }
+
+  #tellTokenKeys(): void {
+    this.#ports.onTokenKeys(this.#held.flatMap(tokenKeysOf));
+  }
+}
+
+const SPIFFE = 'spiffe://';
+
+interface Loaded {
+  readonly issuer: Issuer;
+  readonly remote: RemoteKeySet;
+}
+
+/** The keys of an issuer that were fetched from the same place under other rules. */
+function sameSource(
+  iss: string,
+  { kind, place }: LoadedSource,
+  before: ReadonlyMap<string, Loaded>,
+): RemoteKeySet | undefined {
+  const found = [...before.values()].find(
+    ({ issuer: { iss: name, source } }) =>
+      name === iss && source.kind === kind && 'place' in source && source.place === place,
+  );
+  return found?.remote;
+}
+
+/** Equal names: the same keys. */
+function nameOf({ iss, source }: Issuer): string {
+  return source.kind === 'inline' ? `inline ${iss}` : JSON.stringify([iss, source]);
+}
+
+function tokenKeysOf({ issuer: { tokens }, keys, tokenKeys }: Held): readonly TrustedKey[] {
+  if (tokens === undefined) return [];
+  return [...keys.values()].flatMap((key) => {
+    const made = tokenKeys.get(key) ?? tokenKey(key, tokens);
+    if (made === undefined) return [];
+    tokenKeys.set(key, made);
+    return [made];
+  });
+}
+
+function asCallerIssuer(held: Held): readonly (readonly [string, CallerIssuer])[] {
+  const { issuer, remote } = held;
+  const { iss, callers } = issuer;
+  if (callers === undefined) return [];
+  const caller: CallerIssuer = {
+    iss,
+    trust: callers,
+    get keys() {
+      return held.keys;
+    },
+    want: () => remote?.want() ?? { state: 'cooling', forMs: Number.POSITIVE_INFINITY },
+  };
+  return [[iss, caller]];
+}
+
+/** For an issuer without keys: they are being fetched, or could not be. */
+export function keysUnavailable(wanted: Wanted): Refusal {
+  const seconds = wanted.state === 'loading' ? 1 : Math.max(1, Math.ceil(wanted.forMs / 1000));
+  return refuse('ISSUER_KEYS_UNAVAILABLE', 'The keys of the issuer cannot be fetched.', {
+    retry_after_seconds: String(seconds),
+  });
+}

@@ -1,0 +1,14 @@
+// Whom else we believe: the keys of foreign issuers, and how they come here.
+
+export type { Network } from './addresses.ts';
+export type { DocumentOptions } from './document.ts';
+export {
+  type CallerIssuer,
+  ForeignIssuers,
+  type ForeignKeyEvents,
+  keysUnavailable,
+} from './foreign-issuers.ts';
+export { type CallerTrust, type Issuer, type LoadedSource, tokenKey } from './issuer.ts';
+export { type ForeignKey, type KeySetContent, KeySetFault } from './key-set.ts';
+export { readLocalFiles } from './load-key-set.ts';
+export { readTrust, type Trust, type TrustSurroundings } from './read-issuers.ts';

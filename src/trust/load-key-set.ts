@@ -1,0 +1,78 @@
+// From the source of an issuer's keys to the keys: a file, a URL, or a document that names the URL. Every URL that is
+// fetched is the operator's own, or stands in a document that came from there; none comes from a token.
+
+import { type Content, loadGroup } from '../reload/index.ts';
+import { type JsonObject, parseStrictObject } from '../token/index.ts';
+import { type DocumentOptions, type DocumentRequest, fetchDocument, urlFault } from './document.ts';
+import type { LoadedSource } from './issuer.ts';
+import { type KeySetContent, KeySetFault, readKeySet } from './key-set.ts';
+
+/** Loads the keys of `iss`. KeySetFault or DocumentFault where there are none. */
+export async function loadKeySet(
+  iss: string,
+  source: LoadedSource,
+  options: DocumentOptions = {},
+): Promise<KeySetContent> {
+  // A trust domain publishes its keys as a bundle.
+  const isBundle = iss.startsWith('spiffe://');
+  if (source.kind === 'jwks_file') return readKeySet(await readSmallFile(source.place), isBundle);
+  return readKeySet(await fetchKeySet(iss, source, options), isBundle);
+}
+
+/** Reads the files of a source that are on this machine, and fetches nothing. KeySetFault where one cannot be used. */
+export async function readLocalFiles(iss: string, source: LoadedSource): Promise<void> {
+  await (source.kind === 'jwks_file' ? loadKeySet(iss, source) : requestOf(new URL(source.place), source));
+}
+
+async function fetchKeySet(iss: string, source: LoadedSource, options: DocumentOptions): Promise<Buffer> {
+  const first = await requestOf(new URL(source.place), source);
+  if (source.kind === 'jwks_uri') return fetchDocument(first, options);
+  const url = keySetUrl(iss, source, await fetchDocument(first, options));
+  return fetchDocument(requestFrom(first, url), options);
+}
+
+/** The request for what a document names: the secret of its server goes to no other. */
+export function requestFrom(first: DocumentRequest, url: URL): DocumentRequest {
+  return { ...first, url, authorization: url.origin === first.url.origin ? first.authorization : undefined };
+}
+
+async function requestOf(url: URL, { network, caFile, tokenFile }: LoadedSource): Promise<DocumentRequest> {
+  const ca = caFile === undefined ? undefined : (await readSmallFile(caFile)).toString('utf8');
+  const token = tokenFile === undefined ? undefined : (await readSmallFile(tokenFile)).toString('latin1').trim();
+  if (token !== undefined && !/^[!-~]{1,8192}$/.test(token))
+    throw new KeySetFault('the file of token_file holds no token');
+  return { url, network, ca, authorization: token === undefined ? undefined : `Bearer ${token}` };
+}
+
+/** The URL of the key set in a discovery document (OpenID Connect Discovery 1.0, 4.3), or in that of another authority. */
+function keySetUrl(iss: string, { kind, place, network }: LoadedSource, bytes: Buffer): URL {
+  const document = readDocument(bytes, kind);
+  if (document['issuer'] !== iss) throw new KeySetFault(`the issuer in the document of ${kind} is not iss`);
+  const text = document['jwks_uri'];
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined) throw new KeySetFault(`the document of ${kind} has no jwks_uri`);
+  const fault = urlFault(url, network);
+  if (fault !== undefined) throw new KeySetFault(`the jwks_uri in the document of ${kind} is refused: ${fault}`);
+  // An issuer must not lead this service to other servers of the network that it is in.
+  if (network !== 'public' && url.origin !== new URL(place).origin) {
+    throw new KeySetFault(
+      `the jwks_uri in the document of ${kind} is of another server, which network ${network} does not allow: ` +
+        'name the URL of the key set as jwks_uri instead',
+    );
+  }
+  return url;
+}
+
+function readDocument(bytes: Buffer, kind: string): JsonObject {
+  const parsed = parseStrictObject(bytes.toString('utf8'));
+  if (parsed.ok) return parsed.value;
+  throw new KeySetFault(`the document of ${kind} is not strict JSON: ${parsed.fault}`);
+}
+
+async function readSmallFile(path: string): Promise<Buffer> {
+  const parse = ([content]: readonly Content[]) => {
+    if (content !== undefined && 'bytes' in content) return content.bytes;
+    throw new KeySetFault(`the file cannot be read (${content?.code ?? 'unknown'}): ${path}`);
+  };
+  return (await loadGroup({ name: 'trust', paths: [path], parse })).value;
+}

@@ -1,0 +1,141 @@
+// The issuers of a trust file, as the operator wrote them. Every mistake is named at once and none is overlooked: an issuer
+// that was left out quietly would be found missing at the worst time.
+
+import { ALGORITHMS, CALLER_ALGORITHMS } from '../keys/index.ts';
+import {
+  canBeAbove,
+  hasSpiffeScheme,
+  isSpiffeId,
+  isWithin,
+  type JsonObject,
+  type JsonValue,
+  parseStrictObject,
+} from '../token/index.ts';
+import { Fields, isObject, type Report, readList, refuseOthers } from './fields.ts';
+import type { Issuer, TokenTrust } from './issuer.ts';
+import { CALLER_ALGORITHM_NAMES, canCollide, readCallers } from './read-callers.ts';
+import { readSource, SOURCES } from './read-source.ts';
+
+/** What a trust file says. `issuers` holds what has no mistake; a service starts only where there are none. */
+export interface Trust {
+  readonly issuers: readonly Issuer[];
+  readonly problems: readonly string[];
+}
+
+/** What a service is like that believes these issuers. */
+export interface TrustSurroundings {
+  /** Whether it believes callers by the JWTs of issuers. */
+  readonly believesCallers: boolean;
+  /** The issuer of the service. Callers are not named below it. */
+  readonly ownIssuer: string;
+}
+
+const MEMBERS = ['iss', 'subjects', ...SOURCES, 'fetch', 'use', 'algorithms', 'callers'];
+const MAX_URI_BYTES = 2048;
+/** An issuer of OpenID Connect may be the URL of a host with its slash. */
+const ISS = /^(?:[A-Za-z][A-Za-z0-9+.-]*:[!-~]+(?<![:/])|https:\/\/[!-.0-~]+(?:\/[!-~]+)?\/)$/;
+
+interface Entry {
+  readonly issuer: Issuer;
+  readonly place: string;
+  readonly isBelow: boolean;
+}
+
+/** Reads the text of a trust file. */
+export function readTrust(text: string, around: Partial<TrustSurroundings> = {}): Trust {
+  const parsed = parseStrictObject(text);
+  if (!parsed.ok) return { issuers: [], problems: [`It is not strict JSON: ${parsed.fault}.`] };
+  const problems: string[] = [];
+  const report = (place: string, rule: string) => problems.push(`${place}: ${rule}.`);
+  refuseOthers(parsed.value, ['issuers'], 'the file', report);
+  const seen = new Set<string>();
+  const entries = readList(parsed.value, 'issuers', 'the file', report).flatMap((issuer, at) =>
+    readIssuer(issuer, `issuers[${at}]`, seen, report),
+  );
+  refuseCollisions(entries, report);
+  for (const entry of entries) refuseUnsafeCallers(entry, around, report);
+  if (around.believesCallers === true && !entries.some(({ issuer }) => issuer.callers)) {
+    report('the file', 'ECT_CALLER_JWTS=yes needs an issuer with callers in use');
+  }
+  return { issuers: entries.map((entry) => ({ ...entry.issuer, tokens: tokenTrust(entry, entries) })), problems };
+}
+
+function readIssuer(value: JsonValue, place: string, seen: Set<string>, report: Report): readonly Entry[] {
+  if (!isObject(value)) {
+    report(place, 'must be an object');
+    return [];
+  }
+  const fields = new Fields(value, MEMBERS, place, report);
+  const iss = readIss(value, place, seen, report);
+  const isBelow = fields.choice('subjects', ['exact', 'below'], 'exact') === 'below';
+  if (isBelow && typeof value['iss'] === 'string' && !canBeAbove(value['iss'])) {
+    fields.wrong('subjects', 'below needs an iss without query, fragment, escapes, dot segments and empty segments');
+  }
+  const use = fields.several('use', ['tokens', 'callers']) ?? ['tokens'];
+  const algorithms = fields.several('algorithms', CALLER_ALGORITHM_NAMES);
+  const isForTokens = use.includes('tokens');
+  const isForCallers = use.includes('callers');
+  const source = readSource(value, place, isForCallers ? CALLER_ALGORITHMS : ALGORITHMS, report);
+  if (!isForCallers && value['callers'] !== undefined) fields.wrong('callers', 'needs callers in use');
+  if (!isForTokens && value['subjects'] !== undefined) fields.wrong('subjects', 'needs tokens in use');
+  if (isForTokens && algorithms !== undefined && !algorithms.some((name) => ALGORITHMS.has(name))) {
+    fields.wrong('algorithms', `must have one for tokens: ${[...ALGORITHMS.keys()].join(', ')}`);
+  }
+  const callers = isForCallers
+    ? readCallers(value['callers'], iss ?? '', algorithms, `${place}.callers`, report)
+    : undefined;
+  if (source === undefined) return [];
+  const tokens: TokenTrust | undefined = isForTokens ? { speaksFor: () => false, algorithms } : undefined;
+  return [{ issuer: { iss: iss ?? '', source, tokens, callers }, place, isBelow }];
+}
+
+function readIss({ iss }: JsonObject, place: string, seen: Set<string>, report: Report): string | undefined {
+  if (typeof iss !== 'string' || iss.length > MAX_URI_BYTES || !ISS.test(iss)) {
+    report(`${place}.iss`, 'must be an absolute URI that ends in a name');
+    return undefined;
+  }
+  if (hasSpiffeScheme(iss) && !isSpiffeId(iss)) {
+    report(`${place}.iss`, 'has the scheme spiffe, so it must be a SPIFFE ID');
+    return undefined;
+  }
+  if (seen.has(iss)) report(`${place}.iss`, 'is there twice: put its keys together');
+  seen.add(iss);
+  return iss;
+}
+
+/** An `iss` has one issuer: that of its name, or the nearest above it. No issuer speaks for what another one is named for. */
+function tokenTrust({ issuer, isBelow }: Entry, all: readonly Entry[]): TokenTrust | undefined {
+  const { iss, tokens } = issuer;
+  if (tokens === undefined) return undefined;
+  if (!isBelow) return { ...tokens, speaksFor: (claim) => claim === iss };
+  const nearer = all.filter(
+    (other) => other.issuer.tokens && other.issuer.iss !== iss && isWithin(other.issuer.iss, iss),
+  );
+  const covers = (entry: Entry, claim: string) =>
+    entry.isBelow ? isWithin(claim, entry.issuer.iss) : claim === entry.issuer.iss;
+  return { ...tokens, speaksFor: (claim) => isWithin(claim, iss) && !nearer.some((other) => covers(other, claim)) };
+}
+
+function refuseCollisions(entries: readonly Entry[], report: Report): void {
+  for (const [at, { issuer, place }] of entries.entries()) {
+    const { callers } = issuer;
+    if (callers === undefined) continue;
+    const other = entries
+      .slice(0, at)
+      .find(({ issuer: { callers: theirs } }) => theirs && canCollide(callers.identity, theirs.identity));
+    if (other !== undefined) report(`${place}.callers`, `could name the same callers as ${other.place}.callers`);
+  }
+}
+
+function refuseUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurroundings>, report: Report): void {
+  const { believesCallers = true, ownIssuer } = around;
+  if (issuer.callers === undefined) return;
+  if (!believesCallers) report(`${place}.callers`, 'needs ECT_CALLER_JWTS=yes');
+  const { identity } = issuer.callers;
+  if (identity.kind === 'oidc' && ownIssuer !== undefined && isWithin(identity.prefix.slice(0, -1), ownIssuer)) {
+    report(
+      `${place}.callers.prefix`,
+      'must not be ECT_ISSUER or below it, where callers without an identity are named',
+    );
+  }
+}

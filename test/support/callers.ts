@@ -1,0 +1,8 @@
+// Callers as they are proven by a connection.
+
+import type { Caller } from '../../src/authority/index.ts';
+
+/** A workload by its certificate. */
+export function workload(id: string): Extract<Caller, { kind: 'spiffe' }> {
+  return { kind: 'spiffe', id, proof: { method: 'mtls', by: id.split('/')[2] ?? '' } };
+}

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { requestFrom } from '../../src/trust/load-key-set.ts';
+
+test.each([
+  ['https://issuer.test/keys', 'Bearer x'],
+  ['https://issuer.test:443/keys', 'Bearer x'],
+  ['https://issuer.test:8443/keys', undefined],
+  ['https://keys.issuer.test/', undefined],
+  ['https://issuer.test.example/', undefined],
+])('K2: the secret for the server of a document is sent to it alone: %s', (url, authorization) => {
+  const first = {
+    url: new URL('https://issuer.test/d'),
+    network: 'public',
+    ca: 'PEM',
+    authorization: 'Bearer x',
+  } as const;
+  expect(requestFrom(first, new URL(url))).toEqual({ ...first, url: new URL(url), authorization });
+});
