@@ -1,0 +1,139 @@
+// Port: may this caller do this. The question is put in the terms of the API and of the draft; who answers it is not known here.
+
+import { EctError, refuse } from '../errors.ts';
+import type { Caller } from './caller.ts';
+
+/** What can be permitted: the methods by the names that the API has for them. An item of a batch is asked about as a call of its own. */
+export const ACTIONS = [
+  'Issue',
+  'Verify',
+  'ValidateDAG',
+  'AppendLedger',
+  'GetEntry',
+  'GetRecording',
+  'ListEntries',
+  'GetWorkflow',
+  'GetCheckpoint',
+  'GetInclusionProof',
+  'GetConsistencyProof',
+  'MarkCompromised',
+  'ListKeys',
+  'RotateKey',
+  'RetireKey',
+  'RevokeKey',
+] as const;
+
+export type Action = (typeof ACTIONS)[number];
+
+/** An entry as permissions see it. */
+export interface AskedEntry {
+  readonly kind: 'task' | 'taint' | 'key' | 'loss';
+  /** The issuer of a task; who had another kind of entry made. */
+  readonly iss: string;
+  /** Empty: none. */
+  readonly wid: string;
+}
+
+/** What it is to be done to. */
+export type Resource =
+  | { readonly kind: 'authority' }
+  | { readonly kind: 'ledger' }
+  /** The name that a token is to carry. */
+  | { readonly kind: 'issuer'; readonly iss: string }
+  | { readonly kind: 'workflow'; readonly wid: string }
+  | { readonly kind: 'entry'; readonly entry: AskedEntry };
+
+/** The circumstances, by the names of the draft. Which of them there are hangs on the action. */
+export interface Circumstances {
+  readonly iss?: string;
+  readonly aud?: readonly string[];
+  readonly exec_act?: string;
+  /** Empty: none. */
+  readonly wid?: string;
+  /** In seconds. */
+  readonly ttl?: number;
+  /** 1 to 3. */
+  readonly level?: number;
+  /** Whether the hash is present. */
+  readonly inp_hash?: boolean;
+  readonly out_hash?: boolean;
+  /** Whether the caller has an entry in the workflow that is read. */
+  readonly takes_part?: boolean;
+}
+
+/** A resource for people. */
+export function resourceName(resource: Resource): string {
+  switch (resource.kind) {
+    case 'issuer':
+      return `issuer ${resource.iss}`;
+    case 'workflow':
+      return `workflow ${resource.wid}`;
+    case 'entry':
+      return `entry ${resource.entry.kind} of ${resource.entry.iss}`;
+    default:
+      return resource.kind;
+  }
+}
+
+export interface PermissionQuestion {
+  readonly action: Action;
+  readonly resource: Resource;
+  readonly context: Circumstances;
+}
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** The policies that decided. Empty: none permits it. */
+  readonly policies: readonly string[];
+  /** Policies that could not be evaluated; they decide nothing. */
+  readonly errors: readonly string[];
+  /** Of the policy as a whole. */
+  readonly digest: string;
+}
+
+/** What a permission is tied to beside the policy. Undefined: nothing. */
+export interface Obligations {
+  readonly maxTtlSeconds?: number | undefined;
+  /** 1 to 3. */
+  readonly minimumLevel?: number | undefined;
+  readonly callsPerSecond?: number | undefined;
+  /** Calls at once that a caller may save up. */
+  readonly burst?: number | undefined;
+  readonly concurrentCalls?: number | undefined;
+}
+
+/**
+ * Answers at once, and the same to the same question while one policy is in force. What is not permitted is denied, and so is what
+ * cannot be decided. Never throws.
+ */
+export interface Authorizer {
+  authorize(caller: Caller, question: PermissionQuestion): Decision;
+  /** Whether the answer can hang on this circumstance. One that is costly to find out is found out only then. */
+  asksFor(circumstance: keyof Circumstances): boolean;
+  obligationsOf(caller: Caller): Obligations;
+  /** Whether the rules are those of a service without a policy of its own: every identified caller reads everything. */
+  readonly isBuiltIn: boolean;
+  /** Tells the operator of a refusal. */
+  refused(caller: Caller, question: PermissionQuestion, decision: Decision): void;
+}
+
+/** Refuses what the policy does not permit. The caller learns only that it may not; the operator is told which policy decided. */
+export function demandPermission(
+  authorizer: Authorizer | undefined,
+  caller: Caller,
+  question: PermissionQuestion,
+): void {
+  if (authorizer === undefined || isPermitted(authorizer, caller, question)) return;
+  throw notAuthorized();
+}
+
+/** The same as an answer. */
+export function isPermitted(authorizer: Authorizer, caller: Caller, question: PermissionQuestion): boolean {
+  const decision = authorizer.authorize(caller, question);
+  if (!decision.allowed) authorizer.refused(caller, question, decision);
+  return decision.allowed;
+}
+
+export function notAuthorized(): EctError {
+  return new EctError(refuse('NOT_AUTHORIZED', 'The policy of this service does not permit this call.'));
+}

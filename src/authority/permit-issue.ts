@@ -1,0 +1,69 @@
+// Who may speak in which name, and for how long: the permission to issue, and what it is tied to.
+
+import { EctError, refuse } from '../errors.ts';
+import type { Level } from '../token/index.ts';
+import { type Circumstances, isPermitted, notAuthorized, type Obligations } from './authorizer.ts';
+import type { Caller } from './caller.ts';
+import type { IssueOrder } from './issue-order.ts';
+import { defaultIssuer, issuerFor, refuseIssuer } from './issuer.ts';
+import type { AuthorityParts } from './parts.ts';
+
+/** What may be issued. */
+export interface IssuePermit {
+  readonly iss: string;
+  /** Where the caller asks for no lifetime. */
+  readonly defaultTtlSeconds: number;
+}
+
+const LEVEL_NUMBERS: Readonly<Record<Level, number>> = { L1: 1, L2: 2, L3: 3 };
+
+/**
+ * Refuses what the caller may not have issued: ISSUER_NOT_ALLOWED under the built-in rules, and for a name that no key of ours speaks
+ * for; NOT_AUTHORIZED by a policy of the operator.
+ */
+export function permitIssue(parts: AuthorityParts, caller: Caller, order: IssueOrder): IssuePermit {
+  const { authorizer, policy } = parts;
+  if (authorizer === undefined) {
+    return { iss: issuerFor(caller, order.iss, policy.issuer), defaultTtlSeconds: policy.defaultTtlSeconds };
+  }
+  const iss = order.iss === '' ? defaultIssuer(caller, policy.issuer) : order.iss;
+  const obligations = authorizer.obligationsOf(caller);
+  const defaultTtlSeconds = Math.min(policy.defaultTtlSeconds, obligations.maxTtlSeconds ?? Number.POSITIVE_INFINITY);
+  const ttl = order.ttlSeconds ?? defaultTtlSeconds;
+  const context = circumstancesOf(order, iss, ttl);
+  if (!isPermitted(authorizer, caller, { action: 'Issue', resource: { kind: 'issuer', iss }, context })) {
+    throw authorizer.isBuiltIn ? refuseIssuer(caller, iss, policy.issuer) : notAuthorized();
+  }
+  // No policy makes our keys speak for somebody else.
+  if (parts.ownKeys?.speakFor(iss) === false) throw unspoken(iss);
+  const broken = brokenObligation(context, obligations);
+  if (broken !== undefined) throw new EctError(refuse('NOT_AUTHORIZED', broken));
+  return { iss, defaultTtlSeconds };
+}
+
+function circumstancesOf(order: IssueOrder, iss: string, ttl: number) {
+  return {
+    iss,
+    aud: order.aud,
+    exec_act: order.execAct,
+    wid: order.wid,
+    ttl,
+    level: LEVEL_NUMBERS[order.level],
+    inp_hash: order.inpHash !== '',
+    out_hash: order.outHash !== '',
+  } satisfies Circumstances;
+}
+
+function unspoken(iss: string): EctError {
+  const message = 'No key of this service speaks for this issuer.';
+  return new EctError(refuse('ISSUER_NOT_ALLOWED', message, { iss: iss.slice(0, 256) }));
+}
+
+/** What a token that is asked for lacks of what a permission to issue is tied to, as a sentence. */
+export function brokenObligation(
+  { ttl = 0, level = 0 }: Circumstances,
+  { maxTtlSeconds = Number.POSITIVE_INFINITY, minimumLevel = 1 }: Obligations,
+): string | undefined {
+  if (ttl > maxTtlSeconds) return `This caller may issue tokens that live ${maxTtlSeconds} s at most.`;
+  return level < minimumLevel ? `This caller may issue tokens of level L${minimumLevel} only, or above.` : undefined;
+}

@@ -1,0 +1,89 @@
+// What a caller may read of the ledger. What it may not read is answered as if it were not there: the same steps are taken for both, and
+// the same refusal is given.
+
+import { KEY_SCOPE } from '../custody/index.ts';
+import type { LedgerRecord } from '../ledger/index.ts';
+import {
+  type Action,
+  type AskedEntry,
+  type Authorizer,
+  isPermitted,
+  type PermissionQuestion,
+  type Resource,
+} from './authorizer.ts';
+import type { Caller } from './caller.ts';
+import { defaultIssuer } from './issuer.ts';
+import { LOSS_SCOPE } from './losses.ts';
+import { MARK_SCOPE } from './marks.ts';
+import type { AuthorityParts } from './parts.ts';
+
+/** A workflow that no token names: a `wid` has no control characters. */
+export const NO_WORKFLOW = '\0';
+
+/** What is asked about in the place of an entry that is not there. */
+const NO_ENTRY: AskedEntry = { kind: 'task', iss: '', wid: NO_WORKFLOW };
+
+/** One call that reads. */
+export interface Reader {
+  /** Everything may be read, by everybody: nothing is asked. */
+  readonly seesAll: boolean;
+  /** Undefined: the entry is not there. */
+  maySee(entry: AskedEntry | undefined): Promise<boolean>;
+  maySeeWorkflow(wid: string): Promise<boolean>;
+}
+
+const SEES_ALL: Reader = { seesAll: true, maySee: async () => true, maySeeWorkflow: async () => true };
+
+/** `isList`: what is left out of a list is no refusal, and nobody is told. */
+export function readerFor(parts: AuthorityParts, caller: Caller, action: Action, isList = false): Reader {
+  const { authorizer } = parts;
+  if (authorizer === undefined || authorizer.isBuiltIn) return SEES_ALL;
+  const takesPart = rememberParts(parts, caller);
+  let isTold = isList;
+  async function permits(asked: Authorizer, resource: Resource, wid: string, isThere: boolean): Promise<boolean> {
+    const takes_part = asked.asksFor('takes_part') && (await takesPart(wid));
+    const question: PermissionQuestion = { action, resource, context: { takes_part } };
+    if (isTold || !isThere) return asked.authorize(caller, question).allowed;
+    const isSeen = isPermitted(asked, caller, question);
+    isTold = !isSeen;
+    return isSeen;
+  }
+  return {
+    seesAll: false,
+    async maySee(entry) {
+      const [asked, isThere] = [entry ?? NO_ENTRY, entry !== undefined];
+      const isSeen = await permits(authorizer, { kind: 'entry', entry: asked }, asked.wid, isThere);
+      return isSeen && isThere;
+    },
+    maySeeWorkflow: (wid) => permits(authorizer, { kind: 'workflow', wid }, wid, true),
+  };
+}
+
+/** Whether the caller itself has a task in a workflow; each is looked up once. */
+function rememberParts({ ledger, policy }: AuthorityParts, caller: Caller): (wid: string) => Promise<boolean> {
+  const known = new Map<string, boolean>();
+  const author = defaultIssuer(caller, policy.issuer);
+  return async (wid) => {
+    // Also without a workflow: what is there and what is not take the same look-ups.
+    const scope = wid === '' ? NO_WORKFLOW : wid;
+    let takesPart = known.get(scope);
+    if (takesPart === undefined) {
+      const own = await ledger.list({ scope, author, startIndex: 0, limit: 1, withContent: false });
+      takesPart = own.length > 0;
+      known.set(scope, takesPart);
+    }
+    return takesPart;
+  };
+}
+
+const KINDS: Readonly<Record<string, AskedEntry['kind']>> = {
+  [MARK_SCOPE]: 'taint',
+  [KEY_SCOPE]: 'key',
+  [LOSS_SCOPE]: 'loss',
+};
+
+/** A record as permissions see it. */
+export function askedAbout({ scope, author }: LedgerRecord): AskedEntry {
+  const kind = KINDS[scope];
+  return kind === undefined ? { kind: 'task', iss: author, wid: scope } : { kind, iss: author, wid: '' };
+}

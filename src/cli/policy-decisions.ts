@@ -1,0 +1,111 @@
+// How a policy decides, for `ect policy`: the files, one decision, and its words.
+
+import { brokenObligation, type Obligations, type PermissionQuestion } from '../authority/index.ts';
+import {
+  type AskedCase,
+  type CompiledPolicy,
+  type LimitsTable,
+  loadCedar,
+  NO_LIMITS,
+  PolicyAuthorizer,
+  readLimits,
+} from '../policy/index.ts';
+import { Refused } from './exit.ts';
+import { columns, type Io, paint, plain, print } from './output.ts';
+import { readBytes } from './values.ts';
+
+/** ECT_ISSUER, where nothing else is said. */
+export const DEFAULT_ISSUER = 'urn:ect:dev';
+
+/** How a call is decided, and by what. */
+export interface Explained {
+  readonly allowed: boolean;
+  readonly policies: readonly string[];
+  readonly errors: readonly string[];
+  readonly limits: Obligations;
+  /** Why the limits deny what the policies permit. */
+  readonly beyond: string | undefined;
+}
+
+/** How a service with this policy decides. */
+export function decide(
+  policy: CompiledPolicy,
+  limits: LimitsTable,
+  asked: AskedCase,
+  issuer = DEFAULT_ISSUER,
+): Explained {
+  const { caller, isAdministrator } = asked;
+  const authorizer = new PolicyAuthorizer(
+    { issuer, isAdministrator: () => isAdministrator, onRefused: () => undefined },
+    { policy, limits, digest: '' },
+  );
+  const obligations = authorizer.obligationsOf(caller);
+  const question = asked.namesTtl ? asked.question : shortened(asked.question, obligations);
+  const { allowed, policies, errors } = authorizer.authorize(caller, question);
+  const beyond = allowed && question.action === 'Issue' ? brokenObligation(question.context, obligations) : undefined;
+  return { allowed: allowed && beyond === undefined, policies, errors, limits: obligations, beyond };
+}
+
+/** As the service asks where the caller names no lifetime. */
+function shortened(question: PermissionQuestion, { maxTtlSeconds }: Obligations): PermissionQuestion {
+  const { ttl } = question.context;
+  if (ttl === undefined || maxTtlSeconds === undefined) return question;
+  return { ...question, context: { ...question.context, ttl: Math.min(ttl, maxTtlSeconds) } };
+}
+
+export function tellDecision(io: Io, policy: CompiledPolicy, decision: Explained): void {
+  const { allowed, policies, limits } = decision;
+  const mark = allowed ? paint(io.stdout, 'green', '✓') : paint(io.stdout, 'red', '✗');
+  print(io, `${mark} ${plain(verdict(decision))}`);
+  for (const { text } of policy.policies.filter(({ id }) => policies.includes(id))) {
+    print(io);
+    for (const line of text.trim().split('\n')) print(io, `  ${plain(line)}`);
+  }
+  const rows = limitRows(limits).map(([name, value]) => [name, String(value)] as const);
+  if (rows.length > 0) print(io);
+  for (const line of rows.length === 0 ? [] : columns(rows)) print(io, line);
+}
+
+/** The limits by their names in the file. */
+export function limitRows(limits: Obligations): readonly (readonly [name: string, value: number])[] {
+  return Object.entries(limits).flatMap(([name, value]) =>
+    value === undefined
+      ? []
+      : [[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value as number] as const],
+  );
+}
+
+export function verdict({ allowed, policies, errors, beyond }: Explained): string {
+  const failed = errors.length === 0 ? '' : ` (not evaluated: ${errors.join('; ')})`;
+  if (beyond !== undefined) return `denied by the limits: ${beyond}${failed}`;
+  if (allowed) return `allowed by ${policies.join(', ')}${failed}`;
+  return policies.length === 0 ? `denied: nothing permits it${failed}` : `denied by ${policies.join(', ')}${failed}`;
+}
+
+/** The policy and its limits. Every mistake in them is told at once. */
+export async function readFiles(io: Io, file: string, { limits: limitsFile }: { readonly limits?: string }) {
+  const { readPolicy } = await loadCedar();
+  const read = readPolicy((await readBytes(io, file)).toString('utf8'));
+  if (!read.ok)
+    throw mistakes(
+      file,
+      read.problems.map(({ line, column, message }) => `${line}:${column}: ${message}`),
+    );
+  const limits = limitsFile === undefined ? NO_LIMITS : await readLimitsFile(io, limitsFile);
+  return { policy: read.policy, doubts: read.doubts, limits };
+}
+
+async function readLimitsFile(io: Io, file: string): Promise<LimitsTable> {
+  const read = readLimits((await readBytes(io, file)).toString('utf8'));
+  if (!read.ok) throw mistakes(file, read.problems);
+  return read.table;
+}
+
+export function mistakes(file: string, problems: readonly string[]): Refused {
+  return new Refused({
+    reason: 'policy_invalid',
+    message: `${file} has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}: ${problems.join(' ')}`,
+    remedy: 'Correct it; docs/policy.md explains the language, and `ect policy print --schema` the schema.',
+    metadata: {},
+  });
+}

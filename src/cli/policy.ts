@@ -1,0 +1,199 @@
+// `ect policy`: whether a policy can be put in force, whether it decides as expected, why it decides as it does, and the one that is
+// built in. Nothing is asked of a service.
+
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { ACTIONS } from '../authority/index.ts';
+import { type Case, readCases, readQuestion } from '../policy/index.ts';
+import { EXIT, WrongUsage } from './exit.ts';
+import { attempt } from './failure.ts';
+import { withHelp } from './help.ts';
+import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { DEFAULT_ISSUER, decide, limitRows, mistakes, readFiles, tellDecision, verdict } from './policy-decisions.ts';
+import { each, readBytes, seconds } from './values.ts';
+
+interface FileOptions extends OutputOptions {
+  readonly limits?: string;
+}
+
+export function policyCommand(io: Io): Command {
+  const command = new Command('policy').description('check, test, explain and print policies: what callers may do');
+  for (const each of [checkCommand(io), testCommand(io), explainCommand(io), printCommand(io)])
+    command.addCommand(each);
+  return command;
+}
+
+function checkCommand(io: Io): Command {
+  const command = withFiles(new Command('check').description('hold a policy file against the schema'));
+  withHelp(withOutput(command), {
+    examples: ['ect policy check policy.cedar', 'ect policy check policy.cedar --limits limits.json'],
+    refused: 'the files have mistakes, each with its line and column',
+  });
+  return command.action((file: string, options: FileOptions) =>
+    attempt(io, options, async () => {
+      const { policy, doubts } = await readFiles(io, file, options);
+      for (const { line, column, message } of doubts) {
+        remark(io, paint(io.stderr, 'yellow', `! ${plain(`${file}:${line}:${column}: ${message}`)}`));
+      }
+      const ids = policy.policies.map(({ id }) => id);
+      if (options.json) printJson(io, { valid: true, policies: ids });
+      else
+        print(
+          io,
+          paint(io.stdout, 'green', `✓ ${ids.length} ${ids.length === 1 ? 'policy' : 'policies'}: `) +
+            plain(ids.join(', ')),
+        );
+    }),
+  );
+}
+
+function testCommand(io: Io): Command {
+  const command = withFiles(
+    new Command('test').description('see that a policy decides the cases of a file as they expect'),
+  ).argument('<cases>', 'JSON: the cases; - for stdin');
+  withHelp(withOutput(command), {
+    examples: ['ect policy test policy.cedar policy.cases.json'],
+    refused: 'a case was decided otherwise, or a file has mistakes',
+  });
+  return command.action((file: string, casesFile: string, options: FileOptions) =>
+    attempt(io, options, async () => {
+      const { policy, limits } = await readFiles(io, file, options);
+      const read = readCases((await readBytes(io, casesFile)).toString('utf8'));
+      if (!read.ok) throw mistakes(casesFile, read.problems);
+      const results = read.cases.map((each) => ({ each, ...decide(policy, limits, each, read.issuer) }));
+      const failed = results.filter(({ each, allowed, policies }) => !isAsExpected(each, allowed, policies));
+      if (failed.length > 0) io.exitCode = EXIT.refused;
+      if (options.json) {
+        printJson(io, {
+          cases: results.length,
+          failed: failed.map(({ each, allowed, policies }) => ({ name: each.name, allowed, policies: [...policies] })),
+        });
+        return;
+      }
+      for (const { each, ...decision } of failed) {
+        print(io, `${paint(io.stdout, 'red', `✗ ${plain(each.name)}`)}: ${plain(verdict(decision))}`);
+      }
+      const passed = results.length - failed.length;
+      print(io, `${passed} of ${results.length} cases are decided as expected`);
+    }),
+  );
+}
+
+function isAsExpected({ allowed: expected, by }: Case, allowed: boolean, policies: readonly string[]): boolean {
+  return allowed === expected && (by === undefined || by.join('\n') === policies.toSorted().join('\n'));
+}
+
+interface ExplainOptions extends FileOptions {
+  readonly caller: string;
+  readonly proof?: string;
+  readonly proofBy?: string;
+  readonly administrator?: true;
+  readonly action: string;
+  readonly iss?: string;
+  readonly aud?: readonly string[];
+  readonly execAct?: string;
+  readonly wid?: string;
+  readonly ttl?: number;
+  readonly level?: string;
+  readonly inpHash?: true;
+  readonly outHash?: true;
+  readonly takesPart?: true;
+  readonly kind?: string;
+  readonly issuer: string;
+}
+
+function explainCommand(io: Io): Command {
+  const command = withFiles(
+    new Command('explain').description('say how a policy decides one call, and which part of it does'),
+  )
+    .requiredOption('--caller <id>', 'a SPIFFE ID, the name of an OIDC subject, or anonymous')
+    .addOption(new Option('--proof <method>', 'what proved it').choices(['mtls', 'jwt', 'wimse', 'forwarded', 'unix']))
+    .option('--proof-by <name>', 'who vouched: the proxy, or the OIDC provider')
+    .addOption(new Option('--action <method>', 'what is called').choices(ACTIONS).makeOptionMandatory())
+    .option('--administrator', 'the caller is one of ECT_ADMINS')
+    .option('--iss <uri>', 'the name that a token carries, or the issuer of an entry (default: the caller)')
+    .addOption(new Option('--aud <name>', 'audience (repeatable)').argParser(each))
+    .option('--exec-act <name>', 'the action of the task')
+    .option('--wid <uuid>', 'the workflow')
+    .addOption(new Option('--ttl <duration>', 'the lifetime of the token (default 10m)').argParser(seconds))
+    .addOption(new Option('--level <level>', 'the level of the token (default L2)').choices(['L1', 'L2', 'L3']))
+    .option('--inp-hash', 'the token binds its input')
+    .option('--out-hash', 'the token binds its output')
+    .option('--takes-part', 'the caller has a task in the workflow itself')
+    .addOption(
+      new Option('--kind <kind>', 'what an entry is about (default task)').choices(['task', 'taint', 'key', 'loss']),
+    )
+    .option('--issuer <uri>', 'ECT_ISSUER of the service', DEFAULT_ISSUER);
+  withHelp(withOutput(command), {
+    examples: [
+      'ect policy explain policy.cedar --caller spiffe://prod.example/payments --action Issue --exec-act pay',
+      'ect policy explain policy.cedar --caller spiffe://prod.example/audit --action ListEntries --iss spiffe://prod.example/payments',
+    ],
+    refused: 'the call is not permitted, or a file has mistakes',
+  });
+  return command.action((file: string, options: ExplainOptions) =>
+    attempt(io, options, async () => {
+      const { policy, limits } = await readFiles(io, file, options);
+      const asked = readQuestion(questionIn(options));
+      if (!('question' in asked)) throw new WrongUsage(asked.join(' '));
+      const decision = decide(policy, limits, asked, options.issuer);
+      if (!decision.allowed) io.exitCode = EXIT.refused;
+      if (options.json)
+        printJson(io, {
+          allowed: decision.allowed,
+          policies: [...decision.policies],
+          errors: [...decision.errors],
+          beyond: decision.beyond ?? '',
+          limits: Object.fromEntries(limitRows(decision.limits)),
+        });
+      else tellDecision(io, policy, decision);
+    }),
+  );
+}
+
+/** The question as a case writes it. What was not said is left out. */
+function questionIn(options: ExplainOptions) {
+  const { caller, proof, proofBy, administrator, action, iss, aud, execAct, wid, ttl, level } = options;
+  const { inpHash, outHash, takesPart, kind } = options;
+  const members = {
+    // The name of an OIDC subject is never a SPIFFE ID.
+    caller: caller === 'anonymous' ? caller : caller.startsWith('spiffe:') ? { workload: caller } : { oidc: caller },
+    proof,
+    proof_by: proofBy,
+    action,
+    administrator,
+    iss: iss ?? (caller === 'anonymous' ? options.issuer : undefined),
+    aud: aud && [...aud],
+    exec_act: execAct,
+    wid,
+    ttl,
+    level,
+    inp_hash: inpHash,
+    out_hash: outHash,
+    takes_part: takesPart,
+    kind,
+  };
+  return Object.fromEntries(
+    Object.entries(members).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
+function printCommand(io: Io): Command {
+  const command = new Command('print')
+    .description('print the policy that is built in, to begin with')
+    .option('--schema', 'print the schema that policies are held against');
+  withHelp(command, {
+    examples: ['ect policy print > policy.cedar', 'ect policy print --schema > ect.cedarschema'],
+    refused: 'it cannot fail',
+  });
+  return command.action(({ schema }: { readonly schema?: true }) => {
+    const name = schema ? 'ect.cedarschema' : 'default.cedar';
+    print(io, readFileSync(new URL(`../../policy/${name}`, import.meta.url), 'utf8').trimEnd());
+  });
+}
+
+function withFiles(command: Command): Command {
+  return command
+    .argument('<file>', 'the policy, as ECT_POLICY_FILE names it; - for stdin')
+    .option('--limits <file>', 'the groups and limits beside it, as ECT_POLICY_LIMITS names them');
+}

@@ -1,0 +1,52 @@
+// What the decisions of a policy can hang on, read from the policy itself: what it never looks at is no part of a question. Each answer
+// errs on the side of more.
+
+/** An expression of Cedar as JSON. */
+type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };
+
+/** `all`: the context is used as a whole. */
+export type UsedAttributes = ReadonlySet<string> | 'all';
+
+/** The attributes of `context` that are named in policies, which are given in Cedar's JSON form. */
+export function contextAttributes(policies: readonly unknown[]): UsedAttributes {
+  const used = new Set<string>();
+  const isWhole = policies.map((policy) => collect(policy as Json, used)).includes(true);
+  return isWhole ? 'all' : used;
+}
+
+/** Answers whether the context stands anywhere but to the left of a name. */
+function collect(node: Json, used: Set<string>): boolean {
+  if (node === null || typeof node !== 'object') return false;
+  if (Array.isArray(node)) return node.map((part: Json) => collect(part, used)).includes(true);
+  const object = node as { readonly [member: string]: Json };
+  if (isContext(object)) return true;
+  return Object.entries(object)
+    .map(([operator, operand]) => {
+      const access = operator === '.' || operator === 'has' ? accessOf(operand) : undefined;
+      if (access === undefined) return collect(operand, used);
+      used.add(access);
+      return false;
+    })
+    .includes(true);
+}
+
+/** The name in `context.name` or `context has name`. */
+function accessOf(operand: Json): string | undefined {
+  if (operand === null || typeof operand !== 'object' || Array.isArray(operand)) return undefined;
+  const { left, attr } = operand as { readonly left?: Json; readonly attr?: Json };
+  return isContext(left) && typeof attr === 'string' ? attr : undefined;
+}
+
+function isContext(node: Json | undefined): boolean {
+  return node !== null && typeof node === 'object' && (node as { readonly Var?: Json }).Var === 'context';
+}
+
+/** Whether policies can tell one name of this type from another. Cedar makes no text of a name, so one has to be written out. */
+export function namesType(policies: readonly unknown[], type: string): boolean {
+  return JSON.stringify(policies).includes(`"ECT::${type}"`);
+}
+
+/** Whether policies look at this attribute of anything. */
+export function looksAt(policies: readonly unknown[], attribute: string): boolean {
+  return JSON.stringify(policies).includes(`"attr":${JSON.stringify(attribute)}`);
+}

@@ -1,0 +1,187 @@
+// Decides by the policy that is in force: the built-in rules, or a policy file by Cedar with a bounded memory of its decisions.
+
+import type {
+  Authorizer,
+  Caller,
+  Circumstances,
+  Decision,
+  Obligations,
+  PermissionQuestion,
+  Resource,
+} from '../authority/index.ts';
+import { builtInPolicies } from './built-in.ts';
+import { DecisionCache, keyOf } from './decision-cache.ts';
+import {
+  ADMINISTRATORS,
+  actionEntity,
+  callerEntity,
+  contextOf,
+  type Entity,
+  issuerEntity,
+  proofPair,
+  resourceEntities,
+} from './entities.ts';
+import type { CedarRequest, CompiledPolicy } from './policy-file.ts';
+import { type LimitsTable, NO_LIMITS } from './table.ts';
+
+/** What is in force together. */
+export interface PolicyInForce {
+  /** Undefined: the built-in rules. */
+  readonly policy: CompiledPolicy | undefined;
+  readonly limits: LimitsTable;
+  /** Of the texts of both. */
+  readonly digest: string;
+}
+
+/** A refusal as the operator is told of it. */
+export interface PolicyRefusal {
+  readonly caller: Caller;
+  readonly question: PermissionQuestion;
+  readonly decision: Decision;
+}
+
+export interface PolicyAuthorizerOptions {
+  /** The name of the authority. */
+  readonly issuer: string;
+  readonly isAdministrator: (caller: Caller) => boolean;
+  readonly onRefused: (refusal: PolicyRefusal) => void;
+}
+
+/** The built-in rules, without limits. */
+export const BUILT_IN: PolicyInForce = { policy: undefined, limits: NO_LIMITS, digest: 'built-in' };
+
+/** What is known of a caller as long as one policy is in force. */
+interface KnownCaller {
+  readonly entity: Entity;
+  readonly obligations: Obligations;
+  /** The first part of the key of each of its decisions. */
+  readonly key: string;
+}
+
+export class PolicyAuthorizer implements Authorizer {
+  readonly #options: PolicyAuthorizerOptions;
+  #inForce: PolicyInForce;
+  /** Of the policy in force. */
+  #decisions = new DecisionCache();
+  #callers = new WeakMap<Caller, KnownCaller>();
+
+  constructor(options: PolicyAuthorizerOptions, inForce: PolicyInForce = BUILT_IN) {
+    this.#options = options;
+    this.#inForce = inForce;
+  }
+
+  /** From now on this is in force. What was decided before says nothing any more. */
+  replace(inForce: PolicyInForce): void {
+    this.#inForce = inForce;
+    this.#decisions = new DecisionCache();
+    this.#callers = new WeakMap();
+  }
+
+  get isBuiltIn(): boolean {
+    return this.#inForce.policy === undefined;
+  }
+
+  get digest(): string {
+    return this.#inForce.digest;
+  }
+
+  authorize(caller: Caller, question: PermissionQuestion): Decision {
+    const { policy, digest } = this.#inForce;
+    if (policy === undefined) {
+      const { issuer, isAdministrator } = this.#options;
+      const policies = builtInPolicies(caller, question, issuer, isAdministrator(caller));
+      return { allowed: policies.length > 0, policies, errors: [], digest };
+    }
+    const known = this.#known(caller);
+    const key = this.#keyOf(known, policy, question);
+    const before = this.#decisions.get(key);
+    if (before !== undefined) return before;
+    const decision = { ...policy.decide(requestOf(caller, known.entity, question)), digest };
+    this.#decisions.put(key, decision);
+    return decision;
+  }
+
+  asksFor(circumstance: keyof Circumstances): boolean {
+    return this.#inForce.policy?.circumstances.includes(circumstance) === true;
+  }
+
+  obligationsOf(caller: Caller): Obligations {
+    return this.#inForce.limits === NO_LIMITS ? NO_OBLIGATIONS : this.#known(caller).obligations;
+  }
+
+  refused(caller: Caller, question: PermissionQuestion, decision: Decision): void {
+    this.#options.onRefused({ caller, question, decision });
+  }
+
+  #known(caller: Caller): KnownCaller {
+    let known = this.#callers.get(caller);
+    if (known === undefined) {
+      const { issuer, isAdministrator } = this.#options;
+      const { limits } = this.#inForce;
+      const groups = [...limits.groupsOf(caller), ...(isAdministrator(caller) ? [ADMINISTRATORS] : [])];
+      const entity = callerEntity(caller, groups, issuer);
+      const { type, id } = entity.uid;
+      known = {
+        entity,
+        obligations: limits.obligationsOf(caller, groups),
+        key: keyOf([type, id, ...proofPair(caller)]),
+      };
+      this.#callers.set(caller, known);
+    }
+    return known;
+  }
+
+  /** Everything that the decision can hang on. Words of ours end with a blank, texts of others begin with their length. */
+  #keyOf({ key }: KnownCaller, policy: CompiledPolicy, { action, resource, context }: PermissionQuestion): string {
+    let text = `${key}${action} ${resource.kind} ${resourceKey(resource, policy)}`;
+    for (const name of policy.circumstances) {
+      const value = context[name];
+      if (value === undefined) continue;
+      if (name === 'iss' && resource.kind === 'issuer' && resource.iss === value) text += 'same ';
+      else text += `${name} ${typeof value === 'object' ? keyOf(value) : field(String(value))}`;
+    }
+    return text;
+  }
+}
+
+const NO_OBLIGATIONS: Obligations = {};
+
+function resourceKey(resource: Resource, policy: CompiledPolicy): string {
+  switch (resource.kind) {
+    case 'authority':
+    case 'ledger':
+      return '';
+    case 'issuer':
+      return policy.asksForIssuer ? field(resource.iss) : '';
+    case 'workflow':
+      return policy.asksForWorkflow ? field(resource.wid) : '';
+    case 'entry': {
+      const { kind, iss, wid } = resource.entry;
+      return `${kind} ${policy.asksForIssuer ? field(iss) : ''} ${policy.asksForWorkflow ? field(wid) : ''}`;
+    }
+  }
+}
+
+function field(text: string): string {
+  return `${text.length}:${text}`;
+}
+
+/** The question as Cedar takes it. */
+export function requestOf(caller: Caller, principal: Entity, question: PermissionQuestion): CedarRequest {
+  const action = actionEntity(question.action);
+  const [resource, ...around] = resourceEntities(question.resource);
+  const { iss } = question.context;
+  const names = [principal.attrs['iss'], iss === undefined ? undefined : contextOf(caller, { iss })['iss']];
+  const issuers = names.flatMap((name) => (isEntity(name) ? [issuerEntity(name.__entity.id)] : []));
+  return {
+    principal,
+    action,
+    resource,
+    context: contextOf(caller, question.context),
+    entities: [principal, action, resource, ...around, ...issuers],
+  };
+}
+
+function isEntity(value: unknown): value is { readonly __entity: { readonly id: string } } {
+  return typeof value === 'object' && value !== null && '__entity' in value;
+}

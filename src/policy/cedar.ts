@@ -1,0 +1,145 @@
+// The engine: Cedar, compiled to WebAssembly. It is loaded where a policy file is used, and nowhere else.
+
+import { readFileSync } from 'node:fs';
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import type { Circumstances } from '../authority/index.ts';
+import { contextAttributes, looksAt, namesType } from './attributes.ts';
+import { distinct, type Uid } from './entities.ts';
+import {
+  type CedarAnswer,
+  type CedarRequest,
+  type CompiledPolicy,
+  type PolicyProblem,
+  placeOf,
+  type ReadPolicy,
+} from './policy-file.ts';
+
+const SCHEMA = readFileSync(new URL('../../policy/ect.cedarschema', import.meta.url), 'utf8');
+
+/** All that there are. The proof of a caller is part of the caller. */
+const CIRCUMSTANCES = Object.keys({
+  iss: true,
+  aud: true,
+  exec_act: true,
+  wid: true,
+  ttl: true,
+  level: true,
+  inp_hash: true,
+  out_hash: true,
+  takes_part: true,
+} satisfies Record<keyof Circumstances, true>) as readonly (keyof Circumstances)[];
+
+/** The engine keeps each prepared set under its name for ever, so names of policies that nobody holds any more are used again. */
+const free: string[] = [];
+const released = new FinalizationRegistry((setId: string) => free.push(setId));
+let prepared = 0;
+
+/** Reads a policy file and holds it against the schema. */
+export function readPolicy(text: string): ReadPolicy {
+  const answer = cedar.validate({ schema: SCHEMA, policies: { staticPolicies: text } });
+  if (answer.type === 'failure') return { ok: false, problems: answer.errors.map((error) => problemOf(text, error)) };
+  if (answer.validationErrors.length > 0) {
+    return { ok: false, problems: answer.validationErrors.map(({ error }) => problemOf(text, error)) };
+  }
+  const split = cedar.policySetTextToParts(text);
+  if (split.type === 'failure') return { ok: false, problems: split.errors.map((error) => problemOf(text, error)) };
+  const doubts = answer.validationWarnings.map(({ error }) => problemOf(text, error));
+  return named(split.policies, doubts);
+}
+
+/** Gives each policy its id: that of its annotation, or else its place in the file. */
+function named(texts: readonly string[], doubts: readonly PolicyProblem[]): ReadPolicy {
+  const policies = new Map<string, { readonly text: string; readonly json: unknown }>();
+  const problems: PolicyProblem[] = [];
+  for (const [at, part] of texts.entries()) {
+    const read = cedar.policyToJson(part);
+    if (read.type === 'failure') throw new TypeError('a policy that was read cannot be read again');
+    const id = read.json.annotations?.['id'] ?? `policy ${at + 1}`;
+    if (policies.has(id))
+      problems.push({ line: 1, column: 1, message: `two policies have the @id ${JSON.stringify(id)}` });
+    policies.set(id, { text: part, json: read.json });
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, policy: compile(policies), doubts };
+}
+
+function compile(policies: ReadonlyMap<string, { readonly text: string; readonly json: unknown }>): CompiledPolicy {
+  const setId = free.pop() ?? `policies ${++prepared}`;
+  const staticPolicies = Object.fromEntries([...policies].map(([id, { text }]) => [id, text]));
+  const parsed = cedar.preparsePolicySet(setId, { staticPolicies });
+  if (parsed.type === 'failure') throw new TypeError('policies that were read cannot be read again');
+  const jsons = [...policies.values()].map(({ json }) => json);
+  const used = contextAttributes(jsons);
+  const asksForIssuer = used === 'all' || namesType(jsons, 'Issuer') || looksAt(jsons, 'iss');
+  const policy: CompiledPolicy = {
+    policies: [...policies].map(([id, { text }]) => ({ id, text })),
+    decide: (request) => decideOrDeny(setId, request),
+    circumstances: CIRCUMSTANCES.filter((name) => used === 'all' || used.has(name)),
+    asksForIssuer,
+    asksForWorkflow: namesType(jsons, 'Workflow'),
+  };
+  released.register(policy.decide, setId);
+  return policy;
+}
+
+/** What the engine does not answer is denied. */
+function decideOrDeny(setId: string, request: CedarRequest): CedarAnswer {
+  try {
+    return decide(setId, request);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { allowed: false, policies: [], errors: [`the engine failed: ${message}`] };
+  }
+}
+
+function decide(preparsedPolicySetId: string, request: CedarRequest): CedarAnswer {
+  const { principal, action, resource, context, entities } = request;
+  const answer = cedar.statefulIsAuthorized({
+    principal: principal.uid,
+    action: action.uid,
+    resource: resource.uid,
+    context: context as never,
+    preparsedPolicySetId,
+    entities: distinct(entities) as never,
+  });
+  if (answer.type === 'failure') {
+    return { allowed: false, policies: [], errors: answer.errors.map(({ message }) => message) };
+  }
+  const { decision, diagnostics } = answer.response;
+  return {
+    allowed: decision === 'allow',
+    policies: [...diagnostics.reason].toSorted(),
+    errors: diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${error.message}`),
+  };
+}
+
+/** Whether a request is one that the schema describes: for tests, and for `ect policy test`. Answers what is wrong with it. */
+export function requestFaults({ principal, action, resource, context, entities }: CedarRequest): readonly string[] {
+  const answer = cedar.isAuthorized({
+    principal: principal.uid,
+    action: action.uid,
+    resource: resource.uid,
+    context: context as never,
+    schema: SCHEMA,
+    validateRequest: true,
+    policies: { staticPolicies: '' },
+    entities: distinct(entities).filter(({ uid }) => !isAction(uid)) as never,
+  });
+  return answer.type === 'failure' ? answer.errors.map(({ message }) => message) : [];
+}
+
+/** Actions are in the schema. */
+function isAction({ type }: Uid): boolean {
+  return type === 'ECT::Action';
+}
+
+interface CedarError {
+  readonly message: string;
+  readonly help?: string | null;
+  readonly sourceLocations?: readonly { readonly start: number }[];
+}
+
+function problemOf(text: string, { message, help, sourceLocations }: CedarError): PolicyProblem {
+  const place = placeOf(text, sourceLocations?.[0]?.start ?? 0);
+  return { ...place, message: help === undefined || help === null ? message : `${message} (${help})` };
+}

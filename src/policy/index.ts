@@ -1,0 +1,18 @@
+// May this caller do this: the policy that is in force, its schema and its limits.
+
+export {
+  BUILT_IN,
+  PolicyAuthorizer,
+  type PolicyInForce,
+  type PolicyRefusal,
+  requestOf,
+} from './authorizer.ts';
+export { type AskedCase, type Case, type ReadCases, readCases, readQuestion } from './cases.ts';
+export { callerEntity } from './entities.ts';
+export type { CompiledPolicy, PolicyProblem, ReadPolicy } from './policy-file.ts';
+export { type LimitsTable, NO_LIMITS, readLimits } from './table.ts';
+
+/** The engine. It takes some 40 MB and half a second of a start, which only a service with a policy file pays. */
+export function loadCedar(): Promise<typeof import('./cedar.ts')> {
+  return import('./cedar.ts');
+}

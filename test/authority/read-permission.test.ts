@@ -1,0 +1,242 @@
+// A10: what a caller may not read looks, and takes, as if it were not there.
+
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import type { AuthorityParts, Caller } from '../../src/authority/index.ts';
+import { EctError } from '../../src/errors.ts';
+import {
+  type EntrySchema,
+  GetEntryRequestSchema,
+  GetInclusionProofRequestSchema,
+  GetRecordingRequestSchema,
+  GetWorkflowRequestSchema,
+  ListEntriesRequestSchema,
+  RecordingStatus,
+} from '../../src/gen/ect/v1/ledger_pb.ts';
+import type { RecordQuery } from '../../src/ledger/index.ts';
+import type { Call } from '../../src/rpc/call.ts';
+import { ledgerService } from '../../src/rpc/ledger.ts';
+import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
+import { authorizerFor, policyText } from '../support/policy.ts';
+import { issueFor } from './support.ts';
+
+const A = workload('spiffe://prod.example/a');
+const B = workload('spiffe://prod.example/b');
+const [SHARED, OF_B, NOWHERE] = [1, 2, 3].map((nth) => `a0b1c2d3-e4f5-4a6b-8c7d-9e0f1a2b3c4${nth}`) as [
+  string,
+  string,
+  string,
+];
+const ABSENT = '550e8400-e29b-41d4-a716-446655440999';
+
+/** A ledger in memory that tells what it was asked. */
+class ToldStore extends MemoryLedgerStore {
+  readonly asked: string[] = [];
+
+  override async find(scope: string, name: string) {
+    this.asked.push('find');
+    return super.find(scope, name);
+  }
+
+  override async at(index: number) {
+    this.asked.push('at');
+    return super.at(index);
+  }
+
+  override async list(query: RecordQuery) {
+    this.asked.push('list');
+    return super.list(query);
+  }
+}
+
+async function make(policy = policyText('examples/own-entries.cedar')) {
+  const store = new ToldStore();
+  const { parts: base, orders } = await makeAuthority(store);
+  const record = (caller: Caller, wid: string) => recordFor(base, caller, wid);
+  const tasks = {
+    ofA: await record(A, ''),
+    ofB: await record(B, ''),
+    sharedByA: await record(A, SHARED),
+    sharedByB: await record(B, SHARED),
+    apart: await record(B, OF_B),
+  };
+  const parts: AuthorityParts = { ...base, authorizer: authorizerFor(policy) };
+  const service = ledgerService(parts).procedures;
+  const call = (caller: Caller): Call => ({ method: 'test', caller, signal: new AbortController().signal, note() {} });
+  return { store, parts, service, call, tasks, orders };
+}
+
+/** Records a task of this caller; answers its `jti`. */
+async function recordFor(parts: AuthorityParts, caller: Caller, wid: string): Promise<string> {
+  const issued = await issueFor(parts, { wid, level: 'L3' }, caller);
+  return issued.claims.jti;
+}
+
+function named(jti: string, wid = '') {
+  return create(GetEntryRequestSchema, { name: { case: 'task', value: { jti, wid } } });
+}
+
+function taskOf(entry: MessageInitShape<typeof EntrySchema> | undefined) {
+  return entry?.body?.case === 'task' ? entry.body.value : undefined;
+}
+
+async function failureOf(run: () => unknown): Promise<unknown> {
+  try {
+    await run();
+    return 'no failure';
+  } catch (error) {
+    if (!(error instanceof EctError)) throw error;
+    const { reason, message, facts } = error;
+    // What was asked for is named in either.
+    return { reason, message, facts: Object.keys(facts) };
+  }
+}
+
+describe('A10 one entry', () => {
+  test('A10 its own and those of workflows that it takes part in are answered', async () => {
+    const { service, call, tasks } = await make();
+    const read = async (jti: string, wid = '') =>
+      taskOf((await service.getEntry(named(jti, wid), call(A))).entry)?.name?.jti;
+    expect(await read(tasks.ofA)).toBe(tasks.ofA);
+    expect(await read(tasks.sharedByB, SHARED)).toBe(tasks.sharedByB);
+  });
+
+  test('A10 refused and absent fail with the same words, after the same look-ups', async () => {
+    const { store, service, call, tasks } = await make();
+    const [getEntry, getRecording] = [
+      (jti: string, wid: string) => service.getEntry(named(jti, wid), call(A)),
+      (jti: string, wid: string) =>
+        service.getRecording(create(GetRecordingRequestSchema, { task: { jti, wid } }), call(A)),
+    ];
+    for (const get of [getEntry, getRecording]) {
+      for (const wid of ['', OF_B]) {
+        const told: string[][] = [];
+        const failures: unknown[] = [];
+        for (const jti of [wid === '' ? tasks.ofB : tasks.apart, ABSENT]) {
+          store.asked.length = 0;
+          failures.push(await failureOf(() => get(jti, wid)));
+          told.push([...store.asked]);
+        }
+        expect(failures[0]).toMatchObject({ reason: 'ENTRY_NOT_FOUND' });
+        expect(failures[0]).toEqual(failures[1]);
+        expect(told[0]).toEqual(told[1]);
+      }
+    }
+  });
+
+  test('A10 one that is on its way, or failed, is there for whom it will be, and for nobody else', async () => {
+    const { service, call, orders } = await make();
+    const digest = Buffer.alloc(32, 1);
+    const order = { wid: '', jti: ABSENT, iss: B.id, caller: B.id, digest, token: 'x', orderedAt: 0 };
+    const [recording, entry] = [
+      (caller: Caller, jti: string) =>
+        service.getRecording(create(GetRecordingRequestSchema, { task: { jti } }), call(caller)),
+      (caller: Caller, jti: string) => service.getEntry(named(jti), call(caller)),
+    ];
+    await orders.place(order, 60_000);
+    expect(await recording(B, ABSENT)).toEqual({ status: RecordingStatus.PENDING });
+    expect(await failureOf(() => entry(B, ABSENT))).toMatchObject({ reason: 'ENTRY_PENDING' });
+    const hidden = async () => {
+      for (const get of [recording, entry]) {
+        const failure = await failureOf(() => get(A, ABSENT));
+        expect(failure).toMatchObject({ reason: 'ENTRY_NOT_FOUND' });
+        expect(failure).toEqual(await failureOf(() => get(A, NOWHERE)));
+      }
+    };
+    await hidden();
+    await orders.failed(order, { reason: 'DAG_CYCLE', message: 'a circle', facts: {} }, 60_000);
+    expect(await failureOf(() => entry(B, ABSENT))).toMatchObject({ reason: 'ENTRY_FAILED' });
+    await hidden();
+  });
+
+  test('A10 by its index, and its proof, too', async () => {
+    const { store, service, call } = await make();
+    const entry = (index: number) =>
+      service.getEntry(create(GetEntryRequestSchema, { name: { case: 'index', value: BigInt(index) } }), call(A));
+    const proof = (index: number) =>
+      service.getInclusionProof(create(GetInclusionProofRequestSchema, { leafIndex: BigInt(index) }), call(A));
+    const page = await service.listEntries(create(ListEntriesRequestSchema), call(B));
+    const mine = new Set(
+      (await service.listEntries(create(ListEntriesRequestSchema), call(A))).entries?.map(({ index }) => Number(index)),
+    );
+    const hidden = Number(page.entries?.find(({ index }) => !mine.has(Number(index)))?.index);
+    for (const get of [entry, proof]) {
+      const told: string[][] = [];
+      const failures: unknown[] = [];
+      for (const index of [hidden, 999]) {
+        store.asked.length = 0;
+        failures.push(await failureOf(() => get(index)));
+        told.push([...store.asked]);
+      }
+      expect(failures[0]).toEqual({
+        reason: 'ENTRY_NOT_FOUND',
+        message: 'The ledger has no such entry that this caller may read.',
+        facts: ['jti'],
+      });
+      expect(failures[0]).toEqual(failures[1]);
+      expect(told[0]).toEqual(told[1]);
+    }
+    for (const index of mine)
+      await expect(Promise.resolve(proof(index))).resolves.toMatchObject({ leafIndex: BigInt(index) });
+  });
+});
+
+describe('A10 a workflow', () => {
+  test('A10 refused and absent fail with the same words, after the same look-ups', async () => {
+    const { store, service, call } = await make();
+    const get = (wid: string) => service.getWorkflow(create(GetWorkflowRequestSchema, { wid }), call(A));
+    await expect(Promise.resolve(get(SHARED))).resolves.toMatchObject({ wid: SHARED, size: 2 });
+    const told: string[][] = [];
+    const failures: unknown[] = [];
+    for (const wid of [OF_B, NOWHERE]) {
+      store.asked.length = 0;
+      failures.push(await failureOf(() => get(wid)));
+      told.push([...store.asked]);
+    }
+    expect(failures[0]).toMatchObject({ reason: 'WORKFLOW_NOT_FOUND' });
+    expect(failures[0]).toEqual(failures[1]);
+    expect(told[0]).toEqual(told[1]);
+  });
+});
+
+describe('A10 a list', () => {
+  test('A10 has what the caller may read, and its pages are full: no size tells what lies between', async () => {
+    const { service, call } = await make();
+    const all = await service.listEntries(create(ListEntriesRequestSchema), call(A));
+    const seen = all.entries?.map((entry) => `${taskOf(entry)?.iss} ${taskOf(entry)?.name?.wid}`) ?? [];
+    expect(seen.length).toBeGreaterThan(2);
+    for (const line of seen)
+      expect(line.startsWith('spiffe://prod.example/a ') || line.endsWith(SHARED), line).toBe(true);
+    for (let size = 1; size <= seen.length; size++) {
+      let [pageToken, found] = ['', 0];
+      do {
+        const page = await service.listEntries(
+          create(ListEntriesRequestSchema, { pageSize: size, pageToken }),
+          call(A),
+        );
+        const rest = seen.length - found;
+        expect(page.entries).toHaveLength(Math.min(size, rest));
+        found += page.entries?.length ?? 0;
+        pageToken = page.nextPageToken ?? '';
+      } while (pageToken !== '');
+      expect(found).toBe(seen.length);
+    }
+  });
+
+  test('A10 with contents has those of what is read alone', async () => {
+    const { service, call } = await make();
+    const page = await service.listEntries(
+      create(ListEntriesRequestSchema, { withContent: true, pageSize: 2 }),
+      call(A),
+    );
+    expect(page.entries?.map((entry) => taskOf(entry)?.token !== '')).toEqual([true, true]);
+  });
+
+  test('A10 by an issuer that the caller may not read is empty', async () => {
+    const { service, call } = await make(policyText('examples/auditor.cedar'));
+    const page = await service.listEntries(create(ListEntriesRequestSchema, { iss: B.id }), call(A));
+    expect(page).toEqual({ entries: [], nextPageToken: '' });
+  });
+});
