@@ -37,6 +37,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE NOTICE ./
 COPY proto proto
+COPY policy policy
 COPY src src
 # What `ect conformance` runs.
 COPY test/vectors test/vectors

@@ -16,6 +16,7 @@ const LONG = [
   `test/service/!(${SHORT}).test.ts`,
   'test/service/stops/**',
   'test/examples/{compose-processes,schemas}.test.ts',
+  'test/examples/clients/{go,java}.test.ts',
   'test/backup/{bounded,documented,killed,online,restore-killed}.test.ts',
 ];
 

@@ -157,12 +157,12 @@ function batchIssueBody(): Buffer {
   return frame(toBinary(BatchIssueRequestSchema, create(BatchIssueRequestSchema, { items })));
 }
 
-function verifyRequest(token: string, replay: ReplayMode, dag: DagMode = DagMode.UNSPECIFIED) {
-  return create(VerifyRequestSchema, { token, audience: AUDIENCE, replay, dag });
+function verifyRequest(token: string, replayMode: ReplayMode, dagMode: DagMode = DagMode.UNSPECIFIED) {
+  return create(VerifyRequestSchema, { token, audience: AUDIENCE, replayMode, dagMode });
 }
 
-function verifyBody(token: string, replay: ReplayMode, dag?: DagMode): Buffer {
-  return frame(toBinary(VerifyRequestSchema, verifyRequest(token, replay, dag)));
+function verifyBody(token: string, replayMode: ReplayMode, dagMode?: DagMode): Buffer {
+  return frame(toBinary(VerifyRequestSchema, verifyRequest(token, replayMode, dagMode)));
 }
 
 function batchVerifyBody(tokens: readonly string[]): Buffer {

@@ -23,12 +23,13 @@ async function refuseVerdict(authority: Authority, { token, output }: Done, reas
   const verdict = await authority.verify({
     token,
     audience: DRAFTER,
-    predecessors: [],
-    dag: 'DAG_MODE_COMPLETE',
+    predecessor_tokens: [],
+    dag_mode: 'DAG_MODE_COMPLETE',
+    verify_mode: 'VERIFY_MODE_REPORT',
     output,
   });
-  expect('the verdict', verdict.valid ? 'valid' : verdict.reason, reason);
-  tellGood(`refused, ${verdict.reason}: ${verdict.message}`);
+  expect('the verdict', verdict.finding?.reason ?? 'valid', `ERROR_REASON_${reason}`);
+  tellGood(`refused, ${reason}: ${verdict.finding?.message}`);
 }
 
 /** At L2 the token can be had (its predecessor might live in another ledger), but this ledger never takes it. */

@@ -21,31 +21,36 @@ export interface Issued {
 export interface VerifyOrder {
   readonly token: string;
   readonly audience: string;
-  readonly predecessors: readonly string[];
-  readonly dag: 'DAG_MODE_COMPLETE';
+  readonly predecessor_tokens: readonly string[];
+  readonly dag_mode: 'DAG_MODE_COMPLETE';
+  readonly verify_mode: 'VERIFY_MODE_REPORT';
   readonly output: Uint8Array;
 }
 
 export interface Verdict {
   readonly valid: boolean;
-  readonly reason: string;
-  readonly message: string;
+  /** Why not; null where the token is valid. */
+  readonly finding: { readonly reason: string; readonly message: string } | null;
+  /** Every step. */
   readonly checks: readonly { readonly status: string }[];
-  readonly dag: { readonly status: string; readonly visited: number } | null;
 }
 
 export interface Receipt {
-  readonly leaf_index: string;
-  readonly tree_size: string;
   readonly leaf: Buffer;
-  readonly tlog_proof: string;
+  readonly inclusion: {
+    readonly leaf_index: string;
+    readonly tree_size: string;
+    readonly hashes: readonly Buffer[];
+    readonly checkpoint: string;
+    readonly salt: Buffer;
+  };
 }
 
 export interface Graph {
-  readonly status: string;
+  readonly dag_report: { readonly status: string };
   readonly size: number;
   readonly depth: number;
-  readonly graph: string;
+  readonly drawing: string;
 }
 
 export interface Authority {
@@ -66,7 +71,7 @@ export function authorityAt(channel: Channel): Authority {
     verify: (order) => ask('Verify', order),
     append: (token) => ask('AppendLedger', { token }),
     validateAncestors: (token) => ask('ValidateDAG', { token }),
-    drawWorkflow: (wid) => ask('ValidateDAG', { wid, graph: 'GRAPH_FORMAT_MERMAID' }),
+    drawWorkflow: (wid) => ask('ValidateDAG', { wid, graph_format: 'GRAPH_FORMAT_MERMAID' }),
     ledgerVerifierKey: async () => {
       const keys = await channel.call<{ ledger_verifier_key: string }>('ect.v1.KeyService', 'GetKeySet', {});
       return keys.ledger_verifier_key;

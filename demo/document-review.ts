@@ -51,10 +51,10 @@ async function playWith(authority: Authority): Promise<void> {
 
   chapter('The graph, as Mermaid');
   const graph = await authority.drawWorkflow(wid);
-  expect('the workflow', graph.status, 'DAG_STATUS_COMPLETE');
+  expect('the workflow', graph.dag_report.status, 'DAG_STATUS_COMPLETE');
   expect('its size', graph.size, tasks.length);
   expect('its longest path', graph.depth, 4);
-  for (const line of graph.graph.trimEnd().split('\n')) tell(line);
+  for (const line of graph.drawing.trimEnd().split('\n')) tell(line);
 
   chapter('A receipt, checked without the service');
   checkOffline(last, verifierKey);
@@ -65,11 +65,12 @@ async function playWith(authority: Authority): Promise<void> {
 
 /** No call is made here: the receipt, the token and the verifier key that was fetched at the start are enough. */
 function checkOffline({ exec_act, token, receipt }: Done, verifierKey: string): void {
-  const claim = { leaf: receipt.leaf, tlogProof: receipt.tlog_proof, verifierKey };
+  const { leaf_index: index, tree_size: size, ...proof } = receipt.inclusion;
+  const claim = { leaf: receipt.leaf, tlogProof: { leafIndex: Number(index), ...proof }, verifierKey };
   const verdict = verifyReceipt({ ...claim, content: Buffer.from(token) });
   expect('the receipt', verdict.ok || verdict.fault, true);
   tell(`verifier key ${verifierKey}`);
-  tellGood(`${exec_act} is entry ${Number(receipt.leaf_index) + 1} of ${receipt.tree_size}`);
+  tellGood(`${exec_act} is entry ${Number(index) + 1} of ${size}`);
   const other = verifyReceipt({ ...claim, content: Buffer.from(`${token}x`) });
   expect('the receipt for another token', other.ok, false);
   tellGood('and the same receipt proves nothing about any other token');

@@ -69,20 +69,23 @@ async function performStep(authority: Authority, wid: string, step: Step): Promi
   const verdict = await authority.verify({
     token,
     audience: other,
-    predecessors: step.after.map((before) => before.token),
-    dag: 'DAG_MODE_COMPLETE',
+    predecessor_tokens: step.after.map((before) => before.token),
+    dag_mode: 'DAG_MODE_COMPLETE',
+    verify_mode: 'VERIFY_MODE_REPORT',
     output,
   });
-  expect(`${step.act} verified by ${other}`, verdict.valid || verdict.reason, true);
+  expect(`${step.act} verified by ${other}`, verdict.valid || verdict.finding?.reason, true);
   const { receipt, duplicate } = await authority.append(token);
   expect(`${step.act} was recorded before`, duplicate, false);
   const graph = await authority.validateAncestors(token);
-  expect(`graph behind ${step.act}`, graph.status, 'DAG_STATUS_COMPLETE');
+  expect(`graph behind ${step.act}`, graph.dag_report.status, 'DAG_STATUS_COMPLETE');
 
   const passed = verdict.checks.filter(({ status }) => status === 'CHECK_STATUS_PASS').length;
   const after = step.after.map((before) => before.exec_act).join(' and ');
   tellGood(`${step.act} ${short(claims.jti)} by ${step.agent}${after === '' ? '' : `, after ${after}`}`);
   tell(`    out_hash ${claims.out_hash}`);
-  tell(`    ${other} verified it (${passed} checks); index ${receipt.leaf_index}; graph of ${graph.size} complete`);
+  tell(
+    `    ${other} verified it (${passed} checks); index ${receipt.inclusion.leaf_index}; graph of ${graph.size} complete`,
+  );
   return { jti: claims.jti, exec_act: step.act, token, output, receipt };
 }

@@ -32,12 +32,12 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   'AuthorityService.BatchVerify': posting(
     'AuthorityService/BatchVerify',
     `{"items": [
-  {"reference": "once more", "request": {"token": "$TOKEN", "audience": "urn:example:reader", "mode": "VERIFY_MODE_REPORT"}}
+  {"reference": "once more", "request": {"token": "$TOKEN", "audience": "urn:example:reader", "verifyMode": "VERIFY_MODE_REPORT"}}
 ]}`,
   ),
   'AuthorityService.ValidateDAG': posting(
     'AuthorityService/ValidateDAG',
-    '{"token": "$TOKEN", "graph": "GRAPH_FORMAT_MERMAID"}',
+    '{"token": "$TOKEN", "graphFormat": "GRAPH_FORMAT_MERMAID"}',
   ),
   'AuthorityService.AppendLedger': posting('AuthorityService/AppendLedger', '{"token": "$TOKEN"}'),
   'AuthorityService.BatchAppendLedger': posting(
@@ -45,23 +45,32 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
     '{"items": [{"reference": "again", "request": {"token": "$TOKEN"}}]}',
   ),
   'KeyService.GetKeySet': posting('KeyService/GetKeySet', '{}'),
-  'KeyService.ListKeys': keeping('KID', 'kid', 'KeyService/ListKeys', '{}'),
-  'KeyService.RotateKey': posting(
-    'KeyService/RotateKey',
+  'AdminService.ListKeys': keeping('KID', 'kid', 'AdminService/ListKeys', '{}'),
+  'AdminService.RotateKey': posting(
+    'AdminService/RotateKey',
     '{"urgent": true, "note": "the laptop of an operator was stolen", "requestId": "incident-17", "expectedCurrentKid": "$KID"}',
   ),
-  'KeyService.RetireKey': posting('KeyService/RetireKey', '{"kid": "$KID", "note": "it has signed its last token"}'),
-  'KeyService.RevokeKey': posting('KeyService/RevokeKey', '{"kid": "$KID", "note": "its backup was stolen"}'),
-  'LedgerService.GetEntry': posting('LedgerService/GetEntry', '{"jti": "$JTI", "wid": "$WID"}'),
-  'LedgerService.GetRecording': posting('LedgerService/GetRecording', '{"jti": "$JTI", "wid": "$WID", "wait": "2s"}'),
-  'LedgerService.ListEntries': posting('LedgerService/ListEntries', '{"fromIndex": "0", "pageSize": 10}'),
+  'AdminService.RetireKey': posting(
+    'AdminService/RetireKey',
+    '{"kid": "$KID", "note": "it has signed its last token"}',
+  ),
+  'AdminService.RevokeKey': posting('AdminService/RevokeKey', '{"kid": "$KID", "note": "its backup was stolen"}'),
+  'LedgerService.GetEntry': posting('LedgerService/GetEntry', '{"task": {"wid": "$WID", "jti": "$JTI"}}'),
+  'LedgerService.GetRecording': posting(
+    'LedgerService/GetRecording',
+    '{"task": {"wid": "$WID", "jti": "$JTI"}, "wait": "2s", "receiptFormat": "RECEIPT_FORMAT_TLOG_PROOF"}',
+  ),
+  'LedgerService.ListEntries': posting(
+    'LedgerService/ListEntries',
+    '{"kinds": ["ENTRY_KIND_TASK"], "order": "ENTRY_ORDER_NEWEST_FIRST", "pageSize": 10}',
+  ),
   'LedgerService.GetWorkflow': posting('LedgerService/GetWorkflow', '{"wid": "$WID"}'),
   'LedgerService.GetCheckpoint': posting('LedgerService/GetCheckpoint', '{}'),
   'LedgerService.GetInclusionProof': posting('LedgerService/GetInclusionProof', '{"leafIndex": "0"}'),
   'LedgerService.GetConsistencyProof': posting('LedgerService/GetConsistencyProof', '{"firstTreeSize": "1"}'),
-  'LedgerService.MarkCompromised': posting(
-    'LedgerService/MarkCompromised',
-    '{"task": {"jti": "$JTI", "wid": "$WID"}, "note": "the agent was hijacked"}',
+  'AdminService.MarkCompromised': posting(
+    'AdminService/MarkCompromised',
+    '{"task": {"wid": "$WID", "jti": "$JTI"}, "note": "the agent was hijacked"}',
   ),
 };
 

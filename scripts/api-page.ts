@@ -10,7 +10,11 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import type { ErrorReason } from '../src/errors.ts';
+import { failureOf } from '../src/rpc/failures.ts';
+import { ANSWERS } from './api-answers.ts';
 import { EXAMPLES, PREPARATION } from './api-examples.ts';
+import { CALLERS, METHODS, OF_EVERY_CALL, OF_PROVEN_CALLERS } from './api-methods.ts';
 import { type ApiSource, CODES, NAME, shortName } from './api-source.ts';
 
 const INTRODUCTION = `\
@@ -27,13 +31,19 @@ leave out: \`"valid": false\`, \`"leafIndex": "0"\` and \`"violations": []\` are
 \`optional\` fields and members of a oneof that are not set. The command line's \`--json\` writes the same. In a request a field
 that is left out has its default value.
 
-The examples below follow one another. They need \`curl\`, and begin with this:
+The examples below follow one another. Tokens and other long values in their answers are cut (\`…\`), and so are
+lists after three elements. They need \`curl\`, and begin with this:
 
 \`\`\`sh
 ${PREPARATION}
 \`\`\`
 
-Those of KeyService and the last one are for administrators; to try them on your own machine start the service with
+**Errors.** Every failure carries \`google.rpc.ErrorInfo\` with the reason and the domain \`ect-authority\`. Every call may fail with
+${OF_EVERY_CALL.map(reasonLink).join(', ')}, and one that is not for everybody also with
+${OF_PROVEN_CALLERS.map(reasonLink).join(', ')}. The methods below name what else they fail with. Where ↻ stands the same call may succeed later, and \`google.rpc.RetryInfo\` says after how long. What each
+reason means, and which other messages of \`google.rpc\` come with it, stands under ${link('ErrorReason')}.
+
+Those of AdminService are for administrators; to try them on your own machine start the service with
 \`ECT_DATA_DIR=$(mktemp -d) ECT_ADMINS=anonymous npm start\`: they rotate, retire and revoke the signing key, for ever.`;
 
 /** The whole page. Throws TypeError for a reason whose comment does not begin with its gRPC code. */
@@ -95,10 +105,24 @@ function layout(source: ApiSource) {
       `- Request: ${clientStreaming ? 'stream of ' : ''}${typeLink(desc.input)}`,
       `- Response: ${serverStreaming ? 'stream of ' : ''}${typeLink(desc.output)}`,
       `- Side effects: ${sideEffectsOf(desc)}`,
+      ...outcomesOf(desc),
     ];
     const example = EXAMPLES[titleOf(desc)];
-    const shown = example === undefined ? [] : [`\`\`\`sh\n${example}\n\`\`\``];
+    const answer = ANSWERS[titleOf(desc)];
+    const shown = [
+      ...(example === undefined ? [] : [`\`\`\`sh\n${example}\n\`\`\``]),
+      ...(answer === undefined ? [] : [`answers\n\n\`\`\`json\n${JSON.stringify(answer, null, 2)}\n\`\`\``]),
+    ];
     return [`### ${titleOf(desc)}`, prose(commentOn(desc)), facts.join('\n'), ...shown].join('\n\n');
+  }
+
+  /** Who may call, and what a call fails with. */
+  function outcomesOf(desc: DescMethod): string[] {
+    const facts = METHODS[desc.name];
+    if (facts === undefined) return [];
+    const { caller, reasons, note } = facts;
+    const own = reasons.length === 0 ? [] : [`- Fails with: ${reasons.map(reasonLink).join(', ')}`];
+    return [`- Callers: ${CALLERS[caller]}`, ...own, ...(note === undefined ? [] : [`- ${prose(note)}`])];
   }
 
   function message(desc: DescMessage): string {
@@ -126,20 +150,26 @@ function layout(source: ApiSource) {
 
   function reasons(desc: DescEnum): string {
     const rows = desc.values.filter(({ number }) => number !== 0).map(reason);
-    const columns = 'Reason | gRPC code | Meaning | Metadata';
+    const columns = 'Reason | gRPC code | Retry | Meaning | Metadata';
     return [`## ${desc.name}`, prose(commentOn(desc)), table(columns, rows)].join('\n\n');
   }
 
   function reason(desc: DescEnumValue): string {
-    const parts = /^(?<code>[A-Z_]+)\. (?<meaning>.+?)(?: Metadata: (?<metadata>.+)\.)?$/s.exec(
-      commentOn(desc),
-    )?.groups;
-    const { code = '', meaning = '', metadata = '' } = parts ?? {};
-    if (!CODES.has(code)) throw new TypeError(`the comment of ${desc.name} does not begin with a gRPC code`);
-    return `| \`${shortName(desc.name, desc.parent)}\` | ${code} | ${cell(meaning)} | ${cell(metadata)} |`;
+    const { code, meaning, retry, metadata } = reasonIn(desc, commentOn(desc));
+    return `| \`${shortName(desc.name, desc.parent)}\` | ${code} | ${cell(retry)} | ${cell(meaning)} | ${cell(metadata)} |`;
   }
 
   return { service, message, enumeration, reasons };
+}
+
+/** What the comment of a reason says. Throws TypeError where it lacks its gRPC code, or whether to retry. */
+export function reasonIn(desc: DescEnumValue, comment: string) {
+  const form = /^(?<code>[A-Z_]+)\. (?<meaning>.+?) Retry: (?<retry>[^.]+)\.(?: Metadata: (?<metadata>.+)\.)?$/;
+  const parts = form.exec(comment.replace(/\s+/g, ' '))?.groups;
+  const { code = '', meaning = '', retry = '', metadata = '' } = parts ?? {};
+  if (!CODES.has(code))
+    throw new TypeError(`the comment of ${desc.name} does not begin with a gRPC code and say whether to retry`);
+  return { code, meaning, retry, metadata };
 }
 
 function table(columns: string, rows: readonly string[]): string {
@@ -155,6 +185,11 @@ function typeOf(field: DescField): string {
 function elementType({ message, enum: enumeration, scalar }: DescField): string {
   if (scalar !== undefined) return ScalarType[scalar].toLowerCase();
   return typeLink(message ?? enumeration);
+}
+
+/** A reason. Those that are worth a retry are marked. */
+function reasonLink(reason: ErrorReason): string {
+  return `\`${reason}\`${failureOf(reason).retrySeconds === undefined ? '' : ' ↻'}`;
 }
 
 /** Links a type of ours; a foreign one is only named. */

@@ -42,7 +42,7 @@ export interface ApiSource {
 export function readApiSource(directory: string): ApiSource {
   const output = execFileSync(BUF, ['build', directory, '--as-file-descriptor-set', '-o', '-'], { maxBuffer: 2 ** 26 });
   const set = fromBinary(FileDescriptorSetSchema, output);
-  const all = [...createFileRegistry(set).files].sort((left, right) => (left.name < right.name ? -1 : 1));
+  const all = [...createFileRegistry(set).files].sort((left, right) => (rankOf(left) < rankOf(right) ? -1 : 1));
   const ours = all.filter((file) => file.proto.package === PACKAGE);
   const comments = new Map(ours.flatMap((file) => commentsOf(file.proto)));
   const types = ours.flatMap((file) => [...nestedTypes(file)]);
@@ -55,6 +55,11 @@ export function readApiSource(directory: string): ApiSource {
   const mistakes = mistakesIn(source, namesIn(all));
   if (mistakes.length > 0) throw new TypeError(`the comments of ${PACKAGE} are wrong:\n  ${mistakes.join('\n  ')}`);
   return source;
+}
+
+/** By name; what is for administrators alone comes last. */
+function rankOf({ name }: DescFile): string {
+  return name === 'ect/v1/admin' ? `~${name}` : name;
 }
 
 function commentsOf(file: FileDescriptorProto): [Message, string][] {

@@ -15,8 +15,10 @@ import { checkDataDir } from './data-dir-check.ts';
 import { descriptorLimit, descriptorRoom } from './descriptors.ts';
 import { EctError } from './errors.ts';
 import { linkToNothing } from './file-type.ts';
+import { configuredTrust } from './foreign-trust.ts';
 import { openKmsKey } from './kms-key.ts';
 import { addressText, listenFault, tryToListen } from './listen-fault.ts';
+import { policyFiles } from './policy-files.ts';
 import { postgresTarget } from './postgres-target.ts';
 import { redisTarget } from './redis-target.ts';
 import { loadGroup } from './reload/index.ts';
@@ -24,7 +26,6 @@ import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { readOwnKeyFile } from './signers/local/index.ts';
 import { signingKeyFile } from './signing-keys.ts';
 import { tlsFiles } from './tls-files.ts';
-import { trustFile } from './trust-file.ts';
 
 export interface ConfigReport {
   /** One sentence or more for each mistake. Empty: a start would succeed, as far as this machine can tell. */
@@ -48,7 +49,8 @@ export async function checkConfig(
     config.postgres && postgresTarget(config.postgres, true),
     config.redis && redisTarget(config.redis, true),
     config.ledger.keyFile === undefined ? undefined : readGivenLedgerKey(config.ledger.keyFile, true),
-    config.trustFile === undefined ? undefined : loadGroup(trustFile(config.trustFile)),
+    checkTrust(config),
+    checkPolicy(config),
   ];
   let few: string | undefined;
   const countDescriptors = async () => {
@@ -97,6 +99,16 @@ async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig):
 
 const GOES_ON =
   'A service that has used this key before starts without it, and serves everything but Issue until the key can be used again.';
+
+async function checkTrust(config: Config): Promise<void> {
+  const group = configuredTrust(config);
+  if (group !== undefined) await loadGroup(group);
+}
+
+async function checkPolicy({ policy }: Config): Promise<void> {
+  const files = policyFiles(policy);
+  if (files !== undefined) await loadGroup(files);
+}
 
 async function checkTls({ tls }: Config): Promise<void> {
   // That both go together was said with the settings.

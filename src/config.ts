@@ -2,6 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { type BrowsersConfig, readBrowsers } from './config/browsers.ts';
+import { type BundleFile, type CallersConfig, readCallers } from './config/callers.ts';
 import { CLIENT_SETTINGS } from './config/client-settings.ts';
 import { type KeysConfig, readKeys } from './config/keys.ts';
 import { type LimitsConfig, readLimits } from './config/limits.ts';
@@ -10,6 +11,7 @@ import { type RedisConfig, readRedis } from './config/redis.ts';
 import { serviceLinks } from './config/service-links.ts';
 import { readSigner, type SignerConfig } from './config/signer.ts';
 import { unknownSetting } from './config/unknown-setting.ts';
+import { canBeAbove } from './token/index.ts';
 
 /** A configuration that cannot be used. It names keys and rules, never values: a value may be a secret. */
 export class ConfigError extends Error {
@@ -27,8 +29,16 @@ export class ConfigError extends Error {
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly tls:
-    | { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string | undefined }
+    | {
+        readonly certFile: string;
+        readonly keyFile: string;
+        /** CAs that vouch for callers of every trust domain. */
+        readonly clientCaFile: string | undefined;
+        /** Those of each trust domain, in its place. */
+        readonly clientBundles: readonly BundleFile[];
+      }
     | undefined;
+  readonly callers: CallersConfig;
   /** Off loopback without client certificates: whoever reaches the port is served. */
   readonly allowAnonymous: boolean;
   /** Processes behind the port; `auto`: one for each core. */
@@ -48,6 +58,8 @@ export interface Config {
   readonly issuer: string;
   /** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
   readonly administrators: readonly string[];
+  /** What callers may do, where it is not what is built in. */
+  readonly policy: { readonly policyFile: string | undefined; readonly limitsFile: string | undefined };
   readonly graph: {
     readonly predecessorPolicy: boolean;
     /** The `exec_act` that count as a human review. */
@@ -152,37 +164,17 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
   );
   const certFile = path('ECT_TLS_CERT');
   const keyFile = path('ECT_TLS_KEY');
-  const clientCaFile = path('ECT_TLS_CLIENT_CA');
-  const allowAnonymous = choice('ECT_ALLOW_ANONYMOUS', ['yes', 'no'], 'no') === 'yes';
   if ((certFile === '') !== (keyFile === '')) problems.push('ECT_TLS_CERT and ECT_TLS_KEY must be set together.');
-  if (clientCaFile !== '' && certFile === '') problems.push('ECT_TLS_CLIENT_CA needs ECT_TLS_CERT and ECT_TLS_KEY.');
-  if (clientCaFile !== '' && allowAnonymous) {
-    problems.push('ECT_ALLOW_ANONYMOUS=yes contradicts ECT_TLS_CLIENT_CA: remove one of them.');
-  }
-  if (!isLoopback(listen.host) && clientCaFile === '' && !allowAnonymous) {
-    problems.push(
-      'ECT_LISTEN is not a loopback address, and callers are not authenticated: set ECT_TLS_CERT, ECT_TLS_KEY and ' +
-        'ECT_TLS_CLIENT_CA, or open the service to everyone who can reach it with ECT_ALLOW_ANONYMOUS=yes.',
-    );
-  }
-
-  const administrators = read(
-    'ECT_ADMINS',
-    [],
-    'SPIFFE IDs with commas between them, or anonymous',
-    readAdministrators,
-  );
-  if (administrators.includes('anonymous') && !isLoopback(listen.host)) {
-    problems.push('ECT_ADMINS=anonymous would make everybody an administrator: it is for ECT_LISTEN on loopback only.');
-  }
-
-  if (administrators.length > 0 && !administrators.some((name) => (name === 'anonymous') === (clientCaFile === ''))) {
-    problems.push(
-      clientCaFile === ''
-        ? 'ECT_ADMINS names SPIFFE IDs, which callers can prove under ECT_TLS_CLIENT_CA only: set that too.'
-        : 'ECT_ADMINS=anonymous is nobody under ECT_TLS_CLIENT_CA, where every caller has an identity: name SPIFFE IDs.',
-    );
-  }
+  const problem = (sentence: string) => problems.push(sentence);
+  const needs = (keys: readonly string[], setting: string) => {
+    for (const key of keys) if ((env[key] ?? '') !== '') problem(`${key} needs ${setting}.`);
+  };
+  const reader = { read, path, whole, problem, needs };
+  const isOnLoopback = isLoopback(listen.host);
+  const trustFile = path('ECT_TRUST_FILE') || undefined;
+  const surroundings = { hasTls: certFile !== '', isOnLoopback, hasTrustFile: trustFile !== undefined };
+  const callers = readCallers(reader, surroundings);
+  const { clientCaFile, clientBundles, allowAnonymous, administrators, areProven, byJwt, forwarded } = callers;
 
   const replay = choice('ECT_REPLAY', ['store', 'postgres', 'redis', 'off'], 'store');
   const replaySize = read('ECT_JTI_REPLAY_CACHE_SIZE', -1, 'a whole number from 0 to 10000000', (value) =>
@@ -201,11 +193,6 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
         'unset ECT_JTI_REPLAY_CACHE_SIZE.',
     );
   }
-  const problem = (sentence: string) => problems.push(sentence);
-  const needs = (keys: readonly string[], setting: string) => {
-    for (const key of keys) if ((env[key] ?? '') !== '') problem(`${key} needs ${setting}.`);
-  };
-  const reader = { read, path, whole, problem, needs };
   const signer = readSigner(reader);
   const postgres = readPostgres(reader, store === 'postgres');
   const redis = readRedis(reader, replay === 'redis');
@@ -229,8 +216,8 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
   }
   const config: Config = {
     listen,
-    tls:
-      certFile === '' ? undefined : { certFile, keyFile, clientCaFile: clientCaFile === '' ? undefined : clientCaFile },
+    tls: certFile === '' ? undefined : { certFile, keyFile, clientCaFile, clientBundles },
+    callers: { areProven, byJwt, forwarded },
     allowAnonymous,
     workers,
     http2: choice('ECT_HTTP2', ['engine', 'node'], 'engine'),
@@ -241,7 +228,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
     signer,
     keys: readKeys(reader, signer),
     limits: readLimits(reader),
-    browsers: readBrowsers(reader, { isOnLoopback: isLoopback(listen.host), provesCallers: clientCaFile !== '' }),
+    browsers: readBrowsers(reader, { isOnLoopback, provesCallers: areProven }),
     issuer: read(
       'ECT_ISSUER',
       'urn:ect:dev',
@@ -249,6 +236,10 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
       readUri,
     ),
     administrators,
+    policy: {
+      policyFile: path('ECT_POLICY_FILE') || undefined,
+      limitsFile: path('ECT_POLICY_LIMITS') || undefined,
+    },
     graph: {
       predecessorPolicy: choice('ECT_PREDECESSOR_POLICY', ['on', 'off'], 'on') === 'on',
       reviewActions: read(
@@ -280,7 +271,7 @@ export function examineConfig(env: Readonly<Record<string, string | undefined>>)
         readLevels,
       ),
     },
-    trustFile: path('ECT_TRUST_FILE') || undefined,
+    trustFile,
     replay: {
       guard: guardOf(replay, replaySize),
       capacity: Math.max(replaySize, 0),
@@ -397,12 +388,12 @@ function readSeveral<C extends string>(text: string, choices: readonly C[]): rea
 
 /**
  * A name below which others are formed: it ends in a name itself, and has nothing that two readers of URIs could resolve to
- * different places (a query or fragment, `%`, `;`, dot segments, empty segments).
+ * different places (a query or fragment, `%`, `;`, dot segments, empty segments); of the scheme spiffe it is a SPIFFE ID.
  */
 function readUri(text: string): string | undefined {
   const uri = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?[A-Za-z0-9\-._~:/@!$&'()*+,=]+$/;
   const isPlain = uri.test(text) && !/[:/]\.{0,2}(?:[:/]|$)/.test(text.replace('://', ':'));
-  return text.length <= 1024 && isPlain ? text : undefined;
+  return text.length <= 1024 && isPlain && canBeAbove(text) ? text : undefined;
 }
 
 /** Entries with commas between them; blanks around an entry are no part of it. */
@@ -412,11 +403,6 @@ function readList(entry: RegExp): (text: string) => string[] | undefined {
     return entries.every((part) => entry.test(part)) ? entries : undefined;
   };
 }
-
-/** In the one spelling that a certificate can prove: a dot segment would name nobody. */
-const readAdministrators = readList(
-  /^(?:anonymous|spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+)$/,
-);
 
 /** A key that is given itself, in place of its file, would be shown by the error that its file is not there. */
 function readPath(text: string): string | undefined {

@@ -35,7 +35,7 @@ export interface DataDir {
   readonly ledgerDamage: string;
   /** The same of what is remembered once. */
   readonly onceDamage: string;
-  /** What is remembered once: uses of tokens, idempotency keys. */
+  /** What is remembered once: uses of tokens, request ids. */
   readonly once: string;
   /** What time it was, as far as that was believed; for this machine until it is started anew. */
   readonly clock: string;

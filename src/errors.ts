@@ -25,7 +25,7 @@ export const REASONS = {
   ALG_NOT_ALLOWED: entry('Sign with an algorithm that the verifier allows; ES256 is always one.'),
   KID_MISSING: entry('Put the key id into the header as `kid`.'),
   KEY_UNKNOWN: entry(
-    'Check `iss` and `kid`. Keys of other issuers are trusted where the operator has put them into ECT_TRUST_FILE.',
+    'Check `iss` and `kid`. Keys of other issuers are trusted where the operator has named the issuer in ECT_TRUST_FILE; one that is new there is known within the cooldown of its key set.',
   ),
   KEY_REVOKED: entry(
     'Issue the token again: it is then signed with a key that is in force. What was recorded before the key was compromised is evidence still: verify it with as_of.',
@@ -68,31 +68,47 @@ export const REASONS = {
   REQUEST_MALFORMED: entry('Send a message that the schema of the method describes.'),
   MESSAGE_TOO_LARGE: entry('Send a smaller message, split the batch, or ask for fewer entries a page.'),
   METHOD_UNKNOWN: entry('Check the path and the protocol; server reflection lists the methods.'),
-  CALLER_UNTRUSTED: entry('Connect over TLS with a client certificate of the CA that this service trusts.'),
-  CALLER_ID_INVALID: entry('Use a certificate with exactly one URI SAN that is a valid SPIFFE ID.'),
+  CALLER_UNTRUSTED: entry(
+    'Connect over TLS with a client certificate of a CA that this service trusts for your trust domain, or send a bearer token of an issuer that it believes callers of; a proxy has to say for whom it calls.',
+  ),
+  CALLER_ID_INVALID: entry(
+    'Use a certificate with exactly one URI SAN that is a valid SPIFFE ID, or a JWT whose claim is a name as it is; only a proxy that this service knows may say for whom it calls, once and in one way.',
+  ),
   HOST_NOT_ALLOWED: entry('Use the address of the service; the operator adds other names of it to ECT_ALLOWED_HOSTS.'),
   ORIGIN_NOT_ALLOWED: entry('Ask the operator to add the origin of the page to ECT_ALLOWED_ORIGINS.'),
   ISSUER_NOT_ALLOWED: entry('Leave `iss` out, or ask for your own identity.', 'iss'),
+  NOT_AUTHORIZED: entry(
+    'Ask the operator: the policy of the service decides, and the log of the service says which part of it did.',
+  ),
   ADMIN_REQUIRED: entry(
     'Ask an administrator, or have the operator name your identity in ECT_ADMINS (on loopback also: ECT_ADMINS=anonymous).',
   ),
-  IDEMPOTENCY_CONFLICT: entry('Use a new idempotency_key or request_id for a new request.'),
+  IDEMPOTENCY_CONFLICT: entry('Use a new request_id for a new request.'),
   DEADLINE_EXCEEDED: entry('Retry with a longer deadline. Appending and keyed issuing are idempotent.'),
   CALL_CANCELLED: entry('Retry. Appending and keyed issuing are idempotent.'),
   // State and dependencies.
-  ENTRY_NOT_FOUND: entry('Check jti and wid (a task with a workflow is found only with its wid), or the index.'),
+  ENTRY_NOT_FOUND: entry('Check jti and wid: a task with a workflow is found only with its wid.', 'jti'),
+  INDEX_OUT_OF_RANGE: entry(
+    'Ask for an index below the number of entries, or again once the ledger has grown.',
+    'index',
+    'entries',
+  ),
   ENTRY_PENDING: entry('Ask again a little later.'),
   ENTRY_FAILED: entry('Append the token yourself once the cause is removed; until then it stays at L2.', 'cause'),
-  WORKFLOW_NOT_FOUND: entry('Check wid; a workflow appears with its first appended task.'),
+  WORKFLOW_NOT_FOUND: entry('Check wid; a workflow appears with its first appended task.', 'wid'),
   TREE_SIZE_INVALID: entry('Ask for sizes within the current checkpoint.', 'tree_size'),
-  KEY_NOT_FOUND: entry('Check kid; `ect keys list` names every key.'),
+  KEY_NOT_FOUND: entry('Check kid; `ect keys list` names every key.', 'kid'),
   KEY_STATE_INVALID: entry('Look at the state of the key with `ect keys list`.', 'kid', 'state'),
   ROTATION_UNSUPPORTED: entry(
-    'With AWS KMS, name the next key (next_key, --next). With a key file of your own, put the next key into a new file and restart with ECT_LOCAL_KEY_FILE.',
+    'With AWS KMS, name the next key (`existing`, --next). With a key file of your own, put the next key into a new file and restart with ECT_LOCAL_KEY_FILE.',
   ),
   KEY_NOT_CURRENT: entry(
     'Look at the keys with `ect keys list`: somebody may have rotated already. If a rotation is still wanted, order it with the kid that signs now.',
     'current_kid',
+  ),
+  ISSUER_KEYS_UNAVAILABLE: entry(
+    'Retry after the time that is named. If it persists, the operator finds the cause in the log of the service.',
+    'retry_after_seconds',
   ),
   LEDGER_UNAVAILABLE: entry(
     'Retry the same call: appending is idempotent. If it persists, the operator finds the cause in the log of the service.',
@@ -104,10 +120,10 @@ export const REASONS = {
     'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
   IDEMPOTENCY_UNAVAILABLE: entry(
-    'Retry the same call under the same idempotency_key or request_id. If it persists, the operator finds the cause in the log of the service.',
+    'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
   ONCE_CORRUPT: entry(
-    'Tell the operator: stop the service, and restore its once.db from a backup, or move that away: tokens that are still alive can then be replayed once, and idempotency keys are forgotten.',
+    'Tell the operator: stop the service, and restore its once.db from a backup, or move that away: tokens that are still alive can then be replayed once, and request ids are forgotten.',
   ),
   REPLAY_GUARD_FULL: entry(
     'Retry when tokens have expired, or have the operator raise ECT_JTI_REPLAY_CACHE_SIZE, or maxmemory of Redis.',
@@ -137,10 +153,35 @@ export const REASONS = {
   SERVICE_OVERLOADED: entry('Retry a little later, with growing pauses; spread the load over more instances.'),
   SERVICE_DRAINING: entry('Retry: another instance takes the call.'),
   INTERNAL: entry('Report this as a bug, with the time of the call.'),
-  SERVICE_UNKNOWN: entry('Ask for a service that server reflection lists, or for the whole server by an empty name.'),
+  SERVICE_UNKNOWN: entry(
+    'Ask for a service that server reflection lists, or for the whole server by an empty name.',
+    'service',
+  ),
 } as const;
 
 export type ErrorReason = keyof typeof REASONS;
+
+/** Facts that accompany a reason only where they are known, or only some of its cases. */
+export const OPTIONAL_FACTS = {
+  DAG_TIME_ORDER: ['jti'],
+  DAG_CYCLE: ['jti'],
+  DAG_TOO_DEEP: ['jti'],
+  DAG_WORKFLOW_MISMATCH: ['jti'],
+  DAG_PREDECESSOR_NOT_APPROVED: ['jti'],
+  REQUEST_MALFORMED: ['field', 'limit_depth'],
+  MESSAGE_TOO_LARGE: ['limit_bytes', 'limit_values', 'limit_ratio'],
+  ENTRY_NOT_FOUND: ['wid'],
+  ENTRY_PENDING: ['jti', 'wid'],
+  ENTRY_FAILED: ['jti', 'wid'],
+  LEDGER_UNAVAILABLE: ['retry_after_seconds'],
+  LEDGER_CORRUPT: ['index'],
+  REPLAY_GUARD_UNAVAILABLE: ['retry_after_seconds'],
+  IDEMPOTENCY_UNAVAILABLE: ['retry_after_seconds'],
+} as const satisfies Partial<Record<ErrorReason, readonly string[]>>;
+
+type OptionalFact<R extends ErrorReason> = R extends keyof typeof OPTIONAL_FACTS
+  ? (typeof OPTIONAL_FACTS)[R][number]
+  : never;
 
 /** The names of the facts that accompany a reason. */
 export type FactsOf<R extends ErrorReason> = Readonly<Record<(typeof REASONS)[R]['facts'][number], string>>;
@@ -161,12 +202,14 @@ export interface Refusal<R extends ErrorReason = ErrorReason> {
   readonly violations?: readonly FieldViolation[];
 }
 
+type OptionalFactsOf<R extends ErrorReason> = { readonly [Fact in OptionalFact<R>]?: string };
+
 type FactsArgument<R extends ErrorReason> = [(typeof REASONS)[R]['facts'][number]] extends [never]
-  ? [facts?: Readonly<Record<string, string>>]
-  : [facts: FactsOf<R> & Readonly<Record<string, string>>];
+  ? [facts?: OptionalFactsOf<R>]
+  : [facts: FactsOf<R> & OptionalFactsOf<R>];
 
 /**
- * Makes a refusal. The compiler demands the facts that belong to the reason. Texts may be a peer's: they leave in trailers, of which
+ * Makes a refusal. The compiler demands the facts that belong to the reason, and allows no others. Texts may be a peer's: they leave in trailers, of which
  * some clients accept 8 KiB in all, so they are cut here, once for all.
  */
 export function refuse<R extends ErrorReason>(reason: R, message: string, ...[facts]: FactsArgument<R>): Refusal<R> {
@@ -176,8 +219,9 @@ export function refuse<R extends ErrorReason>(reason: R, message: string, ...[fa
 const MAX_MESSAGE_BYTES = 512;
 const MAX_FACT_BYTES = 256;
 
-function cutFacts(facts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, cutText(fact, MAX_FACT_BYTES)]));
+function cutFacts(facts: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  const known = Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(known.map(([name, fact]) => [name, cutText(fact, MAX_FACT_BYTES)]));
 }
 
 /** The text as well-formed Unicode of so many bytes of UTF-8 at most. */
@@ -222,12 +266,16 @@ function isContinuation(byte: number | undefined): boolean {
 /** The first refusal, which gives the reason, with the field violations of all of them. */
 export function refuseAll(refusals: readonly [Refusal, ...Refusal[]], fieldOf: (refusal: Refusal) => string): Refusal {
   const [first] = refusals;
-  if (refusals.length === 1) return first;
   const violations = refusals.flatMap(
     (refusal) => refusal.violations ?? [{ field: fieldOf(refusal), description: refusal.message }],
   );
   const message = refusals.map((refusal) => refusal.message).join(' ');
   return { ...first, message: cutText(message, MAX_MESSAGE_BYTES), violations: cutViolations(violations) };
+}
+
+/** The path of a field within another one: `items[3]` and `request.aud` are `items[3].request.aud`. */
+function joinPaths(outer: string, inner: string): string {
+  return inner === '' ? outer : `${outer}.${inner}`;
 }
 
 /** What a caller can do about a reason. */
@@ -249,6 +297,21 @@ export class EctError extends Error {
     this.reason = refusal.reason;
     this.facts = cutFacts(refusal.facts);
     this.violations = cutViolations(refusal.violations ?? NO_VIOLATIONS);
+  }
+
+  /** The same error of a message that stands at this path in the request: its fields are named from the outside. */
+  within(path: string): EctError {
+    const { field } = this.facts;
+    if (field === undefined && this.violations.length === 0) return this;
+    return new EctError(
+      {
+        reason: this.reason,
+        message: this.message,
+        facts: field === undefined ? this.facts : { ...this.facts, field: joinPaths(path, field) },
+        violations: this.violations.map((violation) => ({ ...violation, field: joinPaths(path, violation.field) })),
+      },
+      this.cause === undefined ? {} : { cause: this.cause },
+    );
   }
 
   /** The same refusal as a value. */

@@ -14,6 +14,8 @@ export interface FinishedCall {
   readonly protocol: string;
   /** The proven name of the caller, or `anonymous`. */
   readonly caller: string;
+  /** What proved that name, and who vouched for it. */
+  readonly proof?: { readonly method: string; readonly by: string } | undefined;
   /** The gRPC code by name: `OK`, `INVALID_ARGUMENT`. */
   readonly code: string;
   /** Why it was refused. An answer that is a refusal (an invalid verdict) has one under the code `OK`. */
@@ -23,20 +25,28 @@ export interface FinishedCall {
 
 /** Codes that the operator of the service must look at; the others are the caller's. */
 const FAULTS: ReadonlySet<string> = new Set(['UNKNOWN', 'INTERNAL', 'DATA_LOSS', 'UNAVAILABLE', 'DEADLINE_EXCEEDED']);
+/** What is refused because there is too much, though its code is one of these. */
+const LOAD: ReadonlySet<string> = new Set<ErrorReason>(['SERVICE_OVERLOADED', 'SIGNER_BUSY']);
 
 // Many calls share a millisecond, and many in a row a caller.
 let lastMs = 0;
 let lastTime = '';
 let lastCaller: string | undefined;
 let lastName = '';
+let lastProof: FinishedCall['proof'];
+let lastProven = '';
 
-/** `call` as a line. Everything but the caller's name is from a list of ours and needs no escape. */
+/** `call` as a line. Everything but the caller's name and who vouched for it is from a list of ours and needs no escape. */
 export function callLine(call: FinishedCall, reason: string, worker: number | undefined): string {
-  const { method, protocol, caller, code, durationMs } = call;
-  const outcome = FAULTS.has(code) ? 'error' : reason === '' ? 'ok' : 'refused';
+  const { method, protocol, caller, proof, code, durationMs } = call;
+  const outcome = FAULTS.has(code) && !LOAD.has(reason) ? 'error' : reason === '' ? 'ok' : 'refused';
   if (caller !== lastCaller) {
     lastCaller = caller;
     lastName = JSON.stringify(cleanText(caller));
+  }
+  if (proof !== lastProof) {
+    lastProof = proof;
+    lastProven = proof === undefined ? '' : `"proof":"${proof.method}","by":${JSON.stringify(cleanText(proof.by))},`;
   }
   const now = Date.now();
   if (now !== lastMs) {
@@ -47,7 +57,7 @@ export function callLine(call: FinishedCall, reason: string, worker: number | un
   const from = worker === undefined ? '' : `"worker":${worker},`;
   return (
     `{"level":"info","time":"${lastTime}",${from}"event":"call","method":"${method}",` +
-    `"protocol":"${protocol}","caller":${lastName},"outcome":"${outcome}","code":"${code}",` +
+    `"protocol":"${protocol}","caller":${lastName},${lastProven}"outcome":"${outcome}","code":"${code}",` +
     `"durationMs":${round(durationMs)}${end}}\n`
   );
 }

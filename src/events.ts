@@ -16,7 +16,7 @@ import {
 import { standardError } from './event-output.ts';
 import type { LimitName } from './limits/index.ts';
 import { createMetrics, type MetricsSnapshot, type ReadQuotas } from './metrics.ts';
-import { Seldom } from './seldom.ts';
+import { LineRate, Seldom } from './seldom.ts';
 
 export type { FinishedCall } from './event-lines.ts';
 export type { MetricsSnapshot } from './metrics.ts';
@@ -45,15 +45,34 @@ interface DescriptorCount {
 
 /** Between two lines that a peer can cause at will, in milliseconds. */
 const SELDOM_MS = 60_000;
+/** Each names a caller and what it asked for; a batch can have a thousand of them. */
+const POLICY_LINES_PER_SECOND = 100;
 
 /** A trust file may have thousands of mistakes. */
 const MAX_WHY_LENGTH = 2_000;
+
+/** A refusal by the policy. */
+interface PolicyRefusalLine {
+  readonly caller: string;
+  readonly action: string;
+  readonly resource: string;
+  readonly policies: readonly string[];
+  /** Policies that could not be evaluated. */
+  readonly errors: readonly string[];
+  readonly digest: string;
+}
 
 /** When a certificate ends, in milliseconds since the epoch. */
 interface CertificateEnd {
   readonly certificate: string;
   readonly path: string;
   readonly notAfterMs: number;
+}
+
+/** Of a foreign issuer: those that are used, and a sentence for each that is not. */
+interface ForeignKeys {
+  readonly keys: readonly unknown[];
+  readonly problems: readonly string[];
 }
 
 export type Events = ReturnType<typeof createEvents>;
@@ -70,6 +89,7 @@ export function createEvents(options: EventsOptions) {
   const metrics = createMetrics();
   const fullLines = new Seldom(SELDOM_MS);
   const acceptLines = new Seldom(SELDOM_MS);
+  const policyLines = new LineRate(POLICY_LINES_PER_SECOND);
   let isClockFar = false;
 
   /** For lines that must not be lost, whatever happens next. */
@@ -261,6 +281,32 @@ export function createEvents(options: EventsOptions) {
       flushNow();
     },
 
+    /** The policy by which callers are permitted what they ask for: at the start, and when it has changed. */
+    policyInForce(digest: string): void {
+      metrics.policyRefusals.inc(0);
+      lines.info({ event: 'policy-in-force', digest });
+    },
+
+    /** A caller was refused by the policy. `policies`: those that forbid it; none where nothing permits it. */
+    policyRefused(refusal: PolicyRefusalLine): void {
+      metrics.policyRefusals.inc();
+      const leftOut = policyLines.next();
+      if (leftOut === undefined) return;
+      const { caller, action, resource, policies, errors, digest } = refusal;
+      const decided = policies.length === 0 ? 'nothing permits it' : policies.map(cleanText).join(', ');
+      const failed = errors.length === 0 ? {} : { failed: errors.map(cleanText).join('; ') };
+      lines.warn({
+        event: 'policy-refused',
+        caller: cleanText(caller),
+        action,
+        resource: cleanText(resource),
+        decided,
+        ...failed,
+        ...(leftOut === 0 ? {} : { leftOut }),
+        digest,
+      });
+    },
+
     /** Files of the configuration have changed, and are in force. */
     filesReloaded(files: string): void {
       metrics.reloads.inc({ files, outcome: 'replaced' });
@@ -293,6 +339,37 @@ export function createEvents(options: EventsOptions) {
       if (expired) lines.error({ event: 'certificate-expired', ...line });
       else lines.warn({ event: 'certificate-ending', ...line });
       flushNow();
+    },
+
+    /** The keys of a foreign issuer were fetched. `isNews`: they, or what is wrong with some of them, differ from before. */
+    foreignKeysTaken(iss: string, { keys, problems }: ForeignKeys, isNews: boolean): void {
+      metrics.foreignKeyFetches.inc({ issuer: iss, outcome: 'taken' });
+      metrics.foreignKeys.set({ issuer: iss }, keys.length);
+      if (!isNews) return;
+      const line = { event: 'foreign-keys-taken', issuer: cleanText(iss), keys: keys.length };
+      if (problems.length === 0) lines.info(line);
+      else lines.warn({ ...line, refused: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
+    },
+
+    /** They could not be. The last good ones count until they are too old. `isNews`: this is not what was said last. */
+    foreignKeysFailed(iss: string, why: string, isNews: boolean): void {
+      metrics.foreignKeyFetches.inc({ issuer: iss, outcome: 'failed' });
+      if (isNews) {
+        lines.error({ event: 'foreign-keys-failed', issuer: cleanText(iss), why: why.slice(0, MAX_WHY_LENGTH) });
+      }
+    },
+
+    /** The last good keys of a foreign issuer are too old: nothing that it signed is believed until there are others. */
+    foreignKeysExpired(iss: string): void {
+      metrics.foreignKeys.set({ issuer: iss }, 0);
+      lines.error({ event: 'foreign-keys-expired', issuer: cleanText(iss) });
+      flushNow();
+    },
+
+    /** The operator took a foreign issuer out of the trust file. */
+    foreignIssuerRemoved(iss: string): void {
+      metrics.foreignKeys.remove({ issuer: iss });
+      lines.info({ event: 'foreign-issuer-removed', issuer: cleanText(iss) });
     },
 
     /** A region of the key service went out of use, or came back. `failure`: why it went. */

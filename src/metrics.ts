@@ -71,6 +71,11 @@ export function createMetrics() {
       labelNames: ['reason'],
       registers,
     }),
+    policyRefusals: new Counter({
+      name: 'ect_policy_refusals_total',
+      help: 'Calls, and items of batches, that the policy of the operator refused.',
+      registers,
+    }),
     keyChanges: new Counter({
       name: 'ect_key_changes_total',
       help: 'Changes of signing keys that this process has taken in.',
@@ -99,6 +104,19 @@ export function createMetrics() {
       name: 'ect_certificate_expiry_timestamp_seconds',
       help: 'When the certificate in force ends, in seconds since the epoch: the first to end of its file.',
       labelNames: ['certificate'],
+      aggregator: 'min',
+      registers,
+    }),
+    foreignKeyFetches: new Counter({
+      name: 'ect_foreign_key_fetches_total',
+      help: 'Fetches of the key set of a foreign issuer: taken, or failed.',
+      labelNames: ['issuer', 'outcome'],
+      registers,
+    }),
+    foreignKeys: new Gauge({
+      name: 'ect_foreign_keys',
+      help: 'Keys of a foreign issuer that count now; 0: nothing that it signed is believed. Of several workers, the fewest.',
+      labelNames: ['issuer'],
       aggregator: 'min',
       registers,
     }),

@@ -24,7 +24,7 @@ import {
   type WritableStore,
 } from './stores/sqlite/index.ts';
 
-/** How many idempotency keys, and how many uses of tokens, a service in memory remembers. */
+/** How many request ids, and how many uses of tokens, a service in memory remembers. */
 const MEMORY_CAPACITY = 1_000_000;
 
 /** What a service remembers, in files or in memory. */

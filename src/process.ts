@@ -15,6 +15,7 @@ import { serve } from './serve.ts';
 import { isOperatorError } from './service.ts';
 import { StopLate } from './shutdown.ts';
 import { Signals } from './signals.ts';
+import { trustChecker } from './trust-check.ts';
 
 /** What the operator does about what stops a start, where the message itself does not say it. */
 const NEXT_STEPS: Readonly<Partial<Record<ErrorReason, string>>> = {
@@ -33,6 +34,7 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
   const parts = {
     serve: () => serve(signals ?? new Signals()),
     checkConfig: check,
+    checkTrust: trustChecker(process.env),
     recovery: ledgerRecovery,
     copier: ledgerCopier(process.env),
     backups: backupsOf(process.env),

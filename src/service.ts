@@ -2,15 +2,18 @@
 
 import {
   type AuthorityParts,
+  callerName,
   followMarks,
   type Notices,
   Recordings,
   rereadOrder,
+  resourceName,
   type WriteUse,
 } from './authority/index.ts';
 import { administrators } from './callers/administrators.ts';
-import { ClientCas } from './callers/client-cas.ts';
-import { anonymousCallers, spiffeCallers } from './callers/identify.ts';
+import { createCallers } from './callers/callers.ts';
+import { ClientCas, type Vouchers } from './callers/client-cas.ts';
+import { TrustBundles } from './callers/trust-bundles.ts';
 import { type BelievedClock, followSharedTime, openClock } from './clock/index.ts';
 import type { Config } from './config.ts';
 import type { Custody } from './custody/index.ts';
@@ -26,10 +29,12 @@ import { type DescriptorRoom, DescriptorWatch, descriptorLimit, descriptorRoom }
 import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { removeDrafts } from './files.ts';
+import { configuredTrust, openForeignIssuers } from './foreign-trust.ts';
 import { type KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
 import { type Ledger, type LedgerKey, openLedgerKey } from './ledger/index.ts';
 import {
   CallerWriteLimits,
+  CallLimits,
   DEFAULT_PROCESS_LIMITS,
   FreeSpace,
   measureVolume,
@@ -42,8 +47,11 @@ import { refuseLostHistory } from './one-history.ts';
 import type { GuardSurroundings } from './open-redis-guard.ts';
 import { checkFiles, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
 import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
+import { BUILT_IN, PolicyAuthorizer, type PolicyInForce } from './policy/index.ts';
+import { policyFiles } from './policy-files.ts';
 import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
+import { adminService } from './rpc/admin.ts';
 import { authorityService } from './rpc/authority.ts';
 import { authorityDescriber, authorityPage } from './rpc/authority-document.ts';
 import { keyService } from './rpc/keys.ts';
@@ -58,7 +66,8 @@ import { StorageHealth } from './storage-health.ts';
 import type { RedisReplayGuard } from './stores/redis/index.ts';
 import { type TlsTexts, tlsFiles } from './tls-files.ts';
 import { SignatureMemo } from './token/index.ts';
-import { trustFile } from './trust-file.ts';
+import { MAX_LIFETIME_SECONDS, tokenPolicy } from './token-policy.ts';
+import type { ForeignIssuers } from './trust/index.ts';
 import { TrustedKeys } from './trusted-keys.ts';
 import { VERSION } from './version.ts';
 import type { Seat } from './workers/index.ts';
@@ -77,10 +86,8 @@ export interface RunningService {
   snapshot(): Promise<MetricsSnapshot>;
 }
 
-const MAX_TOKEN_BYTES = 16_384;
 /** After a step of the clock that nobody measured, what is kept for a time is kept longer: another replica may forget it sooner. */
 const TIMELY_MS = 60_000;
-const MAX_LIFETIME_SECONDS = 86_400;
 
 /** It was asked to stop before it took calls. What had begun is ended. */
 export class StartStopped extends Error {
@@ -163,7 +170,10 @@ async function startIn(
   // The start judges by the clock of the machine, as TLS itself does at each handshake.
   const nowMs = () => clock?.nowMs() ?? Date.now();
   const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
-  const trust = config.trustFile === undefined ? undefined : await loadGroup(trustFile(config.trustFile));
+  const trustGroup = configuredTrust(config);
+  const trust = trustGroup && (await loadGroup(trustGroup));
+  const policyGroup = policyFiles(config.policy);
+  const policy = policyGroup && (await loadGroup(policyGroup));
   if (seat === undefined) await demandAddress(config.listen);
   // What takes the place of a worker that signs must be able to, too.
   const mayWait = seat?.isSuccessor !== true;
@@ -218,17 +228,27 @@ async function startIn(
     if (scrubs) events.ledgerChecked(checked);
   }
   goOn();
-  const ring = new TrustedKeys(trust?.value ?? [], async (kid) => custody?.recall(kid));
+  let foreign: ForeignIssuers | undefined;
+  const ring = new TrustedKeys(
+    async (kid) => custody?.recall(kid),
+    (iss) => foreign?.missed(iss),
+  );
+  const issuers = openForeignIssuers(trust?.value ?? [], ring, events);
+  foreign = issuers;
+  shutdown.at('watches', () => issuers.stop());
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
-  const world = { ledger, clock, onTrust, events, tidiesForAll: stores.tidiesForAll };
+  const mayName = (iss: string) => issuers.mayName(iss);
+  const world = { ledger, clock, onTrust, events, mayName, tidiesForAll: stores.tidiesForAll };
   const opened = await openCustody(config, dir, configured, world, MAX_LIFETIME_SECONDS);
   custody = opened;
   shutdown.at('keys', () => opened.close());
   const space = files && (await watchSpace(config, events));
   shutdown.at('watches', () => space?.stop());
   const writes = limitWrites(config, space, events);
+  const authorizer = openAuthorizer(config, policy?.value, events);
   const parts = {
     ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events),
+    authorizer,
     writes,
   };
   parts.recordings.start();
@@ -248,11 +268,12 @@ async function startIn(
     scrub: files && scrubs ? scrubOrder(config, files, key) : undefined,
   });
   shutdown.at('watches', () => health?.stop());
+  await issuers.start();
   goOn();
   // From here on calls are taken.
-  const cas = tls?.value.clientCa === undefined ? undefined : new ClientCas(tls.value.clientCa);
+  const clientCas = tls && openCas(tls.value);
   const checks = () => ({ ...stores.checks(), ...health?.checks() });
-  const around = { tls: tls?.value, cas, space, clock, checks, room, redis };
+  const around = { tls: tls?.value, cas: clientCas?.cas, issuers, space, clock, checks, room, redis };
   const server = await listen(config, parts, events, probe, opened, around);
   shutdown.at('calls', (graceMs) => server.drain(graceMs));
   const descriptors = new DescriptorWatch({
@@ -265,12 +286,18 @@ async function startIn(
   const reloader = new Reloader(events);
   shutdown.at('reload', () => reloader.stop());
   if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(opened, next));
-  if (trust !== undefined) reloader.add(trust, (keys) => ring.replaceForeign(keys));
+  if (trust !== undefined) reloader.add(trust, (next) => issuers.replace(next));
+  if (policy !== undefined) {
+    reloader.add(policy, (next) => {
+      authorizer.replace(next);
+      events.policyInForce(next.digest);
+    });
+  }
   if (tls !== undefined) {
     expiry.replace(tls.value.terms);
     reloader.add(tls, (next) => {
       server.replaceTls(next);
-      if (next.clientCa !== undefined) cas?.replace(next.clientCa);
+      clientCas?.follow(next);
       expiry.replace(next.terms);
     });
   }
@@ -282,6 +309,48 @@ async function startIn(
     reload: () => void reloader.look(true),
     stop: (graceMs) => shutdown.run(graceMs),
   };
+}
+
+/** Says which policy is in force, and tells of what it refuses. */
+function openAuthorizer(config: Config, inForce: PolicyInForce | undefined, events: Events): PolicyAuthorizer {
+  const authorizer = new PolicyAuthorizer(
+    {
+      issuer: config.issuer,
+      isAdministrator: administrators(config.administrators),
+      onRefused: ({ caller, question, decision }) =>
+        events.policyRefused({
+          caller: callerName(caller),
+          action: question.action,
+          resource: resourceName(question.resource),
+          ...decision,
+        }),
+    },
+    inForce ?? BUILT_IN,
+  );
+  if (inForce !== undefined) events.policyInForce(inForce.digest);
+  return authorizer;
+}
+
+interface FollowingCas {
+  readonly cas: Vouchers;
+  readonly follow: (next: TlsTexts) => void;
+}
+
+/** The CAs that vouch for callers, as the TLS files say it now and whenever they change. */
+function openCas({ clientCa, bundles }: TlsTexts): FollowingCas | undefined {
+  if (bundles !== undefined) {
+    const cas = new TrustBundles(bundles);
+    const follow = (next: TlsTexts) => {
+      if (next.bundles !== undefined) cas.replace(next.bundles);
+    };
+    return { cas, follow };
+  }
+  if (clientCa === undefined) return undefined;
+  const cas = new ClientCas(clientCa);
+  const follow = (next: TlsTexts) => {
+    if (next.clientCa !== undefined) cas.replace(next.clientCa);
+  };
+  return { cas, follow };
 }
 
 /** The driver of Redis is loaded only where it is wanted. */
@@ -355,17 +424,7 @@ function compose(
 ): AuthorityParts {
   const parts: AuthorityParts = {
     policy: {
-      token: {
-        maxTokenBytes: MAX_TOKEN_BYTES,
-        drafts: config.token.drafts,
-        algorithms: config.token.algorithms,
-        ids: config.token.ids,
-        minimumLevel: config.levels.minimum,
-        minimumLevels: new Map(Object.entries(config.levels.byAction)),
-        maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
-        maxAgeSeconds: config.token.maxAgeSeconds,
-        maxFutureSeconds: config.token.maxFutureSeconds,
-      },
+      token: tokenPolicy(config),
       graph: config.graph,
       issuer: config.issuer,
       defaultTtlSeconds: config.token.defaultTtlSeconds,
@@ -399,7 +458,8 @@ function compose(
 /** What the port has around it. */
 interface Surroundings {
   readonly tls: TlsTexts | undefined;
-  readonly cas: ClientCas | undefined;
+  readonly cas: Vouchers | undefined;
+  readonly issuers: ForeignIssuers;
   readonly space: FreeSpace | undefined;
   readonly clock: BelievedClock;
   /** What readiness shows of the stores. */
@@ -415,7 +475,7 @@ async function listen(
   events: Events,
   probe: Probe,
   custody: Custody,
-  { tls, cas, space, clock, checks, room, redis }: Surroundings,
+  { tls, cas, issuers, space, clock, checks, room, redis }: Surroundings,
 ): Promise<RunningServer> {
   const canIssue = () => clock.isBelieved && custody.isReady();
   const canVerify = () => redis?.isReady() !== false;
@@ -427,11 +487,19 @@ async function listen(
     version: VERSION,
     durable: config.store !== 'memory',
     delegatedKeys: config.keys.signing !== 'direct',
-    provenCallers: cas !== undefined,
+    provenCallers: config.callers.areProven,
     url: () => url,
   });
-  const services = [authorityService(parts, describe), ledgerService(parts), keyService(parts, custody)];
+  const services = [
+    authorityService(parts, describe),
+    ledgerService(parts),
+    keyService(parts, custody),
+    adminService(parts, custody),
+  ];
   const authority = authorityPage(describe, setMaxAgeSeconds);
+  const jwt = config.callers.byJwt
+    ? { issuerOf: (iss: unknown, sub: unknown) => issuers.callerIssuer(iss, sub), now: parts.now }
+    : undefined;
   try {
     const server = await startServer({
       host,
@@ -440,11 +508,16 @@ async function listen(
       services,
       pages: [authority],
       isAdministrator: administrators(config.administrators),
+      authorizer: parts.authorizer,
+      callLimits: new CallLimits({
+        obligationsOf: (caller) => parts.authorizer?.obligationsOf(caller) ?? {},
+        nowMs: () => performance.now(),
+      }),
       browsers: config.browsers,
       http2: config.http2,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
       processLimits: processLimits(config.limits, room),
-      identify: cas === undefined ? anonymousCallers() : spiffeCallers(clock.nowMs, cas),
+      ...createCallers({ cas, nowMs: clock.nowMs, forwarded: config.callers.forwarded, jwt }),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       // Where the stores are in files, nothing waits for another machine.

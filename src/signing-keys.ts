@@ -2,8 +2,6 @@
 
 import { createPrivateKey } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { isWithin } from './authority/index.ts';
-import { isWorkloadId } from './callers/spiffe-id.ts';
 import { readKeyName, type SignerConfig } from './config/signer.ts';
 import type { Config } from './config.ts';
 import {
@@ -34,6 +32,7 @@ import {
   readOwnKeyFile,
   readPassphrase,
 } from './signers/local/index.ts';
+import { isWithin, isWorkloadId } from './token/index.ts';
 
 /**
  * The key that the configuration names elsewhere than in a file; the service's own first key where it names none. `mayWait`: a start
@@ -99,7 +98,11 @@ export async function openCustody(
   config: Config,
   dir: DataDir | undefined,
   configured: RootKey | AwaitedRoot,
-  world: Pick<CustodyPorts, 'ledger' | 'clock' | 'onTrust' | 'tidiesForAll'> & { readonly events: Events },
+  world: Pick<CustodyPorts, 'ledger' | 'clock' | 'onTrust' | 'tidiesForAll'> & {
+    readonly events: Events;
+    /** Whether a caller may have this name by a JWT. */
+    readonly mayName: (iss: string) => boolean;
+  },
   maxLifetimeSeconds: number,
 ): Promise<Custody> {
   const demand = async (signer: OpenSigner) => {
@@ -108,7 +111,7 @@ export async function openCustody(
     }
   };
   const ports = { ...keyPorts(config, dir, world.events), ...world };
-  const policy = policyOf(config, maxLifetimeSeconds);
+  const policy = policyOf(config, maxLifetimeSeconds, world.mayName);
   if ('attempt' in configured) return Custody.open(ports, policy, demandLater(configured, demand));
   await demand(configured.signer);
   return Custody.open(ports, policy, configured);
@@ -120,12 +123,15 @@ async function isKnown({ jwk }: OpenSigner, ledger: Ledger): Promise<boolean> {
 
 const HOUR_MS = 3_600_000;
 
-function policyOf({ issuer, keys, token, tls }: Config, maxLifetimeSeconds: number): CustodyPolicy {
+function policyOf(
+  { issuer, keys, token, callers }: Config,
+  maxLifetimeSeconds: number,
+  mayName: (iss: string) => boolean,
+): CustodyPolicy {
   // Proven callers are issued tokens in their own name, so our keys speak for SPIFFE IDs where callers are proven.
-  const proven = tls?.clientCaFile !== undefined;
   return {
     issuer,
-    speaksFor: (iss) => isWithin(iss, issuer) || (proven && isWorkloadId(iss)),
+    speaksFor: (iss) => isWithin(iss, issuer) || (callers.areProven && isWorkloadId(iss)) || mayName(iss),
     keySetMaxAgeMs: 1000 * keys.setMaxAgeSeconds,
     refreshMs: keys.refreshMs,
     retention: {

@@ -145,7 +145,14 @@ describe('a unary call', () => {
       maxRequestBytes: { '*': 1 },
       procedures: { getKeySet },
     } as const;
-    const arrival = { method: 'ect.v1.KeyService/GetKeySet', protocol: 'grpc', socket: new Socket() } as const;
+    const arrival = {
+      method: 'ect.v1.KeyService/GetKeySet',
+      protocol: 'grpc',
+      socket: new Socket(),
+      header: () => [],
+      httpMethod: 'POST',
+      path: '/ect.v1.KeyService/GetKeySet',
+    } as const;
     await calls.run(service, 'getKeySet', () => ({}), calls.open(arrival, 'unary', timeoutMs));
     return leftMs;
   }

@@ -18,10 +18,13 @@ function problemsOf(env: Env): readonly string[] {
 
 const TLS = { ECT_TLS_CERT: '/tls/cert.pem', ECT_TLS_KEY: '/tls/key.pem' };
 const CLIENT_TLS = { ...TLS, ECT_TLS_CLIENT_CA: '/tls/ca.pem' };
+const BUNDLES = { ...TLS, ECT_TLS_CLIENT_BUNDLES: 'example.org=/tls/org.pem, partner.example=/tls/partner.pem' };
+const PROXY = 'spiffe://example.org/envoy';
 
 const DEFAULTS: Config = {
   listen: { host: '127.0.0.1', port: 8080 },
   tls: undefined,
+  callers: { areProven: false, byJwt: false, forwarded: undefined },
   allowAnonymous: false,
   workers: 1,
   http2: 'engine',
@@ -51,6 +54,7 @@ const DEFAULTS: Config = {
   signer: { kind: 'local', keyFile: undefined, passphrase: undefined },
   issuer: 'urn:ect:dev',
   administrators: [],
+  policy: { policyFile: undefined, limitsFile: undefined },
   graph: { predecessorPolicy: true, reviewActions: ['human_review'] },
   ledger: { keyFile: undefined, audience: '', scrubEntriesPerSecond: 200 },
   token: {
@@ -132,6 +136,8 @@ describe('settings', () => {
     ['ECT_UUIDS', 'off', { token: { ...DEFAULTS.token, ids: 'text' } }],
     ['ECT_UUIDS', 'strict', {}],
     ['ECT_TRUST_FILE', '/etc/ect/trust.json', { trustFile: '/etc/ect/trust.json' }],
+    ['ECT_POLICY_FILE', '/etc/ect/p.cedar', { policy: { ...DEFAULTS.policy, policyFile: '/etc/ect/p.cedar' } }],
+    ['ECT_POLICY_LIMITS', '/etc/ect/l.json', { policy: { ...DEFAULTS.policy, limitsFile: '/etc/ect/l.json' } }],
     ['ECT_MAX_CONNECTIONS', '101', { limits: { ...DEFAULTS.limits, connections: 101, connectionsPerAddress: 51 } }],
     ['ECT_MAX_HELD_MIB', '256', { limits: { ...DEFAULTS.limits, heldMib: 256 } }],
     ['ECT_REQUEST_TIMEOUT_SEC', '5', { limits: { ...DEFAULTS.limits, requestSeconds: 5 } }],
@@ -154,12 +160,35 @@ describe('settings', () => {
     expect(readConfig({ ...CLIENT_TLS, ECT_ADMINS: names.join(', ') }).administrators).toEqual(names);
   });
 
+  test('S10 callers by JWT need a file that names issuers, TLS off loopback, and exclude anonymous ones', () => {
+    const jwts = { ECT_CALLER_JWTS: 'yes', ECT_TRUST_FILE: '/trust.json' };
+    expect(problemsOf(jwts)).toEqual([]);
+    expect(problemsOf({ ...jwts, ...TLS, ECT_LISTEN: '0.0.0.0:8443' })).toEqual([]);
+    expect(problemsOf({ ...jwts, ECT_ADMINS: 'spiffe://example.com/a' })).toEqual([]);
+    expect(readConfig(jwts).callers).toEqual({ areProven: true, byJwt: true, forwarded: undefined });
+    expect(problemsOf({ ECT_CALLER_JWTS: 'yes' })).toEqual([
+      'ECT_CALLER_JWTS=yes needs ECT_TRUST_FILE, which names the issuers.',
+    ]);
+    expect(problemsOf({ ...jwts, ECT_LISTEN: '0.0.0.0:8443' })).toEqual([
+      expect.stringMatching(/^ECT_CALLER_JWTS=yes needs ECT_TLS_CERT and ECT_TLS_KEY where ECT_LISTEN is not loopback/),
+    ]);
+    expect(problemsOf({ ...jwts, ECT_ALLOW_ANONYMOUS: 'yes' })).toEqual([
+      'ECT_ALLOW_ANONYMOUS=yes contradicts ECT_CALLER_JWTS=yes: remove one of them.',
+    ]);
+    expect(problemsOf({ ...jwts, ECT_FORWARDED_BY: PROXY })).toEqual([
+      expect.stringMatching(/^ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA or ECT_TLS_CLIENT_BUNDLES/),
+    ]);
+    expect(problemsOf({ ECT_TRUST_FILE: '/trust.json', ECT_LISTEN: '0.0.0.0:8443' })).toEqual([
+      expect.stringContaining('ECT_CALLER_JWTS=yes with ECT_TRUST_FILE and TLS'),
+    ]);
+  });
+
   test('S10 administrators that nobody can be stop the start', () => {
     expect(problemsOf({ ECT_ADMINS: 'spiffe://example.com/a' })).toEqual([
-      'ECT_ADMINS names SPIFFE IDs, which callers can prove under ECT_TLS_CLIENT_CA only: set that too.',
+      'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES or ECT_CALLER_JWTS too.',
     ]);
     expect(problemsOf({ ...CLIENT_TLS, ECT_ADMINS: 'anonymous' })).toEqual([
-      expect.stringMatching(/^ECT_ADMINS=anonymous is nobody under ECT_TLS_CLIENT_CA/),
+      expect.stringMatching(/^ECT_ADMINS=anonymous is nobody where every caller has an identity/),
     ]);
   });
 
@@ -176,8 +205,8 @@ describe('settings', () => {
 
   test('TLS, with and without the CA of the callers', () => {
     const tls = { certFile: '/tls/cert.pem', keyFile: '/tls/key.pem' };
-    expect(readConfig(TLS).tls).toEqual({ ...tls, clientCaFile: undefined });
-    expect(readConfig(CLIENT_TLS).tls).toEqual({ ...tls, clientCaFile: '/tls/ca.pem' });
+    expect(readConfig(TLS).tls).toEqual({ ...tls, clientCaFile: undefined, clientBundles: [] });
+    expect(readConfig(CLIENT_TLS).tls).toEqual({ ...tls, clientCaFile: '/tls/ca.pem', clientBundles: [] });
   });
 
   test.each([
@@ -244,18 +273,70 @@ describe('S10: who may call', () => {
   ])('%s is refused until callers are authenticated or the service is opened on purpose', (address) => {
     const [problem, ...more] = problemsOf({ ECT_LISTEN: address });
     expect(more).toEqual([]);
-    for (const key of ['ECT_LISTEN', 'ECT_TLS_CERT', 'ECT_TLS_KEY', 'ECT_TLS_CLIENT_CA', 'ECT_ALLOW_ANONYMOUS=yes']) {
+    const ways = ['ECT_TLS_CLIENT_CA', 'ECT_TLS_CLIENT_BUNDLES', 'ECT_FORWARDED_BY'];
+    for (const key of ['ECT_LISTEN', 'ECT_TLS_CERT', 'ECT_TLS_KEY', ...ways, 'ECT_ALLOW_ANONYMOUS=yes']) {
       expect(problem).toContain(key);
     }
     expect(problemsOf({ ECT_LISTEN: address, ...TLS })).toEqual([problem]);
     expect(problemsOf({ ECT_LISTEN: address, ECT_ALLOW_ANONYMOUS: 'no' })).toEqual([problem]);
-    expect(problemsOf({ ECT_LISTEN: address, ...CLIENT_TLS })).toEqual([]);
+    for (const proven of [CLIENT_TLS, BUNDLES, { ...BUNDLES, ECT_FORWARDED_BY: PROXY }]) {
+      expect(problemsOf({ ECT_LISTEN: address, ...proven })).toEqual([]);
+    }
     expect(problemsOf({ ECT_LISTEN: address, ECT_ALLOW_ANONYMOUS: 'yes' })).toEqual([]);
   });
 
   test('authenticated callers and anonymous ones contradict each other', () => {
     expect(problemsOf({ ...CLIENT_TLS, ECT_ALLOW_ANONYMOUS: 'yes' })).toEqual([
       'ECT_ALLOW_ANONYMOUS=yes contradicts ECT_TLS_CLIENT_CA: remove one of them.',
+    ]);
+  });
+
+  test('A8 CAs of several trust domains are told apart, and not mixed with one that vouches for all', () => {
+    expect(readConfig(BUNDLES).tls?.clientBundles).toEqual([
+      { trustDomain: 'example.org', file: '/tls/org.pem' },
+      { trustDomain: 'partner.example', file: '/tls/partner.pem' },
+    ]);
+    expect(readConfig(BUNDLES).callers.areProven).toBe(true);
+    expect(problemsOf({ ...BUNDLES, ...CLIENT_TLS })).toEqual([
+      expect.stringMatching(/^ECT_TLS_CLIENT_BUNDLES and ECT_TLS_CLIENT_CA are both set/),
+    ]);
+    expect(problemsOf({ ...BUNDLES, ECT_ALLOW_ANONYMOUS: 'yes' })).toEqual([
+      'ECT_ALLOW_ANONYMOUS=yes contradicts ECT_TLS_CLIENT_BUNDLES: remove one of them.',
+    ]);
+    expect(problemsOf({ ECT_TLS_CLIENT_BUNDLES: 'example.org=/a' })).toEqual([
+      'ECT_TLS_CLIENT_BUNDLES needs ECT_TLS_CERT and ECT_TLS_KEY.',
+    ]);
+    const wrong = ['/a', '=/a', 'example.org', 'example.org=', 'Example.org=/a', 'a=/a,a=/b', 'a=/a,', 'spiffe://a=/a'];
+    for (const value of [...wrong, 'a=-----BEGIN CERTIFICATE-----']) {
+      expect(problemsOf({ ...TLS, ECT_TLS_CLIENT_BUNDLES: value }), value).toEqual([
+        expect.stringMatching(/^ECT_TLS_CLIENT_BUNDLES must be trust domains/),
+      ]);
+    }
+  });
+
+  test('A4 a proxy that forwards an identity is named by its own, which it has to prove', () => {
+    expect(readConfig({ ...BUNDLES, ECT_FORWARDED_BY: PROXY }).callers.forwarded).toEqual({
+      proxies: [PROXY],
+      header: 'x-forwarded-client-cert',
+    });
+    expect(problemsOf({ ECT_FORWARDED_BY: PROXY })).toEqual([
+      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA or ECT_TLS_CLIENT_BUNDLES: a proxy is believed by its certificate.',
+    ]);
+    expect(problemsOf({ ECT_FORWARDED_HEADER: 'l5d-client-id' })).toEqual([
+      'ECT_FORWARDED_HEADER needs ECT_FORWARDED_BY.',
+    ]);
+    for (const header of ['X-Forwarded-Client-Cert', 'x-forwarded-user', 'x-spiffe-id', 'authorization']) {
+      expect(problemsOf({ ...BUNDLES, ECT_FORWARDED_BY: PROXY, ECT_FORWARDED_HEADER: header })).toEqual([
+        'ECT_FORWARDED_HEADER must be x-forwarded-client-cert or l5d-client-id.',
+      ]);
+    }
+    for (const proxy of ['envoy', 'spiffe://example.org', `${PROXY}/`, `${PROXY},`, '*']) {
+      expect(problemsOf({ ...BUNDLES, ECT_FORWARDED_BY: proxy })).toEqual([
+        'ECT_FORWARDED_BY must be SPIFFE IDs of proxies with commas between them.',
+      ]);
+    }
+    expect(problemsOf({ ...BUNDLES, ECT_FORWARDED_BY: PROXY, ECT_ADMINS: PROXY })).toEqual([
+      'ECT_ADMINS names a proxy of ECT_FORWARDED_BY, which calls for others and is never a caller itself.',
     ]);
   });
 

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { EctError, type ErrorReason, REASONS, refuse, refuseAll, remedyFor } from '../src/errors.ts';
+import { EctError, type ErrorReason, OPTIONAL_FACTS, REASONS, refuse, refuseAll, remedyFor } from '../src/errors.ts';
 import { ErrorReason as ErrorReasonEnum } from '../src/gen/ect/v1/error_reason_pb.ts';
 import { codeName, codeOf, toStatusDetails } from '../src/rpc/errors.ts';
+import { failureOf } from '../src/rpc/failures.ts';
 
 const PREFIX = 'ERROR_REASON_';
 const reasons = Object.keys(REASONS) as ErrorReason[];
@@ -12,7 +13,11 @@ interface Documented {
   readonly number: number;
   /** `INVALID_ARGUMENT`. */
   readonly code: string;
+  /** `no`, `after 1 s`. */
+  readonly retry: string;
   readonly metadata: readonly string[];
+  /** Metadata that is there only sometimes. */
+  readonly sometimes: readonly string[];
 }
 
 /** The values of the enum as the .proto documents them to callers. */
@@ -22,14 +27,24 @@ function readProto(): readonly Documented[] {
   return [...values].map(([, comment = '', reason = '', number]) => {
     const sentences = comment.replaceAll(/^ {2}\/\/ /gm, '').replaceAll('\n', ' ');
     const [, code = ''] = /^([A-Z_]+)\. /.exec(sentences) ?? [];
-    const [, list = ''] = /Metadata: (.*)\. $/.exec(sentences) ?? [];
-    return {
-      reason,
-      number: Number(number),
-      code,
-      metadata: [...list.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name!),
-    };
+    const [, retry = ''] = / Retry: ([^.]+)\./.exec(sentences) ?? [];
+    const [, list = ''] = / Metadata: (.*)\. $/.exec(sentences) ?? [];
+    const [always = '', sometimes = ''] = list.split('sometimes');
+    return { reason, number: Number(number), code, retry, metadata: namesIn(always), sometimes: namesIn(sometimes) };
   });
+}
+
+function namesIn(list: string): readonly string[] {
+  return [...list.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name!);
+}
+
+/** How a comment says when the same call may be sent again. */
+function retryOf(reason: ErrorReason): string {
+  const { retrySeconds, isOpen } = failureOf(reason);
+  if (isOpen === true) return 'the outcome is open, so only a call that is idempotent';
+  if (retrySeconds === undefined) return 'no';
+  const isNamed = (REASONS[reason].facts as readonly string[]).includes('retry_after_seconds');
+  return isNamed ? 'after the time in RetryInfo' : `after ${retrySeconds} s`;
 }
 
 const documented = readProto().filter(({ reason }) => reason !== 'UNSPECIFIED');
@@ -53,15 +68,20 @@ describe('the enum that callers see and the vocabulary of the service are one li
   });
 });
 
-describe.each(documented)('$reason', ({ reason, code, metadata }) => {
+describe.each(documented)('$reason', ({ reason, code, retry, metadata, sometimes }) => {
   const known = reason as ErrorReason;
 
   test('fails a call with the code that its comment names first', () => {
     expect(codeName(codeOf(known))).toBe(code);
   });
 
+  test('is retried as its comment says', () => {
+    expect(retry).toBe(retryOf(known));
+  });
+
   test('carries the facts that its comment lists as metadata', () => {
     expect(metadata).toEqual(REASONS[known].facts);
+    expect(sometimes).toEqual((OPTIONAL_FACTS as Partial<Record<ErrorReason, readonly string[]>>)[known] ?? []);
   });
 
   test('has a remedy: a constant sentence with nothing to fill in', () => {
@@ -94,6 +114,22 @@ describe('a refusal', () => {
     expect(error.cause).toBeInstanceOf(Error);
     expect(JSON.stringify(error.refusal)).not.toContain('canary');
     expect(error.message).not.toContain('canary');
+  });
+});
+
+describe('an error of a part of a request', () => {
+  test('names its fields from the outside', () => {
+    const refusal = refuse('REQUEST_INVALID', 'ttl is wrong.', { field: 'ttl' });
+    const violations = [{ field: 'aud[0]', description: 'aud[0] is wrong.' }];
+    const error = new EctError({ ...refusal, violations }, { cause: 'kept' }).within('items[3].request');
+    expect(error.facts['field']).toBe('items[3].request.ttl');
+    expect(error.violations).toEqual([{ field: 'items[3].request.aud[0]', description: 'aud[0] is wrong.' }]);
+    expect([error.message, error.cause]).toEqual(['ttl is wrong.', 'kept']);
+  });
+
+  test('may be about the part itself', () => {
+    const error = new EctError(refuse('REQUEST_INVALID', 'request is required.', { field: '' }));
+    expect(error.within('items[3].request').facts['field']).toBe('items[3].request');
   });
 });
 

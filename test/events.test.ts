@@ -12,6 +12,7 @@ const call: FinishedCall = {
   method: 'ect.v1.AuthorityService/Issue',
   protocol: 'grpc',
   caller: 'spiffe://example.com/a',
+  proof: { method: 'mtls', by: 'example.com' },
   code: 'OK',
   reason: undefined,
   durationMs: 1.23456,
@@ -22,7 +23,15 @@ describe('events', () => {
     const { events, lines } = setUp();
     events.callFinished(call);
     expect(lines()).toMatchObject([
-      { level: 'info', event: 'call', method: call.method, outcome: 'ok', durationMs: 1.235 },
+      {
+        level: 'info',
+        event: 'call',
+        method: call.method,
+        proof: 'mtls',
+        by: 'example.com',
+        outcome: 'ok',
+        durationMs: 1.235,
+      },
     ]);
     const metrics = await events.metrics();
     expect(metrics).toContain(`ect_calls_total{method="${call.method}",code="OK",reason=""} 1`);
@@ -168,6 +177,7 @@ describe('events', () => {
     ['OK', 'TOKEN_EXPIRED', 'refused'],
     ['INVALID_ARGUMENT', 'CLAIM_INVALID', 'refused'],
     ['UNAVAILABLE', 'LEDGER_UNAVAILABLE', 'error'],
+    ['UNAVAILABLE', 'SERVICE_OVERLOADED', 'refused'],
     ['INTERNAL', 'INTERNAL', 'error'],
   ] as const)('%s with %s is %s', (code, reason, outcome) => {
     const { events, lines } = setUp();

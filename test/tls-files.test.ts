@@ -38,9 +38,16 @@ describeWith('openssl', 'TLS files', () => {
 
   const path = (name: string) => join(directory, name);
 
-  async function read(certFile: string, keyFile: string, clientCaFile?: string, nowMs = Date.now) {
+  async function read(
+    certFile: string,
+    keyFile: string,
+    clientCaFile?: string,
+    nowMs = Date.now,
+    clientBundles: Readonly<Record<string, string>> = {},
+  ) {
+    const bundles = Object.entries(clientBundles).map(([trustDomain, file]) => ({ trustDomain, file: path(file) }));
     const clientCa = clientCaFile === undefined ? undefined : path(clientCaFile);
-    const files = { certFile: path(certFile), keyFile: path(keyFile), clientCaFile: clientCa };
+    const files = { certFile: path(certFile), keyFile: path(keyFile), clientCaFile: clientCa, clientBundles: bundles };
     return (await loadGroup(tlsFiles(files, nowMs))).value;
   }
 
@@ -106,4 +113,23 @@ describeWith('openssl', 'TLS files', () => {
     expect(term).toMatchObject({ certificate: 'client-ca', path: path('mixed.pem') });
     expect(term!.notAfterMs).toBeGreaterThan(days(20)());
   });
+
+  test('A8 bundles are read by their trust domain, and TLS asks all of them', async () => {
+    const bundles = { 'example.org': 'ca.pem', 'partner.example': 'two-cas.pem' };
+    const { clientCa, bundles: byDomain, terms } = await read('server.pem', 'server.key', undefined, Date.now, bundles);
+    expect([...byDomain!.keys()]).toEqual(['example.org', 'partner.example']);
+    expect(byDomain!.get('example.org')).toBe(ca.cert);
+    expect(clientCa).toContain(byDomain!.get('partner.example'));
+    // Of all CAs the one that ends first is watched.
+    expect(terms.map(({ certificate }) => certificate)).toEqual(['server', 'client-ca']);
+  });
+
+  test.each(['gone.pem', 'text.pem', 'cut.pem', 'half-cas.pem', 'empty.pem'])(
+    'A7 a bundle that is %s stops the start, and its setting and file are named',
+    async (file) => {
+      const bundles = { 'example.org': 'ca.pem', 'partner.example': file };
+      const wrong = read('server.pem', 'server.key', undefined, Date.now, bundles);
+      await expect(wrong).rejects.toThrow(/The file of ECT_TLS_CLIENT_BUNDLES .*\.pem\.$/);
+    },
+  );
 });

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { StartError } from '../src/data-dir.ts';
-import { KeyRing } from '../src/keys/index.ts';
+import { KeyRing, type TrustedKey } from '../src/keys/index.ts';
 import { loadGroup } from '../src/reload/index.ts';
 import { verifyToken } from '../src/token/index.ts';
-import { readTrust, trustFile } from '../src/trust-file.ts';
+import { type Issuer, readTrust, tokenKey } from '../src/trust/index.ts';
+import { trustFile } from '../src/trust-file.ts';
 import { AUD, ISS, KID, makeToken, NOW, policy, signingKey } from './support/tokens.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ect-trust-'));
@@ -23,10 +24,18 @@ function problemsOf(...issuers: readonly unknown[]): readonly string[] {
   return readTrust(JSON.stringify({ issuers })).problems;
 }
 
-function reasonUnder(issuers: readonly object[], token: string): string {
-  const { keys, problems } = readTrust(JSON.stringify({ issuers }));
+/** The keys that are in the file itself. */
+function keysOf(issuers: readonly Issuer[]): readonly TrustedKey[] {
+  return issuers.flatMap(({ source, tokens }) =>
+    source.kind === 'inline' ? source.keys.map((key) => tokenKey(key, tokens!)!) : [],
+  );
+}
+
+function reasonUnder(entries: readonly object[], token: string): string {
+  const { issuers, problems } = readTrust(JSON.stringify({ issuers: entries }));
   expect(problems).toEqual([]);
-  const verdict = verifyToken(token, { now: NOW, audience: AUD, reading: 'presented' }, policy, new KeyRing(keys));
+  const ring = new KeyRing(keysOf(issuers));
+  const verdict = verifyToken(token, { now: NOW, audience: AUD, reading: 'presented' }, policy, ring);
   return verdict.ok ? 'VALID' : verdict.refusal.reason;
 }
 
@@ -65,8 +74,8 @@ describe('a key of the file', () => {
 describe('K4: every mistake is named with its place', () => {
   test('all of them at once, and the other keys are still read', () => {
     const keys = [fresh('a'), { ...fresh('b'), d: 'x' }, { ...fresh('c'), use: 'enc' }, fresh('a'), 7];
-    const { keys: taken, problems } = readTrust(JSON.stringify({ issuers: [{ iss: 'urn:a', jwks: { keys } }] }));
-    expect(taken.map(({ kid }) => kid)).toEqual(['a']);
+    const { issuers, problems } = readTrust(JSON.stringify({ issuers: [{ iss: 'urn:a', jwks: { keys } }] }));
+    expect(keysOf(issuers).map(({ kid }) => kid)).toEqual(['a']);
     expect(problems).toEqual([
       'issuers[0].jwks.keys[1]: it has the private member d: give the public key only.',
       'issuers[0].jwks.keys[2]: use must be sig.',
@@ -82,6 +91,16 @@ describe('K4: every mistake is named with its place', () => {
     },
   );
 
+  test.each([
+    'spiffe://example.com//a',
+    'spiffe://example.com/%41',
+    'spiffe://example.com/a;p',
+    'SPIFFE://example.com/a',
+  ])('A2: iss %s, which is no SPIFFE ID', (iss) => {
+    const rule = 'issuers[0].iss: has the scheme spiffe, so it must be a SPIFFE ID.';
+    expect(problemsOf({ ...good, iss })).toEqual([rule]);
+  });
+
   test('an issuer that is there twice', () => {
     expect(problemsOf(good, good)).toEqual(['issuers[1].iss: is there twice: put its keys together.']);
   });
@@ -91,7 +110,8 @@ describe('K4: every mistake is named with its place', () => {
   });
 
   test('a member that nobody reads, which may be a misspelled one', () => {
-    const rule = 'issuers[0]: has the unknown member "subject"; known are iss, subjects, jwks.';
+    const rule =
+      'issuers[0]: has the unknown member "subject"; known are iss, subjects, jwks, jwks_file, jwks_uri, discovery, authority, fetch, use, algorithms, callers.';
     expect(problemsOf({ ...good, subject: 'below' })).toEqual([rule]);
     expect(readTrust(JSON.stringify({ issuers: [good], issuer: [] })).problems).toEqual([
       'the file: has the unknown member "issuer"; known are issuers.',
@@ -99,7 +119,7 @@ describe('K4: every mistake is named with its place', () => {
   });
 
   test.each([
-    [undefined, 'issuers[0].jwks: must be a JWK Set.'],
+    [undefined, 'issuers[0]: must have exactly one of jwks, jwks_file, jwks_uri, discovery, authority.'],
     [[], 'issuers[0].jwks: must be a JWK Set.'],
     [null, 'issuers[0].jwks: must be a JWK Set.'],
     ['x', 'issuers[0].jwks: must be a JWK Set.'],
@@ -128,8 +148,8 @@ describe('the file itself', () => {
   };
 
   test('is read', async () => {
-    const keys = await readTrustFile(write('good.json', JSON.stringify({ issuers: [good] })));
-    expect(keys.map(({ kid }) => kid)).toEqual([KID]);
+    const issuers = await readTrustFile(write('good.json', JSON.stringify({ issuers: [good] })));
+    expect(keysOf(issuers).map(({ kid }) => kid)).toEqual([KID]);
   });
 
   test('stops the start with every mistake in one message, and without a byte of a key', async () => {
@@ -151,5 +171,19 @@ describe('the file itself', () => {
   ])('stops the start where it %s', async (title, content, rule) => {
     const path = content === undefined ? join(folder, 'missing.json') : write(`${title}.json`, content);
     await expect(readTrustFile(path)).rejects.toThrow(rule);
+  });
+
+  test('K4: names a key file that is not there, or has no key that can be used; a bad key beside a good one is told later', async () => {
+    const jwks_file = write('keys.json', JSON.stringify({ keys: [fresh('a'), { ...fresh('b'), use: 'enc' }] }));
+    const broken = write('broken.json', '{"keys":[]}');
+    const path = (issuers: readonly object[]) => write('files.json', JSON.stringify({ issuers }));
+    expect(await readTrustFile(path([{ iss: 'urn:a', jwks_file }]))).toHaveLength(1);
+    await expect(readTrustFile(path([{ iss: 'urn:a', jwks_file: broken }]))).rejects.toThrow(/no key that can be used/);
+    const missing = join(folder, 'none.json');
+    await expect(readTrustFile(path([{ iss: 'urn:a', jwks_file: missing }]))).rejects.toThrow(/ENOENT.*none\.json/);
+    for (const member of ['ca_file', 'token_file']) {
+      const issuer = { iss: 'urn:a', jwks_uri: 'https://issuer.test/', fetch: { [member]: missing } };
+      await expect(readTrustFile(path([issuer]))).rejects.toThrow(/urn:a: .*ENOENT.*none\.json/);
+    }
   });
 });

@@ -131,7 +131,9 @@ function perSecond(sides: readonly Side[], name: string): number {
 async function rowSizes(bench: Bench, { url }: Server): Promise<RowSizes> {
   const signer = await signerOf(bench);
   const [body] = WORKS.append.bodies(signer, 1);
-  const { entry } = fromBinary(AppendLedgerResponseSchema, await probe(url, WORKS.append.path, body!));
+  const { receipt } = fromBinary(AppendLedgerResponseSchema, await probe(url, WORKS.append.path, body!));
   const [token = ''] = mintTokens(signer, 1);
-  return { leaf: entry?.leaf.length ?? 0, salt: entry?.salt.length ?? 0, content: token.length };
+  const { leaf, proof } = receipt ?? {};
+  const salt = proof?.case === 'inclusion' ? proof.value.salt.length : 0;
+  return { leaf: leaf?.length ?? 0, salt, content: token.length };
 }

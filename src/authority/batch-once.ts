@@ -23,7 +23,7 @@ const STEPS_PER_ORDER = 40;
 const CALL_SECONDS = 60;
 
 /**
- * Holds the id for these items. Answers the idempotency key of each item that has none of its own, by its place. IDEMPOTENCY_CONFLICT
+ * Holds the id for these items. Answers the request id of each item that has none of its own, by its place. IDEMPOTENCY_CONFLICT
  * where the id stands for other items.
  */
 export async function holdBatch(
@@ -37,7 +37,7 @@ export async function holdBatch(
   const pace = createPace(until);
   for (const { reference, isDryRun, order } of items) {
     if (pace.step(STEPS_PER_ORDER)) await pace.rest();
-    const name = [reference, isDryRun, order?.idempotencyKey ?? null];
+    const name = [reference, isDryRun, order?.requestId ?? null];
     hash.update(JSON.stringify(name)).update(order === undefined ? NO_DIGEST : digestOfOrder(order));
   }
   const digest = hash.digest();
@@ -46,7 +46,7 @@ export async function holdBatch(
   const keepSeconds = Math.min(Math.max(...ttls), token.maxLifetimeSeconds) + token.maxFutureSeconds + CALL_SECONDS;
   await holdRequest(parts, caller, { kind: 'batch', requestId, digest, plan: '', keepSeconds });
   const name = digest.toString('base64url');
-  // With a blank, so that it is nobody's idempotency key.
+  // With a blank, which no request id of a caller has.
   return (place) => `item ${requestId} ${name} ${place}`;
 }
 

@@ -3,9 +3,11 @@
 import { EctError, type Refusal, refuse } from '../errors.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
 import { throwIfEnded } from '../pace.ts';
+import type { AskedEntry } from './authorizer.ts';
 import { type Caller, callerName } from './caller.ts';
 import { isOf } from './evidence.ts';
 import type { AuthorityParts } from './parts.ts';
+import { askedAbout, type Reader, readerFor } from './read-permission.ts';
 import type { TaskName } from './recording-orders.ts';
 import { WaitPlaces } from './wait-places.ts';
 
@@ -35,51 +37,86 @@ export async function getRecording(
   waitMs: number,
   signal: AbortSignal,
 ): Promise<Recording> {
-  const first = await lookUp(parts, task);
+  const reader = readerFor(parts, caller, 'GetRecording');
+  const first = await lookUp(parts, reader, task);
   if (first.status !== 'pending' || waitMs === 0) return first;
   const leave = WAITING.enter(callerName(caller));
   if (leave === undefined) return first;
   try {
-    return await waitFor(parts, task, Math.min(waitMs, MAX_WAIT_MS), signal);
+    return await waitFor(parts, reader, task, Math.min(waitMs, MAX_WAIT_MS), signal);
   } finally {
     leave();
   }
 }
 
-async function waitFor(parts: AuthorityParts, task: TaskName, waitMs: number, signal: AbortSignal): Promise<Recording> {
+async function waitFor(
+  parts: AuthorityParts,
+  reader: Reader,
+  task: TaskName,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Recording> {
   const endMs = performance.now() + waitMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const leftMs = endMs - performance.now();
     await parts.recordings.changed(task, Math.min(pauseMs, Math.max(0, leftMs)), signal);
     throwIfEnded(signal);
-    const recording = await lookUp(parts, task);
+    const recording = await lookUp(parts, reader, task);
     if (recording.status !== 'pending' || leftMs <= pauseMs) return recording;
   }
 }
 
 /** The order is asked first: an entry that lands in between is found in the ledger, and one that waits is never called missing. */
-async function lookUp({ ledger, recordings }: AuthorityParts, task: TaskName): Promise<Recording> {
+async function lookUp({ ledger, recordings }: AuthorityParts, reader: Reader, task: TaskName): Promise<Recording> {
   const order = await recordings.find(task);
   const record = await ledger.find(task.wid, task.jti);
   // Under the name another token may be recorded than the one that was ordered.
-  if (record !== undefined && (order === undefined || isOf(record, order))) return { status: 'recorded', record };
-  if (order === undefined) throw new EctError(refuse('ENTRY_NOT_FOUND', 'The task was neither recorded nor ordered.'));
+  const recorded = record !== undefined && (order === undefined || isOf(record, order)) ? record : undefined;
+  const found = recorded === undefined ? order && orderedEntry(task, order.iss) : askedAbout(recorded);
+  if (!(await reader.maySee(found))) throw notOrdered(task);
+  if (recorded !== undefined) return { status: 'recorded', record: recorded };
+  if (order === undefined) throw notOrdered(task);
   return order.failure === undefined ? { status: 'pending' } : { status: 'failed', failure: order.failure };
 }
 
-/** The entry of a task; undefined where there is none and none was ordered. ENTRY_PENDING, ENTRY_FAILED. */
+function notOrdered(task: TaskName): EctError {
+  return new EctError(refuse('ENTRY_NOT_FOUND', 'The task was neither recorded nor ordered.', namesOf(task)));
+}
+
+/** The entry that an order will come to. */
+function orderedEntry({ wid }: TaskName, iss: string): AskedEntry {
+  return { kind: 'task', iss, wid };
+}
+
+/**
+ * The entry of a task; undefined where there is none and none was ordered, and where the reader may not see it. ENTRY_PENDING,
+ * ENTRY_FAILED.
+ */
 export async function findTask(
   { ledger, recordings }: AuthorityParts,
+  reader: Reader,
   task: TaskName,
 ): Promise<LedgerRecord | undefined> {
   const { wid, jti } = task;
-  const record = await ledger.find(wid, jti);
+  const look = async () => {
+    const record = await ledger.find(wid, jti);
+    return (await reader.maySee(record && askedAbout(record))) ? record : undefined;
+  };
+  const record = await look();
   if (record !== undefined) return record;
   const order = await recordings.find(task);
+  const isSeen = order !== undefined && (await reader.maySee(orderedEntry(task, order.iss)));
   // It may have landed, and its order been forgotten, since the first look.
-  if (order === undefined) return ledger.find(wid, jti);
+  if (!isSeen) return look();
   if (order.failure === undefined)
-    throw new EctError(refuse('ENTRY_PENDING', 'The entry is on its way into the ledger.'));
+    throw new EctError(refuse('ENTRY_PENDING', 'The entry is on its way into the ledger.', namesOf(task)));
   const { reason: cause } = order.failure;
-  throw new EctError(refuse('ENTRY_FAILED', `The ledger refused the entry for good: ${cause}.`, { cause }));
+  throw new EctError(
+    refuse('ENTRY_FAILED', `The ledger refused the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
+  );
+}
+
+/** The task as facts of a refusal. */
+export function namesOf({ wid, jti }: TaskName): { readonly jti: string; readonly wid?: string } {
+  return wid === '' ? { jti } : { wid, jti };
 }

@@ -1,4 +1,4 @@
-// Port: which token a caller's idempotency key stands for.
+// Port: which token a caller's request id stands for.
 
 /** An answered Issue, as it is remembered. */
 export interface IssuedOnce {
@@ -9,7 +9,7 @@ export interface IssuedOnce {
 }
 
 /**
- * Remembers issued tokens by idempotency key, so that a retry gets the same token.
+ * Remembers issued tokens by request id, so that a retry gets the same token.
  *
  * Atomicity and durability as in ReplayGuard: of concurrent `remember` calls under one key the first wins and every
  * other is answered with the winner's. Failures: EctError IDEMPOTENCY_UNAVAILABLE, ONCE_CORRUPT or STORAGE_FULL.

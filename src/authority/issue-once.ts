@@ -1,4 +1,4 @@
-// A retry under an idempotency key gets the token that the first call made.
+// A retry under a request id gets the token that the first call made.
 
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
@@ -11,14 +11,14 @@ import type { AuthorityParts } from './parts.ts';
 import { writeFor } from './write-room.ts';
 import { heldBytes } from './write-sizes.ts';
 
-/** The token that the same request was answered with before, if the caller named it by an idempotency key. */
+/** The token that the same request was answered with before, if the caller named it by a request id. */
 export async function recallToken(
   parts: AuthorityParts,
   caller: Caller,
   order: IssueOrder,
 ): Promise<OwnToken | undefined> {
   const digest = digestOfOrder(order);
-  const earlier = await parts.memo.recall(keyScope(caller, digest), order.idempotencyKey, parts.earliest());
+  const earlier = await parts.memo.recall(keyScope(caller, digest), order.requestId, parts.earliest());
   return earlier === undefined ? undefined : reread(parts, order, digest, earlier);
 }
 
@@ -38,7 +38,7 @@ export async function rememberToken(
   const kept = await writeFor(
     parts,
     { caller, use: 'idempotency', bytes: heldBytes(minted.text.length) },
-    () => parts.memo.remember(scope, order.idempotencyKey, issued, keepUntil, parts.earliest()),
+    () => parts.memo.remember(scope, order.requestId, issued, keepUntil, parts.earliest()),
     ({ token }) => token === minted.text,
   );
   return kept.token === minted.text ? minted : reread(parts, order, issued.requestDigest, kept);
@@ -46,7 +46,7 @@ export async function rememberToken(
 
 function reread(parts: AuthorityParts, order: IssueOrder, digest: Uint8Array, earlier: IssuedOnce): OwnToken {
   if (Buffer.compare(earlier.requestDigest, digest) !== 0) {
-    throw new EctError(refuse('IDEMPOTENCY_CONFLICT', 'The idempotency key stands for another request.'));
+    throw new EctError(refuse('IDEMPOTENCY_CONFLICT', 'The request id stands for another request.'));
   }
   const verified = verifyRecord(readsOwn(parts, order), earlier.token);
   if ('reason' in verified) throw new EctError(verified);
@@ -61,7 +61,7 @@ function readsOwn(parts: AuthorityParts, { level, draft }: IssueOrder): Authorit
 
 /** What makes two requests the same: every field but the key, the extension by its exact text. */
 export function digestOfOrder(order: IssueOrder): Buffer {
-  const { idempotencyKey: _, ext, ...rest } = order;
+  const { requestId: _, ext, ...rest } = order;
   const same = { ...rest, ttlSeconds: rest.ttlSeconds ?? null, ext: ext?.text ?? null };
   return createHash('sha256')
     .update(canonicalize(same) as string)

@@ -14,12 +14,20 @@ export interface IssueOrder {
   readonly inpHash: string;
   readonly outHash: string;
   /** The extension object and the exact text that goes into the token. */
-  readonly ext: { readonly value: JsonObject; readonly text: string } | undefined;
+  readonly ext: ExtensionOrder | undefined;
   readonly draft: Draft;
   readonly level: Level;
   /** For L3: whether the token waits for its entry, or leaves as L2 and its entry follows. */
   readonly record: 'sync' | 'async';
-  readonly idempotencyKey: string;
+  /** A retry under the same one gets the same token; empty for none. */
+  readonly requestId: string;
+}
+
+/** An extension object. `field`: that of the request in which it came. */
+export interface ExtensionOrder {
+  readonly value: JsonObject;
+  readonly text: string;
+  readonly field?: string;
 }
 
 /** A token of ours with what it says. */

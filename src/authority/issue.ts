@@ -1,30 +1,21 @@
 // Issue: who is asking, what may be said in that name, is the graph sound, sign, and where asked, record before answering.
 
-import { randomUUID } from 'node:crypto';
 import { type DagReport, ROOT_FACTS, refusalOf } from '../dag/index.ts';
-import { EctError, type Refusal, refuse, refuseAll } from '../errors.ts';
+import { EctError, type Refusal } from '../errors.ts';
 import { andThen, type Cut, type Signer, type Until } from '../keys/index.ts';
 import type { Receipt } from '../ledger/index.ts';
-import {
-  brokenFormats,
-  type Claims,
-  checkFormats,
-  digestOfToken,
-  isRefusal,
-  type Level,
-  policyIn,
-  type TypedClaims,
-} from '../token/index.ts';
+import { type Claims, digestOfToken, type Level } from '../token/index.ts';
 import { ledgerAncestry } from './ancestry.ts';
 import { record } from './append.ts';
 import type { Caller } from './caller.ts';
 import { examineGraph } from './graph.ts';
+import { draftClaims } from './issue-claims.ts';
 import { recallToken, rememberToken } from './issue-once.ts';
 import type { IssueOrder, OwnToken } from './issue-order.ts';
-import { issuerFor } from './issuer.ts';
 import { beginMinting } from './minting.ts';
 import { orderEntry } from './order-entry.ts';
 import type { AuthorityParts } from './parts.ts';
+import { permitIssue } from './permit-issue.ts';
 import { demandRoom } from './write-room.ts';
 import { entryBytes, heldBytes } from './write-sizes.ts';
 
@@ -44,14 +35,14 @@ export interface Issued {
  * where there is something to wait for: most calls need nothing but the signature.
  */
 export async function issue(parts: AuthorityParts, caller: Caller, order: IssueOrder, until: Until): Promise<Issued> {
-  const iss = issuerFor(caller, order.iss, parts.policy.issuer);
-  const isKeyed = order.idempotencyKey !== '';
+  const permit = permitIssue(parts, caller, order);
+  const isKeyed = order.requestId !== '';
   const earlier = isKeyed ? await recallToken(parts, caller, order) : undefined;
   if (earlier !== undefined) {
     return deliver(parts, caller, order, earlier, await reportOn(parts, earlier, until), until);
   }
-  const claims = draftClaims(parts, order, iss);
-  const signer = signerFor(parts, order, iss);
+  const claims = draftClaims(parts, order, permit);
+  const signer = signerFor(parts, order, permit.iss);
   const kid = signer?.jwk.kid ?? '';
   const dag = namesTasks(order) ? await demandPredecessors(parts, order, claims, kid, until) : undefined;
   const minting = beginMinting(parts, order, claims, signer, until);
@@ -65,11 +56,11 @@ export async function issue(parts: AuthorityParts, caller: Caller, order: IssueO
 function demandWrites(
   parts: AuthorityParts,
   caller: Caller,
-  { idempotencyKey, level }: IssueOrder,
+  { requestId, level }: IssueOrder,
   claims: Claims,
   tokenBytes: number,
 ): void {
-  if (idempotencyKey !== '') demandRoom(parts, { caller, use: 'idempotency', bytes: heldBytes(tokenBytes) });
+  if (requestId !== '') demandRoom(parts, { caller, use: 'idempotency', bytes: heldBytes(tokenBytes) });
   if (level === 'L3') demandRoom(parts, { caller, use: 'ledger', bytes: entryBytes(tokenBytes, claims) });
 }
 
@@ -83,61 +74,11 @@ export function beginIssue(
   order: IssueOrder,
   until: Until,
 ): Cut<Issued> | undefined {
-  if (order.idempotencyKey !== '' || order.level === 'L3' || namesTasks(order)) return undefined;
-  const iss = issuerFor(caller, order.iss, parts.policy.issuer);
-  const claims = draftClaims(parts, order, iss);
-  const minting = beginMinting(parts, order, claims, signerFor(parts, order, iss), until);
+  if (order.requestId !== '' || order.level === 'L3' || namesTasks(order)) return undefined;
+  const permit = permitIssue(parts, caller, order);
+  const claims = draftClaims(parts, order, permit);
+  const minting = beginMinting(parts, order, claims, signerFor(parts, order, permit.iss), until);
   return andThen(minting, (own) => deliver(parts, caller, order, own, undefined, until));
-}
-
-/** Fills in the defaults and holds every claim to its rule, exactly as a verifier will. */
-export function draftClaims(parts: AuthorityParts, order: IssueOrder, iss: string): Claims {
-  const policy = policyIn(order.ext?.value);
-  const iat = parts.stamp();
-  const claims: TypedClaims = {
-    iss,
-    aud: order.aud,
-    iat,
-    exp: iat + (order.ttlSeconds ?? parts.policy.defaultTtlSeconds),
-    jti: order.jti === '' ? randomUUID() : order.jti,
-    wid: order.wid,
-    exec_act: order.execAct,
-    pred: order.pred,
-    inp_hash: order.inpHash,
-    out_hash: order.outHash,
-    ect_ext: order.ext?.value,
-    policy: isRefusal(policy) ? undefined : policy,
-  };
-  const broken = checkFormats(claims, parts.policy.token);
-  const [first, ...others] = [
-    checkDraft(parts, order),
-    isRefusal(policy) ? policy : undefined,
-    ...(broken === undefined ? [] : brokenFormats(broken, claims, parts.policy.token)),
-    checkLedgerAudience(parts, order),
-  ].filter((refusal) => refusal !== undefined);
-  if (first !== undefined) throw new EctError(refuseAll([first, ...others], fieldOf));
-  return claims as Claims;
-}
-
-/** The field of the request that a claim comes from. */
-function fieldOf({ reason, facts }: Refusal): string {
-  if (reason === 'PRED_INVALID') return 'pred';
-  if (reason === 'AUDIENCE_MISMATCH') return 'aud';
-  const claim = facts['claim'] ?? facts['field'] ?? 'ect_ext';
-  return claim === 'exp' ? 'ttl' : claim;
-}
-
-/** What is recorded on the way out is held to the same audience as what is appended. */
-function checkLedgerAudience({ policy }: AuthorityParts, { level, aud }: IssueOrder): Refusal | undefined {
-  const { ledgerAudience: ledger } = policy;
-  if (level !== 'L3' || ledger === '' || aud.includes(ledger)) return undefined;
-  return refuse('AUDIENCE_MISMATCH', `aud does not name the ledger, ${ledger}, and the token is to be recorded.`);
-}
-
-function checkDraft({ policy }: AuthorityParts, { draft }: IssueOrder): Refusal | undefined {
-  if (policy.token.drafts.includes(draft)) return undefined;
-  const message = `draft must be one that is accepted here, and -${draft} is switched off.`;
-  return refuse('REQUEST_INVALID', message, { field: 'draft' });
 }
 
 function namesTasks(order: IssueOrder): boolean {

@@ -1,6 +1,7 @@
 // Whose name a token may carry. An authority that signs for anybody is a forgery service.
 
 import { EctError, refuse } from '../errors.ts';
+import { isWithin } from '../token/index.ts';
 import type { Caller } from './caller.ts';
 
 /**
@@ -9,52 +10,23 @@ import type { Caller } from './caller.ts';
  */
 export function issuerFor(caller: Caller, requested: string, ownIssuer: string): string {
   const iss = requested === '' ? defaultIssuer(caller, ownIssuer) : requested;
-  const allowed = caller.kind === 'spiffe' ? iss === caller.id : isWithin(iss, ownIssuer);
-  if (allowed) return iss;
-  const scope = caller.kind === 'spiffe' ? 'its own identity' : `${ownIssuer} and names below it`;
-  throw new EctError(
+  if (isOwnName(caller, iss, ownIssuer)) return iss;
+  throw refuseIssuer(caller, iss, ownIssuer);
+}
+
+/** Whether the built-in rules let this caller issue in the name of `iss`. */
+export function isOwnName(caller: Caller, iss: string, ownIssuer: string): boolean {
+  return caller.kind === 'anonymous' ? isWithin(iss, ownIssuer) : iss === caller.id;
+}
+
+export function refuseIssuer(caller: Caller, iss: string, ownIssuer: string): EctError {
+  const scope = caller.kind === 'anonymous' ? `${ownIssuer} and names below it` : 'its own identity';
+  return new EctError(
     refuse('ISSUER_NOT_ALLOWED', `This caller may issue only as ${scope}.`, { iss: iss.slice(0, 256) }),
   );
 }
 
-function defaultIssuer(caller: Caller, ownIssuer: string): string {
-  return caller.kind === 'spiffe' ? caller.id : ownIssuer;
-}
-
-/**
- * Whether `iss` is `ownIssuer` or a name below it: `urn:ect:dev:a` below `urn:ect:dev`, `https://example.com/a` below
- * `https://example.com`. A colon after a URI with an authority would be a port, so only a slash leads below that.
- *
- * What follows is taken only if every reader of URIs understands it in the same way (RFC 3986, section 6.2): no percent
- * encoding, which may hide a dot or a slash, also twice; no `.`, `..` or empty segments; no query, fragment or `;`.
- */
-export function isWithin(iss: string, ownIssuer: string): boolean {
-  if (iss === ownIssuer) return true;
-  if (!iss.startsWith(ownIssuer)) return false;
-  const rest = iss.slice(ownIssuer.length);
-  const separator = rest.charAt(0);
-  const leadsBelow = separator === '/' || (separator === ':' && !hasAuthority(ownIssuer));
-  return leadsBelow && isPlainPath(rest.slice(1), ownIssuer);
-}
-
-/**
- * Whether names can be formed below `issuer`: it is itself free of what `isWithin` refuses, so that what is formed below
- * it means the same to every reader.
- */
-export function canBeAbove(issuer: string): boolean {
-  const [, rest] = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?(.*)$/s.exec(issuer) ?? [];
-  return rest !== undefined && isPlainPath(rest, issuer);
-}
-
-/** Unreserved characters, and delimiters to which no reader of a path gives a meaning. */
-const PLAIN_SEGMENT = /^[A-Za-z0-9\-._~!$&'()*+,=:@]+$/;
-
-/** Of a URN the colons part names as well. */
-function isPlainPath(path: string, uri: string): boolean {
-  const segments = path.split(hasAuthority(uri) ? '/' : /[:/]/);
-  return segments.every((segment) => PLAIN_SEGMENT.test(segment) && segment !== '.' && segment !== '..');
-}
-
-function hasAuthority(uri: string): boolean {
-  return uri.includes('://');
+/** The name that a caller issues in where it asks for none. */
+export function defaultIssuer(caller: Caller, ownIssuer: string): string {
+  return caller.kind === 'anonymous' ? ownIssuer : caller.id;
 }

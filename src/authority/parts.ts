@@ -3,6 +3,7 @@
 import type { KeyRing, Rounds, SignerChoice } from '../keys/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { SignatureMemo, TokenPolicy } from '../token/index.ts';
+import type { Authorizer } from './authorizer.ts';
 import type { IssueMemo } from './issue-memo.ts';
 import type { Notices } from './notices.ts';
 import type { OwnKeys } from './own-keys.ts';
@@ -47,6 +48,8 @@ export interface AuthorityParts {
   /** Undefined where the operator turned the guard off. */
   readonly replay: ReplayGuard | undefined;
   readonly memo: IssueMemo;
+  /** Undefined: the built-in rules, by which each caller issues in its own name, and reads everything. */
+  readonly authorizer?: Authorizer | undefined;
   /** Undefined where callers may have anything written. */
   readonly writes?: WriteLimits | undefined;
   readonly notices: Notices;

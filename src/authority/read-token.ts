@@ -1,17 +1,21 @@
 // The steps on a token by itself.
 
+import { EctError, type ErrorReason } from '../errors.ts';
 import { andThen, type Cut } from '../keys/index.ts';
-import { peekKid, type Question, type TokenVerdict, Verification } from '../token/index.ts';
+import { peekKey, type Question, type TokenVerdict, Verification } from '../token/index.ts';
 import type { AuthorityParts } from './parts.ts';
 
-/** Begins to verify one token. */
+/** Begins to verify one token. ISSUER_KEYS_UNAVAILABLE where the keys of its issuer are needed, and cannot be fetched. */
 export function beginReading(parts: AuthorityParts, text: string, question: Question): Cut<TokenVerdict> {
-  return andThen(begin(parts, text, question), (verdict) =>
-    isOfUnknownKey(verdict) ? readUnderPastKey(parts, text, question, verdict) : verdict,
-  );
+  return andThen(begin(parts, text, question), (verdict) => {
+    if (verdict.ok) return verdict;
+    return isOfUnknownKey(verdict)
+      ? readUnderPastKey(parts, text, question, verdict)
+      : unlessMissed(parts, text, verdict);
+  });
 }
 
-/** Verifies one token. Never throws for anything that `text` may hold. */
+/** Verifies one token. Throws what `beginReading` does, and nothing else, whatever `text` may hold. */
 export function readToken(
   parts: AuthorityParts,
   text: string,
@@ -28,6 +32,25 @@ function isOfUnknownKey(verdict: TokenVerdict): boolean {
   return !verdict.ok && verdict.failures.some(({ refusal }) => refusal.reason === 'KEY_UNKNOWN');
 }
 
+/** What a key of another issuer may answer for, where it bears the name of one that is not held. */
+const UNDER_A_NAMESAKE: ReadonlySet<ErrorReason> = new Set([
+  'KEY_UNKNOWN',
+  'KEY_REVOKED',
+  'KEY_EXPIRED',
+  'KEY_MISMATCH',
+  'SIGNATURE_INVALID',
+  'ISSUER_MISMATCH',
+]);
+
+/** The verdict, unless it only says that the keys of a foreign issuer are not held. Its set is fetched in the background. */
+function unlessMissed({ keys }: AuthorityParts, text: string, verdict: TokenVerdict): TokenVerdict {
+  if (verdict.ok || !verdict.failures.some(({ refusal }) => UNDER_A_NAMESAKE.has(refusal.reason))) return verdict;
+  const named = peekKey(text);
+  const refusal = named && keys.missed(named.kid, named.iss);
+  if (refusal === undefined) return verdict;
+  throw new EctError(refusal);
+}
+
 /** A key of ours that ended long ago is not held, and still answers for what it signed in its time. */
 async function readUnderPastKey(
   parts: AuthorityParts,
@@ -35,8 +58,8 @@ async function readUnderPastKey(
   question: Question,
   verdict: TokenVerdict,
 ): Promise<TokenVerdict> {
-  const kid = peekKid(text);
-  if (kid === undefined || !(await isRecalled(parts, kid, question))) return verdict;
+  const kid = peekKey(text)?.kid;
+  if (kid === undefined || !(await isRecalled(parts, kid, question))) return unlessMissed(parts, text, verdict);
   return parts.rounds.finish(begin(parts, text, question));
 }
 

@@ -26,6 +26,7 @@ export type OrderRef = Pick<RecordingOrder, 'wid' | 'jti' | 'digest'>;
 
 /** What is known of an order. One that was carried out is forgotten: the ledger has the entry. */
 export interface OrderState {
+  readonly iss: string;
   readonly digest: Uint8Array;
   /** Why there will be no entry; undefined while the order is open. */
   readonly failure: Refusal | undefined;
@@ -50,7 +51,8 @@ export const ORDER_LIMITS: OrderLimits = { total: 10_000, perCaller: 3_000 };
  * (the memory adapter excepted: it says so). Every process that shares the store sees it.
  * Leases: an order is in the hands of who placed or took it for as long as the lease; then `take` hands it to the next. The
  * store's own clock counts. It is no lock: an order that two carry out is recorded once, since names are unique in the ledger.
- * Failures: EctError QUOTA_EXCEEDED where too many are open (of several processes at once a few more may be), LEDGER_UNAVAILABLE,
+ * Failures: EctError QUOTA_EXCEEDED where too many of a caller are open, SERVICE_OVERLOADED where too many of all are (of several
+ * processes at once a few more may be), LEDGER_UNAVAILABLE,
  * ONCE_CORRUPT or STORAGE_FULL.
  */
 export interface RecordingOrders {
@@ -69,14 +71,10 @@ export interface RecordingOrders {
 
 /** What a store refuses with where as many orders are open as may be. */
 export function tooManyOrders(of: keyof OrderLimits, limits: OrderLimits): EctError {
-  const [quota, whose] =
-    of === 'total' ? ['open recording orders', 'The service'] : ['open recording orders of a caller', 'This caller'];
   const limit = String(limits[of]);
-  return new EctError(
-    refuse('QUOTA_EXCEEDED', `${whose} has ${limit} tokens that wait for their entries, as many as may.`, {
-      quota,
-      limit,
-      retry_after_seconds: '1',
-    }),
-  );
+  const waiting = `has ${limit} tokens that wait for their entries, as many as may.`;
+  // Of all callers together it is load, which no caller can spread over time.
+  if (of === 'total') return new EctError(refuse('SERVICE_OVERLOADED', `The service ${waiting}`));
+  const facts = { quota: 'open_recordings_per_caller', limit, retry_after_seconds: '1' };
+  return new EctError(refuse('QUOTA_EXCEEDED', `This caller ${waiting}`, facts));
 }

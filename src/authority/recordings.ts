@@ -31,6 +31,7 @@ const MAY_PASS: ReadonlySet<ErrorReason> = new Set([
   'LEDGER_CORRUPT',
   'STORAGE_FULL',
   'CLOCK_UNTRUSTED',
+  'ISSUER_KEYS_UNAVAILABLE',
 ]);
 
 export interface RecordingsOptions {

@@ -9,11 +9,12 @@ import { type Appended, answerKnown, verifyForLedger } from './append.ts';
 import type { Caller } from './caller.ts';
 import { isOf, secondOf } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
-import { draftClaims, examinePredecessors, levelOnLeaving, signerFor } from './issue.ts';
+import { examinePredecessors, levelOnLeaving, signerFor } from './issue.ts';
+import { draftClaims } from './issue-claims.ts';
 import type { IssueOrder } from './issue-order.ts';
-import { issuerFor } from './issuer.ts';
 import { beginMinting } from './minting.ts';
 import type { AuthorityParts } from './parts.ts';
+import { permitIssue } from './permit-issue.ts';
 import { closeVerdict, openVerdict, type StepRule, settleStep, type Verdict } from './verdict.ts';
 
 /** Every step of Issue, in order. The last two are what a dry run leaves out. */
@@ -38,7 +39,7 @@ export interface IssueRehearsal {
   readonly failures: readonly Failure[];
 }
 
-/** Rehearses one Issue. The idempotency key is not looked at: nothing is remembered. */
+/** Rehearses one Issue. The request id is not looked at: nothing is remembered. */
 export async function rehearseIssue(
   parts: AuthorityParts,
   caller: Caller,
@@ -55,9 +56,12 @@ export async function rehearseIssue(
     failures.push({ step, refusal: result });
     return undefined;
   };
-  const iss = settle('caller', await attempt(() => issuerFor(caller, order.iss, parts.policy.issuer))) ?? order.iss;
-  const claims = settle('formats', await attempt(() => draftClaims(parts, order, iss)));
-  const chosen = await attempt(() => signerFor(parts, order, iss));
+  const permit = settle('caller', await attempt(() => permitIssue(parts, caller, order))) ?? {
+    iss: order.iss,
+    defaultTtlSeconds: parts.policy.defaultTtlSeconds,
+  };
+  const claims = settle('formats', await attempt(() => draftClaims(parts, order, permit)));
+  const chosen = await attempt(() => signerFor(parts, order, permit.iss));
   const signer = isRefusalOf(chosen) ? undefined : chosen;
   const signed = { kid: signer?.jwk.kid ?? '', level: levelOnLeaving(order) };
   if (claims === undefined) return { claims, ...signed, dag: undefined, outcomes, failures };

@@ -1,4 +1,4 @@
-// A request id that names a call as a whole: held for its request before anything is done, in the memory of idempotency keys.
+// A request id that names a call as a whole: held for its request before anything is done, in the memory of request ids.
 
 import { EctError, refuse } from '../errors.ts';
 import { type Caller, keyScope } from './caller.ts';
@@ -8,7 +8,7 @@ import { heldBytes } from './write-sizes.ts';
 
 /** What is held. */
 export interface RequestHold {
-  /** Of one kind of call: ids of different kinds never meet, nor do they meet idempotency keys, which have no blank. */
+  /** Of one kind of call: ids of different kinds never meet, nor do they meet those of Issue, which have no blank. */
   readonly kind: 'batch' | 'rotation';
   readonly requestId: string;
   /** SHA-256 of the request. */
@@ -20,7 +20,7 @@ export interface RequestHold {
 
 /**
  * Holds an id for its request, and answers the plan of the call that was first; durable when it answers. IDEMPOTENCY_CONFLICT where
- * the id stands for another request. As among idempotency keys, callers that cannot be told apart do not meet.
+ * the id stands for another request. As in Issue, callers that cannot be told apart do not meet.
  */
 export async function holdRequest(
   parts: AuthorityParts,

@@ -72,13 +72,15 @@ function refuseForgotten(parts: AuthorityParts, keptUntil: number): void {
  */
 const MIN_ANONYMOUS_ID_CHARACTERS = 22;
 
-/** Refuses an id that is no proof of being the same caller. Asked before any work. */
-export function refuseGuessableId(caller: Caller, { requestId }: Pick<UseOrder, 'requestId'>): void {
-  if (caller.kind !== 'anonymous' || requestId === '' || requestId.length >= MIN_ANONYMOUS_ID_CHARACTERS) return;
+/** The refusal of an id that is no proof of being the same caller. Asked for before any work. */
+export function guessableId(caller: Caller, { requestId }: Pick<UseOrder, 'requestId'>): Refusal | undefined {
+  if (caller.kind !== 'anonymous' || requestId === '' || requestId.length >= MIN_ANONYMOUS_ID_CHARACTERS) {
+    return undefined;
+  }
   const message =
     `request_id must have at least ${MIN_ANONYMOUS_ID_CHARACTERS} characters that nobody can guess, a random UUID for ` +
     'example: callers without a certificate are told apart by nothing else.';
-  throw new EctError(refuse('REQUEST_INVALID', message, { field: 'request_id' }));
+  return refuse('REQUEST_INVALID', message, { field: 'request_id' });
 }
 
 /** A caller repeats its own calls only: whoever guesses another's id still replays. No caller's name has a blank. */

@@ -9,12 +9,14 @@ import { asLabelledTask, asTask, isTaskScope } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
 import type { AuthorityParts } from './parts.ts';
 import { Places } from './places.ts';
+import { NO_WORKFLOW } from './read-permission.ts';
 import { demandSound } from './sound-records.ts';
 
 /** Which graph. */
 export type DagSubject =
   | { readonly kind: 'token'; readonly token: string; readonly predecessors: readonly string[] }
-  | { readonly kind: 'workflow'; readonly wid: string }
+  /** `isHidden`: it is answered as if it were not there. */
+  | { readonly kind: 'workflow'; readonly wid: string; readonly isHidden?: boolean }
   | { readonly kind: 'bundle'; readonly tokens: readonly string[] };
 
 /** The state of a graph, or why a token that was handed in cannot be part of one. */
@@ -33,7 +35,7 @@ export async function validateDag(
     case 'token':
       return validateToken(parts, subject.token, subject.predecessors, until);
     case 'workflow':
-      return { report: await examineRecorded(parts, subject.wid, until, labels) };
+      return { report: (await readWorkflow(parts, subject, until, labels)).report };
     case 'bundle':
       return validateBundle(parts, subject.tokens, until);
   }
@@ -78,6 +80,16 @@ const LARGE = new Places(2);
 /** Records that are read in one turn of the event loop: a millisecond or two of work. */
 const RECORDS_PER_SLICE = 100;
 
+/** The recorded tasks of a workflow, one more than can be examined at most. */
+export interface RecordedWorkflow {
+  /** The graph that they form. */
+  readonly report: DagReport;
+  readonly tasks: number;
+  /** When the first and the last of them were recorded, in milliseconds. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 /** The graph that the recorded tasks of a workflow form. WORKFLOW_NOT_FOUND where there is none. */
 export async function examineRecorded(
   parts: AuthorityParts,
@@ -85,32 +97,47 @@ export async function examineRecorded(
   until: Ending,
   labels = false,
 ): Promise<DagReport> {
-  if (!isTaskScope(wid)) throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'Marks and keys are no workflow.'));
+  return (await readWorkflow(parts, { wid }, until, labels)).report;
+}
+
+/** The same, and what else the ledger knows of the workflow. `isHidden`: it is answered as if it were not there. */
+export async function readWorkflow(
+  parts: AuthorityParts,
+  { wid, isHidden = false }: { readonly wid: string; readonly isHidden?: boolean },
+  until: Ending,
+  labels = false,
+): Promise<RecordedWorkflow> {
+  if (!isTaskScope(wid)) throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'Marks and keys are no workflow.', { wid }));
   const tasks: Task[] = [];
+  let [firstMs, lastMs] = [Number.NaN, Number.NaN];
   let leave: (() => void) | undefined;
   try {
-    for await (const page of readTasks(parts, wid, until, labels)) {
-      tasks.push(...page);
+    // What may not be read is looked for where nothing is, so that it looks and takes the same.
+    for await (const records of readRecords(parts, isHidden ? NO_WORKFLOW : wid, until, labels)) {
+      if (tasks.length === 0) firstMs = records[0]?.recordedAtMs ?? firstMs;
+      lastMs = records.at(-1)?.recordedAtMs ?? lastMs;
+      tasks.push(...records.map(labels ? asLabelledTask : asTask));
       if (tasks.length > LARGE_TASKS) leave ??= await LARGE.enter(until);
     }
     if (tasks.length === 0) {
-      throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.'));
+      throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.', { wid }));
     }
     const examination = examinationIn(parts, createPace(until));
-    return await examineWorkflow(tasks, ledgerAncestry(parts.ledger, true), examination, MAX_WORKFLOW_TASKS);
+    const report = await examineWorkflow(tasks, ledgerAncestry(parts.ledger, true), examination, MAX_WORKFLOW_TASKS);
+    return { report, tasks: tasks.length, firstMs, lastMs };
   } finally {
     leave?.();
   }
 }
 
 /** Pages of the tasks of a workflow. One task more than can be examined, so that a larger workflow is refused, not cut. */
-async function* readTasks({ ledger }: AuthorityParts, wid: string, until: Ending, labels: boolean) {
+async function* readRecords({ ledger }: AuthorityParts, scope: string, until: Ending, labels: boolean) {
   let startIndex = 0;
   for (let left = MAX_WORKFLOW_TASKS + 1; left > 0; ) {
     const limit = Math.min(RECORDS_PER_SLICE, left);
-    const records = await ledger.list({ scope: wid, startIndex, limit, withContent: labels });
+    const records = await ledger.list({ scope, startIndex, limit, withContent: labels });
     await demandSound(ledger, records, until);
-    yield records.map(labels ? asLabelledTask : asTask);
+    yield records;
     const last = records.at(-1);
     if (last === undefined || records.length < limit) return;
     startIndex = last.index + 1;

@@ -1,7 +1,7 @@
 // Verify: the steps on the token itself, then the graph, then replay. A bad token is an answer, not an error.
 
 import { refusalOf } from '../dag/index.ts';
-import { EctError, type Refusal, refuse } from '../errors.ts';
+import { EctError, type Refusal, refuse, refuseAll } from '../errors.ts';
 import { andThen, type Cut, type Until } from '../keys/index.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
 import { type Level, type Question, requiredLevel, type TokenVerdict, type VerifiedToken } from '../token/index.ts';
@@ -11,7 +11,7 @@ import { isRecordOf, readAsRecorded } from './evidence.ts';
 import { examineGraph, type GraphSubject } from './graph.ts';
 import type { AuthorityParts } from './parts.ts';
 import { beginReading } from './read-token.ts';
-import { judgeUse, refuseGuessableId } from './use.ts';
+import { guessableId, judgeUse } from './use.ts';
 import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
 import { demandRoom } from './write-room.ts';
 import { heldBytes } from './write-sizes.ts';
@@ -52,9 +52,10 @@ export async function verify(
 /** Begins to verify one token. */
 export function beginVerify(parts: AuthorityParts, caller: Caller, order: VerifyOrder, until: Until): Cut<Verdict> {
   const audience = audienceOf(caller, order);
-  const question = { ...order, audience, now: parts.now(), reading: 'presented' } as const;
-  if (order.asOf !== undefined) refuseFuture(order.asOf, question.now);
-  refuseGuessableId(caller, order);
+  const now = parts.now();
+  const [fault, ...others] = isPlain(order, audience) ? [] : faultsAt(now, caller, order);
+  if (fault !== undefined) throw new EctError(refuseAll([fault, ...others], ({ facts }) => facts['field'] ?? ''));
+  const question = { ...order, audience: audience ?? '', now, reading: 'presented' } as const;
   if (order.replay === 'record' && order.asOf === undefined && parts.replay !== undefined) {
     // Before any signature is checked. The size is that of a token without a signature, or a little more.
     const bytes = heldBytes(Math.min(order.token.length, parts.policy.token.maxTokenBytes), order.requestId.length);
@@ -141,20 +142,36 @@ function close({ notices }: AuthorityParts, verdict: OpenVerdict, level: Level |
   return closeVerdict(verdict, level);
 }
 
-/** A verifier that does not say who it is would accept tokens that are meant for others. */
-function audienceOf(caller: Caller, order: VerifyOrder): string {
+/** Who verifies, where it is said or proven. */
+function audienceOf(caller: Caller, order: VerifyOrder): string | undefined {
   if (order.audience !== '') return order.audience;
-  if (caller.kind === 'spiffe') return caller.id;
-  throw new EctError(
-    refuse('REQUEST_INVALID', 'audience is required: say who is verifying, as one of the parties in aud.', {
-      field: 'audience',
-    }),
-  );
+  return caller.kind === 'anonymous' ? undefined : caller.id;
 }
 
-function refuseFuture(asOf: number, now: number): void {
-  if (asOf <= now) return;
-  throw new EctError(refuse('REQUEST_INVALID', 'as_of must not be in the future.', { field: 'as_of' }));
+/** Whether there is nothing that could be wrong with an order. */
+function isPlain({ asOf, requestId }: VerifyOrder, audience: string | undefined): boolean {
+  return audience !== undefined && asOf === undefined && requestId === '';
+}
+
+/** Everything that is wrong with an order of this caller. */
+export function verifyFaults(parts: AuthorityParts, caller: Caller, order: VerifyOrder): readonly Refusal[] {
+  return faultsAt(parts.now(), caller, order);
+}
+
+function faultsAt(now: number, caller: Caller, order: VerifyOrder): readonly Refusal[] {
+  const { asOf } = order;
+  return [
+    // A verifier that does not say who it is would accept tokens that are meant for others.
+    audienceOf(caller, order) === undefined
+      ? refuse('REQUEST_INVALID', 'audience is required: say who is verifying, as one of the parties in aud.', {
+          field: 'audience',
+        })
+      : undefined,
+    asOf !== undefined && asOf > now
+      ? refuse('REQUEST_INVALID', 'as_of must not be in the future.', { field: 'as_of' })
+      : undefined,
+    guessableId(caller, order),
+  ].filter((refusal) => refusal !== undefined);
 }
 
 function tooLow(level: Level, minimum: Level): Refusal {

@@ -1,6 +1,6 @@
 // Port: how much a caller may make the service keep.
 
-/** What is kept: an entry of the ledger, a use of a token, a token under an idempotency key. */
+/** What is kept: an entry of the ledger, a use of a token, a token under a request id. */
 export type WriteUse = 'ledger' | 'replay' | 'idempotency';
 
 /**

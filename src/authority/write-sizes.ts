@@ -19,7 +19,7 @@ export function entryBytes(tokenBytes: number, { iss, wid, pred }: Pick<Claims, 
   return ENTRY_BYTES + tokenBytes + 4 * (iss.length + wid.length) + PREDECESSOR_BYTES * pred.length;
 }
 
-/** A use of a token, or a token under an idempotency key. */
+/** A use of a token, or a token under a request id. */
 export function heldBytes(contentBytes: number, labelBytes = 0): number {
   return HELD_BYTES + contentBytes + labelBytes;
 }

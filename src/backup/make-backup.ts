@@ -3,7 +3,7 @@
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, statfs, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { BackupFacts } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
 import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
@@ -117,6 +117,13 @@ async function demandLedger(dataDir: string): Promise<DataDir> {
   } catch (error) {
     throw refusal('directory_unusable', (error as Error).message, 'Without its key a ledger cannot be continued.');
   }
+  if (existsSync(source.moved)) {
+    throw refusal(
+      'directory_unusable',
+      `The ledger in ${path} was copied by \`ect ledger copy\` (${basename(source.moved)}), and goes on elsewhere.`,
+      'Back it up where it goes on: restored from here it would have two histories.',
+    );
+  }
   return source;
 }
 
@@ -148,7 +155,7 @@ async function copyAll(source: DataDir, path: string): Promise<readonly string[]
   // The moment that the backup is of: each entry that was acknowledged before is in it.
   await copyLedger(source.ledger, join(path, LEDGER));
   const names = [LEDGER];
-  // After the ledger. An issued token is remembered before it is recorded, so no entry is without its idempotency key; and a use, or a
+  // After the ledger. An issued token is remembered before it is recorded, so no entry is without its request id; and a use, or a
   // key, that is newer than the ledger does no harm.
   if (existsSync(source.once)) {
     await makeEmptyFile(join(path, ONCE));

@@ -3,12 +3,13 @@
 import { Command, Option } from 'commander';
 import { type AppendLedgerResponse, AppendLedgerResponseSchema } from '../gen/ect/v1/authority_pb.ts';
 import { type ServiceOptions, withService } from './client.ts';
-import { checkLines, dryRunLine, entryRows, holds, receiptLine } from './describe.ts';
+import { checkLines, dryRunLine, holds } from './describe.ts';
+import { entryRows } from './entry-rows.ts';
 import { EXIT } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, withOutput } from './output.ts';
-import { writeReceipt } from './receipt.ts';
+import { receiptLine, writeReceipt } from './receipt.ts';
 import { readText } from './values.ts';
 
 interface AppendOptions extends ServiceOptions, OutputOptions {

@@ -15,13 +15,17 @@ import {
   recordFault,
 } from '../authority/index.ts';
 import { KEY_SCOPE, type KeyLeaf, keyEntryName } from '../custody/index.ts';
-import { type Entry, EntryKind } from '../gen/ect/v1/ledger_pb.ts';
+import type { Entry } from '../gen/ect/v1/ledger_pb.ts';
+import type { TaskName } from '../gen/ect/v1/token_pb.ts';
 import { type AuditEnd, type AuditFault, type LedgerRecord, verifyReceipt } from '../ledger/index.ts';
 import { digestOfToken } from '../token/index.ts';
 import type { AuditSource } from './audit-source.ts';
 import type { Service } from './client.ts';
+import { authorOf, contentOf } from './entry-rows.ts';
 import { knownDamage } from './known-damage.ts';
 import { listAroundDamage } from './list-around-damage.ts';
+import { proofOf } from './receipt.ts';
+import { indexOf } from './walk-entries.ts';
 
 /** Entries whose receipts are fetched at the same time. */
 const FETCHED_AT_ONCE = 16;
@@ -39,7 +43,7 @@ export async function auditService(
   const { ledger, keys } = service;
   // Before the checkpoint: whatever is published by now, the ledger must have announced.
   const keySet = { text: (await keys.getKeySet({})).jwksJson, readAtMs: Date.now() };
-  const { checkpoint, treeSize, verifierKey } = await ledger.getCheckpoint({});
+  const { checkpoint, treeSize = 0n, verifierKey } = await ledger.getCheckpoint({});
   const faults: AuditFault[] = [];
   const start = BigInt(from.size);
   const records = readRecords(ledger, from, treeSize, faults);
@@ -73,16 +77,16 @@ function lostRecord(index: number, recordedAtMs: number): LedgerRecord {
 
 function recordOf(entry: Entry): LedgerRecord {
   const bare = {
-    index: Number(entry.index),
+    index: Number(indexOf(entry)),
     ...placeOf(entry),
-    author: entry.iss,
+    author: authorOf(entry),
     digest: new Uint8Array(32),
     recordedAtMs: entry.recordedAt === undefined ? 0 : timestampMs(entry.recordedAt),
     leaf: entry.leaf,
     salt: null,
     content: null,
   };
-  return { ...bare, ...contentOf(entry) };
+  return { ...bare, ...committedIn(entry) };
 }
 
 /** Holds the receipt of each entry against its leaf. A call an entry: only for a ledger that is at fault. */
@@ -97,7 +101,7 @@ async function locateFaults(
   const judge = async () => {
     const found = await Promise.all(part.map((entry) => proofFault(ledger, entry, verifierKey)));
     for (const [nth, fault] of found.entries()) {
-      if (fault !== undefined) faults.push({ index: Number(part[nth]?.index), fault });
+      if (fault !== undefined) faults.push({ index: Number(indexOf(part[nth]!)), fault });
     }
     part = [];
   };
@@ -112,14 +116,11 @@ async function locateFaults(
 }
 
 /** What is wrong with the proof of an entry. A service refuses it with DATA_LOSS where its store is damaged. */
-async function proofFault(
-  ledger: LedgerClient,
-  { index, leaf }: Entry,
-  verifierKey: string,
-): Promise<string | undefined> {
+async function proofFault(ledger: LedgerClient, entry: Entry, verifierKey: string): Promise<string | undefined> {
   try {
-    const { receipt } = await ledger.getEntry({ index });
-    const proven = verifyReceipt({ leaf, tlogProof: receipt?.tlogProof ?? '', verifierKey });
+    const { receipt } = await ledger.getEntry({ name: { case: 'index', value: indexOf(entry) } });
+    const tlogProof = (receipt && proofOf(receipt)) ?? '';
+    const proven = verifyReceipt({ leaf: entry.leaf, tlogProof, verifierKey });
     return proven.ok ? undefined : proven.fault;
   } catch (error) {
     if (error instanceof ConnectError && error.code === Code.DataLoss) return SAID_BY_SERVICE;
@@ -128,12 +129,28 @@ async function proofFault(
 }
 
 /** Where the ledger keeps an entry: a task under its own name, a mark under that of its subject, a key by its state, a loss by its checkpoint. */
-function placeOf({ kind, jti, wid, kid, leaf }: Entry): Pick<LedgerRecord, 'scope' | 'name'> {
-  if (kind === EntryKind.KEY) return { scope: KEY_SCOPE, name: nameIn<KeyLeaf>(leaf, keyEntryName) };
-  if (kind === EntryKind.LOSS) return { scope: LOSS_SCOPE, name: nameIn<LossLeaf>(leaf, nameOfLoss) };
-  if (kind !== EntryKind.TAINT) return { scope: wid, name: jti };
-  const ofKey = (mark: MarkLeaf) => nameOfMark({ ...mark, kid });
-  return { scope: MARK_SCOPE, name: jti === '' ? nameIn(leaf, ofKey) : nameOf({ kind: 'task', jti, wid }) };
+function placeOf({ body, leaf }: Entry): Pick<LedgerRecord, 'scope' | 'name'> {
+  switch (body.case) {
+    case 'key':
+      return { scope: KEY_SCOPE, name: nameIn<KeyLeaf>(leaf, keyEntryName) };
+    case 'loss':
+      return { scope: LOSS_SCOPE, name: nameIn<LossLeaf>(leaf, nameOfLoss) };
+    case 'taint': {
+      const { subject } = body.value;
+      if (subject.case === 'task')
+        return { scope: MARK_SCOPE, name: nameOf({ kind: 'task', ...taskIn(subject.value) }) };
+      const ofKey = (mark: MarkLeaf) => nameOfMark({ ...mark, kid: subject.value ?? '' });
+      return { scope: MARK_SCOPE, name: nameIn(leaf, ofKey) };
+    }
+    default: {
+      const { wid, jti } = taskIn(body.value?.name);
+      return { scope: wid, name: jti };
+    }
+  }
+}
+
+function taskIn(name: TaskName | undefined): { readonly wid: string; readonly jti: string } {
+  return { wid: name?.wid ?? '', jti: name?.jti ?? '' };
 }
 
 /** Empty where the leaf is of another kind: that is found when the leaf is judged. */
@@ -146,9 +163,10 @@ function nameIn<Leaf>(leaf: Uint8Array, nameOfLeaf: (leaf: Leaf) => string): str
 }
 
 /** What an entry commits to, where it was not erased. */
-function contentOf({ kind, token, statement, salt }: Entry): Partial<LedgerRecord> {
-  const isStatement = kind !== EntryKind.TASK;
-  const content = isStatement ? Buffer.from(statement, 'utf8') : Buffer.from(token, 'latin1');
-  if (content.length === 0) return {};
-  return { salt, content, digest: isStatement ? digestOfMark(content) : digestOfToken(token) };
+function committedIn(entry: Entry): Partial<LedgerRecord> {
+  const text = contentOf(entry);
+  if (text === '') return {};
+  const isToken = entry.body.case === 'task';
+  const content = Buffer.from(text, isToken ? 'latin1' : 'utf8');
+  return { salt: entry.salt, content, digest: isToken ? digestOfToken(text) : digestOfMark(content) };
 }

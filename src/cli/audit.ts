@@ -1,9 +1,9 @@
 // `ect audit`: walks a ledger in a file or a database, or a running service, derives the root anew, and names every fault.
 
 import { Command, Option } from 'commander';
-import { isWithin } from '../authority/index.ts';
 import { KEY_SCOPE, KeyAudit } from '../custody/index.ts';
 import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.ts';
+import { isWithin } from '../token/index.ts';
 import { auditDatabase, type LedgerDatabases } from './audit-database.ts';
 import { auditFile } from './audit-file.ts';
 import { type Outcome, tell, tellMachine } from './audit-outcome.ts';

@@ -41,7 +41,7 @@ export interface RestoreFacts extends LedgerFacts {
   readonly stayed: readonly string[];
   /** Why the `once.db` that was there did not stay; undefined where it did, or there was none. */
   readonly onceFault: string | undefined;
-  /** Uses and idempotency keys of the backup that the `once.db` which stayed did not know, and knows now. */
+  /** Uses and request ids of the backup that the `once.db` which stayed did not know, and knows now. */
   readonly added: number;
   /** The loss that was accepted: the entry that states it, and how many entries had been shown. */
   readonly loss: { readonly index: number; readonly shownSize: number } | undefined;
@@ -109,7 +109,7 @@ function tellBackup(io: Io, { json }: OutputOptions, facts: BackupFacts): void {
   const rows = [...ledgerRows(facts), ['files', `${files.length} (${megabytes(bytes)} MB)`] as const];
   for (const line of columns(rows)) print(io, `  ${line}`);
   if (!files.includes('once.db'))
-    remark(io, 'There is no once.db: uses of tokens and idempotency keys are not in the backup.');
+    remark(io, 'There is no once.db: uses of tokens and request ids are not in the backup.');
   for (const what of left) remark(io, `Not in the backup: ${plain(what)}`);
   remark(io, 'It holds private keys: keep it like the data directory, on another disk.');
 }
@@ -186,7 +186,7 @@ function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void
   if (!stayed.includes('once.db')) {
     remark(io, `Tokens that were used after ${createdAt} and have not expired can be used once more.`);
   }
-  if (added > 0) remark(io, `once.db stayed, and ${added} uses or idempotency keys of the backup were added to it.`);
+  if (added > 0) remark(io, `once.db stayed, and ${added} uses or request ids of the backup were added to it.`);
   remark(io, `Keys that were revoked after ${createdAt} are in force again: revoke them once more.`);
   remark(
     io,

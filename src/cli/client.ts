@@ -1,15 +1,18 @@
 // How a command reaches the service: the options that name it, and one HTTP/2 connection for as long as the command runs.
 
 import { readFileSync } from 'node:fs';
-import { type Client, createClient } from '@connectrpc/connect';
+import type { ConnectionOptions } from 'node:tls';
+import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { type Command, Option } from 'commander';
+import { serverFault } from '../callers/server-id.ts';
+import { AdminService } from '../gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../gen/ect/v1/ledger_pb.ts';
 import { fileFault } from '../system-faults.ts';
 import { WrongUsage } from './exit.ts';
-import { httpUrl, milliseconds } from './values.ts';
+import { httpUrl, milliseconds, workloadId } from './values.ts';
 
 export interface ServiceOptions {
   readonly url: string;
@@ -17,14 +20,19 @@ export interface ServiceOptions {
   readonly ca?: string;
   readonly cert?: string;
   readonly certKey?: string;
+  /** A file with a bearer token. */
+  readonly tokenFile?: string;
+  /** The SPIFFE ID of the service. */
+  readonly serverId?: string;
   readonly timeout: number;
 }
 
-/** The three services behind one connection. */
+/** The services behind one connection. */
 export interface Service {
   readonly authority: Client<typeof AuthorityService>;
   readonly ledger: Client<typeof LedgerService>;
   readonly keys: Client<typeof KeyService>;
+  readonly admin: Client<typeof AdminService>;
   /** The text of one of its pages, whatever its status; undefined where it cannot be read. */
   readPage(path: string): Promise<string | undefined>;
   close(): void;
@@ -48,6 +56,16 @@ export function withService(command: Command): Command {
     .addOption(new Option('--cert <file>', 'PEM: your own certificate, for mutual TLS').env('ECT_CERT'))
     .addOption(new Option('--cert-key <file>', 'PEM: the key of --cert').env('ECT_KEY'))
     .addOption(
+      new Option('--token-file <file>', 'a JWT that proves who you are, read again for each call').env(
+        'ECT_TOKEN_FILE',
+      ),
+    )
+    .addOption(
+      new Option('--server-id <id>', 'SPIFFE ID that the service must have, in the place of a DNS name')
+        .env('ECT_SERVER_ID')
+        .argParser(workloadId),
+    )
+    .addOption(
       new Option('--timeout <duration>', 'deadline of each call').default(10_000, '10s').argParser(milliseconds),
     );
 }
@@ -55,17 +73,25 @@ export function withService(command: Command): Command {
 /** Connects lazily: nothing is sent before the first call. */
 export function connect(options: ServiceOptions): Service {
   const tls = readTls(options);
+  const { tokenFile } = options;
+  if (tokenFile !== undefined) {
+    refuseClearText(options.url);
+    // What is wrong with it is wrong usage here, and a failed call later.
+    readToken(tokenFile);
+  }
   const sessionManager = new Http2SessionManager(options.url, {}, tls);
   const transport = createGrpcTransport({
     baseUrl: options.url,
     sessionManager,
     defaultTimeoutMs: options.timeout,
     readMaxBytes: MAX_ANSWER_BYTES,
+    interceptors: tokenFile === undefined ? [] : [bearing(tokenFile)],
   });
   return {
     authority: createClient(AuthorityService, transport),
     ledger: createClient(LedgerService, transport),
     keys: createClient(KeyService, transport),
+    admin: createClient(AdminService, transport),
     readPage: (path) => readPage(sessionManager, `${new URL(options.url).pathname.replace(/\/$/, '')}${path}`, options),
     // A connection that stands keeps no process alive, and one that is failing still needs its listeners: only one that
     // is not there yet has to be given up.
@@ -73,6 +99,32 @@ export function connect(options: ServiceOptions): Service {
       if (sessionManager.state() === 'connecting') sessionManager.abort();
     },
   };
+}
+
+/** Whatever hears a bearer token can use it. */
+function refuseClearText(url: string): void {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'https:' || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)) return;
+  throw new WrongUsage('--token-file needs a --url that begins with https://, or leads to this machine');
+}
+
+/** Sends the token that is in the file now: who renews it writes it there. */
+function bearing(path: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set('authorization', `Bearer ${readToken(path)}`);
+    return next(request);
+  };
+}
+
+function readToken(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'latin1').trim();
+  } catch (cause) {
+    throw new WrongUsage(`--token-file: ${fileFault(path, cause)}`, { cause });
+  }
+  if (/^[A-Za-z0-9._~+/-]+=*$/.test(text)) return text;
+  throw new WrongUsage(`--token-file: there is no bearer token in ${path}`);
 }
 
 async function readPage(
@@ -98,13 +150,16 @@ async function readPage(
   }
 }
 
-function readTls({ url, ca, cert, certKey: key }: ServiceOptions): Record<'ca' | 'cert' | 'key', Buffer> | object {
+function readTls({ url, ca, cert, certKey: key, serverId }: ServiceOptions): ConnectionOptions {
   const files = Object.entries({ ca, cert, key }).filter((entry) => entry[1] !== undefined);
-  if (files.length > 0 && !url.startsWith('https:')) {
-    throw new WrongUsage('--ca, --cert and --cert-key need a --url that begins with https://');
+  if ((files.length > 0 || serverId !== undefined) && !url.startsWith('https:')) {
+    throw new WrongUsage('--ca, --cert, --cert-key and --server-id need a --url that begins with https://');
   }
   if ((cert === undefined) !== (key === undefined)) throw new WrongUsage('--cert and --cert-key are given together');
-  return Object.fromEntries(files.map(([name, path]) => [name, readPem(name, String(path))]));
+  const pems = Object.fromEntries(files.map(([name, path]) => [name, readPem(name, String(path))]));
+  if (serverId === undefined) return pems;
+  // In the place of the comparison with the name in the URL; that its chain is trusted is asked before.
+  return { ...pems, checkServerIdentity: (_host, { raw }) => serverFault(raw, serverId) };
 }
 
 function readPem(name: string, path: string): Buffer {

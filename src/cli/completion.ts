@@ -45,7 +45,7 @@ function placesIn(command: Command, words: readonly string[] = []): readonly Pla
     commands,
     options: command.options,
     choices: args.flatMap(({ argChoices }) => argChoices ?? []),
-    takesFiles: args.some((argument) => /^(?:file|dir|from|to|.*\.db)$/.test(argument.name())),
+    takesFiles: args.some((argument) => /^(?:file|cases|dir|from|to|.*\.db)$/.test(argument.name())),
   };
   const help = command.commands.filter((sub) => sub.name() === 'help').map((sub) => helpPlace(sub, commands));
   return [place, ...help, ...commands.flatMap((sub) => placesIn(sub, [...words, sub.name()]))];

@@ -1,13 +1,21 @@
 // Asks a running authority about one vector, and compares its answer with what the vector expects.
 
 import { isDeepStrictEqual } from 'node:util';
-import { toJson } from '@bufbuild/protobuf';
+import { create, toJson } from '@bufbuild/protobuf';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { ConnectError } from '@connectrpc/connect';
-import { DagMode, ReplayMode, type VerifyResponse } from '../gen/ect/v1/authority_pb.ts';
-import { CheckStatus, ClaimsSchema, type PolicyClaims, PolicyClaimsSchema } from '../gen/ect/v1/token_pb.ts';
+import { DagMode, ReplayMode, VerifyMode, type VerifyResponse } from '../gen/ect/v1/authority_pb.ts';
+import {
+  CheckStatus,
+  ClaimsSchema,
+  DagReportSchema,
+  type PolicyClaims,
+  PolicyClaimsSchema,
+  type TaskName,
+} from '../gen/ect/v1/token_pb.ts';
 import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import type { Service } from './client.ts';
-import { dagStatusName, levelName } from './describe.ts';
+import { dagStatusName, levelName, reasonName } from './describe.ts';
 import { type GraphVector, isGraphVector, type TokenVector, type Vector } from './vectors.ts';
 
 /** A vector and what came of it: `undefined` where the answer is the expected one. */
@@ -47,8 +55,10 @@ async function judgeToken(authority: AuthorityClient, vector: TokenVector): Prom
     token,
     audience,
     asOf: { seconds: BigInt(now) },
-    replay: ReplayMode.SKIP,
-    dag: DagMode.NONE,
+    replayMode: ReplayMode.SKIP,
+    dagMode: DagMode.NONE,
+    // For the name of the step.
+    verifyMode: VerifyMode.REPORT,
     inputBinding: inpHash === undefined ? { case: undefined } : { case: 'inpHash', value: inpHash },
     outputBinding: outHash === undefined ? { case: undefined } : { case: 'outHash', value: outHash },
   });
@@ -60,15 +70,15 @@ async function judgeToken(authority: AuthorityClient, vector: TokenVector): Prom
   return [{ ...expected }, readClaims(response)];
 }
 
-function readRefusal({ valid, reason, checks }: VerifyResponse): Answer {
+function readRefusal({ valid = false, finding, checks }: VerifyResponse): Answer {
   const failed = checks.find(({ status }) => status === CheckStatus.FAIL);
-  return { valid, reason, step: failed?.name ?? '' };
+  return { valid, reason: finding ? reasonName(finding) : '', step: failed?.name ?? '' };
 }
 
 /** The claims in the form of vectors: absent ones are left out, times are numbers. */
-function readClaims({ valid, level, claims }: VerifyResponse): Answer {
+function readClaims({ valid = false, level, claims }: VerifyResponse): Answer {
   const json = claims === undefined ? {} : toJson(ClaimsSchema, claims, { useProtoFieldName: true });
-  const read = { pred: [], ...(json as object), iat: Number(claims?.iat), exp: Number(claims?.exp) };
+  const read = { pred: [], ...(json as object), iat: secondsOf(claims?.iat), exp: secondsOf(claims?.exp) };
   const policy = claims?.policy === undefined ? {} : { policy: readPolicy(claims.policy) };
   return { valid, level: levelName(level), claims: { ...read, ...policy } };
 }
@@ -76,17 +86,39 @@ function readClaims({ valid, level, claims }: VerifyResponse): Answer {
 function readPolicy(policy: PolicyClaims): Answer {
   const json = toJson(PolicyClaimsSchema, policy, { useProtoFieldName: true }) as object;
   const { polTimestamp: timestamp } = policy;
-  return timestamp === undefined ? { ...json } : { ...json, pol_timestamp: Number(timestamp) };
+  return timestamp === undefined ? { ...json } : { ...json, pol_timestamp: secondsOf(timestamp) };
+}
+
+function secondsOf(time: Timestamp | undefined): number {
+  return Number(time?.seconds);
 }
 
 async function judgeGraph(authority: AuthorityClient, { bundle, expected }: GraphVector): Promise<Pair> {
   const response = await authority.validateDAG({
     subject: { case: 'bundle', value: { tokens: [...bundle] } },
   });
-  const { violations, unresolved, size, depth, roots, leaves } = response;
-  const named = violations.map(({ reason, tasks }) => ({ reason, tasks }));
-  const status = dagStatusName(response.status);
-  return [{ ...expected }, { status, violations: named, unresolved, size, depth, roots, leaves }];
+  const { dagReport, size, depth, roots, leaves } = response;
+  const { status, violations, unresolved } = dagReport ?? create(DagReportSchema);
+  return [
+    { ...expected },
+    {
+      status: dagStatusName(status),
+      violations: violations.map(({ finding, tasks }) => ({
+        reason: finding ? reasonName(finding) : '',
+        tasks: idsOf(tasks),
+      })),
+      unresolved: idsOf(unresolved),
+      size,
+      depth,
+      roots: idsOf(roots),
+      leaves: idsOf(leaves),
+    },
+  ];
+}
+
+/** Vectors name tasks by their `jti`. */
+function idsOf(tasks: readonly TaskName[]): readonly string[] {
+  return tasks.map(({ jti }) => jti);
 }
 
 function compare(expected: Answer, got: Answer): Difference | undefined {

@@ -1,5 +1,6 @@
 // `ect dag`: validates the graph behind a token, of a recorded workflow, or of a bundle of tokens, and draws it.
 
+import { create } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
 import {
   GraphFormat,
@@ -7,11 +8,11 @@ import {
   type ValidateDAGResponse,
   ValidateDAGResponseSchema,
 } from '../gen/ect/v1/authority_pb.ts';
-import type { Entry } from '../gen/ect/v1/ledger_pb.ts';
-import { DagStatus, Level } from '../gen/ect/v1/token_pb.ts';
+import { ErrorReason } from '../gen/ect/v1/error_reason_pb.ts';
+import { type DagReport, DagReportSchema, DagStatus, Level } from '../gen/ect/v1/token_pb.ts';
 import { peekLinks } from '../token/index.ts';
 import { type Service, type ServiceOptions, withService } from './client.ts';
-import { dagLines, dagStatusName, levelName } from './describe.ts';
+import { dagLines, dagStatusName, levelName, taskNames } from './describe.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
@@ -58,18 +59,19 @@ export function dagCommand(io: Io): Command {
   return command.action((options: DagOptions) =>
     attemptCalls(io, options, async (service) => {
       const subject = await readSubject(io, options);
-      const predecessors = await Promise.all((options.predToken ?? []).map((token) => readText(io, token)));
+      const predecessorTokens = await Promise.all((options.predToken ?? []).map((token) => readText(io, token)));
       const response = await service.authority.validateDAG({
         subject,
-        predecessors,
-        graph: options.mermaid ? GraphFormat.MERMAID : options.dot ? GraphFormat.DOT : GraphFormat.UNSPECIFIED,
+        predecessorTokens,
+        graphFormat: options.mermaid ? GraphFormat.MERMAID : options.dot ? GraphFormat.DOT : GraphFormat.UNSPECIFIED,
       });
-      if (!passes(response, options)) io.exitCode = EXIT.refused;
+      const report = response.dagReport ?? create(DagReportSchema);
+      if (!passes(report, options)) io.exitCode = EXIT.refused;
       if (options.json) printMessage(io, ValidateDAGResponseSchema, response);
-      else if (options.mermaid || options.dot) tellGraph(io, response);
+      else if (options.mermaid || options.dot) tellGraph(io, response, report);
       else {
-        tell(io, response);
-        await tellTasks(io, service, subject, predecessors);
+        tell(io, response, report);
+        await tellTasks(io, service, subject, predecessorTokens);
       }
     }),
   );
@@ -99,43 +101,47 @@ function parseBundle(text: string): string[] {
 }
 
 /** Only a complete graph is a yes; a partial one is if the caller said so. */
-function passes({ status }: ValidateDAGResponse, { allowPartial }: DagOptions): boolean {
+function passes({ status }: DagReport, { allowPartial }: DagOptions): boolean {
   return status === DagStatus.COMPLETE || (status === DagStatus.PARTIAL && allowPartial === true);
 }
 
-function tellGraph(io: Io, response: ValidateDAGResponse): void {
-  for (const line of response.graph.trimEnd().split('\n')) print(io, plain(line));
-  if (response.status !== DagStatus.COMPLETE) {
-    io.stderr.write(`${[`graph: ${dagStatusName(response.status)}`, ...dagLines(response)].join('\n')}\n`);
+function tellGraph(io: Io, { drawing }: ValidateDAGResponse, report: DagReport): void {
+  for (const line of drawing.trimEnd().split('\n')) print(io, plain(line));
+  if (report.status !== DagStatus.COMPLETE) {
+    io.stderr.write(`${[`graph: ${dagStatusName(report.status)}`, ...dagLines(report)].join('\n')}\n`);
   }
 }
 
-function tell(io: Io, response: ValidateDAGResponse): void {
-  const name = dagStatusName(response.status);
-  const complete = response.status === DagStatus.COMPLETE;
+function tell(io: Io, response: ValidateDAGResponse, report: DagReport): void {
+  const { size, depth, roots, leaves } = response;
+  const name = dagStatusName(report.status);
+  const complete = report.status === DagStatus.COMPLETE;
   print(io, paint(io.stdout, complete ? 'green' : 'red', `${complete ? '✓' : '✗'} ${name}`));
-  const isExamined = response.depth > 0 || response.size === 0 || response.roots.length + response.leaves.length > 0;
-  const isTooLarge = !isExamined && response.violations.some(({ reason }) => reason === 'DAG_TOO_DEEP');
+  const isExamined = depth > 0 || size === 0 || roots.length + leaves.length > 0;
+  const isTooLarge =
+    !isExamined && report.violations.some(({ finding }) => finding?.reason === ErrorReason.DAG_TOO_DEEP);
   const rows = [
-    ['tasks', isTooLarge ? `${response.size} or more` : String(response.size)],
-    ['longest path', response.depth === 0 && response.size > 0 ? 'unknown' : String(response.depth)],
-    ['path level', response.pathLevel === Level.UNSPECIFIED ? '' : levelName(response.pathLevel)],
-    ['roots', response.roots.join(' ')],
-    ['leaves', response.leaves.join(' ')],
+    ['tasks', isTooLarge ? `${size} or more` : String(size)],
+    ['longest path', depth === 0 && size > 0 ? 'unknown' : String(depth)],
+    ['path level', report.pathLevel === Level.UNSPECIFIED ? '' : levelName(report.pathLevel)],
+    ['roots', taskNames(roots)],
+    ['leaves', taskNames(leaves)],
   ] as const;
   for (const line of columns(rows)) print(io, `  ${line}`);
-  for (const line of dagLines(response)) print(io, line);
+  for (const line of dagLines(report)) print(io, line);
 }
 
 /** One line a task that is at hand: those of the workflow, or those whose tokens were given. */
-async function tellTasks(io: Io, { ledger }: Service, subject: ValidateDAGRequest['subject'], predecessors: string[]) {
+async function tellTasks(io: Io, { ledger }: Service, subject: ValidateDAGRequest['subject'], along: string[]) {
   print(io);
   if (subject.case === 'bundle') tellTokens(io, subject.value.tokens);
-  if (subject.case === 'token') tellTokens(io, [...predecessors, subject.value]);
+  if (subject.case === 'token') tellTokens(io, [...along, subject.value]);
   if (subject.case !== 'wid') return;
   let listed = 0;
-  for await (const task of walkEntries(ledger, { wid: subject.value, withContent: true }, MAX_LISTED + 1)) {
-    if (++listed <= MAX_LISTED) print(io, plain(taskLine(task, peekLinks(task.token).exec_act)));
+  for await (const { body } of walkEntries(ledger, { wid: subject.value, withContent: true }, MAX_LISTED + 1)) {
+    if (body.case !== 'task' || ++listed > MAX_LISTED) continue;
+    const { name, pred, token } = body.value;
+    print(io, plain(taskLine({ jti: name?.jti ?? '', pred }, peekLinks(token).exec_act)));
   }
   if (listed > MAX_LISTED)
     remark(io, `the first ${MAX_LISTED}; all of them: ect list entries --wid ${plain(subject.value)}`);
@@ -149,6 +155,6 @@ function tellTokens(io: Io, tokens: readonly string[]): void {
 }
 
 /** Which task it is, what was done, and after which tasks. The action is unknown where the token has been erased. */
-function taskLine({ jti, pred }: Pick<Entry, 'jti'> & { readonly pred: readonly string[] }, action: string): string {
+function taskLine({ jti, pred }: { readonly jti: string; readonly pred: readonly string[] }, action: string): string {
   return `${jti}  ${action === '' ? '(erased)' : action}  ${pred.length === 0 ? 'root' : `after ${pred.join(' ')}`}`;
 }

@@ -1,17 +1,19 @@
 // Messages of the API as lines for people.
 
-import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { type Entry, EntryKind, type Receipt } from '../gen/ect/v1/ledger_pb.ts';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
+import { ErrorReasonSchema } from '../gen/ect/v1/error_reason_pb.ts';
 import {
   type Check,
   CheckStatus,
   type Claims,
   type DagReport,
   DagStatus,
+  type Finding,
   Level,
   type PolicyClaims,
   type Taint,
   TaintSource,
+  type TaskName,
 } from '../gen/ect/v1/token_pb.ts';
 import { type Io, paint, plain, utc } from './output.ts';
 
@@ -26,8 +28,8 @@ export function claimRows(claims: Claims): readonly Row[] {
     ['jti', claims.jti],
     ['wid', claims.wid],
     ['pred', claims.pred.join(' ')],
-    ['iat', utc(claims.iat)],
-    ['exp', utc(claims.exp)],
+    ['iat', timeText(claims.iat)],
+    ['exp', timeText(claims.exp)],
     ['inp_hash', claims.inpHash],
     ['out_hash', claims.outHash],
     ['ect_ext', claims.ectExt === undefined ? '' : JSON.stringify(claims.ectExt)],
@@ -41,60 +43,14 @@ function policyRows(policy: PolicyClaims): readonly Row[] {
     ['pol', policy.pol],
     ['pol_decision', policy.polDecision],
     ['pol_enforcer', policy.polEnforcer],
-    ['pol_timestamp', policy.polTimestamp === undefined ? '' : utc(policy.polTimestamp)],
+    ['pol_timestamp', timeText(policy.polTimestamp)],
     ['compensation_required', policy.compensationRequired ? 'true' : ''],
     ['compensation_reason', policy.compensationReason],
   ];
 }
 
-const KIND_NAMES: Readonly<Record<EntryKind, string>> = {
-  [EntryKind.UNSPECIFIED]: 'unknown',
-  [EntryKind.TASK]: 'task',
-  [EntryKind.TAINT]: 'compromised',
-  [EntryKind.KEY]: 'signing key',
-  [EntryKind.LOSS]: 'accepted loss',
-};
-
-/** What an entry is: `task`, or of a signing key what became of it: `key announced`, `key revoked`. */
-export function kindName({ kind, leaf }: Entry): string {
-  const state = kind === EntryKind.KEY ? keyStateIn(leaf) : undefined;
-  return state === undefined ? (KIND_NAMES[kind] ?? 'unknown') : `key ${state}`;
-}
-
-/** The leaf is what somebody else wrote: undefined where it says nothing that could be a state. */
-function keyStateIn(leaf: Uint8Array): string | undefined {
-  try {
-    const { state } = JSON.parse(Buffer.from(leaf).toString('utf8')) as Readonly<Record<string, unknown>>;
-    return typeof state === 'string' && /^[a-z]{1,20}$/.test(state) ? state : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const AUTHOR_NAMES: Readonly<Partial<Record<EntryKind, string>>> = {
-  [EntryKind.TASK]: 'iss',
-  [EntryKind.TAINT]: 'marked by',
-};
-
-/** The rows of a ledger entry. */
-export function entryRows(entry: Entry): readonly Row[] {
-  const isTask = entry.kind === EntryKind.TASK;
-  return [
-    ['index', String(entry.index)],
-    ['kind', isTask ? '' : kindName(entry)],
-    ['jti', entry.jti],
-    ['wid', entry.wid],
-    [AUTHOR_NAMES[entry.kind] ?? 'by', entry.iss],
-    ['pred', entry.pred.join(' ')],
-    ['iat', isTask ? utc(entry.iat) : ''],
-    ['kid', entry.kid],
-    ['recorded', entry.recordedAt ? new Date(timestampMs(entry.recordedAt)).toISOString() : ''],
-  ];
-}
-
-/** Where a receipt places its entry. */
-export function receiptLine({ leafIndex, treeSize }: Receipt): string {
-  return placeLine(leafIndex, treeSize);
+function timeText(time: Timestamp | undefined): string {
+  return time === undefined ? '' : utc(time.seconds);
 }
 
 /** Where an entry is, as people count, and the index that commands and proofs take. */
@@ -108,12 +64,24 @@ export function checkLines(io: Io, checks: readonly Check[]): readonly string[] 
     const name = plain(check.name);
     if (check.status === CheckStatus.PASS) return [`${paint(io.stdout, 'green', '✓')} ${name}`];
     if (check.status !== CheckStatus.FAIL) return [paint(io.stdout, 'dim', `– ${name}  not checked`)];
+    const { finding, rule } = check;
     return [
-      `${paint(io.stdout, 'red', `✗ ${name}`)}  ${plain(check.reason)}`,
-      ...(check.rule === '' ? [] : [`    rule: ${plain(check.rule)}`]),
-      ...(check.remedy === '' ? [] : [`    next: ${plain(check.remedy)}`]),
+      `${paint(io.stdout, 'red', `✗ ${name}`)}  ${finding ? reasonName(finding) : ''}`,
+      ...(finding?.message ? [`    ${plain(finding.message)}`] : []),
+      ...(rule === '' ? [] : [`    rule: ${plain(rule)}`]),
+      ...(finding?.remedy ? [`    next: ${plain(finding.remedy)}`] : []),
     ];
   });
+}
+
+/** A reason as errors spell it; a newer service may have one that is not known here. */
+export function reasonName({ reason }: Finding): string {
+  return ErrorReasonSchema.value[reason]?.localName ?? `reason ${reason}`;
+}
+
+/** The `jti` of each. */
+export function taskNames(tasks: readonly TaskName[]): string {
+  return tasks.map(({ jti }) => jti).join(' ');
 }
 
 /** Whether no step failed. */
@@ -134,19 +102,21 @@ type Findings = Pick<DagReport, 'violations' | 'unresolved' | 'tainted' | 'omitt
 export function dagLines({ violations, unresolved, tainted, omitted }: Findings): readonly string[] {
   return [
     ...violations.map((broken) => {
-      const tasks = broken.tasks.length === 0 ? '' : ` [${broken.tasks.join(' ')}]`;
-      return `✗ ${plain(broken.reason)}: ${plain(broken.message + tasks)}`;
+      const { finding, tasks } = broken;
+      const named = tasks.length === 0 ? '' : ` [${taskNames(tasks)}]`;
+      return `✗ ${finding ? reasonName(finding) : ''}: ${plain((finding?.message ?? '') + named)}`;
     }),
-    ...unresolved.map((jti) => `? ${plain(jti)} was found nowhere`),
+    ...unresolved.map(({ jti }) => `? ${plain(jti)} was found nowhere`),
     ...tainted.map(
-      (taint) => `! ${plain(`${taint.jti} is tainted: ${sourceOf(taint)}`)} (marked at index ${taint.entryIndex})`,
+      (taint) =>
+        `! ${plain(`${taint.task?.jti ?? ''} is tainted: ${sourceOf(taint)}`)} (marked at index ${taint.entryIndex})`,
     ),
     ...(omitted > 0 ? [`… and ${omitted} more`] : []),
   ];
 }
 
 function sourceOf({ source, ancestor, kid }: Taint): string {
-  const origin = source === TaintSource.ANCESTOR ? `it comes after ${ancestor}, which` : 'it';
+  const origin = source === TaintSource.ANCESTOR ? `it comes after ${ancestor?.jti ?? ''}, which` : 'it';
   return kid === '' ? `${origin} was marked as compromised` : `${origin} was signed with the compromised key ${kid}`;
 }
 

@@ -3,12 +3,12 @@
 import { Command, Option } from 'commander';
 import { GetEntryResponseSchema } from '../gen/ect/v1/ledger_pb.ts';
 import { type ServiceOptions, withService } from './client.ts';
-import { entryRows, receiptLine } from './describe.ts';
+import { contentOf, entryRows } from './entry-rows.ts';
 import { WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, plain, print, printMessage, remark, withOutput } from './output.ts';
-import { writeReceipt } from './receipt.ts';
+import { receiptLine, writeReceipt } from './receipt.ts';
 import { awaitEntry } from './recording.ts';
 import { ledgerIndex, milliseconds } from './values.ts';
 
@@ -46,9 +46,11 @@ export function entryCommand(io: Io): Command {
       if (jti === undefined && index === undefined)
         throw new WrongUsage('name an entry: --jti (and --wid), or --index');
       const task = { jti: jti ?? '', wid: wid ?? '' };
+      const name =
+        index === undefined ? ({ case: 'task', value: task } as const) : ({ case: 'index', value: index } as const);
       const response =
         wait === undefined
-          ? await ledger.getEntry(index === undefined ? task : { index })
+          ? await ledger.getEntry({ name })
           : await awaitEntry({ ledger }, { ...task, waitMs: wait, timeoutMs: options.timeout });
       const { entry, receipt } = response;
       const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
@@ -58,7 +60,7 @@ export function entryCommand(io: Io): Command {
       }
       for (const line of columns(entry ? entryRows(entry) : [])) print(io, line);
       if (receipt) print(io, receiptLine(receipt));
-      const content = entry?.token || entry?.statement;
+      const content = entry && contentOf(entry);
       print(io, content ? plain(content) : 'its content has been erased');
       for (const file of files) remark(io, `receipt: ${file}`);
     }),

@@ -2,6 +2,7 @@
 // our own refusals. Never a stack.
 
 import { Code, ConnectError } from '@connectrpc/connect';
+import { SERVER_ID_CODE } from '../callers/server-id.ts';
 import { EctError, type ErrorReason, REASONS, remedyFor } from '../errors.ts';
 import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { connect, type Service, type ServiceOptions } from './client.ts';
@@ -87,6 +88,10 @@ function unreachable(error: ConnectError, url: string): Failure {
   if (codes.includes('ECONNREFUSED')) {
     const next = 'Start it with `npm start`, or name another with --url.';
     return failure('unreachable', `nothing answers at ${url}`, next);
+  }
+  if (codes.includes(SERVER_ID_CODE)) {
+    const next = 'Check --url and --server-id, and that the certificate of the service is the X.509-SVID of that ID.';
+    return failure('tls', `what answers at ${url} has not proved the SPIFFE ID of --server-id`, next);
   }
   if (codes.some((code) => /CERT|ISSUER|ERR_TLS|ERR_SSL|EPROTO/.test(code))) {
     const next = 'Check --url; give the CA of the service with --ca, your own certificate with --cert and --cert-key.';

@@ -15,7 +15,8 @@ export function withHelp(command: Command, page: HelpPage): Command {
   const variables = command.options.flatMap((option) => (option.envVar === undefined ? [] : [option]));
   const lines = ['', 'Examples:', ...page.examples.map((example) => `  ${example}`)];
   if (variables.length > 0) {
-    lines.push('', 'Environment:', ...variables.map((option) => `  ${option.envVar?.padEnd(10)}  ${option.long}`));
+    const width = Math.max(...variables.map(({ envVar = '' }) => envVar.length));
+    lines.push('', 'Environment:', ...variables.map(({ envVar = '', long }) => `  ${envVar.padEnd(width)}  ${long}`));
   }
   lines.push(
     '',

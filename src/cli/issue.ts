@@ -4,11 +4,12 @@ import { Command, Option } from 'commander';
 import { type IssueRequest, type IssueResponse, IssueResponseSchema, RecordMode } from '../gen/ect/v1/authority_pb.ts';
 import { Draft, Level } from '../gen/ect/v1/token_pb.ts';
 import { type ServiceOptions, withService } from './client.ts';
-import { checkLines, claimRows, dagLines, dryRunLine, holds, levelName, receiptLine } from './describe.ts';
+import { checkLines, claimRows, dagLines, dryRunLine, holds, levelName } from './describe.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, withOutput } from './output.ts';
+import { receiptLine } from './receipt.ts';
 import { demandOptions } from './required.ts';
 import { hashFile, LEVELS, readText, seconds } from './values.ts';
 
@@ -28,11 +29,11 @@ interface IssueOptions extends ServiceOptions, OutputOptions {
   readonly draft?: keyof typeof DRAFTS;
   readonly level?: keyof typeof LEVELS;
   readonly async?: true;
-  readonly idempotencyKey?: string;
+  readonly requestId?: string;
   readonly dryRun?: true;
 }
 
-const DRAFTS = { '00': Draft.DRAFT_00, '01': Draft.DRAFT_01 } as const;
+const DRAFTS = { '00': Draft.ECT_00, '01': Draft.ECT_01 } as const;
 
 export function issueCommand(io: Io): Command {
   const command = new Command('issue')
@@ -60,7 +61,7 @@ export function issueCommand(io: Io): Command {
       '--async',
       'with --level L3: the token leaves at once, and its entry follows (`ect entry --wait 5s` waits for it)',
     )
-    .option('--idempotency-key <key>', 'a retry under the same key gets the same token')
+    .option('--request-id <id>', 'a retry under the same id gets the same token')
     .option('--dry-run', 'check everything and print the claims and the checks; sign and record nothing');
   withHelp(withOutput(withService(command)), {
     examples: [
@@ -101,9 +102,9 @@ async function toRequest(io: Io, options: IssueOptions) {
     iss: options.iss ?? '',
     ...(options.ttl === undefined ? {} : { ttl: { seconds: BigInt(options.ttl), nanos: 0 } }),
     level: options.level === undefined ? Level.UNSPECIFIED : LEVELS[options.level],
-    draft: options.draft === undefined ? Draft.DRAFT_UNSPECIFIED : DRAFTS[options.draft],
-    record: recordMode(options),
-    idempotencyKey: options.idempotencyKey ?? '',
+    draft: options.draft === undefined ? Draft.UNSPECIFIED : DRAFTS[options.draft],
+    recordMode: recordMode(options),
+    requestId: options.requestId ?? '',
     dryRun: options.dryRun ?? false,
   };
 }
@@ -121,7 +122,7 @@ function tell(io: Io, response: IssueResponse): void {
   const facts = [...(response.claims ? claimRows(response.claims) : []), ['kid', response.kid] as const];
   for (const line of columns(facts)) remark(io, `  ${line}`);
   if (response.receipt) remark(io, `  ${receiptLine(response.receipt)}`);
-  for (const line of response.dag ? dagLines(response.dag) : []) remark(io, `  ${line}`);
+  for (const line of response.dagReport ? dagLines(response.dagReport) : []) remark(io, `  ${line}`);
   for (const line of checkLines(io, response.checks)) remark(io, line);
   if (isIssued) print(io, response.token);
 }

@@ -1,7 +1,7 @@
 // What the commands that change a key have in common: their options, and how they tell what became of it.
 
 import type { Command } from 'commander';
-import type { ManagedKey } from '../gen/ect/v1/keys_pb.ts';
+import type { ManagedKey } from '../gen/ect/v1/admin_pb.ts';
 import { type ServiceOptions, withService } from './client.ts';
 import { keyRows } from './key-rows.ts';
 import { columns, type Io, type OutputOptions, paint, print, withOutput } from './output.ts';
@@ -19,11 +19,11 @@ export function withChange(command: Command): Command {
 
 interface Change {
   readonly key?: ManagedKey | undefined;
-  readonly duplicate: boolean;
+  readonly duplicate?: boolean | undefined;
 }
 
 export function tellChange(io: Io, { key, duplicate }: Change, done: string, before: string): void {
-  print(io, paint(io.stdout, 'green', `✓ ${duplicate ? before : done}`));
+  print(io, paint(io.stdout, 'green', `✓ ${duplicate === true ? before : done}`));
   for (const line of columns(key === undefined ? [] : [['kid', key.key?.kid ?? ''], ...keyRows(key)])) {
     print(io, `  ${line}`);
   }

@@ -1,22 +1,16 @@
 // Signing keys as lines for people, and the check of the chain from a delegated key to its root key.
 
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import { openCertificate } from '../custody/index.ts';
-import { KeyState, type ManagedKey } from '../gen/ect/v1/keys_pb.ts';
+import type { ManagedKey } from '../gen/ect/v1/admin_pb.ts';
+import { KeyState } from '../gen/ect/v1/keys_pb.ts';
+import { keyStateName } from './key-state.ts';
 
 type Row = readonly [name: string, value: string];
 
-const STATE_NAMES: Readonly<Record<KeyState, string>> = {
-  [KeyState.UNSPECIFIED]: 'unknown',
-  [KeyState.ANNOUNCED]: 'announced',
-  [KeyState.ACTIVE]: 'active',
-  [KeyState.RETIRED]: 'retired',
-  [KeyState.REVOKED]: 'revoked',
-};
-
 export function stateName({ key }: ManagedKey): string {
-  return STATE_NAMES[key?.state ?? KeyState.UNSPECIFIED] ?? 'unknown';
+  return keyStateName(key?.state ?? KeyState.UNSPECIFIED);
 }
 
 export function keyRows(managed: ManagedKey): readonly Row[] {
@@ -32,7 +26,7 @@ export function keyRows(managed: ManagedKey): readonly Row[] {
     ['compromised', managed.compromisedSince === undefined ? '' : `since ${timeOf(managed.compromisedSince)}`],
     ['changed by', managed.changedBy],
     ['note', managed.note],
-    ['index', String(managed.entryIndex)],
+    ['index', String(managed.entryIndex ?? 0n)],
   ];
 }
 
@@ -46,9 +40,8 @@ export function certifierOf({ key }: ManagedKey, keys: readonly ManagedKey[]): s
 function rootKey(keys: readonly ManagedKey[], kid: string): KeyObject | undefined {
   const root = keys.find(({ key, generation }) => generation !== undefined && key?.kid === kid)?.key;
   if (root === undefined) return undefined;
-  const { kty, crv, x, y } = root;
   try {
-    return createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' });
+    return createPublicKey({ key: JSON.parse(root.jwkJson) as JsonWebKey, format: 'jwk' });
   } catch {
     // What the service lists is no key.
     return undefined;

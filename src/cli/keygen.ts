@@ -1,20 +1,21 @@
 // `ect keygen`: makes a signing key (P-256, PKCS#8 PEM), or a ledger's key, in a file of its own that only its owner reads.
 
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { Command } from 'commander';
 import { describePublicKey } from '../keys/index.ts';
 import { generateLedgerKey, openLedgerKey } from '../ledger/index.ts';
-import { fileFault } from '../system-faults.ts';
-import { Refused, WrongUsage } from './exit.ts';
+import { WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
+import { writeNewFile } from './new-file.ts';
 import { columns, type Io, type OutputOptions, print, printJson, remark, withOutput } from './output.ts';
 
 interface KeygenOptions extends OutputOptions {
   readonly out: string;
   readonly ledger?: string;
 }
+
+const REMEDY = 'Name another file with --out.';
 
 export function keygenCommand(io: Io): Command {
   const command = new Command('keygen')
@@ -35,7 +36,7 @@ export function keygenCommand(io: Io): Command {
 async function makeSigningKey(io: Io, options: KeygenOptions): Promise<void> {
   const { privateKey }: { privateKey: KeyObject } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { jwk } = await describePublicKey(privateKey);
-  await writeNewSecret(options.out, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  await writeNewFile(options.out, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), REMEDY);
   remark(io, `private key: ${options.out}`);
   if (options.json) {
     printJson(io, { kid: jwk.kid, jwk: { ...jwk } });
@@ -48,7 +49,7 @@ async function makeSigningKey(io: Io, options: KeygenOptions): Promise<void> {
 async function makeLedgerKey(io: Io, options: KeygenOptions, origin: string): Promise<void> {
   const text = newLedgerKey(origin);
   const { verifierKey } = openLedgerKey(text);
-  await writeNewSecret(options.out, `${text}\n`);
+  await writeNewFile(options.out, `${text}\n`, REMEDY);
   remark(io, `private key: ${options.out}`);
   if (options.json) printJson(io, { origin, ledgerVerifierKey: verifierKey });
   else print(io, verifierKey);
@@ -59,22 +60,5 @@ function newLedgerKey(origin: string): string {
     return generateLedgerKey(origin);
   } catch (cause) {
     throw new WrongUsage(`--ledger: ${cause instanceof Error ? cause.message : 'not a name'}`, { cause });
-  }
-}
-
-/** Writes a file that must not exist yet. Its mode is set as it is created, so nobody else can ever open it. */
-async function writeNewSecret(path: string, text: string): Promise<void> {
-  try {
-    await using file = await open(path, 'wx', 0o600);
-    await file.writeFile(text);
-    await file.sync();
-  } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    throw new Refused({
-      reason: exists ? 'file_exists' : 'file_unwritable',
-      message: exists ? `${path} exists already and was not touched` : fileFault(path, cause, 'written'),
-      remedy: 'Name another file with --out.',
-      metadata: {},
-    });
   }
 }

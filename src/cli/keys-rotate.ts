@@ -3,9 +3,17 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { Command } from 'commander';
-import { KeyState, type RotateKeyResponse, RotateKeyResponseSchema } from '../gen/ect/v1/keys_pb.ts';
+import {
+  ExistingKeySchema,
+  GeneratedKeySchema,
+  type RotateKeyRequest,
+  type RotateKeyResponse,
+  RotateKeyResponseSchema,
+} from '../gen/ect/v1/admin_pb.ts';
+import { KeyState } from '../gen/ect/v1/keys_pb.ts';
 import type { Service } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
@@ -23,7 +31,10 @@ interface RotateOptions extends ChangeOptions, ConfirmOptions {
 export function rotateCommand(io: Io): Command {
   const command = new Command('rotate')
     .description('announce the next key; it signs when everybody can know it, and the one before it retires then')
-    .option('--next <key>', 'AWS KMS: key id or ARN of the next key; without it the service makes one')
+    .option(
+      '--next <key>',
+      'the next key exists already: its name in the key management service (AWS KMS: id or ARN); without it the service makes one',
+    )
     .option(
       '--urgent',
       'use it at once, announced or not: verifiers that cache the key set cannot verify its tokens for a while',
@@ -37,7 +48,7 @@ export function rotateCommand(io: Io): Command {
   ];
   withHelp(withChange(withConfirmation(command)), { examples, refused: REFUSED });
   return command.action((options: RotateOptions) =>
-    attemptCalls(io, options, async ({ keys }) => {
+    attemptCalls(io, options, async ({ admin }) => {
       const { urgent = false } = options;
       if (urgent)
         await confirm(
@@ -45,7 +56,7 @@ export function rotateCommand(io: Io): Command {
           options,
           'The key in use signs no more, and who keeps the key set cannot verify new tokens for a while.',
         );
-      const response = await orderRotation(io, keys, options);
+      const response = await orderRotation(io, admin, options);
       if (options.json) printMessage(io, RotateKeyResponseSchema, response);
       else if (urgent) tellChange(io, response, 'in use from now on', 'it was put to use before; nothing was added');
       else tellChange(io, response, 'announced', 'it was announced before; nothing was added');
@@ -59,14 +70,14 @@ const PAUSES_MS = [500, 2_000];
 /** Orders a rotation, and asks again where the answer is lost. */
 export async function orderRotation(
   io: Io,
-  keys: Pick<Service['keys'], 'listKeys' | 'rotateKey'>,
+  admin: Pick<Service['admin'], 'listKeys' | 'rotateKey'>,
   options: Pick<RotateOptions, 'next' | 'urgent' | 'note' | 'requestId' | 'expect'>,
 ): Promise<RotateKeyResponse> {
-  const { next: nextKey = '', urgent = false, note = '', requestId = randomUUID() } = options;
-  const expectedCurrentKid = options.expect ?? (await signingRoot(keys));
+  const { next: name, urgent = false, note = '', requestId = randomUUID() } = options;
+  const expectedCurrentKid = options.expect ?? (await signingRoot(admin));
   for (const pauseMs of [...PAUSES_MS, undefined]) {
     try {
-      return await keys.rotateKey({ nextKey, urgent, note, requestId, expectedCurrentKid });
+      return await admin.rotateKey({ source: sourceOf(name), urgent, note, requestId, expectedCurrentKid });
     } catch (error) {
       if (!isOpen(error)) throw error;
       if (pauseMs === undefined || error.code === Code.DeadlineExceeded) {
@@ -83,6 +94,11 @@ export async function orderRotation(
   throw new TypeError('the last attempt returns or throws');
 }
 
+function sourceOf(name: string | undefined): RotateKeyRequest['source'] {
+  if (name === undefined) return { case: 'generated', value: create(GeneratedKeySchema) };
+  return { case: 'existing', value: create(ExistingKeySchema, { name }) };
+}
+
 /** Whether the order may have been carried out. */
 function isOpen(error: unknown): error is ConnectError {
   return error instanceof ConnectError && OPEN.has(error.code);
@@ -91,10 +107,10 @@ function isOpen(error: unknown): error is ConnectError {
 const OPEN: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.DeadlineExceeded, Code.Unknown]);
 
 /** The newest root key that is active; empty where there is none. */
-async function signingRoot(keys: Pick<Service['keys'], 'listKeys'>): Promise<string> {
+async function signingRoot(admin: Pick<Service['admin'], 'listKeys'>): Promise<string> {
   let [kid, pageToken] = ['', ''];
   do {
-    const page = await keys.listKeys({ pageToken });
+    const page = await admin.listKeys({ pageToken });
     const roots = page.keys.filter(({ generation, key }) => generation !== undefined && key?.state === KeyState.ACTIVE);
     kid = roots.at(-1)?.key?.kid ?? kid;
     pageToken = page.nextPageToken;

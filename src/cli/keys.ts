@@ -7,7 +7,7 @@ import {
   ListKeysResponseSchema,
   RetireKeyResponseSchema,
   RevokeKeyResponseSchema,
-} from '../gen/ect/v1/keys_pb.ts';
+} from '../gen/ect/v1/admin_pb.ts';
 import { type Service, type ServiceOptions, withService } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
@@ -46,11 +46,11 @@ function listCommand(io: Io): Command {
   );
 }
 
-async function listAll({ keys }: Service, past: boolean): Promise<ListKeysResponse> {
+async function listAll({ admin }: Service, past: boolean): Promise<ListKeysResponse> {
   const all = create(ListKeysResponseSchema);
   let pageToken = '';
   do {
-    const page = await keys.listKeys({ past, pageToken });
+    const page = await admin.listKeys({ past, pageToken });
     all.keys.push(...page.keys);
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
@@ -71,9 +71,9 @@ function retireCommand(io: Io): Command {
   const command = withKid(new Command('retire').description('end a key for ever; its tokens hold until they expire'));
   withHelp(withChange(withConfirmation(command)), { examples: ['ect keys retire "$KID"'], refused: REFUSED });
   return command.action((kid: string, options: ChangeOptions & ConfirmOptions) =>
-    attemptCalls(io, options, async ({ keys }) => {
+    attemptCalls(io, options, async ({ admin }) => {
       await confirm(io, options, `The key ${kid} will never sign again.`);
-      const response = await keys.retireKey({ kid, note: options.note ?? '' });
+      const response = await admin.retireKey({ kid, note: options.note ?? '' });
       if (options.json) printMessage(io, RetireKeyResponseSchema, response);
       else tellChange(io, response, 'retired', 'it had retired before; nothing was added');
     }),
@@ -94,7 +94,7 @@ function revokeCommand(io: Io): Command {
     refused: REFUSED,
   });
   return command.action((kid: string, options: ChangeOptions & ConfirmOptions & { readonly since?: bigint }) =>
-    attemptCalls(io, options, async ({ keys }) => {
+    attemptCalls(io, options, async ({ admin }) => {
       const { since, note = '' } = options;
       const from = since === undefined ? 'now' : utc(since);
       await confirm(
@@ -102,7 +102,7 @@ function revokeCommand(io: Io): Command {
         options,
         `No token of the key ${kid} is accepted any more, and its tasks are tainted but for those that were recorded before ${from}.`,
       );
-      const response = await keys.revokeKey({
+      const response = await admin.revokeKey({
         kid,
         note,
         ...(since === undefined ? {} : { compromisedSince: { seconds: since, nanos: 0 } }),

@@ -2,6 +2,7 @@
 // which the service finds them.
 
 import { Code, ConnectError } from '@connectrpc/connect';
+import { EntryKind } from '../gen/ect/v1/ledger_pb.ts';
 import type { Service } from './client.ts';
 import { damagedIndex } from './list-around-damage.ts';
 
@@ -16,7 +17,7 @@ const KNOWN = 'the service itself knows of damage of';
 /** A list of one kind rests on an index: a service that knows of damage refuses it. */
 async function refusesLists(ledger: Service['ledger']): Promise<boolean> {
   try {
-    await ledger.listEntries({ taints: true, pageSize: 1 });
+    await ledger.listEntries({ kinds: [EntryKind.TAINT], pageSize: 1 });
     return false;
   } catch (error) {
     if (!(error instanceof ConnectError) || error.code !== Code.DataLoss) throw error;

@@ -18,7 +18,7 @@ export interface CopyFacts {
   readonly rootHash: string;
   /** Entries that an earlier copy had brought. */
   readonly before: number;
-  /** Uses of tokens and idempotency keys; undefined where the source has lost them. */
+  /** Uses of tokens and request ids; undefined where the source has lost them. */
   readonly once: { readonly uses: number; readonly issued: number } | undefined;
   /** Where the signing keys are that the ledger names as in use: they are not copied. */
   readonly signingKeys: readonly string[];
@@ -73,7 +73,7 @@ function tellCopy(io: Io, { json }: OutputOptions, facts: CopyFacts, isInDatabas
       treeSize: String(size),
       rootHash,
       before: String(before),
-      ...(once === undefined ? {} : { uses: String(once.uses), idempotencyKeys: String(once.issued) }),
+      ...(once === undefined ? {} : { uses: String(once.uses), requestIds: String(once.issued) }),
       signingKeys: [...signingKeys],
     });
     return;
@@ -85,7 +85,7 @@ function tellCopy(io: Io, { json }: OutputOptions, facts: CopyFacts, isInDatabas
     ['verifier key', verifierKey],
     ['root', rootHash],
     ['there before', before === 0 ? '' : `${before} entries of a copy that was begun`],
-    ['once', once === undefined ? '' : `${once.uses} uses of tokens, ${once.issued} idempotency keys`],
+    ['once', once === undefined ? '' : `${once.uses} uses of tokens, ${once.issued} request ids`],
     ['signing keys', signingKeys.join(', ')],
   ] as const;
   for (const line of columns(rows)) print(io, `  ${line}`);

@@ -6,7 +6,7 @@ import type { ErrorReason } from '../errors.ts';
 import type { Entry } from '../gen/ect/v1/ledger_pb.ts';
 import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import type { Service } from './client.ts';
-import { walkEntries } from './walk-entries.ts';
+import { indexOf, walkEntries } from './walk-entries.ts';
 
 type LedgerClient = Service['ledger'];
 
@@ -31,15 +31,16 @@ export async function* listAroundDamage(
     let damaged: bigint | undefined;
     try {
       for await (const entry of walk(next, size)) {
-        next = entry.index + 1n;
-        yield { index: entry.index, entry, isDamaged: false };
+        const index = indexOf(entry);
+        next = index + 1n;
+        yield { index, entry, isDamaged: false };
       }
       return;
     } catch (error) {
       damaged = damagedIndex(error);
       if (damaged === undefined || damaged < next || damaged >= size) throw error;
     }
-    for await (const entry of walk(next, damaged)) yield { index: entry.index, entry, isDamaged: false };
+    for await (const entry of walk(next, damaged)) yield { index: indexOf(entry), entry, isDamaged: false };
     yield { index: damaged, entry: await withoutContent(ledger, damaged), isDamaged: true };
     next = damaged + 1n;
   }
@@ -49,7 +50,7 @@ export async function* listAroundDamage(
 async function withoutContent(ledger: LedgerClient, index: bigint): Promise<Entry | undefined> {
   try {
     const { entries } = await ledger.listEntries({ fromIndex: index, pageSize: 1 });
-    return entries.find((entry) => entry.index === index);
+    return entries.find((entry) => indexOf(entry) === index);
   } catch (error) {
     if (damagedIndex(error) === index) return undefined;
     throw error;

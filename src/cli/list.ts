@@ -4,12 +4,12 @@ import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
 import { type Entry, EntryKind, EntrySchema } from '../gen/ect/v1/ledger_pb.ts';
 import { type Service, type ServiceOptions, withService } from './client.ts';
-import { kindName } from './describe.ts';
+import { authorOf, kindName, subjectName, workflowOf } from './entry-rows.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, plain, print, printJson, printLine, remark, withOutput } from './output.ts';
 import { count, moment } from './values.ts';
-import { walkEntries } from './walk-entries.ts';
+import { indexOf, walkEntries } from './walk-entries.ts';
 
 interface ListOptions extends ServiceOptions, OutputOptions {
   readonly wid?: string;
@@ -34,7 +34,10 @@ function entriesCommand(io: Io): Command {
     .option('--wid <uuid>', 'only this workflow')
     .option('--iss <uri>', 'only what this issuer did');
   withHelp(withOutput(withService(withRange(command))), {
-    examples: ['ect list entries --wid "$WID"', 'ect list entries --since 2026-03-01T00:00:00Z --json | jq .jti'],
+    examples: [
+      'ect list entries --wid "$WID"',
+      'ect list entries --since 2026-03-01T00:00:00Z --json | jq .task.name.jti',
+    ],
     refused: REFUSED,
   });
   return command.action((options: ListOptions) =>
@@ -73,10 +76,14 @@ function withRange(command: Command): Command {
 }
 
 /** The entries that the options ask for. */
-function walk(ledger: Service['ledger'], { wid = '', iss = '', since, before, limit }: ListOptions) {
+function walk(
+  ledger: Service['ledger'],
+  { wid = '', iss = '', since, before, limit }: ListOptions,
+  kinds: EntryKind[] = [],
+) {
   return walkEntries(
     ledger,
-    { wid, iss, ...timeOf('recordedFrom', since), ...timeOf('recordedBefore', before) },
+    { wid, iss, kinds, ...timeOf('recordedFrom', since), ...timeOf('recordedBefore', before) },
     limit,
   );
 }
@@ -86,9 +93,13 @@ function timeOf(field: 'recordedFrom' | 'recordedBefore', seconds: bigint | unde
 }
 
 function entryLine(entry: Entry): string {
-  const { index, recordedAt, kind, jti, wid, iss, kid } = entry;
-  const what = kind === EntryKind.TASK ? ['task', jti] : [kindName(entry).replace(' ', '-'), jti || kid || '-'];
-  return [String(index).padStart(6), isoTime(recordedAt), ...what, wid === '' ? '-' : wid, iss].join('  ');
+  const what = [
+    kindName(entry).replace(' ', '-'),
+    subjectName(entry) || '-',
+    workflowOf(entry) || '-',
+    authorOf(entry),
+  ];
+  return [String(indexOf(entry)).padStart(6), isoTime(entry.recordedAt), ...what].join('  ');
 }
 
 interface Workflow {
@@ -102,9 +113,12 @@ interface Workflow {
 /** Workflows in the order of their first task. */
 async function readWorkflows(ledger: Service['ledger'], options: ListOptions): Promise<readonly Workflow[]> {
   const workflows = new Map<string, Workflow>();
-  for await (const { kind, wid, index, recordedAt } of walk(ledger, options)) {
-    if (kind !== EntryKind.TASK || wid === '') continue;
-    const known = workflows.get(wid) ?? { wid, tasks: 0, firstIndex: index, first: recordedAt, last: undefined };
+  for await (const entry of walk(ledger, options, [EntryKind.TASK])) {
+    const { recordedAt } = entry;
+    const wid = workflowOf(entry);
+    if (wid === '') continue;
+    const firstIndex = indexOf(entry);
+    const known = workflows.get(wid) ?? { wid, tasks: 0, firstIndex, first: recordedAt, last: undefined };
     workflows.set(wid, { ...known, tasks: known.tasks + 1, last: recordedAt });
   }
   return [...workflows.values()];

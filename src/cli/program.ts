@@ -13,6 +13,7 @@ import { type CheckConfig, configCommand } from './config.ts';
 import { conformanceCommand } from './conformance.ts';
 import { dagCommand } from './dag.ts';
 import { type ChangeSchema, dbCommand } from './db.ts';
+import { devCaCommand } from './dev-ca.ts';
 import { entryCommand } from './entry.ts';
 import { EXIT } from './exit.ts';
 import { fullName, helpCommand, subcommandsOf } from './help-command.ts';
@@ -23,8 +24,10 @@ import { type LedgerRecovery, ledgerCommand } from './ledger.ts';
 import type { LedgerCopier } from './ledger-copy.ts';
 import { listCommand } from './list.ts';
 import type { Io } from './output.ts';
+import { policyCommand } from './policy.ts';
 import { serveCommand } from './serve.ts';
 import { taintCommand } from './taint.ts';
+import { type CheckTrust, trustCommand } from './trust.ts';
 import { verifyCommand } from './verify.ts';
 
 export type { Io } from './output.ts';
@@ -34,6 +37,8 @@ export interface ProgramParts {
   readonly serve: () => Promise<void>;
   /** Checks the settings of the environment, for the same reason. */
   readonly checkConfig: CheckConfig;
+  /** Checks a token under the trust file of the environment, for the same reason. */
+  readonly checkTrust: CheckTrust;
   /** Works on the files of a data directory that no service owns, for the same reason. */
   readonly recovery: LedgerRecovery;
   /** Copies a ledger between a data directory and a database, for the same reason. */
@@ -48,7 +53,7 @@ export interface ProgramParts {
 }
 
 export function buildProgram(parts: ProgramParts): Command {
-  const { serve, checkConfig, recovery, copier, backups, databases, changeSchema, io } = parts;
+  const { serve, checkConfig, checkTrust, recovery, copier, backups, databases, changeSchema, io } = parts;
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
@@ -57,6 +62,8 @@ export function buildProgram(parts: ProgramParts): Command {
   const commands = [
     serveCommand(serve),
     configCommand(io, checkConfig),
+    policyCommand(io),
+    trustCommand(io, checkTrust),
     authorityCommand(io),
     issueCommand(io),
     verifyCommand(io),
@@ -74,6 +81,7 @@ export function buildProgram(parts: ProgramParts): Command {
     dbCommand(io, changeSchema),
     conformanceCommand(io),
     keygenCommand(io),
+    devCaCommand(io),
     completionCommand(io, program),
     helpCommand(io, program),
   ];

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fromJson, type JsonObject, type JsonValue, toJsonString } from '@bufbuild/protobuf';
 import { type Receipt, ReceiptSchema } from '../gen/ect/v1/ledger_pb.ts';
-import { verifyReceipt } from '../ledger/index.ts';
+import { type TlogProof, verifyReceipt, writeTlogProof } from '../ledger/index.ts';
 import { fileFault } from '../system-faults.ts';
 import { placeLine } from './describe.ts';
 import { EXIT, Refused, WrongUsage } from './exit.ts';
@@ -19,7 +19,7 @@ const TLOG_PROOF = /\.tlog-proof$/;
 export async function writeReceipt(path: string, receipt: Receipt): Promise<readonly string[]> {
   const files: readonly (readonly [string, string | Uint8Array])[] = TLOG_PROOF.test(path)
     ? [
-        [path, receipt.tlogProof],
+        [path, tlogProofOf(receipt)],
         [leafBeside(path), receipt.leaf],
       ]
     : [[path, `${toJsonString(ReceiptSchema, receipt, { alwaysEmitImplicit: true, prettySpaces: 2 })}\n`]];
@@ -36,6 +36,25 @@ export async function writeReceipt(path: string, receipt: Receipt): Promise<read
     }
   }
   return files.map(([name]) => name);
+}
+
+/** The proof of a receipt, in whichever form it has it; undefined where it has none. What it says is not believed yet. */
+export function proofOf({ proof }: Receipt): string | TlogProof | undefined {
+  if (proof.case === 'tlogProof') return proof.value;
+  if (proof.case !== 'inclusion') return undefined;
+  const { leafIndex = 0n, hashes, checkpoint, salt } = proof.value;
+  return { leafIndex: Number(leafIndex), hashes, checkpoint, salt: salt.length === 0 ? null : salt };
+}
+
+function tlogProofOf(receipt: Receipt): string {
+  const proof = proofOf(receipt) ?? '';
+  return typeof proof === 'string' ? proof : writeTlogProof(proof);
+}
+
+/** Where a receipt places its entry; empty where only a checked proof says so. */
+export function receiptLine({ proof }: Receipt): string {
+  if (proof.case !== 'inclusion') return '';
+  return placeLine(proof.value.leafIndex ?? 0n, proof.value.treeSize);
 }
 
 /** What is to be checked, as the command line names it. */
@@ -70,15 +89,18 @@ export async function verifyOffline(io: Io, options: OutputOptions, claim: Offli
   print(io, '  The ledger verified the token when it recorded it. Its times and audience were not checked again here.');
 }
 
-async function readReceipt(io: Io, claim: OfflineClaim): Promise<{ leaf: Buffer; tlogProof: string }> {
+async function readReceipt(io: Io, claim: OfflineClaim): Promise<{ leaf: Buffer; tlogProof: string | TlogProof }> {
   const text = (await readBytes(io, claim.receipt)).toString('utf8');
   if (!text.trimStart().startsWith('{')) {
     return { leaf: await readBytes(io, claim.leaf ?? leafBeside(claim.receipt)), tlogProof: text };
   }
   const receipt = parseReceipt(text, claim.receipt);
-  const missing = [...(receipt.leaf.length === 0 ? ['leaf'] : []), ...(receipt.tlogProof === '' ? ['tlogProof'] : [])];
-  if (missing.length > 0) throw new WrongUsage(`${claim.receipt} is no receipt: it has no ${missing.join(' and no ')}`);
-  return { leaf: Buffer.from(receipt.leaf), tlogProof: receipt.tlogProof };
+  const proof = proofOf(receipt);
+  if (receipt.leaf.length === 0 || proof === undefined) {
+    const missing = [...(receipt.leaf.length === 0 ? ['leaf'] : []), ...(proof === undefined ? ['proof'] : [])];
+    throw new WrongUsage(`${claim.receipt} is no receipt: it has no ${missing.join(' and no ')}`);
+  }
+  return { leaf: Buffer.from(receipt.leaf), tlogProof: proof };
 }
 
 /** Unknown fields are left alone: a newer service may answer more. */

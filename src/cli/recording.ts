@@ -29,7 +29,7 @@ export async function awaitEntry(
   for (;;) {
     const leftMs = Math.max(0, Math.min(endMs - performance.now(), LONGEST_WAIT_MS, timeoutMs / 2));
     const wait = { seconds: BigInt(Math.floor(leftMs / 1_000)), nanos: Math.floor(leftMs % 1_000) * 1_000_000 };
-    const { status, entry, receipt, failure } = await ledger.getRecording({ jti, wid, wait });
+    const { status, entry, receipt, failure } = await ledger.getRecording({ task: { wid, jti }, wait });
     if (status === RecordingStatus.FAILED) throw new Refused(failureOf(failure));
     if (status === RecordingStatus.RECORDED) {
       return create(GetEntryResponseSchema, { ...(entry && { entry }), ...(receipt && { receipt }) });

@@ -1,15 +1,15 @@
 // `ect taint`: marks a task or a key as compromised. For administrators.
 
 import { Command, Option } from 'commander';
-import { type MarkCompromisedRequest, MarkCompromisedResponseSchema } from '../gen/ect/v1/ledger_pb.ts';
+import { type MarkCompromisedRequest, MarkCompromisedResponseSchema } from '../gen/ect/v1/admin_pb.ts';
 import { type ServiceOptions, withService } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
-import { entryRows, receiptLine } from './describe.ts';
+import { entryRows } from './entry-rows.ts';
 import { WrongUsage } from './exit.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, utc, withOutput } from './output.ts';
-import { writeReceipt } from './receipt.ts';
+import { receiptLine, writeReceipt } from './receipt.ts';
 import { moment } from './values.ts';
 
 interface TaintOptions extends ServiceOptions, OutputOptions, ConfirmOptions {
@@ -42,19 +42,22 @@ export function taintCommand(io: Io): Command {
     refused: 'you are no administrator of the service (ECT_ADMINS), or it could not be reached; trying again is safe',
   });
   return command.action((options: TaintOptions) =>
-    attemptCalls(io, options, async ({ ledger }) => {
+    attemptCalls(io, options, async ({ admin }) => {
       const { note = '', receiptOut, since } = options;
       const subject = readSubject(options);
       await confirm(io, options, consequenceOf(options));
       const compromisedSince = since === undefined ? {} : { compromisedSince: { seconds: since, nanos: 0 } };
-      const response = await ledger.markCompromised({ subject, note, ...compromisedSince });
+      const response = await admin.markCompromised({ subject, note, ...compromisedSince });
       const { entry, receipt, duplicate } = response;
       const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
       if (options.json) {
         printMessage(io, MarkCompromisedResponseSchema, response);
         return;
       }
-      print(io, paint(io.stdout, 'green', duplicate ? '✓ it was marked before; nothing was added' : '✓ marked'));
+      print(
+        io,
+        paint(io.stdout, 'green', duplicate === true ? '✓ it was marked before; nothing was added' : '✓ marked'),
+      );
       for (const line of columns(entry ? entryRows(entry) : [])) print(io, `  ${line}`);
       if (receipt) print(io, `  ${receiptLine(receipt)}`);
       for (const file of files) remark(io, `receipt: ${file}`);
@@ -74,5 +77,5 @@ function consequenceOf({ jti, kid, since }: TaintOptions): string {
 function readSubject({ jti, wid, kid }: TaintOptions): MarkCompromisedRequest['subject'] {
   if (kid !== undefined) return { case: 'kid', value: kid };
   if (jti === undefined) throw new WrongUsage('name what is compromised: --jti (and --wid), or --kid');
-  return { case: 'task', value: { $typeName: 'ect.v1.CompromisedTask', jti, wid: wid ?? '' } };
+  return { case: 'task', value: { $typeName: 'ect.v1.TaskName', jti, wid: wid ?? '' } };
 }

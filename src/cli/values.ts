@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import { Level } from '../gen/ect/v1/token_pb.ts';
 import { fileFault } from '../system-faults.ts';
+import { isWorkloadId } from '../token/index.ts';
 import { WrongUsage } from './exit.ts';
 import type { Io } from './output.ts';
 
@@ -60,6 +61,12 @@ export function httpUrl(text: string): string {
     throw new InvalidArgumentError('It is an address like http://127.0.0.1:8080 or https://ect.example:8443.');
   }
   return url.origin;
+}
+
+/** Reads the SPIFFE ID of a workload. */
+export function workloadId(text: string): string {
+  if (!isWorkloadId(text)) throw new InvalidArgumentError('It is a SPIFFE ID like spiffe://example.org/ect.');
+  return text;
 }
 
 /** Collects an option that may be given several times. */

@@ -10,9 +10,9 @@ import {
   type VerifyResponse,
   VerifyResponseSchema,
 } from '../gen/ect/v1/authority_pb.ts';
-import { Level } from '../gen/ect/v1/token_pb.ts';
+import { type Finding, Level } from '../gen/ect/v1/token_pb.ts';
 import { type ServiceOptions, withService } from './client.ts';
-import { checkLines, claimRows, dagLines, dagStatusName, levelName } from './describe.ts';
+import { checkLines, claimRows, dagLines, dagStatusName, levelName, reasonName } from './describe.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attempt, attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
@@ -23,7 +23,7 @@ import { each, hashFile, LEVELS, moment, readText } from './values.ts';
 interface VerifyOptions extends ServiceOptions, OutputOptions {
   readonly audience?: string;
   readonly predToken?: readonly string[];
-  readonly dag?: keyof typeof DAG_MODES;
+  readonly dagMode?: keyof typeof DAG_MODES;
   readonly minimumLevel?: keyof typeof LEVELS;
   readonly report?: true;
   readonly asOf?: bigint;
@@ -41,7 +41,7 @@ interface VerifyOptions extends ServiceOptions, OutputOptions {
 const ASKED_OF_THE_SERVICE = [
   'audience',
   'predToken',
-  'dag',
+  'dagMode',
   'minimumLevel',
   'report',
   'asOf',
@@ -56,13 +56,13 @@ const DAG_MODES = { none: DagMode.NONE, partial: DagMode.PARTIAL, complete: DagM
 
 export function verifyCommand(io: Io): Command {
   const command = new Command('verify')
-    .description('verify a token: every step, and what to do about one that failed')
+    .description('verify a token: the verdict, why not, and what to do about it')
     .argument('<token>', 'the token, @file, or - for stdin')
     .option('--audience <uri>', 'who is verifying (default: your own identity)')
     .addOption(new Option('--pred-token <token>', 'a predecessor that came along (repeatable)').argParser(each))
-    .addOption(new Option('--dag <mode>', 'how to look at the graph').choices(Object.keys(DAG_MODES)))
+    .addOption(new Option('--dag-mode <mode>', 'how to look at the graph').choices(Object.keys(DAG_MODES)))
     .addOption(new Option('--minimum-level <level>', 'refuse what is below').choices(Object.keys(LEVELS)))
-    .option('--report', 'go on after a failure: list everything that is wrong')
+    .option('--report', 'print every step, and go on after a failure: everything that is wrong')
     .addOption(new Option('--as-of <time>', 'evidence: judge as of this past time, without replay').argParser(moment))
     .option('--no-replay', 'do not guard against replay, and do not remember the token')
     .option('--observe', 'guard against replay, but do not remember the token')
@@ -108,11 +108,11 @@ function verifyOnline(io: Io, token: string, options: VerifyOptions): Promise<vo
     const response = await authority.verify({
       token: await readText(io, token),
       audience: options.audience ?? '',
-      predecessors: await Promise.all(predecessors),
-      dag: options.dag === undefined ? DagMode.UNSPECIFIED : DAG_MODES[options.dag],
-      replay: replayMode(options),
+      predecessorTokens: await Promise.all(predecessors),
+      dagMode: options.dagMode === undefined ? DagMode.UNSPECIFIED : DAG_MODES[options.dagMode],
+      replayMode: replayMode(options),
       minimumLevel: options.minimumLevel === undefined ? Level.UNSPECIFIED : LEVELS[options.minimumLevel],
-      mode: options.report ? VerifyMode.REPORT : VerifyMode.ENFORCE,
+      verifyMode: options.report ? VerifyMode.REPORT : VerifyMode.ENFORCE,
       ...(options.asOf === undefined ? {} : { asOf: { seconds: options.asOf, nanos: 0 } }),
       requestId: options.requestId ?? '',
       inputBinding: input === undefined ? { case: undefined } : { case: 'inpHash', value: await hashFile(io, input) },
@@ -132,16 +132,26 @@ function replayMode({ replay, observe }: VerifyOptions): ReplayMode {
 }
 
 function tell(io: Io, response: VerifyResponse): void {
-  if (response.valid) print(io, paint(io.stdout, 'green', `✓ valid, ${levelName(response.level)}`));
-  else print(io, `${paint(io.stdout, 'red', `✗ ${plain(response.reason)}`)}: ${plain(response.message)}`);
-  const facts = [...(response.claims ? claimRows(response.claims) : []), ['kid', response.kid] as const];
+  const { valid, finding, claims, kid, checks, equivocation, dagReport } = response;
+  if (valid) print(io, paint(io.stdout, 'green', `✓ valid, ${levelName(response.level)}`));
+  else for (const line of findingLines(io, finding)) print(io, line);
+  const facts = [...(claims ? claimRows(claims) : []), ['kid', kid] as const];
   for (const line of columns(facts)) print(io, `  ${line}`);
-  print(io);
-  for (const line of checkLines(io, response.checks)) print(io, line);
-  if (response.equivocation) tellEquivocation(io, response.equivocation);
-  if (!response.dag) return;
-  print(io, `\ngraph: ${dagStatusName(response.dag.status)}, ${response.dag.visited} ancestors visited`);
-  for (const line of dagLines(response.dag)) print(io, line);
+  if (checks.length > 0) print(io);
+  for (const line of checkLines(io, checks)) print(io, line);
+  if (equivocation) tellEquivocation(io, equivocation);
+  if (!dagReport) return;
+  print(io, `\ngraph: ${dagStatusName(dagReport.status)}, ${dagReport.visited} ancestors visited`);
+  for (const line of dagLines(dagReport)) print(io, line);
+}
+
+function findingLines(io: Io, finding: Finding | undefined): readonly string[] {
+  if (finding === undefined) return [paint(io.stdout, 'red', '✗ not valid')];
+  const { message, remedy } = finding;
+  return [
+    `${paint(io.stdout, 'red', `✗ ${reasonName(finding)}`)}: ${plain(message)}`,
+    ...(remedy === '' ? [] : [`  next: ${plain(remedy)}`]),
+  ];
 }
 
 function tellEquivocation(io: Io, { signingInput, otherSigningInput }: Equivocation): void {

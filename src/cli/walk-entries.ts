@@ -6,10 +6,15 @@ import type { Service } from './client.ts';
 
 type Filter = Omit<
   Exclude<MessageInitShape<typeof ListEntriesRequestSchema>, { $typeName: string }>,
-  'pageSize' | 'pageToken'
+  'pageSize' | 'pageToken' | 'order'
 >;
 
 const PAGE_SIZE = 1_000;
+
+/** Where an entry is. One that does not say so is taken to be the first: the field is always set. */
+export function indexOf({ index = 0n }: Entry): bigint {
+  return index;
+}
 
 /** The entries that `filter` lets through, in order, at most `limit`. */
 export async function* walkEntries(
@@ -26,9 +31,10 @@ export async function* walkEntries(
     while (coming !== undefined) {
       const { entries, nextPageToken }: ListEntriesResponse = await coming;
       // A service that pages without end is stopped by the indexes, which must rise.
-      const page = entries.filter(({ index }) => index >= next).slice(0, left);
+      const page = entries.filter((entry) => indexOf(entry) >= next).slice(0, left);
       left -= page.length;
-      next = (page.at(-1)?.index ?? next) + 1n;
+      const last = page.at(-1);
+      next = last === undefined ? next : indexOf(last) + 1n;
       coming = nextPageToken !== '' && page.length > 0 && left > 0 ? ask(nextPageToken) : undefined;
       // It is awaited only after this page has been used, and may have failed by then.
       coming?.catch(() => undefined);

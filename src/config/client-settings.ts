@@ -1,7 +1,14 @@
 // Settings of the command line client, which may be set in the shell that the service starts in. The service does not read them,
 // and who meant the service's own must not get clear text without a word.
 
-export const CLIENT_SETTINGS: ReadonlySet<string> = new Set(['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY']);
+export const CLIENT_SETTINGS: ReadonlySet<string> = new Set([
+  'ECT_URL',
+  'ECT_CA',
+  'ECT_CERT',
+  'ECT_KEY',
+  'ECT_SERVER_ID',
+  'ECT_TOKEN_FILE',
+]);
 
 const SERVICE_SETTINGS = { ECT_CERT: 'ECT_TLS_CERT', ECT_KEY: 'ECT_TLS_KEY', ECT_CA: 'ECT_TLS_CLIENT_CA' } as const;
 

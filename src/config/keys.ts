@@ -1,5 +1,6 @@
 // Which settings say how signing keys change, and what others may believe of them for how long.
 
+import { hasSpiffeScheme, isSpiffeId } from '../token/index.ts';
 import type { SettingsReader, SignerConfig } from './signer.ts';
 
 export interface KeysConfig {
@@ -27,7 +28,7 @@ export function readKeys({ read, whole, problem, needs }: SettingsReader, signer
   // custody/key-start.ts relies on these limits: no delegated key ends later than nine days after its announcement.
   const delegatedHours = whole('ECT_DELEGATED_KEY_HOURS', 1, 1, 168);
   const actions = read<readonly string[]>('ECT_DIRECT_ACTS', [], 'names of actions with commas between them', readList);
-  const issuers = read<readonly string[]>('ECT_DIRECT_ISSUERS', [], 'issuers with commas between them', readList);
+  const issuers = read<readonly string[]>('ECT_DIRECT_ISSUERS', [], 'issuers with commas between them', readIssuers);
   if (rotationHours > 0 && (signer.kind === 'kms' || signer.keyFile !== undefined)) {
     problem('ECT_KEY_ROTATION_HOURS is for keys that the service makes: rotate KMS keys with `ect keys rotate`.');
   }
@@ -59,6 +60,12 @@ function readSeconds(text: string): number | undefined {
 function readList(text: string): readonly string[] | undefined {
   const names = text.split(',').map((name) => name.trim());
   return names.every((name) => /^[^\p{Cc}\p{Cs}]{1,2048}$/u.test(name)) ? names : undefined;
+}
+
+/** An issuer that no token can have would match nothing. */
+function readIssuers(text: string): readonly string[] | undefined {
+  const names = readList(text);
+  return names?.every((name) => !hasSpiffeScheme(name) || isSpiffeId(name)) === true ? names : undefined;
 }
 
 function readOrigin(text: string): string | undefined {

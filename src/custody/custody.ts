@@ -100,6 +100,11 @@ export class Custody implements SignerChoice {
     if (this.#currentEndsAtMs <= this.#ports.clock.nowMs()) throw noKeyInForce();
   }
 
+  /** Whether a token in the name of `iss` verifies under keys of ours. */
+  speakFor(iss: string): boolean {
+    return this.#policy.speaksFor(iss);
+  }
+
   /** Whether signing is likely to succeed now. */
   isReady(): boolean {
     if (this.#current === undefined || this.#currentEndsAtMs <= this.#ports.clock.nowMs()) return false;
@@ -346,7 +351,7 @@ export class Custody implements SignerChoice {
 
   async #find(kid: string): Promise<KeyRecord> {
     const key = await this.#log.recall(kid);
-    if (key === undefined) throw new EctError(refuse('KEY_NOT_FOUND', 'No key of this service has this kid.'));
+    if (key === undefined) throw new EctError(refuse('KEY_NOT_FOUND', 'No key of this service has this kid.', { kid }));
     return key;
   }
 

@@ -215,7 +215,7 @@ export class RootKeys {
     if (await this.#tryOpen(key, true)) return true;
     if (named === undefined && this.#ports.makeRoot !== undefined) return false;
     const message =
-      'The announced key cannot be opened here (event keys-failed): correct that, or name another next_key.';
+      'The announced key cannot be opened here (event keys-failed): correct that, or name another key (`existing`).';
     throw new EctError(refuse('SIGNER_MISCONFIGURED', message));
   }
 

@@ -1,9 +1,8 @@
 // What a drawing of a graph shows, before it is written in any language.
 
 import type { Pace } from '../pace.ts';
-import { taskMark } from './marks.ts';
 import type { DagReport } from './report.ts';
-import type { Task } from './task.ts';
+import { contextOf, type Task, type TaskName } from './task.ts';
 
 /** A drawing ends here: a larger one helps nobody, and Mermaid gives up long before. */
 export const MAX_DRAWN_TASKS = 1_000;
@@ -36,23 +35,25 @@ export interface DrawnLink {
 /** Takes the earliest tasks and the links among them, in an order that depends on the tasks alone. */
 export async function drawGraph({ graph, violations, unresolved, tainted }: DagReport, pace: Pace): Promise<Drawing> {
   const { tasks, offsets, targets } = graph;
-  const broken = new Set(violations.flatMap((violation) => violation.tasks));
-  const absent = new Set(unresolved);
-  const suspect = new Set(tainted.map(({ wid, jti }) => taskMark(wid, jti)));
+  const broken = new Set(violations.flatMap((violation) => violation.tasks.map(keyOf)));
+  const absent = new Set(unresolved.map(keyOf));
+  const suspect = new Set(tainted.map(({ task }) => keyOf(task)));
   const drawn = await earliest(tasks, pace);
   const ids = new Map(drawn.map((position, nth) => [position, `t${nth}`]));
-  const absentIds = new Map<string, string>();
+  const absentIds = new Map<string, { readonly id: string; readonly jti: string }>();
   const links: DrawnLink[] = [];
 
   for (const [position, to] of ids) {
-    for (const [nth, jti] of tasks[position]!.pred.entries()) {
+    const task = tasks[position]!;
+    for (const [nth, jti] of task.pred.entries()) {
+      const name = keyOf({ wid: contextOf(task, nth), jti });
       const from = ids.get(targets[offsets[position]! + nth]!);
       if (from !== undefined) {
         links.push({ from, to, isMissing: false });
-      } else if (absent.has(jti)) {
-        const id = absentIds.get(jti) ?? `m${absentIds.size}`;
-        absentIds.set(jti, id);
-        links.push({ from: id, to, isMissing: true });
+      } else if (absent.has(name)) {
+        const missing = absentIds.get(name) ?? { id: `m${absentIds.size}`, jti };
+        absentIds.set(name, missing);
+        links.push({ from: missing.id, to, isMissing: true });
       }
     }
     if (links.length > MAX_DRAWN_LINKS) break;
@@ -60,15 +61,22 @@ export async function drawGraph({ graph, violations, unresolved, tainted }: DagR
 
   const nodes: DrawnNode[] = drawn.map((position) => {
     const { wid, jti, exec_act } = tasks[position]!;
-    const isTainted = suspect.has(taskMark(wid, jti));
+    const name = keyOf({ wid, jti });
+    const isTainted = suspect.has(name);
     const lines = [...(exec_act === undefined ? [] : [exec_act]), jti, ...(isTainted ? ['tainted'] : [])];
-    return { id: ids.get(position)!, lines, look: broken.has(jti) ? 'broken' : 'sound', isTainted };
+    return { id: ids.get(position)!, lines, look: broken.has(name) ? 'broken' : 'sound', isTainted };
   });
-  for (const [jti, id] of absentIds) nodes.push({ id, lines: ['not found', jti], look: 'missing', isTainted: false });
+  for (const { id, jti } of absentIds.values())
+    nodes.push({ id, lines: ['not found', jti], look: 'missing', isTainted: false });
   if (tasks.length > MAX_DRAWN_TASKS || links.length > MAX_DRAWN_LINKS) {
     nodes.push({ id: 'note', lines: ['The graph is larger than this drawing.'], look: 'note', isTainted: false });
   }
   return { nodes, links: links.slice(0, MAX_DRAWN_LINKS) };
+}
+
+/** No two names share one: ids have no line breaks. */
+function keyOf({ wid, jti }: TaskName): string {
+  return `${wid}\n${jti}`;
 }
 
 /** Positions of the tasks that are drawn, in their order. To sort all of a large graph would hold everybody else up. */

@@ -21,7 +21,7 @@ import {
 import { factsOf } from './settled.ts';
 import { shapeOf } from './shape.ts';
 import { findTainted, type Taints } from './taint.ts';
-import type { Task } from './task.ts';
+import type { Task, TaskName } from './task.ts';
 import { type TaskGraph, walkAncestors } from './walk.ts';
 
 /** What goes with an examination. */
@@ -126,7 +126,7 @@ async function judge(
   };
 }
 
-function statusOf(violations: readonly DagViolation[], unresolved: readonly string[]): DagReport['status'] {
+function statusOf(violations: readonly DagViolation[], unresolved: readonly TaskName[]): DagReport['status'] {
   if (violations.length > 0) return 'invalid';
   return unresolved.length > 0 ? 'partial' : 'complete';
 }

@@ -10,8 +10,8 @@ export {
 } from './limits.ts';
 export { keyMark, type Mark, type MarkSet, type Marks, taskMark } from './marks.ts';
 export { renderDot, renderMermaid } from './render.ts';
-export { type DagReason, type DagReport, type DagViolation, refusalOf } from './report.ts';
+export { type DagReason, type DagReport, type DagViolation, refusalOf, violationFacts } from './report.ts';
 export { type LedgerFacts, ROOT_FACTS } from './settled.ts';
 export type { Taint } from './taint.ts';
-export type { Task, TaskLevel } from './task.ts';
+export type { Task, TaskLevel, TaskName } from './task.ts';
 export { indexTasks } from './task-index.ts';

@@ -1,9 +1,11 @@
 // What was found about the taints of recorded tasks under one set of marks. The past of a recorded task never changes, so
 // what was found holds until something else is marked. A byte for each entry that was looked at.
 
+import type { TaskName } from './task.ts';
+
 /** Where a taint begins: at a task of the graph, or at a predecessor that was not found but is marked. */
 export interface Origin {
-  readonly jti: string;
+  readonly task: TaskName;
   readonly kid: string;
   readonly entry: number;
 }

@@ -3,7 +3,7 @@
 import { type ErrorReason, type Refusal, refuse } from '../errors.ts';
 import type { LedgerFacts } from './settled.ts';
 import type { Taint } from './taint.ts';
-import type { TaskLevel } from './task.ts';
+import type { TaskLevel, TaskName } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
 export type DagReason = Extract<ErrorReason, `DAG_${string}`>;
@@ -13,8 +13,8 @@ export interface DagViolation {
   readonly reason: Exclude<DagReason, 'DAG_PREDECESSOR_MISSING'>;
   /** For people; names a handful of tasks at most. */
   readonly message: string;
-  /** The `jti` of each task concerned, the offending one first. */
-  readonly tasks: readonly string[];
+  /** Each task concerned, the offending one first. */
+  readonly tasks: readonly TaskName[];
 }
 
 /** All lists together are linear in what was examined. */
@@ -23,18 +23,18 @@ export interface DagReport {
   readonly status: 'complete' | 'partial' | 'invalid';
   /** Every broken rule, in the order of the rules; one entry a rule and task, or a rule and circle. */
   readonly violations: readonly DagViolation[];
-  /** The `jti` of each predecessor that was found nowhere. */
-  readonly unresolved: readonly string[];
+  /** Each predecessor that was found nowhere, in the workflow inside which it is named. */
+  readonly unresolved: readonly TaskName[];
   /** How many ancestors were met outside the tasks that were handed in. At most the limit. */
   readonly visited: number;
   /** Number of tasks: of a task and the ancestors that were met, or of a workflow without what it follows outside. */
   readonly size: number;
   /** How many tasks are on the longest path, with what the ledger vouches for. 0 where a circle or the limit leaves it unknown. */
   readonly depth: number;
-  /** The `jti` of each of these without predecessors. */
-  readonly roots: readonly string[];
-  /** The `jti` of each of these that no other task follows. */
-  readonly leaves: readonly string[];
+  /** Each of these without predecessors. */
+  readonly roots: readonly TaskName[];
+  /** Each of these that no other task follows. */
+  readonly leaves: readonly TaskName[];
   /** The lowest level of all tasks that were met; undefined where one of them is not known. */
   readonly pathLevel: TaskLevel | undefined;
   /** Each task that was met and must be reviewed, because of itself, its key or an ancestor. A taint breaks no rule. */
@@ -50,17 +50,25 @@ export interface DagReport {
 /** The first broken rule as a refusal. With `complete`, a missing predecessor is refused as well. */
 export function refusalOf(report: DagReport, demand: { readonly complete: boolean }): Refusal<DagReason> | undefined {
   const [first] = report.violations;
-  if (first !== undefined) return refuse(first.reason, first.message, { jti: first.tasks[0]! });
-  const [pred] = report.unresolved;
-  if (!demand.complete || pred === undefined) return undefined;
+  if (first !== undefined) return refuse(first.reason, first.message, violationFacts(first));
+  const [missing] = report.unresolved;
+  if (!demand.complete || missing === undefined) return undefined;
   const message = `Not found among the predecessors: ${nameSome(report.unresolved)}.`;
-  return refuse('DAG_PREDECESSOR_MISSING', message, { pred });
+  return refuse('DAG_PREDECESSOR_MISSING', message, { pred: missing.jti });
+}
+
+/** The facts that go with a broken rule: the `jti` of the offending task. */
+export function violationFacts({ tasks }: DagViolation): { readonly jti: string } {
+  return { jti: tasks[0]!.jti };
 }
 
 const NAMED_AT_MOST = 5;
 
 /** Names the first few and counts the rest: a message never grows with the graph. */
-export function nameSome(names: readonly string[]): string {
-  const named = names.slice(0, NAMED_AT_MOST).join(', ');
-  return names.length > NAMED_AT_MOST ? `${named} and ${names.length - NAMED_AT_MOST} more` : named;
+export function nameSome(tasks: readonly TaskName[]): string {
+  const named = tasks
+    .slice(0, NAMED_AT_MOST)
+    .map(({ jti }) => jti)
+    .join(', ');
+  return tasks.length > NAMED_AT_MOST ? `${named} and ${tasks.length - NAMED_AT_MOST} more` : named;
 }

@@ -6,7 +6,7 @@
 import type { Pace } from '../pace.ts';
 import type { DagPolicy } from './limits.ts';
 import { type DagViolation, nameSome } from './report.ts';
-import { sameTask, type Task } from './task.ts';
+import { nameOf, sameTask, type Task, type TaskName } from './task.ts';
 import { indexTasks, type TaskIndex } from './task-index.ts';
 import type { TaskGraph } from './walk.ts';
 
@@ -38,7 +38,7 @@ function duplicate(task: Task): DagViolation {
   return {
     reason: 'DAG_DUPLICATE_TASK',
     message: `Another task already stands under ${task.jti} ${where}.`,
-    tasks: [task.jti],
+    tasks: [nameOf(task)],
   };
 }
 
@@ -50,7 +50,7 @@ export function timeOrder(graph: TaskGraph, policy: DagPolicy, pace: Pace): Prom
     violation: (task, preds) => ({
       reason: 'DAG_TIME_ORDER',
       message: `Task ${task.jti} was issued more than ${skew} s before its predecessors ${nameSome(preds)}.`,
-      tasks: [task.jti, ...preds],
+      tasks: [nameOf(task), ...preds],
     }),
   });
 }
@@ -58,10 +58,10 @@ export function timeOrder(graph: TaskGraph, policy: DagPolicy, pace: Pace): Prom
 /** Rule 4, first half: no task is among its own ancestors. */
 export function acyclicity(graph: TaskGraph, circles: readonly (readonly number[])[]): readonly DagViolation[] {
   return circles.map((circle) => {
-    const tasks = circle.map((position) => graph.tasks[position]!.jti);
+    const tasks = circle.map((position) => nameOf(graph.tasks[position]!));
     const message =
       tasks.length === 1
-        ? `Task ${tasks[0]} names itself.`
+        ? `Task ${tasks[0]!.jti} names itself.`
         : `These tasks are their own ancestors: ${nameSome(tasks)}.`;
     return { reason: 'DAG_CYCLE', message, tasks };
   });
@@ -71,14 +71,14 @@ export function acyclicity(graph: TaskGraph, circles: readonly (readonly number[
 export function depthLimit(graph: TaskGraph, policy: DagPolicy): readonly DagViolation[] {
   if (!graph.cut) return [];
   const message = `There are more than ${policy.maxAncestors} ancestors; the rest was not examined.`;
-  return [{ reason: 'DAG_TOO_DEEP', message, tasks: [graph.tasks[0]!.jti] }];
+  return [{ reason: 'DAG_TOO_DEEP', message, tasks: [nameOf(graph.tasks[0]!)] }];
 }
 
 /** Rule 4 for many: they can be examined together. Names the first task that is too many. */
 export function sizeLimit(tasks: readonly Task[], maxTasks: number): readonly DagViolation[] {
   if (tasks.length <= maxTasks) return [];
   const message = `There are more than ${maxTasks} tasks; so many can be examined together at most.`;
-  return [{ reason: 'DAG_TOO_DEEP', message, tasks: [tasks[maxTasks]!.jti] }];
+  return [{ reason: 'DAG_TOO_DEEP', message, tasks: [nameOf(tasks[maxTasks]!)] }];
 }
 
 /** Rule 5: a predecessor with a workflow is of the same workflow, for a task that has one. */
@@ -89,7 +89,7 @@ export async function sameWorkflow(graph: TaskGraph, policy: DagPolicy, pace: Pa
     violation: (task, preds) => ({
       reason: 'DAG_WORKFLOW_MISMATCH',
       message: `Task ${task.jti} of workflow ${task.wid} follows tasks of other workflows: ${nameSome(preds)}.`,
-      tasks: [task.jti, ...preds],
+      tasks: [nameOf(task), ...preds],
     }),
   });
 }
@@ -103,27 +103,27 @@ export async function approvedOnly(graph: TaskGraph, policy: DagPolicy, pace: Pa
     violation: (task, preds) => ({
       reason: 'DAG_PREDECESSOR_NOT_APPROVED',
       message: `Task ${task.jti} is no compensation and no review, and follows tasks that are not approved: ${nameSome(preds)}.`,
-      tasks: [task.jti, ...preds],
+      tasks: [nameOf(task), ...preds],
     }),
   });
 }
 
 interface LinkRule {
   isBroken(task: Task, pred: Task): boolean;
-  /** `preds` are the `jti` of the predecessors to which the link is broken. */
-  violation(task: Task, preds: readonly string[]): DagViolation;
+  /** `preds` are the predecessors to which the link is broken. */
+  violation(task: Task, preds: readonly TaskName[]): DagViolation;
 }
 
 async function examineLinks(graph: TaskGraph, pace: Pace, rule: LinkRule): Promise<readonly DagViolation[]> {
   const violations: DagViolation[] = [];
   for (const [at, task] of graph.tasks.entries()) {
-    const broken: string[] = [];
+    const broken: TaskName[] = [];
     for (let link = graph.offsets[at]!; link < graph.offsets[at + 1]!; link++) {
       if (pace.step()) await pace.rest();
       const target = graph.targets[link]!;
       if (target < 0) continue;
       const pred = graph.tasks[target]!;
-      if (rule.isBroken(task, pred)) broken.push(pred.jti);
+      if (rule.isBroken(task, pred)) broken.push(nameOf(pred));
     }
     if (broken.length > 0) violations.push(rule.violation(task, broken));
   }

@@ -2,6 +2,7 @@
 
 import type { Pace } from '../pace.ts';
 import type { DagReport } from './report.ts';
+import { nameOf } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
 export type Shape = Pick<DagReport, 'size' | 'depth' | 'roots' | 'leaves'>;
@@ -28,8 +29,8 @@ export async function shapeOf(
   return {
     size: members,
     depth: order === undefined ? 0 : await longestPath(graph, members, order, pace),
-    roots: own.filter((task) => task.pred.length === 0).map((task) => task.jti),
-    leaves: own.filter((_, at) => followed[at] === 0).map((task) => task.jti),
+    roots: own.filter((task) => task.pred.length === 0).map(nameOf),
+    leaves: own.filter((_, at) => followed[at] === 0).map(nameOf),
   };
 }
 

@@ -4,16 +4,15 @@
 import type { Pace } from '../pace.ts';
 import type { Origin } from './known-taints.ts';
 import { isOlder, keyMark, type MarkSet, type Marks, taskMark } from './marks.ts';
-import type { Task } from './task.ts';
+import { nameOf, type Task, type TaskName } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
 /** Why one task is tainted: its nearest source that was met. A task that is marked itself may have tainted ancestors too. */
 export interface Taint {
-  readonly jti: string;
-  readonly wid: string;
+  readonly task: TaskName;
   readonly source: 'task' | 'key' | 'ancestor';
-  /** The `jti` of the ancestor that was marked, or whose key was; empty for the other sources. */
-  readonly ancestor: string;
+  /** The ancestor that was marked, or whose key was; undefined for the other sources. */
+  readonly ancestor: TaskName | undefined;
   /** The key that was marked; empty where a task was. */
   readonly kid: string;
   /** The ledger's entry that marks it. */
@@ -44,12 +43,13 @@ export function listTaints(
   own: readonly (Origin | undefined)[],
   origins: readonly (Origin | undefined)[],
 ): readonly Taint[] {
-  return tasks.flatMap(({ jti, wid }, at): Taint[] => {
+  return tasks.flatMap((tainted, at): Taint[] => {
     const origin = origins[at];
     if (origin === undefined) return [];
     const { kid, entry } = origin;
-    if (origin !== own[at]) return [{ jti, wid, source: 'ancestor', ancestor: origin.jti, kid, entry }];
-    return [{ jti, wid, source: kid === '' ? 'task' : 'key', ancestor: '', kid, entry }];
+    const task = nameOf(tainted);
+    if (origin !== own[at]) return [{ task, source: 'ancestor', ancestor: origin.task, kid, entry }];
+    return [{ task, source: kid === '' ? 'task' : 'key', ancestor: undefined, kid, entry }];
   });
 }
 
@@ -62,11 +62,13 @@ export async function ownOrigins({ tasks }: TaskGraph, marked: MarkSet, pace: Pa
   return origins;
 }
 
-export function originOf({ jti, wid, kid, knownAt }: Task, marked: MarkSet): Origin | undefined {
-  const task = marked.markOf(taskMark(wid, jti));
-  if (task !== undefined) return { jti, kid: '', entry: task.entry };
+export function originOf(task: Task, marked: MarkSet): Origin | undefined {
+  const { wid, jti, kid, knownAt } = task;
+  const ofTask = marked.markOf(taskMark(wid, jti));
+  if (ofTask !== undefined) return { task: nameOf(task), kid: '', entry: ofTask.entry };
   const key = kid === '' ? undefined : marked.markOf(keyMark(kid));
-  return key === undefined || isOlder(knownAt, key.since) ? undefined : { jti, kid, entry: key.entry };
+  if (key === undefined || isOlder(knownAt, key.since)) return undefined;
+  return { task: nameOf(task), kid, entry: key.entry };
 }
 
 /** Links to predecessors that were not found. Each may mean a task of the same workflow, or one without. */
@@ -75,7 +77,14 @@ async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph,
   for (const [at, { wid, pred }] of tasks.entries()) {
     for (const [nth, jti] of pred.entries()) {
       if (pace.step()) await pace.rest();
-      if (targets[offsets[at]! + nth]! < 0) yield { at, jti, meanings: [taskMark(wid, jti), taskMark('', jti)] };
+      if (targets[offsets[at]! + nth]! < 0)
+        yield {
+          at,
+          meanings: [
+            { wid, jti },
+            { wid: '', jti },
+          ],
+        };
     }
   }
 }
@@ -83,9 +92,11 @@ async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph,
 /** By task, a predecessor that was not found but is marked. */
 async function missingOrigins(graph: TaskGraph, marked: MarkSet, pace: Pace): Promise<ReadonlyMap<number, Origin>> {
   const origins = new Map<number, Origin>();
-  for await (const { at, jti, meanings } of missingLinks(graph, pace)) {
-    const mark = meanings.map((name) => marked.markOf(name)).find((found) => found !== undefined);
-    if (mark !== undefined && !origins.has(at)) origins.set(at, { jti, kid: '', entry: mark.entry });
+  for await (const { at, meanings } of missingLinks(graph, pace)) {
+    for (const task of meanings) {
+      const mark = marked.markOf(taskMark(task.wid, task.jti));
+      if (mark !== undefined && !origins.has(at)) origins.set(at, { task, kid: '', entry: mark.entry });
+    }
   }
   return origins;
 }

@@ -3,12 +3,16 @@
 /** How strongly a task is backed: an unsigned object, a signed token, a recorded one. */
 export type TaskLevel = 'L1' | 'L2' | 'L3';
 
-/** One task. Every task that reaches this room was read strictly or is recorded; its strings are attacker-controlled. */
-export interface Task {
-  /** Names the task inside its workflow; globally where it has none. */
-  readonly jti: string;
+/** The name of a task. Two workflows may have a task of the same `jti`. */
+export interface TaskName {
   /** The workflow; empty for none. */
   readonly wid: string;
+  /** Names the task inside its workflow; globally where it has none. */
+  readonly jti: string;
+}
+
+/** One task. Every task that reaches this room was read strictly or is recorded; its strings are attacker-controlled. */
+export interface Task extends TaskName {
   readonly iss: string;
   /** Seconds since the epoch. */
   readonly iat: number;
@@ -36,6 +40,16 @@ export interface Task {
   readonly exec_act?: string;
   /** What tells two tokens for one task apart, where both may be at hand. */
   readonly identity?: string;
+}
+
+/** The name alone. */
+export function nameOf({ wid, jti }: TaskName): TaskName {
+  return { wid, jti };
+}
+
+/** Inside which workflow the name of the predecessor number `nth` is to be found. */
+export function contextOf({ wid, predWids }: Task, nth: number): string {
+  return predWids?.[nth] ?? wid;
 }
 
 /** Whether two tasks under one name are one and the same: all that this room knows of them is equal. */

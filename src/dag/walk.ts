@@ -2,7 +2,7 @@
 
 import { type Pace, STEPS_PER_NAME } from '../pace.ts';
 import type { Ancestry } from './ancestry.ts';
-import { distanceTo, type Task } from './task.ts';
+import { contextOf, distanceTo, type Task, type TaskName } from './task.ts';
 import { indexTasks, type TaskIndex } from './task-index.ts';
 
 /** Tasks and the links between them. The links of task `i` are those from `offsets[i]` to before `offsets[i + 1]`. */
@@ -12,8 +12,8 @@ export interface TaskGraph {
   readonly offsets: Int32Array;
   /** Position of each predecessor, in the order of `pred`; -1 for one that was not found or not looked up. */
   readonly targets: Int32Array;
-  /** The `jti` of each predecessor that was looked up and not found. */
-  readonly unresolved: readonly string[];
+  /** Each predecessor that was looked up and not found, in the workflow inside which it is named. */
+  readonly unresolved: readonly TaskName[];
   /** The tasks at which the walk was told to stop: their own predecessors were not looked up. */
   readonly stops: readonly number[];
   /** Whether there were more ancestors than the limit; the walk ended there. */
@@ -30,7 +30,7 @@ interface Walk {
   readonly index: TaskIndex;
   /** By workflow, what a name means there if it is no task of that workflow; -1 where it means nothing. */
   readonly answers: Map<string, Map<string, number>>;
-  readonly unresolved: Set<string>;
+  readonly unresolved: TaskName[];
   /** How many more ancestors may be met. */
   spare: number;
   cut: boolean;
@@ -55,7 +55,7 @@ export async function walkAncestors(
     seeds: handedIn,
     index,
     answers: new Map(),
-    unresolved: new Set(),
+    unresolved: [],
     spare: maxAncestors,
     cut: false,
   };
@@ -78,12 +78,7 @@ export async function walkAncestors(
       }
     }
   }
-  return { ...(await link(walk, pace)), stops, unresolved: [...walk.unresolved], cut: walk.cut };
-}
-
-/** Inside which workflow the name of the predecessor number `nth` is to be found. */
-function contextOf({ wid, predWids }: Task, nth: number): string {
-  return predWids?.[nth] ?? wid;
+  return { ...(await link(walk, pace)), stops, unresolved: walk.unresolved, cut: walk.cut };
 }
 
 /** Adds the predecessors of `task` that have no answer yet to `names`, by workflow; answers how many were added. */
@@ -120,14 +115,14 @@ async function lookUp(walk: Walk, wid: string, jtis: readonly string[], ancestry
       known.set(jti, seed);
       continue;
     }
-    const isNew = task ? !index.workflow(task.wid).has(task.jti) : !unresolved.has(jti);
+    const isNew = !(task && index.workflow(task.wid).has(task.jti));
     if (isNew && walk.spare === 0) {
       // To accept at the limit would let a long history hide what it holds: the walk ends, and the graph is refused.
       walk.cut = true;
       return;
     }
     if (isNew) walk.spare--;
-    if (!task) unresolved.add(jti);
+    if (!task) unresolved.push({ wid, jti });
     known.set(jti, task ? index.add(task) : -1);
   }
 }

@@ -5,5 +5,5 @@ export { Connection, type ConnectionOptions, type ReadTurns } from './connection
 export { writeHeaderBlock } from './header-writer.ts';
 export type { HeaderList } from './hpack.ts';
 export { DEFAULT_LIMITS, type Limits } from './limits.ts';
-export { headerOf, type RequestHead } from './request-head.ts';
+export { headerOf, type RequestHead, valuesOf } from './request-head.ts';
 export type { Receiver, Stream, StreamMemory } from './stream.ts';

@@ -74,6 +74,20 @@ export function headerOf({ list }: Pick<RequestHead, 'list'>, name: string): str
   return value;
 }
 
+const NO_VALUES: readonly string[] = [];
+
+/** The values of a header field in their order. `ignoresCase`: the names of the list may have capitals. */
+export function valuesOf(list: HeaderList, name: string, ignoresCase = false): readonly string[] {
+  let values: string[] | undefined;
+  for (let at = 0; at < list.length; at += 2) {
+    const found = list[at]!;
+    if (found !== name && !(ignoresCase && found.toLowerCase() === name)) continue;
+    values ??= [];
+    values.push(list[at + 1]!);
+  }
+  return values ?? NO_VALUES;
+}
+
 function areFields(list: HeaderList, from: number): boolean {
   for (let at = from; at < list.length; at += 2) {
     const name = list[at]!;

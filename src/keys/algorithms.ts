@@ -53,10 +53,22 @@ const PS256: Algorithm = {
     ),
 };
 
-/** Every algorithm that can be allowed. */
-export const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map(
-  [ES256, ES384, EdDSA, Ed25519, PS256].map((algorithm) => [algorithm.name, algorithm]),
-);
+/** For the JWTs of callers alone: most issuers of these sign with nothing else. */
+const RS256: Algorithm = {
+  name: 'RS256',
+  fits: rememberFits(isStrongRsa),
+  verify: (key, signingInput, signature) => verify('sha256', signingInput, key, signature),
+};
+
+/** Every algorithm that can be allowed for an Execution Context Token. */
+export const ALGORITHMS: ReadonlyMap<string, Algorithm> = tableOf(ES256, ES384, EdDSA, Ed25519, PS256);
+
+/** Every algorithm that can be allowed for the JWT by which a caller proves itself. */
+export const CALLER_ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map([...ALGORITHMS, ...tableOf(RS256)]);
+
+function tableOf(...algorithms: readonly Algorithm[]): ReadonlyMap<string, Algorithm> {
+  return new Map(algorithms.map((algorithm) => [algorithm.name, algorithm]));
+}
 
 /** What a key is does not change, but asking it crosses into OpenSSL each time. */
 function rememberFits(fits: (key: KeyObject) => boolean): (key: KeyObject) => boolean {

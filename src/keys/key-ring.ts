@@ -1,11 +1,14 @@
 // Which keys are trusted, and for whom each one speaks. A key is never trusted for its `kid` alone.
 
 import type { KeyObject } from 'node:crypto';
+import type { Refusal } from '../errors.ts';
 
 /** A trusted verification key. Times are seconds since the epoch. */
 export interface TrustedKey {
   readonly kid: string;
   readonly publicKey: KeyObject;
+  /** The algorithms that it may be used with. Undefined: every one that it fits. */
+  readonly algorithms?: readonly string[];
   /** Whether the key may sign in the name of `iss`. */
   speaksFor(iss: string): boolean;
   /** Signs nothing that counts before this second. */
@@ -21,6 +24,13 @@ export interface TrustedKey {
 /** Finds a key that is trusted but not held, by its `kid`. */
 export type RecallKey = (kid: string) => Promise<TrustedKey | undefined>;
 
+/**
+ * Told that no key for tokens in the name of `iss` has the `kid` of a token: the keys of that issuer may have changed. What is
+ * done about it is done in the background. Answers why nothing can be said about the token, where that is so. `iss` is
+ * attacker-controlled.
+ */
+export type OnMissed = (iss: string) => Refusal | undefined;
+
 /** Recalled keys that are held at once: those that auditors ask about lately. */
 const MAX_RECALLED = 1000;
 
@@ -28,14 +38,16 @@ const MAX_RECALLED = 1000;
 export class KeyRing {
   #byKid: ReadonlyMap<string, readonly TrustedKey[]>;
   readonly #recallKey: RecallKey | undefined;
+  readonly #onMissed: OnMissed | undefined;
   #recalled = new Map<string, TrustedKey>();
   /** By `kid`, the second from which on a key is marked as compromised. */
   readonly #compromised = new Map<string, number>();
 
   /** `recall` finds keys that ended long ago: they still answer for what was signed in their time. */
-  constructor(keys: readonly TrustedKey[], recall?: RecallKey) {
+  constructor(keys: readonly TrustedKey[], recall?: RecallKey, onMissed?: OnMissed) {
     this.#byKid = groupByKid(keys);
     this.#recallKey = recall;
+    this.#onMissed = onMissed;
   }
 
   /** From here on these keys are trusted, and no others. */
@@ -52,6 +64,12 @@ export class KeyRing {
   find(kid: string, iss: string): TrustedKey | undefined {
     const namesakes = this.#byKid.get(kid);
     return namesakes?.find((key) => key.speaksFor(iss)) ?? namesakes?.[0] ?? this.#recalled.get(kid);
+  }
+
+  /** A token was refused. If no key for it is held, that is told. Answers why nothing can be said about it, where that is so. */
+  missed(kid: string, iss: string): Refusal | undefined {
+    const isHeld = this.#byKid.get(kid)?.some((key) => key.speaksFor(iss)) === true;
+    return isHeld ? undefined : this.#onMissed?.(iss);
   }
 
   /** Whatever bears this `kid` is compromised from a second on, for ever: a later time that is said for it changes nothing. */

@@ -1,15 +1,15 @@
 // A public key of somebody else, as a JSON Web Key (RFC 7517), checked before it is trusted: what could be a mistake is one.
 
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { ALGORITHMS } from './algorithms.ts';
+import { ALGORITHMS, type Algorithm } from './algorithms.ts';
 import { contradictionOf } from './jwk-purpose.ts';
 
 /** A key as it was published. Times are seconds since the epoch. */
 export interface TrustedJwk {
   readonly kid: string;
   readonly publicKey: KeyObject;
-  /** The algorithm that it is for. An Ed25519 key has two names for one. */
-  readonly alg: string;
+  /** The algorithms that it may be used with: one, unless the key does not say. That of an Ed25519 key has two names. */
+  readonly algorithms: readonly string[];
   readonly notBefore?: number;
   readonly notAfter?: number;
   readonly revokedAt?: number;
@@ -21,45 +21,57 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 const MATERIAL: Readonly<Record<string, Material>> = {
   'EC P-256': { names: ['ES256'], members: ['x', 'y'] },
   'EC P-384': { names: ['ES384'], members: ['x', 'y'] },
-  'OKP Ed25519': { names: ['EdDSA', 'Ed25519'], members: ['x'] },
-  RSA: { names: ['PS256'], members: ['n', 'e'] },
+  'OKP Ed25519': { names: ['EdDSA', 'Ed25519'], members: ['x'], isOne: true },
+  RSA: { names: ['PS256', 'RS256'], members: ['n', 'e'] },
 };
 
 interface Material {
-  /** What its algorithm is called in a header. */
-  readonly names: readonly [string, ...string[]];
+  /** What its algorithms are called in a header. */
+  readonly names: readonly string[];
+  /** These are names of one algorithm. */
+  readonly isOne?: true;
   readonly members: readonly string[];
 }
 
 const TIMES = { nbf: 'notBefore', exp: 'notAfter', revoked_at: 'revokedAt' } as const;
 
 /**
- * Reads a key, or answers in a sentence why it is not taken. Beside what RFC 7517 defines a key may have `nbf`, `exp` and
- * `revoked_at`, in seconds since the epoch.
+ * Reads a key for one of these algorithms, or answers in a sentence why it is not taken. Beside what RFC 7517 defines a key
+ * may have `nbf`, `exp` and `revoked_at`, in seconds since the epoch.
  */
-export function readTrustedJwk(jwk: Readonly<Record<string, unknown>>): TrustedJwk | string {
+export function readTrustedJwk(
+  jwk: Readonly<Record<string, unknown>>,
+  allowed: ReadonlyMap<string, Algorithm> = ALGORITHMS,
+): TrustedJwk | string {
   const { kid } = jwk;
   if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_CHARACTERS) {
     return `kid must be a text of 1 to ${MAX_KID_CHARACTERS} characters`;
   }
   const secret = PRIVATE_MEMBERS.find((member) => Object.hasOwn(jwk, member));
   if (secret !== undefined) return `it has the private member ${secret}: give the public key only`;
-  return contradictionOf(jwk, { operations: ['verify'] }) ?? readMaterial(kid, jwk);
+  return contradictionOf(jwk, { operations: ['verify'] }) ?? readMaterial(kid, jwk, allowed);
 }
 
-function readMaterial(kid: string, jwk: Readonly<Record<string, unknown>>): TrustedJwk | string {
+function readMaterial(
+  kid: string,
+  jwk: Readonly<Record<string, unknown>>,
+  allowed: ReadonlyMap<string, Algorithm>,
+): TrustedJwk | string {
   const kind = jwk['kty'] === 'RSA' ? 'RSA' : `${String(jwk['kty'])} ${String(jwk['crv'])}`;
   const material = Object.hasOwn(MATERIAL, kind) ? MATERIAL[kind] : undefined;
   if (material === undefined) return 'it must be of kty EC (P-256, P-384), OKP (Ed25519) or RSA';
-  const { names, members } = material;
+  const { members, isOne } = material;
+  const names = material.names.filter((name) => allowed.has(name));
   const contradiction = contradictionOf(jwk, { algorithms: names });
   if (contradiction !== undefined) return contradiction;
-  const alg = typeof jwk['alg'] === 'string' ? jwk['alg'] : names[0];
+  const { alg = names[0] } = jwk as { readonly alg?: string };
   const publicKey = createKey(jwk, members);
   if (publicKey === undefined) return `${members.join(' and ')} are no public key of its kind`;
-  if (!ALGORITHMS.get(alg)!.fits(publicKey)) return `it is too weak for ${alg}`;
+  if (allowed.get(alg!)?.fits(publicKey) !== true) return `it is too weak for ${alg}`;
   const times = readTimes(jwk);
-  return typeof times === 'string' ? times : { kid, publicKey, alg, ...times };
+  if (typeof times === 'string') return times;
+  const algorithms = jwk['alg'] === undefined || isOne === true ? names : [alg!];
+  return { kid, publicKey, algorithms, ...times };
 }
 
 /** Undefined where the members are no point of the curve, or no numbers at all. Node checks the point. */

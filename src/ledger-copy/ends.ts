@@ -8,7 +8,7 @@ export interface CopySource {
   /** For messages: a directory, or `the database`. */
   readonly name: string;
   readonly store: LedgerStore;
-  /** Uses of tokens and idempotency keys; undefined where they are lost. */
+  /** Uses of tokens and request ids; undefined where they are lost. */
   readonly once: OnceRows | undefined;
   /** Tokens that have left and whose entries are still to come. */
   readonly openOrders: number;

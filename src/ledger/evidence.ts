@@ -67,16 +67,14 @@ function isIntact({ leaf, salt, content }: LedgerRecord): boolean {
   return opensCommitment(commitment, salt, content);
 }
 
-/** Proves an entry in the tree of `size`. ENTRY_NOT_FOUND for an index, TREE_SIZE_INVALID for a size that is not there. */
+/** Proves an entry in the tree of `size`. INDEX_OUT_OF_RANGE for an index, TREE_SIZE_INVALID for a size that is not there. */
 export async function readInclusion(
   store: LedgerStore,
   head: TrustedHead,
   index: number,
   size: number,
 ): Promise<InclusionProof> {
-  if (!isWithin(index, 0, head.size - 1)) {
-    throw new EctError(refuse('ENTRY_NOT_FOUND', `The ledger has no entry ${index}; it has ${head.size}.`));
-  }
+  if (!isWithin(index, 0, head.size - 1)) throw indexOutOfRange(index, head.size);
   if (!isWithin(size, index + 1, head.size)) throw sizeInvalid(size, index + 1, head.size);
   const path = planInclusion(index, size);
   const ends = planRanges([
@@ -114,6 +112,19 @@ export async function readConsistency(
     throw corrupt(`The stored nodes do not prove the tree of ${first} entries in that of ${second}.`);
   }
   return { first, second, hashes };
+}
+
+/** The refusal of an index that no entry has, by a tree of so many entries. */
+export function indexOutOfRange(index: number | bigint, size: number): EctError {
+  const entries = `${size} ${size === 1 ? 'entry, index 0' : `entries, indexes 0 to ${size - 1}`}`;
+  const facts = { index: String(index), entries: String(size) };
+  return new EctError(
+    refuse(
+      'INDEX_OUT_OF_RANGE',
+      `The ledger has no entry ${index}: it has ${size === 0 ? 'no entry yet' : entries}.`,
+      facts,
+    ),
+  );
 }
 
 function isWithin(value: number, least: number, most: number): boolean {

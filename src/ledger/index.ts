@@ -10,7 +10,7 @@ export {
 } from './audit.ts';
 export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
 export { opensCommitment } from './entry.ts';
-export type { ConsistencyProof, InclusionProof } from './evidence.ts';
+export { type ConsistencyProof, type InclusionProof, indexOutOfRange } from './evidence.ts';
 export { headFault } from './head.ts';
 export {
   checkHistory,
@@ -41,7 +41,7 @@ export {
   type SealedBatch,
   type TreeNode,
 } from './store.ts';
-export type { TlogProof } from './tlog-proof.ts';
+export { type TlogProof, writeTlogProof } from './tlog-proof.ts';
 export { growTree, leafHash, nodeHash, rootOf, type TreeState } from './tree.ts';
 export { verifyConsistency, verifyInclusion } from './verify-proof.ts';
 export { type WalkOptions, walkRecords } from './walk.ts';

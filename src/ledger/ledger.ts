@@ -155,7 +155,7 @@ export class Ledger {
     return readReceipts(this.#store, await this.#head(), records);
   }
 
-  /** Proves an entry in the tree of `size` (the current one where it is not said). ENTRY_NOT_FOUND, TREE_SIZE_INVALID. */
+  /** Proves an entry in the tree of `size` (the current one where it is not said). INDEX_OUT_OF_RANGE, TREE_SIZE_INVALID. */
   async inclusionProof(index: number, size?: number): Promise<InclusionProof> {
     const head = await this.#head();
     return readInclusion(this.#store, head, index, size ?? head.size);

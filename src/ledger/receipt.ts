@@ -12,13 +12,20 @@ export interface Receipt extends TlogProof {
   readonly leaf: Uint8Array;
   /** Size of the tree that the checkpoint signs. */
   readonly treeSize: number;
-  /** Index, hashes, checkpoint and salt once more, as one C2SP tlog-proof text. */
+  /** Index, hashes, checkpoint and salt once more, as one C2SP tlog-proof text. It is written when it is asked for. */
   readonly tlogProof: string;
 }
 
 /** Puts a receipt together. It checks nothing. */
 export function writeReceipt(leaf: Uint8Array, treeSize: number, proof: TlogProof): Receipt {
-  return { ...proof, leaf, treeSize, tlogProof: writeTlogProof(proof) };
+  return {
+    ...proof,
+    leaf,
+    treeSize,
+    get tlogProof() {
+      return writeTlogProof(proof);
+    },
+  };
 }
 
 /** What is to be checked. Everything but `verifierKey` may come from an attacker. */

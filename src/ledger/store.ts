@@ -81,7 +81,11 @@ export interface RecordQuery {
   readonly beforeMs?: number;
   /** First index that may be listed. */
   readonly startIndex: number;
-  /** At most this many, in the order of the index. */
+  /** Index from which on nothing may be listed; absent: there is no end. */
+  readonly endIndex?: number;
+  /** Whether the newest come first. Otherwise entries are in the order of the index. */
+  readonly newestFirst?: boolean;
+  /** At most this many, from the side that comes first. */
   readonly limit: number;
   /** Whether `content` and `salt` are wanted; without, they may be null. */
   readonly withContent: boolean;

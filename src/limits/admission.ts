@@ -8,7 +8,7 @@ import type { Account } from './accounts.ts';
 const FEW_CALLS = 320;
 /** More are never open at once, whatever their deadlines: of all accounts, and of one. */
 const MAX_CALLS = 8192;
-const MAX_ACCOUNT_CALLS = 4096;
+export const MAX_ACCOUNT_CALLS = 4096;
 /** An account with fewer open calls is never the one that is too much, as long as there is any room. */
 const LIGHT_CALLS = 8;
 /** How often the speed is measured, in milliseconds. */

@@ -1,14 +1,15 @@
 // The life of a call: what a peer may make the service hold and do at each stage, and how it is shared among callers.
 
 export { Account, Accounts } from './accounts.ts';
-export { type Admission, createAdmission } from './admission.ts';
+export { type Admission, createAdmission, MAX_ACCOUNT_CALLS } from './admission.ts';
+export { CallLimits } from './call-limits.ts';
 export { type Begin, CallScheduler } from './call-scheduler.ts';
 export { ConnectionTable } from './connection-table.ts';
 export type { Flow } from './fair-queue.ts';
 export { FreeSpace, measureVolume } from './free-space.ts';
-export { DEFAULT_PROCESS_LIMITS, type ProcessLimits } from './limits.ts';
+export { DEFAULT_PROCESS_LIMITS, MAX_CONNECTION_STREAMS, type ProcessLimits } from './limits.ts';
 export { MemoryBudget, type Reservation } from './memory-budget.ts';
-export { PUBLIC_COST_MS, PublicShare } from './public-share.ts';
+export { CONNECTION_RATE, PUBLIC_COST_MS, PublicShare } from './public-share.ts';
 export { ReadingFlow, type ReadingLane, type ReadingLanes, ReadScheduler } from './read-scheduler.ts';
 export { createResources, type LimitName, type OnLimit, type Resources } from './resources.ts';
 export { StreamSlots } from './stream-slots.ts';

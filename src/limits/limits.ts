@@ -14,10 +14,13 @@ export interface ProcessLimits {
   readonly answerMs: number;
 }
 
+/** Streams of one connection that are open at once. */
+export const MAX_CONNECTION_STREAMS = 16;
+
 export const DEFAULT_PROCESS_LIMITS: ProcessLimits = {
   connections: { maxConnections: 2_048, maxPerAddress: 1_024 },
   unread: { maxCalls: 4_096, maxMs: 15_000 },
   memory: { totalBytes: 96 << 20, accountBytes: 32 << 20 },
-  streams: { maxStreams: 512, maxPerConnection: 16 },
+  streams: { maxStreams: 512, maxPerConnection: MAX_CONNECTION_STREAMS },
   answerMs: 30_000,
 };

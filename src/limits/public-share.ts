@@ -4,7 +4,7 @@
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /** Requests on one connection. */
-const CONNECTION_RATE: Rate = { burst: 1_000, perSecond: 100 };
+export const CONNECTION_RATE: Rate = { burst: 1_000, perSecond: 100 };
 /** Milliseconds of computing, over all connections: a fifth of a core. */
 const CPU_RATE: Rate = { burst: 200, perSecond: 200 };
 const ALWAYS_ANSWERED = 3;
@@ -15,6 +15,8 @@ export const PUBLIC_COST_MS = { unary: 0.05, router: 0.3, page: 0.2 } as const;
 interface Connection {
   readonly rate: TokenBucket;
   asked: number;
+  /** Whether its last request was beyond its own rate. */
+  isBeyondRate: boolean;
 }
 
 export class PublicShare {
@@ -32,7 +34,7 @@ export class PublicShare {
     const now = this.#now();
     let own = this.#connections.get(connection);
     if (own === undefined) {
-      own = { rate: new TokenBucket(CONNECTION_RATE, now), asked: 0 };
+      own = { rate: new TokenBucket(CONNECTION_RATE, now), asked: 0, isBeyondRate: false };
       this.#connections.set(connection, own);
     }
     if (own.asked < ALWAYS_ANSWERED) {
@@ -41,6 +43,12 @@ export class PublicShare {
       this.#cpu.charge(now, costMs);
       return true;
     }
-    return own.rate.take(now) && this.#cpu.take(now, costMs);
+    own.isBeyondRate = !own.rate.take(now);
+    return !own.isBeyondRate && this.#cpu.take(now, costMs);
+  }
+
+  /** Whether the last request of this connection was refused for its own rate, and not for what all connections ask. */
+  isBeyondRate(connection: object): boolean {
+    return this.#connections.get(connection)?.isBeyondRate === true;
   }
 }

@@ -11,7 +11,8 @@ import { BODY_TURN_MS, ReadScheduler } from './read-scheduler.ts';
 import { StreamSlots } from './stream-slots.ts';
 import { UnreadCalls } from './unread-calls.ts';
 
-/** What can run out. `rejections`: an account had so many calls rejected that it is not read from for a while. */
+/** What can run out. `rejections`: an account had so many calls rejected that it is not read from for a while.
+ * `caller_calls`: a caller made more than the operator allows it. */
 const LIMIT_NAMES = [
   'connections',
   'unread_calls',
@@ -21,6 +22,7 @@ const LIMIT_NAMES = [
   'streams',
   'public_requests',
   'rejections',
+  'caller_calls',
 ] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];
 

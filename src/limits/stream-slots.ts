@@ -21,7 +21,12 @@ export class StreamSlots {
 
   /** Whether a stream of this connection would find a slot now. */
   hasRoom(connection: object): boolean {
-    return this.#of(connection) < this.#limits.maxPerConnection && this.#used < this.#limits.maxStreams;
+    return !this.hasShare(connection) && this.#used < this.#limits.maxStreams;
+  }
+
+  /** Whether this connection has as many streams as it may have. */
+  hasShare(connection: object): boolean {
+    return this.#of(connection) >= this.#limits.maxPerConnection;
   }
 
   /** Takes a slot. Answers how it is given back, once; undefined where there is none. */

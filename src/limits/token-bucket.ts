@@ -25,6 +25,18 @@ export class TokenBucket {
     return true;
   }
 
+  /** How long until `cost` could be taken, in milliseconds. */
+  waitMs(nowMs: number, cost = 1): number {
+    this.#refill(nowMs);
+    return Math.max(0, ((cost - this.#left) / this.#rate.perSecond) * 1000);
+  }
+
+  /** Whether all of the burst is there. */
+  isFull(nowMs: number): boolean {
+    this.#refill(nowMs);
+    return this.#left >= this.#rate.burst;
+  }
+
   /** Takes `cost` after the work, whatever there is: the bucket may go below zero. */
   charge(nowMs: number, cost: number): void {
     this.#refill(nowMs);

@@ -100,7 +100,7 @@ export class WriteQuota {
     const seconds = Math.ceil(((bytes - left) * HOUR_MS) / bytesPerHour / 1000);
     throw new EctError(
       refuse('QUOTA_EXCEEDED', `This caller has had ${bytesPerHour} bytes written within the last hour, its quota.`, {
-        quota: 'written bytes an hour',
+        quota: 'written_bytes_per_hour',
         limit: String(bytesPerHour),
         retry_after_seconds: String(seconds),
       }),

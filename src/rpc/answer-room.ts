@@ -1,8 +1,8 @@
 // The room that the answer of a call through the router takes in the memory of the process, until its peer has read it.
 
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
-import { EctError, refuse } from '../errors.ts';
 import type { Reservation } from '../limits/index.ts';
+import { NO_ROOM_FOR_UNREAD } from './overload.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import type { UnaryForm } from './unary-message.ts';
 
@@ -40,7 +40,7 @@ export class AnswerRoom {
 
   async *#written(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const part of body) {
-      if (!this.#write(part.byteLength)) throw NO_ROOM;
+      if (!this.#write(part.byteLength)) throw NO_ROOM_FOR_UNREAD;
       yield part;
     }
   }
@@ -53,11 +53,9 @@ export class AnswerRoom {
   }
 }
 
-const NO_ROOM = new EctError(refuse('SERVICE_OVERLOADED', 'answers that are not read take too much memory'));
-
 /** The answer was given up because nobody reads it: no fault of ours. */
 export function isNoRoom(thrown: unknown): boolean {
-  return thrown === NO_ROOM || (thrown instanceof Error && thrown.cause === NO_ROOM);
+  return thrown === NO_ROOM_FOR_UNREAD || (thrown instanceof Error && thrown.cause === NO_ROOM_FOR_UNREAD);
 }
 
 /** What an answer of so many bytes of protobuf has at most as it is written: JSON names its fields, and spells bytes as base64. */

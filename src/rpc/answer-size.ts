@@ -10,21 +10,30 @@ import {
   GraphFormat,
   type IssueRequest,
   type ValidateDAGRequest,
+  VerifyMode,
 } from '../gen/ect/v1/authority_pb.ts';
 import { Level } from '../gen/ect/v1/token_pb.ts';
 import { createPace, type Pace } from '../pace.ts';
 import { MAX_AUDIENCES, MAX_EXEC_ACT_CHARACTERS, MAX_PREDECESSORS, MAX_URI_BYTES } from '../token/index.ts';
 import type { Call } from './call.ts';
-import { issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
+import { appendDetailBytes, issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
+import { ERROR_BYTES } from './item-errors.ts';
 import { MAX_BATCH_ITEMS } from './limits.ts';
-import { base64Bytes, extensionText, hasControl, listBytes, payloadOf, structBytes, textBytes } from './text-sizes.ts';
+import {
+  base64Bytes,
+  claimsBytes,
+  extensionText,
+  hasControl,
+  listBytes,
+  payloadOf,
+  structBytes,
+  textBytes,
+} from './text-sizes.ts';
 
 /** Tags and lengths of a result, and of what it holds. */
 const RESULT_BYTES = 48;
-/** A refusal with its details. */
-const ERROR_BYTES = 1_024;
-/** The rows of a dry run, or of a verdict. */
-const CHECKS_BYTES = 2_048;
+/** The rows of a report or a dry run, without what their findings say. */
+const CHECKS_BYTES = { verify: 1_152, issue: 384 };
 /** Names and numbers of a payload: `{"iss":"","aud":[…],"iat":1700000000,…}`. */
 const PAYLOAD_BYTES = 112;
 /** Numbers, tags and lengths of the same claims as a message. */
@@ -42,8 +51,8 @@ const POLICY_LEAF_BYTES = 64;
 const PRED_LEAF_BYTES = { uuid: 40, text: 516 };
 /** An id has no more characters, and a hash in a claim none. */
 const MAX_NAME_CHARACTERS = 256;
-/** A hash of the inclusion proof: as bytes, and as a line of text. */
-const PROOF_STEP_BYTES = 34 + 45;
+/** A hash of the inclusion proof, as a line of text, which is longer than its bytes. */
+const PROOF_STEP_BYTES = 45;
 /** What others record before the answer is made: a tree of twice the size has one step more. */
 const ENTRIES_MEANWHILE = 16_000;
 /** Payloads up to this size are taken as if all of it were in the leaf. */
@@ -75,19 +84,18 @@ export function issuedBytes(parts: AuthorityParts, items: readonly BatchIssueIte
 
 /** `receipt`: of an answer without its leaf. */
 function issueBytes(parts: AuthorityParts, request: IssueRequest, own: number, receipt: number, spend: Spend): number {
-  const refused = request.dryRun ? CHECKS_BYTES + ERROR_BYTES : ERROR_BYTES;
-  if (isBeyondLimits(request)) return refused;
+  if (isBeyondLimits(request)) return ERROR_BYTES;
   const { jti, wid, execAct, aud, pred, inputBinding, outputBinding } = request;
   const texts = [jti, wid, execAct, request.iss, ...aud, ...pred];
   const characters = texts.reduce((sum, text) => sum + text.length, 0);
   const { maxTokenBytes, ids } = parts.policy.token;
   // A dry run answers also the claims of a token that would be too long.
-  if (characters > maxTokenBytes && !request.dryRun) return refused;
+  if (characters > maxTokenBytes && !request.dryRun) return ERROR_BYTES;
   spend(characters);
   // No claim may have a control character.
-  if (texts.some(hasControl)) return refused;
+  if (texts.some(hasControl)) return ERROR_BYTES;
   const ext = extensionText(request.extension);
-  if (ext === undefined) return refused;
+  if (ext === undefined) return ERROR_BYTES;
   spend(ext.length);
   const iss = request.iss === '' ? own : textBytes(request.iss);
   const tasks = (jti === '' ? UUID_BYTES : textBytes(jti)) + textBytes(wid) + iss + listBytes(pred);
@@ -96,11 +104,11 @@ function issueBytes(parts: AuthorityParts, request: IssueRequest, own: number, r
   const hasPolicy = namesPolicy(ext);
   // Policy claims are answered once more by themselves.
   const claims = CLAIMS_BYTES + flat + structBytes(Buffer.from(ext)) + (hasPolicy ? ext.length : 0);
-  const token = request.dryRun ? CHECKS_BYTES : SEALED_BYTES + base64Bytes(payload);
+  const token = request.dryRun ? CHECKS_BYTES.issue : SEALED_BYTES + base64Bytes(payload);
   const dag = pred.length === 0 ? 0 : RESULT_BYTES;
   const isRecorded = request.level === Level.L3 && !request.dryRun;
   const leaf = isRecorded ? leafBytes(ids, tasks, pred.length, hasPolicy) : 0;
-  return Math.max(refused, token + claims + dag + KID_BYTES + (isRecorded ? receipt + leaf : 0));
+  return Math.max(ERROR_BYTES, token + claims + dag + KID_BYTES + (isRecorded ? receipt + leaf : 0));
 }
 
 /** What is longer than its field may be. */
@@ -123,18 +131,18 @@ export function appendedBytes(parts: AuthorityParts, items: readonly BatchAppend
   if (items.length > MAX_BATCH_ITEMS) return 0;
   const receipt = receiptBytes(parts, items.length);
   const { maxTokenBytes, ids } = parts.policy.token;
-  return sumOf(items, 0, createPace(call), ({ request }, spend) => {
+  return sumOf(items, appendDetailBytes(items), createPace(call), ({ request }, spend) => {
     if (request === undefined) return ERROR_BYTES;
     const { token, dryRun } = request;
-    const checks = dryRun ? CHECKS_BYTES : 0;
+    const checks = dryRun ? CHECKS_BYTES.verify : 0;
     if (token.length > maxTokenBytes) return Math.max(ERROR_BYTES, checks);
     spend(token.length);
     const taken = tasksOf(token, ids);
     if (taken === undefined) return Math.max(ERROR_BYTES, checks);
     const { tasks, pred, hasPolicy } = taken;
     const leaf = leafBytes(ids, tasks, pred, hasPolicy);
-    // The entry says the leaf once more, in fields.
-    const entry = token.length + 2 * leaf + RESULT_BYTES;
+    // The entry says what is in the leaf as fields; the receipt has the leaf.
+    const entry = token.length + leaf + RESULT_BYTES;
     return Math.max(ERROR_BYTES, entry + leaf + receipt + checks);
   });
 }
@@ -144,10 +152,12 @@ export function verdictBytes(parts: AuthorityParts, items: readonly BatchVerifyI
   const { maxTokenBytes } = parts.policy.token;
   return sumOf(items, verdictDetailBytes(items), createPace(call), ({ request }, spend) => {
     if (request === undefined) return ERROR_BYTES;
-    const { token } = request;
-    if (token.length > maxTokenBytes) return CHECKS_BYTES;
+    const { token, verifyMode } = request;
+    // A verdict may have both a finding and claims.
+    const refused = ERROR_BYTES + (verifyMode === VerifyMode.REPORT ? CHECKS_BYTES.verify : 0);
+    if (token.length > maxTokenBytes) return refused;
     spend(token.length);
-    return CHECKS_BYTES + CLAIMS_BYTES + structBytes(payloadOf(token));
+    return refused + CLAIMS_BYTES + claimsBytes(payloadOf(token));
   });
 }
 
@@ -161,12 +171,12 @@ export function pageBytes(pageSize: number, withContent = false): number {
   return pageRoom(pageSize, withContent) + AROUND_PAGE_BYTES;
 }
 
-export function workflowBytes(pageSize: number, pageToken: string): number {
-  return pageBytes(pageSize) + (pageToken === '' ? FINDINGS_BYTES : 0);
+export function workflowBytes(): number {
+  return FINDINGS_BYTES;
 }
 
-export function graphBytes({ graph }: ValidateDAGRequest): number {
-  return FINDINGS_BYTES + (graph === GraphFormat.UNSPECIFIED ? 0 : DRAWING_BYTES);
+export function graphBytes({ graphFormat }: ValidateDAGRequest): number {
+  return FINDINGS_BYTES + (graphFormat === GraphFormat.UNSPECIFIED ? 0 : DRAWING_BYTES);
 }
 
 type Ids = AuthorityParts['policy']['token']['ids'];
@@ -211,11 +221,11 @@ const STEPS_PER_ITEM = 8;
 /** That are decoded, parsed and counted. */
 const CHARACTERS_PER_STEP = 32;
 
-/** A receipt without its leaf: the proof is there as bytes and as text, and so is the checkpoint, twice. */
+/** A receipt without its leaf, in either of its forms. */
 function receiptBytes({ ledger }: AuthorityParts, items: number): number {
   const depth = Math.ceil(Math.log2(ledger.size + items + ENTRIES_MEANWHILE));
   const checkpoint = 2 * Buffer.byteLength(ledger.verifierKey) + 56;
-  return 2 * checkpoint + depth * PROOF_STEP_BYTES + 190;
+  return checkpoint + depth * PROOF_STEP_BYTES + 130;
 }
 
 function bindingBytes({ value }: IssueRequest['inputBinding'] | IssueRequest['outputBinding']): number {

@@ -4,6 +4,7 @@
 import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import type { AuthorityParts } from '../authority/index.ts';
 import { MAX_ANCESTORS, MAX_WORKFLOW_TASKS } from '../dag/index.ts';
+import { AdminService } from '../gen/ect/v1/admin_pb.ts';
 import {
   type AuthorityFeaturesSchema,
   type AuthorityLimitsSchema,
@@ -29,7 +30,7 @@ import {
 import type { Page } from './pages.ts';
 
 /** Full names of the services of an authority. */
-const SERVICES = [AuthorityService, LedgerService, KeyService].map(({ typeName }) => typeName);
+const SERVICES = [AuthorityService, LedgerService, KeyService, AdminService].map(({ typeName }) => typeName);
 
 /** What the procedures do not know of themselves. */
 export interface AuthorityFacts {
@@ -83,21 +84,25 @@ function limitsOf({ policy }: AuthorityParts): MessageInitShape<typeof Authority
     tokenBytes: token.maxTokenBytes,
     batchItems: MAX_BATCH_ITEMS,
     audiences: MAX_AUDIENCES,
-    pred: MAX_PREDECESSORS,
+    predecessors: MAX_PREDECESSORS,
     predecessorTokens: MAX_HANDED_ALONG,
     bundleTokens: MAX_BUNDLE_TOKENS,
     workflowTasks: MAX_WORKFLOW_TASKS,
     ancestors: MAX_ANCESTORS,
     extensionBytes: MAX_EXT_BYTES,
     extensionDepth: MAX_EXT_DEPTH,
-    defaultTtlSeconds,
-    maxTtlSeconds: token.maxLifetimeSeconds,
-    tokenAgeSeconds: token.maxAgeSeconds,
-    clockSkewSeconds: token.maxFutureSeconds,
-    callSeconds: MAX_CALL_MS / 1000,
+    defaultTtl: durationOf(defaultTtlSeconds),
+    maxTtl: durationOf(token.maxLifetimeSeconds),
+    tokenAge: durationOf(token.maxAgeSeconds),
+    clockSkew: durationOf(token.maxFutureSeconds),
+    callTime: durationOf(MAX_CALL_MS / 1000),
     pageEntries: MAX_PAGE_ENTRIES,
     pageKeys: MAX_PAGE_KEYS,
   };
+}
+
+function durationOf(seconds: number) {
+  return { seconds: BigInt(seconds), nanos: 0 };
 }
 
 function featuresOf(

@@ -5,13 +5,18 @@ import {
   append,
   beginIssue,
   beginVerify,
+  type DagSubject,
+  demandPermission,
+  guessableId,
   type Issued,
   type IssueOrder,
   issue,
-  refuseGuessableId,
+  issueFaults,
+  readerFor,
   rehearseAppend,
   rehearseIssue,
   validateDag,
+  verifyFaults,
 } from '../authority/index.ts';
 import { type DagReport, renderDot, renderMermaid } from '../dag/index.ts';
 import type { Refusal } from '../errors.ts';
@@ -21,15 +26,18 @@ import { andThen } from '../keys/index.ts';
 import { createPace } from '../pace.ts';
 import { appendedBytes, graphBytes, issuedBytes, verdictBytes } from './answer-size.ts';
 import { type AuthorityFacts, authorityDescriber, type DescribeAuthority } from './authority-document.ts';
-import { appendItems, checkItems, runItems } from './batch.ts';
+import { appendItems, checkBatch, runItems } from './batch.ts';
 import { holdOrders } from './batch-orders.ts';
 import type { Call, Service } from './call.ts';
-import { DetailRoom, issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
+import { appendDetailBytes, DetailRoom, issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
+import { writeFinding } from './findings.ts';
 import { writeGraphReport } from './graph-messages.ts';
 import { invalid } from './invalid.ts';
 import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from './limits.ts';
 import { writeAppended, writeAppendRehearsal, writeIssued, writeIssueRehearsal, writeVerdict } from './messages.ts';
-import { known, readDagSubject, readIssueOrder, readKey, readName, readVerifyOrder } from './orders.ts';
+import { readDagSubject, readIssueOrder, readRequestId, readVerifyOrder } from './orders.ts';
+import { demandAppend, demandVerify } from './permission.ts';
+import { ofField, refuseIf } from './violations.ts';
 
 /** Where nothing around the procedures is said. */
 const UNSAID: AuthorityFacts = {
@@ -45,8 +53,9 @@ export function authorityService(
   parts: AuthorityParts,
   describe: DescribeAuthority = authorityDescriber(parts, UNSAID),
 ): Service<typeof AuthorityService> {
+  const readOrder = (request: IssueRequest) => readIssueOrder(request, (order) => issueFaults(parts, order));
   const issueItem = (request: IssueRequest, call: Call, details?: DetailRoom) =>
-    issueOrder(readIssueOrder(request, parts.policy.token.ids), request.dryRun, call, details);
+    issueOrder(readOrder(request), request.dryRun, call, details);
   const issueOrder = (order: IssueOrder, isDryRun: boolean, call: Call, details?: DetailRoom) => {
     if (isDryRun) return rehearse(order, call, details);
     const write = (issued: Issued) => writeIssued(issued, details);
@@ -60,17 +69,19 @@ export function authorityService(
     return writeIssueRehearsal(rehearsal, details);
   };
   const verifyItem = (request: VerifyRequest, call: Call, details?: DetailRoom, requestId = '') => {
-    const order = readVerifyOrder(request);
+    const order = readVerifyOrder(request, (legible) => verifyFaults(parts, call.caller, legible));
+    demandVerify(parts, call.caller, order.audience);
     const named = order.requestId === '' ? { ...order, requestId } : order;
     return andThen(beginVerify(parts, call.caller, named, call), (verdict) => {
       if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
-      return writeVerdict(verdict, details);
+      return writeVerdict(verdict, order.mode, details);
     });
   };
   return {
     descriptor: AuthorityService,
     access: 'callers',
     published: ['getAuthority'],
+    asksItself: ['issue', 'batchIssue', 'verify', 'batchVerify', 'validateDAG', 'appendLedger', 'batchAppendLedger'],
     weights: { validateDAG: 50 },
     maxRequestBytes: {
       '*': MAX_MESSAGE_BYTES,
@@ -92,51 +103,78 @@ export function authorityService(
         return begun instanceof Promise ? begun : parts.rounds.finish(begun);
       },
       batchIssue: async ({ items, requestId }, call) => {
+        checkBatch(items, () => readRequestId(requestId));
         const details = new DetailRoom(issueDetailBytes(items));
-        const name = readKey('request_id', requestId);
-        if (name === '')
-          return { results: await runItems(items, call, (request, of) => issueItem(request, of, details)) };
-        checkItems(items);
-        const orderAt = await holdOrders(parts, name, items, call);
-        const results = await runItems(items, call, (request, of, place) =>
-          issueOrder(orderAt(place), request.dryRun, of, details),
+        if (requestId === '') {
+          const begin = (request: IssueRequest, of: Call) => issueItem(request, of, details);
+          return { results: await runItems(items, call, begin, details) };
+        }
+        const orderAt = await holdOrders(parts, requestId, items, call, readOrder);
+        const results = await runItems(
+          items,
+          call,
+          (request, of, place) => issueOrder(orderAt(place), request.dryRun, of, details),
+          details,
         );
         return { results };
       },
       verify: (request, call) => parts.rounds.finish(verifyItem(request, call)),
       batchVerify: async ({ items, requestId }, call) => {
+        checkBatch(
+          items,
+          () => readRequestId(requestId),
+          () => refuseIf(guessableId(call.caller, { requestId })),
+        );
         const details = new DetailRoom(verdictDetailBytes(items));
-        const name = readName('request_id', requestId);
-        refuseGuessableId(call.caller, { requestId: name });
-        const results = await runItems(items, call, (request, of, place) =>
-          verifyItem(request, of, details, name === '' ? '' : `${name} ${place}`),
+        const nameOf = (place: number) => (requestId === '' ? '' : `${requestId} ${place}`);
+        const results = await runItems(
+          items,
+          call,
+          (request, of, place) => verifyItem(request, of, details, nameOf(place)),
+          details,
         );
         return { results };
       },
       validateDAG: async (request, call) => {
-        known('graph', request.graph, GraphFormat);
-        const labels = request.graph !== GraphFormat.UNSPECIFIED;
-        const answer = await validateDag(parts, readDagSubject(request), call, { labels });
+        const subject = await permittedSubject(parts, readDagSubject(request), call);
+        const { graphFormat } = request;
+        const labels = graphFormat !== GraphFormat.UNSPECIFIED;
+        const answer = await validateDag(parts, subject, call, { labels });
         if ('refusal' in answer) {
           call.note(answer.refusal.reason);
           return writeUnreadable(answer.refusal);
         }
         const [violation] = answer.report.violations;
         if (violation !== undefined) call.note(violation.reason);
-        return { ...writeGraphReport(answer.report), graph: await draw(answer.report, request.graph, call) };
+        return { ...writeGraphReport(answer.report), drawing: await draw(answer.report, graphFormat, call) };
       },
       appendLedger: async ({ token, dryRun }, call) => {
         if (token === '') throw invalid('token', 'is required');
+        demandAppend(parts, call.caller, token);
         if (dryRun) {
           const rehearsal = await rehearseAppend(parts, token, call);
           if (rehearsal.verdict.refusal !== undefined) call.note(rehearsal.verdict.refusal.reason);
           return writeAppendRehearsal(rehearsal);
         }
-        return writeAppended(await append(parts, call.caller, token, call.signal));
+        return writeAppended(await ofField('token', append(parts, call.caller, token, call.signal)));
       },
-      batchAppendLedger: async ({ items }, call) => ({ results: await appendItems(parts, items, call) }),
+      batchAppendLedger: async ({ items }, call) => {
+        checkBatch(items);
+        const details = new DetailRoom(appendDetailBytes(items));
+        return { results: await appendItems(parts, items, call, details) };
+      },
     },
   };
+}
+
+/** What is asked about; a workflow that the caller may not read is one that is not there. */
+async function permittedSubject(parts: AuthorityParts, subject: DagSubject, { caller }: Call): Promise<DagSubject> {
+  if (subject.kind === 'workflow') {
+    return { ...subject, isHidden: !(await readerFor(parts, caller, 'ValidateDAG').maySeeWorkflow(subject.wid)) };
+  }
+  const question = { action: 'ValidateDAG', resource: { kind: 'authority' }, context: { takes_part: false } } as const;
+  demandPermission(parts.authorizer, caller, question);
+  return subject;
 }
 
 async function draw(report: DagReport, format: GraphFormat, call: Call): Promise<string> {
@@ -151,6 +189,6 @@ async function draw(report: DagReport, format: GraphFormat, call: Call): Promise
 }
 
 /** A token that does not hold cannot be part of a graph: the graph is invalid, for the token's own reason. */
-function writeUnreadable({ reason, message }: Refusal) {
-  return { status: DagStatus.INVALID, violations: [{ reason, message, tasks: [] }] };
+function writeUnreadable(refusal: Refusal) {
+  return { dagReport: { status: DagStatus.INVALID, violations: [{ finding: writeFinding(refusal) }] } };
 }

@@ -2,10 +2,9 @@
 
 import { type AuthorityParts, type BatchItem, holdBatch, type IssueOrder } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
-import type { BatchIssueItem } from '../gen/ect/v1/authority_pb.ts';
+import type { BatchIssueItem, IssueRequest } from '../gen/ect/v1/authority_pb.ts';
 import { createPace } from '../pace.ts';
 import type { Call } from './call.ts';
-import { readIssueOrder } from './orders.ts';
 
 /** What it costs to read an order, in steps. */
 const STEPS_PER_ORDER = 250;
@@ -19,12 +18,13 @@ export async function holdOrders(
   requestId: string,
   items: readonly BatchIssueItem[],
   call: Call,
+  read: (request: IssueRequest) => IssueOrder,
 ): Promise<(place: number) => IssueOrder> {
   const orders: (IssueOrder | EctError | undefined)[] = [];
   const pace = createPace(call);
   for (const { request } of items) {
     if (pace.step(STEPS_PER_ORDER)) await pace.rest();
-    orders.push(request && readOrRefuse(() => readIssueOrder(request, parts.policy.token.ids)));
+    orders.push(request && readOrRefuse(() => read(request)));
   }
   const held = items.map(({ reference, request }, place): BatchItem => {
     const order = orders[place];
@@ -35,7 +35,7 @@ export async function holdOrders(
     const order = orders[place];
     if (order instanceof EctError) throw order;
     if (order === undefined) throw new TypeError('a place without a request has no order');
-    return order.idempotencyKey === '' ? { ...order, idempotencyKey: keyOf(place) } : order;
+    return order.requestId === '' ? { ...order, requestId: keyOf(place) } : order;
   };
 }
 

@@ -1,17 +1,20 @@
 // Batches: every item stands alone, results keep the order, and each echoes its reference.
 
 import { type Appended, type AuthorityParts, appendBatch, rehearseAppend } from '../authority/index.ts';
-import { EctError } from '../errors.ts';
+import { EctError, refuse } from '../errors.ts';
 import type { BatchAppendLedgerItem } from '../gen/ect/v1/authority_pb.ts';
 import type { Status } from '../gen/google/rpc/status_pb.ts';
 import type { Cut } from '../keys/index.ts';
-import { nextSlice, throwIfEnded } from '../pace.ts';
+import { createPace, nextSlice, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
 import type { Call } from './call.ts';
-import { toStatus } from './errors.ts';
-import { invalid } from './invalid.ts';
+import type { DetailRoom } from './detail-room.ts';
+import { demand } from './invalid.ts';
+import { toItemStatus } from './item-errors.ts';
 import { MAX_BATCH_ITEMS } from './limits.ts';
 import { writeAppended, writeAppendRehearsal } from './messages.ts';
-import { readName } from './orders.ts';
+import { isName, readName } from './orders.ts';
+import { demandAppend } from './permission.ts';
+import { checkAll, inField } from './violations.ts';
 
 interface Item<Request> {
   readonly reference: string;
@@ -25,6 +28,11 @@ interface ItemResult<Response> {
 
 /** Items that are begun before other calls are served again. An item takes some 100 microseconds of computing. */
 const ITEMS_PER_SLICE = 32;
+/**
+ * Fewer are begun where that takes long, in microseconds of computing: what a policy decides of an item for the first time takes as long
+ * as several signatures.
+ */
+const BEGINNING_MICROS = 3_000;
 
 /** How an item is begun: cut at its signature, or by itself where there is more to wait for. */
 type BeginItem<Request, Response> = (request: Request, call: Call, place: number) => Cut<Response> | Promise<Response>;
@@ -37,27 +45,40 @@ export async function runItems<Request, Response>(
   items: readonly Item<Request>[],
   call: Call,
   begin: BeginItem<Request, Response>,
+  details?: DetailRoom,
 ): Promise<ItemResult<Response>[]> {
-  checkItems(items);
   const results: ItemResult<Response>[] = [];
-  for (let start = 0; start < items.length; start += ITEMS_PER_SLICE) {
+  for (let start = 0; start < items.length; start = results.length) {
     if (start > 0) await nextSlice();
     throwIfEnded(call.signal);
-    const slice = items.slice(start, start + ITEMS_PER_SLICE);
-    const begun = slice.map(({ request }, at) =>
-      attempt(() => {
-        if (request === undefined) throw invalid(`items[${start + at}].request`, 'is required');
-        return begin(request, call, start + at);
-      }),
-    );
+    const begun: Attempt<Cut<Response>, Response>[] = [];
+    const endMicros = computedMicros() + BEGINNING_MICROS;
+    for (const { request } of items.slice(start, start + ITEMS_PER_SLICE)) {
+      const place = start + begun.length;
+      begun.push(
+        attempt(() => {
+          if (request === undefined) throw missingRequest();
+          return begin(request, call, place);
+        }),
+      );
+      if (computedMicros() >= endMicros) break;
+    }
+    const slice = items.slice(start, start + begun.length);
     const settled = begun.map((item) => (isCut(item) && item.owesSignature ? attempt(() => settle(item)) : item));
     const finished = settled.map((item) => (isCut(item) ? attempt(() => item.finish()) : item));
     const isLate = finished.some((outcome) => outcome instanceof Promise);
     const outcomes = isLate ? await Promise.all(finished.map(async (outcome) => outcome)) : finished;
-    for (const [at, { reference }] of slice.entries())
-      results.push(resultOf(reference, outcomes[at] as Response | EctError));
+    for (const [at, { reference }] of slice.entries()) {
+      results.push(resultOf(reference, start + at, outcomes[at] as Response | EctError, details));
+    }
   }
   return results;
+}
+
+/** What this thread has computed. The wall clock would count what others compute meanwhile. */
+function computedMicros(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
 }
 
 /** What something came to, or will: it may be refused. */
@@ -87,47 +108,95 @@ function settle<T>(cut: Cut<T>): Cut<T> {
   return cut;
 }
 
-function resultOf<Response>(reference: string, outcome: Response | EctError): ItemResult<Response> {
-  if (outcome instanceof EctError) return { reference, result: { case: 'error', value: toStatus(outcome) } };
-  return { reference, result: { case: 'response', value: outcome } };
+/** The result of an item. The fields of its request are named from the batch: `items[3].request.aud`. */
+function resultOf<Response>(
+  reference: string,
+  place: number,
+  outcome: Response | EctError,
+  details: DetailRoom | undefined,
+): ItemResult<Response> {
+  if (!(outcome instanceof EctError)) return { reference, result: { case: 'response', value: outcome } };
+  const error = outcome.within(`items[${place}].request`);
+  return { reference, result: { case: 'error', value: toItemStatus(error, details) } };
+}
+
+function missingRequest(): EctError {
+  return new EctError(refuse('REQUEST_INVALID', 'request is required.', { field: '' }));
 }
 
 /** Appends each item's token; a later one may follow an earlier one. Dry runs come last, and see what was recorded. */
-export async function appendItems(parts: AuthorityParts, items: readonly BatchAppendLedgerItem[], call: Call) {
-  checkItems(items);
+export async function appendItems(
+  parts: AuthorityParts,
+  items: readonly BatchAppendLedgerItem[],
+  call: Call,
+  details: DetailRoom,
+) {
+  const denials = await denialsOf(parts, items, call);
   const outcomes = await appendBatch(
     parts,
     call.caller,
-    items.map(({ request }) => (request === undefined || request.dryRun ? '' : request.token)),
+    items.map(({ request }, at) =>
+      request === undefined || request.dryRun || denials[at] !== undefined ? '' : request.token,
+    ),
     call.signal,
   );
   const results: ItemResult<Awaited<ReturnType<typeof rehearseItem>>>[] = [];
   for (const [position, { reference, request }] of items.entries()) {
     if (position % ITEMS_PER_SLICE === ITEMS_PER_SLICE - 1) await nextSlice();
     const outcome = attempt(() => {
-      if (!request?.token) throw invalid(`items[${position}].request.token`, 'is required');
-      return request.dryRun ? rehearseItem(parts, request.token, call) : writeOutcome(outcomes[position]!);
+      if (request === undefined) throw missingRequest();
+      demand(request.token !== '', 'token', 'is required');
+      const denial = denials[position];
+      if (denial !== undefined) throw denial;
+      return request.dryRun ? rehearseItem(parts, request.token, call, details) : writeOutcome(outcomes[position]!);
     });
-    results.push(resultOf(reference, outcome instanceof Promise ? await outcome : outcome));
+    results.push(resultOf(reference, position, outcome instanceof Promise ? await outcome : outcome, details));
   }
   return results;
 }
 
+/** Of each item, why the caller may not have it recorded. */
+async function denialsOf(parts: AuthorityParts, items: readonly BatchAppendLedgerItem[], call: Call) {
+  const denials: (EctError | undefined)[] = [];
+  const pace = createPace(call);
+  for (const { request } of items) {
+    if (pace.step(STEPS_PER_TOKEN)) await pace.rest();
+    denials.push(denialOf(parts, call, request?.token ?? ''));
+  }
+  return denials;
+}
+
+/** Why the caller may not have this recorded, where it may not. */
+function denialOf(parts: AuthorityParts, call: Call, token: string): EctError | undefined {
+  try {
+    if (token !== '') demandAppend(parts, call.caller, token);
+    return undefined;
+  } catch (thrown) {
+    return refusalOnly(thrown);
+  }
+}
+
 function writeOutcome(outcome: Appended | EctError) {
-  if (outcome instanceof EctError) throw outcome;
+  if (outcome instanceof EctError) throw inField('token', outcome);
   return writeAppended(outcome);
 }
 
 /** After each of them other calls are served: a rehearsal never waits for anything else. */
-async function rehearseItem(parts: AuthorityParts, token: string, call: Call) {
+async function rehearseItem(parts: AuthorityParts, token: string, call: Call, details: DetailRoom) {
   await nextSlice();
   throwIfEnded(call.signal);
-  return writeAppendRehearsal(await rehearseAppend(parts, token, call));
+  return writeAppendRehearsal(await rehearseAppend(parts, token, call), details);
 }
 
-export function checkItems(items: readonly Item<unknown>[]): void {
-  if (items.length === 0 || items.length > MAX_BATCH_ITEMS) {
-    throw invalid('items', `must have 1 to ${MAX_BATCH_ITEMS} items`);
-  }
-  for (const [position, { reference }] of items.entries()) readName(`items[${position}].reference`, reference);
+/** Refuses a batch for what is wrong with it as a whole. `checks`: those of its other fields. */
+export function checkBatch(items: readonly Item<unknown>[], ...checks: readonly (() => unknown)[]): void {
+  checkAll(
+    () =>
+      demand(items.length > 0 && items.length <= MAX_BATCH_ITEMS, 'items', `must have 1 to ${MAX_BATCH_ITEMS} items`),
+    ...checks,
+    ...items.slice(0, MAX_BATCH_ITEMS).flatMap(({ reference }, place) => {
+      const check = () => readName(`items[${place}].reference`, reference);
+      return isName(reference) ? [] : [check];
+    }),
+  );
 }

@@ -87,7 +87,8 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
       return {
         ...fieldsFor(origin),
         'access-control-allow-methods': cors.allowedMethods.join(', '),
-        'access-control-allow-headers': cors.allowedHeaders.join(', '),
+        // Of the service's own: a page of these origins may send a bearer token.
+        'access-control-allow-headers': [...cors.allowedHeaders, 'Authorization'].join(', '),
         'access-control-max-age': PREFLIGHT_AGE_SECONDS,
       };
     },

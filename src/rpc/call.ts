@@ -50,12 +50,12 @@ export interface Service<S extends DescService = DescService> {
       S['method'][K]
     >;
   };
-  /** Whether callers must be authenticated. Public services (keys) need no identity. */
-  readonly access: 'callers' | 'public';
-  /** Methods (local names) that administrators alone may call. */
-  readonly administered?: readonly string[];
-  /** Methods (local names) of a service for callers that need no identity all the same. */
+  /** Who may call it: those who are authenticated, everyone (keys), or administrators alone. */
+  readonly access: Access;
+  /** Methods (local names) that need no identity all the same. */
   readonly published?: readonly string[];
+  /** Methods (local names) whose procedures ask for permission themselves, since what they are about is found on the way. */
+  readonly asksItself?: readonly string[];
   /** What a call of a method (local name) computes whatever the size of its request, relative to a small call; 1 where it is not said. */
   readonly weights?: Readonly<Record<string, number>>;
   /** Largest request message in bytes, by method (local name); `*` is the default. */
@@ -76,9 +76,9 @@ export interface AnyService {
   readonly descriptor: DescService;
   readonly procedures: Readonly<Record<string, (request: never, call: Call) => unknown>>;
   readonly streams?: Readonly<Record<string, (request: never, call: Call) => AsyncIterable<unknown>>>;
-  readonly access: 'callers' | 'public';
-  readonly administered?: readonly string[];
+  readonly access: Access;
   readonly published?: readonly string[];
+  readonly asksItself?: readonly string[];
   readonly weights?: Readonly<Record<string, number>>;
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
   readonly answerBytes?: Readonly<
@@ -89,7 +89,6 @@ export interface AnyService {
 /** Who may call a method. */
 export type Access = 'public' | 'callers' | 'admin';
 
-export function accessOf({ access, administered, published }: AnyService, localName: string): Access {
-  if (administered?.includes(localName) === true) return 'admin';
+export function accessOf({ access, published }: AnyService, localName: string): Access {
   return published?.includes(localName) === true ? 'public' : access;
 }

@@ -2,14 +2,17 @@
 // event. Transports read and write bytes; everything else about a call is decided here.
 
 import type { Socket } from 'node:net';
-import type { Caller } from '../authority/index.ts';
+import type { Authorizer, Caller } from '../authority/index.ts';
 import { underDeadline } from '../call-deadline.ts';
+import type { Authenticate } from '../callers/authenticate.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import {
   type Account,
+  type CallLimits,
   createResources,
   DEFAULT_PROCESS_LIMITS,
+  MAX_ACCOUNT_CALLS,
   PUBLIC_COST_MS,
   type Resources,
 } from '../limits/index.ts';
@@ -17,15 +20,31 @@ import type { Access, AnyService } from './call.ts';
 import { MAX_CALL_MS } from './deadline.ts';
 import { asEctError, isFault } from './errors.ts';
 import { MAX_ANSWER_BYTES } from './limits.ts';
-import { type Arrival, OpenCall } from './open-call.ts';
+import { type Arrival, OpenCall, type PresentedCall } from './open-call.ts';
+import {
+  NO_ROOM_FOR_ANSWER,
+  OVERLOADED,
+  TOO_MANY_OWN_CALLS,
+  TOO_MANY_OWN_PUBLIC,
+  TOO_MANY_OWN_STREAMS,
+  TOO_MANY_PUBLIC,
+  TOO_MANY_STREAMS,
+} from './overload.ts';
 import type { Penalty } from './penalty.ts';
+import { demandMethod } from './permission.ts';
 
 export interface CallsOptions {
   readonly events: Events;
   /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
+  /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
+  readonly authenticate?: Authenticate | undefined;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
+  /** What callers may do. Undefined: every identified caller may call what is not for administrators. */
+  readonly authorizer?: Authorizer | undefined;
+  /** How many calls each caller may make. Undefined: any number. */
+  readonly callLimits?: CallLimits | undefined;
   /** Aborted when streams have to end because the service stops. Unary calls may finish. */
   readonly endOfStreams: AbortSignal;
   /** What calls share. */
@@ -34,22 +53,18 @@ export interface CallsOptions {
   readonly tellsDeadlines?: boolean;
 }
 
-/** Made once: what is rejected because there is too much must cost next to nothing. */
-export const OVERLOADED = new EctError(
-  refuse('SERVICE_OVERLOADED', 'the service has more calls than it can answer in time'),
-);
-const NO_ROOM_FOR_ANSWER = new EctError(
-  refuse('SERVICE_OVERLOADED', 'there is no room for the answer beside those that are not read yet; nothing was done'),
-);
-const TOO_MANY_STREAMS = new EctError(refuse('SERVICE_OVERLOADED', 'too many streams are open'));
-const TOO_MANY_PUBLIC = new EctError(refuse('SERVICE_OVERLOADED', 'too many requests that need no identity'));
-
 /** A request that is rejected by its headers, and what its connection has to bear for it. */
 export interface Rejection {
   readonly error: EctError;
   /** Who made it, as far as it is proven. */
   readonly caller: Caller;
   readonly penalty: Penalty;
+}
+
+/** A call that may be made: who makes it, and who pays for it. */
+interface Admission {
+  readonly caller: Caller;
+  readonly account: Account;
 }
 
 /** A connection that has not proven a caller pays this many times as much for a call that is rejected. */
@@ -66,26 +81,56 @@ export type Calls = ReturnType<typeof createCalls>;
 /** The calls of one server. */
 export function createCalls(options: CallsOptions) {
   const { events, identify, endOfStreams, isAdministrator = () => false, tellsDeadlines = false } = options;
+  const { authorizer, callLimits } = options;
+  const { authenticate = ({ socket }) => identify(socket) } = options;
   const { resources = createResources(DEFAULT_PROCESS_LIMITS) } = options;
   const { accounts, admission, scheduler, unread, streams, publicShare, connections, onLimit } = resources;
 
   /**
    * Opens a call by its headers: before anything of its request is kept, decompressed or parsed it is decided who makes it,
    * whether it may, and whether there is room. `timeoutMs` is what its caller asked for; a unary call gets no more than the
-   * cap. A call that is rejected is stopped already. `isJudged`: the headers passed `reject` before.
+   * cap. A call that is rejected is stopped already.
    */
   function open(
-    arrival: Arrival,
+    arrival: PresentedCall,
     kind: CallKind,
     timeoutMs: number | undefined,
     access: Access = 'callers',
-    isJudged = false,
   ): OpenCall {
-    const { socket } = arrival;
-    const limit = kind === 'unary' ? Math.min(timeoutMs ?? MAX_CALL_MS, MAX_CALL_MS) : timeoutMs;
-    const judged = judge(socket, access, isJudged ? 0 : PUBLIC_COST_MS.unary, limit ?? MAX_CALL_MS);
+    const limit = limitOf(kind, timeoutMs);
+    return opened(arrival, admit(arrival, access, PUBLIC_COST_MS.unary, limit ?? MAX_CALL_MS), access, limit);
+  }
+
+  /** The same for a call whose headers passed `judge`, which answered its caller. */
+  function openFor(
+    caller: Caller,
+    arrival: Arrival,
+    kind: CallKind,
+    timeoutMs: number | undefined,
+    access: Access,
+  ): OpenCall {
+    const limit = limitOf(kind, timeoutMs);
+    return opened(arrival, admitCaller(caller, arrival.socket, access, 0, limit ?? MAX_CALL_MS), access, limit);
+  }
+
+  function limitOf(kind: CallKind, timeoutMs: number | undefined): number | undefined {
+    return kind === 'unary' ? Math.min(timeoutMs ?? MAX_CALL_MS, MAX_CALL_MS) : timeoutMs;
+  }
+
+  function opened(
+    arrival: Arrival,
+    judged: Admission | Rejection,
+    access: Access,
+    limit: number | undefined,
+  ): OpenCall {
     if ('error' in judged) return rejected(arrival, judged);
+    const counted = access === 'public' ? undefined : callLimits?.enter(judged.caller);
+    if (counted instanceof EctError) {
+      onLimit('caller_calls');
+      return rejected(arrival, rejection(judged.account, judged.caller, counted));
+    }
     const call = new OpenCall(arrival, judged.account, events, onFinish);
+    call.leave = counted;
     call.caller = judged.caller;
     call.access = access;
     if (limit !== undefined) call.limit(limit);
@@ -100,22 +145,22 @@ export function createCalls(options: CallsOptions) {
     return call;
   }
 
-  /** Judges a request by its headers, for a transport that opens the call later. Answers why it is rejected, if it is. */
-  function reject(
-    arrival: Arrival,
+  /** Judges a request by its headers, for a transport that opens the call later. Answers who makes it, or why it is rejected. */
+  function judge(
+    arrival: PresentedCall,
     access: Access,
     publicCostMs: number,
     kind: CallKind = 'unary',
-  ): Rejection | undefined {
-    const judged = judge(arrival.socket, access, publicCostMs, MAX_CALL_MS);
+  ): Caller | Rejection {
+    const judged = admit(arrival, access, publicCostMs, MAX_CALL_MS);
     if ('error' in judged) {
       rejected(arrival, judged).finish(judged.error);
       return judged;
     }
     // It takes its slot when it begins; until then nothing was done for a stream that has none.
-    if (kind === 'unary' || streams.hasRoom(arrival.socket)) return undefined;
+    if (kind === 'unary' || streams.hasRoom(arrival.socket)) return judged.caller;
     onLimit('streams');
-    return forbid(arrival, TOO_MANY_STREAMS);
+    return forbid(arrival, tooManyStreamsOf(arrival.socket));
   }
 
   function forbid(arrival: Arrival, error: EctError): Rejection {
@@ -124,26 +169,39 @@ export function createCalls(options: CallsOptions) {
     return forbidden;
   }
 
-  function judge(
+  function admit(
+    arrival: PresentedCall,
+    access: Access,
+    publicCostMs: number,
+    budgetMs: number,
+  ): Admission | Rejection {
+    const { socket } = arrival;
+    let caller: Caller;
+    try {
+      // What is public is for everyone: who is connected is only noted, and no credential is looked at.
+      caller = access === 'public' ? peerOrAnonymous(socket) : authenticate(arrival);
+    } catch (thrown) {
+      return unidentified(socket, asEctError(thrown));
+    }
+    return admitCaller(caller, socket, access, publicCostMs, budgetMs);
+  }
+
+  function admitCaller(
+    caller: Caller,
     socket: Socket,
     access: Access,
     publicCostMs: number,
     budgetMs: number,
-  ): Rejection | { readonly caller: Caller; readonly account: Account } {
+  ): Admission | Rejection {
     if (access === 'public') {
       const account = accounts.ofConnection(socket);
       if (publicCostMs > 0 && !publicShare.take(socket, publicCostMs)) {
         onLimit('public_requests');
-        return rejection(account, ANONYMOUS, TOO_MANY_PUBLIC, PUBLIC_REFUSAL_COST);
+        const error = publicShare.isBeyondRate(socket) ? TOO_MANY_OWN_PUBLIC : TOO_MANY_PUBLIC;
+        return rejection(account, ANONYMOUS, error, PUBLIC_REFUSAL_COST);
       }
       connections.used(socket);
-      return { caller: knownOrAnonymous(socket), account };
-    }
-    let caller: Caller;
-    try {
-      caller = identify(socket);
-    } catch (thrown) {
-      return unidentified(socket, asEctError(thrown));
+      return { caller, account };
     }
     const account = accountOfCaller(caller, socket);
     connections.used(socket);
@@ -154,7 +212,16 @@ export function createCalls(options: CallsOptions) {
     }
     if (admission.admits(account, budgetMs)) return { caller, account };
     onLimit('open_calls');
-    return rejection(account, caller, OVERLOADED);
+    return rejection(account, caller, tooManyCallsOf(account));
+  }
+
+  /** The excess of all callers, or that of this one alone. */
+  function tooManyCallsOf({ openCalls }: Account): EctError {
+    return openCalls >= MAX_ACCOUNT_CALLS ? TOO_MANY_OWN_CALLS : OVERLOADED;
+  }
+
+  function tooManyStreamsOf(socket: Socket): EctError {
+    return streams.hasShare(socket) ? TOO_MANY_OWN_STREAMS : TOO_MANY_STREAMS;
   }
 
   function accountOfCaller(caller: Caller, socket: Socket): Account {
@@ -166,7 +233,8 @@ export function createCalls(options: CallsOptions) {
     try {
       return accountOfCaller(identify(socket), socket);
     } catch {
-      return accounts.unidentified;
+      // A connection that proves nothing by itself may carry requests that do.
+      return options.authenticate === undefined ? accounts.unidentified : accounts.ofConnection(socket);
     }
   }
 
@@ -179,6 +247,9 @@ export function createCalls(options: CallsOptions) {
 
   /** Who cannot prove a caller has nothing to gain by calling again. */
   function unidentified(socket: Socket, error: EctError): Rejection {
+    const peer = peerOrAnonymous(socket);
+    // A proven peer may carry the requests of many: what one of them cannot prove must not end the connection of all.
+    if (peer.kind !== 'anonymous') return rejection(accounts.ofCaller(peer.id), peer, error);
     const now = performance.now();
     const isBearable =
       accounts.ofConnection(socket).refusals.take(now, UNIDENTIFIED_COST) && accounts.unidentified.refusals.take(now);
@@ -220,7 +291,7 @@ export function createCalls(options: CallsOptions) {
     if (!admission.admits(account, call.remainingMs)) {
       onLimit('open_calls');
       account.refusals.take(performance.now());
-      throw fail(call, OVERLOADED);
+      throw fail(call, tooManyCallsOf(account));
     }
     admission.begun(account);
     call.isCounted = true;
@@ -233,6 +304,7 @@ export function createCalls(options: CallsOptions) {
   }
 
   function onFinish(call: OpenCall): void {
+    call.leave?.();
     if (call.stage === 'unread') unread.delete(call);
     if (!call.isCounted) return;
     admission.ended(call.account);
@@ -254,6 +326,7 @@ export function createCalls(options: CallsOptions) {
       if (call.stopped !== undefined) throw call.stopped;
       const request = read();
       const ready = request instanceof Promise ? await call.untilOver(request) : request;
+      demandPermitted(service, localName, ready, call);
       const answerBytes = service.answerBytes?.[localName];
       if (answerBytes !== undefined) {
         const bytes = timed(call, () => answerBytes(ready as never, call));
@@ -270,6 +343,14 @@ export function createCalls(options: CallsOptions) {
     } catch (thrown) {
       throw fail(call, thrown);
     }
+  }
+
+  /** After the request was read, and before anything is done for it. */
+  function demandPermitted(service: AnyService, localName: string, request: unknown, call: OpenCall): void {
+    if (call.access === 'public') return;
+    demandMethod(authorizer, service, localName, call.caller);
+    const { items } = (request ?? {}) as { readonly items?: unknown };
+    if (Array.isArray(items) && items.length > 1) callLimits?.charge(call.caller, items.length - 1);
   }
 
   function timed<T>(call: OpenCall, work: () => T): T {
@@ -313,8 +394,9 @@ export function createCalls(options: CallsOptions) {
       giveBack = streams.take(call.socket);
       if (giveBack === undefined) {
         onLimit('streams');
-        throw TOO_MANY_STREAMS;
+        throw tooManyStreamsOf(call.socket);
       }
+      if (call.access !== 'public') demandMethod(authorizer, service, localName, call.caller);
       answers = service.streams?.[localName]?.(request as never, call)[Symbol.asyncIterator]();
       if (answers === undefined) throw new TypeError(`no procedure ${localName}`);
       for (;;) {
@@ -334,8 +416,8 @@ export function createCalls(options: CallsOptions) {
     }
   }
 
-  /** Public services serve everyone; an identity is only noted. */
-  function knownOrAnonymous(socket: Socket): Caller {
+  /** Who is connected, as far as the connection proves it. */
+  function peerOrAnonymous(socket: Socket): Caller {
     try {
       return identify(socket);
     } catch {
@@ -357,7 +439,21 @@ export function createCalls(options: CallsOptions) {
     return error;
   }
 
-  return { open, reject, forbid, refused, abandoned, accountOf, arriving, enter, perform, run, stream, resources };
+  return {
+    open,
+    openFor,
+    judge,
+    forbid,
+    refused,
+    abandoned,
+    accountOf,
+    arriving,
+    enter,
+    perform,
+    run,
+    stream,
+    resources,
+  };
 }
 
 function answerTooLarge(bytes: number): EctError {

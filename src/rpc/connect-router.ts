@@ -62,7 +62,8 @@ export function createConnectRouter(services: readonly AnyService[], calls: Call
 /** Opens the call, or refuses it for a timeout that cannot be read. */
 function openCall(calls: Calls, route: Route, arrival: Arrival, request: RoutedRequest): OpenCall | EctError {
   try {
-    return calls.open(arrival, route.kind, timeoutOf(request, arrival.protocol), route.access, true);
+    const timeoutMs = timeoutOf(request, arrival.protocol);
+    return calls.openFor(request.caller, arrival, route.kind, timeoutMs, route.access);
   } catch (thrown) {
     if (!(thrown instanceof EctError)) throw thrown;
     calls.refused(arrival, thrown);

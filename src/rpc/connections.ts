@@ -4,6 +4,7 @@
 import { createServer as createHttp1 } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Caller } from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import {
@@ -16,12 +17,13 @@ import {
 } from '../h2/index.ts';
 import type { Account, ReadingLanes, Resources } from '../limits/index.ts';
 import { AnsweredAtOnce } from './answered-at-once.ts';
+import { type RequestLine, streamLine } from './arrivals.ts';
 import type { BrowserRequest, BrowserRules } from './browser-rules.ts';
 import type { Rejection } from './calls.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import { serveStream } from './engine-requests.ts';
 import { createFront, type TlsOptions } from './front.ts';
-import type { Gate, RequestLine } from './gate.ts';
+import type { Gate } from './gate.ts';
 import type { LeanDoor } from './lean-door.ts';
 import { MeteredSocket } from './metered-socket.ts';
 import { NodeAnswers } from './node-answers.ts';
@@ -83,9 +85,10 @@ export function createConnections(
     answerEarly,
     answerTooLarge,
     answerRejected: (rejection, method, contentType) => rejectedWith(rejection, method, contentType, undefined),
-    servingOf: (socket) => ({
+    servingOf: (socket, caller) => ({
       handle,
       socket,
+      caller,
       lanes: lanesOf(socket),
       onBug: (thrown) => events.bug('node', thrown),
     }),
@@ -175,17 +178,18 @@ export function createConnections(
     const { head, socket } = stream;
     const contentType = headerOf(head, 'content-type');
     if (head.isTooLarge) {
-      const { answer, penalty } = answerTooLarge({ method: head.method, target: head.path, contentType }, socket);
+      const { answer, penalty } = answerTooLarge(streamLine(stream, contentType), socket);
       return new AnsweredAtOnce(stream, answer, penalty);
     }
     const request = http2Request(head);
     const served = browsers.judge(request) === undefined ? lean(stream) : undefined;
     if (served !== undefined) return served;
-    const early = answerEarly(request, contentType, socket);
-    if (early !== undefined) return new AnsweredAtOnce(stream, early.answer, early.penalty);
-    const line = { method: head.method, target: head.path, contentType };
+    const line = streamLine(stream, contentType);
+    const early = answerEarly(request, line, socket);
+    if ('answer' in early) return new AnsweredAtOnce(stream, early.answer, early.penalty);
     return serveStream(stream, {
       handle,
+      caller: early,
       // A page has nothing to do with a body, so it is read when the request is complete: then what is wrong with it was seen.
       unread: gate.isMethod(line) ? undefined : resources.unread,
       onBegun: () => reads.foresee(ROUTED_MS),
@@ -194,16 +198,17 @@ export function createConnections(
     });
   }
 
-  /** The answer of a request that is decided by its headers; undefined where it goes on. */
-  function answerEarly(request: BrowserRequest, contentType: string | undefined, socket: Socket): Early | undefined {
-    const { method, target, origin } = request;
-    const line = { method, target, contentType };
+  /** The answer of a request that is decided by its headers; who makes it, where it goes on. */
+  function answerEarly(request: BrowserRequest, line: RequestLine, socket: Socket): Caller | Early {
+    const { method, contentType } = line;
+    const { origin } = request;
     const error = browsers.judge(request);
     if (error !== undefined) return rejectedWith(gate.forbid(line, socket, error), method, contentType, undefined);
     const preflight = browsers.preflight(request);
-    const rejection = preflight === undefined ? gate.judge(line, socket) : gate.judgePublic(line, socket);
-    if (rejection !== undefined) return rejectedWith(rejection, method, contentType, origin);
-    return preflight && { answer: { status: 204, headers: preflight, body: undefined }, penalty: 'none' };
+    const judged = preflight === undefined ? gate.judge(line, socket) : gate.judgePublic(line, socket);
+    if ('error' in judged) return rejectedWith(judged, method, contentType, origin);
+    if (preflight === undefined) return judged;
+    return { answer: { status: 204, headers: preflight, body: undefined }, penalty: 'none' };
   }
 
   function answerTooLarge(line: RequestLine, socket: Socket): Early {

@@ -12,13 +12,13 @@ import {
   ScalarType,
   toBinary,
 } from '@bufbuild/protobuf';
-import { StructSchema } from '@bufbuild/protobuf/wkt';
+import { DurationSchema, StructSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
 import { FRAME_PREFIX_BYTES, writeFrame } from './grpc-frame.ts';
 
 /** Makes one frame of an answer, given as the init shape of its message. The frame is the caller's to keep. */
 export type FrameEncoder = (answer: object) => Buffer;
 
-/** The encoder for a message type. What it has no rule for (maps, floats, packed lists) goes to the general codec. */
+/** The encoder for a message type. What it has no rule for (maps but of texts, floats, packed lists) goes to the general codec. */
 export function createFrameEncoder(type: DescMessage): FrameEncoder {
   const write = compile(type, new Map());
   if (write === undefined)
@@ -76,24 +76,15 @@ function writeField(out: BackwardWriter, field: FieldWriter, message: Fields): v
   }
 }
 
-/** Lists that are frozen are the same for ever, so their bytes are kept as long as the list is. */
-const keptBytes = new WeakMap<readonly unknown[], Buffer>();
-
 function writeList(out: BackwardWriter, field: FieldWriter, items: readonly never[]): void {
-  const kept = keptBytes.get(items);
-  if (kept !== undefined) {
-    out.raw(kept);
-    return;
-  }
-  const end = out.length;
   for (let at = items.length - 1; at >= 0; at--) field.write(out, items[at]!);
-  if (items.length > 0 && Object.isFrozen(items)) keptBytes.set(items, out.copySince(end));
 }
 
 const LENGTH_DELIMITED = 2;
 const VARINT = 0;
 
 function compileField(field: DescField, known: Map<string, WriteMessage>): FieldWriter | undefined {
+  if (field.fieldKind === 'map') return compileMap(field);
   const isList = field.fieldKind === 'list';
   const kind = isList ? field.listKind : field.fieldKind;
   const wireType = kind === 'message' || isText(field.scalar) ? LENGTH_DELIMITED : VARINT;
@@ -114,6 +105,33 @@ function compileField(field: DescField, known: Map<string, WriteMessage>): Field
   };
 }
 
+/** A map of texts is a list of messages, each with its key and its value. */
+function compileMap(field: DescField & { readonly fieldKind: 'map' }): FieldWriter | undefined {
+  if (field.mapKey !== ScalarType.STRING || field.mapKind !== 'scalar') return undefined;
+  if (field.scalar !== ScalarType.STRING) return undefined;
+  const tag = field.number * 8 + LENGTH_DELIMITED;
+  return {
+    name: field.localName,
+    oneof: undefined,
+    isList: false,
+    isDefault: () => false,
+    write: (out, entries: Readonly<Record<string, string>>) => {
+      for (const [key, value] of Object.entries(entries).reverse()) {
+        const end = out.length;
+        out.text(value);
+        out.varint(MAP_VALUE_TAG);
+        out.text(key);
+        out.varint(MAP_KEY_TAG);
+        out.varint(out.length - end);
+        out.varint(tag);
+      }
+    },
+  };
+}
+
+const MAP_KEY_TAG = 8 + LENGTH_DELIMITED;
+const MAP_VALUE_TAG = 16 + LENGTH_DELIMITED;
+
 /** `FeatureSet.FieldPresence.IMPLICIT` of the descriptors. */
 const IMPLICIT = 2;
 
@@ -125,6 +143,7 @@ function valueWriter(field: DescField, kind: string, known: Map<string, WriteMes
     // A Struct is plain JSON in the init shape.
     return (out, value: JsonValue) => out.bytes(toBinary(StructSchema, fromJson(StructSchema, value)));
   }
+  if (TIMES.includes(field.message.typeName)) return writeTime;
   const write = compile(field.message, known);
   if (write === undefined) return undefined;
   return (out, value: Fields) => {
@@ -133,6 +152,25 @@ function valueWriter(field: DescField, kind: string, known: Map<string, WriteMes
     out.varint(out.length - end);
   };
 }
+
+/** Both have seconds and nanoseconds. Each token has two. */
+const TIMES: readonly string[] = [TimestampSchema.typeName, DurationSchema.typeName];
+
+function writeTime(out: BackwardWriter, { seconds = 0n, nanos = 0 }: { seconds?: bigint; nanos?: number }): void {
+  const end = out.length;
+  if (nanos !== 0) {
+    out.varint(nanos);
+    out.varint(NANOS_TAG);
+  }
+  if (seconds !== 0n) {
+    out.varint(Number(seconds));
+    out.varint(SECONDS_TAG);
+  }
+  out.varint(out.length - end);
+}
+
+const SECONDS_TAG = 8 + VARINT;
+const NANOS_TAG = 16 + VARINT;
 
 function scalarWriter(type: ScalarType | undefined): WriteValue | undefined {
   switch (type) {
@@ -202,11 +240,6 @@ class BackwardWriter {
     this.#reserve(value.length);
     this.#at -= value.length;
     scratch.set(value, this.#at);
-  }
-
-  /** A copy of what was written since `length` was this. */
-  copySince(length: number): Buffer {
-    return Buffer.from(scratch.subarray(this.#at, scratch.length - length));
   }
 
   /** An integer from 0 to 2^53 - 1. Nothing that this service answers is negative. */

@@ -1,6 +1,7 @@
 // Requests on the HTTP/2 engine that are not plain unary gRPC: streams, other protocols and encodings, pages.
 
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type { Caller } from '../authority/index.ts';
 import { type HeaderList, type Receiver, type Stream, writeHeaderBlock } from '../h2/index.ts';
 import type { UnreadCall, UnreadCalls } from '../limits/index.ts';
 import { isNoRoom } from './answer-room.ts';
@@ -9,6 +10,8 @@ import type { Handle, RoutedCall } from './routed-request.ts';
 /** What streams are served with. */
 export interface StreamServing {
   readonly handle: Handle;
+  /** Who makes the request. */
+  readonly caller: Caller;
   /** Where the stream waits until its request is complete, if it is to be served only then. */
   readonly unread: UnreadCalls | undefined;
   /** Told when the request is handed on: what that costs shows later. */
@@ -57,8 +60,9 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
     const { header, url } = readHead(head.list);
     const { method, path: target } = head;
     const reserveAnswer = (bytes: number) => stream.reserveAnswer(bytes);
-    const request = { httpVersion: '2.0', method, target, url, header, body: this, socket, reserveAnswer };
-    const call = this.#serving.handle(request, () => stream.evict());
+    const { caller, handle } = this.#serving;
+    const request = { httpVersion: '2.0', method, target, url, header, body: this, socket, caller, reserveAnswer };
+    const call = handle(request, () => stream.evict());
     this.#call = call;
     call.response
       .then((answer) => this.#write(answer))

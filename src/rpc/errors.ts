@@ -1,97 +1,26 @@
-// The one place where reasons become gRPC codes and errors become messages on the wire.
+// Errors as messages on the wire: a status with the details that failures.ts has for their reasons.
 
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { EctError, type ErrorReason, refuse, remedyFor } from '../errors.ts';
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import { EctError, type ErrorReason, type FieldViolation, type Refusal, refuse, remedyFor } from '../errors.ts';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+  QuotaFailureSchema,
+  ResourceInfoSchema,
+  RetryInfoSchema,
+} from '../gen/google/rpc/error_details_pb.ts';
 import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
+import { type Detail, failureOf } from './failures.ts';
 
-/** The `domain` of every `google.rpc.ErrorInfo` of this service. */
-export const ERROR_DOMAIN = 'ect.v1';
-
-/** Long enough for a commit, a restart of the process or a change of instance. */
-const RETRY_DELAY = { seconds: 1n, nanos: 0 };
-
-const CODES = {
-  TOKEN_TOO_LARGE: Code.InvalidArgument,
-  TOKEN_MALFORMED: Code.InvalidArgument,
-  LEVEL_TOO_LOW: Code.FailedPrecondition,
-  TYP_INVALID: Code.InvalidArgument,
-  HEADER_FORBIDDEN: Code.InvalidArgument,
-  ALG_NOT_ALLOWED: Code.InvalidArgument,
-  KID_MISSING: Code.InvalidArgument,
-  KEY_UNKNOWN: Code.FailedPrecondition,
-  KEY_REVOKED: Code.FailedPrecondition,
-  KEY_EXPIRED: Code.FailedPrecondition,
-  KEY_MISMATCH: Code.InvalidArgument,
-  SIGNATURE_INVALID: Code.InvalidArgument,
-  CLAIM_MISSING: Code.InvalidArgument,
-  CLAIM_INVALID: Code.InvalidArgument,
-  PRED_INVALID: Code.InvalidArgument,
-  EXT_TOO_LARGE: Code.InvalidArgument,
-  EXT_TOO_DEEP: Code.InvalidArgument,
-  ISSUER_MISMATCH: Code.InvalidArgument,
-  AUDIENCE_MISMATCH: Code.InvalidArgument,
-  TOKEN_EXPIRED: Code.FailedPrecondition,
-  IAT_IN_FUTURE: Code.FailedPrecondition,
-  TOKEN_NOT_YET_VALID: Code.FailedPrecondition,
-  IAT_TOO_OLD: Code.FailedPrecondition,
-  INPUT_HASH_MISMATCH: Code.InvalidArgument,
-  OUTPUT_HASH_MISMATCH: Code.InvalidArgument,
-  DAG_DUPLICATE_TASK: Code.AlreadyExists,
-  DAG_PREDECESSOR_MISSING: Code.FailedPrecondition,
-  DAG_TIME_ORDER: Code.FailedPrecondition,
-  DAG_CYCLE: Code.FailedPrecondition,
-  DAG_TOO_DEEP: Code.FailedPrecondition,
-  DAG_WORKFLOW_MISMATCH: Code.FailedPrecondition,
-  DAG_PREDECESSOR_NOT_APPROVED: Code.FailedPrecondition,
-  TOKEN_REPLAYED: Code.AlreadyExists,
-  TOKEN_EQUIVOCATED: Code.AlreadyExists,
-  REQUEST_INVALID: Code.InvalidArgument,
-  REQUEST_MALFORMED: Code.InvalidArgument,
-  MESSAGE_TOO_LARGE: Code.ResourceExhausted,
-  METHOD_UNKNOWN: Code.Unimplemented,
-  CALLER_UNTRUSTED: Code.Unauthenticated,
-  CALLER_ID_INVALID: Code.Unauthenticated,
-  HOST_NOT_ALLOWED: Code.PermissionDenied,
-  ORIGIN_NOT_ALLOWED: Code.PermissionDenied,
-  ISSUER_NOT_ALLOWED: Code.PermissionDenied,
-  ADMIN_REQUIRED: Code.PermissionDenied,
-  IDEMPOTENCY_CONFLICT: Code.AlreadyExists,
-  DEADLINE_EXCEEDED: Code.DeadlineExceeded,
-  CALL_CANCELLED: Code.Canceled,
-  ENTRY_NOT_FOUND: Code.NotFound,
-  ENTRY_PENDING: Code.NotFound,
-  ENTRY_FAILED: Code.NotFound,
-  WORKFLOW_NOT_FOUND: Code.NotFound,
-  TREE_SIZE_INVALID: Code.OutOfRange,
-  KEY_NOT_FOUND: Code.NotFound,
-  KEY_STATE_INVALID: Code.FailedPrecondition,
-  ROTATION_UNSUPPORTED: Code.FailedPrecondition,
-  KEY_NOT_CURRENT: Code.FailedPrecondition,
-  LEDGER_UNAVAILABLE: Code.Unavailable,
-  LEDGER_CORRUPT: Code.DataLoss,
-  REPLAY_GUARD_UNAVAILABLE: Code.Unavailable,
-  IDEMPOTENCY_UNAVAILABLE: Code.Unavailable,
-  ONCE_CORRUPT: Code.DataLoss,
-  REPLAY_GUARD_FULL: Code.Unavailable,
-  CLOCK_UNTRUSTED: Code.Unavailable,
-  STORAGE_FULL: Code.Unavailable,
-  QUOTA_EXCEEDED: Code.ResourceExhausted,
-  SIGNER_UNAVAILABLE: Code.Unavailable,
-  SIGNER_BUSY: Code.ResourceExhausted,
-  SIGNER_MISCONFIGURED: Code.FailedPrecondition,
-  SIGNER_BAD_OUTPUT: Code.Unavailable,
-  SERVICE_OVERLOADED: Code.ResourceExhausted,
-  SERVICE_DRAINING: Code.Unavailable,
-  INTERNAL: Code.Internal,
-  SERVICE_UNKNOWN: Code.NotFound,
-} as const satisfies Record<ErrorReason, Code>;
+/** The `domain` of every `google.rpc.ErrorInfo` of this service. Reasons outlive versions of the API, so it names none. */
+export const ERROR_DOMAIN = 'ect-authority';
 
 /** The gRPC code of a call that fails for this reason. */
 export function codeOf(reason: ErrorReason): Code {
-  return CODES[reason];
+  return failureOf(reason).code;
 }
 
 /** The name of a code as gRPC spells it: `INVALID_ARGUMENT`. */
@@ -114,8 +43,22 @@ export function toStatus(error: EctError): Status {
   return create(StatusSchema, { code: codeOf(error.reason), message: messageOf(error), details });
 }
 
+/** What errors that were made once are as the value of `grpc-status-details-bin`, once they were sent. */
+const MADE_ONCE = new WeakMap<EctError, string>();
+
+/** An error that is made once and sent often: what is rejected because there is too much must cost next to nothing. */
+export function madeOnce(refusal: Refusal): EctError {
+  const error = new EctError(refusal);
+  MADE_ONCE.set(error, encodeDetails(error));
+  return error;
+}
+
 /** The error as the value of gRPC's `grpc-status-details-bin`. */
 export function toStatusDetails(error: EctError): string {
+  return MADE_ONCE.get(error) ?? encodeDetails(error);
+}
+
+function encodeDetails(error: EctError): string {
   return Buffer.from(toBinary(StatusSchema, toStatus(error)))
     .toString('base64')
     .replace(/=+$/, '');
@@ -137,52 +80,66 @@ export function asEctError(thrown: unknown): EctError {
   return new EctError(refuse('INTERNAL', 'the service failed'), { cause: thrown });
 }
 
-interface Detail {
+interface Packed {
   readonly desc: DescMessage;
   readonly value: MessageInitShape<DescMessage>;
 }
 
-function detailsOf(error: EctError): readonly Detail[] {
+function detailsOf(error: EctError): readonly Packed[] {
   // Reasons, messages and facts were cut when the error was made.
   const { reason, facts: metadata } = error;
-  const details = [detail(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata })];
-  if (isRetryable(reason)) details.push(detail(RetryInfoSchema, { retryDelay: retryDelayOf(error) }));
-  if (reason === 'REQUEST_INVALID' || error.violations.length > 0) {
-    details.push(detail(BadRequestSchema, badRequest(error)));
+  const { retrySeconds, detail } = failureOf(reason);
+  const details = [pack(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata })];
+  if (retrySeconds !== undefined) {
+    details.push(pack(RetryInfoSchema, { retryDelay: retryDelay(metadata['retry_after_seconds'], retrySeconds) }));
   }
+  const violations = violationsOf(error);
+  if (violations.length > 0) details.push(pack(BadRequestSchema, { fieldViolations: [...violations] }));
+  else if (detail !== undefined) details.push(...detailFor(detail, error));
   return details;
 }
 
-function detail<D extends DescMessage>(desc: D, value: MessageInitShape<D>): Detail {
+function pack<D extends DescMessage>(desc: D, value: MessageInitShape<D>): Packed {
   return { desc, value: create(desc, value) };
+}
+
+/** The fields of the request that are at fault, as far as they are known. */
+function violationsOf({ facts: { field }, message: description, violations }: EctError): readonly FieldViolation[] {
+  return violations.length > 0 || field === undefined ? violations : [{ field, description }];
+}
+
+function detailFor(detail: Detail, { facts, message: description }: EctError): readonly Packed[] {
+  switch (detail.as) {
+    case 'BadRequest':
+      return [];
+    case 'PreconditionFailure': {
+      const { type, subject } = detail;
+      const violations = [{ type, subject: facts[subject] || subject, description }];
+      return [pack(PreconditionFailureSchema, { violations })];
+    }
+    case 'ResourceInfo': {
+      const resourceName = detail.name.flatMap((fact) => facts[fact] || []).join('/');
+      return [pack(ResourceInfoSchema, { resourceType: detail.type, resourceName, description })];
+    }
+    case 'QuotaFailure': {
+      const { quota: quotaMetric = '', limit = '0' } = facts;
+      const violation = {
+        subject: 'caller',
+        quotaMetric,
+        quotaValue: /^\d{1,18}$/.test(limit) ? BigInt(limit) : 0n,
+        description,
+      };
+      return [pack(QuotaFailureSchema, { violations: [violation] })];
+    }
+  }
 }
 
 /** Whether the operator, not the caller, must look at it. */
 export function isFault(reason: ErrorReason): boolean {
-  const code = codeOf(reason);
-  const isOurs = code === Code.Internal || code === Code.DataLoss || code === Code.Unavailable;
-  return isOurs || reason === 'SIGNER_MISCONFIGURED';
-}
-
-const RETRYABLE: ReadonlySet<ErrorReason> = new Set([
-  'SERVICE_OVERLOADED',
-  'SIGNER_BUSY',
-  'ENTRY_PENDING',
-  'QUOTA_EXCEEDED',
-]);
-
-/** Whether the same call may succeed a little later. */
-function isRetryable(reason: ErrorReason): boolean {
-  const code = codeOf(reason);
-  return code === Code.Unavailable || code === Code.Aborted || RETRYABLE.has(reason);
+  return failureOf(reason).isFault === true;
 }
 
 /** Where it is known how long it takes, the refusal says so. */
-function retryDelayOf({ facts: { retry_after_seconds: seconds } }: EctError): typeof RETRY_DELAY {
-  return seconds === undefined || !/^\d{1,9}$/.test(seconds) ? RETRY_DELAY : { seconds: BigInt(seconds), nanos: 0 };
-}
-
-function badRequest({ facts, message, violations }: EctError): MessageInitShape<typeof BadRequestSchema> {
-  const only = { field: facts['field'] ?? '', description: message };
-  return { fieldViolations: violations.length === 0 ? [only] : [...violations] };
+function retryDelay(known: string | undefined, otherwise: number): { readonly seconds: bigint; readonly nanos: 0 } {
+  return { seconds: BigInt(known !== undefined && /^\d{1,9}$/.test(known) ? known : otherwise), nanos: 0 };
 }

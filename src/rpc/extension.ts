@@ -28,7 +28,7 @@ function readExtensionText(field: string, text: string): IssueOrder['ext'] {
   if (Object.values(parsed.value).some((member) => typeof member === 'number' && !Number.isFinite(member))) {
     throw invalid(field, 'must be one strict JSON object: a number is out of range');
   }
-  return { value: parsed.value, text };
+  return { value: parsed.value, text, field };
 }
 
 function writeStruct(value: JsonObject): string {

@@ -2,25 +2,20 @@
 // whether it may, from the headers alone, before its body is read, decompressed or parsed.
 
 import type { Socket } from 'node:net';
+import type { Caller } from '../authority/index.ts';
 import type { EctError } from '../errors.ts';
 import { PUBLIC_COST_MS } from '../limits/index.ts';
+import type { RequestLine } from './arrivals.ts';
 import type { Calls, Rejection } from './calls.ts';
 import { type Method, pathOf } from './method-table.ts';
-import type { Protocol } from './open-call.ts';
+import type { PresentedCall, Protocol } from './open-call.ts';
 import { wireFormOf } from './wire-errors.ts';
 
-/** What the headers say. */
-export interface RequestLine {
-  readonly method: string | undefined;
-  readonly target: string | undefined;
-  readonly contentType: string | undefined;
-}
-
 export interface Gate {
-  /** Answers why a request is rejected; undefined where it may be read. */
-  judge(request: RequestLine, socket: Socket): Rejection | undefined;
+  /** Answers who makes a request that may be read, or why it is rejected. It is to be asked once a request: a proof may be used once. */
+  judge(request: RequestLine, socket: Socket): Caller | Rejection;
   /** The same for a request that proves nothing and costs as little as a page, whatever its path. */
-  judgePublic(request: RequestLine, socket: Socket): Rejection | undefined;
+  judgePublic(request: RequestLine, socket: Socket): Caller | Rejection;
   /** Rejects a request for this reason. */
   forbid(request: RequestLine, socket: Socket, error: EctError): Rejection;
   /** Whether the path of a request is a method; otherwise it is a page, or nothing. */
@@ -31,27 +26,29 @@ export interface Gate {
 
 export function createGate(methods: ReadonlyMap<string, Method>, calls: Calls): Gate {
   return {
-    judge: ({ target, contentType }, socket) => {
-      const protocol = protocolOf(contentType);
-      const method = methods.get(pathOf(target));
+    judge: (line, socket) => {
+      const method = methods.get(pathOf(line.target));
       // Pages, and what is not there, are public.
-      if (method === undefined) {
-        return calls.reject({ method: 'unknown', protocol, socket }, 'public', PUBLIC_COST_MS.page);
-      }
-      return calls.reject({ method: method.name, protocol, socket }, method.access, PUBLIC_COST_MS.router, method.kind);
+      if (method === undefined) return calls.judge(arrivalOf('unknown', line, socket), 'public', PUBLIC_COST_MS.page);
+      return calls.judge(arrivalOf(method.name, line, socket), method.access, PUBLIC_COST_MS.router, method.kind);
     },
-    judgePublic: ({ contentType }, socket) =>
-      calls.reject({ method: 'unknown', protocol: protocolOf(contentType), socket }, 'public', PUBLIC_COST_MS.page),
-    forbid: ({ target, contentType }, socket, error) => {
-      const method = methods.get(pathOf(target))?.name ?? 'unknown';
-      return calls.forbid({ method, protocol: protocolOf(contentType), socket }, error);
+    judgePublic: (line, socket) => calls.judge(arrivalOf('unknown', line, socket), 'public', PUBLIC_COST_MS.page),
+    forbid: (line, socket, error) => {
+      const method = methods.get(pathOf(line.target))?.name ?? 'unknown';
+      return calls.forbid(arrivalOf(method, line, socket), error);
     },
     isMethod: ({ target }) => methods.has(pathOf(target)),
-    abandoned: ({ target, contentType }, socket) => {
-      const method = methods.get(pathOf(target));
-      if (method !== undefined) calls.abandoned({ method: method.name, protocol: protocolOf(contentType), socket });
+    abandoned: (line, socket) => {
+      const method = methods.get(pathOf(line.target));
+      if (method !== undefined) calls.abandoned(arrivalOf(method.name, line, socket));
     },
   };
+}
+
+/** A request as a call of this method. */
+function arrivalOf(method: string, line: RequestLine, socket: Socket): PresentedCall {
+  const { method: httpMethod = '', target, contentType, header } = line;
+  return { method, protocol: protocolOf(contentType), socket, header, httpMethod, path: pathOf(target) };
 }
 
 export function protocolOf(contentType: string | undefined): Protocol {

@@ -1,7 +1,15 @@
 // Between messages and the domain: what is said about a graph, within a size that every client can read.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { DagReport as Report, Taint } from '../dag/index.ts';
+import {
+  type DagViolation as BrokenRule,
+  type DagReport as Report,
+  type Taint,
+  type TaskName,
+  violationFacts,
+} from '../dag/index.ts';
+import type { Refusal } from '../errors.ts';
+import type { ValidateDAGResponseSchema } from '../gen/ect/v1/authority_pb.ts';
 import {
   type DagReportSchema,
   DagStatus,
@@ -11,6 +19,7 @@ import {
   TaintSource,
 } from '../gen/ect/v1/token_pb.ts';
 import { type DetailRoom, MAX_REPORT_BYTES } from './detail-room.ts';
+import { FIELD_OVERHEAD, findingBytes, writeFinding } from './findings.ts';
 
 const STATUSES = {
   complete: DagStatus.COMPLETE,
@@ -38,22 +47,20 @@ export function writeReport(report: Report, details?: DetailRoom): MessageInitSh
 }
 
 /** The same where the graph is all that was asked for: as much as one answer holds. */
-export function writeGraphFindings(report: Report) {
+export function writeWholeReport(report: Report): MessageInitShape<typeof DagReportSchema> {
   const room = new Room(MAX_GRAPH_BYTES);
-  return { ...writeFindings(report, room), omitted: room.omitted };
+  const { visited, taintsUnknown } = report;
+  return { ...writeFindings(report, room), visited, taintsUnknown, omitted: room.omitted };
 }
 
 /** And with the shape of the graph. */
-export function writeGraphReport(report: Report) {
+export function writeGraphReport(report: Report): MessageInitShape<typeof ValidateDAGResponseSchema> {
   const room = new Room(MAX_GRAPH_BYTES);
-  return {
-    ...writeFindings(report, room),
-    size: report.size,
-    depth: report.depth,
-    roots: room.take(report.roots, sizeOfText),
-    leaves: room.take(report.leaves, sizeOfText),
-    omitted: room.omitted,
-  };
+  const { size, depth, visited, taintsUnknown } = report;
+  const findings = writeFindings(report, room);
+  const roots = room.take(report.roots, sizeOfName);
+  const leaves = room.take(report.leaves, sizeOfName);
+  return { dagReport: { ...findings, visited, taintsUnknown, omitted: room.omitted }, size, depth, roots, leaves };
 }
 
 function writeFindings(report: Report, room: Room) {
@@ -61,7 +68,7 @@ function writeFindings(report: Report, room: Room) {
   return {
     status: STATUSES[report.status],
     violations: writeViolations(report, room),
-    unresolved: room.take(report.unresolved, sizeOfText),
+    unresolved: room.take(report.unresolved, sizeOfName),
     ...(pathLevel === undefined ? {} : { pathLevel: Level[pathLevel] }),
     tainted: room.take(report.tainted, sizeOfTaint).map(writeTaint),
   };
@@ -69,23 +76,38 @@ function writeFindings(report: Report, room: Room) {
 
 /** A rule may be broken by 10,000 tasks at once: those of one violation are cut where the room ends, too. */
 function writeViolations({ violations }: Report, room: Room): MessageInitShape<typeof DagViolationSchema>[] {
-  const rows = room.take(violations, ({ reason, message }) => sizeOfText(reason) + sizeOfText(message));
-  return rows.map(({ reason, message, tasks }) => ({ reason, message, tasks: room.take(tasks, sizeOfText) }));
+  const rows = room.take(violations, (broken) => FIELD_OVERHEAD + findingBytes(refusalOf(broken)));
+  return rows.map((broken) => ({
+    finding: writeFinding(refusalOf(broken)),
+    tasks: room.take(broken.tasks, sizeOfName),
+  }));
 }
 
-function writeTaint({ jti, wid, source, ancestor, kid, entry }: Taint): MessageInitShape<typeof TaintSchema> {
-  return { jti, wid, source: SOURCES[source], ancestor, kid, entryIndex: BigInt(entry) };
+function refusalOf(broken: BrokenRule): Refusal {
+  return { reason: broken.reason, message: broken.message, facts: violationFacts(broken) };
 }
 
-/** Tag and length of one field in front of its bytes. */
-const FIELD_OVERHEAD = 4;
+function writeTaint({ task, source, ancestor, kid, entry }: Taint): MessageInitShape<typeof TaintSchema> {
+  return {
+    task,
+    source: SOURCES[source],
+    ...(ancestor === undefined ? {} : { ancestor }),
+    kid,
+    entryIndex: BigInt(entry),
+  };
+}
 
 function sizeOfText(text: string): number {
   return FIELD_OVERHEAD + Buffer.byteLength(text);
 }
 
-function sizeOfTaint({ jti, wid, ancestor, kid }: Taint): number {
-  return 3 * FIELD_OVERHEAD + sizeOfText(jti) + sizeOfText(wid) + sizeOfText(ancestor) + sizeOfText(kid);
+function sizeOfName({ wid, jti }: TaskName): number {
+  return FIELD_OVERHEAD + sizeOfText(wid) + sizeOfText(jti);
+}
+
+function sizeOfTaint({ task, ancestor, kid }: Taint): number {
+  const names = sizeOfName(task) + (ancestor === undefined ? 0 : sizeOfName(ancestor));
+  return 3 * FIELD_OVERHEAD + names + sizeOfText(kid);
 }
 
 /** Room for the rows of an answer. What comes first goes in first; what does not go in is counted. */
@@ -104,7 +126,11 @@ class Room {
   /** The first of `rows`, as many as go in. */
   take<T>(rows: readonly T[], sizeOf: (row: T) => number): T[] {
     let taken = 0;
-    while (taken < rows.length && sizeOf(rows[taken]!) <= this.#left) this.#left -= sizeOf(rows[taken++]!);
+    for (; taken < rows.length; taken++) {
+      const bytes = sizeOf(rows[taken]!);
+      if (bytes > this.#left) break;
+      this.#left -= bytes;
+    }
     this.omitted += rows.length - taken;
     return rows.slice(0, taken);
   }

@@ -47,7 +47,7 @@ export function createHealth(options: HealthOptions): Service<typeof Health> {
     maxRequestBytes: { '*': 4096 },
     procedures: {
       check({ service }) {
-        if (!names.has(service)) throw new EctError(refuse('SERVICE_UNKNOWN', 'there is no such service'));
+        if (!names.has(service)) throw new EctError(refuse('SERVICE_UNKNOWN', 'there is no such service', { service }));
         return { status: statusOf(service) };
       },
       list: () => ({ statuses: Object.fromEntries([...names].map((name) => [name, { status: statusOf(name) }])) }),

@@ -4,40 +4,31 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { RotationRequest } from '../authority/index.ts';
 import { endOf, type KeyChange, type KeyPage, type KeyQuery, type KeyRecord } from '../custody/index.ts';
-import {
-  KeyState,
-  type ListKeysRequest,
-  type ListKeysResponseSchema,
-  type ManagedKeySchema,
-  type RevokeKeyRequest,
-  type RotateKeyRequest,
-  type SigningKeySchema,
-} from '../gen/ect/v1/keys_pb.ts';
+import type {
+  ListKeysRequest,
+  ListKeysResponseSchema,
+  ManagedKeySchema,
+  RevokeKeyRequest,
+  RotateKeyRequest,
+} from '../gen/ect/v1/admin_pb.ts';
+import type { SigningKeySchema } from '../gen/ect/v1/keys_pb.ts';
 import { pageRoom } from './answer-size.ts';
+import { KEY_STATES } from './entry-messages.ts';
 import { demand } from './invalid.ts';
 import { sizeOfKey } from './key-sizes.ts';
 import { MAX_PAGE_KEYS } from './limits.ts';
 import { millisecondsOf } from './messages.ts';
-import { readKey } from './orders.ts';
+import { readRequestId } from './orders.ts';
+import { checkPageSize, pageSizeOf, readPageToken, writePageToken } from './page-token.ts';
 import { checkAll } from './violations.ts';
 
-const STATES = {
-  announced: KeyState.ANNOUNCED,
-  active: KeyState.ACTIVE,
-  retired: KeyState.RETIRED,
-  revoked: KeyState.REVOKED,
-} as const;
-
 export function writeSigningKey(key: KeyRecord): MessageInitShape<typeof SigningKeySchema> {
-  const { kid, alg, kty, crv, x, y } = key.jwk;
+  const { kid, alg } = key.jwk;
   return {
     kid,
     alg,
-    kty,
-    crv,
-    x,
-    y,
-    state: STATES[key.state],
+    jwkJson: JSON.stringify(key.jwk),
+    state: KEY_STATES[key.state],
     useFrom: timestampFromMs(key.useFromMs),
     ...timeOf('useUntil', endOf(key)),
     certificate: key.certificate?.text ?? '',
@@ -75,16 +66,26 @@ export function writeChange({ key, changed }: KeyChange, sinceOf: SinceOf) {
 
 export function readKeyQuery({ past, pageSize, pageToken }: ListKeysRequest): KeyQuery {
   checkAll(
-    () => demand(pageSize >= 0 && pageSize <= MAX_PAGE_KEYS, 'page_size', `must be 0 to ${MAX_PAGE_KEYS}`),
-    () => demand(/^(?:|[1-9][0-9]{0,14})$/.test(pageToken), 'page_token', 'must be one that a page answered'),
+    () => checkPageSize(pageSize),
+    () => readPageToken(listOf(past), pageToken),
   );
-  return { past, startIndex: Number(pageToken), limit: pageSize === 0 ? MAX_PAGE_KEYS : pageSize };
+  return { past, startIndex: readPageToken(listOf(past), pageToken) ?? 0, limit: keysAPage(pageSize) };
+}
+
+/** How many keys a page has at most. */
+export function keysAPage(pageSize: number): number {
+  return pageSizeOf(pageSize, MAX_PAGE_KEYS, MAX_PAGE_KEYS);
+}
+
+/** For the token of the next page. */
+function listOf(past: boolean): string {
+  return JSON.stringify(['keys', past]);
 }
 
 /** A page of so many keys at most, and as many as have room. */
 export function writeKeyPage(
   { keys, next }: KeyPage,
-  limit: number,
+  { limit, past }: KeyQuery,
   sinceOf: SinceOf,
 ): MessageInitShape<typeof ListKeysResponseSchema> {
   const written: MessageInitShape<typeof ManagedKeySchema>[] = [];
@@ -96,19 +97,21 @@ export function writeKeyPage(
     written.push(message);
   }
   const following = keys[written.length]?.announcedIndex ?? next;
-  return { keys: written, nextPageToken: following === undefined ? '' : String(following) };
+  return { keys: written, nextPageToken: following === undefined ? '' : writePageToken(listOf(past), following) };
 }
 
-const KEY_NAME = /^[\x21-\x7e]{0,2048}$/;
+const KEY_NAME = /^[\x21-\x7e]{1,2048}$/;
 const KID = /^[A-Za-z0-9_-]{43}$/;
 const TEXT = /^[^\p{Cc}\p{Cs}]{0,256}$/u;
 
 export function readRotation(request: RotateKeyRequest): RotationRequest {
-  const { nextKey, urgent, note, requestId, expectedCurrentKid } = request;
+  const { source, urgent, note, requestId, expectedCurrentKid } = request;
+  const nextKey = source.case === 'existing' ? source.value.name : '';
+  const rule = 'must have 1 to 2,048 printable ASCII characters without blanks';
   checkAll(
-    () => demand(KEY_NAME.test(nextKey), 'next_key', 'must be a key id or an ARN'),
+    () => demand(source.case !== 'existing' || KEY_NAME.test(nextKey), 'existing.name', rule),
     () => checkNote(note),
-    () => readKey('request_id', requestId),
+    () => readRequestId(requestId),
     () => expectedCurrentKid === '' || checkKid(expectedCurrentKid, 'expected_current_kid'),
   );
   return { nextKey, urgent, note, requestId, expectedCurrentKid };

@@ -2,21 +2,20 @@
 
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import type { Custody } from '../custody/index.ts';
-import { ManagedKeySchema } from '../gen/ect/v1/keys_pb.ts';
+import { ManagedKeySchema } from '../gen/ect/v1/admin_pb.ts';
 import { pageBytes } from './answer-size.ts';
-import { MAX_PAGE_KEYS } from './limits.ts';
 
 /** Of a key in a list, its state and its times; and what is around the list. */
-const STATE_BYTES = 96;
+const STATE_BYTES = 160;
 const AROUND_BYTES = 1_024;
 
-/** The key set stands there twice: as the document, and as messages, which are shorter. */
+/** The key set stands there twice: as the document, and key by key, with `kid` and `alg` once more. */
 export function keySetBytes({ keySet, published }: Pick<Custody, 'keySet' | 'published'>, verifierKey: string): number {
   return 2 * keySet.length + STATE_BYTES * published.length + verifierKey.length + AROUND_BYTES;
 }
 
 export function keyPageBytes(pageSize: number): number {
-  return pageBytes(pageSize || MAX_PAGE_KEYS);
+  return pageBytes(pageSize);
 }
 
 /** A key on a page, with its tag and length. */

@@ -2,10 +2,11 @@
 // call as every other door, and writes one message. What is unusual (compression, text mode, a timeout that cannot be read) it
 // leaves to the Connect door, which answers it in full.
 
-import { EctError, refuse } from '../errors.ts';
+import type { EctError } from '../errors.ts';
 import { Body, type Receiver, type RequestHead, type Stream } from '../h2/index.ts';
 import { writtenBytes } from './answer-room.ts';
 import { punish } from './answered-at-once.ts';
+import { StreamArrival } from './arrivals.ts';
 import { type BatchField, batchFieldOf } from './batch-field.ts';
 import type { AnyService } from './call.ts';
 import type { Calls } from './calls.ts';
@@ -14,6 +15,7 @@ import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
 import { FRAME_PREFIX_BYTES, writeFrame } from './grpc-frame.ts';
 import { type Method, methodTable } from './method-table.ts';
 import type { OpenCall } from './open-call.ts';
+import { TOO_MUCH_AT_ONCE } from './overload.ts';
 import { SYNC_BYTES } from './reading/limits.ts';
 import { readMessage } from './reading/read-message.ts';
 import { JSON_OPTIONS } from './unary-message.ts';
@@ -39,14 +41,14 @@ export function createLeanDoor(
   const routes = createRoutes(services);
   const directFormOf = createDirectForms(fieldsFor);
   return (stream) => {
-    const { head, socket } = stream;
+    const { head } = stream;
     const route = routes.get(head.path);
     const form = route === undefined ? undefined : directFormOf(head);
     if (route === undefined || form === undefined) return undefined;
     const timeoutMs = readTimeout(form, head);
     if (timeoutMs === 'unreadable') return undefined;
-    const { protocol } = form;
-    const call = calls.open({ method: route.name, protocol, socket }, 'unary', timeoutMs, route.access);
+    const arrival = new StreamArrival(route.name, form.protocol, stream);
+    const call = calls.open(arrival, 'unary', timeoutMs, route.access);
     if (call.stopped !== undefined) return new Refusal(stream, form, call, call.stopped);
     call.weight = route.weight;
     if (route.isLarge) call.reserve = (bytes) => stream.reserveAnswer(writtenBytes(bytes, form));
@@ -106,8 +108,7 @@ function receive(
   return {
     onData: (part) => {
       if (!open) return stream.consumed(part.length);
-      if (!body.add(part))
-        return end(new EctError(refuse('SERVICE_OVERLOADED', 'the connection sends too much at once')));
+      if (!body.add(part)) return end(TOO_MUCH_AT_ONCE);
       // No more is kept than tells what is wrong with it.
       if (form.isTooLong(body, maxBytes)) judge();
     },

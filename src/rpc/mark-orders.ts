@@ -1,7 +1,8 @@
 // Between messages and the domain: what an administrator says is compromised.
 
 import type { CompromisedSubject } from '../authority/index.ts';
-import type { MarkCompromisedRequest } from '../gen/ect/v1/ledger_pb.ts';
+import type { MarkCompromisedRequest } from '../gen/ect/v1/admin_pb.ts';
+import { checkReceiptFormat } from './entry-messages.ts';
 import { demand, invalid } from './invalid.ts';
 import { millisecondsOf } from './messages.ts';
 import { checkAll } from './violations.ts';
@@ -23,6 +24,7 @@ export function readMarkOrder(
     () => demand(TEXT.test(note), 'note', 'must have at most 256 characters and no control characters'),
     () => checkSince(millisecondsOf(request.compromisedSince)),
     () => readSubject(request, ids),
+    () => checkReceiptFormat(request.receiptFormat),
   );
   return { subject: readSubject(request, ids), note };
 }

@@ -4,10 +4,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Caller } from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
+import { nodeLine, type RequestLine } from './arrivals.ts';
 import type { BrowserRequest } from './browser-rules.ts';
 import type { Rejection } from './calls.ts';
-import type { RequestLine } from './gate.ts';
 import { MeteredSocket } from './metered-socket.ts';
 import type { NodeAnswers } from './node-answers.ts';
 import {
@@ -32,14 +33,14 @@ export interface NodeHandlerOptions {
   readonly answers: NodeAnswers;
   /** As HTTP/2 counts a list. */
   readonly maxHeaderBytes: number;
-  /** The answer of a request that is decided by its headers; undefined where it goes on. */
-  readonly answerEarly: (request: BrowserRequest, contentType: string | undefined, socket: Socket) => Early | undefined;
+  /** The answer of a request that is decided by its headers; who makes it, where it goes on. */
+  readonly answerEarly: (request: BrowserRequest, line: RequestLine, socket: Socket) => Caller | Early;
   /** The answer of a request that is rejected for this. */
   readonly answerRejected: (rejection: Rejection, method: string | undefined, contentType: string | undefined) => Early;
   /** The answer of a request whose headers are too large. */
   readonly answerTooLarge: (line: RequestLine, socket: Socket) => Early;
-  /** What the request of a connection is served with. */
-  readonly servingOf: (socket: Socket) => NodeServing;
+  /** What a request of this caller by a connection is served with. */
+  readonly servingOf: (socket: Socket, caller: Caller) => NodeServing;
 }
 
 export type NodeHandler = (request: NodeRequest, response: NodeResponse, socket: Socket) => void;
@@ -53,12 +54,13 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
   const { answers, maxHeaderBytes, answerEarly, answerRejected, answerTooLarge, servingOf } = options;
 
   /** The answer of a request that nobody should read further. */
-  function answerUnfit(request: NodeRequest, contentType: string | undefined, socket: Socket): Early | undefined {
+  function answerUnfit(request: NodeRequest, line: RequestLine, socket: Socket): Early | undefined {
+    const { contentType } = line;
     if (hasTwoHosts(request)) return answerRejected(TWO_HOSTS, request.method, contentType);
     if (!/^(?:\/|\*$)/.test(request.url ?? '')) return answerRejected(NO_PATH, request.method, contentType);
     // Node only tells its peers of the limit; HTTP/1.1 has one in its parser.
     if (!isHttp2(request) || listBytes(request) <= maxHeaderBytes) return undefined;
-    return answerTooLarge({ method: request.method, target: request.url, contentType }, socket);
+    return answerTooLarge(line, socket);
   }
 
   return (request, response, socket) => {
@@ -69,11 +71,10 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
     if (!answers.begin(isHttp2(response) ? response.stream : socket, response)) return;
     if (request.socket instanceof MeteredSocket && request.socket.isLingering) return;
     const { headers } = request;
-    const contentType = headers['content-type'];
-    const early =
-      answerUnfit(request, contentType, socket) ?? answerEarly(browserRequest(request), contentType, socket);
-    if (early === undefined) {
-      const serving = servingOf(socket);
+    const line = nodeLine(request);
+    const early = answerUnfit(request, line, socket) ?? answerEarly(browserRequest(request), line, socket);
+    if (!('answer' in early)) {
+      const serving = servingOf(socket, early);
       const { reads, flow } = serving.lanes.requests;
       reads.run(flow, () => serveNode(request, response, serving));
     } else if (isHttp2(response)) writeHttp2(early, response);

@@ -5,6 +5,7 @@ import { constants, type Http2ServerRequest, type Http2ServerResponse, type Serv
 import type { Socket } from 'node:net';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+import type { Caller } from '../authority/index.ts';
 import type { ReadingLanes } from '../limits/index.ts';
 import { isNoRoom } from './answer-room.ts';
 import { MeteredSocket } from './metered-socket.ts';
@@ -18,6 +19,8 @@ export interface NodeServing {
   readonly handle: Handle;
   /** The connection, as it was accepted. */
   readonly socket: Socket;
+  /** Who makes the request. */
+  readonly caller: Caller;
   /** Their parsing is Node's; what follows from it is done in turn with the work of others. */
   readonly lanes: ReadingLanes;
   /** Told of an answer that could not be written, unless its reader has gone. */
@@ -31,14 +34,14 @@ const REST_MS = 100;
 
 /** Serves a request. */
 export function serveNode(request: NodeRequest, response: NodeResponse, serving: NodeServing): void {
-  const { handle, socket, lanes, onBug } = serving;
+  const { handle, socket, caller, lanes, onBug } = serving;
   const { reads, flow } = lanes.requests;
   // It had to wait, and its peer did not.
   if (isGone(response)) return;
   const { method = 'GET', url: target = '/' } = request;
   const { url, header } = urlAndHeader(request, response);
   const body = bodyOf(request, serving);
-  const routed = { httpVersion: request.httpVersion, method, target, url, header, body, socket };
+  const routed = { httpVersion: request.httpVersion, method, target, url, header, body, socket, caller };
   const call = handle(routed, () => {
     if (!(request.socket instanceof MeteredSocket)) return abandon(response);
     // What it holds is free now; its connection ends later.

@@ -1,12 +1,14 @@
 // One call from its headers to its end: its clock, its signal and its one event.
 
 import type { Socket } from 'node:net';
-import { type Caller, callerName } from '../authority/index.ts';
+import { type Caller, callerName, proofOf } from '../authority/index.ts';
+import type { Presented } from '../callers/authenticate.ts';
 import { EctError, type ErrorReason, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Account, UnreadCall } from '../limits/index.ts';
 import type { Access, Call } from './call.ts';
 import { codeName, codeOf } from './errors.ts';
+import { TOO_MANY_ARRIVING } from './overload.ts';
 import type { Penalty } from './penalty.ts';
 
 export type Protocol = 'grpc' | 'grpc-web' | 'connect';
@@ -18,6 +20,9 @@ export interface Arrival {
   readonly protocol: Protocol;
   readonly socket: Socket;
 }
+
+/** The same with what the request presents, for who has yet to find out who makes it. */
+export interface PresentedCall extends Arrival, Presented {}
 
 /** How far a call has come: its request arrives, it waits for its turn, its procedure has begun. */
 export type Stage = 'unread' | 'waiting' | 'begun';
@@ -43,6 +48,8 @@ export class OpenCall implements Call, UnreadCall {
   reserve: ((bytes: number) => boolean) | undefined;
   /** What its connection has to bear, where the call was rejected by its headers. */
   penalty: Penalty = 'none';
+  /** Told when it ends, where its caller may make so many at once. */
+  leave: (() => void) | undefined;
   /** Whether it counts as load from the moment when it was read until it ends. */
   isCounted = false;
   readonly #events: Events;
@@ -111,11 +118,8 @@ export class OpenCall implements Call, UnreadCall {
   }
 
   giveUp(why: 'late' | 'evicted'): void {
-    const error =
-      why === 'late'
-        ? refuse('DEADLINE_EXCEEDED', 'the request took too long to arrive')
-        : refuse('SERVICE_OVERLOADED', 'too many requests have not arrived whole, and this was the oldest');
-    this.stop(new EctError(error));
+    const late = () => new EctError(refuse('DEADLINE_EXCEEDED', 'the request took too long to arrive'));
+    this.stop(why === 'late' ? late() : TOO_MANY_ARRIVING);
   }
 
   /** Ends the waiting for the procedure with this error. */
@@ -169,6 +173,7 @@ export class OpenCall implements Call, UnreadCall {
       method: this.method,
       protocol: this.protocol,
       caller: callerName(this.caller),
+      proof: proofOf(this.caller),
       code: error === undefined ? 'OK' : codeName(codeOf(error.reason)),
       reason: error?.reason ?? this.#noted,
       durationMs: performance.now() - this.#arrivedAt,

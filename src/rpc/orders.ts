@@ -2,9 +2,10 @@
 
 import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
 import type { DagSubject, IssueOrder, VerifyOrder } from '../authority/index.ts';
-import { EctError } from '../errors.ts';
+import type { Refusal } from '../errors.ts';
 import {
   DagMode,
+  GraphFormat,
   type IssueRequest,
   RecordMode,
   ReplayMode,
@@ -13,23 +14,29 @@ import {
   type VerifyRequest,
 } from '../gen/ect/v1/authority_pb.ts';
 import { Draft, Level } from '../gen/ect/v1/token_pb.ts';
-import { formatChecks, hashClaim } from '../token/index.ts';
+import { hashClaim } from '../token/index.ts';
 import { readExtension } from './extension.ts';
 import { demand, invalid } from './invalid.ts';
 import { MAX_BUNDLE_TOKENS, MAX_HANDED_ALONG } from './limits.ts';
-import { readAll } from './violations.ts';
+import { demandList } from './lists.ts';
+import { checkAll, faultsOf, type Reader, readAll } from './violations.ts';
 
 const MAX_NAME_BYTES = 128;
 
-/** `ids`: what ids look like here. */
-export function readIssueOrder(request: IssueRequest, ids: 'uuid' | 'text' = 'uuid'): IssueOrder {
+/** What else is wrong with what was read. Asked only where a request is refused. */
+type FaultsIn<Order> = (order: Order) => readonly Refusal[];
+const noFaults = () => [];
+
+export function readIssueOrder(request: IssueRequest, faultsIn: FaultsIn<IssueOrder> = noFaults): IssueOrder {
   return readAll(
     () => issueOrderOf(request),
-    () => [...issueReaders(request), ...formatReaders(request, ids)],
+    () => faultsOf(request, issueReaders(request), (legible) => faultsIn(issueOrderOf(legible))),
   );
 }
 
 function issueOrderOf(request: IssueRequest): IssueOrder {
+  demandList('aud', request.aud);
+  demandList('pred', request.pred);
   const level = readLevel('level', request.level) ?? 'L2';
   return {
     execAct: request.execAct,
@@ -44,98 +51,106 @@ function issueOrderOf(request: IssueRequest): IssueOrder {
     ext: readExtension(request.extension),
     draft: readDraft(request.draft, level),
     level,
-    record: readRecordMode(request.record, level),
-    idempotencyKey: readKey('idempotency_key', request.idempotencyKey),
+    record: readRecordMode(request.recordMode, level),
+    requestId: readRequestId(request.requestId),
   };
 }
 
-/** The readers of the fields, each by itself. What hangs on the level is not asked where that is wrong. */
-function issueReaders(request: IssueRequest): readonly (() => unknown)[] {
+const NOTHING = { case: undefined } as const;
+/** In the place of what cannot be read, so that it is not missed as well. */
+const SOME_PARTY = 'urn:some:party';
+
+/** The readers of the fields, each by itself. What depends on the level is judged as of L2 where that is wrong. */
+function issueReaders(request: IssueRequest): readonly Reader<IssueRequest>[] {
   const level = LEVELS[request.level] ?? 'L2';
   return [
-    () => demandThere('exec_act', request.execAct !== ''),
-    () => demandThere('aud', request.aud.length > 0),
-    () => readLevel('level', request.level),
-    () => readTtl(request.ttl),
-    () => readBinding(request.inputBinding),
-    () => readBinding(request.outputBinding),
-    () => readExtension(request.extension),
-    () => readDraft(request.draft, level),
-    () => readRecordMode(request.record, level),
-    () => readKey('idempotency_key', request.idempotencyKey),
+    { read: () => demandList('aud', request.aud), cleared: { aud: [SOME_PARTY] } },
+    { read: () => demandList('pred', request.pred), cleared: { pred: [] } },
+    { read: () => readLevel('level', request.level), cleared: { level: Level.UNSPECIFIED } },
+    { read: () => readTtl(request.ttl), cleared: { ttl: undefined } },
+    { read: () => readBinding(request.inputBinding), cleared: { inputBinding: NOTHING } },
+    { read: () => readBinding(request.outputBinding), cleared: { outputBinding: NOTHING } },
+    { read: () => readExtension(request.extension), cleared: { extension: NOTHING } },
+    { read: () => readDraft(request.draft, level), cleared: { draft: Draft.UNSPECIFIED } },
+    { read: () => readRecordMode(request.recordMode, level), cleared: { recordMode: RecordMode.UNSPECIFIED } },
+    { read: () => readRequestId(request.requestId), cleared: { requestId: '' } },
   ];
 }
 
-/** Claims are held to their rules after the request is read; where it cannot be, they are named beside the rest. */
-function formatReaders(request: IssueRequest, ids: 'uuid' | 'text'): readonly (() => unknown)[] {
-  const { aud, jti, wid, execAct: exec_act, pred, inputBinding, outputBinding } = request;
-  const inp_hash = inputBinding.case === 'inpHash' ? inputBinding.value : '';
-  const out_hash = outputBinding.case === 'outHash' ? outputBinding.value : '';
-  return formatChecks({ aud, jti, wid, exec_act, pred, inp_hash, out_hash }, { ids }).map((check) => () => {
-    const refusal = check();
-    if (refusal !== undefined) throw new EctError(refusal);
-  });
-}
-
-function demandThere(field: string, isThere: boolean): void {
-  demand(isThere, field, 'is required');
-}
-
-export function readVerifyOrder(request: VerifyRequest): VerifyOrder {
+export function readVerifyOrder(request: VerifyRequest, faultsIn: FaultsIn<VerifyOrder> = noFaults): VerifyOrder {
   return readAll(
     () => verifyOrderOf(request),
-    () => verifyReaders(request),
+    () => faultsOf(request, verifyReaders(request), (legible) => faultsIn(verifyOrderOf(legible))),
   );
 }
 
-function verifyReaders(request: VerifyRequest): readonly (() => unknown)[] {
+function verifyReaders(request: VerifyRequest): readonly Reader<VerifyRequest>[] {
   return [
-    () => demandThere('token', request.token !== ''),
-    () => known('dag', request.dag, DagMode),
-    () => known('replay', request.replay, ReplayMode),
-    () => known('mode', request.mode, VerifyMode),
-    () => readPredecessors(request.predecessors),
-    () => readDagMode(request),
-    () => readName('request_id', request.requestId),
-    () => readLevel('minimum_level', request.minimumLevel),
-    () => readAsOf(request.asOf),
-    () => readBinding(request.inputBinding),
-    () => readBinding(request.outputBinding),
+    { read: () => demand(request.token !== '', 'token', 'is required'), cleared: { token: '-' } },
+    { read: () => known('dag_mode', request.dagMode, DagMode), cleared: { dagMode: DagMode.UNSPECIFIED } },
+    {
+      read: () => known('replay_mode', request.replayMode, ReplayMode),
+      cleared: { replayMode: ReplayMode.UNSPECIFIED },
+    },
+    {
+      read: () => known('verify_mode', request.verifyMode, VerifyMode),
+      cleared: { verifyMode: VerifyMode.UNSPECIFIED },
+    },
+    { read: () => readPredecessors(request.predecessorTokens), cleared: { predecessorTokens: [] } },
+    { read: () => readDagMode(request), cleared: { dagMode: DagMode.UNSPECIFIED } },
+    { read: () => readRequestId(request.requestId), cleared: { requestId: '' } },
+    { read: () => readLevel('minimum_level', request.minimumLevel), cleared: { minimumLevel: Level.UNSPECIFIED } },
+    { read: () => readAsOf(request.asOf), cleared: { asOf: undefined } },
+    { read: () => readBinding(request.inputBinding), cleared: { inputBinding: NOTHING } },
+    { read: () => readBinding(request.outputBinding), cleared: { outputBinding: NOTHING } },
   ];
 }
 
 function verifyOrderOf(request: VerifyRequest): VerifyOrder {
-  known('dag', request.dag, DagMode);
-  known('replay', request.replay, ReplayMode);
-  known('mode', request.mode, VerifyMode);
+  known('dag_mode', request.dagMode, DagMode);
+  known('replay_mode', request.replayMode, ReplayMode);
+  known('verify_mode', request.verifyMode, VerifyMode);
   if (request.token === '') throw invalid('token', 'is required');
   return {
     token: request.token,
     audience: request.audience,
-    predecessors: readPredecessors(request.predecessors),
+    predecessors: readPredecessors(request.predecessorTokens),
     dag: readDagMode(request),
-    replay: readReplayMode(request.replay),
-    requestId: readName('request_id', request.requestId),
+    replay: readReplayMode(request.replayMode),
+    requestId: readRequestId(request.requestId),
     minimumLevel: readLevel('minimum_level', request.minimumLevel),
-    mode: request.mode === VerifyMode.REPORT ? 'report' : 'enforce',
+    mode: request.verifyMode === VerifyMode.REPORT ? 'report' : 'enforce',
     asOf: readAsOf(request.asOf),
     ...readBindings(request),
   };
 }
 
-export function readDagSubject({ subject, predecessors }: ValidateDAGRequest): DagSubject {
-  if (subject.case !== 'token' && predecessors.length > 0) throw invalid('predecessors', 'go with token only');
+/** Reads a request of ValidateDAG. */
+export function readDagSubject(request: ValidateDAGRequest): DagSubject {
+  const { subject, predecessorTokens, graphFormat } = request;
+  const isAlone = predecessorTokens.length === 0 || subject.case === 'token';
+  checkAll(
+    () => known('graph_format', graphFormat, GraphFormat),
+    () => demand(isAlone, 'predecessor_tokens', 'go with token only'),
+    () => readPredecessors(predecessorTokens),
+    () => subjectOf(request),
+  );
+  return subjectOf(request);
+}
+
+function subjectOf({ subject, predecessorTokens }: ValidateDAGRequest): DagSubject {
   switch (subject.case) {
     case 'token':
       if (subject.value === '') throw invalid('token', 'is required');
-      return { kind: 'token', token: subject.value, predecessors: readPredecessors(predecessors) };
+      return { kind: 'token', token: subject.value, predecessors: predecessorTokens };
     case 'wid':
       if (subject.value === '') throw invalid('wid', 'is required');
       return { kind: 'workflow', wid: subject.value };
     case 'bundle': {
       const { tokens } = subject.value;
+      demandList('bundle.tokens', tokens);
       if (tokens.length === 0 || tokens.length > MAX_BUNDLE_TOKENS) {
-        throw invalid('bundle', `must have 1 to ${MAX_BUNDLE_TOKENS} tokens`);
+        throw invalid('bundle.tokens', `must have 1 to ${MAX_BUNDLE_TOKENS} tokens`);
       }
       return { kind: 'bundle', tokens };
     }
@@ -146,8 +161,12 @@ export function readDagSubject({ subject, predecessors }: ValidateDAGRequest): D
 
 /** A name that a caller gives to a call or an item. */
 export function readName(field: string, name: string): string {
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) throw invalid(field, `must have at most ${MAX_NAME_BYTES} bytes`);
+  if (!isName(name)) throw invalid(field, `must have at most ${MAX_NAME_BYTES} bytes`);
   return name;
+}
+
+export function isName(name: string): boolean {
+  return Buffer.byteLength(name) <= MAX_NAME_BYTES;
 }
 
 const enumNumbers = new WeakMap<object, ReadonlySet<number | string>>();
@@ -163,14 +182,17 @@ export function known(field: string, value: number, values: Readonly<Record<stri
 }
 
 function readPredecessors(tokens: readonly string[]): readonly string[] {
-  if (tokens.length > MAX_HANDED_ALONG) throw invalid('predecessors', `must have at most ${MAX_HANDED_ALONG} tokens`);
+  demandList('predecessor_tokens', tokens);
+  if (tokens.length > MAX_HANDED_ALONG) {
+    throw invalid('predecessor_tokens', `must have at most ${MAX_HANDED_ALONG} tokens`);
+  }
   return tokens;
 }
 
-/** A name under which what was done is remembered. */
-export function readKey(field: string, key: string): string {
-  if (!/^[\x21-\x7e]*$/.test(key)) throw invalid(field, 'must be printable ASCII without blanks');
-  return readName(field, key);
+/** The name of a request, under which what was done for it is remembered. */
+export function readRequestId(id: string): string {
+  if (!/^[\x21-\x7e]*$/.test(id)) throw invalid('request_id', 'must be printable ASCII without blanks');
+  return readName('request_id', id);
 }
 
 function readTtl(ttl: Duration | undefined): number | undefined {
@@ -194,8 +216,8 @@ function readLevel(field: string, level: Level): IssueOrder['level'] | undefined
 
 function readDraft(draft: Draft, level: IssueOrder['level']): IssueOrder['draft'] {
   known('draft', draft, Draft);
-  if (draft !== Draft.DRAFT_00) return '01';
-  if (level === 'L1') throw invalid('draft', 'must be DRAFT_01 for level L1: draft -00 has no levels');
+  if (draft !== Draft.ECT_00) return '01';
+  if (level === 'L1') throw invalid('draft', 'must be DRAFT_ECT_01 for level L1: draft -00 has no levels');
   return '00';
 }
 
@@ -210,22 +232,24 @@ function readAsOf(timestamp: Timestamp | undefined): number | undefined {
 }
 
 function readRecordMode(mode: RecordMode, level: IssueOrder['level']): IssueOrder['record'] {
-  known('record', mode, RecordMode);
-  if (mode !== RecordMode.UNSPECIFIED && level !== 'L3') throw invalid('record', 'goes with level L3 only');
+  known('record_mode', mode, RecordMode);
+  if (mode !== RecordMode.UNSPECIFIED && level !== 'L3') throw invalid('record_mode', 'goes with level L3 only');
   return mode === RecordMode.ASYNC ? 'async' : 'sync';
 }
 
-function readDagMode({ dag, predecessors }: VerifyRequest): 'none' | 'partial' | 'complete' {
-  switch (dag) {
+function readDagMode({ dagMode, predecessorTokens }: VerifyRequest): 'none' | 'partial' | 'complete' {
+  switch (dagMode) {
     case DagMode.NONE:
-      if (predecessors.length > 0) throw invalid('dag', 'must not be NONE where predecessors are handed along');
+      if (predecessorTokens.length > 0) {
+        throw invalid('dag_mode', 'must not be NONE where predecessor_tokens are handed along');
+      }
       return 'none';
     case DagMode.PARTIAL:
       return 'partial';
     case DagMode.COMPLETE:
       return 'complete';
     default:
-      return predecessors.length > 0 ? 'partial' : 'none';
+      return predecessorTokens.length > 0 ? 'partial' : 'none';
   }
 }
 

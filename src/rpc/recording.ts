@@ -6,19 +6,21 @@ import { type AuthorityParts, demandSound, getRecording, MAX_WAIT_MS } from '../
 import { EctError } from '../errors.ts';
 import { type GetRecordingRequest, type GetRecordingResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
 import type { Call } from './call.ts';
+import { checkReceiptFormat, writeEntry, writeReceipt } from './entry-messages.ts';
 import { toStatus } from './errors.ts';
 import { demand } from './invalid.ts';
-import { writeEntry, writeReceipt } from './messages.ts';
 import { checkAll } from './violations.ts';
 
 export async function answerRecording(
   parts: AuthorityParts,
-  { jti, wid, wait }: GetRecordingRequest,
+  { task, wait, receiptFormat }: GetRecordingRequest,
   { caller, signal }: Call,
 ): Promise<MessageInitShape<typeof GetRecordingResponseSchema>> {
+  const { wid = '', jti = '' } = task ?? {};
   checkAll(
-    () => demand(jti !== '', 'jti', 'is required'),
+    () => demand(jti !== '', 'task.jti', 'is required'),
     () => readWait(wait),
+    () => checkReceiptFormat(receiptFormat),
   );
   const recording = await getRecording(parts, caller, { wid, jti }, readWait(wait), signal);
   if (recording.status === 'pending') return { status: RecordingStatus.PENDING };
@@ -28,8 +30,8 @@ export async function answerRecording(
   const { ledger } = parts;
   const { record } = recording;
   await demandSound(ledger, [record]);
-  const receipt = writeReceipt(await ledger.receiptFor(record));
-  return { status: RecordingStatus.RECORDED, entry: writeEntry(record, true), receipt };
+  const receipt = writeReceipt(await ledger.receiptFor(record), receiptFormat);
+  return { status: RecordingStatus.RECORDED, entry: writeEntry(record), receipt };
 }
 
 /** In milliseconds. */

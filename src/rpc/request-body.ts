@@ -5,6 +5,7 @@ import type { Calls } from './calls.ts';
 import { toConnectError } from './errors.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from './grpc-frame.ts';
 import type { OpenCall } from './open-call.ts';
+import { NO_ROOM_FOR_ARRIVING } from './overload.ts';
 
 /** Reserves so many more bytes for as long as the call is on its way. Answers whether there is room. */
 export type Reserve = (bytes: number) => boolean;
@@ -62,7 +63,7 @@ export async function requestWhole(
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of partsOf(body, options)) {
-    if (!reserve(part.length)) throw crowded();
+    if (!reserve(part.length)) throw NO_ROOM_FOR_ARRIVING;
     parts.push(part);
     length += part.length;
     const limit = isFramed ? 2 * (FRAME_PREFIX_BYTES + maxBytes) : maxBytes;
@@ -79,10 +80,6 @@ export async function requestWhole(
 function startOf([first = new Uint8Array(0), ...more]: readonly Uint8Array[]): Buffer {
   if (first.length >= FRAME_PREFIX_BYTES) return Buffer.from(first.buffer, first.byteOffset, FRAME_PREFIX_BYTES);
   return Buffer.concat([first, ...more.slice(0, FRAME_PREFIX_BYTES)]);
-}
-
-function crowded(): EctError {
-  return new EctError(refuse('SERVICE_OVERLOADED', 'requests that have not arrived whole take too much memory'));
 }
 
 function endedEarly(cause: unknown): EctError {

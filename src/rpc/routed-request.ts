@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type { Caller } from '../authority/index.ts';
 
 /** A request on its way to a method, whichever transport it came by. */
 export interface RoutedRequest {
@@ -15,6 +16,8 @@ export interface RoutedRequest {
   /** Fails where the peer goes before its end. */
   readonly body: AsyncIterable<Uint8Array>;
   readonly socket: Socket;
+  /** Who makes it, as the gate has found. */
+  readonly caller: Caller;
   /** Reserves room for the answer where the transport keeps account of it. Answers whether there is any. */
   readonly reserveAnswer?: (bytes: number) => boolean;
 }

@@ -2,11 +2,12 @@
 
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
-import type { Caller } from '../authority/index.ts';
+import type { Authorizer, Caller } from '../authority/index.ts';
+import type { Authenticate } from '../callers/authenticate.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
-import { createResources, DEFAULT_PROCESS_LIMITS, type ProcessLimits } from '../limits/index.ts';
+import { type CallLimits, createResources, DEFAULT_PROCESS_LIMITS, type ProcessLimits } from '../limits/index.ts';
 import { readableByPages } from './browser-answers.ts';
 import { type BrowserOptions, createBrowserRules } from './browser-rules.ts';
 import type { AnyService } from './call.ts';
@@ -36,12 +37,17 @@ export interface ServerOptions {
   readonly services: readonly AnyService[];
   /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
+  /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
+  readonly authenticate?: Authenticate | undefined;
   /** Told of each connection when it is accepted, before its handshake. */
   readonly onAccepted?: (socket: Socket) => void;
   /** See CallsOptions. */
   readonly tellsDeadlines?: boolean;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
+  /** See CallsOptions. */
+  readonly authorizer?: Authorizer | undefined;
+  readonly callLimits?: CallLimits | undefined;
   readonly events: Events;
   /** The JWK Set document, byte for byte. */
   readonly jwks: () => string;
@@ -106,8 +112,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     events,
     resources,
     identify,
+    authenticate: options.authenticate,
     endOfStreams: endOfStreams.signal,
     ...(isAdministrator === undefined ? {} : { isAdministrator }),
+    authorizer: options.authorizer,
+    callLimits: options.callLimits,
     tellsDeadlines: options.tellsDeadlines === true,
   });
   const all = [...services, health, ...reflection];

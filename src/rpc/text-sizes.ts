@@ -41,6 +41,11 @@ export function extensionText({ case: kind, value }: IssueRequest['extension']):
   }
 }
 
+/** The payload of a token as a message: only an extension is a Struct. An escape may hide its name. */
+export function claimsBytes(payload: Buffer): number {
+  return payload.includes('ext"') || payload.includes('\\') ? structBytes(payload) : payload.length;
+}
+
 /** JSON text as a Struct. */
 export function structBytes(text: Buffer): number {
   let signs = 0;

@@ -79,13 +79,11 @@ export class GuardedLedgerStore implements LedgerStore {
 
   /** By the index alone: what is there has consecutive ones, so an entry that is missing shows. */
   async #listWithoutGap(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
-    const { startIndex, limit } = query;
     // Before the entries: others may come in meanwhile. It is a read more, for who has reason to doubt.
-    const size = this.isDamaged() ? ((await this.#inner.head())?.size ?? 0) : 0;
+    const size = this.isDamaged() ? ((await this.#inner.head())?.size ?? 0) : undefined;
     const records = await this.#inner.list(query, signal);
-    const gap = records.findIndex(({ index }, nth) => index !== startIndex + nth);
-    const missing = startIndex + (gap === -1 ? records.length : gap);
-    if (gap !== -1 || missing < Math.min(size, startIndex + limit)) {
+    const missing = missingFrom(records, query, size);
+    if (missing !== undefined) {
       const message = `Entry ${missing} is damaged: it is not found by its index.`;
       throw new EctError(refuse('LEDGER_CORRUPT', message, { index: String(missing) }));
     }
@@ -112,4 +110,23 @@ export class GuardedLedgerStore implements LedgerStore {
       throw error;
     }
   }
+}
+
+/**
+ * The index that a list without conditions lacks; undefined where it has each that it should. `size` is that of the ledger before the
+ * list was read, where it was asked; without it the list may end too early.
+ */
+function missingFrom(
+  records: readonly LedgerRecord[],
+  { startIndex, endIndex = Number.POSITIVE_INFINITY, limit, newestFirst = false }: RecordQuery,
+  size = 0,
+): number | undefined {
+  const end = Math.min(endIndex, size);
+  const first = newestFirst ? Math.max(end - 1, records[0]?.index ?? -1) : startIndex;
+  const indexAt = (nth: number) => (newestFirst ? first - nth : first + nth);
+  const gap = records.findIndex(({ index }, nth) => index !== indexAt(nth));
+  if (gap !== -1) return indexAt(gap);
+  const next = indexAt(records.length);
+  const isDue = newestFirst ? next >= startIndex : next < end;
+  return records.length < limit && isDue ? next : undefined;
 }

@@ -12,7 +12,7 @@ export interface Held {
   readonly content: string;
 }
 
-/** The two things that are remembered once: uses of tokens, and tokens that were issued under idempotency keys. */
+/** The two things that are remembered once: uses of tokens, and tokens that were issued under request ids. */
 export type OnceKind = 'uses' | 'issued';
 export const ONCE_KINDS: readonly OnceKind[] = ['uses', 'issued'];
 

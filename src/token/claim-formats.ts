@@ -4,6 +4,8 @@ import { type Refusal, refuse } from '../errors.ts';
 import type { TypedClaims } from './claims.ts';
 import { decodeBase64url } from './compact.ts';
 import type { Draft } from './drafts.ts';
+import { LAST_SECOND } from './seconds.ts';
+import { hasSpiffeScheme, isSpiffeId } from './spiffe-id.ts';
 import { depthOf, type JsonObject } from './strict-json.ts';
 
 /** What an operator decides about claims. */
@@ -33,6 +35,8 @@ const ID_FORMS = {
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
 /** Control characters, and lone surrogates, which no UTF-8 can carry. */
 const CONTROL = /[\p{Cc}\p{Cs}]/u;
+const SPIFFE_RULE =
+  'has the scheme spiffe, so it must be a SPIFFE ID: spiffe://trust-domain/path in lower-case domain, without escapes or dot or empty segments';
 /** 32 bytes in their one spelling: the last character carries four bits, and its other two are zero. */
 const SHA_256 = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const LONGER_HASH_BYTES = { 'sha-384': 48, 'sha-512': 64 } as const;
@@ -52,46 +56,53 @@ export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Dr
   );
 }
 
-/** The same, but every rule that is broken: for whoever is to correct them all. `first` is what `checkFormats` answered. */
-export function brokenFormats(
-  first: Refusal,
-  claims: TypedClaims,
-  policy: ClaimPolicy,
-): readonly [Refusal, ...Refusal[]] {
+/**
+ * Every rule that a claim set breaks, for those who are to correct them all: one refusal for each, and in lists one for each
+ * element. Its violation names the claim: `pred[3]`. It finds something wherever `checkFormats` does.
+ */
+export function formatFaults(claims: TypedClaims, policy: ClaimPolicy): readonly Refusal[] {
   const ids = ID_FORMS[policy.ids];
-  const all = [
-    checkIssuer(claims.iss),
-    checkAudience(claims.aud),
-    checkTask(claims.jti, ids),
-    checkWorkflow(claims.wid, ids),
-    checkAction(claims.exec_act),
-    checkLifetime(claims, policy.maxLifetimeSeconds),
-    checkPredecessors(claims, ids),
-    checkHash('inp_hash', claims.inp_hash, '01'),
-    checkHash('out_hash', claims.out_hash, '01'),
-    checkExtension(claims.ect_ext),
+  return [
+    ...faultAt('iss', checkIssuer(claims.iss)),
+    ...audienceFaults(claims.aud),
+    ...faultAt('jti', checkTask(claims.jti, ids)),
+    ...faultAt('wid', checkWorkflow(claims.wid, ids)),
+    ...faultAt('exec_act', checkAction(claims.exec_act)),
+    ...faultAt('exp', checkLifetime(claims, policy.maxLifetimeSeconds)),
+    ...predecessorFaults(claims, ids),
+    ...faultAt('inp_hash', checkHash('inp_hash', claims.inp_hash, '01')),
+    ...faultAt('out_hash', checkHash('out_hash', claims.out_hash, '01')),
+    ...faultAt('ect_ext', checkExtension(claims.ect_ext)),
   ];
-  return [first, ...all.filter((refusal) => refusal !== undefined).filter(({ message }) => message !== first.message)];
 }
 
-/** What a caller gives of a claim set: an empty text or list is not given. */
-export type GivenClaims = Pick<TypedClaims, 'aud' | 'jti' | 'wid' | 'exec_act' | 'pred' | 'inp_hash' | 'out_hash'>;
+function faultAt(field: string, refusal: Refusal | undefined): readonly Refusal[] {
+  return refusal === undefined ? [] : [{ ...refusal, violations: [{ field, description: refusal.message }] }];
+}
 
-/** A check for each claim that is given: it answers how that breaks its rule. For a request that lacks others. */
-export function formatChecks(
-  given: GivenClaims,
-  { ids: form }: Pick<ClaimPolicy, 'ids'>,
-): readonly (() => Refusal | undefined)[] {
-  const ids = ID_FORMS[form];
-  return [
-    () => (given.aud.length === 0 ? undefined : checkAudience(given.aud)),
-    () => (given.exec_act === '' ? undefined : checkAction(given.exec_act)),
-    () => (given.jti === '' ? undefined : checkTask(given.jti, ids)),
-    () => checkWorkflow(given.wid, ids),
-    () => checkPredecessors(given, ids),
-    () => checkHash('inp_hash', given.inp_hash, '01'),
-    () => checkHash('out_hash', given.out_hash, '01'),
-  ];
+function audienceFaults(aud: readonly string[]): readonly Refusal[] {
+  if (aud.length === 0 || aud.length > MAX_AUDIENCES) return faultAt('aud', checkAudience(aud));
+  return aud.flatMap((party, at) => {
+    const rule = `[${at}] must have 1 to ${MAX_URI_BYTES} bytes and no control characters`;
+    return isParty(party) ? [] : faultAt(`aud[${at}]`, refuse('CLAIM_INVALID', `aud${rule}.`, { claim: 'aud' }));
+  });
+}
+
+function predecessorFaults({ pred, jti }: TypedClaims, ids: IdForm): readonly Refusal[] {
+  if (pred.length > MAX_PREDECESSORS) return faultAt('pred', checkPredecessors({ pred, jti }, ids));
+  const seen = new Set<string>();
+  return pred.flatMap((id, at) => {
+    const isRepeated = seen.has(id);
+    seen.add(id);
+    const rule = !ids.pattern.test(id)
+      ? `must be ${ids.one}`
+      : isRepeated
+        ? 'names a task that is there before it'
+        : id === jti
+          ? 'names the task itself'
+          : undefined;
+    return rule === undefined ? [] : faultAt(`pred[${at}]`, refuse('PRED_INVALID', `pred[${at}] ${rule}.`));
+  });
 }
 
 function checkNames({ iss, aud }: TypedClaims): Refusal | undefined {
@@ -99,17 +110,22 @@ function checkNames({ iss, aud }: TypedClaims): Refusal | undefined {
 }
 
 function checkIssuer(iss: string): Refusal | undefined {
-  return iss.length > MAX_URI_BYTES || !URI.test(iss)
-    ? broken('iss', `must be an absolute URI of at most ${MAX_URI_BYTES} bytes`)
-    : undefined;
+  if (iss.length > MAX_URI_BYTES || !URI.test(iss)) {
+    return broken('iss', `must be an absolute URI of at most ${MAX_URI_BYTES} bytes`);
+  }
+  // It is the name of a principal: nobody may have a second spelling of it.
+  return hasSpiffeScheme(iss) && !isSpiffeId(iss) ? broken('iss', SPIFFE_RULE) : undefined;
 }
 
 function checkAudience(aud: readonly string[]): Refusal | undefined {
   if (aud.length === 0 || aud.length > MAX_AUDIENCES) return broken('aud', `must have 1 to ${MAX_AUDIENCES} entries`);
-  if (aud.some((party) => party === '' || Buffer.byteLength(party) > MAX_URI_BYTES || CONTROL.test(party))) {
-    return broken('aud', `must have entries of 1 to ${MAX_URI_BYTES} bytes without control characters`);
-  }
-  return undefined;
+  return aud.every(isParty)
+    ? undefined
+    : broken('aud', `must have entries of 1 to ${MAX_URI_BYTES} bytes without control characters`);
+}
+
+function isParty(party: string): boolean {
+  return party !== '' && Buffer.byteLength(party) <= MAX_URI_BYTES && !CONTROL.test(party);
 }
 
 function checkIds({ jti, wid }: TypedClaims, ids: IdForm): Refusal | undefined {
@@ -139,9 +155,8 @@ function checkLifetime({ iat, exp, nbf }: TypedClaims, maxLifetimeSeconds: numbe
   if (exp <= iat) return broken('exp', 'must be later than iat');
   // The skew that is allowed for clocks would make such a token valid for a while.
   if (nbf !== undefined && nbf >= exp) return broken('nbf', 'must be earlier than exp');
-  return exp - iat > maxLifetimeSeconds
-    ? broken('exp', `must be at most ${maxLifetimeSeconds} s after iat`)
-    : undefined;
+  if (exp - iat > maxLifetimeSeconds) return broken('exp', `must be at most ${maxLifetimeSeconds} s after iat`);
+  return exp > LAST_SECOND ? broken('exp', 'must be before the year 10000') : undefined;
 }
 
 function checkPredecessors({ pred, jti }: Pick<TypedClaims, 'pred' | 'jti'>, ids: IdForm): Refusal | undefined {

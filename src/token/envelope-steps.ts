@@ -114,10 +114,11 @@ export function findKey(reading: Reading): Refusal | undefined {
 
 export function checkKey(reading: Reading): Refusal | undefined {
   const { key, keys, algorithm, question } = reading;
-  const { notBefore, notAfter, publicKey } = key;
+  const { notBefore, notAfter, publicKey, algorithms } = key;
   const at = question.asOf ?? question.now;
   const compromisedAt = keys.compromisedAt(key);
-  if (algorithm.fits(publicKey)) reading.fits = true;
+  // One RSA key would verify under two algorithms: it is used with those that it is for.
+  if (algorithms?.includes(algorithm.name) !== false && algorithm.fits(publicKey)) reading.fits = true;
   if (compromisedAt !== undefined && (question.recordedAt ?? at) >= compromisedAt) {
     return refuse('KEY_REVOKED', 'The key was revoked.');
   }

@@ -1,7 +1,6 @@
 export {
-  brokenFormats,
   checkFormats,
-  formatChecks,
+  formatFaults,
   MAX_AUDIENCES,
   MAX_EXEC_ACT_CHARACTERS,
   MAX_EXT_BYTES,
@@ -15,10 +14,12 @@ export type { Draft } from './drafts.ts';
 export { digestOfToken, hashClaim } from './hash.ts';
 export { type Level, type LevelPolicy, requiredLevel } from './level.ts';
 export { mintUnsigned, prepareToken, sealedBytes, sealToken, type Unsealed } from './mint.ts';
-export { peekKid, peekLinks } from './peek.ts';
-export { type Decision, type PolicyClaims, policyIn } from './policy-claims.ts';
+export { peekClaims, peekKey, peekLinks } from './peek.ts';
+export { type Decision, type PolicyClaims, policyFaults, policyIn } from './policy-claims.ts';
 export type { Question, TokenPolicy, VerifiedToken } from './question.ts';
 export { isRefusal } from './read-claims.ts';
 export { SignatureMemo } from './signature-memo.ts';
+export { hasSpiffeScheme, isSpiffeId, isTrustDomain, isWorkloadId, trustDomainOf } from './spiffe-id.ts';
 export { type JsonObject, type JsonValue, parseStrictObject } from './strict-json.ts';
+export { canBeAbove, isWithin, namesAbove } from './uri-names.ts';
 export { type Failure, type Outcome, TOKEN_STEPS, type TokenVerdict, Verification, verifyToken } from './verify.ts';

@@ -33,9 +33,35 @@ function payloadOf(token: string): JsonObject {
   return typeof content === 'string' ? {} : content.payload;
 }
 
-/** The `kid` in the header of a signed token; undefined for anything else. Linear in `token`, which the caller has bounded. */
-export function peekKid(token: string): string | undefined {
+/** What a permission may hang on, unverified. What cannot be read is empty. */
+interface PeekedClaims {
+  readonly iss: string;
+  readonly aud: readonly string[];
+  readonly exec_act: string;
+  readonly wid: string;
+}
+
+/** Reads these claims of a token of either draft, signed or not. Linear in `token`, which the caller has bounded. */
+export function peekClaims(token: string): PeekedClaims {
+  const { iss, aud, exec_act, wid } = payloadOf(token);
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  const names: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  return {
+    iss: text(iss),
+    aud: names.filter((name) => typeof name === 'string'),
+    exec_act: text(exec_act),
+    wid: text(wid),
+  };
+}
+
+/**
+ * The `kid` in the header of a signed token, and the `iss` beside it, empty where there is none; undefined for anything else.
+ * Linear in `token`, which the caller has bounded.
+ */
+export function peekKey(token: string): { readonly kid: string; readonly iss: string } | undefined {
   const read = looksCompact(token) ? readCompact(token) : undefined;
-  const kid = read?.ok === true ? read.parts.header['kid'] : undefined;
-  return typeof kid === 'string' ? kid : undefined;
+  if (read?.ok !== true) return undefined;
+  const { kid } = read.parts.header;
+  const { iss } = read.parts.payload;
+  return typeof kid === 'string' ? { kid, iss: typeof iss === 'string' ? iss : '' } : undefined;
 }

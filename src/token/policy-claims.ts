@@ -2,6 +2,7 @@
 
 import { type Refusal, refuse } from '../errors.ts';
 import { type Draft, hasPolicy, POLICY_CLAIMS } from './drafts.ts';
+import { LAST_SECOND } from './seconds.ts';
 import type { JsonObject, JsonValue } from './strict-json.ts';
 
 const DECISIONS = ['approved', 'rejected', 'pending_human_review'] as const;
@@ -57,31 +58,40 @@ function pick(
 /** The same of an extension object of -01. */
 export function policyIn(members: JsonObject | undefined): PolicyClaims | undefined | Refusal<'CLAIM_INVALID'> {
   if (members === undefined || !hasPolicy(members)) return undefined;
-  for (const name of ['pol', 'pol_enforcer', 'compensation_reason'] as const) {
-    if (members[name] !== undefined && !isText(members[name])) {
-      return broken(name, `must be a text of 1 to ${MAX_TEXT_CHARACTERS} characters without control characters`);
-    }
-  }
-  const { pol, pol_decision: decision, pol_timestamp: timestamp, compensation_required: compensation } = members;
-  if (decision !== undefined && !isDecision(decision)) {
-    return broken('pol_decision', `must be ${DECISIONS.slice(0, -1).join(', ')} or ${DECISIONS.at(-1)}`);
-  }
-  if ((pol === undefined) !== (decision === undefined)) {
-    const claim = pol === undefined ? 'pol' : 'pol_decision';
-    return broken(claim, 'is missing: pol and pol_decision go together');
-  }
-  if (timestamp !== undefined && !isSeconds(timestamp)) return broken('pol_timestamp', 'must be an integer of seconds');
-  if (compensation !== undefined && typeof compensation !== 'boolean') {
-    return broken('compensation_required', 'must be true or false');
-  }
+  const [fault] = policyFaults(members);
+  if (fault !== undefined) return fault;
   return {
-    pol: (pol ?? '') as string,
-    decision,
+    pol: (members['pol'] ?? '') as string,
+    decision: members['pol_decision'] as Decision | undefined,
     enforcer: (members['pol_enforcer'] ?? '') as string,
-    timestamp,
-    compensation: compensation ?? false,
+    timestamp: members['pol_timestamp'] as number | undefined,
+    compensation: (members['compensation_required'] ?? false) as boolean,
     compensationReason: (members['compensation_reason'] ?? '') as string,
   };
+}
+
+/** Every policy claim of an extension object that breaks its rule. */
+export function policyFaults(members: JsonObject): readonly Refusal<'CLAIM_INVALID'>[] {
+  const faults: Refusal<'CLAIM_INVALID'>[] = [];
+  const demand = (holds: boolean, claim: string, rule: string) => {
+    if (!holds) faults.push(broken(claim, rule));
+  };
+  const { pol, pol_decision: decision, pol_timestamp: timestamp, compensation_required: compensation } = members;
+  for (const name of ['pol', 'pol_enforcer', 'compensation_reason'])
+    demand(isAbsentOr(isText, members[name]), name, TEXT_RULE);
+  demand(isAbsentOr(isDecision, decision), 'pol_decision', DECISION_RULE);
+  const missing = pol === undefined ? 'pol' : 'pol_decision';
+  demand((pol === undefined) === (decision === undefined), missing, 'is missing: pol and pol_decision go together');
+  demand(isAbsentOr(isSeconds, timestamp), 'pol_timestamp', 'must be an integer of seconds before the year 10000');
+  demand(isAbsentOr(isBoolean, compensation), 'compensation_required', 'must be true or false');
+  return faults;
+}
+
+const TEXT_RULE = `must be a text of 1 to ${MAX_TEXT_CHARACTERS} characters without control characters`;
+const DECISION_RULE = `must be ${DECISIONS.slice(0, -1).join(', ')} or ${DECISIONS.at(-1)}`;
+
+function isAbsentOr(isRight: (value: JsonValue) => boolean, value: JsonValue | undefined): boolean {
+  return value === undefined || isRight(value);
 }
 
 function isText(value: JsonValue): value is string {
@@ -92,8 +102,12 @@ function isDecision(value: JsonValue): value is Decision {
   return (DECISIONS as readonly JsonValue[]).includes(value);
 }
 
+function isBoolean(value: JsonValue): value is boolean {
+  return typeof value === 'boolean';
+}
+
 function isSeconds(value: JsonValue): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= LAST_SECOND;
 }
 
 function broken(claim: string, rule: string): Refusal<'CLAIM_INVALID'> {

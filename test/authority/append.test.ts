@@ -228,7 +228,9 @@ describe('ValidateDAG', () => {
     const root = await recordTask(parts, { wid: WID });
     const leaf = await recordTask(parts, { wid: WID, pred: [root] });
     const answer = await validateDag(parts, { kind: 'workflow', wid: WID }, endless);
-    expect(answer).toMatchObject({ report: { status: 'complete', size: 2, depth: 2, roots: [root], leaves: [leaf] } });
+    expect(answer).toMatchObject({
+      report: { status: 'complete', size: 2, depth: 2, roots: [{ jti: root }], leaves: [{ jti: leaf }] },
+    });
   });
 
   test('an unknown workflow is not found', async () => {
@@ -241,7 +243,7 @@ describe('ValidateDAG', () => {
     const root = await recordTask(parts);
     const { token } = await issueFor(parts, { pred: [root] });
     const answer = await validateDag(parts, { kind: 'token', token, predecessors: [] }, endless);
-    expect(answer).toMatchObject({ report: { status: 'complete', size: 2, roots: [root] } });
+    expect(answer).toMatchObject({ report: { status: 'complete', size: 2, roots: [{ jti: root }] } });
   });
 
   test('R9: a bundle whose tasks follow each other in a circle is invalid', async () => {
@@ -266,7 +268,7 @@ describe('ValidateDAG', () => {
     const root = await recordTask(parts);
     const { token } = await issueFor(parts, { pred: [root] });
     const answer = await validateDag(parts, { kind: 'bundle', tokens: [token] }, endless);
-    expect(answer).toMatchObject({ report: { status: 'partial', unresolved: [root] } });
+    expect(answer).toMatchObject({ report: { status: 'partial', unresolved: [{ jti: root }] } });
   });
 
   test('a token that does not hold makes the graph invalid for its own reason', async () => {

@@ -46,14 +46,14 @@ describe.each([
     await using made = await make();
     const { parts, clock } = made;
     const { token } = await issueFor(parts);
-    const keyed = await issueFor(parts, { idempotencyKey: 'k' });
+    const keyed = await issueFor(parts, { requestId: 'k' });
     expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
     clock.jump(jump);
     await useOthers(parts);
-    expect((await issueFor(parts, { idempotencyKey: 'k' })).token).toBe(keyed.token);
+    expect((await issueFor(parts, { requestId: 'k' })).token).toBe(keyed.token);
     clock.jump(-jump);
     expect(reasonIn(await verifyFor(parts, token))).toBe('TOKEN_REPLAYED');
-    expect((await issueFor(parts, { idempotencyKey: 'k' })).token).toBe(keyed.token);
+    expect((await issueFor(parts, { requestId: 'k' })).token).toBe(keyed.token);
   });
 
   test.each([2 * HOUR, YEAR])(
@@ -107,12 +107,12 @@ describe('C3 while the clock is doubted', () => {
 
   test('nothing is issued, of any level, and a retry gets what was issued before', async () => {
     const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts, { idempotencyKey: 'k' });
+    const { token } = await issueFor(parts, { requestId: 'k' });
     const doubted = { ...parts, stamp: untrusted };
     for (const level of ['L1', 'L2', 'L3'] as const) {
       expect(await reasonOf(issueFor(doubted, { level }))).toBe('CLOCK_UNTRUSTED');
     }
-    expect((await issueFor(doubted, { idempotencyKey: 'k' })).token).toBe(token);
+    expect((await issueFor(doubted, { requestId: 'k' })).token).toBe(token);
     expect(reasonIn(await verifyFor(doubted, token))).toBe('VALID');
   });
 });

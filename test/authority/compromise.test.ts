@@ -11,15 +11,16 @@ import {
   validateDag,
 } from '../../src/authority/index.ts';
 import { keyMark } from '../../src/dag/index.ts';
-import { RevokeKeyRequestSchema } from '../../src/gen/ect/v1/keys_pb.ts';
+import { RevokeKeyRequestSchema } from '../../src/gen/ect/v1/admin_pb.ts';
 import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
-import { keyService } from '../../src/rpc/keys.ts';
+import { adminService } from '../../src/rpc/admin.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 import { type CustodyChanges, openCustody, type Shared, share, type TestCustody } from '../support/custody.ts';
 import { KID, makeToken, NOW, signingKey, trust, WID } from '../support/tokens.ts';
 import { appendTo, endless, issueFor, PARTY, reasonIn, reasonOf, verifyFor } from './support.ts';
 
-const ADMIN = { kind: 'spiffe', id: 'spiffe://example.com/admin' } as const;
+const ADMIN = workload('spiffe://example.com/admin');
 const CALL = { method: 'test', caller: ADMIN, signal: endless.signal, note: () => undefined } as const;
 
 interface World extends TestCustody {
@@ -67,14 +68,14 @@ const MARK: Verb = ({ parts }, kid, since) =>
   );
 const REVOKE: Verb = async ({ parts, custody }, kid, since) => {
   const at = since === undefined ? {} : { compromisedSince: { seconds: BigInt(since), nanos: 0 } };
-  return keyService(parts, custody).procedures.revokeKey(create(RevokeKeyRequestSchema, { kid, ...at }), CALL);
+  return adminService(parts, custody).procedures.revokeKey(create(RevokeKeyRequestSchema, { kid, ...at }), CALL);
 };
 
 const asOfNow = async ({ parts, shared }: World, token: string) =>
   reasonIn(await verifyFor(parts, token, { asOf: shared.clock.now(), dag: 'none' }));
 const graphOf = async ({ parts }: World, subject: Parameters<typeof validateDag>[1]) => {
   const answer = await validateDag(parts, subject, endless);
-  return 'refusal' in answer ? answer.refusal.reason : answer.report.tainted.map(({ jti }) => jti);
+  return 'refusal' in answer ? answer.refusal.reason : answer.report.tainted.map(({ task }) => task.jti);
 };
 
 async function expectOneRule(world: World, tokens: Awaited<ReturnType<typeof around>>): Promise<void> {
@@ -109,7 +110,7 @@ async function expectOneRule(world: World, tokens: Awaited<ReturnType<typeof aro
   const child = await task(parts, [before.claims.jti]);
   expect(child.dag?.tainted).toEqual([]);
   const other = await task(parts, [after.claims.jti]);
-  expect(other.dag?.tainted.map(({ jti, source }) => [jti, source])).toEqual([
+  expect(other.dag?.tainted.map(({ task, source }) => [task.jti, source])).toEqual([
     [other.claims.jti, 'ancestor'],
     [after.claims.jti, 'key'],
   ]);

@@ -51,12 +51,12 @@ describe('draft -00', () => {
     expect([duplicate, Buffer.from(record.content!).toString()]).toEqual([true, text]);
   });
 
-  test('under an idempotency key is the same token again', async () => {
+  test('under a request id is the same token again', async () => {
     const { parts } = await makeAuthority();
-    const keyed = { ...older, idempotencyKey: 'k' };
+    const keyed = { ...older, requestId: 'k' };
     const { token: text } = await issueFor(parts, keyed);
     expect((await issueFor(parts, keyed)).token).toBe(text);
-    expect((await issueFor(parts, { idempotencyKey: 'k' })).token).not.toBe(text);
+    expect((await issueFor(parts, { requestId: 'k' })).token).not.toBe(text);
   });
 
   test('that is switched off is neither made nor read', async () => {

@@ -5,11 +5,12 @@ import { type AuthorityParts, followMarks, markCompromised } from '../../src/aut
 import { EctError, refuse } from '../../src/errors.ts';
 import { KeyRing } from '../../src/keys/index.ts';
 import { makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 import { SOON } from '../support/soon.ts';
 import { KID, makeToken, signingKey, trust } from '../support/tokens.ts';
 import { endless, PARTY, reasonIn, verifyFor } from './support.ts';
 
-const ADMIN = { kind: 'spiffe', id: 'spiffe://example.com/admin' } as const;
+const ADMIN = workload('spiffe://example.com/admin');
 const token = makeToken({ aud: [PARTY] });
 
 /** A process beside another over one ledger: it has a ring of its own. */

@@ -6,11 +6,12 @@ import { openCheckpoint, verifyReceipt } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import type { JsonObject } from '../../src/token/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { workload as workloadOf } from '../support/callers.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, OTHER_JTI, WID } from '../support/tokens.ts';
 import { appendTo, issueFor, PARTY, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
 
-const workload: Caller = { kind: 'spiffe', id: 'spiffe://example.org/a' };
+const workload: Caller = workloadOf('spiffe://example.org/a');
 
 describe('a token that is issued', () => {
   test('verifies, and says what was asked for', async () => {
@@ -119,13 +120,13 @@ describe('T28: no token leaves under', () => {
     for (const answer of answers) {
       for (const sign of [() => answer, async () => answer]) {
         const signers = { for: () => ({ jwk: good.jwk, sign }) };
-        const order = { level: 'L3', idempotencyKey: 'k' } as const;
+        const order = { level: 'L3', requestId: 'k' } as const;
         expect(await reasonOf(issueFor({ ...parts, signers }, order)), answer.toString()).toBe('SIGNER_BAD_OUTPUT');
       }
     }
     expect((await parts.ledger.checkpoint()).size).toBe(0);
     // Nothing was remembered under the key either.
-    expect(await reasonOf(issueFor(parts, { idempotencyKey: 'k' }))).toBe('OK');
+    expect(await reasonOf(issueFor(parts, { requestId: 'k' }))).toBe('OK');
   });
 });
 
@@ -160,7 +161,7 @@ describe('predecessors', () => {
   test('that are unknown are allowed at L2 and reported', async () => {
     const { parts } = await makeAuthority();
     const { dag } = await issueFor(parts, { pred: [OTHER_JTI] });
-    expect(dag).toMatchObject({ status: 'partial', unresolved: [OTHER_JTI] });
+    expect(dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
   });
 
   test('that are unknown are refused at L3, and nothing is recorded', async () => {
@@ -226,8 +227,8 @@ describe('L3', () => {
   });
 });
 
-describe('an idempotency key', () => {
-  const again = { idempotencyKey: 'order-7' };
+describe('a request id', () => {
+  const again = { requestId: 'order-7' };
 
   test('answers a retry with the same token, also of concurrent calls', async () => {
     const { parts } = await makeAuthority();
@@ -271,7 +272,7 @@ describe('an idempotency key', () => {
   test('reports on the predecessors again, as far as they are known by then', async () => {
     const { parts } = await makeAuthority();
     const order = { ...again, pred: [OTHER_JTI] };
-    expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'partial', unresolved: [OTHER_JTI] });
+    expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
     await recordTask(parts, { jti: OTHER_JTI });
     expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'complete' });
   });

@@ -2,13 +2,12 @@
 // identifiers decides, what could be resolved to somewhere else is refused.
 
 import { describe, expect, test } from 'vitest';
-import { canBeAbove, isWithin } from '../../src/authority/index.ts';
 import { issuerFor } from '../../src/authority/issuer.ts';
 import { readConfig } from '../../src/config.ts';
 import { EctError, type ErrorReason } from '../../src/errors.ts';
-import { requiredLevel } from '../../src/token/index.ts';
+import { canBeAbove, isWithin, requiredLevel } from '../../src/token/index.ts';
 import type { Level, LevelPolicy } from '../../src/token/level.ts';
-import { readTrust } from '../../src/trust-file.ts';
+import { readTrust } from '../../src/trust/index.ts';
 
 const URL_ISSUER = 'https://id.example/authority';
 const URN_ISSUER = 'urn:ect:dev';
@@ -88,6 +87,25 @@ describe('T27: a name below the configured issuer', () => {
     expect(isWithin(iss, URL_ISSUER)).toBe(false);
   });
 
+  test.each(['/a,b', '/a:b', '/~a', '/a%2fb', '//a', '/a;p', ':a', '/a/'])(
+    'spiffe://example.com/ect%s is none',
+    (rest) => {
+      const own = 'spiffe://example.com/ect';
+      expect(isWithin(own + rest, own)).toBe(false);
+      expect(isWithin(`${own}/a/b`, own)).toBe(true);
+      expect(isWithin(own, 'spiffe://example.com')).toBe(true);
+    },
+  );
+
+  test('nothing is below an issuer that is not plain itself, or whose authority a reader of URLs would have to guess', () => {
+    for (const own of ['https://id.example/a?b', 'https://id.example/a;b', 'https:id.example', 'https:/id.example']) {
+      expect(isWithin(own, own), own).toBe(true);
+      expect(isWithin(`${own}/c`, own), own).toBe(false);
+      expect(isWithin(`${own}:c@evil.example`, own), own).toBe(false);
+    }
+    expect(new URL('https:id.example:c@evil.example').hostname).toBe('evil.example');
+  });
+
   test('whatever is taken, a WHATWG reader of URLs finds below the issuer too', () => {
     const parts = ['.', '..', '%2e', '%2E.', '%2f', '/', '\\', ';', '?', '#', '@', ':', 'a', '\t', '', '\uff0e'];
     for (const first of parts) {
@@ -110,6 +128,19 @@ describe('T27: an issuer above others is plain itself', () => {
     ['https://id.example', true],
     ['https://id.example:8443/a/b', true],
     ['spiffe://example.com/ect', true],
+    ['spiffe://example.com', true],
+    ['spiffe://example.com//a', false],
+    ['spiffe://example.com/%2e%2e/a', false],
+    ['spiffe://example.com/a%2fb', false],
+    ['spiffe://example.com/%41', false],
+    ['spiffe://example.com/a;p', false],
+    ['spiffe://example.com/a,b', false],
+    ['spiffe://Example.com/a', false],
+    ['spiffe://example.com:443/a', false],
+    ['Spiffe://example.com/a', false],
+    ['https:id.example', false],
+    ['https:/id.example/a', false],
+    ['HTTP:id.example', false],
     ['https://id.example/a/..', false],
     ['https://id.example/a//b', false],
     ['https://id.example/%61', false],

@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { appendBatch, validateDag } from '../../src/authority/index.ts';
 import { rehearseAppend } from '../../src/authority/rehearse.ts';
 import {
+  EntryKind,
   GetEntryRequestSchema,
   GetWorkflowRequestSchema,
   ListEntriesRequestSchema,
@@ -49,7 +50,7 @@ const list = (query: object) => service().listEntries(create(ListEntriesRequestS
 
 describe('L7 L27 what rests on an index is LEDGER_CORRUPT, and was another answer before', () => {
   test.each<[string, Ask]>([
-    ['GetEntry of a name', () => getEntry({ jti: UNKNOWN })],
+    ['GetEntry of a name', () => getEntry(named(UNKNOWN))],
     ['Issue after a task that is not found', () => issueFor(parts(), { pred: [UNKNOWN] })],
     ['Issue under a name of the caller’s own', () => issueFor(parts(), { jti: crypto.randomUUID() })],
     [
@@ -70,7 +71,7 @@ describe('L7 L27 what rests on an index is LEDGER_CORRUPT, and was another answe
     ],
     ['GetWorkflow', async () => service().getWorkflow(create(GetWorkflowRequestSchema, { wid: WID }), call)],
     ['a list of a workflow', async () => list({ wid: WID })],
-    ['a list of marks', async () => list({ taints: true })],
+    ['a list of marks', async () => list({ kinds: [EntryKind.TAINT] })],
     ['a list of an issuer', async () => list({ iss: 'urn:ect:test' })],
   ])('%s', async (_, ask) => {
     expect(await reasonOf(ask())).not.toBe('LEDGER_CORRUPT');
@@ -88,8 +89,8 @@ describe('L7 L27 what rests on an index is LEDGER_CORRUPT, and was another answe
 
 describe('what is found, and what asks no index, is answered as before', () => {
   test.each<[string, Ask]>([
-    ['GetEntry of a task by its name', () => getEntry({ jti: recorded.jti, wid: WID })],
-    ['GetEntry by its index', () => getEntry({ index: 0n })],
+    ['GetEntry of a task by its name', () => getEntry(named(recorded.jti, WID))],
+    ['GetEntry by its index', () => getEntry({ case: 'index', value: 0n })],
     ['a list of all entries', async () => list({})],
     ['Issue', () => issueFor(parts())],
     ['AppendLedger of what is recorded already', () => appendTo(parts(), child)],
@@ -101,14 +102,18 @@ describe('what is found, and what asks no index, is answered as before', () => {
   });
 });
 
-async function getEntry(request: object): Promise<unknown> {
-  return service().getEntry(create(GetEntryRequestSchema, request), call);
+function named(jti: string, wid = ''): object {
+  return { case: 'task', value: { jti, wid } };
+}
+
+async function getEntry(name: object): Promise<unknown> {
+  return service().getEntry(create(GetEntryRequestSchema, { name } as never), call);
 }
 
 test('afterwards everything is answered again', async () => {
   isFound = true;
-  expect(await reasonOf(getEntry({ jti: UNKNOWN }))).toBe('LEDGER_CORRUPT');
+  expect(await reasonOf(getEntry(named(UNKNOWN)))).toBe('LEDGER_CORRUPT');
   isFound = false;
-  expect(await reasonOf(getEntry({ jti: UNKNOWN }))).toBe('ENTRY_NOT_FOUND');
+  expect(await reasonOf(getEntry(named(UNKNOWN)))).toBe('ENTRY_NOT_FOUND');
   await recordTask(parts(), { wid: WID, pred: [recorded.jti] });
 });

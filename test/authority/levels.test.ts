@@ -34,9 +34,9 @@ describe('an unsigned object (L1)', () => {
     expect(noticed).toEqual([{ event: 'level refused', minimum: 'L2' }]);
   });
 
-  test('that was issued under an idempotency key is answered again', async () => {
+  test('that was issued under a request id is answered again', async () => {
     const { parts } = await makeAuthority();
-    const order = { level: 'L1', idempotencyKey: 'k' } as const;
+    const order = { level: 'L1', requestId: 'k' } as const;
     const first = await issueFor(parts, order);
     expect(await issueFor(parts, order)).toEqual(first);
     expect((await issueFor(parts, { ...order, level: 'L2' })).token).not.toBe(first.token);
@@ -65,7 +65,7 @@ describe('an unsigned object (L1)', () => {
     const alone = await validateDag(parts, { kind: 'token', token: object, predecessors: [] }, endless);
     expect(alone).toMatchObject({ report: { status: 'complete', pathLevel: 'L1' } });
     const signed = await validateDag(parts, { kind: 'bundle', tokens: [root] }, endless);
-    expect(signed).toMatchObject({ report: { roots: [claims.jti], pathLevel: 'L2' } });
+    expect(signed).toMatchObject({ report: { roots: [{ jti: claims.jti }], pathLevel: 'L2' } });
     const strict = { ...parts, policy: { ...parts.policy, ...taking('L2') } };
     for (const subject of [
       { kind: 'bundle', tokens: [root, object] },

@@ -13,6 +13,7 @@ import { KeyRing } from '../../src/keys/index.ts';
 import { MemoryLedgerStore, MemoryRecordingOrders } from '../../src/stores/memory/index.ts';
 import { digestOfToken } from '../../src/token/index.ts';
 import { makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, OTHER_JTI } from '../support/tokens.ts';
 import { anonymous, appendTo, endless, issueFor, reasonOf, recordTask, verifyFor } from './support.ts';
@@ -120,7 +121,7 @@ describe('asynchronous L3', () => {
 
   test('a retry under its key is the same token, and one entry', async () => {
     const { parts } = await makeAuthority();
-    const order = { ...later, idempotencyKey: 'order-7' };
+    const order = { ...later, requestId: 'order-7' };
     const [one, two] = await Promise.all([issueFor(parts, order), issueFor(parts, order)]);
     const third = await issueFor(parts, order);
     expect(new Set([one.token, two.token, third.token]).size).toBe(1);
@@ -242,7 +243,7 @@ describe('waiting for an entry', () => {
     const beganMs = performance.now();
     expect(await recordingOf(parts, TASK, 5_000)).toEqual({ status: 'pending' });
     expect(performance.now() - beganMs).toBeLessThan(4_000);
-    const ben = { kind: 'spiffe', id: 'spiffe://example.org/ben' } as const;
+    const ben = workload('spiffe://example.org/ben');
     waiting.push(reasonOf(getRecording(parts, ben, TASK, 5_000, ending.signal)));
     ending.abort();
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['CALL_CANCELLED']));

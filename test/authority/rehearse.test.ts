@@ -38,7 +38,7 @@ describe('a dry run of Issue', () => {
   test('answers the claims, the key and a row for each step, and signs, remembers and records nothing', async () => {
     const { parts, signer } = await makeAuthority();
     const pred = await recordTask(parts, { wid: WID });
-    const order = { level: 'L3', wid: WID, pred: [pred], idempotencyKey: 'k' } as const;
+    const order = { level: 'L3', wid: WID, pred: [pred], requestId: 'k' } as const;
     const { claims, kid, dag, outcomes, failures } = await rehearse(parts, order);
     expect(claims).toMatchObject({ iss: ISSUER, exec_act: 'review_spec', pred: [pred] });
     expect(kid).toBe(signer.jwk.kid);
@@ -46,7 +46,7 @@ describe('a dry run of Issue', () => {
     expect(outcomes).toEqual(['PASS', 'PASS', 'PASS', 'PASS', 'SKIPPED', 'SKIPPED']);
     expect(failures).toEqual([]);
     expect((await parts.ledger.checkpoint()).size).toBe(1);
-    expect(await reasonOf(issueFor(parts, { idempotencyKey: 'k' }))).toBe('OK');
+    expect(await reasonOf(issueFor(parts, { requestId: 'k' }))).toBe('OK');
   });
 
   test.each<[order: Partial<IssueOrder>, failures: object]>([

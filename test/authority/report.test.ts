@@ -38,7 +38,7 @@ describe('a report', () => {
     const enforced = await verifyFor(parts, token, wrong);
     expect(failed(enforced)).toEqual({ audience: 'AUDIENCE_MISMATCH' });
     expect(verdict.refusal).toEqual(enforced.refusal);
-    expect(verdict.dag).toMatchObject({ status: 'partial', unresolved: [OTHER_JTI] });
+    expect(verdict.dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
     expect(verdict.level).toBeUndefined();
   });
 

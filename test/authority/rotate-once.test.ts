@@ -4,11 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { type AuthorityParts, type RotationRequest, rotateKey } from '../../src/authority/index.ts';
 import type { EctError } from '../../src/errors.ts';
 import { makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 import { LEAD, openCustody, share, type TestCustody } from '../support/custody.ts';
 import { reasonOf } from './support.ts';
 
-const ADMIN = { kind: 'spiffe', id: 'spiffe://example.com/admin' } as const;
-const OTHER = { kind: 'spiffe', id: 'spiffe://example.com/other' } as const;
+const ADMIN = workload('spiffe://example.com/admin');
+const OTHER = workload('spiffe://example.com/other');
 
 const order = (changes: Partial<RotationRequest> = {}): RotationRequest => ({
   nextKey: '',
@@ -25,7 +26,7 @@ async function setUp(processes = 1) {
   for (let at = 0; at < processes; at++) opened.push(await openCustody(shared));
   const { parts } = await makeAuthority();
   const { now, stamp, earliest, forgotten } = shared.clock;
-  // The memory of idempotency keys is shared, as a file or a database is.
+  // The memory of request ids is shared, as a file or a database is.
   return {
     shared,
     custodies: opened.map(({ custody }) => custody),
@@ -129,7 +130,7 @@ describe('K13 an order under a request id', () => {
     expect((await rotateKey(parts, custody!, OTHER, order())).changed).toBe(true);
   });
 
-  test('is no idempotency key of the same name', async () => {
+  test('is no request id of the same name', async () => {
     const { custodies, parts } = await setUp();
     const issued = { requestDigest: Buffer.alloc(32), token: 'a.b.c' };
     await parts.memo.remember(ADMIN.id, 'order-1', issued, parts.now() + 60, parts.now());

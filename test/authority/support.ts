@@ -40,7 +40,7 @@ export function issueOrder(order: Partial<IssueOrder> = {}): IssueOrder {
     draft: '01',
     level: 'L2',
     record: 'sync',
-    idempotencyKey: '',
+    requestId: '',
     ...order,
   };
 }

@@ -13,11 +13,12 @@ import {
 import { opensCommitment, verifyReceipt } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, NOW, OTHER_JTI, WID } from '../support/tokens.ts';
 import { appendTo, endless, issueFor, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
 
-const ADMIN = { kind: 'spiffe', id: 'spiffe://example.com/admin' } as const;
+const ADMIN = workload('spiffe://example.com/admin');
 
 function mark(parts: AuthorityParts, subject: CompromisedSubject, note = 'the agent was hijacked') {
   return markCompromised(parts, ADMIN, { subject, note }, AbortSignal.timeout(5000));
@@ -26,10 +27,10 @@ function mark(parts: AuthorityParts, subject: CompromisedSubject, note = 'the ag
 const markTask = (parts: AuthorityParts, jti: string, wid = '') => mark(parts, { kind: 'task', jti, wid });
 
 async function taintsOf(parts: AuthorityParts, wid: string) {
-  return (await examineRecorded(parts, wid, endless)).tainted.map(({ jti, source, ancestor }) => [
+  return (await examineRecorded(parts, wid, endless)).tainted.map(({ task: { jti }, source, ancestor }) => [
     jti,
     source,
-    ancestor,
+    ancestor?.jti ?? '',
   ]);
 }
 
@@ -151,8 +152,8 @@ describe('taints', () => {
     await markTask(parts, bad, WID);
     const { token, claims, dag } = await issueFor(parts, { wid: WID, pred: [bad] });
     const tainted = [
-      { jti: claims.jti, source: 'ancestor', ancestor: bad },
-      { jti: bad, source: 'task', ancestor: '' },
+      { task: { jti: claims.jti }, source: 'ancestor', ancestor: { jti: bad } },
+      { task: { jti: bad }, source: 'task', ancestor: undefined },
     ];
     expect(dag).toMatchObject({ status: 'complete', tainted });
     const verdict = await verifyFor(parts, token, { dag: 'complete' });
@@ -168,12 +169,20 @@ describe('taints', () => {
     await markTask(parts, first.claims.jti, WID);
     const question = { dag: 'complete', predecessors: [first.token], replay: 'skip' } as const;
     const verdict = await verifyFor(parts, token, question);
-    expect(verdict.dag?.tainted).toMatchObject([{ jti: claims.jti, ancestor: first.claims.jti }, { source: 'task' }]);
+    expect(verdict.dag?.tainted).toMatchObject([
+      { task: { jti: claims.jti }, ancestor: { jti: first.claims.jti } },
+      { source: 'task' },
+    ]);
     const answer = await validateDag(parts, { kind: 'bundle', tokens: [token, first.token] }, endless);
-    expect(answer).toMatchObject({ report: { tainted: [{ jti: claims.jti }, { jti: first.claims.jti }] } });
+    expect(answer).toMatchObject({
+      report: { tainted: [{ task: { jti: claims.jti } }, { task: { jti: first.claims.jti } }] },
+    });
     // Even where the marked predecessor itself is not at hand.
     const alone = await verifyFor(parts, token, { dag: 'partial', replay: 'skip' });
-    expect(alone.dag).toMatchObject({ status: 'partial', tainted: [{ jti: claims.jti, ancestor: first.claims.jti }] });
+    expect(alone.dag).toMatchObject({
+      status: 'partial',
+      tainted: [{ task: { jti: claims.jti }, ancestor: { jti: first.claims.jti } }],
+    });
   });
 });
 
@@ -205,7 +214,10 @@ describe('what a look at the graph costs', () => {
     const look = async () => {
       const before = store.calls.get('lookUp') ?? 0;
       const { claims, dag } = await issueFor(parts, { wid: WID, pred: names.slice(-1) });
-      const tainted = dag?.tainted.map(({ jti, ancestor }) => [jti === claims.jti ? 'own' : jti, ancestor]);
+      const tainted = dag?.tainted.map(({ task: { jti }, ancestor }) => [
+        jti === claims.jti ? 'own' : jti,
+        ancestor?.jti ?? '',
+      ]);
       return [tainted, (store.calls.get('lookUp') ?? 0) - before];
     };
     expect(await look()).toEqual([[], 1]);

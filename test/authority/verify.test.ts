@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { VERIFY_STEPS, type Verdict } from '../../src/authority/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
 import { appendTo, highTwin, issueFor, PARTY, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
 
@@ -14,7 +15,7 @@ describe('the verifier', () => {
     const { parts } = await makeAuthority();
     const { token } = await issueFor(parts, { aud: ['spiffe://example.org/b'] });
     expect(await reasonOf(verifyFor(parts, token, { audience: '' }))).toBe('REQUEST_INVALID');
-    const verdict = await verifyFor(parts, token, { audience: '' }, { kind: 'spiffe', id: 'spiffe://example.org/b' });
+    const verdict = await verifyFor(parts, token, { audience: '' }, workload('spiffe://example.org/b'));
     expect(reasonIn(verdict)).toBe('VALID');
   });
 
@@ -94,7 +95,7 @@ describe('replay', () => {
   test('a caller may repeat its own call, and nobody else’s', async () => {
     const { parts } = await makeAuthority();
     const { token } = await issueFor(parts);
-    const [a, b] = ['a', 'b'].map((name) => ({ kind: 'spiffe', id: `spiffe://example.org/${name}` }) as const);
+    const [a, b] = ['a', 'b'].map((name) => workload(`spiffe://example.org/${name}`));
     const requestId = 'call-1';
     expect(reasonIn(await verifyFor(parts, token, { requestId }, a))).toBe('VALID');
     expect(reasonIn(await verifyFor(parts, token, { requestId }, a))).toBe('VALID');
@@ -213,6 +214,6 @@ describe('the graph', () => {
     const { parts } = await makeAuthority();
     const { token } = await issueFor(parts, { pred: [OTHER_JTI] });
     const verdict = await verifyFor(parts, token, { dag: 'partial' });
-    expect(verdict).toMatchObject({ refusal: undefined, dag: { status: 'partial', unresolved: [OTHER_JTI] } });
+    expect(verdict).toMatchObject({ refusal: undefined, dag: { status: 'partial', unresolved: [{ jti: OTHER_JTI }] } });
   });
 });

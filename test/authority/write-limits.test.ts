@@ -4,12 +4,13 @@ import { EctError, refuse } from '../../src/errors.ts';
 import { WriteQuota } from '../../src/limits/write-quota.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { OTHER_JTI } from '../support/tokens.ts';
 import { anonymous, appendTo, issueFor, reasonIn, reasonOf, verifyFor } from './support.ts';
 
-const a: Caller = { kind: 'spiffe', id: 'spiffe://example.org/a' };
-const b: Caller = { kind: 'spiffe', id: 'spiffe://example.org/b' };
+const a: Caller = workload('spiffe://example.org/a');
+const b: Caller = workload('spiffe://example.org/b');
 
 /** An authority under a quota of so many bytes an hour, with what is charged, by use. Its clock stands. */
 async function makeLimited(bytesPerHour: number, store = new MemoryLedgerStore()) {
@@ -82,7 +83,7 @@ describe('H27: what a call has written is charged to its caller', () => {
     await parts.recordings.drain();
     expect(charged).toEqual({ ledger: 2 * one, replay: 0, idempotency: 0 });
     for (let retry = 0; retry < 3; retry++) {
-      await issueFor(parts, { level: 'L3', record: 'async', idempotencyKey: 'k' });
+      await issueFor(parts, { level: 'L3', record: 'async', requestId: 'k' });
       await parts.recordings.drain();
     }
     expect(charged.ledger).toBe(3 * one);
@@ -123,7 +124,7 @@ describe('H27: a caller that has had its share', () => {
     signatures.made = 0;
     expect(await reasonOf(issueFor(parts, { level: 'L3' }, a))).toBe('QUOTA_EXCEEDED');
     expect(await reasonOf(issueFor(parts, { level: 'L3', record: 'async' }, a))).toBe('QUOTA_EXCEEDED');
-    expect(await reasonOf(issueFor(parts, { idempotencyKey: 'k' }, a))).toBe('QUOTA_EXCEEDED');
+    expect(await reasonOf(issueFor(parts, { requestId: 'k' }, a))).toBe('QUOTA_EXCEEDED');
     expect(signatures.made).toBe(0);
     // No signature was looked at: it would be wrong.
     expect(await reasonOf(appendTo(parts, `${token.slice(0, -4)}AAAA`, a))).toBe('QUOTA_EXCEEDED');
@@ -147,7 +148,7 @@ describe('H27: a caller that has had its share', () => {
     expect(await reasonOf(verifyFor(parts, token))).toBe('QUOTA_EXCEEDED');
     const unlimited = { ...parts, writes: undefined };
     expect(reasonIn(await verifyFor(unlimited, token))).toBe('VALID');
-    expect(await reasonOf(issueFor(parts, { idempotencyKey: 'k', level: 'L3' }))).toBe('QUOTA_EXCEEDED');
+    expect(await reasonOf(issueFor(parts, { requestId: 'k', level: 'L3' }))).toBe('QUOTA_EXCEEDED');
     expect((await parts.ledger.checkpoint()).size).toBe(0);
   });
 

@@ -64,6 +64,16 @@ function makeOdd(kind: 'a FIFO' | 'a link' | 'a directory', path: string, within
 }
 
 describe('L19 a backup of a directory at rest', () => {
+  test('L40: a directory whose ledger was copied elsewhere is not backed up: restored it would have two histories', async () => {
+    const dataDir = await made.copy();
+    writeFileSync(join(dataDir, 'ledger.moved'), 'copied to a database');
+    const directory = made.path('moved');
+    const { code, out } = await ect(['backup', directory, '--data-dir', dataDir, '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ error: { reason: 'directory_unusable' } });
+    expect(isNothingAt(directory)).toBe(true);
+  });
+
   test('holds every file of a restore, for its owner only, and says what it is; the source stays as it is', async () => {
     const before = contentsOf(made.dataDir);
     const directory = made.path('backup');

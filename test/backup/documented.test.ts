@@ -108,7 +108,7 @@ test('L19 what docs/operating.md says of backups is so', async () => {
   {
     await using stayed = await startService(settings);
     using caller = dial(stayed.address);
-    expect(await use(caller, usedAfter.token)).toMatchObject({ reason: 'TOKEN_REPLAYED' });
+    expect(await use(caller, usedAfter.token)).toMatchObject({ finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' } });
     expect((await issueRecorded(caller, 'key-2')).token).toBe(usedAfter.token);
     expect(await stayed.stop()).toBe(0);
   }
@@ -117,12 +117,15 @@ test('L19 what docs/operating.md says of backups is so', async () => {
   await using after = await startService({ ...settings, ECT_DATA_DIR: join(folder, 'restored') });
   using caller = dial(after.address);
   expect(await use(caller, usedAfter.token)).toMatchObject({ valid: true });
-  expect(await use(caller, usedAfter.token)).toMatchObject({ reason: 'TOKEN_REPLAYED' });
-  const { keys } = await caller.call<{ keys: readonly { key: { kid: string } }[] }>('ect.v1.KeyService/ListKeys', {});
+  expect(await use(caller, usedAfter.token)).toMatchObject({ finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' } });
+  const { keys } = await caller.call<{ keys: readonly { key: { kid: string } }[] }>('ect.v1.AdminService/ListKeys', {});
   const kid = keys[0]?.key.kid ?? '';
   const listed = await block('ect keys list', [0], { ECT_URL: after.url, KID: kid });
   expect(listed).toContain(kid);
-  expect(await use(caller, usedAfter.token)).toMatchObject({ valid: false, reason: 'KEY_REVOKED' });
+  expect(await use(caller, usedAfter.token)).toMatchObject({
+    valid: false,
+    finding: { reason: 'ERROR_REASON_KEY_REVOKED' },
+  });
 
   await block('ect audit ./restored/ledger.db --earlier checkpoint.txt');
   expect(next).toBe(blocks.length);

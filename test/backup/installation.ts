@@ -13,7 +13,7 @@ export const AUDIENCE = 'urn:example:reviewer';
 /** The key is announced, and made active. */
 export const KEY_ENTRIES = 2;
 
-/** A task that was issued and recorded under an idempotency key. */
+/** A task that was issued and recorded under a request id. */
 export interface Task {
   readonly key: string;
   readonly token: string;
@@ -24,9 +24,9 @@ export interface Task {
 
 /** Issues and records one task under this key; the same key again answers the same token. */
 export async function issueRecorded(client: GrpcClient, key: string): Promise<Task> {
-  const request = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3', idempotency_key: key };
+  const request = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3', request_id: key };
   const { token, claims, receipt } = await client.call<Issued & { receipt: Receipt }>(`${AUTHORITY}/Issue`, request);
-  return { key, token, jti: claims.jti, checkpoint: receipt.checkpoint };
+  return { key, token, jti: claims.jti, checkpoint: receipt.inclusion.checkpoint };
 }
 
 /** Uses a token; `valid` only the first time. */

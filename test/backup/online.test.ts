@@ -15,7 +15,7 @@ import { AUTHORITY, checkpointOf, issueRecorded, LEDGER, type Task, use } from '
 
 const CALLERS = 16;
 const BEFORE = rounds(2_000, 150);
-const ROTATE = 'ect.v1.KeyService/RotateKey';
+const ROTATE = 'ect.v1.AdminService/RotateKey';
 const ADMINS = { ECT_ADMINS: 'anonymous' };
 
 /** Callers that record without a pause. Keys of idempotency are numbered. */
@@ -45,7 +45,7 @@ async function recordedIn(client: GrpcClient): Promise<ReadonlySet<string>> {
   let page_token = '';
   do {
     const page = await client.call<Page>(`${LEDGER}/ListEntries`, { page_size: 1000, page_token });
-    for (const { jti } of page.entries) if (jti !== '') found.add(jti);
+    for (const { task } of page.entries) if (task !== undefined) found.add(task.name.jti);
     page_token = page.next_page_token;
   } while (page_token !== '');
   return found;
@@ -92,14 +92,15 @@ test.each([1, 2])('L19 L30 of a service with %i worker(s) under load, restored',
   using caller = dial(again.address);
   const entries = await recordedIn(caller);
   expect(before.filter(({ jti }) => !entries.has(jti))).toEqual([]);
-  // No entry is without its idempotency key: a retry answers the same token, and adds nothing.
+  // No entry is without its request id: a retry answers the same token, and adds nothing.
   const retried = load.acknowledged.filter(({ jti }) => entries.has(jti));
   await Promise.all(
     retried.map(async ({ key, token }) => expect((await issueRecorded(caller, key)).token, key).toBe(token)),
   );
   expect(await recordedIn(caller)).toEqual(entries);
   // What was used stays used.
-  for (const { token } of used) expect(await use(caller, token)).toMatchObject({ reason: 'TOKEN_REPLAYED' });
+  for (const { token } of used)
+    expect(await use(caller, token)).toMatchObject({ finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' } });
   // It signs with a key that everybody knows, and its history is that of the checkpoint from before.
   await caller.call(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: ['urn:example:b'] });
   expect(await isContinued(caller, checkpoint, verifierKey)).toBe(true);

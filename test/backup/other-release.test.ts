@@ -82,17 +82,17 @@ async function expectKept(dataDir: string): Promise<void> {
   database.close();
 }
 
-/** A start over the directory knows the use and the idempotency keys of the installation. */
+/** A start over the directory knows the use and the request ids of the installation. */
 async function expectRemembered(dataDir: string): Promise<void> {
   await using service = await startService({ ECT_DATA_DIR: dataDir });
   using client = dial(service.address);
-  expect(await use(client, made.used.token)).toMatchObject({ reason: 'TOKEN_REPLAYED' });
+  expect(await use(client, made.used.token)).toMatchObject({ finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' } });
   expect((await issueRecorded(client, made.used.key)).token).toBe(made.used.token);
   await service.stop();
 }
 
 describe('L18 L19 a backup of an older release', () => {
-  test('is brought up to date, and knows each use and idempotency key', async () => {
+  test('is brought up to date, and knows each use and request id', async () => {
     const dataDir = made.path('restored');
     const older = await backupWith(asOlder);
     expect(await restoring(older, dataDir)).toMatchObject({ code: 0 });

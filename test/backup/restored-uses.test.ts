@@ -59,7 +59,7 @@ describe('L19 a restore lets no used token in again', () => {
     expect(told.added).toBe(6);
     await using service = await startService({ ECT_DATA_DIR: dataDir });
     using client = dial(service.address);
-    expect(await use(client, made.used.token)).toMatchObject({ reason: 'TOKEN_REPLAYED' });
+    expect(await use(client, made.used.token)).toMatchObject({ finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' } });
     expect((await issueRecorded(client, made.used.key)).token).toBe(made.used.token);
     await service.stop();
   });

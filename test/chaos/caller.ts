@@ -1,6 +1,7 @@
 // One caller: how it calls, and how it writes down what it was answered, in the words that the checker reads.
 
-import type { Entry, Issued } from '../interop/answers.ts';
+import { writeTlogProof } from '../../src/ledger/index.ts';
+import { type Entry, type Issued, proofIn, type Receipt, type Recorded } from '../interop/answers.ts';
 import { CallError, type GrpcClient } from '../interop/grpc-js-client.ts';
 import type { Journal } from './journal.ts';
 import type { Pools } from './pools.ts';
@@ -8,14 +9,7 @@ import type { Pools } from './pools.ts';
 const CALL_MS = 15_000;
 
 export type Level = 'LEVEL_L1' | 'LEVEL_L2' | 'LEVEL_L3';
-export type IssuedWithReceipt = Issued & { readonly level: Level; readonly receipt: WireReceipt | null };
-interface WireReceipt {
-  readonly leaf_index: string;
-  readonly leaf: Buffer;
-  readonly checkpoint: string;
-  readonly tree_size: string;
-  readonly tlog_proof: string;
-}
+export type IssuedWithReceipt = Issued & { readonly level: Level; readonly receipt: Receipt | null };
 
 /** Who calls, and where it is written down. */
 export interface Caller {
@@ -47,26 +41,43 @@ export function keepIssued(
   key = '',
 ): void {
   const { token, level, receipt, claims } = answer;
-  journal.write({ kind: 'issued', token, level, ...(key === '' ? {} : { idempotency_key: key }) });
+  journal.write({ kind: 'issued', token, level, ...(key === '' ? {} : { request_id: key }) });
   if (level === 'LEVEL_L1') return;
   if (receipt === null) {
     pools.unrecorded.add(token);
     if (isNew) pools.fresh.add(token);
     return;
   }
-  const { leaf_index: index, leaf, tlog_proof: proof } = receipt;
-  const entry = { index: Number(index), leaf: leaf.toString('base64'), token };
+  const { leaf_index: index, tree_size: size } = receipt.inclusion;
+  const entry = { index: Number(index), leaf: receipt.leaf.toString('base64'), token };
+  const proof = writeTlogProof(proofIn(receipt));
   journal.write({ kind: 'recorded', how: 'Issue', ...entry, proof, ...(isNew ? { new: true } : {}) });
-  pools.size = Math.max(pools.size, Number(receipt.tree_size));
+  pools.size = Math.max(pools.size, Number(size));
   pools.tasks.add({ jti: claims.jti, wid });
   pools.recorded.add(token);
   if (isNew) pools.fresh.add(token);
 }
 
-/** Writes an entry down that was recorded or read. */
-export function keepEntry({ journal, pools }: Caller, how: string, entry: Entry, proof?: string, isNew = false): void {
-  const { index, leaf, token, jti } = entry;
-  const line = { index: Number(index), leaf: leaf.toString('base64'), ...(token === '' ? {} : { token }) };
-  journal.write({ kind: 'recorded', how, ...line, ...(proof ? { proof } : {}), ...(isNew ? { new: true } : {}) });
-  if (jti !== '' && proof) pools.tasks.add({ jti, wid: (entry as Entry & { wid: string }).wid });
+/** Writes an entry down that was recorded or read with its receipt. */
+export function keepRecorded(
+  { journal, pools }: Caller,
+  how: string,
+  { entry, receipt }: Pick<Recorded, 'receipt'> & { readonly entry: Omit<Entry, 'leaf'> },
+  isNew = false,
+): void {
+  const line = lineOf({ ...entry, leaf: receipt.leaf });
+  const proof = writeTlogProof(proofIn(receipt));
+  journal.write({ kind: 'recorded', how, ...line, proof, ...(isNew ? { new: true } : {}) });
+  const name = entry.task?.name;
+  if (name !== undefined) pools.tasks.add({ jti: name.jti, wid: name.wid });
+}
+
+/** Writes an entry of a list down. */
+export function keepListed({ journal }: Caller, entry: Entry): void {
+  journal.write({ kind: 'recorded', how: 'ListEntries', ...lineOf(entry) });
+}
+
+function lineOf({ index, leaf, task }: Entry) {
+  const token = task?.token ?? '';
+  return { index: Number(index), leaf: leaf.toString('base64'), ...(token === '' ? {} : { token }) };
 }

@@ -222,12 +222,12 @@ const PLANTS: readonly Plant[] = [
     /its signature does not verify/,
   ],
   [
-    'two tokens for one idempotency key',
+    'two tokens for one request id',
     'bad_tokens',
     (run) => {
-      const keyed = lineOf(run, 'issued', (line) => 'idempotency_key' in line);
+      const keyed = lineOf(run, 'issued', (line) => 'request_id' in line);
       const other = lineOf(run, 'issued', (line) => isSigned(line) && line['token'] !== keyed['token']);
-      run.lines.push({ ...other, idempotency_key: keyed['idempotency_key'] });
+      run.lines.push({ ...other, request_id: keyed['request_id'] });
     },
     /was answered with two tokens/,
   ],

@@ -1,9 +1,17 @@
 // What callers do. Each operation writes down what it was answered.
 
 import { randomUUID } from 'node:crypto';
-import type { Page, Recorded, Verdict } from '../interop/answers.ts';
+import { type Page, type Recorded, reasonIn, type Verdict } from '../interop/answers.ts';
 import { CallError, type Status } from '../interop/grpc-js-client.ts';
-import { type Caller, call, type IssuedWithReceipt, keepEntry, keepIssued, type Level } from './caller.ts';
+import {
+  type Caller,
+  call,
+  type IssuedWithReceipt,
+  keepIssued,
+  keepListed,
+  keepRecorded,
+  type Level,
+} from './caller.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const LEDGER = 'ect.v1.LedgerService';
@@ -27,16 +35,16 @@ async function issueChild(caller: Caller): Promise<void> {
   await issue(caller, 'LEVEL_L3', { ...(wid === '' ? {} : { wid }), pred: parent === undefined ? [] : [parent.jti] });
 }
 
-/** An idempotency key, once or again: the token is the same. */
+/** A request id, once or again: the token is the same. */
 async function issueKeyed(caller: Caller): Promise<void> {
   const isAgain = caller.pools.chance.happens(0.5);
   const known = isAgain ? (caller.pools.keyed.look() as ReturnType<typeof order> | undefined) : undefined;
   const level = caller.pools.chance.pick(['LEVEL_L2', 'LEVEL_L3'] as const);
-  const request = known ?? order(level, { idempotency_key: randomUUID() });
+  const request = known ?? order(level, { request_id: randomUUID() });
   // Also where this call fails: whether it had an effect is what the next one finds out.
   if (known === undefined) caller.pools.keyed.add(request);
   const answer = await call<IssuedWithReceipt>(caller, `${AUTHORITY}/Issue`, request);
-  keepIssued(caller, answer, '', false, (request as { idempotency_key?: string }).idempotency_key);
+  keepIssued(caller, answer, '', false, (request as { request_id?: string }).request_id);
 }
 
 async function issueBatch(caller: Caller): Promise<void> {
@@ -62,7 +70,7 @@ async function append(caller: Caller): Promise<void> {
   if (token === undefined) return issue(caller, 'LEVEL_L2', {});
   try {
     const answer = await call<Recorded>(caller, `${AUTHORITY}/AppendLedger`, { token });
-    keepEntry(caller, 'AppendLedger', answer.entry, answer.receipt.tlog_proof, !answer.duplicate);
+    keepRecorded(caller, 'AppendLedger', answer, !answer.duplicate);
     if (!isAgain) caller.pools.recorded.add(token);
   } catch (error) {
     // It may be there or not; asking again tells.
@@ -75,8 +83,9 @@ async function offer(caller: Caller, token: string, requestId: string): Promise<
   const offered = { token, audience: AUDIENCE, request_id: requestId };
   caller.journal.write({ kind: 'offered', ...offered });
   try {
-    const { valid, reason } = await call<Verdict>(caller, `${AUTHORITY}/Verify`, offered);
-    caller.journal.write({ kind: 'verdict', ...offered, valid, reason });
+    const verdict = await call<Verdict>(caller, `${AUTHORITY}/Verify`, offered);
+    const { valid } = verdict;
+    caller.journal.write({ kind: 'verdict', ...offered, valid, reason: reasonIn(verdict) });
     caller.pools.used.add({ token, requestId: valid && requestId !== '' ? requestId : undefined });
   } catch (error) {
     caller.pools.used.add({ token, requestId: undefined });
@@ -102,12 +111,12 @@ async function getEntry(caller: Caller, byName = caller.pools.chance.happens(0.5
   const { pools } = caller;
   const task = byName ? pools.tasks.look() : undefined;
   if (task === undefined && pools.size === 0) return;
-  const request = task ?? { index: String(pools.chance.below(pools.size)) };
+  const request = task === undefined ? { index: String(pools.chance.below(pools.size)) } : { task };
   try {
     const answer = await call<Recorded>(caller, `${LEDGER}/GetEntry`, request);
-    keepEntry(caller, 'GetEntry', answer.entry, answer.receipt.tlog_proof);
+    keepRecorded(caller, 'GetEntry', answer);
   } catch (error) {
-    if (error instanceof CallError && error.reason === 'ENTRY_NOT_FOUND') {
+    if (error instanceof CallError && ['ENTRY_NOT_FOUND', 'INDEX_OUT_OF_RANGE'].includes(error.reason)) {
       caller.journal.breaks(`the acknowledged entry ${JSON.stringify(request)} is not found`);
     }
     throw error;
@@ -150,7 +159,7 @@ export async function listAll(caller: Caller): Promise<void> {
   do {
     const request = { page_size: 500, page_token, with_content: true };
     const page = await call<Page>(caller, `${LEDGER}/ListEntries`, request);
-    for (const entry of page.entries) keepEntry(caller, 'ListEntries', entry);
+    for (const entry of page.entries) keepListed(caller, entry);
     page_token = page.next_page_token;
   } while (page_token !== '');
 }

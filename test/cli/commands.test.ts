@@ -97,14 +97,14 @@ describe('issue', () => {
       level: 'LEVEL_L3',
       claims: { execAct: 'a', aud: [ISSUER] },
       receipt: {
-        leafIndex: expect.stringMatching(/^\d+$/),
-        tlogProof: expect.stringMatching(/^c2sp\.org\/tlog-proof@v1\n/),
+        leaf: expect.any(String),
+        inclusion: { leafIndex: expect.stringMatching(/^\d+$/), checkpoint: expect.stringContaining('\n\n— ') },
       },
     });
   });
 
-  test('the same idempotency key gets the same token', async () => {
-    const key = ['--idempotency-key', randomUUID()];
+  test('the same request id gets the same token', async () => {
+    const key = ['--request-id', randomUUID()];
     expect(await issue(...key)).toBe(await issue(...key));
   });
 
@@ -123,9 +123,9 @@ describe('issue', () => {
     expect(err).toContain('✗ formats  CLAIM_INVALID');
     const json = await ect([...argv, '--json']);
     expect(json.code).toBe(1);
-    const { checks } = JSON.parse(json.out) as { checks: { name: string; remedy: string }[] };
+    const { checks } = JSON.parse(json.out) as { checks: { name: string; finding?: { remedy: string } }[] };
     expect(checks.map(({ name }) => name)).toEqual(['caller', 'formats', 'size', 'dag', 'signature', 'record']);
-    expect(checks[0]?.remedy).toMatch(/\S/);
+    expect(checks[0]?.finding?.remedy).toMatch(/\S/);
   });
 
   test('an unsigned object, and a token of draft -00', async () => {
@@ -184,12 +184,15 @@ describe('issue', () => {
 });
 
 describe('verify', () => {
-  test('a good token is valid, and every step is shown', async () => {
-    const { code, out } = await ect(['verify', await issue(), '--audience', ISSUER, ...at]);
+  test('a good token is valid, and a report shows every step', async () => {
+    const [token, audience] = [await issue(), ['--audience', ISSUER]];
+    const { code, out } = await ect(['verify', token, ...audience, '--observe', ...at]);
     expect(code).toBe(0);
     expect(out).toContain('✓ valid, L2');
-    expect(out).toContain('✓ signature');
-    expect(out).toMatch(/^– dag {2}not checked$/m);
+    expect(out).not.toContain('✓ signature');
+    const report = await ect(['verify', token, ...audience, '--report', ...at]);
+    expect(report.out).toContain('✓ signature');
+    expect(report.out).toMatch(/^– dag {2}not checked$/m);
   });
 
   test('a token from a file or from stdin is the same token', async () => {
@@ -207,7 +210,7 @@ describe('verify', () => {
     const replayed = await verify('--request-id', randomUUID());
     expect(replayed.code).toBe(1);
     expect(replayed.out).toMatch(/^✗ TOKEN_REPLAYED: \S/);
-    expect(replayed.out).toContain('✗ replay  TOKEN_REPLAYED');
+    expect(replayed.out).toMatch(/^ {2}next: \S/m);
     expect((await verify('--no-replay')).code).toBe(0);
   });
 
@@ -237,7 +240,7 @@ describe('verify', () => {
 
   test('--report lists everything that is to be mended', async () => {
     const token = await issue('--pred', randomUUID());
-    const wrong = ['--audience', 'urn:other', '--dag', 'complete', '--minimum-level', 'L3'];
+    const wrong = ['--audience', 'urn:other', '--dag-mode', 'complete', '--minimum-level', 'L3'];
     const { code, out } = await ect(['verify', token, ...wrong, '--report', ...at]);
     expect(code).toBe(1);
     expect(out).toMatch(/^✗ AUDIENCE_MISMATCH: /);
@@ -258,7 +261,7 @@ describe('verify', () => {
   test('an invalid verdict is exit code 1 with --json too, and says so explicitly', async () => {
     const { code, out } = await ect(['verify', await issue(), '--audience', 'urn:other', '--json', ...at]);
     expect(code).toBe(1);
-    expect(JSON.parse(out)).toMatchObject({ valid: false, reason: 'AUDIENCE_MISMATCH' });
+    expect(JSON.parse(out)).toMatchObject({ valid: false, finding: { reason: 'ERROR_REASON_AUDIENCE_MISMATCH' } });
   });
 
   test('an output that is not the one that was attested is refused', async () => {
@@ -277,7 +280,7 @@ describe('verify', () => {
     const before = await issue('--jti', jti);
     const token = await issue('--pred', jti);
     const verify = (...more: string[]) =>
-      ect(['verify', token, '--audience', ISSUER, '--no-replay', '--dag', 'complete', ...more, ...at]);
+      ect(['verify', token, '--audience', ISSUER, '--no-replay', '--dag-mode', 'complete', ...more, ...at]);
     const alone = await verify();
     expect(alone.code).toBe(1);
     expect(alone.out).toContain('✗ DAG_PREDECESSOR_MISSING');
@@ -296,7 +299,7 @@ describe('append', () => {
     expect(first.out).toMatch(/✓ recorded\n {2}index +\d+\n/);
     const second = await ect(['append', token, '--json', ...at]);
     expect(second.code).toBe(0);
-    expect(JSON.parse(second.out)).toMatchObject({ duplicate: true, entry: { token, level: 'LEVEL_L3' } });
+    expect(JSON.parse(second.out)).toMatchObject({ duplicate: true, entry: { task: { token } } });
   });
 
   test('a dry run lists the checks and records nothing', async () => {
@@ -384,7 +387,7 @@ describe('a receipt is checked without the service', () => {
   test.each([
     ['--audience', ISSUER],
     ['--input', 'a.txt'],
-    ['--dag', 'complete'],
+    ['--dag-mode', 'complete'],
     ['--as-of', '1700000000'],
     ['--no-replay'],
     ['--minimum-level', 'L3'],
@@ -424,23 +427,24 @@ describe('taint', () => {
     expect(first.code).toBe(0);
     expect(first.out).toMatch(/^✓ marked\n {2}index +\d+\n {2}kind +compromised\n {2}jti/);
     const again = await ect(['taint', '--jti', root, '--wid', wid, '--note', 'no news', '--json', '--yes', ...at]);
-    const { duplicate, entry } = JSON.parse(again.out) as { duplicate: boolean; entry: Record<string, string> };
-    expect({ duplicate, kind: entry['kind'] }).toEqual({ duplicate: true, kind: 'ENTRY_KIND_TAINT' });
-    expect(entry['statement']).toContain('agent was hijacked');
+    const { duplicate, entry } = JSON.parse(again.out) as {
+      duplicate: boolean;
+      entry: { index: string; taint: { task: object; statement: string } };
+    };
+    expect({ duplicate, task: entry.taint.task }).toEqual({ duplicate: true, task: { wid, jti: root } });
+    expect(entry.taint.statement).toContain('agent was hijacked');
 
     const graph = await ect(['dag', '--wid', wid, ...at]);
     expect(graph.code).toBe(0);
-    expect(graph.out).toContain(
-      `! ${root} is tainted: it was marked as compromised (marked at index ${entry['index']})`,
-    );
+    expect(graph.out).toContain(`! ${root} is tainted: it was marked as compromised (marked at index ${entry.index})`);
     expect(graph.out).toContain(`is tainted: it comes after ${root}, which was marked as compromised`);
     expect(graph.out).toMatch(/path level +L3/);
     expect((await ect(['dag', '--wid', wid, '--mermaid', ...at])).out).toContain('class t0 tainted');
-    const verdict = await ect(['verify', next, '--audience', ISSUER, '--no-replay', '--dag', 'complete', ...at]);
+    const verdict = await ect(['verify', next, '--audience', ISSUER, '--no-replay', '--dag-mode', 'complete', ...at]);
     expect(verdict.code).toBe(0);
     expect(verdict.out).toContain(`! ${root} is tainted`);
 
-    const shown = await ect(['entry', '--index', String(entry['index']), ...at]);
+    const shown = await ect(['entry', '--index', entry.index, ...at]);
     expect(shown.out).toMatch(/marked by +anonymous/);
     expect(shown.out).toContain('agent was hijacked');
   });
@@ -451,7 +455,7 @@ describe('taint', () => {
     expect(code).toBe(0);
     expect(err).toContain(`receipt: ${kept}`);
     const json = await ect(['taint', '--kid', 'stolen', '--json', '--yes', ...at]);
-    expect(JSON.parse(json.out)).toMatchObject({ duplicate: true, entry: { kid: 'stolen' } });
+    expect(JSON.parse(json.out)).toMatchObject({ duplicate: true, entry: { taint: { kid: 'stolen' } } });
   });
 
   test('nothing, or a task that cannot be one, is not marked', async () => {
@@ -479,10 +483,9 @@ describe('dag', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^✓ complete\n {2}tasks +2\n {2}longest path +2\n/);
     expect(JSON.parse((await ect(['dag', '--wid', wid, '--json', ...at])).out)).toMatchObject({
-      status: 'DAG_STATUS_COMPLETE',
-      roots: [a],
-      leaves: [b],
-      violations: [],
+      dagReport: { status: 'DAG_STATUS_COMPLETE', violations: [] },
+      roots: [{ wid, jti: a }],
+      leaves: [{ wid, jti: b }],
     });
   });
 
@@ -513,11 +516,11 @@ describe('dag', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(all.map(({ index }) => index)).toEqual(all.map((_, at) => String(at)));
-    expect(all[0]).toMatchObject({ index: '0', kind: 'ENTRY_KIND_KEY', wid: '' });
+    expect(all[0]).toMatchObject({ index: '0', key: { state: 'KEY_STATE_ANNOUNCED', statedBy: 'service' } });
     // What became of a key is told, and of which.
     const keys = await ect(['list', 'entries', '--limit', '2', ...at]);
     const events = ['announced', 'active'].map(
-      (state, place) => ` +${place} {2}\\S+Z {2}key-${state} {2}${all[0].kid} {2}-`,
+      (state, place) => ` +${place} {2}\\S+Z {2}key-${state} {2}${all[0].key.kid} {2}-`,
     );
     expect(keys.out).toMatch(new RegExp(`^${events.join('.*\\n')}`));
     expect((await ect(['entry', '--index', '1', ...at])).out).toMatch(/^kind +key active$/m);
@@ -561,8 +564,8 @@ describe('entry and checkpoint', () => {
     const [jti, wid] = [randomUUID(), randomUUID()];
     const token = await issue('--jti', jti, '--wid', wid, '--level', 'L3');
     const byTask = await ect(['entry', '--jti', jti, '--wid', wid, '--json', ...at]);
-    const { entry } = JSON.parse(byTask.out) as { entry: { index: string; token: string } };
-    expect(entry.token).toBe(token);
+    const { entry } = JSON.parse(byTask.out) as { entry: { index: string; task: { token: string } } };
+    expect(entry.task.token).toBe(token);
     const byIndex = await ect(['entry', '--index', entry.index, ...at]);
     expect(byIndex.code).toBe(0);
     expect(byIndex.out).toContain(token);
@@ -575,6 +578,8 @@ describe('entry and checkpoint', () => {
     expect(err).toContain('✗ ENTRY_NOT_FOUND');
     const beyond = await ect(['entry', '--index', '9999', ...at]);
     expect(beyond.code).toBe(1);
+    expect(beyond.err).toContain('✗ INDEX_OUT_OF_RANGE');
+    expect(beyond.err).not.toContain('Check jti and wid');
     expect(beyond.err).toMatch(/The ledger has no entry 9999: it has \d+ entries, indexes 0 to \d+/);
   });
 

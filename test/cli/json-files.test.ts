@@ -15,8 +15,8 @@ afterAll(() => rm(folder, { recursive: true }));
 test.each([
   ['text that is not JSON', '{"leaf": ', /neither a tlog-proof nor a receipt in JSON \(it is not JSON\)/],
   ['a field of another type', '{"leaf": 7}', /\(cannot decode .*leaf/],
-  ['an object without a receipt', '{"leafIndex": "0"}', /is no receipt: it has no leaf and no tlogProof/],
-  ['a receipt without its proof', '{"receipt": {"leaf": "e30="}}', /is no receipt: it has no tlogProof/],
+  ['an object without a receipt', '{"leafIndex": "0"}', /is no receipt: it has no leaf and no proof/],
+  ['a receipt without its proof', '{"receipt": {"leaf": "e30="}}', /is no receipt: it has no proof/],
 ])('a receipt: %s', async (_, content, rule) => {
   const path = join(folder, 'receipt.json');
   await writeFile(path, content);

@@ -63,12 +63,12 @@ describe('ect keys', () => {
 
   test('K13 rotate whose answer is lost asks again, and one key comes of it; where it gives up it says how to go on', async () => {
     await using other = await startService({ ECT_ADMINS: 'anonymous' });
-    const { keys, close } = connect({ url: other.url, timeout: 10_000 });
+    const { admin, close } = connect({ url: other.url, timeout: 10_000 });
     let lost = 1;
     const lossy = {
-      listKeys: keys.listKeys,
-      rotateKey: async (...args: Parameters<typeof keys.rotateKey>) => {
-        const response = await keys.rotateKey(...args);
+      listKeys: admin.listKeys,
+      rotateKey: async (...args: Parameters<typeof admin.rotateKey>) => {
+        const response = await admin.rotateKey(...args);
         if (lost-- > 0) throw new ConnectError('the connection was cut', Code.Unavailable);
         return response;
       },
@@ -76,7 +76,7 @@ describe('ect keys', () => {
     const stderr = new PassThrough();
     const io: Io = { stdin: new PassThrough(), stdout: new PassThrough(), stderr };
     const first = await orderRotation(io, lossy, { urgent: true });
-    const count = async () => (await keys.listKeys({})).keys.length;
+    const count = async () => (await admin.listKeys({})).keys.length;
     expect(await count()).toBe(2);
     lost = 3;
     await expect(orderRotation(io, lossy, { urgent: true })).rejects.toMatchObject({ code: Code.Unavailable });
@@ -170,13 +170,13 @@ test('the authority document names the issuer, the key set and the key of the le
     drafts: ['draft-nennemann-wimse-ect-00', 'draft-nennemann-wimse-ect-01'],
     jwks_uri: `${service.url}/.well-known/jwks.json`,
     endpoints: Object.fromEntries(
-      ['AuthorityService', 'LedgerService', 'KeyService'].map((name) => [
+      ['AuthorityService', 'LedgerService', 'KeyService', 'AdminService'].map((name) => [
         `ect.v1.${name}`,
         `${service.url}/ect.v1.${name}`,
       ]),
     ),
     ledger: { origin: key.split('+')[0], verifier_key: key, audience: '' },
-    limits: { message_bytes: 262_144, default_ttl_seconds: 600 },
+    limits: { message_bytes: 262_144, default_ttl: '600s' },
     features: { minimum_level: 'LEVEL_L2', durable: true, delegated_keys: true, proven_callers: false },
   });
   const { out } = await ect(['authority', ...at]);
@@ -192,7 +192,7 @@ test('the key set and GetKeySet have the same keys, and a set that is known is n
   const text = await answer.text();
   const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
   const keySet = await (await fetch(`${service.url}/ect.v1.KeyService/GetKeySet`, post)).json();
-  expect(keySet).toMatchObject({ jwksJson: text, maxAgeSeconds: 300 });
+  expect(keySet).toMatchObject({ jwksJson: text, maxAge: '300s' });
   const again = await fetch(`${service.url}/.well-known/jwks.json`, { headers: { 'if-none-match': `W/${etag}, "x"` } });
   expect([again.status, await again.text()]).toEqual([304, '']);
 });

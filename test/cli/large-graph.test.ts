@@ -7,6 +7,7 @@ import { create } from '@bufbuild/protobuf';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AuthorityService, ValidateDAGResponseSchema } from '../../src/gen/ect/v1/authority_pb.ts';
+import { ErrorReason } from '../../src/gen/ect/v1/error_reason_pb.ts';
 import { EntrySchema, LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { DagStatus } from '../../src/gen/ect/v1/token_pb.ts';
 import { ect } from './run.ts';
@@ -21,16 +22,21 @@ beforeAll(async () => {
       router.service(AuthorityService, {
         validateDAG: () =>
           create(ValidateDAGResponseSchema, {
-            status: DagStatus.INVALID,
+            dagReport: {
+              status: DagStatus.INVALID,
+              violations: [{ finding: { reason: ErrorReason.DAG_TOO_DEEP }, tasks: [{ wid: WID, jti: 't' }] }],
+            },
             size: 100_001,
-            violations: [{ reason: 'DAG_TOO_DEEP', message: 'There are more than 100000 tasks.', tasks: ['t'] }],
           }),
       });
       router.service(LedgerService, {
         listEntries: ({ pageSize, pageToken }) => {
           const start = Number(pageToken);
           const entries = Array.from({ length: pageSize }, (_, at) =>
-            create(EntrySchema, { index: BigInt(start + at), jti: `task-${start + at}`, wid: WID }),
+            create(EntrySchema, {
+              index: BigInt(start + at),
+              body: { case: 'task', value: { name: { jti: `task-${start + at}`, wid: WID } } },
+            }),
           );
           return { entries, nextPageToken: String(start + pageSize) };
         },

@@ -2,7 +2,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ect } from './run.ts';
 
-const COMMANDS = ['serve', 'issue', 'verify', 'dag', 'append', 'entry', 'checkpoint', 'audit', 'conformance', 'keygen'];
+const COMMANDS = [
+  'serve',
+  'issue',
+  'verify',
+  'dag',
+  'append',
+  'entry',
+  'checkpoint',
+  'audit',
+  'conformance',
+  'keygen',
+  'dev-ca',
+];
 
 test.each(COMMANDS)('the help of %s has an example and the exit codes, and exits with 0', async (command) => {
   const { code, out } = await ect([command, '--help']);
@@ -11,11 +23,12 @@ test.each(COMMANDS)('the help of %s has an example and the exit codes, and exits
   expect(out).toMatch(/Exit codes:\n {2}0 {2}ok\n {2}1 {2}\S.*\n {2}2 {2}the command was called wrongly/);
 });
 
-test.each(COMMANDS.filter((command) => command !== 'serve' && command !== 'keygen'))(
+test.each(COMMANDS.filter((command) => !['serve', 'keygen', 'dev-ca'].includes(command)))(
   'the help of %s names the environment variables that reach a service',
   async (command) => {
     const { out } = await ect([command, '--help']);
-    for (const variable of ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY']) expect(out).toContain(`  ${variable} `);
+    for (const variable of ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY', 'ECT_SERVER_ID'])
+      expect(out).toContain(`  ${variable} `);
   },
 );
 
@@ -25,7 +38,7 @@ test('the help of serve names every setting that the configuration reads, and no
   const parts = readdirSync(new URL('config/', folder)).map((name) => `config/${name}`);
   const source = ['config.ts', ...parts].map((name) => readFileSync(new URL(name, folder), 'utf8')).join('');
   const names = (text: string, pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name));
-  const client = ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY'];
+  const client = ['ECT_URL', 'ECT_CA', 'ECT_CERT', 'ECT_KEY', 'ECT_SERVER_ID', 'ECT_TOKEN_FILE'];
   const read = names(source, /'(ECT_[A-Z_]+)'/g);
   for (const name of client) read.delete(name);
   expect(read.size).toBeGreaterThan(10);

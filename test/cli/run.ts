@@ -10,6 +10,7 @@ import { ledgerDatabases } from '../../src/database-audit.ts';
 import { schemaChanger } from '../../src/database-schema.ts';
 import { ledgerCopier } from '../../src/ledger-copy/index.ts';
 import { ledgerRecovery } from '../../src/ledger-recovery.ts';
+import { trustChecker } from '../../src/trust-check.ts';
 
 export interface Outcome {
   readonly code: number;
@@ -32,6 +33,7 @@ export async function ect(
     {
       serve,
       checkConfig: check,
+      checkTrust: trustChecker(env),
       recovery: ledgerRecovery,
       copier: ledgerCopier(env),
       backups: backupsOf(env),

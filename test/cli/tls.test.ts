@@ -5,18 +5,14 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  type Certificate,
-  createCertificateAuthority,
-  issueServerCertificate,
-  issueSvid,
-} from '../support/certificates.ts';
+import { type Certificate, createCertificateAuthority, issueSvid } from '../support/certificates.ts';
 import { describeWith } from '../support/need.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { ect } from './run.ts';
 
 const ADMINISTRATOR = 'spiffe://example.com/ops/admin';
 const WORKLOAD = 'spiffe://example.com/agent/a';
+const SERVICE = 'spiffe://example.com/ect';
 
 describeWith('openssl', 'over TLS', () => {
   const directory = mkdtempSync(join(tmpdir(), 'ect-tls-'));
@@ -32,7 +28,7 @@ describeWith('openssl', 'over TLS', () => {
   beforeAll(async () => {
     using authority = createCertificateAuthority();
     writeFileSync(pem('ca.pem'), authority.cert);
-    keep('server', issueServerCertificate(authority));
+    keep('server', authority.issue({ names: [{ ip: '127.0.0.1' }, { uri: SERVICE }] }));
     keep('agent', issueSvid(authority, WORKLOAD));
     keep('admin', issueSvid(authority, ADMINISTRATOR));
     service = await startService({
@@ -82,6 +78,26 @@ describeWith('openssl', 'over TLS', () => {
     expect(code).toBe(1);
     expect(err).toContain('no TLS connection');
     expect(err).toContain('--ca');
+  });
+
+  test('A2: the service may be known by its SPIFFE ID in the place of its name', async () => {
+    // The certificate does not have this name.
+    const elsewhere = ['--url', service.url.replace('127.0.0.1', 'localhost')];
+    const ask = (id: string) => ect(['checkpoint', '--server-id', id, ...asAgent, ...elsewhere]);
+    expect((await ect(['checkpoint', ...asAgent, ...elsewhere])).err).toContain('no TLS connection');
+    const { code, err } = await ask('spiffe://example.com/other');
+    expect(code).toBe(1);
+    expect(err).toContain('has not proved the SPIFFE ID of --server-id');
+    expect((await ask(SERVICE)).code).toBe(0);
+  });
+
+  test('--server-id is a SPIFFE ID, and needs TLS', async () => {
+    const noId = await ect(['checkpoint', '--server-id', 'https://example.com/ect', ...asAgent, ...url]);
+    expect(noId.code).toBe(2);
+    expect(noId.err).toContain('spiffe://');
+    const clear = await ect(['checkpoint', '--server-id', SERVICE, '--url', 'http://127.0.0.1:1']);
+    expect(clear.code).toBe(2);
+    expect(clear.err).toContain('https://');
   });
 
   test('a caller without a certificate is refused', async () => {

@@ -82,7 +82,11 @@ test('the refusal names the clock, the difference and the next step, and when to
   );
   expect(error?.facts).toEqual({ difference_seconds: '-7200', retry_after_seconds: '5' });
   const { details, message } = toStatus(error!);
-  expect(details.map(({ typeUrl }) => typeUrl.split('.').at(-1))).toEqual(['ErrorInfo', 'RetryInfo']);
+  expect(details.map(({ typeUrl }) => typeUrl.split('.').at(-1))).toEqual([
+    'ErrorInfo',
+    'RetryInfo',
+    'PreconditionFailure',
+  ]);
   expect(message).toMatch('the operator sets it (NTP)');
   expect(codeOf('CLOCK_UNTRUSTED')).toBe(codeOf('LEDGER_UNAVAILABLE'));
 });

@@ -38,6 +38,11 @@ test('what is signed directly in two tiers is a list', () => {
 
 describe('S10 a mistake stops the start and names its key', () => {
   test.each<[why: string, env: Readonly<Record<string, string>>, names: string]>([
+    [
+      'A2: an issuer that no token can have',
+      { ECT_SIGNING: 'two-tier', ECT_DIRECT_ISSUERS: 'urn:bank,spiffe://example.org//bank' },
+      'ECT_DIRECT_ISSUERS',
+    ],
     ['a life of nothing', { ECT_JWKS_MAX_AGE_SEC: '0' }, 'ECT_JWKS_MAX_AGE_SEC'],
     ['a look at the ledger without end', { ECT_KEYS_REFRESH_SEC: '0' }, 'ECT_KEYS_REFRESH_SEC'],
     ['a look that comes too late', { ECT_KEYS_REFRESH_SEC: '61' }, 'ECT_KEYS_REFRESH_SEC'],

@@ -285,6 +285,23 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
           [5, 7],
         ],
         ['where a later index bounds more than the time', { fromMs: 100, startIndex: 9, scope: 'x' }, [10]],
+        ['up to an index', { startIndex: 2, endIndex: 5 }, [2, 3, 4]],
+        ['up to an index past the end', { startIndex: 10, endIndex: 99 }, [10, 11]],
+        ['up to the first index', { endIndex: 0 }, []],
+        ['of a scope up to an index', { scope: 'x', endIndex: 5 }, [0, 2, 4]],
+        ['the newest first', { newestFirst: true }, [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]],
+        ['the newest first, a page', { newestFirst: true, endIndex: 9, limit: 3 }, [8, 7, 6]],
+        ['the newest first, down to an index', { newestFirst: true, startIndex: 9 }, [11, 10, 9]],
+        ['the newest first of a scope, a page', { newestFirst: true, scope: 'x', limit: 2 }, [10, 8]],
+        ['the newest first of an author', { newestFirst: true, author: 'grace' }, [9, 6, 3, 0]],
+        ['the newest first of an author and a scope', { newestFirst: true, author: 'grace', scope: 'x' }, [6, 0]],
+        ['the newest first between two times', { newestFirst: true, fromMs: 101, beforeMs: 301 }, [7, 6, 5, 4]],
+        [
+          'the newest first where the index bounds more than the time',
+          { newestFirst: true, beforeMs: 301, endIndex: 2 },
+          [1, 0],
+        ],
+        ['the newest first of an unknown scope', { newestFirst: true, scope: 'y', author: 'ada' }, []],
       ];
       test.each(cases)('%s', async (_, conditions, indexes) => {
         const listed = await store.list({ ...all, ...conditions });
@@ -327,8 +344,11 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       for (const limit of [99, 100, 101, 200, 449, 450, 1_000]) {
         expect(await listed({ limit })).toEqual(every.slice(0, limit));
         expect(await listed({ limit, scope: 'x' })).toEqual(every.filter((index) => index % 2 === 0).slice(0, limit));
+        expect(await listed({ limit, newestFirst: true })).toEqual(every.toReversed().slice(0, limit));
       }
-      expect(await listed({ scope: 'x', author: 'grace' })).toEqual(every.filter((index) => index % 6 === 0));
+      const ofBoth = every.filter((index) => index % 6 === 0);
+      expect(await listed({ scope: 'x', author: 'grace' })).toEqual(ofBoth);
+      expect(await listed({ scope: 'x', author: 'grace', newestFirst: true })).toEqual(ofBoth.toReversed());
     });
 
     test('H18, H26: entries of a large scope are looked through in slices, and no more once the caller has gone', async () => {
@@ -347,6 +367,7 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       setImmediate(turn);
       expect((await store.list(query)).map(({ index }) => index)).toEqual([6_000]);
       isRunning = false;
+      expect((await store.list({ ...query, newestFirst: true })).map(({ index }) => index)).toEqual([6_000]);
       const gone = new AbortController();
       const listing = store.list(query, gone.signal);
       gone.abort(new EctError(refuse('CALL_CANCELLED', 'gone')));

@@ -10,6 +10,7 @@ import {
   keyMark,
   type LedgerFacts,
   type Task,
+  type TaskName,
   taskMark,
 } from '../../src/dag/index.ts';
 import { fc } from '../support/random.ts';
@@ -198,8 +199,10 @@ test('taints of a past that is not walked are those that the naive model finds, 
           const rest = recorded.filter((other) => other !== one);
           return expectedOf([one], rest, DEFAULT_DAG_POLICY, 'all', marked).isTainted;
         };
-        const names = ({ wid, jti: name }: Pick<Task, 'wid' | 'jti'>) => `${wid}/${name}`;
-        expect(report.tainted.map(names)).toEqual(report.graph.tasks.filter(isTainted).map(names));
+        const names = ({ wid, jti: name }: TaskName) => `${wid}/${name}`;
+        expect(report.tainted.map((taint) => names(taint.task))).toEqual(
+          report.graph.tasks.filter(isTainted).map(names),
+        );
         expect(report.taintsUnknown).toBe(false);
       }
     }),

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { bundleAncestry, examineWorkflow, MAX_BUNDLE_TASKS } from '../../src/dag/index.ts';
-import { chain, task } from './graphs.ts';
+import { chain, named, task } from './graphs.ts';
 
 describe('a workflow', () => {
   test('that fans out and in is complete, with its size, depth, roots and leaves', async () => {
@@ -11,8 +11,8 @@ describe('a workflow', () => {
       status: 'complete',
       size: 5,
       depth: 3,
-      roots: ['a', 'alone'],
-      leaves: ['d', 'alone'],
+      roots: named('a', 'alone'),
+      leaves: named('d', 'alone'),
       visited: 0,
     });
   });
@@ -24,9 +24,9 @@ describe('a workflow', () => {
   test('with a predecessor that is in neither the bundle nor outside is partial', async () => {
     expect(await examineWorkflow([task('b', ['a'])])).toMatchObject({
       status: 'partial',
-      unresolved: ['a'],
+      unresolved: named('a'),
       roots: [],
-      leaves: ['b'],
+      leaves: named('b'),
       depth: 1,
     });
   });
@@ -40,13 +40,13 @@ describe('a workflow', () => {
       depth: 1,
       visited: 2,
       roots: [],
-      leaves: ['c'],
+      leaves: [{ wid: 'w1', jti: 'c' }],
     });
   });
 
   test('is invalid where a circle leads through a task outside', async () => {
     const { violations } = await examineWorkflow([task('a', ['b'], { wid: 'w1' })], bundleAncestry([task('b', ['a'])]));
-    expect(violations).toMatchObject([{ reason: 'DAG_CYCLE', tasks: ['a', 'b'] }]);
+    expect(violations).toMatchObject([{ reason: 'DAG_CYCLE', tasks: [{ wid: 'w1', jti: 'a' }, ...named('b')] }]);
   });
 
   test('is invalid where its past outside is longer than the limit', async () => {
@@ -55,14 +55,14 @@ describe('a workflow', () => {
       bundleAncestry(chain(10_001)),
     );
     expect({ status, visited }).toEqual({ status: 'invalid', visited: 10_000 });
-    expect(violations).toMatchObject([{ reason: 'DAG_TOO_DEEP', tasks: ['own'] }]);
+    expect(violations).toMatchObject([{ reason: 'DAG_TOO_DEEP', tasks: named('own') }]);
   });
 
   test('with circles has no depth, and tasks on a circle are no leaves', async () => {
     const tasks = [task('a', ['b']), task('b', ['a']), task('self', ['self']), task('c', ['b'])];
     const report = await examineWorkflow(tasks);
-    expect(report).toMatchObject({ status: 'invalid', depth: 0, roots: [], leaves: ['self', 'c'] });
-    expect(report.violations.map(({ tasks }) => tasks)).toEqual([['a', 'b'], ['self']]);
+    expect(report).toMatchObject({ status: 'invalid', depth: 0, roots: [], leaves: named('self', 'c') });
+    expect(report.violations.map(({ tasks }) => tasks)).toEqual([named('a', 'b'), named('self')]);
   });
 });
 
@@ -82,7 +82,7 @@ describe('tasks under one name', () => {
     const tasks = [task('r'), task('a', ['r']), rival, rival];
     const { status, violations, size } = await examineWorkflow(tasks);
     expect({ status, size }).toEqual({ status: 'invalid', size: 2 });
-    expect(violations).toMatchObject([{ reason: 'DAG_DUPLICATE_TASK', tasks: ['a'] }]);
+    expect(violations).toMatchObject([{ reason: 'DAG_DUPLICATE_TASK', tasks: named('a') }]);
   });
 
   test('that are one and the same count once', async () => {
@@ -102,7 +102,7 @@ describe('size', () => {
 
   test('the depth is that of the longest path, whatever stands beside a task in the list', async () => {
     const tasks = [task('b', ['a']), task('a'), task('x'), task('c', ['b']), task('y', ['x'])];
-    expect(await examineWorkflow(tasks)).toMatchObject({ status: 'complete', depth: 3, leaves: ['c', 'y'] });
+    expect(await examineWorkflow(tasks)).toMatchObject({ status: 'complete', depth: 3, leaves: named('c', 'y') });
   });
 
   test('10,001 tasks are refused unexamined', async () => {
@@ -114,7 +114,7 @@ describe('size', () => {
       {
         reason: 'DAG_TOO_DEEP',
         message: 'There are more than 10000 tasks; so many can be examined together at most.',
-        tasks: ['c10000'],
+        tasks: named('c10000'),
       },
     ]);
   });

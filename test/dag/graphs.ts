@@ -1,11 +1,21 @@
 // Tasks and graphs for the tests of this room.
 
-import { type Ancestry, KnownTaints, type Marks, type Task } from '../../src/dag/index.ts';
+import { type Ancestry, KnownTaints, type Marks, type Task, type TaskName } from '../../src/dag/index.ts';
 import { createPace, type Pace } from '../../src/pace.ts';
 
 /** A task of no workflow that was issued at 1000, unless `more` says otherwise. */
 export function task(jti: string, pred: readonly string[] = [], more: Partial<Task> = {}): Task {
   return { jti, wid: '', iss: 'spiffe://example.com/agent/a', iat: 1000, pred, level: 'L3', kid: 'key-a', ...more };
+}
+
+/** The names of tasks of no workflow. */
+export function named(...jtis: readonly string[]): TaskName[] {
+  return jtis.map((jti) => ({ wid: '', jti }));
+}
+
+/** The `jti` of each. */
+export function idsOf(tasks: readonly TaskName[]): string[] {
+  return tasks.map(({ jti }) => jti);
 }
 
 /** `length` tasks, each after the one before: `c0` is the root. */

@@ -1,7 +1,7 @@
 // What the rules of the graph say, computed in the most obvious way: everything against everything, no sharing, no care
 // for cost. The property tests hold the real thing against it.
 
-import { type DagPolicy, type DagReport, keyMark, type Task, taskMark } from '../../src/dag/index.ts';
+import { type DagPolicy, type DagReport, keyMark, type Task, type TaskName, taskMark } from '../../src/dag/index.ts';
 
 /** What both say. */
 export type Facts = Omit<Expected, 'isTainted'>;
@@ -84,10 +84,14 @@ export function expectedOf(
     );
   const isOrigin = (one: Task) => isMarked(one) || missesMarked(one);
   const tainted = all.filter((one) => isOrigin(one) || [...leadsTo.get(one)!].some(isOrigin));
-  const missing = all.flatMap((one) => one.pred.filter((jti) => meaning(jti, one.wid) === undefined));
+  const missing = all.flatMap((one) =>
+    one.pred
+      .map((jti, nth) => ({ wid: one.predWids?.[nth] ?? one.wid, jti }))
+      .filter(({ wid, jti }) => meaning(jti, wid) === undefined),
+  );
   return {
     violations: violations.sort(),
-    unresolved: [...new Set(missing)].sort(),
+    unresolved: [...new Set(names(missing))].sort(),
     ancestors: all.length - seeds.length,
     depth: onCircle.length > 0 ? 0 : Math.max(0, ...all.map(longest)),
     roots: names(shown.filter((one) => one.pred.length === 0)),
@@ -101,13 +105,13 @@ export function expectedOf(
 /** The same facts of a real report. */
 export function factsOf(report: DagReport): Facts {
   return {
-    violations: report.violations.map(({ reason, tasks }) => `${reason} ${[...tasks].sort().join()}`).sort(),
-    unresolved: [...report.unresolved].sort(),
+    violations: report.violations.map(({ reason, tasks }) => key(reason, tasks)).sort(),
+    unresolved: names(report.unresolved),
     ancestors: report.visited,
     depth: report.depth,
-    roots: [...report.roots].sort(),
-    leaves: [...report.leaves].sort(),
-    tainted: report.tainted.map(({ jti }) => jti).sort(),
+    roots: names(report.roots),
+    leaves: names(report.leaves),
+    tainted: names(report.tainted.map(({ task }) => task)),
     pathLevel: report.pathLevel,
   };
 }
@@ -116,10 +120,10 @@ function sameName(a: Task, b: Task): boolean {
   return a.jti === b.jti && a.wid === b.wid;
 }
 
-function names(tasks: readonly Task[]): string[] {
-  return tasks.map((one) => one.jti).sort();
+function names(tasks: readonly TaskName[]): string[] {
+  return tasks.map(({ wid, jti }) => `${wid}/${jti}`).sort();
 }
 
-function key(reason: string, tasks: readonly Task[]): string {
+function key(reason: string, tasks: readonly TaskName[]): string {
   return `${reason} ${names(tasks).join()}`;
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { bundleAncestry, examineTask, examineWorkflow, refusalOf } from '../../src/dag/index.ts';
 import { nameSome } from '../../src/dag/report.ts';
-import { chain, task } from './graphs.ts';
+import { chain, named, task } from './graphs.ts';
 
 test('a message names five tasks at most and counts the others', () => {
-  expect(nameSome(['a', 'b', 'c', 'd', 'e'])).toBe('a, b, c, d, e');
-  expect(nameSome(['a', 'b', 'c', 'd', 'e', 'f'])).toBe('a, b, c, d, e and 1 more');
+  expect(nameSome(named('a', 'b', 'c', 'd', 'e'))).toBe('a, b, c, d, e');
+  expect(nameSome(named('a', 'b', 'c', 'd', 'e', 'f'))).toBe('a, b, c, d, e and 1 more');
 });
 
 describe('a report as a refusal', () => {

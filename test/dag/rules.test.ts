@@ -9,21 +9,24 @@ import {
   MAX_ANCESTORS,
   type Task,
 } from '../../src/dag/index.ts';
-import { chain, task } from './graphs.ts';
+import { chain, idsOf, named, task } from './graphs.ts';
 
 function examine(own: Task, others: readonly Task[] = [], policy = DEFAULT_DAG_POLICY) {
   return examineTask(own, bundleAncestry(others), { exists: false }, { policy });
 }
 
 async function faults(own: Task, others: readonly Task[] = [], policy = DEFAULT_DAG_POLICY) {
-  return (await examine(own, others, policy)).violations.map(({ reason, tasks }) => [reason, ...tasks]);
+  return (await examine(own, others, policy)).violations.map(({ reason, tasks }) => [reason, ...idsOf(tasks)]);
 }
 
 describe('uniqueness', () => {
   test('a name that another task holds is refused', async () => {
     const own = task('a', [], { wid: 'w1' });
     const report = await examineTask(own, bundleAncestry([]), { exists: true });
-    expect(report).toMatchObject({ status: 'invalid', violations: [{ reason: 'DAG_DUPLICATE_TASK', tasks: ['a'] }] });
+    expect(report).toMatchObject({
+      status: 'invalid',
+      violations: [{ reason: 'DAG_DUPLICATE_TASK', tasks: [{ wid: 'w1', jti: 'a' }] }],
+    });
     expect(report.violations[0]!.message).toBe('Another task already stands under a in workflow w1.');
   });
 
@@ -50,20 +53,24 @@ describe('existence', () => {
     expect(await examine(task('b', ['a', 'x']), [task('a')])).toMatchObject({
       status: 'partial',
       violations: [],
-      unresolved: ['x'],
+      unresolved: named('x'),
     });
   });
 
   test('so does a missing ancestor further up', async () => {
     const others = [task('b', ['a']), task('a', ['x'])];
-    expect(await examine(task('c', ['b']), others)).toMatchObject({ status: 'partial', unresolved: ['x'], visited: 2 });
+    expect(await examine(task('c', ['b']), others)).toMatchObject({
+      status: 'partial',
+      unresolved: named('x'),
+      visited: 2,
+    });
   });
 
   test('a broken rule outweighs a missing predecessor, and both are told', async () => {
     expect(await examine(task('b', ['a', 'x']), [task('a', [], { iat: 2000 })])).toMatchObject({
       status: 'invalid',
       violations: [{ reason: 'DAG_TIME_ORDER' }],
-      unresolved: ['x'],
+      unresolved: named('x'),
     });
   });
 });
@@ -85,7 +92,7 @@ describe('time', () => {
 
   test('the rule holds for the first task of many as for every other', async () => {
     const { violations } = await examineWorkflow([task('a', [], { iat: 1031 }), task('b', ['a'])]);
-    expect(violations.map(({ reason, tasks }) => [reason, ...tasks])).toEqual([['DAG_TIME_ORDER', 'b', 'a']]);
+    expect(violations.map(({ reason, tasks }) => [reason, ...idsOf(tasks)])).toEqual([['DAG_TIME_ORDER', 'b', 'a']]);
   });
 
   test('all late predecessors are listed, and the message names five', async () => {
@@ -98,7 +105,7 @@ describe('time', () => {
       {
         reason: 'DAG_TIME_ORDER',
         message: 'Task b was issued more than 30 s before its predecessors p0, p1, p2, p3, p4 and 3 more.',
-        tasks: ['b', ...pred],
+        tasks: named('b', ...pred),
       },
     ]);
   });
@@ -107,14 +114,14 @@ describe('time', () => {
 describe('acyclicity', () => {
   test('a task that names itself is refused (R9)', async () => {
     const { violations, visited, unresolved } = await examine(task('a', ['a']));
-    expect(violations).toEqual([{ reason: 'DAG_CYCLE', message: 'Task a names itself.', tasks: ['a'] }]);
+    expect(violations).toEqual([{ reason: 'DAG_CYCLE', message: 'Task a names itself.', tasks: named('a') }]);
     expect({ visited, unresolved }).toEqual({ visited: 0, unresolved: [] });
   });
 
   test('two tasks that name one another are refused, although the examined one is recorded nowhere (R9)', async () => {
     const { violations } = await examine(task('b', ['a']), [task('a', ['b'])]);
     expect(violations).toEqual([
-      { reason: 'DAG_CYCLE', message: 'These tasks are their own ancestors: b, a.', tasks: ['b', 'a'] },
+      { reason: 'DAG_CYCLE', message: 'These tasks are their own ancestors: b, a.', tasks: named('b', 'a') },
     ]);
   });
 
@@ -149,7 +156,7 @@ describe('limit', () => {
       {
         reason: 'DAG_TOO_DEEP',
         message: 'There are more than 10000 ancestors; the rest was not examined.',
-        tasks: ['own'],
+        tasks: named('own'),
       },
     ]);
   });
@@ -175,7 +182,10 @@ describe('workflow', () => {
       {
         reason: 'DAG_WORKFLOW_MISMATCH',
         message: 'Task b of workflow w1 follows tasks of other workflows: a.',
-        tasks: ['b', 'a'],
+        tasks: [
+          { wid: 'w1', jti: 'b' },
+          { wid: 'w2', jti: 'a' },
+        ],
       },
     ]);
   });
@@ -217,7 +227,7 @@ describe('predecessor policy', () => {
         {
           reason: 'DAG_PREDECESSOR_NOT_APPROVED',
           message: 'Task b is no compensation and no review, and follows tasks that are not approved: a.',
-          tasks: ['b', 'a'],
+          tasks: named('b', 'a'),
         },
       ]);
     },

@@ -9,7 +9,7 @@ import {
   type Task,
   taskMark,
 } from '../../src/dag/index.ts';
-import { chain, countingPace, layers, marking, recording, task } from './graphs.ts';
+import { chain, countingPace, layers, marking, named, recording, task } from './graphs.ts';
 
 const fresh = { exists: false };
 
@@ -87,7 +87,7 @@ describe('a task is not settled', () => {
     const late = task('x', ['q'], { wid: 'w1' });
     expect(await examineLinks(late, bundleAncestry([...old, q]), fresh)).toMatchObject({
       status: 'invalid',
-      violations: [{ reason: 'DAG_CYCLE', tasks: ['x', 'q', 'p'] }],
+      violations: [{ reason: 'DAG_CYCLE', tasks: ['x', 'q', 'p'].map((jti) => ({ wid: 'w1', jti })) }],
     });
   });
 
@@ -110,7 +110,7 @@ describe('a task is not settled', () => {
     const ledger = bundleAncestry(chain(10_001));
     expect((await examineLinks(task('own', ['c9999']), ledger, fresh)).status).toBe('complete');
     const { violations } = await examineLinks(task('own', ['c10000']), ledger, fresh);
-    expect(violations).toMatchObject([{ reason: 'DAG_TOO_DEEP', tasks: ['own'] }]);
+    expect(violations).toMatchObject([{ reason: 'DAG_TOO_DEEP', tasks: named('own') }]);
   });
 });
 
@@ -130,7 +130,7 @@ test('links to settled tasks are held to every rule', async () => {
 test('a full examination walks the whole past, settled or not', async () => {
   const tasks = chain(20).map((each, at) => ({ ...each, depth: at + 1 }));
   const report = await examineTask(task('own', ['c19']), bundleAncestry(tasks), fresh);
-  expect(report).toMatchObject({ visited: 20, depth: 21, roots: ['c0'] });
+  expect(report).toMatchObject({ visited: 20, depth: 21, roots: named('c0') });
 });
 
 describe('taints of a past that is not walked', () => {
@@ -140,7 +140,7 @@ describe('taints of a past that is not walked', () => {
     const look = async (own: Task) => {
       const before = lookedUp();
       const { tainted, taintsUnknown } = await examineLinks(own, ancestry, fresh, { marks });
-      return [tainted.map(({ jti, ancestor }) => [jti, ancestor]), taintsUnknown, lookedUp() - before];
+      return [tainted.map(({ task: own, ancestor }) => [own.jti, ancestor?.jti]), taintsUnknown, lookedUp() - before];
     };
     const both = (pred: string) => [
       ['own', 'c250'],

@@ -7,7 +7,13 @@ import { chain, countingPace, marking, task } from './graphs.ts';
 
 async function taintsOf(tasks: readonly Task[], marked: readonly string[]) {
   const { tainted } = await examineWorkflow(tasks, undefined, { marks: marking(marked) });
-  return tainted.map(({ jti, source, ancestor, kid, entry }) => [jti, source, ancestor, kid, entry]);
+  return tainted.map(({ task: { jti }, source, ancestor, kid, entry }) => [
+    jti,
+    source,
+    ancestor?.jti ?? '',
+    kid,
+    entry,
+  ]);
 }
 
 test('nothing is tainted where nothing was marked', async () => {
@@ -47,12 +53,12 @@ test('K12 a key that is marked since a second taints what is not known to be old
     task('after-same', ['same'], { kid: 'own', knownAt: 50 }),
   ];
   const { tainted } = await examineWorkflow(tasks, undefined, { marks: marking([keyMark('stolen')], 100) });
-  expect(tainted.map(({ jti }) => jti)).toEqual(['same', 'unknown', 'after-same']);
+  expect(tainted.map(({ task: { jti } }) => jti)).toEqual(['same', 'unknown', 'after-same']);
   // Where no time was stated nothing is older.
   expect((await taintsOf(tasks, [keyMark('stolen')])).map(([jti]) => jti)).toContain('older');
   // A task that is marked itself is so whenever it was recorded.
   const own = await examineWorkflow(tasks, undefined, { marks: marking([taskMark('', 'older')], 100) });
-  expect(own.tainted.map(({ jti }) => jti)).toEqual(['older', 'after-older']);
+  expect(own.tainted.map(({ task: { jti } }) => jti)).toEqual(['older', 'after-older']);
 });
 
 test('the nearest source is named; a task that is marked itself says so first, then its key', async () => {
@@ -94,14 +100,18 @@ test('the names of marks stay as they are: ledgers hold them', () => {
 test('a mark is for the task of one workflow, not for its namesakes', async () => {
   const tasks = ['', 'w1', 'w2'].map((wid) => task('a', [], { wid }));
   const { tainted } = await examineWorkflow(tasks, undefined, { marks: marking([taskMark('w1', 'a')]) });
-  expect(tainted.map(({ wid }) => wid)).toEqual(['w1']);
+  expect(tainted.map(({ task: { wid } }) => wid)).toEqual(['w1']);
 });
 
 test('a predecessor that is not known taints what names it, where it is marked', async () => {
   const own = task('own', ['x', 'y'], { wid: 'w1' });
-  for (const mark of [taskMark('w1', 'x'), taskMark('', 'x')]) {
-    const report = await examineTask(own, bundleAncestry([]), { exists: false }, { marks: marking([mark]) });
-    expect(report).toMatchObject({ status: 'partial', tainted: [{ jti: 'own', source: 'ancestor', ancestor: 'x' }] });
+  for (const wid of ['w1', '']) {
+    const marks = marking([taskMark(wid, 'x')]);
+    const report = await examineTask(own, bundleAncestry([]), { exists: false }, { marks });
+    expect(report).toMatchObject({
+      status: 'partial',
+      tainted: [{ task: { wid: 'w1', jti: 'own' }, source: 'ancestor', ancestor: { wid, jti: 'x' } }],
+    });
   }
   const marks = marking([taskMark('w2', 'x')]);
   expect((await examineTask(own, bundleAncestry([]), { exists: false }, { marks })).tainted).toEqual([]);
@@ -113,7 +123,7 @@ test('R10: predecessors that are not known are gone through in slices as well', 
   const { pace, slices } = countingPace();
   const marks = marking([taskMark('', 'x99')]);
   const { tainted } = await examineWorkflow(tasks, undefined, { marks, pace });
-  expect(tainted.every(({ ancestor }) => ancestor === 'x99')).toBe(true);
+  expect(tainted.every(({ ancestor }) => ancestor?.jti === 'x99')).toBe(true);
   expect(tainted).toHaveLength(300);
   expect(Math.max(...slices)).toBeLessThan(2 * STEPS_PER_SLICE);
 });
@@ -121,7 +131,7 @@ test('R10: predecessors that are not known are gone through in slices as well', 
 test('of several unknown predecessors that are marked the first is named', async () => {
   const marks = marking([taskMark('', 'y'), taskMark('', 'x')]);
   const report = await examineTask(task('own', ['x', 'y']), bundleAncestry([]), { exists: false }, { marks });
-  expect(report.tainted).toMatchObject([{ ancestor: 'x', entry: 1 }]);
+  expect(report.tainted).toMatchObject([{ ancestor: { wid: '', jti: 'x' }, entry: 1 }]);
 });
 
 test('a taint goes round a circle once', async () => {

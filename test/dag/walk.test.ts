@@ -3,7 +3,7 @@ import { bundleAncestry, MAX_ANCESTORS, type Task } from '../../src/dag/index.ts
 import { walkAncestors } from '../../src/dag/walk.ts';
 import { MAX_LOOKUP_NAMES } from '../../src/ledger/index.ts';
 import { createPace } from '../../src/pace.ts';
-import { chain, lastLayer, layers, recording, task } from './graphs.ts';
+import { chain, lastLayer, layers, named, recording, task } from './graphs.ts';
 
 async function walk(seeds: readonly Task[], others: readonly Task[], maxAncestors = MAX_ANCESTORS) {
   const { ancestry, calls } = recording(bundleAncestry(others));
@@ -96,17 +96,20 @@ test('other workflows of the same level are not asked once the limit is met', as
 });
 
 test('a predecessor that is found nowhere counts as an ancestor', async () => {
-  expect((await walk([task('a', ['x', 'y'])], [], 2)).graph).toMatchObject({ cut: false, unresolved: ['x', 'y'] });
+  expect((await walk([task('a', ['x', 'y'])], [], 2)).graph).toMatchObject({ cut: false, unresolved: named('x', 'y') });
   expect((await walk([task('a', ['x', 'y', 'z'])], [], 2)).graph.cut).toBe(true);
 });
 
-test('a predecessor that is found nowhere counts once, whichever workflows name it', async () => {
-  const others = [task('b', ['x'], { wid: 'w1' }), task('c', ['x'], { wid: 'w2' })];
-  expect((await walk([task('a', ['b', 'c'])], others, 3)).graph).toMatchObject({ cut: false, unresolved: ['x'] });
-  const more = [...others.slice(0, 1), task('c', ['x', 'y'], { wid: 'w2' })];
-  const { graph } = await walk([task('a', ['b', 'c'])], more, 4);
-  expect(graph).toMatchObject({ cut: false, unresolved: ['x', 'y'] });
-  expect((await walk([task('a', ['b', 'c'])], more, 3)).graph.cut).toBe(true);
+test('a predecessor that is found nowhere counts once for each workflow inside which it is named', async () => {
+  const others = [task('b', ['x'], { wid: 'w1' }), task('d', ['x'], { wid: 'w1' }), task('c', ['x'], { wid: 'w2' })];
+  const own = task('a', ['b', 'c', 'd']);
+  const { graph } = await walk([own], others, 5);
+  expect(graph.cut).toBe(false);
+  expect(graph.unresolved).toEqual([
+    { wid: 'w1', jti: 'x' },
+    { wid: 'w2', jti: 'x' },
+  ]);
+  expect((await walk([own], others, 4)).graph.cut).toBe(true);
 });
 
 test('what was handed in is walked, whatever it is; an ancestor at which the walk is told to stop is met and not walked', async () => {

@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { afterAll, describe, expect, test } from 'vitest';
+import { CALLERS, METHODS, OF_EVERY_CALL, OF_PROVEN_CALLERS, OF_VERDICTS } from '../../scripts/api-methods.ts';
 import { renderApi } from '../../scripts/api-page.ts';
 import { readApiSource } from '../../scripts/api-source.ts';
 import { type ErrorReason, REASONS } from '../../src/errors.ts';
+import { AdminService } from '../../src/gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
@@ -20,7 +22,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 const page = readFileSync(join(root, 'docs/api.md'), 'utf8');
 const lines = page.split('\n');
-const methods = [AuthorityService, KeyService, LedgerService].flatMap((service) => service.methods);
+const methods = [AuthorityService, KeyService, LedgerService, AdminService].flatMap((service) => service.methods);
 
 /** Runs the script as a shell does. */
 function writeApi(...argv: string[]): Promise<{ code: number; stderr: string }> {
@@ -50,14 +52,14 @@ describe('the committed page', () => {
 
   test.each(Object.keys(REASONS) as ErrorReason[])('explains %s with its code and its facts', (reason) => {
     const rows = lines.filter((line) => line.startsWith(`| \`${reason}\` |`));
-    const [code, meaning, metadata = ''] = (rows[0] ?? '')
+    const [code, , meaning, metadata = ''] = (rows[0] ?? '')
       .split('|')
       .slice(2)
       .map((cell) => cell.trim());
     expect(rows).toHaveLength(1);
     expect(code).toBe(codeName(codeOf(reason)));
     expect(meaning).toMatch(/\.$/);
-    expect(metadata.match(/[a-z_]+/g) ?? []).toEqual(REASONS[reason].facts);
+    expect(metadata.split(/;? ?sometimes/)[0]?.match(/[a-z_]+/g) ?? []).toEqual(REASONS[reason].facts);
   });
 
   test.each(methods.map((method) => [`${method.parent.name}.${method.name}`, method] as const))(
@@ -71,6 +73,27 @@ describe('the committed page', () => {
       expect(section).toContain(`- Side effects: ${silent ? 'none, so GET over Connect works too' : 'yes'}`);
     },
   );
+
+  test.each(methods.map((method) => [method.name, method] as const))(
+    'says who may call %s, and what it fails with',
+    (name, method) => {
+      const section = page.split(`\n### ${method.parent.name}.${name}\n`)[1]?.split('\n#')[0];
+      const facts = METHODS[name];
+      expect(section).toContain(`- Callers: ${CALLERS[facts!.caller]}\n`);
+      for (const reason of facts!.reasons) expect(section).toContain(`\`${reason}\``);
+      expect(new Set(facts!.reasons).size).toBe(facts!.reasons.length);
+      expect(facts!.reasons.includes('ADMIN_REQUIRED')).toBe(facts!.caller === 'admin');
+    },
+  );
+
+  test('names each reason with a method, with every call, or as one of verdicts alone', () => {
+    const named = Object.values(METHODS).flatMap(({ reasons }) => reasons);
+    const elsewhere: readonly ErrorReason[] = ['SERVICE_UNKNOWN', 'SERVICE_DRAINING'];
+    const all = new Set([...named, ...OF_EVERY_CALL, ...OF_PROVEN_CALLERS, ...OF_VERDICTS, ...elsewhere]);
+    expect([...all].sort()).toEqual(Object.keys(REASONS).sort());
+    expect(named.filter((reason) => OF_EVERY_CALL.includes(reason))).toEqual([]);
+    expect(Object.keys(METHODS).sort()).toEqual(methods.map(({ name }) => name).sort());
+  });
 
   test('has one heading for each link, and no heading twice', () => {
     const anchors = lines.filter((line) => /^#+ /.test(line)).map((line) => line.replace(/^#+ |[^\w-]/g, ''));
@@ -97,7 +120,7 @@ describe('a page that is not what the comments say', () => {
   });
 
   test('is stale too where it is missing, and where a comment has changed', async () => {
-    const protos = protosWith('keys.proto', 'Public keys are for everyone', 'Anyone may read public keys');
+    const protos = protosWith('keys.proto', 'They are for everyone', 'Anyone may read them');
     const answers = [
       await writeApi('--check', '--page', join(scratch, 'nowhere.md')),
       await writeApi('--check', '--protos', protos),
@@ -113,7 +136,7 @@ describe('a comment is refused', () => {
   test.each([
     ['a reason', 'authority.proto', 'with IDEMPOTENCY_CONFLICT', 'with IDEMPOTENCY_CLASH', 'IDEMPOTENCY_CLASH'],
     ['a short reason', 'token.proto', '`DAG_CYCLE`', '`DAG_LOOP`', 'DAG_LOOP'],
-    ['a type', 'token.proto', 'value of ErrorReason', 'value of RefusalReason', 'RefusalReason'],
+    ['a type', 'authority.proto', 'value of ErrorReason', 'value of RefusalReason', 'RefusalReason'],
     ['a method', 'ledger.proto', 'AuthorityService.AppendLedger', 'AuthorityService.AddEntry', 'AddEntry'],
   ])('where it names %s that does not exist', (_what, file, text, replacement, name) => {
     const protos = protosWith(file, text, replacement);
@@ -128,8 +151,8 @@ describe('a comment is refused', () => {
   test('where it is of a reason and does not begin with a gRPC code', () => {
     const protos = protosWith(
       'error_reason.proto',
-      '// NOT_FOUND. The ledger has no such',
-      '// ABSENT. The ledger has no such',
+      '// NOT_FOUND. The ledger has no entry',
+      '// ABSENT. The ledger has no entry',
     );
     expect(() => renderApi(readApiSource(protos))).toThrow(
       'ERROR_REASON_ENTRY_NOT_FOUND does not begin with a gRPC code',

@@ -67,10 +67,10 @@ describe.each(DOORS)('the %s door', (door) => {
     const verdict = await client.call<object>('ect.v1.AuthorityService/Verify', verify);
     expect(verdict).toMatchObject({ valid: true, level: 'LEVEL_L2' });
     const recorded = await client.call<object>('ect.v1.AuthorityService/AppendLedger', { token: issued.token });
-    expect(recorded).toMatchObject({ duplicate: false, entry: { token: issued.token } });
+    expect(recorded).toMatchObject({ duplicate: false, entry: { task: { token: issued.token } } });
     const refused = await client.call(ISSUE, {}).catch((thrown: unknown) => thrown);
     expect(refused).toBeInstanceOf(CallError);
-    expect(refused).toMatchObject({ code: codes.INVALID_ARGUMENT, info: { domain: 'ect.v1' } });
+    expect(refused).toMatchObject({ code: codes.INVALID_ARGUMENT, info: { domain: 'ect-authority' } });
   });
 
   test('H14: @grpc/grpc-js: a deadline and a cancelled call', async () => {
@@ -114,7 +114,7 @@ describe.each(DOORS)('the %s door', (door) => {
     const types = ['google.rpc.ErrorInfo', 'google.rpc.BadRequest'];
     expect(error).toMatchObject({ code: 'invalid_argument', details: types.map((type) => ({ type })) });
     const info = fromBinary(ErrorInfoSchema, Buffer.from(error.details[0].value, 'base64'));
-    expect(info).toMatchObject({ reason: 'CLAIM_INVALID', domain: 'ect.v1' });
+    expect(info).toMatchObject({ reason: 'CLAIM_INVALID', domain: 'ect-authority' });
   });
 });
 
@@ -132,7 +132,7 @@ describeWhen(python !== undefined, 'Python grpcio', PYTHON_NEED, () => {
           authorities.jwks(door),
         );
         const { jti } = issued;
-        expect(graph).toEqual({ status: 'DAG_STATUS_COMPLETE', size: 1, roots: [jti] });
+        expect(graph).toEqual({ status: 'DAG_STATUS_COMPLETE', size: 1, roots: [['', jti]] });
         expect([same.pyjwt.jti, same.jwcrypto.jti, recorded.jti]).toEqual([jti, jti, jti]);
         found.push(JSON.parse(JSON.stringify({ recorded, ...same }).replaceAll(jti, 'jti')));
       }

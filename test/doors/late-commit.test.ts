@@ -67,7 +67,11 @@ test.each(['lean', 'connect'] as const)(
     const retry = await append(side, token, '10S');
     expect(retry.grpcStatus).toBe('0');
     const found = fromBinary(AppendLedgerResponseSchema, retry.body.subarray(5));
-    expect(found).toMatchObject({ duplicate: true, entry: { index: 0n, token }, receipt: { treeSize: 1n } });
+    expect(found).toMatchObject({
+      duplicate: true,
+      entry: { index: 0n, body: { value: { token } } },
+      receipt: { proof: { value: { treeSize: 1n } } },
+    });
     expect(parts.ledger.size).toBe(1);
     expect(side.bugs()).toEqual([]);
   },

@@ -4,9 +4,11 @@
 import { create, type DescMethodUnary, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { METHODS } from '../../scripts/api-methods.ts';
 import { VERIFY_STEPS } from '../../src/authority/index.ts';
 import type { Custody } from '../../src/custody/index.ts';
 import { refuse } from '../../src/errors.ts';
+import { AdminService, MarkCompromisedRequestSchema, RevokeKeyRequestSchema } from '../../src/gen/ect/v1/admin_pb.ts';
 import {
   AuthorityService,
   DagMode,
@@ -16,10 +18,18 @@ import {
   ReplayMode,
   VerifyMode,
 } from '../../src/gen/ect/v1/authority_pb.ts';
-import { KeyService, KeyState, RevokeKeyRequestSchema } from '../../src/gen/ect/v1/keys_pb.ts';
-import { LedgerService, MarkCompromisedRequestSchema, RecordingStatus } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { ErrorReason } from '../../src/gen/ect/v1/error_reason_pb.ts';
+import { KeyService, KeyState } from '../../src/gen/ect/v1/keys_pb.ts';
+import {
+  EntryKind,
+  EntryOrder,
+  LedgerService,
+  ReceiptFormat,
+  RecordingStatus,
+} from '../../src/gen/ect/v1/ledger_pb.ts';
 import { CheckStatus, Draft, Level } from '../../src/gen/ect/v1/token_pb.ts';
 import { Health } from '../../src/gen/grpc/health/v1/health_pb.ts';
+import { adminService } from '../../src/rpc/admin.ts';
 import { authorityService } from '../../src/rpc/authority.ts';
 import { keyService } from '../../src/rpc/keys.ts';
 import { ledgerService } from '../../src/rpc/ledger.ts';
@@ -42,15 +52,16 @@ const WAITING_JTI = '33333333-3333-4333-8333-333333333333';
 const A = AuthorityService.method;
 const L = LedgerService.method;
 const K = KeyService.method;
+const D = AdminService.method;
 
 type Request<M extends DescMethodUnary> = MessageInitShape<M['input']>;
 const order = (fields: Request<typeof A.issue> = {}) => ({ execAct: 'review_spec', aud: [AUDIENCE], ...fields });
 const APPROVED = { pol: 'policy_v1', pol_decision: 'approved', pol_enforcer: 'urn:gate', pol_timestamp: 1_772_000_000 };
 // What is issued under a key is issued once, so both doors answer the same token.
 const keyed = {
-  plain: order({ idempotencyKey: 'plain' }),
+  plain: order({ requestId: 'plain' }),
   full: order({
-    idempotencyKey: 'full',
+    requestId: 'full',
     wid: WID,
     jti: SHARED_JTI,
     ttl: { seconds: 60n },
@@ -58,26 +69,26 @@ const keyed = {
     outputBinding: { case: 'output', value: Buffer.from('out') },
     extension: { case: 'ectExt', value: { 'org.example': { list: [1, 1.5, 'ü', null, true], empty: {} } } },
   }),
-  rival: order({ idempotencyKey: 'rival', wid: WID, jti: SHARED_JTI }),
-  recorded: order({ idempotencyKey: 'recorded', wid: WID, level: Level.L3 }),
-  followed: order({ idempotencyKey: 'followed', level: Level.L3, record: RecordMode.ASYNC }),
-  lost: order({ idempotencyKey: 'lost', jti: LOST_JTI, level: Level.L3, record: RecordMode.ASYNC }),
-  waiting: order({ idempotencyKey: 'waiting', jti: WAITING_JTI, level: Level.L3, record: RecordMode.ASYNC }),
+  rival: order({ requestId: 'rival', wid: WID, jti: SHARED_JTI }),
+  recorded: order({ requestId: 'recorded', wid: WID, level: Level.L3 }),
+  followed: order({ requestId: 'followed', level: Level.L3, recordMode: RecordMode.ASYNC }),
+  lost: order({ requestId: 'lost', jti: LOST_JTI, level: Level.L3, recordMode: RecordMode.ASYNC }),
+  waiting: order({ requestId: 'waiting', jti: WAITING_JTI, level: Level.L3, recordMode: RecordMode.ASYNC }),
   older: order({
-    idempotencyKey: 'older',
-    draft: Draft.DRAFT_00,
+    requestId: 'older',
+    draft: Draft.ECT_00,
     inputBinding: { case: 'input', value: Buffer.from('in') },
     extension: { case: 'ectExt', value: { ...APPROVED, 'org.example': 1 } },
   }),
   approved: order({
-    idempotencyKey: 'approved',
+    requestId: 'approved',
     extension: { case: 'ectExt', value: { ...APPROVED, compensation_required: true } },
   }),
-  object: order({ idempotencyKey: 'object', level: Level.L1 }),
-  orphan: order({ idempotencyKey: 'orphan', pred: [NO_SUCH_TASK] }),
+  object: order({ requestId: 'object', level: Level.L1 }),
+  orphan: order({ requestId: 'orphan', pred: [NO_SUCH_TASK] }),
 };
 
-const MARKED: Request<typeof L.markCompromised> = { subject: { case: 'kid', value: 'stolen' }, note: 'why' };
+const MARKED: Request<typeof D.markCompromised> = { subject: { case: 'kid', value: 'stolen' }, note: 'why' };
 
 let doors: TwoDoors;
 let custody: Custody;
@@ -106,8 +117,8 @@ beforeAll(async () => {
   const urgent = { nextKey: '', urgent: true, by: 'admin', note: '' };
   for (let i = 0; i < 2; i++) await custody.rotate(urgent);
   await custody.rotate({ ...urgent, urgent: false });
-  const keys = keyService(parts, custody);
-  const services = [authorityService(parts), ledgerService(parts), keys];
+  const admin = adminService(parts, custody);
+  const services = [authorityService(parts), ledgerService(parts), keyService(parts, custody), admin];
   doors = await startTwoDoors(() => services);
   const call = { method: '', caller: { kind: 'anonymous' }, signal: new AbortController().signal, note() {} } as const;
   for (const name of Object.keys(keyed) as (keyof typeof keyed)[]) {
@@ -123,8 +134,8 @@ beforeAll(async () => {
   await parts.recordings.drain();
   const lost = { wid: '', jti: LOST_JTI, digest: digestOfToken(tokens.lost) };
   await orders.failed(lost, refuse('KEY_REVOKED', 'The key was revoked.'), 3_600_000);
-  await ledgerService(parts).procedures.markCompromised(create(MarkCompromisedRequestSchema, MARKED), call);
-  await keys.procedures.revokeKey(create(RevokeKeyRequestSchema, keyOf(1)), call);
+  await admin.procedures.markCompromised(create(MarkCompromisedRequestSchema, MARKED), call);
+  await admin.procedures.revokeKey(create(RevokeKeyRequestSchema, keyOf(1)), call);
 });
 afterEach(() => doors.expectNoFurtherEvents());
 afterAll(async () => {
@@ -149,13 +160,16 @@ function good<M extends DescMethodUnary>(method: M, request: () => Request<M>, s
   return { method, request, says } as unknown as Good;
 }
 
+const indexed = (index: bigint) => ({ name: { case: 'index' as const, value: index } });
+const named = (jti: string, wid = '') => ({ name: { case: 'task' as const, value: { jti, wid } } });
+
 const SIGNING_INPUT = expect.stringMatching(/^[\w-]+\.[\w-]+$/);
 
 const valid = { valid: true, level: Level.L2 };
 const verify = (fields: Request<typeof A.verify> = {}) => ({
   token: tokens.plain,
   audience: AUDIENCE,
-  replay: ReplayMode.SKIP,
+  replayMode: ReplayMode.SKIP,
   ...fields,
 });
 
@@ -164,9 +178,17 @@ const SURFACED = {
   pol: 'policy_v1',
   polDecision: 'approved',
   polEnforcer: 'urn:gate',
-  polTimestamp: 1_772_000_000n,
+  polTimestamp: { seconds: 1_772_000_000n },
   compensationRequired: false,
 };
+
+/** A check, with a finding where its name has a reason. */
+function failing(name: string, reasons: Readonly<Record<string, ErrorReason>> = {}): object {
+  const reason = reasons[name];
+  if (reason === undefined) return { name, status: expect.toBeOneOf([CheckStatus.PASS, CheckStatus.SKIPPED]) };
+  const text = expect.stringMatching(/\S/);
+  return { name, status: CheckStatus.FAIL, finding: { reason, message: text, remedy: text } };
+}
 
 const GOOD: readonly Good[] = [
   good(A.issue, () => keyed.plain, { level: Level.L2, claims: { iss: 'urn:ect:test', aud: [AUDIENCE] } }),
@@ -176,22 +198,25 @@ const GOOD: readonly Good[] = [
   good(A.issue, () => keyed.older, { level: Level.L2, token: expect.stringContaining('.') }),
   good(A.issue, () => keyed.object, { level: Level.L1, kid: '', token: expect.stringMatching(/^\{"iss":/) }),
   good(A.issue, () => keyed.followed, { level: Level.L2 }),
-  good(A.issue, () => keyed.recorded, { level: Level.L3, receipt: { leafIndex: 0n, treeSize: 4n } }),
+  good(A.issue, () => keyed.recorded, {
+    level: Level.L3,
+    receipt: { proof: { case: 'inclusion', value: { leafIndex: 0n, treeSize: 4n } } },
+  }),
   good(A.issue, () => order({ dryRun: true, jti: recordedJti, pred: [NO_SUCH_TASK] }), {
-    dag: { unresolved: [NO_SUCH_TASK] },
+    dagReport: { unresolved: [{ wid: '', jti: NO_SUCH_TASK }] },
   }),
   good(A.issue, () => order({ dryRun: true, jti: NO_SUCH_TASK }), {
     token: '',
     claims: { jti: NO_SUCH_TASK },
-    checks: ['caller', 'formats', 'size', 'dag', 'signature', 'record'].map((name) => ({ name, reason: '' })),
+    checks: ['caller', 'formats', 'size', 'dag', 'signature', 'record'].map((name) => failing(name)),
   }),
   good(A.issue, () => order({ dryRun: true, jti: recordedJti, wid: WID, iss: 'urn:other', level: Level.L3 }), {
     level: Level.L3,
     checks: [
-      { name: 'caller', status: CheckStatus.FAIL, reason: 'ISSUER_NOT_ALLOWED', remedy: expect.stringMatching(/\S/) },
+      failing('caller', { caller: ErrorReason.ISSUER_NOT_ALLOWED }),
       { name: 'formats', status: CheckStatus.PASS },
       { name: 'size', status: CheckStatus.PASS },
-      { name: 'dag', status: CheckStatus.FAIL, reason: 'DAG_DUPLICATE_TASK' },
+      failing('dag', { dag: ErrorReason.DAG_DUPLICATE_TASK }),
       { name: 'signature', status: CheckStatus.SKIPPED },
       { name: 'record', status: CheckStatus.SKIPPED },
     ],
@@ -207,19 +232,22 @@ const GOOD: readonly Good[] = [
     () => verify({ token: tokens.full, inputBinding: { case: 'input', value: Buffer.from('in') } }),
     valid,
   ),
-  good(A.verify, () => verify({ token: tokens.recorded, minimumLevel: Level.L3, dag: DagMode.COMPLETE }), {
+  good(A.verify, () => verify({ token: tokens.recorded, minimumLevel: Level.L3, dagMode: DagMode.COMPLETE }), {
     valid: true,
     level: Level.L3,
   }),
-  good(A.verify, () => verify({ replay: ReplayMode.RECORD, requestId: 'one call of this very test' }), valid),
+  good(A.verify, () => verify({ replayMode: ReplayMode.RECORD, requestId: 'one-call-of-this-very-test' }), valid),
   good(
     A.verify,
-    () => verify({ token: tokens.full, replay: ReplayMode.RECORD, requestId: 'one call of this very test' }),
+    () => verify({ token: tokens.full, replayMode: ReplayMode.RECORD, requestId: 'one-call-of-this-very-test' }),
     valid,
   ),
-  good(A.verify, () => verify({ replay: ReplayMode.OBSERVE }), { valid: false, reason: 'TOKEN_REPLAYED' }),
-  good(A.verify, () => verify({ token: tokens.rival, replay: ReplayMode.OBSERVE }), {
-    reason: 'TOKEN_EQUIVOCATED',
+  good(A.verify, () => verify({ replayMode: ReplayMode.OBSERVE }), {
+    valid: false,
+    finding: { reason: ErrorReason.TOKEN_REPLAYED },
+  }),
+  good(A.verify, () => verify({ token: tokens.rival, replayMode: ReplayMode.OBSERVE }), {
+    finding: { reason: ErrorReason.TOKEN_EQUIVOCATED },
     equivocation: { signingInput: SIGNING_INPUT, otherSigningInput: SIGNING_INPUT },
   }),
   good(A.verify, () => verify({ token: tokens.older, inputBinding: { case: 'input', value: Buffer.from('in') } }), {
@@ -230,47 +258,55 @@ const GOOD: readonly Good[] = [
     ...valid,
     claims: { policy: { ...SURFACED, compensationRequired: true }, ectExt: APPROVED },
   }),
-  good(A.verify, () => verify({ token: tokens.object, mode: VerifyMode.REPORT }), {
+  good(A.verify, () => verify({ token: tokens.object, verifyMode: VerifyMode.REPORT }), {
     valid: false,
-    reason: 'LEVEL_TOO_LOW',
+    finding: { reason: ErrorReason.LEVEL_TOO_LOW },
   }),
-  good(A.verify, () => verify({ audience: 'urn:other', minimumLevel: Level.L3, mode: VerifyMode.REPORT }), {
+  good(A.verify, () => verify({ audience: 'urn:other', minimumLevel: Level.L3, verifyMode: VerifyMode.REPORT }), {
     valid: false,
-    reason: 'AUDIENCE_MISMATCH',
+    finding: { reason: ErrorReason.AUDIENCE_MISMATCH },
     claims: { aud: [AUDIENCE] },
-    checks: VERIFY_STEPS.map(({ name }) => {
-      const reason = { level: 'LEVEL_TOO_LOW', audience: 'AUDIENCE_MISMATCH' }[name] ?? '';
-      return { name, reason, remedy: reason === '' ? '' : expect.stringMatching(/\S/) };
-    }),
+    checks: VERIFY_STEPS.map(({ name }) =>
+      failing(name, { level: ErrorReason.LEVEL_TOO_LOW, audience: ErrorReason.AUDIENCE_MISMATCH }),
+    ),
   }),
-  good(A.verify, () => verify({ asOf: { seconds: BigInt(NOW), nanos: 1 }, replay: ReplayMode.RECORD }), valid),
-  good(A.verify, () => verify({ asOf: { seconds: BigInt(NOW - 31) } }), { valid: false, reason: 'IAT_IN_FUTURE' }),
-  good(A.verify, () => verify({ audience: 'urn:other' }), { valid: false, reason: 'AUDIENCE_MISMATCH' }),
-  good(A.verify, () => verify({ token: 'no token' }), { valid: false, reason: 'TOKEN_MALFORMED' }),
+  good(A.verify, () => verify({ asOf: { seconds: BigInt(NOW), nanos: 1 }, replayMode: ReplayMode.RECORD }), valid),
+  good(A.verify, () => verify({ asOf: { seconds: BigInt(NOW - 31) } }), {
+    valid: false,
+    finding: { reason: ErrorReason.IAT_IN_FUTURE },
+  }),
+  good(A.verify, () => verify({ audience: 'urn:other' }), {
+    valid: false,
+    finding: { reason: ErrorReason.AUDIENCE_MISMATCH },
+  }),
+  good(A.verify, () => verify({ token: 'no token' }), {
+    valid: false,
+    finding: { reason: ErrorReason.TOKEN_MALFORMED },
+  }),
   good(A.batchVerify, () => ({ items: [{ request: verify() }, { request: verify({ token: '' }) }] }), {
     results: [{ result: { case: 'response', value: valid } }, { result: { case: 'error' } }],
   }),
   good(A.validateDAG, () => ({ subject: { case: 'token' as const, value: tokens.orphan } }), {
-    unresolved: [NO_SUCH_TASK],
+    dagReport: { unresolved: [{ wid: '', jti: NO_SUCH_TASK }] },
   }),
-  good(A.validateDAG, () => ({ subject: { case: 'wid' as const, value: WID }, graph: GraphFormat.MERMAID }), {
+  good(A.validateDAG, () => ({ subject: { case: 'wid' as const, value: WID }, graphFormat: GraphFormat.MERMAID }), {
     size: 1,
   }),
   good(
     A.validateDAG,
     () => ({
       subject: { case: 'bundle' as const, value: { tokens: [tokens.plain, tokens.full] } },
-      graph: GraphFormat.DOT,
+      graphFormat: GraphFormat.DOT,
     }),
     { size: 2 },
   ),
   good(A.appendLedger, () => ({ token: tokens.recorded }), { duplicate: true, entry: { index: 0n } }),
   good(A.appendLedger, () => ({ token: tokens.plain, dryRun: true }), {
     duplicate: false,
-    checks: VERIFY_STEPS.map(({ name }) => ({ name, reason: '' })),
+    checks: VERIFY_STEPS.map(({ name }) => failing(name)),
   }),
   good(A.appendLedger, () => ({ token: tokens.orphan, dryRun: true }), {
-    checks: VERIFY_STEPS.map(({ name }) => ({ name, reason: name === 'dag' ? 'DAG_PREDECESSOR_MISSING' : '' })),
+    checks: VERIFY_STEPS.map(({ name }) => failing(name, { dag: ErrorReason.DAG_PREDECESSOR_MISSING })),
   }),
   good(A.appendLedger, () => ({ token: tokens.recorded, dryRun: true }), { duplicate: true, entry: { index: 0n } }),
   good(
@@ -295,34 +331,53 @@ const GOOD: readonly Good[] = [
   good(A.batchAppendLedger, () => ({ items: [{ request: { token: tokens.recorded } }, { reference: 'none' }] }), {
     results: [{ result: { case: 'response', value: { duplicate: true } } }, { result: { case: 'error' } }],
   }),
-  good(A.getAuthority, () => ({}), { issuer: 'urn:ect:test', limits: { pred: 100 } }),
-  good(L.getEntry, () => ({ index: 0n }), { entry: { index: 0n } }),
-  good(L.getEntry, () => ({ jti: recordedJti, wid: WID }), { entry: { index: 0n } }),
-  good(L.getEntry, () => ({ jti: followedJti }), { entry: { index: 1n } }),
-  good(L.getRecording, () => ({ jti: recordedJti, wid: WID }), {
+  good(A.getAuthority, () => ({}), { issuer: 'urn:ect:test', limits: { predecessors: 100 } }),
+  good(L.getEntry, () => indexed(0n), { entry: { index: 0n }, receipt: { proof: { case: 'inclusion' } } }),
+  good(L.getEntry, () => named(recordedJti, WID), { entry: { index: 0n } }),
+  good(L.getEntry, () => ({ ...named(followedJti), receiptFormat: ReceiptFormat.TLOG_PROOF }), {
+    entry: { index: 1n },
+    receipt: { proof: { case: 'tlogProof', value: expect.stringMatching(/^c2sp\.org\/tlog-proof@v1\n/) } },
+  }),
+  good(L.getRecording, () => ({ task: { jti: recordedJti, wid: WID }, receiptFormat: ReceiptFormat.TLOG_PROOF }), {
     status: RecordingStatus.RECORDED,
     entry: { index: 0n },
+    receipt: { proof: { case: 'tlogProof' } },
   }),
-  good(L.getRecording, () => ({ jti: WAITING_JTI, wait: { nanos: 1_000_000 } }), { status: RecordingStatus.PENDING }),
-  good(L.getRecording, () => ({ jti: LOST_JTI, wait: { seconds: 9n } }), {
+  good(L.getRecording, () => ({ task: { jti: WAITING_JTI }, wait: { nanos: 1_000_000 } }), {
+    status: RecordingStatus.PENDING,
+  }),
+  good(L.getRecording, () => ({ task: { jti: LOST_JTI }, wait: { seconds: 9n } }), {
     status: RecordingStatus.FAILED,
-    failure: { code: Code.FailedPrecondition, details: [{ typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo' }] },
+    failure: {
+      code: Code.FailedPrecondition,
+      details: ['ErrorInfo', 'PreconditionFailure'].map((name) => ({
+        typeUrl: `type.googleapis.com/google.rpc.${name}`,
+      })),
+    },
   }),
   good(L.listEntries, () => ({}), { entries: [{ index: 0n }, { index: 1n }, { index: 2n }, { index: 3n }] }),
-  good(L.listEntries, () => ({ taints: true }), { entries: [{ index: 2n }, { index: 3n }] }),
-  good(L.listEntries, () => ({ keys: true }), { entries: [] }),
+  good(L.listEntries, () => ({ kinds: [EntryKind.TAINT] }), { entries: [{ index: 2n }, { index: 3n }] }),
+  good(L.listEntries, () => ({ kinds: [EntryKind.KEY, EntryKind.LOSS] }), { entries: [] }),
+  good(L.listEntries, () => ({ kinds: [EntryKind.TASK], order: EntryOrder.NEWEST_FIRST, pageSize: 1 }), {
+    entries: [{ index: 1n }],
+    nextPageToken: expect.stringMatching(/^[\w-]{19}$/),
+  }),
+  good(L.listEntries, () => ({ pageSize: 5_000 }), { entries: [{ index: 0n }, {}, {}, {}], nextPageToken: '' }),
   good(L.listEntries, () => ({ wid: NO_SUCH_TASK }), { entries: [] }),
-  good(L.getWorkflow, () => ({ wid: WID }), { entries: [{ index: 0n }] }),
+  good(L.getWorkflow, () => ({ wid: WID }), { wid: WID, size: 1, depth: 1, firstRecordedAt: {}, dagReport: {} }),
   good(L.getCheckpoint, () => ({}), { treeSize: 4n, origin: 'test.example/ledger' }),
   good(L.getInclusionProof, () => ({ leafIndex: 0n }), { treeSize: 4n }),
   good(L.getConsistencyProof, () => ({ firstTreeSize: 1n }), { secondTreeSize: 4n }),
-  good(L.markCompromised, () => MARKED, { duplicate: true, entry: { index: 2n, kid: 'stolen' } }),
-  good(K.getKeySet, () => ({}), { keys: [{ alg: 'ES256' }, {}, {}], maxAgeSeconds: 100 }),
-  good(K.listKeys, () => ({}), { keys: [{ generation: 0 }, { generation: 1 }, { generation: 2 }, { generation: 3 }] }),
-  good(K.listKeys, () => ({ past: true, pageSize: 1 }), { keys: [{ generation: 0 }] }),
-  good(K.rotateKey, () => ({}), { duplicate: true, key: { generation: 3, key: { state: KeyState.ANNOUNCED } } }),
-  good(K.retireKey, () => keyOf(0), { duplicate: true, key: { generation: 0, key: { state: KeyState.RETIRED } } }),
-  good(K.revokeKey, () => keyOf(1), { duplicate: true, key: { generation: 1, key: { state: KeyState.REVOKED } } }),
+  good(D.markCompromised, () => MARKED, {
+    duplicate: true,
+    entry: { index: 2n, body: { case: 'taint', value: { subject: { case: 'kid', value: 'stolen' } } } },
+  }),
+  good(K.getKeySet, () => ({}), { keys: [{ alg: 'ES256' }, {}, {}], maxAge: { seconds: 100n } }),
+  good(D.listKeys, () => ({}), { keys: [{ generation: 0 }, { generation: 1 }, { generation: 2 }, { generation: 3 }] }),
+  good(D.listKeys, () => ({ past: true, pageSize: 1 }), { keys: [{ generation: 0 }] }),
+  good(D.rotateKey, () => ({}), { duplicate: true, key: { generation: 3, key: { state: KeyState.ANNOUNCED } } }),
+  good(D.retireKey, () => keyOf(0), { duplicate: true, key: { generation: 0, key: { state: KeyState.RETIRED } } }),
+  good(D.revokeKey, () => keyOf(1), { duplicate: true, key: { generation: 1, key: { state: KeyState.REVOKED } } }),
   good(Health.method.check, () => ({ service: 'ect.v1.AuthorityService' }), { status: 1 }),
   good(Health.method.list, () => ({}), { statuses: { '': { status: 1 } } }),
 ];
@@ -340,7 +395,7 @@ describe('equal requests get equal messages', () => {
 
   test('no unary method is left out', () => {
     const tried = new Set<string>(GOOD.map(({ method }) => `${method.parent.typeName}/${method.name}`));
-    const all = [AuthorityService, LedgerService, KeyService, Health].flatMap(({ typeName, methods }) =>
+    const all = [AuthorityService, LedgerService, KeyService, AdminService, Health].flatMap(({ typeName, methods }) =>
       methods.filter(({ methodKind }) => methodKind === 'unary').map(({ name }) => `${typeName}/${name}`),
     );
     expect([...tried].toSorted()).toEqual(all.toSorted());
@@ -354,21 +409,24 @@ describe('what the real procedures refuse is refused alike', () => {
     request: request as () => Request<DescMethodUnary>,
   });
   const REFUSED = [
-    refused('KEY_NOT_FOUND', K.revokeKey, () => ({ kid: 'x'.repeat(43) })),
-    refused('KEY_STATE_INVALID', K.retireKey, () => keyOf(2)),
-    refused('KEY_NOT_CURRENT', K.rotateKey, () => ({ expectedCurrentKid: 'x'.repeat(43) })),
-    refused('REQUEST_INVALID', K.rotateKey, () => ({ requestId: 'with blank' })),
+    refused('KEY_NOT_FOUND', D.revokeKey, () => ({ kid: 'x'.repeat(43) })),
+    refused('KEY_STATE_INVALID', D.retireKey, () => keyOf(2)),
+    refused('KEY_NOT_CURRENT', D.rotateKey, () => ({ expectedCurrentKid: 'x'.repeat(43) })),
+    refused('REQUEST_INVALID', D.rotateKey, () => ({ requestId: 'with blank' })),
     refused('REQUEST_INVALID', A.batchIssue, () => ({ requestId: 'with blank', items: [{ request: order() }] })),
     refused('REQUEST_INVALID', A.batchVerify, () => ({ requestId: '1', items: [{ request: verify() }] })),
-    refused('REQUEST_INVALID', L.markCompromised, () => ({
+    refused('REQUEST_INVALID', D.markCompromised, () => ({
       subject: { case: 'task' as const, value: { jti: NO_SUCH_TASK } },
       compromisedSince: { seconds: 1n },
     })),
-    refused('ROTATION_UNSUPPORTED', K.rotateKey, () => ({ nextKey: 'alias/other' })),
-    refused('REQUEST_INVALID', K.retireKey, () => ({ kid: '' })),
-    refused('REQUEST_INVALID', K.listKeys, () => ({ pageSize: 501 })),
-    refused('REQUEST_INVALID', K.listKeys, () => ({ pageToken: '-1' })),
-    refused('REQUEST_INVALID', K.rotateKey, () => ({ note: 'x'.repeat(257) })),
+    refused('ROTATION_UNSUPPORTED', D.rotateKey, () => ({
+      source: { case: 'existing' as const, value: { name: 'alias/other' } },
+    })),
+    refused('REQUEST_INVALID', D.rotateKey, () => ({ source: { case: 'existing' as const, value: {} } })),
+    refused('REQUEST_INVALID', D.retireKey, () => ({ kid: '' })),
+    refused('REQUEST_INVALID', D.listKeys, () => ({ pageSize: -1 })),
+    refused('REQUEST_INVALID', D.listKeys, () => ({ pageToken: '-1' })),
+    refused('REQUEST_INVALID', D.rotateKey, () => ({ note: 'x'.repeat(257) })),
     refused('CLAIM_INVALID', A.issue, () => order({ execAct: '' })),
     refused('ISSUER_NOT_ALLOWED', A.issue, () => order({ iss: 'urn:other' })),
     refused('REQUEST_INVALID', A.verify, () => verify({ requestId: '1' })),
@@ -380,28 +438,39 @@ describe('what the real procedures refuse is refused alike', () => {
     ),
     refused('REQUEST_INVALID', A.issue, () => order({ ttl: { seconds: 0n } })),
     refused('REQUEST_INVALID', A.issue, () => order({ draft: 99 as never })),
-    refused('REQUEST_INVALID', A.issue, () => order({ record: RecordMode.ASYNC })),
+    refused('REQUEST_INVALID', A.issue, () => order({ recordMode: RecordMode.ASYNC })),
     refused('REQUEST_INVALID', A.batchIssue, () => ({})),
     refused('REQUEST_INVALID', A.verify, () => ({})),
     refused('REQUEST_INVALID', A.verify, () => verify({ asOf: { seconds: BigInt(NOW + 1) } })),
-    refused('REQUEST_INVALID', A.verify, () => verify({ mode: 99 as never })),
-    refused('REQUEST_INVALID', A.issue, () => order({ level: Level.L1, draft: Draft.DRAFT_00 })),
+    refused('REQUEST_INVALID', A.verify, () => verify({ verifyMode: 99 as never })),
+    refused('REQUEST_INVALID', A.issue, () => order({ level: Level.L1, draft: Draft.ECT_00 })),
     refused('TOKEN_MALFORMED', A.appendLedger, () => ({ token: 'a.b.c' })),
     refused('TOKEN_TOO_LARGE', A.appendLedger, () => ({ token: 'x'.repeat(20_000) })),
-    refused('ENTRY_NOT_FOUND', L.getEntry, () => ({ jti: NO_SUCH_TASK })),
-    refused('ENTRY_FAILED', L.getEntry, () => ({ jti: LOST_JTI })),
-    refused('ENTRY_PENDING', L.getEntry, () => ({ jti: WAITING_JTI })),
-    refused('ENTRY_NOT_FOUND', L.getRecording, () => ({ jti: NO_SUCH_TASK, wait: { seconds: 5n } })),
-    refused('REQUEST_INVALID', L.getRecording, () => ({ wid: WID })),
-    refused('REQUEST_INVALID', L.getRecording, () => ({ jti: LOST_JTI, wait: { seconds: -1n } })),
+    refused('ENTRY_NOT_FOUND', L.getEntry, () => named(NO_SUCH_TASK)),
+    refused('ENTRY_FAILED', L.getEntry, () => named(LOST_JTI)),
+    refused('ENTRY_PENDING', L.getEntry, () => named(WAITING_JTI)),
+    refused('INDEX_OUT_OF_RANGE', L.getEntry, () => indexed(4n)),
+    refused('REQUEST_INVALID', L.getEntry, () => ({})),
+    refused('REQUEST_INVALID', L.getEntry, () => named('', WID)),
+    refused('REQUEST_INVALID', L.getEntry, () => ({ ...indexed(0n), receiptFormat: 9 as never })),
+    refused('ENTRY_NOT_FOUND', L.getRecording, () => ({ task: { jti: NO_SUCH_TASK }, wait: { seconds: 5n } })),
+    refused('REQUEST_INVALID', L.getRecording, () => ({ task: { wid: WID } })),
+    refused('REQUEST_INVALID', L.getRecording, () => ({ task: { jti: LOST_JTI }, wait: { seconds: -1n } })),
+    refused('INDEX_OUT_OF_RANGE', L.getInclusionProof, () => ({ leafIndex: 4n })),
     refused('WORKFLOW_NOT_FOUND', L.getWorkflow, () => ({ wid: NO_SUCH_TASK })),
     refused('TREE_SIZE_INVALID', L.getInclusionProof, () => ({ leafIndex: 0n, treeSize: 99n })),
     refused('REQUEST_INVALID', L.listEntries, () => ({ pageToken: 'no token' })),
-    refused('REQUEST_INVALID', L.markCompromised, () => ({ note: 'of nothing' })),
+    refused('REQUEST_INVALID', L.listEntries, () => ({ pageSize: -1 })),
+    refused('REQUEST_INVALID', L.listEntries, () => ({ kinds: [EntryKind.UNSPECIFIED] })),
+    refused('REQUEST_INVALID', L.listEntries, () => ({ order: 9 as never })),
+    refused('REQUEST_INVALID', D.markCompromised, () => ({ note: 'of nothing' })),
     refused('SERVICE_UNKNOWN', Health.method.check, () => ({ service: 'no.such.Service' })),
   ];
   test.each(REFUSED)('$reason', async ({ reason, method, request }) => {
     expect(reasonOf(await call(method, request()))).toBe(reason);
+    // The API page names it for the method.
+    const documented = METHODS[method.name]?.reasons;
+    if (documented !== undefined) expect(documented).toContain(reason);
   });
 
   test.each([

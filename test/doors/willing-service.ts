@@ -2,6 +2,7 @@
 
 import { EctError, type ErrorReason, REASONS, type Refusal } from '../../src/errors.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
+import { ErrorReason as Reason } from '../../src/gen/ect/v1/error_reason_pb.ts';
 import type { AnyService, Call, Service } from '../../src/rpc/call.ts';
 
 export const LIMIT = 4096;
@@ -25,13 +26,14 @@ export function willingService(reached: Reached, waitFor: () => Promise<void> = 
         if (execAct === 'hang') await untilAborted(call.signal);
         if (execAct === 'stuck') await new Promise<never>(() => undefined);
         if (execAct === 'wait') await waitFor();
-        if (execAct === 'impossible') return { receipt: { leafIndex: 'none' as unknown as bigint } };
+        if (execAct === 'impossible')
+          return { receipt: { proof: { case: 'inclusion', value: { leafIndex: 'none' as unknown as bigint } } } };
         return { token: execAct };
       },
       batchIssue: ({ items }) => ({ results: items.map(({ reference }) => ({ reference })) }),
       verify(_request, call) {
         call.note('TOKEN_EXPIRED');
-        return { valid: false, reason: 'TOKEN_EXPIRED' };
+        return { valid: false, finding: { reason: Reason.TOKEN_EXPIRED } };
       },
       batchVerify: () => ({}),
       validateDAG: () => ({}),

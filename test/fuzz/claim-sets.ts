@@ -1,6 +1,7 @@
 // Legal claim sets of all shapes, of both drafts.
 
 import type { Claims } from '../../src/token/index.ts';
+import { LAST_SECOND } from '../../src/token/seconds.ts';
 import { fc } from '../support/random.ts';
 import { AUD, NOW } from '../support/tokens.ts';
 
@@ -44,7 +45,7 @@ const policies = fc.oneof(
         pol: texts(30),
         pol_decision: fc.constantFrom('approved', 'rejected', 'pending_human_review'),
         pol_enforcer: uris,
-        pol_timestamp: fc.nat({ max: 2 ** 40 }),
+        pol_timestamp: fc.nat({ max: LAST_SECOND }),
         compensation_required: fc.boolean(),
         compensation_reason: texts(30),
       },

@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { expect, onTestFinished, test } from 'vitest';
-import { AuthorityService, DagMode, ReplayMode, VerifyMode } from '../../src/gen/ect/v1/authority_pb.ts';
+import { reasonName } from '../../src/cli/describe.ts';
+import {
+  AuthorityService,
+  DagMode,
+  ReplayMode,
+  VerifyMode,
+  type VerifyResponse,
+} from '../../src/gen/ect/v1/authority_pb.ts';
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts';
 import { fc } from '../support/random.ts';
 import { startService } from '../support/service-process.ts';
@@ -16,6 +23,10 @@ import { goodTokens, mutants } from './mutants.ts';
 
 const CALLS = 2000;
 const AT_ONCE = 32;
+
+function outcomeOf({ valid, finding }: VerifyResponse): string {
+  return valid || finding === undefined ? 'VALID' : reasonName(finding);
+}
 
 test('T25: of 2,000 calls with mutants none is answered by INTERNAL or UNKNOWN, and the service is as well as before', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ect-door-'));
@@ -32,15 +43,21 @@ test('T25: of 2,000 calls with mutants none is answered by INTERNAL or UNKNOWN, 
   const count = (outcome: string) => outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   const asOf = { seconds: BigInt(NOW) };
   const calls = [
-    async (token: string) => count((await authority.verify({ token, audience: AUD, asOf })).reason || 'VALID'),
+    async (token: string) => count(outcomeOf(await authority.verify({ token, audience: AUD, asOf }))),
     async (token: string) => {
-      const options = { mode: VerifyMode.REPORT, dag: DagMode.COMPLETE, replay: ReplayMode.RECORD } as const;
-      count((await authority.verify({ token, audience: AUD, ...options, predecessors: [token] })).reason || 'VALID');
+      const options = {
+        verifyMode: VerifyMode.REPORT,
+        dagMode: DagMode.COMPLETE,
+        replayMode: ReplayMode.RECORD,
+      } as const;
+      const request = { token, audience: AUD, ...options, predecessorTokens: [token] };
+      count(outcomeOf(await authority.verify(request)));
     },
     async (token: string) => {
       const tokens = [token, goodTokens[0]!];
-      const { violations } = await authority.validateDAG({ subject: { case: 'bundle', value: { tokens } } });
-      count(violations[0]?.reason ?? 'NO VIOLATION');
+      const { dagReport } = await authority.validateDAG({ subject: { case: 'bundle', value: { tokens } } });
+      const finding = dagReport?.violations[0]?.finding;
+      count(finding === undefined ? 'NO VIOLATION' : reasonName(finding));
     },
     async (token: string) => void (await authority.appendLedger({ token })),
   ];

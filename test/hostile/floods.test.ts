@@ -32,7 +32,7 @@ describe('H27: one caller that writes as fast as it can', () => {
   defineAttacks([
     eager('Issue at level 3', 20, 50),
     eager('BatchIssue at level 3', 8, 1),
-    eager('Issue with new idempotency keys', 20, 50),
+    eager('Issue with new request ids', 20, 50),
   ]);
 });
 

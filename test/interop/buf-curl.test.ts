@@ -52,12 +52,16 @@ describe.each(ROUTES)('%s', (_, options, version) => {
     const verdict = await call(options, 'AuthorityService/Verify', { token, audience: AUDIENCE });
     expect(verdict).toMatchObject({ valid: true, level: 'LEVEL_L2', claims: { jti: claims.jti } });
     const graph = await call(options, 'AuthorityService/ValidateDAG', { token });
-    expect(graph).toMatchObject({ status: 'DAG_STATUS_COMPLETE', size: 1, roots: [claims.jti] });
+    expect(graph).toMatchObject({
+      dagReport: { status: 'DAG_STATUS_COMPLETE' },
+      size: 1,
+      roots: [{ jti: claims.jti }],
+    });
 
     const { entry, receipt } = await call(options, 'AuthorityService/AppendLedger', { token });
-    expect(entry).toMatchObject({ jti: claims.jti, token });
-    expect(receipt.tlogProof).toContain(receipt.checkpoint);
-    const read = await call(options, 'LedgerService/GetEntry', { jti: claims.jti });
+    expect(entry).toMatchObject({ task: { name: { jti: claims.jti }, token } });
+    expect(receipt.inclusion).toMatchObject({ leafIndex: entry.index, checkpoint: expect.any(String) });
+    const read = await call(options, 'LedgerService/GetEntry', { task: { jti: claims.jti } });
     expect(read.entry).toEqual(entry);
   });
 
@@ -72,7 +76,7 @@ describe.each(ROUTES)('%s', (_, options, version) => {
     using loader = dial(service.address);
     const any = { type_url: `type.googleapis.com/${detail.type}`, value: Buffer.from(detail.value, 'base64') };
     const info = loader.errorInfoIn({ code: 3, message: '', details: [any] });
-    expect(info).toMatchObject({ domain: 'ect.v1', reason: 'TOKEN_MALFORMED' });
+    expect(info).toMatchObject({ domain: 'ect-authority', reason: 'TOKEN_MALFORMED' });
   });
 
   test('is told the reason of an item of a batch that fails', async () => {

@@ -67,13 +67,13 @@ describeWith('curl', 'curl', () => {
 
     const verdict = await ok(post('AuthorityService/Verify', { token, audience: AUDIENCE }));
     expect(verdict).toMatchObject({ valid: true, level: 'LEVEL_L2' });
-    const graph = await ok(post('AuthorityService/ValidateDAG', { token, graph: 'GRAPH_FORMAT_MERMAID' }));
-    expect(graph).toMatchObject({ status: 'DAG_STATUS_COMPLETE', size: 1 });
-    expect(graph.graph).toContain('flowchart');
+    const graph = await ok(post('AuthorityService/ValidateDAG', { token, graph_format: 'GRAPH_FORMAT_MERMAID' }));
+    expect(graph).toMatchObject({ dagReport: { status: 'DAG_STATUS_COMPLETE' }, size: 1 });
+    expect(graph.drawing).toContain('flowchart');
 
     const { entry } = await ok(post('AuthorityService/AppendLedger', { token }));
-    expect(entry).toMatchObject({ jti: claims.jti, token });
-    expect((await ok(post('LedgerService/GetEntry', { jti: claims.jti }))).entry).toEqual(entry);
+    expect(entry).toMatchObject({ task: { name: { jti: claims.jti }, token } });
+    expect((await ok(post('LedgerService/GetEntry', { task: { jti: claims.jti } }))).entry).toEqual(entry);
   });
 
   test('an item of a batch that fails is a row with its details; the others are answered', async () => {
@@ -87,7 +87,7 @@ describeWith('curl', 'curl', () => {
     expect(error).toMatchObject({ code: 3, message: expect.stringContaining('exec_act') });
     expect(failed.map((row: typeof first) => row.error.details[0])).toMatchObject([
       { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'CLAIM_INVALID', metadata: { claim: 'exec_act' } },
-      { reason: 'REQUEST_INVALID', domain: 'ect.v1', metadata: { field: 'items[2].request' } },
+      { reason: 'REQUEST_INVALID', domain: 'ect-authority', metadata: { field: 'items[2].request' } },
     ]);
 
     const { token } = first.response;
@@ -106,9 +106,9 @@ describeWith('curl', 'curl', () => {
     const { token, claims } = await ok(
       post('AuthorityService/Issue', { execAct: 'a', aud: [AUDIENCE], level: 'LEVEL_L3' }),
     );
-    expect((await ok(get('LedgerService/GetEntry', { jti: claims.jti }))).entry.token).toBe(token);
+    expect((await ok(get('LedgerService/GetEntry', { task: { jti: claims.jti } }))).entry.task.token).toBe(token);
     expect(await ok(get('AuthorityService/ValidateDAG', { token }))).toMatchObject({ size: 1 });
-    expect(await ok(get('KeyService/GetKeySet', {}))).toMatchObject({ keys: [{ kty: 'EC' }] });
+    expect(await ok(get('KeyService/GetKeySet', {}))).toMatchObject({ keys: [{ alg: 'ES256' }] });
     const refused = await get('AuthorityService/Issue', { execAct: 'a', aud: [AUDIENCE] });
     expect(refused.status).toBe(405);
     expect(JSON.parse(refused.body)).toMatchObject({ reason: 'REQUEST_MALFORMED' });
@@ -124,7 +124,7 @@ describeWith('curl', 'curl', () => {
         details: [
           {
             type: 'google.rpc.ErrorInfo',
-            debug: { domain: 'ect.v1', reason: 'ISSUER_NOT_ALLOWED', metadata: { iss: 'urn:other' } },
+            debug: { domain: 'ect-authority', reason: 'ISSUER_NOT_ALLOWED', metadata: { iss: 'urn:other' } },
           },
         ],
       });
@@ -137,13 +137,13 @@ describeWith('curl', 'curl', () => {
       const url = `${service.url}/ect.v1.AuthorityService/Issue`;
       const { status, body } = await curl(url, '-H', 'content-type: application/json', '--data', data);
       expect(status).toBe(400);
-      expect(JSON.parse(body).details[0].debug).toMatchObject({ domain: 'ect.v1', reason: 'REQUEST_MALFORMED' });
+      expect(JSON.parse(body).details[0].debug).toMatchObject({ domain: 'ect-authority', reason: 'REQUEST_MALFORMED' });
     });
 
     test('for a method that does not exist', async () => {
       const { status, body } = await post('AuthorityService/Forge', {});
       expect(status).toBe(501);
-      expect(JSON.parse(body).details[0].debug).toMatchObject({ domain: 'ect.v1', reason: 'METHOD_UNKNOWN' });
+      expect(JSON.parse(body).details[0].debug).toMatchObject({ domain: 'ect-authority', reason: 'METHOD_UNKNOWN' });
     });
   });
 

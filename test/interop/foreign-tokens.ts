@@ -51,16 +51,16 @@ async function acceptTheirs(service: ServiceProcess, { tokens }: Made): Promise<
     const verdict = await post(service, 'Verify', { token, audience: AUDIENCE, input: btoa('test') });
     expect(verdict).toMatchObject({ valid: true, level: 'LEVEL_L2', claims: asRead(claims, draft) });
     const again = await post(service, 'Verify', { token, audience: AUDIENCE });
-    expect(again).toMatchObject({ reason: 'TOKEN_REPLAYED' });
+    expect(again).toMatchObject({ finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' } });
     const at = token.length - 40;
     const forged = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
     expect(await post(service, 'Verify', { token: forged, audience: AUDIENCE })).toMatchObject({
-      reason: 'SIGNATURE_INVALID',
+      finding: { reason: 'ERROR_REASON_SIGNATURE_INVALID' },
     });
     // The root comes first, so the graph of each is complete, and each can be recorded.
     await post(service, 'AppendLedger', { token });
     const dag = await post(service, 'ValidateDAG', { token });
-    expect(dag['status']).toBe('DAG_STATUS_COMPLETE');
+    expect(dag['dagReport']).toMatchObject({ status: 'DAG_STATUS_COMPLETE' });
     expect(dag['size']).toBe(claimsBefore(claims).length + 1);
   }
 }
@@ -72,7 +72,7 @@ async function showOurs(service: ServiceProcess, stranger: Stranger, { tokens }:
     const { jti, wid } = claims;
     const ectExt = { pol: 'trade_policy', pol_decision: 'approved', 'com.example.cost': 0.25 };
     const request = { execAct: 'execute_trade', aud: [AUDIENCE], wid, pred: [jti], ectExt, input: btoa('test') };
-    ours.push(await post(service, 'Issue', { ...request, draft: `DRAFT_${draft}`, level: 'LEVEL_L3' }));
+    ours.push(await post(service, 'Issue', { ...request, draft: `DRAFT_ECT_${draft}`, level: 'LEVEL_L3' }));
   }
   const jwks = (await (await fetch(`${service.url}/.well-known/jwks.json`)).json()) as object;
   const read = await stranger.read(
@@ -103,7 +103,7 @@ function referenceClaims(draft: '00' | '01', { jti, wid }: Claims): object {
 
 function timesAndId({ claims }: Record<string, unknown>): object {
   const { jti, iat, exp } = claims as { jti: string; iat: string; exp: string };
-  return { jti, iat: Number(iat), exp: Number(exp) };
+  return { jti, iat: Date.parse(iat) / 1000, exp: Date.parse(exp) / 1000 };
 }
 
 /** How the API shows claims of theirs: in the names of -01, without what is empty. */

@@ -33,7 +33,7 @@ describeWith('go', 'Go', () => {
       for (let count = 0; count < ENTRIES; count += 1) issued.push(await issue());
       // Not the last one, so that its path has siblings on both sides.
       const { token, kid, claims } = issued[2];
-      const { receipt } = await post('LedgerService/GetEntry', { jti: claims.jti });
+      const { receipt } = await post('LedgerService/GetEntry', { task: { jti: claims.jti } });
       const { ledgerVerifierKey } = await post('KeyService/GetKeySet', {});
       const jwks = await (await fetch(`${service.url}/.well-known/jwks.json`)).json();
 

@@ -46,8 +46,8 @@ describeWith('go', 'grpc-go', () => {
     const used = {
       iss: 'urn:ect:test',
       verdicts: [
-        { valid: true, reason: '' },
-        { valid: false, reason: 'TOKEN_REPLAYED' },
+        { valid: true, reason: null },
+        { valid: false, reason: 'ERROR_REASON_TOKEN_REPLAYED' },
       ],
       recorded: true,
       duplicates: [false, true],
@@ -56,7 +56,7 @@ describeWith('go', 'grpc-go', () => {
     const refusal = (Code: string, Reason: string, Metadata: object | null = null) => ({
       Code,
       Reason,
-      Domain: 'ect.v1',
+      Domain: 'ect-authority',
       Metadata,
     });
     expect(JSON.parse(stdout)).toEqual({

@@ -19,6 +19,7 @@ const PROTOS = [
   'ect/v1/authority.proto',
   'ect/v1/ledger.proto',
   'ect/v1/keys.proto',
+  'ect/v1/admin.proto',
   'google/rpc/error_details.proto',
   'google/rpc/status.proto',
   'grpc/health/v1/health.proto',

@@ -13,10 +13,12 @@ const CLIENT = fileURLToPath(new URL('python/client.py', import.meta.url));
 
 /** A Python that has what the client imports: of the environment that setup.sh makes, or the machine's own. */
 export const python = [join(REPOSITORY, '.venv-interop/bin/python'), 'python3'].find(
-  (program) => spawnSync(program, ['-c', 'import grpc_tools, jwt, jwcrypto'], { stdio: 'ignore' }).status === 0,
+  (program) =>
+    spawnSync(program, ['-c', 'import grpc_tools, grpc_status, jwt, jwcrypto'], { stdio: 'ignore' }).status === 0,
 );
 
-export const PYTHON_NEED = 'python3 with grpcio-tools, PyJWT and jwcrypto: run test/interop/python/setup.sh';
+export const PYTHON_NEED =
+  'python3 with grpcio-tools, grpcio-status, PyJWT and jwcrypto: run test/interop/python/setup.sh';
 
 /** Generates the client's imports into a folder, and the google.rpc messages of our protos beside them. */
 export async function generatePython(folder: string): Promise<void> {

@@ -31,9 +31,9 @@ describeWhen(python !== undefined, 'Python', PYTHON_NEED, () => {
     expect(found.issued).toEqual({ jti: expect.any(String), iss: 'urn:ect:dev', kid: jwks.keys[0]?.kid });
     expect(found.verdicts).toEqual([
       { valid: true, reason: '' },
-      { valid: false, reason: 'TOKEN_REPLAYED' },
+      { valid: false, reason: 'ERROR_REASON_TOKEN_REPLAYED' },
     ]);
-    expect(found.graph).toEqual({ status: 'DAG_STATUS_COMPLETE', size: 1, roots: [jti] });
+    expect(found.graph).toEqual({ status: 'DAG_STATUS_COMPLETE', size: 1, roots: [['', jti]] });
     expect(found.recorded).toEqual({
       jti,
       duplicates: [false, true],
@@ -48,11 +48,26 @@ describeWhen(python !== undefined, 'Python', PYTHON_NEED, () => {
     expect(found.refused).toEqual({
       code: 'PERMISSION_DENIED',
       status_code: 7,
-      domain: 'ect.v1',
+      domain: 'ect-authority',
       reason: 'ISSUER_NOT_ALLOWED',
       metadata: { iss: 'urn:other' },
     });
     expect(found.late).toBe('DEADLINE_EXCEEDED');
+    const stringFor = (field: string) => ({
+      code: 'INVALID_ARGUMENT',
+      status_code: 3,
+      domain: 'ect-authority',
+      reason: 'REQUEST_INVALID',
+      metadata: { field },
+    });
+    expect(found.strings).toEqual({
+      aud: stringFor('aud'),
+      'aud, extended': stringFor('aud'),
+      'aud, long': stringFor('aud'),
+      pred: stringFor('pred'),
+      predecessor_tokens: stringFor('predecessor_tokens'),
+      'bundle.tokens': stringFor('bundle.tokens'),
+    });
 
     const asRead = { typ: 'exec+jwt', jti, pred: [] };
     expect(found).toMatchObject({ pyjwt: asRead, jwcrypto: asRead });

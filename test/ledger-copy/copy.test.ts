@@ -116,7 +116,7 @@ describeWithPostgres('ect ledger copy', () => {
         treeSize: String(size),
         before: '0',
         uses: '1203',
-        idempotencyKeys: '7',
+        requestIds: '7',
         verifierKey: await verifierKey(),
       });
       expect(await inDatabase(name, contentOf)).toEqual(before);

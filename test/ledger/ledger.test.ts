@@ -328,11 +328,11 @@ describe('reading', () => {
 
   test('indexes and sizes that are not there are refused by name', async () => {
     const { ledger } = await freshLedger();
-    await expect(ledger.inclusionProof(0)).rejects.toMatchObject({ reason: 'ENTRY_NOT_FOUND' });
+    await expect(ledger.inclusionProof(0)).rejects.toMatchObject({ reason: 'INDEX_OUT_OF_RANGE' });
     await expect(ledger.consistencyProof(1)).rejects.toMatchObject({ reason: 'TREE_SIZE_INVALID' });
     await appendAll(ledger, ['a', 'b', 'c']);
     for (const index of [-1, 3, 0.5, Number.NaN]) {
-      await expect(ledger.inclusionProof(index)).rejects.toMatchObject({ reason: 'ENTRY_NOT_FOUND' });
+      await expect(ledger.inclusionProof(index)).rejects.toMatchObject({ reason: 'INDEX_OUT_OF_RANGE' });
     }
     for (const size of [0, 1, 4, 2.5]) {
       const refused = { reason: 'TREE_SIZE_INVALID', facts: { tree_size: String(size) } };

@@ -10,6 +10,8 @@ describe('H21: slots for streams', () => {
     const taken = connections.map((one) => [slots.take(one), slots.take(one), slots.take(one)]);
     expect(taken.map((own) => own.filter((slot) => slot !== undefined).length)).toEqual([2, 2, 1, 0]);
     expect(slots.used).toBe(5);
+    // Of the first two it is their own share that is used up, of the others that of all.
+    expect(connections.map((one) => slots.hasShare(one))).toEqual([true, true, false, false]);
     taken[0]![0]!();
     expect(slots.take(connections[3]!)).toBeDefined();
     expect(slots.take(connections[0]!)).toBeUndefined();
@@ -25,6 +27,11 @@ describe('H29: the public share', () => {
     for (let request = 0; request < 5_000; request++) if (share.take(flood, 0.05)) answered++;
     expect(answered).toBeLessThanOrEqual(1_003);
     expect(share.take(honest, 0.05)).toBe(true);
+    expect([share.isBeyondRate(flood), share.isBeyondRate(honest), share.isBeyondRate({})]).toEqual([
+      true,
+      false,
+      false,
+    ]);
     time += 1_000;
     let more = 0;
     for (let request = 0; request < 1_000; request++) if (share.take(flood, 0.05)) more++;
@@ -38,6 +45,7 @@ describe('H29: the public share', () => {
     const spend = () => floods.filter((one) => share.take(one, 1)).length;
     for (let first = 0; first < 3; first++) expect(spend()).toBe(500);
     expect(spend()).toBe(0);
+    expect(floods.some((one) => share.isBeyondRate(one))).toBe(false);
     time += 10_000;
     expect(spend()).toBeLessThanOrEqual(200);
     expect(share.take({}, 1)).toBe(true);

@@ -43,7 +43,7 @@ describe('H27: what a caller may have written', () => {
   test('is refused with the time after which the same fits, to the second', () => {
     const { take, demand, pass } = makeQuota();
     take('a', 3600);
-    const facts = { limit: '3600', retry_after_seconds: '100', quota: 'written bytes an hour' };
+    const facts = { limit: '3600', retry_after_seconds: '100', quota: 'written_bytes_per_hour' };
     expect(demand('a', 100)?.facts).toEqual(facts);
     pass(99);
     expect(demand('a', 100)?.facts).toMatchObject({ retry_after_seconds: '1' });

@@ -3,10 +3,12 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import type { AuthorityParts, Caller } from '../../src/authority/index.ts';
+import { reasonName } from '../../src/cli/describe.ts';
 import { EctError, refuse } from '../../src/errors.ts';
 import {
   BatchIssueRequestSchema,
   BatchVerifyRequestSchema,
+  BatchVerifyResponseSchema,
   type IssueRequestSchema,
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import { Level } from '../../src/gen/ect/v1/token_pb.ts';
@@ -14,8 +16,9 @@ import { authorityService } from '../../src/rpc/authority.ts';
 import type { Call } from '../../src/rpc/call.ts';
 import { reasonOf } from '../authority/support.ts';
 import { makeAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 
-const ADA: Caller = { kind: 'spiffe', id: 'spiffe://example.com/ada' };
+const ADA: Caller = workload('spiffe://example.com/ada');
 const PARTY = 'urn:example:reader';
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 
@@ -32,7 +35,7 @@ const ISSUE = { execAct: 'review', aud: [PARTY] };
 interface Result {
   readonly result: {
     readonly case: string;
-    readonly value: { readonly token?: string; readonly message?: string; readonly receipt?: { leafIndex: bigint } };
+    readonly value: { readonly token?: string; readonly message?: string; readonly receipt?: object };
   };
 }
 
@@ -100,7 +103,7 @@ describe('BatchIssue', () => {
       [{ execAct: 'b' }, {}],
       [{}, { execAct: 'b', level: Level.L3 }],
       [{}, { execAct: 'b', dryRun: true }],
-      [{}, { execAct: 'b', idempotencyKey: 'k' }],
+      [{}, { execAct: 'b', requestId: 'k' }],
       [{}, { execAct: 'b' }, {}],
     ] as const)
       expect(await reasonOf(issue(parts, 'batch-1', items))).toBe('IDEMPOTENCY_CONFLICT');
@@ -121,17 +124,15 @@ describe('BatchIssue', () => {
 
   test('an item with a key of its own keeps to that, and a dry run remembers nothing', async () => {
     const { parts } = await makeAuthority();
-    const [own] = await issue(parts, 'batch-1', [{ idempotencyKey: 'mine' }, { dryRun: true }]);
-    expect(await issue(parts, '', [{ idempotencyKey: 'mine' }])).toEqual([own]);
-    expect(await issue(parts, 'batch-2', [{ idempotencyKey: 'mine' }])).toEqual([own]);
+    const [own] = await issue(parts, 'batch-1', [{ requestId: 'mine' }, { dryRun: true }]);
+    expect(await issue(parts, '', [{ requestId: 'mine' }])).toEqual([own]);
+    expect(await issue(parts, 'batch-2', [{ requestId: 'mine' }])).toEqual([own]);
   });
 
   test('an id belongs to its caller; callers that cannot be told apart have one for each batch', async () => {
     const { parts } = await makeAuthority();
     const [first] = await issue(parts, 'batch-1', [{}]);
-    expect(await issue(parts, 'batch-1', [{}], { kind: 'spiffe', id: 'spiffe://example.com/bob' })).not.toEqual([
-      first,
-    ]);
+    expect(await issue(parts, 'batch-1', [{}], workload('spiffe://example.com/bob'))).not.toEqual([first]);
     const nobody: Caller = { kind: 'anonymous' };
     const [one] = await issue(parts, 'batch-1', [{}], nobody);
     expect(await issue(parts, 'batch-1', [{}], nobody)).toEqual([one]);
@@ -155,8 +156,8 @@ describe('BatchVerify', () => {
       const items = each.map((token) => ({ request: { token, audience: PARTY, requestId: own } }));
       const request = create(BatchVerifyRequestSchema, { requestId, items });
       const { results } = await authorityService(parts).procedures.batchVerify(request, callOf(caller));
-      return (results as readonly { result: { value: { reason?: string } } }[]).map(
-        ({ result }) => result.value.reason,
+      return create(BatchVerifyResponseSchema, { results: results ?? [] }).results.map(({ result }) =>
+        result.case === 'response' && result.value.finding ? reasonName(result.value.finding) : '',
       );
     };
     return { tokens, verify };
@@ -167,7 +168,7 @@ describe('BatchVerify', () => {
     expect(await verify('batch-1', tokens)).toEqual(['', '']);
     expect(await verify('batch-1', tokens)).toEqual(['', '']);
     expect(await verify('batch-2', tokens)).toEqual(['TOKEN_REPLAYED', 'TOKEN_REPLAYED']);
-    expect(await verify('batch-1', tokens, { kind: 'spiffe', id: 'spiffe://example.com/bob' })).toEqual([
+    expect(await verify('batch-1', tokens, workload('spiffe://example.com/bob'))).toEqual([
       'TOKEN_REPLAYED',
       'TOKEN_REPLAYED',
     ]);

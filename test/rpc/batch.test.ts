@@ -11,9 +11,10 @@ import {
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts';
 import type { Status } from '../../src/gen/google/rpc/status_pb.ts';
 import type { Cut } from '../../src/keys/index.ts';
-import { appendItems, runItems } from '../../src/rpc/batch.ts';
+import { appendItems, checkBatch, runItems } from '../../src/rpc/batch.ts';
 import type { Call } from '../../src/rpc/call.ts';
-import { readIssueOrder } from '../../src/rpc/orders.ts';
+import { DetailRoom } from '../../src/rpc/detail-room.ts';
+import { readIssueOrder, readName } from '../../src/rpc/orders.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { AUD } from '../support/tokens.ts';
 
@@ -40,6 +41,21 @@ describe('running items', () => {
     const results = await running;
     expect(results.map(({ reference }) => reference)).toEqual(itemsOf(32).map(({ reference }) => reference));
     expect(results.map(({ result }) => result.value)).toEqual(itemsOf(32).map(({ request }) => 2 * request));
+  });
+
+  test('items that take long to begin are begun a few at a time, and others are served in between', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    const begunIn: number[] = [];
+    const results = await runItems(itemsOf(8), callUntil(), async (request) => {
+      const { user, system } = process.threadCpuUsage();
+      while (process.threadCpuUsage({ user, system }).user < 2_000) Math.random();
+      begunIn.push(turns);
+      return request;
+    });
+    clearInterval(timer);
+    expect(results.map(({ result }) => result.value)).toEqual(itemsOf(8).map(({ request }) => request));
+    expect(new Set(begunIn).size).toBeGreaterThan(2);
   });
 
   test('an item that is refused, or has no request, fails alone', async () => {
@@ -111,15 +127,18 @@ describe('running items', () => {
     await expect(running).rejects.toThrow(RangeError);
   });
 
-  test.each([0, 1001])('%d items are refused before any is run', async (count) => {
-    const running = runItems(itemsOf(count), callUntil(), () => Promise.reject(new Error('was run')));
-    await expect(running).rejects.toMatchObject({ reason: 'REQUEST_INVALID', facts: { field: 'items' } });
+  test.each([0, 1001])('%d items are refused', (count) => {
+    const refused = { reason: 'REQUEST_INVALID', facts: { field: 'items' } };
+    expect(() => checkBatch(itemsOf(count))).toThrow(expect.objectContaining(refused));
   });
 
-  test('a reference that is too long is refused before any item is run', async () => {
-    const items = [...itemsOf(3), { reference: 'é'.repeat(65), request: 3 }];
-    const running = runItems(items, callUntil(), () => Promise.reject(new Error('was run')));
-    await expect(running).rejects.toMatchObject({ facts: { field: 'items[3].reference' } });
+  test('each reference that is too long is named, beside what else is wrong with the batch', () => {
+    const long = { reference: 'é'.repeat(65), request: 3 };
+    const check = () => checkBatch([...itemsOf(3), long, long], () => readName('request_id', 'x'.repeat(129)));
+    const fields = ['request_id', 'items[3].reference', 'items[4].reference'];
+    expect(check).toThrow(
+      expect.objectContaining({ violations: fields.map((field) => expect.objectContaining({ field })) }),
+    );
   });
 
   test('H18: while a large batch computes, other calls are served between its items', async () => {
@@ -159,12 +178,12 @@ describe('appending items', () => {
       create(BatchAppendLedgerItemSchema, { reference: 'c', request: create(AppendLedgerRequestSchema) }),
       item('d', 'x.y.z'),
     ];
-    const results = await appendItems(parts, items, callUntil());
+    const results = await appendItems(parts, items, callUntil(), new DetailRoom(0));
     expect(results.map(({ reference }) => reference)).toEqual(['a', 'b', 'c', 'd']);
     expect(
       results.map(({ result }) => (result.case === 'error' ? infoOf(result.value) : result.value.duplicate)),
     ).toEqual([
-      { reason: 'REQUEST_INVALID', field: 'items[0].request.token' },
+      { reason: 'REQUEST_INVALID', field: 'items[0].request' },
       false,
       { reason: 'REQUEST_INVALID', field: 'items[2].request.token' },
       { reason: 'TOKEN_MALFORMED', field: undefined },

@@ -3,6 +3,7 @@
 import * as http2 from 'node:http2';
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { workload } from '../support/callers.ts';
 import { type RawAnswer, type RawRequest, rawHttp1, rawHttp2, rawStream } from '../support/rpc-clients.ts';
 import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
   });
   open = await startTestServer({
     browsers: { allowedOrigins: [GOOD], refusesOthers: true, allowedHosts: undefined },
-    identify: () => ({ kind: 'spiffe', id: 'spiffe://example.com/a' }) as never,
+    identify: () => workload('spiffe://example.com/a'),
   });
 });
 afterAll(async () => {
@@ -117,7 +118,7 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
     });
 
     test('and why it is refused', async () => {
-      const answer = await send(open.server.url, json({ origin: GOOD }, '/ect.v1.KeyService/ListKeys'));
+      const answer = await send(open.server.url, json({ origin: GOOD }, '/ect.v1.AdminService/ListKeys'));
       expect(answer.status).toBe(403);
       expect(answer.headers['access-control-allow-origin']).toBe(GOOD);
       const unknown = await send(open.server.url, json({ origin: GOOD }, '/ect.v1.KeyService/Nothing'));
@@ -135,6 +136,7 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
       expect([answer.status, answer.body.length]).toEqual([204, 0]);
       expect(answer.headers).toMatchObject({ 'access-control-allow-origin': GOOD, 'access-control-max-age': '600' });
       expect(answer.headers['access-control-allow-headers']?.toLowerCase()).toContain('x-grpc-web');
+      expect(answer.headers['access-control-allow-headers']).toContain('Authorization');
       expect(answer.headers['access-control-allow-methods']).toContain('POST');
       const evil = await preflight(EVIL);
       expect([evil.status, evil.headers['access-control-allow-origin']]).toEqual([403, undefined]);

@@ -9,15 +9,31 @@ import {
   CallScheduler,
   createResources,
   DEFAULT_PROCESS_LIMITS,
+  MAX_ACCOUNT_CALLS,
   type Resources,
 } from '../../src/limits/index.ts';
 import type { AnyService, Call } from '../../src/rpc/call.ts';
-import { createCalls } from '../../src/rpc/calls.ts';
+import { type Calls, createCalls, type Rejection } from '../../src/rpc/calls.ts';
 import { pauseOf } from '../../src/rpc/penalty.ts';
+import { workload } from '../support/callers.ts';
 import { SOON } from '../support/soon.ts';
 
-const arrival = { method: 'ect.v1.KeyService/GetKeySet', protocol: 'grpc', socket: new Socket() } as const;
-const caller = { kind: 'spiffe', id: 'spiffe://example.com/a' } as const;
+const arrival = {
+  method: 'ect.v1.KeyService/GetKeySet',
+  protocol: 'grpc',
+  socket: new Socket(),
+  header: () => [],
+  httpMethod: 'POST',
+  path: '/ect.v1.KeyService/GetKeySet',
+} as const;
+
+/** Why a request is rejected by its headers, if it is. */
+function rejectionOf(calls: Calls, ...request: Parameters<Calls['judge']>): Rejection | undefined {
+  const judged = calls.judge(...request);
+  return 'error' in judged ? judged : undefined;
+}
+
+const caller = workload('spiffe://example.com/a');
 
 function setUp(
   procedure: (request: never, call: Call) => unknown,
@@ -45,8 +61,6 @@ afterEach(() => void vi.useRealTimers());
 const noRequest = () => ({});
 
 describe('a method for administrators', () => {
-  const administered = ['getKeySet'];
-
   test.each([
     ['nobody was named', undefined, 'ADMIN_REQUIRED'],
     ['the caller was not named', () => false, 'ADMIN_REQUIRED'],
@@ -56,7 +70,7 @@ describe('a method for administrators', () => {
     const named = isAdministrator === undefined ? {} : { isAdministrator };
     const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, ...named });
     const procedure = vi.fn<() => object>(() => ({}));
-    const admin: AnyService = { ...service, administered, procedures: { getKeySet: procedure } };
+    const admin: AnyService = { ...service, access: 'admin', procedures: { getKeySet: procedure } };
     const answer = calls.run(admin, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined, 'admin'));
     expect(
       await answer.then(
@@ -66,12 +80,6 @@ describe('a method for administrators', () => {
     ).toBe(outcome);
     expect(procedure).toHaveBeenCalledTimes(outcome === 'OK' ? 1 : 0);
     expect(lines).toMatchObject([{ caller: caller.id, code: outcome === 'OK' ? 'OK' : 'PERMISSION_DENIED' }]);
-  });
-
-  test('is told from the other methods of its service', async () => {
-    const { calls, service } = setUp(() => ({}));
-    const admin: AnyService = { ...service, administered: ['other'] };
-    expect(await calls.run(admin, 'getKeySet', noRequest, calls.open(arrival, 'unary', undefined))).toEqual({});
   });
 });
 
@@ -318,7 +326,19 @@ describe('H17: under too much load', () => {
     });
     expect(procedure).not.toHaveBeenCalled();
     expect(counts(admission)).toEqual([0, 0]);
-    expect(lines).toMatchObject([{ code: 'RESOURCE_EXHAUSTED', reason: 'SERVICE_OVERLOADED', outcome: 'refused' }]);
+    expect(lines).toMatchObject([{ code: 'UNAVAILABLE', reason: 'SERVICE_OVERLOADED', outcome: 'refused' }]);
+  });
+
+  test('a caller with as many open calls as it may have is told of its own quota, another one of the load', () => {
+    const { events, endOfStreams, identify } = setUp(() => ({}));
+    const { resources } = withAdmission(false);
+    const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, resources });
+    const account = calls.accountOf(arrival.socket);
+    for (let open = 0; open < MAX_ACCOUNT_CALLS; open++) account.callOpened();
+    const own = calls.open(arrival, 'unary', undefined, 'callers').stopped;
+    expect(own).toMatchObject({ reason: 'QUOTA_EXCEEDED', facts: { quota: 'open_calls_per_caller', limit: '4096' } });
+    account.callEnded();
+    expect(calls.open(arrival, 'unary', undefined, 'callers').stopped?.reason).toBe('SERVICE_OVERLOADED');
   });
 
   test.each(['public', 'admin'] as const)('what is %s answers all the same', async (access) => {
@@ -363,13 +383,35 @@ describe('A1: a request is judged by its headers', () => {
     const { calls, identify } = setUp(() => ({}));
     identify.mockImplementation(untrusted);
     expect(calls.open(arrival, 'unary', undefined).stopped).toMatchObject({ reason: 'CALLER_UNTRUSTED' });
-    expect(calls.reject(arrival, 'callers', 1)).toMatchObject({ error: { reason: 'CALLER_UNTRUSTED' } });
+    expect(rejectionOf(calls, arrival, 'callers', 1)).toMatchObject({ error: { reason: 'CALLER_UNTRUSTED' } });
+  });
+
+  test('a credential of the request decides, and a proven peer is not disconnected for what it carries', () => {
+    const { events, endOfStreams, identify, lines } = setUp(() => ({}));
+    const behind = workload('spiffe://example.com/behind');
+    const authenticate = vi.fn<() => typeof behind>(() => behind);
+    const calls = createCalls({ events, identify, authenticate, endOfStreams: endOfStreams.signal });
+    calls.open(arrival, 'unary', undefined).finish();
+    calls.openFor(behind, arrival, 'unary', undefined, 'callers').finish();
+    expect(authenticate).toHaveBeenCalledTimes(1);
+    expect(lines.map((line) => line['caller'])).toEqual([behind.id, behind.id]);
+    authenticate.mockImplementation(untrusted);
+    const rejection = rejectionOf(calls, arrival, 'callers', 1);
+    expect(rejection).toMatchObject({ error: { reason: 'CALLER_UNTRUSTED' }, caller });
+    const penalties = Array.from({ length: 2_000 }, () => rejectionOf(calls, arrival, 'callers', 1)?.penalty);
+    expect(new Set(penalties)).toEqual(new Set(['none', 'throttle']));
+  });
+
+  test('what is public looks at no credential', () => {
+    const { events, endOfStreams, identify } = setUp(() => ({}));
+    const calls = createCalls({ events, identify, authenticate: untrusted, endOfStreams: endOfStreams.signal });
+    expect(calls.judge(arrival, 'public', 0)).toBe(caller);
   });
 
   test('so is one that may not call the method', () => {
     const { calls } = setUp(() => ({}));
     expect(calls.open(arrival, 'unary', undefined, 'admin').stopped).toMatchObject({ reason: 'ADMIN_REQUIRED' });
-    expect(calls.reject(arrival, 'admin', 1)).toMatchObject({ error: { reason: 'ADMIN_REQUIRED' } });
+    expect(rejectionOf(calls, arrival, 'admin', 1)).toMatchObject({ error: { reason: 'ADMIN_REQUIRED' } });
   });
 
   test('a connection that goes on calling without a caller is disconnected', () => {
@@ -377,10 +419,10 @@ describe('A1: a request is judged by its headers', () => {
     identify.mockImplementation(untrusted);
     const own = { ...arrival, socket: new Socket() };
     let calm = 0;
-    while (calls.reject(own, 'callers', 1)?.penalty === 'none') calm++;
+    while (rejectionOf(calls, own, 'callers', 1)?.penalty === 'none') calm++;
     expect(calm).toBeGreaterThanOrEqual(10);
     expect(calm).toBeLessThan(100);
-    expect(calls.reject(own, 'callers', 1)?.penalty).toBe('disconnect');
+    expect(rejectionOf(calls, own, 'callers', 1)?.penalty).toBe('disconnect');
     expect(calls.open(own, 'unary', undefined).penalty).toBe('disconnect');
   });
 
@@ -388,7 +430,7 @@ describe('A1: a request is judged by its headers', () => {
     const { calls } = setUp(() => ({}));
     let calm = 0;
     let penalty: string | undefined;
-    for (; penalty !== 'throttle'; calm++) penalty = calls.reject(arrival, 'admin', 1)?.penalty;
+    for (; penalty !== 'throttle'; calm++) penalty = rejectionOf(calls, arrival, 'admin', 1)?.penalty;
     expect(calm).toBeGreaterThanOrEqual(1_000);
   });
 
@@ -397,27 +439,27 @@ describe('A1: a request is judged by its headers', () => {
     const { calls } = setUp(() => ({}), 'public', resources);
     const own = { ...arrival, socket: new Socket() };
     while (resources.streams.take(own.socket) !== undefined);
-    expect(calls.reject(own, 'public', 0.05)).toBeUndefined();
-    expect(calls.reject(own, 'public', 0.05, 'stream')).toMatchObject({
-      error: { reason: 'SERVICE_OVERLOADED', message: 'too many streams are open' },
+    expect(rejectionOf(calls, own, 'public', 0.05)).toBeUndefined();
+    expect(rejectionOf(calls, own, 'public', 0.05, 'stream')).toMatchObject({
+      error: { reason: 'QUOTA_EXCEEDED', facts: { quota: 'open_streams_per_connection', limit: '16' } },
     });
     let penalty: string | undefined;
     for (let asked = 0; penalty !== 'rest' && asked < 1_000; asked++) {
-      penalty = calls.reject(own, 'public', 0.05, 'stream')?.penalty;
+      penalty = rejectionOf(calls, own, 'public', 0.05, 'stream')?.penalty;
     }
     expect(penalty).toBe('rest');
     expect(pauseOf('rest')).toBeGreaterThan(pauseOf('throttle')!);
-    expect(calls.reject({ ...arrival, socket: new Socket() }, 'public', 0.05, 'stream')).toBeUndefined();
+    expect(rejectionOf(calls, { ...arrival, socket: new Socket() }, 'public', 0.05, 'stream')).toBeUndefined();
   });
 
   test('H29: what is public has a rate on each connection, and the first requests are always answered', () => {
     const { calls } = setUp(() => ({}), 'public');
     const flood = { ...arrival, socket: new Socket() };
     let answered = 0;
-    while (calls.reject(flood, 'public', 0.05) === undefined) answered++;
+    while (rejectionOf(calls, flood, 'public', 0.05) === undefined) answered++;
     expect(answered).toBeLessThan(1_500);
     for (let connection = 0; connection < 3_000; connection++) {
-      expect(calls.reject({ ...arrival, socket: new Socket() }, 'public', 1)).toBeUndefined();
+      expect(rejectionOf(calls, { ...arrival, socket: new Socket() }, 'public', 1)).toBeUndefined();
     }
   });
 });

@@ -48,7 +48,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
     expect(failure.message).toBe('exec_act is not allowed. Correct each field that is named.');
     expect(failure.info).toMatchObject({
       reason: 'REQUEST_INVALID',
-      domain: 'ect.v1',
+      domain: 'ect-authority',
       metadata: { field: 'exec_act' },
     });
   });
@@ -309,7 +309,7 @@ describe('H11, H12: every request that cannot be served is refused with ErrorInf
       const faultsBefore = faults();
       const answer = await rawHttp2(url, { path: ISSUE, ...request });
       const failure = readFailure(answer.headers, answer.trailers, answer.body);
-      expect(failure).toMatchObject({ code, info: { reason, domain: 'ect.v1' } });
+      expect(failure).toMatchObject({ code, info: { reason, domain: 'ect-authority' } });
       expect(running.calls().slice(before)).toMatchObject([{ reason }]);
       expect(faults()).toBe(faultsBefore);
     },
@@ -387,7 +387,7 @@ describe('grpc-js, with its own loader and codec', () => {
       ];
       for (const [request, options, code, reason] of cases) {
         const failure = await grpcJsFailure(client, 'Issue', request, options);
-        expect(failure).toMatchObject({ code, info: { reason, domain: 'ect.v1' } });
+        expect(failure).toMatchObject({ code, info: { reason, domain: 'ect-authority' } });
       }
     } finally {
       client.close();

@@ -54,7 +54,8 @@ async function recordedService() {
     listedWithContent: list(0, 0, true),
     before: list(0, DAMAGED, true),
     after: list(DAMAGED + 1, 0, true),
-    entry: async () => getEntry(create(GetEntryRequestSchema, { index: BigInt(DAMAGED) }), call),
+    entry: async () =>
+      getEntry(create(GetEntryRequestSchema, { name: { case: 'index', value: BigInt(DAMAGED) } }), call),
     workflow: async () => getWorkflow(create(GetWorkflowRequestSchema, { wid: WID }), call),
     graph: async () => validateDag(parts, { kind: 'workflow', wid: WID }, call),
     ancestors: async () => validateDag(parts, { kind: 'token', token, predecessors: [] }, call),

@@ -3,6 +3,7 @@
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
+import { AdminService } from '../../src/gen/ect/v1/admin_pb.ts';
 import {
   AuthorityService,
   BatchIssueRequestSchema,
@@ -11,7 +12,12 @@ import {
   VerifyRequestSchema,
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
-import { GetEntryRequestSchema, LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
+import {
+  EntrySchema,
+  GetEntryRequestSchema,
+  LedgerService,
+  ListEntriesRequestSchema,
+} from '../../src/gen/ect/v1/ledger_pb.ts';
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts';
 import { createMessageDecoder } from '../../src/rpc/decoder.ts';
 import { fc } from '../support/random.ts';
@@ -141,24 +147,33 @@ describe('a request', () => {
   ])('%s', (_, bytes) => same(IssueRequestSchema, bytes));
 
   test('of every method is read as the general codec reads it when it is empty', () => {
-    for (const { methods } of [AuthorityService, LedgerService, KeyService]) {
+    for (const { methods } of [AuthorityService, LedgerService, KeyService, AdminService]) {
       for (const { input } of methods) same(input, Buffer.alloc(0));
     }
   });
 
   test('with a field that may be absent, or a map, is left to the general codec', () => {
-    const entry = createMessageDecoder(GetEntryRequestSchema)(Buffer.alloc(0));
-    expect(entry).toEqual(fromBinary(GetEntryRequestSchema, Buffer.alloc(0)));
-    same(GetEntryRequestSchema, bytesOf(GetEntryRequestSchema, { index: 0n } as never));
+    const entry = createMessageDecoder(EntrySchema)(Buffer.alloc(0));
+    expect(entry).toEqual(fromBinary(EntrySchema, Buffer.alloc(0)));
+    same(EntrySchema, bytesOf(EntrySchema, { index: 0n } as never));
     same(ErrorInfoSchema, bytesOf(ErrorInfoSchema, { reason: 'R', metadata: { a: 'b' } }));
   });
 
   test('shares nothing with the next one', () => {
     const decode = createMessageDecoder(VerifyRequestSchema);
-    const bytes = Buffer.from(bytesOf(VerifyRequestSchema, { token: 'a', predecessors: ['p'] }));
-    const [first, second] = [decode(bytes), decode(bytes)] as { predecessors: string[] }[];
-    expect(first!.predecessors).not.toBe(second!.predecessors);
-    expect(Object.isFrozen((decode(Buffer.alloc(0)) as { predecessors: string[] }).predecessors)).toBe(true);
+    const bytes = Buffer.from(bytesOf(VerifyRequestSchema, { token: 'a', predecessorTokens: ['p'] }));
+    const [first, second] = [decode(bytes), decode(bytes)] as { predecessorTokens: string[] }[];
+    expect(first!.predecessorTokens).not.toBe(second!.predecessorTokens);
+    expect(Object.isFrozen((decode(Buffer.alloc(0)) as { predecessorTokens: string[] }).predecessorTokens)).toBe(true);
+  });
+
+  test('with an index in a choice, and with a list of enums, is read as the general codec reads it', () => {
+    for (const index of [0n, 7n, -1n])
+      same(GetEntryRequestSchema, bytesOf(GetEntryRequestSchema, { name: { case: 'index', value: index } }));
+    same(
+      ListEntriesRequestSchema,
+      bytesOf(ListEntriesRequestSchema, { wid: 'w', kinds: [1, 4, 9 as never], pageSize: 5 }),
+    );
   });
 
   test('with messages in a choice is read as the general codec reads it', () => {

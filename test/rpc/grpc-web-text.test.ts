@@ -104,7 +104,7 @@ describe('H35 a call in text mode', () => {
   test('a refusal is text too, also by its headers alone', async () => {
     const refused = framesOf((await send(message('refuse').toString('base64'))).body.toString()).at(-1)!;
     expect(refused.bytes.toString()).toContain(`grpc-status: ${Code.InvalidArgument}`);
-    const admin = await send('AAAAAAA=', TYPE, '/ect.v1.KeyService/ListKeys');
+    const admin = await send('AAAAAAA=', TYPE, '/ect.v1.AdminService/ListKeys');
     expect(framesOf(admin.body.toString())[0]!.bytes.toString()).toContain(`grpc-status: ${Code.PermissionDenied}`);
   });
 
@@ -141,6 +141,7 @@ describe('H24 the room for an answer in text mode', () => {
       header: new Headers({ 'content-type': TYPE }),
       body: createAsyncIterable<Uint8Array>([]),
       socket: new Socket(),
+      caller: { kind: 'anonymous' } as const,
       reserveAnswer: (room: number) => reserved.push(room) > 0,
     };
     const { body } = await handle(request, () => undefined).response;

@@ -32,8 +32,9 @@ describe('H15: grpc.health.v1', () => {
       '': serving,
       'ect.v1.AuthorityService': serving,
       'ect.v1.KeyService': serving,
+      'ect.v1.AdminService': serving,
     });
-    expect(Object.keys(statuses)).toHaveLength(3);
+    expect(Object.keys(statuses)).toHaveLength(4);
   });
 
   test('a dependency that is down makes every service NOT_SERVING, for Check and for those who watch', async () => {

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, toJson } from '@bufbuild/protobuf';
 import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -12,9 +12,11 @@ import {
 } from '../../src/authority/index.ts';
 import { REASONS } from '../../src/errors.ts';
 import { AppendLedgerResponseSchema, VerifyResponseSchema } from '../../src/gen/ect/v1/authority_pb.ts';
+import { ErrorReason } from '../../src/gen/ect/v1/error_reason_pb.ts';
 import { EntrySchema } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { CheckStatus, ClaimsSchema, DagStatus, Level } from '../../src/gen/ect/v1/token_pb.ts';
-import { millisecondsOf, writeAppended, writeClaims, writeEntry, writeVerdict } from '../../src/rpc/messages.ts';
+import { writeListedEntry } from '../../src/rpc/entry-messages.ts';
+import { millisecondsOf, writeAppended, writeClaims, writeVerdict } from '../../src/rpc/messages.ts';
 import type { Claims } from '../../src/token/index.ts';
 import { makeAuthority, type TestAuthority } from '../support/authority.ts';
 import { AUD, ISS, JTI, NOW, OTHER_JTI, WID } from '../support/tokens.ts';
@@ -36,7 +38,7 @@ const order: IssueOrder = {
   ext: undefined,
   level: 'L2',
   record: 'sync',
-  idempotencyKey: '',
+  requestId: '',
   draft: '01',
 };
 
@@ -51,8 +53,8 @@ describe('claims', () => {
     expect(fromBinary(ClaimsSchema, toBinary(ClaimsSchema, message))).toMatchObject({
       iss: ISS,
       aud: [AUD],
-      iat: BigInt(NOW),
-      exp: BigInt(NOW + 600),
+      iat: { seconds: BigInt(NOW), nanos: 0 },
+      exp: { seconds: BigInt(NOW + 600), nanos: 0 },
       jti: JTI,
       wid: WID,
       execAct: 'review',
@@ -86,7 +88,7 @@ describe('claims', () => {
         pol: 'policy_v1',
         polDecision: 'pending_human_review',
         polEnforcer: 'urn:gate',
-        polTimestamp: BigInt(NOW),
+        polTimestamp: { seconds: BigInt(NOW) },
         compensationRequired: true,
         compensationReason: 'undone',
       },
@@ -94,7 +96,7 @@ describe('claims', () => {
     [
       'one of them, and a time of zero is a time',
       { pol: '', decision: undefined, enforcer: '', timestamp: 0, compensation: false, compensationReason: '' },
-      { pol: '', polDecision: '', polEnforcer: '', polTimestamp: 0n, compensationRequired: false },
+      { pol: '', polDecision: '', polEnforcer: '', polTimestamp: { seconds: 0n }, compensationRequired: false },
     ],
   ])('about a policy stand apart: %s', (_, policy, expected) => {
     const message = create(ClaimsSchema, writeClaims({ ...bare, ...optional, policy } as unknown as Claims));
@@ -107,12 +109,17 @@ describe('claims', () => {
     expect(create(ClaimsSchema, fields).policy).toBeUndefined();
   });
 
-  test('T17: times up to the greatest safe integer stay exact', () => {
-    const far = { ...bare, ...optional, iat: Number.MAX_SAFE_INTEGER - 1, exp: Number.MAX_SAFE_INTEGER };
+  test('T17: the last second that a claim may have is a time in JSON too', () => {
+    const far = { ...bare, ...optional, iat: 0, exp: 253_402_300_799 };
     const message = create(ClaimsSchema, writeClaims(far as unknown as Claims));
-    expect(fromBinary(ClaimsSchema, toBinary(ClaimsSchema, message)).exp).toBe(9_007_199_254_740_991n);
+    expect(toJson(ClaimsSchema, message)).toMatchObject({
+      iat: '1970-01-01T00:00:00Z',
+      exp: '9999-12-31T23:59:59Z',
+    });
   });
 });
+
+const pickRule = ({ name, rule }: { readonly name: string; readonly rule: string }) => ({ name, rule });
 
 describe('a verdict', () => {
   let authority: TestAuthority;
@@ -122,7 +129,7 @@ describe('a verdict', () => {
     token = (await issue(authority.parts, anonymous, order, { signal })).token;
   });
 
-  async function verdictOn(text: string, audience: string) {
+  async function verdictOn(text: string, audience: string, mode: 'enforce' | 'report' = 'enforce') {
     const verdict = await verify(
       authority.parts,
       anonymous,
@@ -134,7 +141,7 @@ describe('a verdict', () => {
         replay: 'skip',
         requestId: '',
         minimumLevel: undefined,
-        mode: 'enforce',
+        mode,
         asOf: undefined,
         inputHash: undefined,
         outputHash: undefined,
@@ -143,11 +150,11 @@ describe('a verdict', () => {
       },
       { signal },
     );
-    const message = create(VerifyResponseSchema, writeVerdict(verdict));
+    const message = create(VerifyResponseSchema, writeVerdict(verdict, mode));
     return fromBinary(VerifyResponseSchema, toBinary(VerifyResponseSchema, message));
   }
 
-  test('that is good shows its own steps, whatever the one before it showed', () => {
+  test('of a report shows what became of each step', () => {
     const verdictOf = (outcomes: readonly ('PASS' | 'SKIPPED')[]) => ({
       refusal: undefined,
       level: 'L2' as const,
@@ -160,37 +167,40 @@ describe('a verdict', () => {
     const all = VERIFY_STEPS.map(() => 'PASS' as const);
     const patterns = [all, all.with(-1, 'SKIPPED' as never), all.with(0, 'SKIPPED' as never), all];
     for (const outcomes of patterns) {
-      const statuses = writeVerdict(verdictOf(outcomes)).checks!.map(({ status }) => status);
+      const statuses = writeVerdict(verdictOf(outcomes), 'report').checks!.map(({ status }) => status);
       expect(statuses).toEqual(outcomes.map((outcome) => CheckStatus[outcome]));
     }
   });
 
-  test('that is good has a level, claims, a key, the graph and every step', async () => {
+  test('that is good has a level, claims, a key and the graph; a report every step', async () => {
     const answer = await verdictOn(token, AUD);
-    expect(answer).toMatchObject({ valid: true, reason: '', message: '', level: Level.L2 });
+    expect(answer).toMatchObject({ valid: true, level: Level.L2, checks: [] });
+    expect(answer.finding).toBeUndefined();
     expect(answer.kid).toBe(authority.signer.jwk.kid);
     expect(answer.claims?.execAct).toBe('review');
-    expect(answer.dag?.status).toBe(DagStatus.COMPLETE);
-    expect(answer.checks.map(({ step, name }) => [step, name])).toEqual(VERIFY_STEPS.map(({ name }, at) => [at, name]));
-    expect(answer.checks.every(({ reason, remedy }) => reason === '' && remedy === '')).toBe(true);
+    expect(answer.dagReport?.status).toBe(DagStatus.COMPLETE);
+    const report = await verdictOn(token, AUD, 'report');
+    expect(report.checks.map(({ name, rule }) => ({ name, rule }))).toEqual(VERIFY_STEPS.map(pickRule));
+    expect(report.checks.every(({ finding }) => finding === undefined)).toBe(true);
+    expect({ ...report, checks: [] }).toEqual(answer);
   });
 
   test('that fails late shows the claims; the failed step has the reason and what would mend it', async () => {
-    const answer = await verdictOn(token, 'urn:nobody');
-    expect(answer).toMatchObject({ valid: false, reason: 'AUDIENCE_MISMATCH', level: Level.UNSPECIFIED });
+    const answer = await verdictOn(token, 'urn:nobody', 'report');
+    const { remedy } = REASONS.AUDIENCE_MISMATCH;
+    const finding = { reason: ErrorReason.AUDIENCE_MISMATCH, message: expect.stringMatching(/\S/), remedy };
+    expect(answer).toMatchObject({ valid: false, finding, level: Level.UNSPECIFIED });
     expect(answer.claims?.aud).toEqual([AUD]);
     const failed = answer.checks.filter(({ status }) => status === CheckStatus.FAIL);
-    expect(failed).toMatchObject([
-      { name: 'audience', reason: 'AUDIENCE_MISMATCH', remedy: REASONS.AUDIENCE_MISMATCH.remedy },
-    ]);
-    expect(answer.checks.slice(failed[0]!.step + 1).every(({ status }) => status === CheckStatus.SKIPPED)).toBe(true);
+    expect(failed).toMatchObject([{ name: 'audience', finding }]);
+    expect(failed[0]?.finding).toEqual(answer.finding);
   });
 
   test('on what was never believed shows neither claims nor key nor graph', async () => {
     const answer = await verdictOn(`${token.slice(0, -8)}AAAAAAAA`, AUD);
-    expect(answer).toMatchObject({ valid: false, reason: 'SIGNATURE_INVALID', kid: '' });
+    expect(answer).toMatchObject({ valid: false, finding: { reason: ErrorReason.SIGNATURE_INVALID }, kid: '' });
     expect(answer.claims).toBeUndefined();
-    expect(answer.dag).toBeUndefined();
+    expect(answer.dagReport).toBeUndefined();
   });
 });
 
@@ -206,47 +216,47 @@ describe('an entry', () => {
   test('says what its leaf says, with the token and the salt', () => {
     const { record } = appended;
     const leaf = readLeaf(record);
-    const entry = create(EntrySchema, writeEntry(record, true));
-    expect(entry).toMatchObject({
-      index: 0n,
-      jti: record.name,
-      wid: WID,
+    const entry = create(EntrySchema, writeListedEntry(record, true));
+    const value = {
+      name: { jti: record.name, wid: WID },
       iss: leaf.iss,
       pred: [],
+      iat: { seconds: BigInt(NOW), nanos: 0 },
       kid: 'kid' in leaf ? leaf.kid : undefined,
       token,
-    });
-    expect(entry.iat).toBe(BigInt(NOW));
-    expect(entry.level).toBe(Level.L3);
+    };
+    expect(entry).toMatchObject({ index: 0n, body: { case: 'task', value } });
     expect(timestampDate(entry.recordedAt!).getTime()).toBe(record.recordedAtMs);
     expect(Buffer.from(entry.leaf)).toEqual(Buffer.from(record.leaf));
     expect(entry.salt).toHaveLength(32);
   });
 
-  test('has neither in a listing, nor once they are erased', () => {
-    const listed = create(EntrySchema, writeEntry(appended.record, false));
-    const erased = create(EntrySchema, writeEntry({ ...appended.record, content: null, salt: null }, true));
-    for (const entry of [listed, erased]) expect(entry).toMatchObject({ token: '', salt: new Uint8Array() });
-    expect(erased.leaf).toEqual(appended.record.leaf);
+  test('has neither in a list without content, nor once they are erased', () => {
+    const listed = create(EntrySchema, writeListedEntry(appended.record, false));
+    const erased = create(EntrySchema, writeListedEntry({ ...appended.record, content: null, salt: null }, true));
+    for (const entry of [listed, erased]) {
+      expect(entry).toMatchObject({ body: { value: { token: '' } }, salt: new Uint8Array() });
+      expect(entry.leaf).toEqual(appended.record.leaf);
+    }
   });
 
-  test('comes with its receipt', () => {
+  test('comes with its receipt, which has the leaf and the salt', () => {
     const message = create(AppendLedgerResponseSchema, writeAppended(appended));
     const { entry, receipt, duplicate } = fromBinary(
       AppendLedgerResponseSchema,
       toBinary(AppendLedgerResponseSchema, message),
     );
     expect(duplicate).toBe(false);
-    expect(receipt).toMatchObject({ leafIndex: 0n, treeSize: 1n, inclusionHashes: [] });
-    expect(receipt?.leaf).toEqual(entry?.leaf);
-    expect(receipt?.salt).toEqual(entry?.salt);
-    expect(receipt?.checkpoint).toBe(appended.receipt.checkpoint);
-    expect(receipt?.tlogProof).toBe(appended.receipt.tlogProof);
+    expect(entry).toMatchObject({ leaf: new Uint8Array(), salt: new Uint8Array(), body: { value: { token } } });
+    const { leaf, checkpoint, salt } = appended.receipt;
+    expect(Buffer.from(receipt!.leaf)).toEqual(Buffer.from(leaf));
+    const value = { leafIndex: 0n, treeSize: 1n, hashes: [], checkpoint, salt: new Uint8Array(salt!) };
+    expect(receipt?.proof).toMatchObject({ case: 'inclusion', value });
   });
 
   test('without a salt its receipt has none', () => {
     const { receipt } = writeAppended({ ...appended, receipt: { ...appended.receipt, salt: null } });
-    expect(receipt).not.toHaveProperty('salt');
+    expect(receipt?.proof?.value).not.toHaveProperty('salt');
   });
 });
 

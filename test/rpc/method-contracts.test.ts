@@ -3,19 +3,21 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as Level } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
-import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
+import { METHODS } from '../../scripts/api-methods.ts';
 import {
-  GetKeySetRequestSchema,
-  GetKeySetResponseSchema,
-  KeyService,
+  AdminService,
   ListKeysRequestSchema,
   ListKeysResponseSchema,
+  MarkCompromisedRequestSchema,
   RetireKeyRequestSchema,
   RevokeKeyRequestSchema,
-} from '../../src/gen/ect/v1/keys_pb.ts';
-import { LedgerService, MarkCompromisedRequestSchema } from '../../src/gen/ect/v1/ledger_pb.ts';
+} from '../../src/gen/ect/v1/admin_pb.ts';
+import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
+import { GetKeySetRequestSchema, GetKeySetResponseSchema, KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
+import { LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
+import { adminService } from '../../src/rpc/admin.ts';
 import { authorityService } from '../../src/rpc/authority.ts';
-import type { AnyService, Call } from '../../src/rpc/call.ts';
+import { type AnyService, accessOf, type Call } from '../../src/rpc/call.ts';
 import { keyService } from '../../src/rpc/keys.ts';
 import { ledgerService } from '../../src/rpc/ledger.ts';
 import { MAX_ANSWER_BYTES } from '../../src/rpc/limits.ts';
@@ -30,7 +32,7 @@ const CALL: Call = {
   signal: new AbortController().signal,
   note: () => undefined,
 };
-const methods = [AuthorityService, LedgerService, KeyService].flatMap((service) => service.methods);
+const methods = [AuthorityService, LedgerService, KeyService, AdminService].flatMap((service) => service.methods);
 
 async function services(more = {}) {
   const shared = share();
@@ -38,8 +40,9 @@ async function services(more = {}) {
   const { parts: base } = await makeAuthority();
   const { now, stamp, earliest, forgotten } = shared.clock;
   const parts = { ...base, ledger, keys: ring, signers: custody, ownKeys: custody, now, stamp, earliest, forgotten };
-  const [authority, records, keys] = [authorityService(parts), ledgerService(parts), keyService(parts, custody)];
-  return { shared, parts, custody, authority, records, keys };
+  const [authority, records] = [authorityService(parts), ledgerService(parts)];
+  const [keys, admin] = [keyService(parts, custody), adminService(parts, custody)];
+  return { shared, parts, custody, authority, records, keys, admin };
 }
 
 /** Methods that change something, and what a second call of the same request does. */
@@ -56,6 +59,15 @@ const CHANGES: Readonly<Record<string, 'adds nothing' | 'is another order'>> = {
   RevokeKey: 'adds nothing',
 };
 
+test('the API page says who may call each method', async () => {
+  const { authority, records, keys } = await services();
+  for (const service of [authority, records, keys] as readonly AnyService[]) {
+    for (const { name, localName } of service.descriptor.methods) {
+      expect([name, METHODS[name]?.caller]).toEqual([name, accessOf(service, localName)]);
+    }
+  }
+});
+
 describe('a method is marked as it is', () => {
   test.each(methods.map((method) => [method.name, method] as const))('%s', (name, { idempotency }) => {
     const change = CHANGES[name];
@@ -64,7 +76,7 @@ describe('a method is marked as it is', () => {
   });
 
   test('what is marked idempotent adds nothing when it is called again, and answers the same', async () => {
-    const { parts, custody, authority, records, keys } = await services({ policy: { delegatedLifeMs: undefined } });
+    const { parts, custody, authority, admin } = await services({ policy: { delegatedLifeMs: undefined } });
     const { token } = await issueFor(parts);
     const { kid } = custody.all[0]!;
     await custody.rotate({ nextKey: '', urgent: true, by: 'admin', note: '' });
@@ -73,10 +85,10 @@ describe('a method is marked as it is', () => {
       AppendLedger: () => authority.procedures.appendLedger({ token, dryRun: false } as never, CALL),
       BatchAppendLedger: () =>
         authority.procedures.batchAppendLedger({ items: [{ reference: '', request: { token } }] } as never, CALL),
-      RetireKey: () => keys.procedures.retireKey(create(RetireKeyRequestSchema, { kid }), CALL),
-      RevokeKey: () => keys.procedures.revokeKey(create(RevokeKeyRequestSchema, { kid }), CALL),
+      RetireKey: () => admin.procedures.retireKey(create(RetireKeyRequestSchema, { kid }), CALL),
+      RevokeKey: () => admin.procedures.revokeKey(create(RevokeKeyRequestSchema, { kid }), CALL),
       MarkCompromised: () =>
-        records.procedures.markCompromised(
+        admin.procedures.markCompromised(
           create(MarkCompromisedRequestSchema, { subject: { case: 'kid', value: 'foreign' } }),
           CALL,
         ),
@@ -112,8 +124,8 @@ const SMALL = [
 
 describe('H24 the size of an answer is bounded before the work', () => {
   test('H24 of every method that answers lists, on every transport, since calls are performed in one place', async () => {
-    const { authority, records, keys } = await services();
-    const table = methodTable([authority, records, keys] as readonly AnyService[]);
+    const { authority, records, keys, admin } = await services();
+    const table = methodTable([authority, records, keys, admin] as readonly AnyService[]);
     const unbounded = [...table.values()]
       .filter(({ service, descriptor }) => service.answerBytes?.[descriptor.localName] === undefined)
       .map(({ descriptor }) => descriptor.name);
@@ -123,7 +135,7 @@ describe('H24 the size of an answer is bounded before the work', () => {
   test('H24 a page of keys is within its room, whatever is in it, and the pages together are all keys', async () => {
     // A locator is a text that somebody else chooses: longer than any that is taken today.
     const far = 'x'.repeat(5_000);
-    const { custody, keys } = await services({
+    const { custody, admin } = await services({
       ports: {
         makeRoot: async (number: number) => ({ signer: await makeLocalSigner(), locator: `test:${number}${far}` }),
       },
@@ -141,8 +153,8 @@ describe('H24 the size of an answer is bounded before the work', () => {
       let [pageToken, pages] = ['', 0];
       do {
         const request = create(ListKeysRequestSchema, { pageSize, pageToken, past });
-        const bound = await keys.answerBytes?.listKeys?.(request, CALL);
-        const answer = (await keys.procedures.listKeys(request, CALL)) as MessageInitShape<
+        const bound = await admin.answerBytes?.listKeys?.(request, CALL);
+        const answer = (await admin.procedures.listKeys(request, CALL)) as MessageInitShape<
           typeof ListKeysResponseSchema
         >;
         const bytes = toBinary(ListKeysResponseSchema, create(ListKeysResponseSchema, answer)).length;

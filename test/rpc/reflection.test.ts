@@ -12,6 +12,7 @@ import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 
 const BUF = join(import.meta.dirname, '../../node_modules/.bin/buf');
 const OUR_SERVICES = [
+  'ect.v1.AdminService',
   'ect.v1.AuthorityService',
   'ect.v1.KeyService',
   'grpc.health.v1.Health',

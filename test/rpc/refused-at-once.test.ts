@@ -67,7 +67,7 @@ describe('H17: a call that is refused when it comes', () => {
     await peer.settled();
     expect(answered(peer, 1)).toBe(true);
     expect(peer.frames.filter(({ stream }) => stream === 1)).toHaveLength(1);
-    expect(lines).toMatchObject([{ code: 'RESOURCE_EXHAUSTED', reason: 'SERVICE_OVERLOADED' }]);
+    expect(lines).toMatchObject([{ code: 'UNAVAILABLE', reason: 'SERVICE_OVERLOADED' }]);
   });
 
   test('is answered before its body has come, and what is left of that is neither read nor held against it', async () => {

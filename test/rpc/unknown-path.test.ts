@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { unknownPath } from '../../src/rpc/unknown-path.ts';
 
-const METHODS = ['/ect.v1.AuthorityService/Issue', '/ect.v1.LedgerService/GetEntry', '/ect.v1.KeyService/ListKeys'];
+const METHODS = ['/ect.v1.AuthorityService/Issue', '/ect.v1.LedgerService/GetEntry', '/ect.v1.AdminService/ListKeys'];
 
 test('a method that is not there is named', () => {
   const error = unknownPath('/ect.v1.AuthorityService/Isue', METHODS);

@@ -12,7 +12,7 @@ test('H33 H34 a page reaches the service on loopback by its own name, or from it
       headers: { 'content-type': 'application/json', ...headers },
       body: Buffer.from(body),
     });
-  for (const method of ['AuthorityService/Issue', 'KeyService/RevokeKey']) {
+  for (const method of ['AuthorityService/Issue', 'AdminService/RevokeKey']) {
     const rebound = await call(method, { host: 'evil.example:8080' });
     expect([rebound.status, rebound.body.toString()]).toEqual([403, expect.stringContaining('HOST_NOT_ALLOWED')]);
     const foreign = await call(method, { origin: 'https://evil.example' });

@@ -40,7 +40,7 @@ const issue = (client: GrpcClient, more = {}) =>
 const append = (client: GrpcClient, token: string) => client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token });
 const verify = (client: GrpcClient, token: string) =>
   client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE });
-const recordedAt = ({ entry: { leaf } }: Recorded) =>
+const recordedAt = ({ receipt: { leaf } }: Recorded) =>
   (JSON.parse(leaf.toString()) as { recorded_at: number }).recorded_at;
 
 test.each([
@@ -71,7 +71,10 @@ test.each([
     const answers = await Promise.allSettled(tokens.map(({ token }) => append(client, token)));
     for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason: untrusted });
     await expect(issue(client)).rejects.toMatchObject(untrusted);
-    expect(await verify(client, tokens[0]!.token)).toMatchObject({ valid: false, reason: 'TOKEN_REPLAYED' });
+    expect(await verify(client, tokens[0]!.token)).toMatchObject({
+      valid: false,
+      finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' },
+    });
     expect(await verify(client, tokens[1]!.token)).toMatchObject({ valid: true });
     jump(0);
     // And again before the next look: what the commit sees right is right.
@@ -80,7 +83,10 @@ test.each([
       expect(at).toBeGreaterThanOrEqual(startMs - 1_000);
       expect(at).toBeLessThanOrEqual(realMs() + 30_000);
     }
-    expect(await verify(client, tokens[1]!.token)).toMatchObject({ valid: false, reason: 'TOKEN_REPLAYED' });
+    expect(await verify(client, tokens[1]!.token)).toMatchObject({
+      valid: false,
+      finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' },
+    });
   }
   expect(await service.snapshot()).toContainEqual(
     expect.objectContaining({ name: 'ect_clock_doubted', values: [expect.objectContaining({ value: 0 })] }),

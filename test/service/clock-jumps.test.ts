@@ -15,7 +15,7 @@ import { runMain, type ServiceProcess, type Settings, startService } from '../su
 import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
-const KEYS = 'ect.v1.KeyService';
+const ADMIN = 'ect.v1.AdminService';
 const AUDIENCE = 'urn:example:reviewer';
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -35,8 +35,8 @@ const issue = (client: GrpcClient, more = {}) => client.call<Issued>(`${AUTHORIT
 const append = (client: GrpcClient, token: string) => client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token });
 const verify = (client: GrpcClient, token: string, more = {}) =>
   client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE, ...more });
-const rotate = (client: GrpcClient, more = {}) => client.call(`${KEYS}/RotateKey`, more);
-const recordedAt = ({ entry: { leaf } }: Recorded): number =>
+const rotate = (client: GrpcClient, more = {}) => client.call(`${ADMIN}/RotateKey`, more);
+const recordedAt = ({ receipt: { leaf } }: Recorded): number =>
   (JSON.parse(leaf.toString()) as { recorded_at: number }).recorded_at;
 const iatOf = ({ token }: Issued): number =>
   (JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { iat: number }).iat;
@@ -82,7 +82,7 @@ async function expectNothingToBeDated(client: GrpcClient, { token }: Issued): Pr
     expect(info?.metadata['difference_seconds']).toMatch(/^-?\d+$/);
     expect(message).toMatch('The wall clock of the service is');
   }
-  expect(await verify(client, token, { replay: 'REPLAY_MODE_SKIP' })).toMatchObject({ valid: true });
+  expect(await verify(client, token, { replay_mode: 'REPLAY_MODE_SKIP' })).toMatchObject({ valid: true });
   await client.call('ect.v1.LedgerService/GetCheckpoint', {});
 }
 
@@ -163,7 +163,7 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
       await expect.poll(() => state(service, third), SOON).toEqual(WELL);
       await expectEverythingToWork(third);
       // One delegated key for each start that could record one: no attempt of the others is in the ledger.
-      const { keys } = await third.call<{ keys: readonly unknown[] }>(`${KEYS}/ListKeys`, { include_past: true });
+      const { keys } = await third.call<{ keys: readonly unknown[] }>(`${ADMIN}/ListKeys`, { past: true });
       expect(keys.length).toBeLessThanOrEqual(4);
     },
     TIMEOUT_MS,
@@ -228,15 +228,18 @@ describeWithFakeTime('C4 no jump frees a used token', () => {
     ['an hour', HOUR],
     ['a year', YEAR],
   ])(
-    'of %s, nor a restart within it, and an idempotency key stays taken',
+    'of %s, nor a restart within it, and a request id stays taken',
     async (_name, jump) => {
       using clock = new FakeWallClock();
       await using service = await startAt(clock);
       const isUsed = async (client: GrpcClient, token: string) =>
-        expect(await verify(client, token)).toMatchObject({ valid: false, reason: 'TOKEN_REPLAYED' });
+        expect(await verify(client, token)).toMatchObject({
+          valid: false,
+          finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' },
+        });
       using client = dial(service.address);
       const tokens = await Promise.all(Array.from({ length: 20 }, () => issue(client)));
-      const keyed = { idempotency_key: randomUUID() };
+      const keyed = { request_id: randomUUID() };
       const { token: kept } = await issue(client, keyed);
       const [used, others] = [tokens[0]!.token, tokens.slice(1)];
       expect(await verify(client, used)).toMatchObject({ valid: true });
@@ -286,7 +289,10 @@ describeWithFakeTime('C4 no jump frees a used token', () => {
       clock.set(0);
       await service.restart();
       using right = dial(service.address);
-      expect(await verify(right, token)).toMatchObject({ valid: false, reason: 'TOKEN_REPLAYED' });
+      expect(await verify(right, token)).toMatchObject({
+        valid: false,
+        finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' },
+      });
     },
     TIMEOUT_MS,
   );

@@ -46,7 +46,7 @@ async function appendAll(
     tokens.map(async (token) => {
       try {
         const recorded = await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token });
-        const isNew = !witness.acknowledged.has(recorded.entry.jti);
+        const isNew = !witness.acknowledged.has(recorded.entry.task.name.jti);
         witness.keep(recorded);
         if (isNew) onNew();
       } catch (error) {
@@ -117,7 +117,10 @@ test('L1 L11 R8 1,000 appends at once, killed in the middle: no acknowledged ent
     using client = dial(service.address);
     expect(await witness.faults(client)).toEqual([]);
     for (const token of used) {
-      expect(await verify(client, token)).toMatchObject({ valid: false, reason: 'TOKEN_REPLAYED' });
+      expect(await verify(client, token)).toMatchObject({
+        valid: false,
+        finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' },
+      });
     }
   }
   expect(used.size).toBeGreaterThan(0);

@@ -77,11 +77,11 @@ describe('L7 L27: damage of an index', () => {
       expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');
       // What is not found may be there: nobody is told that it is not.
       const unknown = randomUUID();
-      expect(await reasonOf(client.call(`${LEDGER}/GetEntry`, { jti: unknown }))).toBe('LEDGER_CORRUPT');
+      expect(await reasonOf(client.call(`${LEDGER}/GetEntry`, { task: { jti: unknown } }))).toBe('LEDGER_CORRUPT');
       const order = { exec_act: 'a', aud: ['urn:a'], pred: [unknown] };
       expect(await reasonOf(client.call(`${AUTHORITY}/Issue`, order))).toBe('LEDGER_CORRUPT');
       // A page that is kept in memory may still lead to the one that is there.
-      const hit = await reasonOf(client.call(`${LEDGER}/GetEntry`, { jti }));
+      const hit = await reasonOf(client.call(`${LEDGER}/GetEntry`, { task: { jti } }));
       expect(['LEDGER_CORRUPT', undefined]).toContain(hit);
       const said = await runMain(['audit', '--url', service.url, '--json']);
       expect(JSON.parse(said.stdout).faults).toEqual([
@@ -91,7 +91,7 @@ describe('L7 L27: damage of an index', () => {
       // Other entries are found and proven, tokens are issued and verified.
       expect(await reasonOf(client.call(`${LEDGER}/GetEntry`, { index: '2' }))).toBeUndefined();
       // Not each of them: the order of the index is wrong now.
-      const named = others.map((other) => reasonOf(client.call(`${LEDGER}/GetEntry`, { jti: other })));
+      const named = others.map((other) => reasonOf(client.call(`${LEDGER}/GetEntry`, { task: { jti: other } })));
       expect(await Promise.all(named)).toContain(undefined);
       expect(await reasonOf(client.call(`${LEDGER}/ListEntries`, {}))).toBeUndefined();
       expect(await reasonOf(client.call(`${LEDGER}/GetCheckpoint`, {}))).toBeUndefined();

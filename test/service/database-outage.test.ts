@@ -55,7 +55,7 @@ describeWithPostgres('a service whose database fails', () => {
   const recordedIssue = (client: GrpcClient, key: string, deadlineMs = DEADLINE_MS) =>
     client.call<RecordedIssue>(
       `${AUTHORITY}/Issue`,
-      { exec_act: 'a', aud: [AUDIENCE], level: 'LEVEL_L3', idempotency_key: key.replaceAll(' ', '-') },
+      { exec_act: 'a', aud: [AUDIENCE], level: 'LEVEL_L3', request_id: key.replaceAll(' ', '-') },
       { deadline: Date.now() + deadlineMs },
     );
 
@@ -71,9 +71,9 @@ describeWithPostgres('a service whose database fails', () => {
         try {
           const key = `task ${task} of caller ${caller}, which is long enough`;
           const { claims, receipt } = await recordedIssue(client, key);
-          const [, index] = /^index ([0-9]+)$/m.exec(receipt.tlog_proof) ?? [];
+          const { leaf_index: index } = receipt.inclusion;
           indexes.set(claims.jti, Number(index));
-          checkpoints.add(receipt.checkpoint);
+          checkpoints.add(receipt.inclusion.checkpoint);
         } catch (error) {
           if (!(error instanceof CallError)) throw error;
           // Never DEADLINE_EXCEEDED: it is told what did not answer, and within the deadline.
@@ -135,7 +135,11 @@ describeWithPostgres('a service whose database fails', () => {
           timed('recorded', recordedIssue(client, `while it is frozen ${n}, and long enough`), 14),
           timed('verified', client.call<Verdict>(`${AUTHORITY}/Verify`, request, options), 14),
           timed('local', client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] }, options), 0),
-          timed('local', client.call(`${AUTHORITY}/Verify`, { ...request, replay: 'REPLAY_MODE_SKIP' }, options), 0),
+          timed(
+            'local',
+            client.call(`${AUTHORITY}/Verify`, { ...request, replay_mode: 'REPLAY_MODE_SKIP' }, options),
+            0,
+          ),
         ]);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -146,7 +150,9 @@ describeWithPostgres('a service whose database fails', () => {
     expect(slowest.recorded).toBeLessThan(DEADLINE_MS + 100);
     expect(slowest.local).toBeLessThan(500);
     await expect.poll(async () => (await fetch(`${service.url}/readyz`)).status, SOON).toBe(200);
-    expect((await recordedIssue(client, 'after it was frozen, and long enough')).receipt.checkpoint).not.toBe('');
+    expect((await recordedIssue(client, 'after it was frozen, and long enough')).receipt.inclusion.checkpoint).not.toBe(
+      '',
+    );
     await expect.poll(() => service.events('database-found').length, SOON).toBe(1);
     expect(service.events('database-lost')).toHaveLength(1);
     expect(service.events('bug')).toEqual([]);
@@ -168,13 +174,15 @@ describeWithPostgres('a service whose database fails', () => {
       expect(proxy.cut).toBeUndefined();
       const { token } = await client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });
       proxy.cut = { when, text: 'COMMIT\0' };
-      expect((await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token })).receipt.checkpoint).not.toBe('');
+      expect(
+        (await client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token })).receipt.inclusion.checkpoint,
+      ).not.toBe('');
       expect(proxy.cut).toBeUndefined();
       expect(await size()).toBe(sizeBefore + 2);
       const rows = await server.sql(`SELECT convert_from(name, 'UTF8') AS name FROM ect.entries`);
       expect(rows.filter(({ name }) => name === claims.jti)).toHaveLength(1);
     }
-    // The memory of the idempotency key, and a use under a request id.
+    // The memory of the request id, and a use under a request id.
     proxy.cut = { when: 'after', text: 'hold\0' };
     const { token } = await recordedIssue(client, 'cut while it is remembered, and long enough', 10_000);
     expect(proxy.cut).toBeUndefined();
@@ -182,7 +190,9 @@ describeWithPostgres('a service whose database fails', () => {
     const request = { token, audience: AUDIENCE, request_id: 'the-first-call-of-this-test' };
     expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, request)).toMatchObject({ valid: true });
     const again = { ...request, request_id: 'another-call-of-this-test' };
-    expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, again)).toMatchObject({ reason: 'TOKEN_REPLAYED' });
+    expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, again)).toMatchObject({
+      finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' },
+    });
     expect(await service.stop()).toBe(0);
     await proxy.close();
     await server.stop();

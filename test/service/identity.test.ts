@@ -167,13 +167,13 @@ function callersWithCertificates(http2: string): void {
     const verdict = await client.call('ect.v1.AuthorityService/Verify', { token: issued.token });
     expect(verdict).toMatchObject({ valid: true, claims: { iss: A } });
     const recorded = await client.call('ect.v1.AuthorityService/AppendLedger', { token: issued.token });
-    expect(recorded).toMatchObject({ entry: { iss: A } });
+    expect(recorded).toMatchObject({ entry: { task: { iss: A } } });
   });
 
   test('health, the key set and the pages answer without a certificate; the ledger does not', async () => {
     using client = grpcClient(undefined);
     expect(await client.call('grpc.health.v1.Health/Check', {})).toEqual({ status: 'SERVING' });
-    expect(await client.call('ect.v1.KeyService/GetKeySet', {})).toMatchObject({ keys: [{ kty: 'EC' }] });
+    expect(await client.call('ect.v1.KeyService/GetKeySet', {})).toMatchObject({ keys: [{ alg: 'ES256' }] });
     const refused = client.call('ect.v1.LedgerService/GetCheckpoint', {});
     await expect(refused).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED', code: codes.UNAUTHENTICATED });
 

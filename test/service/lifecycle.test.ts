@@ -59,7 +59,7 @@ describe('stopping', () => {
 
   test('L17 tokens that left before their entries: a stop writes every entry first', async () => {
     await using service = await startService();
-    const order = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3', record: 'RECORD_MODE_ASYNC' };
+    const order = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3', record_mode: 'RECORD_MODE_ASYNC' };
     let issued: readonly Issued[] = [];
     {
       using client = dial(service.address);
@@ -70,8 +70,8 @@ describe('stopping', () => {
     await service.restart();
     using client = dial(service.address);
     for (const { claims, token } of issued) {
-      const { entry } = await client.call<Recorded>('ect.v1.LedgerService/GetEntry', { jti: claims.jti });
-      expect(entry.token).toBe(token);
+      const { entry } = await client.call<Recorded>('ect.v1.LedgerService/GetEntry', { task: { jti: claims.jti } });
+      expect(entry.task.token).toBe(token);
     }
   });
 
@@ -107,10 +107,10 @@ describe('starting again', () => {
   test('continues the same tree under the same keys, and R8 remembers what was used and what was asked', async () => {
     await using service = await startService();
     const before = dial(service.address);
-    const issue = { exec_act: 'review', aud: [AUDIENCE], idempotency_key: 'job-1' };
+    const issue = { exec_act: 'review', aud: [AUDIENCE], request_id: 'job-1' };
     const issued = await before.call<Issued>(`${AUTHORITY}/Issue`, issue);
     const recorded = await before.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token: issued.token });
-    const verify = { token: issued.token, audience: AUDIENCE, request_id: 'the first call of this test' };
+    const verify = { token: issued.token, audience: AUDIENCE, request_id: 'the-first-call-of-this-test' };
     const verdict = await before.call(`${AUTHORITY}/Verify`, verify);
     const keys = await before.call('ect.v1.KeyService/GetKeySet', {});
     before[Symbol.dispose]();
@@ -121,18 +121,18 @@ describe('starting again', () => {
     expect(await after.call('ect.v1.KeyService/GetKeySet', {})).toEqual(keys);
     expect(await after.call(`${AUTHORITY}/Issue`, issue)).toMatchObject({ token: issued.token });
     expect(await after.call(`${AUTHORITY}/Verify`, { ...verify, request_id: '' })).toMatchObject({
-      reason: 'TOKEN_REPLAYED',
+      finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' },
     });
     expect(await after.call(`${AUTHORITY}/Verify`, verify)).toEqual(verdict);
     const again = await after.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token: issued.token });
     expect(again).toMatchObject({ duplicate: true, entry: recorded.entry, receipt: recorded.receipt });
-    const next = await after.call<Issued & { receipt: { leaf_index: string } }>(`${AUTHORITY}/Issue`, {
+    const next = await after.call<Issued>(`${AUTHORITY}/Issue`, {
       exec_act: 'approve',
       aud: [AUDIENCE],
       level: 'LEVEL_L3',
       pred: [issued.claims.jti],
     });
-    expect(next).toMatchObject({ kid: issued.kid, receipt: { leaf_index: '3', tree_size: '4' } });
+    expect(next).toMatchObject({ kid: issued.kid, receipt: { inclusion: { leaf_index: '3', tree_size: '4' } } });
   });
 });
 

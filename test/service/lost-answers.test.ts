@@ -2,13 +2,13 @@
 // what one worker is told of a compromised key, the other knows.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Issued, Verdict } from '../interop/answers.ts';
+import { type Issued, reasonIn, type Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
-const KEYS = 'ect.v1.KeyService';
+const ADMIN = 'ect.v1.AdminService';
 const LEDGER = 'ect.v1.LedgerService';
 const AUDIENCE = 'urn:example:reviewer';
 const SETTINGS = {
@@ -39,7 +39,7 @@ function dialTwo(address: string): Disposable & { readonly clients: readonly Grp
 const sizeOf = async (client: GrpcClient) =>
   Number((await client.call<{ tree_size: string }>(`${LEDGER}/GetCheckpoint`, {})).tree_size);
 const listKeys = async (client: GrpcClient) =>
-  (await client.call<{ keys: readonly Managed[] }>(`${KEYS}/ListKeys`, {})).keys;
+  (await client.call<{ keys: readonly Managed[] }>(`${ADMIN}/ListKeys`, {})).keys;
 
 describe('with two workers', () => {
   const items = Array.from({ length: 100 }, () => ({
@@ -63,19 +63,20 @@ describe('with two workers', () => {
   };
   const rotate = async (client: GrpcClient) => {
     const order = { urgent: true, note: 'incident', request_id: 'order-1' };
-    return (await client.call<{ key: Managed }>(`${KEYS}/RotateKey`, order)).key.key.kid;
+    return (await client.call<{ key: Managed }>(`${ADMIN}/RotateKey`, order)).key.key.kid;
   };
   const verify = async (client: GrpcClient, token: string) => {
-    const question = { token, audience: AUDIENCE, replay: 'REPLAY_MODE_SKIP' };
-    return (await client.call<Verdict>(`${AUTHORITY}/Verify`, question)).reason;
+    const question = { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' };
+    return reasonIn(await client.call<Verdict>(`${AUTHORITY}/Verify`, question));
   };
 
   test('GetAuthority is answered to everybody, and is the page', async () => {
     using client = dial(service.address);
     const answer = await client.call<{ issuer: string }>(`${AUTHORITY}/GetAuthority`, {});
-    expect(answer).toMatchObject({ limits: { default_ttl_seconds: 420, call_seconds: 60 } });
+    const seconds = (text: string) => ({ seconds: text, nanos: 0 });
+    expect(answer).toMatchObject({ limits: { default_ttl: seconds('420'), call_time: seconds('60') } });
     const page = await (await fetch(`${service.url}/.well-known/ect-authority`)).json();
-    expect(page).toMatchObject({ issuer: answer.issuer, limits: { default_ttl_seconds: 420, call_seconds: 60 } });
+    expect(page).toMatchObject({ issuer: answer.issuer, limits: { default_ttl: '420s', call_time: '60s' } });
     // Without side effects, so Connect serves it by GET as well.
     const query = `encoding=json&message=${encodeURIComponent('{}')}`;
     const get = await fetch(`${service.url}/${AUTHORITY}/GetAuthority?${query}`);
@@ -104,7 +105,7 @@ describe('with two workers', () => {
     expect(new Set(answers).size).toBe(1);
     [kid = ''] = answers;
     const [first] = await listKeys(one);
-    const late = one.call(`${KEYS}/RotateKey`, { urgent: true, expected_current_kid: first?.key.kid });
+    const late = one.call(`${ADMIN}/RotateKey`, { urgent: true, expected_current_kid: first?.key.kid });
     await expect(late).rejects.toMatchObject({ reason: 'KEY_NOT_CURRENT', info: { metadata: { current_kid: kid } } });
     expect(await listKeys(one)).toHaveLength(2);
   });
@@ -114,7 +115,7 @@ describe('with two workers', () => {
     const [one, other] = two.clients as [GrpcClient, GrpcClient];
     ({ token: stolen } = await one.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] }));
     await vi.waitFor(async () => expect(await verify(other, stolen)).toBe(''), SOON);
-    await one.call(`${LEDGER}/MarkCompromised`, { kid });
+    await one.call('ect.v1.AdminService/MarkCompromised', { kid });
     expect(await verify(one, stolen)).toBe('KEY_REVOKED');
     await vi.waitFor(async () => expect(await verify(other, stolen)).toBe('KEY_REVOKED'), SOON);
     expect((await listKeys(one)).map(({ key }) => key.state)).toEqual(['KEY_STATE_RETIRED', 'KEY_STATE_REVOKED']);

@@ -31,7 +31,10 @@ describeWithPostgres('a ledger that moves', () => {
     using client = dial(service.address);
     for (const [n, task] of tasks.entries()) {
       expect((await issueRecorded(client, `key-${n}`)).token).toBe(task.token);
-      expect(await use(client, task.token)).toMatchObject({ valid: false, reason: 'TOKEN_REPLAYED' });
+      expect(await use(client, task.token)).toMatchObject({
+        valid: false,
+        finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' },
+      });
     }
     const task = await issueRecorded(client, `key-${tasks.length}`);
     expect(await use(client, task.token)).toMatchObject({ valid: true });
@@ -41,7 +44,7 @@ describeWithPostgres('a ledger that moves', () => {
     places++;
   }
 
-  test('L40, R8: goes on in each place: the same tokens under idempotency keys, no token used twice, one history', async () => {
+  test('L40, R8: goes on in each place: the same tokens under request ids, no token used twice, one history', async () => {
     await using first = await startService();
     await work(first);
     expect(await first.stop()).toBe(0);

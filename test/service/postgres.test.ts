@@ -10,7 +10,7 @@ import { generateLedgerKey, Ledger, openCheckpoint, openLedgerKey } from '../../
 import { generateKeyPem } from '../../src/signers/local/index.ts';
 import { MarkFile } from '../../src/stores/mark-file.ts';
 import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../src/stores/postgres/index.ts';
-import type { Issued, Receipt, Recorded, Verdict } from '../interop/answers.ts';
+import { type Issued, type Receipt, type Recorded, reasonIn, type Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { naiveRoot } from '../ledger/naive-tree.ts';
 import { rounds } from '../support/full.ts';
@@ -69,10 +69,10 @@ describeWithPostgres('services over PostgreSQL', () => {
   const shown = new Set<string>();
 
   function keep(jti: string, receipt: Receipt): void {
-    const [, index = ''] = /^index ([0-9]+)$/m.exec(receipt.tlog_proof) ?? [];
+    const { leaf_index: index } = receipt.inclusion;
     expect(acknowledged.get(jti) ?? index).toBe(index);
     acknowledged.set(jti, index);
-    shown.add(receipt.checkpoint);
+    shown.add(receipt.inclusion.checkpoint);
   }
 
   /** One recorded task, by Issue at L3 or by Issue and AppendLedger. Repeats what a dying replica left open, at another one. */
@@ -80,7 +80,7 @@ describeWithPostgres('services over PostgreSQL', () => {
     const key = `task-${task}-of-the-test-of-replicas`;
     for (let attempt = task; ; attempt++) {
       const client = clients[attempt % clients.length]!;
-      const request = { exec_act: 'review_spec', aud: [AUDIENCE], idempotency_key: key };
+      const request = { exec_act: 'review_spec', aud: [AUDIENCE], request_id: key };
       try {
         if (task % 2 === 0) {
           const { claims, receipt } = await client.call<Issued & { receipt: Receipt }>(`${AUTHORITY}/Issue`, {
@@ -140,9 +140,7 @@ describeWithPostgres('services over PostgreSQL', () => {
         ),
       );
       expect(verdicts.filter(({ valid }) => valid)).toHaveLength(1);
-      expect(new Set(verdicts.filter(({ valid }) => !valid).map(({ reason }) => reason))).toEqual(
-        new Set(['TOKEN_REPLAYED']),
-      );
+      expect(new Set(verdicts.filter(({ valid }) => !valid).map(reasonIn))).toEqual(new Set(['TOKEN_REPLAYED']));
     }
   }
 
@@ -187,7 +185,7 @@ describeWithPostgres('services over PostgreSQL', () => {
       expect(outcome).toMatchObject({ reason: { code: 14, reason: 'LEDGER_UNAVAILABLE', info } });
     }
     expect((await issued()).token).not.toBe('');
-    const skipping = { token, audience: AUDIENCE, replay: 'REPLAY_MODE_SKIP' };
+    const skipping = { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' };
     expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, skipping)).toMatchObject({ valid: true });
     expect(await (await fetch(`${service.url}/.well-known/jwks.json`)).json()).toMatchObject({ keys: [{ kty: 'EC' }] });
     // Custody and readiness have asked several times by now.

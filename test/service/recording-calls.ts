@@ -1,13 +1,13 @@
 // Calls about tokens that left before their entries, as a client makes them.
 
 import { expect } from 'vitest';
-import type { Entry, Issued, Receipt, Recorded } from '../interop/answers.ts';
+import type { Issued, Receipt, Recorded } from '../interop/answers.ts';
 import { CallError, type GrpcClient, type Status } from '../interop/grpc-js-client.ts';
 
 /** What GetRecording answers. */
 export interface Recording {
   readonly status: string;
-  readonly entry: Entry | null;
+  readonly entry: Recorded['entry'] | null;
   readonly receipt: Receipt | null;
   readonly failure: Status | null;
 }
@@ -16,18 +16,18 @@ export const PENDING = 'RECORDING_STATUS_PENDING';
 const RECORDED = 'RECORDING_STATUS_RECORDED';
 
 export function issueLater(client: GrpcClient): Promise<Issued> {
-  const order = { exec_act: 'review', aud: ['urn:a'], level: 'LEVEL_L3', record: 'RECORD_MODE_ASYNC' };
+  const order = { exec_act: 'review', aud: ['urn:a'], level: 'LEVEL_L3', record_mode: 'RECORD_MODE_ASYNC' };
   return client.call<Issued>('ect.v1.AuthorityService/Issue', order);
 }
 
 export function recordingOf(client: GrpcClient, { claims }: Issued, waitSeconds = 0): Promise<Recording> {
-  const request = { jti: claims.jti, wait: { seconds: String(waitSeconds) } };
+  const request = { task: { jti: claims.jti }, wait: { seconds: String(waitSeconds) } };
   return client.call<Recording>('ect.v1.LedgerService/GetRecording', request);
 }
 
 /** Both ways to ask say that the entry is on its way. */
 export async function expectPending(client: GrpcClient, issued: Issued): Promise<void> {
-  const entry = client.call<Recorded>('ect.v1.LedgerService/GetEntry', { jti: issued.claims.jti });
+  const entry = client.call<Recorded>('ect.v1.LedgerService/GetEntry', { task: { jti: issued.claims.jti } });
   const reason = await entry.then(
     () => 'OK',
     (error: unknown) => (error instanceof CallError ? error.reason : String(error)),
@@ -43,6 +43,6 @@ export async function expectRecorded(client: GrpcClient, issued: Issued): Promis
     recording = await recordingOf(client, issued, 5);
   }
   expect(recording.status).toBe(RECORDED);
-  expect(recording.entry?.token).toBe(issued.token);
-  expect(recording.receipt?.checkpoint).not.toBe('');
+  expect(recording.entry?.task.token).toBe(issued.token);
+  expect(recording.receipt?.inclusion.checkpoint).not.toBe('');
 }

@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers';
 import { connect, type TLSSocket } from 'node:tls';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Issued } from '../interop/answers.ts';
+import { type Issued, reasonIn, type Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import {
   type Certificate,
@@ -287,7 +287,7 @@ test('A7 K9 the trust file: a foreign key that is taken out verifies nothing any
     // Whether a key is known is asked before its signature is looked at.
     const reason = async (kid: string) => {
       const token = `${header(kid)}.${claims}.${Buffer.alloc(64, 1).toString('base64url')}`;
-      return (await client.call<{ reason: string }>('ect.v1.AuthorityService/Verify', { token, audience: A })).reason;
+      return reasonIn(await client.call<Verdict>('ect.v1.AuthorityService/Verify', { token, audience: A }));
     };
     expect(await reason('second')).toBe('KEY_UNKNOWN');
     await trust('second');

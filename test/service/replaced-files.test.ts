@@ -99,13 +99,13 @@ test('L25 the directory that was moved away comes back: appends go on, and nothi
   await vi.waitFor(() => expect(service.events('storage-in-place')).toHaveLength(1), SOON);
 });
 
-test('L25 once.db is replaced: no use of a token and no idempotency key is acknowledged that would be forgotten', async () => {
+test('L25 once.db is replaced: no use of a token and no request id is acknowledged that would be forgotten', async () => {
   await using service = await startService();
   using client = dial(service.address);
   const request = { exec_act: 'a', aud: ['urn:example:b'] };
   const { token } = await client.call<{ token: string }>(`${AUTHORITY}/Issue`, request);
   await replace(join(service.dataDir, 'once.db'));
-  const keyed = { ...request, idempotency_key: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' };
+  const keyed = { ...request, request_id: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' };
   const memo = { code: codes.UNAVAILABLE, reason: 'IDEMPOTENCY_UNAVAILABLE' };
   await expect(client.call(`${AUTHORITY}/Issue`, keyed)).rejects.toMatchObject(memo);
   const verify = client.call(`${AUTHORITY}/Verify`, { token, audience: 'urn:example:b' });

@@ -12,13 +12,13 @@ import { openDataDir, readOrCreateLedgerKey } from '../../src/data-dir.ts';
 import { type Candidate, Ledger } from '../../src/ledger/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
 import { SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
-import type { Issued, Verdict } from '../interop/answers.ts';
+import { type Issued, reasonIn, type Verdict } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
-const KEYS = 'ect.v1.KeyService';
+const ADMIN = 'ect.v1.AdminService';
 const AUDIENCE = 'urn:example:reviewer';
 const SECONDS = Number(process.env['ROTATION_SECONDS'] ?? 12);
 const ROTATE_MS = 2000;
@@ -40,7 +40,7 @@ type Changed = { readonly key: { readonly key: Key }; readonly duplicate: boolea
 
 const issue = (client: GrpcClient) => client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });
 const verify = (client: GrpcClient, token: string) =>
-  client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE, replay: 'REPLAY_MODE_SKIP' });
+  client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' });
 
 /** A relying party as they are: it keeps the key set for as long as it may, and never asks for it because of a token. */
 class Stranger {
@@ -85,8 +85,8 @@ async function load(clients: readonly GrpcClient[], stranger: Stranger, over: Ab
       if (seen.issued % 50 === 0) seen.earlier.push(token);
       // The newest token, and one of an earlier key.
       for (const text of [token, ...(seen.earlier.length === 0 ? [] : [any(seen.earlier)])]) {
-        const { valid, reason } = await verify(any(clients), text);
-        if (!valid) seen.failures.push(reason);
+        const verdict = await verify(any(clients), text);
+        if (!verdict.valid) seen.failures.push(reasonIn(verdict));
         await stranger.check(text);
         seen.verified += 2;
       }
@@ -102,7 +102,7 @@ async function rotate(client: GrpcClient): Promise<number> {
   const startMs = Date.now();
   for (let rotations = 0; rotations < ROTATIONS; rotations++) {
     await pause(Math.max(0, startMs + rotations * ROTATE_MS - Date.now()));
-    const order = async () => (await client.call<Changed>(`${KEYS}/RotateKey`, { note: 'test' })).duplicate;
+    const order = async () => (await client.call<Changed>(`${ADMIN}/RotateKey`, { note: 'test' })).duplicate;
     while (await order()) await pause(100);
   }
   await pause(ROTATE_MS);
@@ -165,7 +165,7 @@ async function untilRefused(clients: readonly GrpcClient[], token: string): Prom
   const startMs = performance.now();
   for (;;) {
     const verdicts = await Promise.all(clients.map((client) => verify(client, token)));
-    for (const { valid, reason } of verdicts) if (!valid) expect(reason).toBe('KEY_REVOKED');
+    for (const verdict of verdicts) if (!verdict.valid) expect(reasonIn(verdict)).toBe('KEY_REVOKED');
     if (verdicts.every(({ valid }) => !valid)) return performance.now() - startMs;
     if (performance.now() - startMs > 60_000) throw new Error('the token is still accepted');
     await pause(10);
@@ -195,11 +195,11 @@ describe('K9 a revoked key is refused by every process within the documented sec
   async function revokeOne(clients: readonly GrpcClient[]): Promise<number> {
     const { token, kid } = await issue(clients[0]!);
     for (const client of clients) expect(await verify(client, token)).toMatchObject({ valid: true });
-    await clients[0]!.call(`${KEYS}/RevokeKey`, { kid, note: 'stolen' });
+    await clients[0]!.call(`${ADMIN}/RevokeKey`, { kid, note: 'stolen' });
     const tookMs = await untilRefused(clients, token);
     // Nothing signs until there is a new key; everything else goes on.
     for (const client of clients) await expect(issue(client)).rejects.toThrow('No signing key is in force');
-    await clients[0]!.call(`${KEYS}/RotateKey`, { urgent: true });
+    await clients[0]!.call(`${ADMIN}/RotateKey`, { urgent: true });
     for (const signing of clients) {
       const fresh = await vi.waitFor(() => issue(signing), SOON);
       expect(fresh.kid).not.toBe(kid);
@@ -222,13 +222,15 @@ describe('K10 the recipe for an incident works while a rotation is announced, an
   test.each(['direct', 'two-tier'])('signing: %s', async (signing) => {
     await using service = await startService({ ECT_ADMINS: 'anonymous', ECT_SIGNING: signing });
     using client = dial(service.address);
-    await client.call(`${KEYS}/RotateKey`, {});
-    const { keys } = await client.call<{ readonly keys: readonly { readonly key: Key }[] }>(`${KEYS}/ListKeys`, {});
+    await client.call(`${ADMIN}/RotateKey`, {});
+    const { keys } = await client.call<{ readonly keys: readonly { readonly key: Key }[] }>(`${ADMIN}/ListKeys`, {});
     const active = keys.find(({ key }) => key.state === 'KEY_STATE_ACTIVE')!.key.kid;
     const announced = keys.find(({ key }) => key.state === 'KEY_STATE_ANNOUNCED')!.key.kid;
-    await client.call(`${KEYS}/RevokeKey`, { kid: active, note: 'stolen' });
+    await client.call(`${ADMIN}/RevokeKey`, { kid: active, note: 'stolen' });
     await expect(issue(client)).rejects.toThrow('No signing key is in force');
-    const rotated = await client.call<{ key: { key: Key }; duplicate: boolean }>(`${KEYS}/RotateKey`, { urgent: true });
+    const rotated = await client.call<{ key: { key: Key }; duplicate: boolean }>(`${ADMIN}/RotateKey`, {
+      urgent: true,
+    });
     expect(rotated).toMatchObject({ key: { key: { kid: announced, state: 'KEY_STATE_ACTIVE' } }, duplicate: false });
     const fresh = await issue(client);
     expect(fresh.kid).toBe(announced);
@@ -288,6 +290,6 @@ test('K8 a restart finds the ring as it was: the same key signs, and nothing is 
   using again = dial(service.address);
   expect((await issue(again)).kid).toBe(before.kid);
   expect(await verify(again, before.token)).toMatchObject({ valid: true });
-  const { keys } = await again.call<{ readonly keys: readonly { readonly key: Key }[] }>(`${KEYS}/ListKeys`, {});
+  const { keys } = await again.call<{ readonly keys: readonly { readonly key: Key }[] }>(`${ADMIN}/ListKeys`, {});
   expect(keys.map(({ key }) => [key.kid, key.state])).toEqual([[before.kid, 'KEY_STATE_ACTIVE']]);
 });

@@ -46,27 +46,27 @@ test('S1 no token, no content of a token and no key is ever in the log, on stand
     aud: [AUDIENCE],
     ect_ext_json: JSON.stringify({ note: CANARY }),
     input: Buffer.from(CANARY),
-    idempotency_key: CANARY,
+    request_id: CANARY,
   };
   const { token, claims } = await client.call<Issued>(`${AUTHORITY}/Issue`, { ...fields, level: 'LEVEL_L3' });
   const [header, payload = '', signature = ''] = token.split('.');
 
   // Every way in which a token comes in, right and wrong.
   for (const text of [token, `${token}x`, `${header}.${payload}.${'A'.repeat(86)}`, `${payload}.${payload}`]) {
-    await attempt(`${AUTHORITY}/Verify`, { token: text, audience: AUDIENCE, predecessors: [text] });
+    await attempt(`${AUTHORITY}/Verify`, { token: text, audience: AUDIENCE, predecessor_tokens: [text] });
     await attempt(`${AUTHORITY}/Verify`, { token: text, audience: `urn:${CANARY}`, request_id: `${CANARY}-${CANARY}` });
     await attempt(`${AUTHORITY}/ValidateDAG`, { token: text });
     await attempt(`${AUTHORITY}/AppendLedger`, { token: text });
   }
   await attempt(`${AUTHORITY}/Issue`, { ...fields, exec_act: 'another request' });
-  await attempt(`${AUTHORITY}/Issue`, { ...fields, idempotency_key: '', ect_ext_json: `{"note":"${CANARY}"` });
-  await attempt('ect.v1.LedgerService/GetEntry', { jti: claims.jti });
+  await attempt(`${AUTHORITY}/Issue`, { ...fields, request_id: '', ect_ext_json: `{"note":"${CANARY}"` });
+  await attempt('ect.v1.LedgerService/GetEntry', { task: { jti: claims.jti } });
   await attempt('ect.v1.LedgerService/ListEntries', { page_token: CANARY });
   // Keys come and go meanwhile, rightly and wrongly.
-  await client.call('ect.v1.KeyService/RotateKey', { urgent: true });
-  await attempt('ect.v1.KeyService/RotateKey', { next_key: CANARY });
-  await attempt('ect.v1.KeyService/RevokeKey', { kid: CANARY });
-  messages.push(JSON.stringify(await client.call('ect.v1.KeyService/ListKeys', {})));
+  await client.call('ect.v1.AdminService/RotateKey', { urgent: true });
+  await attempt('ect.v1.AdminService/RotateKey', { existing: { name: CANARY } });
+  await attempt('ect.v1.AdminService/RevokeKey', { kid: CANARY });
+  messages.push(JSON.stringify(await client.call('ect.v1.AdminService/ListKeys', {})));
   await fetch(`${service.url}/${token}`);
   const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: `{"token":"${token}"` };
   messages.push(await (await fetch(`${service.url}/ect.v1.${AUTHORITY}/Verify`, post)).text());

@@ -54,7 +54,7 @@ test(
       }
       // Whoever needs no signature is served all the while.
       if (tick % 40 === 0) {
-        const verify = { token, audience: AUDIENCE, replay: 'REPLAY_MODE_SKIP' };
+        const verify = { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' };
         expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });
       }
       // Warm after a quarter of the time.

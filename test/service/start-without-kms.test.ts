@@ -215,7 +215,10 @@ test.runIf(FULL)(
     using client = dial(service.address);
     expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
     expect(await keySet(service)).toEqual({ kids: [], kept: 'no-store' });
-    expect(await client.call('ect.v1.KeyService/GetKeySet', {})).toMatchObject({ keys: [], max_age_seconds: 0 });
+    expect(await client.call('ect.v1.KeyService/GetKeySet', {})).toMatchObject({
+      keys: [],
+      max_age: { seconds: '0', nanos: 0 },
+    });
     expect(await refusalOf(service)).toMatchObject({ code: 'unavailable' });
     await kms.comeBack();
     await whole(service, client, 1);

@@ -44,7 +44,7 @@ const FULL = [expect.any(Number), false, 'NOT_SERVING', expect.any(String)];
 /** What must go on whatever space there is. */
 async function expectReadsToGoOn(client: GrpcClient): Promise<void> {
   const { token } = await issue(client);
-  const verify = { token, audience: AUDIENCE, replay: 'REPLAY_MODE_SKIP' };
+  const verify = { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' };
   expect(await client.call(`${AUTHORITY}/Verify`, verify)).toMatchObject({ valid: true });
   await client.call('ect.v1.LedgerService/GetCheckpoint', {});
 }
@@ -56,7 +56,7 @@ async function expectWritesToStop(client: GrpcClient): Promise<void> {
     () => client.call(`${AUTHORITY}/AppendLedger`, { token }),
     () => client.call(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE }),
     () => issue(client, { level: 'LEVEL_L3' }),
-    () => issue(client, { idempotency_key: randomUUID() }),
+    () => issue(client, { request_id: randomUUID() }),
   ]) {
     expect((await refusalOf(call())).info).toMatchObject({ reason: 'STORAGE_FULL' });
   }
@@ -96,8 +96,8 @@ describe('H27: less free space than is kept in reserve', () => {
     const { kid } = await client
       .call<{ kid: string }>('ect.v1.KeyService/GetKeySet', {})
       .then(async () => issue(client));
-    await client.call('ect.v1.KeyService/RotateKey', {});
-    await client.call('ect.v1.KeyService/RevokeKey', { kid });
+    await client.call('ect.v1.AdminService/RotateKey', {});
+    await client.call('ect.v1.AdminService/RevokeKey', { kid });
     expect(service.events('storage-low')).toHaveLength(1);
   });
 });
@@ -131,7 +131,7 @@ describeWhen(CAN_MOUNT, 'L15 L28: a disk that fills up under the service', NEED_
     await expect.poll(() => readiness(service, client), PUBLIC).toEqual(state);
     await expectWritesToStop(client);
     await expectReadsToGoOn(client);
-    if (!('ECT_MIN_FREE_DISK_MIB' in settings)) await client.call('ect.v1.KeyService/RotateKey', {});
+    if (!('ECT_MIN_FREE_DISK_MIB' in settings)) await client.call('ect.v1.AdminService/RotateKey', {});
 
     disk.makeSpace();
     await expect.poll(() => readiness(service, client), PUBLIC).toEqual(WELL);

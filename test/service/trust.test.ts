@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { reasonIn, type Verdict } from '../interop/answers.ts';
 import { runMain, type Settings, startService } from '../support/service-process.ts';
 import { AUD, encode, JTI, KID } from '../support/tokens.ts';
 
@@ -41,10 +42,10 @@ async function verdictsUnder(settings: Settings, tokens: readonly string[]): Pro
     const answer = await fetch(`${service.url}/ect.v1.AuthorityService/Verify`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ token, audience: AUD, replay: 'REPLAY_MODE_SKIP' }),
+      body: JSON.stringify({ token, audience: AUD, replay_mode: 'REPLAY_MODE_SKIP' }),
     });
-    const { valid, reason } = (await answer.json()) as { readonly valid?: boolean; readonly reason?: string };
-    verdicts.push(valid === true ? 'VALID' : (reason ?? ''));
+    const { valid, finding = null } = (await answer.json()) as Pick<Verdict, 'valid'> & Partial<Verdict>;
+    verdicts.push(valid ? 'VALID' : reasonIn({ finding }));
   }
   expect(await service.stop()).toBe(0);
   return verdicts;

@@ -8,7 +8,7 @@ import { startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
-const KEYS = 'ect.v1.KeyService';
+const ADMIN = 'ect.v1.AdminService';
 const AUDIENCE = 'urn:example:reviewer';
 const REGION = 'eu-central-1';
 const TOKENS = 2000;
@@ -34,7 +34,7 @@ const settingsFor = (double: KmsDouble) => ({
 const issue = (client: GrpcClient, execAct = 'a') =>
   client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: execAct, aud: [AUDIENCE] });
 const verify = (client: GrpcClient, token: string) =>
-  client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE, replay: 'REPLAY_MODE_SKIP' });
+  client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' });
 
 interface Listed {
   readonly keys: readonly {
@@ -42,7 +42,7 @@ interface Listed {
     readonly locator: string;
   }[];
 }
-const list = async (client: GrpcClient) => (await client.call<Listed>(`${KEYS}/ListKeys`, {})).keys;
+const list = async (client: GrpcClient) => (await client.call<Listed>(`${ADMIN}/ListKeys`, {})).keys;
 
 test('D8 2,000 tokens cost KMS one signature; what is to be signed directly goes to KMS', async () => {
   const double = await startDouble();
@@ -81,7 +81,9 @@ test('K8 another key of KMS takes over, and does so again after a restart whose 
   });
   using client = dial(service.address);
   const old = await issue(client);
-  const rotation = client.call<{ key: Listed['keys'][number] }>(`${KEYS}/RotateKey`, { next_key: next.keyId });
+  const rotation = client.call<{ key: Listed['keys'][number] }>(`${ADMIN}/RotateKey`, {
+    existing: { name: next.keyId },
+  });
   const { key, locator } = (await rotation).key;
   expect([key.state, locator]).toEqual(['KEY_STATE_ANNOUNCED', `kms:${next.keyId}`]);
   await expect.poll(async () => (await issue(client)).kid, SOON).not.toBe(old.kid);
@@ -102,13 +104,18 @@ test('K10 an announced key of KMS is put to use at once when the one in use is r
   await using service = await startService(settingsFor(double));
   using client = dial(service.address);
   const old = await issue(client);
-  const { key } = await client.call<{ key: Listed['keys'][number] }>(`${KEYS}/RotateKey`, { next_key: next.keyId });
-  await client.call(`${KEYS}/RevokeKey`, { kid: old.kid });
-  await client.call(`${KEYS}/RotateKey`, { urgent: true });
+  const { key } = await client.call<{ key: Listed['keys'][number] }>(`${ADMIN}/RotateKey`, {
+    existing: { name: next.keyId },
+  });
+  await client.call(`${ADMIN}/RevokeKey`, { kid: old.kid });
+  await client.call(`${ADMIN}/RotateKey`, { urgent: true });
   const fresh = await issue(client);
   expect(fresh.kid).toBe(key.key.kid);
   expect(await verify(client, fresh.token)).toMatchObject({ valid: true });
-  expect(await verify(client, old.token)).toMatchObject({ valid: false, reason: 'KEY_REVOKED' });
+  expect(await verify(client, old.token)).toMatchObject({
+    valid: false,
+    finding: { reason: 'ERROR_REASON_KEY_REVOKED' },
+  });
 });
 
 test('D2 a key of KMS that cannot sign is not announced', async () => {
@@ -117,10 +124,12 @@ test('D2 a key of KMS that cannot sign is not announced', async () => {
   using client = dial(service.address);
   const bad = double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', false);
   bad.state = 'Disabled';
-  const rotate = (key: string) => client.call(`${KEYS}/RotateKey`, { next_key: key });
+  const rotate = (key: string) => client.call(`${ADMIN}/RotateKey`, { existing: { name: key } });
   await expect(rotate(bad.keyId)).rejects.toMatchObject({ reason: 'SIGNER_MISCONFIGURED' });
   await expect(rotate('alias/nowhere')).rejects.toMatchObject({ reason: 'SIGNER_MISCONFIGURED' });
   await expect(rotate('not a key')).rejects.toMatchObject({ reason: 'REQUEST_INVALID' });
-  await expect(rotate('')).rejects.toMatchObject({ reason: 'ROTATION_UNSUPPORTED' });
+  await expect(rotate('')).rejects.toMatchObject({ reason: 'REQUEST_INVALID' });
+  const generated = client.call(`${ADMIN}/RotateKey`, { generated: {} });
+  await expect(generated).rejects.toMatchObject({ reason: 'ROTATION_UNSUPPORTED' });
   expect(await list(client)).toHaveLength(1);
 });

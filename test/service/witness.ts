@@ -2,15 +2,15 @@
 // crash tests. It trusts the verifier key that it got first, and nothing that the service says later.
 
 import { openCheckpoint, verifyConsistency, verifyReceipt } from '../../src/ledger/index.ts';
-import type { Entry, Page, Recorded } from '../interop/answers.ts';
+import { type Entry, type Page, proofIn, type Recorded } from '../interop/answers.ts';
 import type { GrpcClient } from '../interop/grpc-js-client.ts';
 
 const LEDGER = 'ect.v1.LedgerService';
 
 export class Witness {
   readonly verifierKey: string;
-  /** Acknowledged entries by `jti`. */
-  readonly acknowledged = new Map<string, Entry>();
+  /** Acknowledged entries by `jti`: where they are, and their leaves. */
+  readonly acknowledged = new Map<string, { readonly index: string; readonly leaf: Buffer }>();
   /** Every checkpoint that a receipt ever showed. */
   readonly checkpoints = new Set<string>();
   /** Tasks that an acknowledgement called new. */
@@ -22,19 +22,21 @@ export class Witness {
 
   /** Keeps an acknowledgement, and throws where it is not proven or is not what was acknowledged before. */
   keep({ entry, receipt, duplicate }: Recorded): void {
-    const { leaf, index, token } = entry;
-    const { tlog_proof: tlogProof, checkpoint } = receipt;
-    const proven = verifyReceipt({ leaf, tlogProof, verifierKey: this.verifierKey, content: Buffer.from(token) });
+    const { index, task } = entry;
+    const { jti } = task.name;
+    const { leaf } = receipt;
+    const content = Buffer.from(task.token);
+    const proven = verifyReceipt({ leaf, tlogProof: proofIn(receipt), verifierKey: this.verifierKey, content });
     if (!proven.ok) throw new Error(`the receipt of entry ${index} does not hold: ${proven.fault}`);
     if (String(proven.index) !== index) throw new Error(`the receipt of entry ${index} is about ${proven.index}`);
-    if (!duplicate && this.#new.has(entry.jti)) throw new Error(`entry ${index} was new for a second time`);
-    const known = this.acknowledged.get(entry.jti);
+    if (!duplicate && this.#new.has(jti)) throw new Error(`entry ${index} was new for a second time`);
+    const known = this.acknowledged.get(jti);
     if (known !== undefined && (known.index !== index || !known.leaf.equals(leaf))) {
       throw new Error(`entry ${known.index} has become another`);
     }
-    if (!duplicate) this.#new.add(entry.jti);
-    this.acknowledged.set(entry.jti, entry);
-    this.checkpoints.add(checkpoint);
+    if (!duplicate) this.#new.add(jti);
+    this.acknowledged.set(jti, { index, leaf });
+    this.checkpoints.add(receipt.inclusion.checkpoint);
   }
 
   /** Reads the whole ledger and answers everything that contradicts what was acknowledged. */
@@ -45,10 +47,10 @@ export class Witness {
       if (index !== String(at)) faults.push(`entry ${index} stands at ${at}`);
     });
     // Others are about keys.
-    const tasks = entries.filter(({ jti }) => jti !== '');
-    const byJti = new Map(tasks.map((entry) => [entry.jti, entry]));
+    const tasks = entries.filter(({ task }) => task !== undefined);
+    const byJti = new Map(tasks.map((entry) => [entry.task?.name.jti ?? '', entry]));
     if (byJti.size !== tasks.length) faults.push('a task is recorded twice');
-    for (const { jti, index, leaf } of this.acknowledged.values()) {
+    for (const [jti, { index, leaf }] of this.acknowledged) {
       const found = byJti.get(jti);
       if (found === undefined) faults.push(`acknowledged entry ${index} is lost`);
       else if (found.index !== index) faults.push(`acknowledged entry ${index} is now ${found.index}`);

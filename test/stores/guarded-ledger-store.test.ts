@@ -56,6 +56,12 @@ test('what is found is answered all the same, and where the ledger ends', async 
   expect((await store.list(page)).map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
   expect((await store.list({ ...page, startIndex: 2, limit: 2 })).map(({ index }) => index)).toEqual([2, 3]);
   expect(await store.list({ ...page, startIndex: ENTRIES })).toEqual([]);
+  const backwards = async (query: object) =>
+    (await store.list({ ...page, newestFirst: true, ...query })).map(({ index }) => index);
+  expect(await backwards({})).toEqual([4, 3, 2, 1, 0]);
+  expect(await backwards({ endIndex: 3, limit: 2 })).toEqual([2, 1]);
+  expect(await backwards({ endIndex: 99, startIndex: 3 })).toEqual([4, 3]);
+  expect(await backwards({ endIndex: 2, startIndex: 2 })).toEqual([]);
   expect(faults).toEqual([]);
 });
 
@@ -76,10 +82,26 @@ describe('a list of all entries shows what is missing from it, and where', () =>
     expect(faults).toEqual([`Entry ${index} is damaged: it is not found by its index.`]);
   });
 
+  test.each([
+    ['in the middle', 'idx = 2', 2],
+    ['at the beginning', 'idx = 0', 0],
+  ])('%s, from the newest to the oldest', async (_, condition, index) => {
+    remove(condition);
+    await expect(store.list({ ...page, newestFirst: true })).rejects.toMatchObject(missing(index));
+  });
+
+  test('H45 a page that is asked for from beyond the end is no damage', async () => {
+    expect(await store.list({ ...page, newestFirst: true, endIndex: 99, limit: 2 })).toHaveLength(2);
+    expect(await store.list({ ...page, newestFirst: true, endIndex: 99, startIndex: 50 })).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
   test('at the end, once damage is known', async () => {
     isFound = true;
     remove('idx = 4');
     await expect(store.list(page)).rejects.toMatchObject(missing(4));
+    await expect(store.list({ ...page, newestFirst: true, limit: 1 })).rejects.toMatchObject(missing(4));
+    await expect(store.list({ ...page, newestFirst: true, endIndex: 4 })).resolves.toHaveLength(4);
     await expect(store.list({ ...page, limit: 4 })).resolves.toHaveLength(4);
   });
 });

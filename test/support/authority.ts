@@ -3,7 +3,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import {
   type AuthorityParts,
-  isWithin,
   type Notices,
   type RecordingOrders,
   Recordings,
@@ -18,7 +17,7 @@ import {
   MemoryRecordingOrders,
   MemoryReplayGuard,
 } from '../../src/stores/memory/index.ts';
-import { SignatureMemo } from '../../src/token/index.ts';
+import { isWithin, SignatureMemo } from '../../src/token/index.ts';
 import { Clock } from './clock.ts';
 import { policy } from './tokens.ts';
 

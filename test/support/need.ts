@@ -12,6 +12,7 @@ const PROBES = {
   curl: ['--version'],
   openssl: ['version'],
   strace: ['--version'],
+  mvn: ['--version'],
 } as const;
 
 export type Program = keyof typeof PROBES;

@@ -4,6 +4,7 @@
 import { anonymousCallers } from '../../src/callers/identify.ts';
 import { EctError, refuse } from '../../src/errors.ts';
 import { createEvents, type Events } from '../../src/events.ts';
+import { AdminService } from '../../src/gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
 import type { Call, Service } from '../../src/rpc/call.ts';
@@ -36,7 +37,7 @@ export async function startTestServer(options: Partial<ServerOptions> = {}): Pro
   const server = await startServer({
     host: '127.0.0.1',
     port: 0,
-    services: [keyService(), authorityService(seen, waiting.promise)],
+    services: [keyService(), adminService(), authorityService(seen, waiting.promise)],
     identify: anonymousCallers(),
     events,
     jwks: () => '{"keys":[]}',
@@ -63,13 +64,23 @@ function keyService(): Service<typeof KeyService> {
     descriptor: KeyService,
     access: 'public',
     maxRequestBytes: { '*': MAX_REQUEST_BYTES },
-    administered: ['listKeys', 'rotateKey', 'retireKey', 'revokeKey'],
     procedures: {
       getKeySet: (_request, call) => ({ jwksJson: JSON.stringify(call.caller) }),
+    },
+  };
+}
+
+function adminService(): Service<typeof AdminService> {
+  return {
+    descriptor: AdminService,
+    access: 'admin',
+    maxRequestBytes: { '*': MAX_REQUEST_BYTES },
+    procedures: {
       listKeys: () => ({}),
       rotateKey: () => ({}),
       retireKey: () => ({}),
       revokeKey: () => ({}),
+      markCompromised: () => ({}),
     },
   };
 }

@@ -52,15 +52,43 @@ describe('lifetimes', () => {
   });
 });
 
+test('T17: no exp, and so no iat, lies after the last second that RFC 3339 can say', () => {
+  const last = Date.parse('9999-12-31T23:59:59Z') / 1000;
+  expect(refusalOf({ iat: last - 1, exp: last })).toBe('none');
+  expect(refusalOf({ iat: last, exp: last + 1 })).toBe('CLAIM_INVALID exp');
+});
+
 describe('names', () => {
   test.each([
     'urn:uuid:550e8400-e29b-41d4-a716-446655440000',
     'https://example.com/a?b=c#d',
     'spiffe://example.com',
+    'spiffe://example.com/a/b_c.d-E',
+    'https://example.com//a/%2e%2e/b;p',
     "a+b-c.1:!$&'()*+,;=%41[]@~_",
     `https://example.com/${'a'.repeat(2028)}`,
   ])('%s is an issuer', (iss) => {
     expect(refusalOf({ iss })).toBe('none');
+  });
+
+  test.each([
+    'spiffe://example.com//a',
+    'spiffe://example.com/%2e%2e/a',
+    'spiffe://example.com/a%2fb',
+    'spiffe://example.com/%41',
+    'spiffe://example.com/a;p',
+    'spiffe://example.com/a/../b',
+    'spiffe://example.com/a/',
+    'spiffe://Example.com/a',
+    'spiffe://example.com:443/a',
+    'spiffe://me@example.com/a',
+    'spiffe://example.com/a?b',
+    'spiffe:example.com/a',
+    'SPIFFE://example.com/a',
+    `spiffe://${'a'.repeat(256)}/a`,
+  ])('A2 T20: %s is no issuer: of the scheme spiffe, an issuer is a SPIFFE ID', (iss) => {
+    expect(refusalOf({ iss })).toBe('CLAIM_INVALID iss');
+    expect(checkFormats({ ...claims, iss }, policy, '00')?.facts).toEqual({ claim: 'iss' });
   });
 
   test.each(['', ':', 'urn:', '1a:b', 'é:b', 'a:é', 'a:b c', 'a:<b>', 'a:b\n', 'a:\\b', 'a:b"', 'a:{b}', 'a:`', 'a:^'])(

@@ -54,6 +54,7 @@ describe('a policy claim is refused', () => {
     ['pol_timestamp', { pol_timestamp: 1.5 }],
     ['pol_timestamp', { pol_timestamp: -1 }],
     ['pol_timestamp', { pol_timestamp: 2 ** 53 }],
+    ['pol_timestamp', { pol_timestamp: 253_402_300_800 }],
     ['pol_timestamp', { pol_timestamp: null }],
     ['compensation_required', { compensation_required: 'true' }],
     ['compensation_required', { compensation_required: 1 }],
@@ -66,6 +67,7 @@ describe('a policy claim is refused', () => {
 
   test('but not at its limit', () => {
     expect(faultIn({ ...decided, pol: 'x'.repeat(2048), pol_timestamp: 0 })).toBe('none');
+    expect(faultIn({ ...decided, pol_timestamp: 253_402_300_799 })).toBe('none');
   });
 
   test('and the refusal says what is allowed', () => {

@@ -107,7 +107,10 @@ describe('the claims', () => {
       'pol must be a text of 1 to 2048 characters without control characters. [claim pol]',
       { ect_ext: { pol: '', pol_decision: 'approved' } },
     ],
-    ['pol_timestamp must be an integer of seconds. [claim pol_timestamp]', { ect_ext: { pol_timestamp: 1.5 } }],
+    [
+      'pol_timestamp must be an integer of seconds before the year 10000. [claim pol_timestamp]',
+      { ect_ext: { pol_timestamp: 1.5 } },
+    ],
     [
       'compensation_required must be true or false. [claim compensation_required]',
       { ect_ext: { compensation_required: 'yes' } },

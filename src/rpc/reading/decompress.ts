@@ -4,6 +4,7 @@
 import { promisify } from 'node:util';
 import { crc32, type InflateRaw, inflateRaw } from 'node:zlib';
 import { EctError, refuse } from '../../errors.ts';
+import { NO_ROOM_FOR_REQUEST } from '../overload.ts';
 import { malformed } from './faults.ts';
 
 /** Above this size a request may be so many times as large as its compressed form. */
@@ -53,7 +54,7 @@ export async function decompress(
     const message = `the message is more than ${MAX_RATIO} times as large as its compressed form`;
     throw new EctError(refuse('MESSAGE_TOO_LARGE', message, { limit_ratio: String(MAX_RATIO) }));
   }
-  if (!reserve(size)) throw crowded();
+  if (!reserve(size)) throw NO_ROOM_FOR_REQUEST;
   const deflated = input.subarray(start, input.length - TRAILER_BYTES);
   const { buffer, engine } = await inflateTo(deflated, size);
   const isWhole = engine.bytesWritten === deflated.length && buffer.length === size;
@@ -90,10 +91,6 @@ function endOfHeader(input: Buffer): number | undefined {
 function tooLarge(maxBytes: number): EctError {
   const message = `the message is larger than ${maxBytes} bytes`;
   return new EctError(refuse('MESSAGE_TOO_LARGE', message, { limit_bytes: String(maxBytes) }));
-}
-
-function crowded(): EctError {
-  return new EctError(refuse('SERVICE_OVERLOADED', 'requests take too much memory'));
 }
 
 function undecodable(): EctError {

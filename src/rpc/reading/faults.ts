@@ -40,20 +40,49 @@ export function misfit(place: Place | undefined, rule: string): EctError {
   return new EctError(refuse('REQUEST_MALFORMED', `${field} ${rule}`, { field }));
 }
 
-/** More faults of one message are not named. */
-export const MAX_FAULTS = 4;
+/** More faults of one message are not named: an error has room for no more. */
+export const MAX_FAULTS = 16;
 
-/** The faults of the fields of one message, as one. */
-export function allFaults(faults: readonly [EctError, ...EctError[]]): EctError {
-  const [first] = faults;
-  if (faults.length === 1) return first;
-  const violations = faults.flatMap((fault) =>
-    fault.violations.length > 0
-      ? fault.violations
-      : [{ field: fault.facts['field'] ?? '', description: fault.message }],
-  );
-  const message = faults.map((fault) => fault.message).join('; ');
-  return new EctError({ ...first.refusal, message, violations: violations.slice(0, MAX_FAULTS) });
+/** The faults of the parts of one message. */
+export class Faults {
+  readonly #faults: EctError[] = [];
+  #violations = 0;
+
+  /** Whether as many are known as are named. */
+  get isFull(): boolean {
+    return this.#violations >= MAX_FAULTS;
+  }
+
+  /** Keeps what a part was refused with. Anything else is thrown again. */
+  keep(error: unknown): void {
+    if (!(error instanceof EctError)) throw error;
+    this.#faults.push(error);
+    this.#violations += Math.max(1, error.violations.length);
+  }
+
+  /** What a part is read as; undefined where it is refused. */
+  attempt<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.keep(error);
+      return undefined;
+    }
+  }
+
+  /** Throws all of them as one, where there are any. */
+  refuse(): void {
+    const [first, ...others] = this.#faults;
+    if (first === undefined) return;
+    if (others.length === 0) throw first;
+    const violations = this.#faults.flatMap((fault) =>
+      fault.violations.length > 0
+        ? fault.violations
+        : [{ field: fault.facts['field'] ?? '', description: fault.message }],
+    );
+    const message = this.#faults.map((fault) => fault.message).join('; ');
+    throw new EctError({ ...first.refusal, message, violations });
+  }
 }
 
 export function tooManyValues(): EctError {

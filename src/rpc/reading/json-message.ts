@@ -1,8 +1,7 @@
 // Makes a message of a parsed JSON value, as the generated codec does, and says of a fault where it is.
 
 import { create, type DescField, type DescMessage, type DescOneof } from '@bufbuild/protobuf';
-import { EctError } from '../../errors.ts';
-import { allFaults, MAX_FAULTS, misfit, type Place, structTooLarge } from './faults.ts';
+import { Faults, misfit, type Place, structTooLarge } from './faults.ts';
 import { readLeaf } from './json-leaf.ts';
 import { MAX_STRUCT_BYTES } from './limits.ts';
 
@@ -27,21 +26,22 @@ export function readObject(desc: DescMessage, json: unknown, place: Place | unde
   const message = create(desc) as Record<string, unknown>;
   const fields = fieldsOf(desc);
   const seen = new Set<DescField | DescOneof>();
-  const faults: EctError[] = [];
+  let faults: Faults | undefined;
   for (const name of Object.keys(json)) {
     const field = fields.get(name);
-    const at = { parent: place, name };
+    // By its name in the schema, whichever of its two spellings was given; an unknown one as it was given.
+    const at = { parent: place, name: field?.name ?? name };
     try {
       if (field === undefined) throw misfit(at, `is not a field of ${desc.typeName}`);
       readMember(message, field, json[name], at, seen);
     } catch (error) {
-      if (!(error instanceof EctError)) throw error;
       // A misspelled field is often one of several.
-      if (faults.push(error) === MAX_FAULTS) break;
+      faults ??= new Faults();
+      faults.keep(error);
+      if (faults.isFull) break;
     }
   }
-  const [first, ...others] = faults;
-  if (first !== undefined) throw allFaults([first, ...others]);
+  faults?.refuse();
   return message;
 }
 
@@ -68,11 +68,21 @@ function readMember(
 
 function readList(field: DescField, json: unknown, at: Place): unknown[] {
   if (!Array.isArray(json)) throw misfit(at, 'must be a JSON array');
-  return json.map((element: unknown, index) => {
+  const values: unknown[] = [];
+  let faults: Faults | undefined;
+  for (let index = 0; index < json.length; index++) {
     const place = { parent: at, name: index };
-    if (element === null) throw misfit(place, 'must not be null');
-    return readValue(field, element, place);
-  });
+    try {
+      if (json[index] === null) throw misfit(place, 'must not be null');
+      values.push(readValue(field, json[index], place));
+    } catch (error) {
+      faults ??= new Faults();
+      faults.keep(error);
+      if (faults.isFull) break;
+    }
+  }
+  faults?.refuse();
+  return values;
 }
 
 function readValue(field: DescField, json: unknown, at: Place): unknown {

@@ -5,7 +5,7 @@ import { isUtf8 } from 'node:buffer';
 import type { DescMessage } from '@bufbuild/protobuf';
 import { batchFieldOf } from '../batch-field.ts';
 import { Slices } from '../slices.ts';
-import { malformed, misfit, type Place } from './faults.ts';
+import { Faults, malformed, misfit, type Place } from './faults.ts';
 import { countMembers, readObject } from './json-message.ts';
 import { SYNC_BYTES } from './limits.ts';
 import { type JsonPart, type JsonParts, JsonScan } from './scan-json.ts';
@@ -19,28 +19,52 @@ export function readJson(desc: DescMessage, bytes: Buffer, signal?: AbortSignal)
   const scan = new JsonScan(bytes.toString('utf8'), batchFieldOf(desc));
   if (bytes.length > SYNC_BYTES) return readInSlices(desc, scan, slices);
   scan.advance(bytes.length);
-  const parts = scan.finish();
-  const message = readPart(desc, parts.message, undefined);
-  for (const index of parts.items.keys()) readItem(desc, message, parts, index);
-  return message;
+  const building = new Building(desc, scan.finish());
+  while (building.advance());
+  return building.finish();
 }
 
 async function readInSlices(desc: DescMessage, scan: JsonScan, slices: Slices): Promise<object> {
   while (!scan.advance(CHARACTERS_PER_SLICE)) if (slices.isOver()) await slices.next();
-  const parts = scan.finish();
   await slices.next();
-  const message = readPart(desc, parts.message, undefined);
-  for (const index of parts.items.keys()) {
-    if (slices.isOver()) await slices.next();
-    readItem(desc, message, parts, index);
-  }
-  return message;
+  const building = new Building(desc, scan.finish());
+  while (building.advance()) if (slices.isOver()) await slices.next();
+  return building.finish();
 }
 
-function readItem(desc: DescMessage, message: object, { items }: JsonParts, index: number): void {
-  const batch = batchFieldOf(desc)!;
-  const place = { parent: { parent: undefined, name: batch.name }, name: index };
-  (message as Record<string, object[]>)[batch.localName]!.push(readPart(batch.message, items[index]!, place));
+/** A message and the items of its batch, one after another. What is wrong with them is refused as one. */
+class Building {
+  readonly #desc: DescMessage;
+  readonly #parts: JsonParts;
+  readonly #faults = new Faults();
+  readonly #message: object | undefined;
+  readonly #items: object[] = [];
+  #next = 0;
+
+  constructor(desc: DescMessage, parts: JsonParts) {
+    this.#desc = desc;
+    this.#parts = parts;
+    this.#message = this.#faults.attempt(() => readPart(desc, parts.message, undefined));
+  }
+
+  /** Reads one item more. Answers whether there are others. */
+  advance(): boolean {
+    const { items } = this.#parts;
+    if (this.#next === items.length || this.#faults.isFull) return false;
+    const batch = batchFieldOf(this.#desc)!;
+    const index = this.#next++;
+    const place = { parent: { parent: undefined, name: batch.name }, name: index };
+    const item = this.#faults.attempt(() => readPart(batch.message, items[index]!, place));
+    if (item !== undefined) this.#items.push(item);
+    return true;
+  }
+
+  finish(): object {
+    this.#faults.refuse();
+    const message = this.#message!;
+    if (this.#items.length > 0) (message as Record<string, object>)[batchFieldOf(this.#desc)!.localName] = this.#items;
+    return message;
+  }
 }
 
 function readPart(desc: DescMessage, { text, members }: JsonPart, place: Place | undefined): object {

@@ -1,4 +1,4 @@
-// Idempotency keys in memory: a retry after a restart of the service gets a new token.
+// Request ids in memory: a retry after a restart of the service gets a new token.
 
 import type { IssuedOnce, IssueMemo } from '../../authority/index.ts';
 import { EctError, refuse } from '../../errors.ts';
@@ -37,7 +37,7 @@ export class MemoryIssueMemo implements IssueMemo {
   }
 
   #refuseIfClosed(): void {
-    if (this.#closed) throw unavailable('The memory of idempotency keys is closed.');
+    if (this.#closed) throw unavailable('The memory of request ids is closed.');
   }
 }
 
@@ -46,7 +46,7 @@ function issuedOf(held: Held): IssuedOnce {
 }
 
 function memoFull(): EctError {
-  return unavailable('The memory of idempotency keys is full of keys that still count.');
+  return unavailable('The memory of request ids is full of ids that still count.');
 }
 
 function unavailable(message: string): EctError {

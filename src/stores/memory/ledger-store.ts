@@ -17,6 +17,8 @@ import { refuseManyNames } from '../look-up.ts';
 import { sequence } from '../sequence.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 
+const NEVER = Number.POSITIVE_INFINITY;
+
 /** Keeps everything, contents included, in the memory of this process. A commit is one synchronous step. */
 export class MemoryLedgerStore implements LedgerStore {
   #head: Head | undefined;
@@ -81,15 +83,15 @@ export class MemoryLedgerStore implements LedgerStore {
 
   async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
     this.#refuseIfClosed();
-    const { scope, author, fromMs = 0, beforeMs = Number.POSITIVE_INFINITY, limit } = query;
+    const { scope, author, fromMs = 0, beforeMs = NEVER, startIndex, endIndex = NEVER, limit } = query;
     const among = this.#narrowest(scope, author);
     const listed: LedgerRecord[] = [];
-    const start = Math.max(firstAtLeast(among, 'index', query.startIndex), firstAtLeast(among, 'recordedAtMs', fromMs));
+    const first = Math.max(firstAtLeast(among, 'index', startIndex), firstAtLeast(among, 'recordedAtMs', fromMs));
+    const end = Math.min(firstAtLeast(among, 'index', endIndex), firstAtLeast(among, 'recordedAtMs', beforeMs));
     const pace = createPace(signal && { signal });
-    for (let place = start; place < among.length; place++) {
+    for (let step = 0; step < end - first && listed.length < limit; step++) {
       if (pace.step()) await pace.rest();
-      const record = among[place]!;
-      if (listed.length >= limit || record.recordedAtMs >= beforeMs) break;
+      const record = among[query.newestFirst === true ? end - 1 - step : first + step]!;
       if (scope !== undefined && record.scope !== scope) continue;
       if (author !== undefined && record.author !== author) continue;
       listed.push(query.withContent ? record : withoutContent(record));

@@ -54,7 +54,7 @@ export class MemoryRecordingOrders implements RecordingOrders {
     const key = nameOf(task);
     const row = this.#open.get(key) ?? this.#failed.get(key);
     if (row === undefined || (row.failure !== undefined && row.dueMs <= performance.now())) return undefined;
-    return { digest: row.order.digest, failure: row.failure };
+    return { iss: row.order.iss, digest: row.order.digest, failure: row.failure };
   }
 
   async take(limit: number, leaseMs: number): Promise<readonly RecordingOrder[]> {

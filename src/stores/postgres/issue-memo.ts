@@ -1,4 +1,4 @@
-// Idempotency keys in PostgreSQL: a retry gets the same token after a restart too, and from every process.
+// Request ids in PostgreSQL: a retry gets the same token after a restart too, and from every process.
 
 import type { IssuedOnce, IssueMemo } from '../../authority/index.ts';
 import { type Held, onceKey } from '../once.ts';
@@ -10,7 +10,7 @@ import { OnceTable } from './once-table.ts';
 const REASONS: StoreReasons = {
   unavailable: 'IDEMPOTENCY_UNAVAILABLE',
   corrupt: 'ONCE_CORRUPT',
-  what: 'memory of idempotency keys',
+  what: 'memory of request ids',
 };
 
 /** Holds issued tokens as they are: the database is as secret as they are. */

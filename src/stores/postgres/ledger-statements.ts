@@ -115,9 +115,11 @@ export interface Listing {
   readonly author: string | undefined;
   readonly limit: number;
   readonly withContent: boolean;
+  readonly newestFirst: boolean;
 }
 
-export function list(ledger: string, { from, before, scope, author, limit, withContent }: Listing): Statement {
+export function list(ledger: string, listing: Listing): Statement {
+  const { from, before, scope, author, limit, withContent, newestFirst } = listing;
   const filters = [
     ...(scope === undefined ? [] : [['scope', scope] as const]),
     ...(author === undefined ? [] : [['author', author] as const]),
@@ -129,17 +131,24 @@ export function list(ledger: string, { from, before, scope, author, limit, withC
   const conditions = filters.map(([column], place) => ` AND ${columnOf(column)} = $${place + 5}`).join('');
   return {
     text: `SELECT ${withContent ? ENTRY_COLUMNS_WITH_CONTENT : ENTRY_COLUMNS} FROM ect.entries e
-           WHERE ${ledgerColumn} = $1 AND e.idx >= $2 AND e.idx < $3${conditions} ORDER BY e.idx LIMIT $4`,
+           WHERE ${ledgerColumn} = $1 AND e.idx >= $2 AND e.idx < $3${conditions}
+           ORDER BY e.idx${newestFirst ? ' DESC' : ''} LIMIT $4`,
     values: [ledger, from, before, limit, ...filters.map(([, value]) => Buffer.from(value))],
   };
 }
 
-/** Where to stop so that `rows` entries of the scope are looked through from `from` on. No row: at the end. */
-export function endOfScan(ledger: string, scope: string, from: number, rows: number): Statement {
+/** Where to stop so that `rows` entries of the scope are looked through from one on, or backwards to before one. No row: at the end. */
+export function endOfScan(
+  ledger: string,
+  scope: string,
+  side: { readonly from: number } | { readonly before: number },
+  rows: number,
+): Statement {
+  const [condition, order, index] = 'from' in side ? ['>=', 'ASC', side.from] : ['<', 'DESC', side.before];
   return {
     text: `SELECT idx FROM ect.entries
-           WHERE ledger || '' = $1 AND scope = $2 AND idx >= $3 ORDER BY idx OFFSET $4 LIMIT 1`,
-    values: [ledger, Buffer.from(scope), from, rows],
+           WHERE ledger || '' = $1 AND scope = $2 AND idx ${condition} $3 ORDER BY idx ${order} OFFSET $4 LIMIT 1`,
+    values: [ledger, Buffer.from(scope), index, rows],
   };
 }
 

@@ -39,6 +39,8 @@ const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LED
 
 /** Rows that the database looks through before it is asked whether the caller is still there. */
 const ROWS_PER_SCAN = 2_000;
+/** No entry has a higher index. */
+const LAST = Number.MAX_SAFE_INTEGER;
 const NODES_PER_READ = 500;
 
 /**
@@ -110,18 +112,21 @@ export class PostgresLedgerStore implements LedgerStore {
   }
 
   async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
-    const { scope, author, fromMs, beforeMs, startIndex, limit, withContent } = query;
+    const { scope, author, fromMs, beforeMs, startIndex, endIndex, limit, withContent, newestFirst = false } = query;
     let next = Math.max(startIndex, fromMs === undefined ? 0 : await this.#firstIndexSince(fromMs));
-    const before = beforeMs === undefined ? Number.MAX_SAFE_INTEGER : await this.#firstIndexSince(beforeMs);
+    let before = Math.min(endIndex ?? LAST, beforeMs === undefined ? LAST : await this.#firstIndexSince(beforeMs));
     const records: LedgerRecord[] = [];
     while (next < before && records.length < limit) {
       throwIfEnded(signal);
       // With one filter the rows that fit are read and no others. With two, those of the scope are looked through.
-      const end = scope === undefined || author === undefined ? before : await this.#endOfScan(scope, next, before);
-      const wanted = { from: next, before: end, scope, author, limit: limit - records.length, withContent };
+      const isScan = scope !== undefined && author !== undefined;
+      const part = isScan ? await this.#scanFrom(scope, next, before, newestFirst) : undefined;
+      const [from, end] = part ?? [next, before];
+      const wanted = { from, before: end, scope, author, limit: limit - records.length, withContent, newestFirst };
       const { rows } = await this.#use.read(list(this.#ledger, wanted));
       records.push(...rows.map(recordOf));
-      next = end;
+      if (newestFirst) before = from;
+      else next = end;
     }
     throwIfEnded(signal);
     return records;
@@ -194,9 +199,18 @@ export class PostgresLedgerStore implements LedgerStore {
     throw corrupt('The ledger lacks an entry.');
   }
 
-  async #endOfScan(scope: string, from: number, before: number): Promise<number> {
-    const { rows } = await this.#use.read(endOfScan(this.#ledger, scope, from, ROWS_PER_SCAN));
-    return rows[0] === undefined ? before : Math.min(before, wholeNumber(rows[0], 'idx'));
+  /** The part from `from` to `before`, from the side that comes first, in which a bounded number of entries of the scope is looked through. */
+  async #scanFrom(
+    scope: string,
+    from: number,
+    before: number,
+    newestFirst: boolean,
+  ): Promise<readonly [from: number, end: number]> {
+    const side = newestFirst ? { before } : { from };
+    const { rows } = await this.#use.read(endOfScan(this.#ledger, scope, side, ROWS_PER_SCAN));
+    if (rows[0] === undefined) return [from, before];
+    const idx = wholeNumber(rows[0], 'idx');
+    return newestFirst ? [Math.max(from, idx + 1), before] : [from, Math.min(before, idx)];
   }
 }
 

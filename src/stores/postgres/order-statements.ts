@@ -74,7 +74,7 @@ export function insert(ledger: string, rows: readonly KeyedOrder[]): Statement {
 export function read(ledger: string, key: Uint8Array): Statement {
   return {
     name: 'read-order',
-    text: `SELECT digest, failure FROM ect.recording_orders
+    text: `SELECT iss, digest, failure FROM ect.recording_orders
            WHERE ledger = $1 AND key = $2 AND (is_open OR due > ${NOW_MS})`,
     values: [ledger, key],
   };

@@ -170,6 +170,7 @@ function placementBeside(digest: Uint8Array, order: OrderRef): OrderPlacement {
 function stateOf(row: Row): OrderState {
   const failure = textOf(row, 'failure');
   return {
+    iss: textOf(row, 'iss'),
     digest: row['digest'] as Uint8Array,
     failure: failure === '' ? undefined : readFailure(failure),
   };

@@ -1,4 +1,4 @@
-// Idempotency keys in one SQLite file: a retry gets the same token after a restart too, and from every process.
+// Request ids in one SQLite file: a retry gets the same token after a restart too, and from every process.
 
 import type { IssuedOnce, IssueMemo } from '../../authority/index.ts';
 import { type Held, onceKey } from '../once.ts';
@@ -11,7 +11,7 @@ import type { StorageWatch, WritableStore } from './storage-watch.ts';
 const REASONS: StoreReasons = {
   unavailable: 'IDEMPOTENCY_UNAVAILABLE',
   corrupt: 'ONCE_CORRUPT',
-  what: 'memory of idempotency keys',
+  what: 'memory of request ids',
 };
 
 /** Holds issued tokens as they are: the file is as secret as they are. */

@@ -39,6 +39,8 @@ const ROWS_PER_SLICE = 1_000;
 /** Rows that are listed before other calls are served: a fraction of a millisecond. */
 const LISTED_PER_SLICE = 100;
 const NODES_PER_SLICE = 500;
+/** No entry has a higher index. */
+const LAST = Number.MAX_SAFE_INTEGER;
 
 /** Durable: nothing is answered that a crash of the machine could take back. The event loop goes on while the disk writes. */
 export class SqliteLedgerStore implements LedgerStore {
@@ -136,25 +138,29 @@ export class SqliteLedgerStore implements LedgerStore {
   }
 
   async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
-    const { scope, author, fromMs, beforeMs, startIndex, limit, withContent } = query;
-    const statement = this.#statements.lists[listKey(scope !== undefined, author !== undefined, withContent)]!;
+    const { scope, author, fromMs, beforeMs, startIndex, endIndex, limit, withContent, newestFirst = false } = query;
+    const key = listKey(scope !== undefined, author !== undefined, withContent, newestFirst);
+    const statement = this.#statements.lists[key]!;
     const filters = [scope, author].filter((value) => value !== undefined);
     let [next, before] = this.#database.read(() => [
       Math.max(startIndex, fromMs === undefined ? 0 : this.#firstIndexSince(fromMs)),
-      beforeMs === undefined ? Number.MAX_SAFE_INTEGER : this.#firstIndexSince(beforeMs),
+      Math.min(endIndex ?? LAST, beforeMs === undefined ? LAST : this.#firstIndexSince(beforeMs)),
     ]);
     const records: LedgerRecord[] = [];
     while (next < before && records.length < limit) {
       // With one filter the rows that fit are read and no others. With two, those of the scope are looked through.
-      const end = filters.length < 2 ? before : this.#endOfScan(scope!, next, before);
+      const part = filters.length < 2 ? undefined : this.#scanFrom(scope!, next, before, newestFirst);
+      const [from, end] = part ?? [next, before];
       const most = Math.min(limit - records.length, LISTED_PER_SLICE);
-      const rows = this.#database.read(() => statement.all(next, end, ...filters, most).map(recordOf));
+      const rows = this.#database.read(() => statement.all(from, end, ...filters, most).map(recordOf));
       records.push(...rows);
-      next = rows.length === most ? rows.at(-1)!.index + 1 : end;
+      const last = rows.length === most ? rows.at(-1)!.index : undefined;
+      if (newestFirst) before = last ?? from;
+      else next = last === undefined ? end : last + 1;
       if (next < before && records.length < limit) await nextSlice();
       throwIfEnded(signal);
     }
-    return this.#shown(records, sizeWith(records.at(-1)));
+    return this.#shown(records, sizeWith(newestFirst ? records[0] : records.at(-1)));
   }
 
   async nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]> {
@@ -224,10 +230,15 @@ export class SqliteLedgerStore implements LedgerStore {
     return low;
   }
 
-  /** Where to stop so that a bounded number of entries of the scope is looked through from `from` on. */
-  #endOfScan(scope: string, from: number, before: number): number {
-    const row = this.#database.read(() => this.#statements.endOfScan.get(scope, from, ROWS_PER_SLICE));
-    return row === undefined ? before : Math.min(before, Number(row['idx']));
+  /** The part from `from` to `before`, from the side that comes first, in which a bounded number of entries of the scope is looked through. */
+  #scanFrom(scope: string, from: number, before: number, newestFirst: boolean): readonly [from: number, end: number] {
+    const { endOfScan, startOfScan } = this.#statements;
+    const row = this.#database.read(() =>
+      newestFirst ? startOfScan.get(scope, before, ROWS_PER_SLICE) : endOfScan.get(scope, from, ROWS_PER_SLICE),
+    );
+    if (row === undefined) return [from, before];
+    const idx = Number(row['idx']);
+    return newestFirst ? [Math.max(from, idx + 1), before] : [from, Math.min(before, idx)];
   }
 
   /** A seek that finds a file whose parts come from different moments; `ect audit` finds everything else. */
@@ -259,6 +270,9 @@ function prepareStatements({ connection }: SqliteDatabase) {
       `SELECT ${ENTRY_COLUMNS} FROM entries WHERE name = ? AND scope > '' ORDER BY scope LIMIT 1`,
     ),
     endOfScan: connection.prepare('SELECT idx FROM entries WHERE scope = ? AND idx >= ? ORDER BY idx LIMIT 1 OFFSET ?'),
+    startOfScan: connection.prepare(
+      'SELECT idx FROM entries WHERE scope = ? AND idx < ? ORDER BY idx DESC LIMIT 1 OFFSET ?',
+    ),
     recordedAt: connection.prepare('SELECT recorded_at FROM entries WHERE idx = ?'),
     node: connection.prepare(`SELECT substr(nodes, ?, ${HASH_BYTES}) AS hash FROM entries WHERE idx = ?`),
     end: connection.prepare('SELECT coalesce(max(idx) + 1, 0) AS entries FROM entries'),
@@ -275,25 +289,29 @@ function prepareStatements({ connection }: SqliteDatabase) {
   };
 }
 
+const EITHER = [false, true] as const;
+
 /** One statement for each combination of filters, so that each walks the index that fits. */
 function prepareLists(connection: SqliteDatabase['connection']): Readonly<Record<string, StatementSync>> {
   const lists: Record<string, StatementSync> = {};
-  for (const byScope of [false, true]) {
-    for (const byAuthor of [false, true]) {
-      for (const withContent of [false, true]) {
-        // With both, the scope's index is the one whose rows are counted.
-        const author = byScope ? '+author' : 'author';
-        const filters = `${byScope ? ' AND scope = ?' : ''}${byAuthor ? ` AND ${author} = ?` : ''}`;
-        lists[listKey(byScope, byAuthor, withContent)] = connection.prepare(
-          `SELECT ${withContent ? ENTRY_COLUMNS_WITH_CONTENT : ENTRY_COLUMNS} FROM entries
-           WHERE idx >= ? AND idx < ?${filters} ORDER BY idx LIMIT ?`,
-        );
+  for (const byScope of EITHER) {
+    for (const byAuthor of EITHER) {
+      // With both, the scope's index is the one whose rows are counted.
+      const author = byScope ? '+author' : 'author';
+      const filters = `${byScope ? ' AND scope = ?' : ''}${byAuthor ? ` AND ${author} = ?` : ''}`;
+      for (const withContent of EITHER) {
+        for (const newestFirst of EITHER) {
+          lists[listKey(byScope, byAuthor, withContent, newestFirst)] = connection.prepare(
+            `SELECT ${withContent ? ENTRY_COLUMNS_WITH_CONTENT : ENTRY_COLUMNS} FROM entries
+             WHERE idx >= ? AND idx < ?${filters} ORDER BY idx${newestFirst ? ' DESC' : ''} LIMIT ?`,
+          );
+        }
       }
     }
   }
   return lists;
 }
 
-function listKey(byScope: boolean, byAuthor: boolean, withContent: boolean): string {
-  return JSON.stringify([byScope, byAuthor, withContent]);
+function listKey(...parts: readonly [byScope: boolean, byAuthor: boolean, withContent: boolean, newestFirst: boolean]) {
+  return JSON.stringify(parts);
 }

@@ -3,7 +3,7 @@
 
 import type { Layout } from './layout.ts';
 
-/** Each use and each idempotency key by the hash of its scope. Both tables have the same shape (`once-table.ts`). */
+/** Each use and each request id by the hash of its scope. Both tables have the same shape (`once-table.ts`). */
 export type OnceTableName = 'uses' | 'issued';
 /** Every table of the file. */
 export type TableOfOnce = OnceTableName | 'orders';

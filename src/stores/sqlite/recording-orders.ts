@@ -90,8 +90,8 @@ export class SqliteRecordingOrders implements RecordingOrders {
     if (row === undefined) return undefined;
     // It may be a row that another process is writing.
     await this.#database.sync();
-    const { digest, failure } = row as { digest: Uint8Array; failure: string };
-    return { digest, failure: failure === '' ? undefined : readFailure(failure) };
+    const { iss, digest, failure } = row as { iss: string; digest: Uint8Array; failure: string };
+    return { iss, digest, failure: failure === '' ? undefined : readFailure(failure) };
   }
 
   async take(limit: number, leaseMs: number): Promise<readonly RecordingOrder[]> {
@@ -168,7 +168,7 @@ function orderOf(row: ReturnType<StatementSync['all']>[number]): RecordingOrder 
 function prepareStatements({ connection }: SqliteDatabase) {
   const due = 'is_open = 1 AND (due <= ? OR due > ?)';
   return {
-    state: connection.prepare('SELECT digest, failure FROM orders WHERE key = ? AND (is_open = 1 OR due > ?)'),
+    state: connection.prepare('SELECT iss, digest, failure FROM orders WHERE key = ? AND (is_open = 1 OR due > ?)'),
     open: connection.prepare('SELECT digest FROM orders WHERE key = ? AND is_open = 1'),
     // The place of one that failed.
     place: connection.prepare(

@@ -109,9 +109,9 @@ class Tokens:
     def _issued(self, line):
         if line["level"] != "LEVEL_L1":
             self._check_token(line)
-        key = line.get("idempotency_key")
+        key = line.get("request_id")
         if key and self._by_key.setdefault(key, line["token"]) != line["token"]:
-            self._findings.add("bad_tokens", f"line {line['line']}: the idempotency key {key} was answered with two tokens")
+            self._findings.add("bad_tokens", f"line {line['line']}: the request id {key} was answered with two tokens")
 
     def _check_token(self, line):
         try:

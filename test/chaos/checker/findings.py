@@ -9,7 +9,7 @@ KINDS = {
     "altered": "entries that are not what was acknowledged, or not what they say",
     "reused_tokens": "tokens that a replay check accepted twice",
     "unannounced_keys": "tokens under keys that the ledger had not announced",
-    "bad_tokens": "tokens that do not verify, or two tokens for one idempotency key",
+    "bad_tokens": "tokens that do not verify, or two tokens for one request id",
     "wrong_verdicts": "good tokens that were called bad",
     "broken": "what the driver was promised and did not get",
 }

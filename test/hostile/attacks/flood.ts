@@ -35,9 +35,9 @@ const always = (bytes: Uint8Array) => () => bytes;
 const FLOODS: Readonly<Record<string, (preparer: Target) => Flood | Promise<Flood>>> = {
   Issue: () => ({ path: `${AUTHORITY}/Issue`, message: always(issue({})) }),
   'Issue at level 3': () => ({ path: `${AUTHORITY}/Issue`, message: always(issue({ level: Level.L3 })) }),
-  'Issue with new idempotency keys': () => ({
+  'Issue with new request ids': () => ({
     path: `${AUTHORITY}/Issue`,
-    message: () => issue({ idempotencyKey: randomUUID() }),
+    message: () => issue({ requestId: randomUUID() }),
   }),
   'BatchIssue at level 3': () => {
     const request = create(IssueRequestSchema, { execAct: 'review', aud: AUD, level: Level.L3 });

@@ -24,7 +24,7 @@ export const attack: Attack = async ({ target, preparer, options }) => {
     client,
     Array.from({ length: Number(entries) }, () => ({ ect_ext_json: LARGE_EXTENSION })),
   );
-  const content = form === 'connect' ? '{"pageSize":1000}' : Buffer.from([0x28, 0xe8, 0x07]);
+  const content = form === 'connect' ? '{"pageSize":1000}' : Buffer.from([0x48, 0xe8, 0x07]);
   const request = writeRequest({ method: 'ect.v1.LedgerService/ListEntries', content }, form as Form);
   const block = callBlock(target, request.path, String(request.headers['content-type']));
   const window = reader === 'zero-window' ? 0 : reader === 'slow' ? SLOW_BYTES : 2 ** 31 - 1;

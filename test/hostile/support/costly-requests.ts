@@ -1,6 +1,7 @@
 // The most expensive legal input of each unary method, against a ledger with a dense workflow in it.
 
 import type { DescMethodUnary, DescService, MessageInitShape } from '@bufbuild/protobuf';
+import { AdminService } from '../../../src/gen/ect/v1/admin_pb.ts';
 import {
   AuthorityService,
   DagMode,
@@ -15,7 +16,7 @@ import { LedgerService } from '../../../src/gen/ect/v1/ledger_pb.ts';
 import { Level } from '../../../src/gen/ect/v1/token_pb.ts';
 import { Health } from '../../../src/gen/grpc/health/v1/health_pb.ts';
 
-export const SERVICES: readonly DescService[] = [AuthorityService, LedgerService, KeyService, Health];
+export const SERVICES: readonly DescService[] = [AuthorityService, LedgerService, KeyService, AdminService, Health];
 
 const AUD = 'urn:example:reviewer';
 const LARGE_EXTENSION = JSON.stringify({ note: 'x'.repeat(4_000) });
@@ -53,24 +54,25 @@ export function costlyRequests(recorded: Recorded): readonly CostlyRequest[] {
   const verify = (token: string): MessageInitShape<typeof VerifyRequestSchema> => ({
     token,
     audience: AUD,
-    mode: VerifyMode.REPORT,
-    dag: DagMode.COMPLETE,
-    replay: ReplayMode.RECORD,
+    verifyMode: VerifyMode.REPORT,
+    dagMode: DagMode.COMPLETE,
+    replayMode: ReplayMode.RECORD,
   });
   const times = <T>(count: number, make: (at: number) => T) => Array.from({ length: count }, (_, at) => make(at));
   const largest = largeTokens[0]!;
   const { issue: Issue, batchIssue, verify: Verify, batchVerify, validateDAG } = AuthorityService.method;
   const { appendLedger, batchAppendLedger, getAuthority } = AuthorityService.method;
-  const { getEntry, getRecording, listEntries, getWorkflow, markCompromised } = LedgerService.method;
+  const { getEntry, getRecording, listEntries, getWorkflow } = LedgerService.method;
   const { getCheckpoint, getInclusionProof, getConsistencyProof } = LedgerService.method;
-  const { getKeySet, listKeys, rotateKey, retireKey, revokeKey } = KeyService.method;
+  const { getKeySet } = KeyService.method;
+  const { listKeys, rotateKey, retireKey, revokeKey, markCompromised } = AdminService.method;
   const table: readonly [string, DescMethodUnary, object][] = [
     ['after 40 tasks, level 3', Issue, { ...issue(), level: Level.L3, extension: ext() }],
     ['a large input to hash', Issue, { ...issue(), inputBinding: { case: 'input', value: LARGE_INPUT } }],
     ['1,000 roots', batchIssue, { items: times(1000, () => ({ request: { execAct: 'review', aud: [AUD] } })) }],
     ['1,000 tasks after 40 each', batchIssue, { items: times(1000, () => ({ request: issue() })) }],
     ['900 large ones, level 3', batchIssue, { items: times(900, () => ({ request: large() })) }],
-    ['100 predecessors handed along', Verify, { ...verify(lastToken), predecessors: smallTokens.slice(0, 100) }],
+    ['100 predecessors handed along', Verify, { ...verify(lastToken), predecessorTokens: smallTokens.slice(0, 100) }],
     ['a large token and body', Verify, { ...verify(largest), inputBinding: { case: 'input', value: LARGE_INPUT } }],
     ['1,000 small tokens', batchVerify, { items: smallTokens.map((token) => ({ request: verify(token) })) }],
     ['600 large tokens', batchVerify, { items: largeTokens.map((token) => ({ request: verify(token) })) }],
@@ -79,13 +81,17 @@ export function costlyRequests(recorded: Recorded): readonly CostlyRequest[] {
       batchVerify,
       { items: times(1000, () => ({ request: verify(`${'a.'.repeat(1_800)}`) })) },
     ],
-    ['a dense workflow', validateDAG, { subject: { case: 'wid', value: wid }, graph: GraphFormat.DOT }],
+    ['a dense workflow', validateDAG, { subject: { case: 'wid', value: wid }, graphFormat: GraphFormat.DOT }],
     [
       'a dense workflow, drawn by Mermaid',
       validateDAG,
-      { subject: { case: 'wid', value: wid }, graph: GraphFormat.MERMAID },
+      { subject: { case: 'wid', value: wid }, graphFormat: GraphFormat.MERMAID },
     ],
-    ['the last token of it', validateDAG, { subject: { case: 'token', value: lastToken }, graph: GraphFormat.DOT }],
+    [
+      'the last token of it',
+      validateDAG,
+      { subject: { case: 'token', value: lastToken }, graphFormat: GraphFormat.DOT },
+    ],
     [
       'a bundle',
       validateDAG,
@@ -94,12 +100,13 @@ export function costlyRequests(recorded: Recorded): readonly CostlyRequest[] {
     ['a large token', appendLedger, { token: largest }],
     ['1,000 small tokens', batchAppendLedger, { items: smallTokens.map((token) => ({ request: { token } })) }],
     ['600 large tokens', batchAppendLedger, { items: largeTokens.map((token) => ({ request: { token } })) }],
-    ['the last task', getEntry, { jti: last, wid }],
-    ['the last task, with a wait', getRecording, { jti: last, wid, wait: { seconds: 5n } }],
+    ['the last task', getEntry, { name: { case: 'task', value: { jti: last, wid } } }],
+    ['the last task, with a wait', getRecording, { task: { jti: last, wid }, wait: { seconds: 5n } }],
     ['a page of 1,000', listEntries, { pageSize: 1000 }],
     ['a page of the densest', listEntries, { wid, pageSize: 1000 }],
     ['a page that filters all', listEntries, { iss: 'urn:ect:dev:nobody', pageSize: 1000 }],
-    ['a dense workflow', getWorkflow, { wid, pageSize: 1000 }],
+    ['tasks alone, the newest first', listEntries, { kinds: [1], order: 2, pageSize: 1000 }],
+    ['a dense workflow', getWorkflow, { wid }],
     ['all that it says', getAuthority, {}],
     ['the newest', getCheckpoint, {}],
     ['of the first entry', getInclusionProof, { leafIndex: 0n, treeSize }],

@@ -24,11 +24,14 @@ type evidence struct {
 	Jwks        jose.JSONWebKeySet
 	VerifierKey string
 	Receipt     struct {
-		LeafIndex       int64 `json:",string"`
-		Leaf, Salt      []byte
-		TreeSize        int64 `json:",string"`
-		InclusionHashes [][]byte
-		Checkpoint      string
+		Leaf      []byte
+		Inclusion struct {
+			LeafIndex  int64 `json:",string"`
+			TreeSize   int64 `json:",string"`
+			Hashes     [][]byte
+			Checkpoint string
+			Salt       []byte
+		}
 	}
 }
 
@@ -74,7 +77,7 @@ func checkToken(in evidence, out *answer) {
 }
 
 func checkReceipt(in evidence, out *answer) {
-	receipt := in.Receipt
+	receipt := in.Receipt.Inclusion
 	verifier, err := note.NewVerifier(in.VerifierKey)
 	must(err)
 	opened, err := note.Open([]byte(receipt.Checkpoint), note.VerifierList(verifier))
@@ -87,15 +90,15 @@ func checkReceipt(in evidence, out *answer) {
 	must(err)
 
 	var path tlog.RecordProof
-	for _, hash := range receipt.InclusionHashes {
+	for _, hash := range receipt.Hashes {
 		path = append(path, *(*tlog.Hash)(hash))
 	}
-	leaf := tlog.RecordHash(receipt.Leaf)
+	leaf := tlog.RecordHash(in.Receipt.Leaf)
 	must(tlog.CheckRecord(path, receipt.TreeSize, root, receipt.LeafIndex, leaf))
 	checkCommitment(in)
 	out.Origin, out.LeafIndex, out.TreeSize = lines[0], receipt.LeafIndex, receipt.TreeSize
 
-	otherLeaf := tlog.RecordHash(append([]byte(nil), receipt.Leaf[1:]...))
+	otherLeaf := tlog.RecordHash(append([]byte(nil), in.Receipt.Leaf[1:]...))
 	refused(tlog.CheckRecord(path, receipt.TreeSize, root, receipt.LeafIndex, otherLeaf), out, "another leaf")
 	refused(tlog.CheckRecord(path, receipt.TreeSize, root, receipt.LeafIndex-1, leaf), out, "another index")
 	forged := strings.Replace(receipt.Checkpoint, "\n"+lines[1]+"\n", "\n"+lines[1]+"0\n", 1)
@@ -107,7 +110,7 @@ func checkReceipt(in evidence, out *answer) {
 func checkCommitment(in evidence) {
 	var leaf struct{ Commitment string }
 	must(json.Unmarshal(in.Receipt.Leaf, &leaf))
-	hash := sha256.Sum256(append(in.Receipt.Salt, in.Token...))
+	hash := sha256.Sum256(append(in.Receipt.Inclusion.Salt, in.Token...))
 	if leaf.Commitment != base64.RawURLEncoding.EncodeToString(hash[:]) {
 		log.Fatal("the leaf commits to another token")
 	}

@@ -82,7 +82,8 @@ func useAuthority(c client, options ...grpc.CallOption) fields {
 	verdicts := []any{}
 	for range [2]int{} {
 		verdict := c.call("Verify", fields{"token": token, "audience": audience}, options...)
-		verdicts = append(verdicts, fields{"valid": verdict["valid"], "reason": verdict["reason"]})
+		finding, _ := verdict["finding"].(fields)
+		verdicts = append(verdicts, fields{"valid": verdict["valid"], "reason": finding["reason"]})
 	}
 	first := c.call("AppendLedger", fields{"token": token}, options...)
 	again := c.call("AppendLedger", fields{"token": token}, options...)
@@ -90,10 +91,14 @@ func useAuthority(c client, options ...grpc.CallOption) fields {
 	return fields{
 		"iss":        issued["claims"].(fields)["iss"],
 		"verdicts":   verdicts,
-		"recorded":   first["entry"].(fields)["jti"] == jti && first["entry"].(fields)["token"] == token,
+		"recorded":   recordedTask(first)["name"].(fields)["jti"] == jti && recordedTask(first)["token"] == token,
 		"duplicates": []any{first["duplicate"], again["duplicate"]},
 		"sameEntry":  fmt.Sprint(first["entry"]) == fmt.Sprint(again["entry"]),
 	}
+}
+
+func recordedTask(recorded fields) fields {
+	return recorded["entry"].(fields)["task"].(fields)
 }
 
 func withMetadata(c client) string {

@@ -8,7 +8,7 @@ import sys
 
 import grpc
 import jwt as pyjwt
-from ect.v1 import authority_pb2, authority_pb2_grpc, ledger_pb2, ledger_pb2_grpc, token_pb2
+from ect.v1 import authority_pb2, authority_pb2_grpc, error_reason_pb2, ledger_pb2, ledger_pb2_grpc, token_pb2
 from google.rpc import error_details_pb2, status_pb2
 from jwcrypto import jwk as jwcrypto_jwk
 from jwcrypto import jwt as jwcrypto_jwt
@@ -31,6 +31,7 @@ def main():
             "recorded": record(authority, ledger, issued.token),
             "batch": batch(authority),
             "refused": refused(authority),
+            "strings": strings_for_lists(authority, issued.token),
             "late": late(authority),
         }
     forged = forge(issued.token)
@@ -49,24 +50,35 @@ def issue(authority, **fields):
 def verify_twice(authority, token):
     request = authority_pb2.VerifyRequest(token=token, audience=AUDIENCE)
     answers = [authority.Verify(request, timeout=DEADLINE) for _ in range(2)]
-    return [{"valid": answer.valid, "reason": answer.reason} for answer in answers]
+    return [{"valid": answer.valid, "reason": reason_of(answer)} for answer in answers]
+
+
+def reason_of(answer):
+    return error_reason_pb2.ErrorReason.Name(answer.finding.reason) if answer.HasField("finding") else ""
 
 
 def validate(authority, token):
     answer = authority.ValidateDAG(authority_pb2.ValidateDAGRequest(token=token), timeout=DEADLINE)
-    return {"status": token_pb2.DagStatus.Name(answer.status), "size": answer.size, "roots": list(answer.roots)}
+    return {
+        "status": token_pb2.DagStatus.Name(answer.dag_report.status),
+        "size": answer.size,
+        "roots": [[root.wid, root.jti] for root in answer.roots],
+    }
 
 
 def record(authority, ledger, token):
     request = authority_pb2.AppendLedgerRequest(token=token)
     first, again = [authority.AppendLedger(request, timeout=DEADLINE) for _ in range(2)]
-    read = ledger.GetEntry(ledger_pb2.GetEntryRequest(index=first.entry.index), timeout=DEADLINE)
+    read = ledger.GetEntry(ledger_pb2.GetEntryRequest(task=first.entry.task.name), timeout=DEADLINE)
+    text = ledger_pb2.RECEIPT_FORMAT_TLOG_PROOF
+    request = ledger_pb2.GetEntryRequest(index=first.entry.index, receipt_format=text)
+    as_text = ledger.GetEntry(request, timeout=DEADLINE)
     return {
-        "jti": first.entry.jti,
+        "jti": first.entry.task.name.jti,
         "duplicates": [first.duplicate, again.duplicate],
         "same_index": first.entry.index == again.entry.index,
         "same_entry": read.entry == first.entry,
-        "checkpoint_in_proof": first.receipt.checkpoint in first.receipt.tlog_proof,
+        "checkpoint_in_proof": first.receipt.inclusion.checkpoint in as_text.receipt.tlog_proof,
     }
 
 
@@ -87,9 +99,29 @@ def batch(authority):
     ]
 
 
+def strings_for_lists(authority, token):
+    """What the service says of a string where a list belongs: protobuf takes it for the list of its letters."""
+    extended = authority_pb2.IssueRequest(exec_act="review_spec", aud=[AUDIENCE])
+    extended.aud.extend("urn:x")
+    bundle = authority_pb2.TokenBundle(tokens=token)
+    calls = {
+        "aud": (authority.Issue, authority_pb2.IssueRequest(exec_act="review_spec", aud="urn:x")),
+        "aud, extended": (authority.Issue, extended),
+        "aud, long": (authority.Issue, authority_pb2.IssueRequest(exec_act="review_spec", aud=100 * AUDIENCE)),
+        "pred": (authority.Issue, authority_pb2.IssueRequest(exec_act="review_spec", aud=[AUDIENCE], pred="task-1")),
+        "predecessor_tokens": (authority.Verify, authority_pb2.VerifyRequest(token=token, predecessor_tokens=token)),
+        "bundle.tokens": (authority.ValidateDAG, authority_pb2.ValidateDAGRequest(bundle=bundle)),
+    }
+    return {name: failure_of(lambda: call(request, timeout=DEADLINE)) for name, (call, request) in calls.items()}
+
+
 def refused(authority):
+    return failure_of(lambda: issue(authority, iss="urn:other"))
+
+
+def failure_of(call):
     try:
-        issue(authority, iss="urn:other")
+        call()
     except grpc.RpcError as error:
         status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
         info = error_info(status)

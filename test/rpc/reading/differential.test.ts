@@ -3,6 +3,7 @@
 import { type DescMessage, fromBinary, fromJsonString, toBinary, toJsonString } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { EctError } from '../../../src/errors.ts';
+import { AdminService } from '../../../src/gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../../../src/gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../../../src/gen/ect/v1/ledger_pb.ts';
@@ -11,8 +12,8 @@ import { scanWire } from '../../../src/rpc/reading/scan-wire.ts';
 import { fc, SEED } from '../../support/random.ts';
 import { anyMessage } from './any-message.ts';
 
-const REQUESTS: readonly DescMessage[] = [AuthorityService, LedgerService, KeyService].flatMap(({ methods }) =>
-  methods.map(({ input }) => input),
+const REQUESTS: readonly DescMessage[] = [AuthorityService, LedgerService, KeyService, AdminService].flatMap(
+  ({ methods }) => methods.map(({ input }) => input),
 );
 console.info(`seed ${SEED}`);
 

@@ -3,6 +3,7 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { EctError } from '../../../src/errors.ts';
+import { AdminService } from '../../../src/gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../../../src/gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../../../src/gen/ect/v1/ledger_pb.ts';
@@ -13,7 +14,7 @@ const LIMIT_MS = 50;
 /** What is slow only once was not slow by itself. */
 const TRIES = 4;
 
-const METHODS = [AuthorityService, LedgerService, KeyService].flatMap(({ methods }) =>
+const METHODS = [AuthorityService, LedgerService, KeyService, AdminService].flatMap(({ methods }) =>
   methods.map(({ name, input }): readonly [string, DescMessage] => [name, input]),
 );
 

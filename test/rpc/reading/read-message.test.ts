@@ -26,8 +26,8 @@ async function outcomeOf(desc: DescMessage, codec: Codec, bytes: Uint8Array, sig
     return await readMessage(desc, codec, bytes, signal);
   } catch (thrown) {
     expect(thrown).toBeInstanceOf(EctError);
-    const { reason, message, facts } = thrown as EctError;
-    return { reason, message, facts };
+    const { reason, message, facts, violations } = thrown as EctError;
+    return { reason, message, facts, violations };
   }
 }
 
@@ -68,11 +68,11 @@ describe('H13: JSON is refused', () => {
       '{"execAtc":"a","audience":"b","ttl":5}',
       'execAtc is not a field of ect.v1.IssueRequest; audience is not a field of ect.v1.IssueRequest; ttl must ',
     ],
-    ['a number for a string', '{"execAct":1}', 'execAct must be a string'],
+    ['a number for a string', '{"execAct":1}', 'exec_act must be a string'],
     ['an element that is no string', '{"aud":["a",2]}', 'aud[1] must be a string'],
     ['null in a list', '{"aud":[null]}', 'aud[0] must not be null'],
     ['a string for a list', '{"aud":"a"}', 'aud must be a JSON array'],
-    ['a string for a boolean', '{"dryRun":"true"}', 'dryRun must be true or false'],
+    ['a string for a boolean', '{"dryRun":"true"}', 'dry_run must be true or false'],
     ['an unknown level', '{"level":"LEVEL_L9"}', 'level must be a value of ect.v1.Level'],
     ['a level with a fraction', '{"level":1.5}', 'level must be a value of ect.v1.Level'],
     ['a duration with something behind it', '{"ttl":"5s and more"}', 'ttl must be a duration'],
@@ -109,7 +109,26 @@ describe('H13: JSON is refused', () => {
     '2026-01-01T00:00:00',
   ])('whose time is %s', async (time) => {
     const text = `{"items":[{"request":{"asOf":"${time}"}}]}`;
-    expect(await json(text, BatchVerifyRequestSchema)).toMatchObject(malformed('items[0].request.asOf must be a time'));
+    expect(await json(text, BatchVerifyRequestSchema)).toMatchObject(
+      malformed('items[0].request.as_of must be a time'),
+    );
+  });
+
+  test('and every field of every item is named at once, by its name in the schema; an unknown one as it was given', async () => {
+    const text =
+      '{"items":[{"request":{"execAct":1,"awd":[],"aud":[1,"a",2]}},{},{"request":{"dryRun":"yes","idempotency_key":3}}]}';
+    const { violations } = (await json(text, BatchIssueRequestSchema)) as { violations: { field: string }[] };
+    expect(violations.map(({ field }) => field)).toEqual([
+      'items[0].request.exec_act',
+      'items[0].request.awd',
+      'items[0].request.aud[0]',
+      'items[0].request.aud[2]',
+      'items[2].request.dry_run',
+      'items[2].request.idempotency_key',
+    ]);
+    const many = Array.from({ length: 40 }, (_, at) => `{"request":{"x${at}":1}}`);
+    const refused = (await json(`{"items":[${many.join()}]}`, BatchIssueRequestSchema)) as { violations: unknown[] };
+    expect(refused.violations).toHaveLength(16);
   });
 
   test('and its field is a fact of the error, cut where it is long, with nothing but printable ASCII', async () => {

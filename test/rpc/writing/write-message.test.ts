@@ -12,13 +12,13 @@ import {
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
 import { BatchVerifyResponseSchema, ValidateDAGResponseSchema } from '../../../src/gen/ect/v1/authority_pb.ts';
-import { GetWorkflowResponseSchema } from '../../../src/gen/ect/v1/ledger_pb.ts';
+import { ListEntriesResponseSchema } from '../../../src/gen/ect/v1/ledger_pb.ts';
 import { ErrorInfoSchema, file_google_rpc_error_details } from '../../../src/gen/google/rpc/error_details_pb.ts';
 import { writeMessage } from '../../../src/rpc/writing/write-message.ts';
 import { parseStrictObject } from '../../../src/token/index.ts';
 
 const registry = createRegistry(file_google_rpc_error_details);
-const detail = anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: 'TOKEN_EXPIRED', domain: 'ect.v1' }));
+const detail = anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: 'TOKEN_EXPIRED', domain: 'ect-authority' }));
 
 /** Results of which every third is an error; the others have claims whose extension is a list of lists. */
 function verdicts(count: number, size = 3) {
@@ -29,15 +29,16 @@ function verdicts(count: number, size = 3) {
       result:
         i % 3 === 0
           ? { case: 'error' as const, value: { code: 3, message: 'no', details: [detail] } }
-          : { case: 'response' as const, value: { valid: true, claims: { jti: String(i), iat: 5n, ectExt } } },
+          : {
+              case: 'response' as const,
+              value: { valid: true, claims: { jti: String(i), iat: { seconds: 5n }, ectExt } },
+            },
     })),
   };
 }
 
-const workflow = (count: number) => ({
-  wid: 'w',
+const page = (count: number) => ({
   entries: Array.from({ length: count }, (_, i) => ({ index: BigInt(i), leaf: Buffer.from([i]) })),
-  status: 2,
   nextPageToken: 'more',
 });
 
@@ -45,11 +46,14 @@ const CASES: readonly (readonly [name: string, desc: DescMessage, message: objec
   0, 1, 16, 32, 33, 1000,
 ].flatMap((count) => [
   [`${count} verdicts`, BatchVerifyResponseSchema, verdicts(count)] as const,
-  [`a workflow of ${count}`, GetWorkflowResponseSchema, workflow(count)] as const,
+  [`a page of ${count}`, ListEntriesResponseSchema, page(count)] as const,
   [
-    `${count} violations`,
+    `${count} roots, and as many violations`,
     ValidateDAGResponseSchema,
-    { violations: Array.from({ length: count }, () => ({ reason: 'DAG_CYCLE' })) },
+    {
+      dagReport: { violations: Array.from({ length: count }, () => ({ finding: { reason: 28 } })) },
+      roots: Array.from({ length: count }, (_, i) => ({ wid: 'w', jti: String(i) })),
+    },
   ] as const,
 ]);
 

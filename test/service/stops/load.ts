@@ -53,7 +53,7 @@ export class Load implements Disposable {
     const issue = (request: object) => this.#client.call<Issued>(`${AUTHORITY}/Issue`, request);
     const atOnce = await issue(L3);
     recorded.set(atOnce.claims.jti, atOnce.token);
-    const later = await issue({ ...L3, record: 'RECORD_MODE_ASYNC' });
+    const later = await issue({ ...L3, record_mode: 'RECORD_MODE_ASYNC' });
     promised.set(later.claims.jti, later.token);
     const { token, claims } = await issue(ORDER);
     await this.#client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token });
@@ -61,7 +61,7 @@ export class Load implements Disposable {
   }
 
   async #rotate(): Promise<void> {
-    await this.#client.call('ect.v1.KeyService/RotateKey', { note: 'test' });
+    await this.#client.call('ect.v1.AdminService/RotateKey', { note: 'test' });
   }
 }
 
@@ -70,9 +70,9 @@ export async function missingOf(address: string, tokens: ReadonlyMap<string, str
   using client = dial(address);
   const missing = await Promise.all(
     [...tokens].map(async ([jti, token]) => {
-      const found = await client.call<Recorded>('ect.v1.LedgerService/GetEntry', { jti }).catch(String);
+      const found = await client.call<Recorded>('ect.v1.LedgerService/GetEntry', { task: { jti } }).catch(String);
       if (typeof found === 'string') return [`${jti}: ${found}`];
-      return found.entry.token === token ? [] : [`${jti}: another token`];
+      return found.entry.task.token === token ? [] : [`${jti}: another token`];
     }),
   );
   return missing.flat();

@@ -5,7 +5,7 @@ import { chownSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../../src/stores/postgres/index.ts';
 import { MIGRATIONS } from '../../../src/stores/postgres/layout.ts';
 import { createCertificateAuthority } from '../../support/certificates.ts';
@@ -18,6 +18,7 @@ import {
   SERVICE_ROLE,
   startPostgres,
 } from '../../support/postgres.ts';
+import { SOON } from '../../support/soon.ts';
 
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
 
@@ -131,7 +132,9 @@ describeWithPostgres('PostgreSQL', () => {
       await server.crash();
       rmSync(signal);
       await server.restart();
-      expect((await store.commit([candidate('a')], honestSeal())).placements[0]).toMatchObject({ added: true });
+      // Calls are refused at once until the servers are asked again, which is a second later at most.
+      const committed = await vi.waitFor(() => store.commit([candidate('a')], honestSeal()), SOON);
+      expect(committed.placements[0]).toMatchObject({ added: true });
       await store.close();
       await database.close();
     });

@@ -36,7 +36,7 @@ async function errorOf(call: () => unknown): Promise<EctError> {
   return error as EctError;
 }
 
-test('a damaged once.db is ONCE_CORRUPT for the guard and for idempotency keys, and nobody is told to retry', async () => {
+test('a damaged once.db is ONCE_CORRUPT for the guard and for request ids, and nobody is told to retry', async () => {
   const first = SqliteIssueMemo.open(path);
   await first.remember('ada', 'key', { requestDigest: new Uint8Array(32), token: 't' }, NOW + 60, NOW);
   await first.close();
@@ -72,7 +72,7 @@ test('a damaged once.db is ONCE_CORRUPT for the guard and for idempotency keys, 
     expect(error.message).toMatch(/once\.db\) is damaged: restore it from a backup/);
     expect(remedyFor(error.reason)).not.toMatch(/retry/i);
   }
-  expect(memo.message).toContain('idempotency keys');
+  expect(memo.message).toContain('request ids');
   expect(guard.message).toContain('replay guard');
 });
 

@@ -1,4 +1,4 @@
-// Recording orders in SQLite: the contract, and the file that they share with uses and idempotency keys.
+// Recording orders in SQLite: the contract, and the file that they share with uses and request ids.
 
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -169,7 +169,7 @@ test('a restore carries out what the backup had open, and what has come since', 
   await orders.close();
 });
 
-test('idempotency keys and orders work on one file at the same time', async () => {
+test('request ids and orders work on one file at the same time', async () => {
   const memo = SqliteIssueMemo.open(path);
   const orders = SqliteRecordingOrders.open(path);
   const issued = { requestDigest: new Uint8Array(32), token: 'token' };

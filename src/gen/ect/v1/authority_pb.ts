@@ -8,7 +8,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Entry, Receipt } from "./ledger_pb.ts";
 import { file_ect_v1_ledger } from "./ledger_pb.ts";
-import type { Check, Claims, DagReport, DagStatus, DagViolation, Draft, Level, Taint } from "./token_pb.ts";
+import type { Check, Claims, DagReport, Draft, Finding, Level, TaskName } from "./token_pb.ts";
 import { file_ect_v1_token } from "./token_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -20,7 +20,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/authority.proto.
  */
 export const file_ect_v1_authority: GenFile = /*@__PURE__*/
-  fileDesc("ChZlY3QvdjEvYXV0aG9yaXR5LnByb3RvEgZlY3QudjEiFQoTR2V0QXV0aG9yaXR5UmVxdWVzdCL6AgoUR2V0QXV0aG9yaXR5UmVzcG9uc2USDgoGaXNzdWVyGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEwoLc2lnbmluZ19hbGcYAyABKAkSGQoRdmVyaWZpY2F0aW9uX2FsZ3MYBCADKAkSDgoGZHJhZnRzGAUgAygJEhAKCGp3a3NfdXJpGAYgASgJEj4KCWVuZHBvaW50cxgHIAMoCzIrLmVjdC52MS5HZXRBdXRob3JpdHlSZXNwb25zZS5FbmRwb2ludHNFbnRyeRInCgZsZWRnZXIYCCABKAsyFy5lY3QudjEuQXV0aG9yaXR5TGVkZ2VyEicKBmxpbWl0cxgJIAEoCzIXLmVjdC52MS5BdXRob3JpdHlMaW1pdHMSKwoIZmVhdHVyZXMYCiABKAsyGS5lY3QudjEuQXV0aG9yaXR5RmVhdHVyZXMaMAoORW5kcG9pbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJJCg9BdXRob3JpdHlMZWRnZXISDgoGb3JpZ2luGAEgASgJEhQKDHZlcmlmaWVyX2tleRgCIAEoCRIQCghhdWRpZW5jZRgDIAEoCSLiAwoPQXV0aG9yaXR5TGltaXRzEhUKDW1lc3NhZ2VfYnl0ZXMYASABKAUSGwoTYmF0Y2hfbWVzc2FnZV9ieXRlcxgCIAEoBRIUCgxhbnN3ZXJfYnl0ZXMYAyABKAUSEwoLdG9rZW5fYnl0ZXMYBCABKAUSEwoLYmF0Y2hfaXRlbXMYBSABKAUSEQoJYXVkaWVuY2VzGAYgASgFEgwKBHByZWQYByABKAUSGgoScHJlZGVjZXNzb3JfdG9rZW5zGAggASgFEhUKDWJ1bmRsZV90b2tlbnMYCSABKAUSFgoOd29ya2Zsb3dfdGFza3MYCiABKAUSEQoJYW5jZXN0b3JzGAsgASgFEhcKD2V4dGVuc2lvbl9ieXRlcxgMIAEoBRIXCg9leHRlbnNpb25fZGVwdGgYDSABKAUSGwoTZGVmYXVsdF90dGxfc2Vjb25kcxgOIAEoBRIXCg9tYXhfdHRsX3NlY29uZHMYDyABKAUSGQoRdG9rZW5fYWdlX3NlY29uZHMYECABKAUSGgoSY2xvY2tfc2tld19zZWNvbmRzGBEgASgFEhQKDGNhbGxfc2Vjb25kcxgSIAEoBRIUCgxwYWdlX2VudHJpZXMYEyABKAUSEQoJcGFnZV9rZXlzGBQgASgFIr4BChFBdXRob3JpdHlGZWF0dXJlcxIkCg1taW5pbXVtX2xldmVsGAEgASgOMg0uZWN0LnYxLkxldmVsEhAKCHV1aWRfaWRzGAIgASgIEhoKEnByZWRlY2Vzc29yX3BvbGljeRgDIAEoCBIUCgxyZXBsYXlfZ3VhcmQYBCABKAgSDwoHZHVyYWJsZRgFIAEoCBIWCg5kZWxlZ2F0ZWRfa2V5cxgGIAEoCBIWCg5wcm92ZW5fY2FsbGVycxgHIAEoCCLTAwoMSXNzdWVSZXF1ZXN0EhAKCGV4ZWNfYWN0GAEgASgJEgsKA2F1ZBgCIAMoCRIMCgRwcmVkGAMgAygJEgsKA3dpZBgEIAEoCRILCgNqdGkYBSABKAkSCwoDaXNzGAYgASgJEiYKA3R0bBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCghpbnBfaGFzaBgIIAEoCUgAEg8KBWlucHV0GAkgASgMSAASEgoIb3V0X2hhc2gYCiABKAlIARIQCgZvdXRwdXQYCyABKAxIARIqCgdlY3RfZXh0GAwgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgCEhYKDGVjdF9leHRfanNvbhgNIAEoCUgCEhwKBWRyYWZ0GA4gASgOMg0uZWN0LnYxLkRyYWZ0EhwKBWxldmVsGA8gASgOMg0uZWN0LnYxLkxldmVsEhcKD2lkZW1wb3RlbmN5X2tleRgQIAEoCRIPCgdkcnlfcnVuGBEgASgIEiIKBnJlY29yZBgSIAEoDjISLmVjdC52MS5SZWNvcmRNb2RlQg8KDWlucHV0X2JpbmRpbmdCEAoOb3V0cHV0X2JpbmRpbmdCCwoJZXh0ZW5zaW9uIsoBCg1Jc3N1ZVJlc3BvbnNlEg0KBXRva2VuGAEgASgJEh4KBmNsYWltcxgCIAEoCzIOLmVjdC52MS5DbGFpbXMSCwoDa2lkGAMgASgJEhwKBWxldmVsGAQgASgOMg0uZWN0LnYxLkxldmVsEiAKB3JlY2VpcHQYBSABKAsyDy5lY3QudjEuUmVjZWlwdBIeCgNkYWcYBiABKAsyES5lY3QudjEuRGFnUmVwb3J0Eh0KBmNoZWNrcxgHIAMoCzINLmVjdC52MS5DaGVjayJOChFCYXRjaElzc3VlUmVxdWVzdBIlCgVpdGVtcxgBIAMoCzIWLmVjdC52MS5CYXRjaElzc3VlSXRlbRISCgpyZXF1ZXN0X2lkGAIgASgJIkoKDkJhdGNoSXNzdWVJdGVtEhEKCXJlZmVyZW5jZRgBIAEoCRIlCgdyZXF1ZXN0GAIgASgLMhQuZWN0LnYxLklzc3VlUmVxdWVzdCI/ChJCYXRjaElzc3VlUmVzcG9uc2USKQoHcmVzdWx0cxgBIAMoCzIYLmVjdC52MS5CYXRjaElzc3VlUmVzdWx0In8KEEJhdGNoSXNzdWVSZXN1bHQSEQoJcmVmZXJlbmNlGAEgASgJEikKCHJlc3BvbnNlGAIgASgLMhUuZWN0LnYxLklzc3VlUmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0Iv0CCg1WZXJpZnlSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhAKCGF1ZGllbmNlGAIgASgJEhQKDHByZWRlY2Vzc29ycxgDIAMoCRIcCgNkYWcYBCABKA4yDy5lY3QudjEuRGFnTW9kZRIiCgZyZXBsYXkYBSABKA4yEi5lY3QudjEuUmVwbGF5TW9kZRISCgpyZXF1ZXN0X2lkGAYgASgJEiQKDW1pbmltdW1fbGV2ZWwYByABKA4yDS5lY3QudjEuTGV2ZWwSEgoIaW5wX2hhc2gYCCABKAlIABIPCgVpbnB1dBgJIAEoDEgAEhIKCG91dF9oYXNoGAogASgJSAESEAoGb3V0cHV0GAsgASgMSAESIAoEbW9kZRgMIAEoDjISLmVjdC52MS5WZXJpZnlNb2RlEikKBWFzX29mGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIPCg1pbnB1dF9iaW5kaW5nQhAKDm91dHB1dF9iaW5kaW5nIkIKDEVxdWl2b2NhdGlvbhIVCg1zaWduaW5nX2lucHV0GAEgASgJEhsKE290aGVyX3NpZ25pbmdfaW5wdXQYAiABKAki9gEKDlZlcmlmeVJlc3BvbnNlEg0KBXZhbGlkGAEgASgIEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhwKBWxldmVsGAQgASgOMg0uZWN0LnYxLkxldmVsEh4KBmNsYWltcxgFIAEoCzIOLmVjdC52MS5DbGFpbXMSHQoGY2hlY2tzGAYgAygLMg0uZWN0LnYxLkNoZWNrEh4KA2RhZxgHIAEoCzIRLmVjdC52MS5EYWdSZXBvcnQSCwoDa2lkGAggASgJEioKDGVxdWl2b2NhdGlvbhgJIAEoCzIULmVjdC52MS5FcXVpdm9jYXRpb24iUAoSQmF0Y2hWZXJpZnlSZXF1ZXN0EiYKBWl0ZW1zGAEgAygLMhcuZWN0LnYxLkJhdGNoVmVyaWZ5SXRlbRISCgpyZXF1ZXN0X2lkGAIgASgJIkwKD0JhdGNoVmVyaWZ5SXRlbRIRCglyZWZlcmVuY2UYASABKAkSJgoHcmVxdWVzdBgCIAEoCzIVLmVjdC52MS5WZXJpZnlSZXF1ZXN0IkEKE0JhdGNoVmVyaWZ5UmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmVjdC52MS5CYXRjaFZlcmlmeVJlc3VsdCKBAQoRQmF0Y2hWZXJpZnlSZXN1bHQSEQoJcmVmZXJlbmNlGAEgASgJEioKCHJlc3BvbnNlGAIgASgLMhYuZWN0LnYxLlZlcmlmeVJlc3BvbnNlSAASIwoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQggKBnJlc3VsdCIdCgtUb2tlbkJ1bmRsZRIOCgZ0b2tlbnMYASADKAkioAEKElZhbGlkYXRlREFHUmVxdWVzdBIPCgV0b2tlbhgBIAEoCUgAEg0KA3dpZBgCIAEoCUgAEiUKBmJ1bmRsZRgDIAEoCzITLmVjdC52MS5Ub2tlbkJ1bmRsZUgAEhQKDHByZWRlY2Vzc29ycxgEIAMoCRIiCgVncmFwaBgFIAEoDjITLmVjdC52MS5HcmFwaEZvcm1hdEIJCgdzdWJqZWN0IpUCChNWYWxpZGF0ZURBR1Jlc3BvbnNlEiEKBnN0YXR1cxgBIAEoDjIRLmVjdC52MS5EYWdTdGF0dXMSKAoKdmlvbGF0aW9ucxgCIAMoCzIULmVjdC52MS5EYWdWaW9sYXRpb24SEgoKdW5yZXNvbHZlZBgDIAMoCRIMCgRzaXplGAQgASgFEg0KBWRlcHRoGAUgASgFEg0KBXJvb3RzGAYgAygJEg4KBmxlYXZlcxgHIAMoCRINCgVncmFwaBgIIAEoCRIhCgpwYXRoX2xldmVsGAkgASgOMg0uZWN0LnYxLkxldmVsEh4KB3RhaW50ZWQYCiADKAsyDS5lY3QudjEuVGFpbnQSDwoHb21pdHRlZBgLIAEoBSI1ChNBcHBlbmRMZWRnZXJSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEg8KB2RyeV9ydW4YAiABKAgiiAEKFEFwcGVuZExlZGdlclJlc3BvbnNlEhwKBWVudHJ5GAEgASgLMg0uZWN0LnYxLkVudHJ5EiAKB3JlY2VpcHQYAiABKAsyDy5lY3QudjEuUmVjZWlwdBIRCglkdXBsaWNhdGUYAyABKAgSHQoGY2hlY2tzGAQgAygLMg0uZWN0LnYxLkNoZWNrIkgKGEJhdGNoQXBwZW5kTGVkZ2VyUmVxdWVzdBIsCgVpdGVtcxgBIAMoCzIdLmVjdC52MS5CYXRjaEFwcGVuZExlZGdlckl0ZW0iWAoVQmF0Y2hBcHBlbmRMZWRnZXJJdGVtEhEKCXJlZmVyZW5jZRgBIAEoCRIsCgdyZXF1ZXN0GAIgASgLMhsuZWN0LnYxLkFwcGVuZExlZGdlclJlcXVlc3QiTQoZQmF0Y2hBcHBlbmRMZWRnZXJSZXNwb25zZRIwCgdyZXN1bHRzGAEgAygLMh8uZWN0LnYxLkJhdGNoQXBwZW5kTGVkZ2VyUmVzdWx0Io0BChdCYXRjaEFwcGVuZExlZGdlclJlc3VsdBIRCglyZWZlcmVuY2UYASABKAkSMAoIcmVzcG9uc2UYAiABKAsyHC5lY3QudjEuQXBwZW5kTGVkZ2VyUmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0KlYKClJlY29yZE1vZGUSGwoXUkVDT1JEX01PREVfVU5TUEVDSUZJRUQQABIUChBSRUNPUkRfTU9ERV9TWU5DEAESFQoRUkVDT1JEX01PREVfQVNZTkMQAipjCgdEYWdNb2RlEhgKFERBR19NT0RFX1VOU1BFQ0lGSUVEEAASEQoNREFHX01PREVfTk9ORRABEhQKEERBR19NT0RFX1BBUlRJQUwQAhIVChFEQUdfTU9ERV9DT01QTEVURRADKnAKClJlcGxheU1vZGUSGwoXUkVQTEFZX01PREVfVU5TUEVDSUZJRUQQABIWChJSRVBMQVlfTU9ERV9SRUNPUkQQARIUChBSRVBMQVlfTU9ERV9TS0lQEAISFwoTUkVQTEFZX01PREVfT0JTRVJWRRADKloKClZlcmlmeU1vZGUSGwoXVkVSSUZZX01PREVfVU5TUEVDSUZJRUQQABIXChNWRVJJRllfTU9ERV9FTkZPUkNFEAESFgoSVkVSSUZZX01PREVfUkVQT1JUEAIqWwoLR3JhcGhGb3JtYXQSHAoYR1JBUEhfRk9STUFUX1VOU1BFQ0lGSUVEEAASGAoUR1JBUEhfRk9STUFUX01FUk1BSUQQARIUChBHUkFQSF9GT1JNQVRfRE9UEAIy2gQKEEF1dGhvcml0eVNlcnZpY2USTgoMR2V0QXV0aG9yaXR5EhsuZWN0LnYxLkdldEF1dGhvcml0eVJlcXVlc3QaHC5lY3QudjEuR2V0QXV0aG9yaXR5UmVzcG9uc2UiA5ACARI0CgVJc3N1ZRIULmVjdC52MS5Jc3N1ZVJlcXVlc3QaFS5lY3QudjEuSXNzdWVSZXNwb25zZRJDCgpCYXRjaElzc3VlEhkuZWN0LnYxLkJhdGNoSXNzdWVSZXF1ZXN0GhouZWN0LnYxLkJhdGNoSXNzdWVSZXNwb25zZRI3CgZWZXJpZnkSFS5lY3QudjEuVmVyaWZ5UmVxdWVzdBoWLmVjdC52MS5WZXJpZnlSZXNwb25zZRJGCgtCYXRjaFZlcmlmeRIaLmVjdC52MS5CYXRjaFZlcmlmeVJlcXVlc3QaGy5lY3QudjEuQmF0Y2hWZXJpZnlSZXNwb25zZRJLCgtWYWxpZGF0ZURBRxIaLmVjdC52MS5WYWxpZGF0ZURBR1JlcXVlc3QaGy5lY3QudjEuVmFsaWRhdGVEQUdSZXNwb25zZSIDkAIBEk4KDEFwcGVuZExlZGdlchIbLmVjdC52MS5BcHBlbmRMZWRnZXJSZXF1ZXN0GhwuZWN0LnYxLkFwcGVuZExlZGdlclJlc3BvbnNlIgOQAgISXQoRQmF0Y2hBcHBlbmRMZWRnZXISIC5lY3QudjEuQmF0Y2hBcHBlbmRMZWRnZXJSZXF1ZXN0GiEuZWN0LnYxLkJhdGNoQXBwZW5kTGVkZ2VyUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_ect_v1_ledger, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("ChZlY3QvdjEvYXV0aG9yaXR5LnByb3RvEgZlY3QudjEiFQoTR2V0QXV0aG9yaXR5UmVxdWVzdCL6AgoUR2V0QXV0aG9yaXR5UmVzcG9uc2USDgoGaXNzdWVyGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEwoLc2lnbmluZ19hbGcYAyABKAkSGQoRdmVyaWZpY2F0aW9uX2FsZ3MYBCADKAkSDgoGZHJhZnRzGAUgAygJEhAKCGp3a3NfdXJpGAYgASgJEj4KCWVuZHBvaW50cxgHIAMoCzIrLmVjdC52MS5HZXRBdXRob3JpdHlSZXNwb25zZS5FbmRwb2ludHNFbnRyeRInCgZsZWRnZXIYCCABKAsyFy5lY3QudjEuQXV0aG9yaXR5TGVkZ2VyEicKBmxpbWl0cxgJIAEoCzIXLmVjdC52MS5BdXRob3JpdHlMaW1pdHMSKwoIZmVhdHVyZXMYCiABKAsyGS5lY3QudjEuQXV0aG9yaXR5RmVhdHVyZXMaMAoORW5kcG9pbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJJCg9BdXRob3JpdHlMZWRnZXISDgoGb3JpZ2luGAEgASgJEhQKDHZlcmlmaWVyX2tleRgCIAEoCRIQCghhdWRpZW5jZRgDIAEoCSLOBAoPQXV0aG9yaXR5TGltaXRzEhUKDW1lc3NhZ2VfYnl0ZXMYASABKAUSGwoTYmF0Y2hfbWVzc2FnZV9ieXRlcxgCIAEoBRIUCgxhbnN3ZXJfYnl0ZXMYAyABKAUSEwoLdG9rZW5fYnl0ZXMYBCABKAUSEwoLYmF0Y2hfaXRlbXMYBSABKAUSEQoJYXVkaWVuY2VzGAYgASgFEhQKDHByZWRlY2Vzc29ycxgHIAEoBRIaChJwcmVkZWNlc3Nvcl90b2tlbnMYCCABKAUSFQoNYnVuZGxlX3Rva2VucxgJIAEoBRIWCg53b3JrZmxvd190YXNrcxgKIAEoBRIRCglhbmNlc3RvcnMYCyABKAUSFwoPZXh0ZW5zaW9uX2J5dGVzGAwgASgFEhcKD2V4dGVuc2lvbl9kZXB0aBgNIAEoBRIuCgtkZWZhdWx0X3R0bBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdtYXhfdHRsGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXRva2VuX2FnZRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgpjbG9ja19za2V3GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCWNhbGxfdGltZRgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxwYWdlX2VudHJpZXMYEyABKAUSEQoJcGFnZV9rZXlzGBQgASgFIr4BChFBdXRob3JpdHlGZWF0dXJlcxIkCg1taW5pbXVtX2xldmVsGAEgASgOMg0uZWN0LnYxLkxldmVsEhAKCHV1aWRfaWRzGAIgASgIEhoKEnByZWRlY2Vzc29yX3BvbGljeRgDIAEoCBIUCgxyZXBsYXlfZ3VhcmQYBCABKAgSDwoHZHVyYWJsZRgFIAEoCBIWCg5kZWxlZ2F0ZWRfa2V5cxgGIAEoCBIWCg5wcm92ZW5fY2FsbGVycxgHIAEoCCLTAwoMSXNzdWVSZXF1ZXN0EhAKCGV4ZWNfYWN0GAEgASgJEgsKA2F1ZBgCIAMoCRIMCgRwcmVkGAMgAygJEgsKA3dpZBgEIAEoCRILCgNqdGkYBSABKAkSCwoDaXNzGAYgASgJEiYKA3R0bBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCghpbnBfaGFzaBgIIAEoCUgAEg8KBWlucHV0GAkgASgMSAASEgoIb3V0X2hhc2gYCiABKAlIARIQCgZvdXRwdXQYCyABKAxIARIqCgdlY3RfZXh0GAwgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgCEhYKDGVjdF9leHRfanNvbhgNIAEoCUgCEhIKCnJlcXVlc3RfaWQYDiABKAkSHAoFbGV2ZWwYDyABKA4yDS5lY3QudjEuTGV2ZWwSHAoFZHJhZnQYECABKA4yDS5lY3QudjEuRHJhZnQSJwoLcmVjb3JkX21vZGUYESABKA4yEi5lY3QudjEuUmVjb3JkTW9kZRIPCgdkcnlfcnVuGBIgASgIQg8KDWlucHV0X2JpbmRpbmdCEAoOb3V0cHV0X2JpbmRpbmdCCwoJZXh0ZW5zaW9uItEBCg1Jc3N1ZVJlc3BvbnNlEg0KBXRva2VuGAEgASgJEh4KBmNsYWltcxgCIAEoCzIOLmVjdC52MS5DbGFpbXMSCwoDa2lkGAMgASgJEhwKBWxldmVsGAQgASgOMg0uZWN0LnYxLkxldmVsEiAKB3JlY2VpcHQYBSABKAsyDy5lY3QudjEuUmVjZWlwdBIlCgpkYWdfcmVwb3J0GAYgASgLMhEuZWN0LnYxLkRhZ1JlcG9ydBIdCgZjaGVja3MYByADKAsyDS5lY3QudjEuQ2hlY2siTgoRQmF0Y2hJc3N1ZVJlcXVlc3QSJQoFaXRlbXMYASADKAsyFi5lY3QudjEuQmF0Y2hJc3N1ZUl0ZW0SEgoKcmVxdWVzdF9pZBgCIAEoCSJKCg5CYXRjaElzc3VlSXRlbRIRCglyZWZlcmVuY2UYASABKAkSJQoHcmVxdWVzdBgCIAEoCzIULmVjdC52MS5Jc3N1ZVJlcXVlc3QiPwoSQmF0Y2hJc3N1ZVJlc3BvbnNlEikKB3Jlc3VsdHMYASADKAsyGC5lY3QudjEuQmF0Y2hJc3N1ZVJlc3VsdCJ/ChBCYXRjaElzc3VlUmVzdWx0EhEKCXJlZmVyZW5jZRgBIAEoCRIpCghyZXNwb25zZRgCIAEoCzIVLmVjdC52MS5Jc3N1ZVJlc3BvbnNlSAASIwoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQggKBnJlc3VsdCKUAwoNVmVyaWZ5UmVxdWVzdBINCgV0b2tlbhgBIAEoCRIQCghhdWRpZW5jZRgCIAEoCRIaChJwcmVkZWNlc3Nvcl90b2tlbnMYAyADKAkSIQoIZGFnX21vZGUYBCABKA4yDy5lY3QudjEuRGFnTW9kZRInCgtyZXBsYXlfbW9kZRgFIAEoDjISLmVjdC52MS5SZXBsYXlNb2RlEhIKCnJlcXVlc3RfaWQYBiABKAkSJAoNbWluaW11bV9sZXZlbBgHIAEoDjINLmVjdC52MS5MZXZlbBISCghpbnBfaGFzaBgIIAEoCUgAEg8KBWlucHV0GAkgASgMSAASEgoIb3V0X2hhc2gYCiABKAlIARIQCgZvdXRwdXQYCyABKAxIARInCgt2ZXJpZnlfbW9kZRgMIAEoDjISLmVjdC52MS5WZXJpZnlNb2RlEikKBWFzX29mGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIPCg1pbnB1dF9iaW5kaW5nQhAKDm91dHB1dF9iaW5kaW5nIkIKDEVxdWl2b2NhdGlvbhIVCg1zaWduaW5nX2lucHV0GAEgASgJEhsKE290aGVyX3NpZ25pbmdfaW5wdXQYAiABKAkijQIKDlZlcmlmeVJlc3BvbnNlEhIKBXZhbGlkGAEgASgISACIAQESIAoHZmluZGluZxgCIAEoCzIPLmVjdC52MS5GaW5kaW5nEhwKBWxldmVsGAMgASgOMg0uZWN0LnYxLkxldmVsEh4KBmNsYWltcxgEIAEoCzIOLmVjdC52MS5DbGFpbXMSCwoDa2lkGAUgASgJEiUKCmRhZ19yZXBvcnQYBiABKAsyES5lY3QudjEuRGFnUmVwb3J0EioKDGVxdWl2b2NhdGlvbhgHIAEoCzIULmVjdC52MS5FcXVpdm9jYXRpb24SHQoGY2hlY2tzGAggAygLMg0uZWN0LnYxLkNoZWNrQggKBl92YWxpZCJQChJCYXRjaFZlcmlmeVJlcXVlc3QSJgoFaXRlbXMYASADKAsyFy5lY3QudjEuQmF0Y2hWZXJpZnlJdGVtEhIKCnJlcXVlc3RfaWQYAiABKAkiTAoPQmF0Y2hWZXJpZnlJdGVtEhEKCXJlZmVyZW5jZRgBIAEoCRImCgdyZXF1ZXN0GAIgASgLMhUuZWN0LnYxLlZlcmlmeVJlcXVlc3QiQQoTQmF0Y2hWZXJpZnlSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkuZWN0LnYxLkJhdGNoVmVyaWZ5UmVzdWx0IoEBChFCYXRjaFZlcmlmeVJlc3VsdBIRCglyZWZlcmVuY2UYASABKAkSKgoIcmVzcG9uc2UYAiABKAsyFi5lY3QudjEuVmVyaWZ5UmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0Ih0KC1Rva2VuQnVuZGxlEg4KBnRva2VucxgBIAMoCSKtAQoSVmFsaWRhdGVEQUdSZXF1ZXN0Eg8KBXRva2VuGAEgASgJSAASDQoDd2lkGAIgASgJSAASJQoGYnVuZGxlGAMgASgLMhMuZWN0LnYxLlRva2VuQnVuZGxlSAASGgoScHJlZGVjZXNzb3JfdG9rZW5zGAQgAygJEikKDGdyYXBoX2Zvcm1hdBgFIAEoDjITLmVjdC52MS5HcmFwaEZvcm1hdEIJCgdzdWJqZWN0Iq0BChNWYWxpZGF0ZURBR1Jlc3BvbnNlEiUKCmRhZ19yZXBvcnQYASABKAsyES5lY3QudjEuRGFnUmVwb3J0EgwKBHNpemUYAiABKAUSDQoFZGVwdGgYAyABKAUSHwoFcm9vdHMYBCADKAsyEC5lY3QudjEuVGFza05hbWUSIAoGbGVhdmVzGAUgAygLMhAuZWN0LnYxLlRhc2tOYW1lEg8KB2RyYXdpbmcYBiABKAkiNQoTQXBwZW5kTGVkZ2VyUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIpsBChRBcHBlbmRMZWRnZXJSZXNwb25zZRIcCgVlbnRyeRgBIAEoCzINLmVjdC52MS5FbnRyeRIgCgdyZWNlaXB0GAIgASgLMg8uZWN0LnYxLlJlY2VpcHQSFgoJZHVwbGljYXRlGAMgASgISACIAQESHQoGY2hlY2tzGAQgAygLMg0uZWN0LnYxLkNoZWNrQgwKCl9kdXBsaWNhdGUiSAoYQmF0Y2hBcHBlbmRMZWRnZXJSZXF1ZXN0EiwKBWl0ZW1zGAEgAygLMh0uZWN0LnYxLkJhdGNoQXBwZW5kTGVkZ2VySXRlbSJYChVCYXRjaEFwcGVuZExlZGdlckl0ZW0SEQoJcmVmZXJlbmNlGAEgASgJEiwKB3JlcXVlc3QYAiABKAsyGy5lY3QudjEuQXBwZW5kTGVkZ2VyUmVxdWVzdCJNChlCYXRjaEFwcGVuZExlZGdlclJlc3BvbnNlEjAKB3Jlc3VsdHMYASADKAsyHy5lY3QudjEuQmF0Y2hBcHBlbmRMZWRnZXJSZXN1bHQijQEKF0JhdGNoQXBwZW5kTGVkZ2VyUmVzdWx0EhEKCXJlZmVyZW5jZRgBIAEoCRIwCghyZXNwb25zZRgCIAEoCzIcLmVjdC52MS5BcHBlbmRMZWRnZXJSZXNwb25zZUgAEiMKBWVycm9yGAMgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIAEIICgZyZXN1bHQqVgoKUmVjb3JkTW9kZRIbChdSRUNPUkRfTU9ERV9VTlNQRUNJRklFRBAAEhQKEFJFQ09SRF9NT0RFX1NZTkMQARIVChFSRUNPUkRfTU9ERV9BU1lOQxACKmMKB0RhZ01vZGUSGAoUREFHX01PREVfVU5TUEVDSUZJRUQQABIRCg1EQUdfTU9ERV9OT05FEAESFAoQREFHX01PREVfUEFSVElBTBACEhUKEURBR19NT0RFX0NPTVBMRVRFEAMqcAoKUmVwbGF5TW9kZRIbChdSRVBMQVlfTU9ERV9VTlNQRUNJRklFRBAAEhYKElJFUExBWV9NT0RFX1JFQ09SRBABEhQKEFJFUExBWV9NT0RFX1NLSVAQAhIXChNSRVBMQVlfTU9ERV9PQlNFUlZFEAMqWgoKVmVyaWZ5TW9kZRIbChdWRVJJRllfTU9ERV9VTlNQRUNJRklFRBAAEhcKE1ZFUklGWV9NT0RFX0VORk9SQ0UQARIWChJWRVJJRllfTU9ERV9SRVBPUlQQAipbCgtHcmFwaEZvcm1hdBIcChhHUkFQSF9GT1JNQVRfVU5TUEVDSUZJRUQQABIYChRHUkFQSF9GT1JNQVRfTUVSTUFJRBABEhQKEEdSQVBIX0ZPUk1BVF9ET1QQAjLaBAoQQXV0aG9yaXR5U2VydmljZRJOCgxHZXRBdXRob3JpdHkSGy5lY3QudjEuR2V0QXV0aG9yaXR5UmVxdWVzdBocLmVjdC52MS5HZXRBdXRob3JpdHlSZXNwb25zZSIDkAIBEjQKBUlzc3VlEhQuZWN0LnYxLklzc3VlUmVxdWVzdBoVLmVjdC52MS5Jc3N1ZVJlc3BvbnNlEkMKCkJhdGNoSXNzdWUSGS5lY3QudjEuQmF0Y2hJc3N1ZVJlcXVlc3QaGi5lY3QudjEuQmF0Y2hJc3N1ZVJlc3BvbnNlEjcKBlZlcmlmeRIVLmVjdC52MS5WZXJpZnlSZXF1ZXN0GhYuZWN0LnYxLlZlcmlmeVJlc3BvbnNlEkYKC0JhdGNoVmVyaWZ5EhouZWN0LnYxLkJhdGNoVmVyaWZ5UmVxdWVzdBobLmVjdC52MS5CYXRjaFZlcmlmeVJlc3BvbnNlEksKC1ZhbGlkYXRlREFHEhouZWN0LnYxLlZhbGlkYXRlREFHUmVxdWVzdBobLmVjdC52MS5WYWxpZGF0ZURBR1Jlc3BvbnNlIgOQAgESTgoMQXBwZW5kTGVkZ2VyEhsuZWN0LnYxLkFwcGVuZExlZGdlclJlcXVlc3QaHC5lY3QudjEuQXBwZW5kTGVkZ2VyUmVzcG9uc2UiA5ACAhJdChFCYXRjaEFwcGVuZExlZGdlchIgLmVjdC52MS5CYXRjaEFwcGVuZExlZGdlclJlcXVlc3QaIS5lY3QudjEuQmF0Y2hBcHBlbmRMZWRnZXJSZXNwb25zZSIDkAICQjEKBmVjdC52MUIOQXV0aG9yaXR5UHJvdG9QAVoMZWN0L3YxO2VjdHYxqgIGRWN0LlYxYgZwcm90bzM", [file_ect_v1_ledger, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_rpc_status]);
 
 /**
  * Asks about the authority. It has no parameters.
@@ -157,7 +157,7 @@ export const AuthorityLedgerSchema: GenMessage<AuthorityLedger> = /*@__PURE__*/
   messageDesc(file_ect_v1_authority, 2);
 
 /**
- * How much an authority takes. Each counts by itself, so the smallest that a request meets decides. Times are in seconds.
+ * How much an authority takes. Each counts by itself, so the smallest that a request meets decides.
  *
  * @generated from message ect.v1.AuthorityLimits
  */
@@ -207,9 +207,9 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   /**
    * Predecessors in `pred`.
    *
-   * @generated from field: int32 pred = 7;
+   * @generated from field: int32 predecessors = 7;
    */
-  pred: number;
+  predecessors: number;
 
   /**
    * Tokens of predecessors that are handed along.
@@ -254,39 +254,39 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   extensionDepth: number;
 
   /**
-   * Lifetime of a token whose `ttl` is not said.
+   * Lifetime of a token whose `ttl` is not set.
    *
-   * @generated from field: int32 default_ttl_seconds = 14;
+   * @generated from field: google.protobuf.Duration default_ttl = 14;
    */
-  defaultTtlSeconds: number;
+  defaultTtl?: Duration | undefined;
 
   /**
    * Longest lifetime of a token.
    *
-   * @generated from field: int32 max_ttl_seconds = 15;
+   * @generated from field: google.protobuf.Duration max_ttl = 15;
    */
-  maxTtlSeconds: number;
+  maxTtl?: Duration | undefined;
 
   /**
    * How long ago `iat` may be when a token is presented.
    *
-   * @generated from field: int32 token_age_seconds = 16;
+   * @generated from field: google.protobuf.Duration token_age = 16;
    */
-  tokenAgeSeconds: number;
+  tokenAge?: Duration | undefined;
 
   /**
    * How far `iat` may be ahead.
    *
-   * @generated from field: int32 clock_skew_seconds = 17;
+   * @generated from field: google.protobuf.Duration clock_skew = 17;
    */
-  clockSkewSeconds: number;
+  clockSkew?: Duration | undefined;
 
   /**
    * Longest time that a call is worked on.
    *
-   * @generated from field: int32 call_seconds = 18;
+   * @generated from field: google.protobuf.Duration call_time = 18;
    */
-  callSeconds: number;
+  callTime?: Duration | undefined;
 
   /**
    * Entries of a page of the ledger.
@@ -345,7 +345,7 @@ export type AuthorityFeatures = Message<"ect.v1.AuthorityFeatures"> & {
   replayGuard: boolean;
 
   /**
-   * Whether uses, idempotency keys and entries outlive the process.
+   * Whether uses, request ids and entries outlive the process.
    *
    * @generated from field: bool durable = 5;
    */
@@ -387,7 +387,8 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   execAct: string;
 
   /**
-   * Every party that will verify the token: 1 to 64 entries. Required.
+   * Every party that will verify the token: 1 to 64 entries. Required. Several entries of one character are refused in every list of
+   * strings of a request: some languages send a string in the place of a list as its characters.
    *
    * @generated from field: repeated string aud = 2;
    */
@@ -498,11 +499,14 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Which draft to write. Unset: -01.
+   * Names this request: at most 128 printable ASCII characters without blanks, a random UUID for example. The same caller's same
+   * request under the same id answers the same token until that token expires; another request under the same id is refused with
+   * IDEMPOTENCY_CONFLICT. Callers without a certificate cannot be told apart: among them an id belongs to its request, and another
+   * request under it is another one.
    *
-   * @generated from field: ect.v1.Draft draft = 14;
+   * @generated from field: string request_id = 14;
    */
-  draft: Draft;
+  requestId: string;
 
   /**
    * L1: the unsigned object. L2 (the default): a signed token. L3: a signed token that is recorded; every predecessor must
@@ -513,28 +517,26 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   level: Level;
 
   /**
-   * At most 128 printable ASCII characters without blanks. The same caller's same request under the same key answers the same token
-   * until that token expires; another request under the same key is refused with IDEMPOTENCY_CONFLICT. Callers without a
-   * certificate cannot be told apart: among them a key belongs to its request, and another request under it is another one.
+   * Which draft to write. Unset: -01.
    *
-   * @generated from field: string idempotency_key = 16;
+   * @generated from field: ect.v1.Draft draft = 16;
    */
-  idempotencyKey: string;
-
-  /**
-   * Checks everything and answers the claims and the checks, but signs, remembers and records nothing. The idempotency key
-   * is not looked at. What would be refused is a row with FAIL; the call itself succeeds.
-   *
-   * @generated from field: bool dry_run = 17;
-   */
-  dryRun: boolean;
+  draft: Draft;
 
   /**
    * When to record the token. Only with level L3.
    *
-   * @generated from field: ect.v1.RecordMode record = 18;
+   * @generated from field: ect.v1.RecordMode record_mode = 17;
    */
-  record: RecordMode;
+  recordMode: RecordMode;
+
+  /**
+   * Checks everything and answers the claims and the checks, but signs, remembers and records nothing. The request id
+   * is not looked at. What would be refused is a row with FAIL; the call itself succeeds.
+   *
+   * @generated from field: bool dry_run = 18;
+   */
+  dryRun: boolean;
 };
 
 /**
@@ -588,9 +590,9 @@ export type IssueResponse = Message<"ect.v1.IssueResponse"> & {
   /**
    * What is known of its predecessors. Only where it has some.
    *
-   * @generated from field: ect.v1.DagReport dag = 6;
+   * @generated from field: ect.v1.DagReport dag_report = 6;
    */
-  dag?: DagReport | undefined;
+  dagReport?: DagReport | undefined;
 
   /**
    * Every step of issuing in order. Only for a dry run.
@@ -621,9 +623,9 @@ export type BatchIssueRequest = Message<"ect.v1.BatchIssueRequest"> & {
   items: BatchIssueItem[];
 
   /**
-   * Names this batch, under the rules of `idempotency_key`: at most 128 printable ASCII characters without blanks. The same caller's
-   * same items under the same id are answered with the same tokens, each until it expires; items that were refused are tried again.
-   * Other items under the same id are refused with IDEMPOTENCY_CONFLICT. An item with an `idempotency_key` keeps to that.
+   * Names this batch, under the rules of the `request_id` of an IssueRequest. The same caller's same items under the same id are
+   * answered with the same tokens, each until it expires; items that were refused are tried again. Other items under the same id are
+   * refused with IDEMPOTENCY_CONFLICT. An item with a `request_id` of its own keeps to that.
    *
    * @generated from field: string request_id = 2;
    */
@@ -754,27 +756,28 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
    * Tokens of predecessors that came along, at most 100, and as many as the message of 256 KiB holds: ValidateDAG takes 4 MiB. Each is
    * verified before it is believed.
    *
-   * @generated from field: repeated string predecessors = 3;
+   * @generated from field: repeated string predecessor_tokens = 3;
    */
-  predecessors: string[];
+  predecessorTokens: string[];
 
   /**
    * Whether to look at the graph.
    *
-   * @generated from field: ect.v1.DagMode dag = 4;
+   * @generated from field: ect.v1.DagMode dag_mode = 4;
    */
-  dag: DagMode;
+  dagMode: DagMode;
 
   /**
    * Whether to guard against replay.
    *
-   * @generated from field: ect.v1.ReplayMode replay = 5;
+   * @generated from field: ect.v1.ReplayMode replay_mode = 5;
    */
-  replay: ReplayMode;
+  replayMode: ReplayMode;
 
   /**
-   * Names this call, at most 128 bytes. Repeating the call under the same id is not a replay, for the same caller. A caller
-   * without a certificate is known by nothing but the id, so its id must have at least 22 characters: a random UUID, for example.
+   * Names this request: at most 128 printable ASCII characters without blanks. Repeating the call under the same id is not a replay,
+   * for the same caller. A caller without a certificate is known by nothing but the id, so its id must have at least 22 characters:
+   * a random UUID, for example.
    *
    * @generated from field: string request_id = 6;
    */
@@ -837,9 +840,9 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   /**
    * How far to go.
    *
-   * @generated from field: ect.v1.VerifyMode mode = 12;
+   * @generated from field: ect.v1.VerifyMode verify_mode = 12;
    */
-  mode: VerifyMode;
+  verifyMode: VerifyMode;
 
   /**
    * Evidence mode: judge the keys and times as of this moment, which must not be in the future. A token that the ledger
@@ -893,68 +896,61 @@ export const EquivocationSchema: GenMessage<Equivocation> = /*@__PURE__*/
  */
 export type VerifyResponse = Message<"ect.v1.VerifyResponse"> & {
   /**
-   * Whether every step that was asked for holds.
+   * Whether every step that was asked for holds. Always set.
    *
-   * @generated from field: bool valid = 1;
+   * @generated from field: optional bool valid = 1;
    */
-  valid: boolean;
+  valid?: boolean | undefined;
 
   /**
-   * Why not: a value of ErrorReason without its prefix. Empty where valid.
+   * Why not: the first step that does not hold. Set where `valid` is false only.
    *
-   * @generated from field: string reason = 2;
+   * @generated from field: ect.v1.Finding finding = 2;
    */
-  reason: string;
-
-  /**
-   * What is wrong, for people. Empty where valid.
-   *
-   * @generated from field: string message = 3;
-   */
-  message: string;
+  finding?: Finding | undefined;
 
   /**
    * L1, L2, or L3 where the ledger was looked at and holds this token. Unset where not valid.
    *
-   * @generated from field: ect.v1.Level level = 4;
+   * @generated from field: ect.v1.Level level = 3;
    */
   level: Level;
 
   /**
    * What the token says. Only where its signature and claims hold, even if a later step failed.
    *
-   * @generated from field: ect.v1.Claims claims = 5;
+   * @generated from field: ect.v1.Claims claims = 4;
    */
   claims?: Claims | undefined;
 
   /**
-   * Every step in order.
+   * The key that verified the signature. Empty where it did not hold, and for L1.
    *
-   * @generated from field: repeated ect.v1.Check checks = 6;
+   * @generated from field: string kid = 5;
    */
-  checks: Check[];
+  kid: string;
 
   /**
    * The graph, where it was looked at.
    *
-   * @generated from field: ect.v1.DagReport dag = 7;
+   * @generated from field: ect.v1.DagReport dag_report = 6;
    */
-  dag?: DagReport | undefined;
-
-  /**
-   * The key that verified the signature. Empty where it did not hold, and for L1.
-   *
-   * @generated from field: string kid = 8;
-   */
-  kid: string;
+  dagReport?: DagReport | undefined;
 
   /**
    * Both tokens. Only with TOKEN_EQUIVOCATED. In a batch, all of these and all lists of graphs share 256 KiB at least: where there is
    * no room left it is unset, and Verify tells.
    *
-   * @generated from field: ect.v1.Equivocation equivocation = 9;
+   * @generated from field: ect.v1.Equivocation equivocation = 7;
    */
   equivocation?: Equivocation | undefined;
+
+  /**
+   * Every step in order. Only with VERIFY_MODE_REPORT.
+   *
+   * @generated from field: repeated ect.v1.Check checks = 8;
+   */
+  checks: Check[];
 };
 
 /**
@@ -1120,7 +1116,7 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
    */
   subject: {
     /**
-     * The ancestors of this token, at most 10,000, looked up in `predecessors` and in the ledger. The token need not be
+     * The ancestors of this token, at most 10,000, looked up in `predecessor_tokens` and in the ledger. The token need not be
      * recorded.
      *
      * @generated from field: string token = 1;
@@ -1149,16 +1145,16 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
    * Tokens of predecessors that came along, at most 100, with `token` only. Each is verified before it is believed. What was signed
    * under a compromised key counts only where the ledger recorded it before that.
    *
-   * @generated from field: repeated string predecessors = 4;
+   * @generated from field: repeated string predecessor_tokens = 4;
    */
-  predecessors: string[];
+  predecessorTokens: string[];
 
   /**
    * Draw the graph too.
    *
-   * @generated from field: ect.v1.GraphFormat graph = 5;
+   * @generated from field: ect.v1.GraphFormat graph_format = 5;
    */
-  graph: GraphFormat;
+  graphFormat: GraphFormat;
 };
 
 /**
@@ -1175,81 +1171,47 @@ export const ValidateDAGRequestSchema: GenMessage<ValidateDAGRequest> = /*@__PUR
  */
 export type ValidateDAGResponse = Message<"ect.v1.ValidateDAGResponse"> & {
   /**
-   * Complete, partial or invalid.
+   * Its status, every broken rule, and what else is known of it. A token that does not hold makes it invalid, for the reason of that
+   * token.
    *
-   * @generated from field: ect.v1.DagStatus status = 1;
+   * @generated from field: ect.v1.DagReport dag_report = 1;
    */
-  status: DagStatus;
-
-  /**
-   * Every broken rule with the tasks concerned, not only the first.
-   *
-   * @generated from field: repeated ect.v1.DagViolation violations = 2;
-   */
-  violations: DagViolation[];
-
-  /**
-   * The `jti` of each predecessor that was found nowhere.
-   *
-   * @generated from field: repeated string unresolved = 3;
-   */
-  unresolved: string[];
+  dagReport?: DagReport | undefined;
 
   /**
    * Number of tasks in the graph.
    *
-   * @generated from field: int32 size = 4;
+   * @generated from field: int32 size = 2;
    */
   size: number;
 
   /**
    * Number of tasks on the longest path.
    *
-   * @generated from field: int32 depth = 5;
+   * @generated from field: int32 depth = 3;
    */
   depth: number;
 
   /**
-   * The `jti` of each task without predecessors.
+   * Each task without predecessors.
    *
-   * @generated from field: repeated string roots = 6;
+   * @generated from field: repeated ect.v1.TaskName roots = 4;
    */
-  roots: string[];
+  roots: TaskName[];
 
   /**
-   * The `jti` of each task that no other task follows.
+   * Each task that no other task follows.
    *
-   * @generated from field: repeated string leaves = 7;
+   * @generated from field: repeated ect.v1.TaskName leaves = 5;
    */
-  leaves: string[];
+  leaves: TaskName[];
 
   /**
-   * The drawing, where one was asked for: of 1,000 tasks and 5,000 links at most. It says so where there are more.
+   * The drawing, where `graph_format` asks for one: of 1,000 tasks and 5,000 links at most. It says so where there are more.
    *
-   * @generated from field: string graph = 8;
+   * @generated from field: string drawing = 6;
    */
-  graph: string;
-
-  /**
-   * The lowest level of all tasks that were looked at. Unset where one of them was not found.
-   *
-   * @generated from field: ect.v1.Level path_level = 9;
-   */
-  pathLevel: Level;
-
-  /**
-   * Every tainted task.
-   *
-   * @generated from field: repeated ect.v1.Taint tainted = 10;
-   */
-  tainted: Taint[];
-
-  /**
-   * How many rows of the lists above were left out, since together they are kept within 1.5 MiB.
-   *
-   * @generated from field: int32 omitted = 11;
-   */
-  omitted: number;
+  drawing: string;
 };
 
 /**
@@ -1295,25 +1257,25 @@ export const AppendLedgerRequestSchema: GenMessage<AppendLedgerRequest> = /*@__P
  */
 export type AppendLedgerResponse = Message<"ect.v1.AppendLedgerResponse"> & {
   /**
-   * The entry, with its token and salt. In a dry run only where it is there already.
+   * The entry, with its token. In a dry run only where it is there already.
    *
    * @generated from field: ect.v1.Entry entry = 1;
    */
   entry?: Entry | undefined;
 
   /**
-   * Proof that the entry is durable and in the tree.
+   * Proof that the entry is durable and in the tree, with its leaf and salt.
    *
    * @generated from field: ect.v1.Receipt receipt = 2;
    */
   receipt?: Receipt | undefined;
 
   /**
-   * The same token was there already; nothing was added.
+   * Whether the same token was there already, and nothing was added. Always set.
    *
-   * @generated from field: bool duplicate = 3;
+   * @generated from field: optional bool duplicate = 3;
    */
-  duplicate: boolean;
+  duplicate?: boolean | undefined;
 
   /**
    * Every step in order, as in a verdict. Only for a dry run.
@@ -1605,8 +1567,8 @@ export const VerifyMode = {
   ENFORCE: 1,
 
   /**
-   * Runs every step that can still run after a failure, so that one answer lists all that is to be mended. The verdict is
-   * the same. Nothing is remembered of a token that fails.
+   * Runs every step that can still run after a failure, and answers all of them as `checks`, so that one answer lists all that is
+   * to be corrected. The verdict is the same. Nothing is remembered of a token that fails.
    *
    * @generated from enum value: VERIFY_MODE_REPORT = 2;
    */
@@ -1669,11 +1631,11 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
 
 /**
  * Issues, verifies, orders and records tokens. Every failure carries a `google.rpc.ErrorInfo` whose `reason` is a
- * value of ErrorReason without its prefix and whose `domain` is `ect.v1`. Messages are at most 256 KiB, those of the
+ * value of ErrorReason without its prefix and whose `domain` is `ect-authority`. Messages are at most 256 KiB, those of the
  * batch methods and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. The smallest limit that a request meets
  * counts: 1,000 items share the 4 MiB of their message. A call whose answer could be larger than 4 MiB is refused with
  * MESSAGE_TOO_LARGE before anything is done. GetAuthority answers every limit that is in force. An answer that got lost can be
- * asked for again: by the same `idempotency_key` or `request_id`, and of AppendLedger and BatchAppendLedger by the same request.
+ * asked for again: by the same `request_id`, and of AppendLedger and BatchAppendLedger, which need none, by the same token.
  *
  * @generated from service ect.v1.AuthorityService
  */

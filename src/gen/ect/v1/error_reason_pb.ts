@@ -12,12 +12,22 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/error_reason.proto.
  */
 export const file_ect_v1_error_reason: GenFile = /*@__PURE__*/
-  fileDesc("ChllY3QvdjEvZXJyb3JfcmVhc29uLnByb3RvEgZlY3QudjEq/xMKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEiAKHEVSUk9SX1JFQVNPTl9UT0tFTl9UT09fTEFSR0UQARIgChxFUlJPUl9SRUFTT05fVE9LRU5fTUFMRk9STUVEEAISHgoaRVJST1JfUkVBU09OX0xFVkVMX1RPT19MT1cQAxIcChhFUlJPUl9SRUFTT05fVFlQX0lOVkFMSUQQBBIhCh1FUlJPUl9SRUFTT05fSEVBREVSX0ZPUkJJRERFThAFEiAKHEVSUk9SX1JFQVNPTl9BTEdfTk9UX0FMTE9XRUQQBhIcChhFUlJPUl9SRUFTT05fS0lEX01JU1NJTkcQBxIcChhFUlJPUl9SRUFTT05fS0VZX1VOS05PV04QCBIcChhFUlJPUl9SRUFTT05fS0VZX1JFVk9LRUQQCRIcChhFUlJPUl9SRUFTT05fS0VZX0VYUElSRUQQChIdChlFUlJPUl9SRUFTT05fS0VZX01JU01BVENIEAsSIgoeRVJST1JfUkVBU09OX1NJR05BVFVSRV9JTlZBTElEEAwSHgoaRVJST1JfUkVBU09OX0NMQUlNX01JU1NJTkcQDRIeChpFUlJPUl9SRUFTT05fQ0xBSU1fSU5WQUxJRBAOEh0KGUVSUk9SX1JFQVNPTl9QUkVEX0lOVkFMSUQQDxIeChpFUlJPUl9SRUFTT05fRVhUX1RPT19MQVJHRRAQEh0KGUVSUk9SX1JFQVNPTl9FWFRfVE9PX0RFRVAQERIgChxFUlJPUl9SRUFTT05fSVNTVUVSX01JU01BVENIEBISIgoeRVJST1JfUkVBU09OX0FVRElFTkNFX01JU01BVENIEBMSHgoaRVJST1JfUkVBU09OX1RPS0VOX0VYUElSRUQQFBIeChpFUlJPUl9SRUFTT05fSUFUX0lOX0ZVVFVSRRAVEiQKIEVSUk9SX1JFQVNPTl9UT0tFTl9OT1RfWUVUX1ZBTElEEDkSHAoYRVJST1JfUkVBU09OX0lBVF9UT09fT0xEEBYSJAogRVJST1JfUkVBU09OX0lOUFVUX0hBU0hfTUlTTUFUQ0gQFxIlCiFFUlJPUl9SRUFTT05fT1VUUFVUX0hBU0hfTUlTTUFUQ0gQGBIjCh9FUlJPUl9SRUFTT05fREFHX0RVUExJQ0FURV9UQVNLEBkSKAokRVJST1JfUkVBU09OX0RBR19QUkVERUNFU1NPUl9NSVNTSU5HEBoSHwobRVJST1JfUkVBU09OX0RBR19USU1FX09SREVSEBsSGgoWRVJST1JfUkVBU09OX0RBR19DWUNMRRAcEh0KGUVSUk9SX1JFQVNPTl9EQUdfVE9PX0RFRVAQHRImCiJFUlJPUl9SRUFTT05fREFHX1dPUktGTE9XX01JU01BVENIEB4SHwobRVJST1JfUkVBU09OX1RPS0VOX1JFUExBWUVEEB8SIgoeRVJST1JfUkVBU09OX1RPS0VOX0VRVUlWT0NBVEVEECASIAocRVJST1JfUkVBU09OX1JFUVVFU1RfSU5WQUxJRBAhEiIKHkVSUk9SX1JFQVNPTl9SRVFVRVNUX01BTEZPUk1FRBAiEiIKHkVSUk9SX1JFQVNPTl9NRVNTQUdFX1RPT19MQVJHRRAjEh8KG0VSUk9SX1JFQVNPTl9NRVRIT0RfVU5LTk9XThAkEiEKHUVSUk9SX1JFQVNPTl9DQUxMRVJfVU5UUlVTVEVEECUSIgoeRVJST1JfUkVBU09OX0NBTExFUl9JRF9JTlZBTElEECYSIwofRVJST1JfUkVBU09OX0lTU1VFUl9OT1RfQUxMT1dFRBAnEiUKIUVSUk9SX1JFQVNPTl9JREVNUE9URU5DWV9DT05GTElDVBAoEiIKHkVSUk9SX1JFQVNPTl9ERUFETElORV9FWENFRURFRBApEh8KG0VSUk9SX1JFQVNPTl9DQUxMX0NBTkNFTExFRBAqEiAKHEVSUk9SX1JFQVNPTl9FTlRSWV9OT1RfRk9VTkQQKxIjCh9FUlJPUl9SRUFTT05fV09SS0ZMT1dfTk9UX0ZPVU5EECwSIgoeRVJST1JfUkVBU09OX1RSRUVfU0laRV9JTlZBTElEEC0SIwofRVJST1JfUkVBU09OX0xFREdFUl9VTkFWQUlMQUJMRRAuEh8KG0VSUk9SX1JFQVNPTl9MRURHRVJfQ09SUlVQVBAvEikKJUVSUk9SX1JFQVNPTl9SRVBMQVlfR1VBUkRfVU5BVkFJTEFCTEUQMBIoCiRFUlJPUl9SRUFTT05fSURFTVBPVEVOQ1lfVU5BVkFJTEFCTEUQXBIdChlFUlJPUl9SRUFTT05fT05DRV9DT1JSVVBUEF0SIgoeRVJST1JfUkVBU09OX1JFUExBWV9HVUFSRF9GVUxMEDESIgoeRVJST1JfUkVBU09OX1NJR05FUl9CQURfT1VUUFVUEDISIQodRVJST1JfUkVBU09OX1NFUlZJQ0VfRFJBSU5JTkcQMxIZChVFUlJPUl9SRUFTT05fSU5URVJOQUwQNBIgChxFUlJPUl9SRUFTT05fU0VSVklDRV9VTktOT1dOEDUSIwofRVJST1JfUkVBU09OX1NFUlZJQ0VfT1ZFUkxPQURFRBA2Eh4KGkVSUk9SX1JFQVNPTl9FTlRSWV9QRU5ESU5HEDcSHQoZRVJST1JfUkVBU09OX0VOVFJZX0ZBSUxFRBA4EiMKH0VSUk9SX1JFQVNPTl9TSUdORVJfVU5BVkFJTEFCTEUQPBIcChhFUlJPUl9SRUFTT05fU0lHTkVSX0JVU1kQPRIlCiFFUlJPUl9SRUFTT05fU0lHTkVSX01JU0NPTkZJR1VSRUQQPhItCilFUlJPUl9SRUFTT05fREFHX1BSRURFQ0VTU09SX05PVF9BUFBST1ZFRBA/Eh8KG0VSUk9SX1JFQVNPTl9BRE1JTl9SRVFVSVJFRBBAEiEKHUVSUk9SX1JFQVNPTl9IT1NUX05PVF9BTExPV0VEEEESIwofRVJST1JfUkVBU09OX09SSUdJTl9OT1RfQUxMT1dFRBBCEh4KGkVSUk9SX1JFQVNPTl9LRVlfTk9UX0ZPVU5EEEYSIgoeRVJST1JfUkVBU09OX0tFWV9TVEFURV9JTlZBTElEEEcSJQohRVJST1JfUkVBU09OX1JPVEFUSU9OX1VOU1VQUE9SVEVEEEgSIAocRVJST1JfUkVBU09OX0tFWV9OT1RfQ1VSUkVOVBBJEh0KGUVSUk9SX1JFQVNPTl9TVE9SQUdFX0ZVTEwQWhIfChtFUlJPUl9SRUFTT05fUVVPVEFfRVhDRUVERUQQWxIgChxFUlJPUl9SRUFTT05fQ0xPQ0tfVU5UUlVTVEVEEF9iBnByb3RvMw");
+  fileDesc("ChllY3QvdjEvZXJyb3JfcmVhc29uLnByb3RvEgZlY3QudjEq7xQKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEiAKHEVSUk9SX1JFQVNPTl9UT0tFTl9UT09fTEFSR0UQARIgChxFUlJPUl9SRUFTT05fVE9LRU5fTUFMRk9STUVEEAISHgoaRVJST1JfUkVBU09OX0xFVkVMX1RPT19MT1cQAxIcChhFUlJPUl9SRUFTT05fVFlQX0lOVkFMSUQQBBIhCh1FUlJPUl9SRUFTT05fSEVBREVSX0ZPUkJJRERFThAFEiAKHEVSUk9SX1JFQVNPTl9BTEdfTk9UX0FMTE9XRUQQBhIcChhFUlJPUl9SRUFTT05fS0lEX01JU1NJTkcQBxIcChhFUlJPUl9SRUFTT05fS0VZX1VOS05PV04QCBIcChhFUlJPUl9SRUFTT05fS0VZX1JFVk9LRUQQCRIcChhFUlJPUl9SRUFTT05fS0VZX0VYUElSRUQQChIdChlFUlJPUl9SRUFTT05fS0VZX01JU01BVENIEAsSIgoeRVJST1JfUkVBU09OX1NJR05BVFVSRV9JTlZBTElEEAwSHgoaRVJST1JfUkVBU09OX0NMQUlNX01JU1NJTkcQDRIeChpFUlJPUl9SRUFTT05fQ0xBSU1fSU5WQUxJRBAOEh0KGUVSUk9SX1JFQVNPTl9QUkVEX0lOVkFMSUQQDxIeChpFUlJPUl9SRUFTT05fRVhUX1RPT19MQVJHRRAQEh0KGUVSUk9SX1JFQVNPTl9FWFRfVE9PX0RFRVAQERIgChxFUlJPUl9SRUFTT05fSVNTVUVSX01JU01BVENIEBISIgoeRVJST1JfUkVBU09OX0FVRElFTkNFX01JU01BVENIEBMSHgoaRVJST1JfUkVBU09OX1RPS0VOX0VYUElSRUQQFBIeChpFUlJPUl9SRUFTT05fSUFUX0lOX0ZVVFVSRRAVEiQKIEVSUk9SX1JFQVNPTl9UT0tFTl9OT1RfWUVUX1ZBTElEEDkSHAoYRVJST1JfUkVBU09OX0lBVF9UT09fT0xEEBYSJAogRVJST1JfUkVBU09OX0lOUFVUX0hBU0hfTUlTTUFUQ0gQFxIlCiFFUlJPUl9SRUFTT05fT1VUUFVUX0hBU0hfTUlTTUFUQ0gQGBIjCh9FUlJPUl9SRUFTT05fREFHX0RVUExJQ0FURV9UQVNLEBkSKAokRVJST1JfUkVBU09OX0RBR19QUkVERUNFU1NPUl9NSVNTSU5HEBoSHwobRVJST1JfUkVBU09OX0RBR19USU1FX09SREVSEBsSGgoWRVJST1JfUkVBU09OX0RBR19DWUNMRRAcEh0KGUVSUk9SX1JFQVNPTl9EQUdfVE9PX0RFRVAQHRImCiJFUlJPUl9SRUFTT05fREFHX1dPUktGTE9XX01JU01BVENIEB4SHwobRVJST1JfUkVBU09OX1RPS0VOX1JFUExBWUVEEB8SIgoeRVJST1JfUkVBU09OX1RPS0VOX0VRVUlWT0NBVEVEECASIAocRVJST1JfUkVBU09OX1JFUVVFU1RfSU5WQUxJRBAhEiIKHkVSUk9SX1JFQVNPTl9SRVFVRVNUX01BTEZPUk1FRBAiEiIKHkVSUk9SX1JFQVNPTl9NRVNTQUdFX1RPT19MQVJHRRAjEh8KG0VSUk9SX1JFQVNPTl9NRVRIT0RfVU5LTk9XThAkEiEKHUVSUk9SX1JFQVNPTl9DQUxMRVJfVU5UUlVTVEVEECUSIgoeRVJST1JfUkVBU09OX0NBTExFUl9JRF9JTlZBTElEECYSIwofRVJST1JfUkVBU09OX0lTU1VFUl9OT1RfQUxMT1dFRBAnEiUKIUVSUk9SX1JFQVNPTl9JREVNUE9URU5DWV9DT05GTElDVBAoEiIKHkVSUk9SX1JFQVNPTl9ERUFETElORV9FWENFRURFRBApEh8KG0VSUk9SX1JFQVNPTl9DQUxMX0NBTkNFTExFRBAqEiAKHEVSUk9SX1JFQVNPTl9FTlRSWV9OT1RfRk9VTkQQKxIjCh9FUlJPUl9SRUFTT05fSU5ERVhfT1VUX09GX1JBTkdFEDoSIwofRVJST1JfUkVBU09OX1dPUktGTE9XX05PVF9GT1VORBAsEiIKHkVSUk9SX1JFQVNPTl9UUkVFX1NJWkVfSU5WQUxJRBAtEigKJEVSUk9SX1JFQVNPTl9JU1NVRVJfS0VZU19VTkFWQUlMQUJMRRBuEiMKH0VSUk9SX1JFQVNPTl9MRURHRVJfVU5BVkFJTEFCTEUQLhIfChtFUlJPUl9SRUFTT05fTEVER0VSX0NPUlJVUFQQLxIpCiVFUlJPUl9SRUFTT05fUkVQTEFZX0dVQVJEX1VOQVZBSUxBQkxFEDASKAokRVJST1JfUkVBU09OX0lERU1QT1RFTkNZX1VOQVZBSUxBQkxFEFwSHQoZRVJST1JfUkVBU09OX09OQ0VfQ09SUlVQVBBdEiIKHkVSUk9SX1JFQVNPTl9SRVBMQVlfR1VBUkRfRlVMTBAxEiIKHkVSUk9SX1JFQVNPTl9TSUdORVJfQkFEX09VVFBVVBAyEiEKHUVSUk9SX1JFQVNPTl9TRVJWSUNFX0RSQUlOSU5HEDMSGQoVRVJST1JfUkVBU09OX0lOVEVSTkFMEDQSIAocRVJST1JfUkVBU09OX1NFUlZJQ0VfVU5LTk9XThA1EiMKH0VSUk9SX1JFQVNPTl9TRVJWSUNFX09WRVJMT0FERUQQNhIeChpFUlJPUl9SRUFTT05fRU5UUllfUEVORElORxA3Eh0KGUVSUk9SX1JFQVNPTl9FTlRSWV9GQUlMRUQQOBIjCh9FUlJPUl9SRUFTT05fU0lHTkVSX1VOQVZBSUxBQkxFEDwSHAoYRVJST1JfUkVBU09OX1NJR05FUl9CVVNZED0SJQohRVJST1JfUkVBU09OX1NJR05FUl9NSVNDT05GSUdVUkVEED4SLQopRVJST1JfUkVBU09OX0RBR19QUkVERUNFU1NPUl9OT1RfQVBQUk9WRUQQPxIfChtFUlJPUl9SRUFTT05fQURNSU5fUkVRVUlSRUQQQBIfChtFUlJPUl9SRUFTT05fTk9UX0FVVEhPUklaRUQQQxIhCh1FUlJPUl9SRUFTT05fSE9TVF9OT1RfQUxMT1dFRBBBEiMKH0VSUk9SX1JFQVNPTl9PUklHSU5fTk9UX0FMTE9XRUQQQhIeChpFUlJPUl9SRUFTT05fS0VZX05PVF9GT1VORBBGEiIKHkVSUk9SX1JFQVNPTl9LRVlfU1RBVEVfSU5WQUxJRBBHEiUKIUVSUk9SX1JFQVNPTl9ST1RBVElPTl9VTlNVUFBPUlRFRBBIEiAKHEVSUk9SX1JFQVNPTl9LRVlfTk9UX0NVUlJFTlQQSRIdChlFUlJPUl9SRUFTT05fU1RPUkFHRV9GVUxMEFoSHwobRVJST1JfUkVBU09OX1FVT1RBX0VYQ0VFREVEEFsSIAocRVJST1JfUkVBU09OX0NMT0NLX1VOVFJVU1RFRBBfQjMKBmVjdC52MUIQRXJyb3JSZWFzb25Qcm90b1ABWgxlY3QvdjE7ZWN0djGqAgZFY3QuVjFiBnByb3RvMw");
 
 /**
  * Why something was refused. A failed call carries the name without its prefix as `google.rpc.ErrorInfo.reason`, with
- * `domain` `ect.v1` and the facts as `metadata`; a verdict carries it as `reason`. The gRPC code stands before each
- * sentence: it is the code of a call that fails for this reason. Reasons are stable.
+ * `domain` `ect-authority` and the facts as `metadata`; a verdict carries it as `reason`. Reasons are stable.
+ *
+ * Each comment says the gRPC code of a call that fails for this reason, what happened, and whether the same call may be sent
+ * again. Where it may, `google.rpc.RetryInfo` says after how long; the time here is the one where nothing better is known.
+ * Where it may not, the call fails again until something else has changed.
+ *
+ * Beside these an error has at most one of four messages. `google.rpc.BadRequest` names every field at fault by its path in the
+ * request (`aud[0]`, in a batch `items[3].request.aud[0]`), 16 of them at most: INVALID_ARGUMENT and OUT_OF_RANGE.
+ * `google.rpc.PreconditionFailure` says what time or state is to blame for, with the types TOKEN, GRAPH, KEY, SIGNER and CLOCK:
+ * FAILED_PRECONDITION and CLOCK_UNTRUSTED. `google.rpc.ResourceInfo` names an Entry, Task, Workflow, Key or Service: NOT_FOUND
+ * and ALREADY_EXISTS. `google.rpc.QuotaFailure` names the quota: QUOTA_EXCEEDED. Beside `metadata` as listed, a verdict on a
+ * token that was handed along has `predecessor`, its place in the list.
  *
  * @generated from enum ect.v1.ErrorReason
  */
@@ -30,247 +40,252 @@ export const ErrorReason = {
   UNSPECIFIED: 0,
 
   /**
-   * INVALID_ARGUMENT. The token is longer than 16 KiB. Metadata: `limit_bytes`.
+   * INVALID_ARGUMENT. The token is longer than 16 KiB. Retry: no. Metadata: `limit_bytes`.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_TOO_LARGE = 1;
    */
   TOKEN_TOO_LARGE: 1,
 
   /**
-   * INVALID_ARGUMENT. The token is not three canonical base64url parts around strict JSON objects.
+   * INVALID_ARGUMENT. The token is not three canonical base64url parts around strict JSON objects. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_MALFORMED = 2;
    */
   TOKEN_MALFORMED: 2,
 
   /**
-   * FAILED_PRECONDITION. The token is of a lower level than the verifier asks for. Metadata: `minimum`.
+   * FAILED_PRECONDITION. The token is of a lower level than the verifier asks for. Retry: no. Metadata: `minimum`.
    *
    * @generated from enum value: ERROR_REASON_LEVEL_TOO_LOW = 3;
    */
   LEVEL_TOO_LOW: 3,
 
   /**
-   * INVALID_ARGUMENT. The header's `typ` does not name an Execution Context Token.
+   * INVALID_ARGUMENT. The header's `typ` does not name an Execution Context Token. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_TYP_INVALID = 4;
    */
   TYP_INVALID: 4,
 
   /**
-   * INVALID_ARGUMENT. The header has a member that could bring in a key, a URL or another encoding. Metadata: `member`.
+   * INVALID_ARGUMENT. The header has a member that could bring in a key, a URL or another encoding. Retry: no. Metadata:
+   * `member`.
    *
    * @generated from enum value: ERROR_REASON_HEADER_FORBIDDEN = 5;
    */
   HEADER_FORBIDDEN: 5,
 
   /**
-   * INVALID_ARGUMENT. The header's `alg` is not on the allowlist.
+   * INVALID_ARGUMENT. The header's `alg` is not on the allowlist. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_ALG_NOT_ALLOWED = 6;
    */
   ALG_NOT_ALLOWED: 6,
 
   /**
-   * INVALID_ARGUMENT. The header has no usable `kid`.
+   * INVALID_ARGUMENT. The header has no usable `kid`. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_KID_MISSING = 7;
    */
   KID_MISSING: 7,
 
   /**
-   * FAILED_PRECONDITION. No trusted key has this `kid`.
+   * FAILED_PRECONDITION. No trusted key has this `kid`. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_KEY_UNKNOWN = 8;
    */
   KEY_UNKNOWN: 8,
 
   /**
-   * FAILED_PRECONDITION. The key is compromised: it was revoked, or marked. What the ledger recorded before the time from which it is
-   * stays sound: as evidence (`as_of`) and as a predecessor.
+   * FAILED_PRECONDITION. The key is compromised: it was revoked, or marked. What the ledger recorded before the time from which
+   * it is stays sound: as evidence (`as_of`) and as a predecessor. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_KEY_REVOKED = 9;
    */
   KEY_REVOKED: 9,
 
   /**
-   * FAILED_PRECONDITION. The key was not in force when the token was issued.
+   * FAILED_PRECONDITION. The key was not in force when the token was issued. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_KEY_EXPIRED = 10;
    */
   KEY_EXPIRED: 10,
 
   /**
-   * INVALID_ARGUMENT. The key does not fit the algorithm.
+   * INVALID_ARGUMENT. The key does not fit the algorithm. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_KEY_MISMATCH = 11;
    */
   KEY_MISMATCH: 11,
 
   /**
-   * INVALID_ARGUMENT. The signature does not verify.
+   * INVALID_ARGUMENT. The signature does not verify. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_SIGNATURE_INVALID = 12;
    */
   SIGNATURE_INVALID: 12,
 
   /**
-   * INVALID_ARGUMENT. A required claim is absent. Metadata: `claim`.
+   * INVALID_ARGUMENT. A required claim is absent. Of a request, BadRequest names each field at fault. Retry: no. Metadata:
+   * `claim`.
    *
    * @generated from enum value: ERROR_REASON_CLAIM_MISSING = 13;
    */
   CLAIM_MISSING: 13,
 
   /**
-   * INVALID_ARGUMENT. A claim has a wrong type or a value outside its rule. Metadata: `claim`.
+   * INVALID_ARGUMENT. A claim has a wrong type or a value outside its rule. Of a request, BadRequest names each field at fault.
+   * Retry: no. Metadata: `claim`.
    *
    * @generated from enum value: ERROR_REASON_CLAIM_INVALID = 14;
    */
   CLAIM_INVALID: 14,
 
   /**
-   * INVALID_ARGUMENT. `pred` is not a list of at most 100 distinct task ids, or names the task itself.
+   * INVALID_ARGUMENT. `pred` is not a list of at most 100 distinct task ids, or names the task itself. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_PRED_INVALID = 15;
    */
   PRED_INVALID: 15,
 
   /**
-   * INVALID_ARGUMENT. `ect_ext` has more than 4,096 bytes of compact JSON. Metadata: `limit_bytes`.
+   * INVALID_ARGUMENT. `ect_ext` has more than 4,096 bytes of compact JSON. Retry: no. Metadata: `limit_bytes`.
    *
    * @generated from enum value: ERROR_REASON_EXT_TOO_LARGE = 16;
    */
   EXT_TOO_LARGE: 16,
 
   /**
-   * INVALID_ARGUMENT. `ect_ext` is nested more than 5 deep. Metadata: `limit_depth`.
+   * INVALID_ARGUMENT. `ect_ext` is nested more than 5 deep. Retry: no. Metadata: `limit_depth`.
    *
    * @generated from enum value: ERROR_REASON_EXT_TOO_DEEP = 17;
    */
   EXT_TOO_DEEP: 17,
 
   /**
-   * INVALID_ARGUMENT. The key that signed does not speak for `iss`.
+   * INVALID_ARGUMENT. The key that signed does not speak for `iss`. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_ISSUER_MISMATCH = 18;
    */
   ISSUER_MISMATCH: 18,
 
   /**
-   * INVALID_ARGUMENT. `aud` does not name the verifier.
+   * INVALID_ARGUMENT. `aud` does not name the verifier. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_AUDIENCE_MISMATCH = 19;
    */
   AUDIENCE_MISMATCH: 19,
 
   /**
-   * FAILED_PRECONDITION. `exp` has passed.
+   * FAILED_PRECONDITION. `exp` has passed. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_EXPIRED = 20;
    */
   TOKEN_EXPIRED: 20,
 
   /**
-   * FAILED_PRECONDITION. `iat` is further ahead than the verifier allows (30 s).
+   * FAILED_PRECONDITION. `iat` is further ahead than the verifier allows (30 s). Retry: no.
    *
    * @generated from enum value: ERROR_REASON_IAT_IN_FUTURE = 21;
    */
   IAT_IN_FUTURE: 21,
 
   /**
-   * FAILED_PRECONDITION. `nbf` is further ahead than the verifier allows (30 s).
+   * FAILED_PRECONDITION. `nbf` is further ahead than the verifier allows (30 s). Retry: no.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_NOT_YET_VALID = 57;
    */
   TOKEN_NOT_YET_VALID: 57,
 
   /**
-   * FAILED_PRECONDITION. `iat` is longer ago than the verifier allows (15 min).
+   * FAILED_PRECONDITION. `iat` is longer ago than the verifier allows (15 min). Retry: no.
    *
    * @generated from enum value: ERROR_REASON_IAT_TOO_OLD = 22;
    */
   IAT_TOO_OLD: 22,
 
   /**
-   * INVALID_ARGUMENT. `inp_hash` is not the hash of the input that came with the token.
+   * INVALID_ARGUMENT. `inp_hash` is not the hash of the input that came with the token. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_INPUT_HASH_MISMATCH = 23;
    */
   INPUT_HASH_MISMATCH: 23,
 
   /**
-   * INVALID_ARGUMENT. `out_hash` is not the hash of the output that came with the token.
+   * INVALID_ARGUMENT. `out_hash` is not the hash of the output that came with the token. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_OUTPUT_HASH_MISMATCH = 24;
    */
   OUTPUT_HASH_MISMATCH: 24,
 
   /**
-   * ALREADY_EXISTS. Another token already stands under this `jti` in its workflow. Metadata: `jti`.
+   * ALREADY_EXISTS. Another token already stands under this `jti` in its workflow. Retry: no. Metadata: `jti`.
    *
    * @generated from enum value: ERROR_REASON_DAG_DUPLICATE_TASK = 25;
    */
   DAG_DUPLICATE_TASK: 25,
 
   /**
-   * FAILED_PRECONDITION. A predecessor was not found. Metadata: `pred`.
+   * FAILED_PRECONDITION. A predecessor was not found. `pred` is the first that is missing. Retry: no. Metadata: `pred`.
    *
    * @generated from enum value: ERROR_REASON_DAG_PREDECESSOR_MISSING = 26;
    */
   DAG_PREDECESSOR_MISSING: 26,
 
   /**
-   * FAILED_PRECONDITION. A predecessor was issued more than 30 s after the task.
+   * FAILED_PRECONDITION. A predecessor was issued more than 30 s after the task. Retry: no. Metadata: sometimes `jti`.
    *
    * @generated from enum value: ERROR_REASON_DAG_TIME_ORDER = 27;
    */
   DAG_TIME_ORDER: 27,
 
   /**
-   * FAILED_PRECONDITION. The task is among its own ancestors.
+   * FAILED_PRECONDITION. The task is among its own ancestors. Retry: no. Metadata: sometimes `jti`.
    *
    * @generated from enum value: ERROR_REASON_DAG_CYCLE = 28;
    */
   DAG_CYCLE: 28,
 
   /**
-   * FAILED_PRECONDITION. More than 10,000 ancestors would have to be visited (what is recorded with its links does not count),
-   * a bundle has more than 10,000 tasks, or a recorded workflow more than 100,000.
+   * FAILED_PRECONDITION. More than 10,000 ancestors would have to be visited (what is recorded with its links does not count), a
+   * bundle has more than 10,000 tasks, or a recorded workflow more than 100,000. Retry: no. Metadata: sometimes `jti`.
    *
    * @generated from enum value: ERROR_REASON_DAG_TOO_DEEP = 29;
    */
   DAG_TOO_DEEP: 29,
 
   /**
-   * FAILED_PRECONDITION. A predecessor belongs to another workflow.
+   * FAILED_PRECONDITION. A predecessor belongs to another workflow. Retry: no. Metadata: sometimes `jti`.
    *
    * @generated from enum value: ERROR_REASON_DAG_WORKFLOW_MISMATCH = 30;
    */
   DAG_WORKFLOW_MISMATCH: 30,
 
   /**
-   * ALREADY_EXISTS. This audience has verified the token before.
+   * ALREADY_EXISTS. This audience has verified the token before. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_REPLAYED = 31;
    */
   TOKEN_REPLAYED: 31,
 
   /**
-   * ALREADY_EXISTS. This audience has verified a different token for the same task. Metadata: `jti`.
+   * ALREADY_EXISTS. This audience has verified a different token for the same task. Retry: no. Metadata: `jti`.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_EQUIVOCATED = 32;
    */
   TOKEN_EQUIVOCATED: 32,
 
   /**
-   * INVALID_ARGUMENT. A field of the request breaks its rule. Metadata: `field`.
+   * INVALID_ARGUMENT. One or more fields of the request break their rules. BadRequest names each; `field` is the first of them.
+   * Retry: no. Metadata: `field`.
    *
    * @generated from enum value: ERROR_REASON_REQUEST_INVALID = 33;
    */
   REQUEST_INVALID: 33,
 
   /**
-   * INVALID_ARGUMENT. The request cannot be read: framing, encoding or schema.
+   * INVALID_ARGUMENT. The request cannot be read: framing, encoding or schema. In JSON, BadRequest names each field that the
+   * schema does not have or that does not fit it. Retry: no. Metadata: sometimes `field`, `limit_depth`.
    *
    * @generated from enum value: ERROR_REASON_REQUEST_MALFORMED = 34;
    */
@@ -278,191 +293,218 @@ export const ErrorReason = {
 
   /**
    * RESOURCE_EXHAUSTED. The request is larger than the method allows, or its answer could be larger than the 4 MiB that gRPC
-   * clients read: then nothing was done. The metadata has the limit that was met: `limit_bytes`, `limit_values` of a message of many
-   * small parts, or `limit_ratio` of a compressed one.
+   * clients read: then nothing was done. The metadata has the limit that was met: `limit_bytes` of a message, `limit_values` of
+   * a message of many small parts, or `limit_ratio` of a compressed one. Retry: no. Metadata: sometimes `limit_bytes`,
+   * `limit_values`, `limit_ratio`.
    *
    * @generated from enum value: ERROR_REASON_MESSAGE_TOO_LARGE = 35;
    */
   MESSAGE_TOO_LARGE: 35,
 
   /**
-   * UNIMPLEMENTED. There is no such method.
+   * UNIMPLEMENTED. There is no such method. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_METHOD_UNKNOWN = 36;
    */
   METHOD_UNKNOWN: 36,
 
   /**
-   * UNAUTHENTICATED. The caller presented no certificate of the trusted CA.
+   * UNAUTHENTICATED. The caller presented no certificate of a trusted CA and no JWT of a trusted issuer, or one that does not hold.
+   * Retry: no.
    *
    * @generated from enum value: ERROR_REASON_CALLER_UNTRUSTED = 37;
    */
   CALLER_UNTRUSTED: 37,
 
   /**
-   * UNAUTHENTICATED. The caller's certificate does not carry exactly one valid SPIFFE ID.
+   * UNAUTHENTICATED. What the caller presented does not name exactly one caller: a certificate without exactly one valid SPIFFE ID, a
+   * JWT whose claim is no name. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_CALLER_ID_INVALID = 38;
    */
   CALLER_ID_INVALID: 38,
 
   /**
-   * PERMISSION_DENIED. The caller may not issue under this `iss`. Metadata: `iss`.
+   * PERMISSION_DENIED. The caller may not issue under this `iss`. Retry: no. Metadata: `iss`.
    *
    * @generated from enum value: ERROR_REASON_ISSUER_NOT_ALLOWED = 39;
    */
   ISSUER_NOT_ALLOWED: 39,
 
   /**
-   * ALREADY_EXISTS. The `idempotency_key` or `request_id` was used for another request.
+   * ALREADY_EXISTS. The `request_id` was used for another request. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_CONFLICT = 40;
    */
   IDEMPOTENCY_CONFLICT: 40,
 
   /**
-   * DEADLINE_EXCEEDED. The deadline passed before the answer was ready.
+   * DEADLINE_EXCEEDED. The deadline passed before the answer was ready. Retry: the outcome is open, so only a call that is
+   * idempotent.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 41;
    */
   DEADLINE_EXCEEDED: 41,
 
   /**
-   * CANCELLED. The caller cancelled.
+   * CANCELLED. The caller cancelled. Retry: the outcome is open, so only a call that is idempotent.
    *
    * @generated from enum value: ERROR_REASON_CALL_CANCELLED = 42;
    */
   CALL_CANCELLED: 42,
 
   /**
-   * NOT_FOUND. The ledger has no such entry.
+   * NOT_FOUND. The ledger has no entry of this task, and none was ordered. Retry: no. Metadata: `jti`; sometimes `wid`.
    *
    * @generated from enum value: ERROR_REASON_ENTRY_NOT_FOUND = 43;
    */
   ENTRY_NOT_FOUND: 43,
 
   /**
-   * NOT_FOUND. The ledger has no task of this workflow.
+   * OUT_OF_RANGE. The ledger has no entry of this index. It has `entries` of them, with the indexes from 0 on. Retry: no.
+   * Metadata: `index`, `entries`.
+   *
+   * @generated from enum value: ERROR_REASON_INDEX_OUT_OF_RANGE = 58;
+   */
+  INDEX_OUT_OF_RANGE: 58,
+
+  /**
+   * NOT_FOUND. The ledger has no task of this workflow. Retry: no. Metadata: `wid`.
    *
    * @generated from enum value: ERROR_REASON_WORKFLOW_NOT_FOUND = 44;
    */
   WORKFLOW_NOT_FOUND: 44,
 
   /**
-   * OUT_OF_RANGE. The size or index is outside the current tree. Metadata: `tree_size`.
+   * OUT_OF_RANGE. The ledger never had this size, or the sizes are in the wrong order. `tree_size` is the one that was asked
+   * for. Retry: no. Metadata: `tree_size`.
    *
    * @generated from enum value: ERROR_REASON_TREE_SIZE_INVALID = 45;
    */
   TREE_SIZE_INVALID: 45,
 
   /**
-   * UNAVAILABLE. The ledger's storage does not answer.
+   * UNAVAILABLE. The keys of the issuer of a token, or of the caller's JWT, have never been fetched, or are too old, and are being
+   * fetched. Retry: after the time in RetryInfo. Metadata: `retry_after_seconds`.
+   *
+   * @generated from enum value: ERROR_REASON_ISSUER_KEYS_UNAVAILABLE = 110;
+   */
+  ISSUER_KEYS_UNAVAILABLE: 110,
+
+  /**
+   * UNAVAILABLE. The ledger's storage does not answer. Retry: after 1 s. Metadata: sometimes `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_LEDGER_UNAVAILABLE = 46;
    */
   LEDGER_UNAVAILABLE: 46,
 
   /**
-   * DATA_LOSS. The ledger's content contradicts itself. Where one entry is known to be damaged, `index` in the metadata names it.
-   * While damage is known, it is also the answer where something is not found, since that cannot be proven.
+   * DATA_LOSS. The ledger's content contradicts itself. Where one entry is known to be damaged, `index` names it. While damage
+   * is known, it is also the answer where something is not found, since that cannot be proven. Retry: no. Metadata: sometimes
+   * `index`.
    *
    * @generated from enum value: ERROR_REASON_LEDGER_CORRUPT = 47;
    */
   LEDGER_CORRUPT: 47,
 
   /**
-   * UNAVAILABLE. The replay guard's storage does not answer.
+   * UNAVAILABLE. The replay guard's storage does not answer. Retry: after 1 s. Metadata: sometimes `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_REPLAY_GUARD_UNAVAILABLE = 48;
    */
   REPLAY_GUARD_UNAVAILABLE: 48,
 
   /**
-   * UNAVAILABLE. The memory of idempotency keys does not answer, or is full.
+   * UNAVAILABLE. The memory of request ids does not answer, or is full. Retry: after 1 s. Metadata: sometimes
+   * `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_UNAVAILABLE = 92;
    */
   IDEMPOTENCY_UNAVAILABLE: 92,
 
   /**
-   * DATA_LOSS. The file of used tokens and idempotency keys (once.db) is damaged; a retry cannot succeed.
+   * DATA_LOSS. The file of used tokens and request ids (once.db) is damaged; a retry cannot succeed. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_ONCE_CORRUPT = 93;
    */
   ONCE_CORRUPT: 93,
 
   /**
-   * UNAVAILABLE. The bounded replay guard is full of live tokens.
+   * UNAVAILABLE. The bounded replay guard is full of live tokens. Retry: after 30 s.
    *
    * @generated from enum value: ERROR_REASON_REPLAY_GUARD_FULL = 49;
    */
   REPLAY_GUARD_FULL: 49,
 
   /**
-   * UNAVAILABLE. The signer answered something that does not verify; no token left.
+   * UNAVAILABLE. The signer answered something that does not verify; no token left. Retry: after 1 s.
    *
    * @generated from enum value: ERROR_REASON_SIGNER_BAD_OUTPUT = 50;
    */
   SIGNER_BAD_OUTPUT: 50,
 
   /**
-   * UNAVAILABLE. The service is shutting down: the end of a stream. Unary calls are served until their connection ends.
+   * UNAVAILABLE. The service is shutting down: the end of a stream. Unary calls are served until their connection ends. Retry:
+   * after 1 s.
    *
    * @generated from enum value: ERROR_REASON_SERVICE_DRAINING = 51;
    */
   SERVICE_DRAINING: 51,
 
   /**
-   * INTERNAL. A bug in the service.
+   * INTERNAL. A bug in the service. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_INTERNAL = 52;
    */
   INTERNAL: 52,
 
   /**
-   * NOT_FOUND. The health service knows no service of this name.
+   * NOT_FOUND. The health service knows no service of this name. Retry: no. Metadata: `service`.
    *
    * @generated from enum value: ERROR_REASON_SERVICE_UNKNOWN = 53;
    */
   SERVICE_UNKNOWN: 53,
 
   /**
-   * RESOURCE_EXHAUSTED. The service has more calls than it can answer in time; this one was not begun.
+   * UNAVAILABLE. The service has more to do than it can do in time; this call was not begun. Retry: after 1 s.
    *
    * @generated from enum value: ERROR_REASON_SERVICE_OVERLOADED = 54;
    */
   SERVICE_OVERLOADED: 54,
 
   /**
-   * NOT_FOUND. The token was issued, and the order for its entry is durable; the entry is on its way into the ledger.
+   * NOT_FOUND. The token was issued, and the order for its entry is durable; the entry is on its way into the ledger. Retry:
+   * after 1 s. Metadata: sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_ENTRY_PENDING = 55;
    */
   ENTRY_PENDING: 55,
 
   /**
-   * NOT_FOUND. The token was issued, but the ledger refused its entry for good. Metadata: `cause`.
+   * NOT_FOUND. The token was issued, but the ledger refused its entry for good. `cause` is the reason. Retry: no. Metadata:
+   * `cause`; sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_ENTRY_FAILED = 56;
    */
   ENTRY_FAILED: 56,
 
   /**
-   * UNAVAILABLE. The signer does not answer, or says that it cannot now; no token left.
+   * UNAVAILABLE. The signer does not answer, or says that it cannot now; no token left. Retry: after 5 s.
    *
    * @generated from enum value: ERROR_REASON_SIGNER_UNAVAILABLE = 60;
    */
   SIGNER_UNAVAILABLE: 60,
 
   /**
-   * RESOURCE_EXHAUSTED. More signatures are asked for than the signer's quota or its limit of calls at once allows.
+   * UNAVAILABLE. More signatures are asked for than the signer's quota or its limit of calls at once allows; no token left.
+   * Retry: after 1 s.
    *
    * @generated from enum value: ERROR_REASON_SIGNER_BUSY = 61;
    */
   SIGNER_BUSY: 61,
 
   /**
-   * FAILED_PRECONDITION. The signing key is disabled, gone, of another kind or another key, or may not be used.
+   * FAILED_PRECONDITION. The signing key is disabled, gone, of another kind or another key, or may not be used. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_SIGNER_MISCONFIGURED = 62;
    */
@@ -470,80 +512,91 @@ export const ErrorReason = {
 
   /**
    * FAILED_PRECONDITION. A predecessor was rejected or awaits review, and the task is neither a compensation nor a review.
+   * Retry: no. Metadata: sometimes `jti`.
    *
    * @generated from enum value: ERROR_REASON_DAG_PREDECESSOR_NOT_APPROVED = 63;
    */
   DAG_PREDECESSOR_NOT_APPROVED: 63,
 
   /**
-   * PERMISSION_DENIED. Only administrators may call this method.
+   * PERMISSION_DENIED. Only administrators may call this method. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_ADMIN_REQUIRED = 64;
    */
   ADMIN_REQUIRED: 64,
 
   /**
-   * PERMISSION_DENIED. The service proves no callers, and is not reached under the name that the request gives: a web page may be behind it.
+   * PERMISSION_DENIED. The operator's policy does not permit this caller what it asks for. What a caller may not read is not among
+   * these: it is answered as if it were not there. Retry: no.
+   *
+   * @generated from enum value: ERROR_REASON_NOT_AUTHORIZED = 67;
+   */
+  NOT_AUTHORIZED: 67,
+
+  /**
+   * PERMISSION_DENIED. The service proves no callers, and is not reached under the name that the request gives: a web page may
+   * be behind it. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_HOST_NOT_ALLOWED = 65;
    */
   HOST_NOT_ALLOWED: 65,
 
   /**
-   * PERMISSION_DENIED. The request comes from a web page whose origin may not call.
+   * PERMISSION_DENIED. The request comes from a web page whose origin may not call. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_ORIGIN_NOT_ALLOWED = 66;
    */
   ORIGIN_NOT_ALLOWED: 66,
 
   /**
-   * NOT_FOUND. No key of this service has this `kid`.
+   * NOT_FOUND. No key of this service has this `kid`. Retry: no. Metadata: `kid`.
    *
    * @generated from enum value: ERROR_REASON_KEY_NOT_FOUND = 70;
    */
   KEY_NOT_FOUND: 70,
 
   /**
-   * FAILED_PRECONDITION. The key is in a state from which it cannot go where it should. Metadata: `kid`, `state`.
+   * FAILED_PRECONDITION. The key is in a state from which it cannot go where it should. Retry: no. Metadata: `kid`, `state`.
    *
    * @generated from enum value: ERROR_REASON_KEY_STATE_INVALID = 71;
    */
   KEY_STATE_INVALID: 71,
 
   /**
-   * FAILED_PRECONDITION. The service does not make or open signing keys of the kind that was asked for.
+   * FAILED_PRECONDITION. The service does not make or open signing keys of the kind that was asked for. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_ROTATION_UNSUPPORTED = 72;
    */
   ROTATION_UNSUPPORTED: 72,
 
   /**
-   * FAILED_PRECONDITION. Another root key signs than the request expects, or none does: then it is named by an empty text. Nothing
-   * was done. Metadata: `current_kid`.
+   * FAILED_PRECONDITION. Another root key signs than the request expects, or none does: then `current_kid` is empty. Nothing was
+   * done. Retry: no. Metadata: `current_kid`.
    *
    * @generated from enum value: ERROR_REASON_KEY_NOT_CURRENT = 73;
    */
   KEY_NOT_CURRENT: 73,
 
   /**
-   * UNAVAILABLE. The disk has no space left, or less than is kept in reserve; nothing was written.
+   * UNAVAILABLE. The disk has no space left, or less than is kept in reserve; nothing was written. Retry: after 30 s.
    *
    * @generated from enum value: ERROR_REASON_STORAGE_FULL = 90;
    */
   STORAGE_FULL: 90,
 
   /**
-   * RESOURCE_EXHAUSTED. The caller has had the service keep as many bytes as it may for now (`limit` is in bytes an hour), or as many
-   * tokens wait for their entries as may (`limit` is their number). RetryInfo has the time until this call may fit
-   * again. Metadata: `quota`, `limit`, `retry_after_seconds`.
+   * RESOURCE_EXHAUSTED. One caller or connection has as much as it may have; others are served. `quota` is one of
+   * `written_bytes_per_hour` (what it has had the service keep), `open_recordings_per_caller` (its tokens that wait for their
+   * entries), `open_calls_per_caller`, `open_streams_per_connection`, `public_requests_per_connection_second` (requests that
+   * need no identity), and of the operator's limits for callers `calls_per_second` and `concurrent_calls`. Retry: after the time in RetryInfo. Metadata: `quota`, `limit`, `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_QUOTA_EXCEEDED = 91;
    */
   QUOTA_EXCEEDED: 91,
 
   /**
-   * UNAVAILABLE. The wall clock of the service cannot be believed, so it dates nothing: no token, no entry, no change of a
-   * key. Metadata: `difference_seconds`, `retry_after_seconds`.
+   * UNAVAILABLE. The wall clock of the service cannot be believed, so it dates nothing: no token, no entry, no change of a key.
+   * Retry: after the time in RetryInfo. Metadata: `difference_seconds`, `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_CLOCK_UNTRUSTED = 95;
    */
@@ -552,8 +605,18 @@ export const ErrorReason = {
 
 /**
  * Why something was refused. A failed call carries the name without its prefix as `google.rpc.ErrorInfo.reason`, with
- * `domain` `ect.v1` and the facts as `metadata`; a verdict carries it as `reason`. The gRPC code stands before each
- * sentence: it is the code of a call that fails for this reason. Reasons are stable.
+ * `domain` `ect-authority` and the facts as `metadata`; a verdict carries it as `reason`. Reasons are stable.
+ *
+ * Each comment says the gRPC code of a call that fails for this reason, what happened, and whether the same call may be sent
+ * again. Where it may, `google.rpc.RetryInfo` says after how long; the time here is the one where nothing better is known.
+ * Where it may not, the call fails again until something else has changed.
+ *
+ * Beside these an error has at most one of four messages. `google.rpc.BadRequest` names every field at fault by its path in the
+ * request (`aud[0]`, in a batch `items[3].request.aud[0]`), 16 of them at most: INVALID_ARGUMENT and OUT_OF_RANGE.
+ * `google.rpc.PreconditionFailure` says what time or state is to blame for, with the types TOKEN, GRAPH, KEY, SIGNER and CLOCK:
+ * FAILED_PRECONDITION and CLOCK_UNTRUSTED. `google.rpc.ResourceInfo` names an Entry, Task, Workflow, Key or Service: NOT_FOUND
+ * and ALREADY_EXISTS. `google.rpc.QuotaFailure` names the quota: QUOTA_EXCEEDED. Beside `metadata` as listed, a verdict on a
+ * token that was handed along has `predecessor`, its place in the list.
  *
  * @generated from enum ect.v1.ErrorReason
  */

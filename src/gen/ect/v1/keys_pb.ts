@@ -6,15 +6,15 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ect/v1/keys.proto.
  */
 export const file_ect_v1_keys: GenFile = /*@__PURE__*/
-  fileDesc("ChFlY3QvdjEva2V5cy5wcm90bxIGZWN0LnYxIhIKEEdldEtleVNldFJlcXVlc3Qi6QEKClNpZ25pbmdLZXkSCwoDa2lkGAEgASgJEgsKA2FsZxgCIAEoCRILCgNrdHkYAyABKAkSCwoDY3J2GAQgASgJEgkKAXgYBSABKAkSCQoBeRgGIAEoCRIfCgVzdGF0ZRgHIAEoDjIQLmVjdC52MS5LZXlTdGF0ZRIsCgh1c2VfZnJvbRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJdXNlX3VudGlsGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjZXJ0aWZpY2F0ZRgKIAEoCSJ+ChFHZXRLZXlTZXRSZXNwb25zZRIgCgRrZXlzGAEgAygLMhIuZWN0LnYxLlNpZ25pbmdLZXkSEQoJandrc19qc29uGAIgASgJEhsKE2xlZGdlcl92ZXJpZmllcl9rZXkYAyABKAkSFwoPbWF4X2FnZV9zZWNvbmRzGAQgASgFIuUCCgpNYW5hZ2VkS2V5Eh8KA2tleRgBIAEoCzISLmVjdC52MS5TaWduaW5nS2V5Eg8KB2xvY2F0b3IYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoBUgAiAEBEjAKDGFubm91bmNlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJYWN0aXZlX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFjb21wcm9taXNlZF9zaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKY2hhbmdlZF9ieRgIIAEoCRIMCgRub3RlGAkgASgJEhMKC2VudHJ5X2luZGV4GAogASgDQg0KC19nZW5lcmF0aW9uIkYKD0xpc3RLZXlzUmVxdWVzdBIMCgRwYXN0GAEgASgIEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIk0KEExpc3RLZXlzUmVzcG9uc2USIAoEa2V5cxgBIAMoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ0ChBSb3RhdGVLZXlSZXF1ZXN0EhAKCG5leHRfa2V5GAEgASgJEg4KBnVyZ2VudBgCIAEoCBIMCgRub3RlGAMgASgJEhIKCnJlcXVlc3RfaWQYBCABKAkSHAoUZXhwZWN0ZWRfY3VycmVudF9raWQYBSABKAkiRwoRUm90YXRlS2V5UmVzcG9uc2USHwoDa2V5GAEgASgLMhIuZWN0LnYxLk1hbmFnZWRLZXkSEQoJZHVwbGljYXRlGAIgASgIIi0KEFJldGlyZUtleVJlcXVlc3QSCwoDa2lkGAEgASgJEgwKBG5vdGUYAiABKAkiRwoRUmV0aXJlS2V5UmVzcG9uc2USHwoDa2V5GAEgASgLMhIuZWN0LnYxLk1hbmFnZWRLZXkSEQoJZHVwbGljYXRlGAIgASgIImQKEFJldm9rZUtleVJlcXVlc3QSCwoDa2lkGAEgASgJEgwKBG5vdGUYAiABKAkSNQoRY29tcHJvbWlzZWRfc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkcKEVJldm9rZUtleVJlc3BvbnNlEh8KA2tleRgBIAEoCzISLmVjdC52MS5NYW5hZ2VkS2V5EhEKCWR1cGxpY2F0ZRgCIAEoCCqCAQoIS2V5U3RhdGUSGQoVS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTS0VZX1NUQVRFX0FOTk9VTkNFRBABEhQKEEtFWV9TVEFURV9BQ1RJVkUQAhIVChFLRVlfU1RBVEVfUkVUSVJFRBADEhUKEUtFWV9TVEFURV9SRVZPS0VEEAQy5wIKCktleVNlcnZpY2USRQoJR2V0S2V5U2V0EhguZWN0LnYxLkdldEtleVNldFJlcXVlc3QaGS5lY3QudjEuR2V0S2V5U2V0UmVzcG9uc2UiA5ACARJCCghMaXN0S2V5cxIXLmVjdC52MS5MaXN0S2V5c1JlcXVlc3QaGC5lY3QudjEuTGlzdEtleXNSZXNwb25zZSIDkAIBEkAKCVJvdGF0ZUtleRIYLmVjdC52MS5Sb3RhdGVLZXlSZXF1ZXN0GhkuZWN0LnYxLlJvdGF0ZUtleVJlc3BvbnNlEkUKCVJldGlyZUtleRIYLmVjdC52MS5SZXRpcmVLZXlSZXF1ZXN0GhkuZWN0LnYxLlJldGlyZUtleVJlc3BvbnNlIgOQAgISRQoJUmV2b2tlS2V5EhguZWN0LnYxLlJldm9rZUtleVJlcXVlc3QaGS5lY3QudjEuUmV2b2tlS2V5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChFlY3QvdjEva2V5cy5wcm90bxIGZWN0LnYxIhIKEEdldEtleVNldFJlcXVlc3QiywEKClNpZ25pbmdLZXkSCwoDa2lkGAEgASgJEgsKA2FsZxgCIAEoCRIQCghqd2tfanNvbhgDIAEoCRIfCgVzdGF0ZRgEIAEoDjIQLmVjdC52MS5LZXlTdGF0ZRIsCgh1c2VfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJdXNlX3VudGlsGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjZXJ0aWZpY2F0ZRgHIAEoCSKRAQoRR2V0S2V5U2V0UmVzcG9uc2USIAoEa2V5cxgBIAMoCzISLmVjdC52MS5TaWduaW5nS2V5EhEKCWp3a3NfanNvbhgCIAEoCRIbChNsZWRnZXJfdmVyaWZpZXJfa2V5GAMgASgJEioKB21heF9hZ2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qggEKCEtleVN0YXRlEhkKFUtFWV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0tFWV9TVEFURV9BTk5PVU5DRUQQARIUChBLRVlfU1RBVEVfQUNUSVZFEAISFQoRS0VZX1NUQVRFX1JFVElSRUQQAxIVChFLRVlfU1RBVEVfUkVWT0tFRBAEMlMKCktleVNlcnZpY2USRQoJR2V0S2V5U2V0EhguZWN0LnYxLkdldEtleVNldFJlcXVlc3QaGS5lY3QudjEuR2V0S2V5U2V0UmVzcG9uc2UiA5ACAUIsCgZlY3QudjFCCUtleXNQcm90b1ABWgxlY3QvdjE7ZWN0djGqAgZFY3QuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Asks for the key set. It has no parameters.
@@ -32,7 +32,7 @@ export const GetKeySetRequestSchema: GenMessage<GetKeySetRequest> = /*@__PURE__*
   messageDesc(file_ect_v1_keys, 0);
 
 /**
- * One public key that verifies tokens, as a JSON Web Key (RFC 7517) in message form.
+ * One public key that verifies tokens.
  *
  * @generated from message ect.v1.SigningKey
  */
@@ -45,58 +45,37 @@ export type SigningKey = Message<"ect.v1.SigningKey"> & {
   kid: string;
 
   /**
-   * JWS algorithm, `ES256`.
+   * JWS algorithm of its signatures: `ES256`.
    *
    * @generated from field: string alg = 2;
    */
   alg: string;
 
   /**
-   * Key type, `EC`.
+   * The public key as a JSON Web Key (RFC 7517), for the parser of a JOSE library. Its members depend on the algorithm.
    *
-   * @generated from field: string kty = 3;
+   * @generated from field: string jwk_json = 3;
    */
-  kty: string;
-
-  /**
-   * Curve, `P-256`.
-   *
-   * @generated from field: string crv = 4;
-   */
-  crv: string;
-
-  /**
-   * X coordinate: 32 bytes as base64url without padding.
-   *
-   * @generated from field: string x = 5;
-   */
-  x: string;
-
-  /**
-   * Y coordinate: 32 bytes as base64url without padding.
-   *
-   * @generated from field: string y = 6;
-   */
-  y: string;
+  jwkJson: string;
 
   /**
    * What may be done with it.
    *
-   * @generated from field: ect.v1.KeyState state = 7;
+   * @generated from field: ect.v1.KeyState state = 4;
    */
   state: KeyState;
 
   /**
    * It signs nothing before.
    *
-   * @generated from field: google.protobuf.Timestamp use_from = 8;
+   * @generated from field: google.protobuf.Timestamp use_from = 5;
    */
   useFrom?: Timestamp | undefined;
 
   /**
    * It signs nothing after: it retired, or its certificate ends. Absent: not in sight.
    *
-   * @generated from field: google.protobuf.Timestamp use_until = 9;
+   * @generated from field: google.protobuf.Timestamp use_until = 6;
    */
   useUntil?: Timestamp | undefined;
 
@@ -104,7 +83,7 @@ export type SigningKey = Message<"ect.v1.SigningKey"> & {
    * Of a delegated key: what the root key signed about it, a compact JWS of typ `ect-key+jwt` with the claims `iss`,
    * `jwk`, `kid`, `iat`, `nbf` and `exp`, and the `kid` of the root key in its header. Empty for a root key.
    *
-   * @generated from field: string certificate = 10;
+   * @generated from field: string certificate = 7;
    */
   certificate: string;
 };
@@ -145,11 +124,11 @@ export type GetKeySetResponse = Message<"ect.v1.GetKeySetResponse"> & {
   ledgerVerifierKey: string;
 
   /**
-   * For how many seconds the set may be kept.
+   * How long the set may be kept, in whole seconds. Always set.
    *
-   * @generated from field: int32 max_age_seconds = 4;
+   * @generated from field: google.protobuf.Duration max_age = 4;
    */
-  maxAgeSeconds: number;
+  maxAge?: Duration | undefined;
 };
 
 /**
@@ -158,357 +137,6 @@ export type GetKeySetResponse = Message<"ect.v1.GetKeySetResponse"> & {
  */
 export const GetKeySetResponseSchema: GenMessage<GetKeySetResponse> = /*@__PURE__*/
   messageDesc(file_ect_v1_keys, 2);
-
-/**
- * One key as administrators see it.
- *
- * @generated from message ect.v1.ManagedKey
- */
-export type ManagedKey = Message<"ect.v1.ManagedKey"> & {
-  /**
-   * The key and its state.
-   *
-   * @generated from field: ect.v1.SigningKey key = 1;
-   */
-  key?: SigningKey | undefined;
-
-  /**
-   * Which signer opens it: `data-dir:signing-key.pem`, `file:…`, `kms:…`, or `memory:process` for one that lives in a process.
-   * It is no secret.
-   *
-   * @generated from field: string locator = 2;
-   */
-  locator: string;
-
-  /**
-   * Of a root key: its number, from 0. Absent for a delegated key.
-   *
-   * @generated from field: optional int32 generation = 3;
-   */
-  generation?: number | undefined;
-
-  /**
-   * When it was announced.
-   *
-   * @generated from field: google.protobuf.Timestamp announced_at = 4;
-   */
-  announcedAt?: Timestamp | undefined;
-
-  /**
-   * When it became active. Absent: it never was.
-   *
-   * @generated from field: google.protobuf.Timestamp active_at = 5;
-   */
-  activeAt?: Timestamp | undefined;
-
-  /**
-   * When it was revoked. Absent: it was not.
-   *
-   * @generated from field: google.protobuf.Timestamp revoked_at = 6;
-   */
-  revokedAt?: Timestamp | undefined;
-
-  /**
-   * Since when it counts as compromised, the earliest time that was stated. Absent: it was not revoked.
-   *
-   * @generated from field: google.protobuf.Timestamp compromised_since = 7;
-   */
-  compromisedSince?: Timestamp | undefined;
-
-  /**
-   * Who made the last change: an administrator, or `service`.
-   *
-   * @generated from field: string changed_by = 8;
-   */
-  changedBy: string;
-
-  /**
-   * Why, in the words of whoever did it.
-   *
-   * @generated from field: string note = 9;
-   */
-  note: string;
-
-  /**
-   * The ledger entry of the last change.
-   *
-   * @generated from field: int64 entry_index = 10;
-   */
-  entryIndex: bigint;
-};
-
-/**
- * Describes the message ect.v1.ManagedKey.
- * Use `create(ManagedKeySchema)` to create a new message.
- */
-export const ManagedKeySchema: GenMessage<ManagedKey> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 3);
-
-/**
- * Asks for keys.
- *
- * @generated from message ect.v1.ListKeysRequest
- */
-export type ListKeysRequest = Message<"ect.v1.ListKeysRequest"> & {
-  /**
-   * Also delegated keys whose last token has expired: every key that there ever was. Otherwise every root key, and the
-   * delegated keys under which a token may still be valid.
-   *
-   * @generated from field: bool past = 1;
-   */
-  past: boolean;
-
-  /**
-   * Keys a page: 1 to 500. 0 means 500. A page may have fewer, and still not be the last one.
-   *
-   * @generated from field: int32 page_size = 2;
-   */
-  pageSize: number;
-
-  /**
-   * `next_page_token` of the page before. Empty: the first page.
-   *
-   * @generated from field: string page_token = 3;
-   */
-  pageToken: string;
-};
-
-/**
- * Describes the message ect.v1.ListKeysRequest.
- * Use `create(ListKeysRequestSchema)` to create a new message.
- */
-export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 4);
-
-/**
- * A page of keys.
- *
- * @generated from message ect.v1.ListKeysResponse
- */
-export type ListKeysResponse = Message<"ect.v1.ListKeysResponse"> & {
-  /**
-   * In the order in which they were announced.
-   *
-   * @generated from field: repeated ect.v1.ManagedKey keys = 1;
-   */
-  keys: ManagedKey[];
-
-  /**
-   * Give it back to get the next page. Empty: this was the last one.
-   *
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message ect.v1.ListKeysResponse.
- * Use `create(ListKeysResponseSchema)` to create a new message.
- */
-export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 5);
-
-/**
- * Orders a rotation.
- *
- * @generated from message ect.v1.RotateKeyRequest
- */
-export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
-  /**
-   * Where AWS KMS signs: key id or ARN of the next key. Empty where the service makes its own keys.
-   *
-   * @generated from field: string next_key = 1;
-   */
-  nextKey: string;
-
-  /**
-   * Use the next key at once, also one that is announced already. Whoever keeps the key set without it cannot verify its
-   * tokens until the set is asked for again: for when the key in use is lost or compromised.
-   *
-   * @generated from field: bool urgent = 2;
-   */
-  urgent: boolean;
-
-  /**
-   * Why, for people: at most 256 characters. It is recorded.
-   *
-   * @generated from field: string note = 3;
-   */
-  note: string;
-
-  /**
-   * Names this order: at most 128 printable ASCII characters without blanks. The same administrator's same order under the same id
-   * is carried out once, and answered with the same key for 24 hours at least; another order under it is refused with
-   * IDEMPOTENCY_CONFLICT. Administrators without a certificate cannot be told apart: among them an id belongs to its order.
-   *
-   * @generated from field: string request_id = 4;
-   */
-  requestId: string;
-
-  /**
-   * The root key that signs, as far as the administrator knows. Where it is another by now, nothing is done: KEY_NOT_CURRENT. Empty:
-   * whichever it is.
-   *
-   * @generated from field: string expected_current_kid = 5;
-   */
-  expectedCurrentKid: string;
-};
-
-/**
- * Describes the message ect.v1.RotateKeyRequest.
- * Use `create(RotateKeyRequestSchema)` to create a new message.
- */
-export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 6);
-
-/**
- * The next root key.
- *
- * @generated from message ect.v1.RotateKeyResponse
- */
-export type RotateKeyResponse = Message<"ect.v1.RotateKeyResponse"> & {
-  /**
-   * The key that is announced; it is active where the call was urgent.
-   *
-   * @generated from field: ect.v1.ManagedKey key = 1;
-   */
-  key?: ManagedKey | undefined;
-
-  /**
-   * Nothing was added by this call: the key was announced before it, or active where the call was urgent; or the call had the
-   * `request_id` of one before.
-   *
-   * @generated from field: bool duplicate = 2;
-   */
-  duplicate: boolean;
-};
-
-/**
- * Describes the message ect.v1.RotateKeyResponse.
- * Use `create(RotateKeyResponseSchema)` to create a new message.
- */
-export const RotateKeyResponseSchema: GenMessage<RotateKeyResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 7);
-
-/**
- * Orders a key to retire.
- *
- * @generated from message ect.v1.RetireKeyRequest
- */
-export type RetireKeyRequest = Message<"ect.v1.RetireKeyRequest"> & {
-  /**
-   * The key.
-   *
-   * @generated from field: string kid = 1;
-   */
-  kid: string;
-
-  /**
-   * Why, for people: at most 256 characters. It is recorded.
-   *
-   * @generated from field: string note = 2;
-   */
-  note: string;
-};
-
-/**
- * Describes the message ect.v1.RetireKeyRequest.
- * Use `create(RetireKeyRequestSchema)` to create a new message.
- */
-export const RetireKeyRequestSchema: GenMessage<RetireKeyRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 8);
-
-/**
- * The retired key.
- *
- * @generated from message ect.v1.RetireKeyResponse
- */
-export type RetireKeyResponse = Message<"ect.v1.RetireKeyResponse"> & {
-  /**
-   * The key.
-   *
-   * @generated from field: ect.v1.ManagedKey key = 1;
-   */
-  key?: ManagedKey | undefined;
-
-  /**
-   * It had retired before this call; nothing was added.
-   *
-   * @generated from field: bool duplicate = 2;
-   */
-  duplicate: boolean;
-};
-
-/**
- * Describes the message ect.v1.RetireKeyResponse.
- * Use `create(RetireKeyResponseSchema)` to create a new message.
- */
-export const RetireKeyResponseSchema: GenMessage<RetireKeyResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 9);
-
-/**
- * Declares a key compromised.
- *
- * @generated from message ect.v1.RevokeKeyRequest
- */
-export type RevokeKeyRequest = Message<"ect.v1.RevokeKeyRequest"> & {
-  /**
-   * The key.
-   *
-   * @generated from field: string kid = 1;
-   */
-  kid: string;
-
-  /**
-   * Why, for people: at most 256 characters. It is recorded.
-   *
-   * @generated from field: string note = 2;
-   */
-  note: string;
-
-  /**
-   * Since when the key is compromised: what the ledger recorded before then stays sound, and evidence from before then still counts.
-   * In whole seconds. Absent, or in the future: as of now. An earlier time can be stated later, a later one cannot.
-   *
-   * @generated from field: google.protobuf.Timestamp compromised_since = 3;
-   */
-  compromisedSince?: Timestamp | undefined;
-};
-
-/**
- * Describes the message ect.v1.RevokeKeyRequest.
- * Use `create(RevokeKeyRequestSchema)` to create a new message.
- */
-export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 10);
-
-/**
- * The revoked key.
- *
- * @generated from message ect.v1.RevokeKeyResponse
- */
-export type RevokeKeyResponse = Message<"ect.v1.RevokeKeyResponse"> & {
-  /**
-   * The key.
-   *
-   * @generated from field: ect.v1.ManagedKey key = 1;
-   */
-  key?: ManagedKey | undefined;
-
-  /**
-   * It was revoked before this call, as of the same time or an earlier one.
-   *
-   * @generated from field: bool duplicate = 2;
-   */
-  duplicate: boolean;
-};
-
-/**
- * Describes the message ect.v1.RevokeKeyResponse.
- * Use `create(RevokeKeyResponseSchema)` to create a new message.
- */
-export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_keys, 11);
 
 /**
  * What may be done with a key.
@@ -566,8 +194,8 @@ export const KeyStateSchema: GenEnum<KeyState> = /*@__PURE__*/
   enumDesc(file_ect_v1_keys, 0);
 
 /**
- * Publishes verification keys, and changes signing keys. Public keys are for everyone: GetKeySet needs no identity. Every
- * change of a key is an entry of the ledger before it takes effect, so that anybody can prove which key was announced when.
+ * Publishes verification keys. They are for everyone: GetKeySet needs no identity. AdminService changes them; every change is an entry
+ * of the ledger before it takes effect, so that anybody can prove which key was announced when.
  *
  * @generated from service ect.v1.KeyService
  */
@@ -581,54 +209,6 @@ export const KeyService: GenService<{
     methodKind: "unary";
     input: typeof GetKeySetRequestSchema;
     output: typeof GetKeySetResponseSchema;
-  },
-  /**
-   * Lists the keys that can still matter, or every key that there ever was, in the order in which they were announced, in
-   * pages. Only administrators may do this.
-   *
-   * @generated from rpc ect.v1.KeyService.ListKeys
-   */
-  listKeys: {
-    methodKind: "unary";
-    input: typeof ListKeysRequestSchema;
-    output: typeof ListKeysResponseSchema;
-  },
-  /**
-   * Announces the next root key. It signs from when everybody who keeps the key set has had to ask for it again; then the
-   * key before it retires. While a key is announced the call answers that one. An urgent call puts the next key to use at
-   * once, also one that is announced already: when it answers, tokens are signed. Each urgent call puts another key to use, unless
-   * it has the `request_id` of one before. Only administrators may do this.
-   *
-   * @generated from rpc ect.v1.KeyService.RotateKey
-   */
-  rotateKey: {
-    methodKind: "unary";
-    input: typeof RotateKeyRequestSchema;
-    output: typeof RotateKeyResponseSchema;
-  },
-  /**
-   * Ends an active key without an accusation: its tokens are valid until they expire. The root key that signs is not
-   * retired but rotated. Only administrators may do this.
-   *
-   * @generated from rpc ect.v1.KeyService.RetireKey
-   */
-  retireKey: {
-    methodKind: "unary";
-    input: typeof RetireKeyRequestSchema;
-    output: typeof RetireKeyResponseSchema;
-  },
-  /**
-   * Declares a key of this service compromised since a time, for ever, and ends it. No token under it is accepted any more, by any
-   * instance, as soon as that has looked at the ledger: every second, unless the operator says otherwise. A root key takes the keys
-   * with it that it certified. The key is marked as LedgerService.MarkCompromised marks it: what the ledger recorded before that
-   * time stays sound; the other tasks of the key, and what came after them, are tainted. Only administrators may do this.
-   *
-   * @generated from rpc ect.v1.KeyService.RevokeKey
-   */
-  revokeKey: {
-    methodKind: "unary";
-    input: typeof RevokeKeyRequestSchema;
-    output: typeof RevokeKeyResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_ect_v1_keys, 0);

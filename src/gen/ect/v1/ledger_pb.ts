@@ -6,7 +6,9 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { DagStatus, DagViolation, Level, Taint } from "./token_pb.ts";
+import type { KeyState } from "./keys_pb.ts";
+import { file_ect_v1_keys } from "./keys_pb.ts";
+import type { DagReport, TaskName } from "./token_pb.ts";
 import { file_ect_v1_token } from "./token_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -18,112 +20,82 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/ledger.proto.
  */
 export const file_ect_v1_ledger: GenFile = /*@__PURE__*/
-  fileDesc("ChNlY3QvdjEvbGVkZ2VyLnByb3RvEgZlY3QudjEikwIKBUVudHJ5Eg0KBWluZGV4GAEgASgDEgsKA2p0aRgCIAEoCRILCgN3aWQYAyABKAkSCwoDaXNzGAQgASgJEgwKBHByZWQYBSADKAkSCwoDaWF0GAYgASgDEgsKA2tpZBgHIAEoCRIcCgVsZXZlbBgIIAEoDjINLmVjdC52MS5MZXZlbBIvCgtyZWNvcmRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbGVhZhgKIAEoDBINCgV0b2tlbhgLIAEoCRIMCgRzYWx0GAwgASgMEh8KBGtpbmQYDSABKA4yES5lY3QudjEuRW50cnlLaW5kEhEKCXN0YXRlbWVudBgOIAEoCSKOAQoHUmVjZWlwdBISCgpsZWFmX2luZGV4GAEgASgDEgwKBGxlYWYYAiABKAwSEQoJdHJlZV9zaXplGAMgASgDEhgKEGluY2x1c2lvbl9oYXNoZXMYBCADKAwSEgoKY2hlY2twb2ludBgFIAEoCRISCgp0bG9nX3Byb29mGAYgASgJEgwKBHNhbHQYByABKAwiSQoPR2V0RW50cnlSZXF1ZXN0EhIKBWluZGV4GAEgASgDSACIAQESCwoDanRpGAIgASgJEgsKA3dpZBgDIAEoCUIICgZfaW5kZXgiUgoQR2V0RW50cnlSZXNwb25zZRIcCgVlbnRyeRgBIAEoCzINLmVjdC52MS5FbnRyeRIgCgdyZWNlaXB0GAIgASgLMg8uZWN0LnYxLlJlY2VpcHQiWAoTR2V0UmVjb3JkaW5nUmVxdWVzdBILCgNqdGkYASABKAkSCwoDd2lkGAIgASgJEicKBHdhaXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ipAEKFEdldFJlY29yZGluZ1Jlc3BvbnNlEicKBnN0YXR1cxgBIAEoDjIXLmVjdC52MS5SZWNvcmRpbmdTdGF0dXMSHAoFZW50cnkYAiABKAsyDS5lY3QudjEuRW50cnkSIAoHcmVjZWlwdBgDIAEoCzIPLmVjdC52MS5SZWNlaXB0EiMKB2ZhaWx1cmUYBCABKAsyEi5nb29nbGUucnBjLlN0YXR1cyKFAgoSTGlzdEVudHJpZXNSZXF1ZXN0EgsKA3dpZBgBIAEoCRILCgNpc3MYAiABKAkSMQoNcmVjb3JkZWRfZnJvbRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPcmVjb3JkZWRfYmVmb3JlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIOCgZ0YWludHMYByABKAgSDAoEa2V5cxgIIAEoCBIUCgx3aXRoX2NvbnRlbnQYCSABKAgSEgoKZnJvbV9pbmRleBgKIAEoAyJOChNMaXN0RW50cmllc1Jlc3BvbnNlEh4KB2VudHJpZXMYASADKAsyDS5lY3QudjEuRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkgKEkdldFdvcmtmbG93UmVxdWVzdBILCgN3aWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkikAIKE0dldFdvcmtmbG93UmVzcG9uc2USCwoDd2lkGAEgASgJEh4KB2VudHJpZXMYAiADKAsyDS5lY3QudjEuRW50cnkSIQoGc3RhdHVzGAMgASgOMhEuZWN0LnYxLkRhZ1N0YXR1cxIoCgp2aW9sYXRpb25zGAQgAygLMhQuZWN0LnYxLkRhZ1Zpb2xhdGlvbhISCgp1bnJlc29sdmVkGAUgAygJEhcKD25leHRfcGFnZV90b2tlbhgGIAEoCRIhCgpwYXRoX2xldmVsGAcgASgOMg0uZWN0LnYxLkxldmVsEh4KB3RhaW50ZWQYCCADKAsyDS5lY3QudjEuVGFpbnQSDwoHb21pdHRlZBgJIAEoBSIrCg9Db21wcm9taXNlZFRhc2sSCwoDanRpGAEgASgJEgsKA3dpZBgCIAEoCSKgAQoWTWFya0NvbXByb21pc2VkUmVxdWVzdBInCgR0YXNrGAEgASgLMhcuZWN0LnYxLkNvbXByb21pc2VkVGFza0gAEg0KA2tpZBgCIAEoCUgAEgwKBG5vdGUYAyABKAkSNQoRY29tcHJvbWlzZWRfc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgkKB3N1YmplY3QibAoXTWFya0NvbXByb21pc2VkUmVzcG9uc2USHAoFZW50cnkYASABKAsyDS5lY3QudjEuRW50cnkSIAoHcmVjZWlwdBgCIAEoCzIPLmVjdC52MS5SZWNlaXB0EhEKCWR1cGxpY2F0ZRgDIAEoCCIWChRHZXRDaGVja3BvaW50UmVxdWVzdCJ3ChVHZXRDaGVja3BvaW50UmVzcG9uc2USEgoKY2hlY2twb2ludBgBIAEoCRIOCgZvcmlnaW4YAiABKAkSEQoJdHJlZV9zaXplGAMgASgDEhEKCXJvb3RfaGFzaBgEIAEoDBIUCgx2ZXJpZmllcl9rZXkYBSABKAkiQQoYR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0EhIKCmxlYWZfaW5kZXgYASABKAMSEQoJdHJlZV9zaXplGAIgASgDIngKGUdldEluY2x1c2lvblByb29mUmVzcG9uc2USEgoKbGVhZl9pbmRleBgBIAEoAxIRCgl0cmVlX3NpemUYAiABKAMSDgoGaGFzaGVzGAMgAygMEhEKCWxlYWZfaGFzaBgEIAEoDBIRCglyb290X2hhc2gYBSABKAwiTwoaR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QSFwoPZmlyc3RfdHJlZV9zaXplGAEgASgDEhgKEHNlY29uZF90cmVlX3NpemUYAiABKAMiYAobR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlEhcKD2ZpcnN0X3RyZWVfc2l6ZRgBIAEoAxIYChBzZWNvbmRfdHJlZV9zaXplGAIgASgDEg4KBmhhc2hlcxgDIAMoDCp7CglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhMKD0VOVFJZX0tJTkRfVEFTSxABEhQKEEVOVFJZX0tJTkRfVEFJTlQQAhISCg5FTlRSWV9LSU5EX0tFWRADEhMKD0VOVFJZX0tJTkRfTE9TUxAEKo0BCg9SZWNvcmRpbmdTdGF0dXMSIAocUkVDT1JESU5HX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGFJFQ09SRElOR19TVEFUVVNfUEVORElORxABEh0KGVJFQ09SRElOR19TVEFUVVNfUkVDT1JERUQQAhIbChdSRUNPUkRJTkdfU1RBVFVTX0ZBSUxFRBADMq0FCg1MZWRnZXJTZXJ2aWNlEkIKCEdldEVudHJ5EhcuZWN0LnYxLkdldEVudHJ5UmVxdWVzdBoYLmVjdC52MS5HZXRFbnRyeVJlc3BvbnNlIgOQAgESTgoMR2V0UmVjb3JkaW5nEhsuZWN0LnYxLkdldFJlY29yZGluZ1JlcXVlc3QaHC5lY3QudjEuR2V0UmVjb3JkaW5nUmVzcG9uc2UiA5ACARJLCgtMaXN0RW50cmllcxIaLmVjdC52MS5MaXN0RW50cmllc1JlcXVlc3QaGy5lY3QudjEuTGlzdEVudHJpZXNSZXNwb25zZSIDkAIBEksKC0dldFdvcmtmbG93EhouZWN0LnYxLkdldFdvcmtmbG93UmVxdWVzdBobLmVjdC52MS5HZXRXb3JrZmxvd1Jlc3BvbnNlIgOQAgESUQoNR2V0Q2hlY2twb2ludBIcLmVjdC52MS5HZXRDaGVja3BvaW50UmVxdWVzdBodLmVjdC52MS5HZXRDaGVja3BvaW50UmVzcG9uc2UiA5ACARJdChFHZXRJbmNsdXNpb25Qcm9vZhIgLmVjdC52MS5HZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QaIS5lY3QudjEuR2V0SW5jbHVzaW9uUHJvb2ZSZXNwb25zZSIDkAIBEmMKE0dldENvbnNpc3RlbmN5UHJvb2YSIi5lY3QudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QaIy5lY3QudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlIgOQAgESVwoPTWFya0NvbXByb21pc2VkEh4uZWN0LnYxLk1hcmtDb21wcm9taXNlZFJlcXVlc3QaHy5lY3QudjEuTWFya0NvbXByb21pc2VkUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("ChNlY3QvdjEvbGVkZ2VyLnByb3RvEgZlY3QudjEihgIKBUVudHJ5EhIKBWluZGV4GAEgASgDSAGIAQESLwoLcmVjb3JkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiEKBHRhc2sYAyABKAsyES5lY3QudjEuVGFza0VudHJ5SAASIwoFdGFpbnQYBCABKAsyEi5lY3QudjEuVGFpbnRFbnRyeUgAEh8KA2tleRgFIAEoCzIQLmVjdC52MS5LZXlFbnRyeUgAEiEKBGxvc3MYBiABKAsyES5lY3QudjEuTG9zc0VudHJ5SAASDAoEbGVhZhgHIAEoDBIMCgRzYWx0GAggASgMQgYKBGJvZHlCCAoGX2luZGV4IosBCglUYXNrRW50cnkSHgoEbmFtZRgBIAEoCzIQLmVjdC52MS5UYXNrTmFtZRILCgNpc3MYAiABKAkSDAoEcHJlZBgDIAMoCRInCgNpYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA2tpZBgFIAEoCRINCgV0b2tlbhgGIAEoCSKlAQoKVGFpbnRFbnRyeRIgCgR0YXNrGAEgASgLMhAuZWN0LnYxLlRhc2tOYW1lSAASDQoDa2lkGAIgASgJSAASNQoRY29tcHJvbWlzZWRfc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXN0YXRlZF9ieRgEIAEoCRIRCglzdGF0ZW1lbnQYBSABKAlCCQoHc3ViamVjdCJeCghLZXlFbnRyeRILCgNraWQYASABKAkSHwoFc3RhdGUYAiABKA4yEC5lY3QudjEuS2V5U3RhdGUSEQoJc3RhdGVkX2J5GAMgASgJEhEKCXN0YXRlbWVudBgEIAEoCSJLCglMb3NzRW50cnkSEgoKc2hvd25fc2l6ZRgBIAEoAxIXCg9zaG93bl9yb290X2hhc2gYAiABKAwSEQoJc3RhdGVtZW50GAMgASgJImYKB1JlY2VpcHQSDAoEbGVhZhgBIAEoDBIuCglpbmNsdXNpb24YAiABKAsyGS5lY3QudjEuSW5jbHVzaW9uRXZpZGVuY2VIABIUCgp0bG9nX3Byb29mGAMgASgJSABCBwoFcHJvb2YigAEKEUluY2x1c2lvbkV2aWRlbmNlEhcKCmxlYWZfaW5kZXgYASABKANIAIgBARIRCgl0cmVlX3NpemUYAiABKAMSDgoGaGFzaGVzGAMgAygMEhIKCmNoZWNrcG9pbnQYBCABKAkSDAoEc2FsdBgFIAEoDEINCgtfbGVhZl9pbmRleCJ7Cg9HZXRFbnRyeVJlcXVlc3QSDwoFaW5kZXgYASABKANIABIgCgR0YXNrGAIgASgLMhAuZWN0LnYxLlRhc2tOYW1lSAASLQoOcmVjZWlwdF9mb3JtYXQYAyABKA4yFS5lY3QudjEuUmVjZWlwdEZvcm1hdEIGCgRuYW1lIlIKEEdldEVudHJ5UmVzcG9uc2USHAoFZW50cnkYASABKAsyDS5lY3QudjEuRW50cnkSIAoHcmVjZWlwdBgCIAEoCzIPLmVjdC52MS5SZWNlaXB0Io0BChNHZXRSZWNvcmRpbmdSZXF1ZXN0Eh4KBHRhc2sYASABKAsyEC5lY3QudjEuVGFza05hbWUSJwoEd2FpdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCg5yZWNlaXB0X2Zvcm1hdBgDIAEoDjIVLmVjdC52MS5SZWNlaXB0Rm9ybWF0IqQBChRHZXRSZWNvcmRpbmdSZXNwb25zZRInCgZzdGF0dXMYASABKA4yFy5lY3QudjEuUmVjb3JkaW5nU3RhdHVzEhwKBWVudHJ5GAIgASgLMg0uZWN0LnYxLkVudHJ5EiAKB3JlY2VpcHQYAyABKAsyDy5lY3QudjEuUmVjZWlwdBIjCgdmYWlsdXJlGAQgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMirAIKEkxpc3RFbnRyaWVzUmVxdWVzdBILCgN3aWQYASABKAkSCwoDaXNzGAIgASgJEiAKBWtpbmRzGAMgAygOMhEuZWN0LnYxLkVudHJ5S2luZBIxCg1yZWNvcmRlZF9mcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9yZWNvcmRlZF9iZWZvcmUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmZyb21faW5kZXgYBiABKAMSIQoFb3JkZXIYByABKA4yEi5lY3QudjEuRW50cnlPcmRlchIUCgx3aXRoX2NvbnRlbnQYCCABKAgSEQoJcGFnZV9zaXplGAkgASgFEhIKCnBhZ2VfdG9rZW4YCiABKAkiTgoTTGlzdEVudHJpZXNSZXNwb25zZRIeCgdlbnRyaWVzGAEgAygLMg0uZWN0LnYxLkVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIhChJHZXRXb3JrZmxvd1JlcXVlc3QSCwoDd2lkGAEgASgJItMBChNHZXRXb3JrZmxvd1Jlc3BvbnNlEgsKA3dpZBgBIAEoCRIMCgRzaXplGAIgASgFEg0KBWRlcHRoGAMgASgFEjUKEWZpcnN0X3JlY29yZGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0ChBsYXN0X3JlY29yZGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgpkYWdfcmVwb3J0GAYgASgLMhEuZWN0LnYxLkRhZ1JlcG9ydCIWChRHZXRDaGVja3BvaW50UmVxdWVzdCKKAQoVR2V0Q2hlY2twb2ludFJlc3BvbnNlEhIKCmNoZWNrcG9pbnQYASABKAkSDgoGb3JpZ2luGAIgASgJEhYKCXRyZWVfc2l6ZRgDIAEoA0gAiAEBEhEKCXJvb3RfaGFzaBgEIAEoDBIUCgx2ZXJpZmllcl9rZXkYBSABKAlCDAoKX3RyZWVfc2l6ZSJBChhHZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QSEgoKbGVhZl9pbmRleBgBIAEoAxIRCgl0cmVlX3NpemUYAiABKAMijAEKGUdldEluY2x1c2lvblByb29mUmVzcG9uc2USFwoKbGVhZl9pbmRleBgBIAEoA0gAiAEBEhEKCXRyZWVfc2l6ZRgCIAEoAxIOCgZoYXNoZXMYAyADKAwSEQoJbGVhZl9oYXNoGAQgASgMEhEKCXJvb3RfaGFzaBgFIAEoDEINCgtfbGVhZl9pbmRleCJPChpHZXRDb25zaXN0ZW5jeVByb29mUmVxdWVzdBIXCg9maXJzdF90cmVlX3NpemUYASABKAMSGAoQc2Vjb25kX3RyZWVfc2l6ZRgCIAEoAyJgChtHZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2USFwoPZmlyc3RfdHJlZV9zaXplGAEgASgDEhgKEHNlY29uZF90cmVlX3NpemUYAiABKAMSDgoGaGFzaGVzGAMgAygMKmkKDVJlY2VpcHRGb3JtYXQSHgoaUkVDRUlQVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIZChVSRUNFSVBUX0ZPUk1BVF9GSUVMRFMQARIdChlSRUNFSVBUX0ZPUk1BVF9UTE9HX1BST09GEAIqjQEKD1JlY29yZGluZ1N0YXR1cxIgChxSRUNPUkRJTkdfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHAoYUkVDT1JESU5HX1NUQVRVU19QRU5ESU5HEAESHQoZUkVDT1JESU5HX1NUQVRVU19SRUNPUkRFRBACEhsKF1JFQ09SRElOR19TVEFUVVNfRkFJTEVEEAMqewoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX1RBU0sQARIUChBFTlRSWV9LSU5EX1RBSU5UEAISEgoORU5UUllfS0lORF9LRVkQAxITCg9FTlRSWV9LSU5EX0xPU1MQBCplCgpFbnRyeU9yZGVyEhsKF0VOVFJZX09SREVSX1VOU1BFQ0lGSUVEEAASHAoYRU5UUllfT1JERVJfT0xERVNUX0ZJUlNUEAESHAoYRU5UUllfT1JERVJfTkVXRVNUX0ZJUlNUEAIy1AQKDUxlZGdlclNlcnZpY2USQgoIR2V0RW50cnkSFy5lY3QudjEuR2V0RW50cnlSZXF1ZXN0GhguZWN0LnYxLkdldEVudHJ5UmVzcG9uc2UiA5ACARJOCgxHZXRSZWNvcmRpbmcSGy5lY3QudjEuR2V0UmVjb3JkaW5nUmVxdWVzdBocLmVjdC52MS5HZXRSZWNvcmRpbmdSZXNwb25zZSIDkAIBEksKC0xpc3RFbnRyaWVzEhouZWN0LnYxLkxpc3RFbnRyaWVzUmVxdWVzdBobLmVjdC52MS5MaXN0RW50cmllc1Jlc3BvbnNlIgOQAgESSwoLR2V0V29ya2Zsb3cSGi5lY3QudjEuR2V0V29ya2Zsb3dSZXF1ZXN0GhsuZWN0LnYxLkdldFdvcmtmbG93UmVzcG9uc2UiA5ACARJRCg1HZXRDaGVja3BvaW50EhwuZWN0LnYxLkdldENoZWNrcG9pbnRSZXF1ZXN0Gh0uZWN0LnYxLkdldENoZWNrcG9pbnRSZXNwb25zZSIDkAIBEl0KEUdldEluY2x1c2lvblByb29mEiAuZWN0LnYxLkdldEluY2x1c2lvblByb29mUmVxdWVzdBohLmVjdC52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIgOQAgESYwoTR2V0Q29uc2lzdGVuY3lQcm9vZhIiLmVjdC52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVxdWVzdBojLmVjdC52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2UiA5ACAUIuCgZlY3QudjFCC0xlZGdlclByb3RvUAFaDGVjdC92MTtlY3R2MaoCBkVjdC5WMWIGcHJvdG8z", [file_ect_v1_keys, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
 
 /**
- * One entry: a recorded task, a mark, a change of a signing key, or an accepted loss.
+ * One entry of the ledger.
  *
  * @generated from message ect.v1.Entry
  */
 export type Entry = Message<"ect.v1.Entry"> & {
   /**
-   * Position in the ledger, from 0, without gaps.
+   * Position in the ledger, from 0, without gaps. Always set.
    *
-   * @generated from field: int64 index = 1;
+   * @generated from field: optional int64 index = 1;
    */
-  index: bigint;
-
-  /**
-   * Task id. Of a mark: the task that is compromised, or empty where it is a key.
-   *
-   * @generated from field: string jti = 2;
-   */
-  jti: string;
-
-  /**
-   * Workflow id. Empty: none.
-   *
-   * @generated from field: string wid = 3;
-   */
-  wid: string;
-
-  /**
-   * Who did the task. Of a mark or a key: the administrator, or `service`. Of a loss: `operator`.
-   *
-   * @generated from field: string iss = 4;
-   */
-  iss: string;
-
-  /**
-   * The `jti` of each direct predecessor.
-   *
-   * @generated from field: repeated string pred = 5;
-   */
-  pred: string[];
-
-  /**
-   * When the token was issued: seconds since 1970-01-01T00:00:00Z. Unset for a mark or a key.
-   *
-   * @generated from field: int64 iat = 6;
-   */
-  iat: bigint;
-
-  /**
-   * The key that signed the token. Of a mark: the key that is compromised, or empty where it is a task. Of a key: itself.
-   *
-   * @generated from field: string kid = 7;
-   */
-  kid: string;
-
-  /**
-   * Level of the recorded token: L3, since it is in the ledger. Unset for a mark or a key.
-   *
-   * @generated from field: ect.v1.Level level = 8;
-   */
-  level: Level;
+  index?: bigint | undefined;
 
   /**
    * When the ledger recorded it, in milliseconds. Never earlier than that of the entry before.
    *
-   * @generated from field: google.protobuf.Timestamp recorded_at = 9;
+   * @generated from field: google.protobuf.Timestamp recorded_at = 2;
    */
   recordedAt?: Timestamp | undefined;
 
   /**
-   * The exact leaf bytes: canonical JSON (RFC 8785). SHA-256(0x00 || leaf) is the leaf hash of RFC 6962.
+   * What the entry is about.
    *
-   * @generated from field: bytes leaf = 10;
+   * @generated from oneof ect.v1.Entry.body
+   */
+  body: {
+    /**
+     * A recorded task.
+     *
+     * @generated from field: ect.v1.TaskEntry task = 3;
+     */
+    value: TaskEntry;
+    case: "task";
+  } | {
+    /**
+     * A mark: a task or a key is compromised.
+     *
+     * @generated from field: ect.v1.TaintEntry taint = 4;
+     */
+    value: TaintEntry;
+    case: "taint";
+  } | {
+    /**
+     * A change of the state of a signing key.
+     *
+     * @generated from field: ect.v1.KeyEntry key = 5;
+     */
+    value: KeyEntry;
+    case: "key";
+  } | {
+    /**
+     * An accepted loss: the ledger does not hold all entries that it has shown, and goes on with those before this one.
+     *
+     * @generated from field: ect.v1.LossEntry loss = 6;
+     */
+    value: LossEntry;
+    case: "loss";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * The exact leaf bytes: canonical JSON (RFC 8785). SHA-256(0x00 || leaf) is the leaf hash of RFC 6962. Only in a list: elsewhere a
+   * receipt stands beside the entry, and has it.
+   *
+   * @generated from field: bytes leaf = 7;
    */
   leaf: Uint8Array;
 
   /**
-   * The token, exactly as it was appended. It is kept beside the tree, and absent from a listing that does not ask for it.
+   * The 32 random bytes that salt the commitment in the leaf: `commitment` = base64url(SHA-256(salt || content)), where the content is
+   * the token or the statement. Only in a list with content: elsewhere the receipt has it.
    *
-   * @generated from field: string token = 11;
-   */
-  token: string;
-
-  /**
-   * The 32 random bytes that salt the leaf's commitment: `commitment` = base64url(SHA-256(salt || token)), for a mark
-   * base64url(SHA-256(salt || statement)).
-   *
-   * @generated from field: bytes salt = 12;
+   * @generated from field: bytes salt = 8;
    */
   salt: Uint8Array;
-
-  /**
-   * What the entry is about.
-   *
-   * @generated from field: ect.v1.EntryKind kind = 13;
-   */
-  kind: EntryKind;
-
-  /**
-   * What a mark, an entry about a key or an accepted loss states, with its note: canonical JSON. In place of a token, and absent where that would be.
-   *
-   * @generated from field: string statement = 14;
-   */
-  statement: string;
 };
 
 /**
@@ -134,59 +106,232 @@ export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/
   messageDesc(file_ect_v1_ledger, 0);
 
 /**
+ * A recorded task. Its level is L3.
+ *
+ * @generated from message ect.v1.TaskEntry
+ */
+export type TaskEntry = Message<"ect.v1.TaskEntry"> & {
+  /**
+   * The task.
+   *
+   * @generated from field: ect.v1.TaskName name = 1;
+   */
+  name?: TaskName | undefined;
+
+  /**
+   * Issuer: the workload that did the task.
+   *
+   * @generated from field: string iss = 2;
+   */
+  iss: string;
+
+  /**
+   * The `jti` of each direct predecessor.
+   *
+   * @generated from field: repeated string pred = 3;
+   */
+  pred: string[];
+
+  /**
+   * When the token was issued, in whole seconds. In the token it is a number: seconds since 1970-01-01T00:00:00Z.
+   *
+   * @generated from field: google.protobuf.Timestamp iat = 4;
+   */
+  iat?: Timestamp | undefined;
+
+  /**
+   * The key that signed the token.
+   *
+   * @generated from field: string kid = 5;
+   */
+  kid: string;
+
+  /**
+   * The token, exactly as it was appended. It is kept beside the tree: empty in a list without content, and where it was erased.
+   *
+   * @generated from field: string token = 6;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message ect.v1.TaskEntry.
+ * Use `create(TaskEntrySchema)` to create a new message.
+ */
+export const TaskEntrySchema: GenMessage<TaskEntry> = /*@__PURE__*/
+  messageDesc(file_ect_v1_ledger, 1);
+
+/**
+ * A mark: something is compromised.
+ *
+ * @generated from message ect.v1.TaintEntry
+ */
+export type TaintEntry = Message<"ect.v1.TaintEntry"> & {
+  /**
+   * What is compromised.
+   *
+   * @generated from oneof ect.v1.TaintEntry.subject
+   */
+  subject: {
+    /**
+     * A task.
+     *
+     * @generated from field: ect.v1.TaskName task = 1;
+     */
+    value: TaskName;
+    case: "task";
+  } | {
+    /**
+     * A key by its id, whichever issuer uses it.
+     *
+     * @generated from field: string kid = 2;
+     */
+    value: string;
+    case: "kid";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Of a key, since when it is compromised. Unset in a mark from before times were stated: it counts from the beginning.
+   *
+   * @generated from field: google.protobuf.Timestamp compromised_since = 3;
+   */
+  compromisedSince?: Timestamp | undefined;
+
+  /**
+   * The administrator who stated it.
+   *
+   * @generated from field: string stated_by = 4;
+   */
+  statedBy: string;
+
+  /**
+   * What was stated, with its note: canonical JSON. Empty in a list without content, and where it was erased.
+   *
+   * @generated from field: string statement = 5;
+   */
+  statement: string;
+};
+
+/**
+ * Describes the message ect.v1.TaintEntry.
+ * Use `create(TaintEntrySchema)` to create a new message.
+ */
+export const TaintEntrySchema: GenMessage<TaintEntry> = /*@__PURE__*/
+  messageDesc(file_ect_v1_ledger, 2);
+
+/**
+ * A change of the state of a signing key. The leaf has its times and the public key.
+ *
+ * @generated from message ect.v1.KeyEntry
+ */
+export type KeyEntry = Message<"ect.v1.KeyEntry"> & {
+  /**
+   * The key.
+   *
+   * @generated from field: string kid = 1;
+   */
+  kid: string;
+
+  /**
+   * The state that it has from this entry on.
+   *
+   * @generated from field: ect.v1.KeyState state = 2;
+   */
+  state: KeyState;
+
+  /**
+   * The administrator who changed it, or `service`.
+   *
+   * @generated from field: string stated_by = 3;
+   */
+  statedBy: string;
+
+  /**
+   * What was stated, with its note: canonical JSON. Empty in a list without content, and where it was erased.
+   *
+   * @generated from field: string statement = 4;
+   */
+  statement: string;
+};
+
+/**
+ * Describes the message ect.v1.KeyEntry.
+ * Use `create(KeyEntrySchema)` to create a new message.
+ */
+export const KeyEntrySchema: GenMessage<KeyEntry> = /*@__PURE__*/
+  messageDesc(file_ect_v1_ledger, 3);
+
+/**
+ * An accepted loss. The operator states it, and the entries that are left are those before this one.
+ *
+ * @generated from message ect.v1.LossEntry
+ */
+export type LossEntry = Message<"ect.v1.LossEntry"> & {
+  /**
+   * How many entries had been shown.
+   *
+   * @generated from field: int64 shown_size = 1;
+   */
+  shownSize: bigint;
+
+  /**
+   * The root of the tree that had been shown: 32 bytes.
+   *
+   * @generated from field: bytes shown_root_hash = 2;
+   */
+  shownRootHash: Uint8Array;
+
+  /**
+   * What was stated, with its note and the signed checkpoint that had been shown: canonical JSON. Empty in a list without content, and
+   * where it was erased.
+   *
+   * @generated from field: string statement = 3;
+   */
+  statement: string;
+};
+
+/**
+ * Describes the message ect.v1.LossEntry.
+ * Use `create(LossEntrySchema)` to create a new message.
+ */
+export const LossEntrySchema: GenMessage<LossEntry> = /*@__PURE__*/
+  messageDesc(file_ect_v1_ledger, 4);
+
+/**
  * Evidence that an entry is in the ledger, to be checked offline with the ledger's verifier key alone.
  *
  * @generated from message ect.v1.Receipt
  */
 export type Receipt = Message<"ect.v1.Receipt"> & {
   /**
-   * Index of the entry.
+   * The exact leaf bytes: canonical JSON (RFC 8785). SHA-256(0x00 || leaf) is the leaf hash of RFC 6962.
    *
-   * @generated from field: int64 leaf_index = 1;
-   */
-  leafIndex: bigint;
-
-  /**
-   * The exact leaf bytes.
-   *
-   * @generated from field: bytes leaf = 2;
+   * @generated from field: bytes leaf = 1;
    */
   leaf: Uint8Array;
 
   /**
-   * Size of the tree that the checkpoint signs.
+   * The proof, in the form that the request asks for.
    *
-   * @generated from field: int64 tree_size = 3;
+   * @generated from oneof ect.v1.Receipt.proof
    */
-  treeSize: bigint;
-
-  /**
-   * Inclusion proof (RFC 6962, 2.1.1): SHA-256 hashes of 32 bytes, from the leaf's sibling up to the root's child.
-   *
-   * @generated from field: repeated bytes inclusion_hashes = 4;
-   */
-  inclusionHashes: Uint8Array[];
-
-  /**
-   * The checkpoint as a C2SP signed note.
-   *
-   * @generated from field: string checkpoint = 5;
-   */
-  checkpoint: string;
-
-  /**
-   * The same proof as one C2SP `tlog-proof` text. Its `extra` line is the salt.
-   *
-   * @generated from field: string tlog_proof = 6;
-   */
-  tlogProof: string;
-
-  /**
-   * The salt of the leaf's commitment: who holds the token can show that this leaf is about it.
-   *
-   * @generated from field: bytes salt = 7;
-   */
-  salt: Uint8Array;
+  proof: {
+    /**
+     * As fields.
+     *
+     * @generated from field: ect.v1.InclusionEvidence inclusion = 2;
+     */
+    value: InclusionEvidence;
+    case: "inclusion";
+  } | {
+    /**
+     * As one C2SP `tlog-proof` text. Its `extra` line is the salt.
+     *
+     * @generated from field: string tlog_proof = 3;
+     */
+    value: string;
+    case: "tlogProof";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
@@ -194,34 +339,93 @@ export type Receipt = Message<"ect.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 1);
+  messageDesc(file_ect_v1_ledger, 5);
 
 /**
- * Names one entry: by `index`, or by `jti` and `wid`.
+ * The way from a leaf to a signed checkpoint.
+ *
+ * @generated from message ect.v1.InclusionEvidence
+ */
+export type InclusionEvidence = Message<"ect.v1.InclusionEvidence"> & {
+  /**
+   * Index of the entry. Always set.
+   *
+   * @generated from field: optional int64 leaf_index = 1;
+   */
+  leafIndex?: bigint | undefined;
+
+  /**
+   * Size of the tree that the checkpoint signs.
+   *
+   * @generated from field: int64 tree_size = 2;
+   */
+  treeSize: bigint;
+
+  /**
+   * Inclusion proof (RFC 6962, 2.1.1): SHA-256 hashes of 32 bytes, from the leaf's sibling up to the root's child.
+   *
+   * @generated from field: repeated bytes hashes = 3;
+   */
+  hashes: Uint8Array[];
+
+  /**
+   * The checkpoint as a C2SP signed note.
+   *
+   * @generated from field: string checkpoint = 4;
+   */
+  checkpoint: string;
+
+  /**
+   * The salt of the leaf's commitment: `commitment` = base64url(SHA-256(salt || content)), where the content is the token, or the
+   * statement of another entry. With it, a holder of the token can show that the leaf is about that token. Empty where it was erased.
+   *
+   * @generated from field: bytes salt = 5;
+   */
+  salt: Uint8Array;
+};
+
+/**
+ * Describes the message ect.v1.InclusionEvidence.
+ * Use `create(InclusionEvidenceSchema)` to create a new message.
+ */
+export const InclusionEvidenceSchema: GenMessage<InclusionEvidence> = /*@__PURE__*/
+  messageDesc(file_ect_v1_ledger, 6);
+
+/**
+ * Names one entry.
  *
  * @generated from message ect.v1.GetEntryRequest
  */
 export type GetEntryRequest = Message<"ect.v1.GetEntryRequest"> & {
   /**
-   * Position in the ledger, from 0. Exactly one of `index` and `jti` is set.
+   * Which one. Required.
    *
-   * @generated from field: optional int64 index = 1;
+   * @generated from oneof ect.v1.GetEntryRequest.name
    */
-  index?: bigint | undefined;
+  name: {
+    /**
+     * Its position in the ledger, from 0.
+     *
+     * @generated from field: int64 index = 1;
+     */
+    value: bigint;
+    case: "index";
+  } | {
+    /**
+     * The task that it records.
+     *
+     * @generated from field: ect.v1.TaskName task = 2;
+     */
+    value: TaskName;
+    case: "task";
+  } | { case: undefined; value?: undefined };
 
   /**
-   * Task id.
+   * How to write the receipt. Unset: as fields.
    *
-   * @generated from field: string jti = 2;
+   * @generated from field: ect.v1.ReceiptFormat receipt_format = 3;
    */
-  jti: string;
-
-  /**
-   * Workflow id of the task. Empty: a task without a workflow.
-   *
-   * @generated from field: string wid = 3;
-   */
-  wid: string;
+  receiptFormat: ReceiptFormat;
 };
 
 /**
@@ -229,7 +433,7 @@ export type GetEntryRequest = Message<"ect.v1.GetEntryRequest"> & {
  * Use `create(GetEntryRequestSchema)` to create a new message.
  */
 export const GetEntryRequestSchema: GenMessage<GetEntryRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 2);
+  messageDesc(file_ect_v1_ledger, 7);
 
 /**
  * One entry and the proof that it is there.
@@ -238,14 +442,14 @@ export const GetEntryRequestSchema: GenMessage<GetEntryRequest> = /*@__PURE__*/
  */
 export type GetEntryResponse = Message<"ect.v1.GetEntryResponse"> & {
   /**
-   * The entry, with its token and salt.
+   * The entry, with its token or statement.
    *
    * @generated from field: ect.v1.Entry entry = 1;
    */
   entry?: Entry | undefined;
 
   /**
-   * Its receipt against the current checkpoint.
+   * Its receipt against the current checkpoint, with its leaf and salt.
    *
    * @generated from field: ect.v1.Receipt receipt = 2;
    */
@@ -257,7 +461,7 @@ export type GetEntryResponse = Message<"ect.v1.GetEntryResponse"> & {
  * Use `create(GetEntryResponseSchema)` to create a new message.
  */
 export const GetEntryResponseSchema: GenMessage<GetEntryResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 3);
+  messageDesc(file_ect_v1_ledger, 8);
 
 /**
  * Names a task.
@@ -266,26 +470,26 @@ export const GetEntryResponseSchema: GenMessage<GetEntryResponse> = /*@__PURE__*
  */
 export type GetRecordingRequest = Message<"ect.v1.GetRecordingRequest"> & {
   /**
-   * Task id. Required.
+   * The task. Required.
    *
-   * @generated from field: string jti = 1;
+   * @generated from field: ect.v1.TaskName task = 1;
    */
-  jti: string;
-
-  /**
-   * Workflow id of the task. Empty: a task without a workflow.
-   *
-   * @generated from field: string wid = 2;
-   */
-  wid: string;
+  task?: TaskName | undefined;
 
   /**
    * How long to wait while the entry is on its way. More than 5 s counts as 5 s. Where too many calls wait it answers sooner, with what
    * is known: ask again. Unset: it does not wait.
    *
-   * @generated from field: google.protobuf.Duration wait = 3;
+   * @generated from field: google.protobuf.Duration wait = 2;
    */
   wait?: Duration | undefined;
+
+  /**
+   * How to write the receipt. Unset: as fields.
+   *
+   * @generated from field: ect.v1.ReceiptFormat receipt_format = 3;
+   */
+  receiptFormat: ReceiptFormat;
 };
 
 /**
@@ -293,7 +497,7 @@ export type GetRecordingRequest = Message<"ect.v1.GetRecordingRequest"> & {
  * Use `create(GetRecordingRequestSchema)` to create a new message.
  */
 export const GetRecordingRequestSchema: GenMessage<GetRecordingRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 4);
+  messageDesc(file_ect_v1_ledger, 9);
 
 /**
  * What became of the recording. A task that was neither ordered nor recorded is refused with ENTRY_NOT_FOUND.
@@ -309,14 +513,14 @@ export type GetRecordingResponse = Message<"ect.v1.GetRecordingResponse"> & {
   status: RecordingStatus;
 
   /**
-   * The entry, with its token and salt. Only where it is recorded.
+   * The entry, with its token. Only where it is recorded.
    *
    * @generated from field: ect.v1.Entry entry = 2;
    */
   entry?: Entry | undefined;
 
   /**
-   * Its receipt against the current checkpoint. Only where it is recorded.
+   * Its receipt against the current checkpoint, with its leaf and salt. Only where it is recorded.
    *
    * @generated from field: ect.v1.Receipt receipt = 3;
    */
@@ -335,7 +539,7 @@ export type GetRecordingResponse = Message<"ect.v1.GetRecordingResponse"> & {
  * Use `create(GetRecordingResponseSchema)` to create a new message.
  */
 export const GetRecordingResponseSchema: GenMessage<GetRecordingResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 5);
+  messageDesc(file_ect_v1_ledger, 10);
 
 /**
  * Which entries to list. Filters that are set must all hold.
@@ -344,74 +548,75 @@ export const GetRecordingResponseSchema: GenMessage<GetRecordingResponse> = /*@_
  */
 export type ListEntriesRequest = Message<"ect.v1.ListEntriesRequest"> & {
   /**
-   * Only this workflow.
+   * Only tasks of this workflow.
    *
    * @generated from field: string wid = 1;
    */
   wid: string;
 
   /**
-   * Only this issuer.
+   * Only tasks of this issuer, and what this administrator stated.
    *
    * @generated from field: string iss = 2;
    */
   iss: string;
 
   /**
+   * Only entries of these kinds. Empty: of every kind. Only tasks have a workflow, so with `wid` it is empty or has TASK.
+   *
+   * @generated from field: repeated ect.v1.EntryKind kinds = 3;
+   */
+  kinds: EntryKind[];
+
+  /**
    * Only entries recorded at this time or later.
    *
-   * @generated from field: google.protobuf.Timestamp recorded_from = 3;
+   * @generated from field: google.protobuf.Timestamp recorded_from = 4;
    */
   recordedFrom?: Timestamp | undefined;
 
   /**
    * Only entries recorded before this time.
    *
-   * @generated from field: google.protobuf.Timestamp recorded_before = 4;
+   * @generated from field: google.protobuf.Timestamp recorded_before = 5;
    */
   recordedBefore?: Timestamp | undefined;
 
   /**
-   * Entries a page: 1 to 1,000. 0 means 100.
+   * Only entries from this index on. 0: from the first one.
    *
-   * @generated from field: int32 page_size = 5;
+   * @generated from field: int64 from_index = 6;
    */
-  pageSize: number;
+  fromIndex: bigint;
 
   /**
-   * `next_page_token` of the page before. Empty: the first page.
+   * Which entries come first. Unset: the oldest.
    *
-   * @generated from field: string page_token = 6;
+   * @generated from field: ect.v1.EntryOrder order = 7;
    */
-  pageToken: string;
+  order: EntryOrder;
 
   /**
-   * Only marks. Not together with `wid`.
+   * Entries come with their tokens or statements and their salts: for auditors and for copies.
    *
-   * @generated from field: bool taints = 7;
-   */
-  taints: boolean;
-
-  /**
-   * Only changes of signing keys. Not together with `wid` or `taints`.
-   *
-   * @generated from field: bool keys = 8;
-   */
-  keys: boolean;
-
-  /**
-   * Entries come with their tokens or statements and their salts, as GetEntry answers them: for auditors and for copies.
-   *
-   * @generated from field: bool with_content = 9;
+   * @generated from field: bool with_content = 8;
    */
   withContent: boolean;
 
   /**
-   * Only entries from this index on. 0: from the first one.
+   * Entries a page, at most. 0 means 100, more than 1,000 counts as 1,000. It may change from page to page.
    *
-   * @generated from field: int64 from_index = 10;
+   * @generated from field: int32 page_size = 9;
    */
-  fromIndex: bigint;
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Empty: the first page. It belongs to the list that it was answered for: with other filters,
+   * another order or other content it is refused.
+   *
+   * @generated from field: string page_token = 10;
+   */
+  pageToken: string;
 };
 
 /**
@@ -419,7 +624,7 @@ export type ListEntriesRequest = Message<"ect.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 6);
+  messageDesc(file_ect_v1_ledger, 11);
 
 /**
  * One page of entries.
@@ -428,9 +633,8 @@ export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PUR
  */
 export type ListEntriesResponse = Message<"ect.v1.ListEntriesResponse"> & {
   /**
-   * Entries in the order of their index; with tokens and salts where `with_content` asks for them. A page is kept within
-   * 2 MiB, and within 4 KiB (with content 8 KiB) for each entry that was asked for, or 256 KiB where that is more. It may so have
-   * fewer entries than were asked for.
+   * Entries in the order that was asked for. A page is kept within 2 MiB, and within 4 KiB (with content 8 KiB) for each entry that was
+   * asked for, or 256 KiB where that is more. It may so have fewer entries than were asked for.
    *
    * @generated from field: repeated ect.v1.Entry entries = 1;
    */
@@ -449,7 +653,7 @@ export type ListEntriesResponse = Message<"ect.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 7);
+  messageDesc(file_ect_v1_ledger, 12);
 
 /**
  * Names a workflow.
@@ -458,25 +662,11 @@ export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__P
  */
 export type GetWorkflowRequest = Message<"ect.v1.GetWorkflowRequest"> & {
   /**
-   * Workflow id.
+   * Workflow id. Required.
    *
    * @generated from field: string wid = 1;
    */
   wid: string;
-
-  /**
-   * Entries a page: 1 to 1,000. 0 means 1,000.
-   *
-   * @generated from field: int32 page_size = 2;
-   */
-  pageSize: number;
-
-  /**
-   * `next_page_token` of the page before. Empty: the first page, with the state of the graph.
-   *
-   * @generated from field: string page_token = 3;
-   */
-  pageToken: string;
 };
 
 /**
@@ -484,10 +674,10 @@ export type GetWorkflowRequest = Message<"ect.v1.GetWorkflowRequest"> & {
  * Use `create(GetWorkflowRequestSchema)` to create a new message.
  */
 export const GetWorkflowRequestSchema: GenMessage<GetWorkflowRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 8);
+  messageDesc(file_ect_v1_ledger, 13);
 
 /**
- * A workflow as the ledger knows it. What is said of the graph is about the whole workflow and stands on the first page.
+ * A workflow as the ledger knows it. One without a recorded task is refused with WORKFLOW_NOT_FOUND.
  *
  * @generated from message ect.v1.GetWorkflowResponse
  */
@@ -500,61 +690,39 @@ export type GetWorkflowResponse = Message<"ect.v1.GetWorkflowResponse"> & {
   wid: string;
 
   /**
-   * Recorded tasks in the order of their index, without tokens and salts. A page is kept within 2 MiB, and within 4 KiB
-   * for each entry that was asked for, or 256 KiB where that is more. It may so have fewer entries than were asked for.
+   * Number of recorded tasks. More than 100,000 are not counted: then it is 100,001.
    *
-   * @generated from field: repeated ect.v1.Entry entries = 2;
+   * @generated from field: int32 size = 2;
    */
-  entries: Entry[];
+  size: number;
 
   /**
-   * State of the graph that the tasks form. More than 100,000 tasks cannot be examined together: INVALID, DAG_TOO_DEEP.
+   * Number of tasks on the longest path.
    *
-   * @generated from field: ect.v1.DagStatus status = 3;
+   * @generated from field: int32 depth = 3;
    */
-  status: DagStatus;
+  depth: number;
 
   /**
-   * Every broken rule.
+   * When the first of them was recorded.
    *
-   * @generated from field: repeated ect.v1.DagViolation violations = 4;
+   * @generated from field: google.protobuf.Timestamp first_recorded_at = 4;
    */
-  violations: DagViolation[];
+  firstRecordedAt?: Timestamp | undefined;
 
   /**
-   * The `jti` of each predecessor that is not recorded.
+   * When the last of them was recorded, of those that were counted.
    *
-   * @generated from field: repeated string unresolved = 5;
+   * @generated from field: google.protobuf.Timestamp last_recorded_at = 5;
    */
-  unresolved: string[];
+  lastRecordedAt?: Timestamp | undefined;
 
   /**
-   * Give it back to get the next page. Empty: this was the last one.
+   * The state of the graph that they form. More than 100,000 tasks cannot be examined together: INVALID, DAG_TOO_DEEP.
    *
-   * @generated from field: string next_page_token = 6;
+   * @generated from field: ect.v1.DagReport dag_report = 6;
    */
-  nextPageToken: string;
-
-  /**
-   * The lowest level of all tasks that were looked at. Unset where one of them was not found.
-   *
-   * @generated from field: ect.v1.Level path_level = 7;
-   */
-  pathLevel: Level;
-
-  /**
-   * Every tainted task.
-   *
-   * @generated from field: repeated ect.v1.Taint tainted = 8;
-   */
-  tainted: Taint[];
-
-  /**
-   * How many rows of `violations`, `unresolved` and `tainted` were left out, since together they are kept within 1.5 MiB.
-   *
-   * @generated from field: int32 omitted = 9;
-   */
-  omitted: number;
+  dagReport?: DagReport | undefined;
 };
 
 /**
@@ -562,122 +730,7 @@ export type GetWorkflowResponse = Message<"ect.v1.GetWorkflowResponse"> & {
  * Use `create(GetWorkflowResponseSchema)` to create a new message.
  */
 export const GetWorkflowResponseSchema: GenMessage<GetWorkflowResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 9);
-
-/**
- * A task, by its name.
- *
- * @generated from message ect.v1.CompromisedTask
- */
-export type CompromisedTask = Message<"ect.v1.CompromisedTask"> & {
-  /**
-   * Task id. Required: a UUID in lower case, or what else the service accepts in tokens.
-   *
-   * @generated from field: string jti = 1;
-   */
-  jti: string;
-
-  /**
-   * Workflow id of the task. Empty: a task without a workflow.
-   *
-   * @generated from field: string wid = 2;
-   */
-  wid: string;
-};
-
-/**
- * Describes the message ect.v1.CompromisedTask.
- * Use `create(CompromisedTaskSchema)` to create a new message.
- */
-export const CompromisedTaskSchema: GenMessage<CompromisedTask> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 10);
-
-/**
- * What is compromised.
- *
- * @generated from message ect.v1.MarkCompromisedRequest
- */
-export type MarkCompromisedRequest = Message<"ect.v1.MarkCompromisedRequest"> & {
-  /**
-   * The subject. It need not be recorded.
-   *
-   * @generated from oneof ect.v1.MarkCompromisedRequest.subject
-   */
-  subject: {
-    /**
-     * One task.
-     *
-     * @generated from field: ect.v1.CompromisedTask task = 1;
-     */
-    value: CompromisedTask;
-    case: "task";
-  } | {
-    /**
-     * A key by its id, whichever issuer uses it: 1 to 256 characters without control characters.
-     *
-     * @generated from field: string kid = 2;
-     */
-    value: string;
-    case: "kid";
-  } | { case: undefined; value?: undefined };
-
-  /**
-   * Why, for people: at most 256 characters without control characters.
-   *
-   * @generated from field: string note = 3;
-   */
-  note: string;
-
-  /**
-   * With `kid` only: since when the key is compromised. In whole seconds. Absent, or in the future: as of now. An earlier time can be
-   * stated later, a later one cannot.
-   *
-   * @generated from field: google.protobuf.Timestamp compromised_since = 4;
-   */
-  compromisedSince?: Timestamp | undefined;
-};
-
-/**
- * Describes the message ect.v1.MarkCompromisedRequest.
- * Use `create(MarkCompromisedRequestSchema)` to create a new message.
- */
-export const MarkCompromisedRequestSchema: GenMessage<MarkCompromisedRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 11);
-
-/**
- * The mark.
- *
- * @generated from message ect.v1.MarkCompromisedResponse
- */
-export type MarkCompromisedResponse = Message<"ect.v1.MarkCompromisedResponse"> & {
-  /**
-   * The entry. Of a task that was marked before, the first mark; of a key, one that states the same time or an earlier one.
-   *
-   * @generated from field: ect.v1.Entry entry = 1;
-   */
-  entry?: Entry | undefined;
-
-  /**
-   * Proof that the entry is durable and in the tree.
-   *
-   * @generated from field: ect.v1.Receipt receipt = 2;
-   */
-  receipt?: Receipt | undefined;
-
-  /**
-   * The subject was marked before, a key as of the same time or an earlier one; nothing was added.
-   *
-   * @generated from field: bool duplicate = 3;
-   */
-  duplicate: boolean;
-};
-
-/**
- * Describes the message ect.v1.MarkCompromisedResponse.
- * Use `create(MarkCompromisedResponseSchema)` to create a new message.
- */
-export const MarkCompromisedResponseSchema: GenMessage<MarkCompromisedResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 12);
+  messageDesc(file_ect_v1_ledger, 14);
 
 /**
  * Asks for the current checkpoint. It has no parameters.
@@ -692,7 +745,7 @@ export type GetCheckpointRequest = Message<"ect.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 13);
+  messageDesc(file_ect_v1_ledger, 15);
 
 /**
  * The current checkpoint.
@@ -715,11 +768,11 @@ export type GetCheckpointResponse = Message<"ect.v1.GetCheckpointResponse"> & {
   origin: string;
 
   /**
-   * Number of entries.
+   * Number of entries. Always set.
    *
-   * @generated from field: int64 tree_size = 3;
+   * @generated from field: optional int64 tree_size = 3;
    */
-  treeSize: bigint;
+  treeSize?: bigint | undefined;
 
   /**
    * Root of the tree: 32 bytes.
@@ -741,7 +794,7 @@ export type GetCheckpointResponse = Message<"ect.v1.GetCheckpointResponse"> & {
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 14);
+  messageDesc(file_ect_v1_ledger, 16);
 
 /**
  * Asks for an inclusion proof.
@@ -769,7 +822,7 @@ export type GetInclusionProofRequest = Message<"ect.v1.GetInclusionProofRequest"
  * Use `create(GetInclusionProofRequestSchema)` to create a new message.
  */
 export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 15);
+  messageDesc(file_ect_v1_ledger, 17);
 
 /**
  * An inclusion proof.
@@ -778,11 +831,11 @@ export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest
  */
 export type GetInclusionProofResponse = Message<"ect.v1.GetInclusionProofResponse"> & {
   /**
-   * Index of the entry.
+   * Index of the entry. Always set.
    *
-   * @generated from field: int64 leaf_index = 1;
+   * @generated from field: optional int64 leaf_index = 1;
    */
-  leafIndex: bigint;
+  leafIndex?: bigint | undefined;
 
   /**
    * Size of the tree.
@@ -818,7 +871,7 @@ export type GetInclusionProofResponse = Message<"ect.v1.GetInclusionProofRespons
  * Use `create(GetInclusionProofResponseSchema)` to create a new message.
  */
 export const GetInclusionProofResponseSchema: GenMessage<GetInclusionProofResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 16);
+  messageDesc(file_ect_v1_ledger, 18);
 
 /**
  * Asks for a consistency proof.
@@ -846,7 +899,7 @@ export type GetConsistencyProofRequest = Message<"ect.v1.GetConsistencyProofRequ
  * Use `create(GetConsistencyProofRequestSchema)` to create a new message.
  */
 export const GetConsistencyProofRequestSchema: GenMessage<GetConsistencyProofRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 17);
+  messageDesc(file_ect_v1_ledger, 19);
 
 /**
  * A consistency proof.
@@ -881,62 +934,47 @@ export type GetConsistencyProofResponse = Message<"ect.v1.GetConsistencyProofRes
  * Use `create(GetConsistencyProofResponseSchema)` to create a new message.
  */
 export const GetConsistencyProofResponseSchema: GenMessage<GetConsistencyProofResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 18);
+  messageDesc(file_ect_v1_ledger, 20);
 
 /**
- * What an entry is about.
+ * How a receipt is written.
  *
- * @generated from enum ect.v1.EntryKind
+ * @generated from enum ect.v1.ReceiptFormat
  */
-export const EntryKind = {
+export const ReceiptFormat = {
   /**
-   * Never sent.
+   * FIELDS.
    *
-   * @generated from enum value: ENTRY_KIND_UNSPECIFIED = 0;
+   * @generated from enum value: RECEIPT_FORMAT_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * A task.
+   * As fields: `inclusion`.
    *
-   * @generated from enum value: ENTRY_KIND_TASK = 1;
+   * @generated from enum value: RECEIPT_FORMAT_FIELDS = 1;
    */
-  TASK: 1,
+  FIELDS: 1,
 
   /**
-   * A mark: a task or a key is compromised.
+   * As one text of C2SP: `tlog_proof`.
    *
-   * @generated from enum value: ENTRY_KIND_TAINT = 2;
+   * @generated from enum value: RECEIPT_FORMAT_TLOG_PROOF = 2;
    */
-  TAINT: 2,
-
-  /**
-   * A change of the state of a signing key. The leaf says which: `state`, the public key `jwk`, and its times.
-   *
-   * @generated from enum value: ENTRY_KIND_KEY = 3;
-   */
-  KEY: 3,
-
-  /**
-   * An accepted loss: the ledger does not hold all entries that it has shown, and goes on with those before this one. The leaf
-   * says how many had been shown (`size`) and their `root`; the statement has the signed checkpoint.
-   *
-   * @generated from enum value: ENTRY_KIND_LOSS = 4;
-   */
-  LOSS: 4,
+  TLOG_PROOF: 2,
 } as const;
 
 /**
- * What an entry is about.
+ * How a receipt is written.
  *
- * @generated from enum ect.v1.EntryKind
+ * @generated from enum ect.v1.ReceiptFormat
  */
-export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind] | UnknownEnum;
+export type ReceiptFormat = (typeof ReceiptFormat)[keyof typeof ReceiptFormat] | UnknownEnum;
 
 /**
- * Describes the enum ect.v1.EntryKind.
+ * Describes the enum ect.v1.ReceiptFormat.
  */
-export const EntryKindSchema: GenEnum<EntryKind> = /*@__PURE__*/
+export const ReceiptFormatSchema: GenEnum<ReceiptFormat> = /*@__PURE__*/
   enumDesc(file_ect_v1_ledger, 0);
 
 /**
@@ -988,13 +1026,110 @@ export const RecordingStatusSchema: GenEnum<RecordingStatus> = /*@__PURE__*/
   enumDesc(file_ect_v1_ledger, 1);
 
 /**
- * Reads the ledger, and marks what is compromised in it. AuthorityService.AppendLedger records tasks.
+ * What an entry is about.
+ *
+ * @generated from enum ect.v1.EntryKind
+ */
+export const EntryKind = {
+  /**
+   * Refused.
+   *
+   * @generated from enum value: ENTRY_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A recorded task.
+   *
+   * @generated from enum value: ENTRY_KIND_TASK = 1;
+   */
+  TASK: 1,
+
+  /**
+   * A mark: a task or a key is compromised.
+   *
+   * @generated from enum value: ENTRY_KIND_TAINT = 2;
+   */
+  TAINT: 2,
+
+  /**
+   * A change of the state of a signing key.
+   *
+   * @generated from enum value: ENTRY_KIND_KEY = 3;
+   */
+  KEY: 3,
+
+  /**
+   * An accepted loss.
+   *
+   * @generated from enum value: ENTRY_KIND_LOSS = 4;
+   */
+  LOSS: 4,
+} as const;
+
+/**
+ * What an entry is about.
+ *
+ * @generated from enum ect.v1.EntryKind
+ */
+export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind] | UnknownEnum;
+
+/**
+ * Describes the enum ect.v1.EntryKind.
+ */
+export const EntryKindSchema: GenEnum<EntryKind> = /*@__PURE__*/
+  enumDesc(file_ect_v1_ledger, 2);
+
+/**
+ * Which entries come first.
+ *
+ * @generated from enum ect.v1.EntryOrder
+ */
+export const EntryOrder = {
+  /**
+   * OLDEST_FIRST.
+   *
+   * @generated from enum value: ENTRY_ORDER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * In the order of their index.
+   *
+   * @generated from enum value: ENTRY_ORDER_OLDEST_FIRST = 1;
+   */
+  OLDEST_FIRST: 1,
+
+  /**
+   * In the reverse order.
+   *
+   * @generated from enum value: ENTRY_ORDER_NEWEST_FIRST = 2;
+   */
+  NEWEST_FIRST: 2,
+} as const;
+
+/**
+ * Which entries come first.
+ *
+ * @generated from enum ect.v1.EntryOrder
+ */
+export type EntryOrder = (typeof EntryOrder)[keyof typeof EntryOrder] | UnknownEnum;
+
+/**
+ * Describes the enum ect.v1.EntryOrder.
+ */
+export const EntryOrderSchema: GenEnum<EntryOrder> = /*@__PURE__*/
+  enumDesc(file_ect_v1_ledger, 3);
+
+/**
+ * Reads the ledger. AuthorityService.AppendLedger records tasks; AdminService records marks and changes of keys.
  *
  * @generated from service ect.v1.LedgerService
  */
 export const LedgerService: GenService<{
   /**
-   * Answers one entry with a receipt against the current checkpoint.
+   * Answers one entry with a receipt against the current checkpoint. A task that is not recorded is refused with ENTRY_NOT_FOUND, an
+   * index outside the ledger with INDEX_OUT_OF_RANGE.
    *
    * @generated from rpc ect.v1.LedgerService.GetEntry
    */
@@ -1026,7 +1161,8 @@ export const LedgerService: GenService<{
     output: typeof ListEntriesResponseSchema;
   },
   /**
-   * Answers the recorded tasks of one workflow, paged, and the state of the graph they form.
+   * Answers how many tasks of one workflow are recorded, since when, and the state of the graph that they form. ListEntries with `wid`
+   * answers the tasks themselves.
    *
    * @generated from rpc ect.v1.LedgerService.GetWorkflow
    */
@@ -1064,21 +1200,6 @@ export const LedgerService: GenService<{
     methodKind: "unary";
     input: typeof GetConsistencyProofRequestSchema;
     output: typeof GetConsistencyProofResponseSchema;
-  },
-  /**
-   * Marks a task, or a key since a time, as compromised, for ever: the mark is an entry of the ledger, and answers when it is
-   * durable. From then on every look at a graph shows the task, or the tasks of the key, and everything that came after them as
-   * tainted, and no token under the key is accepted any more: KEY_REVOKED. What the ledger recorded before the time that the mark
-   * states stays sound for both. A key of this service is revoked with it, as by KeyService.RevokeKey; a root key takes the keys with
-   * it that it certified. Nothing is deleted, and tokens of other keys that follow are valid: taints are for review. Only
-   * administrators may do this.
-   *
-   * @generated from rpc ect.v1.LedgerService.MarkCompromised
-   */
-  markCompromised: {
-    methodKind: "unary";
-    input: typeof MarkCompromisedRequestSchema;
-    output: typeof MarkCompromisedResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_ect_v1_ledger, 0);

@@ -6,14 +6,45 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { ErrorReason } from "./error_reason_pb.ts";
+import { file_ect_v1_error_reason } from "./error_reason_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ect/v1/token.proto.
  */
 export const file_ect_v1_token: GenFile = /*@__PURE__*/
-  fileDesc("ChJlY3QvdjEvdG9rZW4ucHJvdG8SBmVjdC52MSLqAQoGQ2xhaW1zEgsKA2lzcxgBIAEoCRILCgNhdWQYAiADKAkSCwoDaWF0GAMgASgDEgsKA2V4cBgEIAEoAxILCgNqdGkYBSABKAkSCwoDd2lkGAYgASgJEhAKCGV4ZWNfYWN0GAcgASgJEgwKBHByZWQYCCADKAkSEAoIaW5wX2hhc2gYCSABKAkSEAoIb3V0X2hhc2gYCiABKAkSKAoHZWN0X2V4dBgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJAoGcG9saWN5GAwgASgLMhQuZWN0LnYxLlBvbGljeUNsYWltcyKxAQoMUG9saWN5Q2xhaW1zEgsKA3BvbBgBIAEoCRIUCgxwb2xfZGVjaXNpb24YAiABKAkSFAoMcG9sX2VuZm9yY2VyGAMgASgJEhoKDXBvbF90aW1lc3RhbXAYBCABKANIAIgBARIdChVjb21wZW5zYXRpb25fcmVxdWlyZWQYBSABKAgSGwoTY29tcGVuc2F0aW9uX3JlYXNvbhgGIAEoCUIQCg5fcG9sX3RpbWVzdGFtcCJ2CgVDaGVjaxIMCgRzdGVwGAEgASgFEgwKBG5hbWUYAiABKAkSIwoGc3RhdHVzGAMgASgOMhMuZWN0LnYxLkNoZWNrU3RhdHVzEg4KBnJlYXNvbhgEIAEoCRIMCgRydWxlGAUgASgJEg4KBnJlbWVkeRgGIAEoCSI+CgxEYWdWaW9sYXRpb24SDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFdGFza3MYAyADKAkiegoFVGFpbnQSCwoDanRpGAEgASgJEgsKA3dpZBgCIAEoCRIjCgZzb3VyY2UYAyABKA4yEy5lY3QudjEuVGFpbnRTb3VyY2USEAoIYW5jZXN0b3IYBCABKAkSCwoDa2lkGAUgASgJEhMKC2VudHJ5X2luZGV4GAYgASgDIukBCglEYWdSZXBvcnQSIQoGc3RhdHVzGAEgASgOMhEuZWN0LnYxLkRhZ1N0YXR1cxIoCgp2aW9sYXRpb25zGAIgAygLMhQuZWN0LnYxLkRhZ1Zpb2xhdGlvbhISCgp1bnJlc29sdmVkGAMgAygJEg8KB3Zpc2l0ZWQYBCABKAUSIQoKcGF0aF9sZXZlbBgFIAEoDjINLmVjdC52MS5MZXZlbBIeCgd0YWludGVkGAYgAygLMg0uZWN0LnYxLlRhaW50Eg8KB29taXR0ZWQYByABKAUSFgoOdGFpbnRzX3Vua25vd24YCCABKAgqSAoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIMCghMRVZFTF9MMRABEgwKCExFVkVMX0wyEAISDAoITEVWRUxfTDMQAyo6CgVEcmFmdBIVChFEUkFGVF9VTlNQRUNJRklFRBAAEgwKCERSQUZUXzAxEAESDAoIRFJBRlRfMDAQAipzCgtDaGVja1N0YXR1cxIcChhDSEVDS19TVEFUVVNfVU5TUEVDSUZJRUQQABIVChFDSEVDS19TVEFUVVNfUEFTUxABEhUKEUNIRUNLX1NUQVRVU19GQUlMEAISGAoUQ0hFQ0tfU1RBVFVTX1NLSVBQRUQQAypwCglEYWdTdGF0dXMSGgoWREFHX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE0RBR19TVEFUVVNfQ09NUExFVEUQARIWChJEQUdfU1RBVFVTX1BBUlRJQUwQAhIWChJEQUdfU1RBVFVTX0lOVkFMSUQQAypzCgtUYWludFNvdXJjZRIcChhUQUlOVF9TT1VSQ0VfVU5TUEVDSUZJRUQQABIVChFUQUlOVF9TT1VSQ0VfVEFTSxABEhQKEFRBSU5UX1NPVVJDRV9LRVkQAhIZChVUQUlOVF9TT1VSQ0VfQU5DRVNUT1IQA2IGcHJvdG8z", [file_google_protobuf_struct]);
+  fileDesc("ChJlY3QvdjEvdG9rZW4ucHJvdG8SBmVjdC52MSIkCghUYXNrTmFtZRILCgN3aWQYASABKAkSCwoDanRpGAIgASgJIqICCgZDbGFpbXMSCwoDaXNzGAEgASgJEgsKA2F1ZBgCIAMoCRInCgNpYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2V4cBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDanRpGAUgASgJEgsKA3dpZBgGIAEoCRIQCghleGVjX2FjdBgHIAEoCRIMCgRwcmVkGAggAygJEhAKCGlucF9oYXNoGAkgASgJEhAKCG91dF9oYXNoGAogASgJEigKB2VjdF9leHQYCyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiQKBnBvbGljeRgMIAEoCzIULmVjdC52MS5Qb2xpY3lDbGFpbXMitgEKDFBvbGljeUNsYWltcxILCgNwb2wYASABKAkSFAoMcG9sX2RlY2lzaW9uGAIgASgJEhQKDHBvbF9lbmZvcmNlchgDIAEoCRIxCg1wb2xfdGltZXN0YW1wGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChVjb21wZW5zYXRpb25fcmVxdWlyZWQYBSABKAgSGwoTY29tcGVuc2F0aW9uX3JlYXNvbhgGIAEoCSKxAQoHRmluZGluZxIjCgZyZWFzb24YASABKA4yEy5lY3QudjEuRXJyb3JSZWFzb24SDwoHbWVzc2FnZRgCIAEoCRIvCghtZXRhZGF0YRgDIAMoCzIdLmVjdC52MS5GaW5kaW5nLk1ldGFkYXRhRW50cnkSDgoGcmVtZWR5GAQgASgJGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJqCgVDaGVjaxIMCgRuYW1lGAEgASgJEiMKBnN0YXR1cxgCIAEoDjITLmVjdC52MS5DaGVja1N0YXR1cxIgCgdmaW5kaW5nGAMgASgLMg8uZWN0LnYxLkZpbmRpbmcSDAoEcnVsZRgEIAEoCSJRCgxEYWdWaW9sYXRpb24SIAoHZmluZGluZxgBIAEoCzIPLmVjdC52MS5GaW5kaW5nEh8KBXRhc2tzGAIgAygLMhAuZWN0LnYxLlRhc2tOYW1lIqcBCgVUYWludBIeCgR0YXNrGAEgASgLMhAuZWN0LnYxLlRhc2tOYW1lEiMKBnNvdXJjZRgCIAEoDjITLmVjdC52MS5UYWludFNvdXJjZRIiCghhbmNlc3RvchgDIAEoCzIQLmVjdC52MS5UYXNrTmFtZRILCgNraWQYBCABKAkSGAoLZW50cnlfaW5kZXgYBSABKANIAIgBAUIOCgxfZW50cnlfaW5kZXgi+wEKCURhZ1JlcG9ydBIhCgZzdGF0dXMYASABKA4yES5lY3QudjEuRGFnU3RhdHVzEigKCnZpb2xhdGlvbnMYAiADKAsyFC5lY3QudjEuRGFnVmlvbGF0aW9uEiQKCnVucmVzb2x2ZWQYAyADKAsyEC5lY3QudjEuVGFza05hbWUSDwoHdmlzaXRlZBgEIAEoBRIhCgpwYXRoX2xldmVsGAUgASgOMg0uZWN0LnYxLkxldmVsEh4KB3RhaW50ZWQYBiADKAsyDS5lY3QudjEuVGFpbnQSFgoOdGFpbnRzX3Vua25vd24YByABKAgSDwoHb21pdHRlZBgIIAEoBSpICgVMZXZlbBIVChFMRVZFTF9VTlNQRUNJRklFRBAAEgwKCExFVkVMX0wxEAESDAoITEVWRUxfTDIQAhIMCghMRVZFTF9MMxADKkIKBURyYWZ0EhUKEURSQUZUX1VOU1BFQ0lGSUVEEAASEAoMRFJBRlRfRUNUXzAxEAESEAoMRFJBRlRfRUNUXzAwEAIqcwoLQ2hlY2tTdGF0dXMSHAoYQ0hFQ0tfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFQoRQ0hFQ0tfU1RBVFVTX1BBU1MQARIVChFDSEVDS19TVEFUVVNfRkFJTBACEhgKFENIRUNLX1NUQVRVU19TS0lQUEVEEAMqcAoJRGFnU3RhdHVzEhoKFkRBR19TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNEQUdfU1RBVFVTX0NPTVBMRVRFEAESFgoSREFHX1NUQVRVU19QQVJUSUFMEAISFgoSREFHX1NUQVRVU19JTlZBTElEEAMqcwoLVGFpbnRTb3VyY2USHAoYVEFJTlRfU09VUkNFX1VOU1BFQ0lGSUVEEAASFQoRVEFJTlRfU09VUkNFX1RBU0sQARIUChBUQUlOVF9TT1VSQ0VfS0VZEAISGQoVVEFJTlRfU09VUkNFX0FOQ0VTVE9SEANCLQoGZWN0LnYxQgpUb2tlblByb3RvUAFaDGVjdC92MTtlY3R2MaoCBkVjdC5WMWIGcHJvdG8z", [file_ect_v1_error_reason, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+
+/**
+ * The name of a task. Two workflows may have a task of the same `jti`.
+ *
+ * @generated from message ect.v1.TaskName
+ */
+export type TaskName = Message<"ect.v1.TaskName"> & {
+  /**
+   * Workflow id. Empty: the task belongs to no workflow.
+   *
+   * @generated from field: string wid = 1;
+   */
+  wid: string;
+
+  /**
+   * Task id.
+   *
+   * @generated from field: string jti = 2;
+   */
+  jti: string;
+};
+
+/**
+ * Describes the message ect.v1.TaskName.
+ * Use `create(TaskNameSchema)` to create a new message.
+ */
+export const TaskNameSchema: GenMessage<TaskName> = /*@__PURE__*/
+  messageDesc(file_ect_v1_token, 0);
 
 /**
  * The claims of one Execution Context Token, in the names of draft -01. An empty string or list means that the
@@ -37,18 +68,18 @@ export type Claims = Message<"ect.v1.Claims"> & {
   aud: string[];
 
   /**
-   * Issued at: seconds since 1970-01-01T00:00:00Z.
+   * Issued at, in whole seconds. The token has the number of seconds since 1970, as for `exp` and `pol_timestamp`.
    *
-   * @generated from field: int64 iat = 3;
+   * @generated from field: google.protobuf.Timestamp iat = 3;
    */
-  iat: bigint;
+  iat?: Timestamp | undefined;
 
   /**
-   * Expires at: seconds since 1970-01-01T00:00:00Z, later than `iat`. The token is expired from this second on.
+   * Expires at, in whole seconds, later than `iat`. The token is expired from this second on.
    *
-   * @generated from field: int64 exp = 4;
+   * @generated from field: google.protobuf.Timestamp exp = 4;
    */
-  exp: bigint;
+  exp?: Timestamp | undefined;
 
   /**
    * Token id and task id: a UUID (RFC 9562) in lower case, unique inside `wid`, or globally where there is no `wid`.
@@ -113,11 +144,11 @@ export type Claims = Message<"ect.v1.Claims"> & {
  * Use `create(ClaimsSchema)` to create a new message.
  */
 export const ClaimsSchema: GenMessage<Claims> = /*@__PURE__*/
-  messageDesc(file_ect_v1_token, 0);
+  messageDesc(file_ect_v1_token, 1);
 
 /**
  * The claims about a policy decision, wherever they stand: in `ect_ext`, or at the top level of a token of draft -00.
- * An empty string, an unset number or false means that the claim is absent.
+ * An empty string, an unset time or false means that the claim is absent.
  *
  * @generated from message ect.v1.PolicyClaims
  */
@@ -144,11 +175,11 @@ export type PolicyClaims = Message<"ect.v1.PolicyClaims"> & {
   polEnforcer: string;
 
   /**
-   * When it was decided: seconds since 1970-01-01T00:00:00Z.
+   * When it was decided, in whole seconds.
    *
-   * @generated from field: optional int64 pol_timestamp = 4;
+   * @generated from field: google.protobuf.Timestamp pol_timestamp = 4;
    */
-  polTimestamp?: bigint | undefined;
+  polTimestamp?: Timestamp | undefined;
 
   /**
    * Whether the task makes up for another one.
@@ -170,76 +201,20 @@ export type PolicyClaims = Message<"ect.v1.PolicyClaims"> & {
  * Use `create(PolicyClaimsSchema)` to create a new message.
  */
 export const PolicyClaimsSchema: GenMessage<PolicyClaims> = /*@__PURE__*/
-  messageDesc(file_ect_v1_token, 1);
-
-/**
- * One step of the verification procedure and what became of it.
- *
- * @generated from message ect.v1.Check
- */
-export type Check = Message<"ect.v1.Check"> & {
-  /**
-   * Position of the step in the procedure, from 0.
-   *
-   * @generated from field: int32 step = 1;
-   */
-  step: number;
-
-  /**
-   * Short stable name of the step, for example `signature`.
-   *
-   * @generated from field: string name = 2;
-   */
-  name: string;
-
-  /**
-   * Outcome.
-   *
-   * @generated from field: ect.v1.CheckStatus status = 3;
-   */
-  status: CheckStatus;
-
-  /**
-   * Why it failed: a value of ErrorReason without its `ERROR_REASON_` prefix. Empty unless FAIL.
-   *
-   * @generated from field: string reason = 4;
-   */
-  reason: string;
-
-  /**
-   * The rule that the step applies, for people.
-   *
-   * @generated from field: string rule = 5;
-   */
-  rule: string;
-
-  /**
-   * What would mend a failure, for people. Empty unless FAIL.
-   *
-   * @generated from field: string remedy = 6;
-   */
-  remedy: string;
-};
-
-/**
- * Describes the message ect.v1.Check.
- * Use `create(CheckSchema)` to create a new message.
- */
-export const CheckSchema: GenMessage<Check> = /*@__PURE__*/
   messageDesc(file_ect_v1_token, 2);
 
 /**
- * One broken rule of the graph.
+ * What does not hold, and why. A call that fails says the same with `google.rpc.ErrorInfo`.
  *
- * @generated from message ect.v1.DagViolation
+ * @generated from message ect.v1.Finding
  */
-export type DagViolation = Message<"ect.v1.DagViolation"> & {
+export type Finding = Message<"ect.v1.Finding"> & {
   /**
-   * A value of ErrorReason without its `ERROR_REASON_` prefix, for example `DAG_CYCLE`.
+   * Why: stable, for programs.
    *
-   * @generated from field: string reason = 1;
+   * @generated from field: ect.v1.ErrorReason reason = 1;
    */
-  reason: string;
+  reason: ErrorReason;
 
   /**
    * What is wrong, for people.
@@ -249,11 +224,89 @@ export type DagViolation = Message<"ect.v1.DagViolation"> & {
   message: string;
 
   /**
-   * The `jti` of each task concerned, the offending one first.
+   * The facts that go with the reason, by their names: for TOKEN_TOO_LARGE `limit_bytes`, for example.
    *
-   * @generated from field: repeated string tasks = 3;
+   * @generated from field: map<string, string> metadata = 3;
    */
-  tasks: string[];
+  metadata: { [key: string]: string };
+
+  /**
+   * What to do about it, for people.
+   *
+   * @generated from field: string remedy = 4;
+   */
+  remedy: string;
+};
+
+/**
+ * Describes the message ect.v1.Finding.
+ * Use `create(FindingSchema)` to create a new message.
+ */
+export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
+  messageDesc(file_ect_v1_token, 3);
+
+/**
+ * One step of a procedure and its outcome. A list of checks has every step, in the order of the procedure.
+ *
+ * @generated from message ect.v1.Check
+ */
+export type Check = Message<"ect.v1.Check"> & {
+  /**
+   * Short stable name of the step, for example `signature`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Outcome.
+   *
+   * @generated from field: ect.v1.CheckStatus status = 2;
+   */
+  status: CheckStatus;
+
+  /**
+   * Why it failed. Set with FAIL only. In a batch, the findings of checks and all lists of graphs share 256 KiB at least: where there
+   * is no room left it has its reason alone.
+   *
+   * @generated from field: ect.v1.Finding finding = 3;
+   */
+  finding?: Finding | undefined;
+
+  /**
+   * The rule that the step applies, for people.
+   *
+   * @generated from field: string rule = 4;
+   */
+  rule: string;
+};
+
+/**
+ * Describes the message ect.v1.Check.
+ * Use `create(CheckSchema)` to create a new message.
+ */
+export const CheckSchema: GenMessage<Check> = /*@__PURE__*/
+  messageDesc(file_ect_v1_token, 4);
+
+/**
+ * One broken rule of the graph.
+ *
+ * @generated from message ect.v1.DagViolation
+ */
+export type DagViolation = Message<"ect.v1.DagViolation"> & {
+  /**
+   * Which rule, for example `DAG_CYCLE`, and how it is broken.
+   *
+   * @generated from field: ect.v1.Finding finding = 1;
+   */
+  finding?: Finding | undefined;
+
+  /**
+   * The tasks concerned, the offending one first.
+   *
+   * @generated from field: repeated ect.v1.TaskName tasks = 2;
+   */
+  tasks: TaskName[];
 };
 
 /**
@@ -261,7 +314,7 @@ export type DagViolation = Message<"ect.v1.DagViolation"> & {
  * Use `create(DagViolationSchema)` to create a new message.
  */
 export const DagViolationSchema: GenMessage<DagViolation> = /*@__PURE__*/
-  messageDesc(file_ect_v1_token, 3);
+  messageDesc(file_ect_v1_token, 5);
 
 /**
  * A task that must be reviewed, because something it rests on was marked as compromised. A taint breaks no rule: the
@@ -273,44 +326,37 @@ export type Taint = Message<"ect.v1.Taint"> & {
   /**
    * The task.
    *
-   * @generated from field: string jti = 1;
+   * @generated from field: ect.v1.TaskName task = 1;
    */
-  jti: string;
-
-  /**
-   * Its workflow. Empty: none.
-   *
-   * @generated from field: string wid = 2;
-   */
-  wid: string;
+  task?: TaskName | undefined;
 
   /**
    * The nearest source that is known. A task that was marked itself may have tainted ancestors as well.
    *
-   * @generated from field: ect.v1.TaintSource source = 3;
+   * @generated from field: ect.v1.TaintSource source = 2;
    */
   source: TaintSource;
 
   /**
-   * With ANCESTOR, the `jti` of the nearest ancestor that was marked, or whose key was.
+   * With ANCESTOR, the nearest ancestor that was marked, or whose key was.
    *
-   * @generated from field: string ancestor = 4;
+   * @generated from field: ect.v1.TaskName ancestor = 3;
    */
-  ancestor: string;
+  ancestor?: TaskName | undefined;
 
   /**
    * The key that signed the compromised task: it was marked, or the root key that certified it. Empty where a task was marked.
    *
-   * @generated from field: string kid = 5;
+   * @generated from field: string kid = 4;
    */
   kid: string;
 
   /**
-   * The ledger's entry that marks the task or the key.
+   * The ledger's entry that marks the task or the key. Always set.
    *
-   * @generated from field: int64 entry_index = 6;
+   * @generated from field: optional int64 entry_index = 5;
    */
-  entryIndex: bigint;
+  entryIndex?: bigint | undefined;
 };
 
 /**
@@ -318,10 +364,10 @@ export type Taint = Message<"ect.v1.Taint"> & {
  * Use `create(TaintSchema)` to create a new message.
  */
 export const TaintSchema: GenMessage<Taint> = /*@__PURE__*/
-  messageDesc(file_ect_v1_token, 4);
+  messageDesc(file_ect_v1_token, 6);
 
 /**
- * The graph behind one token, as far as it was followed.
+ * A graph, as far as it was followed: the ancestors of a token, the tasks of a workflow or of a bundle.
  *
  * @generated from message ect.v1.DagReport
  */
@@ -341,14 +387,14 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   violations: DagViolation[];
 
   /**
-   * The `jti` of each predecessor that was found nowhere.
+   * Each predecessor that was found nowhere, with the `wid` of the task that names it.
    *
-   * @generated from field: repeated string unresolved = 3;
+   * @generated from field: repeated ect.v1.TaskName unresolved = 3;
    */
-  unresolved: string[];
+  unresolved: TaskName[];
 
   /**
-   * How many ancestors were visited: the predecessors, and what came along or is not recorded. The past of a recorded task
+   * How many ancestors were visited: the predecessors, and what was handed along or is not recorded. The past of a recorded task
    * is not visited again. At most 10,000; a graph that needs more is invalid.
    *
    * @generated from field: int32 visited = 4;
@@ -356,7 +402,7 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   visited: number;
 
   /**
-   * The lowest level on the path: of the task and all its ancestors. Unset where one of them was not found.
+   * The lowest level of all tasks that were looked at. Unset where one of them was not found.
    *
    * @generated from field: ect.v1.Level path_level = 5;
    */
@@ -370,19 +416,19 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   tainted: Taint[];
 
   /**
-   * How many rows of the lists above were left out, since together they are kept within 32 KiB, and those of a batch within 256 KiB
-   * and what is usual for each graph. ValidateDAG answers more.
-   *
-   * @generated from field: int32 omitted = 7;
-   */
-  omitted: number;
-
-  /**
    * Whether something is marked, and the past has too many recorded tasks (100,000) to tell whether it is among them.
    *
-   * @generated from field: bool taints_unknown = 8;
+   * @generated from field: bool taints_unknown = 7;
    */
   taintsUnknown: boolean;
+
+  /**
+   * How many rows of the lists were left out. The lists of ValidateDAG are kept within 1.5 MiB together, those of another answer
+   * within 32 KiB, and those of a batch within 256 KiB and what is usual for each graph.
+   *
+   * @generated from field: int32 omitted = 8;
+   */
+  omitted: number;
 };
 
 /**
@@ -390,7 +436,7 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
  * Use `create(DagReportSchema)` to create a new message.
  */
 export const DagReportSchema: GenMessage<DagReport> = /*@__PURE__*/
-  messageDesc(file_ect_v1_token, 5);
+  messageDesc(file_ect_v1_token, 7);
 
 /**
  * How strongly a token is backed. A higher level includes the lower one.
@@ -451,22 +497,22 @@ export const Draft = {
    *
    * @generated from enum value: DRAFT_UNSPECIFIED = 0;
    */
-  DRAFT_UNSPECIFIED: 0,
+  UNSPECIFIED: 0,
 
   /**
    * draft-nennemann-wimse-ect-01: `typ` is `exec+jwt`, predecessors are in `pred`, extensions in `ect_ext`.
    *
-   * @generated from enum value: DRAFT_01 = 1;
+   * @generated from enum value: DRAFT_ECT_01 = 1;
    */
-  DRAFT_01: 1,
+  ECT_01: 1,
 
   /**
    * draft-nennemann-wimse-execution-context-00 and draft-nennemann-wimse-ect-00: `typ` is `wimse-exec+jwt`, predecessors
    * are in `par`, extensions in `ext`, policy claims at the top level, and hashes begin with `sha-256:`.
    *
-   * @generated from enum value: DRAFT_00 = 2;
+   * @generated from enum value: DRAFT_ECT_00 = 2;
    */
-  DRAFT_00: 2,
+  ECT_00: 2,
 } as const;
 
 /**
@@ -483,7 +529,7 @@ export const DraftSchema: GenEnum<Draft> = /*@__PURE__*/
   enumDesc(file_ect_v1_token, 1);
 
 /**
- * Outcome of one verification step.
+ * Outcome of one step.
  *
  * @generated from enum ect.v1.CheckStatus
  */
@@ -518,7 +564,7 @@ export const CheckStatus = {
 } as const;
 
 /**
- * Outcome of one verification step.
+ * Outcome of one step.
  *
  * @generated from enum ect.v1.CheckStatus
  */

@@ -1,0 +1,15 @@
+// The states of signing keys, for people.
+
+import { KeyState } from '../gen/ect/v1/keys_pb.ts';
+
+const NAMES: Readonly<Record<KeyState, string>> = {
+  [KeyState.UNSPECIFIED]: 'unknown',
+  [KeyState.ANNOUNCED]: 'announced',
+  [KeyState.ACTIVE]: 'active',
+  [KeyState.RETIRED]: 'retired',
+  [KeyState.REVOKED]: 'revoked',
+};
+
+export function keyStateName(state: KeyState): string {
+  return NAMES[state] ?? 'unknown';
+}
