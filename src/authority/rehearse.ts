@@ -56,7 +56,8 @@ export async function rehearseIssue(
     failures.push({ step, refusal: result });
     return undefined;
   };
-  const permit = settle('caller', await attempt(() => permitIssue(parts, caller, order))) ?? {
+  const permitted = await attempt(() => permitIssue(parts, caller, order));
+  const permit = settle('caller', permitted) ?? {
     iss: order.iss,
     defaultTtlSeconds: parts.policy.defaultTtlSeconds,
   };
@@ -66,6 +67,10 @@ export async function rehearseIssue(
   const signed = { kid: signer?.jwk.kid ?? '', level: levelOnLeaving(order) };
   if (claims === undefined) return { claims, ...signed, dag: undefined, outcomes, failures };
   settle('size', await attempt(() => beginMinting(parts, order, claims, signer, { signal: AbortSignal.abort() })));
+  // What the ledger holds is nobody's business whom the policy does not let issue.
+  if (isRefusalOf(permitted) && permitted.reason === 'NOT_AUTHORIZED' && parts.authorizer?.isBuiltIn !== true) {
+    return { claims, ...signed, dag: undefined, outcomes, failures };
+  }
   const { report: dag, refusal } = await examinePredecessors(parts, order, claims, signed.kid, until);
   settle('dag', refusal ?? dag);
   if (isRefusalOf(chosen)) settle('signature', chosen);

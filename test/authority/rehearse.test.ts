@@ -13,7 +13,9 @@ import type { Signer } from '../../src/keys/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import type { Failure } from '../../src/token/index.ts';
 import { ISSUER, makeAuthority, type TestAuthority } from '../support/authority.ts';
+import { workload } from '../support/callers.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
+import { authorizerFor, policyText } from '../support/policy.ts';
 import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
 import { anonymous, appendTo, endless, issueFor, issueOrder, reasonOf, recordTask } from './support.ts';
 
@@ -94,6 +96,21 @@ describe('a dry run of Issue', () => {
     expect(failed((await rehearse(parts, withText(tooLarge))).failures, ISSUE_STEPS)).toEqual({
       size: 'TOKEN_TOO_LARGE',
     });
+  });
+
+  test('A10: tells who may not issue nothing of what is recorded', async () => {
+    const { parts } = await makeAuthority();
+    const recorded = await recordTask(parts, { wid: WID });
+    const denied = { ...parts, authorizer: authorizerFor(policyText('examples/auditor.cedar')) };
+    const caller = workload('spiffe://prod.example/a');
+    const ask = (order: Partial<IssueOrder>) =>
+      rehearseIssue(denied, caller, issueOrder({ iss: caller.id, wid: WID, ...order }), endless);
+    for (const order of [{ pred: [recorded] }, { pred: [OTHER_JTI] }, { jti: recorded }]) {
+      const { dag, outcomes, failures } = await ask(order);
+      expect(failed(failures, ISSUE_STEPS)).toEqual({ caller: 'NOT_AUTHORIZED' });
+      expect(dag).toBeUndefined();
+      expect(outcomes).toEqual(['FAIL', 'PASS', 'PASS', 'SKIPPED', 'SKIPPED', 'SKIPPED']);
+    }
   });
 
   test('fails itself where it cannot look', async () => {
