@@ -14,7 +14,13 @@ import { demandSound } from './sound-records.ts';
 
 /** Which graph. */
 export type DagSubject =
-  | { readonly kind: 'token'; readonly token: string; readonly predecessors: readonly string[] }
+  | {
+      readonly kind: 'token';
+      readonly token: string;
+      readonly predecessors: readonly string[];
+      /** Whether the past of a workflow may be shown. Otherwise the report goes no further than to what the ledger vouches for. */
+      readonly maySeeWorkflow?: ((wid: string) => Promise<boolean>) | undefined;
+    }
   /** `isHidden`: it is answered as if it were not there. */
   | { readonly kind: 'workflow'; readonly wid: string; readonly isHidden?: boolean }
   | { readonly kind: 'bundle'; readonly tokens: readonly string[] };
@@ -33,7 +39,7 @@ export async function validateDag(
   if (subject.kind !== 'workflow') await ledgerMarks(parts).current();
   switch (subject.kind) {
     case 'token':
-      return validateToken(parts, subject.token, subject.predecessors, until);
+      return validateToken(parts, subject, until);
     case 'workflow':
       return { report: (await readWorkflow(parts, subject, until, labels)).report };
     case 'bundle':
@@ -43,8 +49,7 @@ export async function validateDag(
 
 async function validateToken(
   parts: AuthorityParts,
-  token: string,
-  predecessors: readonly string[],
+  { token, predecessors, maySeeWorkflow }: Extract<DagSubject, { readonly kind: 'token' }>,
   until: Ending,
 ): Promise<DagAnswer> {
   const read = await readAsTask(parts, token);
@@ -53,7 +58,27 @@ async function validateToken(
   if ('reason' in ancestry) return { refusal: ancestry };
   const { claims, kid, digest } = read.token;
   const subject = { claims, kid, digest, namesake: await parts.ledger.find(claims.wid, claims.jti) };
-  return { report: await examineGraph(parts, subject, ancestry, { extent: 'all', until }) };
+  const examine = (extent: 'links' | 'all') => examineGraph(parts, subject, ancestry, { extent, until });
+  if (maySeeWorkflow === undefined) return { report: await examine('all') };
+  const whole = (await maySeeWorkflow(claims.wid)) ? await examine('all') : undefined;
+  const isShown = whole !== undefined && (await maySeePast(whole, claims.wid, maySeeWorkflow));
+  return { report: isShown ? whole : await examine('links') };
+}
+
+/** Other workflows that are asked about; a past in more of them is not shown. */
+const MAX_OTHER_WORKFLOWS = 16;
+
+/** Whether every workflow may be seen that the past of a task of `own` leads through. */
+async function maySeePast(
+  { graph }: DagReport,
+  own: string,
+  maySeeWorkflow: (wid: string) => Promise<boolean>,
+): Promise<boolean> {
+  const others = new Set<string>();
+  for (const { wid } of graph.tasks) if (wid !== own) others.add(wid);
+  if (others.size > MAX_OTHER_WORKFLOWS) return false;
+  for (const wid of others) if (!(await maySeeWorkflow(wid))) return false;
+  return true;
 }
 
 async function validateBundle(parts: AuthorityParts, tokens: readonly string[], until: Ending): Promise<DagAnswer> {

@@ -167,14 +167,18 @@ export function authorityService(
   };
 }
 
-/** What is asked about; a workflow that the caller may not read is one that is not there. */
+/**
+ * What is asked about; a workflow that the caller may not read is one that is not there. Whoever knows the name of a task can hold a
+ * token that follows it: of a workflow that it may not read the report goes no further than to that task.
+ */
 async function permittedSubject(parts: AuthorityParts, subject: DagSubject, { caller }: Call): Promise<DagSubject> {
   if (subject.kind === 'workflow') {
     return { ...subject, isHidden: !(await readerFor(parts, caller, 'ValidateDAG').maySeeWorkflow(subject.wid)) };
   }
   const question = { action: 'ValidateDAG', resource: { kind: 'authority' }, context: { takes_part: false } } as const;
   demandPermission(parts.authorizer, caller, question);
-  return subject;
+  if (subject.kind !== 'token' || parts.authorizer === undefined || parts.authorizer.isBuiltIn) return subject;
+  return { ...subject, maySeeWorkflow: readerFor(parts, caller, 'ValidateDAG', true).maySeeWorkflow };
 }
 
 async function draw(report: DagReport, format: GraphFormat, call: Call): Promise<string> {

@@ -4,6 +4,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import type { AuthorityParts, Caller } from '../../src/authority/index.ts';
 import { EctError } from '../../src/errors.ts';
+import { GraphFormat, ValidateDAGRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import {
   type EntrySchema,
   GetEntryRequestSchema,
@@ -14,6 +15,7 @@ import {
   RecordingStatus,
 } from '../../src/gen/ect/v1/ledger_pb.ts';
 import type { RecordQuery } from '../../src/ledger/index.ts';
+import { authorityService } from '../../src/rpc/authority.ts';
 import type { Call } from '../../src/rpc/call.ts';
 import { ledgerService } from '../../src/rpc/ledger.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
@@ -238,5 +240,47 @@ describe('A10 a list', () => {
     const { service, call } = await make(policyText('examples/auditor.cedar'));
     const page = await service.listEntries(create(ListEntriesRequestSchema, { iss: B.id }), call(A));
     expect(page).toEqual({ entries: [], nextPageToken: '' });
+  });
+});
+
+describe('A10 the past of a token', () => {
+  async function chain(policy: string) {
+    const { parts: base } = await makeAuthority();
+    const first = (await issueFor(base, { wid: OF_B, level: 'L3' }, B)).claims.jti;
+    const last = (await issueFor(base, { wid: OF_B, level: 'L3', pred: [first] }, B)).claims.jti;
+    const parts: AuthorityParts = { ...base, authorizer: authorizerFor(policy) };
+    const validate = async (token: string, caller: Caller) => {
+      const subject = { case: 'token', value: token } as const;
+      const request = create(ValidateDAGRequestSchema, { subject, graphFormat: GraphFormat.MERMAID });
+      const signal = new AbortController().signal;
+      const answer = await authorityService(parts).procedures.validateDAG(request, {
+        method: 'test',
+        caller,
+        signal,
+        note() {},
+      });
+      return JSON.stringify(answer, (_name, value) => (typeof value === 'bigint' ? String(value) : value));
+    };
+    return { parts, first, last, validate };
+  }
+
+  test.each([
+    ['of that workflow', OF_B],
+    ['of none', ''],
+  ])(
+    'A10 a token %s that follows a task which may not be read shows that task, and nothing behind it',
+    async (_, wid) => {
+      const { parts, first, last, validate } = await chain(policyText('examples/own-entries.cedar'));
+      const { token } = await issueFor(parts, { wid, pred: [last] }, A);
+      const shown = await validate(token, A);
+      expect(shown).toContain(last);
+      expect(shown).not.toContain(first);
+    },
+  );
+
+  test('A10 whoever may read the workflow sees all of it', async () => {
+    const { parts, first, last, validate } = await chain(policyText('examples/own-entries.cedar'));
+    const { token } = await issueFor(parts, { wid: OF_B, pred: [last] }, B);
+    expect(await validate(token, B)).toContain(first);
   });
 });
