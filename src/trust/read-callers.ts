@@ -75,9 +75,12 @@ function readOwnDomain(fields: Fields, own: string): CallerIdentity | undefined 
   return undefined;
 }
 
+/** What stands behind this colon is a port, or makes a user of the host: `https://a:` and `b@c` are on the host `c`. */
+const ENDS_IN_HOST = /^[^:]*:\/\/[^/]*:$/;
+
 /** What stands behind it begins a name of its own. A SPIFFE ID is never put together. */
 function isPrefix(text: string): boolean {
-  return !hasSpiffeScheme(text) && /[:/]$/.test(text) && canBeAbove(text.slice(0, -1));
+  return !hasSpiffeScheme(text) && /[:/]$/.test(text) && !ENDS_IN_HOST.test(text) && canBeAbove(text.slice(0, -1));
 }
 
 /** Whether two issuers could make the same name for a caller. */

@@ -53,7 +53,10 @@ export function readTrust(text: string, around: Partial<TrustSurroundings> = {})
     readIssuer(issuer, `issuers[${at}]`, seen, report),
   );
   refuseCollisions(entries, report);
-  for (const entry of entries) refuseUnsafeCallers(entry, around, report);
+  for (const entry of entries) {
+    refuseUnsafeCallers(entry, around, report);
+    refuseNamesOfIssuers(entry, entries, report);
+  }
   if (around.believesCallers === true && !entries.some(({ issuer }) => issuer.callers)) {
     report('the file', 'ECT_CALLER_JWTS=yes needs an issuer with callers in use');
   }
@@ -138,4 +141,19 @@ function refuseUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurr
       'must not be ECT_ISSUER or below it, where callers without an identity are named',
     );
   }
+  if (identity.kind === 'oidc' && ownIssuer?.startsWith(identity.prefix)) {
+    report(`${place}.callers.prefix`, 'must not be the beginning of ECT_ISSUER: a caller could be called like it');
+  }
+}
+
+/** Our keys speak for callers by their names, and must not speak for an issuer whose own keys do. */
+function refuseNamesOfIssuers({ issuer: { callers }, place }: Entry, all: readonly Entry[], report: Report): void {
+  if (callers?.identity.kind !== 'oidc') return;
+  const { prefix } = callers.identity;
+  const other = all.find(({ issuer }) => issuer.tokens !== undefined && issuer.iss.startsWith(prefix));
+  if (other === undefined) return;
+  report(
+    `${place}.callers.prefix`,
+    `must not be the beginning of ${other.place}.iss, which signs tokens: a caller could be called like it`,
+  );
 }

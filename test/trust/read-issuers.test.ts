@@ -146,6 +146,7 @@ describe('what an issuer is believed for', () => {
     'urn:a::',
     'https://a/%2e/',
     'https://a/../',
+    'https://a:',
   ])('names behind %s would be no names of their own', (prefix) => {
     expect(problemsIn({ jwks, use, callers: { ...callers, prefix } })).toEqual([
       expect.stringContaining('.callers.prefix: must be an absolute URI'),
@@ -183,6 +184,19 @@ describe('what an issuer is believed for', () => {
       '.callers.prefix: must not be ECT_ISSUER or below it, where callers without an identity are named.',
     ]);
     expect(problemsIn(members, { ownIssuer: 'urn:ect' })).toEqual([]);
+    expect(problemsIn(members, { ownIssuer: 'urn:people:ect' })).toEqual([
+      '.callers.prefix: must not be the beginning of ECT_ISSUER: a caller could be called like it.',
+    ]);
+  });
+
+  test('A10: no caller is called like an issuer whose own keys sign its tokens', () => {
+    const entry = { iss: 'urn:a', jwks, use, callers };
+    expect(problemsOf([entry, { iss: 'urn:people:b', jwks }])).toEqual([
+      'issuers[0].callers.prefix: must not be the beginning of issuers[1].iss, which signs tokens: a caller could be called like it.',
+    ]);
+    expect(problemsOf([entry, { iss: 'urn:people', jwks }])).toEqual([]);
+    expect(problemsOf([{ ...entry, iss: 'urn:people:a', use: ['tokens', 'callers'] }])).toHaveLength(1);
+    expect(problemsOf([{ ...entry, iss: 'urn:people:a' }])).toEqual([]);
   });
 
   test('callers are in the file where the service believes their JWTs, and nowhere else', () => {
