@@ -9,7 +9,7 @@ import type { AuthorityParts } from './parts.ts';
 export function beginReading(parts: AuthorityParts, text: string, question: Question): Cut<TokenVerdict> {
   return andThen(begin(parts, text, question), (verdict) => {
     if (verdict.ok) return verdict;
-    return isOfUnknownKey(verdict)
+    return isOfUnheldKey(parts, text, verdict)
       ? readUnderPastKey(parts, text, question, verdict)
       : unlessMissed(parts, text, verdict);
   });
@@ -28,8 +28,11 @@ function begin({ policy, keys, signatures }: AuthorityParts, text: string, quest
   return new Verification(text, question, policy.token, keys, signatures);
 }
 
-function isOfUnknownKey(verdict: TokenVerdict): boolean {
-  return !verdict.ok && verdict.failures.some(({ refusal }) => refusal.reason === 'KEY_UNKNOWN');
+/** Whether it was refused, and no key is held that it could be of; one of another issuer may bear the name. */
+function isOfUnheldKey({ keys }: AuthorityParts, text: string, verdict: TokenVerdict): boolean {
+  if (verdict.ok || !verdict.failures.some(({ refusal }) => isOfNoSignature(refusal.reason))) return false;
+  const named = peekKey(text);
+  return named !== undefined && !keys.holds(named.kid, named.iss);
 }
 
 /** What a key of another issuer may answer for, where it bears the name of one that is not held. */
@@ -41,6 +44,11 @@ const UNDER_A_NAMESAKE: ReadonlySet<ErrorReason> = new Set([
   'SIGNATURE_INVALID',
   'ISSUER_MISMATCH',
 ]);
+
+/** Whether the token was not signed under the key that was found: then it could be under another one of that name. */
+function isOfNoSignature(reason: ErrorReason): boolean {
+  return reason !== 'ISSUER_MISMATCH' && UNDER_A_NAMESAKE.has(reason);
+}
 
 /** The verdict, unless it only says that the keys of a foreign issuer are not held. Its set is fetched in the background. */
 function unlessMissed({ keys }: AuthorityParts, text: string, verdict: TokenVerdict): TokenVerdict {
@@ -60,7 +68,7 @@ async function readUnderPastKey(
 ): Promise<TokenVerdict> {
   const kid = peekKey(text)?.kid;
   if (kid === undefined || !(await isRecalled(parts, kid, question))) return unlessMissed(parts, text, verdict);
-  return parts.rounds.finish(begin(parts, text, question));
+  return unlessMissed(parts, text, await parts.rounds.finish(begin(parts, text, question)));
 }
 
 /** As of now a key that ended long ago is refused in any case, so that it cannot be looked for is no failure. */

@@ -63,13 +63,20 @@ export class KeyRing {
    */
   find(kid: string, iss: string): TrustedKey | undefined {
     const namesakes = this.#byKid.get(kid);
-    return namesakes?.find((key) => key.speaksFor(iss)) ?? namesakes?.[0] ?? this.#recalled.get(kid);
+    const held = namesakes?.find((key) => key.speaksFor(iss));
+    if (held !== undefined) return held;
+    const recalled = this.#recalled.get(kid);
+    return recalled?.speaksFor(iss) === true ? recalled : (namesakes?.[0] ?? recalled);
+  }
+
+  /** Whether a key is held that is named `kid` and speaks for `iss`. Both are attacker-controlled. */
+  holds(kid: string, iss: string): boolean {
+    return this.#byKid.get(kid)?.some((key) => key.speaksFor(iss)) === true;
   }
 
   /** A token was refused. If no key for it is held, that is told. Answers why nothing can be said about it, where that is so. */
   missed(kid: string, iss: string): Refusal | undefined {
-    const isHeld = this.#byKid.get(kid)?.some((key) => key.speaksFor(iss)) === true;
-    return isHeld ? undefined : this.#onMissed?.(iss);
+    return this.holds(kid, iss) ? undefined : this.#onMissed?.(iss);
   }
 
   /** Whatever bears this `kid` is compromised from a second on, for ever: a later time that is said for it changes nothing. */
@@ -85,7 +92,7 @@ export class KeyRing {
     return Math.min(marked, revokedAt);
   }
 
-  /** Looks for a key that is not held. Answers whether `find` finds it now. `kid` is attacker-controlled. */
+  /** Looks for a key that is not held. Answers whether `find` finds one of this name now. `kid` is attacker-controlled. */
   async recall(kid: string): Promise<boolean> {
     if (this.#recallKey === undefined) return false;
     for (;;) {

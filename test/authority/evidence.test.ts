@@ -1,10 +1,11 @@
 // Evidence mode: a token as it was at a time of the past.
 
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { VERIFY_STEPS } from '../../src/authority/index.ts';
 import { EctError, refuse } from '../../src/errors.ts';
 import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
-import { makeAuthority } from '../support/authority.ts';
+import { ISSUER, makeAuthority } from '../support/authority.ts';
 import { makeToken, NOW, signingKey, trust } from '../support/tokens.ts';
 import { appendTo, issueFor, PARTY, reasonIn, reasonOf, verifyFor } from './support.ts';
 
@@ -110,6 +111,22 @@ describe('K11 a token under a key that is not held any more', () => {
     // From then on it is held.
     expect(asked).toEqual([signer.jwk.kid]);
     expect(reasonIn(await verifyFor(later, makeToken(), { asOf: NOW }))).toBe('KEY_UNKNOWN');
+  });
+
+  test('T20: is evidence also where an issuer has given a key of its own that name', async () => {
+    const { parts, signer, clock } = await makeAuthority();
+    const { token } = await issueFor(parts);
+    const kid = signer.jwk.kid;
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const theirs = { kid, publicKey, speaksFor: (iss: string) => iss === 'urn:theirs' };
+    const ours = { ...keyOf(signer.publicKey, kid), speaksFor: (iss: string) => iss === ISSUER };
+    const later = { ...parts, keys: new KeyRing([theirs], async () => ours) };
+    clock.advance(YEARS);
+    for (const mode of ['enforce', 'report'] as const) {
+      expect(reasonIn(await verifyFor(later, token, { asOf: NOW, mode }))).toBe('VALID');
+    }
+    const nobodys = { ...parts, keys: new KeyRing([theirs], async () => undefined) };
+    expect(reasonIn(await verifyFor(nobodys, token, { asOf: NOW }))).toBe('SIGNATURE_INVALID');
   });
 
   test('is no answer where the ledger cannot be asked: as of now an unknown key is refused in any case', async () => {

@@ -72,6 +72,16 @@ test('K11: a key that is not held is found once it was recalled, until the ring 
   expect(await new KeyRing([]).recall('past')).toBe(false);
 });
 
+test('K11, T20: a key that was recalled is found for its issuer though another one took its name', async () => {
+  const [past, theirs] = [keyOf('past', 'urn:a'), keyOf('past', 'urn:b')];
+  const ring = new KeyRing([theirs], async () => past);
+  expect(ring.find('past', 'urn:a')).toBe(theirs);
+  expect([ring.holds('past', 'urn:a'), ring.holds('past', 'urn:b')]).toEqual([false, true]);
+  await ring.recall('past');
+  expect(ring.find('past', 'urn:a')).toBe(past);
+  expect(ring.find('past', 'urn:b')).toBe(theirs);
+});
+
 test('K9, K11: what was read of a key before the ring was replaced does not stand after it', async () => {
   const answers = [keyOf('past', 'urn:a'), { ...keyOf('past', 'urn:a'), revokedAt: 1 }];
   const ring: KeyRing = new KeyRing([], async () => {
