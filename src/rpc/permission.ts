@@ -45,10 +45,11 @@ export function demandVerify({ authorizer }: AuthorityParts, caller: Caller, aud
 }
 
 /** Refuses to record what the caller may not have recorded. What the token says is not verified yet: what follows verifies the same bytes. */
-export function demandAppend({ authorizer }: AuthorityParts, caller: Caller, token: string): void {
+export function demandAppend({ authorizer, policy }: AuthorityParts, caller: Caller, token: string): void {
   // The built-in rules look at nothing that a token says.
   if (authorizer === undefined || authorizer.isBuiltIn) return;
-  const { iss, aud, exec_act, wid } = peekClaims(token);
+  // One that is too long is refused unread in any case.
+  const { iss, aud, exec_act, wid } = peekClaims(token.length > policy.token.maxTokenBytes ? '' : token);
   const context = { iss, aud, exec_act, wid };
   demandPermission(authorizer, caller, { action: 'AppendLedger', resource: { kind: 'ledger' }, context });
 }

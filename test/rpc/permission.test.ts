@@ -4,13 +4,14 @@
 import { connect } from 'node:http2';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AuthorityParts } from '../../src/authority/index.ts';
+import type { AuthorityParts, Authorizer } from '../../src/authority/index.ts';
 import type { PolicyRefusal } from '../../src/policy/index.ts';
 import { adminService } from '../../src/rpc/admin.ts';
 import { authorityService } from '../../src/rpc/authority.ts';
 import { type AnyService, accessOf } from '../../src/rpc/call.ts';
 import { keyService } from '../../src/rpc/keys.ts';
 import { ledgerService } from '../../src/rpc/ledger.ts';
+import { demandAppend } from '../../src/rpc/permission.ts';
 import { issueFor, recordTask } from '../authority/support.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { share, startCustody } from '../support/custody.ts';
@@ -205,3 +206,27 @@ describe('what a permission to issue is tied to', () => {
     await expect(issueFor(tied(), { level: 'L1' })).rejects.toMatchObject({ reason: 'NOT_AUTHORIZED' });
   });
 });
+
+test('of a token that is too long to be accepted nothing is read for a policy', () => {
+  const asked: unknown[] = [];
+  const told = { ...parts, authorizer: recorderOf(asked) };
+  const { maxTokenBytes } = parts.policy.token;
+  for (const filler of ['', 'x'.repeat(maxTokenBytes)]) {
+    demandAppend(told, { kind: 'anonymous' }, JSON.stringify({ iss: 'urn:a', filler }));
+  }
+  expect(asked).toMatchObject([{ iss: 'urn:a' }, { iss: '' }]);
+});
+
+/** Permits everything, and keeps the circumstances that it was asked about. */
+function recorderOf(asked: unknown[]): Authorizer {
+  return {
+    authorize: (_caller, { context }) => {
+      asked.push(context);
+      return { allowed: true, policies: [], errors: [], digest: '' };
+    },
+    asksFor: () => true,
+    obligationsOf: () => ({}),
+    isBuiltIn: false,
+    refused: () => undefined,
+  };
+}
