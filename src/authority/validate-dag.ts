@@ -12,17 +12,27 @@ import { Places } from './places.ts';
 import { NO_WORKFLOW } from './read-permission.ts';
 import { demandSound } from './sound-records.ts';
 
+/** Whether the past of a workflow may be shown. Otherwise a report goes no further than to what the ledger vouches for. */
+type MaySeeWorkflow = (wid: string) => Promise<boolean>;
+
+interface WorkflowSubject {
+  readonly wid: string;
+  /** It is answered as if it were not there. */
+  readonly isHidden?: boolean;
+  /** Of others, which it follows. Undefined: all of them. */
+  readonly maySeeWorkflow?: MaySeeWorkflow | undefined;
+}
+
 /** Which graph. */
 export type DagSubject =
   | {
       readonly kind: 'token';
       readonly token: string;
       readonly predecessors: readonly string[];
-      /** Whether the past of a workflow may be shown. Otherwise the report goes no further than to what the ledger vouches for. */
-      readonly maySeeWorkflow?: ((wid: string) => Promise<boolean>) | undefined;
+      /** Undefined: all of them. */
+      readonly maySeeWorkflow?: MaySeeWorkflow | undefined;
     }
-  /** `isHidden`: it is answered as if it were not there. */
-  | { readonly kind: 'workflow'; readonly wid: string; readonly isHidden?: boolean }
+  | ({ readonly kind: 'workflow' } & WorkflowSubject)
   | { readonly kind: 'bundle'; readonly tokens: readonly string[] };
 
 /** The state of a graph, or why a token that was handed in cannot be part of one. */
@@ -68,12 +78,8 @@ async function validateToken(
 /** Other workflows that are asked about; a past in more of them is not shown. */
 const MAX_OTHER_WORKFLOWS = 16;
 
-/** Whether every workflow may be seen that the past of a task of `own` leads through. */
-async function maySeePast(
-  { graph }: DagReport,
-  own: string,
-  maySeeWorkflow: (wid: string) => Promise<boolean>,
-): Promise<boolean> {
+/** Whether every workflow may be seen that a graph leads through beside `own`. */
+async function maySeePast({ graph }: DagReport, own: string, maySeeWorkflow: MaySeeWorkflow): Promise<boolean> {
   const others = new Set<string>();
   for (const { wid } of graph.tasks) if (wid !== own) others.add(wid);
   if (others.size > MAX_OTHER_WORKFLOWS) return false;
@@ -125,10 +131,10 @@ export async function examineRecorded(
   return (await readWorkflow(parts, { wid }, until, labels)).report;
 }
 
-/** The same, and what else the ledger knows of the workflow. `isHidden`: it is answered as if it were not there. */
+/** The same, and what else the ledger knows of the workflow. */
 export async function readWorkflow(
   parts: AuthorityParts,
-  { wid, isHidden = false }: { readonly wid: string; readonly isHidden?: boolean },
+  { wid, isHidden = false, maySeeWorkflow }: WorkflowSubject,
   until: Ending,
   labels = false,
 ): Promise<RecordedWorkflow> {
@@ -147,9 +153,13 @@ export async function readWorkflow(
     if (tasks.length === 0) {
       throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.', { wid }));
     }
-    const examination = examinationIn(parts, createPace(until));
-    const report = await examineWorkflow(tasks, ledgerAncestry(parts.ledger, true), examination, MAX_WORKFLOW_TASKS);
-    return { report, tasks: tasks.length, firstMs, lastMs };
+    const examine = (stopsOutside: boolean) => {
+      const examination = { ...examinationIn(parts, createPace(until)), stopsOutside };
+      return examineWorkflow(tasks, ledgerAncestry(parts.ledger, true), examination, MAX_WORKFLOW_TASKS);
+    };
+    const whole = await examine(false);
+    const isShown = maySeeWorkflow === undefined || (await maySeePast(whole, wid, maySeeWorkflow));
+    return { report: isShown ? whole : await examine(true), tasks: tasks.length, firstMs, lastMs };
   } finally {
     leave?.();
   }

@@ -31,6 +31,8 @@ export interface Examination {
   readonly marks?: Marks;
   /** Shares the event loop with other work, and ends with the call. */
   readonly pace?: Pace;
+  /** For many: what they follow outside of them is not walked further than to what the ledger vouches for. */
+  readonly stopsOutside?: boolean;
 }
 
 /** Whether *another* task already stands under the task's `jti` in its workflow. The same task, recorded, is no other. */
@@ -82,15 +84,21 @@ function isVouchedFor({ depth }: Task): boolean {
 export async function examineWorkflow(
   tasks: readonly Task[],
   external: Ancestry = bundleAncestry([]),
-  { policy = DEFAULT_DAG_POLICY, marks, pace = createPace() }: Examination = {},
+  { policy = DEFAULT_DAG_POLICY, marks, pace = createPace(), stopsOutside = false }: Examination = {},
   maxTasks: number = MAX_BUNDLE_TASKS,
 ): Promise<DagReport> {
   const tooMany = sizeLimit(tasks, maxTasks);
   if (tooMany.length > 0) return unexamined(tasks, tooMany);
   const { distinct, duplicates } = await uniquenessAmong(tasks, pace);
   const members = distinct.tasks.length;
-  const graph = await walkAncestors(distinct, external, policy.maxAncestors, pace);
   const counts = { handedIn: members, members };
+  if (stopsOutside) {
+    const graph = await walkAncestors(distinct, external, policy.maxAncestors, pace, isVouchedFor);
+    const taints = await findTaintedAtStops(graph, external, marks, pace);
+    // What is outside does not count towards the longest path.
+    return judge({ ...graph, stops: [] }, counts, duplicates, taints, { policy, pace });
+  }
+  const graph = await walkAncestors(distinct, external, policy.maxAncestors, pace);
   return judge(graph, counts, duplicates, await findTainted(graph, marks, pace), { policy, pace });
 }
 

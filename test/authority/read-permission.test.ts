@@ -278,6 +278,26 @@ describe('A10 the past of a token', () => {
     },
   );
 
+  test('A10 nor does a workflow of its own that follows such a task', async () => {
+    const { parts: base } = await makeAuthority();
+    const first = (await issueFor(base, { level: 'L3' }, B)).claims.jti;
+    const last = (await issueFor(base, { level: 'L3', pred: [first] }, B)).claims.jti;
+    await issueFor(base, { level: 'L3', wid: SHARED, pred: [last] }, A);
+    const drawn = async (authorizer: AuthorityParts['authorizer']) => {
+      const subject = { case: 'wid', value: SHARED } as const;
+      const request = create(ValidateDAGRequestSchema, { subject, graphFormat: GraphFormat.MERMAID });
+      const call = { method: 'test', caller: A, signal: new AbortController().signal, note() {} };
+      const { procedures } = authorityService(authorizer === undefined ? base : { ...base, authorizer });
+      return procedures.validateDAG(request, call);
+    };
+    const [all, shown] = [await drawn(undefined), await drawn(authorizerFor(policyText('examples/own-entries.cedar')))];
+    expect(all.drawing).toContain(first);
+    expect(shown.drawing).toContain(last);
+    expect(shown.drawing).not.toContain(first);
+    expect(shown.dagReport).toMatchObject({ status: all.dagReport?.status, pathLevel: all.dagReport?.pathLevel });
+    expect([shown.size, shown.depth]).toEqual([all.size, all.depth]);
+  });
+
   test('A10 whoever may read the workflow sees all of it', async () => {
     const { parts, first, last, validate } = await chain(policyText('examples/own-entries.cedar'));
     const { token } = await issueFor(parts, { wid: OF_B, pred: [last] }, B);
