@@ -28,7 +28,8 @@ interface TokenRequest {
 }
 
 interface RecordAnswer {
-  readonly entry: { readonly leaf: Uint8Array; readonly salt: Uint8Array; readonly wid: string };
+  readonly entry: { readonly task: { readonly name: { readonly wid: string } } };
+  readonly receipt: { readonly leaf: Uint8Array; readonly inclusion: { readonly salt: Uint8Array } };
 }
 
 const [work = '', keyFile = '', answerFile = '', place = ''] = process.argv.slice(2);
@@ -58,7 +59,11 @@ function verifying(template: object): handleUnaryCall<TokenRequest, unknown> {
 
 /** Verifies, and answers when the row is on the disk. */
 function recording(template: RecordAnswer, rows: Rows): handleUnaryCall<TokenRequest, unknown> {
-  const { leaf, salt, wid } = template.entry;
+  const { wid } = template.entry.task.name;
+  const {
+    leaf,
+    inclusion: { salt },
+  } = template.receipt;
   return ({ request: { token } }, reply) => {
     if (!signatureHolds(token, publicKey)) {
       reply({ code: status.INVALID_ARGUMENT });
