@@ -52,7 +52,10 @@ export const REASONS = {
   OUTPUT_HASH_MISMATCH: entry('Compare the exact octets of the output that the token was issued for.'),
   // The graph.
   DAG_DUPLICATE_TASK: entry('Use a new `jti`; this one already names another task.', 'jti'),
-  DAG_PREDECESSOR_MISSING: entry('Append the predecessors first, or hand their tokens along.', 'pred'),
+  DAG_PREDECESSOR_MISSING: entry(
+    'Append the predecessors first. Verify and ValidateDAG also take their tokens, in predecessor_tokens.',
+    'pred',
+  ),
   DAG_TIME_ORDER: entry('Issue a task after its predecessors, and check the clocks of their issuers.'),
   DAG_CYCLE: entry('Remove the predecessor that leads back to the task itself.'),
   DAG_TOO_DEEP: entry('Start a new workflow: a task may have at most 10,000 ancestors.'),

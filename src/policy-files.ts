@@ -61,7 +61,7 @@ function textOf(setting: string, path: string, content: Content | undefined): st
   }
 }
 
-/** Names what is in force: in the log, and for whoever compares two services. */
+/** Names what is in force: in the log, and when two services are compared. */
 function digestOf(texts: readonly string[]): string {
   const hash = createHash('sha256');
   for (const text of texts) hash.update(createHash('sha256').update(text).digest());

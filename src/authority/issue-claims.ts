@@ -30,7 +30,7 @@ export function draftClaims(parts: AuthorityParts, order: IssueOrder, permit: Is
   throw new EctError(refuseAll([first, ...others], () => ''));
 }
 
-/** Every rule that an order breaks by itself, whoever gives it. Its violations name fields of the request. */
+/** Every rule that an order breaks by itself, for any caller. Its violations name fields of the request. */
 export function issueFaults(parts: AuthorityParts, order: IssueOrder): readonly Refusal[] {
   const policy = policyIn(order.ext?.value);
   const iss = order.iss === '' ? parts.policy.issuer : order.iss;

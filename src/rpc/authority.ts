@@ -168,7 +168,7 @@ export function authorityService(
 }
 
 /**
- * What is asked about; a workflow that the caller may not read is one that is not there. Whoever knows the name of a task can hold a
+ * What is asked about; a workflow that the caller may not read is one that is not there. A caller that knows the name of a task can hold a
  * token that follows it: of a workflow that it may not read the report goes no further than to that task.
  */
 async function permittedSubject(parts: AuthorityParts, subject: DagSubject, { caller }: Call): Promise<DagSubject> {

@@ -1,4 +1,4 @@
-// Which addresses keys may be fetched from. A name is chosen by the operator, the address behind it by whoever answers for
+// Which addresses keys may be fetched from. A name is chosen by the operator, the address behind it by the name server of
 // the name: it may lead into the network of this service, or to the metadata service of a cloud, which hands out credentials.
 
 import { BlockList, isIP } from 'node:net';

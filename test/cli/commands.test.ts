@@ -321,7 +321,9 @@ describe('append', () => {
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toContain('✗ DAG_PREDECESSOR_MISSING');
     expect(err).toContain(`pred  ${before}`);
-    expect(err).toContain('next: Append the predecessors first, or hand their tokens along.');
+    expect(err).toContain(
+      'next: Append the predecessors first. Verify and ValidateDAG also take their tokens, in predecessor_tokens.',
+    );
   });
 
   test('a receipt that cannot be kept is said, although the entry is recorded', async () => {

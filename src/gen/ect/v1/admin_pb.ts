@@ -86,7 +86,7 @@ export type ManagedKey = Message<"ect.v1.ManagedKey"> & {
   changedBy: string;
 
   /**
-   * Why, in the words of whoever did it.
+   * Why, in the words of the administrator who did it.
    *
    * @generated from field: string note = 9;
    */
@@ -239,8 +239,8 @@ export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Use the next key at once, also one that is announced already. Whoever keeps the key set without it cannot verify its
-   * tokens until the set is asked for again: for when the key in use is lost or compromised.
+   * Use the next key at once, also one that is announced already. A verifier that keeps the key set without it cannot verify its
+   * tokens until it asks for the set again: for when the key in use is lost or compromised.
    *
    * @generated from field: bool urgent = 3;
    */
