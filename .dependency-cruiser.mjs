@@ -34,7 +34,7 @@ const rooms = {
   'event-lines': ['errors'],
   version: [],
   metrics: ['version'],
-  config: ['token'],
+  config: ['token', 'file-type', 'system-faults'],
   signers: ['errors', 'files', 'keys', 'system-faults'],
   stores: ['errors', 'pace', 'call-deadline', 'ledger', 'authority', 'file-type', 'system-faults'],
   callers: ['errors', 'keys', 'token', 'authority', 'trust'],
@@ -177,6 +177,7 @@ const rooms = {
   signals: [],
   workers: ['events', 'signals'],
   cli: [
+    'config',
     'version',
     'system-faults',
     'errors',

@@ -5,10 +5,10 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clientSettingWarnings } from './config/client-settings.ts';
+import { type Config, type ConfigFile, type Effective, type Env, examineConfig } from './config/index.ts';
 import type { KeysConfig } from './config/keys.ts';
 import { redisWarnings } from './config/redis.ts';
 import type { SignerConfig } from './config/signer.ts';
-import { type Config, examineConfig, type Setting } from './config.ts';
 import { problemsOf } from './config-problems.ts';
 import { filesIn, isOwnSigningKey, readGivenLedgerKey, StartError } from './data-dir.ts';
 import { checkDataDir } from './data-dir-check.ts';
@@ -33,15 +33,15 @@ export interface ConfigReport {
   /** What may be meant so, or may be over by the time of the start. */
   readonly warnings: readonly string[];
   /** Every setting with the value that counts; secrets are only said to be set. Empty where there are problems. */
-  readonly settings: readonly Setting[];
+  readonly settings: readonly Effective[];
 }
 
-/** Checks the settings in `env` and the files that they name. `callKms`: asks AWS KMS for the key and for a signature too. */
+/** Checks the settings in `env` and `file`, and the files that they name. `callKms`: asks AWS KMS for the key and for a signature too. */
 export async function checkConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  { callKms }: { readonly callKms: boolean },
+  env: Env,
+  { callKms, file }: { readonly callKms: boolean; readonly file?: ConfigFile | undefined },
 ): Promise<ConfigReport> {
-  const { config, problems, settings } = examineConfig(env);
+  const { config, problems, wrong, settings } = examineConfig(env, file);
   const checks = [
     checkDataDir(config),
     checkSigningKey(config, callKms),
@@ -57,8 +57,7 @@ export async function checkConfig(
     few = descriptorRoom(config, descriptorLimit()).warning;
   };
   const found = await Promise.all([...checks, countDescriptors()].map((check) => problemsOf(Promise.resolve(check))));
-  const hasAddress = !problems.some((problem) => problem.startsWith('ECT_LISTEN must be'));
-  const address: AddressFault = hasAddress ? await tryAddress(config) : {};
+  const address: AddressFault = wrong.has('ECT_LISTEN') ? {} : await tryAddress(config);
   const all = [...problems, ...found.flat(), ...(address.problem === undefined ? [] : [address.problem])];
   const doubts = [...clientSettingWarnings(env, config), ...redisWarnings(config)];
   const warnings = [...doubts, few, address.warning].filter((line) => line !== undefined);

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import { problemsOf } from './config-problems.ts';
 import { type DataDir, dataDirFaults, filesIn, readLedgerKey, StartError } from './data-dir.ts';
 import { refuseMoved } from './moved-ledger.ts';

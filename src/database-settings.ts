@@ -1,8 +1,8 @@
 // Commands that work on the database of a service read its settings alone, since the others need not be those of a service.
 
 import { WrongUsage } from './cli/exit.ts';
+import { examineConfig } from './config/index.ts';
 import type { PostgresConfig } from './config/postgres.ts';
-import { examineConfig } from './config.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import { StartError } from './data-dir.ts';
 
 /**

@@ -1,6 +1,6 @@
 // Foreign issuers as the configuration names them, and their keys beside those of the service.
 
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import type { Events } from './events.ts';
 import type { FileGroup } from './reload/index.ts';
 import { ForeignIssuers, type Issuer } from './trust/index.ts';

@@ -1,6 +1,6 @@
 // How the replay guard in Redis is opened. Loaded only where it is wanted: the driver takes a while.
 
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import { StartError } from './data-dir.ts';
 import type { Events } from './events.ts';
 import { redisTarget } from './redis-target.ts';

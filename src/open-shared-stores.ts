@@ -1,6 +1,6 @@
 // How the stores of a service are opened that replicas share. Loaded only where they are wanted: the driver takes a while.
 
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 import type { Events } from './events.ts';
 import { HistoryLost, type LedgerKey, type LedgerStore } from './ledger/index.ts';

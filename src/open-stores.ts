@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { IssueMemo, RecordingOrders, ReplayGuard } from './authority/index.ts';
 import type { BelievedClock, ReadSharedTime } from './clock/index.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 import type { Events } from './events.ts';
 import { HistoryLost, Ledger, type LedgerKey, type LedgerStore } from './ledger/index.ts';

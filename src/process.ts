@@ -3,7 +3,7 @@
 import { backupsOf } from './backup/index.ts';
 import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
-import { ConfigError } from './config.ts';
+import { addToEnvironment, ConfigError, openConfigFile } from './config/index.ts';
 import { checkConfig } from './config-check.ts';
 import { ledgerDatabases } from './database-audit.ts';
 import { schemaChanger } from './database-schema.ts';
@@ -30,9 +30,10 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     if (error.code === 'EPIPE') process.exit();
     throw error;
   });
-  const check: CheckConfig = (options) => checkConfig(process.env, options);
+  const check: CheckConfig = async ({ callKms, config }) =>
+    checkConfig(process.env, { callKms, file: config ? await openConfigFile(config) : undefined });
   const parts = {
-    serve: () => serve(signals ?? new Signals()),
+    serve: (config: string | undefined) => serve(signals ?? new Signals(), config),
     checkConfig: check,
     checkTrust: trustChecker(process.env),
     recovery: ledgerRecovery,
@@ -42,11 +43,23 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     changeSchema: schemaChanger(process.env),
     io: process,
   };
+  const [command = ''] = process.argv.slice(2);
   try {
+    // These two open the file themselves, since they tell a mistake in it from one in the environment.
+    if (command !== 'serve' && command !== 'config') await addConfigFile();
     await runProgram(parts, process.argv.slice(2));
   } catch (error) {
     endWith(error);
   }
+}
+
+/** For the commands that work on what belongs to a service: they find its settings in the environment. */
+async function addConfigFile(): Promise<void> {
+  const path = process.env['ECT_CONFIG'];
+  if (!path) return;
+  const file = await openConfigFile(path);
+  if (file.problems.length > 0) throw new ConfigError(file.problems);
+  addToEnvironment(process.env, file);
 }
 
 function endWith(error: unknown): void {

@@ -2,8 +2,8 @@
 
 import { availableParallelism } from 'node:os';
 import { clientSettingWarnings } from './config/client-settings.ts';
+import { addToEnvironment, type Config, openConfigFile, readConfig } from './config/index.ts';
 import { redisWarnings } from './config/redis.ts';
-import { type Config, readConfig } from './config.ts';
 import { DescriptorWatch } from './descriptors.ts';
 import { createEvents } from './events.ts';
 import { ownDirectory, type RunningService, StartStopped, startService } from './service.ts';
@@ -13,25 +13,33 @@ import { type Seat, supervise, takeSeat } from './workers/index.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Runs until it is asked to stop, by a signal for one. Sets the exit code where it is not 0. The process is to exit then. */
-export async function serve(signals: Signals): Promise<void> {
+/**
+ * Runs until it is asked to stop, by a signal for one. Sets the exit code where it is not 0. The process is to exit then.
+ * `configFile`: the path of a configuration file.
+ */
+export async function serve(signals: Signals, configFile: string | undefined): Promise<void> {
   // Timers and threads that keep no process alive settle what a start and an end wait for: it would end with code 13.
   const alive = setInterval(() => {}, DAY_MS);
   try {
-    await serveInPlace(signals);
+    await serveInPlace(signals, configFile);
   } finally {
     clearInterval(alive);
   }
 }
 
-async function serveInPlace(signals: Signals): Promise<void> {
-  const config = readConfig(process.env);
+async function serveInPlace(signals: Signals, configFile: string | undefined): Promise<void> {
   const seat = takeSeat();
-  if (seat !== undefined) return serveFrom(seat, config, signals);
+  if (seat !== undefined) return serveFrom(seat, readConfig(process.env), signals);
+  const file = configFile ? await openConfigFile(configFile) : undefined;
+  const config = readConfig(process.env, file);
   onEndOfNpm(() => signals.askToStop());
   warnOf([...clientSettingWarnings(process.env, config), ...redisWarnings(config)], config);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
-  if (workers > 1) return serveByWorkers(workers, config, signals);
+  if (workers > 1) {
+    // A worker that is started later must not find other settings: the file may have changed by then.
+    if (file !== undefined) addToEnvironment(process.env, file);
+    return serveByWorkers(workers, config, signals);
+  }
   const service = await startUnlessStopped(config, signals);
   if (service === undefined) return;
   signals.handle({ stopNow: () => process.exit(1), reload: service.reload });

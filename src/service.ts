@@ -15,7 +15,7 @@ import { createCallers } from './callers/callers.ts';
 import { ClientCas, type Vouchers } from './callers/client-cas.ts';
 import { TrustBundles } from './callers/trust-bundles.ts';
 import { type BelievedClock, followSharedTime, openClock } from './clock/index.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import type { Custody } from './custody/index.ts';
 import {
   type DataDir,

@@ -2,8 +2,8 @@
 
 import { createPrivateKey } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { readKeyName, type SignerConfig } from './config/signer.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
+import { isKeyName, type SignerConfig } from './config/signer.ts';
 import {
   type AwaitedRoot,
   Custody,
@@ -152,8 +152,7 @@ function keyPorts(config: Config, dir: DataDir | undefined, events: Events): Key
   const makesOwn = signer.kind === 'local' && signer.keyFile === undefined;
   return {
     openRoot: (locator) => openRoot(config, dir, locator, events),
-    locatorOf: (nextKey) =>
-      signer.kind === 'kms' && readKeyName(nextKey) !== undefined ? `kms:${nextKey}` : undefined,
+    locatorOf: (nextKey) => (signer.kind === 'kms' && isKeyName(nextKey) !== undefined ? `kms:${nextKey}` : undefined),
     makeRoot: makesOwn ? (generation) => makeOwnKey(dir, generation) : undefined,
     makeDelegated: openFreshKey,
   };

@@ -4,7 +4,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { type CertificateTerm, isInForce, termOf } from './certificate-term.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import { StartError } from './data-dir.ts';
 import type { Content, FileGroup } from './reload/index.ts';
 import { bytesOf } from './setting-file.ts';

@@ -1,6 +1,6 @@
 // What holds for every token that this service reads, out of its configuration.
 
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import type { TokenPolicy } from './token/index.ts';
 
 const MAX_TOKEN_BYTES = 16_384;

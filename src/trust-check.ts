@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { jwtCallers } from './callers/jwt.ts';
 import { WrongUsage } from './cli/exit.ts';
 import type { CheckTrust, TrustFindings } from './cli/trust.ts';
-import { type Config, ConfigError, readConfig } from './config.ts';
+import { type Config, ConfigError, readConfig } from './config/index.ts';
 import { StartError } from './data-dir.ts';
 import { EctError } from './errors.ts';
 import { configuredTrust } from './foreign-trust.ts';

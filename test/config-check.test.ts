@@ -140,24 +140,24 @@ describe('a sound configuration', () => {
     const env = { ECT_DATA_DIR: folder, ECT_LOCAL_KEY_FILE: key, ECT_MINIMUM_LEVELS: 'pay=L3' };
     const { problems, settings } = await checkConfig(env, { callKms: false });
     expect(problems).toEqual([]);
-    const shown = Object.fromEntries(settings.map(({ name, value, isDefault }) => [name, [value, isDefault]]));
+    const shown = Object.fromEntries(settings.map(({ name, value, source }) => [name, [value, source]]));
     expect(shown).toMatchObject({
-      ECT_LISTEN: ['127.0.0.1:8080', true],
-      ECT_LOCAL_KEY_FILE: [key, false],
-      ECT_MINIMUM_LEVELS: ['pay=L3', false],
-      ECT_REVIEW_ACTIONS: ['human_review', true],
-      ECT_ADMINS: ['none', true],
-      ECT_MAX_CONNECTIONS: ['2048', true],
-      ECT_MAX_CONNECTIONS_PER_ADDRESS: ['1024', true],
-      ECT_MAX_STREAMS: ['512', true],
-      ECT_MAX_HELD_MIB: ['96', true],
-      ECT_REQUEST_TIMEOUT_SEC: ['15', true],
-      ECT_ANSWER_TIMEOUT_SEC: ['30', true],
-      ECT_IDLE_TIMEOUT_SEC: ['600', true],
-      ECT_CALLER_WRITE_MIB_PER_HOUR: ['4096', true],
-      ECT_MIN_FREE_DISK_MIB: ['512, or a tenth of the disk', true],
-      ECT_REPLAY: ['store', true],
-      ECT_JTI_REPLAY_CACHE_SIZE: ['as ECT_REPLAY says', true],
+      ECT_LISTEN: ['127.0.0.1:8080', 'default'],
+      ECT_LOCAL_KEY_FILE: [key, 'environment'],
+      ECT_MINIMUM_LEVELS: ['pay=L3', 'environment'],
+      ECT_REVIEW_ACTIONS: ['human_review', 'default'],
+      ECT_ADMINS: ['nobody', 'default'],
+      ECT_MAX_CONNECTIONS: ['2048', 'default'],
+      ECT_MAX_CONNECTIONS_PER_ADDRESS: ['half of ECT_MAX_CONNECTIONS', 'default'],
+      ECT_MAX_STREAMS: ['512', 'default'],
+      ECT_MAX_HELD_MIB: ['96', 'default'],
+      ECT_REQUEST_TIMEOUT_SEC: ['15', 'default'],
+      ECT_ANSWER_TIMEOUT_SEC: ['30', 'default'],
+      ECT_IDLE_TIMEOUT_SEC: ['600', 'default'],
+      ECT_CALLER_WRITE_MIB_PER_HOUR: ['4096', 'default'],
+      ECT_MIN_FREE_DISK_MIB: ['512, or a tenth of the disk', 'default'],
+      ECT_REPLAY: ['store', 'default'],
+      ECT_JTI_REPLAY_CACHE_SIZE: ['as ECT_REPLAY says', 'default'],
     });
     const secret = await checkConfig({ ...env, ECT_LOCAL_KEY_PASSPHRASE: 'canary' }, { callKms: false });
     expect(JSON.stringify(secret)).not.toContain('canary');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/index.ts';
 import { StartError } from '../src/data-dir.ts';
 import { DescriptorWatch, descriptorLimit, descriptorRoom, freeDescriptors } from '../src/descriptors.ts';
 

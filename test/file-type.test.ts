@@ -20,7 +20,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/index.ts';
 import { checkConfig } from '../src/config-check.ts';
 import { startService as startInProcess } from '../src/service.ts';
 import { ect } from './cli/run.ts';

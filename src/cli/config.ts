@@ -1,6 +1,8 @@
 // `ect config check`: whether the service would start with the settings of this environment, without starting it.
 
 import { Command } from 'commander';
+import type { Effective } from '../config/index.ts';
+import { configFileOption } from './config-file-option.ts';
 import { EXIT } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
@@ -10,19 +12,25 @@ import { columns, type Io, type OutputOptions, paint, plain, print, printJson, r
 export interface ConfigFindings {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
-  readonly settings: readonly { readonly name: string; readonly value: string; readonly isDefault: boolean }[];
+  readonly settings: readonly Effective[];
 }
 
-/** Checks the settings of the environment, and the files that they name. */
-export type CheckConfig = (options: { readonly callKms: boolean }) => Promise<ConfigFindings>;
+/** Checks the settings of the environment and of a file, and the files that they name. */
+export type CheckConfig = (options: {
+  readonly callKms: boolean;
+  /** The path of a configuration file. */
+  readonly config: string | undefined;
+}) => Promise<ConfigFindings>;
 
 interface CheckOptions extends OutputOptions {
   readonly kms?: true;
+  readonly config?: string;
 }
 
 export function configCommand(io: Io, checkConfig: CheckConfig): Command {
   const command = new Command('check')
     .description('check every setting and every file that a start would read; change nothing, and start nothing')
+    .addOption(configFileOption())
     .option('--kms', 'call AWS KMS too: find the key, and have it sign once');
   withHelp(withOutput(command), {
     examples: ['ect config check', 'ECT_LISTEN=0.0.0.0:8443 ECT_TLS_CERT=server.pem ect config check'],
@@ -31,7 +39,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
   });
   command.action((options: CheckOptions) =>
     attempt(io, options, async () => {
-      const findings = await checkConfig({ callKms: options.kms ?? false });
+      const findings = await checkConfig({ callKms: options.kms ?? false, config: options.config });
       if (findings.problems.length > 0) io.exitCode = EXIT.usage;
       if (options.json) tellMachine(io, findings);
       else tell(io, findings);
@@ -51,7 +59,7 @@ function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   const headline =
     warnings.length === 0 ? 'a service would start with this configuration' : 'no mistake, but see above';
   print(io, paint(io.stdout, 'green', `✓ ${headline}`));
-  const rows = settings.map(({ name, value, isDefault }) => [name, isDefault ? `${value} (default)` : value] as const);
+  const rows = settings.map(({ name, value, source }) => [name, source === 'environment' ? value : `${value} (${source})`] as const);
   for (const line of columns(rows)) print(io, `  ${line}`);
 }
 
@@ -60,6 +68,8 @@ function tellMachine(io: Io, { problems, warnings, settings }: ConfigFindings): 
     valid: problems.length === 0,
     problems: [...problems],
     warnings: [...warnings],
-    settings: Object.fromEntries(settings.map(({ name, value, isDefault }) => [name, { value, default: isDefault }])),
+    settings: Object.fromEntries(
+      settings.map(({ name, value, source }) => [name, { value, source, default: source === 'default' }]),
+    ),
   });
 }

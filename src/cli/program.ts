@@ -25,7 +25,7 @@ import type { LedgerCopier } from './ledger-copy.ts';
 import { listCommand } from './list.ts';
 import type { Io } from './output.ts';
 import { policyCommand } from './policy.ts';
-import { serveCommand } from './serve.ts';
+import { type Serve, serveCommand } from './serve.ts';
 import { taintCommand } from './taint.ts';
 import { type CheckTrust, trustCommand } from './trust.ts';
 import { verifyCommand } from './verify.ts';
@@ -34,7 +34,7 @@ export type { Io } from './output.ts';
 
 export interface ProgramParts {
   /** Runs the service until it is told to stop. Handed in, because only the process itself may compose the service. */
-  readonly serve: () => Promise<void>;
+  readonly serve: Serve;
   /** Checks the settings of the environment, for the same reason. */
   readonly checkConfig: CheckConfig;
   /** Checks a token under the trust file of the environment, for the same reason. */

@@ -1,6 +1,7 @@
-// Which settings say what browsers may do.
+// The settings of browsers: which pages may call.
 
-import type { SettingsReader } from './signer.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import { list } from './types.ts';
 
 export interface BrowsersConfig {
   /** Origins whose pages may call. */
@@ -11,45 +12,49 @@ export interface BrowsersConfig {
   readonly allowedHosts: readonly string[] | undefined;
 }
 
+export const BROWSER_SETTINGS = {
+  ECT_ALLOWED_ORIGINS: {
+    type: list(
+      'list of origins',
+      'origins as browsers write them, with commas between them and without paths, default ports or *, for example https://console.example.org',
+      isOrigin,
+    ),
+    meaning:
+      'origins whose web pages may call (CORS); where no client certificates are asked for, pages of others are refused',
+  },
+  ECT_ALLOWED_HOSTS: {
+    type: list(
+      'list of hosts',
+      'names or addresses with commas between them, without ports ([::1] in brackets), or *',
+      isHost,
+    ),
+    meaning:
+      'where no client certificates are asked for: names, without ports, under which the service is reached beside `localhost` and addresses of loopback; `*`: any. Unset, any name is right off loopback. See [browsers](docs/operating.md#browsers)',
+  },
+} satisfies Settings;
+
 /** Who can reach the service, and whether they prove who they are. */
-export interface Exposure {
+interface Exposure {
   readonly isOnLoopback: boolean;
   readonly provesCallers: boolean;
 }
 
 /** Where callers prove who they are a browser has nothing to lend to a page: neither its names nor its origin matter. */
-export function readBrowsers(
-  { read }: Pick<SettingsReader, 'read'>,
+export function browsersConfig(
+  { ECT_ALLOWED_ORIGINS: allowedOrigins = [], ECT_ALLOWED_HOSTS: hosts = [] }: ValuesOf<typeof BROWSER_SETTINGS>,
   { isOnLoopback, provesCallers }: Exposure,
 ): BrowsersConfig {
-  const allowedOrigins = read<readonly string[]>(
-    'ECT_ALLOWED_ORIGINS',
-    [],
-    'origins as browsers write them, with commas between them and without paths, default ports or *, for example https://console.example.org',
-    (text) => each(text, isOrigin),
-  );
-  const hosts = read<readonly string[]>(
-    'ECT_ALLOWED_HOSTS',
-    [],
-    'names or addresses with commas between them, without ports ([::1] in brackets), or *',
-    (text) => each(text, isHost),
-  );
   // Off loopback the service has names that it does not know.
   const isAnyHost = provesCallers || hosts.includes('*') || (!isOnLoopback && hosts.length === 0);
   return { allowedOrigins, refusesOthers: !provesCallers, allowedHosts: isAnyHost ? undefined : hosts };
 }
 
-function each(text: string, isRight: (entry: string) => boolean): readonly string[] | undefined {
-  const entries = text.split(',').map((entry) => entry.trim());
-  return entries.every(isRight) ? entries : undefined;
-}
-
-function isHost(text: string): boolean {
-  return text === '*' || /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]+\])$/.test(text);
+function isHost(value: string): boolean {
+  return value === '*' || /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]+\])$/.test(value);
 }
 
 /** An origin as browsers write it: no path, no default port, lower case. */
-function isOrigin(text: string): boolean {
-  if (!/^https?:\/\/[^*]+$/.test(text) || !URL.canParse(text)) return false;
-  return new URL(text).origin === text;
+function isOrigin(value: string): boolean {
+  if (!/^https?:\/\/[^*]+$/.test(value) || !URL.canParse(value)) return false;
+  return new URL(value).origin === value;
 }

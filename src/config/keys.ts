@@ -1,7 +1,10 @@
-// Which settings say how signing keys change, and what others may believe of them for how long.
+// The settings of key rotation: how signing keys change, and what others may believe of them for how long.
 
 import { hasSpiffeScheme, isSpiffeId } from '../token/index.ts';
-import type { SettingsReader, SignerConfig } from './signer.ts';
+import type { Rules } from './rules.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import type { SignerConfig } from './signer.ts';
+import { choice, list, parsed, whole } from './types.ts';
 
 export interface KeysConfig {
   /** For how long anybody may keep the key set. */
@@ -19,16 +22,64 @@ export interface KeysConfig {
   readonly publicUrl: string | undefined;
 }
 
-export function readKeys({ read, whole, problem, needs }: SettingsReader, signer: SignerConfig): KeysConfig {
-  const setMaxAgeSeconds = whole('ECT_JWKS_MAX_AGE_SEC', 300, 1, 86_400);
-  const rotationHours = whole('ECT_KEY_ROTATION_HOURS', 0, 0, 87_600);
-  const signing = read<KeysConfig['signing']>('ECT_SIGNING', 'direct', 'direct or two-tier', (text) =>
-    text === 'direct' || text === 'two-tier' ? text : undefined,
-  );
+const NAME = /^[^\p{Cc}\p{Cs}]{1,2048}$/u;
+
+const TWO_TIER_SETTINGS = {
   // custody/key-start.ts relies on these limits: no delegated key ends later than nine days after its announcement.
-  const delegatedHours = whole('ECT_DELEGATED_KEY_HOURS', 1, 1, 168);
-  const actions = read<readonly string[]>('ECT_DIRECT_ACTS', [], 'names of actions with commas between them', readList);
-  const issuers = read<readonly string[]>('ECT_DIRECT_ISSUERS', [], 'issuers with commas between them', readIssuers);
+  ECT_DELEGATED_KEY_HOURS: { type: whole(1, 168), default: '1', meaning: 'two-tier: how long a short-lived key lives' },
+  ECT_DIRECT_ACTS: {
+    type: list('list of exec_act', 'names of actions with commas between them', NAME),
+    meaning: 'two-tier: `exec_act` that are signed directly all the same',
+  },
+  ECT_DIRECT_ISSUERS: {
+    // An issuer that no token can have would match nothing.
+    type: list(
+      'list of issuers',
+      'issuers with commas between them',
+      (name) => NAME.test(name) && (!hasSpiffeScheme(name) || isSpiffeId(name)),
+    ),
+    meaning: 'two-tier: issuers whose tokens are signed directly all the same',
+  },
+} satisfies Settings;
+
+export const KEY_SETTINGS = {
+  ECT_KEY_ROTATION_HOURS: {
+    type: whole(0, 87_600),
+    default: '0',
+    meaning: 'age at which the service replaces the key that it made; `0`: only when told to',
+  },
+  ECT_JWKS_MAX_AGE_SEC: {
+    type: whole(1, 86_400),
+    default: '300',
+    meaning: 'how long anybody may keep the key set; keys are announced so long before they sign',
+  },
+  ECT_KEYS_REFRESH_SEC: {
+    type: parsed('0.1 to 60', 'a number of seconds from 0.1 to 60', readSeconds),
+    default: '1',
+    meaning: 'how often the ledger is asked for changes of keys: a revocation holds after that time',
+  },
+  ECT_SIGNING: {
+    type: choice('direct', 'two-tier'),
+    default: 'direct',
+    meaning: '`two-tier`: short-lived keys sign, and the signing key [certifies them](docs/operating.md#two-tiers)',
+  },
+  ...TWO_TIER_SETTINGS,
+} satisfies Settings;
+
+interface Surroundings {
+  readonly signer: SignerConfig;
+  readonly publicUrl: string | undefined;
+}
+
+export function keysConfig(
+  values: ValuesOf<typeof KEY_SETTINGS>,
+  { problem, needs }: Rules,
+  { signer, publicUrl }: Surroundings,
+): KeysConfig {
+  const setMaxAgeSeconds = values.ECT_JWKS_MAX_AGE_SEC;
+  const rotationHours = values.ECT_KEY_ROTATION_HOURS;
+  const delegatedHours = values.ECT_DELEGATED_KEY_HOURS;
+  const signing = values.ECT_SIGNING;
   if (rotationHours > 0 && (signer.kind === 'kms' || signer.keyFile !== undefined)) {
     problem('ECT_KEY_ROTATION_HOURS is for keys that the service makes: rotate KMS keys with `ect keys rotate`.');
   }
@@ -38,38 +89,19 @@ export function readKeys({ read, whole, problem, needs }: SettingsReader, signer
   if (signing === 'two-tier' && delegatedHours * 900 < setMaxAgeSeconds) {
     problem('ECT_DELEGATED_KEY_HOURS must be at least four times as long as ECT_JWKS_MAX_AGE_SEC.');
   }
-  if (signing === 'direct') {
-    needs(['ECT_DELEGATED_KEY_HOURS', 'ECT_DIRECT_ACTS', 'ECT_DIRECT_ISSUERS'], 'ECT_SIGNING=two-tier');
-  }
+  if (signing === 'direct') needs(Object.keys(TWO_TIER_SETTINGS), 'ECT_SIGNING=two-tier');
   return {
     setMaxAgeSeconds,
-    refreshMs: 1000 * read('ECT_KEYS_REFRESH_SEC', 1, 'a number of seconds from 0.1 to 60', readSeconds),
+    refreshMs: 1000 * values.ECT_KEYS_REFRESH_SEC,
     rotationHours,
     signing,
     delegatedHours,
-    direct: { issuers, actions },
-    publicUrl: read<string | undefined>('ECT_PUBLIC_URL', undefined, 'an http or https URL without a path', readOrigin),
+    direct: { issuers: values.ECT_DIRECT_ISSUERS ?? [], actions: values.ECT_DIRECT_ACTS ?? [] },
+    publicUrl,
   };
 }
 
-function readSeconds(text: string): number | undefined {
-  const value = /^[0-9]{1,2}(?:\.[0-9]{1,3})?$/.test(text) ? Number(text) : Number.NaN;
-  return value >= 0.1 && value <= 60 ? value : undefined;
-}
-
-function readList(text: string): readonly string[] | undefined {
-  const names = text.split(',').map((name) => name.trim());
-  return names.every((name) => /^[^\p{Cc}\p{Cs}]{1,2048}$/u.test(name)) ? names : undefined;
-}
-
-/** An issuer that no token can have would match nothing. */
-function readIssuers(text: string): readonly string[] | undefined {
-  const names = readList(text);
-  return names?.every((name) => !hasSpiffeScheme(name) || isSpiffeId(name)) === true ? names : undefined;
-}
-
-function readOrigin(text: string): string | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const { protocol, origin, href } = new URL(text);
-  return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : undefined;
+function readSeconds(value: string): number | undefined {
+  const seconds = /^[0-9]{1,2}(?:\.[0-9]{1,3})?$/.test(value) ? Number(value) : Number.NaN;
+  return seconds >= 0.1 && seconds <= 60 ? seconds : undefined;
 }

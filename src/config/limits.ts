@@ -1,6 +1,8 @@
-// Which settings say what peers may make one process hold and do.
+// The settings that bound what peers may make one process hold and do.
 
-import type { SettingsReader } from './signer.ts';
+import type { Rules } from './rules.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import { whole } from './types.ts';
 
 export interface LimitsConfig {
   readonly connections: number;
@@ -17,20 +19,54 @@ export interface LimitsConfig {
   readonly streams: number;
 }
 
-export function readLimits({ whole, problem }: SettingsReader): LimitsConfig {
-  const connections = whole('ECT_MAX_CONNECTIONS', 2_048, 16, 1_000_000);
-  const half = Math.ceil(connections / 2);
-  const limits = {
-    connections,
-    connectionsPerAddress: whole('ECT_MAX_CONNECTIONS_PER_ADDRESS', half, 1, 1_000_000),
-    heldMib: whole('ECT_MAX_HELD_MIB', 96, 32, 65_536),
-    requestSeconds: whole('ECT_REQUEST_TIMEOUT_SEC', 15, 1, 60),
-    answerSeconds: whole('ECT_ANSWER_TIMEOUT_SEC', 30, 1, 600),
-    idleSeconds: whole('ECT_IDLE_TIMEOUT_SEC', 600, 10, 86_400),
-    streams: whole('ECT_MAX_STREAMS', 512, 1, 100_000),
-  };
-  if (limits.connectionsPerAddress > connections) {
+export const LIMIT_SETTINGS = {
+  ECT_MAX_CONNECTIONS: {
+    type: whole(16, 1_000_000),
+    default: '2048',
+    meaning: 'connections of one process; [Limits](docs/operating.md#limits) says what happens at each limit',
+  },
+  ECT_MAX_CONNECTIONS_PER_ADDRESS: {
+    type: whole(1, 1_000_000),
+    unset: 'half of ECT_MAX_CONNECTIONS',
+    meaning: 'connections of one IPv4 address or IPv6 /64',
+  },
+  ECT_MAX_STREAMS: {
+    type: whole(1, 100_000),
+    default: '512',
+    meaning: 'streams that stay open (health watches, reflection) of one process',
+  },
+  ECT_MAX_HELD_MIB: {
+    type: whole(32, 65_536),
+    default: '96',
+    meaning: 'memory of one process for requests that have not arrived whole and answers that are not read',
+  },
+  ECT_REQUEST_TIMEOUT_SEC: { type: whole(1, 60), default: '15', meaning: 'how long a request may take to arrive' },
+  ECT_ANSWER_TIMEOUT_SEC: {
+    type: whole(1, 600),
+    default: '30',
+    meaning: 'how long a client may take to read an answer',
+  },
+  ECT_IDLE_TIMEOUT_SEC: {
+    type: whole(10, 86_400),
+    default: '600',
+    meaning:
+      'how long a connection may be without a call; make it longer than the pause between two calls of your clients',
+  },
+} satisfies Settings;
+
+export function limitsConfig(values: ValuesOf<typeof LIMIT_SETTINGS>, { problem }: Rules): LimitsConfig {
+  const connections = values.ECT_MAX_CONNECTIONS;
+  const connectionsPerAddress = values.ECT_MAX_CONNECTIONS_PER_ADDRESS ?? Math.ceil(connections / 2);
+  if (connectionsPerAddress > connections) {
     problem('ECT_MAX_CONNECTIONS_PER_ADDRESS must not be more than ECT_MAX_CONNECTIONS.');
   }
-  return limits;
+  return {
+    connections,
+    connectionsPerAddress,
+    heldMib: values.ECT_MAX_HELD_MIB,
+    requestSeconds: values.ECT_REQUEST_TIMEOUT_SEC,
+    answerSeconds: values.ECT_ANSWER_TIMEOUT_SEC,
+    idleSeconds: values.ECT_IDLE_TIMEOUT_SEC,
+    streams: values.ECT_MAX_STREAMS,
+  };
 }

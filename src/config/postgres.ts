@@ -1,7 +1,9 @@
-// Which settings say where the PostgreSQL database is, and how it is reached.
+// The settings of the PostgreSQL database: where it is, and how it is reached.
 
 import { POSTGRES_URL_RULE, type PostgresPlace, readPostgresUrl } from './postgres-url.ts';
-import type { SettingsReader } from './signer.ts';
+import type { Rules } from './rules.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import { parsed, path, whole } from './types.ts';
 
 /** Where the password is. It is behind a function, so that nothing that prints a Config shows it. */
 export type PasswordSource = { readonly file: string } | { readonly reveal: () => string };
@@ -14,32 +16,54 @@ export interface PostgresConfig extends Omit<PostgresPlace, 'password'> {
   readonly pool: number;
 }
 
-const POSTGRES_KEYS = ['ECT_POSTGRES_URL', 'ECT_POSTGRES_PASSWORD_FILE', 'ECT_POSTGRES_CA_FILE', 'ECT_POSTGRES_POOL'];
+export const POSTGRES_SETTINGS = {
+  ECT_POSTGRES_URL: {
+    type: parsed('URL', POSTGRES_URL_RULE, readPostgresUrl),
+    meaning:
+      'with `ECT_STORE=postgres`: `postgres://user@host:port/database`, TLS verified off loopback; [several servers](docs/operating.md#replicas-over-postgresql) as `host:port,host:port`',
+    secret: {
+      says: 'a secret where it has a password',
+      fileSetting: 'ECT_POSTGRES_PASSWORD_FILE',
+      isIn: ({ password }: PostgresPlace) => password !== '',
+    },
+  },
+  ECT_POSTGRES_PASSWORD_FILE: { type: path, meaning: 'file with the password, read again for each connection' },
+  ECT_POSTGRES_CA_FILE: {
+    type: path,
+    unset: 'those that Node.js trusts',
+    meaning: 'PEM: the CA of the database server',
+  },
+  ECT_POSTGRES_POOL: { type: whole(2, 200), default: '8', meaning: 'connections of one process to the database' },
+} satisfies Settings;
 
-/** Reads the settings of the database; undefined where none is named. `isWanted`: whether the store is in one. */
-export function readPostgres(
-  { read, path, whole, problem, needs }: SettingsReader,
+/** Undefined where no database is named. `isWanted`: whether the store is in one. */
+export function postgresConfig(
+  values: ValuesOf<typeof POSTGRES_SETTINGS>,
+  { problem, needs }: Rules,
   isWanted: boolean,
 ): PostgresConfig | undefined {
-  const place = read<PostgresPlace | undefined>('ECT_POSTGRES_URL', undefined, POSTGRES_URL_RULE, readPostgresUrl);
-  const passwordFile = path('ECT_POSTGRES_PASSWORD_FILE');
-  const caFile = path('ECT_POSTGRES_CA_FILE') || undefined;
-  const pool = whole('ECT_POSTGRES_POOL', 8, 2, 200);
   if (!isWanted) {
-    needs(POSTGRES_KEYS, 'ECT_STORE=postgres');
+    needs(Object.keys(POSTGRES_SETTINGS), 'ECT_STORE=postgres');
     return undefined;
   }
-  if (place === undefined) {
+  if (values.ECT_POSTGRES_URL === undefined) {
     problem('ECT_STORE=postgres needs ECT_POSTGRES_URL.');
     return undefined;
   }
-  const { password: inUrl, ...where } = place;
-  if (inUrl !== '' && passwordFile !== '') {
+  const { password: inUrl, ...where } = values.ECT_POSTGRES_URL;
+  const passwordFile = values.ECT_POSTGRES_PASSWORD_FILE;
+  const caFile = values.ECT_POSTGRES_CA_FILE;
+  if (inUrl !== '' && passwordFile !== undefined) {
     problem('ECT_POSTGRES_URL has a password, and ECT_POSTGRES_PASSWORD_FILE is set: remove the first.');
   }
   if (caFile !== undefined && !where.isEncrypted) {
     problem('ECT_POSTGRES_CA_FILE needs a connection with TLS: add sslmode=verify-full to ECT_POSTGRES_URL.');
   }
-  const password = passwordFile !== '' ? { file: passwordFile } : inUrl === '' ? undefined : { reveal: () => inUrl };
-  return { ...where, password, caFile, pool };
+  return { ...where, password: passwordOf(passwordFile, inUrl), caFile, pool: values.ECT_POSTGRES_POOL };
+}
+
+/** A file before what a URL says. */
+export function passwordOf(file: string | undefined, inUrl: string): PasswordSource | undefined {
+  if (file !== undefined) return { file };
+  return inUrl === '' ? undefined : { reveal: () => inUrl };
 }

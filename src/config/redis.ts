@@ -1,84 +1,78 @@
-// Which settings say where the uses of tokens are remembered, and where Redis is.
+// The settings of Redis, where uses of tokens may be remembered.
 
-import { isIPv4 } from 'node:net';
-import type { PasswordSource } from './postgres.ts';
-import type { SettingsReader } from './signer.ts';
+import { type PasswordSource, passwordOf } from './postgres.ts';
+import { REDIS_URL_RULE, type RedisUrl, readRedisUrl } from './redis-url.ts';
+import type { Rules } from './rules.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import { type Address, either, entriesOf, isLoopback, parsed, path, readAddress, text } from './types.ts';
 
-interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface RedisConfig {
+export interface RedisConfig extends Pick<RedisUrl, 'database' | 'user' | 'isEncrypted'> {
   /** One server; any node of a cluster; or the master of that name, which Sentinels know. */
   readonly place:
     | ({ readonly kind: 'server' | 'cluster' } & Address)
     | { readonly kind: 'sentinel'; readonly sentinels: readonly Address[]; readonly master: string };
-  /** The number of the database. */
-  readonly database: number;
-  readonly user: string | undefined;
   readonly password: PasswordSource | undefined;
   readonly sentinelPassword: PasswordSource | undefined;
-  /** Whether the connection is encrypted; then the certificate of the server is verified. */
-  readonly isEncrypted: boolean;
   /** PEM: the CA of the server, where it is none that Node.js trusts. */
   readonly caFile: string | undefined;
   /** What the names of all keys begin with. */
   readonly prefix: string;
 }
 
-const URL_RULE =
-  'redis://user@host:port/number, or rediss:// for TLS, without parameters; with ECT_REDIS_SENTINELS the host is the name of the master';
-
-const REDIS_KEYS = [
-  'ECT_REDIS_URL',
-  'ECT_REDIS_PASSWORD_FILE',
-  'ECT_REDIS_CA_FILE',
-  'ECT_REDIS_SENTINELS',
-  'ECT_REDIS_SENTINEL_PASSWORD_FILE',
-  'ECT_REDIS_CLUSTER',
-  'ECT_REDIS_PREFIX',
-];
-
-/** What a URL says. */
-interface Named extends Pick<RedisConfig, 'database' | 'user' | 'isEncrypted'> {
-  readonly host: string;
-  readonly port: number | undefined;
-  readonly password: string;
-}
-
 const DEFAULT_PORT = 6379;
 const SENTINEL_PORT = 26_379;
 
-/** Reads the settings of Redis. `isWanted`: whether uses are remembered there. */
-export function readRedis({ read, path, problem, needs }: SettingsReader, isWanted: boolean): RedisConfig | undefined {
-  const named = read<Named | undefined>('ECT_REDIS_URL', undefined, URL_RULE, readUrl);
-  const passwordFile = path('ECT_REDIS_PASSWORD_FILE');
-  const caFile = path('ECT_REDIS_CA_FILE') || undefined;
-  const sentinels = read<readonly Address[]>(
-    'ECT_REDIS_SENTINELS',
-    [],
-    'a list of host:port with commas between them',
-    readAddresses,
-  );
-  const sentinelPasswordFile = path('ECT_REDIS_SENTINEL_PASSWORD_FILE');
-  const isCluster = read('ECT_REDIS_CLUSTER', 'no', 'yes or no', readYesNo) === 'yes';
-  const prefix = read(
-    'ECT_REDIS_PREFIX',
-    'ect',
-    '1 to 64 letters, digits, dots, colons, dashes or underscores',
-    readPrefix,
-  );
+export const REDIS_SETTINGS = {
+  ECT_REDIS_URL: {
+    type: parsed('URL', REDIS_URL_RULE, readRedisUrl),
+    meaning: 'with `ECT_REPLAY=redis`: `redis://user@host:port/number`, or `rediss://` for TLS, which is verified',
+    secret: {
+      says: 'a secret where it has a password',
+      fileSetting: 'ECT_REDIS_PASSWORD_FILE',
+      isIn: ({ password }: RedisUrl) => password !== '',
+    },
+  },
+  ECT_REDIS_PASSWORD_FILE: { type: path, meaning: 'file with the password, read again for each connection' },
+  ECT_REDIS_CA_FILE: { type: path, unset: 'those that Node.js trusts', meaning: 'PEM: the CA of Redis' },
+  ECT_REDIS_SENTINELS: {
+    type: parsed('list of host:port', 'a list of host:port with commas between them', readSentinels),
+    meaning: 'Sentinels; the host in `ECT_REDIS_URL` is then the name of the master',
+  },
+  ECT_REDIS_SENTINEL_PASSWORD_FILE: { type: path, meaning: 'file with the password of the Sentinels' },
+  ECT_REDIS_CLUSTER: {
+    type: either('yes', 'no'),
+    default: 'no',
+    meaning: '`yes`: `ECT_REDIS_URL` leads to a node of a cluster',
+  },
+  ECT_REDIS_PREFIX: {
+    // No brace: they decide the slot of a key.
+    type: text('name', '1 to 64 letters, digits, dots, colons, dashes or underscores', /^[A-Za-z0-9._:-]{1,64}$/),
+    default: 'ect',
+    meaning: 'what the names of all keys begin with: another one for each service that shares a Redis',
+  },
+} satisfies Settings;
+
+/** Undefined where no Redis is named. `isWanted`: whether uses are remembered there. */
+export function redisConfig(
+  values: ValuesOf<typeof REDIS_SETTINGS>,
+  { problem, needs }: Rules,
+  isWanted: boolean,
+): RedisConfig | undefined {
   if (!isWanted) {
-    needs(REDIS_KEYS, 'ECT_REPLAY=redis');
+    needs(Object.keys(REDIS_SETTINGS), 'ECT_REPLAY=redis');
     return undefined;
   }
-  if (named === undefined) {
+  if (values.ECT_REDIS_URL === undefined) {
     problem('ECT_REPLAY=redis needs ECT_REDIS_URL.');
     return undefined;
   }
-  const { host, port, password: inUrl, ...where } = named;
-  if (inUrl !== '' && passwordFile !== '') {
+  const { host, port, password: inUrl, ...where } = values.ECT_REDIS_URL;
+  const sentinels = values.ECT_REDIS_SENTINELS ?? [];
+  const isCluster = values.ECT_REDIS_CLUSTER;
+  const passwordFile = values.ECT_REDIS_PASSWORD_FILE;
+  const sentinelPasswordFile = values.ECT_REDIS_SENTINEL_PASSWORD_FILE;
+  const caFile = values.ECT_REDIS_CA_FILE;
+  if (inUrl !== '' && passwordFile !== undefined) {
     problem('ECT_REDIS_URL has a password, and ECT_REDIS_PASSWORD_FILE is set: remove the first.');
   }
   if (caFile !== undefined && !where.isEncrypted) {
@@ -96,10 +90,10 @@ export function readRedis({ read, path, problem, needs }: SettingsReader, isWant
         ? { kind: 'sentinel', sentinels, master: host }
         : { kind: isCluster ? 'cluster' : 'server', host, port: port ?? DEFAULT_PORT },
     ...where,
-    password: passwordFile !== '' ? { file: passwordFile } : inUrl === '' ? undefined : { reveal: () => inUrl },
-    sentinelPassword: sentinelPasswordFile === '' ? undefined : { file: sentinelPasswordFile },
+    password: passwordOf(passwordFile, inUrl),
+    sentinelPassword: passwordOf(sentinelPasswordFile, ''),
     caFile,
-    prefix,
+    prefix: values.ECT_REDIS_PREFIX,
   };
 }
 
@@ -114,55 +108,7 @@ export function redisWarnings({ redis }: { readonly redis: RedisConfig | undefin
   ];
 }
 
-/** No parameter whose meaning would be guessed. */
-function readUrl(text: string): Named | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(text);
-  if ((protocol !== 'redis:' && protocol !== 'rediss:') || search + hash !== '') return undefined;
-  const host = decoded(hostname.replace(/^\[|\]$/g, ''));
-  const user = decoded(username);
-  const secret = decoded(password);
-  const number = /^\/?([0-9]{0,4})$/.exec(pathname)?.[1];
-  if (!host || user === undefined || secret === undefined || number === undefined) return undefined;
-  return {
-    host,
-    port: port === '' ? undefined : Number(port),
-    database: Number(number),
-    user: user === '' ? undefined : user,
-    password: secret,
-    isEncrypted: protocol === 'rediss:',
-  };
-}
-
-function readAddresses(text: string): readonly Address[] | undefined {
-  const addresses = text.split(',').map((part) => readAddress(part.trim()));
+function readSentinels(value: string): readonly Address[] | undefined {
+  const addresses = entriesOf(value).map((entry) => readAddress(entry, { least: 1, port: SENTINEL_PORT }));
   return addresses.every((address) => address !== undefined) ? addresses : undefined;
-}
-
-function readAddress(text: string): Address | undefined {
-  const [, ipv6, name, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?$/.exec(text) ?? [];
-  const host = ipv6 ?? name;
-  const number = port === undefined ? SENTINEL_PORT : Number(port);
-  return host === undefined || number < 1 || number > 65_535 ? undefined : { host, port: number };
-}
-
-function readYesNo(text: string): 'yes' | 'no' | undefined {
-  return text === 'yes' || text === 'no' ? text : undefined;
-}
-
-/** No brace: they decide the slot of a key. */
-function readPrefix(text: string): string | undefined {
-  return /^[A-Za-z0-9._:-]{1,64}$/.test(text) ? text : undefined;
-}
-
-function decoded(part: string): string | undefined {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return undefined;
-  }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

@@ -1,4 +1,8 @@
-// Which settings say where tokens are signed, and with what.
+// The settings of the signing key: where tokens are signed, and with what.
+
+import type { Rules } from './rules.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import { choice, entriesOf, parsed, path, text, whole } from './types.ts';
 
 /** Where the passphrase of a key file is. It is behind a function, so that nothing that prints a Config shows it. */
 export type PassphraseSource = { readonly file: string } | { readonly reveal: () => string };
@@ -19,96 +23,111 @@ export type SignerConfig =
       readonly concurrency: number;
     };
 
-/** Reads settings by their rule, and notes what breaks one. */
-export interface SettingsReader {
-  read<T>(key: string, fallback: T, rule: string, parse: (text: string) => T | undefined): T;
-  path(key: string): string;
-  whole(key: string, fallback: number, least: number, most: number): number;
-  problem(sentence: string): void;
-  /** Notes each of these that is set although it would change nothing. */
-  needs(keys: readonly string[], setting: string): void;
-}
+const LOCAL_SETTINGS = {
+  ECT_LOCAL_KEY_FILE: {
+    type: path,
+    unset: 'made in the data directory',
+    meaning: 'P-256 private key: PKCS#8 or SEC1 PEM, or JWK; readable by its owner only',
+  },
+  ECT_LOCAL_KEY_PASSPHRASE_FILE: { type: path, meaning: 'file with the passphrase of an encrypted PEM' },
+  ECT_LOCAL_KEY_PASSPHRASE: {
+    type: text('text', 'at most 1,000 bytes', (value) => Buffer.byteLength(value) <= 1000),
+    meaning: 'the passphrase itself, which others may see in the environment',
+    secret: { says: 'a secret', fileSetting: 'ECT_LOCAL_KEY_PASSPHRASE_FILE', isIn: () => true },
+  },
+} satisfies Settings;
 
-const KMS_KEYS = [
-  'ECT_KMS_KEY',
-  'ECT_KMS_REGION',
-  'ECT_KMS_ENDPOINT',
-  'ECT_KMS_REQUESTS_PER_SECOND',
-  'ECT_KMS_CONCURRENCY',
-];
+const KMS_SETTINGS = {
+  ECT_KMS_KEY: {
+    type: text('text', 'a key id, alias/name, or the ARN of one', isKeyName),
+    meaning: 'AWS KMS: key id, `alias/name` or ARN of a key of spec `ECC_NIST_P256` for `SIGN_VERIFY`',
+  },
+  ECT_KMS_REGION: {
+    type: parsed('list of regions', 'a list of different regions, such as eu-central-1,eu-west-1', readRegions),
+    unset: 'of the ARN',
+    meaning: 'AWS KMS: a region, or several in order of preference for a multi-Region key',
+  },
+  ECT_KMS_ENDPOINT: {
+    type: text('URL', 'an https URL, or an http URL of a loopback address, without a path', isEndpoint),
+    unset: 'AWS',
+    meaning: 'AWS KMS: URL of an emulator or a private endpoint',
+  },
+  ECT_KMS_REQUESTS_PER_SECOND: {
+    type: whole(1, 100_000),
+    default: '1000',
+    meaning: "AWS KMS: this process's share of the quota of a region",
+  },
+  ECT_KMS_CONCURRENCY: { type: whole(1, 10_000), default: '100', meaning: 'AWS KMS: signatures under way at once' },
+} satisfies Settings;
 
-export function readSigner(settings: SettingsReader): SignerConfig {
-  const kind = settings.read<SignerConfig['kind']>('ECT_SIGNER', 'local', 'local or kms', (text) =>
-    text === 'local' || text === 'kms' ? text : undefined,
-  );
-  const local = readLocal(settings);
-  const kms = readKms(settings);
-  if (kind === 'local') {
-    settings.needs(KMS_KEYS, 'ECT_SIGNER=kms');
+export const SIGNER_SETTINGS = {
+  ECT_SIGNER: {
+    type: choice('local', 'kms'),
+    default: 'local',
+    meaning: 'where tokens are signed: `local`, or `kms` (AWS KMS)',
+  },
+  ...LOCAL_SETTINGS,
+  ...KMS_SETTINGS,
+} satisfies Settings;
+
+export function signerConfig(values: ValuesOf<typeof SIGNER_SETTINGS>, rules: Rules): SignerConfig {
+  const local = localConfig(values, rules);
+  const kms = kmsConfig(values);
+  if (values.ECT_SIGNER === 'local') {
+    rules.needs(Object.keys(KMS_SETTINGS), 'ECT_SIGNER=kms');
     return local;
   }
-  if (kms.key === '') settings.problem('ECT_SIGNER=kms needs ECT_KMS_KEY: a key id, an alias or an ARN.');
-  else if (kms.regions.length === 0) settings.problem('ECT_KMS_KEY is not an ARN, so ECT_KMS_REGION must be set.');
-  if (local.keyFile !== undefined) settings.problem('ECT_LOCAL_KEY_FILE contradicts ECT_SIGNER=kms: remove one.');
+  if (kms.key === '') rules.problem('ECT_SIGNER=kms needs ECT_KMS_KEY: a key id, an alias or an ARN.');
+  else if (kms.regions.length === 0) rules.problem('ECT_KMS_KEY is not an ARN, so ECT_KMS_REGION must be set.');
+  if (local.keyFile !== undefined) rules.problem('ECT_LOCAL_KEY_FILE contradicts ECT_SIGNER=kms: remove one.');
   return kms;
 }
 
-function readLocal({ read, path, problem }: SettingsReader): SignerConfig & { kind: 'local' } {
-  const keyFile = path('ECT_LOCAL_KEY_FILE') || undefined;
-  const file = path('ECT_LOCAL_KEY_PASSPHRASE_FILE');
-  const text = read('ECT_LOCAL_KEY_PASSPHRASE', '', 'at most 1,000 bytes', (value) =>
-    Buffer.byteLength(value) <= 1000 ? value : undefined,
-  );
-  if (file !== '' && text !== '') {
+function localConfig(
+  values: ValuesOf<typeof LOCAL_SETTINGS>,
+  { problem }: Rules,
+): SignerConfig & { readonly kind: 'local' } {
+  const { ECT_LOCAL_KEY_FILE: keyFile, ECT_LOCAL_KEY_PASSPHRASE_FILE: file, ECT_LOCAL_KEY_PASSPHRASE: words } = values;
+  if (file !== undefined && words !== undefined) {
     problem('ECT_LOCAL_KEY_PASSPHRASE and ECT_LOCAL_KEY_PASSPHRASE_FILE are both set: remove the first.');
   }
-  if ((file !== '' || text !== '') && keyFile === undefined) {
+  if ((file !== undefined || words !== undefined) && keyFile === undefined) {
     problem('A passphrase needs ECT_LOCAL_KEY_FILE: the key that the service makes has none.');
   }
-  const passphrase = file !== '' ? { file } : text !== '' ? { reveal: () => text } : undefined;
+  const passphrase = file !== undefined ? { file } : words !== undefined ? { reveal: () => words } : undefined;
   return { kind: 'local', keyFile, passphrase };
 }
 
-function readKms({ read, whole }: SettingsReader): SignerConfig & { kind: 'kms' } {
-  const key = read('ECT_KMS_KEY', '', 'a key id, alias/name, or the ARN of one', readKeyName);
+function kmsConfig(values: ValuesOf<typeof KMS_SETTINGS>): SignerConfig & { readonly kind: 'kms' } {
+  const key = values.ECT_KMS_KEY ?? '';
   const named = /^arn:[^:]+:kms:([^:]+):/.exec(key)?.[1];
   return {
     kind: 'kms',
     key,
-    regions: read(
-      'ECT_KMS_REGION',
-      named === undefined ? [] : [named],
-      'a list of different regions, such as eu-central-1,eu-west-1',
-      readRegions,
-    ),
-    endpoint: read<string | undefined>(
-      'ECT_KMS_ENDPOINT',
-      undefined,
-      'an https URL, or an http URL of a loopback address, without a path',
-      readEndpoint,
-    ),
-    requestsPerSecond: whole('ECT_KMS_REQUESTS_PER_SECOND', 1000, 1, 100_000),
-    concurrency: whole('ECT_KMS_CONCURRENCY', 100, 1, 10_000),
+    regions: values.ECT_KMS_REGION ?? (named === undefined ? [] : [named]),
+    endpoint: values.ECT_KMS_ENDPOINT,
+    requestsPerSecond: values.ECT_KMS_REQUESTS_PER_SECOND,
+    concurrency: values.ECT_KMS_CONCURRENCY,
   };
 }
 
-export function readKeyName(text: string): string | undefined {
+export function isKeyName(value: string): boolean {
   const name = /^(?:arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:)?(?:key\/|alias\/)?[A-Za-z0-9/_-]{1,256}$/;
-  const isArn = text.startsWith('arn:');
-  return name.test(text) && isArn === /:(?:key|alias)\//.test(text) ? text : undefined;
+  const isArn = value.startsWith('arn:');
+  return name.test(value) && isArn === /:(?:key|alias)\//.test(value);
 }
 
-function readRegions(text: string): string[] | undefined {
-  const regions = text.split(',').map((region) => region.trim());
+function readRegions(value: string): readonly string[] | undefined {
+  const regions = entriesOf(value);
   const areRegions = regions.every((region) => /^[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}$/.test(region));
   return areRegions && new Set(regions).size === regions.length && regions.length <= 8 ? regions : undefined;
 }
 
 /** Requests carry a session token, so they cross no network in the clear. */
-function readEndpoint(text: string): string | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const { protocol, hostname, pathname, search, hash, username, password } = new URL(text);
+function isEndpoint(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, pathname, search, hash, username, password } = new URL(value);
   const isLocal = hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.[0-9]+){3}$/.test(hostname);
   const isPlain = pathname === '/' && search + hash + username + password === '';
-  return isPlain && (protocol === 'https:' || (protocol === 'http:' && isLocal)) ? text : undefined;
+  return isPlain && (protocol === 'https:' || (protocol === 'http:' && isLocal));
 }

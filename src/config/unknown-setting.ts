@@ -1,15 +1,38 @@
 // A name that is no setting: most often a setting that was misspelt.
 
+import { CLIENT_SETTINGS } from './client-settings.ts';
 import { meantByOtherName } from './other-names.ts';
+import { serviceLinks } from './service-links.ts';
 
 /** More single edits than these make another word. */
 const MAX_EDITS = 3;
 
-/** What is wrong with a name that begins as settings do, and which of the `known` ones was probably meant. */
-export function unknownSetting(key: string, known: Iterable<string>): string {
-  const names = [...known];
+/** What is wrong with each name in the environment that begins as settings do and is none. */
+export function unknownInEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  known: readonly string[],
+): readonly string[] {
+  const others = new Set([...known, ...CLIENT_SETTINGS, ...serviceLinks(env)]);
+  return Object.keys(env)
+    .filter((key) => key.startsWith('ECT_') && !others.has(key))
+    .map((key) => unknownSetting(key, known));
+}
+
+/** What is wrong with a key of a configuration file, and no text of it but a plain name: it may be a secret that lost its key. */
+export function unknownInFile(key: string, known: readonly string[]): string {
+  if (CLIENT_SETTINGS.has(key))
+    return `${key} is a setting of the command line client, which reads the environment alone.`;
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(key))
+    return 'a key that cannot be the name of a setting: see `ect serve --help`.';
+  if (key.startsWith('ECT_')) return unknownSetting(key, known);
+  const name = `ECT_${key.toUpperCase().replaceAll('-', '_')}`;
+  return `${key} is not a setting: ${known.includes(name) ? `did you mean ${name}?` : 'names begin with ECT_, see `ect serve --help`.'}`;
+}
+
+/** Which of the `known` settings was probably meant. */
+function unknownSetting(key: string, known: readonly string[]): string {
   const meant =
-    meantByOtherName(key) ?? nearest(key, names, 1) ?? sameWords(key, names) ?? nearest(key, names, MAX_EDITS);
+    meantByOtherName(key) ?? nearest(key, known, 1) ?? sameWords(key, known) ?? nearest(key, known, MAX_EDITS);
   return `${key} is not a setting: ${meant === undefined ? 'see `ect serve --help`.' : `did you mean ${meant}?`}`;
 }
 

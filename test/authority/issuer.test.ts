@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { issuerFor } from '../../src/authority/issuer.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/index.ts';
 import { EctError, type ErrorReason } from '../../src/errors.ts';
 import { canBeAbove, isWithin, requiredLevel } from '../../src/token/index.ts';
 import type { Level, LevelPolicy } from '../../src/token/level.ts';

@@ -1,7 +1,7 @@
 // H33 H34: which pages and which names are let through, by what callers have to prove and where the service listens.
 
 import { describe, expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../../src/config.ts';
+import { ConfigError, readConfig } from '../../src/config/index.ts';
 
 const TLS = { ECT_TLS_CERT: '/tls/cert.pem', ECT_TLS_KEY: '/tls/key.pem', ECT_TLS_CLIENT_CA: '/tls/ca.pem' };
 const OPEN = { ECT_LISTEN: '0.0.0.0:8080', ECT_ALLOW_ANONYMOUS: 'yes' };

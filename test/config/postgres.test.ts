@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { examineConfig, readConfig } from '../../src/config.ts';
+import { examineConfig, readConfig } from '../../src/config/index.ts';
 
 const KEYS = { ECT_LOCAL_KEY_FILE: '/keys/signing.pem', ECT_LEDGER_KEY_FILE: '/keys/ledger.key' };
 const ENV = { ECT_STORE: 'postgres', ECT_POSTGRES_URL: 'postgres://ada@db.example.org/ect', ...KEYS };

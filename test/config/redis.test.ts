@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { examineConfig, readConfig } from '../../src/config/index.ts';
 import { redisWarnings } from '../../src/config/redis.ts';
-import { examineConfig, readConfig } from '../../src/config.ts';
 
 const ENV = { ECT_REPLAY: 'redis', ECT_REDIS_URL: 'rediss://cache.example.org' };
 

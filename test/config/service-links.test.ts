@@ -1,8 +1,8 @@
 // S11: what Kubernetes puts into the environment of every container is no setting; what looks like it and is not is refused.
 
 import { describe, expect, test } from 'vitest';
+import { type Config, ConfigError, readConfig } from '../../src/config/index.ts';
 import { serviceLinks } from '../../src/config/service-links.ts';
-import { type Config, ConfigError, readConfig } from '../../src/config.ts';
 
 /** The variables of one Service, as the kubelet makes them. */
 function linksOf(

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/index.ts';
 import { COMPOSE_FOLDER, compose, envoy, type ServiceDefinition } from './compose-file.ts';
 
 const READ_FROM_HOST = /^\.\//;

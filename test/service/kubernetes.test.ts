@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/index.ts';
 import { generateKeyPem } from '../../src/signers/local/index.ts';
 import { describeWhen } from '../support/need.ts';
 import { MAIN, startService } from '../support/service-process.ts';

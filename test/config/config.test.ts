@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { clientSettingWarnings } from '../src/config/client-settings.ts';
-import { OTHER_NAMES } from '../src/config/other-names.ts';
-import { type Config, ConfigError, examineConfig, readConfig } from '../src/config.ts';
-import { ALGORITHMS } from '../src/keys/index.ts';
+import { clientSettingWarnings } from '../../src/config/client-settings.ts';
+import { type Config, ConfigError, examineConfig, readConfig } from '../../src/config/index.ts';
+import { OTHER_NAMES } from '../../src/config/other-names.ts';
+import { ALGORITHMS } from '../../src/keys/index.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

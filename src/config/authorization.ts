@@ -1,0 +1,51 @@
+// The settings of authorization: who administers, and what callers may do.
+
+import { isWorkloadId } from '../token/index.ts';
+import type { CallersConfig } from './callers.ts';
+import type { Rules } from './rules.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import { list, path } from './types.ts';
+
+export const AUTHORIZATION_SETTINGS = {
+  ECT_ADMINS: {
+    type: list(
+      'list of SPIFFE IDs',
+      'SPIFFE IDs with commas between them, or anonymous',
+      (entry) => entry === 'anonymous' || isWorkloadId(entry),
+    ),
+    unset: 'nobody',
+    meaning: 'those who may change keys and mark what is compromised; `anonymous` for experiments on loopback',
+  },
+  ECT_POLICY_FILE: {
+    type: path,
+    unset: 'the built-in rules',
+    meaning: 'Cedar: what each caller may do, see [policy](docs/policy.md)',
+  },
+  ECT_POLICY_LIMITS: {
+    type: path,
+    meaning: 'JSON: groups of callers, and [limits](docs/policy.md#limits) of their calls and tokens',
+  },
+} satisfies Settings;
+
+/** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
+export function administratorsOf(
+  { ECT_ADMINS: named = [] }: ValuesOf<typeof AUTHORIZATION_SETTINGS>,
+  { problem }: Rules,
+  { areProven, forwarded }: CallersConfig,
+  isOnLoopback: boolean,
+): readonly string[] {
+  if (named.includes('anonymous') && !isOnLoopback) {
+    problem('ECT_ADMINS=anonymous would make everybody an administrator: it is for ECT_LISTEN on loopback only.');
+  }
+  if (named.length > 0 && !named.some((name) => (name === 'anonymous') !== areProven)) {
+    problem(
+      areProven
+        ? 'ECT_ADMINS=anonymous is nobody where every caller has an identity: name SPIFFE IDs.'
+        : 'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES or ECT_CALLER_JWTS too.',
+    );
+  }
+  if (named.some((name) => forwarded?.proxies.includes(name))) {
+    problem('ECT_ADMINS names a proxy of ECT_FORWARDED_BY, which calls for others and is never a caller itself.');
+  }
+  return named;
+}

@@ -1,0 +1,152 @@
+// The configuration of the service, made of its settings. Pure: texts come in, a frozen Config goes out.
+
+import { administratorsOf } from './authorization.ts';
+import { type BrowsersConfig, browsersConfig } from './browsers.ts';
+import { type CallersConfig, callersConfig } from './callers.ts';
+import type { ConfigFile } from './file.ts';
+import { type KeysConfig, keysConfig } from './keys.ts';
+import { type LimitsConfig, limitsConfig } from './limits.ts';
+import { type PostgresConfig, postgresConfig } from './postgres.ts';
+import { type RedisConfig, redisConfig } from './redis.ts';
+import { type ReplayConfig, replayConfig } from './replay.ts';
+import { type Rules, rulesOf } from './rules.ts';
+import { type Effective, type Given, readSettings, type ValuesOf } from './setting.ts';
+import { type SignerConfig, signerConfig } from './signer.ts';
+import { type LedgerConfig, ledgerConfig, type WritesConfig } from './store.ts';
+import { SETTINGS } from './table.ts';
+import { provingSetting, type TlsConfig, tlsConfig } from './tls.ts';
+import { type GraphConfig, type LevelsConfig, type TokenConfig, tokenConfig } from './tokens.ts';
+import { type Address, isLoopback } from './types.ts';
+import { unknownInEnvironment } from './unknown-setting.ts';
+
+/** A configuration that cannot be used. It names keys and rules, never values: a value may be a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    );
+    this.problems = problems;
+  }
+}
+
+export interface Config {
+  readonly listen: Address;
+  readonly tls: TlsConfig | undefined;
+  readonly callers: CallersConfig;
+  /** Off loopback without client certificates: whoever reaches the port is served. */
+  readonly allowAnonymous: boolean;
+  /** Processes behind the port; `auto`: one for each core. */
+  readonly workers: number | 'auto';
+  /** What speaks HTTP/2: our engine, or Node's server. */
+  readonly http2: 'engine' | 'node';
+  readonly dataDir: string;
+  readonly store: 'sqlite' | 'postgres' | 'memory';
+  /** Where the ledger is, with the store `postgres`. */
+  readonly postgres: PostgresConfig | undefined;
+  /** Where uses of tokens are remembered, with the replay guard `redis`. */
+  readonly redis: RedisConfig | undefined;
+  readonly signer: SignerConfig;
+  readonly keys: KeysConfig;
+  readonly limits: LimitsConfig;
+  readonly browsers: BrowsersConfig;
+  readonly issuer: string;
+  /** SPIFFE IDs of those who may call what is for administrators, or `anonymous`. */
+  readonly administrators: readonly string[];
+  /** What callers may do, where it is not what is built in. */
+  readonly policy: { readonly policyFile: string | undefined; readonly limitsFile: string | undefined };
+  readonly graph: GraphConfig;
+  readonly ledger: LedgerConfig;
+  readonly token: TokenConfig;
+  readonly levels: LevelsConfig;
+  /** A file of foreign issuers and their keys. */
+  readonly trustFile: string | undefined;
+  readonly replay: ReplayConfig;
+  readonly writes: WritesConfig;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** What settings say. With problems, `config` has the defaults in the places of what is wrong. */
+export interface ExaminedConfig {
+  readonly config: Config;
+  readonly problems: readonly string[];
+  /** Those that break a rule of their own. */
+  readonly wrong: ReadonlySet<string>;
+  readonly settings: readonly Effective[];
+}
+
+/** Reads the settings named ECT_… and reports every mistake at once. An empty value counts as unset; the environment wins. */
+export function readConfig(env: Env, file?: ConfigFile): Config {
+  const { config, problems } = examineConfig(env, file);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** The same for a check: with mistakes it goes on, so that files can be looked at too. */
+export function examineConfig(env: Env, file?: ConfigFile): ExaminedConfig {
+  const given = (name: string): Given | undefined => {
+    const text = env[name] ?? '';
+    return text === '' ? file?.settings.get(name) : { text, source: 'environment', at: '' };
+  };
+  const { values, effective, mistakes } = readSettings(SETTINGS, given);
+  const problems = [...mistakes.values()];
+  const rules = rulesOf(
+    (name) => given(name) !== undefined,
+    (sentence) => problems.push(sentence),
+  );
+  const config = configOf(values, rules);
+  problems.push(...unknownInEnvironment(env, Object.keys(SETTINGS)), ...(file?.problems ?? []));
+  return { config: deepFreeze(config), problems, wrong: new Set(mistakes.keys()), settings: effective };
+}
+
+function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
+  const { ECT_LISTEN: listen, ECT_STORE: store, ECT_WORKERS: workers, ECT_PUBLIC_URL: publicUrl } = values;
+  const isOnLoopback = isLoopback(listen.host);
+  const tls = tlsConfig(values, rules);
+  const callers = callersConfig(values, rules, {
+    isOnLoopback,
+    hasTls: tls !== undefined,
+    provedBy: provingSetting(values),
+    hasTrustFile: values.ECT_TRUST_FILE !== undefined,
+  });
+  const signer = signerConfig(values, rules);
+  return {
+    listen,
+    tls,
+    callers,
+    allowAnonymous: values.ECT_ALLOW_ANONYMOUS,
+    workers,
+    http2: values.ECT_HTTP2,
+    dataDir: values.ECT_DATA_DIR,
+    store,
+    postgres: postgresConfig(values, rules, store === 'postgres'),
+    redis: redisConfig(values, rules, values.ECT_REPLAY === 'redis'),
+    signer,
+    keys: keysConfig(values, rules, { signer, publicUrl }),
+    limits: limitsConfig(values, rules),
+    browsers: browsersConfig(values, { isOnLoopback, provesCallers: callers.areProven }),
+    issuer: values.ECT_ISSUER,
+    administrators: administratorsOf(values, rules, callers, isOnLoopback),
+    policy: { policyFile: values.ECT_POLICY_FILE, limitsFile: values.ECT_POLICY_LIMITS },
+    graph: { predecessorPolicy: values.ECT_PREDECESSOR_POLICY, reviewActions: values.ECT_REVIEW_ACTIONS },
+    ledger: ledgerConfig(values, rules, { signer, workers }),
+    token: tokenConfig(values, rules),
+    levels: { minimum: values.ECT_MINIMUM_LEVEL, byAction: values.ECT_MINIMUM_LEVELS ?? {} },
+    trustFile: values.ECT_TRUST_FILE,
+    replay: replayConfig(values, rules, { store, workers }),
+    writes: {
+      callerMibPerHour: values.ECT_CALLER_WRITE_MIB_PER_HOUR,
+      minFreeDiskMib: values.ECT_MIN_FREE_DISK_MIB,
+    },
+    logLevel: values.ECT_LOG_LEVEL,
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) deepFreeze(member);
+  return Object.freeze(value);
+}

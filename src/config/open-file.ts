@@ -1,0 +1,38 @@
+// Opens the configuration file.
+
+import { open } from 'node:fs/promises';
+import { demandFile } from '../file-type.ts';
+import { fileFault } from '../system-faults.ts';
+import { type ConfigFile, readConfigFile } from './file.ts';
+import { isPath } from './types.ts';
+
+const MAX_FILE_BYTES = 64 * 1024;
+const OTHERS_WRITE = 0o002;
+
+/** Never throws for what an operator can mend: the problems say it. */
+export async function openConfigFile(path: string): Promise<ConfigFile> {
+  const read = isPath(path) ? await readText(path) : { fault: 'its path is wanted, not its content' };
+  if ('text' in read) return readConfigFile(path, read.text);
+  return { settings: new Map(), problems: [`The configuration file cannot be used: ${read.fault}.`] };
+}
+
+/** For whoever reads the environment alone: the workers of a service, and commands with options of the same names. The environment wins. */
+export function addToEnvironment(env: NodeJS.ProcessEnv, { settings }: ConfigFile): void {
+  for (const [name, { text }] of settings) if ((env[name] ?? '') === '') env[name] = text;
+}
+
+async function readText(path: string): Promise<{ readonly text: string } | { readonly fault: string }> {
+  try {
+    demandFile(path);
+    await using file = await open(path);
+    // Mode and text are of one file, whatever its name stands for by then.
+    const { mode, size } = await file.stat();
+    if ((mode & OTHERS_WRITE) !== 0) return { fault: `${path} can be written by others: run chmod o-w on it` };
+    if (size > MAX_FILE_BYTES) return { fault: `${path} is larger than 64 KiB` };
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_FILE_BYTES), 0, MAX_FILE_BYTES, 0);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, bytesRead));
+    return { text };
+  } catch (error) {
+    return { fault: error instanceof TypeError ? `${path} is not UTF-8` : fileFault(path, error) };
+  }
+}

@@ -1,0 +1,45 @@
+// The URL of a Redis server: `redis://user@host:port/number`, or `rediss://` for TLS.
+
+export const REDIS_URL_RULE =
+  'redis://user@host:port/number, or rediss:// for TLS, without parameters; with ECT_REDIS_SENTINELS the host is the name of the master';
+
+/** What a URL says. */
+export interface RedisUrl {
+  readonly host: string;
+  readonly port: number | undefined;
+  /** The number of the database. */
+  readonly database: number;
+  readonly user: string | undefined;
+  /** Empty where there is none. */
+  readonly password: string;
+  /** Whether the connection is encrypted; then the certificate of the server is verified. */
+  readonly isEncrypted: boolean;
+}
+
+/** Undefined for what breaks the rule. No parameter is taken whose meaning would be guessed. */
+export function readRedisUrl(text: string): RedisUrl | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(text);
+  if ((protocol !== 'redis:' && protocol !== 'rediss:') || search + hash !== '') return undefined;
+  const host = decoded(hostname.replace(/^\[|\]$/g, ''));
+  const user = decoded(username);
+  const secret = decoded(password);
+  const number = /^\/?([0-9]{0,4})$/.exec(pathname)?.[1];
+  if (!host || user === undefined || secret === undefined || number === undefined) return undefined;
+  return {
+    host,
+    port: port === '' ? undefined : Number(port),
+    database: Number(number),
+    user: user === '' ? undefined : user,
+    password: secret,
+    isEncrypted: protocol === 'rediss:',
+  };
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}

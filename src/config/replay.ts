@@ -1,0 +1,71 @@
+// The settings of the replay guard, which remembers uses of tokens.
+
+import type { Rules } from './rules.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import { choice, whole } from './types.ts';
+
+export interface ReplayConfig {
+  /** `durable`: in the store. `off`: no guard. `bounded`: in memory, at most `capacity` live tokens. `redis`: in Redis. */
+  readonly guard: 'durable' | 'off' | 'bounded' | 'redis';
+  readonly capacity: number;
+  readonly ttlSeconds: number;
+}
+
+export const REPLAY_SETTINGS = {
+  ECT_REPLAY: {
+    type: choice('store', 'postgres', 'redis', 'off'),
+    default: 'store',
+    meaning:
+      'where uses of tokens are remembered: `store` (where the ledger is; with PostgreSQL also spelled `postgres`), [`redis`](docs/operating.md#the-replay-guard-in-redis), or `off`',
+  },
+  ECT_JTI_REPLAY_CACHE_SIZE: {
+    type: whole(0, 10_000_000),
+    unset: 'as ECT_REPLAY says',
+    meaning: 'in place of `ECT_REPLAY`: `0`: no guard; `n`: at most n live tokens, in memory',
+  },
+  ECT_JTI_REPLAY_TTL_MIN: {
+    type: whole(1, 10_080),
+    default: '60',
+    meaning: 'how long a use is remembered at least (never less than the token lives)',
+  },
+} satisfies Settings;
+
+type Values = ValuesOf<typeof REPLAY_SETTINGS>;
+
+interface Surroundings {
+  readonly store: 'sqlite' | 'postgres' | 'memory';
+  readonly workers: number | 'auto';
+}
+
+export function replayConfig(
+  values: Values,
+  { isGiven, problem }: Rules,
+  { store, workers }: Surroundings,
+): ReplayConfig {
+  const { ECT_REPLAY: where, ECT_JTI_REPLAY_CACHE_SIZE: size } = values;
+  const isBounded = size !== undefined && size > 0;
+  if (workers !== 1 && isBounded) {
+    problem(
+      'ECT_WORKERS needs a replay guard that workers share, or a token could be used once at each: ' +
+        'unset ECT_JTI_REPLAY_CACHE_SIZE.',
+    );
+  }
+  if (where === 'postgres' && store !== 'postgres') problem('ECT_REPLAY=postgres needs ECT_STORE=postgres.');
+  if (size !== undefined && isGiven('ECT_REPLAY')) {
+    problem('ECT_REPLAY and ECT_JTI_REPLAY_CACHE_SIZE are both set: remove the second.');
+  }
+  if (store === 'postgres' && isBounded) {
+    problem(
+      'ECT_STORE=postgres needs a replay guard that replicas share, or a token could be used once at each: ' +
+        'unset ECT_JTI_REPLAY_CACHE_SIZE.',
+    );
+  }
+  return { guard: guardOf(values), capacity: size ?? 0, ttlSeconds: 60 * values.ECT_JTI_REPLAY_TTL_MIN };
+}
+
+/** Which guard two settings ask for together: the size of the cache is that of the reference implementations. */
+function guardOf({ ECT_REPLAY: where, ECT_JTI_REPLAY_CACHE_SIZE: size }: Values): ReplayConfig['guard'] {
+  if (where === 'redis') return 'redis';
+  if (where === 'off' || size === 0) return 'off';
+  return size === undefined ? 'durable' : 'bounded';
+}

@@ -1,0 +1,64 @@
+// The settings of the process: where it listens, what it calls itself, and where its data is.
+
+import { canBeAbove } from '../token/index.ts';
+import type { Settings } from './setting.ts';
+import { choice, parsed, path, readAddress, text, wholeOr } from './types.ts';
+
+export const SERVICE_SETTINGS = {
+  ECT_CONFIG: {
+    type: path,
+    meaning:
+      '[file of settings](docs/operating.md#a-file-of-settings) in YAML, under the same names; the environment wins',
+  },
+  ECT_LISTEN: {
+    type: parsed('host:port', 'host:port, for example 127.0.0.1:8080', (value) => readAddress(value, { least: 0 })),
+    default: '127.0.0.1:8080',
+    meaning: 'where the service listens; port 0 is any free one, printed as `listening on http://…`',
+  },
+  ECT_PUBLIC_URL: {
+    type: parsed('URL', 'an http or https URL without a path', readOrigin),
+    unset: 'where it listens',
+    meaning: 'public base URL of the service, for `/.well-known/ect-authority`',
+  },
+  ECT_ISSUER: {
+    type: text(
+      'URI',
+      'an absolute URI that ends in a name, without blanks, query, fragment, escapes, dot or empty segments, at most 1,024 bytes',
+      isIssuer,
+    ),
+    default: 'urn:ect:dev',
+    meaning: 'the issuer of the service, and the name above those of anonymous callers',
+  },
+  ECT_DATA_DIR: { type: path, default: './data', meaning: 'directory of the keys, the ledger and the replay guard' },
+  ECT_WORKERS: {
+    type: wholeOr('auto', 1, 256),
+    default: '1',
+    meaning: 'processes behind the port, over one data directory; `auto`: one for each core',
+  },
+  ECT_HTTP2: {
+    type: choice('engine', 'node'),
+    default: 'engine',
+    meaning: "what speaks HTTP/2; `node`: Node's own server, [slower](docs/operating.md#nodes-own-http2)",
+  },
+  ECT_LOG_LEVEL: {
+    type: choice('debug', 'info', 'warn', 'error', 'silent'),
+    default: 'info',
+    meaning: 'the least severity that is logged',
+  },
+} satisfies Settings;
+
+/**
+ * A name below which others are formed: it ends in a name itself, and has nothing that two readers of URIs could resolve to
+ * different places (a query or fragment, `%`, `;`, dot segments, empty segments); of the scheme spiffe it is a SPIFFE ID.
+ */
+function isIssuer(value: string): boolean {
+  const uri = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?[A-Za-z0-9\-._~:/@!$&'()*+,=]+$/;
+  const isPlain = uri.test(value) && !/[:/]\.{0,2}(?:[:/]|$)/.test(value.replace('://', ':'));
+  return value.length <= 1024 && isPlain && canBeAbove(value);
+}
+
+function readOrigin(value: string): string | undefined {
+  if (!URL.canParse(value)) return undefined;
+  const { protocol, origin, href } = new URL(value);
+  return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : undefined;
+}

@@ -1,0 +1,100 @@
+// The settings of the store and of the ledger in it.
+
+import type { Rules } from './rules.ts';
+import type { Settings, ValuesOf } from './setting.ts';
+import type { SignerConfig } from './signer.ts';
+import { choice, path, text, whole } from './types.ts';
+
+export interface LedgerConfig {
+  /** The key of a ledger that several processes share; undefined: one is made in the data directory. */
+  readonly keyFile: string | undefined;
+  readonly audience: string;
+  /** Entries that are read again and examined; 0: none. */
+  readonly scrubEntriesPerSecond: number;
+}
+
+export interface WritesConfig {
+  /** What a caller may have written; 0: anything. */
+  readonly callerMibPerHour: number;
+  /** Below that much free space nothing is written for callers; undefined: a part of the file system. */
+  readonly minFreeDiskMib: number | undefined;
+}
+
+export const STORE_SETTINGS = {
+  ECT_STORE: {
+    type: choice('sqlite', 'postgres', 'memory'),
+    default: 'sqlite',
+    meaning:
+      '`postgres`: [replicas](docs/operating.md#replicas-over-postgresql) share one database; `memory` keeps nothing: for experiments',
+  },
+  ECT_LEDGER_KEY_FILE: {
+    type: path,
+    meaning: 'with `ECT_STORE=postgres`: the key of the ledger, the same for all replicas (`ect keygen --ledger`)',
+  },
+  ECT_LEDGER_AUDIENCE: {
+    type: text('text', 'a text', () => true),
+    unset: 'any',
+    meaning: 'record only tokens whose `aud` has this entry',
+  },
+  ECT_LEDGER_SCRUB_PER_SEC: {
+    type: whole(0, 100_000),
+    default: '200',
+    meaning: 'entries of the ledger that are read again and examined each second; `0`: none',
+  },
+  ECT_CALLER_WRITE_MIB_PER_HOUR: {
+    type: whole(0, 1 << 20),
+    default: '4096',
+    meaning: 'what a caller may have written (entries, uses of tokens, request ids), as much at once; `0`: anything',
+  },
+  ECT_MIN_FREE_DISK_MIB: {
+    type: whole(0, 1 << 20),
+    unset: '512, or a tenth of the disk',
+    meaning: 'free space below which nothing is written for callers',
+  },
+} satisfies Settings;
+
+interface Surroundings {
+  readonly signer: SignerConfig;
+  readonly workers: number | 'auto';
+}
+
+export function ledgerConfig(
+  values: ValuesOf<typeof STORE_SETTINGS>,
+  { problem, needs }: Rules,
+  { signer, workers }: Surroundings,
+): LedgerConfig {
+  const keyFile = values.ECT_LEDGER_KEY_FILE;
+  if (workers !== 1 && values.ECT_STORE === 'memory') {
+    problem('ECT_WORKERS needs ECT_STORE=sqlite: in memory every worker would keep a ledger of its own.');
+  }
+  if (values.ECT_STORE === 'postgres') {
+    for (const sentence of sharedKeyProblems(signer, keyFile)) problem(sentence);
+    if (workers !== 1) problem('ECT_WORKERS needs ECT_STORE=sqlite: with ECT_STORE=postgres start more replicas.');
+    needs(['ECT_LEDGER_SCRUB_PER_SEC', 'ECT_MIN_FREE_DISK_MIB'], 'ECT_STORE=sqlite');
+  } else {
+    needs(['ECT_LEDGER_KEY_FILE'], 'ECT_STORE=postgres');
+  }
+  return {
+    keyFile,
+    audience: values.ECT_LEDGER_AUDIENCE ?? '',
+    scrubEntriesPerSecond: values.ECT_LEDGER_SCRUB_PER_SEC,
+  };
+}
+
+/** Keys that a process makes for itself are no keys of the others: each would sign what they call forged. */
+function sharedKeyProblems(signer: SignerConfig, ledgerKeyFile: string | undefined): readonly string[] {
+  const problems: string[] = [];
+  if (signer.kind === 'local' && signer.keyFile === undefined) {
+    problems.push(
+      'ECT_STORE=postgres needs a signing key that all replicas have: `ect keygen --out signing-key.pem` makes one; ' +
+        'give each replica that file, under one path, as ECT_LOCAL_KEY_FILE. Or set ECT_SIGNER=kms.',
+    );
+  }
+  if (ledgerKeyFile === undefined) {
+    problems.push(
+      'ECT_STORE=postgres needs a ledger key that all replicas have: `ect keygen --ledger ledger.example/ect --out ledger.key` ' +
+        'makes one; give each replica that file as ECT_LEDGER_KEY_FILE.',
+    );
+  }
+  return problems;
+}

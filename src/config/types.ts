@@ -1,0 +1,117 @@
+// The types of settings. A text is taken whole or not at all: what would have to be guessed is a mistake.
+
+import { isIPv4, isIPv6 } from 'node:net';
+import * as v from 'valibot';
+import type { SettingType } from './setting.ts';
+
+/** `title`: what the tables of settings call it. `rule`: what a value must be. */
+function typed<Value>(title: string, rule: string, schema: SettingType<Value>): SettingType<Value> {
+  return v.pipe(schema, v.title(title), v.description(rule));
+}
+
+/** A type whose texts are read by a function, which answers undefined for what breaks the rule. */
+export function parsed<Value>(
+  title: string,
+  rule: string,
+  parse: (text: string) => Value | undefined,
+): SettingType<Value> {
+  const schema = v.pipe(
+    v.string(),
+    v.transform(parse),
+    v.check((value) => value !== undefined),
+    v.transform((value) => value as Value),
+  );
+  return typed(title, rule, schema);
+}
+
+/** A text for which `rule` holds, by an expression or a function. */
+export function text(title: string, rule: string, holds: RegExp | ((value: string) => boolean)): SettingType<string> {
+  const isRight = holds instanceof RegExp ? (value: string) => holds.test(value) : holds;
+  return typed(title, rule, v.pipe(v.string(), v.check(isRight)));
+}
+
+export function whole(least: number, most: number): SettingType<number> {
+  const number = v.pipe(v.string(), v.regex(/^[0-9]{1,9}$/), v.transform(Number), v.minValue(least), v.maxValue(most));
+  return typed(`${least} to ${most}`, `a whole number from ${least} to ${most}`, number);
+}
+
+/** The same, or one word. */
+export function wholeOr<const Word extends string>(
+  word: Word,
+  least: number,
+  most: number,
+): SettingType<number | Word> {
+  const title = `${word}, ${least} to ${most}`;
+  return typed(
+    title,
+    `${word} or a whole number from ${least} to ${most}`,
+    v.union([v.literal(word), whole(least, most)]),
+  );
+}
+
+export function choice<const Choice extends string>(...choices: readonly Choice[]): SettingType<Choice> {
+  return typed(choices.join(', '), choices.join(' or '), v.picklist(choices));
+}
+
+/** A word for true, and one for false. */
+export function either<const Yes extends string, const No extends string>(yes: Yes, no: No): SettingType<boolean> {
+  return typed(
+    `${yes}, ${no}`,
+    `${yes} or ${no}`,
+    v.pipe(
+      v.picklist([yes, no]),
+      v.transform((word) => word === yes),
+    ),
+  );
+}
+
+/** Entries with commas between them. Blanks around an entry are no part of it. */
+export function list(
+  title: string,
+  rule: string,
+  holds: RegExp | ((entry: string) => boolean),
+): SettingType<readonly string[]> {
+  return typed(title, rule, v.pipe(v.string(), v.transform(entriesOf), v.array(text(title, rule, holds))));
+}
+
+/** A list of some of the choices, each once, in any order. The value has them in the order of the choices. */
+export function someOf<const Choice extends string>(...choices: readonly Choice[]): SettingType<readonly Choice[]> {
+  const sorted = v.pipe(
+    v.string(),
+    v.transform(entriesOf),
+    v.array(v.picklist(choices)),
+    v.check((found) => new Set(found).size === found.length),
+    v.transform((found) => choices.filter((each) => found.includes(each))),
+  );
+  return typed(`list of ${choices.join(', ')}`, `a list with commas of ${choices.join(', ')}`, sorted);
+}
+
+/** A key in the place of the path of its file would be shown by the error that the file is not there. */
+export function isPath(value: string): boolean {
+  return !/\p{Cc}|-----BEGIN|^\s*\{/u.test(value);
+}
+
+export const path = text('path', 'the path of a file or directory, not its content', isPath);
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port`, IPv6 in brackets. Without a port, `port` counts where there is one. */
+export function readAddress(value: string, { least, port }: { least: number; port?: number }): Address | undefined {
+  const [, ipv6, name, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?$/.exec(value) ?? [];
+  const host = ipv6 === undefined ? name : isIPv6(ipv6) ? ipv6 : undefined;
+  const number = digits === undefined ? port : Number(digits);
+  if (host === undefined || number === undefined || number < least || number > 65_535) return undefined;
+  return { host, port: number };
+}
+
+/** Names are not resolved, so only `localhost` and literal loopback addresses count. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+export function entriesOf(value: string): readonly string[] {
+  return value.split(',').map((entry) => entry.trim());
+}
