@@ -1,7 +1,7 @@
 // The configuration file: settings under the names that they have in the environment, as a mapping of YAML. Every scalar is the
 // text that is written there, so that `00`, `yes` and `1e3` mean what they mean in the environment.
 
-import type { Document, LineCounter, Node } from 'yaml';
+import type { Node, Pair, YAMLMap } from 'yaml';
 import type { Given } from './setting.ts';
 import { SETTINGS } from './table.ts';
 import { unknownInFile } from './unknown-setting.ts';
@@ -15,57 +15,63 @@ export interface ConfigFile {
 
 const NAMES = Object.keys(SETTINGS);
 
-/** `path`: what mistakes call the file. They name lines and keys, and show nothing else of it. */
-export async function readConfigFile(path: string, text: string): Promise<ConfigFile> {
-  // Only where there is a file: it takes longer to load than all settings to be read.
-  const yaml = await import('yaml');
-  const lines = new yaml.LineCounter();
-  // Plain texts and mappings: no types, no tags, no merge keys.
-  const document = yaml.parseDocument(text, {
-    schema: 'failsafe',
-    merge: false,
-    prettyErrors: false,
-    lineCounter: lines,
-  });
-  const faults = [...document.errors, ...document.warnings];
-  if (faults.length > 0) {
-    const problems = faults.map(
-      ({ code, pos }) => `${path}:${lines.linePos(pos[0]).line}: ${FAULTS[code] ?? 'this is not YAML.'}`,
-    );
-    return { settings: new Map(), problems: [...new Set(problems)] };
-  }
-  return settingsOf(path, document, lines, yaml);
-}
-
 /** The faults that YAML has a code for, in words without a text of the file. */
 const FAULTS: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'this key is there twice.',
   MULTIPLE_DOCS: 'a second document begins here; the file must have one.',
   TAB_AS_INDENT: 'a tab indents this line: YAML takes blanks alone.',
-  TAG_RESOLVE_FAILED: 'tags (`!`) are not allowed.',
 };
 
-function settingsOf(
-  path: string,
-  { contents }: Document,
-  lines: LineCounter,
-  { isAlias, isMap, isScalar }: Pick<typeof import('yaml'), 'isAlias' | 'isMap' | 'isScalar'>,
-): ConfigFile {
+type Yaml = typeof import('yaml');
+type Mapping = YAMLMap<Node, Node | null>;
+
+/** `path`: what mistakes call the file. They name lines and keys, and show nothing else of it. */
+export async function readConfigFile(path: string, text: string): Promise<ConfigFile> {
+  // Only where there is a file: it takes longer to load than all settings to be read.
+  const yaml = await import('yaml');
+  const lines = new yaml.LineCounter();
+  const place = (at: number | undefined) => `${path}:${lines.linePos(at ?? 0).line}: `;
+  const { contents, errors } = yaml.parseDocument(text, {
+    schema: 'failsafe',
+    prettyErrors: false,
+    lineCounter: lines,
+  });
+  if (errors.length > 0) {
+    const problems = errors.map(({ code, pos: [at] }) => place(at) + (FAULTS[code] ?? 'this is not YAML.'));
+    return { settings: new Map(), problems: [...new Set(problems)] };
+  }
+  if (contents === null) return { settings: new Map(), problems: [] };
+  if (!yaml.isMap(contents)) {
+    const problem = `${path} must be a mapping of settings, such as \`ECT_LISTEN: 127.0.0.1:8080\`.`;
+    return { settings: new Map(), problems: [problem] };
+  }
+  return settingsOf(contents as Mapping, place, yaml);
+}
+
+function settingsOf({ items }: Mapping, place: (at: number | undefined) => string, yaml: Yaml): ConfigFile {
   const settings = new Map<string, Given>();
   const problems: string[] = [];
-  if (contents === null || (isScalar(contents) && contents.value === '')) return { settings, problems };
-  if (!isMap<Node, Node | null>(contents))
-    return { settings, problems: [`${path} must be a mapping: ECT_LISTEN: 127.0.0.1:8080`] };
-  for (const { key, value } of contents.items) {
-    const at = `${path}:${lines.linePos(key.range?.[0] ?? 0).line}: `;
-    const name = isScalar(key) ? String(key.value) : '';
-    if (name === 'ECT_CONFIG') problems.push(`${at}ECT_CONFIG is for the environment: a file names no other.`);
-    else if (!NAMES.includes(name)) problems.push(at + unknownInFile(name, NAMES));
-    else if (isAlias(value)) problems.push(`${at}${name} is an alias (\`*\`), which is not allowed.`);
-    else if (value !== null && !isScalar(value))
-      problems.push(`${at}${name} must be a text; entries of a list have commas between them.`);
-    else if (value !== null && value.value !== '')
-      settings.set(name, { text: String(value.value), source: 'file', at });
+  for (const item of items) {
+    const at = place(item.key.range?.[0]);
+    const name = yaml.isScalar(item.key) ? String(item.key.value) : '';
+    const fault = faultOf(name, item, yaml);
+    if (fault !== undefined) problems.push(at + fault);
+    else if (yaml.isScalar(item.value) && item.value.value !== '') {
+      settings.set(name, { text: String(item.value.value), source: 'file', at });
+    }
   }
   return { settings, problems };
+}
+
+/** Plain texts alone: an alias, a tag or a merge key would make a file mean what nobody reads in it. */
+function faultOf(
+  name: string,
+  { value }: Pair<Node, Node | null>,
+  { isAlias, isCollection }: Yaml,
+): string | undefined {
+  if (name === 'ECT_CONFIG') return 'ECT_CONFIG is for the environment: a file names no other.';
+  if (!NAMES.includes(name)) return unknownInFile(name, NAMES);
+  if (isAlias(value)) return `${name} is an alias (\`*\`), which is not allowed.`;
+  if (isCollection(value)) return `${name} must be a text; entries of a list have commas between them.`;
+  return value?.tag === undefined ? undefined : `${name} has a tag (\`!\`), which is not allowed.`;
 }
