@@ -59,7 +59,9 @@ function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   const headline =
     warnings.length === 0 ? 'a service would start with this configuration' : 'no mistake, but see above';
   print(io, paint(io.stdout, 'green', `✓ ${headline}`));
-  const rows = settings.map(({ name, value, source }) => [name, source === 'environment' ? value : `${value} (${source})`] as const);
+  const rows = settings.map(
+    ({ name, value, source }) => [name, source === 'environment' ? value : `${value} (${source})`] as const,
+  );
   for (const line of columns(rows)) print(io, `  ${line}`);
 }
 

@@ -2,8 +2,7 @@
 
 import { isWorkloadId } from '../token/index.ts';
 import type { CallersConfig } from './callers.ts';
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { list, path } from './types.ts';
 
 export const AUTHORIZATION_SETTINGS = {

@@ -1,8 +1,7 @@
 // The settings of callers: how they prove who they are, and whether those who do not are served.
 
 import { isWorkloadId } from '../token/index.ts';
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, either, list } from './types.ts';
 
 export interface CallersConfig {

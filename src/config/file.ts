@@ -1,7 +1,17 @@
 // The configuration file: settings under the names that they have in the environment, as a mapping of YAML. Every scalar is the
 // text that is written there, so that `00`, `yes` and `1e3` mean what they mean in the environment.
 
-import type { Node, Pair, YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import type { Given } from './setting.ts';
 import { SETTINGS } from './table.ts';
 import { unknownInFile } from './unknown-setting.ts';
@@ -22,41 +32,33 @@ const FAULTS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'a tab indents this line: YAML takes blanks alone.',
 };
 
-type Yaml = typeof import('yaml');
 type Mapping = YAMLMap<Node, Node | null>;
+type Place = (at: number | undefined) => string;
 
 /** `path`: what mistakes call the file. They name lines and keys, and show nothing else of it. */
-export async function readConfigFile(path: string, text: string): Promise<ConfigFile> {
-  // Only where there is a file: it takes longer to load than all settings to be read.
-  const yaml = await import('yaml');
-  const lines = new yaml.LineCounter();
-  const place = (at: number | undefined) => `${path}:${lines.linePos(at ?? 0).line}: `;
-  const { contents, errors } = yaml.parseDocument(text, {
-    schema: 'failsafe',
-    prettyErrors: false,
-    lineCounter: lines,
-  });
+export function readConfigFile(path: string, text: string): ConfigFile {
+  const lines = new LineCounter();
+  const place: Place = (at = 0) => `${path}:${lines.linePos(at).line}: `;
+  const { contents, errors } = parseDocument(text, { schema: 'failsafe', prettyErrors: false, lineCounter: lines });
   if (errors.length > 0) {
     const problems = errors.map(({ code, pos: [at] }) => place(at) + (FAULTS[code] ?? 'this is not YAML.'));
     return { settings: new Map(), problems: [...new Set(problems)] };
   }
   if (contents === null) return { settings: new Map(), problems: [] };
-  if (!yaml.isMap(contents)) {
-    const problem = `${path} must be a mapping of settings, such as \`ECT_LISTEN: 127.0.0.1:8080\`.`;
-    return { settings: new Map(), problems: [problem] };
-  }
-  return settingsOf(contents as Mapping, place, yaml);
+  if (isMap(contents)) return settingsOf(contents as Mapping, place);
+  const problem = `${path} must be a mapping of settings, such as \`ECT_LISTEN: 127.0.0.1:8080\`.`;
+  return { settings: new Map(), problems: [problem] };
 }
 
-function settingsOf({ items }: Mapping, place: (at: number | undefined) => string, yaml: Yaml): ConfigFile {
+function settingsOf({ items }: Mapping, place: Place): ConfigFile {
   const settings = new Map<string, Given>();
   const problems: string[] = [];
   for (const item of items) {
     const at = place(item.key.range?.[0]);
-    const name = yaml.isScalar(item.key) ? String(item.key.value) : '';
-    const fault = faultOf(name, item, yaml);
+    const name = isScalar(item.key) ? String(item.key.value) : '';
+    const fault = faultOf(name, item);
     if (fault !== undefined) problems.push(at + fault);
-    else if (yaml.isScalar(item.value) && item.value.value !== '') {
+    else if (isScalar(item.value) && item.value.value !== '') {
       settings.set(name, { text: String(item.value.value), source: 'file', at });
     }
   }
@@ -64,11 +66,7 @@ function settingsOf({ items }: Mapping, place: (at: number | undefined) => strin
 }
 
 /** Plain texts alone: an alias, a tag or a merge key would make a file mean what nobody reads in it. */
-function faultOf(
-  name: string,
-  { value }: Pair<Node, Node | null>,
-  { isAlias, isCollection }: Yaml,
-): string | undefined {
+function faultOf(name: string, { value }: Pair<Node, Node | null>): string | undefined {
   if (name === 'ECT_CONFIG') return 'ECT_CONFIG is for the environment: a file names no other.';
   if (!NAMES.includes(name)) return unknownInFile(name, NAMES);
   if (isAlias(value)) return `${name} is an alias (\`*\`), which is not allowed.`;

@@ -1,7 +1,7 @@
 // The settings of the service: a table of them, and the configuration that they make.
 
 export { type Config, ConfigError, type Env, examineConfig, readConfig } from './config.ts';
-export { type ConfigFile, readConfigFile } from './file.ts';
+export type { ConfigFile } from './file.ts';
 export { addToEnvironment, openConfigFile } from './open-file.ts';
 export type { Effective } from './setting.ts';
 export { type SettingRow, settingGroups } from './table.ts';

@@ -1,8 +1,7 @@
 // The settings of key rotation: how signing keys change, and what others may believe of them for how long.
 
 import { hasSpiffeScheme, isSpiffeId } from '../token/index.ts';
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import type { SignerConfig } from './signer.ts';
 import { choice, list, parsed, whole } from './types.ts';
 

@@ -1,7 +1,6 @@
 // The settings that bound what peers may make one process hold and do.
 
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { whole } from './types.ts';
 
 export interface LimitsConfig {

@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises';
 import { demandFile } from '../file-type.ts';
 import { fileFault } from '../system-faults.ts';
-import { type ConfigFile, readConfigFile } from './file.ts';
+import type { ConfigFile } from './file.ts';
 import { isPath } from './types.ts';
 
 const MAX_FILE_BYTES = 64 * 1024;
@@ -12,8 +12,12 @@ const OTHERS_WRITE = 0o002;
 /** Never throws for what an operator can mend: the problems say it. */
 export async function openConfigFile(path: string): Promise<ConfigFile> {
   const read = isPath(path) ? await readText(path) : { fault: 'its path is wanted, not its content' };
-  if ('text' in read) return readConfigFile(path, read.text);
-  return { settings: new Map(), problems: [`The configuration file cannot be used: ${read.fault}.`] };
+  if ('fault' in read) {
+    return { settings: new Map(), problems: [`The configuration file cannot be used: ${read.fault}.`] };
+  }
+  // A start without a file does not wait for the YAML parser to load.
+  const { readConfigFile } = await import('./file.ts');
+  return readConfigFile(path, read.text);
 }
 
 /** For whoever reads the environment alone: the workers of a service, and commands with options of the same names. The environment wins. */

@@ -1,8 +1,7 @@
 // The settings of the PostgreSQL database: where it is, and how it is reached.
 
 import { POSTGRES_URL_RULE, type PostgresPlace, readPostgresUrl } from './postgres-url.ts';
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { parsed, path, whole } from './types.ts';
 
 /** Where the password is. It is behind a function, so that nothing that prints a Config shows it. */

@@ -2,8 +2,7 @@
 
 import { type PasswordSource, passwordOf } from './postgres.ts';
 import { REDIS_URL_RULE, type RedisUrl, readRedisUrl } from './redis-url.ts';
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { type Address, either, entriesOf, isLoopback, parsed, path, readAddress, text } from './types.ts';
 
 export interface RedisConfig extends Pick<RedisUrl, 'database' | 'user' | 'isEncrypted'> {

@@ -1,7 +1,6 @@
 // The settings of the replay guard, which remembers uses of tokens.
 
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, whole } from './types.ts';
 
 export interface ReplayConfig {

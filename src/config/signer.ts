@@ -1,7 +1,6 @@
 // The settings of the signing key: where tokens are signed, and with what.
 
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, entriesOf, parsed, path, text, whole } from './types.ts';
 
 /** Where the passphrase of a key file is. It is behind a function, so that nothing that prints a Config shows it. */

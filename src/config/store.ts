@@ -1,7 +1,6 @@
 // The settings of the store and of the ledger in it.
 
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import type { SignerConfig } from './signer.ts';
 import { choice, path, text, whole } from './types.ts';
 

@@ -1,8 +1,7 @@
 // The settings of TLS: the certificate of the service, and the CAs of its callers.
 
 import { isTrustDomain } from '../token/index.ts';
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { entriesOf, isPath, parsed, path } from './types.ts';
 
 /** The CAs of one trust domain. */

@@ -1,7 +1,6 @@
 // The settings of tokens: what is read, how long it counts, and whose keys are believed.
 
-import type { Rules } from './rules.ts';
-import type { Settings, ValuesOf } from './setting.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, either, entriesOf, list, parsed, path, someOf, whole } from './types.ts';
 
 export interface TokenConfig {

@@ -1,55 +1,56 @@
 import { describe, expect, test } from 'vitest';
-import { examineConfig, readConfig, readConfigFile } from '../../src/config/index.ts';
+import { readConfigFile } from '../../src/config/file.ts';
+import { examineConfig, readConfig } from '../../src/config/index.ts';
 
 const read = (text: string) => readConfigFile('ect.yaml', text);
 
-async function problemsOf(text: string): Promise<readonly string[]> {
-  return examineConfig({}, await read(text)).problems;
+function problemsOf(text: string): readonly string[] {
+  return examineConfig({}, read(text)).problems;
 }
 
 describe('a configuration file', () => {
-  test('has the settings of the environment, under the same names', async () => {
-    const file = await read('# who\nECT_ISSUER: urn:example:mine\nECT_POSTGRES_POOL:\nECT_LISTEN: "127.0.0.1:0"\n');
+  test('has the settings of the environment, under the same names', () => {
+    const file = read('# who\nECT_ISSUER: urn:example:mine\nECT_POSTGRES_POOL:\nECT_LISTEN: "127.0.0.1:0"\n');
     expect(readConfig({}, file)).toEqual(readConfig({ ECT_ISSUER: 'urn:example:mine', ECT_LISTEN: '127.0.0.1:0' }));
   });
 
-  test('gives way to the environment, where that is not empty', async () => {
-    const file = await read('ECT_MAX_STREAMS: 7\nECT_LOG_LEVEL: warn\nECT_STORE: memory\n');
+  test('gives way to the environment, where that is not empty', () => {
+    const file = read('ECT_MAX_STREAMS: 7\nECT_LOG_LEVEL: warn\nECT_STORE: memory\n');
     const { config, settings } = examineConfig({ ECT_MAX_STREAMS: '8', ECT_LOG_LEVEL: '' }, file);
     expect(config).toMatchObject({ limits: { streams: 8 }, logLevel: 'warn', store: 'memory' });
     const sources = Object.fromEntries(settings.map(({ name, source }) => [name, source]));
     expect(sources).toMatchObject({ ECT_MAX_STREAMS: 'environment', ECT_LOG_LEVEL: 'file', ECT_ISSUER: 'default' });
   });
 
-  test('holds texts alone: 00 is no number, and off no boolean', async () => {
-    const { config, problems } = examineConfig({}, await read('ECT_DRAFTS: 00\nECT_PREDECESSOR_POLICY: off\n'));
+  test('holds texts alone: 00 is no number, and off no boolean', () => {
+    const { config, problems } = examineConfig({}, read('ECT_DRAFTS: 00\nECT_PREDECESSOR_POLICY: off\n'));
     expect(problems).toEqual([]);
     expect(config).toMatchObject({ token: { drafts: ['00'] }, graph: { predecessorPolicy: false } });
-    expect(await problemsOf('ECT_MAX_STREAMS: 0x10\n')).toHaveLength(1);
+    expect(problemsOf('ECT_MAX_STREAMS: 0x10\n')).toHaveLength(1);
   });
 
-  test('may fold a long list, and may be JSON', async () => {
+  test('may fold a long list, and may be JSON', () => {
     const long = 'ECT_REVIEW_ACTIONS: >-\n  look,\n  look again\n';
     for (const text of [long, '{"ECT_REVIEW_ACTIONS": "look,look again"}']) {
-      expect(readConfig({}, await read(text)).graph.reviewActions, text).toEqual(['look', 'look again']);
+      expect(readConfig({}, read(text)).graph.reviewActions, text).toEqual(['look', 'look again']);
     }
   });
 
-  test.each(['', '# nothing\n', '{}'])('may be empty: %j', async (text) => {
-    expect(readConfig({}, await read(text))).toEqual(readConfig({}));
+  test.each(['', '# nothing\n', '{}'])('may be empty: %j', (text) => {
+    expect(readConfig({}, read(text))).toEqual(readConfig({}));
   });
 });
 
 describe('S10: mistakes in a configuration file', () => {
-  test('a value that breaks its rule is told with its line', async () => {
-    expect(await problemsOf('ECT_LISTEN: 127.0.0.1:0\nECT_STORE: canary\n')).toEqual([
+  test('a value that breaks its rule is told with its line', () => {
+    expect(problemsOf('ECT_LISTEN: 127.0.0.1:0\nECT_STORE: canary\n')).toEqual([
       'ect.yaml:2: ECT_STORE must be sqlite or postgres or memory.',
     ]);
   });
 
-  test('an unknown key is told with its line, and with the setting that was probably meant', async () => {
+  test('an unknown key is told with its line, and with the setting that was probably meant', () => {
     const text = 'ECT_LISTNE: a\nlisten: a\ntls-cert: a\nECT_URL: a\nECT_CONFIG: a\nblue: a\n';
-    expect(await problemsOf(text)).toEqual([
+    expect(problemsOf(text)).toEqual([
       'ect.yaml:1: ECT_LISTNE is not a setting: did you mean ECT_LISTEN?',
       'ect.yaml:2: listen is not a setting: did you mean ECT_LISTEN?',
       'ect.yaml:3: tls-cert is not a setting: did you mean ECT_TLS_CERT?',
@@ -59,7 +60,7 @@ describe('S10: mistakes in a configuration file', () => {
     ]);
   });
 
-  test('S1 a secret stands in a file of its own', async () => {
+  test('S1 a secret stands in a file of its own', () => {
     const text = [
       'ECT_LOCAL_KEY_FILE: key.pem',
       'ECT_LOCAL_KEY_PASSPHRASE: canary',
@@ -69,12 +70,12 @@ describe('S10: mistakes in a configuration file', () => {
       'ECT_REPLAY: redis',
       'ECT_REDIS_URL: redis://:canary@127.0.0.1/0',
     ].join('\n');
-    expect(await problemsOf(text)).toEqual([
+    expect(problemsOf(text)).toEqual([
       'ect.yaml:2: ECT_LOCAL_KEY_PASSPHRASE has a secret in it: put that into a file, and name it in ECT_LOCAL_KEY_PASSPHRASE_FILE.',
       'ect.yaml:5: ECT_POSTGRES_URL has a secret in it: put that into a file, and name it in ECT_POSTGRES_PASSWORD_FILE.',
       'ect.yaml:7: ECT_REDIS_URL has a secret in it: put that into a file, and name it in ECT_REDIS_PASSWORD_FILE.',
     ]);
-    expect(await problemsOf(text.replaceAll(':canary@', '@').replace(/.*PASSPHRASE.*\n/, ''))).toEqual([]);
+    expect(problemsOf(text.replaceAll(':canary@', '@').replace(/.*PASSPHRASE.*\n/, ''))).toEqual([]);
   });
 
   test.each([
@@ -89,18 +90,18 @@ describe('S10: mistakes in a configuration file', () => {
     ['an open quote', 'ECT_ISSUER: "canary\n', 2, 'this is not YAML.'],
     ['a key in PEM', 'ECT_TLS_KEY: -----BEGIN PRIVATE KEY-----\ncanary\n', 2, 'this is not YAML.'],
     ['a text that lost its key', 'canary+canary/=: x\n', 1, 'a key that cannot be the name of a setting'],
-  ])('%s is refused with its line, and nothing of its text is shown', async (_, text, line, problem) => {
-    const problems = await problemsOf(text);
+  ])('%s is refused with its line, and nothing of its text is shown', (_, text, line, problem) => {
+    const problems = problemsOf(text);
     expect(problems).toEqual([expect.stringContaining(`ect.yaml:${line}: ${problem}`)]);
     expect(problems.join()).not.toContain('canary');
   });
 
-  test('what is no mapping is refused', async () => {
+  test('what is no mapping is refused', () => {
     const problem = 'ect.yaml must be a mapping of settings, such as `ECT_LISTEN: 127.0.0.1:8080`.';
-    for (const text of ['- canary', 'canary']) expect(await problemsOf(text)).toEqual([problem]);
+    for (const text of ['- canary', 'canary']) expect(problemsOf(text)).toEqual([problem]);
   });
 
-  test('no nesting is too deep to be told', async () => {
-    expect(await problemsOf(`ECT_ADMINS: ${'['.repeat(60_000)}`)).toEqual(['ect.yaml:1: this is not YAML.']);
+  test('no nesting is too deep to be told', () => {
+    expect(problemsOf(`ECT_ADMINS: ${'['.repeat(60_000)}`)).toEqual(['ect.yaml:1: this is not YAML.']);
   });
 });
