@@ -2,24 +2,27 @@
 
 import { type Ancestry, bundleAncestry, combine, type Task } from '../dag/index.ts';
 import type { Refusal } from '../errors.ts';
-import type { Ledger } from '../ledger/index.ts';
+import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 import { createPace, type Ending, STEPS_PER_TOKEN } from '../pace.ts';
 import { type Question, type VerifiedToken, verifyToken } from '../token/index.ts';
+import type { Caller } from './caller.ts';
 import { BEFORE_ANY_RECORD, isOfCompromisedKey, recordOf, secondOf } from './evidence.ts';
 import { asTask, isTask } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
+import { askedAbout, readerFor } from './read-permission.ts';
 import { demandSound } from './sound-records.ts';
 import { taskOf } from './task.ts';
 
 /**
  * Recorded tasks. Where workflows share a `jti`: the same workflow first, then none, then one other. No scope of tasks comes
  * after those of marks and keys, which begin with a character that no `wid` has: a mark never hides a task.
- * `checked`: each is held against the tree first, which costs more than to look it up.
  */
-export function ledgerAncestry(ledger: Ledger, checked = false): Ancestry {
+export function ledgerAncestry(ledger: Ledger, { checked = false, mayFollow }: LedgerLook = {}): Ancestry {
   return {
     find: async (jtis, wid) => {
-      const records = (await ledger.lookUp(wid, jtis, 'nearest')).filter((record) => record !== undefined);
+      const found = await ledger.lookUp(wid, jtis, 'nearest');
+      const seen = mayFollow === undefined ? found : await allowed(found, wid, mayFollow);
+      const records = seen.filter((record) => record !== undefined);
       if (checked) await demandSound(ledger, records);
       const tasks = records.filter(isTask).map(asTask);
       return new Map(tasks.map((task) => [task.jti, task]));
@@ -27,10 +30,46 @@ export function ledgerAncestry(ledger: Ledger, checked = false): Ancestry {
   };
 }
 
-/** How predecessors are looked at. */
-interface Look {
-  /** Records are held against the tree first. */
+/** How recorded tasks are looked at. */
+interface LedgerLook {
+  /** Records are held against the tree first, which costs more than to look them up. */
   readonly checked?: boolean;
+  /** Whether a task of another workflow may be found; otherwise it is as if it were not there. Undefined: each of them. */
+  readonly mayFollow?: MayFollow | undefined;
+}
+
+/** It is asked about what is not there as well: what is there and what is not take the same look-ups. */
+type MayFollow = (record: LedgerRecord | undefined) => Promise<boolean>;
+
+async function allowed(
+  records: readonly (LedgerRecord | undefined)[],
+  wid: string,
+  mayFollow: MayFollow,
+): Promise<readonly (LedgerRecord | undefined)[]> {
+  const kept: (LedgerRecord | undefined)[] = [];
+  for (const record of records) {
+    const isNear = record !== undefined && (record.scope === wid || record.scope === '');
+    if (isNear || (await mayFollow(record))) kept.push(record);
+  }
+  return kept;
+}
+
+/**
+ * Recorded tasks for one caller. A name that it knows would tell of a task in another workflow whether it is recorded, and where: whoever
+ * may not read that task does not find it.
+ */
+export function ancestryFor(parts: AuthorityParts, caller: Caller): Ancestry {
+  return ledgerAncestry(parts.ledger, { mayFollow: mayFollow(parts, caller) });
+}
+
+/** What `ancestryFor` asks; undefined for whoever sees everything. */
+export function mayFollow(parts: AuthorityParts, caller: Caller): MayFollow | undefined {
+  const { seesAll, maySee } = readerFor(parts, caller, 'GetEntry', true);
+  return seesAll ? undefined : (record) => maySee(record && askedAbout(record));
+}
+
+/** How predecessors are looked at. */
+interface Look extends LedgerLook {
   /** Evidence: tokens that came along are judged as of this second. */
   readonly asOf?: number | undefined;
 }
@@ -43,9 +82,9 @@ export async function ancestryWith(
   parts: AuthorityParts,
   predecessors: readonly string[],
   until: Ending,
-  { checked = false, asOf }: Look = {},
+  { asOf, ...look }: Look = {},
 ): Promise<Ancestry | Refusal> {
-  const recorded = ledgerAncestry(parts.ledger, checked);
+  const recorded = ledgerAncestry(parts.ledger, look);
   if (predecessors.length === 0) return recorded;
   const tasks: Task[] = [];
   const pace = createPace(until);

@@ -14,7 +14,7 @@ import { EctError } from '../errors.ts';
 import { type Candidate, EntryMissing, type EntryRef, MAX_LOOKUP_NAMES } from '../ledger/index.ts';
 import { createPace, type Ending, type Pace, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
 import type { VerifiedToken } from '../token/index.ts';
-import { ledgerAncestry } from './ancestry.ts';
+import { ancestryFor } from './ancestry.ts';
 import { type Appended, append, beginForLedger, demandEntry, write } from './append.ts';
 import { planOrder } from './append-order.ts';
 import type { Caller } from './caller.ts';
@@ -122,7 +122,7 @@ async function appendGroup(
   // Where damage is known nothing is recorded, but each item has an answer of its own: what is there already is found.
   const candidates = parts.ledger.isDamaged
     ? items.map(() => undefined)
-    : await examineInOrder(parts, items, signal, pace);
+    : await examineInOrder(parts, caller, items, signal, pace);
   const recording = candidates.map((candidate, nth) => {
     const { text, token } = items[nth]!;
     if (candidate === undefined || token === undefined) return undefined;
@@ -166,6 +166,7 @@ async function takenNames(
 /** What is to be recorded together, in order; undefined for what its graph does not allow, or not yet. */
 async function examineInOrder(
   parts: AuthorityParts,
+  caller: Caller,
   items: readonly Item[],
   signal: AbortSignal,
   pace: Pace,
@@ -173,7 +174,7 @@ async function examineInOrder(
   const { graph } = parts.policy;
   const isTaken = await takenNames(parts, items);
   const ahead = new Ahead();
-  const ancestry = combine(ledgerAncestry(parts.ledger), ahead);
+  const ancestry = combine(ancestryFor(parts, caller), ahead);
   const candidates: (Candidate | undefined)[] = [];
   for (const { text, token } of items) {
     if (pace.step(STEPS_PER_EXAMINATION)) await pace.rest();

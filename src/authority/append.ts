@@ -7,7 +7,7 @@ import { EctError, refuse } from '../errors.ts';
 import type { Cut } from '../keys/index.ts';
 import type { Candidate, LedgerRecord, Appended as Outcome, Receipt } from '../ledger/index.ts';
 import type { TokenVerdict, VerifiedToken } from '../token/index.ts';
-import { ledgerAncestry, verifyRecord } from './ancestry.ts';
+import { ancestryFor, verifyRecord } from './ancestry.ts';
 import type { Caller } from './caller.ts';
 import { BEFORE_ANY_RECORD, isOf, isOfCompromisedKey } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
@@ -44,7 +44,7 @@ export async function append(
   if (namesake !== undefined && isOf(namesake, token!)) return answerKnown(parts, namesake);
   if (!verdict.ok) throw new EctError(verdict.refusal);
   const exists = namesake !== undefined;
-  const report = await examineForLedger(parts, verdict.token, ledgerAncestry(parts.ledger), exists, { signal });
+  const report = await examineForLedger(parts, verdict.token, ancestryFor(parts, caller), exists, { signal });
   const refusal = refusalOf(report, { complete: true });
   if (refusal?.reason === 'DAG_DUPLICATE_TASK') parts.notices.equivocated(verdict.token.claims, 'ledger');
   if (refusal !== undefined) throw new EctError(refusal);

@@ -57,8 +57,8 @@ export interface Circumstances {
   /** Whether the hash is present. */
   readonly inp_hash?: boolean;
   readonly out_hash?: boolean;
-  /** Whether the caller has an entry in the workflow that is read. */
-  readonly takes_part?: boolean;
+  /** Whether the first task that was recorded in the workflow is the caller's own. */
+  readonly owns_workflow?: boolean;
 }
 
 /** A resource for people. */

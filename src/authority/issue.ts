@@ -5,7 +5,7 @@ import { EctError, type Refusal } from '../errors.ts';
 import { andThen, type Cut, type Signer, type Until } from '../keys/index.ts';
 import type { Receipt } from '../ledger/index.ts';
 import { type Claims, digestOfToken, type Level } from '../token/index.ts';
-import { ledgerAncestry } from './ancestry.ts';
+import { ancestryFor } from './ancestry.ts';
 import { record } from './append.ts';
 import type { Caller } from './caller.ts';
 import { examineGraph } from './graph.ts';
@@ -39,12 +39,12 @@ export async function issue(parts: AuthorityParts, caller: Caller, order: IssueO
   const isKeyed = order.requestId !== '';
   const earlier = isKeyed ? await recallToken(parts, caller, order) : undefined;
   if (earlier !== undefined) {
-    return deliver(parts, caller, order, earlier, await reportOn(parts, earlier, until), until);
+    return deliver(parts, caller, order, earlier, await reportOn(parts, caller, earlier, until), until);
   }
   const claims = draftClaims(parts, order, permit);
   const signer = signerFor(parts, order, permit.iss);
   const kid = signer?.jwk.kid ?? '';
-  const dag = namesTasks(order) ? await demandPredecessors(parts, order, claims, kid, until) : undefined;
+  const dag = namesTasks(order) ? await demandPredecessors(parts, caller, order, claims, kid, until) : undefined;
   const minting = beginMinting(parts, order, claims, signer, until);
   demandWrites(parts, caller, order, claims, minting.tokenBytes);
   const minted = await parts.rounds.finish(minting);
@@ -87,12 +87,13 @@ function namesTasks(order: IssueOrder): boolean {
 
 async function demandPredecessors(
   parts: AuthorityParts,
+  caller: Caller,
   order: IssueOrder,
   claims: Claims,
   kid: string,
   until: Until,
 ): Promise<DagReport | undefined> {
-  const { report, refusal } = await examinePredecessors(parts, order, claims, kid, until);
+  const { report, refusal } = await examinePredecessors(parts, caller, order, claims, kid, until);
   if (refusal !== undefined) throw new EctError(refusal);
   return order.pred.length === 0 ? undefined : report;
 }
@@ -103,6 +104,7 @@ async function demandPredecessors(
  */
 export async function examinePredecessors(
   parts: AuthorityParts,
+  caller: Caller,
   order: IssueOrder,
   claims: Claims,
   kid: string,
@@ -112,7 +114,7 @@ export async function examinePredecessors(
   const namesake = order.jti === '' ? undefined : await parts.ledger.find(claims.wid, claims.jti);
   const subject = { claims, kid, digest: undefined, namesake };
   const scope = { extent: 'links', until, toBeRecorded: levelOnLeaving(order) === 'L3' } as const;
-  const report = await examineGraph(parts, subject, ledgerAncestry(parts.ledger), scope);
+  const report = await examineGraph(parts, subject, ancestryFor(parts, caller), scope);
   return { report, refusal: refusalOf(report, { complete: order.level === 'L3' }) };
 }
 
@@ -133,13 +135,14 @@ export function levelOnLeaving({ level, record }: Pick<IssueOrder, 'level' | 're
 /** What is known by now of the predecessors of a token that left before. */
 async function reportOn(
   parts: AuthorityParts,
+  caller: Caller,
   { text, claims, kid }: OwnToken,
   until: Until,
 ): Promise<DagReport | undefined> {
   if (claims.pred.length === 0) return undefined;
   const namesake = await parts.ledger.find(claims.wid, claims.jti);
   const subject = { claims, kid, digest: digestOfToken(text), namesake };
-  return examineGraph(parts, subject, ledgerAncestry(parts.ledger), { extent: 'links', until });
+  return examineGraph(parts, subject, ancestryFor(parts, caller), { extent: 'links', until });
 }
 
 /** Answers a token. For L3 only once its entry is durable; or, as L2, once the order for its entry is. */

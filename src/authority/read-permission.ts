@@ -38,11 +38,11 @@ const SEES_ALL: Reader = { seesAll: true, maySee: async () => true, maySeeWorkfl
 export function readerFor(parts: AuthorityParts, caller: Caller, action: Action, isList = false): Reader {
   const { authorizer } = parts;
   if (authorizer === undefined || authorizer.isBuiltIn) return SEES_ALL;
-  const takesPart = rememberParts(parts, caller);
+  const ownsWorkflow = rememberOwned(parts, caller);
   let isTold = isList;
   async function permits(asked: Authorizer, resource: Resource, wid: string, isThere: boolean): Promise<boolean> {
-    const takes_part = asked.asksFor('takes_part') && (await takesPart(wid));
-    const question: PermissionQuestion = { action, resource, context: { takes_part } };
+    const owns_workflow = asked.asksFor('owns_workflow') && (await ownsWorkflow(wid));
+    const question: PermissionQuestion = { action, resource, context: { owns_workflow } };
     if (isTold || !isThere) return asked.authorize(caller, question).allowed;
     const isSeen = isPermitted(asked, caller, question);
     isTold = !isSeen;
@@ -59,20 +59,23 @@ export function readerFor(parts: AuthorityParts, caller: Caller, action: Action,
   };
 }
 
-/** Whether the caller itself has a task in a workflow; each is looked up once. */
-function rememberParts({ ledger, policy }: AuthorityParts, caller: Caller): (wid: string) => Promise<boolean> {
+/**
+ * Whether the first task that was recorded in a workflow is the caller's own; each is looked up once. What comes later does not count: by
+ * a `wid` that it heard of a caller could let itself in.
+ */
+function rememberOwned({ ledger, policy }: AuthorityParts, caller: Caller): (wid: string) => Promise<boolean> {
   const known = new Map<string, boolean>();
   const author = defaultIssuer(caller, policy.issuer);
   return async (wid) => {
     // Also without a workflow: what is there and what is not take the same look-ups.
     const scope = wid === '' ? NO_WORKFLOW : wid;
-    let takesPart = known.get(scope);
-    if (takesPart === undefined) {
-      const own = await ledger.list({ scope, author, startIndex: 0, limit: 1, withContent: false });
-      takesPart = own.length > 0;
-      known.set(scope, takesPart);
+    let ownsWorkflow = known.get(scope);
+    if (ownsWorkflow === undefined) {
+      const [first] = await ledger.list({ scope, startIndex: 0, limit: 1, withContent: false });
+      ownsWorkflow = first?.author === author;
+      known.set(scope, ownsWorkflow);
     }
-    return takesPart;
+    return ownsWorkflow;
   };
 }
 

@@ -4,7 +4,7 @@ import { type DagReport, refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal } from '../errors.ts';
 import type { Until } from '../keys/index.ts';
 import type { Claims, Failure, Level, Outcome } from '../token/index.ts';
-import { ledgerAncestry } from './ancestry.ts';
+import { ancestryFor } from './ancestry.ts';
 import { type Appended, answerKnown, verifyForLedger } from './append.ts';
 import type { Caller } from './caller.ts';
 import { isOf, secondOf } from './evidence.ts';
@@ -71,7 +71,7 @@ export async function rehearseIssue(
   if (isRefusalOf(permitted) && permitted.reason === 'NOT_AUTHORIZED' && parts.authorizer?.isBuiltIn !== true) {
     return { claims, ...signed, dag: undefined, outcomes, failures };
   }
-  const { report: dag, refusal } = await examinePredecessors(parts, order, claims, signed.kid, until);
+  const { report: dag, refusal } = await examinePredecessors(parts, caller, order, claims, signed.kid, until);
   settle('dag', refusal ?? dag);
   if (isRefusalOf(chosen)) settle('signature', chosen);
   return { claims, ...signed, dag: order.pred.length === 0 ? undefined : dag, outcomes, failures };
@@ -84,7 +84,12 @@ export interface AppendRehearsal {
 }
 
 /** Rehearses one append. A token that is there already is judged by the time at which it was recorded. */
-export async function rehearseAppend(parts: AuthorityParts, text: string, until: Until): Promise<AppendRehearsal> {
+export async function rehearseAppend(
+  parts: AuthorityParts,
+  caller: Caller,
+  text: string,
+  until: Until,
+): Promise<AppendRehearsal> {
   const read = await verifyForLedger(parts, text, 'report');
   const namesake = read.token && (await parts.ledger.find(read.token.claims.wid, read.token.claims.jti));
   const recorded = namesake !== undefined && isOf(namesake, read.token!) ? namesake : undefined;
@@ -94,7 +99,7 @@ export async function rehearseAppend(parts: AuthorityParts, text: string, until:
   const { token } = verdict;
   if (token !== undefined) {
     const exists = namesake !== recorded;
-    verdict.dag = await examineForLedger(parts, token, ledgerAncestry(parts.ledger), exists, until);
+    verdict.dag = await examineForLedger(parts, token, ancestryFor(parts, caller), exists, until);
     settleStep(verdict, verdict.outcomes.length, refusalOf(verdict.dag, { complete: true }));
   }
   const known = recorded && (await answerKnown(parts, recorded));

@@ -64,7 +64,10 @@ async function validateToken(
 ): Promise<DagAnswer> {
   const read = await readAsTask(parts, token);
   if ('reason' in read) return { refusal: read };
-  const ancestry = await ancestryWith(parts, predecessors, until, { checked: true });
+  const ancestry = await ancestryWith(parts, predecessors, until, {
+    checked: true,
+    mayFollow: maySeeWorkflow && ((record) => maySeeWorkflow(record?.scope ?? NO_WORKFLOW)),
+  });
   if ('reason' in ancestry) return { refusal: ancestry };
   const { claims, kid, digest } = read.token;
   const subject = { claims, kid, digest, namesake: await parts.ledger.find(claims.wid, claims.jti) };
@@ -155,7 +158,7 @@ export async function readWorkflow(
     }
     const examine = (stopsOutside: boolean) => {
       const examination = { ...examinationIn(parts, createPace(until)), stopsOutside };
-      return examineWorkflow(tasks, ledgerAncestry(parts.ledger, true), examination, MAX_WORKFLOW_TASKS);
+      return examineWorkflow(tasks, ledgerAncestry(parts.ledger, { checked: true }), examination, MAX_WORKFLOW_TASKS);
     };
     const whole = await examine(false);
     const isShown = maySeeWorkflow === undefined || (await maySeePast(whole, wid, maySeeWorkflow));

@@ -5,7 +5,7 @@ import { EctError, type Refusal, refuse, refuseAll } from '../errors.ts';
 import { andThen, type Cut, type Until } from '../keys/index.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
 import { type Level, type Question, requiredLevel, type TokenVerdict, type VerifiedToken } from '../token/index.ts';
-import { ancestryWith } from './ancestry.ts';
+import { ancestryWith, mayFollow } from './ancestry.ts';
 import type { Caller } from './caller.ts';
 import { isRecordOf, readAsRecorded } from './evidence.ts';
 import { examineGraph, type GraphSubject } from './graph.ts';
@@ -113,7 +113,7 @@ async function judgeFurther(
     settleStep(
       verdict,
       verdict.outcomes.length,
-      await judgeGraph(parts, verdict, { ...subjectOf(token, namesake), asOf: order.asOf }, order, until),
+      await judgeGraph(parts, caller, verdict, { ...subjectOf(token, namesake), asOf: order.asOf }, order, until),
     );
   if (isOver(verdict, order)) return close(parts, verdict, level);
 
@@ -185,12 +185,13 @@ function subjectOf({ claims, kid, digest }: VerifiedToken, namesake: LedgerRecor
 
 async function judgeGraph(
   parts: AuthorityParts,
+  caller: Caller,
   verdict: OpenVerdict,
   subject: GraphSubject,
   { predecessors, dag, asOf }: VerifyOrder,
   until: Until,
 ): Promise<Refusal | undefined> {
-  const ancestry = await ancestryWith(parts, predecessors, until, { asOf });
+  const ancestry = await ancestryWith(parts, predecessors, until, { asOf, mayFollow: mayFollow(parts, caller) });
   if ('reason' in ancestry) return ancestry;
   verdict.dag = await examineGraph(parts, subject, ancestry, { extent: 'links', until });
   return refusalOf(verdict.dag, { complete: dag === 'complete' });

@@ -97,7 +97,7 @@ interface ExplainOptions extends FileOptions {
   readonly level?: string;
   readonly inpHash?: true;
   readonly outHash?: true;
-  readonly takesPart?: true;
+  readonly ownsWorkflow?: true;
   readonly kind?: string;
   readonly issuer: string;
 }
@@ -119,7 +119,7 @@ function explainCommand(io: Io): Command {
     .addOption(new Option('--level <level>', 'the level of the token (default L2)').choices(['L1', 'L2', 'L3']))
     .option('--inp-hash', 'the token binds its input')
     .option('--out-hash', 'the token binds its output')
-    .option('--takes-part', 'the caller has a task in the workflow itself')
+    .option('--owns-workflow', 'the caller recorded the first task of the workflow')
     .addOption(
       new Option('--kind <kind>', 'what an entry is about (default task)').choices(['task', 'taint', 'key', 'loss']),
     )
@@ -154,7 +154,7 @@ function explainCommand(io: Io): Command {
 /** The question as a case writes it. What was not said is left out. */
 function questionIn(options: ExplainOptions) {
   const { caller, proof, proofBy, administrator, action, iss, aud, execAct, wid, ttl, level } = options;
-  const { inpHash, outHash, takesPart, kind } = options;
+  const { inpHash, outHash, ownsWorkflow, kind } = options;
   const members = {
     // The name of an OIDC subject is never a SPIFFE ID.
     caller: caller === 'anonymous' ? caller : caller.startsWith('spiffe:') ? { workload: caller } : { oidc: caller },
@@ -170,7 +170,7 @@ function questionIn(options: ExplainOptions) {
     level,
     inp_hash: inpHash,
     out_hash: outHash,
-    takes_part: takesPart,
+    owns_workflow: ownsWorkflow,
     kind,
   };
   return Object.fromEntries(

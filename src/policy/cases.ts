@@ -36,7 +36,7 @@ type Report = (place: string, rule: string) => void;
 
 /** What a question may say. */
 const QUESTION = ['caller', 'administrator', 'action', 'iss', 'aud', 'exec_act', 'wid', 'ttl', 'level'] as const;
-const MORE = ['inp_hash', 'out_hash', 'takes_part', 'kind', 'proof', 'proof_by'] as const;
+const MORE = ['inp_hash', 'out_hash', 'owns_workflow', 'kind', 'proof', 'proof_by'] as const;
 const EXPECTATION = ['name', 'expect', 'by'] as const;
 /** The lifetime of a question that names none: that of the service. */
 const DEFAULT_TTL_SECONDS = 600;
@@ -106,7 +106,7 @@ function questionOf(value: JsonObject, place: string, report: Report): AskedCase
     level: readLevel(value['level'] ?? 'L2', `${place}.level`, report),
     inp_hash: flag('inp_hash'),
     out_hash: flag('out_hash'),
-    takes_part: flag('takes_part'),
+    owns_workflow: flag('owns_workflow'),
     kind: readKind(value['kind'] ?? 'task', `${place}.kind`, report),
   };
   const isAdministrator = flag('administrator');
@@ -124,13 +124,13 @@ interface Facts {
   readonly level: number;
   readonly inp_hash: boolean;
   readonly out_hash: boolean;
-  readonly takes_part: boolean;
+  readonly owns_workflow: boolean;
   readonly kind: AskedEntry['kind'];
 }
 
 /** The question as the service asks it. Where no `iss` is said it is the caller's own name. */
 function questionAbout(action: Action, caller: Caller, facts: Facts): PermissionQuestion {
-  const { aud, exec_act, wid, ttl, level, inp_hash, out_hash, takes_part, kind } = facts;
+  const { aud, exec_act, wid, ttl, level, inp_hash, out_hash, owns_workflow, kind } = facts;
   const iss = facts.iss === '' && caller.kind !== 'anonymous' ? caller.id : facts.iss;
   switch (action) {
     case 'Issue':
@@ -147,15 +147,15 @@ function questionAbout(action: Action, caller: Caller, facts: Facts): Permission
       return {
         action,
         resource: wid === '' ? { kind: 'authority' } : { kind: 'workflow', wid },
-        context: { takes_part },
+        context: { owns_workflow },
       };
     case 'GetWorkflow':
-      return { action, resource: { kind: 'workflow', wid }, context: { takes_part } };
+      return { action, resource: { kind: 'workflow', wid }, context: { owns_workflow } };
     case 'GetEntry':
     case 'GetRecording':
     case 'ListEntries':
     case 'GetInclusionProof':
-      return { action, resource: { kind: 'entry', entry: { kind, iss, wid } }, context: { takes_part } };
+      return { action, resource: { kind: 'entry', entry: { kind, iss, wid } }, context: { owns_workflow } };
     case 'GetCheckpoint':
     case 'GetConsistencyProof':
       return { action, resource: { kind: 'ledger' }, context: {} };

@@ -26,7 +26,7 @@ const CIRCUMSTANCES = Object.keys({
   level: true,
   inp_hash: true,
   out_hash: true,
-  takes_part: true,
+  owns_workflow: true,
 } satisfies Record<keyof Circumstances, true>) as readonly (keyof Circumstances)[];
 
 /** The engine keeps each prepared set under its name for ever, so names of policies that nobody holds any more are used again. */

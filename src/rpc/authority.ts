@@ -152,7 +152,7 @@ export function authorityService(
         if (token === '') throw invalid('token', 'is required');
         demandAppend(parts, call.caller, token);
         if (dryRun) {
-          const rehearsal = await rehearseAppend(parts, token, call);
+          const rehearsal = await rehearseAppend(parts, call.caller, token, call);
           if (rehearsal.verdict.refusal !== undefined) call.note(rehearsal.verdict.refusal.reason);
           return writeAppendRehearsal(rehearsal);
         }
@@ -178,7 +178,11 @@ async function permittedSubject(parts: AuthorityParts, subject: DagSubject, { ca
     const isHidden = !(await readerFor(parts, caller, 'ValidateDAG').maySeeWorkflow(subject.wid));
     return { ...subject, ...past, isHidden };
   }
-  const question = { action: 'ValidateDAG', resource: { kind: 'authority' }, context: { takes_part: false } } as const;
+  const question = {
+    action: 'ValidateDAG',
+    resource: { kind: 'authority' },
+    context: { owns_workflow: false },
+  } as const;
   demandPermission(parts.authorizer, caller, question);
   return subject.kind === 'token' ? { ...subject, ...past } : subject;
 }

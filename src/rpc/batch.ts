@@ -185,7 +185,7 @@ function writeOutcome(outcome: Appended | EctError) {
 async function rehearseItem(parts: AuthorityParts, token: string, call: Call, details: DetailRoom) {
   await nextSlice();
   throwIfEnded(call.signal);
-  return writeAppendRehearsal(await rehearseAppend(parts, token, call), details);
+  return writeAppendRehearsal(await rehearseAppend(parts, call.caller, token, call), details);
 }
 
 /** Refuses a batch for what is wrong with it as a whole. `checks`: those of its other fields. */

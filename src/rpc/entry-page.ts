@@ -49,7 +49,10 @@ async function readAll(ledger: Ledger, { query, kinds }: EntryQuery, call: Call)
   return { records, nextIndex: undefined };
 }
 
-/** Entries that one call looks at for a caller who may not see all of them. */
+/**
+ * Entries that one call looks at for a caller who may not see all of them. In one workflow it looks at all, as long as the call lasts: the
+ * token of a next page would tell that there is a workflow.
+ */
 const MAX_LOOKED_AT = 10_000;
 /** What it costs to ask whether an entry may be seen, in steps: little where the answer is remembered, and the clock is looked at often. */
 const STEPS_PER_DECISION = 125;
@@ -64,7 +67,8 @@ async function readSeen(ledger: Ledger, { query, kinds }: EntryQuery, reader: Re
   const seen: LedgerRecord[] = [];
   const pace = createPace(call);
   let rest = query;
-  for (let left = MAX_LOOKED_AT; left > 0; left -= CHUNK) {
+  const max = query.scope === undefined ? MAX_LOOKED_AT : Number.POSITIVE_INFINITY;
+  for (let left = max; left > 0; left -= CHUNK) {
     const records = await listKinds(ledger, { ...rest, limit: CHUNK, withContent: false }, kinds, call.signal);
     for (const record of records) {
       if (pace.step(STEPS_PER_DECISION)) await pace.rest();

@@ -274,7 +274,7 @@ describe('what the ledger vouches for', () => {
       await run();
       return [(store.calls.get('find') ?? 0) - before.find, (store.calls.get('lookUp') ?? 0) - before.lookUp];
     };
-    expect(await lookUps(() => rehearseAppend(parts, token, endless))).toEqual([1, 1]);
+    expect(await lookUps(() => rehearseAppend(parts, anonymous, token, endless))).toEqual([1, 1]);
     expect(await lookUps(() => appendTo(parts, token))).toEqual([1, 1]);
     expect(await lookUps(() => appendTo(parts, token))).toEqual([1, 0]);
   });

@@ -1,8 +1,9 @@
 // A10: what a caller may not read looks, and takes, as if it were not there.
 
+import { hash } from 'node:crypto';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import type { AuthorityParts, Caller } from '../../src/authority/index.ts';
+import { type AuthorityParts, appendBatch, type Caller, rehearseAppend } from '../../src/authority/index.ts';
 import { EctError } from '../../src/errors.ts';
 import { GraphFormat, ValidateDAGRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import {
@@ -22,7 +23,7 @@ import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
 import { authorizerFor, policyText } from '../support/policy.ts';
-import { issueFor } from './support.ts';
+import { appendTo, endless, issueFor, verifyFor } from './support.ts';
 
 const A = workload('spiffe://prod.example/a');
 const B = workload('spiffe://prod.example/b');
@@ -97,12 +98,23 @@ async function failureOf(run: () => unknown): Promise<unknown> {
 }
 
 describe('A10 one entry', () => {
-  test('A10 its own and those of workflows that it takes part in are answered', async () => {
+  test('A10 its own and those of workflows that it began are answered', async () => {
     const { service, call, tasks } = await make();
     const read = async (jti: string, wid = '') =>
       taskOf((await service.getEntry(named(jti, wid), call(A))).entry)?.name?.jti;
     expect(await read(tasks.ofA)).toBe(tasks.ofA);
     expect(await read(tasks.sharedByB, SHARED)).toBe(tasks.sharedByB);
+  });
+
+  test('A10 a task that it records in the workflow of another opens nothing', async () => {
+    const { service, call, tasks } = await make();
+    const read = (jti: string) => failureOf(() => service.getEntry(named(jti, SHARED), call(B)));
+    expect(await read(tasks.sharedByB)).toBe('no failure');
+    expect(await read(tasks.sharedByA)).toMatchObject({ reason: 'ENTRY_NOT_FOUND' });
+    expect(await read(tasks.sharedByA)).toEqual(await read(ABSENT));
+    const workflow = (wid: string) =>
+      failureOf(() => service.getWorkflow(create(GetWorkflowRequestSchema, { wid }), call(B)));
+    expect(await workflow(SHARED)).toEqual(await workflow(NOWHERE));
   });
 
   test('A10 refused and absent fail with the same words, after the same look-ups', async () => {
@@ -236,10 +248,76 @@ describe('A10 a list', () => {
     expect(page.entries?.map((entry) => taskOf(entry)?.token !== '')).toEqual([true, true]);
   });
 
+  test('A10 of a workflow that may not be read has no next page, however many tasks it has', async () => {
+    const { parts, service, call } = await make();
+    const content = Buffer.from('x');
+    const leaf = () => Buffer.from('{}');
+    const many = Array.from({ length: 10_100 }, (_, nth) => {
+      const name = `550e8400-e29b-41d4-a716-4466554${String(nth).padStart(5, '0')}`;
+      const digest = hash('sha256', name, 'buffer');
+      return parts.ledger.append({ scope: OF_B, name, author: B.id, digest, content, leaf });
+    });
+    await Promise.all(many);
+    const list = (wid: string) => service.listEntries(create(ListEntriesRequestSchema, { wid }), call(A));
+    expect(await list(OF_B)).toEqual({ entries: [], nextPageToken: '' });
+    expect(await list(OF_B)).toEqual(await list(NOWHERE));
+  });
+
   test('A10 by an issuer that the caller may not read is empty', async () => {
     const { service, call } = await make(policyText('examples/auditor.cedar'));
     const page = await service.listEntries(create(ListEntriesRequestSchema, { iss: B.id }), call(A));
     expect(page).toEqual({ entries: [], nextPageToken: '' });
+  });
+});
+
+describe('A10 the name of a task in a workflow that the caller may not read', () => {
+  /** How a task that follows each of two names is refused, and what was looked up meanwhile. */
+  async function compare(follow: (parts: AuthorityParts, pred: string) => Promise<unknown>) {
+    const { store, parts, tasks } = await make();
+    const told: string[][] = [];
+    const answers: string[] = [];
+    for (const pred of [tasks.apart, ABSENT]) {
+      store.asked.length = 0;
+      const answer = await failureOf(() => follow(parts, pred)).then(JSON.stringify);
+      answers.push(answer.replaceAll(pred, 'PRED'));
+      told.push([...store.asked]);
+    }
+    return { told, answers };
+  }
+
+  test.each([
+    ['of its own', SHARED],
+    ['that is new', NOWHERE],
+    ['of none', ''],
+  ])('A10 is told by no task %s that would follow it and be recorded', async (_, wid) => {
+    const { told, answers } = await compare((parts, pred) => issueFor(parts, { wid, level: 'L3', pred: [pred] }, A));
+    expect(answers[0]).toContain('DAG_PREDECESSOR_MISSING');
+    expect(answers[0]).not.toContain(OF_B);
+    expect(answers[0]).toBe(answers[1]);
+    expect(told[0]).toEqual(told[1]);
+  });
+
+  test('A10 nor by one that leaves unrecorded, when it is verified, appended or tried', async () => {
+    for (const use of ['append', 'batch', 'verify', 'rehearse'] as const) {
+      const { answers } = await compare(async (parts, pred) => {
+        const { token } = await issueFor(parts, { wid: NOWHERE, pred: [pred] }, A);
+        if (use === 'append') return appendTo(parts, token, A);
+        if (use === 'batch') throw (await appendBatch(parts, A, [token], endless.signal))[0];
+        const { failures } =
+          use === 'verify'
+            ? await verifyFor(parts, token, { dag: 'complete' }, A)
+            : (await rehearseAppend(parts, A, token, endless)).verdict;
+        throw new EctError(failures[0]!.refusal);
+      });
+      expect(answers[0], use).toContain('DAG_PREDECESSOR_MISSING');
+      expect(answers[0], use).toBe(answers[1]);
+    }
+  });
+
+  test('A10 whoever may read it is told that it is elsewhere', async () => {
+    const { parts, tasks } = await make();
+    const failure = await failureOf(() => issueFor(parts, { wid: NOWHERE, level: 'L3', pred: [tasks.apart] }, B));
+    expect(failure).toMatchObject({ reason: 'DAG_WORKFLOW_MISMATCH' });
   });
 });
 

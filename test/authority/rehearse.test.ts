@@ -125,7 +125,7 @@ describe('a dry run of Append', () => {
   test('answers the rows of a verdict, and records nothing', async () => {
     const { parts } = await makeAuthority();
     const { token } = await issueFor(parts);
-    const { verdict, known } = await rehearseAppend(parts, token, endless);
+    const { verdict, known } = await rehearseAppend(parts, anonymous, token, endless);
     expect(verdict).toMatchObject({ refusal: undefined, level: 'L2', failures: [], dag: { status: 'complete' } });
     expect(verdict.outcomes).toHaveLength(VERIFY_STEPS.length);
     expect(verdict.outcomes.at(-1)).toBe('SKIPPED');
@@ -137,7 +137,7 @@ describe('a dry run of Append', () => {
     const { parts, clock } = await makeAuthority(undefined, { ledgerAudience: 'urn:ect:ledger' });
     const { token } = await issueFor(parts, { pred: [OTHER_JTI], ttlSeconds: 60 });
     clock.advance(60);
-    const { verdict } = await rehearseAppend(parts, token, endless);
+    const { verdict } = await rehearseAppend(parts, anonymous, token, endless);
     expect(failed(verdict.failures, VERIFY_STEPS)).toEqual({
       audience: 'AUDIENCE_MISMATCH',
       time: 'TOKEN_EXPIRED',
@@ -153,7 +153,7 @@ describe('a dry run of Append', () => {
       [makeToken(), 'KEY_UNKNOWN'],
       ['x', 'TOKEN_MALFORMED'],
     ] as const) {
-      const { verdict } = await rehearseAppend(parts, token, endless);
+      const { verdict } = await rehearseAppend(parts, anonymous, token, endless);
       expect(verdict).toMatchObject({ refusal: { reason }, token: undefined });
       expect(await reasonOf(appendTo(parts, token))).toBe(reason);
     }
@@ -163,7 +163,7 @@ describe('a dry run of Append', () => {
     const { parts, noticed } = await makeAuthority();
     const rival = await issueFor(parts, { jti: JTI, execAct: 'other' });
     await recordTask(parts, { jti: JTI });
-    const { verdict } = await rehearseAppend(parts, rival.token, endless);
+    const { verdict } = await rehearseAppend(parts, anonymous, rival.token, endless);
     expect(failed(verdict.failures, VERIFY_STEPS)).toEqual({ dag: 'DAG_DUPLICATE_TASK' });
     expect(noticed).toEqual([]);
   });
@@ -173,7 +173,7 @@ describe('a dry run of Append', () => {
     const { token } = await issueFor(parts);
     await appendTo(parts, token);
     clock.advance(5000);
-    const { verdict, known } = await rehearseAppend(parts, token, endless);
+    const { verdict, known } = await rehearseAppend(parts, anonymous, token, endless);
     expect(verdict).toMatchObject({ refusal: undefined, level: 'L3', failures: [] });
     expect(known).toMatchObject({ duplicate: true, record: { index: 0 } });
     expect((await parts.ledger.checkpoint()).size).toBe(1);
@@ -184,6 +184,6 @@ describe('a dry run of Append', () => {
     const { parts } = await makeAuthority(store);
     const { token } = await issueFor(parts);
     store.failReads(true);
-    await expect(rehearseAppend(parts, token, endless)).rejects.toThrow(EctError);
+    await expect(rehearseAppend(parts, anonymous, token, endless)).rejects.toThrow(EctError);
   });
 });

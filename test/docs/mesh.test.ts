@@ -53,7 +53,7 @@ afterAll(async () => {
 
 /** The commands of a block without its comments. One with a document goes on to its end. */
 function commandsIn(block: string): string[] {
-  const commands = block.match(/^.*<<'END'\n[^]*?\nEND$|^.+$/gm) ?? [];
+  const commands = block.match(/^.*<<'END'\n[\s\S]*?\nEND$|^.+$/gm) ?? [];
   return commands.filter((line) => !line.startsWith('#'));
 }
 

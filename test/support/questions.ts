@@ -63,22 +63,22 @@ export function questionFor(action: Action): fc.Arbitrary<PermissionQuestion> {
     case 'Verify':
       return fc.record({ aud }).map((context) => ({ action, resource: { kind: 'authority' }, context }));
     case 'ValidateDAG':
-      return fc.tuple(fc.boolean(), wid).map(([takes_part, id]) => ({
+      return fc.tuple(fc.boolean(), wid).map(([owns_workflow, id]) => ({
         action,
         resource: id === '' ? { kind: 'authority' } : { kind: 'workflow', wid: id },
-        context: { takes_part },
+        context: { owns_workflow },
       }));
     case 'GetWorkflow':
       return fc
         .tuple(fc.boolean(), wid)
-        .map(([takes_part, id]) => ({ action, resource: { kind: 'workflow', wid: id }, context: { takes_part } }));
+        .map(([owns_workflow, id]) => ({ action, resource: { kind: 'workflow', wid: id }, context: { owns_workflow } }));
     case 'GetEntry':
     case 'GetRecording':
     case 'ListEntries':
     case 'GetInclusionProof':
       return fc
         .tuple(fc.record({ kind, iss: name, wid }), fc.boolean())
-        .map(([entry, takes_part]) => ({ action, resource: { kind: 'entry', entry }, context: { takes_part } }));
+        .map(([entry, owns_workflow]) => ({ action, resource: { kind: 'entry', entry }, context: { owns_workflow } }));
     case 'GetCheckpoint':
     case 'GetConsistencyProof':
       return fc.constant({ action, resource: { kind: 'ledger' }, context: {} });
