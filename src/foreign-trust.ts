@@ -11,7 +11,7 @@ import type { TrustedKeys } from './trusted-keys.ts';
 export function configuredTrust(config: Config): FileGroup<readonly Issuer[]> | undefined {
   const { issuer: ownIssuer, callers } = config;
   if (config.trustFile === undefined) return undefined;
-  return trustFile(config.trustFile, { ownIssuer, believesCallers: callers.byJwt });
+  return trustFile(config.trustFile, { ownIssuer, believesCallers: callers.byJwt || callers.byWit });
 }
 
 /** Opens the issuers of a trust file, and puts their keys into the ring. They are fetched from `start` on. */

@@ -2,9 +2,12 @@
 
 import {
   type AuthorityParts,
+  type Caller,
   callerName,
+  claimProof,
   followMarks,
   type Notices,
+  type ProofUse,
   Recordings,
   rereadOrder,
   resourceName,
@@ -497,9 +500,16 @@ async function listen(
     adminService(parts, custody),
   ];
   const authority = authorityPage(describe, setMaxAgeSeconds);
-  const jwt = config.callers.byJwt
-    ? { issuerOf: (iss: unknown, sub: unknown) => issuers.callerIssuer(iss, sub), now: parts.now }
-    : undefined;
+  const byIssuers = {
+    issuerOf: (iss: unknown, sub: unknown) => issuers.callerIssuer(iss, sub),
+    now: parts.now,
+  };
+  const jwt = config.callers.byJwt ? byIssuers : undefined;
+  const { replay } = parts;
+  const wimse =
+    config.callers.byWit && publicUrl !== undefined && replay !== undefined
+      ? { ...byIssuers, publicUrl, useOnce: (caller: Caller, use: ProofUse) => claimProof(parts, replay, caller, use) }
+      : undefined;
   try {
     const server = await startServer({
       host,
@@ -517,7 +527,7 @@ async function listen(
       http2: config.http2,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
       processLimits: processLimits(config.limits, room),
-      ...createCallers({ cas, nowMs: clock.nowMs, forwarded: config.callers.forwarded, jwt }),
+      ...createCallers({ cas, nowMs: clock.nowMs, forwarded: config.callers.forwarded, jwt, wimse }),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       // Where the stores are in files, nothing waits for another machine.

@@ -1,8 +1,9 @@
 // `ect trust check`: what a service with this configuration would believe of a token or a caller's JWT, and why. It reads the
 // trust file, fetches the keys of its issuers once, and asks no service.
 
-import type { Socket } from 'node:net';
-import { jwtCallers } from './callers/jwt.ts';
+import { BEARER_TOKEN } from './callers/jwt.ts';
+import { jwtVerifier } from './callers/jwt-verifier.ts';
+import { IDENTITY_TOKEN } from './callers/wimse.ts';
 import { WrongUsage } from './cli/exit.ts';
 import type { CheckTrust, TrustFindings } from './cli/trust.ts';
 import { type Config, ConfigError, readConfig } from './config/index.ts';
@@ -44,7 +45,7 @@ export function trustChecker(env: Readonly<Record<string, string | undefined>>):
         payload,
         issuer: describe(issuer, foreign, said),
       } as const;
-      if (isCaller) return { ...about, ...judgeCaller(token, foreign, now) };
+      if (isCaller) return { ...about, ...judgeCaller(token, IDENTITY_TOKEN.types.has(typ), foreign, now) };
       const verdict = verifyToken(
         token,
         { now, audience, reading: 'presented', mode: 'report' },
@@ -96,16 +97,17 @@ function callerIssuerIn(
   return issuers.find((issuer) => issuer.iss === found?.iss);
 }
 
-function judgeCaller(token: string, foreign: ForeignIssuers, now: number): Pick<TrustFindings, 'name' | 'refusals'> {
-  const read = jwtCallers({ issuerOf: (iss, sub) => foreign.callerIssuer(iss, sub), now: () => now });
+/** Of an identity token, without the proof that each call needs. */
+function judgeCaller(
+  token: string,
+  isIdentity: boolean,
+  foreign: ForeignIssuers,
+  now: number,
+): Pick<TrustFindings, 'name' | 'refusals'> {
+  const ports = { issuerOf: (iss: unknown, sub: unknown) => foreign.callerIssuer(iss, sub), now: () => now };
   try {
-    const caller = read({
-      socket: {} as Socket,
-      httpMethod: 'POST',
-      path: '/',
-      header: (name) => (name === 'authorization' ? [`Bearer ${token}`] : []),
-    });
-    return { name: caller?.kind === 'anonymous' ? undefined : caller?.id, refusals: [] };
+    const { caller } = isIdentity ? jwtVerifier(ports, IDENTITY_TOKEN)(token) : jwtVerifier(ports, BEARER_TOKEN)(token);
+    return { name: caller.id, refusals: [] };
   } catch (error) {
     if (!(error instanceof EctError)) throw error;
     return { name: undefined, refusals: [{ rule: 'The JWT proves a caller.', ...error.refusal }] };

@@ -14,6 +14,8 @@ export interface Proof {
   readonly method: 'mtls' | 'jwt' | 'wimse' | 'forwarded' | 'unix';
   /** Who vouched: the trust domain, the issuer of the JWT, the SPIFFE ID of the proxy. */
   readonly by: string;
+  /** Of a proof that counts once: remembers that it was used, or refuses. To be asked before anything is done for the call. */
+  readonly demandUnused?: () => Promise<void>;
 }
 
 /** A stable name of the caller, for scopes and events. */

@@ -60,7 +60,7 @@ export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
 export { rereadOrder } from './reread-order.ts';
 export { type RotationRequest, rotateKey } from './rotate-once.ts';
 export { demandSound } from './sound-records.ts';
-export { guessableId } from './use.ts';
+export { claimProof, guessableId, type ProofUse } from './use.ts';
 export {
   type DagAnswer,
   type DagSubject,

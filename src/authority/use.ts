@@ -52,6 +52,40 @@ export async function judgeUse(
   settleStep(verdict, verdict.outcomes.length, refusalOfUse(claim, jti));
 }
 
+/** One use of a proof by which a caller made itself known. Times are seconds since the epoch. */
+export interface ProofUse {
+  readonly jti: string;
+  readonly expires: number;
+  /** It cannot have been made before. */
+  readonly issuedAfter: number;
+  /** SHA-256 of the signing input. */
+  readonly digest: Uint8Array;
+}
+
+/** The place of proofs among the uses of tokens: no `wid` has a control character. */
+const PROOF_SCOPE = '\0proof';
+
+/**
+ * Remembers the use of a proof in one atomic step. Throws CALLER_UNTRUSTED where it was used before, and what the guard throws. What it takes
+ * is charged to the caller.
+ */
+export async function claimProof(
+  parts: AuthorityParts,
+  guard: ReplayGuard,
+  caller: Caller,
+  { jti, expires, issuedAfter, digest }: ProofUse,
+): Promise<void> {
+  const keepUntil = expires + parts.policy.token.maxFutureSeconds;
+  refuseForgotten(parts, keepUntil);
+  const scope = { audience: '', iss: callerName(caller), wid: PROOF_SCOPE, jti };
+  const use = { ...scope, iat: issuedAfter, digest, signingInput: '', requestId: '' };
+  const isFirst = (claim: Awaited<ReturnType<ReplayGuard['claim']>>) => claim === 'fresh';
+  const write = { caller, use: 'replay', bytes: heldBytes(0) } as const;
+  const claim = await writeFor(parts, write, () => guard.claim(use, keepUntil, parts.earliest()), isFirst);
+  if (isFirst(claim)) return;
+  throw new EctError(refuse('CALLER_UNTRUSTED', 'The proof token is refused: it was used before.'));
+}
+
 /**
  * Where the clock was set back, tokens that had expired are alive again, and what was known of their uses is gone. Of tokens that
  * end before that time nobody can say whether they were used.

@@ -4,7 +4,9 @@ import { type Authenticate, type Authenticator, authenticateBy } from './authent
 import type { Vouchers } from './client-cas.ts';
 import { exceptProxies, type ForwardingOptions, forwardedCallers } from './forwarded.ts';
 import { anonymousCallers, type Identify, spiffeCallers, unprovenCallers } from './identify.ts';
-import { type JwtCallersPorts, jwtCallers } from './jwt.ts';
+import { jwtCallers } from './jwt.ts';
+import type { JwtCallersPorts } from './jwt-verifier.ts';
+import { isProof, type WimseCallersPorts, wimseCallers } from './wimse.ts';
 
 export interface CallersOptions {
   /** Who vouches for client certificates; undefined: none are asked for. */
@@ -15,6 +17,8 @@ export interface CallersOptions {
   readonly forwarded: Pick<ForwardingOptions, 'proxies' | 'header'> | undefined;
   /** Issuers whose JWTs prove callers; undefined: `authorization` is a header like any other. */
   readonly jwt?: JwtCallersPorts | undefined;
+  /** Issuers whose Workload Identity Tokens prove callers; undefined: their headers are headers like any other. */
+  readonly wimse?: WimseCallersPorts | undefined;
 }
 
 export interface Callers {
@@ -24,12 +28,13 @@ export interface Callers {
   readonly authenticate: Authenticate | undefined;
 }
 
-export function createCallers({ cas, nowMs, forwarded, jwt }: CallersOptions): Callers {
-  const withoutCertificate = jwt === undefined ? anonymousCallers() : unprovenCallers();
+export function createCallers({ cas, nowMs, forwarded, jwt, wimse }: CallersOptions): Callers {
+  const withoutCertificate = jwt === undefined && wimse === undefined ? anonymousCallers() : unprovenCallers();
   const identify = cas === undefined ? withoutCertificate : spiffeCallers(nowMs, cas);
   const credentials: Authenticator[] = [];
   if (forwarded !== undefined) credentials.push(forwardedCallers({ ...forwarded, identify }));
-  if (jwt !== undefined) credentials.push(jwtCallers(jwt));
+  if (jwt !== undefined) credentials.push(jwtCallers(jwt, wimse && isProof));
+  if (wimse !== undefined) credentials.push(wimseCallers(wimse));
   if (credentials.length === 0) return { identify, authenticate: undefined };
   return { identify, authenticate: authenticateBy(credentials, exceptProxies(identify, forwarded?.proxies ?? [])) };
 }

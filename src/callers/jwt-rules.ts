@@ -19,15 +19,6 @@ export interface NamedCaller {
 
 /** Members that bring in a key, a URL, another encoding or another token. */
 const FORBIDDEN_MEMBERS = ['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u', 'trust_chain', 'zip', 'cty', 'enc', 'epk'];
-/** Kinds of JWT that say who somebody is. Others, such as Execution Context Tokens, say something else. */
-const TYPES: ReadonlySet<unknown> = new Set([
-  undefined,
-  'jwt',
-  'jose',
-  'at+jwt',
-  'application/jwt',
-  'application/at+jwt',
-]);
 const MAX_KID_CHARACTERS = 256;
 /** Clocks of issuers may be ahead of ours by so much. */
 const SKEW_SECONDS = 30;
@@ -36,17 +27,24 @@ const MAX_ID_BYTES = 2048;
 /** The algorithm and the name of the key in a header. Throws CALLER_UNTRUSTED. */
 export function readHeader(
   header: JsonObject,
+  types: ReadonlySet<unknown>,
   allowed: readonly string[],
 ): { readonly alg: string; readonly kid: string } {
-  const member = FORBIDDEN_MEMBERS.find((name) => Object.hasOwn(header, name));
-  if (member !== undefined) throw untrusted(`its header must not have ${member}`);
-  const { alg, kid, typ } = header;
-  if (!TYPES.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
-    throw untrusted('its typ is not that of a JWT for callers');
+  demandPlain(header, types);
+  const { alg, kid } = header;
   if (typeof alg !== 'string' || !allowed.includes(alg)) throw untrusted(`its alg must be ${allowed.join(' or ')}`);
   if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_CHARACTERS)
     throw untrusted('its header has no kid');
   return { alg, kid };
+}
+
+/** A header says what kind of JWT it is, and brings nothing in. Throws CALLER_UNTRUSTED. */
+export function demandPlain(header: JsonObject, types: ReadonlySet<unknown>, what?: string): void {
+  const member = FORBIDDEN_MEMBERS.find((name) => Object.hasOwn(header, name));
+  if (member !== undefined) throw untrusted(`its header must not have ${member}`, what);
+  const { typ } = header;
+  if (types.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) return;
+  throw untrusted('its typ is not that of a token which proves a caller so', what);
 }
 
 /** The times of a JWT that counts now. Throws CALLER_UNTRUSTED. */
@@ -89,14 +87,14 @@ export function nameCaller(payload: JsonObject, { identity }: CallerTrust): Name
   throw invalid(`its ${claim} has characters or segments that no name may have`);
 }
 
-export function untrusted(why: string): EctError {
-  return new EctError(refuse('CALLER_UNTRUSTED', `The bearer token is refused: ${why}.`));
+export function untrusted(why: string, what = 'token of the caller'): EctError {
+  return new EctError(refuse('CALLER_UNTRUSTED', `The ${what} is refused: ${why}.`));
 }
 
 function invalid(why: string): EctError {
-  return new EctError(refuse('CALLER_ID_INVALID', `The bearer token is refused: ${why}.`));
+  return new EctError(refuse('CALLER_ID_INVALID', `The token of the caller is refused: ${why}.`));
 }
 
-function isTime(value: unknown): value is number {
+export function isTime(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 }

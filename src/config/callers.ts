@@ -9,6 +9,8 @@ export interface CallersConfig {
   readonly areProven: boolean;
   /** Whether a JWT of an issuer in the trust file proves a caller. */
   readonly byJwt: boolean;
+  /** Whether a Workload Identity Token of such an issuer does, with a proof of its key. */
+  readonly byWit: boolean;
   /** Proxies that say by a header for whom they call, by their SPIFFE IDs. */
   readonly forwarded:
     | { readonly proxies: readonly string[]; readonly header: 'x-forwarded-client-cert' | 'l5d-client-id' }
@@ -26,6 +28,12 @@ export const CALLER_SETTINGS = {
     default: 'no',
     meaning:
       '`yes`: bearer tokens of issuers in `ECT_TRUST_FILE` prove callers: JWT-SVIDs, Kubernetes service accounts, any OpenID Connect issuer',
+  },
+  ECT_CALLER_WITS: {
+    type: either('yes', 'no'),
+    default: 'no',
+    meaning:
+      '`yes`: WIMSE identity tokens of issuers in `ECT_TRUST_FILE` prove callers, each call with a [proof](docs/operating.md#foreign-issuers) for `ECT_PUBLIC_URL`',
   },
   ECT_FORWARDED_BY: {
     type: list('list of SPIFFE IDs', 'SPIFFE IDs of proxies with commas between them', isWorkloadId),
@@ -46,6 +54,7 @@ const WAYS = [
   'ECT_TLS_CERT, ECT_TLS_KEY and ECT_TLS_CLIENT_CA (mutual TLS: callers have X.509-SVIDs of one CA)',
   'ECT_TLS_CLIENT_BUNDLES in the place of the CA (the same, for several trust domains)',
   'ECT_CALLER_JWTS=yes with ECT_TRUST_FILE and TLS (bearer tokens: JWT-SVIDs, Kubernetes service accounts, any OIDC issuer)',
+  'ECT_CALLER_WITS=yes with these and ECT_PUBLIC_URL (WIMSE: identity tokens, each call with a proof)',
   'one of the first two with ECT_FORWARDED_BY (a proxy in front of the service says for whom it calls)',
 ];
 
@@ -55,15 +64,18 @@ interface Surroundings {
   /** The setting by which certificates prove callers, where one does. */
   readonly provedBy: string | undefined;
   readonly hasTrustFile: boolean;
+  readonly hasPublicUrl: boolean;
+  readonly hasReplayGuard: boolean;
 }
 
 export function callersConfig(values: Values, rules: Rules, around: Surroundings): CallersConfig {
   const { isOnLoopback, provedBy } = around;
-  const byJwt = values.ECT_CALLER_JWTS;
-  const areProven = provedBy !== undefined || byJwt;
-  if (byJwt) demandForJwts(rules, around);
+  const { ECT_CALLER_JWTS: byJwt, ECT_CALLER_WITS: byWit } = values;
+  const areProven = provedBy !== undefined || byJwt || byWit;
+  if (byJwt) demandForIssuers('ECT_CALLER_JWTS', rules, around);
+  if (byWit) demandForWits(rules, around);
   if (areProven && values.ECT_ALLOW_ANONYMOUS) {
-    const what = provedBy ?? 'ECT_CALLER_JWTS=yes';
+    const what = provedBy ?? `${byJwt ? 'ECT_CALLER_JWTS' : 'ECT_CALLER_WITS'}=yes`;
     rules.problem(`ECT_ALLOW_ANONYMOUS=yes contradicts ${what}: remove one of them.`);
   }
   if (!isOnLoopback && !areProven && !values.ECT_ALLOW_ANONYMOUS) {
@@ -72,15 +84,29 @@ export function callersConfig(values: Values, rules: Rules, around: Surroundings
         'service to everyone who can reach it with ECT_ALLOW_ANONYMOUS=yes.',
     );
   }
-  return { areProven, byJwt, forwarded: forwardedConfig(values, rules, around) };
+  return { areProven, byJwt, byWit, forwarded: forwardedConfig(values, rules, around) };
 }
 
-function demandForJwts({ problem }: Rules, { isOnLoopback, hasTls, hasTrustFile }: Surroundings): void {
-  if (!hasTrustFile) problem('ECT_CALLER_JWTS=yes needs ECT_TRUST_FILE, which names the issuers.');
+function demandForIssuers(
+  name: 'ECT_CALLER_JWTS' | 'ECT_CALLER_WITS',
+  { problem }: Rules,
+  { isOnLoopback, hasTls, hasTrustFile }: Surroundings,
+): void {
+  if (!hasTrustFile) problem(`${name}=yes needs ECT_TRUST_FILE, which names the issuers.`);
   if (!hasTls && !isOnLoopback) {
     problem(
-      'ECT_CALLER_JWTS=yes needs ECT_TLS_CERT and ECT_TLS_KEY where ECT_LISTEN is not loopback: who hears a bearer token can use it.',
+      `${name}=yes needs ECT_TLS_CERT and ECT_TLS_KEY where ECT_LISTEN is not loopback: who hears a token can use it.`,
     );
+  }
+}
+
+function demandForWits(rules: Rules, around: Surroundings): void {
+  demandForIssuers('ECT_CALLER_WITS', rules, around);
+  if (!around.hasPublicUrl) {
+    rules.problem('ECT_CALLER_WITS=yes needs ECT_PUBLIC_URL: the aud of a proof begins with it.');
+  }
+  if (!around.hasReplayGuard) {
+    rules.problem('ECT_CALLER_WITS=yes needs a replay guard, or a proof could be used twice.');
   }
 }
 

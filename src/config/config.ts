@@ -106,11 +106,14 @@ function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
   const { ECT_LISTEN: listen, ECT_STORE: store, ECT_WORKERS: workers, ECT_PUBLIC_URL: publicUrl } = values;
   const isOnLoopback = isLoopback(listen.host);
   const tls = tlsConfig(values, rules);
+  const replay = replayConfig(values, rules, { store, workers });
   const callers = callersConfig(values, rules, {
     isOnLoopback,
     hasTls: tls !== undefined,
     provedBy: provingSetting(values),
     hasTrustFile: values.ECT_TRUST_FILE !== undefined,
+    hasPublicUrl: publicUrl !== undefined,
+    hasReplayGuard: replay.guard !== 'off',
   });
   const signer = signerConfig(values, rules);
   return {
@@ -136,7 +139,7 @@ function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
     token: tokenConfig(values, rules),
     levels: { minimum: values.ECT_MINIMUM_LEVEL, byAction: values.ECT_MINIMUM_LEVELS ?? {} },
     trustFile: values.ECT_TRUST_FILE,
-    replay: replayConfig(values, rules, { store, workers }),
+    replay,
     writes: {
       callerMibPerHour: values.ECT_CALLER_WRITE_MIB_PER_HOUR,
       minFreeDiskMib: values.ECT_MIN_FREE_DISK_MIB,

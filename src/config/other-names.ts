@@ -35,6 +35,7 @@ export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   ECT_PUBLIC_URL: ['BASE_URL', 'EXTERNAL_URL'],
   ECT_TRUST_FILE: ['ISSUERS', 'ISSUERS_FILE', 'JWKS', 'JWKS_FILE', 'JWKS_URI', 'OIDC_ISSUER', 'TRUST'],
   ECT_CALLER_JWTS: ['BEARER', 'JWT', 'JWT_AUTH', 'JWTS', 'OIDC'],
+  ECT_CALLER_WITS: ['WIMSE', 'WIT', 'WITS', 'WPT'],
   ECT_WORKERS: ['CLUSTER', 'CORES', 'CPUS', 'PROCESSES', 'THREADS'],
 };
 

@@ -2,7 +2,7 @@
 // event. Transports read and write bytes; everything else about a call is decided here.
 
 import type { Socket } from 'node:net';
-import type { Authorizer, Caller } from '../authority/index.ts';
+import { type Authorizer, type Caller, proofOf } from '../authority/index.ts';
 import { underDeadline } from '../call-deadline.ts';
 import type { Authenticate } from '../callers/authenticate.ts';
 import { EctError, refuse } from '../errors.ts';
@@ -326,6 +326,8 @@ export function createCalls(options: CallsOptions) {
       if (call.stopped !== undefined) throw call.stopped;
       const request = read();
       const ready = request instanceof Promise ? await call.untilOver(request) : request;
+      const proven = proofOf(call.caller)?.demandUnused?.();
+      if (proven !== undefined) await call.untilOver(proven);
       demandPermitted(service, localName, ready, call);
       const answerBytes = service.answerBytes?.[localName];
       if (answerBytes !== undefined) {
@@ -396,6 +398,8 @@ export function createCalls(options: CallsOptions) {
         onLimit('streams');
         throw tooManyStreamsOf(call.socket);
       }
+      const proven = proofOf(call.caller)?.demandUnused?.();
+      if (proven !== undefined) await call.untilOver(proven);
       if (call.access !== 'public') demandMethod(authorizer, service, localName, call.caller);
       answers = service.streams?.[localName]?.(request as never, call)[Symbol.asyncIterator]();
       if (answers === undefined) throw new TypeError(`no procedure ${localName}`);

@@ -58,7 +58,7 @@ export function readTrust(text: string, around: Partial<TrustSurroundings> = {})
     refuseNamesOfIssuers(entry, entries, report);
   }
   if (around.believesCallers === true && !entries.some(({ issuer }) => issuer.callers)) {
-    report('the file', 'ECT_CALLER_JWTS=yes needs an issuer with callers in use');
+    report('the file', 'ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use');
   }
   return { issuers: entries.map((entry) => ({ ...entry.issuer, tokens: tokenTrust(entry, entries) })), problems };
 }
@@ -133,7 +133,7 @@ function refuseCollisions(entries: readonly Entry[], report: Report): void {
 function refuseUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurroundings>, report: Report): void {
   const { believesCallers = true, ownIssuer } = around;
   if (issuer.callers === undefined) return;
-  if (!believesCallers) report(`${place}.callers`, 'needs ECT_CALLER_JWTS=yes');
+  if (!believesCallers) report(`${place}.callers`, 'needs ECT_CALLER_JWTS=yes or ECT_CALLER_WITS=yes');
   const { identity } = issuer.callers;
   if (identity.kind === 'oidc' && ownIssuer !== undefined && isWithin(identity.prefix.slice(0, -1), ownIssuer)) {
     report(

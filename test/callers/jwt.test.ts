@@ -146,7 +146,7 @@ describe('A5: nobody by a bearer token', () => {
     ['without a signature', `${encode({ alg: 'none' })}.${encode(svidClaims)}.`],
     ['with a claim twice', `${encode({ alg: 'ES256', kid: 'one' })}.${encode('{"sub":"a","sub":"b"}')}.AAAA`],
   ])('that is %s', (_, token) => {
-    refused(token, /bearer token is refused/);
+    refused(token, /token of the caller is refused/);
   });
 
   test.each(['none', 'HS256', 'HS512', 'RS512', 'es256', 'ES384', '', 7, null])('of alg %j', (alg) => {

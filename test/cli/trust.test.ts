@@ -82,6 +82,15 @@ test('the JWT of a caller: what the caller would be called', async () => {
   expect(JSON.parse(refused.out)).toMatchObject({ believed: false, refusals: [{ reason: 'CALLER_UNTRUSTED' }] });
 });
 
+test('an identity token: what the caller would be called, once it proves that it holds the key', async () => {
+  const cnf = { jwk: issuerKey('w', { alg: 'ES256' }).jwk };
+  const identity = (claims: object) =>
+    key.jws({ iss: issuer.url, sub: 'ada', exp: now() + 300, ...claims }, { typ: 'wit+jwt' });
+  const { out } = await check(identity({ cnf }), '--json');
+  expect(JSON.parse(out)).toMatchObject({ believed: true, kind: 'caller', name: 'urn:people:ada' });
+  expect(JSON.parse((await check(identity({}), '--json')).out)).toMatchObject({ believed: false });
+});
+
 test('text of a token is safe for a terminal', async () => {
   const { out } = await check(tokenOf({ iss: 'urn:\u001b[2J' }));
   expect(out).not.toContain('\u001b[2J');

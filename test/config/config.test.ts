@@ -24,7 +24,7 @@ const PROXY = 'spiffe://example.org/envoy';
 const DEFAULTS: Config = {
   listen: { host: '127.0.0.1', port: 8080 },
   tls: undefined,
-  callers: { areProven: false, byJwt: false, forwarded: undefined },
+  callers: { areProven: false, byJwt: false, byWit: false, forwarded: undefined },
   allowAnonymous: false,
   workers: 1,
   http2: 'engine',
@@ -160,12 +160,33 @@ describe('settings', () => {
     expect(readConfig({ ...CLIENT_TLS, ECT_ADMINS: names.join(', ') }).administrators).toEqual(names);
   });
 
+  test('S10 callers by WIMSE tokens need a file of issuers, the URL that proofs are for, and what remembers proofs', () => {
+    const wits = { ECT_CALLER_WITS: 'yes', ECT_TRUST_FILE: '/trust.json', ECT_PUBLIC_URL: 'https://ect.example' };
+    expect(problemsOf(wits)).toEqual([]);
+    expect(readConfig(wits).callers).toEqual({ areProven: true, byJwt: false, byWit: true, forwarded: undefined });
+    expect(problemsOf({ ECT_CALLER_WITS: 'yes' })).toEqual([
+      'ECT_CALLER_WITS=yes needs ECT_TRUST_FILE, which names the issuers.',
+      'ECT_CALLER_WITS=yes needs ECT_PUBLIC_URL: the aud of a proof begins with it.',
+    ]);
+    for (const off of [{ ECT_REPLAY: 'off' }, { ECT_JTI_REPLAY_CACHE_SIZE: '0' }]) {
+      expect(problemsOf({ ...wits, ...off })).toEqual([
+        expect.stringMatching(/^ECT_CALLER_WITS=yes needs a replay guard/),
+      ]);
+    }
+    expect(problemsOf({ ...wits, ECT_LISTEN: '0.0.0.0:8443' })).toEqual([
+      expect.stringMatching(/^ECT_CALLER_WITS=yes needs ECT_TLS_CERT and ECT_TLS_KEY/),
+    ]);
+    expect(problemsOf({ ...wits, ECT_ALLOW_ANONYMOUS: 'yes' })).toEqual([
+      'ECT_ALLOW_ANONYMOUS=yes contradicts ECT_CALLER_WITS=yes: remove one of them.',
+    ]);
+  });
+
   test('S10 callers by JWT need a file that names issuers, TLS off loopback, and exclude anonymous ones', () => {
     const jwts = { ECT_CALLER_JWTS: 'yes', ECT_TRUST_FILE: '/trust.json' };
     expect(problemsOf(jwts)).toEqual([]);
     expect(problemsOf({ ...jwts, ...TLS, ECT_LISTEN: '0.0.0.0:8443' })).toEqual([]);
     expect(problemsOf({ ...jwts, ECT_ADMINS: 'spiffe://example.com/a' })).toEqual([]);
-    expect(readConfig(jwts).callers).toEqual({ areProven: true, byJwt: true, forwarded: undefined });
+    expect(readConfig(jwts).callers).toEqual({ areProven: true, byJwt: true, byWit: false, forwarded: undefined });
     expect(problemsOf({ ECT_CALLER_JWTS: 'yes' })).toEqual([
       'ECT_CALLER_JWTS=yes needs ECT_TRUST_FILE, which names the issuers.',
     ]);
@@ -185,7 +206,7 @@ describe('settings', () => {
 
   test('S10 administrators that nobody can be stop the start', () => {
     expect(problemsOf({ ECT_ADMINS: 'spiffe://example.com/a' })).toEqual([
-      'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES or ECT_CALLER_JWTS too.',
+      'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_CALLER_JWTS or ECT_CALLER_WITS too.',
     ]);
     expect(problemsOf({ ...CLIENT_TLS, ECT_ADMINS: 'anonymous' })).toEqual([
       expect.stringMatching(/^ECT_ADMINS=anonymous is nobody where every caller has an identity/),

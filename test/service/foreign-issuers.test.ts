@@ -1,9 +1,13 @@
 // The real process with an issuer elsewhere: its keys are fetched, its tokens verified, and its JWTs prove callers.
 
+import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { IssueRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import { type CannedServer, json, startCannedServer } from '../support/canned-server.ts';
 import { type IssuerKey, issuerKey, rsaIssuerKey } from '../support/jwks.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
@@ -129,6 +133,64 @@ test('A5, S1: bearer tokens prove callers, who issue in their own names, and no 
   for (const secret of [account, workload, account.split('.')[1]!, workload.split('.')[2]!]) {
     expect(service.stderr() + service.stdout()).not.toContain(secret);
   }
+});
+
+test('A9: an identity token with a proof proves a caller once, over every transport and at every process', async () => {
+  const [server, holder] = [issuerKey('svid'), issuerKey('w', { alg: 'ES256' })];
+  const bundle = keep('wit.json', { keys: [{ ...server.jwk, use: 'jwt-svid' }] });
+  const callers = { audience: AUDIENCE };
+  const trust = keep('wits.json', {
+    issuers: [{ iss: 'spiffe://example.org', jwks_file: bundle, use: ['callers'], callers }],
+  });
+  const publicUrl = 'https://ect.example';
+  const settings = { ECT_TRUST_FILE: trust, ECT_CALLER_WITS: 'yes', ECT_PUBLIC_URL: publicUrl };
+  await using service = await startService({ ...settings, ECT_WORKERS: '2' });
+  await vi.waitFor(() => expect(service.events('foreign-keys-taken')).toHaveLength(2), SOON);
+  const id = 'spiffe://example.org/w';
+  const wit = server.jws({ sub: id, exp: now() + 300, cnf: { jwk: holder.jwk } }, { typ: 'wit+jwt' });
+  const wth = hash('sha256', wit, 'base64url');
+  const path = '/ect.v1.AuthorityService/Issue';
+  const proof = (aud = `${publicUrl}${path}`) =>
+    holder.jws({ aud, exp: now() + 60, jti: crypto.randomUUID(), wth }, { typ: 'wpt+jwt' });
+  const sentAs = (wpt: string) => ({ 'workload-identity-token': wit, authorization: `WPT ${wpt}` });
+  const issue = async (headers: Readonly<Record<string, string>>) => {
+    const answer = await fetch(`${service.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', connection: 'close', ...headers },
+      body: JSON.stringify({ execAct: 'a', aud: [AUDIENCE] }),
+    });
+    return { status: answer.status, body: await answer.text() };
+  };
+  expect(await issue(sentAs(proof()))).toMatchObject({ status: 200, body: expect.stringContaining(id) });
+  const once = proof();
+  const answers = await Promise.all(Array.from({ length: 8 }, () => issue(sentAs(once))));
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array(7).fill(401)]);
+  expect(answers.find(({ status }) => status === 401)?.body).toContain('it was used before');
+  expect((await issue({})).status).toBe(401);
+  expect((await issue({ 'workload-identity-token': wit })).body).toContain('proof token is refused: it is missing');
+
+  const channel = new Client(service.address, credentials.createInsecure());
+  const grpc = (wpt: string) =>
+    new Promise<number>((resolve) => {
+      const metadata = new Metadata();
+      for (const [name, value] of Object.entries(sentAs(wpt))) metadata.set(name, value);
+      const asBytes = (bytes: Buffer) => bytes;
+      // exec_act and aud of an IssueRequest.
+      const request = Buffer.from(
+        toBinary(IssueRequestSchema, create(IssueRequestSchema, { execAct: 'a', aud: ['b:c'] })),
+      );
+      channel.makeUnaryRequest(path, asBytes, asBytes, request, metadata, (error) => resolve(error?.code ?? status.OK));
+    });
+  const another = proof();
+  expect([await grpc(another), await grpc(another), await grpc(once)]).toEqual([
+    status.OK,
+    status.UNAUTHENTICATED,
+    status.UNAUTHENTICATED,
+  ]);
+  channel.close();
+  const proven = service.events('call').filter((event) => event['proof'] === 'wimse');
+  expect(proven.map((event) => event['by'])).toContain('spiffe://example.org');
+  for (const secret of [wit, once]) expect(service.stderr()).not.toContain(secret.split('.')[2]);
 });
 
 test('K7: without the keys of their issuer callers are told to come back, and come in once it answers', async () => {

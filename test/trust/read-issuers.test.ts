@@ -201,10 +201,10 @@ describe('what an issuer is believed for', () => {
 
   test('callers are in the file where the service believes their JWTs, and nowhere else', () => {
     expect(problemsIn({ jwks, use, callers }, { believesCallers: false })).toEqual([
-      '.callers: needs ECT_CALLER_JWTS=yes.',
+      '.callers: needs ECT_CALLER_JWTS=yes or ECT_CALLER_WITS=yes.',
     ]);
     expect(problemsIn({ jwks }, { believesCallers: true })).toEqual([
-      'the file: ECT_CALLER_JWTS=yes needs an issuer with callers in use.',
+      'the file: ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use.',
     ]);
     expect(problemsIn({ jwks, use, callers }, { believesCallers: true })).toEqual([]);
     expect(problemsIn({ jwks }, { believesCallers: false })).toEqual([]);

@@ -1,0 +1,144 @@
+// Callers that prove themselves by a Workload Identity Token (draft-ietf-wimse-workload-creds-02), which names them and a key of theirs, and a
+// Workload Proof Token by that key for this request (draft-ietf-wimse-wpt: as -02 sends it, and as -01 did).
+
+import { hash, type KeyObject } from 'node:crypto';
+import type { Caller, ProofUse } from '../authority/index.ts';
+import type { EctError } from '../errors.ts';
+import { CALLER_ALGORITHMS, readTrustedJwk } from '../keys/index.ts';
+import { type JsonObject, type JsonValue, readCompact } from '../token/index.ts';
+import type { Authenticator, Presented } from './authenticate.ts';
+import { demandPlain, isTime, untrusted } from './jwt-rules.ts';
+import { type JwtCallersPorts, type JwtKind, jwtVerifier } from './jwt-verifier.ts';
+
+export interface WimseCallersPorts extends JwtCallersPorts {
+  /** Under which callers reach the service, without a path: what `aud` of a proof begins with. */
+  readonly publicUrl: string;
+  /** Remembers that a proof was used. Throws CALLER_UNTRUSTED where it was before, and what the replay guard throws. */
+  readonly useOnce: (caller: Caller, use: ProofUse) => Promise<void>;
+}
+
+/** A proof counts for so long at most. */
+const MAX_PROOF_SECONDS = 300;
+/** Of each of the two. */
+const MAX_TOKEN_CHARACTERS = 4 * 1024;
+const JWT = /^[A-Za-z0-9._-]+$/;
+const [IDENTITY, PROOF, TRANSACTION] = ['workload-identity-token', 'workload-proof-token', 'txn-token'] as const;
+/** The scheme of -02 in `authorization`. */
+const SCHEME = /^WPT +/i;
+const PROOF_TYPES: ReadonlySet<unknown> = new Set(['wpt+jwt', 'application/wpt+jwt']);
+const JTI = /^[!-~]{16,256}$/;
+
+/** The key of a workload, and the one algorithm that it proves with. */
+interface ProofKey {
+  readonly alg: string;
+  readonly publicKey: KeyObject;
+}
+
+/** What a Workload Identity Token is. It names no audience, and proves nothing without its proof. */
+export const IDENTITY_TOKEN: JwtKind<ProofKey> = {
+  method: 'wimse',
+  types: new Set(['wit+jwt', 'application/wit+jwt']),
+  take: ({ cnf }) => readProofKey(isObject(cnf) ? cnf['jwk'] : undefined),
+};
+
+/** Whether an `authorization` is a proof, and no credential by itself. */
+export function isProof(authorization: string): boolean {
+  return SCHEME.test(authorization);
+}
+
+/**
+ * Answers the caller of an identity token with its proof; undefined where a request has neither. That the proof was not used before is
+ * asked by whoever begins the call (`Proof.demandUnused`): it takes time. Throws as jwtVerifier does.
+ */
+export function wimseCallers(ports: WimseCallersPorts): Authenticator {
+  const verifyIdentity = jwtVerifier(ports, IDENTITY_TOKEN);
+  return (presented) => {
+    const identities = presented.header(IDENTITY);
+    const proofs = proofsIn(presented);
+    if (identities.length === 0 && proofs.length === 0) return undefined;
+    const identity = theOne(identities, 'identity token');
+    const proof = theOne(proofs, 'proof token');
+    const { caller, taken } = verifyIdentity(identity);
+    const use = verifyProof(proof, identity, taken, presented, ports);
+    return { ...caller, proof: { ...caller.proof, demandUnused: () => ports.useOnce(caller, use) } };
+  };
+}
+
+function proofsIn(presented: Presented): readonly string[] {
+  const authorization = presented.header('authorization').filter(isProof);
+  return [...presented.header(PROOF), ...authorization.map((value) => value.replace(SCHEME, ''))];
+}
+
+/** Bounded before anything of it is read. */
+function theOne(values: readonly string[], what: string): string {
+  const [value, ...more] = values;
+  if (value === undefined) throw untrusted('it is missing', what);
+  if (more.length > 0) throw untrusted('there is more than one', what);
+  if (value.length > MAX_TOKEN_CHARACTERS)
+    throw untrusted(`it is longer than ${MAX_TOKEN_CHARACTERS} characters`, what);
+  if (!JWT.test(value)) throw untrusted('it is no JWT', what);
+  return value;
+}
+
+function readProofKey(jwk: JsonValue | undefined): ProofKey {
+  if (!isObject(jwk)) throw untrusted('it has no cnf with a jwk');
+  const { alg } = jwk;
+  if (typeof alg !== 'string') throw untrusted('the jwk in its cnf has no alg');
+  // The key is named by nothing but this token.
+  const read = readTrustedJwk({ ...jwk, kid: 'cnf' }, CALLER_ALGORITHMS);
+  if (typeof read === 'string') throw untrusted(`the jwk in its cnf cannot be used: ${read}`);
+  return { alg, publicKey: read.publicKey };
+}
+
+/** What costs most, the signature, comes last. */
+function verifyProof(
+  token: string,
+  identity: string,
+  { alg, publicKey }: ProofKey,
+  presented: Presented,
+  { publicUrl, now }: WimseCallersPorts,
+): ProofUse {
+  const read = readCompact(token);
+  if (!read.ok) throw refused(`it is no JWT: ${read.fault}`);
+  const { header, payload, signingInput, signature } = read.parts;
+  demandPlain(header, PROOF_TYPES, 'proof token');
+  if (header['alg'] !== alg) throw refused('its alg is not that of the key in the identity token');
+  const { aud, exp, jti, wth } = payload;
+  const at = now();
+  if (!isTime(exp)) throw refused('it has no exp');
+  if (at >= exp) throw refused('it has expired');
+  if (exp - at > MAX_PROOF_SECONDS) throw refused(`it ends in more than ${MAX_PROOF_SECONDS} s`);
+  if (aud !== `${publicUrl}${presented.path}`) throw refused('its aud is not the URL of the method that is called');
+  if (wth !== digestOf(identity)) throw refused('its wth is not the hash of the identity token');
+  demandOthers(payload, presented);
+  if (typeof jti !== 'string' || !JTI.test(jti)) throw refused('its jti is not a text of 16 to 256 characters');
+  if (CALLER_ALGORITHMS.get(alg)?.verify(publicKey, signingInput, signature) !== true) {
+    throw refused('its signature does not verify');
+  }
+  return {
+    jti,
+    expires: Math.ceil(exp),
+    issuedAfter: Math.floor(exp) - MAX_PROOF_SECONDS,
+    digest: hash('sha256', signingInput, 'buffer'),
+  };
+}
+
+/** Tokens of others in the request decide nothing here, but a proof that speaks of them has to be right. */
+function demandOthers({ tth, oth }: JsonObject, presented: Presented): void {
+  const [transaction, ...more] = presented.header(TRANSACTION);
+  const expected = transaction === undefined ? undefined : digestOf(transaction);
+  if (more.length > 0 || tth !== expected) throw refused('its tth is not the hash of the transaction token');
+  if (oth !== undefined) throw refused('its oth names tokens that are not understood here');
+}
+
+function digestOf(token: string): string {
+  return hash('sha256', token, 'base64url');
+}
+
+function refused(why: string): EctError {
+  return untrusted(why, 'proof token');
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}

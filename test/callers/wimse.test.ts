@@ -1,0 +1,216 @@
+// A9: callers by an identity token and a proof of its key: what is believed, and everything that is not.
+
+import { hash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { type Caller, claimProof, proofOf } from '../../src/authority/index.ts';
+import { authenticateBy } from '../../src/callers/authenticate.ts';
+import { unprovenCallers } from '../../src/callers/identify.ts';
+import { jwtCallers } from '../../src/callers/jwt.ts';
+import { isProof, wimseCallers } from '../../src/callers/wimse.ts';
+import { EctError } from '../../src/errors.ts';
+import { ForeignIssuers, readTrust } from '../../src/trust/index.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { issuerKey, rsaIssuerKey } from '../support/jwks.ts';
+import { encode, NOW } from '../support/tokens.ts';
+
+const [identityServer, holder, thief] = [issuerKey('one'), issuerKey('w', { alg: 'ES256' }), issuerKey('w')];
+const DOMAIN = 'spiffe://example.org';
+const ID = `${DOMAIN}/w`;
+const URL_OF_SERVICE = 'https://ect.example';
+const PATH = '/ect.v1.AuthorityService/Issue';
+const TARGET = `${URL_OF_SERVICE}${PATH}`;
+
+type Headers = Readonly<Record<string, readonly string[]>>;
+
+async function open() {
+  const { parts } = await makeAuthority();
+  const entry = {
+    iss: DOMAIN,
+    jwks: { keys: [{ ...identityServer.jwk, use: 'sig' }] },
+    use: ['callers'],
+    callers: { audience: 'urn:unused', max_lifetime_seconds: 3600 },
+  };
+  const { issuers, problems } = readTrust(JSON.stringify({ issuers: [entry] }));
+  expect(problems).toEqual([]);
+  const quiet = () => undefined;
+  const events = { foreignKeysTaken: quiet, foreignKeysFailed: quiet, foreignKeysExpired: quiet };
+  const foreign = new ForeignIssuers(issuers, {
+    nowMs: () => 0,
+    onTokenKeys: quiet,
+    events: { ...events, foreignIssuerRemoved: quiet },
+  });
+  const ports = {
+    issuerOf: (iss: unknown, sub: unknown) => foreign.callerIssuer(iss, sub),
+    now: () => NOW,
+  };
+  const wimse = wimseCallers({
+    ...ports,
+    publicUrl: URL_OF_SERVICE,
+    useOnce: (caller, use) => claimProof(parts, parts.replay!, caller, use),
+  });
+  const authenticate = authenticateBy([jwtCallers(ports, isProof), wimse], unprovenCallers());
+  return (headers: Headers, path = PATH) =>
+    authenticate({
+      socket: {} as Socket,
+      httpMethod: 'POST',
+      path,
+      header: (name) => headers[name] ?? [],
+    });
+}
+
+const hashOf = (token: string) => hash('sha256', token, 'base64url');
+
+function identity(claims: object = {}, header: object = {}, signer = identityServer): string {
+  const all = { sub: ID, exp: NOW + 3000, cnf: { jwk: holder.jwk }, ...claims };
+  return signer.jws(all, { typ: 'wit+jwt', ...header });
+}
+
+function proof(of: string, claims: object = {}, header: object = {}, signer = holder): string {
+  const all = { aud: TARGET, exp: NOW + 60, jti: crypto.randomUUID(), wth: hashOf(of), ...claims };
+  return signer.jws(all, { typ: 'wpt+jwt', ...header });
+}
+
+const asHeaders = (wit: string, wpt: string): Headers => ({
+  'workload-identity-token': [wit],
+  'workload-proof-token': [wpt],
+});
+
+async function refusalOf(headers: Headers, path?: string): Promise<string> {
+  const callerOf = await open();
+  try {
+    callerOf(headers, path);
+    return 'no refusal';
+  } catch (error) {
+    expect(error).toBeInstanceOf(EctError);
+    const { reason, message } = error as EctError;
+    return `${reason} ${message}`;
+  }
+}
+
+function demandUnused(caller: Caller): Promise<void> {
+  return proofOf(caller)!.demandUnused!();
+}
+
+describe('A9 a caller is who its identity token says', () => {
+  test('A9 with a proof by its key, as the drafts of one year send it', async () => {
+    const callerOf = await open();
+    const wit = identity();
+    const expected = { kind: 'spiffe', id: ID, proof: { method: 'wimse', by: DOMAIN } };
+    expect(callerOf(asHeaders(wit, proof(wit)))).toMatchObject(expected);
+    for (const scheme of ['WPT', 'wpt  ']) {
+      const headers = { 'workload-identity-token': [wit], authorization: [`${scheme} ${proof(wit)}`] };
+      expect(callerOf(headers)).toMatchObject(expected);
+    }
+  });
+
+  test('A9 a proof is used once, at whichever process', async () => {
+    const callerOf = await open();
+    const wit = identity();
+    const headers = asHeaders(wit, proof(wit));
+    await demandUnused(callerOf(headers));
+    await expect(demandUnused(callerOf(headers))).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED' });
+    await demandUnused(callerOf(asHeaders(wit, proof(wit))));
+  });
+
+  test('A9 the same jti of another workload is another proof, and of the same one with other claims it is none', async () => {
+    const callerOf = await open();
+    const [mine, others] = [identity(), identity({ sub: `${DOMAIN}/v` })];
+    const jti = crypto.randomUUID();
+    await demandUnused(callerOf(asHeaders(mine, proof(mine, { jti }))));
+    await demandUnused(callerOf(asHeaders(others, proof(others, { jti }))));
+    const again = callerOf(asHeaders(mine, proof(mine, { jti, exp: NOW + 61 })));
+    await expect(demandUnused(again)).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED' });
+  });
+
+  test('A9 nobody without either', async () => {
+    expect(await refusalOf({})).toMatch(/^CALLER_UNTRUSTED .*no credential/);
+  });
+});
+
+describe('A9 nobody by', () => {
+  const wit = identity();
+
+  test.each<[string, Headers, RegExp]>([
+    ['an identity token alone', { 'workload-identity-token': [wit] }, /proof token is refused: it is missing/],
+    ['a proof alone', { 'workload-proof-token': [proof(wit)] }, /identity token is refused: it is missing/],
+    [
+      'two identity tokens',
+      { ...asHeaders(wit, proof(wit)), 'workload-identity-token': [wit, wit] },
+      /there is more than one/,
+    ],
+    ['two proofs', { ...asHeaders(wit, proof(wit)), authorization: [`WPT ${proof(wit)}`] }, /there is more than one/],
+    ['two in one header', asHeaders(wit, `${proof(wit)}, ${proof(wit)}`), /it is no JWT/],
+    ['an identity token as a bearer token', { authorization: [`Bearer ${wit}`] }, /its typ/],
+    ['a long identity token', asHeaders(identity({ x: 'x'.repeat(4096) }), 'a.b.c'), /longer than 4096/],
+    ['a long proof', asHeaders(wit, proof(wit, { x: 'x'.repeat(4096) })), /longer than 4096/],
+  ])('A9 %s', async (_, headers, why) => {
+    expect(await refusalOf(headers)).toMatch(why);
+  });
+
+  test('A9 a proof beside a bearer token of another kind', async () => {
+    const bearer = identityServer.jws({ sub: ID, aud: 'urn:unused', exp: NOW + 60 });
+    const headers = { ...asHeaders(wit, proof(wit)), authorization: [`Bearer ${bearer}`] };
+    expect(await refusalOf(headers)).toMatch(/^CALLER_ID_INVALID .*two kinds/);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['of another typ', identity({}, { typ: 'JWT' }), /its typ/],
+    ['that says no typ', identity({}, { typ: undefined }), /its typ/],
+    ['by another key', identity({}, {}, issuerKey('one')), /signature does not verify/],
+    ['that has expired', identity({ exp: NOW }), /has expired/],
+    ['without exp', identity({ exp: undefined }), /no exp/],
+    ['that lives too long', identity({ exp: NOW + 3601 }), /lives for more/],
+    ['of another trust domain', identity({ sub: 'spiffe://other.org/w' }), /no issuer/],
+    ['that names no workload', identity({ sub: DOMAIN }), /no issuer/],
+    ['whose path has a dot segment', identity({ sub: `${DOMAIN}/../w` }), /^CALLER_ID_INVALID/],
+    ['that brings its own key', identity({}, { jwk: holder.jwk }), /must not have jwk/],
+    ['without a key', identity({ cnf: undefined }), /no cnf/],
+    ['with a list for a key', identity({ cnf: { jwk: [] } }), /no cnf/],
+    ['whose key has no alg', identity({ cnf: { jwk: { ...holder.jwk, alg: undefined } } }), /has no alg/],
+    ['whose key is none', identity({ cnf: { jwk: { ...holder.jwk, alg: 'none' } } }), /cannot be used/],
+    ['whose key is symmetric', identity({ cnf: { jwk: { kty: 'oct', k: 'AAAA', alg: 'HS256' } } }), /cannot be used/],
+    ['whose key is private', identity({ cnf: { jwk: { ...holder.jwk, d: 'AAAA' } } }), /cannot be used/],
+    ['whose key is for another alg', identity({ cnf: { jwk: { ...holder.jwk, alg: 'EdDSA' } } }), /cannot be used/],
+    ['whose key is for encryption', identity({ cnf: { jwk: { ...holder.jwk, use: 'enc' } } }), /cannot be used/],
+  ])('A9 an identity token %s', async (_, token, why) => {
+    expect(await refusalOf(asHeaders(token, proof(token)))).toMatch(why);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['by a thief of the identity token', proof(wit, {}, {}, thief), /signature does not verify/],
+    ['for another identity token', proof(identity({ exp: NOW + 2999 })), /its wth/],
+    ['without wth', proof(wit, { wth: undefined }), /its wth/],
+    ['for another service', proof(wit, { aud: `https://other.example${PATH}` }), /its aud/],
+    ['for another method', proof(wit, { aud: `${URL_OF_SERVICE}/ect.v1.AuthorityService/Verify` }), /its aud/],
+    ['for the service as a whole', proof(wit, { aud: URL_OF_SERVICE }), /its aud/],
+    ['for several', proof(wit, { aud: [TARGET] }), /its aud/],
+    ['of another typ', proof(wit, {}, { typ: 'wit+jwt' }), /its typ/],
+    ['of another alg', rsaIssuerKey('w').jws({ aud: TARGET }, { typ: 'wpt+jwt' }), /its alg/],
+    ['without a signature', `${encode({ alg: 'none', typ: 'wpt+jwt' })}.${encode({ aud: TARGET })}.`, /proof token is/],
+    ['that brings a key', proof(wit, {}, { jwk: thief.jwk }), /must not have jwk/],
+    ['that has expired', proof(wit, { exp: NOW }), /has expired/],
+    ['that ends late', proof(wit, { exp: NOW + 301 }), /more than 300 s/],
+    ['without exp', proof(wit, { exp: undefined }), /no exp/],
+    ['whose exp is a text', proof(wit, { exp: '9' }), /no exp/],
+    ['without jti', proof(wit, { jti: undefined }), /its jti/],
+    ['whose jti can be guessed', proof(wit, { jti: '1' }), /its jti/],
+    ['whose jti is long', proof(wit, { jti: 'x'.repeat(257) }), /its jti/],
+    ['that speaks of a transaction token that is not there', proof(wit, { tth: hashOf('x') }), /its tth/],
+    ['that speaks of other tokens', proof(wit, { oth: {} }), /its oth/],
+  ])('A9 a proof %s', async (_, token, why) => {
+    expect(await refusalOf(asHeaders(wit, token))).toMatch(why);
+  });
+
+  test('A9 a proof at another path than it was made for', async () => {
+    expect(await refusalOf(asHeaders(wit, proof(wit)), '/ect.v1.AdminService/RotateKey')).toMatch(/its aud/);
+  });
+
+  test('A9 a proof that leaves out the transaction token beside it', async () => {
+    const transaction = { 'txn-token': ['a.b.c'] };
+    expect(await refusalOf({ ...asHeaders(wit, proof(wit)), ...transaction })).toMatch(/its tth/);
+    const bound = asHeaders(wit, proof(wit, { tth: hashOf('a.b.c') }));
+    expect(await refusalOf({ ...bound, ...transaction })).toBe('no refusal');
+    expect(await refusalOf({ ...bound, 'txn-token': ['a.b.c', 'a.b.c'] })).toMatch(/its tth/);
+  });
+});
