@@ -10,6 +10,7 @@ import { probe, probeBody } from './probe.ts';
 import type { Round } from './report.ts';
 import type { Contender } from './rounds.ts';
 import type { Server } from './servers.ts';
+import { readTls, type TlsFiles } from './tls.ts';
 import type { Place } from './tokens.ts';
 import { GRPC } from './wire-form.ts';
 import { WORKS, type Work, type WorkName } from './works.ts';
@@ -73,6 +74,8 @@ export interface Group {
   readonly name: string;
   readonly servers: readonly Target[];
   readonly databasePid?: number;
+  /** How they are called over TLS. */
+  readonly tls?: TlsFiles;
 }
 
 /** A server under our own generator: for work whose requests differ. */
@@ -99,10 +102,10 @@ export async function underSharedLoad(
   const signer = await signerOf(bench);
   for (const { url } of group.servers) {
     const [body] = work.bodies(signer, 1, place);
-    await probe(url, work.path, body!);
+    await probe(url, work.path, body!, group.tls && (await readTls(group.tls)));
   }
   const { keyFile } = bench;
-  const { servers, databasePid } = group;
+  const { servers, databasePid, tls } = group;
   return paced(group.name, work, async (calls) => {
     const result = await runLoad({
       loop: 'closed',
@@ -113,6 +116,7 @@ export async function underSharedLoad(
       calls,
       ...shape,
       ...(place && { place }),
+      ...(tls && { tls }),
     });
     const good = result.statuses['0'] ?? 0;
     if (good !== calls)

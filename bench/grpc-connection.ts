@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { type SecureContextOptions, connect as secureConnect } from 'node:tls';
 import {
   FLAG,
   FRAME,
@@ -62,9 +63,16 @@ export class GrpcConnection {
   }
 
   /** Connects, and answers when the server has said its settings. `onLost` hears of a connection that ends by itself. */
-  static async open(url: URL, blocks: HeaderBlocks, onLost: (why: string) => void): Promise<GrpcConnection> {
-    const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
-    await once(socket, 'connect');
+  static async open(
+    url: URL,
+    blocks: HeaderBlocks,
+    onLost: (why: string) => void,
+    tls?: SecureContextOptions,
+  ): Promise<GrpcConnection> {
+    const place = { host: url.hostname, port: Number(url.port), noDelay: true };
+    const socket = tls === undefined ? connect(place) : secureConnect({ ...place, ...tls, ALPNProtocols: ['h2'] });
+    socket.setNoDelay();
+    await once(socket, tls === undefined ? 'connect' : 'secureConnect');
     const connection = new GrpcConnection(socket, blocks);
     const settings = writeSettings([
       [SETTING.headerTableSize, 0],

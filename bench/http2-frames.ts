@@ -74,9 +74,9 @@ export interface HeaderBlocks {
   readonly next: Buffer;
 }
 
-export function writeHeaderBlocks(authority: string, path: string): HeaderBlocks {
+export function writeHeaderBlocks({ protocol, host: authority }: URL, path: string): HeaderBlocks {
   const post = 0x83;
-  const http = 0x86;
+  const scheme = protocol === 'https:' ? 0x87 : 0x86;
   // Each of these is added to the table; the first number names the header in the static table, or says that a name follows.
   const added = [
     [0x44, text(path)],
@@ -88,7 +88,7 @@ export function writeHeaderBlocks(authority: string, path: string): HeaderBlocks
   const first = added.flatMap(([head, ...texts]) => [Buffer.from([head]), ...texts]);
   // The latest entry of the table has the lowest number.
   const next = added.map((_, place) => 0x80 | (firstInTable + added.length - 1 - place));
-  return { first: Buffer.concat([Buffer.from([post, http]), ...first]), next: Buffer.from([post, http, ...next]) };
+  return { first: Buffer.concat([Buffer.from([post, scheme]), ...first]), next: Buffer.from([post, scheme, ...next]) };
 }
 
 /** A header that goes after a block, and into no table, since it differs from call to call: `grpc-timeout`. */

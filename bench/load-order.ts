@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GENERATOR_CORE, pinned } from './cores.ts';
+import type { TlsFiles } from './tls.ts';
 import type { Place } from './tokens.ts';
 import type { WorkName } from './works.ts';
 
@@ -28,6 +29,8 @@ interface CommonOrder {
   readonly connections: number;
   /** Where the tasks stand that are asked about. */
   readonly place?: Place;
+  /** How the generator calls servers over TLS. */
+  readonly tls?: TlsFiles;
 }
 
 /** Closed loop: so many calls are always open, until all are answered. */

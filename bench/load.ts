@@ -6,6 +6,7 @@ import { writeHeaderBlocks } from './http2-frames.ts';
 import type { LoadOrder } from './load-order.ts';
 import { closedLoop, openLoop } from './loops.ts';
 import { costOf, costOfAll } from './process-cost.ts';
+import { readTls } from './tls.ts';
 import { WORKS } from './works.ts';
 
 const order = JSON.parse(process.argv[2] ?? '') as LoadOrder;
@@ -13,6 +14,7 @@ const work = WORKS[order.work];
 const signer = await LocalSigner.open(await readKeyFile(order.keyFile));
 const bodies = work.bodies(signer, callsOf(order), order.place);
 const pids = order.servers.map(({ pid }) => pid);
+const tls = order.tls && (await readTls(order.tls));
 const connections = await Promise.all(Array.from({ length: order.connections }, (_, at) => connect(at)));
 
 const before = await costOfAll(pids);
@@ -42,7 +44,7 @@ process.stdout.write(
 /** The connection of this number, to the server whose turn it is. */
 function connect(at: number): Promise<GrpcConnection> {
   const url = new URL(order.servers[at % order.servers.length]!.url);
-  return GrpcConnection.open(url, writeHeaderBlocks(url.host, work.path), onLost);
+  return GrpcConnection.open(url, writeHeaderBlocks(url, work.path), onLost, tls);
 }
 
 async function databaseCpuSeconds(): Promise<number | undefined> {

@@ -71,7 +71,7 @@ async function listeningUrl(child: ChildProcess, name: string): Promise<string> 
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const fail = (why: string) => reject(new Error(`${name} ${why}`));
   createInterface({ input: child.stdout! }).on('line', (line) => {
-    const url = /^listening on (http:\/\/\S+)$/.exec(line)?.[1];
+    const url = /^listening on (https?:\/\/\S+)$/.exec(line)?.[1];
     if (url !== undefined) resolve(url);
   });
   child.once('error', (error) => fail(`could not be started: ${error.message}`));

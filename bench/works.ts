@@ -22,6 +22,7 @@ const SEEN_TOKENS = 100;
 
 export type WorkName =
   | 'issue'
+  | 'issue-as-itself'
   | 'issue-recorded'
   | 'verify-unseen'
   | 'verify-recorded'
@@ -44,6 +45,11 @@ export interface Work {
 
 export const WORKS: Readonly<Record<WorkName, Work>> = {
   issue: { path: pathOf('Issue'), units: 1, bodies: () => [issueBody()] },
+  'issue-as-itself': {
+    path: pathOf('Issue'),
+    units: 1,
+    bodies: () => [frame(toBinary(IssueRequestSchema, { ...issueRequest(), iss: '' }))],
+  },
   'issue-recorded': {
     path: pathOf('Issue'),
     units: 1,

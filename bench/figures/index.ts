@@ -3,6 +3,7 @@
 import { measureAppend } from './append.ts';
 import { measureBatch } from './batch.ts';
 import { measureGraph } from './graph.ts';
+import { measureIdentity } from './identity.ts';
 import { measureIssue } from './issue.ts';
 import { measureKms } from './kms.ts';
 import { measureMemory } from './memory.ts';
@@ -15,6 +16,7 @@ import { measureWorkers } from './workers.ts';
 
 export const FIGURES: Readonly<Record<string, Measure>> = {
   issue: measureIssue,
+  identity: measureIdentity,
   protocols: measureProtocols,
   kms: measureKms,
   verify: measureVerify,

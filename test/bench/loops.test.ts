@@ -38,7 +38,7 @@ async function connectTo(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const blocks = writeHeaderBlocks(url.host, PATH);
+  const blocks = writeHeaderBlocks(url, PATH);
   const onLost = (why: string) => expect.unreachable(why);
   const connections = await Promise.all(Array.from({ length: count }, () => GrpcConnection.open(url, blocks, onLost)));
   started.push({ server, connections });
