@@ -65,8 +65,10 @@ export function wimseCallers(ports: WimseCallersPorts): Authenticator {
 }
 
 function proofsIn(presented: Presented): readonly string[] {
-  const authorization = presented.header('authorization').filter(isProof);
-  return [...presented.header(PROOF), ...authorization.map((value) => value.replace(SCHEME, ''))];
+  const authorization = presented.header('authorization');
+  // Beside a proof there is nothing else in that field.
+  const proofs = authorization.some(isProof) ? authorization : [];
+  return [...presented.header(PROOF), ...proofs.map((value) => value.replace(SCHEME, ''))];
 }
 
 /** Bounded before anything of it is read. */

@@ -54,7 +54,6 @@ const WAYS = [
   'ECT_TLS_CERT, ECT_TLS_KEY and ECT_TLS_CLIENT_CA (mutual TLS: callers have X.509-SVIDs of one CA)',
   'ECT_TLS_CLIENT_BUNDLES in the place of the CA (the same, for several trust domains)',
   'ECT_CALLER_JWTS=yes with ECT_TRUST_FILE and TLS (bearer tokens: JWT-SVIDs, Kubernetes service accounts, any OIDC issuer)',
-  'ECT_CALLER_WITS=yes with these and ECT_PUBLIC_URL (WIMSE: identity tokens, each call with a proof)',
   'one of the first two with ECT_FORWARDED_BY (a proxy in front of the service says for whom it calls)',
 ];
 

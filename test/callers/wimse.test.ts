@@ -140,6 +140,11 @@ describe('A9 nobody by', () => {
       /there is more than one/,
     ],
     ['two proofs', { ...asHeaders(wit, proof(wit)), authorization: [`WPT ${proof(wit)}`] }, /there is more than one/],
+    [
+      'an authorization of another scheme beside a proof',
+      { 'workload-identity-token': [wit], authorization: [`WPT ${proof(wit)}`, 'Basic a'] },
+      /there is more than one/,
+    ],
     ['two in one header', asHeaders(wit, `${proof(wit)}, ${proof(wit)}`), /it is no JWT/],
     ['an identity token as a bearer token', { authorization: [`Bearer ${wit}`] }, /its typ/],
     ['a long identity token', asHeaders(identity({ x: 'x'.repeat(4096) }), 'a.b.c'), /longer than 4096/],
