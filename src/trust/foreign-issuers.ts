@@ -122,10 +122,11 @@ export class ForeignIssuers {
     return this.#held.find(({ issuer }) => issuer.iss === iss)?.keys ?? new Map<string, ForeignKey>();
   }
 
-  /** Whether some caller may have this name. */
+  /** Whether some caller may have this name, or might have had it. */
   mayName(iss: string): boolean {
-    for (const { trust } of this.#callers.values()) {
-      const { identity } = trust;
+    for (const { issuer } of this.#held) {
+      const identity = issuer.callers?.identity ?? issuer.pastCallers;
+      if (identity === undefined) continue;
       if (iss.startsWith(identity.kind === 'spiffe' ? `${SPIFFE}${identity.trustDomain}/` : identity.prefix))
         return true;
     }

@@ -13,6 +13,8 @@ export interface Issuer {
   readonly tokens: TokenTrust | undefined;
   /** Undefined: its JWTs prove no caller. */
   readonly callers: CallerTrust | undefined;
+  /** The names that it gave to callers while it was believed for them. They stand in tokens that this service issued. */
+  readonly pastCallers: CallerIdentity | undefined;
 }
 
 export type KeySource = { readonly kind: 'inline'; readonly keys: readonly ForeignKey[] } | LoadedSource;

@@ -34,6 +34,18 @@ export function readCallers(
   return audience === undefined || identity === undefined ? undefined : { audience, identity, ...trust };
 }
 
+/** The same for an issuer whose callers are of the past: what they were called. */
+export function readPastCallers(
+  value: JsonValue | undefined,
+  iss: string,
+  place: string,
+  report: Report,
+): CallerIdentity | undefined {
+  if (isObject(value)) return readIdentity(new Fields(value, ['trust_domain', 'prefix', 'claim'], place, report), iss);
+  report(place, 'must be an object, where use has past_callers');
+  return undefined;
+}
+
 function readIdentity(fields: Fields, iss: string): CallerIdentity | undefined {
   if (hasSpiffeScheme(iss)) return readOwnDomain(fields, iss.slice(SPIFFE.length));
   const trustDomain = fields.text(

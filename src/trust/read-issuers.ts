@@ -12,8 +12,8 @@ import {
   parseStrictObject,
 } from '../token/index.ts';
 import { Fields, isObject, type Report, readList, refuseOthers } from './fields.ts';
-import type { Issuer, TokenTrust } from './issuer.ts';
-import { CALLER_ALGORITHM_NAMES, canCollide, readCallers } from './read-callers.ts';
+import type { CallerIdentity, Issuer, KeySource, TokenTrust } from './issuer.ts';
+import { CALLER_ALGORITHM_NAMES, canCollide, readCallers, readPastCallers } from './read-callers.ts';
 import { readSource, SOURCES } from './read-source.ts';
 
 /** What a trust file says. `issuers` holds what has no mistake; a service starts only where there are none. */
@@ -74,12 +74,17 @@ function readIssuer(value: JsonValue, place: string, seen: Set<string>, report: 
   if (isBelow && typeof value['iss'] === 'string' && !canBeAbove(value['iss'])) {
     fields.wrong('subjects', 'below needs an iss without query, fragment, escapes, dot segments and empty segments');
   }
-  const use = fields.several('use', ['tokens', 'callers']) ?? ['tokens'];
+  const use = fields.several('use', ['tokens', 'callers', 'past_callers']) ?? ['tokens'];
   const algorithms = fields.several('algorithms', CALLER_ALGORITHM_NAMES);
   const isForTokens = use.includes('tokens');
   const isForCallers = use.includes('callers');
-  const source = readSource(value, place, isForCallers ? CALLER_ALGORITHMS : ALGORITHMS, report);
-  if (!isForCallers && value['callers'] !== undefined) fields.wrong('callers', 'needs callers in use');
+  const isPast = use.includes('past_callers');
+  const source =
+    isForTokens || isForCallers
+      ? readSource(value, place, isForCallers ? CALLER_ALGORITHMS : ALGORITHMS, report)
+      : withoutSource(fields);
+  if (isForCallers && isPast) fields.wrong('use', 'must not have both callers and past_callers');
+  if (!isForCallers && !isPast && value['callers'] !== undefined) fields.wrong('callers', 'needs callers in use');
   if (!isForTokens && value['subjects'] !== undefined) fields.wrong('subjects', 'needs tokens in use');
   if (isForTokens && algorithms !== undefined && !algorithms.some((name) => ALGORITHMS.has(name))) {
     fields.wrong('algorithms', `must have one for tokens: ${[...ALGORITHMS.keys()].join(', ')}`);
@@ -87,9 +92,19 @@ function readIssuer(value: JsonValue, place: string, seen: Set<string>, report: 
   const callers = isForCallers
     ? readCallers(value['callers'], iss ?? '', algorithms, `${place}.callers`, report)
     : undefined;
+  const pastCallers =
+    isPast && !isForCallers ? readPastCallers(value['callers'], iss ?? '', `${place}.callers`, report) : undefined;
   if (source === undefined) return [];
   const tokens: TokenTrust | undefined = isForTokens ? { speaksFor: () => false, algorithms } : undefined;
-  return [{ issuer: { iss: iss ?? '', source, tokens, callers }, place, isBelow }];
+  return [{ issuer: { iss: iss ?? '', source, tokens, callers, pastCallers }, place, isBelow }];
+}
+
+/** For an issuer that proves nobody any more: no key of it is asked for. */
+function withoutSource(fields: Fields): KeySource {
+  for (const member of [...SOURCES, 'fetch', 'algorithms']) {
+    if (fields.object[member] !== undefined) fields.wrong(member, 'is not for an issuer with past_callers alone');
+  }
+  return { kind: 'inline', keys: [] };
 }
 
 function readIss({ iss }: JsonObject, place: string, seen: Set<string>, report: Report): string | undefined {
@@ -119,22 +134,29 @@ function tokenTrust({ issuer, isBelow }: Entry, all: readonly Entry[]): TokenTru
   return { ...tokens, speaksFor: (claim) => isWithin(claim, iss) && !nearer.some((other) => covers(other, claim)) };
 }
 
+/** How its callers are named, or were. */
+function namesOf({ callers, pastCallers }: Issuer): CallerIdentity | undefined {
+  return callers?.identity ?? pastCallers;
+}
+
 function refuseCollisions(entries: readonly Entry[], report: Report): void {
   for (const [at, { issuer, place }] of entries.entries()) {
-    const { callers } = issuer;
-    if (callers === undefined) continue;
-    const other = entries
-      .slice(0, at)
-      .find(({ issuer: { callers: theirs } }) => theirs && canCollide(callers.identity, theirs.identity));
+    const own = namesOf(issuer);
+    if (own === undefined) continue;
+    const other = entries.slice(0, at).find((entry) => {
+      const theirs = namesOf(entry.issuer);
+      return theirs !== undefined && canCollide(own, theirs);
+    });
     if (other !== undefined) report(`${place}.callers`, `could name the same callers as ${other.place}.callers`);
   }
 }
 
 function refuseUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurroundings>, report: Report): void {
   const { believesCallers = true, ownIssuer } = around;
-  if (issuer.callers === undefined) return;
-  if (!believesCallers) report(`${place}.callers`, 'needs ECT_CALLER_JWTS=yes or ECT_CALLER_WITS=yes');
-  const { identity } = issuer.callers;
+  const identity = namesOf(issuer);
+  if (identity === undefined) return;
+  if (issuer.callers !== undefined && !believesCallers)
+    report(`${place}.callers`, 'needs ECT_CALLER_JWTS=yes or ECT_CALLER_WITS=yes');
   if (identity.kind === 'oidc' && ownIssuer !== undefined && isWithin(identity.prefix.slice(0, -1), ownIssuer)) {
     report(
       `${place}.callers.prefix`,
@@ -147,9 +169,10 @@ function refuseUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurr
 }
 
 /** Our keys speak for callers by their names, and must not speak for an issuer whose own keys do. */
-function refuseNamesOfIssuers({ issuer: { callers }, place }: Entry, all: readonly Entry[], report: Report): void {
-  if (callers?.identity.kind !== 'oidc') return;
-  const { prefix } = callers.identity;
+function refuseNamesOfIssuers({ issuer: named, place }: Entry, all: readonly Entry[], report: Report): void {
+  const identity = namesOf(named);
+  if (identity?.kind !== 'oidc') return;
+  const { prefix } = identity;
   const other = all.find(({ issuer }) => issuer.tokens !== undefined && issuer.iss.startsWith(prefix));
   if (other === undefined) return;
   report(

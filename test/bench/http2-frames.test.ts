@@ -38,7 +38,9 @@ describe('HTTP/2 frames', () => {
   });
 
   test('later calls of a connection name their headers by one byte each', () => {
-    expect(writeHeaderBlocks(new URL('http://127.0.0.1:1'), '/a.B/C').next).toEqual(Buffer.from([0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe]));
+    expect(writeHeaderBlocks(new URL('http://127.0.0.1:1'), '/a.B/C').next).toEqual(
+      Buffer.from([0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe]),
+    );
   });
 
   test.each([

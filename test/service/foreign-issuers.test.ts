@@ -135,6 +135,38 @@ test('A5, S1: bearer tokens prove callers, who issue in their own names, and no 
   }
 });
 
+test('A10: names of callers stand in tokens that were issued to them only as long as the trust file has them', async () => {
+  const [oidc, svid] = [issuerKey('oidc'), issuerKey('svid')];
+  const domain = {
+    iss: 'spiffe://example.org',
+    jwks: { keys: [{ ...svid.jwk, use: 'sig' }] },
+    use: ['callers'],
+    callers: { audience: AUDIENCE },
+  };
+  const iss = 'https://old.example';
+  const names = { prefix: 'urn:people:' };
+  const trust = (...issuers: readonly object[]) => keep('past.json', { issuers: [domain, ...issuers] });
+  const believed = { iss, jwks: { keys: [oidc.jwk] }, use: ['callers'], callers: { ...names, audience: AUDIENCE } };
+  const settings = { ECT_TRUST_FILE: trust(believed), ECT_CALLER_JWTS: 'yes', ECT_STORE: 'memory' };
+  await using service = await startService(settings);
+  const bearer = `Bearer ${oidc.jws({ iss, sub: 'ada', aud: AUDIENCE, exp: now() + 300 })}`;
+  const workload = `Bearer ${svid.jws({ sub: 'spiffe://example.org/w', aud: AUDIENCE, exp: now() + 300 })}`;
+  const issue = () => call(service, 'Issue', { execAct: 'a', aud: [AUDIENCE] }, bearer);
+  const { token } = (await issue()).body as { token: string };
+  const verify = async () => {
+    const request = { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' };
+    return (await call(service, 'Verify', request, workload)).body;
+  };
+  expect(await verify()).toMatchObject({ valid: true });
+  const eventually = (outcome: object) =>
+    vi.waitFor(async () => expect(await verify()).toMatchObject(outcome), { timeout: SOON.timeout, interval: 200 });
+  trust();
+  await eventually({ finding: { reason: 'ERROR_REASON_ISSUER_MISMATCH' } });
+  trust({ iss, use: ['past_callers'], callers: names });
+  await eventually({ valid: true });
+  expect(await issue()).toMatchObject({ status: 401, reason: 'CALLER_UNTRUSTED' });
+});
+
 test('A9: an identity token with a proof proves a caller once, over every transport and at every process', async () => {
   const [server, holder] = [issuerKey('svid'), issuerKey('w', { alg: 'ES256' })];
   const bundle = keep('wit.json', { keys: [{ ...server.jwk, use: 'jwt-svid' }] });

@@ -96,10 +96,10 @@ describe('what an issuer is believed for', () => {
   });
 
   test.each<[object, string]>([
-    [{ use: [] }, '.use: must be a list of tokens, callers, each once at most.'],
-    [{ use: ['all'] }, '.use: must be a list of tokens, callers, each once at most.'],
-    [{ use: ['tokens', 'tokens'] }, '.use: must be a list of tokens, callers, each once at most.'],
-    [{ use: 'tokens' }, '.use: must be a list of tokens, callers, each once at most.'],
+    [{ use: [] }, '.use: must be a list of tokens, callers, past_callers, each once at most.'],
+    [{ use: ['all'] }, '.use: must be a list of tokens, callers, past_callers, each once at most.'],
+    [{ use: ['tokens', 'tokens'] }, '.use: must be a list of tokens, callers, past_callers, each once at most.'],
+    [{ use: 'tokens' }, '.use: must be a list of tokens, callers, past_callers, each once at most.'],
     [{ use }, '.callers: must be an object, where use has callers.'],
     [{ callers }, '.callers: needs callers in use.'],
     [{ use, callers, subjects: 'exact' }, '.subjects: needs tokens in use.'],
@@ -197,6 +197,30 @@ describe('what an issuer is believed for', () => {
     expect(problemsOf([entry, { iss: 'urn:people', jwks }])).toEqual([]);
     expect(problemsOf([{ ...entry, iss: 'urn:people:a', use: ['tokens', 'callers'] }])).toHaveLength(1);
     expect(problemsOf([{ ...entry, iss: 'urn:people:a' }])).toEqual([]);
+  });
+
+  test('past callers are names without keys, which nobody else may give', () => {
+    const past = { use: ['past_callers'], callers: { prefix: 'urn:people:' } };
+    expect(problemsIn(past, { believesCallers: false })).toEqual([]);
+    expect(problemsIn({ ...past, jwks })).toEqual(['.jwks: is not for an issuer with past_callers alone.']);
+    expect(problemsIn({ ...past, callers: { prefix: 'urn:people:', audience: 'a' } })).toHaveLength(1);
+    expect(problemsIn({ use: ['past_callers'] })).toEqual(['.callers: must be an object, where use has past_callers.']);
+    expect(problemsIn({ jwks, use: ['callers', 'past_callers'], callers })).toEqual([
+      '.use: must not have both callers and past_callers.',
+    ]);
+    expect(problemsIn(past, { believesCallers: true })).toEqual([
+      'the file: ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use.',
+    ]);
+    const now = { iss: 'urn:new', jwks, use, callers: { audience: 'a', prefix: 'urn:people:' } };
+    expect(problemsOf([{ iss: 'urn:old', ...past }, now])).toEqual([
+      'issuers[1].callers: could name the same callers as issuers[0].callers.',
+    ]);
+    expect(
+      problemsOf([
+        { iss: 'urn:old', ...past },
+        { iss: 'urn:people:a', jwks },
+      ]),
+    ).toHaveLength(1);
   });
 
   test('callers are in the file where the service believes their JWTs, and nowhere else', () => {
