@@ -38,6 +38,7 @@ const rooms = {
   signers: ['errors', 'files', 'keys', 'system-faults'],
   stores: ['errors', 'pace', 'call-deadline', 'ledger', 'authority', 'file-type', 'system-faults'],
   callers: ['errors', 'keys', 'token', 'authority', 'trust'],
+  'workload-api': ['callers', 'certificate-term', 'config', 'gen', 'system-faults', 'tls-files', 'token'],
   trust: ['errors', 'keys', 'token', 'reload'],
   'data-dir': ['errors', 'file-type', 'files', 'ledger', 'system-faults'],
   ownership: ['data-dir', 'file-type', 'system-faults'],
@@ -220,6 +221,7 @@ const frontDoors = [
   'reload',
   'trust',
   'workers',
+  'workload-api',
   'stores/[^/]+',
   'signers/[^/]+',
 ].map((room) => ({

@@ -69,6 +69,15 @@ interface CertificateEnd {
   readonly notAfterMs: number;
 }
 
+/** An identity of the service. */
+interface SvidInForce {
+  readonly spiffeId: string;
+  readonly notAfterMs: number;
+  readonly trustDomains: readonly string[];
+  /** A sentence for each federated bundle that is not used. */
+  readonly problems: readonly string[];
+}
+
 /** Of a foreign issuer: those that are used, and a sentence for each that is not. */
 interface ForeignKeys {
   readonly keys: readonly unknown[];
@@ -338,6 +347,41 @@ export function createEvents(options: EventsOptions) {
       const line = { certificate, path, notAfter: new Date(notAfterMs).toISOString() };
       if (expired) lines.error({ event: 'certificate-expired', ...line });
       else lines.warn({ event: 'certificate-ending', ...line });
+      flushNow();
+    },
+
+    /** A stream of the SPIFFE Workload API brings messages again. */
+    workloadApiUp(stream: string): void {
+      metrics.workloadApiUp.set({ stream }, 1);
+      lines.info({ event: 'workload-api-up', stream });
+    },
+
+    /** It ended, or cannot be opened; it is tried again. `isNews`: this is not what was said last. */
+    workloadApiDown(stream: string, why: string, isNews: boolean): void {
+      metrics.workloadApiUp.set({ stream }, 0);
+      if (isNews) lines.error({ event: 'workload-api-down', stream, why: cleanText(why) });
+      flushNow();
+    },
+
+    /** A message of the SPIFFE Workload API cannot be used: what came before stays in force. */
+    workloadApiRefused(stream: string, why: string): void {
+      metrics.workloadApiUpdates.inc({ outcome: 'refused' });
+      lines.error({ event: 'workload-api-refused', stream, why: cleanText(why) });
+      flushNow();
+    },
+
+    /** The identity of the service, and the trust domains whose workloads it knows. */
+    svidInForce({ spiffeId, notAfterMs, trustDomains, problems }: SvidInForce): void {
+      metrics.workloadApiUpdates.inc({ outcome: 'replaced' });
+      const line = { event: 'svid-in-force', spiffeId, notAfter: new Date(notAfterMs).toISOString(), trustDomains };
+      if (problems.length === 0) lines.info(line);
+      else lines.warn({ ...line, refused: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
+    },
+
+    /** The service has no identity any more, and refuses its callers. */
+    svidLost(why: string): void {
+      metrics.workloadApiUpdates.inc({ outcome: 'lost' });
+      lines.error({ event: 'svid-lost', why });
       flushNow();
     },
 

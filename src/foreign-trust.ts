@@ -3,22 +3,32 @@
 import type { Config } from './config/index.ts';
 import type { Events } from './events.ts';
 import type { FileGroup } from './reload/index.ts';
-import { ForeignIssuers, type Issuer } from './trust/index.ts';
+import { ForeignIssuers, type Issuer, type ReadBundle } from './trust/index.ts';
 import { trustFile } from './trust-file.ts';
 import type { TrustedKeys } from './trusted-keys.ts';
 
 /** The trust file of a configuration, judged by what the service is like; undefined where there is none. */
 export function configuredTrust(config: Config): FileGroup<readonly Issuer[]> | undefined {
-  const { issuer: ownIssuer, callers } = config;
+  const { issuer: ownIssuer, callers, workloadApi } = config;
   if (config.trustFile === undefined) return undefined;
-  return trustFile(config.trustFile, { ownIssuer, believesCallers: callers.byJwt || callers.byWit });
+  return trustFile(config.trustFile, {
+    ownIssuer,
+    believesCallers: callers.byJwt || callers.byWit,
+    hasWorkloadApi: workloadApi !== undefined,
+  });
 }
 
 /** Opens the issuers of a trust file, and puts their keys into the ring. They are fetched from `start` on. */
-export function openForeignIssuers(issuers: readonly Issuer[], ring: TrustedKeys, events: Events): ForeignIssuers {
+export function openForeignIssuers(
+  issuers: readonly Issuer[],
+  ring: TrustedKeys,
+  events: Events,
+  readBundle: ReadBundle | undefined,
+): ForeignIssuers {
   return new ForeignIssuers(issuers, {
     nowMs: () => performance.now(),
     events,
     onTokenKeys: (keys) => ring.replaceForeign(keys),
+    fetching: { readBundle },
   });
 }

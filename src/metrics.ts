@@ -107,6 +107,19 @@ export function createMetrics() {
       aggregator: 'min',
       registers,
     }),
+    workloadApiUp: new Gauge({
+      name: 'ect_workload_api_up',
+      help: 'Whether a stream of the SPIFFE Workload API stands: x509, or jwt. Of several workers, the least.',
+      labelNames: ['stream'],
+      aggregator: 'min',
+      registers,
+    }),
+    workloadApiUpdates: new Counter({
+      name: 'ect_workload_api_updates_total',
+      help: 'Identities that the SPIFFE Workload API has sent: put in force, refused since they cannot be used, or lost.',
+      labelNames: ['outcome'],
+      registers,
+    }),
     foreignKeyFetches: new Counter({
       name: 'ect_foreign_key_fetches_total',
       help: 'Fetches of the key set of a foreign issuer: taken, or failed.',

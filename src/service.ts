@@ -74,6 +74,7 @@ import type { ForeignIssuers } from './trust/index.ts';
 import { TrustedKeys } from './trusted-keys.ts';
 import { VERSION } from './version.ts';
 import type { Seat } from './workers/index.ts';
+import type { WorkloadApi } from './workload-api/index.ts';
 
 /** A service that accepts calls. */
 export interface RunningService {
@@ -172,7 +173,9 @@ async function startIn(
   let clock: BelievedClock | undefined;
   // The start judges by the clock of the machine, as TLS itself does at each handshake.
   const nowMs = () => clock?.nowMs() ?? Date.now();
-  const tls = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
+  const tlsGroup = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
+  const workload = await openWorkload(config, nowMs, events, shutdown);
+  const tls = tlsGroup?.value ?? workload?.identity?.texts;
   const trustGroup = configuredTrust(config);
   const trust = trustGroup && (await loadGroup(trustGroup));
   const policyGroup = policyFiles(config.policy);
@@ -236,7 +239,8 @@ async function startIn(
     async (kid) => custody?.recall(kid),
     (iss) => foreign?.missed(iss),
   );
-  const issuers = openForeignIssuers(trust?.value ?? [], ring, events);
+  const readBundle = workload && ((trustDomain: string) => workload.jwtBundles.read(trustDomain));
+  const issuers = openForeignIssuers(trust?.value ?? [], ring, events, readBundle);
   foreign = issuers;
   shutdown.at('watches', () => issuers.stop());
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
@@ -274,9 +278,13 @@ async function startIn(
   await issuers.start();
   goOn();
   // From here on calls are taken.
-  const clientCas = tls && openCas(tls.value);
-  const checks = () => ({ ...stores.checks(), ...health?.checks() });
-  const around = { tls: tls?.value, cas: clientCas?.cas, issuers, space, clock, checks, room, redis };
+  const clientCas = tls && openCas(tls);
+  const checks = () => ({
+    ...stores.checks(),
+    ...health?.checks(),
+    ...(workload && { svid: workload.identity !== undefined }),
+  });
+  const around = { tls, cas: clientCas?.cas, issuers, space, clock, checks, room, redis };
   const server = await listen(config, parts, events, probe, opened, around);
   shutdown.at('calls', (graceMs) => server.drain(graceMs));
   const descriptors = new DescriptorWatch({
@@ -296,14 +304,16 @@ async function startIn(
       events.policyInForce(next.digest);
     });
   }
-  if (tls !== undefined) {
-    expiry.replace(tls.value.terms);
-    reloader.add(tls, (next) => {
-      server.replaceTls(next);
-      clientCas?.follow(next);
-      expiry.replace(next.terms);
-    });
-  }
+  const onTls = (next: TlsTexts | undefined) => {
+    server.replaceTls(next);
+    clientCas?.follow(next);
+    expiry.replace(next?.terms ?? []);
+  };
+  if (tls !== undefined) expiry.replace(tls.terms);
+  if (tlsGroup !== undefined) reloader.add(tlsGroup, onTls);
+  // It may have changed since the port was opened.
+  if (workload !== undefined && workload.identity?.texts !== tls) onTls(workload.identity?.texts);
+  workload?.follow((identity) => onTls(identity?.texts));
   reloader.start();
   return {
     url: server.url,
@@ -334,24 +344,45 @@ function openAuthorizer(config: Config, inForce: PolicyInForce | undefined, even
   return authorizer;
 }
 
-interface FollowingCas {
-  readonly cas: Vouchers;
-  readonly follow: (next: TlsTexts) => void;
+/** The agent of the configuration, once it has given the service an identity. Its client is loaded only where it is wanted. */
+async function openWorkload(
+  { workloadApi }: Config,
+  nowMs: () => number,
+  events: Events,
+  shutdown: Shutdown,
+): Promise<WorkloadApi | undefined> {
+  if (workloadApi === undefined) return undefined;
+  const { WorkloadApi, WorkloadApiFault } = await import('./workload-api/index.ts');
+  const workload = new WorkloadApi(workloadApi, { nowMs, events });
+  shutdown.at('watches', () => workload.stop());
+  try {
+    await workload.start();
+  } catch (cause) {
+    if (cause instanceof WorkloadApiFault) throw new StartError(cause.message, { cause });
+    throw cause;
+  }
+  return workload;
 }
 
-/** The CAs that vouch for callers, as the TLS files say it now and whenever they change. */
+interface FollowingCas {
+  readonly cas: Vouchers;
+  readonly follow: (next: TlsTexts | undefined) => void;
+}
+
+/** The CAs that vouch for callers, as the TLS files or the agent say it now and whenever they change; undefined: none do. */
 function openCas({ clientCa, bundles }: TlsTexts): FollowingCas | undefined {
   if (bundles !== undefined) {
     const cas = new TrustBundles(bundles);
-    const follow = (next: TlsTexts) => {
-      if (next.bundles !== undefined) cas.replace(next.bundles);
+    const follow = (next: TlsTexts | undefined) => {
+      if (next === undefined) cas.replace(new Map());
+      else if (next.bundles !== undefined) cas.replace(next.bundles);
     };
     return { cas, follow };
   }
   if (clientCa === undefined) return undefined;
   const cas = new ClientCas(clientCa);
-  const follow = (next: TlsTexts) => {
-    if (next.clientCa !== undefined) cas.replace(next.clientCa);
+  const follow = (next: TlsTexts | undefined) => {
+    if (next?.clientCa !== undefined) cas.replace(next.clientCa);
   };
   return { cas, follow };
 }

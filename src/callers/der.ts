@@ -48,6 +48,17 @@ export function readAll(bytes: Uint8Array): Element[] {
   return elements;
 }
 
+/** The elements that stand one after another in `bytes`, each with its identifier and length octets. */
+export function splitAll(bytes: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let offset = 0; offset < bytes.length; ) {
+    const { end } = readAt(bytes, offset);
+    parts.push(bytes.subarray(offset, end));
+    offset = end;
+  }
+  return parts;
+}
+
 function readAt(bytes: Uint8Array, offset: number): { readonly element: Element; readonly end: number } {
   const tag = octet(bytes, offset);
   if ((tag & 0x1f) === 0x1f) throw new DerError('tags over 30 do not occur in a certificate');

@@ -8,17 +8,24 @@ import { ClientCas, type Vouchers } from './client-cas.ts';
 
 export class TrustBundles implements Vouchers {
   readonly fault = 'no CA of its own trust domain vouches for the client certificate';
-  readonly #bundles: ReadonlyMap<string, ClientCas>;
+  readonly #bundles = new Map<string, ClientCas>();
   #current: object = {};
 
   /** PEM by trust domain: one or more certificates each. */
   constructor(pems: ReadonlyMap<string, string>) {
-    this.#bundles = new Map([...pems].map(([trustDomain, pem]) => [trustDomain, new ClientCas(pem)]));
+    this.replace(pems);
   }
 
   /** From here on these CAs vouch for callers of these trust domains. A domain that is not there any more has none. */
   replace(pems: ReadonlyMap<string, string>): void {
-    for (const [trustDomain, cas] of this.#bundles) cas.replace(pems.get(trustDomain) ?? '');
+    for (const [trustDomain, cas] of this.#bundles) {
+      const pem = pems.get(trustDomain);
+      if (pem === undefined) this.#bundles.delete(trustDomain);
+      else cas.replace(pem);
+    }
+    for (const [trustDomain, pem] of pems) {
+      if (!this.#bundles.has(trustDomain)) this.#bundles.set(trustDomain, new ClientCas(pem));
+    }
     this.#current = {};
   }
 

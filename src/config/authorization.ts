@@ -40,7 +40,7 @@ export function administratorsOf(
     problem(
       areProven
         ? 'ECT_ADMINS=anonymous is nobody where every caller has an identity: name SPIFFE IDs.'
-        : 'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_CALLER_JWTS or ECT_CALLER_WITS too.',
+        : 'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API, ECT_CALLER_JWTS or ECT_CALLER_WITS too.',
     );
   }
   if (named.some((name) => forwarded?.proxies.includes(name))) {

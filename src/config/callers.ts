@@ -53,8 +53,9 @@ type Values = ValuesOf<typeof CALLER_SETTINGS>;
 const WAYS = [
   'ECT_TLS_CERT, ECT_TLS_KEY and ECT_TLS_CLIENT_CA (mutual TLS: callers have X.509-SVIDs of one CA)',
   'ECT_TLS_CLIENT_BUNDLES in the place of the CA (the same, for several trust domains)',
+  'ECT_WORKLOAD_API (the same, from the agent of SPIRE or another implementation of SPIFFE)',
   'ECT_CALLER_JWTS=yes with ECT_TRUST_FILE and TLS (bearer tokens: JWT-SVIDs, Kubernetes service accounts, any OIDC issuer)',
-  'one of the first two with ECT_FORWARDED_BY (a proxy in front of the service says for whom it calls)',
+  'one of the first three with ECT_FORWARDED_BY (a proxy in front of the service says for whom it calls)',
 ];
 
 interface Surroundings {
@@ -94,7 +95,7 @@ function demandForIssuers(
   if (!hasTrustFile) problem(`${name}=yes needs ECT_TRUST_FILE, which names the issuers.`);
   if (!hasTls && !isOnLoopback) {
     problem(
-      `${name}=yes needs ECT_TLS_CERT and ECT_TLS_KEY where ECT_LISTEN is not loopback: who hears a token can use it.`,
+      `${name}=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, where ECT_LISTEN is not loopback: who hears a token can use it.`,
     );
   }
 }
@@ -120,7 +121,7 @@ function forwardedConfig(
   }
   if (provedBy === undefined) {
     problem(
-      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA or ECT_TLS_CLIENT_BUNDLES: a proxy is believed by its certificate.',
+      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES or ECT_WORKLOAD_API: a proxy is believed by its certificate.',
     );
   }
   return { proxies, header };

@@ -15,10 +15,10 @@ const SERVICE_SETTINGS = { ECT_CERT: 'ECT_TLS_CERT', ECT_KEY: 'ECT_TLS_KEY', ECT
 /** What an operator is to be told at the start, where the service has no TLS of its own. */
 export function clientSettingWarnings(
   env: Readonly<Record<string, string | undefined>>,
-  { tls }: { readonly tls: unknown },
+  { tls, workloadApi }: { readonly tls: unknown; readonly workloadApi?: unknown },
 ): readonly string[] {
   const set = Object.entries(SERVICE_SETTINGS).filter(([name]) => (env[name] ?? '') !== '');
-  if (tls !== undefined || set.length === 0) return [];
+  if (tls !== undefined || workloadApi !== undefined || set.length === 0) return [];
   const names = set.map(([name, meant]) => `${name} (for the service: ${meant})`).join(', ');
   return [
     `Without ECT_TLS_CERT and ECT_TLS_KEY the service speaks clear text. It does not read the settings of the client that are set: ${names}.`,

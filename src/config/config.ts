@@ -17,6 +17,7 @@ import { provingSetting, type TlsConfig, tlsConfig } from './tls.ts';
 import { type GraphConfig, type LevelsConfig, type TokenConfig, tokenConfig } from './tokens.ts';
 import { type Address, isLoopback } from './types.ts';
 import { unknownInEnvironment } from './unknown-setting.ts';
+import { type WorkloadApiConfig, workloadApiConfig } from './workload-api.ts';
 
 /** A configuration that cannot be used. It names keys and rules, never values: a value may be a secret. */
 export class ConfigError extends Error {
@@ -34,6 +35,8 @@ export class ConfigError extends Error {
 export interface Config {
   readonly listen: Address;
   readonly tls: TlsConfig | undefined;
+  /** The agent that gives certificate, key and CAs, in the place of files. */
+  readonly workloadApi: WorkloadApiConfig | undefined;
   readonly callers: CallersConfig;
   /** Off loopback without client certificates: whoever reaches the port is served. */
   readonly allowAnonymous: boolean;
@@ -106,11 +109,12 @@ function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
   const { ECT_LISTEN: listen, ECT_STORE: store, ECT_WORKERS: workers, ECT_PUBLIC_URL: publicUrl } = values;
   const isOnLoopback = isLoopback(listen.host);
   const tls = tlsConfig(values, rules);
+  const workloadApi = workloadApiConfig(values, rules);
   const replay = replayConfig(values, rules, { store, workers });
   const callers = callersConfig(values, rules, {
     isOnLoopback,
-    hasTls: tls !== undefined,
-    provedBy: provingSetting(values),
+    hasTls: tls !== undefined || workloadApi !== undefined,
+    provedBy: provingSetting(values, workloadApi),
     hasTrustFile: values.ECT_TRUST_FILE !== undefined,
     hasPublicUrl: publicUrl !== undefined,
     hasReplayGuard: replay.guard !== 'off',
@@ -119,6 +123,7 @@ function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
   return {
     listen,
     tls,
+    workloadApi,
     callers,
     allowAnonymous: values.ECT_ALLOW_ANONYMOUS,
     workers,

@@ -14,8 +14,9 @@ import { SIGNER_SETTINGS } from './signer.ts';
 import { STORE_SETTINGS } from './store.ts';
 import { TLS_SETTINGS } from './tls.ts';
 import { TOKEN_SETTINGS } from './tokens.ts';
+import { WORKLOAD_API_SETTINGS } from './workload-api.ts';
 
-const CALLERS = { ...TLS_SETTINGS, ...CALLER_SETTINGS, ...AUTHORIZATION_SETTINGS, ...BROWSER_SETTINGS };
+const CALLERS = { ...TLS_SETTINGS, ...WORKLOAD_API_SETTINGS, ...CALLER_SETTINGS, ...AUTHORIZATION_SETTINGS, ...BROWSER_SETTINGS };
 const SIGNING = { ...SIGNER_SETTINGS, ...KEY_SETTINGS };
 const STORE = { ...STORE_SETTINGS, ...POSTGRES_SETTINGS };
 const REPLAY = { ...REPLAY_SETTINGS, ...REDIS_SETTINGS };

@@ -3,6 +3,7 @@
 import { isTrustDomain } from '../token/index.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { entriesOf, isPath, parsed, path } from './types.ts';
+import type { WorkloadApiConfig } from './workload-api.ts';
 
 /** The CAs of one trust domain. */
 export interface BundleFile {
@@ -42,11 +43,13 @@ export const TLS_SETTINGS = {
   },
 } satisfies Settings;
 
+type Values = ValuesOf<typeof TLS_SETTINGS>;
+
 /** Undefined without a certificate. */
-export function tlsConfig(values: ValuesOf<typeof TLS_SETTINGS>, { problem }: Rules): TlsConfig | undefined {
+export function tlsConfig(values: Values, { problem }: Rules): TlsConfig | undefined {
   const { ECT_TLS_CERT: certFile, ECT_TLS_KEY: keyFile, ECT_TLS_CLIENT_CA: clientCaFile } = values;
   const clientBundles = values.ECT_TLS_CLIENT_BUNDLES ?? [];
-  const proving = provingSetting(values);
+  const proving = provingFiles(values);
   if ((certFile === undefined) !== (keyFile === undefined)) {
     problem('ECT_TLS_CERT and ECT_TLS_KEY must be set together.');
   }
@@ -60,7 +63,14 @@ export function tlsConfig(values: ValuesOf<typeof TLS_SETTINGS>, { problem }: Ru
 }
 
 /** The setting by which callers prove who they are with certificates. */
-export function provingSetting(values: ValuesOf<typeof TLS_SETTINGS>): string | undefined {
+export function provingSetting(
+  values: Values,
+  workloadApi: WorkloadApiConfig | undefined,
+): string | undefined {
+  return workloadApi === undefined ? provingFiles(values) : 'ECT_WORKLOAD_API';
+}
+
+function provingFiles(values: Values): string | undefined {
   if (values.ECT_TLS_CLIENT_BUNDLES !== undefined) return 'ECT_TLS_CLIENT_BUNDLES';
   return values.ECT_TLS_CLIENT_CA === undefined ? undefined : 'ECT_TLS_CLIENT_CA';
 }

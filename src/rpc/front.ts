@@ -41,6 +41,11 @@ export function replaceTls(front: Server, tls: TlsOptions): void {
   if (front instanceof TlsServer) front.setSecureContext(secureContextOptions(tls));
 }
 
+/** From here on no handshake succeeds: the service has no certificate that it may show. */
+export function withdrawTls(front: Server): void {
+  if (front instanceof TlsServer) front.setSecureContext({ minVersion: 'TLSv1.2' });
+}
+
 function cleartextFront({ firstBytesMs, onHttp1, onHttp2, onFailure }: FrontOptions): Server {
   return createServer({ noDelay: true, ...PROBES }, (socket) => {
     const onError = (error: Error) => onFailure('first-bytes', error);

@@ -15,7 +15,7 @@ import { createCalls } from './calls.ts';
 import { createConnectRouter } from './connect-router.ts';
 import { type ConnectionLimits, DEFAULT_LIMITS } from './connection-limits.ts';
 import { createConnections, LAST_CALL_MS } from './connections.ts';
-import { replaceTls, type TlsOptions } from './front.ts';
+import { replaceTls, type TlsOptions, withdrawTls } from './front.ts';
 import { createGate, protocolOf } from './gate.ts';
 import { transcodeText } from './grpc-web-text.ts';
 import { createHealth } from './health.ts';
@@ -80,8 +80,8 @@ export interface RunningServer {
   connections(): number;
   /** Takes no more than so many, at most as many as the options say. */
   limitConnections(most: number): void;
-  /** New connections are served with this key material. The server must have begun with TLS. */
-  replaceTls(tls: TlsOptions): void;
+  /** New connections are served with this key material; undefined: there are none. The server must have begun with TLS. */
+  replaceTls(tls: TlsOptions | undefined): void;
   /**
    * Stops: health says NOT_SERVING, no connection is taken, and the peers of those that are open are told to go. What they sent
    * before they knew is served, and may take as long as the grace; streams end with SERVICE_DRAINING; what is left is cut off.
@@ -190,7 +190,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     address,
     connections: () => resources.connections.size,
     limitConnections: (most) => resources.connections.limitTo(most),
-    replaceTls: (next) => replaceTls(connections.front, next),
+    replaceTls: (next) => (next === undefined ? withdrawTls(connections.front) : replaceTls(connections.front, next)),
     drain,
   };
 }

@@ -3,10 +3,9 @@
 
 import { type Refusal, refuse } from '../errors.ts';
 import type { TrustedKey } from '../keys/index.ts';
-import type { DocumentOptions } from './document.ts';
 import { type CallerTrust, type Issuer, type LoadedSource, tokenKey } from './issuer.ts';
 import type { ForeignKey, KeySetContent } from './key-set.ts';
-import { loadKeySet } from './load-key-set.ts';
+import { type LoadOptions, loadKeySet } from './load-key-set.ts';
 import { type KeySetPorts, RemoteKeySet, type Wanted } from './remote-key-set.ts';
 
 /** Told of the keys of an issuer. */
@@ -24,7 +23,7 @@ export interface ForeignIssuersPorts {
   readonly events: ForeignKeyEvents;
   /** The keys that verify tokens have changed: from here on these count. */
   readonly onTokenKeys: (keys: readonly TrustedKey[]) => void;
-  readonly fetching?: DocumentOptions;
+  readonly fetching?: LoadOptions;
 }
 
 /** The keys of an issuer whose JWTs prove callers. */

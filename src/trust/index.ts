@@ -10,5 +10,5 @@ export {
 } from './foreign-issuers.ts';
 export { type CallerTrust, type Issuer, type LoadedSource, tokenKey } from './issuer.ts';
 export { type ForeignKey, type KeySetContent, KeySetFault } from './key-set.ts';
-export { readLocalFiles } from './load-key-set.ts';
+export { type ReadBundle, readLocalFiles } from './load-key-set.ts';
 export { readTrust, type Trust, type TrustSurroundings } from './read-issuers.ts';

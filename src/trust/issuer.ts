@@ -22,8 +22,8 @@ export type KeySource = { readonly kind: 'inline'; readonly keys: readonly Forei
 /** Keys that are read again and again. */
 export interface LoadedSource {
   /** What is there: a key set, or a document that names the URL of one. */
-  readonly kind: 'jwks_file' | 'jwks_uri' | 'discovery' | 'authority';
-  /** A path for `jwks_file`, otherwise a URL. */
+  readonly kind: 'jwks_file' | 'jwks_uri' | 'discovery' | 'authority' | 'workload_api';
+  /** A path for `jwks_file`, a trust domain for `workload_api`, otherwise a URL. */
   readonly place: string;
   readonly network: Network;
   /** PEM: the CAs that are trusted for its servers. */

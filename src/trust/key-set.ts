@@ -17,7 +17,7 @@ export interface ForeignKey extends TrustedJwk {
 }
 
 export interface KeySetContent {
-  /** At least one. No two bear the same `kid`. */
+  /** No two bear the same `kid`. None: nothing of the issuer is believed. */
   readonly keys: readonly ForeignKey[];
   /** A sentence for each key that is not used. */
   readonly problems: readonly string[];

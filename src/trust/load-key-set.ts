@@ -7,20 +7,35 @@ import { type DocumentOptions, type DocumentRequest, fetchDocument, urlFault } f
 import type { LoadedSource } from './issuer.ts';
 import { type KeySetContent, KeySetFault, readKeySet } from './key-set.ts';
 
+/** The JWK Set of a trust domain as the SPIFFE Workload API has it; undefined: it names none. Rejected while it is away. */
+export type ReadBundle = (trustDomain: string) => Promise<Uint8Array | undefined>;
+
+export interface LoadOptions extends DocumentOptions {
+  /** Undefined: there is no Workload API here. */
+  readonly readBundle?: ReadBundle | undefined;
+}
+
 /** Loads the keys of `iss`. KeySetFault or DocumentFault where there are none. */
-export async function loadKeySet(
-  iss: string,
-  source: LoadedSource,
-  options: DocumentOptions = {},
-): Promise<KeySetContent> {
+export async function loadKeySet(iss: string, source: LoadedSource, options: LoadOptions = {}): Promise<KeySetContent> {
   // A trust domain publishes its keys as a bundle.
   const isBundle = iss.startsWith('spiffe://');
   if (source.kind === 'jwks_file') return readKeySet(await readSmallFile(source.place), isBundle);
+  if (source.kind === 'workload_api') return readWorkloadBundle(source.place, options.readBundle);
   return readKeySet(await fetchKeySet(iss, source, options), isBundle);
+}
+
+/** What the agent takes away is not believed any more; other sources keep what they had. */
+async function readWorkloadBundle(trustDomain: string, readBundle: ReadBundle | undefined): Promise<KeySetContent> {
+  if (readBundle === undefined) throw new KeySetFault('only the running service asks the SPIFFE Workload API');
+  const bytes = await readBundle(trustDomain);
+  if (bytes === undefined)
+    return { keys: [], problems: ['the SPIFFE Workload API names no bundle of this trust domain'] };
+  return readKeySet(Buffer.from(bytes), true);
 }
 
 /** Reads the files of a source that are on this machine, and fetches nothing. KeySetFault where one cannot be used. */
 export async function readLocalFiles(iss: string, source: LoadedSource): Promise<void> {
+  if (source.kind === 'workload_api') return;
   await (source.kind === 'jwks_file' ? loadKeySet(iss, source) : requestOf(new URL(source.place), source));
 }
 

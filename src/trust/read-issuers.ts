@@ -26,6 +26,8 @@ export interface Trust {
 export interface TrustSurroundings {
   /** Whether it believes callers by the JWTs of issuers. */
   readonly believesCallers: boolean;
+  /** Whether it has a SPIFFE Workload API. */
+  readonly hasWorkloadApi: boolean;
   /** The issuer of the service. Callers are not named below it. */
   readonly ownIssuer: string;
 }
@@ -55,6 +57,9 @@ export function readTrust(text: string, around: Partial<TrustSurroundings> = {})
   refuseCollisions(entries, report);
   for (const entry of entries) {
     refuseUnsafeCallers(entry, around, report);
+    if (around.hasWorkloadApi === false && entry.issuer.source.kind === 'workload_api') {
+      report(`${entry.place}.workload_api`, 'needs ECT_WORKLOAD_API');
+    }
     refuseNamesOfIssuers(entry, entries, report);
   }
   if (around.believesCallers === true && !entries.some(({ issuer }) => issuer.callers)) {

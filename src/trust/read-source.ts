@@ -1,14 +1,14 @@
 // Where the keys of an issuer come from, as the operator wrote it.
 
 import { type Algorithm, readTrustedJwk } from '../keys/index.ts';
-import type { JsonObject } from '../token/index.ts';
+import { isSpiffeId, isWorkloadId, type JsonObject, trustDomainOf } from '../token/index.ts';
 import { urlFault } from './document.ts';
 import { Fields, isObject, type Report, readList } from './fields.ts';
 import type { KeySource, LoadedSource } from './issuer.ts';
 import type { ForeignKey } from './key-set.ts';
 
 /** An issuer names exactly one of these. */
-export const SOURCES = ['jwks', 'jwks_file', 'jwks_uri', 'discovery', 'authority'] as const;
+export const SOURCES = ['jwks', 'jwks_file', 'jwks_uri', 'discovery', 'authority', 'workload_api'] as const;
 const FETCH_MEMBERS = ['refresh_seconds', 'cooldown_seconds', 'max_stale_seconds', 'network', 'ca_file', 'token_file'];
 
 const DAY_SECONDS = 86_400;
@@ -32,7 +32,33 @@ export function readSource(
     if (issuer['fetch'] !== undefined) report(`${place}.fetch`, 'is of no use with jwks, which nobody fetches');
     return readInline(issuer['jwks'], `${place}.jwks`, algorithms, report);
   }
+  if (kind === 'workload_api') return readWorkloadApi(issuer, place, report);
   return readLoaded(kind, issuer, place, report);
+}
+
+/** The agent says by itself when keys change: it is asked what it has said. */
+function readWorkloadApi(issuer: JsonObject, place: string, report: Report): LoadedSource | undefined {
+  const { iss } = issuer;
+  if (issuer['workload_api'] !== true) report(`${place}.workload_api`, 'must be true');
+  if (typeof iss !== 'string' || !isSpiffeId(iss) || isWorkloadId(iss)) {
+    report(`${place}.workload_api`, 'needs the SPIFFE ID of a trust domain as iss');
+    return undefined;
+  }
+  const fetch = issuer['fetch'] ?? {};
+  if (!isObject(fetch)) {
+    report(`${place}.fetch`, 'must be an object');
+    return undefined;
+  }
+  const fields = new Fields(fetch, ['max_stale_seconds'], `${place}.fetch`, report);
+  const maxStaleMs = 1000 * fields.whole('max_stale_seconds', DAY_SECONDS, 60, 30 * DAY_SECONDS);
+  return {
+    kind: 'workload_api',
+    place: trustDomainOf(iss),
+    network: 'loopback',
+    caFile: undefined,
+    tokenFile: undefined,
+    times: { refreshMs: 5_000, cooldownMs: 1_000, maxStaleMs },
+  };
 }
 
 function readInline(

@@ -1,0 +1,91 @@
+// Which settings say where the SPIFFE Workload API is, and which of its identities is that of the service.
+
+import { isIPv4, isIPv6 } from 'node:net';
+import { isWorkloadId } from '../token/index.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
+import { text } from './types.ts';
+
+/** Where an agent listens. */
+export type WorkloadEndpoint =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+export interface WorkloadApiConfig {
+  readonly endpoint: WorkloadEndpoint;
+  /** As the setting has it. */
+  readonly address: string;
+  /** Which identity is that of the service; undefined: the first that the agent names. */
+  readonly svid: SvidChoice | undefined;
+}
+
+/** Names one of several X.509-SVIDs. */
+export type SvidChoice = { readonly spiffeId: string } | { readonly hint: string };
+
+/** Files that say the same as the Workload API. */
+const INSTEAD = ['ECT_TLS_CERT', 'ECT_TLS_KEY', 'ECT_TLS_CLIENT_CA', 'ECT_TLS_CLIENT_BUNDLES'];
+
+const ADDRESSES = 'unix:///path of a socket, or tcp://address:port of loopback';
+
+export const WORKLOAD_API_SETTINGS = {
+  ECT_WORKLOAD_API: {
+    type: text(
+      'address, env',
+      'unix:///path of a socket, tcp://address:port of loopback, or env: the address that SPIFFE_ENDPOINT_SOCKET has',
+      (value) => value === 'env' || readEndpoint(value) !== undefined,
+    ),
+    meaning:
+      '[SPIFFE Workload API](docs/operating.md#spiffe-workload-api), which brings certificate, key and CAs in the place of the files above: `unix:///path`, `tcp://127.0.0.1:port`, or `env`: where `SPIFFE_ENDPOINT_SOCKET` says',
+  },
+  ECT_WORKLOAD_API_SVID: {
+    type: text('SPIFFE ID or hint', 'a SPIFFE ID or a hint of the agent', (value) =>
+      value.startsWith('spiffe:') ? isWorkloadId(value) : true,
+    ),
+    unset: 'the first',
+    meaning: 'which of the identities that the agent gives is that of the service: its SPIFFE ID, or the hint that it has',
+  },
+  // It counts only where ECT_WORKLOAD_API=env asks for it: in a mesh it is set for everybody.
+  SPIFFE_ENDPOINT_SOCKET: {
+    type: text('address', ADDRESSES, () => true),
+    meaning: 'where `ECT_WORKLOAD_API=env` finds the agent',
+  },
+} satisfies Settings;
+
+/** Undefined where the Workload API is not used, or where it is cannot be read. */
+export function workloadApiConfig(
+  values: ValuesOf<typeof WORKLOAD_API_SETTINGS>,
+  { isGiven, problem, needs }: Rules,
+): WorkloadApiConfig | undefined {
+  const { ECT_WORKLOAD_API: named, ECT_WORKLOAD_API_SVID: svid, SPIFFE_ENDPOINT_SOCKET: inEnvironment } = values;
+  if (named === undefined) {
+    needs(['ECT_WORKLOAD_API_SVID'], 'ECT_WORKLOAD_API');
+    return undefined;
+  }
+  for (const name of INSTEAD.filter(isGiven)) {
+    problem(`${name} contradicts ECT_WORKLOAD_API, which brings certificate, key and CAs: remove one.`);
+  }
+  const address = named === 'env' ? inEnvironment : named;
+  if (address === undefined) problem('ECT_WORKLOAD_API=env needs SPIFFE_ENDPOINT_SOCKET.');
+  if (address === undefined) return undefined;
+  const endpoint = readEndpoint(address);
+  if (endpoint === undefined) problem(`SPIFFE_ENDPOINT_SOCKET must be ${ADDRESSES}.`);
+  if (endpoint === undefined) return undefined;
+  return { endpoint, address, svid: svid === undefined ? undefined : choiceOf(svid) };
+}
+
+function choiceOf(svid: string): SvidChoice {
+  return isWorkloadId(svid) ? { spiffeId: svid } : { hint: svid };
+}
+
+/**
+ * SPIFFE Workload Endpoint, section 4: no component but these. Off loopback the agent could not know who asks, and anybody
+ * between could give the service an identity.
+ */
+export function readEndpoint(address: string): WorkloadEndpoint | undefined {
+  const path = /^unix:(?:\/\/)?(\/[^\p{Cc}?#%]+)$/u.exec(address)?.[1];
+  if (path !== undefined && !path.startsWith('//')) return { kind: 'unix', path };
+  const [, ipv6, ipv4, portText] = /^tcp:\/\/(?:\[([0-9a-fA-F:]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(address) ?? [];
+  const host = ipv6 ?? ipv4 ?? '';
+  const port = Number(portText);
+  const isLoopback = (isIPv4(host) && host.startsWith('127.')) || (isIPv6(host) && host === '::1');
+  return isLoopback && port >= 1 && port <= 65_535 ? { kind: 'tcp', host, port } : undefined;
+}

@@ -1,0 +1,92 @@
+// The agent behind its socket: gRPC without TLS (SPIFFE Workload Endpoint, section 3). It knows its clients by the kernel.
+
+import { connect, type Socket } from 'node:net';
+import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import type { WorkloadEndpoint } from '../config/workload-api.ts';
+import { type JWTBundlesResponse, SpiffeWorkloadAPI, type X509SVIDResponse } from '../gen/spiffe/workload_pb.ts';
+import { fileFault } from '../system-faults.ts';
+
+/** The largest message that is read: gRPC's own default. A larger one is refused by its length, before it is read. */
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+export interface Agent {
+  /** Each message is complete: what it does not name is not there any more. */
+  x509(signal: AbortSignal): AsyncIterable<X509SVIDResponse>;
+  jwtBundles(signal: AbortSignal): AsyncIterable<JWTBundlesResponse>;
+  close(): void;
+}
+
+export function connectAgent(endpoint: WorkloadEndpoint): Agent {
+  const createConnection = (): Socket => (endpoint.kind === 'unix' ? connect(endpoint.path) : connect(endpoint));
+  const sessions = new Http2SessionManager('http://localhost', {}, { createConnection });
+  const client: Client<typeof SpiffeWorkloadAPI> = createClient(
+    SpiffeWorkloadAPI,
+    createGrpcTransport({
+      baseUrl: 'http://localhost',
+      sessionManager: sessions,
+      readMaxBytes: MAX_MESSAGE_BYTES,
+      // What is compressed could be any size.
+      acceptCompression: [],
+      interceptors: [withSecurityHeader],
+    }),
+  );
+  return {
+    x509: (signal) => client.fetchX509SVID({}, { signal }),
+    jwtBundles: (signal) => client.fetchJWTBundles({}, { signal }),
+    close: () => sessions.abort(),
+  };
+}
+
+/** Without it an agent refuses: a request that somebody talked a server into making does not have it. */
+const withSecurityHeader: Interceptor = (next) => (request) => {
+  request.header.set('workload.spiffe.io', 'true');
+  return next(request);
+};
+
+/** The agent says that this process has no identity. */
+export function isDenial(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.PermissionDenied;
+}
+
+/** To ask again in the same way is of no use. */
+export function isFinal(error: unknown): boolean {
+  return error instanceof ConnectError && (error.code === Code.InvalidArgument || error.code === Code.Unimplemented);
+}
+
+/** Why a stream ended, and what to do about it. */
+export function agentFault(endpoint: WorkloadEndpoint, error: unknown): string {
+  const code = systemCode(error);
+  if (code !== undefined) return connectFault(endpoint, code);
+  if (isDenial(error)) {
+    return (
+      `the agent has no identity for this process (PERMISSION_DENIED), which runs as ${processUser()}: ` +
+      'make a registration entry for it, and see that its parent is the node of this agent'
+    );
+  }
+  if (!(error instanceof ConnectError)) return error instanceof Error ? error.message : String(error);
+  if (error.code === Code.ResourceExhausted) return `its message is larger than ${MAX_MESSAGE_BYTES} bytes`;
+  return `the agent answered ${Code[error.code]}: ${error.rawMessage.slice(0, 200)}`;
+}
+
+function connectFault(endpoint: WorkloadEndpoint, code: string): string {
+  const start = 'start the agent, or set ECT_WORKLOAD_API to its address';
+  if (endpoint.kind === 'tcp') return `nothing can be reached there (${code}): ${start}`;
+  if (code === 'ECONNREFUSED') return `nobody listens on this socket: ${start}`;
+  if (code === 'ENOTSOCK' || code === 'EPROTOTYPE') return `${endpoint.path} is no stream socket: ${start}`;
+  if (code === 'ENOENT') return `${endpoint.path} does not exist: ${start}`;
+  return fileFault(endpoint.path, { code }, 'written');
+}
+
+/** The code of the system behind an error of the connection. */
+function systemCode(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && typeof cause.code === 'string' && /^E[A-Z]+$/.test(cause.code)) return cause.code;
+  }
+  return undefined;
+}
+
+function processUser(): string {
+  const uid = process.getuid?.();
+  return uid === undefined ? 'its user' : `uid ${uid}, gid ${process.getgid?.()}`;
+}

@@ -1,0 +1,72 @@
+// The keys of JWT-SVIDs by trust domain, as the agent has them now.
+
+import type { WorkloadEndpoint } from '../config/workload-api.ts';
+import type { JWTBundlesResponse } from '../gen/spiffe/workload_pb.ts';
+import { isSpiffeId, isWorkloadId } from '../token/index.ts';
+import { type Agent, agentFault } from './agent.ts';
+import { WorkloadApiFault } from './fault.ts';
+import { KeptStream, type StreamEvents, type StreamTimes } from './kept-stream.ts';
+
+export interface JwtBundlesPorts {
+  readonly agent: Agent;
+  readonly endpoint: WorkloadEndpoint;
+  readonly events: StreamEvents;
+  readonly times: StreamTimes;
+}
+
+export class JwtBundles {
+  readonly #ports: JwtBundlesPorts;
+  readonly #stream: KeptStream<JWTBundlesResponse>;
+  #bundles: ReadonlyMap<string, Uint8Array> = new Map();
+  /** Why there is no stream; undefined: there is one. */
+  #down: string | undefined = 'the agent has not answered yet';
+  #changed = Promise.withResolvers<void>();
+
+  constructor(ports: JwtBundlesPorts) {
+    this.#ports = ports;
+    this.#stream = new KeptStream({
+      open: (signal) => ports.agent.jwtBundles(signal),
+      onMessage: (message) => this.#take(message),
+      onDown: (error) => this.#fell(error),
+      times: ports.times,
+    });
+  }
+
+  /**
+   * The JWK Set of a trust domain; undefined: the agent names none. While there is no stream nothing is known: WorkloadApiFault,
+   * so that who asks goes on with what it has. The first question opens the stream, and is answered when that has answered.
+   */
+  async read(trustDomain: string): Promise<Uint8Array | undefined> {
+    const isFirst = this.#down !== undefined && this.#bundles.size === 0;
+    const { promise } = this.#changed;
+    this.#stream.start();
+    if (isFirst) await promise;
+    if (this.#down !== undefined) throw new WorkloadApiFault(this.#down);
+    return this.#bundles.get(trustDomain);
+  }
+
+  stop(): Promise<void> {
+    this.#changed.resolve();
+    return this.#stream.stop();
+  }
+
+  #take({ bundles }: JWTBundlesResponse): void {
+    if (this.#down !== undefined) this.#ports.events.workloadApiUp('jwt');
+    this.#down = undefined;
+    const named = Object.entries(bundles).filter(([id]) => isSpiffeId(id) && !isWorkloadId(id));
+    this.#bundles = new Map(named.map(([id, bytes]) => [id.slice('spiffe://'.length), bytes]));
+    this.#tell();
+  }
+
+  #fell(error: unknown): void {
+    const why = agentFault(this.#ports.endpoint, error);
+    this.#ports.events.workloadApiDown('jwt', why, why !== this.#down);
+    this.#down = why;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}

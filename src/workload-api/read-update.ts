@@ -1,0 +1,170 @@
+// From a message of the agent to what a server needs: certificate, key, and the CAs of each trust domain. What is wrong with the
+// service's own identity refuses the whole message; what is wrong with a federated bundle, that bundle alone.
+
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { leadsToRoot } from '../callers/client-cas.ts';
+import { DerError, splitAll } from '../callers/der.ts';
+import { serverFault } from '../callers/server-id.ts';
+import { type CertificateTerm, isInForce, termOf } from '../certificate-term.ts';
+import type { WorkloadApiConfig } from '../config/workload-api.ts';
+import type { X509SVID, X509SVIDResponse } from '../gen/spiffe/workload_pb.ts';
+import type { TlsTexts } from '../tls-files.ts';
+import { isSpiffeId, isWorkloadId, trustDomainOf } from '../token/index.ts';
+import { WorkloadApiFault } from './fault.ts';
+
+/** An identity of the service, and whom it knows. */
+export interface Identity {
+  readonly spiffeId: string;
+  readonly texts: TlsTexts & { readonly bundles: ReadonlyMap<string, string> };
+  /** Milliseconds since 1970: when the first certificate of its chain ends. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** A sentence for each federated bundle that is not used. */
+  readonly problems: readonly string[];
+}
+
+/** Of a chain, or of a bundle. */
+const MAX_CERTIFICATES = 100;
+
+/** WorkloadApiFault where the message cannot be used. */
+export function readUpdate(
+  response: X509SVIDResponse,
+  { svid: choice, address }: Pick<WorkloadApiConfig, 'svid' | 'address'>,
+  nowMs: number,
+): Identity {
+  const svid = choose(response.svids, choice);
+  const { spiffeId } = svid;
+  if (!isWorkloadId(spiffeId)) throw new WorkloadApiFault('the spiffe_id of the X.509-SVID is not that of a workload');
+  const chain = readCertificates(svid.x509Svid, 'the X.509-SVID');
+  const leaf = chain[0]!;
+  const mismatch = serverFault(leaf.raw, spiffeId);
+  if (mismatch !== undefined) throw new WorkloadApiFault(mismatch.message);
+  const term = firstToEnd(chain.map(termOf));
+  if (!isInForce(term, nowMs)) throw new WorkloadApiFault(outOfTime(term, nowMs));
+  const key = readKey(svid.x509SvidKey, leaf);
+  const own = readBundle(svid.bundle, 'the bundle of its own trust domain', nowMs);
+  const intermediates = chain.slice(1);
+  if (!leadsToRoot(leaf, [...intermediates.filter(isStep), ...own], nowMs)) {
+    throw new WorkloadApiFault('the bundle of its own trust domain does not vouch for the X.509-SVID');
+  }
+  const problems: string[] = [];
+  const federated = readFederated(response.federatedBundles, trustDomainOf(spiffeId), nowMs, problems);
+  // With several trust domains only intermediates that are held count, and these are those that neighbours have too.
+  const steps = federated.size > 0 ? intermediates.filter(isStep) : [];
+  const all = new Map([[trustDomainOf(spiffeId), [...own, ...steps]], ...federated]);
+  const bundles = new Map([...all].map(([domain, cas]) => [domain, pemOf(cas)]));
+  const texts = { cert: pemOf(chain), key, clientCa: [...bundles.values()].join('\n'), bundles };
+  demandUsable(texts);
+  const cas = firstToEnd([...own, ...[...federated.values()].flat()].map(termOf).filter((ca) => isInForce(ca, nowMs)));
+  const terms: readonly CertificateTerm[] = [
+    { certificate: 'server', path: address, ...term },
+    { certificate: 'client-ca', path: address, ...cas },
+  ];
+  return { spiffeId, texts: { ...texts, terms }, ...term, problems };
+}
+
+function choose(svids: readonly X509SVID[], choice: WorkloadApiConfig['svid']): X509SVID {
+  if (svids.length === 0) throw new WorkloadApiFault('the message has no X.509-SVID');
+  const found = svids.find(({ spiffeId, hint }) => {
+    if (choice === undefined) return true;
+    return 'hint' in choice ? hint === choice.hint : spiffeId === choice.spiffeId;
+  });
+  if (found !== undefined) return found;
+  throw new WorkloadApiFault(
+    `none of the ${svids.length} X.509-SVIDs for this process has the SPIFFE ID or hint of ECT_WORKLOAD_API_SVID`,
+  );
+}
+
+/** DER, one after another. */
+function readCertificates(bytes: Uint8Array, what: string): readonly X509Certificate[] {
+  let found: readonly X509Certificate[];
+  try {
+    const parts = splitAll(bytes);
+    if (parts.length > MAX_CERTIFICATES) throw new DerError('too many');
+    found = parts.map((part) => new X509Certificate(part));
+  } catch {
+    throw new WorkloadApiFault(`${what} cannot be read: it must be certificates in DER, at most ${MAX_CERTIFICATES}`);
+  }
+  if (found.length === 0) throw new WorkloadApiFault(`${what} is empty`);
+  return found;
+}
+
+/** CAs of a trust domain, of which one at least is in force: TLS would trust nobody by the others. */
+function readBundle(bytes: Uint8Array, what: string, nowMs: number): readonly X509Certificate[] {
+  const cas = readCertificates(bytes, what);
+  if (cas.some((ca) => isInForce(termOf(ca), nowMs))) return cas;
+  throw new WorkloadApiFault(`${what} has no certificate that is in force`);
+}
+
+function readFederated(
+  bundles: Readonly<Record<string, Uint8Array>>,
+  ownDomain: string,
+  nowMs: number,
+  problems: string[],
+): ReadonlyMap<string, readonly X509Certificate[]> {
+  const read = new Map<string, readonly X509Certificate[]>();
+  for (const [id, bytes] of Object.entries(bundles)) {
+    try {
+      if (!isSpiffeId(id) || isWorkloadId(id)) throw new WorkloadApiFault('a federated bundle is of no trust domain');
+      const domain = trustDomainOf(id);
+      if (domain === ownDomain) throw new WorkloadApiFault(`a federated bundle is of its own trust domain, ${domain}`);
+      read.set(domain, readBundle(bytes, `the federated bundle of ${domain}`, nowMs));
+    } catch (error) {
+      if (!(error instanceof WorkloadApiFault)) throw error;
+      problems.push(error.message);
+    }
+  }
+  return read;
+}
+
+function readKey(bytes: Uint8Array, leaf: X509Certificate): string {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey({ key: Buffer.from(bytes), format: 'der', type: 'pkcs8' });
+  } catch {
+    // The error of the library is about bytes of the key.
+    throw new WorkloadApiFault('the key of the X.509-SVID is not PKCS #8 in DER');
+  }
+  if (!leaf.checkPrivateKey(key)) throw new WorkloadApiFault('the key is not that of the X.509-SVID');
+  return key.export({ format: 'pem', type: 'pkcs8' }).toString();
+}
+
+/** TLS may refuse what is sound, such as a key of a kind that it does not know. */
+function demandUsable({
+  cert,
+  key,
+  clientCa,
+}: {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string;
+}) {
+  try {
+    createSecureContext({ cert, key, ca: clientCa, minVersion: 'TLSv1.2' });
+  } catch {
+    throw new WorkloadApiFault('TLS cannot use the X.509-SVID with its key');
+  }
+}
+
+/** What signs itself is an end, and only the bundle names ends. */
+function isStep(certificate: X509Certificate): boolean {
+  return !certificate.checkIssued(certificate);
+}
+
+function firstToEnd<Term extends { readonly notAfterMs: number }>(terms: readonly Term[]): Term {
+  return terms.reduce((least, term) => (term.notAfterMs < least.notAfterMs ? term : least));
+}
+
+function outOfTime(
+  { notBeforeMs, notAfterMs }: { readonly notBeforeMs: number; readonly notAfterMs: number },
+  nowMs: number,
+): string {
+  return nowMs > notAfterMs
+    ? `the X.509-SVID expired at ${new Date(notAfterMs).toISOString()}`
+    : `the X.509-SVID is not valid before ${new Date(notBeforeMs).toISOString()}`;
+}
+
+function pemOf(certificates: readonly X509Certificate[]): string {
+  return certificates.map((certificate) => certificate.toString()).join('');
+}

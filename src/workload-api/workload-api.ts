@@ -1,0 +1,182 @@
+// The identity of the service as an agent gives it, for as long as the service runs: taken from a stream, replaced as the stream
+// says, kept while the agent is away, and given up when it ends or the agent takes it back.
+
+import type { WorkloadApiConfig } from '../config/workload-api.ts';
+import { type Agent, agentFault, connectAgent, isDenial, isFinal } from './agent.ts';
+import { WorkloadApiFault } from './fault.ts';
+import { JwtBundles } from './jwt-bundles.ts';
+import { KeptStream, STREAM_TIMES, type StreamEvents, type StreamName, type StreamTimes } from './kept-stream.ts';
+import { type Identity, readUpdate } from './read-update.ts';
+
+/** Told of what the agent does. */
+export interface WorkloadApiEvents extends StreamEvents {
+  /** A message cannot be used: what came before stays in force. */
+  workloadApiRefused(stream: StreamName, why: string): void;
+  /** From here on this is the identity of the service. */
+  svidInForce(
+    identity: Pick<Identity, 'spiffeId' | 'notAfterMs' | 'problems'> & { trustDomains: readonly string[] },
+  ): void;
+  /** It has none any more: it expired, or was taken back. */
+  svidLost(why: string): void;
+}
+
+export interface WorkloadApiTimes extends StreamTimes {
+  /** For how long a start waits for the first identity. */
+  readonly startMs: number;
+  /** For how long an agent may say that there is no identity before the one in force is given up: it may just have started. */
+  readonly denialMs: number;
+  /** Between looks at what time has done. */
+  readonly lookMs: number;
+}
+
+export interface WorkloadApiPorts {
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+  readonly events: WorkloadApiEvents;
+  readonly times?: Partial<WorkloadApiTimes>;
+}
+
+const TIMES: WorkloadApiTimes = { ...STREAM_TIMES, startMs: 15_000, denialMs: 30_000, lookMs: 1_000 };
+/** Between two streams that are opened because nothing has come for too long. */
+const RENEW_MS = 60_000;
+
+/** Told of the identity that is in force from here on; undefined: there is none. */
+export type OnIdentity = (identity: Identity | undefined) => void;
+
+export class WorkloadApi {
+  readonly #config: WorkloadApiConfig;
+  readonly #ports: WorkloadApiPorts;
+  readonly #times: WorkloadApiTimes;
+  readonly #agent: Agent;
+  readonly #x509: KeptStream<Parameters<typeof readUpdate>[0]>;
+  readonly #jwt: JwtBundles;
+  readonly #first = Promise.withResolvers<void>();
+  #identity: Identity | undefined;
+  #onIdentity: OnIdentity = () => undefined;
+  /** Why there is no stream; undefined: there is one. */
+  #down: string | undefined = 'it has not answered';
+  #refused: string | undefined;
+  #deniedSinceMs: number | undefined;
+  #renewedMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(config: WorkloadApiConfig, ports: WorkloadApiPorts) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#times = { ...TIMES, ...ports.times };
+    this.#agent = connectAgent(config.endpoint);
+    this.#x509 = new KeptStream({
+      open: (signal) => this.#agent.x509(signal),
+      onMessage: (message) => this.#take(message),
+      onDown: (error) => this.#fell(error),
+      times: this.#times,
+    });
+    const { events } = ports;
+    this.#jwt = new JwtBundles({ agent: this.#agent, endpoint: config.endpoint, events, times: this.#times });
+    // Whoever waits hears it; without anybody it is no failure of the process.
+    this.#first.promise.catch(() => undefined);
+  }
+
+  /** Opens the stream, and waits for the first identity, but not for long. WorkloadApiFault where none comes. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => this.look(), this.#times.lookMs).unref();
+    this.#x509.start();
+    const timer = setTimeout(() => this.#first.reject(this.#noIdentity()), this.#times.startMs);
+    try {
+      await this.#first.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The identity in force; undefined: there is none. */
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
+  /** Has each further identity told to `onIdentity`. */
+  follow(onIdentity: OnIdentity): void {
+    this.#onIdentity = onIdentity;
+  }
+
+  /** The keys of JWT-SVIDs. The stream begins with the first question. */
+  get jwtBundles(): JwtBundles {
+    return this.#jwt;
+  }
+
+  /** Gives up what has expired, and opens the stream anew where a renewal is overdue: an agent may hang. */
+  look(): void {
+    const identity = this.#identity;
+    if (identity === undefined) return;
+    const nowMs = this.#ports.nowMs();
+    if (nowMs > identity.notAfterMs) {
+      this.#lose(
+        `the X.509-SVID expired at ${new Date(identity.notAfterMs).toISOString()}, and the agent gave no other`,
+      );
+      return;
+    }
+    // An agent renews at half of the life or before (SPIRE).
+    const overdueMs = identity.notAfterMs - (identity.notAfterMs - identity.notBeforeMs) / 6;
+    if (nowMs < overdueMs || this.#down !== undefined || performance.now() - this.#renewedMs < RENEW_MS) return;
+    this.#renewedMs = performance.now();
+    this.#x509.renew();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all([this.#x509.stop(), this.#jwt.stop()]);
+    this.#agent.close();
+  }
+
+  #take(message: Parameters<typeof readUpdate>[0]): void {
+    const { events, nowMs } = this.#ports;
+    if (this.#down !== undefined) events.workloadApiUp('x509');
+    this.#down = undefined;
+    let next: Identity;
+    try {
+      next = readUpdate(message, this.#config, nowMs());
+    } catch (error) {
+      if (!(error instanceof WorkloadApiFault)) throw error;
+      this.#refused = error.message;
+      events.workloadApiRefused('x509', error.message);
+      return;
+    }
+    this.#refused = undefined;
+    this.#deniedSinceMs = undefined;
+    const isSame = this.#identity !== undefined && nameOf(this.#identity) === nameOf(next);
+    this.#identity = next;
+    this.#first.resolve();
+    if (isSame) return;
+    const trustDomains = [...next.texts.bundles.keys()];
+    this.#onIdentity(next);
+    events.svidInForce({ ...next, trustDomains });
+  }
+
+  #fell(error: unknown): void {
+    const why = agentFault(this.#config.endpoint, error);
+    const isNews = why !== this.#down;
+    this.#down = why;
+    this.#ports.events.workloadApiDown('x509', why, isNews);
+    if (isFinal(error)) this.#first.reject(this.#noIdentity());
+    if (!isDenial(error)) return;
+    this.#deniedSinceMs ??= performance.now();
+    const isLong = performance.now() - this.#deniedSinceMs >= this.#times.denialMs;
+    if (isLong && this.#identity !== undefined) this.#lose('the agent has taken it back');
+  }
+
+  #lose(why: string): void {
+    this.#identity = undefined;
+    this.#onIdentity(undefined);
+    this.#ports.events.svidLost(why);
+  }
+
+  #noIdentity(): WorkloadApiFault {
+    const why = this.#refused ?? this.#down ?? 'it has sent nothing';
+    return new WorkloadApiFault(`The SPIFFE Workload API at ${this.#config.address} has given no X.509-SVID: ${why}.`);
+  }
+}
+
+/** Equal names: nothing has changed. */
+function nameOf({ texts: { cert, clientCa, bundles }, problems }: Identity): string {
+  return JSON.stringify([cert, clientCa, [...bundles], problems]);
+}
