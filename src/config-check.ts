@@ -26,6 +26,7 @@ import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { readOwnKeyFile } from './signers/local/index.ts';
 import { signingKeyFile } from './signing-keys.ts';
 import { tlsFiles } from './tls-files.ts';
+import { unixSocketFault } from './unix-socket.ts';
 
 export interface ConfigReport {
   /** One sentence or more for each mistake. Empty: a start would succeed, as far as this machine can tell. */
@@ -127,7 +128,12 @@ interface AddressFault {
 }
 
 /** Takes the port as a start would, and gives it back at once. The service itself may be running there. */
-async function tryAddress({ listen: { host, port } }: Config): Promise<AddressFault> {
+async function tryAddress({ listen, unix }: Config): Promise<AddressFault> {
+  if (unix !== undefined) {
+    const fault = await unixSocketFault(unix.path);
+    return fault === undefined ? {} : { [fault.isInUse ? 'warning' : 'problem']: fault.why };
+  }
+  const { host, port } = listen;
   const error = await tryToListen(host, port);
   if (error === undefined) return {};
   if ('code' in error && error.code === 'EADDRINUSE') return { warning: inUse(addressText(host, port)) };

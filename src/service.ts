@@ -72,6 +72,7 @@ import { SignatureMemo } from './token/index.ts';
 import { MAX_LIFETIME_SECONDS, tokenPolicy } from './token-policy.ts';
 import type { ForeignIssuers } from './trust/index.ts';
 import { TrustedKeys } from './trusted-keys.ts';
+import { removeStaleSocket, unixListenFault, unixSocketFault } from './unix-socket.ts';
 import { VERSION } from './version.ts';
 import type { Seat } from './workers/index.ts';
 import type { WorkloadApi } from './workload-api/index.ts';
@@ -125,11 +126,11 @@ function refuseStopped(stop: AbortSignal | undefined): void {
 }
 
 /** The supervisor's part: it owns the data directory for its workers. StartError where these could not listen. */
-export async function ownDirectory({ store, dataDir, listen }: Config): Promise<Ownership | undefined> {
+export async function ownDirectory({ store, dataDir, listen, unix }: Config): Promise<Ownership | undefined> {
   const traces = new StartTraces(dataDir);
   const ownership = store === 'memory' ? undefined : await own(await openDataDir(dataDir), traces);
   try {
-    await demandAddress(listen);
+    await demandAddress({ listen, unix });
     return ownership;
   } catch (error) {
     ownership?.release();
@@ -150,7 +151,13 @@ async function own(dir: DataDir, traces: StartTraces): Promise<Ownership> {
 }
 
 /** Before anything is made that a refused start would leave behind. */
-async function demandAddress({ host, port }: Config['listen']): Promise<void> {
+async function demandAddress({ listen, unix }: Pick<Config, 'listen' | 'unix'>): Promise<void> {
+  if (unix !== undefined) {
+    const fault = await unixSocketFault(unix.path);
+    if (fault !== undefined) throw new StartError(fault.why);
+    return;
+  }
+  const { host, port } = listen;
   const cause = port === 0 ? undefined : await tryToListen(host, port);
   const fault = cause && listenFault(host, port, cause);
   if (fault !== undefined) throw new StartError(fault, { cause });
@@ -180,7 +187,7 @@ async function startIn(
   const trust = trustGroup && (await loadGroup(trustGroup));
   const policyGroup = policyFiles(config.policy);
   const policy = policyGroup && (await loadGroup(policyGroup));
-  if (seat === undefined) await demandAddress(config.listen);
+  if (seat === undefined) await demandAddress(config);
   // What takes the place of a worker that signs must be able to, too.
   const mayWait = seat?.isSuccessor !== true;
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
@@ -514,7 +521,9 @@ async function listen(
   const canIssue = () => clock.isBelieved && custody.isReady();
   const canVerify = () => redis?.isReady() !== false;
   const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
+  const { unix } = config;
   const { host, port } = config.listen;
+  if (unix !== undefined) removeStaleSocket(unix.path);
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   let url = publicUrl ?? '';
   const describe = authorityDescriber(parts, {
@@ -545,6 +554,7 @@ async function listen(
     const server = await startServer({
       host,
       port,
+      unix,
       ...(tls === undefined ? {} : { tls }),
       services,
       pages: [authority],
@@ -557,8 +567,8 @@ async function listen(
       browsers: config.browsers,
       http2: config.http2,
       limits: { idleMs: 1000 * config.limits.idleSeconds },
-      processLimits: processLimits(config.limits, room),
-      ...createCallers({ cas, nowMs: clock.nowMs, forwarded: config.callers.forwarded, jwt, wimse }),
+      processLimits: processLimits(config, room),
+      ...createCallers({ cas, unix, nowMs: clock.nowMs, forwarded: config.callers.forwarded, jwt, wimse }),
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       // Where the stores are in files, nothing waits for another machine.
@@ -588,16 +598,20 @@ async function listen(
     });
     return server;
   } catch (cause) {
-    const fault = listenFault(host, port, cause);
+    const fault = unix === undefined ? listenFault(host, port, cause) : unixListenFault(unix.path, cause);
     throw fault === undefined ? cause : new StartError(fault, { cause });
   }
 }
 
-function processLimits(limits: Config['limits'], room: DescriptorRoom): ProcessLimits {
+function processLimits({ limits, unix }: Config, room: DescriptorRoom): ProcessLimits {
   const { unread, streams } = DEFAULT_PROCESS_LIMITS;
   const heldBytes = limits.heldMib << 20;
   return {
-    connections: { maxConnections: room.connections, maxPerAddress: room.connectionsPerAddress },
+    // Whoever comes by a Unix socket comes from the same place.
+    connections: {
+      maxConnections: room.connections,
+      maxPerAddress: unix === undefined ? room.connectionsPerAddress : room.connections,
+    },
     unread: { ...unread, maxMs: 1000 * limits.requestSeconds },
     // A third: three callers that take all they can leave room for others.
     memory: { totalBytes: heldBytes, accountBytes: Math.floor(heldBytes / 3) },

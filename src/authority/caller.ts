@@ -12,7 +12,7 @@ export type Caller =
 /** What an identity rests on. It is for events and policies; it is no part of the name. */
 export interface Proof {
   readonly method: 'mtls' | 'jwt' | 'wimse' | 'forwarded' | 'unix';
-  /** Who vouched: the trust domain, the issuer of the JWT, the SPIFFE ID of the proxy. */
+  /** Who vouched: the trust domain, the issuer of the JWT, the SPIFFE ID of the proxy, the path of the Unix socket. */
   readonly by: string;
   /** Of a proof that counts once: remembers that it was used, or refuses. To be asked before anything is done for the call. */
   readonly demandUnused?: () => Promise<void>;

@@ -3,7 +3,7 @@
 import { type Authenticate, type Authenticator, authenticateBy } from './authenticate.ts';
 import type { Vouchers } from './client-cas.ts';
 import { exceptProxies, type ForwardingOptions, forwardedCallers } from './forwarded.ts';
-import { anonymousCallers, type Identify, spiffeCallers, unprovenCallers } from './identify.ts';
+import { anonymousCallers, type Identify, spiffeCallers, unixCallers, unprovenCallers } from './identify.ts';
 import { jwtCallers } from './jwt.ts';
 import type { JwtCallersPorts } from './jwt-verifier.ts';
 import { isProof, type WimseCallersPorts, wimseCallers } from './wimse.ts';
@@ -11,6 +11,8 @@ import { isProof, type WimseCallersPorts, wimseCallers } from './wimse.ts';
 export interface CallersOptions {
   /** Who vouches for client certificates; undefined: none are asked for. */
   readonly cas: Vouchers | undefined;
+  /** The Unix socket that the service listens on, and the SPIFFE ID of who may open it; undefined: that proves nothing. */
+  readonly unix?: { readonly path: string; readonly caller: string | undefined } | undefined;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
   /** Proxies that forward an identity. */
@@ -28,8 +30,9 @@ export interface Callers {
   readonly authenticate: Authenticate | undefined;
 }
 
-export function createCallers({ cas, nowMs, forwarded, jwt, wimse }: CallersOptions): Callers {
-  const withoutCertificate = jwt === undefined && wimse === undefined ? anonymousCallers() : unprovenCallers();
+export function createCallers({ cas, unix, nowMs, forwarded, jwt, wimse }: CallersOptions): Callers {
+  const unproven = jwt === undefined && wimse === undefined ? anonymousCallers() : unprovenCallers();
+  const withoutCertificate = unix?.caller === undefined ? unproven : unixCallers(unix.caller, unix.path);
   const identify = cas === undefined ? withoutCertificate : spiffeCallers(nowMs, cas);
   const credentials: Authenticator[] = [];
   if (forwarded !== undefined) credentials.push(forwardedCallers({ ...forwarded, identify }));

@@ -26,6 +26,12 @@ export function unprovenCallers(): Identify {
   };
 }
 
+/** For a service on a Unix socket: whoever may open it is this workload. `path` of the socket, whose rights are the proof. */
+export function unixCallers(id: string, path: string): Identify {
+  const caller: Caller = { kind: 'spiffe', id, proof: { method: 'unix', by: path } };
+  return () => caller;
+}
+
 interface Identity {
   readonly caller: Exclude<Caller, { readonly kind: 'anonymous' }>;
   readonly notBefore: number;

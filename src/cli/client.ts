@@ -1,6 +1,7 @@
 // How a command reaches the service: the options that name it, and one HTTP/2 connection for as long as the command runs.
 
 import { readFileSync } from 'node:fs';
+import { connect as connectSocket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
@@ -12,7 +13,7 @@ import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../gen/ect/v1/ledger_pb.ts';
 import { fileFault } from '../system-faults.ts';
 import { WrongUsage } from './exit.ts';
-import { httpUrl, milliseconds, workloadId } from './values.ts';
+import { milliseconds, serviceUrl, socketPath, workloadId } from './values.ts';
 
 export interface ServiceOptions {
   readonly url: string;
@@ -50,7 +51,7 @@ export function withService(command: Command): Command {
       new Option('--url <url>', 'where the service listens')
         .env('ECT_URL')
         .default('http://127.0.0.1:8080')
-        .argParser(httpUrl),
+        .argParser(serviceUrl),
     )
     .addOption(new Option('--ca <file>', 'PEM: trust this CA for the service').env('ECT_CA'))
     .addOption(new Option('--cert <file>', 'PEM: your own certificate, for mutual TLS').env('ECT_CERT'))
@@ -79,9 +80,12 @@ export function connect(options: ServiceOptions): Service {
     // What is wrong with it is wrong usage here, and a failed call later.
     readToken(tokenFile);
   }
-  const sessionManager = new Http2SessionManager(options.url, {}, tls);
+  const socket = socketPath(options.url);
+  const baseUrl = socket === undefined ? options.url : 'http://localhost';
+  const session = socket === undefined ? tls : { createConnection: () => connectSocket(socket) };
+  const sessionManager = new Http2SessionManager(baseUrl, {}, session);
   const transport = createGrpcTransport({
-    baseUrl: options.url,
+    baseUrl,
     sessionManager,
     defaultTimeoutMs: options.timeout,
     readMaxBytes: MAX_ANSWER_BYTES,
@@ -92,7 +96,7 @@ export function connect(options: ServiceOptions): Service {
     ledger: createClient(LedgerService, transport),
     keys: createClient(KeyService, transport),
     admin: createClient(AdminService, transport),
-    readPage: (path) => readPage(sessionManager, `${new URL(options.url).pathname.replace(/\/$/, '')}${path}`, options),
+    readPage: (path) => readPage(sessionManager, `${new URL(baseUrl).pathname.replace(/\/$/, '')}${path}`, options),
     // A connection that stands keeps no process alive, and one that is failing still needs its listeners: only one that
     // is not there yet has to be given up.
     close: () => {
@@ -103,6 +107,7 @@ export function connect(options: ServiceOptions): Service {
 
 /** Whatever hears a bearer token can use it. */
 function refuseClearText(url: string): void {
+  if (socketPath(url) !== undefined) return;
   const { protocol, hostname } = new URL(url);
   if (protocol === 'https:' || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)) return;
   throw new WrongUsage('--token-file needs a --url that begins with https://, or leads to this machine');

@@ -85,6 +85,10 @@ function unreachable(error: ConnectError, url: string): Failure {
     const next = 'Check the network between, a firewall for one, and the address in --url or ECT_URL.';
     return failure('unreachable', `no connection to ${url} (${codes.join(', ')})`, next);
   }
+  if (codes.some((code) => /^(ENOENT|EACCES|ENOTSOCK)$/.test(code)) && url.startsWith('unix:')) {
+    const next = 'Check the path in --url or ECT_URL, and that this user may write the socket there.';
+    return failure('unreachable', `no connection to ${url} (${codes.join(', ')})`, next);
+  }
   if (codes.includes('ECONNREFUSED')) {
     const next = 'Start it with `npm start`, or name another with --url.';
     return failure('unreachable', `nothing answers at ${url}`, next);

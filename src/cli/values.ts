@@ -54,13 +54,22 @@ export function count(text: string): number {
   return Number(text);
 }
 
-/** Accepts an address of a service, without a path. */
-export function httpUrl(text: string): string {
+/** Accepts an address of a service, without a path: `https://host:port`, or `unix:/path` of its socket. */
+export function serviceUrl(text: string): string {
+  const path = socketPath(text);
+  if (path !== undefined) return `unix:${path}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== '/') {
-    throw new InvalidArgumentError('It is an address like http://127.0.0.1:8080 or https://ect.example:8443.');
+    throw new InvalidArgumentError(
+      'It is an address like http://127.0.0.1:8080, https://ect.example:8443 or unix:/run/ect/ect.sock.',
+    );
   }
   return url.origin;
+}
+
+/** The path in `unix:/path` or `unix:///path`; undefined: the text is another address. */
+export function socketPath(text: string): string | undefined {
+  return /^unix:(?:\/\/)?(\/[^/].*)$/.exec(text)?.[1];
 }
 
 /** Reads the SPIFFE ID of a workload. */

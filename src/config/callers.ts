@@ -63,13 +63,16 @@ interface Surroundings {
   readonly hasTls: boolean;
   /** The setting by which certificates prove callers, where one does. */
   readonly provedBy: string | undefined;
+  /** Everybody on the Unix socket is the workload of this SPIFFE ID. */
+  readonly unixCaller: string | undefined;
   readonly hasTrustFile: boolean;
   readonly hasPublicUrl: boolean;
   readonly hasReplayGuard: boolean;
 }
 
 export function callersConfig(values: Values, rules: Rules, around: Surroundings): CallersConfig {
-  const { isOnLoopback, provedBy } = around;
+  const { isOnLoopback } = around;
+  const provedBy = around.provedBy ?? (around.unixCaller === undefined ? undefined : 'ECT_UNIX_CALLER');
   const { ECT_CALLER_JWTS: byJwt, ECT_CALLER_WITS: byWit } = values;
   const areProven = provedBy !== undefined || byJwt || byWit;
   if (byJwt) demandForIssuers('ECT_CALLER_JWTS', rules, around);
@@ -84,7 +87,7 @@ export function callersConfig(values: Values, rules: Rules, around: Surroundings
         'service to everyone who can reach it with ECT_ALLOW_ANONYMOUS=yes.',
     );
   }
-  return { areProven, byJwt, byWit, forwarded: forwardedConfig(values, rules, around) };
+  return { areProven, byJwt, byWit, forwarded: forwardedConfig(values, rules, provedBy) };
 }
 
 function demandForIssuers(
@@ -113,7 +116,7 @@ function demandForWits(rules: Rules, around: Surroundings): void {
 function forwardedConfig(
   { ECT_FORWARDED_BY: proxies, ECT_FORWARDED_HEADER: header }: Values,
   { problem, needs }: Rules,
-  { provedBy }: Surroundings,
+  provedBy: string | undefined,
 ): CallersConfig['forwarded'] {
   if (proxies === undefined) {
     needs(['ECT_FORWARDED_HEADER'], 'ECT_FORWARDED_BY');
@@ -121,7 +124,7 @@ function forwardedConfig(
   }
   if (provedBy === undefined) {
     problem(
-      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES or ECT_WORKLOAD_API: a proxy is believed by its certificate.',
+      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API or ECT_UNIX_CALLER: a proxy is believed by its connection.',
     );
   }
   return { proxies, header };

@@ -16,6 +16,7 @@ import { SETTINGS } from './table.ts';
 import { provingSetting, type TlsConfig, tlsConfig } from './tls.ts';
 import { type GraphConfig, type LevelsConfig, type TokenConfig, tokenConfig } from './tokens.ts';
 import { type Address, isLoopback } from './types.ts';
+import { type UnixConfig, unixConfig } from './unix-socket.ts';
 import { unknownInEnvironment } from './unknown-setting.ts';
 import { type WorkloadApiConfig, workloadApiConfig } from './workload-api.ts';
 
@@ -34,6 +35,8 @@ export class ConfigError extends Error {
 
 export interface Config {
   readonly listen: Address;
+  /** A Unix socket in the place of that. */
+  readonly unix: UnixConfig | undefined;
   readonly tls: TlsConfig | undefined;
   /** The agent that gives certificate, key and CAs, in the place of files. */
   readonly workloadApi: WorkloadApiConfig | undefined;
@@ -106,7 +109,10 @@ export function examineConfig(env: Env, file?: ConfigFile): ExaminedConfig {
 }
 
 function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
-  const { ECT_LISTEN: listen, ECT_STORE: store, ECT_WORKERS: workers, ECT_PUBLIC_URL: publicUrl } = values;
+  const { ECT_LISTEN: where, ECT_STORE: store, ECT_WORKERS: workers, ECT_PUBLIC_URL: publicUrl } = values;
+  const unix = unixConfig(values, rules, 'path' in where ? where.path : undefined);
+  // A socket is reached from this machine alone.
+  const listen = 'path' in where ? { host: 'localhost', port: 0 } : where;
   const isOnLoopback = isLoopback(listen.host);
   const tls = tlsConfig(values, rules);
   const workloadApi = workloadApiConfig(values, rules);
@@ -115,6 +121,7 @@ function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
     isOnLoopback,
     hasTls: tls !== undefined || workloadApi !== undefined,
     provedBy: provingSetting(values, workloadApi),
+    unixCaller: unix?.caller,
     hasTrustFile: values.ECT_TRUST_FILE !== undefined,
     hasPublicUrl: publicUrl !== undefined,
     hasReplayGuard: replay.guard !== 'off',
@@ -122,6 +129,7 @@ function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
   const signer = signerConfig(values, rules);
   return {
     listen,
+    unix,
     tls,
     workloadApi,
     callers,

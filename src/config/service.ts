@@ -2,7 +2,8 @@
 
 import { canBeAbove } from '../token/index.ts';
 import type { Settings } from './setting.ts';
-import { choice, parsed, path, readAddress, text, wholeOr } from './types.ts';
+import { type Address, choice, parsed, path, readAddress, text, wholeOr } from './types.ts';
+import { readUnixPath } from './unix-socket.ts';
 
 export const SERVICE_SETTINGS = {
   ECT_CONFIG: {
@@ -11,9 +12,10 @@ export const SERVICE_SETTINGS = {
       '[file of settings](docs/operating.md#a-file-of-settings) in YAML, under the same names; the environment wins',
   },
   ECT_LISTEN: {
-    type: parsed('host:port', 'host:port, for example 127.0.0.1:8080', (value) => readAddress(value, { least: 0 })),
+    type: parsed('host:port, unix:path', 'host:port, for example 127.0.0.1:8080, or unix:/path of a socket', readListen),
     default: '127.0.0.1:8080',
-    meaning: 'where the service listens; port 0 is any free one, printed as `listening on http://…`',
+    meaning:
+      'where the service listens; port 0 is any free one, printed as `listening on http://…`; `unix:/path`: [a Unix socket](docs/operating.md#unix-sockets)',
   },
   ECT_PUBLIC_URL: {
     type: parsed('URL', 'an http or https URL without a path', readOrigin),
@@ -46,6 +48,12 @@ export const SERVICE_SETTINGS = {
     meaning: 'the least severity that is logged',
   },
 } satisfies Settings;
+
+function readListen(value: string): Address | { readonly path: string } | undefined {
+  if (!value.startsWith('unix:')) return readAddress(value, { least: 0 });
+  const socket = readUnixPath(value);
+  return socket === undefined ? undefined : { path: socket };
+}
 
 /**
  * A name below which others are formed: it ends in a name itself, and has nothing that two readers of URIs could resolve to

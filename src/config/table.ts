@@ -14,15 +14,17 @@ import { SIGNER_SETTINGS } from './signer.ts';
 import { STORE_SETTINGS } from './store.ts';
 import { TLS_SETTINGS } from './tls.ts';
 import { TOKEN_SETTINGS } from './tokens.ts';
+import { UNIX_SETTINGS } from './unix-socket.ts';
 import { WORKLOAD_API_SETTINGS } from './workload-api.ts';
 
+const SERVICE = { ...SERVICE_SETTINGS, ...UNIX_SETTINGS };
 const CALLERS = { ...TLS_SETTINGS, ...WORKLOAD_API_SETTINGS, ...CALLER_SETTINGS, ...AUTHORIZATION_SETTINGS, ...BROWSER_SETTINGS };
 const SIGNING = { ...SIGNER_SETTINGS, ...KEY_SETTINGS };
 const STORE = { ...STORE_SETTINGS, ...POSTGRES_SETTINGS };
 const REPLAY = { ...REPLAY_SETTINGS, ...REDIS_SETTINGS };
 
 export const SETTINGS = {
-  ...SERVICE_SETTINGS,
+  ...SERVICE,
   ...CALLERS,
   ...SIGNING,
   ...TOKEN_SETTINGS,
@@ -32,7 +34,7 @@ export const SETTINGS = {
 } satisfies Settings;
 
 const GROUPS: readonly (readonly [heading: string, settings: Settings])[] = [
-  ['The service', SERVICE_SETTINGS],
+  ['The service', SERVICE],
   ['TLS and callers', CALLERS],
   ['Signing', SIGNING],
   ['Tokens', TOKEN_SETTINGS],

@@ -85,6 +85,8 @@ export class ConnectionTable {
 
   /** This socket is that of a connection that was taken: TLS puts one of its own over it. */
   attach(socket: Socket): void {
+    // Over a Unix socket peers have no address; there is no TLS there either.
+    if (this.#bySocket.has(socket)) return;
     const entry = this.#byPeer.get(peerOf(socket));
     if (entry !== undefined) this.#bySocket.set(socket, entry);
   }

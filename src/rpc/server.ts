@@ -1,6 +1,6 @@
 // One port that serves everything: calls over gRPC, gRPC-Web and Connect, health, reflection and pages.
 
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Authorizer, Caller } from '../authority/index.ts';
 import type { Authenticate } from '../callers/authenticate.ts';
@@ -20,6 +20,7 @@ import { createGate, protocolOf } from './gate.ts';
 import { transcodeText } from './grpc-web-text.ts';
 import { createHealth } from './health.ts';
 import { createLeanDoor } from './lean-door.ts';
+import { type ListenOptions, listen } from './listen.ts';
 import { methodTable, pathOf } from './method-table.ts';
 import { type Page, readPage, standardPages } from './pages.ts';
 import { createReflection } from './reflection.ts';
@@ -28,11 +29,7 @@ import type { RoutedCall, RoutedRequest } from './routed-request.ts';
 import { unknownPath } from './unknown-path.ts';
 import { wireFormOf } from './wire-errors.ts';
 
-export interface ServerOptions {
-  /** A name or address of this machine, `127.0.0.1`. */
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
+export interface ServerOptions extends ListenOptions {
   readonly tls?: TlsOptions;
   readonly services: readonly AnyService[];
   /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
@@ -73,8 +70,9 @@ export interface ServerOptions {
 }
 
 export interface RunningServer {
-  /** `http://127.0.0.1:8080`. */
+  /** `http://127.0.0.1:8080`, or `unix:/run/ect.sock`. */
   readonly url: string;
+  /** Of a Unix socket the path, and no port. */
   readonly address: AddressInfo;
   /** How many connections are open. */
   connections(): number;
@@ -92,7 +90,7 @@ export interface RunningServer {
 
 /** Starts the server. Rejects when it cannot listen. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { host, port, tls, services, identify, isAdministrator, events, ready, jwks } = options;
+  const { host, port, unix, tls, services, identify, isAdministrator, events, ready, jwks } = options;
   /** Who asks whether to begin something here is told not to. */
   const stopping = new AbortController();
   const endOfStreams = new AbortController();
@@ -170,7 +168,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   const connections = createConnections(tls, limits, events, resources, serving);
   if (options.onAccepted !== undefined) connections.front.on('connection', options.onAccepted);
-  const address = await listen(connections.front, host, port);
+  const address = await listen(connections.front, { host, port, unix });
   // Without descriptors, for one. The system goes on with the next connection, and so does the service.
   connections.front.on('error', events.acceptFailed);
 
@@ -185,8 +183,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const name = host.includes(':') ? `[${host}]` : host;
+  const scheme = tls === undefined ? 'http' : 'https';
   return {
-    url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
+    url: unix === undefined ? `${scheme}://${name}:${address.port}` : `unix:${unix.path}`,
     address,
     connections: () => resources.connections.size,
     limitConnections: (most) => resources.connections.limitTo(most),
@@ -196,16 +195,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 const NO_BROWSERS: BrowserOptions = { allowedOrigins: [], refusesOthers: false, allowedHosts: undefined };
-
-function listen(front: Server, host: string, port: number): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    front.once('error', reject);
-    front.listen({ host, port }, () => {
-      front.off('error', reject);
-      resolve(front.address() as AddressInfo);
-    });
-  });
-}
 
 function refusal({ method, header }: RoutedRequest, error: EctError): UniversalServerResponse {
   return asResponse(refusalMessage(method, header.get('content-type') ?? undefined, error));

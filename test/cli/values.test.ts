@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { hashFile, httpUrl, ledgerIndex, milliseconds, moment, readText, seconds } from '../../src/cli/values.ts';
+import { hashFile, ledgerIndex, milliseconds, moment, readText, seconds, serviceUrl } from '../../src/cli/values.ts';
 
 let directory = '';
 beforeAll(async () => {
@@ -29,9 +29,17 @@ test('an index is a plain whole number', () => {
 });
 
 test('an address is http or https without a path', () => {
-  expect(httpUrl('http://127.0.0.1:8080/')).toBe('http://127.0.0.1:8080');
-  for (const bad of ['127.0.0.1:8080', 'ftp://a', 'http://a/b', 'file:///etc/passwd'])
-    expect(() => httpUrl(bad)).toThrow();
+  expect(serviceUrl('http://127.0.0.1:8080/')).toBe('http://127.0.0.1:8080');
+  expect(serviceUrl('unix:///run/ect.sock')).toBe('unix:/run/ect.sock');
+  for (const bad of [
+    '127.0.0.1:8080',
+    'ftp://a',
+    'http://a/b',
+    'file:///etc/passwd',
+    'unix://host/path',
+    'unix:ect.sock',
+  ])
+    expect(() => serviceUrl(bad)).toThrow();
 });
 
 test('a moment is RFC 3339 with a zone, or seconds; a fraction is cut', () => {

@@ -23,6 +23,7 @@ const PROXY = 'spiffe://example.org/envoy';
 
 const DEFAULTS: Config = {
   listen: { host: '127.0.0.1', port: 8080 },
+  unix: undefined,
   tls: undefined,
   workloadApi: undefined,
   callers: { areProven: false, byJwt: false, byWit: false, forwarded: undefined },

@@ -149,16 +149,22 @@ describeWith('openssl', 'a service with a SPIFFE Workload API', () => {
   });
 
   // The half minute for which an agent may be in doubt.
-  test.runIf(FULL)('A1 without an identity it makes no handshake and serves no caller; with the next one it does', async () => {
-    const open = clientOf(issueSvid(org, ORG));
-    await open.issue(order);
-    agent.x509.refuse(7);
-    await vi.waitFor(() => expect(service.events('svid-lost').length).toBe(1), { ...SOON, timeout: 90_000 });
-    expect((await failureOf(open.issue(order))).info?.reason).toBe('CALLER_UNTRUSTED');
-    await expect(clientOf(issueSvid(org, ORG)).issue(order)).rejects.toThrow(/handshake|alert|SSL|EPROTO|ECONNRESET/i);
-    agent.x509.send({ svids: [svidBy(org)] });
-    await vi.waitFor(async () => expect(await issuerOf(issueSvid(org, ORG))).toBe(ORG), { ...SOON, timeout: 60_000 });
-  }, 200_000);
+  test.runIf(FULL)(
+    'A1 without an identity it makes no handshake and serves no caller; with the next one it does',
+    async () => {
+      const open = clientOf(issueSvid(org, ORG));
+      await open.issue(order);
+      agent.x509.refuse(7);
+      await vi.waitFor(() => expect(service.events('svid-lost').length).toBe(1), { ...SOON, timeout: 90_000 });
+      expect((await failureOf(open.issue(order))).info?.reason).toBe('CALLER_UNTRUSTED');
+      await expect(clientOf(issueSvid(org, ORG)).issue(order)).rejects.toThrow(
+        /handshake|alert|SSL|EPROTO|ECONNRESET/i,
+      );
+      agent.x509.send({ svids: [svidBy(org)] });
+      await vi.waitFor(async () => expect(await issuerOf(issueSvid(org, ORG))).toBe(ORG), { ...SOON, timeout: 60_000 });
+    },
+    200_000,
+  );
 
   async function metrics(): Promise<string> {
     const { request } = await import('node:https');

@@ -158,7 +158,7 @@ async function listeningUrl(child: ChildProcess, written: Written): Promise<stri
   const fail = (why: string) => reject(new Error(`The service ${why}:\n${written.stderr}`));
   if (child.stdout === null) throw new TypeError('the output of the service is not read');
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const url = /^listening on (https?:\/\/\S+)$/.exec(line)?.[1];
+    const url = /^listening on ((?:https?:\/\/|unix:)\S+)$/.exec(line)?.[1];
     if (url !== undefined) resolve(url);
   });
   child.once('error', (error) => fail(`could not be started (${error.message})`));

@@ -1,0 +1,56 @@
+// Which settings say that the service listens on a Unix socket, who may connect, and who they are.
+
+import { isWorkloadId } from '../token/index.ts';
+import type { Rules, Settings, ValuesOf } from './setting.ts';
+import { choice, text } from './types.ts';
+
+/** In the place of a host and a port: a socket in the file system. */
+export interface UnixConfig {
+  readonly path: string;
+  /** Rights of the socket file: who may write it may connect. */
+  readonly mode: number;
+  /** The SPIFFE ID of everybody who connects; undefined: callers on the socket are anonymous. */
+  readonly caller: string | undefined;
+}
+
+/** What every system allows for the path of a socket, without its end. */
+const MAX_PATH_BYTES = 103;
+
+/** The path in `unix:/run/ect/ect.sock`; `unix:///run/ect/ect.sock` is the same. */
+export function readUnixPath(address: string): string | undefined {
+  const path = /^unix:(?:\/\/)?(\/[^\p{Cc}]*[^\p{Cc}/])$/u.exec(address)?.[1];
+  return path === undefined || path.startsWith('//') || Buffer.byteLength(path) > MAX_PATH_BYTES ? undefined : path;
+}
+
+export const UNIX_SETTINGS = {
+  ECT_UNIX_MODE: {
+    type: choice('600', '660', '666'),
+    default: '600',
+    meaning: 'rights of the socket of `ECT_LISTEN=unix:/path`: who may write it may connect',
+  },
+  ECT_UNIX_CALLER: {
+    type: text('SPIFFE ID', 'a SPIFFE ID', isWorkloadId),
+    unset: 'anonymous',
+    meaning: 'who everybody [on the socket](docs/operating.md#unix-sockets) is',
+  },
+} satisfies Settings;
+
+/** `path`: of the socket that the service listens on, if it does. */
+export function unixConfig(
+  { ECT_UNIX_MODE: mode, ECT_UNIX_CALLER: caller }: ValuesOf<typeof UNIX_SETTINGS>,
+  { isGiven, problem, needs }: Rules,
+  path: string | undefined,
+): UnixConfig | undefined {
+  if (path === undefined) {
+    needs(['ECT_UNIX_MODE', 'ECT_UNIX_CALLER'], 'ECT_LISTEN=unix:/path');
+    return undefined;
+  }
+  for (const name of ['ECT_TLS_CERT', 'ECT_WORKLOAD_API'].filter(isGiven)) {
+    problem(`${name} contradicts ECT_LISTEN=unix:/path, where nobody is between the two ends: remove one.`);
+  }
+  if (isGiven('ECT_WORKERS')) problem('ECT_WORKERS needs a host and a port in ECT_LISTEN: a socket has one process.');
+  if (caller !== undefined && mode === '666') {
+    problem('ECT_UNIX_CALLER contradicts ECT_UNIX_MODE=666: every process of the machine would be that workload.');
+  }
+  return { path, mode: Number.parseInt(mode, 8), caller };
+}

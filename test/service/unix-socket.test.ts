@@ -1,0 +1,116 @@
+// A5: a service on a Unix socket: who may connect, who they are, and what is in the way of the socket.
+
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { afterAll, describe, expect, test } from 'vitest';
+import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
+import { failureOf } from '../support/rpc-clients.ts';
+import { runMain, startService } from '../support/service-process.ts';
+
+const AGENT = 'spiffe://example.org/agent';
+const order = { execAct: 'review_spec', aud: ['urn:example:reviewer'] };
+
+describe('a service on a Unix socket', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ect-unix-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const place = (name: string) => join(folder, name);
+
+  const clientAt = (path: string) =>
+    createClient(
+      AuthorityService,
+      createGrpcTransport({ baseUrl: 'http://localhost', nodeOptions: { createConnection: () => connect(path) } }),
+    );
+  const refusalOf = async (path: string, settings: Record<string, string> = {}) =>
+    (await runMain(['serve'], { ECT_LISTEN: `unix:${path}`, ECT_STORE: 'memory', ...settings })).stderr;
+
+  test('A5 callers are anonymous, and the socket is for its owner alone', async () => {
+    const path = place('plain.sock');
+    await using service = await startService({ ECT_LISTEN: `unix:${path}` });
+    expect(service.url).toBe(`unix:${path}`);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const { claims } = await clientAt(path).issue(order);
+    expect(claims?.iss).toBe('urn:ect:dev');
+    const { code, stdout } = await runMain(['checkpoint', '--url', service.url]);
+    expect({ code, stdout }).toMatchObject({ code: 0 });
+    await service.stop();
+    expect(() => statSync(path)).toThrow('ENOENT');
+  });
+
+  test('A5 callers are the workload of ECT_UNIX_CALLER, and may be nobody else', async () => {
+    const path = place('caller.sock');
+    await using _service = await startService({
+      ECT_LISTEN: `unix://${path}`,
+      ECT_UNIX_MODE: '660',
+      ECT_UNIX_CALLER: AGENT,
+      ECT_ADMINS: AGENT,
+    });
+    expect(statSync(path).mode & 0o777).toBe(0o660);
+    expect((await clientAt(path).issue(order)).claims?.iss).toBe(AGENT);
+    const other = clientAt(path).issue({ ...order, iss: 'spiffe://example.org/other' });
+    expect((await failureOf(other)).info?.reason).toBe('ISSUER_NOT_ALLOWED');
+    const calls = _service.events('call');
+    expect(calls.at(0)).toMatchObject({ caller: AGENT, proof: 'unix', by: path });
+  });
+
+  test('A5 a proxy on the socket says for whom it calls', async () => {
+    const path = place('proxy.sock');
+    await using _service = await startService({
+      ECT_LISTEN: `unix:${path}`,
+      ECT_UNIX_CALLER: 'spiffe://example.org/envoy',
+      ECT_FORWARDED_BY: 'spiffe://example.org/envoy',
+    });
+    const headers = { 'x-forwarded-client-cert': `URI=${AGENT}` };
+    expect((await clientAt(path).issue(order, { headers })).claims?.iss).toBe(AGENT);
+    expect((await failureOf(clientAt(path).issue(order))).info?.reason).toBe('CALLER_UNTRUSTED');
+  });
+
+  test('A5 a socket that a crash left behind is replaced; one that somebody listens on, or another file, is not', async () => {
+    const path = place('left.sock');
+    await using service = await startService({ ECT_LISTEN: `unix:${path}` });
+    await service.kill();
+    expect(statSync(path).isSocket()).toBe(true);
+    await service.restart();
+    expect((await clientAt(path).issue(order)).token).toContain('.');
+    expect(await refusalOf(path)).toContain('another process listens there');
+    expect((await clientAt(path).issue(order)).token).toContain('.');
+
+    writeFileSync(place('file'), 'precious');
+    expect(await refusalOf(place('file'))).toContain('no socket');
+    expect(statSync(place('file')).size).toBe(8);
+    expect(await refusalOf(join(folder, 'missing', 'ect.sock'))).toContain(join(folder, 'missing'));
+    mkdirSync(place('open'));
+    chmodSync(place('open'), 0o777);
+    expect(await refusalOf(join(folder, 'open', 'ect.sock'))).toContain('everybody may write');
+  });
+
+  test('A5 a check says the same and leaves what is there', async () => {
+    const path = place('checked.sock');
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const settings = { ECT_LISTEN: `unix:${path}`, ECT_STORE: 'memory' };
+    const used = await runMain(['config', 'check'], settings);
+    expect(used).toMatchObject({ code: 0 });
+    expect(used.stderr).toContain('another process listens there');
+    await new Promise((resolve) => server.close(resolve));
+    expect(await runMain(['config', 'check'], settings)).toMatchObject({ code: 0 });
+    expect((await runMain(['config', 'check'], { ...settings, ECT_LISTEN: `unix:${folder}` })).stderr).toContain(
+      'no socket',
+    );
+  });
+
+  test('A5 settings that would undo each other are refused', async () => {
+    const path = place('never.sock');
+    const stderr = await refusalOf(path, {
+      ECT_UNIX_CALLER: AGENT,
+      ECT_UNIX_MODE: '666',
+      ECT_TLS_CERT: '/tls/c.pem',
+      ECT_TLS_KEY: '/tls/k.pem',
+      ECT_WORKERS: '2',
+    });
+    for (const key of ['ECT_UNIX_CALLER', 'ECT_TLS_CERT', 'ECT_WORKERS']) expect(stderr).toContain(key);
+  });
+});
