@@ -169,6 +169,7 @@ const rooms = {
     'reload',
     'signers',
     'signing-keys',
+    'system-faults',
     'tls-files',
     'foreign-trust',
     'unix-socket',

@@ -1,7 +1,7 @@
 // `ect config check`: everything that a start would check, all mistakes at once, and nothing changed by it. No file is
 // made, no rights are taken away, no port is kept, and nobody is called unless that is asked for.
 
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clientSettingWarnings } from './config/client-settings.ts';
@@ -25,6 +25,7 @@ import { loadGroup } from './reload/index.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { readOwnKeyFile } from './signers/local/index.ts';
 import { signingKeyFile } from './signing-keys.ts';
+import { fileFault } from './system-faults.ts';
 import { tlsFiles } from './tls-files.ts';
 import { unixSocketFault } from './unix-socket.ts';
 
@@ -59,9 +60,10 @@ export async function checkConfig(
   };
   const found = await Promise.all([...checks, countDescriptors()].map((check) => problemsOf(Promise.resolve(check))));
   const address: AddressFault = wrong.has('ECT_LISTEN') ? {} : await tryAddress(config);
-  const all = [...problems, ...found.flat(), ...(address.problem === undefined ? [] : [address.problem])];
+  const agent = lookAtAgent(config);
+  const all = [...problems, ...found.flat(), ...[address.problem, agent.problem].filter((line) => line !== undefined)];
   const doubts = [...clientSettingWarnings(env, config), ...redisWarnings(config)];
-  const warnings = [...doubts, few, address.warning].filter((line) => line !== undefined);
+  const warnings = [...doubts, few, address.warning, agent.warning].filter((line) => line !== undefined);
   // A value that breaks its rule may be a secret in the wrong place.
   return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
 }
@@ -119,6 +121,21 @@ async function checkTls({ tls }: Config): Promise<void> {
     if (!(error instanceof StartError)) throw error;
     // A line a mistake.
     throw new AggregateError(error.message.split('\n').map((line) => new StartError(line)));
+  }
+}
+
+/** The agent may start later than this check. Nobody is called: it would hear of a workload that is none. */
+function lookAtAgent({ workloadApi }: Config): AddressFault {
+  if (workloadApi?.endpoint.kind !== 'unix') return {};
+  const { path } = workloadApi.endpoint;
+  const wait = 'A start waits 15 s for the agent.';
+  try {
+    const found = statSync(path);
+    if (!found.isSocket()) return { problem: `ECT_WORKLOAD_API leads to something that is no socket: ${path}.` };
+    accessSync(path, constants.W_OK);
+    return {};
+  } catch (error) {
+    return { warning: `ECT_WORKLOAD_API: ${fileFault(path, error, 'written')}. ${wait}` };
   }
 }
 

@@ -111,7 +111,7 @@ describe('K4: every mistake is named with its place', () => {
 
   test('a member that nobody reads, which may be a misspelled one', () => {
     const rule =
-      'issuers[0]: has the unknown member "subject"; known are iss, subjects, jwks, jwks_file, jwks_uri, discovery, authority, fetch, use, algorithms, callers.';
+      'issuers[0]: has the unknown member "subject"; known are iss, subjects, jwks, jwks_file, jwks_uri, discovery, authority, workload_api, fetch, use, algorithms, callers.';
     expect(problemsOf({ ...good, subject: 'below' })).toEqual([rule]);
     expect(readTrust(JSON.stringify({ issuers: [good], issuer: [] })).problems).toEqual([
       'the file: has the unknown member "issuer"; known are issuers.',
@@ -119,7 +119,7 @@ describe('K4: every mistake is named with its place', () => {
   });
 
   test.each([
-    [undefined, 'issuers[0]: must have exactly one of jwks, jwks_file, jwks_uri, discovery, authority.'],
+    [undefined, 'issuers[0]: must have exactly one of jwks, jwks_file, jwks_uri, discovery, authority, workload_api.'],
     [[], 'issuers[0].jwks: must be a JWK Set.'],
     [null, 'issuers[0].jwks: must be a JWK Set.'],
     ['x', 'issuers[0].jwks: must be a JWK Set.'],

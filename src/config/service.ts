@@ -15,7 +15,7 @@ export const SERVICE_SETTINGS = {
     type: parsed('host:port, unix:path', 'host:port, for example 127.0.0.1:8080, or unix:/path of a socket', readListen),
     default: '127.0.0.1:8080',
     meaning:
-      'where the service listens; port 0 is any free one, printed as `listening on http://…`; `unix:/path`: [a Unix socket](docs/operating.md#unix-sockets)',
+      'where the service listens; port 0 is any free one, printed as `listening on http://…`; `unix:/path`: [a Unix socket](docs/operating.md#a-unix-socket)',
   },
   ECT_PUBLIC_URL: {
     type: parsed('URL', 'an http or https URL without a path', readOrigin),

@@ -31,7 +31,7 @@ export const UNIX_SETTINGS = {
   ECT_UNIX_CALLER: {
     type: text('SPIFFE ID', 'a SPIFFE ID', isWorkloadId),
     unset: 'anonymous',
-    meaning: 'who everybody [on the socket](docs/operating.md#unix-sockets) is',
+    meaning: 'who everybody [on the socket](docs/operating.md#a-unix-socket) is',
   },
 } satisfies Settings;
 

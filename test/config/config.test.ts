@@ -193,13 +193,15 @@ describe('settings', () => {
       'ECT_CALLER_JWTS=yes needs ECT_TRUST_FILE, which names the issuers.',
     ]);
     expect(problemsOf({ ...jwts, ECT_LISTEN: '0.0.0.0:8443' })).toEqual([
-      expect.stringMatching(/^ECT_CALLER_JWTS=yes needs ECT_TLS_CERT and ECT_TLS_KEY where ECT_LISTEN is not loopback/),
+      expect.stringMatching(
+        /^ECT_CALLER_JWTS=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, where ECT_LISTEN is not loopback/,
+      ),
     ]);
     expect(problemsOf({ ...jwts, ECT_ALLOW_ANONYMOUS: 'yes' })).toEqual([
       'ECT_ALLOW_ANONYMOUS=yes contradicts ECT_CALLER_JWTS=yes: remove one of them.',
     ]);
     expect(problemsOf({ ...jwts, ECT_FORWARDED_BY: PROXY })).toEqual([
-      expect.stringMatching(/^ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA or ECT_TLS_CLIENT_BUNDLES/),
+      expect.stringMatching(/^ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES/),
     ]);
     expect(problemsOf({ ECT_TRUST_FILE: '/trust.json', ECT_LISTEN: '0.0.0.0:8443' })).toEqual([
       expect.stringContaining('ECT_CALLER_JWTS=yes with ECT_TRUST_FILE and TLS'),
@@ -208,7 +210,7 @@ describe('settings', () => {
 
   test('S10 administrators that nobody can be stop the start', () => {
     expect(problemsOf({ ECT_ADMINS: 'spiffe://example.com/a' })).toEqual([
-      'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_CALLER_JWTS or ECT_CALLER_WITS too.',
+      'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API, ECT_CALLER_JWTS or ECT_CALLER_WITS too.',
     ]);
     expect(problemsOf({ ...CLIENT_TLS, ECT_ADMINS: 'anonymous' })).toEqual([
       expect.stringMatching(/^ECT_ADMINS=anonymous is nobody where every caller has an identity/),
@@ -343,7 +345,7 @@ describe('S10: who may call', () => {
       header: 'x-forwarded-client-cert',
     });
     expect(problemsOf({ ECT_FORWARDED_BY: PROXY })).toEqual([
-      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA or ECT_TLS_CLIENT_BUNDLES: a proxy is believed by its certificate.',
+      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API or ECT_UNIX_CALLER: a proxy is believed by its connection.',
     ]);
     expect(problemsOf({ ECT_FORWARDED_HEADER: 'l5d-client-id' })).toEqual([
       'ECT_FORWARDED_HEADER needs ECT_FORWARDED_BY.',

@@ -193,6 +193,17 @@ describeWith('openssl', 'a start with a SPIFFE Workload API', () => {
     expect(stderr).toContain('make a registration entry');
   });
 
+  test('A1 a check says what is at the address, and calls nobody', async () => {
+    const settings = { ECT_STORE: 'memory' };
+    const missing = await runMain(['config', 'check'], { ...settings, ECT_WORKLOAD_API: 'unix:///nowhere/agent.sock' });
+    expect(missing).toMatchObject({ code: 0, stderr: expect.stringContaining('/nowhere') });
+    const file = await runMain(['config', 'check'], {
+      ...settings,
+      ECT_WORKLOAD_API: `unix://${import.meta.filename}`,
+    });
+    expect(file.stderr).toContain('no socket');
+  });
+
   test('A1 refuses to be told the same by files too', async () => {
     const { code, stderr } = await runMain(['serve'], {
       ECT_WORKLOAD_API: 'unix:///run/agent.sock',

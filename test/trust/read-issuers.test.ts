@@ -30,8 +30,11 @@ describe('the source of an issuer', () => {
   });
 
   test.each<[object, string]>([
-    [{}, ': must have exactly one of jwks, jwks_file, jwks_uri, discovery, authority.'],
-    [{ jwks, jwks_uri: uri }, ': must have exactly one of jwks, jwks_file, jwks_uri, discovery, authority.'],
+    [{}, ': must have exactly one of jwks, jwks_file, jwks_uri, discovery, authority, workload_api.'],
+    [
+      { jwks, jwks_uri: uri },
+      ': must have exactly one of jwks, jwks_file, jwks_uri, discovery, authority, workload_api.',
+    ],
     [{ jwks, fetch: {} }, '.fetch: is of no use with jwks, which nobody fetches.'],
     [{ jwks_uri: 'http://issuer.test/' }, '.jwks_uri: it must begin with https://.'],
     [{ jwks_uri: 'issuer.test' }, '.jwks_uri: must be a URL.'],
@@ -51,6 +54,7 @@ describe('the source of an issuer', () => {
       '.fetch.max_stale_seconds: must be refresh_seconds at least.',
     ],
     [{ jwks_uri: uri, fetch: { ca_file: '' } }, '.fetch.ca_file: must be the path of a file.'],
+    [{ workload_api: true }, '.workload_api: needs the SPIFFE ID of a trust domain as iss.'],
     [{ jwks_file: '' }, '.jwks_file: must be the path of a file.'],
     [
       { jwks_file: '/x', fetch: { network: 'private' } },
