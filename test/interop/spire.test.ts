@@ -28,7 +28,7 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
   const children: ChildProcess[] = [];
   let service: ServiceProcess;
 
-  async function run(program: 'spire-server' | 'spire-agent', ...args: readonly string[]): Promise<string> {
+  async function run(program: 'spire-server' | 'spire-agent', args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await runProgram(join(BIN, program), args);
     if (code !== 0) throw new Error(`${program} ${args.join(' ')}: ${stdout}${stderr}`);
     return stdout;
@@ -46,13 +46,16 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
   let said = '';
 
   const healthy = (program: 'spire-server' | 'spire-agent', socket: string) =>
-    vi.waitFor(() => run(program, 'healthcheck', '-socketPath', socket), { timeout: 60_000, interval: 200 });
+    vi.waitFor(() => run(program, ['healthcheck', '-socketPath', socket]), { timeout: 60_000, interval: 200 });
 
   const enter = (spiffeId: string, ...more: readonly string[]) =>
     run(
       'spire-server',
-      ...['entry', 'create', '-socketPath', at('server.sock'), '-parentID', NODE, '-spiffeID', spiffeId],
-      ...['-selector', `unix:uid:${process.getuid?.()}`, ...more],
+      ['entry', 'create', '-socketPath', at('server.sock'), '-parentID', NODE, '-spiffeID', spiffeId].concat([
+        '-selector',
+        `unix:uid:${process.getuid?.()}`,
+        ...more,
+      ]),
     );
 
   beforeAll(async () => {
@@ -61,10 +64,14 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
     writeFileSync(at('agent.conf'), agentConfig(folder, port));
     startProgram('spire-server', 'run', '-config', at('server.conf'));
     await healthy('spire-server', at('server.sock'));
-    const printed = await run(
-      'spire-server',
-      ...['token', 'generate', '-socketPath', at('server.sock'), '-spiffeID', NODE],
-    );
+    const printed = await run('spire-server', [
+      'token',
+      'generate',
+      '-socketPath',
+      at('server.sock'),
+      '-spiffeID',
+      NODE,
+    ]);
     const token = /Token: (\S+)/.exec(printed)?.[1] ?? '';
     startProgram('spire-agent', 'run', '-config', at('agent.conf'), '-joinToken', token);
     await healthy('spire-agent', at('agent.sock'));
@@ -96,7 +103,7 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
 
   /** The files of the workload's X.509-SVID, as SPIRE's own client writes them. */
   async function svidFiles(): Promise<{ cert: string; key: string; ca: string }> {
-    await run('spire-agent', 'api', 'fetch', 'x509', '-socketPath', at('agent.sock'), '-write', folder, '-silent');
+    await run('spire-agent', ['api', 'fetch', 'x509', '-socketPath', at('agent.sock'), '-write', folder, '-silent']);
     const { X509Certificate } = await import('node:crypto');
     const index = [0, 1].find((number) =>
       new X509Certificate(readFileSync(at(`svid.${number}.pem`))).subjectAltName?.includes(AGENT),
@@ -128,10 +135,17 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
 
   test('A1 its JWT-SVID proves it by the keys that the agent names', async () => {
     const { ca } = await svidFiles();
-    const printed = await run(
-      'spire-agent',
-      ...['api', 'fetch', 'jwt', '-socketPath', at('agent.sock'), '-audience', AUDIENCE, '-spiffeID', AGENT],
-    );
+    const printed = await run('spire-agent', [
+      'api',
+      'fetch',
+      'jwt',
+      '-socketPath',
+      at('agent.sock'),
+      '-audience',
+      AUDIENCE,
+      '-spiffeID',
+      AGENT,
+    ]);
     writeFileSync(at('jwt'), /ey[\w-]+\.[\w-]+\.[\w-]+/.exec(printed)?.[0] ?? '');
     const { code, stdout, stderr } = await issue('--ca', ca, '--server-id', ECT, '--token-file', at('jwt'));
     expect({ code, stderr }).toMatchObject({ code: 0 });
