@@ -12,7 +12,11 @@ export const SERVICE_SETTINGS = {
       '[file of settings](docs/operating.md#a-file-of-settings) in YAML, under the same names; the environment wins',
   },
   ECT_LISTEN: {
-    type: parsed('host:port, unix:path', 'host:port, for example 127.0.0.1:8080, or unix:/path of a socket', readListen),
+    type: parsed(
+      'host:port, unix:path',
+      'host:port, for example 127.0.0.1:8080, or unix:/path of a socket',
+      readListen,
+    ),
     default: '127.0.0.1:8080',
     meaning:
       'where the service listens; port 0 is any free one, printed as `listening on http://…`; `unix:/path`: [a Unix socket](docs/operating.md#a-unix-socket)',

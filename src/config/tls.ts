@@ -63,10 +63,7 @@ export function tlsConfig(values: Values, { problem }: Rules): TlsConfig | undef
 }
 
 /** The setting by which callers prove who they are with certificates. */
-export function provingSetting(
-  values: Values,
-  workloadApi: WorkloadApiConfig | undefined,
-): string | undefined {
+export function provingSetting(values: Values, workloadApi: WorkloadApiConfig | undefined): string | undefined {
   return workloadApi === undefined ? provingFiles(values) : 'ECT_WORKLOAD_API';
 }
 

@@ -41,7 +41,8 @@ export const WORKLOAD_API_SETTINGS = {
       value.startsWith('spiffe:') ? isWorkloadId(value) : true,
     ),
     unset: 'the first',
-    meaning: 'which of the identities that the agent gives is that of the service: its SPIFFE ID, or the hint that it has',
+    meaning:
+      'which of the identities that the agent gives is that of the service: its SPIFFE ID, or the hint that it has',
   },
   // It counts only where ECT_WORKLOAD_API=env asks for it: in a mesh it is set for everybody.
   SPIFFE_ENDPOINT_SOCKET: {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { examineConfig, readConfig } from '../../src/config/index.ts';
 import { readEndpoint } from '../../src/config/workload-api.ts';
-import { examineConfig, readConfig } from '../../src/config.ts';
 
 const SOCKET = 'unix:///run/agent.sock';
 

@@ -69,13 +69,11 @@ export function questionFor(action: Action): fc.Arbitrary<PermissionQuestion> {
         context: { owns_workflow },
       }));
     case 'GetWorkflow':
-      return fc
-        .tuple(fc.boolean(), wid)
-        .map(([owns_workflow, id]) => ({
-          action,
-          resource: { kind: 'workflow', wid: id },
-          context: { owns_workflow },
-        }));
+      return fc.tuple(fc.boolean(), wid).map(([owns_workflow, id]) => ({
+        action,
+        resource: { kind: 'workflow', wid: id },
+        context: { owns_workflow },
+      }));
     case 'GetEntry':
     case 'GetRecording':
     case 'ListEntries':
