@@ -110,7 +110,7 @@ export function examineConfig(env: Env, file?: ConfigFile): ExaminedConfig {
 
 function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
   const { ECT_LISTEN: where, ECT_STORE: store, ECT_WORKERS: workers, ECT_PUBLIC_URL: publicUrl } = values;
-  const unix = unixConfig(values, rules, 'path' in where ? where.path : undefined);
+  const unix = unixConfig(values, rules, { path: 'path' in where ? where.path : undefined, workers });
   // A socket is reached from this machine alone.
   const listen = 'path' in where ? { host: 'localhost', port: 0 } : where;
   const isOnLoopback = isLoopback(listen.host);

@@ -39,7 +39,7 @@ export const UNIX_SETTINGS = {
 export function unixConfig(
   { ECT_UNIX_MODE: mode, ECT_UNIX_CALLER: caller }: ValuesOf<typeof UNIX_SETTINGS>,
   { isGiven, problem, needs }: Rules,
-  path: string | undefined,
+  { path, workers }: { readonly path: string | undefined; readonly workers: number | 'auto' },
 ): UnixConfig | undefined {
   if (path === undefined) {
     needs(['ECT_UNIX_MODE', 'ECT_UNIX_CALLER'], 'ECT_LISTEN=unix:/path');
@@ -48,7 +48,7 @@ export function unixConfig(
   for (const name of ['ECT_TLS_CERT', 'ECT_WORKLOAD_API'].filter(isGiven)) {
     problem(`${name} contradicts ECT_LISTEN=unix:/path, where nobody is between the two ends: remove one.`);
   }
-  if (isGiven('ECT_WORKERS')) problem('ECT_WORKERS needs a host and a port in ECT_LISTEN: a socket has one process.');
+  if (workers !== 1) problem('ECT_WORKERS needs a host and a port in ECT_LISTEN: a socket has one process.');
   if (caller !== undefined && mode === '666') {
     problem('ECT_UNIX_CALLER contradicts ECT_UNIX_MODE=666: every process of the machine would be that workload.');
   }

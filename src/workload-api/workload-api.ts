@@ -147,9 +147,10 @@ export class WorkloadApi {
     this.#identity = next;
     this.#first.resolve();
     if (isSame) return;
-    const trustDomains = [...next.texts.bundles.keys()];
     this.#onIdentity(next);
-    events.svidInForce({ ...next, trustDomains });
+    // Not the whole of it: the key is no business of events.
+    const { spiffeId, notAfterMs, problems, texts } = next;
+    events.svidInForce({ spiffeId, notAfterMs, problems, trustDomains: [...texts.bundles.keys()] });
   }
 
   #fell(error: unknown): void {
