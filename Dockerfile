@@ -40,7 +40,7 @@ COPY proto proto
 COPY policy policy
 COPY src src
 # What `ect conformance` runs.
-COPY test/vectors test/vectors
+COPY vectors vectors
 
 USER 1000:1000
 ENV NODE_ENV=production \

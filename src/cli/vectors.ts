@@ -1,5 +1,5 @@
 // Conformance vectors: files in JSON that say what a verifier must answer about one token, or about one bundle of tokens.
-// They belong to nobody's code: `test/vectors/README.md` describes them for other implementations.
+// They belong to nobody's code: `vectors/README.md` describes them for other implementations.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -77,7 +77,7 @@ export type Vector = TokenVector | GraphVector;
 export type Profiles = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** The vectors that come with the program. */
-export const SHIPPED_VECTORS = fileURLToPath(new URL('../../test/vectors/', import.meta.url));
+export const SHIPPED_VECTORS = fileURLToPath(new URL('../../vectors/', import.meta.url));
 
 export function isGraphVector(vector: Vector): vector is GraphVector {
   return 'bundle' in vector;

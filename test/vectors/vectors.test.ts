@@ -3,12 +3,18 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isGraphVector, readProfiles, readTrust, readVectors, type TokenVector } from '../../src/cli/vectors.ts';
+import {
+  SHIPPED_VECTORS as folder,
+  isGraphVector,
+  readProfiles,
+  readTrust,
+  readVectors,
+  type TokenVector,
+} from '../../src/cli/vectors.ts';
 import { REASONS } from '../../src/errors.ts';
 import { judgeGraph, judgeToken } from './judge.ts';
 import { writeFiles } from './make/files.ts';
 
-const folder = `${import.meta.dirname}/`;
 const vectors = await readVectors(folder);
 const trust = await readTrust(folder);
 const tokens = vectors.filter((vector): vector is TokenVector => !isGraphVector(vector));

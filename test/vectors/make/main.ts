@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFiles } from './files.ts';
 
-const folder = join(import.meta.dirname, '..');
+const folder = join(import.meta.dirname, '../../../vectors');
 for (const kind of ['valid', 'invalid', 'dag']) await rm(join(folder, kind), { recursive: true, force: true });
 for (const [name, text] of writeFiles()) {
   await mkdir(dirname(join(folder, name)), { recursive: true });
