@@ -5,6 +5,11 @@ import { descriptorsFault } from './descriptors-fault.ts';
 import { Signals } from './signals.ts';
 import { runWithV8Options } from './v8-options.ts';
 
+// An older Node has no `node:sqlite`, and what it says of that helps nobody.
+if (Number.parseInt(process.versions.node, 10) < 24) {
+  process.stderr.write(`ect needs Node 24 or later; this is Node ${process.versions.node}.\n`);
+  process.exit(1);
+}
 const command = process.argv[2];
 if (command === 'serve' || command === 'audit' || command === 'ledger') runWithV8Options(process);
 // Only in the process that stays: what one has heard that is then replaced would be lost. The rest takes a while to load.

@@ -92,8 +92,11 @@ export function onEndOfNpm(stop: () => void, env = process.env): void {
 
 const PARENT_CHECK_MS = 200;
 
-/** `ect serve`, or `node src/main.ts serve`, maybe by `exec`. What a script puts into the background is to outlive npm. */
+/**
+ * `ect serve`, `ect-authority serve`, or `node src/main.ts serve`, maybe by `exec`. What a script puts into the background is to
+ * outlive npm.
+ */
 function isScriptOfNpm(script = ''): boolean {
-  const isThisProgram = /^(?:exec +)?(?:node +(?:\S*\/)?src\/main\.ts|\W*ect)(?![\w-])/.test(script);
+  const isThisProgram = /^(?:exec +)?(?:node +(?:\S*\/)?src\/main\.ts|\W*ect(?:-authority)?)(?![\w-])/.test(script);
   return isThisProgram && !/(?<!&)&(?![&>])/.test(script);
 }

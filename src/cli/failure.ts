@@ -90,7 +90,7 @@ function unreachable(error: ConnectError, url: string): Failure {
     return failure('unreachable', `no connection to ${url} (${codes.join(', ')})`, next);
   }
   if (codes.includes('ECONNREFUSED')) {
-    const next = 'Start it with `npm start`, or name another with --url.';
+    const next = 'Start it with `ect serve`, or name another with --url.';
     return failure('unreachable', `nothing answers at ${url}`, next);
   }
   if (codes.includes(SERVER_ID_CODE)) {

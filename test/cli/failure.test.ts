@@ -38,7 +38,7 @@ test('where nothing listens, the command says so and what to do, and exits with 
   expect(code).toBe(1);
   expect(out).toBe('');
   expect(err).toContain(`nothing answers at ${url}`);
-  expect(err).toContain('Start it with `npm start`, or name another with --url.');
+  expect(err).toContain('Start it with `ect serve`, or name another with --url.');
   expect(err).not.toMatch(/^ +at /m);
 });
 
@@ -53,7 +53,7 @@ test('with --json a failure is JSON on stdout', async () => {
   ]);
   expect(code).toBe(1);
   expect(JSON.parse(out)).toMatchObject({
-    error: { reason: 'unreachable', remedy: expect.stringContaining('npm start') },
+    error: { reason: 'unreachable', remedy: expect.stringContaining('ect serve') },
   });
 });
 

@@ -1,6 +1,7 @@
 // When pages are moved from a write-ahead file into its main file. SQLite calls it a checkpoint; here that is the signed
 // state of a ledger. It takes two syncs and thousands of small writes, tens of milliseconds, so a thread does it.
 
+import { extname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import type { BackfillOrder, BackfillOutcome } from './backfill-thread.ts';
@@ -82,7 +83,7 @@ export class Backfill {
 }
 
 function startThread(): Worker {
-  const started = new Worker(new URL('backfill-thread.ts', import.meta.url));
+  const started = new Worker(new URL(`backfill-thread${extname(import.meta.url)}`, import.meta.url));
   started.on('message', done);
   // Without a thread a commit moves the pages itself, later; the next order starts another thread.
   started.on('error', () => undefined);

@@ -1,5 +1,6 @@
 // The scrub of a ledger, and of what is remembered once, seen from the service: what its thread has examined and found.
 
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Damage } from './ledger-examiner.ts';
 import type { FromScrub, ScrubbedFile, ScrubOrder, ToScrub } from './scrub-thread.ts';
@@ -63,7 +64,7 @@ export class LedgerScrub {
   }
 
   #start(): Worker {
-    const thread = new Worker(new URL('scrub-thread.ts', import.meta.url), {
+    const thread = new Worker(new URL(`scrub-thread${extname(import.meta.url)}`, import.meta.url), {
       workerData: this.#order,
       // It makes short-lived objects only.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
