@@ -24,7 +24,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM ${NODE_IMAGE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="ECT authority" \
       org.opencontainers.image.description="Issues, verifies, orders and records Execution Context Tokens over gRPC." \
       org.opencontainers.image.licenses="Apache-2.0" \

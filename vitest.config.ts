@@ -15,7 +15,7 @@ const SHORT = 'browsers|clock-in-process|crash-output|first-minute|identity|life
 const LONG = [
   `test/service/!(${SHORT}).test.ts`,
   'test/service/stops/**',
-  'test/package/**',
+  'test/package/{install,release}.test.ts',
   'test/examples/{compose-processes,schemas}.test.ts',
   'test/examples/clients/{go,java}.test.ts',
   'test/backup/{bounded,documented,killed,online,restore-killed}.test.ts',
