@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+/** A release compiles: on a busy machine that takes minutes. */
+const RELEASE_MS = 900_000;
 const VERSION = '999.1.2';
 const FILES = [
   'SHA256SUMS',
@@ -41,7 +43,9 @@ beforeAll(async () => {
 });
 
 describe('npm run release', () => {
-  test('--dry-run makes the files of the release, and neither a commit nor a tag', async () => {
+  test('--dry-run makes the files of the release, and neither a commit nor a tag', {
+    timeout: RELEASE_MS,
+  }, async () => {
     const before = await git('rev-parse', 'HEAD');
     const { stdout } = await release(VERSION, '--dry-run');
     expect(stdout).toContain('No image was built: docker does not answer here.');
@@ -71,7 +75,9 @@ describe('npm run release', () => {
     expect(named.toSorted()).toEqual([...new Set(needed)].toSorted());
   });
 
-  test('is one commit, with the changelog and the descriptor image of the API, and its tag', async () => {
+  test('is one commit, with the changelog and the descriptor image of the API, and its tag', {
+    timeout: RELEASE_MS,
+  }, async () => {
     const before = await git('rev-parse', 'HEAD');
     await release(VERSION);
     expect(await git('rev-parse', 'HEAD~1')).toBe(before);
