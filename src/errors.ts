@@ -86,7 +86,7 @@ export const REASONS = {
   ADMIN_REQUIRED: entry(
     'Ask an administrator, or have the operator name your identity in ECT_ADMINS (on loopback also: ECT_ADMINS=anonymous).',
   ),
-  IDEMPOTENCY_CONFLICT: entry('Use a new request_id for a new request.'),
+  IDEMPOTENCY_CONFLICT: entry('Use a new request_id.'),
   DEADLINE_EXCEEDED: entry('Retry with a longer deadline. Appending and keyed issuing are idempotent.'),
   CALL_CANCELLED: entry('Retry. Appending and keyed issuing are idempotent.'),
   // State and dependencies.

@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, type Refusal, refuse } from '../errors.ts';
+import { peekKey, type VerifiedToken } from '../token/index.ts';
 import { verifyRecord } from './ancestry.ts';
 import { type Caller, keyScope } from './caller.ts';
 import type { IssuedOnce } from './issue-memo.ts';
@@ -44,13 +45,28 @@ export async function rememberToken(
   return kept.token === minted.text ? minted : reread(parts, order, issued.requestDigest, kept);
 }
 
-function reread(parts: AuthorityParts, order: IssueOrder, digest: Uint8Array, earlier: IssuedOnce): OwnToken {
+async function reread(
+  parts: AuthorityParts,
+  order: IssueOrder,
+  digest: Uint8Array,
+  earlier: IssuedOnce,
+): Promise<OwnToken> {
   if (Buffer.compare(earlier.requestDigest, digest) !== 0) {
     throw new EctError(refuse('IDEMPOTENCY_CONFLICT', 'The request id stands for another request.'));
   }
-  const verified = verifyRecord(readsOwn(parts, order), earlier.token);
-  if ('reason' in verified) throw new EctError(verified);
-  return { text: earlier.token, claims: verified.claims, kid: verified.kid };
+  const verified = await verifyOwn(readsOwn(parts, order), earlier.token);
+  if (!('reason' in verified)) return { text: earlier.token, claims: verified.claims, kid: verified.kid };
+  if (verified.reason !== 'KEY_UNKNOWN' && verified.reason !== 'KEY_REVOKED') throw new EctError(verified);
+  // Nobody accepts the token any more, and no retry changes that: its key was revoked, or announced in a ledger that has ended.
+  const message = `The token that was issued under this request_id does not verify any more (${verified.reason}).`;
+  throw new EctError(refuse('IDEMPOTENCY_CONFLICT', message));
+}
+
+/** The key may be one that another process has announced just now. */
+async function verifyOwn(parts: AuthorityParts, text: string): Promise<VerifiedToken | Refusal> {
+  const verified = verifyRecord(parts, text);
+  if (!('reason' in verified) || verified.reason !== 'KEY_UNKNOWN') return verified;
+  return (await parts.keys.recall(peekKey(text)?.kid ?? '')) ? verifyRecord(parts, text) : verified;
 }
 
 /** What was issued on request is read again, whatever levels and drafts are accepted from others by now. */

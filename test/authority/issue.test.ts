@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Caller, IssueOrder } from '../../src/authority/index.ts';
-import { rawToDer, type Signer } from '../../src/keys/index.ts';
+import { KeyRing, rawToDer, type Signer } from '../../src/keys/index.ts';
 import { openCheckpoint, verifyReceipt } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import type { JsonObject } from '../../src/token/index.ts';
@@ -275,6 +275,23 @@ describe('a request id', () => {
     expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
     await recordTask(parts, { jti: OTHER_JTI });
     expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'complete' });
+  });
+
+  test.each(['KEY_UNKNOWN', 'KEY_REVOKED'])('whose token is %s by now is to be replaced by another one', async (reason) => {
+    const { parts, signer, clock } = await makeAuthority();
+    await issueFor(parts, again);
+    if (reason === 'KEY_REVOKED') parts.keys.compromise(signer.jwk.kid, clock.now());
+    else parts.keys.replace([]);
+    const refusal = await issueFor(parts, again).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ reason: 'IDEMPOTENCY_CONFLICT', message: expect.stringContaining(`(${reason})`) });
+  });
+
+  test('whose token is of a key that another process announced just now is answered with it', async () => {
+    const { parts } = await makeAuthority();
+    const { token, kid } = await issueFor(parts, again);
+    const known = parts.keys.find(kid, ISSUER)!;
+    const keys = new KeyRing([], async (asked) => (asked === kid ? known : undefined));
+    expect((await issueFor({ ...parts, keys }, again)).token).toBe(token);
   });
 
   test('is free again when the token has expired', async () => {

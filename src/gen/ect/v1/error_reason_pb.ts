@@ -332,7 +332,8 @@ export const ErrorReason = {
   ISSUER_NOT_ALLOWED: 39,
 
   /**
-   * ALREADY_EXISTS. The `request_id` was used for another request. Retry: no.
+   * ALREADY_EXISTS. The `request_id` was used for another request, or for a token whose key was revoked or is unknown by now: use another one.
+   * Retry: no.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_CONFLICT = 40;
    */
