@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { readSmall } from './bounded-read.ts';
 import { demandFile } from './file-type.ts';
 import { isRootsForItsGroup, privacyOf } from './privacy.ts';
 
@@ -58,7 +59,7 @@ export async function readPrivateFile(path: string, { isOurs, isDryRun = false }
     const fault = await tighten(file);
     if (fault !== undefined) return { fault };
   }
-  return { text: await file.readFile('utf8') };
+  return { text: (await readSmall(file)).toString('utf8') };
 }
 
 /** Answers what is wrong where that is not possible. */

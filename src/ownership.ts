@@ -2,10 +2,11 @@
 // fcntl locks on `owner.lock`), so it ends with the process however that ends, and a stale one cannot be. The service holds
 // SQLite's RESERVED lock, its workers the SHARED one beside it.
 
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
+import { readStart } from './bounded-read.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 import { demandFile } from './file-type.ts';
 import { writeFault } from './system-faults.ts';
@@ -24,6 +25,8 @@ export interface Ownership {
 const ORPHANS_MS = 5_000;
 const ASK_AGAIN_MS = 50;
 const SQLITE_BUSY = 5;
+/** More than any `owner.json` holds. */
+const OWNER_BYTES = 4_096;
 /** The file is not SQLite's, or not as SQLite left it. */
 const SQLITE_OTHER_CONTENT: readonly number[] = [11, 26];
 
@@ -151,8 +154,7 @@ function orphaned({ path }: DataDir): DirectoryInUse {
 
 function ownerOf({ owner }: DataDir): string {
   try {
-    demandFile(owner);
-    const { pid, host, since } = JSON.parse(readFileSync(owner, 'utf8')) as Readonly<Record<string, unknown>>;
+    const { pid, host, since } = JSON.parse(readStart(owner, OWNER_BYTES).toString('utf8')) as Readonly<Record<string, unknown>>;
     return `process ${Number(pid)} of the host ${JSON.stringify(host)}, since ${JSON.stringify(since)}`;
   } catch {
     return 'another process';

@@ -1,9 +1,8 @@
 // What a database server is reached with and what is in files: passwords, and the certificate of its CA.
 
-import { readFile } from 'node:fs/promises';
+import { readSmallFile } from './bounded-read.ts';
 import type { PasswordSource } from './config/postgres.ts';
 import { StartError } from './data-dir.ts';
-import { demandFile } from './file-type.ts';
 import { readPrivateFile } from './files.ts';
 import { fileFault } from './system-faults.ts';
 
@@ -28,8 +27,7 @@ export async function readPassword(
 /** A certificate in PEM. StartError names setting and path. */
 export async function readCa(setting: string, file: string): Promise<string> {
   try {
-    demandFile(file, 'file or pipe');
-    const text = await readFile(file, 'utf8');
+    const text = (await readSmallFile(file, 'file or pipe')).toString('utf8');
     if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
   } catch (cause) {
     throw cannotRead(setting, file, cause);

@@ -7,6 +7,5 @@ import { fileFault } from './system-faults.ts';
 /** StartError names the setting, the path and what is wrong with it. */
 export function bytesOf(setting: string, path: string, content: Content | undefined): Buffer {
   if (content !== undefined && 'bytes' in content) return content.bytes;
-  if (content?.code === 'EFBIG') throw new StartError(`The file of ${setting} is larger than 1 MiB: ${path}.`);
   throw new StartError(`The file of ${setting} cannot be read: ${fileFault(path, content)}.`);
 }

@@ -3,6 +3,7 @@
 
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { MAX_SMALL_BYTES, TOO_LARGE } from './bounded-read.ts';
 import { fileTypeFault, linkToNothing, NOT_A_FILE } from './file-type.ts';
 
 /** What was to be done with a file. */
@@ -25,6 +26,8 @@ export function fileFault(path: string, error: unknown, use: FileUse = 'read'): 
     case 'ENXIO':
     case NOT_A_FILE:
       return fileTypeFault(path) ?? `${path} is not a file`;
+    case TOO_LARGE:
+      return `${path} is larger than ${MAX_SMALL_BYTES / 1024 / 1024} MiB`;
     case 'ENOTDIR':
       return `a part of ${path} is a file where a directory is needed`;
     case 'EEXIST':

@@ -1,7 +1,8 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { TOO_LARGE } from '../src/bounded-read.ts';
 import { createFileOnce, makeDirectory, readPrivateFile, removeDrafts } from '../src/files.ts';
 
 let folder: string;
@@ -11,6 +12,12 @@ beforeEach(async () => {
   path = join(folder, 'file');
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+test('a private file of gigabytes is not read', async () => {
+  await writeFile(path, 'a key', { mode: 0o600 });
+  await truncate(path, 3 * 1024 ** 3);
+  await expect(readPrivateFile(path, { isOurs: true })).rejects.toMatchObject({ code: TOO_LARGE });
+});
 
 describe('creating a file once', () => {
   test('it has its content and mode 0600, and nothing else is left', async () => {

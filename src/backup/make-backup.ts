@@ -2,13 +2,14 @@
 // ledger first, then everything that may be newer than it and must not be older.
 
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { open, readdir, readFile, statfs, writeFile } from 'node:fs/promises';
+import { open, readdir, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readSmallFile } from '../bounded-read.ts';
 import type { BackupFacts } from '../cli/backup.ts';
 import { Refused } from '../cli/exit.ts';
 import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
 import { EctError } from '../errors.ts';
-import { demandFile, fileTypeFault } from '../file-type.ts';
+import { fileTypeFault } from '../file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import {
@@ -197,8 +198,7 @@ async function writeMark(path: string): Promise<void> {
 async function copyFile(from: string, to: string): Promise<void> {
   let bytes: Buffer;
   try {
-    demandFile(from);
-    bytes = await readFile(from);
+    bytes = await readSmallFile(from);
   } catch (error) {
     throw refusal('directory_unusable', `${fileFault(from, error)}.`, 'Run the command as the user of the service.');
   }

@@ -3,9 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { demandFile } from '../file-type.ts';
+import { readSmallFile } from '../bounded-read.ts';
 import { fileFault } from '../system-faults.ts';
 import { CHECKSUMS, MANIFEST, mayHold, REQUIRED, UNFINISHED } from './names.ts';
 import { refusal } from './refusals.ts';
@@ -142,8 +142,7 @@ function isTime(value: unknown): value is string {
 
 async function read(directory: string, name: string): Promise<Buffer> {
   try {
-    demandFile(join(directory, name));
-    return await readFile(join(directory, name));
+    return await readSmallFile(join(directory, name));
   } catch (error) {
     const message = `${directory} is no backup, or one that was never finished: ${fileFault(join(directory, name), error)}.`;
     throw refusal('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');

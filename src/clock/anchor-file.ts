@@ -2,17 +2,23 @@
 // a service that lost it believes a wall clock that is not before the newest entry.
 
 import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { readStart } from '../bounded-read.ts';
 import { demandFile } from '../file-type.ts';
 import type { Anchor } from './anchor.ts';
 
 const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'excusedMs'] as const;
 
+/**
+ * One sector, whatever is written: a file that is there is written over, which needs no space on a disk that is full. What lies behind it
+ * was written by nobody here, and is not read.
+ */
+const BYTES = 512;
+
 /** What is written there; undefined where that is nothing, or nothing that could have been written. */
 export function readAnchor(path: string): Anchor | undefined {
   try {
-    demandFile(path);
-    const { sum, ...anchor } = JSON.parse(readFileSync(path, 'utf8')) as Anchor & { readonly sum?: unknown };
+    const { sum, ...anchor } = JSON.parse(readStart(path, BYTES).toString('utf8')) as Anchor & { readonly sum?: unknown };
     // Releases before this one wrote none.
     if (sum !== undefined && sum !== sumOf(anchor)) return undefined;
     const isSound = typeof anchor.bootId === 'string' && MEMBERS.every((member) => isTime(anchor[member]));
@@ -21,9 +27,6 @@ export function readAnchor(path: string): Anchor | undefined {
     return undefined;
   }
 }
-
-/** One sector, whatever is written: a file that is there is written over, which needs no space on a disk that is full. */
-const BYTES = 512;
 
 /** Writes it in place, since half a file is as good as none. A disk that takes nothing is heard of elsewhere. */
 export function writeAnchor(path: string, anchor: Anchor): void {

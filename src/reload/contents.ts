@@ -1,15 +1,12 @@
 // What files hold at one moment, as values that can be compared: bytes, or why there are none.
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+import { readSmall } from '../bounded-read.ts';
 import { type FileType, isFile, NOT_A_FILE } from '../file-type.ts';
 
-/** `code`: why the file cannot be read, as the system says it (`ENOENT`); `EFBIG` for a file that is too large, `ENOTFILE` for what is no file. */
+/** `code`: why the file cannot be read, as the system says it (`ENOENT`); `ETOOLARGE` for a file that is too large, `ENOTFILE` for what is no file. */
 export type Content = { readonly bytes: Buffer } | { readonly code: string };
-
-/** No certificate bundle and no trust file is larger. */
-const MAX_FILE_BYTES = 1 << 20;
-const CHUNK_BYTES = 64 * 1024;
 
 export function readContents(paths: readonly string[], type: FileType = 'file'): Promise<readonly Content[]> {
   return Promise.all(paths.map((path) => readContent(path, type)));
@@ -21,23 +18,10 @@ async function readContent(path: string, type: FileType): Promise<Content> {
     // Before it is opened: that waits, where it is a FIFO without a writer.
     if (!isFile(path, found, type)) return { code: NOT_A_FILE };
     await using file = await open(path);
-    const bytes = await readUpTo(file, MAX_FILE_BYTES + 1);
-    return bytes.length > MAX_FILE_BYTES ? { code: 'EFBIG' } : { bytes };
+    return { bytes: await readSmall(file) };
   } catch (error) {
     return { code: (error as NodeJS.ErrnoException).code ?? 'unknown' };
   }
-}
-
-/** What a pipe gives may have no end, and its size says nothing. */
-async function readUpTo(file: FileHandle, most: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for (let left = most; left > 0; ) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(left, CHUNK_BYTES)));
-    if (bytesRead === 0) break;
-    chunks.push(buffer.subarray(0, bytesRead));
-    left -= bytesRead;
-  }
-  return Buffer.concat(chunks);
 }
 
 /** Equal for equal contents, and for nothing else. Times of files say less: a link may be pointed to an older file. */

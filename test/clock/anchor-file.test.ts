@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -42,6 +42,18 @@ test('half a file, and one that was never written here, are as good as none', ()
   for (const other of ['null', '[]', '{}', JSON.stringify({ ...ANCHOR, lagMs: -1 }), text.replace('1.5', '1e999')]) {
     writeFileSync(path, other);
     expect(readAnchor(path), other).toBeUndefined();
+  }
+});
+
+test('L27: what lies behind it, be it a byte or gigabytes, is neither read nor kept from being written over', () => {
+  const path = newPath();
+  writeAnchor(path, ANCHOR);
+  for (const bytes of [513, 3 * 1024 ** 3]) {
+    truncateSync(path, bytes);
+    expect(readAnchor(path)).toEqual(ANCHOR);
+    writeAnchor(path, { ...ANCHOR, lagMs: bytes });
+    expect(readAnchor(path)).toEqual({ ...ANCHOR, lagMs: bytes });
+    writeAnchor(path, ANCHOR);
   }
 });
 

@@ -1,8 +1,7 @@
 // Whether a file can be one of ours at all, by its first bytes (SQLite's file format, section 1.3). A file that never was
 // a ledger is a wrong path, which is another thing than a ledger that is damaged.
 
-import { closeSync, openSync, readSync } from 'node:fs';
-import { demandFile } from '../../file-type.ts';
+import { readStart } from '../../bounded-read.ts';
 import type { Layout } from './layout.ts';
 import { LEDGER_LAYOUT } from './ledger-layout.ts';
 import { ONCE_LAYOUT } from './once-layout.ts';
@@ -22,7 +21,7 @@ export function onceKindFault(path: string): string | undefined {
 }
 
 function kindFault(path: string, { applicationId }: Layout, what: string): string | undefined {
-  const header = readHeader(path);
+  const header = readStart(path, HEADER_BYTES);
   // A file that a service is about to fill.
   if (header.length === 0) return undefined;
   if (header.length < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
@@ -34,15 +33,4 @@ function kindFault(path: string, { applicationId }: Layout, what: string): strin
   const found =
     other === LEDGER_LAYOUT ? 'a ledger' : other === undefined ? 'of another program' : 'once.db of a service';
   return `${path} is ${found}, not a ${what}`;
-}
-
-function readHeader(path: string): Buffer {
-  demandFile(path);
-  const file = openSync(path, 'r');
-  try {
-    const header = Buffer.alloc(HEADER_BYTES);
-    return header.subarray(0, readSync(file, header, 0, HEADER_BYTES, 0));
-  } finally {
-    closeSync(file);
-  }
 }
