@@ -5,9 +5,17 @@ import { dirname, resolve } from 'node:path';
 import type { Config } from './config/index.ts';
 import { problemsOf } from './config-problems.ts';
 import { type DataDir, dataDirFaults, filesIn, readLedgerKey, StartError } from './data-dir.ts';
+import { isForeign, type LedgerKey } from './ledger/index.ts';
 import { refuseMoved } from './moved-ledger.ts';
 import { refuseLostHistory } from './one-history.ts';
-import { ledgerKindFault, onceKindFault, SqliteLedgerStore } from './stores/sqlite/index.ts';
+import {
+  checkAtStart,
+  checkOnceAtStart,
+  ledgerKindFault,
+  onceAge,
+  onceKindFault,
+  SqliteLedgerStore,
+} from './stores/sqlite/index.ts';
 import { writeFault } from './system-faults.ts';
 
 /** The directory, the key of the ledger and the two databases, as far as they are there. */
@@ -51,7 +59,11 @@ async function problemsIn(dir: DataDir, known: readonly string[]): Promise<reado
   const problems = found.flat();
   // Whether key and ledger are of each other can only be said of two that are sound.
   if (problems.length > 0 || known.length > 0) return problems;
-  return problemsOf(checkHistory(dir, ledger));
+  const lost = await problemsOf(checkHistory(dir, ledger));
+  if (lost.length > 0) return lost;
+  const key = ledger ? await readLedgerKey(dir) : undefined;
+  const damage = [key && checkLedger(dir, key), once ? checkOnce(dir) : undefined];
+  return (await Promise.all(damage.map((check) => problemsOf(Promise.resolve(check))))).flat();
 }
 
 async function checkKind(isThere: boolean, path: string, kindFault: (path: string) => string | undefined) {
@@ -70,24 +82,59 @@ async function checkHistory(dir: DataDir, isThere: boolean): Promise<void> {
 async function checkIdentity(dir: DataDir): Promise<void> {
   const key = await readLedgerKey(dir);
   if (key === undefined || statSync(dir.ledger).size === 0) return;
-  const identity = await readIdentity(dir.ledger);
+  const identity = await look(dir.ledger, (isAtRest) => readIdentity(dir.ledger, isAtRest));
   if (identity === undefined || identity === key.verifierKey) return;
+  if (!isForeign(identity)) throw new StartError(`${dir.ledger} is damaged: it does not say whose it is. ${RESTORE}`);
   throw new StartError(`${dir.ledger} belongs to another key than ${dir.ledgerKey}: restore both from one backup.`);
 }
 
-/** A database that nobody has open is read as a file, so that SQLite makes nothing beside it. */
-async function readIdentity(path: string): Promise<string | undefined> {
-  const isAtRest = () => !existsSync(`${path}-wal`);
-  if (!isAtRest()) return identityIn(path, false);
-  const identity = await identityIn(path, true).catch((error: unknown) => {
-    if (isAtRest()) throw error;
-    return undefined;
-  });
-  // A service may have started while it was read.
-  return isAtRest() ? identity : identityIn(path, false);
+const RESTORE = 'Restore a backup with `ect restore --replace`.';
+
+/** What a start would find: it would serve what can be proven, and write nothing. */
+async function checkLedger({ ledger, ledgerDamage }: DataDir, { verifierKey }: LedgerKey): Promise<void> {
+  if (statSync(ledger).size === 0) return;
+  const { faults } = await look(ledger, (isAtRest) => checkAtStart(ledger, verifierKey, isAtRest));
+  const told = faults.map(({ index, fault }) => (index === null ? fault : `entry ${index}: ${fault}`));
+  refuseDamage(ledger, ledgerDamage, told, `It would be read, and nothing recorded. ${RESTORE}`);
 }
 
-async function identityIn(path: string, isAtRest: boolean): Promise<string | undefined> {
+async function checkOnce({ once, onceDamage }: DataDir): Promise<void> {
+  if (statSync(once).size === 0) return;
+  const faults = await look(once, async (isAtRest) =>
+    // A start brings it up to date.
+    onceAge(once, isAtRest) === 'older' ? [] : checkOnceAtStart(once, isAtRest),
+  );
+  const next = 'No use of a token would be accepted, and no request id remembered. Restore it from a backup.';
+  refuseDamage(once, onceDamage, faults, next);
+}
+
+/** `mark`: of the file that says that damage was found before. */
+function refuseDamage(path: string, mark: string, faults: readonly string[], next: string): void {
+  const [fault, ...more] = faults;
+  if (fault !== undefined) {
+    throw new StartError(`${path} is damaged: ${fault}${more.length > 0 ? `, and ${more.length} more` : ''}. ${next}`);
+  }
+  if (!existsSync(mark)) return;
+  throw new StartError(
+    `${path} was found damaged (${mark}): nothing is written to it until the service has examined all of it and found no damage.`,
+  );
+}
+
+/** A database that nobody has open is read as a file, so that SQLite makes nothing beside it. */
+async function look<T>(path: string, read: (isAtRest: boolean) => Promise<T>): Promise<T> {
+  const isAtRest = () => !existsSync(`${path}-wal`);
+  if (!isAtRest()) return read(false);
+  try {
+    const found = await read(true);
+    if (isAtRest()) return found;
+  } catch (error) {
+    if (isAtRest()) throw error;
+  }
+  // A service has started while it was read.
+  return read(false);
+}
+
+async function readIdentity(path: string, isAtRest: boolean): Promise<string | undefined> {
   const store = SqliteLedgerStore.openReadOnly(path, isAtRest);
   try {
     return await store.identity();

@@ -75,7 +75,7 @@ function newKey(origin: string | undefined): string {
 /** There is a service that can simply be started. */
 async function refuseIntact(dir: DataDir): Promise<void> {
   const size = await intactSize(dir);
-  if (size === 0) return;
+  if (size === undefined || size === 0) return;
   throw new StartError(
     `Nothing is missing from the ledger in ${dir.path} (${size} ${size === 1 ? 'entry' : 'entries'}), and no damage is known: start the ` +
       'service. To end this ledger all the same, repeat the command with --end-intact-ledger: then the service finds, proves and ' +
@@ -83,18 +83,18 @@ async function refuseIntact(dir: DataDir): Promise<void> {
   );
 }
 
-/** Entries of a ledger that a service would continue; 0 where there is none. */
-async function intactSize(dir: DataDir): Promise<number> {
+/** Entries of a ledger that a service would continue; undefined where there is none. */
+async function intactSize(dir: DataDir): Promise<number | undefined> {
   let store: SqliteLedgerStore | undefined;
   try {
     const key = await readLedgerKey(dir);
-    if (key === undefined || !existsSync(dir.ledger) || existsSync(dir.ledgerDamage)) return 0;
-    if ((await findLoss(dir, key.verifierKey)) !== undefined) return 0;
+    if (key === undefined || !existsSync(dir.ledger) || existsSync(dir.ledgerDamage)) return undefined;
+    if ((await findLoss(dir, key.verifierKey)) !== undefined) return undefined;
     store = SqliteLedgerStore.openReadOnly(dir.ledger);
-    if ((await headFault(store, key.verifierKey)) !== undefined) return 0;
+    if ((await headFault(store, key.verifierKey)) !== undefined) return undefined;
     return (await store.head())?.size ?? 0;
   } catch (error) {
-    if (error instanceof EctError || error instanceof StartError) return 0;
+    if (error instanceof EctError || error instanceof StartError) return undefined;
     throw error;
   } finally {
     await store?.close();
@@ -158,9 +158,18 @@ export async function recordLoss(dir: DataDir, note: string, clock: BelievedCloc
   const key = await readLedgerKey(dir);
   if (key === undefined) throw new StartError(`${dir.ledgerKey} is missing: restore it from a backup.`);
   const loss = await findLoss(dir, key.verifierKey);
-  if (loss === undefined) throw new StartError(`Nothing of the ledger in ${dir.path} is missing: start the service.`);
+  if (loss === undefined) throw nothingLost(dir, await intactSize(dir));
   if (loss.shown === undefined) throw new StartError(describeLoss(loss, dir), { cause: loss });
   return record(dir, key, loss.shown, note, clock);
+}
+
+/** `size`: undefined where nobody can tell what a damaged ledger holds, so that a loss of it could not be stated. */
+function nothingLost({ path, ledger }: DataDir, size: number | undefined): StartError {
+  return new StartError(
+    size === undefined
+      ? `${ledger} is damaged, so what is missing of it cannot be stated. Restore a backup with \`ect restore --replace\`, or begin a new ledger: ect ledger new-origin --data-dir ${path}.`
+      : `Nothing of the ledger in ${path} is missing: start the service.`,
+  );
 }
 
 async function record(

@@ -2,14 +2,16 @@
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkConfig } from '../src/config-check.ts';
 import { generateKeyPem } from '../src/signers/local/index.ts';
+import { flipInIndex } from './backup/flip-in-index.ts';
 import { ect } from './cli/run.ts';
 import { createCertificateAuthority } from './support/certificates.ts';
 import { describeWhen, describeWith } from './support/need.ts';
@@ -26,6 +28,12 @@ afterAll(async () => {
   await service[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
+
+const LAST_BYTE = /\((?:ledger|once)\.db\) is damaged: its last byte is missing\. Restore it from a backup\./;
+
+async function cutOne(path: string): Promise<void> {
+  await truncate(path, (await stat(path)).size - 1);
+}
 
 type Env = Readonly<Record<string, string>>;
 
@@ -252,6 +260,14 @@ describe('every mistake is found at once', () => {
       /is a ledger, not a memory/,
     ],
     ['a damaged signing key', (path) => writeFile(join(path, 'signing-key.pem'), 'x'), /holds no private key/],
+    ['a ledger without its last byte', (path) => cutOne(join(path, 'ledger.db')), LAST_BYTE],
+    ['a memory of uses without its last byte', (path) => cutOne(join(path, 'once.db')), LAST_BYTE],
+    ['half a memory of uses', (path) => truncate(join(path, 'once.db'), 20_000), /once\.db\) is damaged: its last \d+ bytes/],
+    [
+      'a ledger key of gigabytes',
+      (path) => truncate(join(path, 'ledger.key'), 3 * 1024 ** 3),
+      /ledger\.key is larger than 1 MiB/,
+    ],
   ])('in the data directory: %s', async (what, change, rule) => {
     await service.stop();
     const path = await dataWith(what.replaceAll(' ', '-'), change);
@@ -262,6 +278,37 @@ describe('every mistake is found at once', () => {
     // There is no call that could be repeated.
     expect(started.stderr).not.toContain('Retry');
     expect(started.stderr).not.toMatch(/^ +at /m);
+  });
+});
+
+describe('damage that a start finds and goes on with, reading only, is told before it', () => {
+  test.each<[what: string, damage: (path: string) => unknown, rule: RegExp]>([
+    [
+      'of the ledger',
+      (path) => flipInIndex(join(path, 'ledger.db'), 1),
+      /ledger\.db is damaged: entry 1: it is not found by its name, and \d+ more\. .*nothing recorded\. Restore a backup with `ect restore --replace`\.$/,
+    ],
+    [
+      'of what is remembered once',
+      (path) => {
+        using database = new DatabaseSync(join(path, 'once.db'));
+        const row = database.prepare("INSERT INTO uses VALUES (?, ?, '', 'a token', 9e9)");
+        row.run(new Uint8Array(32), new Uint8Array(32));
+      },
+      /once\.db is damaged: a digest in uses is not that of what was used\. No use of a token would be accepted/,
+    ],
+  ])('%s', async (what, damage, rule) => {
+    await service.stop();
+    const path = await dataWith(what.replaceAll(' ', '-'), async (copy) => damage(copy));
+    expect(await problemsOf({ ECT_DATA_DIR: path })).toEqual([expect.stringMatching(rule)]);
+    await service.restart();
+  });
+
+  test('and so is what was found before, until all of the file was examined', async () => {
+    const path = await dataWith('found-before', (copy) => writeFile(join(copy, 'ledger.damaged'), '{}\n'));
+    expect(await problemsOf({ ECT_DATA_DIR: path })).toEqual([
+      expect.stringMatching(/ledger\.db was found damaged \(.*ledger\.damaged\): nothing is written to it until/),
+    ]);
   });
 });
 

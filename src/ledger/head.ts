@@ -3,6 +3,7 @@
 
 import { EctError, refuse } from '../errors.ts';
 import { openCheckpoint } from './checkpoint.ts';
+import { parseVerifierKey } from './ledger-key.ts';
 import type { Head, LedgerStore } from './store.ts';
 import { leafHash, perfectSubtrees, rootOf } from './tree.ts';
 
@@ -48,7 +49,14 @@ export function trustHead(head: Head, verifierKey: string, seen?: TrustedHead): 
  * newest entry. Done once, when the ledger is opened; `auditLedger` checks all the rest.
  */
 export async function checkStored(store: LedgerStore, head: TrustedHead, verifierKey: string): Promise<void> {
-  if ((await store.identity()) !== verifierKey) throw corrupt('The store belongs to the ledger of another key.');
+  const identity = await store.identity();
+  if (identity !== verifierKey) {
+    throw corrupt(
+      isForeign(identity)
+        ? 'The store belongs to the ledger of another key.'
+        : 'What the store says of the key of its ledger is damaged.',
+    );
+  }
   const nodes = await store.nodes(perfectSubtrees(0, head.size));
   if (!nodes.every((node, position) => isSame(node, head.frontier[position]))) {
     throw corrupt('The frontier in the store is not what the stored nodes say.');
@@ -64,6 +72,11 @@ export async function checkStored(store: LedgerStore, head: TrustedHead, verifie
   if (!isSealed || !isSame(leafHash(newest.leaf), newestHash)) {
     throw corrupt('The newest entry in the store is not the one that the head is about.');
   }
+}
+
+/** Whether the identity in a store is the verifier key of some ledger; otherwise it is damaged. */
+export function isForeign(identity: string | undefined): boolean {
+  return identity !== undefined && parseVerifierKey(identity) !== undefined;
 }
 
 /** Why the head of a store, and what is stored around it, cannot be that of the ledger of this key; undefined where it can. */

@@ -11,7 +11,7 @@ export {
 export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
 export { opensCommitment } from './entry.ts';
 export { type ConsistencyProof, type InclusionProof, indexOutOfRange } from './evidence.ts';
-export { headFault } from './head.ts';
+export { headFault, isForeign } from './head.ts';
 export {
   checkHistory,
   emptyCheckpoint,

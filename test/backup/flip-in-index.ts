@@ -6,9 +6,9 @@ import { DatabaseSync } from 'node:sqlite';
 /** A leaf page of an index, in SQLite's file format. */
 const INDEX_LEAF = 10;
 
-export function flipInIndex(path: string): void {
+export function flipInIndex(path: string, entry = 3): void {
   const connection = new DatabaseSync(path, { readOnly: true });
-  const name = String(connection.prepare('SELECT name FROM entries WHERE idx = 3').get()?.['name']);
+  const name = String(connection.prepare('SELECT name FROM entries WHERE idx = ?').get(entry)?.['name']);
   connection.close();
   const bytes = readFileSync(path);
   const pageSize = bytes.readUInt16BE(16);

@@ -63,6 +63,13 @@ describe('opening refuses a store', () => {
     }
   });
 
+  test('L7 whose identity is damaged is not told as the ledger of another key', async () => {
+    const opening = openAfter((store) => {
+      store.identity = async () => KEY.verifierKey.slice(0, -1);
+    });
+    await expect(opening).rejects.toMatchObject(corruptBecause(/says of the key of its ledger is damaged/));
+  });
+
   test('L14 whose identity says another key than its head', async () => {
     const opening = openAfter((store) => {
       store.identity = async () => openLedgerKey(generateLedgerKey('other')).verifierKey;

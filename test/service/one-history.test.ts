@@ -341,6 +341,11 @@ describe('ways out', () => {
     async () => {
       await using service = await killedService();
       expect((await recover(service, 'accept-loss')).stderr).toContain('Nothing of the ledger in');
+      // Not even how many entries are left can be told of a file that cannot be read.
+      await removeLedger(service.dataDir);
+      await cp(join(service.early, 'once.db'), join(service.dataDir, 'ledger.db'));
+      const unreadable = await recover(service, 'accept-loss');
+      expect(unreadable).toMatchObject({ code: 1, stderr: expect.stringMatching(/ledger\.db is damaged.*ect restore --replace/) });
       await restoreEarly(service);
       const asked = await runMain(['ledger', 'accept-loss', '--data-dir', service.dataDir]);
       expect(asked).toMatchObject({ code: 2, stdout: '' });

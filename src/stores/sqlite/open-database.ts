@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Backfill } from './backfill.ts';
 import { BUSY_TIMEOUT_MS, SqliteDatabase } from './database.ts';
 import { type StoreReasons, translated } from './failures.ts';
+import { refuseCutFile } from './cut-file.ts';
 import { createFile, fileUrlFor } from './file.ts';
 import { FilesInPlace } from './files-in-place.ts';
 import { type Layout, prepareLayout, refuseOtherLayout } from './layout.ts';
@@ -32,6 +33,7 @@ export function openDatabase(
 ): SqliteDatabase {
   const reasons = { ...purpose, file: basename(path) };
   const file = createFile(path, reasons);
+  refuseCutFile(file, reasons);
   return opened(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false }, reasons, (connection) => {
     connection.exec('PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA synchronous=FULL');
     connection.exec(`PRAGMA wal_autocheckpoint=${WAL_AUTOCHECKPOINT_PAGES}; PRAGMA cache_size=-${CACHE_KIB}`);
@@ -60,7 +62,9 @@ export function openReadOnlyDatabase(
 ): SqliteDatabase {
   const reasons = { ...purpose, file: basename(path) };
   const options = { readOnly: true, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false };
-  return opened(fileUrlFor(path, reasons, isAtRest), options, reasons, (connection) => {
+  const url = fileUrlFor(path, reasons, isAtRest);
+  refuseCutFile(path, reasons);
+  return opened(url, options, reasons, (connection) => {
     connection.exec(`PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cache_size=-${CACHE_KIB}`);
     refuseOtherLayout(connection, path, layout, reasons);
     return new SqliteDatabase(connection, reasons);

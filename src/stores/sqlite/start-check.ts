@@ -21,13 +21,16 @@ export interface StartCheck {
   readonly size: number;
 }
 
-/** Takes less than a second, however large the ledger is. */
-export async function checkAtStart(path: string, verifierKey: string, budgetMs = BUDGET_MS): Promise<StartCheck> {
-  const examiner = LedgerExaminer.open(path);
+/**
+ * Takes less than a second, however large the ledger is. `isAtRest`, here and below: nobody has the file open for writing, so nothing is
+ * made beside it.
+ */
+export async function checkAtStart(path: string, verifierKey: string, isAtRest = false): Promise<StartCheck> {
+  const examiner = LedgerExaminer.open(path, isAtRest);
   try {
     const size = await examiner.size();
     const faults: Damage[] = [];
-    const endMs = performance.now() + budgetMs;
+    const endMs = performance.now() + BUDGET_MS;
     let examined = 0;
     while (examined < size && (examined < LEAST_ENTRIES || performance.now() < endMs)) {
       const fault = examiner.entryFault(size - ++examined);
@@ -45,12 +48,12 @@ export async function checkAtStart(path: string, verifierKey: string, budgetMs =
 const ROWS_AT_ONCE = 1_000;
 
 /** The same for what is remembered once: a use that is not found would be granted a second time. Its sentences. */
-export function checkOnceAtStart(path: string, budgetMs = BUDGET_MS): readonly string[] {
-  const examiner = OnceExaminer.open(path);
+export function checkOnceAtStart(path: string, isAtRest = false): readonly string[] {
+  const examiner = OnceExaminer.open(path, isAtRest);
   try {
     const isSmall = statSync(path).size <= SMALL_BYTES;
     const faults = [...examiner.wholeFaults(SMALL_BYTES)];
-    const endMs = performance.now() + budgetMs;
+    const endMs = performance.now() + BUDGET_MS;
     for (const table of TABLES_OF_ONCE) {
       // The newest first.
       for (let end = examiner.lastRow(table); end > 0; end -= ROWS_AT_ONCE) {

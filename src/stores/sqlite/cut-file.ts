@@ -1,0 +1,43 @@
+// A database file whose end is missing. SQLite itself refuses one that lacks whole pages; where only a part of the last page is
+// missing it takes that for zeros, and reads what was never written.
+
+import { statSync } from 'node:fs';
+import { readStart } from '../../bounded-read.ts';
+import { EctError, refuse } from '../../errors.ts';
+import type { StoreReasons } from './failures.ts';
+
+/** The header of SQLite's file format, section 1.3. */
+const HEADER_BYTES = 100;
+const PAGE_SIZE_AT = 16;
+const CHANGES_AT = 24;
+const PAGES_AT = 28;
+/** The number of changes at which the number of pages was written. */
+const COUNTED_AT = 92;
+/** How a page of 64 KiB is written. */
+const LARGEST_PAGE = 1;
+
+/** Refuses a file that is shorter than its header says. Other processes may be writing it. */
+export function refuseCutFile(path: string, reasons: StoreReasons): void {
+  // Looked at twice: in between another process may have moved pages, and removed the write-ahead file that they were in.
+  if (missingBytes(path) === 0) return;
+  const missing = missingBytes(path);
+  if (missing === 0) return;
+  const name = `${reasons.what} (${reasons.file ?? path})`;
+  const message = `The ${name} is damaged: its last ${missing === 1 ? 'byte is' : `${missing} bytes are`} missing. Restore it from a backup.`;
+  throw new EctError(refuse(reasons.corrupt, message));
+}
+
+/** 0 while there is a write-ahead file: what is missing may be in that, and about to be moved. */
+function missingBytes(path: string): number {
+  if (hasFrames(path)) return 0;
+  const header = readStart(path, HEADER_BYTES);
+  if (header.length < HEADER_BYTES || header.readUInt32BE(CHANGES_AT) !== header.readUInt32BE(COUNTED_AT)) return 0;
+  const pageSize = header.readUInt16BE(PAGE_SIZE_AT);
+  const bytes = header.readUInt32BE(PAGES_AT) * (pageSize === LARGEST_PAGE ? 65_536 : pageSize);
+  const missing = Math.max(0, bytes - statSync(path).size);
+  return hasFrames(path) ? 0 : missing;
+}
+
+function hasFrames(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
