@@ -18,15 +18,18 @@ export function configuredTrust(config: Config): FileGroup<readonly Issuer[]> | 
   });
 }
 
-/** Opens the issuers of a trust file, and puts their keys into the ring. They are fetched from `start` on. */
+/**
+ * Opens the issuers of a trust file, and puts their keys into the ring. They are fetched from `start` on. `steadyMs`: for how long keys were
+ * not fetched, also while the machine was suspended.
+ */
 export function openForeignIssuers(
   issuers: readonly Issuer[],
   ring: TrustedKeys,
   events: Events,
-  readBundle: ReadBundle | undefined,
+  { readBundle, steadyMs }: { readonly readBundle: ReadBundle | undefined; readonly steadyMs: () => number },
 ): ForeignIssuers {
   return new ForeignIssuers(issuers, {
-    nowMs: () => performance.now(),
+    nowMs: steadyMs,
     events,
     onTokenKeys: (keys) => ring.replaceForeign(keys),
     fetching: { readBundle },

@@ -247,7 +247,7 @@ async function startIn(
     (iss) => foreign?.missed(iss),
   );
   const readBundle = workload && ((trustDomain: string) => workload.jwtBundles.read(trustDomain));
-  const issuers = openForeignIssuers(trust?.value ?? [], ring, events, readBundle);
+  const issuers = openForeignIssuers(trust?.value ?? [], ring, events, { readBundle, steadyMs: clock.steadyMs });
   foreign = issuers;
   shutdown.at('watches', () => issuers.stop());
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
