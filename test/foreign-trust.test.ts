@@ -20,7 +20,7 @@ test('C2 how old the keys of others are is measured by the clock that goes on wh
   let steadyMs = 0;
   const events = createEvents({ level: 'silent' });
   onTestFinished(() => events.close());
-  const issuers = openForeignIssuers(named, ring, events, () => steadyMs);
+  const issuers = openForeignIssuers(named, ring, events, { readBundle: undefined, steadyMs: () => steadyMs });
   onTestFinished(() => issuers.stop());
   issuers.look();
   await issuers.settled();

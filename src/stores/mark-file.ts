@@ -118,6 +118,7 @@ export class MarkFile implements HighWaterMark {
   async close(): Promise<void> {
     if (this.#timer !== undefined) this.#startSync();
     await this.#syncing;
+    clearTimeout(this.#timer);
     closeSync(this.#handle);
   }
 
@@ -134,13 +135,22 @@ export class MarkFile implements HighWaterMark {
   async #sync(): Promise<void> {
     try {
       this.#reopenIfReplaced();
+      if (this.#failure !== undefined) return await this.#syncAnew();
       // What is raised from now on touches neither the page that is being synced nor the one that was synced before.
       this.#page = (this.#page + 1) % PAGES;
       await synced(this.#handle);
     } catch (error) {
-      // A second sync would report success without having written anything.
-      this.#failure ??= error as Error;
+      this.#failure = error as Error;
+      this.#timer ??= setTimeout(() => this.#startSync(), SYNC_AFTER_MS).unref();
     }
+  }
+
+  /** After a failure a second sync alone would report success without having written anything. Nothing is raised meanwhile. */
+  async #syncAnew(): Promise<void> {
+    if (this.#newest !== undefined) this.#writePage(this.#page, pageOf(this.#newest));
+    await synced(this.#handle);
+    this.#page = (this.#page + 1) % PAGES;
+    this.#failure = undefined;
   }
 
   /** A mark that was deleted is made again: the store that it is about is still there. */
@@ -149,8 +159,9 @@ export class MarkFile implements HighWaterMark {
     if (this.#newest === undefined || inodeAt(this.#path) === fstatSync(this.#handle, { bigint: true }).ino) return;
     // Without the directory nothing is recorded either.
     if (inodeAt(directory) === undefined) return;
+    const handle = openFile(this.#path);
     closeSync(this.#handle);
-    this.#handle = openFile(this.#path);
+    this.#handle = handle;
     this.#writePage(this.#page, pageOf(this.#newest));
     syncDirectory(directory);
   }

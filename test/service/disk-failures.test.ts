@@ -4,6 +4,7 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { MarkFile } from '../../src/stores/mark-file.ts';
 import type { Issued } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { type DiskFault, failDisk } from '../support/faulty-disk.ts';
@@ -92,6 +93,25 @@ describeWith('strace', 'L2 L28: a disk that fails under the service', () => {
       await service.stop();
     },
   );
+
+  test('EIO where the high-water mark is synced: nothing is acknowledged while it lasts, and everything after it', async () => {
+    await using service = await startService();
+    using client = dial(service.address);
+    const state = async () => [(await fetch(`${service.url}/readyz`)).status, await outcomeOf(record(client))];
+    expect(await state()).toEqual([200, 'answered']);
+    {
+      await using _failing = await failDisk(service.pid, [join(service.dataDir, 'ledger.mark')], EIO_SYNC);
+      await expect.poll(state, SOON).toEqual([503, 'LEDGER_UNAVAILABLE']);
+    }
+    await expect.poll(state, SOON).toEqual([200, 'answered']);
+    const checkpoint = await client.call<{ checkpoint: string }>('ect.v1.LedgerService/GetCheckpoint', {});
+    await service.kill();
+    // What was shown after it is in the mark.
+    const kept = MarkFile.read(join(service.dataDir, 'ledger.mark'));
+    expect(kept.map((page) => page.checkpoint)).toContain(checkpoint.checkpoint);
+    await service.restart();
+    await service.stop();
+  });
 
   test('a sync that fails while entries are recorded takes back nothing that was acknowledged', async () => {
     await using service = await startService();
