@@ -10,7 +10,6 @@ const FUZZERS = [
   'test/fuzz/header-rules.test.ts',
   'test/h2/random.test.ts',
   'test/h2/hpack.test.ts',
-  'test/rpc/decoder.test.ts',
   'test/rpc/encoder.test.ts',
   'test/fuzz/round-trip.test.ts',
   'test/fuzz/signed-again.test.ts',

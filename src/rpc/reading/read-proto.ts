@@ -1,8 +1,7 @@
-// Reads a protobuf message: looked through first, then built; a large batch item by item, in slices.
+// Reads a protobuf message: looked through first, then built by the generated codec; a large batch item by item, in slices.
 
 import { type DescMessage, fromBinary } from '@bufbuild/protobuf';
 import { type BatchField, batchFieldOf } from '../batch-field.ts';
-import { createPlainDecoder } from '../decoder.ts';
 import { MAX_BATCH_ITEMS } from '../limits.ts';
 import { Slices } from '../slices.ts';
 import { malformed, tooManyItems } from './faults.ts';
@@ -10,7 +9,7 @@ import { MAX_DEPTH, SYNC_BYTES } from './limits.ts';
 import { eachRecord, scanWire } from './scan-wire.ts';
 import { LENGTH_DELIMITED } from './wire-types.ts';
 
-/** A message of so few bytes cannot cost much, whatever they are: it is looked through only if the fast pass gives up. */
+/** A batch of so few bytes is read whole: it cannot cost much, whatever it holds. */
 const SMALL_BYTES = 8 * 1024;
 
 /** Reads a message. Throws, or rejects with, EctError. Only a large batch is answered by a promise. */
@@ -59,19 +58,9 @@ function split(batch: BatchField, bytes: Buffer): { readonly items: readonly Buf
   return { items, rest: Buffer.concat(rest) };
 }
 
-const decoders = new WeakMap<DescMessage, (bytes: Buffer) => object | undefined>();
-
-/** Reads a message that is itself `depth` messages deep. */
+/** Reads a message that is itself `depth` messages deep. Nothing of it is built before all of it was looked through. */
 function decode(desc: DescMessage, bytes: Buffer, depth = 1): object {
-  let decodePlain = decoders.get(desc);
-  if (decodePlain === undefined) {
-    decodePlain = createPlainDecoder(desc);
-    decoders.set(desc, decodePlain);
-  }
-  if (bytes.length > SMALL_BYTES) scanWire(desc, bytes, depth);
-  const plain = decodePlain(bytes);
-  if (plain !== undefined) return plain;
-  if (bytes.length <= SMALL_BYTES) scanWire(desc, bytes, depth);
+  scanWire(desc, bytes, depth);
   try {
     return fromBinary(desc, bytes, { readUnknownFields: false, recursionLimit: MAX_DEPTH + 1 - depth });
   } catch {
