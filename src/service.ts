@@ -33,7 +33,7 @@ import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { removeDrafts } from './files.ts';
 import { configuredTrust, openForeignIssuers } from './foreign-trust.ts';
-import { type KeyRing, Rounds, type TrustedKey } from './keys/index.ts';
+import { type KeyRing, SignatureBatcher, type TrustedKey } from './keys/index.ts';
 import { type Ledger, type LedgerKey, openLedgerKey } from './ledger/index.ts';
 import {
   CallerWriteLimits,
@@ -476,7 +476,7 @@ function compose(
     signers,
     ownKeys: signers,
     signatures: new SignatureMemo(),
-    rounds: new Rounds(),
+    batcher: new SignatureBatcher(),
     ledger,
     recordings: new Recordings({
       orders: stores.orders,

@@ -5,7 +5,7 @@ import { createServer } from 'node:http2';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { type AuthorityParts, Recordings, rereadOrder } from '../../src/authority/index.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
-import { KeyRing, Rounds } from '../../src/keys/index.ts';
+import { KeyRing, SignatureBatcher } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../src/ledger/index.ts';
 import { authorityService } from '../../src/rpc/authority.ts';
 import type { Call } from '../../src/rpc/call.ts';
@@ -43,7 +43,7 @@ const parts: AuthorityParts = {
   keys: new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor: () => true }]),
   signers: { for: () => signer },
   signatures: new SignatureMemo(),
-  rounds: new Rounds(),
+  batcher: new SignatureBatcher(),
   ledger,
   recordings: new Recordings({
     orders: new MemoryRecordingOrders(),

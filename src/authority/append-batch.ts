@@ -15,7 +15,7 @@ import { type Candidate, EntryMissing, type EntryRef, MAX_LOOKUP_NAMES } from '.
 import { createPace, type Ending, type Pace, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
 import type { VerifiedToken } from '../token/index.ts';
 import { ancestryFor } from './ancestry.ts';
-import { type Appended, append, beginForLedger, demandEntry, write } from './append.ts';
+import { type Appended, append, demandEntry, verifyForLedger, write } from './append.ts';
 import { planOrder } from './append-order.ts';
 import type { Caller } from './caller.ts';
 import { examineForLedger } from './graph.ts';
@@ -78,8 +78,8 @@ interface Item {
   readonly token: VerifiedToken | undefined;
 }
 
-/** Signatures that are checked one right after the other, as in a round of `keys`. */
-const SIGNATURES = 32;
+/** Tokens that are verified together. */
+const VERIFIED_TOGETHER = 32;
 
 async function verifyEach(
   parts: AuthorityParts,
@@ -88,12 +88,13 @@ async function verifyEach(
   pace: Pace,
 ): Promise<readonly Item[]> {
   const items: Item[] = [];
-  for (let start = 0; start < texts.length; start += SIGNATURES) {
-    const part = texts.slice(start, start + SIGNATURES);
-    const begun = part.map((text) => (hasRoom(parts, caller, text) ? beginForLedger(parts, text) : undefined));
-    for (const cut of begun) if (cut?.owesSignature) cut.settle();
+  for (let start = 0; start < texts.length; start += VERIFIED_TOGETHER) {
+    const part = texts.slice(start, start + VERIFIED_TOGETHER);
+    const verdicts = await Promise.all(
+      part.map((text) => (hasRoom(parts, caller, text) ? verifyForLedger(parts, text) : undefined)),
+    );
     for (const [nth, text] of part.entries()) {
-      const verdict = await begun[nth]?.finish();
+      const verdict = verdicts[nth];
       items.push({ text, token: verdict?.ok ? verdict.token : undefined });
     }
     if (pace.step(part.length * STEPS_PER_TOKEN)) await pace.rest();

@@ -4,7 +4,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { timeLeftMs } from '../call-deadline.ts';
 import { type LedgerFacts, ROOT_FACTS, refusalOf } from '../dag/index.ts';
 import { EctError, refuse } from '../errors.ts';
-import type { Cut } from '../keys/index.ts';
 import type { Candidate, LedgerRecord, Appended as Outcome, Receipt } from '../ledger/index.ts';
 import type { TokenVerdict, VerifiedToken } from '../token/index.ts';
 import { ancestryFor, verifyRecord } from './ancestry.ts';
@@ -13,7 +12,7 @@ import { BEFORE_ANY_RECORD, isOf, isOfCompromisedKey } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate, type RecordableToken } from './leaf.ts';
 import type { AuthorityParts } from './parts.ts';
-import { beginReading } from './read-token.ts';
+import { readToken } from './read-token.ts';
 import { demandRoom, writeFor } from './write-room.ts';
 import { entryBytes, leastEntryBytes } from './write-sizes.ts';
 
@@ -70,21 +69,11 @@ export function verifyForLedger(
   text: string,
   mode: 'enforce' | 'report' = 'enforce',
   asOf?: number,
-): TokenVerdict | Promise<TokenVerdict> {
-  return parts.rounds.finish(beginForLedger(parts, text, mode, asOf));
-}
-
-/** Begins the same, for who verifies several together. */
-export function beginForLedger(
-  parts: AuthorityParts,
-  text: string,
-  mode: 'enforce' | 'report' = 'enforce',
-  asOf?: number,
-): Cut<TokenVerdict> {
+): Promise<TokenVerdict> {
   const { ledgerAudience } = parts.policy;
   const audience = ledgerAudience === '' ? undefined : ledgerAudience;
   const question = { now: parts.now(), reading: 'presented', audience, minimumLevel: 'L2', mode, asOf } as const;
-  return beginReading(parts, text, question);
+  return readToken(parts, text, question);
 }
 
 /** Answers with an entry that is there already. */

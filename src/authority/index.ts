@@ -18,7 +18,7 @@ export { type BatchItem, holdBatch } from './batch-once.ts';
 export { type Caller, callerName, type Proof, proofOf } from './caller.ts';
 export { followMarks } from './follow-marks.ts';
 export { findTask, getRecording, MAX_WAIT_MS, namesOf, type Recording } from './get-recording.ts';
-export { beginIssue, type Issued, issue } from './issue.ts';
+export { type Issued, issue } from './issue.ts';
 export { issueFaults } from './issue-claims.ts';
 export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
 export type { IssueOrder } from './issue-order.ts';
@@ -70,5 +70,5 @@ export {
   validateDag,
 } from './validate-dag.ts';
 export { type Equivocation, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';
-export { beginVerify, type VerifyOrder, verify, verifyFaults } from './verify.ts';
+export { type VerifyOrder, verify, verifyFaults } from './verify.ts';
 export type { WriteLimits, WriteUse } from './write-limits.ts';

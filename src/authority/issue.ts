@@ -2,9 +2,18 @@
 
 import { type DagReport, ROOT_FACTS, refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal } from '../errors.ts';
-import { andThen, type Cut, type Signer, type Until } from '../keys/index.ts';
+import type { Signer, Until } from '../keys/index.ts';
 import type { Receipt } from '../ledger/index.ts';
-import { type Claims, digestOfToken, type Level } from '../token/index.ts';
+import {
+  type Claims,
+  digestOfToken,
+  type Level,
+  mintUnsigned,
+  prepareToken,
+  sealedBytes,
+  sealToken,
+  type Unsealed,
+} from '../token/index.ts';
 import { ancestryFor } from './ancestry.ts';
 import { record } from './append.ts';
 import type { Caller } from './caller.ts';
@@ -12,7 +21,6 @@ import { examineGraph } from './graph.ts';
 import { draftClaims } from './issue-claims.ts';
 import { recallToken, rememberToken } from './issue-once.ts';
 import type { IssueOrder, OwnToken } from './issue-order.ts';
-import { beginMinting } from './minting.ts';
 import { orderEntry } from './order-entry.ts';
 import type { AuthorityParts } from './parts.ts';
 import { permitIssue } from './permit-issue.ts';
@@ -43,13 +51,44 @@ export async function issue(parts: AuthorityParts, caller: Caller, order: IssueO
   }
   const claims = draftClaims(parts, order, permit);
   const signer = signerFor(parts, order, permit.iss);
-  const kid = signer?.jwk.kid ?? '';
-  const dag = namesTasks(order) ? await demandPredecessors(parts, caller, order, claims, kid, until) : undefined;
-  const minting = beginMinting(parts, order, claims, signer, until);
-  demandWrites(parts, caller, order, claims, minting.tokenBytes);
-  const minted = await parts.rounds.finish(minting);
+  const dag = namesTasks(order)
+    ? await demandPredecessors(parts, caller, order, claims, signer?.jwk.kid ?? '', until)
+    : undefined;
+  const draft = draftToken(parts, order, claims, signer);
+  demandWrites(parts, caller, order, claims, draft.tokenBytes);
+  const minted = await sign(parts, draft, claims, until);
   const own = isKeyed ? await rememberToken(parts, caller, order, minted) : minted;
   return deliver(parts, caller, order, own, dag, until);
+}
+
+/** A token as it is before its signature; one of level L1 is whole. */
+type TokenDraft = { readonly tokenBytes: number } & (
+  | { readonly unsealed: Unsealed; readonly signer: Signer }
+  | { readonly text: string; readonly signer: undefined }
+);
+
+/** Writes a token down, without a signer one of level L1. Refuses with TOKEN_TOO_LARGE before anything is signed. */
+export function draftToken(
+  { policy }: AuthorityParts,
+  { draft, ext }: IssueOrder,
+  claims: Claims,
+  signer: Signer | undefined,
+): TokenDraft {
+  const { maxTokenBytes } = policy.token;
+  if (signer === undefined) {
+    const text = mintUnsigned(claims, ext?.text, maxTokenBytes);
+    return { tokenBytes: Buffer.byteLength(text), text, signer };
+  }
+  const unsealed = prepareToken(claims, ext?.text, signer, maxTokenBytes, draft);
+  return { tokenBytes: sealedBytes(unsealed), unsealed, signer };
+}
+
+/** Signs a token. Refuses as the signer does. */
+async function sign({ batcher }: AuthorityParts, draft: TokenDraft, claims: Claims, until: Until): Promise<OwnToken> {
+  if (draft.signer === undefined) return { text: draft.text, claims, kid: '' };
+  const { unsealed, signer } = draft;
+  const raw = await batcher.add(() => signer.sign(unsealed.signingInput, until));
+  return { text: sealToken(unsealed, raw), claims, kid: signer.jwk.kid };
 }
 
 /** Refuses before it is signed what could not be kept afterwards. */
@@ -62,23 +101,6 @@ function demandWrites(
 ): void {
   if (requestId !== '') demandRoom(parts, { caller, use: 'idempotency', bytes: heldBytes(tokenBytes) });
   if (level === 'L3') demandRoom(parts, { caller, use: 'ledger', bytes: entryBytes(tokenBytes, claims) });
-}
-
-/**
- * Begins to issue one token for who finishes several together. Undefined where there is more to wait for than the
- * signature: such a token is issued by itself.
- */
-export function beginIssue(
-  parts: AuthorityParts,
-  caller: Caller,
-  order: IssueOrder,
-  until: Until,
-): Cut<Issued> | undefined {
-  if (order.requestId !== '' || order.level === 'L3' || namesTasks(order)) return undefined;
-  const permit = permitIssue(parts, caller, order);
-  const claims = draftClaims(parts, order, permit);
-  const minting = beginMinting(parts, order, claims, signerFor(parts, order, permit.iss), until);
-  return andThen(minting, (own) => deliver(parts, caller, order, own, undefined, until));
 }
 
 function namesTasks(order: IssueOrder): boolean {

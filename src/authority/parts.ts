@@ -1,6 +1,6 @@
 // What the procedures work with: the policy, the keys, and the ports behind which the world is.
 
-import type { KeyRing, Rounds, SignerChoice } from '../keys/index.ts';
+import type { KeyRing, SignatureBatcher, SignerChoice } from '../keys/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { SignatureMemo, TokenPolicy } from '../token/index.ts';
 import type { Authorizer } from './authorizer.ts';
@@ -40,8 +40,8 @@ export interface AuthorityParts {
   readonly ownKeys?: OwnKeys | undefined;
   /** Signatures that were verified lately. */
   readonly signatures: SignatureMemo;
-  /** In which signatures are made and checked. */
-  readonly rounds: Rounds;
+  /** By which signatures are made and checked. */
+  readonly batcher: SignatureBatcher;
   readonly ledger: Ledger;
   /** Entries of tokens that left before them. */
   readonly recordings: Recordings;

@@ -1,31 +1,26 @@
 // The steps on a token by itself.
 
 import { EctError, type ErrorReason } from '../errors.ts';
-import { andThen, type Cut } from '../keys/index.ts';
 import { peekKey, type Question, type TokenVerdict, Verification } from '../token/index.ts';
 import type { AuthorityParts } from './parts.ts';
 
-/** Begins to verify one token. ISSUER_KEYS_UNAVAILABLE where the keys of its issuer are needed, and cannot be fetched. */
-export function beginReading(parts: AuthorityParts, text: string, question: Question): Cut<TokenVerdict> {
-  return andThen(begin(parts, text, question), (verdict) => {
-    if (verdict.ok) return verdict;
-    return isOfUnheldKey(parts, text, verdict)
-      ? readUnderPastKey(parts, text, question, verdict)
-      : unlessMissed(parts, text, verdict);
-  });
+/** Verifies one token. Throws ISSUER_KEYS_UNAVAILABLE where the keys of its issuer are needed and cannot be fetched; nothing else, whatever `text` may hold. */
+export async function readToken(parts: AuthorityParts, text: string, question: Question): Promise<TokenVerdict> {
+  const verdict = await verifyUnderHeldKeys(parts, text, question);
+  if (verdict.ok) return verdict;
+  return isOfUnheldKey(parts, text, verdict)
+    ? readUnderPastKey(parts, text, question, verdict)
+    : unlessMissed(parts, text, verdict);
 }
 
-/** Verifies one token. Throws what `beginReading` does, and nothing else, whatever `text` may hold. */
-export function readToken(
-  parts: AuthorityParts,
+async function verifyUnderHeldKeys(
+  { policy, keys, signatures, batcher }: AuthorityParts,
   text: string,
   question: Question,
-): TokenVerdict | Promise<TokenVerdict> {
-  return parts.rounds.finish(beginReading(parts, text, question));
-}
-
-function begin({ policy, keys, signatures }: AuthorityParts, text: string, question: Question): Verification {
-  return new Verification(text, question, policy.token, keys, signatures);
+): Promise<TokenVerdict> {
+  const verification = new Verification(text, question, policy.token, keys, signatures);
+  if (verification.owesSignature) await batcher.add(() => verification.checkSignature());
+  return verification.finish();
 }
 
 /** Whether it was refused, and no key is held that it could be of; one of another issuer may bear the name. */
@@ -68,7 +63,7 @@ async function readUnderPastKey(
 ): Promise<TokenVerdict> {
   const kid = peekKey(text)?.kid;
   if (kid === undefined || !(await isRecalled(parts, kid, question))) return unlessMissed(parts, text, verdict);
-  return unlessMissed(parts, text, await parts.rounds.finish(begin(parts, text, question)));
+  return unlessMissed(parts, text, await verifyUnderHeldKeys(parts, text, question));
 }
 
 /** As of now a key that ended long ago is refused in any case, so that it cannot be looked for is no failure. */

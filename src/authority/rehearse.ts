@@ -9,10 +9,9 @@ import { type Appended, answerKnown, verifyForLedger } from './append.ts';
 import type { Caller } from './caller.ts';
 import { isOf, secondOf } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
-import { examinePredecessors, levelOnLeaving, signerFor } from './issue.ts';
+import { draftToken, examinePredecessors, levelOnLeaving, signerFor } from './issue.ts';
 import { draftClaims } from './issue-claims.ts';
 import type { IssueOrder } from './issue-order.ts';
-import { beginMinting } from './minting.ts';
 import type { AuthorityParts } from './parts.ts';
 import { permitIssue } from './permit-issue.ts';
 import { closeVerdict, openVerdict, type StepRule, settleStep, type Verdict } from './verdict.ts';
@@ -66,7 +65,7 @@ export async function rehearseIssue(
   const signer = isRefusalOf(chosen) ? undefined : chosen;
   const signed = { kid: signer?.jwk.kid ?? '', level: levelOnLeaving(order) };
   if (claims === undefined) return { claims, ...signed, dag: undefined, outcomes, failures };
-  settle('size', await attempt(() => beginMinting(parts, order, claims, signer, { signal: AbortSignal.abort() })));
+  settle('size', await attempt(() => draftToken(parts, order, claims, signer)));
   // What the ledger holds is nobody's business whom the policy does not let issue.
   if (isRefusalOf(permitted) && permitted.reason === 'NOT_AUTHORIZED' && parts.authorizer?.isBuiltIn !== true) {
     return { claims, ...signed, dag: undefined, outcomes, failures };

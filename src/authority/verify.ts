@@ -2,15 +2,15 @@
 
 import { refusalOf } from '../dag/index.ts';
 import { EctError, type Refusal, refuse, refuseAll } from '../errors.ts';
-import { andThen, type Cut, type Until } from '../keys/index.ts';
+import type { Until } from '../keys/index.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
-import { type Level, type Question, requiredLevel, type TokenVerdict, type VerifiedToken } from '../token/index.ts';
+import { type Level, type Question, requiredLevel, type VerifiedToken } from '../token/index.ts';
 import { ancestryWith, mayFollow } from './ancestry.ts';
 import type { Caller } from './caller.ts';
 import { isRecordOf, readAsRecorded } from './evidence.ts';
 import { examineGraph, type GraphSubject } from './graph.ts';
 import type { AuthorityParts } from './parts.ts';
-import { beginReading } from './read-token.ts';
+import { readToken } from './read-token.ts';
 import { guessableId, judgeUse } from './use.ts';
 import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
 import { demandRoom } from './write-room.ts';
@@ -39,62 +39,16 @@ export interface VerifyOrder {
   readonly output: Uint8Array | undefined;
 }
 
-/** Verifies one token for one caller. */
+/** Verifies one token for one caller: the steps on the token itself, the graph, and last the replay guard. */
 export async function verify(
   parts: AuthorityParts,
   caller: Caller,
   order: VerifyOrder,
   until: Until,
 ): Promise<Verdict> {
-  return parts.rounds.finish(beginVerify(parts, caller, order, until));
-}
-
-/** Begins to verify one token. */
-export function beginVerify(parts: AuthorityParts, caller: Caller, order: VerifyOrder, until: Until): Cut<Verdict> {
-  const audience = audienceOf(caller, order);
-  const now = parts.now();
-  const [fault, ...others] = isPlain(order, audience) ? [] : faultsAt(now, caller, order);
-  if (fault !== undefined) throw new EctError(refuseAll([fault, ...others], ({ facts }) => facts['field'] ?? ''));
-  const question = { ...order, audience: audience ?? '', now, reading: 'presented' } as const;
-  if (order.replay === 'record' && order.asOf === undefined && parts.replay !== undefined) {
-    // Before any signature is checked. The size is that of a token without a signature, or a little more.
-    const bytes = heldBytes(Math.min(order.token.length, parts.policy.token.maxTokenBytes), order.requestId.length);
-    demandRoom(parts, { caller, use: 'replay', bytes });
-  }
-  return andThen(beginReading(parts, order.token, question), (read) =>
-    judge(parts, caller, order, question, read, until),
-  );
-}
-
-/** What follows the steps on the token itself. Of most tokens nothing is asked that one would have to wait for. */
-function judge(
-  parts: AuthorityParts,
-  caller: Caller,
-  order: VerifyOrder,
-  question: AskedBySomebody,
-  read: TokenVerdict,
-  until: Until,
-): Verdict | Promise<Verdict> {
-  const minimum = read.token && minimumFor(parts, read.token, order);
-  const usesGuard = order.replay !== 'skip' && parts.replay !== undefined;
-  if (order.dag !== 'none' || order.asOf !== undefined || usesGuard || minimum === 'L3') {
-    return judgeFurther(parts, caller, order, question, read, until);
-  }
-  const verdict = openVerdict(read);
-  const { token } = verdict;
-  if (token === undefined || isOver(verdict, order)) return close(parts, verdict, undefined);
-  if (token.level < minimum!) settleStep(verdict, LEVEL_STEP, tooLow(token.level, minimum!));
-  return close(parts, verdict, token.level);
-}
-
-async function judgeFurther(
-  parts: AuthorityParts,
-  caller: Caller,
-  order: VerifyOrder,
-  question: AskedBySomebody,
-  read: TokenVerdict,
-  until: Until,
-): Promise<Verdict> {
+  const question = questionOf(parts, caller, order);
+  demandReplayRoom(parts, caller, order);
+  const read = await readToken(parts, order.token, question);
   const verdict = openVerdict(
     order.asOf === undefined ? read : await readAsRecorded(parts, order.token, question, read),
   );
@@ -122,6 +76,22 @@ async function judgeFurther(
   if (guard === undefined) verdict.outcomes.push('SKIPPED');
   else await judgeUse(parts, guard, caller, verdict, token, question.audience, order);
   return close(parts, verdict, level);
+}
+
+/** What is asked of the token itself. Throws EctError for everything that is wrong with an order of this caller. */
+function questionOf(parts: AuthorityParts, caller: Caller, order: VerifyOrder): AskedBySomebody {
+  const audience = audienceOf(caller, order);
+  const now = parts.now();
+  const [fault, ...others] = isPlain(order, audience) ? [] : faultsAt(now, caller, order);
+  if (fault !== undefined) throw new EctError(refuseAll([fault, ...others], ({ facts }) => facts['field'] ?? ''));
+  return { ...order, audience: audience ?? '', now, reading: 'presented' };
+}
+
+/** Before any signature is checked. The size is that of a token without a signature, or a little more. */
+function demandReplayRoom(parts: AuthorityParts, caller: Caller, order: VerifyOrder): void {
+  if (order.replay !== 'record' || order.asOf !== undefined || parts.replay === undefined) return;
+  const bytes = heldBytes(Math.min(order.token.length, parts.policy.token.maxTokenBytes), order.requestId.length);
+  demandRoom(parts, { caller, use: 'replay', bytes });
 }
 
 /** A question of a verifier that has said who it is. */

@@ -3,6 +3,6 @@ export { derToLowRaw, isLowRaw, RAW_SIGNATURE_BYTES, rawToDer } from './ecdsa.ts
 export { describePublicKey, type Kid, type PublicJwk, type PublishedJwk, readPublicJwk, writeKeySet } from './jwk.ts';
 export { contradictionOf } from './jwk-purpose.ts';
 export { KeyRing, type OnMissed, type RecallKey, type TrustedKey } from './key-ring.ts';
-export { andThen, type Cut, Rounds } from './rounds.ts';
+export { SignatureBatcher } from './signature-batcher.ts';
 export type { OpenSigner, Signer, SignerChoice, Until } from './signer.ts';
 export { readTrustedJwk, type TrustedJwk } from './trusted-jwk.ts';

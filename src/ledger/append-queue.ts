@@ -1,5 +1,6 @@
 // Group commit: a commit costs one sync of the disk whatever it holds, so those who ask at about the same time share one.
 
+import { AsyncResource } from 'node:async_hooks';
 import { answeredBy, deadlineMs, underDeadline } from '../call-deadline.ts';
 import { EctError, refuse } from '../errors.ts';
 import { endedBy } from '../pace.ts';
@@ -35,6 +36,8 @@ const GATHER_TURNS = 32;
 
 /** A queue in front of one committer: commits follow each other, they never overlap. */
 export class AppendQueue<Outcome> {
+  /** A commit is work for many calls: it runs in the async context of none of them. */
+  readonly #context = new AsyncResource('AppendQueue', { requireManualDestroy: true });
   readonly #commit: CommitBatch<Outcome>;
   readonly #maxBatch: number;
   #queue: Queued<Outcome>[] = [];
@@ -59,7 +62,7 @@ export class AppendQueue<Outcome> {
     const answerByMs = deadlineMs();
     this.#queue.push({ candidate, resolve, reject, signal, answerByMs });
     if (this.#gathered !== undefined && this.#queue.length >= this.#gathered.size) this.#gathered.tell();
-    this.#running ??= this.#run();
+    this.#running ??= this.#context.runInAsyncScope(() => this.#run());
     return answeredBy(answerByMs, promise, tooLate);
   }
 
@@ -74,7 +77,7 @@ export class AppendQueue<Outcome> {
       const batch = this.#take();
       if (batch.length === 0) continue;
       try {
-        // Those who ask for the longest are served; this loop itself runs in the context of whoever began it.
+        // Those who ask for the longest are served.
         const untilMs = batch.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
         await underDeadline(untilMs, () => this.#commit(batch));
       } catch (error) {

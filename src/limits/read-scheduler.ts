@@ -1,6 +1,7 @@
 // When bytes that a connection brought are parsed, and when other work that peers cause at will is done. One turn of the event
 // loop gives a few milliseconds to it; what is left waits in a fair queue, so that who floods the service does not delay others.
 
+import { AsyncResource } from 'node:async_hooks';
 import { FairQueue, type Flow } from './fair-queue.ts';
 import type { Place } from './networks.ts';
 import { Turn } from './turn.ts';
@@ -46,6 +47,8 @@ interface Piece {
   /** Each millisecond is paid for as often as there are flows in its share. */
   readonly sharers: number;
   readonly run: () => void;
+  /** The async context in which it was put here. */
+  readonly context: AsyncResource;
 }
 
 export class ReadScheduler {
@@ -89,13 +92,13 @@ export class ReadScheduler {
     flow.served(ms, sharers);
   }
 
-  /** Runs something in a later turn. */
+  /** Runs something in a later turn, in the async context of whoever asks for it. */
   defer(flow: ReadingFlow, run: () => void): void {
     // What it will take is not known yet. Of flows that have waited equally long, that whose pieces are small is next.
     const { pieceMs: expectedMs, place } = flow;
     place?.enter();
     const { sharers } = flow;
-    this.#queue.push(flow, expectedMs * sharers, { flow, expectedMs, sharers, run });
+    this.#queue.push(flow, expectedMs * sharers, { flow, expectedMs, sharers, run, context: newContext() });
     this.#turn.spentMs();
   }
 
@@ -124,11 +127,11 @@ export class ReadScheduler {
   #runNext(): void {
     if (this.#queue.size === 0) return;
     if (this.#turn.spentMs() > this.#turnMs) return;
-    const { flow, expectedMs, sharers, run } = this.#queue.pop()!;
+    const { flow, expectedMs, sharers, run, context } = this.#queue.pop()!;
     flow.place?.leave();
     const began = this.#beginSlice();
     this.#isRunning = true;
-    run();
+    context.runInAsyncScope(run);
     this.#isRunning = false;
     afterMicrotasks(() => {
       const tookMs = this.#now() - began;
@@ -150,6 +153,10 @@ export interface ReadingLane {
 export interface ReadingLanes {
   readonly requests: ReadingLane;
   readonly bodies: ReadingLane;
+}
+
+function newContext(): AsyncResource {
+  return new AsyncResource('Reading', { requireManualDestroy: true });
 }
 
 /** Ticks run when no microtask is left. */

@@ -3,12 +3,9 @@
 import {
   type AuthorityParts,
   append,
-  beginIssue,
-  beginVerify,
   type DagSubject,
   demandPermission,
   guessableId,
-  type Issued,
   type IssueOrder,
   issue,
   issueFaults,
@@ -16,27 +13,30 @@ import {
   rehearseAppend,
   rehearseIssue,
   validateDag,
+  verify,
   verifyFaults,
 } from '../authority/index.ts';
 import { type DagReport, renderDot, renderMermaid } from '../dag/index.ts';
 import type { Refusal } from '../errors.ts';
 import { AuthorityService, GraphFormat, type IssueRequest, type VerifyRequest } from '../gen/ect/v1/authority_pb.ts';
 import { DagStatus } from '../gen/ect/v1/token_pb.ts';
-import { andThen } from '../keys/index.ts';
 import { createPace } from '../pace.ts';
 import { appendedBytes, graphBytes, issuedBytes, verdictBytes } from './answer-size.ts';
 import { type AuthorityFacts, authorityDescriber, type DescribeAuthority } from './authority-document.ts';
 import { appendItems, checkBatch, runItems } from './batch.ts';
 import { holdOrders } from './batch-orders.ts';
 import type { Call, Service } from './call.ts';
+import { readDagSubject } from './dag-subject.ts';
 import { appendDetailBytes, DetailRoom, issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
 import { writeFinding } from './findings.ts';
 import { writeGraphReport } from './graph-messages.ts';
 import { invalid } from './invalid.ts';
+import { readIssueOrder } from './issue-order.ts';
 import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from './limits.ts';
 import { writeAppended, writeAppendRehearsal, writeIssued, writeIssueRehearsal, writeVerdict } from './messages.ts';
-import { readDagSubject, readIssueOrder, readRequestId, readVerifyOrder } from './orders.ts';
 import { demandAppend, demandVerify } from './permission.ts';
+import { readRequestId } from './request-fields.ts';
+import { readVerifyOrder } from './verify-order.ts';
 import { ofField, refuseIf } from './violations.ts';
 
 /** Where nothing around the procedures is said. */
@@ -54,28 +54,21 @@ export function authorityService(
   describe: DescribeAuthority = authorityDescriber(parts, UNSAID),
 ): Service<typeof AuthorityService> {
   const readOrder = (request: IssueRequest) => readIssueOrder(request, (order) => issueFaults(parts, order));
-  const issueItem = (request: IssueRequest, call: Call, details?: DetailRoom) =>
-    issueOrder(readOrder(request), request.dryRun, call, details);
-  const issueOrder = (order: IssueOrder, isDryRun: boolean, call: Call, details?: DetailRoom) => {
-    if (isDryRun) return rehearse(order, call, details);
-    const write = (issued: Issued) => writeIssued(issued, details);
-    const begun = beginIssue(parts, call.caller, order, call);
-    return begun === undefined ? issue(parts, call.caller, order, call).then(write) : andThen(begun, write);
-  };
+  const issueOne = async (order: IssueOrder, isDryRun: boolean, call: Call, details?: DetailRoom) =>
+    isDryRun ? rehearse(order, call, details) : writeIssued(await issue(parts, call.caller, order, call), details);
   const rehearse = async (order: IssueOrder, call: Call, details: DetailRoom | undefined) => {
     const rehearsal = await rehearseIssue(parts, call.caller, order, call);
     const [first] = rehearsal.failures;
     if (first !== undefined) call.note(first.refusal.reason);
     return writeIssueRehearsal(rehearsal, details);
   };
-  const verifyItem = (request: VerifyRequest, call: Call, details?: DetailRoom, requestId = '') => {
+  const verifyOne = async (request: VerifyRequest, call: Call, details?: DetailRoom, requestId = '') => {
     const order = readVerifyOrder(request, (legible) => verifyFaults(parts, call.caller, legible));
     demandVerify(parts, call.caller, order.audience);
     const named = order.requestId === '' ? { ...order, requestId } : order;
-    return andThen(beginVerify(parts, call.caller, named, call), (verdict) => {
-      if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
-      return writeVerdict(verdict, order.mode, details);
-    });
+    const verdict = await verify(parts, call.caller, named, call);
+    if (verdict.refusal !== undefined) call.note(verdict.refusal.reason);
+    return writeVerdict(verdict, order.mode, details);
   };
   return {
     descriptor: AuthorityService,
@@ -98,27 +91,20 @@ export function authorityService(
     },
     procedures: {
       getAuthority: () => describe(),
-      issue: (request, call) => {
-        const begun = issueItem(request, call);
-        return begun instanceof Promise ? begun : parts.rounds.finish(begun);
-      },
+      issue: async (request, call) => issueOne(readOrder(request), request.dryRun, call),
       batchIssue: async ({ items, requestId }, call) => {
         checkBatch(items, () => readRequestId(requestId));
         const details = new DetailRoom(issueDetailBytes(items));
-        if (requestId === '') {
-          const begin = (request: IssueRequest, of: Call) => issueItem(request, of, details);
-          return { results: await runItems(items, call, begin, details) };
-        }
-        const orderAt = await holdOrders(parts, requestId, items, call, readOrder);
+        const orderOf = requestId === '' ? readOrder : await holdOrders(parts, requestId, items, call, readOrder);
         const results = await runItems(
           items,
           call,
-          (request, of, place) => issueOrder(orderAt(place), request.dryRun, of, details),
+          async (request, place) => issueOne(orderOf(request, place), request.dryRun, call, details),
           details,
         );
         return { results };
       },
-      verify: (request, call) => parts.rounds.finish(verifyItem(request, call)),
+      verify: (request, call) => verifyOne(request, call),
       batchVerify: async ({ items, requestId }, call) => {
         checkBatch(
           items,
@@ -130,7 +116,7 @@ export function authorityService(
         const results = await runItems(
           items,
           call,
-          (request, of, place) => verifyItem(request, of, details, nameOf(place)),
+          (request, place) => verifyOne(request, call, details, nameOf(place)),
           details,
         );
         return { results };

@@ -19,7 +19,7 @@ export async function holdOrders(
   items: readonly BatchIssueItem[],
   call: Call,
   read: (request: IssueRequest) => IssueOrder,
-): Promise<(place: number) => IssueOrder> {
+): Promise<(request: IssueRequest, place: number) => IssueOrder> {
   const orders: (IssueOrder | EctError | undefined)[] = [];
   const pace = createPace(call);
   for (const { request } of items) {
@@ -31,7 +31,7 @@ export async function holdOrders(
     return { reference, isDryRun: request?.dryRun === true, order: order instanceof EctError ? undefined : order };
   });
   const keyOf = await holdBatch(parts, call.caller, requestId, held, call);
-  return (place) => {
+  return (_request, place) => {
     const order = orders[place];
     if (order instanceof EctError) throw order;
     if (order === undefined) throw new TypeError('a place without a request has no order');

@@ -4,7 +4,6 @@ import { type Appended, type AuthorityParts, appendBatch, rehearseAppend } from 
 import { EctError, refuse } from '../errors.ts';
 import type { BatchAppendLedgerItem } from '../gen/ect/v1/authority_pb.ts';
 import type { Status } from '../gen/google/rpc/status_pb.ts';
-import type { Cut } from '../keys/index.ts';
 import { createPace, nextSlice, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
 import type { Call } from './call.ts';
 import type { DetailRoom } from './detail-room.ts';
@@ -12,8 +11,8 @@ import { demand } from './invalid.ts';
 import { toItemStatus } from './item-errors.ts';
 import { MAX_BATCH_ITEMS } from './limits.ts';
 import { writeAppended, writeAppendRehearsal } from './messages.ts';
-import { isName, readName } from './orders.ts';
 import { demandAppend } from './permission.ts';
+import { isName, readName } from './request-fields.ts';
 import { checkAll, inField } from './violations.ts';
 
 interface Item<Request> {
@@ -34,42 +33,38 @@ const ITEMS_PER_SLICE = 32;
  */
 const BEGINNING_MICROS = 3_000;
 
-/** How an item is begun: cut at its signature, or by itself where there is more to wait for. */
-type BeginItem<Request, Response> = (request: Request, call: Call, place: number) => Cut<Response> | Promise<Response>;
+/** Runs one item. */
+type RunItem<Request, Response> = (request: Request, place: number) => Promise<Response>;
 
 /**
- * Runs a procedure on each item; the signatures of a slice are settled one right after the other. An item fails by EctError
- * alone; anything else is a bug and fails the call. When the call is over, no further item is begun.
+ * Runs a procedure on each item; the signatures of a slice are made and checked one right after the other. An item fails by
+ * EctError alone; anything else is a bug and fails the call. When the call is over, no further item is begun.
  */
 export async function runItems<Request, Response>(
   items: readonly Item<Request>[],
   call: Call,
-  begin: BeginItem<Request, Response>,
+  run: RunItem<Request, Response>,
   details?: DetailRoom,
 ): Promise<ItemResult<Response>[]> {
   const results: ItemResult<Response>[] = [];
   for (let start = 0; start < items.length; start = results.length) {
     if (start > 0) await nextSlice();
     throwIfEnded(call.signal);
-    const begun: Attempt<Cut<Response>, Response>[] = [];
+    const begun: Promise<Response | EctError>[] = [];
     const endMicros = computedMicros() + BEGINNING_MICROS;
     for (const { request } of items.slice(start, start + ITEMS_PER_SLICE)) {
       const place = start + begun.length;
       begun.push(
-        attempt(() => {
+        attempt(async () => {
           if (request === undefined) throw missingRequest();
-          return begin(request, call, place);
+          return run(request, place);
         }),
       );
       if (computedMicros() >= endMicros) break;
     }
-    const slice = items.slice(start, start + begun.length);
-    const settled = begun.map((item) => (isCut(item) && item.owesSignature ? attempt(() => settle(item)) : item));
-    const finished = settled.map((item) => (isCut(item) ? attempt(() => item.finish()) : item));
-    const isLate = finished.some((outcome) => outcome instanceof Promise);
-    const outcomes = isLate ? await Promise.all(finished.map(async (outcome) => outcome)) : finished;
-    for (const [at, { reference }] of slice.entries()) {
-      results.push(resultOf(reference, start + at, outcomes[at] as Response | EctError, details));
+    for (const [at, outcome] of (await Promise.all(begun)).entries()) {
+      const place = start + at;
+      results.push(resultOf(items[place]!.reference, place, outcome, details));
     }
   }
   return results;
@@ -81,31 +76,14 @@ function computedMicros(): number {
   return user + system;
 }
 
-/** What something came to, or will: it may be refused. */
-type Attempt<T, Later = T> = T | Promise<Later | EctError> | EctError;
-
-/** A bug becomes a promise that fails: what was begun beside it is still waited for. */
-function attempt<T, Later>(run: () => T | Promise<Later>): Attempt<T, Later> {
-  try {
-    const result = run();
-    return result instanceof Promise ? result.catch(refusalOnly) : result;
-  } catch (thrown) {
-    return thrown instanceof EctError ? thrown : Promise.reject(thrown);
-  }
+/** What something comes to: it may be refused. */
+function attempt<T>(run: () => Promise<T>): Promise<T | EctError> {
+  return run().catch(refusalOnly);
 }
 
 function refusalOnly(thrown: unknown): EctError {
   if (thrown instanceof EctError) return thrown;
   throw thrown;
-}
-
-function isCut<T>(item: Attempt<Cut<T>, T>): item is Cut<T> {
-  return !(item instanceof Promise || item instanceof EctError);
-}
-
-function settle<T>(cut: Cut<T>): Cut<T> {
-  cut.settle();
-  return cut;
 }
 
 /** The result of an item. The fields of its request are named from the batch: `items[3].request.aud`. */
@@ -143,14 +121,14 @@ export async function appendItems(
   const results: ItemResult<Awaited<ReturnType<typeof rehearseItem>>>[] = [];
   for (const [position, { reference, request }] of items.entries()) {
     if (position % ITEMS_PER_SLICE === ITEMS_PER_SLICE - 1) await nextSlice();
-    const outcome = attempt(() => {
+    const outcome = await attempt(async () => {
       if (request === undefined) throw missingRequest();
       demand(request.token !== '', 'token', 'is required');
       const denial = denials[position];
       if (denial !== undefined) throw denial;
       return request.dryRun ? rehearseItem(parts, request.token, call, details) : writeOutcome(outcomes[position]!);
     });
-    results.push(resultOf(reference, position, outcome instanceof Promise ? await outcome : outcome, details));
+    results.push(resultOf(reference, position, outcome, details));
   }
   return results;
 }

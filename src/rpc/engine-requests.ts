@@ -1,5 +1,6 @@
 // Requests on the HTTP/2 engine that are not plain unary gRPC: streams, other protocols and encodings, pages.
 
+import { AsyncResource } from 'node:async_hooks';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Caller } from '../authority/index.ts';
 import { type HeaderList, type Receiver, type Stream, writeHeaderBlock } from '../h2/index.ts';
@@ -31,6 +32,8 @@ export function serveStream(stream: Stream, serving: StreamServing): Receiver {
 class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #stream: Stream;
   readonly #serving: StreamServing;
+  /** The async context in which its headers came. */
+  readonly #context = new AsyncResource('Request', { requireManualDestroy: true });
   #call: RoutedCall | undefined;
   #isGone = false;
   readonly #parts: Buffer[] = [];
@@ -53,7 +56,10 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   }
 
   #begin(): void {
-    if (this.#call !== undefined) return;
+    if (this.#call === undefined) this.#context.runInAsyncScope(() => this.#handle());
+  }
+
+  #handle(): void {
     const stream = this.#stream;
     const { head, socket } = stream;
     this.#serving.onBegun();

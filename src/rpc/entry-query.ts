@@ -6,8 +6,8 @@ import { isWorkflow } from './entry-kinds.ts';
 import { demand, invalid } from './invalid.ts';
 import { MAX_PAGE_ENTRIES } from './limits.ts';
 import { millisecondsOf } from './messages.ts';
-import { known } from './orders.ts';
 import { checkPageSize, pageSizeOf, readPageToken } from './page-token.ts';
+import { known } from './request-fields.ts';
 import { checkAll } from './violations.ts';
 
 const USUAL_PAGE = 100;

@@ -18,8 +18,8 @@ import { demand } from './invalid.ts';
 import { sizeOfKey } from './key-sizes.ts';
 import { MAX_PAGE_KEYS } from './limits.ts';
 import { millisecondsOf } from './messages.ts';
-import { readRequestId } from './orders.ts';
 import { checkPageSize, pageSizeOf, readPageToken, writePageToken } from './page-token.ts';
+import { readRequestId } from './request-fields.ts';
 import { checkAll } from './violations.ts';
 
 export function writeSigningKey(key: KeyRecord): MessageInitShape<typeof SigningKeySchema> {

@@ -8,7 +8,7 @@ import type { Caller } from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import { nodeLine, type RequestLine } from './arrivals.ts';
 import type { BrowserRequest } from './browser-rules.ts';
-import type { Rejection } from './calls.ts';
+import type { Rejection } from './call-admission.ts';
 import { MeteredSocket } from './metered-socket.ts';
 import type { NodeAnswers } from './node-answers.ts';
 import {

@@ -1,5 +1,6 @@
 // One call from its headers to its end: its clock, its signal and its one event.
 
+import { AsyncResource } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import { type Caller, callerName, proofOf } from '../authority/index.ts';
 import type { Presented } from '../callers/authenticate.ts';
@@ -52,6 +53,8 @@ export class OpenCall implements Call, UnreadCall {
   leave: (() => void) | undefined;
   /** Whether it counts as load from the moment when it was read until it ends. */
   isCounted = false;
+  /** The async context in which the call came. */
+  readonly #context = new AsyncResource('Call', { requireManualDestroy: true });
   readonly #events: Events;
   readonly #onFinish: ((call: OpenCall) => void) | undefined;
   readonly #arrivedAt = performance.now();
@@ -105,6 +108,14 @@ export class OpenCall implements Call, UnreadCall {
     return this.#arrivedAt + this.#limitMs - Math.min(this.#limitMs / 10, MAX_TELLING_MS);
   }
 
+  /**
+   * Runs work of this call in the async context in which the call came (`AsyncLocalStorage`). Whatever begins the work of many calls,
+   * such as the queue of those that wait, is itself in the context of none of them.
+   */
+  run<T>(work: () => T): T {
+    return this.#context.runInAsyncScope(work);
+  }
+
   note(reason: ErrorReason): void {
     this.#noted = reason;
   }
@@ -126,6 +137,10 @@ export class OpenCall implements Call, UnreadCall {
   stop(error: EctError): void {
     if (this.#finished || this.#stopped !== undefined) return;
     this.#stopped = error;
+    this.run(() => this.#tellStopped(error));
+  }
+
+  #tellStopped(error: EctError): void {
     this.#controller?.abort(error);
     for (const tell of this.#onStop) tell(error);
     this.#onStop.clear();
@@ -169,6 +184,10 @@ export class OpenCall implements Call, UnreadCall {
     this.#finished = true;
     clearTimeout(this.#timer);
     this.#onFinish?.(this);
+    this.run(() => this.#writeEvent(error));
+  }
+
+  #writeEvent(error: EctError | undefined): void {
     this.#events.callFinished({
       method: this.method,
       protocol: this.protocol,

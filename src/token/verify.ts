@@ -2,7 +2,7 @@
 // replay) follow in the authority's own procedure, under the numbers that continue these.
 
 import type { Refusal } from '../errors.ts';
-import type { Cut, KeyRing } from '../keys/index.ts';
+import type { KeyRing } from '../keys/index.ts';
 import { checkAudience, checkClaimFormats, checkClaims, checkHashes, checkIssuer, checkTimes } from './claim-steps.ts';
 import {
   checkAlgorithm,
@@ -30,8 +30,8 @@ export function verifyToken(
   return new Verification(text, question, policy, keys, memo).finish();
 }
 
-/** The same, cut at the signature. */
-export class Verification implements Cut<TokenVerdict> {
+/** The same, for who checks the signatures of several tokens one right after the other. */
+export class Verification {
   readonly #reading: Reading;
   readonly #outcomes: Outcome[] = [];
   readonly #failures: Failure[] = [];
@@ -50,7 +50,8 @@ export class Verification implements Cut<TokenVerdict> {
     return !this.#reading.isRemembered;
   }
 
-  settle(): void {
+  /** Checks it. */
+  checkSignature(): void {
     this.#runUntil(SIGNATURE_STEP + 1);
   }
 

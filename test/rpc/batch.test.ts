@@ -10,11 +10,12 @@ import {
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts';
 import type { Status } from '../../src/gen/google/rpc/status_pb.ts';
-import type { Cut } from '../../src/keys/index.ts';
+import { SignatureBatcher } from '../../src/keys/index.ts';
 import { appendItems, checkBatch, runItems } from '../../src/rpc/batch.ts';
 import type { Call } from '../../src/rpc/call.ts';
 import { DetailRoom } from '../../src/rpc/detail-room.ts';
-import { readIssueOrder, readName } from '../../src/rpc/orders.ts';
+import { readIssueOrder } from '../../src/rpc/issue-order.ts';
+import { readName } from '../../src/rpc/request-fields.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { AUD } from '../support/tokens.ts';
 
@@ -31,6 +32,8 @@ function infoOf(status: Status): { reason: string | undefined; field: string | u
 }
 
 describe('running items', () => {
+  const batcher = new SignatureBatcher();
+
   test('results keep the order and the references, whoever is done first', async () => {
     const waiting: (() => void)[] = [];
     const running = runItems(itemsOf(32), callUntil(), async (request) => {
@@ -71,27 +74,21 @@ describe('running items', () => {
     ]);
   });
 
-  test('the signatures of items are settled one after the other, and each item still stands alone', async () => {
+  test('the signatures of items are made one right after the other, and each item still stands alone', async () => {
     const seen: string[] = [];
-    const refused = (at: number) => {
-      throw new EctError(refuse('SIGNER_BUSY', `item ${at}`));
-    };
-    const results = await runItems(itemsOf(6), callUntil(), (at): Cut<number> | Promise<number> => {
-      if (at === 1) return Promise.resolve(1);
-      if (at === 2) return refused(2);
-      return {
-        owesSignature: at !== 5,
-        settle: () => {
-          seen.push(`settle ${at}`);
-          if (at === 3) refused(3);
-        },
-        finish: () => {
-          seen.push(`finish ${at}`);
-          return at === 4 ? Promise.reject(new EctError(refuse('SIGNER_BUSY', 'item 4'))) : at;
-        },
-      };
+    const refused = (at: number) => new EctError(refuse('SIGNER_BUSY', `item ${at}`));
+    const results = await runItems(itemsOf(6), callUntil(), async (at) => {
+      if (at === 1) return 1;
+      if (at === 2) throw refused(2);
+      const signature = await batcher.add(() => {
+        seen.push(`sign ${at}`);
+        if (at === 3) throw refused(3);
+        return at === 4 ? Promise.reject(refused(4)) : at;
+      });
+      seen.push(`finish ${at}`);
+      return signature;
     });
-    expect(seen).toEqual(['settle 0', 'settle 3', 'settle 4', 'finish 0', 'finish 4', 'finish 5']);
+    expect(seen).toEqual(['sign 0', 'sign 3', 'sign 4', 'sign 5', 'finish 0', 'finish 5']);
     expect(results.map(({ result }) => (result.case === 'error' ? result.value.message : result.value))).toEqual([
       0,
       1,
@@ -102,22 +99,17 @@ describe('running items', () => {
     ]);
   });
 
-  test.each(['settle', 'finish'] as const)(
-    'a bug when an item is to %s fails the call, and nothing else',
-    async (stroke) => {
-      const cut: Cut<number> = { owesSignature: true, settle: () => {}, finish: () => 1 };
-      const broken: Cut<number> = {
-        ...cut,
-        [stroke]: () => {
-          throw new RangeError('a bug');
-        },
-      };
-      const late = () => new Promise<number>((_, reject) => setImmediate(reject, new RangeError('another')));
-      const running = runItems(itemsOf(3), callUntil(), (at) => (at === 0 ? late() : at === 1 ? broken : cut));
-      await expect(running).rejects.toThrow(RangeError);
-      await new Promise(setImmediate);
-    },
-  );
+  test('a bug in the signature of an item fails the call, and nothing else', async () => {
+    const running = runItems(itemsOf(3), callUntil(), async (at) => {
+      if (at === 0) return new Promise<number>((_, reject) => setImmediate(reject, new RangeError('another')));
+      return batcher.add(() => {
+        if (at === 1) throw new RangeError('a bug');
+        return at;
+      });
+    });
+    await expect(running).rejects.toThrow(RangeError);
+    await new Promise(setImmediate);
+  });
 
   test('a bug fails the call', async () => {
     const running = runItems(itemsOf(300), callUntil(), async (request) => {

@@ -13,7 +13,8 @@ import {
   type Resources,
 } from '../../src/limits/index.ts';
 import type { AnyService, Call } from '../../src/rpc/call.ts';
-import { type Calls, createCalls, type Rejection } from '../../src/rpc/calls.ts';
+import type { Rejection } from '../../src/rpc/call-admission.ts';
+import { type Calls, createCalls } from '../../src/rpc/calls.ts';
 import { pauseOf } from '../../src/rpc/penalty.ts';
 import { workload } from '../support/callers.ts';
 import { SOON } from '../support/soon.ts';

@@ -13,7 +13,10 @@ import {
   VerifyRequestSchema,
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import { Draft, Level } from '../../src/gen/ect/v1/token_pb.ts';
-import { known, readDagSubject, readIssueOrder, readName, readVerifyOrder } from '../../src/rpc/orders.ts';
+import { readDagSubject } from '../../src/rpc/dag-subject.ts';
+import { readIssueOrder } from '../../src/rpc/issue-order.ts';
+import { known, readName } from '../../src/rpc/request-fields.ts';
+import { readVerifyOrder } from '../../src/rpc/verify-order.ts';
 import { verifyToken } from '../../src/token/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 

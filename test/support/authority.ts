@@ -8,7 +8,7 @@ import {
   Recordings,
   rereadOrder,
 } from '../../src/authority/index.ts';
-import { KeyRing, Rounds } from '../../src/keys/index.ts';
+import { KeyRing, SignatureBatcher } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, type LedgerStore, openLedgerKey } from '../../src/ledger/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
 import {
@@ -62,7 +62,7 @@ export async function makeAuthority(
     keys: new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor }]),
     signers: { for: () => signer },
     signatures: new SignatureMemo(),
-    rounds: new Rounds(),
+    batcher: new SignatureBatcher(),
     ledger,
     // A lease that is over at once: what failed is taken up by the next sweep.
     recordings: new Recordings({

@@ -1,0 +1,75 @@
+// Fields that several requests have. What the domain has no rule for is bounded here.
+
+import type { IssueOrder } from '../authority/index.ts';
+import type { Refusal } from '../errors.ts';
+import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
+import { Level } from '../gen/ect/v1/token_pb.ts';
+import { hashClaim } from '../token/index.ts';
+import { invalid } from './invalid.ts';
+import { MAX_HANDED_ALONG } from './limits.ts';
+import { demandList } from './lists.ts';
+
+const MAX_NAME_BYTES = 128;
+
+/** What else is wrong with what was read. Asked only where a request is refused. */
+export type FaultsIn<Order> = (order: Order) => readonly Refusal[];
+export const noFaults = () => [];
+
+/** A name that a caller gives to a call or an item. */
+export function readName(field: string, name: string): string {
+  if (!isName(name)) throw invalid(field, `must have at most ${MAX_NAME_BYTES} bytes`);
+  return name;
+}
+
+export function isName(name: string): boolean {
+  return Buffer.byteLength(name) <= MAX_NAME_BYTES;
+}
+
+const enumNumbers = new WeakMap<object, ReadonlySet<number | string>>();
+
+/** proto3 enums are open: a number that this service does not know is refused, not taken for the default. */
+export function known(field: string, value: number, values: Readonly<Record<string, number | string>>): void {
+  let numbers = enumNumbers.get(values);
+  if (numbers === undefined) {
+    numbers = new Set(Object.values(values));
+    enumNumbers.set(values, numbers);
+  }
+  if (!numbers.has(value)) throw invalid(field, 'has a value that this service does not know');
+}
+
+export function readPredecessors(tokens: readonly string[]): readonly string[] {
+  demandList('predecessor_tokens', tokens);
+  if (tokens.length > MAX_HANDED_ALONG) {
+    throw invalid('predecessor_tokens', `must have at most ${MAX_HANDED_ALONG} tokens`);
+  }
+  return tokens;
+}
+
+/** The name of a request, under which what was done for it is remembered. */
+export function readRequestId(id: string): string {
+  if (!/^[\x21-\x7e]*$/.test(id)) throw invalid('request_id', 'must be printable ASCII without blanks');
+  return readName('request_id', id);
+}
+
+export const LEVELS: Readonly<Record<Level, IssueOrder['level'] | undefined>> = {
+  [Level.UNSPECIFIED]: undefined,
+  [Level.L1]: 'L1',
+  [Level.L2]: 'L2',
+  [Level.L3]: 'L3',
+};
+
+export function readLevel(field: string, level: Level): IssueOrder['level'] | undefined {
+  known(field, level, Level);
+  return LEVELS[level];
+}
+
+/** What stands for no binding. */
+export const NOTHING = { case: undefined } as const;
+
+/** The hash that a binding stands for: given as it is, or of the octets given. An empty one is a hash of nothing. */
+export function readBinding(binding: IssueRequest['inputBinding'] | IssueRequest['outputBinding']): string | undefined {
+  if (binding.case === undefined) return undefined;
+  if (typeof binding.value !== 'string') return hashClaim(binding.value);
+  if (binding.value === '') throw invalid(binding.case === 'inpHash' ? 'inp_hash' : 'out_hash', 'must not be empty');
+  return binding.value;
+}

@@ -1,0 +1,110 @@
+// Reads what Verify is asked for.
+
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
+import type { VerifyOrder } from '../authority/index.ts';
+import { DagMode, ReplayMode, VerifyMode, type VerifyRequest } from '../gen/ect/v1/authority_pb.ts';
+import { Level } from '../gen/ect/v1/token_pb.ts';
+import { demand, invalid } from './invalid.ts';
+import {
+  type FaultsIn,
+  known,
+  NOTHING,
+  noFaults,
+  readBinding,
+  readLevel,
+  readPredecessors,
+  readRequestId,
+} from './request-fields.ts';
+import { faultsOf, type Reader, readAll } from './violations.ts';
+
+export function readVerifyOrder(request: VerifyRequest, faultsIn: FaultsIn<VerifyOrder> = noFaults): VerifyOrder {
+  return readAll(
+    () => verifyOrderOf(request),
+    () => faultsOf(request, verifyReaders(request), (legible) => faultsIn(verifyOrderOf(legible))),
+  );
+}
+
+function verifyReaders(request: VerifyRequest): readonly Reader<VerifyRequest>[] {
+  return [
+    { read: () => demand(request.token !== '', 'token', 'is required'), cleared: { token: '-' } },
+    { read: () => known('dag_mode', request.dagMode, DagMode), cleared: { dagMode: DagMode.UNSPECIFIED } },
+    {
+      read: () => known('replay_mode', request.replayMode, ReplayMode),
+      cleared: { replayMode: ReplayMode.UNSPECIFIED },
+    },
+    {
+      read: () => known('verify_mode', request.verifyMode, VerifyMode),
+      cleared: { verifyMode: VerifyMode.UNSPECIFIED },
+    },
+    { read: () => readPredecessors(request.predecessorTokens), cleared: { predecessorTokens: [] } },
+    { read: () => readDagMode(request), cleared: { dagMode: DagMode.UNSPECIFIED } },
+    { read: () => readRequestId(request.requestId), cleared: { requestId: '' } },
+    { read: () => readLevel('minimum_level', request.minimumLevel), cleared: { minimumLevel: Level.UNSPECIFIED } },
+    { read: () => readAsOf(request.asOf), cleared: { asOf: undefined } },
+    { read: () => readBinding(request.inputBinding), cleared: { inputBinding: NOTHING } },
+    { read: () => readBinding(request.outputBinding), cleared: { outputBinding: NOTHING } },
+  ];
+}
+
+function verifyOrderOf(request: VerifyRequest): VerifyOrder {
+  known('dag_mode', request.dagMode, DagMode);
+  known('replay_mode', request.replayMode, ReplayMode);
+  known('verify_mode', request.verifyMode, VerifyMode);
+  if (request.token === '') throw invalid('token', 'is required');
+  return {
+    token: request.token,
+    audience: request.audience,
+    predecessors: readPredecessors(request.predecessorTokens),
+    dag: readDagMode(request),
+    replay: readReplayMode(request.replayMode),
+    requestId: readRequestId(request.requestId),
+    minimumLevel: readLevel('minimum_level', request.minimumLevel),
+    mode: request.verifyMode === VerifyMode.REPORT ? 'report' : 'enforce',
+    asOf: readAsOf(request.asOf),
+    ...readBindings(request),
+  };
+}
+
+/** Whole seconds: what a fraction adds is cut, so that now is never in the future. */
+function readAsOf(timestamp: Timestamp | undefined): number | undefined {
+  if (timestamp === undefined) return undefined;
+  const { seconds, nanos } = timestamp;
+  if (seconds < 0n || seconds > BigInt(Number.MAX_SAFE_INTEGER) || nanos < 0 || nanos > 999_999_999) {
+    throw invalid('as_of', 'must be a time since 1970');
+  }
+  return Number(seconds);
+}
+
+function readDagMode({ dagMode, predecessorTokens }: VerifyRequest): 'none' | 'partial' | 'complete' {
+  switch (dagMode) {
+    case DagMode.NONE:
+      if (predecessorTokens.length > 0) {
+        throw invalid('dag_mode', 'must not be NONE where predecessor_tokens are handed along');
+      }
+      return 'none';
+    case DagMode.PARTIAL:
+      return 'partial';
+    case DagMode.COMPLETE:
+      return 'complete';
+    default:
+      return predecessorTokens.length > 0 ? 'partial' : 'none';
+  }
+}
+
+function readReplayMode(mode: ReplayMode): VerifyOrder['replay'] {
+  if (mode === ReplayMode.SKIP) return 'skip';
+  return mode === ReplayMode.OBSERVE ? 'observe' : 'record';
+}
+
+/** A verifier hashes octets once it knows under which hash the token binds them. */
+function readBindings(request: VerifyRequest): Pick<VerifyOrder, 'inputHash' | 'outputHash' | 'input' | 'output'> {
+  const { inputBinding, outputBinding } = request;
+  const input = inputBinding.case === 'input' ? inputBinding.value : undefined;
+  const output = outputBinding.case === 'output' ? outputBinding.value : undefined;
+  return {
+    inputHash: input === undefined ? readBinding(inputBinding) : undefined,
+    outputHash: output === undefined ? readBinding(outputBinding) : undefined,
+    input,
+    output,
+  };
+}
