@@ -36,7 +36,8 @@ const rooms = {
   'event-lines': ['errors'],
   version: [],
   metrics: ['version'],
-  config: ['token', 'file-type', 'system-faults'],
+  config: ['file-type', 'spelling', 'system-faults', 'token'],
+  spelling: [],
   signers: ['errors', 'files', 'keys', 'system-faults'],
   stores: ['errors', 'pace', 'call-deadline', 'ledger', 'authority', 'bounded-read', 'file-type', 'system-faults'],
   callers: ['errors', 'keys', 'token', 'authority', 'trust'],
@@ -101,6 +102,7 @@ const rooms = {
   rpc: [
     'errors',
     'pace',
+    'spelling',
     'call-deadline',
     'events',
     'gen',

@@ -41,7 +41,11 @@ ${PREPARATION}
 **Errors.** Every failure carries \`google.rpc.ErrorInfo\` with the reason and the domain \`ect-authority\`. Every call may fail with
 ${OF_EVERY_CALL.map(reasonLink).join(', ')}, and one that is not for everybody also with
 ${OF_PROVEN_CALLERS.map(reasonLink).join(', ')}. The methods below name what else they fail with. Where ↻ stands the same call may succeed later, and \`google.rpc.RetryInfo\` says after how long. What each
-reason means, and which other messages of \`google.rpc\` come with it, stands under ${link('ErrorReason')}.
+reason means, and which other messages of \`google.rpc\` come with it, stands under ${link('ErrorReason')}. There, and in the findings of
+verdicts, checks and graphs, a reason has the prefix \`ERROR_REASON_\`, which \`ErrorInfo\` leaves out: \`ERROR_REASON_TOKEN_EXPIRED\` is \`TOKEN_EXPIRED\`.
+
+What is no call by its path, its verb or its content type is answered with 404, 405 or 415 and a problem document (\`application/problem+json\`,
+RFC 9457) that has the \`reason\` too, unless its content type is one of gRPC, gRPC-Web or Connect: then it is an error of that protocol.
 
 Those of AdminService are for administrators; to try them on your own machine start the service with
 \`ECT_DATA_DIR=$(mktemp -d) ECT_ADMINS=anonymous npm start\`: they rotate, retire and revoke the signing key, for ever.`;

@@ -99,7 +99,10 @@ export const REASONS = {
   ENTRY_PENDING: entry('Ask again a little later.'),
   ENTRY_FAILED: entry('Append the token yourself once the cause is removed; until then it stays at L2.', 'cause'),
   WORKFLOW_NOT_FOUND: entry('Check wid; a workflow appears with its first appended task.', 'wid'),
-  TREE_SIZE_INVALID: entry('Ask for sizes within the current checkpoint.', 'tree_size'),
+  TREE_SIZE_INVALID: entry(
+    'Ask for sizes within the current checkpoint (GetCheckpoint), the smaller one first.',
+    'tree_size',
+  ),
   KEY_NOT_FOUND: entry('Check kid; `ect keys list` names every key.', 'kid'),
   KEY_STATE_INVALID: entry('Look at the state of the key with `ect keys list`.', 'kid', 'state'),
   ROTATION_UNSUPPORTED: entry(
@@ -138,7 +141,7 @@ export const REASONS = {
   ),
   STORAGE_FULL: entry('Retry once the operator has made space: verifying and reading still work.'),
   QUOTA_EXCEEDED: entry(
-    'Retry after the time that is named; until then verify without recording, or spread what you write over time.',
+    'Retry after the time that is named, and spread over time what `quota` names: what is kept (verify with REPLAY_MODE_SKIP until then), or calls.',
     'quota',
     'limit',
     'retry_after_seconds',
@@ -203,6 +206,8 @@ export interface Refusal<R extends ErrorReason = ErrorReason> {
   readonly facts: Readonly<Record<string, string>>;
   /** Every field that is wrong, where a request was refused and not only its first fault is known. */
   readonly violations?: readonly FieldViolation[];
+  /** What to do about it, where that is another step than the one that the reason has. */
+  readonly remedy?: string;
 }
 
 type OptionalFactsOf<R extends ErrorReason> = { readonly [Fact in OptionalFact<R>]?: string };
@@ -286,6 +291,11 @@ export function remedyFor(reason: ErrorReason): string {
   return REASONS[reason].remedy;
 }
 
+/** What a caller can do about a refusal. */
+export function remedyOf({ reason, remedy }: Pick<Refusal, 'reason' | 'remedy'>): string {
+  return remedy ?? remedyFor(reason);
+}
+
 const NO_VIOLATIONS: readonly FieldViolation[] = [];
 
 /** A refusal as an exception. `cause` is for the service's own events and never leaves it. */
@@ -294,12 +304,14 @@ export class EctError extends Error {
   readonly reason: ErrorReason;
   readonly facts: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  readonly remedy: string;
 
   constructor(refusal: Refusal, options?: ErrorOptions) {
     super(cutText(refusal.message, MAX_MESSAGE_BYTES), options);
     this.reason = refusal.reason;
     this.facts = cutFacts(refusal.facts);
     this.violations = cutViolations(refusal.violations ?? NO_VIOLATIONS);
+    this.remedy = remedyOf(refusal);
   }
 
   /** The same error of a message that stands at this path in the request: its fields are named from the outside. */
@@ -308,8 +320,7 @@ export class EctError extends Error {
     if (field === undefined && this.violations.length === 0) return this;
     return new EctError(
       {
-        reason: this.reason,
-        message: this.message,
+        ...this.refusal,
         facts: field === undefined ? this.facts : { ...this.facts, field: joinPaths(path, field) },
         violations: this.violations.map((violation) => ({ ...violation, field: joinPaths(path, violation.field) })),
       },
@@ -319,7 +330,13 @@ export class EctError extends Error {
 
   /** The same refusal as a value. */
   get refusal(): Refusal {
-    const { reason, message, facts, violations } = this;
-    return violations.length === 0 ? { reason, message, facts } : { reason, message, facts, violations };
+    const { reason, message, facts, violations, remedy } = this;
+    return {
+      reason,
+      message,
+      facts,
+      ...(violations.length === 0 ? {} : { violations }),
+      ...(remedy === remedyFor(reason) ? {} : { remedy }),
+    };
   }
 }

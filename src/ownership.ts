@@ -154,7 +154,9 @@ function orphaned({ path }: DataDir): DirectoryInUse {
 
 function ownerOf({ owner }: DataDir): string {
   try {
-    const { pid, host, since } = JSON.parse(readStart(owner, OWNER_BYTES).toString('utf8')) as Readonly<Record<string, unknown>>;
+    const { pid, host, since } = JSON.parse(readStart(owner, OWNER_BYTES).toString('utf8')) as Readonly<
+      Record<string, unknown>
+    >;
     return `process ${Number(pid)} of the host ${JSON.stringify(host)}, since ${JSON.stringify(since)}`;
   } catch {
     return 'another process';

@@ -531,6 +531,7 @@ async function listen(
     durable: config.store !== 'memory',
     delegatedKeys: config.keys.signing !== 'direct',
     provenCallers: config.callers.areProven,
+    writtenBytesPerHour: config.writes.callerMibPerHour * MIB,
     url: () => url,
   });
   const services = [

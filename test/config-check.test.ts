@@ -262,7 +262,11 @@ describe('every mistake is found at once', () => {
     ['a damaged signing key', (path) => writeFile(join(path, 'signing-key.pem'), 'x'), /holds no private key/],
     ['a ledger without its last byte', (path) => cutOne(join(path, 'ledger.db')), LAST_BYTE],
     ['a memory of uses without its last byte', (path) => cutOne(join(path, 'once.db')), LAST_BYTE],
-    ['half a memory of uses', (path) => truncate(join(path, 'once.db'), 20_000), /once\.db\) is damaged: its last \d+ bytes/],
+    [
+      'half a memory of uses',
+      (path) => truncate(join(path, 'once.db'), 20_000),
+      /once\.db\) is damaged: its last \d+ bytes/,
+    ],
     [
       'a ledger key of gigabytes',
       (path) => truncate(join(path, 'ledger.key'), 3 * 1024 ** 3),

@@ -5,7 +5,7 @@ import { timeLeftMs } from '../call-deadline.ts';
 import { type LedgerFacts, ROOT_FACTS, refusalOf } from '../dag/index.ts';
 import { EctError, refuse } from '../errors.ts';
 import type { Candidate, LedgerRecord, Appended as Outcome, Receipt } from '../ledger/index.ts';
-import type { TokenVerdict, VerifiedToken } from '../token/index.ts';
+import type { Question, TokenVerdict, VerifiedToken } from '../token/index.ts';
 import { ancestryFor, verifyRecord } from './ancestry.ts';
 import type { Caller } from './caller.ts';
 import { BEFORE_ANY_RECORD, isOf, isOfCompromisedKey } from './evidence.ts';
@@ -33,12 +33,11 @@ export async function append(
 ): Promise<Appended> {
   demandEntry(parts, caller, text);
   const verdict = await verifyForLedger(parts, text);
-  const token = verdict.token ?? tokenOfCompromisedKey(parts, text, verdict);
   if (verdict.ok && verdict.token.claims.pred.length === 0) {
     // Of a root task there is nothing to examine but that its name is free, and the commit decides that in any case.
     return record(parts, caller, text, verdict.token, signal, ROOT_FACTS);
   }
-  const namesake = token && (await parts.ledger.find(token.claims.wid, token.claims.jti));
+  const { token, namesake } = await findNamesake(parts, text, verdict);
   // An honest retry is answered with the entry that is there, even when the token has expired in the meantime, or its key is compromised.
   if (namesake !== undefined && isOf(namesake, token!)) return answerKnown(parts, namesake);
   if (!verdict.ok) throw new EctError(verdict.refusal);
@@ -48,6 +47,12 @@ export async function append(
   if (refusal?.reason === 'DAG_DUPLICATE_TASK') parts.notices.equivocated(verdict.token.claims, 'ledger');
   if (refusal !== undefined) throw new EctError(refusal);
   return record(parts, caller, text, verdict.token, signal, report.facts);
+}
+
+/** What is recorded under the name of a token, as far as the token can be believed. */
+export async function findNamesake(parts: AuthorityParts, text: string, verdict: TokenVerdict) {
+  const token = verdict.token ?? tokenOfCompromisedKey(parts, text, verdict);
+  return { token, namesake: token && (await parts.ledger.find(token.claims.wid, token.claims.jti)) };
 }
 
 /** The token, where nothing is wrong with it but that its key is compromised by now: it may have been recorded before that was known. */
@@ -63,16 +68,19 @@ export function demandEntry(parts: AuthorityParts, caller: Caller, text: string)
   demandRoom(parts, { caller, use: 'ledger', bytes });
 }
 
+/** Of what is recorded already: the second as of which it is judged, and that of its entry. */
+type JudgedTimes = Pick<Question, 'asOf' | 'recordedAt'>;
+
 /** What is recorded is signed: an unsigned object is refused, whatever level verifiers may take. */
 export function verifyForLedger(
   parts: AuthorityParts,
   text: string,
   mode: 'enforce' | 'report' = 'enforce',
-  asOf?: number,
+  times?: JudgedTimes,
 ): Promise<TokenVerdict> {
   const { ledgerAudience } = parts.policy;
   const audience = ledgerAudience === '' ? undefined : ledgerAudience;
-  const question = { now: parts.now(), reading: 'presented', audience, minimumLevel: 'L2', mode, asOf } as const;
+  const question = { now: parts.now(), reading: 'presented', audience, minimumLevel: 'L2', mode, ...times } as const;
   return readToken(parts, text, question);
 }
 

@@ -23,6 +23,7 @@ export { issueFaults } from './issue-claims.ts';
 export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
 export type { IssueOrder } from './issue-order.ts';
 export { defaultIssuer, isOwnName } from './issuer.ts';
+export { asLastStated } from './last-statement.ts';
 export { type Leaf, readLeaf } from './leaf.ts';
 export { asLossCandidate, LOSS_SCOPE, type LossLeaf, nameOfLoss } from './losses.ts';
 export {
@@ -50,6 +51,7 @@ export {
 } from './recording-orders.ts';
 export { Recordings } from './recordings.ts';
 export {
+  APPEND_STEPS,
   type AppendRehearsal,
   ISSUE_STEPS,
   type IssueRehearsal,

@@ -92,7 +92,7 @@ async function sign({ batcher }: AuthorityParts, draft: TokenDraft, claims: Clai
 }
 
 /** Refuses before it is signed what could not be kept afterwards. */
-function demandWrites(
+export function demandWrites(
   parts: AuthorityParts,
   caller: Caller,
   { requestId, level }: IssueOrder,
@@ -103,7 +103,7 @@ function demandWrites(
   if (level === 'L3') demandRoom(parts, { caller, use: 'ledger', bytes: entryBytes(tokenBytes, claims) });
 }
 
-function namesTasks(order: IssueOrder): boolean {
+export function namesTasks(order: IssueOrder): boolean {
   return order.pred.length > 0 || order.jti !== '';
 }
 

@@ -31,13 +31,19 @@ export function permitIssue(parts: AuthorityParts, caller: Caller, order: IssueO
   const defaultTtlSeconds = Math.min(policy.defaultTtlSeconds, obligations.maxTtlSeconds ?? Number.POSITIVE_INFINITY);
   const ttl = order.ttlSeconds ?? defaultTtlSeconds;
   const context = circumstancesOf(order, iss, ttl);
-  if (!isPermitted(authorizer, caller, { action: 'Issue', resource: { kind: 'issuer', iss }, context })) {
+  const question = { action: 'Issue', resource: { kind: 'issuer', iss }, context } as const;
+  if (!isPermitted(authorizer, caller, question)) {
     throw authorizer.isBuiltIn ? refuseIssuer(caller, iss, policy.issuer) : notAuthorized();
   }
   // No policy makes our keys speak for somebody else.
   if (parts.ownKeys?.speakFor(iss) === false) throw unspoken(iss);
   const broken = brokenObligation(context, obligations);
-  if (broken !== undefined) throw new EctError(refuse('NOT_AUTHORIZED', broken));
+  if (broken !== undefined) {
+    const { limit, message, remedy } = broken;
+    const decision = authorizer.authorize(caller, question);
+    authorizer.refused(caller, question, { ...decision, allowed: false, policies: [limit] });
+    throw new EctError({ ...refuse('NOT_AUTHORIZED', message), remedy });
+  }
   return { iss, defaultTtlSeconds };
 }
 
@@ -59,11 +65,30 @@ function unspoken(iss: string): EctError {
   return new EctError(refuse('ISSUER_NOT_ALLOWED', message, { iss: iss.slice(0, 256) }));
 }
 
-/** What a token that is asked for lacks of what a permission to issue is tied to, as a sentence. */
+/** An obligation that a token does not keep: for the operator which one, for the caller a sentence and what it can do. */
+interface BrokenObligation {
+  readonly limit: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** What a token that is asked for lacks of what a permission to issue is tied to. */
 export function brokenObligation(
   { ttl = 0, level = 0 }: Circumstances,
   { maxTtlSeconds = Number.POSITIVE_INFINITY, minimumLevel = 1 }: Obligations,
-): string | undefined {
-  if (ttl > maxTtlSeconds) return `This caller may issue tokens that live ${maxTtlSeconds} s at most.`;
-  return level < minimumLevel ? `This caller may issue tokens of level L${minimumLevel} only, or above.` : undefined;
+): BrokenObligation | undefined {
+  if (ttl > maxTtlSeconds) {
+    return {
+      limit: `limits: max_ttl_seconds ${maxTtlSeconds}`,
+      message: `This caller may issue tokens that live ${maxTtlSeconds} s at most.`,
+      remedy: `Ask for a ttl of ${maxTtlSeconds} s or less, or leave it out.`,
+    };
+  }
+  if (level >= minimumLevel) return undefined;
+  const name = `L${minimumLevel}`;
+  return {
+    limit: `limits: minimum_level ${name}`,
+    message: `This caller may issue tokens of level ${name} only, or above.`,
+    remedy: `Ask for level ${name}${minimumLevel < 3 ? ' or above' : ''}.`,
+  };
 }

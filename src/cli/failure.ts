@@ -45,7 +45,8 @@ export async function attemptCalls(
 function explain(error: unknown): Failure {
   if (error instanceof Refused) return error.failure;
   if (error instanceof EctError) {
-    return { reason: error.reason, message: error.message, remedy: remedyFor(error.reason), metadata: error.facts };
+    const { reason, message, remedy, facts: metadata } = error;
+    return { reason, message, remedy, metadata };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { reason: 'failed', message, remedy: '', metadata: {} };
@@ -55,11 +56,7 @@ function explain(error: unknown): Failure {
 function explainCall(error: ConnectError, options: ServiceOptions): Failure {
   const info = error.findDetails(ErrorInfoSchema)[0];
   if (info) {
-    const remedy = knownRemedy(info.reason);
-    // The service's message ends with the remedy, for clients that show nothing else.
-    const message =
-      remedy !== '' && error.rawMessage.endsWith(remedy) ? error.rawMessage.slice(0, -remedy.length) : error.rawMessage;
-    return { reason: info.reason, message: message.trimEnd(), remedy, metadata: info.metadata };
+    return { reason: info.reason, ...splitMessage(info.reason, error.rawMessage), metadata: info.metadata };
   }
   if (error.code === Code.DeadlineExceeded) {
     const message = `no answer from ${options.url} within ${options.timeout} ms`;
@@ -69,8 +66,14 @@ function explainCall(error: ConnectError, options: ServiceOptions): Failure {
   return unreachable(error, options.url);
 }
 
-function knownRemedy(reason: string): string {
-  return Object.hasOwn(REASONS, reason) ? remedyFor(reason as ErrorReason) : '';
+/**
+ * A message of the service ends with the remedy, for clients that show nothing else. Where it ends with another one than its reason
+ * has, it stands for itself.
+ */
+export function splitMessage(reason: string, text: string): Pick<Failure, 'message' | 'remedy'> {
+  const remedy = Object.hasOwn(REASONS, reason) ? remedyFor(reason as ErrorReason) : '';
+  const isKnown = remedy !== '' && text.endsWith(remedy);
+  return isKnown ? { message: text.slice(0, -remedy.length).trimEnd(), remedy } : { message: text, remedy: '' };
 }
 
 /** The connection itself failed, or what answers there does not speak gRPC. */

@@ -119,7 +119,7 @@ function tell(io: Io, response: IssueResponse): void {
   const isIssued = response.token !== '';
   const headline = isIssued ? `✓ issued, ${levelName(response.level)}` : dryRunLine(response.checks);
   remark(io, paint(io.stderr, holds(response.checks) ? 'green' : 'red', headline));
-  const facts = [...(response.claims ? claimRows(response.claims) : []), ['kid', response.kid] as const];
+  const facts = response.claims ? [...claimRows(response.claims), ['kid', response.kid] as const] : [];
   for (const line of columns(facts)) remark(io, `  ${line}`);
   if (response.receipt) remark(io, `  ${receiptLine(response.receipt)}`);
   for (const line of response.dagReport ? dagLines(response.dagReport) : []) remark(io, `  ${line}`);

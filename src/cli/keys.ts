@@ -17,7 +17,7 @@ import { certifierOf, keyRows, stateName } from './key-rows.ts';
 import { rotateCommand } from './keys-rotate.ts';
 import { withKid } from './kid-argument.ts';
 import { columns, type Io, type OutputOptions, plain, print, printMessage, remark, utc, withOutput } from './output.ts';
-import { moment } from './values.ts';
+import { type Moment, moment } from './values.ts';
 
 type Options = ServiceOptions & OutputOptions;
 
@@ -93,10 +93,10 @@ function revokeCommand(io: Io): Command {
     examples: ['ect keys revoke "$KID" --note "laptop was stolen"', 'ect keys rotate --urgent'],
     refused: REFUSED,
   });
-  return command.action((kid: string, options: ChangeOptions & ConfirmOptions & { readonly since?: bigint }) =>
+  return command.action((kid: string, options: ChangeOptions & ConfirmOptions & { readonly since?: Moment }) =>
     attemptCalls(io, options, async ({ admin }) => {
       const { since, note = '' } = options;
-      const from = since === undefined ? 'now' : utc(since);
+      const from = since === undefined ? 'now' : utc(since.seconds);
       await confirm(
         io,
         options,
@@ -105,7 +105,7 @@ function revokeCommand(io: Io): Command {
       const response = await admin.revokeKey({
         kid,
         note,
-        ...(since === undefined ? {} : { compromisedSince: { seconds: since, nanos: 0 } }),
+        ...(since === undefined ? {} : { compromisedSince: since }),
       });
       if (options.json) printMessage(io, RevokeKeyResponseSchema, response);
       else tellChange(io, response, 'revoked', 'it was revoked before; nothing was added');

@@ -2,22 +2,34 @@
 
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import { Command, Option } from 'commander';
-import { type Entry, EntryKind, EntrySchema } from '../gen/ect/v1/ledger_pb.ts';
+import { type Entry, EntryKind, EntryOrder, EntrySchema } from '../gen/ect/v1/ledger_pb.ts';
 import { type Service, type ServiceOptions, withService } from './client.ts';
 import { authorOf, kindName, subjectName, workflowOf } from './entry-rows.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, plain, print, printJson, printLine, remark, withOutput } from './output.ts';
-import { count, moment } from './values.ts';
+import { count, ledgerIndex, type Moment, moment } from './values.ts';
 import { indexOf, walkEntries } from './walk-entries.ts';
 
 interface ListOptions extends ServiceOptions, OutputOptions {
   readonly wid?: string;
   readonly iss?: string;
-  readonly since?: bigint;
-  readonly before?: bigint;
+  readonly since?: Moment;
+  readonly before?: Moment;
   readonly limit?: number;
+  readonly from?: bigint;
+  readonly kind?: readonly (keyof typeof KINDS)[];
+  readonly order?: keyof typeof ORDERS;
 }
+
+const KINDS = {
+  task: EntryKind.TASK,
+  taint: EntryKind.TAINT,
+  key: EntryKind.KEY,
+  loss: EntryKind.LOSS,
+} as const;
+
+const ORDERS = { oldest: EntryOrder.OLDEST_FIRST, newest: EntryOrder.NEWEST_FIRST } as const;
 
 const REFUSED = 'the service could not be reached, or it refused';
 
@@ -28,15 +40,17 @@ export function listCommand(io: Io): Command {
 
 function entriesCommand(io: Io): Command {
   const command = new Command('entries')
-    .description(
-      'one line an entry, in the order of the ledger: index, time, kind (of a key: what became of it), task or key, workflow, issuer',
-    )
+    .description('one line an entry: index, time, kind (of a key: what became of it), task or key, workflow, issuer')
     .option('--wid <uuid>', 'only this workflow')
-    .option('--iss <uri>', 'only what this issuer did');
+    .option('--iss <uri>', 'only tasks of this issuer, and what this administrator stated')
+    .addOption(new Option('--kind <kind...>', 'only entries of these kinds').choices(Object.keys(KINDS)))
+    .addOption(new Option('--from <index>', 'only entries of this index or a greater one').argParser(ledgerIndex))
+    .addOption(new Option('--order <order>', 'which come first (default: oldest)').choices(Object.keys(ORDERS)));
   withHelp(withOutput(withService(withRange(command))), {
     examples: [
       'ect list entries --wid "$WID"',
       'ect list entries --since 2026-03-01T00:00:00Z --json | jq .task.name.jti',
+      'ect list entries --kind taint key --order newest --limit 10',
     ],
     refused: REFUSED,
   });
@@ -78,18 +92,22 @@ function withRange(command: Command): Command {
 /** The entries that the options ask for. */
 function walk(
   ledger: Service['ledger'],
-  { wid = '', iss = '', since, before, limit }: ListOptions,
-  kinds: EntryKind[] = [],
+  { wid = '', iss = '', since, before, limit, from, kind = [], order = 'oldest' }: ListOptions,
+  kinds: EntryKind[] = kind.map((name) => KINDS[name]),
 ) {
   return walkEntries(
     ledger,
-    { wid, iss, kinds, ...timeOf('recordedFrom', since), ...timeOf('recordedBefore', before) },
+    {
+      wid,
+      iss,
+      kinds,
+      order: ORDERS[order],
+      fromIndex: from ?? 0n,
+      ...(since && { recordedFrom: since }),
+      ...(before && { recordedBefore: before }),
+    },
     limit,
   );
-}
-
-function timeOf(field: 'recordedFrom' | 'recordedBefore', seconds: bigint | undefined) {
-  return seconds === undefined ? {} : { [field]: { seconds, nanos: 0 } };
 }
 
 function entryLine(entry: Entry): string {

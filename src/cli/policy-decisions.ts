@@ -42,7 +42,8 @@ export function decide(
   const obligations = authorizer.obligationsOf(caller);
   const question = asked.namesTtl ? asked.question : shortened(asked.question, obligations);
   const { allowed, policies, errors } = authorizer.authorize(caller, question);
-  const beyond = allowed && question.action === 'Issue' ? brokenObligation(question.context, obligations) : undefined;
+  const beyond =
+    allowed && question.action === 'Issue' ? brokenObligation(question.context, obligations)?.message : undefined;
   return { allowed: allowed && beyond === undefined, policies, errors, limits: obligations, beyond };
 }
 

@@ -10,7 +10,7 @@ import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
 import { DEFAULT_ISSUER, decide, limitRows, mistakes, readFiles, tellDecision, verdict } from './policy-decisions.ts';
-import { each, readBytes, seconds } from './values.ts';
+import { callerName, each, readBytes, seconds } from './values.ts';
 
 interface FileOptions extends OutputOptions {
   readonly limits?: string;
@@ -106,7 +106,11 @@ function explainCommand(io: Io): Command {
   const command = withFiles(
     new Command('explain').description('say how a policy decides one call, and which part of it does'),
   )
-    .requiredOption('--caller <id>', 'a SPIFFE ID, the name of an OIDC subject, or anonymous')
+    .addOption(
+      new Option('--caller <id>', 'a SPIFFE ID, the name of an OIDC subject (a URI), or anonymous')
+        .argParser(callerName)
+        .makeOptionMandatory(),
+    )
     .addOption(new Option('--proof <method>', 'what proved it').choices(['mtls', 'jwt', 'wimse', 'forwarded', 'unix']))
     .option('--proof-by <name>', 'who vouched: the proxy, or the OIDC provider')
     .addOption(new Option('--action <method>', 'what is called').choices(ACTIONS).makeOptionMandatory())

@@ -2,12 +2,12 @@
 
 import { create } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import { type ErrorReason, REASONS, remedyFor } from '../errors.ts';
 import { type GetEntryResponse, GetEntryResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
 import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import type { Status } from '../gen/google/rpc/status_pb.ts';
 import type { Service } from './client.ts';
 import { type Failure, Refused } from './exit.ts';
+import { splitMessage } from './failure.ts';
 
 /** What the service waits at most in one call, in milliseconds. */
 const LONGEST_WAIT_MS = 5_000;
@@ -48,7 +48,6 @@ const PENDING: Failure = {
 function failureOf(status: Status | undefined): Failure {
   const info = status?.details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find((found) => found !== undefined);
   const reason = info?.reason ?? 'ENTRY_FAILED';
-  const remedy = Object.hasOwn(REASONS, reason) ? remedyFor(reason as ErrorReason) : '';
-  const message = `There will be no entry: ${(status?.message ?? '').replace(remedy, '').trim()}`;
-  return { reason, message, remedy, metadata: info?.metadata ?? {} };
+  const { message, remedy } = splitMessage(reason, status?.message ?? '');
+  return { reason, message: `There will be no entry: ${message}`, remedy, metadata: info?.metadata ?? {} };
 }

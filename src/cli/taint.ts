@@ -10,13 +10,13 @@ import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, print, printMessage, remark, utc, withOutput } from './output.ts';
 import { receiptLine, writeReceipt } from './receipt.ts';
-import { moment } from './values.ts';
+import { type Moment, moment } from './values.ts';
 
 interface TaintOptions extends ServiceOptions, OutputOptions, ConfirmOptions {
   readonly jti?: string;
   readonly wid?: string;
   readonly kid?: string;
-  readonly since?: bigint;
+  readonly since?: Moment;
   readonly note?: string;
   readonly receiptOut?: string;
 }
@@ -46,7 +46,7 @@ export function taintCommand(io: Io): Command {
       const { note = '', receiptOut, since } = options;
       const subject = readSubject(options);
       await confirm(io, options, consequenceOf(options));
-      const compromisedSince = since === undefined ? {} : { compromisedSince: { seconds: since, nanos: 0 } };
+      const compromisedSince = since === undefined ? {} : { compromisedSince: since };
       const response = await admin.markCompromised({ subject, note, ...compromisedSince });
       const { entry, receipt, duplicate } = response;
       const files = receiptOut && receipt ? await writeReceipt(receiptOut, receipt) : [];
@@ -67,7 +67,7 @@ export function taintCommand(io: Io): Command {
 
 function consequenceOf({ jti, kid, since }: TaintOptions): string {
   if (kid === undefined) return `The task ${jti}, and what came after it, is shown as tainted from now on.`;
-  const from = since === undefined ? 'now' : utc(since);
+  const from = since === undefined ? 'now' : utc(since.seconds);
   return (
     `No token of the key ${kid} is accepted any more; its tasks, but for those that were recorded before ${from}, and what came ` +
     'after them are shown as tainted.'

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import { Level } from '../gen/ect/v1/token_pb.ts';
+import { isCallerName } from '../policy/index.ts';
 import { fileFault } from '../system-faults.ts';
 import { isWorkloadId } from '../token/index.ts';
 import { WrongUsage } from './exit.ts';
@@ -31,15 +32,21 @@ export function seconds(text: string): number {
   return value;
 }
 
-/** Reads a moment: RFC 3339 with a zone, or seconds since the epoch. Answers seconds; what a fraction adds is cut. */
-export function moment(text: string): bigint {
-  if (/^\d{1,12}$/.test(text)) return BigInt(text);
+/** A moment as the API takes it. */
+export interface Moment {
+  readonly seconds: bigint;
+  readonly nanos: number;
+}
+
+/** Reads a moment, to the millisecond: RFC 3339 with a zone, or seconds since the epoch. */
+export function moment(text: string): Moment {
+  if (/^\d{1,12}$/.test(text)) return { seconds: BigInt(text), nanos: 0 };
   const milliseconds = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text)
     ? Date.parse(text)
     : Number.NaN;
   if (!(milliseconds >= 0))
     throw new InvalidArgumentError('It is a time like 2026-03-01T12:00:00Z, or seconds since 1970.');
-  return BigInt(Math.floor(milliseconds / 1_000));
+  return { seconds: BigInt(Math.floor(milliseconds / 1_000)), nanos: (milliseconds % 1_000) * 1_000_000 };
 }
 
 /** Reads a position in the ledger. */
@@ -76,6 +83,14 @@ export function socketPath(text: string): string | undefined {
 export function workloadId(text: string): string {
   if (!isWorkloadId(text)) throw new InvalidArgumentError('It is a SPIFFE ID like spiffe://example.org/ect.');
   return text;
+}
+
+/** Reads who calls, for a policy. */
+export function callerName(text: string): string {
+  if (isCallerName(text)) return text;
+  throw new InvalidArgumentError(
+    'It is a SPIFFE ID like spiffe://prod.example/payments, the name of an OIDC subject (a URI, like https://idp.example/user-7), or anonymous.',
+  );
 }
 
 /** Collects an option that may be given several times. */

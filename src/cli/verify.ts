@@ -18,7 +18,7 @@ import { attempt, attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { columns, type Io, type OutputOptions, paint, plain, print, printMessage, withOutput } from './output.ts';
 import { verifyOffline } from './receipt.ts';
-import { each, hashFile, LEVELS, moment, readText } from './values.ts';
+import { each, hashFile, LEVELS, type Moment, moment, readText } from './values.ts';
 
 interface VerifyOptions extends ServiceOptions, OutputOptions {
   readonly audience?: string;
@@ -26,7 +26,7 @@ interface VerifyOptions extends ServiceOptions, OutputOptions {
   readonly dagMode?: keyof typeof DAG_MODES;
   readonly minimumLevel?: keyof typeof LEVELS;
   readonly report?: true;
-  readonly asOf?: bigint;
+  readonly asOf?: Moment;
   readonly replay: boolean;
   readonly observe?: true;
   readonly requestId?: string;
@@ -113,7 +113,7 @@ function verifyOnline(io: Io, token: string, options: VerifyOptions): Promise<vo
       replayMode: replayMode(options),
       minimumLevel: options.minimumLevel === undefined ? Level.UNSPECIFIED : LEVELS[options.minimumLevel],
       verifyMode: options.report ? VerifyMode.REPORT : VerifyMode.ENFORCE,
-      ...(options.asOf === undefined ? {} : { asOf: { seconds: options.asOf, nanos: 0 } }),
+      ...(options.asOf === undefined ? {} : { asOf: options.asOf }),
       requestId: options.requestId ?? '',
       inputBinding: input === undefined ? { case: undefined } : { case: 'inpHash', value: await hashFile(io, input) },
       outputBinding:

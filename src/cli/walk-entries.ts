@@ -1,12 +1,17 @@
 // Every entry of a listing, page by page: the next page is on its way while the one before is being used.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Entry, ListEntriesRequestSchema, ListEntriesResponse } from '../gen/ect/v1/ledger_pb.ts';
+import {
+  type Entry,
+  EntryOrder,
+  type ListEntriesRequestSchema,
+  type ListEntriesResponse,
+} from '../gen/ect/v1/ledger_pb.ts';
 import type { Service } from './client.ts';
 
 type Filter = Omit<
   Exclude<MessageInitShape<typeof ListEntriesRequestSchema>, { $typeName: string }>,
-  'pageSize' | 'pageToken' | 'order'
+  'pageSize' | 'pageToken'
 >;
 
 const PAGE_SIZE = 1_000;
@@ -16,7 +21,7 @@ export function indexOf({ index = 0n }: Entry): bigint {
   return index;
 }
 
-/** The entries that `filter` lets through, in order, at most `limit`. */
+/** The entries that `filter` lets through, in its order, at most `limit`. */
 export async function* walkEntries(
   ledger: Service['ledger'],
   filter: Filter,
@@ -25,16 +30,18 @@ export async function* walkEntries(
   let left = limit;
   if (left === 0) return;
   const ask = (pageToken: string) => ledger.listEntries({ ...filter, pageSize: Math.min(PAGE_SIZE, left), pageToken });
-  let next = 0n;
+  const isReverse = filter.order === EntryOrder.NEWEST_FIRST;
+  const isFurther = (index: bigint) => last === undefined || (isReverse ? index < last : index > last);
+  let last: bigint | undefined;
   let coming: Promise<ListEntriesResponse> | undefined = ask('');
   try {
     while (coming !== undefined) {
       const { entries, nextPageToken }: ListEntriesResponse = await coming;
-      // A service that pages without end is stopped by the indexes, which must rise.
-      const page = entries.filter((entry) => indexOf(entry) >= next).slice(0, left);
+      // A service that pages without end is stopped by the indexes, which must rise, or fall.
+      const page = entries.filter((entry) => isFurther(indexOf(entry))).slice(0, left);
       left -= page.length;
-      const last = page.at(-1);
-      next = last === undefined ? next : indexOf(last) + 1n;
+      const end = page.at(-1);
+      if (end !== undefined) last = indexOf(end);
       coming = nextPageToken !== '' && page.length > 0 && left > 0 ? ask(nextPageToken) : undefined;
       // It is awaited only after this page has been used, and may have failed by then.
       coming?.catch(() => undefined);

@@ -18,7 +18,9 @@ const BYTES = 512;
 /** What is written there; undefined where that is nothing, or nothing that could have been written. */
 export function readAnchor(path: string): Anchor | undefined {
   try {
-    const { sum, ...anchor } = JSON.parse(readStart(path, BYTES).toString('utf8')) as Anchor & { readonly sum?: unknown };
+    const { sum, ...anchor } = JSON.parse(readStart(path, BYTES).toString('utf8')) as Anchor & {
+      readonly sum?: unknown;
+    };
     // Releases before this one wrote none.
     if (sum !== undefined && sum !== sumOf(anchor)) return undefined;
     const isSound = typeof anchor.bootId === 'string' && MEMBERS.every((member) => isTime(anchor[member]));

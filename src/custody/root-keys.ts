@@ -293,7 +293,11 @@ export class RootKeys {
   #locatorOf(nextKey: string): string {
     const locator = this.#ports.locatorOf(nextKey);
     if (locator !== undefined) return locator;
-    throw new EctError(refuse('ROTATION_UNSUPPORTED', 'This service signs with no key that a call could name.'));
+    const refusal = refuse('ROTATION_UNSUPPORTED', 'This service signs with no key that a call could name.');
+    const makesKeys = this.#ports.makeRoot !== undefined;
+    throw new EctError(
+      makesKeys ? { ...refusal, remedy: 'Leave `existing` (--next) out: the service makes its next key.' } : refusal,
+    );
   }
 
   /** Opens a key that the ledger has; `now`: also where the last attempt failed just now, and however long it takes. */

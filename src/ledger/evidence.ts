@@ -75,7 +75,9 @@ export async function readInclusion(
   size: number,
 ): Promise<InclusionProof> {
   if (!isWithin(index, 0, head.size - 1)) throw indexOutOfRange(index, head.size);
-  if (!isWithin(size, index + 1, head.size)) throw sizeInvalid(size, index + 1, head.size);
+  if (!isWithin(size, 1, head.size)) throw sizeInvalid(size, head.size);
+  if (size <= index)
+    throw sizeFault(size, `A tree of size ${size} has no entry ${index}: its last index is ${size - 1}.`);
   const path = planInclusion(index, size);
   const ends = planRanges([
     [index, index + 1],
@@ -97,8 +99,9 @@ export async function readConsistency(
   first: number,
   second: number,
 ): Promise<ConsistencyProof> {
-  if (!isWithin(second, 1, head.size)) throw sizeInvalid(second, 1, head.size);
-  if (!isWithin(first, 1, second)) throw sizeInvalid(first, 1, second);
+  if (!isWithin(second, 1, head.size)) throw sizeInvalid(second, head.size);
+  if (!isWithin(first, 1, head.size)) throw sizeInvalid(first, head.size);
+  if (first > second) throw sizeFault(first, `The first tree size, ${first}, is greater than the second, ${second}.`);
   const path = planConsistency(first, second);
   const roots = planRanges([
     [0, first],
@@ -131,8 +134,13 @@ function isWithin(value: number, least: number, most: number): boolean {
   return Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
-function sizeInvalid(size: number, least: number, most: number): EctError {
-  const message =
-    most < least ? `The tree of ${size} entries is not there.` : `The tree size must be from ${least} to ${most}.`;
+function sizeInvalid(size: number, most: number): EctError {
+  return sizeFault(
+    size,
+    most === 0 ? 'The ledger has no entry yet.' : `The tree size must be from 1 to ${most}, and is ${size}.`,
+  );
+}
+
+function sizeFault(size: number, message: string): EctError {
   return new EctError(refuse('TREE_SIZE_INVALID', message, { tree_size: String(size) }));
 }

@@ -178,8 +178,13 @@ function readCaller(question: JsonObject, place: string, report: Report): Caller
   if (kind === 'oidc' && typeof id === 'string' && OIDC_NAME.test(id) && more.length === 0) {
     return { kind: 'oidc', id, proof: { method: readProof(proof ?? 'jwt', `${place}.proof`, report), by } };
   }
-  report(`${place}.caller`, 'must be {"workload": "spiffe://…"}, {"oidc": …} or "anonymous"');
+  report(`${place}.caller`, 'must be {"workload": "spiffe://…"}, {"oidc": "https://…"} or "anonymous"');
   return undefined;
+}
+
+/** Whether a text names a caller: a workload, an OIDC subject, or nobody. */
+export function isCallerName(text: string): boolean {
+  return text === 'anonymous' || isWorkloadId(text) || OIDC_NAME.test(text);
 }
 
 /** A URI, and no SPIFFE ID. */

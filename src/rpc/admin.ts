@@ -1,6 +1,13 @@
 // ect.v1.AdminService: changes of signing keys, and the marks of what is compromised.
 
-import { type AuthorityParts, callerName, compromiseKey, markCompromised, rotateKey } from '../authority/index.ts';
+import {
+  type AuthorityParts,
+  asLastStated,
+  callerName,
+  compromiseKey,
+  markCompromised,
+  rotateKey,
+} from '../authority/index.ts';
 import type { Custody, KeyChange } from '../custody/index.ts';
 import { AdminService } from '../gen/ect/v1/admin_pb.ts';
 import type { Service } from './call.ts';
@@ -22,7 +29,10 @@ import { readMarkOrder } from './mark-orders.ts';
 /** Serves administrators: the keys in custody, and the marks in the ledger. */
 export function adminService(parts: AuthorityParts, custody: Custody): Service<typeof AdminService> {
   const sinceOf: SinceOf = (kid) => parts.keys.compromisedAt({ kid });
-  const answer = (change: KeyChange) => writeChange(change, sinceOf);
+  const answer = async ({ key, changed }: KeyChange) => {
+    const [stated = key] = await asLastStated(parts, [key]);
+    return writeChange({ key: stated, changed }, sinceOf);
+  };
   const withKeys = { ...parts, ownKeys: custody };
   return {
     descriptor: AdminService,
@@ -32,7 +42,8 @@ export function adminService(parts: AuthorityParts, custody: Custody): Service<t
     procedures: {
       listKeys: async (request) => {
         const query = readKeyQuery(request);
-        return writeKeyPage(await custody.list(query), query, sinceOf);
+        const { keys, next } = await custody.list(query);
+        return writeKeyPage({ keys: await asLastStated(parts, keys), next }, query, sinceOf);
       },
       rotateKey: async (request, { caller }) => answer(await rotateKey(parts, custody, caller, readRotation(request))),
       retireKey: async (request, { caller }) =>

@@ -33,7 +33,7 @@ import {
 /** Tags and lengths of a result, and of what it holds. */
 const RESULT_BYTES = 48;
 /** The rows of a report or a dry run, without what their findings say. */
-const CHECKS_BYTES = { verify: 1_152, issue: 384 };
+const CHECKS_BYTES = { verify: 1_152, append: 1_216, issue: 512 };
 /** Names and numbers of a payload: `{"iss":"","aud":[…],"iat":1700000000,…}`. */
 const PAYLOAD_BYTES = 112;
 /** Numbers, tags and lengths of the same claims as a message. */
@@ -89,8 +89,7 @@ function issueBytes(parts: AuthorityParts, request: IssueRequest, own: number, r
   const texts = [jti, wid, execAct, request.iss, ...aud, ...pred];
   const characters = texts.reduce((sum, text) => sum + text.length, 0);
   const { maxTokenBytes, ids } = parts.policy.token;
-  // A dry run answers also the claims of a token that would be too long.
-  if (characters > maxTokenBytes && !request.dryRun) return ERROR_BYTES;
+  if (characters > maxTokenBytes) return Math.max(ERROR_BYTES, CHECKS_BYTES.issue);
   spend(characters);
   // No claim may have a control character.
   if (texts.some(hasControl)) return ERROR_BYTES;
@@ -134,7 +133,7 @@ export function appendedBytes(parts: AuthorityParts, items: readonly BatchAppend
   return sumOf(items, appendDetailBytes(items), createPace(call), ({ request }, spend) => {
     if (request === undefined) return ERROR_BYTES;
     const { token, dryRun } = request;
-    const checks = dryRun ? CHECKS_BYTES.verify : 0;
+    const checks = dryRun ? CHECKS_BYTES.append : 0;
     if (token.length > maxTokenBytes) return Math.max(ERROR_BYTES, checks);
     spend(token.length);
     const taken = tasksOf(token, ids);

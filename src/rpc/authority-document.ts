@@ -2,7 +2,7 @@
 // its answer in JSON. Limits are read from where they are in force.
 
 import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
-import type { AuthorityParts } from '../authority/index.ts';
+import { type AuthorityParts, MAX_WAIT_MS, ORDER_LIMITS } from '../authority/index.ts';
 import { MAX_ANCESTORS, MAX_WORKFLOW_TASKS } from '../dag/index.ts';
 import { AdminService } from '../gen/ect/v1/admin_pb.ts';
 import {
@@ -15,15 +15,28 @@ import {
 import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../gen/ect/v1/ledger_pb.ts';
 import { Level } from '../gen/ect/v1/token_pb.ts';
-import { MAX_AUDIENCES, MAX_EXT_BYTES, MAX_EXT_DEPTH, MAX_PREDECESSORS } from '../token/index.ts';
+import { CONNECTION_RATE, MAX_ACCOUNT_CALLS, MAX_CONNECTION_STREAMS } from '../limits/index.ts';
+import {
+  ID_FORMS,
+  MAX_AUDIENCES,
+  MAX_EXEC_ACT_CHARACTERS,
+  MAX_EXT_BYTES,
+  MAX_EXT_DEPTH,
+  MAX_PREDECESSORS,
+  MAX_URI_BYTES,
+} from '../token/index.ts';
+import { DEFAULT_LIMITS } from './connection-limits.ts';
 import { MAX_CALL_MS } from './deadline.ts';
 import {
   MAX_ANSWER_BYTES,
   MAX_BATCH_BYTES,
   MAX_BATCH_ITEMS,
   MAX_BUNDLE_TOKENS,
+  MAX_EXT_TEXT_CHARACTERS,
   MAX_HANDED_ALONG,
   MAX_MESSAGE_BYTES,
+  MAX_NAME_BYTES,
+  MAX_NOTE_CHARACTERS,
   MAX_PAGE_ENTRIES,
   MAX_PAGE_KEYS,
 } from './limits.ts';
@@ -40,6 +53,8 @@ export interface AuthorityFacts {
   readonly durable: boolean;
   readonly delegatedKeys: boolean;
   readonly provenCallers: boolean;
+  /** That a caller may have kept; 0: any number. */
+  readonly writtenBytesPerHour: number;
   /** `https://ect.example`, under which all of it is reached. */
   readonly url: () => string;
 }
@@ -70,12 +85,15 @@ function describe(parts: AuthorityParts, facts: AuthorityFacts, url: string): Ge
     jwksUri: `${url}/.well-known/jwks.json`,
     endpoints: Object.fromEntries(SERVICES.map((name) => [name, `${url}/${name}`])),
     ledger: { origin, verifierKey: ledger.verifierKey, audience: policy.ledgerAudience },
-    limits: limitsOf(parts),
+    limits: limitsOf(parts, facts),
     features: featuresOf(parts, facts),
   });
 }
 
-function limitsOf({ policy }: AuthorityParts): MessageInitShape<typeof AuthorityLimitsSchema> {
+function limitsOf(
+  { policy }: AuthorityParts,
+  { writtenBytesPerHour }: AuthorityFacts,
+): MessageInitShape<typeof AuthorityLimitsSchema> {
   const { token, defaultTtlSeconds } = policy;
   return {
     messageBytes: MAX_MESSAGE_BYTES,
@@ -98,6 +116,20 @@ function limitsOf({ policy }: AuthorityParts): MessageInitShape<typeof Authority
     callTime: durationOf(MAX_CALL_MS / 1000),
     pageEntries: MAX_PAGE_ENTRIES,
     pageKeys: MAX_PAGE_KEYS,
+    idCharacters: ID_FORMS[token.ids].characters,
+    uriBytes: MAX_URI_BYTES,
+    execActCharacters: MAX_EXEC_ACT_CHARACTERS,
+    extensionTextCharacters: MAX_EXT_TEXT_CHARACTERS,
+    nameBytes: MAX_NAME_BYTES,
+    noteCharacters: MAX_NOTE_CHARACTERS,
+    recordingWait: durationOf(MAX_WAIT_MS / 1000),
+    openStreamsPerConnection: MAX_CONNECTION_STREAMS,
+    openCallsPerConnection: DEFAULT_LIMITS.maxConcurrentStreams,
+    openCallsPerCaller: MAX_ACCOUNT_CALLS,
+    publicRequestsPerConnectionSecond: CONNECTION_RATE.perSecond,
+    writtenBytesPerHour: BigInt(writtenBytesPerHour),
+    openRecordingsPerCaller: ORDER_LIMITS.perCaller,
+    openRecordings: ORDER_LIMITS.total,
   };
 }
 

@@ -10,7 +10,6 @@ import {
   issue,
   issueFaults,
   readerFor,
-  rehearseAppend,
   rehearseIssue,
   validateDag,
   verify,
@@ -23,14 +22,13 @@ import { DagStatus } from '../gen/ect/v1/token_pb.ts';
 import { createPace } from '../pace.ts';
 import { appendedBytes, graphBytes, issuedBytes, verdictBytes } from './answer-size.ts';
 import { type AuthorityFacts, authorityDescriber, type DescribeAuthority } from './authority-document.ts';
-import { appendItems, checkBatch, runItems } from './batch.ts';
+import { appendItems, checkAppend, checkBatch, rehearseItem, runItems } from './batch.ts';
 import { holdOrders } from './batch-orders.ts';
 import type { Call, Service } from './call.ts';
 import { readDagSubject } from './dag-subject.ts';
 import { appendDetailBytes, DetailRoom, issueDetailBytes, verdictDetailBytes } from './detail-room.ts';
 import { writeFinding } from './findings.ts';
 import { writeGraphReport } from './graph-messages.ts';
-import { invalid } from './invalid.ts';
 import { readIssueOrder } from './issue-order.ts';
 import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from './limits.ts';
 import { writeAppended, writeAppendRehearsal, writeIssued, writeIssueRehearsal, writeVerdict } from './messages.ts';
@@ -45,6 +43,7 @@ const UNSAID: AuthorityFacts = {
   durable: false,
   delegatedKeys: false,
   provenCallers: false,
+  writtenBytesPerHour: 0,
   url: () => '',
 };
 
@@ -54,13 +53,20 @@ export function authorityService(
   describe: DescribeAuthority = authorityDescriber(parts, UNSAID),
 ): Service<typeof AuthorityService> {
   const readOrder = (request: IssueRequest) => readIssueOrder(request, (order) => issueFaults(parts, order));
-  const issueOne = async (order: IssueOrder, isDryRun: boolean, call: Call, details?: DetailRoom) =>
-    isDryRun ? rehearse(order, call, details) : writeIssued(await issue(parts, call.caller, order, call), details);
+  const issueOne = async (
+    order: IssueOrder,
+    { dryRun, receiptFormat }: Pick<IssueRequest, 'dryRun' | 'receiptFormat'>,
+    call: Call,
+    details?: DetailRoom,
+  ) =>
+    dryRun
+      ? rehearse(order, call, details)
+      : writeIssued(await issue(parts, call.caller, order, call), { receiptFormat, details });
   const rehearse = async (order: IssueOrder, call: Call, details: DetailRoom | undefined) => {
     const rehearsal = await rehearseIssue(parts, call.caller, order, call);
     const [first] = rehearsal.failures;
     if (first !== undefined) call.note(first.refusal.reason);
-    return writeIssueRehearsal(rehearsal, details);
+    return writeIssueRehearsal(rehearsal, { details });
   };
   const verifyOne = async (request: VerifyRequest, call: Call, details?: DetailRoom, requestId = '') => {
     const order = readVerifyOrder(request, (legible) => verifyFaults(parts, call.caller, legible));
@@ -91,7 +97,7 @@ export function authorityService(
     },
     procedures: {
       getAuthority: () => describe(),
-      issue: async (request, call) => issueOne(readOrder(request), request.dryRun, call),
+      issue: async (request, call) => issueOne(readOrder(request), request, call),
       batchIssue: async ({ items, requestId }, call) => {
         checkBatch(items, () => readRequestId(requestId));
         const details = new DetailRoom(issueDetailBytes(items));
@@ -99,7 +105,7 @@ export function authorityService(
         const results = await runItems(
           items,
           call,
-          async (request, place) => issueOne(orderOf(request, place), request.dryRun, call, details),
+          async (request, place) => issueOne(orderOf(request, place), request, call, details),
           details,
         );
         return { results };
@@ -134,15 +140,13 @@ export function authorityService(
         if (violation !== undefined) call.note(violation.reason);
         return { ...writeGraphReport(answer.report), drawing: await draw(answer.report, graphFormat, call) };
       },
-      appendLedger: async ({ token, dryRun }, call) => {
-        if (token === '') throw invalid('token', 'is required');
+      appendLedger: async (request, call) => {
+        checkAppend(request);
+        const { token, dryRun, receiptFormat } = request;
         demandAppend(parts, call.caller, token);
-        if (dryRun) {
-          const rehearsal = await rehearseAppend(parts, call.caller, token, call);
-          if (rehearsal.verdict.refusal !== undefined) call.note(rehearsal.verdict.refusal.reason);
-          return writeAppendRehearsal(rehearsal);
-        }
-        return writeAppended(await ofField('token', append(parts, call.caller, token, call.signal)));
+        if (dryRun) return writeAppendRehearsal(await rehearseItem(parts, token, call), { receiptFormat });
+        const appended = await ofField('token', append(parts, call.caller, token, call.signal));
+        return writeAppended(appended, { receiptFormat });
       },
       batchAppendLedger: async ({ items }, call) => {
         checkBatch(items);

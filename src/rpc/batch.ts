@@ -1,8 +1,14 @@
 // Batches: every item stands alone, results keep the order, and each echoes its reference.
 
-import { type Appended, type AuthorityParts, appendBatch, rehearseAppend } from '../authority/index.ts';
+import {
+  type Appended,
+  type AppendRehearsal,
+  type AuthorityParts,
+  appendBatch,
+  rehearseAppend,
+} from '../authority/index.ts';
 import { EctError, refuse } from '../errors.ts';
-import type { BatchAppendLedgerItem } from '../gen/ect/v1/authority_pb.ts';
+import type { AppendLedgerRequest, BatchAppendLedgerItem } from '../gen/ect/v1/authority_pb.ts';
 import type { Status } from '../gen/google/rpc/status_pb.ts';
 import { createPace, nextSlice, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
 import type { Call } from './call.ts';
@@ -10,10 +16,10 @@ import type { DetailRoom } from './detail-room.ts';
 import { demand } from './invalid.ts';
 import { toItemStatus } from './item-errors.ts';
 import { MAX_BATCH_ITEMS } from './limits.ts';
-import { writeAppended, writeAppendRehearsal } from './messages.ts';
+import { type Manner, writeAppended, writeAppendRehearsal } from './messages.ts';
 import { demandAppend } from './permission.ts';
-import { isName, readName } from './request-fields.ts';
-import { checkAll, inField } from './violations.ts';
+import { checkReceiptFormat, isName, readName } from './request-fields.ts';
+import { checkAll, inField, refusalsOf } from './violations.ts';
 
 interface Item<Request> {
   readonly reference: string;
@@ -114,19 +120,22 @@ export async function appendItems(
     parts,
     call.caller,
     items.map(({ request }, at) =>
-      request === undefined || request.dryRun || denials[at] !== undefined ? '' : request.token,
+      request === undefined || request.dryRun || denials[at] !== undefined || !isSound(request) ? '' : request.token,
     ),
     call.signal,
   );
-  const results: ItemResult<Awaited<ReturnType<typeof rehearseItem>>>[] = [];
+  const results: ItemResult<Awaited<ReturnType<typeof rehearseInTurn>>>[] = [];
   for (const [position, { reference, request }] of items.entries()) {
     if (position % ITEMS_PER_SLICE === ITEMS_PER_SLICE - 1) await nextSlice();
     const outcome = await attempt(async () => {
       if (request === undefined) throw missingRequest();
-      demand(request.token !== '', 'token', 'is required');
+      checkAppend(request);
       const denial = denials[position];
       if (denial !== undefined) throw denial;
-      return request.dryRun ? rehearseItem(parts, request.token, call, details) : writeOutcome(outcomes[position]!);
+      const manner = { receiptFormat: request.receiptFormat, details };
+      return request.dryRun
+        ? rehearseInTurn(parts, request.token, call, manner)
+        : writeOutcome(outcomes[position]!, manner);
     });
     results.push(resultOf(reference, position, outcome, details));
   }
@@ -154,16 +163,36 @@ function denialOf(parts: AuthorityParts, call: Call, token: string): EctError | 
   }
 }
 
-function writeOutcome(outcome: Appended | EctError) {
+function writeOutcome(outcome: Appended | EctError, manner: Manner) {
   if (outcome instanceof EctError) throw inField('token', outcome);
-  return writeAppended(outcome);
+  return writeAppended(outcome, manner);
 }
 
 /** After each of them other calls are served: a rehearsal never waits for anything else. */
-async function rehearseItem(parts: AuthorityParts, token: string, call: Call, details: DetailRoom) {
+async function rehearseInTurn(parts: AuthorityParts, token: string, call: Call, manner: Manner) {
   await nextSlice();
   throwIfEnded(call.signal);
-  return writeAppendRehearsal(await rehearseAppend(parts, call.caller, token, call), details);
+  return writeAppendRehearsal(await rehearseItem(parts, token, call), manner);
+}
+
+/** Rehearses one append; the event of the call tells what it would be refused for. */
+export async function rehearseItem(parts: AuthorityParts, token: string, call: Call): Promise<AppendRehearsal> {
+  const rehearsal = await rehearseAppend(parts, call.caller, token, call);
+  if (rehearsal.refusal !== undefined) call.note(rehearsal.refusal.reason);
+  return rehearsal;
+}
+
+/** Refuses what no token could mend. */
+export function checkAppend({ token, receiptFormat }: AppendLedgerRequest): void {
+  checkAll(
+    () => demand(token !== '', 'token', 'is required'),
+    () => checkReceiptFormat(receiptFormat),
+  );
+}
+
+/** Whether an item is to be recorded: one whose request is at fault is not begun. */
+function isSound(request: AppendLedgerRequest): boolean {
+  return refusalsOf(() => checkAppend(request)).length === 0;
 }
 
 /** Refuses a batch for what is wrong with it as a whole. `checks`: those of its other fields. */

@@ -100,12 +100,13 @@ async function serve(
   }
   const answer = await route.handler(read);
   if (isBareRefusal(answer)) {
-    const error = new EctError(
-      refuse(
+    const error = new EctError({
+      ...refuse(
         'REQUEST_MALFORMED',
         'the method is called by POST with content-type: application/json, or one of the other protocols',
       ),
-    );
+      remedy: 'The API page (docs/api.md) shows a call of each method.',
+    });
     call.finish(error);
     const response = asResponse(problem(answer.status, error));
     if (answer.status === 405) response.header?.set('allow', route.handler.allowedMethods.join(', '));

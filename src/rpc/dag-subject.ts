@@ -1,11 +1,12 @@
 // Reads what ValidateDAG is asked about.
 
 import type { DagSubject } from '../authority/index.ts';
-import { GraphFormat, type ValidateDAGRequest } from '../gen/ect/v1/authority_pb.ts';
+import { GraphFormatSchema, type ValidateDAGRequest } from '../gen/ect/v1/authority_pb.ts';
+import { known } from './enums.ts';
 import { demand, invalid } from './invalid.ts';
 import { MAX_BUNDLE_TOKENS } from './limits.ts';
 import { demandList } from './lists.ts';
-import { known, readPredecessors } from './request-fields.ts';
+import { readPredecessors } from './request-fields.ts';
 import { checkAll } from './violations.ts';
 
 /** Reads a request of ValidateDAG. */
@@ -13,7 +14,7 @@ export function readDagSubject(request: ValidateDAGRequest): DagSubject {
   const { subject, predecessorTokens, graphFormat } = request;
   const isAlone = predecessorTokens.length === 0 || subject.case === 'token';
   checkAll(
-    () => known('graph_format', graphFormat, GraphFormat),
+    () => known('graph_format', graphFormat, GraphFormatSchema),
     () => demand(isAlone, 'predecessor_tokens', 'go with token only'),
     () => readPredecessors(predecessorTokens),
     () => subjectOf(request),

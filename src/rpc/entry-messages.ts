@@ -7,7 +7,6 @@ import type { KeyLeaf } from '../custody/index.ts';
 import { KeyState } from '../gen/ect/v1/keys_pb.ts';
 import { type EntrySchema, ReceiptFormat, type ReceiptSchema } from '../gen/ect/v1/ledger_pb.ts';
 import type { LedgerRecord, Receipt } from '../ledger/index.ts';
-import { known } from './request-fields.ts';
 
 type EntryFields = MessageInitShape<typeof EntrySchema>;
 type EntryBody = NonNullable<Exclude<EntryFields, { readonly $typeName: string }>['body']>;
@@ -97,8 +96,4 @@ export function writeReceipt(receipt: Receipt, format?: ReceiptFormat): MessageI
       },
     },
   };
-}
-
-export function checkReceiptFormat(format: ReceiptFormat): void {
-  known('receipt_format', format, ReceiptFormat);
 }

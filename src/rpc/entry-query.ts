@@ -1,13 +1,19 @@
 // Between messages and the ledger: which entries a list has, and where one of its pages begins.
 
-import { EntryKind, EntryOrder, type ListEntriesRequest } from '../gen/ect/v1/ledger_pb.ts';
+import {
+  EntryKind,
+  EntryKindSchema,
+  EntryOrder,
+  EntryOrderSchema,
+  type ListEntriesRequest,
+} from '../gen/ect/v1/ledger_pb.ts';
 import type { RecordQuery } from '../ledger/index.ts';
 import { isWorkflow } from './entry-kinds.ts';
+import { enumRule, known } from './enums.ts';
 import { demand, invalid } from './invalid.ts';
 import { MAX_PAGE_ENTRIES } from './limits.ts';
 import { millisecondsOf } from './messages.ts';
 import { checkPageSize, pageSizeOf, readPageToken } from './page-token.ts';
-import { known } from './request-fields.ts';
 import { checkAll } from './violations.ts';
 
 const USUAL_PAGE = 100;
@@ -29,7 +35,7 @@ export function readEntryQuery(request: ListEntriesRequest): EntryQuery {
     () => demand(isWorkflow(wid), 'wid', 'names no workflow'),
     () => checkKinds(request),
     () => readIndex('from_index', fromIndex),
-    () => known('order', order, EntryOrder),
+    () => known('order', order, EntryOrderSchema),
     () => checkPageSize(pageSize),
     () => readPageToken(list, pageToken),
   );
@@ -48,8 +54,8 @@ export function entriesAPage(pageSize: number): number {
 
 function checkKinds({ wid, kinds }: ListEntriesRequest): void {
   for (const [place, kind] of kinds.entries()) {
-    known(`kinds[${place}]`, kind, EntryKind);
-    demand(kind !== EntryKind.UNSPECIFIED, `kinds[${place}]`, 'must name a kind');
+    known(`kinds[${place}]`, kind, EntryKindSchema);
+    demand(kind !== EntryKind.UNSPECIFIED, `kinds[${place}]`, enumRule(EntryKindSchema));
   }
   const hasTasks = kinds.length === 0 || kinds.includes(EntryKind.TASK);
   demand(wid === '' || hasTasks, 'kinds', 'must have ENTRY_KIND_TASK where wid is set: only tasks have a workflow');
@@ -89,6 +95,7 @@ function listOf(request: ListEntriesRequest): string {
 
 /** An int64 as a number. Beyond 2^53 there is nothing to find, and below zero nothing to ask for. */
 export function readIndex(field: string, value: bigint): number {
-  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid(field, 'must be from 0 to 2^53 - 1');
+  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw invalid(field, `must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
   return Number(value);
 }

@@ -3,7 +3,7 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { EctError, type ErrorReason, type FieldViolation, type Refusal, refuse, remedyFor } from '../errors.ts';
+import { EctError, type ErrorReason, type FieldViolation, type Refusal, refuse } from '../errors.ts';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -71,7 +71,7 @@ export function toConnectError(error: EctError): ConnectError {
 
 /** What is wrong, and what would mend it. */
 export function messageOf(error: EctError): string {
-  return `${error.message.replace(/\.$/, '')}. ${remedyFor(error.reason)}`;
+  return `${error.message.replace(/\.$/, '')}. ${error.remedy}`;
 }
 
 /** Any thrown value as an EctError: what is not one is a bug of ours, and its text stays inside. */

@@ -4,9 +4,7 @@ import type { IssueOrder } from '../authority/index.ts';
 import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
 import { type JsonObject, parseStrictObject } from '../token/index.ts';
 import { invalid } from './invalid.ts';
-
-/** As text with blanks; the rule of 4,096 bytes is for the compact form. */
-export const MAX_EXT_TEXT = 16_384;
+import { MAX_EXT_TEXT_CHARACTERS } from './limits.ts';
 
 export function readExtension(extension: IssueRequest['extension']): IssueOrder['ext'] {
   switch (extension.case) {
@@ -21,7 +19,8 @@ export function readExtension(extension: IssueRequest['extension']): IssueOrder[
 
 /** The same reading as a verifier's, so that what is issued can be verified. */
 function readExtensionText(field: string, text: string): IssueOrder['ext'] {
-  if (text.length > MAX_EXT_TEXT) throw invalid(field, `must have at most ${MAX_EXT_TEXT} characters`);
+  if (text.length > MAX_EXT_TEXT_CHARACTERS)
+    throw invalid(field, `must have at most ${MAX_EXT_TEXT_CHARACTERS} characters`);
   const parsed = parseStrictObject(text);
   if (!parsed.ok) throw invalid(field, `must be one strict JSON object: ${parsed.fault}`);
   // A reader of tokens judges the numbers of the outermost object by their claims; here no claim has a rule for them.

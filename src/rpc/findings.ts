@@ -1,12 +1,13 @@
 // What does not hold, as a message: for verdicts, for steps that failed, and for broken rules of a graph.
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type Refusal, remedyFor } from '../errors.ts';
+import { type Refusal, remedyOf } from '../errors.ts';
 import { ErrorReason } from '../gen/ect/v1/error_reason_pb.ts';
 import type { FindingSchema } from '../gen/ect/v1/token_pb.ts';
 
-export function writeFinding({ reason, message, facts }: Refusal): MessageInitShape<typeof FindingSchema> {
-  return { reason: ErrorReason[reason], message, metadata: { ...facts }, remedy: remedyFor(reason) };
+export function writeFinding(refusal: Refusal): MessageInitShape<typeof FindingSchema> {
+  const { reason, message, facts } = refusal;
+  return { reason: ErrorReason[reason], message, metadata: { ...facts }, remedy: remedyOf(refusal) };
 }
 
 /** The reason alone, where there is no room for more. */
@@ -18,8 +19,9 @@ export function writeReason({ reason }: Refusal): MessageInitShape<typeof Findin
 export const FIELD_OVERHEAD = 4;
 
 /** What a finding takes, at most. */
-export function findingBytes({ reason, message, facts }: Refusal): number {
-  let bytes = 3 * FIELD_OVERHEAD + Buffer.byteLength(message) + remedyFor(reason).length;
+export function findingBytes(refusal: Refusal): number {
+  const { message, facts } = refusal;
+  let bytes = 3 * FIELD_OVERHEAD + Buffer.byteLength(message) + remedyOf(refusal).length;
   for (const [name, fact] of Object.entries(facts)) {
     bytes += 3 * FIELD_OVERHEAD + name.length + Buffer.byteLength(fact);
   }

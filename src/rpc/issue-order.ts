@@ -2,14 +2,16 @@
 
 import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { IssueOrder } from '../authority/index.ts';
-import { type IssueRequest, RecordMode } from '../gen/ect/v1/authority_pb.ts';
-import { Draft, Level } from '../gen/ect/v1/token_pb.ts';
+import { type IssueRequest, RecordMode, RecordModeSchema } from '../gen/ect/v1/authority_pb.ts';
+import { ReceiptFormat } from '../gen/ect/v1/ledger_pb.ts';
+import { Draft, DraftSchema, Level } from '../gen/ect/v1/token_pb.ts';
+import { known } from './enums.ts';
 import { readExtension } from './extension.ts';
 import { invalid } from './invalid.ts';
 import { demandList } from './lists.ts';
 import {
+  checkReceiptFormat,
   type FaultsIn,
-  known,
   LEVELS,
   NOTHING,
   noFaults,
@@ -29,6 +31,7 @@ export function readIssueOrder(request: IssueRequest, faultsIn: FaultsIn<IssueOr
 function issueOrderOf(request: IssueRequest): IssueOrder {
   demandList('aud', request.aud);
   demandList('pred', request.pred);
+  checkReceiptFormat(request.receiptFormat);
   const level = readLevel('level', request.level) ?? 'L2';
   return {
     execAct: request.execAct,
@@ -65,6 +68,7 @@ function issueReaders(request: IssueRequest): readonly Reader<IssueRequest>[] {
     { read: () => readDraft(request.draft, level), cleared: { draft: Draft.UNSPECIFIED } },
     { read: () => readRecordMode(request.recordMode, level), cleared: { recordMode: RecordMode.UNSPECIFIED } },
     { read: () => readRequestId(request.requestId), cleared: { requestId: '' } },
+    { read: () => checkReceiptFormat(request.receiptFormat), cleared: { receiptFormat: ReceiptFormat.UNSPECIFIED } },
   ];
 }
 
@@ -76,14 +80,14 @@ function readTtl(ttl: Duration | undefined): number | undefined {
 }
 
 function readDraft(draft: Draft, level: IssueOrder['level']): IssueOrder['draft'] {
-  known('draft', draft, Draft);
+  known('draft', draft, DraftSchema);
   if (draft !== Draft.ECT_00) return '01';
   if (level === 'L1') throw invalid('draft', 'must be DRAFT_ECT_01 for level L1: draft -00 has no levels');
   return '00';
 }
 
 function readRecordMode(mode: RecordMode, level: IssueOrder['level']): IssueOrder['record'] {
-  known('record_mode', mode, RecordMode);
+  known('record_mode', mode, RecordModeSchema);
   if (mode !== RecordMode.UNSPECIFIED && level !== 'L3') throw invalid('record_mode', 'goes with level L3 only');
   return mode === RecordMode.ASYNC ? 'async' : 'sync';
 }

@@ -18,6 +18,7 @@ import { demand } from './invalid.ts';
 import { sizeOfKey } from './key-sizes.ts';
 import { MAX_PAGE_KEYS } from './limits.ts';
 import { millisecondsOf } from './messages.ts';
+import { checkNote } from './note.ts';
 import { checkPageSize, pageSizeOf, readPageToken, writePageToken } from './page-token.ts';
 import { readRequestId } from './request-fields.ts';
 import { checkAll } from './violations.ts';
@@ -102,7 +103,6 @@ export function writeKeyPage(
 
 const KEY_NAME = /^[\x21-\x7e]{1,2048}$/;
 const KID = /^[A-Za-z0-9_-]{43}$/;
-const TEXT = /^[^\p{Cc}\p{Cs}]{0,256}$/u;
 
 export function readRotation(request: RotateKeyRequest): RotationRequest {
   const { source, urgent, note, requestId, expectedCurrentKid } = request;
@@ -138,10 +138,6 @@ export function readRevocation({ kid, note, compromisedSince }: RevokeKeyRequest
 
 function checkKid(kid: string, field = 'kid'): void {
   demand(KID.test(kid), field, 'must be a key id of this service: 43 characters of base64url');
-}
-
-function checkNote(note: string): void {
-  demand(TEXT.test(note), 'note', 'must have at most 256 characters and no control characters');
 }
 
 function timeOf<N extends string>(name: N, ms: number | undefined): { readonly [K in N]?: Timestamp } {

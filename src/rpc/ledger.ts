@@ -16,13 +16,14 @@ import { type GetEntryRequest, LedgerService } from '../gen/ect/v1/ledger_pb.ts'
 import { indexOutOfRange, type Ledger, type LedgerRecord } from '../ledger/index.ts';
 import { pageBytes, workflowBytes } from './answer-size.ts';
 import type { Service } from './call.ts';
-import { checkReceiptFormat, writeEntry, writeReceipt } from './entry-messages.ts';
+import { writeEntry, writeReceipt } from './entry-messages.ts';
 import { readEntryPage } from './entry-page.ts';
 import { entriesAPage, readEntryQuery, readIndex } from './entry-query.ts';
 import { writeWholeReport } from './graph-messages.ts';
 import { demand, invalid } from './invalid.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { answerRecording } from './recording.ts';
+import { checkReceiptFormat } from './request-fields.ts';
 import { checkAll, inField } from './violations.ts';
 
 /** Serves the ledger to whoever is authenticated. */
@@ -140,9 +141,10 @@ async function seenAt(ledger: Ledger, reader: Reader, index: number): Promise<Le
 
 /** For callers who may not see everything: of an index without an entry, and of one whose entry they may not see. */
 function notReadable(): EctError {
-  return new EctError(
-    refuse('ENTRY_NOT_FOUND', 'The ledger has no such entry that this caller may read.', { jti: '' }),
-  );
+  return new EctError({
+    ...refuse('ENTRY_NOT_FOUND', 'The ledger has no entry of this index that this caller may read.', { jti: '' }),
+    remedy: 'Ask for the index of an entry that ListEntries answers to this caller.',
+  });
 }
 
 /** Names the field of the request that a refusal is about. */

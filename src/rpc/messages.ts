@@ -3,6 +3,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import {
+  APPEND_STEPS,
   type Appended,
   type AppendRehearsal,
   type Equivocation,
@@ -18,6 +19,7 @@ import type {
   IssueResponseSchema,
   VerifyResponseSchema,
 } from '../gen/ect/v1/authority_pb.ts';
+import type { ReceiptFormat } from '../gen/ect/v1/ledger_pb.ts';
 import {
   type CheckSchema,
   CheckStatus,
@@ -114,32 +116,38 @@ function writeChecks(steps: readonly StepRule[], { outcomes, failures }: StepRes
   });
 }
 
-export function writeAppended({
-  record,
-  receipt,
-  duplicate,
-}: Appended): MessageInitShape<typeof AppendLedgerResponseSchema> {
-  return { entry: writeEntry(record), receipt: writeReceipt(receipt), duplicate };
+/** How an answer is written, beside what is in it. */
+export interface Manner {
+  readonly receiptFormat?: ReceiptFormat;
+  /** Of a batch. */
+  readonly details?: DetailRoom | undefined;
+}
+
+export function writeAppended({ record, receipt, duplicate }: Appended, { receiptFormat }: Manner = {}) {
+  return { entry: writeEntry(record), receipt: writeReceipt(receipt, receiptFormat), duplicate };
 }
 
 /** What an append would do: nothing of it is done. */
 export function writeAppendRehearsal(
-  { verdict, known }: AppendRehearsal,
-  details?: DetailRoom,
+  rehearsal: AppendRehearsal,
+  manner: Manner = {},
 ): MessageInitShape<typeof AppendLedgerResponseSchema> {
-  const checks = writeChecks(VERIFY_STEPS, verdict, details);
-  if (known === undefined) return { duplicate: false, checks };
-  return { entry: writeEntry(known.record), receipt: writeReceipt(known.receipt), duplicate: true, checks };
+  const checks = writeChecks(APPEND_STEPS, rehearsal, manner.details);
+  const { known } = rehearsal;
+  return { ...(known === undefined ? { duplicate: false } : writeAppended(known, manner)), checks };
 }
 
-export function writeIssued(issued: Issued, details?: DetailRoom): MessageInitShape<typeof IssueResponseSchema> {
+export function writeIssued(
+  issued: Issued,
+  { receiptFormat, details }: Manner = {},
+): MessageInitShape<typeof IssueResponseSchema> {
   const { token, level, claims, kid, dag, receipt } = issued;
   return {
     token,
     claims: writeClaims(claims),
     kid,
     level: Level[level],
-    ...(receipt === undefined ? {} : { receipt: writeReceipt(receipt) }),
+    ...(receipt === undefined ? {} : { receipt: writeReceipt(receipt, receiptFormat) }),
     ...(dag === undefined ? {} : { dagReport: writeReport(dag, details) }),
   };
 }
@@ -147,14 +155,12 @@ export function writeIssued(issued: Issued, details?: DetailRoom): MessageInitSh
 /** What Issue would do. */
 export function writeIssueRehearsal(
   rehearsal: IssueRehearsal,
-  details?: DetailRoom,
+  { details }: Manner = {},
 ): MessageInitShape<typeof IssueResponseSchema> {
-  const { claims, kid, level, dag } = rehearsal;
+  const { token, dag } = rehearsal;
   return {
-    kid,
-    level: Level[level],
     checks: writeChecks(ISSUE_STEPS, rehearsal, details),
-    ...(claims === undefined ? {} : { claims: writeClaims(claims) }),
+    ...(token === undefined ? {} : { claims: writeClaims(token.claims), kid: token.kid, level: Level[token.level] }),
     ...(dag === undefined ? {} : { dagReport: writeReport(dag, details) }),
   };
 }

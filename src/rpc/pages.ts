@@ -85,7 +85,10 @@ function readiness(
 export async function readPage(page: Page, { method, header }: RoutedRequest): Promise<UniversalServerResponse> {
   if (method !== 'GET' && method !== 'HEAD') {
     const refused = asResponse(
-      problem(405, new EctError(refuse('REQUEST_MALFORMED', 'this page is read by GET or HEAD'))),
+      problem(
+        405,
+        new EctError({ ...refuse('REQUEST_MALFORMED', 'this page is read by GET or HEAD'), remedy: 'Read it by GET.' }),
+      ),
     );
     refused.header?.set('allow', 'GET, HEAD');
     return refused;

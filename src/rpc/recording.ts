@@ -6,9 +6,10 @@ import { type AuthorityParts, demandSound, getRecording, MAX_WAIT_MS } from '../
 import { EctError } from '../errors.ts';
 import { type GetRecordingRequest, type GetRecordingResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
 import type { Call } from './call.ts';
-import { checkReceiptFormat, writeEntry, writeReceipt } from './entry-messages.ts';
+import { writeEntry, writeReceipt } from './entry-messages.ts';
 import { toStatus } from './errors.ts';
 import { demand } from './invalid.ts';
+import { checkReceiptFormat } from './request-fields.ts';
 import { checkAll } from './violations.ts';
 
 export async function answerRecording(

@@ -3,13 +3,13 @@
 import type { IssueOrder } from '../authority/index.ts';
 import type { Refusal } from '../errors.ts';
 import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
-import { Level } from '../gen/ect/v1/token_pb.ts';
+import { type ReceiptFormat, ReceiptFormatSchema } from '../gen/ect/v1/ledger_pb.ts';
+import { Level, LevelSchema } from '../gen/ect/v1/token_pb.ts';
 import { hashClaim } from '../token/index.ts';
+import { known } from './enums.ts';
 import { invalid } from './invalid.ts';
-import { MAX_HANDED_ALONG } from './limits.ts';
+import { MAX_HANDED_ALONG, MAX_NAME_BYTES } from './limits.ts';
 import { demandList } from './lists.ts';
-
-const MAX_NAME_BYTES = 128;
 
 /** What else is wrong with what was read. Asked only where a request is refused. */
 export type FaultsIn<Order> = (order: Order) => readonly Refusal[];
@@ -25,16 +25,8 @@ export function isName(name: string): boolean {
   return Buffer.byteLength(name) <= MAX_NAME_BYTES;
 }
 
-const enumNumbers = new WeakMap<object, ReadonlySet<number | string>>();
-
-/** proto3 enums are open: a number that this service does not know is refused, not taken for the default. */
-export function known(field: string, value: number, values: Readonly<Record<string, number | string>>): void {
-  let numbers = enumNumbers.get(values);
-  if (numbers === undefined) {
-    numbers = new Set(Object.values(values));
-    enumNumbers.set(values, numbers);
-  }
-  if (!numbers.has(value)) throw invalid(field, 'has a value that this service does not know');
+export function checkReceiptFormat(format: ReceiptFormat): void {
+  known('receipt_format', format, ReceiptFormatSchema);
 }
 
 export function readPredecessors(tokens: readonly string[]): readonly string[] {
@@ -59,7 +51,7 @@ export const LEVELS: Readonly<Record<Level, IssueOrder['level'] | undefined>> = 
 };
 
 export function readLevel(field: string, level: Level): IssueOrder['level'] | undefined {
-  known(field, level, Level);
+  known(field, level, LevelSchema);
   return LEVELS[level];
 }
 

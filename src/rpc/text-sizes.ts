@@ -2,7 +2,7 @@
 
 import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
 import { MAX_EXT_BYTES } from '../token/index.ts';
-import { MAX_EXT_TEXT } from './extension.ts';
+import { MAX_EXT_TEXT_CHARACTERS } from './limits.ts';
 
 /** Each colon, comma and bracket of JSON text stands for so much of a Struct, at most. */
 const STRUCT_BYTES = 12;
@@ -33,7 +33,7 @@ export function extensionText({ case: kind, value }: IssueRequest['extension']):
   try {
     const text = kind === 'ectExt' ? JSON.stringify(value) : value;
     if (text.length <= MAX_EXT_BYTES) return text;
-    if (text.length > MAX_EXT_TEXT) return undefined;
+    if (text.length > MAX_EXT_TEXT_CHARACTERS) return undefined;
     // Blanks and escapes do not count.
     return Buffer.byteLength(JSON.stringify(JSON.parse(text))) <= MAX_EXT_BYTES ? text : undefined;
   } catch {

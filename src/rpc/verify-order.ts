@@ -2,12 +2,20 @@
 
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import type { VerifyOrder } from '../authority/index.ts';
-import { DagMode, ReplayMode, VerifyMode, type VerifyRequest } from '../gen/ect/v1/authority_pb.ts';
+import {
+  DagMode,
+  DagModeSchema,
+  ReplayMode,
+  ReplayModeSchema,
+  VerifyMode,
+  VerifyModeSchema,
+  type VerifyRequest,
+} from '../gen/ect/v1/authority_pb.ts';
 import { Level } from '../gen/ect/v1/token_pb.ts';
+import { known } from './enums.ts';
 import { demand, invalid } from './invalid.ts';
 import {
   type FaultsIn,
-  known,
   NOTHING,
   noFaults,
   readBinding,
@@ -27,13 +35,13 @@ export function readVerifyOrder(request: VerifyRequest, faultsIn: FaultsIn<Verif
 function verifyReaders(request: VerifyRequest): readonly Reader<VerifyRequest>[] {
   return [
     { read: () => demand(request.token !== '', 'token', 'is required'), cleared: { token: '-' } },
-    { read: () => known('dag_mode', request.dagMode, DagMode), cleared: { dagMode: DagMode.UNSPECIFIED } },
+    { read: () => known('dag_mode', request.dagMode, DagModeSchema), cleared: { dagMode: DagMode.UNSPECIFIED } },
     {
-      read: () => known('replay_mode', request.replayMode, ReplayMode),
+      read: () => known('replay_mode', request.replayMode, ReplayModeSchema),
       cleared: { replayMode: ReplayMode.UNSPECIFIED },
     },
     {
-      read: () => known('verify_mode', request.verifyMode, VerifyMode),
+      read: () => known('verify_mode', request.verifyMode, VerifyModeSchema),
       cleared: { verifyMode: VerifyMode.UNSPECIFIED },
     },
     { read: () => readPredecessors(request.predecessorTokens), cleared: { predecessorTokens: [] } },
@@ -47,9 +55,9 @@ function verifyReaders(request: VerifyRequest): readonly Reader<VerifyRequest>[]
 }
 
 function verifyOrderOf(request: VerifyRequest): VerifyOrder {
-  known('dag_mode', request.dagMode, DagMode);
-  known('replay_mode', request.replayMode, ReplayMode);
-  known('verify_mode', request.verifyMode, VerifyMode);
+  known('dag_mode', request.dagMode, DagModeSchema);
+  known('replay_mode', request.replayMode, ReplayModeSchema);
+  known('verify_mode', request.verifyMode, VerifyModeSchema);
   if (request.token === '') throw invalid('token', 'is required');
   return {
     token: request.token,
@@ -65,7 +73,7 @@ function verifyOrderOf(request: VerifyRequest): VerifyOrder {
   };
 }
 
-/** Whole seconds: what a fraction adds is cut, so that now is never in the future. */
+/** The second that the moment lies in: now is never in the future. */
 function readAsOf(timestamp: Timestamp | undefined): number | undefined {
   if (timestamp === undefined) return undefined;
   const { seconds, nanos } = timestamp;

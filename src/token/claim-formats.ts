@@ -23,13 +23,14 @@ export const MAX_EXT_BYTES = 4096;
 export const MAX_EXT_DEPTH = 5;
 
 interface IdForm {
+  readonly characters: number;
   readonly pattern: RegExp;
   readonly one: string;
 }
 
-const ID_FORMS = {
-  uuid: { pattern: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, one: 'a UUID in lower case' },
-  text: { pattern: /^[\x20-\x7e]{1,256}$/, one: '1 to 256 printable ASCII characters' },
+export const ID_FORMS = {
+  uuid: { characters: 36, pattern: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, one: 'a UUID in lower case' },
+  text: { characters: 256, pattern: /^[\x20-\x7e]{1,256}$/, one: '1 to 256 printable ASCII characters' },
 } as const satisfies Record<ClaimPolicy['ids'], IdForm>;
 
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;

@@ -50,32 +50,64 @@ export function checkAudience({ typed, question }: Reading): Refusal | 'skipped'
 }
 
 export function checkTimes({ typed, question, policy }: Reading): Refusal | undefined {
-  const at = question.asOf ?? question.now;
+  const { asOf } = question;
+  const at = asOf ?? question.now;
   const isPresented = question.reading === 'presented';
-  if (isPresented && typed.exp <= at) return refuse('TOKEN_EXPIRED', 'The token has expired.');
+  if (isPresented && typed.exp <= at) {
+    return asOf === undefined
+      ? refuse('TOKEN_EXPIRED', 'The token has expired.')
+      : ofThatMoment(refuse('TOKEN_EXPIRED', 'The token had expired at as_of.'), 'before its exp');
+  }
   if (typed.iat > at + policy.maxFutureSeconds) {
-    return refuse('IAT_IN_FUTURE', `iat is more than ${policy.maxFutureSeconds} s ahead.`);
+    return asOf === undefined
+      ? refuse('IAT_IN_FUTURE', `iat is more than ${policy.maxFutureSeconds} s ahead.`)
+      : ofThatMoment(
+          refuse('IAT_IN_FUTURE', `The token was issued ${typed.iat - asOf} s after as_of.`),
+          'from its iat on',
+        );
   }
   // A record is not from the future either: what was signed for later is no evidence of a task that was done by then.
   if (typed.nbf !== undefined && typed.nbf > at + policy.maxFutureSeconds) {
-    return refuse('TOKEN_NOT_YET_VALID', `nbf is more than ${policy.maxFutureSeconds} s ahead.`);
+    return asOf === undefined
+      ? refuse('TOKEN_NOT_YET_VALID', `nbf is more than ${policy.maxFutureSeconds} s ahead.`)
+      : ofThatMoment(refuse('TOKEN_NOT_YET_VALID', `nbf is ${typed.nbf - asOf} s after as_of.`), 'from its nbf on');
   }
   if (isPresented && typed.iat < at - policy.maxAgeSeconds) {
-    return refuse('IAT_TOO_OLD', `iat is more than ${policy.maxAgeSeconds} s ago.`);
+    return asOf === undefined
+      ? refuse('IAT_TOO_OLD', `iat is more than ${policy.maxAgeSeconds} s ago.`)
+      : ofThatMoment(
+          refuse('IAT_TOO_OLD', `iat is more than ${policy.maxAgeSeconds} s before as_of.`),
+          `within ${policy.maxAgeSeconds} s of its iat`,
+        );
   }
   return undefined;
+}
+
+/** What another moment of evidence would mend, and no clock. */
+function ofThatMoment(refusal: Refusal, when: string): Refusal {
+  return {
+    ...refusal,
+    remedy: `Verify the token as of a moment ${when}; where it is recorded, as of one from its entry on.`,
+  };
 }
 
 export function checkHashes({ typed, question }: Reading): Refusal | 'skipped' | undefined {
   const { inputHash, outputHash, input, output } = question;
   if ((inputHash ?? outputHash ?? input ?? output) === undefined) return 'skipped';
   if (!isBound(typed.inp_hash, inputHash, input)) {
+    if (typed.inp_hash === '') return unbound('INPUT_HASH_MISMATCH', 'inp_hash', 'input');
     return refuse('INPUT_HASH_MISMATCH', 'The input is not the one that the token was issued for.');
   }
   if (!isBound(typed.out_hash, outputHash, output)) {
+    if (typed.out_hash === '') return unbound('OUTPUT_HASH_MISMATCH', 'out_hash', 'output');
     return refuse('OUTPUT_HASH_MISMATCH', 'The output is not the one that the token was issued for.');
   }
   return undefined;
+}
+
+function unbound(reason: 'INPUT_HASH_MISMATCH' | 'OUTPUT_HASH_MISMATCH', claim: string, what: string): Refusal {
+  const remedy = `Verify without the ${what}, or ask the issuer for a token that binds it.`;
+  return { ...refuse(reason, `The token has no ${claim}: it binds no ${what}.`), remedy };
 }
 
 /** Whether a claim binds what came along: octets are compared under the hash of the claim, and come before a hash. */

@@ -1,6 +1,7 @@
 export {
   checkFormats,
   formatFaults,
+  ID_FORMS,
   MAX_AUDIENCES,
   MAX_EXEC_ACT_CHARACTERS,
   MAX_EXT_BYTES,

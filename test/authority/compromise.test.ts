@@ -11,7 +11,12 @@ import {
   validateDag,
 } from '../../src/authority/index.ts';
 import { keyMark } from '../../src/dag/index.ts';
-import { RevokeKeyRequestSchema } from '../../src/gen/ect/v1/admin_pb.ts';
+import {
+  ListKeysRequestSchema,
+  ListKeysResponseSchema,
+  RevokeKeyRequestSchema,
+  RevokeKeyResponseSchema,
+} from '../../src/gen/ect/v1/admin_pb.ts';
 import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
 import { adminService } from '../../src/rpc/admin.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
@@ -167,6 +172,54 @@ test('K12 a time that is stated later counts where it is earlier, and not where 
   expect(await revoke(tokens.since + 5)).toEqual([true, tokens.since]);
   expect(await revoke(now + 1_000)).toEqual([true, tokens.since]);
   await expectOneRule(world, tokens);
+});
+
+test('K12 a key says who moved its time last, why, and by which entry', async () => {
+  const changes = { policy: { delegatedLifeMs: 3_600_000 } };
+  const shared = share();
+  const world = await process(shared, changes);
+  shared.clock.advance(400);
+  await world.custody.refresh();
+  const { kid } = await task(world.parts);
+  const [root] = world.custody.all;
+  expect(root?.kid).not.toBe(kid);
+  const service = adminService(world.parts, world.custody);
+  const now = world.shared.clock.now();
+  const revoke = (since: number, note: string) => {
+    const compromisedSince = { seconds: BigInt(since), nanos: 0 };
+    const request = create(RevokeKeyRequestSchema, { kid: root!.kid, note, compromisedSince });
+    return service.procedures.revokeKey(request, CALL);
+  };
+  const said = async () => {
+    const { keys } = create(
+      ListKeysResponseSchema,
+      await service.procedures.listKeys(create(ListKeysRequestSchema), CALL),
+    );
+    return keys
+      .filter(({ key }) => [root?.kid, kid].includes(key?.kid))
+      .map(({ note, changedBy, entryIndex, compromisedSince }) => [
+        note,
+        changedBy,
+        Number(entryIndex),
+        Number(compromisedSince?.seconds),
+      ]);
+  };
+  for (const [since, note] of [
+    [now, 'lost'],
+    [now - 10, 'stolen'],
+    [now - 20, 'and long ago'],
+  ] as const) {
+    const answer = create(RevokeKeyResponseSchema, await revoke(since, note));
+    const entry = (await world.ledger.checkpoint()).size - 1;
+    expect(answer.key).toMatchObject({ note, changedBy: ADMIN.id, entryIndex: BigInt(entry) });
+    const [ofRoot, ofDelegated] = await said();
+    expect(ofRoot).toEqual([note, ADMIN.id, entry, since]);
+    expect(ofDelegated?.[0]).toBe(note);
+    expect(ofDelegated?.[3]).toBe(since);
+  }
+  // A duplicate changes nothing, its note neither.
+  await revoke(now, 'again');
+  expect((await said())[0]?.[0]).toBe('and long ago');
 });
 
 test('K12 a root key takes the keys with it that it certified, in graphs as in verdicts', async () => {

@@ -277,14 +277,20 @@ describe('a request id', () => {
     expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'complete' });
   });
 
-  test.each(['KEY_UNKNOWN', 'KEY_REVOKED'])('whose token is %s by now is to be replaced by another one', async (reason) => {
-    const { parts, signer, clock } = await makeAuthority();
-    await issueFor(parts, again);
-    if (reason === 'KEY_REVOKED') parts.keys.compromise(signer.jwk.kid, clock.now());
-    else parts.keys.replace([]);
-    const refusal = await issueFor(parts, again).catch((error: unknown) => error);
-    expect(refusal).toMatchObject({ reason: 'IDEMPOTENCY_CONFLICT', message: expect.stringContaining(`(${reason})`) });
-  });
+  test.each(['KEY_UNKNOWN', 'KEY_REVOKED'])(
+    'whose token is %s by now is to be replaced by another one',
+    async (reason) => {
+      const { parts, signer, clock } = await makeAuthority();
+      await issueFor(parts, again);
+      if (reason === 'KEY_REVOKED') parts.keys.compromise(signer.jwk.kid, clock.now());
+      else parts.keys.replace([]);
+      const refusal = await issueFor(parts, again).catch((error: unknown) => error);
+      expect(refusal).toMatchObject({
+        reason: 'IDEMPOTENCY_CONFLICT',
+        message: expect.stringContaining(`(${reason})`),
+      });
+    },
+  );
 
   test('whose token is of a key that another process announced just now is answered with it', async () => {
     const { parts } = await makeAuthority();

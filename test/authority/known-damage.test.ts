@@ -62,7 +62,7 @@ describe('L7 L27 what rests on an index is LEDGER_CORRUPT, and was another answe
     ['Verify of the level L3', () => verifyFor(parts(), plain, { minimumLevel: 'L3' })],
     ['AppendLedger', () => appendTo(parts(), plain)],
     ['AppendLedger after a task that is not found', () => appendTo(parts(), orphan)],
-    ['a dry run of AppendLedger', () => rehearseAppend(parts(), call.caller, plain, endless)],
+    ['a dry run of AppendLedger', () => rehearseAppend(parts(), anonymous, plain, endless)],
     ['ValidateDAG of a token', () => validateDag(parts(), { kind: 'token', token: orphan, predecessors: [] }, endless)],
     ['ValidateDAG of a workflow', () => validateDag(parts(), { kind: 'workflow', wid: 'none' }, endless)],
     [

@@ -91,9 +91,9 @@ async function failureOf(run: () => unknown): Promise<unknown> {
     return 'no failure';
   } catch (error) {
     if (!(error instanceof EctError)) throw error;
-    const { reason, message, facts } = error;
+    const { reason, message, facts, remedy } = error;
     // What was asked for is named in either.
-    return { reason, message, facts: Object.keys(facts) };
+    return { reason, message, remedy, facts: Object.keys(facts) };
   }
 }
 
@@ -186,7 +186,9 @@ describe('A10 one entry', () => {
       }
       expect(failures[0]).toEqual({
         reason: 'ENTRY_NOT_FOUND',
-        message: 'The ledger has no such entry that this caller may read.',
+        message: 'The ledger has no entry of this index that this caller may read.',
+        // Nothing about a jti or a wid, which were not asked for.
+        remedy: 'Ask for the index of an entry that ListEntries answers to this caller.',
         facts: ['jti'],
       });
       expect(failures[0]).toEqual(failures[1]);

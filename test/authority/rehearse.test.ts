@@ -2,14 +2,15 @@
 
 import { describe, expect, test } from 'vitest';
 import {
+  type Appended,
   ISSUE_STEPS,
   type IssueOrder,
   rehearseAppend,
   rehearseIssue,
   VERIFY_STEPS,
 } from '../../src/authority/index.ts';
-import { EctError } from '../../src/errors.ts';
-import type { Signer } from '../../src/keys/index.ts';
+import { EctError, refuse } from '../../src/errors.ts';
+import { KeyRing, type Signer } from '../../src/keys/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import type { Failure } from '../../src/token/index.ts';
 import { ISSUER, makeAuthority, type TestAuthority } from '../support/authority.ts';
@@ -20,6 +21,9 @@ import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
 import { anonymous, appendTo, endless, issueFor, issueOrder, reasonOf, recordTask } from './support.ts';
 
 type Parts = TestAuthority['parts'];
+
+/** More than a token has room for. */
+const MANY_PARTIES = Array.from({ length: 64 }, (_, at) => `urn:${'x'.repeat(300)}:${at}`);
 
 function failed(failures: readonly Failure[], steps: readonly { readonly name: string }[]): object {
   return Object.fromEntries(failures.map(({ step, refusal }) => [steps[step]!.name, refusal.reason]));
@@ -33,6 +37,14 @@ function withoutSigner(parts: Parts): Parts {
   return { ...parts, signers: { for: (iss, act) => ({ jwk: parts.signers.for(iss, act).jwk, sign }) } };
 }
 
+/** An authority that has no room for anything. */
+function withoutRoom(parts: Parts): Parts {
+  const refuseAll = () => {
+    throw new EctError(refuse('STORAGE_FULL', 'The disk is full.'));
+  };
+  return { ...parts, writes: { demand: refuseAll, take: refuseAll, giveBack: () => undefined } };
+}
+
 describe('a dry run of Issue', () => {
   const rehearse = (parts: Parts, order: Partial<IssueOrder> = {}) =>
     rehearseIssue(withoutSigner(parts), anonymous, issueOrder(order), endless);
@@ -41,11 +53,11 @@ describe('a dry run of Issue', () => {
     const { parts, signer } = await makeAuthority();
     const pred = await recordTask(parts, { wid: WID });
     const order = { level: 'L3', wid: WID, pred: [pred], requestId: 'k' } as const;
-    const { claims, kid, dag, outcomes, failures } = await rehearse(parts, order);
-    expect(claims).toMatchObject({ iss: ISSUER, exec_act: 'review_spec', pred: [pred] });
-    expect(kid).toBe(signer.jwk.kid);
+    const { token, dag, outcomes, failures } = await rehearse(parts, order);
+    expect(token?.claims).toMatchObject({ iss: ISSUER, exec_act: 'review_spec', pred: [pred] });
+    expect(token).toMatchObject({ kid: signer.jwk.kid, level: 'L3' });
     expect(dag).toMatchObject({ status: 'complete' });
-    expect(outcomes).toEqual(['PASS', 'PASS', 'PASS', 'PASS', 'SKIPPED', 'SKIPPED']);
+    expect(outcomes).toEqual([...Array.from({ length: 6 }, () => 'PASS'), 'SKIPPED', 'SKIPPED']);
     expect(failures).toEqual([]);
     expect((await parts.ledger.checkpoint()).size).toBe(1);
     expect(await reasonOf(issueFor(parts, { requestId: 'k' }))).toBe('OK');
@@ -63,8 +75,12 @@ describe('a dry run of Issue', () => {
       { caller: 'ISSUER_NOT_ALLOWED', dag: 'DAG_PREDECESSOR_MISSING' },
     ],
     [{ jti: JTI, pred: [JTI] }, { formats: 'PRED_INVALID' }],
-    [{ aud: Array.from({ length: 64 }, (_, at) => `urn:${'x'.repeat(300)}:${at}`) }, { size: 'TOKEN_TOO_LARGE' }],
+    [{ aud: MANY_PARTIES }, { size: 'TOKEN_TOO_LARGE' }],
     [{ level: 'L3', pred: [OTHER_JTI] }, { dag: 'DAG_PREDECESSOR_MISSING' }],
+    [
+      { level: 'L3', pred: [OTHER_JTI], aud: MANY_PARTIES },
+      { dag: 'DAG_PREDECESSOR_MISSING', size: 'TOKEN_TOO_LARGE' },
+    ],
     [{ level: 'L2', pred: [OTHER_JTI] }, {}],
     [{ jti: JTI }, { dag: 'DAG_DUPLICATE_TASK' }],
     [{ level: 'L1' }, {}],
@@ -74,6 +90,8 @@ describe('a dry run of Issue', () => {
     await recordTask(parts, { jti: JTI });
     const rehearsal = await rehearse(parts, order);
     expect(failed(rehearsal.failures, ISSUE_STEPS)).toEqual(failures);
+    // What no call would make is not shown.
+    expect(rehearsal.token === undefined).toBe(Object.keys(failures).length > 0);
     expect(await reasonOf(issueFor(parts, order))).toBe(Object.values(failures)[0] ?? 'OK');
   });
 
@@ -109,15 +127,30 @@ describe('a dry run of Issue', () => {
       const { dag, outcomes, failures } = await ask(order);
       expect(failed(failures, ISSUE_STEPS)).toEqual({ caller: 'NOT_AUTHORIZED' });
       expect(dag).toBeUndefined();
-      expect(outcomes).toEqual(['FAIL', 'PASS', 'PASS', 'SKIPPED', 'SKIPPED', 'SKIPPED']);
+      expect(outcomes).toEqual(['FAIL', 'PASS', ...Array.from({ length: 6 }, () => 'SKIPPED')]);
     }
+  });
+
+  test.each<[Partial<IssueOrder>, string | undefined]>([
+    [{ level: 'L3' }, 'STORAGE_FULL'],
+    [{ requestId: 'k' }, 'STORAGE_FULL'],
+    [{}, undefined],
+  ])('of %j asks for room where something would be kept', async (order, reason) => {
+    const { parts } = await makeAuthority();
+    const limited = withoutRoom(parts);
+    const { failures } = await rehearse(limited, order);
+    expect(failed(failures, ISSUE_STEPS)).toEqual(reason === undefined ? {} : { room: reason });
+    expect(await reasonOf(issueFor(limited, order))).toBe(reason ?? 'OK');
   });
 
   test('fails itself where it cannot look', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
     const { parts } = await makeAuthority(store);
     store.failReads(true);
-    expect(await reasonOf(rehearse(parts))).toBe('LEDGER_UNAVAILABLE');
+    expect(await reasonOf(rehearse(parts, { pred: [JTI] }))).toBe('LEDGER_UNAVAILABLE');
+    // A root task is issued without the ledger.
+    expect(await reasonOf(rehearse(parts))).toBe('OK');
+    expect(await reasonOf(issueFor(parts))).toBe('OK');
   });
 });
 
@@ -177,6 +210,69 @@ describe('a dry run of Append', () => {
     expect(verdict).toMatchObject({ refusal: undefined, level: 'L3', failures: [] });
     expect(known).toMatchObject({ duplicate: true, record: { index: 0 } });
     expect((await parts.ledger.checkpoint()).size).toBe(1);
+  });
+
+  describe('says exactly what the call does', () => {
+    /** Changes an authority after the token was made; answers it as it is then. */
+    type After = (authority: TestAuthority, token: string) => Parts | Promise<Parts>;
+    const same: After = ({ parts }) => parts;
+    const recorded: After = async ({ parts }, token) => {
+      await appendTo(parts, token);
+      return parts;
+    };
+    const expired: After = ({ parts, clock }) => {
+      clock.advance(5_000);
+      return parts;
+    };
+    const ofAnotherAudience: After = ({ parts }) => ({
+      ...parts,
+      policy: { ...parts.policy, ledgerAudience: 'urn:ect:ledger' },
+    });
+    const ofAnotherDraft: After = ({ parts }) => ({
+      ...parts,
+      policy: { ...parts.policy, token: { ...parts.policy.token, drafts: ['00'] } },
+    });
+    const compromised =
+      (since: number): After =>
+      ({ parts, signer, clock }) => {
+        clock.advance(100);
+        const [kid, revokedAt] = [signer.jwk.kid, clock.now() - since];
+        const key = { kid, publicKey: signer.publicKey, speaksFor: () => true, revokedAt };
+        return { ...parts, keys: new KeyRing([key]) };
+      };
+    const kinds = {
+      same,
+      expired,
+      ofAnotherAudience,
+      ofAnotherDraft,
+      'without room': (({ parts }) => withoutRoom(parts)) satisfies After,
+      'compromised since later': compromised(50),
+      'compromised since earlier': compromised(1_000),
+    };
+    const orders: Readonly<Record<string, Partial<IssueOrder>>> = {
+      'a root task': {},
+      'a task that follows one': { pred: [JTI] },
+      'an orphan': { pred: [OTHER_JTI] },
+    };
+    const cases = Object.entries(kinds).flatMap(([kind, change]) =>
+      Object.entries(orders).flatMap(([what, order]) =>
+        [true, false].map((isThere) => ({ kind, what, isThere, change, order })),
+      ),
+    );
+
+    test.each(cases)('of $what, there: $isThere, $kind', async ({ isThere, change, order }) => {
+      const authority = await makeAuthority();
+      await recordTask(authority.parts, { jti: JTI });
+      const { token } = await issueFor(authority.parts, order);
+      if (isThere && order.pred?.[0] !== OTHER_JTI) await recorded(authority, token);
+      const parts = await change(authority, token);
+      const { refusal, failures, known } = await rehearseAppend(parts, anonymous, token, endless);
+      const answer = appendTo(parts, token);
+      expect(refusal?.reason ?? 'OK').toBe(await reasonOf(answer));
+      expect(failures[0]?.refusal.reason).toBe(refusal?.reason);
+      const { duplicate = false, record }: Partial<Appended> = await answer.catch(() => ({}));
+      expect(known?.record.index).toBe(duplicate ? record?.index : undefined);
+    });
   });
 
   test('fails itself where it cannot look', async () => {

@@ -124,7 +124,16 @@ describe('issue', () => {
     const json = await ect([...argv, '--json']);
     expect(json.code).toBe(1);
     const { checks } = JSON.parse(json.out) as { checks: { name: string; finding?: { remedy: string } }[] };
-    expect(checks.map(({ name }) => name)).toEqual(['caller', 'formats', 'size', 'dag', 'signature', 'record']);
+    expect(checks.map(({ name }) => name)).toEqual([
+      'caller',
+      'formats',
+      'key',
+      'dag',
+      'size',
+      'room',
+      'signature',
+      'record',
+    ]);
     expect(checks[0]?.finding?.remedy).toMatch(/\S/);
   });
 
@@ -528,6 +537,19 @@ describe('dag', () => {
     expect((await ect(['entry', '--index', '1', ...at])).out).toMatch(/^kind +key active$/m);
     expect((await ect(['list', 'entries', '--limit', '2', ...at])).out.split('\n')).toHaveLength(3);
     expect((await ect(['list', 'entries', '--before', '1', ...at])).out).toBe('');
+    const indexesOf = async (...options: string[]) =>
+      (await ect(['list', 'entries', ...options, ...at])).out
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => Number.parseInt(line, 10));
+    const inOrder = await indexesOf();
+    expect(inOrder.slice(0, 2)).toEqual([0, 1]);
+    expect(await indexesOf('--order', 'newest')).toEqual(inOrder.toReversed());
+    expect(await indexesOf('--order', 'newest', '--limit', '2')).toEqual(inOrder.slice(-2).reverse());
+    expect(await indexesOf('--from', '2')).toEqual(inOrder.slice(2));
+    expect(await indexesOf('--kind', 'key')).toEqual([0, 1]);
+    expect(await indexesOf('--kind', 'task', 'key', '--order', 'newest')).toEqual(inOrder.toReversed());
+    expect((await ect(['list', 'entries', '--kind', 'taks', ...at])).code).toBe(2);
 
     const workflows = await ect(['list', 'workflows', ...at]);
     expect(workflows.out).toMatch(new RegExp(`^${wid} {2}2 tasks {2}\\S+Z {2}\\S+Z$`, 'm'));

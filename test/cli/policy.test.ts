@@ -136,7 +136,8 @@ describe('ect policy explain', () => {
     for (const caller of ['me', 'spiffe://prod.example', 'spiffe://PROD.example/a']) {
       const { code, err } = await ect(['policy', 'explain', example, '--caller', caller, '--action', 'Issue']);
       expect(code, caller).toBe(2);
-      expect(err).toContain('caller: must be');
+      expect(err).toContain(`'${caller}' is invalid`);
+      expect(err).toContain('It is a SPIFFE ID like spiffe://prod.example/payments, the name of an OIDC subject');
     }
   });
 });

@@ -42,10 +42,11 @@ test('an address is http or https without a path', () => {
     expect(() => serviceUrl(bad)).toThrow();
 });
 
-test('a moment is RFC 3339 with a zone, or seconds; a fraction is cut', () => {
-  expect(moment('2026-02-25T06:13:20Z')).toBe(1_772_000_000n);
-  expect(moment('2026-02-25T07:13:20.999+01:00')).toBe(1_772_000_000n);
-  expect(moment('1772000000')).toBe(1_772_000_000n);
+test('a moment is RFC 3339 with a zone, or seconds; it is read to the millisecond', () => {
+  const seconds = 1_772_000_000n;
+  expect(moment('2026-02-25T06:13:20Z')).toEqual({ seconds, nanos: 0 });
+  expect(moment('2026-02-25T07:13:20.999+01:00')).toEqual({ seconds, nanos: 999_000_000 });
+  expect(moment('1772000000')).toEqual({ seconds, nanos: 0 });
   for (const bad of [
     '',
     '-1',

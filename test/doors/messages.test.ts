@@ -5,7 +5,7 @@ import { create, type DescMethodUnary, fromBinary, type MessageInitShape, toBina
 import { Code } from '@connectrpc/connect';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { METHODS } from '../../scripts/api-methods.ts';
-import { VERIFY_STEPS } from '../../src/authority/index.ts';
+import { APPEND_STEPS, ISSUE_STEPS, VERIFY_STEPS } from '../../src/authority/index.ts';
 import type { Custody } from '../../src/custody/index.ts';
 import { refuse } from '../../src/errors.ts';
 import { AdminService, MarkCompromisedRequestSchema, RevokeKeyRequestSchema } from '../../src/gen/ect/v1/admin_pb.ts';
@@ -208,15 +208,19 @@ const GOOD: readonly Good[] = [
   good(A.issue, () => order({ dryRun: true, jti: NO_SUCH_TASK }), {
     token: '',
     claims: { jti: NO_SUCH_TASK },
-    checks: ['caller', 'formats', 'size', 'dag', 'signature', 'record'].map((name) => failing(name)),
+    checks: ISSUE_STEPS.map(({ name }) => failing(name)),
   }),
   good(A.issue, () => order({ dryRun: true, jti: recordedJti, wid: WID, iss: 'urn:other', level: Level.L3 }), {
-    level: Level.L3,
+    // Nothing of a token that would not leave.
+    kid: '',
+    level: Level.UNSPECIFIED,
     checks: [
       failing('caller', { caller: ErrorReason.ISSUER_NOT_ALLOWED }),
       { name: 'formats', status: CheckStatus.PASS },
-      { name: 'size', status: CheckStatus.PASS },
+      { name: 'key', status: CheckStatus.SKIPPED },
       failing('dag', { dag: ErrorReason.DAG_DUPLICATE_TASK }),
+      { name: 'size', status: CheckStatus.SKIPPED },
+      { name: 'room', status: CheckStatus.SKIPPED },
       { name: 'signature', status: CheckStatus.SKIPPED },
       { name: 'record', status: CheckStatus.SKIPPED },
     ],
@@ -303,10 +307,10 @@ const GOOD: readonly Good[] = [
   good(A.appendLedger, () => ({ token: tokens.recorded }), { duplicate: true, entry: { index: 0n } }),
   good(A.appendLedger, () => ({ token: tokens.plain, dryRun: true }), {
     duplicate: false,
-    checks: VERIFY_STEPS.map(({ name }) => failing(name)),
+    checks: APPEND_STEPS.map(({ name }) => failing(name)),
   }),
   good(A.appendLedger, () => ({ token: tokens.orphan, dryRun: true }), {
-    checks: VERIFY_STEPS.map(({ name }) => failing(name, { dag: ErrorReason.DAG_PREDECESSOR_MISSING })),
+    checks: APPEND_STEPS.map(({ name }) => failing(name, { dag: ErrorReason.DAG_PREDECESSOR_MISSING })),
   }),
   good(A.appendLedger, () => ({ token: tokens.recorded, dryRun: true }), { duplicate: true, entry: { index: 0n } }),
   good(

@@ -338,14 +338,15 @@ describe('reading', () => {
       const refused = { reason: 'TREE_SIZE_INVALID', facts: { tree_size: String(size) } };
       await expect(ledger.inclusionProof(1, size)).rejects.toMatchObject(refused);
     }
-    for (const [first, second, named] of [
-      [0, 3, 0],
-      [-1, 3, -1],
-      [3, 2, 3],
-      [1, 4, 4],
-      [1, 0, 0],
+    for (const [first, second, named, message] of [
+      [0, 3, 0, 'The tree size must be from 1 to 3, and is 0.'],
+      [-1, 3, -1, 'The tree size must be from 1 to 3, and is -1.'],
+      [3, 2, 3, 'The first tree size, 3, is greater than the second, 2.'],
+      [4, 2, 4, 'The tree size must be from 1 to 3, and is 4.'],
+      [1, 4, 4, 'The tree size must be from 1 to 3, and is 4.'],
+      [1, 0, 0, 'The tree size must be from 1 to 3, and is 0.'],
     ] as const) {
-      const refused = { reason: 'TREE_SIZE_INVALID', facts: { tree_size: String(named) } };
+      const refused = { reason: 'TREE_SIZE_INVALID', message, facts: { tree_size: String(named) } };
       await expect(ledger.consistencyProof(first, second)).rejects.toMatchObject(refused);
     }
     expect(await ledger.consistencyProof(3)).toEqual({ first: 3, second: 3, hashes: [] });

@@ -1,8 +1,10 @@
 // GetAuthority and `/.well-known/ect-authority`: one document, whose limits are those that are met.
 
+import { readFileSync } from 'node:fs';
 import { create, fromJson } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import {
+  AuthorityLimitsSchema,
   BatchIssueRequestSchema,
   GetAuthorityRequestSchema,
   type GetAuthorityResponse,
@@ -16,9 +18,10 @@ import { authorityDescriber, authorityPage } from '../../src/rpc/authority-docum
 import { type AnyService, accessOf, type Call } from '../../src/rpc/call.ts';
 import { readIssueOrder } from '../../src/rpc/issue-order.ts';
 import { ledgerService } from '../../src/rpc/ledger.ts';
+import { checkNote } from '../../src/rpc/note.ts';
 import { readVerifyOrder } from '../../src/rpc/verify-order.ts';
 import { issueFor, reasonOf } from '../authority/support.ts';
-import { makeAuthority } from '../support/authority.ts';
+import { ISSUER, makeAuthority } from '../support/authority.ts';
 import { policy } from '../support/tokens.ts';
 
 const CALL: Call = {
@@ -27,7 +30,7 @@ const CALL: Call = {
   signal: new AbortController().signal,
   note: () => undefined,
 };
-const FACTS = { version: '1.2.3', durable: true, delegatedKeys: false, provenCallers: false };
+const FACTS = { version: '1.2.3', durable: true, delegatedKeys: false, provenCallers: false, writtenBytesPerHour: 0 };
 
 async function setUp(overrides = {}, url = () => 'https://ect.example') {
   const { parts } = await makeAuthority(undefined, overrides);
@@ -93,6 +96,35 @@ describe('the document', () => {
   });
 });
 
+describe('every limit', () => {
+  test('has a value, but for the quota that the operator has switched off', async () => {
+    const { answer } = await setUp();
+    const { limits } = answer;
+    const unset = AuthorityLimitsSchema.fields.filter(
+      ({ localName }) => !Number(numberIn(limits?.[localName as never])),
+    );
+    expect(unset.map(({ name }) => name)).toEqual(['written_bytes_per_hour']);
+  });
+
+  test('that is a quota is named as QUOTA_EXCEEDED names it', () => {
+    const comment = readFileSync('proto/ect/v1/error_reason.proto', 'utf8').split('ERROR_REASON_QUOTA_EXCEEDED')[0]!;
+    const quotas =
+      comment
+        .split('`quota` is one of')[1]
+        ?.split('Retry:')[0]
+        ?.match(/`[a-z_]+`/g)
+        ?.map((name) => name.slice(1, -1)) ?? [];
+    const names = AuthorityLimitsSchema.fields.map(({ name }) => name);
+    expect(quotas.length).toBe(7);
+    // What the operator grants single callers is not for everybody.
+    expect(quotas.filter((quota) => !names.includes(quota))).toEqual(['calls_per_second', 'concurrent_calls']);
+  });
+});
+
+function numberIn(value: unknown): unknown {
+  return typeof value === 'object' ? (value as { seconds: bigint }).seconds : value;
+}
+
 describe('a limit is the last that is taken', () => {
   const many = <T>(count: number, make: (at: number) => T) => Array.from({ length: count }, (_, at) => make(at));
   const uuid = (at: number) => `00000000-0000-4000-8000-${at.toString(16).padStart(12, '0')}`;
@@ -153,6 +185,40 @@ describe('a limit is the last that is taken', () => {
       answerBytes?.listEntries?.(create(ListEntriesRequestSchema, { pageSize, withContent: false }), CALL);
     expect(roomFor(pageEntries + 1)).toBe(roomFor(pageEntries));
     expect(roomFor(Math.floor(pageEntries / 4))).toBeLessThan(Number(roomFor(pageEntries)));
+  });
+
+  test('of ids, names, URIs and texts', async () => {
+    for (const ids of ['uuid', 'text'] as const) {
+      const { parts, answer } = await setUp({ token: { ...policy, ids } });
+      const {
+        idCharacters = 0,
+        uriBytes = 0,
+        execActCharacters = 0,
+        extensionTextCharacters = 0,
+      } = answer.limits ?? {};
+      const { nameBytes = 0, noteCharacters = 0 } = answer.limits ?? {};
+      const id = (length: number) => (ids === 'uuid' ? `${uuid(1)}x`.slice(0, length) : 'i'.repeat(length));
+      const uri = (length: number) => `urn:${'x'.repeat(length - 4)}`;
+      const issued = (fields: object) => reasonOf((async () => issueFor(parts, fields))());
+      const read = (fields: object) => reasonOf((async () => order({ execAct: 'a', aud: ['urn:x'], ...fields }))());
+      const note = (length: number) => reasonOf((async () => checkNote('n'.repeat(length)))());
+      const text = (length: number) => ({ case: 'ectExtJson', value: `{}${' '.repeat(length - 2)}` });
+      for (const [last, take] of [
+        [idCharacters, (length: number) => issued({ jti: id(length) })],
+        [idCharacters, (length: number) => issued({ wid: id(length) })],
+        [uriBytes, (length: number) => issued({ aud: [uri(length)] })],
+        [uriBytes, (length: number) => issued({ iss: `${ISSUER}/${'x'.repeat(length - ISSUER.length - 1)}` })],
+        [execActCharacters, (length: number) => issued({ execAct: 'a'.repeat(length) })],
+        [extensionTextCharacters, (length: number) => read({ extension: text(length) })],
+        [nameBytes, (length: number) => read({ requestId: 'r'.repeat(length) })],
+        [noteCharacters, note],
+      ] as const) {
+        expect([await take(last), await take(last + 1)], String(take)).toEqual([
+          'OK',
+          expect.not.stringMatching(/^OK$/),
+        ]);
+      }
+    }
   });
 
   test('of a level: the lowest that is taken is named', async () => {

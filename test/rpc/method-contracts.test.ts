@@ -12,7 +12,11 @@ import {
   RetireKeyRequestSchema,
   RevokeKeyRequestSchema,
 } from '../../src/gen/ect/v1/admin_pb.ts';
-import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
+import {
+  AppendLedgerRequestSchema,
+  AuthorityService,
+  BatchAppendLedgerRequestSchema,
+} from '../../src/gen/ect/v1/authority_pb.ts';
 import { GetKeySetRequestSchema, GetKeySetResponseSchema, KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { adminService } from '../../src/rpc/admin.ts';
@@ -82,9 +86,12 @@ describe('a method is marked as it is', () => {
     await custody.rotate({ nextKey: '', urgent: true, by: 'admin', note: '' });
     await custody.refresh();
     const calls: Readonly<Record<string, () => unknown>> = {
-      AppendLedger: () => authority.procedures.appendLedger({ token, dryRun: false } as never, CALL),
+      AppendLedger: () => authority.procedures.appendLedger(create(AppendLedgerRequestSchema, { token }), CALL),
       BatchAppendLedger: () =>
-        authority.procedures.batchAppendLedger({ items: [{ reference: '', request: { token } }] } as never, CALL),
+        authority.procedures.batchAppendLedger(
+          create(BatchAppendLedgerRequestSchema, { items: [{ request: { token } }] }),
+          CALL,
+        ),
       RetireKey: () => admin.procedures.retireKey(create(RetireKeyRequestSchema, { kid }), CALL),
       RevokeKey: () => admin.procedures.revokeKey(create(RevokeKeyRequestSchema, { kid }), CALL),
       MarkCompromised: () =>

@@ -345,7 +345,10 @@ describe('ways out', () => {
       await removeLedger(service.dataDir);
       await cp(join(service.early, 'once.db'), join(service.dataDir, 'ledger.db'));
       const unreadable = await recover(service, 'accept-loss');
-      expect(unreadable).toMatchObject({ code: 1, stderr: expect.stringMatching(/ledger\.db is damaged.*ect restore --replace/) });
+      expect(unreadable).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/ledger\.db is damaged.*ect restore --replace/),
+      });
       await restoreEarly(service);
       const asked = await runMain(['ledger', 'accept-loss', '--data-dir', service.dataDir]);
       expect(asked).toMatchObject({ code: 2, stdout: '' });

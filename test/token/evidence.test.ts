@@ -33,6 +33,21 @@ describe('as of a past time', () => {
     expect(reasonFor(later, { question: { ...asOf(second), reading: 'recorded' } })).toBe(reason);
   });
 
+  test.each([
+    [makeToken(), NOW - 31, 'The token was issued 31 s after as_of.'],
+    [makeToken(), NOW + 600, 'The token had expired at as_of.'],
+    [makeToken({ nbf: NOW + 101 }), NOW, 'nbf is 101 s after as_of.'],
+    [makeToken({ exp: NOW + 80_000 }), NOW + 70_000, 'iat is more than 900 s before as_of.'],
+  ])('T18: a time that is not that of as_of is blamed on no clock', (presented, second, message) => {
+    const verdict = judge(presented, { question: asOf(second) });
+    const refusal = verdict.ok ? undefined : verdict.refusal;
+    expect(refusal?.message).toBe(message);
+    expect(refusal?.remedy).toMatch(/^Verify the token as of a moment /);
+    expect(judge(presented, { question: { now: second } })).not.toMatchObject({
+      refusal: { remedy: expect.anything() },
+    });
+  });
+
   test('a record may be read before its own age limit and after its expiry', () => {
     const question = { ...asOf(NOW + YEAR), reading: 'recorded' as const };
     expect(reasonFor(token, { question })).toBe('VALID');

@@ -31,6 +31,8 @@ const many = (count: number) =>
 const object = JSON.stringify({ exec_act: 'x' });
 const ring = (times: object, key = signingKey) => ({ ring: new KeyRing([trust(key, times)]) });
 
+const BOUND = 'n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg';
+
 describe('the envelope', () => {
   test.each<[string, string, Circumstances?]>([
     ['The token is too long. [limit_bytes 16384]', 'x'.repeat(16_385)],
@@ -144,8 +146,18 @@ describe('the claims', () => {
     ['pred belongs to draft -01, which is not accepted here. [claim pred]', {}, { policy: { drafts: ['00'] } }],
     ['jti must be 1 to 256 printable ASCII characters. [claim jti]', { jti: '' }, { policy: { ids: 'text' } }],
     ['Each entry of pred must be 1 to 256 printable ASCII characters.', { pred: ['é'] }, { policy: { ids: 'text' } }],
-    ['The input is not the one that the token was issued for.', {}, { question: { input: Buffer.from('x') } }],
-    ['The output is not the one that the token was issued for.', {}, { question: { outputHash: 'x' } }],
+    ['The token has no inp_hash: it binds no input.', {}, { question: { input: Buffer.from('x') } }],
+    ['The token has no out_hash: it binds no output.', {}, { question: { outputHash: 'x' } }],
+    [
+      'The input is not the one that the token was issued for.',
+      { inp_hash: BOUND },
+      { question: { input: Buffer.from('x') } },
+    ],
+    [
+      'The output is not the one that the token was issued for.',
+      { out_hash: BOUND },
+      { question: { outputHash: 'x' } },
+    ],
   ])('%s', (sentence, claims, circumstances) => {
     expect(sentenceOn(makeToken(claims, { typ: 'wimse-exec+jwt' }), circumstances)).toBe(sentence);
   });
@@ -174,7 +186,7 @@ test('a claim that nobody asked for is not looked at: a body that is compared ne
   expect(sentenceOn(bound, { question: { inputHash: 'n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg' } })).toBe('VALID');
   expect(sentenceOn(bound, { question: { input: Buffer.from('test'), inputHash: 'x' } })).toBe('VALID');
   expect(sentenceOn(bound, { question: { outputHash: '' } })).toBe('VALID');
-  expect(sentenceOn(makeToken(), { question: { inputHash: 'x' } })).toMatch(/^The input/);
+  expect(sentenceOn(makeToken(), { question: { inputHash: 'x' } })).toMatch(/^The token has no inp_hash/);
 });
 
 test('T7: a kid of 256 characters names a key, and an iss that is no text names none', () => {

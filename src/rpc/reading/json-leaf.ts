@@ -2,15 +2,16 @@
 // form of protobuf is refused: concatenated base64, numbers in other notations, days that are not in the calendar.
 
 import { type DescField, fromJson, ScalarType } from '@bufbuild/protobuf';
+import { enumRule } from '../enums.ts';
 import { decodeBase64 } from './base64.ts';
 import { misfit, type Place } from './faults.ts';
 
-/** Reads a value, or one element of a list of scalars. Throws EctError. */
+/** Reads a value, or one element of a list. Throws EctError. */
 export function readLeaf(field: DescField, json: unknown, at: Place): unknown {
   if (field.fieldKind === 'map') return readByCodec(field, json, at, 'does not fit the schema');
   if (field.message !== undefined) return readWellKnown(field, json, at);
   if (field.scalar === undefined) {
-    return readByCodec(field, json, at, `must be a value of ${field.enum?.typeName}, by its name or number`);
+    return readByCodec(field, json, at, field.enum === undefined ? 'does not fit the schema' : enumRule(field.enum));
   }
   switch (field.scalar) {
     case ScalarType.STRING:
@@ -38,9 +39,17 @@ function readBytes(json: unknown, at: Place): Uint8Array {
 /** Also bounds the digits, whose conversion takes more than linear time. */
 const NUMBER = /^-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,4})?$/;
 
+const BEYOND = 'what is beyond 2^53 is given as a string';
+const RANGES: Partial<Record<ScalarType, string>> = {
+  [ScalarType.INT32]: 'must be a whole number from -2147483648 to 2147483647',
+  [ScalarType.UINT32]: 'must be a whole number from 0 to 4294967295',
+  [ScalarType.INT64]: `must be a whole number from -(2^63) to 2^63 - 1; ${BEYOND}`,
+  [ScalarType.UINT64]: `must be a whole number from 0 to 2^64 - 1; ${BEYOND}`,
+};
+
 function readInteger(field: DescField, json: unknown, at: Place): unknown {
   const isExact = typeof json === 'string' ? NUMBER.test(json) : Number.isSafeInteger(json);
-  const rule = 'must be a whole number within its range; beyond 2^53 as a string';
+  const rule = RANGES[field.scalar ?? ScalarType.INT64] ?? 'must be a whole number';
   if (!isExact) throw misfit(at, rule);
   return readByCodec(field, json, at, rule);
 }
@@ -75,7 +84,7 @@ function isInCalendar(text: string): boolean {
 
 /** Reads by the generated codec, whose own words may quote the request. */
 function readByCodec(field: DescField, json: unknown, at: Place, rule: string): unknown {
-  const isElement = field.fieldKind === 'list' && field.listKind !== 'enum';
+  const isElement = field.fieldKind === 'list';
   try {
     const message = fromJson(field.parent, { [field.jsonName]: (isElement ? [json] : json) as never });
     const value = valueIn(message as unknown as Record<string, unknown>, field);

@@ -4,6 +4,7 @@ import { create, type DescField, type DescMessage, type DescOneof } from '@bufbu
 import { Faults, misfit, type Place, structTooLarge } from './faults.ts';
 import { readLeaf } from './json-leaf.ts';
 import { MAX_STRUCT_BYTES } from './limits.ts';
+import { unknownField } from './unknown-field.ts';
 
 const STRUCT = 'google.protobuf.Struct';
 
@@ -32,7 +33,7 @@ export function readObject(desc: DescMessage, json: unknown, place: Place | unde
     // By its name in the schema, whichever of its two spellings was given; an unknown one as it was given.
     const at = { parent: place, name: field?.name ?? name };
     try {
-      if (field === undefined) throw misfit(at, `is not a field of ${desc.typeName}`);
+      if (field === undefined) throw misfit(at, unknownField(desc, name));
       readMember(message, field, json[name], at, seen);
     } catch (error) {
       // A misspelled field is often one of several.
@@ -61,7 +62,7 @@ function readMember(
     if (seen.has(oneof)) throw misfit(at, `is given beside another field of ${oneof.name}`);
     seen.add(oneof);
     if (json !== null) message[oneof.localName] = { case: field.localName, value: readValue(field, json, at) };
-  } else if (field.fieldKind === 'list' && (field.listKind === 'message' || field.listKind === 'scalar')) {
+  } else if (field.fieldKind === 'list') {
     message[field.localName] = readList(field, json, at);
   } else message[field.localName] = readValue(field, json, at);
 }

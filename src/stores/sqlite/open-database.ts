@@ -3,9 +3,9 @@
 import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Backfill } from './backfill.ts';
+import { refuseCutFile } from './cut-file.ts';
 import { BUSY_TIMEOUT_MS, SqliteDatabase } from './database.ts';
 import { type StoreReasons, translated } from './failures.ts';
-import { refuseCutFile } from './cut-file.ts';
 import { createFile, fileUrlFor } from './file.ts';
 import { FilesInPlace } from './files-in-place.ts';
 import { type Layout, prepareLayout, refuseOtherLayout } from './layout.ts';

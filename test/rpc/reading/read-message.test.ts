@@ -15,8 +15,9 @@ import {
   BatchVerifyRequestSchema,
   IssueRequestSchema,
   ValidateDAGRequestSchema,
+  VerifyRequestSchema,
 } from '../../../src/gen/ect/v1/authority_pb.ts';
-import { GetEntryRequestSchema } from '../../../src/gen/ect/v1/ledger_pb.ts';
+import { GetEntryRequestSchema, ListEntriesRequestSchema } from '../../../src/gen/ect/v1/ledger_pb.ts';
 import { type Codec, readMessage } from '../../../src/rpc/reading/read-message.ts';
 import { field, fill, nest, varint } from './worst-cases.ts';
 
@@ -33,7 +34,12 @@ async function outcomeOf(desc: DescMessage, codec: Codec, bytes: Uint8Array, sig
 
 const json = (text: string, desc: DescMessage = IssueRequestSchema) => outcomeOf(desc, 'json', Buffer.from(text));
 const proto = (bytes: Uint8Array, desc: DescMessage = IssueRequestSchema) => outcomeOf(desc, 'proto', bytes);
-const malformed = (message: string) => ({ reason: 'REQUEST_MALFORMED', message: expect.stringContaining(message) });
+const malformed = (message: string | RegExp) => ({
+  reason: 'REQUEST_MALFORMED',
+  message: typeof message === 'string' ? expect.stringContaining(message) : expect.stringMatching(message),
+});
+
+const KINDS = 'ENTRY_KIND_TASK, ENTRY_KIND_TAINT, ENTRY_KIND_KEY, ENTRY_KIND_LOSS';
 
 describe('H13: JSON is refused', () => {
   test.each<[string, Uint8Array]>([
@@ -46,7 +52,7 @@ describe('H13: JSON is refused', () => {
     expect(await outcomeOf(IssueRequestSchema, 'json', bytes)).toMatchObject({ reason: 'REQUEST_MALFORMED' });
   });
 
-  test.each([
+  test.each<[string, string, string | RegExp]>([
     ['a byte order mark', '\ufeff{}', 'is not valid JSON'],
     ['an empty text', '', 'is not valid JSON'],
     ['blanks', '  ', 'is not valid JSON'],
@@ -62,19 +68,26 @@ describe('H13: JSON is refused', () => {
     ['a member twice inside ect_ext', '{"ectExt":{"a":[{"b":1,"b":1}]}}', 'two members of one name'],
     ['a field in both spellings', '{"execAct":"a","exec_act":"b"}', 'exec_act is given twice'],
     ['two fields of a oneof', '{"inpHash":"a","input":""}', 'input is given beside another field of input_binding'],
-    ['an unknown field', '{"execAtc":"a"}', 'execAtc is not a field of ect.v1.IssueRequest'],
+    ['an unknown field', '{"execAtc":"a"}', 'execAtc is not a field of ect.v1.IssueRequest (did you mean execAct?)'],
+    [
+      'one of the other spelling',
+      '{"exec_atc":"a"}',
+      'exec_atc is not a field of ect.v1.IssueRequest (did you mean exec_act?)',
+    ],
+    ['one that is like none', '{"zzz":"a"}', /zzz is not a field of ect\.v1\.IssueRequest$/],
+    ['one that is too long to compare', `{"execAct${'x'.repeat(80)}":1}`, /ect\.v1\.IssueRequest$/],
     [
       'two unknown fields and one of another type',
       '{"execAtc":"a","audience":"b","ttl":5}',
-      'execAtc is not a field of ect.v1.IssueRequest; audience is not a field of ect.v1.IssueRequest; ttl must ',
+      'execAtc is not a field of ect.v1.IssueRequest (did you mean execAct?); audience is not a field of ect.v1.IssueRequest (did you mean aud?); ttl must ',
     ],
     ['a number for a string', '{"execAct":1}', 'exec_act must be a string'],
     ['an element that is no string', '{"aud":["a",2]}', 'aud[1] must be a string'],
     ['null in a list', '{"aud":[null]}', 'aud[0] must not be null'],
     ['a string for a list', '{"aud":"a"}', 'aud must be a JSON array'],
     ['a string for a boolean', '{"dryRun":"true"}', 'dry_run must be true or false'],
-    ['an unknown level', '{"level":"LEVEL_L9"}', 'level must be a value of ect.v1.Level'],
-    ['a level with a fraction', '{"level":1.5}', 'level must be a value of ect.v1.Level'],
+    ['an unknown level', '{"level":"LEVEL_L9"}', 'level must be one of LEVEL_L1, LEVEL_L2, LEVEL_L3'],
+    ['a level with a fraction', '{"level":1.5}', 'level must be one of LEVEL_L1, LEVEL_L2, LEVEL_L3'],
     ['a duration with something behind it', '{"ttl":"5s and more"}', 'ttl must be a duration'],
     ['a duration that is a number', '{"ttl":5}', 'ttl must be a duration'],
     ['a lone high surrogate', '{"execAct":"\\ud83d"}', 'lone surrogate'],
@@ -83,6 +96,47 @@ describe('H13: JSON is refused', () => {
     ['a lone surrogate in a name', '{"ectExt":{"\\udfff":1}}', 'lone surrogate'],
   ])('with %s', async (_, text, message) => {
     expect(await json(text)).toMatchObject(malformed(message));
+  });
+
+  test.each<[string, DescMessage, string]>([
+    ['{"kinds":"ENTRY_KIND_TASK"}', ListEntriesRequestSchema, 'kinds must be a JSON array'],
+    ['{"kinds":["TASK"]}', ListEntriesRequestSchema, `kinds[0] must be one of ${KINDS}`],
+    ['{"kinds":["ENTRY_KIND_TASK",null]}', ListEntriesRequestSchema, 'kinds[1] must not be null'],
+    ['{"kinds":["ENTRY_KIND_TASK",1.5]}', ListEntriesRequestSchema, `kinds[1] must be one of ${KINDS}`],
+    [
+      '{"order":"NEWEST"}',
+      ListEntriesRequestSchema,
+      'order must be one of ENTRY_ORDER_OLDEST_FIRST, ENTRY_ORDER_NEWEST_FIRST',
+    ],
+    [
+      '{"items":[{"execAct":"a"}]}',
+      BatchIssueRequestSchema,
+      'items[0].execAct is not a field of ect.v1.BatchIssueItem (did you mean request.execAct?)',
+    ],
+    ['{"pageSize":3e9}', ListEntriesRequestSchema, 'page_size must be a whole number from -2147483648 to 2147483647'],
+  ])('%s: the path of each fault, and the values that there are', async (text, desc, message) => {
+    const error = await json(text, desc);
+    expect(error).toMatchObject(malformed(message));
+    expect(error).toMatchObject({ facts: { field: message.split(' ')[0] } });
+  });
+
+  test('enums in lists are taken by name and by number', async () => {
+    expect(await json('{"kinds":["ENTRY_KIND_KEY",1]}', ListEntriesRequestSchema)).toMatchObject({ kinds: [3, 1] });
+  });
+
+  test('every enum of a request says its values, whichever is asked for wrongly', async () => {
+    for (const desc of [IssueRequestSchema, VerifyRequestSchema, ValidateDAGRequestSchema, ListEntriesRequestSchema]) {
+      for (const field of desc.fields) {
+        if (field.enum === undefined) continue;
+        const isList = field.fieldKind === 'list';
+        const error = await json(JSON.stringify({ [field.jsonName]: isList ? ['NONE'] : 'NONE' }), desc);
+        const rule = `must be one of ${field.enum.values
+          .slice(1)
+          .map(({ name }) => name)
+          .join(', ')}`;
+        expect(error, field.name).toMatchObject(malformed(`${field.name}${isList ? '[0]' : ''} ${rule}`));
+      }
+    }
   });
 
   test.each([

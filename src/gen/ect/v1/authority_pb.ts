@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Entry, Receipt } from "./ledger_pb.ts";
+import type { Entry, Receipt, ReceiptFormat } from "./ledger_pb.ts";
 import { file_ect_v1_ledger } from "./ledger_pb.ts";
 import type { Check, Claims, DagReport, Draft, Finding, Level, TaskName } from "./token_pb.ts";
 import { file_ect_v1_token } from "./token_pb.ts";
@@ -20,7 +20,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/authority.proto.
  */
 export const file_ect_v1_authority: GenFile = /*@__PURE__*/
-  fileDesc("ChZlY3QvdjEvYXV0aG9yaXR5LnByb3RvEgZlY3QudjEiFQoTR2V0QXV0aG9yaXR5UmVxdWVzdCL6AgoUR2V0QXV0aG9yaXR5UmVzcG9uc2USDgoGaXNzdWVyGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEwoLc2lnbmluZ19hbGcYAyABKAkSGQoRdmVyaWZpY2F0aW9uX2FsZ3MYBCADKAkSDgoGZHJhZnRzGAUgAygJEhAKCGp3a3NfdXJpGAYgASgJEj4KCWVuZHBvaW50cxgHIAMoCzIrLmVjdC52MS5HZXRBdXRob3JpdHlSZXNwb25zZS5FbmRwb2ludHNFbnRyeRInCgZsZWRnZXIYCCABKAsyFy5lY3QudjEuQXV0aG9yaXR5TGVkZ2VyEicKBmxpbWl0cxgJIAEoCzIXLmVjdC52MS5BdXRob3JpdHlMaW1pdHMSKwoIZmVhdHVyZXMYCiABKAsyGS5lY3QudjEuQXV0aG9yaXR5RmVhdHVyZXMaMAoORW5kcG9pbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJJCg9BdXRob3JpdHlMZWRnZXISDgoGb3JpZ2luGAEgASgJEhQKDHZlcmlmaWVyX2tleRgCIAEoCRIQCghhdWRpZW5jZRgDIAEoCSLOBAoPQXV0aG9yaXR5TGltaXRzEhUKDW1lc3NhZ2VfYnl0ZXMYASABKAUSGwoTYmF0Y2hfbWVzc2FnZV9ieXRlcxgCIAEoBRIUCgxhbnN3ZXJfYnl0ZXMYAyABKAUSEwoLdG9rZW5fYnl0ZXMYBCABKAUSEwoLYmF0Y2hfaXRlbXMYBSABKAUSEQoJYXVkaWVuY2VzGAYgASgFEhQKDHByZWRlY2Vzc29ycxgHIAEoBRIaChJwcmVkZWNlc3Nvcl90b2tlbnMYCCABKAUSFQoNYnVuZGxlX3Rva2VucxgJIAEoBRIWCg53b3JrZmxvd190YXNrcxgKIAEoBRIRCglhbmNlc3RvcnMYCyABKAUSFwoPZXh0ZW5zaW9uX2J5dGVzGAwgASgFEhcKD2V4dGVuc2lvbl9kZXB0aBgNIAEoBRIuCgtkZWZhdWx0X3R0bBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdtYXhfdHRsGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXRva2VuX2FnZRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgpjbG9ja19za2V3GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCWNhbGxfdGltZRgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxwYWdlX2VudHJpZXMYEyABKAUSEQoJcGFnZV9rZXlzGBQgASgFIr4BChFBdXRob3JpdHlGZWF0dXJlcxIkCg1taW5pbXVtX2xldmVsGAEgASgOMg0uZWN0LnYxLkxldmVsEhAKCHV1aWRfaWRzGAIgASgIEhoKEnByZWRlY2Vzc29yX3BvbGljeRgDIAEoCBIUCgxyZXBsYXlfZ3VhcmQYBCABKAgSDwoHZHVyYWJsZRgFIAEoCBIWCg5kZWxlZ2F0ZWRfa2V5cxgGIAEoCBIWCg5wcm92ZW5fY2FsbGVycxgHIAEoCCLTAwoMSXNzdWVSZXF1ZXN0EhAKCGV4ZWNfYWN0GAEgASgJEgsKA2F1ZBgCIAMoCRIMCgRwcmVkGAMgAygJEgsKA3dpZBgEIAEoCRILCgNqdGkYBSABKAkSCwoDaXNzGAYgASgJEiYKA3R0bBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCghpbnBfaGFzaBgIIAEoCUgAEg8KBWlucHV0GAkgASgMSAASEgoIb3V0X2hhc2gYCiABKAlIARIQCgZvdXRwdXQYCyABKAxIARIqCgdlY3RfZXh0GAwgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEgCEhYKDGVjdF9leHRfanNvbhgNIAEoCUgCEhIKCnJlcXVlc3RfaWQYDiABKAkSHAoFbGV2ZWwYDyABKA4yDS5lY3QudjEuTGV2ZWwSHAoFZHJhZnQYECABKA4yDS5lY3QudjEuRHJhZnQSJwoLcmVjb3JkX21vZGUYESABKA4yEi5lY3QudjEuUmVjb3JkTW9kZRIPCgdkcnlfcnVuGBIgASgIQg8KDWlucHV0X2JpbmRpbmdCEAoOb3V0cHV0X2JpbmRpbmdCCwoJZXh0ZW5zaW9uItEBCg1Jc3N1ZVJlc3BvbnNlEg0KBXRva2VuGAEgASgJEh4KBmNsYWltcxgCIAEoCzIOLmVjdC52MS5DbGFpbXMSCwoDa2lkGAMgASgJEhwKBWxldmVsGAQgASgOMg0uZWN0LnYxLkxldmVsEiAKB3JlY2VpcHQYBSABKAsyDy5lY3QudjEuUmVjZWlwdBIlCgpkYWdfcmVwb3J0GAYgASgLMhEuZWN0LnYxLkRhZ1JlcG9ydBIdCgZjaGVja3MYByADKAsyDS5lY3QudjEuQ2hlY2siTgoRQmF0Y2hJc3N1ZVJlcXVlc3QSJQoFaXRlbXMYASADKAsyFi5lY3QudjEuQmF0Y2hJc3N1ZUl0ZW0SEgoKcmVxdWVzdF9pZBgCIAEoCSJKCg5CYXRjaElzc3VlSXRlbRIRCglyZWZlcmVuY2UYASABKAkSJQoHcmVxdWVzdBgCIAEoCzIULmVjdC52MS5Jc3N1ZVJlcXVlc3QiPwoSQmF0Y2hJc3N1ZVJlc3BvbnNlEikKB3Jlc3VsdHMYASADKAsyGC5lY3QudjEuQmF0Y2hJc3N1ZVJlc3VsdCJ/ChBCYXRjaElzc3VlUmVzdWx0EhEKCXJlZmVyZW5jZRgBIAEoCRIpCghyZXNwb25zZRgCIAEoCzIVLmVjdC52MS5Jc3N1ZVJlc3BvbnNlSAASIwoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQggKBnJlc3VsdCKUAwoNVmVyaWZ5UmVxdWVzdBINCgV0b2tlbhgBIAEoCRIQCghhdWRpZW5jZRgCIAEoCRIaChJwcmVkZWNlc3Nvcl90b2tlbnMYAyADKAkSIQoIZGFnX21vZGUYBCABKA4yDy5lY3QudjEuRGFnTW9kZRInCgtyZXBsYXlfbW9kZRgFIAEoDjISLmVjdC52MS5SZXBsYXlNb2RlEhIKCnJlcXVlc3RfaWQYBiABKAkSJAoNbWluaW11bV9sZXZlbBgHIAEoDjINLmVjdC52MS5MZXZlbBISCghpbnBfaGFzaBgIIAEoCUgAEg8KBWlucHV0GAkgASgMSAASEgoIb3V0X2hhc2gYCiABKAlIARIQCgZvdXRwdXQYCyABKAxIARInCgt2ZXJpZnlfbW9kZRgMIAEoDjISLmVjdC52MS5WZXJpZnlNb2RlEikKBWFzX29mGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIPCg1pbnB1dF9iaW5kaW5nQhAKDm91dHB1dF9iaW5kaW5nIkIKDEVxdWl2b2NhdGlvbhIVCg1zaWduaW5nX2lucHV0GAEgASgJEhsKE290aGVyX3NpZ25pbmdfaW5wdXQYAiABKAkijQIKDlZlcmlmeVJlc3BvbnNlEhIKBXZhbGlkGAEgASgISACIAQESIAoHZmluZGluZxgCIAEoCzIPLmVjdC52MS5GaW5kaW5nEhwKBWxldmVsGAMgASgOMg0uZWN0LnYxLkxldmVsEh4KBmNsYWltcxgEIAEoCzIOLmVjdC52MS5DbGFpbXMSCwoDa2lkGAUgASgJEiUKCmRhZ19yZXBvcnQYBiABKAsyES5lY3QudjEuRGFnUmVwb3J0EioKDGVxdWl2b2NhdGlvbhgHIAEoCzIULmVjdC52MS5FcXVpdm9jYXRpb24SHQoGY2hlY2tzGAggAygLMg0uZWN0LnYxLkNoZWNrQggKBl92YWxpZCJQChJCYXRjaFZlcmlmeVJlcXVlc3QSJgoFaXRlbXMYASADKAsyFy5lY3QudjEuQmF0Y2hWZXJpZnlJdGVtEhIKCnJlcXVlc3RfaWQYAiABKAkiTAoPQmF0Y2hWZXJpZnlJdGVtEhEKCXJlZmVyZW5jZRgBIAEoCRImCgdyZXF1ZXN0GAIgASgLMhUuZWN0LnYxLlZlcmlmeVJlcXVlc3QiQQoTQmF0Y2hWZXJpZnlSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkuZWN0LnYxLkJhdGNoVmVyaWZ5UmVzdWx0IoEBChFCYXRjaFZlcmlmeVJlc3VsdBIRCglyZWZlcmVuY2UYASABKAkSKgoIcmVzcG9uc2UYAiABKAsyFi5lY3QudjEuVmVyaWZ5UmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0Ih0KC1Rva2VuQnVuZGxlEg4KBnRva2VucxgBIAMoCSKtAQoSVmFsaWRhdGVEQUdSZXF1ZXN0Eg8KBXRva2VuGAEgASgJSAASDQoDd2lkGAIgASgJSAASJQoGYnVuZGxlGAMgASgLMhMuZWN0LnYxLlRva2VuQnVuZGxlSAASGgoScHJlZGVjZXNzb3JfdG9rZW5zGAQgAygJEikKDGdyYXBoX2Zvcm1hdBgFIAEoDjITLmVjdC52MS5HcmFwaEZvcm1hdEIJCgdzdWJqZWN0Iq0BChNWYWxpZGF0ZURBR1Jlc3BvbnNlEiUKCmRhZ19yZXBvcnQYASABKAsyES5lY3QudjEuRGFnUmVwb3J0EgwKBHNpemUYAiABKAUSDQoFZGVwdGgYAyABKAUSHwoFcm9vdHMYBCADKAsyEC5lY3QudjEuVGFza05hbWUSIAoGbGVhdmVzGAUgAygLMhAuZWN0LnYxLlRhc2tOYW1lEg8KB2RyYXdpbmcYBiABKAkiNQoTQXBwZW5kTGVkZ2VyUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIpsBChRBcHBlbmRMZWRnZXJSZXNwb25zZRIcCgVlbnRyeRgBIAEoCzINLmVjdC52MS5FbnRyeRIgCgdyZWNlaXB0GAIgASgLMg8uZWN0LnYxLlJlY2VpcHQSFgoJZHVwbGljYXRlGAMgASgISACIAQESHQoGY2hlY2tzGAQgAygLMg0uZWN0LnYxLkNoZWNrQgwKCl9kdXBsaWNhdGUiSAoYQmF0Y2hBcHBlbmRMZWRnZXJSZXF1ZXN0EiwKBWl0ZW1zGAEgAygLMh0uZWN0LnYxLkJhdGNoQXBwZW5kTGVkZ2VySXRlbSJYChVCYXRjaEFwcGVuZExlZGdlckl0ZW0SEQoJcmVmZXJlbmNlGAEgASgJEiwKB3JlcXVlc3QYAiABKAsyGy5lY3QudjEuQXBwZW5kTGVkZ2VyUmVxdWVzdCJNChlCYXRjaEFwcGVuZExlZGdlclJlc3BvbnNlEjAKB3Jlc3VsdHMYASADKAsyHy5lY3QudjEuQmF0Y2hBcHBlbmRMZWRnZXJSZXN1bHQijQEKF0JhdGNoQXBwZW5kTGVkZ2VyUmVzdWx0EhEKCXJlZmVyZW5jZRgBIAEoCRIwCghyZXNwb25zZRgCIAEoCzIcLmVjdC52MS5BcHBlbmRMZWRnZXJSZXNwb25zZUgAEiMKBWVycm9yGAMgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIAEIICgZyZXN1bHQqVgoKUmVjb3JkTW9kZRIbChdSRUNPUkRfTU9ERV9VTlNQRUNJRklFRBAAEhQKEFJFQ09SRF9NT0RFX1NZTkMQARIVChFSRUNPUkRfTU9ERV9BU1lOQxACKmMKB0RhZ01vZGUSGAoUREFHX01PREVfVU5TUEVDSUZJRUQQABIRCg1EQUdfTU9ERV9OT05FEAESFAoQREFHX01PREVfUEFSVElBTBACEhUKEURBR19NT0RFX0NPTVBMRVRFEAMqcAoKUmVwbGF5TW9kZRIbChdSRVBMQVlfTU9ERV9VTlNQRUNJRklFRBAAEhYKElJFUExBWV9NT0RFX1JFQ09SRBABEhQKEFJFUExBWV9NT0RFX1NLSVAQAhIXChNSRVBMQVlfTU9ERV9PQlNFUlZFEAMqWgoKVmVyaWZ5TW9kZRIbChdWRVJJRllfTU9ERV9VTlNQRUNJRklFRBAAEhcKE1ZFUklGWV9NT0RFX0VORk9SQ0UQARIWChJWRVJJRllfTU9ERV9SRVBPUlQQAipbCgtHcmFwaEZvcm1hdBIcChhHUkFQSF9GT1JNQVRfVU5TUEVDSUZJRUQQABIYChRHUkFQSF9GT1JNQVRfTUVSTUFJRBABEhQKEEdSQVBIX0ZPUk1BVF9ET1QQAjLaBAoQQXV0aG9yaXR5U2VydmljZRJOCgxHZXRBdXRob3JpdHkSGy5lY3QudjEuR2V0QXV0aG9yaXR5UmVxdWVzdBocLmVjdC52MS5HZXRBdXRob3JpdHlSZXNwb25zZSIDkAIBEjQKBUlzc3VlEhQuZWN0LnYxLklzc3VlUmVxdWVzdBoVLmVjdC52MS5Jc3N1ZVJlc3BvbnNlEkMKCkJhdGNoSXNzdWUSGS5lY3QudjEuQmF0Y2hJc3N1ZVJlcXVlc3QaGi5lY3QudjEuQmF0Y2hJc3N1ZVJlc3BvbnNlEjcKBlZlcmlmeRIVLmVjdC52MS5WZXJpZnlSZXF1ZXN0GhYuZWN0LnYxLlZlcmlmeVJlc3BvbnNlEkYKC0JhdGNoVmVyaWZ5EhouZWN0LnYxLkJhdGNoVmVyaWZ5UmVxdWVzdBobLmVjdC52MS5CYXRjaFZlcmlmeVJlc3BvbnNlEksKC1ZhbGlkYXRlREFHEhouZWN0LnYxLlZhbGlkYXRlREFHUmVxdWVzdBobLmVjdC52MS5WYWxpZGF0ZURBR1Jlc3BvbnNlIgOQAgESTgoMQXBwZW5kTGVkZ2VyEhsuZWN0LnYxLkFwcGVuZExlZGdlclJlcXVlc3QaHC5lY3QudjEuQXBwZW5kTGVkZ2VyUmVzcG9uc2UiA5ACAhJdChFCYXRjaEFwcGVuZExlZGdlchIgLmVjdC52MS5CYXRjaEFwcGVuZExlZGdlclJlcXVlc3QaIS5lY3QudjEuQmF0Y2hBcHBlbmRMZWRnZXJSZXNwb25zZSIDkAICQjEKBmVjdC52MUIOQXV0aG9yaXR5UHJvdG9QAVoMZWN0L3YxO2VjdHYxqgIGRWN0LlYxYgZwcm90bzM", [file_ect_v1_ledger, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("ChZlY3QvdjEvYXV0aG9yaXR5LnByb3RvEgZlY3QudjEiFQoTR2V0QXV0aG9yaXR5UmVxdWVzdCL6AgoUR2V0QXV0aG9yaXR5UmVzcG9uc2USDgoGaXNzdWVyGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEwoLc2lnbmluZ19hbGcYAyABKAkSGQoRdmVyaWZpY2F0aW9uX2FsZ3MYBCADKAkSDgoGZHJhZnRzGAUgAygJEhAKCGp3a3NfdXJpGAYgASgJEj4KCWVuZHBvaW50cxgHIAMoCzIrLmVjdC52MS5HZXRBdXRob3JpdHlSZXNwb25zZS5FbmRwb2ludHNFbnRyeRInCgZsZWRnZXIYCCABKAsyFy5lY3QudjEuQXV0aG9yaXR5TGVkZ2VyEicKBmxpbWl0cxgJIAEoCzIXLmVjdC52MS5BdXRob3JpdHlMaW1pdHMSKwoIZmVhdHVyZXMYCiABKAsyGS5lY3QudjEuQXV0aG9yaXR5RmVhdHVyZXMaMAoORW5kcG9pbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJJCg9BdXRob3JpdHlMZWRnZXISDgoGb3JpZ2luGAEgASgJEhQKDHZlcmlmaWVyX2tleRgCIAEoCRIQCghhdWRpZW5jZRgDIAEoCSKLCAoPQXV0aG9yaXR5TGltaXRzEhUKDW1lc3NhZ2VfYnl0ZXMYASABKAUSGwoTYmF0Y2hfbWVzc2FnZV9ieXRlcxgCIAEoBRIUCgxhbnN3ZXJfYnl0ZXMYAyABKAUSEwoLdG9rZW5fYnl0ZXMYBCABKAUSEwoLYmF0Y2hfaXRlbXMYBSABKAUSEQoJYXVkaWVuY2VzGAYgASgFEhQKDHByZWRlY2Vzc29ycxgHIAEoBRIaChJwcmVkZWNlc3Nvcl90b2tlbnMYCCABKAUSFQoNYnVuZGxlX3Rva2VucxgJIAEoBRIWCg53b3JrZmxvd190YXNrcxgKIAEoBRIRCglhbmNlc3RvcnMYCyABKAUSFwoPZXh0ZW5zaW9uX2J5dGVzGAwgASgFEhcKD2V4dGVuc2lvbl9kZXB0aBgNIAEoBRIuCgtkZWZhdWx0X3R0bBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdtYXhfdHRsGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXRva2VuX2FnZRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgpjbG9ja19za2V3GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCWNhbGxfdGltZRgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxwYWdlX2VudHJpZXMYEyABKAUSEQoJcGFnZV9rZXlzGBQgASgFEhUKDWlkX2NoYXJhY3RlcnMYFSABKAUSEQoJdXJpX2J5dGVzGBYgASgFEhsKE2V4ZWNfYWN0X2NoYXJhY3RlcnMYFyABKAUSIQoZZXh0ZW5zaW9uX3RleHRfY2hhcmFjdGVycxgYIAEoBRISCgpuYW1lX2J5dGVzGBkgASgFEhcKD25vdGVfY2hhcmFjdGVycxgaIAEoBRIxCg5yZWNvcmRpbmdfd2FpdBgbIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIjChtvcGVuX3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb24YHCABKAUSIQoZb3Blbl9jYWxsc19wZXJfY29ubmVjdGlvbhgdIAEoBRIdChVvcGVuX2NhbGxzX3Blcl9jYWxsZXIYHiABKAUSLQolcHVibGljX3JlcXVlc3RzX3Blcl9jb25uZWN0aW9uX3NlY29uZBgfIAEoBRIeChZ3cml0dGVuX2J5dGVzX3Blcl9ob3VyGCAgASgDEiIKGm9wZW5fcmVjb3JkaW5nc19wZXJfY2FsbGVyGCEgASgFEhcKD29wZW5fcmVjb3JkaW5ncxgiIAEoBSK+AQoRQXV0aG9yaXR5RmVhdHVyZXMSJAoNbWluaW11bV9sZXZlbBgBIAEoDjINLmVjdC52MS5MZXZlbBIQCgh1dWlkX2lkcxgCIAEoCBIaChJwcmVkZWNlc3Nvcl9wb2xpY3kYAyABKAgSFAoMcmVwbGF5X2d1YXJkGAQgASgIEg8KB2R1cmFibGUYBSABKAgSFgoOZGVsZWdhdGVkX2tleXMYBiABKAgSFgoOcHJvdmVuX2NhbGxlcnMYByABKAgiggQKDElzc3VlUmVxdWVzdBIQCghleGVjX2FjdBgBIAEoCRILCgNhdWQYAiADKAkSDAoEcHJlZBgDIAMoCRILCgN3aWQYBCABKAkSCwoDanRpGAUgASgJEgsKA2lzcxgGIAEoCRImCgN0dGwYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoIaW5wX2hhc2gYCCABKAlIABIPCgVpbnB1dBgJIAEoDEgAEhIKCG91dF9oYXNoGAogASgJSAESEAoGb3V0cHV0GAsgASgMSAESKgoHZWN0X2V4dBgMIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIAhIWCgxlY3RfZXh0X2pzb24YDSABKAlIAhISCgpyZXF1ZXN0X2lkGA4gASgJEhwKBWxldmVsGA8gASgOMg0uZWN0LnYxLkxldmVsEhwKBWRyYWZ0GBAgASgOMg0uZWN0LnYxLkRyYWZ0EicKC3JlY29yZF9tb2RlGBEgASgOMhIuZWN0LnYxLlJlY29yZE1vZGUSDwoHZHJ5X3J1bhgSIAEoCBItCg5yZWNlaXB0X2Zvcm1hdBgTIAEoDjIVLmVjdC52MS5SZWNlaXB0Rm9ybWF0Qg8KDWlucHV0X2JpbmRpbmdCEAoOb3V0cHV0X2JpbmRpbmdCCwoJZXh0ZW5zaW9uItEBCg1Jc3N1ZVJlc3BvbnNlEg0KBXRva2VuGAEgASgJEh4KBmNsYWltcxgCIAEoCzIOLmVjdC52MS5DbGFpbXMSCwoDa2lkGAMgASgJEhwKBWxldmVsGAQgASgOMg0uZWN0LnYxLkxldmVsEiAKB3JlY2VpcHQYBSABKAsyDy5lY3QudjEuUmVjZWlwdBIlCgpkYWdfcmVwb3J0GAYgASgLMhEuZWN0LnYxLkRhZ1JlcG9ydBIdCgZjaGVja3MYByADKAsyDS5lY3QudjEuQ2hlY2siTgoRQmF0Y2hJc3N1ZVJlcXVlc3QSJQoFaXRlbXMYASADKAsyFi5lY3QudjEuQmF0Y2hJc3N1ZUl0ZW0SEgoKcmVxdWVzdF9pZBgCIAEoCSJKCg5CYXRjaElzc3VlSXRlbRIRCglyZWZlcmVuY2UYASABKAkSJQoHcmVxdWVzdBgCIAEoCzIULmVjdC52MS5Jc3N1ZVJlcXVlc3QiPwoSQmF0Y2hJc3N1ZVJlc3BvbnNlEikKB3Jlc3VsdHMYASADKAsyGC5lY3QudjEuQmF0Y2hJc3N1ZVJlc3VsdCJ/ChBCYXRjaElzc3VlUmVzdWx0EhEKCXJlZmVyZW5jZRgBIAEoCRIpCghyZXNwb25zZRgCIAEoCzIVLmVjdC52MS5Jc3N1ZVJlc3BvbnNlSAASIwoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQggKBnJlc3VsdCKUAwoNVmVyaWZ5UmVxdWVzdBINCgV0b2tlbhgBIAEoCRIQCghhdWRpZW5jZRgCIAEoCRIaChJwcmVkZWNlc3Nvcl90b2tlbnMYAyADKAkSIQoIZGFnX21vZGUYBCABKA4yDy5lY3QudjEuRGFnTW9kZRInCgtyZXBsYXlfbW9kZRgFIAEoDjISLmVjdC52MS5SZXBsYXlNb2RlEhIKCnJlcXVlc3RfaWQYBiABKAkSJAoNbWluaW11bV9sZXZlbBgHIAEoDjINLmVjdC52MS5MZXZlbBISCghpbnBfaGFzaBgIIAEoCUgAEg8KBWlucHV0GAkgASgMSAASEgoIb3V0X2hhc2gYCiABKAlIARIQCgZvdXRwdXQYCyABKAxIARInCgt2ZXJpZnlfbW9kZRgMIAEoDjISLmVjdC52MS5WZXJpZnlNb2RlEikKBWFzX29mGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIPCg1pbnB1dF9iaW5kaW5nQhAKDm91dHB1dF9iaW5kaW5nIkIKDEVxdWl2b2NhdGlvbhIVCg1zaWduaW5nX2lucHV0GAEgASgJEhsKE290aGVyX3NpZ25pbmdfaW5wdXQYAiABKAkijQIKDlZlcmlmeVJlc3BvbnNlEhIKBXZhbGlkGAEgASgISACIAQESIAoHZmluZGluZxgCIAEoCzIPLmVjdC52MS5GaW5kaW5nEhwKBWxldmVsGAMgASgOMg0uZWN0LnYxLkxldmVsEh4KBmNsYWltcxgEIAEoCzIOLmVjdC52MS5DbGFpbXMSCwoDa2lkGAUgASgJEiUKCmRhZ19yZXBvcnQYBiABKAsyES5lY3QudjEuRGFnUmVwb3J0EioKDGVxdWl2b2NhdGlvbhgHIAEoCzIULmVjdC52MS5FcXVpdm9jYXRpb24SHQoGY2hlY2tzGAggAygLMg0uZWN0LnYxLkNoZWNrQggKBl92YWxpZCJQChJCYXRjaFZlcmlmeVJlcXVlc3QSJgoFaXRlbXMYASADKAsyFy5lY3QudjEuQmF0Y2hWZXJpZnlJdGVtEhIKCnJlcXVlc3RfaWQYAiABKAkiTAoPQmF0Y2hWZXJpZnlJdGVtEhEKCXJlZmVyZW5jZRgBIAEoCRImCgdyZXF1ZXN0GAIgASgLMhUuZWN0LnYxLlZlcmlmeVJlcXVlc3QiQQoTQmF0Y2hWZXJpZnlSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkuZWN0LnYxLkJhdGNoVmVyaWZ5UmVzdWx0IoEBChFCYXRjaFZlcmlmeVJlc3VsdBIRCglyZWZlcmVuY2UYASABKAkSKgoIcmVzcG9uc2UYAiABKAsyFi5lY3QudjEuVmVyaWZ5UmVzcG9uc2VIABIjCgVlcnJvchgDIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0Ih0KC1Rva2VuQnVuZGxlEg4KBnRva2VucxgBIAMoCSKtAQoSVmFsaWRhdGVEQUdSZXF1ZXN0Eg8KBXRva2VuGAEgASgJSAASDQoDd2lkGAIgASgJSAASJQoGYnVuZGxlGAMgASgLMhMuZWN0LnYxLlRva2VuQnVuZGxlSAASGgoScHJlZGVjZXNzb3JfdG9rZW5zGAQgAygJEikKDGdyYXBoX2Zvcm1hdBgFIAEoDjITLmVjdC52MS5HcmFwaEZvcm1hdEIJCgdzdWJqZWN0Iq0BChNWYWxpZGF0ZURBR1Jlc3BvbnNlEiUKCmRhZ19yZXBvcnQYASABKAsyES5lY3QudjEuRGFnUmVwb3J0EgwKBHNpemUYAiABKAUSDQoFZGVwdGgYAyABKAUSHwoFcm9vdHMYBCADKAsyEC5lY3QudjEuVGFza05hbWUSIAoGbGVhdmVzGAUgAygLMhAuZWN0LnYxLlRhc2tOYW1lEg8KB2RyYXdpbmcYBiABKAkiZAoTQXBwZW5kTGVkZ2VyUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIPCgdkcnlfcnVuGAIgASgIEi0KDnJlY2VpcHRfZm9ybWF0GAMgASgOMhUuZWN0LnYxLlJlY2VpcHRGb3JtYXQimwEKFEFwcGVuZExlZGdlclJlc3BvbnNlEhwKBWVudHJ5GAEgASgLMg0uZWN0LnYxLkVudHJ5EiAKB3JlY2VpcHQYAiABKAsyDy5lY3QudjEuUmVjZWlwdBIWCglkdXBsaWNhdGUYAyABKAhIAIgBARIdCgZjaGVja3MYBCADKAsyDS5lY3QudjEuQ2hlY2tCDAoKX2R1cGxpY2F0ZSJIChhCYXRjaEFwcGVuZExlZGdlclJlcXVlc3QSLAoFaXRlbXMYASADKAsyHS5lY3QudjEuQmF0Y2hBcHBlbmRMZWRnZXJJdGVtIlgKFUJhdGNoQXBwZW5kTGVkZ2VySXRlbRIRCglyZWZlcmVuY2UYASABKAkSLAoHcmVxdWVzdBgCIAEoCzIbLmVjdC52MS5BcHBlbmRMZWRnZXJSZXF1ZXN0Ik0KGUJhdGNoQXBwZW5kTGVkZ2VyUmVzcG9uc2USMAoHcmVzdWx0cxgBIAMoCzIfLmVjdC52MS5CYXRjaEFwcGVuZExlZGdlclJlc3VsdCKNAQoXQmF0Y2hBcHBlbmRMZWRnZXJSZXN1bHQSEQoJcmVmZXJlbmNlGAEgASgJEjAKCHJlc3BvbnNlGAIgASgLMhwuZWN0LnYxLkFwcGVuZExlZGdlclJlc3BvbnNlSAASIwoFZXJyb3IYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQggKBnJlc3VsdCpWCgpSZWNvcmRNb2RlEhsKF1JFQ09SRF9NT0RFX1VOU1BFQ0lGSUVEEAASFAoQUkVDT1JEX01PREVfU1lOQxABEhUKEVJFQ09SRF9NT0RFX0FTWU5DEAIqYwoHRGFnTW9kZRIYChREQUdfTU9ERV9VTlNQRUNJRklFRBAAEhEKDURBR19NT0RFX05PTkUQARIUChBEQUdfTU9ERV9QQVJUSUFMEAISFQoRREFHX01PREVfQ09NUExFVEUQAypwCgpSZXBsYXlNb2RlEhsKF1JFUExBWV9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSUkVQTEFZX01PREVfUkVDT1JEEAESFAoQUkVQTEFZX01PREVfU0tJUBACEhcKE1JFUExBWV9NT0RFX09CU0VSVkUQAypaCgpWZXJpZnlNb2RlEhsKF1ZFUklGWV9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTVkVSSUZZX01PREVfRU5GT1JDRRABEhYKElZFUklGWV9NT0RFX1JFUE9SVBACKlsKC0dyYXBoRm9ybWF0EhwKGEdSQVBIX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhgKFEdSQVBIX0ZPUk1BVF9NRVJNQUlEEAESFAoQR1JBUEhfRk9STUFUX0RPVBACMtoEChBBdXRob3JpdHlTZXJ2aWNlEk4KDEdldEF1dGhvcml0eRIbLmVjdC52MS5HZXRBdXRob3JpdHlSZXF1ZXN0GhwuZWN0LnYxLkdldEF1dGhvcml0eVJlc3BvbnNlIgOQAgESNAoFSXNzdWUSFC5lY3QudjEuSXNzdWVSZXF1ZXN0GhUuZWN0LnYxLklzc3VlUmVzcG9uc2USQwoKQmF0Y2hJc3N1ZRIZLmVjdC52MS5CYXRjaElzc3VlUmVxdWVzdBoaLmVjdC52MS5CYXRjaElzc3VlUmVzcG9uc2USNwoGVmVyaWZ5EhUuZWN0LnYxLlZlcmlmeVJlcXVlc3QaFi5lY3QudjEuVmVyaWZ5UmVzcG9uc2USRgoLQmF0Y2hWZXJpZnkSGi5lY3QudjEuQmF0Y2hWZXJpZnlSZXF1ZXN0GhsuZWN0LnYxLkJhdGNoVmVyaWZ5UmVzcG9uc2USSwoLVmFsaWRhdGVEQUcSGi5lY3QudjEuVmFsaWRhdGVEQUdSZXF1ZXN0GhsuZWN0LnYxLlZhbGlkYXRlREFHUmVzcG9uc2UiA5ACARJOCgxBcHBlbmRMZWRnZXISGy5lY3QudjEuQXBwZW5kTGVkZ2VyUmVxdWVzdBocLmVjdC52MS5BcHBlbmRMZWRnZXJSZXNwb25zZSIDkAICEl0KEUJhdGNoQXBwZW5kTGVkZ2VyEiAuZWN0LnYxLkJhdGNoQXBwZW5kTGVkZ2VyUmVxdWVzdBohLmVjdC52MS5CYXRjaEFwcGVuZExlZGdlclJlc3BvbnNlIgOQAgJCMQoGZWN0LnYxQg5BdXRob3JpdHlQcm90b1ABWgxlY3QvdjE7ZWN0djGqAgZFY3QuVjFiBnByb3RvMw", [file_ect_v1_ledger, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_rpc_status]);
 
 /**
  * Asks about the authority. It has no parameters.
@@ -157,7 +157,8 @@ export const AuthorityLedgerSchema: GenMessage<AuthorityLedger> = /*@__PURE__*/
   messageDesc(file_ect_v1_authority, 2);
 
 /**
- * How much an authority takes. Each counts by itself, so the smallest that a request meets decides.
+ * How much an authority takes. Each counts by itself, so the smallest that a request meets decides. What the operator grants single
+ * callers (a rate of calls, a longest lifetime) is not among these: it differs from caller to caller, and this answer is for everybody.
  *
  * @generated from message ect.v1.AuthorityLimits
  */
@@ -301,6 +302,104 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
    * @generated from field: int32 page_keys = 20;
    */
   pageKeys: number;
+
+  /**
+   * Characters of a `jti`, of a `wid` and of each id in `pred`.
+   *
+   * @generated from field: int32 id_characters = 21;
+   */
+  idCharacters: number;
+
+  /**
+   * Bytes of `iss`, and of each party in `aud`.
+   *
+   * @generated from field: int32 uri_bytes = 22;
+   */
+  uriBytes: number;
+
+  /**
+   * Characters of `exec_act`.
+   *
+   * @generated from field: int32 exec_act_characters = 23;
+   */
+  execActCharacters: number;
+
+  /**
+   * Characters of `ect_ext_json`, blanks included.
+   *
+   * @generated from field: int32 extension_text_characters = 24;
+   */
+  extensionTextCharacters: number;
+
+  /**
+   * Bytes of a `request_id`, and of the `reference` of an item.
+   *
+   * @generated from field: int32 name_bytes = 25;
+   */
+  nameBytes: number;
+
+  /**
+   * Characters of the `note` of an administrator.
+   *
+   * @generated from field: int32 note_characters = 26;
+   */
+  noteCharacters: number;
+
+  /**
+   * Longest `wait` of GetRecording.
+   *
+   * @generated from field: google.protobuf.Duration recording_wait = 27;
+   */
+  recordingWait?: Duration | undefined;
+
+  /**
+   * Open streams of a connection: of the health and reflection services. More are QUOTA_EXCEEDED.
+   *
+   * @generated from field: int32 open_streams_per_connection = 28;
+   */
+  openStreamsPerConnection: number;
+
+  /**
+   * Calls that one connection over HTTP/2 may have open.
+   *
+   * @generated from field: int32 open_calls_per_connection = 29;
+   */
+  openCallsPerConnection: number;
+
+  /**
+   * Calls that one caller may have open. More are QUOTA_EXCEEDED.
+   *
+   * @generated from field: int32 open_calls_per_caller = 30;
+   */
+  openCallsPerCaller: number;
+
+  /**
+   * Requests of one connection in a second that need no identity. More are QUOTA_EXCEEDED.
+   *
+   * @generated from field: int32 public_requests_per_connection_second = 31;
+   */
+  publicRequestsPerConnectionSecond: number;
+
+  /**
+   * Bytes that one caller may have the service keep within an hour. More are QUOTA_EXCEEDED. 0: no such quota.
+   *
+   * @generated from field: int64 written_bytes_per_hour = 32;
+   */
+  writtenBytesPerHour: bigint;
+
+  /**
+   * Tokens of one caller that may wait for their entries (RECORD_MODE_ASYNC). More are QUOTA_EXCEEDED.
+   *
+   * @generated from field: int32 open_recordings_per_caller = 33;
+   */
+  openRecordingsPerCaller: number;
+
+  /**
+   * Tokens of all callers together that may wait for their entries. More are SERVICE_OVERLOADED.
+   *
+   * @generated from field: int32 open_recordings = 34;
+   */
+  openRecordings: number;
 };
 
 /**
@@ -395,7 +494,9 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   aud: string[];
 
   /**
-   * The `jti` of each direct predecessor: at most 100, no duplicates. Empty: a root task.
+   * The `jti` of each direct predecessor: at most 100, no duplicates. Empty: a root task. Each is looked for in the workflow of the
+   * task, then among tasks without a workflow, then in one other workflow. A task with a `wid` may follow tasks of its own workflow
+   * and tasks without one: DAG_WORKFLOW_MISMATCH. A task without a `wid` may follow any task.
    *
    * @generated from field: repeated string pred = 3;
    */
@@ -532,11 +633,19 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
 
   /**
    * Checks everything and answers the claims and the checks, but signs, remembers and records nothing. The request id
-   * is not looked at. What would be refused is a row with FAIL; the call itself succeeds.
+   * is not looked at. What would be refused is a row with FAIL, the first of which is what the call would be refused for; the dry run
+   * itself succeeds. What fails only when it is done (the signer, the ledger, the recordings that wait) is not tried.
    *
    * @generated from field: bool dry_run = 18;
    */
   dryRun: boolean;
+
+  /**
+   * How to write the receipt, where the answer has one. Unset: as fields. It does not count for the `request_id`.
+   *
+   * @generated from field: ect.v1.ReceiptFormat receipt_format = 19;
+   */
+  receiptFormat: ReceiptFormat;
 };
 
 /**
@@ -560,21 +669,21 @@ export type IssueResponse = Message<"ect.v1.IssueResponse"> & {
   token: string;
 
   /**
-   * What it says. Unset where a dry run found that it may not be said.
+   * What it says. Unset where a dry run found that no token would leave.
    *
    * @generated from field: ect.v1.Claims claims = 2;
    */
   claims?: Claims | undefined;
 
   /**
-   * The key that signed it, or in a dry run would. Empty for L1.
+   * The key that signed it, or in a dry run would. Empty for L1, and where no token would leave.
    *
    * @generated from field: string kid = 3;
    */
   kid: string;
 
   /**
-   * What the token is when it leaves: L1, L2, or L3 where `receipt` is set.
+   * What the token is when it leaves: L1, L2, or L3. Unset where a dry run found that no token would leave.
    *
    * @generated from field: ect.v1.Level level = 4;
    */
@@ -847,7 +956,7 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   /**
    * Evidence mode: judge the keys and times as of this moment, which must not be in the future. A token that the ledger
    * recorded by then is judged by the time at which it was recorded: also where its key is compromised since a later time. Replay is
-   * skipped. In whole seconds.
+   * skipped. What counts is the second that the moment lies in, to its end: a fraction changes nothing.
    *
    * @generated from field: google.protobuf.Timestamp as_of = 13;
    */
@@ -1235,12 +1344,21 @@ export type AppendLedgerRequest = Message<"ect.v1.AppendLedgerRequest"> & {
   token: string;
 
   /**
-   * Checks everything and answers the checks, but records nothing. What would be refused is a row with FAIL; the call
-   * itself succeeds.
+   * Checks everything and answers the checks, but records nothing. What would be refused is a row with FAIL, the first of which is
+   * what the call would be refused for; the dry run itself succeeds. No row fails where the call would answer the entry that is there,
+   * also where the token has expired or its key is compromised by now. In a batch, dry runs come last: each sees what the other items
+   * have recorded, and nothing of other dry runs.
    *
    * @generated from field: bool dry_run = 2;
    */
   dryRun: boolean;
+
+  /**
+   * How to write the receipt. Unset: as fields.
+   *
+   * @generated from field: ect.v1.ReceiptFormat receipt_format = 3;
+   */
+  receiptFormat: ReceiptFormat;
 };
 
 /**
@@ -1278,7 +1396,8 @@ export type AppendLedgerResponse = Message<"ect.v1.AppendLedgerResponse"> & {
   duplicate?: boolean | undefined;
 
   /**
-   * Every step in order, as in a verdict. Only for a dry run.
+   * Every step in order: `room`, whether the quota of the caller and the disk have room for the entry, and the steps of a verdict. Only
+   * for a dry run.
    *
    * @generated from field: repeated ect.v1.Check checks = 4;
    */
@@ -1636,6 +1755,10 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
  * counts: 1,000 items share the 4 MiB of their message. A call whose answer could be larger than 4 MiB is refused with
  * MESSAGE_TOO_LARGE before anything is done. GetAuthority answers every limit that is in force. An answer that got lost can be
  * asked for again: by the same `request_id`, and of AppendLedger and BatchAppendLedger, which need none, by the same token.
+ *
+ * A message that cannot be read is refused as a whole, also that of a batch, before anything is done: JSON with a field that the
+ * schema does not have is one, since a misspelt field of a request to sign must not count as left out. BadRequest names each place
+ * (`items[3].request.execAtc`). What is wrong with an item in any other way is the result of that item.
  *
  * @generated from service ect.v1.AuthorityService
  */

@@ -583,7 +583,7 @@ export type ListEntriesRequest = Message<"ect.v1.ListEntriesRequest"> & {
   recordedBefore?: Timestamp | undefined;
 
   /**
-   * Only entries from this index on. 0: from the first one.
+   * Only entries of this index or a greater one, in either order. 0: all of them.
    *
    * @generated from field: int64 from_index = 6;
    */
@@ -1150,8 +1150,8 @@ export const LedgerService: GenService<{
     output: typeof GetRecordingResponseSchema;
   },
   /**
-   * Lists entries in the order of their index, filtered and paged. Each is held against the tree: a page with one that is damaged is
-   * refused with LEDGER_CORRUPT, which names its index.
+   * Lists entries by their index, the oldest or the newest first, filtered and paged. Each is held against the tree: a page with one
+   * that is damaged is refused with LEDGER_CORRUPT, which names its index.
    *
    * @generated from rpc ect.v1.LedgerService.ListEntries
    */

@@ -210,7 +210,7 @@ export const PolicyClaimsSchema: GenMessage<PolicyClaims> = /*@__PURE__*/
  */
 export type Finding = Message<"ect.v1.Finding"> & {
   /**
-   * Why: stable, for programs.
+   * Why: stable, for programs. In JSON it has the prefix `ERROR_REASON_`, which `google.rpc.ErrorInfo` leaves out.
    *
    * @generated from field: ect.v1.ErrorReason reason = 1;
    */

@@ -1,0 +1,71 @@
+// What was last stated about a key: by its own entry, or by a mark that moved the time of its compromise afterwards.
+
+import { keyMark, type MarkSet } from '../dag/index.ts';
+import { EctError } from '../errors.ts';
+import { readLeaf } from './leaf.ts';
+import { ledgerMarks } from './mark-book.ts';
+import type { AuthorityParts } from './parts.ts';
+import { demandSound } from './sound-records.ts';
+
+/** A key with what was stated of it last, by whom, and the entry. */
+interface StatedKey {
+  readonly kid: string;
+  readonly by: string;
+  readonly note: string;
+  readonly index: number;
+}
+
+/**
+ * Keys as they were last spoken of. The mark whose time counts is the last word where it came after the entry of the key. One that is
+ * damaged says nothing: what an administrator has stopped is answered also where a mark cannot be read.
+ */
+export async function asLastStated<K extends StatedKey>(
+  parts: AuthorityParts,
+  keys: readonly K[],
+): Promise<readonly K[]> {
+  const marks = await readOr(undefined, () => ledgerMarks(parts).current());
+  const words = new Map<number, Word | undefined>();
+  const stated: K[] = [];
+  for (const key of keys) {
+    const entry = laterMark(marks, key);
+    if (entry === undefined) {
+      stated.push(key);
+      continue;
+    }
+    // A root key and those that it certified have one mark.
+    if (!words.has(entry)) words.set(entry, await readOr(undefined, () => readWord(parts, entry)));
+    stated.push({ ...key, ...words.get(entry) });
+  }
+  return stated;
+}
+
+function laterMark(marks: MarkSet | undefined, { kid, index }: StatedKey): number | undefined {
+  const entry = marks?.markOf(keyMark(kid))?.entry;
+  return entry !== undefined && entry > index ? entry : undefined;
+}
+
+type Word = Pick<StatedKey, 'by' | 'note' | 'index'>;
+
+async function readWord({ ledger }: AuthorityParts, entry: number): Promise<Word | undefined> {
+  const record = await ledger.at(entry);
+  if (record === undefined) return undefined;
+  await demandSound(ledger, [record]);
+  const leaf = readLeaf(record);
+  return leaf.type === 'taint' ? { by: leaf.iss, note: noteIn(record.content), index: entry } : undefined;
+}
+
+/** Of a statement as the ledger keeps it; empty where that was erased, or is of a release that stated none. */
+function noteIn(content: Uint8Array | null): string {
+  if (content === null) return '';
+  const { note } = JSON.parse(Buffer.from(content).toString('utf8')) as { readonly note?: unknown };
+  return typeof note === 'string' ? note : '';
+}
+
+async function readOr<T>(otherwise: T, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof EctError) return otherwise;
+    throw error;
+  }
+}
