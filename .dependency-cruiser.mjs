@@ -4,10 +4,10 @@
 const core = {
   errors: [],
   pace: ['errors'],
-  keys: ['errors'],
+  keys: ['errors', 'own-context'],
   token: ['errors', 'keys'],
   dag: ['errors', 'pace'],
-  ledger: ['errors', 'pace', 'call-deadline'],
+  ledger: ['errors', 'pace', 'call-deadline', 'own-context'],
   custody: ['errors', 'keys', 'token', 'ledger'],
   authority: ['errors', 'pace', 'call-deadline', 'keys', 'token', 'dag', 'ledger', 'custody'],
 };
@@ -15,6 +15,7 @@ const core = {
 const rooms = {
   ...core,
   'call-deadline': [],
+  'own-context': [],
   clock: ['errors', 'bounded-read', 'file-type'],
   files: ['bounded-read', 'file-type', 'privacy'],
   'bounded-read': ['file-type'],
@@ -27,7 +28,7 @@ const rooms = {
   probe: [],
   'storage-health': ['events', 'probe', 'stores'],
   'v8-options': [],
-  limits: ['errors', 'authority'],
+  limits: ['errors', 'authority', 'own-context'],
   policy: ['errors', 'token', 'authority'],
   'policy-files': ['data-dir', 'policy', 'reload', 'setting-file'],
   events: ['errors', 'event-lines', 'event-output', 'limits', 'metrics', 'seldom'],
@@ -104,6 +105,7 @@ const rooms = {
     'pace',
     'spelling',
     'call-deadline',
+    'own-context',
     'events',
     'gen',
     'h2',

@@ -91,7 +91,7 @@ async function verifyEach(
   for (let start = 0; start < texts.length; start += VERIFIED_TOGETHER) {
     const part = texts.slice(start, start + VERIFIED_TOGETHER);
     const verdicts = await Promise.all(
-      part.map((text) => (hasRoom(parts, caller, text) ? verifyForLedger(parts, text) : undefined)),
+      part.map(async (text) => (hasRoom(parts, caller, text) ? verifyForLedger(parts, text) : undefined)),
     );
     for (const [nth, text] of part.entries()) {
       const verdict = verdicts[nth];

@@ -1,14 +1,14 @@
 // Makes and checks signatures one right after the other. A signature on the curve goes through tables that push everything else out of
 // the nearest cache of a core, so parsing between two of them takes three times as long as parsing after parsing.
 
-import { AsyncResource } from 'node:async_hooks';
+import { OwnContext } from '../own-context.ts';
 
 interface Pending {
   readonly work: () => unknown;
   readonly resolve: (result: never) => void;
   readonly reject: (thrown: unknown) => void;
   /** The async context of the call whose signature it is. */
-  readonly context: AsyncResource;
+  readonly context: OwnContext;
 }
 
 /** The signatures of all calls, and of the items of their batches. */
@@ -22,7 +22,7 @@ export class SignatureBatcher {
    */
   add<T>(work: () => T | Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const context = new AsyncResource('Signature', { requireManualDestroy: true });
+      const context = new OwnContext();
       const waiting = this.#pending.push({ work, resolve, reject, context });
       if (waiting === 1) queueMicrotask(this.#run);
     });
@@ -34,7 +34,7 @@ export class SignatureBatcher {
     for (const { work, resolve, reject, context } of pending) {
       try {
         // What waits for the result goes on when all of these are done.
-        resolve(context.runInAsyncScope(work) as never);
+        resolve(context.run(work) as never);
       } catch (thrown) {
         reject(thrown);
       }

@@ -1,8 +1,8 @@
 // Group commit: a commit costs one sync of the disk whatever it holds, so those who ask at about the same time share one.
 
-import { AsyncResource } from 'node:async_hooks';
 import { answeredBy, deadlineMs, underDeadline } from '../call-deadline.ts';
 import { EctError, refuse } from '../errors.ts';
+import { OwnContext } from '../own-context.ts';
 import { endedBy } from '../pace.ts';
 import type { Candidate } from './store.ts';
 
@@ -37,7 +37,7 @@ const GATHER_TURNS = 32;
 /** A queue in front of one committer: commits follow each other, they never overlap. */
 export class AppendQueue<Outcome> {
   /** A commit is work for many calls: it runs in the async context of none of them. */
-  readonly #context = new AsyncResource('AppendQueue', { requireManualDestroy: true });
+  readonly #context = new OwnContext();
   readonly #commit: CommitBatch<Outcome>;
   readonly #maxBatch: number;
   #queue: Queued<Outcome>[] = [];
@@ -62,7 +62,7 @@ export class AppendQueue<Outcome> {
     const answerByMs = deadlineMs();
     this.#queue.push({ candidate, resolve, reject, signal, answerByMs });
     if (this.#gathered !== undefined && this.#queue.length >= this.#gathered.size) this.#gathered.tell();
-    this.#running ??= this.#context.runInAsyncScope(() => this.#run());
+    this.#running ??= this.#context.run(() => this.#run());
     return answeredBy(answerByMs, promise, tooLate);
   }
 

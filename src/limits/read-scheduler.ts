@@ -1,7 +1,7 @@
 // When bytes that a connection brought are parsed, and when other work that peers cause at will is done. One turn of the event
 // loop gives a few milliseconds to it; what is left waits in a fair queue, so that who floods the service does not delay others.
 
-import { AsyncResource } from 'node:async_hooks';
+import { OwnContext } from '../own-context.ts';
 import { FairQueue, type Flow } from './fair-queue.ts';
 import type { Place } from './networks.ts';
 import { Turn } from './turn.ts';
@@ -48,7 +48,7 @@ interface Piece {
   readonly sharers: number;
   readonly run: () => void;
   /** The async context in which it was put here. */
-  readonly context: AsyncResource;
+  readonly context: OwnContext;
 }
 
 export class ReadScheduler {
@@ -98,7 +98,7 @@ export class ReadScheduler {
     const { pieceMs: expectedMs, place } = flow;
     place?.enter();
     const { sharers } = flow;
-    this.#queue.push(flow, expectedMs * sharers, { flow, expectedMs, sharers, run, context: newContext() });
+    this.#queue.push(flow, expectedMs * sharers, { flow, expectedMs, sharers, run, context: new OwnContext() });
     this.#turn.spentMs();
   }
 
@@ -131,7 +131,7 @@ export class ReadScheduler {
     flow.place?.leave();
     const began = this.#beginSlice();
     this.#isRunning = true;
-    context.runInAsyncScope(run);
+    context.run(run);
     this.#isRunning = false;
     afterMicrotasks(() => {
       const tookMs = this.#now() - began;
@@ -153,10 +153,6 @@ export interface ReadingLane {
 export interface ReadingLanes {
   readonly requests: ReadingLane;
   readonly bodies: ReadingLane;
-}
-
-function newContext(): AsyncResource {
-  return new AsyncResource('Reading', { requireManualDestroy: true });
 }
 
 /** Ticks run when no microtask is left. */

@@ -1,7 +1,6 @@
 // The connections of the port: HTTP/1.1 and HTTP/2 under one handler, with the limits that keep an idle or hostile peer
 // from holding them, and an orderly end.
 
-import { AsyncResource } from 'node:async_hooks';
 import { createServer as createHttp1 } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -17,6 +16,7 @@ import {
   type Stream,
 } from '../h2/index.ts';
 import type { Account, ReadingLanes, Resources } from '../limits/index.ts';
+import { OwnContext } from '../own-context.ts';
 import { AnsweredAtOnce } from './answered-at-once.ts';
 import { type RequestLine, streamLine } from './arrivals.ts';
 import type { BrowserRequest, BrowserRules } from './browser-rules.ts';
@@ -155,7 +155,7 @@ export function createConnections(
     const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
     const account = accountOf(socket);
     // What it has read may be put off by the end of a call, and is parsed as its own all the same.
-    const context = new AsyncResource('Http2Connection', { requireManualDestroy: true });
+    const context = new OwnContext();
     const connection = new Connection(socket, {
       limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs, answerMs },
       serve: (stream) => serveHttp2(stream, lean),
@@ -165,7 +165,7 @@ export function createConnections(
           return reads.goesOn;
         },
         end: () => reads.end(account.reading),
-        defer: (goOn) => context.runInAsyncScope(() => reads.defer(account.reading, goOn)),
+        defer: (goOn) => context.run(() => reads.defer(account.reading, goOn)),
       },
       openMemory: (evict) => memory.open(account, evict),
       onFailure: (error) => events.connectionFailed('h2', error),

@@ -1,10 +1,10 @@
 // Requests on the HTTP/2 engine that are not plain unary gRPC: streams, other protocols and encodings, pages.
 
-import { AsyncResource } from 'node:async_hooks';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Caller } from '../authority/index.ts';
 import { type HeaderList, type Receiver, type Stream, writeHeaderBlock } from '../h2/index.ts';
 import type { UnreadCall, UnreadCalls } from '../limits/index.ts';
+import { OwnContext } from '../own-context.ts';
 import { isNoRoom } from './answer-room.ts';
 import type { Handle, RoutedCall } from './routed-request.ts';
 
@@ -33,7 +33,7 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   readonly #stream: Stream;
   readonly #serving: StreamServing;
   /** The async context in which its headers came. */
-  readonly #context = new AsyncResource('Request', { requireManualDestroy: true });
+  readonly #context = new OwnContext();
   #call: RoutedCall | undefined;
   #isGone = false;
   readonly #parts: Buffer[] = [];
@@ -56,7 +56,7 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   }
 
   #begin(): void {
-    if (this.#call === undefined) this.#context.runInAsyncScope(() => this.#handle());
+    if (this.#call === undefined) this.#context.run(() => this.#handle());
   }
 
   #handle(): void {

@@ -1,12 +1,12 @@
 // One call from its headers to its end: its clock, its signal and its one event.
 
-import { AsyncResource } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import { type Caller, callerName, proofOf } from '../authority/index.ts';
 import type { Presented } from '../callers/authenticate.ts';
 import { EctError, type ErrorReason, refuse } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Account, UnreadCall } from '../limits/index.ts';
+import { OwnContext } from '../own-context.ts';
 import type { Access, Call } from './call.ts';
 import { codeName, codeOf } from './errors.ts';
 import { TOO_MANY_ARRIVING } from './overload.ts';
@@ -54,7 +54,7 @@ export class OpenCall implements Call, UnreadCall {
   /** Whether it counts as load from the moment when it was read until it ends. */
   isCounted = false;
   /** The async context in which the call came. */
-  readonly #context = new AsyncResource('Call', { requireManualDestroy: true });
+  readonly #context = new OwnContext();
   readonly #events: Events;
   readonly #onFinish: ((call: OpenCall) => void) | undefined;
   readonly #arrivedAt = performance.now();
@@ -113,7 +113,7 @@ export class OpenCall implements Call, UnreadCall {
    * such as the queue of those that wait, is itself in the context of none of them.
    */
   run<T>(work: () => T): T {
-    return this.#context.runInAsyncScope(work);
+    return this.#context.run(work);
   }
 
   note(reason: ErrorReason): void {
