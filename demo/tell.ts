@@ -30,7 +30,7 @@ export function short(id: string): string {
 }
 
 /** Something came out differently from what the story promises. */
-export class Unexpected extends Error {
+class Unexpected extends Error {
   override readonly name = 'Unexpected';
 }
 

@@ -9,7 +9,7 @@ import type { OpenSigner } from './keys/index.ts';
 import { type AwsKmsOptions, AwsKmsSigner, KmsKeyError } from './signers/aws-kms/index.ts';
 
 /** A start waits for the key no longer. */
-export const START_WAIT_MS = 5_000;
+const START_WAIT_MS = 5_000;
 
 const HOUR_MS = 3_600_000;
 /** In the life of a delegated key. */

@@ -126,7 +126,7 @@ export async function write(
 }
 
 /** What became of a candidate. DAG_DUPLICATE_TASK where another token is recorded in its place. */
-export function asAppended({ notices }: AuthorityParts, candidate: Candidate, { outcome, record, receipt }: Outcome) {
+function asAppended({ notices }: AuthorityParts, candidate: Candidate, { outcome, record, receipt }: Outcome) {
   if (outcome !== 'conflict') return { record, receipt, duplicate: outcome === 'present' };
   const { scope: wid, name: jti, author: iss } = candidate;
   notices.equivocated({ iss, wid, jti }, 'ledger');

@@ -52,7 +52,7 @@ export interface ProgramParts {
   readonly io: Io;
 }
 
-export function buildProgram(parts: ProgramParts): Command {
+function buildProgram(parts: ProgramParts): Command {
   const { serve, checkConfig, checkTrust, recovery, copier, backups, databases, changeSchema, io } = parts;
   const program = new Command('ect')
     .description('Issues, verifies, orders and records Execution Context Tokens.')

@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 import { ALGORITHMS, type PublicJwk, readPublicJwk, type Signer, type Until } from '../keys/index.ts';
 import { type JsonObject, readCompact } from '../token/index.ts';
 
-export const CERTIFICATE_TYPE = 'ect-key+jwt';
+const CERTIFICATE_TYPE = 'ect-key+jwt';
 
 /** What a certificate says. Times are seconds since the epoch. */
 export interface Certificate {

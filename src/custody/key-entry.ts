@@ -108,7 +108,7 @@ export function keyEntryName({ kid, state, generation }: Pick<KeyLeaf, 'kid' | '
 }
 
 /** What identifies the content of an entry about a key. */
-export function digestOfStatement(content: Uint8Array): Uint8Array {
+function digestOfStatement(content: Uint8Array): Uint8Array {
   return createHash('sha256').update(content).digest();
 }
 

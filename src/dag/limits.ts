@@ -7,7 +7,7 @@ export const MAX_BUNDLE_TASKS = 10_000;
 /** A recorded workflow with more tasks is not examined as a whole: its tasks must be in memory together. */
 export const MAX_WORKFLOW_TASKS = 100_000;
 /** A predecessor may have been issued this much after its successor: clocks differ. */
-export const CLOCK_SKEW_SECONDS = 30;
+const CLOCK_SKEW_SECONDS = 30;
 
 /** What the rules take from the configuration. */
 export interface DagPolicy {

@@ -48,12 +48,12 @@ const GROUPS: Readonly<Record<Action, 'write' | 'verify' | 'read' | 'administer'
   RevokeKey: 'administer',
 };
 
-export function uid(type: string, id: string): Uid {
+function uid(type: string, id: string): Uid {
   return { type: `ECT::${type}`, id };
 }
 
 /** The name of a caller, by the kind of its proof alone. */
-export function callerUid(caller: Caller): Uid {
+function callerUid(caller: Caller): Uid {
   switch (caller.kind) {
     case 'spiffe':
       return uid('Workload', caller.id);

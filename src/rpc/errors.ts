@@ -16,7 +16,7 @@ import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
 import { type Detail, failureOf } from './failures.ts';
 
 /** The `domain` of every `google.rpc.ErrorInfo` of this service. Reasons outlive versions of the API, so it names none. */
-export const ERROR_DOMAIN = 'ect-authority';
+const ERROR_DOMAIN = 'ect-authority';
 
 /** The gRPC code of a call that fails for this reason. */
 export function codeOf(reason: ErrorReason): Code {

@@ -66,7 +66,7 @@ const KEYS_SECONDS = 5;
 /** Tokens expire, and space is made, within minutes. */
 const LATER = 30;
 
-export const FAILURES = {
+const FAILURES = {
   TOKEN_TOO_LARGE: ARGUMENT,
   TOKEN_MALFORMED: ARGUMENT,
   LEVEL_TOO_LOW: unmet('TOKEN', 'level'),

@@ -39,7 +39,7 @@ export function writeSigningKey(key: KeyRecord): MessageInitShape<typeof Signing
 /** Since which second a key is marked as compromised; undefined where it is not. */
 export type SinceOf = (kid: string) => number | undefined;
 
-export function writeManagedKey(key: KeyRecord, sinceOf: SinceOf): MessageInitShape<typeof ManagedKeySchema> {
+function writeManagedKey(key: KeyRecord, sinceOf: SinceOf): MessageInitShape<typeof ManagedKeySchema> {
   const { generation, revoked } = key;
   return {
     key: writeSigningKey(key),

@@ -8,7 +8,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { isAllowedAddress, type Network } from './addresses.ts';
 
 /** Why there is no document, in a sentence for the operator. It quotes nothing of an answer. */
-export class DocumentFault extends Error {
+class DocumentFault extends Error {
   override readonly name = 'DocumentFault';
 }
 

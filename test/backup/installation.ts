@@ -9,7 +9,7 @@ import { startService } from '../support/service-process.ts';
 
 export const AUTHORITY = 'ect.v1.AuthorityService';
 export const LEDGER = 'ect.v1.LedgerService';
-export const AUDIENCE = 'urn:example:reviewer';
+const AUDIENCE = 'urn:example:reviewer';
 /** The key is announced, and made active. */
 export const KEY_ENTRIES = 2;
 

@@ -10,9 +10,9 @@ export const ISSUER = 'urn:ect:test';
 export const START_MS = 1_772_000_000_000;
 export const START = START_MS / 1000;
 
-export const forever = { signal: new AbortController().signal };
+const forever = { signal: new AbortController().signal };
 
-export function makePrivateKey(): KeyObject {
+function makePrivateKey(): KeyObject {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 }
 

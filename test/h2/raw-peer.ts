@@ -89,7 +89,7 @@ export async function startServer(
 }
 
 /** Answers with what came. */
-export function echo(stream: Stream, onGone: () => void = () => undefined): Receiver {
+function echo(stream: Stream, onGone: () => void = () => undefined): Receiver {
   const body = new Body(stream);
   return {
     onData: (part) => {

@@ -12,7 +12,7 @@ export interface Recording {
   readonly failure: Status | null;
 }
 
-export const PENDING = 'RECORDING_STATUS_PENDING';
+const PENDING = 'RECORDING_STATUS_PENDING';
 const RECORDED = 'RECORDING_STATUS_RECORDED';
 
 export function issueLater(client: GrpcClient): Promise<Issued> {
@@ -20,7 +20,7 @@ export function issueLater(client: GrpcClient): Promise<Issued> {
   return client.call<Issued>('ect.v1.AuthorityService/Issue', order);
 }
 
-export function recordingOf(client: GrpcClient, { claims }: Issued, waitSeconds = 0): Promise<Recording> {
+function recordingOf(client: GrpcClient, { claims }: Issued, waitSeconds = 0): Promise<Recording> {
   const request = { task: { jti: claims.jti }, wait: { seconds: String(waitSeconds) } };
   return client.call<Recording>('ect.v1.LedgerService/GetRecording', request);
 }

@@ -24,7 +24,7 @@ export const CALLERS: readonly Caller[] = [
 export const ISSUERS = ['urn:ect:dev', 'https://id.example/authority', 'spiffe://prod.example/a'] as const;
 
 /** Names that are a caller's, the authority's, below it, or nearly so. */
-export const name = fc.oneof(
+const name = fc.oneof(
   fc.constantFrom(...ISSUERS, ...CALLERS.flatMap((caller) => (caller.kind === 'anonymous' ? [] : [caller.id]))),
   fc
     .tuple(
@@ -41,7 +41,7 @@ const aud = fc.subarray(['https://a.example', 'https://b.example', 'spiffe://pro
 const execAct = fc.constantFrom('pay', 'pay_invoice', 'execute_trade', 'Pay', '');
 
 /** A question as the service asks it. */
-export function questionFor(action: Action): fc.Arbitrary<PermissionQuestion> {
+function questionFor(action: Action): fc.Arbitrary<PermissionQuestion> {
   switch (action) {
     case 'Issue':
       return fc

@@ -15,7 +15,7 @@ const MAX_NAME = 64;
 const MAX_PATH = 160;
 
 /** The path of a place. A name may be the caller's own: it is shown as ASCII, and long ones are cut. */
-export function pathOf(place: Place | undefined): string {
+function pathOf(place: Place | undefined): string {
   let path = '';
   for (let at = place; at !== undefined; at = at.parent) {
     const step = typeof at.name === 'number' ? `[${at.name}]` : showName(at.name);
@@ -41,7 +41,7 @@ export function misfit(place: Place | undefined, rule: string): EctError {
 }
 
 /** More faults of one message are not named: an error has room for no more. */
-export const MAX_FAULTS = 16;
+const MAX_FAULTS = 16;
 
 /** The faults of the parts of one message. */
 export class Faults {

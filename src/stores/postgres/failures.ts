@@ -172,7 +172,7 @@ export function sentenceOf(error: unknown): string {
 }
 
 /** Whether the connection is gone. */
-export function isLost(error: unknown): boolean {
+function isLost(error: unknown): boolean {
   if (error instanceof DatabaseError) return /^(?:08|57P|25P03)/.test(error.code ?? '');
   if (!(error instanceof Error)) return false;
   return /^Connection terminated(?! due to)|not queryable$/.test(error.message) || LOST_CODES.has(codeOf(error) ?? '');

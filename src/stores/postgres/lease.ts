@@ -8,7 +8,7 @@ import type { StoreReasons } from './failures.ts';
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 
 /** How long a holder that has died keeps the others from the work, in milliseconds. */
-export const LEASE_MS = 15_000;
+const LEASE_MS = 15_000;
 /** A third of it: one attempt may fail. */
 const RENEW_MS = 5_000;
 

@@ -83,7 +83,7 @@ function* inBatches(requests: readonly object[]): Generator<readonly object[]> {
 }
 
 /** Tasks in layers, in which each follows all tasks of the layer before, and one last task. */
-export function denseOrders(layers: number, width: number) {
+function denseOrders(layers: number, width: number) {
   const wid = randomUUID();
   const orders: Order[] = [];
   let before: readonly string[] = [];

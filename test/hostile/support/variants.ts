@@ -22,9 +22,9 @@ const variant = (isTls: boolean, hasCertificate: boolean, workers: 1 | 2): Varia
 });
 
 export const CLEARTEXT = variant(false, false, 1);
-export const CLEARTEXT_TWO_WORKERS = variant(false, false, 2);
+const CLEARTEXT_TWO_WORKERS = variant(false, false, 2);
 export const CERTIFICATE = variant(true, true, 1);
-export const CERTIFICATE_TWO_WORKERS = variant(true, true, 2);
+const CERTIFICATE_TWO_WORKERS = variant(true, true, 2);
 export const NO_CERTIFICATE = variant(true, false, 1);
 export const NO_CERTIFICATE_TWO_WORKERS = variant(true, false, 2);
 

@@ -13,7 +13,7 @@ export interface WorstCase {
 }
 
 /** The largest message of a request type. */
-export function maxBytesOf({ name }: DescMessage): number {
+function maxBytesOf({ name }: DescMessage): number {
   return name.startsWith('Batch') || name.startsWith('ValidateDAG') ? MAX_BATCH_BYTES : MAX_MESSAGE_BYTES;
 }
 

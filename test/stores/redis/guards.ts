@@ -13,7 +13,7 @@ export interface Told {
 }
 
 /** How far `iat` may be ahead, in all tests. */
-export const MAX_FUTURE_SECONDS = 5;
+const MAX_FUTURE_SECONDS = 5;
 /** How long after a history began a token must have been issued. */
 export const GAP_SECONDS = MAX_FUTURE_SECONDS + 30;
 
