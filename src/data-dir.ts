@@ -1,6 +1,7 @@
 // The data directory: which files an installation consists of, and how the first start makes them.
 
 import { randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { directoryTypeFault, fileTypeFault } from './file-type.ts';
@@ -74,7 +75,15 @@ export function dataDirFaults(path: string): readonly string[] {
   const databases = [ledger, once].flatMap((file) => [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]);
   const ours = [lock, mark, ...databases].map((file) => ownershipFault(file) ?? typeFault(file));
   const small = [owner, clock, ledgerDamage, onceDamage].map(typeFault);
-  return [...ours, ...small].filter((found) => found !== undefined);
+  const faults = [...ours, ...small].filter((found) => found !== undefined);
+  return faults.length > 0 ? faults : contentOfLock(lock);
+}
+
+/** What a service locks is empty: SQLite would take a content for a database. */
+function contentOfLock(lock: string): readonly string[] {
+  if ((statSync(lock, { throwIfNoEntry: false })?.size ?? 0) === 0) return [];
+  const next = 'While no service runs over the directory, move the file away.';
+  return [`${lock} has a content, and the file that a service locks is empty. ${next}`];
 }
 
 function typeFault(file: string): string | undefined {

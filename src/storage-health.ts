@@ -6,6 +6,7 @@ import { type Probe, startProbe } from './probe.ts';
 import {
   type Damage,
   DamageMark,
+  isCorruption,
   LedgerScrub,
   type ScrubbedFile,
   type ScrubOrder,
@@ -95,6 +96,7 @@ export class StorageHealth implements StorageWatch {
   failed(file: string, stage: StorageStage, cause: unknown): void {
     const name = `${file} ${stage}`;
     this.#events.storageFailed(file, stage, cause, !this.#failing.has(name));
+    if (isCorruption(cause)) this.#marks.get(file)?.found({ index: null, fault: 'SQLite calls it damaged' });
     this.#failing.add(name);
   }
 

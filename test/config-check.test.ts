@@ -267,6 +267,7 @@ describe('every mistake is found at once', () => {
       (path) => truncate(join(path, 'once.db'), 20_000),
       /once\.db\) is damaged: its last \d+ bytes/,
     ],
+    ['a lock with a content', (path) => writeFile(join(path, 'owner.lock'), 'x'), /owner\.lock has a content/],
     [
       'a ledger key of gigabytes',
       (path) => truncate(join(path, 'ledger.key'), 3 * 1024 ** 3),

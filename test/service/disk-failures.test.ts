@@ -1,8 +1,10 @@
 // The service on a disk that fails: what readiness and health say follows what really becomes of writes, and writing goes on
 // without a restart once the disk answers again.
 
+import { randomUUID } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { MarkFile } from '../../src/stores/mark-file.ts';
 import type { Issued } from '../interop/answers.ts';
@@ -189,6 +191,41 @@ describeWith('strace', 'L28: the thread that moves pages', () => {
     expect(metrics).toMatch(/ect_storage_failures_total\{file="ledger.db",stage="move"\} [1-9]/);
     await service.stop();
   });
+
+  test.each(['ledger.db', 'once.db'])(
+    'EIO where %s is read counts as damage until all of it was examined',
+    async (file) => {
+      await using service = await startService({ ECT_LEDGER_SCRUB_PER_SEC: '100000' });
+      const use = async () => {
+        using client = dial(service.address);
+        const issued = client.call<Issued>(`${AUTHORITY}/Issue`, {
+          ...order,
+          level: 'LEVEL_L3',
+          request_id: randomUUID(),
+        });
+        return await outcomeOf(issued);
+      };
+      expect(await use()).toBe('answered');
+      await service.stop();
+      await service.restart();
+      {
+        const fault: DiskFault = { calls: 'pread64', error: 'EIO' };
+        await using _failing = await failDisk(service.pid, [join(service.dataDir, file)], fault);
+        // What another connection has written makes what this one has read stale: it is read again.
+        const other = new DatabaseSync(join(service.dataDir, file));
+        const version = other.prepare('PRAGMA user_version').get()?.['user_version'];
+        other.exec(`PRAGMA user_version=${version}`);
+        other.close();
+        await expect.poll(use, SOON).not.toBe('answered');
+        await expect.poll(() => pageReadiness(service), SOON).toEqual(DOWN.slice(0, 2));
+      }
+      await expect
+        .poll(async () => [...(await pageReadiness(service)), await use()], SOON)
+        .toEqual([200, true, 'answered']);
+      expect(service.events('bug')).toEqual([]);
+      expect(await service.stop()).toBe(0);
+    },
+  );
 
   test('EIO where the ledger is read: the scrub meets it, and says so', async () => {
     await using service = await startService({ ECT_LEDGER_SCRUB_PER_SEC: '100000' });

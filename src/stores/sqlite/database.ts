@@ -9,10 +9,12 @@ import {
   fileReplaced,
   forbidsWriting,
   isBusy,
+  isCorruption,
   isDiskFailure,
   isFull,
   type StoreReasons,
   stopsWriting,
+  takesNoWrites,
   translated,
 } from './failures.ts';
 import type { FilesInPlace } from './files-in-place.ts';
@@ -138,12 +140,9 @@ export class SqliteDatabase implements WritableStore {
   /** Throws where the file is known to be damaged: that it does not hold something must not decide about anything new. */
   refuseDamaged(): void {
     if (this.#afterCommit?.watch?.isDamaged(this.#name) !== true) return;
-    throw new EctError(
-      refuse(
-        this.#reasons.corrupt,
-        `The ${this.#reasons.what} is damaged: nothing is written to it, and that it does not hold something is not known.`,
-      ),
-    );
+    const { corrupt, what } = this.#reasons;
+    const message = `The ${what} is damaged: nothing is written to it, and that it does not hold something is not known.`;
+    throw new EctError(refuse(corrupt, message));
   }
 
   isWritable(): boolean {
@@ -244,8 +243,7 @@ export class SqliteDatabase implements WritableStore {
       this.#afterCommit?.watch?.lost(this.#name);
       return this.#refuseUnsafe();
     }
-    // Damage is not repaired by writing.
-    if (this.#unsafe?.isRepairable !== true) return this.#refuseUnsafe();
+    if (this.#unsafe?.isRepairable !== true) return this.#goOnIfSound();
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
     // SQLite counts outside of transactions only: another process may still add frames, or begin the file anew.
     const frames = this.#countFrames();
@@ -256,12 +254,24 @@ export class SqliteDatabase implements WritableStore {
     } catch (error) {
       this.#rollBack();
       // Nobody was answered what is lost. A new process reads the file up to there.
-      const isLost = error instanceof FramesLost ? this.#countFrames() >= frames : isDamage(error);
+      const isLost =
+        error instanceof FramesLost
+          ? this.#countFrames() >= frames
+          : error instanceof EctError && isCorruption(error.cause);
       if (isLost) this.#afterCommit?.watch?.lost(this.#name);
       throw error instanceof EctError ? error : diskFailed(error, this.#reasons);
     } finally {
       this.#rollBack();
     }
+  }
+
+  /** Damage is not repaired by writing. It is over when all of the file was examined, and nothing was found. */
+  #goOnIfSound(): void {
+    const isDamaged = this.#afterCommit?.watch?.isDamaged(this.#name) ?? true;
+    if (isDamaged || !isCorruption(this.#unsafe?.cause)) this.#refuseUnsafe();
+    // What was read of it then is not believed.
+    this.connection.exec('PRAGMA shrink_memory');
+    this.#unsafe = undefined;
   }
 
   #countFrames(): number {
@@ -271,11 +281,7 @@ export class SqliteDatabase implements WritableStore {
   #refuseUnsafe(): void {
     if (this.#unsafe === undefined) return;
     const { cause, isRepairable } = this.#unsafe;
-    const next = isRepairable
-      ? 'the disk failed: it goes on when the disk answers'
-      : 'an earlier failure: restart the service';
-    const message = `The ${this.#reasons.what} takes no writes since ${next}.`;
-    throw new EctError(refuse(this.#reasons.unavailable, message), { cause });
+    throw takesNoWrites(cause, isRepairable, this.#reasons);
   }
 
   #rollBack(): void {
@@ -298,9 +304,4 @@ export class SqliteDatabase implements WritableStore {
     this.#writeFailure = error;
     this.#afterCommit?.watch?.failed(this.#name, stage, error);
   }
-}
-
-/** Whether the driver found the file damaged. */
-function isDamage(error: unknown): boolean {
-  return error instanceof EctError && forbidsWriting(error.cause) && !isDiskFailure(error.cause);
 }

@@ -71,6 +71,16 @@ export function fileReplaced(file: string, { unavailable, what }: StoreReasons):
   return new EctError(refuse(unavailable, message));
 }
 
+/** `cause`: an earlier failure that keeps the store from being written. */
+export function takesNoWrites(cause: unknown, isRepairable: boolean, { unavailable, what }: StoreReasons): EctError {
+  const next = isRepairable
+    ? 'the disk failed: it goes on when the disk answers'
+    : isCorruption(cause)
+      ? 'it was found damaged: it goes on when an examination has found nothing'
+      : 'an earlier failure: restart the service';
+  return new EctError(refuse(unavailable, `The ${what} takes no writes since ${next}.`), { cause });
+}
+
 /**
  * Whether nothing may be written after this error until the file has been opened again. After a failed write or fsync
  * nobody knows which pages reached the disk, and a second fsync would report success without having written them.
@@ -83,6 +93,14 @@ export function forbidsWriting(error: unknown): boolean {
 /** Whether the disk failed, so that the write-ahead file has to be written anew. Damage is not repaired by writing. */
 export function isDiskFailure(error: unknown): boolean {
   return failureOf(error) === 'io';
+}
+
+/**
+ * Whether the content cannot be what we wrote. SQLite says so of a disk that does not give a page back, too (SQLITE_IOERR_CORRUPTFS), and
+ * tells nobody the difference: only an examination of the whole file does.
+ */
+export function isCorruption(error: unknown): boolean {
+  return failureOf(error) === 'corrupt';
 }
 
 /** Whether the file cannot be written, or not wholly read, for a cause that lies below it: the disk, its space, its rights. */

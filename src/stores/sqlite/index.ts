@@ -2,6 +2,7 @@
 
 export { copyLedger, copyOnce } from './copy.ts';
 export { DamageMark } from './damage-mark.ts';
+export { isCorruption } from './failures.ts';
 export { ledgerKindFault, onceKindFault } from './file-kind.ts';
 export { SqliteIssueMemo } from './issue-memo.ts';
 export { ledgerAge, onceAge, upgradeOnce } from './layout-age.ts';
