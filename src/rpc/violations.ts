@@ -48,7 +48,7 @@ export function refuseIf(refusal: Refusal | undefined): void {
 }
 
 /** What a check refuses, as values. */
-function refusalsOf(check: () => unknown): readonly Refusal[] {
+export function refusalsOf(check: () => unknown): readonly Refusal[] {
   try {
     check();
     return [];
