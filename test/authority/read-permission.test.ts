@@ -304,7 +304,11 @@ describe('A10 the name of a task in a workflow that the caller may not read', ()
       const { answers } = await compare(async (parts, pred) => {
         const { token } = await issueFor(parts, { wid: NOWHERE, pred: [pred] }, A);
         if (use === 'append') return appendTo(parts, token, A);
-        if (use === 'batch') throw (await appendBatch(parts, A, [token], endless.signal))[0];
+        if (use === 'batch') {
+          const [refused] = await appendBatch(parts, A, [token], endless.signal);
+          if (refused instanceof EctError) throw refused;
+          return refused;
+        }
         const { failures } =
           use === 'verify'
             ? await verifyFor(parts, token, { dag: 'complete' }, A)

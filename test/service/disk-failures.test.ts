@@ -214,7 +214,7 @@ describeWith('strace', 'L28: the thread that moves pages', () => {
         // What another connection has written makes what this one has read stale: it is read again.
         const other = new DatabaseSync(join(service.dataDir, file));
         const version = other.prepare('PRAGMA user_version').get()?.['user_version'];
-        other.exec(`PRAGMA user_version=${version}`);
+        other.exec(`PRAGMA user_version=${Number(version)}`);
         other.close();
         await expect.poll(use, SOON).not.toBe('answered');
         await expect.poll(() => pageReadiness(service), SOON).toEqual(DOWN.slice(0, 2));
