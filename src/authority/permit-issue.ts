@@ -30,14 +30,14 @@ export function permitIssue(parts: AuthorityParts, caller: Caller, order: IssueO
   const obligations = authorizer.obligationsOf(caller);
   const defaultTtlSeconds = Math.min(policy.defaultTtlSeconds, obligations.maxTtlSeconds ?? Number.POSITIVE_INFINITY);
   const ttl = order.ttlSeconds ?? defaultTtlSeconds;
-  const context = circumstancesOf(order, iss, ttl);
-  const question = { action: 'Issue', resource: { kind: 'issuer', iss }, context } as const;
+  const circumstances = circumstancesOf(order, iss, ttl);
+  const question = { action: 'Issue', resource: { kind: 'issuer', iss }, context: circumstances } as const;
   if (!isPermitted(authorizer, caller, question)) {
     throw authorizer.isBuiltIn ? refuseIssuer(caller, iss, policy.issuer) : notAuthorized();
   }
   // No policy makes our keys speak for somebody else.
   if (parts.ownKeys?.speakFor(iss) === false) throw unspoken(iss);
-  const broken = brokenObligation(context, obligations);
+  const broken = brokenObligation(circumstances, obligations);
   if (broken !== undefined) {
     const { limit, message, remedy } = broken;
     const decision = authorizer.authorize(caller, question);

@@ -60,9 +60,9 @@ export function authorityService(
     details?: DetailRoom,
   ) =>
     dryRun
-      ? rehearse(order, call, details)
+      ? answerRehearsal(order, call, details)
       : writeIssued(await issue(parts, call.caller, order, call), { receiptFormat, details });
-  const rehearse = async (order: IssueOrder, call: Call, details: DetailRoom | undefined) => {
+  const answerRehearsal = async (order: IssueOrder, call: Call, details: DetailRoom | undefined) => {
     const rehearsal = await rehearseIssue(parts, call.caller, order, call);
     const [first] = rehearsal.failures;
     if (first !== undefined) call.note(first.refusal.reason);
