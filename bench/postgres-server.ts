@@ -1,5 +1,5 @@
 // A real PostgreSQL server for a measurement, from the binaries of Debian and with the settings that a server has by default: in a
-// directory of its own, behind a Unix socket that nobody else reaches. It refuses to run as root, so there it runs as `postgres`.
+// directory of its own, behind a Unix socket that nobody else reaches. It rejects to run as root, so there it runs as `postgres`.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

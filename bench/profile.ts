@@ -3,8 +3,8 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { v8Options } from '../src/runtime/v8-options.ts';
 import { generateKeyPem } from '../src/signers/local/index.ts';
-import { v8Options } from '../src/v8-options.ts';
 import { startAuthority } from './authority-process.ts';
 import { type Bench, underLoad } from './contenders.ts';
 import { type CpuProfile, type SelfTime, selfTimes } from './cpu-profile.ts';

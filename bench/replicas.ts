@@ -9,8 +9,8 @@ import { ALL_CORES } from './cores.ts';
 import type { Target } from './load-order.ts';
 import type { DatabaseServer } from './postgres-server.ts';
 import type { Goal, Side } from './report.ts';
-import type { Contender } from './rounds.ts';
 import type { Server } from './servers.ts';
+import type { Contender } from './signature-batches.ts';
 import { median } from './statistics.ts';
 
 /** 96 calls open. One, two and three replicas have equally many of the connections each. */

@@ -2,7 +2,7 @@
 
 import { type Figure, holds, type Report, type Side } from './report.ts';
 import { limitOf, measured } from './report-table.ts';
-import { mediansOf, perCpuSecond } from './rounds.ts';
+import { mediansOf, perCpuSecond } from './signature-batches.ts';
 
 const WIDTH = 860;
 const LABEL_WIDTH = 190;

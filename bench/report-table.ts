@@ -1,7 +1,7 @@
 // The report as one table of medians for a terminal.
 
 import { type Figure, type Goal, holds, type Report, type Side } from './report.ts';
-import { mediansOf } from './rounds.ts';
+import { mediansOf } from './signature-batches.ts';
 
 const HEAD = ['figure', 'side', 'per s', 'per CPU s', 'p50 ms', 'p99 ms', 'RSS MB', 'ours', 'goal', 'holds'];
 /** The first columns hold words, the others numbers. */

@@ -1,8 +1,8 @@
-// Three attacks on the finished workflow. Each must be refused, and for the right reason.
+// Three attacks on the finished workflow. Each must be rejected, and for the right reason.
 
 import { randomUUID } from 'node:crypto';
 import type { Authority } from './authority.ts';
-import { Refusal } from './grpc.ts';
+import { Rejection } from './grpc.ts';
 import { expect, tell, tellGood } from './tell.ts';
 import { type Done, DRAFTER, REVIEWER } from './workflow.ts';
 
@@ -10,16 +10,16 @@ export async function playAttacks(authority: Authority, wid: string, last: Done)
   tell('A single bit of the approval is flipped:');
   const forged = flipBit(last.token, last.exec_act);
   tell(`    ${forged.changed}`);
-  await refuseVerdict(authority, { ...last, token: forged.token }, 'SIGNATURE_INVALID');
+  await rejectVerdict(authority, { ...last, token: forged.token }, 'SIGNATURE_INVALID');
 
   tell('The approval, untouched, is presented to the same agent a second time:');
-  await refuseVerdict(authority, last, 'TOKEN_REPLAYED');
+  await rejectVerdict(authority, last, 'TOKEN_REPLAYED');
 
   tell('A task claims to follow one that nobody has ever recorded:');
-  await refuseOrphan(authority, wid);
+  await rejectOrphan(authority, wid);
 }
 
-async function refuseVerdict(authority: Authority, { token, output }: Done, reason: string): Promise<void> {
+async function rejectVerdict(authority: Authority, { token, output }: Done, reason: string): Promise<void> {
   const verdict = await authority.verify({
     token,
     audience: DRAFTER,
@@ -33,7 +33,7 @@ async function refuseVerdict(authority: Authority, { token, output }: Done, reas
 }
 
 /** At L2 the token can be had (its predecessor might live in another ledger), but this ledger never takes it. */
-async function refuseOrphan(authority: Authority, wid: string): Promise<void> {
+async function rejectOrphan(authority: Authority, wid: string): Promise<void> {
   const { token } = await authority.issue({
     iss: REVIEWER,
     aud: [DRAFTER],
@@ -47,7 +47,7 @@ async function refuseOrphan(authority: Authority, wid: string): Promise<void> {
     () => 'recorded',
     (error: unknown) => error,
   );
-  if (!(outcome instanceof Refusal)) throw outcome instanceof Error ? outcome : new Error('the orphan was recorded');
+  if (!(outcome instanceof Rejection)) throw outcome instanceof Error ? outcome : new Error('the orphan was recorded');
   expect('the ledger', outcome.reason, 'DAG_PREDECESSOR_MISSING');
   tellGood(`refused, ${outcome.reason}: ${outcome.message}`);
 }

@@ -18,7 +18,7 @@ export interface Issued {
   readonly claims: { readonly jti: string; readonly inp_hash: string; readonly out_hash: string };
 }
 
-export interface VerifyOrder {
+export interface VerifyInput {
   readonly token: string;
   readonly audience: string;
   readonly predecessor_tokens: readonly string[];
@@ -55,7 +55,7 @@ export interface Graph {
 
 export interface Authority {
   issue(task: TaskOrder): Promise<Issued>;
-  verify(order: VerifyOrder): Promise<Verdict>;
+  verify(input: VerifyInput): Promise<Verdict>;
   append(token: string): Promise<{ readonly receipt: Receipt; readonly duplicate: boolean }>;
   validateAncestors(token: string): Promise<Graph>;
   drawWorkflow(wid: string): Promise<Graph>;
@@ -68,7 +68,7 @@ export function authorityAt(channel: Channel): Authority {
     channel.call<Answer>('ect.v1.AuthorityService', method, request);
   return {
     issue: (task) => ask('Issue', task),
-    verify: (order) => ask('Verify', order),
+    verify: (input) => ask('Verify', input),
     append: (token) => ask('AppendLedger', { token }),
     validateAncestors: (token) => ask('ValidateDAG', { token }),
     drawWorkflow: (wid) => ask('ValidateDAG', { wid, graph_format: 'GRAPH_FORMAT_MERMAID' }),

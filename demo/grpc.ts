@@ -6,8 +6,8 @@ import { loadSync, type MessageTypeDefinition, type PackageDefinition } from '@g
 
 const CALL_MS = 10_000;
 
-/** A call that the service refused, with the reason that it gave as google.rpc.ErrorInfo. */
-export class Refusal extends Error {
+/** A call that the service rejected, with the reason that it gave as google.rpc.ErrorInfo. */
+export class Rejection extends Error {
   override readonly name = 'Refusal';
   readonly reason: string;
 
@@ -47,7 +47,7 @@ function callOnce<Answer>(
   if (stub === undefined) throw new TypeError(`the protos have no ${service}/${method}`);
   return new Promise((resolve, reject) => {
     const done = (error: ServiceError | null, answer?: Answer) => {
-      if (error) reject(readRefusal(error, definition));
+      if (error) reject(readRejection(error, definition));
       else resolve(answer as Answer);
     };
     const deadline = Date.now() + CALL_MS;
@@ -56,9 +56,9 @@ function callOnce<Answer>(
 }
 
 /** `grpc-status-details-bin` holds a google.rpc.Status, and among its details a google.rpc.ErrorInfo. */
-function readRefusal(error: ServiceError, definition: PackageDefinition): Refusal {
+function readRejection(error: ServiceError, definition: PackageDefinition): Rejection {
   const [bytes] = error.metadata.get('grpc-status-details-bin');
-  if (!Buffer.isBuffer(bytes)) return new Refusal('(none given)', error.message);
+  if (!Buffer.isBuffer(bytes)) return new Rejection('(none given)', error.message);
   const read = <Message>(type: string, from: Buffer) =>
     (definition[type] as MessageTypeDefinition<object, object>).deserialize(from) as Message;
   const status = read<{ message: string; details: readonly { type_url: string; value: Buffer }[] }>(
@@ -66,6 +66,6 @@ function readRefusal(error: ServiceError, definition: PackageDefinition): Refusa
     bytes,
   );
   const info = status.details.find(({ type_url }) => type_url.endsWith('/google.rpc.ErrorInfo'));
-  if (info === undefined) return new Refusal('(none given)', status.message);
-  return new Refusal(read<{ reason: string }>('google.rpc.ErrorInfo', info.value).reason, status.message);
+  if (info === undefined) return new Rejection('(none given)', status.message);
+  return new Rejection(read<{ reason: string }>('google.rpc.ErrorInfo', info.value).reason, status.message);
 }

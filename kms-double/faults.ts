@@ -3,7 +3,7 @@
 import type { KmsErrorName } from './kms-error.ts';
 
 export type Fault =
-  /** Refuses with an error of the API. */
+  /** Rejects with an error of the API. */
   | { readonly kind: 'error'; readonly name: KmsErrorName }
   /** Never answers. */
   | { readonly kind: 'hang' }

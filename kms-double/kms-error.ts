@@ -26,7 +26,7 @@ const STATUSES = {
 
 export type KmsErrorName = keyof typeof STATUSES;
 
-/** A refusal of the double. */
+/** A rejection of the double. */
 export class KmsError extends Error {
   override readonly name: KmsErrorName;
   readonly status: number;

@@ -159,7 +159,7 @@ function readFields(body: Buffer): Fields {
     const fields: unknown = JSON.parse(body.toString());
     if (typeof fields === 'object' && fields !== null) return fields as Fields;
   } catch {
-    // Refused below, as anything else that is no object.
+    // Rejected below, as anything else that is no object.
   }
   throw new KmsError('ValidationException');
 }

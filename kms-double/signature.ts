@@ -8,7 +8,7 @@ import { KmsError } from './kms-error.ts';
 const MAX_RAW_BYTES = 4096;
 const DIGEST_BYTES = 32;
 
-/** Signs a message, or a digest as it stands. Refuses what AWS KMS refuses. */
+/** Signs a message, or a digest as it stands. Rejects what AWS KMS rejects. */
 export function signWith(key: KmsKey, message: Buffer, type: string, algorithm: string): Buffer {
   demandUsable(key);
   if (key.usage !== 'SIGN_VERIFY') throw new KmsError('InvalidKeyUsageException');

@@ -3,7 +3,7 @@
 
 import type { ErrorReason } from '../src/errors.ts';
 
-/** As `Access` in src/rpc/call.ts. */
+/** As `Access` in src/calls/call.ts. */
 type Caller = 'public' | 'callers' | 'admin';
 
 interface MethodFacts {

@@ -10,8 +10,8 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import { failureOf } from '../src/calls/failures.ts';
 import type { ErrorReason } from '../src/errors.ts';
-import { failureOf } from '../src/rpc/failures.ts';
 import { ANSWERS } from './api-answers.ts';
 import { EXAMPLES, PREPARATION } from './api-examples.ts';
 import { CALLERS, METHODS, OF_EVERY_CALL, OF_PROVEN_CALLERS } from './api-methods.ts';

@@ -15,7 +15,7 @@ import {
 import { isReflectList, isReflectMessage, nestedTypes, type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
-import { codeName } from '../src/rpc/errors.ts';
+import { codeName } from '../src/calls/errors.ts';
 
 const PACKAGE = 'ect.v1';
 const BUF = join(import.meta.dirname, '../node_modules/.bin/buf');

@@ -8,9 +8,9 @@ import { randomInt } from 'node:crypto';
 const FUZZERS = [
   'test/fuzz/connection.test.ts',
   'test/fuzz/header-rules.test.ts',
-  'test/h2/random.test.ts',
-  'test/h2/hpack.test.ts',
-  'test/rpc/encoder.test.ts',
+  'test/http2-server/random.test.ts',
+  'test/http2-server/hpack.test.ts',
+  'test/transport/unary/encoder.test.ts',
   'test/fuzz/round-trip.test.ts',
   'test/fuzz/signed-again.test.ts',
   'test/token/strict-json.test.ts',

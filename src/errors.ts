@@ -1,14 +1,14 @@
-// The vocabulary of refusal. Every reason that a caller can meet is listed here once, with the facts that go with it
+// The vocabulary of rejection. Every reason that a caller can meet is listed here once, with the facts that go with it
 // and what the caller can do next. `proto/ect/v1/error_reason.proto` documents the same list; a test keeps them equal.
 
 /** One reason: what to do about it, and the names of the facts that always accompany it. */
 interface ReasonEntry<Fact extends string> {
   readonly remedy: string;
-  readonly facts: readonly Fact[];
+  readonly metadata: readonly Fact[];
 }
 
-function entry<Fact extends string = never>(remedy: string, ...facts: Fact[]): ReasonEntry<Fact> {
-  return { remedy, facts };
+function entry<Fact extends string = never>(remedy: string, ...metadata: Fact[]): ReasonEntry<Fact> {
+  return { remedy, metadata };
 }
 
 /** Reasons are stable for ever. Facts leave as `google.rpc.ErrorInfo.metadata`, so they never hold a secret or a token. */
@@ -168,7 +168,7 @@ export const REASONS = {
 export type ErrorReason = keyof typeof REASONS;
 
 /** Facts that accompany a reason only where they are known, or only some of its cases. */
-export const OPTIONAL_FACTS = {
+export const OPTIONAL_METADATA = {
   DAG_TIME_ORDER: ['jti'],
   DAG_CYCLE: ['jti'],
   DAG_TOO_DEEP: ['jti'],
@@ -185,12 +185,12 @@ export const OPTIONAL_FACTS = {
   IDEMPOTENCY_UNAVAILABLE: ['retry_after_seconds'],
 } as const satisfies Partial<Record<ErrorReason, readonly string[]>>;
 
-type OptionalFact<R extends ErrorReason> = R extends keyof typeof OPTIONAL_FACTS
-  ? (typeof OPTIONAL_FACTS)[R][number]
+type OptionalMetadataKey<R extends ErrorReason> = R extends keyof typeof OPTIONAL_METADATA
+  ? (typeof OPTIONAL_METADATA)[R][number]
   : never;
 
 /** The names of the facts that accompany a reason. */
-export type FactsOf<R extends ErrorReason> = Readonly<Record<(typeof REASONS)[R]['facts'][number], string>>;
+export type MetadataOf<R extends ErrorReason> = Readonly<Record<(typeof REASONS)[R]['metadata'][number], string>>;
 
 /** What is wrong with one field of a request. */
 export interface FieldViolation {
@@ -199,37 +199,45 @@ export interface FieldViolation {
   readonly description: string;
 }
 
-/** A reason, a sentence for people, and the facts. What the rules of the core return when they refuse. */
-export interface Refusal<R extends ErrorReason = ErrorReason> {
+/** A reason, a sentence for people, and the facts. What the rules of the core return when they reject. */
+export interface Rejection<R extends ErrorReason = ErrorReason> {
   readonly reason: R;
   readonly message: string;
-  readonly facts: Readonly<Record<string, string>>;
-  /** Every field that is wrong, where a request was refused and not only its first fault is known. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Every field that is wrong, where a request was rejected and not only its first fault is known. */
   readonly violations?: readonly FieldViolation[];
   /** What to do about it, where that is another step than the one that the reason has. */
   readonly remedy?: string;
 }
 
-type OptionalFactsOf<R extends ErrorReason> = { readonly [Fact in OptionalFact<R>]?: string };
+type OptionalMetadataOf<R extends ErrorReason> = { readonly [Fact in OptionalMetadataKey<R>]?: string };
 
-type FactsArgument<R extends ErrorReason> = [(typeof REASONS)[R]['facts'][number]] extends [never]
-  ? [facts?: OptionalFactsOf<R>]
-  : [facts: FactsOf<R> & OptionalFactsOf<R>];
+type MetadataArgument<R extends ErrorReason> = [(typeof REASONS)[R]['metadata'][number]] extends [never]
+  ? [facts?: OptionalMetadataOf<R>]
+  : [facts: MetadataOf<R> & OptionalMetadataOf<R>];
 
 /**
- * Makes a refusal. The compiler demands the facts that belong to the reason, and allows no others. Texts may be a peer's: they leave in trailers, of which
+ * Makes a rejection. The compiler demands the facts that belong to the reason, and allows no others. Texts may be a peer's: they leave in trailers, of which
  * some clients accept 8 KiB in all, so they are cut here, once for all.
  */
-export function refuse<R extends ErrorReason>(reason: R, message: string, ...[facts]: FactsArgument<R>): Refusal<R> {
-  return { reason, message: cutText(message, MAX_MESSAGE_BYTES), facts: facts === undefined ? {} : cutFacts(facts) };
+export function reject<R extends ErrorReason>(
+  reason: R,
+  message: string,
+  ...[metadata]: MetadataArgument<R>
+): Rejection<R> {
+  return {
+    reason,
+    message: cutText(message, MAX_MESSAGE_BYTES),
+    metadata: metadata === undefined ? {} : cutMetadata(metadata),
+  };
 }
 
 const MAX_MESSAGE_BYTES = 512;
-const MAX_FACT_BYTES = 256;
+const MAX_METADATA_VALUE_BYTES = 256;
 
-function cutFacts(facts: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
-  const known = Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return Object.fromEntries(known.map(([name, fact]) => [name, cutText(fact, MAX_FACT_BYTES)]));
+function cutMetadata(metadata: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  const known = Object.entries(metadata).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(known.map(([name, fact]) => [name, cutText(fact, MAX_METADATA_VALUE_BYTES)]));
 }
 
 /** The text as well-formed Unicode of so many bytes of UTF-8 at most. */
@@ -271,13 +279,16 @@ function isContinuation(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
-/** The first refusal, which gives the reason, with the field violations of all of them. */
-export function refuseAll(refusals: readonly [Refusal, ...Refusal[]], fieldOf: (refusal: Refusal) => string): Refusal {
+/** The first rejection, which gives the reason, with the field violations of all of them. */
+export function rejectAll(
+  refusals: readonly [Rejection, ...Rejection[]],
+  fieldOf: (rejection: Rejection) => string,
+): Rejection {
   const [first] = refusals;
   const violations = refusals.flatMap(
-    (refusal) => refusal.violations ?? [{ field: fieldOf(refusal), description: refusal.message }],
+    (rejection) => rejection.violations ?? [{ field: fieldOf(rejection), description: rejection.message }],
   );
-  const message = refusals.map((refusal) => refusal.message).join(' ');
+  const message = refusals.map((rejection) => rejection.message).join(' ');
   return { ...first, message: cutText(message, MAX_MESSAGE_BYTES), violations: cutViolations(violations) };
 }
 
@@ -291,50 +302,50 @@ export function remedyFor(reason: ErrorReason): string {
   return REASONS[reason].remedy;
 }
 
-/** What a caller can do about a refusal. */
-export function remedyOf({ reason, remedy }: Pick<Refusal, 'reason' | 'remedy'>): string {
+/** What a caller can do about a rejection. */
+export function remedyOf({ reason, remedy }: Pick<Rejection, 'reason' | 'remedy'>): string {
   return remedy ?? remedyFor(reason);
 }
 
 const NO_VIOLATIONS: readonly FieldViolation[] = [];
 
-/** A refusal as an exception. `cause` is for the service's own events and never leaves it. */
+/** A rejection as an exception. `cause` is for the service's own events and never leaves it. */
 export class EctError extends Error {
   override readonly name = 'EctError';
   readonly reason: ErrorReason;
-  readonly facts: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
   readonly remedy: string;
 
-  constructor(refusal: Refusal, options?: ErrorOptions) {
-    super(cutText(refusal.message, MAX_MESSAGE_BYTES), options);
-    this.reason = refusal.reason;
-    this.facts = cutFacts(refusal.facts);
-    this.violations = cutViolations(refusal.violations ?? NO_VIOLATIONS);
-    this.remedy = remedyOf(refusal);
+  constructor(rejection: Rejection, options?: ErrorOptions) {
+    super(cutText(rejection.message, MAX_MESSAGE_BYTES), options);
+    this.reason = rejection.reason;
+    this.metadata = cutMetadata(rejection.metadata);
+    this.violations = cutViolations(rejection.violations ?? NO_VIOLATIONS);
+    this.remedy = remedyOf(rejection);
   }
 
   /** The same error of a message that stands at this path in the request: its fields are named from the outside. */
   within(path: string): EctError {
-    const { field } = this.facts;
+    const { field } = this.metadata;
     if (field === undefined && this.violations.length === 0) return this;
     return new EctError(
       {
-        ...this.refusal,
-        facts: field === undefined ? this.facts : { ...this.facts, field: joinPaths(path, field) },
+        ...this.rejection,
+        metadata: field === undefined ? this.metadata : { ...this.metadata, field: joinPaths(path, field) },
         violations: this.violations.map((violation) => ({ ...violation, field: joinPaths(path, violation.field) })),
       },
       this.cause === undefined ? {} : { cause: this.cause },
     );
   }
 
-  /** The same refusal as a value. */
-  get refusal(): Refusal {
-    const { reason, message, facts, violations, remedy } = this;
+  /** The same rejection as a value. */
+  get rejection(): Rejection {
+    const { reason, message, metadata, violations, remedy } = this;
     return {
       reason,
       message,
-      facts,
+      metadata,
       ...(violations.length === 0 ? {} : { violations }),
       ...(remedy === remedyFor(reason) ? {} : { remedy }),
     };

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The program `ect`. Before anything else is loaded, what runs long gets the heap that it is to run with.
 
-import { descriptorsFault } from './descriptors-fault.ts';
-import { Signals } from './signals.ts';
-import { runWithV8Options } from './v8-options.ts';
+import { descriptorsFault } from './runtime/descriptors-fault.ts';
+import { Signals } from './runtime/signals.ts';
+import { runWithV8Options } from './runtime/v8-options.ts';
 
 // An older Node has no `node:sqlite`, and what it says of that helps nobody.
 if (Number.parseInt(process.versions.node, 10) < 24) {

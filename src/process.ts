@@ -4,18 +4,18 @@ import { backupsOf } from './backup/index.ts';
 import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
 import { addToEnvironment, ConfigError, openConfigFile } from './config/index.ts';
-import { checkConfig } from './config-check.ts';
-import { ledgerDatabases } from './database-audit.ts';
-import { schemaChanger } from './database-schema.ts';
+import { DirectoryInUse } from './data-directory/ownership.ts';
 import { EctError, type ErrorReason } from './errors.ts';
 import { ledgerCopier } from './ledger-copy/index.ts';
-import { ledgerRecovery } from './ledger-recovery.ts';
-import { DirectoryInUse } from './ownership.ts';
+import { checkConfig } from './maintenance/config-check.ts';
+import { ledgerDatabases } from './maintenance/database-audit.ts';
+import { schemaChanger } from './maintenance/database-schema.ts';
+import { ledgerRecovery } from './maintenance/ledger-recovery.ts';
+import { trustChecker } from './maintenance/trust-check.ts';
+import { StopLate } from './runtime/shutdown.ts';
+import { Signals } from './runtime/signals.ts';
 import { serve } from './serve.ts';
 import { isOperatorError } from './service.ts';
-import { StopLate } from './shutdown.ts';
-import { Signals } from './signals.ts';
-import { trustChecker } from './trust-check.ts';
 
 /** What the operator does about what stops a start, where the message itself does not say it. */
 const NEXT_STEPS: Readonly<Partial<Record<ErrorReason, string>>> = {

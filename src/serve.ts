@@ -4,12 +4,12 @@ import { availableParallelism } from 'node:os';
 import { clientSettingWarnings } from './config/client-settings.ts';
 import { addToEnvironment, type Config, openConfigFile, readConfig } from './config/index.ts';
 import { redisWarnings } from './config/redis.ts';
-import { DescriptorWatch } from './descriptors.ts';
-import { createEvents } from './events.ts';
+import { DescriptorWatch } from './runtime/descriptors.ts';
+import { GRACE_MS, KILL_MS, LATE_MS } from './runtime/shutdown.ts';
+import { onEndOfNpm, type Signals } from './runtime/signals.ts';
 import { ownDirectory, type RunningService, StartStopped, startService } from './service.ts';
-import { GRACE_MS, KILL_MS, LATE_MS } from './shutdown.ts';
-import { onEndOfNpm, type Signals } from './signals.ts';
-import { type Seat, supervise, takeSeat } from './workers/index.ts';
+import { createEvents } from './telemetry/events.ts';
+import { openWorkerContext, supervise, type WorkerContext } from './workers/index.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -28,8 +28,8 @@ export async function serve(signals: Signals, configFile: string | undefined): P
 }
 
 async function serveInPlace(signals: Signals, configFile: string | undefined): Promise<void> {
-  const seat = takeSeat();
-  if (seat !== undefined) return serveFrom(seat, readConfig(process.env), signals);
+  const worker = openWorkerContext();
+  if (worker !== undefined) return serveFrom(worker, readConfig(process.env), signals);
   const file = configFile ? await openConfigFile(configFile) : undefined;
   const config = readConfig(process.env, file);
   onEndOfNpm(() => signals.askToStop());
@@ -63,18 +63,18 @@ async function serveByWorkers(workers: number, config: Config, signals: Signals)
 }
 
 /** What a signal that comes later means is decided by the supervisor alone: the first may come twice, to the group and from it. */
-async function serveFrom(seat: Seat, config: Config, signals: Signals): Promise<void> {
+async function serveFrom(worker: WorkerContext, config: Config, signals: Signals): Promise<void> {
   try {
-    const service = await startUnlessStopped(config, signals, seat);
-    if (service === undefined) return await seat.leave();
+    const service = await startUnlessStopped(config, signals, worker);
+    if (service === undefined) return await worker.leave();
     endWithLostFile(service);
-    seat.onReload(service.reload);
-    seat.listening(service.url, service.snapshot);
+    worker.onReload(service.reload);
+    worker.listening(service.url, service.snapshot);
     await stopped(signals);
     await service.stop(GRACE_MS);
-    await seat.leave(await service.snapshot());
+    await worker.leave(await service.snapshot());
   } catch (error) {
-    await seat.leave();
+    await worker.leave();
     throw error;
   }
 }
@@ -83,7 +83,11 @@ async function serveFrom(seat: Seat, config: Config, signals: Signals): Promise<
  * Undefined where it was asked to stop before it took calls. A start that does not notice in time, since it waits for a key
  * manager for one, is cut off: nothing was promised to anybody.
  */
-async function startUnlessStopped(config: Config, { stop }: Signals, seat?: Seat): Promise<RunningService | undefined> {
+async function startUnlessStopped(
+  config: Config,
+  { stop }: Signals,
+  worker?: WorkerContext,
+): Promise<RunningService | undefined> {
   const cutOff = () => setTimeout(() => process.exit(0), LATE_MS);
   let timer: NodeJS.Timeout | undefined;
   const onStop = () => {
@@ -92,7 +96,7 @@ async function startUnlessStopped(config: Config, { stop }: Signals, seat?: Seat
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
   try {
-    return await startService(config, seat, stop);
+    return await startService(config, worker, stop);
   } catch (error) {
     if (error instanceof StartStopped) return undefined;
     throw error;

@@ -1,7 +1,12 @@
 // The composition root: the only file that knows every room.
 
+import { adminService } from './api/admin.ts';
+import { authorityService } from './api/authority.ts';
+import { authorityDescriber, authorityPage } from './api/authority-document.ts';
+import { keyService } from './api/keys.ts';
+import { ledgerService } from './api/ledger.ts';
 import {
-  type AuthorityParts,
+  type AuthorityContext,
   type Caller,
   callerName,
   claimProof,
@@ -9,7 +14,7 @@ import {
   type Notices,
   type ProofUse,
   Recordings,
-  rereadOrder,
+  readPending,
   resourceName,
   type WriteUse,
 } from './authority/index.ts';
@@ -17,9 +22,11 @@ import { administrators } from './callers/administrators.ts';
 import { createCallers } from './callers/callers.ts';
 import { ClientCas, type Vouchers } from './callers/client-cas.ts';
 import { TrustBundles } from './callers/trust-bundles.ts';
-import { type BelievedClock, followSharedTime, openClock } from './clock/index.ts';
+import { followSharedTime, openClock, type TrustedClock } from './clock/index.ts';
 import type { Config } from './config/index.ts';
-import type { Custody } from './custody/index.ts';
+import { ExpiryWatch } from './config-files/expiry-watch.ts';
+import { policyFiles } from './config-files/policy-files.ts';
+import { type TlsTexts, tlsFiles } from './config-files/tls-files.ts';
 import {
   type DataDir,
   freshLedgerKey,
@@ -27,12 +34,14 @@ import {
   readGivenLedgerKey,
   readOrCreateLedgerKey,
   StartError,
-} from './data-dir.ts';
-import { type DescriptorRoom, DescriptorWatch, descriptorLimit, descriptorRoom } from './descriptors.ts';
-import { createEvents, type Events, type MetricsSnapshot } from './events.ts';
-import { ExpiryWatch } from './expiry-watch.ts';
-import { removeDrafts } from './files.ts';
-import { configuredTrust, openForeignIssuers } from './foreign-trust.ts';
+} from './data-directory/data-dir.ts';
+import { rejectLostHistory } from './data-directory/history-check.ts';
+import { rejectMoved } from './data-directory/moved-ledger.ts';
+import { joinOwner, type Ownership, takeOwnership } from './data-directory/ownership.ts';
+import { StartTraces } from './data-directory/start-traces.ts';
+import { removeDrafts } from './files/atomic-files.ts';
+import { removeStaleSocket, unixListenFault, unixSocketFault } from './files/unix-socket.ts';
+import type { KeyManager } from './key-manager/index.ts';
 import { type KeyRing, SignatureBatcher, type TrustedKey } from './keys/index.ts';
 import { type Ledger, type LedgerKey, openLedgerKey } from './ledger/index.ts';
 import {
@@ -44,37 +53,28 @@ import {
   type ProcessLimits,
   WriteQuota,
 } from './limits/index.ts';
-import { listenFault, tryToListen } from './listen-fault.ts';
-import { refuseMoved } from './moved-ledger.ts';
-import { refuseLostHistory } from './one-history.ts';
-import type { GuardSurroundings } from './open-redis-guard.ts';
-import { checkFiles, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './open-stores.ts';
-import { joinOwner, type Ownership, takeOwnership } from './ownership.ts';
 import { BUILT_IN, PolicyAuthorizer, type PolicyInForce } from './policy/index.ts';
-import { policyFiles } from './policy-files.ts';
-import { type Probe, startProbe } from './probe.ts';
 import { loadGroup, Reloader } from './reload/index.ts';
-import { adminService } from './rpc/admin.ts';
-import { authorityService } from './rpc/authority.ts';
-import { authorityDescriber, authorityPage } from './rpc/authority-document.ts';
-import { keyService } from './rpc/keys.ts';
-import { ledgerService } from './rpc/ledger.ts';
-import { type RunningServer, startServer } from './rpc/server.ts';
-import { Shutdown } from './shutdown.ts';
+import { type DescriptorRoom, DescriptorWatch, descriptorLimit, descriptorRoom } from './runtime/descriptors.ts';
+import { Shutdown } from './runtime/shutdown.ts';
 import { KmsKeyError } from './signers/aws-kms/index.ts';
 import { KeyFileError } from './signers/local/index.ts';
-import { adoptKey, openConfiguredKey, openCustody, signingKeyFile } from './signing-keys.ts';
-import { StartTraces } from './start-traces.ts';
-import { StorageHealth } from './storage-health.ts';
+import { configuredTrust, openForeignIssuers } from './startup/foreign-trust.ts';
+import { listenFault, tryToListen } from './startup/listen-fault.ts';
+import type { GuardSurroundings } from './startup/open-redis-guard.ts';
+import { checkFiles, isOnceForgotten, openLedger, openStores, type Stores, scrubOrder } from './startup/open-stores.ts';
+import { adoptKey, openConfiguredKey, openKeyManager, signingKeyFile } from './startup/signing-keys.ts';
+import { MAX_LIFETIME_SECONDS, tokenPolicy } from './startup/token-policy.ts';
+import { TrustedKeys } from './startup/trusted-keys.ts';
 import type { RedisReplayGuard } from './stores/redis/index.ts';
-import { type TlsTexts, tlsFiles } from './tls-files.ts';
-import { SignatureMemo } from './token/index.ts';
-import { MAX_LIFETIME_SECONDS, tokenPolicy } from './token-policy.ts';
+import { createEvents, type Events, type MetricsSnapshot } from './telemetry/events.ts';
+import { type HealthProbe, startHealthProbe } from './telemetry/health-probe.ts';
+import { StorageHealth } from './telemetry/storage-health.ts';
+import { SignatureCache } from './token/index.ts';
+import { type RunningServer, startServer } from './transport/server.ts';
 import type { ForeignIssuers } from './trust/index.ts';
-import { TrustedKeys } from './trusted-keys.ts';
-import { removeStaleSocket, unixListenFault, unixSocketFault } from './unix-socket.ts';
 import { VERSION } from './version.ts';
-import type { Seat } from './workers/index.ts';
+import type { WorkerContext } from './workers/index.ts';
 import type { WorkloadApi } from './workload-api/index.ts';
 
 /** A service that accepts calls. */
@@ -103,17 +103,21 @@ export class StartStopped extends Error {
  * Builds the service from its configuration and starts it, as one of several workers where it has a seat among them.
  * StartError or KeyFileError where something is missing, StartStopped once `stop` is aborted.
  */
-export async function startService(config: Config, seat?: Seat, stop?: AbortSignal): Promise<RunningService> {
+export async function startService(
+  config: Config,
+  worker?: WorkerContext,
+  stop?: AbortSignal,
+): Promise<RunningService> {
   const shutdown = new Shutdown();
   try {
-    const events = openEvents(config, seat);
+    const events = openEvents(config, worker);
     shutdown.at('log', () => events.close());
     const traces = new StartTraces(config.dataDir);
     const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
     // Before anything in the directory is read.
-    const ownership = dir && (seat === undefined ? await own(dir, traces) : joinOwner(dir));
+    const ownership = dir && (worker === undefined ? await own(dir, traces) : joinOwner(dir));
     shutdown.at('directory', () => ownership?.release());
-    return await startIn(dir, ownership, seat, config, events, shutdown, () => refuseStopped(stop));
+    return await startIn(dir, ownership, worker, config, events, shutdown, () => rejectStopped(stop));
   } catch (error) {
     // Why it could not start is said, whatever fails then.
     await shutdown.run(0).catch(() => undefined);
@@ -121,7 +125,7 @@ export async function startService(config: Config, seat?: Seat, stop?: AbortSign
   }
 }
 
-function refuseStopped(stop: AbortSignal | undefined): void {
+function rejectStopped(stop: AbortSignal | undefined): void {
   if (stop?.aborted === true) throw new StartStopped('The service was asked to stop.');
 }
 
@@ -150,7 +154,7 @@ async function own(dir: DataDir, traces: StartTraces): Promise<Ownership> {
   };
 }
 
-/** Before anything is made that a refused start would leave behind. */
+/** Before anything is made that a rejected start would leave behind. */
 async function demandAddress({ listen, unix }: Pick<Config, 'listen' | 'unix'>): Promise<void> {
   if (unix !== undefined) {
     const fault = await unixSocketFault(unix.path);
@@ -166,7 +170,7 @@ async function demandAddress({ listen, unix }: Pick<Config, 'listen' | 'unix'>):
 async function startIn(
   dir: DataDir | undefined,
   ownership: Ownership | undefined,
-  seat: Seat | undefined,
+  worker: WorkerContext | undefined,
   config: Config,
   events: Events,
   shutdown: Shutdown,
@@ -174,10 +178,10 @@ async function startIn(
 ): Promise<RunningService> {
   goOn();
   const room = descriptorRoom(config, descriptorLimit());
-  if (room.warning !== undefined && (seat === undefined || seat.number === 1)) events.descriptorsFew(room.warning);
+  if (room.warning !== undefined && (worker === undefined || worker.number === 1)) events.descriptorsFew(room.warning);
   const keyFile = signingKeyFile(config);
   const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
-  let clock: BelievedClock | undefined;
+  let clock: TrustedClock | undefined;
   // The start judges by the clock of the machine, as TLS itself does at each handshake.
   const nowMs = () => clock?.nowMs() ?? Date.now();
   const tlsGroup = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
@@ -187,9 +191,9 @@ async function startIn(
   const trust = trustGroup && (await loadGroup(trustGroup));
   const policyGroup = policyFiles(config.policy);
   const policy = policyGroup && (await loadGroup(policyGroup));
-  if (seat === undefined) await demandAddress(config);
+  if (worker === undefined) await demandAddress(config);
   // What takes the place of a worker that signs must be able to, too.
-  const mayWait = seat?.isSuccessor !== true;
+  const mayWait = worker?.isSuccessor !== true;
   const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
   shutdown.at('keys', () => {
     if (!('attempt' in configured)) configured.signer.close();
@@ -198,31 +202,31 @@ async function startIn(
   // Where the ledger is in a database, the directory is for what belongs to this replica alone.
   const files = config.store === 'postgres' ? undefined : dir;
   const key = await readLedgerKey(config, files);
-  if (files !== undefined) refuseMoved(files);
-  if (files !== undefined) await refuseLostHistory(files, key);
+  if (files !== undefined) rejectMoved(files);
+  if (files !== undefined) await rejectLostHistory(files, key);
   if (files !== undefined && (await isOnceForgotten(files))) events.usesForgotten();
   const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
   const kept = { nowMs, earliestMs: () => clock?.earliestMs() ?? Number.NEGATIVE_INFINITY };
-  const isTimely = () => clock?.isBelieved === true && clock.nowMs() - clock.earliestMs() < TIMELY_MS;
+  const isTimely = () => clock?.isTrusted === true && clock.nowMs() - clock.earliestMs() < TIMELY_MS;
   const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
   const stores =
     dir !== undefined && files === undefined
-      ? await (await import('./open-shared-stores.ts')).openSharedStores(config, {
+      ? await (await import('./startup/open-shared-stores.ts')).openSharedStores(config, {
           dir,
           key,
           earliest,
           isTimely,
           events,
         })
-      : openStores(config, { dir: files, slot: seat?.slot ?? 0, earliest, kept, health });
+      : openStores(config, { dir: files, slot: worker?.slot ?? 0, earliest, kept, health });
   shutdown.at('stores', () => stores.close());
-  let custody: Custody | undefined;
+  let keyManager: KeyManager | undefined;
   const head = await stores.ledger.head();
   const time = openClock({
     path: dir?.clock,
     newestMs: head?.recordedAtMs ?? 0,
     events,
-    onBelieved: () => void custody?.refresh(),
+    onTrusted: () => void keyManager?.refresh(),
   });
   clock = time.clock;
   shutdown.at('clock', time.stop);
@@ -234,7 +238,7 @@ async function startIn(
   const ledger = await openLedger(stores, key, clock, events);
   shutdown.at('ledger', () => ledger.drain());
   goOn();
-  const scrubs = seat === undefined || seat.number === 1;
+  const scrubs = worker === undefined || worker.number === 1;
   if (files !== undefined && health !== undefined) {
     // Each worker by itself: what another has found is known by a file beside, and a disk that fails may not take that.
     const checked = await checkFiles(files, key, health);
@@ -243,7 +247,7 @@ async function startIn(
   goOn();
   let foreign: ForeignIssuers | undefined;
   const ring = new TrustedKeys(
-    async (kid) => custody?.recall(kid),
+    async (kid) => keyManager?.findPastKey(kid),
     (iss) => foreign?.missed(iss),
   );
   const readBundle = workload && ((trustDomain: string) => workload.jwtBundles.read(trustDomain));
@@ -253,8 +257,8 @@ async function startIn(
   const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
   const mayName = (iss: string) => issuers.mayName(iss);
   const world = { ledger, clock, onTrust, events, mayName, tidiesForAll: stores.tidiesForAll };
-  const opened = await openCustody(config, dir, configured, world, MAX_LIFETIME_SECONDS);
-  custody = opened;
+  const opened = await openKeyManager(config, dir, configured, world, MAX_LIFETIME_SECONDS);
+  keyManager = opened;
   shutdown.at('keys', () => opened.close());
   const space = files && (await watchSpace(config, events));
   shutdown.at('watches', () => space?.stop());
@@ -274,7 +278,7 @@ async function startIn(
   });
   shutdown.at('watches', unfollow);
   const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
-  const probe = startProbe(askStorage(ledger, replaced, events));
+  const probe = startHealthProbe(askStorage(ledger, replaced, events));
   shutdown.at('watches', () => probe.stop());
   health?.watch({
     stores: stores.writes,
@@ -331,14 +335,14 @@ async function startIn(
   };
 }
 
-/** Says which policy is in force, and tells of what it refuses. */
+/** Says which policy is in force, and tells of what it rejects. */
 function openAuthorizer(config: Config, inForce: PolicyInForce | undefined, events: Events): PolicyAuthorizer {
   const authorizer = new PolicyAuthorizer(
     {
       issuer: config.issuer,
       isAdministrator: administrators(config.administrators),
-      onRefused: ({ caller, question, decision }) =>
-        events.policyRefused({
+      onRejected: ({ caller, question, decision }) =>
+        events.policyRejected({
           caller: callerName(caller),
           action: question.action,
           resource: resourceName(question.resource),
@@ -396,7 +400,7 @@ function openCas({ clientCa, bundles }: TlsTexts): FollowingCas | undefined {
 
 /** The driver of Redis is loaded only where it is wanted. */
 async function openRedis(config: Config, around: GuardSurroundings): Promise<RedisReplayGuard> {
-  const { openRedisGuard } = await import('./open-redis-guard.ts');
+  const { openRedisGuard } = await import('./startup/open-redis-guard.ts');
   return openRedisGuard(config, around);
 }
 
@@ -407,9 +411,9 @@ async function readLedgerKey({ ledger }: Config, files: DataDir | undefined): Pr
 }
 
 /** Whichever worker is asked for the metrics answers those of all. */
-function openEvents({ logLevel: level }: Config, seat: Seat | undefined): Events {
-  if (seat === undefined) return createEvents({ level });
-  return { ...createEvents({ level, worker: seat.number }), metrics: seat.metricsOfAll };
+function openEvents({ logLevel: level }: Config, worker: WorkerContext | undefined): Events {
+  if (worker === undefined) return createEvents({ level });
+  return { ...createEvents({ level, worker: worker.number }), metrics: worker.metricsOfAll };
 }
 
 /** What readiness rests on: the files are those that were opened, and the ledger answers. */
@@ -450,20 +454,20 @@ function limitWrites(
     space,
     onDisk: new Set<WriteUse>(['ledger', 'idempotency', ...durable]),
     onTaken: events.callerWrote,
-    onRefused: events.callerWriteRefused,
+    onRejected: events.callerWriteRejected,
   });
 }
 
 function compose(
   config: Config,
   keys: KeyRing,
-  signers: Custody,
+  signers: KeyManager,
   ledger: Ledger,
   stores: Stores,
-  clock: BelievedClock,
+  clock: TrustedClock,
   notices: Notices,
-): AuthorityParts {
-  const parts: AuthorityParts = {
+): AuthorityContext {
+  const context: AuthorityContext = {
     policy: {
       token: tokenPolicy(config),
       graph: config.graph,
@@ -475,25 +479,25 @@ function compose(
     keys,
     signers,
     ownKeys: signers,
-    signatures: new SignatureMemo(),
+    signatures: new SignatureCache(),
     batcher: new SignatureBatcher(),
     ledger,
     recordings: new Recordings({
       orders: stores.orders,
       ledger,
       notices,
-      earliest: () => parts.earliest(),
-      reread: (order) => rereadOrder(parts, order),
+      earliest: () => context.earliest(),
+      reread: (order) => readPending(context, order),
     }),
     replay: stores.replay,
-    memo: stores.memo,
+    idempotency: stores.idempotency,
     notices,
     now: () => Math.floor(clock.nowMs() / 1000),
     stamp: () => Math.floor(clock.stampMs() / 1000),
     earliest: () => Math.floor(clock.earliestMs() / 1000),
     forgotten: () => Math.floor(clock.forgottenMs() / 1000),
   };
-  return parts;
+  return context;
 }
 
 /** What the port has around it. */
@@ -502,7 +506,7 @@ interface Surroundings {
   readonly cas: Vouchers | undefined;
   readonly issuers: ForeignIssuers;
   readonly space: FreeSpace | undefined;
-  readonly clock: BelievedClock;
+  readonly clock: TrustedClock;
   /** What readiness shows of the stores. */
   readonly checks: () => Readonly<Record<string, boolean>>;
   readonly room: DescriptorRoom;
@@ -512,21 +516,21 @@ interface Surroundings {
 
 async function listen(
   config: Config,
-  parts: AuthorityParts,
+  context: AuthorityContext,
   events: Events,
-  probe: Probe,
-  custody: Custody,
+  probe: HealthProbe,
+  keyManager: KeyManager,
   { tls, cas, issuers, space, clock, checks, room, redis }: Surroundings,
 ): Promise<RunningServer> {
-  const canIssue = () => clock.isBelieved && custody.isReady();
+  const canIssue = () => clock.isTrusted && keyManager.isReady();
   const canVerify = () => redis?.isReady() !== false;
-  const canRecord = () => clock.isBelieved && space?.hasRoom() !== false;
+  const canRecord = () => clock.isTrusted && space?.hasRoom() !== false;
   const { unix } = config;
   const { host, port } = config.listen;
   if (unix !== undefined) removeStaleSocket(unix.path);
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   let url = publicUrl ?? '';
-  const describe = authorityDescriber(parts, {
+  const describe = authorityDescriber(context, {
     version: VERSION,
     durable: config.store !== 'memory',
     delegatedKeys: config.keys.signing !== 'direct',
@@ -535,21 +539,25 @@ async function listen(
     url: () => url,
   });
   const services = [
-    authorityService(parts, describe),
-    ledgerService(parts),
-    keyService(parts, custody),
-    adminService(parts, custody),
+    authorityService(context, describe),
+    ledgerService(context),
+    keyService(context, keyManager),
+    adminService(context, keyManager),
   ];
   const authority = authorityPage(describe, setMaxAgeSeconds);
   const byIssuers = {
     issuerOf: (iss: unknown, sub: unknown) => issuers.callerIssuer(iss, sub),
-    now: parts.now,
+    now: context.now,
   };
   const jwt = config.callers.byJwt ? byIssuers : undefined;
-  const { replay } = parts;
+  const { replay } = context;
   const wimse =
     config.callers.byWit && publicUrl !== undefined && replay !== undefined
-      ? { ...byIssuers, publicUrl, useOnce: (caller: Caller, use: ProofUse) => claimProof(parts, replay, caller, use) }
+      ? {
+          ...byIssuers,
+          publicUrl,
+          useOnce: (caller: Caller, use: ProofUse) => claimProof(context, replay, caller, use),
+        }
       : undefined;
   try {
     const server = await startServer({
@@ -560,9 +568,9 @@ async function listen(
       services,
       pages: [authority],
       isAdministrator: administrators(config.administrators),
-      authorizer: parts.authorizer,
+      authorizer: context.authorizer,
       callLimits: new CallLimits({
-        obligationsOf: (caller) => parts.authorizer?.obligationsOf(caller) ?? {},
+        obligationsOf: (caller) => context.authorizer?.obligationsOf(caller) ?? {},
         nowMs: () => performance.now(),
       }),
       browsers: config.browsers,
@@ -574,8 +582,8 @@ async function listen(
       events,
       // Where the stores are in files, nothing waits for another machine.
       tellsDeadlines: config.store === 'postgres' || config.redis !== undefined,
-      jwks: () => custody.keySet,
-      jwksMaxAgeSeconds: () => custody.keySetMaxAgeSeconds,
+      jwks: () => keyManager.keySet,
+      jwksMaxAgeSeconds: () => keyManager.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds(), ...checks() }),
       // Everything else goes on without a signer, without space, or while the clock is doubted.
       methodsReady: {
@@ -592,7 +600,7 @@ async function listen(
       version: VERSION,
       url: server.url,
       issuer: config.issuer,
-      kid: custody.signingKid,
+      kid: keyManager.signingKid,
       signer: config.signer.kind,
       signing: config.keys.signing,
       store: config.store,
@@ -621,7 +629,7 @@ function processLimits({ limits, unix }: Config, room: DescriptorRoom): ProcessL
   };
 }
 
-/** Whether an error tells the operator what to mend, so that a stack trace would only distract. */
+/** Whether an error tells the operator what to fix, so that a stack trace would only distract. */
 export function isOperatorError(error: unknown): error is Error {
   return error instanceof StartError || error instanceof KeyFileError || error instanceof KmsKeyError;
 }

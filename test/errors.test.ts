@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { EctError, type ErrorReason, OPTIONAL_FACTS, REASONS, refuse, refuseAll, remedyFor } from '../src/errors.ts';
+import { codeName, codeOf, toStatusDetails } from '../src/calls/errors.ts';
+import { failureOf } from '../src/calls/failures.ts';
+import { EctError, type ErrorReason, OPTIONAL_METADATA, REASONS, reject, rejectAll, remedyFor } from '../src/errors.ts';
 import { ErrorReason as ErrorReasonEnum } from '../src/gen/ect/v1/error_reason_pb.ts';
-import { codeName, codeOf, toStatusDetails } from '../src/rpc/errors.ts';
-import { failureOf } from '../src/rpc/failures.ts';
 
 const PREFIX = 'ERROR_REASON_';
 const reasons = Object.keys(REASONS) as ErrorReason[];
@@ -43,7 +43,7 @@ function retryOf(reason: ErrorReason): string {
   const { retrySeconds, isOpen } = failureOf(reason);
   if (isOpen === true) return 'the outcome is open, so only a call that is idempotent';
   if (retrySeconds === undefined) return 'no';
-  const isNamed = (REASONS[reason].facts as readonly string[]).includes('retry_after_seconds');
+  const isNamed = (REASONS[reason].metadata as readonly string[]).includes('retry_after_seconds');
   return isNamed ? 'after the time in RetryInfo' : `after ${retrySeconds} s`;
 }
 
@@ -80,8 +80,8 @@ describe.each(documented)('$reason', ({ reason, code, retry, metadata, sometimes
   });
 
   test('carries the facts that its comment lists as metadata', () => {
-    expect(metadata).toEqual(REASONS[known].facts);
-    expect(sometimes).toEqual((OPTIONAL_FACTS as Partial<Record<ErrorReason, readonly string[]>>)[known] ?? []);
+    expect(metadata).toEqual(REASONS[known].metadata);
+    expect(sometimes).toEqual((OPTIONAL_METADATA as Partial<Record<ErrorReason, readonly string[]>>)[known] ?? []);
   });
 
   test('has a remedy: a constant sentence with nothing to fill in', () => {
@@ -97,39 +97,39 @@ test('only a bug of ours is INTERNAL', () => {
 
 describe('a refusal', () => {
   test('goes into an exception and comes out as it was', () => {
-    const refusal = refuse('CLAIM_MISSING', 'The token has no iss.', { claim: 'iss' });
-    const error = new EctError(refusal);
-    expect(error.refusal).toEqual(refusal);
+    const rejection = reject('CLAIM_MISSING', 'The token has no iss.', { claim: 'iss' });
+    const error = new EctError(rejection);
+    expect(error.rejection).toEqual(rejection);
     expect(error).toMatchObject({ name: 'EctError', message: 'The token has no iss.', reason: 'CLAIM_MISSING' });
   });
 
   test('has no facts where its reason has none', () => {
-    expect(refuse('KEY_UNKNOWN', 'No trusted key has this kid.').facts).toEqual({});
+    expect(reject('KEY_UNKNOWN', 'No trusted key has this kid.').metadata).toEqual({});
   });
 
   test('S1: does not show the cause of its exception', () => {
-    const error = new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger does not answer.'), {
+    const error = new EctError(reject('LEDGER_UNAVAILABLE', 'The ledger does not answer.'), {
       cause: new Error('canary'),
     });
     expect(error.cause).toBeInstanceOf(Error);
-    expect(JSON.stringify(error.refusal)).not.toContain('canary');
+    expect(JSON.stringify(error.rejection)).not.toContain('canary');
     expect(error.message).not.toContain('canary');
   });
 });
 
 describe('an error of a part of a request', () => {
   test('names its fields from the outside', () => {
-    const refusal = refuse('REQUEST_INVALID', 'ttl is wrong.', { field: 'ttl' });
+    const rejection = reject('REQUEST_INVALID', 'ttl is wrong.', { field: 'ttl' });
     const violations = [{ field: 'aud[0]', description: 'aud[0] is wrong.' }];
-    const error = new EctError({ ...refusal, violations }, { cause: 'kept' }).within('items[3].request');
-    expect(error.facts['field']).toBe('items[3].request.ttl');
+    const error = new EctError({ ...rejection, violations }, { cause: 'kept' }).within('items[3].request');
+    expect(error.metadata['field']).toBe('items[3].request.ttl');
     expect(error.violations).toEqual([{ field: 'items[3].request.aud[0]', description: 'aud[0] is wrong.' }]);
     expect([error.message, error.cause]).toEqual(['ttl is wrong.', 'kept']);
   });
 
   test('may be about the part itself', () => {
-    const error = new EctError(refuse('REQUEST_INVALID', 'request is required.', { field: '' }));
-    expect(error.within('items[3].request').facts['field']).toBe('items[3].request');
+    const error = new EctError(reject('REQUEST_INVALID', 'request is required.', { field: '' }));
+    expect(error.within('items[3].request').metadata['field']).toBe('items[3].request');
   });
 });
 
@@ -144,30 +144,33 @@ describe('H28: texts of an error', () => {
     ['with a lone surrogate', 'a\ud800b', 'a\ufffdb'],
     ['with a lone surrogate at the cut', `${'x'.repeat(511)}\ud83d😀`, `${'x'.repeat(509)}…`],
   ])('are cut where they are made, by bytes: %s', (_, text, cut) => {
-    expect(refuse('REQUEST_MALFORMED', text).message).toBe(cut);
-    expect(new EctError({ reason: 'REQUEST_MALFORMED', message: text, facts: {} }).message).toBe(cut);
+    expect(reject('REQUEST_MALFORMED', text).message).toBe(cut);
+    expect(new EctError({ reason: 'REQUEST_MALFORMED', message: text, metadata: {} }).message).toBe(cut);
     expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(512);
   });
 
   test('are cut in facts too', () => {
-    const { facts } = refuse('REQUEST_INVALID', 'no', { field: '😀'.repeat(1000) });
+    const { metadata: facts } = reject('REQUEST_INVALID', 'no', { field: '😀'.repeat(1000) });
     expect(facts).toEqual({ field: `${'😀'.repeat(63)}…` });
-    const error = new EctError({ reason: 'REQUEST_INVALID', message: 'no', facts: { field: 'x'.repeat(300) } });
-    expect(error.facts['field']).toHaveLength(254);
+    const error = new EctError({ reason: 'REQUEST_INVALID', message: 'no', metadata: { field: 'x'.repeat(300) } });
+    expect(error.metadata['field']).toHaveLength(254);
   });
 
   test('are cut in field violations, of which no more are kept than a trailer has room for', () => {
-    const long = refuse('REQUEST_INVALID', 'd'.repeat(400), { field: 'f'.repeat(200) });
+    const long = reject('REQUEST_INVALID', 'd'.repeat(400), { field: 'f'.repeat(200) });
     const one = { field: `${'f'.repeat(125)}…`, description: `${'d'.repeat(253)}…` };
-    expect(refuseAll([long, long], ({ facts }) => facts['field']!).violations).toEqual([one, one]);
-    const violations = Array.from({ length: 40 }, () => ({ field: long.facts['field']!, description: long.message }));
+    expect(rejectAll([long, long], ({ metadata: facts }) => facts['field']!).violations).toEqual([one, one]);
+    const violations = Array.from({ length: 40 }, () => ({
+      field: long.metadata['field']!,
+      description: long.message,
+    }));
     expect(new EctError({ ...long, violations }).violations).toEqual(Array.from({ length: 8 }, () => one));
     const short = violations.map(() => ({ field: 'f', description: 'd' }));
     expect(new EctError({ ...long, violations: short }).violations).toHaveLength(16);
     const worst = new EctError({
       reason: 'REQUEST_INVALID',
       message: '😀'.repeat(400),
-      facts: { field: '😀'.repeat(100) },
+      metadata: { field: '😀'.repeat(100) },
       violations,
     });
     expect(toStatusDetails(worst).length + 3 * Buffer.byteLength(worst.message)).toBeLessThan(8192);

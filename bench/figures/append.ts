@@ -4,8 +4,8 @@ import { OURS, startAuthority } from '../authority-process.ts';
 import { type Bench, type Shape, underLoad } from '../contenders.ts';
 import { runLoad } from '../load-order.ts';
 import { startGrpcJs } from '../rivals/index.ts';
-import { cpuRatio, interleave, mediansOf, sideNamed } from '../rounds.ts';
 import type { Server } from '../servers.ts';
+import { cpuRatio, interleave, mediansOf, sideNamed } from '../signature-batches.ts';
 import { median, percentile } from '../statistics.ts';
 import type { Measure, Plan } from './plan.ts';
 

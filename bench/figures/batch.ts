@@ -3,7 +3,7 @@
 import { startAuthority } from '../authority-process.ts';
 import { type Shape, underH2load, underLoad } from '../contenders.ts';
 import { cryptoLoop } from '../rivals/index.ts';
-import { cpuRatio, interleave } from '../rounds.ts';
+import { cpuRatio, interleave } from '../signature-batches.ts';
 import type { Measure } from './plan.ts';
 
 /** Eight batches open: enough to keep the server busy. */

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { createDevCa } from '../../src/callers/dev-certificates.ts';
 import { startAuthority } from '../authority-process.ts';
 import { type Bench, underSharedLoad } from '../contenders.ts';
-import { interleave, pairedCost } from '../rounds.ts';
 import type { Server } from '../servers.ts';
+import { interleave, pairedCost } from '../signature-batches.ts';
 import type { TlsFiles } from '../tls.ts';
 import type { Measure } from './plan.ts';
 

@@ -3,7 +3,7 @@
 import { OURS, startAuthority } from '../authority-process.ts';
 import { underH2load } from '../contenders.ts';
 import { startConnect, startGrpcJs } from '../rivals/index.ts';
-import { cpuRatio, interleave } from '../rounds.ts';
+import { cpuRatio, interleave } from '../signature-batches.ts';
 import type { Measure } from './plan.ts';
 
 export const measureIssue: Measure = async (bench, plan) => {

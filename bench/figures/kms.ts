@@ -6,8 +6,8 @@ import { IssueResponseSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import { startAuthority } from '../authority-process.ts';
 import { signerOf, underH2load } from '../contenders.ts';
 import { probe } from '../probe.ts';
-import { cpuRatio, interleave } from '../rounds.ts';
 import type { Server } from '../servers.ts';
+import { cpuRatio, interleave } from '../signature-batches.ts';
 import { WORKS } from '../works.ts';
 import type { Measure } from './plan.ts';
 

@@ -1,10 +1,10 @@
 // Overload: three times the calls that the service can bear. What counts is how many it still answers well, how quickly it
-// refuses the others, and how soon it is itself again.
+// rejects the others, and how soon it is itself again.
 
 import { startAuthority } from '../authority-process.ts';
 import { type Shape, underLoad } from '../contenders.ts';
 import { runLoad, type Sample } from '../load-order.ts';
-import { interleave, mediansOf } from '../rounds.ts';
+import { interleave, mediansOf } from '../signature-batches.ts';
 import { percentile } from '../statistics.ts';
 import type { Measure } from './plan.ts';
 
@@ -16,7 +16,7 @@ const CALLERS: Shape = { connections: CONNECTIONS, streams: 1 };
 /** A caller that gets its answer later than this has given up: it is no goodput. */
 const DEADLINE_MS = 1_000;
 const CALM_SECONDS = 2;
-/** A first storm and a pause, which count for nothing: like everything that is measured here, refusals are warmed up. */
+/** A first storm and a pause, which count for nothing: like everything that is measured here, rejections are warmed up. */
 const WARM_UP_SECONDS = { storm: 1, pause: 1 };
 const WINDOW_MS = 250;
 /** A window is calm when nearly all its calls go well and quickly; a second of such windows is a recovery. */
@@ -24,7 +24,7 @@ const CALM_SHARE = 0.99;
 const CALM_MS = 50;
 const CALM_WINDOWS = 4;
 /** RESOURCE_EXHAUSTED and UNAVAILABLE: the answers of a service that sheds load. */
-const REFUSALS: ReadonlySet<number | undefined> = new Set([8, 14]);
+const REJECTIONS: ReadonlySet<number | undefined> = new Set([8, 14]);
 
 export const measureOverload: Measure = async (bench, { rounds, overload }) => {
   await using ours = await startAuthority(bench);
@@ -63,12 +63,12 @@ export const measureOverload: Measure = async (bench, { rounds, overload }) => {
     sides,
     goals: [
       { text: 'goodput ÷ peak', value: (100 * found.goodPerSecond) / peak, limit: 80, kind: 'at least', unit: '%' },
-      { text: 'refusals, p99', value: found.refusalP99Ms, limit: 50, kind: 'at most', unit: 'ms' },
+      { text: 'refusals, p99', value: found.rejectionP99Ms, limit: 50, kind: 'at most', unit: 'ms' },
       { text: 'recovery', value: recoverySeconds(samples, stormTo, calmMs), limit: 5, kind: 'at most', unit: 's' },
     ],
     notes: [
       `AppendLedger, ${Math.round(storm.perSecond)} calls a second for ${storm.seconds} s over ${CONNECTIONS} connections, deadline ${DEADLINE_MS} ms: ` +
-        `${found.good} answered in time, ${found.refused} refused, ${found.lost} neither. Generator ${Math.round(100 * generatorBusy)} % busy.`,
+        `${found.good} answered in time, ${found.rejected} refused, ${found.lost} neither. Generator ${Math.round(100 * generatorBusy)} % busy.`,
       `Recovered: for a whole second at half load ${100 * CALM_SHARE} % of the calls are answered within ${Math.round(calmMs)} ms.`,
     ],
   };
@@ -76,11 +76,11 @@ export const measureOverload: Measure = async (bench, { rounds, overload }) => {
 
 interface Storm {
   readonly good: number;
-  readonly refused: number;
+  readonly rejected: number;
   readonly lost: number;
   readonly goodPerSecond: number;
-  /** From the sending of a call to its refusal. Undefined: nothing was refused. */
-  readonly refusalP99Ms: number | undefined;
+  /** From the sending of a call to its rejection. Undefined: nothing was rejected. */
+  readonly rejectionP99Ms: number | undefined;
 }
 
 /** What became of the calls that were due in this time. */
@@ -88,14 +88,14 @@ export function readStorm(samples: readonly Sample[], fromMs: number, toMs: numb
   const within = samples.filter(({ dueMs }) => dueMs >= fromMs && dueMs < toMs);
   const good = within.filter((sample) => isGood(sample, DEADLINE_MS)).length;
   const refusals = within
-    .filter(({ status }) => REFUSALS.has(status))
+    .filter(({ status }) => REJECTIONS.has(status))
     .map(({ sinceSentMs }) => sinceSentMs ?? Number.NaN);
   return {
     good,
-    refused: refusals.length,
+    rejected: refusals.length,
     lost: within.length - good - refusals.length,
     goodPerSecond: (good * 1000) / (toMs - fromMs),
-    refusalP99Ms: refusals.length === 0 ? undefined : percentile(refusals, 0.99),
+    rejectionP99Ms: refusals.length === 0 ? undefined : percentile(refusals, 0.99),
   };
 }
 

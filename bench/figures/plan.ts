@@ -2,7 +2,7 @@
 
 import type { Bench } from '../contenders.ts';
 import type { Figure } from '../report.ts';
-import type { RoundPlan } from '../rounds.ts';
+import type { RoundPlan } from '../signature-batches.ts';
 
 export interface Plan {
   readonly mode: 'full' | 'quick';

@@ -4,7 +4,7 @@
 import { OURS, startAuthority } from '../authority-process.ts';
 import { BUSY, underH2load } from '../contenders.ts';
 import { startConnect } from '../rivals/index.ts';
-import { cpuRatio, interleave } from '../rounds.ts';
+import { cpuRatio, interleave } from '../signature-batches.ts';
 import { GRPC, OTHER_FORMS } from '../wire-form.ts';
 import type { Measure } from './plan.ts';
 

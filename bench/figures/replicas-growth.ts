@@ -15,7 +15,7 @@ import {
   startReplica,
   targetsOf,
 } from '../replicas.ts';
-import { interleave } from '../rounds.ts';
+import { interleave } from '../signature-batches.ts';
 import type { Plan } from './plan.ts';
 
 /** Cost in a large ledger, in times of that in a small one. */

@@ -22,8 +22,8 @@ import {
 import type { Side } from '../report.ts';
 import { postgresLoop, startGrpcJsOverPostgres } from '../rivals/index.ts';
 import { PLAIN_TABLE, type RowSizes } from '../rivals/postgres-rows.ts';
-import { cpuRatio, interleave, mediansOf, type RoundPlan, sideNamed } from '../rounds.ts';
 import type { Server } from '../servers.ts';
+import { cpuRatio, interleave, mediansOf, type RoundPlan, sideNamed } from '../signature-batches.ts';
 import { mintTokens } from '../tokens.ts';
 import { WORKS } from '../works.ts';
 import type { Measure } from './plan.ts';

@@ -3,7 +3,7 @@
 import { startAuthority } from '../authority-process.ts';
 import { underLoad } from '../contenders.ts';
 import { startGrpcJs } from '../rivals/index.ts';
-import { cpuRatio, interleave } from '../rounds.ts';
+import { cpuRatio, interleave } from '../signature-batches.ts';
 import type { Measure } from './plan.ts';
 
 const UNSEEN = 'ours, unseen';

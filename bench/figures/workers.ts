@@ -5,8 +5,8 @@ import { OURS, startAuthority } from '../authority-process.ts';
 import type { Bench } from '../contenders.ts';
 import { underH2load } from '../contenders.ts';
 import { GENERATOR_CORE, SERVER_CORE } from '../cores.ts';
-import { cpuRatio, interleave, mediansOf, sideNamed } from '../rounds.ts';
 import { type Server, StartFailure } from '../servers.ts';
+import { cpuRatio, interleave, mediansOf, sideNamed } from '../signature-batches.ts';
 import type { Measure } from './plan.ts';
 
 const WORKERS = 2;

@@ -3,25 +3,25 @@
 
 import { createServer } from 'node:http2';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { type AuthorityParts, Recordings, rereadOrder } from '../../src/authority/index.ts';
+import { authorityService } from '../../src/api/authority.ts';
+import { type AuthorityContext, Recordings, readPending } from '../../src/authority/index.ts';
+import type { Call } from '../../src/calls/call.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyRing, SignatureBatcher } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../src/ledger/index.ts';
-import { authorityService } from '../../src/rpc/authority.ts';
-import type { Call } from '../../src/rpc/call.ts';
 import { LocalSigner, readKeyFile } from '../../src/signers/local/index.ts';
-import { MemoryIssueMemo, MemoryLedgerStore, MemoryRecordingOrders } from '../../src/stores/memory/index.ts';
-import { SignatureMemo } from '../../src/token/index.ts';
+import { MemoryIdempotencyStore, MemoryLedgerStore, MemoryPendingRecordings } from '../../src/stores/memory/index.ts';
+import { SignatureCache } from '../../src/token/index.ts';
 
 const signer = await LocalSigner.open(await readKeyFile(process.argv[2] ?? ''));
-const notices = { equivocated: () => undefined, levelRefused: () => undefined, backgroundAppend: () => undefined };
+const notices = { equivocated: () => undefined, levelRejected: () => undefined, backgroundAppend: () => undefined };
 const ledger = await Ledger.open({
   store: new MemoryLedgerStore(),
   key: openLedgerKey(generateLedgerKey('bench.example/ledger')),
   nowMs: Date.now,
 });
 const nowSeconds = () => Math.floor(Date.now() / 1000);
-const parts: AuthorityParts = {
+const context: AuthorityContext = {
   policy: {
     token: {
       maxTokenBytes: 16_384,
@@ -42,25 +42,25 @@ const parts: AuthorityParts = {
   },
   keys: new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor: () => true }]),
   signers: { for: () => signer },
-  signatures: new SignatureMemo(),
+  signatures: new SignatureCache(),
   batcher: new SignatureBatcher(),
   ledger,
   recordings: new Recordings({
-    orders: new MemoryRecordingOrders(),
+    orders: new MemoryPendingRecordings(),
     ledger,
     notices,
     earliest: nowSeconds,
-    reread: (order) => rereadOrder(parts, order),
+    reread: (order) => readPending(context, order),
   }),
   replay: undefined,
-  memo: new MemoryIssueMemo(1000),
+  idempotency: new MemoryIdempotencyStore(1000),
   notices,
   now: nowSeconds,
   stamp: nowSeconds,
   earliest: nowSeconds,
   forgotten: nowSeconds,
 };
-const { procedures } = authorityService(parts);
+const { procedures } = authorityService(context);
 
 const server = createServer(
   connectNodeAdapter({

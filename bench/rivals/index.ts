@@ -10,8 +10,8 @@ import { ALL_CORES, pinned, SERVER_CORE } from '../cores.ts';
 import type { DatabasePlace } from '../postgres-server.ts';
 import { probe } from '../probe.ts';
 import type { Round } from '../report.ts';
-import type { Contender } from '../rounds.ts';
 import { type Server, startServer } from '../servers.ts';
+import type { Contender } from '../signature-batches.ts';
 import { WORKS, type WorkName } from '../works.ts';
 import type { RowSizes } from './postgres-rows.ts';
 

@@ -1,16 +1,16 @@
 // Where predecessors are found: in the ledger, and among tokens that were handed along.
 
+import { createYielder, type Ending, STEPS_PER_TOKEN } from '../concurrency/yielder.ts';
 import { type Ancestry, bundleAncestry, combine, type Task } from '../dag/index.ts';
-import type { Refusal } from '../errors.ts';
+import type { Rejection } from '../errors.ts';
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
-import { createPace, type Ending, STEPS_PER_TOKEN } from '../pace.ts';
-import { type Question, type VerifiedToken, verifyToken } from '../token/index.ts';
+import { type VerifiedToken, type VerifyOptions, verifyToken } from '../token/index.ts';
 import type { Caller } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
 import { BEFORE_ANY_RECORD, isOfCompromisedKey, recordOf, secondOf } from './evidence.ts';
+import { demandIntact } from './intact-records.ts';
 import { asTask, isTask } from './leaf.ts';
-import type { AuthorityParts } from './parts.ts';
 import { askedAbout, readerFor } from './read-permission.ts';
-import { demandSound } from './sound-records.ts';
 import { taskOf } from './task.ts';
 
 /**
@@ -23,7 +23,7 @@ export function ledgerAncestry(ledger: Ledger, { checked = false, mayFollow }: L
       const found = await ledger.lookUp(wid, jtis, 'nearest');
       const seen = mayFollow === undefined ? found : await allowed(found, wid, mayFollow);
       const records = seen.filter((record) => record !== undefined);
-      if (checked) await demandSound(ledger, records);
+      if (checked) await demandIntact(ledger, records);
       const tasks = records.filter(isTask).map(asTask);
       return new Map(tasks.map((task) => [task.jti, task]));
     },
@@ -58,13 +58,13 @@ async function allowed(
  * Recorded tasks for one caller. A name that it knows would tell of a task in another workflow whether it is recorded, and where: whoever
  * may not read that task does not find it.
  */
-export function ancestryFor(parts: AuthorityParts, caller: Caller): Ancestry {
-  return ledgerAncestry(parts.ledger, { mayFollow: mayFollow(parts, caller) });
+export function ancestryFor(context: AuthorityContext, caller: Caller): Ancestry {
+  return ledgerAncestry(context.ledger, { mayFollow: mayFollow(context, caller) });
 }
 
 /** What `ancestryFor` asks; undefined for whoever sees everything. */
-export function mayFollow(parts: AuthorityParts, caller: Caller): MayFollow | undefined {
-  const { seesAll, maySee } = readerFor(parts, caller, 'GetEntry', true);
+export function mayFollow(context: AuthorityContext, caller: Caller): MayFollow | undefined {
+  const { seesAll, maySee } = readerFor(context, caller, 'GetEntry', true);
   return seesAll ? undefined : (record) => maySee(record && askedAbout(record));
 }
 
@@ -79,18 +79,18 @@ interface Look extends LedgerLook {
  * the first that does not hold is the answer.
  */
 export async function ancestryWith(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   predecessors: readonly string[],
   until: Ending,
   { asOf, ...look }: Look = {},
-): Promise<Ancestry | Refusal> {
-  const recorded = ledgerAncestry(parts.ledger, look);
+): Promise<Ancestry | Rejection> {
+  const recorded = ledgerAncestry(context.ledger, look);
   if (predecessors.length === 0) return recorded;
   const tasks: Task[] = [];
-  const pace = createPace(until);
+  const yielder = createYielder(until);
   for (const [position, text] of predecessors.entries()) {
-    if (pace.step(STEPS_PER_TOKEN)) await pace.rest();
-    const read = await readAsTask(parts, text, asOf);
+    if (yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
+    const read = await readAsTask(context, text, asOf);
     if ('reason' in read) return namePredecessor(read, position);
     tasks.push(read.task);
   }
@@ -107,21 +107,25 @@ export interface ReadTask {
  * Verifies a token as the record of a task. What was signed under a key that is compromised counts only where the ledger recorded it
  * before that; `asOf` (seconds) judges it as evidence.
  */
-export async function readAsTask(parts: AuthorityParts, text: string, asOf?: number): Promise<ReadTask | Refusal> {
-  const first = verifyRecord(parts, text, { asOf });
+export async function readAsTask(
+  context: AuthorityContext,
+  text: string,
+  asOf?: number,
+): Promise<ReadTask | Rejection> {
+  const first = verifyRecord(context, text, { asOf });
   const isDoubted = 'reason' in first && isOfCompromisedKey(first.reason);
-  const recordedAt = isDoubted ? await recordTimeOf(parts, text, asOf) : undefined;
-  const token = recordedAt === undefined ? first : verifyRecord(parts, text, { asOf, recordedAt });
+  const recordedAt = isDoubted ? await recordTimeOf(context, text, asOf) : undefined;
+  const token = recordedAt === undefined ? first : verifyRecord(context, text, { asOf, recordedAt });
   if ('reason' in token) return token;
-  const task = taskOf(token, parts.policy.graph);
+  const task = taskOf(token, context.policy.graph);
   const knownAt = recordedAt ?? asOf;
   return { token, task: knownAt === undefined ? task : { ...task, knownAt } };
 }
 
 /** The second in which the ledger recorded a token whose key is compromised by now; undefined where it did not. */
-async function recordTimeOf(parts: AuthorityParts, text: string, asOf?: number): Promise<number | undefined> {
-  const assumed = verifyRecord(parts, text, { asOf, recordedAt: BEFORE_ANY_RECORD });
-  const record = 'reason' in assumed ? undefined : await recordOf(parts, assumed, asOf);
+async function recordTimeOf(context: AuthorityContext, text: string, asOf?: number): Promise<number | undefined> {
+  const assumed = verifyRecord(context, text, { asOf, recordedAt: BEFORE_ANY_RECORD });
+  const record = 'reason' in assumed ? undefined : await recordOf(context, assumed, asOf);
   return record && secondOf(record);
 }
 
@@ -130,24 +134,24 @@ async function recordTimeOf(parts: AuthorityParts, text: string, asOf?: number):
  * addressed to somebody else, as the predecessors of a long workflow are; it must not come from the future.
  */
 export function verifyRecord(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   text: string,
-  times: Pick<Question, 'asOf' | 'recordedAt'> = {},
-): VerifiedToken | Refusal {
+  times: Pick<VerifyOptions, 'asOf' | 'recordedAt'> = {},
+): VerifiedToken | Rejection {
   const verdict = verifyToken(
     text,
-    { now: parts.now(), reading: 'recorded', ...times },
-    parts.policy.token,
-    parts.keys,
-    parts.signatures,
+    { now: context.now(), purpose: 'recorded', ...times },
+    context.policy.token,
+    context.keys,
+    context.signatures,
   );
-  return verdict.ok ? verdict.token : verdict.refusal;
+  return verdict.ok ? verdict.token : verdict.rejection;
 }
 
-function namePredecessor(refusal: Refusal, position: number): Refusal {
+function namePredecessor(rejection: Rejection, position: number): Rejection {
   return {
-    ...refusal,
-    message: `Predecessor ${position} that was handed along is refused: ${refusal.message}`,
-    facts: { ...refusal.facts, predecessor: String(position) },
+    ...rejection,
+    message: `Predecessor ${position} that was handed along is refused: ${rejection.message}`,
+    metadata: { ...rejection.metadata, predecessor: String(position) },
   };
 }

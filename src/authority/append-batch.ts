@@ -1,27 +1,27 @@
 // Appends several tokens so that a later one may follow an earlier one. What goes in together shares a commit, also where
 // one follows another: a chain of a hundred costs one sync of the disk, not a hundred.
 
+import { createYielder, type Ending, STEPS_PER_TOKEN, throwIfEnded, type Yielder } from '../concurrency/yielder.ts';
 import {
   type Ancestry,
   combine,
   indexTasks,
   type LedgerFacts,
   ROOT_FACTS,
-  refusalOf,
+  rejectionOf,
   type Task,
 } from '../dag/index.ts';
 import { EctError } from '../errors.ts';
 import { type Candidate, EntryMissing, type EntryRef, MAX_LOOKUP_NAMES } from '../ledger/index.ts';
-import { createPace, type Ending, type Pace, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
 import type { VerifiedToken } from '../token/index.ts';
 import { ancestryFor } from './ancestry.ts';
 import { type Appended, append, demandEntry, verifyForLedger, write } from './append.ts';
-import { planOrder } from './append-order.ts';
+import { planOrder } from './batch-order.ts';
 import type { Caller } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate } from './leaf.ts';
-import type { AuthorityParts } from './parts.ts';
-import { Places } from './places.ts';
+import { Slots } from './slots.ts';
 import { taskOf } from './task.ts';
 import { entryBytes } from './write-sizes.ts';
 
@@ -29,45 +29,45 @@ import { entryBytes } from './write-sizes.ts';
 const GROUP = MAX_LOOKUP_NAMES;
 
 /** Batches that are worked on at once: one computes while the entries of the other are written. The others hold no memory. */
-const BATCHES = new Places(2);
+const BATCHES = new Slots(2);
 
 /** Items stand alone; the result of each is in its place. Nothing more is begun once the signal has aborted. */
 export async function appendBatch(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   texts: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly (Appended | EctError)[]> {
   const leave = await BATCHES.enter({ signal });
   try {
-    return await appendItems(parts, caller, texts, signal);
+    return await appendItems(context, caller, texts, signal);
   } finally {
     leave();
   }
 }
 
 async function appendItems(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   texts: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly (Appended | EctError)[]> {
   const results: (Appended | EctError)[] = [];
-  const pace = createPace({ signal });
-  const items = await verifyEach(parts, caller, texts, pace);
-  const order = await planOrder(items, pace);
+  const yielder = createYielder({ signal });
+  const items = await verifyEach(context, caller, texts, yielder);
+  const order = await planOrder(items, yielder);
   for (let start = 0; start < order.length; start += GROUP) {
     throwIfEnded(signal);
     const group = order.slice(start, start + GROUP);
     const outcomes = await appendGroup(
-      parts,
+      context,
       caller,
       group.map((position) => items[position]!),
       signal,
-      pace,
+      yielder,
     );
     for (const [nth, position] of group.entries()) results[position] = outcomes[nth]!;
-    await pace.rest();
+    await yielder.yield();
   }
   return results;
 }
@@ -82,30 +82,30 @@ interface Item {
 const VERIFIED_TOGETHER = 32;
 
 async function verifyEach(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   texts: readonly string[],
-  pace: Pace,
+  yielder: Yielder,
 ): Promise<readonly Item[]> {
   const items: Item[] = [];
   for (let start = 0; start < texts.length; start += VERIFIED_TOGETHER) {
     const part = texts.slice(start, start + VERIFIED_TOGETHER);
     const verdicts = await Promise.all(
-      part.map(async (text) => (hasRoom(parts, caller, text) ? verifyForLedger(parts, text) : undefined)),
+      part.map(async (text) => (hasRoom(context, caller, text) ? verifyForLedger(context, text) : undefined)),
     );
     for (const [nth, text] of part.entries()) {
       const verdict = verdicts[nth];
       items.push({ text, token: verdict?.ok ? verdict.token : undefined });
     }
-    if (pace.step(part.length * STEPS_PER_TOKEN)) await pace.rest();
+    if (yielder.step(part.length * STEPS_PER_TOKEN)) await yielder.yield();
   }
   return items;
 }
 
-/** What may not be written is not verified either; it is refused when it is appended by itself. */
-function hasRoom(parts: AuthorityParts, caller: Caller, text: string): boolean {
+/** What may not be written is not verified either; it is rejected when it is appended by itself. */
+function hasRoom(context: AuthorityContext, caller: Caller, text: string): boolean {
   try {
-    demandEntry(parts, caller, text);
+    demandEntry(context, caller, text);
     return true;
   } catch {
     return false;
@@ -114,33 +114,33 @@ function hasRoom(parts: AuthorityParts, caller: Caller, text: string): boolean {
 
 /** Appends items in which predecessors come first. Whatever is not new and sound is appended by itself afterwards. */
 async function appendGroup(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   items: readonly Item[],
   signal: AbortSignal,
-  pace: Pace,
+  yielder: Yielder,
 ): Promise<readonly (Appended | EctError)[]> {
   // Where damage is known nothing is recorded, but each item has an answer of its own: what is there already is found.
-  const candidates = parts.ledger.isDamaged
+  const candidates = context.ledger.isDamaged
     ? items.map(() => undefined)
-    : await examineInOrder(parts, caller, items, signal, pace);
+    : await examineInOrder(context, caller, items, signal, yielder);
   const recording = candidates.map((candidate, nth) => {
     const { text, token } = items[nth]!;
     if (candidate === undefined || token === undefined) return undefined;
-    return settle(write(parts, caller, candidate, entryBytes(text.length, token.claims), signal));
+    return settle(write(context, caller, candidate, entryBytes(text.length, token.claims), signal));
   });
   const outcomes: (Appended | EctError)[] = [];
   for (const [nth, { text }] of items.entries()) {
     const outcome = await recording[nth];
-    outcomes.push(outcome ?? (await append(parts, caller, text, signal).catch(refusalOnly)));
-    if (outcome === undefined && pace.step(STEPS_PER_TOKEN)) await pace.rest();
+    outcomes.push(outcome ?? (await append(context, caller, text, signal).catch(rejectionOnly)));
+    if (outcome === undefined && yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
   }
   return outcomes;
 }
 
 /** Tells of each token in turn whether its name is recorded, or belongs to one before it. */
 async function takenNames(
-  { ledger }: AuthorityParts,
+  { ledger }: AuthorityContext,
   items: readonly Item[],
 ): Promise<(token: VerifiedToken) => boolean> {
   const names = new Map<string, Set<string>>();
@@ -166,21 +166,21 @@ async function takenNames(
 
 /** What is to be recorded together, in order; undefined for what its graph does not allow, or not yet. */
 async function examineInOrder(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   items: readonly Item[],
   signal: AbortSignal,
-  pace: Pace,
+  yielder: Yielder,
 ): Promise<readonly (Candidate | undefined)[]> {
-  const { graph } = parts.policy;
-  const isTaken = await takenNames(parts, items);
+  const { graph } = context.policy;
+  const isTaken = await takenNames(context, items);
   const ahead = new Ahead();
-  const ancestry = combine(ancestryFor(parts, caller), ahead);
+  const ancestry = combine(ancestryFor(context, caller), ahead);
   const candidates: (Candidate | undefined)[] = [];
   for (const { text, token } of items) {
-    if (pace.step(STEPS_PER_EXAMINATION)) await pace.rest();
+    if (yielder.step(STEPS_PER_EXAMINATION)) await yielder.yield();
     const isNew = token !== undefined && !isTaken(token);
-    const found = isNew ? await examineNext(parts, token, ancestry, { signal }) : undefined;
+    const found = isNew ? await examineNext(context, token, ancestry, { signal }) : undefined;
     if (token === undefined || found === undefined) {
       candidates.push(undefined);
       continue;
@@ -195,10 +195,10 @@ async function examineInOrder(
 }
 
 /** What a task is recorded with, and which tasks that rests on; undefined where it may not be recorded. */
-async function examineNext(parts: AuthorityParts, token: VerifiedToken, ancestry: Ancestry, until: Ending) {
+async function examineNext(context: AuthorityContext, token: VerifiedToken, ancestry: Ancestry, until: Ending) {
   if (token.claims.pred.length === 0) return { facts: ROOT_FACTS, met: [] };
-  const report = await examineForLedger(parts, token, ancestry, false, until);
-  if (refusalOf(report, { complete: true }) !== undefined) return undefined;
+  const report = await examineForLedger(context, token, ancestry, false, until);
+  if (rejectionOf(report, { complete: true }) !== undefined) return undefined;
   return { facts: report.facts, met: report.graph.tasks };
 }
 
@@ -242,11 +242,11 @@ async function settle(writing: Promise<Appended>): Promise<Appended | EctError |
   try {
     return await writing;
   } catch (error) {
-    return error instanceof EntryMissing ? undefined : refusalOnly(error);
+    return error instanceof EntryMissing ? undefined : rejectionOnly(error);
   }
 }
 
-function refusalOnly(thrown: unknown): EctError {
+function rejectionOnly(thrown: unknown): EctError {
   if (thrown instanceof EctError) return thrown;
   throw thrown;
 }

@@ -1,6 +1,6 @@
 // Port: may this caller do this. The question is put in the terms of the API and of the draft; who answers it is not known here.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import type { Caller } from './caller.ts';
 
 /** What can be permitted: the methods by the names that the API has for them. An item of a batch is asked about as a call of its own. */
@@ -113,11 +113,11 @@ export interface Authorizer {
   obligationsOf(caller: Caller): Obligations;
   /** Whether the rules are those of a service without a policy of its own: every identified caller reads everything. */
   readonly isBuiltIn: boolean;
-  /** Tells the operator of a refusal. */
-  refused(caller: Caller, question: PermissionQuestion, decision: Decision): void;
+  /** Tells the operator of a rejection. */
+  rejected(caller: Caller, question: PermissionQuestion, decision: Decision): void;
 }
 
-/** Refuses what the policy does not permit. The caller learns only that it may not; the operator is told which policy decided. */
+/** Rejects what the policy does not permit. The caller learns only that it may not; the operator is told which policy decided. */
 export function demandPermission(
   authorizer: Authorizer | undefined,
   caller: Caller,
@@ -130,10 +130,10 @@ export function demandPermission(
 /** The same as an answer. */
 export function isPermitted(authorizer: Authorizer, caller: Caller, question: PermissionQuestion): boolean {
   const decision = authorizer.authorize(caller, question);
-  if (!decision.allowed) authorizer.refused(caller, question, decision);
+  if (!decision.allowed) authorizer.rejected(caller, question, decision);
   return decision.allowed;
 }
 
 export function notAuthorized(): EctError {
-  return new EctError(refuse('NOT_AUTHORIZED', 'The policy of this service does not permit this call.'));
+  return new EctError(reject('NOT_AUTHORIZED', 'The policy of this service does not permit this call.'));
 }

@@ -14,7 +14,7 @@ export interface Proof {
   readonly method: 'mtls' | 'jwt' | 'wimse' | 'forwarded' | 'unix';
   /** Who vouched: the trust domain, the issuer of the JWT, the SPIFFE ID of the proxy, the path of the Unix socket. */
   readonly by: string;
-  /** Of a proof that counts once: remembers that it was used, or refuses. To be asked before anything is done for the call. */
+  /** Of a proof that counts once: remembers that it was used, or rejects. To be asked before anything is done for the call. */
   readonly demandUnused?: () => Promise<void>;
 }
 

@@ -1,12 +1,12 @@
 // Delegated keys fall with the root key that certified them: whatever that certified may be of somebody else's making.
 
 import type { KeyObject } from 'node:crypto';
-import { KEY_SCOPE, keyEntryName, openCertificate } from '../custody/index.ts';
+import { nextSlice } from '../concurrency/yielder.ts';
+import { KEY_SCOPE, keyEntryName, openCertificate } from '../key-manager/index.ts';
 import { type Kid, readPublicJwk } from '../keys/index.ts';
 import type { Ledger } from '../ledger/index.ts';
-import { nextSlice } from '../pace.ts';
+import { demandIntact } from './intact-records.ts';
 import { readLeaf } from './leaf.ts';
-import { demandSound } from './sound-records.ts';
 
 /** Entries that are read in one go. */
 const ENTRIES_PER_PAGE = 200;
@@ -46,7 +46,7 @@ export class CertifiedKeys {
       const startIndex = this.#next;
       const query = { scope: KEY_SCOPE, startIndex, limit: ENTRIES_PER_PAGE, withContent: false };
       const records = await this.#ledger.list(query);
-      await demandSound(this.#ledger, records);
+      await demandIntact(this.#ledger, records);
       for (const record of records) {
         const leaf = readLeaf(record);
         if (leaf.type !== 'key') continue;

@@ -1,13 +1,13 @@
 // Evidence: whether the ledger holds a token, and what a token was at the time at which it was recorded.
 
 import type { LedgerRecord } from '../ledger/index.ts';
-import type { Question, TokenVerdict, VerifiedToken } from '../token/index.ts';
-import type { AuthorityParts } from './parts.ts';
+import type { TokenVerdict, VerifiedToken, VerifyOptions } from '../token/index.ts';
+import type { AuthorityContext } from './context.ts';
 import { readToken } from './read-token.ts';
 
 /** The record of exactly this token; with `asOf` (seconds) only where it was recorded by then. */
 export async function recordOf(
-  { ledger }: AuthorityParts,
+  { ledger }: AuthorityContext,
   token: VerifiedToken,
   asOf?: number,
 ): Promise<LedgerRecord | undefined> {
@@ -36,28 +36,28 @@ export function secondOf(record: LedgerRecord): number {
  * the entry was good.
  */
 export async function readAsRecorded(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   text: string,
-  question: Question,
+  options: VerifyOptions,
   read: TokenVerdict,
 ): Promise<TokenVerdict> {
   const assumed = hasFailedBy(read, isOfCompromisedKey)
-    ? await readToken(parts, text, { ...question, recordedAt: BEFORE_ANY_RECORD })
+    ? await readToken(context, text, { ...options, recordedAt: BEFORE_ANY_RECORD })
     : read;
   const { token } = assumed;
   const isLate = hasFailedBy(assumed, isPast);
   if (read.ok || token === undefined || !(assumed.ok || isLate)) return read;
-  const record = await recordOf(parts, token, question.asOf);
+  const record = await recordOf(context, token, options.asOf);
   if (record === undefined) return read;
   const recordedAt = secondOf(record);
-  return readToken(parts, text, { ...question, recordedAt, ...(isLate ? { asOf: recordedAt } : {}) });
+  return readToken(context, text, { ...options, recordedAt, ...(isLate ? { asOf: recordedAt } : {}) });
 }
 
 /** Earlier than any key is compromised, unless nothing of it is sound. */
 export const BEFORE_ANY_RECORD = 0;
 
 function hasFailedBy(read: TokenVerdict, isMeant: (reason: string) => boolean): boolean {
-  return !read.ok && read.failures.some(({ refusal }) => isMeant(refusal.reason));
+  return !read.ok && read.failures.some(({ rejection }) => isMeant(rejection.reason));
 }
 
 export function isOfCompromisedKey(reason: string): boolean {

@@ -1,8 +1,8 @@
 // Marks of other processes: looked for again and again, so that a verdict knows them though it looks at no graph.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import type { AuthorityContext } from './context.ts';
 import { ledgerMarks } from './mark-book.ts';
-import type { AuthorityParts } from './parts.ts';
 
 export interface FollowOptions {
   /** How often to look, in milliseconds. */
@@ -15,7 +15,7 @@ export interface FollowOptions {
 
 /** Looks once before it answers, and from then on until it is stopped. Answers how. */
 export async function followMarks(
-  parts: Pick<AuthorityParts, 'ledger' | 'keys' | 'now'>,
+  parts: Pick<AuthorityContext, 'ledger' | 'keys' | 'now'>,
   { everyMs, onFailed, onRecovered }: FollowOptions,
 ): Promise<() => Promise<void>> {
   const marks = ledgerMarks(parts);

@@ -1,21 +1,21 @@
 // What became of the recording of a task, for those who hold a token that left before its entry.
 
-import { EctError, type Refusal, refuse } from '../errors.ts';
+import { throwIfEnded } from '../concurrency/yielder.ts';
+import { EctError, type Rejection, reject } from '../errors.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
-import { throwIfEnded } from '../pace.ts';
 import type { AskedEntry } from './authorizer.ts';
 import { type Caller, callerName } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
 import { isOf } from './evidence.ts';
-import type { AuthorityParts } from './parts.ts';
+import type { TaskName } from './pending-recordings.ts';
 import { askedAbout, type Reader, readerFor } from './read-permission.ts';
-import type { TaskName } from './recording-orders.ts';
-import { WaitPlaces } from './wait-places.ts';
+import { WaitSlots } from './wait-slots.ts';
 
 /** What is known of the entry of a task. */
 export type Recording =
   | { readonly status: 'pending' }
   | { readonly status: 'recorded'; readonly record: LedgerRecord }
-  | { readonly status: 'failed'; readonly failure: Refusal };
+  | { readonly status: 'failed'; readonly failure: Rejection };
 
 /** Longer waits count as this. Less than the time in which a service that stops has its calls answered. */
 export const MAX_WAIT_MS = 5_000;
@@ -24,33 +24,33 @@ const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 500;
 
 /** Calls that wait here keep their place among those that have begun, so a quarter of these wait, of all callers and of one. */
-const WAITING = new WaitPlaces({ total: 128, perCaller: 64 });
+const WAITING = new WaitSlots({ total: 128, perCaller: 64 });
 
 /**
  * Answers once the task is recorded or will never be, and no later than after `waitMs`, with what is known then. Where too many
  * wait it answers at once. ENTRY_NOT_FOUND where the task was neither recorded nor ordered.
  */
 export async function getRecording(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   task: TaskName,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<Recording> {
-  const reader = readerFor(parts, caller, 'GetRecording');
-  const first = await lookUp(parts, reader, task);
+  const reader = readerFor(context, caller, 'GetRecording');
+  const first = await lookUp(context, reader, task);
   if (first.status !== 'pending' || waitMs === 0) return first;
   const leave = WAITING.enter(callerName(caller));
   if (leave === undefined) return first;
   try {
-    return await waitFor(parts, reader, task, Math.min(waitMs, MAX_WAIT_MS), signal);
+    return await waitFor(context, reader, task, Math.min(waitMs, MAX_WAIT_MS), signal);
   } finally {
     leave();
   }
 }
 
 async function waitFor(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   reader: Reader,
   task: TaskName,
   waitMs: number,
@@ -59,32 +59,32 @@ async function waitFor(
   const endMs = performance.now() + waitMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const leftMs = endMs - performance.now();
-    await parts.recordings.changed(task, Math.min(pauseMs, Math.max(0, leftMs)), signal);
+    await context.recordings.changed(task, Math.min(pauseMs, Math.max(0, leftMs)), signal);
     throwIfEnded(signal);
-    const recording = await lookUp(parts, reader, task);
+    const recording = await lookUp(context, reader, task);
     if (recording.status !== 'pending' || leftMs <= pauseMs) return recording;
   }
 }
 
 /** The order is asked first: an entry that lands in between is found in the ledger, and one that waits is never called missing. */
-async function lookUp({ ledger, recordings }: AuthorityParts, reader: Reader, task: TaskName): Promise<Recording> {
+async function lookUp({ ledger, recordings }: AuthorityContext, reader: Reader, task: TaskName): Promise<Recording> {
   const order = await recordings.find(task);
   const record = await ledger.find(task.wid, task.jti);
   // Under the name another token may be recorded than the one that was ordered.
   const recorded = record !== undefined && (order === undefined || isOf(record, order)) ? record : undefined;
-  const found = recorded === undefined ? order && orderedEntry(task, order.iss) : askedAbout(recorded);
-  if (!(await reader.maySee(found))) throw notOrdered(task);
+  const found = recorded === undefined ? order && pendingEntry(task, order.iss) : askedAbout(recorded);
+  if (!(await reader.maySee(found))) throw notPending(task);
   if (recorded !== undefined) return { status: 'recorded', record: recorded };
-  if (order === undefined) throw notOrdered(task);
+  if (order === undefined) throw notPending(task);
   return order.failure === undefined ? { status: 'pending' } : { status: 'failed', failure: order.failure };
 }
 
-function notOrdered(task: TaskName): EctError {
-  return new EctError(refuse('ENTRY_NOT_FOUND', 'The task was neither recorded nor ordered.', namesOf(task)));
+function notPending(task: TaskName): EctError {
+  return new EctError(reject('ENTRY_NOT_FOUND', 'The task was neither recorded nor ordered.', namesOf(task)));
 }
 
 /** The entry that an order will come to. */
-function orderedEntry({ wid }: TaskName, iss: string): AskedEntry {
+function pendingEntry({ wid }: TaskName, iss: string): AskedEntry {
   return { kind: 'task', iss, wid };
 }
 
@@ -93,7 +93,7 @@ function orderedEntry({ wid }: TaskName, iss: string): AskedEntry {
  * ENTRY_FAILED.
  */
 export async function findTask(
-  { ledger, recordings }: AuthorityParts,
+  { ledger, recordings }: AuthorityContext,
   reader: Reader,
   task: TaskName,
 ): Promise<LedgerRecord | undefined> {
@@ -105,18 +105,18 @@ export async function findTask(
   const record = await look();
   if (record !== undefined) return record;
   const order = await recordings.find(task);
-  const isSeen = order !== undefined && (await reader.maySee(orderedEntry(task, order.iss)));
+  const isSeen = order !== undefined && (await reader.maySee(pendingEntry(task, order.iss)));
   // It may have landed, and its order been forgotten, since the first look.
   if (!isSeen) return look();
   if (order.failure === undefined)
-    throw new EctError(refuse('ENTRY_PENDING', 'The entry is on its way into the ledger.', namesOf(task)));
+    throw new EctError(reject('ENTRY_PENDING', 'The entry is on its way into the ledger.', namesOf(task)));
   const { reason: cause } = order.failure;
   throw new EctError(
-    refuse('ENTRY_FAILED', `The ledger refused the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
+    reject('ENTRY_FAILED', `The ledger refused the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
   );
 }
 
-/** The task as facts of a refusal. */
+/** The task as facts of a rejection. */
 export function namesOf({ wid, jti }: TaskName): { readonly jti: string; readonly wid?: string } {
   return wid === '' ? { jti } : { wid, jti };
 }

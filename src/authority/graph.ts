@@ -1,5 +1,6 @@
 // The graph behind one task, judged against everything that is known.
 
+import { createYielder, type Ending } from '../concurrency/yielder.ts';
 import {
   type Ancestry,
   type DagPolicy,
@@ -10,10 +11,9 @@ import {
   type Task,
 } from '../dag/index.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
-import { createPace, type Ending } from '../pace.ts';
+import type { AuthorityContext, GraphPolicy } from './context.ts';
 import { asTask } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
-import type { AuthorityParts, GraphPolicy } from './parts.ts';
 import { type TokenSubject, taskOf } from './task.ts';
 
 /** A task to be judged, and what is recorded under its `wid` and `jti`. */
@@ -41,16 +41,16 @@ export function dagPolicy({ predecessorPolicy }: GraphPolicy): DagPolicy {
 
 /** Applies the rules of the graph to one task and its ancestors, and finds which of them are tainted. */
 export async function examineGraph(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   subject: GraphSubject,
   ancestry: Ancestry,
   { extent, until, toBeRecorded = false }: GraphScope,
 ): Promise<DagReport> {
-  const { policy } = parts;
+  const { policy } = context;
   const { digest, namesake, asOf } = subject;
   const isRecorded = namesake !== undefined && digest !== undefined && Buffer.compare(namesake.digest, digest) === 0;
   const task = taskOf(subject, policy.graph, isRecorded || toBeRecorded ? 'L3' : undefined);
-  const examination = { policy: dagPolicy(policy.graph), marks: ledgerMarks(parts), pace: createPace(until) };
+  const examination = { policy: dagPolicy(policy.graph), marks: ledgerMarks(context), yielder: createYielder(until) };
   const examine = extent === 'links' ? examineLinks : examineTask;
   const exists = namesake !== undefined && !isRecorded;
   const known = isRecorded ? asRecorded(namesake, task) : task;
@@ -59,13 +59,13 @@ export async function examineGraph(
 
 /** Whether a task may be recorded; `exists`: another token is recorded in its place. Taints are not looked for. */
 export function examineForLedger(
-  { policy }: AuthorityParts,
+  { policy }: AuthorityContext,
   subject: TokenSubject,
   ancestry: Ancestry,
   exists: boolean,
   until: Ending,
 ): Promise<DagReport> {
-  const examination = { policy: dagPolicy(policy.graph), pace: createPace(until) };
+  const examination = { policy: dagPolicy(policy.graph), yielder: createYielder(until) };
   return examineLinks(taskOf(subject, policy.graph, 'L3'), ancestry, { exists }, examination);
 }
 

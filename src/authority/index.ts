@@ -14,18 +14,29 @@ export {
   type Resource,
   resourceName,
 } from './authorizer.ts';
-export { type BatchItem, holdBatch } from './batch-once.ts';
 export { type Caller, callerName, type Proof, proofOf } from './caller.ts';
+export type { AuthorityContext, AuthorityPolicy, GraphPolicy } from './context.ts';
+export {
+  APPEND_STEPS,
+  type AppendDryRun,
+  dryRunAppend,
+  dryRunIssue,
+  ISSUE_STEPS,
+  type IssueDryRun,
+} from './dry-run.ts';
 export { followMarks } from './follow-marks.ts';
 export { findTask, getRecording, MAX_WAIT_MS, namesOf, type Recording } from './get-recording.ts';
+export type { IdempotencyStore, IdempotentResult } from './idempotency-store.ts';
+export { type BatchItem, lockBatch } from './idempotent-batch.ts';
+export { type RotationRequest, rotateKey } from './idempotent-rotation.ts';
+export { demandIntact } from './intact-records.ts';
 export { type Issued, issue } from './issue.ts';
 export { issueFaults } from './issue-claims.ts';
-export type { IssuedOnce, IssueMemo } from './issue-memo.ts';
-export type { IssueOrder } from './issue-order.ts';
+export type { IssueInput } from './issue-input.ts';
 export { defaultIssuer, isOwnName } from './issuer.ts';
 export { asLastStated } from './last-statement.ts';
 export { type Leaf, readLeaf } from './leaf.ts';
-export { asLossCandidate, LOSS_SCOPE, type LossLeaf, nameOfLoss } from './losses.ts';
+export { asLossCandidate, LOSS_SCOPE, type LossLeaf, nameOfLoss } from './loss-entry.ts';
 export {
   type CompromisedSubject,
   compromiseKey,
@@ -34,34 +45,23 @@ export {
 export { digestOfMark, MARK_SCOPE, type MarkLeaf, type MarkSubject, nameOf, nameOfMark } from './marks.ts';
 export type { NamedTask, Notices } from './notices.ts';
 export type { OwnKeys } from './own-keys.ts';
-export type { AuthorityParts, AuthorityPolicy, GraphPolicy } from './parts.ts';
+export {
+  PENDING_LIMITS,
+  type PendingLimits,
+  type PendingPlacement,
+  type PendingRecording,
+  type PendingRecordings,
+  type PendingRef,
+  type PendingState,
+  type TaskName,
+  tooManyPending,
+} from './pending-recordings.ts';
 export { brokenObligation } from './permit-issue.ts';
+export { readPending } from './read-pending.ts';
 export { askedAbout, type Reader, readerFor } from './read-permission.ts';
 export { leafOf, recordFault } from './record-fault.ts';
-export {
-  ORDER_LIMITS,
-  type OrderLimits,
-  type OrderPlacement,
-  type OrderRef,
-  type OrderState,
-  type RecordingOrder,
-  type RecordingOrders,
-  type TaskName,
-  tooManyOrders,
-} from './recording-orders.ts';
 export { Recordings } from './recordings.ts';
-export {
-  APPEND_STEPS,
-  type AppendRehearsal,
-  ISSUE_STEPS,
-  type IssueRehearsal,
-  rehearseAppend,
-  rehearseIssue,
-} from './rehearse.ts';
-export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay.ts';
-export { rereadOrder } from './reread-order.ts';
-export { type RotationRequest, rotateKey } from './rotate-once.ts';
-export { demandSound } from './sound-records.ts';
+export type { Claim, Equivocated, ReplayGuard, TokenUse } from './replay-guard.ts';
 export { claimProof, guessableId, type ProofUse } from './use.ts';
 export {
   type DagAnswer,
@@ -72,5 +72,5 @@ export {
   validateDag,
 } from './validate-dag.ts';
 export { type Equivocation, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';
-export { type VerifyOrder, verify, verifyFaults } from './verify.ts';
+export { type VerifyInput, verify, verifyFaults } from './verify.ts';
 export type { WriteLimits, WriteUse } from './write-limits.ts';

@@ -1,85 +1,85 @@
 // The claims of a token that is to be issued: an order with the defaults filled in, held to every rule before anything is signed.
 
 import { randomUUID } from 'node:crypto';
-import { EctError, type Refusal, refuse, refuseAll } from '../errors.ts';
+import { EctError, type Rejection, reject, rejectAll } from '../errors.ts';
 import {
   type Claims,
   checkFormats,
   formatFaults,
-  isRefusal,
+  isRejection,
   policyFaults,
   policyIn,
   type TypedClaims,
 } from '../token/index.ts';
-import type { IssueOrder } from './issue-order.ts';
-import type { AuthorityParts } from './parts.ts';
+import type { AuthorityContext } from './context.ts';
+import type { IssueInput } from './issue-input.ts';
 import type { IssuePermit } from './permit-issue.ts';
 
 /** Fills in the defaults and holds every claim to its rule, exactly as a verifier will. */
-export function draftClaims(parts: AuthorityParts, order: IssueOrder, permit: IssuePermit): Claims {
-  const policy = policyIn(order.ext?.value);
-  const claims = claimsOf(order, permit, parts.stamp(), policy);
+export function draftClaims(context: AuthorityContext, input: IssueInput, permit: IssuePermit): Claims {
+  const policy = policyIn(input.ext?.value);
+  const claims = claimsOf(input, permit, context.stamp(), policy);
   const isSound =
-    !isRefusal(policy) &&
-    checkFormats(claims, parts.policy.token) === undefined &&
-    checkDraft(parts, order) === undefined &&
-    checkLedgerAudience(parts, order) === undefined;
+    !isRejection(policy) &&
+    checkFormats(claims, context.policy.token) === undefined &&
+    checkDraft(context, input) === undefined &&
+    checkLedgerAudience(context, input) === undefined;
   if (isSound) return claims as Claims;
-  const [first, ...others] = faultsOfClaims(parts, order, claims, policy);
+  const [first, ...others] = faultsOfClaims(context, input, claims, policy);
   if (first === undefined) throw new TypeError('a claim set was refused for nothing');
-  throw new EctError(refuseAll([first, ...others], () => ''));
+  throw new EctError(rejectAll([first, ...others], () => ''));
 }
 
 /** Every rule that an order breaks by itself, for any caller. Its violations name fields of the request. */
-export function issueFaults(parts: AuthorityParts, order: IssueOrder): readonly Refusal[] {
-  const policy = policyIn(order.ext?.value);
-  const iss = order.iss === '' ? parts.policy.issuer : order.iss;
-  const { defaultTtlSeconds } = parts.policy;
-  return faultsOfClaims(parts, order, claimsOf(order, { iss, defaultTtlSeconds }, 0, policy), policy);
+export function issueFaults(context: AuthorityContext, input: IssueInput): readonly Rejection[] {
+  const policy = policyIn(input.ext?.value);
+  const iss = input.iss === '' ? context.policy.issuer : input.iss;
+  const { defaultTtlSeconds } = context.policy;
+  return faultsOfClaims(context, input, claimsOf(input, { iss, defaultTtlSeconds }, 0, policy), policy);
 }
 
 function claimsOf(
-  order: IssueOrder,
+  input: IssueInput,
   { iss, defaultTtlSeconds }: IssuePermit,
   iat: number,
   policy: ReturnType<typeof policyIn>,
 ): TypedClaims {
   return {
     iss,
-    aud: order.aud,
+    aud: input.aud,
     iat,
-    exp: iat + (order.ttlSeconds ?? defaultTtlSeconds),
-    jti: order.jti === '' ? randomUUID() : order.jti,
-    wid: order.wid,
-    exec_act: order.execAct,
-    pred: order.pred,
-    inp_hash: order.inpHash,
-    out_hash: order.outHash,
-    ect_ext: order.ext?.value,
-    policy: isRefusal(policy) ? undefined : policy,
+    exp: iat + (input.ttlSeconds ?? defaultTtlSeconds),
+    jti: input.jti === '' ? randomUUID() : input.jti,
+    wid: input.wid,
+    exec_act: input.execAct,
+    pred: input.pred,
+    inp_hash: input.inpHash,
+    out_hash: input.outHash,
+    ect_ext: input.ext?.value,
+    policy: isRejection(policy) ? undefined : policy,
   };
 }
 
 function faultsOfClaims(
-  parts: AuthorityParts,
-  order: IssueOrder,
+  context: AuthorityContext,
+  input: IssueInput,
   claims: TypedClaims,
   policy: ReturnType<typeof policyIn>,
-): readonly Refusal[] {
-  const ext = order.ext?.field ?? 'ect_ext';
-  const faults: Refusal[] = [];
-  const add = (refusal: Refusal | undefined, field: string) => {
-    if (refusal !== undefined) faults.push({ ...refusal, violations: [{ field, description: refusal.message }] });
+): readonly Rejection[] {
+  const ext = input.ext?.field ?? 'ect_ext';
+  const faults: Rejection[] = [];
+  const add = (rejection: Rejection | undefined, field: string) => {
+    if (rejection !== undefined) faults.push({ ...rejection, violations: [{ field, description: rejection.message }] });
   };
-  add(checkDraft(parts, order), 'draft');
-  if (isRefusal(policy)) {
-    for (const fault of policyFaults(order.ext?.value ?? {})) add(fault, `${ext}.${fault.facts['claim'] ?? ''}`);
+  add(checkDraft(context, input), 'draft');
+  if (isRejection(policy)) {
+    for (const fault of policyFaults(input.ext?.value ?? {})) add(fault, `${ext}.${fault.metadata['claim'] ?? ''}`);
   }
-  for (const fault of formatFaults(claims, parts.policy.token)) {
+  for (const fault of formatFaults(claims, context.policy.token)) {
     const claim = fault.violations?.[0]?.field ?? '';
     add(fault, FIELDS_OF_CLAIMS[claim] ?? (claim === 'ect_ext' ? ext : claim));
   }
-  add(checkLedgerAudience(parts, order), 'aud');
+  add(checkLedgerAudience(context, input), 'aud');
   return faults;
 }
 
@@ -87,14 +87,14 @@ function faultsOfClaims(
 const FIELDS_OF_CLAIMS: Readonly<Record<string, string>> = { exp: 'ttl' };
 
 /** What is recorded on the way out is held to the same audience as what is appended. */
-function checkLedgerAudience({ policy }: AuthorityParts, { level, aud }: IssueOrder): Refusal | undefined {
+function checkLedgerAudience({ policy }: AuthorityContext, { level, aud }: IssueInput): Rejection | undefined {
   const { ledgerAudience: ledger } = policy;
   if (level !== 'L3' || ledger === '' || aud.includes(ledger)) return undefined;
-  return refuse('AUDIENCE_MISMATCH', `aud does not name the ledger, ${ledger}, and the token is to be recorded.`);
+  return reject('AUDIENCE_MISMATCH', `aud does not name the ledger, ${ledger}, and the token is to be recorded.`);
 }
 
-function checkDraft({ policy }: AuthorityParts, { draft }: IssueOrder): Refusal | undefined {
+function checkDraft({ policy }: AuthorityContext, { draft }: IssueInput): Rejection | undefined {
   if (policy.token.drafts.includes(draft)) return undefined;
   const message = `draft must be one that is accepted here, and -${draft} is switched off.`;
-  return refuse('REQUEST_INVALID', message, { field: 'draft' });
+  return reject('REQUEST_INVALID', message, { field: 'draft' });
 }

@@ -1,8 +1,8 @@
 // Issue: who is asking, what may be said in that name, is the graph sound, sign, and where asked, record before answering.
 
-import { type DagReport, ROOT_FACTS, refusalOf } from '../dag/index.ts';
-import { EctError, type Refusal } from '../errors.ts';
-import type { Signer, Until } from '../keys/index.ts';
+import { type DagReport, ROOT_FACTS, rejectionOf } from '../dag/index.ts';
+import { EctError, type Rejection } from '../errors.ts';
+import type { CallDeadline, Signer } from '../keys/index.ts';
 import type { Receipt } from '../ledger/index.ts';
 import {
   type Claims,
@@ -17,14 +17,14 @@ import {
 import { ancestryFor } from './ancestry.ts';
 import { record } from './append.ts';
 import type { Caller } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
 import { examineGraph } from './graph.ts';
+import { findIssuedToken, rememberToken } from './idempotent-issue.ts';
 import { draftClaims } from './issue-claims.ts';
-import { recallToken, rememberToken } from './issue-once.ts';
-import type { IssueOrder, OwnToken } from './issue-order.ts';
-import { orderEntry } from './order-entry.ts';
-import type { AuthorityParts } from './parts.ts';
+import type { IssueInput, OwnToken } from './issue-input.ts';
+import { addPending } from './pending-entry.ts';
 import { permitIssue } from './permit-issue.ts';
-import { demandRoom } from './write-room.ts';
+import { checkWriteQuota } from './write-reservation.ts';
 import { entryBytes, heldBytes } from './write-sizes.ts';
 
 /** What was made. `receipt` is there for L3. */
@@ -39,26 +39,31 @@ export interface Issued {
 }
 
 /**
- * Issues one token. Refuses by EctError; no token leaves before everything that was asked for has been done. It waits only
+ * Issues one token. Rejects by EctError; no token leaves before everything that was asked for has been done. It waits only
  * where there is something to wait for: most calls need nothing but the signature.
  */
-export async function issue(parts: AuthorityParts, caller: Caller, order: IssueOrder, until: Until): Promise<Issued> {
-  const permit = permitIssue(parts, caller, order);
-  const isKeyed = order.requestId !== '';
-  const earlier = isKeyed ? await recallToken(parts, caller, order) : undefined;
+export async function issue(
+  context: AuthorityContext,
+  caller: Caller,
+  input: IssueInput,
+  until: CallDeadline,
+): Promise<Issued> {
+  const permit = permitIssue(context, caller, input);
+  const isKeyed = input.requestId !== '';
+  const earlier = isKeyed ? await findIssuedToken(context, caller, input) : undefined;
   if (earlier !== undefined) {
-    return deliver(parts, caller, order, earlier, await reportOn(parts, caller, earlier, until), until);
+    return deliver(context, caller, input, earlier, await reportOn(context, caller, earlier, until), until);
   }
-  const claims = draftClaims(parts, order, permit);
-  const signer = signerFor(parts, order, permit.iss);
-  const dag = namesTasks(order)
-    ? await demandPredecessors(parts, caller, order, claims, signer?.jwk.kid ?? '', until)
+  const claims = draftClaims(context, input, permit);
+  const signer = signerFor(context, input, permit.iss);
+  const dag = namesTasks(input)
+    ? await demandPredecessors(context, caller, input, claims, signer?.jwk.kid ?? '', until)
     : undefined;
-  const draft = draftToken(parts, order, claims, signer);
-  demandWrites(parts, caller, order, claims, draft.tokenBytes);
-  const minted = await sign(parts, draft, claims, until);
-  const own = isKeyed ? await rememberToken(parts, caller, order, minted) : minted;
-  return deliver(parts, caller, order, own, dag, until);
+  const draft = draftToken(context, input, claims, signer);
+  demandWrites(context, caller, input, claims, draft.tokenBytes);
+  const minted = await sign(context, draft, claims, until);
+  const own = isKeyed ? await rememberToken(context, caller, input, minted) : minted;
+  return deliver(context, caller, input, own, dag, until);
 }
 
 /** A token as it is before its signature; one of level L1 is whole. */
@@ -67,10 +72,10 @@ type TokenDraft = { readonly tokenBytes: number } & (
   | { readonly text: string; readonly signer: undefined }
 );
 
-/** Writes a token down, without a signer one of level L1. Refuses with TOKEN_TOO_LARGE before anything is signed. */
+/** Writes a token down, without a signer one of level L1. Rejects with TOKEN_TOO_LARGE before anything is signed. */
 export function draftToken(
-  { policy }: AuthorityParts,
-  { draft, ext }: IssueOrder,
+  { policy }: AuthorityContext,
+  { draft, ext }: IssueInput,
   claims: Claims,
   signer: Signer | undefined,
 ): TokenDraft {
@@ -83,41 +88,46 @@ export function draftToken(
   return { tokenBytes: sealedBytes(unsealed), unsealed, signer };
 }
 
-/** Signs a token. Refuses as the signer does. */
-async function sign({ batcher }: AuthorityParts, draft: TokenDraft, claims: Claims, until: Until): Promise<OwnToken> {
+/** Signs a token. Rejects as the signer does. */
+async function sign(
+  { batcher }: AuthorityContext,
+  draft: TokenDraft,
+  claims: Claims,
+  until: CallDeadline,
+): Promise<OwnToken> {
   if (draft.signer === undefined) return { text: draft.text, claims, kid: '' };
   const { unsealed, signer } = draft;
   const raw = await batcher.add(() => signer.sign(unsealed.signingInput, until));
   return { text: sealToken(unsealed, raw), claims, kid: signer.jwk.kid };
 }
 
-/** Refuses before it is signed what could not be kept afterwards. */
+/** Rejects before it is signed what could not be kept afterwards. */
 export function demandWrites(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
-  { requestId, level }: IssueOrder,
+  { requestId, level }: IssueInput,
   claims: Claims,
   tokenBytes: number,
 ): void {
-  if (requestId !== '') demandRoom(parts, { caller, use: 'idempotency', bytes: heldBytes(tokenBytes) });
-  if (level === 'L3') demandRoom(parts, { caller, use: 'ledger', bytes: entryBytes(tokenBytes, claims) });
+  if (requestId !== '') checkWriteQuota(context, { caller, use: 'idempotency', bytes: heldBytes(tokenBytes) });
+  if (level === 'L3') checkWriteQuota(context, { caller, use: 'ledger', bytes: entryBytes(tokenBytes, claims) });
 }
 
-export function namesTasks(order: IssueOrder): boolean {
-  return order.pred.length > 0 || order.jti !== '';
+export function namesTasks(input: IssueInput): boolean {
+  return input.pred.length > 0 || input.jti !== '';
 }
 
 async function demandPredecessors(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
-  order: IssueOrder,
+  input: IssueInput,
   claims: Claims,
   kid: string,
-  until: Until,
+  until: CallDeadline,
 ): Promise<DagReport | undefined> {
-  const { report, refusal } = await examinePredecessors(parts, caller, order, claims, kid, until);
-  if (refusal !== undefined) throw new EctError(refusal);
-  return order.pred.length === 0 ? undefined : report;
+  const { report, rejection } = await examinePredecessors(context, caller, input, claims, kid, until);
+  if (rejection !== undefined) throw new EctError(rejection);
+  return input.pred.length === 0 ? undefined : report;
 }
 
 /**
@@ -125,61 +135,61 @@ async function demandPredecessors(
  * and reported; L3 demands all of them. A `jti` of the caller's own choice must not name a recorded task.
  */
 export async function examinePredecessors(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
-  order: IssueOrder,
+  input: IssueInput,
   claims: Claims,
   kid: string,
-  until: Until,
-): Promise<{ readonly report: DagReport; readonly refusal: Refusal | undefined }> {
+  until: CallDeadline,
+): Promise<{ readonly report: DagReport; readonly rejection: Rejection | undefined }> {
   // A name that was drawn here a moment ago is nobody else's.
-  const namesake = order.jti === '' ? undefined : await parts.ledger.find(claims.wid, claims.jti);
+  const namesake = input.jti === '' ? undefined : await context.ledger.find(claims.wid, claims.jti);
   const subject = { claims, kid, digest: undefined, namesake };
-  const scope = { extent: 'links', until, toBeRecorded: levelOnLeaving(order) === 'L3' } as const;
-  const report = await examineGraph(parts, subject, ancestryFor(parts, caller), scope);
-  return { report, refusal: refusalOf(report, { complete: order.level === 'L3' }) };
+  const scope = { extent: 'links', until, toBeRecorded: levelOnLeaving(input) === 'L3' } as const;
+  const report = await examineGraph(context, subject, ancestryFor(context, caller), scope);
+  return { report, rejection: rejectionOf(report, { complete: input.level === 'L3' }) };
 }
 
 /** Chosen once in a call, since keys change between calls; none for L1. */
 export function signerFor(
-  { signers }: AuthorityParts,
-  { level, execAct }: IssueOrder,
+  { signers }: AuthorityContext,
+  { level, execAct }: IssueInput,
   iss: string,
 ): Signer | undefined {
   return level === 'L1' ? undefined : signers.for(iss, execAct);
 }
 
 /** What a token is when it leaves. */
-export function levelOnLeaving({ level, record }: Pick<IssueOrder, 'level' | 'record'>): Level {
+export function levelOnLeaving({ level, record }: Pick<IssueInput, 'level' | 'record'>): Level {
   return level === 'L3' && record === 'async' ? 'L2' : level;
 }
 
 /** What is known by now of the predecessors of a token that left before. */
 async function reportOn(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   { text, claims, kid }: OwnToken,
-  until: Until,
+  until: CallDeadline,
 ): Promise<DagReport | undefined> {
   if (claims.pred.length === 0) return undefined;
-  const namesake = await parts.ledger.find(claims.wid, claims.jti);
+  const namesake = await context.ledger.find(claims.wid, claims.jti);
   const subject = { claims, kid, digest: digestOfToken(text), namesake };
-  return examineGraph(parts, subject, ancestryFor(parts, caller), { extent: 'links', until });
+  return examineGraph(context, subject, ancestryFor(context, caller), { extent: 'links', until });
 }
 
 /** Answers a token. For L3 only once its entry is durable; or, as L2, once the order for its entry is. */
 function deliver(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
-  order: IssueOrder,
+  input: IssueInput,
   { text, claims, kid }: OwnToken,
   dag: DagReport | undefined,
-  until: Until,
+  until: CallDeadline,
 ): Issued | Promise<Issued> {
-  const issued: Issued = { token: text, level: levelOnLeaving(order), claims, kid, dag, receipt: undefined };
-  if (order.level !== 'L3') return issued;
+  const issued: Issued = { token: text, level: levelOnLeaving(input), claims, kid, dag, receipt: undefined };
+  if (input.level !== 'L3') return issued;
   const verified = { claims, kid, digest: digestOfToken(text) };
   const facts = claims.pred.length === 0 ? ROOT_FACTS : dag?.facts;
-  if (order.record === 'async') return orderEntry(parts, caller, text, verified, facts).then(() => issued);
-  return record(parts, caller, text, verified, until.signal, facts).then(({ receipt }) => ({ ...issued, receipt }));
+  if (input.record === 'async') return addPending(context, caller, text, verified, facts).then(() => issued);
+  return record(context, caller, text, verified, until.signal, facts).then(({ receipt }) => ({ ...issued, receipt }));
 }

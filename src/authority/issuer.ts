@@ -1,6 +1,6 @@
 // Whose name a token may carry. An authority that signs for anybody is a forgery service.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { isWithin } from '../token/index.ts';
 import type { Caller } from './caller.ts';
 
@@ -11,7 +11,7 @@ import type { Caller } from './caller.ts';
 export function issuerFor(caller: Caller, requested: string, ownIssuer: string): string {
   const iss = requested === '' ? defaultIssuer(caller, ownIssuer) : requested;
   if (isOwnName(caller, iss, ownIssuer)) return iss;
-  throw refuseIssuer(caller, iss, ownIssuer);
+  throw rejectIssuer(caller, iss, ownIssuer);
 }
 
 /** Whether the built-in rules let this caller issue in the name of `iss`. */
@@ -19,10 +19,10 @@ export function isOwnName(caller: Caller, iss: string, ownIssuer: string): boole
   return caller.kind === 'anonymous' ? isWithin(iss, ownIssuer) : iss === caller.id;
 }
 
-export function refuseIssuer(caller: Caller, iss: string, ownIssuer: string): EctError {
+export function rejectIssuer(caller: Caller, iss: string, ownIssuer: string): EctError {
   const scope = caller.kind === 'anonymous' ? `${ownIssuer} and names below it` : 'its own identity';
   return new EctError(
-    refuse('ISSUER_NOT_ALLOWED', `This caller may issue only as ${scope}.`, { iss: iss.slice(0, 256) }),
+    reject('ISSUER_NOT_ALLOWED', `This caller may issue only as ${scope}.`, { iss: iss.slice(0, 256) }),
   );
 }
 

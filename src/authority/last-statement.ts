@@ -2,10 +2,10 @@
 
 import { keyMark, type MarkSet } from '../dag/index.ts';
 import { EctError } from '../errors.ts';
+import type { AuthorityContext } from './context.ts';
+import { demandIntact } from './intact-records.ts';
 import { readLeaf } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
-import type { AuthorityParts } from './parts.ts';
-import { demandSound } from './sound-records.ts';
 
 /** A key with what was stated of it last, by whom, and the entry. */
 interface StatedKey {
@@ -20,10 +20,10 @@ interface StatedKey {
  * damaged says nothing: what an administrator has stopped is answered also where a mark cannot be read.
  */
 export async function asLastStated<K extends StatedKey>(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   keys: readonly K[],
 ): Promise<readonly K[]> {
-  const marks = await readOr(undefined, () => ledgerMarks(parts).current());
+  const marks = await readOr(undefined, () => ledgerMarks(context).current());
   const words = new Map<number, Word | undefined>();
   const stated: K[] = [];
   for (const key of keys) {
@@ -33,7 +33,7 @@ export async function asLastStated<K extends StatedKey>(
       continue;
     }
     // A root key and those that it certified have one mark.
-    if (!words.has(entry)) words.set(entry, await readOr(undefined, () => readWord(parts, entry)));
+    if (!words.has(entry)) words.set(entry, await readOr(undefined, () => readWord(context, entry)));
     stated.push({ ...key, ...words.get(entry) });
   }
   return stated;
@@ -46,10 +46,10 @@ function laterMark(marks: MarkSet | undefined, { kid, index }: StatedKey): numbe
 
 type Word = Pick<StatedKey, 'by' | 'note' | 'index'>;
 
-async function readWord({ ledger }: AuthorityParts, entry: number): Promise<Word | undefined> {
+async function readWord({ ledger }: AuthorityContext, entry: number): Promise<Word | undefined> {
   const record = await ledger.at(entry);
   if (record === undefined) return undefined;
-  await demandSound(ledger, [record]);
+  await demandIntact(ledger, [record]);
   const leaf = readLeaf(record);
   return leaf.type === 'taint' ? { by: leaf.iss, note: noteIn(record.content), index: entry } : undefined;
 }

@@ -1,14 +1,14 @@
 // The leaf of a recorded task: canonical JSON (RFC 8785) from which the graph can be rebuilt and judged, and a
 // commitment to the token in its place, so that content can be erased without breaking a proof.
 
-import { isKeyLeafOf, KEY_SCOPE, type KeyLeaf } from '../custody/index.ts';
 import type { LedgerFacts, Task } from '../dag/index.ts';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
+import { isKeyLeafOf, KEY_SCOPE, type KeyLeaf } from '../key-manager/index.ts';
 import type { Candidate, LedgerRecord } from '../ledger/index.ts';
 import { readCompact, type VerifiedToken } from '../token/index.ts';
-import { LOSS_SCOPE, type LossLeaf, nameOfLoss } from './losses.ts';
+import type { GraphPolicy } from './context.ts';
+import { LOSS_SCOPE, type LossLeaf, nameOfLoss } from './loss-entry.ts';
 import { MARK_SCOPE, type MarkLeaf, nameOfMark, sinceMsOf } from './marks.ts';
-import type { GraphPolicy } from './parts.ts';
 import { asTaskFacts, type PolicyFacts, policyFacts } from './task.ts';
 
 const LEAF_VERSION = 1;
@@ -41,7 +41,7 @@ export interface Leaf extends PolicyFacts {
 export type RecordableToken = Pick<VerifiedToken, 'claims' | 'kid' | 'digest'>;
 
 /**
- * A token as the ledger takes it: `wid` is the scope, `jti` the name. `facts` are what the examination of its graph found,
+ * A token as the ledger takes it: `wid` is the scope, `jti` the name. `metadata` are what the examination of its graph found,
  * for those that will follow; without, the ledger vouches for nothing.
  */
 export function asCandidate(
@@ -152,5 +152,5 @@ export function asLabelledTask(record: LedgerRecord): Task {
 }
 
 function corrupt(record: LedgerRecord) {
-  return refuse('LEDGER_CORRUPT', `Entry ${record.index} is not a leaf that this service wrote.`);
+  return reject('LEDGER_CORRUPT', `Entry ${record.index} is not a leaf that this service wrote.`);
 }

@@ -1,20 +1,20 @@
 // The marks of a ledger: as graphs ask for them, and for the key ring, so that verdicts and graphs rest on the same.
 
-import { KnownTaints, keyMark, type Mark, type MarkSet, type Marks } from '../dag/index.ts';
+import { nextSlice } from '../concurrency/yielder.ts';
+import { keyMark, type Mark, type MarkSet, type Marks, TaintCache } from '../dag/index.ts';
 import type { KeyRing } from '../keys/index.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
-import { nextSlice } from '../pace.ts';
 import { CertifiedKeys } from './certified-keys.ts';
+import type { AuthorityContext } from './context.ts';
+import { demandIntact } from './intact-records.ts';
 import { readLeaf } from './leaf.ts';
 import { MARK_SCOPE, sinceMsOf, subjectOf } from './marks.ts';
-import type { AuthorityParts } from './parts.ts';
-import { demandSound } from './sound-records.ts';
 
 /** Marks that are read in one go. */
 const MARKS_PER_PAGE = 200;
 
 /** What a book needs of an authority. */
-type World = Pick<AuthorityParts, 'ledger' | 'keys' | 'now'>;
+type World = Pick<AuthorityContext, 'ledger' | 'keys' | 'now'>;
 
 const BOOKS = new WeakMap<KeyRing, MarkBook>();
 
@@ -34,7 +34,7 @@ class MarkBook implements Marks {
   readonly #marks = new Map<string, Mark>();
   /** Of marked root keys, by `kid`. */
   readonly #certified = new Map<string, CertifiedKeys>();
-  #known = new KnownTaints();
+  #known = new TaintCache();
   #next = 0;
 
   constructor(world: World) {
@@ -47,7 +47,7 @@ class MarkBook implements Marks {
       const query = { scope: MARK_SCOPE, startIndex: this.#next, limit: MARKS_PER_PAGE, withContent: false };
       const records = await ledger.list(query);
       // A mark that is damaged would make what it taints look sound.
-      await demandSound(ledger, records);
+      await demandIntact(ledger, records);
       for (const record of records) await this.#take(record);
       isFull = records.length === MARKS_PER_PAGE;
       if (isFull) await nextSlice();
@@ -90,13 +90,13 @@ class MarkBook implements Marks {
     const since = mark.since ?? 0;
     if (known !== undefined && (known.since ?? 0) <= since) return;
     this.#add(name, mark);
-    // Where this clock is late, the key is refused from now on.
+    // Where this clock is late, the key is rejected from now on.
     this.#world.keys.compromise(kid, Math.min(since, this.#world.now()));
   }
 
   #add(name: string, mark: Mark): void {
     this.#marks.set(name, mark);
-    this.#known = new KnownTaints();
+    this.#known = new TaintCache();
   }
 }
 

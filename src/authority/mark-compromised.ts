@@ -6,10 +6,10 @@ import { EctError } from '../errors.ts';
 import type { Appended } from './append.ts';
 import { recordOnce } from './append.ts';
 import { type Caller, callerName } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
 import { readLeaf } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
 import { asMarkCandidate, type MarkSubject, sinceMsOf } from './marks.ts';
-import type { AuthorityParts } from './parts.ts';
 
 /** What is compromised, as it is asked for. A key without a time: as of now. */
 export type CompromisedSubject =
@@ -27,34 +27,34 @@ interface Statement {
  * later time for a key, is answered as a duplicate; an earlier time is one more mark. The caller's right to do so was checked before.
  */
 export async function markCompromised(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   { subject, note }: Statement,
   signal: AbortSignal,
 ): Promise<Appended> {
-  if (subject.kind === 'task') return recordMark(parts, { subject, note, by: callerName(caller) }, signal);
-  const { marked } = await compromiseKey(parts, caller, { ...subject, note }, signal);
+  if (subject.kind === 'task') return recordMark(context, { subject, note, by: callerName(caller) }, signal);
+  const { marked } = await compromiseKey(context, caller, { ...subject, note }, signal);
   return marked;
 }
 
 /** Marks a key as compromised. `isEnded`: a key of ours ended with this call. */
 export async function compromiseKey(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   { kid, sinceMs, note }: { readonly kid: string; readonly sinceMs?: number | undefined; readonly note: string },
   signal: AbortSignal,
 ): Promise<{ readonly marked: Appended; readonly isEnded: boolean }> {
   const by = callerName(caller);
-  const marked = await markKey(parts, { kid, sinceMs: sinceOf(parts, sinceMs), note, by }, signal);
+  const marked = await markKey(context, { kid, sinceMs: sinceOf(context, sinceMs), note, by }, signal);
   // The mark comes first: verdicts and graphs rest on it. A repeated call makes up for an end that was lost, as of the same time.
   const leaf = readLeaf(marked.record);
   const since = leaf.type === 'taint' ? sinceMsOf(leaf) : 0;
-  const isEnded = (await parts.ownKeys?.revokeOwn({ kid, by, note }, since)) === true;
+  const isEnded = (await context.ownKeys?.revokeOwn({ kid, by, note }, since)) === true;
   return { marked, isEnded };
 }
 
 /** Whole seconds, so that a key is compromised as of the same time wherever that is compared; never in the future. */
-function sinceOf({ now }: AuthorityParts, sinceMs: number | undefined): number {
+function sinceOf({ now }: AuthorityContext, sinceMs: number | undefined): number {
   const nowMs = now() * 1000;
   return Math.min(sinceMs === undefined ? nowMs : Math.floor(sinceMs / 1000) * 1000, nowMs);
 }
@@ -67,25 +67,25 @@ interface KeyStatement {
 }
 
 async function markKey(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   { kid, sinceMs, note, by }: KeyStatement,
   signal: AbortSignal,
 ): Promise<Appended> {
-  const known = (await currentMarks(parts))?.markOf(keyMark(kid));
-  const record = known && (known.since ?? 0) * 1000 <= sinceMs ? await parts.ledger.at(known.entry) : undefined;
+  const known = (await currentMarks(context))?.markOf(keyMark(kid));
+  const record = known && (known.since ?? 0) * 1000 <= sinceMs ? await context.ledger.at(known.entry) : undefined;
   // Of a certified key the mark may be that of its root key: then it has none of its own, and needs none.
-  if (record !== undefined) return { record, receipt: await parts.ledger.receiptFor(record), duplicate: true };
-  const marked = await recordMark(parts, { subject: { kind: 'key', kid, sinceMs }, note, by }, signal);
+  if (record !== undefined) return { record, receipt: await context.ledger.receiptFor(record), duplicate: true };
+  const marked = await recordMark(context, { subject: { kind: 'key', kid, sinceMs }, note, by }, signal);
   // Takes effect here before it is answered, also where a mark before it cannot be read.
-  parts.keys.compromise(kid, sinceMs / 1000);
-  await currentMarks(parts);
+  context.keys.compromise(kid, sinceMs / 1000);
+  await currentMarks(context);
   return marked;
 }
 
 /** A mark that is damaged does not keep another one from being made: what there is to stop must not wait for a repair. */
-async function currentMarks(parts: AuthorityParts) {
+async function currentMarks(context: AuthorityContext) {
   try {
-    return await ledgerMarks(parts).current();
+    return await ledgerMarks(context).current();
   } catch (error) {
     if (error instanceof EctError) return undefined;
     throw error;
@@ -93,12 +93,12 @@ async function currentMarks(parts: AuthorityParts) {
 }
 
 async function recordMark(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   statement: Parameters<typeof asMarkCandidate>[0],
   signal: AbortSignal,
 ): Promise<Appended> {
-  const outcome = await recordOnce(parts, asMarkCandidate(statement), signal);
+  const outcome = await recordOnce(context, asMarkCandidate(statement), signal);
   const { record } = outcome;
-  const receipt = outcome.receipt ?? (await parts.ledger.receiptFor(record));
+  const receipt = outcome.receipt ?? (await context.ledger.receiptFor(record));
   return { record, receipt, duplicate: outcome.outcome !== 'added' };
 }

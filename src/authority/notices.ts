@@ -13,8 +13,8 @@ export interface NamedTask {
 export interface Notices {
   /** An issuer signed two different tokens for one task. `seenBy`: the replay guard, or the ledger. */
   equivocated(task: NamedTask, seenBy: 'guard' | 'ledger'): void;
-  /** A token was refused because its level is below `minimum`. */
-  levelRefused(minimum: string): void;
+  /** A token was rejected because its level is below `minimum`. */
+  levelRejected(minimum: string): void;
   /** An append in the background came to its end. `reason`: why there is no entry. */
   backgroundAppend(task: NamedTask, reason: ErrorReason | undefined): void;
 }

@@ -1,12 +1,12 @@
 // Who may speak in which name, and for how long: the permission to issue, and what it is tied to.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import type { Level } from '../token/index.ts';
 import { type Circumstances, isPermitted, notAuthorized, type Obligations } from './authorizer.ts';
 import type { Caller } from './caller.ts';
-import type { IssueOrder } from './issue-order.ts';
-import { defaultIssuer, issuerFor, refuseIssuer } from './issuer.ts';
-import type { AuthorityParts } from './parts.ts';
+import type { AuthorityContext } from './context.ts';
+import type { IssueInput } from './issue-input.ts';
+import { defaultIssuer, issuerFor, rejectIssuer } from './issuer.ts';
 
 /** What may be issued. */
 export interface IssuePermit {
@@ -18,51 +18,51 @@ export interface IssuePermit {
 const LEVEL_NUMBERS: Readonly<Record<Level, number>> = { L1: 1, L2: 2, L3: 3 };
 
 /**
- * Refuses what the caller may not have issued: ISSUER_NOT_ALLOWED under the built-in rules, and for a name that no key of ours speaks
+ * Rejects what the caller may not have issued: ISSUER_NOT_ALLOWED under the built-in rules, and for a name that no key of ours speaks
  * for; NOT_AUTHORIZED by a policy of the operator.
  */
-export function permitIssue(parts: AuthorityParts, caller: Caller, order: IssueOrder): IssuePermit {
-  const { authorizer, policy } = parts;
+export function permitIssue(context: AuthorityContext, caller: Caller, input: IssueInput): IssuePermit {
+  const { authorizer, policy } = context;
   if (authorizer === undefined) {
-    return { iss: issuerFor(caller, order.iss, policy.issuer), defaultTtlSeconds: policy.defaultTtlSeconds };
+    return { iss: issuerFor(caller, input.iss, policy.issuer), defaultTtlSeconds: policy.defaultTtlSeconds };
   }
-  const iss = order.iss === '' ? defaultIssuer(caller, policy.issuer) : order.iss;
+  const iss = input.iss === '' ? defaultIssuer(caller, policy.issuer) : input.iss;
   const obligations = authorizer.obligationsOf(caller);
   const defaultTtlSeconds = Math.min(policy.defaultTtlSeconds, obligations.maxTtlSeconds ?? Number.POSITIVE_INFINITY);
-  const ttl = order.ttlSeconds ?? defaultTtlSeconds;
-  const circumstances = circumstancesOf(order, iss, ttl);
+  const ttl = input.ttlSeconds ?? defaultTtlSeconds;
+  const circumstances = circumstancesOf(input, iss, ttl);
   const question = { action: 'Issue', resource: { kind: 'issuer', iss }, context: circumstances } as const;
   if (!isPermitted(authorizer, caller, question)) {
-    throw authorizer.isBuiltIn ? refuseIssuer(caller, iss, policy.issuer) : notAuthorized();
+    throw authorizer.isBuiltIn ? rejectIssuer(caller, iss, policy.issuer) : notAuthorized();
   }
   // No policy makes our keys speak for somebody else.
-  if (parts.ownKeys?.speakFor(iss) === false) throw unspoken(iss);
+  if (context.ownKeys?.speakFor(iss) === false) throw unspoken(iss);
   const broken = brokenObligation(circumstances, obligations);
   if (broken !== undefined) {
     const { limit, message, remedy } = broken;
     const decision = authorizer.authorize(caller, question);
-    authorizer.refused(caller, question, { ...decision, allowed: false, policies: [limit] });
-    throw new EctError({ ...refuse('NOT_AUTHORIZED', message), remedy });
+    authorizer.rejected(caller, question, { ...decision, allowed: false, policies: [limit] });
+    throw new EctError({ ...reject('NOT_AUTHORIZED', message), remedy });
   }
   return { iss, defaultTtlSeconds };
 }
 
-function circumstancesOf(order: IssueOrder, iss: string, ttl: number) {
+function circumstancesOf(input: IssueInput, iss: string, ttl: number) {
   return {
     iss,
-    aud: order.aud,
-    exec_act: order.execAct,
-    wid: order.wid,
+    aud: input.aud,
+    exec_act: input.execAct,
+    wid: input.wid,
     ttl,
-    level: LEVEL_NUMBERS[order.level],
-    inp_hash: order.inpHash !== '',
-    out_hash: order.outHash !== '',
+    level: LEVEL_NUMBERS[input.level],
+    inp_hash: input.inpHash !== '',
+    out_hash: input.outHash !== '',
   } satisfies Circumstances;
 }
 
 function unspoken(iss: string): EctError {
   const message = 'No key of this service speaks for this issuer.';
-  return new EctError(refuse('ISSUER_NOT_ALLOWED', message, { iss: iss.slice(0, 256) }));
+  return new EctError(reject('ISSUER_NOT_ALLOWED', message, { iss: iss.slice(0, 256) }));
 }
 
 /** An obligation that a token does not keep: for the operator which one, for the caller a sentence and what it can do. */

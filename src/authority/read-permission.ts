@@ -1,7 +1,7 @@
 // What a caller may read of the ledger. What it may not read is answered as if it were not there: the same steps are taken for both, and
-// the same refusal is given.
+// the same rejection is given.
 
-import { KEY_SCOPE } from '../custody/index.ts';
+import { KEY_SCOPE } from '../key-manager/index.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
 import {
   type Action,
@@ -12,10 +12,10 @@ import {
   type Resource,
 } from './authorizer.ts';
 import type { Caller } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
 import { defaultIssuer } from './issuer.ts';
-import { LOSS_SCOPE } from './losses.ts';
+import { LOSS_SCOPE } from './loss-entry.ts';
 import { MARK_SCOPE } from './marks.ts';
-import type { AuthorityParts } from './parts.ts';
 
 /** A workflow that no token names: a `wid` has no control characters. */
 export const NO_WORKFLOW = '\0';
@@ -34,11 +34,11 @@ export interface Reader {
 
 const SEES_ALL: Reader = { seesAll: true, maySee: async () => true, maySeeWorkflow: async () => true };
 
-/** `isList`: what is left out of a list is no refusal, and nobody is told. */
-export function readerFor(parts: AuthorityParts, caller: Caller, action: Action, isList = false): Reader {
-  const { authorizer } = parts;
+/** `isList`: what is left out of a list is no rejection, and nobody is told. */
+export function readerFor(context: AuthorityContext, caller: Caller, action: Action, isList = false): Reader {
+  const { authorizer } = context;
   if (authorizer === undefined || authorizer.isBuiltIn) return SEES_ALL;
-  const ownsWorkflow = rememberOwned(parts, caller);
+  const ownsWorkflow = rememberOwned(context, caller);
   let isTold = isList;
   async function permits(asked: Authorizer, resource: Resource, wid: string, isThere: boolean): Promise<boolean> {
     const owns_workflow = asked.asksFor('owns_workflow') && (await ownsWorkflow(wid));
@@ -63,7 +63,7 @@ export function readerFor(parts: AuthorityParts, caller: Caller, action: Action,
  * Whether the first task that was recorded in a workflow is the caller's own; each is looked up once. What comes later does not count: by
  * a `wid` that it heard of a caller could let itself in.
  */
-function rememberOwned({ ledger, policy }: AuthorityParts, caller: Caller): (wid: string) => Promise<boolean> {
+function rememberOwned({ ledger, policy }: AuthorityContext, caller: Caller): (wid: string) => Promise<boolean> {
   const known = new Map<string, boolean>();
   const author = defaultIssuer(caller, policy.issuer);
   return async (wid) => {

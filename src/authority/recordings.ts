@@ -1,13 +1,13 @@
 // Asynchronous L3: a token leaves as L2 once the order to record it is durable, and its entry follows. Any process that shares
 // the orders carries out those that another one has left.
 
-import { underDeadline } from '../call-deadline.ts';
-import { EctError, type ErrorReason, type Refusal, refuse } from '../errors.ts';
+import { underDeadline } from '../concurrency/call-deadline.ts';
+import { nextSlice } from '../concurrency/yielder.ts';
+import { EctError, type ErrorReason, type Rejection, reject } from '../errors.ts';
 import type { Candidate, Ledger } from '../ledger/index.ts';
-import { nextSlice } from '../pace.ts';
 import { Listeners } from './listeners.ts';
 import type { Notices } from './notices.ts';
-import type { OrderState, RecordingOrder, RecordingOrders, TaskName } from './recording-orders.ts';
+import type { PendingRecording, PendingRecordings, PendingState, TaskName } from './pending-recordings.ts';
 
 /** For how long a process has an order to itself. What a process that died had is taken up after this. */
 const LEASE_MS = 3_000;
@@ -35,19 +35,19 @@ const MAY_PASS: ReadonlySet<ErrorReason> = new Set([
 ]);
 
 export interface RecordingsOptions {
-  readonly orders: RecordingOrders;
+  readonly orders: PendingRecordings;
   readonly ledger: Ledger;
   readonly notices: Notices;
   /** The earliest time that it can be, in seconds since the epoch. */
   readonly earliest: () => number;
   /** What an order comes to that is not fresh from this process: a candidate, or why the ledger does not take it. */
-  readonly reread: (order: RecordingOrder) => Promise<Candidate | Refusal>;
+  readonly reread: (order: PendingRecording) => Promise<Candidate | Rejection>;
   readonly leaseMs?: number;
   readonly sweepMs?: number;
 }
 
 /** `open`: nobody knows yet. */
-type Outcome = 'open' | { readonly failure: Refusal | undefined; readonly isNew: boolean };
+type Outcome = 'open' | { readonly failure: Rejection | undefined; readonly isNew: boolean };
 
 export class Recordings {
   readonly #options: Required<RecordingsOptions>;
@@ -63,10 +63,10 @@ export class Recordings {
 
   /**
    * Takes over the recording of a token that is about to leave: when this answers, the order is durable. The token must not leave
-   * where it refuses: QUOTA_EXCEEDED if too many wait, DAG_DUPLICATE_TASK if another token waits under the same name.
+   * where it rejects: QUOTA_EXCEEDED if too many wait, DAG_DUPLICATE_TASK if another token waits under the same name.
    * `onUnwritten` is called where the entry was there already, or another call has ordered it.
    */
-  async order(order: RecordingOrder, candidate: Candidate, onUnwritten: () => void = () => undefined): Promise<void> {
+  async order(order: PendingRecording, candidate: Candidate, onUnwritten: () => void = () => undefined): Promise<void> {
     const { orders, leaseMs } = this.#options;
     const placement = await orders.place(order, leaseMs);
     // From here on the entry will follow, whatever becomes of this process.
@@ -76,11 +76,11 @@ export class Recordings {
     }
     if (placement === 'waiting') return onUnwritten();
     const { jti } = order;
-    throw new EctError(refuse('DAG_DUPLICATE_TASK', `Another token waits under task ${jti}.`, { jti }));
+    throw new EctError(reject('DAG_DUPLICATE_TASK', `Another token waits under task ${jti}.`, { jti }));
   }
 
   /** What is known of the order for a task; undefined where there was none, or it was carried out. */
-  find(task: TaskName): Promise<OrderState | undefined> {
+  find(task: TaskName): Promise<PendingState | undefined> {
     return this.#options.orders.find(task);
   }
 
@@ -130,7 +130,7 @@ export class Recordings {
 
   /** Never rejects. An order whose end could not be written stays open: the next one finds its entry. */
   async #carryOut(
-    order: RecordingOrder,
+    order: PendingRecording,
     candidate?: Candidate,
     onUnwritten: () => void = () => undefined,
   ): Promise<Outcome> {
@@ -154,7 +154,7 @@ export class Recordings {
     return outcome;
   }
 
-  async #outcome(order: RecordingOrder, fresh: Candidate | undefined): Promise<Outcome> {
+  async #outcome(order: PendingRecording, fresh: Candidate | undefined): Promise<Outcome> {
     const { ledger, reread } = this.#options;
     try {
       const candidate = fresh ?? (await reread(order));
@@ -163,12 +163,12 @@ export class Recordings {
       const { outcome } = await ledger.append(candidate);
       return { failure: outcome === 'conflict' ? takenBy(order) : undefined, isNew: outcome === 'added' };
     } catch (error) {
-      const refusal = error instanceof EctError ? error.refusal : refuse('INTERNAL', 'The service failed.');
-      return MAY_PASS.has(refusal.reason) ? 'open' : { failure: refusal, isNew: false };
+      const rejection = error instanceof EctError ? error.rejection : reject('INTERNAL', 'The service failed.');
+      return MAY_PASS.has(rejection.reason) ? 'open' : { failure: rejection, isNew: false };
     }
   }
 
-  #mayStillCome({ orderedAt }: RecordingOrder, { reason }: Refusal): boolean {
+  #mayStillCome({ orderedAt }: PendingRecording, { reason }: Rejection): boolean {
     return MAY_STILL_COME.has(reason) && this.#options.earliest() - orderedAt < COMES_WITHIN_SECONDS;
   }
 
@@ -185,8 +185,8 @@ export class Recordings {
   }
 }
 
-function takenBy({ jti }: TaskName): Refusal {
-  return refuse('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti });
+function takenBy({ jti }: TaskName): Rejection {
+  return reject('DAG_DUPLICATE_TASK', `Another token is recorded under task ${jti}.`, { jti });
 }
 
 function keyOf({ wid, jti }: TaskName): string {

@@ -2,7 +2,7 @@
 
 import type { Task, TaskLevel } from '../dag/index.ts';
 import type { Claims } from '../token/index.ts';
-import type { GraphPolicy } from './parts.ts';
+import type { GraphPolicy } from './context.ts';
 
 /** What a token says and which key signed it; `kid` is empty for an unsigned one. */
 export interface TokenSubject {
@@ -46,9 +46,13 @@ export function policyFacts({ policy, exec_act }: Claims, { reviewActions }: Gra
 }
 
 /** The same as the graph sees it. */
-export function asTaskFacts({ pol_decision, compensation, review }: PolicyFacts): Pick<Task, 'pol_decision' | 'mends'> {
+export function asTaskFacts({
+  pol_decision,
+  compensation,
+  review,
+}: PolicyFacts): Pick<Task, 'pol_decision' | 'isRemedy'> {
   return {
     ...(pol_decision === undefined ? {} : { pol_decision }),
-    ...(compensation === undefined && review === undefined ? {} : { mends: true }),
+    ...(compensation === undefined && review === undefined ? {} : { isRemedy: true }),
   };
 }

@@ -1,16 +1,23 @@
 // ValidateDAG: the ancestors of one token, a recorded workflow, or a bundle of tokens. A bad graph is an answer.
 
+import {
+  createYielder,
+  type Ending,
+  nextSlice,
+  STEPS_PER_TOKEN,
+  throwIfEnded,
+  type Yielder,
+} from '../concurrency/yielder.ts';
 import { bundleAncestry, type DagReport, examineWorkflow, MAX_WORKFLOW_TASKS, type Task } from '../dag/index.ts';
-import { EctError, type Refusal, refuse } from '../errors.ts';
-import { createPace, type Ending, nextSlice, type Pace, STEPS_PER_TOKEN, throwIfEnded } from '../pace.ts';
+import { EctError, type Rejection, reject } from '../errors.ts';
 import { ancestryWith, ledgerAncestry, readAsTask } from './ancestry.ts';
+import type { AuthorityContext } from './context.ts';
 import { dagPolicy, examineGraph } from './graph.ts';
+import { demandIntact } from './intact-records.ts';
 import { asLabelledTask, asTask, isTaskScope } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
-import type { AuthorityParts } from './parts.ts';
-import { Places } from './places.ts';
 import { NO_WORKFLOW } from './read-permission.ts';
-import { demandSound } from './sound-records.ts';
+import { Slots } from './slots.ts';
 
 /** Whether the past of a workflow may be shown. Otherwise a report goes no further than to what the ledger vouches for. */
 type MaySeeWorkflow = (wid: string) => Promise<boolean>;
@@ -36,42 +43,42 @@ export type DagSubject =
   | { readonly kind: 'bundle'; readonly tokens: readonly string[] };
 
 /** The state of a graph, or why a token that was handed in cannot be part of one. */
-export type DagAnswer = { readonly report: DagReport } | { readonly refusal: Refusal };
+export type DagAnswer = { readonly report: DagReport } | { readonly rejection: Rejection };
 
 /** Judges a graph. `labels` asks for `exec_act` on every task, for a drawing: more has to be read for it. */
 export async function validateDag(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   subject: DagSubject,
   until: Ending,
   { labels = false }: { readonly labels?: boolean } = {},
 ): Promise<DagAnswer> {
   // What is handed in is judged by the marks that the graph is judged by.
-  if (subject.kind !== 'workflow') await ledgerMarks(parts).current();
+  if (subject.kind !== 'workflow') await ledgerMarks(context).current();
   switch (subject.kind) {
     case 'token':
-      return validateToken(parts, subject, until);
+      return validateToken(context, subject, until);
     case 'workflow':
-      return { report: (await readWorkflow(parts, subject, until, labels)).report };
+      return { report: (await readWorkflow(context, subject, until, labels)).report };
     case 'bundle':
-      return validateBundle(parts, subject.tokens, until);
+      return validateBundle(context, subject.tokens, until);
   }
 }
 
 async function validateToken(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   { token, predecessors, maySeeWorkflow }: Extract<DagSubject, { readonly kind: 'token' }>,
   until: Ending,
 ): Promise<DagAnswer> {
-  const read = await readAsTask(parts, token);
-  if ('reason' in read) return { refusal: read };
-  const ancestry = await ancestryWith(parts, predecessors, until, {
+  const read = await readAsTask(context, token);
+  if ('reason' in read) return { rejection: read };
+  const ancestry = await ancestryWith(context, predecessors, until, {
     checked: true,
     mayFollow: maySeeWorkflow && ((record) => maySeeWorkflow(record?.scope ?? NO_WORKFLOW)),
   });
-  if ('reason' in ancestry) return { refusal: ancestry };
+  if ('reason' in ancestry) return { rejection: ancestry };
   const { claims, kid, digest } = read.token;
-  const subject = { claims, kid, digest, namesake: await parts.ledger.find(claims.wid, claims.jti) };
-  const examine = (extent: 'links' | 'all') => examineGraph(parts, subject, ancestry, { extent, until });
+  const subject = { claims, kid, digest, namesake: await context.ledger.find(claims.wid, claims.jti) };
+  const examine = (extent: 'links' | 'all') => examineGraph(context, subject, ancestry, { extent, until });
   if (maySeeWorkflow === undefined) return { report: await examine('all') };
   const whole = (await maySeeWorkflow(claims.wid)) ? await examine('all') : undefined;
   const isShown = whole !== undefined && (await maySeePast(whole, claims.wid, maySeeWorkflow));
@@ -90,26 +97,26 @@ async function maySeePast({ graph }: DagReport, own: string, maySeeWorkflow: May
   return true;
 }
 
-async function validateBundle(parts: AuthorityParts, tokens: readonly string[], until: Ending): Promise<DagAnswer> {
+async function validateBundle(context: AuthorityContext, tokens: readonly string[], until: Ending): Promise<DagAnswer> {
   const tasks: Task[] = [];
-  const pace = createPace(until);
+  const yielder = createYielder(until);
   for (const [position, token] of tokens.entries()) {
-    if (pace.step(STEPS_PER_TOKEN)) await pace.rest();
-    const read = await readAsTask(parts, token);
+    if (yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
+    const read = await readAsTask(context, token);
     if ('reason' in read) {
-      return { refusal: { ...read, message: `Token ${position} of the bundle is refused: ${read.message}` } };
+      return { rejection: { ...read, message: `Token ${position} of the bundle is refused: ${read.message}` } };
     }
     const identity = Buffer.from(read.token.digest).toString('base64url');
     tasks.push({ ...read.task, identity });
   }
   // Only marks are looked up in the ledger, and what they leave sound: a bundle is judged by itself, but what is compromised is so
   // everywhere.
-  return { report: await examineWorkflow(tasks, bundleAncestry([]), examinationIn(parts, pace)) };
+  return { report: await examineWorkflow(tasks, bundleAncestry([]), examinationIn(context, yielder)) };
 }
 
 /** A workflow with more tasks is large: it takes up to 80 MB while it is examined, so a process holds two at once. */
 const LARGE_TASKS = 1_000;
-const LARGE = new Places(2);
+const LARGE = new Slots(2);
 
 /** Records that are read in one turn of the event loop: a millisecond or two of work. */
 const RECORDS_PER_SLICE = 100;
@@ -126,39 +133,39 @@ export interface RecordedWorkflow {
 
 /** The graph that the recorded tasks of a workflow form. WORKFLOW_NOT_FOUND where there is none. */
 export async function examineRecorded(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   wid: string,
   until: Ending,
   labels = false,
 ): Promise<DagReport> {
-  return (await readWorkflow(parts, { wid }, until, labels)).report;
+  return (await readWorkflow(context, { wid }, until, labels)).report;
 }
 
 /** The same, and what else the ledger knows of the workflow. */
 export async function readWorkflow(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   { wid, isHidden = false, maySeeWorkflow }: WorkflowSubject,
   until: Ending,
   labels = false,
 ): Promise<RecordedWorkflow> {
-  if (!isTaskScope(wid)) throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'Marks and keys are no workflow.', { wid }));
+  if (!isTaskScope(wid)) throw new EctError(reject('WORKFLOW_NOT_FOUND', 'Marks and keys are no workflow.', { wid }));
   const tasks: Task[] = [];
   let [firstMs, lastMs] = [Number.NaN, Number.NaN];
   let leave: (() => void) | undefined;
   try {
     // What may not be read is looked for where nothing is, so that it looks and takes the same.
-    for await (const records of readRecords(parts, isHidden ? NO_WORKFLOW : wid, until, labels)) {
+    for await (const records of readRecords(context, isHidden ? NO_WORKFLOW : wid, until, labels)) {
       if (tasks.length === 0) firstMs = records[0]?.recordedAtMs ?? firstMs;
       lastMs = records.at(-1)?.recordedAtMs ?? lastMs;
       tasks.push(...records.map(labels ? asLabelledTask : asTask));
       if (tasks.length > LARGE_TASKS) leave ??= await LARGE.enter(until);
     }
     if (tasks.length === 0) {
-      throw new EctError(refuse('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.', { wid }));
+      throw new EctError(reject('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.', { wid }));
     }
     const examine = (stopsOutside: boolean) => {
-      const examination = { ...examinationIn(parts, createPace(until)), stopsOutside };
-      return examineWorkflow(tasks, ledgerAncestry(parts.ledger, { checked: true }), examination, MAX_WORKFLOW_TASKS);
+      const examination = { ...examinationIn(context, createYielder(until)), stopsOutside };
+      return examineWorkflow(tasks, ledgerAncestry(context.ledger, { checked: true }), examination, MAX_WORKFLOW_TASKS);
     };
     const whole = await examine(false);
     const isShown = maySeeWorkflow === undefined || (await maySeePast(whole, wid, maySeeWorkflow));
@@ -168,13 +175,13 @@ export async function readWorkflow(
   }
 }
 
-/** Pages of the tasks of a workflow. One task more than can be examined, so that a larger workflow is refused, not cut. */
-async function* readRecords({ ledger }: AuthorityParts, scope: string, until: Ending, labels: boolean) {
+/** Pages of the tasks of a workflow. One task more than can be examined, so that a larger workflow is rejected, not cut. */
+async function* readRecords({ ledger }: AuthorityContext, scope: string, until: Ending, labels: boolean) {
   let startIndex = 0;
   for (let left = MAX_WORKFLOW_TASKS + 1; left > 0; ) {
     const limit = Math.min(RECORDS_PER_SLICE, left);
     const records = await ledger.list({ scope, startIndex, limit, withContent: labels });
-    await demandSound(ledger, records, until);
+    await demandIntact(ledger, records, until);
     yield records;
     const last = records.at(-1);
     if (last === undefined || records.length < limit) return;
@@ -185,6 +192,6 @@ async function* readRecords({ ledger }: AuthorityParts, scope: string, until: En
   }
 }
 
-function examinationIn(parts: AuthorityParts, pace: Pace) {
-  return { policy: dagPolicy(parts.policy.graph), marks: ledgerMarks(parts), pace };
+function examinationIn(context: AuthorityContext, yielder: Yielder) {
+  return { policy: dagPolicy(context.policy.graph), marks: ledgerMarks(context), yielder };
 }

@@ -1,7 +1,7 @@
 // What became of the steps on a token: filled in one step after the other, then handed out as the verdict.
 
 import type { DagReport } from '../dag/index.ts';
-import type { Refusal } from '../errors.ts';
+import type { Rejection } from '../errors.ts';
 import {
   type Failure,
   type Level,
@@ -29,7 +29,7 @@ export const LEVEL_STEP = TOKEN_STEPS.findIndex(({ name }) => name === 'level');
 /** The verdict. `outcomes` has one entry for each of VERIFY_STEPS. */
 export interface Verdict {
   /** Why not. In a report, still that of the step which `enforce` would have stopped at. */
-  readonly refusal: Refusal | undefined;
+  readonly rejection: Rejection | undefined;
   /** Undefined where the token is not valid. */
   readonly level: Level | undefined;
   /** The token as far as it can be trusted: signature and formats hold, though a later step may have failed. */
@@ -50,7 +50,7 @@ export interface Equivocation {
 
 /** A verdict that still grows. */
 export interface OpenVerdict extends Verdict {
-  refusal: Refusal | undefined;
+  rejection: Rejection | undefined;
   level: Level | undefined;
   dag: DagReport | undefined;
   outcomes: Outcome[];
@@ -63,7 +63,7 @@ const NONE: readonly Failure[] = [];
 /** Opens a verdict with what became of the steps on the token itself. */
 export function openVerdict(first: TokenVerdict): OpenVerdict {
   return {
-    refusal: first.ok ? undefined : first.refusal,
+    rejection: first.ok ? undefined : first.rejection,
     level: undefined,
     token: first.token,
     dag: undefined,
@@ -73,17 +73,17 @@ export function openVerdict(first: TokenVerdict): OpenVerdict {
   };
 }
 
-/** Writes down a step that was run: it holds, or it is refused. */
-export function settleStep(verdict: OpenVerdict, step: number, refusal: Refusal | undefined): void {
-  verdict.outcomes[step] = refusal === undefined ? 'PASS' : 'FAIL';
-  if (refusal === undefined) return;
-  verdict.refusal ??= refusal;
-  verdict.failures = [...verdict.failures, { step, refusal }];
+/** Writes down a step that was run: it holds, or it is rejected. */
+export function recordStep(verdict: OpenVerdict, step: number, rejection: Rejection | undefined): void {
+  verdict.outcomes[step] = rejection === undefined ? 'PASS' : 'FAIL';
+  if (rejection === undefined) return;
+  verdict.rejection ??= rejection;
+  verdict.failures = [...verdict.failures, { step, rejection }];
 }
 
 /** Closes a verdict: steps that were not run are skipped. `level` is what the token was found to be. */
 export function closeVerdict(verdict: OpenVerdict, level: Level | undefined): Verdict {
   while (verdict.outcomes.length < VERIFY_STEPS.length) verdict.outcomes.push('SKIPPED');
-  if (verdict.refusal === undefined) verdict.level = level;
+  if (verdict.rejection === undefined) verdict.level = level;
   return verdict;
 }

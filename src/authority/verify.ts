@@ -1,23 +1,23 @@
 // Verify: the steps on the token itself, then the graph, then replay. A bad token is an answer, not an error.
 
-import { refusalOf } from '../dag/index.ts';
-import { EctError, type Refusal, refuse, refuseAll } from '../errors.ts';
-import type { Until } from '../keys/index.ts';
+import { rejectionOf } from '../dag/index.ts';
+import { EctError, type Rejection, reject, rejectAll } from '../errors.ts';
+import type { CallDeadline } from '../keys/index.ts';
 import type { LedgerRecord } from '../ledger/index.ts';
-import { type Level, type Question, requiredLevel, type VerifiedToken } from '../token/index.ts';
+import { type Level, requiredLevel, type VerifiedToken, type VerifyOptions } from '../token/index.ts';
 import { ancestryWith, mayFollow } from './ancestry.ts';
 import type { Caller } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
 import { isRecordOf, readAsRecorded } from './evidence.ts';
 import { examineGraph, type GraphSubject } from './graph.ts';
-import type { AuthorityParts } from './parts.ts';
 import { readToken } from './read-token.ts';
 import { guessableId, judgeUse } from './use.ts';
-import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, settleStep, type Verdict } from './verdict.ts';
-import { demandRoom } from './write-room.ts';
+import { closeVerdict, LEVEL_STEP, type OpenVerdict, openVerdict, recordStep, type Verdict } from './verdict.ts';
+import { checkWriteQuota } from './write-reservation.ts';
 import { heldBytes } from './write-sizes.ts';
 
 /** What a verifier wants to know. */
-export interface VerifyOrder {
+export interface VerifyInput {
   readonly token: string;
   /** Who verifies. Empty: the caller itself. */
   readonly audience: string;
@@ -41,112 +41,113 @@ export interface VerifyOrder {
 
 /** Verifies one token for one caller: the steps on the token itself, the graph, and last the replay guard. */
 export async function verify(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
-  order: VerifyOrder,
-  until: Until,
+  input: VerifyInput,
+  until: CallDeadline,
 ): Promise<Verdict> {
-  const question = questionOf(parts, caller, order);
-  demandReplayRoom(parts, caller, order);
-  const read = await readToken(parts, order.token, question);
+  const question = questionOf(context, caller, input);
+  demandReplayRoom(context, caller, input);
+  const read = await readToken(context, input.token, question);
   const verdict = openVerdict(
-    order.asOf === undefined ? read : await readAsRecorded(parts, order.token, question, read),
+    input.asOf === undefined ? read : await readAsRecorded(context, input.token, question, read),
   );
   const { token } = verdict;
-  if (token === undefined || isOver(verdict, order)) return close(parts, verdict, undefined);
+  if (token === undefined || isOver(verdict, input)) return close(context, verdict, undefined);
 
-  const minimum = minimumFor(parts, token, order);
-  const isWanted = minimum === 'L3' || order.dag !== 'none';
-  const namesake = isWanted ? await parts.ledger.find(token.claims.wid, token.claims.jti) : undefined;
-  const level = namesake !== undefined && isRecordOf(namesake, token, order.asOf) ? 'L3' : token.level;
-  if (level < minimum) settleStep(verdict, LEVEL_STEP, tooLow(level, minimum));
-  if (isOver(verdict, order)) return close(parts, verdict, level);
+  const minimum = minimumFor(context, token, input);
+  const isWanted = minimum === 'L3' || input.dag !== 'none';
+  const namesake = isWanted ? await context.ledger.find(token.claims.wid, token.claims.jti) : undefined;
+  const level = namesake !== undefined && isRecordOf(namesake, token, input.asOf) ? 'L3' : token.level;
+  if (level < minimum) recordStep(verdict, LEVEL_STEP, tooLow(level, minimum));
+  if (isOver(verdict, input)) return close(context, verdict, level);
 
-  if (order.dag === 'none') verdict.outcomes.push('SKIPPED');
+  if (input.dag === 'none') verdict.outcomes.push('SKIPPED');
   else
-    settleStep(
+    recordStep(
       verdict,
       verdict.outcomes.length,
-      await judgeGraph(parts, caller, verdict, { ...subjectOf(token, namesake), asOf: order.asOf }, order, until),
+      await judgeGraph(context, caller, verdict, { ...subjectOf(token, namesake), asOf: input.asOf }, input, until),
     );
-  if (isOver(verdict, order)) return close(parts, verdict, level);
+  if (isOver(verdict, input)) return close(context, verdict, level);
 
   // Last, so that a token that fails anywhere above never uses up its one use.
-  const guard = order.replay === 'skip' || order.asOf !== undefined ? undefined : parts.replay;
+  const guard = input.replay === 'skip' || input.asOf !== undefined ? undefined : context.replay;
   if (guard === undefined) verdict.outcomes.push('SKIPPED');
-  else await judgeUse(parts, guard, caller, verdict, token, question.audience, order);
-  return close(parts, verdict, level);
+  else await judgeUse(context, guard, caller, verdict, token, question.audience, input);
+  return close(context, verdict, level);
 }
 
 /** What is asked of the token itself. Throws EctError for everything that is wrong with an order of this caller. */
-function questionOf(parts: AuthorityParts, caller: Caller, order: VerifyOrder): AskedBySomebody {
-  const audience = audienceOf(caller, order);
-  const now = parts.now();
-  const [fault, ...others] = isPlain(order, audience) ? [] : faultsAt(now, caller, order);
-  if (fault !== undefined) throw new EctError(refuseAll([fault, ...others], ({ facts }) => facts['field'] ?? ''));
-  return { ...order, audience: audience ?? '', now, reading: 'presented' };
+function questionOf(context: AuthorityContext, caller: Caller, input: VerifyInput): AskedBySomebody {
+  const audience = audienceOf(caller, input);
+  const now = context.now();
+  const [fault, ...others] = isPlain(input, audience) ? [] : faultsAt(now, caller, input);
+  if (fault !== undefined)
+    throw new EctError(rejectAll([fault, ...others], ({ metadata: facts }) => facts['field'] ?? ''));
+  return { ...input, audience: audience ?? '', now, purpose: 'presented' };
 }
 
 /** Before any signature is checked. The size is that of a token without a signature, or a little more. */
-function demandReplayRoom(parts: AuthorityParts, caller: Caller, order: VerifyOrder): void {
-  if (order.replay !== 'record' || order.asOf !== undefined || parts.replay === undefined) return;
-  const bytes = heldBytes(Math.min(order.token.length, parts.policy.token.maxTokenBytes), order.requestId.length);
-  demandRoom(parts, { caller, use: 'replay', bytes });
+function demandReplayRoom(context: AuthorityContext, caller: Caller, input: VerifyInput): void {
+  if (input.replay !== 'record' || input.asOf !== undefined || context.replay === undefined) return;
+  const bytes = heldBytes(Math.min(input.token.length, context.policy.token.maxTokenBytes), input.requestId.length);
+  checkWriteQuota(context, { caller, use: 'replay', bytes });
 }
 
 /** A question of a verifier that has said who it is. */
-type AskedBySomebody = Question & { readonly audience: string };
+type AskedBySomebody = VerifyOptions & { readonly audience: string };
 
-function minimumFor(parts: AuthorityParts, { claims }: VerifiedToken, order: VerifyOrder): Level {
-  return requiredLevel(parts.policy.token, order.minimumLevel, claims.exec_act);
+function minimumFor(context: AuthorityContext, { claims }: VerifiedToken, input: VerifyInput): Level {
+  return requiredLevel(context.policy.token, input.minimumLevel, claims.exec_act);
 }
 
 /** A report goes on after a failure. */
-function isOver(verdict: Verdict, { mode }: VerifyOrder): boolean {
-  return verdict.refusal !== undefined && mode === 'enforce';
+function isOver(verdict: Verdict, { mode }: VerifyInput): boolean {
+  return verdict.rejection !== undefined && mode === 'enforce';
 }
 
-function close({ notices }: AuthorityParts, verdict: OpenVerdict, level: Level | undefined): Verdict {
-  const { refusal } = verdict;
-  if (refusal?.reason === 'LEVEL_TOO_LOW') notices.levelRefused(refusal.facts['minimum'] ?? '');
+function close({ notices }: AuthorityContext, verdict: OpenVerdict, level: Level | undefined): Verdict {
+  const { rejection } = verdict;
+  if (rejection?.reason === 'LEVEL_TOO_LOW') notices.levelRejected(rejection.metadata['minimum'] ?? '');
   return closeVerdict(verdict, level);
 }
 
 /** Who verifies, where it is said or proven. */
-function audienceOf(caller: Caller, order: VerifyOrder): string | undefined {
-  if (order.audience !== '') return order.audience;
+function audienceOf(caller: Caller, input: VerifyInput): string | undefined {
+  if (input.audience !== '') return input.audience;
   return caller.kind === 'anonymous' ? undefined : caller.id;
 }
 
 /** Whether there is nothing that could be wrong with an order. */
-function isPlain({ asOf, requestId }: VerifyOrder, audience: string | undefined): boolean {
+function isPlain({ asOf, requestId }: VerifyInput, audience: string | undefined): boolean {
   return audience !== undefined && asOf === undefined && requestId === '';
 }
 
 /** Everything that is wrong with an order of this caller. */
-export function verifyFaults(parts: AuthorityParts, caller: Caller, order: VerifyOrder): readonly Refusal[] {
-  return faultsAt(parts.now(), caller, order);
+export function verifyFaults(context: AuthorityContext, caller: Caller, input: VerifyInput): readonly Rejection[] {
+  return faultsAt(context.now(), caller, input);
 }
 
-function faultsAt(now: number, caller: Caller, order: VerifyOrder): readonly Refusal[] {
-  const { asOf } = order;
+function faultsAt(now: number, caller: Caller, input: VerifyInput): readonly Rejection[] {
+  const { asOf } = input;
   return [
     // A verifier that does not say who it is would accept tokens that are meant for others.
-    audienceOf(caller, order) === undefined
-      ? refuse('REQUEST_INVALID', 'audience is required: say who is verifying, as one of the parties in aud.', {
+    audienceOf(caller, input) === undefined
+      ? reject('REQUEST_INVALID', 'audience is required: say who is verifying, as one of the parties in aud.', {
           field: 'audience',
         })
       : undefined,
     asOf !== undefined && asOf > now
-      ? refuse('REQUEST_INVALID', 'as_of must not be in the future.', { field: 'as_of' })
+      ? reject('REQUEST_INVALID', 'as_of must not be in the future.', { field: 'as_of' })
       : undefined,
-    guessableId(caller, order),
-  ].filter((refusal) => refusal !== undefined);
+    guessableId(caller, input),
+  ].filter((rejection) => rejection !== undefined);
 }
 
-function tooLow(level: Level, minimum: Level): Refusal {
+function tooLow(level: Level, minimum: Level): Rejection {
   const why = level === 'L1' ? 'unsigned (L1)' : 'not recorded (L2)';
-  return refuse('LEVEL_TOO_LOW', `The token is ${why}, and must be ${minimum} at least.`, { minimum });
+  return reject('LEVEL_TOO_LOW', `The token is ${why}, and must be ${minimum} at least.`, { minimum });
 }
 
 function subjectOf({ claims, kid, digest }: VerifiedToken, namesake: LedgerRecord | undefined): GraphSubject {
@@ -154,15 +155,15 @@ function subjectOf({ claims, kid, digest }: VerifiedToken, namesake: LedgerRecor
 }
 
 async function judgeGraph(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   caller: Caller,
   verdict: OpenVerdict,
   subject: GraphSubject,
-  { predecessors, dag, asOf }: VerifyOrder,
-  until: Until,
-): Promise<Refusal | undefined> {
-  const ancestry = await ancestryWith(parts, predecessors, until, { asOf, mayFollow: mayFollow(parts, caller) });
+  { predecessors, dag, asOf }: VerifyInput,
+  until: CallDeadline,
+): Promise<Rejection | undefined> {
+  const ancestry = await ancestryWith(context, predecessors, until, { asOf, mayFollow: mayFollow(context, caller) });
   if ('reason' in ancestry) return ancestry;
-  verdict.dag = await examineGraph(parts, subject, ancestry, { extent: 'links', until });
-  return refusalOf(verdict.dag, { complete: dag === 'complete' });
+  verdict.dag = await examineGraph(context, subject, ancestry, { extent: 'links', until });
+  return rejectionOf(verdict.dag, { complete: dag === 'complete' });
 }

@@ -1,6 +1,6 @@
 // Whether the ledger in a backup is the one that the backup speaks of. What is told of a restore is then what was restored.
 
-import { type DataDir, readLedgerKey } from '../data-dir.ts';
+import { type DataDir, readLedgerKey } from '../data-directory/data-dir.ts';
 import { EctError } from '../errors.ts';
 import { HistoryLost, type LedgerKey, openCheckpoint, openMark } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
@@ -8,7 +8,7 @@ import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { damaged, type Manifest } from './manifest.ts';
 import { LEDGER, LEDGER_KEY, MANIFEST, MARK } from './names.ts';
 
-/** The key of the ledger in `stage`, where files of `backup` are. Refused where key, ledger, mark and manifest contradict each other. */
+/** The key of the ledger in `stage`, where files of `backup` are. Rejected where key, ledger, mark and manifest contradict each other. */
 export async function checkFacts(backup: string, stage: DataDir, told: Manifest['ledger']): Promise<LedgerKey> {
   const key = await readLedgerKey(stage).catch(() => undefined);
   if (key === undefined) throw damaged(backup, LEDGER_KEY, 'it holds no key of a ledger');

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { demandFile } from '../file-type.ts';
-import { fileFault } from '../system-faults.ts';
+import { demandFile } from '../files/file-type.ts';
+import { fileFault } from '../files/system-faults.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 

@@ -4,10 +4,10 @@
 import { constants, lstatSync, readdirSync, rmSync, type Stats } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { filesIn } from '../data-dir.ts';
-import { DirectoryInUse, type Ownership, takeOwnership } from '../ownership.ts';
+import { filesIn } from '../data-directory/data-dir.ts';
+import { DirectoryInUse, type Ownership, takeOwnership } from '../data-directory/ownership.ts';
 import { isUnfinished, UNFINISHED } from './names.ts';
-import { refusal, writeRefusal } from './refusals.ts';
+import { rejection, writeRejection } from './refusals.ts';
 
 const MARKER_FLAGS =
   constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -32,10 +32,10 @@ export class Draft implements AsyncDisposable {
     const target = resolve(directory);
     const path = `${target}.new`;
     try {
-      await refuseTaken(target, directory);
-      refuseWithoutParent(target);
+      await rejectTaken(target, directory);
+      rejectWithoutParent(target);
     } catch (error) {
-      throw writeRefusal(target, error);
+      throw writeRejection(target, error);
     }
     try {
       await makeOrTakeOver(path);
@@ -43,7 +43,7 @@ export class Draft implements AsyncDisposable {
       await empty(path);
       return new Draft(target, path, ownership);
     } catch (error) {
-      throw writeRefusal(path, error);
+      throw writeRejection(path, error);
     }
   }
 
@@ -59,7 +59,7 @@ export class Draft implements AsyncDisposable {
       await sync(this.target);
       await sync(dirname(this.target));
     } catch (error) {
-      throw writeRefusal(this.target, error);
+      throw writeRejection(this.target, error);
     }
     const { lock, owner } = filesIn(this.target);
     for (const file of [lock, owner]) await rm(file, { force: true });
@@ -83,20 +83,20 @@ export class Draft implements AsyncDisposable {
   };
 }
 
-async function refuseTaken(target: string, directory: string): Promise<void> {
+async function rejectTaken(target: string, directory: string): Promise<void> {
   const stats = lstatSync(target, { throwIfNoEntry: false });
   if (stats === undefined) return;
   if (stats.isDirectory() && (await readdir(target)).length === 0) return;
   const message = `${directory} exists already${stats.isDirectory() ? ' and is not empty' : ''}, and was not touched.`;
-  throw refusal('backup_exists', message, 'Name a directory that is not there yet: one for each backup.');
+  throw rejection('backup_exists', message, 'Name a directory that is not there yet: one for each backup.');
 }
 
 /** Not made: where a disk is not mounted, its directory is missing too. */
-function refuseWithoutParent(target: string): void {
+function rejectWithoutParent(target: string): void {
   const parent = dirname(target);
   if (lstatSync(parent, { throwIfNoEntry: false }) !== undefined) return;
   const next = `Mount the disk that it should be on, or make the directory: mkdir -p ${parent}`;
-  throw refusal('backup_unwritable', `There is no directory ${parent}.`, next);
+  throw rejection('backup_unwritable', `There is no directory ${parent}.`, next);
 }
 
 async function makeOrTakeOver(path: string): Promise<void> {
@@ -105,16 +105,16 @@ async function makeOrTakeOver(path: string): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const stats = await lstat(path);
-    refuseForeign(path, stats);
+    rejectForeign(path, stats);
     const names = stats.isDirectory() ? readdirSync(path) : undefined;
     const isOurs = names !== undefined && (names.length === 0 || isUnfinished(path));
     if (!isOurs) {
       const message = `${path} exists already, and is not what an unfinished backup left.`;
-      throw refusal('backup_exists', message, 'Move it away, or name another directory for the backup.');
+      throw rejection('backup_exists', message, 'Move it away, or name another directory for the backup.');
     }
     // Of this directory, and not of one that a link in its place leads to.
     await using directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    refuseForeign(path, await directory.stat());
+    rejectForeign(path, await directory.stat());
     // Private keys come into it.
     await directory.chmod(0o700);
   }
@@ -123,10 +123,10 @@ async function makeOrTakeOver(path: string): Promise<void> {
 }
 
 /** Its owner could read what is written into it, whatever its mode. */
-function refuseForeign(path: string, { uid }: Stats): void {
+function rejectForeign(path: string, { uid }: Stats): void {
   if (uid === process.geteuid?.()) return;
   const message = `${path} exists already, and belongs to another user (${uid}), who could read the keys.`;
-  throw refusal('backup_exists', message, 'Move it away, or name another directory for the backup.');
+  throw rejection('backup_exists', message, 'Move it away, or name another directory for the backup.');
 }
 
 async function own(path: string, target: string): Promise<Ownership> {
@@ -135,7 +135,7 @@ async function own(path: string, target: string): Promise<Ownership> {
   } catch (error) {
     if (!(error instanceof DirectoryInUse)) throw error;
     const message = `Another backup to ${target} is being made at this moment.`;
-    throw refusal('backup_running', message, 'Wait for it, or name another directory.');
+    throw rejection('backup_running', message, 'Wait for it, or name another directory.');
   }
 }
 

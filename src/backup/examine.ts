@@ -3,9 +3,10 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { rootKeysInUse } from '../custody/index.ts';
-import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
+import { type DataDir, filesIn, readLedgerKey } from '../data-directory/data-dir.ts';
+import { describeLoss } from '../data-directory/history-check.ts';
 import { EctError } from '../errors.ts';
+import { rootKeysInUse } from '../key-manager/index.ts';
 import {
   checkHistory,
   HistoryLost,
@@ -14,11 +15,16 @@ import {
   type LedgerCheckpoint,
   type LedgerKey,
 } from '../ledger/index.ts';
-import { describeLoss } from '../one-history.ts';
 import { LocalSigner, readOwnKeyFile } from '../signers/local/index.ts';
-import { damageIn, LedgerExaminer, OnceExaminer, SqliteLedgerStore, TABLES_OF_ONCE } from '../stores/sqlite/index.ts';
+import {
+  damageIn,
+  EXPIRING_KEY_TABLES,
+  ExpiringKeyExaminer,
+  LedgerExaminer,
+  SqliteLedgerStore,
+} from '../stores/sqlite/index.ts';
 import { isSigningKey } from './names.ts';
-import { refusal } from './refusals.ts';
+import { rejection } from './refusals.ts';
 
 /** Told after some entries: how many were examined, of how many. */
 export type OnExamined = (done: number, total: number) => void;
@@ -37,7 +43,7 @@ const ROWS_AT_ONCE = 1_000;
 
 /**
  * Examines the copies in `path`. `shown` is what the mark of the source said before the ledger was copied: a source that has lost
- * entries is refused, since a backup of it would hide that.
+ * entries is rejected, since a backup of it would hide that.
  */
 export async function examineCopies(
   path: string,
@@ -50,9 +56,9 @@ export async function examineCopies(
   const store = SqliteLedgerStore.openReadOnly(dir.ledger, true);
   try {
     if (key === undefined) throw otherKey(source);
-    await refuseOtherHistory(store, key, source, shown);
-    await refuseDamage(dir, key, source, onExamined);
-    if (existsSync(dir.once)) await refuseDamagedOnce(dir.once, source);
+    await rejectOtherHistory(store, key, source, shown);
+    await rejectDamage(dir, key, source, onExamined);
+    if (existsSync(dir.once)) await rejectDamagedOnce(dir.once, source);
     const ledger = await Ledger.open({ store, key, nowMs: Date.now });
     const keysElsewhere = await checkSigningKeys(ledger, path);
     const newestMs = (await store.head())?.recordedAtMs ?? 0;
@@ -63,7 +69,7 @@ export async function examineCopies(
 }
 
 /** The ledger is that of the key, and holds what was shown of it. */
-async function refuseOtherHistory(
+async function rejectOtherHistory(
   store: SqliteLedgerStore,
   { verifierKey }: LedgerKey,
   source: DataDir,
@@ -79,21 +85,21 @@ async function refuseOtherHistory(
     if (!(error instanceof EctError)) throw error;
   }
   if (identity !== undefined) return;
-  throw refusal('no_ledger', `${source.ledger} holds nothing yet.`, 'Start the service once.');
+  throw rejection('no_ledger', `${source.ledger} holds nothing yet.`, 'Start the service once.');
 }
 
 /** A backup of it would be whole, and say nothing of what is missing. */
 export function lostHistory(lost: HistoryLost, source: DataDir): Error {
-  return refusal('history_lost', describeLoss(lost, source), 'A backup would hide the loss: none was made.');
+  return rejection('history_lost', describeLoss(lost, source), 'A backup would hide the loss: none was made.');
 }
 
 function otherKey({ ledger, ledgerKey }: DataDir): Error {
   const message = `${ledger} belongs to another key than ${ledgerKey}.`;
   const remedy = 'Repeat the command if one of the two was replaced just now. Else restore both from one backup.';
-  return refusal('files_changed', message, remedy);
+  return rejection('files_changed', message, remedy);
 }
 
-async function refuseDamage(
+async function rejectDamage(
   { ledger: path }: DataDir,
   { verifierKey }: LedgerKey,
   source: DataDir,
@@ -117,25 +123,25 @@ async function refuseDamage(
   if (faults.length === 0) return;
   const message = `The copy of ${source.ledger} is damaged: ${listed(faults)}. No backup was made.`;
   const next = `Run \`ect audit ${source.ledger}\`: what it names as well is damage of the ledger itself; else look at the disk of the backup.`;
-  throw refusal('LEDGER_CORRUPT', message, next);
+  throw rejection('LEDGER_CORRUPT', message, next);
 }
 
-async function refuseDamagedOnce(path: string, source: DataDir): Promise<void> {
+async function rejectDamagedOnce(path: string, source: DataDir): Promise<void> {
   const faults = await onceFaults(path, true);
   if (faults.length === 0) return;
   const message = `The copy of ${source.once} is damaged: ${listed(faults)}. No backup was made.`;
   const next =
     'Look at the disks of both directories. If the file itself is damaged, a running service says so (storage-damaged).';
-  throw refusal('ONCE_CORRUPT', message, next);
+  throw rejection('ONCE_CORRUPT', message, next);
 }
 
 /** What is wrong with a file of what is remembered once. `isAtRest`: it has no write-ahead file. */
 export async function onceFaults(path: string, isAtRest: boolean): Promise<readonly string[]> {
   const faults: string[] = [];
-  let examiner: OnceExaminer | undefined;
+  let examiner: ExpiringKeyExaminer | undefined;
   try {
-    examiner = OnceExaminer.open(path, isAtRest);
-    for (const table of TABLES_OF_ONCE) {
+    examiner = ExpiringKeyExaminer.open(path, isAtRest);
+    for (const table of EXPIRING_KEY_TABLES) {
       for (let after: number | undefined = 0; after !== undefined && faults.length < MAX_FAULTS; await nextTurn()) {
         const part = examiner.rowsFrom(table, after, ROWS_AT_ONCE);
         faults.push(...part.faults);
@@ -161,7 +167,7 @@ async function checkSigningKeys(ledger: Ledger, path: string): Promise<readonly 
       elsewhere.push(locator ?? kid);
     } else if ((await kidOf(file)) !== kid) {
       const message = `${name} is not the key ${kid} that the ledger announced under this name. No backup was made.`;
-      throw refusal(
+      throw rejection(
         'key_unusable',
         message,
         `Put the key back under ${name}, or move the file away to make a backup without it.`,

@@ -2,7 +2,7 @@
 
 import type { Backups } from '../cli/backup.ts';
 import { makeBackup } from './make-backup.ts';
-import { refusal } from './refusals.ts';
+import { rejection } from './refusals.ts';
 import { restoreBackup } from './restore.ts';
 
 export { onceFaults } from './examine.ts';
@@ -11,12 +11,12 @@ export { isBackup } from './names.ts';
 /** What `ect backup` and `ect restore` do. `env`: where the settings are, since a ledger in a database is copied by its own tools. */
 export function backupsOf(env: Readonly<Record<string, string | undefined>>): Backups {
   if (env['ECT_STORE'] !== 'postgres') return { make: makeBackup, restore: restoreBackup };
-  return { make: refuseDatabase, restore: refuseDatabase };
+  return { make: rejectDatabase, restore: rejectDatabase };
 }
 
-function refuseDatabase(): Promise<never> {
+function rejectDatabase(): Promise<never> {
   return Promise.reject(
-    refusal(
+    rejection(
       'in_database',
       'The ledger is in PostgreSQL (ECT_STORE=postgres), and this command copies files.',
       'Use pg_dump, or base backups with point-in-time recovery, and keep the key files like other secrets.',

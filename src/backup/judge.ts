@@ -3,7 +3,8 @@
 
 import { existsSync } from 'node:fs';
 import { LOSS_SCOPE } from '../authority/index.ts';
-import { type DataDir, readLedgerKey } from '../data-dir.ts';
+import { type DataDir, readLedgerKey } from '../data-directory/data-dir.ts';
+import { describeLoss } from '../data-directory/history-check.ts';
 import { EctError } from '../errors.ts';
 import {
   checkHistory,
@@ -14,10 +15,9 @@ import {
   parseVerifierKey,
   type ShownCheckpoint,
 } from '../ledger/index.ts';
-import { describeLoss } from '../one-history.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
-import { refusal } from './refusals.ts';
+import { rejection } from './refusals.ts';
 
 /** Each is stated by hand, once. */
 const MAX_LOSSES = 1_000;
@@ -32,7 +32,7 @@ export async function judge(
   { verifierKey }: LedgerKey,
   { size, lossNote }: { readonly size: number; readonly lossNote: string | undefined },
 ): Promise<KeptCheckpoint | undefined> {
-  await refuseOtherLedger(dir, verifierKey);
+  await rejectOtherLedger(dir, verifierKey);
   const store = SqliteLedgerStore.openReadOnly(stage.ledger);
   try {
     await checkHistory(store, await shownIn(dir, verifierKey), verifierKey);
@@ -41,7 +41,7 @@ export async function judge(
     if (!(error instanceof HistoryLost)) throw error;
     if (error.shown !== undefined && lossNote !== undefined)
       return await greatestLoss(dir, verifierKey, error.shown, size);
-    throw lossRefusal(error, dir, size);
+    throw lossRejection(error, dir, size);
   } finally {
     await store.close();
   }
@@ -85,14 +85,14 @@ async function shownIn(dir: DataDir, verifierKey: string): Promise<readonly Kept
 }
 
 /** The key beside the files that are there, and the one that the ledger itself names. One that cannot be read says nothing. */
-async function refuseOtherLedger(dir: DataDir, verifierKey: string): Promise<void> {
+async function rejectOtherLedger(dir: DataDir, verifierKey: string): Promise<void> {
   const key = existsSync(dir.ledgerKey) ? await readLedgerKey(dir).catch(() => undefined) : undefined;
   const names = [key?.verifierKey, await readLedger(dir, (store) => store.identity())];
   const other = names.find((name) => name !== undefined && name !== verifierKey);
   if (other === undefined) return;
   const origin = parseVerifierKey(other)?.origin ?? other;
   const message = `${dir.path} is of another ledger (${origin}) than the backup. Nothing was changed.`;
-  throw refusal('other_ledger', message, 'Restore the backup into a directory of its own.');
+  throw rejection('other_ledger', message, 'Restore the backup into a directory of its own.');
 }
 
 /** Undefined where no ledger is there. What is damaged says nothing: that may be why a backup is restored. */
@@ -113,18 +113,18 @@ async function readLedger<T>(
   }
 }
 
-function lossRefusal(lost: HistoryLost, dir: DataDir, size: number): Error {
+function lossRejection(lost: HistoryLost, dir: DataDir, size: number): Error {
   const { kind, shown } = lost;
   if (shown === undefined) {
     const remedy =
       kind === 'damaged mark'
         ? 'Move ledger.mark away, restore, and run `ect audit --earlier` with a checkpoint that was kept elsewhere.'
         : 'Restore the backup into a directory of its own.';
-    return refusal(kind === 'damaged mark' ? 'history_lost' : 'other_ledger', describeLoss(lost, dir), remedy);
+    return rejection(kind === 'damaged mark' ? 'history_lost' : 'other_ledger', describeLoss(lost, dir), remedy);
   }
   const had = `the ledger in ${dir.path} has shown ${shown.size} entries, the last of ${new Date(shown.recordedAtMs).toISOString()}`;
   const how = kind === 'different' ? 'and they are of another history' : 'so acknowledged entries would be missing';
-  return refusal(
+  return rejection(
     'backup_older',
     `The backup holds ${size} entries, but ${had}, ${how}. Nothing was changed.`,
     'Restore a newer backup. If there is none, repeat with --accept-loss: an entry of the ledger then states what is missing.',

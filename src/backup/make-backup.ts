@@ -4,24 +4,24 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { open, readdir, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { readSmallFile } from '../bounded-read.ts';
 import type { BackupFacts } from '../cli/backup.ts';
-import { Refused } from '../cli/exit.ts';
-import { type DataDir, filesIn, readLedgerKey } from '../data-dir.ts';
+import { Rejected } from '../cli/exit.ts';
+import { type DataDir, filesIn, readLedgerKey } from '../data-directory/data-dir.ts';
 import { EctError } from '../errors.ts';
-import { fileTypeFault } from '../file-type.ts';
+import { readSmallFile } from '../files/bounded-read.ts';
+import { fileTypeFault } from '../files/file-type.ts';
+import { fileFault } from '../files/system-faults.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import {
-  addOpenOrders,
+  addOpenRecordings,
   copyLedger,
   copyOnce,
   ledgerKindFault,
-  type OpenOrders,
-  readOpenOrders,
+  type OpenRecordings,
+  readOpenRecordings,
   SqliteLedgerStore,
 } from '../stores/sqlite/index.ts';
-import { fileFault } from '../system-faults.ts';
 import { VERSION } from '../version.ts';
 import { Draft } from './draft.ts';
 import { examineCopies, lostHistory, type OnExamined } from './examine.ts';
@@ -40,17 +40,17 @@ import {
   signingKeysIn,
 } from './names.ts';
 import { isWithin, realPlace } from './places.ts';
-import { noSpace, refusal, writeRefusal } from './refusals.ts';
+import { noSpace, rejection, writeRejection } from './refusals.ts';
 
 /** Makes a backup of `dataDir` in `directory`, which is there only if all of it is whole and on the disk. */
 export async function makeBackup(dataDir: string, directory: string, onExamined: OnExamined): Promise<BackupFacts> {
   const source = await demandLedger(dataDir);
-  refuseInside(source.path, directory);
+  rejectInside(source.path, directory);
   const createdAt = new Date();
   const startedMs = performance.now();
   await using draft = await Draft.begin(directory);
   try {
-    await refuseSmallDisk(source, draft);
+    await rejectSmallDisk(source, draft);
     // The mark is never ahead of the ledger, so a mark that is read first contradicts only a ledger that lost entries.
     const shown = readMark(source);
     const names = await copyAll(source, draft.path);
@@ -82,15 +82,15 @@ export async function makeBackup(dataDir: string, directory: string, onExamined:
       left: [...keysElsewhere, ...(await leftOut(source, names))],
     };
   } catch (error) {
-    throw error instanceof Refused ? error : writeRefusal(draft.path, error);
+    throw error instanceof Rejected ? error : writeRejection(draft.path, error);
   }
 }
 
 /** A backup is lost with the directory that it is in, and would be in the next one. */
-function refuseInside(dataDir: string, directory: string): void {
+function rejectInside(dataDir: string, directory: string): void {
   const target = realPlace(directory);
   if (!isWithin(target, realPlace(dataDir))) return;
-  throw refusal(
+  throw rejection(
     'backup_unwritable',
     `${target} is inside of ${dataDir}.`,
     'Name a directory outside of it, on another disk.',
@@ -106,20 +106,24 @@ async function demandLedger(dataDir: string): Promise<DataDir> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const isForbidden = code === 'EACCES' || code === 'EPERM';
-    if (!isForbidden) throw refusal('no_ledger', `${path} holds no ledger: ${fileFault(ledger, error)}.`, NAME_IT);
-    throw refusal('directory_unusable', `${fileFault(ledger, error)}.`, 'Run the command as the user of the service.');
+    if (!isForbidden) throw rejection('no_ledger', `${path} holds no ledger: ${fileFault(ledger, error)}.`, NAME_IT);
+    throw rejection(
+      'directory_unusable',
+      `${fileFault(ledger, error)}.`,
+      'Run the command as the user of the service.',
+    );
   }
   const fault = fileTypeFault(ledger) ?? ledgerKindFault(ledger);
-  if (fault !== undefined) throw refusal('no_ledger', `${fault}.`, NAME_IT);
+  if (fault !== undefined) throw rejection('no_ledger', `${fault}.`, NAME_IT);
   const other = [source.once, source.mark].map(fileTypeFault).find((found) => found !== undefined);
-  if (other !== undefined) throw refusal('directory_unusable', `${other}.`, 'Move it away, or restore the file.');
+  if (other !== undefined) throw rejection('directory_unusable', `${other}.`, 'Move it away, or restore the file.');
   try {
     await readLedgerKey(source);
   } catch (error) {
-    throw refusal('directory_unusable', (error as Error).message, 'Without its key a ledger cannot be continued.');
+    throw rejection('directory_unusable', (error as Error).message, 'Without its key a ledger cannot be continued.');
   }
   if (existsSync(source.moved)) {
-    throw refusal(
+    throw rejection(
       'directory_unusable',
       `The ledger in ${path} was copied by \`ect ledger copy\` (${basename(source.moved)}), and goes on elsewhere.`,
       'Back it up where it goes on: restored from here it would have two histories.',
@@ -131,7 +135,7 @@ async function demandLedger(dataDir: string): Promise<DataDir> {
 const NAME_IT = 'Name the data directory of a service that was started once, with --data-dir.';
 
 /** Said before long copying, as far as it can be known: pages of the write-ahead files may come on top. */
-async function refuseSmallDisk(source: DataDir, { path }: Draft): Promise<void> {
+async function rejectSmallDisk(source: DataDir, { path }: Draft): Promise<void> {
   const needed = bytesOf(source.ledger) + bytesOf(source.once);
   const { bavail, bsize } = await statfs(path);
   if (bavail * bsize >= needed) return;
@@ -151,7 +155,7 @@ function readMark(source: DataDir): readonly KeptCheckpoint[] {
 /** Copies what a restore needs into `path`, and answers the names. */
 async function copyAll(source: DataDir, path: string): Promise<readonly string[]> {
   // Before the ledger: an order that is open now may be carried out, and forgotten, before its file is copied.
-  const open = openOrdersIn(source.once);
+  const open = openRecordingsIn(source.once);
   await makeEmptyFile(join(path, LEDGER));
   // The moment that the backup is of: each entry that was acknowledged before is in it.
   await copyLedger(source.ledger, join(path, LEDGER));
@@ -161,7 +165,7 @@ async function copyAll(source: DataDir, path: string): Promise<readonly string[]
   if (existsSync(source.once)) {
     await makeEmptyFile(join(path, ONCE));
     await copyOnce(source.once, join(path, ONCE));
-    addOpenOrders(join(path, ONCE), open);
+    addOpenRecordings(join(path, ONCE), open);
     names.push(ONCE);
   }
   // A key file is made before its key is announced, and never changes: no announced key is without its file.
@@ -174,9 +178,9 @@ async function copyAll(source: DataDir, path: string): Promise<readonly string[]
   return [...names, MARK];
 }
 
-function openOrdersIn(once: string): OpenOrders {
+function openRecordingsIn(once: string): OpenRecordings {
   try {
-    return existsSync(once) ? readOpenOrders(once) : [];
+    return existsSync(once) ? readOpenRecordings(once) : [];
   } catch (error) {
     // The copy is examined, and that says what is damaged.
     if (error instanceof EctError && error.reason === 'ONCE_CORRUPT') return [];
@@ -200,7 +204,7 @@ async function copyFile(from: string, to: string): Promise<void> {
   try {
     bytes = await readSmallFile(from);
   } catch (error) {
-    throw refusal('directory_unusable', `${fileFault(from, error)}.`, 'Run the command as the user of the service.');
+    throw rejection('directory_unusable', `${fileFault(from, error)}.`, 'Run the command as the user of the service.');
   }
   await writeFile(to, bytes, { mode: 0o600, flag: 'wx' });
 }

@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSmallFile } from '../bounded-read.ts';
-import { fileFault } from '../system-faults.ts';
+import { readSmallFile } from '../files/bounded-read.ts';
+import { fileFault } from '../files/system-faults.ts';
 import { CHECKSUMS, MANIFEST, mayHold, REQUIRED, UNFINISHED } from './names.ts';
-import { refusal } from './refusals.ts';
+import { rejection } from './refusals.ts';
 
 export interface Manifest {
   /** Raised when an older release could not read it. */
@@ -56,7 +56,7 @@ export async function writeManifest(
 
 /** Reads both files of a backup and holds the one against the other. The other files are only named: `copyChecked` reads them. */
 export async function readManifest(directory: string): Promise<CheckedManifest> {
-  refuseUnfinished(directory);
+  rejectUnfinished(directory);
   const sha256 = new Map<string, string>();
   const lines = (await read(directory, CHECKSUMS)).toString('latin1').split('\n');
   if (lines.pop() !== '') throw damaged(directory, CHECKSUMS, 'it does not end with a line');
@@ -80,10 +80,10 @@ export async function readManifest(directory: string): Promise<CheckedManifest> 
 }
 
 /** All of its files may be there, and none be verified. */
-function refuseUnfinished(directory: string): void {
+function rejectUnfinished(directory: string): void {
   if (!existsSync(join(directory, UNFINISHED))) return;
   const message = `${directory} was never finished, so nobody has verified it.`;
-  throw refusal('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
+  throw rejection('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
 }
 
 /** Checksums are no signatures: it may say anything. */
@@ -96,7 +96,7 @@ function parse(directory: string, text: string): Manifest {
   if (format !== FORMAT) {
     const message = `The backup ${directory} has format ${format}, and this release reads ${FORMAT}.`;
     const release = typeof json['version'] === 'string' ? `release ${json['version']}` : 'the release';
-    throw refusal('backup_damaged', message, `Restore it with ${release}, which made it.`);
+    throw rejection('backup_damaged', message, `Restore it with ${release}, which made it.`);
   }
   const fault = faultOf(json);
   if (fault !== undefined) throw damaged(directory, MANIFEST, fault);
@@ -145,13 +145,13 @@ async function read(directory: string, name: string): Promise<Buffer> {
     return await readSmallFile(join(directory, name));
   } catch (error) {
     const message = `${directory} is no backup, or one that was never finished: ${fileFault(join(directory, name), error)}.`;
-    throw refusal('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
+    throw rejection('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
   }
 }
 
 export function damaged(directory: string, name: string, how: string): Error {
   const message = `The backup ${directory} is damaged: ${name} is not as it was written (${how}). Nothing was restored.`;
-  return refusal('backup_damaged', message, 'Restore another backup, or another copy of this one.');
+  return rejection('backup_damaged', message, 'Restore another backup, or another copy of this one.');
 }
 
 async function sha256Of(path: string): Promise<string> {

@@ -3,7 +3,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { filesIn } from '../data-dir.ts';
+import { filesIn } from '../data-directory/data-dir.ts';
 
 /** What a backup says of itself: the ledger in it, its files with their sizes, when and by which release it was made. */
 export const MANIFEST = 'backup.json';

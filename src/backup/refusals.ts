@@ -1,10 +1,10 @@
 // Why a backup or a restore came to nothing, and the next step.
 
-import { Refused } from '../cli/exit.ts';
-import { StartError } from '../data-dir.ts';
+import { Rejected } from '../cli/exit.ts';
+import { StartError } from '../data-directory/data-dir.ts';
+import { DirectoryInUse } from '../data-directory/ownership.ts';
 import { EctError } from '../errors.ts';
-import { DirectoryInUse } from '../ownership.ts';
-import { writeFault } from '../system-faults.ts';
+import { writeFault } from '../files/system-faults.ts';
 
 /** Reasons of these two commands. Those in capitals are of the service's own vocabulary. */
 export type BackupReason =
@@ -29,37 +29,37 @@ export type BackupReason =
   | 'LEDGER_UNAVAILABLE'
   | 'STORAGE_FULL';
 
-export function refusal(reason: BackupReason, message: string, remedy: string): Refused {
-  return new Refused({ reason, message, remedy, metadata: {} });
+export function rejection(reason: BackupReason, message: string, remedy: string): Rejected {
+  return new Rejected({ reason, message, remedy, metadata: {} });
 }
 
-/** What was thrown while something was written below `directory`, as a refusal. */
-export function writeRefusal(directory: string, error: unknown): Error {
-  if (error instanceof Refused) return error;
+/** What was thrown while something was written below `directory`, as a rejection. */
+export function writeRejection(directory: string, error: unknown): Error {
+  if (error instanceof Rejected) return error;
   if (isFullError(error)) return noSpace(directory);
   if (error instanceof DirectoryInUse) {
-    return refusal('directory_in_use', error.message, 'Stop that service, or name another directory.');
+    return rejection('directory_in_use', error.message, 'Stop that service, or name another directory.');
   }
   if (error instanceof StartError) {
-    return refusal('directory_unusable', error.message, 'Do what the message says, or name another directory.');
+    return rejection('directory_unusable', error.message, 'Do what the message says, or name another directory.');
   }
   if (error instanceof EctError) {
-    return new Refused({
+    return new Rejected({
       reason: error.reason,
       message: error.message,
       remedy:
         'Do what the message says. If it names no step, look at what the system reports about the disks, and repeat the command.',
-      metadata: error.facts,
+      metadata: error.metadata,
     });
   }
   if (!(error instanceof Error) || !('code' in error)) return error instanceof Error ? error : new Error(String(error));
   const message = writeFault(directory, error);
-  return refusal('backup_unwritable', message, 'Name a directory that this user can write, or run as another user.');
+  return rejection('backup_unwritable', message, 'Name a directory that this user can write, or run as another user.');
 }
 
-export function noSpace(directory: string, detail = ''): Refused {
+export function noSpace(directory: string, detail = ''): Rejected {
   const message = `There is no space left on the disk of ${directory}${detail}.`;
-  return refusal('STORAGE_FULL', message, 'Free some space, or name a directory on another disk.');
+  return rejection('STORAGE_FULL', message, 'Free some space, or name a directory on another disk.');
 }
 
 function isFullError(error: unknown): boolean {

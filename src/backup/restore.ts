@@ -1,19 +1,19 @@
 // Puts a backup in place as a data directory. Everything is copied, checked and judged beside what is there before anything of
-// that is touched; then the files change places in an order in which a start in between is refused.
+// that is touched; then the files change places in an order in which a start in between is rejected.
 
 import { existsSync, lstatSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { RestoreFacts, RestoreOrder } from '../cli/backup.ts';
-import { Refused } from '../cli/exit.ts';
-import { type DataDir, filesIn, openDataDir } from '../data-dir.ts';
+import { Rejected } from '../cli/exit.ts';
+import { type DataDir, filesIn, openDataDir } from '../data-directory/data-dir.ts';
+import { rejectMoved } from '../data-directory/moved-ledger.ts';
+import { takeOwnership } from '../data-directory/ownership.ts';
 import { EctError } from '../errors.ts';
-import { directoryAmong } from '../files.ts';
-import { clockForLoss, recordLoss } from '../ledger-recovery.ts';
-import { refuseMoved } from '../moved-ledger.ts';
-import { takeOwnership } from '../ownership.ts';
+import { directoryAmong } from '../files/atomic-files.ts';
+import { clockForLoss, recordLoss } from '../maintenance/ledger-recovery.ts';
 import { MarkFile } from '../stores/mark-file.ts';
-import { addMissingOnce, ledgerAge, onceAge, upgradeOnce } from '../stores/sqlite/index.ts';
+import { addMissingKeys, ledgerAge, onceAge, upgradeOnce } from '../stores/sqlite/index.ts';
 import { checkFacts } from './check-facts.ts';
 import { copyChecked } from './checked-copy.ts';
 import { onceFaults } from './examine.ts';
@@ -21,51 +21,51 @@ import { judge } from './judge.ts';
 import { type CheckedManifest, damaged, readManifest } from './manifest.ts';
 import { CLOCK, isOfTheRun, isUnfinished, LEDGER, mayHold, ONCE, UNFINISHED } from './names.ts';
 import { isWithin, realPlace } from './places.ts';
-import { refusal, writeRefusal } from './refusals.ts';
+import { rejection, writeRejection } from './refusals.ts';
 import { swapIn } from './swap.ts';
 
 /** Copies lie here, inside the data directory: a volume that is mounted there cannot be renamed. */
 const STAGE = 'restore.new';
-/** Restores the backup. Refused where acknowledged entries would go missing, unless the order says that this is accepted. */
+/** Restores the backup. Rejected where acknowledged entries would go missing, unless the order says that this is accepted. */
 export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> {
   // Links in the data directory may go before everything is read.
   const backup = realPlace(order.backup);
-  refuseOverlap(backup, realPlace(order.dataDir));
+  rejectOverlap(backup, realPlace(order.dataDir));
   const manifest = await readManifest(backup);
   try {
-    refuseRoot(order.dataDir);
+    rejectRoot(order.dataDir);
     const dir = await openDataDir(order.dataDir);
     // No service would start over what is restored.
-    refuseMoved(dir);
+    rejectMoved(dir);
     await using owned = new AsyncDisposableStack();
     const ownership = await takeOwnership(dir);
     owned.defer(() => ownership.release());
-    await refuseForeignStage(join(dir.path, STAGE));
+    await rejectForeignStage(join(dir.path, STAGE));
     owned.defer(() => rm(join(dir.path, STAGE), { recursive: true, force: true }));
     return await restoreInto(dir, backup, manifest, order);
   } catch (error) {
-    throw error instanceof Refused ? error : writeRefusal(resolve(order.dataDir), error);
+    throw error instanceof Rejected ? error : writeRejection(resolve(order.dataDir), error);
   }
 }
 
 /** What lies where the copies are made would be removed before it is read. */
-function refuseOverlap(backup: string, dataDir: string): void {
+function rejectOverlap(backup: string, dataDir: string): void {
   if (backup === dataDir) {
     const message = `${backup} is both the backup and the data directory.`;
-    throw refusal('directory_unusable', message, 'Name another directory with --data-dir.');
+    throw rejection('directory_unusable', message, 'Name another directory with --data-dir.');
   }
   const stage = join(dataDir, STAGE);
   if (!isWithin(backup, stage)) return;
   const message = `The backup ${backup} is where a restore into ${dataDir} makes its copies. Nothing was changed.`;
-  throw refusal('directory_unusable', message, 'Move it out of the data directory, and restore it from there.');
+  throw rejection('directory_unusable', message, 'Move it out of the data directory, and restore it from there.');
 }
 
 /** Files that root makes in the directory of another user keep that user's service from starting. */
-function refuseRoot(dataDir: string): void {
+function rejectRoot(dataDir: string): void {
   const owner = statSync(dataDir, { throwIfNoEntry: false })?.uid;
   if (process.geteuid?.() !== 0 || owner === undefined || owner === 0) return;
   const message = `${resolve(dataDir)} belongs to user ${owner}, whose service could not read what root restores.`;
-  throw refusal('directory_unusable', message, `Run the command as user ${owner}.`);
+  throw rejection('directory_unusable', message, `Run the command as user ${owner}.`);
 }
 
 async function restoreInto(
@@ -79,16 +79,16 @@ async function restoreInto(
     const message = `${dir.path} is not empty (${before.slice(0, 3).join(', ')}${before.length > 3 ? ', …' : ''}). Nothing was changed.`;
     const next =
       'Name an empty directory, or repeat with --replace: what is there is put aside, in a directory inside it.';
-    throw refusal('directory_not_empty', message, next);
+    throw rejection('directory_not_empty', message, next);
   }
   const ours = before.filter((name) => mayHold(name) || isOfTheRun(name));
   const directory = directoryAmong(dir.path, ours);
   if (directory !== undefined) {
-    throw refusal('directory_unusable', `${directory}. Nothing was changed.`, 'Move it out of the data directory.');
+    throw rejection('directory_unusable', `${directory}. Nothing was changed.`, 'Move it out of the data directory.');
   }
   const stage = filesIn(join(dir.path, STAGE));
   await stageFiles(backup, manifest, stage.path);
-  refuseNewer(backup, manifest, stage);
+  rejectNewer(backup, manifest, stage);
   if (existsSync(stage.once)) {
     if (onceAge(stage.once, true) === 'older') await upgradeOnce(stage.once);
     const [fault] = await onceFaults(stage.once, true);
@@ -100,8 +100,8 @@ async function restoreInto(
   const clock = loss && clockForLoss(dir);
   if (loss !== undefined) await MarkFile.replace(stage.mark, loss);
   const { stayed, onceFault } = await whatStays(dir);
-  // What stays need not know what the backup knows: it may be younger than the backup, or of another ledger. More rows only refuse more.
-  const added = stayed.includes(ONCE) && existsSync(stage.once) ? await addMissingOnce(dir.once, stage.once) : 0;
+  // What stays need not know what the backup knows: it may be younger than the backup, or of another ledger. More rows only reject more.
+  const added = stayed.includes(ONCE) && existsSync(stage.once) ? await addMissingKeys(dir.once, stage.once) : 0;
   for (const name of stayed) await rm(join(stage.path, name), { force: true });
   const isStaying = (name: string) => stayed.some((file) => name === file || name.startsWith(`${file}-`));
   const keptIn = await swapIn(
@@ -111,7 +111,7 @@ async function restoreInto(
   );
   const { ledger, createdAt } = manifest;
   const { origin, verifierKey, size, rootHash } = ledger;
-  // Until the loss is stated a start is refused, since the mark says what had been shown.
+  // Until the loss is stated a start is rejected, since the mark says what had been shown.
   const stated = clock === undefined || lossNote === undefined ? undefined : await recordLoss(dir, lossNote, clock);
   const files = { directory: dir.path, keptIn, stayed, added, onceFault };
   return { ...files, origin, verifierKey, size, rootHash, createdAt, loss: stated };
@@ -124,13 +124,13 @@ async function namesBefore(dir: DataDir): Promise<readonly string[]> {
 }
 
 /** Only what a restore left there that was killed is removed. */
-async function refuseForeignStage(path: string): Promise<void> {
+async function rejectForeignStage(path: string): Promise<void> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
   const names = stats.isDirectory() ? await readdir(path) : undefined;
   if (names !== undefined && (names.length === 0 || isUnfinished(path))) return;
   const message = `${path} is not what an unfinished restore left. Nothing was changed.`;
-  throw refusal('directory_unusable', message, 'Move it out of the data directory.');
+  throw rejection('directory_unusable', message, 'Move it out of the data directory.');
 }
 
 /** Copies the backup into `path`, and holds each file against its checksum. */
@@ -145,8 +145,8 @@ async function stageFiles(backup: string, { files, sha256 }: CheckedManifest, pa
   }
 }
 
-/** What this release cannot read is not put in place: a start would refuse it. */
-function refuseNewer(backup: string, { version }: CheckedManifest, stage: DataDir): void {
+/** What this release cannot read is not put in place: a start would reject it. */
+function rejectNewer(backup: string, { version }: CheckedManifest, stage: DataDir): void {
   const ages = [
     [LEDGER, ledgerAge(stage.ledger, true)],
     [ONCE, existsSync(stage.once) ? onceAge(stage.once, true) : 'same'],
@@ -154,7 +154,7 @@ function refuseNewer(backup: string, { version }: CheckedManifest, stage: DataDi
   const newer = ages.find(([, age]) => age === 'newer');
   if (newer === undefined) return;
   const message = `${newer[0]} in the backup ${backup} was written by a newer release (${version}). Nothing was restored.`;
-  throw refusal('backup_newer', message, `Restore it with release ${version} or a later one.`);
+  throw rejection('backup_newer', message, `Restore it with release ${version} or a later one.`);
 }
 
 /** Of the files that are there: those that know more than the backup, and do no harm beside an older ledger. */

@@ -3,8 +3,8 @@
 
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DataDir } from '../data-dir.ts';
-import { linkAside, syncDirectory } from '../files.ts';
+import type { DataDir } from '../data-directory/data-dir.ts';
+import { linkAside, syncDirectory } from '../files/atomic-files.ts';
 import { LEDGER, LEDGER_KEY, UNFINISHED } from './names.ts';
 
 /**

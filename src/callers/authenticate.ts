@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 import type { Caller } from '../authority/index.ts';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import type { Identify } from './identify.ts';
 
 /** What a request presents. All of it but the connection is attacker-controlled. */
@@ -24,7 +24,7 @@ export type Authenticator = (presented: Presented) => Caller | undefined;
 
 /**
  * The caller is who the credential of the request says; its connection then is only the peer that carried it. Without a
- * credential the caller is the peer itself, as `identify` answers. Two credentials in one request are refused, even where they
+ * credential the caller is the peer itself, as `identify` answers. Two credentials in one request are rejected, even where they
  * agree. Only the credentials that are listed here are looked at: no other header can name a caller.
  */
 export function authenticateBy(credentials: readonly Authenticator[], identify: Identify): Authenticate {
@@ -39,7 +39,7 @@ export function authenticateBy(credentials: readonly Authenticator[], identify: 
   };
 }
 
-const TWO_CREDENTIALS = refuse(
+const TWO_CREDENTIALS = reject(
   'CALLER_ID_INVALID',
   'the request has credentials of two kinds, and could mean two callers',
 );

@@ -1,5 +1,5 @@
 // A strict reader of DER (X.690), as far as X.509 certificates need it. The bytes are attacker-controlled: every length
-// is checked against what is left, and every encoding that DER forbids is refused.
+// is checked against what is left, and every encoding that DER forbids is rejected.
 
 /** Thrown for bytes that are not DER. */
 export class DerError extends Error {

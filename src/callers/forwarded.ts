@@ -2,7 +2,7 @@
 // nothing by itself, so it counts only on the connection of a proxy that has proved to be one of those that the operator named.
 
 import type { Caller } from '../authority/index.ts';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { isWorkloadId, trustDomainOf } from '../token/index.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Identify } from './identify.ts';
@@ -26,7 +26,7 @@ const READERS: Readonly<Record<ForwardedHeader, (value: string) => string | unde
 };
 
 /**
- * The caller that a proxy names. A request with such a header by anybody else is refused: nobody but a forger has a reason to
+ * The caller that a proxy names. A request with such a header by anybody else is rejected: nobody but a forger has a reason to
  * send it. So is one by a proxy whose header is not there exactly once, with exactly one workload of its own trust domain in it,
  * or which has the header of another kind of proxy, or one that somebody could take for it (`x_forwarded_client_cert`).
  */
@@ -66,7 +66,7 @@ export function exceptProxies(identify: Identify, proxies: readonly string[]): I
   return (socket) => {
     const peer: Caller = identify(socket);
     if (peer.kind !== 'spiffe' || !believed.has(peer.id)) return peer;
-    throw new EctError(refuse('CALLER_UNTRUSTED', 'the proxy has not said for whom it makes the request'));
+    throw new EctError(reject('CALLER_UNTRUSTED', 'the proxy has not said for whom it makes the request'));
   };
 }
 
@@ -81,7 +81,7 @@ function spellings(name: string): string[] {
 const KEYS = new Set(['by', 'hash', 'cert', 'chain', 'subject', 'uri', 'dns']);
 const REPEATED = new Set(['by', 'dns']);
 /**
- * A key and its value, which may be quoted. A separator (`,` `;`) or an escape within quotes is refused: who does not know of
+ * A key and its value, which may be quoted. A separator (`,` `;`) or an escape within quotes is rejected: who does not know of
  * quotes would find other elements there.
  */
 const PAIR = /^([A-Za-z]+)=(?:[!#-+\--:<>-[\]-~]*|"[ !#-+\--:<-[\]-~]*")$/;
@@ -98,5 +98,5 @@ function readClientCert(value: string): string | undefined {
 }
 
 function invalid(message: string): EctError {
-  return new EctError(refuse('CALLER_ID_INVALID', message));
+  return new EctError(reject('CALLER_ID_INVALID', message));
 }

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Caller } from '../authority/index.ts';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { isWorkloadId, trustDomainOf } from '../token/index.ts';
 import type { Vouchers } from './client-cas.ts';
 import { tryReadLeaf } from './svid.ts';
@@ -95,9 +95,9 @@ function isTls(socket: Socket): socket is TLSSocket {
 }
 
 function untrusted(message: string): EctError {
-  return new EctError(refuse('CALLER_UNTRUSTED', message));
+  return new EctError(reject('CALLER_UNTRUSTED', message));
 }
 
 function invalid(message: string): EctError {
-  return new EctError(refuse('CALLER_ID_INVALID', message));
+  return new EctError(reject('CALLER_ID_INVALID', message));
 }

@@ -1,7 +1,7 @@
 // What a JWT of a caller has to be (RFC 7519, RFC 8725, JWT-SVID): the rules on what it says, before its signature is looked
-// at. Everything in it is attacker-controlled, so a refusal quotes none of it.
+// at. Everything in it is attacker-controlled, so a rejection quotes none of it.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { canBeAbove, isWorkloadId, type JsonObject, trustDomainOf } from '../token/index.ts';
 import type { CallerTrust } from '../trust/index.ts';
 
@@ -88,11 +88,11 @@ export function nameCaller(payload: JsonObject, { identity }: CallerTrust): Name
 }
 
 export function untrusted(why: string, what = 'token of the caller'): EctError {
-  return new EctError(refuse('CALLER_UNTRUSTED', `The ${what} is refused: ${why}.`));
+  return new EctError(reject('CALLER_UNTRUSTED', `The ${what} is refused: ${why}.`));
 }
 
 function invalid(why: string): EctError {
-  return new EctError(refuse('CALLER_ID_INVALID', `The token of the caller is refused: ${why}.`));
+  return new EctError(reject('CALLER_ID_INVALID', `The token of the caller is refused: ${why}.`));
 }
 
 export function isTime(value: unknown): value is number {

@@ -101,21 +101,21 @@ function verifyProof(
   { publicUrl, now }: WimseCallersPorts,
 ): ProofUse {
   const read = readCompact(token);
-  if (!read.ok) throw refused(`it is no JWT: ${read.fault}`);
+  if (!read.ok) throw rejected(`it is no JWT: ${read.fault}`);
   const { header, payload, signingInput, signature } = read.parts;
   demandPlain(header, PROOF_TYPES, 'proof token');
-  if (header['alg'] !== alg) throw refused('its alg is not that of the key in the identity token');
+  if (header['alg'] !== alg) throw rejected('its alg is not that of the key in the identity token');
   const { aud, exp, jti, wth } = payload;
   const at = now();
-  if (!isTime(exp)) throw refused('it has no exp');
-  if (at >= exp) throw refused('it has expired');
-  if (exp - at > MAX_PROOF_SECONDS) throw refused(`it ends in more than ${MAX_PROOF_SECONDS} s`);
-  if (aud !== `${publicUrl}${presented.path}`) throw refused('its aud is not the URL of the method that is called');
-  if (wth !== digestOf(identity)) throw refused('its wth is not the hash of the identity token');
+  if (!isTime(exp)) throw rejected('it has no exp');
+  if (at >= exp) throw rejected('it has expired');
+  if (exp - at > MAX_PROOF_SECONDS) throw rejected(`it ends in more than ${MAX_PROOF_SECONDS} s`);
+  if (aud !== `${publicUrl}${presented.path}`) throw rejected('its aud is not the URL of the method that is called');
+  if (wth !== digestOf(identity)) throw rejected('its wth is not the hash of the identity token');
   demandOthers(payload, presented);
-  if (typeof jti !== 'string' || !JTI.test(jti)) throw refused('its jti is not a text of 16 to 256 characters');
+  if (typeof jti !== 'string' || !JTI.test(jti)) throw rejected('its jti is not a text of 16 to 256 characters');
   if (CALLER_ALGORITHMS.get(alg)?.verify(publicKey, signingInput, signature) !== true) {
-    throw refused('its signature does not verify');
+    throw rejected('its signature does not verify');
   }
   return {
     jti,
@@ -129,15 +129,15 @@ function verifyProof(
 function demandOthers({ tth, oth }: JsonObject, presented: Presented): void {
   const [transaction, ...more] = presented.header(TRANSACTION);
   const expected = transaction === undefined ? undefined : digestOf(transaction);
-  if (more.length > 0 || tth !== expected) throw refused('its tth is not the hash of the transaction token');
-  if (oth !== undefined) throw refused('its oth names tokens that are not understood here');
+  if (more.length > 0 || tth !== expected) throw rejected('its tth is not the hash of the transaction token');
+  if (oth !== undefined) throw rejected('its oth names tokens that are not understood here');
 }
 
 function digestOf(token: string): string {
   return hash('sha256', token, 'base64url');
 }
 
-function refused(why: string): EctError {
+function rejected(why: string): EctError {
   return untrusted(why, 'proof token');
 }
 

@@ -25,7 +25,7 @@ export function appendCommand(io: Io): Command {
     .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
   withHelp(withOutput(withService(command)), {
     examples: ['ect append "$TOKEN" --receipt-out order.tlog-proof'],
-    refused: 'the service refused, or could not be reached; trying again is safe',
+    rejected: 'the service refused, or could not be reached; trying again is safe',
   });
   return command.action((token: string, options: AppendOptions) =>
     attemptCalls(io, options, async ({ authority }) => {
@@ -33,7 +33,7 @@ export function appendCommand(io: Io): Command {
         token: await readText(io, token),
         dryRun: options.dryRun ?? false,
       });
-      if (!holds(response.checks)) io.exitCode = EXIT.refused;
+      if (!holds(response.checks)) io.exitCode = EXIT.rejected;
       const { entry, receipt } = response;
       const files = options.receiptOut && receipt ? await writeReceipt(options.receiptOut, receipt) : [];
       if (options.json) {

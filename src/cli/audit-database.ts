@@ -6,7 +6,7 @@ import { EctError } from '../errors.ts';
 import { type AuditEnd, type AuditFault, type LedgerRecord, type LedgerStore, walkRecords } from '../ledger/index.ts';
 import { type NodePlace, nodeChecks, placesOf, readNode } from './audit-nodes.ts';
 import type { AuditSource } from './audit-source.ts';
-import { Refused } from './exit.ts';
+import { Rejected } from './exit.ts';
 
 /** A database that holds a ledger. */
 export interface LedgerDatabase {
@@ -37,7 +37,7 @@ export async function auditDatabase(database: LedgerDatabase, from: AuditEnd): P
   const ownKey = await store.identity();
   const head = await store.head();
   if (ownKey === undefined || head === undefined) {
-    throw new Refused({
+    throw new Rejected({
       reason: 'ledger_empty',
       message: 'the database holds no ledger yet',
       remedy: 'Name the database of replicas of which one has been started once.',

@@ -3,6 +3,7 @@
 
 import { dirname, join } from 'node:path';
 import { recordFault } from '../authority/index.ts';
+import { fileFault } from '../files/system-faults.ts';
 import {
   type AuditEnd,
   type AuditFault,
@@ -15,7 +16,6 @@ import {
 } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { LedgerExaminer, type SqliteLedgerStore } from '../stores/sqlite/index.ts';
-import { fileFault } from '../system-faults.ts';
 import { nodeChecks, readNode } from './audit-nodes.ts';
 import type { AuditSource } from './audit-source.ts';
 import { readIdentity } from './ledger-file.ts';

@@ -14,9 +14,9 @@ import {
   nameOfMark,
   recordFault,
 } from '../authority/index.ts';
-import { KEY_SCOPE, type KeyLeaf, keyEntryName } from '../custody/index.ts';
 import type { Entry } from '../gen/ect/v1/ledger_pb.ts';
 import type { TaskName } from '../gen/ect/v1/token_pb.ts';
+import { KEY_SCOPE, type KeyLeaf, keyEntryName } from '../key-manager/index.ts';
 import { type AuditEnd, type AuditFault, type LedgerRecord, verifyReceipt } from '../ledger/index.ts';
 import { digestOfToken } from '../token/index.ts';
 import type { AuditSource } from './audit-source.ts';
@@ -115,7 +115,7 @@ async function locateFaults(
   return faults;
 }
 
-/** What is wrong with the proof of an entry. A service refuses it with DATA_LOSS where its store is damaged. */
+/** What is wrong with the proof of an entry. A service rejects it with DATA_LOSS where its store is damaged. */
 async function proofFault(ledger: LedgerClient, entry: Entry, verifierKey: string): Promise<string | undefined> {
   try {
     const { receipt } = await ledger.getEntry({ name: { case: 'index', value: indexOf(entry) } });

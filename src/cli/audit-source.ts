@@ -1,7 +1,7 @@
 // Where an audit reads from: the records with what it takes to hold them against a checkpoint.
 
 import { LOSS_SCOPE, leafOf } from '../authority/index.ts';
-import type { KeyAudit } from '../custody/index.ts';
+import type { KeyAudit } from '../key-manager/index.ts';
 import type { AuditEnd, AuditFault, LedgerRecord, ShownCheckpoint } from '../ledger/index.ts';
 
 /** A ledger that is about to be audited. */

@@ -1,7 +1,7 @@
 // `ect audit`: walks a ledger in a file or a database, or a running service, derives the root anew, and names every fault.
 
 import { Command, Option } from 'commander';
-import { KEY_SCOPE, KeyAudit } from '../custody/index.ts';
+import { KEY_SCOPE, KeyAudit } from '../key-manager/index.ts';
 import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.ts';
 import { isWithin } from '../token/index.ts';
 import { auditDatabase, type LedgerDatabases } from './audit-database.ts';
@@ -61,7 +61,7 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
       'ECT_POSTGRES_PASSWORD_FILE=auditor.password ect audit --postgres-url postgres://auditor@db.example.org/ect',
       'ect audit --url https://ect.example:8443 --ledger-key @ledger.vkey --state ect.audit-state',
     ],
-    refused: 'the ledger has a fault, or could not be read',
+    rejected: 'the ledger has a fault, or could not be read',
   });
   return command.action((file: string | undefined, options: AuditOptions) => {
     const { postgresUrl } = options;
@@ -175,7 +175,7 @@ async function audit(
   const faultCount = report.faultCount + source.faults.length;
   const { highWater, damagedMarkPages = 0 } = source;
   const outcome = { report, faults, erased, keys, faultCount, from: from.size, highWater, damagedMarkPages, losses };
-  if (faultCount > 0) io.exitCode = EXIT.refused;
+  if (faultCount > 0) io.exitCode = EXIT.rejected;
   else state.keep(placeAfter(outcome, verifierKey));
   if (options.json) tellMachine(io, outcome, verifierKey, key !== undefined);
   else tell(io, outcome, verifierKey, key !== undefined);

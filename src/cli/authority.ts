@@ -17,7 +17,7 @@ export function authorityCommand(io: Io): Command {
   const command = new Command('authority').description('print who a service is, what it accepts, and its limits');
   withHelp(withOutput(withService(command)), {
     examples: ['ect authority', 'ect authority --json'],
-    refused: 'the service could not be reached',
+    rejected: 'the service could not be reached',
   });
   return command.action((options: ServiceOptions & OutputOptions) =>
     attemptCalls(io, options, async ({ authority }) => {

@@ -77,7 +77,7 @@ export function backupCommand(io: Io, { make }: Backups): Command {
       'ect backup /srv/backups/2026-03-01',
       'ect backup /srv/backups/$(date +%F) --data-dir /var/lib/ect --json',
     ],
-    refused: 'no backup was made: the directory is taken, there is no space, or the ledger is damaged',
+    rejected: 'no backup was made: the directory is taken, there is no space, or the ledger is damaged',
   });
   return command.action((directory: string, options: DataDirOptions & OutputOptions) =>
     attempt(io, options, async () => {
@@ -129,7 +129,7 @@ export function restoreCommand(io: Io, { restore }: Backups): Command {
       'ect restore /srv/backups/2026-03-01 --replace --yes',
       'ect restore /srv/backups/2026-03-01 --replace --accept-loss --note "the disk failed" --yes',
     ],
-    refused: 'nothing was restored: the backup is damaged or older than what was shown, or the directory is in use',
+    rejected: 'nothing was restored: the backup is damaged or older than what was shown, or the directory is in use',
   });
   return command.action((backup: string, options: RestoreOptions) =>
     attempt(io, options, async () => {

@@ -22,7 +22,7 @@ export function checkpointCommand(io: Io): Command {
     .addOption(new Option('--data-dir <dir>', 'with --key: read it from this data directory, without a service'));
   withHelp(withOutput(withService(command)), {
     examples: ['ect checkpoint', 'ect checkpoint --key > ledger.vkey', 'ect checkpoint --key --data-dir ./data'],
-    refused: 'the service could not be reached, or the directory holds no ledger',
+    rejected: 'the service could not be reached, or the directory holds no ledger',
   });
   return command.action((options: CheckpointOptions) =>
     options.dataDir === undefined ? fromService(io, options) : fromDirectory(io, options, options.dataDir),

@@ -7,11 +7,11 @@ import { type Client, createClient, type Interceptor } from '@connectrpc/connect
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { type Command, Option } from 'commander';
 import { serverFault } from '../callers/server-id.ts';
+import { fileFault } from '../files/system-faults.ts';
 import { AdminService } from '../gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../gen/ect/v1/ledger_pb.ts';
-import { fileFault } from '../system-faults.ts';
 import { WrongUsage } from './exit.ts';
 import { milliseconds, serviceUrl, socketPath, workloadId } from './values.ts';
 
@@ -76,7 +76,7 @@ export function connect(options: ServiceOptions): Service {
   const tls = readTls(options);
   const { tokenFile } = options;
   if (tokenFile !== undefined) {
-    refuseClearText(options.url);
+    rejectClearText(options.url);
     // What is wrong with it is wrong usage here, and a failed call later.
     readToken(tokenFile);
   }
@@ -106,7 +106,7 @@ export function connect(options: ServiceOptions): Service {
 }
 
 /** Whatever hears a bearer token can use it. */
-function refuseClearText(url: string): void {
+function rejectClearText(url: string): void {
   if (socketPath(url) !== undefined) return;
   const { protocol, hostname } = new URL(url);
   if (protocol === 'https:' || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)) return;

@@ -34,7 +34,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
     .option('--kms', 'call AWS KMS too: find the key, and have it sign once');
   withHelp(withOutput(command), {
     examples: ['ect config check', 'ECT_LISTEN=0.0.0.0:8443 ECT_TLS_CERT=server.pem ect config check'],
-    refused: 'the check itself failed',
+    rejected: 'the check itself failed',
     wrong: 'the configuration has mistakes: all of them are listed; or the command was called wrongly',
   });
   command.action((options: CheckOptions) =>

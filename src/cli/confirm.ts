@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { Refused, WrongUsage } from './exit.ts';
+import { Rejected, WrongUsage } from './exit.ts';
 import { type Io, plain } from './output.ts';
 
 export interface ConfirmOptions {
@@ -31,5 +31,5 @@ export async function confirm(io: Io, { yes }: ConfirmOptions, consequence: stri
   } finally {
     terminal.close();
   }
-  throw new Refused({ reason: 'not_confirmed', message: 'nothing was changed', remedy: '', metadata: {} });
+  throw new Rejected({ reason: 'not_confirmed', message: 'nothing was changed', remedy: '', metadata: {} });
 }

@@ -64,13 +64,13 @@ async function judgeToken(authority: AuthorityClient, vector: TokenVector): Prom
   });
   if (!expected.valid) {
     const { reason, step } = expected;
-    return [{ valid: false, reason, step }, readRefusal(response)];
+    return [{ valid: false, reason, step }, readRejection(response)];
   }
-  if (!response.valid) return [{ ...expected }, readRefusal(response)];
+  if (!response.valid) return [{ ...expected }, readRejection(response)];
   return [{ ...expected }, readClaims(response)];
 }
 
-function readRefusal({ valid = false, finding, checks }: VerifyResponse): Answer {
+function readRejection({ valid = false, finding, checks }: VerifyResponse): Answer {
   const failed = checks.find(({ status }) => status === CheckStatus.FAIL);
   return { valid, reason: finding ? reasonName(finding) : '', step: failed?.name ?? '' };
 }

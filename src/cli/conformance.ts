@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type ServiceOptions, withService } from './client.ts';
 import { type Outcome, runVector } from './conformance-run.ts';
-import { EXIT, Refused, WrongUsage } from './exit.ts';
+import { EXIT, Rejected, WrongUsage } from './exit.ts';
 import { attempt, attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
@@ -36,7 +36,7 @@ export function conformanceCommand(io: Io): Command {
       'ECT_TRUST_FILE=trust.json ect serve   # in another terminal; never with data that matters: the keys are public',
       'ect conformance --url http://127.0.0.1:8080',
     ],
-    refused: 'some answer is not the expected one, or the service could not be reached',
+    rejected: 'some answer is not the expected one, or the service could not be reached',
   });
   return command.action((options: ConformanceOptions) =>
     options.writeTrust === undefined ? runAll(io, options) : writeTrust(io, options, options.writeTrust),
@@ -49,7 +49,7 @@ function writeTrust(io: Io, options: ConformanceOptions, file: string): Promise<
     const trust = await readBytes(io, join(options.vectors, 'trust.json'));
     await writeFile(file, trust).catch((cause: NodeJS.ErrnoException) => {
       const message = `${file} cannot be written (${cause.code})`;
-      throw new Refused({
+      throw new Rejected({
         reason: 'file_unwritable',
         message,
         remedy: 'Name another file with --write-trust.',
@@ -77,13 +77,13 @@ function runAll(io: Io, options: ConformanceOptions): Promise<void> {
     };
     await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askOn)).finally(progress.end);
     const groups = groupOutcomes(outcomes);
-    if (outcomes.some(({ difference }) => difference !== undefined)) io.exitCode = EXIT.refused;
+    if (outcomes.some(({ difference }) => difference !== undefined)) io.exitCode = EXIT.rejected;
     if (options.json) printJson(io, { profile: options.profile, groups: groups.map(writeGroup) });
     else tell(io, groups);
   });
 }
 
-/** No token at all cannot be asked about: a request without one is refused as a request. */
+/** No token at all cannot be asked about: a request without one is rejected as a request. */
 function isAsked(vector: Vector, { profile }: ConformanceOptions): boolean {
   return vector.profile === profile && (isGraphVector(vector) || vector.token !== '');
 }

@@ -54,7 +54,7 @@ export function dagCommand(io: Io): Command {
     .option('--allow-partial', 'exit 0 even if predecessors were found nowhere');
   withHelp(withOutput(withService(command)), {
     examples: ['ect dag --wid "$WID"', 'ect dag --wid "$WID" --dot | dot -Tsvg > workflow.svg'],
-    refused: 'the graph is invalid or only partial, or the service could not be reached',
+    rejected: 'the graph is invalid or only partial, or the service could not be reached',
   });
   return command.action((options: DagOptions) =>
     attemptCalls(io, options, async (service) => {
@@ -66,7 +66,7 @@ export function dagCommand(io: Io): Command {
         graphFormat: options.mermaid ? GraphFormat.MERMAID : options.dot ? GraphFormat.DOT : GraphFormat.UNSPECIFIED,
       });
       const report = response.dagReport ?? create(DagReportSchema);
-      if (!passes(report, options)) io.exitCode = EXIT.refused;
+      if (!passes(report, options)) io.exitCode = EXIT.rejected;
       if (options.json) printMessage(io, ValidateDAGResponseSchema, response);
       else if (options.mermaid || options.dot) tellGraph(io, response, report);
       else {

@@ -2,7 +2,7 @@
 // itself never does, so that its role needs no right to.
 
 import { Command } from 'commander';
-import { Refused } from './exit.ts';
+import { Rejected } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
@@ -17,8 +17,8 @@ export interface SchemaRequest {
 export type ChangeSchema = (request: SchemaRequest) => Promise<{ readonly from: number; readonly to: number }>;
 
 /** The database was left as it is. */
-export function databaseRefused(message: string): Refused {
-  return new Refused({ reason: 'database_unusable', message, remedy: '', metadata: {} });
+export function databaseRejected(message: string): Rejected {
+  return new Rejected({ reason: 'database_unusable', message, remedy: '', metadata: {} });
 }
 
 interface DbOptions extends OutputOptions {
@@ -53,7 +53,7 @@ function schemaCommand(
     .option('--role <name>', 'the role of the service, which is given the rights that it needs and no more');
   withHelp(withOutput(command), {
     examples: [...examples],
-    refused: 'nothing was changed: the database cannot be reached, or its tables are not of the expected version',
+    rejected: 'nothing was changed: the database cannot be reached, or its tables are not of the expected version',
   });
   return command.action((options: DbOptions) =>
     attempt(io, options, async () => {

@@ -4,9 +4,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { createDevCa, type DevCertificate } from '../callers/dev-certificates.ts';
-import { fileFault } from '../system-faults.ts';
+import { fileFault } from '../files/system-faults.ts';
 import { isTrustDomain, isWorkloadId } from '../token/index.ts';
-import { Refused } from './exit.ts';
+import { Rejected } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { writeNewFile } from './new-file.ts';
@@ -34,7 +34,7 @@ export function devCaCommand(io: Io): Command {
     .option('--workload <name...>', `names of workloads (default ${WORKLOADS.join(' and ')})`, workload);
   withHelp(withOutput(command), {
     examples: ['ect dev-ca certs', 'ect dev-ca certs --trust-domain example.org --workload planner --workload trader'],
-    refused: 'a file exists already, or cannot be written',
+    rejected: 'a file exists already, or cannot be written',
   });
   return command.action((directory: string, options: DevCaOptions) =>
     attempt(io, options, () => makeAll(io, directory, options)),
@@ -72,7 +72,7 @@ async function makeDirectory(path: string): Promise<void> {
     await mkdir(path, { recursive: true });
   } catch (cause) {
     const message = fileFault(path, cause, 'written');
-    throw new Refused({ reason: 'file_unwritable', message, remedy: 'Name another directory.', metadata: {} });
+    throw new Rejected({ reason: 'file_unwritable', message, remedy: 'Name another directory.', metadata: {} });
   }
 }
 

@@ -38,7 +38,7 @@ export function entryCommand(io: Io): Command {
       'ect entry --jti "$JTI" --wait 30s',
       'ect entry --index 0 --json',
     ],
-    refused: 'there is no such entry, or none yet, or the service could not be reached',
+    rejected: 'there is no such entry, or none yet, or the service could not be reached',
   });
   return command.action((options: EntryOptions) =>
     attemptCalls(io, options, async ({ ledger }) => {

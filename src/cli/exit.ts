@@ -2,8 +2,8 @@
 
 import type { ErrorReason } from '../errors.ts';
 
-/** 0: it held. 1: it was refused, or could not be done. 2: the command was called wrongly. */
-export const EXIT = { ok: 0, refused: 1, usage: 2 } as const;
+/** 0: it held. 1: it was rejected, or could not be done. 2: the command was called wrongly. */
+export const EXIT = { ok: 0, rejected: 1, usage: 2 } as const;
 
 /** What a person needs to know about a failure. Remote text in it is printed through `plain`. */
 export interface Failure {
@@ -16,7 +16,7 @@ export interface Failure {
 }
 
 /** Ends a command with exit code 1 and its failure told. */
-export class Refused extends Error {
+export class Rejected extends Error {
   override readonly name = 'Refused';
   readonly failure: Failure;
 

@@ -1,12 +1,12 @@
 // Failures, told so that the reader knows what to do next: the service's own reasons, a service that is not there, and
-// our own refusals. Never a stack.
+// our own rejections. Never a stack.
 
 import { Code, ConnectError } from '@connectrpc/connect';
 import { SERVER_ID_CODE } from '../callers/server-id.ts';
 import { EctError, type ErrorReason, REASONS, remedyFor } from '../errors.ts';
 import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { connect, type Service, type ServiceOptions } from './client.ts';
-import { EXIT, type Failure, Refused, WrongUsage } from './exit.ts';
+import { EXIT, type Failure, Rejected, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, plain, printFailure, remark } from './output.ts';
 
 /** Runs the body of a command. Whatever it throws is told and becomes the exit code. */
@@ -19,7 +19,7 @@ export async function attempt(io: Io, options: OutputOptions, body: () => Promis
       remark(io, `error: ${plain(error.message)}`);
       return;
     }
-    io.exitCode = EXIT.refused;
+    io.exitCode = EXIT.rejected;
     printFailure(io, options, explain(error));
   }
 }
@@ -35,7 +35,7 @@ export async function attemptCalls(
     try {
       await body(service);
     } catch (error) {
-      throw error instanceof ConnectError ? new Refused(explainCall(error, options)) : error;
+      throw error instanceof ConnectError ? new Rejected(explainCall(error, options)) : error;
     } finally {
       service.close();
     }
@@ -43,9 +43,9 @@ export async function attemptCalls(
 }
 
 function explain(error: unknown): Failure {
-  if (error instanceof Refused) return error.failure;
+  if (error instanceof Rejected) return error.failure;
   if (error instanceof EctError) {
-    const { reason, message, remedy, facts: metadata } = error;
+    const { reason, message, remedy, metadata } = error;
     return { reason, message, remedy, metadata };
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 interface HelpPage {
   readonly examples: readonly string[];
   /** What exit code 1 means for this command. */
-  readonly refused: string;
+  readonly rejected: string;
   /** What exit code 2 means, where it is more than a wrong command line. */
   readonly wrong?: string;
 }
@@ -22,7 +22,7 @@ export function withHelp(command: Command, page: HelpPage): Command {
     '',
     'Exit codes:',
     '  0  ok',
-    `  1  ${page.refused}`,
+    `  1  ${page.rejected}`,
     `  2  ${page.wrong ?? 'the command was called wrongly'}`,
   );
   return command.addHelpText('after', lines.join('\n'));

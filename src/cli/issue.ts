@@ -68,13 +68,13 @@ export function issueCommand(io: Io): Command {
       'ect issue --exec-act draft_document --aud urn:ect:dev --output draft.md',
       'TOKEN=$(ect issue --exec-act review_spec --aud urn:ect:dev --pred "$DRAFT_JTI" --level L3)',
     ],
-    refused: 'the service refused, or could not be reached',
+    rejected: 'the service refused, or could not be reached',
   });
   return command.action((options: IssueOptions) =>
     attemptCalls(io, options, async ({ authority }) => {
       demandOptions(command, ['--exec-act', '--aud']);
       const response = await authority.issue(await toRequest(io, options));
-      if (!holds(response.checks)) io.exitCode = EXIT.refused;
+      if (!holds(response.checks)) io.exitCode = EXIT.rejected;
       if (options.json) printMessage(io, IssueResponseSchema, response);
       else tell(io, response);
     }),

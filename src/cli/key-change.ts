@@ -10,7 +10,7 @@ export interface ChangeOptions extends ServiceOptions, OutputOptions {
   readonly note?: string;
 }
 
-/** Why such a command can be refused. */
+/** Why such a command can be rejected. */
 export const REFUSED = 'you are no administrator of the service (ECT_ADMINS), or it refused; trying again is safe';
 
 export function withChange(command: Command): Command {

@@ -2,9 +2,9 @@
 
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
-import { openCertificate } from '../custody/index.ts';
 import type { ManagedKey } from '../gen/ect/v1/admin_pb.ts';
 import { KeyState } from '../gen/ect/v1/keys_pb.ts';
+import { openCertificate } from '../key-manager/index.ts';
 import { keyStateName } from './key-state.ts';
 
 type Row = readonly [name: string, value: string];

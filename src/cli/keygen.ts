@@ -24,7 +24,7 @@ export function keygenCommand(io: Io): Command {
     .option('--ledger <origin>', 'make the key of a ledger of this name instead of a signing key');
   withHelp(withOutput(command), {
     examples: ['ect keygen --out signer.pem', 'ect keygen --ledger ledger.example/ect --out ledger.key'],
-    refused: 'the file exists already, or cannot be written',
+    rejected: 'the file exists already, or cannot be written',
   });
   return command.action((options: KeygenOptions) =>
     attempt(io, options, () =>

@@ -46,7 +46,7 @@ export function rotateCommand(io: Io): Command {
     'ect keys rotate --next "$KEY_ARN" --note "yearly"',
     'ect keys rotate --urgent --yes --note "laptop was stolen"',
   ];
-  withHelp(withChange(withConfirmation(command)), { examples, refused: REFUSED });
+  withHelp(withChange(withConfirmation(command)), { examples, rejected: REFUSED });
   return command.action((options: RotateOptions) =>
     attemptCalls(io, options, async ({ admin }) => {
       const { urgent = false } = options;

@@ -36,7 +36,7 @@ function listCommand(io: Io): Command {
     .description('every root key, the delegated keys whose tokens may be valid, and which root key certified them')
     .option('--past', 'delegated keys that ended long ago, too: every key that there ever was');
   const examples = ['ect keys list', 'ect keys list --past --json'];
-  withHelp(withOutput(withService(command)), { examples, refused: REFUSED });
+  withHelp(withOutput(withService(command)), { examples, rejected: REFUSED });
   return command.action((options: Options & { readonly past?: true }) =>
     attemptCalls(io, options, async (clients) => {
       const response = await listAll(clients, options.past === true);
@@ -69,7 +69,7 @@ function tellAll(io: Io, { keys }: ListKeysResponse): void {
 
 function retireCommand(io: Io): Command {
   const command = withKid(new Command('retire').description('end a key for ever; its tokens hold until they expire'));
-  withHelp(withChange(withConfirmation(command)), { examples: ['ect keys retire "$KID"'], refused: REFUSED });
+  withHelp(withChange(withConfirmation(command)), { examples: ['ect keys retire "$KID"'], rejected: REFUSED });
   return command.action((kid: string, options: ChangeOptions & ConfirmOptions) =>
     attemptCalls(io, options, async ({ admin }) => {
       await confirm(io, options, `The key ${kid} will never sign again.`);
@@ -91,7 +91,7 @@ function revokeCommand(io: Io): Command {
     );
   withHelp(withChange(withConfirmation(withKid(command))), {
     examples: ['ect keys revoke "$KID" --note "laptop was stolen"', 'ect keys rotate --urgent'],
-    refused: REFUSED,
+    rejected: REFUSED,
   });
   return command.action((kid: string, options: ChangeOptions & ConfirmOptions & { readonly since?: Moment }) =>
     attemptCalls(io, options, async ({ admin }) => {

@@ -8,14 +8,14 @@ import { damagedIndex } from './list-around-damage.ts';
 
 /** That damage is known, as a sentence; undefined where the service says of none. */
 export async function knownDamage({ ledger, readPage }: Service): Promise<string | undefined> {
-  if (await refusesLists(ledger)) return `${KNOWN} its ledger, and does not answer what rests on an index`;
+  if (await rejectsLists(ledger)) return `${KNOWN} its ledger, and does not answer what rests on an index`;
   return isIntact(await readPage('/readyz')) ? undefined : `${KNOWN} one of its files ("integrity": false in /readyz)`;
 }
 
 const KNOWN = 'the service itself knows of damage of';
 
-/** A list of one kind rests on an index: a service that knows of damage refuses it. */
-async function refusesLists(ledger: Service['ledger']): Promise<boolean> {
+/** A list of one kind rests on an index: a service that knows of damage rejects it. */
+async function rejectsLists(ledger: Service['ledger']): Promise<boolean> {
   try {
     await ledger.listEntries({ kinds: [EntryKind.TAINT], pageSize: 1 });
     return false;

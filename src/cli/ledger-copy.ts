@@ -47,7 +47,7 @@ export function ledgerCopyCommand(io: Io, copier: LedgerCopier): Command {
       'ECT_POSTGRES_URL=postgres://ect_service@db.example.org/ect ect ledger copy ./data postgres',
       'ECT_POSTGRES_URL=postgres://ect_service@db.example.org/ect ECT_LEDGER_KEY_FILE=ledger.key ect ledger copy postgres ./back',
     ],
-    refused: 'there is no usable copy: the source is damaged or in use, or the target holds something else',
+    rejected: 'there is no usable copy: the source is damaged or in use, or the target holds something else',
   });
   return command.action((from: string, to: string, options: OutputOptions) =>
     attempt(io, options, async () => {

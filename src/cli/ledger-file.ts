@@ -2,13 +2,13 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileFault } from '../files/system-faults.ts';
 import { ledgerKindFault, SqliteLedgerStore } from '../stores/sqlite/index.ts';
-import { fileFault } from '../system-faults.ts';
-import { Refused, WrongUsage } from './exit.ts';
+import { Rejected, WrongUsage } from './exit.ts';
 
 /** Opens the file for as long as `read` runs. */
 export async function withLedgerFile<T>(path: string, read: (store: SqliteLedgerStore) => Promise<T>): Promise<T> {
-  refuseOtherFile(path);
+  rejectOtherFile(path);
   const store = SqliteLedgerStore.openReadOnly(path);
   try {
     return await read(store);
@@ -18,7 +18,7 @@ export async function withLedgerFile<T>(path: string, read: (store: SqliteLedger
 }
 
 /** A path that leads to no ledger is a mistake of the command line; only a ledger can be damaged. */
-function refuseOtherFile(path: string): void {
+function rejectOtherFile(path: string): void {
   let fault: string | undefined;
   try {
     const inside = join(path, 'ledger.db');
@@ -34,7 +34,7 @@ function refuseOtherFile(path: string): void {
 export async function readIdentity(store: SqliteLedgerStore, path: string): Promise<string> {
   const verifierKey = await store.identity();
   if (verifierKey !== undefined) return verifierKey;
-  throw new Refused({
+  throw new Rejected({
     reason: 'ledger_empty',
     message: `${path} holds no ledger yet`,
     remedy: 'Name the ledger.db in the data directory of a service that has been started once.',

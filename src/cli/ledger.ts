@@ -28,7 +28,7 @@ export interface AcceptedLossFacts {
 
 /** What is done to the files. Handed in, because only the process itself may compose it. */
 export interface LedgerRecovery {
-  /** Refused where nothing is missing or damaged, unless `endsIntact`. */
+  /** Rejected where nothing is missing or damaged, unless `endsIntact`. */
   newOrigin(dataDir: string, origin: string | undefined, endsIntact: boolean): Promise<NewOriginFacts>;
   acceptLoss(dataDir: string, note: string): Promise<AcceptedLossFacts>;
 }
@@ -59,7 +59,7 @@ function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
   );
   withHelp(withOutput(withConfirmation(command)), {
     examples: ['ect ledger new-origin --data-dir ./data', 'ect ledger new-origin --origin ledger.example/ect-2 --yes'],
-    refused: 'a service owns the directory, it holds no ledger, or one of which nothing is missing',
+    rejected: 'a service owns the directory, it holds no ledger, or one of which nothing is missing',
   });
   return command.action((options: DirectoryOptions & NewOriginOptions) =>
     attempt(io, options, async () => {
@@ -99,7 +99,7 @@ function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
   );
   withHelp(withOutput(withConfirmation(command)), {
     examples: ['ect ledger accept-loss --data-dir ./data --note "the disk failed, backup of 3 a.m."'],
-    refused: 'a service owns the directory, or nothing is missing',
+    rejected: 'a service owns the directory, or nothing is missing',
   });
   return command.action((options: DirectoryOptions & { readonly note: string }) =>
     attempt(io, options, async () => {

@@ -1,4 +1,4 @@
-// Every entry of a service for an audit, also those that the service finds damaged: it refuses the page with such an entry and names
+// Every entry of a service for an audit, also those that the service finds damaged: it rejects the page with such an entry and names
 // its index, so the walk goes around it.
 
 import { ConnectError } from '@connectrpc/connect';
@@ -57,7 +57,7 @@ async function withoutContent(ledger: LedgerClient, index: bigint): Promise<Entr
   }
 }
 
-/** The entry that a refusal names as damaged. */
+/** The entry that a rejection names as damaged. */
 export function damagedIndex(error: unknown): bigint | undefined {
   const info = error instanceof ConnectError ? error.findDetails(ErrorInfoSchema)[0] : undefined;
   const index = info?.metadata['index'] ?? '';

@@ -52,7 +52,7 @@ function entriesCommand(io: Io): Command {
       'ect list entries --since 2026-03-01T00:00:00Z --json | jq .task.name.jti',
       'ect list entries --kind taint key --order newest --limit 10',
     ],
-    refused: REFUSED,
+    rejected: REFUSED,
   });
   return command.action((options: ListOptions) =>
     attemptCalls(io, options, async ({ ledger }) => {
@@ -70,7 +70,7 @@ function workflowsCommand(io: Io): Command {
   );
   withHelp(withOutput(withService(withRange(command))), {
     examples: ['ect list workflows', 'ect list workflows --since 2026-03-01T00:00:00Z'],
-    refused: REFUSED,
+    rejected: REFUSED,
   });
   return command.action((options: ListOptions) =>
     attemptCalls(io, options, async ({ ledger }) => {

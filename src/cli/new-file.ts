@@ -1,8 +1,8 @@
 // Files that a command makes and that must not exist yet.
 
 import { open } from 'node:fs/promises';
-import { fileFault } from '../system-faults.ts';
-import { Refused } from './exit.ts';
+import { fileFault } from '../files/system-faults.ts';
+import { Rejected } from './exit.ts';
 
 /** Writes a new file. Its mode is set as it is created, so nobody else can ever open a secret. */
 export async function writeNewFile(path: string, text: string, remedy: string, mode = 0o600): Promise<void> {
@@ -12,7 +12,7 @@ export async function writeNewFile(path: string, text: string, remedy: string, m
     await file.sync();
   } catch (cause) {
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    throw new Refused({
+    throw new Rejected({
       reason: exists ? 'file_exists' : 'file_unwritable',
       message: exists ? `${path} exists already and was not touched` : fileFault(path, cause, 'written'),
       remedy,

@@ -10,7 +10,7 @@ import {
   PolicyAuthorizer,
   readLimits,
 } from '../policy/index.ts';
-import { Refused } from './exit.ts';
+import { Rejected } from './exit.ts';
 import { columns, type Io, paint, plain, print } from './output.ts';
 import { readBytes } from './values.ts';
 
@@ -36,7 +36,7 @@ export function decide(
 ): Explained {
   const { caller, isAdministrator } = asked;
   const authorizer = new PolicyAuthorizer(
-    { issuer, isAdministrator: () => isAdministrator, onRefused: () => undefined },
+    { issuer, isAdministrator: () => isAdministrator, onRejected: () => undefined },
     { policy, limits, digest: '' },
   );
   const obligations = authorizer.obligationsOf(caller);
@@ -102,8 +102,8 @@ async function readLimitsFile(io: Io, file: string): Promise<LimitsTable> {
   return read.table;
 }
 
-export function mistakes(file: string, problems: readonly string[]): Refused {
-  return new Refused({
+export function mistakes(file: string, problems: readonly string[]): Rejected {
+  return new Rejected({
     reason: 'policy_invalid',
     message: `${file} has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}: ${problems.join(' ')}`,
     remedy: 'Correct it; docs/policy.md explains the language, and `ect policy print --schema` the schema.',

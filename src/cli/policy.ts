@@ -27,7 +27,7 @@ function checkCommand(io: Io): Command {
   const command = withFiles(new Command('check').description('hold a policy file against the schema'));
   withHelp(withOutput(command), {
     examples: ['ect policy check policy.cedar', 'ect policy check policy.cedar --limits limits.json'],
-    refused: 'the files have mistakes, each with its line and column',
+    rejected: 'the files have mistakes, each with its line and column',
   });
   return command.action((file: string, options: FileOptions) =>
     attempt(io, options, async () => {
@@ -53,7 +53,7 @@ function testCommand(io: Io): Command {
   ).argument('<cases>', 'JSON: the cases; - for stdin');
   withHelp(withOutput(command), {
     examples: ['ect policy test policy.cedar policy.cases.json'],
-    refused: 'a case was decided otherwise, or a file has mistakes',
+    rejected: 'a case was decided otherwise, or a file has mistakes',
   });
   return command.action((file: string, casesFile: string, options: FileOptions) =>
     attempt(io, options, async () => {
@@ -62,7 +62,7 @@ function testCommand(io: Io): Command {
       if (!read.ok) throw mistakes(casesFile, read.problems);
       const results = read.cases.map((each) => ({ each, ...decide(policy, limits, each, read.issuer) }));
       const failed = results.filter(({ each, allowed, policies }) => !isAsExpected(each, allowed, policies));
-      if (failed.length > 0) io.exitCode = EXIT.refused;
+      if (failed.length > 0) io.exitCode = EXIT.rejected;
       if (options.json) {
         printJson(io, {
           cases: results.length,
@@ -133,7 +133,7 @@ function explainCommand(io: Io): Command {
       'ect policy explain policy.cedar --caller spiffe://prod.example/payments --action Issue --exec-act pay',
       'ect policy explain policy.cedar --caller spiffe://prod.example/audit --action ListEntries --iss spiffe://prod.example/payments',
     ],
-    refused: 'the call is not permitted, or a file has mistakes',
+    rejected: 'the call is not permitted, or a file has mistakes',
   });
   return command.action((file: string, options: ExplainOptions) =>
     attempt(io, options, async () => {
@@ -141,7 +141,7 @@ function explainCommand(io: Io): Command {
       const asked = readQuestion(questionIn(options));
       if (!('question' in asked)) throw new WrongUsage(asked.join(' '));
       const decision = decide(policy, limits, asked, options.issuer);
-      if (!decision.allowed) io.exitCode = EXIT.refused;
+      if (!decision.allowed) io.exitCode = EXIT.rejected;
       if (options.json)
         printJson(io, {
           allowed: decision.allowed,
@@ -188,7 +188,7 @@ function printCommand(io: Io): Command {
     .option('--schema', 'print the schema that policies are held against');
   withHelp(command, {
     examples: ['ect policy print > policy.cedar', 'ect policy print --schema > ect.cedarschema'],
-    refused: 'it cannot fail',
+    rejected: 'it cannot fail',
   });
   return command.action(({ schema }: { readonly schema?: true }) => {
     const name = schema ? 'ect.cedarschema' : 'default.cedar';

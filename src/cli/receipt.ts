@@ -2,11 +2,11 @@
 
 import { writeFile } from 'node:fs/promises';
 import { fromJson, type JsonObject, type JsonValue, toJsonString } from '@bufbuild/protobuf';
+import { fileFault } from '../files/system-faults.ts';
 import { type Receipt, ReceiptSchema } from '../gen/ect/v1/ledger_pb.ts';
 import { type TlogProof, verifyReceipt, writeTlogProof } from '../ledger/index.ts';
-import { fileFault } from '../system-faults.ts';
 import { placeLine } from './describe.ts';
-import { EXIT, Refused, WrongUsage } from './exit.ts';
+import { EXIT, Rejected, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, paint, plain, print, printFailure, printJson } from './output.ts';
 import { readBytes, readText } from './values.ts';
 
@@ -27,7 +27,7 @@ export async function writeReceipt(path: string, receipt: Receipt): Promise<read
     try {
       await writeFile(name, content);
     } catch (cause) {
-      throw new Refused({
+      throw new Rejected({
         reason: 'receipt_not_kept',
         message: `the entry is recorded, but its receipt is not kept: ${fileFault(name, cause, 'written')}`,
         remedy: 'Repeat the command with another file: the same entry is answered again.',
@@ -74,7 +74,7 @@ export async function verifyOffline(io: Io, options: OutputOptions, claim: Offli
   const verifierKey = await readText(io, claim.ledgerKey);
   const verdict = verifyReceipt({ leaf, tlogProof, verifierKey, content: Buffer.from(claim.token) });
   if (!verdict.ok) {
-    io.exitCode = EXIT.refused;
+    io.exitCode = EXIT.rejected;
     const remedy = 'Check that receipt, token and ledger key belong together; `ect entry` answers a fresh receipt.';
     printFailure(io, options, { reason: 'receipt_invalid', message: verdict.fault, remedy, metadata: {} });
     return;

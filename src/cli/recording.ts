@@ -6,7 +6,7 @@ import { type GetEntryResponse, GetEntryResponseSchema, RecordingStatus } from '
 import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import type { Status } from '../gen/google/rpc/status_pb.ts';
 import type { Service } from './client.ts';
-import { type Failure, Refused } from './exit.ts';
+import { type Failure, Rejected } from './exit.ts';
 import { splitMessage } from './failure.ts';
 
 /** What the service waits at most in one call, in milliseconds. */
@@ -20,7 +20,7 @@ interface Awaited {
   readonly timeoutMs: number;
 }
 
-/** The entry of a task and its receipt, once it is there. Refused where there will be none, or where it takes longer. */
+/** The entry of a task and its receipt, once it is there. Rejected where there will be none, or where it takes longer. */
 export async function awaitEntry(
   { ledger }: Pick<Service, 'ledger'>,
   { jti, wid, waitMs, timeoutMs }: Awaited,
@@ -30,11 +30,11 @@ export async function awaitEntry(
     const leftMs = Math.max(0, Math.min(endMs - performance.now(), LONGEST_WAIT_MS, timeoutMs / 2));
     const wait = { seconds: BigInt(Math.floor(leftMs / 1_000)), nanos: Math.floor(leftMs % 1_000) * 1_000_000 };
     const { status, entry, receipt, failure } = await ledger.getRecording({ task: { wid, jti }, wait });
-    if (status === RecordingStatus.FAILED) throw new Refused(failureOf(failure));
+    if (status === RecordingStatus.FAILED) throw new Rejected(failureOf(failure));
     if (status === RecordingStatus.RECORDED) {
       return create(GetEntryResponseSchema, { ...(entry && { entry }), ...(receipt && { receipt }) });
     }
-    if (performance.now() >= endMs) throw new Refused(PENDING);
+    if (performance.now() >= endMs) throw new Rejected(PENDING);
   }
 }
 

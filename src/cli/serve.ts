@@ -19,7 +19,7 @@ export function serveCommand(serve: Serve): Command {
       'ECT_LISTEN=127.0.0.1:0 ECT_DATA_DIR=/var/lib/ect ect serve',
       'ect serve --config ect.yaml',
     ],
-    refused: 'the service could not start',
+    rejected: 'the service could not start',
     wrong: 'the command was called wrongly, or a setting is wrong: every mistake is listed',
   });
   return command.action((options: { readonly config?: string }) => serve(options.config));

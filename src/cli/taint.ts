@@ -39,7 +39,7 @@ export function taintCommand(io: Io): Command {
       'ect taint --jti "$JTI" --wid "$WID" --note "agent was hijacked"',
       'ect taint --kid "$KID" --since 2026-01-31T12:00:00Z',
     ],
-    refused: 'you are no administrator of the service (ECT_ADMINS), or it could not be reached; trying again is safe',
+    rejected: 'you are no administrator of the service (ECT_ADMINS), or it could not be reached; trying again is safe',
   });
   return command.action((options: TaintOptions) =>
     attemptCalls(io, options, async ({ admin }) => {

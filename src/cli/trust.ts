@@ -2,7 +2,7 @@
 // JWT of a caller, and why.
 
 import { Command, Option } from 'commander';
-import { type Refusal, remedyFor } from '../errors.ts';
+import { type Rejection, remedyFor } from '../errors.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
@@ -27,7 +27,7 @@ export interface TrustFindings {
     | undefined;
   /** Believed: in whose name. */
   readonly name: string | undefined;
-  readonly refusals: readonly (Refusal & { readonly rule: string })[];
+  readonly refusals: readonly (Rejection & { readonly rule: string })[];
 }
 
 /** Checks a token under the settings of the environment. `now`: seconds since the epoch. */
@@ -49,7 +49,7 @@ export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
     .addOption(new Option('--audience <audience>', 'who verifies: one of the parties in aud of a token'));
   withHelp(withOutput(command), {
     examples: ['ECT_TRUST_FILE=trust.json ect trust check @token.jwt --audience spiffe://example.org/b'],
-    refused: 'it would not be believed',
+    rejected: 'it would not be believed',
     wrong: 'the configuration has mistakes, or the command was called wrongly',
   });
   command.action((argument: string, options: CheckOptions) =>
@@ -58,7 +58,7 @@ export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
       if (token === '' || token.length > MAX_CHARACTERS) throw new WrongUsage('that is no token');
       const now = Math.floor(Date.now() / 1000);
       const findings = await checkTrust(token, { audience: options.audience, now });
-      if (findings.name === undefined) io.exitCode = EXIT.refused;
+      if (findings.name === undefined) io.exitCode = EXIT.rejected;
       if (options.json) tellMachine(io, findings);
       else tell(io, findings);
     }),

@@ -83,7 +83,7 @@ export function verifyCommand(io: Io): Command {
       'ect verify @token.jwt --audience urn:ect:dev --report --as-of 2026-03-01T12:00:00Z',
       'ect verify @token.jwt --receipt order.tlog-proof --ledger-key @ledger.vkey',
     ],
-    refused: 'the token or its receipt is not valid, or the service could not be reached',
+    rejected: 'the token or its receipt is not valid, or the service could not be reached',
   });
   return command.action((token: string, options: VerifyOptions) =>
     options.receipt === undefined ? verifyOnline(io, token, options) : verifyByReceipt(io, token, options),
@@ -119,7 +119,7 @@ function verifyOnline(io: Io, token: string, options: VerifyOptions): Promise<vo
       outputBinding:
         output === undefined ? { case: undefined } : { case: 'outHash', value: await hashFile(io, output) },
     });
-    if (!response.valid) io.exitCode = EXIT.refused;
+    if (!response.valid) io.exitCode = EXIT.rejected;
     if (options.json) printMessage(io, VerifyResponseSchema, response);
     else tell(io, response);
   });

@@ -3,11 +3,11 @@
 
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { readStart } from '../bounded-read.ts';
-import { demandFile } from '../file-type.ts';
+import { readStart } from '../files/bounded-read.ts';
+import { demandFile } from '../files/file-type.ts';
 import type { Anchor } from './anchor.ts';
 
-const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'excusedMs'] as const;
+const MEMBERS = ['bootMs', 'trustedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'excusedMs'] as const;
 
 /**
  * One sector, whatever is written: a file that is there is written over, which needs no space on a disk that is full. What lies behind it

@@ -1,13 +1,13 @@
 // What one process hands on to the next, and the first belief of a process that has it, or has nothing. Pure.
 
-import { type Belief, LAG_LASTS_MS, look, type Reading, SETTLE_AHEAD_MS } from './belief.ts';
+import { type ClockReading, LAG_LASTS_MS, look, SETTLE_AHEAD_MS, type TrustedTime } from './trusted-time.ts';
 
 /** What an earlier process believed, or this one some time ago. */
 export interface Anchor {
   /** Which start of the machine `bootMs` counts from. */
   readonly bootId: string;
   readonly bootMs: number;
-  readonly believedMs: number;
+  readonly trustedMs: number;
   readonly lagMs: number;
   /** How much longer the lag lasts. */
   readonly lagLeftMs: number;
@@ -28,7 +28,7 @@ export interface Evidence {
 const RESTORED_MS = SETTLE_AHEAD_MS;
 
 /** The first belief of a process. */
-export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence): Belief {
+export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evidence): TrustedTime {
   const { wallMs, steadyMs, bootMs } = reading;
   const blank = {
     newestMs,
@@ -42,7 +42,7 @@ export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence):
   if (anchor !== undefined && anchor.bootId === bootId && bootMs !== undefined && bootMs >= anchor.bootMs) {
     // The machine has not been off: its boot time says how long ago the anchor was true.
     const passedMs = bootMs - anchor.bootMs;
-    const offsetMs = anchor.believedMs + passedMs - steadyMs;
+    const offsetMs = anchor.trustedMs + passedMs - steadyMs;
     const lagLeftMs = anchor.lagLeftMs - passedMs;
     const lagMs = lagLeftMs > 0 ? anchor.lagMs : 0;
     const held = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
@@ -50,9 +50,9 @@ export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence):
   }
   // Nothing says how long the service was off, but it is later than whatever it wrote last.
   const entryMs = newestMs > blank.excusedMs ? newestMs : 0;
-  const floorMs = Math.max(entryMs, anchor?.believedMs ?? 0);
+  const floorMs = Math.max(entryMs, anchor?.trustedMs ?? 0);
   const offsetMs = (floorMs === 0 ? wallMs : floorMs) - steadyMs;
-  const lagMs = anchor === undefined ? 0 : floorMs - anchor.believedMs + anchor.lagMs;
+  const lagMs = anchor === undefined ? 0 : floorMs - anchor.trustedMs + anchor.lagMs;
   const lagUntilMs = steadyMs + LAG_LASTS_MS;
   // A machine without a clock of its own goes on from when it was shut down, until NTP tells it how long that was.
   const restoredUntilMs = anchor === undefined ? steadyMs : steadyMs + RESTORED_MS;
@@ -61,10 +61,10 @@ export function begin(reading: Reading, { bootId, anchor, newestMs }: Evidence):
 }
 
 /** What the next process is to know; undefined while the clock is doubted: then what was known before is better. */
-export function anchorOf(belief: Belief, reading: Reading, bootId: string): Anchor | undefined {
-  const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = belief;
+export function anchorOf(trustedTime: TrustedTime, reading: ClockReading, bootId: string): Anchor | undefined {
+  const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = trustedTime;
   if (doubt !== undefined || reading.bootMs === undefined) return undefined;
   const machineMs = reading.steadyMs + sleptMs;
   const lagLeftMs = Math.max(0, lagUntilMs - machineMs);
-  return { bootId, bootMs: reading.bootMs, believedMs: anchorMs + machineMs, lagMs, lagLeftMs, forgottenMs, excusedMs };
+  return { bootId, bootMs: reading.bootMs, trustedMs: anchorMs + machineMs, lagMs, lagLeftMs, forgottenMs, excusedMs };
 }

@@ -1,19 +1,19 @@
 // The clock of a command that dates an entry while no service runs: it believes what the service before it believed.
 
 import { readAnchor } from './anchor-file.ts';
-import { BelievedClock } from './believed-clock.ts';
 import { readBootId, readClocks } from './machine.ts';
+import { TrustedClock } from './trusted-clock.ts';
 
 /**
  * Holds the wall clock against what is kept at `path`, and changes nothing there. A clock that is behind the newest entry dates
  * nothing wrongly, since an entry gets the time of the one before it at least, so that is not asked.
  */
-export function commandClock(path: string): BelievedClock {
-  return new BelievedClock({
+export function commandClock(path: string): TrustedClock {
+  return new TrustedClock({
     evidence: { bootId: readBootId(), anchor: readAnchor(path), newestMs: 0 },
     events: {
       clockDoubted: () => undefined,
-      clockBelieved: () => undefined,
+      clockTrusted: () => undefined,
       clockStepped: () => undefined,
       clockMeasured: () => undefined,
       clockCompared: () => undefined,

@@ -2,14 +2,14 @@
 
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
-import type { Reading } from './belief.ts';
+import type { ClockReading } from './trusted-time.ts';
 
 /** Readings that take longer than this were interrupted, and their parts are of different moments. */
 const AT_ONCE_MS = 50;
 const MAX_ATTEMPTS = 5;
 
 /** Reads all clocks at one moment. */
-export function readClocks(): Reading {
+export function readClocks(): ClockReading {
   for (let attempt = 1; ; attempt++) {
     const steadyMs = performance.now();
     const wallMs = Date.now();

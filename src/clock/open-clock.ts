@@ -3,11 +3,11 @@
 import { existsSync } from 'node:fs';
 import { anchorOf } from './anchor.ts';
 import { readAnchor, writeAnchor } from './anchor-file.ts';
-import { BelievedClock, type ClockEvents } from './believed-clock.ts';
 import { readBootId, readClocks } from './machine.ts';
+import { type ClockEvents, TrustedClock } from './trusted-clock.ts';
 
 export interface OpenClock {
-  readonly clock: BelievedClock;
+  readonly clock: TrustedClock;
   /** Ends the looks, and keeps what is believed. */
   stop(): void;
 }
@@ -22,30 +22,30 @@ export interface OpenClockOptions {
     clockForgotten(): void;
   };
   /** Told when the wall clock is believed again. */
-  readonly onBelieved: () => void;
+  readonly onTrusted: () => void;
 }
 
 const LOOK_MS = 1_000;
 /** It only becomes more exact: the boot time of the machine says how long ago it was written. */
 const KEEP_EVERY_LOOKS = 600;
 
-export function openClock({ path, newestMs, events, onBelieved }: OpenClockOptions): OpenClock {
+export function openClock({ path, newestMs, events, onTrusted }: OpenClockOptions): OpenClock {
   const bootId = readBootId();
   const anchor = path === undefined ? undefined : readAnchor(path);
   if (path !== undefined && anchor === undefined && existsSync(path)) events.clockForgotten();
   let looks = 0;
   let isStopped = false;
-  const clock = new BelievedClock({
+  const clock = new TrustedClock({
     evidence: { bootId, anchor, newestMs },
     events: {
       ...events,
-      clockBelieved: (aheadMs) => {
-        events.clockBelieved(aheadMs);
+      clockTrusted: (aheadMs) => {
+        events.clockTrusted(aheadMs);
         // Not within the look that found it.
         setImmediate(() => {
           if (isStopped) return;
           keep();
-          onBelieved();
+          onTrusted();
         });
       },
     },
@@ -55,7 +55,7 @@ export function openClock({ path, newestMs, events, onBelieved }: OpenClockOptio
   });
   function keep(): void {
     if (path === undefined) return;
-    const next = anchorOf(clock.belief, readClocks(), bootId ?? '');
+    const next = anchorOf(clock.trustedTime, readClocks(), bootId ?? '');
     if (next !== undefined) writeAnchor(path, next);
   }
   keep();

@@ -6,8 +6,8 @@ import { list } from './types.ts';
 export interface BrowsersConfig {
   /** Origins whose pages may call. */
   readonly allowedOrigins: readonly string[];
-  /** Whether pages of other origins are refused. */
-  readonly refusesOthers: boolean;
+  /** Whether pages of other origins are rejected. */
+  readonly rejectsOthers: boolean;
   /** Names under which the service is reached, beside those of loopback; undefined: any. */
   readonly allowedHosts: readonly string[] | undefined;
 }
@@ -46,7 +46,7 @@ export function browsersConfig(
 ): BrowsersConfig {
   // Off loopback the service has names that it does not know.
   const isAnyHost = provesCallers || hosts.includes('*') || (!isOnLoopback && hosts.length === 0);
-  return { allowedOrigins, refusesOthers: !provesCallers, allowedHosts: isAnyHost ? undefined : hosts };
+  return { allowedOrigins, rejectsOthers: !provesCallers, allowedHosts: isAnyHost ? undefined : hosts };
 }
 
 function isHost(value: string): boolean {

@@ -24,7 +24,7 @@ export interface KeysConfig {
 const NAME = /^[^\p{Cc}\p{Cs}]{1,2048}$/u;
 
 const TWO_TIER_SETTINGS = {
-  // custody/key-start.ts relies on these limits: no delegated key ends later than nine days after its announcement.
+  // key-manager/key-start.ts relies on these limits: no delegated key ends later than nine days after its announcement.
   ECT_DELEGATED_KEY_HOURS: { type: whole(1, 168), default: '1', meaning: 'two-tier: how long a short-lived key lives' },
   ECT_DIRECT_ACTS: {
     type: list('list of exec_act', 'names of actions with commas between them', NAME),

@@ -1,15 +1,15 @@
 // Opens the configuration file.
 
 import { open } from 'node:fs/promises';
-import { demandFile } from '../file-type.ts';
-import { fileFault } from '../system-faults.ts';
+import { demandFile } from '../files/file-type.ts';
+import { fileFault } from '../files/system-faults.ts';
 import type { ConfigFile } from './file.ts';
 import { isPath } from './types.ts';
 
 const MAX_FILE_BYTES = 64 * 1024;
 const OTHERS_WRITE = 0o002;
 
-/** Never throws for what an operator can mend: the problems say it. */
+/** Never throws for what an operator can fix: the problems say it. */
 export async function openConfigFile(path: string): Promise<ConfigFile> {
   const read = isPath(path) ? await readText(path) : { fault: 'its path is wanted, not its content' };
   if ('fault' in read) {

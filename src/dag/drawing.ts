@@ -1,6 +1,6 @@
 // What a drawing of a graph shows, before it is written in any language.
 
-import type { Pace } from '../pace.ts';
+import type { Yielder } from '../concurrency/yielder.ts';
 import type { DagReport } from './report.ts';
 import { contextOf, type Task, type TaskName } from './task.ts';
 
@@ -33,12 +33,15 @@ export interface DrawnLink {
 }
 
 /** Takes the earliest tasks and the links among them, in an order that depends on the tasks alone. */
-export async function drawGraph({ graph, violations, unresolved, tainted }: DagReport, pace: Pace): Promise<Drawing> {
+export async function drawGraph(
+  { graph, violations, unresolved, tainted }: DagReport,
+  yielder: Yielder,
+): Promise<Drawing> {
   const { tasks, offsets, targets } = graph;
   const broken = new Set(violations.flatMap((violation) => violation.tasks.map(keyOf)));
   const absent = new Set(unresolved.map(keyOf));
   const suspect = new Set(tainted.map(({ task }) => keyOf(task)));
-  const drawn = await earliest(tasks, pace);
+  const drawn = await earliest(tasks, yielder);
   const ids = new Map(drawn.map((position, nth) => [position, `t${nth}`]));
   const absentIds = new Map<string, { readonly id: string; readonly jti: string }>();
   const links: DrawnLink[] = [];
@@ -80,14 +83,14 @@ function keyOf({ wid, jti }: TaskName): string {
 }
 
 /** Positions of the tasks that are drawn, in their order. To sort all of a large graph would hold everybody else up. */
-async function earliest(tasks: readonly Task[], pace: Pace): Promise<readonly number[]> {
+async function earliest(tasks: readonly Task[], yielder: Yielder): Promise<readonly number[]> {
   const compare = (a: number, b: number) => compareTasks(tasks[a]!, tasks[b]!);
   let kept: number[] = [];
   for (let start = 0; start < tasks.length; start += MAX_DRAWN_TASKS) {
     const end = Math.min(start + MAX_DRAWN_TASKS, tasks.length);
     for (let at = start; at < end; at++) kept.push(at);
     kept = kept.sort(compare).slice(0, MAX_DRAWN_TASKS);
-    if (pace.step(STEPS_PER_SORT)) await pace.rest();
+    if (yielder.step(STEPS_PER_SORT)) await yielder.yield();
   }
   return kept;
 }

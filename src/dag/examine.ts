@@ -1,7 +1,8 @@
 // Examines the graph behind one task, or the graph that many tasks form. The lines of `judge` are the rules, in order.
 
-import { createPace, type Pace } from '../pace.ts';
+import { createYielder, type Yielder } from '../concurrency/yielder.ts';
 import { type Ancestry, bundleAncestry } from './ancestry.ts';
+import { factsOf } from './ledger-facts.ts';
 import { pathLevelOf } from './level.ts';
 import { type DagPolicy, DEFAULT_DAG_POLICY, MAX_BUNDLE_TASKS } from './limits.ts';
 import type { Marks } from './marks.ts';
@@ -18,7 +19,6 @@ import {
   uniqueness,
   uniquenessAmong,
 } from './rules.ts';
-import { factsOf } from './settled.ts';
 import { shapeOf } from './shape.ts';
 import { findTainted, type Taints } from './taint.ts';
 import type { Task, TaskName } from './task.ts';
@@ -30,7 +30,7 @@ export interface Examination {
   /** Where taints are looked up. Without, none is found. */
   readonly marks?: Marks;
   /** Shares the event loop with other work, and ends with the call. */
-  readonly pace?: Pace;
+  readonly yielder?: Yielder;
   /** For many: what they follow outside of them is not walked further than to what the ledger vouches for. */
   readonly stopsOutside?: boolean;
 }
@@ -48,11 +48,11 @@ export async function examineTask(
   task: Task,
   ancestry: Ancestry,
   { exists }: Existence,
-  { policy = DEFAULT_DAG_POLICY, marks, pace = createPace() }: Examination = {},
+  { policy = DEFAULT_DAG_POLICY, marks, yielder = createYielder() }: Examination = {},
 ): Promise<DagReport> {
-  const graph = await walkAncestors([task], ancestry, policy.maxAncestors, pace);
+  const graph = await walkAncestors([task], ancestry, policy.maxAncestors, yielder);
   const counts = { handedIn: 1, members: graph.tasks.length };
-  return judge(graph, counts, uniqueness(task, exists), await findTainted(graph, marks, pace), { policy, pace });
+  return judge(graph, counts, uniqueness(task, exists), await findTainted(graph, marks, yielder), { policy, yielder });
 }
 
 /**
@@ -63,12 +63,12 @@ export async function examineLinks(
   task: Task,
   ancestry: Ancestry,
   { exists }: Existence,
-  { policy = DEFAULT_DAG_POLICY, marks, pace = createPace() }: Examination = {},
+  { policy = DEFAULT_DAG_POLICY, marks, yielder = createYielder() }: Examination = {},
 ): Promise<DagReport> {
-  const graph = await walkAncestors([task], ancestry, policy.maxAncestors, pace, isVouchedFor);
-  const tainted = await findTaintedAtStops(graph, ancestry, marks, pace);
+  const graph = await walkAncestors([task], ancestry, policy.maxAncestors, yielder, isVouchedFor);
+  const tainted = await findTaintedAtStops(graph, ancestry, marks, yielder);
   const counts = { handedIn: 1, members: graph.tasks.length };
-  const report = await judge(graph, counts, uniqueness(task, exists), tainted, { policy, pace });
+  const report = await judge(graph, counts, uniqueness(task, exists), tainted, { policy, yielder });
   return report.status === 'complete' ? { ...report, facts: factsOf(graph, report.depth) } : report;
 }
 
@@ -79,27 +79,27 @@ function isVouchedFor({ depth }: Task): boolean {
 /**
  * The graph that the tasks of a workflow, or of a bundle, form. What they follow outside of it is found through
  * `external` and walked as well, so that a circle through another workflow is seen; without, it is unresolved. A task
- * that is handed in twice counts once. More than `maxTasks` are refused unexamined.
+ * that is handed in twice counts once. More than `maxTasks` are rejected unexamined.
  */
 export async function examineWorkflow(
   tasks: readonly Task[],
   external: Ancestry = bundleAncestry([]),
-  { policy = DEFAULT_DAG_POLICY, marks, pace = createPace(), stopsOutside = false }: Examination = {},
+  { policy = DEFAULT_DAG_POLICY, marks, yielder = createYielder(), stopsOutside = false }: Examination = {},
   maxTasks: number = MAX_BUNDLE_TASKS,
 ): Promise<DagReport> {
   const tooMany = sizeLimit(tasks, maxTasks);
   if (tooMany.length > 0) return unexamined(tasks, tooMany);
-  const { distinct, duplicates } = await uniquenessAmong(tasks, pace);
+  const { distinct, duplicates } = await uniquenessAmong(tasks, yielder);
   const members = distinct.tasks.length;
   const counts = { handedIn: members, members };
   if (stopsOutside) {
-    const graph = await walkAncestors(distinct, external, policy.maxAncestors, pace, isVouchedFor);
-    const taints = await findTaintedAtStops(graph, external, marks, pace);
+    const graph = await walkAncestors(distinct, external, policy.maxAncestors, yielder, isVouchedFor);
+    const taints = await findTaintedAtStops(graph, external, marks, yielder);
     // What is outside does not count towards the longest path.
-    return judge({ ...graph, stops: [] }, counts, duplicates, taints, { policy, pace });
+    return judge({ ...graph, stops: [] }, counts, duplicates, taints, { policy, yielder });
   }
-  const graph = await walkAncestors(distinct, external, policy.maxAncestors, pace);
-  return judge(graph, counts, duplicates, await findTainted(graph, marks, pace), { policy, pace });
+  const graph = await walkAncestors(distinct, external, policy.maxAncestors, yielder);
+  return judge(graph, counts, duplicates, await findTainted(graph, marks, yielder), { policy, yielder });
 }
 
 /** Rule 1 was applied to what was handed in, rule 2 by the walk. */
@@ -108,16 +108,16 @@ async function judge(
   { handedIn, members }: { readonly handedIn: number; readonly members: number },
   duplicates: readonly DagViolation[],
   { tainted, taintsUnknown }: Taints,
-  { policy, pace }: { readonly policy: DagPolicy; readonly pace: Pace },
+  { policy, yielder }: { readonly policy: DagPolicy; readonly yielder: Yielder },
 ): Promise<DagReport> {
-  const { order, circles } = await orderTasks(graph, pace);
+  const { order, circles } = await orderTasks(graph, yielder);
   const violations = [
     ...duplicates,
-    ...(await timeOrder(graph, policy, pace)),
+    ...(await timeOrder(graph, policy, yielder)),
     ...acyclicity(graph, circles),
     ...depthLimit(graph, policy),
-    ...(await sameWorkflow(graph, policy, pace)),
-    ...(await approvedOnly(graph, policy, pace)),
+    ...(await sameWorkflow(graph, policy, yielder)),
+    ...(await approvedOnly(graph, policy, yielder)),
   ];
   const isWhole = circles.length === 0 && !graph.cut;
   return {
@@ -125,7 +125,7 @@ async function judge(
     violations,
     unresolved: graph.unresolved,
     visited: graph.tasks.length - handedIn,
-    ...(await shapeOf(graph, members, isWhole ? order : undefined, pace)),
+    ...(await shapeOf(graph, members, isWhole ? order : undefined, yielder)),
     pathLevel: pathLevelOf(graph),
     tainted,
     taintsUnknown,

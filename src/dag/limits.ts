@@ -1,8 +1,8 @@
 // The numbers of the graph rules, and what an operator may decide about them.
 
-/** A walk meets at most so many ancestors, and is refused where there are more. What the ledger vouches for is not walked. */
+/** A walk meets at most so many ancestors, and is rejected where there are more. What the ledger vouches for is not walked. */
 export const MAX_ANCESTORS = 10_000;
-/** A bundle with more tasks is refused. */
+/** A bundle with more tasks is rejected. */
 export const MAX_BUNDLE_TASKS = 10_000;
 /** A recorded workflow with more tasks is not examined as a whole: its tasks must be in memory together. */
 export const MAX_WORKFLOW_TASKS = 100_000;

@@ -1,6 +1,6 @@
 // What was marked as compromised, as the graph asks for it.
 
-import type { KnownTaints } from './known-taints.ts';
+import type { TaintCache } from './taint-cache.ts';
 
 /** Port: what is marked as compromised. Failures: those of the storage. */
 export interface Marks {
@@ -14,7 +14,7 @@ export interface MarkSet {
   /** What marks this name, made by `taskMark` or `keyMark`. */
   markOf(name: string): Mark | undefined;
   /** What was found about recorded tasks under exactly these marks. */
-  readonly known: KnownTaints;
+  readonly known: TaintCache;
 }
 
 /** One thing that is marked. */

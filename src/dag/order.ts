@@ -1,6 +1,6 @@
 // Puts the tasks of a graph into an order in which predecessors come first, and finds those that go round in a circle.
 
-import type { Pace } from '../pace.ts';
+import type { Yielder } from '../concurrency/yielder.ts';
 import type { TaskGraph } from './walk.ts';
 
 export interface TaskOrder {
@@ -11,7 +11,7 @@ export interface TaskOrder {
 }
 
 /** Strongly connected components after Tarjan, with stacks of its own: a chain of any length needs no call stack. */
-export async function orderTasks(graph: TaskGraph, pace: Pace): Promise<TaskOrder> {
+export async function orderTasks(graph: TaskGraph, yielder: Yielder): Promise<TaskOrder> {
   const { offsets, targets } = graph;
   const count = graph.tasks.length;
   const order = new Int32Array(count);
@@ -50,7 +50,7 @@ export async function orderTasks(graph: TaskGraph, pace: Pace): Promise<TaskOrde
   for (let root = 0; root < count; root++) {
     if (met[root] === 0) enter(root);
     while (path.length > 0) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       const task = path.at(-1)!;
       if (cursor[task] === offsets[task + 1]) {
         leave(task);

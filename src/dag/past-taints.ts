@@ -1,11 +1,11 @@
 // Taints of a task whose past is not walked, because the ledger vouches for it. What is recorded is looked through once under
 // one set of marks, and remembered.
 
-import type { Pace } from '../pace.ts';
+import type { Yielder } from '../concurrency/yielder.ts';
 import type { Ancestry } from './ancestry.ts';
-import type { Finding, Origin } from './known-taints.ts';
 import type { MarkSet, Marks } from './marks.ts';
 import { listTaints, NO_TAINTS, originOf, ownOrigins, STEPS_PER_ORIGIN, spread, type Taints } from './taint.ts';
+import type { Finding, Origin } from './taint-cache.ts';
 import type { Task } from './task.ts';
 import { type TaskGraph, walkAncestors } from './walk.ts';
 
@@ -17,24 +17,24 @@ export async function findTaintedAtStops(
   graph: TaskGraph,
   ancestry: Ancestry,
   marks: Marks | undefined,
-  pace: Pace,
+  yielder: Yielder,
 ): Promise<Taints> {
   const marked = await marks?.current();
   if (marked === undefined || marked.size === 0) return NO_TAINTS;
-  const own = await ownOrigins(graph, marked, pace);
+  const own = await ownOrigins(graph, marked, yielder);
   const open = graph.stops.filter((at) => own[at] === undefined);
   const past = await pastOrigins(
     open.map((at) => graph.tasks[at]!),
     ancestry,
     marked,
-    pace,
+    yielder,
   );
   if (past === undefined) {
-    return { tainted: listTaints(graph, own, await spread(graph, own, marked, pace)), taintsUnknown: true };
+    return { tainted: listTaints(graph, own, await spread(graph, own, marked, yielder)), taintsUnknown: true };
   }
   const inherited = [...own];
   for (const [nth, at] of open.entries()) inherited[at] = past[nth];
-  return { tainted: listTaints(graph, own, await spread(graph, inherited, marked, pace)), taintsUnknown: false };
+  return { tainted: listTaints(graph, own, await spread(graph, inherited, marked, yielder)), taintsUnknown: false };
 }
 
 /** For each of these recorded tasks, where a taint of its past begins. Undefined where a past is too large to tell. */
@@ -42,12 +42,12 @@ async function pastOrigins(
   tasks: readonly Task[],
   ancestry: Ancestry,
   marked: MarkSet,
-  pace: Pace,
+  yielder: Yielder,
 ): Promise<readonly (Origin | undefined)[] | undefined> {
   const origins: (Origin | undefined)[] = [];
   // One by one: a past that is too large says nothing about the others, and what they share is looked through once.
   for (const task of tasks) {
-    const finding = marked.known.get(task.entry) ?? (await lookThrough(task, ancestry, marked, pace));
+    const finding = marked.known.get(task.entry) ?? (await lookThrough(task, ancestry, marked, yielder));
     if (finding === 'too large') return undefined;
     origins.push(isOrigin(finding) ? finding : undefined);
   }
@@ -55,11 +55,11 @@ async function pastOrigins(
 }
 
 /** Looks through the past of a recorded task as far as it is not known, and remembers what was found of all of it. */
-async function lookThrough(task: Task, ancestry: Ancestry, marked: MarkSet, pace: Pace): Promise<Finding> {
+async function lookThrough(task: Task, ancestry: Ancestry, marked: MarkSet, yielder: Yielder): Promise<Finding> {
   const { known } = marked;
   // Kept here as well: what is remembered may be forgotten while this waits.
   const ends = new Map<Task, Finding>();
-  const past = await walkAncestors([task], ancestry, MAX_PAST_TASKS, pace, (ancestor) => {
+  const past = await walkAncestors([task], ancestry, MAX_PAST_TASKS, yielder, (ancestor) => {
     const finding = originOf(ancestor, marked) ?? known.get(ancestor.entry);
     if (finding !== undefined) ends.set(ancestor, finding);
     return finding !== undefined;
@@ -68,14 +68,14 @@ async function lookThrough(task: Task, ancestry: Ancestry, marked: MarkSet, pace
     known.set(task.entry, 'too large');
     return 'too large';
   }
-  const own = await ownOrigins(past, marked, pace);
+  const own = await ownOrigins(past, marked, yielder);
   for (const at of past.stops) {
     const end = ends.get(past.tasks[at]!);
     if (isOrigin(end)) own[at] = end;
   }
-  const origins = await spread(past, own, marked, pace);
+  const origins = await spread(past, own, marked, yielder);
   for (const [at, { entry }] of past.tasks.entries()) {
-    if (pace.step(STEPS_PER_ORIGIN)) await pace.rest();
+    if (yielder.step(STEPS_PER_ORIGIN)) await yielder.yield();
     known.set(entry, origins[at] ?? 'clean');
   }
   return origins[0] ?? 'clean';

@@ -3,7 +3,7 @@
 // `jti` and `exec_act` are attacker-controlled. They never become syntax: in labels every character but ASCII letters,
 // digits, blank, `_`, `.` and `-` is written as the number of its code point, which both languages turn back into text.
 
-import { createPace, type Pace } from '../pace.ts';
+import { createYielder, type Yielder } from '../concurrency/yielder.ts';
 import { drawGraph } from './drawing.ts';
 import type { DagReport } from './report.ts';
 
@@ -13,8 +13,8 @@ const MAX_LINE_CHARACTERS = 64;
  * A Mermaid flowchart. Tasks that a violation names are red, predecessors that were not found are dashed, tainted tasks
  * are filled.
  */
-export async function renderMermaid(report: DagReport, pace: Pace = createPace()): Promise<string> {
-  const { nodes, links } = await drawGraph(report, pace);
+export async function renderMermaid(report: DagReport, yielder: Yielder = createYielder()): Promise<string> {
+  const { nodes, links } = await drawGraph(report, yielder);
   return [
     'flowchart TD',
     ...nodes.map(({ id, lines, look }) => `  ${id}["${writeLabel(lines, '#', '<br/>')}"]:::${look}`),
@@ -37,8 +37,8 @@ const DOT_LOOKS = {
 } as const;
 
 /** A Graphviz digraph, with the same marks. */
-export async function renderDot(report: DagReport, pace: Pace = createPace()): Promise<string> {
-  const { nodes, links } = await drawGraph(report, pace);
+export async function renderDot(report: DagReport, yielder: Yielder = createYielder()): Promise<string> {
+  const { nodes, links } = await drawGraph(report, yielder);
   return [
     'digraph tasks {',
     '  node [shape=box];',

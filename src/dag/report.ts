@@ -1,7 +1,7 @@
-// What an examination of a graph answers, and how an answer becomes a refusal.
+// What an examination of a graph answers, and how an answer becomes a rejection.
 
-import { type ErrorReason, type Refusal, refuse } from '../errors.ts';
-import type { LedgerFacts } from './settled.ts';
+import { type ErrorReason, type Rejection, reject } from '../errors.ts';
+import type { LedgerFacts } from './ledger-facts.ts';
 import type { Taint } from './taint.ts';
 import type { TaskLevel, TaskName } from './task.ts';
 import type { TaskGraph } from './walk.ts';
@@ -47,18 +47,21 @@ export interface DagReport {
   readonly graph: TaskGraph;
 }
 
-/** The first broken rule as a refusal. With `complete`, a missing predecessor is refused as well. */
-export function refusalOf(report: DagReport, demand: { readonly complete: boolean }): Refusal<DagReason> | undefined {
+/** The first broken rule as a rejection. With `complete`, a missing predecessor is rejected as well. */
+export function rejectionOf(
+  report: DagReport,
+  demand: { readonly complete: boolean },
+): Rejection<DagReason> | undefined {
   const [first] = report.violations;
-  if (first !== undefined) return refuse(first.reason, first.message, violationFacts(first));
+  if (first !== undefined) return reject(first.reason, first.message, violationMetadata(first));
   const [missing] = report.unresolved;
   if (!demand.complete || missing === undefined) return undefined;
   const message = `Not found among the predecessors: ${nameSome(report.unresolved)}.`;
-  return refuse('DAG_PREDECESSOR_MISSING', message, { pred: missing.jti });
+  return reject('DAG_PREDECESSOR_MISSING', message, { pred: missing.jti });
 }
 
 /** The facts that go with a broken rule: the `jti` of the offending task. */
-export function violationFacts({ tasks }: DagViolation): { readonly jti: string } {
+export function violationMetadata({ tasks }: DagViolation): { readonly jti: string } {
   return { jti: tasks[0]!.jti };
 }
 

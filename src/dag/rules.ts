@@ -3,7 +3,7 @@
 // The rules about a link hold for every link that was walked, not only for those of the examined task: predecessors that
 // came along in a call were never examined before, and a graph is called complete only where all of it is sound.
 
-import type { Pace } from '../pace.ts';
+import type { Yielder } from '../concurrency/yielder.ts';
 import type { DagPolicy } from './limits.ts';
 import { type DagViolation, nameSome } from './report.ts';
 import { nameOf, sameTask, type Task, type TaskName } from './task.ts';
@@ -21,12 +21,12 @@ export function uniqueness(task: Task, exists: boolean): readonly DagViolation[]
 /** Rule 1, for many: two different tasks under one name. The first stands; a copy of it is no violation. */
 export async function uniquenessAmong(
   tasks: readonly Task[],
-  pace: Pace,
+  yielder: Yielder,
 ): Promise<{ readonly distinct: TaskIndex; readonly duplicates: readonly DagViolation[] }> {
   const index = indexTasks();
   const taken = new Set<Task>();
   for (const task of tasks) {
-    if (pace.step(STEPS_PER_TASK)) await pace.rest();
+    if (yielder.step(STEPS_PER_TASK)) await yielder.yield();
     const first = index.tasks[index.add(task)]!;
     if (!sameTask(first, task)) taken.add(first);
   }
@@ -43,9 +43,9 @@ function duplicate(task: Task): DagViolation {
 }
 
 /** Rule 3: no predecessor was issued later than its successor, but for the clocks. */
-export function timeOrder(graph: TaskGraph, policy: DagPolicy, pace: Pace): Promise<readonly DagViolation[]> {
+export function timeOrder(graph: TaskGraph, policy: DagPolicy, yielder: Yielder): Promise<readonly DagViolation[]> {
   const skew = policy.clockSkewSeconds;
-  return examineLinks(graph, pace, {
+  return examineLinks(graph, yielder, {
     isBroken: (task, pred) => pred.iat > task.iat + skew,
     violation: (task, preds) => ({
       reason: 'DAG_TIME_ORDER',
@@ -82,9 +82,13 @@ export function sizeLimit(tasks: readonly Task[], maxTasks: number): readonly Da
 }
 
 /** Rule 5: a predecessor with a workflow is of the same workflow, for a task that has one. */
-export async function sameWorkflow(graph: TaskGraph, policy: DagPolicy, pace: Pace): Promise<readonly DagViolation[]> {
+export async function sameWorkflow(
+  graph: TaskGraph,
+  policy: DagPolicy,
+  yielder: Yielder,
+): Promise<readonly DagViolation[]> {
   if (policy.linksAcrossWorkflows) return [];
-  return examineLinks(graph, pace, {
+  return examineLinks(graph, yielder, {
     isBroken: (task, pred) => task.wid !== '' && pred.wid !== '' && pred.wid !== task.wid,
     violation: (task, preds) => ({
       reason: 'DAG_WORKFLOW_MISMATCH',
@@ -95,11 +99,15 @@ export async function sameWorkflow(graph: TaskGraph, policy: DagPolicy, pace: Pa
 }
 
 /** Rule 6: what was not approved is followed only by what makes up for it, or by people who look at it. */
-export async function approvedOnly(graph: TaskGraph, policy: DagPolicy, pace: Pace): Promise<readonly DagViolation[]> {
+export async function approvedOnly(
+  graph: TaskGraph,
+  policy: DagPolicy,
+  yielder: Yielder,
+): Promise<readonly DagViolation[]> {
   if (!policy.predecessorPolicy) return [];
-  return examineLinks(graph, pace, {
+  return examineLinks(graph, yielder, {
     isBroken: (task, { pol_decision: decision }) =>
-      decision !== undefined && decision !== 'approved' && task.mends === undefined,
+      decision !== undefined && decision !== 'approved' && task.isRemedy === undefined,
     violation: (task, preds) => ({
       reason: 'DAG_PREDECESSOR_NOT_APPROVED',
       message: `Task ${task.jti} is no compensation and no review, and follows tasks that are not approved: ${nameSome(preds)}.`,
@@ -114,12 +122,12 @@ interface LinkRule {
   violation(task: Task, preds: readonly TaskName[]): DagViolation;
 }
 
-async function examineLinks(graph: TaskGraph, pace: Pace, rule: LinkRule): Promise<readonly DagViolation[]> {
+async function examineLinks(graph: TaskGraph, yielder: Yielder, rule: LinkRule): Promise<readonly DagViolation[]> {
   const violations: DagViolation[] = [];
   for (const [at, task] of graph.tasks.entries()) {
     const broken: TaskName[] = [];
     for (let link = graph.offsets[at]!; link < graph.offsets[at + 1]!; link++) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       const target = graph.targets[link]!;
       if (target < 0) continue;
       const pred = graph.tasks[target]!;

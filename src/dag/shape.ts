@@ -1,6 +1,6 @@
 // How a graph looks: its size, its longest path, where it begins and where it ends.
 
-import type { Pace } from '../pace.ts';
+import type { Yielder } from '../concurrency/yielder.ts';
 import type { DagReport } from './report.ts';
 import { nameOf } from './task.ts';
 import type { TaskGraph } from './walk.ts';
@@ -15,34 +15,34 @@ export async function shapeOf(
   graph: TaskGraph,
   members: number,
   order: Int32Array | undefined,
-  pace: Pace,
+  yielder: Yielder,
 ): Promise<Shape> {
   const own = graph.tasks.slice(0, members);
   const followed = new Uint8Array(graph.tasks.length);
   for (let task = 0; task < graph.tasks.length; task++) {
     for (let link = graph.offsets[task]!; link < graph.offsets[task + 1]!; link++) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       const target = graph.targets[link]!;
       if (target >= 0 && target !== task) followed[target] = 1;
     }
   }
   return {
     size: members,
-    depth: order === undefined ? 0 : await longestPath(graph, members, order, pace),
+    depth: order === undefined ? 0 : await longestPath(graph, members, order, yielder),
     roots: own.filter((task) => task.pred.length === 0).map(nameOf),
     leaves: own.filter((_, at) => followed[at] === 0).map(nameOf),
   };
 }
 
 /** Where the walk stopped, the path goes on as far as the ledger says. */
-async function longestPath(graph: TaskGraph, members: number, order: Int32Array, pace: Pace): Promise<number> {
+async function longestPath(graph: TaskGraph, members: number, order: Int32Array, yielder: Yielder): Promise<number> {
   const stops = new Set(graph.stops);
   const depths = new Int32Array(graph.tasks.length);
   let longest = 0;
   for (const task of order) {
     let before = 0;
     for (let link = graph.offsets[task]!; link < graph.offsets[task + 1]!; link++) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       const target = graph.targets[link]!;
       if (target >= 0) before = Math.max(before, depths[target]!);
     }

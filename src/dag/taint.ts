@@ -1,9 +1,9 @@
 // Which tasks of a graph are tainted: those that were marked as compromised, whose key was, and all that came after them.
 // Nothing is decided here: a taint asks for a review, and breaks no rule.
 
-import type { Pace } from '../pace.ts';
-import type { Origin } from './known-taints.ts';
+import type { Yielder } from '../concurrency/yielder.ts';
 import { isOlder, keyMark, type MarkSet, type Marks, taskMark } from './marks.ts';
+import type { Origin } from './taint-cache.ts';
 import { nameOf, type Task, type TaskName } from './task.ts';
 import type { TaskGraph } from './walk.ts';
 
@@ -31,11 +31,11 @@ export const NO_TAINTS: Taints = { tainted: [], taintsUnknown: false };
 export const STEPS_PER_ORIGIN = 5;
 
 /** Every tainted task of a graph that was walked whole. Linear in the links; where nothing is marked, nothing is done. */
-export async function findTainted(graph: TaskGraph, marks: Marks | undefined, pace: Pace): Promise<Taints> {
+export async function findTainted(graph: TaskGraph, marks: Marks | undefined, yielder: Yielder): Promise<Taints> {
   const marked = await marks?.current();
   if (marked === undefined || marked.size === 0) return NO_TAINTS;
-  const own = await ownOrigins(graph, marked, pace);
-  return { tainted: listTaints(graph, own, await spread(graph, own, marked, pace)), taintsUnknown: false };
+  const own = await ownOrigins(graph, marked, yielder);
+  return { tainted: listTaints(graph, own, await spread(graph, own, marked, yielder)), taintsUnknown: false };
 }
 
 export function listTaints(
@@ -53,10 +53,14 @@ export function listTaints(
   });
 }
 
-export async function ownOrigins({ tasks }: TaskGraph, marked: MarkSet, pace: Pace): Promise<(Origin | undefined)[]> {
+export async function ownOrigins(
+  { tasks }: TaskGraph,
+  marked: MarkSet,
+  yielder: Yielder,
+): Promise<(Origin | undefined)[]> {
   const origins: (Origin | undefined)[] = [];
   for (const task of tasks) {
-    if (pace.step(STEPS_PER_ORIGIN)) await pace.rest();
+    if (yielder.step(STEPS_PER_ORIGIN)) await yielder.yield();
     origins.push(originOf(task, marked));
   }
   return origins;
@@ -72,11 +76,11 @@ export function originOf(task: Task, marked: MarkSet): Origin | undefined {
 }
 
 /** Links to predecessors that were not found. Each may mean a task of the same workflow, or one without. */
-async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph, pace: Pace) {
+async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph, yielder: Yielder) {
   if (unresolved.length === 0) return;
   for (const [at, { wid, pred }] of tasks.entries()) {
     for (const [nth, jti] of pred.entries()) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       if (targets[offsets[at]! + nth]! < 0)
         yield {
           at,
@@ -90,9 +94,13 @@ async function* missingLinks({ tasks, offsets, targets, unresolved }: TaskGraph,
 }
 
 /** By task, a predecessor that was not found but is marked. */
-async function missingOrigins(graph: TaskGraph, marked: MarkSet, pace: Pace): Promise<ReadonlyMap<number, Origin>> {
+async function missingOrigins(
+  graph: TaskGraph,
+  marked: MarkSet,
+  yielder: Yielder,
+): Promise<ReadonlyMap<number, Origin>> {
   const origins = new Map<number, Origin>();
-  for await (const { at, meanings } of missingLinks(graph, pace)) {
+  for await (const { at, meanings } of missingLinks(graph, yielder)) {
     for (const task of meanings) {
       const mark = marked.markOf(taskMark(task.wid, task.jti));
       if (mark !== undefined && !origins.has(at)) origins.set(at, { task, kid: '', entry: mark.entry });
@@ -106,16 +114,16 @@ export async function spread(
   graph: TaskGraph,
   own: readonly (Origin | undefined)[],
   marked: MarkSet,
-  pace: Pace,
+  yielder: Yielder,
 ): Promise<readonly (Origin | undefined)[]> {
-  const missing = await missingOrigins(graph, marked, pace);
+  const missing = await missingOrigins(graph, marked, yielder);
   const origins = own.map((origin, at) => origin ?? missing.get(at));
   const queue = [...origins.keys()].filter((at) => origins[at] !== undefined);
   if (queue.length === 0) return origins;
-  const { starts, followers } = await turnLinks(graph, pace);
+  const { starts, followers } = await turnLinks(graph, yielder);
   for (const at of queue) {
     for (let link = starts[at]!; link < starts[at + 1]!; link++) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       const follower = followers[link]!;
       if (origins[follower] !== undefined) continue;
       origins[follower] = origins[at];
@@ -126,10 +134,10 @@ export async function spread(
 }
 
 /** The links the other way round: those that follow task `i` stand from `starts[i]` to before `starts[i + 1]`. */
-async function turnLinks({ tasks, offsets, targets }: TaskGraph, pace: Pace) {
+async function turnLinks({ tasks, offsets, targets }: TaskGraph, yielder: Yielder) {
   const starts = new Int32Array(tasks.length + 1);
   for (const target of targets) {
-    if (pace.step()) await pace.rest();
+    if (yielder.step()) await yielder.yield();
     if (target >= 0) starts[target + 1]!++;
   }
   for (let at = 0; at < tasks.length; at++) starts[at + 1]! += starts[at]!;
@@ -137,7 +145,7 @@ async function turnLinks({ tasks, offsets, targets }: TaskGraph, pace: Pace) {
   const next = starts.slice();
   for (let at = 0; at < tasks.length; at++) {
     for (let link = offsets[at]!; link < offsets[at + 1]!; link++) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       const target = targets[link]!;
       if (target >= 0) followers[next[target]!++] = at;
     }

@@ -24,14 +24,14 @@ export interface Task extends TaskName {
   /** What the policy decided about the task; absent where no policy was asked. */
   readonly pol_decision?: string;
   /** Set for a compensation and for a human review: these may follow what was not approved. */
-  readonly mends?: true;
+  readonly isRemedy?: true;
   /** Where it is recorded, the index of its entry. */
   readonly entry?: number;
   /** A second in which it is known to have been there: in which it was recorded, or as of which evidence is judged. */
   readonly knownAt?: number;
   /**
    * The number of tasks on the longest path that ends here, this one included. Only where the ledger vouches for all of
-   * the task's past, see `settled.ts`.
+   * the task's past, see `ledger-facts.ts`.
    */
   readonly depth?: number;
   /** The workflow of each predecessor, in the order of `pred`, where it is recorded. Absent: each is found by its name. */
@@ -61,7 +61,7 @@ export function sameTask(a: Task, b: Task): boolean {
     a.identity === b.identity &&
     a.kid === b.kid &&
     a.pol_decision === b.pol_decision &&
-    a.mends === b.mends &&
+    a.isRemedy === b.isRemedy &&
     a.pred.length === b.pred.length &&
     a.pred.every((jti, at) => jti === b.pred[at])
   );
@@ -69,7 +69,7 @@ export function sameTask(a: Task, b: Task): boolean {
 
 /**
  * How well a task fits a `jti` that was named inside the workflow `wid`: 0 same workflow, 1 without workflow, 2 any
- * other. The smallest wins. The last exists so that a link across workflows is found and refused, not called missing.
+ * other. The smallest wins. The last exists so that a link across workflows is found and rejected, not called missing.
  */
 export function distanceTo(task: Task, wid: string): 0 | 1 | 2 {
   if (task.wid === wid) return 0;

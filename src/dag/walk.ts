@@ -1,6 +1,6 @@
 // Follows tasks to their ancestors, level by level, and hands back the graph that they form. No rule is applied here.
 
-import { type Pace, STEPS_PER_NAME } from '../pace.ts';
+import { STEPS_PER_NAME, type Yielder } from '../concurrency/yielder.ts';
 import type { Ancestry } from './ancestry.ts';
 import { contextOf, distanceTo, type Task, type TaskName } from './task.ts';
 import { indexTasks, type TaskIndex } from './task-index.ts';
@@ -46,7 +46,7 @@ export async function walkAncestors(
   seeds: readonly Task[] | TaskIndex,
   ancestry: Ancestry,
   maxAncestors: number,
-  pace: Pace,
+  yielder: Yielder,
   stopsAt: (task: Task) => boolean = () => false,
 ): Promise<TaskGraph> {
   const index = 'add' in seeds ? seeds : indexTasks(seeds);
@@ -67,25 +67,25 @@ export async function walkAncestors(
     const end = index.tasks.length;
     for (let room = NAMES_PER_LOOKUP; next < end && room > 0; next++) {
       const task = index.tasks[next]!;
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       if (next >= handedIn && stopsAt(task)) stops.push(next);
-      else room -= await gatherNames(walk, task, names, pace);
+      else room -= await gatherNames(walk, task, names, yielder);
     }
     for (const [wid, jtis] of names) {
       const wanted = [...jtis];
       for (let start = 0; start < wanted.length && !walk.cut; start += NAMES_PER_LOOKUP) {
-        await lookUp(walk, wid, wanted.slice(start, start + NAMES_PER_LOOKUP), ancestry, pace);
+        await lookUp(walk, wid, wanted.slice(start, start + NAMES_PER_LOOKUP), ancestry, yielder);
       }
     }
   }
-  return { ...(await link(walk, pace)), stops, unresolved: walk.unresolved, cut: walk.cut };
+  return { ...(await link(walk, yielder)), stops, unresolved: walk.unresolved, cut: walk.cut };
 }
 
 /** Adds the predecessors of `task` that have no answer yet to `names`, by workflow; answers how many were added. */
-async function gatherNames(walk: Walk, task: Task, names: Map<string, Set<string>>, pace: Pace): Promise<number> {
+async function gatherNames(walk: Walk, task: Task, names: Map<string, Set<string>>, yielder: Yielder): Promise<number> {
   let added = 0;
   for (const [nth, jti] of task.pred.entries()) {
-    if (pace.step()) await pace.rest();
+    if (yielder.step()) await yielder.yield();
     const wid = contextOf(task, nth);
     if (walk.index.workflow(wid).has(jti) || walk.answers.get(wid)?.has(jti)) continue;
     let wanted = names.get(wid);
@@ -100,15 +100,21 @@ async function gatherNames(walk: Walk, task: Task, names: Map<string, Set<string
 }
 
 /** Looks names up and takes in what they mean. A task that was handed in stands against an equally good one. */
-async function lookUp(walk: Walk, wid: string, jtis: readonly string[], ancestry: Ancestry, pace: Pace): Promise<void> {
+async function lookUp(
+  walk: Walk,
+  wid: string,
+  jtis: readonly string[],
+  ancestry: Ancestry,
+  yielder: Yielder,
+): Promise<void> {
   const { index, unresolved } = walk;
   const known = walk.answers.get(wid) ?? new Map<string, number>();
   walk.answers.set(wid, known);
   // Before it is asked for: a storage answers in the same turn, and as many walks as begin in one would be answered in it.
-  if (pace.step(jtis.length * STEPS_PER_NAME)) await pace.rest();
+  if (yielder.step(jtis.length * STEPS_PER_NAME)) await yielder.yield();
   const found = await ancestry.find(jtis, wid);
   for (const jti of jtis) {
-    if (pace.step()) await pace.rest();
+    if (yielder.step()) await yielder.yield();
     const seed = index.find(jti, wid, walk.seeds);
     const task = found.get(jti);
     if (seed !== undefined && !(task && distanceTo(task, wid) < distanceTo(index.tasks[seed]!, wid))) {
@@ -117,7 +123,7 @@ async function lookUp(walk: Walk, wid: string, jtis: readonly string[], ancestry
     }
     const isNew = !(task && index.workflow(task.wid).has(task.jti));
     if (isNew && walk.spare === 0) {
-      // To accept at the limit would let a long history hide what it holds: the walk ends, and the graph is refused.
+      // To accept at the limit would let a long history hide what it holds: the walk ends, and the graph is rejected.
       walk.cut = true;
       return;
     }
@@ -127,18 +133,18 @@ async function lookUp(walk: Walk, wid: string, jtis: readonly string[], ancestry
   }
 }
 
-async function link(walk: Walk, pace: Pace): Promise<Pick<TaskGraph, 'tasks' | 'offsets' | 'targets'>> {
+async function link(walk: Walk, yielder: Yielder): Promise<Pick<TaskGraph, 'tasks' | 'offsets' | 'targets'>> {
   const { tasks } = walk.index;
   const offsets = new Int32Array(tasks.length + 1);
   for (const [at, { pred }] of tasks.entries()) {
-    if (pace.step()) await pace.rest();
+    if (yielder.step()) await yielder.yield();
     offsets[at + 1] = offsets[at]! + pred.length;
   }
   const targets = new Int32Array(offsets[tasks.length]!);
   let at = 0;
   for (const task of tasks) {
     for (const [nth, jti] of task.pred.entries()) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       const wid = contextOf(task, nth);
       targets[at++] = walk.index.workflow(wid).get(jti) ?? walk.answers.get(wid)?.get(jti) ?? -1;
     }

@@ -1,7 +1,7 @@
 // Which keys are trusted, and for whom each one speaks. A key is never trusted for its `kid` alone.
 
 import type { KeyObject } from 'node:crypto';
-import type { Refusal } from '../errors.ts';
+import type { Rejection } from '../errors.ts';
 
 /** A trusted verification key. Times are seconds since the epoch. */
 export interface TrustedKey {
@@ -22,31 +22,31 @@ export interface TrustedKey {
 }
 
 /** Finds a key that is trusted but not held, by its `kid`. */
-export type RecallKey = (kid: string) => Promise<TrustedKey | undefined>;
+export type FindPastKey = (kid: string) => Promise<TrustedKey | undefined>;
 
 /**
  * Told that no key for tokens in the name of `iss` has the `kid` of a token: the keys of that issuer may have changed. What is
  * done about it is done in the background. Answers why nothing can be said about the token, where that is so. `iss` is
  * attacker-controlled.
  */
-export type OnMissed = (iss: string) => Refusal | undefined;
+export type OnMissed = (iss: string) => Rejection | undefined;
 
 /** Recalled keys that are held at once: those that auditors ask about lately. */
-const MAX_RECALLED = 1000;
+const MAX_PAST_KEYS = 1000;
 
 /** A set of trusted keys. It may be replaced as a whole: whoever asks sees the old set or the new one. */
 export class KeyRing {
   #byKid: ReadonlyMap<string, readonly TrustedKey[]>;
-  readonly #recallKey: RecallKey | undefined;
+  readonly #findPastKey: FindPastKey | undefined;
   readonly #onMissed: OnMissed | undefined;
   #recalled = new Map<string, TrustedKey>();
   /** By `kid`, the second from which on a key is marked as compromised. */
   readonly #compromised = new Map<string, number>();
 
-  /** `recall` finds keys that ended long ago: they still answer for what was signed in their time. */
-  constructor(keys: readonly TrustedKey[], recall?: RecallKey, onMissed?: OnMissed) {
+  /** `findPastKey` finds keys that ended long ago: they still answer for what was signed in their time. */
+  constructor(keys: readonly TrustedKey[], findPastKey?: FindPastKey, onMissed?: OnMissed) {
     this.#byKid = groupByKid(keys);
-    this.#recallKey = recall;
+    this.#findPastKey = findPastKey;
     this.#onMissed = onMissed;
   }
 
@@ -59,7 +59,7 @@ export class KeyRing {
 
   /**
    * The key to check a signature with: the one named `kid` that speaks for `iss`. Where only keys of other issuers bear
-   * the name, one of these, so that the refusal can say so: whoever accepts a token asks `speaksFor` again.
+   * the name, one of these, so that the rejection can say so: whoever accepts a token asks `speaksFor` again.
    */
   find(kid: string, iss: string): TrustedKey | undefined {
     const namesakes = this.#byKid.get(kid);
@@ -74,8 +74,8 @@ export class KeyRing {
     return this.#byKid.get(kid)?.some((key) => key.speaksFor(iss)) === true;
   }
 
-  /** A token was refused. If no key for it is held, that is told. Answers why nothing can be said about it, where that is so. */
-  missed(kid: string, iss: string): Refusal | undefined {
+  /** A token was rejected. If no key for it is held, that is told. Answers why nothing can be said about it, where that is so. */
+  missed(kid: string, iss: string): Rejection | undefined {
     return this.holds(kid, iss) ? undefined : this.#onMissed?.(iss);
   }
 
@@ -93,15 +93,15 @@ export class KeyRing {
   }
 
   /** Looks for a key that is not held. Answers whether `find` finds one of this name now. `kid` is attacker-controlled. */
-  async recall(kid: string): Promise<boolean> {
-    if (this.#recallKey === undefined) return false;
+  async findPastKey(kid: string): Promise<boolean> {
+    if (this.#findPastKey === undefined) return false;
     for (;;) {
       const recalled = this.#recalled;
-      const key = await this.#recallKey(kid);
+      const key = await this.#findPastKey(kid);
       if (key === undefined) return this.#byKid.has(kid);
       // Replaced meanwhile: what is known of the key may be older than that.
       if (recalled !== this.#recalled) continue;
-      const oldest = recalled.size < MAX_RECALLED ? undefined : recalled.keys().next().value;
+      const oldest = recalled.size < MAX_PAST_KEYS ? undefined : recalled.keys().next().value;
       if (oldest !== undefined) recalled.delete(oldest);
       recalled.set(kid, key);
       return true;

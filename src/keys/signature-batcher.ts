@@ -1,7 +1,7 @@
 // Makes and checks signatures one right after the other. A signature on the curve goes through tables that push everything else out of
 // the nearest cache of a core, so parsing between two of them takes three times as long as parsing after parsing.
 
-import { OwnContext } from '../own-context.ts';
+import { OwnContext } from '../concurrency/own-context.ts';
 
 interface Pending {
   readonly work: () => unknown;

@@ -4,7 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import type { PublicJwk } from './jwk.ts';
 
 /** How long somebody waits for an answer. The signal may be made only when it is asked for. */
-export interface Until {
+export interface CallDeadline {
   readonly signal: AbortSignal;
 }
 
@@ -17,16 +17,16 @@ export interface Until {
  *
  * A local signer may answer at once; a remote one answers a promise and retries by itself, within bounds and the
  * signal's life, so callers never do. Each attempt signs anew: the same input may get several signatures, of which one
- * leaves. Refuses by EctError:
+ * leaves. Rejects by EctError:
  * - SIGNER_UNAVAILABLE: it does not answer, or cannot now;
  * - SIGNER_BUSY: its limits or quota are used up, said at once;
- * - SIGNER_MISCONFIGURED: retrying is in vain until somebody mends the key or the permission to use it;
+ * - SIGNER_MISCONFIGURED: retrying is in vain until somebody fixes the key or the permission to use it;
  * - SIGNER_BAD_OUTPUT: what it answered does not verify;
  * - the reason of the signal, if that aborts while a remote signer works: nobody waits for the answer any more.
  */
 export interface Signer {
   readonly jwk: PublicJwk;
-  sign(signingInput: Uint8Array, until: Until): Promise<Uint8Array> | Uint8Array;
+  sign(signingInput: Uint8Array, until: CallDeadline): Promise<Uint8Array> | Uint8Array;
 }
 
 /** Which signer a token is signed by. Keys change between calls, never within one: a call chooses once. */

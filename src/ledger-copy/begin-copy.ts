@@ -4,7 +4,7 @@ import { type Head, headFault, openCheckpoint } from '../ledger/index.ts';
 import { isUnfinishedCopy, unfinishedHead } from '../stores/unfinished-copy.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
 import { isSameRecord, readBack } from './read-back.ts';
-import { damagedSource, refusal } from './refusals.ts';
+import { damagedSource, rejection } from './refusals.ts';
 import { readPages, type TreeRead } from './source-pages.ts';
 
 const NOTHING: TreeRead = { size: 0, frontier: [], recordedAtMs: 0 };
@@ -15,10 +15,14 @@ export const START_ANEW = 'Make the target anew, and repeat the copy.';
 export async function headOf({ name, store, key }: CopySource): Promise<Head> {
   const [head, identity] = [await store.head(), await store.identity()];
   if (head === undefined || identity === undefined) {
-    throw refusal('no_ledger', `There is no ledger in ${name}.`, 'Name the place of a service that was started once.');
+    throw rejection(
+      'no_ledger',
+      `There is no ledger in ${name}.`,
+      'Name the place of a service that was started once.',
+    );
   }
   if (isUnfinishedCopy(head)) {
-    throw refusal('no_ledger', `In ${name} there is an unfinished copy.`, 'Copy from where that came from.');
+    throw rejection('no_ledger', `In ${name} there is an unfinished copy.`, 'Copy from where that came from.');
   }
   if (identity !== key.verifierKey) throw otherLedger(name, identity, `The ledger key is that of ${key.verifierKey}.`);
   const fault = await headFault(store, key.verifierKey);
@@ -28,16 +32,16 @@ export async function headOf({ name, store, key }: CopySource): Promise<Head> {
 
 function otherLedger(name: string, identity: string, what: string) {
   const message = `In ${name} there is the ledger ${identity}. ${what}`;
-  return refusal('other_ledger', message, 'Name the right places, or give the key of that ledger.');
+  return rejection('other_ledger', message, 'Name the right places, or give the key of that ledger.');
 }
 
 /** What was promised for tokens that have left is known where the ledger is, and would be forgotten. */
-export function refuseOpenOrders({ name, openOrders }: CopySource): void {
-  if (openOrders === 0) return;
-  const tokens = openOrders === 1 ? 'A token that has left waits' : `${openOrders} tokens that have left wait`;
+export function rejectOpenRecordings({ name, openRecordings }: CopySource): void {
+  if (openRecordings === 0) return;
+  const tokens = openRecordings === 1 ? 'A token that has left waits' : `${openRecordings} tokens that have left wait`;
   const remedy =
     'Start the service there until GetRecording answers no PENDING (some seconds), stop it, and repeat the copy.';
-  throw refusal('entries_to_come', `In ${name}: ${tokens} for an entry (asynchronous L3).`, remedy);
+  throw rejection('entries_to_come', `In ${name}: ${tokens} for an entry (asynchronous L3).`, remedy);
 }
 
 /** Begins an empty target, or answers how far one has come that holds the same ledger. */
@@ -57,10 +61,10 @@ export async function begin({ key }: CopySource, target: CopyTarget, head: Head)
   if (there.size > head.size || (isUnfinished && head.size > 0 && there.size === head.size)) {
     const what = isUnfinished ? 'an unfinished copy of a longer ledger' : 'more of this ledger than the source';
     const message = `In ${name} there is ${what}: ${there.size} entries, and ${head.size} in the source.`;
-    throw refusal('target_ahead', message, 'Name the places the other way round, or copy from the newer source.');
+    throw rejection('target_ahead', message, 'Name the places the other way round, or copy from the newer source.');
   }
   if (!isUnfinished && !openCheckpoint(there.checkpoint, key.verifierKey).ok) {
-    throw refusal('target_differs', `The head in ${name} is not signed by the key of the ledger.`, START_ANEW);
+    throw rejection('target_differs', `The head in ${name} is not signed by the key of the ledger.`, START_ANEW);
   }
   return there;
 }
@@ -81,7 +85,7 @@ export async function compare(
     });
     if (differs !== undefined) {
       const message = `Entry ${differs.index} in ${name} is not that of the source: it is no part of a copy.`;
-      throw refusal('target_differs', message, START_ANEW);
+      throw rejection('target_differs', message, START_ANEW);
     }
     tree = { ...(await readBack(store, name, tree, tree.size + page.length)), recordedAtMs: page.at(-1)!.recordedAtMs };
     onCompared(tree.size);

@@ -13,12 +13,12 @@ import {
   type SealedBatch,
   type TreeState,
 } from '../ledger/index.ts';
-import { ONCE_KINDS, type OnceKind } from '../stores/once.ts';
+import { EXPIRING_KEY_KINDS, type ExpiringKeyKind } from '../stores/expiring-keys.ts';
 import { unfinishedHead } from '../stores/unfinished-copy.ts';
-import { begin, compare, headOf, refuseOpenOrders, START_ANEW } from './begin-copy.ts';
+import { begin, compare, headOf, rejectOpenRecordings, START_ANEW } from './begin-copy.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
 import { readBack } from './read-back.ts';
-import { damagedSource, refusal } from './refusals.ts';
+import { damagedSource, rejection } from './refusals.ts';
 import { NAME_TAKEN, readPages, type TreeRead } from './source-pages.ts';
 
 const ROWS_AT_ONCE = 500;
@@ -33,13 +33,13 @@ export interface CopiedLedger {
   /** Entries that were in the target before. */
   readonly before: number;
   /** Rows of what is remembered once; undefined where the source has lost them. */
-  readonly once: Readonly<Record<OnceKind, number>> | undefined;
+  readonly once: Readonly<Record<ExpiringKeyKind, number>> | undefined;
 }
 
 /** Copies everything, and answers when it is in its place. Nothing of the source changes but that it is retired at the end. */
 export async function copyLedger(source: CopySource, target: CopyTarget, onCopied: OnCopied): Promise<CopiedLedger> {
   const head = await headOf(source);
-  refuseOpenOrders(source);
+  rejectOpenRecordings(source);
   const before = await begin(source, target, head);
   // A tree that the target has already is compared entry by entry, since nobody knows who wrote it.
   const compared = await compare(source, target, before.size, (done) => onCopied(done, head.size));
@@ -47,7 +47,7 @@ export async function copyLedger(source: CopySource, target: CopyTarget, onCopie
   let tree = await addEntries(source, target, compared, last, (done) => onCopied(done, head.size));
   const once = await copyOnce(source, target);
   const readTree = await readBack(target.store, target.name, compared, last);
-  if (!isSameTree(tree, readTree)) throw refusal('target_differs', `${target.name} holds another tree.`, START_ANEW);
+  if (!isSameTree(tree, readTree)) throw rejection('target_differs', `${target.name} holds another tree.`, START_ANEW);
   const final = await lastPage(source, tree, head.size);
   tree = final.tree;
   const root = rootOf(tree.frontier);
@@ -58,7 +58,7 @@ export async function copyLedger(source: CopySource, target: CopyTarget, onCopie
   // The commit point: with this entry the copy has its signed head, and a service can start over it.
   if (final.batch !== undefined) await commit(source, target, final.batch.records, { ...final.batch, head });
   const fault = await headFault(target.store, source.key.verifierKey);
-  if (fault !== undefined) throw refusal('target_differs', `${target.name}: ${fault}`, START_ANEW);
+  if (fault !== undefined) throw rejection('target_differs', `${target.name}: ${fault}`, START_ANEW);
   await target.finish(head);
   onCopied(head.size, head.size);
   return { head, root, before: before.size, once };
@@ -116,7 +116,7 @@ async function commit(
   await store.commit(candidates, (head, fresh) => {
     if (head.size !== first?.index) {
       const message = `${name} has ${head.size} entries now: something else writes to it.`;
-      throw refusal('target_changed', message, 'Stop every service over the target, and repeat the copy.');
+      throw rejection('target_changed', message, 'Stop every service over the target, and repeat the copy.');
     }
     if (fresh.length < records.length) {
       const taken = records.find((_, place) => !fresh.includes(candidates[place]!));
@@ -129,8 +129,8 @@ async function commit(
 async function copyOnce(source: CopySource, target: CopyTarget): Promise<CopiedLedger['once']> {
   const { once } = source;
   if (once === undefined) return undefined;
-  const counts: Record<OnceKind, number> = { uses: 0, issued: 0 };
-  for (const kind of ONCE_KINDS) {
+  const counts: Record<ExpiringKeyKind, number> = { uses: 0, issued: 0 };
+  for (const kind of EXPIRING_KEY_KINDS) {
     for (let key: Uint8Array = new Uint8Array(0); ; ) {
       const rows = await once.after(kind, key, ROWS_AT_ONCE);
       if (rows.length === 0) break;

@@ -1,11 +1,11 @@
 // A PostgreSQL database as an end of a copy.
 
-import { databaseSettings } from '../database-settings.ts';
+import { postgresTarget } from '../config-files/postgres-target.ts';
 import type { LedgerKey } from '../ledger/index.ts';
-import { postgresTarget } from '../postgres-target.ts';
+import { databaseSettings } from '../maintenance/database-settings.ts';
 import type { PostgresDatabase } from '../stores/postgres/index.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
-import { directoryRefusal, refusal } from './refusals.ts';
+import { directoryRejection, rejection } from './refusals.ts';
 
 const NAME = 'the database';
 const CONNECTIONS = 2;
@@ -14,37 +14,43 @@ const CONNECTIONS = 2;
 async function openEnd(env: Readonly<Record<string, string | undefined>>) {
   const settings = databaseSettings(env);
   const target = await postgresTarget(settings).catch((error: unknown) => {
-    throw directoryRefusal(error);
+    throw directoryRejection(error);
   });
   // Other copies do not need the driver.
   const {
-    countOpenOrders,
+    countOpenRecordings,
     countServices,
     MovedLedger,
     PostgresDatabase,
     PostgresLedgerStore,
-    PostgresOnceRows,
+    PostgresExpiringKeyRows,
     UnfitDatabase,
   } = await import('../stores/postgres/index.ts');
   const database = new PostgresDatabase({ ...target, program: 'ect-ledger-copy' }, CONNECTIONS);
   try {
     await database.examine();
-    refuseServices(await countServices(database));
+    rejectServices(await countServices(database));
   } catch (error) {
     await database.close();
     if (!(error instanceof UnfitDatabase)) throw error;
-    throw refusal('database_unusable', error.message, 'Do what the message says, and repeat the copy.');
+    throw rejection('database_unusable', error.message, 'Do what the message says, and repeat the copy.');
   }
   const store = new PostgresLedgerStore(database);
-  const once = new PostgresOnceRows(database);
-  const openOrders = await countOpenOrders(database);
-  return { store, once, openOrders, moved: new MovedLedger(database), close: () => closeAll(store, once, database) };
+  const once = new PostgresExpiringKeyRows(database);
+  const openRecordings = await countOpenRecordings(database);
+  return {
+    store,
+    once,
+    openRecordings,
+    moved: new MovedLedger(database),
+    close: () => closeAll(store, once, database),
+  };
 }
 
-function refuseServices(services: number): void {
+function rejectServices(services: number): void {
   if (services === 0) return;
   const message = `Services use the database: they have ${services} ${services === 1 ? 'connection' : 'connections'}.`;
-  throw refusal('database_in_use', message, 'Stop every replica, and repeat the copy.');
+  throw rejection('database_in_use', message, 'Stop every replica, and repeat the copy.');
 }
 
 async function closeAll(

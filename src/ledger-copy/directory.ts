@@ -4,22 +4,27 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isBackup, onceFaults } from '../backup/index.ts';
-import { type DataDir, filesIn, openDataDir, readLedgerKey } from '../data-dir.ts';
-import { fileTypeFault } from '../file-type.ts';
-import { createFileOnce, syncDirectory } from '../files.ts';
+import { type DataDir, filesIn, openDataDir, readLedgerKey } from '../data-directory/data-dir.ts';
+import { describeLoss } from '../data-directory/history-check.ts';
+import { writeMoved } from '../data-directory/moved-ledger.ts';
+import { type Ownership, takeOwnership } from '../data-directory/ownership.ts';
+import { createFileOnce, syncDirectory } from '../files/atomic-files.ts';
+import { fileTypeFault } from '../files/file-type.ts';
 import { checkHistory, HistoryLost, type LedgerKey } from '../ledger/index.ts';
-import { writeMoved } from '../moved-ledger.ts';
-import { describeLoss } from '../one-history.ts';
-import { type Ownership, takeOwnership } from '../ownership.ts';
 import { MarkFile } from '../stores/mark-file.ts';
-import { ledgerKindFault, readOpenOrders, SqliteLedgerStore, SqliteOnceRows } from '../stores/sqlite/index.ts';
+import {
+  ledgerKindFault,
+  readOpenRecordings,
+  SqliteExpiringKeyRows,
+  SqliteLedgerStore,
+} from '../stores/sqlite/index.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
-import { directoryRefusal, isCorrupt, refusal } from './refusals.ts';
+import { directoryRejection, isCorrupt, rejection } from './refusals.ts';
 
 /** Opens a directory whose ledger is copied: one that no service uses, or a backup. Its files are only read. */
 export async function openDirectorySource(path: string): Promise<CopySource> {
   const dir = filesIn(path);
-  refuseOtherFiles(dir);
+  rejectOtherFiles(dir);
   const isOfBackup = isBackup(dir.path);
   let ownership: Ownership | undefined;
   try {
@@ -30,11 +35,11 @@ export async function openDirectorySource(path: string): Promise<CopySource> {
     return await openSource(dir, key, isOfBackup, () => ownership?.release());
   } catch (error) {
     ownership?.release();
-    throw directoryRefusal(error);
+    throw directoryRejection(error);
   }
 }
 
-function refuseOtherFiles(dir: DataDir): void {
+function rejectOtherFiles(dir: DataDir): void {
   if (!existsSync(dir.ledger)) throw noLedger(dir, 'ledger.db is missing');
   const fault = fileTypeFault(dir.ledger) ?? ledgerKindFault(dir.ledger);
   if (fault !== undefined) throw noLedger(dir, fault);
@@ -42,7 +47,7 @@ function refuseOtherFiles(dir: DataDir): void {
 
 function noLedger({ path }: DataDir, why: string) {
   const remedy = 'Name the data directory of a service that was started once, or a backup of it.';
-  return refusal('no_ledger', `${path} holds no ledger: ${why}.`, remedy);
+  return rejection('no_ledger', `${path} holds no ledger: ${why}.`, remedy);
 }
 
 async function openSource(dir: DataDir, key: LedgerKey, isOfBackup: boolean, release: () => void): Promise<CopySource> {
@@ -50,18 +55,18 @@ async function openSource(dir: DataDir, key: LedgerKey, isOfBackup: boolean, rel
   const isAtRest = (file: string) => !existsSync(`${file}-wal`);
   const store = SqliteLedgerStore.openReadOnly(dir.ledger, isAtRest(dir.ledger));
   try {
-    await refuseLoss(dir, store, key);
+    await rejectLoss(dir, store, key);
     const faults = existsSync(dir.once) ? await onceFaults(dir.once, isAtRest(dir.once)) : [];
     if (faults.length > 0) {
       const message = `${dir.once} is damaged: ${faults.slice(0, 3).join('; ')}.`;
-      throw refusal('ONCE_CORRUPT', message, 'Restore the directory from a backup, and repeat the copy.');
+      throw rejection('ONCE_CORRUPT', message, 'Restore the directory from a backup, and repeat the copy.');
     }
-    const once = existsSync(dir.once) ? SqliteOnceRows.openReadOnly(dir.once, isAtRest(dir.once)) : undefined;
+    const once = existsSync(dir.once) ? SqliteExpiringKeyRows.openReadOnly(dir.once, isAtRest(dir.once)) : undefined;
     return {
       name: dir.path,
       store,
       once,
-      openOrders: once === undefined ? 0 : readOpenOrders(dir.once).length,
+      openRecordings: once === undefined ? 0 : readOpenRecordings(dir.once).length,
       key,
       retire: async (target) => {
         if (!isOfBackup) await writeMoved(dir, target);
@@ -78,14 +83,14 @@ async function openSource(dir: DataDir, key: LedgerKey, isOfBackup: boolean, rel
 }
 
 /** A copy of what is left would hide the loss. */
-async function refuseLoss(dir: DataDir, store: SqliteLedgerStore, { verifierKey }: LedgerKey): Promise<void> {
+async function rejectLoss(dir: DataDir, store: SqliteLedgerStore, { verifierKey }: LedgerKey): Promise<void> {
   try {
     await checkHistory(store, MarkFile.read(dir.mark), verifierKey);
   } catch (error) {
     // The examination of the head names what else is wrong.
     if (isCorrupt(error)) return;
     if (!(error instanceof HistoryLost)) throw error;
-    throw refusal('history_lost', describeLoss(error, dir), 'A copy would hide the loss: none was made.');
+    throw rejection('history_lost', describeLoss(error, dir), 'A copy would hide the loss: none was made.');
   }
 }
 
@@ -101,21 +106,21 @@ export async function openDirectoryTarget(path: string, keyFile: string): Promis
   try {
     const dir = await openDataDir(path);
     ownership = await takeOwnership(dir);
-    await refuseFull(dir);
+    await rejectFull(dir);
     return openTarget(dir, keyFile, ownership);
   } catch (error) {
     ownership?.release();
-    throw directoryRefusal(error);
+    throw directoryRejection(error);
   }
 }
 
-async function refuseFull(dir: DataDir): Promise<void> {
+async function rejectFull(dir: DataDir): Promise<void> {
   const databases = [dir.ledger, dir.once].flatMap((file) => [file, `${file}${DRAFT}`]);
   const ours = databases.flatMap((file) => ['', '-wal', '-shm', '-journal'].map((end) => `${file}${end}`));
   const allowed = new Set([...ours, dir.lock, dir.owner, dir.mark].map((file) => basename(file)).concat('lost+found'));
   const others = (await readdir(dir.path)).filter((name) => !allowed.has(name));
   if (others.length === 0) return;
-  throw refusal(
+  throw rejection(
     'directory_not_empty',
     `${dir.path} is not empty: it holds ${others.slice(0, 3).join(', ')}.`,
     'Name an empty directory, or the one of a copy that was interrupted.',
@@ -126,7 +131,7 @@ function openTarget(dir: DataDir, keyFile: string, ownership: Ownership): CopyTa
   // Without a draft they may have their names already: then only the key is missing.
   const [ledger, once] = [dir.ledger, dir.once].map((file) => (existsSync(file) ? file : `${file}${DRAFT}`));
   const store = SqliteLedgerStore.open(ledger!);
-  const rows = SqliteOnceRows.open(once!);
+  const rows = SqliteExpiringKeyRows.open(once!);
   let isOpen = true;
   const closeStores = async () => {
     if (!isOpen) return;

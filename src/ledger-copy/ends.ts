@@ -1,7 +1,7 @@
 // The two ends of a copy: where a ledger comes from, and where it goes to.
 
 import type { Head, LedgerKey, LedgerStore } from '../ledger/index.ts';
-import type { OnceRows } from '../stores/once.ts';
+import type { ExpiringKeyRows } from '../stores/expiring-keys.ts';
 
 /** A ledger that is copied. Nobody writes to it meanwhile. */
 export interface CopySource {
@@ -9,9 +9,9 @@ export interface CopySource {
   readonly name: string;
   readonly store: LedgerStore;
   /** Uses of tokens and request ids; undefined where they are lost. */
-  readonly once: OnceRows | undefined;
+  readonly once: ExpiringKeyRows | undefined;
   /** Tokens that have left and whose entries are still to come. */
-  readonly openOrders: number;
+  readonly openRecordings: number;
   /** The key of the ledger, which the operator has and the store may not. */
   readonly key: LedgerKey;
   /** Called before the copy can be used: from then on the source must not be continued, or there were two histories. */
@@ -23,7 +23,7 @@ export interface CopySource {
 export interface CopyTarget {
   readonly name: string;
   readonly store: LedgerStore;
-  readonly once: OnceRows;
+  readonly once: ExpiringKeyRows;
   /** The ledger is whole, and its head is signed: puts it in its place, durably. */
   finish(head: Head): Promise<void>;
   close(): Promise<void>;

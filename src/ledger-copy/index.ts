@@ -1,15 +1,15 @@
 // Front door of copies: from a directory into a database, and back.
 
 import type { CopyFacts, LedgerCopier } from '../cli/ledger-copy.ts';
-import { rootKeysInUse } from '../custody/index.ts';
-import { readGivenLedgerKey } from '../data-dir.ts';
-import { ledgerKeySetting } from '../database-settings.ts';
+import { readGivenLedgerKey } from '../data-directory/data-dir.ts';
+import { rootKeysInUse } from '../key-manager/index.ts';
 import { Ledger } from '../ledger/index.ts';
+import { ledgerKeySetting } from '../maintenance/database-settings.ts';
 import { copyLedger } from './copy-ledger.ts';
 import { openDatabaseSource, openDatabaseTarget } from './database.ts';
 import { openDirectorySource, openDirectoryTarget } from './directory.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
-import { directoryRefusal } from './refusals.ts';
+import { directoryRejection } from './refusals.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -25,7 +25,7 @@ export function ledgerCopier(env: Env): LedgerCopier {
     toDirectory: async (directory, onCopied) => {
       const keyFile = ledgerKeySetting(env);
       const key = await readGivenLedgerKey(keyFile).catch((error: unknown) => {
-        throw directoryRefusal(error);
+        throw directoryRejection(error);
       });
       await using stack = new AsyncDisposableStack();
       const source = stack.adopt(await openDatabaseSource(env, key), close);

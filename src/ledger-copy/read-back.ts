@@ -1,12 +1,12 @@
 // Whether a store holds what was copied into it: everything is read again, and the tree computed from the leaves that come back.
 
 import { growTree, type LedgerRecord, type LedgerStore, leafHash, type TreeState } from '../ledger/index.ts';
-import { isCorrupt, refusal } from './refusals.ts';
+import { isCorrupt, rejection } from './refusals.ts';
 import { PAGE_ENTRIES } from './source-pages.ts';
 
 /**
  * Reads the entries from `from.size` to before `size` with the hashes that the store keeps of them, and answers the tree that their leaves
- * lead to. Refused where a hash is another one than follows from the leaves.
+ * lead to. Rejected where a hash is another one than follows from the leaves.
  */
 export async function readBack(store: LedgerStore, name: string, from: TreeState, size: number): Promise<TreeState> {
   let tree: TreeState = from;
@@ -30,7 +30,7 @@ export async function readBack(store: LedgerStore, name: string, from: TreeState
 
 function lost(name: string, index: number) {
   const message = `What ${name} gives back is not what was written, at entry ${index} or in the ${PAGE_ENTRIES} after it.`;
-  return refusal('target_differs', message, 'Look at the disk of the target, make it anew, and repeat the copy.');
+  return rejection('target_differs', message, 'Look at the disk of the target, make it anew, and repeat the copy.');
 }
 
 /** Whether two records are one entry. Erased content is equal to erased content only. */

@@ -1,9 +1,9 @@
 // Why a copy came to nothing, and the next step.
 
-import { Refused } from '../cli/exit.ts';
-import { StartError } from '../data-dir.ts';
+import { Rejected } from '../cli/exit.ts';
+import { StartError } from '../data-directory/data-dir.ts';
+import { DirectoryInUse } from '../data-directory/ownership.ts';
 import { EctError } from '../errors.ts';
-import { DirectoryInUse } from '../ownership.ts';
 
 /** Reasons of this command. Those in capitals are of the service's own vocabulary. */
 export type CopyReason =
@@ -22,13 +22,13 @@ export type CopyReason =
   | 'LEDGER_CORRUPT'
   | 'ONCE_CORRUPT';
 
-export function refusal(reason: CopyReason, message: string, remedy: string): Refused {
-  return new Refused({ reason, message, remedy, metadata: {} });
+export function rejection(reason: CopyReason, message: string, remedy: string): Rejected {
+  return new Rejected({ reason, message, remedy, metadata: {} });
 }
 
 /** The source holds what cannot be. `index`: of the entry. */
-export function damagedSource(name: string, index: number | undefined, fault: string): Refused {
-  return new Refused({
+export function damagedSource(name: string, index: number | undefined, fault: string): Rejected {
+  return new Rejected({
     reason: 'LEDGER_CORRUPT',
     message: `The ledger in ${name} is damaged${index === undefined ? '' : ` at entry ${index}`}: ${fault}. The copy cannot be used.`,
     remedy: 'Run `ect audit` on it, restore it from a backup, and repeat the copy.',
@@ -36,13 +36,13 @@ export function damagedSource(name: string, index: number | undefined, fault: st
   });
 }
 
-/** What was thrown while a directory was opened, as a refusal. */
-export function directoryRefusal(error: unknown): unknown {
+/** What was thrown while a directory was opened, as a rejection. */
+export function directoryRejection(error: unknown): unknown {
   if (error instanceof DirectoryInUse) {
-    return refusal('directory_in_use', error.message, 'Stop that service, or copy from a backup.');
+    return rejection('directory_in_use', error.message, 'Stop that service, or copy from a backup.');
   }
   if (error instanceof StartError) {
-    return refusal('directory_unusable', error.message, 'Do what the message says, or name another directory.');
+    return rejection('directory_unusable', error.message, 'Do what the message says, or name another directory.');
   }
   return error;
 }

@@ -11,7 +11,7 @@ export const PAGE_ENTRIES = 200;
 /** A tree that was read, and the time of its newest entry. */
 export type TreeRead = Pick<Head, 'size' | 'frontier' | 'recordedAtMs'>;
 
-/** Pages of the entries behind a tree to before `to`. Refused at the first entry that contradicts itself, the tree, or those before it. */
+/** Pages of the entries behind a tree to before `to`. Rejected at the first entry that contradicts itself, the tree, or those before it. */
 export async function* readPages(
   source: CopySource,
   from: TreeRead,

@@ -1,9 +1,9 @@
 // Group commit: a commit costs one sync of the disk whatever it holds, so those who ask at about the same time share one.
 
-import { answeredBy, deadlineMs, underDeadline } from '../call-deadline.ts';
-import { EctError, refuse } from '../errors.ts';
-import { OwnContext } from '../own-context.ts';
-import { endedBy } from '../pace.ts';
+import { answeredBy, deadlineMs, underDeadline } from '../concurrency/call-deadline.ts';
+import { OwnContext } from '../concurrency/own-context.ts';
+import { endedBy } from '../concurrency/yielder.ts';
+import { EctError, reject } from '../errors.ts';
 import type { Candidate } from './store.ts';
 
 /** A candidate whose fate is open. */
@@ -130,7 +130,7 @@ export class AppendQueue<Outcome> {
 }
 
 function tooLate(): EctError {
-  return new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger did not answer in time: the outcome is open.'));
+  return new EctError(reject('LEDGER_UNAVAILABLE', 'The ledger did not answer in time: the outcome is open.'));
 }
 
 function nextTurn(): Promise<void> {

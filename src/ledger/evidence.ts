@@ -1,7 +1,7 @@
 // Proofs out of the store, each with one read. Every proof is checked before it is handed out: damage in the store is
-// refused here, and never becomes evidence.
+// rejected here, and never becomes evidence.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { commitmentIn, opensCommitment } from './entry.ts';
 import { corrupt, isSame, type TrustedHead } from './head.ts';
 import { planConsistency, planEach, planInclusion, planRanges } from './proof.ts';
@@ -117,12 +117,12 @@ export async function readConsistency(
   return { first, second, hashes };
 }
 
-/** The refusal of an index that no entry has, by a tree of so many entries. */
+/** The rejection of an index that no entry has, by a tree of so many entries. */
 export function indexOutOfRange(index: number | bigint, size: number): EctError {
   const entries = `${size} ${size === 1 ? 'entry, index 0' : `entries, indexes 0 to ${size - 1}`}`;
   const facts = { index: String(index), entries: String(size) };
   return new EctError(
-    refuse(
+    reject(
       'INDEX_OUT_OF_RANGE',
       `The ledger has no entry ${index}: it has ${size === 0 ? 'no entry yet' : entries}.`,
       facts,
@@ -142,5 +142,5 @@ function sizeInvalid(size: number, most: number): EctError {
 }
 
 function sizeFault(size: number, message: string): EctError {
-  return new EctError(refuse('TREE_SIZE_INVALID', message, { tree_size: String(size) }));
+  return new EctError(reject('TREE_SIZE_INVALID', message, { tree_size: String(size) }));
 }

@@ -1,7 +1,7 @@
 // Heads that can be extended and proven against. A store is not taken at its word: its head must be what this ledger
 // signed, and must not lie before what this process has already seen.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { parseVerifierKey } from './ledger-key.ts';
 import type { Head, LedgerStore } from './store.ts';
@@ -14,7 +14,7 @@ export interface TrustedHead extends Head {
 
 /** The store holds what cannot be. Whoever throws this has signed nothing. */
 export function corrupt(sentence: string, options?: ErrorOptions): EctError {
-  return new EctError(refuse('LEDGER_CORRUPT', sentence), options);
+  return new EctError(reject('LEDGER_CORRUPT', sentence), options);
 }
 
 /**

@@ -9,6 +9,7 @@ export {
   contentFault,
 } from './audit.ts';
 export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
+export type { AppendOutcome } from './commit-outcome.ts';
 export { opensCommitment } from './entry.ts';
 export { type ConsistencyProof, type InclusionProof, indexOutOfRange } from './evidence.ts';
 export { headFault, isForeign } from './head.ts';
@@ -20,12 +21,11 @@ export {
   type KeptCheckpoint,
   openMark,
   type ShownCheckpoint,
-} from './high-water.ts';
+} from './high-water-mark.ts';
 export { type CommitStats, Ledger, type LedgerCheckpoint, type LedgerOptions } from './ledger.ts';
 export { generateLedgerKey, type LedgerKey, openLedgerKey, parseVerifierKey } from './ledger-key.ts';
 export { type Receipt, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
 export { EntryMissing } from './requirements.ts';
-export type { Appended } from './settle.ts';
 export {
   type Candidate,
   type CommitResult,

@@ -2,7 +2,7 @@
 // note tools read. The name in both is the origin, the first line of every checkpoint.
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { decodeBase64, encodeBase64 } from './text-forms.ts';
 
 const ED25519 = 0x01;
@@ -96,5 +96,5 @@ function hexOf(bytes: Uint8Array): string {
 }
 
 function unreadable(why: string): EctError {
-  return new EctError(refuse('LEDGER_CORRUPT', `the ledger key cannot be read: ${why}`));
+  return new EctError(reject('LEDGER_CORRUPT', `the ledger key cannot be read: ${why}`));
 }

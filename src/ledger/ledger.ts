@@ -1,8 +1,9 @@
 // The ledger: an append-only Merkle tree (RFC 6962) over a store. It alone decides what is signed.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { AppendQueue, type Waiting } from './append-queue.ts';
 import { signCheckpoint } from './checkpoint.ts';
+import { type AppendOutcome, answerGroup, groupByName, isWanted } from './commit-outcome.ts';
 import {
   type ConsistencyProof,
   type InclusionProof,
@@ -11,12 +12,11 @@ import {
   readReceipts,
 } from './evidence.ts';
 import { checkStored, corrupt, type TrustedHead, trustHead } from './head.ts';
-import { type HighWaterMark, holdAgainst, openMark } from './high-water.ts';
+import { type HighWaterMark, holdAgainst, openMark } from './high-water-mark.ts';
 import type { LedgerKey } from './ledger-key.ts';
 import { type Receipt, writeReceipt } from './receipt.ts';
 import { type Admitted, admit, demandNeeded, NameTaken } from './requirements.ts';
 import { proveBatch, type Sealed, sealBatch } from './seal.ts';
-import { type Appended, groupByName, isWanted, settle } from './settle.ts';
 import type { Candidate, Head, LedgerRecord, LedgerStore, Placement, Reach, RecordQuery, Seal } from './store.ts';
 import { emptyRoot } from './tree.ts';
 
@@ -59,7 +59,7 @@ export interface LedgerCheckpoint {
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #store: LedgerStore;
-  readonly #queue: AppendQueue<Appended>;
+  readonly #queue: AppendQueue<AppendOutcome>;
   /** The newest head that this process knows to be in the store. Another process may have gone further. */
   #seen: TrustedHead;
 
@@ -106,7 +106,7 @@ export class Ledger {
    * outcome open: the same candidate again settles it. A signal withdraws the candidate until it is handed to the store.
    * EntryMissing where an entry that the candidate comes after is not there.
    */
-  append(candidate: Candidate, signal?: AbortSignal): Promise<Appended> {
+  append(candidate: Candidate, signal?: AbortSignal): Promise<AppendOutcome> {
     return this.#queue.add(candidate, signal);
   }
 
@@ -183,7 +183,7 @@ export class Ledger {
     return head;
   }
 
-  async #commit(waiting: readonly Waiting<Appended>[]): Promise<void> {
+  async #commit(waiting: readonly Waiting<AppendOutcome>[]): Promise<void> {
     for (let isCertain = false; ; isCertain = true) {
       const admitted = await admit(this.#store, waiting, isCertain);
       if (admitted.batch.length === 0) return;
@@ -197,7 +197,7 @@ export class Ledger {
     }
   }
 
-  async #commitAdmitted({ batch: waiting, needed }: Admitted<Appended>): Promise<void> {
+  async #commitAdmitted({ batch: waiting, needed }: Admitted<AppendOutcome>): Promise<void> {
     const { store, key, nowMs, stampMs = nowMs, onCommit } = this.#options;
     const groups = groupByName(waiting);
     const startedMs = nowMs();
@@ -216,7 +216,7 @@ export class Ledger {
       this.#advance(sealed.head);
       const receipts = receiptsOf(sealed);
       for (const { group, record } of placed.filter(({ added }) => added)) {
-        settle(group, record, receipts.get(record.index), true);
+        answerGroup(group, record, receipts.get(record.index), true);
       }
       onCommit?.({ entries: batch.records.length, durationMs: Math.max(0, nowMs() - startedMs), size: head.size });
     }
@@ -225,7 +225,7 @@ export class Ledger {
     const current = this.#advance(trustHead(head, key.verifierKey, seen));
     const wanted = before.filter(({ group, record }) => isWanted(group, record)).map(({ record }) => record);
     const receipts = await readReceipts(store, current, wanted);
-    for (const { group, record } of before) settle(group, record, receipts[wanted.indexOf(record)], false);
+    for (const { group, record } of before) answerGroup(group, record, receipts[wanted.indexOf(record)], false);
   }
 }
 
@@ -256,5 +256,5 @@ function receiptsOf(sealed: Sealed): ReadonlyMap<number, Receipt> {
 
 function throwAsEctError(cause: unknown): never {
   if (cause instanceof EctError || cause instanceof NameTaken) throw cause;
-  throw new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger could not be written; the outcome is open.'), { cause });
+  throw new EctError(reject('LEDGER_UNAVAILABLE', 'The ledger could not be written; the outcome is open.'), { cause });
 }

@@ -2,8 +2,8 @@
 // not come into the ledger as it was meant to, because somebody else took its name.
 
 import type { Waiting } from './append-queue.ts';
+import { keyOf } from './commit-outcome.ts';
 import { isSame } from './head.ts';
-import { keyOf } from './settle.ts';
 import type { Candidate, EntryRef, LedgerStore } from './store.ts';
 
 /** Why a candidate was not recorded: an entry that it needs is not there. Nothing else is wrong with it. */

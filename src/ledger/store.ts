@@ -119,13 +119,13 @@ export interface CommitResult {
  * sequencers can never extend the same head. Durability: when `commit` has answered, its batch survives a crash of the
  * process and of the machine (the memory adapter excepted: it says so). Order: reads see every commit that has answered.
  * Retries: none here; a failed commit may be tried again by the caller, since a name that landed is found again.
- * Failures: EctError LEDGER_UNAVAILABLE for anything that the storage refuses, STORAGE_FULL where it has no space (the
+ * Failures: EctError LEDGER_UNAVAILABLE for anything that the storage rejects, STORAGE_FULL where it has no space (the
  * store goes on by itself once there is some), LEDGER_CORRUPT for content that cannot be.
  */
 export interface LedgerStore {
   /** The current head, or undefined for a store that was never written. */
   head(): Promise<Head | undefined>;
-  /** Creates the first head. Refused with LEDGER_CORRUPT where one exists; `identity` is the ledger's verifier key. */
+  /** Creates the first head. Rejected with LEDGER_CORRUPT where one exists; `identity` is the ledger's verifier key. */
   initialise(head: Head, identity: string): Promise<void>;
   /** The verifier key that the store was initialised with. */
   identity(): Promise<string | undefined>;
@@ -150,7 +150,7 @@ export interface LedgerStore {
   /** The hashes of complete subtrees, in the order asked. LEDGER_CORRUPT where one is missing. */
   nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]>;
   /**
-   * Whether damage of the store is known. Then `find` and `lookUp` refuse to say that something is not there (LEDGER_CORRUPT), and
+   * Whether damage of the store is known. Then `find` and `lookUp` reject to say that something is not there (LEDGER_CORRUPT), and
    * `list` answers without conditions only. A store that is not watched has no such method.
    */
   isDamaged?(): boolean;

@@ -1,6 +1,6 @@
 // Every entry of a ledger, in order, a page at a time: what an audit reads.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import type { LedgerRecord, LedgerStore } from './store.ts';
 
 /** What to walk over. */
@@ -32,5 +32,5 @@ export async function* walkRecords(store: LedgerStore, options: WalkOptions = {}
 }
 
 function gapAt(index: number): EctError {
-  return new EctError(refuse('LEDGER_CORRUPT', `The ledger has no entry ${index}.`));
+  return new EctError(reject('LEDGER_CORRUPT', `The ledger has no entry ${index}.`));
 }

@@ -4,11 +4,11 @@
 
 import type { Flow } from './fair-queue.ts';
 import { Networks, networkOf, Place } from './networks.ts';
-import { ReadingFlow } from './read-scheduler.ts';
+import { ReadFlow } from './read-scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
-/** Calls that were refused at once. Who has used this up is not read from for a while, or is disconnected. */
-const REFUSALS: Rate = { burst: 1_000, perSecond: 500 };
+/** Calls that were rejected at once. Who has used this up is not read from for a while, or is disconnected. */
+const REJECTIONS: Rate = { burst: 1_000, perSecond: 500 };
 
 /** Where the connection of an account stands among those of its network: in the order of calls, and in those of reading. */
 export interface Places {
@@ -21,9 +21,9 @@ export interface Places {
 export class Account implements Flow {
   virtualFinish: number;
   /** Virtual finish among those whose bytes wait to be parsed. */
-  readonly reading: ReadingFlow;
+  readonly reading: ReadFlow;
   /** The same among bodies. */
-  readonly bodies: ReadingFlow;
+  readonly bodies: ReadFlow;
   /** Calls that were read whole and have not ended. */
   openCalls = 0;
   /** Those of them that have begun. */
@@ -39,11 +39,11 @@ export class Account implements Flow {
 
   /** `places`: of the account of a connection. */
   constructor(nowMs: number, places?: Places) {
-    this.refusals = new TokenBucket(REFUSALS, nowMs);
+    this.refusals = new TokenBucket(REJECTIONS, nowMs);
     this.#place = places?.calls;
     this.virtualFinish = this.#place?.finish ?? 0;
-    this.reading = new ReadingFlow(places?.reading);
-    this.bodies = new ReadingFlow(places?.bodies);
+    this.reading = new ReadFlow(places?.reading);
+    this.bodies = new ReadFlow(places?.bodies);
   }
 
   /** A call counts from now on. Answers whether it is the only one. */

@@ -1,7 +1,7 @@
 // How many calls a caller may make: a rate, and so many at once, where the operator limits it. Each process counts for itself.
 
 import { type Caller, callerName, type Obligations } from '../authority/index.ts';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 export interface CallLimitsOptions {
@@ -106,7 +106,7 @@ const WORDS = { calls_per_second: 'calls a second', concurrent_calls: 'calls at 
 
 function tooMany(quota: keyof typeof WORDS, limit: number, seconds: number): EctError {
   return new EctError(
-    refuse('QUOTA_EXCEEDED', `This caller may make ${limit} ${WORDS[quota]}.`, {
+    reject('QUOTA_EXCEEDED', `This caller may make ${limit} ${WORDS[quota]}.`, {
       quota,
       limit: String(limit),
       retry_after_seconds: String(Math.max(1, seconds)),

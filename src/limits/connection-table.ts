@@ -12,7 +12,7 @@ export interface ConnectionTableLimits {
 interface Entry {
   readonly socket: Socket;
   readonly address: string;
-  /** When the last call came that was not refused for who made it; 0: none yet. */
+  /** When the last call came that was not rejected for who made it; 0: none yet. */
   lastCallMs: number;
   readonly peer: string;
 }
@@ -29,18 +29,18 @@ export class ConnectionTable {
   readonly #bySocket = new WeakMap<Socket, Entry>();
   readonly #byPeer = new Map<string, Entry>();
   readonly #perAddress = new Map<string, number>();
-  readonly #onRefused: () => void;
+  readonly #onRejected: () => void;
   #most: number;
 
   constructor(
     limits: ConnectionTableLimits,
-    onRefused: () => void = () => undefined,
+    onRejected: () => void = () => undefined,
     now: () => number = () => performance.now(),
   ) {
     this.#limits = limits;
     this.#most = limits.maxConnections;
     this.#now = now;
-    this.#onRefused = onRefused;
+    this.#onRejected = onRejected;
   }
 
   get size(): number {
@@ -66,7 +66,7 @@ export class ConnectionTable {
     const address = networkOf(socket.remoteAddress);
     const isCrowded = (this.#perAddress.get(address) ?? 0) >= this.#limits.maxPerAddress;
     if (isCrowded || this.#entries.size >= this.#most) {
-      this.#onRefused();
+      this.#onRejected();
       const victim = this.#victim(isCrowded ? address : undefined);
       if (victim === undefined) {
         socket.destroy();

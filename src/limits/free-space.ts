@@ -2,7 +2,7 @@
 // free is for key events, for moving pages between files, and for the operator.
 
 import { statfs } from 'node:fs/promises';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 
 /** A file system, in bytes. `free` is what this user may still write. */
 export interface Volume {
@@ -72,10 +72,10 @@ export class FreeSpace {
     return this.#hasRoom;
   }
 
-  /** Refuses with STORAGE_FULL where there is no room. */
+  /** Rejects with STORAGE_FULL where there is no room. */
   demand(): void {
     if (this.#hasRoom) return;
-    throw new EctError(refuse('STORAGE_FULL', 'The disk has less free space than is kept in reserve.'));
+    throw new EctError(reject('STORAGE_FULL', 'The disk has less free space than is kept in reserve.'));
   }
 
   /** Notes bytes that were written since the last measurement. */

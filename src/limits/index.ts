@@ -10,7 +10,7 @@ export { FreeSpace, measureVolume } from './free-space.ts';
 export { DEFAULT_PROCESS_LIMITS, MAX_CONNECTION_STREAMS, type ProcessLimits } from './limits.ts';
 export { MemoryBudget, type Reservation } from './memory-budget.ts';
 export { CONNECTION_RATE, PUBLIC_COST_MS, PublicShare } from './public-share.ts';
-export { ReadingFlow, type ReadingLane, type ReadingLanes, ReadScheduler } from './read-scheduler.ts';
+export { ReadFlow, type ReadLane, type ReadLanes, ReadScheduler } from './read-scheduler.ts';
 export { createResources, type LimitName, type OnLimit, type Resources } from './resources.ts';
 export { StreamSlots } from './stream-slots.ts';
 export { type Rate, TokenBucket } from './token-bucket.ts';

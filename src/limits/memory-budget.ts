@@ -34,19 +34,19 @@ const EVICTABLE_AFTER_MS = 250;
 export class MemoryBudget {
   readonly #limits: MemoryLimits;
   readonly #now: () => number;
-  readonly #onRefused: () => void;
+  readonly #onRejected: () => void;
   /** In the order in which they were opened. Those that hold nothing are not in it. */
   readonly #holders = new Set<Holder>();
   #usedBytes = 0;
 
   constructor(
     limits: MemoryLimits,
-    onRefused: () => void = () => undefined,
+    onRejected: () => void = () => undefined,
     now: () => number = () => performance.now(),
   ) {
     this.#limits = limits;
     this.#now = now;
-    this.#onRefused = onRefused;
+    this.#onRejected = onRejected;
   }
 
   get usedBytes(): number {
@@ -75,7 +75,7 @@ export class MemoryBudget {
     const mostBytes = isSmall ? totalBytes : totalBytes * (1 - SHARE_OF_SMALL);
     const fits = holder.account.heldBytes + bytes <= accountBytes && this.#makeRoom(holder, mostBytes - bytes);
     if (!fits) {
-      this.#onRefused();
+      this.#onRejected();
       return false;
     }
     if (holder.bytes === 0) this.#holders.add(holder);
@@ -109,7 +109,7 @@ export class MemoryBudget {
     for (const holder of this.#holders) {
       if (holder.since > before) return false;
       if (holder === wanting || holder.isPinned) continue;
-      this.#onRefused();
+      this.#onRejected();
       holder.evict();
       // Whatever the holder did: it is counted as gone.
       holder.isClosed = true;

@@ -47,7 +47,7 @@ export class PublicShare {
     return !own.isBeyondRate && this.#cpu.take(now, costMs);
   }
 
-  /** Whether the last request of this connection was refused for its own rate, and not for what all connections ask. */
+  /** Whether the last request of this connection was rejected for its own rate, and not for what all connections ask. */
   isBeyondRate(connection: object): boolean {
     return this.#connections.get(connection)?.isBeyondRate === true;
   }

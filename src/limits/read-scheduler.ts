@@ -1,14 +1,14 @@
 // When bytes that a connection brought are parsed, and when other work that peers cause at will is done. One turn of the event
 // loop gives a few milliseconds to it; what is left waits in a fair queue, so that who floods the service does not delay others.
 
-import { OwnContext } from '../own-context.ts';
+import { OwnContext } from '../concurrency/own-context.ts';
 import { FairQueue, type Flow } from './fair-queue.ts';
 import type { Place } from './networks.ts';
 import { Turn } from './turn.ts';
 
-/** What one turn of the event loop gives, in milliseconds: more than calls get, since excess that is read late is refused late. */
+/** What one turn of the event loop gives, in milliseconds: more than calls get, since excess that is read late is rejected late. */
 const TURN_MS = 4;
-/** What it gives to long bodies: nobody is refused sooner by them, and a flood of them would lengthen each turn. */
+/** What it gives to long bodies: nobody is rejected sooner by them, and a flood of them would lengthen each turn. */
 export const BODY_TURN_MS = 1;
 /** What one connection takes of it before the others are asked. */
 const SLICE_MS = 1;
@@ -19,7 +19,7 @@ const LEARNT_SHARE = 0.25;
 const MOST_LEARNT_MS = 4;
 
 /** Whose bytes, and what a piece of its work has cost of late, in milliseconds. */
-export class ReadingFlow implements Flow {
+export class ReadFlow implements Flow {
   virtualFinish: number;
   pieceMs = SLICE_MS;
   readonly place: Place | undefined;
@@ -42,7 +42,7 @@ export class ReadingFlow implements Flow {
 }
 
 interface Piece {
-  readonly flow: ReadingFlow;
+  readonly flow: ReadFlow;
   readonly expectedMs: number;
   /** Each millisecond is paid for as often as there are flows in its share. */
   readonly sharers: number;
@@ -86,14 +86,14 @@ export class ReadScheduler {
   }
 
   /** The slice is over: its flow pays for the time. */
-  end(flow: ReadingFlow): void {
+  end(flow: ReadFlow): void {
     const [ms, { sharers }] = [this.#now() - this.#sliceBegan, flow];
     this.#queue.charge(flow, ms * sharers);
     flow.served(ms, sharers);
   }
 
   /** Runs something in a later turn, in the async context of whoever asks for it. */
-  defer(flow: ReadingFlow, run: () => void): void {
+  defer(flow: ReadFlow, run: () => void): void {
     // What it will take is not known yet. Of flows that have waited equally long, that whose pieces are small is next.
     const { pieceMs: expectedMs, place } = flow;
     place?.enter();
@@ -103,7 +103,7 @@ export class ReadScheduler {
   }
 
   /** Runs something now if there is time, or else in a later turn. */
-  run(flow: ReadingFlow, work: () => void): void {
+  run(flow: ReadFlow, work: () => void): void {
     // Inside of a piece it is part of that, and is paid with it.
     if (this.#isRunning) {
       work();
@@ -144,15 +144,15 @@ export class ReadScheduler {
 }
 
 /** One flow in one order of reading. */
-export interface ReadingLane {
+export interface ReadLane {
   readonly reads: ReadScheduler;
-  readonly flow: ReadingFlow;
+  readonly flow: ReadFlow;
 }
 
 /** What a connection of Node's servers is read by: requests, and bodies. */
-export interface ReadingLanes {
-  readonly requests: ReadingLane;
-  readonly bodies: ReadingLane;
+export interface ReadLanes {
+  readonly requests: ReadLane;
+  readonly bodies: ReadLane;
 }
 
 /** Ticks run when no microtask is left. */

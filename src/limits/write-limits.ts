@@ -12,8 +12,8 @@ export interface CallerWriteLimitsOptions {
   readonly space: FreeSpace | undefined;
   /** What is kept on that disk; the rest is in memory. */
   readonly onDisk: ReadonlySet<WriteUse>;
-  /** Told of every refusal and of all that was taken or, with negative bytes, given back. Must not throw. */
-  readonly onRefused: (use: WriteUse, reason: ErrorReason) => void;
+  /** Told of every rejection and of all that was taken or, with negative bytes, given back. Must not throw. */
+  readonly onRejected: (use: WriteUse, reason: ErrorReason) => void;
   readonly onTaken: (use: WriteUse, bytes: number) => void;
 }
 
@@ -25,7 +25,7 @@ export class CallerWriteLimits implements WriteLimits {
   }
 
   demand(caller: string, use: WriteUse, bytes: number): void {
-    this.#refusing(use, () => {
+    this.#rejecting(use, () => {
       this.#spaceFor(use)?.demand();
       this.#options.quota?.demand(caller, bytes);
     });
@@ -34,7 +34,7 @@ export class CallerWriteLimits implements WriteLimits {
   take(caller: string, use: WriteUse, bytes: number): void {
     const { quota, onTaken } = this.#options;
     const space = this.#spaceFor(use);
-    this.#refusing(use, () => {
+    this.#rejecting(use, () => {
       space?.demand();
       quota?.take(caller, bytes);
     });
@@ -52,11 +52,11 @@ export class CallerWriteLimits implements WriteLimits {
     return this.#options.onDisk.has(use) ? this.#options.space : undefined;
   }
 
-  #refusing(use: WriteUse, check: () => void): void {
+  #rejecting(use: WriteUse, check: () => void): void {
     try {
       check();
     } catch (error) {
-      if (error instanceof EctError) this.#options.onRefused(use, error.reason);
+      if (error instanceof EctError) this.#options.onRejected(use, error.reason);
       throw error;
     }
   }

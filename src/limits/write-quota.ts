@@ -1,6 +1,6 @@
 // How many bytes each caller may have written: a token bucket for each (a burst, then a steady rate), bounded in number.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 
 export interface WriteQuotaOptions {
   /** The rate, and as much at once. */
@@ -39,15 +39,15 @@ export class WriteQuota {
     this.#shared = { bytes: options.bytesPerHour, atMs: options.nowMs() };
   }
 
-  /** Refuses with QUOTA_EXCEEDED what `take` would refuse now. */
+  /** Rejects with QUOTA_EXCEEDED what `take` would reject now. */
   demand(caller: string, bytes: number): void {
-    this.#refuseBeyond(this.#refilled(this.#buckets.get(caller) ?? this.#shared), bytes);
+    this.#rejectBeyond(this.#refilled(this.#buckets.get(caller) ?? this.#shared), bytes);
   }
 
-  /** Takes the bytes, or refuses with QUOTA_EXCEEDED and takes nothing. */
+  /** Takes the bytes, or rejects with QUOTA_EXCEEDED and takes nothing. */
   take(caller: string, bytes: number): void {
     const bucket = this.#refilled(this.#buckets.get(caller) ?? this.#shared);
-    this.#refuseBeyond(bucket, bytes);
+    this.#rejectBeyond(bucket, bytes);
     this.#bucketFor(caller).bytes -= bytes;
   }
 
@@ -94,12 +94,12 @@ export class WriteQuota {
     return bucket;
   }
 
-  #refuseBeyond({ bytes: left }: Bucket, bytes: number): void {
+  #rejectBeyond({ bytes: left }: Bucket, bytes: number): void {
     if (bytes <= left) return;
     const { bytesPerHour } = this.#options;
     const seconds = Math.ceil(((bytes - left) * HOUR_MS) / bytesPerHour / 1000);
     throw new EctError(
-      refuse('QUOTA_EXCEEDED', `This caller has had ${bytesPerHour} bytes written within the last hour, its quota.`, {
+      reject('QUOTA_EXCEEDED', `This caller has had ${bytesPerHour} bytes written within the last hour, its quota.`, {
         quota: 'written_bytes_per_hour',
         limit: String(bytesPerHour),
         retry_after_seconds: String(seconds),

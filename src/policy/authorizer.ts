@@ -33,8 +33,8 @@ export interface PolicyInForce {
   readonly digest: string;
 }
 
-/** A refusal as the operator is told of it. */
-export interface PolicyRefusal {
+/** A rejection as the operator is told of it. */
+export interface PolicyRejection {
   readonly caller: Caller;
   readonly question: PermissionQuestion;
   readonly decision: Decision;
@@ -44,7 +44,7 @@ export interface PolicyAuthorizerOptions {
   /** The name of the authority. */
   readonly issuer: string;
   readonly isAdministrator: (caller: Caller) => boolean;
-  readonly onRefused: (refusal: PolicyRefusal) => void;
+  readonly onRejected: (rejection: PolicyRejection) => void;
 }
 
 /** The built-in rules, without limits. */
@@ -109,8 +109,8 @@ export class PolicyAuthorizer implements Authorizer {
     return this.#inForce.limits === NO_LIMITS ? NO_OBLIGATIONS : this.#known(caller).obligations;
   }
 
-  refused(caller: Caller, question: PermissionQuestion, decision: Decision): void {
-    this.#options.onRefused({ caller, question, decision });
+  rejected(caller: Caller, question: PermissionQuestion, decision: Decision): void {
+    this.#options.onRejected({ caller, question, decision });
   }
 
   #known(caller: Caller): KnownCaller {

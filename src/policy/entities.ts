@@ -136,7 +136,7 @@ export function contextOf(caller: Caller, { iss, ...rest }: Circumstances): Read
   return context;
 }
 
-/** Each entity once: Cedar refuses two of one name. */
+/** Each entity once: Cedar rejects two of one name. */
 export function distinct(entities: readonly Entity[]): readonly Entity[] {
   const byName = new Map(entities.map((entity) => [`${entity.uid.type} ${entity.uid.id}`, entity]));
   return [...byName.values()];

@@ -4,7 +4,7 @@ export {
   BUILT_IN,
   PolicyAuthorizer,
   type PolicyInForce,
-  type PolicyRefusal,
+  type PolicyRejection,
   requestOf,
 } from './authorizer.ts';
 export { type AskedCase, type Case, isCallerName, type ReadCases, readCases, readQuestion } from './cases.ts';

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
-import { readSmall } from '../bounded-read.ts';
-import { type FileType, isFile, NOT_A_FILE } from '../file-type.ts';
+import { readSmall } from '../files/bounded-read.ts';
+import { type FileType, isFile, NOT_A_FILE } from '../files/file-type.ts';
 
 /** `code`: why the file cannot be read, as the system says it (`ENOENT`); `ETOOLARGE` for a file that is too large, `ENOTFILE` for what is no file. */
 export type Content = { readonly bytes: Buffer } | { readonly code: string };

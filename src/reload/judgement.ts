@@ -5,11 +5,11 @@
 export interface Standing {
   /** The digest of the files in force. */
   readonly inForce: string;
-  /** What was refused last, if that is still what the disk holds. */
-  readonly refused: Refusal | undefined;
+  /** What was rejected last, if that is still what the disk holds. */
+  readonly rejected: Rejection | undefined;
 }
 
-interface Refusal {
+interface Rejection {
   readonly digest: string;
   readonly why: string;
 }
@@ -21,16 +21,16 @@ export type Seen<Value> =
 
 export type Judgement<Value> =
   | { readonly kind: 'unchanged' }
-  /** What was refused has been replaced by the files in force. */
+  /** What was rejected has been replaced by the files in force. */
   | { readonly kind: 'restored' }
   | { readonly kind: 'replaced'; readonly value: Value }
   /** `isNews`: it has not been said before. */
   | { readonly kind: 'refused'; readonly why: string; readonly isNews: boolean };
 
-export function judge<Value>({ inForce, refused }: Standing, seen: Seen<Value>): Judgement<Value> {
-  if (seen.digest === inForce) return { kind: refused === undefined ? 'unchanged' : 'restored' };
+export function judge<Value>({ inForce, rejected }: Standing, seen: Seen<Value>): Judgement<Value> {
+  if (seen.digest === inForce) return { kind: rejected === undefined ? 'unchanged' : 'restored' };
   if ('value' in seen) return { kind: 'replaced', value: seen.value };
-  const isNews = refused?.digest !== seen.digest || refused.why !== seen.why;
+  const isNews = rejected?.digest !== seen.digest || rejected.why !== seen.why;
   return { kind: 'refused', why: seen.why, isNews };
 }
 
@@ -38,10 +38,10 @@ export function judge<Value>({ inForce, refused }: Standing, seen: Seen<Value>):
 export function standingAfter<Value>(standing: Standing, seen: Seen<Value>, judgement: Judgement<Value>): Standing {
   switch (judgement.kind) {
     case 'replaced':
-      return { inForce: seen.digest, refused: undefined };
+      return { inForce: seen.digest, rejected: undefined };
     case 'refused':
-      return { ...standing, refused: { digest: seen.digest, why: judgement.why } };
+      return { ...standing, rejected: { digest: seen.digest, why: judgement.why } };
     default:
-      return { ...standing, refused: undefined };
+      return { ...standing, rejected: undefined };
   }
 }

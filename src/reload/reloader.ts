@@ -11,7 +11,7 @@ import { DirectoryWatcher } from './watcher.ts';
 export interface ReloadEvents {
   filesReloaded(files: string): void;
   /** The files on disk cannot be used; those before stay in force. */
-  reloadRefused(files: string, why: string): void;
+  reloadRejected(files: string, why: string): void;
   /** The files in force are on disk again. */
   reloadRestored(files: string): void;
 }
@@ -54,7 +54,7 @@ export class Reloader {
   /** Watches a group that has been loaded. `putInForce` either takes the value as a whole or throws. */
   add<Value>(loaded: LoadedGroup<Value>, putInForce: (value: Value) => void | Promise<void>): void {
     if (!loaded.isReloadable) return;
-    const standing = { inForce: loaded.digest, refused: undefined };
+    const standing = { inForce: loaded.digest, rejected: undefined };
     // Only values of this very group come back to it.
     this.#watched.push({ group: loaded.group, putInForce: putInForce as Watched['putInForce'], standing });
   }
@@ -104,7 +104,7 @@ export class Reloader {
     if (judgement.kind === 'replaced') this.#events.filesReloaded(group.name);
     else if (judgement.kind === 'restored') this.#events.reloadRestored(group.name);
     else if (judgement.kind === 'refused' && (judgement.isNews || isAsked)) {
-      this.#events.reloadRefused(group.name, judgement.why);
+      this.#events.reloadRejected(group.name, judgement.why);
     }
   }
 
@@ -123,12 +123,12 @@ export class Reloader {
     }
   }
 
-  async #readSettled(paths: readonly string[], { inForce, refused }: Standing) {
+  async #readSettled(paths: readonly string[], { inForce, rejected }: Standing) {
     let contents = await readContents(paths);
     let digest = digestOf(contents);
     for (let looks = 1; looks < MAX_LOOKS; looks++) {
       // What is known has been waited for before.
-      if (digest === inForce || digest === refused?.digest) return contents;
+      if (digest === inForce || digest === rejected?.digest) return contents;
       const { signal } = this.#stopped;
       await pause(this.#times.settleMs, undefined, { signal }).catch(() => {}); // Rejected when the watch ends.
       if (signal.aborted) return undefined;

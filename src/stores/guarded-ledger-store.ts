@@ -2,7 +2,7 @@
 // look-up that cannot be trusted must not decide what is new. What is found is answered, since it can be proven by itself. That
 // something is not there rests on an index, and is answered no more.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import type {
   Candidate,
   CommitResult,
@@ -20,7 +20,7 @@ export interface KnownDamage {
   found(damage: { readonly index: number | null; readonly fault: string }): void;
 }
 
-/** Passes everything on, takes note of LEDGER_CORRUPT, and refuses commits and negative answers from then on. */
+/** Passes everything on, takes note of LEDGER_CORRUPT, and rejects commits and negative answers from then on. */
 export class GuardedLedgerStore implements LedgerStore {
   readonly #inner: LedgerStore;
   readonly #damage: KnownDamage;
@@ -32,7 +32,7 @@ export class GuardedLedgerStore implements LedgerStore {
 
   async commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
     if (this.#damage.isFound()) {
-      throw new EctError(refuse('LEDGER_CORRUPT', 'The ledger is damaged: nothing is recorded until it is restored.'));
+      throw new EctError(reject('LEDGER_CORRUPT', 'The ledger is damaged: nothing is recorded until it is restored.'));
     }
     return this.#noting(this.#inner.commit(candidates, seal));
   }
@@ -41,7 +41,7 @@ export class GuardedLedgerStore implements LedgerStore {
     return this.#damage.isFound();
   }
 
-  // Of two processes that make a ledger at the same time one is refused, and nothing is damaged.
+  // Of two processes that make a ledger at the same time one is rejected, and nothing is damaged.
   initialise(head: Head, identity: string): Promise<void> {
     return this.#inner.initialise(head, identity);
   }
@@ -54,14 +54,14 @@ export class GuardedLedgerStore implements LedgerStore {
 
   async find(scope: string, name: string): Promise<LedgerRecord | undefined> {
     const record = await this.#noting(this.#inner.find(scope, name));
-    if (record === undefined) this.#refuseAbsence();
+    if (record === undefined) this.#rejectAbsence();
     return record;
   }
 
   async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
     const records = await this.#noting(this.#inner.lookUp(scope, names, reach));
     // What is found elsewhere is the answer only where the scope itself has nothing.
-    if (records.some((record) => record?.scope !== scope)) this.#refuseAbsence();
+    if (records.some((record) => record?.scope !== scope)) this.#rejectAbsence();
     return records;
   }
 
@@ -69,9 +69,9 @@ export class GuardedLedgerStore implements LedgerStore {
     const { scope, author, fromMs, beforeMs } = query;
     if ([scope, author, fromMs, beforeMs].some((condition) => condition !== undefined)) {
       // An entry that the index does not lead to would be missing from it. Damage may be found while it is read.
-      this.#refuseAbsence();
+      this.#rejectAbsence();
       const records = await this.#noting(this.#inner.list(query, signal));
-      this.#refuseAbsence();
+      this.#rejectAbsence();
       return records;
     }
     return this.#noting(this.#listWithoutGap(query, signal));
@@ -85,7 +85,7 @@ export class GuardedLedgerStore implements LedgerStore {
     const missing = missingFrom(records, query, size);
     if (missing !== undefined) {
       const message = `Entry ${missing} is damaged: it is not found by its index.`;
-      throw new EctError(refuse('LEDGER_CORRUPT', message, { index: String(missing) }));
+      throw new EctError(reject('LEDGER_CORRUPT', message, { index: String(missing) }));
     }
     return records;
   }
@@ -94,10 +94,10 @@ export class GuardedLedgerStore implements LedgerStore {
     return this.#inner.close();
   }
 
-  #refuseAbsence(): void {
+  #rejectAbsence(): void {
     if (!this.#damage.isFound()) return;
     const message = 'The ledger is damaged: that it does not hold something is not known until it has been restored.';
-    throw new EctError(refuse('LEDGER_CORRUPT', message));
+    throw new EctError(reject('LEDGER_CORRUPT', message));
   }
 
   async #noting<T>(answer: Promise<T>): Promise<T> {

@@ -14,9 +14,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
+import { fileFault } from '../files/system-faults.ts';
 import { type HighWaterMark, HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
-import { fileFault } from '../system-faults.ts';
 import { countDamaged, keptIn, PAGE_BYTES, pageOf, pagesOf, sizeIn } from './mark-pages.ts';
 
 const PAGES = 3;
@@ -170,7 +170,7 @@ export class MarkFile implements HighWaterMark {
 function unavailable(path: string, use: string, cause: unknown): EctError {
   const isFull = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
   const message = `The high-water mark of the ledger cannot be ${use}: ${fileFault(path, cause, 'written')}.`;
-  return new EctError(refuse(isFull ? 'STORAGE_FULL' : 'LEDGER_UNAVAILABLE', message), { cause });
+  return new EctError(reject(isFull ? 'STORAGE_FULL' : 'LEDGER_UNAVAILABLE', message), { cause });
 }
 
 function openFile(path: string): number {

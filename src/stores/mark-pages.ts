@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { demandFile } from '../file-type.ts';
+import { demandFile } from '../files/file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 
 export const PAGE_BYTES = 4_096;

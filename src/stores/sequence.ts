@@ -14,7 +14,7 @@ export function sequence(
   held: readonly (LedgerRecord | undefined)[],
   seal: Seal,
 ): CommitResult {
-  refuseTwins(candidates);
+  rejectTwins(candidates);
   const fresh = candidates.filter((_, place) => held[place] === undefined);
   if (fresh.length === 0) {
     return { placements: held.map((record) => ({ added: false, record: record! })), batch: undefined, head };
@@ -28,7 +28,7 @@ export function sequence(
   return { placements, batch, head: batch.head };
 }
 
-function refuseTwins(candidates: readonly Candidate[]): void {
+function rejectTwins(candidates: readonly Candidate[]): void {
   const seen = new Set(candidates.map(({ scope, name }) => `${scope.length} ${scope}${name}`));
   if (seen.size !== candidates.length)
     throw new TypeError('Two candidates of one commit have the same scope and name.');

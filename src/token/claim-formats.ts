@@ -1,6 +1,6 @@
 // The rule of each claim: what it may look like, once it has its type.
 
-import { type Refusal, refuse } from '../errors.ts';
+import { type Rejection, reject } from '../errors.ts';
 import type { TypedClaims } from './claims.ts';
 import { decodeBase64url } from './compact.ts';
 import type { Draft } from './drafts.ts';
@@ -43,7 +43,7 @@ const SHA_256 = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const LONGER_HASH_BYTES = { 'sha-384': 48, 'sha-512': 64 } as const;
 
 /** Step "formats": the rules of each claim. Answers the first one that is broken; otherwise `claims` are Claims. */
-export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Draft = '01'): Refusal | undefined {
+export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Draft = '01'): Rejection | undefined {
   const ids = ID_FORMS[policy.ids];
   return (
     checkNames(claims) ??
@@ -58,10 +58,10 @@ export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Dr
 }
 
 /**
- * Every rule that a claim set breaks, for those who are to correct them all: one refusal for each, and in lists one for each
+ * Every rule that a claim set breaks, for those who are to correct them all: one rejection for each, and in lists one for each
  * element. Its violation names the claim: `pred[3]`. It finds something wherever `checkFormats` does.
  */
-export function formatFaults(claims: TypedClaims, policy: ClaimPolicy): readonly Refusal[] {
+export function formatFaults(claims: TypedClaims, policy: ClaimPolicy): readonly Rejection[] {
   const ids = ID_FORMS[policy.ids];
   return [
     ...faultAt('iss', checkIssuer(claims.iss)),
@@ -77,19 +77,19 @@ export function formatFaults(claims: TypedClaims, policy: ClaimPolicy): readonly
   ];
 }
 
-function faultAt(field: string, refusal: Refusal | undefined): readonly Refusal[] {
-  return refusal === undefined ? [] : [{ ...refusal, violations: [{ field, description: refusal.message }] }];
+function faultAt(field: string, rejection: Rejection | undefined): readonly Rejection[] {
+  return rejection === undefined ? [] : [{ ...rejection, violations: [{ field, description: rejection.message }] }];
 }
 
-function audienceFaults(aud: readonly string[]): readonly Refusal[] {
+function audienceFaults(aud: readonly string[]): readonly Rejection[] {
   if (aud.length === 0 || aud.length > MAX_AUDIENCES) return faultAt('aud', checkAudience(aud));
   return aud.flatMap((party, at) => {
     const rule = `[${at}] must have 1 to ${MAX_URI_BYTES} bytes and no control characters`;
-    return isParty(party) ? [] : faultAt(`aud[${at}]`, refuse('CLAIM_INVALID', `aud${rule}.`, { claim: 'aud' }));
+    return isParty(party) ? [] : faultAt(`aud[${at}]`, reject('CLAIM_INVALID', `aud${rule}.`, { claim: 'aud' }));
   });
 }
 
-function predecessorFaults({ pred, jti }: TypedClaims, ids: IdForm): readonly Refusal[] {
+function predecessorFaults({ pred, jti }: TypedClaims, ids: IdForm): readonly Rejection[] {
   if (pred.length > MAX_PREDECESSORS) return faultAt('pred', checkPredecessors({ pred, jti }, ids));
   const seen = new Set<string>();
   return pred.flatMap((id, at) => {
@@ -102,15 +102,15 @@ function predecessorFaults({ pred, jti }: TypedClaims, ids: IdForm): readonly Re
         : id === jti
           ? 'names the task itself'
           : undefined;
-    return rule === undefined ? [] : faultAt(`pred[${at}]`, refuse('PRED_INVALID', `pred[${at}] ${rule}.`));
+    return rule === undefined ? [] : faultAt(`pred[${at}]`, reject('PRED_INVALID', `pred[${at}] ${rule}.`));
   });
 }
 
-function checkNames({ iss, aud }: TypedClaims): Refusal | undefined {
+function checkNames({ iss, aud }: TypedClaims): Rejection | undefined {
   return checkIssuer(iss) ?? checkAudience(aud);
 }
 
-function checkIssuer(iss: string): Refusal | undefined {
+function checkIssuer(iss: string): Rejection | undefined {
   if (iss.length > MAX_URI_BYTES || !URI.test(iss)) {
     return broken('iss', `must be an absolute URI of at most ${MAX_URI_BYTES} bytes`);
   }
@@ -118,7 +118,7 @@ function checkIssuer(iss: string): Refusal | undefined {
   return hasSpiffeScheme(iss) && !isSpiffeId(iss) ? broken('iss', SPIFFE_RULE) : undefined;
 }
 
-function checkAudience(aud: readonly string[]): Refusal | undefined {
+function checkAudience(aud: readonly string[]): Rejection | undefined {
   if (aud.length === 0 || aud.length > MAX_AUDIENCES) return broken('aud', `must have 1 to ${MAX_AUDIENCES} entries`);
   return aud.every(isParty)
     ? undefined
@@ -129,19 +129,19 @@ function isParty(party: string): boolean {
   return party !== '' && Buffer.byteLength(party) <= MAX_URI_BYTES && !CONTROL.test(party);
 }
 
-function checkIds({ jti, wid }: TypedClaims, ids: IdForm): Refusal | undefined {
+function checkIds({ jti, wid }: TypedClaims, ids: IdForm): Rejection | undefined {
   return checkTask(jti, ids) ?? checkWorkflow(wid, ids);
 }
 
-function checkTask(jti: string, ids: IdForm): Refusal | undefined {
+function checkTask(jti: string, ids: IdForm): Rejection | undefined {
   return ids.pattern.test(jti) ? undefined : broken('jti', `must be ${ids.one}`);
 }
 
-function checkWorkflow(wid: string, ids: IdForm): Refusal | undefined {
+function checkWorkflow(wid: string, ids: IdForm): Rejection | undefined {
   return wid !== '' && !ids.pattern.test(wid) ? broken('wid', `must be ${ids.one}`) : undefined;
 }
 
-function checkAction(action: string): Refusal | undefined {
+function checkAction(action: string): Rejection | undefined {
   // Characters are counted, not UTF-16 units, of which a character has one or two.
   const { length } = action;
   const mayBeTooLong = length > MAX_EXEC_ACT_CHARACTERS;
@@ -152,7 +152,7 @@ function checkAction(action: string): Refusal | undefined {
     : undefined;
 }
 
-function checkLifetime({ iat, exp, nbf }: TypedClaims, maxLifetimeSeconds: number): Refusal | undefined {
+function checkLifetime({ iat, exp, nbf }: TypedClaims, maxLifetimeSeconds: number): Rejection | undefined {
   if (exp <= iat) return broken('exp', 'must be later than iat');
   // The skew that is allowed for clocks would make such a token valid for a while.
   if (nbf !== undefined && nbf >= exp) return broken('nbf', 'must be earlier than exp');
@@ -160,17 +160,17 @@ function checkLifetime({ iat, exp, nbf }: TypedClaims, maxLifetimeSeconds: numbe
   return exp > LAST_SECOND ? broken('exp', 'must be before the year 10000') : undefined;
 }
 
-function checkPredecessors({ pred, jti }: Pick<TypedClaims, 'pred' | 'jti'>, ids: IdForm): Refusal | undefined {
+function checkPredecessors({ pred, jti }: Pick<TypedClaims, 'pred' | 'jti'>, ids: IdForm): Rejection | undefined {
   if (pred.length === 0) return undefined;
-  if (pred.length > MAX_PREDECESSORS) return refuse('PRED_INVALID', `pred has more than ${MAX_PREDECESSORS} entries.`);
+  if (pred.length > MAX_PREDECESSORS) return reject('PRED_INVALID', `pred has more than ${MAX_PREDECESSORS} entries.`);
   if (!pred.every((id) => ids.pattern.test(id)))
-    return refuse('PRED_INVALID', `Each entry of pred must be ${ids.one}.`);
-  if (new Set(pred).size !== pred.length) return refuse('PRED_INVALID', 'pred names a task twice.');
-  return pred.includes(jti) ? refuse('PRED_INVALID', 'pred names the task itself.') : undefined;
+    return reject('PRED_INVALID', `Each entry of pred must be ${ids.one}.`);
+  if (new Set(pred).size !== pred.length) return reject('PRED_INVALID', 'pred names a task twice.');
+  return pred.includes(jti) ? reject('PRED_INVALID', 'pred names the task itself.') : undefined;
 }
 
 /** SHA-256 without a name in front; in -00 also the longer hashes under their names. */
-function checkHash(claim: 'inp_hash' | 'out_hash', value: string, draft: Draft): Refusal | undefined {
+function checkHash(claim: 'inp_hash' | 'out_hash', value: string, draft: Draft): Rejection | undefined {
   if (value === '' || SHA_256.test(value)) return undefined;
   const [, name = '', rest = ''] = draft === '00' ? (/^(sha-384|sha-512):(.*)$/s.exec(value) ?? []) : [];
   return name !== '' && decodeBase64url(rest)?.length === LONGER_HASH_BYTES[name as keyof typeof LONGER_HASH_BYTES]
@@ -178,21 +178,21 @@ function checkHash(claim: 'inp_hash' | 'out_hash', value: string, draft: Draft):
     : broken(claim, 'must be a SHA-256 as 43 characters of base64url');
 }
 
-function checkExtension(ext: JsonObject | undefined): Refusal | undefined {
+function checkExtension(ext: JsonObject | undefined): Rejection | undefined {
   if (ext === undefined) return undefined;
   if (Buffer.byteLength(JSON.stringify(ext)) > MAX_EXT_BYTES) {
-    return refuse('EXT_TOO_LARGE', `ect_ext has more than ${MAX_EXT_BYTES} bytes of compact JSON.`, {
+    return reject('EXT_TOO_LARGE', `ect_ext has more than ${MAX_EXT_BYTES} bytes of compact JSON.`, {
       limit_bytes: String(MAX_EXT_BYTES),
     });
   }
   if (depthOf(ext) > MAX_EXT_DEPTH) {
-    return refuse('EXT_TOO_DEEP', `ect_ext is nested more than ${MAX_EXT_DEPTH} deep.`, {
+    return reject('EXT_TOO_DEEP', `ect_ext is nested more than ${MAX_EXT_DEPTH} deep.`, {
       limit_depth: String(MAX_EXT_DEPTH),
     });
   }
   return undefined;
 }
 
-function broken(claim: string, rule: string): Refusal {
-  return refuse('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
+function broken(claim: string, rule: string): Rejection {
+  return reject('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
 }

@@ -1,113 +1,113 @@
 // The verification steps on the claims of a token, under the same terms as those on its envelope.
 
-import { type Refusal, refuse } from '../errors.ts';
+import { type Rejection, reject } from '../errors.ts';
 import { checkFormats } from './claim-formats.ts';
 import type { Claims } from './claims.ts';
 import { TYPES } from './drafts.ts';
 import { isHashOf } from './hash.ts';
-import { isRefusal, readClaims } from './read-claims.ts';
-import { CheckedToken, type Reading } from './reading.ts';
+import { isRejection, readClaims } from './read-claims.ts';
+import { CheckedToken, type VerificationState } from './verification-state.ts';
 
-export function checkClaims(reading: Reading): Refusal | undefined {
-  const { parts, content, policy } = reading;
+export function checkClaims(state: VerificationState): Rejection | undefined {
+  const { parts, content, policy } = state;
   const read = readClaims(content.payload, content.oddNumbers, typeOf(parts), policy.drafts);
-  if (isRefusal(read)) return read;
-  reading.draft = read.draft;
-  reading.typed = read.claims;
+  if (isRejection(read)) return read;
+  state.draft = read.draft;
+  state.typed = read.claims;
   return undefined;
 }
 
-/** In a report another `typ` may have been refused before: the names tell the draft then, as under the older one. */
-function typeOf(parts: Reading['parts'] | undefined): string | undefined {
+/** In a report another `typ` may have been rejected before: the names tell the draft then, as under the older one. */
+function typeOf(parts: VerificationState['parts'] | undefined): string | undefined {
   if (parts === undefined) return undefined;
   return parts.header['typ'] === TYPES['01'] ? TYPES['01'] : TYPES['00'];
 }
 
-export function checkClaimFormats(reading: Reading): Refusal | undefined {
-  const { typed, draft, policy, content, parts, key } = reading;
-  const refusal = checkFormats(typed, policy, draft);
-  if (refusal !== undefined || !reading.sound) return refusal;
+export function checkClaimFormats(state: VerificationState): Rejection | undefined {
+  const { typed, draft, policy, content, parts, key } = state;
+  const rejection = checkFormats(typed, policy, draft);
+  if (rejection !== undefined || !state.sound) return rejection;
   // From here on the claims can be trusted as far as the key: every step so far has held.
   const kid = parts === undefined ? undefined : key.kid;
-  reading.token = new CheckedToken(typed as Claims, draft, kid, content.signingInput);
+  state.token = new CheckedToken(typed as Claims, draft, kid, content.signingInput);
   return undefined;
 }
 
-export function checkIssuer({ key, typed, policy }: Reading): Refusal | undefined {
-  if (!key.speaksFor(typed.iss)) return refuse('ISSUER_MISMATCH', 'The key that signed does not speak for iss.');
+export function checkIssuer({ key, typed, policy }: VerificationState): Rejection | undefined {
+  if (!key.speaksFor(typed.iss)) return reject('ISSUER_MISMATCH', 'The key that signed does not speak for iss.');
   // With the limit on the age of `iat`, a key that leaks after its end is soon of no use.
   const until = key.signsUntil;
   return until === undefined || typed.iat <= until + policy.maxFutureSeconds
     ? undefined
-    : refuse('KEY_EXPIRED', 'The key had ended when the token was issued.');
+    : reject('KEY_EXPIRED', 'The key had ended when the token was issued.');
 }
 
-export function checkAudience({ typed, question }: Reading): Refusal | 'skipped' | undefined {
-  if (question.audience === undefined) return 'skipped';
-  return typed.aud.includes(question.audience)
+export function checkAudience({ typed, options }: VerificationState): Rejection | 'skipped' | undefined {
+  if (options.audience === undefined) return 'skipped';
+  return typed.aud.includes(options.audience)
     ? undefined
-    : refuse('AUDIENCE_MISMATCH', 'aud does not name the verifier.');
+    : reject('AUDIENCE_MISMATCH', 'aud does not name the verifier.');
 }
 
-export function checkTimes({ typed, question, policy }: Reading): Refusal | undefined {
-  const { asOf } = question;
-  const at = asOf ?? question.now;
-  const isPresented = question.reading === 'presented';
+export function checkTimes({ typed, options, policy }: VerificationState): Rejection | undefined {
+  const { asOf } = options;
+  const at = asOf ?? options.now;
+  const isPresented = options.purpose === 'presented';
   if (isPresented && typed.exp <= at) {
     return asOf === undefined
-      ? refuse('TOKEN_EXPIRED', 'The token has expired.')
-      : ofThatMoment(refuse('TOKEN_EXPIRED', 'The token had expired at as_of.'), 'before its exp');
+      ? reject('TOKEN_EXPIRED', 'The token has expired.')
+      : ofThatMoment(reject('TOKEN_EXPIRED', 'The token had expired at as_of.'), 'before its exp');
   }
   if (typed.iat > at + policy.maxFutureSeconds) {
     return asOf === undefined
-      ? refuse('IAT_IN_FUTURE', `iat is more than ${policy.maxFutureSeconds} s ahead.`)
+      ? reject('IAT_IN_FUTURE', `iat is more than ${policy.maxFutureSeconds} s ahead.`)
       : ofThatMoment(
-          refuse('IAT_IN_FUTURE', `The token was issued ${typed.iat - asOf} s after as_of.`),
+          reject('IAT_IN_FUTURE', `The token was issued ${typed.iat - asOf} s after as_of.`),
           'from its iat on',
         );
   }
   // A record is not from the future either: what was signed for later is no evidence of a task that was done by then.
   if (typed.nbf !== undefined && typed.nbf > at + policy.maxFutureSeconds) {
     return asOf === undefined
-      ? refuse('TOKEN_NOT_YET_VALID', `nbf is more than ${policy.maxFutureSeconds} s ahead.`)
-      : ofThatMoment(refuse('TOKEN_NOT_YET_VALID', `nbf is ${typed.nbf - asOf} s after as_of.`), 'from its nbf on');
+      ? reject('TOKEN_NOT_YET_VALID', `nbf is more than ${policy.maxFutureSeconds} s ahead.`)
+      : ofThatMoment(reject('TOKEN_NOT_YET_VALID', `nbf is ${typed.nbf - asOf} s after as_of.`), 'from its nbf on');
   }
   if (isPresented && typed.iat < at - policy.maxAgeSeconds) {
     return asOf === undefined
-      ? refuse('IAT_TOO_OLD', `iat is more than ${policy.maxAgeSeconds} s ago.`)
+      ? reject('IAT_TOO_OLD', `iat is more than ${policy.maxAgeSeconds} s ago.`)
       : ofThatMoment(
-          refuse('IAT_TOO_OLD', `iat is more than ${policy.maxAgeSeconds} s before as_of.`),
+          reject('IAT_TOO_OLD', `iat is more than ${policy.maxAgeSeconds} s before as_of.`),
           `within ${policy.maxAgeSeconds} s of its iat`,
         );
   }
   return undefined;
 }
 
-/** What another moment of evidence would mend, and no clock. */
-function ofThatMoment(refusal: Refusal, when: string): Refusal {
+/** What another moment of evidence would fix, and no clock. */
+function ofThatMoment(rejection: Rejection, when: string): Rejection {
   return {
-    ...refusal,
+    ...rejection,
     remedy: `Verify the token as of a moment ${when}; where it is recorded, as of one from its entry on.`,
   };
 }
 
-export function checkHashes({ typed, question }: Reading): Refusal | 'skipped' | undefined {
-  const { inputHash, outputHash, input, output } = question;
+export function checkHashes({ typed, options }: VerificationState): Rejection | 'skipped' | undefined {
+  const { inputHash, outputHash, input, output } = options;
   if ((inputHash ?? outputHash ?? input ?? output) === undefined) return 'skipped';
   if (!isBound(typed.inp_hash, inputHash, input)) {
     if (typed.inp_hash === '') return unbound('INPUT_HASH_MISMATCH', 'inp_hash', 'input');
-    return refuse('INPUT_HASH_MISMATCH', 'The input is not the one that the token was issued for.');
+    return reject('INPUT_HASH_MISMATCH', 'The input is not the one that the token was issued for.');
   }
   if (!isBound(typed.out_hash, outputHash, output)) {
     if (typed.out_hash === '') return unbound('OUTPUT_HASH_MISMATCH', 'out_hash', 'output');
-    return refuse('OUTPUT_HASH_MISMATCH', 'The output is not the one that the token was issued for.');
+    return reject('OUTPUT_HASH_MISMATCH', 'The output is not the one that the token was issued for.');
   }
   return undefined;
 }
 
-function unbound(reason: 'INPUT_HASH_MISMATCH' | 'OUTPUT_HASH_MISMATCH', claim: string, what: string): Refusal {
+function unbound(reason: 'INPUT_HASH_MISMATCH' | 'OUTPUT_HASH_MISMATCH', claim: string, what: string): Rejection {
   const remedy = `Verify without the ${what}, or ask the issuer for a token that binds it.`;
-  return { ...refuse(reason, `The token has no ${claim}: it binds no ${what}.`), remedy };
+  return { ...reject(reason, `The token has no ${claim}: it binds no ${what}.`), remedy };
 }
 
 /** Whether a claim binds what came along: octets are compared under the hash of the claim, and come before a hash. */

@@ -22,7 +22,9 @@ export interface Parts extends Content {
   readonly signature: Buffer;
 }
 
-export type Reading = { readonly ok: true; readonly parts: Parts } | { readonly ok: false; readonly fault: string };
+export type CompactParts =
+  | { readonly ok: true; readonly parts: Parts }
+  | { readonly ok: false; readonly fault: string };
 
 /** Whether a text has the outer form of a signed token: exactly two dots. What has it is never read as anything else. */
 export function looksCompact(text: string): boolean {
@@ -32,7 +34,7 @@ export function looksCompact(text: string): boolean {
 }
 
 /** Reads the three parts. Linear in the length of `token`, which the caller has bounded. */
-export function readCompact(token: string): Reading {
+export function readCompact(token: string): CompactParts {
   const [protectedHeader, payload, signature, more] = token.split('.', 4);
   if (protectedHeader === undefined || payload === undefined || signature === undefined || more !== undefined) {
     return { ok: false, fault: 'it does not have three parts' };

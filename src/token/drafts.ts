@@ -1,7 +1,7 @@
 // The two editions of the draft that tokens are written in, and how they spell the same things. Inside there is one
 // claim set with the names of -01.
 
-import { type Refusal, refuse } from '../errors.ts';
+import { type Rejection, reject } from '../errors.ts';
 import type { JsonObject } from './strict-json.ts';
 
 /** `01`: draft-nennemann-wimse-ect-01. `00`: draft-nennemann-wimse-execution-context-00 and -ect-00. */
@@ -38,7 +38,7 @@ export function draftOf(
   payload: JsonObject,
   type: string | undefined,
   drafts: readonly Draft[],
-): Draft | Refusal<'CLAIM_INVALID'> {
+): Draft | Rejection<'CLAIM_INVALID'> {
   const newer = firstOf(ONLY_IN_01, payload);
   if (hasOlderNames(payload)) {
     const older = firstOf(ONLY_IN_00, payload)!;
@@ -72,6 +72,6 @@ function firstOf(names: readonly string[], payload: JsonObject): string | undefi
   return undefined;
 }
 
-function misplaced(claim: string, rule: string): Refusal<'CLAIM_INVALID'> {
-  return refuse('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
+function misplaced(claim: string, rule: string): Rejection<'CLAIM_INVALID'> {
+  return reject('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
 }

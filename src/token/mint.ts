@@ -1,7 +1,7 @@
 // Makes a token: the payload, the constant header of the key, and when that has been made, the signature; or an unsigned
 // object.
 
-import { EctError, refuse } from '../errors.ts';
+import { EctError, reject } from '../errors.ts';
 import { isLowRaw, type PublicJwk, type Signer } from '../keys/index.ts';
 import type { Claims } from './claims.ts';
 import type { CompactToken } from './compact.ts';
@@ -69,12 +69,12 @@ export function mintUnsigned(claims: Claims, extText: string | undefined, maxTok
 }
 
 function badOutput(): EctError {
-  return new EctError(refuse('SIGNER_BAD_OUTPUT', 'The signer answered what is no ES256 signature with the low s.'));
+  return new EctError(reject('SIGNER_BAD_OUTPUT', 'The signer answered what is no ES256 signature with the low s.'));
 }
 
 function checkLength(bytes: number, maxTokenBytes: number): void {
   if (bytes <= maxTokenBytes) return;
-  throw new EctError(refuse('TOKEN_TOO_LARGE', 'The token would be too long.', { limit_bytes: String(maxTokenBytes) }));
+  throw new EctError(reject('TOKEN_TOO_LARGE', 'The token would be too long.', { limit_bytes: String(maxTokenBytes) }));
 }
 
 /** 64 bytes as base64url. */

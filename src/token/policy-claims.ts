@@ -1,6 +1,6 @@
 // The claims about a policy decision. In -01 they are members of `ect_ext`; in -00 they stand beside the other claims.
 
-import { type Refusal, refuse } from '../errors.ts';
+import { type Rejection, reject } from '../errors.ts';
 import { type Draft, hasPolicy, POLICY_CLAIMS } from './drafts.ts';
 import { LAST_SECOND } from './seconds.ts';
 import type { JsonObject, JsonValue } from './strict-json.ts';
@@ -37,7 +37,7 @@ export function readPolicy(
   payload: JsonObject,
   ext: JsonObject | undefined,
   draft: Draft,
-): PolicyClaims | undefined | Refusal<'CLAIM_INVALID'> {
+): PolicyClaims | undefined | Rejection<'CLAIM_INVALID'> {
   if (draft === '01') return policyIn(ext);
   const misplaced = POLICY_CLAIMS.find(
     (name) => ext?.[name] !== undefined && (payload[name] !== undefined || LIFTED.includes(name)),
@@ -56,7 +56,7 @@ function pick(
 }
 
 /** The same of an extension object of -01. */
-export function policyIn(members: JsonObject | undefined): PolicyClaims | undefined | Refusal<'CLAIM_INVALID'> {
+export function policyIn(members: JsonObject | undefined): PolicyClaims | undefined | Rejection<'CLAIM_INVALID'> {
   if (members === undefined || !hasPolicy(members)) return undefined;
   const [fault] = policyFaults(members);
   if (fault !== undefined) return fault;
@@ -71,8 +71,8 @@ export function policyIn(members: JsonObject | undefined): PolicyClaims | undefi
 }
 
 /** Every policy claim of an extension object that breaks its rule. */
-export function policyFaults(members: JsonObject): readonly Refusal<'CLAIM_INVALID'>[] {
-  const faults: Refusal<'CLAIM_INVALID'>[] = [];
+export function policyFaults(members: JsonObject): readonly Rejection<'CLAIM_INVALID'>[] {
+  const faults: Rejection<'CLAIM_INVALID'>[] = [];
   const demand = (holds: boolean, claim: string, rule: string) => {
     if (!holds) faults.push(broken(claim, rule));
   };
@@ -110,6 +110,6 @@ function isSeconds(value: JsonValue): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= LAST_SECOND;
 }
 
-function broken(claim: string, rule: string): Refusal<'CLAIM_INVALID'> {
-  return refuse('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
+function broken(claim: string, rule: string): Rejection<'CLAIM_INVALID'> {
+  return reject('CLAIM_INVALID', `${claim} ${rule}.`, { claim });
 }

@@ -1,6 +1,6 @@
 // From the payload of a token to one normalised claim set: which draft, which claims, of which types.
 
-import { type Refusal, refuse } from '../errors.ts';
+import { type Rejection, reject } from '../errors.ts';
 import type { TypedClaims } from './claims.ts';
 import { type Draft, draftOf, NAMES } from './drafts.ts';
 import { readPolicy } from './policy-claims.ts';
@@ -21,11 +21,11 @@ export function readClaims(
   oddNumbers: readonly string[],
   type: string | undefined,
   drafts: readonly Draft[],
-): ReadClaims | Refusal {
+): ReadClaims | Rejection {
   const draft = draftOf(payload, type, drafts);
-  if (isRefusal(draft)) return draft;
+  if (isRejection(draft)) return draft;
   const claims = readTypes(payload, oddNumbers, draft);
-  return isRefusal(claims) ? claims : { draft, claims };
+  return isRejection(claims) ? claims : { draft, claims };
 }
 
 const REQUIRED = {
@@ -33,9 +33,9 @@ const REQUIRED = {
   '01': ['iss', 'aud', 'iat', 'exp', 'jti', 'exec_act', NAMES['01'].pred],
 } as const satisfies Record<Draft, readonly string[]>;
 
-function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Draft): TypedClaims | Refusal {
+function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Draft): TypedClaims | Rejection {
   for (const claim of REQUIRED[draft]) {
-    if (payload[claim] === undefined) return refuse('CLAIM_MISSING', `The token has no ${claim}.`, { claim });
+    if (payload[claim] === undefined) return reject('CLAIM_MISSING', `The token has no ${claim}.`, { claim });
   }
   const wrong =
     checkText('iss', payload['iss']) ??
@@ -50,7 +50,7 @@ function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Dr
   if (!isStrings(aud)) return wrongType('aud', 'a string or a list of strings');
   const names = NAMES[draft];
   const pred = payload[names.pred];
-  if (!isStrings(pred)) return refuse('PRED_INVALID', `${names.pred} must be a list of strings.`);
+  if (!isStrings(pred)) return reject('PRED_INVALID', `${names.pred} must be a list of strings.`);
   const empty =
     checkNotEmpty('wid', payload['wid']) ??
     checkNotEmpty('inp_hash', payload['inp_hash']) ??
@@ -62,7 +62,7 @@ function readTypes(payload: JsonObject, oddNumbers: readonly string[], draft: Dr
   const { sub } = payload;
   if (draft === '00' && sub !== undefined && sub !== payload['iss']) return wrongType('sub', 'the same as iss');
   const policy = readPolicy(payload, ext, draft);
-  if (isRefusal(policy)) return policy;
+  if (isRejection(policy)) return policy;
   const claims: TypedClaims = {
     iss: payload['iss'] as string,
     aud,
@@ -87,22 +87,26 @@ function readHash(value: string | undefined, draft: Draft): string {
   return hash ?? value;
 }
 
-function checkText(claim: string, value: JsonValue | undefined): Refusal | undefined {
+function checkText(claim: string, value: JsonValue | undefined): Rejection | undefined {
   return typeof value === 'string' ? undefined : wrongType(claim, 'a string');
 }
 
-function checkSeconds(claim: string, value: JsonValue | undefined, oddNumbers: readonly string[]): Refusal | undefined {
+function checkSeconds(
+  claim: string,
+  value: JsonValue | undefined,
+  oddNumbers: readonly string[],
+): Rejection | undefined {
   if (value === undefined || (Number.isSafeInteger(value) && !oddNumbers.includes(claim))) return undefined;
   return wrongType(claim, 'an integer of seconds');
 }
 
-function checkNotEmpty(claim: string, value: JsonValue | undefined): Refusal | undefined {
+function checkNotEmpty(claim: string, value: JsonValue | undefined): Rejection | undefined {
   if (value === undefined || (typeof value === 'string' && value !== '')) return undefined;
   return wrongType(claim, 'a non-empty string');
 }
 
-function wrongType(claim: string, type: string): Refusal {
-  return refuse('CLAIM_INVALID', `${claim} must be ${type}.`, { claim });
+function wrongType(claim: string, type: string): Rejection {
+  return reject('CLAIM_INVALID', `${claim} must be ${type}.`, { claim });
 }
 
 function isStrings(value: JsonValue | undefined): value is readonly string[] {
@@ -113,7 +117,7 @@ function isObject(value: JsonValue): value is JsonObject {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-/** Whether a reading was refused. Never asked of what a token holds: that may have members of any name. */
-export function isRefusal<T extends object | string>(result: T | Refusal | undefined): result is Refusal {
+/** Whether a reading was rejected. Never asked of what a token holds: that may have members of any name. */
+export function isRejection<T extends object | string>(result: T | Rejection | undefined): result is Rejection {
   return typeof result === 'object' && 'reason' in result;
 }

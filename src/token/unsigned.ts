@@ -23,7 +23,7 @@ function readEncoded(text: string): StrictJson | undefined {
 
 /**
  * The token of a payload that stays unsigned: the JSON as it is. Where that has exactly two dots it would be taken for a
- * signed token, and refused, so it leaves as base64url.
+ * signed token, and rejected, so it leaves as base64url.
  */
 export function writeUnsigned(json: string): string {
   return looksCompact(json) ? Buffer.from(json, 'utf8').toString('base64url') : json;

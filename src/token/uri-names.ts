@@ -22,7 +22,7 @@ export function isWithin(iss: string, issuer: string): boolean {
 }
 
 /**
- * Whether names can be formed below `issuer`: it is itself free of what `isWithin` refuses, so that what is formed below
+ * Whether names can be formed below `issuer`: it is itself free of what `isWithin` rejects, so that what is formed below
  * it means the same to every reader.
  */
 export function canBeAbove(issuer: string): boolean {

@@ -1,7 +1,7 @@
 // The verification of one token, in the order of the draft. Steps that need more than the token itself (the graph,
 // replay) follow in the authority's own procedure, under the numbers that continue these.
 
-import type { Refusal } from '../errors.ts';
+import type { Rejection } from '../errors.ts';
 import type { KeyRing } from '../keys/index.ts';
 import { checkAudience, checkClaimFormats, checkClaims, checkHashes, checkIssuer, checkTimes } from './claim-steps.ts';
 import {
@@ -15,39 +15,45 @@ import {
   checkType,
   findKey,
 } from './envelope-steps.ts';
-import type { Question, TokenPolicy, VerifiedToken } from './question.ts';
-import { type Findings, openReading, type Reading } from './reading.ts';
-import type { SignatureMemo } from './signature-memo.ts';
+import type { SignatureCache } from './signature-cache.ts';
+import { openVerificationState, type StepFindings, type VerificationState } from './verification-state.ts';
+import type { TokenPolicy, VerifiedToken, VerifyOptions } from './verify-options.ts';
 
 /** Verifies one token. Never throws for anything that `text` may hold. `memo` spares signatures that were verified before. */
 export function verifyToken(
   text: string,
-  question: Question,
+  options: VerifyOptions,
   policy: TokenPolicy,
   keys: KeyRing,
-  memo?: SignatureMemo,
+  signatureCache?: SignatureCache,
 ): TokenVerdict {
-  return new Verification(text, question, policy, keys, memo).finish();
+  return new Verification(text, options, policy, keys, signatureCache).finish();
 }
 
 /** The same, for who checks the signatures of several tokens one right after the other. */
 export class Verification {
-  readonly #reading: Reading;
+  readonly #state: VerificationState;
   readonly #outcomes: Outcome[] = [];
   readonly #failures: Failure[] = [];
 
   /** Runs the steps before the signature. */
-  constructor(text: string, question: Question, policy: TokenPolicy, keys: KeyRing, memo?: SignatureMemo) {
-    this.#reading = openReading({ text, question, policy, keys, memo });
+  constructor(
+    text: string,
+    options: VerifyOptions,
+    policy: TokenPolicy,
+    keys: KeyRing,
+    signatureCache?: SignatureCache,
+  ) {
+    this.#state = openVerificationState({ text, options, policy, keys, signatureCache });
     this.#runUntil(SIGNATURE_STEP);
   }
 
   /** Whether there is a signature to check that is not known to be good. */
   get owesSignature(): boolean {
-    const { memo, parts, key } = this.#reading;
-    if (!mayRun(TOKEN_STEPS[SIGNATURE_STEP]!, this.#reading)) return false;
-    this.#reading.isRemembered ??= memo?.holds(parts, key) ?? false;
-    return !this.#reading.isRemembered;
+    const { signatureCache, parts, key } = this.#state;
+    if (!mayRun(TOKEN_STEPS[SIGNATURE_STEP]!, this.#state)) return false;
+    this.#state.isRemembered ??= signatureCache?.holds(parts, key) ?? false;
+    return !this.#state.isRemembered;
   }
 
   /** Checks it. */
@@ -60,21 +66,21 @@ export class Verification {
     this.#runUntil(TOKEN_STEPS.length);
     const outcomes = this.#outcomes;
     const failures = this.#failures;
-    const { token } = this.#reading;
+    const { token } = this.#state;
     const first = failures[0];
     if (first === undefined) return { ok: true, token: token!, outcomes };
-    return { ok: false, refusal: first.refusal, failures, token, outcomes };
+    return { ok: false, rejection: first.rejection, failures, token, outcomes };
   }
 
   #runUntil(end: number): void {
-    const reading = this.#reading;
+    const state = this.#state;
     for (let at = this.#outcomes.length; at < end; at++) {
       const step = TOKEN_STEPS[at]!;
-      const result = mayRun(step, reading) ? step.run(reading) : 'skipped';
+      const result = mayRun(step, state) ? step.run(state) : 'skipped';
       this.#outcomes.push(result === undefined ? 'PASS' : result === 'skipped' ? 'SKIPPED' : 'FAIL');
       if (result === undefined || result === 'skipped') continue;
-      this.#failures.push({ step: at, refusal: result });
-      reading.sound = false;
+      this.#failures.push({ step: at, rejection: result });
+      state.sound = false;
     }
   }
 }
@@ -105,23 +111,23 @@ export const TOKEN_STEPS: readonly Step[] = [
 
 const SIGNATURE_STEP = TOKEN_STEPS.findIndex(({ name }) => name === 'signature');
 
-/** One step. It answers a refusal, `skipped`, or undefined when it holds. */
+/** One step. It answers a rejection, `skipped`, or undefined when it holds. */
 interface Step {
   readonly name: string;
   readonly rule: string;
   /** What must have been found for it to run. */
-  readonly needs: readonly (keyof Findings)[];
-  readonly run: (reading: Reading) => Refusal | 'skipped' | undefined;
+  readonly needs: readonly (keyof StepFindings)[];
+  readonly run: (state: VerificationState) => Rejection | 'skipped' | undefined;
 }
 
 function step(name: string, rule: string, needs: Step['needs'], run: Step['run']): Step {
   return { name, rule, needs, run };
 }
 
-function mayRun({ needs }: Step, reading: Reading): boolean {
+function mayRun({ needs }: Step, state: VerificationState): boolean {
   // While no step of a signed token has failed, everything is there.
-  if (reading.sound) return reading.parts !== undefined || needs.every((finding) => reading[finding] !== undefined);
-  return reading.question.mode === 'report' && needs.every((finding) => reading[finding] !== undefined);
+  if (state.sound) return state.parts !== undefined || needs.every((finding) => state[finding] !== undefined);
+  return state.options.mode === 'report' && needs.every((finding) => state[finding] !== undefined);
 }
 
 export type Outcome = 'PASS' | 'FAIL' | 'SKIPPED';
@@ -129,7 +135,7 @@ export type Outcome = 'PASS' | 'FAIL' | 'SKIPPED';
 /** A step that failed, by its place in TOKEN_STEPS. */
 export interface Failure {
   readonly step: number;
-  readonly refusal: Refusal;
+  readonly rejection: Rejection;
 }
 
 /** The verdict on a token. `outcomes` has one entry for each of TOKEN_STEPS. */
@@ -138,7 +144,7 @@ export type TokenVerdict =
   | {
       readonly ok: false;
       /** Why not: the first of `failures`. */
-      readonly refusal: Refusal;
+      readonly rejection: Rejection;
       /** Every step that failed, in order; one unless a report was asked for. */
       readonly failures: readonly Failure[];
       /** The token, where signature and claims hold and only a later step failed. */

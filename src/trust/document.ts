@@ -94,7 +94,7 @@ function open(request: DocumentRequest, resolve: Resolve, signal: AbortSignal): 
     agent: false,
     headers: {
       accept: [...CONTENT_TYPES].join(', '),
-      // What is compressed may be a bomb; it is refused below.
+      // What is compressed may be a bomb; it is rejected below.
       'accept-encoding': 'identity',
       connection: 'close',
       ...(authorization === undefined ? {} : { authorization }),
@@ -114,7 +114,7 @@ function open(request: DocumentRequest, resolve: Resolve, signal: AbortSignal): 
 
 /**
  * Resolves, and hands on only what may be connected to: the connection goes to an address that was checked, whatever the
- * name resolves to a moment later. One address that is not allowed refuses them all.
+ * name resolves to a moment later. One address that is not allowed rejects them all.
  */
 function guardedLookup(network: Network, resolve: Resolve): LookupFunction {
   return (host, { all }, callback) =>

@@ -13,7 +13,7 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-export function refuseOthers(object: JsonObject, members: readonly string[], place: string, report: Report): void {
+export function rejectOthers(object: JsonObject, members: readonly string[], place: string, report: Report): void {
   const others = Object.keys(object).filter((member) => !members.includes(member));
   if (others.length === 0) return;
   const names = others.slice(0, MAX_NAMED).map((member) => JSON.stringify(member).slice(0, MAX_NAME_CHARACTERS));
@@ -38,7 +38,7 @@ export class Fields {
     this.object = object;
     this.place = place;
     this.#report = report;
-    refuseOthers(object, members, place, report);
+    rejectOthers(object, members, place, report);
   }
 
   /** Reports a mistake of one member. */

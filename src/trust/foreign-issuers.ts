@@ -1,7 +1,7 @@
 // The keys of all foreign issuers, by issuer: which of them verify tokens, and which prove callers. What is held is asked
 // for by (issuer, kid); the same `kid` of two issuers is two keys.
 
-import { type Refusal, refuse } from '../errors.ts';
+import { type Rejection, reject } from '../errors.ts';
 import type { TrustedKey } from '../keys/index.ts';
 import { type CallerTrust, type Issuer, type LoadedSource, tokenKey } from './issuer.ts';
 import type { ForeignKey, KeySetContent } from './key-set.ts';
@@ -106,14 +106,14 @@ export class ForeignIssuers {
    * A token in the name of `iss` has a `kid` that no key of an issuer for that name bears. Both are attacker-controlled:
    * all that comes of them is one fetch for each cooldown. Answers why nothing can be said about the token, where that is so.
    */
-  missed(iss: string): Refusal | undefined {
-    let refusal: Refusal | undefined;
+  missed(iss: string): Rejection | undefined {
+    let rejection: Rejection | undefined;
     for (const { issuer, remote } of this.#held) {
       if (remote === undefined || issuer.tokens?.speaksFor(iss) !== true) continue;
       const wanted = remote.want();
-      if (remote.keys.size === 0) refusal ??= keysUnavailable(wanted);
+      if (remote.keys.size === 0) rejection ??= keysUnavailable(wanted);
     }
-    return refusal;
+    return rejection;
   }
 
   /** The keys of an issuer that count now. */
@@ -234,9 +234,9 @@ function asCallerIssuer(held: Held): readonly (readonly [string, CallerIssuer])[
 }
 
 /** For an issuer without keys: they are being fetched, or could not be. */
-export function keysUnavailable(wanted: Wanted): Refusal {
+export function keysUnavailable(wanted: Wanted): Rejection {
   const seconds = wanted.state === 'loading' ? 1 : Math.max(1, Math.ceil(wanted.forMs / 1000));
-  return refuse('ISSUER_KEYS_UNAVAILABLE', 'The keys of the issuer cannot be fetched.', {
+  return reject('ISSUER_KEYS_UNAVAILABLE', 'The keys of the issuer cannot be fetched.', {
     retry_after_seconds: String(seconds),
   });
 }

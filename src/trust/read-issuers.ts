@@ -11,7 +11,7 @@ import {
   type JsonValue,
   parseStrictObject,
 } from '../token/index.ts';
-import { Fields, isObject, type Report, readList, refuseOthers } from './fields.ts';
+import { Fields, isObject, type Report, readList, rejectOthers } from './fields.ts';
 import type { CallerIdentity, Issuer, KeySource, TokenTrust } from './issuer.ts';
 import { CALLER_ALGORITHM_NAMES, canCollide, readCallers, readPastCallers } from './read-callers.ts';
 import { readSource, SOURCES } from './read-source.ts';
@@ -49,18 +49,18 @@ export function readTrust(text: string, around: Partial<TrustSurroundings> = {})
   if (!parsed.ok) return { issuers: [], problems: [`It is not strict JSON: ${parsed.fault}.`] };
   const problems: string[] = [];
   const report = (place: string, rule: string) => problems.push(`${place}: ${rule}.`);
-  refuseOthers(parsed.value, ['issuers'], 'the file', report);
+  rejectOthers(parsed.value, ['issuers'], 'the file', report);
   const seen = new Set<string>();
   const entries = readList(parsed.value, 'issuers', 'the file', report).flatMap((issuer, at) =>
     readIssuer(issuer, `issuers[${at}]`, seen, report),
   );
-  refuseCollisions(entries, report);
+  rejectCollisions(entries, report);
   for (const entry of entries) {
-    refuseUnsafeCallers(entry, around, report);
+    rejectUnsafeCallers(entry, around, report);
     if (around.hasWorkloadApi === false && entry.issuer.source.kind === 'workload_api') {
       report(`${entry.place}.workload_api`, 'needs ECT_WORKLOAD_API');
     }
-    refuseNamesOfIssuers(entry, entries, report);
+    rejectNamesOfIssuers(entry, entries, report);
   }
   if (around.believesCallers === true && !entries.some(({ issuer }) => issuer.callers)) {
     report('the file', 'ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use');
@@ -144,7 +144,7 @@ function namesOf({ callers, pastCallers }: Issuer): CallerIdentity | undefined {
   return callers?.identity ?? pastCallers;
 }
 
-function refuseCollisions(entries: readonly Entry[], report: Report): void {
+function rejectCollisions(entries: readonly Entry[], report: Report): void {
   for (const [at, { issuer, place }] of entries.entries()) {
     const own = namesOf(issuer);
     if (own === undefined) continue;
@@ -156,7 +156,7 @@ function refuseCollisions(entries: readonly Entry[], report: Report): void {
   }
 }
 
-function refuseUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurroundings>, report: Report): void {
+function rejectUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurroundings>, report: Report): void {
   const { believesCallers = true, ownIssuer } = around;
   const identity = namesOf(issuer);
   if (identity === undefined) return;
@@ -174,7 +174,7 @@ function refuseUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurr
 }
 
 /** Our keys speak for callers by their names, and must not speak for an issuer whose own keys do. */
-function refuseNamesOfIssuers({ issuer: named, place }: Entry, all: readonly Entry[], report: Report): void {
+function rejectNamesOfIssuers({ issuer: named, place }: Entry, all: readonly Entry[], report: Report): void {
   const identity = namesOf(named);
   if (identity?.kind !== 'oidc') return;
   const { prefix } = identity;

@@ -1,4 +1,4 @@
 // Several processes behind one port and over one data directory.
 
-export { type Seat, takeSeat } from './seat.ts';
 export { supervise } from './supervisor.ts';
+export { openWorkerContext, type WorkerContext } from './worker-context.ts';

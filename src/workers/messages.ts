@@ -1,6 +1,6 @@
 // What the supervisor and its workers tell each other. No setting, key, token or name of a caller is among it.
 
-import type { MetricsSnapshot } from '../events.ts';
+import type { MetricsSnapshot } from '../telemetry/events.ts';
 
 /** The variable in which a worker finds its number, from 1. It does not begin with ECT_, so it is no setting. */
 export const NUMBER_VARIABLE = 'WORKER_NUMBER';

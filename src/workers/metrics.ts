@@ -2,7 +2,7 @@
 // falls would be read as a restart of everything.
 
 import { AggregatorRegistry } from 'prom-client';
-import type { MetricsSnapshot } from '../events.ts';
+import type { MetricsSnapshot } from '../telemetry/events.ts';
 
 /** How long a worker may take to answer. After that what it said last stands for it. */
 const ANSWER_MS = 1_000;

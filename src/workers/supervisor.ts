@@ -3,8 +3,8 @@
 
 import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Events } from '../events.ts';
-import type { Signals } from '../signals.ts';
+import type { Signals } from '../runtime/signals.ts';
+import type { Events } from '../telemetry/events.ts';
 import { SharedMetrics } from './metrics.ts';
 import { Restarts } from './restarts.ts';
 import { type Ending, startWorker, type WorkerProcess } from './worker-process.ts';

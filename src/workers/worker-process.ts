@@ -1,7 +1,7 @@
 // One worker as the supervisor sees it: a child process that listens at some time, and ends at some time.
 
 import cluster from 'node:cluster';
-import type { MetricsSnapshot } from '../events.ts';
+import type { MetricsSnapshot } from '../telemetry/events.ts';
 import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
 import type { SharedMetrics } from './metrics.ts';
 

@@ -4,10 +4,10 @@ import { connect, type Socket } from 'node:net';
 import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import type { WorkloadEndpoint } from '../config/workload-api.ts';
+import { fileFault } from '../files/system-faults.ts';
 import { type JWTBundlesResponse, SpiffeWorkloadAPI, type X509SVIDResponse } from '../gen/spiffe/workload_pb.ts';
-import { fileFault } from '../system-faults.ts';
 
-/** The largest message that is read: gRPC's own default. A larger one is refused by its length, before it is read. */
+/** The largest message that is read: gRPC's own default. A larger one is rejected by its length, before it is read. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 export interface Agent {
@@ -38,7 +38,7 @@ export function connectAgent(endpoint: WorkloadEndpoint): Agent {
   };
 }
 
-/** Without it an agent refuses: a request that somebody talked a server into making does not have it. */
+/** Without it an agent rejects: a request that somebody talked a server into making does not have it. */
 const withSecurityHeader: Interceptor = (next) => (request) => {
   request.header.set('workload.spiffe.io', 'true');
   return next(request);

@@ -1,15 +1,15 @@
 // From a message of the agent to what a server needs: certificate, key, and the CAs of each trust domain. What is wrong with the
-// service's own identity refuses the whole message; what is wrong with a federated bundle, that bundle alone.
+// service's own identity rejects the whole message; what is wrong with a federated bundle, that bundle alone.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { leadsToRoot } from '../callers/client-cas.ts';
 import { DerError, splitAll } from '../callers/der.ts';
 import { serverFault } from '../callers/server-id.ts';
-import { type CertificateTerm, isInForce, termOf } from '../certificate-term.ts';
 import type { WorkloadApiConfig } from '../config/workload-api.ts';
+import { type CertificateTerm, isInForce, termOf } from '../config-files/certificate-term.ts';
+import type { TlsTexts } from '../config-files/tls-files.ts';
 import type { X509SVID, X509SVIDResponse } from '../gen/spiffe/workload_pb.ts';
-import type { TlsTexts } from '../tls-files.ts';
 import { isSpiffeId, isWorkloadId, trustDomainOf } from '../token/index.ts';
 import { WorkloadApiFault } from './fault.ts';
 
@@ -130,7 +130,7 @@ function readKey(bytes: Uint8Array, leaf: X509Certificate): string {
   return key.export({ format: 'pem', type: 'pkcs8' }).toString();
 }
 
-/** TLS may refuse what is sound, such as a key of a kind that it does not know. */
+/** TLS may reject what is sound, such as a key of a kind that it does not know. */
 function demandUsable({
   cert,
   key,

@@ -11,7 +11,7 @@ import { type Identity, readUpdate } from './read-update.ts';
 /** Told of what the agent does. */
 export interface WorkloadApiEvents extends StreamEvents {
   /** A message cannot be used: what came before stays in force. */
-  workloadApiRefused(stream: StreamName, why: string): void;
+  workloadApiRejected(stream: StreamName, why: string): void;
   /** From here on this is the identity of the service. */
   svidInForce(
     identity: Pick<Identity, 'spiffeId' | 'notAfterMs' | 'problems'> & { trustDomains: readonly string[] },
@@ -55,7 +55,7 @@ export class WorkloadApi {
   #onIdentity: OnIdentity = () => undefined;
   /** Why there is no stream; undefined: there is one. */
   #down: string | undefined = 'it has not answered';
-  #refused: string | undefined;
+  #rejected: string | undefined;
   #deniedSinceMs: number | undefined;
   #renewedMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -137,11 +137,11 @@ export class WorkloadApi {
       next = readUpdate(message, this.#config, nowMs());
     } catch (error) {
       if (!(error instanceof WorkloadApiFault)) throw error;
-      this.#refused = error.message;
-      events.workloadApiRefused('x509', error.message);
+      this.#rejected = error.message;
+      events.workloadApiRejected('x509', error.message);
       return;
     }
-    this.#refused = undefined;
+    this.#rejected = undefined;
     this.#deniedSinceMs = undefined;
     const isSame = this.#identity !== undefined && nameOf(this.#identity) === nameOf(next);
     this.#identity = next;
@@ -172,7 +172,7 @@ export class WorkloadApi {
   }
 
   #noIdentity(): WorkloadApiFault {
-    const why = this.#refused ?? this.#down ?? 'it has sent nothing';
+    const why = this.#rejected ?? this.#down ?? 'it has sent nothing';
     return new WorkloadApiFault(`The SPIFFE Workload API at ${this.#config.address} has given no X.509-SVID: ${why}.`);
   }
 }

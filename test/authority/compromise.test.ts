@@ -2,8 +2,9 @@
 
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
+import { adminService } from '../../src/api/admin.ts';
 import {
-  type AuthorityParts,
+  type AuthorityContext,
   compromiseKey,
   type Issued,
   MARK_SCOPE,
@@ -18,74 +19,89 @@ import {
   RevokeKeyResponseSchema,
 } from '../../src/gen/ect/v1/admin_pb.ts';
 import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
-import { adminService } from '../../src/rpc/admin.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
-import { type CustodyChanges, openCustody, type Shared, share, type TestCustody } from '../support/custody.ts';
+import {
+  type KeyManagerChanges,
+  openKeyManager,
+  type Shared,
+  share,
+  type TestKeyManager,
+} from '../support/key-manager.ts';
 import { KID, makeToken, NOW, signingKey, trust, WID } from '../support/tokens.ts';
 import { appendTo, endless, issueFor, PARTY, reasonIn, reasonOf, verifyFor } from './support.ts';
 
 const ADMIN = workload('spiffe://example.com/admin');
 const CALL = { method: 'test', caller: ADMIN, signal: endless.signal, note: () => undefined } as const;
 
-interface World extends TestCustody {
+interface World extends TestKeyManager {
   readonly shared: Shared;
-  readonly parts: AuthorityParts;
+  readonly context: AuthorityContext;
 }
 
-/** One process of an authority whose keys are in custody. */
-async function process(shared: Shared, changes?: CustodyChanges): Promise<World> {
-  const opened = await openCustody(shared, changes);
-  const { parts: base } = await makeAuthority();
-  const { custody, ledger, ring } = opened;
+/** One process of an authority whose keys are of the key manager. */
+async function process(shared: Shared, changes?: KeyManagerChanges): Promise<World> {
+  const opened = await openKeyManager(shared, changes);
+  const { context: base } = await makeAuthority();
+  const { keyManager, ledger, ring } = opened;
   const { now, stamp, earliest, forgotten } = shared.clock;
-  const parts = { ...base, ledger, keys: ring, signers: custody, ownKeys: custody, now, stamp, earliest, forgotten };
-  return { ...opened, shared, parts };
+  const parts = {
+    ...base,
+    ledger,
+    keys: ring,
+    signers: keyManager,
+    ownKeys: keyManager,
+    now,
+    stamp,
+    earliest,
+    forgotten,
+  };
+  return { ...opened, shared, context: parts };
 }
 
-const task = (parts: AuthorityParts, pred: readonly string[] = []) =>
-  issueFor(parts, { wid: WID, pred, iss: ISSUER, ttlSeconds: 3000 });
+const task = (context: AuthorityContext, pred: readonly string[] = []) =>
+  issueFor(context, { wid: WID, pred, iss: ISSUER, ttlSeconds: 3000 });
 
 /** Tokens of one key around the second from which on it is compromised. */
-async function around({ parts, shared }: World) {
-  const before = await task(parts);
-  await appendTo(parts, before.token);
-  const late = await task(parts);
+async function around({ context, shared }: World) {
+  const before = await task(context);
+  await appendTo(context, before.token);
+  const late = await task(context);
   shared.clock.advance(10);
   const since = shared.clock.now();
   shared.clock.advance(10);
   // Issued before, recorded after: what it says of its own time is no witness.
-  await appendTo(parts, late.token);
-  const after = await task(parts, [before.claims.jti]);
-  await appendTo(parts, after.token);
-  const nowhere = await task(parts, [before.claims.jti]);
+  await appendTo(context, late.token);
+  const after = await task(context, [before.claims.jti]);
+  await appendTo(context, after.token);
+  const nowhere = await task(context, [before.claims.jti]);
   shared.clock.advance(10);
   return { before, late, after, nowhere, since, kid: before.kid };
 }
 
 type Verb = (world: World, kid: string, since: number | undefined) => Promise<unknown>;
-const MARK: Verb = ({ parts }, kid, since) =>
+const MARK: Verb = ({ context }, kid, since) =>
   markCompromised(
-    parts,
+    context,
     ADMIN,
     { subject: { kind: 'key', kid, sinceMs: since === undefined ? undefined : since * 1000 }, note: 'stolen' },
     endless.signal,
   );
-const REVOKE: Verb = async ({ parts, custody }, kid, since) => {
+const REVOKE: Verb = async ({ context, keyManager }, kid, since) => {
   const at = since === undefined ? {} : { compromisedSince: { seconds: BigInt(since), nanos: 0 } };
-  return adminService(parts, custody).procedures.revokeKey(create(RevokeKeyRequestSchema, { kid, ...at }), CALL);
+  return adminService(context, keyManager).procedures.revokeKey(create(RevokeKeyRequestSchema, { kid, ...at }), CALL);
 };
 
-const asOfNow = async ({ parts, shared }: World, token: string) =>
-  reasonIn(await verifyFor(parts, token, { asOf: shared.clock.now(), dag: 'none' }));
-const graphOf = async ({ parts }: World, subject: Parameters<typeof validateDag>[1]) => {
-  const answer = await validateDag(parts, subject, endless);
-  return 'refusal' in answer ? answer.refusal.reason : answer.report.tainted.map(({ task }) => task.jti);
+const asOfNow = async ({ context, shared }: World, token: string) =>
+  reasonIn(await verifyFor(context, token, { asOf: shared.clock.now(), dag: 'none' }));
+const graphOf = async ({ context }: World, subject: Parameters<typeof validateDag>[1]) => {
+  const answer = await validateDag(context, subject, endless);
+  return 'rejection' in answer ? answer.rejection.reason : answer.report.tainted.map(({ task }) => task.jti);
 };
 
 async function expectOneRule(world: World, tokens: Awaited<ReturnType<typeof around>>): Promise<void> {
   const { before, late, after, nowhere, since } = tokens;
-  const { parts } = world;
+  const { context } = world;
   const tainted = await graphOf(world, { kind: 'workflow', wid: WID });
   expect(tainted).toEqual([late.claims.jti, after.claims.jti]);
   const each: readonly [Issued, boolean][] = [
@@ -95,7 +111,7 @@ async function expectOneRule(world: World, tokens: Awaited<ReturnType<typeof aro
     [nowhere, false],
   ];
   for (const [{ token, claims }, isSound] of each) {
-    expect(reasonIn(await verifyFor(parts, token, { replay: 'skip' }))).toBe('KEY_REVOKED');
+    expect(reasonIn(await verifyFor(context, token, { replay: 'skip' }))).toBe('KEY_REVOKED');
     expect(await asOfNow(world, token)).toBe(isSound ? 'VALID' : 'KEY_REVOKED');
     const alone = await graphOf(world, { kind: 'token', token, predecessors: [] });
     expect(alone).toEqual(isSound ? [] : 'KEY_REVOKED');
@@ -103,25 +119,25 @@ async function expectOneRule(world: World, tokens: Awaited<ReturnType<typeof aro
     expect(tainted.includes(claims.jti)).toBe(!isSound && claims.jti !== nowhere.claims.jti);
   }
   // What is there is answered to who appends it again; nothing more of the key is taken in.
-  expect((await appendTo(parts, after.token)).duplicate).toBe(true);
-  expect(await reasonOf(appendTo(parts, nowhere.token))).toBe('KEY_REVOKED');
+  expect((await appendTo(context, after.token)).duplicate).toBe(true);
+  expect(await reasonOf(appendTo(context, nowhere.token))).toBe('KEY_REVOKED');
   // Who judges as of an earlier time vouches that the token was there by then.
-  const evidence = await verifyFor(parts, nowhere.token, { asOf: since - 1, dag: 'partial' });
+  const evidence = await verifyFor(context, nowhere.token, { asOf: since - 1, dag: 'partial' });
   expect([reasonIn(evidence), evidence.dag?.tainted]).toEqual(['VALID', []]);
-  const early = await verifyFor(parts, late.token, { asOf: since - 1, dag: 'complete' });
+  const early = await verifyFor(context, late.token, { asOf: since - 1, dag: 'complete' });
   expect([reasonIn(early), early.dag?.tainted]).toEqual(['VALID', []]);
   // What follows is issued, by a key that is sound.
-  await world.custody.rotate({ nextKey: '', urgent: true, by: 'admin', note: '' });
-  const child = await task(parts, [before.claims.jti]);
+  await world.keyManager.rotate({ nextKey: '', urgent: true, by: 'admin', note: '' });
+  const child = await task(context, [before.claims.jti]);
   expect(child.dag?.tainted).toEqual([]);
-  const other = await task(parts, [after.claims.jti]);
+  const other = await task(context, [after.claims.jti]);
   expect(other.dag?.tainted.map(({ task, source }) => [task.jti, source])).toEqual([
     [other.claims.jti, 'ancestor'],
     [after.claims.jti, 'key'],
   ]);
   const along = { dag: 'complete', replay: 'skip', predecessors: [before.token] } as const;
-  expect(reasonIn(await verifyFor(parts, child.token, along))).toBe('VALID');
-  expect(reasonIn(await verifyFor(parts, child.token, { ...along, predecessors: [nowhere.token] }))).toBe(
+  expect(reasonIn(await verifyFor(context, child.token, along))).toBe('VALID');
+  expect(reasonIn(await verifyFor(context, child.token, { ...along, predecessors: [nowhere.token] }))).toBe(
     'KEY_REVOKED',
   );
 }
@@ -144,7 +160,7 @@ describe.each<[string, readonly Verb[]]>([
     const [one, two] = [await process(shared), await process(shared)];
     const tokens = await around(one);
     for (const verb of verbs) await verb(one, tokens.kid, tokens.since);
-    await two.custody.refresh();
+    await two.keyManager.refresh();
     expect(await graphOf(two, { kind: 'workflow', wid: WID })).toEqual([
       tokens.late.claims.jti,
       tokens.after.claims.jti,
@@ -179,11 +195,11 @@ test('K12 a key says who moved its time last, why, and by which entry', async ()
   const shared = share();
   const world = await process(shared, changes);
   shared.clock.advance(400);
-  await world.custody.refresh();
-  const { kid } = await task(world.parts);
-  const [root] = world.custody.all;
+  await world.keyManager.refresh();
+  const { kid } = await task(world.context);
+  const [root] = world.keyManager.all;
   expect(root?.kid).not.toBe(kid);
-  const service = adminService(world.parts, world.custody);
+  const service = adminService(world.context, world.keyManager);
   const now = world.shared.clock.now();
   const revoke = (since: number, note: string) => {
     const compromisedSince = { seconds: BigInt(since), nanos: 0 };
@@ -227,9 +243,9 @@ test('K12 a root key takes the keys with it that it certified, in graphs as in v
   const shared = share();
   const world = await process(shared, changes);
   shared.clock.advance(400);
-  await world.custody.refresh();
+  await world.keyManager.refresh();
   const tokens = await around(world);
-  const root = world.custody.all[0]!;
+  const root = world.keyManager.all[0]!;
   expect(tokens.kid).not.toBe(root.kid);
   await MARK(world, root.kid, tokens.since);
   await expectOneRule(world, tokens);
@@ -241,10 +257,10 @@ test('K12 a root key takes the keys with it that it certified, in graphs as in v
 
 test('K12 a key of the service that is marked signs no more, and one that is none of it cannot be revoked', async () => {
   const world = await process(share());
-  const { kid } = await task(world.parts);
+  const { kid } = await task(world.context);
   await MARK(world, kid, undefined);
-  expect(world.custody.all[0]?.state).toBe('revoked');
-  expect(await reasonOf(task(world.parts))).toBe('SIGNER_UNAVAILABLE');
+  expect(world.keyManager.all[0]?.state).toBe('revoked');
+  expect(await reasonOf(task(world.context))).toBe('SIGNER_UNAVAILABLE');
   const size = (await world.ledger.checkpoint()).size;
   expect(await reasonOf(REVOKE(world, 'x'.repeat(43), undefined) as Promise<unknown>)).toBe('KEY_NOT_FOUND');
   expect((await world.ledger.checkpoint()).size).toBe(size);
@@ -254,23 +270,23 @@ test('K12 a mark that was recorded without the end of its key is made up for by 
   const world = await process(share());
   const tokens = await around(world);
   const { isEnded } = await compromiseKey(
-    { ...world.parts, ownKeys: undefined },
+    { ...world.context, ownKeys: undefined },
     ADMIN,
     { kid: tokens.kid, sinceMs: tokens.since * 1000, note: '' },
     endless.signal,
   );
-  expect([isEnded, world.custody.all[0]?.state]).toEqual([false, 'active']);
+  expect([isEnded, world.keyManager.all[0]?.state]).toEqual([false, 'active']);
   expect(await asOfNow(world, tokens.after.token)).toBe('KEY_REVOKED');
   expect(await REVOKE(world, tokens.kid, tokens.since)).toMatchObject({ duplicate: false });
-  expect(world.custody.all[0]?.state).toBe('revoked');
+  expect(world.keyManager.all[0]?.state).toBe('revoked');
 });
 
 describe('K12 a foreign key', () => {
   async function foreign(state: Partial<TrustedKey> = {}) {
-    const { parts, clock } = await makeAuthority();
+    const { context, clock } = await makeAuthority();
     const keys = new KeyRing([trust(signingKey, state)]);
     const token = makeToken({ aud: [PARTY], wid: WID });
-    return { parts: { ...parts, keys }, clock, token, kid: KID };
+    return { parts: { ...context, keys }, clock, token, kid: KID };
   }
 
   test('is marked by its id alone: its tokens are refused, and what was recorded before stays sound', async () => {

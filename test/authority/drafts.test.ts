@@ -18,12 +18,12 @@ const partsOf = (text: string) => read(text.split('.').slice(0, 2).join('.'));
 
 describe('draft -00', () => {
   test('has its own names, prefixed hashes and policy claims at the top', async () => {
-    const { parts } = await makeAuthority();
-    const pred = await recordTask(parts, { wid: WID });
+    const { context } = await makeAuthority();
+    const pred = await recordTask(context, { wid: WID });
     const value = { pol: 'policy_v1', pol_decision: 'approved', pol_enforcer: 'urn:e', 'com.example.n': 1 };
     const ext = { value, text: JSON.stringify(value) };
     const order = { ...older, wid: WID, pred: [pred], inpHash: HASH, outHash: HASH, ext };
-    const { token: text, claims } = await issueFor(parts, order);
+    const { token: text, claims } = await issueFor(context, order);
     const [header, payload] = partsOf(text);
     expect(header['typ']).toBe('wimse-exec+jwt');
     expect(payload).toMatchObject({
@@ -38,35 +38,35 @@ describe('draft -00', () => {
     expect(payload).not.toHaveProperty('pred');
     expect(payload).not.toHaveProperty('ect_ext');
     expect(claims).toMatchObject({ pred: [pred], inp_hash: HASH });
-    const verdict = await verifyFor(parts, text, { dag: 'complete', inputHash: HASH });
-    expect(verdict).toMatchObject({ refusal: undefined, token: { draft: '00', claims: { pred: [pred] } } });
+    const verdict = await verifyFor(context, text, { dag: 'complete', inputHash: HASH });
+    expect(verdict).toMatchObject({ rejection: undefined, token: { draft: '00', claims: { pred: [pred] } } });
     expect(verdict.token?.claims.policy).toMatchObject({ pol: 'policy_v1', decision: 'approved', enforcer: 'urn:e' });
   });
 
   test('is recorded as it was made, and synchronous L3 has its receipt', async () => {
-    const { parts } = await makeAuthority();
-    const { token: text, level, receipt } = await issueFor(parts, { ...older, level: 'L3' });
+    const { context } = await makeAuthority();
+    const { token: text, level, receipt } = await issueFor(context, { ...older, level: 'L3' });
     expect([level, receipt?.leafIndex]).toEqual(['L3', 0]);
-    const { duplicate, record } = await appendTo(parts, text);
+    const { duplicate, record } = await appendTo(context, text);
     expect([duplicate, Buffer.from(record.content!).toString()]).toEqual([true, text]);
   });
 
   test('under a request id is the same token again', async () => {
-    const { parts } = await makeAuthority();
+    const { context } = await makeAuthority();
     const keyed = { ...older, requestId: 'k' };
-    const { token: text } = await issueFor(parts, keyed);
-    expect((await issueFor(parts, keyed)).token).toBe(text);
-    expect((await issueFor(parts, { requestId: 'k' })).token).not.toBe(text);
+    const { token: text } = await issueFor(context, keyed);
+    expect((await issueFor(context, keyed)).token).toBe(text);
+    expect((await issueFor(context, { requestId: 'k' })).token).not.toBe(text);
   });
 
   test('that is switched off is neither made nor read', async () => {
     const only = (draft: '00' | '01') => makeAuthority(undefined, { token: { ...token, drafts: [draft] } });
     const [newer, olderOnly] = [await only('01'), await only('00')];
-    expect(await reasonOf(issueFor(newer.parts, older))).toBe('REQUEST_INVALID');
-    expect(await reasonOf(issueFor(olderOnly.parts))).toBe('REQUEST_INVALID');
-    const { token: text } = await issueFor(olderOnly.parts, older);
-    expect(reasonIn(await verifyFor(olderOnly.parts, text))).toBe('VALID');
-    const both = { ...newer.parts, keys: olderOnly.parts.keys };
+    expect(await reasonOf(issueFor(newer.context, older))).toBe('REQUEST_INVALID');
+    expect(await reasonOf(issueFor(olderOnly.context))).toBe('REQUEST_INVALID');
+    const { token: text } = await issueFor(olderOnly.context, older);
+    expect(reasonIn(await verifyFor(olderOnly.context, text))).toBe('VALID');
+    const both = { ...newer.context, keys: olderOnly.context.keys };
     expect(reasonIn(await verifyFor(both, text))).toBe('CLAIM_INVALID');
   });
 });

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
-  type AuthorityParts,
+  type AuthorityContext,
   appendBatch,
   examineRecorded,
   issue,
@@ -11,12 +11,12 @@ import {
   validateDag,
 } from '../../src/authority/index.ts';
 import { asCandidate } from '../../src/authority/leaf.ts';
-import { EctError, refuse } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority, type TestAuthority } from '../support/authority.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { WID } from '../support/tokens.ts';
-import { anonymous, endless, issueFor, issueOrder, reasonOf } from './support.ts';
+import { anonymous, endless, issueFor, issueInput, reasonOf } from './support.ts';
 
 const TASKS = 6_000;
 /** CPU of one thread, in milliseconds: what others on the machine do does not count. */
@@ -26,7 +26,7 @@ const cpuMs = () => {
 };
 
 let authority: TestAuthority;
-let parts: AuthorityParts;
+let context: AuthorityContext;
 let store: FaultyStore;
 let last: string;
 let lastToken: string;
@@ -34,10 +34,10 @@ let lastToken: string;
 beforeAll(async () => {
   store = new FaultyStore(new MemoryLedgerStore());
   authority = await makeAuthority(store);
-  parts = authority.parts;
+  context = authority.context;
   // Written as the ledger writes them; to sign each would take longer than all the tests.
   const names = Array.from({ length: TASKS }, () => randomUUID());
-  const { claims } = await issueFor(parts, { wid: WID });
+  const { claims } = await issueFor(context, { wid: WID });
   await Promise.all(
     names.map((jti, at) => {
       const pred = names.slice(Math.max(0, at - 3), at);
@@ -46,14 +46,16 @@ beforeAll(async () => {
         kid: 'k',
         digest: Buffer.alloc(32, at),
       };
-      return parts.ledger.append(asCandidate('x', token, parts.policy.graph, { depth: at + 1, predWids: undefined }));
+      return context.ledger.append(
+        asCandidate('x', token, context.policy.graph, { depth: at + 1, predWids: undefined }),
+      );
     }),
   );
   last = names.at(-1)!;
-  lastToken = (await issueFor(parts, { wid: WID, pred: [last] })).token;
+  lastToken = (await issueFor(context, { wid: WID, pred: [last] })).token;
   // So that there is a past to look through.
   const subject = { kind: 'task', jti: randomUUID(), wid: WID } as const;
-  await markCompromised(parts, anonymous, { subject, note: '' }, endless.signal);
+  await markCompromised(context, anonymous, { subject, note: '' }, endless.signal);
 });
 
 /** Reads of the store since the test began. */
@@ -63,7 +65,7 @@ function readsOf(): number {
 
 const forgetTaints = () =>
   markCompromised(
-    parts,
+    context,
     anonymous,
     { subject: { kind: 'task', jti: randomUUID(), wid: WID }, note: '' },
     endless.signal,
@@ -80,17 +82,17 @@ const works: readonly Work[] = [
   {
     name: 'ValidateDAG of a workflow, and GetWorkflow',
     wholeReads: TASKS / 100,
-    run: (until) => examineRecorded(parts, WID, until),
+    run: (until) => examineRecorded(context, WID, until),
   },
   {
     name: 'ValidateDAG of a token with many ancestors',
     wholeReads: TASKS / 3,
-    run: (until) => validateDag(parts, { kind: 'token', token: lastToken, predecessors: [] }, until),
+    run: (until) => validateDag(context, { kind: 'token', token: lastToken, predecessors: [] }, until),
   },
   {
     name: 'Issue after a past that has to be looked through',
     wholeReads: TASKS / 3,
-    run: (until) => issue(parts, anonymous, issueOrder({ wid: WID, pred: [last] }), until),
+    run: (until) => issue(context, anonymous, issueInput({ wid: WID, pred: [last] }), until),
   },
 ];
 
@@ -101,7 +103,7 @@ describe.each(works)('$name', ({ wholeReads, run }) => {
     const before = readsOf();
     const running = reasonOf(run(ending));
     await new Promise((resolve) => setImmediate(resolve));
-    ending.abort(new EctError(refuse('CALL_CANCELLED', 'the caller has cancelled the call')));
+    ending.abort(new EctError(reject('CALL_CANCELLED', 'the caller has cancelled the call')));
     const [atAbort, cpu] = [readsOf(), cpuMs()];
     const reason = await running;
     expect(cpuMs() - cpu).toBeLessThan(50);
@@ -133,20 +135,20 @@ describe.each(works)('$name', ({ wholeReads, run }) => {
 });
 
 test('H26: of a batch of appends nothing more is begun once its call is over', async () => {
-  const { parts: others } = await makeAuthority();
+  const { context: others } = await makeAuthority();
   const tokens = await Promise.all(
     Array.from({ length: 600 }, async () => (await issueFor(others, { wid: WID })).token),
   );
   const ending = new AbortController();
   const running = appendBatch(others, anonymous, tokens, ending.signal);
   await new Promise((resolve) => setImmediate(resolve));
-  ending.abort(new EctError(refuse('CALL_CANCELLED', 'the caller has cancelled the call')));
+  ending.abort(new EctError(reject('CALL_CANCELLED', 'the caller has cancelled the call')));
   await expect(running).rejects.toMatchObject({ reason: 'CALL_CANCELLED' });
   expect((await others.ledger.checkpoint()).size).toBeLessThan(300);
 });
 
 test('H18: a hundred long examinations at once take one slice a turn, not a hundred', async () => {
-  const { parts: others } = await makeAuthority();
+  const { context: others } = await makeAuthority();
   const tokens = await Promise.all(Array.from({ length: 40 }, async () => (await issueFor(others)).token));
   let [isRunning, turns] = [true, 0];
   const turn = () => {
@@ -162,11 +164,11 @@ test('H18: a hundred long examinations at once take one slice a turn, not a hund
 
 test('H18: what waits for the place of a large examination leaves when its call is over', async () => {
   const ending = new AbortController();
-  const first = [examineRecorded(parts, WID, endless), examineRecorded(parts, WID, endless)];
-  const late = reasonOf(examineRecorded(parts, WID, ending));
+  const first = [examineRecorded(context, WID, endless), examineRecorded(context, WID, endless)];
+  const late = reasonOf(examineRecorded(context, WID, ending));
   for (let turn = 0; turn < 60; turn++) await new Promise((resolve) => setImmediate(resolve));
   ending.abort(new DOMException('too late', 'TimeoutError'));
   expect(await late).toBe('DEADLINE_EXCEEDED');
   expect(await Promise.all(first)).toMatchObject([{ size: TASKS }, { size: TASKS }]);
-  expect(await examineRecorded(parts, WID, endless)).toMatchObject({ size: TASKS });
+  expect(await examineRecorded(context, WID, endless)).toMatchObject({ size: TASKS });
 });

@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { VERIFY_STEPS } from '../../src/authority/index.ts';
-import { EctError, refuse } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
 import { makeToken, NOW, signingKey, trust } from '../support/tokens.ts';
@@ -13,8 +13,8 @@ const YEARS = 5 * 365 * 86_400;
 
 describe('as of a past time', () => {
   test('a token is judged by that time, to the second', async () => {
-    const { parts, clock } = await makeAuthority();
-    const { token } = await issueFor(parts, { ttlSeconds: 60 });
+    const { context, clock } = await makeAuthority();
+    const { token } = await issueFor(context, { ttlSeconds: 60 });
     clock.advance(YEARS);
     for (const [asOf, reason] of [
       [NOW - 31, 'IAT_IN_FUTURE'],
@@ -23,61 +23,61 @@ describe('as of a past time', () => {
       [NOW + 60, 'TOKEN_EXPIRED'],
       [NOW + YEARS, 'TOKEN_EXPIRED'],
     ] as const) {
-      expect(reasonIn(await verifyFor(parts, token, { asOf })), String(asOf - NOW)).toBe(reason);
+      expect(reasonIn(await verifyFor(context, token, { asOf })), String(asOf - NOW)).toBe(reason);
     }
-    expect(await reasonOf(verifyFor(parts, token, { asOf: NOW + YEARS + 1 }))).toBe('REQUEST_INVALID');
+    expect(await reasonOf(verifyFor(context, token, { asOf: NOW + YEARS + 1 }))).toBe('REQUEST_INVALID');
   });
 
   test('a recorded token is judged by the time of its entry, however late it is asked about', async () => {
-    const { parts, clock } = await makeAuthority();
-    const { token } = await issueFor(parts, { ttlSeconds: 60 });
+    const { context, clock } = await makeAuthority();
+    const { token } = await issueFor(context, { ttlSeconds: 60 });
     clock.advance(59);
-    await appendTo(parts, token);
+    await appendTo(context, token);
     clock.advance(YEARS);
-    const late = await verifyFor(parts, token, { asOf: NOW + YEARS, minimumLevel: 'L3', dag: 'complete' });
-    expect(late).toMatchObject({ refusal: undefined, level: 'L3', dag: { status: 'complete' } });
-    expect(reasonIn(await verifyFor(parts, token))).toBe('TOKEN_EXPIRED');
+    const late = await verifyFor(context, token, { asOf: NOW + YEARS, minimumLevel: 'L3', dag: 'complete' });
+    expect(late).toMatchObject({ rejection: undefined, level: 'L3', dag: { status: 'complete' } });
+    expect(reasonIn(await verifyFor(context, token))).toBe('TOKEN_EXPIRED');
   });
 
   test('an entry counts from the second in which it was recorded, and not before', async () => {
-    const { parts, clock } = await makeAuthority();
-    const { token } = await issueFor(parts, { ttlSeconds: 60 });
+    const { context, clock } = await makeAuthority();
+    const { token } = await issueFor(context, { ttlSeconds: 60 });
     clock.advance(50);
-    await appendTo(parts, token);
+    await appendTo(context, token);
     clock.advance(YEARS);
-    const l3 = (asOf: number) => verifyFor(parts, token, { asOf, minimumLevel: 'L3' });
+    const l3 = (asOf: number) => verifyFor(context, token, { asOf, minimumLevel: 'L3' });
     expect(reasonIn(await l3(NOW + 49))).toBe('LEVEL_TOO_LOW');
     expect(reasonIn(await l3(NOW + 50))).toBe('VALID');
   });
 
   test('what else is wrong with a recorded token is still wrong', async () => {
-    const { parts, clock } = await makeAuthority();
-    const { token } = await issueFor(parts, { ttlSeconds: 60 });
-    await appendTo(parts, token);
+    const { context, clock } = await makeAuthority();
+    const { token } = await issueFor(context, { ttlSeconds: 60 });
+    await appendTo(context, token);
     clock.advance(YEARS);
     const asOf = NOW + YEARS;
-    expect(reasonIn(await verifyFor(parts, token, { asOf, audience: 'urn:other' }))).toBe('AUDIENCE_MISMATCH');
-    const report = await verifyFor(parts, token, { asOf, audience: 'urn:other', mode: 'report' });
-    expect(report.failures.map(({ refusal }) => refusal.reason)).toEqual(['AUDIENCE_MISMATCH']);
+    expect(reasonIn(await verifyFor(context, token, { asOf, audience: 'urn:other' }))).toBe('AUDIENCE_MISMATCH');
+    const report = await verifyFor(context, token, { asOf, audience: 'urn:other', mode: 'report' });
+    expect(report.failures.map(({ rejection }) => rejection.reason)).toEqual(['AUDIENCE_MISMATCH']);
   });
 
   test('replay is neither checked nor recorded', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
     for (let use = 0; use < 2; use++) {
-      const verdict = await verifyFor(parts, token, { asOf: NOW, replay: 'record' });
+      const verdict = await verifyFor(context, token, { asOf: NOW, replay: 'record' });
       expect([reasonIn(verdict), verdict.outcomes[VERIFY_STEPS.length - 1]]).toEqual(['VALID', 'SKIPPED']);
     }
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, token, { asOf: NOW }))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token, { asOf: NOW }))).toBe('VALID');
   });
 
   test('a key counts as it did then: in force before it ended or was revoked, and not after', async () => {
-    const { parts, clock } = await makeAuthority();
+    const { context, clock } = await makeAuthority();
     const token = makeToken({ aud: [PARTY] });
     clock.advance(YEARS);
     const asOf = (at: number, state: Partial<TrustedKey>) =>
-      verifyFor({ ...parts, keys: new KeyRing([trust(signingKey, state)]) }, token, { asOf: at }).then(reasonIn);
+      verifyFor({ ...context, keys: new KeyRing([trust(signingKey, state)]) }, token, { asOf: at }).then(reasonIn);
     expect(await asOf(NOW + 99, { revokedAt: NOW + 100 })).toBe('VALID');
     expect(await asOf(NOW + 100, { revokedAt: NOW + 100 })).toBe('KEY_REVOKED');
     expect(await asOf(NOW + 99, { notAfter: NOW + 100 })).toBe('VALID');
@@ -96,15 +96,15 @@ describe('K11 a token under a key that is not held any more', () => {
   });
 
   test('is evidence as of its time, and expired now', async () => {
-    const { parts, signer, clock } = await makeAuthority();
-    const { token } = await issueFor(parts);
+    const { context, signer, clock } = await makeAuthority();
+    const { token } = await issueFor(context);
     const asked: string[] = [];
     const keys = new KeyRing([], async (kid) => {
       asked.push(kid);
       return kid === signer.jwk.kid ? keyOf(signer.publicKey, kid) : undefined;
     });
     clock.advance(YEARS);
-    const later = { ...parts, keys };
+    const later = { ...context, keys };
     expect(reasonIn(await verifyFor(later, token))).toBe('KEY_EXPIRED');
     expect(reasonIn(await verifyFor(later, token, { asOf: NOW }))).toBe('VALID');
     expect(reasonIn(await verifyFor(later, token, { asOf: NOW, mode: 'report' }))).toBe('VALID');
@@ -114,25 +114,25 @@ describe('K11 a token under a key that is not held any more', () => {
   });
 
   test('T20: is evidence also where an issuer has given a key of its own that name', async () => {
-    const { parts, signer, clock } = await makeAuthority();
-    const { token } = await issueFor(parts);
+    const { context, signer, clock } = await makeAuthority();
+    const { token } = await issueFor(context);
     const kid = signer.jwk.kid;
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const theirs = { kid, publicKey, speaksFor: (iss: string) => iss === 'urn:theirs' };
     const ours = { ...keyOf(signer.publicKey, kid), speaksFor: (iss: string) => iss === ISSUER };
-    const later = { ...parts, keys: new KeyRing([theirs], async () => ours) };
+    const later = { ...context, keys: new KeyRing([theirs], async () => ours) };
     clock.advance(YEARS);
     for (const mode of ['enforce', 'report'] as const) {
       expect(reasonIn(await verifyFor(later, token, { asOf: NOW, mode }))).toBe('VALID');
     }
-    const nobodys = { ...parts, keys: new KeyRing([theirs], async () => undefined) };
+    const nobodys = { ...context, keys: new KeyRing([theirs], async () => undefined) };
     expect(reasonIn(await verifyFor(nobodys, token, { asOf: NOW }))).toBe('SIGNATURE_INVALID');
   });
 
   test('is no answer where the ledger cannot be asked: as of now an unknown key is refused in any case', async () => {
-    const { parts } = await makeAuthority();
-    const keys = new KeyRing([], () => Promise.reject(new EctError(refuse('LEDGER_UNAVAILABLE', 'test'))));
-    const cut = { ...parts, keys };
+    const { context } = await makeAuthority();
+    const keys = new KeyRing([], () => Promise.reject(new EctError(reject('LEDGER_UNAVAILABLE', 'test'))));
+    const cut = { ...context, keys };
     expect(reasonIn(await verifyFor(cut, makeToken()))).toBe('KEY_UNKNOWN');
     expect(await reasonOf(verifyFor(cut, makeToken(), { asOf: NOW }))).toBe('LEDGER_UNAVAILABLE');
   });

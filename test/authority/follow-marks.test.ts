@@ -1,8 +1,8 @@
 // K12: what one process is told of a compromised key, the verdicts of the others know, though they look at no graph.
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type AuthorityParts, followMarks, markCompromised } from '../../src/authority/index.ts';
-import { EctError, refuse } from '../../src/errors.ts';
+import { type AuthorityContext, followMarks, markCompromised } from '../../src/authority/index.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { KeyRing } from '../../src/keys/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
@@ -14,36 +14,39 @@ const ADMIN = workload('spiffe://example.com/admin');
 const token = makeToken({ aud: [PARTY] });
 
 /** A process beside another over one ledger: it has a ring of its own. */
-const beside = (parts: AuthorityParts): AuthorityParts => ({ ...parts, keys: new KeyRing([trust(signingKey)]) });
-const mark = (parts: AuthorityParts) =>
-  markCompromised(parts, ADMIN, { subject: { kind: 'key', kid: KID }, note: '' }, endless.signal);
-const verdictOf = async (parts: AuthorityParts) => reasonIn(await verifyFor(parts, token, { replay: 'skip' }));
+const beside = (context: AuthorityContext): AuthorityContext => ({
+  ...context,
+  keys: new KeyRing([trust(signingKey)]),
+});
+const mark = (context: AuthorityContext) =>
+  markCompromised(context, ADMIN, { subject: { kind: 'key', kid: KID }, note: '' }, endless.signal);
+const verdictOf = async (context: AuthorityContext) => reasonIn(await verifyFor(context, token, { replay: 'skip' }));
 
 const untold = { onFailed: () => undefined, onRecovered: () => undefined };
 
-async function follow(parts: AuthorityParts, told: Omit<Parameters<typeof followMarks>[1], 'everyMs'> = untold) {
-  const stop = await followMarks(parts, { everyMs: 1, ...told });
+async function follow(context: AuthorityContext, told: Omit<Parameters<typeof followMarks>[1], 'everyMs'> = untold) {
+  const stop = await followMarks(context, { everyMs: 1, ...told });
   onTestFinished(stop);
   return stop;
 }
 
 describe('K12 marks that are followed', () => {
   test('K12 are known to verdicts of another process soon after, and to one that starts later at once', async () => {
-    const { parts } = await makeAuthority();
-    const [one, two] = [beside(parts), beside(parts)];
+    const { context } = await makeAuthority();
+    const [one, two] = [beside(context), beside(context)];
     await follow(two);
     expect(await verdictOf(two)).toBe('VALID');
     await mark(one);
     expect(await verdictOf(one)).toBe('KEY_REVOKED');
     await vi.waitFor(async () => expect(await verdictOf(two)).toBe('KEY_REVOKED'), SOON);
-    const three = beside(parts);
+    const three = beside(context);
     await follow(three);
     expect(await verdictOf(three)).toBe('KEY_REVOKED');
   });
 
   test('K12 are looked for again where a look has failed, which is told once, as its end is; and no more when it is stopped', async () => {
-    const { parts } = await makeAuthority();
-    const [one, two] = [beside(parts), beside(parts)];
+    const { context } = await makeAuthority();
+    const [one, two] = [beside(context), beside(context)];
     const told: string[] = [];
     let isDown = true;
     let looks = 0;
@@ -51,12 +54,12 @@ describe('K12 marks that are followed', () => {
     const ledger = {
       list: async (...args: Parameters<typeof real.list>) => {
         looks++;
-        if (isDown) throw new EctError(refuse('LEDGER_UNAVAILABLE', 'test'));
+        if (isDown) throw new EctError(reject('LEDGER_UNAVAILABLE', 'test'));
         return real.list(...args);
       },
       find: (...args: Parameters<typeof real.find>) => real.find(...args),
       leafHashes: (...args: Parameters<typeof real.leafHashes>) => real.leafHashes(...args),
-    } as unknown as AuthorityParts['ledger'];
+    } as unknown as AuthorityContext['ledger'];
     const stop = await follow(
       { ...two, ledger },
       {

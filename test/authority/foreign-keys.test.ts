@@ -1,9 +1,9 @@
 // Tokens of issuers whose keys are fetched: what a verifier hears while a key is new, and while there are none.
 
 import { afterEach, describe, expect, test } from 'vitest';
-import type { AuthorityParts } from '../../src/authority/index.ts';
+import type { AuthorityContext } from '../../src/authority/index.ts';
+import { TrustedKeys } from '../../src/startup/trusted-keys.ts';
 import { ForeignIssuers, readTrust } from '../../src/trust/index.ts';
-import { TrustedKeys } from '../../src/trusted-keys.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { type CannedServer, json, startCannedServer } from '../support/canned-server.ts';
 import { type IssuerKey, issuerKey } from '../support/jwks.ts';
@@ -52,11 +52,11 @@ async function believe(answer: CannedServer['answer']) {
   open.push(opened);
   opened.look();
   await opened.settled();
-  const { parts } = await makeAuthority();
-  const believing: AuthorityParts = { ...parts, keys: ring.keys };
+  const { context } = await makeAuthority();
+  const believing: AuthorityContext = { ...context, keys: ring.keys };
   const verdict = async (token: string, mode: 'enforce' | 'report' = 'enforce') =>
     reasonIn(await verifyFor(believing, token, { audience: AUD, replay: 'skip', mode }));
-  return { server, state, foreign: opened, parts: believing, verdict };
+  return { server, state, foreign: opened, context: believing, verdict };
 }
 
 describe('K5: a key that is new', () => {
@@ -88,14 +88,14 @@ describe('K5: a key that is new', () => {
 
 describe('K7: an issuer without keys', () => {
   test('makes the call fail with a time to come back, and no token is called good or bad', async () => {
-    const { parts, server, state, foreign, verdict } = await believe((response) => void response.destroy());
-    expect(await reasonOf(verifyFor(parts, tokenOf(old), { audience: AUD }))).toBe('ISSUER_KEYS_UNAVAILABLE');
-    expect(await reasonOf(appendTo(parts, tokenOf(old)))).toBe('ISSUER_KEYS_UNAVAILABLE');
-    const failure = await verifyFor(parts, tokenOf(old), { audience: AUD }).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ facts: { retry_after_seconds: '30' } });
+    const { context, server, state, foreign, verdict } = await believe((response) => void response.destroy());
+    expect(await reasonOf(verifyFor(context, tokenOf(old), { audience: AUD }))).toBe('ISSUER_KEYS_UNAVAILABLE');
+    expect(await reasonOf(appendTo(context, tokenOf(old)))).toBe('ISSUER_KEYS_UNAVAILABLE');
+    const failure = await verifyFor(context, tokenOf(old), { audience: AUD }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ metadata: { retry_after_seconds: '30' } });
     server.answer = setOf(old);
     state.nowMs += 30_000;
-    expect(await reasonOf(verifyFor(parts, tokenOf(old), { audience: AUD }))).toBe('ISSUER_KEYS_UNAVAILABLE');
+    expect(await reasonOf(verifyFor(context, tokenOf(old), { audience: AUD }))).toBe('ISSUER_KEYS_UNAVAILABLE');
     await foreign.settled();
     expect(await verdict(tokenOf(old))).toBe('VALID');
   });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { Caller, IssueOrder } from '../../src/authority/index.ts';
+import type { Caller, IssueInput } from '../../src/authority/index.ts';
 import { KeyRing, rawToDer, type Signer } from '../../src/keys/index.ts';
 import { openCheckpoint, verifyReceipt } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
@@ -15,8 +15,8 @@ const workload: Caller = workloadOf('spiffe://example.org/a');
 
 describe('a token that is issued', () => {
   test('verifies, and says what was asked for', async () => {
-    const { parts, clock, signer } = await makeAuthority();
-    const { token, claims, kid } = await issueFor(parts, { wid: WID, jti: JTI, ttlSeconds: 60 });
+    const { context, clock, signer } = await makeAuthority();
+    const { token, claims, kid } = await issueFor(context, { wid: WID, jti: JTI, ttlSeconds: 60 });
     expect(claims).toMatchObject({
       iss: ISSUER,
       aud: [PARTY],
@@ -26,12 +26,12 @@ describe('a token that is issued', () => {
       exp: clock.now() + 60,
     });
     expect(kid).toBe(signer.jwk.kid);
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
   });
 
   test('has a fresh jti, ten minutes and no optional claims by default', async () => {
-    const { parts } = await makeAuthority();
-    const [one, two] = await Promise.all([issueFor(parts), issueFor(parts)]);
+    const { context } = await makeAuthority();
+    const [one, two] = await Promise.all([issueFor(context), issueFor(context)]);
     expect(one.claims.jti).not.toBe(two.claims.jti);
     const payload = JSON.parse(Buffer.from(one.token.split('.')[1]!, 'base64url').toString());
     expect(Object.keys(payload)).toEqual(['iss', 'aud', 'iat', 'exp', 'jti', 'exec_act', 'pred']);
@@ -39,17 +39,17 @@ describe('a token that is issued', () => {
   });
 
   test('carries the extension text as it was given', async () => {
-    const { parts } = await makeAuthority();
+    const { context } = await makeAuthority();
     const text = '{"com.example.big":123456789012345678901234567890}';
-    const { token } = await issueFor(parts, { ext: { text, value: JSON.parse(text) } });
+    const { token } = await issueFor(context, { ext: { text, value: JSON.parse(text) } });
     expect(Buffer.from(token.split('.')[1]!, 'base64url').toString()).toContain(text);
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
   });
 
   /** An order for this extension object. */
   const withExt = (value: JsonObject) => ({ ext: { value, text: JSON.stringify(value) } });
 
-  test.each<[order: Partial<IssueOrder>, reason: string]>([
+  test.each<[order: Partial<IssueInput>, reason: string]>([
     [{ execAct: '' }, 'CLAIM_INVALID'],
     [{ execAct: 'x'.repeat(257) }, 'CLAIM_INVALID'],
     [{ execAct: 'a\u0000b' }, 'CLAIM_INVALID'],
@@ -77,18 +77,18 @@ describe('a token that is issued', () => {
     [withExt({ pol: 'p', pol_decision: 'perhaps' }), 'CLAIM_INVALID'],
     [{ aud: Array.from({ length: 64 }, (_, at) => `urn:${'x'.repeat(300)}:${at}`) }, 'TOKEN_TOO_LARGE'],
   ])('T27: is refused for %j', async (order, reason) => {
-    const { parts } = await makeAuthority();
-    await recordTask(parts, { jti: OTHER_JTI });
-    expect(await reasonOf(issueFor(parts, order))).toBe(reason);
+    const { context } = await makeAuthority();
+    await recordTask(context, { jti: OTHER_JTI });
+    expect(await reasonOf(issueFor(context, order))).toBe(reason);
   });
 
   test('T27: claims inside the extension stay there: they set nothing', async () => {
-    const { parts, clock } = await makeAuthority();
+    const { context, clock } = await makeAuthority();
     const order = withExt({ iss: 'urn:other', iat: 1, exp: 9e9, jti: OTHER_JTI, sub: 'root', aud: 'urn:other' });
-    const { token, claims } = await issueFor(parts, order);
+    const { token, claims } = await issueFor(context, order);
     expect(claims).toMatchObject({ iss: ISSUER, aud: [PARTY], iat: clock.now(), exp: clock.now() + 600 });
     expect(claims.jti).not.toBe(OTHER_JTI);
-    expect(reasonIn(await verifyFor(parts, token, { audience: 'urn:other' }))).toBe('AUDIENCE_MISMATCH');
+    expect(reasonIn(await verifyFor(context, token, { audience: 'urn:other' }))).toBe('AUDIENCE_MISMATCH');
   });
 });
 
@@ -114,36 +114,36 @@ describe('T28: no token leaves under', () => {
   }
 
   test('any of 486 answers of a signer that are no signature, whether they come at once or later', async () => {
-    const { parts, signer: good } = await makeAuthority();
+    const { context, signer: good } = await makeAuthority();
     const answers = await badAnswers(good);
     expect(answers).toHaveLength(486);
     for (const answer of answers) {
       for (const sign of [() => answer, async () => answer]) {
         const signers = { for: () => ({ jwk: good.jwk, sign }) };
         const order = { level: 'L3', requestId: 'k' } as const;
-        expect(await reasonOf(issueFor({ ...parts, signers }, order)), answer.toString()).toBe('SIGNER_BAD_OUTPUT');
+        expect(await reasonOf(issueFor({ ...context, signers }, order)), answer.toString()).toBe('SIGNER_BAD_OUTPUT');
       }
     }
-    expect((await parts.ledger.checkpoint()).size).toBe(0);
+    expect((await context.ledger.checkpoint()).size).toBe(0);
     // Nothing was remembered under the key either.
-    expect(await reasonOf(issueFor(parts, { requestId: 'k' }))).toBe('OK');
+    expect(await reasonOf(issueFor(context, { requestId: 'k' }))).toBe('OK');
   });
 });
 
 describe('the issuer', () => {
   test('is the proven caller, and nobody else', async () => {
-    const { parts } = await makeAuthority();
-    expect((await issueFor(parts, {}, workload)).claims.iss).toBe('spiffe://example.org/a');
-    expect((await issueFor(parts, { iss: workload.id }, workload)).claims.iss).toBe('spiffe://example.org/a');
+    const { context } = await makeAuthority();
+    expect((await issueFor(context, {}, workload)).claims.iss).toBe('spiffe://example.org/a');
+    expect((await issueFor(context, { iss: workload.id }, workload)).claims.iss).toBe('spiffe://example.org/a');
     for (const iss of ['spiffe://example.org/b', 'spiffe://example.org/a/b', ISSUER]) {
-      expect(await reasonOf(issueFor(parts, { iss }, workload)), iss).toBe('ISSUER_NOT_ALLOWED');
+      expect(await reasonOf(issueFor(context, { iss }, workload)), iss).toBe('ISSUER_NOT_ALLOWED');
     }
   });
 
   test('T27: an anonymous caller has the service’s own name and those below it', async () => {
-    const { parts } = await makeAuthority();
-    expect((await issueFor(parts, { iss: `${ISSUER}:agent` })).claims.iss).toBe(`${ISSUER}:agent`);
-    expect((await issueFor(parts, { iss: `${ISSUER}/agent` })).claims.iss).toBe(`${ISSUER}/agent`);
+    const { context } = await makeAuthority();
+    expect((await issueFor(context, { iss: `${ISSUER}:agent` })).claims.iss).toBe(`${ISSUER}:agent`);
+    expect((await issueFor(context, { iss: `${ISSUER}/agent` })).claims.iss).toBe(`${ISSUER}/agent`);
     for (const iss of [
       'urn:ect:testing',
       'urn:ect',
@@ -152,35 +152,35 @@ describe('the issuer', () => {
       `${ISSUER}/a/../../b`,
       workload.id,
     ]) {
-      expect(await reasonOf(issueFor(parts, { iss })), iss).toBe('ISSUER_NOT_ALLOWED');
+      expect(await reasonOf(issueFor(context, { iss })), iss).toBe('ISSUER_NOT_ALLOWED');
     }
   });
 });
 
 describe('predecessors', () => {
   test('that are unknown are allowed at L2 and reported', async () => {
-    const { parts } = await makeAuthority();
-    const { dag } = await issueFor(parts, { pred: [OTHER_JTI] });
+    const { context } = await makeAuthority();
+    const { dag } = await issueFor(context, { pred: [OTHER_JTI] });
     expect(dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
   });
 
   test('that are unknown are refused at L3, and nothing is recorded', async () => {
-    const { parts } = await makeAuthority();
-    expect(await reasonOf(issueFor(parts, { pred: [OTHER_JTI], level: 'L3' }))).toBe('DAG_PREDECESSOR_MISSING');
-    expect((await parts.ledger.checkpoint()).size).toBe(0);
+    const { context } = await makeAuthority();
+    expect(await reasonOf(issueFor(context, { pred: [OTHER_JTI], level: 'L3' }))).toBe('DAG_PREDECESSOR_MISSING');
+    expect((await context.ledger.checkpoint()).size).toBe(0);
   });
 
   test('that are known are held to the rules at L2 too', async () => {
-    const { parts } = await makeAuthority();
-    const elsewhere = await recordTask(parts, { wid: OTHER_JTI });
-    expect(await reasonOf(issueFor(parts, { wid: WID, pred: [elsewhere] }))).toBe('DAG_WORKFLOW_MISMATCH');
+    const { context } = await makeAuthority();
+    const elsewhere = await recordTask(context, { wid: OTHER_JTI });
+    expect(await reasonOf(issueFor(context, { wid: WID, pred: [elsewhere] }))).toBe('DAG_WORKFLOW_MISMATCH');
   });
 
   test('a jti of one’s own must not name a recorded task', async () => {
-    const { parts } = await makeAuthority();
-    await recordTask(parts, { jti: JTI });
-    expect(await reasonOf(issueFor(parts, { jti: JTI }))).toBe('DAG_DUPLICATE_TASK');
-    expect(await reasonOf(issueFor(parts, { jti: JTI, wid: WID }))).toBe('OK');
+    const { context } = await makeAuthority();
+    await recordTask(context, { jti: JTI });
+    expect(await reasonOf(issueFor(context, { jti: JTI }))).toBe('DAG_DUPLICATE_TASK');
+    expect(await reasonOf(issueFor(context, { jti: JTI, wid: WID }))).toBe('OK');
   });
 });
 
@@ -188,41 +188,41 @@ describe('L3', () => {
   test.each(['sync', 'async'] as const)(
     'recorded %s, a token names the ledger where that has a name',
     async (record) => {
-      const { parts } = await makeAuthority(undefined, { ledgerAudience: 'urn:ect:ledger' });
-      const before = parts.ledger.size;
-      expect(await reasonOf(issueFor(parts, { level: 'L3', record }))).toBe('AUDIENCE_MISMATCH');
-      await parts.recordings.drain();
-      expect(parts.ledger.size).toBe(before);
-      await issueFor(parts, { level: 'L3', record, aud: [PARTY, 'urn:ect:ledger'] });
-      await parts.recordings.drain();
-      expect(parts.ledger.size).toBe(before + 1);
-      expect(await reasonOf(issueFor(parts, { level: 'L2' }))).toBe('OK');
+      const { context } = await makeAuthority(undefined, { ledgerAudience: 'urn:ect:ledger' });
+      const before = context.ledger.size;
+      expect(await reasonOf(issueFor(context, { level: 'L3', record }))).toBe('AUDIENCE_MISMATCH');
+      await context.recordings.drain();
+      expect(context.ledger.size).toBe(before);
+      await issueFor(context, { level: 'L3', record, aud: [PARTY, 'urn:ect:ledger'] });
+      await context.recordings.drain();
+      expect(context.ledger.size).toBe(before + 1);
+      expect(await reasonOf(issueFor(context, { level: 'L2' }))).toBe('OK');
     },
   );
 
   test('answers with a receipt that verifies offline', async () => {
-    const { parts } = await makeAuthority();
-    const { token, receipt } = await issueFor(parts, { level: 'L3' });
+    const { context } = await makeAuthority();
+    const { token, receipt } = await issueFor(context, { level: 'L3' });
     const { leaf, tlogProof } = receipt!;
     const content = Buffer.from(token);
-    const { verifierKey } = parts.ledger;
+    const { verifierKey } = context.ledger;
     expect(verifyReceipt({ leaf, tlogProof, verifierKey, content })).toEqual({ ok: true, index: 0, size: 1 });
     expect(openCheckpoint(receipt!.checkpoint, verifierKey)).toMatchObject({ ok: true, size: 1 });
   });
 
   test('no token leaves when the ledger fails for good', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
-    const { parts } = await makeAuthority(store);
+    const { context } = await makeAuthority(store);
     store.plan('lost', 'lost', 'lost');
-    expect(await reasonOf(issueFor(parts, { level: 'L3' }))).toBe('LEDGER_UNAVAILABLE');
-    expect((await parts.ledger.checkpoint()).size).toBe(0);
+    expect(await reasonOf(issueFor(context, { level: 'L3' }))).toBe('LEDGER_UNAVAILABLE');
+    expect((await context.ledger.checkpoint()).size).toBe(0);
   });
 
   test('a ledger that fails for a moment is asked again, and records once', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
-    const { parts } = await makeAuthority(store);
+    const { context } = await makeAuthority(store);
     store.plan('landed');
-    const { receipt } = await issueFor(parts, { level: 'L3' });
+    const { receipt } = await issueFor(context, { level: 'L3' });
     expect(receipt).toMatchObject({ leafIndex: 0, treeSize: 1 });
   });
 });
@@ -231,61 +231,61 @@ describe('a request id', () => {
   const again = { requestId: 'order-7' };
 
   test('answers a retry with the same token, also of concurrent calls', async () => {
-    const { parts } = await makeAuthority();
-    const all = await Promise.all(Array.from({ length: 20 }, () => issueFor(parts, again)));
+    const { context } = await makeAuthority();
+    const all = await Promise.all(Array.from({ length: 20 }, () => issueFor(context, again)));
     expect(new Set(all.map(({ token }) => token)).size).toBe(1);
-    expect((await issueFor(parts, again)).token).toBe(all[0]!.token);
+    expect((await issueFor(context, again)).token).toBe(all[0]!.token);
   });
 
   test('refuses another request under the same key', async () => {
-    const { parts } = await makeAuthority();
-    await issueFor(parts, again, workload);
-    expect(await reasonOf(issueFor(parts, { ...again, execAct: 'other' }, workload))).toBe('IDEMPOTENCY_CONFLICT');
+    const { context } = await makeAuthority();
+    await issueFor(context, again, workload);
+    expect(await reasonOf(issueFor(context, { ...again, execAct: 'other' }, workload))).toBe('IDEMPOTENCY_CONFLICT');
   });
 
   test('of an anonymous caller neither answers another request’s token nor makes it fail', async () => {
-    const { parts } = await makeAuthority();
-    const theirs = await issueFor(parts, again);
-    const ours = await issueFor(parts, { ...again, execAct: 'other' });
+    const { context } = await makeAuthority();
+    const theirs = await issueFor(context, again);
+    const ours = await issueFor(context, { ...again, execAct: 'other' });
     expect(ours.claims.exec_act).toBe('other');
     expect(ours.token).not.toBe(theirs.token);
-    expect((await issueFor(parts, again)).token).toBe(theirs.token);
-    expect((await issueFor(parts, { ...again, execAct: 'other' })).token).toBe(ours.token);
+    expect((await issueFor(context, again)).token).toBe(theirs.token);
+    expect((await issueFor(context, { ...again, execAct: 'other' })).token).toBe(ours.token);
   });
 
   test('belongs to the caller', async () => {
-    const { parts } = await makeAuthority();
-    const [ours, theirs] = await Promise.all([issueFor(parts, again), issueFor(parts, again, workload)]);
+    const { context } = await makeAuthority();
+    const [ours, theirs] = await Promise.all([issueFor(context, again), issueFor(context, again, workload)]);
     expect(ours.claims.iss).not.toBe(theirs.claims.iss);
   });
 
   test('records the very same token when the first answer was lost', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
-    const { parts } = await makeAuthority(store);
+    const { context } = await makeAuthority(store);
     store.plan('lost', 'lost', 'lost');
-    expect(await reasonOf(issueFor(parts, { ...again, level: 'L3' }))).toBe('LEDGER_UNAVAILABLE');
-    const { token, receipt } = await issueFor(parts, { ...again, level: 'L3' });
+    expect(await reasonOf(issueFor(context, { ...again, level: 'L3' }))).toBe('LEDGER_UNAVAILABLE');
+    const { token, receipt } = await issueFor(context, { ...again, level: 'L3' });
     expect(receipt).toMatchObject({ leafIndex: 0, treeSize: 1 });
-    expect((await appendTo(parts, token)).duplicate).toBe(true);
+    expect((await appendTo(context, token)).duplicate).toBe(true);
   });
 
   test('reports on the predecessors again, as far as they are known by then', async () => {
-    const { parts } = await makeAuthority();
+    const { context } = await makeAuthority();
     const order = { ...again, pred: [OTHER_JTI] };
-    expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
-    await recordTask(parts, { jti: OTHER_JTI });
-    expect((await issueFor(parts, order)).dag).toMatchObject({ status: 'complete' });
+    expect((await issueFor(context, order)).dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
+    await recordTask(context, { jti: OTHER_JTI });
+    expect((await issueFor(context, order)).dag).toMatchObject({ status: 'complete' });
   });
 
   test.each(['KEY_UNKNOWN', 'KEY_REVOKED'])(
     'whose token is %s by now is to be replaced by another one',
     async (reason) => {
-      const { parts, signer, clock } = await makeAuthority();
-      await issueFor(parts, again);
-      if (reason === 'KEY_REVOKED') parts.keys.compromise(signer.jwk.kid, clock.now());
-      else parts.keys.replace([]);
-      const refusal = await issueFor(parts, again).catch((error: unknown) => error);
-      expect(refusal).toMatchObject({
+      const { context, signer, clock } = await makeAuthority();
+      await issueFor(context, again);
+      if (reason === 'KEY_REVOKED') context.keys.compromise(signer.jwk.kid, clock.now());
+      else context.keys.replace([]);
+      const rejection = await issueFor(context, again).catch((error: unknown) => error);
+      expect(rejection).toMatchObject({
         reason: 'IDEMPOTENCY_CONFLICT',
         message: expect.stringContaining(`(${reason})`),
       });
@@ -293,17 +293,17 @@ describe('a request id', () => {
   );
 
   test('whose token is of a key that another process announced just now is answered with it', async () => {
-    const { parts } = await makeAuthority();
-    const { token, kid } = await issueFor(parts, again);
-    const known = parts.keys.find(kid, ISSUER)!;
+    const { context } = await makeAuthority();
+    const { token, kid } = await issueFor(context, again);
+    const known = context.keys.find(kid, ISSUER)!;
     const keys = new KeyRing([], async (asked) => (asked === kid ? known : undefined));
-    expect((await issueFor({ ...parts, keys }, again)).token).toBe(token);
+    expect((await issueFor({ ...context, keys }, again)).token).toBe(token);
   });
 
   test('is free again when the token has expired', async () => {
-    const { parts, clock } = await makeAuthority();
-    const first = await issueFor(parts, again);
+    const { context, clock } = await makeAuthority();
+    const first = await issueFor(context, again);
     clock.advance(3600);
-    expect((await issueFor(parts, again)).token).not.toBe(first.token);
+    expect((await issueFor(context, again)).token).not.toBe(first.token);
   });
 });

@@ -1,5 +1,5 @@
 // One kind of fault: an identifier that two readers take for different names. Wherever a prefix or equality of
-// identifiers decides, what could be resolved to somewhere else is refused.
+// identifiers decides, what could be resolved to somewhere else is rejected.
 
 import { describe, expect, test } from 'vitest';
 import { issuerFor } from '../../src/authority/issuer.ts';

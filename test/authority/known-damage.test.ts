@@ -3,16 +3,16 @@
 
 import { create } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { ledgerService } from '../../src/api/ledger.ts';
+import { dryRunAppend } from '../../src/authority/dry-run.ts';
 import { appendBatch, validateDag } from '../../src/authority/index.ts';
-import { rehearseAppend } from '../../src/authority/rehearse.ts';
+import type { Call } from '../../src/calls/call.ts';
 import {
   EntryKind,
   GetEntryRequestSchema,
   GetWorkflowRequestSchema,
   ListEntriesRequestSchema,
 } from '../../src/gen/ect/v1/ledger_pb.ts';
-import type { Call } from '../../src/rpc/call.ts';
-import { ledgerService } from '../../src/rpc/ledger.ts';
 import { GuardedLedgerStore } from '../../src/stores/guarded-ledger-store.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority, type TestAuthority } from '../support/authority.ts';
@@ -34,17 +34,17 @@ beforeEach(async () => {
   isFound = false;
   const damage = { isFound: () => isFound, found: () => undefined };
   authority = await makeAuthority(new GuardedLedgerStore(new MemoryLedgerStore(), damage));
-  const { parts } = authority;
-  const { token, claims } = await issueFor(parts, { wid: WID, level: 'L3' });
+  const { context } = authority;
+  const { token, claims } = await issueFor(context, { wid: WID, level: 'L3' });
   recorded = { jti: claims.jti, token };
-  plain = (await issueFor(parts)).token;
-  orphan = (await issueFor(parts, { pred: [UNKNOWN] })).token;
-  child = (await issueFor(parts, { wid: WID, pred: [recorded.jti], level: 'L3' })).token;
+  plain = (await issueFor(context)).token;
+  orphan = (await issueFor(context, { pred: [UNKNOWN] })).token;
+  child = (await issueFor(context, { wid: WID, pred: [recorded.jti], level: 'L3' })).token;
 });
 
 type Ask = () => Promise<unknown>;
 
-const parts = () => authority.parts;
+const parts = () => authority.context;
 const service = () => ledgerService(parts()).procedures;
 const list = (query: object) => service().listEntries(create(ListEntriesRequestSchema, query), call);
 
@@ -62,7 +62,7 @@ describe('L7 L27 what rests on an index is LEDGER_CORRUPT, and was another answe
     ['Verify of the level L3', () => verifyFor(parts(), plain, { minimumLevel: 'L3' })],
     ['AppendLedger', () => appendTo(parts(), plain)],
     ['AppendLedger after a task that is not found', () => appendTo(parts(), orphan)],
-    ['a dry run of AppendLedger', () => rehearseAppend(parts(), anonymous, plain, endless)],
+    ['a dry run of AppendLedger', () => dryRunAppend(parts(), anonymous, plain, endless)],
     ['ValidateDAG of a token', () => validateDag(parts(), { kind: 'token', token: orphan, predecessors: [] }, endless)],
     ['ValidateDAG of a workflow', () => validateDag(parts(), { kind: 'workflow', wid: 'none' }, endless)],
     [

@@ -15,78 +15,81 @@ const skip = { replay: 'skip' } as const;
 
 describe('an unsigned object (L1)', () => {
   test('is the claims as compact JSON, without a key, and is read where the policy takes it', async () => {
-    const { parts, clock } = await makeAuthority(undefined, taking('L1'));
-    const { token: object, level, kid, receipt } = await issueFor(parts, { level: 'L1', wid: WID });
+    const { context, clock } = await makeAuthority(undefined, taking('L1'));
+    const { token: object, level, kid, receipt } = await issueFor(context, { level: 'L1', wid: WID });
     expect({ level, kid, receipt }).toEqual({ level: 'L1', kid: '', receipt: undefined });
     expect(JSON.parse(object)).toMatchObject({ iss: ISSUER, aud: [PARTY], iat: clock.now(), wid: WID, pred: [] });
     expect(object).toBe(JSON.stringify(JSON.parse(object)));
-    const verdict = await verifyFor(parts, object);
-    expect(verdict).toMatchObject({ refusal: undefined, level: 'L1', token: { kid: '', claims: { wid: WID } } });
+    const verdict = await verifyFor(context, object);
+    expect(verdict).toMatchObject({ rejection: undefined, level: 'L1', token: { kid: '', claims: { wid: WID } } });
     const encoded = Buffer.from(object).toString('base64url');
-    expect(await verifyFor(parts, encoded, skip)).toMatchObject({ refusal: undefined, level: 'L1' });
+    expect(await verifyFor(context, encoded, skip)).toMatchObject({ rejection: undefined, level: 'L1' });
   });
 
   test('is refused by default, and that is counted', async () => {
-    const { parts, noticed } = await makeAuthority();
-    const { token: object } = await issueFor(parts, { level: 'L1' });
-    const verdict = await verifyFor(parts, object);
-    expect(verdict).toMatchObject({ refusal: { reason: 'LEVEL_TOO_LOW', facts: { minimum: 'L2' } }, token: undefined });
+    const { context, noticed } = await makeAuthority();
+    const { token: object } = await issueFor(context, { level: 'L1' });
+    const verdict = await verifyFor(context, object);
+    expect(verdict).toMatchObject({
+      rejection: { reason: 'LEVEL_TOO_LOW', metadata: { minimum: 'L2' } },
+      token: undefined,
+    });
     expect(noticed).toEqual([{ event: 'level refused', minimum: 'L2' }]);
   });
 
   test('that was issued under a request id is answered again', async () => {
-    const { parts } = await makeAuthority();
+    const { context } = await makeAuthority();
     const order = { level: 'L1', requestId: 'k' } as const;
-    const first = await issueFor(parts, order);
-    expect(await issueFor(parts, order)).toEqual(first);
-    expect((await issueFor(parts, { ...order, level: 'L2' })).token).not.toBe(first.token);
+    const first = await issueFor(context, order);
+    expect(await issueFor(context, order)).toEqual(first);
+    expect((await issueFor(context, { ...order, level: 'L2' })).token).not.toBe(first.token);
   });
 
   test('R1: is used once like any token', async () => {
-    const { parts } = await makeAuthority(undefined, taking('L1'));
-    const { token: object } = await issueFor(parts, { level: 'L1' });
-    expect(reasonIn(await verifyFor(parts, object))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, object))).toBe('TOKEN_REPLAYED');
+    const { context } = await makeAuthority(undefined, taking('L1'));
+    const { token: object } = await issueFor(context, { level: 'L1' });
+    expect(reasonIn(await verifyFor(context, object))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, object))).toBe('TOKEN_REPLAYED');
   });
 
   test('is never recorded, whatever level verifiers take', async () => {
-    const { parts } = await makeAuthority(undefined, taking('L1'));
-    const { token: object } = await issueFor(parts, { level: 'L1' });
-    expect(await reasonOf(appendTo(parts, object))).toBe('LEVEL_TOO_LOW');
-    expect((await parts.ledger.checkpoint()).size).toBe(0);
+    const { context } = await makeAuthority(undefined, taking('L1'));
+    const { token: object } = await issueFor(context, { level: 'L1' });
+    expect(await reasonOf(appendTo(context, object))).toBe('LEVEL_TOO_LOW');
+    expect((await context.ledger.checkpoint()).size).toBe(0);
   });
 
   test('is judged by ValidateDAG where the policy takes it, and lowers the level of the path', async () => {
-    const { parts } = await makeAuthority(undefined, taking('L1'));
-    const { token: root, claims } = await issueFor(parts, { wid: WID });
-    const { token: object } = await issueFor(parts, { level: 'L1', wid: WID, jti: OTHER_JTI });
-    const bundle = await validateDag(parts, { kind: 'bundle', tokens: [root, object] }, endless);
+    const { context } = await makeAuthority(undefined, taking('L1'));
+    const { token: root, claims } = await issueFor(context, { wid: WID });
+    const { token: object } = await issueFor(context, { level: 'L1', wid: WID, jti: OTHER_JTI });
+    const bundle = await validateDag(context, { kind: 'bundle', tokens: [root, object] }, endless);
     expect(bundle).toMatchObject({ report: { status: 'complete', size: 2, pathLevel: 'L1', violations: [] } });
-    const alone = await validateDag(parts, { kind: 'token', token: object, predecessors: [] }, endless);
+    const alone = await validateDag(context, { kind: 'token', token: object, predecessors: [] }, endless);
     expect(alone).toMatchObject({ report: { status: 'complete', pathLevel: 'L1' } });
-    const signed = await validateDag(parts, { kind: 'bundle', tokens: [root] }, endless);
+    const signed = await validateDag(context, { kind: 'bundle', tokens: [root] }, endless);
     expect(signed).toMatchObject({ report: { roots: [{ jti: claims.jti }], pathLevel: 'L2' } });
-    const strict = { ...parts, policy: { ...parts.policy, ...taking('L2') } };
+    const strict = { ...context, policy: { ...context.policy, ...taking('L2') } };
     for (const subject of [
       { kind: 'bundle', tokens: [root, object] },
       { kind: 'token', token: object, predecessors: [] },
     ] as const) {
-      expect(await validateDag(strict, subject, endless)).toMatchObject({ refusal: { reason: 'LEVEL_TOO_LOW' } });
+      expect(await validateDag(strict, subject, endless)).toMatchObject({ rejection: { reason: 'LEVEL_TOO_LOW' } });
     }
   });
 
   test('T11: a signed token that fails is never taken for one', async () => {
-    const { parts } = await makeAuthority(undefined, taking('L1'));
-    const { token: signed } = await issueFor(parts);
-    expect(reasonIn(await verifyFor(parts, `${signed.slice(0, -8)}AAAAAAAA`))).toBe('SIGNATURE_INVALID');
+    const { context } = await makeAuthority(undefined, taking('L1'));
+    const { token: signed } = await issueFor(context);
+    expect(reasonIn(await verifyFor(context, `${signed.slice(0, -8)}AAAAAAAA`))).toBe('SIGNATURE_INVALID');
     const [, payload] = signed.split('.');
-    expect(reasonIn(await verifyFor(parts, `.${payload}.`))).toBe('TOKEN_MALFORMED');
+    expect(reasonIn(await verifyFor(context, `.${payload}.`))).toBe('TOKEN_MALFORMED');
   });
 
   test('T15: is bounded like any token', async () => {
-    const { parts } = await makeAuthority();
+    const { context } = await makeAuthority();
     const aud = Array.from({ length: 64 }, (_, at) => `urn:${'x'.repeat(300)}:${at}`);
-    expect(await reasonOf(issueFor(parts, { level: 'L1', aud }))).toBe('TOKEN_TOO_LARGE');
+    expect(await reasonOf(issueFor(context, { level: 'L1', aud }))).toBe('TOKEN_TOO_LARGE');
   });
 });
 
@@ -107,23 +110,23 @@ describe('the minimum level', () => {
     [taking('L2', { review_spec: 'L3' }), undefined, 'L3', 'VALID'],
     [taking('L3', { other: 'L1' }), undefined, 'L2', 'LEVEL_TOO_LOW'],
   ])('%#: what a caller asks for can only be stricter', async (policy, minimumLevel, level, reason) => {
-    const { parts } = await makeAuthority(undefined, policy);
-    const made = await issueFor(parts, { level });
-    expect(reasonIn(await verifyFor(parts, made.token, { minimumLevel, ...skip }))).toBe(reason);
+    const { context } = await makeAuthority(undefined, policy);
+    const made = await issueFor(context, { level });
+    expect(reasonIn(await verifyFor(context, made.token, { minimumLevel, ...skip }))).toBe(reason);
   });
 
   test('of L3 looks the token up, so that its level is said', async () => {
-    const { parts, noticed } = await makeAuthority(undefined, taking('L2', { execute_trade: 'L3' }));
-    const trade = await issueFor(parts, { execAct: 'execute_trade' });
-    expect(reasonIn(await verifyFor(parts, trade.token, skip))).toBe('LEVEL_TOO_LOW');
+    const { context, noticed } = await makeAuthority(undefined, taking('L2', { execute_trade: 'L3' }));
+    const trade = await issueFor(context, { execAct: 'execute_trade' });
+    expect(reasonIn(await verifyFor(context, trade.token, skip))).toBe('LEVEL_TOO_LOW');
     expect(noticed).toEqual([{ event: 'level refused', minimum: 'L3' }]);
-    await appendTo(parts, trade.token);
-    expect(await verifyFor(parts, trade.token, skip)).toMatchObject({ refusal: undefined, level: 'L3' });
+    await appendTo(context, trade.token);
+    expect(await verifyFor(context, trade.token, skip)).toMatchObject({ rejection: undefined, level: 'L3' });
   });
 
   test('does not stand in the way of recording', async () => {
-    const { parts } = await makeAuthority(undefined, taking('L3'));
-    const pred = await recordTask(parts);
-    expect(await reasonOf(issueFor(parts, { level: 'L3', pred: [pred] }))).toBe('OK');
+    const { context } = await makeAuthority(undefined, taking('L3'));
+    const pred = await recordTask(context);
+    expect(await reasonOf(issueFor(context, { level: 'L3', pred: [pred] }))).toBe('OK');
   });
 });

@@ -8,7 +8,7 @@ import type { LedgerRecord, Reach } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
-import { anonymous, endless, issueFor, issueOrder } from './support.ts';
+import { anonymous, endless, issueFor, issueInput } from './support.ts';
 
 /** Counts the records that look-ups answer. */
 class CountingStore extends FaultyStore {
@@ -23,9 +23,9 @@ class CountingStore extends FaultyStore {
 
 test('H23: 100 predecessors whose names 300 workflows share cost 100 records a task, and a millisecond or two', async () => {
   const store = new CountingStore(new MemoryLedgerStore());
-  const { parts } = await makeAuthority(store);
+  const { context } = await makeAuthority(store);
   const names = Array.from({ length: 100 }, () => randomUUID());
-  const { claims } = await issueFor(parts);
+  const { claims } = await issueFor(context);
   for (let workflow = 0; workflow < 300; workflow++) {
     const wid = randomUUID();
     await Promise.all(
@@ -35,11 +35,11 @@ test('H23: 100 predecessors whose names 300 workflows share cost 100 records a t
           kid: 'k',
           digest: Buffer.alloc(32),
         };
-        return parts.ledger.append(asCandidate('x', token, parts.policy.graph, { depth: 1, predWids: undefined }));
+        return context.ledger.append(asCandidate('x', token, context.policy.graph, { depth: 1, predWids: undefined }));
       }),
     );
   }
-  const run = () => issue(parts, anonymous, issueOrder({ pred: names }), endless);
+  const run = () => issue(context, anonymous, issueInput({ pred: names }), endless);
   await run();
   store.records = 0;
   const before = process.threadCpuUsage();

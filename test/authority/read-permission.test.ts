@@ -3,7 +3,10 @@
 import { hash } from 'node:crypto';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { type AuthorityParts, appendBatch, type Caller, rehearseAppend } from '../../src/authority/index.ts';
+import { authorityService } from '../../src/api/authority.ts';
+import { ledgerService } from '../../src/api/ledger.ts';
+import { type AuthorityContext, appendBatch, type Caller, dryRunAppend } from '../../src/authority/index.ts';
+import type { Call } from '../../src/calls/call.ts';
 import { EctError } from '../../src/errors.ts';
 import { GraphFormat, ValidateDAGRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import {
@@ -16,9 +19,6 @@ import {
   RecordingStatus,
 } from '../../src/gen/ect/v1/ledger_pb.ts';
 import type { RecordQuery } from '../../src/ledger/index.ts';
-import { authorityService } from '../../src/rpc/authority.ts';
-import type { Call } from '../../src/rpc/call.ts';
-import { ledgerService } from '../../src/rpc/ledger.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
@@ -56,7 +56,7 @@ class ToldStore extends MemoryLedgerStore {
 
 async function make(policy = policyText('examples/own-entries.cedar')) {
   const store = new ToldStore();
-  const { parts: base, orders } = await makeAuthority(store);
+  const { context: base, orders } = await makeAuthority(store);
   const record = (caller: Caller, wid: string) => recordFor(base, caller, wid);
   const tasks = {
     ofA: await record(A, ''),
@@ -65,15 +65,15 @@ async function make(policy = policyText('examples/own-entries.cedar')) {
     sharedByB: await record(B, SHARED),
     apart: await record(B, OF_B),
   };
-  const parts: AuthorityParts = { ...base, authorizer: authorizerFor(policy) };
-  const service = ledgerService(parts).procedures;
+  const context: AuthorityContext = { ...base, authorizer: authorizerFor(policy) };
+  const service = ledgerService(context).procedures;
   const call = (caller: Caller): Call => ({ method: 'test', caller, signal: new AbortController().signal, note() {} });
-  return { store, parts, service, call, tasks, orders };
+  return { store, context, service, call, tasks, orders };
 }
 
 /** Records a task of this caller; answers its `jti`. */
-async function recordFor(parts: AuthorityParts, caller: Caller, wid: string): Promise<string> {
-  const issued = await issueFor(parts, { wid, level: 'L3' }, caller);
+async function recordFor(context: AuthorityContext, caller: Caller, wid: string): Promise<string> {
+  const issued = await issueFor(context, { wid, level: 'L3' }, caller);
   return issued.claims.jti;
 }
 
@@ -91,9 +91,9 @@ async function failureOf(run: () => unknown): Promise<unknown> {
     return 'no failure';
   } catch (error) {
     if (!(error instanceof EctError)) throw error;
-    const { reason, message, facts, remedy } = error;
+    const { reason, message, metadata: facts, remedy } = error;
     // What was asked for is named in either.
-    return { reason, message, remedy, facts: Object.keys(facts) };
+    return { reason, message, remedy, metadata: Object.keys(facts) };
   }
 }
 
@@ -160,7 +160,7 @@ describe('A10 one entry', () => {
       }
     };
     await hidden();
-    await orders.failed(order, { reason: 'DAG_CYCLE', message: 'a circle', facts: {} }, 60_000);
+    await orders.failed(order, { reason: 'DAG_CYCLE', message: 'a circle', metadata: {} }, 60_000);
     expect(await failureOf(() => entry(B, ABSENT))).toMatchObject({ reason: 'ENTRY_FAILED' });
     await hidden();
   });
@@ -189,7 +189,7 @@ describe('A10 one entry', () => {
         message: 'The ledger has no entry of this index that this caller may read.',
         // Nothing about a jti or a wid, which were not asked for.
         remedy: 'Ask for the index of an entry that ListEntries answers to this caller.',
-        facts: ['jti'],
+        metadata: ['jti'],
       });
       expect(failures[0]).toEqual(failures[1]);
       expect(told[0]).toEqual(told[1]);
@@ -251,13 +251,13 @@ describe('A10 a list', () => {
   });
 
   test('A10 of a workflow that may not be read has no next page, however many tasks it has', async () => {
-    const { parts, service, call } = await make();
+    const { context, service, call } = await make();
     const content = Buffer.from('x');
     const leaf = () => Buffer.from('{}');
     const many = Array.from({ length: 10_100 }, (_, nth) => {
       const name = `550e8400-e29b-41d4-a716-4466554${String(nth).padStart(5, '0')}`;
       const digest = hash('sha256', name, 'buffer');
-      return parts.ledger.append({ scope: OF_B, name, author: B.id, digest, content, leaf });
+      return context.ledger.append({ scope: OF_B, name, author: B.id, digest, content, leaf });
     });
     await Promise.all(many);
     const list = (wid: string) => service.listEntries(create(ListEntriesRequestSchema, { wid }), call(A));
@@ -273,14 +273,14 @@ describe('A10 a list', () => {
 });
 
 describe('A10 the name of a task in a workflow that the caller may not read', () => {
-  /** How a task that follows each of two names is refused, and what was looked up meanwhile. */
-  async function compare(follow: (parts: AuthorityParts, pred: string) => Promise<unknown>) {
-    const { store, parts, tasks } = await make();
+  /** How a task that follows each of two names is rejected, and what was looked up meanwhile. */
+  async function compare(follow: (context: AuthorityContext, pred: string) => Promise<unknown>) {
+    const { store, context, tasks } = await make();
     const told: string[][] = [];
     const answers: string[] = [];
     for (const pred of [tasks.apart, ABSENT]) {
       store.asked.length = 0;
-      const answer = await failureOf(() => follow(parts, pred)).then(JSON.stringify);
+      const answer = await failureOf(() => follow(context, pred)).then(JSON.stringify);
       answers.push(answer.replaceAll(pred, 'PRED'));
       told.push([...store.asked]);
     }
@@ -292,7 +292,9 @@ describe('A10 the name of a task in a workflow that the caller may not read', ()
     ['that is new', NOWHERE],
     ['of none', ''],
   ])('A10 is told by no task %s that would follow it and be recorded', async (_, wid) => {
-    const { told, answers } = await compare((parts, pred) => issueFor(parts, { wid, level: 'L3', pred: [pred] }, A));
+    const { told, answers } = await compare((context, pred) =>
+      issueFor(context, { wid, level: 'L3', pred: [pred] }, A),
+    );
     expect(answers[0]).toContain('DAG_PREDECESSOR_MISSING');
     expect(answers[0]).not.toContain(OF_B);
     expect(answers[0]).toBe(answers[1]);
@@ -301,19 +303,19 @@ describe('A10 the name of a task in a workflow that the caller may not read', ()
 
   test('A10 nor by one that leaves unrecorded, when it is verified, appended or tried', async () => {
     for (const use of ['append', 'batch', 'verify', 'rehearse'] as const) {
-      const { answers } = await compare(async (parts, pred) => {
-        const { token } = await issueFor(parts, { wid: NOWHERE, pred: [pred] }, A);
-        if (use === 'append') return appendTo(parts, token, A);
+      const { answers } = await compare(async (context, pred) => {
+        const { token } = await issueFor(context, { wid: NOWHERE, pred: [pred] }, A);
+        if (use === 'append') return appendTo(context, token, A);
         if (use === 'batch') {
-          const [refused] = await appendBatch(parts, A, [token], endless.signal);
-          if (refused instanceof EctError) throw refused;
-          return refused;
+          const [rejected] = await appendBatch(context, A, [token], endless.signal);
+          if (rejected instanceof EctError) throw rejected;
+          return rejected;
         }
         const { failures } =
           use === 'verify'
-            ? await verifyFor(parts, token, { dag: 'complete' }, A)
-            : (await rehearseAppend(parts, A, token, endless)).verdict;
-        throw new EctError(failures[0]!.refusal);
+            ? await verifyFor(context, token, { dag: 'complete' }, A)
+            : (await dryRunAppend(context, A, token, endless)).verdict;
+        throw new EctError(failures[0]!.rejection);
       });
       expect(answers[0], use).toContain('DAG_PREDECESSOR_MISSING');
       expect(answers[0], use).toBe(answers[1]);
@@ -321,23 +323,23 @@ describe('A10 the name of a task in a workflow that the caller may not read', ()
   });
 
   test('A10 whoever may read it is told that it is elsewhere', async () => {
-    const { parts, tasks } = await make();
-    const failure = await failureOf(() => issueFor(parts, { wid: NOWHERE, level: 'L3', pred: [tasks.apart] }, B));
+    const { context, tasks } = await make();
+    const failure = await failureOf(() => issueFor(context, { wid: NOWHERE, level: 'L3', pred: [tasks.apart] }, B));
     expect(failure).toMatchObject({ reason: 'DAG_WORKFLOW_MISMATCH' });
   });
 });
 
 describe('A10 the past of a token', () => {
   async function chain(policy: string) {
-    const { parts: base } = await makeAuthority();
+    const { context: base } = await makeAuthority();
     const first = (await issueFor(base, { wid: OF_B, level: 'L3' }, B)).claims.jti;
     const last = (await issueFor(base, { wid: OF_B, level: 'L3', pred: [first] }, B)).claims.jti;
-    const parts: AuthorityParts = { ...base, authorizer: authorizerFor(policy) };
+    const context: AuthorityContext = { ...base, authorizer: authorizerFor(policy) };
     const validate = async (token: string, caller: Caller) => {
       const subject = { case: 'token', value: token } as const;
       const request = create(ValidateDAGRequestSchema, { subject, graphFormat: GraphFormat.MERMAID });
       const signal = new AbortController().signal;
-      const answer = await authorityService(parts).procedures.validateDAG(request, {
+      const answer = await authorityService(context).procedures.validateDAG(request, {
         method: 'test',
         caller,
         signal,
@@ -345,7 +347,7 @@ describe('A10 the past of a token', () => {
       });
       return JSON.stringify(answer, (_name, value) => (typeof value === 'bigint' ? String(value) : value));
     };
-    return { parts, first, last, validate };
+    return { context, first, last, validate };
   }
 
   test.each([
@@ -354,8 +356,8 @@ describe('A10 the past of a token', () => {
   ])(
     'A10 a token %s that follows a task which may not be read shows that task, and nothing behind it',
     async (_, wid) => {
-      const { parts, first, last, validate } = await chain(policyText('examples/own-entries.cedar'));
-      const { token } = await issueFor(parts, { wid, pred: [last] }, A);
+      const { context, first, last, validate } = await chain(policyText('examples/own-entries.cedar'));
+      const { token } = await issueFor(context, { wid, pred: [last] }, A);
       const shown = await validate(token, A);
       expect(shown).toContain(last);
       expect(shown).not.toContain(first);
@@ -363,11 +365,11 @@ describe('A10 the past of a token', () => {
   );
 
   test('A10 nor does a workflow of its own that follows such a task', async () => {
-    const { parts: base } = await makeAuthority();
+    const { context: base } = await makeAuthority();
     const first = (await issueFor(base, { level: 'L3' }, B)).claims.jti;
     const last = (await issueFor(base, { level: 'L3', pred: [first] }, B)).claims.jti;
     await issueFor(base, { level: 'L3', wid: SHARED, pred: [last] }, A);
-    const drawn = async (authorizer: AuthorityParts['authorizer']) => {
+    const drawn = async (authorizer: AuthorityContext['authorizer']) => {
       const subject = { case: 'wid', value: SHARED } as const;
       const request = create(ValidateDAGRequestSchema, { subject, graphFormat: GraphFormat.MERMAID });
       const call = { method: 'test', caller: A, signal: new AbortController().signal, note() {} };
@@ -383,8 +385,8 @@ describe('A10 the past of a token', () => {
   });
 
   test('A10 whoever may read the workflow sees all of it', async () => {
-    const { parts, first, last, validate } = await chain(policyText('examples/own-entries.cedar'));
-    const { token } = await issueFor(parts, { wid: OF_B, pred: [last] }, B);
+    const { context, first, last, validate } = await chain(policyText('examples/own-entries.cedar'));
+    const { token } = await issueFor(context, { wid: OF_B, pred: [last] }, B);
     expect(await validate(token, B)).toContain(first);
   });
 });

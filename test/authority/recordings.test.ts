@@ -2,15 +2,15 @@
 
 import { describe, expect, test } from 'vitest';
 import {
-  type AuthorityParts,
+  type AuthorityContext,
   getRecording,
-  type RecordingOrders,
+  type PendingRecordings,
   Recordings,
-  rereadOrder,
+  readPending,
   type TaskName,
 } from '../../src/authority/index.ts';
 import { KeyRing } from '../../src/keys/index.ts';
-import { MemoryLedgerStore, MemoryRecordingOrders } from '../../src/stores/memory/index.ts';
+import { MemoryLedgerStore, MemoryPendingRecordings } from '../../src/stores/memory/index.ts';
 import { digestOfToken } from '../../src/token/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
@@ -22,25 +22,29 @@ const later = { level: 'L3', record: 'async' } as const;
 const TASK: TaskName = { wid: '', jti: JTI };
 
 /** A second process over the same orders and the same ledger. */
-function beside(parts: AuthorityParts, orders: RecordingOrders, differs: Partial<AuthorityParts> = {}): AuthorityParts {
-  const { ledger, notices, earliest } = parts;
-  const other: AuthorityParts = {
-    ...parts,
+function beside(
+  context: AuthorityContext,
+  orders: PendingRecordings,
+  differs: Partial<AuthorityContext> = {},
+): AuthorityContext {
+  const { ledger, notices, earliest } = context;
+  const other: AuthorityContext = {
+    ...context,
     ...differs,
     recordings: new Recordings({
       orders,
       ledger,
       notices,
       earliest,
-      reread: (order) => rereadOrder(other, order),
+      reread: (order) => readPending(other, order),
       leaseMs: 0,
     }),
   };
   return other;
 }
 
-function recordingOf(parts: AuthorityParts, task = TASK, waitMs = 0, signal = endless.signal) {
-  return getRecording(parts, anonymous, task, waitMs, signal);
+function recordingOf(context: AuthorityContext, task = TASK, waitMs = 0, signal = endless.signal) {
+  return getRecording(context, anonymous, task, waitMs, signal);
 }
 
 /** An authority with an order that its process could not carry out. */
@@ -48,71 +52,71 @@ async function withOpenOrder(order: Parameters<typeof issueFor>[1] = {}) {
   const store = new FaultyStore(new MemoryLedgerStore());
   const made = await makeAuthority(store);
   store.plan('lost');
-  const issued = await issueFor(made.parts, { ...later, jti: JTI, ...order });
-  await made.parts.recordings.drain();
-  expect((await made.parts.ledger.checkpoint()).size).toBe(0);
+  const issued = await issueFor(made.context, { ...later, jti: JTI, ...order });
+  await made.context.recordings.drain();
+  expect((await made.context.ledger.checkpoint()).size).toBe(0);
   return { ...made, store, issued };
 }
 
 describe('asynchronous L3', () => {
   test('the token leaves as L2 without a receipt, and its entry follows', async () => {
-    const { parts, orders, noticed } = await makeAuthority();
-    const { token, level, receipt } = await issueFor(parts, { ...later, jti: JTI });
+    const { context, orders, noticed } = await makeAuthority();
+    const { token, level, receipt } = await issueFor(context, { ...later, jti: JTI });
     expect({ level, receipt }).toEqual({ level: 'L2', receipt: undefined });
     expect(await orders.find(TASK)).toMatchObject({ failure: undefined });
-    expect(await recordingOf(parts)).toEqual({ status: 'pending' });
-    await parts.recordings.drain();
+    expect(await recordingOf(context)).toEqual({ status: 'pending' });
+    await context.recordings.drain();
     expect(await orders.find(TASK)).toBeUndefined();
     expect(noticed).toEqual([{ event: 'background append', jti: JTI, reason: undefined }]);
-    expect(await appendTo(parts, token)).toMatchObject({ duplicate: true, record: { index: 0 } });
-    expect(await verifyFor(parts, token, { minimumLevel: 'L3' })).toMatchObject({ level: 'L3' });
+    expect(await appendTo(context, token)).toMatchObject({ duplicate: true, record: { index: 0 } });
+    expect(await verifyFor(context, token, { minimumLevel: 'L3' })).toMatchObject({ level: 'L3' });
   });
 
   test('no token leaves whose order is not durable', async () => {
-    const { parts, orders } = await makeAuthority();
+    const { context, orders } = await makeAuthority();
     await orders.close();
-    expect(await reasonOf(issueFor(parts, later))).toBe('LEDGER_UNAVAILABLE');
-    await parts.recordings.drain();
-    expect((await parts.ledger.checkpoint()).size).toBe(0);
+    expect(await reasonOf(issueFor(context, later))).toBe('LEDGER_UNAVAILABLE');
+    await context.recordings.drain();
+    expect((await context.ledger.checkpoint()).size).toBe(0);
   });
 
   test('every predecessor must be recorded, as for synchronous L3', async () => {
-    const { parts } = await makeAuthority();
-    expect(await reasonOf(issueFor(parts, { ...later, pred: [OTHER_JTI] }))).toBe('DAG_PREDECESSOR_MISSING');
-    const pred = await recordTask(parts);
-    expect(await reasonOf(issueFor(parts, { ...later, pred: [pred] }))).toBe('OK');
-    await parts.recordings.drain();
-    expect((await parts.ledger.checkpoint()).size).toBe(2);
+    const { context } = await makeAuthority();
+    expect(await reasonOf(issueFor(context, { ...later, pred: [OTHER_JTI] }))).toBe('DAG_PREDECESSOR_MISSING');
+    const pred = await recordTask(context);
+    expect(await reasonOf(issueFor(context, { ...later, pred: [pred] }))).toBe('OK');
+    await context.recordings.drain();
+    expect((await context.ledger.checkpoint()).size).toBe(2);
   });
 
   test('an order stays open while the ledger fails, however often, and is carried out when it answers', async () => {
-    const { parts, store, noticed } = await withOpenOrder();
+    const { context, store, noticed } = await withOpenOrder();
     for (const fault of ['lost', 'lost', 'landed'] as const) {
       store.plan(fault);
-      await parts.recordings.sweep();
+      await context.recordings.sweep();
       expect(noticed).toEqual([]);
     }
-    await parts.recordings.sweep();
+    await context.recordings.sweep();
     expect(noticed).toEqual([{ event: 'background append', jti: JTI, reason: undefined }]);
-    expect((await parts.ledger.checkpoint()).size).toBe(1);
+    expect((await context.ledger.checkpoint()).size).toBe(1);
   });
 
   test('R5: of two tokens for one task at once one leaves', async () => {
-    const { parts } = await makeAuthority();
-    const rivals = ['a', 'b', 'c'].map((execAct) => reasonOf(issueFor(parts, { ...later, jti: JTI, execAct })));
+    const { context } = await makeAuthority();
+    const rivals = ['a', 'b', 'c'].map((execAct) => reasonOf(issueFor(context, { ...later, jti: JTI, execAct })));
     expect((await Promise.all(rivals)).sort()).toEqual(['DAG_DUPLICATE_TASK', 'DAG_DUPLICATE_TASK', 'OK']);
-    await parts.recordings.drain();
-    expect((await parts.ledger.checkpoint()).size).toBe(1);
+    await context.recordings.drain();
+    expect((await context.ledger.checkpoint()).size).toBe(1);
   });
 
   test('R5: an entry that comes too late, because another token took its task, fails and is alarmed', async () => {
-    const { parts, noticed } = await withOpenOrder();
-    const rival = await issueFor(parts, { jti: JTI, execAct: 'other' });
-    await appendTo(parts, rival.token);
+    const { context, noticed } = await withOpenOrder();
+    const rival = await issueFor(context, { jti: JTI, execAct: 'other' });
+    await appendTo(context, rival.token);
     // The entry under the name is another's.
-    expect(await recordingOf(parts)).toEqual({ status: 'pending' });
-    await parts.recordings.sweep();
-    expect(await recordingOf(parts)).toMatchObject({ status: 'failed', failure: { reason: 'DAG_DUPLICATE_TASK' } });
+    expect(await recordingOf(context)).toEqual({ status: 'pending' });
+    await context.recordings.sweep();
+    expect(await recordingOf(context)).toMatchObject({ status: 'failed', failure: { reason: 'DAG_DUPLICATE_TASK' } });
     expect(noticed.map(({ event, seenBy, reason }) => [event, seenBy ?? reason])).toEqual([
       ['equivocated', 'ledger'],
       ['background append', 'DAG_DUPLICATE_TASK'],
@@ -120,59 +124,59 @@ describe('asynchronous L3', () => {
   });
 
   test('a retry under its key is the same token, and one entry', async () => {
-    const { parts } = await makeAuthority();
+    const { context } = await makeAuthority();
     const order = { ...later, requestId: 'order-7' };
-    const [one, two] = await Promise.all([issueFor(parts, order), issueFor(parts, order)]);
-    const third = await issueFor(parts, order);
+    const [one, two] = await Promise.all([issueFor(context, order), issueFor(context, order)]);
+    const third = await issueFor(context, order);
     expect(new Set([one.token, two.token, third.token]).size).toBe(1);
-    await parts.recordings.drain();
-    expect((await issueFor(parts, order)).token).toBe(one.token);
-    await parts.recordings.drain();
-    expect((await parts.ledger.checkpoint()).size).toBe(1);
+    await context.recordings.drain();
+    expect((await issueFor(context, order)).token).toBe(one.token);
+    await context.recordings.drain();
+    expect((await context.ledger.checkpoint()).size).toBe(1);
   });
 
   test('H27: over the bound of a caller no token leaves, and none is signed twice for it', async () => {
-    const { parts } = await makeAuthority();
-    const orders = new MemoryRecordingOrders({ total: 10, perCaller: 2 });
-    const limited = beside(parts, orders);
+    const { context } = await makeAuthority();
+    const orders = new MemoryPendingRecordings({ total: 10, perCaller: 2 });
+    const limited = beside(context, orders);
     const reasons = await Promise.all(Array.from({ length: 3 }, () => reasonOf(issueFor(limited, later))));
     expect(reasons.sort()).toEqual(['OK', 'OK', 'QUOTA_EXCEEDED']);
     await limited.recordings.drain();
     expect(await reasonOf(issueFor(limited, later))).toBe('OK');
     await limited.recordings.drain();
-    expect((await parts.ledger.checkpoint()).size).toBe(3);
+    expect((await context.ledger.checkpoint()).size).toBe(3);
   });
 });
 
 describe('an order that its process has left', () => {
   test('is carried out by another one: the same token, in the same graph', async () => {
-    const { parts, orders, store, issued } = await withOpenOrder();
-    const other = beside(parts, orders);
+    const { context, orders, store, issued } = await withOpenOrder();
+    const other = beside(context, orders);
     await other.recordings.sweep();
     const recording = await recordingOf(other);
     const content = recording.status === 'recorded' ? Buffer.from(recording.record.content ?? []).toString() : '';
     expect(content).toBe(issued.token);
     store.plan('lost');
-    const { claims } = await issueFor(parts, { ...later, pred: [JTI] });
-    await parts.recordings.drain();
+    const { claims } = await issueFor(context, { ...later, pred: [JTI] });
+    await context.recordings.drain();
     await other.recordings.sweep();
     // The graph was examined anew, so that the ledger vouches for the task as for any other.
-    expect(await reasonOf(issueFor(parts, { level: 'L3', pred: [claims.jti] }))).toBe('OK');
-    expect((await parts.ledger.checkpoint()).size).toBe(3);
+    expect(await reasonOf(issueFor(context, { level: 'L3', pred: [claims.jti] }))).toBe('OK');
+    expect((await context.ledger.checkpoint()).size).toBe(3);
   });
 
   test('is carried out although its token has expired and its key has been revoked since', async () => {
-    const { parts, orders, clock, signer } = await withOpenOrder({ ttlSeconds: 60 });
+    const { context, orders, clock, signer } = await withOpenOrder({ ttlSeconds: 60 });
     clock.advance(3_600);
-    const key = { kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor: () => true, revokedAt: parts.now() };
-    const other = beside(parts, orders, { keys: new KeyRing([key]) });
+    const key = { kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor: () => true, revokedAt: context.now() };
+    const other = beside(context, orders, { keys: new KeyRing([key]) });
     await other.recordings.sweep();
     expect(await recordingOf(other)).toMatchObject({ status: 'recorded' });
   });
 
   test('is not believed: a token that no key of this service signed is refused, once its key had a day to become known', async () => {
-    const { parts, orders, clock } = await withOpenOrder();
-    const other = beside(parts, orders, { keys: new KeyRing([]) });
+    const { context, orders, clock } = await withOpenOrder();
+    const other = beside(context, orders, { keys: new KeyRing([]) });
     await other.recordings.sweep();
     expect(await recordingOf(other)).toEqual({ status: 'pending' });
     clock.advance(24 * 3_600);
@@ -181,88 +185,88 @@ describe('an order that its process has left', () => {
   });
 
   test('is refused where the row holds the token of another task', async () => {
-    const { parts, issued } = await withOpenOrder();
-    const orders = new MemoryRecordingOrders();
+    const { context, issued } = await withOpenOrder();
+    const orders = new MemoryPendingRecordings();
     const digest = digestOfToken(issued.token);
-    const fields = { iss: '', caller: 'a', orderedAt: parts.now(), token: issued.token, digest };
+    const fields = { iss: '', caller: 'a', orderedAt: context.now(), token: issued.token, digest };
     await orders.place({ wid: '', jti: OTHER_JTI, ...fields }, 0);
-    const other = beside(parts, orders);
+    const other = beside(context, orders);
     await other.recordings.sweep();
     const task = { wid: '', jti: OTHER_JTI };
     expect(await recordingOf(other, task)).toMatchObject({ status: 'failed', failure: { reason: 'ONCE_CORRUPT' } });
-    expect((await parts.ledger.checkpoint()).size).toBe(0);
+    expect((await context.ledger.checkpoint()).size).toBe(0);
   });
 
   test('is carried out with hundreds of others, and twice at the same time makes one entry each', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
-    const { parts, orders } = await makeAuthority(store);
+    const { context, orders } = await makeAuthority(store);
     store.plan(...Array.from({ length: 20 }, () => 'lost' as const));
-    const issued = await Promise.all(Array.from({ length: 200 }, () => issueFor(parts, later)));
-    await parts.recordings.drain();
+    const issued = await Promise.all(Array.from({ length: 200 }, () => issueFor(context, later)));
+    await context.recordings.drain();
     store.plan('none');
-    for (let round = 0; round < 50 && (await parts.ledger.checkpoint()).size < issued.length; round++) {
-      await Promise.all([parts, beside(parts, orders)].map(({ recordings }) => recordings.sweep()));
+    for (let round = 0; round < 50 && (await context.ledger.checkpoint()).size < issued.length; round++) {
+      await Promise.all([context, beside(context, orders)].map(({ recordings }) => recordings.sweep()));
     }
-    expect((await parts.ledger.checkpoint()).size).toBe(issued.length);
+    expect((await context.ledger.checkpoint()).size).toBe(issued.length);
     for (const { claims } of issued) {
-      expect(await recordingOf(parts, { wid: '', jti: claims.jti })).toMatchObject({ status: 'recorded' });
+      expect(await recordingOf(context, { wid: '', jti: claims.jti })).toMatchObject({ status: 'recorded' });
     }
   });
 });
 
 describe('waiting for an entry', () => {
   test('ends when this process has recorded it', async () => {
-    const { parts } = await makeAuthority();
-    await issueFor(parts, { ...later, jti: JTI });
-    expect(await recordingOf(parts, TASK, 5_000)).toMatchObject({ status: 'recorded', record: { name: JTI } });
+    const { context } = await makeAuthority();
+    await issueFor(context, { ...later, jti: JTI });
+    expect(await recordingOf(context, TASK, 5_000)).toMatchObject({ status: 'recorded', record: { name: JTI } });
   });
 
   test('ends when another process has', async () => {
-    const { parts, orders } = await withOpenOrder();
-    const waiting = recordingOf(parts, TASK, 5_000);
-    await beside(parts, orders).recordings.sweep();
+    const { context, orders } = await withOpenOrder();
+    const waiting = recordingOf(context, TASK, 5_000);
+    await beside(context, orders).recordings.sweep();
     expect(await waiting).toMatchObject({ status: 'recorded' });
   });
 
   test('ends with its time, and with the call', async () => {
-    const { parts } = await withOpenOrder();
+    const { context } = await withOpenOrder();
     const beganMs = performance.now();
-    expect(await recordingOf(parts, TASK, 60)).toEqual({ status: 'pending' });
+    expect(await recordingOf(context, TASK, 60)).toEqual({ status: 'pending' });
     expect(performance.now() - beganMs).toBeGreaterThanOrEqual(59);
     const ending = new AbortController();
-    const waiting = reasonOf(recordingOf(parts, TASK, 5_000, ending.signal));
+    const waiting = reasonOf(recordingOf(context, TASK, 5_000, ending.signal));
     ending.abort();
     expect(await waiting).toBe('CALL_CANCELLED');
   });
 
   test('H27: only so many calls of one caller wait; the others are answered at once with what is known', async () => {
-    const { parts } = await withOpenOrder();
+    const { context } = await withOpenOrder();
     const ending = new AbortController();
-    const waiting = Array.from({ length: 64 }, () => reasonOf(recordingOf(parts, TASK, 5_000, ending.signal)));
-    await recordingOf(parts);
+    const waiting = Array.from({ length: 64 }, () => reasonOf(recordingOf(context, TASK, 5_000, ending.signal)));
+    await recordingOf(context);
     const beganMs = performance.now();
-    expect(await recordingOf(parts, TASK, 5_000)).toEqual({ status: 'pending' });
+    expect(await recordingOf(context, TASK, 5_000)).toEqual({ status: 'pending' });
     expect(performance.now() - beganMs).toBeLessThan(4_000);
     const ben = workload('spiffe://example.org/ben');
-    waiting.push(reasonOf(getRecording(parts, ben, TASK, 5_000, ending.signal)));
+    waiting.push(reasonOf(getRecording(context, ben, TASK, 5_000, ending.signal)));
     ending.abort();
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['CALL_CANCELLED']));
-    expect(await recordingOf(parts, TASK, 1)).toEqual({ status: 'pending' });
+    expect(await recordingOf(context, TASK, 1)).toEqual({ status: 'pending' });
   });
 
   test('a task that was neither ordered nor recorded is not waited for', async () => {
-    const { parts } = await makeAuthority();
-    expect(await reasonOf(recordingOf(parts, TASK, 5_000))).toBe('ENTRY_NOT_FOUND');
+    const { context } = await makeAuthority();
+    expect(await reasonOf(recordingOf(context, TASK, 5_000))).toBe('ENTRY_NOT_FOUND');
   });
 });
 
 test('a stop waits for what is on its way, and leaves the rest to the next start', async () => {
-  const { parts, orders, store } = await withOpenOrder();
+  const { context, orders, store } = await withOpenOrder();
   store.plan('none');
-  const { claims } = await issueFor(parts, later);
-  parts.recordings.start();
-  await parts.recordings.stop();
+  const { claims } = await issueFor(context, later);
+  context.recordings.start();
+  await context.recordings.stop();
   expect(await orders.find({ wid: '', jti: claims.jti })).toBeUndefined();
-  await beside(parts, orders).recordings.sweep();
+  await beside(context, orders).recordings.sweep();
   expect(await orders.find(TASK)).toBeUndefined();
 });

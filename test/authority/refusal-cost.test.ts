@@ -1,4 +1,4 @@
-// No secret is involved in a refusal, and nothing is fetched for one: so none is much dearer than the others.
+// No secret is involved in a rejection, and nothing is fetched for one: so none is much dearer than the others.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -22,8 +22,8 @@ function many(make: (at: number) => string): readonly string[] {
 }
 
 test('T26: an unknown key, a bad signature and a bad claim cost about the same: no median is ten times another', async () => {
-  const { parts } = await makeAuthority();
-  const verifier = { ...parts, keys, now: () => NOW };
+  const { context } = await makeAuthority();
+  const verifier = { ...context, keys, now: () => NOW };
   expect(keys.find('nobody-0', ISS)).toBeUndefined();
 
   // One token of each kind in turn, so that a busy machine slows all kinds alike.

@@ -14,7 +14,7 @@ function failed({ failures, outcomes }: Verdict): object {
   for (const { step } of failures) expect(outcomes[step]).toBe('FAIL');
   expect(outcomes).toHaveLength(VERIFY_STEPS.length);
   expect(outcomes.filter((outcome) => outcome === 'FAIL')).toHaveLength(failures.length);
-  return Object.fromEntries(failures.map(({ step, refusal }) => [VERIFY_STEPS[step]!.name, refusal.reason]));
+  return Object.fromEntries(failures.map(({ step, rejection }) => [VERIFY_STEPS[step]!.name, rejection.reason]));
 }
 
 function outcome(verdict: Verdict, name: string): string | undefined {
@@ -23,11 +23,11 @@ function outcome(verdict: Verdict, name: string): string | undefined {
 
 describe('a report', () => {
   test('lists everything that is to be mended, with one reason a step; the verdict is that of the first', async () => {
-    const { parts, clock } = await makeAuthority();
-    const { token } = await issueFor(parts, { pred: [OTHER_JTI], ttlSeconds: 60 });
+    const { context, clock } = await makeAuthority();
+    const { token } = await issueFor(context, { pred: [OTHER_JTI], ttlSeconds: 60 });
     clock.advance(60);
     const wrong = { audience: OTHER_PARTY, dag: 'complete', inputHash: 'x', minimumLevel: 'L3' } as const;
-    const verdict = await verifyFor(parts, token, { ...wrong, ...report });
+    const verdict = await verifyFor(context, token, { ...wrong, ...report });
     expect(failed(verdict)).toEqual({
       level: 'LEVEL_TOO_LOW',
       audience: 'AUDIENCE_MISMATCH',
@@ -35,59 +35,62 @@ describe('a report', () => {
       hashes: 'INPUT_HASH_MISMATCH',
       dag: 'DAG_PREDECESSOR_MISSING',
     });
-    const enforced = await verifyFor(parts, token, wrong);
+    const enforced = await verifyFor(context, token, wrong);
     expect(failed(enforced)).toEqual({ audience: 'AUDIENCE_MISMATCH' });
-    expect(verdict.refusal).toEqual(enforced.refusal);
+    expect(verdict.rejection).toEqual(enforced.rejection);
     expect(verdict.dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
     expect(verdict.level).toBeUndefined();
   });
 
   test('judges the claims of a token whose signature does not hold, and never gives them out', async () => {
-    const { parts, clock } = await makeAuthority();
-    const { token } = await issueFor(parts);
+    const { context, clock } = await makeAuthority();
+    const { token } = await issueFor(context);
     clock.advance(5000);
     const forged = `${token.slice(0, -8)}AAAAAAAA`;
-    const verdict = await verifyFor(parts, forged, { ...report, dag: 'complete' });
+    const verdict = await verifyFor(context, forged, { ...report, dag: 'complete' });
     expect(failed(verdict)).toEqual({ signature: 'SIGNATURE_INVALID', time: 'TOKEN_EXPIRED' });
-    expect(verdict).toMatchObject({ refusal: { reason: 'SIGNATURE_INVALID' }, token: undefined, dag: undefined });
+    expect(verdict).toMatchObject({ rejection: { reason: 'SIGNATURE_INVALID' }, token: undefined, dag: undefined });
     expect([outcome(verdict, 'dag'), outcome(verdict, 'replay')]).toEqual(['SKIPPED', 'SKIPPED']);
   });
 
   test('R3: of a token that fails remembers nothing, but tells whether it was used', async () => {
-    const { parts, clock } = await makeAuthority();
-    const { token } = await issueFor(parts, { aud: [PARTY, OTHER_PARTY], ttlSeconds: 60 });
-    await verifyFor(parts, token);
+    const { context, clock } = await makeAuthority();
+    const { token } = await issueFor(context, { aud: [PARTY, OTHER_PARTY], ttlSeconds: 60 });
+    await verifyFor(context, token);
     clock.advance(60);
-    expect(failed(await verifyFor(parts, token, report))).toEqual({ time: 'TOKEN_EXPIRED', replay: 'TOKEN_REPLAYED' });
+    expect(failed(await verifyFor(context, token, report))).toEqual({
+      time: 'TOKEN_EXPIRED',
+      replay: 'TOKEN_REPLAYED',
+    });
     const elsewhere = { ...report, audience: OTHER_PARTY };
     for (let look = 0; look < 2; look++) {
-      expect(failed(await verifyFor(parts, token, elsewhere))).toEqual({ time: 'TOKEN_EXPIRED' });
+      expect(failed(await verifyFor(context, token, elsewhere))).toEqual({ time: 'TOKEN_EXPIRED' });
     }
     clock.advance(-60);
-    expect(reasonIn(await verifyFor(parts, token, elsewhere))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token, elsewhere))).toBe('VALID');
   });
 
   test('R1: of a good token remembers its use, as any verification does', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
-    expect(failed(await verifyFor(parts, token, report))).toEqual({});
-    expect(failed(await verifyFor(parts, token, report))).toEqual({ replay: 'TOKEN_REPLAYED' });
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
+    expect(failed(await verifyFor(context, token, report))).toEqual({});
+    expect(failed(await verifyFor(context, token, report))).toEqual({ replay: 'TOKEN_REPLAYED' });
   });
 
   test('of a task that another token took names the graph and the use', async () => {
-    const { parts } = await makeAuthority();
-    const [one, two] = [await issueFor(parts, { jti: JTI }), await issueFor(parts, { jti: JTI, execAct: 'other' })];
-    await appendTo(parts, one.token);
-    await verifyFor(parts, one.token);
-    const verdict = await verifyFor(parts, two.token, { ...report, dag: 'partial' });
+    const { context } = await makeAuthority();
+    const [one, two] = [await issueFor(context, { jti: JTI }), await issueFor(context, { jti: JTI, execAct: 'other' })];
+    await appendTo(context, one.token);
+    await verifyFor(context, one.token);
+    const verdict = await verifyFor(context, two.token, { ...report, dag: 'partial' });
     expect(failed(verdict)).toEqual({ dag: 'DAG_DUPLICATE_TASK', replay: 'TOKEN_EQUIVOCATED' });
     expect(verdict.equivocation?.signingInput).toBe(two.token.slice(0, two.token.lastIndexOf('.')));
   });
 
   test('of what cannot be read at all has one failure, and the rest is skipped', async () => {
-    const { parts } = await makeAuthority();
+    const { context } = await makeAuthority();
     for (const text of ['a.b.c', 'x', '{"iss":1,"iss":2}']) {
-      const verdict = await verifyFor(parts, text, report);
+      const verdict = await verifyFor(context, text, report);
       expect(failed(verdict)).toEqual({ form: 'TOKEN_MALFORMED' });
     }
   });

@@ -2,14 +2,14 @@
 
 import {
   type Appended,
-  type AuthorityParts,
+  type AuthorityContext,
   append,
   type Caller,
   type Issued,
-  type IssueOrder,
+  type IssueInput,
   issue,
   type Verdict,
-  type VerifyOrder,
+  type VerifyInput,
   verify,
 } from '../../src/authority/index.ts';
 import { EctError } from '../../src/errors.ts';
@@ -17,15 +17,19 @@ import { EctError } from '../../src/errors.ts';
 export const anonymous: Caller = { kind: 'anonymous' };
 export const PARTY = 'urn:example:reader';
 
-export function issueFor(parts: AuthorityParts, order: Partial<IssueOrder> = {}, caller = anonymous): Promise<Issued> {
-  return issue(parts, caller, issueOrder(order), { signal: AbortSignal.timeout(5000) });
+export function issueFor(
+  context: AuthorityContext,
+  order: Partial<IssueInput> = {},
+  caller = anonymous,
+): Promise<Issued> {
+  return issue(context, caller, issueInput(order), { signal: AbortSignal.timeout(5000) });
 }
 
 /** A call that nobody ends. */
 export const endless = { signal: new AbortController().signal };
 
 /** An order as a plain request makes it, but for what is given. */
-export function issueOrder(order: Partial<IssueOrder> = {}): IssueOrder {
+export function issueInput(order: Partial<IssueInput> = {}): IssueInput {
   return {
     execAct: 'review_spec',
     aud: [PARTY],
@@ -46,12 +50,12 @@ export function issueOrder(order: Partial<IssueOrder> = {}): IssueOrder {
 }
 
 export function verifyFor(
-  parts: AuthorityParts,
+  context: AuthorityContext,
   token: string,
-  order: Partial<VerifyOrder> = {},
+  order: Partial<VerifyInput> = {},
   caller = anonymous,
 ): Promise<Verdict> {
-  const defaults: VerifyOrder = {
+  const defaults: VerifyInput = {
     token,
     audience: PARTY,
     predecessors: [],
@@ -66,21 +70,21 @@ export function verifyFor(
     input: undefined,
     output: undefined,
   };
-  return verify(parts, caller, { ...defaults, ...order }, { signal: AbortSignal.timeout(5000) });
+  return verify(context, caller, { ...defaults, ...order }, { signal: AbortSignal.timeout(5000) });
 }
 
-export function appendTo(parts: AuthorityParts, token: string, caller = anonymous): Promise<Appended> {
-  return append(parts, caller, token, AbortSignal.timeout(5000));
+export function appendTo(context: AuthorityContext, token: string, caller = anonymous): Promise<Appended> {
+  return append(context, caller, token, AbortSignal.timeout(5000));
 }
 
 /** Issues a task and records it; answers its `jti`. */
-export async function recordTask(parts: AuthorityParts, order: Partial<IssueOrder> = {}): Promise<string> {
-  const { token, claims } = await issueFor(parts, order);
-  await appendTo(parts, token);
+export async function recordTask(context: AuthorityContext, order: Partial<IssueInput> = {}): Promise<string> {
+  const { token, claims } = await issueFor(context, order);
+  await appendTo(context, token);
   return claims.jti;
 }
 
-/** The reason that a call is refused with. */
+/** The reason that a call is rejected with. */
 export async function reasonOf(call: Promise<unknown>): Promise<string> {
   try {
     await call;
@@ -92,7 +96,7 @@ export async function reasonOf(call: Promise<unknown>): Promise<string> {
 }
 
 export function reasonIn(verdict: Verdict): string {
-  return verdict.refusal?.reason ?? 'VALID';
+  return verdict.rejection?.reason ?? 'VALID';
 }
 
 /** The second signature that ECDSA gives everybody for free: `n - s`. */

@@ -12,17 +12,17 @@ function outcome(verdict: Verdict, name: string): string | undefined {
 
 describe('the verifier', () => {
   test('must say who it is, unless its connection does', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts, { aud: ['spiffe://example.org/b'] });
-    expect(await reasonOf(verifyFor(parts, token, { audience: '' }))).toBe('REQUEST_INVALID');
-    const verdict = await verifyFor(parts, token, { audience: '' }, workload('spiffe://example.org/b'));
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context, { aud: ['spiffe://example.org/b'] });
+    expect(await reasonOf(verifyFor(context, token, { audience: '' }))).toBe('REQUEST_INVALID');
+    const verdict = await verifyFor(context, token, { audience: '' }, workload('spiffe://example.org/b'));
     expect(reasonIn(verdict)).toBe('VALID');
   });
 
   test('a token of an unknown key is an answer', async () => {
-    const { parts } = await makeAuthority();
-    const verdict = await verifyFor(parts, makeToken());
-    expect(verdict).toMatchObject({ refusal: { reason: 'KEY_UNKNOWN' }, level: undefined, token: undefined });
+    const { context } = await makeAuthority();
+    const verdict = await verifyFor(context, makeToken());
+    expect(verdict).toMatchObject({ rejection: { reason: 'KEY_UNKNOWN' }, level: undefined, token: undefined });
     expect(verdict.outcomes).toHaveLength(VERIFY_STEPS.length);
     expect(outcome(verdict, 'replay')).toBe('SKIPPED');
   });
@@ -34,96 +34,96 @@ describe('T8: a signature that is checked beside others', () => {
     token.slice(0, token.lastIndexOf('.')) + other.slice(other.lastIndexOf('.'));
 
   test('counts for its own token alone, whether that was verified before or not', async () => {
-    const { parts } = await makeAuthority();
-    const tokens = await Promise.all(Array.from({ length: 40 }, async () => (await issueFor(parts)).token));
+    const { context } = await makeAuthority();
+    const tokens = await Promise.all(Array.from({ length: 40 }, async () => (await issueFor(context)).token));
     const forged = tokens.map((token, at) => forge(token, tokens[(at + 1) % tokens.length]!));
     const mixed = tokens.flatMap((token, at) => [token, forged[at]!]);
     for (const expected of ['VALID', 'TOKEN_REPLAYED']) {
-      const reasons = (await Promise.all(mixed.map((token) => verifyFor(parts, token)))).map(reasonIn);
+      const reasons = (await Promise.all(mixed.map((token) => verifyFor(context, token)))).map(reasonIn);
       expect(reasons).toEqual(tokens.flatMap(() => [expected, 'SIGNATURE_INVALID']));
     }
   });
 
   test('keeps a forged token out of the ledger', async () => {
-    const { parts } = await makeAuthority();
-    const [one, other] = [(await issueFor(parts)).token, (await issueFor(parts)).token];
-    const reasons = [one, forge(one, other), other].map((token) => reasonOf(appendTo(parts, token)));
+    const { context } = await makeAuthority();
+    const [one, other] = [(await issueFor(context)).token, (await issueFor(context)).token];
+    const reasons = [one, forge(one, other), other].map((token) => reasonOf(appendTo(context, token)));
     expect((await Promise.all(reasons))[1]).toBe('SIGNATURE_INVALID');
-    expect(await reasonOf(appendTo(parts, forge(one, other)))).toBe('SIGNATURE_INVALID');
+    expect(await reasonOf(appendTo(context, forge(one, other)))).toBe('SIGNATURE_INVALID');
   });
 });
 
 describe('replay', () => {
   test('R1: the same token is used once', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
-    const second = await verifyFor(parts, token);
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
+    expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
+    const second = await verifyFor(context, token);
     expect(reasonIn(second)).toBe('TOKEN_REPLAYED');
     expect(outcome(second, 'replay')).toBe('FAIL');
   });
 
   test('R2: of many uses at once exactly one is accepted', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
-    const verdicts = await Promise.all(Array.from({ length: 50 }, () => verifyFor(parts, token)));
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
+    const verdicts = await Promise.all(Array.from({ length: 50 }, () => verifyFor(context, token)));
     expect(verdicts.filter((verdict) => reasonIn(verdict) === 'VALID')).toHaveLength(1);
   });
 
   test('R3: a token that fails does not use up its one use', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts, { pred: [OTHER_JTI] });
-    expect(reasonIn(await verifyFor(parts, token, { audience: 'urn:example:other' }))).toBe('AUDIENCE_MISMATCH');
-    expect(reasonIn(await verifyFor(parts, token, { dag: 'complete' }))).toBe('DAG_PREDECESSOR_MISSING');
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context, { pred: [OTHER_JTI] });
+    expect(reasonIn(await verifyFor(context, token, { audience: 'urn:example:other' }))).toBe('AUDIENCE_MISMATCH');
+    expect(reasonIn(await verifyFor(context, token, { dag: 'complete' }))).toBe('DAG_PREDECESSOR_MISSING');
+    expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
   });
 
   test('R4: each audience has a use of its own', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts, { aud: [PARTY, 'urn:example:other'] });
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, token, { audience: 'urn:example:other' }))).toBe('VALID');
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context, { aud: [PARTY, 'urn:example:other'] });
+    expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token, { audience: 'urn:example:other' }))).toBe('VALID');
   });
 
   test('R4: one jti in two workflows is two tasks', async () => {
-    const { parts } = await makeAuthority();
+    const { context } = await makeAuthority();
     for (const wid of ['', WID]) {
-      expect(reasonIn(await verifyFor(parts, (await issueFor(parts, { jti: JTI, wid })).token))).toBe('VALID');
+      expect(reasonIn(await verifyFor(context, (await issueFor(context, { jti: JTI, wid })).token))).toBe('VALID');
     }
   });
 
   test('a caller may repeat its own call, and nobody else’s', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
     const [a, b] = ['a', 'b'].map((name) => workload(`spiffe://example.org/${name}`));
     const requestId = 'call-1';
-    expect(reasonIn(await verifyFor(parts, token, { requestId }, a))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, token, { requestId }, a))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, token, { requestId: 'call-2' }, a))).toBe('TOKEN_REPLAYED');
-    expect(reasonIn(await verifyFor(parts, token, { requestId }, b))).toBe('TOKEN_REPLAYED');
-    expect(reasonIn(await verifyFor(parts, token, { requestId }, a))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token, { requestId }, a))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token, { requestId }, a))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token, { requestId: 'call-2' }, a))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await verifyFor(context, token, { requestId }, b))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await verifyFor(context, token, { requestId }, a))).toBe('VALID');
   });
 
   test('R1: anonymous callers share one space of ids, so there an id counts only if nobody comes upon it', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
     for (const requestId of ['1', 'call-1', 'x'.repeat(21)]) {
-      expect(await reasonOf(verifyFor(parts, token, { requestId })), requestId).toBe('REQUEST_INVALID');
+      expect(await reasonOf(verifyFor(context, token, { requestId })), requestId).toBe('REQUEST_INVALID');
     }
-    // Nothing was used up by the refusals.
+    // Nothing was used up by the rejections.
     const requestId = randomUUID();
-    expect(reasonIn(await verifyFor(parts, token, { requestId }))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, token, { requestId }))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, token, { requestId: randomUUID() }))).toBe('TOKEN_REPLAYED');
-    expect(reasonIn(await verifyFor(parts, token))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await verifyFor(context, token, { requestId }))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token, { requestId }))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token, { requestId: randomUUID() }))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await verifyFor(context, token))).toBe('TOKEN_REPLAYED');
   });
 
   test('R5: two tokens for one task are an equivocation that shows both, without signatures, and is alarmed', async () => {
-    const { parts, noticed } = await makeAuthority();
-    const [one, two] = [await issueFor(parts, { jti: JTI }), await issueFor(parts, { jti: JTI, execAct: 'other' })];
-    expect(reasonIn(await verifyFor(parts, one.token))).toBe('VALID');
+    const { context, noticed } = await makeAuthority();
+    const [one, two] = [await issueFor(context, { jti: JTI }), await issueFor(context, { jti: JTI, execAct: 'other' })];
+    expect(reasonIn(await verifyFor(context, one.token))).toBe('VALID');
     expect(noticed).toEqual([]);
-    const verdict = await verifyFor(parts, two.token);
+    const verdict = await verifyFor(context, two.token);
     expect(reasonIn(verdict)).toBe('TOKEN_EQUIVOCATED');
     const [firstSigningInput, signingInput] = [one, two].map(({ token }) => token.slice(0, token.lastIndexOf('.')));
     expect(verdict.equivocation).toEqual({ signingInput, firstSigningInput });
@@ -131,89 +131,92 @@ describe('replay', () => {
   });
 
   test('that is observed is checked, and does not use the token up', async () => {
-    const { parts } = await makeAuthority();
-    const [one, two] = [await issueFor(parts, { jti: JTI }), await issueFor(parts, { jti: JTI, execAct: 'other' })];
-    const observe = (token: string) => verifyFor(parts, token, { replay: 'observe' });
+    const { context } = await makeAuthority();
+    const [one, two] = [await issueFor(context, { jti: JTI }), await issueFor(context, { jti: JTI, execAct: 'other' })];
+    const observe = (token: string) => verifyFor(context, token, { replay: 'observe' });
     for (let use = 0; use < 3; use++) {
       const verdict = await observe(one.token);
       expect([reasonIn(verdict), outcome(verdict, 'replay')]).toEqual(['VALID', 'PASS']);
     }
-    expect(reasonIn(await verifyFor(parts, one.token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, one.token))).toBe('VALID');
     expect(reasonIn(await observe(one.token))).toBe('TOKEN_REPLAYED');
     expect(reasonIn(await observe(two.token))).toBe('TOKEN_EQUIVOCATED');
   });
 
   test('is neither checked nor recorded when it is skipped', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
     for (let use = 0; use < 3; use++) {
-      const verdict = await verifyFor(parts, token, { replay: 'skip' });
+      const verdict = await verifyFor(context, token, { replay: 'skip' });
       expect([reasonIn(verdict), outcome(verdict, 'replay')]).toEqual(['VALID', 'SKIPPED']);
     }
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
   });
 
   test('T9: the high-s twin of a used token is a replay', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
     const twin = highTwin(token);
     expect(twin).not.toBe(token);
-    expect(reasonIn(await verifyFor(parts, token))).toBe('VALID');
-    expect(reasonIn(await verifyFor(parts, twin))).toBe('TOKEN_REPLAYED');
+    expect(reasonIn(await verifyFor(context, token))).toBe('VALID');
+    expect(reasonIn(await verifyFor(context, twin))).toBe('TOKEN_REPLAYED');
   });
 });
 
 describe('level', () => {
   test('a token that is recorded is L3', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts);
-    const before = await verifyFor(parts, token, { minimumLevel: 'L3', replay: 'skip' });
-    expect(before.refusal).toMatchObject({ reason: 'LEVEL_TOO_LOW', facts: { minimum: 'L3' } });
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context);
+    const before = await verifyFor(context, token, { minimumLevel: 'L3', replay: 'skip' });
+    expect(before.rejection).toMatchObject({ reason: 'LEVEL_TOO_LOW', metadata: { minimum: 'L3' } });
     expect(outcome(before, 'level')).toBe('FAIL');
-    await appendTo(parts, token);
-    expect(await verifyFor(parts, token, { minimumLevel: 'L3', replay: 'skip' })).toMatchObject({ level: 'L3' });
-    expect(await verifyFor(parts, token, { replay: 'skip' })).toMatchObject({ level: 'L2' });
+    await appendTo(context, token);
+    expect(await verifyFor(context, token, { minimumLevel: 'L3', replay: 'skip' })).toMatchObject({ level: 'L3' });
+    expect(await verifyFor(context, token, { replay: 'skip' })).toMatchObject({ level: 'L2' });
   });
 
   test('another token under the recorded name is not L3', async () => {
-    const { parts } = await makeAuthority();
-    const twin = await issueFor(parts, { jti: JTI, execAct: 'other' });
-    await recordTask(parts, { jti: JTI });
-    expect(reasonIn(await verifyFor(parts, twin.token, { minimumLevel: 'L3' }))).toBe('LEVEL_TOO_LOW');
-    expect(reasonIn(await verifyFor(parts, twin.token, { dag: 'partial' }))).toBe('DAG_DUPLICATE_TASK');
+    const { context } = await makeAuthority();
+    const twin = await issueFor(context, { jti: JTI, execAct: 'other' });
+    await recordTask(context, { jti: JTI });
+    expect(reasonIn(await verifyFor(context, twin.token, { minimumLevel: 'L3' }))).toBe('LEVEL_TOO_LOW');
+    expect(reasonIn(await verifyFor(context, twin.token, { dag: 'partial' }))).toBe('DAG_DUPLICATE_TASK');
   });
 });
 
 describe('the graph', () => {
   test('of recorded predecessors is complete', async () => {
-    const { parts } = await makeAuthority();
-    const pred = await recordTask(parts, { wid: WID });
-    const { token } = await issueFor(parts, { wid: WID, pred: [pred] });
-    const verdict = await verifyFor(parts, token, { dag: 'complete' });
-    expect(verdict).toMatchObject({ refusal: undefined, dag: { status: 'complete', visited: 1 } });
+    const { context } = await makeAuthority();
+    const pred = await recordTask(context, { wid: WID });
+    const { token } = await issueFor(context, { wid: WID, pred: [pred] });
+    const verdict = await verifyFor(context, token, { dag: 'complete' });
+    expect(verdict).toMatchObject({ rejection: undefined, dag: { status: 'complete', visited: 1 } });
     expect(outcome(verdict, 'dag')).toBe('PASS');
   });
 
   test('takes predecessors that were handed along, once each has been verified', async () => {
-    const { parts, clock } = await makeAuthority();
-    const first = await issueFor(parts, { wid: WID, aud: ['urn:example:somebody'], ttlSeconds: 60 });
+    const { context, clock } = await makeAuthority();
+    const first = await issueFor(context, { wid: WID, aud: ['urn:example:somebody'], ttlSeconds: 60 });
     clock.advance(100);
-    const { token } = await issueFor(parts, { wid: WID, pred: [first.claims.jti] });
+    const { token } = await issueFor(context, { wid: WID, pred: [first.claims.jti] });
     const question = { dag: 'complete', replay: 'skip' } as const;
-    expect(reasonIn(await verifyFor(parts, token, question))).toBe('DAG_PREDECESSOR_MISSING');
-    expect(reasonIn(await verifyFor(parts, token, { ...question, predecessors: [first.token] }))).toBe('VALID');
-    const forged = await verifyFor(parts, token, {
+    expect(reasonIn(await verifyFor(context, token, question))).toBe('DAG_PREDECESSOR_MISSING');
+    expect(reasonIn(await verifyFor(context, token, { ...question, predecessors: [first.token] }))).toBe('VALID');
+    const forged = await verifyFor(context, token, {
       ...question,
       predecessors: [makeToken({ jti: first.claims.jti, wid: WID })],
     });
-    expect(forged.refusal).toMatchObject({ reason: 'KEY_UNKNOWN', facts: { predecessor: '0' } });
+    expect(forged.rejection).toMatchObject({ reason: 'KEY_UNKNOWN', metadata: { predecessor: '0' } });
     expect(outcome(forged, 'dag')).toBe('FAIL');
   });
 
   test('with unknown predecessors is partial, never complete', async () => {
-    const { parts } = await makeAuthority();
-    const { token } = await issueFor(parts, { pred: [OTHER_JTI] });
-    const verdict = await verifyFor(parts, token, { dag: 'partial' });
-    expect(verdict).toMatchObject({ refusal: undefined, dag: { status: 'partial', unresolved: [{ jti: OTHER_JTI }] } });
+    const { context } = await makeAuthority();
+    const { token } = await issueFor(context, { pred: [OTHER_JTI] });
+    const verdict = await verifyFor(context, token, { dag: 'partial' });
+    expect(verdict).toMatchObject({
+      rejection: undefined,
+      dag: { status: 'partial', unresolved: [{ jti: OTHER_JTI }] },
+    });
   });
 });

@@ -1,4 +1,4 @@
-// Backups of a directory that no service uses: what is in them, what is refused, and that nothing is left where none was made.
+// Backups of a directory that no service uses: what is in them, what is rejected, and that nothing is left where none was made.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -15,8 +15,8 @@ import { chmod, chown, cp, mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { filesIn } from '../../src/data-dir.ts';
-import { takeOwnership } from '../../src/ownership.ts';
+import { filesIn } from '../../src/data-directory/data-dir.ts';
+import { takeOwnership } from '../../src/data-directory/ownership.ts';
 import { SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
 import { ect } from '../cli/run.ts';
 import { describeWhen } from '../support/need.ts';

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { filesIn } from '../../src/data-dir.ts';
+import { filesIn } from '../../src/data-directory/data-dir.ts';
 import { copyLedger } from '../../src/stores/sqlite/index.ts';
 import { rounds } from '../support/full.ts';
 import { runMain } from '../support/service-process.ts';

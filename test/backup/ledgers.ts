@@ -1,8 +1,8 @@
 // Ledgers of any size, made without a service.
 
-import { type DataDir, openDataDir, readOrCreateLedgerKey } from '../../src/data-dir.ts';
+import { type DataDir, openDataDir, readOrCreateLedgerKey } from '../../src/data-directory/data-dir.ts';
 import { type Candidate, Ledger } from '../../src/ledger/index.ts';
-import { SqliteIssueMemo, SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
+import { SqliteIdempotencyStore, SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
 import { task } from '../stores/sqlite/recorded-ledger.ts';
 
 /** A data directory with a ledger of so many tasks; some have the same name. Answers how many entries it has. */
@@ -14,7 +14,7 @@ export async function makeLedger(dataDir: string, tasks: number): Promise<number
     await Promise.all(numbers.map((number) => ledger.append(task(number))));
   }
   await ledger.close();
-  await SqliteIssueMemo.open(dir.once).close();
+  await SqliteIdempotencyStore.open(dir.once).close();
   return ledger.size();
 }
 

@@ -1,4 +1,4 @@
-// A restore across an upgrade of `once.db`, in either direction. Whatever is refused names a step that is not the refused one.
+// A restore across an upgrade of `once.db`, in either direction. Whatever is rejected names a step that is not the rejected one.
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onceFaults } from '../../src/backup/examine.ts';
-import { ONCE_LAYOUT } from '../../src/stores/sqlite/once-layout.ts';
+import { EXPIRING_KEY_LAYOUT } from '../../src/stores/sqlite/expiring-key-layout.ts';
 import { ect } from '../cli/run.ts';
 import { dial } from '../interop/grpc-js-client.ts';
 import { startService } from '../support/service-process.ts';
 import { type Installation, issueRecorded, makeInstallation, use } from './installation.ts';
 
-const NEWER = `PRAGMA user_version=${ONCE_LAYOUT.version + 1}`;
+const NEWER = `PRAGMA user_version=${EXPIRING_KEY_LAYOUT.version + 1}`;
 
 let made: Installation;
 let backup = '';
@@ -151,7 +151,7 @@ describe('L18 over a directory whose once.db', () => {
     const { error } = JSON.parse(out);
     expect([code, error.reason]).toEqual([1, 'LEDGER_UNAVAILABLE']);
     expect(error.message).toContain(
-      `was written by an older release (schema 1, this release knows ${ONCE_LAYOUT.version})`,
+      `was written by an older release (schema 1, this release knows ${EXPIRING_KEY_LAYOUT.version})`,
     );
     expect(error.message).toContain('start this one once');
   });

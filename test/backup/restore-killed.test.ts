@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { filesIn, readLedgerKey } from '../../src/data-dir.ts';
+import { filesIn, readLedgerKey } from '../../src/data-directory/data-dir.ts';
 import { ect } from '../cli/run.ts';
 import { FULL } from '../support/full.ts';
 import { describeWith } from '../support/need.ts';
@@ -68,7 +68,7 @@ describeWith('strace', 'L3 L19 a restore over a directory that was used', () => 
       .slice(first);
     expect(places.length).toBeGreaterThan(SAMPLED);
     const tried = FULL ? places : places.filter((_, at) => at % Math.floor(places.length / SAMPLED) === 1);
-    const found: Record<string, number> = { before: 0, after: 0, refused: 0 };
+    const found: Record<string, number> = { before: 0, after: 0, rejected: 0 };
     for (const { name, nth } of tried) {
       const when = `${name} ${nth}`;
       const { dataDir } = await restore(['-e', `inject=${name}:signal=KILL:when=${nth}`]);

@@ -19,10 +19,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onceFaults } from '../../src/backup/examine.ts';
 import type { Anchor } from '../../src/clock/anchor.ts';
 import { writeAnchor } from '../../src/clock/anchor-file.ts';
-import { filesIn, readLedgerKey } from '../../src/data-dir.ts';
+import { filesIn, readLedgerKey } from '../../src/data-directory/data-dir.ts';
+import { findLoss } from '../../src/data-directory/history-check.ts';
+import { takeOwnership } from '../../src/data-directory/ownership.ts';
 import { emptyCheckpoint, generateLedgerKey, openLedgerKey } from '../../src/ledger/index.ts';
-import { findLoss } from '../../src/one-history.ts';
-import { takeOwnership } from '../../src/ownership.ts';
 import { MarkFile } from '../../src/stores/mark-file.ts';
 import { ect } from '../cli/run.ts';
 import { describeWhen } from '../support/need.ts';
@@ -61,7 +61,7 @@ async function restoring(directory: string, dataDir: string, ...options: readonl
   return { code, told: JSON.parse(out) };
 }
 
-/** What a start refuses a directory for, reading only. */
+/** What a start rejects a directory for, reading only. */
 async function lossIn(dataDir: string): Promise<string | undefined> {
   const dir = filesIn(dataDir);
   return (await findLoss(dir, (await readLedgerKey(dir))!.verifierKey))?.kind;
@@ -278,8 +278,8 @@ describe('L19 L8 over a directory that was used', () => {
   test('nothing is changed without --replace; with it what was there is kept, and what knows more stays', async () => {
     const dataDir = await made.copy();
     const before = filesOf(dataDir);
-    const refused = await restoring(backup, dataDir);
-    expect([refused.code, refused.told.error.reason]).toEqual([1, 'directory_not_empty']);
+    const rejected = await restoring(backup, dataDir);
+    expect([rejected.code, rejected.told.error.reason]).toEqual([1, 'directory_not_empty']);
     expect(filesOf(dataDir)).toEqual(before);
     const { code, told } = await restoring(backup, dataDir, '--replace', '--yes');
     expect([code, told.stayed]).toEqual([0, ['once.db', 'clock.json']]);
@@ -464,12 +464,12 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     const kept = readFileSync(path, 'utf8');
     const clock = JSON.parse(kept) as Anchor;
     // As if the wall clock had been set forward by a day since.
-    writeAnchor(path, { ...clock, believedMs: clock.believedMs - 86_400_000 });
+    writeAnchor(path, { ...clock, trustedMs: clock.trustedMs - 86_400_000 });
     const before = filesOf(dataDir);
     const order = ['--replace', '--accept-loss', '--note', 'the disk failed', '--yes'];
-    const refused = await restoring(earlier, dataDir, ...order);
-    expect([refused.code, refused.told.error.reason]).toEqual([1, 'directory_unusable']);
-    expect(refused.told.error.message).toContain('The wall clock is 86400 s away from what the service believed');
+    const rejected = await restoring(earlier, dataDir, ...order);
+    expect([rejected.code, rejected.told.error.reason]).toEqual([1, 'directory_unusable']);
+    expect(rejected.told.error.message).toContain('The wall clock is 86400 s away from what the service believed');
     expect(filesOf(dataDir)).toEqual(before);
     for (const name of ['ledger.db', 'ledger.db-wal']) await rm(join(dataDir, name), { force: true });
     await cp(join(made.early, 'ledger.db'), join(dataDir, 'ledger.db'));

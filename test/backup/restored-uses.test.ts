@@ -4,8 +4,8 @@ import { readdirSync } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { filesIn } from '../../src/data-dir.ts';
-import { addMissingOnce, SqliteIssueMemo, SqliteReplayGuard } from '../../src/stores/sqlite/index.ts';
+import { filesIn } from '../../src/data-directory/data-dir.ts';
+import { addMissingKeys, SqliteIdempotencyStore, SqliteReplayGuard } from '../../src/stores/sqlite/index.ts';
 import { ect } from '../cli/run.ts';
 import { dial } from '../interop/grpc-js-client.ts';
 import { startService } from '../support/service-process.ts';
@@ -46,7 +46,7 @@ describe('L19 a restore lets no used token in again', () => {
       'there is only the memory of uses of another ledger',
       async (dataDir) => {
         await mkdir(dataDir);
-        await SqliteIssueMemo.open(filesIn(dataDir).once).close();
+        await SqliteIdempotencyStore.open(filesIn(dataDir).once).close();
       },
     ],
   ];
@@ -106,8 +106,8 @@ describe('L19 a restore lets no used token in again', () => {
       expect(await guard.claim(useOf(jti), keepUntil, 0)).toBe('fresh');
       await guard.close();
     }
-    expect(await addMissingOnce(mine, theirs)).toBe(2);
-    expect(await addMissingOnce(mine, theirs)).toBe(0);
+    expect(await addMissingKeys(mine, theirs)).toBe(2);
+    expect(await addMissingKeys(mine, theirs)).toBe(0);
     const guard = SqliteReplayGuard.open(mine, () => 0);
     for (const [jti, keptUntil] of [
       ['mine', 100],

@@ -1,6 +1,6 @@
 // Records tasks without a pause, as fast as the disk takes them. Prints the size of the ledger after each commit.
 
-import { filesIn } from '../../src/data-dir.ts';
+import { filesIn } from '../../src/data-directory/data-dir.ts';
 import { task } from '../stores/sqlite/recorded-ledger.ts';
 import { openOwnLedger } from './ledgers.ts';
 

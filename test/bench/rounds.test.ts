@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Round } from '../../bench/report.ts';
-import { cpuRatio, interleave, mediansOf, orderOf, pairedCost } from '../../bench/rounds.ts';
+import { cpuRatio, interleave, mediansOf, orderOf, pairedCost } from '../../bench/signature-batches.ts';
 
 const ROUND: Round = { units: 100, seconds: 1, cpuSeconds: 0.5, p50Ms: 1, p99Ms: 2, rssBytes: 3 };
 

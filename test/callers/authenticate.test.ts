@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import { expect, test, vi } from 'vitest';
 import type { Caller } from '../../src/authority/index.ts';
 import { type Authenticator, authenticateBy, type Presented } from '../../src/callers/authenticate.ts';
-import { EctError, refuse } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { workload } from '../support/callers.ts';
 
 const PEER = workload('spiffe://example.com/peer');
@@ -37,7 +37,7 @@ test('A4: two credentials are refused, in whatever order, also where both name t
 
 test('A1: a credential that does not hold is refused, though the connection proves somebody', () => {
   const broken: Authenticator = () => {
-    throw new EctError(refuse('CALLER_UNTRUSTED', 'the token has expired'));
+    throw new EctError(reject('CALLER_UNTRUSTED', 'the token has expired'));
   };
   expect(reasonOf(() => authenticateBy([broken], () => PEER)(request))).toBe('CALLER_UNTRUSTED');
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { Caller } from '../../src/authority/index.ts';
 import { authenticateBy, type Presented } from '../../src/callers/authenticate.ts';
 import { exceptProxies, type ForwardedHeader, forwardedCallers } from '../../src/callers/forwarded.ts';
-import { EctError, refuse } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { workload } from '../support/callers.ts';
 
 const PROXY = 'spiffe://example.org/envoy';
@@ -151,7 +151,7 @@ describe('A4: anybody else', () => {
   });
 
   test('that proves nothing is refused for that', () => {
-    const nobody = new EctError(refuse('CALLER_UNTRUSTED', 'no client certificate was presented'));
+    const nobody = new EctError(reject('CALLER_UNTRUSTED', 'no client certificate was presented'));
     expect(outcome([[XFCC, ELEMENT]], nobody)).toBe('CALLER_UNTRUSTED');
     expect(outcome([], nobody)).toBe('CALLER_UNTRUSTED');
   });

@@ -54,7 +54,7 @@ function open(issuers: readonly object[] = entries) {
     now: () => state.now,
     maxRemembered: 3,
   });
-  /** Who makes a request with these `authorization` headers, or the reason and the sentence of the refusal. */
+  /** Who makes a request with these `authorization` headers, or the reason and the sentence of the rejection. */
   const callerOf = (...values: readonly string[]) => {
     const presented = {
       socket: {} as Socket,
@@ -115,7 +115,7 @@ describe('a caller is who its issuer says', () => {
 });
 
 describe('A5: nobody by a bearer token', () => {
-  const refused = (token: string, why: RegExp, reason = 'CALLER_UNTRUSTED') => {
+  const rejected = (token: string, why: RegExp, reason = 'CALLER_UNTRUSTED') => {
     const answer = open().bearer(token);
     expect(answer).toMatch(why);
     expect(answer).toMatch(new RegExp(`^${reason} `));
@@ -146,46 +146,46 @@ describe('A5: nobody by a bearer token', () => {
     ['without a signature', `${encode({ alg: 'none' })}.${encode(svidClaims)}.`],
     ['with a claim twice', `${encode({ alg: 'ES256', kid: 'one' })}.${encode('{"sub":"a","sub":"b"}')}.AAAA`],
   ])('that is %s', (_, token) => {
-    refused(token, /token of the caller is refused/);
+    rejected(token, /token of the caller is refused/);
   });
 
   test.each(['none', 'HS256', 'HS512', 'RS512', 'es256', 'ES384', '', 7, null])('of alg %j', (alg) => {
-    refused(svid.jws(svidClaims, { alg }), /alg/);
+    rejected(svid.jws(svidClaims, { alg }), /alg/);
   });
 
   test('T2: that is an HMAC under the public key', async () => {
     const { createHmac } = await import('node:crypto');
     const input = `${encode({ alg: 'HS256', kid: 'one' })}.${encode(svidClaims)}`;
     const mac = createHmac('sha256', JSON.stringify(svid.jwk)).update(input).digest('base64url');
-    refused(`${input}.${mac}`, /its alg must be/);
+    rejected(`${input}.${mac}`, /its alg must be/);
   });
 
   test.each(['exec+jwt', 'wimse-exec+jwt', 'wpt+jwt', 'dpop+jwt', 'logout+jwt', 'secevent+jwt', '', 7, null, ['JWT']])(
     'of typ %j, which says something else',
     (typ) => {
-      refused(svid.jws(svidClaims, { typ }), /typ/);
+      rejected(svid.jws(svidClaims, { typ }), /typ/);
     },
   );
 
   test.each(['jku', 'x5u', 'jwk', 'x5c', 'crit', 'b64', 'zip', 'enc', 'cty'])('K1: with %s in its header', (member) => {
-    refused(svid.jws(svidClaims, { [member]: 'http://127.0.0.1:9/' }), new RegExp(`must not have ${member}`));
+    rejected(svid.jws(svidClaims, { [member]: 'http://127.0.0.1:9/' }), new RegExp(`must not have ${member}`));
   });
 
   test.each([undefined, '', 7, 'x'.repeat(257)])('with kid %j', (kid) => {
-    refused(svid.jws(svidClaims, { kid }), /no kid/);
+    rejected(svid.jws(svidClaims, { kid }), /no kid/);
   });
 
   test('T7: of a kid that its issuer does not have', () => {
     for (const kid of ['two', '../one', 'one\n', '__proto__', 'constructor', 'http://127.0.0.1:9/']) {
-      refused(svid.jws(svidClaims, { kid }), /no key of this kid/);
+      rejected(svid.jws(svidClaims, { kid }), /no key of this kid/);
     }
   });
 
   test('that is signed by somebody else, or changed', () => {
-    refused(stranger.jws(svidClaims), /signature does not verify/);
+    rejected(stranger.jws(svidClaims), /signature does not verify/);
     const good = svid.jws(svidClaims);
-    refused(`${good.slice(0, good.lastIndexOf('.'))}.${stranger.jws(svidClaims).split('.')[2]}`, /signature/);
-    refused(svid.jws(svidClaims, { alg: 'RS256' }), /another alg/);
+    rejected(`${good.slice(0, good.lastIndexOf('.'))}.${stranger.jws(svidClaims).split('.')[2]}`, /signature/);
+    rejected(svid.jws(svidClaims, { alg: 'RS256' }), /another alg/);
   });
 
   test.each<[string, object, RegExp]>([
@@ -207,7 +207,7 @@ describe('A5: nobody by a bearer token', () => {
     ['is for others too', { aud: [AUDIENCE, 'https://other.example'] }, /names others/],
     ['is for the service twice', { aud: [AUDIENCE, AUDIENCE] }, /names others/],
   ])('that %s', (_, more, why) => {
-    refused(claims(more), why);
+    rejected(claims(more), why);
   });
 
   test('30 s of difference between clocks are borne', () => {
@@ -225,7 +225,7 @@ describe('A5: nobody by a bearer token', () => {
 });
 
 describe('T20, A10: an issuer speaks for its own callers alone', () => {
-  const refusal = (answer: unknown) => String(answer).split(' ', 1)[0];
+  const rejection = (answer: unknown) => String(answer).split(' ', 1)[0];
 
   test('keys of one kid are told apart by issuer', () => {
     const { bearer } = open();
@@ -259,7 +259,7 @@ describe('T20, A10: an issuer speaks for its own callers alone', () => {
     `${DOMAIN}/é`,
     `${DOMAIN}/w\n`,
   ])('no name is born of %j', (sub) => {
-    expect(refusal(open().bearer(svid.jws({ ...svidClaims, sub })))).toBe('CALLER_ID_INVALID');
+    expect(rejection(open().bearer(svid.jws({ ...svidClaims, sub })))).toBe('CALLER_ID_INVALID');
   });
 
   test.each([
@@ -281,17 +281,17 @@ describe('T20, A10: an issuer speaks for its own callers alone', () => {
     'é',
     'x'.repeat(2048),
   ])('and none of the claim %j', (sub) => {
-    expect(refusal(open().bearer(oidc.jws({ ...oidcClaims, sub })))).toBe('CALLER_ID_INVALID');
+    expect(rejection(open().bearer(oidc.jws({ ...oidcClaims, sub })))).toBe('CALLER_ID_INVALID');
   });
 
   test.each([undefined, 7, null, ['a'], { a: 1 }, true])('nor of a claim that is %j', (sub) => {
-    expect(refusal(open().bearer(oidc.jws({ ...oidcClaims, sub })))).toBe('CALLER_ID_INVALID');
+    expect(rejection(open().bearer(oidc.jws({ ...oidcClaims, sub })))).toBe('CALLER_ID_INVALID');
   });
 
   test('a claim that objects inherit is no claim', () => {
     const [, entry] = entries;
     const callers = { audience: AUDIENCE, prefix: 'urn:p:', claim: 'constructor' };
-    expect(refusal(open([{ ...entry, callers }]).bearer(oidc.jws(oidcClaims)))).toBe('CALLER_ID_INVALID');
+    expect(rejection(open([{ ...entry, callers }]).bearer(oidc.jws(oidcClaims)))).toBe('CALLER_ID_INVALID');
   });
 });
 

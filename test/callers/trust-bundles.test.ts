@@ -50,7 +50,7 @@ describeWith('openssl', 'the CAs of several trust domains', () => {
   const client = (certificate: Certificate) =>
     authorityClient(running.server.url, 'gRPC over HTTP/2', { ca: org.cert, ...certificate });
   const issue = async (certificate: Certificate) => (await client(certificate).issue({})).token;
-  const refusal = async (certificate: Certificate) => (await failureOf(client(certificate).issue({}))).info?.reason;
+  const rejection = async (certificate: Certificate) => (await failureOf(client(certificate).issue({}))).info?.reason;
 
   test('A8 each vouches for the workloads of its own domain', async () => {
     expect(await issue(issueSvid(org, ORG))).toBe(`issued for ${ORG}`);
@@ -59,21 +59,21 @@ describeWith('openssl', 'the CAs of several trust domains', () => {
   });
 
   test('A8 and for no workload of another, though TLS trusts it', async () => {
-    expect(await refusal(issueSvid(org, PARTNER))).toBe('CALLER_UNTRUSTED');
-    expect(await refusal(issueSvid(partner, ORG))).toBe('CALLER_UNTRUSTED');
-    expect(await refusal(issueSvid(org, 'spiffe://third.example/agent'))).toBe('CALLER_UNTRUSTED');
-    expect(await refusal(issueSvid(org, 'spiffe://sub.example.org/agent'))).toBe('CALLER_UNTRUSTED');
-    expect(await refusal(issueSvid(stranger, ORG))).toBe('CALLER_UNTRUSTED');
+    expect(await rejection(issueSvid(org, PARTNER))).toBe('CALLER_UNTRUSTED');
+    expect(await rejection(issueSvid(partner, ORG))).toBe('CALLER_UNTRUSTED');
+    expect(await rejection(issueSvid(org, 'spiffe://third.example/agent'))).toBe('CALLER_UNTRUSTED');
+    expect(await rejection(issueSvid(org, 'spiffe://sub.example.org/agent'))).toBe('CALLER_UNTRUSTED');
+    expect(await rejection(issueSvid(stranger, ORG))).toBe('CALLER_UNTRUSTED');
   });
 
   test('A8 an intermediate counts where it is in the bundle of the domain, and for that domain only', async () => {
     const [below, foreign] = [issueSvidBelow(partner, PARTNER), issueSvidBelow(partner, ORG)];
-    expect(await refusal(below)).toBe('CALLER_UNTRUSTED');
+    expect(await rejection(below)).toBe('CALLER_UNTRUSTED');
     const [, intermediate = ''] = below.cert.split(/(?<=-----END CERTIFICATE-----\n)/);
     try {
       bundles.replace(both().set('partner.example', partner.cert + intermediate));
       expect(await issue(below)).toBe(`issued for ${PARTNER}`);
-      expect(await refusal(foreign)).toBe('CALLER_UNTRUSTED');
+      expect(await rejection(foreign)).toBe('CALLER_UNTRUSTED');
     } finally {
       bundles.replace(both());
     }
@@ -96,7 +96,7 @@ describeWith('openssl', 'the CAs of several trust domains', () => {
 
   test('A8 the CA of another domain beside its own does not help', async () => {
     const leaf = issueSvid(partner, ORG);
-    expect(await refusal({ cert: leaf.cert + org.cert + partner.cert, key: leaf.key })).toBe('CALLER_UNTRUSTED');
+    expect(await rejection({ cert: leaf.cert + org.cert + partner.cert, key: leaf.key })).toBe('CALLER_UNTRUSTED');
   });
 
   test('A7 a domain that is taken away is trusted no longer, on connections that are open too', async () => {

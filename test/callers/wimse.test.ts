@@ -24,7 +24,7 @@ const TARGET = `${URL_OF_SERVICE}${PATH}`;
 type Headers = Readonly<Record<string, readonly string[]>>;
 
 async function open() {
-  const { parts } = await makeAuthority();
+  const { context } = await makeAuthority();
   const entry = {
     iss: DOMAIN,
     jwks: { keys: [{ ...identityServer.jwk, use: 'sig' }] },
@@ -47,7 +47,7 @@ async function open() {
   const wimse = wimseCallers({
     ...ports,
     publicUrl: URL_OF_SERVICE,
-    useOnce: (caller, use) => claimProof(parts, parts.replay!, caller, use),
+    useOnce: (caller, use) => claimProof(context, context.replay!, caller, use),
   });
   const authenticate = authenticateBy([jwtCallers(ports, isProof), wimse], unprovenCallers());
   return (headers: Headers, path = PATH) =>
@@ -76,7 +76,7 @@ const asHeaders = (wit: string, wpt: string): Headers => ({
   'workload-proof-token': [wpt],
 });
 
-async function refusalOf(headers: Headers, path?: string): Promise<string> {
+async function rejectionOf(headers: Headers, path?: string): Promise<string> {
   const callerOf = await open();
   try {
     callerOf(headers, path);
@@ -124,7 +124,7 @@ describe('A9 a caller is who its identity token says', () => {
   });
 
   test('A9 nobody without either', async () => {
-    expect(await refusalOf({})).toMatch(/^CALLER_UNTRUSTED .*no credential/);
+    expect(await rejectionOf({})).toMatch(/^CALLER_UNTRUSTED .*no credential/);
   });
 });
 
@@ -150,13 +150,13 @@ describe('A9 nobody by', () => {
     ['a long identity token', asHeaders(identity({ x: 'x'.repeat(4096) }), 'a.b.c'), /longer than 4096/],
     ['a long proof', asHeaders(wit, proof(wit, { x: 'x'.repeat(4096) })), /longer than 4096/],
   ])('A9 %s', async (_, headers, why) => {
-    expect(await refusalOf(headers)).toMatch(why);
+    expect(await rejectionOf(headers)).toMatch(why);
   });
 
   test('A9 a proof beside a bearer token of another kind', async () => {
     const bearer = identityServer.jws({ sub: ID, aud: 'urn:unused', exp: NOW + 60 });
     const headers = { ...asHeaders(wit, proof(wit)), authorization: [`Bearer ${bearer}`] };
-    expect(await refusalOf(headers)).toMatch(/^CALLER_ID_INVALID .*two kinds/);
+    expect(await rejectionOf(headers)).toMatch(/^CALLER_ID_INVALID .*two kinds/);
   });
 
   test.each<[string, string, RegExp]>([
@@ -179,7 +179,7 @@ describe('A9 nobody by', () => {
     ['whose key is for another alg', identity({ cnf: { jwk: { ...holder.jwk, alg: 'EdDSA' } } }), /cannot be used/],
     ['whose key is for encryption', identity({ cnf: { jwk: { ...holder.jwk, use: 'enc' } } }), /cannot be used/],
   ])('A9 an identity token %s', async (_, token, why) => {
-    expect(await refusalOf(asHeaders(token, proof(token)))).toMatch(why);
+    expect(await rejectionOf(asHeaders(token, proof(token)))).toMatch(why);
   });
 
   test.each<[string, string, RegExp]>([
@@ -204,18 +204,18 @@ describe('A9 nobody by', () => {
     ['that speaks of a transaction token that is not there', proof(wit, { tth: hashOf('x') }), /its tth/],
     ['that speaks of other tokens', proof(wit, { oth: {} }), /its oth/],
   ])('A9 a proof %s', async (_, token, why) => {
-    expect(await refusalOf(asHeaders(wit, token))).toMatch(why);
+    expect(await rejectionOf(asHeaders(wit, token))).toMatch(why);
   });
 
   test('A9 a proof at another path than it was made for', async () => {
-    expect(await refusalOf(asHeaders(wit, proof(wit)), '/ect.v1.AdminService/RotateKey')).toMatch(/its aud/);
+    expect(await rejectionOf(asHeaders(wit, proof(wit)), '/ect.v1.AdminService/RotateKey')).toMatch(/its aud/);
   });
 
   test('A9 a proof that leaves out the transaction token beside it', async () => {
     const transaction = { 'txn-token': ['a.b.c'] };
-    expect(await refusalOf({ ...asHeaders(wit, proof(wit)), ...transaction })).toMatch(/its tth/);
+    expect(await rejectionOf({ ...asHeaders(wit, proof(wit)), ...transaction })).toMatch(/its tth/);
     const bound = asHeaders(wit, proof(wit, { tth: hashOf('a.b.c') }));
-    expect(await refusalOf({ ...bound, ...transaction })).toBe('no refusal');
-    expect(await refusalOf({ ...bound, 'txn-token': ['a.b.c', 'a.b.c'] })).toMatch(/its tth/);
+    expect(await rejectionOf({ ...bound, ...transaction })).toBe('no refusal');
+    expect(await rejectionOf({ ...bound, 'txn-token': ['a.b.c', 'a.b.c'] })).toMatch(/its tth/);
   });
 });

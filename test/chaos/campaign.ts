@@ -103,7 +103,7 @@ export class Campaign implements AsyncDisposable {
     this.#load.start(this.run.address);
   }
 
-  /** Starts a service without callers. Answers how the start ended, where it was refused. */
+  /** Starts a service without callers. Answers how the start ended, where it was rejected. */
   async tryStart(more: Settings = {}): Promise<End | undefined> {
     this.#heard.clear();
     const settings = { ...this.#variants.settings, ...this.clock?.settings, ...more, ECT_DATA_DIR: this.dataDir };
@@ -134,21 +134,21 @@ export class Campaign implements AsyncDisposable {
     await this.start();
   }
 
-  /** A start that has to be refused with exit code 1 in these words. */
-  async expectRefusal(why: RegExp, more: Settings = {}): Promise<void> {
+  /** A start that has to be rejected with exit code 1 in these words. */
+  async expectRejection(why: RegExp, more: Settings = {}): Promise<void> {
     const end = await this.tryStart(more);
     if (end === undefined) {
       this.journal.breaks(`a start was not refused: ${why}`);
       await this.end('SIGKILL');
       return;
     }
-    this.noteRefusal(end);
+    this.noteRejection(end);
     if (end.code !== 1 || !why.test(end.words)) {
       this.journal.breaks(`a start was refused with ${end.code} and other words than ${why}: ${end.words}`);
     }
   }
 
-  noteRefusal({ code, words }: End): void {
+  noteRejection({ code, words }: End): void {
     this.journal.write({ kind: 'refused', code, words: words.slice(0, 500) });
   }
 

@@ -50,12 +50,12 @@ async function jumpClock(campaign: Campaign): Promise<void> {
   const seconds = chance.pick([20, -20, 2 * HOUR, -2 * HOUR, 24 * HOUR, -24 * HOUR, 365 * 24 * HOUR, -365 * 24 * HOUR]);
   clock?.set(seconds);
   await pause(chance.between(500, 2500));
-  // AWS KMS refuses requests of another time, and the message says to check the clock.
+  // AWS KMS rejects requests of another time, and the message says to check the clock.
   if (chance.happens(0.4)) await restartAmid(campaign, () => clock?.set(0), /CLOCK_UNTRUSTED|check its clock/);
   clock?.set(0);
 }
 
-/** Kills the service while something is wrong around it. It starts all the same, or says what is wrong; then that is `mended`. */
+/** Kills the service while something is wrong around it. It starts all the same, or says what is wrong; then that is `fixed`. */
 async function restartAmid(campaign: Campaign, mend: () => void, why: RegExp): Promise<void> {
   await campaign.end(campaign.chance.pick(['SIGKILL', 'SIGTERM']));
   const end = await campaign.tryStart();
@@ -64,7 +64,7 @@ async function restartAmid(campaign: Campaign, mend: () => void, why: RegExp): P
     await pause(1000);
     return;
   }
-  campaign.noteRefusal(end);
+  campaign.noteRejection(end);
   if (!why.test(end.words))
     campaign.journal.breaks(`a start ended with ${end.code} and other words than ${why}: ${end.words}`);
   mend();

@@ -11,7 +11,7 @@ const START_MS = 60_000;
 const END_MS = 40_000;
 const KEPT_LINES = 200;
 
-/** A start that was refused, or a run that is over. */
+/** A start that was rejected, or a run that is over. */
 export interface End {
   /** The exit code, or the signal. */
   readonly code: number | string;

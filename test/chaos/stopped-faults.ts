@@ -1,4 +1,4 @@
-// What is done to the files while no service runs: damage that the next start has to refuse in the right words, and each way
+// What is done to the files while no service runs: damage that the next start has to reject in the right words, and each way
 // out of it that the documents name.
 
 import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -36,11 +36,11 @@ function copyOf(campaign: Campaign, names: readonly string[], place = campaign.f
   };
 }
 
-/** Damages files, has the start refuse it, puts the newest copy back, and starts. */
-async function refuseAndRestore(campaign: Campaign, names: readonly string[], damage: () => void, why: RegExp) {
+/** Damages files, has the start reject it, puts the newest copy back, and starts. */
+async function rejectAndRestore(campaign: Campaign, names: readonly string[], damage: () => void, why: RegExp) {
   const newest = copyOf(campaign, names);
   damage();
-  await campaign.expectRefusal(why);
+  await campaign.expectRejection(why);
   newest.putBack();
   await campaign.start();
 }
@@ -50,7 +50,7 @@ async function deleteLedger(campaign: Campaign): Promise<void> {
   const damage = () => {
     for (const name of LEDGER) rmSync(campaign.file(name), { force: true });
   };
-  await refuseAndRestore(campaign, LEDGER, damage, MISSING);
+  await rejectAndRestore(campaign, LEDGER, damage, MISSING);
 }
 
 async function damageMark(campaign: Campaign): Promise<void> {
@@ -61,7 +61,7 @@ async function damageMark(campaign: Campaign): Promise<void> {
       path,
       readFileSync(path).map((byte) => (byte === 0 ? 0 : byte ^ 1)),
     );
-  await refuseAndRestore(campaign, ['ledger.mark'], damage, /^ledger\.mark in \S+ is damaged/m);
+  await rejectAndRestore(campaign, ['ledger.mark'], damage, /^ledger\.mark in \S+ is damaged/m);
 }
 
 async function damageKey(campaign: Campaign): Promise<void> {
@@ -72,7 +72,7 @@ async function damageKey(campaign: Campaign): Promise<void> {
     bytes[campaign.chance.below(bytes.length - 8)]! ^= 1;
     writeFileSync(path, bytes);
   };
-  await refuseAndRestore(
+  await rejectAndRestore(
     campaign,
     ['ledger.key'],
     damage,
@@ -93,7 +93,7 @@ async function damageWriteAhead(campaign: Campaign): Promise<void> {
   }
   const end = await campaign.tryStart();
   if (end === undefined) return campaign.takeLoad();
-  campaign.noteRefusal(end);
+  campaign.noteRejection(end);
   if (end.code !== 1 || !DAMAGE.test(end.words))
     campaign.journal.breaks(`a start ended with ${end.code}: ${end.words}`);
   newest.putBack();
@@ -106,7 +106,7 @@ function flip(path: string, at: number, bit: number): void {
   writeFileSync(path, bytes);
 }
 
-/** A bit of a database is flipped: refused at the start, found by the scrub, or it changes nothing that is read. */
+/** A bit of a database is flipped: rejected at the start, found by the scrub, or it changes nothing that is read. */
 async function flipDatabase(campaign: Campaign, names: readonly string[]): Promise<void> {
   const { chance, journal } = campaign;
   await campaign.end('SIGTERM');
@@ -121,7 +121,7 @@ async function flipDatabase(campaign: Campaign, names: readonly string[]): Promi
     await readEverything(campaign);
     await campaign.end('SIGKILL');
   } else {
-    campaign.noteRefusal(end);
+    campaign.noteRejection(end);
     if (end.code !== 1 || !DAMAGE.test(end.words)) journal.breaks(`a start ended with ${end.code}: ${end.words}`);
   }
   newest.putBack();
@@ -167,7 +167,7 @@ async function restoreOld(campaign: Campaign, way: WayOut): Promise<void> {
   await campaign.end('SIGTERM');
   const newest = copyOf(campaign, LEDGER);
   old.putBack();
-  await campaign.expectRefusal(MISSING);
+  await campaign.expectRejection(MISSING);
   campaign.journal.write({ kind: 'detail', way });
   if (way === 'newest copy') newest.putBack();
   else await goOnWith(campaign, way, left);

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { confirm } from '../../src/cli/confirm.ts';
-import { Refused, WrongUsage } from '../../src/cli/exit.ts';
+import { Rejected, WrongUsage } from '../../src/cli/exit.ts';
 import type { Io } from '../../src/cli/output.ts';
 import { ect } from './run.ts';
 
@@ -50,7 +50,7 @@ describe('on a terminal', () => {
 
   test.each(['', 'y', 'no', 'yes please'])('"%s" changes nothing', async (line) => {
     const { outcome } = await answer(line);
-    expect(outcome).toBeInstanceOf(Refused);
+    expect(outcome).toBeInstanceOf(Rejected);
     expect(outcome).not.toBeInstanceOf(WrongUsage);
   });
 });

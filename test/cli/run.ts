@@ -5,12 +5,12 @@ import { buffer } from 'node:stream/consumers';
 import { backupsOf } from '../../src/backup/index.ts';
 import type { Io } from '../../src/cli/output.ts';
 import { runProgram } from '../../src/cli/program.ts';
-import { checkConfig } from '../../src/config-check.ts';
-import { ledgerDatabases } from '../../src/database-audit.ts';
-import { schemaChanger } from '../../src/database-schema.ts';
 import { ledgerCopier } from '../../src/ledger-copy/index.ts';
-import { ledgerRecovery } from '../../src/ledger-recovery.ts';
-import { trustChecker } from '../../src/trust-check.ts';
+import { checkConfig } from '../../src/maintenance/config-check.ts';
+import { ledgerDatabases } from '../../src/maintenance/database-audit.ts';
+import { schemaChanger } from '../../src/maintenance/database-schema.ts';
+import { ledgerRecovery } from '../../src/maintenance/ledger-recovery.ts';
+import { trustChecker } from '../../src/maintenance/trust-check.ts';
 
 export interface Outcome {
   readonly code: number;

@@ -63,10 +63,10 @@ describeWith('openssl', 'over TLS', () => {
 
   test('only an administrator marks what is compromised', async () => {
     const taint = (...who: string[]) => ect(['taint', '--kid', 'stolen', '--yes', ...who, ...url]);
-    const refused = await taint(...asAgent);
-    expect(refused.code).toBe(1);
-    expect(refused.err).toContain('✗ ADMIN_REQUIRED');
-    expect(refused.err).toContain('ECT_ADMINS');
+    const rejected = await taint(...asAgent);
+    expect(rejected.code).toBe(1);
+    expect(rejected.err).toContain('✗ ADMIN_REQUIRED');
+    expect(rejected.err).toContain('ECT_ADMINS');
     const asAdmin = ['--ca', pem('ca.pem'), '--cert', pem('admin.pem'), '--cert-key', pem('admin.key')];
     const { code, out } = await taint(...asAdmin);
     expect(code).toBe(0);

@@ -77,9 +77,9 @@ test('the JWT of a caller: what the caller would be called', async () => {
   const { code, out } = await check(key.jws(caller), '--json');
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({ believed: true, kind: 'caller', name: 'urn:people:ada' });
-  const refused = await check(key.jws({ ...caller, aud: 'urn:other' }), '--json');
-  expect(refused.code).toBe(1);
-  expect(JSON.parse(refused.out)).toMatchObject({ believed: false, refusals: [{ reason: 'CALLER_UNTRUSTED' }] });
+  const rejected = await check(key.jws({ ...caller, aud: 'urn:other' }), '--json');
+  expect(rejected.code).toBe(1);
+  expect(JSON.parse(rejected.out)).toMatchObject({ believed: false, refusals: [{ reason: 'CALLER_UNTRUSTED' }] });
 });
 
 test('an identity token: what the caller would be called, once it proves that it holds the key', async () => {

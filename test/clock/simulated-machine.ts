@@ -1,7 +1,7 @@
 // A machine whose clocks a test moves: the wall clock is set, the others go on. Times in milliseconds.
 
 import { begin, type Evidence } from '../../src/clock/anchor.ts';
-import { type Belief, believedMs, earliestMs, look, type Reading } from '../../src/clock/belief.ts';
+import { type ClockReading, earliestMs, look, type TrustedTime, trustedMs } from '../../src/clock/trusted-time.ts';
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
@@ -34,7 +34,7 @@ export class SimulatedMachine {
     return this.trueMs + this.wrongMs;
   }
 
-  read = (): Reading => ({ wallMs: this.wallMs, steadyMs: this.steadyMs, bootMs: this.bootMs });
+  read = (): ClockReading => ({ wallMs: this.wallMs, steadyMs: this.steadyMs, bootMs: this.bootMs });
 
   /** Somebody sets the wall clock. */
   step(ms: number): void {
@@ -57,15 +57,15 @@ export class SimulatedMachine {
 /** One process on a machine, with a look at the clocks every second. */
 export class SimulatedProcess {
   readonly machine: SimulatedMachine;
-  belief: Belief;
+  trustedTime: TrustedTime;
 
   constructor(machine: SimulatedMachine, evidence: Partial<Evidence> = {}) {
     this.machine = machine;
-    this.belief = begin(machine.read(), { bootId: 'boot', anchor: undefined, newestMs: 0, ...evidence });
+    this.trustedTime = begin(machine.read(), { bootId: 'boot', anchor: undefined, newestMs: 0, ...evidence });
   }
 
   look(newestMs?: number): void {
-    this.belief = look(this.belief, this.machine.read(), newestMs);
+    this.trustedTime = look(this.trustedTime, this.machine.read(), newestMs);
   }
 
   /** Lets time pass. `wrongPerSecond`: what the wall clock goes wrong by each second. */
@@ -78,16 +78,16 @@ export class SimulatedProcess {
   }
 
   get isDoubted(): boolean {
-    return this.belief.doubt !== undefined;
+    return this.trustedTime.doubt !== undefined;
   }
 
   /** What the told time is wrong by. */
   get errorMs(): number {
-    return Math.round(believedMs(this.belief, this.machine.steadyMs) - this.machine.trueMs);
+    return Math.round(trustedMs(this.trustedTime, this.machine.steadyMs) - this.machine.trueMs);
   }
 
   /** What the earliest time is before the real one. */
   get lagMs(): number {
-    return Math.round(this.machine.trueMs - earliestMs(this.belief, this.machine.steadyMs));
+    return Math.round(this.machine.trueMs - earliestMs(this.trustedTime, this.machine.steadyMs));
   }
 }

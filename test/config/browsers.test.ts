@@ -9,15 +9,15 @@ const browsersOf = (env: Record<string, string>) => readConfig(env).browsers;
 
 describe('pages and names', () => {
   test('on loopback, where callers prove nothing: no pages, and no names but those of loopback', () => {
-    expect(browsersOf({})).toEqual({ allowedOrigins: [], refusesOthers: true, allowedHosts: [] });
+    expect(browsersOf({})).toEqual({ allowedOrigins: [], rejectsOthers: true, allowedHosts: [] });
   });
 
   test('where callers prove who they are, any name, and no page is refused', () => {
-    expect(browsersOf(TLS)).toEqual({ allowedOrigins: [], refusesOthers: false, allowedHosts: undefined });
+    expect(browsersOf(TLS)).toEqual({ allowedOrigins: [], rejectsOthers: false, allowedHosts: undefined });
   });
 
   test('open beyond loopback: any name, unless names are said; no pages', () => {
-    expect(browsersOf(OPEN)).toMatchObject({ refusesOthers: true, allowedHosts: undefined });
+    expect(browsersOf(OPEN)).toMatchObject({ rejectsOthers: true, allowedHosts: undefined });
     expect(browsersOf({ ...OPEN, ECT_ALLOWED_HOSTS: 'ect.example.com' }).allowedHosts).toEqual(['ect.example.com']);
   });
 

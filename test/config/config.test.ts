@@ -52,7 +52,7 @@ const DEFAULTS: Config = {
     idleSeconds: 600,
     streams: 512,
   },
-  browsers: { allowedOrigins: [], refusesOthers: true, allowedHosts: [] },
+  browsers: { allowedOrigins: [], rejectsOthers: true, allowedHosts: [] },
   signer: { kind: 'local', keyFile: undefined, passphrase: undefined },
   issuer: 'urn:ect:dev',
   administrators: [],

@@ -1,4 +1,4 @@
-// S11: what Kubernetes puts into the environment of every container is no setting; what looks like it and is not is refused.
+// S11: what Kubernetes puts into the environment of every container is no setting; what looks like it and is not is rejected.
 
 import { describe, expect, test } from 'vitest';
 import { type Config, ConfigError, readConfig } from '../../src/config/index.ts';
@@ -31,7 +31,7 @@ function linksOf(
 
 const AUTHORITY = linksOf('ect-authority', '10.96.7.1', [['grpc', 8080, 'tcp']]);
 
-function refused(env: Readonly<Record<string, string>>): readonly string[] {
+function rejected(env: Readonly<Record<string, string>>): readonly string[] {
   try {
     readConfig(env);
     return [];
@@ -113,11 +113,11 @@ describe('service links', () => {
       Object.keys(AUTHORITY).sort(),
     ],
   ])('S10 S11 are not: %s', (_what, env, names) => {
-    expect(refused(env)).toEqual(names);
+    expect(rejected(env)).toEqual(names);
   });
 
   test('S11 do not hide a setting: a link never takes the name of one', () => {
     const env = { ...linksOf('ect', '10.96.7.1', [['', 8080, 'tcp']]), ECT_LISTEN: 'nowhere' };
-    expect(refused(env)).toEqual(['ECT_LISTEN']);
+    expect(rejected(env)).toEqual(['ECT_LISTEN']);
   });
 });

@@ -1,7 +1,7 @@
-// The server that the conformance runner starts: the runner's own service behind our doors. It reads from standard input
+// The server that the conformance runner starts: the runner's own service behind our transports. It reads from standard input
 // what is asked of it and writes to standard output where it listens, each as one message after its length.
 //
-// Arguments: the door (`lean` or `connect`), and the file with the descriptors of the runner's protos.
+// Arguments: the transport (`lean` or `connect`), and the file with the descriptors of the runner's protos.
 
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -9,11 +9,11 @@ import { create, createFileRegistry, fromBinary, type Message, type Registry, to
 import { anyPack, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import type { Code } from '@connectrpc/connect';
 import { anonymousCallers } from '../../src/callers/identify.ts';
-import { EctError, type ErrorReason, REASONS, refuse } from '../../src/errors.ts';
-import { createEvents } from '../../src/events.ts';
-import type { AnyService, Call } from '../../src/rpc/call.ts';
-import { codeOf } from '../../src/rpc/errors.ts';
-import { startServer } from '../../src/rpc/server.ts';
+import type { AnyService, Call } from '../../src/calls/call.ts';
+import { codeOf } from '../../src/calls/errors.ts';
+import { EctError, type ErrorReason, REASONS, reject } from '../../src/errors.ts';
+import { createEvents } from '../../src/telemetry/events.ts';
+import { startServer } from '../../src/transport/server.ts';
 
 const PACKAGE = 'connectrpc.conformance.v1';
 const LENGTH_BYTES = 4;
@@ -32,7 +32,7 @@ interface UnaryRequest extends Message {
   };
 }
 
-const [door, descriptors = ''] = process.argv.slice(2);
+const [transport, descriptors = ''] = process.argv.slice(2);
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(descriptors)));
 
 const { messageReceiveLimit } = fromBinary(
@@ -47,7 +47,7 @@ const server = await startServer({
   events: createEvents({ level: 'error' }),
   jwks: () => '{"keys":[]}',
   ready: () => ({}),
-  leanDoor: door === 'lean',
+  unaryFastPath: transport === 'lean',
 });
 const { address, port } = server.address;
 const schema = message(registry, 'ServerCompatResponse');
@@ -67,8 +67,8 @@ function conformanceService(from: Registry, maxBytes: number): AnyService {
     const data = wanted?.response.case === 'responseData' ? wanted.response.value : new Uint8Array();
     return { payload: { data, requestInfo: { requests } } };
   };
-  const refuseAll = (): never => {
-    throw new EctError(refuse('METHOD_UNKNOWN', 'not served here'));
+  const rejectAll = (): never => {
+    throw new EctError(reject('METHOD_UNKNOWN', 'not served here'));
   };
   return {
     descriptor,
@@ -77,16 +77,16 @@ function conformanceService(from: Registry, maxBytes: number): AnyService {
     procedures: {
       unary: answer('UnaryRequest'),
       idempotentUnary: answer('IdempotentUnaryRequest'),
-      unimplemented: refuseAll,
+      unimplemented: rejectAll,
     },
-    streams: { serverStream: refuseAll, clientStream: refuseAll, bidiStream: refuseAll },
+    streams: { serverStream: rejectAll, clientStream: rejectAll, bidiStream: rejectAll },
   };
 }
 
 /** One of our reasons that has this code. */
 function errorOf({ code, message: text }: { readonly code: Code; readonly message?: string }): EctError {
   const reason = (Object.keys(REASONS) as ErrorReason[]).find((each) => codeOf(each) === code);
-  return new EctError({ reason: reason ?? 'INTERNAL', message: text ?? '', facts: {} });
+  return new EctError({ reason: reason ?? 'INTERNAL', message: text ?? '', metadata: {} });
 }
 
 function message(from: Registry, name: string) {

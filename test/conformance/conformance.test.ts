@@ -1,4 +1,4 @@
-// The Connect conformance runner, a stranger that knows the gRPC protocol well, against its own service behind both doors.
+// The Connect conformance runner, a stranger that knows the gRPC protocol well, against its own service behind both transports.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DOORS } from '../doors/two-doors.ts';
 import { BUILD_MS, runProgram } from '../interop/run-program.ts';
+import { TRANSPORTS } from '../transport/parity/both-transports.ts';
 import { DEVIATIONS } from './deviations.ts';
 
 const RUNNER = 'connectrpc.com/conformance';
@@ -71,8 +71,8 @@ describe.skipIf(!goIsRecent())('the Connect conformance runner', () => {
   }, 2 * BUILD_MS);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test.each(DOORS)('finds nothing at the %s door but what is known and meant', async (door) => {
-    const server = [process.execPath, CHILD, door, join(folder, 'descriptors.binpb')];
+  test.each(TRANSPORTS)('finds nothing at the %s door but what is known and meant', async (transport) => {
+    const server = [process.execPath, CHILD, transport, join(folder, 'descriptors.binpb')];
     const args = ['--mode', 'server', '--conf', CONFIG, '--', ...server];
     const { stdout, stderr } = await runProgram(join(folder, 'connectconformance'), args);
     const output = `${stdout}\n${stderr}`;

@@ -1,7 +1,7 @@
 // What every LedgerStore must keep of its promises, whichever technology is beneath.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EctError, refuse } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { type LedgerStore, MAX_LOOKUP_NAMES } from '../../src/ledger/store.ts';
 import { walkRecords } from '../../src/ledger/walk.ts';
 import { checkStore } from '../support/check-store.ts';
@@ -370,7 +370,7 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       expect((await store.list({ ...query, newestFirst: true })).map(({ index }) => index)).toEqual([6_000]);
       const gone = new AbortController();
       const listing = store.list(query, gone.signal);
-      gone.abort(new EctError(refuse('CALL_CANCELLED', 'gone')));
+      gone.abort(new EctError(reject('CALL_CANCELLED', 'gone')));
       // A store that looks through so few in one turn has nothing to stop.
       if (turns > 1) await expect(listing).rejects.toMatchObject({ reason: 'CALL_CANCELLED' });
       else await listing;

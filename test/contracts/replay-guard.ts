@@ -2,7 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ReplayGuard, TokenUse } from '../../src/authority/replay.ts';
+import type { ReplayGuard, TokenUse } from '../../src/authority/replay-guard.ts';
 
 /** An adapter on storage of its own, with room for at least 2,000 uses. */
 export interface ReplayGuardFixture {

@@ -3,7 +3,7 @@
 import { createPublicKey, type KeyObject, randomBytes, verify } from 'node:crypto';
 import { calculateJwkThumbprint, compactVerify, importJWK } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EctError, refuse } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import type { OpenSigner } from '../../src/keys/index.ts';
 
 /** A signer with a key of its own. */
@@ -93,8 +93,8 @@ export function signerContract(name: string, makeFixture: () => Promise<SignerFi
     });
 
     test.each([
-      ['DEADLINE_EXCEEDED', new EctError(refuse('DEADLINE_EXCEEDED', 'too late'))],
-      ['CALL_CANCELLED', new EctError(refuse('CALL_CANCELLED', 'gone'))],
+      ['DEADLINE_EXCEEDED', new EctError(reject('DEADLINE_EXCEEDED', 'too late'))],
+      ['CALL_CANCELLED', new EctError(reject('CALL_CANCELLED', 'gone'))],
       ['DEADLINE_EXCEEDED', new DOMException('too late', 'TimeoutError')],
       ['CALL_CANCELLED', new DOMException('gone', 'AbortError')],
     ])('when nobody waits any more it refuses with %s, unless it has answered already', async (reason, cause) => {

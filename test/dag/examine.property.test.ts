@@ -29,12 +29,12 @@ const anyTask: fc.Arbitrary<Task> = fc
     level: fc.constantFrom('L1' as const, 'L2' as const, 'L3' as const),
     kid,
     decision: fc.constantFrom('', '', '', 'approved', 'rejected', 'pending_human_review'),
-    mends: fc.boolean(),
+    isRemedy: fc.boolean(),
   })
-  .map(({ decision, mends, ...task }) => ({
+  .map(({ decision, isRemedy: mends, ...task }) => ({
     ...task,
     ...(decision === '' ? {} : { pol_decision: decision }),
-    ...(mends ? { mends } : {}),
+    ...(mends ? { isRemedy: mends } : {}),
   }));
 const tasks = fc.uniqueArray(anyTask, { minLength: 1, maxLength: 9, selector: ({ wid, jti }) => `${wid}/${jti}` });
 const policies = fc.record({

@@ -77,7 +77,7 @@ describe('tasks under one name', () => {
     ['another token', task('a', ['r'], { identity: 'x' })],
     ['another key', task('a', ['r'], { kid: 'key-b' })],
     ['another decision', task('a', ['r'], { pol_decision: 'approved' })],
-    ['what it makes up for', task('a', ['r'], { mends: true })],
+    ['what it makes up for', task('a', ['r'], { isRemedy: true })],
   ])('that differ by %s are refused, once a name', async (_, rival) => {
     const tasks = [task('r'), task('a', ['r']), rival, rival];
     const { status, violations, size } = await examineWorkflow(tasks);

@@ -1,7 +1,7 @@
 // Tasks and graphs for the tests of this room.
 
-import { type Ancestry, KnownTaints, type Marks, type Task, type TaskName } from '../../src/dag/index.ts';
-import { createPace, type Pace } from '../../src/pace.ts';
+import { createYielder, type Yielder } from '../../src/concurrency/yielder.ts';
+import { type Ancestry, type Marks, TaintCache, type Task, type TaskName } from '../../src/dag/index.ts';
 
 /** A task of no workflow that was issued at 1000, unless `more` says otherwise. */
 export function task(jti: string, pred: readonly string[] = [], more: Partial<Task> = {}): Task {
@@ -56,25 +56,25 @@ export function recording(ancestry: Ancestry): {
 /** Marks under these names, of keys since a second where one is given: the first is entry 0 of the ledger. */
 export function marking(names: readonly string[], since?: number): Marks {
   const marks = new Map(names.map((name, entry) => [name, { entry, ...(since === undefined ? {} : { since }) }]));
-  const known = new KnownTaints();
+  const known = new TaintCache();
   return { current: async () => ({ size: marks.size, markOf: (name) => marks.get(name), known }) };
 }
 
 /** A pace that keeps count: the steps in all, and those of each slice. */
-export function countingPace(): { pace: Pace; steps: () => number; slices: readonly number[] } {
+export function countingPace(): { yielder: Yielder; steps: () => number; slices: readonly number[] } {
   const slices = [0];
-  const inner = createPace();
+  const inner = createYielder();
   return {
     slices,
     steps: () => slices.reduce((sum, steps) => sum + steps, 0),
-    pace: {
+    yielder: {
       step(cost = 1) {
         slices[slices.length - 1]! += cost;
         return inner.step(cost);
       },
-      rest() {
+      yield() {
         slices.push(0);
-        return inner.rest();
+        return inner.yield();
       },
     },
   };

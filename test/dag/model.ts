@@ -66,7 +66,7 @@ export function expectedOf(
     const open = predsOf(one).filter(
       ({ pol_decision: word }) => word === 'rejected' || word === 'pending_human_review',
     );
-    if (open.length > 0 && policy.predecessorPolicy && !one.mends) {
+    if (open.length > 0 && policy.predecessorPolicy && !one.isRemedy) {
       violations.push(key('DAG_PREDECESSOR_NOT_APPROVED', [one, ...open]));
     }
   }

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
+import { createYielder } from '../../src/concurrency/yielder.ts';
 import { bundleAncestry, type Task } from '../../src/dag/index.ts';
 import { orderTasks } from '../../src/dag/order.ts';
 import { walkAncestors } from '../../src/dag/walk.ts';
-import { createPace } from '../../src/pace.ts';
 import { chain, task } from './graphs.ts';
 
 async function orderOf(tasks: readonly Task[]) {
-  const graph = await walkAncestors(tasks, bundleAncestry([]), 10, createPace());
-  const { order, circles } = await orderTasks(graph, createPace());
+  const graph = await walkAncestors(tasks, bundleAncestry([]), 10, createYielder());
+  const { order, circles } = await orderTasks(graph, createYielder());
   const name = (position: number) => tasks[position]!.jti;
   return { order: [...order].map(name), circles: circles.map((circle) => circle.map(name)) };
 }

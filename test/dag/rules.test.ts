@@ -239,11 +239,11 @@ describe('predecessor policy', () => {
   });
 
   test('a compensation or a review may follow', async () => {
-    expect(await faults(task('b', ['a'], { mends: true }), [rejected])).toEqual([]);
+    expect(await faults(task('b', ['a'], { isRemedy: true }), [rejected])).toEqual([]);
   });
 
   test('what follows the review is judged by the decision of the review, not by that of what was reviewed', async () => {
-    const review = task('b', ['a'], { mends: true, pol_decision: 'approved' });
+    const review = task('b', ['a'], { isRemedy: true, pol_decision: 'approved' });
     expect(await faults(task('c', ['b']), [rejected, review])).toEqual([]);
     const denied = { ...review, pol_decision: 'rejected' };
     expect(await faults(task('c', ['b']), [rejected, denied])).toEqual([['DAG_PREDECESSOR_NOT_APPROVED', 'c', 'b']]);

@@ -2,6 +2,7 @@
 // What is asserted is counted, not timed; the time is printed.
 
 import { describe, expect, test } from 'vitest';
+import { createYielder, STEPS_PER_NAME, STEPS_PER_SLICE } from '../../src/concurrency/yielder.ts';
 import {
   bundleAncestry,
   type DagReport,
@@ -11,7 +12,6 @@ import {
   type Task,
   taskMark,
 } from '../../src/dag/index.ts';
-import { createPace, STEPS_PER_NAME, STEPS_PER_SLICE } from '../../src/pace.ts';
 import { chain, countingPace, lastLayer, layers, marking, recording, task } from './graphs.ts';
 
 const ROOT_MARK = marking([taskMark('', 'root')]);
@@ -35,9 +35,9 @@ const [first, ...others] = chain(10_000);
 const long = [{ ...first!, jti: 'root' }, { ...others[0]!, pred: ['root'] }, ...others.slice(1)];
 
 async function measure(name: string, run: (examination: Examination) => Promise<DagReport>) {
-  const { pace, steps, slices } = countingPace();
+  const { yielder, steps, slices } = countingPace();
   const cpu = process.cpuUsage();
-  const report = await run({ pace, marks: ROOT_MARK });
+  const report = await run({ yielder, marks: ROOT_MARK });
   const { user, system } = process.cpuUsage(cpu);
   const links = report.graph.targets.length;
   console.log(
@@ -104,10 +104,10 @@ test('H18: the loop is free between the slices', async () => {
 });
 
 test('a slice ends as soon as its steps are used up, whatever each of them costs', async () => {
-  const pace = createPace(undefined, () => 0);
-  expect(pace.step(STEPS_PER_SLICE - 1)).toBe(false);
-  expect(pace.step()).toBe(true);
-  await pace.rest();
-  expect(pace.step()).toBe(false);
-  expect(pace.step(STEPS_PER_SLICE)).toBe(true);
+  const yielder = createYielder(undefined, () => 0);
+  expect(yielder.step(STEPS_PER_SLICE - 1)).toBe(false);
+  expect(yielder.step()).toBe(true);
+  await yielder.yield();
+  expect(yielder.step()).toBe(false);
+  expect(yielder.step(STEPS_PER_SLICE)).toBe(true);
 });

@@ -1,8 +1,8 @@
 // What is tainted, and by which source.
 
 import { expect, test } from 'vitest';
+import { STEPS_PER_SLICE } from '../../src/concurrency/yielder.ts';
 import { bundleAncestry, examineTask, examineWorkflow, keyMark, type Task, taskMark } from '../../src/dag/index.ts';
-import { STEPS_PER_SLICE } from '../../src/pace.ts';
 import { chain, countingPace, marking, task } from './graphs.ts';
 
 async function taintsOf(tasks: readonly Task[], marked: readonly string[]) {
@@ -120,9 +120,9 @@ test('a predecessor that is not known taints what names it, where it is marked',
 test('R10: predecessors that are not known are gone through in slices as well', async () => {
   const pred = Array.from({ length: 100 }, (_, at) => `x${at}`);
   const tasks = Array.from({ length: 300 }, (_, at) => task(`n${at}`, pred));
-  const { pace, slices } = countingPace();
+  const { yielder, slices } = countingPace();
   const marks = marking([taskMark('', 'x99')]);
-  const { tainted } = await examineWorkflow(tasks, undefined, { marks, pace });
+  const { tainted } = await examineWorkflow(tasks, undefined, { marks, yielder });
   expect(tainted.every(({ ancestor }) => ancestor?.jti === 'x99')).toBe(true);
   expect(tainted).toHaveLength(300);
   expect(Math.max(...slices)).toBeLessThan(2 * STEPS_PER_SLICE);

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
+import { createYielder } from '../../src/concurrency/yielder.ts';
 import { bundleAncestry, MAX_ANCESTORS, type Task } from '../../src/dag/index.ts';
 import { walkAncestors } from '../../src/dag/walk.ts';
 import { MAX_LOOKUP_NAMES } from '../../src/ledger/index.ts';
-import { createPace } from '../../src/pace.ts';
 import { chain, lastLayer, layers, named, recording, task } from './graphs.ts';
 
 async function walk(seeds: readonly Task[], others: readonly Task[], maxAncestors = MAX_ANCESTORS) {
   const { ancestry, calls } = recording(bundleAncestry(others));
-  return { graph: await walkAncestors(seeds, ancestry, maxAncestors, createPace()), calls };
+  return { graph: await walkAncestors(seeds, ancestry, maxAncestors, createYielder()), calls };
 }
 
 test('a root asks nothing', async () => {
@@ -116,7 +116,7 @@ test('what was handed in is walked, whatever it is; an ancestor at which the wal
   const others = [task('b', ['c'], { depth: 2 }), task('c')];
   const seeds = [task('a', ['b'], { depth: 3 })];
   const stopsAt = ({ depth }: Task) => depth !== undefined;
-  const graph = await walkAncestors(seeds, bundleAncestry(others), 10, createPace(), stopsAt);
+  const graph = await walkAncestors(seeds, bundleAncestry(others), 10, createYielder(), stopsAt);
   expect(graph.tasks.map(({ jti }) => jti)).toEqual(['a', 'b']);
   expect(graph.stops).toEqual([1]);
 });
@@ -124,5 +124,5 @@ test('what was handed in is walked, whatever it is; an ancestor at which the wal
 test('a failure of the ancestry is passed on as it is', async () => {
   const failure = new Error('storage');
   const ancestry = { find: () => Promise.reject(failure) };
-  await expect(walkAncestors([task('a', ['b'])], ancestry, 10, createPace())).rejects.toBe(failure);
+  await expect(walkAncestors([task('a', ['b'])], ancestry, 10, createYielder())).rejects.toBe(failure);
 });

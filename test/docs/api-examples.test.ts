@@ -92,9 +92,9 @@ describe.skipIf(process.env['ECT_TEST_RECORD'] === '1')('the answer on the page'
 
 test('answers write out what has its default value', () => {
   const read = (title: string) => JSON.parse(answers.get(title) ?? '');
-  const [first, refused] = read('AuthorityService.BatchIssue').results;
+  const [first, rejected] = read('AuthorityService.BatchIssue').results;
   expect(first.response).toMatchObject({ checks: [], claims: { pred: [], wid: '' } });
-  expect(refused.error.message).toMatch(/^aud must have 1 to 64 entries/);
+  expect(rejected.error.message).toMatch(/^aud must have 1 to 64 entries/);
   // The token was used once by this audience: what is no longer valid says so.
   const [again] = read('AuthorityService.BatchVerify').results;
   expect(again.response).toMatchObject({ valid: false, finding: { reason: 'ERROR_REASON_TOKEN_REPLAYED' } });

@@ -9,12 +9,12 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { CALLERS, METHODS, OF_EVERY_CALL, OF_PROVEN_CALLERS, OF_VERDICTS } from '../../scripts/api-methods.ts';
 import { renderApi } from '../../scripts/api-page.ts';
 import { readApiSource } from '../../scripts/api-source.ts';
+import { codeName, codeOf } from '../../src/calls/errors.ts';
 import { type ErrorReason, REASONS } from '../../src/errors.ts';
 import { AdminService } from '../../src/gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../../src/gen/ect/v1/ledger_pb.ts';
-import { codeName, codeOf } from '../../src/rpc/errors.ts';
 
 const root = join(import.meta.dirname, '../..');
 const scratch = mkdtempSync(join(tmpdir(), 'ect-api-'));
@@ -59,7 +59,7 @@ describe('the committed page', () => {
     expect(rows).toHaveLength(1);
     expect(code).toBe(codeName(codeOf(reason)));
     expect(meaning).toMatch(/\.$/);
-    expect(metadata.split(/;? ?sometimes/)[0]?.match(/[a-z_]+/g) ?? []).toEqual(REASONS[reason].facts);
+    expect(metadata.split(/;? ?sometimes/)[0]?.match(/[a-z_]+/g) ?? []).toEqual(REASONS[reason].metadata);
   });
 
   test.each(methods.map((method) => [`${method.parent.name}.${method.name}`, method] as const))(

@@ -87,8 +87,8 @@ test('the permitted call answers a token in the name of the caller', () => {
 });
 
 test('the refused call says no more than that it may not, and the explanation says why', () => {
-  const [refused, explained] = outcomes.slice(-2);
-  expect(refused?.out).toContain('NOT_AUTHORIZED');
-  expect(refused?.out).not.toContain('only-the-trader-trades');
+  const [rejected, explained] = outcomes.slice(-2);
+  expect(rejected?.out).toContain('NOT_AUTHORIZED');
+  expect(rejected?.out).not.toContain('only-the-trader-trades');
   expect(explained?.out).toContain('only-the-trader-trades');
 });

@@ -138,7 +138,7 @@ test('S10 the job makes the tables in the database of the service, as another ro
 });
 
 test('S11 probes ask for pages that the service serves, and a stop has the time that it needs', () => {
-  const pages = readFileSync(join(ROOT, 'src/rpc/pages.ts'), 'utf8');
+  const pages = readFileSync(join(ROOT, 'src/transport/pages.ts'), 'utf8');
   const asked = { startupProbe: '/healthz', livenessProbe: '/healthz', readinessProbe: '/readyz' };
   for (const [probe, path] of Object.entries(asked)) {
     expect(service[probe], probe).toMatchObject({ httpGet: { path, port: 'grpc', scheme: 'HTTPS' } });

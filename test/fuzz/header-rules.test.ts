@@ -5,9 +5,9 @@ import { createServer, type Http2Server } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FRAME, readFrames } from '../../bench/http2-frames.ts';
-import { HpackDecoder } from '../../src/h2/hpack.ts';
-import { readRequestHead } from '../../src/h2/request-head.ts';
-import { hello, ping, whole } from '../h2/raw-frames.ts';
+import { HpackDecoder } from '../../src/http2-server/hpack.ts';
+import { readRequestHead } from '../../src/http2-server/request-head.ts';
+import { hello, ping, whole } from '../http2-server/raw-frames.ts';
 import { fc } from '../support/random.ts';
 
 const RUNS = 400;

@@ -1,4 +1,4 @@
-// Strictness must not cost a legal token: none of ten thousand is refused, and each is read as it says.
+// Strictness must not cost a legal token: none of ten thousand is rejected, and each is read as it says.
 
 import { expect, test } from 'vitest';
 import { type Claims, verifyToken } from '../../src/token/index.ts';
@@ -12,8 +12,8 @@ test('none of 10,000 legal tokens of all shapes is refused, and each is read as 
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(specimens, (specimen) => {
-      const verdict = verifyToken(specimen.token, { now: NOW, audience: AUD, reading: 'presented' }, lenient, keys);
-      expect(verdict.ok ? factsOf(verdict.token.claims) : verdict.refusal).toEqual(factsIn(specimen));
+      const verdict = verifyToken(specimen.token, { now: NOW, audience: AUD, purpose: 'presented' }, lenient, keys);
+      expect(verdict.ok ? factsOf(verdict.token.claims) : verdict.rejection).toEqual(factsIn(specimen));
       if (!verdict.ok) return;
       const shape = `${verdict.token.level} ${verdict.token.draft}`;
       expect(shape).toBe(`${specimen.level} ${specimen.draft}`);

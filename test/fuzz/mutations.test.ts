@@ -8,7 +8,7 @@ import { fc, SEED } from '../support/random.ts';
 import { AUD, keys, NOW, policy } from '../support/tokens.ts';
 import { goodTokens, mayBeAccepted, mutants } from './mutants.ts';
 
-const QUESTION = { now: NOW, audience: AUD, reading: 'presented' } as const;
+const QUESTION = { now: NOW, audience: AUD, purpose: 'presented' } as const;
 const ROUNDS = 10;
 const RUNS = 10_000;
 const MAX_GROWTH_BYTES = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 // What the authority issues it verifies: for every legal order, at every level and in both drafts.
 
 import { expect, test } from 'vitest';
-import type { IssueOrder } from '../../src/authority/index.ts';
+import type { IssueInput } from '../../src/authority/index.ts';
 import type { JsonObject } from '../../src/token/index.ts';
 import { issueFor, verifyFor } from '../authority/support.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
@@ -16,11 +16,11 @@ const kinds = fc.constantFrom(
   { level: 'L2', draft: '00' },
   { level: 'L3', draft: '01' },
   { level: 'L3', draft: '00' },
-) as fc.Arbitrary<Pick<IssueOrder, 'level' | 'draft'>>;
+) as fc.Arbitrary<Pick<IssueInput, 'level' | 'draft'>>;
 
 const orders = fc
   .tuple(payloads(fc.constantFrom(ISSUER, `${ISSUER}:worker:7`)), kinds, spellings, fc.integer({ min: 1, max: 86_400 }))
-  .map(([payload, kind, spelling, ttlSeconds]): Partial<IssueOrder> => {
+  .map(([payload, kind, spelling, ttlSeconds]): Partial<IssueInput> => {
     const text = (claim: string) => (payload[claim] ?? '') as string;
     const ext = payload['ect_ext'] as JsonObject | undefined;
     return {
@@ -40,17 +40,17 @@ const orders = fc
   });
 
 test('each of 2,000 legal orders is issued and verifies, and is read as it was ordered', async () => {
-  const { parts, clock } = await makeAuthority(undefined, { token: { ...policy, minimumLevel: 'L1' } });
+  const { context, clock } = await makeAuthority(undefined, { token: { ...policy, minimumLevel: 'L1' } });
   await fc.assert(
     fc.asyncProperty(orders, async (order) => {
-      const issued = await issueFor(parts, order);
-      const { refusal, level, token } = await verifyFor(parts, issued.token, {
+      const issued = await issueFor(context, order);
+      const { rejection, level, token } = await verifyFor(context, issued.token, {
         audience: AUD,
         minimumLevel: order.level,
         // The guard is a small one.
         replay: 'observe',
       });
-      expect({ refusal, level }).toEqual({ refusal: undefined, level: order.level });
+      expect({ rejection, level }).toEqual({ rejection: undefined, level: order.level });
       expect(token?.draft).toBe(order.draft);
       const { ect_ext: read, ...claims } = token!.claims;
       const { ect_ext: meant, ...others } = issued.claims;

@@ -8,7 +8,7 @@ import { jsonObjects, uris, uuids } from './claim-sets.ts';
 import { goodTokens } from './mutants.ts';
 import { signText } from './specimens.ts';
 
-const QUESTION = { now: NOW, audience: AUD, reading: 'presented' } as const;
+const QUESTION = { now: NOW, audience: AUD, purpose: 'presented' } as const;
 const CLAIMS = 'iss aud iat exp jti wid exec_act pred par inp_hash out_hash ect_ext ext pol pol_decision sub'.split(
   ' ',
 );

@@ -1,4 +1,4 @@
-// Messages that are small, or legal in size, and cost much to unpack, to parse or to refuse.
+// Messages that are small, or legal in size, and cost much to unpack, to parse or to reject.
 
 import { describe } from 'vitest';
 import { defineAttacks, type Row } from './support/attacks.ts';

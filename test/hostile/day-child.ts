@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { setTimeout as pause } from 'node:timers/promises';
 import { anonymousCallers } from '../../src/callers/identify.ts';
-import { createEvents } from '../../src/events.ts';
-import { startServer } from '../../src/rpc/server.ts';
+import { createEvents } from '../../src/telemetry/events.ts';
+import { startServer } from '../../src/transport/server.ts';
 
 /** What grows when something is kept for each watcher, each look of one, or each call. */
 export interface Left {

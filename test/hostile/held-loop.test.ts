@@ -57,7 +57,7 @@ async function heldMs(): Promise<number> {
   return 1000 * metrics.sum('ect_event_loop_delay_seconds', 'quantile="1"') - RESOLUTION_MS;
 }
 
-/** Makes the call. A refusal is an answer too, but the message must be one that is taken. */
+/** Makes the call. A rejection is an answer too, but the message must be one that is taken. */
 async function call(transport: Transport, method: DescMethodUnary, request: object): Promise<string> {
   try {
     await transport.unary(method, undefined, CALL_MS, undefined, request as never, undefined);

@@ -66,10 +66,10 @@ describe.each(ROUTES)('%s', (_, options, version) => {
   });
 
   test('is told the reason of a refusal', async () => {
-    const refused = await buf(options, 'AuthorityService/AppendLedger', { token: 'a.b' });
+    const rejected = await buf(options, 'AuthorityService/AppendLedger', { token: 'a.b' });
     // buf exits with eight times the code of gRPC: 3 is INVALID_ARGUMENT.
-    expect(refused.code).toBe(24);
-    const error = JSON.parse(refused.stderr);
+    expect(rejected.code).toBe(24);
+    const error = JSON.parse(rejected.stderr);
     expect(error.code).toBe('invalid_argument');
     const [detail] = error.details;
     expect(detail.type).toBe('google.rpc.ErrorInfo');

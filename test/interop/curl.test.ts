@@ -109,9 +109,9 @@ describeWith('curl', 'curl', () => {
     expect((await ok(get('LedgerService/GetEntry', { task: { jti: claims.jti } }))).entry.task.token).toBe(token);
     expect(await ok(get('AuthorityService/ValidateDAG', { token }))).toMatchObject({ size: 1 });
     expect(await ok(get('KeyService/GetKeySet', {}))).toMatchObject({ keys: [{ alg: 'ES256' }] });
-    const refused = await get('AuthorityService/Issue', { execAct: 'a', aud: [AUDIENCE] });
-    expect(refused.status).toBe(405);
-    expect(JSON.parse(refused.body)).toMatchObject({ reason: 'REQUEST_MALFORMED' });
+    const rejected = await get('AuthorityService/Issue', { execAct: 'a', aud: [AUDIENCE] });
+    expect(rejected.status).toBe(405);
+    expect(JSON.parse(rejected.body)).toMatchObject({ reason: 'REQUEST_MALFORMED' });
   });
 
   describe('is told the reason of a refusal', () => {

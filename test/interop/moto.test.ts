@@ -1,7 +1,7 @@
 // AWS KMS as others understand it: the suite of every signer against moto's server. What differs from AWS, and so is tested
 // with our own double only: moto does not check the signatures of requests, signs with keys that are disabled or
 // pending deletion, never throttles, and GetPublicKey answers a bare key id in place of an ARN. It also hashes digests
-// once more, which moto/server.py mends.
+// once more, which moto/server.py fixes.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -65,11 +65,11 @@ test('K11: a key that is not held is found once it was recalled, until the ring 
   const past = keyOf('past', 'urn:a');
   const ring = new KeyRing([keyOf('one', 'urn:a')], async (kid) => (kid === 'past' ? past : undefined));
   expect(ring.find('past', 'urn:a')).toBeUndefined();
-  expect([await ring.recall('past'), await ring.recall('none')]).toEqual([true, false]);
+  expect([await ring.findPastKey('past'), await ring.findPastKey('none')]).toEqual([true, false]);
   expect(ring.find('past', 'urn:a')).toBe(past);
   ring.replace([]);
   expect(ring.find('past', 'urn:a')).toBeUndefined();
-  expect(await new KeyRing([]).recall('past')).toBe(false);
+  expect(await new KeyRing([]).findPastKey('past')).toBe(false);
 });
 
 test('K11, T20: a key that was recalled is found for its issuer though another one took its name', async () => {
@@ -77,7 +77,7 @@ test('K11, T20: a key that was recalled is found for its issuer though another o
   const ring = new KeyRing([theirs], async () => past);
   expect(ring.find('past', 'urn:a')).toBe(theirs);
   expect([ring.holds('past', 'urn:a'), ring.holds('past', 'urn:b')]).toEqual([false, true]);
-  await ring.recall('past');
+  await ring.findPastKey('past');
   expect(ring.find('past', 'urn:a')).toBe(past);
   expect(ring.find('past', 'urn:b')).toBe(theirs);
 });
@@ -90,13 +90,13 @@ test('K9, K11: what was read of a key before the ring was replaced does not stan
     if (answer?.revokedAt === undefined) ring.replace([]);
     return answer;
   });
-  expect(await ring.recall('past')).toBe(true);
+  expect(await ring.findPastKey('past')).toBe(true);
   expect(ring.find('past', 'urn:a')?.revokedAt).toBe(1);
 });
 
 test('K11: recalled keys are bounded, the oldest go first', async () => {
   const key = keyOf('any', 'urn:a');
   const ring = new KeyRing([], async (kid) => ({ ...key, kid }));
-  for (let number = 0; number <= 1000; number++) await ring.recall(`k${number}`);
+  for (let number = 0; number <= 1000; number++) await ring.findPastKey(`k${number}`);
   expect([ring.find('k0', 'urn:a'), ring.find('k1', 'urn:a')?.kid]).toEqual([undefined, 'k1']);
 });

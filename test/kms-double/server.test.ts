@@ -51,7 +51,7 @@ async function makeKey({ client }: Setup, more = {}): Promise<string> {
 const signCommand = (KeyId: string, Message: Uint8Array, MessageType: 'RAW' | 'DIGEST' = 'RAW') =>
   new SignCommand({ KeyId, Message, MessageType, SigningAlgorithm: 'ECDSA_SHA_256' });
 
-const refusalOf = (sending: Promise<unknown>) =>
+const rejectionOf = (sending: Promise<unknown>) =>
   sending.then(
     () => 'no refusal',
     (error: Error) => error.name,
@@ -89,31 +89,31 @@ test('messages of more than 4,096 bytes, digests of another length, other algori
   const setup = await setUp();
   const { client } = setup;
   const KeyId = await makeKey(setup);
-  const refusal = (command: SignCommand) => refusalOf(client.send(command));
-  expect(await refusal(signCommand(KeyId, Buffer.alloc(4096)))).toBe('no refusal');
-  expect(await refusal(signCommand(KeyId, Buffer.alloc(4097)))).toBe('ValidationException');
-  expect(await refusal(signCommand(KeyId, Buffer.alloc(31), 'DIGEST'))).toBe('ValidationException');
+  const rejection = (command: SignCommand) => rejectionOf(client.send(command));
+  expect(await rejection(signCommand(KeyId, Buffer.alloc(4096)))).toBe('no refusal');
+  expect(await rejection(signCommand(KeyId, Buffer.alloc(4097)))).toBe('ValidationException');
+  expect(await rejection(signCommand(KeyId, Buffer.alloc(31), 'DIGEST'))).toBe('ValidationException');
   const other = new SignCommand({ KeyId, Message: Buffer.alloc(48), SigningAlgorithm: 'ECDSA_SHA_384' });
-  expect(await refusal(other)).toBe('InvalidKeyUsageException');
+  expect(await rejection(other)).toBe('InvalidKeyUsageException');
   const encrypting = await makeKey(setup, { KeySpec: 'RSA_2048', KeyUsage: 'ENCRYPT_DECRYPT' });
-  expect(await refusal(signCommand(encrypting, Buffer.alloc(1)))).toBe('InvalidKeyUsageException');
-  expect(await refusal(signCommand('alias/nobody', Buffer.alloc(1)))).toBe('NotFoundException');
+  expect(await rejection(signCommand(encrypting, Buffer.alloc(1)))).toBe('InvalidKeyUsageException');
+  expect(await rejection(signCommand('alias/nobody', Buffer.alloc(1)))).toBe('NotFoundException');
 });
 
 test('a key is disabled, enabled and scheduled for deletion; only describing it always works', async () => {
   const setup = await setUp();
   const { client } = setup;
   const KeyId = await makeKey(setup);
-  const sign = () => refusalOf(client.send(signCommand(KeyId, Buffer.alloc(1))));
+  const sign = () => rejectionOf(client.send(signCommand(KeyId, Buffer.alloc(1))));
   const state = async () => (await client.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata!.KeyState;
   await client.send(new DisableKeyCommand({ KeyId }));
   expect([await state(), await sign()]).toEqual(['Disabled', 'DisabledException']);
-  expect(await refusalOf(client.send(new GetPublicKeyCommand({ KeyId })))).toBe('DisabledException');
+  expect(await rejectionOf(client.send(new GetPublicKeyCommand({ KeyId })))).toBe('DisabledException');
   await client.send(new EnableKeyCommand({ KeyId }));
   expect([await state(), await sign()]).toEqual(['Enabled', 'no refusal']);
   await client.send(new ScheduleKeyDeletionCommand({ KeyId }));
   expect([await state(), await sign()]).toEqual(['PendingDeletion', 'KMSInvalidStateException']);
-  expect(await refusalOf(client.send(new EnableKeyCommand({ KeyId })))).toBe('KMSInvalidStateException');
+  expect(await rejectionOf(client.send(new EnableKeyCommand({ KeyId })))).toBe('KMSInvalidStateException');
 });
 
 test('an alias stands for a key until it is moved; it is of one region, and given once', async () => {
@@ -125,11 +125,11 @@ test('an alias stands for a key until it is moved; it is of one region, and give
   await client.send(new CreateAliasCommand({ ...alias, TargetKeyId: first }));
   expect(await keyId()).toBe(first);
   const again = new CreateAliasCommand({ ...alias, TargetKeyId: second });
-  expect(await refusalOf(client.send(again))).toBe('AlreadyExistsException');
+  expect(await rejectionOf(client.send(again))).toBe('AlreadyExistsException');
   await client.send(new UpdateAliasCommand({ ...alias, TargetKeyId: second }));
   expect(await keyId()).toBe(second);
   const elsewhere = connect(double, { region: 'eu-west-1' });
-  expect(await refusalOf(elsewhere.send(new DescribeKeyCommand({ KeyId: 'alias/ect' })))).toBe('NotFoundException');
+  expect(await rejectionOf(elsewhere.send(new DescribeKeyCommand({ KeyId: 'alias/ect' })))).toBe('NotFoundException');
 });
 
 test('a multi-Region key has one id and one public key everywhere, and a state in each region', async () => {
@@ -145,18 +145,20 @@ test('a multi-Region key has one id and one public key everywhere, and a state i
   expect(arn).toContain(`:eu-west-1:`);
   const single = await makeKey(setup);
   const replicate = new ReplicateKeyCommand({ KeyId: single, ReplicaRegion: 'eu-west-1' });
-  expect(await refusalOf(client.send(replicate))).toBe('UnsupportedOperationException');
+  expect(await rejectionOf(client.send(replicate))).toBe('UnsupportedOperationException');
 });
 
 test('a request that is not signed, or not as its credentials demand, is refused', async () => {
   const { double } = await setUp();
   const describe = new DescribeKeyCommand({ KeyId: 'alias/ect' });
   const wrongSecret = { ...double.credentials, secretAccessKey: 'wrong' };
-  expect(await refusalOf(connect(double, { credentials: wrongSecret }).send(describe))).toBe(
+  expect(await rejectionOf(connect(double, { credentials: wrongSecret }).send(describe))).toBe(
     'InvalidSignatureException',
   );
   const nobody = { ...double.credentials, accessKeyId: 'AKIDNOBODY' };
-  expect(await refusalOf(connect(double, { credentials: nobody }).send(describe))).toBe('UnrecognizedClientException');
+  expect(await rejectionOf(connect(double, { credentials: nobody }).send(describe))).toBe(
+    'UnrecognizedClientException',
+  );
   const headers = { 'x-amz-target': 'TrentService.DescribeKey', 'content-type': 'application/x-amz-json-1.1' };
   const bare = await fetch(double.url, { method: 'POST', headers, body: '{}' });
   expect(await bare.json()).toMatchObject({ __type: 'MissingAuthenticationTokenException' });
@@ -177,7 +179,7 @@ test('a body that was changed after it was signed is refused', async () => {
     request.body = new TextDecoder().decode(request.body).replace('alias/one', 'alias/two');
     return send(request, options);
   };
-  expect(await refusalOf(client.send(new DescribeKeyCommand({ KeyId: 'alias/one' })))).toBe(
+  expect(await rejectionOf(client.send(new DescribeKeyCommand({ KeyId: 'alias/one' })))).toBe(
     'InvalidSignatureException',
   );
 });
@@ -185,9 +187,9 @@ test('a body that was changed after it was signed is refused', async () => {
 test('a request of another time is refused', async () => {
   const { double } = await setUp();
   const late = connect(double, { systemClockOffset: -6 * 60_000 });
-  expect(await refusalOf(late.send(new DescribeKeyCommand({ KeyId: 'x' })))).toBe('InvalidSignatureException');
+  expect(await rejectionOf(late.send(new DescribeKeyCommand({ KeyId: 'x' })))).toBe('InvalidSignatureException');
   const inTime = connect(double, { systemClockOffset: -4 * 60_000 });
-  expect(await refusalOf(inTime.send(new DescribeKeyCommand({ KeyId: 'x' })))).toBe('NotFoundException');
+  expect(await rejectionOf(inTime.send(new DescribeKeyCommand({ KeyId: 'x' })))).toBe('NotFoundException');
 });
 
 test('what it does not know is refused', async () => {
@@ -198,12 +200,12 @@ test('what it does not know is refused', async () => {
     Signature: Buffer.alloc(1),
     SigningAlgorithm: 'ECDSA_SHA_256',
   });
-  expect(await refusalOf(client.send(command))).toBe('UnknownOperationException');
+  expect(await rejectionOf(client.send(command))).toBe('UnknownOperationException');
 });
 
 test('more requests in a second than its quota are throttled, in each region by itself', async () => {
   const { double, client } = await setUp({ requestsPerSecond: 5 });
-  const ask = (from: KMSClient) => refusalOf(from.send(new DescribeKeyCommand({ KeyId: 'x' })));
+  const ask = (from: KMSClient) => rejectionOf(from.send(new DescribeKeyCommand({ KeyId: 'x' })));
   const answers: string[] = [];
   for (let at = 0; at < 7; at++) answers.push(await ask(client));
   expect(answers).toEqual([...Array(5).fill('NotFoundException'), ...Array(2).fill('ThrottlingException')]);

@@ -1,4 +1,4 @@
-// `ect ledger copy`: from a data directory into PostgreSQL and back, and everything that is refused on the way.
+// `ect ledger copy`: from a data directory into PostgreSQL and back, and everything that is rejected on the way.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,23 +8,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { filesIn, openDataDir, readLedgerKey } from '../../src/data-dir.ts';
+import { filesIn, openDataDir, readLedgerKey } from '../../src/data-directory/data-dir.ts';
+import { takeOwnership } from '../../src/data-directory/ownership.ts';
 import { type LedgerStore, leafHash, openCheckpoint } from '../../src/ledger/index.ts';
 import { ledgerCopier } from '../../src/ledger-copy/index.ts';
-import { takeOwnership } from '../../src/ownership.ts';
+import type { ExpiringKeyKind, ExpiringKeyRow, ExpiringKeyRows } from '../../src/stores/expiring-keys.ts';
 import { MarkFile } from '../../src/stores/mark-file.ts';
-import type { OnceKind, OnceRow, OnceRows } from '../../src/stores/once.ts';
 import {
   PostgresDatabase,
+  PostgresExpiringKeyRows,
   PostgresLedgerStore,
-  PostgresOnceRows,
-  PostgresRecordingOrders,
+  PostgresPendingRecordings,
 } from '../../src/stores/postgres/index.ts';
-import { SqliteLedgerStore, SqliteOnceRows, SqliteRecordingOrders } from '../../src/stores/sqlite/index.ts';
+import { SqliteExpiringKeyRows, SqliteLedgerStore, SqlitePendingRecordings } from '../../src/stores/sqlite/index.ts';
 import { isUnfinishedCopy } from '../../src/stores/unfinished-copy.ts';
 import { makeLedger } from '../backup/ledgers.ts';
 import { ect } from '../cli/run.ts';
-import { orderFor } from '../contracts/recording-orders.ts';
+import { orderFor } from '../contracts/pending-recordings.ts';
 import { naiveRoot } from '../ledger/naive-tree.ts';
 import { ISSUERS } from '../stores/sqlite/recorded-ledger.ts';
 import { checkLedger } from '../support/check-ledger.ts';
@@ -55,7 +55,7 @@ describeWithPostgres('ect ledger copy', () => {
     folder = await mkdtemp(join(tmpdir(), 'ect-copy-'));
     original = join(folder, 'original');
     size = await makeLedger(original, TASKS);
-    const once = SqliteOnceRows.open(filesIn(original).once);
+    const once = SqliteExpiringKeyRows.open(filesIn(original).once);
     await once.add('uses', rowsOf('use', 1_203));
     await once.add('issued', rowsOf('token', 7));
     await once.close();
@@ -84,18 +84,24 @@ describeWithPostgres('ect ledger copy', () => {
     await server.run('createdb', '--template=copied', name);
     return { name, env: { ...copied, ECT_POSTGRES_URL: copied.ECT_POSTGRES_URL.replace('/copied?', `/${name}?`) } };
   }
-  async function inDatabase<T>(name: string, read: (store: LedgerStore, once: OnceRows) => Promise<T>): Promise<T> {
+  async function inDatabase<T>(
+    name: string,
+    read: (store: LedgerStore, once: ExpiringKeyRows) => Promise<T>,
+  ): Promise<T> {
     const database = new PostgresDatabase({ ...server.target(SERVICE_ROLE, name), program: 'ect-test' }, 2);
     try {
-      return await read(new PostgresLedgerStore(database), new PostgresOnceRows(database));
+      return await read(new PostgresLedgerStore(database), new PostgresExpiringKeyRows(database));
     } finally {
       await database.close();
     }
   }
-  async function inDirectory<T>(dataDir: string, read: (store: LedgerStore, once: OnceRows) => Promise<T>): Promise<T> {
+  async function inDirectory<T>(
+    dataDir: string,
+    read: (store: LedgerStore, once: ExpiringKeyRows) => Promise<T>,
+  ): Promise<T> {
     const dir = filesIn(dataDir);
     const store = SqliteLedgerStore.openReadOnly(dir.ledger);
-    const once = SqliteOnceRows.openReadOnly(dir.once, true);
+    const once = SqliteExpiringKeyRows.openReadOnly(dir.once, true);
     try {
       return await read(store, once);
     } finally {
@@ -330,7 +336,7 @@ describeWithPostgres('ect ledger copy', () => {
 
     test('L33: from a directory, and from a database, in which tokens that have left wait for their entries', async () => {
       const source = await copyOfOriginal();
-      const orders = SqliteRecordingOrders.open(filesIn(source).once);
+      const orders = SqlitePendingRecordings.open(filesIn(source).once);
       await orders.place(orderFor('a'), 0);
       await orders.close();
       const { env } = await freshDatabase();
@@ -339,7 +345,7 @@ describeWithPostgres('ect ledger copy', () => {
       const { name, env: other } = await freshDatabase();
       expect(await ect(['ledger', 'copy', await copyOfOriginal(), 'postgres'], '', other)).toMatchObject({ code: 0 });
       const database = new PostgresDatabase({ ...server.target(SERVICE_ROLE, name), program: 'test' }, 1);
-      const placed = new PostgresRecordingOrders(database);
+      const placed = new PostgresPendingRecordings(database);
       await placed.place(orderFor('a'), 0);
       await placed.close();
       await database.close();
@@ -422,7 +428,7 @@ describeWithPostgres('ect ledger copy', () => {
   });
 });
 
-function rowsOf(what: string, count: number): readonly OnceRow[] {
+function rowsOf(what: string, count: number): readonly ExpiringKeyRow[] {
   return Array.from({ length: count }, (_, n) => {
     const key = leafHash(Buffer.from(`${what} ${n}`));
     return { key, digest: leafHash(Buffer.from('')), label: `label ${n}`, content: '', keepUntil: 4_000_000_000 + n };
@@ -447,10 +453,10 @@ function killable(argv: readonly string[], settings: Readonly<Record<string, str
 }
 
 /** Everything that a copy has to bring, as text. */
-async function contentOf(store: LedgerStore, once: OnceRows) {
+async function contentOf(store: LedgerStore, once: ExpiringKeyRows) {
   const records = await store.list({ startIndex: 0, limit: Number.MAX_SAFE_INTEGER, withContent: true });
   const hex = (bytes: Uint8Array | null) => bytes && Buffer.from(bytes).toString('hex');
-  const rows = async (kind: OnceKind) =>
+  const rows = async (kind: ExpiringKeyKind) =>
     (await once.after(kind, new Uint8Array(0), 1_000_000)).map((row) =>
       JSON.stringify([hex(row.key), hex(row.digest), row.label, row.content, row.keepUntil]),
     );

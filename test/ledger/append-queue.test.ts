@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import { EctError, refuse } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { AppendQueue } from '../../src/ledger/append-queue.ts';
 import { candidateOf, candidatesOf } from '../support/candidates.ts';
 
@@ -94,7 +94,7 @@ test('a committer that fails rejects those that it had not settled, and the queu
 
 test('L16 a reason that is a refusal already is passed on as it is', async () => {
   const queue = new AppendQueue<string>(async () => {}, 256);
-  const draining = new EctError(refuse('SERVICE_DRAINING', 'The service is stopping.'));
+  const draining = new EctError(reject('SERVICE_DRAINING', 'The service is stopping.'));
   await expect(queue.add(candidateOf('a'), AbortSignal.abort(draining))).rejects.toBe(draining);
 });
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import {
-  type Appended,
+  type AppendOutcome,
   type CommitStats,
   generateLedgerKey,
   Ledger,
@@ -33,7 +33,7 @@ async function freshLedger(options: Partial<LedgerOptions> = {}) {
   return { inner, store, ledger: await openOver(store, options) };
 }
 
-function appendAll(ledger: Ledger, names: readonly string[]): Promise<readonly Appended[]> {
+function appendAll(ledger: Ledger, names: readonly string[]): Promise<readonly AppendOutcome[]> {
   return Promise.all(names.map((name) => ledger.append(candidateOf(name))));
 }
 
@@ -335,8 +335,8 @@ describe('reading', () => {
       await expect(ledger.inclusionProof(index)).rejects.toMatchObject({ reason: 'INDEX_OUT_OF_RANGE' });
     }
     for (const size of [0, 1, 4, 2.5]) {
-      const refused = { reason: 'TREE_SIZE_INVALID', facts: { tree_size: String(size) } };
-      await expect(ledger.inclusionProof(1, size)).rejects.toMatchObject(refused);
+      const rejected = { reason: 'TREE_SIZE_INVALID', metadata: { tree_size: String(size) } };
+      await expect(ledger.inclusionProof(1, size)).rejects.toMatchObject(rejected);
     }
     for (const [first, second, named, message] of [
       [0, 3, 0, 'The tree size must be from 1 to 3, and is 0.'],
@@ -346,8 +346,8 @@ describe('reading', () => {
       [1, 4, 4, 'The tree size must be from 1 to 3, and is 4.'],
       [1, 0, 0, 'The tree size must be from 1 to 3, and is 0.'],
     ] as const) {
-      const refused = { reason: 'TREE_SIZE_INVALID', message, facts: { tree_size: String(named) } };
-      await expect(ledger.consistencyProof(first, second)).rejects.toMatchObject(refused);
+      const rejected = { reason: 'TREE_SIZE_INVALID', message, metadata: { tree_size: String(named) } };
+      await expect(ledger.consistencyProof(first, second)).rejects.toMatchObject(rejected);
     }
     expect(await ledger.consistencyProof(3)).toEqual({ first: 3, second: 3, hashes: [] });
   });

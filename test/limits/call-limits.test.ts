@@ -20,10 +20,10 @@ function make(first: Obligations, maxCallers = 100) {
     change: (next: Obligations) => {
       obligations = next;
     },
-    /** What `enter` answers: `ok`, or the facts of the refusal. */
+    /** What `enter` answers: `ok`, or the facts of the rejection. */
     enter: (of: Caller) => {
       const entered = limits.enter(of);
-      if (entered instanceof EctError) return { ...entered.facts, reason: entered.reason };
+      if (entered instanceof EctError) return { ...entered.metadata, reason: entered.reason };
       if (entered !== undefined) ends.push(entered);
       return 'ok';
     },

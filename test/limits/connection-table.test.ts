@@ -71,8 +71,8 @@ describe('the connection table', () => {
   test('where all are in use, the newcomer is turned away', () => {
     const all = [add(), add(), add()];
     for (const one of all) table.used(one);
-    const onRefused = vi.fn<() => void>();
-    expect(onRefused).not.toHaveBeenCalled();
+    const onRejected = vi.fn<() => void>();
+    expect(onRejected).not.toHaveBeenCalled();
     const late = add();
     expect([...all, late].map(({ destroyed }) => destroyed)).toEqual([false, false, false, true]);
     expect(table.size).toBe(3);

@@ -4,16 +4,16 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Account, MemoryBudget, type Reservation } from '../../src/limits/index.ts';
 
 let time: number;
-let refused: number;
+let rejected: number;
 let budget: MemoryBudget;
 
 beforeEach(() => {
   time = 0;
-  refused = 0;
+  rejected = 0;
   const limits = { totalBytes: 1_000, accountBytes: 400 };
   budget = new MemoryBudget(
     limits,
-    () => refused++,
+    () => rejected++,
     () => time,
   );
 });
@@ -43,7 +43,7 @@ describe('the memory budget', () => {
     const account = new Account(0);
     const [one, two] = [open(account), open(account)];
     expect([one.grow(300), two.grow(100), two.grow(1)]).toEqual([true, true, false]);
-    expect(refused).toBe(1);
+    expect(rejected).toBe(1);
     one.close();
     expect(two.grow(300)).toBe(true);
   });

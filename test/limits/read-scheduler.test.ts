@@ -1,13 +1,7 @@
 // The order in which bytes are parsed: a few milliseconds in a turn, the light first, and every piece pays for what it causes.
 
 import { beforeEach, describe, expect, test } from 'vitest';
-import {
-  Accounts,
-  createResources,
-  DEFAULT_PROCESS_LIMITS,
-  ReadingFlow,
-  ReadScheduler,
-} from '../../src/limits/index.ts';
+import { Accounts, createResources, DEFAULT_PROCESS_LIMITS, ReadFlow, ReadScheduler } from '../../src/limits/index.ts';
 
 /** A clock that stands until work moves it. */
 let time: number;
@@ -32,7 +26,7 @@ describe('H17: the order in which bytes are parsed', () => {
     fillTurn();
     expect(reads.begin()).toBe(false);
     let parsed = 0;
-    const flow = new ReadingFlow();
+    const flow = new ReadFlow();
     for (let chunk = 0; chunk < 3; chunk++) {
       reads.defer(flow, () => {
         parsed++;
@@ -51,7 +45,7 @@ describe('H17: the order in which bytes are parsed', () => {
   test('bodies have 1 ms of a turn, beside the 4 ms of requests', async () => {
     const bodies = createResources(DEFAULT_PROCESS_LIMITS).bodies;
     let began = 0;
-    const flow = new ReadingFlow();
+    const flow = new ReadFlow();
     const busy = () => {
       began++;
       const until = performance.now() + 1.1;
@@ -71,7 +65,7 @@ describe('H17: the order in which bytes are parsed', () => {
     expect(reads.goesOn).toBe(true);
     time += 0.1;
     expect(reads.goesOn).toBe(false);
-    reads.end(new ReadingFlow());
+    reads.end(new ReadFlow());
     expect(reads.begin()).toBe(true);
     expect(reads.goesOn).toBe(true);
   });
@@ -82,7 +76,7 @@ describe('H17: the order in which bytes are parsed', () => {
     expect(reads.goesOn).toBe(true);
     reads.foresee(0.6);
     expect(reads.goesOn).toBe(false);
-    reads.end(new ReadingFlow());
+    reads.end(new ReadFlow());
     expect(reads.begin()).toBe(true);
     expect(reads.goesOn).toBe(true);
   });
@@ -91,7 +85,7 @@ describe('H17: the order in which bytes are parsed', () => {
     const happened: string[] = [];
     fillTurn();
     for (const name of ['a', 'b', 'c']) {
-      reads.defer(new ReadingFlow(), () => {
+      reads.defer(new ReadFlow(), () => {
         happened.push(name);
         void Promise.resolve()
           .then(() => undefined)
@@ -127,14 +121,14 @@ describe('H17: the order in which bytes are parsed', () => {
   });
 
   test('small pieces do not wait for one large piece of each of a hundred connections', async () => {
-    const honest = new ReadingFlow();
-    const floods = Array.from({ length: 100 }, () => new ReadingFlow());
+    const honest = new ReadFlow();
+    const floods = Array.from({ length: 100 }, () => new ReadFlow());
     const order: string[] = [];
     const call = () => {
       order.push('honest');
       time += 0.1;
     };
-    const flood = (flow: ReadingFlow) =>
+    const flood = (flow: ReadFlow) =>
       reads.defer(flow, () => {
         order.push('flood');
         time += 1.5;
@@ -156,7 +150,7 @@ describe('H17: the order in which bytes are parsed', () => {
   });
 
   test('work runs at once where there is time, and in turn where there is none', async () => {
-    const flow = new ReadingFlow();
+    const flow = new ReadFlow();
     const done: string[] = [];
     reads.run(flow, () => void done.push('now'));
     fillTurn();
@@ -167,10 +161,10 @@ describe('H17: the order in which bytes are parsed', () => {
   });
 
   test('work that is run inside of a piece is part of it, and is paid once', async () => {
-    const [nested, plain] = [new ReadingFlow(), new ReadingFlow()];
-    const order: ReadingFlow[] = [];
+    const [nested, plain] = [new ReadFlow(), new ReadFlow()];
+    const order: ReadFlow[] = [];
     const work = () => void time++;
-    const again = (flow: ReadingFlow, run: () => void): void =>
+    const again = (flow: ReadFlow, run: () => void): void =>
       reads.defer(flow, () => {
         order.push(flow);
         run();
@@ -186,7 +180,7 @@ describe('H17: the order in which bytes are parsed', () => {
   test('a network gains nothing by a new connection for each piece', async () => {
     const accounts = new Accounts(() => 0);
     let [own, all] = [0, 0];
-    const again = (flowOf: () => ReadingFlow, ms: number, isOwn: boolean): void =>
+    const again = (flowOf: () => ReadFlow, ms: number, isOwn: boolean): void =>
       reads.defer(flowOf(), () => {
         time += ms;
         all += ms;

@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 function makeQuota(maxCallers = 4) {
   let nowMs = 0;
   const quota = new WriteQuota({ bytesPerHour: 3600, nowMs: () => nowMs, maxCallers });
-  const refusal = (run: () => void) => {
+  const rejection = (run: () => void) => {
     try {
       run();
       return undefined;
@@ -22,8 +22,8 @@ function makeQuota(maxCallers = 4) {
     pass: (seconds: number) => {
       nowMs += seconds * 1000;
     },
-    take: (caller: string, bytes: number) => refusal(() => quota.take(caller, bytes)),
-    demand: (caller: string, bytes: number) => refusal(() => quota.demand(caller, bytes)),
+    take: (caller: string, bytes: number) => rejection(() => quota.take(caller, bytes)),
+    demand: (caller: string, bytes: number) => rejection(() => quota.demand(caller, bytes)),
   };
 }
 
@@ -44,9 +44,9 @@ describe('H27: what a caller may have written', () => {
     const { take, demand, pass } = makeQuota();
     take('a', 3600);
     const facts = { limit: '3600', retry_after_seconds: '100', quota: 'written_bytes_per_hour' };
-    expect(demand('a', 100)?.facts).toEqual(facts);
+    expect(demand('a', 100)?.metadata).toEqual(facts);
     pass(99);
-    expect(demand('a', 100)?.facts).toMatchObject({ retry_after_seconds: '1' });
+    expect(demand('a', 100)?.metadata).toMatchObject({ retry_after_seconds: '1' });
     pass(1);
     expect(demand('a', 100)).toBeUndefined();
     expect(take('a', 100)).toBeUndefined();

@@ -1,4 +1,4 @@
-// `npm run release` in a clone of this repository: what it makes, what it refuses, and what it leaves behind.
+// `npm run release` in a clone of this repository: what it makes, what it rejects, and what it leaves behind.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

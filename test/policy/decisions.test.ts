@@ -8,8 +8,8 @@ import { NO_LIMITS, PolicyAuthorizer } from '../../src/policy/index.ts';
 import type { CompiledPolicy } from '../../src/policy/policy-file.ts';
 import { FULL } from '../support/full.ts';
 import { authorizerFor, inForce, policyText } from '../support/policy.ts';
-import { asked, CALLERS } from '../support/questions.ts';
 import { fc } from '../support/random.ts';
+import { asked, CALLERS } from '../support/verify-inputs.ts';
 
 const EXAMPLES = ['own-entries', 'gateway', 'trading', 'auditor', 'separation'].map((name) =>
   policyText(`examples/${name}.cedar`),
@@ -17,7 +17,7 @@ const EXAMPLES = ['own-entries', 'gateway', 'trading', 'auditor', 'separation'].
 
 test('a remembered decision is the one that the engine makes of the same question', () => {
   for (const text of [...EXAMPLES, policyText('default.cedar')]) {
-    const options = { issuer: 'urn:ect:dev', isAdministrator: () => false, onRefused: () => undefined };
+    const options = { issuer: 'urn:ect:dev', isAdministrator: () => false, onRejected: () => undefined };
     const remembering = new PolicyAuthorizer(options, inForce(text));
     const { policy } = inForce(text);
     fc.assert(
@@ -42,7 +42,7 @@ function counting(text: string) {
       return policy.decide(request);
     },
   };
-  const options = { issuer: 'urn:ect:dev', isAdministrator: () => false, onRefused: () => undefined };
+  const options = { issuer: 'urn:ect:dev', isAdministrator: () => false, onRejected: () => undefined };
   return { authorizer: new PolicyAuthorizer(options, { ...rest, policy: counted }), calls: () => calls };
 }
 
@@ -82,7 +82,7 @@ describe('what a policy does not look at asks no new question', () => {
     const { authorizer, calls } = counting('forbid (principal, action, resource);');
     for (let nth = 0; nth < 20; nth++) {
       const question = issue({});
-      authorizer.refused(A!, question, authorizer.authorize(A!, question));
+      authorizer.rejected(A!, question, authorizer.authorize(A!, question));
     }
     expect(calls()).toBe(1);
   });

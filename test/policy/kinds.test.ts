@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Caller, PermissionQuestion } from '../../src/authority/index.ts';
 import { workload } from '../support/callers.ts';
 import { authorizerFor } from '../support/policy.ts';
-import { CALLERS } from '../support/questions.ts';
+import { CALLERS } from '../support/verify-inputs.ts';
 
 const VERIFY: PermissionQuestion = { action: 'Verify', resource: { kind: 'authority' }, context: { aud: [] } };
 const A = workload('spiffe://prod.example/a');

@@ -5,8 +5,8 @@ import { ACTIONS } from '../../src/authority/index.ts';
 import { callerEntity, loadCedar, requestOf } from '../../src/policy/index.ts';
 import { FULL } from '../support/full.ts';
 import { authorizerFor, policyText } from '../support/policy.ts';
-import { asked, ISSUERS } from '../support/questions.ts';
 import { fc } from '../support/random.ts';
+import { asked, ISSUERS } from '../support/verify-inputs.ts';
 
 const { readPolicy, requestFaults } = await loadCedar();
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Judgement, judge, type Seen, type Standing, standingAfter } from '../../src/reload/judgement.ts';
 
-const START: Standing = { inForce: 'a', refused: undefined };
+const START: Standing = { inForce: 'a', rejected: undefined };
 const good = (digest: string): Seen<string> => ({ digest, value: `value of ${digest}` });
 const bad = (digest: string, why = `${digest} is wrong`): Seen<string> => ({ digest, why });
 

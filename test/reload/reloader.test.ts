@@ -42,7 +42,7 @@ async function run(group: FileGroup<string>, pollMs = 3_600_000, settleMs = 30):
   const reloader = new Reloader(
     {
       filesReloaded: (files) => said.push(`${files} reloaded`),
-      reloadRefused: (_files, why) => said.push(`refused: ${why}`),
+      reloadRejected: (_files, why) => said.push(`refused: ${why}`),
       reloadRestored: (files) => said.push(`${files} restored`),
     },
     { gatherMs: 10, settleMs, pollMs },
@@ -73,9 +73,9 @@ describe('a change is noticed without a poll', () => {
   test('A7 the swap of a link by Kubernetes, again and again', async () => {
     await using running = await run(await projected());
     for (let version = 2; version <= 6; version++) {
-      await project(`..${version}`, `text ${version}`);
+      await project(`./..${version}`, `text ${version}`);
       await until(() => expect(running.inForce.at(-1)).toBe(`text ${version}`));
-      await rm(path(`..${version - 1}`), { recursive: true });
+      await rm(path(`./..${version - 1}`), { recursive: true });
     }
     expect(running.said).toEqual(Array(5).fill('pair reloaded'));
   });
@@ -158,7 +158,7 @@ describe('what cannot be used', () => {
     const said: string[] = [];
     const events = {
       filesReloaded: () => said.push('reloaded'),
-      reloadRefused: (_files: string, why: string) => said.push(why),
+      reloadRejected: (_files: string, why: string) => said.push(why),
       reloadRestored: () => said.push('restored'),
     };
     const reloader = new Reloader(events, { settleMs: 1 });

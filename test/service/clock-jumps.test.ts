@@ -1,4 +1,4 @@
-// The process on a machine whose wall clock is set while it runs: what is refused meanwhile, what goes on, and that nothing is
+// The process on a machine whose wall clock is set while it runs: what is rejected meanwhile, what goes on, and that nothing is
 // left of it afterwards.
 
 import { randomUUID } from 'node:crypto';
@@ -41,7 +41,7 @@ const recordedAt = ({ receipt: { leaf } }: Recorded): number =>
 const iatOf = ({ token }: Issued): number =>
   (JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { iat: number }).iat;
 
-async function refusalOf(call: Promise<unknown>): Promise<CallError> {
+async function rejectionOf(call: Promise<unknown>): Promise<CallError> {
   const error = await call.then(
     () => undefined,
     (thrown: unknown) => thrown,
@@ -77,7 +77,7 @@ async function expectNothingToBeDated(client: GrpcClient, { token }: Issued): Pr
     () => append(client, token),
     () => rotate(client, { urgent: true }),
   ]) {
-    const { code, reason, info, message } = await refusalOf(call());
+    const { code, reason, info, message } = await rejectionOf(call());
     expect([code, reason]).toEqual([codes.UNAVAILABLE, 'CLOCK_UNTRUSTED']);
     expect(info?.metadata['difference_seconds']).toMatch(/^-?\d+$/);
     expect(message).toMatch('The wall clock of the service is');
@@ -111,8 +111,8 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
       expect(await state(service, client)).toEqual(WELL);
 
       clock.set(jump);
-      // An entry is refused before anybody has looked at the clock.
-      expect((await refusalOf(append(client, before.token))).reason).toBe('CLOCK_UNTRUSTED');
+      // An entry is rejected before anybody has looked at the clock.
+      expect((await rejectionOf(append(client, before.token))).reason).toBe('CLOCK_UNTRUSTED');
       await expectNothingToBeDated(client, before);
       await expect.poll(() => state(service, client), SOON).toEqual(DOUBTED);
       // More than the announcement of a key takes.
@@ -316,7 +316,7 @@ describeWithFakeTime('C2 a process that was stopped', () => {
       await expectEverythingToWork(client);
       expect(service.events('clock-doubted')).toEqual([]);
       await stopFor(1_000, () => clock.set(HOUR));
-      expect((await refusalOf(issue(client, { level: 'LEVEL_L3' }))).reason).toBe('CLOCK_UNTRUSTED');
+      expect((await rejectionOf(issue(client, { level: 'LEVEL_L3' }))).reason).toBe('CLOCK_UNTRUSTED');
       await stopFor(1_000, () => clock.set(0));
       await expect.poll(() => service.events('clock-believed').length, SOON).toBe(1);
       await expectEverythingToWork(client);

@@ -108,7 +108,7 @@ test('L1 L11 R8 1,000 appends at once, killed in the middle: no acknowledged ent
     const fresh = tokens.slice(round * VERIFIED_PER_ROUND, (round + 1) * VERIFIED_PER_ROUND);
     await killUnderLoad(service, witness, tokens, fresh, used, killAfter);
 
-    // The file as the crash left it, before anything has mended it.
+    // The file as the crash left it, before anything has fixed it.
     const afterCrash = await audit(service, witness);
     expect(afterCrash.ok).toBe(true);
     expect(Number(afterCrash.treeSize)).toBeGreaterThanOrEqual(witness.acknowledged.size);

@@ -72,7 +72,7 @@ describe('L7 L27: damage of an index', () => {
     await expect
       .poll(() => service.events('storage-damaged')[0], SOON)
       .toMatchObject({ fault: 'it is not found by its name' });
-    const expectRefusals = async () => {
+    const expectRejections = async () => {
       using client = dial(service.address);
       expect(await reasonOf(record(client))).toBe('LEDGER_CORRUPT');
       // What is not found may be there: nobody is told that it is not.
@@ -97,13 +97,13 @@ describe('L7 L27: damage of an index', () => {
       expect(await reasonOf(client.call(`${LEDGER}/GetCheckpoint`, {}))).toBeUndefined();
       expect(await reasonOf(client.call(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: ['urn:a'] }))).toBeUndefined();
     };
-    await expectRefusals();
+    await expectRejections();
     const metrics = await (await fetch(`${service.url}/metrics`)).text();
     expect(metrics).toContain('ect_storage_damaged{file="ledger.db"} 1');
     await service.kill();
     await service.restart();
     expect(await readiness(service)).toMatchObject({ status: 503, integrity: false });
-    await expectRefusals();
+    await expectRejections();
 
     await flipBack();
     await expect.poll(() => readiness(service), SOON).toMatchObject({ status: 200, integrity: true });

@@ -32,14 +32,14 @@ interface Answer {
   readonly token: string;
 }
 
-interface Refused {
+interface Rejected {
   /** The gRPC code by name. */
   readonly code: string;
   readonly reason: string | undefined;
 }
 
 /** Asks for a token as the holder of `certificate`, over one kind of connection. */
-type Issue = (certificate: Certificate | undefined, iss?: string) => Promise<Answer | Refused>;
+type Issue = (certificate: Certificate | undefined, iss?: string) => Promise<Answer | Rejected>;
 
 describeWith('openssl', 'callers with certificates', () => {
   describe.each(['engine', 'node'])('HTTP/2 by %s', callersWithCertificates);
@@ -129,12 +129,12 @@ function callersWithCertificates(http2: string): void {
     });
 
     test('T27 neither issues under the identity of the other, of a part of its own, or of the service', async () => {
-      const refused = { code: 'PERMISSION_DENIED', reason: 'ISSUER_NOT_ALLOWED' };
-      expect(await issue(a, B)).toEqual(refused);
-      expect(await issue(b, A)).toEqual(refused);
-      expect(await issue(a, `${A}/child`)).toEqual(refused);
-      expect(await issue(a, 'spiffe://example.org')).toEqual(refused);
-      expect(await issue(a, 'urn:ect:dev')).toEqual(refused);
+      const rejected = { code: 'PERMISSION_DENIED', reason: 'ISSUER_NOT_ALLOWED' };
+      expect(await issue(a, B)).toEqual(rejected);
+      expect(await issue(b, A)).toEqual(rejected);
+      expect(await issue(a, `${A}/child`)).toEqual(rejected);
+      expect(await issue(a, 'spiffe://example.org')).toEqual(rejected);
+      expect(await issue(a, 'urn:ect:dev')).toEqual(rejected);
     });
 
     test('without a certificate the caller is not trusted', async () => {
@@ -142,8 +142,8 @@ function callersWithCertificates(http2: string): void {
     });
 
     test('a certificate of another CA is not trusted, whatever it says', async () => {
-      const refused = { code: 'UNAUTHENTICATED', reason: 'CALLER_UNTRUSTED' };
-      expect(await issue(issueSvid(otherCa, A))).toEqual(refused);
+      const rejected = { code: 'UNAUTHENTICATED', reason: 'CALLER_UNTRUSTED' };
+      expect(await issue(issueSvid(otherCa, A))).toEqual(rejected);
     });
 
     test('a certificate that has ended is not trusted', async () => {
@@ -156,8 +156,8 @@ function callersWithCertificates(http2: string): void {
       ['no URI name', [{ dns: 'a.example.org' }]],
       ['a URI that is no SPIFFE ID', [{ uri: 'https://example.org/a' }]],
     ])('a certificate with %s names nobody', async (_name, names) => {
-      const refused = { code: 'UNAUTHENTICATED', reason: 'CALLER_ID_INVALID' };
-      expect(await issue(ca.issue({ names }))).toEqual(refused);
+      const rejected = { code: 'UNAUTHENTICATED', reason: 'CALLER_ID_INVALID' };
+      expect(await issue(ca.issue({ names }))).toEqual(rejected);
     });
   });
 
@@ -174,8 +174,8 @@ function callersWithCertificates(http2: string): void {
     using client = grpcClient(undefined);
     expect(await client.call('grpc.health.v1.Health/Check', {})).toEqual({ status: 'SERVING' });
     expect(await client.call('ect.v1.KeyService/GetKeySet', {})).toMatchObject({ keys: [{ alg: 'ES256' }] });
-    const refused = client.call('ect.v1.LedgerService/GetCheckpoint', {});
-    await expect(refused).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED', code: codes.UNAUTHENTICATED });
+    const rejected = client.call('ect.v1.LedgerService/GetCheckpoint', {});
+    await expect(rejected).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED', code: codes.UNAUTHENTICATED });
 
     for (const path of ['/.well-known/jwks.json', '/healthz', '/readyz']) {
       const [response] = (await once(get(`${service.url}${path}`, { ca: ca.cert }), 'response')) as [IncomingMessage];

@@ -42,7 +42,7 @@ const order = { exec_act: 'review', aud: [AUDIENCE] };
 
 const issue = (client: GrpcClient, more = {}) => client.call<Issued>(`${AUTHORITY}/Issue`, { ...order, ...more });
 
-async function refusalOf(call: Promise<unknown>): Promise<CallError> {
+async function rejectionOf(call: Promise<unknown>): Promise<CallError> {
   return call.then(
     () => {
       throw new Error('the call was expected to fail');
@@ -72,13 +72,13 @@ test('D1 D2 D5 while KMS fails only Issue fails, with a reason and readiness of 
   expect(await readiness(service, client)).toEqual(READY);
 
   double.script.add({ kind: 'error', name: 'KMSInternalException' }, { operation: 'Sign' });
-  const unavailable = await refusalOf(issue(client));
+  const unavailable = await rejectionOf(issue(client));
   expect([unavailable.code, unavailable.reason]).toEqual([codes.UNAVAILABLE, 'SIGNER_UNAVAILABLE']);
   // In the words of a start without the key.
   expect(unavailable.message).toContain(
     'The signing key cannot be used in AWS KMS (KMSInternalException: it answers that it cannot now; check its health and the quota).',
   );
-  await refusalOf(issue(client));
+  await rejectionOf(issue(client));
   expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
   const missing = async () =>
     /^ect_signing_key_missing (\d)$/m.exec(await (await fetch(`${service.url}/metrics`)).text())?.[1];
@@ -94,7 +94,7 @@ test('D1 D2 D5 while KMS fails only Issue fails, with a reason and readiness of 
   expect(service.events('signing-key-opened')).toHaveLength(1);
 
   key.state = 'Disabled';
-  const misconfigured = await refusalOf(issue(client));
+  const misconfigured = await rejectionOf(issue(client));
   expect([misconfigured.code, misconfigured.reason]).toEqual([codes.FAILED_PRECONDITION, 'SIGNER_MISCONFIGURED']);
   expect(misconfigured.message).not.toContain(key.keyId);
   expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
@@ -138,8 +138,8 @@ test('D3 a signature of something else never becomes a token: SIGNER_BAD_OUTPUT'
   await using service = await startService(settingsFor(double));
   using client = dial(service.address);
   double.script.add({ kind: 'other-digest' }, { operation: 'Sign' });
-  const refusal = await refusalOf(issue(client, { level: 'LEVEL_L3' }));
-  expect([refusal.code, refusal.reason]).toEqual([codes.UNAVAILABLE, 'SIGNER_BAD_OUTPUT']);
+  const rejection = await rejectionOf(issue(client, { level: 'LEVEL_L3' }));
+  expect([rejection.code, rejection.reason]).toEqual([codes.UNAVAILABLE, 'SIGNER_BAD_OUTPUT']);
   const { entries } = await client.call<Page>('ect.v1.LedgerService/ListEntries', {});
   expect(entries.flatMap(({ task }) => task?.name.jti ?? [])).toEqual([]);
 });
@@ -190,7 +190,7 @@ test('D2 D9 a start with a key that is disabled, or credentials that KMS does no
   await using stranger = await startService(settings);
   using client = dial(stranger.address);
   expect(await readiness(stranger, client)).toEqual(ALL_BUT_ISSUE);
-  expect((await refusalOf(issue(client))).message).toContain('give the service AWS credentials that are valid');
+  expect((await rejectionOf(issue(client))).message).toContain('give the service AWS credentials that are valid');
   expect(await stranger.stop()).toBe(0);
   expect(JSON.stringify(stranger.events('keys-failed'))).toContain('credentials that are valid, and check its clock');
   expect(stranger.stderr()).not.toMatch(/canary-other/);
@@ -198,7 +198,7 @@ test('D2 D9 a start with a key that is disabled, or credentials that KMS does no
   double.keys.find(REGION, 'alias/ect').state = 'Disabled';
   await using service = await startService(settingsFor(double));
   using other = dial(service.address);
-  expect((await refusalOf(issue(other))).message).toContain('it is disabled: enable it');
+  expect((await rejectionOf(issue(other))).message).toContain('it is disabled: enable it');
   double.keys.find(REGION, 'alias/ect').state = 'Enabled';
   await until(async () => (await readiness(service, other))[1] === true);
   await issue(other);
@@ -212,7 +212,7 @@ test('S1 S4 no credential, passphrase or key is ever in the log, the metrics, an
   const faults = ['AccessDeniedException', 'ExpiredTokenException', 'KMSInternalException'] as const;
   for (const name of faults) {
     double.script.add({ kind: 'error', name }, { operation: 'Sign', times: 3 });
-    const { message, info } = await refusalOf(issue(client));
+    const { message, info } = await rejectionOf(issue(client));
     said.push(message, JSON.stringify(info));
     double.script.clear();
     await until(async () => (await readiness(service, client))[1] === true);

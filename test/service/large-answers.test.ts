@@ -1,4 +1,4 @@
-// H24: answers that are large. Each is either given whole, or its call was refused before anything was recorded; and what
+// H24: answers that are large. Each is either given whole, or its call was rejected before anything was recorded; and what
 // was recorded for an answer that got lost is answered to the same request id.
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -43,7 +43,7 @@ describe.each(HTTP2)('over HTTP/2 by %s', (http2) => {
     using client = dial(service.address);
     for (let round = 0; round < ROUNDS; round++) {
       let left = CALLS;
-      // Whoever was refused comes again: in the end all are served.
+      // Whoever was rejected comes again: in the end all are served.
       while (left > 0) {
         const before = await sizeOf(client);
         const calls = Array.from({ length: left }, () => tokensOf(client, batchOf(ITEMS, undefined, NOTED)));
@@ -94,9 +94,9 @@ test('H24 over HTTP/1.1 in JSON it is the same', async () => {
     const answer = await fetch(`${service.url}/${BATCH_ISSUE}`, { method: 'POST', headers, body });
     return { status: answer.status, text: await answer.text() };
   };
-  const refused = await call('x'.repeat(1_000));
-  expect(refused.status).toBe(429);
-  expect(refused.text).toContain('MESSAGE_TOO_LARGE');
+  const rejected = await call('x'.repeat(1_000));
+  expect(rejected.status).toBe(429);
+  expect(rejected.text).toContain('MESSAGE_TOO_LARGE');
   const answers = await Promise.all(Array.from({ length: CALLS }, () => call('')));
   const whole = answers.filter(({ status }) => status === 200);
   for (const { text } of whole) expect((JSON.parse(text) as Batch).results).toHaveLength(ITEMS);

@@ -1,4 +1,4 @@
-// The process from its start to its end: what it refuses to start with, how it stops, what it keeps, what it never says.
+// The process from its start to its end: what it rejects to start with, how it stops, what it keeps, what it never says.
 
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -29,7 +29,7 @@ describe('stopping', () => {
     let answered = 0;
     let stopped: Promise<number | string> | undefined;
     const refusals: CallError[] = [];
-    // Each caller goes on until it is refused, so there is load when the signal comes and after it.
+    // Each caller goes on until it is rejected, so there is load when the signal comes and after it.
     const caller = async () => {
       for (;;) {
         try {
@@ -50,8 +50,8 @@ describe('stopping', () => {
     // Whatever the service says that it answered has reached its caller.
     const calls = service.events('call');
     expect(calls.filter(({ code }) => code === 'OK')).toHaveLength(answered);
-    const refused = calls.filter(({ code }) => code !== 'OK');
-    for (const call of refused) expect(call).toMatchObject({ code: 'UNAVAILABLE', reason: 'SERVICE_DRAINING' });
+    const rejected = calls.filter(({ code }) => code !== 'OK');
+    for (const call of rejected) expect(call).toMatchObject({ code: 'UNAVAILABLE', reason: 'SERVICE_DRAINING' });
     expect(service.events('draining')).toHaveLength(1);
     expect(service.events('stopped')).toEqual([expect.objectContaining({ cut: 0 })]);
     expect(service.events('bug')).toEqual([]);
@@ -212,16 +212,16 @@ describe('refusing to start', () => {
     const origin = (await readFile(`${keyFile}.kept`, 'utf8')).split('+')[2] ?? '';
     const others = { 'the same name': generateLedgerKey(origin), 'another name': generateLedgerKey('other.example/l') };
     const mark = join(service.dataDir, 'ledger.mark');
-    const refused = async (other: string, why: string) => {
+    const rejected = async (other: string, why: string) => {
       await writeFile(keyFile, `${other}\n`, { mode: 0o600 });
       const { code, stdout, stderr } = await restartInVain(service);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       expect(stderr).toContain(why);
       expect(stderr).not.toContain(other);
     };
-    for (const other of Object.values(others)) await refused(other, 'is not signed by the key in ledger.key');
+    for (const other of Object.values(others)) await rejected(other, 'is not signed by the key in ledger.key');
     await rename(mark, `${mark}.kept`);
-    for (const other of Object.values(others)) await refused(other, 'LEDGER_CORRUPT');
+    for (const other of Object.values(others)) await rejected(other, 'LEDGER_CORRUPT');
     await rename(`${mark}.kept`, mark);
     await rename(`${keyFile}.kept`, keyFile);
     await service.restart();

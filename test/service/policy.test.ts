@@ -1,11 +1,11 @@
-// A policy as an operator uses it: a file of the real process, refused where it cannot mean what it says, and replaced while it runs.
+// A policy as an operator uses it: a file of the real process, rejected where it cannot mean what it says, and replaced while it runs.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
-import { checkConfig } from '../../src/config-check.ts';
+import { checkConfig } from '../../src/maintenance/config-check.ts';
 import { CallError, dial } from '../interop/grpc-js-client.ts';
 import { runMain, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';

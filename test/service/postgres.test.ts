@@ -178,9 +178,9 @@ describeWithPostgres('services over PostgreSQL', () => {
     const missing = { ready: false, checks: { ledger: false, database: false, integrity: true } };
     await expect.poll(page, SOON).toMatchObject(missing);
     const begunMs = performance.now();
-    const refused = await Promise.allSettled(Array.from({ length: 50 }, append));
+    const rejected = await Promise.allSettled(Array.from({ length: 50 }, append));
     expect(performance.now() - begunMs).toBeLessThan(2_000);
-    for (const outcome of refused) {
+    for (const outcome of rejected) {
       const info = { metadata: { retry_after_seconds: '1' } };
       expect(outcome).toMatchObject({ reason: { code: 14, reason: 'LEDGER_UNAVAILABLE', info } });
     }
@@ -188,7 +188,7 @@ describeWithPostgres('services over PostgreSQL', () => {
     const skipping = { token, audience: AUDIENCE, replay_mode: 'REPLAY_MODE_SKIP' };
     expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, skipping)).toMatchObject({ valid: true });
     expect(await (await fetch(`${service.url}/.well-known/jwks.json`)).json()).toMatchObject({ keys: [{ kty: 'EC' }] });
-    // Custody and readiness have asked several times by now.
+    // The key manager and readiness have asked several times by now.
     await new Promise((resolve) => setTimeout(resolve, rounds(6_000, 2_500)));
     await server.restart();
     await expect.poll(readiness, SOON).toBe(200);
@@ -198,7 +198,7 @@ describeWithPostgres('services over PostgreSQL', () => {
     for (const name of ['database-lost', 'database-found', 'keys-failed', 'marks-failed']) {
       expect(service.events(name), name).toHaveLength(1);
     }
-    // Those that met the failure first, and none that was refused at once.
+    // Those that met the failure first, and none that was rejected at once.
     expect(service.events('dependency-failed').length).toBeLessThan(10);
     expect(await service.stop()).toBe(0);
     expect(service.stderr()).not.toContain(PASSWORD);
@@ -244,7 +244,7 @@ describeWithPostgres('services over PostgreSQL', () => {
   }
 
   describe('a start', () => {
-    const refused = async (differs: Settings) => {
+    const rejected = async (differs: Settings) => {
       const { code, stderr, stdout } = await runMain(
         ['serve'],
         { ...settings, ...differs, ECT_LISTEN: '127.0.0.1:0' },
@@ -259,7 +259,7 @@ describeWithPostgres('services over PostgreSQL', () => {
       const other = join(folder, 'other.key');
       writeFileSync(other, generateLedgerKey('ledger.example/other'), { mode: 0o600 });
       const dataDir = join(folder, 'refused');
-      expect(await refused({ ECT_LEDGER_KEY_FILE: other, ECT_DATA_DIR: dataDir })).toContain(
+      expect(await rejected({ ECT_LEDGER_KEY_FILE: other, ECT_DATA_DIR: dataDir })).toContain(
         'The database holds the ledger ledger.example/ect',
       );
     });
@@ -271,7 +271,7 @@ describeWithPostgres('services over PostgreSQL', () => {
       await server.sql('CREATE DATABASE elsewhere');
       await changeSchema(server.target('postgres', 'elsewhere'), { kind: 'init', role: SERVICE_ROLE });
       const url = settings['ECT_POSTGRES_URL']?.replace('/postgres?', '/elsewhere?');
-      const stderr = await refused({ ECT_POSTGRES_URL: url, ECT_DATA_DIR: dataDir });
+      const stderr = await rejected({ ECT_POSTGRES_URL: url, ECT_DATA_DIR: dataDir });
       expect(stderr).toMatch(/^The database holds 0 entries of the ledger, but this replica has shown [1-9]/m);
     });
   });

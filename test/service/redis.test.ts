@@ -81,8 +81,8 @@ describeWithRedis('a service with its replay guard in Redis', () => {
     expect(await gauge(service)).toBe('0');
 
     await server.crash();
-    const refused = { code: 14, reason: 'REPLAY_GUARD_UNAVAILABLE' };
-    await expect(verify(client, unused)).rejects.toMatchObject(refused);
+    const rejected = { code: 14, reason: 'REPLAY_GUARD_UNAVAILABLE' };
+    await expect(verify(client, unused)).rejects.toMatchObject(rejected);
     await expect.poll(() => readiness(service), SOON).toEqual({ status: 200, verifies: false, issues: true });
     // A page of metrics is kept for a moment.
     await expect.poll(() => gauge(service), SOON).toBe('1');
@@ -93,7 +93,7 @@ describeWithRedis('a service with its replay guard in Redis', () => {
 
     await server.restart();
     await expect.poll(() => readiness(service), SOON).toEqual({ status: 200, verifies: true, issues: true });
-    for (const token of [used, unused]) await expect(verify(client, token)).rejects.toMatchObject(refused);
+    for (const token of [used, unused]) await expect(verify(client, token)).rejects.toMatchObject(rejected);
     const again = await append(client, used);
     expect(again.duplicate).toBe(true);
     expect(again.receipt.inclusion.leaf_index).toBe(recorded.receipt.inclusion.leaf_index);
@@ -123,9 +123,9 @@ describeWithRedis('a service with its replay guard in Redis', () => {
         ECT_DATA_DIR: join(folder, 'data'),
         ...differs,
       });
-    const refused = await start({ ECT_REDIS_PASSWORD_FILE: wrong });
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('refuses the user or the password') });
-    expect(refused.stderr).not.toContain('CANARY');
+    const rejected = await start({ ECT_REDIS_PASSWORD_FILE: wrong });
+    expect(rejected).toMatchObject({ code: 1, stderr: expect.stringContaining('refuses the user or the password') });
+    expect(rejected.stderr).not.toContain('CANARY');
     const missing = await start({ ECT_REDIS_PASSWORD_FILE: join(folder, 'missing') });
     expect(missing.stderr).toContain('The file of ECT_REDIS_PASSWORD_FILE cannot be read');
     const checked = await runMain(['config', 'check'], {

@@ -48,12 +48,12 @@ async function createVolume(files: Files): Promise<Volume> {
   const path = (name: string) => join(folder, name);
   const swap = async ({ cert, key, ca }: Files) => {
     version++;
-    await mkdir(path(`..v${version}`));
+    await mkdir(path(`./..v${version}`));
     const named = { 'tls.crt': cert, 'tls.key': key, 'ca.crt': ca };
-    for (const [name, content] of Object.entries(named)) await writeFile(path(`..v${version}/${name}`), content);
-    await symlink(`..v${version}`, path('..data_tmp'));
+    for (const [name, content] of Object.entries(named)) await writeFile(path(`./..v${version}/${name}`), content);
+    await symlink(`./..v${version}`, path('..data_tmp'));
     await rename(path('..data_tmp'), path('..data'));
-    if (version > 1) await rm(path(`..v${version - 1}`), { recursive: true });
+    if (version > 1) await rm(path(`./..v${version - 1}`), { recursive: true });
   };
   await swap(files);
   for (const name of ['tls.crt', 'tls.key', 'ca.crt']) await symlink(`..data/${name}`, path(name));

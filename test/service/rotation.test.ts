@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { importJWK, type JWK, jwtVerify } from 'jose';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { openDataDir, readOrCreateLedgerKey } from '../../src/data-dir.ts';
+import { openDataDir, readOrCreateLedgerKey } from '../../src/data-directory/data-dir.ts';
 import { type Candidate, Ledger } from '../../src/ledger/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
 import { SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
@@ -160,8 +160,8 @@ describe('Rotation every 2 s under load: 0 failed verifications', () => {
   );
 });
 
-/** How long until every connection refuses the token. */
-async function untilRefused(clients: readonly GrpcClient[], token: string): Promise<number> {
+/** How long until every connection rejects the token. */
+async function untilRejected(clients: readonly GrpcClient[], token: string): Promise<number> {
   const startMs = performance.now();
   for (;;) {
     const verdicts = await Promise.all(clients.map((client) => verify(client, token)));
@@ -196,7 +196,7 @@ describe('K9 a revoked key is refused by every process within the documented sec
     const { token, kid } = await issue(clients[0]!);
     for (const client of clients) expect(await verify(client, token)).toMatchObject({ valid: true });
     await clients[0]!.call(`${ADMIN}/RevokeKey`, { kid, note: 'stolen' });
-    const tookMs = await untilRefused(clients, token);
+    const tookMs = await untilRejected(clients, token);
     // Nothing signs until there is a new key; everything else goes on.
     for (const client of clients) await expect(issue(client)).rejects.toThrow('No signing key is in force');
     await clients[0]!.call(`${ADMIN}/RotateKey`, { urgent: true });

@@ -1,4 +1,4 @@
-// Calls that come faster than KMS signs, for a while: who is served, who is refused, and what it costs in memory.
+// Calls that come faster than KMS signs, for a while: who is served, who is rejected, and what it costs in memory.
 // SLOW_KMS_SECONDS=30 runs the long form.
 
 import { setTimeout as pause } from 'node:timers/promises';

@@ -44,7 +44,7 @@ class Kms {
     return this.#double;
   }
 
-  /** Nobody listens: connections are refused. */
+  /** Nobody listens: connections are rejected. */
   async leave(): Promise<void> {
     await this.#double[Symbol.asyncDispose]();
   }
@@ -89,20 +89,20 @@ const FAULTS: Readonly<Record<string, readonly [(kms: Kms) => void | Promise<voi
 const issue = (client: GrpcClient, more = {}) =>
   client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [AUDIENCE], ...more });
 
-interface Refused {
+interface Rejected {
   readonly code: string;
   readonly message: string;
   readonly details: readonly { readonly type: string; readonly debug?: { readonly reason?: string } }[];
 }
 
-/** What Issue is refused with, with the details that gRPC clients read too. */
-async function refusalOf({ url }: ServiceProcess): Promise<Refused> {
+/** What Issue is rejected with, with the details that gRPC clients read too. */
+async function rejectionOf({ url }: ServiceProcess): Promise<Rejected> {
   const answer = await fetch(`${url}/${AUTHORITY}/Issue`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ execAct: 'review', aud: [AUDIENCE] }),
   });
-  return (await answer.json()) as Refused;
+  return (await answer.json()) as Rejected;
 }
 
 async function readiness({ url }: ServiceProcess, client: GrpcClient) {
@@ -174,7 +174,7 @@ test.each(FULL ? CASES : FEW)(
     using client = dial(service.address);
     expect(await readiness(service, client)).toEqual(ALL_BUT_ISSUE);
     const sizeBefore = await sizeOf(client);
-    const { code, message, details } = await refusalOf(service);
+    const { code, message, details } = await rejectionOf(service);
     expect([code, details[0]?.debug?.reason]).toEqual(['unavailable', 'SIGNER_UNAVAILABLE']);
     expect(details.map(({ type }) => type)).toContain('google.rpc.RetryInfo');
     expect(message).toMatch(/^The signing key of ECT_KMS_KEY cannot be opened in AWS KMS \(/);
@@ -219,7 +219,7 @@ test.runIf(FULL)(
       keys: [],
       max_age: { seconds: '0', nanos: 0 },
     });
-    expect(await refusalOf(service)).toMatchObject({ code: 'unavailable' });
+    expect(await rejectionOf(service)).toMatchObject({ code: 'unavailable' });
     await kms.comeBack();
     await whole(service, client, 1);
     const { token, kid } = await issue(client);
@@ -243,7 +243,7 @@ test.runIf(FULL)(
     await kms.comeBack();
     const said = () => service.events('keys-failed').map(({ causes }) => JSON.stringify(causes));
     await until(() => said().some((cause) => cause.includes('stands for another key')));
-    expect(await refusalOf(service)).toMatchObject({
+    expect(await rejectionOf(service)).toMatchObject({
       code: 'unavailable',
       message: expect.stringContaining('it is not the key that it was'),
     });
@@ -267,7 +267,7 @@ test.runIf(FULL)(
     expect(await service.stop()).toBe(0);
     kms.double.script.add({ kind: 'error', name: 'NotFoundException' });
     await service.restart();
-    expect(await refusalOf(service)).toMatchObject({ message: expect.stringContaining('NotFoundException') });
+    expect(await rejectionOf(service)).toMatchObject({ message: expect.stringContaining('NotFoundException') });
     kms.double.script.clear();
     using client = dial(service.address);
     await whole(service, client, 1);

@@ -1,4 +1,4 @@
-// The service on a disk that fills up, and under the quota of a caller: what is refused, what goes on, what comes back.
+// The service on a disk that fills up, and under the quota of a caller: what is rejected, what goes on, what comes back.
 
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { type ServiceProcess, startService } from '../support/service-process.ts
 import { CAN_MOUNT, NEED_TO_MOUNT, smallDisk } from '../support/small-disk.ts';
 import { SOON } from '../support/soon.ts';
 
-/** Health is public, and has a share: who asks all the time is refused. */
+/** Health is public, and has a share: who asks all the time is rejected. */
 const PUBLIC = { ...SOON, interval: 200 };
 
 const AUTHORITY = 'ect.v1.AuthorityService';
@@ -18,7 +18,7 @@ const order = { exec_act: 'review', aud: [AUDIENCE] };
 
 const issue = (client: GrpcClient, more = {}) => client.call<Issued>(`${AUTHORITY}/Issue`, { ...order, ...more });
 
-async function refusalOf(call: Promise<unknown>): Promise<CallError> {
+async function rejectionOf(call: Promise<unknown>): Promise<CallError> {
   const error = await call.then(
     () => undefined,
     (thrown: unknown) => thrown,
@@ -49,7 +49,7 @@ async function expectReadsToGoOn(client: GrpcClient): Promise<void> {
   await client.call('ect.v1.LedgerService/GetCheckpoint', {});
 }
 
-/** What is refused for want of space. */
+/** What is rejected for want of space. */
 async function expectWritesToStop(client: GrpcClient): Promise<void> {
   const { token } = await issue(client);
   for (const call of [
@@ -58,7 +58,7 @@ async function expectWritesToStop(client: GrpcClient): Promise<void> {
     () => issue(client, { level: 'LEVEL_L3' }),
     () => issue(client, { request_id: randomUUID() }),
   ]) {
-    expect((await refusalOf(call())).info).toMatchObject({ reason: 'STORAGE_FULL' });
+    expect((await rejectionOf(call())).info).toMatchObject({ reason: 'STORAGE_FULL' });
   }
 }
 
@@ -70,7 +70,7 @@ describe('H27: the quota of a caller', () => {
     const flood = async () => {
       for (let turn = 0; turn < 400; turn++) await issue(client, ext);
     };
-    const { info } = await refusalOf(flood());
+    const { info } = await rejectionOf(flood());
     expect(info).toMatchObject({ reason: 'QUOTA_EXCEEDED', metadata: { limit: String(1024 * 1024) } });
     const seconds = Number(info?.metadata['retry_after_seconds']);
     // A write of some 7 KB, at 291 bytes a second.
@@ -123,10 +123,10 @@ describeWhen(CAN_MOUNT, 'L15 L28: a disk that fills up under the service', NEED_
         );
       }
     };
-    expect((await refusalOf(flood(50))).info).toMatchObject({ reason: 'STORAGE_FULL' });
+    expect((await rejectionOf(flood(50))).info).toMatchObject({ reason: 'STORAGE_FULL' });
     // What was estimated between two measurements may have been too much, and a large commit fails before a small one.
     while (service.events('storage-low').length === 0) {
-      expect((await refusalOf(flood(1))).info).toMatchObject({ reason: 'STORAGE_FULL' });
+      expect((await rejectionOf(flood(1))).info).toMatchObject({ reason: 'STORAGE_FULL' });
     }
     await expect.poll(() => readiness(service, client), PUBLIC).toEqual(state);
     await expectWritesToStop(client);

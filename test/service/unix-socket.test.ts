@@ -24,7 +24,7 @@ describe('a service on a Unix socket', () => {
       AuthorityService,
       createGrpcTransport({ baseUrl: 'http://localhost', nodeOptions: { createConnection: () => connect(path) } }),
     );
-  const refusalOf = async (path: string, settings: Record<string, string> = {}) =>
+  const rejectionOf = async (path: string, settings: Record<string, string> = {}) =>
     (await runMain(['serve'], { ECT_LISTEN: `unix:${path}`, ECT_STORE: 'memory', ...settings })).stderr;
 
   test('A5 callers are anonymous, and the socket is for its owner alone', async () => {
@@ -75,16 +75,16 @@ describe('a service on a Unix socket', () => {
     expect(statSync(path).isSocket()).toBe(true);
     await service.restart();
     expect((await clientAt(path).issue(order)).token).toContain('.');
-    expect(await refusalOf(path)).toContain('another process listens there');
+    expect(await rejectionOf(path)).toContain('another process listens there');
     expect((await clientAt(path).issue(order)).token).toContain('.');
 
     writeFileSync(place('file'), 'precious');
-    expect(await refusalOf(place('file'))).toContain('no socket');
+    expect(await rejectionOf(place('file'))).toContain('no socket');
     expect(statSync(place('file')).size).toBe(8);
-    expect(await refusalOf(join(folder, 'missing', 'ect.sock'))).toContain(join(folder, 'missing'));
+    expect(await rejectionOf(join(folder, 'missing', 'ect.sock'))).toContain(join(folder, 'missing'));
     mkdirSync(place('open'));
     chmodSync(place('open'), 0o777);
-    expect(await refusalOf(join(folder, 'open', 'ect.sock'))).toContain('everybody may write');
+    expect(await rejectionOf(join(folder, 'open', 'ect.sock'))).toContain('everybody may write');
   });
 
   test('A5 a check says the same and leaves what is there', async () => {
@@ -104,7 +104,7 @@ describe('a service on a Unix socket', () => {
 
   test('A5 settings that would undo each other are refused', async () => {
     const path = place('never.sock');
-    const stderr = await refusalOf(path, {
+    const stderr = await rejectionOf(path, {
       ECT_UNIX_CALLER: AGENT,
       ECT_UNIX_MODE: '666',
       ECT_TLS_CERT: '/tls/c.pem',

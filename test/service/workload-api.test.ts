@@ -157,7 +157,7 @@ describeWith('openssl', 'a service with a SPIFFE Workload API', () => {
     async () => {
       const open = clientOf(issueSvid(org, ORG));
       await open.issue(order);
-      agent.x509.refuse(7);
+      agent.x509.reject(7);
       await vi.waitFor(() => expect(service.events('svid-lost').length).toBe(1), { ...SOON, timeout: 90_000 });
       expect((await failureOf(open.issue(order))).info?.reason).toBe('CALLER_UNTRUSTED');
       await expect(clientOf(issueSvid(org, ORG)).issue(order)).rejects.toThrow(
@@ -189,7 +189,7 @@ describeWith('openssl', 'a start with a SPIFFE Workload API', () => {
   test('A1 fails in time where the agent has no identity for it, and says how to make one', async () => {
     await using agent = new WorkloadAgent();
     await agent.start();
-    agent.x509.refuse(7);
+    agent.x509.reject(7);
     const { code, stderr } = await runMain(['serve'], { ECT_WORKLOAD_API: agent.address, ECT_STORE: 'memory' });
     expect(code).toBe(1);
     expect(stderr).toContain(agent.address);

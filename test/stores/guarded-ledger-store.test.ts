@@ -71,7 +71,7 @@ describe('a list of all entries shows what is missing from it, and where', () =>
     database.exec(`DROP TRIGGER entries_stay; DELETE FROM entries WHERE ${condition}`);
     database.close();
   };
-  const missing = (index: number) => ({ reason: 'LEDGER_CORRUPT', facts: { index: String(index) } });
+  const missing = (index: number) => ({ reason: 'LEDGER_CORRUPT', metadata: { index: String(index) } });
 
   test.each([
     ['in the middle', 'idx = 2', 2],

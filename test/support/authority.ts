@@ -2,30 +2,30 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import {
-  type AuthorityParts,
+  type AuthorityContext,
   type Notices,
-  type RecordingOrders,
+  type PendingRecordings,
   Recordings,
-  rereadOrder,
+  readPending,
 } from '../../src/authority/index.ts';
 import { KeyRing, SignatureBatcher } from '../../src/keys/index.ts';
 import { generateLedgerKey, Ledger, type LedgerStore, openLedgerKey } from '../../src/ledger/index.ts';
 import { LocalSigner } from '../../src/signers/local/index.ts';
 import {
-  MemoryIssueMemo,
+  MemoryIdempotencyStore,
   MemoryLedgerStore,
-  MemoryRecordingOrders,
+  MemoryPendingRecordings,
   MemoryReplayGuard,
 } from '../../src/stores/memory/index.ts';
-import { isWithin, SignatureMemo } from '../../src/token/index.ts';
+import { isWithin, SignatureCache } from '../../src/token/index.ts';
 import { Clock } from './clock.ts';
 import { policy } from './tokens.ts';
 
 export const ISSUER = 'urn:ect:test';
 
 export interface TestAuthority {
-  readonly parts: AuthorityParts;
-  readonly orders: RecordingOrders;
+  readonly context: AuthorityContext;
+  readonly orders: PendingRecordings;
   readonly signer: LocalSigner;
   readonly clock: Clock;
   /** What an operator was told, in order. */
@@ -35,7 +35,7 @@ export interface TestAuthority {
 /** An authority whose ledger is kept in `store`. */
 export async function makeAuthority(
   store: LedgerStore = new MemoryLedgerStore(),
-  overrides: Partial<AuthorityParts['policy']> = {},
+  overrides: Partial<AuthorityContext['policy']> = {},
 ): Promise<TestAuthority> {
   const clock = new Clock();
   const noticed: Readonly<Record<string, string | undefined>>[] = [];
@@ -44,12 +44,12 @@ export async function makeAuthority(
   const speaksFor = (iss: string) => isWithin(iss, ISSUER) || iss.startsWith('spiffe://');
   const notices: Notices = {
     equivocated: ({ iss, wid, jti }, seenBy) => void noticed.push({ event: 'equivocated', iss, wid, jti, seenBy }),
-    levelRefused: (minimum) => void noticed.push({ event: 'level refused', minimum }),
+    levelRejected: (minimum) => void noticed.push({ event: 'level refused', minimum }),
     backgroundAppend: ({ jti }, reason) => void noticed.push({ event: 'background append', jti, reason }),
   };
   const ledger = await Ledger.open({ store, key, nowMs: clock.nowMs });
-  const orders = new MemoryRecordingOrders();
-  const parts: AuthorityParts = {
+  const orders = new MemoryPendingRecordings();
+  const context: AuthorityContext = {
     policy: {
       token: policy,
       graph: { predecessorPolicy: true, reviewActions: ['human_review'] },
@@ -61,7 +61,7 @@ export async function makeAuthority(
     },
     keys: new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor }]),
     signers: { for: () => signer },
-    signatures: new SignatureMemo(),
+    signatures: new SignatureCache(),
     batcher: new SignatureBatcher(),
     ledger,
     // A lease that is over at once: what failed is taken up by the next sweep.
@@ -70,16 +70,16 @@ export async function makeAuthority(
       ledger,
       notices,
       earliest: clock.earliest,
-      reread: (order) => rereadOrder(parts, order),
+      reread: (order) => readPending(context, order),
       leaseMs: 0,
     }),
     replay: new MemoryReplayGuard(1000),
-    memo: new MemoryIssueMemo(1000),
+    idempotency: new MemoryIdempotencyStore(1000),
     notices,
     now: clock.now,
     stamp: clock.stamp,
     earliest: clock.earliest,
     forgotten: clock.forgotten,
   };
-  return { parts, orders, signer, clock, noticed };
+  return { context, orders, signer, clock, noticed };
 }

@@ -8,7 +8,7 @@ export class Clock {
   #passed = 0;
   /** What the time is ahead of the earliest that it can be. */
   lagSeconds = 0;
-  isBelieved = true;
+  isTrusted = true;
   #forgotten = 0;
 
   now = (): number => this.seconds;

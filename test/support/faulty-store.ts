@@ -1,7 +1,7 @@
 // A ledger store whose writes fail on demand, in both ways in which a write can: nothing was kept, or everything was
 // kept and only the answer was lost.
 
-import { EctError, refuse } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import type {
   Candidate,
   CommitResult,
@@ -98,5 +98,5 @@ export class FaultyStore implements LedgerStore {
 }
 
 function unavailable(): EctError {
-  return new EctError(refuse('LEDGER_UNAVAILABLE', 'The storage was told to fail.'));
+  return new EctError(reject('LEDGER_UNAVAILABLE', 'The storage was told to fail.'));
 }

@@ -2,14 +2,14 @@
 // certificates and a real tree, each entry at a time of its own.
 
 import { createECDH, hash } from 'node:crypto';
-import { certify } from '../../src/custody/certificate.ts';
-import { asKeyCandidate, type KeyStatement } from '../../src/custody/key-entry.ts';
+import { certify } from '../../src/key-manager/certificate.ts';
+import { asKeyCandidate, type KeyStatement } from '../../src/key-manager/key-entry.ts';
 import type { Kid, OpenSigner, PublicJwk } from '../../src/keys/index.ts';
 import { signCheckpoint } from '../../src/ledger/checkpoint.ts';
 import { commitEach } from '../../src/ledger/entry.ts';
 import { type Head, Ledger, type Seal } from '../../src/ledger/index.ts';
 import { growTree, leafHash, rootOf } from '../../src/ledger/tree.ts';
-import type { Shared } from './custody.ts';
+import type { Shared } from './key-manager.ts';
 
 /** Time between two delegated keys: 8 workers with hourly keys record some 600 events a day. */
 const STEP_MS = 432_000;

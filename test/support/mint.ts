@@ -1,6 +1,6 @@
 // A token of ours in one go, for tests that are not about when it is signed.
 
-import type { Signer, Until } from '../../src/keys/index.ts';
+import type { CallDeadline, Signer } from '../../src/keys/index.ts';
 import { type Claims, type CompactToken, type Draft, prepareToken, sealToken } from '../../src/token/index.ts';
 
 export async function mintToken(
@@ -8,7 +8,7 @@ export async function mintToken(
   extText: string | undefined,
   signer: Signer,
   maxTokenBytes: number,
-  until: Until,
+  until: CallDeadline,
   draft: Draft = '01',
 ): Promise<CompactToken> {
   const unsealed = prepareToken(claims, extText, signer, maxTokenBytes, draft);

@@ -7,7 +7,7 @@ import {
   NO_LIMITS,
   PolicyAuthorizer,
   type PolicyInForce,
-  type PolicyRefusal,
+  type PolicyRejection,
   readLimits,
 } from '../../src/policy/index.ts';
 import { ISSUER } from './authority.ts';
@@ -18,7 +18,7 @@ export interface TestPolicy {
   readonly issuer?: string;
   readonly isAdministrator?: (caller: Caller) => boolean;
   readonly limits?: string;
-  readonly refusals?: PolicyRefusal[];
+  readonly refusals?: PolicyRejection[];
 }
 
 /** What a policy and its limits come to. */
@@ -37,8 +37,8 @@ function limitsOf(text: string | undefined) {
 
 export function authorizerFor(text: string, options: TestPolicy = {}): PolicyAuthorizer {
   const { issuer = ISSUER, isAdministrator = () => false, limits, refusals = [] } = options;
-  const onRefused = (refusal: PolicyRefusal) => void refusals.push(refusal);
-  return new PolicyAuthorizer({ issuer, isAdministrator, onRefused }, inForce(text, limits));
+  const onRejected = (rejection: PolicyRejection) => void refusals.push(rejection);
+  return new PolicyAuthorizer({ issuer, isAdministrator, onRejected }, inForce(text, limits));
 }
 
 /** A file of the folder `policy`. */

@@ -1,5 +1,5 @@
 // A real PostgreSQL server of a test's own, from the binaries of Debian: in a temporary directory, behind a Unix socket, with the
-// settings that a server has by default. It refuses to run as root, so there it runs as `postgres`.
+// settings that a server has by default. It rejects to run as root, so there it runs as `postgres`.
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

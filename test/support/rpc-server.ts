@@ -1,14 +1,14 @@
-// A real server on a free port over small services, whose procedures do what the request asks for: answer, refuse, fail
+// A real server on a free port over small services, whose procedures do what the request asks for: answer, reject, fail
 // or hang. Every line that it writes is kept.
 
 import { anonymousCallers } from '../../src/callers/identify.ts';
-import { EctError, refuse } from '../../src/errors.ts';
-import { createEvents, type Events } from '../../src/events.ts';
+import type { Call, Service } from '../../src/calls/call.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { AdminService } from '../../src/gen/ect/v1/admin_pb.ts';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
 import { KeyService } from '../../src/gen/ect/v1/keys_pb.ts';
-import type { Call, Service } from '../../src/rpc/call.ts';
-import { type RunningServer, type ServerOptions, startServer } from '../../src/rpc/server.ts';
+import { createEvents, type Events } from '../../src/telemetry/events.ts';
+import { type RunningServer, type ServerOptions, startServer } from '../../src/transport/server.ts';
 
 export type Line = Readonly<Record<string, unknown>>;
 
@@ -27,7 +27,7 @@ export interface TestServer extends AsyncDisposable {
 
 export const MAX_REQUEST_BYTES = 4096;
 
-/** Starts it. What `Issue` does is chosen by `exec_act`: `bug`, `refuse`, `hang`, `wait`, or else an answer. */
+/** Starts it. What `Issue` does is chosen by `exec_act`: `bug`, `reject`, `hang`, `wait`, or else an answer. */
 export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const lines: Line[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line) as Line) };
@@ -96,9 +96,9 @@ function authorityService(seen: Call[], waiting: Promise<void>): Service<typeof 
         seen.push(call);
         if (execAct === 'bug') throw new RangeError('eyJhbGciOiJFUzI1NiIsInR5cCI6ImV4ZWMrand0In0 is secret');
         if (execAct === 'refuse')
-          throw new EctError(refuse('REQUEST_INVALID', 'exec_act is not allowed', { field: 'exec_act' }));
+          throw new EctError(reject('REQUEST_INVALID', 'exec_act is not allowed', { field: 'exec_act' }));
         if (execAct === 'down')
-          throw new EctError(refuse('LEDGER_UNAVAILABLE', 'the ledger does not answer'), {
+          throw new EctError(reject('LEDGER_UNAVAILABLE', 'the ledger does not answer'), {
             cause: new Error('SQLITE_BUSY'),
           });
         if (execAct === 'hang') await new Promise<never>(() => undefined);

@@ -46,7 +46,7 @@ class Channel {
     const isAsked = stream.metadata.get('workload.spiffe.io').join() === 'true';
     const code = isAsked ? this.#code : status.INVALID_ARGUMENT;
     if (code !== undefined) {
-      refuse(stream, code);
+      reject(stream, code);
       return;
     }
     this.#streams.add(stream);
@@ -61,9 +61,9 @@ class Channel {
     for (const stream of this.#streams) stream.write(message);
   }
 
-  refuse(code: status): void {
+  reject(code: status): void {
     this.#code = code;
-    for (const stream of this.#streams) refuse(stream, code);
+    for (const stream of this.#streams) reject(stream, code);
     this.#streams.clear();
   }
 
@@ -72,7 +72,7 @@ class Channel {
   }
 }
 
-function refuse(stream: Stream, code: status): void {
+function reject(stream: Stream, code: status): void {
   stream.emit('error', { code, details: 'no identity issued' });
 }
 

@@ -13,9 +13,9 @@ const claims: TypedClaims = {
   policy: undefined,
 };
 
-function refusalOf(overrides: Partial<TypedClaims>): string {
-  const refusal = checkFormats({ ...claims, ...overrides }, policy);
-  return refusal === undefined ? 'none' : `${refusal.reason} ${refusal.facts['claim'] ?? ''}`.trim();
+function rejectionOf(overrides: Partial<TypedClaims>): string {
+  const rejection = checkFormats({ ...claims, ...overrides }, policy);
+  return rejection === undefined ? 'none' : `${rejection.reason} ${rejection.metadata['claim'] ?? ''}`.trim();
 }
 
 describe('the first rule that is broken is named, in the order of the claims', () => {
@@ -33,7 +33,7 @@ describe('the first rule that is broken is named, in the order of the claims', (
   ];
   test.each(broken.map(([reason], at) => [reason, at] as const))('%s', (reason, at) => {
     const all = Object.assign({}, ...broken.slice(at).map(([, fault]) => fault));
-    expect(refusalOf(all)).toBe(reason);
+    expect(rejectionOf(all)).toBe(reason);
   });
 });
 
@@ -48,14 +48,14 @@ describe('lifetimes', () => {
     [0, 'CLAIM_INVALID exp'],
     [-1, 'CLAIM_INVALID exp'],
   ])('T17: exp %d: %s', (exp, reason) => {
-    expect(refusalOf({ exp })).toBe(reason);
+    expect(rejectionOf({ exp })).toBe(reason);
   });
 });
 
 test('T17: no exp, and so no iat, lies after the last second that RFC 3339 can say', () => {
   const last = Date.parse('9999-12-31T23:59:59Z') / 1000;
-  expect(refusalOf({ iat: last - 1, exp: last })).toBe('none');
-  expect(refusalOf({ iat: last, exp: last + 1 })).toBe('CLAIM_INVALID exp');
+  expect(rejectionOf({ iat: last - 1, exp: last })).toBe('none');
+  expect(rejectionOf({ iat: last, exp: last + 1 })).toBe('CLAIM_INVALID exp');
 });
 
 describe('names', () => {
@@ -68,7 +68,7 @@ describe('names', () => {
     "a+b-c.1:!$&'()*+,;=%41[]@~_",
     `https://example.com/${'a'.repeat(2028)}`,
   ])('%s is an issuer', (iss) => {
-    expect(refusalOf({ iss })).toBe('none');
+    expect(rejectionOf({ iss })).toBe('none');
   });
 
   test.each([
@@ -87,48 +87,48 @@ describe('names', () => {
     'SPIFFE://example.com/a',
     `spiffe://${'a'.repeat(256)}/a`,
   ])('A2 T20: %s is no issuer: of the scheme spiffe, an issuer is a SPIFFE ID', (iss) => {
-    expect(refusalOf({ iss })).toBe('CLAIM_INVALID iss');
-    expect(checkFormats({ ...claims, iss }, policy, '00')?.facts).toEqual({ claim: 'iss' });
+    expect(rejectionOf({ iss })).toBe('CLAIM_INVALID iss');
+    expect(checkFormats({ ...claims, iss }, policy, '00')?.metadata).toEqual({ claim: 'iss' });
   });
 
   test.each(['', ':', 'urn:', '1a:b', 'é:b', 'a:é', 'a:b c', 'a:<b>', 'a:b\n', 'a:\\b', 'a:b"', 'a:{b}', 'a:`', 'a:^'])(
     '%j is no issuer',
     (iss) => {
-      expect(refusalOf({ iss })).toBe('CLAIM_INVALID iss');
+      expect(rejectionOf({ iss })).toBe('CLAIM_INVALID iss');
     },
   );
 
   test('an audience is bounded by its bytes, not by its characters', () => {
-    expect(refusalOf({ aud: ['é'.repeat(1024)] })).toBe('none');
-    expect(refusalOf({ aud: [`${'é'.repeat(1024)}a`] })).toBe('CLAIM_INVALID aud');
+    expect(rejectionOf({ aud: ['é'.repeat(1024)] })).toBe('none');
+    expect(rejectionOf({ aud: [`${'é'.repeat(1024)}a`] })).toBe('CLAIM_INVALID aud');
   });
 
   test('T19: 64 audiences are the most', () => {
     const parties = Array.from({ length: 65 }, (_, at) => `urn:a:${at}`);
-    expect(refusalOf({ aud: parties.slice(0, 64) })).toBe('none');
-    expect(refusalOf({ aud: parties })).toBe('CLAIM_INVALID aud');
+    expect(rejectionOf({ aud: parties.slice(0, 64) })).toBe('none');
+    expect(rejectionOf({ aud: parties })).toBe('CLAIM_INVALID aud');
   });
 
   test.each(['\ud800', 'a\udfff', '\ud83d', '\u0000', '\u007f', '\u0085', '\u001b[31m'])(
     'S2: neither an audience nor an action may hold %j',
     (text) => {
-      expect(refusalOf({ aud: [text] })).toBe('CLAIM_INVALID aud');
-      expect(refusalOf({ exec_act: text })).toBe('CLAIM_INVALID exec_act');
+      expect(rejectionOf({ aud: [text] })).toBe('CLAIM_INVALID aud');
+      expect(rejectionOf({ exec_act: text })).toBe('CLAIM_INVALID exec_act');
     },
   );
 
   test('T22: a task may do what every object has a name for', () => {
-    for (const exec_act of ['__proto__', 'constructor', 'toString']) expect(refusalOf({ exec_act })).toBe('none');
+    for (const exec_act of ['__proto__', 'constructor', 'toString']) expect(rejectionOf({ exec_act })).toBe('none');
   });
 });
 
 describe('predecessors', () => {
   test('T16: ten thousand are refused by their number, before each is looked at', () => {
-    expect(refusalOf({ pred: Array.from({ length: 10_000 }, () => 'x'.repeat(1000)) })).toBe('PRED_INVALID');
+    expect(rejectionOf({ pred: Array.from({ length: 10_000 }, () => 'x'.repeat(1000)) })).toBe('PRED_INVALID');
   });
 
   test.each([[[OTHER_JTI.toUpperCase()]], [[`${OTHER_JTI}\n`]], [['__proto__']]])('T16: %j is refused', (pred) => {
-    expect(refusalOf({ pred })).toBe('PRED_INVALID');
+    expect(rejectionOf({ pred })).toBe('PRED_INVALID');
   });
 });
 
@@ -137,20 +137,20 @@ describe('the extension', () => {
 
   test('is measured in bytes of UTF-8', () => {
     const fill = (characters: number) => ({ ect_ext: { a: 'é'.repeat(characters) } });
-    expect(refusalOf(fill(2044))).toBe('none');
-    expect(refusalOf(fill(2045))).toBe('EXT_TOO_LARGE');
+    expect(rejectionOf(fill(2044))).toBe('none');
+    expect(rejectionOf(fill(2045))).toBe('EXT_TOO_LARGE');
   });
 
   test('names its limits', () => {
-    expect(checkFormats({ ...claims, ect_ext: nest(6) }, policy)).toMatchObject({ facts: { limit_depth: '5' } });
+    expect(checkFormats({ ...claims, ect_ext: nest(6) }, policy)).toMatchObject({ metadata: { limit_depth: '5' } });
     const large = { a: 'x'.repeat(4096) };
-    expect(checkFormats({ ...claims, ect_ext: large }, policy)).toMatchObject({ facts: { limit_bytes: '4096' } });
+    expect(checkFormats({ ...claims, ect_ext: large }, policy)).toMatchObject({ metadata: { limit_bytes: '4096' } });
   });
 
   test('may be empty, and 5 deep', () => {
-    expect(refusalOf({ ect_ext: {} })).toBe('none');
-    expect(refusalOf({ ect_ext: nest(5) })).toBe('none');
-    expect(refusalOf({ ect_ext: nest(6) })).toBe('EXT_TOO_DEEP');
+    expect(rejectionOf({ ect_ext: {} })).toBe('none');
+    expect(rejectionOf({ ect_ext: nest(5) })).toBe('none');
+    expect(rejectionOf({ ect_ext: nest(6) })).toBe('EXT_TOO_DEEP');
   });
 });
 
@@ -159,10 +159,10 @@ test.each([
   ['test', 'n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg'],
 ])('the hash claim of %j is %s', (text, expected) => {
   expect(hashClaim(Buffer.from(text))).toBe(expected);
-  expect(refusalOf({ inp_hash: expected, out_hash: expected })).toBe('none');
+  expect(rejectionOf({ inp_hash: expected, out_hash: expected })).toBe('none');
 });
 
 test('the example is valid', () => {
   expect(claims.iss).toBe(ISS);
-  expect(refusalOf({})).toBe('none');
+  expect(rejectionOf({})).toBe('none');
 });

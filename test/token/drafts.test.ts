@@ -166,7 +166,7 @@ describe('each draft can be switched off', () => {
   test('the refusal says which types are read', () => {
     const messageOf = (...drafts: readonly ('00' | '01')[]) => {
       const verdict = judge(makeToken({}, { typ: 'JWT' }), only(...drafts));
-      return verdict.ok ? '' : verdict.refusal.message;
+      return verdict.ok ? '' : verdict.rejection.message;
     };
     expect(messageOf('00')).toBe("The header's typ must be wimse-exec+jwt.");
     expect(messageOf('00', '01')).toBe("The header's typ must be exec+jwt or wimse-exec+jwt.");

@@ -30,7 +30,7 @@ describe('as of a past time', () => {
   ])('T29: nbf is judged as of then: %d %s', (second, reason) => {
     const later = makeToken({ nbf: NOW + 101 });
     expect(reasonFor(later, { question: asOf(second) })).toBe(reason);
-    expect(reasonFor(later, { question: { ...asOf(second), reading: 'recorded' } })).toBe(reason);
+    expect(reasonFor(later, { question: { ...asOf(second), purpose: 'recorded' } })).toBe(reason);
   });
 
   test.each([
@@ -40,16 +40,16 @@ describe('as of a past time', () => {
     [makeToken({ exp: NOW + 80_000 }), NOW + 70_000, 'iat is more than 900 s before as_of.'],
   ])('T18: a time that is not that of as_of is blamed on no clock', (presented, second, message) => {
     const verdict = judge(presented, { question: asOf(second) });
-    const refusal = verdict.ok ? undefined : verdict.refusal;
-    expect(refusal?.message).toBe(message);
-    expect(refusal?.remedy).toMatch(/^Verify the token as of a moment /);
+    const rejection = verdict.ok ? undefined : verdict.rejection;
+    expect(rejection?.message).toBe(message);
+    expect(rejection?.remedy).toMatch(/^Verify the token as of a moment /);
     expect(judge(presented, { question: { now: second } })).not.toMatchObject({
-      refusal: { remedy: expect.anything() },
+      rejection: { remedy: expect.anything() },
     });
   });
 
   test('a record may be read before its own age limit and after its expiry', () => {
-    const question = { ...asOf(NOW + YEAR), reading: 'recorded' as const };
+    const question = { ...asOf(NOW + YEAR), purpose: 'recorded' as const };
     expect(reasonFor(token, { question })).toBe('VALID');
     expect(reasonFor(token, { question: { ...question, asOf: NOW - 31 } })).toBe('IAT_IN_FUTURE');
   });
@@ -86,7 +86,7 @@ describe('as of a past time', () => {
   test('the refusals of a key say which end of its time was missed', () => {
     const messageOf = (times: Partial<TrustedKey>) => {
       const verdict = judge(token, { ring: ring(times) });
-      return verdict.ok ? '' : verdict.refusal.message;
+      return verdict.ok ? '' : verdict.rejection.message;
     };
     expect(messageOf({ notBefore: NOW + 1 })).toBe('The key is not in force yet.');
     expect(messageOf({ notAfter: NOW })).toBe('The key has expired.');

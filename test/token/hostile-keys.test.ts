@@ -155,7 +155,10 @@ describe('T4: a token that brings its own key', () => {
 
   test('is refused without a word of the private key that it may bring', () => {
     const verdict = judge(makeToken({}, { jwk: secret }, attacker.privateKey), { question: { mode: 'report' } });
-    expect(verdict).toMatchObject({ ok: false, refusal: { reason: 'HEADER_FORBIDDEN', facts: { member: 'jwk' } } });
+    expect(verdict).toMatchObject({
+      ok: false,
+      rejection: { reason: 'HEADER_FORBIDDEN', metadata: { member: 'jwk' } },
+    });
     expect(JSON.stringify(verdict)).not.toContain(secret.d);
   });
 });

@@ -1,11 +1,11 @@
 // What the verifier says of a token, in one word.
 
 import type { KeyRing } from '../../src/keys/index.ts';
-import { type Question, type TokenPolicy, type TokenVerdict, verifyToken } from '../../src/token/index.ts';
+import { type TokenPolicy, type TokenVerdict, type VerifyOptions, verifyToken } from '../../src/token/index.ts';
 import { AUD, keys, NOW, policy } from '../support/tokens.ts';
 
 interface Circumstances {
-  readonly question?: Partial<Question>;
+  readonly question?: Partial<VerifyOptions>;
   readonly policy?: Partial<TokenPolicy>;
   readonly ring?: KeyRing;
 }
@@ -14,18 +14,18 @@ export function judge(
   token: string,
   { question = {}, policy: more = {}, ring = keys }: Circumstances = {},
 ): TokenVerdict {
-  const asked: Question = { now: NOW, audience: AUD, reading: 'presented', ...question };
+  const asked: VerifyOptions = { now: NOW, audience: AUD, purpose: 'presented', ...question };
   return verifyToken(token, asked, { ...policy, ...more }, ring);
 }
 
 /** `VALID`, or the reason why not. */
 export function reasonFor(token: string, circumstances: Circumstances = {}): string {
   const verdict = judge(token, circumstances);
-  return verdict.ok ? 'VALID' : verdict.refusal.reason;
+  return verdict.ok ? 'VALID' : verdict.rejection.reason;
 }
 
 /** The same with the claim that is at fault: `CLAIM_INVALID iat`. */
 export function faultIn(token: string, circumstances: Circumstances = {}): string {
   const verdict = judge(token, circumstances);
-  return verdict.ok ? 'VALID' : `${verdict.refusal.reason} ${verdict.refusal.facts['claim'] ?? ''}`.trim();
+  return verdict.ok ? 'VALID' : `${verdict.rejection.reason} ${verdict.rejection.metadata['claim'] ?? ''}`.trim();
 }

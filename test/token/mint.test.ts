@@ -96,7 +96,7 @@ describe('T15: the longest token', () => {
     await expect(mintToken(claims, undefined, counting, length - 1, until)).rejects.toMatchObject({
       reason: 'TOKEN_TOO_LARGE',
       message: 'The token would be too long.',
-      facts: { limit_bytes: String(length - 1) },
+      metadata: { limit_bytes: String(length - 1) },
     });
     expect(asked).toBe(0);
   });
@@ -165,7 +165,7 @@ describe('a token of draft -00', () => {
     const ect_ext = { a: 1, pol: 'p', pol_decision: 'rejected', pol_enforcer: 'e', pol_timestamp: 7 };
     const given = { inp_hash: HASH, ect_ext, policy: policyIn(ect_ext) as Claims['policy'] };
     const ring = new KeyRing([{ kid: signer.jwk.kid, publicKey: signer.publicKey, speaksFor: () => true }]);
-    const verdict = (text: string) => verifyToken(text, { now: NOW, reading: 'presented' }, policy, ring);
+    const verdict = (text: string) => verifyToken(text, { now: NOW, purpose: 'presented' }, policy, ring);
     const newer = verdict(await mintToken({ ...claims, ...given }, JSON.stringify(ect_ext), signer, 16_384, until));
     const old = verdict(await mintOlder(given, JSON.stringify(ect_ext)));
     expect(newer).toMatchObject({ ok: true, token: { draft: '01', claims: { ...claims, ...given } } });
@@ -191,7 +191,7 @@ describe('an unsigned object', () => {
     const l1 = { ...policy, minimumLevel: 'L1' } as const;
     for (const iss of ['urn:a', 'urn:a.b', 'urn:a.b.c', 'urn:a.b.c.d']) {
       const text = mintUnsigned({ ...claims, iss, aud: ['urn:é"\\'] }, undefined, 16_384);
-      const verdict = verifyToken(text, { now: NOW, reading: 'presented' }, l1, new KeyRing([]));
+      const verdict = verifyToken(text, { now: NOW, purpose: 'presented' }, l1, new KeyRing([]));
       expect(verdict).toMatchObject({
         ok: true,
         token: { level: 'L1', claims: { ...claims, iss, aud: ['urn:é"\\'] } },

@@ -49,13 +49,13 @@ describe('T21: another kind of JWT under the same key is refused by its type', (
 
 describe('T21: what the service itself signs or answers is no token', () => {
   test('a checkpoint, a receipt and a leaf', async () => {
-    const { parts, signer } = await makeAuthority();
+    const { context, signer } = await makeAuthority();
     const until = { signal: new AbortController().signal };
-    const now = parts.now();
+    const now = context.now();
     const claims = { ...payload, iss: ISSUER, iat: now, exp: now + 600, jti: JTI as Jti, pred: [] as Jti[] };
     const complete = { ...claims, wid: '', inp_hash: '', out_hash: '', ect_ext: undefined, policy: undefined };
     const token = await mintToken(complete, undefined, signer, 16_384, until);
-    const { receipt, record } = await append(parts, { kind: 'anonymous' }, token, until.signal);
+    const { receipt, record } = await append(context, { kind: 'anonymous' }, token, until.signal);
     const leaf = Buffer.from(record.leaf).toString('utf8');
     const circumstances = { policy: { minimumLevel: 'L1' } } as const;
     for (const text of [receipt.checkpoint, receipt.tlogProof, Buffer.from(receipt.tlogProof).toString('base64url')]) {

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { type JsonObject, policyIn } from '../../src/token/index.ts';
-import { isRefusal } from '../../src/token/read-claims.ts';
+import { isRejection } from '../../src/token/read-claims.ts';
 
 const decided = { pol: 'policy_v1', pol_decision: 'approved' };
 
 function faultIn(members: JsonObject): string {
   const policy = policyIn(members);
-  return isRefusal(policy) ? `${policy.reason} ${policy.facts['claim']}` : 'none';
+  return isRejection(policy) ? `${policy.reason} ${policy.metadata['claim']}` : 'none';
 }
 
 test('a token without policy claims has no policy', () => {
   expect(policyIn(undefined)).toBeUndefined();
   expect(policyIn({})).toBeUndefined();
-  expect(policyIn({ 'com.example.pol': 'x', reason: 'x', facts: {} })).toBeUndefined();
+  expect(policyIn({ 'com.example.pol': 'x', reason: 'x', metadata: {} })).toBeUndefined();
 });
 
 test('what is absent is empty, undefined or false', () => {

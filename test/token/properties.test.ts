@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 function verdictOn(token: string, now = NOW) {
-  return verifyToken(token, { now, reading: 'presented' }, policy, keys);
+  return verifyToken(token, { now, purpose: 'presented' }, policy, keys);
 }
 
 const uuid = fc
@@ -73,7 +73,7 @@ describe('tokens', () => {
     await fc.assert(
       fc.asyncProperty(claimSets, async (claims) => {
         const verdict = verdictOn(await mint(claims));
-        expect(verdict.ok ? verdict.token.claims : verdict.refusal).toEqual(claims);
+        expect(verdict.ok ? verdict.token.claims : verdict.rejection).toEqual(claims);
       }),
       { numRuns: 500 },
     );
@@ -87,10 +87,10 @@ describe('tokens', () => {
         expect(older.token?.claims).toEqual(claims);
         const text = mintUnsigned(claims, extTextOf(claims), policy.maxTokenBytes);
         const l1 = { ...policy, minimumLevel: 'L1' } as const;
-        const unsigned = verifyToken(text, { now: NOW, reading: 'presented' }, l1, keys);
+        const unsigned = verifyToken(text, { now: NOW, purpose: 'presented' }, l1, keys);
         expect(unsigned).toMatchObject({ ok: true, token: { level: 'L1', kid: '' } });
         expect(unsigned.token?.claims).toEqual(claims);
-        expect(verdictOn(text)).toMatchObject({ ok: false, refusal: { reason: 'LEVEL_TOO_LOW' }, token: undefined });
+        expect(verdictOn(text)).toMatchObject({ ok: false, rejection: { reason: 'LEVEL_TOO_LOW' }, token: undefined });
       }),
       { numRuns: 300 },
     );

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { KeyRing } from '../../src/keys/index.ts';
-import { SignatureMemo, TOKEN_STEPS, verifyToken } from '../../src/token/index.ts';
+import { SignatureCache, TOKEN_STEPS, verifyToken } from '../../src/token/index.ts';
 import { encode, keys, makeToken, NOW, policy, signingKey, trust } from '../support/tokens.ts';
 import { judge } from './judge.ts';
 
@@ -15,12 +15,12 @@ function report(
   const verdict = judge(token, { ring, question: { mode: 'report' } });
   const failures = verdict.ok ? [] : verdict.failures;
   const named = TOKEN_STEPS.map(({ name }, at) => ({ name, outcome: verdict.outcomes[at] }));
-  // Every row that failed has its refusal, and no other has one.
+  // Every row that failed has its rejection, and no other has one.
   expect(failures.map(({ step }) => step)).toEqual(
     named.flatMap(({ outcome }, at) => (outcome === 'FAIL' ? [at] : [])),
   );
   return {
-    failed: failures.map(({ step, refusal }) => `${TOKEN_STEPS[step]!.name} ${refusal.reason}`),
+    failed: failures.map(({ step, rejection }) => `${TOKEN_STEPS[step]!.name} ${rejection.reason}`),
     skipped: named.filter(({ outcome }) => outcome === 'SKIPPED').map(({ name }) => name),
   };
 }
@@ -51,8 +51,8 @@ describe('a report', () => {
   test('gives the reason of the first failure, as enforcing does', () => {
     const token = forged(makeToken({ aud: 'urn:x' }, { cty: 'x' }));
     const [reported, enforced] = (['report', 'enforce'] as const).map((mode) => judge(token, { question: { mode } }));
-    expect(reported).toMatchObject({ ok: false, refusal: { reason: 'HEADER_FORBIDDEN' } });
-    expect(enforced).toMatchObject({ ok: false, refusal: { reason: 'HEADER_FORBIDDEN' }, failures: [{ step: 4 }] });
+    expect(reported).toMatchObject({ ok: false, rejection: { reason: 'HEADER_FORBIDDEN' } });
+    expect(enforced).toMatchObject({ ok: false, rejection: { reason: 'HEADER_FORBIDDEN' }, failures: [{ step: 4 }] });
   });
 
   test('enforcing is the default, and runs nothing after a failure', () => {
@@ -73,13 +73,13 @@ describe('claims that nobody vouches for never come out of a report', () => {
     const verdict = judge(token, { ring, question: { mode: 'report', audience: 'urn:x' } });
     expect(verdict).toMatchObject({ ok: false, token: undefined });
     // They were judged nevertheless.
-    expect(verdict.ok ? [] : verdict.failures.map(({ refusal }) => refusal.reason)).toContain('AUDIENCE_MISMATCH');
+    expect(verdict.ok ? [] : verdict.failures.map(({ rejection }) => rejection.reason)).toContain('AUDIENCE_MISMATCH');
   });
 
   test('nor those of an unsigned object below the minimum', () => {
     const verdict = judge(encode({ iss: 'urn:a' }), { question: { mode: 'report' } });
     expect(verdict).toMatchObject({ ok: false, token: undefined });
-    expect(verdict.ok ? [] : verdict.failures.map(({ refusal }) => refusal.reason)).toEqual([
+    expect(verdict.ok ? [] : verdict.failures.map(({ rejection }) => rejection.reason)).toEqual([
       'LEVEL_TOO_LOW',
       'CLAIM_MISSING',
     ]);
@@ -88,7 +88,7 @@ describe('claims that nobody vouches for never come out of a report', () => {
   test('but those that hold do, when only a later step fails', () => {
     const verdict = judge(makeToken({ aud: 'urn:x', exp: NOW + 1 }), { question: { mode: 'report', now: NOW + 1 } });
     expect(verdict).toMatchObject({ ok: false, token: { kid: 'agent-a-key' } });
-    expect(verdict.ok ? [] : verdict.failures.map(({ refusal }) => refusal.reason)).toEqual([
+    expect(verdict.ok ? [] : verdict.failures.map(({ rejection }) => rejection.reason)).toEqual([
       'AUDIENCE_MISMATCH',
       'TOKEN_EXPIRED',
     ]);
@@ -161,11 +161,11 @@ describe('a step whose ground is missing is skipped', () => {
 });
 
 test('a signature that a report has verified is good for the next verdict, and nothing else of it', () => {
-  const memo = new SignatureMemo();
+  const signatureCache = new SignatureCache();
   const token = makeToken({}, { cty: 'x' });
-  const question = { now: NOW, reading: 'recorded', mode: 'report' } as const;
+  const question = { now: NOW, purpose: 'recorded', mode: 'report' } as const;
   for (let round = 0; round < 2; round++) {
-    const verdict = verifyToken(token, question, policy, keys, memo);
-    expect(verdict).toMatchObject({ ok: false, refusal: { reason: 'HEADER_FORBIDDEN' }, token: undefined });
+    const verdict = verifyToken(token, question, policy, keys, signatureCache);
+    expect(verdict).toMatchObject({ ok: false, rejection: { reason: 'HEADER_FORBIDDEN' }, token: undefined });
   }
 });

@@ -1,4 +1,4 @@
-// Every refusal says in a sentence what must be so, and its facts say the limits. People act on these.
+// Every rejection says in a sentence what must be so, and its facts say the limits. People act on these.
 
 import { describe, expect, test } from 'vitest';
 import { KeyRing } from '../../src/keys/index.ts';
@@ -22,7 +22,7 @@ type Circumstances = Parameters<typeof judge>[1];
 function sentenceOn(token: string, circumstances: Circumstances = {}): string {
   const verdict = judge(token, circumstances);
   if (verdict.ok) return 'VALID';
-  const { message, facts } = verdict.refusal;
+  const { message, metadata: facts } = verdict.rejection;
   return [message, ...Object.entries(facts).map(([name, fact]) => `[${name} ${fact}]`)].join(' ');
 }
 

@@ -95,7 +95,10 @@ describe('it is as strict JSON as a payload is', () => {
 
 describe('the minimum level', () => {
   test('is L2 unless something is said', () => {
-    expect(judge(object)).toMatchObject({ ok: false, refusal: { reason: 'LEVEL_TOO_LOW', facts: { minimum: 'L2' } } });
+    expect(judge(object)).toMatchObject({
+      ok: false,
+      rejection: { reason: 'LEVEL_TOO_LOW', metadata: { minimum: 'L2' } },
+    });
   });
 
   test('may be lower for some actions, and higher', () => {
@@ -104,7 +107,7 @@ describe('the minimum level', () => {
     expect(reasonOf({ exec_act: 'execute_trade' })).toBe('VALID');
     expect(reasonFor(object, { policy: { minimumLevels: new Map([['execute_trade', 'L1']]) } })).toBe('LEVEL_TOO_LOW');
     const higher = { minimumLevel: 'L1' as Level, minimumLevels: new Map<string, Level>([['review_spec', 'L3']]) };
-    expect(judge(object, { policy: higher })).toMatchObject({ refusal: { facts: { minimum: 'L3' } } });
+    expect(judge(object, { policy: higher })).toMatchObject({ rejection: { metadata: { minimum: 'L3' } } });
   });
 
   test('is raised by the asker and never lowered', () => {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { KeyRing } from '../../src/keys/index.ts';
-import { type Question, TOKEN_STEPS, verifyToken } from '../../src/token/index.ts';
+import { TOKEN_STEPS, type VerifyOptions, verifyToken } from '../../src/token/index.ts';
 import {
   AUD,
   encode,
@@ -20,18 +20,18 @@ import {
   trust,
 } from '../support/tokens.ts';
 
-function verdictOn(token: string, question: Partial<Question> = {}, ring = keys) {
-  return verifyToken(token, { now: NOW, audience: AUD, reading: 'presented', ...question }, policy, ring);
+function verdictOn(token: string, question: Partial<VerifyOptions> = {}, ring = keys) {
+  return verifyToken(token, { now: NOW, audience: AUD, purpose: 'presented', ...question }, policy, ring);
 }
 
-function reasonFor(token: string, question: Partial<Question> = {}, ring = keys): string {
+function reasonFor(token: string, question: Partial<VerifyOptions> = {}, ring = keys): string {
   const verdict = verdictOn(token, question, ring);
-  return verdict.ok ? 'VALID' : verdict.refusal.reason;
+  return verdict.ok ? 'VALID' : verdict.rejection.reason;
 }
 
 function claimAt(token: string): string | undefined {
   const verdict = verdictOn(token);
-  return verdict.ok ? undefined : verdict.refusal.facts['claim'];
+  return verdict.ok ? undefined : verdict.rejection.metadata['claim'];
 }
 
 describe('a good token', () => {
@@ -199,7 +199,7 @@ describe('form', () => {
       kind === 'claim' ? signParts(header, twice(claimed, name, way)) : signParts(twice(header, name, way), claimed);
     expect(verdictOn(token)).toMatchObject({
       ok: false,
-      refusal: { reason: 'TOKEN_MALFORMED', message: expect.stringContaining('it has a duplicate member') },
+      rejection: { reason: 'TOKEN_MALFORMED', message: expect.stringContaining('it has a duplicate member') },
     });
     // Without the second one the token is good.
     expect(reasonFor(signParts(header, claimed))).toBe('VALID');
@@ -258,7 +258,7 @@ describe('header', () => {
     ['aud', AUD],
   ])('T4, T5: %s is forbidden', (member, value) => {
     const verdict = verdictOn(makeToken({}, { [member]: value }));
-    expect(verdict).toMatchObject({ ok: false, refusal: { reason: 'HEADER_FORBIDDEN', facts: { member } } });
+    expect(verdict).toMatchObject({ ok: false, rejection: { reason: 'HEADER_FORBIDDEN', metadata: { member } } });
   });
 
   test('a header may repeat claims as they are', () => {
@@ -388,7 +388,7 @@ describe('key and signature', () => {
 describe('claims', () => {
   test.each(['iss', 'aud', 'iat', 'exp', 'jti', 'exec_act', 'pred'])('%s is required', (claim) => {
     const verdict = verdictOn(makeToken({ [claim]: undefined }));
-    expect(verdict).toMatchObject({ ok: false, refusal: { reason: 'CLAIM_MISSING', facts: { claim } } });
+    expect(verdict).toMatchObject({ ok: false, rejection: { reason: 'CLAIM_MISSING', metadata: { claim } } });
   });
 
   test.each([
@@ -559,7 +559,7 @@ describe('the verifier', () => {
   ])('T29: a token whose nbf is %d is at %d %s', (nbf, now, reason) => {
     expect(reasonFor(makeToken({ nbf }), { now })).toBe(reason);
     // Not a record either: it would be one of a task that was done before its token was valid.
-    expect(reasonFor(makeToken({ nbf }), { now, reading: 'recorded', audience: undefined })).toBe(reason);
+    expect(reasonFor(makeToken({ nbf }), { now, purpose: 'recorded', audience: undefined })).toBe(reason);
   });
 
   test('T29: an expired token is expired, whatever its nbf; a report names one fault of time as well', () => {
@@ -567,12 +567,12 @@ describe('the verifier', () => {
     expect(reasonFor(token, { now: NOW + 600 })).toBe('TOKEN_EXPIRED');
     const report = verdictOn(makeToken({ nbf: NOW + 31, aud: ['urn:x'] }), { mode: 'report' });
     expect(report).toMatchObject({
-      failures: [{ refusal: { reason: 'AUDIENCE_MISMATCH' } }, { refusal: { reason: 'TOKEN_NOT_YET_VALID' } }],
+      failures: [{ rejection: { reason: 'AUDIENCE_MISMATCH' } }, { rejection: { reason: 'TOKEN_NOT_YET_VALID' } }],
     });
   });
 
   test('a record may have expired, and may not come from the future', () => {
-    const question = { reading: 'recorded', audience: undefined } as const;
+    const question = { purpose: 'recorded', audience: undefined } as const;
     expect(reasonFor(makeToken(), { ...question, now: NOW + 1_000_000 })).toBe('VALID');
     expect(reasonFor(makeToken(), { ...question, now: NOW - 31 })).toBe('IAT_IN_FUTURE');
   });
@@ -589,7 +589,7 @@ describe('the verifier', () => {
     const expired = verdictOn(makeToken(), { now: NOW + 600 });
     expect(expired).toMatchObject({ ok: false, token: { claims: { jti: JTI } } });
     const forged = verdictOn(makeToken({}, {}, generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey));
-    expect(forged).toMatchObject({ ok: false, refusal: { reason: 'SIGNATURE_INVALID' }, token: undefined });
+    expect(forged).toMatchObject({ ok: false, rejection: { reason: 'SIGNATURE_INVALID' }, token: undefined });
     expect(forged.outcomes.filter((outcome) => outcome === 'FAIL')).toHaveLength(1);
     expect(forged.outcomes).toHaveLength(TOKEN_STEPS.length);
   });

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { KeyRing } from '../../src/keys/index.ts';
+import { TrustedKeys } from '../../src/startup/trusted-keys.ts';
 import { verifyToken } from '../../src/token/index.ts';
 import { ForeignIssuers, readTrust } from '../../src/trust/index.ts';
-import { TrustedKeys } from '../../src/trusted-keys.ts';
 import { type CannedServer, json, startCannedServer } from '../support/canned-server.ts';
 import { type IssuerKey, issuerKey, rsaIssuerKey } from '../support/jwks.ts';
 import { AUD, header, NOW, payload, policy } from '../support/tokens.ts';
@@ -40,7 +40,7 @@ function believe(...entries: readonly object[]) {
     nowMs: () => state.nowMs,
     onTokenKeys: (keys) => ring.replaceForeign(keys),
     events: {
-      foreignKeysTaken: (iss, { problems: refused }, isNews) => void said.push([iss, isNews, ...refused].join(' ')),
+      foreignKeysTaken: (iss, { problems: rejected }, isNews) => void said.push([iss, isNews, ...rejected].join(' ')),
       foreignKeysFailed: (iss, why) => void said.push(`${iss} failed: ${why}`),
       foreignKeysExpired: (iss) => void said.push(`${iss} expired`),
       foreignIssuerRemoved: (iss) => void said.push(`${iss} removed`),
@@ -57,8 +57,8 @@ function believe(...entries: readonly object[]) {
 }
 
 function reasonFor(keys: KeyRing, token: string): string {
-  const verdict = verifyToken(token, { now: NOW, audience: AUD, reading: 'presented' }, policy, keys);
-  return verdict.ok ? 'VALID' : verdict.refusal.reason;
+  const verdict = verifyToken(token, { now: NOW, audience: AUD, purpose: 'presented' }, policy, keys);
+  return verdict.ok ? 'VALID' : verdict.rejection.reason;
 }
 
 /** A token in the name of `iss` by this key, of which the header may say more. */
@@ -172,11 +172,11 @@ test('an issuer is believed with the algorithms that it is named for, and a key 
   expect(ring.find('rsa', 'urn:a')?.algorithms).toEqual(['RS256']);
   const verdict = verifyToken(
     tokenOf(rsa, 'urn:a', { alg: 'PS256' }),
-    { now: NOW, audience: AUD, reading: 'presented' },
+    { now: NOW, audience: AUD, purpose: 'presented' },
     { ...policy, algorithms: ['ES256', 'PS256'] },
     ring,
   );
-  expect(verdict).toMatchObject({ refusal: { reason: 'KEY_MISMATCH' } });
+  expect(verdict).toMatchObject({ rejection: { reason: 'KEY_MISMATCH' } });
 });
 
 describe('K6, T7: what a token can cause', () => {
@@ -229,7 +229,7 @@ describe('K6, T7: what a token can cause', () => {
     await pass(0);
     const unavailable = (seconds: string) => ({
       reason: 'ISSUER_KEYS_UNAVAILABLE',
-      facts: { retry_after_seconds: seconds },
+      metadata: { retry_after_seconds: seconds },
     });
     expect(reasonFor(ring, tokenOf(key, 'urn:a'))).toBe('KEY_UNKNOWN');
     expect(ring.missed('one', 'urn:a')).toMatchObject(unavailable('30'));

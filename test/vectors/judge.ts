@@ -13,7 +13,7 @@ import { PROFILES } from './make/profiles.ts';
 /** The verdict on a token, in the form in which vectors expect it. */
 export function judgeToken(vector: TokenVector, trust: Trust): ExpectedVerdict {
   const { now, audience, inp_hash: inputHash, out_hash: outputHash } = vector;
-  const question = { now, audience, inputHash, outputHash, reading: 'presented' } as const;
+  const question = { now, audience, inputHash, outputHash, purpose: 'presented' } as const;
   const verdict = verifyToken(vector.token, question, policyOf(vector), ringOf(trust));
   if (verdict.ok) {
     const { claims, level } = verdict.token;
@@ -21,7 +21,7 @@ export function judgeToken(vector: TokenVector, trust: Trust): ExpectedVerdict {
     const { nbf: _, ...answered } = claims;
     return { valid: true, level, claims: present({ ...answered, policy: writePolicy(claims.policy) }) };
   }
-  const { reason, facts } = verdict.refusal;
+  const { reason, metadata: facts } = verdict.rejection;
   const step = TOKEN_STEPS[verdict.outcomes.indexOf('FAIL')]?.name ?? 'none';
   const { claim } = facts;
   return { valid: false, reason, step, ...(claim === undefined ? {} : { claim }) };
@@ -29,15 +29,15 @@ export function judgeToken(vector: TokenVector, trust: Trust): ExpectedVerdict {
 
 /** The state of the graph that a bundle forms. A token that does not hold makes it invalid for the token's own reason. */
 export async function judgeGraph(vector: GraphVector, trust: Trust): Promise<ExpectedGraph> {
-  const { parts } = await makeAuthority(undefined, { token: policyOf(vector) });
-  const verifier = { ...parts, keys: ringOf(trust), now: () => vector.now };
+  const { context } = await makeAuthority(undefined, { token: policyOf(vector) });
+  const verifier = { ...context, keys: ringOf(trust), now: () => vector.now };
   const answer = await validateDag(
     verifier,
     { kind: 'bundle', tokens: vector.bundle },
     { signal: new AbortController().signal },
   );
-  if ('refusal' in answer) {
-    const violations = [{ reason: answer.refusal.reason, tasks: [] }];
+  if ('rejection' in answer) {
+    const violations = [{ reason: answer.rejection.reason, tasks: [] }];
     return { status: 'invalid', violations, unresolved: [], size: 0, depth: 0, roots: [], leaves: [] };
   }
   const { status, violations, unresolved, size, depth, roots, leaves } = answer.report;

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import type { MetricsSnapshot } from '../../src/events.ts';
+import type { MetricsSnapshot } from '../../src/telemetry/events.ts';
 import { SharedMetrics } from '../../src/workers/metrics.ts';
 
 /** The metrics of one process, with the kinds that there are. */

@@ -42,7 +42,7 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
       (name: string) =>
       (...args: unknown[]) =>
         void said.push([name, ...args]);
-    const names = ['workloadApiUp', 'workloadApiDown', 'workloadApiRefused', 'svidInForce', 'svidLost'] as const;
+    const names = ['workloadApiUp', 'workloadApiDown', 'workloadApiRejected', 'svidInForce', 'svidLost'] as const;
     const events = Object.fromEntries(names.map((name) => [name, note(name)])) as unknown as WorkloadApiEvents;
     const { svid } = options;
     const choice = svid?.startsWith('spiffe:') ? { spiffeId: svid } : svid === undefined ? undefined : { hint: svid };
@@ -145,7 +145,7 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     await api.start();
     const { identity } = api;
     agent.x509.send(message());
-    await vi.waitFor(() => expect(named('workloadApiRefused')).toHaveLength(1), SOON);
+    await vi.waitFor(() => expect(named('workloadApiRejected')).toHaveLength(1), SOON);
     expect(api.identity).toBe(identity);
     agent.x509.send({ svids: [own()] });
     await vi.waitFor(() => expect(api.identity).not.toBe(identity), SOON);
@@ -180,7 +180,7 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     agent.x509.send({ svids: [own()] });
     const { api, named } = open(agent);
     await api.start();
-    agent.x509.refuse(7);
+    agent.x509.reject(7);
     await vi.waitFor(() => expect(named('workloadApiDown')).toHaveLength(1), SOON);
     expect(api.identity).toBeDefined();
     await vi.waitFor(() => expect(api.identity).toBeUndefined(), SOON);
@@ -225,11 +225,11 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     expect(await whyNot({ address: `unix://${import.meta.filename}` })).toMatch(/nobody listens|no stream socket/);
     expect(await whyNot({ address: 'tcp://127.0.0.1:1' })).toContain('ECONNREFUSED');
     const agent = await startAgent();
-    agent.x509.refuse(7);
+    agent.x509.reject(7);
     const denied = await whyNot(agent);
     expect(denied).toContain('registration entry');
     expect(denied).toContain(`uid ${process.getuid?.()}`);
-    agent.x509.refuse(3);
+    agent.x509.reject(3);
     expect(await whyNot(agent)).toContain('InvalidArgument');
   });
 

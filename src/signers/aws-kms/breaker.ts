@@ -1,5 +1,5 @@
 // A breaker: after enough failures in a row nobody is let through, until a trial of our own succeeds. Callers are never the
-// trial, so while a region is down they are refused at once and at no cost.
+// trial, so while a region is down they are rejected at once and at no cost.
 
 import type { EctError } from '../../errors.ts';
 
@@ -29,7 +29,7 @@ export class Breaker {
     this.#lastSuccessMs = nowMs;
   }
 
-  /** What nobody but an operator mends opens it at once. */
+  /** What nobody but an operator fixes opens it at once. */
   failed(error: EctError): void {
     this.#inARow++;
     const isOver = error.reason === 'SIGNER_MISCONFIGURED' || this.#inARow >= this.#failuresToOpen;

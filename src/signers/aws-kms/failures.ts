@@ -1,7 +1,7 @@
 // How AWS KMS fails, in our words. Its own sentences stay here: they name accounts and roles, and one of them quotes the
 // headers of the request with the session token.
 
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 
 type Reason = 'SIGNER_UNAVAILABLE' | 'SIGNER_MISCONFIGURED' | 'SIGNER_BAD_OUTPUT';
 
@@ -34,7 +34,7 @@ const SENTENCES: Readonly<Record<Reason, string>> = {
 const USE_CREDENTIALS = 'give the service AWS credentials that are valid, and check its clock';
 const USE_OTHER_KEY = 'use a key of spec ECC_NIST_P256 and usage SIGN_VERIFY';
 
-/** Errors that no retry mends, by name, and what does. */
+/** Errors that no retry fixes, by name, and what does. */
 const MISCONFIGURED: Readonly<Record<string, string>> = {
   AccessDeniedException: 'allow kms:Sign, kms:GetPublicKey and kms:DescribeKey on the key',
   DisabledException: 'enable the key',
@@ -70,20 +70,20 @@ interface ForStart {
   readonly brief: string;
 }
 
-/** Makes the refusal of a reason; `detail` is for the operator alone. */
+/** Makes the rejection of a reason; `detail` is for the operator alone. */
 export function kmsError(reason: Reason, detail: string, forStart: Partial<ForStart> = {}): EctError {
   const { atStart = 'refuse', brief } = forStart;
   // As a start without the key says it.
   const message = brief === undefined ? SENTENCES[reason] : `The signing key cannot be used in AWS KMS (${brief}).`;
-  return new EctError(refuse(reason, message), { cause: new KmsFailure(detail, atStart, brief ?? SENTENCES[reason]) });
+  return new EctError(reject(reason, message), { cause: new KmsFailure(detail, atStart, brief ?? SENTENCES[reason]) });
 }
 
-/** The refusal without its cause, for those whom it meets second-hand: it is logged where it happens. */
-export function repeated({ refusal }: EctError): EctError {
-  return new EctError(refusal);
+/** The rejection without its cause, for those whom it meets second-hand: it is logged where it happens. */
+export function repeated({ rejection }: EctError): EctError {
+  return new EctError(rejection);
 }
 
-/** Whatever the SDK threw for `call`, as a refusal. */
+/** Whatever the SDK threw for `call`, as a rejection. */
 export function asKmsError(thrown: unknown, call: string): EctError {
   const { name, code, status, requestId } = read(thrown);
   const what = `${call}: ${[name, code, status, requestId].filter((part) => part !== undefined).join(', ')}`;

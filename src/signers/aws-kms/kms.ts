@@ -24,7 +24,7 @@ export interface KeyFacts {
   readonly state: unknown;
 }
 
-/** The calls to one region. Each refuses by EctError with one of the signer's reasons, or with that of the signal. */
+/** The calls to one region. Each rejects by EctError with one of the signer's reasons, or with that of the signal. */
 export interface Kms {
   describeKey(signal: AbortSignal): Promise<KeyFacts>;
   publicKey(signal: AbortSignal): Promise<{ readonly keyArn: unknown; readonly der: Uint8Array }>;

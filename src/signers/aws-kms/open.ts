@@ -77,7 +77,7 @@ function agree(found: readonly Found[]): KeyIdentity {
     result instanceof EctError ? [] : [{ name, identity: result }],
   );
   const [first] = identities;
-  refuseFatal(failures, first === undefined);
+  rejectFatal(failures, first === undefined);
   const stranger = identities.find(({ identity: { keyId, jwk } }) => {
     return keyId !== first!.identity.keyId || jwk.kid !== first!.identity.jwk.kid;
   });
@@ -95,12 +95,12 @@ async function prove(regions: readonly KmsRegion[], timing: Timing, trial: Order
   const open = regions.filter(({ failure }) => failure === undefined);
   const results = await Promise.all(open.map((region) => settle(timing, (signal) => region.trySign(trial, signal))));
   const failures = results.filter((result) => result instanceof EctError);
-  refuseFatal(failures, failures.length === open.length);
+  rejectFatal(failures, failures.length === open.length);
   for (const [at, result] of results.entries()) if (result instanceof EctError) open[at]!.suspend(result);
 }
 
-/** One region is enough, unless another has what nothing but other settings mends. */
-function refuseFatal(failures: readonly EctError[], haveAllFailed: boolean): void {
+/** One region is enough, unless another has what nothing but other settings fixes. */
+function rejectFatal(failures: readonly EctError[], haveAllFailed: boolean): void {
   const fatal = failures.find((failure) => atStartOf(failure) !== 'wait');
   if (fatal !== undefined) throw startError(fatal);
   if (haveAllFailed) throw startError(failures[0]!);
@@ -110,7 +110,7 @@ function atStartOf({ cause }: EctError): AtStart {
   return cause instanceof KmsFailure ? cause.atStart : 'refuse';
 }
 
-/** An answer, or the refusal that is left when asking again no longer helps. */
+/** An answer, or the rejection that is left when asking again no longer helps. */
 async function settle<T>(
   { attempts, pauseMs }: Timing,
   ask: (signal: AbortSignal) => Promise<T>,

@@ -29,7 +29,7 @@ export interface Timing {
   /** Waiting for a turn within the quota. */
   readonly patienceMs: number;
   readonly failuresToOpen: number;
-  /** How often a region that is out of use is tried. Also how long a mended key stays refused, at most. */
+  /** How often a region that is out of use is tried. Also how long a fixed key stays rejected, at most. */
   readonly trialMs: number;
   /** A region that has not signed for so long is tried, so that readiness does not wait for a caller. */
   readonly idleMs: number;

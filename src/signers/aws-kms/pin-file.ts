@@ -1,8 +1,8 @@
 // The key that a data directory belongs to. It is written down at the first start; from then on a name that stands for
 // another key stops the start, so that a `kid` never changes unseen.
 
-import { createFileOnce, type PrivateText, readPrivateFile } from '../../files.ts';
-import { fileFault } from '../../system-faults.ts';
+import { createFileOnce, type PrivateText, readPrivateFile } from '../../files/atomic-files.ts';
+import { fileFault } from '../../files/system-faults.ts';
 import type { KeyPin } from './identity.ts';
 import { KmsKeyError } from './open.ts';
 

@@ -1,13 +1,13 @@
 // The key in one region: at the pace of its quota, behind a breaker, and nothing that it answers is believed.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 import { ALGORITHMS, derToLowRaw } from '../../keys/index.ts';
 import { Breaker } from './breaker.ts';
 import { kmsError, repeated } from './failures.ts';
 import { type KeyIdentity, keyIdOf } from './identity.ts';
 import type { Kms } from './kms.ts';
-import { Pace } from './pace.ts';
+import { RateLimit } from './rate-limit.ts';
 
 /** Something to sign: the input and its SHA-256. */
 export interface Order {
@@ -29,7 +29,7 @@ export class KmsRegion {
   readonly name: string;
   readonly #kms: Kms;
   readonly #identity: KeyIdentity;
-  readonly #pace: Pace;
+  readonly #yielder: RateLimit;
   readonly #breaker: Breaker;
   readonly #onChange: RegionOptions['onChange'];
 
@@ -38,7 +38,7 @@ export class KmsRegion {
     this.name = name;
     this.#kms = kms;
     this.#identity = identity;
-    this.#pace = new Pace(requestsPerSecond, patienceMs);
+    this.#yielder = new RateLimit(requestsPerSecond, patienceMs);
     this.#breaker = new Breaker(failuresToOpen, performance.now());
     this.#onChange = options.onChange;
   }
@@ -57,7 +57,7 @@ export class KmsRegion {
   async sign(order: Order, signal: AbortSignal): Promise<Uint8Array> {
     const { failure } = this.#breaker;
     if (failure !== undefined) throw repeated(failure);
-    const waitMs = this.#pace.take(performance.now());
+    const waitMs = this.#yielder.take(performance.now());
     if (waitMs === undefined) throw busyError('The quota of the signing key is used up.');
     if (waitMs > 0) await pause(waitMs, undefined, { signal });
     return this.trySign(order, signal);
@@ -113,5 +113,5 @@ export class KmsRegion {
 }
 
 export function busyError(message: string): EctError {
-  return new EctError(refuse('SIGNER_BUSY', message));
+  return new EctError(reject('SIGNER_BUSY', message));
 }

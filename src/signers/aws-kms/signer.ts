@@ -2,8 +2,8 @@
 
 import { createHash, type KeyObject } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { EctError, type ErrorReason, refuse } from '../../errors.ts';
-import type { OpenSigner, PublicJwk, Until } from '../../keys/index.ts';
+import { EctError, type ErrorReason, reject } from '../../errors.ts';
+import type { CallDeadline, OpenSigner, PublicJwk } from '../../keys/index.ts';
 import type { KeyIdentity, KeyPin } from './identity.ts';
 import { openRegions } from './open.ts';
 import { type AwsKmsOptions, TIMING, type Timing } from './options.ts';
@@ -43,7 +43,7 @@ export class AwsKmsSigner implements OpenSigner {
     return new AwsKmsSigner(identity, regions, options.concurrency, timing);
   }
 
-  async sign(signingInput: Uint8Array, { signal }: Until): Promise<Uint8Array> {
+  async sign(signingInput: Uint8Array, { signal }: CallDeadline): Promise<Uint8Array> {
     if (signal.aborted) throw givenUp(signal);
     if (this.#underWay >= this.#concurrency) throw busyError('As many signatures as may be are being made.');
     this.#underWay++;
@@ -98,7 +98,7 @@ export class AwsKmsSigner implements OpenSigner {
   }
 }
 
-/** Of the regions' refusals the one that a caller can do most about. */
+/** Of the regions' rejections the one that a caller can do most about. */
 function mostHopeful(failures: readonly EctError[]): EctError {
   const order: readonly ErrorReason[] = [
     'SIGNER_UNAVAILABLE',
@@ -113,8 +113,8 @@ function givenUp({ reason }: AbortSignal): EctError {
   if (reason instanceof EctError) return reason;
   const isDeadline = reason instanceof DOMException && reason.name === 'TimeoutError';
   return isDeadline
-    ? new EctError(refuse('DEADLINE_EXCEEDED', 'The deadline passed before the token was signed.'), { cause: reason })
-    : new EctError(refuse('CALL_CANCELLED', 'The call was cancelled before the token was signed.'), { cause: reason });
+    ? new EctError(reject('DEADLINE_EXCEEDED', 'The deadline passed before the token was signed.'), { cause: reason })
+    : new EctError(reject('CALL_CANCELLED', 'The call was cancelled before the token was signed.'), { cause: reason });
 }
 
 function orderFor(input: Uint8Array): Order {

@@ -2,10 +2,10 @@
 
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { basename } from 'node:path';
-import { EctError, refuse } from '../../errors.ts';
-import { createFileOnce, type PrivateRead, type PrivateText, readPrivateFile } from '../../files.ts';
+import { EctError, reject } from '../../errors.ts';
+import { createFileOnce, type PrivateRead, type PrivateText, readPrivateFile } from '../../files/atomic-files.ts';
+import { fileFault } from '../../files/system-faults.ts';
 import { contradictionOf } from '../../keys/index.ts';
-import { fileFault } from '../../system-faults.ts';
 
 /** A key that cannot be used. The message names the file and what to do, and never shows its content. */
 export class KeyFileError extends Error {
@@ -59,7 +59,7 @@ export async function readOrCreateKeyFile(path: string): Promise<KeyObject> {
     await createFileOnce(path, generateKeyPem);
   } catch (cause) {
     if (hasNoSpace(cause)) {
-      throw new EctError(refuse('STORAGE_FULL', `There is no space left for the key file ${basename(path)}.`), {
+      throw new EctError(reject('STORAGE_FULL', `There is no space left for the key file ${basename(path)}.`), {
         cause,
       });
     }

@@ -1,7 +1,7 @@
 // The passphrase of an encrypted key file: from a file of its own, or from the environment.
 
-import { type PrivateText, readPrivateFile } from '../../files.ts';
-import { fileFault } from '../../system-faults.ts';
+import { type PrivateText, readPrivateFile } from '../../files/atomic-files.ts';
+import { fileFault } from '../../files/system-faults.ts';
 import { KeyFileError } from './key-file.ts';
 
 /** Where the passphrase is. */

@@ -1,7 +1,7 @@
 // A P-256 key in this process. It signs in about 25 microseconds and never leaves memory.
 
 import { type KeyObject, sign } from 'node:crypto';
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 import { ALGORITHMS, derToLowRaw, describePublicKey, type OpenSigner, type PublicJwk } from '../../keys/index.ts';
 
 /** One signature in so many is verified before it leaves; verifying each would triple the cost of a signature. */
@@ -48,5 +48,5 @@ export class LocalSigner implements OpenSigner {
 }
 
 function badOutput(): EctError {
-  return new EctError(refuse('SIGNER_BAD_OUTPUT', 'The local key made a signature that does not verify.'));
+  return new EctError(reject('SIGNER_BAD_OUTPUT', 'The local key made a signature that does not verify.'));
 }

@@ -1,6 +1,6 @@
 // The stores that live in the memory of one process.
 
-export { MemoryIssueMemo } from './issue-memo.ts';
+export { MemoryIdempotencyStore } from './idempotency-store.ts';
 export { MemoryLedgerStore } from './ledger-store.ts';
-export { MemoryRecordingOrders } from './recording-orders.ts';
+export { MemoryPendingRecordings } from './pending-recordings.ts';
 export { MemoryReplayGuard } from './replay-guard.ts';

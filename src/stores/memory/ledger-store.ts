@@ -1,6 +1,7 @@
 // A ledger in memory, for tests and trials. It lives as long as the process: nothing here survives a crash.
 
-import { EctError, refuse } from '../../errors.ts';
+import { createYielder } from '../../concurrency/yielder.ts';
+import { EctError, reject } from '../../errors.ts';
 import type {
   Candidate,
   CommitResult,
@@ -12,8 +13,7 @@ import type {
   Seal,
   SealedBatch,
 } from '../../ledger/index.ts';
-import { createPace } from '../../pace.ts';
-import { refuseManyNames } from '../look-up.ts';
+import { rejectManyNames } from '../lookup-limit.ts';
 import { sequence } from '../sequence.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 
@@ -34,12 +34,12 @@ export class MemoryLedgerStore implements LedgerStore {
   readonly #byAuthor = new Map<string, LedgerRecord[]>();
 
   async head(): Promise<Head | undefined> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return this.#head;
   }
 
   async initialise(head: Head, identity: string): Promise<void> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     if (head.size !== 0) throw new TypeError('The first head has size 0.');
     if (this.#head !== undefined) throw corrupt('The ledger was initialised before.');
     this.#head = head;
@@ -47,12 +47,12 @@ export class MemoryLedgerStore implements LedgerStore {
   }
 
   async identity(): Promise<string | undefined> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return this.#identity;
   }
 
   async commit(candidates: readonly Candidate[], seal: Seal): Promise<CommitResult> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     if (this.#head === undefined) throw corrupt('The ledger was never initialised.');
     const held = candidates.map(({ scope, name }) => this.#byName.get(name)?.get(scope));
     const result = sequence(this.#head, candidates, held, seal);
@@ -61,18 +61,18 @@ export class MemoryLedgerStore implements LedgerStore {
   }
 
   async at(index: number): Promise<LedgerRecord | undefined> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return this.#records[index];
   }
 
   async find(scope: string, name: string): Promise<LedgerRecord | undefined> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return this.#byName.get(name)?.get(scope);
   }
 
   async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
-    this.#refuseIfClosed();
-    refuseManyNames(names);
+    this.#rejectIfClosed();
+    rejectManyNames(names);
     return names.map((name) => {
       const scopes = this.#byName.get(name);
       const own = scopes?.get(scope);
@@ -82,15 +82,15 @@ export class MemoryLedgerStore implements LedgerStore {
   }
 
   async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     const { scope, author, fromMs = 0, beforeMs = NEVER, startIndex, endIndex = NEVER, limit } = query;
     const among = this.#narrowest(scope, author);
     const listed: LedgerRecord[] = [];
     const first = Math.max(firstAtLeast(among, 'index', startIndex), firstAtLeast(among, 'recordedAtMs', fromMs));
     const end = Math.min(firstAtLeast(among, 'index', endIndex), firstAtLeast(among, 'recordedAtMs', beforeMs));
-    const pace = createPace(signal && { signal });
+    const yielder = createYielder(signal && { signal });
     for (let step = 0; step < end - first && listed.length < limit; step++) {
-      if (pace.step()) await pace.rest();
+      if (yielder.step()) await yielder.yield();
       const record = among[query.newestFirst === true ? end - 1 - step : first + step]!;
       if (scope !== undefined && record.scope !== scope) continue;
       if (author !== undefined && record.author !== author) continue;
@@ -100,7 +100,7 @@ export class MemoryLedgerStore implements LedgerStore {
   }
 
   async nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return wanted.map((place) => {
       const hash = this.#hashes[completingLeaf(place)]?.[place.level];
       if (hash === undefined) throw corrupt(`The tree has no node ${place.index} at level ${place.level}.`);
@@ -138,8 +138,8 @@ export class MemoryLedgerStore implements LedgerStore {
     return ofScope.length <= ofAuthor.length ? ofScope : ofAuthor;
   }
 
-  #refuseIfClosed(): void {
-    if (this.#closed) throw new EctError(refuse('LEDGER_UNAVAILABLE', 'The ledger is closed.'));
+  #rejectIfClosed(): void {
+    if (this.#closed) throw new EctError(reject('LEDGER_UNAVAILABLE', 'The ledger is closed.'));
   }
 }
 
@@ -176,5 +176,5 @@ function withoutContent(record: LedgerRecord): LedgerRecord {
 }
 
 function corrupt(message: string): EctError {
-  return new EctError(refuse('LEDGER_CORRUPT', message));
+  return new EctError(reject('LEDGER_CORRUPT', message));
 }

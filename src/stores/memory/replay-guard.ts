@@ -1,9 +1,9 @@
 // A replay guard in memory: as strong as any other while the process lives, and empty after a restart.
 
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
-import { EctError, refuse } from '../../errors.ts';
-import { claimOf, heldOf, useKey } from '../once.ts';
-import { OnceTable } from './once-table.ts';
+import { EctError, reject } from '../../errors.ts';
+import { claimOf, heldOf, useKey } from '../expiring-keys.ts';
+import { ExpiringKeyTable } from './expiring-key-table.ts';
 
 /**
  * Characters of signing inputs that are kept, about as many bytes. Over that a use counts all the same, and an
@@ -11,22 +11,22 @@ import { OnceTable } from './once-table.ts';
  */
 const EVIDENCE_CHARACTERS = 256 * 1024 * 1024;
 
-/** Holds at most `capacity` uses. When all of them are live, a new one is refused: REPLAY_GUARD_FULL. */
+/** Holds at most `capacity` uses. When all of them are live, a new one is rejected: REPLAY_GUARD_FULL. */
 export class MemoryReplayGuard implements ReplayGuard {
-  readonly #uses: OnceTable;
+  readonly #uses: ExpiringKeyTable;
   #closed = false;
 
   constructor(capacity: number, evidenceCharacters = EVIDENCE_CHARACTERS) {
-    this.#uses = new OnceTable(capacity, evidenceCharacters);
+    this.#uses = new ExpiringKeyTable(capacity, evidenceCharacters);
   }
 
   async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return claimOf(use, this.#uses.hold(useKey(use), heldOf(use), keepUntil, now, guardFull));
   }
 
   async look(use: TokenUse, now: number): Promise<Claim> {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return claimOf(use, this.#uses.peek(useKey(use), now));
   }
 
@@ -34,11 +34,11 @@ export class MemoryReplayGuard implements ReplayGuard {
     this.#closed = true;
   }
 
-  #refuseIfClosed(): void {
-    if (this.#closed) throw new EctError(refuse('REPLAY_GUARD_UNAVAILABLE', 'The replay guard is closed.'));
+  #rejectIfClosed(): void {
+    if (this.#closed) throw new EctError(reject('REPLAY_GUARD_UNAVAILABLE', 'The replay guard is closed.'));
   }
 }
 
 function guardFull(): EctError {
-  return new EctError(refuse('REPLAY_GUARD_FULL', 'The replay guard is full of tokens that have not expired yet.'));
+  return new EctError(reject('REPLAY_GUARD_FULL', 'The replay guard is full of tokens that have not expired yet.'));
 }

@@ -2,7 +2,7 @@
 // there are several servers or none answers.
 
 import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
-import { answeredBy, deadlineMs } from '../../call-deadline.ts';
+import { answeredBy, deadlineMs } from '../../concurrency/call-deadline.ts';
 import { EctError } from '../../errors.ts';
 import { examineServer } from './examine-server.ts';
 import { isOfDatabase, NoFreeConnection, OutOfTime, UnfitDatabase } from './failures.ts';
@@ -122,9 +122,9 @@ export class Connections {
   }
 
   async #findPrimary(): Promise<void> {
-    // A call that asks again in an outage does not wait for a server that does not even refuse.
+    // A call that asks again in an outage does not wait for a server that does not even reject.
     const waitMs = this.#search.isDown ? PROBE_MS : this.#connectMs;
-    await answeredBy(untilMs(waitMs), this.#search.find(), () => this.#search.refusal ?? outOfTime());
+    await answeredBy(untilMs(waitMs), this.#search.find(), () => this.#search.rejection ?? outOfTime());
   }
 
   /** Gives the slot back where there is no connection. One that comes too late goes back to the pool first. */

@@ -2,7 +2,7 @@
 
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { QueryConfig, QueryResult } from 'pg';
-import { answeredBy, deadlineMs, timeLeftMs } from '../../call-deadline.ts';
+import { answeredBy, deadlineMs, timeLeftMs } from '../../concurrency/call-deadline.ts';
 import { EctError } from '../../errors.ts';
 import { Connections, type DatabaseNotices, type TakenConnection } from './connections.ts';
 import {
@@ -123,7 +123,7 @@ export class DatabaseUse {
       try {
         return await this.#once(work);
       } catch (error) {
-        // Refused without any waiting: who repeats it at once must not keep the event loop from the search.
+        // Rejected without any waiting: who repeats it at once must not keep the event loop from the search.
         if (error instanceof DatabaseDown) await nextTurn();
         const isOver = attempt === MAX_ATTEMPTS || timeLeftMs() <= 0;
         if (isOver || !isRepeatable(error)) throw translated(error, this.#reasons);

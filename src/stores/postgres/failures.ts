@@ -2,7 +2,7 @@
 // quote, and the connection itself go nowhere.
 
 import { DatabaseError } from 'pg';
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 
 /** The reasons that a store gives for its failures. */
 export interface StoreReasons {
@@ -126,21 +126,21 @@ const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
 /** The longest pause until the servers are asked again. */
 const RETRY_SECONDS = '1';
 
-/** The failure as the store's own error. What is no failure of the database (a refusal, a bug) comes back unchanged. */
+/** The failure as the store's own error. What is no failure of the database (a rejection, a bug) comes back unchanged. */
 export function translated(error: unknown, reasons: StoreReasons): unknown {
   const failure = failureOf(error);
   if (failure === undefined) return error;
   if (error instanceof DatabaseDown) {
     const inner = translated(error.cause, reasons);
-    const refusal =
-      inner instanceof EctError ? inner : new EctError(refuse(reasons.unavailable, SENTENCES.other(reasons.what)));
-    const later = { ...refusal.refusal, facts: { ...refusal.facts, retry_after_seconds: RETRY_SECONDS } };
-    // An outage is told once, when it begins, and not by each call that it refuses.
+    const rejection =
+      inner instanceof EctError ? inner : new EctError(reject(reasons.unavailable, SENTENCES.other(reasons.what)));
+    const later = { ...rejection.rejection, facts: { ...rejection.metadata, retry_after_seconds: RETRY_SECONDS } };
+    // An outage is told once, when it begins, and not by each call that it rejects.
     return new EctError(later, error.isRepeated ? {} : { cause: cleaned(error) });
   }
   const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
   const sentence = error instanceof UnfitDatabase ? error.message : SENTENCES[failure](reasons.what);
-  return new EctError(refuse(reason, sentence), { cause: cleaned(error) });
+  return new EctError(reject(reason, sentence), { cause: cleaned(error) });
 }
 
 /** Whether the transaction has certainly left nothing behind, so that it may run again. */
@@ -178,7 +178,7 @@ function isLost(error: unknown): boolean {
   return /^Connection terminated(?! due to)|not queryable$/.test(error.message) || LOST_CODES.has(codeOf(error) ?? '');
 }
 
-/** Whether the server refused a statement: the connection goes on. */
+/** Whether the server rejected a statement: the connection goes on. */
 export function isServerAnswer(error: unknown): boolean {
   return error instanceof DatabaseError && !isLost(error);
 }

@@ -17,7 +17,7 @@ export async function countServices(database: PostgresDatabase): Promise<number>
 }
 
 /** Tokens that have left and whose entries are still to come. */
-export async function countOpenOrders(database: PostgresDatabase, ledger = 'main'): Promise<number> {
+export async function countOpenRecordings(database: PostgresDatabase, ledger = 'main'): Promise<number> {
   const { rows } = await database.use(REASONS).read({
     text: `SELECT count(*) AS orders FROM ect.recording_orders WHERE ledger || '' = $1 AND is_open`,
     values: [ledger],

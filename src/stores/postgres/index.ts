@@ -2,15 +2,15 @@
 
 export { readServerTime } from './clock.ts';
 export { type DatabaseNotices, PostgresDatabase } from './database.ts';
+export { PostgresExpiringKeyRows } from './expiring-key-rows.ts';
 export { UnfitDatabase } from './failures.ts';
-export { countOpenOrders, countServices } from './in-use.ts';
-export { PostgresIssueMemo } from './issue-memo.ts';
+export { PostgresIdempotencyStore } from './idempotency-store.ts';
+export { countOpenRecordings, countServices } from './in-use.ts';
 export { PostgresLease } from './lease.ts';
 export { PostgresLedgerExaminer } from './ledger-examiner.ts';
 export { PostgresLedgerStore } from './ledger-store.ts';
 export { changeSchema, type SchemaChange, type SchemaOrder } from './migrate.ts';
 export { MovedLedger } from './moved.ts';
-export { PostgresOnceRows } from './once-rows.ts';
-export { PostgresRecordingOrders } from './recording-orders.ts';
+export { PostgresPendingRecordings } from './pending-recordings.ts';
 export { PostgresReplayGuard } from './replay-guard.ts';
 export type { PostgresTarget } from './target.ts';

@@ -1,6 +1,6 @@
 // Rows of the ledger's tables and the shapes that the port speaks of. A row that cannot be is LEDGER_CORRUPT.
 
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 import type { Head, LedgerRecord } from '../../ledger/index.ts';
 import { subtreeCount } from '../tree-layout.ts';
 
@@ -66,7 +66,7 @@ export function text(row: Row, column: string): string {
 }
 
 export function corrupt(message: string): EctError {
-  return new EctError(refuse('LEDGER_CORRUPT', message));
+  return new EctError(reject('LEDGER_CORRUPT', message));
 }
 
 function name(row: Row, column: string): string {

@@ -1,6 +1,7 @@
 // A ledger in PostgreSQL. Any number of processes share it: the row of the head is the sequencer's lock, and the head is compared
 // and set in the statement that adds the entries.
 
+import { throwIfEnded } from '../../concurrency/yielder.ts';
 import type {
   Candidate,
   CommitResult,
@@ -12,8 +13,7 @@ import type {
   Seal,
   SealedBatch,
 } from '../../ledger/index.ts';
-import { throwIfEnded } from '../../pace.ts';
-import { refuseManyNames } from '../look-up.ts';
+import { rejectManyNames } from '../lookup-limit.ts';
 import { sequence } from '../sequence.ts';
 import type { DatabaseUse, PostgresDatabase, Session, Statement } from './database.ts';
 import { HeadMoved, isServerAnswer, OutcomeUnknown, type StoreReasons } from './failures.ts';
@@ -99,7 +99,7 @@ export class PostgresLedgerStore implements LedgerStore {
   }
 
   async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
-    refuseManyNames(names);
+    rejectManyNames(names);
     if (reach === 'nearest') return this.#placed(nearest(this.#ledger, scope, names), names.length);
     const found = await this.#placed(
       findAll(
@@ -134,7 +134,7 @@ export class PostgresLedgerStore implements LedgerStore {
 
   async nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]> {
     const hashes: Uint8Array[] = [];
-    // A closed store refuses also where nothing is asked.
+    // A closed store rejects also where nothing is asked.
     for (let start = 0; start < wanted.length; start += NODES_PER_READ) {
       const part = wanted.slice(start, start + NODES_PER_READ);
       const { rows } = await this.#use.read(readNodes(this.#ledger, part));
@@ -175,7 +175,7 @@ export class PostgresLedgerStore implements LedgerStore {
 
   async #write(session: Session, oldSize: number, batch: SealedBatch): Promise<void> {
     const [written, committed] = await session.settled(extend(this.#ledger, oldSize, batch), COMMIT);
-    // A statement that the server refused has undone the transaction, whatever COMMIT then says.
+    // A statement that the server rejected has undone the transaction, whatever COMMIT then says.
     if (written?.status === 'rejected' && isServerAnswer(written.reason)) throw written.reason;
     if (written?.status !== 'fulfilled' || committed?.status !== 'fulfilled') {
       const rejected = [written, committed].find((answer) => answer?.status === 'rejected');

@@ -26,7 +26,7 @@ export async function prepareSession(client: Connection, needs: SessionNeeds): P
   const pid = await serverProcess(client);
   // A pooler makes a number up, since it does not know yet which process will serve this client.
   if (pid === client.processID) return;
-  await refuseSharedSession(client, needs);
+  await rejectSharedSession(client, needs);
   const entries = Object.entries(needs.settings);
   await client.query({
     text: 'SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, value)',
@@ -35,7 +35,7 @@ export async function prepareSession(client: Connection, needs: SessionNeeds): P
 }
 
 /** While a session is this client's own, no other client is served by its process. */
-async function refuseSharedSession(client: Connection, { connectAnother }: SessionNeeds): Promise<void> {
+async function rejectSharedSession(client: Connection, { connectAnother }: SessionNeeds): Promise<void> {
   // A pooler that has no session left for it does not share this one, which is idle.
   const other = await connectAnother().catch(() => undefined);
   if (other === undefined) return;

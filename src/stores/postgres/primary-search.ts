@@ -1,5 +1,5 @@
 // Which of several servers is the primary, and whether there is one. One search at a time; while there is none, those who ask are
-// refused at once and only one of them at a time asks the servers again.
+// rejected at once and only one of them at a time asks the servers again.
 
 import { DatabaseDown, isConnectionShort, isOutOfReach, StandbyServer, sentenceOf } from './failures.ts';
 
@@ -66,7 +66,7 @@ export class PrimarySearch {
   }
 
   /** What to tell those who cannot wait while there is no primary. */
-  get refusal(): DatabaseDown | undefined {
+  get rejection(): DatabaseDown | undefined {
     return this.#outage?.cause.repeated();
   }
 
@@ -80,7 +80,7 @@ export class PrimarySearch {
     if (this.#current !== undefined && this.#outage === undefined) return this.#current;
     const isTooEarly = this.#outage !== undefined && this.#nowMs() < this.#outage.retryAtMs;
     if (this.#outage !== undefined && (this.#running !== undefined || isTooEarly)) {
-      throw this.refusal ?? this.#outage.cause;
+      throw this.rejection ?? this.#outage.cause;
     }
     this.#running ??= this.#look(this.#first);
     return this.#running;

@@ -1,11 +1,11 @@
 // A replay guard in PostgreSQL: a use stays used after a restart, and for every process that shares the database.
 
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
-import { claimOf, heldOf, useKey } from '../once.ts';
+import { claimOf, heldOf, useKey } from '../expiring-keys.ts';
 import type { PostgresDatabase } from './database.ts';
+import { ExpiringKeyTable } from './expiring-key-table.ts';
 import type { StoreReasons } from './failures.ts';
 import type { Lease } from './lease.ts';
-import { OnceTable } from './once-table.ts';
 
 const REASONS: StoreReasons = {
   unavailable: 'REPLAY_GUARD_UNAVAILABLE',
@@ -15,11 +15,11 @@ const REASONS: StoreReasons = {
 
 /** Bounded by the disk alone: rows go when the time of their tokens is over. */
 export class PostgresReplayGuard implements ReplayGuard {
-  readonly #uses: OnceTable;
+  readonly #uses: ExpiringKeyTable;
 
-  /** `database` must stay open for as long as the guard. `earliest`, `lease`: see OnceTable. */
+  /** `database` must stay open for as long as the guard. `earliest`, `lease`: see ExpiringKeyTable. */
   constructor(database: PostgresDatabase, ledger = 'main', earliest?: () => number, lease?: Lease) {
-    this.#uses = new OnceTable(database.use(REASONS), ledger, 'uses', earliest, lease);
+    this.#uses = new ExpiringKeyTable(database.use(REASONS), ledger, 'uses', earliest, lease);
   }
 
   async claim(use: TokenUse, keepUntil: number, now: number): Promise<Claim> {

@@ -1,6 +1,6 @@
 // So many at a time, and the others wait in the order in which they came, for as long as they have time.
 
-import { answeredBy } from '../../call-deadline.ts';
+import { answeredBy } from '../../concurrency/call-deadline.ts';
 
 export class Slots {
   readonly #waiting = new Set<() => void>();

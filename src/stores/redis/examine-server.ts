@@ -28,7 +28,7 @@ export function examineServer(info: string, kind: ServerKind): ServerFacts {
       return name === '' ? [] : [[name, value] as const];
     }),
   );
-  refuseUnfit(found, kind);
+  rejectUnfit(found, kind);
   if (found.get('loading') !== '0') throw new RedisAway('Redis is loading its data.');
   if (found.get('role') !== 'master' && kind !== 'cluster-member') {
     if (kind === 'server') throw new UnfitRedis('Redis is a replica: name its master in ECT_REDIS_URL.');
@@ -37,7 +37,7 @@ export function examineServer(info: string, kind: ServerKind): ServerFacts {
   return { runId: found.get('run_id') ?? '', warnings: warningsOf(found, kind) };
 }
 
-function refuseUnfit(found: ReadonlyMap<string, string>, kind: ServerKind): void {
+function rejectUnfit(found: ReadonlyMap<string, string>, kind: ServerKind): void {
   const mode = found.get('redis_mode');
   if (mode === 'sentinel') throw new UnfitRedis('ECT_REDIS_URL leads to a Sentinel: name it in ECT_REDIS_SENTINELS.');
   const isCluster = kind === 'cluster' || kind === 'cluster-member';

@@ -1,7 +1,7 @@
 // What a failure of Redis means to us. The server's own sentence stays in `cause`; the command, which the driver attaches to its
 // errors (with a password, for one), goes nowhere.
 
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 
 /** The server cannot be used as it is, until an operator acts. The message says what to do, and holds no secret. */
 export class UnfitRedis extends Error {
@@ -56,7 +56,7 @@ export function endsConnection(error: unknown): boolean {
   return error instanceof Error && (ANSWERS[firstWord(error)]?.[1] === true || firstWord(error) === 'NOAUTH');
 }
 
-/** The failure of a claim as the guard's own error. What is none of Redis (a refusal, a bug) comes back unchanged. */
+/** The failure of a claim as the guard's own error. What is none of Redis (a rejection, a bug) comes back unchanged. */
 export function translated(error: unknown): unknown {
   if (error instanceof EctError || error instanceof TypeError) return error;
   if (error instanceof UnfitRedis || error instanceof RedisAway) return unavailable(error.message, error.cause);
@@ -64,13 +64,13 @@ export function translated(error: unknown): unknown {
   const word = firstWord(cause);
   if (word === 'OOM') {
     const full = 'The memory of Redis is full (maxmemory) of tokens that have not expired yet.';
-    return new EctError(refuse('REPLAY_GUARD_FULL', full), { cause });
+    return new EctError(reject('REPLAY_GUARD_FULL', full), { cause });
   }
   return unavailable(UNFIT[word] ?? ANSWERS[word]?.[0] ?? 'Redis does not do what the replay guard asks it.', cause);
 }
 
 function unavailable(message: string, cause: unknown): EctError {
-  return new EctError(refuse('REPLAY_GUARD_UNAVAILABLE', message), cause === undefined ? {} : { cause });
+  return new EctError(reject('REPLAY_GUARD_UNAVAILABLE', message), cause === undefined ? {} : { cause });
 }
 
 function firstWord(error: Error): string {

@@ -29,7 +29,7 @@ export interface RedisTimeouts {
   readonly examineMs: number;
 }
 
-/** More are refused: a server that is slow gets no queue. */
+/** More are rejected: a server that is slow gets no queue. */
 const MAX_WAITING = 10_000;
 
 interface Waiting {
@@ -114,7 +114,7 @@ export class RedisNode {
     if (this.#waiting.size >= MAX_WAITING) return Promise.reject(new RedisAway('Redis answers too slowly.'));
     return new Promise<T>((resolve, reject) => {
       // Where this process was late itself, the answer may be there and not read yet: it is, before this is asked.
-      const timer = setTimeout(() => setImmediate(() => this.#refuseLate(waiting)), this.#timeouts.answerMs);
+      const timer = setTimeout(() => setImmediate(() => this.#rejectLate(waiting)), this.#timeouts.answerMs);
       const waiting: Waiting = { reject, timer };
       this.#waiting.add(waiting);
       this.#gather();
@@ -168,7 +168,7 @@ export class RedisNode {
     });
   }
 
-  #refuseLate(waiting: Waiting): void {
+  #rejectLate(waiting: Waiting): void {
     if (!this.#waiting.has(waiting)) return;
     this.end(new RedisAway('Redis did not answer in time: the outcome is open.'));
   }
@@ -185,7 +185,7 @@ export class RedisNode {
   }
 }
 
-/** Whether the server has refused the command: the connection goes on. */
+/** Whether the server has rejected the command: the connection goes on. */
 function isAnswer(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }

@@ -1,16 +1,16 @@
 // A replay guard in Redis. It is not the last fence (Redis answers before its replicas have what it answered), so it knows since when
-// its history is whole, and refuses to judge a token that is older than that.
+// its history is whole, and rejects to judge a token that is older than that.
 
 import { hash } from 'node:crypto';
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
-import { answeredBy, deadlineMs } from '../../call-deadline.ts';
-import { EctError, refuse } from '../../errors.ts';
-import { useKey } from '../once.ts';
+import { answeredBy, deadlineMs } from '../../concurrency/call-deadline.ts';
+import { EctError, reject } from '../../errors.ts';
+import { useKey } from '../expiring-keys.ts';
 import { RedisAway, translated } from './failures.ts';
-import { type RedisWatch, SessionKeeper } from './keeper.ts';
 import type { RedisTimeouts } from './node.ts';
 import { CLOCK_TOLERANCE_SECONDS, CLOCKS_DIFFER, NO_LABEL } from './scripts.ts';
 import { RedisSession } from './session.ts';
+import { type RedisWatch, SessionKeeper } from './session-keeper.ts';
 import type { RedisTarget } from './target.ts';
 
 export interface RedisGuardOptions {
@@ -48,7 +48,7 @@ export class RedisReplayGuard implements ReplayGuard {
   #isUnused: boolean;
   #isClosed = false;
 
-  /** UnfitRedis where an operator must act first. Where Redis is away the guard is opened all the same, and refuses until it is back. */
+  /** UnfitRedis where an operator must act first. Where Redis is away the guard is opened all the same, and rejects until it is back. */
   static async open(target: RedisTarget, options: RedisGuardOptions): Promise<RedisReplayGuard> {
     const guard = new RedisReplayGuard(target, options);
     await guard.#keeper.start();
@@ -127,12 +127,12 @@ export class RedisReplayGuard implements ReplayGuard {
       `Redis knows since ${isoTime(since)} which tokens were used: one that was issued before ${isoTime(until)} may have been used ` +
       'before that. Verify a token that is issued later.';
     const waitSeconds = Math.max(1, Math.ceil(until - nowSeconds()) + 1);
-    return new EctError(refuse('REPLAY_GUARD_UNAVAILABLE', message, { retry_after_seconds: `${waitSeconds}` }));
+    return new EctError(reject('REPLAY_GUARD_UNAVAILABLE', message, { retry_after_seconds: `${waitSeconds}` }));
   }
 }
 
 function unavailable(message: string): EctError {
-  return new EctError(refuse('REPLAY_GUARD_UNAVAILABLE', message));
+  return new EctError(reject('REPLAY_GUARD_UNAVAILABLE', message));
 }
 
 function isoTime(seconds: number): string {

@@ -1,4 +1,4 @@
-// What Redis does for the guard, each in one atomic step. Without flags in their first line, a server refuses these scripts before
+// What Redis does for the guard, each in one atomic step. Without flags in their first line, a server rejects these scripts before
 // they begin where it could not finish them: as a replica, without memory, without the replicas that it must have.
 
 import { hash } from 'node:crypto';

@@ -4,7 +4,7 @@
 import { RedisAway } from './failures.ts';
 import { groupOf, historyName, useName } from './key-names.ts';
 import type { RedisNode, RedisTimeouts } from './node.ts';
-import { openNodes } from './places.ts';
+import { openNodes } from './nodes.ts';
 import { CLAIM, CLOCKS_DIFFER, OPEN_HISTORY, runScript } from './scripts.ts';
 import type { RedisTarget } from './target.ts';
 

@@ -3,10 +3,10 @@
 import { type BigIntStats, closeSync, existsSync, fdatasyncSync, openSync, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { EXPIRING_KEY_LAYOUT } from './expiring-key-layout.ts';
 import { diskFailed, type StoreReasons, translated } from './failures.ts';
 import type { Layout } from './layout.ts';
 import { LEDGER_LAYOUT } from './ledger-layout.ts';
-import { ONCE_LAYOUT } from './once-layout.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 
 /**
@@ -34,7 +34,7 @@ export function copyLedger(from: string, to: string): Promise<void> {
 
 /** The same for the file of what is remembered once. */
 export function copyOnce(from: string, to: string): Promise<void> {
-  return copy(from, to, ONCE_LAYOUT, ONCE);
+  return copy(from, to, EXPIRING_KEY_LAYOUT, ONCE);
 }
 
 async function copy(path: string, to: string, layout: Layout, purpose: StoreReasons): Promise<void> {

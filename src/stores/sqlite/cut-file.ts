@@ -1,9 +1,9 @@
-// A database file whose end is missing. SQLite itself refuses one that lacks whole pages; where only a part of the last page is
+// A database file whose end is missing. SQLite itself rejects one that lacks whole pages; where only a part of the last page is
 // missing it takes that for zeros, and reads what was never written.
 
 import { statSync } from 'node:fs';
-import { readStart } from '../../bounded-read.ts';
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
+import { readStart } from '../../files/bounded-read.ts';
 import type { StoreReasons } from './failures.ts';
 
 /** The header of SQLite's file format, section 1.3. */
@@ -16,15 +16,15 @@ const COUNTED_AT = 92;
 /** How a page of 64 KiB is written. */
 const LARGEST_PAGE = 1;
 
-/** Refuses a file that is shorter than its header says. Other processes may be writing it. */
-export function refuseCutFile(path: string, reasons: StoreReasons): void {
+/** Rejects a file that is shorter than its header says. Other processes may be writing it. */
+export function rejectCutFile(path: string, reasons: StoreReasons): void {
   // Looked at twice: in between another process may have moved pages, and removed the write-ahead file that they were in.
   if (missingBytes(path) === 0) return;
   const missing = missingBytes(path);
   if (missing === 0) return;
   const name = `${reasons.what} (${reasons.file ?? path})`;
   const message = `The ${name} is damaged: its last ${missing === 1 ? 'byte is' : `${missing} bytes are`} missing. Restore it from a backup.`;
-  throw new EctError(refuse(reasons.corrupt, message));
+  throw new EctError(reject(reasons.corrupt, message));
 }
 
 /** 0 while there is a write-ahead file: what is missing may be in that, and about to be moved. */

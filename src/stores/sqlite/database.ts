@@ -2,7 +2,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 import type { Backfill } from './backfill.ts';
 import {
   diskFailed,
@@ -87,23 +87,23 @@ export class SqliteDatabase implements WritableStore {
    * nothing of it stays. The whole process waits for the lock. It is durable where the connection itself syncs.
    */
   write<T>(work: () => T): T {
-    this.#refuseUnsafe();
+    this.#rejectUnsafe();
     return this.#transaction(this.#beginImmediate, work);
   }
 
   /**
    * The same, and answers when it is durable. While another process holds the lock, and while the disk writes, this one goes on
-   * with its other calls. After an error that leaves the disk in doubt every further write is refused until `checkWrites`
+   * with its other calls. After an error that leaves the disk in doubt every further write is rejected until `checkWrites`
    * has made writing safe again.
    */
   async writeDurably<T>(work: () => T): Promise<T> {
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
-    this.#refuseUnsafe();
-    // What is refused after it was written could never be shown again.
-    this.#refuseReplaced();
+    this.#rejectUnsafe();
+    // What is rejected after it was written could never be shown again.
+    this.#rejectReplaced();
     while (!this.#beginNow(giveUpMs)) {
       await pause(ASK_AGAIN_MS);
-      this.#refuseUnsafe();
+      this.#rejectUnsafe();
     }
     const result = this.#finish(work);
     this.#afterCommit?.backfill.consider();
@@ -115,12 +115,12 @@ export class SqliteDatabase implements WritableStore {
 
   /**
    * Answers when all that this connection has written or read is durable. A commit can be read, here and by other processes,
-   * before it is on the disk: whoever shows what a crash could take back asks for this first. Refused where the files have been
+   * before it is on the disk: whoever shows what a crash could take back asks for this first. Rejected where the files have been
    * deleted or replaced: then no start would find what was written. It goes on when they are back.
    */
   async sync(): Promise<void> {
     if (this.#afterCommit === undefined) return;
-    this.#refuseUnsafe();
+    this.#rejectUnsafe();
     try {
       // The commit point: when this has returned, what was written is on the disk.
       await this.#afterCommit.disk.sync();
@@ -129,7 +129,7 @@ export class SqliteDatabase implements WritableStore {
       this.#note(error, 'sync');
       throw diskFailed(error, this.#reasons);
     }
-    this.#refuseReplaced();
+    this.#rejectReplaced();
   }
 
   /** The name of a file of this database that was deleted or replaced since it was opened; undefined where none was. */
@@ -138,11 +138,11 @@ export class SqliteDatabase implements WritableStore {
   }
 
   /** Throws where the file is known to be damaged: that it does not hold something must not decide about anything new. */
-  refuseDamaged(): void {
+  rejectDamaged(): void {
     if (this.#afterCommit?.watch?.isDamaged(this.#name) !== true) return;
     const { corrupt, what } = this.#reasons;
     const message = `The ${what} is damaged: nothing is written to it, and that it does not hold something is not known.`;
-    throw new EctError(refuse(corrupt, message));
+    throw new EctError(reject(corrupt, message));
   }
 
   isWritable(): boolean {
@@ -228,7 +228,7 @@ export class SqliteDatabase implements WritableStore {
     }
   }
 
-  #refuseReplaced(): void {
+  #rejectReplaced(): void {
     const replaced = this.replacedFile();
     if (replaced !== undefined) throw fileReplaced(replaced, this.#reasons);
   }
@@ -241,7 +241,7 @@ export class SqliteDatabase implements WritableStore {
     if (this.connection.isTransaction) {
       // It would swallow the next one's work, and cannot be ended.
       this.#afterCommit?.watch?.lost(this.#name);
-      return this.#refuseUnsafe();
+      return this.#rejectUnsafe();
     }
     if (this.#unsafe?.isRepairable !== true) return this.#goOnIfSound();
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
@@ -268,7 +268,7 @@ export class SqliteDatabase implements WritableStore {
   /** Damage is not repaired by writing. It is over when all of the file was examined, and nothing was found. */
   #goOnIfSound(): void {
     const isDamaged = this.#afterCommit?.watch?.isDamaged(this.#name) ?? true;
-    if (isDamaged || !isCorruption(this.#unsafe?.cause)) this.#refuseUnsafe();
+    if (isDamaged || !isCorruption(this.#unsafe?.cause)) this.#rejectUnsafe();
     // What was read of it then is not believed.
     this.connection.exec('PRAGMA shrink_memory');
     this.#unsafe = undefined;
@@ -278,7 +278,7 @@ export class SqliteDatabase implements WritableStore {
     return Number(this.connection.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.['log']);
   }
 
-  #refuseUnsafe(): void {
+  #rejectUnsafe(): void {
     if (this.#unsafe === undefined) return;
     const { cause, isRepairable } = this.#unsafe;
     throw takesNoWrites(cause, isRepairable, this.#reasons);

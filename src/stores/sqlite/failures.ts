@@ -1,6 +1,6 @@
 // What an error of SQLite means to us. The driver's own sentence stays in `cause`.
 
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 
 /** The reasons that a store gives for its failures. */
 export interface StoreReasons {
@@ -52,23 +52,23 @@ function lower(name: string): string {
   return name.replace('The', 'the');
 }
 
-/** The failure as the store's own error. What is no error of the driver (a refusal, a bug) comes back unchanged. */
+/** The failure as the store's own error. What is no error of the driver (a rejection, a bug) comes back unchanged. */
 export function translated(error: unknown, reasons: StoreReasons): unknown {
   const failure = failureOf(error);
   if (failure === undefined) return error;
   const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;
-  return new EctError(refuse(reason, SENTENCES[failure](nameOf(reasons))), { cause: error });
+  return new EctError(reject(reason, SENTENCES[failure](nameOf(reasons))), { cause: error });
 }
 
 /** A write that the disk did not confirm. */
 export function diskFailed(cause: unknown, reasons: StoreReasons): EctError {
-  return new EctError(refuse(reasons.unavailable, SENTENCES.io(nameOf(reasons))), { cause });
+  return new EctError(reject(reasons.unavailable, SENTENCES.io(nameOf(reasons))), { cause });
 }
 
 /** A write that no start would find again: it went to a file that is not in its place any more. */
 export function fileReplaced(file: string, { unavailable, what }: StoreReasons): EctError {
   const message = `${file} was deleted or replaced while the service runs: the ${what} records nothing until it is back.`;
-  return new EctError(refuse(unavailable, message));
+  return new EctError(reject(unavailable, message));
 }
 
 /** `cause`: an earlier failure that keeps the store from being written. */
@@ -78,7 +78,7 @@ export function takesNoWrites(cause: unknown, isRepairable: boolean, { unavailab
     : isCorruption(cause)
       ? 'it was found damaged: it goes on when an examination has found nothing'
       : 'an earlier failure: restart the service';
-  return new EctError(refuse(unavailable, `The ${what} takes no writes since ${next}.`), { cause });
+  return new EctError(reject(unavailable, `The ${what} takes no writes since ${next}.`), { cause });
 }
 
 /**
@@ -128,7 +128,7 @@ const INDEX_CANNOT_GROW = 10 | (19 << 8);
 function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   if (error.code === 'ERR_INVALID_STATE') return 'closed';
-  // The driver refuses to read an integer beyond 2^53; this code never writes one.
+  // The driver rejects to read an integer beyond 2^53; this code never writes one.
   if (error.code === 'ERR_OUT_OF_RANGE') return 'corrupt';
   if (error.code !== 'ERR_SQLITE_ERROR') return undefined;
   if (!('errcode' in error) || typeof error.errcode !== 'number') return 'other';

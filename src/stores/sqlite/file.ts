@@ -3,9 +3,9 @@
 import { accessSync, closeSync, constants, existsSync, fchmodSync, fsyncSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { EctError, refuse } from '../../errors.ts';
-import { demandFile } from '../../file-type.ts';
-import { type FileUse, fileFault } from '../../system-faults.ts';
+import { EctError, reject } from '../../errors.ts';
+import { demandFile } from '../../files/file-type.ts';
+import { type FileUse, fileFault } from '../../files/system-faults.ts';
 import type { StoreReasons } from './failures.ts';
 
 /** Makes sure that the file exists and that only its owner may read it (0600). Answers its absolute path. */
@@ -62,5 +62,5 @@ function syncDirectory(directory: string): void {
 /** A file that the system does not let us have. */
 export function cannotOpen(file: string, reasons: StoreReasons, cause: unknown, use: FileUse = 'written'): EctError {
   const message = `The ${reasons.what} cannot be opened: ${fileFault(file, cause, use)}.`;
-  return new EctError(refuse(reasons.unavailable, message), { cause });
+  return new EctError(reject(reasons.unavailable, message), { cause });
 }

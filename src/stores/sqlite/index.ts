@@ -2,19 +2,19 @@
 
 export { copyLedger, copyOnce } from './copy.ts';
 export { DamageMark } from './damage-mark.ts';
+export { damageIn, ExpiringKeyExaminer } from './expiring-key-examiner.ts';
+export { EXPIRING_KEY_TABLES } from './expiring-key-layout.ts';
+export { addMissingKeys } from './expiring-key-merge.ts';
+export { SqliteExpiringKeyRows } from './expiring-key-rows.ts';
 export { isCorruption } from './failures.ts';
-export { ledgerKindFault, onceKindFault } from './file-kind.ts';
-export { SqliteIssueMemo } from './issue-memo.ts';
+export { expiringKeyKindFault, ledgerKindFault } from './file-kind.ts';
+export { SqliteIdempotencyStore } from './idempotency-store.ts';
 export { ledgerAge, onceAge, upgradeOnce } from './layout-age.ts';
 export { type Damage, LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
 export { LedgerScrub, type ScrubWatch } from './ledger-scrub.ts';
 export { SqliteLedgerStore } from './ledger-store.ts';
-export { damageIn, OnceExaminer } from './once-examiner.ts';
-export { TABLES_OF_ONCE } from './once-layout.ts';
-export { addMissingOnce } from './once-merge.ts';
-export { SqliteOnceRows } from './once-rows.ts';
-export { addOpenOrders, type OpenOrders, readOpenOrders } from './open-orders.ts';
-export { SqliteRecordingOrders } from './recording-orders.ts';
+export { addOpenRecordings, type OpenRecordings, readOpenRecordings } from './open-recordings.ts';
+export { SqlitePendingRecordings } from './pending-recordings.ts';
 export { SqliteReplayGuard } from './replay-guard.ts';
 export type { ScrubbedFile, ScrubOrder } from './scrub-thread.ts';
 export { checkAtStart, checkOnceAtStart } from './start-check.ts';

@@ -3,11 +3,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { leaveWalMode } from './copy.ts';
 import { BUSY_TIMEOUT_MS } from './database.ts';
+import { EXPIRING_KEY_LAYOUT } from './expiring-key-layout.ts';
 import type { StoreReasons } from './failures.ts';
 import { fileUrlFor } from './file.ts';
 import type { Layout } from './layout.ts';
 import { LEDGER_LAYOUT } from './ledger-layout.ts';
-import { ONCE_LAYOUT } from './once-layout.ts';
 import { openDatabase } from './open-database.ts';
 
 /** `older`: this release brings it up to date. What is wrong with it apart from its version is for those who examine it to say. */
@@ -26,12 +26,12 @@ export function ledgerAge(path: string, isAtRest: boolean): LayoutAge {
 
 /** The same for the file of what is remembered once. */
 export function onceAge(path: string, isAtRest: boolean): LayoutAge {
-  return ageOf(path, ONCE_LAYOUT, isAtRest);
+  return ageOf(path, EXPIRING_KEY_LAYOUT, isAtRest);
 }
 
 /** Brings a file of an older release up to date, as a start does. No service may have it open. ONCE_CORRUPT where it is damaged. */
 export async function upgradeOnce(path: string): Promise<void> {
-  await openDatabase(path, ONCE_LAYOUT, REASONS).end();
+  await openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS).end();
   // The copy of a backup is read where nothing is to be made beside it.
   leaveWalMode(path, REASONS);
 }

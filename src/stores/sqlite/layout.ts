@@ -1,7 +1,7 @@
-// Whose file it is and in which version: a file of another kind, or of a newer release, is refused before any change.
+// Whose file it is and in which version: a file of another kind, or of a newer release, is rejected before any change.
 
 import type { DatabaseSync } from 'node:sqlite';
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 import type { StoreReasons } from './failures.ts';
 import { schemaFault } from './schema-check.ts';
 
@@ -44,8 +44,8 @@ export function prepareLayout(opening: Opening, file: string, layout: Layout, re
     });
   }
   upgrade(opening, layout);
-  refuseOtherLayout(connection, file, layout, reasons);
-  refuseOtherSchema(connection, file, layout, reasons);
+  rejectOtherLayout(connection, file, layout, reasons);
+  rejectOtherSchema(connection, file, layout, reasons);
   useWriteAheadFile(connection, file, reasons);
 }
 
@@ -66,50 +66,50 @@ function upgrade(opening: Opening, { applicationId, version, upgrades = {} }: La
   });
 }
 
-/** Refuses a file that is not of this layout. */
-export function refuseOtherLayout(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
+/** Rejects a file that is not of this layout. */
+export function rejectOtherLayout(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
   const { version, upgrades = {} } = layout;
   const marks = readMarks(connection);
   if (isEmpty(marks)) {
     throw new EctError(
-      refuse(reasons.unavailable, `${file} is empty: start the service once to create the ${reasons.what}.`),
+      reject(reasons.unavailable, `${file} is empty: start the service once to create the ${reasons.what}.`),
     );
   }
   if (marks.applicationId !== layout.applicationId) {
     const message = `${file} does not hold a ${reasons.what}: check the path, or restore the file from a backup.`;
-    throw new EctError(refuse(reasons.corrupt, message));
+    throw new EctError(reject(reasons.corrupt, message));
   }
   if (marks.version > version) {
     const message =
       `${file} was written by a newer release (schema ${marks.version}, this release knows ${version}): ` +
       'start that release, or restore a backup that is older than the upgrade.';
-    throw new EctError(refuse(reasons.unavailable, message));
+    throw new EctError(reject(reasons.unavailable, message));
   }
   // Only where it is read: who opens it for writing has brought it up to date.
   if (upgrades[marks.version] !== undefined) {
     const message =
       `${file} was written by an older release (schema ${marks.version}, this release knows ${version}): ` +
       'use that release, or start this one once, which brings the file up to date.';
-    throw new EctError(refuse(reasons.unavailable, message));
+    throw new EctError(reject(reasons.unavailable, message));
   }
   if (marks.version !== version) {
     const message = `${file} has the unknown schema ${marks.version}: restore the file from a backup.`;
-    throw new EctError(refuse(reasons.corrupt, message));
+    throw new EctError(reject(reasons.corrupt, message));
   }
 }
 
 /** A trigger or an index that is not what it was would let through what it is there to stop. */
-function refuseOtherSchema(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
+function rejectOtherSchema(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
   const fault = schemaFault(connection, layout);
   if (fault === undefined) return;
-  throw new EctError(refuse(reasons.corrupt, `${file} is damaged: ${fault}. Restore the file from a backup.`));
+  throw new EctError(reject(reasons.corrupt, `${file} is damaged: ${fault}. Restore the file from a backup.`));
 }
 
 function useWriteAheadFile(connection: DatabaseSync, file: string, reasons: StoreReasons): void {
   const answer = connection.prepare('PRAGMA journal_mode=WAL').get();
   if (answer?.['journal_mode'] === 'wal') return;
   const message = `${file} cannot have a write-ahead file: put the ${reasons.what} on a local file system.`;
-  throw new EctError(refuse(reasons.unavailable, message));
+  throw new EctError(reject(reasons.unavailable, message));
 }
 
 function isEmpty(marks: FileMarks): boolean {

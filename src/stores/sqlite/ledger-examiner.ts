@@ -34,7 +34,7 @@ export interface Damage {
 
 /**
  * Reads over a connection of its own, also while a service writes. Each question is a statement by itself, so no state of the
- * file is held between two of them. What SQLite itself refuses to read is a fault like any other; errors of the disk are thrown.
+ * file is held between two of them. What SQLite itself rejects to read is a fault like any other; errors of the disk are thrown.
  */
 export class LedgerExaminer {
   readonly #database: SqliteDatabase;
@@ -51,7 +51,7 @@ export class LedgerExaminer {
   }
 
   /**
-   * Opens the ledger at `path`. Refused with LEDGER_CORRUPT where it is too damaged for that. `isAtRest`: nobody has it open for
+   * Opens the ledger at `path`. Rejected with LEDGER_CORRUPT where it is too damaged for that. `isAtRest`: nobody has it open for
    * writing, so it is read without locks, which is twice as fast.
    */
   static open(path: string, isAtRest = false): LedgerExaminer {

@@ -1,7 +1,7 @@
 // Rows of the ledger's tables and the shapes that the port speaks of. A row that cannot be is LEDGER_CORRUPT.
 
 import type { SQLOutputValue } from 'node:sqlite';
-import { EctError, refuse } from '../../errors.ts';
+import { EctError, reject } from '../../errors.ts';
 import type { Head, LedgerRecord } from '../../ledger/index.ts';
 import { subtreeCount } from '../tree-layout.ts';
 
@@ -52,7 +52,7 @@ export function hashOf(row: Row | undefined): Uint8Array {
 }
 
 export function corrupt(message: string): EctError {
-  return new EctError(refuse('LEDGER_CORRUPT', message));
+  return new EctError(reject('LEDGER_CORRUPT', message));
 }
 
 function wholeNumber(row: Row, column: string): number {

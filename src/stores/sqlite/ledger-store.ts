@@ -1,6 +1,7 @@
 // A ledger in one SQLite file. Several processes may share the file: the head is read under the write lock.
 
 import type { StatementSync } from 'node:sqlite';
+import { nextSlice, throwIfEnded } from '../../concurrency/yielder.ts';
 import type {
   Candidate,
   CommitResult,
@@ -12,8 +13,7 @@ import type {
   Seal,
   SealedBatch,
 } from '../../ledger/index.ts';
-import { nextSlice, throwIfEnded } from '../../pace.ts';
-import { refuseManyNames } from '../look-up.ts';
+import { rejectManyNames } from '../lookup-limit.ts';
 import { sequence } from '../sequence.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 import type { SqliteDatabase } from './database.ts';
@@ -49,12 +49,12 @@ export class SqliteLedgerStore implements LedgerStore {
   /** So many entries are known to be on the disk. More may be in the file: those that some process is committing. */
   #durableSize = -1;
 
-  /** Takes over `database`, which is closed with the store. Refused with LEDGER_CORRUPT where the parts do not fit. */
+  /** Takes over `database`, which is closed with the store. Rejected with LEDGER_CORRUPT where the parts do not fit. */
   constructor(database: SqliteDatabase) {
     this.#database = database;
     try {
       this.#statements = database.read(() => prepareStatements(database));
-      database.snapshot(() => this.#refuseTornParts());
+      database.snapshot(() => this.#rejectTornParts());
     } catch (error) {
       database.close();
       throw error;
@@ -67,7 +67,7 @@ export class SqliteLedgerStore implements LedgerStore {
   }
 
   /**
-   * Opens the ledger at `path` for reading, also while a service writes it. Every write is refused. `isAtRest`: nobody has it
+   * Opens the ledger at `path` for reading, also while a service writes it. Every write is rejected. `isAtRest`: nobody has it
    * open for writing, so nothing is made beside it.
    */
   static openReadOnly(path: string, isAtRest = false): SqliteLedgerStore {
@@ -126,7 +126,7 @@ export class SqliteLedgerStore implements LedgerStore {
   }
 
   async lookUp(scope: string, names: readonly string[], reach: Reach): Promise<readonly (LedgerRecord | undefined)[]> {
-    refuseManyNames(names);
+    rejectManyNames(names);
     const { bare, elsewhere } = this.#statements;
     const nearest = (name: string): Row | undefined => {
       const own = bare.get(name, scope);
@@ -242,7 +242,7 @@ export class SqliteLedgerStore implements LedgerStore {
   }
 
   /** A seek that finds a file whose parts come from different moments; `ect audit` finds everything else. */
-  #refuseTornParts(): void {
+  #rejectTornParts(): void {
     const size = this.#readHead()?.size ?? 0;
     if (this.#statements.end.get()?.['entries'] !== size) {
       throw corrupt('The head and the entries of the ledger do not fit together.');

@@ -3,12 +3,12 @@
 import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Backfill } from './backfill.ts';
-import { refuseCutFile } from './cut-file.ts';
+import { rejectCutFile } from './cut-file.ts';
 import { BUSY_TIMEOUT_MS, SqliteDatabase } from './database.ts';
 import { type StoreReasons, translated } from './failures.ts';
 import { createFile, fileUrlFor } from './file.ts';
 import { FilesInPlace } from './files-in-place.ts';
-import { type Layout, prepareLayout, refuseOtherLayout } from './layout.ts';
+import { type Layout, prepareLayout, rejectOtherLayout } from './layout.ts';
 import type { StorageWatch } from './storage-watch.ts';
 import { WriteAheadFile } from './write-ahead-file.ts';
 
@@ -33,7 +33,7 @@ export function openDatabase(
 ): SqliteDatabase {
   const reasons = { ...purpose, file: basename(path) };
   const file = createFile(path, reasons);
-  refuseCutFile(file, reasons);
+  rejectCutFile(file, reasons);
   return opened(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false }, reasons, (connection) => {
     connection.exec('PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA synchronous=FULL');
     connection.exec(`PRAGMA wal_autocheckpoint=${WAL_AUTOCHECKPOINT_PAGES}; PRAGMA cache_size=-${CACHE_KIB}`);
@@ -63,10 +63,10 @@ export function openReadOnlyDatabase(
   const reasons = { ...purpose, file: basename(path) };
   const options = { readOnly: true, timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: false };
   const url = fileUrlFor(path, reasons, isAtRest);
-  refuseCutFile(path, reasons);
+  rejectCutFile(path, reasons);
   return opened(url, options, reasons, (connection) => {
     connection.exec(`PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cache_size=-${CACHE_KIB}`);
-    refuseOtherLayout(connection, path, layout, reasons);
+    rejectOtherLayout(connection, path, layout, reasons);
     return new SqliteDatabase(connection, reasons);
   });
 }

@@ -1,10 +1,10 @@
 // A replay guard in one SQLite file: a use stays used after a restart, and for every process that shares the file.
 
 import type { Claim, ReplayGuard, TokenUse } from '../../authority/index.ts';
-import { claimOf, heldOf, useKey } from '../once.ts';
+import { claimOf, heldOf, useKey } from '../expiring-keys.ts';
+import { EXPIRING_KEY_LAYOUT } from './expiring-key-layout.ts';
+import { ExpiringKeyTable } from './expiring-key-table.ts';
 import type { StoreReasons } from './failures.ts';
-import { ONCE_LAYOUT } from './once-layout.ts';
-import { OnceTable } from './once-table.ts';
 import { openDatabase } from './open-database.ts';
 import type { StorageWatch, WritableStore } from './storage-watch.ts';
 
@@ -16,15 +16,17 @@ const REASONS: StoreReasons = {
 
 /** Bounded by the disk alone: rows go when the time of their tokens is over. */
 export class SqliteReplayGuard implements ReplayGuard {
-  readonly #uses: OnceTable;
+  readonly #uses: ExpiringKeyTable;
 
-  constructor(uses: OnceTable) {
+  constructor(uses: ExpiringKeyTable) {
     this.#uses = uses;
   }
 
-  /** Opens the guard in the file at `path`, and creates the file where there is none. `earliest`: see OnceTable. */
+  /** Opens the guard in the file at `path`, and creates the file where there is none. `earliest`: see ExpiringKeyTable. */
   static open(path: string, earliest?: () => number, watch?: StorageWatch): SqliteReplayGuard {
-    return new SqliteReplayGuard(new OnceTable(openDatabase(path, ONCE_LAYOUT, REASONS, watch), 'uses', earliest));
+    return new SqliteReplayGuard(
+      new ExpiringKeyTable(openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS, watch), 'uses', earliest),
+    );
   }
 
   /** Whether the file can be written. */

@@ -4,9 +4,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { EctError } from '../../errors.ts';
+import { damageIn, ExpiringKeyExaminer } from './expiring-key-examiner.ts';
+import { EXPIRING_KEY_TABLES } from './expiring-key-layout.ts';
 import { LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
-import { damageIn, OnceExaminer } from './once-examiner.ts';
-import { TABLES_OF_ONCE } from './once-layout.ts';
 
 /** What is to be examined. */
 export interface ScrubOrder {
@@ -112,14 +112,14 @@ async function passLedger(signal: AbortSignal, round: number): Promise<void> {
 
 /** One pass over all rows that are there when it comes to them. */
 async function passOnce(signal: AbortSignal, round: number): Promise<void> {
-  const examiner = OnceExaminer.open(onceFile);
+  const examiner = ExpiringKeyExaminer.open(onceFile);
   let [faults, entries] = [0, 0];
   const found = (texts: readonly string[]) => {
     faults += texts.length;
     for (const fault of texts) tell({ kind: 'damage', file: 'once.db', index: null, fault });
   };
   try {
-    for (const table of TABLES_OF_ONCE) {
+    for (const table of EXPIRING_KEY_TABLES) {
       for (let after: number | undefined = 0; after !== undefined && faults < MAX_FAULTS; ) {
         const part = examiner.rowsFrom(table, after, sliceSize());
         found(part.faults);

@@ -2,9 +2,9 @@
 // is for the scrub, and for `ect audit`.
 
 import { statSync } from 'node:fs';
+import { ExpiringKeyExaminer } from './expiring-key-examiner.ts';
+import { EXPIRING_KEY_TABLES } from './expiring-key-layout.ts';
 import { type Damage, LedgerExaminer } from './ledger-examiner.ts';
-import { OnceExaminer } from './once-examiner.ts';
-import { TABLES_OF_ONCE } from './once-layout.ts';
 
 /** Files up to this size are examined as a whole: a third of a second for SQLite's own check. */
 const SMALL_BYTES = 32 * 1024 * 1024;
@@ -49,12 +49,12 @@ const ROWS_AT_ONCE = 1_000;
 
 /** The same for what is remembered once: a use that is not found would be granted a second time. Its sentences. */
 export function checkOnceAtStart(path: string, isAtRest = false): readonly string[] {
-  const examiner = OnceExaminer.open(path, isAtRest);
+  const examiner = ExpiringKeyExaminer.open(path, isAtRest);
   try {
     const isSmall = statSync(path).size <= SMALL_BYTES;
     const faults = [...examiner.wholeFaults(SMALL_BYTES)];
     const endMs = performance.now() + BUDGET_MS;
-    for (const table of TABLES_OF_ONCE) {
+    for (const table of EXPIRING_KEY_TABLES) {
       // The newest first.
       for (let end = examiner.lastRow(table); end > 0; end -= ROWS_AT_ONCE) {
         if (!isSmall && performance.now() >= endMs) break;

@@ -24,15 +24,15 @@ describe('overload (H17)', () => {
     ];
     expect(readStorm(samples, 1000, 3000)).toEqual({
       good: 2,
-      refused: 2,
+      rejected: 2,
       lost: 3,
       goodPerSecond: 1,
-      refusalP99Ms: 20,
+      rejectionP99Ms: 20,
     });
   });
 
   test('where nothing was refused there is no time to refuse', () => {
-    expect(readStorm([sample(0, 0, 1)], 0, 1000).refusalP99Ms).toBeUndefined();
+    expect(readStorm([sample(0, 0, 1)], 0, 1000).rejectionP99Ms).toBeUndefined();
   });
 
   test('recovery is the time until a whole second was calm', () => {

@@ -13,8 +13,8 @@ import {
   SETTING,
   writeFrame,
 } from '../../../bench/http2-frames.ts';
-import { writeHeaderBlock } from '../../../src/h2/index.ts';
-import { data, hello, update } from '../../h2/raw-frames.ts';
+import { writeHeaderBlock } from '../../../src/http2-server/index.ts';
+import { data, hello, update } from '../../http2-server/raw-frames.ts';
 import type { Target } from '../support/target.ts';
 import { openSocket } from './socket.ts';
 import { tally } from './tally.ts';

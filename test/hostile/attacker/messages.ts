@@ -31,7 +31,7 @@ export const MESSAGES: Readonly<Record<string, MakeMessage>> = {
     content: Buffer.alloc(LARGEST, Buffer.from([0x0a, 0])),
     isCompressed: true,
   }),
-  // 16 MiB that shrink to 16 KiB: four times what is allowed, so it has to be refused while it grows.
+  // 16 MiB that shrink to 16 KiB: four times what is allowed, so it has to be rejected while it grows.
   'gzip of too much': () => ({
     method: `${AUTHORITY}/BatchIssue`,
     content: Buffer.alloc(4 * LARGEST, Buffer.from([0x0a, 0])),

@@ -1,4 +1,4 @@
-// Good calls over HTTP/2, as fast as they are answered and with no regard to refusals.
+// Good calls over HTTP/2, as fast as they are answered and with no regard to rejections.
 
 import { randomUUID } from 'node:crypto';
 import { create, toBinary } from '@bufbuild/protobuf';
@@ -10,8 +10,8 @@ import {
 } from '../../../src/gen/ect/v1/authority_pb.ts';
 import { Level } from '../../../src/gen/ect/v1/token_pb.ts';
 import { ServerReflectionRequestSchema } from '../../../src/gen/grpc/reflection/v1/reflection_pb.ts';
-import { writeHeaderBlock } from '../../../src/h2/index.ts';
-import { begin, data, whole } from '../../h2/raw-frames.ts';
+import { writeHeaderBlock } from '../../../src/http2-server/index.ts';
+import { begin, data, whole } from '../../http2-server/raw-frames.ts';
 import { frame } from '../../support/rpc-clients.ts';
 import { type Attack, aborted, keepOpen } from '../attacker/attack.ts';
 import { callBlock, ends, finish, openPeer } from '../attacker/http2-peer.ts';

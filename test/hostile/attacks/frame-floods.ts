@@ -1,8 +1,18 @@
 // Frames that cost the server something and ask for nothing, as fast as it takes them.
 
 import { FRAME, writeFrame } from '../../../bench/http2-frames.ts';
-import { writeHeaderBlock } from '../../../src/h2/index.ts';
-import { begin, CONTINUATION, data, many, PRIORITY, ping, setting, update, whole } from '../../h2/raw-frames.ts';
+import { writeHeaderBlock } from '../../../src/http2-server/index.ts';
+import {
+  begin,
+  CONTINUATION,
+  data,
+  many,
+  PRIORITY,
+  ping,
+  setting,
+  update,
+  whole,
+} from '../../http2-server/raw-frames.ts';
 import { type Attack, keepOpen, wait } from '../attacker/attack.ts';
 import { callBlock, openPeer, type Peer } from '../attacker/http2-peer.ts';
 import { tally } from '../attacker/tally.ts';

@@ -3,7 +3,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { HealthCheckRequestSchema } from '../../../src/gen/grpc/health/v1/health_pb.ts';
 import { ServerReflectionRequestSchema } from '../../../src/gen/grpc/reflection/v1/reflection_pb.ts';
-import { begin, data } from '../../h2/raw-frames.ts';
+import { begin, data } from '../../http2-server/raw-frames.ts';
 import { frame } from '../../support/rpc-clients.ts';
 import { type Attack, keepOpen, wait } from '../attacker/attack.ts';
 import { CONTENT_TYPES, callBlock, ends, finish, openPeer, type Protocol } from '../attacker/http2-peer.ts';

@@ -1,6 +1,6 @@
 // Calls over HTTP/2 whose headers come, and whose body never does. One that is ended by the service is opened again.
 
-import { begin } from '../../h2/raw-frames.ts';
+import { begin } from '../../http2-server/raw-frames.ts';
 import { type Attack, keepOpen, wait } from '../attacker/attack.ts';
 import { CONTENT_TYPES, callBlock, ends, openPeer, type Protocol } from '../attacker/http2-peer.ts';
 import { tally } from '../attacker/tally.ts';

@@ -2,7 +2,7 @@
 
 import { create, toBinary } from '@bufbuild/protobuf';
 import { IssueRequestSchema } from '../../../src/gen/ect/v1/authority_pb.ts';
-import { begin, reset } from '../../h2/raw-frames.ts';
+import { begin, reset } from '../../http2-server/raw-frames.ts';
 import { frame } from '../../support/rpc-clients.ts';
 import { type Attack, keepOpen, wait } from '../attacker/attack.ts';
 import { callBlock, finish, openPeer } from '../attacker/http2-peer.ts';

@@ -1,6 +1,6 @@
 // Calls over HTTP/2 whose body comes in part: all but the last byte of the largest message, or a byte a second.
 
-import { begin, data } from '../../h2/raw-frames.ts';
+import { begin, data } from '../../http2-server/raw-frames.ts';
 import { frame } from '../../support/rpc-clients.ts';
 import { type Attack, keepOpen, wait } from '../attacker/attack.ts';
 import { CONTENT_TYPES, callBlock, ends, openPeer, type Peer, type Protocol } from '../attacker/http2-peer.ts';

@@ -2,7 +2,7 @@
 // a socket that nobody reads.
 
 import { SETTING } from '../../../bench/http2-frames.ts';
-import { begin, update } from '../../h2/raw-frames.ts';
+import { begin, update } from '../../http2-server/raw-frames.ts';
 import { type Attack, keepOpen, wait } from '../attacker/attack.ts';
 import { callBlock, ends, finish, openPeer } from '../attacker/http2-peer.ts';
 import { dialAs, record } from '../attacker/recorded-tasks.ts';

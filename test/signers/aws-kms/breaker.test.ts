@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { EctError, type ErrorReason } from '../../../src/errors.ts';
 import { Breaker } from '../../../src/signers/aws-kms/breaker.ts';
 
-const failure = (reason: ErrorReason) => new EctError({ reason, message: 'failed', facts: {} });
+const failure = (reason: ErrorReason) => new EctError({ reason, message: 'failed', metadata: {} });
 const unavailable = failure('SIGNER_UNAVAILABLE');
 
 test('D3: it opens after so many failures in a row, and a success between them starts the count anew', () => {

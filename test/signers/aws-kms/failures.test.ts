@@ -120,7 +120,7 @@ test.each([
   expect(first.message).toMatch(new RegExp(`^The signing key cannot be used in AWS KMS \\(${name}: [^/]+\\)\\.$`));
   expect(String(first.cause)).toMatch(new RegExp(`^KmsFailure: Sign in ${REGION}: ${name}, .*: .+\\.$`));
   expect(signer.isReady()).toBe(false);
-  // Whoever comes next is refused without a call, and the log is not filled with the same cause.
+  // Whoever comes next is rejected without a call, and the log is not filled with the same cause.
   const second = await failureOf(signer.sign(INPUT, forever));
   expect([second.reason, second.cause]).toEqual(['SIGNER_MISCONFIGURED', undefined]);
   expect(kms.double.count('Sign') - before).toBe(1);

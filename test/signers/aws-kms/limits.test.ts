@@ -20,7 +20,7 @@ test('D8: while KMS is slow, at most so many calls are under way; the excess is 
     ),
   );
   await Promise.all(signing);
-  // The refusals came first, before KMS had answered anything.
+  // The rejections came first, before KMS had answered anything.
   expect(settled).toEqual([...Array(46).fill('SIGNER_BUSY'), ...Array(4).fill('signed')]);
   expect(kms.double.mostAtOnce()).toBe(4);
   expect(signer.isReady()).toBe(true);

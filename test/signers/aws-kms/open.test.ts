@@ -9,7 +9,7 @@ import { forever, openSigner, optionsFor, REGION, SECOND_REGION, startKms, type 
 /** A test that waits for the end of a call waits for this. */
 const SHORT = { timing: { callMs: 1500 } };
 
-async function refusalOf(kms: TestKms, changes: Partial<AwsKmsOptions> = {}): Promise<string> {
+async function rejectionOf(kms: TestKms, changes: Partial<AwsKmsOptions> = {}): Promise<string> {
   const error: unknown = await AwsKmsSigner.open(optionsFor(kms, changes)).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(KmsKeyError);
   return (error as Error).message;
@@ -39,7 +39,7 @@ test.each<[KeySpec, KeyUsage, string]>([
 ])('D2: a key of %s for %s is refused at the start', async (spec, usage, what) => {
   const kms = await startKms();
   const { keyId } = kms.double.keys.create(REGION, spec, usage, false);
-  expect(await refusalOf(kms, { key: keyId })).toBe(
+  expect(await rejectionOf(kms, { key: keyId })).toBe(
     `The key of ECT_KMS_KEY cannot be used (SIGNER_MISCONFIGURED). The key of ECT_KMS_KEY in ${REGION} ${what}`,
   );
 });
@@ -52,19 +52,19 @@ test.each<[KeyState, string]>([
 ])('D2: a key in state %s is refused at the start', async (state, what) => {
   const kms = await startKms();
   kms.key.state = state;
-  expect(await refusalOf(kms)).toContain(what);
+  expect(await rejectionOf(kms)).toContain(what);
 });
 
 test('D2: a key that is not there, or that may not be used, is refused with what to do', async () => {
   const kms = await startKms();
-  expect(await refusalOf(kms, { key: 'alias/other' })).toMatch(
+  expect(await rejectionOf(kms, { key: 'alias/other' })).toMatch(
     /NotFoundException.*: correct ECT_KMS_KEY and ECT_KMS_REGION\.$/,
   );
-  expect(await refusalOf(kms, { regions: [SECOND_REGION] })).toContain('NotFoundException');
+  expect(await rejectionOf(kms, { regions: [SECOND_REGION] })).toContain('NotFoundException');
   for (const operation of ['DescribeKey', 'GetPublicKey', 'Sign']) {
     kms.double.script.clear();
     kms.double.script.add({ kind: 'error', name: 'AccessDeniedException' }, { operation });
-    expect(await refusalOf(kms)).toMatch(
+    expect(await rejectionOf(kms)).toMatch(
       new RegExp(
         `${operation} in ${REGION}: AccessDeniedException.*: allow kms:Sign, kms:GetPublicKey and kms:DescribeKey`,
       ),
@@ -79,7 +79,9 @@ test.each(['DescribeKey', 'GetPublicKey', 'Sign'])(
     kms.double.script.add({ kind: 'error', name: 'ThrottlingException' }, { operation, times: 2 });
     await openSigner(kms);
     kms.double.script.add({ kind: 'hang' }, { operation });
-    expect(await refusalOf(kms, SHORT)).toMatch(new RegExp(`\\(SIGNER_UNAVAILABLE\\)\\. ${operation} in ${REGION}: `));
+    expect(await rejectionOf(kms, SHORT)).toMatch(
+      new RegExp(`\\(SIGNER_UNAVAILABLE\\)\\. ${operation} in ${REGION}: `),
+    );
   },
 );
 
@@ -95,7 +97,7 @@ test.each([
   const kms = await startKms();
   const members = { PublicKey: der.toString('base64') };
   kms.double.script.add({ kind: 'answer', members }, { operation: 'GetPublicKey' });
-  expect(await refusalOf(kms)).toContain('(SIGNER_BAD_OUTPUT). GetPublicKey');
+  expect(await rejectionOf(kms)).toContain('(SIGNER_BAD_OUTPUT). GetPublicKey');
 });
 
 test('D7: a public key of another pair is refused at the start: the first signature does not verify', async () => {
@@ -103,23 +105,23 @@ test('D7: a public key of another pair is refused at the start: the first signat
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' });
   const members = { PublicKey: other.toString('base64') };
   kms.double.script.add({ kind: 'answer', members }, { operation: 'GetPublicKey' });
-  expect(await refusalOf(kms)).toContain(`(SIGNER_BAD_OUTPUT). Sign in ${REGION}: the signature does not verify.`);
+  expect(await rejectionOf(kms)).toContain(`(SIGNER_BAD_OUTPUT). Sign in ${REGION}: the signature does not verify.`);
 });
 
 test('D7: a public key that is missing, or of another key than was described, is refused at the start', async () => {
   const kms = await startKms();
   kms.double.script.add({ kind: 'answer', members: { PublicKey: undefined } }, { operation: 'GetPublicKey', times: 1 });
-  expect(await refusalOf(kms)).toContain('the answer lacks what was asked for');
+  expect(await rejectionOf(kms)).toContain('the answer lacks what was asked for');
   const { arn } = kms.double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', false);
   kms.double.script.add({ kind: 'answer', members: { KeyId: arn } }, { operation: 'GetPublicKey', times: 1 });
-  expect(await refusalOf(kms)).toContain('changed while it was asked for');
+  expect(await rejectionOf(kms)).toContain('changed while it was asked for');
 });
 
 test('D6: an alias that is one key here and another there is refused at the start', async () => {
   const kms = await startKms();
   const { keyId } = kms.double.keys.create(SECOND_REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', true);
   kms.double.keys.createAlias(SECOND_REGION, 'alias/ect', keyId);
-  expect(await refusalOf(kms, { regions: [REGION, SECOND_REGION] })).toBe(
+  expect(await rejectionOf(kms, { regions: [REGION, SECOND_REGION] })).toBe(
     `ECT_KMS_KEY is one key in ${REGION} and another in ${SECOND_REGION}: ` +
       'name a multi-Region key that is replicated to every region of ECT_KMS_REGION.',
   );
@@ -170,7 +172,7 @@ test('D9: an attempt in vain tells of no region, since none of them comes back',
   const kms = await startKms();
   kms.double.script.add({ kind: 'error', name: 'AccessDeniedException' }, { operation: 'Sign' });
   const changes: string[] = [];
-  await refusalOf(kms, { onChange: (region) => changes.push(region) });
+  await rejectionOf(kms, { onChange: (region) => changes.push(region) });
   expect(changes).toEqual([]);
 });
 

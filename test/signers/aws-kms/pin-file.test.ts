@@ -15,7 +15,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const PIN = { keyId: 'mrk-1', kid: 'kid-1' as Kid };
 
-async function refusalOf(holding: Promise<void>): Promise<string> {
+async function rejectionOf(holding: Promise<void>): Promise<string> {
   const error: unknown = await holding.catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(KmsKeyError);
   return (error as Error).message;
@@ -30,19 +30,19 @@ test('the first start writes down which key it is, for this user only; later one
 
 test('D6: a name that stands for another key since then stops the start', async () => {
   await holdToPin(path, PIN);
-  const message = await refusalOf(holdToPin(path, { keyId: 'mrk-2', kid: 'kid-2' as Kid }));
+  const message = await rejectionOf(holdToPin(path, { keyId: 'mrk-2', kid: 'kid-2' as Kid }));
   expect(message).toContain('stands for another key (mrk-2, kid kid-2)');
   expect(message).toContain(`point it back, or remove ${path} to change keys`);
 });
 
 test('D7: a key whose public key is another since then stops the start', async () => {
   await holdToPin(path, PIN);
-  expect(await refusalOf(holdToPin(path, { ...PIN, kid: 'kid-2' as Kid }))).toContain('has another public key');
+  expect(await rejectionOf(holdToPin(path, { ...PIN, kid: 'kid-2' as Kid }))).toContain('has another public key');
 });
 
 test('D6: the same public key under another key id stops the start too', async () => {
   await holdToPin(path, PIN);
-  expect(await refusalOf(holdToPin(path, { ...PIN, keyId: 'mrk-2' }))).toContain('stands for another key');
+  expect(await rejectionOf(holdToPin(path, { ...PIN, keyId: 'mrk-2' }))).toContain('stands for another key');
 });
 
 test('D7: of two that start at once with different keys one is refused', async () => {
@@ -55,7 +55,7 @@ test.each(['', 'null', '5', '[]', '{"keyId":"mrk-1"}', '{"keyId":1,"kid":"kid-1"
   'D7: a pin that says %s is not guessed at',
   async (text) => {
     await writeFile(path, text, { mode: 0o600 });
-    expect(await refusalOf(holdToPin(path, PIN))).toContain('does not say which key is used here');
+    expect(await rejectionOf(holdToPin(path, PIN))).toContain('does not say which key is used here');
     expect(await readFile(path, 'utf8')).toBe(text);
   },
 );
@@ -63,11 +63,11 @@ test.each(['', 'null', '5', '[]', '{"keyId":"mrk-1"}', '{"keyId":1,"kid":"kid-1"
 test('D7: a pin that others can change is refused', async () => {
   await writeFile(path, JSON.stringify(PIN));
   await chmod(path, 0o666);
-  expect(await refusalOf(holdToPin(path, PIN))).toBe(`The file ${path} can be read by others: run chmod 600 on it.`);
+  expect(await rejectionOf(holdToPin(path, PIN))).toBe(`The file ${path} can be read by others: run chmod 600 on it.`);
 });
 
 test('D7: a place where no pin can be kept is refused', async () => {
-  expect(await refusalOf(holdToPin(join(folder, 'missing', 'kms-key.json'), PIN))).toContain(
+  expect(await rejectionOf(holdToPin(join(folder, 'missing', 'kms-key.json'), PIN))).toContain(
     'can be neither made nor read',
   );
 });

@@ -20,7 +20,7 @@ async function put(content: string | Uint8Array, mode = 0o600): Promise<string> 
   return path;
 }
 
-async function refusalOf(reading: Promise<KeyObject>): Promise<string> {
+async function rejectionOf(reading: Promise<KeyObject>): Promise<string> {
   const error = await reading.then(
     () => undefined,
     (thrown: unknown) => thrown,
@@ -90,7 +90,7 @@ describe('reading', () => {
     ['an encrypted SEC1 key', 'is encrypted', legacy.toString()],
   ])('S4: a file with %s is refused: it %s; nothing of it is shown', async (_, what, text) => {
     const path = await put(text);
-    const message = await refusalOf(readKeyFile(path));
+    const message = await rejectionOf(readKeyFile(path));
     expect(message).toContain(path);
     expect(message).toContain(what);
     // The part behind the colon says what to do.
@@ -110,7 +110,7 @@ describe('reading', () => {
     'K4, S4: a JWK that is for something else is refused: %s; the file is named and the key is not shown',
     async (what, members) => {
       const path = await put(JSON.stringify({ ...jwk, ...members }));
-      const message = await refusalOf(readKeyFile(path));
+      const message = await rejectionOf(readKeyFile(path));
       expect(message).toBe(`The key in ${path} is not for signing tokens: ${what}. Correct the JWK, or give another.`);
     },
   );
@@ -124,7 +124,7 @@ describe('reading', () => {
       const path = await put(text);
       expect((await readKeyFile(path, 'canary')).equals(privateKey)).toBe(true);
       for (const wrong of ['kanarie', 'canary ', '', 'x'.repeat(2000)]) {
-        expect(await refusalOf(readKeyFile(path, wrong))).toBe(
+        expect(await rejectionOf(readKeyFile(path, wrong))).toBe(
           `The key in ${path} does not open with the passphrase: check both; an intact PKCS#8 or SEC1 PEM is needed.`,
         );
       }
@@ -133,7 +133,7 @@ describe('reading', () => {
 
   test('S4: a passphrase is for an encrypted key: a plain one is not taken for it', async () => {
     const path = await put(pem(privateKey, 'pkcs8'));
-    expect(await refusalOf(readKeyFile(path, 'canary'))).toBe(
+    expect(await rejectionOf(readKeyFile(path, 'canary'))).toBe(
       `The key in ${path} is not encrypted, but a passphrase is set: encrypt it, or unset that.`,
     );
   });
@@ -141,12 +141,14 @@ describe('reading', () => {
   test('S4: an encrypted key on another curve is refused too', async () => {
     const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'canary' } as const;
     const path = await put(p384.export(options).toString());
-    expect(await refusalOf(readKeyFile(path, 'canary'))).toContain('is not on P-256');
+    expect(await rejectionOf(readKeyFile(path, 'canary'))).toContain('is not on P-256');
   });
 
   test.each([0o644, 0o604, 0o622, 0o666, 0o777])('S4: mode %o lets others at the key and is refused', async (mode) => {
     const path = await put(pem(privateKey, 'pkcs8'), mode);
-    expect(await refusalOf(readKeyFile(path))).toBe(`The key file ${path} can be read by others: run chmod 600 on it.`);
+    expect(await rejectionOf(readKeyFile(path))).toBe(
+      `The key file ${path} can be read by others: run chmod 600 on it.`,
+    );
   });
 
   test.each([0o640, 0o660])('S11: mode %o of a file of this user: the group loses it', async (mode) => {
@@ -163,7 +165,7 @@ describe('reading', () => {
     const path = await put(pem(privateKey, 'pkcs8'), 0o644);
     const link = join(folder, 'link');
     await symlink(path, link);
-    expect(await refusalOf(readKeyFile(link))).toContain('can be read by others');
+    expect(await rejectionOf(readKeyFile(link))).toContain('can be read by others');
   });
 
   test('S4: a file that is not there, or is a directory, cannot be read', async () => {
@@ -172,7 +174,7 @@ describe('reading', () => {
       [missing, `there is no file ${missing}`],
       [folder, `${folder} is a directory, not a file`],
     ] as const) {
-      expect(await refusalOf(readKeyFile(path))).toBe(
+      expect(await rejectionOf(readKeyFile(path))).toBe(
         `The key file cannot be read: ${why}. Give the path of a PEM or JWK file.`,
       );
     }
@@ -196,13 +198,13 @@ describe('the first start', () => {
 
   test('a key that cannot be used is refused and never replaced', async () => {
     const path = await put('damaged');
-    expect(await refusalOf(readOrCreateKeyFile(path))).toContain('holds no private key');
+    expect(await rejectionOf(readOrCreateKeyFile(path))).toContain('holds no private key');
     expect(await readFile(path, 'utf8')).toBe('damaged');
   });
 
   test('a place where no file can be made is refused', async () => {
     const path = join(await put(''), 'signing-key.pem');
-    expect(await refusalOf(readOrCreateKeyFile(path))).toBe(
+    expect(await rejectionOf(readOrCreateKeyFile(path))).toBe(
       `The key file cannot be made: a part of ${path} is a file where a directory is needed. Its directory must be writable.`,
     );
   });

@@ -1,11 +1,11 @@
 // What a call that has little time gets from a database that does not answer, and what it leaves behind there.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { underDeadline } from '../../../src/call-deadline.ts';
+import { underDeadline } from '../../../src/concurrency/call-deadline.ts';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../../src/ledger/index.ts';
 import {
   PostgresDatabase,
-  PostgresIssueMemo,
+  PostgresIdempotencyStore,
   PostgresLedgerStore,
   PostgresReplayGuard,
 } from '../../../src/stores/postgres/index.ts';
@@ -47,8 +47,8 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     await server.stop();
   });
 
-  /** Runs a call that must be refused in time. Answers after how many milliseconds it was. */
-  async function refusedInTime(call: () => Promise<unknown>, reason = 'LEDGER_UNAVAILABLE'): Promise<number> {
+  /** Runs a call that must be rejected in time. Answers after how many milliseconds it was. */
+  async function rejectedInTime(call: () => Promise<unknown>, reason = 'LEDGER_UNAVAILABLE'): Promise<number> {
     const begunMs = performance.now();
     const outcome = underDeadline(begunMs + DEADLINE_MS, call);
     await expect(outcome).rejects.toMatchObject({ reason });
@@ -66,7 +66,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     });
     await held.promise;
     // It waits for the lock.
-    const tookMs = await refusedInTime(() => ledger.append(candidate('late')));
+    const tookMs = await rejectedInTime(() => ledger.append(candidate('late')));
     expect(tookMs).toBeGreaterThanOrEqual(DEADLINE_MS - 5);
     const waiting = async () => {
       const rows = await server.sql(
@@ -89,7 +89,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     await expect.poll(async () => (await server.sql(SLEEPING)).length, SOON).toBe(2);
     const begunMs = performance.now();
     const without = reader.head();
-    const tookMs = await Promise.all(Array.from({ length: 50 }, () => refusedInTime(() => reader.head())));
+    const tookMs = await Promise.all(Array.from({ length: 50 }, () => rejectedInTime(() => reader.head())));
     expect(Math.min(...tookMs)).toBeGreaterThanOrEqual(DEADLINE_MS - 5);
     await expect(without).rejects.toMatchObject({
       ...UNAVAILABLE,
@@ -104,7 +104,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
 
   test('L20: a frozen server: each call is answered in time, the event loop is free, and later ones are refused at once', async () => {
     const guard = new PostgresReplayGuard(database, 'frozen');
-    const memo = new PostgresIssueMemo(database, 'frozen');
+    const memo = new PostgresIdempotencyStore(database, 'frozen');
     await guard.look(tokenUse(), 1_000);
     told.length = 0;
     const thaw = server.freeze();
@@ -118,20 +118,22 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
       }, 5);
       const issued = { requestDigest: Buffer.alloc(32), token: 'token' };
       await Promise.all([
-        refusedInTime(() => ledger.append(candidate('frozen'))),
-        refusedInTime(() => store.find('', 'late')),
-        refusedInTime(() => guard.claim(tokenUse(), 2_000, 1_000), 'REPLAY_GUARD_UNAVAILABLE'),
-        refusedInTime(() => memo.remember('ada', 'key', issued, 2_000, 1_000), 'IDEMPOTENCY_UNAVAILABLE'),
+        rejectedInTime(() => ledger.append(candidate('frozen'))),
+        rejectedInTime(() => store.find('', 'late')),
+        rejectedInTime(() => guard.claim(tokenUse(), 2_000, 1_000), 'REPLAY_GUARD_UNAVAILABLE'),
+        rejectedInTime(() => memo.remember('ada', 'key', issued, 2_000, 1_000), 'IDEMPOTENCY_UNAVAILABLE'),
       ]);
       // What was left unanswered makes the store ask the server, which says nothing.
       await expect.poll(() => database.isUp, { timeout: 8_000, interval: 10 }).toBe(false);
       const begunMs = performance.now();
-      const refused = await Promise.allSettled(Array.from({ length: 100 }, () => store.head()));
+      const rejected = await Promise.allSettled(Array.from({ length: 100 }, () => store.head()));
       const tookMs = performance.now() - begunMs;
       clearInterval(watch);
-      expect(refused.filter(({ status }) => status === 'fulfilled')).toEqual([]);
+      expect(rejected.filter(({ status }) => status === 'fulfilled')).toEqual([]);
       // One of them may have asked the server again.
-      const atOnce = refused.filter((each) => each.status === 'rejected' && each.reason.facts['retry_after_seconds']);
+      const atOnce = rejected.filter(
+        (each) => each.status === 'rejected' && each.reason.metadata['retry_after_seconds'],
+      );
       expect(atOnce.length).toBeGreaterThanOrEqual(99);
       expect(tookMs).toBeLessThan(800 + SLACK_MS);
       expect(longestMs).toBeLessThan(500);
@@ -151,14 +153,14 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     await server.crash();
     await expect(store.head()).rejects.toMatchObject(UNAVAILABLE);
     const begunMs = performance.now();
-    const refused = await Promise.allSettled(Array.from({ length: 500 }, () => store.head()));
+    const rejected = await Promise.allSettled(Array.from({ length: 500 }, () => store.head()));
     expect(performance.now() - begunMs).toBeLessThan(500);
-    for (const outcome of refused) {
-      expect(outcome).toMatchObject({ reason: { ...UNAVAILABLE, facts: { retry_after_seconds: '1' } } });
+    for (const outcome of rejected) {
+      expect(outcome).toMatchObject({ reason: { ...UNAVAILABLE, metadata: { retry_after_seconds: '1' } } });
       // So the log does not say it for each of them.
       expect(outcome).not.toHaveProperty('reason.cause');
     }
-    // A caller that repeats a refused call without a pause does not keep the event loop.
+    // A caller that repeats a rejected call without a pause does not keep the event loop.
     let hadTurn = false;
     setTimeout(() => {
       hadTurn = true;

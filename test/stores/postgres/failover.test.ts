@@ -2,7 +2,7 @@
 // both find it by themselves.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { underDeadline } from '../../../src/call-deadline.ts';
+import { underDeadline } from '../../../src/concurrency/call-deadline.ts';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../../src/ledger/index.ts';
 import { PostgresDatabase, PostgresLedgerStore, PostgresReplayGuard } from '../../../src/stores/postgres/index.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';

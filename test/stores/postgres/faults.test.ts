@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   PostgresDatabase,
-  PostgresIssueMemo,
+  PostgresIdempotencyStore,
   PostgresLedgerStore,
   PostgresReplayGuard,
 } from '../../../src/stores/postgres/index.ts';
@@ -37,7 +37,7 @@ describeWithPostgres('PostgreSQL', () => {
     return database;
   }
 
-  /** While a server is away it is asked again after pauses, and calls in between are refused. */
+  /** While a server is away it is asked again after pauses, and calls in between are rejected. */
   const isThere = (store: PostgresLedgerStore) =>
     store.head().then(
       () => true,
@@ -151,12 +151,12 @@ describeWithPostgres('PostgreSQL', () => {
 
   test('L20: a token whose memory was cut off is looked up, and stands', async () => {
     const proxy = await startCutProxy(server);
-    const memo = new PostgresIssueMemo(connect(proxy.host), 'lost answers');
+    const memo = new PostgresIdempotencyStore(connect(proxy.host), 'lost answers');
     const issued = { requestDigest: Buffer.alloc(32, 1), token: 'a token' };
-    await memo.recall('ada', 'key', 1_000);
+    await memo.findIssued('ada', 'key', 1_000);
     proxy.cut = { when: 'after', text: HOLD };
     expect(await memo.remember('ada', 'key', issued, 2_000, 1_000)).toMatchObject({ token: 'a token' });
-    expect(await memo.recall('ada', 'key', 1_000)).toMatchObject({ token: 'a token' });
+    expect(await memo.findIssued('ada', 'key', 1_000)).toMatchObject({ token: 'a token' });
     await memo.close();
     await proxy.close();
   });

@@ -1,4 +1,4 @@
-// PgBouncer between a service and its database: refused with what to do in the modes that share a session, used in the other.
+// PgBouncer between a service and its database: rejected with what to do in the modes that share a session, used in the other.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ import {
 } from '../../support/postgres.ts';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
-/** What PgBouncer does not know, and refuses where it is not told to leave it out. */
+/** What PgBouncer does not know, and rejects where it is not told to leave it out. */
 const LEFT_OUT = 'options, statement_timeout, lock_timeout, idle_in_transaction_session_timeout';
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
 
@@ -77,7 +77,7 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
           '',
         ].join('\n'),
       );
-      // It refuses to run as root.
+      // It rejects to run as root.
       const user = process.getuid?.() === 0 ? ['-u', 'postgres'] : [];
       pooler = spawn(PROGRAM, [...user, config], { stdio: ['ignore', 'ignore', 'pipe'] });
       const said: string[] = [];
@@ -90,7 +90,7 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
       throw new Error(`PgBouncer did not start: ${said.join('\n')}`);
     }
 
-    async function refusal(target: ReturnType<PostgresServer['target']>): Promise<string | undefined> {
+    async function rejection(target: ReturnType<PostgresServer['target']>): Promise<string | undefined> {
       const database = new PostgresDatabase(target, 2);
       try {
         await database.examine();
@@ -105,7 +105,7 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
 
     test.each(['transaction', 'statement'])('L21: pool_mode = %s is refused, with the way out', async (mode) => {
       const target = await startPooler(mode);
-      expect(await refusal(target)).toMatch(/gives one session to several clients.*set pool_mode = session/);
+      expect(await rejection(target)).toMatch(/gives one session to several clients.*set pool_mode = session/);
     });
 
     test('L21: a mode that is changed under a running service is refused from the next connection on', async () => {
@@ -128,11 +128,11 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
       const database = new PostgresDatabase(target, 1, { connectMs: 10_000, answerMs: 1_000 });
       await database.examine();
       await database.close();
-      expect(await refusal(await startPooler('transaction', { size: 1 }))).toContain('gives one session to several');
+      expect(await rejection(await startPooler('transaction', { size: 1 }))).toContain('gives one session to several');
     });
 
     test('without being told to leave out our settings it is refused in any mode, and the message names the setting', async () => {
-      const message = await refusal(await startPooler('session', { leftOut: '' }));
+      const message = await rejection(await startPooler('session', { leftOut: '' }));
       expect(message).toContain(`ignore_startup_parameters = ${LEFT_OUT}`);
     });
 

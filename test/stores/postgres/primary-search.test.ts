@@ -1,4 +1,4 @@
-// How the primary is looked for: one search at a time, each server in its turn, and at once a refusal while there is none.
+// How the primary is looked for: one search at a time, each server in its turn, and at once a rejection while there is none.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -15,12 +15,12 @@ const [A, B, C] = ['a', 'b', 'c'].map((host) => ({ host, port: 5432 })) as [
   ServerAddress,
   ServerAddress,
 ];
-const refused = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+const rejected = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 const standby = () => new StandbyServer('it is a standby');
 
 /** A search among servers of which `primary` is the primary; the others are standbys, or do not answer. */
 function searchAmong(...servers: [ServerAddress, ...ServerAddress[]]) {
-  const state = { primary: undefined as ServerAddress | undefined, nowMs: 0, fault: refused as () => Error };
+  const state = { primary: undefined as ServerAddress | undefined, nowMs: 0, fault: rejected as () => Error };
   const asked: string[] = [];
   const told: string[] = [];
   const search = new PrimarySearch({
@@ -58,9 +58,9 @@ test('after a failed connection the next server is asked first, and the one that
   await search.find();
   asked.length = 0;
   state.primary = A;
-  search.failed(B, refused());
+  search.failed(B, rejected());
   // What others say of a server that is no longer the one in use does not matter.
-  search.failed(B, refused());
+  search.failed(B, rejected());
   expect(await search.find()).toBe(A);
   expect(asked).toEqual(['c', 'a']);
 });
@@ -121,13 +121,13 @@ test('whether nothing answers at all, or something else is wrong, is told apart,
   state.nowMs += 1_000;
   let n = 0;
   // A standby that waits for its promotion does not hide that the primary is gone.
-  state.fault = () => (n++ === 0 ? standby() : refused());
+  state.fault = () => (n++ === 0 ? standby() : rejected());
   const waiting = await search.find().catch((error: unknown) => error as DatabaseDown);
   expect(waiting).toMatchObject({ cause: { code: 'ECONNREFUSED' } });
   expect(search.isSilent).toBe(true);
   state.nowMs += 1_000;
   n = 0;
-  state.fault = () => (n++ === 0 ? refused() : new UnfitDatabase('fsync is off'));
+  state.fault = () => (n++ === 0 ? rejected() : new UnfitDatabase('fsync is off'));
   await expect(search.find()).rejects.toMatchObject({ cause: { message: 'fsync is off' } });
   expect(search.isSilent).toBe(false);
 });

@@ -30,7 +30,7 @@ describeWithPostgres('PostgreSQL', () => {
   afterAll(() => server.stop());
 
   /** Why a service does not start over the server; undefined where it does. */
-  async function refusal(target = server.target()): Promise<string | undefined> {
+  async function rejection(target = server.target()): Promise<string | undefined> {
     const database = new PostgresDatabase(target, 1);
     try {
       await database.examine();
@@ -48,7 +48,7 @@ describeWithPostgres('PostgreSQL', () => {
     const init = { kind: 'init', role: undefined } as const;
 
     test('L20: without tables a service is refused, and a migration too; the service makes none itself', async () => {
-      expect(await refusal()).toContain('run `ect db init`');
+      expect(await rejection()).toContain('run `ect db init`');
       const migrate = changeSchema(server.target('postgres'), { kind: 'migrate', role: undefined });
       await expect(migrate).rejects.toThrow('run `ect db init`');
       expect(await server.sql(`SELECT 1 FROM pg_namespace WHERE nspname = 'ect'`)).toEqual([]);
@@ -64,15 +64,15 @@ describeWithPostgres('PostgreSQL', () => {
     test('of two commands at once one makes them, and the other is told so', async () => {
       const both = await Promise.allSettled([1, 2].map(() => changeSchema(server.target('postgres'), init)));
       expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-      const refused = both.find(({ status }) => status === 'rejected');
-      expect(String((refused as PromiseRejectedResult).reason)).toContain('run `ect db migrate`');
+      const rejected = both.find(({ status }) => status === 'rejected');
+      expect(String((rejected as PromiseRejectedResult).reason)).toContain('run `ect db migrate`');
     });
 
     test('without rights a service is refused by the command that gives them', async () => {
-      expect(await refusal()).toContain('ect db migrate --role');
+      expect(await rejection()).toContain('ect db migrate --role');
       const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
       expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 2, to: 2 });
-      expect(await refusal()).toBeUndefined();
+      expect(await rejection()).toBeUndefined();
     });
 
     test('tables of the version before are brought to this one, with what is in them, and the service gets its rights', async () => {
@@ -84,7 +84,7 @@ describeWithPostgres('PostgreSQL', () => {
       const target = server.target(SERVICE_ROLE, 'earlier');
       const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
       expect(await changeSchema(server.target('postgres', 'earlier'), order)).toEqual({ from: 1, to: 2 });
-      expect(await refusal(target)).toBeUndefined();
+      expect(await rejection(target)).toBeUndefined();
       expect(await server.sql('SELECT verifier_key FROM ect.identities', [], 'earlier')).toEqual([
         { verifier_key: 'kept' },
       ]);
@@ -96,7 +96,7 @@ describeWithPostgres('PostgreSQL', () => {
       [1, 'run `ect db migrate`'],
     ])('tables of version %i are refused', async (version, step) => {
       await server.sql('UPDATE ect.schema_version SET version = $1', [version]);
-      expect(await refusal()).toContain(step);
+      expect(await rejection()).toContain(step);
       await server.sql('UPDATE ect.schema_version SET version = 2');
     });
   });
@@ -105,14 +105,14 @@ describeWithPostgres('PostgreSQL', () => {
     test.each(['fsync', 'full_page_writes', 'synchronous_commit'])('L20: %s = off is refused', async (setting) => {
       await server.crash();
       await server.restart([`${setting}=off`]);
-      expect(await refusal()).toContain(`has ${setting} = off`);
+      expect(await rejection()).toContain(`has ${setting} = off`);
       await server.crash();
       await server.restart();
     });
 
     test('L20: synchronous_commit = off is refused also where the role has it', async () => {
       await server.sql(`ALTER ROLE "${SERVICE_ROLE}" SET synchronous_commit = off`);
-      expect(await refusal()).toContain('has synchronous_commit = off');
+      expect(await rejection()).toContain('has synchronous_commit = off');
       await server.sql(`ALTER ROLE "${SERVICE_ROLE}" RESET synchronous_commit`);
     });
 
@@ -124,7 +124,7 @@ describeWithPostgres('PostgreSQL', () => {
       await server.crash();
       writeFileSync(signal, '', { mode: 0o644 });
       await server.restart();
-      expect(await refusal()).toContain('is a standby: set ECT_POSTGRES_URL to the primary');
+      expect(await rejection()).toContain('is a standby: set ECT_POSTGRES_URL to the primary');
       await expect(store.commit([candidate('a')], honestSeal())).rejects.toMatchObject({
         reason: 'LEDGER_UNAVAILABLE',
         message: expect.stringContaining('is a standby'),
@@ -132,7 +132,7 @@ describeWithPostgres('PostgreSQL', () => {
       await server.crash();
       rmSync(signal);
       await server.restart();
-      // Calls are refused at once until the servers are asked again, which is a second later at most.
+      // Calls are rejected at once until the servers are asked again, which is a second later at most.
       const committed = await vi.waitFor(() => store.commit([candidate('a')], honestSeal()), SOON);
       expect(committed.placements[0]).toMatchObject({ added: true });
       await store.close();
@@ -141,18 +141,18 @@ describeWithPostgres('PostgreSQL', () => {
   });
 
   test('a wrong password, a database that is not there, and a server that is not there are told apart', async () => {
-    expect(await refusal({ ...server.target(), password: () => 'wrong' })).toContain(
+    expect(await rejection({ ...server.target(), password: () => 'wrong' })).toContain(
       'refuses the user or the password',
     );
-    expect(await refusal({ ...server.target(), password: () => undefined })).toContain(
+    expect(await rejection({ ...server.target(), password: () => undefined })).toContain(
       'refuses the user or the password',
     );
-    expect(await refusal(server.target(SERVICE_ROLE, 'elsewhere'))).toContain('does not exist on the server');
-    expect(await refusal({ ...server.target(), host: '/nowhere' })).toContain('cannot be reached');
+    expect(await rejection(server.target(SERVICE_ROLE, 'elsewhere'))).toContain('does not exist on the server');
+    expect(await rejection({ ...server.target(), host: '/nowhere' })).toContain('cannot be reached');
     const secured = { ...server.target(), tls: { ca: undefined } };
-    expect(await refusal(secured)).toContain('does not prove by TLS that it is the right one');
+    expect(await rejection(secured)).toContain('does not prove by TLS that it is the right one');
     await server.sql(`ALTER ROLE "${SERVICE_ROLE}" CONNECTION LIMIT 0`);
-    expect(await refusal()).toContain('has no connection left');
+    expect(await rejection()).toContain('has no connection left');
     await server.sql(`ALTER ROLE "${SERVICE_ROLE}" CONNECTION LIMIT -1`);
   });
 
@@ -174,7 +174,7 @@ describeWithPostgres('PostgreSQL', () => {
     ];
     await server.crash();
     await server.restart(['listen_addresses=127.0.0.1', `port=${port}`, 'ssl=on', ...settings]);
-    const reach = (host: string, ca: string | undefined) => refusal({ ...server.target(), host, port, tls: { ca } });
+    const reach = (host: string, ca: string | undefined) => rejection({ ...server.target(), host, port, tls: { ca } });
     expect(await reach('127.0.0.1', authority.cert)).toBeUndefined();
     const distrusted = 'does not prove by TLS that it is the right one';
     expect(await reach('127.0.0.1', stranger.cert)).toContain(distrusted);

@@ -51,9 +51,9 @@ describeWithPostgres('PostgreSQL among servers that are not there', () => {
   test('L20: where none can be used a start is refused, and each of them is named with what to do, without the password', async () => {
     const target = { ...amongOthers(), database: 'elsewhere' };
     const database = new PostgresDatabase(target, 2);
-    const refusal = await database.examine().catch((error: unknown) => error as Error);
-    expect(refusal).toMatchObject({ name: 'UnfitDatabase' });
-    const { message, cause } = refusal as Error;
+    const rejection = await database.examine().catch((error: unknown) => error as Error);
+    expect(rejection).toMatchObject({ name: 'UnfitDatabase' });
+    const { message, cause } = rejection as Error;
     expect(message).toContain('/nowhere:1: The database of the service cannot be reached.');
     expect(message).toContain(`${server.host}:${server.port}: The database of the service does not exist`);
     expect(`${message}${String(cause)}`).not.toContain(PASSWORD);

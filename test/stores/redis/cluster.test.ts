@@ -1,7 +1,7 @@
 // The replay guard over a cluster of Redis: uses are spread over its masters, and none is judged by a node whose history is not known.
 
 import { afterEach, expect, test } from 'vitest';
-import type { ReplayGuard } from '../../../src/authority/replay.ts';
+import type { ReplayGuard } from '../../../src/authority/replay-guard.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
 import { FULL } from '../../support/full.ts';
 import { describeWithRedis, freePort, type RedisServer, startRedis } from '../../support/redis.ts';
@@ -79,8 +79,8 @@ describeWithRedis('a cluster of Redis', () => {
       expect(await claimAll(guard)).toEqual(all('fresh'));
       await b.crash();
       await expect.poll(() => guard.isReady(), SOON).toBe(false);
-      const refused = { status: 'rejected', reason: unavailable() };
-      for (const outcome of await claimAll(guard)) expect(outcome).toMatchObject(refused);
+      const rejected = { status: 'rejected', reason: unavailable() };
+      for (const outcome of await claimAll(guard)) expect(outcome).toMatchObject(rejected);
       await b.restart();
       await expect.poll(() => guard.isReady(), SOON).toBe(true);
       const again = await claimAll(guard);

@@ -61,11 +61,11 @@ describe('L23: what a connection fails by', () => {
   });
 
   test('is tried again otherwise, with what the system said', () => {
-    const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' });
-    for (const error of [refused, new AggregateError([refused, refused], '')]) {
+    const rejected = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' });
+    for (const error of [rejected, new AggregateError([rejected, rejected], '')]) {
       const failure = connectFailure(error);
       expect(failure).toBeInstanceOf(RedisAway);
-      expect(failure.cause).toMatchObject({ message: refused.message, code: 'ECONNREFUSED' });
+      expect(failure.cause).toMatchObject({ message: rejected.message, code: 'ECONNREFUSED' });
     }
     expect(connectFailure(answer('LOADING Redis is loading'))).toMatchObject({ message: 'Redis is loading its data.' });
   });
@@ -74,6 +74,6 @@ describe('L23: what a connection fails by', () => {
 test('a refusal and a bug of ours stay what they are', () => {
   const bug = new TypeError('x');
   expect(translated(bug)).toBe(bug);
-  const refusal = new EctError({ reason: 'CLOCK_UNTRUSTED', message: 'x', facts: {} });
-  expect(translated(refusal)).toBe(refusal);
+  const rejection = new EctError({ reason: 'CLOCK_UNTRUSTED', message: 'x', metadata: {} });
+  expect(translated(rejection)).toBe(rejection);
 });

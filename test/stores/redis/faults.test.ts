@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ReplayGuard, TokenUse } from '../../../src/authority/replay.ts';
-import { underDeadline } from '../../../src/call-deadline.ts';
+import type { ReplayGuard, TokenUse } from '../../../src/authority/replay-guard.ts';
+import { underDeadline } from '../../../src/concurrency/call-deadline.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
 import { FULL } from '../../support/full.ts';
 import { describeWithRedis, freePort, type RedisServer, startRedis, startSentinel } from '../../support/redis.ts';
@@ -40,8 +40,8 @@ describeWithRedis('Redis', () => {
   const later = () => ({ iat: seconds() + GAP_SECONDS + 60 });
   const issuedBefore = unavailable(expect.stringContaining('issued before'));
 
-  /** While Redis is away each call is refused at once, and nobody waits for a connection. */
-  async function refusesAtOnce(guard: ReplayGuard): Promise<void> {
+  /** While Redis is away each call is rejected at once, and nobody waits for a connection. */
+  async function rejectsAtOnce(guard: ReplayGuard): Promise<void> {
     const before = performance.now();
     for (let n = 0; n < 50; n++) await expect(claim(guard, { jti: `${n}` })).rejects.toMatchObject(unavailable());
     expect(performance.now() - before).toBeLessThan(ANSWER_MS);
@@ -57,7 +57,7 @@ describeWithRedis('Redis', () => {
       expect(await claim(guard)).toBe('fresh');
       await server.crash();
       await expect.poll(() => guard.isReady(), SOON).toBe(false);
-      await refusesAtOnce(guard);
+      await rejectsAtOnce(guard);
       await server.restart();
       await expect.poll(() => guard.isReady(), SOON).toBe(true);
       if (typeof afterwards === 'string') expect(await claim(guard)).toBe(afterwards);
@@ -82,8 +82,8 @@ describeWithRedis('Redis', () => {
     for (const iat of [since - 900, since, since + GAP_SECONDS]) {
       await expect(claim(guard, { jti: `${iat}`, iat })).rejects.toMatchObject(issuedBefore);
     }
-    const refused = (await claim(guard).catch((error: unknown) => error)) as { facts: Record<string, string> };
-    const wait = Number(refused.facts['retry_after_seconds']);
+    const rejected = (await claim(guard).catch((error: unknown) => error)) as { metadata: Record<string, string> };
+    const wait = Number(rejected.metadata['retry_after_seconds']);
     expect(seconds() + wait).toBeGreaterThan(since + GAP_SECONDS);
     expect(seconds() + wait).toBeLessThanOrEqual(since + GAP_SECONDS + 3);
     expect(await claim(guard, { iat: since + GAP_SECONDS + 1 })).toBe('fresh');
@@ -113,7 +113,7 @@ describeWithRedis('Redis', () => {
       unavailable(expect.stringContaining('the outcome is open')),
     );
     expect(performance.now() - before).toBeLessThan(3 * ANSWER_MS);
-    await refusesAtOnce(guard);
+    await rejectsAtOnce(guard);
     server.signal('SIGCONT');
     await expect.poll(() => guard.isReady(), SOON).toBe(true);
     expect(await claim(guard, { requestId: 'call 1' })).toBe('repeated');

@@ -39,7 +39,7 @@ export async function openGuard(
   return { guard, told };
 }
 
-/** What a refused claim is like. */
+/** What a rejected claim is like. */
 export function unavailable(message: unknown = expect.any(String)): object {
   return { reason: 'REPLAY_GUARD_UNAVAILABLE', message };
 }

@@ -48,7 +48,7 @@ describeWithRedis('Redis', () => {
           .catch((error: unknown) => error);
         if (claim === 'fresh') token.accepted++;
         else if (claim !== 'replayed') expect((claim as EctError).reason).toBe('REPLAY_GUARD_UNAVAILABLE');
-        // Refused at once, a caller would be alone in this process.
+        // Rejected at once, a caller would be alone in this process.
         if (claim instanceof EctError) await pause(5);
       }
     };

@@ -137,15 +137,15 @@ describeWithRedis('Redis', () => {
 
     test('L23: that wants another password, or has no such database, is refused, and no secret is told', async () => {
       const closed = await startRedis({ requirepass: 'right one' });
-      const refused = async (differs: Parameters<RedisServer['target']>[0]) => {
+      const rejected = async (differs: Parameters<RedisServer['target']>[0]) => {
         const error = await openGuard(closed.target(differs)).catch((thrown: unknown) => thrown as Error);
         const said = error instanceof Error ? `${error.message} ${String((error.cause as Error).message)}` : 'opened';
         expect(said).not.toContain('wrong one');
         return said;
       };
-      expect(await refused({ password: async () => 'wrong one' })).toMatch(/refuses the user or the password/);
-      expect(await refused({})).toMatch(/wants a password/);
-      expect(await refused({ password: async () => 'right one', database: 99 })).toMatch(/no database of the number/);
+      expect(await rejected({ password: async () => 'wrong one' })).toMatch(/refuses the user or the password/);
+      expect(await rejected({})).toMatch(/wants a password/);
+      expect(await rejected({ password: async () => 'right one', database: 99 })).toMatch(/no database of the number/);
       const { guard } = await openGuard(closed.target({ password: async () => 'right one', database: 3 }));
       expect(await guard.claim(tokenUse(), seconds() + 60, seconds())).toBe('fresh');
       await guard.close();

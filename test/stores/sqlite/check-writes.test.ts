@@ -57,7 +57,7 @@ describe('L28: whether a file can be written', () => {
     vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 6_000);
     await database.checkWrites();
     expect(written()).toBe(before);
-    expect(() => database.refuseDamaged()).toThrow(expect.objectContaining({ reason: 'LEDGER_CORRUPT' }));
+    expect(() => database.rejectDamaged()).toThrow(expect.objectContaining({ reason: 'LEDGER_CORRUPT' }));
   });
 
   test('a transaction that cannot be ended is told: only a new process can write the file', async () => {

@@ -1,9 +1,9 @@
-// Opening a file: what it is given, and when it is refused.
+// Opening a file: what it is given, and when it is rejected.
 
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { SqliteIssueMemo, SqliteLedgerStore, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
+import { SqliteIdempotencyStore, SqliteLedgerStore, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
 import { LEDGER_LAYOUT } from '../../../src/stores/sqlite/ledger-layout.ts';
 import { openDatabase } from '../../../src/stores/sqlite/open-database.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
@@ -28,7 +28,7 @@ function change(sql: string): void {
   connection.close();
 }
 
-function refusal(reason: string, message: RegExp) {
+function rejection(reason: string, message: RegExp) {
   return expect.objectContaining({ reason, message: expect.stringMatching(message) });
 }
 
@@ -110,7 +110,10 @@ describe('refusals', () => {
     await SqliteLedgerStore.open(path).close();
     change('PRAGMA user_version=3');
     const before = await readFile(path);
-    const newer = refusal('LEDGER_UNAVAILABLE', /newer release \(schema 3, this release knows 2\): start that release/);
+    const newer = rejection(
+      'LEDGER_UNAVAILABLE',
+      /newer release \(schema 3, this release knows 2\): start that release/,
+    );
     expect(() => SqliteLedgerStore.open(path)).toThrow(newer);
     expect(() => SqliteLedgerStore.openReadOnly(path)).toThrow(newer);
     expect(await readFile(path)).toEqual(before);
@@ -119,18 +122,18 @@ describe('refusals', () => {
   test('L18: a schema that never was is LEDGER_CORRUPT', async () => {
     await SqliteLedgerStore.open(path).close();
     change('PRAGMA user_version=0');
-    expect(() => SqliteLedgerStore.open(path)).toThrow(refusal('LEDGER_CORRUPT', /unknown schema 0/));
+    expect(() => SqliteLedgerStore.open(path)).toThrow(rejection('LEDGER_CORRUPT', /unknown schema 0/));
   });
 
   test('a file of another kind is refused and stays as it is', async () => {
     await SqliteReplayGuard.open(path).close();
-    expect(() => SqliteLedgerStore.open(path)).toThrow(refusal('LEDGER_CORRUPT', /does not hold a ledger/));
-    expect(await SqliteIssueMemo.open(path).recall('ada', 'key', 0)).toBeUndefined();
+    expect(() => SqliteLedgerStore.open(path)).toThrow(rejection('LEDGER_CORRUPT', /does not hold a ledger/));
+    expect(await SqliteIdempotencyStore.open(path).findIssued('ada', 'key', 0)).toBeUndefined();
 
     path = folder.file('other.db');
     change('CREATE TABLE other (a)');
-    expect(() => SqliteLedgerStore.open(path)).toThrow(refusal('LEDGER_CORRUPT', /does not hold a ledger/));
-    expect(() => SqliteReplayGuard.open(path)).toThrow(refusal('ONCE_CORRUPT', /does not hold a replay guard/));
+    expect(() => SqliteLedgerStore.open(path)).toThrow(rejection('LEDGER_CORRUPT', /does not hold a ledger/));
+    expect(() => SqliteReplayGuard.open(path)).toThrow(rejection('ONCE_CORRUPT', /does not hold a replay guard/));
   });
 
   test('a directory that is not there, or a path that is a directory, is refused with the place and the cause', async () => {
@@ -138,17 +141,17 @@ describe('refusals', () => {
     for (const [open, reason] of [
       [SqliteLedgerStore.open, 'LEDGER_UNAVAILABLE'],
       [SqliteLedgerStore.openReadOnly, 'LEDGER_UNAVAILABLE'],
-      [SqliteIssueMemo.open, 'IDEMPOTENCY_UNAVAILABLE'],
+      [SqliteIdempotencyStore.open, 'IDEMPOTENCY_UNAVAILABLE'],
     ] as const) {
       expect(() => open(lost)).toThrow(
-        refusal(reason, /there is no (?:file .*missing\/ledger\.db, and no )?directory .*missing/),
+        rejection(reason, /there is no (?:file .*missing\/ledger\.db, and no )?directory .*missing/),
       );
     }
     expect(() => SqliteReplayGuard.open(lost)).toThrow(
-      refusal('REPLAY_GUARD_UNAVAILABLE', /there is no directory .*missing/),
+      rejection('REPLAY_GUARD_UNAVAILABLE', /there is no directory .*missing/),
     );
     await mkdir(path);
-    expect(() => SqliteLedgerStore.open(path)).toThrow(refusal('LEDGER_UNAVAILABLE', /is a directory, not a file/));
+    expect(() => SqliteLedgerStore.open(path)).toThrow(rejection('LEDGER_UNAVAILABLE', /is a directory, not a file/));
   });
 
   test('a directory or a file that may not be written is refused; a ledger in it can be read all the same', async () => {
@@ -174,7 +177,9 @@ describe('refusals', () => {
 describe('reading only', () => {
   test('an empty file holds no ledger yet, and stays empty', async () => {
     await writeFile(path, '');
-    expect(() => SqliteLedgerStore.openReadOnly(path)).toThrow(refusal('LEDGER_UNAVAILABLE', /start the service once/));
+    expect(() => SqliteLedgerStore.openReadOnly(path)).toThrow(
+      rejection('LEDGER_UNAVAILABLE', /start the service once/),
+    );
     expect((await stat(path)).size).toBe(0);
   });
 

@@ -17,16 +17,16 @@ describeWhen(CAN_MOUNT, 'L15: a disk without space', NEED_TO_MOUNT, () => {
       await store.initialise(EMPTY_HEAD, 'test+key');
       const commit = (name: string) => store.commit([candidate(name, { content: 'x'.repeat(50_000) })], honestSeal());
       const kept: string[] = [];
-      let refusal: unknown;
-      for (let turn = 0; refusal === undefined && turn < 20_000; turn++) {
+      let rejection: unknown;
+      for (let turn = 0; rejection === undefined && turn < 20_000; turn++) {
         await commit(`task ${turn}`).then(
           () => kept.push(`task ${turn}`),
           (error: unknown) => {
-            refusal = error;
+            rejection = error;
           },
         );
       }
-      expect(refusal).toMatchObject({ reason: 'STORAGE_FULL' });
+      expect(rejection).toMatchObject({ reason: 'STORAGE_FULL' });
       await expect(commit('again')).rejects.toMatchObject({ reason: 'STORAGE_FULL' });
       expect((await checkStore(store)).map(({ name }) => name)).toEqual(kept);
       disk.makeSpace();

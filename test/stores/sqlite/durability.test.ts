@@ -4,11 +4,11 @@ import { copyFile, mkdir, symlink } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Backfill } from '../../../src/stores/sqlite/backfill.ts';
 import { SqliteDatabase } from '../../../src/stores/sqlite/database.ts';
+import { EXPIRING_KEY_LAYOUT } from '../../../src/stores/sqlite/expiring-key-layout.ts';
+import { ExpiringKeyTable } from '../../../src/stores/sqlite/expiring-key-table.ts';
 import type { StoreReasons } from '../../../src/stores/sqlite/failures.ts';
 import { SqliteLedgerStore, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
 import { LEDGER_LAYOUT } from '../../../src/stores/sqlite/ledger-layout.ts';
-import { ONCE_LAYOUT } from '../../../src/stores/sqlite/once-layout.ts';
-import { OnceTable } from '../../../src/stores/sqlite/once-table.ts';
 import { openDatabase } from '../../../src/stores/sqlite/open-database.ts';
 import { WriteAheadFile } from '../../../src/stores/sqlite/write-ahead-file.ts';
 import { tokenUse } from '../../contracts/replay-guard.ts';
@@ -132,7 +132,9 @@ describe('L4: an answer is never sooner than the disk', () => {
 
   test('a use of a token counts when it is on the disk', async () => {
     const disk = heldDisk();
-    const guard = new SqliteReplayGuard(new OnceTable(databaseWith(disk.sync, ONCE_LAYOUT, GUARD), 'uses'));
+    const guard = new SqliteReplayGuard(
+      new ExpiringKeyTable(databaseWith(disk.sync, EXPIRING_KEY_LAYOUT, GUARD), 'uses'),
+    );
     disk.hold();
     const claim = guard.claim(tokenUse(), 2_000, 1_000);
     await vi.waitFor(() => expect(disk.asked()).toBe(1), SOON);
@@ -189,10 +191,10 @@ describe('L2: after a sync that failed', () => {
     // A second sync would report success.
     isBroken = false;
     sync.mockClear();
-    const refused = { reason: 'LEDGER_UNAVAILABLE', message: expect.stringContaining('since the disk failed') };
-    await expect(store.commit([candidate('c')], honestSeal())).rejects.toMatchObject(refused);
-    await expect(store.head()).rejects.toMatchObject(refused);
-    await expect(store.find('', 'b')).rejects.toMatchObject(refused);
+    const rejected = { reason: 'LEDGER_UNAVAILABLE', message: expect.stringContaining('since the disk failed') };
+    await expect(store.commit([candidate('c')], honestSeal())).rejects.toMatchObject(rejected);
+    await expect(store.head()).rejects.toMatchObject(rejected);
+    await expect(store.find('', 'b')).rejects.toMatchObject(rejected);
     expect(await store.find('', 'a')).toMatchObject({ index: 0 });
     expect(sync).not.toHaveBeenCalled();
     await store.close();

@@ -27,7 +27,7 @@ async function openStore(): Promise<SqliteLedgerStore> {
 const ENDS = ['', '-wal', '-shm'] as const;
 
 describe.each(ENDS)('L25 ledger.db%s', (end) => {
-  const refused = expect.objectContaining({
+  const rejected = expect.objectContaining({
     reason: 'LEDGER_UNAVAILABLE',
     message: expect.stringContaining(`ledger.db${end} was deleted or replaced`),
   });
@@ -48,11 +48,11 @@ describe.each(ENDS)('L25 ledger.db%s', (end) => {
       damage();
       return seal(head, fresh);
     });
-    await expect(commit).rejects.toEqual(refused);
-    await expect(store.commit([candidate('c')], honestSeal())).rejects.toEqual(refused);
+    await expect(commit).rejects.toEqual(rejected);
+    await expect(store.commit([candidate('c')], honestSeal())).rejects.toEqual(rejected);
     expect(store.replacedFile()).toBe(`ledger.db${end}`);
-    // What the refused commit wrote is not shown either; what was shown before still is.
-    await expect(store.head()).rejects.toEqual(refused);
+    // What the rejected commit wrote is not shown either; what was shown before still is.
+    await expect(store.head()).rejects.toEqual(rejected);
     expect(await store.at(0)).toMatchObject({ name: 'a' });
     await store.close();
   });
@@ -60,7 +60,7 @@ describe.each(ENDS)('L25 ledger.db%s', (end) => {
   test('deleted before a commit: nothing is written, so that everything before it can still be read', async () => {
     const store = await openStore();
     rmSync(path + end);
-    await expect(store.commit([candidate('b')], honestSeal())).rejects.toEqual(refused);
+    await expect(store.commit([candidate('b')], honestSeal())).rejects.toEqual(rejected);
     expect((await store.head())?.size).toBe(1);
     await store.close();
   });
@@ -68,7 +68,7 @@ describe.each(ENDS)('L25 ledger.db%s', (end) => {
   test('moved away and back: it goes on', async () => {
     const store = await openStore();
     renameSync(path + end, `${path}.away`);
-    await expect(store.commit([candidate('b')], honestSeal())).rejects.toEqual(refused);
+    await expect(store.commit([candidate('b')], honestSeal())).rejects.toEqual(rejected);
     renameSync(`${path}.away`, path + end);
     expect((await store.commit([candidate('b')], honestSeal())).head.size).toBe(2);
     expect(store.replacedFile()).toBeUndefined();

@@ -1,4 +1,4 @@
-// Commits until the disk refuses, under a limit of the file size. Prints what the store answers before and after.
+// Commits until the disk rejects, under a limit of the file size. Prints what the store answers before and after.
 
 import { SqliteLedgerStore } from '../../../src/stores/sqlite/index.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts';

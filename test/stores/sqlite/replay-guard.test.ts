@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { onceKey, useKey } from '../../../src/stores/once.ts';
-import { SqliteIssueMemo, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
+import { expiringKey, useKey } from '../../../src/stores/expiring-keys.ts';
+import { SqliteIdempotencyStore, SqliteReplayGuard } from '../../../src/stores/sqlite/index.ts';
 import { replayGuardContract, tokenUse } from '../../contracts/replay-guard.ts';
 import { SOON } from '../../support/soon.ts';
 import { outputOf, startChild } from './child.ts';
@@ -86,7 +86,7 @@ describe('a file of the first layout', () => {
     }
     const use = tokenUse({ requestId: 'call 1' });
     old.prepare('INSERT INTO uses VALUES (?, ?, ?, ?)').run(useKey(use), use.digest, use.requestId, END);
-    old.prepare('INSERT INTO issued VALUES (?, ?, ?, ?)').run(onceKey('caller', 'key'), use.digest, 'a.b.c', END);
+    old.prepare('INSERT INTO issued VALUES (?, ?, ?, ?)').run(expiringKey('caller', 'key'), use.digest, 'a.b.c', END);
     old.exec('PRAGMA application_id=0x4543544f; PRAGMA user_version=1');
     old.close();
   }
@@ -100,8 +100,8 @@ describe('a file of the first layout', () => {
     expect(await guard.claim(tokenUse({ jti: 'new', content: 'one' }), END, NOW)).toBe('fresh');
     expect(await guard.claim(tokenUse({ jti: 'new' }), END, NOW)).toEqual({ firstSigningInput: 'one' });
     await guard.close();
-    const memo = SqliteIssueMemo.open(path);
-    expect(await memo.recall('caller', 'key', NOW)).toMatchObject({ token: 'a.b.c' });
+    const memo = SqliteIdempotencyStore.open(path);
+    expect(await memo.findIssued('caller', 'key', NOW)).toMatchObject({ token: 'a.b.c' });
     await memo.close();
   });
 

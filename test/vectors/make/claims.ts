@@ -22,7 +22,7 @@ import {
 type Row = readonly [name: string, shows: string, value: unknown];
 
 /** Values of one claim that have the wrong type, then values that break its rule. */
-function refuse(claim: string, types: readonly Row[], rules: readonly Row[]): void {
+function reject(claim: string, types: readonly Row[], rules: readonly Row[]): void {
   for (const [step, rows] of [
     ['claims', types],
     ['formats', rules],
@@ -107,7 +107,7 @@ invalid(
   { step: 'formats', trusting: [ISS_ORG] },
 );
 
-refuse(
+reject(
   'aud',
   [
     ['number', 'aud is a text or a list, not a number.', 7],
@@ -126,7 +126,7 @@ refuse(
     ['of-2049-bytes', 'aud has entries of at most 2,048 bytes.', [AUD, `${'é'.repeat(1024)}a`]],
   ],
 );
-refuse(
+reject(
   'jti',
   [
     ['number', 'jti is a text, not a number.', 7],
@@ -148,7 +148,7 @@ refuse(
     ['full-width-digit', 'jti has digits of ASCII only.', JTI.replace('5', '５')],
   ],
 );
-refuse(
+reject(
   'wid',
   [
     ['null', 'wid is a text or absent, not null.', null],
@@ -162,7 +162,7 @@ refuse(
     ['blank-after', 'wid has no blank after it.', `${WID} `],
   ],
 );
-refuse(
+reject(
   'exec_act',
   [
     ['number', 'exec_act is a text, not a number.', 7],
@@ -220,7 +220,7 @@ for (const [name, shows, pred, step] of predecessors)
 
 // Hashes.
 for (const claim of ['inp_hash', 'out_hash']) {
-  refuse(
+  reject(
     claim,
     [
       ['number', `${claim} is a text, not a number.`, 7],
@@ -245,7 +245,7 @@ for (const claim of ['inp_hash', 'out_hash']) {
 }
 
 // The extension.
-refuse(
+reject(
   'ect_ext',
   [
     ['string', 'ect_ext is an object, not a text.', '{}'],

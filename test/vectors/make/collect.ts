@@ -111,7 +111,7 @@ const STEPS: Readonly<Record<string, string>> = {
   OUTPUT_HASH_MISMATCH: 'hashes',
 };
 
-/** A token that must be refused. `reason` may be followed by the claim at fault, and by the step where several can say it. */
+/** A token that must be rejected. `reason` may be followed by the claim at fault, and by the step where several can say it. */
 export function invalid(
   name: string,
   shows: string,

@@ -1,4 +1,4 @@
-// Headers that are read and refused: level, type, forbidden members.
+// Headers that are read and rejected: level, type, forbidden members.
 
 import { invalid } from './collect.ts';
 import { agentA, stranger } from './keys.ts';

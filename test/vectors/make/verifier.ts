@@ -1,4 +1,4 @@
-// Good tokens that this verifier, at this time, with this body must refuse.
+// Good tokens that this verifier, at this time, with this body must reject.
 
 import { invalid } from './collect.ts';
 import { AUD, EMPTY_HASH, NOW, TEST_HASH, token } from './token.ts';

@@ -1,0 +1,209 @@
+// Batches: every item stands alone, results keep the order, and each echoes its reference.
+
+import {
+  type AppendDryRun,
+  type Appended,
+  type AuthorityContext,
+  appendBatch,
+  dryRunAppend,
+} from '../authority/index.ts';
+import type { Call } from '../calls/call.ts';
+import { MAX_BATCH_ITEMS } from '../calls/message-limits.ts';
+import { demandAppend } from '../calls/permission.ts';
+import { createYielder, nextSlice, STEPS_PER_TOKEN, throwIfEnded } from '../concurrency/yielder.ts';
+import { EctError, reject } from '../errors.ts';
+import type { AppendLedgerRequest, BatchAppendLedgerItem } from '../gen/ect/v1/authority_pb.ts';
+import type { Status } from '../gen/google/rpc/status_pb.ts';
+import type { DetailBudget } from './detail-budget.ts';
+import { demand } from './invalid.ts';
+import { toItemStatus } from './item-errors.ts';
+import { checkReceiptFormat, isName, readName } from './request-fields.ts';
+import { type Manner, writeAppendDryRun, writeAppended } from './responses.ts';
+import { checkAll, inField, rejectionsOf } from './violations.ts';
+
+interface Item<Request> {
+  readonly reference: string;
+  readonly request?: Request | undefined;
+}
+
+interface ItemResult<Response> {
+  readonly reference: string;
+  readonly result: { case: 'response'; value: Response } | { case: 'error'; value: Status };
+}
+
+/** Items that are begun before other calls are served again. An item takes some 100 microseconds of computing. */
+const ITEMS_PER_SLICE = 32;
+/**
+ * Fewer are begun where that takes long, in microseconds of computing: what a policy decides of an item for the first time takes as long
+ * as several signatures.
+ */
+const BEGINNING_MICROS = 3_000;
+
+/** Runs one item. */
+type RunItem<Request, Response> = (request: Request, place: number) => Promise<Response>;
+
+/**
+ * Runs a procedure on each item; the signatures of a slice are made and checked one right after the other. An item fails by
+ * EctError alone; anything else is a bug and fails the call. When the call is over, no further item is begun.
+ */
+export async function runItems<Request, Response>(
+  items: readonly Item<Request>[],
+  call: Call,
+  run: RunItem<Request, Response>,
+  details?: DetailBudget,
+): Promise<ItemResult<Response>[]> {
+  const results: ItemResult<Response>[] = [];
+  for (let start = 0; start < items.length; start = results.length) {
+    if (start > 0) await nextSlice();
+    throwIfEnded(call.signal);
+    const begun: Promise<Response | EctError>[] = [];
+    const endMicros = computedMicros() + BEGINNING_MICROS;
+    for (const { request } of items.slice(start, start + ITEMS_PER_SLICE)) {
+      const place = start + begun.length;
+      begun.push(
+        attempt(async () => {
+          if (request === undefined) throw missingRequest();
+          return run(request, place);
+        }),
+      );
+      if (computedMicros() >= endMicros) break;
+    }
+    for (const [at, outcome] of (await Promise.all(begun)).entries()) {
+      const place = start + at;
+      results.push(resultOf(items[place]!.reference, place, outcome, details));
+    }
+  }
+  return results;
+}
+
+/** What this thread has computed. The wall clock would count what others compute meanwhile. */
+function computedMicros(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
+
+/** What something comes to: it may be rejected. */
+function attempt<T>(run: () => Promise<T>): Promise<T | EctError> {
+  return run().catch(rejectionOnly);
+}
+
+function rejectionOnly(thrown: unknown): EctError {
+  if (thrown instanceof EctError) return thrown;
+  throw thrown;
+}
+
+/** The result of an item. The fields of its request are named from the batch: `items[3].request.aud`. */
+function resultOf<Response>(
+  reference: string,
+  place: number,
+  outcome: Response | EctError,
+  details: DetailBudget | undefined,
+): ItemResult<Response> {
+  if (!(outcome instanceof EctError)) return { reference, result: { case: 'response', value: outcome } };
+  const error = outcome.within(`items[${place}].request`);
+  return { reference, result: { case: 'error', value: toItemStatus(error, details) } };
+}
+
+function missingRequest(): EctError {
+  return new EctError(reject('REQUEST_INVALID', 'request is required.', { field: '' }));
+}
+
+/** Appends each item's token; a later one may follow an earlier one. Dry runs come last, and see what was recorded. */
+export async function appendItems(
+  context: AuthorityContext,
+  items: readonly BatchAppendLedgerItem[],
+  call: Call,
+  details: DetailBudget,
+) {
+  const denials = await denialsOf(context, items, call);
+  const outcomes = await appendBatch(
+    context,
+    call.caller,
+    items.map(({ request }, at) =>
+      request === undefined || request.dryRun || denials[at] !== undefined || !isSound(request) ? '' : request.token,
+    ),
+    call.signal,
+  );
+  const results: ItemResult<Awaited<ReturnType<typeof dryRunInTurn>>>[] = [];
+  for (const [position, { reference, request }] of items.entries()) {
+    if (position % ITEMS_PER_SLICE === ITEMS_PER_SLICE - 1) await nextSlice();
+    const outcome = await attempt(async () => {
+      if (request === undefined) throw missingRequest();
+      checkAppend(request);
+      const denial = denials[position];
+      if (denial !== undefined) throw denial;
+      const manner = { receiptFormat: request.receiptFormat, details };
+      return request.dryRun
+        ? dryRunInTurn(context, request.token, call, manner)
+        : writeOutcome(outcomes[position]!, manner);
+    });
+    results.push(resultOf(reference, position, outcome, details));
+  }
+  return results;
+}
+
+/** Of each item, why the caller may not have it recorded. */
+async function denialsOf(context: AuthorityContext, items: readonly BatchAppendLedgerItem[], call: Call) {
+  const denials: (EctError | undefined)[] = [];
+  const yielder = createYielder(call);
+  for (const { request } of items) {
+    if (yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
+    denials.push(denialOf(context, call, request?.token ?? ''));
+  }
+  return denials;
+}
+
+/** Why the caller may not have this recorded, where it may not. */
+function denialOf(context: AuthorityContext, call: Call, token: string): EctError | undefined {
+  try {
+    if (token !== '') demandAppend(context, call.caller, token);
+    return undefined;
+  } catch (thrown) {
+    return rejectionOnly(thrown);
+  }
+}
+
+function writeOutcome(outcome: Appended | EctError, manner: Manner) {
+  if (outcome instanceof EctError) throw inField('token', outcome);
+  return writeAppended(outcome, manner);
+}
+
+/** After each of them other calls are served: a dry run never waits for anything else. */
+async function dryRunInTurn(context: AuthorityContext, token: string, call: Call, manner: Manner) {
+  await nextSlice();
+  throwIfEnded(call.signal);
+  return writeAppendDryRun(await dryRunItem(context, token, call), manner);
+}
+
+/** A dry run of one append; the event of the call tells what it would be rejected for. */
+export async function dryRunItem(context: AuthorityContext, token: string, call: Call): Promise<AppendDryRun> {
+  const result = await dryRunAppend(context, call.caller, token, call);
+  if (result.rejection !== undefined) call.note(result.rejection.reason);
+  return result;
+}
+
+/** Rejects what no token could fix. */
+export function checkAppend({ token, receiptFormat }: AppendLedgerRequest): void {
+  checkAll(
+    () => demand(token !== '', 'token', 'is required'),
+    () => checkReceiptFormat(receiptFormat),
+  );
+}
+
+/** Whether an item is to be recorded: one whose request is at fault is not begun. */
+function isSound(request: AppendLedgerRequest): boolean {
+  return rejectionsOf(() => checkAppend(request)).length === 0;
+}
+
+/** Rejects a batch for what is wrong with it as a whole. `checks`: those of its other fields. */
+export function checkBatch(items: readonly Item<unknown>[], ...checks: readonly (() => unknown)[]): void {
+  checkAll(
+    () =>
+      demand(items.length > 0 && items.length <= MAX_BATCH_ITEMS, 'items', `must have 1 to ${MAX_BATCH_ITEMS} items`),
+    ...checks,
+    ...items.slice(0, MAX_BATCH_ITEMS).flatMap(({ reference }, place) => {
+      const check = () => readName(`items[${place}].reference`, reference);
+      return isName(reference) ? [] : [check];
+    }),
+  );
+}

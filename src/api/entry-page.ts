@@ -1,0 +1,106 @@
+// One page of entries: as many as the query asks for, or as an answer holds.
+
+import { askedAbout, demandIntact, type Reader } from '../authority/index.ts';
+import type { Call } from '../calls/call.ts';
+import { createYielder } from '../concurrency/yielder.ts';
+import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
+import { listKinds } from './entry-kinds.ts';
+import { writeListedEntry } from './entry-messages.ts';
+import type { EntryQuery } from './entry-query.ts';
+import { writePageToken } from './page-token.ts';
+import { pageRoom } from './response-size.ts';
+
+/** What it costs to write an entry, in steps of a pace: some microseconds. */
+const STEPS_PER_ENTRY = 40;
+
+/** Reads a page of what a caller may see, and holds each of its entries against the tree. */
+export async function readEntryPage(ledger: Ledger, asked: EntryQuery, reader: Reader, call: Call) {
+  const { query, list } = asked;
+  const { records, nextIndex } = reader.seesAll
+    ? await readAll(ledger, asked, call)
+    : await readSeen(ledger, asked, reader, call);
+  let [taken, room] = [0, pageRoom(query.limit, query.withContent)];
+  for (const record of records.slice(0, query.limit)) {
+    room -= sizeOfEntry(record);
+    if (room < 0 && taken > 0) break;
+    taken++;
+  }
+  const listed = records.slice(0, taken);
+  await demandIntact(ledger, listed, call);
+  const entries: ReturnType<typeof writeListedEntry>[] = [];
+  const yielder = createYielder(call);
+  for (const record of listed) {
+    if (yielder.step(STEPS_PER_ENTRY)) await yielder.yield();
+    entries.push(writeListedEntry(record, query.withContent));
+  }
+  const next = records[taken]?.index ?? nextIndex;
+  return { entries, nextPageToken: next === undefined ? '' : writePageToken(list, next) };
+}
+
+/** Entries for one page, and one more, which tells whether there is a next page. */
+interface Found {
+  readonly records: readonly LedgerRecord[];
+  /** Where to go on if all of these are on the page; undefined: there are no more. */
+  readonly nextIndex: number | undefined;
+}
+
+async function readAll(ledger: Ledger, { query, kinds }: EntryQuery, call: Call): Promise<Found> {
+  const records = await listKinds(ledger, { ...query, limit: query.limit + 1 }, kinds, call.signal);
+  return { records, nextIndex: undefined };
+}
+
+/**
+ * Entries that one call looks at for a caller who may not see all of them. In one workflow it looks at all, as long as the call lasts: the
+ * token of a next page would tell that there is a workflow.
+ */
+const MAX_LOOKED_AT = 10_000;
+/** What it costs to ask whether an entry may be seen, in steps: little where the answer is remembered, and the clock is looked at often. */
+const STEPS_PER_DECISION = 125;
+/** Entries that are read at once. */
+const CHUNK = 1_000;
+
+/**
+ * The same for a caller who may not see all entries: those in between are as if they were not there, so a page is filled with what
+ * comes after them, as far as one call looks.
+ */
+async function readSeen(ledger: Ledger, { query, kinds }: EntryQuery, reader: Reader, call: Call): Promise<Found> {
+  const seen: LedgerRecord[] = [];
+  const yielder = createYielder(call);
+  let rest = query;
+  const max = query.scope === undefined ? MAX_LOOKED_AT : Number.POSITIVE_INFINITY;
+  for (let left = max; left > 0; left -= CHUNK) {
+    const records = await listKinds(ledger, { ...rest, limit: CHUNK, withContent: false }, kinds, call.signal);
+    for (const record of records) {
+      if (yielder.step(STEPS_PER_DECISION)) await yielder.yield();
+      if (await reader.maySee(askedAbout(record))) seen.push(record);
+      if (seen.length > query.limit) return { records: await whole(ledger, query, seen), nextIndex: undefined };
+    }
+    const last = records.at(-1);
+    if (last === undefined || records.length < CHUNK) {
+      return { records: await whole(ledger, query, seen), nextIndex: undefined };
+    }
+    rest = query.newestFirst === true ? { ...query, endIndex: last.index } : { ...query, startIndex: last.index + 1 };
+  }
+  const nextIndex = query.newestFirst === true ? (rest.endIndex ?? 0) - 1 : rest.startIndex;
+  return { records: await whole(ledger, query, seen), nextIndex: nextIndex < 0 ? undefined : nextIndex };
+}
+
+/** With their contents, where these are asked for. */
+async function whole(
+  ledger: Ledger,
+  query: RecordQuery,
+  seen: readonly LedgerRecord[],
+): Promise<readonly LedgerRecord[]> {
+  if (!query.withContent) return seen;
+  const records: LedgerRecord[] = [];
+  for (const { index } of seen) {
+    const record = await ledger.at(index);
+    if (record !== undefined) records.push(record);
+  }
+  return records;
+}
+
+/** Bytes of an entry, at most: its leaf, what the leaf says once more as fields, and its content where it was read. */
+function sizeOfEntry({ leaf, content }: LedgerRecord): number {
+  return 2 * leaf.length + (content?.length ?? 0) + 160;
+}

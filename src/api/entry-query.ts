@@ -1,0 +1,101 @@
+// Between messages and the ledger: which entries a list has, and where one of its pages begins.
+
+import { MAX_PAGE_ENTRIES } from '../calls/message-limits.ts';
+import {
+  EntryKind,
+  EntryKindSchema,
+  EntryOrder,
+  EntryOrderSchema,
+  type ListEntriesRequest,
+} from '../gen/ect/v1/ledger_pb.ts';
+import type { RecordQuery } from '../ledger/index.ts';
+import { isWorkflow } from './entry-kinds.ts';
+import { enumRule, known } from './enums.ts';
+import { demand, invalid } from './invalid.ts';
+import { checkPageSize, pageSizeOf, readPageToken } from './page-token.ts';
+import { millisecondsOf } from './responses.ts';
+import { checkAll } from './violations.ts';
+
+const USUAL_PAGE = 100;
+
+/** One page of a list. */
+export interface EntryQuery {
+  readonly query: RecordQuery;
+  /** Empty: all of them. */
+  readonly kinds: readonly EntryKind[];
+  /** What is listed, for the token of the next page. */
+  readonly list: string;
+}
+
+/** Reads the request. REQUEST_INVALID names each field that is wrong. */
+export function readEntryQuery(request: ListEntriesRequest): EntryQuery {
+  const { wid, pageSize, pageToken, fromIndex, order } = request;
+  const list = listOf(request);
+  checkAll(
+    () => demand(isWorkflow(wid), 'wid', 'names no workflow'),
+    () => checkKinds(request),
+    () => readIndex('from_index', fromIndex),
+    () => known('order', order, EntryOrderSchema),
+    () => checkPageSize(pageSize),
+    () => readPageToken(list, pageToken),
+  );
+  const place = readPageToken(list, pageToken);
+  return {
+    query: { ...filtersOf(request), ...rangeOf(request, place), limit: entriesAPage(pageSize) },
+    kinds: request.kinds,
+    list,
+  };
+}
+
+/** How many entries a page has at most. */
+export function entriesAPage(pageSize: number): number {
+  return pageSizeOf(pageSize, USUAL_PAGE, MAX_PAGE_ENTRIES);
+}
+
+function checkKinds({ wid, kinds }: ListEntriesRequest): void {
+  for (const [place, kind] of kinds.entries()) {
+    known(`kinds[${place}]`, kind, EntryKindSchema);
+    demand(kind !== EntryKind.UNSPECIFIED, `kinds[${place}]`, enumRule(EntryKindSchema));
+  }
+  const hasTasks = kinds.length === 0 || kinds.includes(EntryKind.TASK);
+  demand(wid === '' || hasTasks, 'kinds', 'must have ENTRY_KIND_TASK where wid is set: only tasks have a workflow');
+}
+
+function filtersOf({ wid, iss, recordedFrom, recordedBefore, withContent }: ListEntriesRequest) {
+  const fromMs = millisecondsOf(recordedFrom);
+  const beforeMs = millisecondsOf(recordedBefore);
+  return {
+    withContent,
+    ...(wid === '' ? {} : { scope: wid }),
+    ...(iss === '' ? {} : { author: iss }),
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(beforeMs === undefined ? {} : { beforeMs }),
+  };
+}
+
+/** `place`: of the entry that the page begins with. */
+function rangeOf({ fromIndex, order }: ListEntriesRequest, place: number | undefined) {
+  const startIndex = Number(fromIndex);
+  if (order !== EntryOrder.NEWEST_FIRST) return { startIndex: Math.max(startIndex, place ?? 0) };
+  return { startIndex, newestFirst: true, ...(place === undefined ? {} : { endIndex: place + 1 }) };
+}
+
+/** Two requests with the same text list the same entries in the same order. */
+function listOf(request: ListEntriesRequest): string {
+  const { kinds, fromIndex, order } = request;
+  const isReverse = order === EntryOrder.NEWEST_FIRST;
+  return JSON.stringify([
+    'entries',
+    filtersOf(request),
+    [...new Set(kinds)].sort((a, b) => a - b),
+    String(fromIndex),
+    isReverse,
+  ]);
+}
+
+/** An int64 as a number. Beyond 2^53 there is nothing to find, and below zero nothing to ask for. */
+export function readIndex(field: string, value: bigint): number {
+  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw invalid(field, `must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`);
+  return Number(value);
+}

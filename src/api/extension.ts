@@ -1,0 +1,42 @@
+// The extension object of a request: a Struct, or JSON text that goes into the token as it stands.
+
+import type { IssueInput } from '../authority/index.ts';
+import { MAX_EXT_TEXT_CHARACTERS } from '../calls/message-limits.ts';
+import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
+import { type JsonObject, parseStrictObject } from '../token/index.ts';
+import { invalid } from './invalid.ts';
+
+export function readExtension(extension: IssueRequest['extension']): IssueInput['ext'] {
+  switch (extension.case) {
+    case 'ectExt':
+      return readExtensionText('ect_ext', writeStruct(extension.value));
+    case 'ectExtJson':
+      return readExtensionText('ect_ext_json', extension.value);
+    default:
+      return undefined;
+  }
+}
+
+/** The same reading as a verifier's, so that what is issued can be verified. */
+function readExtensionText(field: string, text: string): IssueInput['ext'] {
+  if (text.length > MAX_EXT_TEXT_CHARACTERS)
+    throw invalid(field, `must have at most ${MAX_EXT_TEXT_CHARACTERS} characters`);
+  const parsed = parseStrictObject(text);
+  if (!parsed.ok) throw invalid(field, `must be one strict JSON object: ${parsed.fault}`);
+  // A reader of tokens judges the numbers of the outermost object by their claims; here no claim has a rule for them.
+  if (Object.values(parsed.value).some((member) => typeof member === 'number' && !Number.isFinite(member))) {
+    throw invalid(field, 'must be one strict JSON object: a number is out of range');
+  }
+  return { value: parsed.value, text, field };
+}
+
+function writeStruct(value: JsonObject): string {
+  try {
+    return JSON.stringify(value, (_, member) => {
+      if (typeof member === 'number' && !Number.isFinite(member)) throw new RangeError('not a JSON number');
+      return member;
+    });
+  } catch {
+    throw invalid('ect_ext', 'must hold finite numbers only and must not be nested without bound');
+  }
+}

@@ -1,0 +1,137 @@
+// Between messages and the domain: what is said about a graph, within a size that every client can read.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import {
+  type DagViolation as BrokenRule,
+  type DagReport as Report,
+  type Taint,
+  type TaskName,
+  violationMetadata,
+} from '../dag/index.ts';
+import type { Rejection } from '../errors.ts';
+import type { ValidateDAGResponseSchema } from '../gen/ect/v1/authority_pb.ts';
+import {
+  type DagReportSchema,
+  DagStatus,
+  type DagViolationSchema,
+  Level,
+  type TaintSchema,
+  TaintSource,
+} from '../gen/ect/v1/token_pb.ts';
+import { type DetailBudget, MAX_REPORT_BYTES } from './detail-budget.ts';
+import { FIELD_OVERHEAD, findingBytes, writeFinding } from './findings.ts';
+
+const STATUSES = {
+  complete: DagStatus.COMPLETE,
+  partial: DagStatus.PARTIAL,
+  invalid: DagStatus.INVALID,
+} as const;
+
+const SOURCES = {
+  task: TaintSource.TASK,
+  key: TaintSource.KEY,
+  ancestor: TaintSource.ANCESTOR,
+} as const;
+
+/** What they take where the graph is all that was asked for: gRPC clients read 4 MiB, and there is more in an answer. */
+const MAX_GRAPH_BYTES = 1536 * 1024;
+
+/** The report inside a verdict; in a batch its lists are written into the room that all of its verdicts share. */
+export function writeReport(report: Report, details?: DetailBudget): MessageInitShape<typeof DagReportSchema> {
+  const bytes = Math.min(MAX_REPORT_BYTES, details?.left ?? MAX_REPORT_BYTES);
+  const room = new Room(bytes);
+  const { visited, taintsUnknown } = report;
+  const findings = writeFindings(report, room);
+  details?.take(bytes - room.left);
+  return { ...findings, visited, taintsUnknown, omitted: room.omitted };
+}
+
+/** The same where the graph is all that was asked for: as much as one answer holds. */
+export function writeWholeReport(report: Report): MessageInitShape<typeof DagReportSchema> {
+  const room = new Room(MAX_GRAPH_BYTES);
+  const { visited, taintsUnknown } = report;
+  return { ...writeFindings(report, room), visited, taintsUnknown, omitted: room.omitted };
+}
+
+/** And with the shape of the graph. */
+export function writeGraphReport(report: Report): MessageInitShape<typeof ValidateDAGResponseSchema> {
+  const room = new Room(MAX_GRAPH_BYTES);
+  const { size, depth, visited, taintsUnknown } = report;
+  const findings = writeFindings(report, room);
+  const roots = room.take(report.roots, sizeOfName);
+  const leaves = room.take(report.leaves, sizeOfName);
+  return { dagReport: { ...findings, visited, taintsUnknown, omitted: room.omitted }, size, depth, roots, leaves };
+}
+
+function writeFindings(report: Report, room: Room) {
+  const { pathLevel } = report;
+  return {
+    status: STATUSES[report.status],
+    violations: writeViolations(report, room),
+    unresolved: room.take(report.unresolved, sizeOfName),
+    ...(pathLevel === undefined ? {} : { pathLevel: Level[pathLevel] }),
+    tainted: room.take(report.tainted, sizeOfTaint).map(writeTaint),
+  };
+}
+
+/** A rule may be broken by 10,000 tasks at once: those of one violation are cut where the room ends, too. */
+function writeViolations({ violations }: Report, room: Room): MessageInitShape<typeof DagViolationSchema>[] {
+  const rows = room.take(violations, (broken) => FIELD_OVERHEAD + findingBytes(rejectionOf(broken)));
+  return rows.map((broken) => ({
+    finding: writeFinding(rejectionOf(broken)),
+    tasks: room.take(broken.tasks, sizeOfName),
+  }));
+}
+
+function rejectionOf(broken: BrokenRule): Rejection {
+  return { reason: broken.reason, message: broken.message, metadata: violationMetadata(broken) };
+}
+
+function writeTaint({ task, source, ancestor, kid, entry }: Taint): MessageInitShape<typeof TaintSchema> {
+  return {
+    task,
+    source: SOURCES[source],
+    ...(ancestor === undefined ? {} : { ancestor }),
+    kid,
+    entryIndex: BigInt(entry),
+  };
+}
+
+function sizeOfText(text: string): number {
+  return FIELD_OVERHEAD + Buffer.byteLength(text);
+}
+
+function sizeOfName({ wid, jti }: TaskName): number {
+  return FIELD_OVERHEAD + sizeOfText(wid) + sizeOfText(jti);
+}
+
+function sizeOfTaint({ task, ancestor, kid }: Taint): number {
+  const names = sizeOfName(task) + (ancestor === undefined ? 0 : sizeOfName(ancestor));
+  return 3 * FIELD_OVERHEAD + names + sizeOfText(kid);
+}
+
+/** Room for the rows of an answer. What comes first goes in first; what does not go in is counted. */
+class Room {
+  #left: number;
+  omitted = 0;
+
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+
+  get left(): number {
+    return this.#left;
+  }
+
+  /** The first of `rows`, as many as go in. */
+  take<T>(rows: readonly T[], sizeOf: (row: T) => number): T[] {
+    let taken = 0;
+    for (; taken < rows.length; taken++) {
+      const bytes = sizeOf(rows[taken]!);
+      if (bytes > this.#left) break;
+      this.#left -= bytes;
+    }
+    this.omitted += rows.length - taken;
+    return rows.slice(0, taken);
+  }
+}

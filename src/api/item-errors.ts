@@ -1,0 +1,51 @@
+// The error of one item of a batch. A thousand of them share one answer, whose size is known before anything is done: each has
+// so many bytes in any case, and what more it says is told as long as the batch has room for it.
+
+import { create } from '@bufbuild/protobuf';
+import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
+import { toStatus } from '../calls/errors.ts';
+import type { EctError } from '../errors.ts';
+import { BadRequestSchema } from '../gen/google/rpc/error_details_pb.ts';
+import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
+import type { DetailBudget } from './detail-budget.ts';
+
+/** What an error has in any case. */
+export const ERROR_BYTES = 1_024;
+/** Tags and lengths of a status, and of one of its details. */
+const AROUND_BYTES = 16;
+
+/** The error as the status of an item. Without room it names as many fields as go into ERROR_BYTES. */
+export function toItemStatus(error: EctError, room?: DetailBudget): Status {
+  const status = toStatus(error);
+  const excess = sizeOf(status) - ERROR_BYTES;
+  return excess <= 0 || room === undefined || room.take(excess) ? status : shortened(status);
+}
+
+function sizeOf({ message, details }: Status): number {
+  const each = details.map(({ typeUrl, value }) => typeUrl.length + value.length + AROUND_BYTES);
+  return each.reduce((sum, bytes) => sum + bytes, Buffer.byteLength(message) + AROUND_BYTES);
+}
+
+/** Half of the bytes at most are the message; the last violations go first, then whole details. ErrorInfo stays. */
+function shortened({ code, message, details: [info, ...others] }: Status): Status {
+  const kept = info === undefined ? [] : [info];
+  const short = { code, message: cut(message, ERROR_BYTES / 2), details: kept };
+  for (const detail of others) {
+    kept.push(detail);
+    const violations = anyUnpack(detail, BadRequestSchema)?.fieldViolations ?? [];
+    while (sizeOf(create(StatusSchema, short)) > ERROR_BYTES) {
+      kept.pop();
+      if (violations.pop() === undefined || violations.length === 0) break;
+      kept.push(anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations: violations })));
+    }
+  }
+  return create(StatusSchema, short);
+}
+
+/** Of a text that was cut to so many bytes nothing of a character is left over. */
+function cut(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  return `${Buffer.from(text)
+    .toString('utf8', 0, bytes - 3)
+    .replace(/\uFFFD+$/, '')}…`;
+}

@@ -1,0 +1,52 @@
+// Between messages and the domain: what an administrator says is compromised.
+
+import type { CompromisedSubject } from '../authority/index.ts';
+import type { MarkCompromisedRequest } from '../gen/ect/v1/admin_pb.ts';
+import { ID_FORMS } from '../token/index.ts';
+import { demand, invalid } from './invalid.ts';
+import { checkNote, isText } from './note.ts';
+import { checkReceiptFormat } from './request-fields.ts';
+import { millisecondsOf } from './responses.ts';
+import { checkAll } from './violations.ts';
+
+type Ids = keyof typeof ID_FORMS;
+
+/** Reads the request. REQUEST_INVALID names the field that is wrong. */
+export function readMarkInput(
+  request: MarkCompromisedRequest,
+  ids: Ids,
+): { readonly subject: CompromisedSubject; readonly note: string } {
+  const { note } = request;
+  checkAll(
+    () => checkNote(note),
+    () => checkSince(millisecondsOf(request.compromisedSince)),
+    () => readSubject(request, ids),
+    () => checkReceiptFormat(request.receiptFormat),
+  );
+  return { subject: readSubject(request, ids), note };
+}
+
+function checkSince(sinceMs: number | undefined): void {
+  demand(sinceMs === undefined || sinceMs >= 0, 'compromised_since', 'must not be before 1970');
+}
+
+function readSubject(request: MarkCompromisedRequest, ids: Ids): CompromisedSubject {
+  const { subject } = request;
+  if (subject.case === 'kid') {
+    if (subject.value === '' || !isText(subject.value)) {
+      throw invalid('kid', 'must have 1 to 256 characters and no control characters');
+    }
+    return { kind: 'key', kid: subject.value, sinceMs: millisecondsOf(request.compromisedSince) };
+  }
+  if (subject.case !== 'task') throw invalid('subject', 'is required: a task or a kid');
+  demand(request.compromisedSince === undefined, 'compromised_since', 'goes with kid only');
+  const { jti, wid } = subject.value;
+  // As the service accepts them in tokens: a mark on anything else would be for nothing.
+  const { pattern, one } = ID_FORMS[ids];
+  const rule = `must be ${one}`;
+  checkAll(
+    () => demand(pattern.test(jti), 'task.jti', rule),
+    () => demand(wid === '' || pattern.test(wid), 'task.wid', rule),
+  );
+  return { kind: 'task', jti, wid };
+}

@@ -1,0 +1,46 @@
+// Pages of lists: how many rows one has, and the tokens by which the next one is asked for. A token is opaque to callers. It is the
+// place at which the next page begins, and a digest of what is listed, so that it is of no use for another list. It is not a secret and
+// not signed: the place is one in a list that the caller may read.
+
+import { createHash } from 'node:crypto';
+import { demand, invalid } from './invalid.ts';
+
+const DIGEST_BYTES = 8;
+const PLACE_BYTES = 6;
+
+/** `list`: everything that says what is listed and in which order. */
+export function writePageToken(list: string, place: number): string {
+  const bytes = Buffer.alloc(DIGEST_BYTES + PLACE_BYTES);
+  digestOf(list).copy(bytes);
+  bytes.writeUIntBE(place, DIGEST_BYTES, PLACE_BYTES);
+  return bytes.toString('base64url');
+}
+
+/** The place at which the page begins; undefined for the first page. REQUEST_INVALID for a token of another list. */
+export function readPageToken(list: string, token: string): number | undefined {
+  if (token === '') return undefined;
+  const bytes = Buffer.from(token, 'base64url');
+  if (bytes.length !== DIGEST_BYTES + PLACE_BYTES || bytes.toString('base64url') !== token) {
+    throw invalid('page_token', 'must be the next_page_token of a page');
+  }
+  if (!bytes.subarray(0, DIGEST_BYTES).equals(digestOf(list))) {
+    throw invalid(
+      'page_token',
+      'is of a list with other filters: repeat those of the page that answered it, or leave it empty',
+    );
+  }
+  return bytes.readUIntBE(DIGEST_BYTES, PLACE_BYTES);
+}
+
+function digestOf(list: string): Buffer {
+  return createHash('sha256').update(list).digest().subarray(0, DIGEST_BYTES);
+}
+
+/** How many rows a page has at most: 0 is `usual`, and more than `most` is `most`. What is rejected counts as `usual`. */
+export function pageSizeOf(pageSize: number, usual: number, most: number): number {
+  return pageSize <= 0 ? usual : Math.min(pageSize, most);
+}
+
+export function checkPageSize(pageSize: number): void {
+  demand(pageSize >= 0, 'page_size', 'must not be negative');
+}

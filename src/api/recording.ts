@@ -1,0 +1,44 @@
+// LedgerService.GetRecording: what became of a token that left before its entry.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Duration } from '@bufbuild/protobuf/wkt';
+import { type AuthorityContext, demandIntact, getRecording, MAX_WAIT_MS } from '../authority/index.ts';
+import type { Call } from '../calls/call.ts';
+import { toStatus } from '../calls/errors.ts';
+import { EctError } from '../errors.ts';
+import { type GetRecordingRequest, type GetRecordingResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
+import { writeEntry, writeReceipt } from './entry-messages.ts';
+import { demand } from './invalid.ts';
+import { checkReceiptFormat } from './request-fields.ts';
+import { checkAll } from './violations.ts';
+
+export async function answerRecording(
+  context: AuthorityContext,
+  { task, wait, receiptFormat }: GetRecordingRequest,
+  { caller, signal }: Call,
+): Promise<MessageInitShape<typeof GetRecordingResponseSchema>> {
+  const { wid = '', jti = '' } = task ?? {};
+  checkAll(
+    () => demand(jti !== '', 'task.jti', 'is required'),
+    () => readWait(wait),
+    () => checkReceiptFormat(receiptFormat),
+  );
+  const recording = await getRecording(context, caller, { wid, jti }, readWait(wait), signal);
+  if (recording.status === 'pending') return { status: RecordingStatus.PENDING };
+  if (recording.status === 'failed') {
+    return { status: RecordingStatus.FAILED, failure: toStatus(new EctError(recording.failure)) };
+  }
+  const { ledger } = context;
+  const { record } = recording;
+  await demandIntact(ledger, [record]);
+  const receipt = writeReceipt(await ledger.receiptFor(record), receiptFormat);
+  return { status: RecordingStatus.RECORDED, entry: writeEntry(record), receipt };
+}
+
+/** In milliseconds. */
+function readWait(wait: Duration | undefined): number {
+  if (wait === undefined) return 0;
+  const { seconds, nanos } = wait;
+  demand(seconds >= 0n && nanos >= 0 && nanos <= 999_999_999, 'wait', 'must not be negative');
+  return Math.min(1_000 * Number(seconds) + nanos / 1_000_000, MAX_WAIT_MS);
+}

@@ -1,0 +1,67 @@
+// Fields that several requests have. What the domain has no rule for is bounded here.
+
+import type { IssueInput } from '../authority/index.ts';
+import { MAX_HANDED_ALONG, MAX_NAME_BYTES } from '../calls/message-limits.ts';
+import type { Rejection } from '../errors.ts';
+import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
+import { type ReceiptFormat, ReceiptFormatSchema } from '../gen/ect/v1/ledger_pb.ts';
+import { Level, LevelSchema } from '../gen/ect/v1/token_pb.ts';
+import { hashClaim } from '../token/index.ts';
+import { known } from './enums.ts';
+import { invalid } from './invalid.ts';
+import { demandList } from './lists.ts';
+
+/** What else is wrong with what was read. Asked only where a request is rejected. */
+export type FaultsIn<Order> = (order: Order) => readonly Rejection[];
+export const noFaults = () => [];
+
+/** A name that a caller gives to a call or an item. */
+export function readName(field: string, name: string): string {
+  if (!isName(name)) throw invalid(field, `must have at most ${MAX_NAME_BYTES} bytes`);
+  return name;
+}
+
+export function isName(name: string): boolean {
+  return Buffer.byteLength(name) <= MAX_NAME_BYTES;
+}
+
+export function checkReceiptFormat(format: ReceiptFormat): void {
+  known('receipt_format', format, ReceiptFormatSchema);
+}
+
+export function readPredecessors(tokens: readonly string[]): readonly string[] {
+  demandList('predecessor_tokens', tokens);
+  if (tokens.length > MAX_HANDED_ALONG) {
+    throw invalid('predecessor_tokens', `must have at most ${MAX_HANDED_ALONG} tokens`);
+  }
+  return tokens;
+}
+
+/** The name of a request, under which what was done for it is remembered. */
+export function readRequestId(id: string): string {
+  if (!/^[\x21-\x7e]*$/.test(id)) throw invalid('request_id', 'must be printable ASCII without blanks');
+  return readName('request_id', id);
+}
+
+export const LEVELS: Readonly<Record<Level, IssueInput['level'] | undefined>> = {
+  [Level.UNSPECIFIED]: undefined,
+  [Level.L1]: 'L1',
+  [Level.L2]: 'L2',
+  [Level.L3]: 'L3',
+};
+
+export function readLevel(field: string, level: Level): IssueInput['level'] | undefined {
+  known(field, level, LevelSchema);
+  return LEVELS[level];
+}
+
+/** What stands for no binding. */
+export const NOTHING = { case: undefined } as const;
+
+/** The hash that a binding stands for: given as it is, or of the octets given. An empty one is a hash of nothing. */
+export function readBinding(binding: IssueRequest['inputBinding'] | IssueRequest['outputBinding']): string | undefined {
+  if (binding.case === undefined) return undefined;
+  if (typeof binding.value !== 'string') return hashClaim(binding.value);
+  if (binding.value === '') throw invalid(binding.case === 'inpHash' ? 'inp_hash' : 'out_hash', 'must not be empty');
+  return binding.value;
+}

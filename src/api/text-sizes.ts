@@ -1,0 +1,64 @@
+// How many bytes texts take in an answer, at most: as JSON spells them, which is never shorter than the text.
+
+import { MAX_EXT_TEXT_CHARACTERS } from '../calls/message-limits.ts';
+import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';
+import { MAX_EXT_BYTES } from '../token/index.ts';
+
+/** Each colon, comma and bracket of JSON text stands for so much of a Struct, at most. */
+const STRUCT_BYTES = 12;
+/** Of an extension within its limit, and between the other claims. */
+const MAX_SIGNS = MAX_EXT_BYTES + 256;
+
+export function textBytes(text: string): number {
+  return /["\\\p{Cc}\p{Cs}]/u.test(text) ? Buffer.byteLength(JSON.stringify(text)) : Buffer.byteLength(text);
+}
+
+export function listBytes(texts: readonly string[]): number {
+  let bytes = 0;
+  for (const text of texts) bytes += 3 + textBytes(text);
+  return bytes;
+}
+
+export function hasControl(text: string): boolean {
+  return /[\p{Cc}\p{Cs}]/u.test(text);
+}
+
+export function base64Bytes(bytes: number): number {
+  return Math.ceil((bytes * 4) / 3);
+}
+
+/** The text of an extension; undefined for what is rejected later, and takes no room. */
+export function extensionText({ case: kind, value }: IssueRequest['extension']): string | undefined {
+  if (kind === undefined) return '';
+  try {
+    const text = kind === 'ectExt' ? JSON.stringify(value) : value;
+    if (text.length <= MAX_EXT_BYTES) return text;
+    if (text.length > MAX_EXT_TEXT_CHARACTERS) return undefined;
+    // Blanks and escapes do not count.
+    return Buffer.byteLength(JSON.stringify(JSON.parse(text))) <= MAX_EXT_BYTES ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The payload of a token as a message: only an extension is a Struct. An escape may hide its name. */
+export function claimsBytes(payload: Buffer): number {
+  return payload.includes('ext"') || payload.includes('\\') ? structBytes(payload) : payload.length;
+}
+
+/** JSON text as a Struct. */
+export function structBytes(text: Buffer): number {
+  let signs = 0;
+  for (const sign of text)
+    if (sign === COLON || sign === COMMA || sign === OPEN_BRACKET || sign === OPEN_BRACE) signs++;
+  return text.length + STRUCT_BYTES * Math.min(signs, MAX_SIGNS);
+}
+
+const [COLON, COMMA, OPEN_BRACKET, OPEN_BRACE] = [0x3a, 0x2c, 0x5b, 0x7b];
+
+/** The payload of a signed token, or an unsigned one as it is. */
+export function payloadOf(token: string): Buffer {
+  if (token.startsWith('{')) return Buffer.from(token);
+  const [header = '', payload = header] = token.split('../transport', 2);
+  return Buffer.from(payload, 'base64url');
+}

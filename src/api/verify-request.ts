@@ -1,0 +1,118 @@
+// Reads what Verify is asked for.
+
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
+import type { VerifyInput } from '../authority/index.ts';
+import {
+  DagMode,
+  DagModeSchema,
+  ReplayMode,
+  ReplayModeSchema,
+  VerifyMode,
+  VerifyModeSchema,
+  type VerifyRequest,
+} from '../gen/ect/v1/authority_pb.ts';
+import { Level } from '../gen/ect/v1/token_pb.ts';
+import { known } from './enums.ts';
+import { demand, invalid } from './invalid.ts';
+import {
+  type FaultsIn,
+  NOTHING,
+  noFaults,
+  readBinding,
+  readLevel,
+  readPredecessors,
+  readRequestId,
+} from './request-fields.ts';
+import { faultsOf, type Reader, readAll } from './violations.ts';
+
+export function readVerifyInput(request: VerifyRequest, faultsIn: FaultsIn<VerifyInput> = noFaults): VerifyInput {
+  return readAll(
+    () => verifyInputOf(request),
+    () => faultsOf(request, verifyReaders(request), (legible) => faultsIn(verifyInputOf(legible))),
+  );
+}
+
+function verifyReaders(request: VerifyRequest): readonly Reader<VerifyRequest>[] {
+  return [
+    { read: () => demand(request.token !== '', 'token', 'is required'), cleared: { token: '-' } },
+    { read: () => known('dag_mode', request.dagMode, DagModeSchema), cleared: { dagMode: DagMode.UNSPECIFIED } },
+    {
+      read: () => known('replay_mode', request.replayMode, ReplayModeSchema),
+      cleared: { replayMode: ReplayMode.UNSPECIFIED },
+    },
+    {
+      read: () => known('verify_mode', request.verifyMode, VerifyModeSchema),
+      cleared: { verifyMode: VerifyMode.UNSPECIFIED },
+    },
+    { read: () => readPredecessors(request.predecessorTokens), cleared: { predecessorTokens: [] } },
+    { read: () => readDagMode(request), cleared: { dagMode: DagMode.UNSPECIFIED } },
+    { read: () => readRequestId(request.requestId), cleared: { requestId: '' } },
+    { read: () => readLevel('minimum_level', request.minimumLevel), cleared: { minimumLevel: Level.UNSPECIFIED } },
+    { read: () => readAsOf(request.asOf), cleared: { asOf: undefined } },
+    { read: () => readBinding(request.inputBinding), cleared: { inputBinding: NOTHING } },
+    { read: () => readBinding(request.outputBinding), cleared: { outputBinding: NOTHING } },
+  ];
+}
+
+function verifyInputOf(request: VerifyRequest): VerifyInput {
+  known('dag_mode', request.dagMode, DagModeSchema);
+  known('replay_mode', request.replayMode, ReplayModeSchema);
+  known('verify_mode', request.verifyMode, VerifyModeSchema);
+  if (request.token === '') throw invalid('token', 'is required');
+  return {
+    token: request.token,
+    audience: request.audience,
+    predecessors: readPredecessors(request.predecessorTokens),
+    dag: readDagMode(request),
+    replay: readReplayMode(request.replayMode),
+    requestId: readRequestId(request.requestId),
+    minimumLevel: readLevel('minimum_level', request.minimumLevel),
+    mode: request.verifyMode === VerifyMode.REPORT ? 'report' : 'enforce',
+    asOf: readAsOf(request.asOf),
+    ...readBindings(request),
+  };
+}
+
+/** The second that the moment lies in: now is never in the future. */
+function readAsOf(timestamp: Timestamp | undefined): number | undefined {
+  if (timestamp === undefined) return undefined;
+  const { seconds, nanos } = timestamp;
+  if (seconds < 0n || seconds > BigInt(Number.MAX_SAFE_INTEGER) || nanos < 0 || nanos > 999_999_999) {
+    throw invalid('as_of', 'must be a time since 1970');
+  }
+  return Number(seconds);
+}
+
+function readDagMode({ dagMode, predecessorTokens }: VerifyRequest): 'none' | 'partial' | 'complete' {
+  switch (dagMode) {
+    case DagMode.NONE:
+      if (predecessorTokens.length > 0) {
+        throw invalid('dag_mode', 'must not be NONE where predecessor_tokens are handed along');
+      }
+      return 'none';
+    case DagMode.PARTIAL:
+      return 'partial';
+    case DagMode.COMPLETE:
+      return 'complete';
+    default:
+      return predecessorTokens.length > 0 ? 'partial' : 'none';
+  }
+}
+
+function readReplayMode(mode: ReplayMode): VerifyInput['replay'] {
+  if (mode === ReplayMode.SKIP) return 'skip';
+  return mode === ReplayMode.OBSERVE ? 'observe' : 'record';
+}
+
+/** A verifier hashes octets once it knows under which hash the token binds them. */
+function readBindings(request: VerifyRequest): Pick<VerifyInput, 'inputHash' | 'outputHash' | 'input' | 'output'> {
+  const { inputBinding, outputBinding } = request;
+  const input = inputBinding.case === 'input' ? inputBinding.value : undefined;
+  const output = outputBinding.case === 'output' ? outputBinding.value : undefined;
+  return {
+    inputHash: input === undefined ? readBinding(inputBinding) : undefined,
+    outputHash: output === undefined ? readBinding(outputBinding) : undefined,
+    input,
+    output,
+  };
+}

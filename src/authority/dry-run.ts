@@ -1,0 +1,207 @@
+// Dry runs: what Issue and Append would do, step by step, without doing it. Every step that can be run is run.
+
+import { type DagReport, rejectionOf } from '../dag/index.ts';
+import { EctError, type Rejection } from '../errors.ts';
+import type { CallDeadline } from '../keys/index.ts';
+import type { LedgerRecord } from '../ledger/index.ts';
+import type { Failure, Outcome } from '../token/index.ts';
+import { ancestryFor } from './ancestry.ts';
+import { type Appended, answerKnown, demandEntry, findNamesake, verifyForLedger } from './append.ts';
+import type { Caller } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
+import { isOf, secondOf } from './evidence.ts';
+import { examineForLedger } from './graph.ts';
+import {
+  demandWrites,
+  draftToken,
+  examinePredecessors,
+  type Issued,
+  levelOnLeaving,
+  namesTasks,
+  signerFor,
+} from './issue.ts';
+import { draftClaims } from './issue-claims.ts';
+import type { IssueInput } from './issue-input.ts';
+import { type IssuePermit, permitIssue } from './permit-issue.ts';
+import { closeVerdict, openVerdict, recordStep, type StepRule, VERIFY_STEPS, type Verdict } from './verdict.ts';
+import { checkWriteQuota } from './write-reservation.ts';
+import { entryBytes } from './write-sizes.ts';
+
+/** Every step of Issue, in the order in which a call would be rejected. The last two are what a dry run leaves out. */
+export const ISSUE_STEPS: readonly StepRule[] = [
+  { name: 'caller', rule: 'The caller may issue in the name of `iss`.' },
+  { name: 'formats', rule: 'Every claim keeps its own rule.' },
+  { name: 'key', rule: 'A key that signs for `iss` is there. None is needed for L1.' },
+  { name: 'dag', rule: 'The rules of the graph hold for the task and its predecessors.' },
+  { name: 'size', rule: 'The token is at most 16 KiB.' },
+  { name: 'room', rule: 'The quota of the caller and the disk have room for what is kept.' },
+  { name: 'signature', rule: 'The token is signed, unless it is of level L1.' },
+  { name: 'record', rule: 'A token of level L3 is recorded.' },
+];
+
+/** Every step of Append: whether there is room is asked before the token is looked at. */
+export const APPEND_STEPS: readonly StepRule[] = [
+  { name: 'room', rule: 'The quota of the caller and the disk have room for the entry.' },
+  ...VERIFY_STEPS,
+];
+
+/** What Issue would do. `outcomes` has one entry for each of ISSUE_STEPS. */
+export interface IssueDryRun {
+  /** What would leave; undefined where nothing would. */
+  readonly token: Pick<Issued, 'claims' | 'kid' | 'level'> | undefined;
+  readonly dag: DagReport | undefined;
+  readonly outcomes: readonly Outcome[];
+  readonly failures: readonly Failure[];
+}
+
+/** A dry run of one Issue. The request id is not looked at: nothing is remembered. */
+export async function dryRunIssue(
+  context: AuthorityContext,
+  caller: Caller,
+  input: IssueInput,
+  until: CallDeadline,
+): Promise<IssueDryRun> {
+  const rows = new Rows(ISSUE_STEPS);
+  const permitted = await attempt(() => permitIssue(context, caller, input));
+  const permit = rows.settle('caller', permitted) ?? {
+    iss: input.iss,
+    defaultTtlSeconds: context.policy.defaultTtlSeconds,
+  };
+  const claims = rows.settle('formats', await attempt(() => draftClaims(context, input, permit)));
+  // The key of a name that the caller may not use is not asked for.
+  const chosen = isRejectionOf(permitted)
+    ? undefined
+    : rows.settle('key', await attempt(() => choose(context, input, permit)));
+  const kid = chosen?.signer?.jwk.kid ?? '';
+  let dag: DagReport | undefined;
+  if (claims === undefined) return { token: undefined, dag, ...rows.results() };
+  // What the ledger holds is nobody's business whom the policy does not let issue.
+  const mayLook = !isRejectionOf(permitted) || permitted.reason !== 'NOT_AUTHORIZED' || context.authorizer?.isBuiltIn;
+  if (mayLook && namesTasks(input)) {
+    const { report, rejection } = await examinePredecessors(context, caller, input, claims, kid, until);
+    rows.settle('dag', rejection ?? report);
+    if (input.pred.length > 0) dag = report;
+  } else if (mayLook) rows.settle('dag', claims);
+  const draft = chosen && rows.settle('size', await attempt(() => draftToken(context, input, claims, chosen.signer)));
+  if (draft !== undefined) {
+    rows.settle('room', await attempt(() => demandWrites(context, caller, input, claims, draft.tokenBytes)));
+  }
+  const results = rows.results();
+  const token = results.failures.length === 0 ? { claims, kid, level: levelOnLeaving(input) } : undefined;
+  return { token, dag, ...results };
+}
+
+/** The key that would sign; none for L1. */
+function choose(context: AuthorityContext, input: IssueInput, { iss }: IssuePermit) {
+  return { signer: signerFor(context, input, iss) };
+}
+
+/** The verdict on a token as the ledger sees it, and the entry where it is there already. */
+export interface AppendDryRun {
+  /** One for each of APPEND_STEPS. */
+  readonly outcomes: readonly Outcome[];
+  readonly failures: readonly Failure[];
+  /** What Append would be rejected for. */
+  readonly rejection: Rejection | undefined;
+  readonly verdict: Verdict;
+  readonly known: Appended | undefined;
+}
+
+/** A dry run of one append. */
+export async function dryRunAppend(
+  context: AuthorityContext,
+  caller: Caller,
+  text: string,
+  until: CallDeadline,
+): Promise<AppendDryRun> {
+  const least = await attempt(() => demandEntry(context, caller, text));
+  const { verdict, known } = await dryRunEntry(context, caller, text, until);
+  const isNew = known === undefined && verdict.rejection === undefined;
+  const room = isNew ? await attempt(() => demandRoomFor(context, caller, text, verdict)) : least;
+  const after = verdict.failures.map(({ step, rejection }) => ({ step: step + 1, rejection }));
+  if (!isRejectionOf(room)) {
+    return { outcomes: ['PASS', ...verdict.outcomes], failures: after, rejection: verdict.rejection, verdict, known };
+  }
+  // Without room for it not even an entry that is there is looked for.
+  const failures = [{ step: 0, rejection: room }, ...after];
+  return { outcomes: ['FAIL', ...verdict.outcomes], failures, rejection: room, verdict, known: undefined };
+}
+
+function demandRoomFor(context: AuthorityContext, caller: Caller, text: string, { token }: Verdict): void {
+  const bytes = token === undefined ? 0 : entryBytes(text.length, token.claims);
+  checkWriteQuota(context, { caller, use: 'ledger', bytes });
+}
+
+async function dryRunEntry(context: AuthorityContext, caller: Caller, text: string, until: CallDeadline) {
+  const read = await verifyForLedger(context, text, 'report');
+  // A report goes on where a call has ended, so it is no measure of what that would find.
+  const { token: found, namesake } = await findNamesake(
+    context,
+    text,
+    read.ok ? read : await verifyForLedger(context, text),
+  );
+  if (namesake !== undefined && isOf(namesake, found!)) {
+    return { verdict: await verdictOnKnown(context, text, namesake), known: await answerKnown(context, namesake) };
+  }
+  const verdict = openVerdict(read);
+  const { token } = verdict;
+  if (token !== undefined) {
+    const { wid, jti } = token.claims;
+    const other = found === undefined ? await context.ledger.find(wid, jti) : namesake;
+    const exists = other !== undefined && !isOf(other, token);
+    verdict.dag = await examineForLedger(context, token, ancestryFor(context, caller), exists, until);
+    recordStep(verdict, verdict.outcomes.length, rejectionOf(verdict.dag, { complete: true }));
+  }
+  return { verdict: closeVerdict(verdict, token?.level), known: undefined };
+}
+
+/**
+ * Of a token that is there already, judged by the time at which it was recorded. The call answers the entry whatever has become of
+ * its key or of the rules since then: nothing that does not hold any more is a rejection.
+ */
+async function verdictOnKnown(context: AuthorityContext, text: string, record: LedgerRecord): Promise<Verdict> {
+  const recordedAt = secondOf(record);
+  const verdict = openVerdict(await verifyForLedger(context, text, 'report', { asOf: recordedAt, recordedAt }));
+  verdict.outcomes = verdict.outcomes.map((outcome) => (outcome === 'FAIL' ? 'SKIPPED' : outcome));
+  return closeVerdict({ ...verdict, rejection: undefined, failures: [] }, 'L3');
+}
+
+/** What became of the steps of a procedure, by their names. */
+class Rows {
+  readonly #steps: readonly StepRule[];
+  readonly #outcomes: Outcome[];
+  readonly #failures: Failure[] = [];
+
+  constructor(steps: readonly StepRule[]) {
+    this.#steps = steps;
+    this.#outcomes = steps.map(() => 'SKIPPED');
+  }
+
+  /** Writes down a step that was run. Answers what it found; undefined where it is rejected. */
+  settle<T>(name: string, result: T | Rejection): T | undefined {
+    const step = this.#steps.findIndex((rule) => rule.name === name);
+    const isRejected = isRejectionOf(result);
+    this.#outcomes[step] = isRejected ? 'FAIL' : 'PASS';
+    if (!isRejected) return result;
+    this.#failures.push({ step, rejection: result });
+    return undefined;
+  }
+
+  results(): { readonly outcomes: readonly Outcome[]; readonly failures: readonly Failure[] } {
+    return { outcomes: this.#outcomes, failures: this.#failures };
+  }
+}
+
+/** What `run` answers, or the rejection that it throws. */
+async function attempt<T>(run: () => T | Promise<T>): Promise<T | Rejection> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof EctError) return error.rejection;
+    throw error;
+  }
+}
+
+function isRejectionOf<T>(result: T | Rejection): result is Rejection {
+  return typeof result === 'object' && result !== null && 'reason' in result;
+}

@@ -1,0 +1,85 @@
+// A retry under a request id gets the token that the first call made.
+
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { EctError, type Rejection, reject } from '../errors.ts';
+import { peekKey, type VerifiedToken } from '../token/index.ts';
+import { verifyRecord } from './ancestry.ts';
+import { type Caller, keyScope } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
+import type { IdempotentResult } from './idempotency-store.ts';
+import type { IssueInput, OwnToken } from './issue-input.ts';
+import { writeFor } from './write-reservation.ts';
+import { heldBytes } from './write-sizes.ts';
+
+/** The token that the same request was answered with before, if the caller named it by a request id. */
+export async function findIssuedToken(
+  context: AuthorityContext,
+  caller: Caller,
+  input: IssueInput,
+): Promise<OwnToken | undefined> {
+  const digest = digestOfIssueInput(input);
+  const earlier = await context.idempotency.findIssued(keyScope(caller, digest), input.requestId, context.earliest());
+  return earlier === undefined ? undefined : reread(context, input, digest, earlier);
+}
+
+/**
+ * Remembers a token under the caller's key before it leaves. Of two concurrent calls the first one's token stands and
+ * both are answered with it. It is remembered before it is recorded, so that a retry records the very same token.
+ */
+export async function rememberToken(
+  context: AuthorityContext,
+  caller: Caller,
+  input: IssueInput,
+  minted: OwnToken,
+): Promise<OwnToken> {
+  const issued = { requestDigest: digestOfIssueInput(input), token: minted.text };
+  const keepUntil = minted.claims.exp + context.policy.token.maxFutureSeconds;
+  const scope = keyScope(caller, issued.requestDigest);
+  const kept = await writeFor(
+    context,
+    { caller, use: 'idempotency', bytes: heldBytes(minted.text.length) },
+    () => context.idempotency.remember(scope, input.requestId, issued, keepUntil, context.earliest()),
+    ({ token }) => token === minted.text,
+  );
+  return kept.token === minted.text ? minted : reread(context, input, issued.requestDigest, kept);
+}
+
+async function reread(
+  context: AuthorityContext,
+  input: IssueInput,
+  digest: Uint8Array,
+  earlier: IdempotentResult,
+): Promise<OwnToken> {
+  if (Buffer.compare(earlier.requestDigest, digest) !== 0) {
+    throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request id stands for another request.'));
+  }
+  const verified = await verifyOwn(readsOwn(context, input), earlier.token);
+  if (!('reason' in verified)) return { text: earlier.token, claims: verified.claims, kid: verified.kid };
+  if (verified.reason !== 'KEY_UNKNOWN' && verified.reason !== 'KEY_REVOKED') throw new EctError(verified);
+  // Nobody accepts the token any more, and no retry changes that: its key was revoked, or announced in a ledger that has ended.
+  const message = `The token that was issued under this request_id does not verify any more (${verified.reason}).`;
+  throw new EctError(reject('IDEMPOTENCY_CONFLICT', message));
+}
+
+/** The key may be one that another process has announced just now. */
+async function verifyOwn(context: AuthorityContext, text: string): Promise<VerifiedToken | Rejection> {
+  const verified = verifyRecord(context, text);
+  if (!('reason' in verified) || verified.reason !== 'KEY_UNKNOWN') return verified;
+  return (await context.keys.findPastKey(peekKey(text)?.kid ?? '')) ? verifyRecord(context, text) : verified;
+}
+
+/** What was issued on request is read again, whatever levels and drafts are accepted from others by now. */
+function readsOwn(context: AuthorityContext, { level, draft }: IssueInput): AuthorityContext {
+  const token = { ...context.policy.token, minimumLevel: level, minimumLevels: new Map(), drafts: [draft] };
+  return { ...context, policy: { ...context.policy, token } };
+}
+
+/** What makes two requests the same: every field but the key, the extension by its exact text. */
+export function digestOfIssueInput(input: IssueInput): Buffer {
+  const { requestId: _, ext, ...rest } = input;
+  const same = { ...rest, ttlSeconds: rest.ttlSeconds ?? null, ext: ext?.text ?? null };
+  return createHash('sha256')
+    .update(canonicalize(same) as string)
+    .digest();
+}

@@ -1,0 +1,30 @@
+// How a token leaves before its entry: the order to record it is durable first.
+
+import type { LedgerFacts } from '../dag/index.ts';
+import { type Caller, callerName } from './caller.ts';
+import type { AuthorityContext } from './context.ts';
+import { asCandidate, type RecordableToken } from './leaf.ts';
+import { leavesNothing, reserveWrite } from './write-reservation.ts';
+import { entryBytes } from './write-sizes.ts';
+
+/** Has the token recorded later on. What a caller orders costs it as much as what it appends. */
+export async function addPending(
+  context: AuthorityContext,
+  caller: Caller,
+  text: string,
+  token: RecordableToken,
+  facts: LedgerFacts | undefined,
+): Promise<void> {
+  const { claims, digest } = token;
+  const { wid, jti, iss } = claims;
+  const order = { wid, jti, iss, digest, token: text, caller: callerName(caller), orderedAt: context.now() };
+  const candidate = asCandidate(text, token, context.policy.graph, facts);
+  const bytes = entryBytes(text.length, claims);
+  const giveBack = reserveWrite(context, { caller, use: 'ledger', bytes });
+  try {
+    await context.recordings.order(order, candidate, giveBack);
+  } catch (error) {
+    if (leavesNothing(error)) giveBack();
+    throw error;
+  }
+}

@@ -1,0 +1,58 @@
+// An order that was left by another process, or by an earlier life of this one, is not believed: its token is verified once
+// more, and its graph examined, since the ledger may have been restored meanwhile.
+
+import { rejectionOf } from '../dag/index.ts';
+import { type Rejection, reject } from '../errors.ts';
+import type { Candidate } from '../ledger/index.ts';
+import type { VerifiedToken } from '../token/index.ts';
+import { ledgerAncestry } from './ancestry.ts';
+import type { AuthorityContext } from './context.ts';
+import { isOf } from './evidence.ts';
+import { examineForLedger } from './graph.ts';
+import { asCandidate } from './leaf.ts';
+import type { PendingRecording } from './pending-recordings.ts';
+import { readToken } from './read-token.ts';
+
+/** Nobody waits for it. */
+const ENDLESS = { signal: new AbortController().signal };
+
+/**
+ * What an order comes to: the candidate, or why the ledger does not take it. The token may have expired since, and its key may have
+ * been retired or revoked: it is judged as of the order.
+ */
+export async function readPending(context: AuthorityContext, order: PendingRecording): Promise<Candidate | Rejection> {
+  const { text, token } = await read(context, order);
+  if ('reason' in token) return token;
+  const { wid, jti } = token.claims;
+  if (wid !== order.wid || jti !== order.jti || !isOf(order, token)) {
+    return reject('ONCE_CORRUPT', `The order for task ${order.jti} holds another token.`);
+  }
+  const namesake = await context.ledger.find(wid, jti);
+  const exists = namesake !== undefined && !isOf(namesake, token);
+  const report = await examineForLedger(context, token, ledgerAncestry(context.ledger), exists, ENDLESS);
+  return rejectionOf(report, { complete: true }) ?? asCandidate(text, token, context.policy.graph, report.facts);
+}
+
+async function read(
+  context: AuthorityContext,
+  { token: text, orderedAt }: PendingRecording,
+): Promise<{ readonly text: string; readonly token: VerifiedToken | Rejection }> {
+  const now = context.now();
+  const verdict = await readToken(readsOwn(context), text, {
+    now,
+    asOf: Math.min(now, orderedAt),
+    purpose: 'recorded',
+  });
+  return { text, token: verdict.ok ? verdict.token : verdict.rejection };
+}
+
+/** What was issued here is read again, whatever levels and drafts are accepted from others by now. */
+function readsOwn(context: AuthorityContext): AuthorityContext {
+  const token = {
+    ...context.policy.token,
+    minimumLevel: 'L2',
+    minimumLevels: new Map(),
+    drafts: ['00', '01'],
+  } as const;
+  return { ...context, policy: { ...context.policy, token } };
+}

@@ -1,0 +1,94 @@
+// What a call is, whichever protocol it came by: who asks, how long there is, and what became of it.
+
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
+import type { Caller } from '../authority/index.ts';
+import type { ErrorReason } from '../errors.ts';
+
+/** The context of one call. */
+export interface Call {
+  /** `ect.v1.AuthorityService/Issue`. */
+  readonly method: string;
+  readonly caller: Caller;
+  /** Aborted when the deadline has passed, the caller has cancelled, or the service stops waiting. */
+  readonly signal: AbortSignal;
+  /** An answer that rejects (an invalid verdict) notes its reason here, for the call's event. */
+  note(reason: ErrorReason): void;
+}
+
+/** One unary procedure. Rejects by throwing EctError; anything else that it throws is a bug (INTERNAL). */
+export type Procedure<M extends DescMethodUnary = DescMethodUnary> = (
+  request: MessageShape<M['input']>,
+  call: Call,
+) => Promise<MessageInitShape<M['output']>> | MessageInitShape<M['output']>;
+
+/** One streaming procedure. Rejects by throwing EctError, also between two answers. */
+export type StreamProcedure<M extends DescMethod> =
+  M extends DescMethodServerStreaming<infer I, infer O>
+    ? (request: MessageShape<I>, call: Call) => AsyncIterable<MessageInitShape<O>>
+    : M extends DescMethodBiDiStreaming<infer I, infer O>
+      ? (requests: AsyncIterable<MessageShape<I>>, call: Call) => AsyncIterable<MessageInitShape<O>>
+      : never;
+
+/** A service and its procedures: everything that a transport needs to serve it. */
+export interface Service<S extends DescService = DescService> {
+  readonly descriptor: S;
+  readonly procedures: {
+    readonly [K in keyof S['method'] as S['method'][K] extends DescMethodUnary ? K : never]: Procedure<
+      Extract<S['method'][K], DescMethodUnary>
+    >;
+  };
+  readonly streams?: {
+    readonly [K in keyof S['method'] as S['method'][K] extends DescMethodUnary ? never : K]: StreamProcedure<
+      S['method'][K]
+    >;
+  };
+  /** Who may call it: those who are authenticated, everyone (keys), or administrators alone. */
+  readonly access: Access;
+  /** Methods (local names) that need no identity all the same. */
+  readonly published?: readonly string[];
+  /** Methods (local names) whose procedures ask for permission themselves, since what they are about is found on the way. */
+  readonly asksItself?: readonly string[];
+  /** What a call of a method (local name) computes whatever the size of its request, relative to a small call; 1 where it is not said. */
+  readonly weights?: Readonly<Record<string, number>>;
+  /** Largest request message in bytes, by method (local name); `*` is the default. */
+  readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
+  /**
+   * Of methods (local names) whose answers can be large: how many bytes the answer to a request has at most. Room for it is
+   * reserved before the procedure runs. Others answer a few kilobytes.
+   */
+  readonly answerBytes?: {
+    readonly [K in keyof S['method']]?: S['method'][K] extends DescMethodUnary
+      ? (request: MessageShape<S['method'][K]['input']>, call: Call) => number | Promise<number>
+      : never;
+  };
+}
+
+/** Any service, as a transport holds it: `Service<S>` for every `S`. */
+export interface AnyService {
+  readonly descriptor: DescService;
+  readonly procedures: Readonly<Record<string, (request: never, call: Call) => unknown>>;
+  readonly streams?: Readonly<Record<string, (request: never, call: Call) => AsyncIterable<unknown>>>;
+  readonly access: Access;
+  readonly published?: readonly string[];
+  readonly asksItself?: readonly string[];
+  readonly weights?: Readonly<Record<string, number>>;
+  readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
+  readonly answerBytes?: Readonly<
+    Record<string, ((request: never, call: Call) => number | Promise<number>) | undefined>
+  >;
+}
+
+/** Who may call a method. */
+export type Access = 'public' | 'callers' | 'admin';
+
+export function accessOf({ access, published }: AnyService, localName: string): Access {
+  return published?.includes(localName) === true ? 'public' : access;
+}

@@ -1,0 +1,40 @@
+// What a caller hears when there is too much to do. Each error is made and encoded once: a rejection must cost next to nothing.
+
+import { reject } from '../errors.ts';
+import { CONNECTION_RATE, MAX_ACCOUNT_CALLS, MAX_CONNECTION_STREAMS } from '../limits/index.ts';
+import { madeOnce } from './errors.ts';
+
+/** Of all callers together: UNAVAILABLE, which clients retry by its code. */
+const overloaded = (message: string) => madeOnce(reject('SERVICE_OVERLOADED', message));
+
+export const OVERLOADED = overloaded('the service has more calls than it can answer in time');
+export const NO_ROOM_FOR_ANSWER = overloaded(
+  'there is no room for the answer beside those that are not read yet; nothing was done',
+);
+export const NO_ROOM_FOR_UNREAD = overloaded('answers that are not read take too much memory');
+export const NO_ROOM_FOR_REQUEST = overloaded('requests take too much memory');
+export const NO_ROOM_FOR_ARRIVING = overloaded('requests that have not arrived whole take too much memory');
+export const TOO_MUCH_AT_ONCE = overloaded('the connection sends too much at once');
+export const TOO_MANY_ARRIVING = overloaded('too many requests have not arrived whole, and this was the oldest');
+export const TOO_MANY_STREAMS = overloaded('too many streams are open');
+export const TOO_MANY_PUBLIC = overloaded('too many requests that need no identity');
+
+/** Of one caller or connection: RESOURCE_EXHAUSTED, since others are served. */
+const beyondQuota = (quota: string, limit: number, message: string) =>
+  madeOnce(reject('QUOTA_EXCEEDED', message, { quota, limit: String(limit), retry_after_seconds: '1' }));
+
+export const TOO_MANY_OWN_CALLS = beyondQuota(
+  'open_calls_per_caller',
+  MAX_ACCOUNT_CALLS,
+  `this caller has ${MAX_ACCOUNT_CALLS} open calls, as many as may be`,
+);
+export const TOO_MANY_OWN_PUBLIC = beyondQuota(
+  'public_requests_per_connection_second',
+  CONNECTION_RATE.perSecond,
+  `this connection sends more than ${CONNECTION_RATE.perSecond} requests a second that need no identity`,
+);
+export const TOO_MANY_OWN_STREAMS = beyondQuota(
+  'open_streams_per_connection',
+  MAX_CONNECTION_STREAMS,
+  `this connection has ${MAX_CONNECTION_STREAMS} open streams, as many as may be`,
+);

@@ -1,0 +1,55 @@
+// The gate in front of every procedure that is not public: no call is worked on that nobody was asked about. What a procedure finds out
+// by itself (the issuer of an item, the entry that is read) it asks about itself, and says so in its service (`asksItself`).
+
+import type { DescService } from '@bufbuild/protobuf';
+import {
+  ACTIONS,
+  type Action,
+  type AuthorityContext,
+  type Authorizer,
+  type Caller,
+  demandPermission,
+  notAuthorized,
+  type Resource,
+} from '../authority/index.ts';
+import { peekClaims } from '../token/index.ts';
+import type { AnyService } from './call.ts';
+
+const ABOUT_LEDGER: ReadonlySet<Action> = new Set(['GetCheckpoint', 'GetConsistencyProof']);
+
+/** Rejects a call that the policy does not permit. A method that no policy knows of is permitted by none. */
+export function demandMethod(
+  authorizer: Authorizer | undefined,
+  service: AnyService,
+  localName: string,
+  caller: Caller,
+): void {
+  if (authorizer === undefined || service.asksItself?.includes(localName) === true) return;
+  const action = actionOf(service.descriptor, localName);
+  if (action === undefined) throw notAuthorized();
+  const resource: Resource = { kind: ABOUT_LEDGER.has(action) ? 'ledger' : 'authority' };
+  demandPermission(authorizer, caller, { action, resource, context: {} });
+}
+
+/** The items of a batch are asked about as single calls. */
+function actionOf({ methods }: DescService, localName: string): Action | undefined {
+  const name = methods.find((method) => method.localName === localName)?.name.replace(/^Batch/, '');
+  return ACTIONS.find((action) => action === name);
+}
+
+/** Rejects to verify as an audience that the caller may not be. Empty: the caller itself. */
+export function demandVerify({ authorizer }: AuthorityContext, caller: Caller, audience: string): void {
+  if (authorizer === undefined) return;
+  const name = audience === '' && caller.kind !== 'anonymous' ? caller.id : audience;
+  demandPermission(authorizer, caller, { action: 'Verify', resource: { kind: 'authority' }, context: { aud: [name] } });
+}
+
+/** Rejects to record what the caller may not have recorded. What the token says is not verified yet: what follows verifies the same bytes. */
+export function demandAppend({ authorizer, policy }: AuthorityContext, caller: Caller, token: string): void {
+  // The built-in rules look at nothing that a token says.
+  if (authorizer === undefined || authorizer.isBuiltIn) return;
+  // One that is too long is rejected unread in any case.
+  const { iss, aud, exec_act, wid } = peekClaims(token.length > policy.token.maxTokenBytes ? '' : token);
+  const context = { iss, aud, exec_act, wid };
+  demandPermission(authorizer, caller, { action: 'AppendLedger', resource: { kind: 'ledger' }, context });
+}

@@ -1,0 +1,177 @@
+// The clock of the service: tells the time that is believed, and rejects to date anything while the wall clock is doubted.
+
+import { EctError, reject } from '../errors.ts';
+import { begin, type Evidence } from './anchor.ts';
+import { isFarFrom, type SharedTime } from './shared-time.ts';
+import { BOUND_MS, type ClockReading, confirm, type Doubt, look, type TrustedTime, trustedMs } from './trusted-time.ts';
+
+/** Told of what changes. Must not throw. */
+export interface ClockEvents {
+  /** From now on the wall clock is not believed: nothing is dated until it is. */
+  clockDoubted(doubt: Doubt): void;
+  /** The wall clock is believed again. `aheadMs`: by how much the told time changed with it. */
+  clockTrusted(aheadMs: number): void;
+  /** The wall clock was set, by so little that it is believed. */
+  clockStepped(aheadMs: number): void;
+  /** What the wall clock is ahead of the believed time, at each look. */
+  clockMeasured(aheadMs: number, isDoubted: boolean): void;
+  /** What the told time is ahead of the shared clock, whenever that was read. `isFar`: by so much that it is said. */
+  clockCompared(aheadMs: number, isFar: boolean): void;
+}
+
+export interface ClockOptions {
+  readonly evidence: Evidence;
+  readonly events: ClockEvents;
+  readonly read: () => ClockReading;
+  /** The two clocks that cost no system call. */
+  readonly readWallMs: () => number;
+  readonly readSteadyMs: () => number;
+}
+
+/** A step that NTP makes without anybody noticing is smaller. */
+const NOTEWORTHY_MS = 5_000;
+/** A wall clock that is set right is believed at the next look. */
+const RETRY_SECONDS = '5';
+
+export class TrustedClock {
+  readonly #options: ClockOptions;
+  #trustedTime: TrustedTime;
+  /** The clock that several machines share, as it was read last; undefined: there is none, or it was never read. */
+  #shared: SharedTime | undefined;
+  /** The doubt that it raises. */
+  #apart: Doubt | undefined;
+  /** The doubt that was told of last. */
+  #told: Doubt | undefined;
+  /** What the told time, and the earliest, are ahead of the monotonic clock as it is read. */
+  #nowOffsetMs = 0;
+  #earliestOffsetMs = 0;
+
+  constructor(options: ClockOptions) {
+    this.#options = options;
+    const reading = options.read();
+    this.#trustedTime = begin(reading, options.evidence);
+    this.#settle(reading, undefined);
+  }
+
+  /** Milliseconds since the epoch. Between two looks it goes on by the monotonic clock, whatever becomes of the wall clock. */
+  nowMs = (): number => Math.floor(this.#nowOffsetMs + this.#options.readSteadyMs());
+
+  /** The earliest time that it can be, in milliseconds since the epoch: what is kept for a time is forgotten by this. */
+  earliestMs = (): number => Math.floor(this.#earliestOffsetMs + this.#options.readSteadyMs());
+
+  /**
+   * What was kept until then, in milliseconds since the epoch, may have been forgotten: also where the clock was set back since, and by
+   * other machines, which forget by the shared clock.
+   */
+  forgottenMs = (): number =>
+    Math.floor(
+      Math.max(this.#trustedTime.forgottenMs, this.earliestMs(), this.#sharedMs() ?? Number.NEGATIVE_INFINITY),
+    );
+
+  /** For durations: no jump of the wall clock moves it, and it goes on while the machine is suspended. Milliseconds. */
+  steadyMs = (): number => this.#trustedTime.sleptMs + this.#options.readSteadyMs();
+
+  /** Whether something may be dated. */
+  get isTrusted(): boolean {
+    return this.#doubt === undefined;
+  }
+
+  /** The shared clock decides between this machine and the one that dated an entry: the newest entry alone says nothing then. */
+  get #doubt(): Doubt | undefined {
+    const { doubt } = this.#trustedTime;
+    return doubt === undefined || (this.#shared !== undefined && doubt.against === 'the newest entry')
+      ? this.#apart
+      : doubt;
+  }
+
+  get trustedTime(): TrustedTime {
+    return this.#trustedTime;
+  }
+
+  /** The time for something that others will read. CLOCK_UNTRUSTED while the wall clock is doubted. */
+  stampMs = (): number => {
+    const doubt = this.#doubt;
+    if (doubt !== undefined) throw untrusted(doubt);
+    return this.nowMs();
+  };
+
+  /** The time of an entry after one of `newestMs`. The wall clock is looked at first: an entry cannot be taken back. */
+  stampEntryMs = (newestMs: number): number => {
+    const { readWallMs } = this.#options;
+    const nowMs = this.nowMs();
+    const { excusedMs } = this.#trustedTime;
+    const isOdd = Math.abs(readWallMs() - nowMs) > BOUND_MS || (newestMs > nowMs + BOUND_MS && newestMs > excusedMs);
+    if (isOdd || !this.isTrusted) this.look(newestMs);
+    return this.stampMs();
+  };
+
+  /** Holds the wall clock against the others. To be called once a second. */
+  look(newestMs?: number): void {
+    const before = this.#trustedTime;
+    const reading = this.#options.read();
+    this.#trustedTime = look(before, reading, newestMs);
+    this.#settle(reading, before);
+  }
+
+  /**
+   * Holds the told time against a clock that several machines share. Where the two are too far apart nothing is dated here, until they
+   * are not; where the wall clock agrees with it, that is believed at once.
+   */
+  compare(shared: SharedTime): void {
+    const before = this.#trustedTime;
+    this.#shared = shared;
+    const reading = this.#options.read();
+    const wallAheadMs = reading.wallMs - this.#sharedMs()!;
+    if (before.doubt !== undefined && !isFarFrom(wallAheadMs, -shared.marginMs, BOUND_MS)) {
+      this.#trustedTime = confirm(before, reading);
+    }
+    this.#settle(reading, before);
+    const aheadMs = this.nowMs() - this.#sharedMs()!;
+    this.#options.events.clockCompared(aheadMs, isFarFrom(aheadMs, shared.marginMs, NOTEWORTHY_MS));
+  }
+
+  /** The time of the shared clock now: it is read seldom, and goes on by the monotonic clock in between. */
+  #sharedMs(): number | undefined {
+    return this.#shared && this.#shared.readMs + this.steadyMs() - this.#shared.steadyMs;
+  }
+
+  #findApart(): Doubt | undefined {
+    const sharedMs = this.#sharedMs();
+    if (this.#shared === undefined || sharedMs === undefined) return undefined;
+    const differenceMs = this.nowMs() - sharedMs;
+    if (!isFarFrom(differenceMs, this.#shared.marginMs, BOUND_MS)) return undefined;
+    return {
+      against: 'the clock of the database',
+      differenceMs,
+      sinceMs: this.#apart?.sinceMs ?? this.steadyMs(),
+      offsetMs: 0,
+    };
+  }
+
+  #settle(reading: ClockReading, before: TrustedTime | undefined): void {
+    const trustedTime = this.#trustedTime;
+    const { offsetMs, sleptMs, lagMs } = trustedTime;
+    this.#nowOffsetMs = offsetMs + sleptMs;
+    this.#earliestOffsetMs = offsetMs + sleptMs - lagMs;
+    this.#apart = this.#findApart();
+    const doubt = this.#doubt;
+    const known = this.#told;
+    this.#told = doubt;
+    const { events } = this.#options;
+    const aheadMs = reading.wallMs - trustedMs(trustedTime, reading.steadyMs);
+    events.clockMeasured(aheadMs, doubt !== undefined);
+    const steppedMs = before === undefined ? 0 : offsetMs - before.offsetMs;
+    if (doubt !== undefined) {
+      if (known?.against !== doubt.against) events.clockDoubted(doubt);
+    } else if (known !== undefined) events.clockTrusted(steppedMs);
+    else if (Math.abs(steppedMs) >= NOTEWORTHY_MS) events.clockStepped(steppedMs);
+  }
+}
+
+function untrusted({ against, differenceMs }: Doubt): EctError {
+  const seconds = Math.round(Math.abs(differenceMs) / 1000);
+  const direction = differenceMs > 0 ? 'ahead of' : 'behind';
+  const message = `The wall clock of the service is ${seconds} s ${direction} ${against}, so nothing is dated by it.`;
+  const facts = { difference_seconds: String(Math.sign(differenceMs) * seconds), retry_after_seconds: RETRY_SECONDS };
+  return new EctError(reject('CLOCK_UNTRUSTED', message, facts));
+}

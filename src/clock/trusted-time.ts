@@ -1,0 +1,158 @@
+// What time it is, as far as that can be believed. Pure: a belief and a reading of the machine's clocks make the next belief.
+//
+// The wall clock is never taken at its word. It is held against monotonic time, which nobody sets; where the two disagree by
+// more than BOUND_MS, the time goes on by monotonic time and the wall clock is doubted until it is right again, or until it
+// has run steadily for so long that it is the better guess. The rule is written in docs/decisions/21-time.md; how a process begins, in anchor.ts.
+
+/** The clocks of the machine at one moment, in milliseconds. */
+export interface ClockReading {
+  /** Since the epoch. Anybody who administers the machine, and NTP, may set it. */
+  readonly wallMs: number;
+  /** Monotonic. It may stop while the machine is suspended. */
+  readonly steadyMs: number;
+  /** Monotonic, and goes on while the machine is suspended; undefined where the machine has none. */
+  readonly bootMs: number | undefined;
+}
+
+/** The wall clock is not believed. `differenceMs`: how far it is ahead of the believed time, or of the newest entry. */
+export interface Doubt {
+  readonly against: 'monotonic time' | 'the newest entry' | 'the clock of the database';
+  readonly differenceMs: number;
+  /** When it began, in machine time. */
+  readonly sinceMs: number;
+  /** What the wall clock is ahead of machine time; as long as it stands, the wall clock runs steadily. */
+  readonly offsetMs: number;
+}
+
+/**
+ * What is believed. Machine time is monotonic time plus the time that the machine slept; offsets are what a time of day is
+ * ahead of it.
+ */
+export interface TrustedTime {
+  /** The time of day that is told. */
+  readonly offsetMs: number;
+  /** What the wall clock is held against. It follows the wall clock slowly, so that small steps cannot add up to a jump. */
+  readonly anchorMs: number;
+  /** The anchor is no more than the earliest time that it can be: the service may have been off. */
+  readonly isLowerBound: boolean;
+  /** Machine time until which it may be no more than that though the wall clock fits it. */
+  readonly restoredUntilMs: number;
+  /** How far the told time may be ahead of the real one: an unexplained step forward. Nothing is forgotten for its sake. */
+  readonly lagMs: number;
+  /** Machine time from which on whatever was alive before the step has outlived itself. */
+  readonly lagUntilMs: number;
+  /** The latest that the earliest time has been: what was kept until then may have been forgotten. */
+  readonly forgottenMs: number;
+  readonly newestMs: number;
+  /** Entries up to this time are known to be ahead of the clock, and the clock was believed all the same. */
+  readonly excusedMs: number;
+  readonly sleptMs: number;
+  /** What boot time is ahead of monotonic time. */
+  readonly bootGapMs: number;
+  /** Machine time of the last look. */
+  readonly lookedAtMs: number;
+  readonly doubt: Doubt | undefined;
+}
+
+/** More than NTP lets a clock be wrong by, and a step of more than that is none of its usual ones. */
+export const BOUND_MS = 30_000;
+/** So long an unexplained step forward must stand: an entry that is dated by it cannot be undone. */
+export const SETTLE_AHEAD_MS = 60 * 60_000;
+/** So long a step back must stand: the times of entries never go back, so less depends on it. */
+export const SETTLE_BACK_MS = 15 * 60_000;
+/** The lifetime of a token and the longest lead of a key, and some time more: so long an unexplained step forward is remembered. */
+export const LAG_LASTS_MS = 25 * 3_600_000;
+/** The anchor follows the wall clock by a hundredth of the time: NTP slews by less than a thousandth. */
+const FOLLOW = 0.01;
+/** Readings of the two monotonic clocks differ by less where the machine did not sleep. */
+const SLEEP_MS = 1_000;
+
+/** The time of day at a moment of monotonic time. */
+export function trustedMs({ offsetMs, sleptMs }: TrustedTime, steadyMs: number): number {
+  return offsetMs + sleptMs + steadyMs;
+}
+
+/** The earliest time that it can be: by this, and by nothing later, something that was kept for a time is forgotten. */
+export function earliestMs(trustedTime: TrustedTime, steadyMs: number): number {
+  return trustedMs(trustedTime, steadyMs) - trustedTime.lagMs;
+}
+
+/** What is believed after a look at the clocks. `newestMs`: time of the newest entry, where that is known. */
+export function look(before: TrustedTime, reading: ClockReading, newestMs = before.newestMs): TrustedTime {
+  // Until now the belief before was told, and things were forgotten by it.
+  return rememberForgetting(judge(rememberForgetting(before, reading), reading, newestMs), reading);
+}
+
+/** What is believed where a clock that nobody of this machine sets says that the wall clock is right. */
+export function confirm(before: TrustedTime, reading: ClockReading): TrustedTime {
+  const remembered = rememberForgetting(before, reading);
+  const trustedTime = afterSleep(remembered, reading);
+  const machineMs = reading.steadyMs + trustedTime.sleptMs;
+  const adopted = adopt({ ...trustedTime, lookedAtMs: machineMs }, reading.wallMs - machineMs);
+  return rememberForgetting({ ...adopted, doubt: undefined }, reading);
+}
+
+function rememberForgetting(trustedTime: TrustedTime, { steadyMs }: ClockReading): TrustedTime {
+  return { ...trustedTime, forgottenMs: Math.max(trustedTime.forgottenMs, earliestMs(trustedTime, steadyMs)) };
+}
+
+function judge(before: TrustedTime, reading: ClockReading, newestMs = before.newestMs): TrustedTime {
+  const trustedTime = withNewest(afterSleep(before, reading), newestMs);
+  const machineMs = reading.steadyMs + trustedTime.sleptMs;
+  const offsetMs = reading.wallMs - machineMs;
+  const differenceMs = offsetMs - trustedTime.anchorMs;
+  const lagMs = machineMs < trustedTime.lagUntilMs ? trustedTime.lagMs : 0;
+  const looked = { ...trustedTime, lagMs, lookedAtMs: machineMs };
+  if (Math.abs(differenceMs) <= BOUND_MS) {
+    const followMs = FOLLOW * Math.max(0, machineMs - before.lookedAtMs);
+    const anchorMs = trustedTime.anchorMs + Math.max(-followMs, Math.min(differenceMs, followMs));
+    const isLowerBound = trustedTime.isLowerBound && machineMs < trustedTime.restoredUntilMs;
+    return heldAgainstEntries({ ...looked, offsetMs, anchorMs, isLowerBound }, before.doubt);
+  }
+  if (trustedTime.isLowerBound && differenceMs > 0) return heldAgainstEntries(adopt(looked, offsetMs), before.doubt);
+  const against = trustedTime.isLowerBound ? 'the newest entry' : 'monotonic time';
+  const doubt = doubted(before.doubt, { against, differenceMs, sinceMs: machineMs, offsetMs });
+  const settleMs = differenceMs > 0 ? SETTLE_AHEAD_MS : SETTLE_BACK_MS;
+  if (machineMs - doubt.sinceMs < settleMs) return { ...looked, doubt };
+  const adopted = adopt(looked, offsetMs);
+  return { ...adopted, excusedMs: Math.max(adopted.excusedMs, adopted.newestMs), doubt: undefined };
+}
+
+/** Time that the machine slept has passed all the same. */
+function afterSleep(trustedTime: TrustedTime, { steadyMs, bootMs }: ClockReading): TrustedTime {
+  if (bootMs === undefined) return trustedTime;
+  const bootGapMs = bootMs - steadyMs;
+  const sleptMs = bootGapMs - trustedTime.bootGapMs;
+  // A boot time that went back counts from another start, and says nothing.
+  if (sleptMs < -SLEEP_MS) return { ...trustedTime, bootGapMs };
+  return sleptMs <= SLEEP_MS ? trustedTime : { ...trustedTime, bootGapMs, sleptMs: trustedTime.sleptMs + sleptMs };
+}
+
+function withNewest(trustedTime: TrustedTime, newestMs: number): TrustedTime {
+  return newestMs <= trustedTime.newestMs ? trustedTime : { ...trustedTime, newestMs };
+}
+
+/** The same doubt as before where the wall clock has run steadily since, or else a new one. */
+function doubted(before: Doubt | undefined, now: Doubt): Doubt {
+  const stands = before?.against === now.against && Math.abs(before.offsetMs - now.offsetMs) <= BOUND_MS;
+  return stands ? { ...now, sinceMs: before.sinceMs, offsetMs: before.offsetMs } : now;
+}
+
+/** Another process may have dated an entry later than this one believes it to be. */
+function heldAgainstEntries(trustedTime: TrustedTime, before: Doubt | undefined): TrustedTime {
+  const { newestMs, excusedMs, offsetMs, lookedAtMs } = trustedTime;
+  const differenceMs = offsetMs + lookedAtMs - newestMs;
+  if (differenceMs >= -BOUND_MS || newestMs <= excusedMs) return { ...trustedTime, doubt: undefined };
+  const doubt = doubted(before, { against: 'the newest entry', differenceMs, sinceMs: lookedAtMs, offsetMs });
+  return lookedAtMs - doubt.sinceMs < SETTLE_BACK_MS
+    ? { ...trustedTime, doubt }
+    : { ...trustedTime, excusedMs: newestMs, doubt: undefined };
+}
+
+/** Believes the wall clock. What it is ahead by, nobody has measured. */
+function adopt(trustedTime: TrustedTime, offsetMs: number): TrustedTime {
+  const stepMs = offsetMs - trustedTime.anchorMs;
+  const lagMs = Math.max(0, trustedTime.lagMs + stepMs);
+  const lagUntilMs = stepMs > 0 ? trustedTime.lookedAtMs + LAG_LASTS_MS : trustedTime.lagUntilMs;
+  return { ...trustedTime, offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs };
+}

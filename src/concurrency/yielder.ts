@@ -1,0 +1,117 @@
+// Long work runs in slices of a few milliseconds. Between two slices other calls are served, and work whose caller has
+// gone stops. Every loop whose length a caller decides yields.
+
+import { EctError, reject } from '../errors.ts';
+
+/** Milliseconds of one slice. */
+export const SLICE_MS = 1;
+/**
+ * Milliseconds that all work of one turn of the event loop has together before its first rest. The first slice is not waited for,
+ * so without this bound a hundred calls, or items of a batch, that begin in one turn would hold the loop for a hundred slices.
+ */
+export const FIRST_SLICES_MS = 2;
+/** Turns of the event loop that others have between two slices: a short call takes about as many from its bytes to its answer. */
+export const TURNS_BETWEEN = 3;
+/** Steps of one slice at most, whatever the clock says. A step is about one link of a graph: well below a microsecond. */
+export const STEPS_PER_SLICE = 10_000;
+/** What it costs to look a name up, in steps: a seek and a leaf to be read. */
+export const STEPS_PER_NAME = 40;
+/** What it costs to verify a token. */
+export const STEPS_PER_TOKEN = 500;
+/** Steps between two looks at the clock. */
+const STEPS_PER_LOOK = 250;
+
+/** What ends long work. The signal is asked for at the end of a slice, not before: most work needs no second slice. */
+export interface Ending {
+  readonly signal: AbortSignal;
+}
+
+export interface Yielder {
+  /** Counts steps, one where it is not said. True when the slice is used up: then `rest` is due. */
+  step(cost?: number): boolean;
+  /** Ends the slice: everything else that waits runs first. Throws CALL_CANCELLED or DEADLINE_EXCEEDED once the signal has aborted. */
+  yield(): Promise<void>;
+}
+
+/** `now` is in milliseconds. */
+export function createYielder(until?: Ending, now: () => number = monotonicMs): Yielder {
+  let [began, isFirst] = [now(), true];
+  const turnBegan = beginningOfTurn(now, began);
+  let [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
+  return {
+    step(cost = 1) {
+      left -= cost;
+      untilLook -= cost;
+      if (left <= 0) return true;
+      if (untilLook > 0) return false;
+      untilLook = STEPS_PER_LOOK;
+      const at = now();
+      return at - began >= SLICE_MS || (isFirst && at - turnBegan >= FIRST_SLICES_MS);
+    },
+    async yield() {
+      await nextSlice();
+      throwIfEnded(until?.signal);
+      [began, isFirst] = [now(), false];
+      [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
+    },
+  };
+}
+
+function monotonicMs(): number {
+  return performance.now();
+}
+
+/** The turn in which work began for the first time, by this clock. */
+let turn: { readonly now: () => number; readonly beganMs: number } | undefined;
+
+function beginningOfTurn(now: () => number, atMs: number): number {
+  if (turn?.now === now) return turn.beganMs;
+  const begun = { now, beganMs: atMs };
+  turn = begun;
+  setImmediate(() => {
+    if (turn === begun) turn = undefined;
+  });
+  return atMs;
+}
+
+const waiting: (() => void)[] = [];
+
+/** Whether turns are being counted. */
+let isCounting = false;
+
+/**
+ * Waits for a slice of one's own, in the order of asking. A hundred long calls delay a short one by one slice, not by a
+ * hundred, and a short one pays for a slice about once on its way, not in each of its turns.
+ */
+export function nextSlice(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  waiting.push(resolve);
+  if (!isCounting) countTurns(TURNS_BETWEEN);
+  return promise;
+}
+
+/** What is asked for inside a callback runs in the next turn, after what has come in by then. */
+function countTurns(left: number): void {
+  isCounting = true;
+  setImmediate(left > 1 ? () => countTurns(left - 1) : beginSlice);
+}
+
+function beginSlice(): void {
+  waiting.shift()?.();
+  isCounting = false;
+  if (waiting.length > 0) countTurns(TURNS_BETWEEN);
+}
+
+/** Throws why the call is over, once it is. */
+export function throwIfEnded(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw endedBy(signal);
+}
+
+/** Why a call is over, as a rejection. */
+export function endedBy({ reason: cause }: AbortSignal): EctError {
+  if (cause instanceof EctError) return cause;
+  const isDeadline = cause instanceof DOMException && cause.name === 'TimeoutError';
+  return isDeadline
+    ? new EctError(reject('DEADLINE_EXCEEDED', 'The deadline passed before the work was done.'), { cause })
+    : new EctError(reject('CALL_CANCELLED', 'The call was cancelled before the work was done.'), { cause });
+}

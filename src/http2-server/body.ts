@@ -1,0 +1,77 @@
+// The body of a request that is kept until it is complete. A large one that came in one frame is used where it lies;
+// anything else is copied, so that a small body never keeps all that was read with it.
+
+import type { Stream } from './stream.ts';
+
+/** Copies go into blocks as large as what there is already, within these bounds: nothing is copied twice before the end. */
+const SMALLEST_BLOCK_BYTES = 1024;
+const LARGEST_BLOCK_BYTES = 64 * 1024;
+/** A part of at least this size keeps no more than some twenty times its size, since reads are of 64 KiB. */
+const LARGE_BYTES = 3 * 1024;
+
+export class Body {
+  readonly #stream: Stream;
+  /** Full blocks, and the one that is being filled. */
+  readonly #blocks: Buffer[] = [];
+  #block: Buffer = EMPTY;
+  #blockLength = 0;
+  #length = 0;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The beginning of what has come so far: at least 1 KiB of it, or all. */
+  get head(): Buffer {
+    return this.#blocks[0] ?? this.#block.subarray(0, this.#blockLength);
+  }
+
+  /** Adds a part. Answers whether there is room for it. */
+  add(part: Buffer): boolean {
+    if (this.#length === 0 && this.#stream.remoteEnded) {
+      if (part.length >= LARGE_BYTES && !this.#stream.reserveBody(part.length)) return false;
+      this.#block = part.length < LARGE_BYTES ? Buffer.from(part) : part;
+      this.#blockLength = this.#length = part.length;
+    } else if (!this.#copy(part)) return false;
+    this.#stream.consumed(part.length);
+    return true;
+  }
+
+  /** What has come so far. */
+  read(): Buffer {
+    const last = this.#block.subarray(0, this.#blockLength);
+    if (this.#blocks.length === 0) return last;
+    const whole = Buffer.concat([...this.#blocks, last], this.#length);
+    this.#blocks.length = 0;
+    this.#block = whole;
+    this.#blockLength = whole.length;
+    return whole;
+  }
+
+  #copy(part: Buffer): boolean {
+    for (let at = 0; at < part.length; ) {
+      if (this.#blockLength === this.#block.length && !this.#addBlock(part.length - at)) return false;
+      const copied = part.copy(this.#block, this.#blockLength, at);
+      this.#blockLength += copied;
+      this.#length += copied;
+      at += copied;
+    }
+    return true;
+  }
+
+  #addBlock(wanted: number): boolean {
+    const most = Math.max(this.#length, wanted, SMALLEST_BLOCK_BYTES);
+    const size = Math.min(most, LARGEST_BLOCK_BYTES);
+    if (!this.#stream.reserveBody(size)) return false;
+    if (this.#blockLength > 0) this.#blocks.push(this.#block);
+    this.#block = Buffer.allocUnsafeSlow(size);
+    this.#blockLength = 0;
+    return true;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);

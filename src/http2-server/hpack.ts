@@ -1,0 +1,129 @@
+// Reads header blocks (HPACK, RFC 7541). All of it is attacker-controlled: lengths are checked before they are believed, and
+// what a list may hold is bounded, also where a few bytes name a large entry many times.
+
+import { DynamicTable } from './dynamic-table.ts';
+import { readHuffman } from './huffman.ts';
+import { STATIC_ENTRIES, STATIC_NAMES, STATIC_VALUES } from './static-table.ts';
+
+/** Names and values in turn, one character a byte. */
+export type HeaderList = readonly string[];
+
+/** What the table may hold: as HTTP/2 has it when nobody says otherwise. */
+export const TABLE_BYTES = 4096;
+const FIELD_OVERHEAD_BYTES = 32;
+const EMPTY = Buffer.alloc(0);
+const MAX_INTEGER = 2 ** 28;
+
+/** Says in which protocol a request hears that its headers are too large, wherever it stands in the list. */
+const TELLING_FIELD = 'content-type';
+const MAX_TELLING_CHARS = 256;
+
+/** A block that cannot be decoded. The table is out of step then, and the connection is lost. */
+export class HpackError extends Error {
+  override readonly name = 'HpackError';
+}
+
+/** The decoder of one connection. */
+export class HpackDecoder {
+  readonly #table = new DynamicTable(TABLE_BYTES);
+  readonly #maxListBytes: number;
+  #block: Buffer = EMPTY;
+  #at = 0;
+  #listBytes = 0;
+
+  /** `maxListBytes` limits a list as HTTP/2 counts it: name, value and 32 bytes for each field. */
+  constructor(maxListBytes: number) {
+    this.#maxListBytes = maxListBytes;
+  }
+
+  /** Changes whenever the table does: the same block means the same list while it stays. */
+  get version(): number {
+    return this.#table.version;
+  }
+
+  /** The size of the last list as HTTP/2 counts it. What is beyond the limit was left out of the list. */
+  get listBytes(): number {
+    return this.#listBytes;
+  }
+
+  /** Decodes a block. Throws HpackError. */
+  decode(block: Buffer): HeaderList {
+    this.#block = block;
+    this.#at = 0;
+    const list: string[] = [];
+    let bytes = 0;
+    let keptBytes = 0;
+    let isTold = false;
+    let mayResize = true;
+    while (this.#at < block.length) {
+      const first = block[this.#at]!;
+      if ((first & 0xe0) === 0x20) {
+        if (!mayResize) throw new HpackError('the size of the table changes within a block');
+        if (!this.#table.resize(this.#integer(5))) throw new HpackError('the table would be larger than announced');
+        continue;
+      }
+      mayResize = false;
+      let name: string;
+      let value: string;
+      if (first & 0x80) {
+        const index = this.#integer(7);
+        name = this.#nameAt(index);
+        value = index <= STATIC_ENTRIES ? STATIC_VALUES[index]! : this.#table.value(index - STATIC_ENTRIES - 1);
+      } else {
+        const remember = (first & 0x40) !== 0;
+        const index = this.#integer(remember ? 6 : 4);
+        name = index === 0 ? this.#text() : this.#nameAt(index);
+        value = this.#text();
+        if (remember) this.#table.add(name, value);
+      }
+      const fieldBytes = name.length + value.length + FIELD_OVERHEAD_BYTES;
+      bytes += fieldBytes;
+      // The rest is still read for the sake of the table, but nothing of it is kept, save what says how to reject it.
+      const fits = keptBytes + fieldBytes <= this.#maxListBytes;
+      if (!fits && (isTold || name !== TELLING_FIELD || value.length > MAX_TELLING_CHARS)) continue;
+      if (name === TELLING_FIELD) isTold = true;
+      if (fits) keptBytes += fieldBytes;
+      list.push(name, value);
+    }
+    this.#block = EMPTY;
+    this.#listBytes = bytes;
+    return list;
+  }
+
+  #nameAt(index: number): string {
+    if (index === 0 || index > STATIC_ENTRIES + this.#table.count) throw new HpackError('there is no such entry');
+    return index <= STATIC_ENTRIES ? STATIC_NAMES[index]! : this.#table.name(index - STATIC_ENTRIES - 1);
+  }
+
+  /** An integer whose first byte has so many bits for it. */
+  #integer(bits: number): number {
+    const most = (1 << bits) - 1;
+    let value = this.#byte() & most;
+    if (value < most) return value;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = this.#byte();
+      value += (byte & 127) * factor;
+      if (value > MAX_INTEGER || factor > MAX_INTEGER) throw new HpackError('an integer is too large');
+      if (byte < 128) return value;
+    }
+  }
+
+  #text(): string {
+    const isHuffman = (this.#block[this.#at] ?? 0) >= 128;
+    const length = this.#integer(7);
+    const start = this.#at;
+    const end = start + length;
+    if (end > this.#block.length) throw new HpackError('a text is longer than its block');
+    this.#at = end;
+    if (!isHuffman) return this.#block.toString('latin1', start, end);
+    const text = readHuffman(this.#block, start, end);
+    if (text === undefined) throw new HpackError('a text is not in the Huffman code');
+    return text;
+  }
+
+  #byte(): number {
+    const byte = this.#block[this.#at++];
+    if (byte === undefined) throw new HpackError('a block ends in the middle of a field');
+    return byte;
+  }
+}

@@ -1,0 +1,61 @@
+// The resets of streams that were answered before their request was complete (RFC 9113, section 8.1). Some clients drop an answer
+// that is followed by a reset at once, though they have read it, so the reset waits a moment; a request that ends meanwhile needs none.
+
+import { ErrorCode } from './connection-error.ts';
+import { resetFrame } from './frames.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+/** Numbers that wait; past that the oldest ones are reset at once. */
+const MAX_WAITING = 256;
+
+export class LateResets {
+  readonly #writeQueue: WriteQueue;
+  readonly #delayMs: number;
+  readonly #now: () => number;
+  /** The streams, each with the time of its answer, oldest first. */
+  readonly #answeredAt = new Map<number, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(writeQueue: WriteQueue, delayMs: number, now: () => number) {
+    this.#writeQueue = writeQueue;
+    this.#delayMs = delayMs;
+    this.#now = now;
+  }
+
+  /** This stream was answered, and the peer still sends its request. */
+  add(id: number): void {
+    this.#answeredAt.set(id, this.#now());
+    if (this.#answeredAt.size > MAX_WAITING) this.#reset(this.#answeredAt.keys().next().value!);
+    this.#timer ??= setTimeout(() => this.#onTime(), this.#delayMs).unref();
+  }
+
+  /** The request of this stream is complete, or its peer has reset it. */
+  forget(id: number): void {
+    this.#answeredAt.delete(id);
+  }
+
+  /** Resets all that wait. */
+  flush(): void {
+    for (const id of this.#answeredAt.keys()) this.#reset(id);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #onTime(): void {
+    const now = this.#now();
+    for (const [id, answeredAt] of this.#answeredAt) {
+      const waitMs = answeredAt + this.#delayMs - now;
+      if (waitMs > 0) {
+        this.#timer = setTimeout(() => this.#onTime(), Math.ceil(waitMs)).unref();
+        return;
+      }
+      this.#reset(id);
+    }
+    this.#timer = undefined;
+  }
+
+  #reset(id: number): void {
+    this.#answeredAt.delete(id);
+    this.#writeQueue.push(resetFrame(id, ErrorCode.NO_ERROR));
+  }
+}

@@ -1,0 +1,252 @@
+// The requests of a connection as their frames bring them. All of it is attacker-controlled: each frame is first held against
+// the state of its stream, and what is of no use to any call is counted.
+
+import type { AbuseBudget } from './abuse-budget.ts';
+import { ConnectionError, calmDown, ErrorCode, flowError, protocolError } from './connection-error.ts';
+import { blockOf, unpadded } from './frame-rules.ts';
+import { DEFAULT_WINDOW, Flag, FrameType, MAX_WINDOW, resetFrame } from './frames.ts';
+import { HeaderBlocks } from './header-blocks.ts';
+import type { LateResets } from './late-resets.ts';
+import type { Limits } from './limits.ts';
+import type { ReceiveWindow } from './receive-window.ts';
+import { type Receiver, Stream, type StreamHost, type StreamMemory } from './stream.ts';
+import type { StreamTable } from './stream-table.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+/** Smaller parts of a body cost more than they bring. */
+const SMALL_DATA_BYTES = 32;
+
+/** What requests share with their connection. */
+export interface RequestParts {
+  readonly limits: Limits;
+  readonly now: () => number;
+  readonly host: StreamHost;
+  readonly writeQueue: WriteQueue;
+  readonly streams: StreamTable;
+  readonly abuseBudget: AbuseBudget;
+  /** Streams whose answer has left before their request was complete. */
+  readonly lateResets: LateResets;
+  /** What the peer may send on the whole connection. */
+  readonly window: ReceiveWindow;
+  readonly serve: (stream: Stream) => Receiver;
+  /** Room for header blocks that come in parts. */
+  readonly openMemory: () => StreamMemory;
+  /** Whether new streams are not taken any more. */
+  readonly isClosing: () => boolean;
+}
+
+export class Requests {
+  readonly #parts: RequestParts;
+  readonly #blocks: HeaderBlocks;
+  /** Those that became complete in what was read last. */
+  readonly #complete: Stream[] = [];
+  /** Those that were opened in what was read last, and want to know when that was all. */
+  readonly #fresh: Stream[] = [];
+  #initialWindow = DEFAULT_WINDOW;
+  /** When the last part was read, in milliseconds. */
+  #time = 0;
+
+  constructor(parts: RequestParts) {
+    this.#parts = parts;
+    const { limits, now, openMemory } = parts;
+    this.#blocks = new HeaderBlocks(limits.maxHeaderBytes, limits.frameMs, now, openMemory);
+  }
+
+  /** Whether a header block has begun that is not complete. */
+  get hasOpenBlock(): boolean {
+    return this.#blocks.open !== undefined;
+  }
+
+  /** The connection has ended. */
+  close(): void {
+    this.#blocks.drop();
+  }
+
+  /** Frames follow that were read at once. */
+  begin(): void {
+    this.#time = this.#parts.now();
+  }
+
+  /**
+   * That was all: no work is begun for a request whose reset came with it. `mayGoOn` is asked between two requests. Answers
+   * whether all were begun; otherwise it is to be called again.
+   */
+  end(mayGoOn: () => boolean): boolean {
+    for (let stream = this.#complete.shift(); stream !== undefined; stream = this.#complete.shift()) {
+      stream.finishRequest();
+      if (!mayGoOn()) return this.#isBegun();
+    }
+    for (let stream = this.#fresh.shift(); stream !== undefined; stream = this.#fresh.shift()) {
+      stream.finishRead();
+      if (!mayGoOn()) return this.#isBegun();
+    }
+    return true;
+  }
+
+  #isBegun(): boolean {
+    return this.#complete.length === 0 && this.#fresh.length === 0;
+  }
+
+  /** How long a stream has lived, in milliseconds. */
+  ageOf(stream: Stream): number {
+    return this.#time - stream.openedAt;
+  }
+
+  /** The peer has a new size for the windows of all streams. */
+  resizeWindows(initialWindow: number): void {
+    const difference = initialWindow - this.#initialWindow;
+    this.#initialWindow = initialWindow;
+    for (const { sender } of this.#parts.streams.all()) {
+      sender.window += difference;
+      if (sender.window > MAX_WINDOW) throw flowError('the window is too wide');
+    }
+    this.#parts.writeQueue.pump();
+  }
+
+  /** Throws where this frame comes in the middle of a header block that it does not continue. */
+  checkBlock(type: number, id: number): void {
+    const { open } = this.#blocks;
+    if (open !== undefined && (type !== FrameType.CONTINUATION || id !== open.id)) {
+      throw protocolError('a header block is interrupted');
+    }
+  }
+
+  onHeaders(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+    const block = blockOf(flags, id, bytes, start, end);
+    const endsStream = (flags & Flag.END_STREAM) !== 0;
+    if (flags & Flag.END_HEADERS) this.#onBlock(id, endsStream, block);
+    else this.#blocks.begin(id, endsStream, block);
+  }
+
+  onContinuation(flags: number, id: number, part: Buffer): void {
+    const { open } = this.#blocks;
+    if (open === undefined) throw protocolError('a CONTINUATION continues nothing');
+    this.#blocks.add(part);
+    if (flags & Flag.END_HEADERS) this.#onBlock(id, open.endsStream, this.#blocks.end());
+  }
+
+  onData(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+    const { streams, window, abuseBudget, lateResets } = this.#parts;
+    const windowBytes = end - start;
+    const isEnd = (flags & Flag.END_STREAM) !== 0;
+    if (streams.isIdle(id)) throw protocolError('DATA without a request');
+    if (!window.take(windowBytes)) throw flowError('the window is overrun');
+    const part = unpadded(flags, bytes, start, end);
+    if (part.length < SMALL_DATA_BYTES && !isEnd) abuseBudget.spendControlFrame();
+    const stream = streams.get(id);
+    const fault = faultOfData(stream, windowBytes, part.length, isEnd);
+    if (fault === undefined) {
+      stream!.receive(part, windowBytes, isEnd);
+      if (isEnd) this.#complete.push(stream!);
+      return;
+    }
+    window.creditWindow(windowBytes);
+    if (stream === undefined && this.#isForgiven(id)) {
+      if (isEnd) lateResets.forget(id);
+      abuseBudget.spendControlFrame();
+    } else this.streamError(id, fault);
+  }
+
+  onReset(id: number): void {
+    const { streams, abuseBudget, lateResets } = this.#parts;
+    if (streams.isIdle(id)) throw protocolError('RST_STREAM without a request');
+    const stream = streams.get(id);
+    if (stream === undefined) {
+      lateResets.forget(id);
+      abuseBudget.spendControlFrame();
+    } else {
+      stream.abort();
+      this.#spendReset(stream);
+    }
+  }
+
+  /** Resets a stream for a mistake of the peer, in a frame that is being read. */
+  streamError(id: number, code: number): void {
+    const stream = this.#parts.streams.get(id);
+    this.#reject(id, code);
+    stream?.abort();
+    this.#spendReset(stream);
+  }
+
+  #onBlock(id: number, endsStream: boolean, block: Buffer): void {
+    const { streams, abuseBudget, host, limits, serve, isClosing } = this.#parts;
+    if (!streams.claim(id)) {
+      this.#onTrailers(id, endsStream, block);
+      return;
+    }
+    // Whatever becomes of the stream, the table must follow its block.
+    const head = this.#blocks.readHead(block);
+    if (isClosing()) {
+      abuseBudget.spendControlFrame(); // After GOAWAY: the peer tries it elsewhere.
+    } else if (streams.size >= limits.maxConcurrentStreams) {
+      abuseBudget.spendControlFrame();
+      this.#reject(id, ErrorCode.REFUSED_STREAM);
+    } else if (typeof head === 'string') {
+      this.streamError(id, ErrorCode.PROTOCOL_ERROR);
+    } else {
+      const stream = new Stream(host, id, head, this.#initialWindow, this.#time);
+      streams.add(stream);
+      if (endsStream && !stream.fits(0, true)) {
+        this.streamError(id, ErrorCode.PROTOCOL_ERROR);
+        return;
+      }
+      stream.remoteEnded = endsStream;
+      const receiver = serve(stream);
+      stream.attach(receiver);
+      if (receiver.onRead !== undefined) this.#fresh.push(stream);
+      if (endsStream) this.#complete.push(stream);
+    }
+  }
+
+  #onTrailers(id: number, endsStream: boolean, block: Buffer): void {
+    const { streams, abuseBudget } = this.#parts;
+    const trailers = this.#blocks.readTrailers(block);
+    const stream = streams.get(id);
+    if (stream === undefined || stream.remoteEnded) {
+      if (stream !== undefined || !this.#isForgiven(id)) {
+        throw new ConnectionError(ErrorCode.STREAM_CLOSED, 'HEADERS on a closed stream');
+      }
+      if (endsStream) this.#parts.lateResets.forget(id);
+      abuseBudget.spendControlFrame();
+    } else if (trailers === 'excessive') {
+      this.streamError(id, ErrorCode.ENHANCE_YOUR_CALM);
+    } else if (!endsStream || trailers === 'malformed' || !stream.fits(0, true)) {
+      this.streamError(id, ErrorCode.PROTOCOL_ERROR);
+    } else {
+      stream.receiveTrailers(trailers);
+      this.#complete.push(stream);
+    }
+  }
+
+  /** Whether the peer may not have known yet that this stream is of no use any more. */
+  #isForgiven(id: number): boolean {
+    const { streams, isClosing } = this.#parts;
+    return streams.wasReset(id) || (isClosing() && id > streams.lastServedId);
+  }
+
+  /** What makes us reset a stream costs the peer as much as a reset of its own. */
+  #spendReset(stream: Stream | undefined): void {
+    const isBearable =
+      stream === undefined
+        ? this.#parts.abuseBudget.spendReset(false, 0)
+        : this.#parts.abuseBudget.spendReset(stream.hasBegun, this.ageOf(stream));
+    if (!isBearable) throw calmDown('too many streams are reset');
+  }
+
+  #reject(id: number, code: number): void {
+    this.#parts.streams.rememberReset(id);
+    this.#parts.writeQueue.push(resetFrame(id, code));
+  }
+}
+
+/** Why a part of a body cannot be taken, as the code of a reset. */
+function faultOfData(
+  stream: Stream | undefined,
+  windowBytes: number,
+  bytes: number,
+  isEnd: boolean,
+): number | undefined {
+  if (stream === undefined || stream.remoteEnded) return ErrorCode.STREAM_CLOSED;
+  if (!stream.window.take(windowBytes)) return ErrorCode.FLOW_CONTROL_ERROR;
+  return stream.fits(bytes, isEnd) ? undefined : ErrorCode.PROTOCOL_ERROR;
+}

@@ -1,0 +1,326 @@
+// One request and its answer. It is no Node stream: a small call is one object, and its answer one piece of a write.
+
+import type { Socket } from 'node:net';
+import { ErrorCode } from './connection-error.ts';
+import { DEFAULT_WINDOW } from './frames.ts';
+import type { HeaderList } from './hpack.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import type { RequestHead } from './request-head.ts';
+import { Sender } from './sender.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+/** Takes what a request brings. Attacker-controlled, all of it. */
+export interface Receiver {
+  /** A part of the body. `stream.consumed()` makes room for more; what is kept must be copied. */
+  onData(part: Buffer): void;
+  /** The request is complete. Trailers are empty where it has none. */
+  onEnd(trailers: HeaderList): void;
+  /** All that was read at once with the headers has been handed over. */
+  onRead?(): void;
+  /** The stream is over before the answer has left. */
+  onGone(): void;
+  /** All that was written has left. */
+  onDrained?(): void;
+}
+
+/** Bytes that the process can spare for one stream, beside what its connection may keep. */
+export interface StreamMemory {
+  /** Reserves so many more bytes. Answers whether there is room. */
+  grow(bytes: number): boolean;
+  shrink(bytes: number): void;
+  /** While it is pinned, the stream is not ended because others need what it holds. */
+  pin(isPinned: boolean): void;
+  close(): void;
+}
+
+/** What a stream needs of its connection. */
+export interface StreamHost {
+  readonly socket: Socket;
+  readonly writeQueue: WriteQueue;
+  /** Room for bytes that are kept for a while. Answers whether there is any. */
+  reserve(bytes: number): boolean;
+  free(bytes: number): void;
+  /** What the whole process can spare for a stream; `evict` ends the stream. */
+  openMemory(evict: () => void): StreamMemory;
+  /** Reads nothing from the peer for so long, in milliseconds. */
+  throttle(milliseconds: number): void;
+  /** Ends the connection: the peer asks too much for what it may. */
+  disconnect(): void;
+  /** So many bytes need no room any more in the window of the connection. */
+  creditWindow(bytes: number): void;
+  sendReset(stream: Stream, code: number): void;
+  /** The answer has left, and the request is not complete: nobody waits for the rest of it. */
+  answeredEarly(stream: Stream): void;
+  closed(stream: Stream, wasAnswered: boolean): void;
+}
+
+export class Stream {
+  readonly id: number;
+  readonly head: RequestHead;
+  readonly sender: Sender;
+  /** What the peer may still send on this stream. */
+  readonly window: ReceiveWindow;
+  /** When it was opened, in milliseconds of the connection's clock. */
+  readonly openedAt: number;
+  /** Whether work was begun for it, which a reset cannot take back. */
+  hasBegun = false;
+  remoteEnded = false;
+  readonly #host: StreamHost;
+  #receiver: Receiver | undefined;
+  #localEnded = false;
+  #closed = false;
+  #unconsumed = 0;
+  #received = 0;
+  #held = 0;
+  /** Bytes of the answer that wait for the peer, as they were reserved. */
+  #waiting = 0;
+  /** Room in the write queue that belongs to the answer. */
+  #reserved = 0;
+  #memory: StreamMemory | undefined;
+  #trailers: HeaderList = NO_TRAILERS;
+
+  constructor(host: StreamHost, id: number, head: RequestHead, sendWindow: number, openedAt: number) {
+    this.#host = host;
+    this.id = id;
+    this.head = head;
+    this.openedAt = openedAt;
+    this.window = new ReceiveWindow(host.writeQueue, id, DEFAULT_WINDOW);
+    this.sender = new Sender(this, sendWindow);
+  }
+
+  /** The connection's socket: who is calling. */
+  get socket(): Socket {
+    return this.#host.socket;
+  }
+
+  /** Whether nothing can be answered any more. */
+  get isClosed(): boolean {
+    return this.#closed || this.#localEnded;
+  }
+
+  /** Sends headers, one part of a body, and trailers, which may be empty. Blocks as the header writer makes them. */
+  answer(headers: Buffer, body: Buffer, trailers: Buffer): void {
+    if (this.isClosed) return;
+    this.#localEnded = true;
+    if (this.#host.writeQueue.pushWhole(this.sender, headers, body, trailers)) {
+      this.ended();
+      return;
+    }
+    this.#host.writeQueue.pushHeaders(this.id, headers, false);
+    this.#send(body, trailers);
+  }
+
+  /** Sends headers; with `endsStream` they are the whole answer. */
+  respond(headers: Buffer, endsStream: boolean): void {
+    if (this.isClosed) return;
+    this.#host.writeQueue.pushHeaders(this.id, headers, endsStream);
+    if (!endsStream) return;
+    this.#localEnded = true;
+    this.ended();
+  }
+
+  /** Sends a part of the body. Answers whether more is welcome now; otherwise `onDrained` tells. */
+  write(part: Buffer): boolean {
+    if (this.isClosed) return true;
+    this.#send(part, undefined);
+    return !this.sender.waits;
+  }
+
+  /** Ends the answer, with trailers where there are any. */
+  end(trailers?: Buffer): void {
+    if (this.isClosed) return;
+    this.#localEnded = true;
+    this.#send(EMPTY, trailers ?? EMPTY);
+  }
+
+  /** Ends the stream at once. */
+  reset(code: number): void {
+    if (this.#closed) return;
+    this.#host.sendReset(this, code);
+    this.abort();
+  }
+
+  /** So many bytes of the body need no room any more. */
+  consumed(bytes: number): void {
+    if (this.#closed) return;
+    this.#unconsumed -= bytes;
+    this.#host.creditWindow(bytes);
+    // Who will send nothing more needs no room.
+    if (!this.remoteEnded && !this.#localEnded) this.window.creditWindow(bytes);
+  }
+
+  /** Keeps so many bytes until the stream is over. Answers whether the connection, and the process, have room for them. */
+  reserveBody(bytes: number): boolean {
+    if (!this.#host.reserve(bytes)) return false;
+    if (!this.#reserve(bytes)) {
+      this.#host.free(bytes);
+      return false;
+    }
+    this.#held += bytes;
+    return true;
+  }
+
+  /** Gives back what was kept. */
+  freeBody(): void {
+    this.#host.free(this.#held);
+    this.#memory?.shrink(this.#held);
+    this.#held = 0;
+  }
+
+  /**
+   * Reserves room for an answer of at most so many bytes, before it is made: then it waits for the peer whatever else does. Answers
+   * whether there is any. What the answer does not need is free when it is sent.
+   */
+  reserveAnswer(bytes: number): boolean {
+    if (this.isClosed || !this.#host.writeQueue.reserve(bytes)) return false;
+    this.#reserved += bytes;
+    if (!this.#reserve(bytes)) {
+      this.#freeReserved(bytes);
+      return false;
+    }
+    this.#memory?.pin(true);
+    this.sender.isReserved = true;
+    return true;
+  }
+
+  /** Ends the stream, because others need more what it holds. Its peer is not read from for a while: it would only bring the next. */
+  evict(): void {
+    if (this.isClosed) return;
+    this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+    this.#host.throttle(EVICTED_MS);
+  }
+
+  /** Reads nothing from this peer for so long, in milliseconds. */
+  throttle(milliseconds: number): void {
+    this.#host.throttle(milliseconds);
+  }
+
+  /** Ends the connection, because the peer asks too much for what it may. */
+  disconnect(): void {
+    this.#host.disconnect();
+  }
+
+  /** For the connection: who takes what comes. */
+  attach(receiver: Receiver): void {
+    if (!this.#closed) this.#receiver = receiver;
+  }
+
+  /** For the connection: whether so many more bytes are as many as the request has announced, or may become as many. */
+  fits(bytes: number, isEnd: boolean): boolean {
+    const { contentLength } = this.head;
+    if (contentLength === undefined) return true;
+    this.#received += bytes;
+    return isEnd ? this.#received === contentLength : this.#received <= contentLength;
+  }
+
+  /** For the connection. `windowBytes` is the part with its padding. */
+  receive(part: Buffer, windowBytes: number, isEnd: boolean): void {
+    this.#unconsumed += windowBytes;
+    this.remoteEnded = isEnd;
+    // Padding is nobody's to consume.
+    if (windowBytes > part.length) this.consumed(windowBytes - part.length);
+    if (this.#receiver === undefined) this.consumed(part.length);
+    else if (part.length > 0) this.#receiver.onData(part);
+  }
+
+  /** For the connection: the request ends with these. */
+  receiveTrailers(trailers: HeaderList): void {
+    this.remoteEnded = true;
+    this.#trailers = trailers;
+  }
+
+  /** For the connection: the request is complete, and nothing that was read with it has ended it. */
+  finishRequest(): void {
+    if (this.#receiver === undefined) return;
+    this.hasBegun = true;
+    this.#receiver.onEnd(this.#trailers);
+  }
+
+  /** For the connection: nothing more was read with the headers. */
+  finishRead(): void {
+    this.#receiver?.onRead?.();
+  }
+
+  /** For the connection: the stream is over, whatever its state. */
+  abort(): void {
+    if (this.#closed) return;
+    const receiver = this.#receiver;
+    this.#close(false);
+    receiver?.onGone();
+  }
+
+  pushData(payload: Buffer, endsStream: boolean): void {
+    this.#host.writeQueue.pushData(this.id, payload, endsStream);
+  }
+
+  pushTrailers(block: Buffer): void {
+    this.#host.writeQueue.pushHeaders(this.id, block, true);
+  }
+
+  drained(): void {
+    this.#memory?.shrink(this.#waiting);
+    this.#waiting = 0;
+    if (this.#reserved > 0) this.#freeReserved(this.#reserved);
+    this.#receiver?.onDrained?.();
+  }
+
+  /** The answer has left. What is unread of the request is let go: nobody waits for it. */
+  ended(): void {
+    if (this.#closed) return;
+    if (!this.remoteEnded) this.#host.answeredEarly(this);
+    this.#close(true);
+  }
+
+  #send(body: Buffer, ending: Buffer | undefined): void {
+    this.sender.add(body);
+    if (ending !== undefined) this.sender.end(ending);
+    if (!this.sender.waits) return;
+    // Both are told, since both count what waits.
+    const isSpared = this.sender.isReserved ? this.#fitReserved(body.length) : this.#reserve(body.length);
+    this.#waiting += body.length;
+    if (!this.#host.writeQueue.wait(this.sender, body.length) || !isSpared) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+  }
+
+  /** What was reserved becomes as much as waits. */
+  #fitReserved(bytes: number): boolean {
+    this.#memory?.pin(false);
+    const missing = this.#waiting + bytes - this.#reserved;
+    if (missing <= 0) {
+      this.#freeReserved(-missing);
+      this.#memory?.shrink(-missing);
+      return true;
+    }
+    if (!this.#host.writeQueue.reserve(missing)) return false;
+    this.#reserved += missing;
+    return this.#reserve(missing);
+  }
+
+  #freeReserved(bytes: number): void {
+    this.#reserved -= bytes;
+    this.#host.writeQueue.free(bytes);
+  }
+
+  #reserve(bytes: number): boolean {
+    this.#memory ??= this.#host.openMemory(() => this.evict());
+    return this.#memory.grow(bytes);
+  }
+
+  #close(wasAnswered: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#receiver = undefined;
+    this.#host.writeQueue.forget(this.sender);
+    if (this.#reserved > 0) this.#freeReserved(this.#reserved);
+    this.freeBody();
+    this.#memory?.close();
+    const rest = this.#unconsumed;
+    this.#unconsumed = 0;
+    if (rest > 0) this.#host.creditWindow(rest);
+    this.#host.closed(this, wasAnswered);
+  }
+}
+
+/** How long nothing is read from a peer whose stream was given up for others, in milliseconds. */
+const EVICTED_MS = 1_000;
+const EMPTY = Buffer.alloc(0);
+const NO_TRAILERS: HeaderList = [];

@@ -1,0 +1,125 @@
+// The ring of signing keys as the ledger's entries tell it: a fold over them, in order. An entry that breaks a rule
+// changes nothing and is a fault: no key is ever trusted for the sake of one. Delegated keys that can no longer matter may be
+// let go; what they were follows from their own entries and the root keys.
+
+import type { KeyEntry, KeyState } from './key-entry.ts';
+import { announce, change, fallWith, type KeyRecord, type Revocation, type Surroundings } from './key-states.ts';
+
+export class KeyHistory {
+  readonly #keys = new Map<string, KeyRecord>();
+  /** By number, each with the states that it had. */
+  readonly #roots: Root[] = [];
+  readonly #rootByKid = new Map<string, Root>();
+  readonly #around: Surroundings;
+
+  /** Where `issuer` is said, delegated keys must be certified for it. */
+  constructor(issuer?: string) {
+    const roots = this.#roots;
+    this.#around = {
+      get rootCount() {
+        return roots.length;
+      },
+      issuer,
+      rootBefore: (kid, index) => this.#rootBefore(kid, index),
+    };
+  }
+
+  get(kid: string): KeyRecord | undefined {
+    return this.#keys.get(kid);
+  }
+
+  /** Every key that is held, in the order in which they were announced. */
+  all(): readonly KeyRecord[] {
+    return [...this.#keys.values()].sort((one, other) => one.announcedIndex - other.announcedIndex);
+  }
+
+  /** The root keys, by number. */
+  roots(): readonly KeyRecord[] {
+    return this.#roots.map(({ kid }) => this.#keys.get(kid) as KeyRecord);
+  }
+
+  /**
+   * Takes the next entry. Answers a sentence, and changes nothing, where it breaks a rule. A key that was let go must be
+   * restored before an entry about it is taken.
+   */
+  add(entry: KeyEntry): string | undefined {
+    const fault = entry.state === 'announced' ? this.#announce(entry) : this.#change(entry);
+    return fault === undefined ? undefined : `key ${entry.kid}: ${fault}`;
+  }
+
+  /** Lets delegated keys go. Root keys stay: certificates are read against them. */
+  letGo(isOver: (key: KeyRecord) => boolean): void {
+    for (const key of this.#keys.values()) {
+      if (key.generation === undefined && isOver(key)) this.#keys.delete(key.kid);
+    }
+  }
+
+  /** What a delegated key is after these entries, all of its own and in order; undefined where there never was one. */
+  past(entries: readonly KeyEntry[]): KeyRecord | undefined {
+    let key: KeyRecord | undefined;
+    for (const entry of entries) {
+      key = key && this.#withRoot(key, entry.index);
+      const next = nextOf(key, entry, this.#around);
+      if (typeof next !== 'string') key = next;
+    }
+    return key && this.#withRoot(key, Number.POSITIVE_INFINITY);
+  }
+
+  /** Takes back what `past` answered. */
+  restore(key: KeyRecord): void {
+    this.#keys.set(key.kid, key);
+  }
+
+  #announce(entry: KeyEntry): string | undefined {
+    const { kid, index, generation } = entry;
+    const key = nextOf(this.#keys.get(kid), entry, this.#around);
+    if (typeof key === 'string') return key;
+    this.#keys.set(kid, key);
+    if (generation === undefined) return undefined;
+    const root: Root = { kid, publicKey: key.publicKey, states: [{ index, state: 'announced' }], revoked: undefined };
+    this.#roots.push(root);
+    this.#rootByKid.set(kid, root);
+    return undefined;
+  }
+
+  #change(entry: KeyEntry): string | undefined {
+    const { kid, index, state } = entry;
+    const key = nextOf(this.#keys.get(kid), entry, this.#around);
+    if (typeof key === 'string') return key;
+    this.#keys.set(kid, key);
+    const root = this.#rootByKid.get(kid);
+    root?.states.push({ index, state });
+    if (root === undefined || key.revoked === undefined) return undefined;
+    root.revoked = { ...key.revoked, index };
+    for (const other of this.#keys.values()) {
+      if (other.certificate?.says.rootKid === kid) this.#keys.set(other.kid, fallWith(other, key.revoked));
+    }
+    return undefined;
+  }
+
+  #rootBefore(kid: string, index: number): ReturnType<Surroundings['rootBefore']> {
+    const root = this.#rootByKid.get(kid);
+    const state = root?.states.findLast((each) => each.index < index)?.state;
+    return root === undefined || state === undefined ? undefined : { publicKey: root.publicKey, state };
+  }
+
+  /** A delegated key with what became of its root key before an entry. */
+  #withRoot(key: KeyRecord, beforeIndex: number): KeyRecord {
+    const revoked = this.#rootByKid.get(key.certificate?.says.rootKid ?? '')?.revoked;
+    return revoked === undefined || revoked.index >= beforeIndex
+      ? key
+      : fallWith(key, { atMs: revoked.atMs, sinceMs: revoked.sinceMs });
+  }
+}
+
+interface Root {
+  readonly kid: KeyRecord['kid'];
+  readonly publicKey: KeyRecord['publicKey'];
+  readonly states: { readonly index: number; readonly state: KeyState }[];
+  revoked: (Revocation & { readonly index: number }) | undefined;
+}
+
+function nextOf(before: KeyRecord | undefined, entry: KeyEntry, around: Surroundings): KeyRecord | string {
+  if (entry.state === 'announced') return before === undefined ? announce(entry, around) : 'it was announced before';
+  return before === undefined ? `it is ${entry.state} but was never announced` : change(before, entry);
+}

@@ -1,0 +1,136 @@
+// The entries about keys in the ledger: read as far as they matter, and added to. The store is not taken at its word: an
+// entry counts only once it is proven to be in the tree that the ledger signed.
+
+import type { Ledger, LedgerRecord } from '../ledger/index.ts';
+import { asKeyCandidate, type KeyEntry, type KeyStatement, readKeyEntry } from './key-entry.ts';
+import type { KeyHistory } from './key-history.ts';
+import { keyEntriesFrom } from './key-pages.ts';
+import { findStart, relevantAmong } from './key-start.ts';
+import type { KeyRecord } from './key-states.ts';
+import { entriesOf, proven, rootEntries } from './past-keys.ts';
+
+export class KeyLog {
+  readonly #ledger: Ledger;
+  readonly #history: KeyHistory;
+  readonly #onEntry: (entry: KeyEntry, fault: string | undefined) => void;
+  #next = 0;
+  /** While every entry is taken in from the first one on: the history then knows each key that an entry can be about. */
+  #isWhole = false;
+  #reading: Promise<unknown> = Promise.resolve();
+
+  /** `history` takes every entry that `refresh` finds. */
+  constructor(ledger: Ledger, history: KeyHistory, onEntry: (entry: KeyEntry, fault: string | undefined) => void) {
+    this.#ledger = ledger;
+    this.#history = history;
+    this.#onEntry = onEntry;
+  }
+
+  /**
+   * Reads what can still matter: every root key, and the delegated keys whose last token may be valid; `retentionMs` is how
+   * long that may be after their end. Answers why everything had to be read, if it had to.
+   */
+  async begin(retentionMs: number, nowMs: number): Promise<string | undefined> {
+    if (this.#ledger.isDamaged) return this.#beginWithAll();
+    const start = await findStart(this.#ledger, retentionMs, nowMs);
+    for (const entry of await rootEntries(this.#ledger, start.index)) this.#take(entry);
+    this.#next = start.index;
+    const isHeld = (kid: string) => this.#history.get(kid) !== undefined;
+    await this.#readOn((records) => relevantAmong(records, retentionMs, nowMs, isHeld));
+    return 'fault' in start ? start.fault : undefined;
+  }
+
+  /** What could be passed over is found again through indexes, and those may lack a revocation. */
+  async #beginWithAll(): Promise<string> {
+    this.#isWhole = true;
+    try {
+      await this.#readOn((records) => records);
+    } finally {
+      this.#isWhole = false;
+    }
+    return 'damage of the ledger is known';
+  }
+
+  /** Reads what has come in since the last time. LEDGER_UNAVAILABLE or LEDGER_CORRUPT leave the rest for the next time. */
+  refresh(): Promise<void> {
+    // One after the other, so that no entry is taken twice. One that fails fails for its own caller only.
+    const reading = this.#reading.then(() => this.#readOn((records) => records));
+    this.#reading = reading.catch(() => undefined);
+    return reading;
+  }
+
+  /**
+   * Records a change of state and takes it in. Answers whether this call made it: false where it had been made before,
+   * by whomever. LEDGER_UNAVAILABLE leaves the outcome open.
+   */
+  async record(statement: KeyStatement, signal?: AbortSignal): Promise<boolean> {
+    const { outcome } = await this.#ledger.append(asKeyCandidate(statement), signal);
+    await this.refresh();
+    return outcome === 'added';
+  }
+
+  /** A key of the ring, also one that is not held any more: as far as this process has read. */
+  async findPastKey(kid: string): Promise<KeyRecord | undefined> {
+    return this.#history.get(kid) ?? this.#history.past(await entriesOf(this.#ledger, kid, this.#next));
+  }
+
+  /** Announced keys from an entry on, at most `limit`, and the entry at which to go on; undefined after the last one. */
+  async announcedSince(startIndex: number, limit: number): Promise<KeyPage> {
+    const { records, next, isLast } = await keyEntriesFrom(this.#ledger, startIndex, false);
+    const entries = records.map(readKeyEntry).filter(({ state, index }) => state === 'announced' && index < this.#next);
+    const keys: KeyRecord[] = [];
+    for (const { kid, index } of entries) {
+      if (keys.length === limit) return { keys, next: index };
+      const key = await this.findPastKey(kid);
+      // What broke a rule made no key, and a later entry may be the one that counted.
+      if (key?.announcedIndex === index) keys.push(key);
+    }
+    return { keys, next: isLast ? undefined : next };
+  }
+
+  async #readOn(select: Select): Promise<void> {
+    for (;;) {
+      const { records, next, isLast } = await keyEntriesFrom(this.#ledger, this.#next, true);
+      const selected = select(records);
+      try {
+        await this.#takeEach(await proven(this.#ledger, selected));
+      } catch {
+        // What stands before the entry that cannot be proven still counts: a revocation must not wait for a repair.
+        for (const record of selected) {
+          if (record.index >= this.#next) await this.#takeEach(await proven(this.#ledger, [record]));
+        }
+      }
+      this.#next = next;
+      if (isLast) return;
+    }
+  }
+
+  async #takeEach(entries: readonly KeyEntry[]): Promise<void> {
+    for (const entry of entries) {
+      await this.#restore(entry);
+      this.#take(entry);
+      this.#next = entry.index + 1;
+    }
+  }
+
+  /** A change may be of a key that was let go, and a root key must not have been announced as another kind before. */
+  async #restore({ kid, state, generation, index }: KeyEntry): Promise<void> {
+    const mayBeKnown = !this.#isWhole && (state !== 'announced' || generation !== undefined);
+    if (!mayBeKnown || this.#history.get(kid) !== undefined) return;
+    const key = this.#history.past(await entriesOf(this.#ledger, kid, index));
+    if (key !== undefined) this.#history.restore(key);
+  }
+
+  #take(entry: KeyEntry): void {
+    this.#onEntry(entry, this.#history.add(entry));
+  }
+}
+
+/** Which records of a page are worth a proof. */
+type Select = (records: readonly LedgerRecord[]) => readonly LedgerRecord[];
+
+/** Some keys, and where the next ones are. */
+export interface KeyPage {
+  readonly keys: readonly KeyRecord[];
+  /** Undefined: there are no more. */
+  readonly next: number | undefined;
+}

@@ -1,0 +1,103 @@
+// What the key manager needs from the world, and what an operator decides about keys.
+
+import type { OpenSigner, TrustedKey } from '../keys/index.ts';
+import type { Ledger } from '../ledger/index.ts';
+import type { KeyState } from './key-entry.ts';
+import type { Retention } from './published.ts';
+
+/** A root key as this process holds it. */
+export interface RootKey {
+  readonly signer: OpenSigner;
+  /** By which another process, or this one after a restart, finds it again. */
+  readonly locator: string;
+}
+
+/** The root key of the configuration, where the start goes on before it could be opened. */
+export interface AwaitedRoot {
+  readonly locator: string;
+  /** What the start tried: it has failed, or is still under way. */
+  readonly attempt: Promise<OpenSigner>;
+  /** Tries again. */
+  open(): Promise<OpenSigner>;
+  /** Ends the start after all, where the ledger has never had a root key of this locator. */
+  readonly doubt: Error | undefined;
+}
+
+/** The clock of the service, in milliseconds. */
+export interface KeyManagerClock {
+  /** Since the epoch. */
+  nowMs(): number;
+  /** The earliest that it can be, since the epoch: what is kept for a time is forgotten by this. */
+  earliestMs(): number;
+  /** For durations: nobody sets it. */
+  steadyMs(): number;
+  /** Whether anything can be recorded now: the ledger dates nothing by a clock that is not believed. */
+  readonly isTrusted: boolean;
+}
+
+export interface KeyManagerPorts {
+  readonly ledger: Ledger;
+  readonly clock: KeyManagerClock;
+  /**
+   * Opens a root key by its locator. Rejects where this process cannot, by EctError where there is something to say to callers;
+   * tried again later.
+   */
+  openRoot(locator: string): Promise<OpenSigner>;
+  /** The locator of a key that an administrator names; undefined where this service takes none. */
+  locatorOf(nextKey: string): string | undefined;
+  /**
+   * Makes root key number `generation`, or finds it where another process made it. Undefined: root keys are made by
+   * somebody else.
+   */
+  readonly makeRoot: ((generation: number) => Promise<RootKey>) | undefined;
+  /** Makes a P-256 key that lives in this process and nowhere else. */
+  makeDelegated(): Promise<OpenSigner>;
+  /** Whether this process does what one of all that share the ledger does for the others. Undefined: it does nothing for others. */
+  readonly tidiesForAll?: (() => boolean) | undefined;
+  /** Told of the trusted keys whenever they have changed. */
+  onTrust(keys: readonly TrustedKey[]): void;
+  readonly events: {
+    /** A change of state was read from the ledger, of this process or another. */
+    keyChanged(change: { readonly kid: string; readonly state: KeyState; readonly by: string }): void;
+    /** Something about keys failed; it is tried again. `isNews`: it did not fail in this way the last time. */
+    keysFailed(cause: unknown, isNews?: boolean): void;
+    /** What failed is over. */
+    keysRecovered(): void;
+    /** From now on nothing signs, since the key that should cannot be opened, or does not answer; or that is over. */
+    signingKeyMissing(isMissing: boolean): void;
+  };
+}
+
+/** What an operator decides. */
+export interface KeyManagerPolicy {
+  /** The issuer that delegated keys are certified for. */
+  readonly issuer: string;
+  /** Whether a key of ours may sign in the name of `iss`. */
+  readonly speaksFor: (iss: string) => boolean;
+  /** How long anybody may keep the key set. */
+  readonly keySetMaxAgeMs: number;
+  /** How often the ledger is asked for changes. */
+  readonly refreshMs: number;
+  readonly retention: Retention;
+  /** Age at which a root key is replaced; undefined: never by itself. */
+  readonly rotateAfterMs: number | undefined;
+  /** Two tiers: how long a delegated key lives. Undefined: the root key signs tokens itself. */
+  readonly delegatedLifeMs: number | undefined;
+  /** In two tiers: whose tokens the root key signs itself all the same. */
+  readonly direct: { readonly issuers: readonly string[]; readonly actions: readonly string[] };
+}
+
+/**
+ * How long anybody may keep the key set that was read from the ledger at `readAtMs`, in milliseconds; both times are of a clock that
+ * nobody sets. A key may have been announced
+ * right after that, and signs when its lead is over: a process that comes late to its next look has less to give.
+ */
+export function keepableFor(policy: KeyManagerPolicy, readAtMs: number, nowMs: number): number {
+  return Math.max(0, Math.min(policy.keySetMaxAgeMs, readAtMs + leadOf(policy) - nowMs));
+}
+
+/** How long a key is announced before it signs: for as long as anybody may keep a set that lacks it. */
+export function leadOf({ keySetMaxAgeMs, refreshMs }: KeyManagerPolicy): number {
+  // Another process may hand out the old set until its next look at the ledger, and a look takes a moment.
+  return keySetMaxAgeMs + 2 * refreshMs;
+}

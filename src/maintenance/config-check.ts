@@ -1,0 +1,165 @@
+// `ect config check`: everything that a start would check, all mistakes at once, and nothing changed by it. No file is
+// made, no rights are taken away, no port is kept, and nobody is called unless that is asked for.
+
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { clientSettingWarnings } from '../config/client-settings.ts';
+import { type Config, type ConfigFile, type Effective, type Env, examineConfig } from '../config/index.ts';
+import type { KeysConfig } from '../config/keys.ts';
+import { redisWarnings } from '../config/redis.ts';
+import type { SignerConfig } from '../config/signer.ts';
+import { policyFiles } from '../config-files/policy-files.ts';
+import { postgresTarget } from '../config-files/postgres-target.ts';
+import { redisTarget } from '../config-files/redis-target.ts';
+import { tlsFiles } from '../config-files/tls-files.ts';
+import { filesIn, isOwnSigningKey, readGivenLedgerKey, StartError } from '../data-directory/data-dir.ts';
+import { EctError } from '../errors.ts';
+import { linkToNothing } from '../files/file-type.ts';
+import { fileFault } from '../files/system-faults.ts';
+import { unixSocketFault } from '../files/unix-socket.ts';
+import { loadGroup } from '../reload/index.ts';
+import { descriptorLimit, descriptorRoom } from '../runtime/descriptors.ts';
+import { KmsKeyError } from '../signers/aws-kms/index.ts';
+import { readOwnKeyFile } from '../signers/local/index.ts';
+import { configuredTrust } from '../startup/foreign-trust.ts';
+import { openKmsKey } from '../startup/kms-key.ts';
+import { addressText, listenFault, tryToListen } from '../startup/listen-fault.ts';
+import { signingKeyFile } from '../startup/signing-keys.ts';
+import { problemsOf } from './config-problems.ts';
+import { checkDataDir } from './data-dir-check.ts';
+
+export interface ConfigReport {
+  /** One sentence or more for each mistake. Empty: a start would succeed, as far as this machine can tell. */
+  readonly problems: readonly string[];
+  /** What may be meant so, or may be over by the time of the start. */
+  readonly warnings: readonly string[];
+  /** Every setting with the value that counts; secrets are only said to be set. Empty where there are problems. */
+  readonly settings: readonly Effective[];
+}
+
+/** Checks the settings in `env` and `file`, and the files that they name. `callKms`: asks AWS KMS for the key and for a signature too. */
+export async function checkConfig(
+  env: Env,
+  { callKms, file }: { readonly callKms: boolean; readonly file?: ConfigFile | undefined },
+): Promise<ConfigReport> {
+  const { config, problems, wrong, settings } = examineConfig(env, file);
+  const checks = [
+    checkDataDir(config),
+    checkSigningKey(config, callKms),
+    checkTls(config),
+    config.postgres && postgresTarget(config.postgres, true),
+    config.redis && redisTarget(config.redis, true),
+    config.ledger.keyFile === undefined ? undefined : readGivenLedgerKey(config.ledger.keyFile, true),
+    checkTrust(config),
+    checkPolicy(config),
+  ];
+  let few: string | undefined;
+  const countDescriptors = async () => {
+    few = descriptorRoom(config, descriptorLimit()).warning;
+  };
+  const found = await Promise.all([...checks, countDescriptors()].map((check) => problemsOf(Promise.resolve(check))));
+  const address: AddressFault = wrong.has('ECT_LISTEN') ? {} : await tryAddress(config);
+  const agent = lookAtAgent(config);
+  const all = [...problems, ...found.flat(), ...[address.problem, agent.problem].filter((line) => line !== undefined)];
+  const doubts = [...clientSettingWarnings(env, config), ...redisWarnings(config)];
+  const warnings = [...doubts, few, address.warning, agent.warning].filter((line) => line !== undefined);
+  // A value that breaks its rule may be a secret in the wrong place.
+  return { problems: all, warnings, settings: all.length === 0 ? settings : [] };
+}
+
+/** The key that signs tokens. One that the service makes is read where it is there; none is made. */
+async function checkSigningKey(config: Config, callKms: boolean): Promise<void> {
+  const { signer, store, dataDir } = config;
+  if (signer.kind === 'kms') {
+    if (callKms && signer.key !== '' && signer.regions.length > 0) await askKms(signer, config.keys);
+    return;
+  }
+  const keyFile = signingKeyFile(config, true);
+  if (keyFile !== undefined) {
+    (await loadGroup(keyFile)).value.signer.close();
+    return;
+  }
+  if (store !== 'sqlite') return;
+  const first = filesIn(dataDir).signingKey;
+  if (existsSync(first) || linkToNothing(first) !== undefined) await readOwnKeyFile(first, true);
+  // Which of them signs is known to the ledger; one that cannot be read could be that.
+  const names = await readdir(dataDir).catch((): string[] => []);
+  for (const name of names.filter(isOwnSigningKey)) await readOwnKeyFile(join(dataDir, name), true);
+}
+
+/** Who asks for this wants to know whether tokens can be issued: a key that a start would go on without is a problem here. */
+async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig): Promise<void> {
+  try {
+    (await openKmsKey(signer, keys)).close();
+  } catch (error) {
+    if (error instanceof EctError) throw new StartError(`AWS KMS: ${error.message}`, { cause: error });
+    if (error instanceof KmsKeyError && error.atStart !== 'refuse') throw new StartError(`${error.message} ${GOES_ON}`);
+    throw error;
+  }
+}
+
+const GOES_ON =
+  'A service that has used this key before starts without it, and serves everything but Issue until the key can be used again.';
+
+async function checkTrust(config: Config): Promise<void> {
+  const group = configuredTrust(config);
+  if (group !== undefined) await loadGroup(group);
+}
+
+async function checkPolicy({ policy }: Config): Promise<void> {
+  const files = policyFiles(policy);
+  if (files !== undefined) await loadGroup(files);
+}
+
+async function checkTls({ tls }: Config): Promise<void> {
+  // That both go together was said with the settings.
+  if (tls === undefined || tls.certFile === '' || tls.keyFile === '') return;
+  try {
+    await loadGroup(tlsFiles(tls));
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    // A line a mistake.
+    throw new AggregateError(error.message.split('\n').map((line) => new StartError(line)));
+  }
+}
+
+/** The agent may start later than this check. Nobody is called: it would hear of a workload that is none. */
+function lookAtAgent({ workloadApi }: Config): AddressFault {
+  if (workloadApi?.endpoint.kind !== 'unix') return {};
+  const { path } = workloadApi.endpoint;
+  const wait = 'A start waits 15 s for the agent.';
+  try {
+    const found = statSync(path);
+    if (!found.isSocket()) return { problem: `ECT_WORKLOAD_API leads to something that is no socket: ${path}.` };
+    accessSync(path, constants.W_OK);
+    return {};
+  } catch (error) {
+    return { warning: `ECT_WORKLOAD_API: ${fileFault(path, error, 'written')}. ${wait}` };
+  }
+}
+
+interface AddressFault {
+  readonly problem?: string;
+  readonly warning?: string;
+}
+
+/** Takes the port as a start would, and gives it back at once. The service itself may be running there. */
+async function tryAddress({ listen, unix }: Config): Promise<AddressFault> {
+  if (unix !== undefined) {
+    const fault = await unixSocketFault(unix.path);
+    return fault === undefined ? {} : { [fault.isInUse ? 'warning' : 'problem']: fault.why };
+  }
+  const { host, port } = listen;
+  const error = await tryToListen(host, port);
+  if (error === undefined) return {};
+  if ('code' in error && error.code === 'EADDRINUSE') return { warning: inUse(addressText(host, port)) };
+  return { problem: listenFault(host, port, error) ?? error.message };
+}
+
+function inUse(address: string): string {
+  return (
+    `Another process uses ${address} now. If it is not the service that this configuration is for, ` +
+    'stop it, or set ECT_LISTEN to another port.'
+  );
+}

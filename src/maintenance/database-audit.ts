@@ -1,0 +1,41 @@
+// What `ect audit` reads of a ledger in a database: the tables that the settings lead to, and no other setting.
+
+import type { LedgerDatabases } from '../cli/audit-database.ts';
+import { databaseRejected } from '../cli/db.ts';
+import { postgresTarget } from '../config-files/postgres-target.ts';
+import { databaseSettings } from './database-settings.ts';
+
+/** An audit asks one question at a time. */
+const CONNECTIONS = 1;
+
+/** `env`: where the settings are. They need not be those of a service. */
+export function ledgerDatabases(env: Readonly<Record<string, string | undefined>>): LedgerDatabases {
+  return {
+    isNamed: (env['ECT_POSTGRES_URL'] ?? '') !== '',
+    open: async (url) => {
+      const target = await postgresTarget(
+        databaseSettings(url === undefined ? env : { ...env, ECT_POSTGRES_URL: url }),
+      );
+      // Only this needs the driver.
+      const { PostgresDatabase, PostgresLedgerExaminer, PostgresLedgerStore, UnfitDatabase } = await import(
+        '../stores/postgres/index.ts'
+      );
+      const database = new PostgresDatabase({ ...target, program: 'ect-audit' }, CONNECTIONS);
+      try {
+        await database.examine();
+      } catch (error) {
+        await database.close();
+        throw error instanceof UnfitDatabase ? databaseRejected(error.message) : error;
+      }
+      const store = new PostgresLedgerStore(database);
+      return {
+        store,
+        examiner: new PostgresLedgerExaminer(database),
+        close: async () => {
+          await store.close();
+          await database.close();
+        },
+      };
+    },
+  };
+}

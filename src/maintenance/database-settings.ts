@@ -1,0 +1,27 @@
+// Commands that work on the database of a service read its settings alone, since the others need not be those of a service.
+
+import { WrongUsage } from '../cli/exit.ts';
+import { examineConfig } from '../config/index.ts';
+import type { PostgresConfig } from '../config/postgres.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** The database that the settings name. WrongUsage where they do not, or wrongly. */
+export function databaseSettings(env: Env): PostgresConfig {
+  const { config, problems } = examine(env);
+  const own = problems.filter((problem) => problem.includes('ECT_POSTGRES_'));
+  if (own.length > 0 || config.postgres === undefined) throw new WrongUsage(own.join(' '));
+  return config.postgres;
+}
+
+/** The file that ECT_LEDGER_KEY_FILE names. WrongUsage where it names none. */
+export function ledgerKeySetting(env: Env): string {
+  const { keyFile } = examine(env).config.ledger;
+  if (keyFile === undefined)
+    throw new WrongUsage('ECT_LEDGER_KEY_FILE must name the key of the ledger in the database');
+  return keyFile;
+}
+
+function examine(env: Env): Pick<ReturnType<typeof examineConfig>, 'config' | 'problems'> {
+  return examineConfig({ ...env, ECT_STORE: 'postgres' });
+}

@@ -1,0 +1,193 @@
+// What an operator can do about a ledger whose history is lost, beside putting a copy back: begin a new one under a new key and
+// name, or accept the loss, which the ledger then states itself. Both need a directory that no service owns.
+
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { asLossCandidate } from '../authority/index.ts';
+import type { AcceptedLossFacts, LedgerRecovery, NewOriginFacts } from '../cli/ledger.ts';
+import { commandClock, type TrustedClock } from '../clock/index.ts';
+import {
+  type DataDir,
+  filesIn,
+  freshLedgerKey,
+  isOwnSigningKey,
+  openDataDir,
+  readLedgerKey,
+  StartError,
+} from '../data-directory/data-dir.ts';
+import { describeLoss, findLoss } from '../data-directory/history-check.ts';
+import { takeOwnership } from '../data-directory/ownership.ts';
+import { EctError } from '../errors.ts';
+import { createFileOnce, directoryAmong, linkAside } from '../files/atomic-files.ts';
+import { writeFault } from '../files/system-faults.ts';
+import {
+  emptyCheckpoint,
+  generateLedgerKey,
+  headFault,
+  Ledger,
+  type LedgerKey,
+  openLedgerKey,
+  type ShownCheckpoint,
+} from '../ledger/index.ts';
+import { MarkFile } from '../stores/mark-file.ts';
+import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
+
+export const ledgerRecovery: LedgerRecovery = { newOrigin, acceptLoss };
+
+/** Runs `work` in a directory that has been used, as its owner. */
+async function asOwner<T>(path: string, work: (dir: DataDir) => Promise<T>): Promise<T> {
+  const { ledgerKey, ledger, mark, once } = filesIn(path);
+  if (![ledgerKey, ledger, mark, once].some((file) => existsSync(file))) {
+    throw new StartError(`${path} holds no ledger: name the data directory of a service with --data-dir.`);
+  }
+  const dir = await openDataDir(path);
+  const ownership = await takeOwnership(dir);
+  try {
+    return await work(dir);
+  } finally {
+    ownership.release();
+  }
+}
+
+async function newOrigin(path: string, origin: string | undefined, endsIntact: boolean): Promise<NewOriginFacts> {
+  const text = newKey(origin);
+  return asOwner(path, async (dir) => {
+    if (!endsIntact) await rejectIntact(dir);
+    const keptIn = await keptAside(dir);
+    await createFileOnce(dir.ledgerKey, () => `${text}\n`);
+    const key = openLedgerKey(text);
+    // A mark over nothing: this directory is to begin a ledger.
+    const mark = MarkFile.open(dir.mark, 0);
+    mark.raise(emptyCheckpoint(key));
+    await mark.close();
+    return { origin: key.origin, verifierKey: key.verifierKey, keptIn };
+  });
+}
+
+function newKey(origin: string | undefined): string {
+  try {
+    return origin === undefined ? freshLedgerKey() : generateLedgerKey(origin);
+  } catch (cause) {
+    throw new StartError(`--origin: ${cause instanceof Error ? cause.message : 'not a name'}`, { cause });
+  }
+}
+
+/** There is a service that can simply be started. */
+async function rejectIntact(dir: DataDir): Promise<void> {
+  const size = await intactSize(dir);
+  if (size === undefined || size === 0) return;
+  throw new StartError(
+    `Nothing is missing from the ledger in ${dir.path} (${size} ${size === 1 ? 'entry' : 'entries'}), and no damage is known: start the ` +
+      'service. To end this ledger all the same, repeat the command with --end-intact-ledger: then the service finds, proves and ' +
+      'continues none of its entries, and its tokens are KEY_UNKNOWN where the new ledger does not announce their keys.',
+  );
+}
+
+/** Entries of a ledger that a service would continue; undefined where there is none. */
+async function intactSize(dir: DataDir): Promise<number | undefined> {
+  let store: SqliteLedgerStore | undefined;
+  try {
+    const key = await readLedgerKey(dir);
+    if (key === undefined || !existsSync(dir.ledger) || existsSync(dir.ledgerDamage)) return undefined;
+    if ((await findLoss(dir, key.verifierKey)) !== undefined) return undefined;
+    store = SqliteLedgerStore.openReadOnly(dir.ledger);
+    if ((await headFault(store, key.verifierKey)) !== undefined) return undefined;
+    return (await store.head())?.size ?? 0;
+  } catch (error) {
+    if (error instanceof EctError || error instanceof StartError) return undefined;
+    throw error;
+  } finally {
+    await store?.close();
+  }
+}
+
+async function keptAside(dir: DataDir): Promise<string> {
+  try {
+    return await keepAside(dir);
+  } catch (cause) {
+    if (cause instanceof StartError) throw cause;
+    throw new StartError(`The ledger cannot be kept beside: ${writeFault(dir.path, cause)}`, { cause });
+  }
+}
+
+/**
+ * Puts the ledger, its key and the signing keys that the service has made into a directory beside, and answers which. All of it is there, on the disk, before anything is taken away, and
+ * the database goes first: a start in between is rejected, since the mark, or `once.db`, says that there was a ledger.
+ */
+async function keepAside(dir: DataDir): Promise<string> {
+  const keptIn = join(dir.path, `old-ledger-${new Date().toISOString().replaceAll(/[^0-9TZ]/g, '')}`);
+  // Which of them have retired or were revoked is in the old ledger alone: for the new one none of them signs.
+  const ownKeys = readdirSync(dir.path)
+    .filter(isOwnSigningKey)
+    .map((name) => join(dir.path, name));
+  const kept = [
+    `${dir.ledger}-wal`,
+    dir.ledger,
+    dir.ledgerDamage,
+    ...ownKeys,
+    dir.mark,
+    dir.moved,
+    dir.ledgerKey,
+  ].filter((file) => existsSync(file));
+  const names = kept.map((file) => basename(file));
+  const directory = directoryAmong(dir.path, names);
+  if (directory !== undefined) throw new StartError(`${directory}: move it out of the data directory.`);
+  await linkAside(dir.path, names, keptIn);
+  for (const file of [`${dir.ledger}-shm`, ...kept]) rmSync(file, { force: true });
+  return keptIn;
+}
+
+function acceptLoss(path: string, note: string): Promise<AcceptedLossFacts> {
+  return asOwner(path, (dir) => recordLoss(dir, note, clockForLoss(dir)));
+}
+
+/** The clock by which a loss is dated, for ever. StartError where the wall clock is not believed. */
+export function clockForLoss(dir: DataDir): TrustedClock {
+  const clock = commandClock(dir.clock);
+  if (clock.isTrusted) return clock;
+  const seconds = Math.round(Math.abs(clock.trustedTime.doubt?.differenceMs ?? 0) / 1000);
+  const name = basename(dir.clock);
+  throw new StartError(
+    `The wall clock is ${seconds} s away from what the service believed (${name}), and the loss would be dated by it for ever. Nothing was changed. ` +
+      `Set the clock right (NTP), and repeat the command. If it is right now and was wrong before, remove ${name} first.`,
+  );
+}
+
+/** States in the ledger what its mark knows and it does not hold. The caller owns the directory. */
+export async function recordLoss(dir: DataDir, note: string, clock: TrustedClock): Promise<AcceptedLossFacts> {
+  const key = await readLedgerKey(dir);
+  if (key === undefined) throw new StartError(`${dir.ledgerKey} is missing: restore it from a backup.`);
+  const loss = await findLoss(dir, key.verifierKey);
+  if (loss === undefined) throw nothingLost(dir, await intactSize(dir));
+  if (loss.shown === undefined) throw new StartError(describeLoss(loss, dir), { cause: loss });
+  return record(dir, key, loss.shown, note, clock);
+}
+
+/** `size`: undefined where nobody can tell what a damaged ledger holds, so that a loss of it could not be stated. */
+function nothingLost({ path, ledger }: DataDir, size: number | undefined): StartError {
+  return new StartError(
+    size === undefined
+      ? `${ledger} is damaged, so what is missing of it cannot be stated. Restore a backup with \`ect restore --replace\`, or begin a new ledger: ect ledger new-origin --data-dir ${path}.`
+      : `Nothing of the ledger in ${path} is missing: start the service.`,
+  );
+}
+
+async function record(
+  dir: DataDir,
+  key: LedgerKey,
+  shown: ShownCheckpoint,
+  note: string,
+  clock: TrustedClock,
+): Promise<AcceptedLossFacts> {
+  const store = SqliteLedgerStore.open(dir.ledger);
+  try {
+    const ledger = await Ledger.open({ store, key, nowMs: clock.steadyMs, stampMs: () => clock.stampEntryMs(0) });
+    const { record } = await ledger.append(asLossCandidate(shown, note));
+    // From here on the loss is stated. Until the mark is replaced a start is rejected, and this command finds the entry.
+    const head = await store.head();
+    if (head !== undefined) await MarkFile.replace(dir.mark, head);
+    return { index: record.index, shownSize: shown.size, verifierKey: key.verifierKey };
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,155 @@
+// File descriptors: how many connections leave enough of them for the files of the service, the log, reloads, metrics and the key
+// service. The limit is that of the process (`ulimit -n`); Node raises the soft limit to the hard one when it starts.
+
+import { readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import type { Config } from '../config/index.ts';
+import { StartError } from '../data-directory/data-dir.ts';
+
+/**
+ * What one process has open besides connections: 48 when it is idle (threads of Node and of the stores, databases, the log, the
+ * port), and 16 for what comes and goes: files that are read again, marks that are written, metrics, pages that SQLite moves.
+ */
+const OWN_DESCRIPTORS = 64;
+/** Of these, so many are free before new connections are rejected, whatever has used up the others. */
+const KEPT_FREE = 12;
+/** As few as ECT_MAX_CONNECTIONS allows. */
+const LEAST_CONNECTIONS = 16;
+/** Credentials of AWS are asked for over connections of their own. */
+const CREDENTIAL_SOCKETS = 4;
+/** One for each master of a cluster that is not too large; old ones, and those to Sentinels, are there for a moment. */
+const REDIS_SOCKETS = 16;
+
+/** How many connections the descriptors allow, and what is to be said of that. */
+export interface DescriptorRoom {
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  /** Fewer than the settings say: what the operator can do. */
+  readonly warning: string | undefined;
+}
+
+/** What connections may use. StartError where that is less than the least. `limit` is undefined where the system does not tell it. */
+export function descriptorRoom(
+  { limits, signer, postgres, redis }: Pick<Config, 'limits' | 'signer' | 'postgres' | 'redis'>,
+  limit: number | undefined,
+): DescriptorRoom {
+  const { connections, connectionsPerAddress } = limits;
+  const sockets = signer.kind === 'kms' ? signer.concurrency * signer.regions.length + CREDENTIAL_SOCKETS : 0;
+  const own = OWN_DESCRIPTORS + sockets + (postgres?.pool ?? 0) + (redis === undefined ? 0 : REDIS_SOCKETS);
+  if (limit === undefined || limit - own >= connections)
+    return { connections, connectionsPerAddress, warning: undefined };
+  const left = limit - own;
+  const what = sockets === 0 ? `${own} for itself` : `${own} for itself and for AWS KMS (ECT_KMS_CONCURRENCY)`;
+  if (left < LEAST_CONNECTIONS) {
+    throw new StartError(
+      `ulimit -n is ${limit}, and the service needs ${what} and ${LEAST_CONNECTIONS} for connections: raise it to ` +
+        `${own + connections} or more (ulimit -n, LimitNOFILE= in systemd, --ulimit nofile= in Docker).`,
+    );
+  }
+  const isHalf = connectionsPerAddress === Math.ceil(connections / 2);
+  return {
+    connections: left,
+    connectionsPerAddress: isHalf ? Math.ceil(left / 2) : Math.min(connectionsPerAddress, left),
+    warning:
+      `ulimit -n is ${limit}, and the service needs ${what}, so it takes ${left} connections at once and not ` +
+      `${connections}: raise ulimit -n to ${own + connections} or more, or set ECT_MAX_CONNECTIONS=${left}.`,
+  };
+}
+
+/** The limit of this process; undefined where the system does not tell it, or there is none. */
+export function descriptorLimit(): number | undefined {
+  try {
+    return limitIn(readFileSync('/proc/self/limits', 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function limitIn(limits: string): number | undefined {
+  const soft = /^Max open files +([0-9]+) /m.exec(limits)?.[1];
+  return soft === undefined ? undefined : Number(soft);
+}
+
+/** How many are left. */
+export interface FreeDescriptors {
+  readonly free: number;
+  readonly limit: number;
+}
+
+/** Asks the system; undefined where it does not tell. None are left where not even the question could be asked. */
+export async function freeDescriptors(): Promise<FreeDescriptors | undefined> {
+  try {
+    const limit = limitIn(await readFile('/proc/self/limits', 'utf8'));
+    if (limit === undefined) return undefined;
+    // One of them is that of the directory itself.
+    const open = (await readdir('/proc/self/fd')).length - 1;
+    return { limit, free: Math.max(0, limit - open) };
+  } catch (error) {
+    return isShortage(error) ? { limit: LIMIT_AT_START, free: 0 } : undefined;
+  }
+}
+
+/** The limit as it was when the process could still ask. */
+const LIMIT_AT_START = descriptorLimit() ?? 0;
+
+/** Whether an error says that this process (EMFILE), or the system (ENFILE), has no descriptor left. */
+function isShortage(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
+}
+
+export interface WatchedConnections {
+  /** As many may be open as long as nothing else uses up descriptors. */
+  readonly most: number;
+  /** How many are open. */
+  readonly open: () => number;
+  /** Takes no more than that. */
+  readonly limit: (most: number) => void;
+}
+
+export interface DescriptorWatchOptions {
+  /** Undefined: this process keeps none. */
+  readonly connections: WatchedConnections | undefined;
+  /** Told after each look: `isLow` where the reserve itself is being used up, `changed` where that is news. */
+  readonly onMeasured: (measured: FreeDescriptors & { readonly isLow: boolean }, changed: boolean) => void;
+  readonly measure?: () => Promise<FreeDescriptors | undefined>;
+  readonly intervalMs?: number;
+}
+
+/** Looks every second: where something else uses up descriptors, connections get fewer, so that the reserve stays. */
+export class DescriptorWatch {
+  readonly #options: DescriptorWatchOptions;
+  readonly #timer: NodeJS.Timeout;
+  #isLow = false;
+  /** What the look before came to. */
+  #before = Number.POSITIVE_INFINITY;
+
+  constructor(options: DescriptorWatchOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.look(), options.intervalMs ?? 1_000);
+    this.#timer.unref();
+    void this.look();
+  }
+
+  async look(): Promise<void> {
+    const { connections, onMeasured, measure = freeDescriptors } = this.#options;
+    const measured = await measure();
+    if (measured === undefined) return;
+    if (connections !== undefined) this.#limit(connections, measured.free - KEPT_FREE);
+    // Over only when there is some more than that, or it would be told again and again.
+    const isLow = this.#isLow ? measured.free < KEPT_FREE : measured.free < KEPT_FREE / 2;
+    const changed = isLow !== this.#isLow;
+    this.#isLow = isLow;
+    onMeasured({ ...measured, isLow }, changed);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Connections come and go during a look: fewer are taken only where two looks agree. */
+  #limit({ most, open, limit }: WatchedConnections, spare: number): void {
+    const now = Math.max(LEAST_CONNECTIONS, Math.min(most, open() + spare));
+    limit(Math.max(now, Math.min(this.#before, most)));
+    this.#before = now;
+  }
+}

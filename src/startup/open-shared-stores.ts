@@ -1,0 +1,112 @@
+// How the stores of a service are opened that replicas share. Loaded only where they are wanted: the driver takes a while.
+
+import type { Config } from '../config/index.ts';
+import { postgresTarget } from '../config-files/postgres-target.ts';
+import { type DataDir, StartError } from '../data-directory/data-dir.ts';
+import { describeSharedLoss } from '../data-directory/history-check.ts';
+import { HistoryLost, type LedgerKey, type LedgerStore } from '../ledger/index.ts';
+import { GuardedLedgerStore, type KnownDamage } from '../stores/guarded-ledger-store.ts';
+import { MarkFile } from '../stores/mark-file.ts';
+import {
+  MovedLedger,
+  PostgresDatabase,
+  PostgresIdempotencyStore,
+  PostgresLease,
+  PostgresLedgerStore,
+  PostgresPendingRecordings,
+  PostgresReplayGuard,
+  readServerTime,
+  UnfitDatabase,
+} from '../stores/postgres/index.ts';
+import { isUnfinishedCopy } from '../stores/unfinished-copy.ts';
+import type { Events } from '../telemetry/events.ts';
+import type { Stores } from './open-stores.ts';
+
+/** What a shared store is opened with. */
+export interface SharedSurroundings {
+  readonly dir: DataDir;
+  readonly key: LedgerKey;
+  readonly earliest: () => number;
+  /** Whether the clock of this replica can be gone by for work that is done for all. */
+  readonly isTimely: () => boolean;
+  readonly events: Events;
+}
+
+/** Opens the stores in a database that replicas share. StartError where it cannot be used, or holds the ledger of another key. */
+export async function openSharedStores(config: Config, surroundings: SharedSurroundings): Promise<Stores> {
+  const { dir, key, earliest, isTimely, events } = surroundings;
+  if (config.postgres === undefined) throw new TypeError('There is no database in the configuration.');
+  const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool, {}, events);
+  try {
+    await database.examine();
+    const ledger = new PostgresLedgerStore(database);
+    await rejectUnfinishedCopy(ledger);
+    await rejectMoved(new MovedLedger(database));
+    await rejectOtherKey(ledger, key);
+    const orders = new PostgresPendingRecordings(database);
+    const mark = MarkFile.open(dir.mark, 0);
+    const lease = new PostgresLease(database, { isFit: isTimely, onChanged: events.backgroundLeaseChanged });
+    const memo = new PostgresIdempotencyStore(database, undefined, earliest, lease);
+    const guard =
+      config.replay.guard === 'durable' ? new PostgresReplayGuard(database, undefined, earliest, lease) : undefined;
+    const damage = noteDamage(events);
+    return {
+      ledger: new GuardedLedgerStore(ledger, damage),
+      mark,
+      replay: guard,
+      idempotency: memo,
+      orders,
+      replacedFile: () => undefined,
+      writes: [],
+      checks: () => ({ database: database.isUp, integrity: !damage.isFound() }),
+      describeLoss: describeSharedLoss,
+      tidiesForAll: () => lease.token !== undefined,
+      readSharedTime: (steadyMs) => readServerTime(database, steadyMs),
+      close: async () => {
+        await Promise.all([ledger.close(), memo.close(), guard?.close(), orders.close(), mark.close(), lease.close()]);
+        await database.close();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    if (error instanceof HistoryLost) throw new StartError(describeSharedLoss(error), { cause: error });
+    throw error instanceof UnfitDatabase ? new StartError(error.message, { cause: error }) : error;
+  }
+}
+
+async function rejectUnfinishedCopy(ledger: LedgerStore): Promise<void> {
+  const head = await ledger.head();
+  if (head === undefined || !isUnfinishedCopy(head)) return;
+  throw new StartError(
+    `The database holds an unfinished copy of a ledger, ${head.size} entries: complete it with \`ect ledger copy\`, from where it was begun.`,
+  );
+}
+
+async function rejectMoved(moved: MovedLedger): Promise<void> {
+  const target = await moved.target();
+  if (target === undefined) return;
+  throw new StartError(
+    `The ledger in the database was copied to ${target} by \`ect ledger copy\`: continued in both places it would have two histories. Start ` +
+      'the service over the copy. If nothing was ever started over that, delete the copy, and the row in the table ect.moved.',
+  );
+}
+
+async function rejectOtherKey(ledger: LedgerStore, key: LedgerKey): Promise<void> {
+  const identity = await ledger.identity();
+  if (identity === undefined || identity === key.verifierKey) return;
+  throw new StartError(
+    `The database holds the ledger ${identity}, and ECT_LEDGER_KEY_FILE is the key of ${key.verifierKey}: give this replica the key that the others have.`,
+  );
+}
+
+/** From when it is found until this process ends: a restart looks again. */
+function noteDamage(events: Events): KnownDamage {
+  let isFound = false;
+  return {
+    isFound: () => isFound,
+    found: (damage) => {
+      if (!isFound) events.storageDamaged('database', damage);
+      isFound = true;
+    },
+  };
+}

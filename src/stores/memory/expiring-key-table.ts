@@ -1,0 +1,97 @@
+// Things remembered once, for a time, in bounded memory. The replay guard and the issue memo are both made of it.
+
+import type { Held } from '../expiring-keys.ts';
+
+interface Row extends Held {
+  readonly key: string;
+  /** Seconds since the epoch; the row counts up to and including this second. */
+  readonly keepUntil: number;
+}
+
+/** Each call forgets two expired rows, so it keeps up with any rate of new rows at a constant cost a call. */
+const FORGET_PER_CALL = 2;
+
+/** Rows by key, and a heap of them by the end of their time. A row that counts is never dropped to make room. */
+export class ExpiringKeyTable {
+  readonly #capacity: number;
+  /** Characters of content that still fit. */
+  #room: number;
+  readonly #rows = new Map<string, Row>();
+  readonly #heap: Row[] = [];
+
+  /** Keeps at most `capacity` rows. Over `contentCharacters` in all, a row is kept without its content. */
+  constructor(capacity: number, contentCharacters = Number.POSITIVE_INFINITY) {
+    if (!Number.isSafeInteger(capacity) || capacity < 1) throw new TypeError('The capacity is a whole number above 0.');
+    this.#capacity = capacity;
+    this.#room = contentCharacters;
+  }
+
+  /** What holds the key at `now`, if anything. */
+  peek(key: Uint8Array, now: number): Held | undefined {
+    const row = this.#rows.get(nameOf(key));
+    return row !== undefined && row.keepUntil >= now ? row : undefined;
+  }
+
+  /** Holds the key unless it is held: then answers what holds it. Throws what `full` makes where no row is free. */
+  hold(key: Uint8Array, held: Held, keepUntil: number, now: number, full: () => Error): Held | undefined {
+    const holder = this.peek(key, now);
+    if (holder !== undefined) return holder;
+    this.#drop(this.#rows.get(nameOf(key)));
+    for (let count = 0; count < FORGET_PER_CALL && this.#forgetOne(now); count++);
+    while (this.#rows.size >= this.#capacity) if (!this.#forgetOne(now)) throw full();
+    const content = held.content.length <= this.#room ? held.content : '';
+    const row = { key: nameOf(key), digest: Uint8Array.from(held.digest), label: held.label, content, keepUntil };
+    this.#room -= content.length;
+    this.#rows.set(row.key, row);
+    this.#push(row);
+    return undefined;
+  }
+
+  /** Takes the oldest row off the heap where its time is over; false where it still counts. */
+  #forgetOne(now: number): boolean {
+    const oldest = this.#heap[0];
+    if (oldest === undefined || oldest.keepUntil >= now) return false;
+    // A key that was held again after its time has a newer row; only the row itself may go.
+    if (this.#rows.get(oldest.key) === oldest) this.#drop(oldest);
+    this.#pop();
+    return true;
+  }
+
+  #drop(row: Row | undefined): void {
+    if (row === undefined) return;
+    this.#rows.delete(row.key);
+    this.#room += row.content.length;
+  }
+
+  #push(row: Row): void {
+    const heap = this.#heap;
+    let place = heap.push(row) - 1;
+    while (place > 0) {
+      const parent = (place - 1) >>> 1;
+      if (heap[parent]!.keepUntil <= row.keepUntil) break;
+      heap[place] = heap[parent]!;
+      place = parent;
+    }
+    heap[place] = row;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const row = heap.pop();
+    if (row === undefined || heap.length === 0) return;
+    let place = 0;
+    for (;;) {
+      let child = 2 * place + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && heap[child + 1]!.keepUntil < heap[child]!.keepUntil) child++;
+      if (heap[child]!.keepUntil >= row.keepUntil) break;
+      heap[place] = heap[child]!;
+      place = child;
+    }
+    heap[place] = row;
+  }
+}
+
+function nameOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+}

@@ -1,0 +1,306 @@
+// Things remembered once, for a time, durably. The replay guard and the issue memo are both made of it.
+
+import { answeredBy, deadlineMs, underDeadline } from '../../concurrency/call-deadline.ts';
+import type { ExpiringKeyKind, ExpiringKeyRow, Held } from '../expiring-keys.ts';
+import type { DatabaseUse, Statement } from './database.ts';
+import { bytesOf, confirmRows } from './expiring-key-outcome.ts';
+import { isOutcomeOpen } from './failures.ts';
+import { isFenced, type Lease } from './lease.ts';
+import type { Row } from './ledger-rows.ts';
+import { write } from './own-commits.ts';
+
+/** What one call wants to hold; `keepUntil` and `now` in seconds since the epoch. */
+interface KeyClaim {
+  readonly key: Uint8Array;
+  readonly held: Held;
+  readonly keepUntil: number;
+  readonly now: number;
+}
+
+interface Waiting extends KeyClaim {
+  /** By when its caller must be answered. */
+  readonly answerByMs: number;
+  readonly resolve: (holder: Held | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What holds a key, and until when. */
+interface Holder extends Held {
+  readonly keepUntil: number;
+}
+
+/** What became of a wish. `failure`: nobody knows, and this is what it is told. `again`: the key became free meanwhile. */
+type ClaimOutcome = (Holder & { readonly isOwn: boolean }) | { readonly failure: unknown } | 'again';
+
+/** How the two uses of the table are told apart in it. */
+export const KINDS: Readonly<Record<ExpiringKeyKind, number>> = { uses: 1, issued: 2 };
+
+/**
+ * Whether a row that holds exactly what a call wanted is as good as its own. A use without a request id may be somebody else's of the
+ * same token, which is a replay; what was issued is different each time.
+ */
+const IS_OWN: Readonly<Record<ExpiringKeyKind, (held: Held) => boolean>> = {
+  uses: ({ label }) => label !== '',
+  issued: () => true,
+};
+
+/** How often the table looks for rows whose time is over. */
+const SWEEP_MS = 1_000;
+/** The pause between two steps while there is more to do. */
+const NEXT_STEP_MS = 100;
+const SWEPT_ROWS = 1_000;
+/** Wishes of one statement, at most. */
+const MAX_GROUP = 256;
+
+/**
+ * Rows by key. Wishes that arrive in the same turn of the event loop share one statement, so one commit serves them all; each
+ * is answered only after it.
+ */
+export class ExpiringKeyTable {
+  readonly #use: DatabaseUse;
+  readonly #ledger: string;
+  readonly #kind: number;
+  readonly #isOwn: (held: Held) => boolean;
+  readonly #earliest: (() => number) | undefined;
+  readonly #lease: Lease | undefined;
+  /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
+  readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
+  #waiting: Waiting[] = [];
+  #settling: Promise<void> | undefined;
+  #sweeping: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosing = false;
+
+  /**
+   * `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. `lease`: who
+   * sweeps, where several processes share the database; without one each of them does.
+   */
+  constructor(use: DatabaseUse, ledger: string, name: ExpiringKeyKind, earliest?: () => number, lease?: Lease) {
+    this.#use = use;
+    this.#ledger = ledger;
+    this.#kind = KINDS[name];
+    this.#isOwn = IS_OWN[name];
+    this.#earliest = earliest;
+    this.#lease = lease;
+    this.#sweepIn(SWEEP_MS);
+  }
+
+  /** What holds the key at `now`, if anything. */
+  async peek(key: Uint8Array, now: number): Promise<Held | undefined> {
+    this.#tell(now);
+    const { rows } = await this.#use.read(this.#readHolders([key]));
+    const [holder] = rows.map(holderOf);
+    return holder !== undefined && holder.keepUntil >= now ? holder : undefined;
+  }
+
+  /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the database. */
+  hold(wish: KeyClaim): Promise<Held | undefined> {
+    this.#tell(wish.now);
+    const answerByMs = deadlineMs();
+    const held = new Promise<Held | undefined>((resolve, reject) => {
+      this.#waiting.push({ ...wish, answerByMs, resolve, reject });
+      this.#settling ??= this.#settleAll();
+    });
+    return answeredBy(answerByMs, held, () => this.#use.outOfTime());
+  }
+
+  /** Settles what waits. The database stays open. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    clearTimeout(this.#timer);
+    await Promise.all([this.#settling, this.#sweeping]);
+    this.#use.close();
+  }
+
+  #tell(now: number): void {
+    this.#told.now = now;
+    this.#told.atMs = performance.now();
+  }
+
+  async #settleAll(): Promise<void> {
+    // One turn of the event loop, so that all who were woken together are gathered.
+    for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) {
+      const group = this.#waiting.splice(0, MAX_GROUP);
+      try {
+        const untilMs = group.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
+        await underDeadline(untilMs, () => this.#settle(group));
+      } catch (error) {
+        // A promise that was settled keeps its answer.
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#settling = undefined;
+  }
+
+  /** The first of each key asks the database. Those behind it are judged by what it found, each by its own time. */
+  async #settle(group: readonly Waiting[]): Promise<void> {
+    for (let left = group; left.length > 0; ) {
+      const firsts = new Map<string, Waiting>();
+      for (const wish of left) {
+        const name = hex(wish.key);
+        if (!firsts.has(name)) firsts.set(name, wish);
+      }
+      const holders = await this.#take([...firsts.values()]);
+      left = left.filter((wish) => {
+        const name = hex(wish.key);
+        const isFirst = firsts.get(name) === wish;
+        const holder = holders.get(name);
+        if (holder === undefined || holder === 'again') return true;
+        if ('failure' in holder) {
+          wish.reject(holder.failure);
+          return false;
+        }
+        // Its time is over for this one, although it was not for the first: the database is asked again.
+        if (!isFirst && holder.keepUntil < wish.now) return true;
+        wish.resolve(isFirst && holder.isOwn ? undefined : holder);
+        return false;
+      });
+    }
+  }
+
+  /** What holds each key now. */
+  async #take(firsts: readonly Waiting[]): Promise<ReadonlyMap<string, ClaimOutcome>> {
+    // In one order in all processes, so that two statements never wait for each other.
+    const wishes = firsts.toSorted((a, b) => Buffer.compare(a.key, b.key));
+    try {
+      return await this.#takeFree(wishes);
+    } catch (error) {
+      if (!isOutcomeOpen(error)) throw error;
+      return this.#confirm(wishes, error);
+    }
+  }
+
+  /** It is open what was taken: the rows are looked up. Those that do not tell are told the failure. */
+  async #confirm(wishes: readonly Waiting[], failure: unknown): Promise<ReadonlyMap<string, ClaimOutcome>> {
+    const telling = wishes.filter(({ held }) => this.#isOwn(held));
+    const table = { ledger: this.#ledger, kind: this.#kind };
+    const areThere = await confirmRows(this.#use, table, telling).catch(() => []);
+    const own = new Set(telling.filter((_, place) => areThere[place] === true));
+    return new Map(
+      wishes.map((wish) => {
+        const { key, held, keepUntil } = wish;
+        return [hex(key), own.has(wish) ? { ...held, keepUntil, isOwn: true } : { failure }];
+      }),
+    );
+  }
+
+  async #takeFree(wishes: readonly Waiting[]): Promise<ReadonlyMap<string, ClaimOutcome>> {
+    const [taken, found] = await this.#use.repeatedly((session) =>
+      write(session, this.#insert(wishes), this.#readHolders(wishes.map(({ key }) => key))),
+    );
+    const own = new Set(taken!.rows.map(({ key }) => hex(key as Uint8Array)));
+    const held = new Map(found!.rows.map((row) => [hex(row['key'] as Uint8Array), holderOf(row)]));
+    const holders = new Map<string, ClaimOutcome>();
+    for (const wish of wishes) {
+      const name = hex(wish.key);
+      const holder = held.get(name);
+      if (own.has(name)) holders.set(name, { ...wish.held, keepUntil: wish.keepUntil, isOwn: true });
+      else if (holder === undefined) holders.set(name, 'again');
+      else if (holder.keepUntil >= wish.now) holders.set(name, { ...holder, isOwn: false });
+      else holders.set(name, await this.#takeOver(wish));
+    }
+    return holders;
+  }
+
+  /** Takes the place of a row whose time is over for this wish. */
+  async #takeOver({ key, held, keepUntil, now }: KeyClaim): Promise<ClaimOutcome> {
+    const statement: Statement = {
+      name: 'take-over',
+      text: `UPDATE ect.once SET digest = $4, label = $5, content = $6, keep_until = $7
+             WHERE ledger = $1 AND kind = $2 AND key = $3 AND keep_until < $8`,
+      values: [this.#ledger, this.#kind, key, ...bytesOf(held), keepUntil, now],
+    };
+    const [{ rowCount } = { rowCount: 0 }] = await this.#use.repeatedly((session) => write(session, statement));
+    return rowCount === 1 ? { ...held, keepUntil, isOwn: true } : 'again';
+  }
+
+  #insert(wishes: readonly KeyClaim[]): Statement {
+    const parts = wishes.map(({ held }) => bytesOf(held));
+    return {
+      name: 'hold',
+      text: `INSERT INTO ect.once (ledger, kind, key, digest, label, content, keep_until)
+             SELECT $1, $2, wish.* FROM unnest($3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[]) AS wish
+             ON CONFLICT DO NOTHING RETURNING key`,
+      values: [
+        this.#ledger,
+        this.#kind,
+        wishes.map(({ key }) => key),
+        parts.map(([digest]) => digest),
+        parts.map(([, label]) => label),
+        parts.map(([, , content]) => content),
+        wishes.map(({ keepUntil }) => keepUntil),
+      ],
+    };
+  }
+
+  #readHolders(keys: readonly Uint8Array[]): Statement {
+    return {
+      name: 'holders',
+      text: `SELECT held.* FROM unnest($3::bytea[]) AS wanted (key) JOIN LATERAL (
+               SELECT key, digest, label, content, keep_until FROM ect.once
+               WHERE ledger = $1 AND kind = $2 AND key = wanted.key LIMIT 1) AS held ON true`,
+      values: [this.#ledger, this.#kind, [...keys]],
+    };
+  }
+
+  #sweepIn(pauseMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#sweeping = this.#sweep().then(
+        (hasMore) => this.#sweepAgain(hasMore ? NEXT_STEP_MS : SWEEP_MS),
+        // The next write reports a failure that lasts. The sweep can wait.
+        () => this.#sweepAgain(SWEEP_MS),
+      );
+    }, pauseMs);
+    this.#timer.unref();
+  }
+
+  #sweepAgain(pauseMs: number): void {
+    if (!this.#isClosing) this.#sweepIn(pauseMs);
+  }
+
+  /**
+   * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a process whose
+   * clock is ahead does not take away what counts for the others. One that has lost the lease removes nothing, whatever it believes.
+   * Answers whether there is more to do.
+   */
+  async #sweep(): Promise<boolean> {
+    const { now: told, atMs } = this.#told;
+    const now = this.#earliest?.() ?? Math.floor(told + (performance.now() - atMs) / 1000);
+    const token = this.#lease?.token;
+    if (!Number.isFinite(now) || (this.#lease !== undefined && token === undefined)) return false;
+    const statement: Statement = {
+      name: 'sweep',
+      text: `DELETE FROM ect.once WHERE ctid = ANY (ARRAY (
+               SELECT ctid FROM ect.once
+               WHERE ledger || '' = $1 AND kind = $2 AND keep_until < least($3::bigint, floor(extract(epoch FROM now()))::bigint)
+                 AND ${isFenced('$5')}
+               ORDER BY keep_until LIMIT $4 FOR UPDATE SKIP LOCKED))`,
+      values: [this.#ledger, this.#kind, now, SWEPT_ROWS, token ?? null],
+    };
+    const { rowCount } = await this.#use.read(statement);
+    return rowCount === SWEPT_ROWS;
+  }
+}
+
+function holderOf(row: Row): Holder {
+  const { digest, label, content, keep_until: keepUntil } = row;
+  return {
+    digest: digest as Uint8Array,
+    label: (label as Buffer).toString('utf8'),
+    content: (content as Buffer).toString('utf8'),
+    keepUntil: Number(keepUntil),
+  };
+}
+
+/** A row with its key. */
+export function expiringKeyRowOf(row: Row): ExpiringKeyRow {
+  return { key: row['key'] as Uint8Array, ...holderOf(row) };
+}
+
+function hex(key: Uint8Array): string {
+  return Buffer.from(key).toString('hex');
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

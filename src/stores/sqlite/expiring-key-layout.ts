@@ -1,0 +1,66 @@
+// The tables of what is remembered once, and of what is to be recorded, in a file apart from the ledger, so that their write
+// locks do not meet.
+
+import type { Layout } from './layout.ts';
+
+/** Each use and each request id by the hash of its scope. Both tables have the same shape (`once-table.ts`). */
+export type ExpiringKeyTableName = 'uses' | 'issued';
+/** Every table of the file. */
+export type ExpiringKeyTableSpec = ExpiringKeyTableName | 'orders';
+export const EXPIRING_KEY_TABLES: readonly ExpiringKeyTableSpec[] = ['uses', 'issued', 'orders'];
+
+/**
+ * Rows lie in the order in which they came, and an index leads to them by their keys: these are random, so a row inside the
+ * index would cost a page of its own each time.
+ */
+function table(name: ExpiringKeyTableName): string {
+  return `
+    CREATE TABLE ${name} (
+      key        BLOB    PRIMARY KEY NOT NULL CHECK (length(key) = 32),
+      digest     BLOB    NOT NULL,
+      label      TEXT    NOT NULL,
+      content    TEXT    NOT NULL,
+      keep_until INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX ${name}_by_end ON ${name} (keep_until);`;
+}
+
+/** From version 1, which had one text a row: what it was is told by `label` and `content`. */
+function carryOn(name: ExpiringKeyTableName, label: string, content: string): string {
+  return `
+    DROP INDEX ${name}_by_end;
+    ALTER TABLE ${name} RENAME TO old_${name};
+    ${table(name)}
+    INSERT INTO ${name} SELECT key, digest, ${label}, ${content}, keep_until FROM old_${name};
+    DROP TABLE old_${name};`;
+}
+
+/**
+ * Tokens that left before their entries. `due`: of an open order when its lease is over, of one that failed when it is forgotten,
+ * in milliseconds. One that was carried out has no row.
+ */
+const ORDERS = `
+    CREATE TABLE orders (
+      key        BLOB    PRIMARY KEY NOT NULL CHECK (length(key) = 32),
+      wid        TEXT    NOT NULL,
+      jti        TEXT    NOT NULL,
+      iss        TEXT    NOT NULL,
+      caller     TEXT    NOT NULL,
+      digest     BLOB    NOT NULL CHECK (length(digest) = 32),
+      token      TEXT    NOT NULL,
+      ordered_at INTEGER NOT NULL,
+      failure    TEXT    NOT NULL,
+      is_open    INTEGER NOT NULL CHECK (is_open IN (0, 1)),
+      due        INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX orders_by_due ON orders (is_open, due);
+    CREATE INDEX orders_of_callers ON orders (caller) WHERE is_open = 1;`;
+
+export const EXPIRING_KEY_LAYOUT: Layout = {
+  applicationId: 0x4543544f, // "ECTO"
+  version: 3,
+  // What is remembered here is forgotten again: without it, a flood would keep the disk for ever.
+  shrinks: true,
+  schema: table('uses') + table('issued') + ORDERS,
+  upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text'), 2: ORDERS },
+};

@@ -1,0 +1,168 @@
+// The messages of unary calls that go through the Connect runtime. The runtime keeps the protocols (headers, codes, trailers); the
+// messages themselves are read and written here, within limits and in slices, and the runtime sees empty ones in their place.
+
+import { createRegistry, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
+import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type { Method } from '../../calls/method-table.ts';
+import type { OpenCall } from '../../calls/open-call.ts';
+import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
+import { FRAME_PREFIX_BYTES, frameError, readOnlyFrame, writeFrame } from '../messages/grpc-frame.ts';
+import { decodeBase64 } from '../messages/reading/base64.ts';
+import { decompress } from '../messages/reading/decompress.ts';
+import { malformed } from '../messages/reading/faults.ts';
+import { type Codec, readMessage } from '../messages/reading/read-message.ts';
+import { writeMessage } from '../messages/writing/write-message.ts';
+import { wireFormOf } from '../wire-errors.ts';
+import type { BodyOptions } from './request-body.ts';
+
+/** How the message of a unary call is written in its request, and in its answer. */
+export interface UnaryForm {
+  /** gRPC and gRPC-Web put a prefix before it. */
+  readonly isFramed: boolean;
+  readonly codec: Codec;
+  readonly encoding: string;
+}
+
+/** One call on its way through the runtime. */
+export interface Exchange {
+  readonly call: OpenCall;
+  /** Unless the runtime is to reject the request by its headers. */
+  form: UnaryForm | undefined;
+  /** The request, once it was read. */
+  message?: unknown;
+  /** The answer, once it was written. */
+  answer?: Uint8Array;
+}
+
+/** What stands behind an Any in our answers: the details of a batch's items that failed. Only JSON has to look it up. */
+const DETAILS = createRegistry(file_google_rpc_error_details);
+/**
+ * `valid: false` and `index: 0` are answers: people and languages without the schema read what is there, not what may be
+ * left out. Whoever has the schema reads both forms alike.
+ */
+export const JSON_OPTIONS = { registry: DETAILS, alwaysEmitImplicit: true };
+/** The runtime serves these, and no text form of gRPC-Web. */
+const KNOWN_CODEC =
+  /^application\/(?:grpc|grpc-web|grpc\+(?:proto|json)|grpc-web\+(?:proto|json)|proto|json)\s*(?:;|$)/i;
+const READABLE = new Set(['identity', 'gzip']);
+
+/** The form that the headers of a POST announce; undefined for one that is not served. */
+export function unaryForm(header: Headers): UnaryForm | undefined {
+  const contentType = header.get('content-type') ?? '';
+  const form = wireFormOf(contentType);
+  if (form === undefined || form === 'connect-stream' || !KNOWN_CODEC.test(contentType)) return undefined;
+  const isFramed = form !== 'connect-unary';
+  const encoding = header.get(isFramed ? 'grpc-encoding' : 'content-encoding') ?? 'identity';
+  if (!READABLE.has(encoding)) return undefined;
+  return { isFramed, codec: /[/+]json\b/i.test(contentType) ? 'json' : 'proto', encoding };
+}
+
+/** Hides from the runtime what is not true of an empty message. */
+export function hideMessage(header: Headers): void {
+  for (const name of ['content-length', 'content-encoding', 'grpc-encoding']) header.delete(name);
+}
+
+/** Reads the one message of a body that was read whole. Answers what the runtime reads in its place. Throws EctError. */
+export async function readUnary(
+  body: Buffer,
+  method: Method,
+  exchange: Exchange,
+  form: UnaryForm,
+  { call, reserve }: BodyOptions,
+): Promise<Uint8Array> {
+  const message = await messageIn(body, method, form, reserve);
+  exchange.message = await readMessage(method.descriptor.input, form.codec, message, call.signal);
+  return emptyMessage(form);
+}
+
+async function messageIn(
+  bytes: Buffer,
+  { maxBytes }: Method,
+  { isFramed, encoding }: UnaryForm,
+  reserve: BodyOptions['reserve'],
+): Promise<Buffer> {
+  if (!isFramed) return decompress(encoding, bytes, maxBytes, reserve);
+  const frame = readOnlyFrame(bytes, maxBytes);
+  if (typeof frame !== 'string') return frame;
+  if (frame !== 'compressed' || encoding === 'identity') throw frameError(frame, maxBytes);
+  return decompress(encoding, bytes.subarray(FRAME_PREFIX_BYTES), maxBytes, reserve);
+}
+
+/** The form of a Connect GET, which has its message in the query; undefined for one that the runtime is to reject. */
+export function unaryGetForm(url: string): UnaryForm | undefined {
+  const { searchParams: query } = new URL(url);
+  const codec = query.get('encoding');
+  const encoding = query.get('compression') ?? 'identity';
+  if (!query.has('message') || (codec !== 'json' && codec !== 'proto') || !READABLE.has(encoding)) return undefined;
+  return { isFramed: false, codec, encoding };
+}
+
+/** Reads the message of a GET. Answers the URL with an empty one in its place. Throws EctError. */
+export async function readUnaryGet(
+  href: string,
+  method: Method,
+  exchange: Exchange,
+  { codec, encoding }: UnaryForm,
+  { call, reserve }: BodyOptions,
+): Promise<string> {
+  const url = new URL(href);
+  const { searchParams: query } = url;
+  const text = query.get('message') ?? '';
+  const bytes = query.get('base64') === '1' ? decodeBase64(text) : Buffer.from(text);
+  if (bytes === undefined) throw malformed('the query parameter message is not base64');
+  const message = await decompress(encoding, bytes, method.maxBytes, reserve);
+  exchange.message = await readMessage(method.descriptor.input, codec, message, call.signal);
+  query.set('message', codec === 'json' ? '{}' : '');
+  for (const name of ['base64', 'compression']) query.delete(name);
+  return url.href;
+}
+
+/** Writes the answer of the procedure. */
+export async function writeUnary(method: Method, answer: unknown, exchange: Exchange): Promise<void> {
+  const { output } = method.descriptor;
+  const { form } = exchange;
+  if (form === undefined) throw new TypeError('a request was served that has no form');
+  const message = answer as MessageInitShape<DescMessage>;
+  exchange.answer = await writeMessage(output, form.codec, message, JSON_OPTIONS, exchange.call.signal);
+}
+
+/** The answer of the runtime with the message that was written in place of the empty one. */
+export function withAnswer(
+  response: UniversalServerResponse,
+  bytes: Uint8Array,
+  form: UnaryForm,
+): UniversalServerResponse {
+  const { body } = response;
+  if (body === undefined) return response;
+  if (!form.isFramed) {
+    response.header?.set('content-length', String(bytes.length));
+    return { ...response, body: only(bytes) };
+  }
+  return {
+    ...response,
+    body: replaceFirst(body as AsyncIterable<Uint8Array>, emptyMessage(form).length, writeFrame(bytes)),
+  };
+}
+
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function* replaceFirst(
+  body: AsyncIterable<Uint8Array>,
+  length: number,
+  first: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  let left = length;
+  yield first;
+  for await (const part of body) {
+    const rest = part.subarray(Math.min(left, part.length));
+    left -= part.length - rest.length;
+    if (rest.length > 0) yield rest;
+  }
+}
+
+function emptyMessage({ isFramed, codec }: UnaryForm): Uint8Array {
+  const message = Buffer.from(codec === 'json' ? '{}' : '');
+  return isFramed ? writeFrame(message) : message;
+}

@@ -1,0 +1,292 @@
+// The connections of the port: HTTP/1.1 and HTTP/2 under one handler, with the limits that keep an idle or hostile peer
+// from holding them, and an orderly end.
+
+import { createServer as createHttp1 } from 'node:http';
+import type { Server, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Caller } from '../authority/index.ts';
+import type { Rejection } from '../calls/call-admission.ts';
+import type { ConnectionLimits } from '../calls/connection-limits.ts';
+import { OwnContext } from '../concurrency/own-context.ts';
+import { EctError, reject } from '../errors.ts';
+import {
+  DEFAULT_LIMITS as CONNECTION_LIMITS,
+  Connection,
+  headerOf,
+  type Receiver,
+  type RequestHead,
+  type Stream,
+} from '../http2-server/index.ts';
+import type { Account, ReadLanes, Resources } from '../limits/index.ts';
+import type { Events } from '../telemetry/events.ts';
+import type { BrowserRequest, BrowserRules } from './browser-rules.ts';
+import { RejectedStream } from './http2/rejected-stream.ts';
+import { serveStream } from './http2/requests.ts';
+import { createListener, type TlsOptions } from './listener.ts';
+import { createNodeHandler, type Early } from './node/handler.ts';
+import { createNodeHttp2 } from './node/http2-bridge.ts';
+import { MeteredSocket } from './node/metered-socket.ts';
+import { NodeAnswers } from './node/response-deadlines.ts';
+import { rejectionMessage } from './rejections.ts';
+import type { RequestCheck } from './request-check.ts';
+import { type RequestLine, streamLine } from './request-line.ts';
+import type { Handle } from './routed-request.ts';
+import type { UnaryFastPath } from './unary/fast-path.ts';
+
+export interface Connections {
+  /** The listening server. */
+  readonly front: Server;
+  /**
+   * Takes no more connections, and tells the peers of those that are open that they will end. What a peer sends before it can
+   * know is served. Each ends after its calls, or after the grace. Answers how many were cut off.
+   */
+  drain(graceMs: number): Promise<number>;
+}
+
+/** What serves the requests of the connections. */
+export interface Serving {
+  /** Looks at the headers of every request but those of `unary`, before anything else is done with it. */
+  readonly gate: RequestCheck;
+  /** Looks at every request before that. */
+  readonly browsers: BrowserRules;
+  /** Plain unary gRPC, straight on the HTTP/2 engine. Undefined: Node's HTTP/2 server takes the place of the engine. */
+  readonly unary: UnaryFastPath | undefined;
+  /** Everything else. The gate has let it through. */
+  readonly handle: Handle;
+  /** The account that a connection pays from as long as no call says more. */
+  readonly accountOf: (socket: Socket) => Account;
+}
+
+/** What a request computes that is served by the router, in milliseconds, as measured; an estimate is enough. */
+const ROUTED_MS = 0.3;
+/** For how long requests of a peer that has not heard that its connection ends may arrive, in milliseconds: a long round trip. */
+export const LAST_CALL_MS = 250;
+
+/** Makes the servers behind one port. They do not listen yet. */
+export function createConnections(
+  tls: TlsOptions | undefined,
+  limits: ConnectionLimits,
+  events: Events,
+  resources: Resources,
+  { gate, browsers, unary, handle, accountOf }: Serving,
+): Connections {
+  const { connections: table, memory, reads, bodies } = resources;
+  const { answerMs } = resources.limits;
+  const connections = new Set<Connection>();
+  const http1Sockets = new Set<MeteredSocket>();
+  const nodeAnswers = new NodeAnswers(answerMs);
+  const tooLarge = `the headers are larger than ${limits.maxHeaderBytes} bytes`;
+  const limit = { limit_bytes: String(limits.maxHeaderBytes) };
+  const headersTooLarge = new EctError(reject('MESSAGE_TOO_LARGE', tooLarge, limit));
+  let isDraining = false;
+
+  const handler = createNodeHandler({
+    answers: nodeAnswers,
+    maxHeaderBytes: limits.maxHeaderBytes,
+    answerEarly,
+    answerTooLarge,
+    answerRejected: (rejection, method, contentType) => rejectedWith(rejection, method, contentType, undefined),
+    servingOf: (socket, caller) => ({
+      handle,
+      socket,
+      caller,
+      lanes: lanesOf(socket),
+      onBug: (thrown) => events.bug('node', thrown),
+    }),
+  });
+  const nodeHttp2 = createNodeHttp2({
+    limits,
+    serve: handler,
+    onFailure: (error) => events.connectionFailed('h2', error),
+  });
+  const http1 = createHttp1(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.firstBytesMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: Math.min(1000, limits.firstBytesMs),
+    },
+    (request, response) => {
+      const metered = request.socket as Duplex as MeteredSocket;
+      metered.requestBegan(request, response);
+      handler(request, response, metered.accepted);
+    },
+  );
+  http1.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    answerUnreadable(error, socket as Duplex as MeteredSocket),
+  );
+  // Node would answer it by itself, and nobody would count it.
+  http1.on('checkExpectation', (request, response) => {
+    (request.socket as Duplex as MeteredSocket).requestBegan(request, response);
+    response.writeHead(417).end();
+  });
+  // It serves the sockets of the front and never listens itself; its timeouts begin with this event.
+  http1.emit('listening');
+
+  const front = createListener({
+    tls,
+    firstBytesMs: limits.firstBytesMs,
+    onHttp1: (socket) => {
+      table.attach(socket);
+      const lanes = lanesOf(socket);
+      const metered = new MeteredSocket(socket, lanes);
+      http1Sockets.add(metered);
+      metered.once('close', () => http1Sockets.delete(metered));
+      reads.run(lanes.requests.flow, () => {
+        if (!metered.destroyed) http1.emit('connection', metered);
+      });
+    },
+    onHttp2: (socket) => {
+      table.attach(socket);
+      if (unary === undefined) nodeHttp2.open(socket);
+      else openConnection(socket, unary);
+    },
+    onFailure: (stage, cause) => events.connectionFailed(stage, cause),
+  });
+  front.on('connection', (socket) => void table.add(socket));
+
+  function lanesOf(socket: Socket): ReadLanes {
+    const account = accountOf(socket);
+    return { requests: { reads, flow: account.reading }, bodies: { reads: bodies, flow: account.bodies } };
+  }
+
+  function openConnection(socket: Socket, fastPath: UnaryFastPath): void {
+    const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
+    const account = accountOf(socket);
+    // What it has read may be put off by the end of a call, and is parsed as its own all the same.
+    const context = new OwnContext();
+    const connection = new Connection(socket, {
+      limits: { ...CONNECTION_LIMITS, maxConcurrentStreams, maxHeaderBytes, idleMs, answerMs },
+      serve: (stream) => serveHttp2(stream, fastPath),
+      turns: {
+        begin: () => reads.begin(),
+        get goesOn() {
+          return reads.goesOn;
+        },
+        end: () => reads.end(account.reading),
+        defer: (goOn) => context.run(() => reads.defer(account.reading, goOn)),
+      },
+      openMemory: (evict) => memory.open(account, evict),
+      onFailure: (error) => events.connectionFailed('h2', error),
+      onBug: (thrown) => events.bug('h2', thrown),
+    });
+    connections.add(connection);
+    socket.once('close', () => connections.delete(connection));
+    // Its connection came before the end, its first bytes after it.
+    if (isDraining) connection.close();
+  }
+
+  function serveHttp2(stream: Stream, fastPath: UnaryFastPath): Receiver {
+    const { head, socket } = stream;
+    const contentType = headerOf(head, 'content-type');
+    if (head.isTooLarge) {
+      const { answer, penalty } = answerTooLarge(streamLine(stream, contentType), socket);
+      return new RejectedStream(stream, answer, penalty);
+    }
+    const request = http2Request(head);
+    const served = browsers.judge(request) === undefined ? fastPath(stream) : undefined;
+    if (served !== undefined) return served;
+    const line = streamLine(stream, contentType);
+    const early = answerEarly(request, line, socket);
+    if ('answer' in early) return new RejectedStream(stream, early.answer, early.penalty);
+    return serveStream(stream, {
+      handle,
+      caller: early,
+      // A page has nothing to do with a body, so it is read when the request is complete: then what is wrong with it was seen.
+      unread: gate.isMethod(line) ? undefined : resources.unread,
+      onBegun: () => reads.foresee(ROUTED_MS),
+      onAbandoned: () => gate.abandoned(line, socket),
+      onBug: (thrown) => events.bug('h2', thrown),
+    });
+  }
+
+  /** The answer of a request that is decided by its headers; who makes it, where it goes on. */
+  function answerEarly(request: BrowserRequest, line: RequestLine, socket: Socket): Caller | Early {
+    const { method, contentType } = line;
+    const { origin } = request;
+    const error = browsers.judge(request);
+    if (error !== undefined) return rejectedWith(gate.forbid(line, socket, error), method, contentType, undefined);
+    const preflight = browsers.preflight(request);
+    const judged = preflight === undefined ? gate.judge(line, socket) : gate.judgePublic(line, socket);
+    if ('error' in judged) return rejectedWith(judged, method, contentType, origin);
+    if (preflight === undefined) return judged;
+    return { answer: { status: 204, headers: preflight, body: undefined }, penalty: 'none' };
+  }
+
+  function answerTooLarge(line: RequestLine, socket: Socket): Early {
+    const rejection = gate.forbid(line, socket, headersTooLarge);
+    const { answer, penalty } = rejectedWith(rejection, line.method, line.contentType, undefined);
+    return { answer: answer.status === 200 ? answer : { ...answer, status: 431 }, penalty };
+  }
+
+  function rejectedWith(
+    { error, penalty }: Rejection,
+    method: string | undefined,
+    contentType: string | undefined,
+    origin: string | undefined,
+  ): Early {
+    const rejection = rejectionMessage(method, contentType, error);
+    return { answer: { ...rejection, headers: { ...rejection.headers, ...browsers.fieldsFor(origin) } }, penalty };
+  }
+
+  async function drain(graceMs: number): Promise<number> {
+    isDraining = true;
+    const closed = new Promise<void>((resolve) => front.close(() => resolve()));
+    for (const connection of connections) connection.close();
+    nodeHttp2.close();
+    nodeAnswers.announceEnd();
+    // A request may be on its way on a connection that looks idle; who hears of the end by its answer sends no other.
+    let endIdle = setTimeout(() => {
+      closeIdle();
+      endIdle = setInterval(closeIdle, 50);
+    }, LAST_CALL_MS);
+    let cut = 0;
+    const grace = setTimeout(() => {
+      cut = table.size;
+      for (const socket of table.sockets()) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearTimeout(grace);
+    clearTimeout(endIdle);
+    http1.close();
+    return cut;
+  }
+
+  /** Node takes a connection for idle whose next request waits to be parsed. */
+  function closeIdle(): void {
+    const busy = [...http1Sockets].filter(({ hasUnread }) => hasUnread);
+    for (const socket of busy) socket.isKept = true;
+    http1.closeIdleConnections();
+    for (const socket of busy) socket.isKept = false;
+  }
+
+  return { front, drain };
+}
+
+/** Answers what Node's parser gave up on, where there is somebody to answer. */
+function answerUnreadable({ code }: NodeJS.ErrnoException, socket: MeteredSocket): void {
+  // Node takes what is not read for what has not come.
+  if (socket.isLingering || (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.isHeldUp)) return;
+  const status = UNREADABLE[code ?? ''] ?? '400 Bad Request';
+  if (!socket.writable) socket.destroy();
+  else socket.reject(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+function http2Request(head: RequestHead): BrowserRequest {
+  const text = (name: string) => headerOf(head, name)?.toString();
+  return {
+    method: head.method,
+    target: head.path,
+    host: text(':authority') ?? text('host'),
+    origin: text('origin'),
+    site: text('sec-fetch-site'),
+    asksFor: head.method === 'OPTIONS' ? text('access-control-request-method') : undefined,
+  };
+}

@@ -1,0 +1,57 @@
+// A request on the HTTP/2 engine that is answered by its headers: nothing of it is kept, and it never reaches a router.
+
+import { type Penalty, pauseOf } from '../../calls/penalty.ts';
+import { type Receiver, type Stream, writeHeaderBlock } from '../../http2-server/index.ts';
+import type { RejectionMessage } from '../rejections.ts';
+
+/**
+ * Answers a stream once what was read with its headers has been let go: of a small request that is all, and nothing of it needs
+ * to be reset.
+ */
+export class RejectedStream implements Receiver {
+  readonly #stream: Stream;
+  readonly #answer: RejectionMessage;
+  readonly #penalty: Penalty;
+
+  constructor(stream: Stream, answer: RejectionMessage, penalty: Penalty) {
+    this.#stream = stream;
+    this.#answer = answer;
+    this.#penalty = penalty;
+  }
+
+  onData(part: Buffer): void {
+    this.#stream.consumed(part.length);
+  }
+
+  onEnd(): void {
+    this.#write();
+  }
+
+  onRead(): void {
+    this.#write();
+  }
+
+  onGone(): void {
+    // Nothing was begun for it.
+  }
+
+  #write(): void {
+    const stream = this.#stream;
+    if (stream.isClosed) return;
+    const { status, headers, body } = this.#answer;
+    const isWhole = body === undefined || stream.head.method === 'HEAD';
+    stream.respond(writeHeaderBlock([[':status', String(status)], ...Object.entries(headers)]), isWhole);
+    if (!isWhole) {
+      stream.write(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+      stream.end();
+    }
+    applyPenalty(stream, this.#penalty);
+  }
+}
+
+/** What the connection of a rejected request has to bear. */
+export function applyPenalty(stream: Stream, penalty: Penalty): void {
+  const pauseMs = pauseOf(penalty);
+  if (pauseMs !== undefined) stream.throttle(pauseMs);
+  else if (penalty === 'disconnect') stream.disconnect();
+}

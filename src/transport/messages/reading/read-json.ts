@@ -1,0 +1,81 @@
+// Reads a JSON message (the JSON form of protobuf, and less): UTF-8 only, no member twice, no lone surrogates. A large
+// message is scanned, and a large batch built, in slices.
+
+import { isUtf8 } from 'node:buffer';
+import type { DescMessage } from '@bufbuild/protobuf';
+import { batchFieldOf } from '../batch-field.ts';
+import { TimeSlices } from '../time-slices.ts';
+import { Faults, malformed, misfit, type Place } from './faults.ts';
+import { countMembers, readObject } from './json-message.ts';
+import { SYNC_BYTES } from './limits.ts';
+import { type JsonPart, type JsonParts, JsonScan } from './scan-json.ts';
+
+const CHARACTERS_PER_SLICE = 256 * 1024;
+
+/** Reads a message. Throws, or rejects with, EctError. Only a large message is answered by a promise. */
+export function readJson(desc: DescMessage, bytes: Buffer, signal?: AbortSignal): object | Promise<object> {
+  if (!isUtf8(bytes)) throw malformed('the message is not UTF-8');
+  const slices = new TimeSlices(signal);
+  const scan = new JsonScan(bytes.toString('utf8'), batchFieldOf(desc));
+  if (bytes.length > SYNC_BYTES) return readInSlices(desc, scan, slices);
+  scan.advance(bytes.length);
+  const building = new Building(desc, scan.finish());
+  while (building.advance());
+  return building.finish();
+}
+
+async function readInSlices(desc: DescMessage, scan: JsonScan, slices: TimeSlices): Promise<object> {
+  while (!scan.advance(CHARACTERS_PER_SLICE)) if (slices.isOver()) await slices.next();
+  await slices.next();
+  const building = new Building(desc, scan.finish());
+  while (building.advance()) if (slices.isOver()) await slices.next();
+  return building.finish();
+}
+
+/** A message and the items of its batch, one after another. What is wrong with them is rejected as one. */
+class Building {
+  readonly #desc: DescMessage;
+  readonly #parts: JsonParts;
+  readonly #faults = new Faults();
+  readonly #message: object | undefined;
+  readonly #items: object[] = [];
+  #next = 0;
+
+  constructor(desc: DescMessage, parts: JsonParts) {
+    this.#desc = desc;
+    this.#parts = parts;
+    this.#message = this.#faults.attempt(() => readPart(desc, parts.message, undefined));
+  }
+
+  /** Reads one item more. Answers whether there are others. */
+  advance(): boolean {
+    const { items } = this.#parts;
+    if (this.#next === items.length || this.#faults.isFull) return false;
+    const batch = batchFieldOf(this.#desc)!;
+    const index = this.#next++;
+    const place = { parent: { parent: undefined, name: batch.name }, name: index };
+    const item = this.#faults.attempt(() => readPart(batch.message, items[index]!, place));
+    if (item !== undefined) this.#items.push(item);
+    return true;
+  }
+
+  finish(): object {
+    this.#faults.reject();
+    const message = this.#message!;
+    if (this.#items.length > 0) (message as Record<string, object>)[batchFieldOf(this.#desc)!.localName] = this.#items;
+    return message;
+  }
+}
+
+function readPart(desc: DescMessage, { text, members }: JsonPart, place: Place | undefined): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The parser's own words quote the request.
+    throw misfit(place, 'is not valid JSON');
+  }
+  // `JSON.parse` keeps the last of several members of one name.
+  if (countMembers(value) !== members) throw misfit(place, 'has two members of one name');
+  return readObject(desc, value, place);
+}

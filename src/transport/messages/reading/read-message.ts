@@ -1,0 +1,95 @@
+// Reads the message of a unary request, whichever protocol it came by: bytes of a peer that may be anything. Nothing is built
+// before its size is known, nothing holds the event loop for long, and every fault is an error of ours.
+
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
+import { MAX_BATCH_ITEMS } from '../../../calls/message-limits.ts';
+import { type BatchField, batchFieldOf } from '../batch-field.ts';
+import { TimeSlices } from '../time-slices.ts';
+import { malformed, tooManyItems } from './faults.ts';
+import { MAX_DEPTH, SYNC_BYTES } from './limits.ts';
+import { readJson } from './read-json.ts';
+import { eachRecord, scanWire } from './scan-wire.ts';
+import { LENGTH_DELIMITED } from './wire-types.ts';
+
+/** How a message is written. */
+export type Codec = 'proto' | 'json';
+
+/**
+ * Reads a message; what it answers is read only, and may share memory with `bytes`. Throws, or rejects with, EctError alone:
+ * REQUEST_MALFORMED, MESSAGE_TOO_LARGE, EXT_TOO_LARGE, or REQUEST_INVALID for a batch of too many items. Large messages are
+ * read in slices and answered by a promise; between two slices `signal` is looked at.
+ */
+export function readMessage<Desc extends DescMessage>(
+  desc: Desc,
+  codec: Codec,
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+): MessageShape<Desc> | Promise<MessageShape<Desc>> {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const read = codec === 'json' ? readJson : readProto;
+  return read(desc, buffer, signal) as MessageShape<Desc> | Promise<MessageShape<Desc>>;
+}
+
+/** A batch of so few bytes is read whole: it cannot cost much, whatever it holds. */
+const SMALL_BYTES = 8 * 1024;
+
+/** A protobuf message is looked through first, then built by the generated codec; a large batch item by item. */
+function readProto(desc: DescMessage, bytes: Buffer, signal?: AbortSignal): object | Promise<object> {
+  const batch = batchFieldOf(desc);
+  if (batch !== undefined && bytes.length > SMALL_BYTES) return readBatch(desc, batch, bytes, signal);
+  const message = decode(desc, bytes);
+  if (batch !== undefined && itemsOf(message, batch).length > MAX_BATCH_ITEMS) throw tooManyItems(batch.name);
+  return message;
+}
+
+function readBatch(desc: DescMessage, batch: BatchField, bytes: Buffer, signal: AbortSignal | undefined) {
+  const slices = new TimeSlices(signal);
+  const { items, rest } = split(batch, bytes);
+  const message = decode(desc, rest);
+  const withItems = (read: readonly object[]) => ({ ...message, [batch.localName]: read });
+  if (bytes.length > SYNC_BYTES) return readInSlices(batch, items, slices).then(withItems);
+  return withItems(items.map((item) => decode(batch.message, item, 2)));
+}
+
+async function readInSlices(
+  batch: BatchField,
+  items: readonly Buffer[],
+  slices: TimeSlices,
+): Promise<readonly object[]> {
+  const read: object[] = [];
+  for (const item of items) {
+    if (slices.isOver()) await slices.next();
+    read.push(decode(batch.message, item, 2));
+  }
+  return read;
+}
+
+function itemsOf(message: object, batch: BatchField): readonly object[] {
+  return (message as Record<string, readonly object[]>)[batch.localName]!;
+}
+
+/** The bytes of each item, and the message without them. */
+function split(batch: BatchField, bytes: Buffer): { readonly items: readonly Buffer[]; readonly rest: Buffer } {
+  const items: Buffer[] = [];
+  const rest: Buffer[] = [];
+  eachRecord(bytes, ({ fieldNumber, wireType, start, contentStart, end }) => {
+    if (fieldNumber !== batch.number || wireType !== LENGTH_DELIMITED) {
+      rest.push(bytes.subarray(start, end));
+      return;
+    }
+    if (items.length === MAX_BATCH_ITEMS) throw tooManyItems(batch.name);
+    items.push(bytes.subarray(contentStart, end));
+  });
+  return { items, rest: Buffer.concat(rest) };
+}
+
+/** Reads a message that is itself `depth` messages deep. Nothing of it is built before all of it was looked through. */
+function decode(desc: DescMessage, bytes: Buffer, depth = 1): object {
+  scanWire(desc, bytes, depth);
+  try {
+    return fromBinary(desc, bytes, { readUnknownFields: false, recursionLimit: MAX_DEPTH + 1 - depth });
+  } catch {
+    // The codec's own words may quote the request.
+    throw malformed('a string of the message is not UTF-8, or a field does not fit the schema');
+  }
+}

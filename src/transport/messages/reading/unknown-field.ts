@@ -1,0 +1,42 @@
+// A name that is no field of a message: most often a field that was misspelt, or that belongs to a message within this one.
+
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { nearest } from '../../../spelling.ts';
+
+/** Longer names are no misspelt field, and are not compared. */
+const MAX_COMPARED = 64;
+const MAX_EDITS = 3;
+/** A shorter beginning is that of too many words. */
+const LEAST_BEGINNING = 3;
+
+/** What is wrong with the name, and which field was probably meant. It is told as the caller spells names. */
+export function unknownField(desc: DescMessage, name: string): string {
+  const meant = name.length > MAX_COMPARED ? undefined : meantBy(desc, name);
+  return `is not a field of ${desc.typeName}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
+}
+
+function meantBy(desc: DescMessage, name: string): string | undefined {
+  const isSnake = name.includes('_');
+  const spell = (field: DescField) => (isSnake ? field.name : field.jsonName);
+  const names = desc.fields.map(spell);
+  return nearest(name, names, MAX_EDITS) ?? oneThatBegins(name, names) ?? within(desc, name, spell);
+}
+
+/** The one field that begins as the name does, or whose name begins as the field does: `audience` is `aud`. */
+function oneThatBegins(name: string, names: readonly string[]): string | undefined {
+  if (name.length < LEAST_BEGINNING) return undefined;
+  const found = names.filter(
+    (known) => known.length >= LEAST_BEGINNING && (known.startsWith(name) || name.startsWith(known)),
+  );
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** A field of this name in a message of ours within this one: `execAct` of an item is `request.execAct`. */
+function within(desc: DescMessage, name: string, spell: (field: DescField) => string): string | undefined {
+  const paths = desc.fields.flatMap((field) => {
+    if (field.fieldKind !== 'message' || field.message.typeName.startsWith('google.')) return [];
+    const inner = field.message.fields.find((each) => each.name === name || each.jsonName === name);
+    return inner === undefined ? [] : [`${spell(field)}.${name}`];
+  });
+  return paths.length === 1 ? paths[0] : undefined;
+}

@@ -1,0 +1,157 @@
+// What Node's own servers call for each request, over HTTP/1.1 or HTTP/2: the request is judged by its headers, and goes on or is
+// answered at once.
+
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Caller } from '../../authority/index.ts';
+import type { Rejection } from '../../calls/call-admission.ts';
+import { type Penalty, pauseOf } from '../../calls/penalty.ts';
+import { EctError, reject } from '../../errors.ts';
+import type { BrowserRequest } from '../browser-rules.ts';
+import { asResponse, type RejectionMessage } from '../rejections.ts';
+import { nodeLine, type RequestLine } from '../request-line.ts';
+import { MeteredSocket } from './metered-socket.ts';
+import {
+  abandon,
+  isHttp2,
+  type NodeRequest,
+  type NodeResponse,
+  type NodeServing,
+  serveNode,
+  writeNode,
+} from './requests.ts';
+import type { NodeAnswers } from './response-deadlines.ts';
+
+/** An answer that is decided by the headers of its request. */
+export interface Early {
+  readonly answer: RejectionMessage;
+  readonly penalty: Penalty;
+}
+
+export interface NodeHandlerOptions {
+  readonly answers: NodeAnswers;
+  /** As HTTP/2 counts a list. */
+  readonly maxHeaderBytes: number;
+  /** The answer of a request that is decided by its headers; who makes it, where it goes on. */
+  readonly answerEarly: (request: BrowserRequest, line: RequestLine, socket: Socket) => Caller | Early;
+  /** The answer of a request that is rejected for this. */
+  readonly answerRejected: (rejection: Rejection, method: string | undefined, contentType: string | undefined) => Early;
+  /** The answer of a request whose headers are too large. */
+  readonly answerTooLarge: (line: RequestLine, socket: Socket) => Early;
+  /** What a request of this caller by a connection is served with. */
+  readonly servingOf: (socket: Socket, caller: Caller) => NodeServing;
+}
+
+export type NodeHandler = (request: NodeRequest, response: NodeResponse, socket: Socket) => void;
+
+/** A peer that is disconnected has so long to read why, in milliseconds. */
+const DISCONNECT_MS = 1_000;
+/** Of a body that is thrown away so that its connection can go on. */
+const SHORT_BODY_BYTES = 65_536;
+
+export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
+  const { answers, maxHeaderBytes, answerEarly, answerRejected, answerTooLarge, servingOf } = options;
+
+  /** The answer of a request that nobody should read further. */
+  function answerUnfit(request: NodeRequest, line: RequestLine, socket: Socket): Early | undefined {
+    const { contentType } = line;
+    if (hasTwoHosts(request)) return answerRejected(TWO_HOSTS, request.method, contentType);
+    if (!/^(?:\/|\*$)/.test(request.url ?? '')) return answerRejected(NO_PATH, request.method, contentType);
+    // Node only tells its peers of the limit; HTTP/1.1 has one in its parser.
+    if (!isHttp2(request) || listBytes(request) <= maxHeaderBytes) return undefined;
+    return answerTooLarge(line, socket);
+  }
+
+  return (request, response, socket) => {
+    // A peer that goes makes both fail, whether somebody reads them or not; an error that nobody hears would end the process.
+    (request as IncomingMessage).on('error', ignore);
+    response.on('error', ignore);
+    // Counted first: also what comes after the last answer is kept until the connection is closed.
+    if (!answers.begin(isHttp2(response) ? response.stream : socket, response)) return;
+    if (request.socket instanceof MeteredSocket && request.socket.isLingering) return;
+    const { headers } = request;
+    const line = nodeLine(request);
+    const early = answerUnfit(request, line, socket) ?? answerEarly(browserRequest(request), line, socket);
+    if (!('answer' in early)) {
+      const serving = servingOf(socket, early);
+      const { reads, flow } = serving.lanes.requests;
+      reads.run(flow, () => serveNode(request, response, serving));
+    } else if (isHttp2(response)) writeHttp2(early, response);
+    else {
+      // A short body is thrown away by Node, and the next request follows it; a long one is not worth its reading.
+      const isShort = Number(headers['content-length'] ?? Number.NaN) <= SHORT_BODY_BYTES;
+      const isRead = (request as IncomingMessage).complete || isShort;
+      if (early.penalty !== 'none' || !isRead) response.setHeader('connection', 'close');
+      write(early, response);
+    }
+  };
+}
+
+/** Nothing stops Node from reading a connection of HTTP/2: a peer that is slowed down waits for its answer. */
+function writeHttp2(early: Early, response: Http2ServerResponse): void {
+  const { stream } = response;
+  const { session } = stream;
+  // What still comes of the body is thrown away.
+  stream.resume();
+  const pauseMs = pauseOf(early.penalty);
+  if (pauseMs === undefined) write(early, response);
+  else setTimeout(() => write(early, response), pauseMs).unref();
+  if (early.penalty !== 'disconnect' || session === undefined) return;
+  stream.once('close', () => session.close());
+  setTimeout(() => session.destroy(), DISCONNECT_MS).unref();
+}
+
+function write({ answer }: Early, response: NodeResponse): void {
+  void writeNode(response, asResponse(answer)).catch(() => abandon(response));
+}
+
+function ignore(): void {
+  // The 'close' event of the response follows, and ends the call.
+}
+
+function browserRequest(request: NodeRequest): BrowserRequest {
+  const { method, url: target, headers } = request;
+  return {
+    method,
+    target,
+    host: (isHttp2(request) ? request.authority : undefined) ?? headers.host,
+    origin: headers.origin,
+    site: headers['sec-fetch-site']?.toString(),
+    asksFor: headers['access-control-request-method'],
+  };
+}
+
+/** The size of the headers as HTTP/2 counts it. */
+function listBytes({ rawHeaders }: Http2ServerRequest): number {
+  let bytes = 0;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes + 16 * rawHeaders.length;
+}
+
+/** Two readers of such a request may understand two hosts (RFC 9112, section 3.2; RFC 9113, section 8.3.1). */
+function hasTwoHosts({ rawHeaders }: NodeRequest): boolean {
+  let seen: string | undefined;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!.toLowerCase();
+    if (name !== 'host' && name !== ':authority') continue;
+    const host = rawHeaders[at + 1]!.toLowerCase();
+    // HTTP/2 says it by `:authority`; a `host` beside it may only repeat it.
+    if (seen !== undefined && (name === 'host' ? rawHeaders[0]?.startsWith(':') !== true || host !== seen : true))
+      return true;
+    seen = host;
+  }
+  return false;
+}
+
+const NO_PATH: Rejection = {
+  error: new EctError(reject('REQUEST_MALFORMED', 'the target of the request is no path')),
+  caller: { kind: 'anonymous' },
+  penalty: 'disconnect',
+};
+
+const TWO_HOSTS: Rejection = {
+  error: new EctError(reject('REQUEST_MALFORMED', 'the request has more than one Host header')),
+  caller: { kind: 'anonymous' },
+  penalty: 'disconnect',
+};

@@ -1,0 +1,82 @@
+// HTTP/2 by Node's own server, for operators who prefer it to the engine: requests come to the same handler as those of
+// HTTP/1.1.
+
+import {
+  constants,
+  createServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type Http2Session,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import type { ConnectionLimits } from '../../calls/connection-limits.ts';
+
+export interface NodeHttp2 {
+  /** Takes over a socket, from the first byte of the preface. */
+  open(socket: Socket): void;
+  /**
+   * Tells all peers to go, and ends their connections when their streams have ended. Node has one GOAWAY, which names the last
+   * stream that is served: what is on its way then is not, and may be sent again.
+   */
+  close(): void;
+}
+
+export interface NodeHttp2Options {
+  readonly limits: ConnectionLimits;
+  /** Serves a request that came by this socket. */
+  readonly serve: (request: Http2ServerRequest, response: Http2ServerResponse, socket: Socket) => void;
+  readonly onFailure: (error: Error) => void;
+}
+
+/** Makes the server. It never listens: the front hands it its sockets. */
+export function createNodeHttp2({ limits, serve, onFailure }: NodeHttp2Options): NodeHttp2 {
+  const { maxConcurrentStreams, maxHeaderBytes, idleMs } = limits;
+  const sessions = new Map<Http2Session, Socket>();
+  let opening: Socket | undefined;
+  let isClosing = false;
+  const server = createServer(
+    { settings: { maxConcurrentStreams, maxHeaderListSize: maxHeaderBytes, enablePush: false } },
+    accept,
+  );
+
+  function accept(request: Http2ServerRequest, response: Http2ServerResponse): void {
+    const { session } = request.stream;
+    const socket = session && sessions.get(session);
+    if (socket !== undefined) serve(request, response, socket);
+  }
+
+  // Node would answer these by itself, before anybody has looked at them.
+  server.on('checkExpectation', accept);
+  server.on('checkContinue', (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    response.writeContinue();
+    accept(request, response);
+  });
+  // There is nothing here to connect to, and who asks for it is no client of ours.
+  server.on('connect', ({ stream }: Http2ServerRequest) => {
+    stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+    stream.session?.close();
+  });
+  server.on('session', (session: ServerHttp2Session) => {
+    // Emitted while the socket is handed over; the session itself shows only a proxy of it.
+    if (opening !== undefined) sessions.set(session, opening);
+    session.once('close', () => sessions.delete(session));
+    session.on('error', onFailure);
+    session.setTimeout(idleMs, () => session.close());
+  });
+  server.on('sessionError', () => undefined);
+
+  return {
+    open(socket) {
+      opening = socket;
+      server.emit('connection', socket);
+      opening = undefined;
+      if (!isClosing) return;
+      for (const [session, its] of sessions) if (its === socket) session.close();
+    },
+    close() {
+      isClosing = true;
+      for (const session of sessions.keys()) session.close();
+    },
+  };
+}

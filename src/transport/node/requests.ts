@@ -1,0 +1,129 @@
+// Requests by Node's own servers, over HTTP/1.1 or HTTP/2, from their headers to what serves them.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+import type { Caller } from '../../authority/index.ts';
+import type { ReadLanes } from '../../limits/index.ts';
+import { isOutOfResponseMemory } from '../response-memory.ts';
+import type { Handle } from '../routed-request.ts';
+import { MeteredSocket } from './metered-socket.ts';
+
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** What such requests are served with. */
+export interface NodeServing {
+  readonly handle: Handle;
+  /** The connection, as it was accepted. */
+  readonly socket: Socket;
+  /** Who makes the request. */
+  readonly caller: Caller;
+  /** Their parsing is Node's; what follows from it is done in turn with the work of others. */
+  readonly lanes: ReadLanes;
+  /** Told of an answer that could not be written, unless its reader has gone. */
+  readonly onBug: (thrown: unknown) => void;
+}
+
+/** Statuses whose answers have no body (RFC 9110). */
+const BODILESS = new Set([204, 205, 304]);
+/** For how long the rest of a request may come that is answered before its end, in milliseconds. */
+const REST_MS = 100;
+
+/** Serves a request. */
+export function serveNode(request: NodeRequest, response: NodeResponse, serving: NodeServing): void {
+  const { handle, socket, caller, lanes, onBug } = serving;
+  const { reads, flow } = lanes.requests;
+  // It had to wait, and its peer did not.
+  if (isGone(response)) return;
+  const { method = 'GET', url: target = '/' } = request;
+  const { url, header } = urlAndHeader(request, response);
+  const body = bodyOf(request, serving);
+  const routed = { httpVersion: request.httpVersion, method, target, url, header, body, socket, caller };
+  const call = handle(routed, () => {
+    if (!(request.socket instanceof MeteredSocket)) return abandon(response);
+    // What it holds is free now; its connection ends later.
+    call.close();
+    request.socket.evict();
+  });
+  (response as ServerResponse).once('close', () => reads.run(flow, () => call.close()));
+  call.response
+    .then((answer) => writeNode(response, answer))
+    .catch((thrown: unknown) => {
+      if (!isGone(response) && !isOutOfResponseMemory(thrown)) onBug(thrown);
+      abandon(response);
+    });
+}
+
+/** Writes an answer whole, as fast as its reader takes it. */
+export async function writeNode(response: NodeResponse, answer: UniversalServerResponse): Promise<void> {
+  if (isHttp2(response)) {
+    const { stream } = response;
+    const hasBody = answer.body !== undefined && response.req.method !== 'HEAD' && !BODILESS.has(answer.status);
+    endWithAnswer(stream, hasBody);
+    if (!hasBody) {
+      // In one frame that ends the stream: gRPC reads a status from headers only there.
+      stream.respond({ ':status': answer.status, ...Object.fromEntries(answer.header ?? []) }, { endStream: true });
+      return;
+    }
+  }
+  await universalResponseToNodeResponse(answer, response);
+}
+
+/** An answer ends its stream, also where the request does not end: nobody reads the rest (RFC 9113, section 8.1). */
+function endWithAnswer(stream: ServerHttp2Stream, hasBody: boolean): void {
+  const end = () => {
+    if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  };
+  // Behind a body come the trailers, whether there are any or not. Nobody is told when they have left, and a reset would overtake them;
+  // clients may also take it for the answer. Most requests end by themselves in that time.
+  const endSoon = () => setTimeout(end, REST_MS).unref();
+  // Node has ended its own side of a HEAD request before.
+  if (!hasBody && stream.writableFinished) endSoon();
+  else stream.once(hasBody ? 'wantTrailers' : 'finish', endSoon);
+}
+
+/** Ends an answer that cannot be given. */
+export function abandon(response: NodeResponse): void {
+  if (isHttp2(response)) response.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  else response.destroy();
+}
+
+/** Whether the peer has gone. */
+function isGone(response: NodeResponse): boolean {
+  return isHttp2(response) ? response.stream.destroyed : response.destroyed || response.req.destroyed;
+}
+
+export function isHttp2(message: NodeResponse): message is Http2ServerResponse;
+export function isHttp2(message: NodeRequest): message is Http2ServerRequest;
+export function isHttp2(message: NodeRequest | NodeResponse): boolean {
+  return 'stream' in message;
+}
+
+function urlAndHeader(request: NodeRequest, response: NodeResponse) {
+  try {
+    const { url, header } = universalRequestFromNodeRequest(request, response, undefined, undefined);
+    return { url, header };
+  } catch {
+    // No authority, or one that is no URL.
+    const header = new Headers();
+    for (const [name, value] of Object.entries(request.headers)) {
+      if (typeof value === 'string' && !name.startsWith(':')) header.set(name, value);
+    }
+    return { url: undefined, header };
+  }
+}
+
+/** The parts of the body. The request is not destroyed at an early end: the answer still has to leave by its socket. */
+async function* bodyOf(request: NodeRequest, { lanes: { bodies } }: NodeServing): AsyncGenerator<Uint8Array> {
+  // Node's HTTP/2 request ends in good order also where it was cut off; its stream does not.
+  const source = isHttp2(request) ? request.stream : request;
+  const parts = source.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
+  for await (const part of parts) {
+    yield part;
+    await new Promise<void>((resolve) => bodies.reads.run(bodies.flow, resolve));
+  }
+  if (isHttp2(request) && request.aborted) throw new Error('the stream was reset');
+}

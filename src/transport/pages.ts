@@ -1,0 +1,137 @@
+// The pages beside the calls: the key set, the probes and the metrics, over plain HTTP.
+
+import { createHash } from 'node:crypto';
+import { createAsyncIterable, type UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type { Page, PageContent } from '../api/page.ts';
+import { EctError, reject } from '../errors.ts';
+import { asResponse, problem } from './rejections.ts';
+import type { RoutedRequest } from './routed-request.ts';
+
+export interface StandardPages {
+  /** The JWK Set document, byte for byte. */
+  readonly jwks: () => string;
+  /** Seconds for which anybody may keep the JWK Set from now on. */
+  readonly jwksMaxAgeSeconds: () => number;
+  /** What calls depend on, each with whether it is there. */
+  readonly ready: () => Readonly<Record<string, boolean>>;
+  /** Methods that need more, each with whether that is there. They do not count for the whole instance. */
+  readonly methods: Readonly<Record<string, () => boolean>>;
+  /** Metrics in the Prometheus text format. */
+  readonly metrics: () => Promise<string>;
+}
+
+const JSON_TYPE = 'application/json';
+/** Metrics take milliseconds to write: everybody who asks within this time reads the same ones. */
+const METRICS_AGE_MS = 100;
+
+/** The pages that every instance has. */
+export function standardPages({ jwks, jwksMaxAgeSeconds, ready, methods, metrics }: StandardPages): readonly Page[] {
+  const readMetrics = readAtMostEvery(metrics, METRICS_AGE_MS);
+  return [
+    {
+      path: '/.well-known/jwks.json',
+      isOpen: true,
+      read: () => ({
+        status: 200,
+        contentType: 'application/jwk-set+json',
+        body: jwks(),
+        maxAgeSeconds: jwksMaxAgeSeconds(),
+      }),
+    },
+    {
+      path: '/healthz',
+      read: () => ({ status: 200, contentType: JSON_TYPE, body: '{"alive":true}\n', maxAgeSeconds: 0 }),
+    },
+    { path: '/readyz', read: () => readiness(ready(), methods) },
+    {
+      path: '/metrics',
+      read: async () => ({
+        status: 200,
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        body: await readMetrics(),
+        maxAgeSeconds: 0,
+      }),
+    },
+  ];
+}
+
+function readiness(
+  checks: Readonly<Record<string, boolean>>,
+  methods: Readonly<Record<string, () => boolean>>,
+): PageContent {
+  const ready = Object.values(checks).every(Boolean);
+  const states = Object.entries(methods).map(([name, isReady]) => [name, isReady()]);
+  const extra = states.length === 0 ? {} : { methods: Object.fromEntries(states) };
+  const body = `${JSON.stringify({ ready, checks, ...extra })}\n`;
+  return { status: ready ? 200 : 503, contentType: JSON_TYPE, body, maxAgeSeconds: 0 };
+}
+
+/** Answers a request for this page: GET and HEAD, and 304 to a caller that has it already. */
+export async function readPage(page: Page, { method, header }: RoutedRequest): Promise<UniversalServerResponse> {
+  if (method !== 'GET' && method !== 'HEAD') {
+    const rejected = asResponse(
+      problem(
+        405,
+        new EctError({ ...reject('REQUEST_MALFORMED', 'this page is read by GET or HEAD'), remedy: 'Read it by GET.' }),
+      ),
+    );
+    rejected.header?.set('allow', 'GET, HEAD');
+    return rejected;
+  }
+  const { status, contentType, body, maxAgeSeconds } = await page.read();
+  const { etag, bytes } = prepared(page, body);
+  const isKnown = status === 200 && knows(header.get('if-none-match') ?? undefined, etag);
+  const headers = new Headers({
+    'cache-control': maxAgeSeconds > 0 ? `public, max-age=${maxAgeSeconds}` : 'no-store',
+    etag,
+    'x-content-type-options': 'nosniff',
+    ...(page.isOpen === true ? { 'access-control-allow-origin': '*' } : {}),
+  });
+  if (isKnown) return { status: 304, header: headers };
+  headers.set('content-type', contentType);
+  headers.set('content-length', String(bytes.length));
+  if (method === 'HEAD') return { status, header: headers };
+  return { status, header: headers, body: createAsyncIterable([bytes]) };
+}
+
+interface Prepared {
+  readonly body: string;
+  readonly etag: string;
+  readonly bytes: Buffer;
+}
+
+/** The last answer of each page: everybody is sent the same bytes. */
+const lastAnswers = new WeakMap<Page, Prepared>();
+
+function prepared(page: Page, body: string): Prepared {
+  const last = lastAnswers.get(page);
+  if (last?.body === body) return last;
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  const answer = { body, etag, bytes: Buffer.from(body) };
+  lastAnswers.set(page, answer);
+  return answer;
+}
+
+/** Reads at most once in so many milliseconds, and once for all who ask at the same time. */
+function readAtMostEvery<T>(read: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
+  let latest: Promise<T> | undefined;
+  let since = 0;
+  return () => {
+    const now = performance.now();
+    if (latest === undefined || now - since > maxAgeMs) {
+      since = now;
+      latest = read();
+      // A failure is told to those who wait for it, and to nobody after them.
+      latest.catch(() => {
+        latest = undefined;
+      });
+    }
+    return latest;
+  };
+}
+
+/** Whether a caller has this version: RFC 9110, 13.1.2, by the weak comparison. */
+function knows(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
+}

@@ -1,0 +1,313 @@
+// Writes answers as gRPC frames. A message is written from its last byte to its first, so that the length of each part
+// is known when its prefix is due: one pass, into one buffer that is used again. The general codec makes a message
+// object and several small buffers of every answer instead, which cost more than all the rules of Issue together.
+
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type JsonValue,
+  type MessageInitShape,
+  ScalarType,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { DurationSchema, StructSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import { FRAME_PREFIX_BYTES, writeFrame } from '../messages/grpc-frame.ts';
+
+/** Makes one frame of an answer, given as the init shape of its message. The frame is the caller's to keep. */
+export type FrameEncoder = (answer: object) => Buffer;
+
+/** The encoder for a message type. What it has no rule for (maps but of texts, floats, packed lists) goes to the general codec. */
+export function createFrameEncoder(type: DescMessage): FrameEncoder {
+  const write = compile(type, new Map());
+  if (write === undefined)
+    return (answer) => writeFrame(toBinary(type, create(type, answer as MessageInitShape<DescMessage>)));
+  return (answer) => {
+    const out = new BackwardWriter();
+    write(out, answer as Fields);
+    return out.takeFrame();
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type WriteMessage = (out: BackwardWriter, message: Fields) => void;
+type WriteValue = (out: BackwardWriter, value: never) => void;
+
+/** One field: where it is in the init shape, and how its value is written, tag included. */
+interface FieldWriter {
+  readonly name: string;
+  /** The group that it belongs to, whose value is `{ case, value }`. */
+  readonly oneof: string | undefined;
+  readonly isList: boolean;
+  readonly isDefault: (value: never) => boolean;
+  readonly write: WriteValue;
+}
+
+/** Compiles a message type; `undefined` where some field has no rule here. Types may contain themselves. */
+function compile(type: DescMessage, known: Map<string, WriteMessage>): WriteMessage | undefined {
+  const earlier = known.get(type.typeName);
+  if (earlier !== undefined) return earlier;
+  const fields: FieldWriter[] = [];
+  const write: WriteMessage = (out, message) => {
+    for (let at = fields.length - 1; at >= 0; at--) writeField(out, fields[at]!, message);
+  };
+  known.set(type.typeName, write);
+  for (const field of [...type.fields].sort((a, b) => a.number - b.number)) {
+    const writer = compileField(field, known);
+    if (writer === undefined) return undefined;
+    fields.push(writer);
+  }
+  return write;
+}
+
+function writeField(out: BackwardWriter, field: FieldWriter, message: Fields): void {
+  if (field.oneof !== undefined) {
+    const choice = message[field.oneof] as { case?: string; value?: unknown } | undefined;
+    if (choice?.case === field.name) field.write(out, choice.value as never);
+    return;
+  }
+  const value = message[field.name];
+  if (value === undefined) return;
+  if (field.isList) {
+    writeList(out, field, value as readonly never[]);
+  } else if (!field.isDefault(value as never)) {
+    field.write(out, value as never);
+  }
+}
+
+function writeList(out: BackwardWriter, field: FieldWriter, items: readonly never[]): void {
+  for (let at = items.length - 1; at >= 0; at--) field.write(out, items[at]!);
+}
+
+const LENGTH_DELIMITED = 2;
+const VARINT = 0;
+
+function compileField(field: DescField, known: Map<string, WriteMessage>): FieldWriter | undefined {
+  if (field.fieldKind === 'map') return compileMap(field);
+  const isList = field.fieldKind === 'list';
+  const kind = isList ? field.listKind : field.fieldKind;
+  const wireType = kind === 'message' || isText(field.scalar) ? LENGTH_DELIMITED : VARINT;
+  if (isList && wireType === VARINT) return undefined; // packed
+  const tag = field.number * 8 + wireType;
+  const value = valueWriter(field, kind, known);
+  if (value === undefined) return undefined;
+  return {
+    name: field.localName,
+    oneof: field.oneof?.localName,
+    isList,
+    // A field with explicit presence is written as soon as it is set.
+    isDefault: kind !== 'message' && field.presence === IMPLICIT ? zeroOf(field.scalar) : () => false,
+    write: (out, item) => {
+      value(out, item);
+      out.varint(tag);
+    },
+  };
+}
+
+/** A map of texts is a list of messages, each with its key and its value. */
+function compileMap(field: DescField & { readonly fieldKind: 'map' }): FieldWriter | undefined {
+  if (field.mapKey !== ScalarType.STRING || field.mapKind !== 'scalar') return undefined;
+  if (field.scalar !== ScalarType.STRING) return undefined;
+  const tag = field.number * 8 + LENGTH_DELIMITED;
+  return {
+    name: field.localName,
+    oneof: undefined,
+    isList: false,
+    isDefault: () => false,
+    write: (out, entries: Readonly<Record<string, string>>) => {
+      for (const [key, value] of Object.entries(entries).reverse()) {
+        const end = out.length;
+        out.text(value);
+        out.varint(MAP_VALUE_TAG);
+        out.text(key);
+        out.varint(MAP_KEY_TAG);
+        out.varint(out.length - end);
+        out.varint(tag);
+      }
+    },
+  };
+}
+
+const MAP_KEY_TAG = 8 + LENGTH_DELIMITED;
+const MAP_VALUE_TAG = 16 + LENGTH_DELIMITED;
+
+/** `FeatureSet.FieldPresence.IMPLICIT` of the descriptors. */
+const IMPLICIT = 2;
+
+function valueWriter(field: DescField, kind: string, known: Map<string, WriteMessage>): WriteValue | undefined {
+  if (kind === 'enum') return (out, value: number) => out.varint(value);
+  if (kind === 'scalar') return scalarWriter(field.scalar);
+  if (kind !== 'message' || field.message === undefined) return undefined;
+  if (field.message.typeName === StructSchema.typeName) {
+    // A Struct is plain JSON in the init shape.
+    return (out, value: JsonValue) => out.bytes(toBinary(StructSchema, fromJson(StructSchema, value)));
+  }
+  if (TIMES.includes(field.message.typeName)) return writeTime;
+  const write = compile(field.message, known);
+  if (write === undefined) return undefined;
+  return (out, value: Fields) => {
+    const end = out.length;
+    write(out, value);
+    out.varint(out.length - end);
+  };
+}
+
+/** Both have seconds and nanoseconds. Each token has two. */
+const TIMES: readonly string[] = [TimestampSchema.typeName, DurationSchema.typeName];
+
+function writeTime(out: BackwardWriter, { seconds = 0n, nanos = 0 }: { seconds?: bigint; nanos?: number }): void {
+  const end = out.length;
+  if (nanos !== 0) {
+    out.varint(nanos);
+    out.varint(NANOS_TAG);
+  }
+  if (seconds !== 0n) {
+    out.varint(Number(seconds));
+    out.varint(SECONDS_TAG);
+  }
+  out.varint(out.length - end);
+}
+
+const SECONDS_TAG = 8 + VARINT;
+const NANOS_TAG = 16 + VARINT;
+
+function scalarWriter(type: ScalarType | undefined): WriteValue | undefined {
+  switch (type) {
+    case ScalarType.STRING:
+      return (out, value: string) => out.text(value);
+    case ScalarType.BYTES:
+      return (out, value: Uint8Array) => out.bytes(value);
+    case ScalarType.BOOL:
+      return (out, value: boolean) => out.varint(value ? 1 : 0);
+    case ScalarType.INT32:
+    case ScalarType.UINT32:
+      return (out, value: number) => out.varint(value);
+    case ScalarType.INT64:
+    case ScalarType.UINT64:
+      return (out, value: bigint) => out.varint(Number(value));
+    default:
+      return undefined;
+  }
+}
+
+function isText(type: ScalarType | undefined): boolean {
+  return type === ScalarType.STRING || type === ScalarType.BYTES;
+}
+
+/** How the default of a scalar is told; without a scalar it is that of an enum. */
+function zeroOf(type: ScalarType | undefined): (value: never) => boolean {
+  switch (type) {
+    case ScalarType.STRING:
+    case ScalarType.BYTES:
+      return (value: string | Uint8Array) => value.length === 0;
+    case ScalarType.INT64:
+    case ScalarType.UINT64:
+      return (value: bigint) => value === 0n;
+    default:
+      return (value: number | boolean) => !value;
+  }
+}
+
+const SCRATCH_BYTES = 64 * 1024;
+/**
+ * The shared buffer is stretched for a larger answer and stays as large as most batches need it: buffers of that size that
+ * come and go have the heap collected whole, since V8 counts them.
+ */
+const KEPT_BYTES = 1024 * 1024;
+let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+
+/** Writes towards the front of the shared buffer. Synchronous use only: one message at a time. */
+class BackwardWriter {
+  #at = scratch.length;
+
+  /** Bytes written so far. */
+  get length(): number {
+    return scratch.length - this.#at;
+  }
+
+  text(value: string): void {
+    if (value.length > SHORT_TEXT || !this.#shortText(value)) this.#longText(value);
+  }
+
+  bytes(value: Uint8Array): void {
+    this.raw(value);
+    this.varint(value.length);
+  }
+
+  /** Bytes as they are, without a length. */
+  raw(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#at -= value.length;
+    scratch.set(value, this.#at);
+  }
+
+  /** An integer from 0 to 2^53 - 1. Nothing that this service answers is negative. */
+  varint(value: number): void {
+    // Nearly all are tags, short lengths and small enums.
+    if (this.#at > 0 && value >= 0 && value < 0x80 && Number.isInteger(value)) scratch[--this.#at] = value;
+    else this.#longVarint(value);
+  }
+
+  #longVarint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError('an answer holds a number that cannot be');
+    this.#reserve(MAX_VARINT_BYTES);
+    let length = 1;
+    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
+    this.#at -= length;
+    let rest = value;
+    for (let at = this.#at; at < this.#at + length - 1; at++) {
+      scratch[at] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    scratch[this.#at + length - 1] = rest;
+  }
+
+  /** The whole as one frame, copied out of the shared buffer. */
+  takeFrame(): Buffer {
+    const { length } = this;
+    const frame = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + length);
+    frame[0] = 0;
+    frame.writeUInt32BE(length, 1);
+    scratch.copy(frame, FRAME_PREFIX_BYTES, this.#at);
+    if (scratch.length > KEPT_BYTES) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    return frame;
+  }
+
+  /** Writes ASCII here, where a call into the runtime would cost more than the copying. False: it is not ASCII. */
+  #shortText(value: string): boolean {
+    const { length } = value;
+    this.#reserve(length + 1);
+    const start = this.#at - length;
+    for (let at = 0; at < length; at++) {
+      const unit = value.charCodeAt(at);
+      if (unit >= 0x80) return false;
+      scratch[start + at] = unit;
+    }
+    scratch[start - 1] = length;
+    this.#at = start - 1;
+    return true;
+  }
+
+  #longText(value: string): void {
+    const length = Buffer.byteLength(value);
+    this.#reserve(length);
+    this.#at -= length;
+    // As many bytes as characters: it is ASCII, which is copied rather than encoded.
+    scratch.write(value, this.#at, length, length === value.length ? 'latin1' : 'utf8');
+    this.varint(length);
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at >= bytes) return;
+    const { length } = this;
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * scratch.length, length + bytes));
+    scratch.copy(larger, larger.length - length, this.#at);
+    this.#at = larger.length - length;
+    scratch = larger;
+  }
+}
+
+const MAX_VARINT_BYTES = 8;
+/** Characters that are written one by one. Their number fits into one byte. */
+const SHORT_TEXT = 64;

@@ -1,0 +1,210 @@
+// The unary fast path: unary calls of gRPC, gRPC-Web and Connect straight on the engine of http2-server/. It reads one message, runs the same
+// call as every other door, and writes one message. What is unusual (compression, text mode, a timeout that cannot be read) it
+// leaves to the Connect router, which answers it in full.
+
+import type { AnyService } from '../../calls/call.ts';
+import type { Calls } from '../../calls/calls.ts';
+import { type Method, methodTable } from '../../calls/method-table.ts';
+import type { OpenCall } from '../../calls/open-call.ts';
+import { TOO_MUCH_AT_ONCE } from '../../calls/overload.ts';
+import type { EctError } from '../../errors.ts';
+import { Body, type Receiver, type RequestHead, type Stream } from '../../http2-server/index.ts';
+import { JSON_OPTIONS } from '../connect/unary-message.ts';
+import { applyPenalty } from '../http2/rejected-stream.ts';
+import { type BatchField, batchFieldOf } from '../messages/batch-field.ts';
+import { FRAME_PREFIX_BYTES, writeFrame } from '../messages/grpc-frame.ts';
+import { SYNC_BYTES } from '../messages/reading/limits.ts';
+import { readMessage } from '../messages/reading/read-message.ts';
+import { writeMessage } from '../messages/writing/write-message.ts';
+import { StreamArrival } from '../request-line.ts';
+import { writtenBytes } from '../response-memory.ts';
+import { createFrameEncoder, type FrameEncoder } from './encoder.ts';
+import { createUnaryWireForms, type FieldsFor, type UnaryWireForm } from './wire-forms.ts';
+
+/** Serves a stream if it is a plain unary call of a known method; otherwise `undefined`. */
+export type UnaryFastPath = (stream: Stream) => Receiver | undefined;
+
+interface FastPathRoute extends Method {
+  /** The repeated messages of the answer, where it has such a field. */
+  readonly list: BatchField | undefined;
+  /** Whether room for its answers is reserved before they are made. */
+  readonly isLarge: boolean;
+  readonly encode: FrameEncoder;
+}
+
+/** Makes the transport for every unary method of the services. Pages may read its answers as `fieldsFor` says. */
+export function createUnaryFastPath(
+  services: readonly AnyService[],
+  calls: Calls,
+  fieldsFor: FieldsFor = () => ({}),
+): UnaryFastPath {
+  const routes = createRoutes(services);
+  const directFormOf = createUnaryWireForms(fieldsFor);
+  return (stream) => {
+    const { head } = stream;
+    const route = routes.get(head.path);
+    const form = route === undefined ? undefined : directFormOf(head);
+    if (route === undefined || form === undefined) return undefined;
+    const timeoutMs = readTimeout(form, head);
+    if (timeoutMs === 'unreadable') return undefined;
+    const arrival = new StreamArrival(route.name, form.protocol, stream);
+    const call = calls.open(arrival, 'unary', timeoutMs, route.access);
+    if (call.stopped !== undefined) return new Rejection(stream, form, call, call.stopped);
+    call.weight = route.weight;
+    if (route.isLarge) call.reserve = (bytes) => stream.reserveAnswer(writtenBytes(bytes, form));
+    return receive(stream, form, route.maxBytes, call, calls, (message) => {
+      calls.enter(call, message.length, () => void answer(stream, form, route, call, message));
+    });
+  };
+
+  async function answer(
+    stream: Stream,
+    form: UnaryWireForm,
+    route: FastPathRoute,
+    call: OpenCall,
+    message: Buffer,
+  ): Promise<void> {
+    try {
+      // A small message is read at once, and needs no signal, which most calls never make.
+      const signal = message.length > SYNC_BYTES ? call.signal : undefined;
+      const read = () => readMessage(route.descriptor.input, form.codec, message, signal);
+      const { service, descriptor } = route;
+      const written = await calls.perform(service, descriptor.localName, read, call, (answer) =>
+        writeAnswer(form, route, answer, call),
+      );
+      form.answer(stream, written);
+    } catch (thrown) {
+      rejectCall(stream, form, call, thrown as EctError);
+    }
+  }
+}
+
+/** Reads the body up to the limit of the method, and hands over its one message. `onMessage` may throw EctError. */
+function receive(
+  stream: Stream,
+  form: UnaryWireForm,
+  maxBytes: number,
+  call: OpenCall,
+  calls: Calls,
+  onMessage: (message: Buffer) => void,
+): Receiver {
+  const body = new Body(stream);
+  let open = true;
+  const end = (error: EctError) => {
+    if (!open) return;
+    open = false;
+    rejectCall(stream, form, call, error);
+  };
+  // A deadline that passes ends the call at once, wherever it is: its body trickles in, it stands in line, or it is stuck.
+  call.onStop(end);
+  const judge = () => {
+    if (!open) return;
+    try {
+      onMessage(form.messageIn(body.read(), maxBytes));
+    } catch (thrown) {
+      end(thrown as EctError);
+    }
+  };
+  return {
+    onData: (part) => {
+      if (!open) return stream.consumed(part.length);
+      if (!body.add(part)) return end(TOO_MUCH_AT_ONCE);
+      // No more is kept than tells what is wrong with it.
+      if (form.isTooLong(body, maxBytes)) judge();
+    },
+    onRead: () => calls.arriving(call),
+    onEnd: judge,
+    onGone: () => call.abandon(),
+  };
+}
+
+/** Lists of more elements are written in slices: a thousand tokens would hold the event loop for 50 ms. */
+const MAX_WRITTEN_AT_ONCE = 128;
+
+function isLong({ list }: FastPathRoute, response: object): boolean {
+  if (list === undefined) return false;
+  const elements = (response as Record<string, readonly unknown[] | undefined>)[list.localName];
+  return elements !== undefined && elements.length > MAX_WRITTEN_AT_ONCE;
+}
+
+/** The message of an answer, in its frame where the form has frames. */
+function writeAnswer(
+  form: UnaryWireForm,
+  route: FastPathRoute,
+  answer: unknown,
+  call: OpenCall,
+): Buffer | Promise<Buffer> {
+  const response = answer as Record<string, unknown>;
+  const { codec, isFramed } = form;
+  if (codec === 'proto' && !isLong(route, response)) {
+    const frame = route.encode(response);
+    return isFramed ? frame : frame.subarray(FRAME_PREFIX_BYTES);
+  }
+  const written = writeMessage(route.descriptor.output, codec, response, JSON_OPTIONS, call.signal);
+  const finish = (message: Uint8Array) => (isFramed ? writeFrame(message) : asBuffer(message));
+  return written instanceof Promise ? written.then(finish) : finish(written);
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/**
+ * Rejects a call that was stopped when it came. What was read with its headers is let go first: of a small call that is all,
+ * and nothing of it needs to be reset.
+ */
+class Rejection implements Receiver {
+  readonly #stream: Stream;
+  readonly #form: UnaryWireForm;
+  readonly #call: OpenCall;
+  readonly #error: EctError;
+
+  constructor(stream: Stream, form: UnaryWireForm, call: OpenCall, error: EctError) {
+    this.#stream = stream;
+    this.#form = form;
+    this.#call = call;
+    this.#error = error;
+  }
+
+  onData(part: Buffer): void {
+    this.#stream.consumed(part.length);
+  }
+
+  onEnd(): void {
+    rejectCall(this.#stream, this.#form, this.#call, this.#error);
+  }
+
+  onRead(): void {
+    rejectCall(this.#stream, this.#form, this.#call, this.#error);
+  }
+
+  onGone(): void {
+    this.#call.abandon();
+  }
+}
+
+/** Ends a call with an error. What is unread of the request is let go. */
+function rejectCall(stream: Stream, form: UnaryWireForm, call: OpenCall, error: EctError): void {
+  call.finish(error);
+  if (!stream.isClosed) form.reject(stream, error);
+  applyPenalty(stream, call.penalty);
+}
+
+function createRoutes(services: readonly AnyService[]): ReadonlyMap<string, FastPathRoute> {
+  const routes = new Map<string, FastPathRoute>();
+  for (const [path, method] of methodTable(services)) {
+    if (method.kind !== 'unary') continue;
+    const { output, localName } = method.descriptor;
+    const isLarge = method.service.answerBytes?.[localName] !== undefined;
+    routes.set(path, { ...method, isLarge, list: batchFieldOf(output), encode: createFrameEncoder(output) });
+  }
+  return routes;
+}
+
+function readTimeout(form: UnaryWireForm, head: RequestHead): number | undefined | 'unreadable' {
+  try {
+    return form.timeoutMs(head);
+  } catch {
+    return 'unreadable';
+  }
+}

@@ -1,0 +1,46 @@
+// A failure that lasts for many rounds is one line in the log, not one a second.
+
+import { expect, test } from 'vitest';
+import { EctError, reject } from '../../src/errors.ts';
+import { ReportedFailures } from '../../src/key-manager/reported-failures.ts';
+
+function toldFailures() {
+  const told: string[] = [];
+  const counted: unknown[] = [];
+  const failures = new ReportedFailures({
+    onFailed: (cause, isNews) => {
+      counted.push(cause);
+      if (isNews) told.push((cause as Error).message);
+    },
+    onRecovered: () => told.push('recovered'),
+  });
+  const round = (...messages: readonly string[]) => {
+    for (const message of messages) failures.failed(new EctError(reject('LEDGER_UNAVAILABLE', message)));
+    failures.roundEnded();
+  };
+  return { failures, told, counted, round };
+}
+
+test('a failure that lasts is told when it begins and when it is over, in whatever words; each is counted', () => {
+  const { told, counted, round } = toldFailures();
+  round();
+  round('cannot be reached', 'no answer');
+  for (let n = 0; n < 60; n++) round('refused', 'refused');
+  round();
+  round();
+  expect(told).toEqual(['cannot be reached', 'recovered']);
+  expect(counted).toHaveLength(122);
+  round('again');
+  expect(told).toEqual(['cannot be reached', 'recovered', 'again']);
+});
+
+test('another kind of failure is told beside the one that lasts, and one that is met twice counts once', () => {
+  const { failures, told, counted, round } = toldFailures();
+  round('away');
+  const bug = new TypeError('a bug');
+  failures.failed(bug);
+  failures.failed(bug);
+  round('away');
+  expect(told).toEqual(['away', 'a bug']);
+  expect(counted).toHaveLength(3);
+});

@@ -1,0 +1,74 @@
+// S1 L17: where log lines end up when nobody can take them any more.
+
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { EventFile } from '../../src/telemetry/event-file.ts';
+import { SOON } from '../support/soon.ts';
+
+/**
+ * Closes a file once nothing is being written to it. A write that waits for a free thread would go to whatever file has the same
+ * number by then: here to the log of the next test.
+ */
+async function closeQuiet(fd: number): Promise<void> {
+  await vi.waitFor(() => expect(process.getActiveResourcesInfo()).not.toContain('FSReqCallback'), SOON);
+  closeSync(fd);
+}
+
+test('pieces are written in order and whole, some at once and the rest by a flush', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ect-events-'));
+  const path = join(folder, 'log');
+  const fd = openSync(path, 'w');
+  try {
+    const file = new EventFile(fd);
+    const pieces = Array.from({ length: 200 }, (_, at) => `${at}ä`.repeat(at + 1));
+    for (const piece of pieces.slice(0, 100)) file.write(`${piece}\n`);
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toBe(`${pieces.slice(0, 100).join('\n')}\n`), SOON);
+    for (const piece of pieces.slice(100)) file.write(`${piece}\n`);
+    file.flushSync();
+    await vi.waitFor(
+      () => expect(readFileSync(path, 'utf8').split('\n').filter(Boolean).sort()).toEqual(pieces.toSorted()),
+      SOON,
+    );
+  } finally {
+    await closeQuiet(fd);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test.runIf(process.platform === 'linux')('a full disk takes no line, and holds nobody', async () => {
+  const fd = openSync('/dev/full', 'w');
+  try {
+    const file = new EventFile(fd);
+    file.write('first\n');
+    file.write('second\n');
+    file.flushSync();
+    await new Promise((resolve) => setImmediate(resolve));
+    file.write('third\n');
+    file.flushSync();
+  } finally {
+    await closeQuiet(fd);
+  }
+});
+
+test('H24: what a slow reader leaves waiting has a bound; what is lost is said in its place', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ect-events-'));
+  const path = join(folder, 'log');
+  const fd = openSync(path, 'w');
+  try {
+    const file = new EventFile(fd, 1_000);
+    // The first is being written, and nothing of the rest before this turn has ended.
+    file.write('first\n');
+    for (let line = 0; line < 100; line++) file.write(`${'x'.repeat(99)}\n`);
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(12), SOON);
+    file.write('last\n');
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toMatch(/last\n$/), SOON);
+    const [loss, last] = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-2);
+    expect(JSON.parse(loss!)).toMatchObject({ event: 'events-lost', pieces: 90 });
+    expect(last).toBe('last');
+  } finally {
+    await closeQuiet(fd);
+    rmSync(folder, { recursive: true });
+  }
+});

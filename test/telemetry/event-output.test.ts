@@ -1,0 +1,46 @@
+// How lines are gathered before they are written.
+
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { GatheredLines } from '../../src/telemetry/event-output.ts';
+
+const FLUSH_MS = 100;
+
+/** Lines gathered into pieces of at most 20 bytes, and what becomes of them. */
+function gather() {
+  const done: string[] = [];
+  const output = { write: (text: string) => done.push(text), flushSync: () => done.push('flushed') };
+  return { lines: new GatheredLines(output, 20, FLUSH_MS), done };
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('lines', () => {
+  test('leave together when the next one does not fit, in order and whole', () => {
+    const { lines, done } = gather();
+    for (let line = 0; line < 7; line++) lines.write(`line-${line}\n`);
+    expect(done).toEqual(['line-0\nline-1\n', 'line-2\nline-3\n', 'line-4\nline-5\n']);
+    lines.flushSync();
+    expect(done.slice(3)).toEqual(['line-6\n', 'flushed']);
+  });
+
+  test('leave when time has passed, once, and nothing is written where there is none', () => {
+    const { lines, done } = gather();
+    lines.write('a\n');
+    vi.advanceTimersByTime(FLUSH_MS - 1);
+    lines.write('b\n');
+    expect(done).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(done).toEqual(['a\nb\n']);
+    vi.advanceTimersByTime(10 * FLUSH_MS);
+    expect(done).toEqual(['a\nb\n']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('are counted in bytes, and one that is longer than a piece leaves alone', () => {
+    const { lines, done } = gather();
+    const written = ['ä'.repeat(9), 'abc', 'x'.repeat(30), 'y'].map((line) => `${line}\n`);
+    for (const line of written) lines.write(line);
+    expect(done).toEqual(written.slice(0, 3));
+  });
+});

@@ -1,0 +1,77 @@
+// HTTP/2 by Node's own server: what Node would answer or keep by itself is judged, bounded and ended like everything else.
+
+import { once } from 'node:events';
+import * as http2 from 'node:http2';
+import { describe, expect, test, vi } from 'vitest';
+import { grpcJsClient } from '../../support/rpc-clients.ts';
+import { startTestServer, type TestServer } from '../../support/rpc-server.ts';
+import { SOON } from '../../support/soon.ts';
+import { answerOf } from '../parity/raw-call.ts';
+
+const ISSUE = '/ect.v1.AuthorityService/Issue';
+const BROWSERS = { allowedOrigins: [], rejectsOthers: true, allowedHosts: [] };
+const startOnNode = () => startTestServer({ http2: 'node', browsers: BROWSERS });
+
+function ask({ server }: TestServer, headers: http2.OutgoingHttpHeaders, ends = true) {
+  const session = http2.connect(server.url);
+  session.on('error', () => undefined);
+  const stream = session.request({ ':method': 'POST', ':path': ISSUE, ...headers }, { endStream: ends });
+  stream.on('error', () => undefined);
+  return { session, stream, [Symbol.dispose]: () => session.destroy() };
+}
+
+describe('H36: nothing goes past the rules for pages', () => {
+  test.each(['100-continue', 'x'])('Expect: %s', async (expectation) => {
+    await using running = await startOnNode();
+    const headers = { origin: 'https://evil.example', 'content-type': 'application/json', expect: expectation };
+    using asked = ask(running, headers);
+    expect((await answerOf(asked.stream)).status).toBe(403);
+    expect(running.calls()).toMatchObject([{ reason: 'ORIGIN_NOT_ALLOWED' }]);
+    expect(running.seen).toEqual([]);
+  });
+
+  test('CONNECT, whose connection ends', async () => {
+    await using running = await startOnNode();
+    const session = http2.connect(running.server.url);
+    const stream = session.request({ ':method': 'CONNECT', ':authority': 'evil.example' });
+    const closed = once(session, 'close');
+    expect((await answerOf(stream)).resetCode).toBe(http2.constants.NGHTTP2_PROTOCOL_ERROR);
+    await closed;
+  });
+});
+
+describe('H36: a request that does not end is ended with its answer', () => {
+  test.each([
+    ['HEAD', { ':method': 'HEAD', ':path': '/readyz' }],
+    ['a preflight', { ':method': 'OPTIONS', origin: 'https://a.example', 'access-control-request-method': 'POST' }],
+    ['an expectation', { 'content-type': 'application/json', expect: 'x', origin: 'https://evil.example' }],
+    ['a page', { ':method': 'GET', ':path': '/readyz' }],
+  ])('%s', async (_title, headers) => {
+    await using running = await startOnNode();
+    using asked = ask(running, headers, false);
+    const { status, resetCode } = await answerOf(asked.stream);
+    expect(status).toBeGreaterThan(0);
+    expect(resetCode).toBe(0);
+  });
+});
+
+test('H36: the service stops without waiting for peers that say nothing', async () => {
+  await using running = await startOnNode();
+  using asked = ask(running, { 'content-type': 'application/grpc' }, false);
+  await vi.waitFor(() => expect(asked.session.remoteSettings).toBeDefined(), SOON);
+  asked.stream.close();
+  const began = performance.now();
+  await running.server.drain(60_000);
+  expect(performance.now() - began).toBeLessThan(30_000);
+  expect(running.lines.findLast(({ event }) => event === 'stopped')).toMatchObject({ cut: 0 });
+});
+
+test('H36: a refusal by headers alone is a status that gRPC clients read', async () => {
+  await using running = await startOnNode();
+  const client = grpcJsClient(running.server.url.replace('http://', ''), 'ect.v1.AuthorityService');
+  const error = await new Promise<{ code?: number } | null>((resolve) =>
+    client['Issue']?.({ exec_act: 'x'.repeat(5_000) }, {}, (thrown) => resolve(thrown)),
+  );
+  client.close();
+  expect(error?.code).toBe(8);
+});

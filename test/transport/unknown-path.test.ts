@@ -1,0 +1,24 @@
+// The kind of fault: a rejection that does not say what was rejected.
+
+import { expect, test } from 'vitest';
+import { unknownPath } from '../../src/transport/unknown-path.ts';
+
+const METHODS = ['/ect.v1.AuthorityService/Issue', '/ect.v1.LedgerService/GetEntry', '/ect.v1.AdminService/ListKeys'];
+
+test('a method that is not there is named', () => {
+  const error = unknownPath('/ect.v1.AuthorityService/Isue', METHODS);
+  expect(error.reason).toBe('METHOD_UNKNOWN');
+  expect(error.message).toBe('there is no method or page /ect.v1.AuthorityService/Isue');
+});
+
+test('one that another service has is told with its path', () => {
+  expect(unknownPath('/ect.v1.AuthorityService/GetEntry', METHODS).message).toBe(
+    'there is no method or page /ect.v1.AuthorityService/GetEntry; did you mean /ect.v1.LedgerService/GetEntry?',
+  );
+});
+
+test('what a peer chose is cut, and holds no character of another line', () => {
+  const { message } = unknownPath(`/a\n\u202e${'x'.repeat(10_000)}`, METHODS);
+  expect(message).toMatch(/^there is no method or page \/a\\u000a\\u202ex+…$/);
+  expect(message.length).toBeLessThan(160);
+});
