@@ -59,6 +59,6 @@ const [COLON, COMMA, OPEN_BRACKET, OPEN_BRACE] = [0x3a, 0x2c, 0x5b, 0x7b];
 /** The payload of a signed token, or an unsigned one as it is. */
 export function payloadOf(token: string): Buffer {
   if (token.startsWith('{')) return Buffer.from(token);
-  const [header = '', payload = header] = token.split('../transport', 2);
+  const [header = '', payload = header] = token.split('.', 2);
   return Buffer.from(payload, 'base64url');
 }

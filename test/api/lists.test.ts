@@ -38,7 +38,7 @@ const methods: readonly DescMethod[] = [AuthorityService, LedgerService, KeyServ
   (service) => service.methods,
 );
 const lists = methods.flatMap((method) => listsIn(method.input).map((fields) => ({ method, fields })));
-const pathOf = (fields: readonly DescField[]) => fields.map(({ name }) => name).join('../transport');
+const pathOf = (fields: readonly DescField[]) => fields.map(({ name }) => name).join('.');
 const rows = lists.map(({ method, fields }) => [`${method.name} ${pathOf(fields)}`, method, fields] as const);
 
 /** A request with letters in that list, and with what is needed for it to be looked at. */

@@ -81,7 +81,7 @@ describe('H24 the size of an answer to what exceeds a limit', () => {
 
   test('and costs a small part of what it costs to look at it', () => {
     const token = signed(listOf('"a"', LARGE));
-    const look = () => JSON.parse(Buffer.from(token.split('../transport')[1] ?? '', 'base64url').toString());
+    const look = () => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
     const rounds = 5;
     for (const size of [appended, verified]) {
       const cost = cpuOf(() => {
