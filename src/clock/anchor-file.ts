@@ -7,7 +7,7 @@ import { readStart } from '../files/bounded-read.ts';
 import { demandFile } from '../files/file-type.ts';
 import type { Anchor } from './anchor.ts';
 
-const MEMBERS = ['bootMs', 'trustedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'excusedMs'] as const;
+const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'excusedMs'] as const;
 
 /**
  * One sector, whatever is written: a file that is there is written over, which needs no space on a disk that is full. What lies behind it

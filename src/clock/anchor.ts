@@ -7,7 +7,7 @@ export interface Anchor {
   /** Which start of the machine `bootMs` counts from. */
   readonly bootId: string;
   readonly bootMs: number;
-  readonly trustedMs: number;
+  readonly believedMs: number;
   readonly lagMs: number;
   /** How much longer the lag lasts. */
   readonly lagLeftMs: number;
@@ -42,7 +42,7 @@ export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evide
   if (anchor !== undefined && anchor.bootId === bootId && bootMs !== undefined && bootMs >= anchor.bootMs) {
     // The machine has not been off: its boot time says how long ago the anchor was true.
     const passedMs = bootMs - anchor.bootMs;
-    const offsetMs = anchor.trustedMs + passedMs - steadyMs;
+    const offsetMs = anchor.believedMs + passedMs - steadyMs;
     const lagLeftMs = anchor.lagLeftMs - passedMs;
     const lagMs = lagLeftMs > 0 ? anchor.lagMs : 0;
     const held = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
@@ -50,9 +50,9 @@ export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evide
   }
   // Nothing says how long the service was off, but it is later than whatever it wrote last.
   const entryMs = newestMs > blank.excusedMs ? newestMs : 0;
-  const floorMs = Math.max(entryMs, anchor?.trustedMs ?? 0);
+  const floorMs = Math.max(entryMs, anchor?.believedMs ?? 0);
   const offsetMs = (floorMs === 0 ? wallMs : floorMs) - steadyMs;
-  const lagMs = anchor === undefined ? 0 : floorMs - anchor.trustedMs + anchor.lagMs;
+  const lagMs = anchor === undefined ? 0 : floorMs - anchor.believedMs + anchor.lagMs;
   const lagUntilMs = steadyMs + LAG_LASTS_MS;
   // A machine without a clock of its own goes on from when it was shut down, until NTP tells it how long that was.
   const restoredUntilMs = anchor === undefined ? steadyMs : steadyMs + RESTORED_MS;
@@ -66,5 +66,5 @@ export function anchorOf(trustedTime: TrustedTime, reading: ClockReading, bootId
   if (doubt !== undefined || reading.bootMs === undefined) return undefined;
   const machineMs = reading.steadyMs + sleptMs;
   const lagLeftMs = Math.max(0, lagUntilMs - machineMs);
-  return { bootId, bootMs: reading.bootMs, trustedMs: anchorMs + machineMs, lagMs, lagLeftMs, forgottenMs, excusedMs };
+  return { bootId, bootMs: reading.bootMs, believedMs: anchorMs + machineMs, lagMs, lagLeftMs, forgottenMs, excusedMs };
 }

@@ -464,7 +464,7 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     const kept = readFileSync(path, 'utf8');
     const clock = JSON.parse(kept) as Anchor;
     // As if the wall clock had been set forward by a day since.
-    writeAnchor(path, { ...clock, trustedMs: clock.trustedMs - 86_400_000 });
+    writeAnchor(path, { ...clock, believedMs: clock.believedMs - 86_400_000 });
     const before = filesOf(dataDir);
     const order = ['--replace', '--accept-loss', '--note', 'the disk failed', '--yes'];
     const rejected = await restoring(earlier, dataDir, ...order);

@@ -7,7 +7,7 @@ import { readAnchor, writeAnchor } from '../../src/clock/anchor-file.ts';
 const ANCHOR = {
   bootId: 'b',
   bootMs: 1.5,
-  trustedMs: 1_772_000_000_000.5,
+  believedMs: 1_772_000_000_000.5,
   lagMs: 0,
   lagLeftMs: 0,
   forgottenMs: 0,

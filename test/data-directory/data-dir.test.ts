@@ -7,7 +7,7 @@ import { readAnchor, writeAnchor } from '../../src/clock/anchor-file.ts';
 import { freshLedgerKey, openDataDir, readOrCreateLedgerKey, StartError } from '../../src/data-directory/data-dir.ts';
 import { openLedgerKey } from '../../src/ledger/index.ts';
 
-const anchor = { bootId: 'x', bootMs: 0, trustedMs: 0, lagMs: 0, lagLeftMs: 0, forgottenMs: 0, excusedMs: 0 };
+const anchor = { bootId: 'x', bootMs: 0, believedMs: 0, lagMs: 0, lagLeftMs: 0, forgottenMs: 0, excusedMs: 0 };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ect-data-'));

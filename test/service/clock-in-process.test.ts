@@ -95,9 +95,9 @@ test.each([
 
 test('C3 what is believed is kept for the next process, and nothing of a doubt', async () => {
   const { client, dataDir } = await start('sqlite');
-  const read = async () => JSON.parse(await readFile(join(dataDir, 'clock.json'), 'utf8')) as { trustedMs: number };
+  const read = async () => JSON.parse(await readFile(join(dataDir, 'clock.json'), 'utf8')) as { believedMs: number };
   const before = await read();
-  expect(Math.abs(before.trustedMs - realMs())).toBeLessThan(5_000);
+  expect(Math.abs(before.believedMs - realMs())).toBeLessThan(5_000);
   jump(YEAR_MS);
   await expect
     .poll(
@@ -111,6 +111,6 @@ test('C3 what is believed is kept for the next process, and nothing of a doubt',
     .toBe(false);
   expect(await read()).toEqual(before);
   jump(0);
-  await expect.poll(async () => (await read()).trustedMs, SOON).toBeGreaterThan(before.trustedMs);
-  expect(Math.abs((await read()).trustedMs - realMs())).toBeLessThan(5_000);
+  await expect.poll(async () => (await read()).believedMs, SOON).toBeGreaterThan(before.believedMs);
+  expect(Math.abs((await read()).believedMs - realMs())).toBeLessThan(5_000);
 });
