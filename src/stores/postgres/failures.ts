@@ -134,7 +134,7 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
     const inner = translated(error.cause, reasons);
     const rejection =
       inner instanceof EctError ? inner : new EctError(reject(reasons.unavailable, SENTENCES.other(reasons.what)));
-    const later = { ...rejection.rejection, facts: { ...rejection.metadata, retry_after_seconds: RETRY_SECONDS } };
+    const later = { ...rejection.rejection, metadata: { ...rejection.metadata, retry_after_seconds: RETRY_SECONDS } };
     // An outage is told once, when it begins, and not by each call that it rejects.
     return new EctError(later, error.isRepeated ? {} : { cause: cleaned(error) });
   }

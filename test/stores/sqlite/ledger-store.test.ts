@@ -257,7 +257,8 @@ describe('damage', () => {
     });
     await expect(store.commit([candidate('new')], honestSeal())).rejects.toMatchObject({
       reason: 'LEDGER_UNAVAILABLE',
-      message: 'The ledger takes no writes since an earlier failure: restart the service.',
+      message:
+        'The ledger takes no writes since it was found damaged: it goes on when an examination has found nothing.',
     });
     await store.close();
   });
