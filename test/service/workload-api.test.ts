@@ -4,7 +4,9 @@ import { createSign, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { dial } from '../interop/grpc-js-client.ts';
 import {
   type Certificate,
   type CertificateAuthority,
@@ -80,17 +82,21 @@ describeWith('openssl', 'a service with a SPIFFE Workload API', () => {
   });
 
   test('A7 rotation under load: an open connection goes on, new handshakes see the new SVID and the new CA', async () => {
-    const open = clientOf(issueSvid(org, ORG));
+    // grpc-js: Node's own client drops an answer that is there before anybody has asked for it, which a busy machine brings about.
+    const { key, cert } = issueSvid(org, ORG);
+    const pem = [org.cert, key, cert].map((text) => Buffer.from(text));
+    using open = dial(service.address, credentials.createSsl(pem[0], pem[1], pem[2]));
+    const issueOnOpen = () => open.call('ect.v1.AuthorityService/Issue', { exec_act: order.execAct, aud: order.aud });
     // Made before: openssl would keep the clients of this process waiting in the middle of their calls.
     const svids = Array.from({ length: 5 }, () => svidBy(org, next));
     const [last, ofNext, ofOrg] = [svidBy(next, org), issueSvid(next, ORG), issueSvid(org, ORG)];
-    await open.issue(order);
+    await issueOnOpen();
     const failures = new Set<string>();
     let calls = 0;
     const until = new AbortController();
     const load = Array.from({ length: 4 }, async () => {
       while (!until.signal.aborted) {
-        await open.issue(order).catch((error: unknown) => failures.add(String(error)));
+        await issueOnOpen().catch((error: unknown) => failures.add(String(error)));
         calls++;
       }
     });
