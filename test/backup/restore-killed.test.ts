@@ -74,7 +74,7 @@ describeWith('strace', 'L3 L19 a restore over a directory that was used', () => 
       const { dataDir } = await restore(['-e', `inject=${name}:signal=KILL:when=${nth}`]);
       const files = filesOf(dataDir);
       if (!('ledger.key' in files)) {
-        found['refused']! += 1;
+        found['rejected']! += 1;
         expect(existsSync(join(dataDir, 'ledger.db')), when).toBe(true);
         await expect(readLedgerKey(filesIn(dataDir)), when).rejects.toThrow('restore the key from a backup');
       } else {
@@ -88,6 +88,6 @@ describeWith('strace', 'L3 L19 a restore over a directory that was used', () => 
       await rm(dataDir, { recursive: true });
     }
     console.info(`restores killed: ${tried.length} of ${places.length} places`, found);
-    expect(found['refused']).toBeGreaterThan(0);
+    expect(found['rejected']).toBeGreaterThan(0);
   });
 });

@@ -51,7 +51,7 @@ describeWith('go', 'Go', () => {
           Origin: ledgerVerifierKey.split('+')[0],
           LeafIndex: KEY_ENTRIES + 2,
           TreeSize: KEY_ENTRIES + ENTRIES,
-          Rejected: 4,
+          Refused: 4,
         });
       } finally {
         await rm(folder, { recursive: true, force: true });

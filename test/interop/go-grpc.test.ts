@@ -64,7 +64,7 @@ describeWith('go', 'grpc-go', () => {
       expect(JSON.parse(stdout)).toEqual({
         plain: used,
         compressed: used,
-        rejected: rejection('PermissionDenied', 'ISSUER_NOT_ALLOWED', { iss: 'urn:other' }),
+        refused: rejection('PermissionDenied', 'ISSUER_NOT_ALLOWED', { iss: 'urn:other' }),
         malformed: rejection('InvalidArgument', 'TOKEN_MALFORMED'),
         unknown: rejection('Unimplemented', 'METHOD_UNKNOWN'),
         metadata: 'OK',

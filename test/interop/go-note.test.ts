@@ -15,7 +15,7 @@ interface GoAnswer {
   readonly Checkpoints: number;
   readonly Inclusions: number;
   readonly Consistencies: number;
-  readonly Rejected: number;
+  readonly Refused: number;
   readonly SignedWithYourKey: string;
   readonly OwnVerifierKey: string;
   readonly OwnPrivateKey: string;
@@ -70,7 +70,7 @@ describeWith('go', 'L12 L11 the ledger, judged by sumdb of Go', () => {
       const answer = JSON.parse(run.stdout) as GoAnswer;
       const pairs = (SIZE * (SIZE + 1)) / 2;
       expect(answer).toMatchObject({ Checkpoints: SIZE + 1, Inclusions: pairs, Consistencies: pairs });
-      expect(answer.Rejected).toBeGreaterThan(4 * pairs);
+      expect(answer.Refused).toBeGreaterThan(4 * pairs);
 
       // Ed25519 is deterministic: with our key, Go signs the very note that we signed.
       expect(answer.SignedWithYourKey).toBe(evidence.checkpoints[SIZE]);

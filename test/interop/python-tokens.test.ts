@@ -9,7 +9,7 @@ interface Reading {
   readonly header: Read['header'];
   readonly pyjwt: Read['claims'];
   readonly jwcrypto: Read['claims'];
-  readonly rejected: readonly string[];
+  readonly refused: readonly string[];
 }
 
 describeWhen(python !== undefined, 'Python', PYTHON_NEED, () => {
@@ -19,9 +19,9 @@ describeWhen(python !== undefined, 'Python', PYTHON_NEED, () => {
         make: async (aud) => JSON.parse(await askPython({ make: { aud } })),
         read: async (tokens, jwks) => {
           const read = JSON.parse(await askPython({ read: { tokens, jwks, aud: AUDIENCE } })) as readonly Reading[];
-          for (const { pyjwt, jwcrypto, rejected } of read) {
+          for (const { pyjwt, jwcrypto, refused } of read) {
             expect(jwcrypto).toEqual(pyjwt);
-            expect(rejected).toEqual(['InvalidSignatureError', 'InvalidJWSSignature']);
+            expect(refused).toEqual(['InvalidSignatureError', 'InvalidJWSSignature']);
           }
           return read.map(({ header, pyjwt: claims }) => ({ header, claims }));
         },

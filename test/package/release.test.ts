@@ -69,8 +69,10 @@ describe('npm run release', () => {
     expect(sbom).toMatchObject({ bomFormat: 'CycloneDX', metadata: { component: { version: VERSION } } });
     const named = (sbom.components as { purl: string }[]).map(({ purl }) => decodeURIComponent(purl));
     const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-    const needed = Object.entries<{ version: string; dev?: boolean; link?: boolean }>(packages)
-      .filter(([path, { dev, link }]) => path !== '' && dev !== true && link !== true)
+    const needed = Object.entries<{ version: string; dev?: boolean; devOptional?: boolean; link?: boolean }>(packages)
+      .filter(
+        ([path, { dev, devOptional, link }]) => path !== '' && dev !== true && devOptional !== true && link !== true,
+      )
       .map(([path, { version }]) => `pkg:npm/${path.replace(/^.*node_modules\//, '')}@${version}`);
     expect(named.toSorted()).toEqual([...new Set(needed)].toSorted());
   });
