@@ -7,6 +7,8 @@ import { VERSION } from '../version.ts';
 /** What the metrics of a process were at some moment, for adding up those of several. */
 export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
+export type Metrics = ReturnType<typeof createMetrics>;
+
 /** The metrics of one service in a registry of its own. Labels are bounded: none holds what a caller made up. */
 export function createMetrics() {
   const registry = new Registry();
