@@ -176,6 +176,7 @@ const frontDoors = [
   'limits',
   'policy',
   'reload',
+  'service',
   'trust',
   'workers',
   'workload-api',
@@ -208,8 +209,8 @@ export default {
       name: 'composition-root',
       comment: 'only the process composes the service',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(?:process|serve)\\.ts$' },
-      to: { path: '^src/service\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(?:(?:process|serve)\\.ts$|service/)' },
+      to: { path: '^src/service/' },
     },
     {
       name: 'core-is-pure',

@@ -15,7 +15,7 @@ import { trustChecker } from './maintenance/trust-check.ts';
 import { StopLate } from './runtime/shutdown.ts';
 import { Signals } from './runtime/signals.ts';
 import { serve } from './serve.ts';
-import { isOperatorError } from './service.ts';
+import { isOperatorError } from './service/index.ts';
 
 /** What the operator does about what stops a start, where the message itself does not say it. */
 const NEXT_STEPS: Readonly<Partial<Record<ErrorReason, string>>> = {

@@ -7,7 +7,7 @@ import { redisWarnings } from './config/redis.ts';
 import { DescriptorWatch } from './runtime/descriptors.ts';
 import { GRACE_MS, KILL_MS, LATE_MS } from './runtime/shutdown.ts';
 import { onEndOfNpm, type Signals } from './runtime/signals.ts';
-import { ownDirectory, type RunningService, StartStopped, startService } from './service.ts';
+import { ownDirectory, type RunningService, StartStopped, startService } from './service/index.ts';
 import { createEvents } from './telemetry/events.ts';
 import { openWorkerContext, supervise, type WorkerContext } from './workers/index.ts';
 

@@ -10,23 +10,15 @@ import { GracefulClose } from './graceful-close.ts';
 import { Inbound } from './inbound.ts';
 import { LateResets } from './late-resets.ts';
 import type { Limits } from './limits.ts';
+import { READ_AT_ONCE, type ReadSchedule } from './read-schedule.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import type { Receiver } from './receiver.ts';
 import { Requests } from './requests.ts';
-import type { Receiver, Stream, StreamHost, StreamMemory } from './stream.ts';
+import { SocketReader } from './socket-reader.ts';
+import type { Stream, StreamHost } from './stream.ts';
+import { NO_PROCESS_LIMIT, type StreamMemory } from './stream-memory.ts';
 import { StreamTable } from './stream-table.ts';
 import { WriteQueue } from './write-queue.ts';
-
-/** When bytes that were read may be parsed, so that connections share the event loop. */
-export interface ReadSchedule {
-  /** Whether a slice of it may begin now. */
-  begin(): boolean;
-  /** Whether the slice that has begun may go on. Asked between frames. */
-  readonly goesOn: boolean;
-  /** The slice is over. */
-  end(): void;
-  /** Goes on in a later turn of the event loop. */
-  defer(goOn: () => void): void;
-}
 
 export interface ConnectionOptions {
   readonly limits: Limits;
@@ -44,25 +36,8 @@ export interface ConnectionOptions {
   readonly openMemory?: (evict: () => void) => StreamMemory;
 }
 
-/** Frames that are parsed between two looks at the clock. */
-const FRAMES_PER_LOOK = 4;
 /** Streams that are told at once that their connection is lost; of more the others are told in turn. */
 const ABORTED_AT_ONCE = 4;
-const NO_SCHEDULE: ReadSchedule = {
-  begin: () => true,
-  goesOn: true,
-  end: () => undefined,
-  defer: (goOn) => setImmediate(goOn),
-};
-const NO_BUDGET: StreamMemory = {
-  grow: () => true,
-  shrink: () => undefined,
-  pin: () => undefined,
-  close: () => undefined,
-};
-
-/** Why nothing is read from the socket. */
-type Pause = 'blocked' | 'deferred' | 'throttled';
 
 /** How long the peer may take to close when everything was said, in milliseconds. */
 const LINGER_MS = 1_000;
@@ -77,10 +52,7 @@ export class Connection implements StreamHost {
   readonly #streams = new StreamTable();
   readonly #window: ReceiveWindow;
   readonly #turns: ReadSchedule;
-  readonly #pauses = new Set<Pause>();
-  /** What was read and waits to be parsed. */
-  #unparsed: Buffer | undefined;
-  #framesSinceLook = 0;
+  readonly #input: SocketReader;
   #heldBytes = 0;
   #isClosing = false;
   readonly #gracefulClose: GracefulClose;
@@ -95,7 +67,8 @@ export class Connection implements StreamHost {
     const { limits, serve, now = () => performance.now() } = options;
     this.socket = socket;
     this.#options = options;
-    this.#turns = options.turns ?? NO_SCHEDULE;
+    this.#turns = options.turns ?? READ_AT_ONCE;
+    this.#input = new SocketReader(socket, this.#turns, (bytes) => this.#parse(bytes));
     this.#abuseBudget = new AbuseBudget(limits, now);
     this.writeQueue = new WriteQueue(socket, {
       maxWaitingBytes: limits.maxWaitingBytes,
@@ -104,8 +77,8 @@ export class Connection implements StreamHost {
       now,
       onBlocked: (isBlocked) => {
         // Who does not read is not read from: what it asks for would only wait.
-        if (isBlocked) this.#pause('blocked');
-        else this.#resume('blocked');
+        if (isBlocked) this.#input.pause('blocked');
+        else this.#input.resume('blocked');
       },
       onSent: (bytes) => this.#abuseBudget.sent(bytes),
       onStalled: ({ id }) => this.#streams.get(id)?.reset(ErrorCode.ENHANCE_YOUR_CALM),
@@ -139,7 +112,7 @@ export class Connection implements StreamHost {
     const onFrame: OnFrame = (type, flags, id, bytes, start, end) => {
       if (!this.#isEnded) this.#inbound.onFrame(type, flags, id, bytes, start, end);
     };
-    this.#reader = new FrameReader(limits.frameMs, now, onFrame, () => this.#mayGoOn());
+    this.#reader = new FrameReader(limits.frameMs, now, onFrame, () => this.#input.mayGoOn());
     this.writeQueue.push(
       settingsFrame([
         [Setting.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
@@ -147,7 +120,6 @@ export class Connection implements StreamHost {
       ]),
     );
     this.writeQueue.push(windowUpdate(0, limits.windowBytes - DEFAULT_WINDOW));
-    socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
     socket.on('end', () => this.#lost());
     socket.on('error', (error) => this.#lost(error));
     socket.on('close', () => this.#lost());
@@ -170,16 +142,11 @@ export class Connection implements StreamHost {
   }
 
   openMemory(evict: () => void): StreamMemory {
-    return this.#options.openMemory?.(evict) ?? NO_BUDGET;
+    return this.#options.openMemory?.(evict) ?? NO_PROCESS_LIMIT;
   }
 
   throttle(milliseconds: number): void {
-    if (this.#isEnded || this.#pauses.has('throttled')) return;
-    this.#pause('throttled');
-    setTimeout(() => {
-      this.#resume('throttled');
-      if (this.#unparsed !== undefined && !this.#isEnded) this.#goOnLater();
-    }, milliseconds).unref();
+    this.#input.throttle(milliseconds);
   }
 
   disconnect(): void {
@@ -211,24 +178,13 @@ export class Connection implements StreamHost {
     if (this.#isClosing) this.#endWhenDone();
   }
 
-  #onChunk(chunk: Buffer): void {
-    if (this.#isEnded) return;
-    const bytes = this.#unparsed === undefined ? chunk : Buffer.concat([this.#unparsed, chunk]);
-    if (this.#unparsed !== undefined || this.#pauses.has('throttled') || !this.#turns.begin()) {
-      this.#defer(bytes);
-      return;
-    }
-    this.#parse(bytes);
-    this.#turns.end();
-  }
-
   #parse(bytes: Buffer): void {
     try {
       this.#requests.begin();
       const rest = this.#reader.read(bytes);
       // What is left may be the reset of a request that is complete: nothing begins before it was looked at.
       const isDone = rest === undefined && this.#requests.end(() => this.#turns.goesOn);
-      if (!isDone && !this.#isEnded) this.#defer(rest ?? NOTHING);
+      if (!isDone && !this.#isEnded) this.#input.defer(rest ?? NOTHING);
       this.#watchPartial();
     } catch (thrown) {
       if (!(thrown instanceof ConnectionError)) this.#options.onBug(thrown);
@@ -245,45 +201,9 @@ export class Connection implements StreamHost {
     this.socket.setTimeout(isPartial ? frameMs : idleMs);
   }
 
-  /** Nothing more is read before these bytes are parsed. */
-  #defer(bytes: Buffer): void {
-    const isNew = this.#unparsed === undefined;
-    this.#unparsed = bytes;
-    if (!isNew) return;
-    this.#pause('deferred');
-    if (!this.#pauses.has('throttled')) this.#goOnLater();
-  }
-
-  #goOnLater(): void {
-    this.#turns.defer(() => {
-      const bytes = this.#unparsed;
-      if (bytes === undefined || this.#isEnded || this.#pauses.has('throttled')) return;
-      this.#unparsed = undefined;
-      this.#pauses.delete('deferred');
-      this.#parse(bytes);
-      if (this.#unparsed === undefined && this.#pauses.size === 0 && !this.#isEnded) this.socket.resume();
-    });
-  }
-
-  #mayGoOn(): boolean {
-    if (this.#pauses.has('throttled')) return false;
-    if (++this.#framesSinceLook < FRAMES_PER_LOOK) return true;
-    this.#framesSinceLook = 0;
-    return this.#turns.goesOn;
-  }
-
-  #pause(why: Pause): void {
-    if (this.#pauses.size === 0) this.socket.pause();
-    this.#pauses.add(why);
-  }
-
-  #resume(why: Pause): void {
-    if (this.#pauses.delete(why) && this.#pauses.size === 0 && !this.#isEnded) this.socket.resume();
-  }
-
   #onIdle(): void {
     // While we do not read, nobody can say whether the peer has sent the rest.
-    if (this.#isPartial && this.#pauses.size === 0) this.#fail(calmDown('a frame takes too long to arrive'));
+    if (this.#isPartial && !this.#input.isPaused) this.#fail(calmDown('a frame takes too long to arrive'));
     else if (this.#isPartial) this.socket.setTimeout(this.#options.limits.frameMs);
     else if (this.#streams.size === 0) this.close();
   }
@@ -313,6 +233,7 @@ export class Connection implements StreamHost {
   #end(readMs: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#input.close();
     this.#gracefulClose.cancel();
     this.#lateResets.flush();
     this.writeQueue.close();
@@ -331,6 +252,7 @@ export class Connection implements StreamHost {
   #lost(error?: Error): void {
     if (error !== undefined && !this.#isEnded) this.#options.onFailure(error);
     this.#isEnded = true;
+    this.#input.close();
     this.#isClosing = true;
     this.#gracefulClose.cancel();
     this.writeQueue.close();

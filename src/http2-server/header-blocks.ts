@@ -4,7 +4,7 @@
 import { ConnectionError, calmDown, ErrorCode } from './connection-error.ts';
 import { type HeaderList, HpackDecoder, HpackError } from './hpack.ts';
 import { areTrailers, type RequestHead, readRequestHead } from './request-head.ts';
-import type { StreamMemory } from './stream.ts';
+import type { StreamMemory } from './stream-memory.ts';
 
 /**
  * A block up to this many times the limit is read, so that the tables stay in step and its request can be told why it is rejected;

@@ -9,7 +9,9 @@ import { HeaderBlocks } from './header-blocks.ts';
 import type { LateResets } from './late-resets.ts';
 import type { Limits } from './limits.ts';
 import type { ReceiveWindow } from './receive-window.ts';
-import { type Receiver, Stream, type StreamHost, type StreamMemory } from './stream.ts';
+import type { Receiver } from './receiver.ts';
+import { Stream, type StreamHost } from './stream.ts';
+import type { StreamMemory } from './stream-memory.ts';
 import type { StreamTable } from './stream-table.ts';
 import type { WriteQueue } from './write-queue.ts';
 

@@ -5,33 +5,11 @@ import { ErrorCode } from './connection-error.ts';
 import { DEFAULT_WINDOW } from './frames.ts';
 import type { HeaderList } from './hpack.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import type { Receiver } from './receiver.ts';
 import type { RequestHead } from './request-head.ts';
 import { Sender } from './sender.ts';
+import type { StreamMemory } from './stream-memory.ts';
 import type { WriteQueue } from './write-queue.ts';
-
-/** Takes what a request brings. Attacker-controlled, all of it. */
-export interface Receiver {
-  /** A part of the body. `stream.consumed()` makes room for more; what is kept must be copied. */
-  onData(part: Buffer): void;
-  /** The request is complete. Trailers are empty where it has none. */
-  onEnd(trailers: HeaderList): void;
-  /** All that was read at once with the headers has been handed over. */
-  onRead?(): void;
-  /** The stream is over before the answer has left. */
-  onGone(): void;
-  /** All that was written has left. */
-  onDrained?(): void;
-}
-
-/** Bytes that the process can spare for one stream, beside what its connection may keep. */
-export interface StreamMemory {
-  /** Reserves so many more bytes. Answers whether there is room. */
-  grow(bytes: number): boolean;
-  shrink(bytes: number): void;
-  /** While it is pinned, the stream is not ended because others need what it holds. */
-  pin(isPinned: boolean): void;
-  close(): void;
-}
 
 /** What a stream needs of its connection. */
 export interface StreamHost {

@@ -141,3 +141,6 @@ export function cleanText(text: string): string {
   while (end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
   return bytes.toString('utf8', 0, end).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '?');
 }
+
+/** A trust file may have thousands of mistakes. */
+export const MAX_WHY_LENGTH = 2_000;

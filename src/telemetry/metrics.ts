@@ -3,9 +3,15 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { VERSION } from '../version.ts';
+import { createCallCounter } from './call-metrics.ts';
+import { createQuotaGauges } from './quota-metrics.ts';
+
+export type { ReadQuotas } from './quota-metrics.ts';
 
 /** What the metrics of a process were at some moment, for adding up those of several. */
 export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The metrics of one service in a registry of its own. Labels are bounded: none holds what a caller made up. */
 export function createMetrics() {
@@ -280,88 +286,4 @@ export function createMetrics() {
       registers,
     }),
   };
-}
-
-/** What the quotas of callers say when they are asked. */
-export type ReadQuotas = () => { readonly callers: number; readonly used: number };
-
-function createQuotaGauges(registers: Registry[]) {
-  let read: ReadQuotas = () => ({ callers: 0, used: 0 });
-  new Gauge({
-    name: 'ect_caller_write_quotas',
-    help: 'Callers that wrote within the last hour, and so have a quota that is not full.',
-    registers,
-    collect() {
-      this.set(read().callers);
-    },
-  });
-  new Gauge({
-    name: 'ect_caller_write_quota_used_ratio',
-    help: 'The largest share of its quota that a caller has used up, 0 to 1.',
-    aggregator: 'max',
-    registers,
-    collect() {
-      this.set(read().used);
-    },
-  });
-  return {
-    from: (source: ReadQuotas): void => {
-      read = source;
-    },
-  };
-}
-
-/** Counts calls and their durations. The label sets are few, and each is looked up once. */
-function createCallCounter(registers: Registry[]) {
-  const known: CallSeries[] = [];
-  // By method, code and reason: names that are there already, where one that is put together would have to be hashed.
-  const byMethod = new Map<string, Map<string, Map<string, CallSeries>>>();
-  const calls = new Counter({
-    name: 'ect_calls_total',
-    help: 'Calls by method, gRPC code and reason of refusal.',
-    labelNames: ['method', 'code', 'reason'],
-    registers,
-    // The library puts the labels together anew for each count, so calls are counted here until somebody asks.
-    collect: () => {
-      for (const series of known) {
-        calls.inc(series.labels, series.uncollected);
-        series.uncollected = 0;
-      }
-    },
-  });
-  const callSeconds = new Histogram({
-    name: 'ect_call_duration_seconds',
-    help: 'From the headers of a call to its answer.',
-    labelNames: ['method'],
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60],
-    registers,
-  });
-  return (method: string, code: string, reason: string, seconds: number): void => {
-    const byReason = mapIn(mapIn(byMethod, method), code);
-    let series = byReason.get(reason);
-    if (series === undefined) {
-      series = { labels: { method, code, reason }, uncollected: 0, duration: callSeconds.labels({ method }) };
-      byReason.set(reason, series);
-      known.push(series);
-    }
-    series.uncollected++;
-    series.duration.observe(seconds);
-  };
-}
-
-/** The map under a name; made where there is none. */
-function mapIn<T>(maps: Map<string, Map<string, T>>, name: string): Map<string, T> {
-  let map = maps.get(name);
-  if (map === undefined) {
-    map = new Map();
-    maps.set(name, map);
-  }
-  return map;
-}
-
-interface CallSeries {
-  readonly labels: { readonly method: string; readonly code: string; readonly reason: string };
-  /** Calls since the last time that the counter was read. */
-  uncollected: number;
-  readonly duration: Histogram.Internal<'method'>;
 }

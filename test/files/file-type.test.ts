@@ -22,7 +22,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
 import { checkConfig } from '../../src/maintenance/config-check.ts';
-import { startService as startInProcess } from '../../src/service.ts';
+import { startService as startInProcess } from '../../src/service/index.ts';
 import { ect } from '../cli/run.ts';
 import { runMain } from '../support/service-process.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
-import { startService } from '../../src/service.ts';
+import { startService } from '../../src/service/index.ts';
 import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { SOON } from '../support/soon.ts';

@@ -4,8 +4,9 @@ import { answeredBy, deadlineMs, underDeadline } from '../../concurrency/call-de
 import type { ExpiringKeyKind, ExpiringKeyRow, Held } from '../expiring-keys.ts';
 import type { DatabaseUse, Statement } from './database.ts';
 import { bytesOf, confirmRows } from './expiring-key-outcome.ts';
+import { ExpiringKeySweep } from './expiring-key-sweep.ts';
 import { isOutcomeOpen } from './failures.ts';
-import { isFenced, type Lease } from './lease.ts';
+import type { Lease } from './lease.ts';
 import type { Row } from './ledger-rows.ts';
 import { write } from './own-commits.ts';
 
@@ -44,11 +45,6 @@ const IS_OWN: Readonly<Record<ExpiringKeyKind, (held: Held) => boolean>> = {
   issued: () => true,
 };
 
-/** How often the table looks for rows whose time is over. */
-const SWEEP_MS = 1_000;
-/** The pause between two steps while there is more to do. */
-const NEXT_STEP_MS = 100;
-const SWEPT_ROWS = 1_000;
 /** Wishes of one statement, at most. */
 const MAX_GROUP = 256;
 
@@ -61,15 +57,9 @@ export class ExpiringKeyTable {
   readonly #ledger: string;
   readonly #kind: number;
   readonly #isOwn: (held: Held) => boolean;
-  readonly #earliest: (() => number) | undefined;
-  readonly #lease: Lease | undefined;
-  /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
-  readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
+  readonly #sweep: ExpiringKeySweep;
   #waiting: Waiting[] = [];
   #settling: Promise<void> | undefined;
-  #sweeping: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #isClosing = false;
 
   /**
    * `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. `lease`: who
@@ -80,14 +70,12 @@ export class ExpiringKeyTable {
     this.#ledger = ledger;
     this.#kind = KINDS[name];
     this.#isOwn = IS_OWN[name];
-    this.#earliest = earliest;
-    this.#lease = lease;
-    this.#sweepIn(SWEEP_MS);
+    this.#sweep = new ExpiringKeySweep(use, { ledger, kind: this.#kind }, earliest, lease);
   }
 
   /** What holds the key at `now`, if anything. */
   async peek(key: Uint8Array, now: number): Promise<Held | undefined> {
-    this.#tell(now);
+    this.#sweep.tell(now);
     const { rows } = await this.#use.read(this.#readHolders([key]));
     const [holder] = rows.map(holderOf);
     return holder !== undefined && holder.keepUntil >= now ? holder : undefined;
@@ -95,7 +83,7 @@ export class ExpiringKeyTable {
 
   /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the database. */
   hold(wish: KeyClaim): Promise<Held | undefined> {
-    this.#tell(wish.now);
+    this.#sweep.tell(wish.now);
     const answerByMs = deadlineMs();
     const held = new Promise<Held | undefined>((resolve, reject) => {
       this.#waiting.push({ ...wish, answerByMs, resolve, reject });
@@ -106,15 +94,8 @@ export class ExpiringKeyTable {
 
   /** Settles what waits. The database stays open. */
   async close(): Promise<void> {
-    this.#isClosing = true;
-    clearTimeout(this.#timer);
-    await Promise.all([this.#settling, this.#sweeping]);
+    await Promise.all([this.#settling, this.#sweep.stop()]);
     this.#use.close();
-  }
-
-  #tell(now: number): void {
-    this.#told.now = now;
-    this.#told.atMs = performance.now();
   }
 
   async #settleAll(): Promise<void> {
@@ -241,44 +222,6 @@ export class ExpiringKeyTable {
                WHERE ledger = $1 AND kind = $2 AND key = wanted.key LIMIT 1) AS held ON true`,
       values: [this.#ledger, this.#kind, [...keys]],
     };
-  }
-
-  #sweepIn(pauseMs: number): void {
-    this.#timer = setTimeout(() => {
-      this.#sweeping = this.#sweep().then(
-        (hasMore) => this.#sweepAgain(hasMore ? NEXT_STEP_MS : SWEEP_MS),
-        // The next write reports a failure that lasts. The sweep can wait.
-        () => this.#sweepAgain(SWEEP_MS),
-      );
-    }, pauseMs);
-    this.#timer.unref();
-  }
-
-  #sweepAgain(pauseMs: number): void {
-    if (!this.#isClosing) this.#sweepIn(pauseMs);
-  }
-
-  /**
-   * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a process whose
-   * clock is ahead does not take away what counts for the others. One that has lost the lease removes nothing, whatever it believes.
-   * Answers whether there is more to do.
-   */
-  async #sweep(): Promise<boolean> {
-    const { now: told, atMs } = this.#told;
-    const now = this.#earliest?.() ?? Math.floor(told + (performance.now() - atMs) / 1000);
-    const token = this.#lease?.token;
-    if (!Number.isFinite(now) || (this.#lease !== undefined && token === undefined)) return false;
-    const statement: Statement = {
-      name: 'sweep',
-      text: `DELETE FROM ect.once WHERE ctid = ANY (ARRAY (
-               SELECT ctid FROM ect.once
-               WHERE ledger || '' = $1 AND kind = $2 AND keep_until < least($3::bigint, floor(extract(epoch FROM now()))::bigint)
-                 AND ${isFenced('$5')}
-               ORDER BY keep_until LIMIT $4 FOR UPDATE SKIP LOCKED))`,
-      values: [this.#ledger, this.#kind, now, SWEPT_ROWS, token ?? null],
-    };
-    const { rowCount } = await this.#use.read(statement);
-    return rowCount === SWEPT_ROWS;
   }
 }
 

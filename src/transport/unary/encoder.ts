@@ -13,7 +13,8 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { DurationSchema, StructSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
-import { FRAME_PREFIX_BYTES, writeFrame } from '../messages/grpc-frame.ts';
+import { writeFrame } from '../messages/grpc-frame.ts';
+import { BackwardWriter } from './backward-writer.ts';
 
 /** Makes one frame of an answer, given as the init shape of its message. The frame is the caller's to keep. */
 export type FrameEncoder = (answer: object) => Buffer;
@@ -208,106 +209,3 @@ function zeroOf(type: ScalarType | undefined): (value: never) => boolean {
       return (value: number | boolean) => !value;
   }
 }
-
-const SCRATCH_BYTES = 64 * 1024;
-/**
- * The shared buffer is stretched for a larger answer and stays as large as most batches need it: buffers of that size that
- * come and go have the heap collected whole, since V8 counts them.
- */
-const KEPT_BYTES = 1024 * 1024;
-let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-
-/** Writes towards the front of the shared buffer. Synchronous use only: one message at a time. */
-class BackwardWriter {
-  #at = scratch.length;
-
-  /** Bytes written so far. */
-  get length(): number {
-    return scratch.length - this.#at;
-  }
-
-  text(value: string): void {
-    if (value.length > SHORT_TEXT || !this.#shortText(value)) this.#longText(value);
-  }
-
-  bytes(value: Uint8Array): void {
-    this.raw(value);
-    this.varint(value.length);
-  }
-
-  /** Bytes as they are, without a length. */
-  raw(value: Uint8Array): void {
-    this.#reserve(value.length);
-    this.#at -= value.length;
-    scratch.set(value, this.#at);
-  }
-
-  /** An integer from 0 to 2^53 - 1. Nothing that this service answers is negative. */
-  varint(value: number): void {
-    // Nearly all are tags, short lengths and small enums.
-    if (this.#at > 0 && value >= 0 && value < 0x80 && Number.isInteger(value)) scratch[--this.#at] = value;
-    else this.#longVarint(value);
-  }
-
-  #longVarint(value: number): void {
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError('an answer holds a number that cannot be');
-    this.#reserve(MAX_VARINT_BYTES);
-    let length = 1;
-    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
-    this.#at -= length;
-    let rest = value;
-    for (let at = this.#at; at < this.#at + length - 1; at++) {
-      scratch[at] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    scratch[this.#at + length - 1] = rest;
-  }
-
-  /** The whole as one frame, copied out of the shared buffer. */
-  takeFrame(): Buffer {
-    const { length } = this;
-    const frame = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + length);
-    frame[0] = 0;
-    frame.writeUInt32BE(length, 1);
-    scratch.copy(frame, FRAME_PREFIX_BYTES, this.#at);
-    if (scratch.length > KEPT_BYTES) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-    return frame;
-  }
-
-  /** Writes ASCII here, where a call into the runtime would cost more than the copying. False: it is not ASCII. */
-  #shortText(value: string): boolean {
-    const { length } = value;
-    this.#reserve(length + 1);
-    const start = this.#at - length;
-    for (let at = 0; at < length; at++) {
-      const unit = value.charCodeAt(at);
-      if (unit >= 0x80) return false;
-      scratch[start + at] = unit;
-    }
-    scratch[start - 1] = length;
-    this.#at = start - 1;
-    return true;
-  }
-
-  #longText(value: string): void {
-    const length = Buffer.byteLength(value);
-    this.#reserve(length);
-    this.#at -= length;
-    // As many bytes as characters: it is ASCII, which is copied rather than encoded.
-    scratch.write(value, this.#at, length, length === value.length ? 'latin1' : 'utf8');
-    this.varint(length);
-  }
-
-  #reserve(bytes: number): void {
-    if (this.#at >= bytes) return;
-    const { length } = this;
-    const larger = Buffer.allocUnsafeSlow(Math.max(2 * scratch.length, length + bytes));
-    scratch.copy(larger, larger.length - length, this.#at);
-    this.#at = larger.length - length;
-    scratch = larger;
-  }
-}
-
-const MAX_VARINT_BYTES = 8;
-/** Characters that are written one by one. Their number fits into one byte. */
-const SHORT_TEXT = 64;

@@ -14,7 +14,7 @@ function loadedAfter(statement: string): number {
 }
 
 test('a service whose key is local never loads the SDK of AWS', () => {
-  const service = new URL('../../../src/service.ts', import.meta.url).href;
+  const service = new URL('../../../src/service/index.ts', import.meta.url).href;
   expect(loadedAfter(`await import(${JSON.stringify(service)});`)).toBe(0);
   expect(loadedAfter("await import('@aws-sdk/client-kms');")).toBeGreaterThan(0);
 });

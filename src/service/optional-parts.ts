@@ -1,0 +1,35 @@
+// Parts whose code is loaded only where they are wanted.
+
+import type { Config } from '../config/index.ts';
+import { StartError } from '../data-directory/data-dir.ts';
+import type { Shutdown } from '../runtime/shutdown.ts';
+import type { GuardSurroundings } from '../startup/open-redis-guard.ts';
+import type { RedisReplayGuard } from '../stores/redis/index.ts';
+import type { Events } from '../telemetry/events.ts';
+import type { WorkloadApi } from '../workload-api/index.ts';
+
+/** The agent of the configuration, once it has given the service an identity. Its client is loaded only where it is wanted. */
+export async function openWorkload(
+  { workloadApi }: Config,
+  nowMs: () => number,
+  events: Events,
+  shutdown: Shutdown,
+): Promise<WorkloadApi | undefined> {
+  if (workloadApi === undefined) return undefined;
+  const { WorkloadApi, WorkloadApiFault } = await import('../workload-api/index.ts');
+  const workload = new WorkloadApi(workloadApi, { nowMs, events });
+  shutdown.at('watches', () => workload.stop());
+  try {
+    await workload.start();
+  } catch (cause) {
+    if (cause instanceof WorkloadApiFault) throw new StartError(cause.message, { cause });
+    throw cause;
+  }
+  return workload;
+}
+
+/** The driver of Redis is loaded only where it is wanted. */
+export async function openRedis(config: Config, around: GuardSurroundings): Promise<RedisReplayGuard> {
+  const { openRedisGuard } = await import('../startup/open-redis-guard.ts');
+  return openRedisGuard(config, around);
+}

@@ -1,0 +1,260 @@
+// The start of the service, step by step: what is opened, what is served, and what stops it again.
+
+import { followMarks } from '../authority/index.ts';
+import { followSharedTime, openClock, type TrustedClock } from '../clock/index.ts';
+import type { Config } from '../config/index.ts';
+import { policyFiles } from '../config-files/policy-files.ts';
+import { tlsFiles } from '../config-files/tls-files.ts';
+import {
+  type DataDir,
+  freshLedgerKey,
+  openDataDir,
+  readGivenLedgerKey,
+  readOrCreateLedgerKey,
+  StartError,
+} from '../data-directory/data-dir.ts';
+import { rejectLostHistory } from '../data-directory/history-check.ts';
+import { rejectMoved } from '../data-directory/moved-ledger.ts';
+import { joinOwner, type Ownership } from '../data-directory/ownership.ts';
+import { StartTraces } from '../data-directory/start-traces.ts';
+import type { KeyManager } from '../key-manager/index.ts';
+import type { TrustedKey } from '../keys/index.ts';
+import { type LedgerKey, openLedgerKey } from '../ledger/index.ts';
+import { loadGroup } from '../reload/index.ts';
+import { descriptorLimit, descriptorRoom } from '../runtime/descriptors.ts';
+import { Shutdown } from '../runtime/shutdown.ts';
+import { KmsKeyError } from '../signers/aws-kms/index.ts';
+import { KeyFileError } from '../signers/local/index.ts';
+import { configuredTrust, openForeignIssuers } from '../startup/foreign-trust.ts';
+import { checkFiles, isOnceForgotten, openLedger, openStores, scrubOrder } from '../startup/open-stores.ts';
+import { openConfiguredKey, openKeyManager, signingKeyFile } from '../startup/signing-keys.ts';
+import { MAX_LIFETIME_SECONDS } from '../startup/token-policy.ts';
+import { TrustedKeys } from '../startup/trusted-keys.ts';
+import { createEvents, type Events, type MetricsSnapshot } from '../telemetry/events.ts';
+import { startHealthProbe } from '../telemetry/health-probe.ts';
+import { StorageHealth } from '../telemetry/storage-health.ts';
+import type { ForeignIssuers } from '../trust/index.ts';
+import type { WorkerContext } from '../workers/index.ts';
+import { openCas } from './client-cas.ts';
+import { compose } from './context.ts';
+import { demandAddress, own } from './directory.ts';
+import { followChanges } from './follow.ts';
+import { listen } from './listen.ts';
+import { openRedis, openWorkload } from './optional-parts.ts';
+import { openAuthorizer } from './policy.ts';
+import { askStorage } from './readiness.ts';
+import { limitWrites, watchSpace } from './writes.ts';
+
+/** A service that accepts calls. */
+export interface RunningService {
+  /** `http://127.0.0.1:8080`, with the port that it really has. */
+  readonly url: string;
+  /** Looks at the files of the configuration, and puts in force what has changed and can be used. */
+  reload(): void;
+  /** Stops gracefully, and closes the stores: calls in flight may finish within the grace. */
+  stop(graceMs: number): Promise<void>;
+  /** Settles when only a new process can write the files again. */
+  readonly lostFile: Promise<void>;
+  /** The metrics of this process; also after it has stopped. */
+  snapshot(): Promise<MetricsSnapshot>;
+}
+
+/** After a step of the clock that nobody measured, what is kept for a time is kept longer: another replica may forget it sooner. */
+const TIMELY_MS = 60_000;
+
+/** It was asked to stop before it took calls. What had begun is ended. */
+export class StartStopped extends Error {
+  override readonly name = 'StartStopped';
+}
+
+/**
+ * Builds the service from its configuration and starts it, as one of several workers where it has a seat among them.
+ * StartError or KeyFileError where something is missing, StartStopped once `stop` is aborted.
+ */
+export async function startService(
+  config: Config,
+  worker?: WorkerContext,
+  stop?: AbortSignal,
+): Promise<RunningService> {
+  const shutdown = new Shutdown();
+  try {
+    const events = openEvents(config, worker);
+    shutdown.at('log', () => events.close());
+    const traces = new StartTraces(config.dataDir);
+    const dir = config.store === 'memory' ? undefined : await openDataDir(config.dataDir);
+    // Before anything in the directory is read.
+    const ownership = dir && (worker === undefined ? await own(dir, traces) : joinOwner(dir));
+    shutdown.at('directory', () => ownership?.release());
+    return await startIn(dir, ownership, worker, config, events, shutdown, () => rejectStopped(stop));
+  } catch (error) {
+    // Why it could not start is said, whatever fails then.
+    await shutdown.run(0).catch(() => undefined);
+    throw error;
+  }
+}
+
+function rejectStopped(stop: AbortSignal | undefined): void {
+  if (stop?.aborted === true) throw new StartStopped('The service was asked to stop.');
+}
+
+async function startIn(
+  dir: DataDir | undefined,
+  ownership: Ownership | undefined,
+  worker: WorkerContext | undefined,
+  config: Config,
+  events: Events,
+  shutdown: Shutdown,
+  goOn: () => void,
+): Promise<RunningService> {
+  goOn();
+  const room = descriptorRoom(config, descriptorLimit());
+  if (room.warning !== undefined && (worker === undefined || worker.number === 1)) events.descriptorsFew(room.warning);
+  const keyFile = signingKeyFile(config);
+  const signingKey = keyFile === undefined ? undefined : await loadGroup(keyFile);
+  let clock: TrustedClock | undefined;
+  // The start judges by the clock of the machine, as TLS itself does at each handshake.
+  const nowMs = () => clock?.nowMs() ?? Date.now();
+  const tlsGroup = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
+  const workload = await openWorkload(config, nowMs, events, shutdown);
+  const tls = tlsGroup?.value ?? workload?.identity?.texts;
+  const trustGroup = configuredTrust(config);
+  const trust = trustGroup && (await loadGroup(trustGroup));
+  const policyGroup = policyFiles(config.policy);
+  const policy = policyGroup && (await loadGroup(policyGroup));
+  if (worker === undefined) await demandAddress(config);
+  // What takes the place of a worker that signs must be able to, too.
+  const mayWait = worker?.isSuccessor !== true;
+  const configured = signingKey?.value ?? (await openConfiguredKey(config, dir, events, mayWait));
+  shutdown.at('keys', () => {
+    if (!('attempt' in configured)) configured.signer.close();
+  });
+  goOn();
+  // Where the ledger is in a database, the directory is for what belongs to this replica alone.
+  const files = config.store === 'postgres' ? undefined : dir;
+  const key = await readLedgerKey(config, files);
+  if (files !== undefined) rejectMoved(files);
+  if (files !== undefined) await rejectLostHistory(files, key);
+  if (files !== undefined && (await isOnceForgotten(files))) events.usesForgotten();
+  const earliest = () => (clock === undefined ? Number.NEGATIVE_INFINITY : Math.floor(clock.earliestMs() / 1000));
+  const kept = { nowMs, earliestMs: () => clock?.earliestMs() ?? Number.NEGATIVE_INFINITY };
+  const isTimely = () => clock?.isTrusted === true && clock.nowMs() - clock.earliestMs() < TIMELY_MS;
+  const health = files && new StorageHealth({ ledgerMark: files.ledgerDamage, onceMark: files.onceDamage, events });
+  const stores =
+    dir !== undefined && files === undefined
+      ? await (await import('../startup/open-shared-stores.ts')).openSharedStores(config, {
+          dir,
+          key,
+          earliest,
+          isTimely,
+          events,
+        })
+      : openStores(config, { dir: files, slot: worker?.slot ?? 0, earliest, kept, health });
+  shutdown.at('stores', () => stores.close());
+  let keyManager: KeyManager | undefined;
+  const head = await stores.ledger.head();
+  const time = openClock({
+    path: dir?.clock,
+    newestMs: head?.recordedAtMs ?? 0,
+    events,
+    onTrusted: () => void keyManager?.refresh(),
+  });
+  clock = time.clock;
+  shutdown.at('clock', time.stop);
+  // Before anything is dated: the replica whose clock is wrong is the one that stops.
+  const shared = stores.readSharedTime && (await followSharedTime(clock, stores.readSharedTime));
+  shutdown.at('clock', () => shared?.stop());
+  const redis = config.redis && (await openRedis(config, { nowMs: clock.nowMs, isNew: head === undefined, events }));
+  shutdown.at('stores', () => redis?.close());
+  const ledger = await openLedger(stores, key, clock, events);
+  shutdown.at('ledger', () => ledger.drain());
+  goOn();
+  const scrubs = worker === undefined || worker.number === 1;
+  if (files !== undefined && health !== undefined) {
+    // Each worker by itself: what another has found is known by a file beside, and a disk that fails may not take that.
+    const checked = await checkFiles(files, key, health);
+    if (scrubs) events.ledgerChecked(checked);
+  }
+  goOn();
+  let foreign: ForeignIssuers | undefined;
+  const ring = new TrustedKeys(
+    async (kid) => keyManager?.findPastKey(kid),
+    (iss) => foreign?.missed(iss),
+  );
+  const readBundle = workload && ((trustDomain: string) => workload.jwtBundles.read(trustDomain));
+  const issuers = openForeignIssuers(trust?.value ?? [], ring, events, { readBundle, steadyMs: clock.steadyMs });
+  foreign = issuers;
+  shutdown.at('watches', () => issuers.stop());
+  const onTrust = (own: readonly TrustedKey[]) => ring.replaceOwn(own);
+  const mayName = (iss: string) => issuers.mayName(iss);
+  const world = { ledger, clock, onTrust, events, mayName, tidiesForAll: stores.tidiesForAll };
+  const opened = await openKeyManager(config, dir, configured, world, MAX_LIFETIME_SECONDS);
+  keyManager = opened;
+  shutdown.at('keys', () => opened.close());
+  const space = files && (await watchSpace(config, events));
+  shutdown.at('watches', () => space?.stop());
+  const writes = limitWrites(config, space, events);
+  const authorizer = openAuthorizer(config, policy?.value, events);
+  const parts = {
+    ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events),
+    authorizer,
+    writes,
+  };
+  parts.recordings.start();
+  shutdown.at('recordings', () => parts.recordings.stop());
+  const unfollow = await followMarks(parts, {
+    everyMs: config.keys.refreshMs,
+    onFailed: events.marksFailed,
+    onRecovered: events.marksRecovered,
+  });
+  shutdown.at('watches', unfollow);
+  const replaced = () => stores.replacedFile() ?? (ownership?.isLost() === true ? 'owner.lock' : undefined);
+  const probe = startHealthProbe(askStorage(ledger, replaced, events));
+  shutdown.at('watches', () => probe.stop());
+  health?.watch({
+    stores: stores.writes,
+    hasRoom: () => space?.hasRoom() !== false,
+    scrub: files && scrubs ? scrubOrder(config, files, key) : undefined,
+  });
+  shutdown.at('watches', () => health?.stop());
+  await issuers.start();
+  goOn();
+  // From here on calls are taken.
+  const clientCas = tls && openCas(tls);
+  const checks = () => ({
+    ...stores.checks(),
+    ...health?.checks(),
+    ...(workload && { svid: workload.identity !== undefined }),
+  });
+  const around = { tls, cas: clientCas?.cas, issuers, space, clock, checks, room, redis };
+  const server = await listen(config, parts, events, probe, opened, around);
+  shutdown.at('calls', (graceMs) => server.drain(graceMs));
+  const reloader = followChanges(
+    { signingKey, trust, policy, tlsGroup, workload, tls },
+    { server, keyManager: opened, issuers, authorizer, clientCas, room, nowMs, events },
+    shutdown,
+  );
+  return {
+    url: server.url,
+    lostFile: health?.lostFile ?? new Promise(() => undefined),
+    snapshot: events.snapshot,
+    reload: () => void reloader.look(true),
+    stop: (graceMs) => shutdown.run(graceMs),
+  };
+}
+
+/** The key of a shared ledger is given; otherwise it is in the data directory, and made there by the first start. */
+async function readLedgerKey({ ledger }: Config, files: DataDir | undefined): Promise<LedgerKey> {
+  if (ledger.keyFile !== undefined) return readGivenLedgerKey(ledger.keyFile);
+  return files === undefined ? openLedgerKey(freshLedgerKey()) : readOrCreateLedgerKey(files);
+}
+
+/** Whichever worker is asked for the metrics answers those of all. */
+function openEvents({ logLevel: level }: Config, worker: WorkerContext | undefined): Events {
+  if (worker === undefined) return createEvents({ level });
+  return { ...createEvents({ level, worker: worker.number }), metrics: worker.metricsOfAll };
+}
+
+/** Whether an error tells the operator what to fix, so that a stack trace would only distract. */
+export function isOperatorError(error: unknown): error is Error {
+  return error instanceof StartError || error instanceof KeyFileError || error instanceof KmsKeyError;
+}

@@ -1,0 +1,56 @@
+// The other servers that the service depends on.
+
+import type { ErrorReason } from '../../errors.ts';
+import { describeFailure, round } from '../event-lines.ts';
+import type { EventSink } from './sink.ts';
+
+export function dependencyEvents({ lines, metrics, flushNow }: EventSink) {
+  return {
+    /** A part that the service stands on failed (the ledger, the replay guard, the signer), seen as this reason. */
+    dependencyFailed(reason: ErrorReason, cause: unknown): void {
+      metrics.dependencyFailures.inc({ reason });
+      lines.error({ event: 'dependency-failed', ...describeFailure(cause), reason });
+    },
+
+    /** There is no primary of the database that can be used: what needs it is rejected at once. Told when that begins. */
+    databaseLost(cause: unknown): void {
+      metrics.databaseDown.set(1);
+      const warning = 'what needs the database is refused until a server answers as the primary; they are asked again';
+      lines.error({ event: 'database-lost', ...describeFailure(cause), warning });
+      flushNow();
+    },
+
+    /** Connections go to this server from now on. `downMs`: for how long there was none; undefined where another one was used before. */
+    databaseFound(server: string, downMs: number | undefined): void {
+      metrics.databaseDown.set(0);
+      lines.info({ event: 'database-found', server, ...(downMs === undefined ? {} : { downMs: round(downMs) }) });
+      flushNow();
+    },
+
+    /** Redis remembers uses of tokens. `begun`: tokens from before that second are rejected, since they may have been used. */
+    redisUp({ warnings, begun }: { readonly warnings: readonly string[]; readonly begun: number | undefined }): void {
+      metrics.redisDown.set(0);
+      lines.info({ event: 'redis-up' });
+      if (begun !== undefined) {
+        const warning = 'it does not know which tokens were used before: those that were issued before are refused';
+        lines.warn({ event: 'redis-history-begun', since: new Date(1000 * begun).toISOString(), warning });
+      }
+      for (const warning of warnings) lines.warn({ event: 'redis-doubtful', warning });
+      flushNow();
+    },
+
+    /** The replay guard in Redis cannot be used: claims are rejected until it can. */
+    redisDown(failure: { readonly reason: ErrorReason; readonly cause?: unknown }): void {
+      metrics.redisDown.set(1);
+      lines.error({ event: 'redis-down', ...describeFailure(failure) });
+      flushNow();
+    },
+
+    /** From now on this replica does what one does for all, or does not. `token`: of the lease. */
+    backgroundLeaseChanged(token: number | undefined): void {
+      metrics.backgroundLease.set(token === undefined ? 0 : 1);
+      if (token === undefined) lines.info({ event: 'background-left' });
+      else lines.info({ event: 'background-taken', token });
+    },
+  };
+}

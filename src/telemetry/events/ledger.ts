@@ -1,0 +1,54 @@
+// The ledger.
+
+import { round } from '../event-lines.ts';
+import type { EventSink } from './sink.ts';
+
+export function ledgerEvents({ lines, metrics }: EventSink) {
+  return {
+    /** Entries became durable in one commit. `size` is that of the tree after it. */
+    ledgerCommitted(commit: { readonly entries: number; readonly durationMs: number; readonly size: bigint }): void {
+      metrics.ledgerSize.set(Number(commit.size));
+      metrics.commitEntries.observe(commit.entries);
+      metrics.commitSeconds.observe(commit.durationMs / 1000);
+      const { entries, durationMs, size } = commit;
+      lines.debug({ event: 'ledger-commit', entries, durationMs: round(durationMs), size: String(size) });
+    },
+
+    /** The ledger was opened with this size. */
+    ledgerOpened(size: bigint): void {
+      metrics.ledgerSize.set(Number(size));
+      lines.info({ event: 'ledger-opened', size: String(size) });
+    },
+
+    /** The ledger had no high-water mark, and has one now. */
+    markMade(size: bigint): void {
+      const warning =
+        'entries that were lost before now would go unnoticed: hold it against a checkpoint that was kept elsewhere';
+      lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
+    },
+
+    /** Pages of the high-water mark cannot be read. What is held against the ledger is what the others say. */
+    markDamaged(pages: number): void {
+      const warning =
+        'the mark was read from other pages, which may be older: after a crash of the machine that is to be expected; otherwise ' +
+        'look at the disk, and hold the ledger against a checkpoint that was kept elsewhere';
+      lines.warn({ event: 'ledger-mark-damaged', pages, warning });
+    },
+
+    /** There was no `once.db` beside a ledger with entries; there is one now. */
+    usesForgotten(): void {
+      const warning = 'tokens that were used before now are accepted once more until they expire';
+      lines.warn({ event: 'uses-forgotten', warning });
+    },
+
+    /** So many more entries were examined. */
+    ledgerScrubbed(entries: number): void {
+      metrics.scrubbedEntries.inc(entries);
+    },
+
+    /** The ledger was examined before the service takes calls: so many of its newest entries. */
+    ledgerChecked({ examined, size }: { readonly examined: number; readonly size: number }): void {
+      lines.info({ event: 'ledger-checked', examined, size });
+    },
+  };
+}

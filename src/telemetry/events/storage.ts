@@ -1,0 +1,88 @@
+// The files of the stores, and the disk that they are on.
+
+import { cleanText, describeCause } from '../event-lines.ts';
+import type { EventSink } from './sink.ts';
+
+/** What is free on the disk, and what must stay so, in bytes; whether callers can have something written. */
+interface StorageSpace {
+  readonly free: number;
+  readonly floor: number;
+  readonly hasRoom: boolean;
+}
+
+export function storageEvents({ lines, metrics, flushNow }: EventSink) {
+  return {
+    /** The free space was measured. `changed`: from now on callers can have something written again, or no longer. */
+    storageMeasured(space: StorageSpace, changed: boolean): void {
+      const { free, floor, hasRoom } = space;
+      metrics.storageFree.set(free);
+      metrics.storageFloor.set(floor);
+      if (!changed) return;
+      const line = { freeBytes: free, floorBytes: Math.round(floor) };
+      if (hasRoom) lines.info({ event: 'storage-recovered', ...line });
+      else
+        lines.error({ event: 'storage-low', ...line, warning: 'nothing is written for callers until there is space' });
+    },
+
+    /** A file of the data directory was deleted or replaced, so nothing is recorded; undefined: all are in place again. */
+    storageReplaced(file: string | undefined): void {
+      metrics.storageReplaced.set(file === undefined ? 0 : 1);
+      if (file === undefined) lines.info({ event: 'storage-in-place' });
+      else {
+        const warning =
+          'nothing is recorded: put the files back, or save what the service still answers and restart it';
+        lines.error({ event: 'storage-replaced', file, warning });
+      }
+      flushNow();
+    },
+
+    /** The disk failed under a file: in a statement, a sync, while pages were moved, or while it was scrubbed. */
+    storageFailed(file: string, stage: string, cause: unknown, isNews: boolean): void {
+      metrics.storageFailures.inc({ file, stage });
+      if (!isNews) return;
+      lines.error({ event: 'storage-failed', file, stage, cause: describeCause(cause) });
+      flushNow();
+    },
+
+    /** All files can be written again. */
+    storageWritable(): void {
+      lines.info({ event: 'storage-writable' });
+    },
+
+    /** A file can be written again by a new process only. */
+    storageLost(file: string): void {
+      lines.error({
+        event: 'storage-lost',
+        file,
+        warning: 'the process ends, so that another one opens the file anew',
+      });
+      flushNow();
+    },
+
+    /** Something in a file cannot be: from now on nothing is written to it. */
+    storageDamaged(file: string, { index, fault }: { readonly index: number | null; readonly fault: string }): void {
+      metrics.storageDamaged.set({ file }, 1);
+      const where = index === null ? {} : { index };
+      lines.error({
+        event: 'storage-damaged',
+        file,
+        ...where,
+        fault: cleanText(fault),
+        warning: 'it is not written any more',
+      });
+      flushNow();
+    },
+
+    /** A pass over the whole file found nothing any more: it is written again. */
+    storageSound(file: string): void {
+      metrics.storageDamaged.set({ file }, 0);
+      lines.info({ event: 'storage-sound', file });
+    },
+
+    /** A pass over a whole file has ended. */
+    storageScrubbed(file: string, entries: number, isSound: boolean): void {
+      if (isSound) metrics.scrubPassed.set({ file }, Math.floor(Date.now() / 1000));
+      lines.debug({ event: 'storage-scrubbed', file, entries, sound: isSound });
+    },
+  };
+}

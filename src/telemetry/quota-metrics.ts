@@ -1,0 +1,32 @@
+// The metrics of the write quotas of callers, read when somebody asks for them.
+
+import { Gauge, type Registry } from 'prom-client';
+
+/** What the quotas of callers say when they are asked. */
+export type ReadQuotas = () => { readonly callers: number; readonly used: number };
+
+export function createQuotaGauges(registers: Registry[]) {
+  let read: ReadQuotas = () => ({ callers: 0, used: 0 });
+  new Gauge({
+    name: 'ect_caller_write_quotas',
+    help: 'Callers that wrote within the last hour, and so have a quota that is not full.',
+    registers,
+    collect() {
+      this.set(read().callers);
+    },
+  });
+  new Gauge({
+    name: 'ect_caller_write_quota_used_ratio',
+    help: 'The largest share of its quota that a caller has used up, 0 to 1.',
+    aggregator: 'max',
+    registers,
+    collect() {
+      this.set(read().used);
+    },
+  });
+  return {
+    from: (source: ReadQuotas): void => {
+      read = source;
+    },
+  };
+}
