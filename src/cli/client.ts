@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { type Command, Option } from 'commander';
@@ -162,9 +162,21 @@ function readTls({ url, ca, cert, certKey: key, serverId }: ServiceOptions): Con
   }
   if ((cert === undefined) !== (key === undefined)) throw new WrongUsage('--cert and --cert-key are given together');
   const pems = Object.fromEntries(files.map(([name, path]) => [name, readPem(name, String(path))]));
+  rejectMismatch(pems);
   if (serverId === undefined) return pems;
   // In the place of the comparison with the name in the URL; that its chain is trusted is asked before.
   return { ...pems, checkServerIdentity: (_host, { raw }) => serverFault(raw, serverId) };
+}
+
+/** The connection would fail for it with a message of OpenSSL that names no file. */
+function rejectMismatch(pems: Readonly<Record<string, Buffer>>): void {
+  try {
+    createSecureContext(pems);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') return;
+    throw new WrongUsage('--cert-key is not the key of the certificate in --cert', { cause });
+  }
 }
 
 function readPem(name: string, path: string): Buffer {

@@ -3,6 +3,7 @@
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Entry, KeyEntry, LossEntry, TaintEntry, TaskEntry } from '../gen/ect/v1/ledger_pb.ts';
 import { keyStateName } from './key-state.ts';
+import { utc } from './output.ts';
 
 type Row = readonly [name: string, value: string];
 
@@ -80,7 +81,7 @@ function taskRows({ name, iss, pred, iat, kid }: TaskEntry): readonly Row[] {
     ['wid', name?.wid ?? ''],
     ['iss', iss],
     ['pred', pred.join(' ')],
-    ['iat', isoTime(iat)],
+    ['iat', iat === undefined ? '' : utc(iat.seconds)],
     ['kid', kid],
   ];
 }

@@ -14,7 +14,7 @@ export const SERVICE_SETTINGS = {
   ECT_LISTEN: {
     type: parsed(
       'host:port, unix:path',
-      'host:port, for example 127.0.0.1:8080, or unix:/path of a socket',
+      'host:port, for example 127.0.0.1:8080, or unix:/path, the absolute path of a socket',
       readListen,
     ),
     default: '127.0.0.1:8080',

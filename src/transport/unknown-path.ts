@@ -1,14 +1,20 @@
 // A path that is no method and no page: which one it was, and where the method is that was probably meant.
 
 import { EctError, reject } from '../errors.ts';
+import { nearest } from '../spelling.ts';
 
 const MAX_SHOWN = 96;
+
+/** More single edits than these make another path. */
+const MAX_EDITS = 3;
 
 /** METHOD_UNKNOWN. The path is the peer's: it is shown as ASCII, and cut. */
 export function unknownPath(path: string, methods: Iterable<string>): EctError {
   const name = /^\/[\w.]+\/(\w+)$/.exec(path)?.[1];
-  const [elsewhere] = [...methods].filter((known) => name !== undefined && known.endsWith(`/${name}`));
-  const hint = elsewhere === undefined ? '' : `; did you mean ${elsewhere}?`;
+  const known = [...methods];
+  const elsewhere = known.find((method) => name !== undefined && method.endsWith(`/${name}`));
+  const meant = elsewhere ?? (path.length <= MAX_SHOWN ? nearest(path, known, MAX_EDITS) : undefined);
+  const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
   return new EctError(reject('METHOD_UNKNOWN', `there is no method or page ${shown(path)}${hint}`));
 }
 

@@ -1,5 +1,6 @@
 // The command line over mutual TLS, with certificates as an operator makes them.
 
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -53,6 +54,14 @@ describeWith('openssl', 'over TLS', () => {
     expect(code).toBe(0);
     expect(err).toMatch(new RegExp(`iss +${WORKLOAD}\n`));
     expect((await ect(['verify', out.trim(), ...asAgent, ...url])).code).toBe(0);
+  });
+
+  test('a key of another certificate is wrong usage, and the options at fault are named', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(pem('other.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    const { code, err } = await issue(...asAgent, '--cert-key', pem('other.key'));
+    expect(code).toBe(2);
+    expect(err).toBe('error: --cert-key is not the key of the certificate in --cert\n');
   });
 
   test('T27: it is refused the name of another', async () => {

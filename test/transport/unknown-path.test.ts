@@ -6,14 +6,20 @@ import { unknownPath } from '../../src/transport/unknown-path.ts';
 const METHODS = ['/ect.v1.AuthorityService/Issue', '/ect.v1.LedgerService/GetEntry', '/ect.v1.AdminService/ListKeys'];
 
 test('a method that is not there is named', () => {
-  const error = unknownPath('/ect.v1.AuthorityService/Isue', METHODS);
+  const error = unknownPath('/ect.v1.AuthorityService/Forge', METHODS);
   expect(error.reason).toBe('METHOD_UNKNOWN');
-  expect(error.message).toBe('there is no method or page /ect.v1.AuthorityService/Isue');
+  expect(error.message).toBe('there is no method or page /ect.v1.AuthorityService/Forge');
+});
+
+test('a misspelt method or service is told with the path that was meant', () => {
+  const meant = '(did you mean /ect.v1.AuthorityService/Issue?)';
+  expect(unknownPath('/ect.v1.AuthorityService/Isue', METHODS).message).toContain(meant);
+  expect(unknownPath('/ect.v1.AuthorityServic/Issue', METHODS).message).toContain(meant);
 });
 
 test('one that another service has is told with its path', () => {
   expect(unknownPath('/ect.v1.AuthorityService/GetEntry', METHODS).message).toBe(
-    'there is no method or page /ect.v1.AuthorityService/GetEntry; did you mean /ect.v1.LedgerService/GetEntry?',
+    'there is no method or page /ect.v1.AuthorityService/GetEntry (did you mean /ect.v1.LedgerService/GetEntry?)',
   );
 });
 
