@@ -20,7 +20,7 @@ import {
 import type { Penalty } from './penalty.ts';
 
 export interface CallAdmissionOptions {
-  readonly events: Pick<Events, 'bug'>;
+  readonly events: Events;
   /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
   /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
