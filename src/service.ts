@@ -527,7 +527,11 @@ async function listen(
   const canRecord = () => clock.isTrusted && space?.hasRoom() !== false;
   const { unix } = config;
   const { host, port } = config.listen;
-  if (unix !== undefined) removeStaleSocket(unix.path);
+  if (unix !== undefined) {
+    // A start takes a while: somebody may listen there by now.
+    await demandAddress(config);
+    removeStaleSocket(unix.path);
+  }
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   let url = publicUrl ?? '';
   const describe = authorityDescriber(context, {
