@@ -3,7 +3,7 @@
 
 import { hash, type KeyObject } from 'node:crypto';
 import type { Caller, ProofUse } from '../authority/index.ts';
-import type { EctError } from '../errors.ts';
+import { EctError } from '../errors.ts';
 import { CALLER_ALGORITHMS, readTrustedJwk } from '../keys/index.ts';
 import { type JsonObject, type JsonValue, readCompact } from '../token/index.ts';
 import type { Authenticator, Presented } from './authenticate.ts';
@@ -52,6 +52,7 @@ export function isProof(authorization: string): boolean {
  */
 export function wimseCallers(ports: WimseCallersPorts): Authenticator {
   const verifyIdentity = jwtVerifier(ports, IDENTITY_TOKEN);
+  const used = new UsedProofs(ports.maxRemembered);
   return (presented) => {
     const identities = presented.header(IDENTITY);
     const proofs = proofsIn(presented);
@@ -59,9 +60,47 @@ export function wimseCallers(ports: WimseCallersPorts): Authenticator {
     const identity = theOne(identities, 'identity token');
     const proof = theOne(proofs, 'proof token');
     const { caller, taken } = verifyIdentity(identity);
-    const use = verifyProof(proof, identity, taken, presented, ports);
-    return { ...caller, proof: { ...caller.proof, demandUnused: () => ports.useOnce(caller, use) } };
+    const use = verifyProof(proof, identity, taken, presented, ports, used);
+    const demandUnused = () => used.noting(use, ports.useOnce(caller, use));
+    return { ...caller, proof: { ...caller.proof, demandUnused } };
   };
+}
+
+/**
+ * Proofs that were used at this process, so that who repeats one is rejected by its headers, at the expense of its connection and not of the
+ * caller that the proof names. The newest alone: what is not known here any more, or was used elsewhere, the replay guard knows.
+ */
+class UsedProofs {
+  readonly #digests = new Set<string>();
+  readonly #max: number;
+
+  constructor(max = 10_000) {
+    this.#max = max;
+  }
+
+  has(digest: Uint8Array): boolean {
+    return this.#digests.has(keyOf(digest));
+  }
+
+  /** The answer of the replay guard, noted where it says that the proof is used now, or was before. */
+  async noting({ digest }: ProofUse, answer: Promise<void>): Promise<void> {
+    try {
+      await answer;
+      this.#add(digest);
+    } catch (error) {
+      if (error instanceof EctError && error.reason === 'CALLER_UNTRUSTED') this.#add(digest);
+      throw error;
+    }
+  }
+
+  #add(digest: Uint8Array): void {
+    if (this.#digests.size >= this.#max) this.#digests.delete(this.#digests.keys().next().value!);
+    this.#digests.add(keyOf(digest));
+  }
+}
+
+function keyOf(digest: Uint8Array): string {
+  return Buffer.from(digest).toString('latin1');
 }
 
 function proofsIn(presented: Presented): readonly string[] {
@@ -99,6 +138,7 @@ function verifyProof(
   { alg, publicKey }: ProofKey,
   presented: Presented,
   { publicUrl, now }: WimseCallersPorts,
+  used: UsedProofs,
 ): ProofUse {
   const read = readCompact(token);
   if (!read.ok) throw rejected(`it is no JWT: ${read.fault}`);
@@ -114,6 +154,8 @@ function verifyProof(
   if (wth !== digestOf(identity)) throw rejected('its wth is not the hash of the identity token');
   demandOthers(payload, presented);
   if (typeof jti !== 'string' || !JTI.test(jti)) throw rejected('its jti is not a text of 16 to 256 characters');
+  const digest = hash('sha256', signingInput, 'buffer');
+  if (used.has(digest)) throw rejected('it was used before');
   if (CALLER_ALGORITHMS.get(alg)?.verify(publicKey, signingInput, signature) !== true) {
     throw rejected('its signature does not verify');
   }
@@ -121,7 +163,7 @@ function verifyProof(
     jti,
     expires: Math.ceil(exp),
     issuedAfter: Math.floor(exp) - MAX_PROOF_SECONDS,
-    digest: hash('sha256', signingInput, 'buffer'),
+    digest,
   };
 }
 

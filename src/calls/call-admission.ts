@@ -5,6 +5,7 @@ import type { Caller } from '../authority/index.ts';
 import type { Authenticate } from '../callers/authenticate.ts';
 import { EctError, reject } from '../errors.ts';
 import { type Account, MAX_ACCOUNT_CALLS, type Resources } from '../limits/index.ts';
+import type { Events } from '../telemetry/events.ts';
 import type { Access } from './call.ts';
 import { asEctError } from './errors.ts';
 import type { PresentedCall } from './open-call.ts';
@@ -19,6 +20,7 @@ import {
 import type { Penalty } from './penalty.ts';
 
 export interface CallAdmissionOptions {
+  readonly events: Events;
   /** Who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
   readonly identify: (socket: Socket) => Caller;
   /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
@@ -51,7 +53,7 @@ export const ANONYMOUS: Caller = { kind: 'anonymous' };
 export type CallAdmission = ReturnType<typeof createCallAdmission>;
 
 export function createCallAdmission(
-  { identify, isAdministrator = () => false, ...options }: CallAdmissionOptions,
+  { identify, events, isAdministrator = () => false, ...options }: CallAdmissionOptions,
   { accounts, admission, streams, publicShare, connections, onLimit }: Resources,
 ) {
   const { authenticate = ({ socket }) => identify(socket) } = options;
@@ -68,7 +70,9 @@ export function createCallAdmission(
       // What is public is for everyone: who is connected is only noted, and no credential is looked at.
       caller = access === 'public' ? peerOrAnonymous(socket) : authenticate(arrival);
     } catch (thrown) {
-      return unidentified(socket, asEctError(thrown));
+      if (thrown instanceof EctError) return unidentified(socket, thrown);
+      events.bug(arrival.method, thrown);
+      return rejection(accounts.ofConnection(socket), ANONYMOUS, asEctError(thrown));
     }
     return admitCaller(caller, socket, access, publicCostMs, budgetMs);
   }

@@ -30,7 +30,7 @@ export async function unixSocketFault(path: string): Promise<UnixSocketFault | u
   return fault(`whether another process listens there cannot be told, since ${fileFault(path, { code }, 'written')}`);
 }
 
-/** Takes away a socket whose process is gone. `unixSocketFault` must have found nothing. */
+/** Takes away a socket whose process is gone. `unixSocketFault` must have found nothing just now. */
 export function removeStaleSocket(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
 }

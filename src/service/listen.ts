@@ -23,6 +23,7 @@ import type { HealthProbe } from '../telemetry/health-probe.ts';
 import { type RunningServer, startServer } from '../transport/server.ts';
 import type { ForeignIssuers } from '../trust/index.ts';
 import { VERSION } from '../version.ts';
+import { demandAddress } from './directory.ts';
 import { MIB } from './writes.ts';
 
 /** What the port has around it. */
@@ -52,7 +53,11 @@ export async function listen(
   const canRecord = () => clock.isTrusted && space?.hasRoom() !== false;
   const { unix } = config;
   const { host, port } = config.listen;
-  if (unix !== undefined) removeStaleSocket(unix.path);
+  if (unix !== undefined) {
+    // A start takes a while: somebody may listen there by now.
+    await demandAddress(config);
+    removeStaleSocket(unix.path);
+  }
   const { setMaxAgeSeconds, publicUrl } = config.keys;
   let url = publicUrl ?? '';
   const describe = authorityDescriber(context, {

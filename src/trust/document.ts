@@ -38,7 +38,7 @@ export interface DocumentOptions {
 }
 
 const TIMEOUT_MS = 5_000;
-const MAX_BYTES = 256 * 1024;
+export const MAX_KEY_SET_BYTES = 256 * 1024;
 const CONTENT_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/jwk-set+json']);
 
 /** Why a URL may not be fetched; undefined where it may. */
@@ -62,7 +62,7 @@ function addressRule(network: Network): string {
 export async function fetchDocument(request: DocumentRequest, options: DocumentOptions = {}): Promise<Buffer> {
   const fault = urlFault(request.url, request.network);
   if (fault !== undefined) throw new DocumentFault(`${request.url.origin} is refused: ${fault}`);
-  const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES, signal } = options;
+  const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_KEY_SET_BYTES, signal } = options;
   const timeout = AbortSignal.timeout(timeoutMs);
   const ended = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   try {

@@ -3,7 +3,7 @@
 
 import { type Content, loadGroup } from '../reload/index.ts';
 import { type JsonObject, parseStrictObject } from '../token/index.ts';
-import { type DocumentOptions, type DocumentRequest, fetchDocument, urlFault } from './document.ts';
+import { type DocumentOptions, type DocumentRequest, fetchDocument, MAX_KEY_SET_BYTES, urlFault } from './document.ts';
 import type { LoadedSource } from './issuer.ts';
 import { type KeySetContent, KeySetFault, readKeySet } from './key-set.ts';
 
@@ -30,6 +30,8 @@ async function readWorkloadBundle(trustDomain: string, readBundle: ReadBundle | 
   const bytes = await readBundle(trustDomain);
   if (bytes === undefined)
     return { keys: [], problems: ['the SPIFFE Workload API names no bundle of this trust domain'] };
+  // A federated trust domain decides itself what its bundle is.
+  if (bytes.length > MAX_KEY_SET_BYTES) throw new KeySetFault(`the bundle is larger than ${MAX_KEY_SET_BYTES} bytes`);
   return readKeySet(Buffer.from(bytes), true);
 }
 

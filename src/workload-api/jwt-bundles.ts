@@ -2,7 +2,6 @@
 
 import type { WorkloadEndpoint } from '../config/workload-api.ts';
 import type { JWTBundlesResponse } from '../gen/spiffe/workload_pb.ts';
-import { isSpiffeId, isWorkloadId } from '../token/index.ts';
 import { type Agent, agentFault } from './agent.ts';
 import { WorkloadApiFault } from './fault.ts';
 import { KeptStream, type StreamEvents, type StreamTimes } from './kept-stream.ts';
@@ -17,7 +16,8 @@ export interface JwtBundlesPorts {
 export class JwtBundles {
   readonly #ports: JwtBundlesPorts;
   readonly #stream: KeptStream<JWTBundlesResponse>;
-  #bundles: ReadonlyMap<string, Uint8Array> = new Map();
+  /** By SPIFFE ID of the trust domain; undefined: none came yet. */
+  #bundles: JWTBundlesResponse['bundles'] | undefined;
   /** Why there is no stream; undefined: there is one. */
   #down: string | undefined = 'the agent has not answered yet';
   #changed = Promise.withResolvers<void>();
@@ -37,12 +37,13 @@ export class JwtBundles {
    * so that who asks goes on with what it has. The first question opens the stream, and is answered when that has answered.
    */
   async read(trustDomain: string): Promise<Uint8Array | undefined> {
-    const isFirst = this.#down !== undefined && this.#bundles.size === 0;
+    const isFirst = this.#bundles === undefined;
     const { promise } = this.#changed;
     this.#stream.start();
     if (isFirst) await promise;
     if (this.#down !== undefined) throw new WorkloadApiFault(this.#down);
-    return this.#bundles.get(trustDomain);
+    const id = `spiffe://${trustDomain}`;
+    return this.#bundles !== undefined && Object.hasOwn(this.#bundles, id) ? this.#bundles[id] : undefined;
   }
 
   stop(): Promise<void> {
@@ -53,8 +54,7 @@ export class JwtBundles {
   #take({ bundles }: JWTBundlesResponse): void {
     if (this.#down !== undefined) this.#ports.events.workloadApiUp('jwt');
     this.#down = undefined;
-    const named = Object.entries(bundles).filter(([id]) => isSpiffeId(id) && !isWorkloadId(id));
-    this.#bundles = new Map(named.map(([id, bytes]) => [id.slice('spiffe://'.length), bytes]));
+    this.#bundles = bundles;
     this.#tell();
   }
 

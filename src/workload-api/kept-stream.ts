@@ -9,9 +9,16 @@ export interface StreamTimes {
   readonly longestPauseMs: number;
   /** The first message has to come within this time: an agent answers at once. */
   readonly firstMessageMs: number;
+  /** Between two messages, which are read no faster: to judge one takes a while, and an agent may send them without an end. */
+  readonly betweenMs: number;
 }
 
-export const STREAM_TIMES: StreamTimes = { firstPauseMs: 200, longestPauseMs: 15_000, firstMessageMs: 10_000 };
+export const STREAM_TIMES: StreamTimes = {
+  firstPauseMs: 200,
+  longestPauseMs: 15_000,
+  firstMessageMs: 10_000,
+  betweenMs: 500,
+};
 
 export type StreamName = 'x509' | 'jwt';
 
@@ -25,7 +32,7 @@ export interface StreamEvents {
 
 export interface StreamPorts<Message> {
   readonly open: (signal: AbortSignal) => AsyncIterable<Message>;
-  /** A message came. What it throws does not end the stream. */
+  /** A message came. What it throws ends the stream. */
   readonly onMessage: (message: Message) => void;
   /** The stream ended, or could not be opened. It is opened again. */
   readonly onDown: (error: unknown) => void;
@@ -82,6 +89,7 @@ export class KeptStream<Message> {
       for await (const message of open(signal)) {
         clearTimeout(timer);
         onMessage(message);
+        await pause(times.betweenMs, undefined, { signal, ref: false });
       }
     } catch (cause) {
       error = signal.reason instanceof WorkloadApiFault ? signal.reason : cause;

@@ -26,6 +26,10 @@ export interface Identity {
 
 /** Of a chain, or of a bundle. */
 const MAX_CERTIFICATES = 100;
+/** Of all federated bundles. To read and use so many holds the event loop for some 50 ms. */
+const MAX_FEDERATED_CERTIFICATES = 200;
+/** A message with more of them is rejected unread. */
+const MAX_FEDERATED_BUNDLES = 1_000;
 
 /** WorkloadApiFault where the message cannot be used. */
 export function readUpdate(
@@ -97,25 +101,54 @@ function readBundle(bytes: Uint8Array, what: string, nowMs: number): readonly X5
   throw new WorkloadApiFault(`${what} has no certificate that is in force`);
 }
 
+/**
+ * The smallest bundles first: who is federated with decides about the size of its own, and must not displace others by it. One that cannot be
+ * used counts as a certificate.
+ */
 function readFederated(
   bundles: Readonly<Record<string, Uint8Array>>,
   ownDomain: string,
   nowMs: number,
   problems: string[],
 ): ReadonlyMap<string, readonly X509Certificate[]> {
+  const ids = Object.keys(bundles);
+  if (ids.length > MAX_FEDERATED_BUNDLES) {
+    throw new WorkloadApiFault(`the message has more than ${MAX_FEDERATED_BUNDLES} federated bundles`);
+  }
+  const sizeOf = (id: string) => bundles[id]!.length;
+  ids.sort((a, b) => sizeOf(a) - sizeOf(b) || (a < b ? -1 : 1));
   const read = new Map<string, readonly X509Certificate[]>();
-  for (const [id, bytes] of Object.entries(bundles)) {
+  let left = MAX_FEDERATED_CERTIFICATES;
+  for (const [at, id] of ids.entries()) {
+    let cost = 1;
     try {
-      if (!isSpiffeId(id) || isWorkloadId(id)) throw new WorkloadApiFault('a federated bundle is of no trust domain');
-      const domain = trustDomainOf(id);
-      if (domain === ownDomain) throw new WorkloadApiFault(`a federated bundle is of its own trust domain, ${domain}`);
-      read.set(domain, readBundle(bytes, `the federated bundle of ${domain}`, nowMs));
+      const [domain, cas] = readFederatedBundle(id, bundles[id]!, ownDomain, nowMs);
+      cost = cas.length;
+      if (cost <= left) read.set(domain, cas);
     } catch (error) {
       if (!(error instanceof WorkloadApiFault)) throw error;
       problems.push(error.message);
     }
+    left -= cost;
+    if (left >= 0) continue;
+    problems.unshift(
+      `of the federated bundles the largest ${ids.length - at} are not used: all may have ${MAX_FEDERATED_CERTIFICATES} certificates together`,
+    );
+    break;
   }
   return read;
+}
+
+function readFederatedBundle(
+  id: string,
+  bytes: Uint8Array,
+  ownDomain: string,
+  nowMs: number,
+): readonly [string, readonly X509Certificate[]] {
+  if (!isSpiffeId(id) || isWorkloadId(id)) throw new WorkloadApiFault('a federated bundle is of no trust domain');
+  const domain = trustDomainOf(id);
+  if (domain === ownDomain) throw new WorkloadApiFault(`a federated bundle is of its own trust domain, ${domain}`);
+  return [domain, readBundle(bytes, `the federated bundle of ${domain}`, nowMs)];
 }
 
 function readKey(bytes: Uint8Array, leaf: X509Certificate): string {

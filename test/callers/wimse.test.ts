@@ -8,7 +8,7 @@ import { authenticateBy } from '../../src/callers/authenticate.ts';
 import { unprovenCallers } from '../../src/callers/identify.ts';
 import { jwtCallers } from '../../src/callers/jwt.ts';
 import { isProof, wimseCallers } from '../../src/callers/wimse.ts';
-import { EctError } from '../../src/errors.ts';
+import { EctError, reject } from '../../src/errors.ts';
 import { ForeignIssuers, readTrust } from '../../src/trust/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { issuerKey, rsaIssuerKey } from '../support/jwks.ts';
@@ -23,7 +23,13 @@ const TARGET = `${URL_OF_SERVICE}${PATH}`;
 
 type Headers = Readonly<Record<string, readonly string[]>>;
 
+/** One process. */
 async function open() {
+  return (await openTwo()).callerOf;
+}
+
+/** Two processes with one replay guard, which fails while there is a fault. */
+async function openTwo() {
   const { context } = await makeAuthority();
   const entry = {
     iss: DOMAIN,
@@ -44,19 +50,24 @@ async function open() {
     issuerOf: (iss: unknown, sub: unknown) => foreign.callerIssuer(iss, sub),
     now: () => NOW,
   };
-  const wimse = wimseCallers({
-    ...ports,
-    publicUrl: URL_OF_SERVICE,
-    useOnce: (caller, use) => claimProof(context, context.replay!, caller, use),
-  });
-  const authenticate = authenticateBy([jwtCallers(ports, isProof), wimse], unprovenCallers());
-  return (headers: Headers, path = PATH) =>
-    authenticate({
-      socket: {} as Socket,
-      httpMethod: 'POST',
-      path,
-      header: (name) => headers[name] ?? [],
+  const guard: { fault?: EctError } = {};
+  const processOf = () => {
+    const wimse = wimseCallers({
+      ...ports,
+      publicUrl: URL_OF_SERVICE,
+      useOnce: (caller, use) =>
+        guard.fault === undefined ? claimProof(context, context.replay!, caller, use) : Promise.reject(guard.fault),
     });
+    const authenticate = authenticateBy([jwtCallers(ports, isProof), wimse], unprovenCallers());
+    return (headers: Headers, path = PATH) =>
+      authenticate({
+        socket: {} as Socket,
+        httpMethod: 'POST',
+        path,
+        header: (name) => headers[name] ?? [],
+      });
+  };
+  return { callerOf: processOf(), elsewhere: processOf(), guard };
 }
 
 const hashOf = (token: string) => hash('sha256', token, 'base64url');
@@ -105,12 +116,37 @@ describe('A9 a caller is who its identity token says', () => {
   });
 
   test('A9 a proof is used once, at whichever process', async () => {
-    const callerOf = await open();
+    const { callerOf, elsewhere } = await openTwo();
     const wit = identity();
     const headers = asHeaders(wit, proof(wit));
     await demandUnused(callerOf(headers));
-    await expect(demandUnused(callerOf(headers))).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED' });
+    await expect(demandUnused(elsewhere(headers))).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED' });
     await demandUnused(callerOf(asHeaders(wit, proof(wit))));
+  });
+
+  test('A9 who repeats a proof is not the caller that it names, and is rejected before that caller pays for it', async () => {
+    const { callerOf, elsewhere } = await openTwo();
+    const wit = identity();
+    const headers = asHeaders(wit, proof(wit));
+    const [caller, atOnce] = [callerOf(headers), callerOf(headers)];
+    await demandUnused(caller);
+    expect(() => callerOf(headers)).toThrow(/it was used before/);
+    await expect(demandUnused(atOnce)).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED' });
+    // The signature is no part of what is used: ECDSA has a second one for everybody.
+    const [header, payload] = (headers['workload-proof-token']?.[0] ?? '').split('.');
+    expect(() => callerOf(asHeaders(wit, `${header}.${payload}.${'A'.repeat(86)}`))).toThrow(/it was used before/);
+    await expect(demandUnused(elsewhere(headers))).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED' });
+    expect(() => elsewhere(headers)).toThrow(/it was used before/);
+  });
+
+  test('A9 a proof whose use could not be remembered may be sent again', async () => {
+    const { callerOf, guard } = await openTwo();
+    const wit = identity();
+    const headers = asHeaders(wit, proof(wit));
+    guard.fault = new EctError(reject('REPLAY_GUARD_UNAVAILABLE', 'It is away.'));
+    await expect(demandUnused(callerOf(headers))).rejects.toBe(guard.fault);
+    delete guard.fault;
+    await demandUnused(callerOf(headers));
   });
 
   test('A9 the same jti of another workload is another proof, and of the same one with other claims it is none', async () => {

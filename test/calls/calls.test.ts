@@ -84,6 +84,24 @@ describe('a method for administrators', () => {
   });
 });
 
+describe('who makes a call', () => {
+  test.each([
+    ['by its connection', (error: Error) => ({ identify: raising(error) })],
+    ['by its headers', (error: Error) => ({ authenticate: raising(error) })],
+  ])('a bug in finding it out %s is told as one, and never to the caller', (_, options) => {
+    const { events, endOfStreams, identify, lines } = setUp(() => ({}));
+    const broken = options(new TypeError('no such member'));
+    const calls = createCalls({ events, identify, endOfStreams: endOfStreams.signal, ...broken });
+    const { stopped } = calls.open(arrival, 'unary', undefined);
+    expect(stopped).toMatchObject({ reason: 'INTERNAL', message: expect.not.stringContaining('member') });
+    expect(lines).toMatchObject([{ event: 'bug', cause: { message: 'no such member' } }]);
+  });
+
+  const raising = (error: Error) => () => {
+    throw error;
+  };
+});
+
 describe('a unary call', () => {
   test('its answer passes through, and its one event says OK', async () => {
     const { calls, service, lines } = setUp((_request, call) => ({ jwksJson: call.method }));

@@ -1,7 +1,9 @@
 // A5: a service on a Unix socket: who may connect, who they are, and what is in the way of the socket.
 
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
@@ -86,6 +88,31 @@ describe('a service on a Unix socket', () => {
     mkdirSync(place('open'));
     chmodSync(place('open'), 0o777);
     expect(await rejectionOf(join(folder, 'open', 'ect.sock'))).toContain('everybody may write');
+  });
+
+  test('A5 a process that begins to listen while the service starts keeps its socket', async () => {
+    const path = place('raced.sock');
+    // Who only looks whether somebody listens resets the connection.
+    const other = createServer((socket) => socket.on('error', () => undefined).end('other'));
+    // The keys of a foreign issuer are asked for late in a start: by then the place of the socket was looked at.
+    const issuer = createHttpServer((_, response) => {
+      if (other.listening) response.writeHead(500).end();
+      else other.listen(path, () => response.writeHead(500).end());
+    });
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+    const iss = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+    const trust = place('trust.json');
+    const entry = { iss, jwks_uri: `${iss}/jwks`, fetch: { network: 'loopback' } };
+    writeFileSync(trust, JSON.stringify({ issuers: [entry] }));
+    try {
+      const stderr = await rejectionOf(path, { ECT_TRUST_FILE: trust });
+      expect(stderr).toContain('another process listens there');
+      const socket = connect(path);
+      expect(String(await once(socket, 'data'))).toBe('other');
+    } finally {
+      issuer.close();
+      other.close();
+    }
   });
 
   test('A5 a check says the same and leaves what is there', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { requestFrom } from '../../src/trust/load-key-set.ts';
+import type { LoadedSource } from '../../src/trust/index.ts';
+import { loadKeySet, requestFrom } from '../../src/trust/load-key-set.ts';
 
 test.each([
   ['https://issuer.test/keys', 'Bearer x'],
@@ -15,4 +16,10 @@ test.each([
     authorization: 'Bearer x',
   } as const;
   expect(requestFrom(first, new URL(url))).toEqual({ ...first, url: new URL(url), authorization });
+});
+
+test('K3: a bundle from the agent is as large as a key set from elsewhere, at most', async () => {
+  const source = { kind: 'workload_api', place: 'partner.example', network: 'public' } as LoadedSource;
+  const readBundle = (): Promise<Uint8Array> => Promise.resolve(Buffer.alloc(256 * 1024 + 1, ' '));
+  await expect(loadKeySet('spiffe://partner.example', source, { readBundle })).rejects.toThrow('larger than 262144');
 });

@@ -9,7 +9,7 @@ import { SOON } from '../support/soon.ts';
 import { derOf, sentSvid, WorkloadAgent } from '../support/workload-agent.ts';
 
 const AUTHORITY = 'spiffe://example.org/ect';
-const FAST = { firstPauseMs: 20, longestPauseMs: 100, startMs: 5_000, denialMs: 300, lookMs: 20 };
+const FAST = { firstPauseMs: 20, longestPauseMs: 100, startMs: 5_000, denialMs: 300, lookMs: 20, betweenMs: 20 };
 
 describeWith('openssl', 'the SPIFFE Workload API', () => {
   let ca: CertificateAuthority;
