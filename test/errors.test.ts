@@ -95,7 +95,7 @@ test('only a bug of ours is INTERNAL', () => {
   expect(reasons.filter((reason) => codeName(codeOf(reason)) === 'UNKNOWN')).toEqual([]);
 });
 
-describe('a refusal', () => {
+describe('a rejection', () => {
   test('goes into an exception and comes out as it was', () => {
     const rejection = reject('CLAIM_MISSING', 'The token has no iss.', { claim: 'iss' });
     const error = new EctError(rejection);

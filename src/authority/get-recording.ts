@@ -112,7 +112,7 @@ export async function findTask(
     throw new EctError(reject('ENTRY_PENDING', 'The entry is on its way into the ledger.', namesOf(task)));
   const { reason: cause } = order.failure;
   throw new EctError(
-    reject('ENTRY_FAILED', `The ledger refused the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
+    reject('ENTRY_FAILED', `The ledger rejected the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
   );
 }
 

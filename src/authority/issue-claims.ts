@@ -26,7 +26,7 @@ export function draftClaims(context: AuthorityContext, input: IssueInput, permit
     checkLedgerAudience(context, input) === undefined;
   if (isSound) return claims as Claims;
   const [first, ...others] = faultsOfClaims(context, input, claims, policy);
-  if (first === undefined) throw new TypeError('a claim set was refused for nothing');
+  if (first === undefined) throw new TypeError('a claim set was rejected for nothing');
   throw new EctError(rejectAll([first, ...others], () => ''));
 }
 

@@ -83,7 +83,7 @@ export async function claimProof(
   const write = { caller, use: 'replay', bytes: heldBytes(0) } as const;
   const claim = await writeFor(context, write, () => guard.claim(use, keepUntil, context.earliest()), isFirst);
   if (isFirst(claim)) return;
-  throw new EctError(reject('CALLER_UNTRUSTED', 'The proof token is refused: it was used before.'));
+  throw new EctError(reject('CALLER_UNTRUSTED', 'The proof token is rejected: it was used before.'));
 }
 
 /**

@@ -104,7 +104,7 @@ async function validateBundle(context: AuthorityContext, tokens: readonly string
     if (yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
     const read = await readAsTask(context, token);
     if ('reason' in read) {
-      return { rejection: { ...read, message: `Token ${position} of the bundle is refused: ${read.message}` } };
+      return { rejection: { ...read, message: `Token ${position} of the bundle is rejected: ${read.message}` } };
     }
     const identity = Buffer.from(read.token.digest).toString('base64url');
     tasks.push({ ...read.task, identity });

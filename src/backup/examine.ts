@@ -24,7 +24,7 @@ import {
   SqliteLedgerStore,
 } from '../stores/sqlite/index.ts';
 import { isSigningKey } from './names.ts';
-import { rejection } from './refusals.ts';
+import { rejection } from './rejections.ts';
 
 /** Told after some entries: how many were examined, of how many. */
 export type OnExamined = (done: number, total: number) => void;

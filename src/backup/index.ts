@@ -2,7 +2,7 @@
 
 import type { Backups } from '../cli/backup.ts';
 import { makeBackup } from './make-backup.ts';
-import { rejection } from './refusals.ts';
+import { rejection } from './rejections.ts';
 import { restoreBackup } from './restore.ts';
 
 export { onceFaults } from './examine.ts';

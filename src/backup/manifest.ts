@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { readSmallFile } from '../files/bounded-read.ts';
 import { fileFault } from '../files/system-faults.ts';
 import { CHECKSUMS, MANIFEST, mayHold, REQUIRED, UNFINISHED } from './names.ts';
-import { rejection } from './refusals.ts';
+import { rejection } from './rejections.ts';
 
 export interface Manifest {
   /** Raised when an older release could not read it. */

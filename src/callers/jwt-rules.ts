@@ -88,11 +88,11 @@ export function nameCaller(payload: JsonObject, { identity }: CallerTrust): Name
 }
 
 export function untrusted(why: string, what = 'token of the caller'): EctError {
-  return new EctError(reject('CALLER_UNTRUSTED', `The ${what} is refused: ${why}.`));
+  return new EctError(reject('CALLER_UNTRUSTED', `The ${what} is rejected: ${why}.`));
 }
 
 function invalid(why: string): EctError {
-  return new EctError(reject('CALLER_ID_INVALID', `The token of the caller is refused: ${why}.`));
+  return new EctError(reject('CALLER_ID_INVALID', `The token of the caller is rejected: ${why}.`));
 }
 
 export function isTime(value: unknown): value is number {

@@ -93,7 +93,7 @@ export function holds(checks: readonly Check[]): boolean {
 export function dryRunLine(checks: readonly Check[]): string {
   return holds(checks)
     ? '✓ dry run: nothing was signed or recorded'
-    : '✗ dry run: it would be refused; nothing was signed or recorded';
+    : '✗ dry run: it would be rejected; nothing was signed or recorded';
 }
 
 type Findings = Pick<DagReport, 'violations' | 'unresolved' | 'tainted' | 'omitted'>;

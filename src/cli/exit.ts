@@ -17,7 +17,7 @@ export interface Failure {
 
 /** Ends a command with exit code 1 and its failure told. */
 export class Rejected extends Error {
-  override readonly name = 'Refused';
+  override readonly name = 'Rejected';
   readonly failure: Failure;
 
   constructor(failure: Failure) {

@@ -68,7 +68,7 @@ export function issueCommand(io: Io): Command {
       'ect issue --exec-act draft_document --aud urn:ect:dev --output draft.md',
       'TOKEN=$(ect issue --exec-act review_spec --aud urn:ect:dev --pred "$DRAFT_JTI" --level L3)',
     ],
-    rejected: 'the service refused, or could not be reached',
+    rejected: 'the service rejected the request, or could not be reached',
   });
   return command.action((options: IssueOptions) =>
     attemptCalls(io, options, async ({ authority }) => {

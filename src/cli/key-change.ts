@@ -11,7 +11,8 @@ export interface ChangeOptions extends ServiceOptions, OutputOptions {
 }
 
 /** Why such a command can be rejected. */
-export const REFUSED = 'you are no administrator of the service (ECT_ADMINS), or it refused; trying again is safe';
+export const REFUSED =
+  'you are no administrator of the service (ECT_ADMINS), or it rejected the request; trying again is safe';
 
 export function withChange(command: Command): Command {
   return withOutput(withService(command.option('--note <text>', 'why, for people: at most 256 characters')));

@@ -31,7 +31,7 @@ const KINDS = {
 
 const ORDERS = { oldest: EntryOrder.OLDEST_FIRST, newest: EntryOrder.NEWEST_FIRST } as const;
 
-const REFUSED = 'the service could not be reached, or it refused';
+const REFUSED = 'the service could not be reached, or it rejected the request';
 
 export function listCommand(io: Io): Command {
   const command = new Command('list').description('list what the ledger has recorded: entries, or workflows');

@@ -61,7 +61,7 @@ export function verifyCommand(io: Io): Command {
     .option('--audience <uri>', 'who is verifying (default: your own identity)')
     .addOption(new Option('--pred-token <token>', 'a predecessor that came along (repeatable)').argParser(each))
     .addOption(new Option('--dag-mode <mode>', 'how to look at the graph').choices(Object.keys(DAG_MODES)))
-    .addOption(new Option('--minimum-level <level>', 'refuse what is below').choices(Object.keys(LEVELS)))
+    .addOption(new Option('--minimum-level <level>', 'reject a token of a lower level').choices(Object.keys(LEVELS)))
     .option('--report', 'print every step, and go on after a failure: everything that is wrong')
     .addOption(new Option('--as-of <time>', 'evidence: judge as of this past time, without replay').argParser(moment))
     .option('--no-replay', 'do not guard against replay, and do not remember the token')

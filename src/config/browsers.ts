@@ -20,7 +20,7 @@ export const BROWSER_SETTINGS = {
       isOrigin,
     ),
     meaning:
-      'origins whose web pages may call (CORS); where no client certificates are asked for, pages of others are refused',
+      'origins whose web pages may call (CORS); where no client certificates are asked for, pages of others are rejected',
   },
   ECT_ALLOWED_HOSTS: {
     type: list(

@@ -9,7 +9,7 @@ import { copyLedger } from './copy-ledger.ts';
 import { openDatabaseSource, openDatabaseTarget } from './database.ts';
 import { openDirectorySource, openDirectoryTarget } from './directory.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
-import { directoryRejection } from './refusals.ts';
+import { directoryRejection } from './rejections.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -3,7 +3,7 @@
 import { recordFault } from '../authority/index.ts';
 import { contentFault, type Head, type LedgerRecord, leafHash } from '../ledger/index.ts';
 import type { CopySource } from './ends.ts';
-import { damagedSource, isCorrupt } from './refusals.ts';
+import { damagedSource, isCorrupt } from './rejections.ts';
 
 /** Entries in memory at once. A token has 16 KiB at most. */
 export const PAGE_ENTRIES = 200;

@@ -94,7 +94,7 @@ async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig):
     (await openKmsKey(signer, keys)).close();
   } catch (error) {
     if (error instanceof EctError) throw new StartError(`AWS KMS: ${error.message}`, { cause: error });
-    if (error instanceof KmsKeyError && error.atStart !== 'refuse') throw new StartError(`${error.message} ${GOES_ON}`);
+    if (error instanceof KmsKeyError && error.atStart !== 'fail') throw new StartError(`${error.message} ${GOES_ON}`);
     throw error;
   }
 }

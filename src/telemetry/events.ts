@@ -241,7 +241,7 @@ export function createEvents(options: EventsOptions) {
     /** There is no primary of the database that can be used: what needs it is rejected at once. Told when that begins. */
     databaseLost(cause: unknown): void {
       metrics.databaseDown.set(1);
-      const warning = 'what needs the database is refused until a server answers as the primary; they are asked again';
+      const warning = 'what needs the database is rejected until a server answers as the primary; they are asked again';
       lines.error({ event: 'database-lost', ...describeFailure(cause), warning });
       flushNow();
     },
@@ -434,7 +434,7 @@ export function createEvents(options: EventsOptions) {
       metrics.redisDown.set(0);
       lines.info({ event: 'redis-up' });
       if (begun !== undefined) {
-        const warning = 'it does not know which tokens were used before: those that were issued before are refused';
+        const warning = 'it does not know which tokens were used before: those that were issued before are rejected';
         lines.warn({ event: 'redis-history-begun', since: new Date(1000 * begun).toISOString(), warning });
       }
       for (const warning of warnings) lines.warn({ event: 'redis-doubtful', warning });

@@ -73,7 +73,7 @@ export function createMetrics() {
     }),
     policyRejections: new Counter({
       name: 'ect_policy_refusals_total',
-      help: 'Calls, and items of batches, that the policy of the operator refused.',
+      help: 'Calls, and items of batches, that the policy of the operator rejected.',
       registers,
     }),
     keyChanges: new Counter({
@@ -89,7 +89,7 @@ export function createMetrics() {
     }),
     reloads: new Counter({
       name: 'ect_reloads_total',
-      help: 'Files of the configuration that changed while the service ran: put in force, or refused.',
+      help: 'Files of the configuration that changed while the service ran: put in force, or rejected.',
       labelNames: ['files', 'outcome'],
       registers,
     }),
@@ -116,7 +116,7 @@ export function createMetrics() {
     }),
     workloadApiUpdates: new Counter({
       name: 'ect_workload_api_updates_total',
-      help: 'Identities that the SPIFFE Workload API has sent: put in force, refused since they cannot be used, or lost.',
+      help: 'Identities that the SPIFFE Workload API has sent: put in force, rejected since they cannot be used, or lost.',
       labelNames: ['outcome'],
       registers,
     }),
@@ -173,7 +173,7 @@ export function createMetrics() {
     }),
     levelRejections: new Counter({
       name: 'ect_level_refusals_total',
-      help: 'Tokens that were refused because their level is below the minimum.',
+      help: 'Tokens that were rejected because their level is below the minimum.',
       labelNames: ['minimum'],
       registers,
     }),
@@ -191,7 +191,7 @@ export function createMetrics() {
     }),
     callerWriteRejections: new Counter({
       name: 'ect_caller_write_refusals_total',
-      help: 'Writes for callers that were refused, because of their quota or of the free space.',
+      help: 'Writes for callers that were rejected, because of their quota or of the free space.',
       labelNames: ['use', 'reason'],
       registers,
     }),
@@ -318,7 +318,7 @@ function createCallCounter(registers: Registry[]) {
   const byMethod = new Map<string, Map<string, Map<string, CallSeries>>>();
   const calls = new Counter({
     name: 'ect_calls_total',
-    help: 'Calls by method, gRPC code and reason of refusal.',
+    help: 'Calls by method, gRPC code and reason of rejection.',
     labelNames: ['method', 'code', 'reason'],
     registers,
     // The library puts the labels together anew for each count, so calls are counted here until somebody asks.

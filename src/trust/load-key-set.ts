@@ -67,7 +67,7 @@ function keySetUrl(iss: string, { kind, place, network }: LoadedSource, bytes: B
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) throw new KeySetFault(`the document of ${kind} has no jwks_uri`);
   const fault = urlFault(url, network);
-  if (fault !== undefined) throw new KeySetFault(`the jwks_uri in the document of ${kind} is refused: ${fault}`);
+  if (fault !== undefined) throw new KeySetFault(`the jwks_uri in the document of ${kind} is rejected: ${fault}`);
   // An issuer must not lead this service to other servers of the network that it is in.
   if (network !== 'public' && url.origin !== new URL(place).origin) {
     throw new KeySetFault(

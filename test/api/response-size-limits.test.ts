@@ -74,7 +74,7 @@ describe('H24 the size of an answer to what exceeds a limit', () => {
   ];
 
   const DETAILED: Readonly<Record<string, number>> = { 'a token to verify': 40_000, 'a token to rehearse': 8_000 };
-  test.each(cases)('is that of a refusal: %s', async (what, size) => {
+  test.each(cases)('is that of a rejection: %s', async (what, size) => {
     // What a verdict, or a rejected request, may say in detail comes on top.
     expect(Number(await size()) - faultBytes(1)).toBeLessThan(DETAILED[what] ?? 4_000);
   });

@@ -76,7 +76,7 @@ describe('K5: a key that is new', () => {
     },
   );
 
-  test('is not looked for by tokens that are refused for something else', async () => {
+  test('is not looked for by tokens that are rejected for something else', async () => {
     const { server, state, foreign, verdict } = await believe(setOf(old));
     state.nowMs += 30_000;
     expect(await verdict(tokenOf(old, 'urn:foreign', { exp: payload.iat - 1 }))).not.toBe('VALID');

@@ -117,7 +117,7 @@ describe('A10 one entry', () => {
     expect(await workflow(SHARED)).toEqual(await workflow(NOWHERE));
   });
 
-  test('A10 refused and absent fail with the same words, after the same look-ups', async () => {
+  test('A10 rejected and absent fail with the same words, after the same look-ups', async () => {
     const { store, service, call, tasks } = await make();
     const [getEntry, getRecording] = [
       (jti: string, wid: string) => service.getEntry(named(jti, wid), call(A)),
@@ -200,7 +200,7 @@ describe('A10 one entry', () => {
 });
 
 describe('A10 a workflow', () => {
-  test('A10 refused and absent fail with the same words, after the same look-ups', async () => {
+  test('A10 rejected and absent fail with the same words, after the same look-ups', async () => {
     const { store, service, call } = await make();
     const get = (wid: string) => service.getWorkflow(create(GetWorkflowRequestSchema, { wid }), call(A));
     await expect(Promise.resolve(get(SHARED))).resolves.toMatchObject({ wid: SHARED, size: 2 });

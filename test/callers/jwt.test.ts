@@ -146,7 +146,7 @@ describe('A5: nobody by a bearer token', () => {
     ['without a signature', `${encode({ alg: 'none' })}.${encode(svidClaims)}.`],
     ['with a claim twice', `${encode({ alg: 'ES256', kid: 'one' })}.${encode('{"sub":"a","sub":"b"}')}.AAAA`],
   ])('that is %s', (_, token) => {
-    rejected(token, /token of the caller is refused/);
+    rejected(token, /token of the caller is rejected/);
   });
 
   test.each(['none', 'HS256', 'HS512', 'RS512', 'es256', 'ES384', '', 7, null])('of alg %j', (alg) => {
@@ -375,14 +375,14 @@ describe('a JWT that was verified', () => {
     expect(again).not.toBe(first[0]);
   });
 
-  test('one that was refused is refused again', () => {
+  test('one that was rejected is rejected again', () => {
     const { bearer } = open();
     const forged = stranger.jws(svidClaims);
     for (let at = 0; at < 3; at++) expect(bearer(forged)).toMatch(/signature/);
   });
 });
 
-test('no refusal quotes a token', () => {
+test('no rejection quotes a token', () => {
   const { bearer } = open();
   const secret = 'canary-canary-canary';
   for (const token of [

@@ -80,7 +80,7 @@ async function rejectionOf(headers: Headers, path?: string): Promise<string> {
   const callerOf = await open();
   try {
     callerOf(headers, path);
-    return 'no refusal';
+    return 'no rejection';
   } catch (error) {
     expect(error).toBeInstanceOf(EctError);
     const { reason, message } = error as EctError;
@@ -132,8 +132,8 @@ describe('A9 nobody by', () => {
   const wit = identity();
 
   test.each<[string, Headers, RegExp]>([
-    ['an identity token alone', { 'workload-identity-token': [wit] }, /proof token is refused: it is missing/],
-    ['a proof alone', { 'workload-proof-token': [proof(wit)] }, /identity token is refused: it is missing/],
+    ['an identity token alone', { 'workload-identity-token': [wit] }, /proof token is rejected: it is missing/],
+    ['a proof alone', { 'workload-proof-token': [proof(wit)] }, /identity token is rejected: it is missing/],
     [
       'two identity tokens',
       { ...asHeaders(wit, proof(wit)), 'workload-identity-token': [wit, wit] },
@@ -215,7 +215,7 @@ describe('A9 nobody by', () => {
     const transaction = { 'txn-token': ['a.b.c'] };
     expect(await rejectionOf({ ...asHeaders(wit, proof(wit)), ...transaction })).toMatch(/its tth/);
     const bound = asHeaders(wit, proof(wit, { tth: hashOf('a.b.c') }));
-    expect(await rejectionOf({ ...bound, ...transaction })).toBe('no refusal');
+    expect(await rejectionOf({ ...bound, ...transaction })).toBe('no rejection');
     expect(await rejectionOf({ ...bound, 'txn-token': ['a.b.c', 'a.b.c'] })).toMatch(/its tth/);
   });
 });

@@ -138,13 +138,13 @@ export class Campaign implements AsyncDisposable {
   async expectRejection(why: RegExp, more: Settings = {}): Promise<void> {
     const end = await this.tryStart(more);
     if (end === undefined) {
-      this.journal.breaks(`a start was not refused: ${why}`);
+      this.journal.breaks(`a start was not rejected: ${why}`);
       await this.end('SIGKILL');
       return;
     }
     this.noteRejection(end);
     if (end.code !== 1 || !why.test(end.words)) {
-      this.journal.breaks(`a start was refused with ${end.code} and other words than ${why}: ${end.words}`);
+      this.journal.breaks(`a start was rejected with ${end.code} and other words than ${why}: ${end.words}`);
     }
   }
 

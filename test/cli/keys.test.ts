@@ -100,7 +100,7 @@ describe('ect keys', () => {
     expect(await list()).toEqual(before);
   });
 
-  test('rotate to a named key is refused where no key can be named', async () => {
+  test('rotate to a named key is rejected where no key can be named', async () => {
     const { code, err } = await ect(['keys', 'rotate', '--next', 'alias/other', ...at]);
     expect(code).toBe(1);
     expect(err).toContain('✗ ROTATION_UNSUPPORTED');
@@ -109,7 +109,7 @@ describe('ect keys', () => {
     expect(err).not.toContain('ECT_LOCAL_KEY_FILE');
   });
 
-  test('retire refuses the key that signs, and a key that nobody knows', async () => {
+  test('retire rejects the key that signs, and a key that nobody knows', async () => {
     const [root] = await list();
     expect((await ect(['keys', 'retire', root!.key.kid, '--yes', ...at])).err).toContain('✗ KEY_STATE_INVALID');
     expect((await ect(['keys', 'retire', 'x'.repeat(43), '--yes', ...at])).err).toContain('✗ KEY_NOT_FOUND');

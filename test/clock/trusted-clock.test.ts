@@ -67,7 +67,7 @@ test('C2 durations go on through jumps, and through sleep', () => {
   expect(clock.nowMs()).toBe(machine.trueMs);
 });
 
-test('the refusal names the clock, the difference and the next step, and when to come back', () => {
+test('the rejection names the clock, the difference and the next step, and when to come back', () => {
   const { clock, machine } = open();
   machine.step(-2 * HOUR);
   clock.look();

@@ -90,13 +90,13 @@ describe('S10: mistakes in a configuration file', () => {
     ['an open quote', 'ECT_ISSUER: "canary\n', 2, 'this is not YAML.'],
     ['a key in PEM', 'ECT_TLS_KEY: -----BEGIN PRIVATE KEY-----\ncanary\n', 2, 'this is not YAML.'],
     ['a text that lost its key', 'canary+canary/=: x\n', 1, 'a key that cannot be the name of a setting'],
-  ])('%s is refused with its line, and nothing of its text is shown', (_, text, line, problem) => {
+  ])('%s is rejected with its line, and nothing of its text is shown', (_, text, line, problem) => {
     const problems = problemsOf(text);
     expect(problems).toEqual([expect.stringContaining(`ect.yaml:${line}: ${problem}`)]);
     expect(problems.join()).not.toContain('canary');
   });
 
-  test('what is no mapping is refused', () => {
+  test('what is no mapping is rejected', () => {
     const problem = 'ect.yaml must be a mapping of settings, such as `ECT_LISTEN: 127.0.0.1:8080`.';
     for (const text of ['- canary', 'canary']) expect(problemsOf(text)).toEqual([problem]);
   });

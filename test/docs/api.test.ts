@@ -132,7 +132,7 @@ describe('a page that is not what the comments say', () => {
   });
 });
 
-describe('a comment is refused', () => {
+describe('a comment is rejected', () => {
   test.each([
     ['a reason', 'authority.proto', 'with IDEMPOTENCY_CONFLICT', 'with IDEMPOTENCY_CLASH', 'IDEMPOTENCY_CLASH'],
     ['a short reason', 'token.proto', '`DAG_CYCLE`', '`DAG_LOOP`', 'DAG_LOOP'],

@@ -110,7 +110,7 @@ describe('with two workers', () => {
     expect(await listKeys(one)).toHaveLength(2);
   });
 
-  test('K12 a key that one worker is told of is refused by the other too', async () => {
+  test('K12 a key that one worker is told of is rejected by the other too', async () => {
     using two = dialTwo(service.address);
     const [one, other] = two.clients as [GrpcClient, GrpcClient];
     ({ token: stolen } = await one.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] }));

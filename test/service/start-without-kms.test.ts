@@ -70,7 +70,7 @@ class Kms {
 
 /** How KMS fails, and what a caller of Issue reads of it. */
 const FAULTS: Readonly<Record<string, readonly [(kms: Kms) => void | Promise<void>, RegExp]>> = {
-  'refuses connections': [(kms) => kms.leave(), /ECONNREFUSED: it does not answer; check the network/],
+  'rejects connections': [(kms) => kms.leave(), /ECONNREFUSED: it does not answer; check the network/],
   'accepts and never answers': [(kms) => kms.goDeaf(), /it does not answer; check the network/],
   'denies with AccessDeniedException': [
     ({ double }) => double.script.add({ kind: 'error', name: 'AccessDeniedException' }),

@@ -69,7 +69,7 @@ describe('the source of an issuer', () => {
   });
 
   test.each(['https://127.0.0.1/', 'https://169.254.169.254/latest', 'https://[::1]/', 'https://192.168.0.1/'])(
-    'K2: %s is refused when the file is read',
+    'K2: %s is rejected when the file is read',
     (place) => {
       expect(problemsIn({ jwks_uri: place })).toEqual([expect.stringContaining('.jwks_uri: it must not lead to')]);
       expect(problemsIn({ discovery: place })).toEqual([expect.stringContaining('.discovery: it must not lead to')]);
@@ -167,7 +167,7 @@ describe('what an issuer is believed for', () => {
     ]);
   });
 
-  test('A10: two issuers that could name the same caller are refused', () => {
+  test('A10: two issuers that could name the same caller are rejected', () => {
     const entry = (iss: string, identity: object) => ({ iss, jwks, use, callers: { audience: 'a', ...identity } });
     const collide = (one: object, two: object) => problemsOf([entry('urn:a', one), entry('urn:b', two)]).length > 0;
     expect(collide({ prefix: 'urn:p:' }, { prefix: 'urn:p:' })).toBe(true);

@@ -17,7 +17,7 @@ export class KmsKeyError extends Error {
 
   constructor(message: string, options: ErrorOptions & { readonly atStart?: AtStart; readonly brief?: string } = {}) {
     super(message, options);
-    const { atStart = 'refuse', brief = 'it is not the key that it was; the log of the service says what to do' } =
+    const { atStart = 'fail', brief = 'it is not the key that it was; the log of the service says what to do' } =
       options;
     this.atStart = atStart;
     this.brief = brief;
@@ -107,7 +107,7 @@ function rejectFatal(failures: readonly EctError[], haveAllFailed: boolean): voi
 }
 
 function atStartOf({ cause }: EctError): AtStart {
-  return cause instanceof KmsFailure ? cause.atStart : 'refuse';
+  return cause instanceof KmsFailure ? cause.atStart : 'fail';
 }
 
 /** An answer, or the rejection that is left when asking again no longer helps. */

@@ -31,7 +31,7 @@ const ANSWERS: Readonly<Record<string, readonly [sentence: string, isOver: boole
 const UNFIT: Readonly<Record<string, string>> = {
   NOAUTH: 'Redis wants a password: set ECT_REDIS_PASSWORD_FILE.',
   NOPERM: 'The user of this service has not the rights in Redis that it needs: docs/operating.md lists them.',
-  WRONGPASS: 'Redis refuses the user or the password of this service.',
+  WRONGPASS: 'Redis rejects the user or the password of this service.',
 };
 
 const TLS_CODES = /^(?:CERT_|DEPTH_|UNABLE_|SELF_|HOSTNAME_|ERR_TLS_|ERR_SSL_)/;

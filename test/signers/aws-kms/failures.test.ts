@@ -224,7 +224,7 @@ test('D5: an idle signer learns that its key was disabled without being asked to
   await until(() => !signer.isReady());
 });
 
-test('D6: an alias that is pointed to another key is refused, not followed, until it is pointed back', async () => {
+test('D6: an alias that is pointed to another key is rejected, not followed, until it is pointed back', async () => {
   const kms = await startKms();
   const signer = await openSigner(kms, { timing: { trialMs: 20 } });
   const { keys } = kms.double;
@@ -273,7 +273,7 @@ describe('a multi-Region key', () => {
     expect(holds(signer, await signer.sign(INPUT, forever))).toBe(true);
   });
 
-  test('D1: where every region fails, the refusal is of the one that may recover', async () => {
+  test('D1: where every region fails, the rejection is of the one that may recover', async () => {
     const { kms, signer } = await startTwoRegions();
     kms.key.state = 'Disabled';
     kms.double.script.add({ kind: 'reset' }, { operation: 'Sign', region: SECOND_REGION });

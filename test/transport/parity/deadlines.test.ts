@@ -37,7 +37,7 @@ describe('H14: a deadline', () => {
   });
 
   test.each(['', '1', 'm', '-1S', '1.5S', '123456789m', '1s', '1 S', '1S,2S', '0x1S', 'never'])(
-    'H12: "%s" is refused as malformed',
+    'H12: "%s" is rejected as malformed',
     async (timeout) => {
       const seen = await willing.call(issueCall('good', { 'grpc-timeout': timeout }));
       expect(reasonOf(seen)).toBe('REQUEST_MALFORMED');

@@ -118,7 +118,7 @@ describe('H14: RST_STREAM', () => {
     expect(event).toMatchObject({ code: 'OK', outcome: 'ok' });
   });
 
-  test('after the answer, of a request that never ended: the refusal stands', async () => {
+  test('after the answer, of a request that never ended: the rejection stands', async () => {
     const event = await both(async (side) => {
       const stream = openStream(side.session, { path: ISSUE, headers: GRPC });
       stream.on('error', () => undefined);

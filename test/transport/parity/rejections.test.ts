@@ -28,7 +28,7 @@ test.each(['bug', 'impossible'])(
   },
 );
 
-test('an answer that refuses is OK, and its event has the reason', async () => {
+test('an answer that rejects is OK, and its event has the reason', async () => {
   const { answer, events } = await willing.call({
     path: '/ect.v1.AuthorityService/Verify',
     body: [frame(new Uint8Array())],

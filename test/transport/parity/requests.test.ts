@@ -46,7 +46,7 @@ describe('H12: metadata that means nothing here changes nothing', () => {
     expect(answer.grpcStatus).toBe('0');
   });
 
-  test('H6: headers of 17 KB are refused before any door', async () => {
+  test('H6: headers of 17 KB are rejected before any door', async () => {
     willing.transports.claimEvents(1);
     const headers = { ...GRPC, 'x-large': 'x'.repeat(17_000) };
     const [lean, connect, node] = await Promise.all(
@@ -124,7 +124,7 @@ describe('the size of a message', () => {
   });
 
   test.each([LIMIT + 1, 2 ** 31, 2 ** 32 - 1])(
-    'H11: %d bytes that are only announced are refused at once',
+    'H11: %d bytes that are only announced are rejected at once',
     async (length) => {
       const announced = frame(message('good'), 0, length);
       for (const keepOpen of [false, true]) {

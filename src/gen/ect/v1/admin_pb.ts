@@ -131,7 +131,7 @@ export type ListKeysRequest = Message<"ect.v1.ListKeysRequest"> & {
 
   /**
    * `next_page_token` of the page before. Empty: the first page. It belongs to the list that it was answered for: with another `past`
-   * it is refused.
+   * it is rejected.
    *
    * @generated from field: string page_token = 3;
    */
@@ -216,7 +216,7 @@ export const ExistingKeySchema: GenMessage<ExistingKey> = /*@__PURE__*/
  */
 export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
   /**
-   * Where the next key comes from. Unset: the service makes it. What the service cannot do is refused with ROTATION_UNSUPPORTED.
+   * Where the next key comes from. Unset: the service makes it. What the service cannot do is rejected with ROTATION_UNSUPPORTED.
    *
    * @generated from oneof ect.v1.RotateKeyRequest.source
    */
@@ -255,7 +255,7 @@ export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
 
   /**
    * Names this order: at most 128 printable ASCII characters without blanks. The same administrator's same order under the same id
-   * is carried out once, and answered with the same key for 24 hours at least; another order under it is refused with
+   * is carried out once, and answered with the same key for 24 hours at least; another order under it is rejected with
    * IDEMPOTENCY_CONFLICT. Administrators without a certificate cannot be told apart: among them an id belongs to its order.
    *
    * @generated from field: string request_id = 5;
@@ -523,7 +523,7 @@ export const MarkCompromisedResponseSchema: GenMessage<MarkCompromisedResponse> 
   messageDesc(file_ect_v1_admin, 12);
 
 /**
- * For administrators alone: others are refused with ADMIN_REQUIRED. It is a service of its own, so that a proxy can expose the others
+ * For administrators alone: others are rejected with ADMIN_REQUIRED. It is a service of its own, so that a proxy can expose the others
  * without it. Every change is an entry of the ledger before it takes effect. An answer that got lost can be asked for again: RotateKey
  * by its `request_id`, the other calls by the same request, which changes nothing a second time.
  *

@@ -486,7 +486,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   execAct: string;
 
   /**
-   * Every party that will verify the token: 1 to 64 entries. Required. Several entries of one character are refused in every list of
+   * Every party that will verify the token: 1 to 64 entries. Required. Several entries of one character are rejected in every list of
    * strings of a request: some languages send a string in the place of a list as its characters.
    *
    * @generated from field: repeated string aud = 2;
@@ -517,7 +517,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   jti: string;
 
   /**
-   * Issuer. Empty: the caller's own identity. Another one is refused unless the caller may use it.
+   * Issuer. Empty: the caller's own identity. Another one is rejected unless the caller may use it.
    *
    * @generated from field: string iss = 6;
    */
@@ -601,7 +601,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
 
   /**
    * Names this request: at most 128 printable ASCII characters without blanks, a random UUID for example. The same caller's same
-   * request under the same id answers the same token until that token expires; another request under the same id is refused with
+   * request under the same id answers the same token until that token expires; another request under the same id is rejected with
    * IDEMPOTENCY_CONFLICT. Callers without a certificate cannot be told apart: among them an id belongs to its request, and another
    * request under it is another one.
    *
@@ -633,7 +633,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
 
   /**
    * Checks everything and answers the claims and the checks, but signs, remembers and records nothing. The request id
-   * is not looked at. What would be refused is a row with FAIL, the first of which is what the call would be refused for; the dry run
+   * is not looked at. What would be rejected is a row with FAIL, the first of which is what the call would be rejected for; the dry run
    * itself succeeds. What fails only when it is done (the signer, the ledger, the recordings that wait) is not tried.
    *
    * @generated from field: bool dry_run = 18;
@@ -733,8 +733,8 @@ export type BatchIssueRequest = Message<"ect.v1.BatchIssueRequest"> & {
 
   /**
    * Names this batch, under the rules of the `request_id` of an IssueRequest. The same caller's same items under the same id are
-   * answered with the same tokens, each until it expires; items that were refused are tried again. Other items under the same id are
-   * refused with IDEMPOTENCY_CONFLICT. An item with a `request_id` of its own keeps to that.
+   * answered with the same tokens, each until it expires; items that were rejected are tried again. Other items under the same id are
+   * rejected with IDEMPOTENCY_CONFLICT. An item with a `request_id` of its own keeps to that.
    *
    * @generated from field: string request_id = 2;
    */
@@ -1344,8 +1344,8 @@ export type AppendLedgerRequest = Message<"ect.v1.AppendLedgerRequest"> & {
   token: string;
 
   /**
-   * Checks everything and answers the checks, but records nothing. What would be refused is a row with FAIL, the first of which is
-   * what the call would be refused for; the dry run itself succeeds. No row fails where the call would answer the entry that is there,
+   * Checks everything and answers the checks, but records nothing. What would be rejected is a row with FAIL, the first of which is
+   * what the call would be rejected for; the dry run itself succeeds. No row fails where the call would answer the entry that is there,
    * also where the token has expired or its key is compromised by now. In a batch, dry runs come last: each sees what the other items
    * have recorded, and nothing of other dry runs.
    *
@@ -1631,7 +1631,7 @@ export const ReplayMode = {
   UNSPECIFIED: 0,
 
   /**
-   * A token that this audience has seen before is refused, and this one is remembered until it has expired.
+   * A token that this audience has seen before is rejected, and this one is remembered until it has expired.
    *
    * @generated from enum value: REPLAY_MODE_RECORD = 1;
    */
@@ -1645,7 +1645,7 @@ export const ReplayMode = {
   SKIP: 2,
 
   /**
-   * A token that this audience has seen before is refused, but this one is not remembered.
+   * A token that this audience has seen before is rejected, but this one is not remembered.
    *
    * @generated from enum value: REPLAY_MODE_OBSERVE = 3;
    */
@@ -1752,11 +1752,11 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
  * Issues, verifies, orders and records tokens. Every failure carries a `google.rpc.ErrorInfo` whose `reason` is a
  * value of ErrorReason without its prefix and whose `domain` is `ect-authority`. Messages are at most 256 KiB, those of the
  * batch methods and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. The smallest limit that a request meets
- * counts: 1,000 items share the 4 MiB of their message. A call whose answer could be larger than 4 MiB is refused with
+ * counts: 1,000 items share the 4 MiB of their message. A call whose answer could be larger than 4 MiB is rejected with
  * MESSAGE_TOO_LARGE before anything is done. GetAuthority answers every limit that is in force. An answer that got lost can be
  * asked for again: by the same `request_id`, and of AppendLedger and BatchAppendLedger, which need none, by the same token.
  *
- * A message that cannot be read is refused as a whole, also that of a batch, before anything is done: JSON with a field that the
+ * A message that cannot be read is rejected as a whole, also that of a batch, before anything is done: JSON with a field that the
  * schema does not have is one, since a misspelt field of a request to sign must not count as left out. BadRequest names each place
  * (`items[3].request.execAtc`). What is wrong with an item in any other way is the result of that item.
  *

@@ -500,7 +500,7 @@ export const GetRecordingRequestSchema: GenMessage<GetRecordingRequest> = /*@__P
   messageDesc(file_ect_v1_ledger, 9);
 
 /**
- * What became of the recording. A task that was neither ordered nor recorded is refused with ENTRY_NOT_FOUND.
+ * What became of the recording. A task that was neither ordered nor recorded is rejected with ENTRY_NOT_FOUND.
  *
  * @generated from message ect.v1.GetRecordingResponse
  */
@@ -612,7 +612,7 @@ export type ListEntriesRequest = Message<"ect.v1.ListEntriesRequest"> & {
 
   /**
    * `next_page_token` of the page before. Empty: the first page. It belongs to the list that it was answered for: with other filters,
-   * another order or other content it is refused.
+   * another order or other content it is rejected.
    *
    * @generated from field: string page_token = 10;
    */
@@ -677,7 +677,7 @@ export const GetWorkflowRequestSchema: GenMessage<GetWorkflowRequest> = /*@__PUR
   messageDesc(file_ect_v1_ledger, 13);
 
 /**
- * A workflow as the ledger knows it. One without a recorded task is refused with WORKFLOW_NOT_FOUND.
+ * A workflow as the ledger knows it. One without a recorded task is rejected with WORKFLOW_NOT_FOUND.
  *
  * @generated from message ect.v1.GetWorkflowResponse
  */
@@ -1032,7 +1032,7 @@ export const RecordingStatusSchema: GenEnum<RecordingStatus> = /*@__PURE__*/
  */
 export const EntryKind = {
   /**
-   * Refused.
+   * Rejected.
    *
    * @generated from enum value: ENTRY_KIND_UNSPECIFIED = 0;
    */
@@ -1128,7 +1128,7 @@ export const EntryOrderSchema: GenEnum<EntryOrder> = /*@__PURE__*/
  */
 export const LedgerService: GenService<{
   /**
-   * Answers one entry with a receipt against the current checkpoint. A task that is not recorded is refused with ENTRY_NOT_FOUND, an
+   * Answers one entry with a receipt against the current checkpoint. A task that is not recorded is rejected with ENTRY_NOT_FOUND, an
    * index outside the ledger with INDEX_OUT_OF_RANGE.
    *
    * @generated from rpc ect.v1.LedgerService.GetEntry
@@ -1151,7 +1151,7 @@ export const LedgerService: GenService<{
   },
   /**
    * Lists entries by their index, the oldest or the newest first, filtered and paged. Each is held against the tree: a page with one
-   * that is damaged is refused with LEDGER_CORRUPT, which names its index.
+   * that is damaged is rejected with LEDGER_CORRUPT, which names its index.
    *
    * @generated from rpc ect.v1.LedgerService.ListEntries
    */
