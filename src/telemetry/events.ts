@@ -375,7 +375,7 @@ export function createEvents(options: EventsOptions) {
       metrics.workloadApiUpdates.inc({ outcome: 'replaced' });
       const line = { event: 'svid-in-force', spiffeId, notAfter: new Date(notAfterMs).toISOString(), trustDomains };
       if (problems.length === 0) lines.info(line);
-      else lines.warn({ ...line, rejected: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
+      else lines.warn({ ...line, refused: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
     },
 
     /** The service has no identity any more, and rejects its callers. */
@@ -392,7 +392,7 @@ export function createEvents(options: EventsOptions) {
       if (!isNews) return;
       const line = { event: 'foreign-keys-taken', issuer: cleanText(iss), keys: keys.length };
       if (problems.length === 0) lines.info(line);
-      else lines.warn({ ...line, rejected: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
+      else lines.warn({ ...line, refused: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
     },
 
     /** They could not be. The last good ones count until they are too old. `isNews`: this is not what was said last. */

@@ -120,7 +120,7 @@ describe('a page that is not what the comments say', () => {
   });
 
   test('is stale too where it is missing, and where a comment has changed', async () => {
-    const protos = protosWith('keys.proto', 'They are for everyone', 'Anyone may read them');
+    const protos = protosWith('keys.proto', 'GetKeySet needs no identity', 'Anyone may call GetKeySet');
     const answers = [
       await writeApi('--check', '--page', join(scratch, 'nowhere.md')),
       await writeApi('--check', '--protos', protos),
