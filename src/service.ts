@@ -126,7 +126,7 @@ export async function startService(
 }
 
 function rejectStopped(stop: AbortSignal | undefined): void {
-  if (stop?.aborted === true) throw new StartStopped('The service was asked to stop.');
+  if (stop?.aborted === true) throw new StartStopped('The service is stopping.');
 }
 
 /** The supervisor's part: it owns the data directory for its workers. StartError where these could not listen. */

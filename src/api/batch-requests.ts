@@ -34,7 +34,7 @@ export async function lockBatchRequest(
   return (_request, place) => {
     const order = orders[place];
     if (order instanceof EctError) throw order;
-    if (order === undefined) throw new TypeError('a place without a request has no order');
+    if (order === undefined) throw new TypeError('an item without a request has no input');
     return order.requestId === '' ? { ...order, requestId: keyOf(place) } : order;
   };
 }

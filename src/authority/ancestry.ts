@@ -151,7 +151,7 @@ export function verifyRecord(
 function namePredecessor(rejection: Rejection, position: number): Rejection {
   return {
     ...rejection,
-    message: `Predecessor ${position} that was handed along is rejected: ${rejection.message}`,
+    message: `Predecessor ${position} in predecessor_tokens is rejected: ${rejection.message}`,
     metadata: { ...rejection.metadata, predecessor: String(position) },
   };
 }

@@ -29,12 +29,12 @@ import { entryBytes } from './write-sizes.ts';
 
 /** Every step of Issue, in the order in which a call would be rejected. The last two are what a dry run leaves out. */
 export const ISSUE_STEPS: readonly StepRule[] = [
-  { name: 'caller', rule: 'The caller may issue in the name of `iss`.' },
-  { name: 'formats', rule: 'Every claim keeps its own rule.' },
-  { name: 'key', rule: 'A key that signs for `iss` is there. None is needed for L1.' },
+  { name: 'caller', rule: 'The caller may issue tokens with this `iss`.' },
+  { name: 'formats', rule: 'Every claim is valid.' },
+  { name: 'key', rule: 'There is a key that signs for `iss`. None is needed for L1.' },
   { name: 'dag', rule: 'The rules of the graph hold for the task and its predecessors.' },
   { name: 'size', rule: 'The token is at most 16 KiB.' },
-  { name: 'room', rule: 'The quota of the caller and the disk have room for what is kept.' },
+  { name: 'room', rule: 'The quota of the caller and the disk have room for what is stored.' },
   { name: 'signature', rule: 'The token is signed, unless it is of level L1.' },
   { name: 'record', rule: 'A token of level L3 is recorded.' },
 ];

@@ -72,7 +72,7 @@ export interface PendingRecordings {
 /** What a store rejects with where as many orders are open as may be. */
 export function tooManyPending(of: keyof PendingLimits, limits: PendingLimits): EctError {
   const limit = String(limits[of]);
-  const waiting = `has ${limit} tokens that wait for their entries, as many as may.`;
+  const waiting = `has ${limit} pending recordings, which is the limit.`;
   // Of all callers together it is load, which no caller can spread over time.
   if (of === 'total') return new EctError(reject('SERVICE_OVERLOADED', `The service ${waiting}`));
   const facts = { quota: 'open_recordings_per_caller', limit, retry_after_seconds: '1' };

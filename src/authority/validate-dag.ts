@@ -148,7 +148,8 @@ export async function readWorkflow(
   until: Ending,
   labels = false,
 ): Promise<RecordedWorkflow> {
-  if (!isTaskScope(wid)) throw new EctError(reject('WORKFLOW_NOT_FOUND', 'Marks and keys are no workflow.', { wid }));
+  if (!isTaskScope(wid))
+    throw new EctError(reject('WORKFLOW_NOT_FOUND', 'Marks and keys belong to no workflow.', { wid }));
   const tasks: Task[] = [];
   let [firstMs, lastMs] = [Number.NaN, Number.NaN];
   let leave: (() => void) | undefined;

@@ -134,7 +134,7 @@ function faultsAt(now: number, caller: Caller, input: VerifyInput): readonly Rej
   return [
     // A verifier that does not say who it is would accept tokens that are meant for others.
     audienceOf(caller, input) === undefined
-      ? reject('REQUEST_INVALID', 'audience is required: say who is verifying, as one of the parties in aud.', {
+      ? reject('REQUEST_INVALID', 'audience is required: it names the verifier, one of the parties in aud.', {
           field: 'audience',
         })
       : undefined,

@@ -82,7 +82,7 @@ export async function readManifest(directory: string): Promise<CheckedManifest> 
 /** All of its files may be there, and none be verified. */
 function rejectUnfinished(directory: string): void {
   if (!existsSync(join(directory, UNFINISHED))) return;
-  const message = `${directory} was never finished, so nobody has verified it.`;
+  const message = `${directory} was never finished, so it is not verified.`;
   throw rejection('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
 }
 

@@ -194,7 +194,7 @@ function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void
   );
   remark(
     io,
-    'Hold a checkpoint that was kept elsewhere against it: `ect audit --earlier`. One with more entries than the backup must fail.',
+    'Compare the ledger with a checkpoint that was kept elsewhere: `ect audit --earlier`. A checkpoint with more entries than the backup must fail.',
   );
 }
 

@@ -35,7 +35,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
   withHelp(withOutput(command), {
     examples: ['ect config check', 'ECT_LISTEN=0.0.0.0:8443 ECT_TLS_CERT=server.pem ect config check'],
     rejected: 'the check itself failed',
-    wrong: 'the configuration has mistakes: all of them are listed; or the command was called wrongly',
+    wrong: 'the configuration has mistakes: all of them are listed; or wrong usage',
   });
   command.action((options: CheckOptions) =>
     attempt(io, options, async () => {

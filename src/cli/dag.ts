@@ -51,7 +51,7 @@ export function dagCommand(io: Io): Command {
     .addOption(new Option('--pred-token <token>', 'with --token: a predecessor (repeatable)').argParser(each))
     .addOption(new Option('--mermaid', 'print only the graph, as a Mermaid flowchart').conflicts(['dot', 'json']))
     .addOption(new Option('--dot', 'print only the graph, for Graphviz').conflicts('json'))
-    .option('--allow-partial', 'exit 0 even if predecessors were found nowhere');
+    .option('--allow-partial', 'exit 0 even if predecessors were not found');
   withHelp(withOutput(withService(command)), {
     examples: ['ect dag --wid "$WID"', 'ect dag --wid "$WID" --dot | dot -Tsvg > workflow.svg'],
     rejected: 'the graph is invalid or only partial, or the service could not be reached',

@@ -59,7 +59,7 @@ export function issueCommand(io: Io): Command {
     )
     .option(
       '--async',
-      'with --level L3: the token leaves at once, and its entry follows (`ect entry --wait 5s` waits for it)',
+      'with --level L3: return the token before it is recorded; its entry follows (`ect entry --wait 5s` waits for it)',
     )
     .option('--request-id <id>', 'a retry under the same id gets the same token')
     .option('--dry-run', 'check everything and print the claims and the checks; sign and record nothing');

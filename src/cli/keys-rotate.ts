@@ -37,7 +37,7 @@ export function rotateCommand(io: Io): Command {
     )
     .option(
       '--urgent',
-      'use it at once, announced or not: verifiers that cache the key set cannot verify its tokens for a while',
+      'use it immediately, announced or not: verifiers with a cached key set cannot verify its tokens for a while',
     )
     .option('--request-id <id>', 'repeat an order whose answer got lost: it is carried out once (default: a fresh id)')
     .option('--expect <kid>', 'do nothing where another root key signs by now (default: the one that signs now)');
@@ -85,7 +85,7 @@ export async function orderRotation(
           `--request-id ${requestId}`,
           ...(expectedCurrentKid === '' ? [] : [`--expect ${expectedCurrentKid}`]),
         ];
-        remark(io, `To ask again without rotating twice, repeat the command with ${plain(again.join(' '))}`);
+        remark(io, `To retry without rotating twice, repeat the command with ${plain(again.join(' '))}`);
         throw error;
       }
       await pause(pauseMs);

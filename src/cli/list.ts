@@ -86,7 +86,7 @@ function withRange(command: Command): Command {
   return command
     .addOption(new Option('--since <time>', 'recorded at this time or later').argParser(moment))
     .addOption(new Option('--before <time>', 'recorded before this time').argParser(moment))
-    .addOption(new Option('--limit <number>', 'at most so many entries are read').argParser(count));
+    .addOption(new Option('--limit <number>', 'largest number of entries to read').argParser(count));
 }
 
 /** The entries that the options ask for. */

@@ -44,18 +44,18 @@ const MAX_CHARACTERS = 16_384;
 
 export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
   const command = new Command('check')
-    .description('tell whether a token of a foreign issuer, or the JWT of a caller, would be believed, and why')
+    .description('check whether a token of a foreign issuer, or the JWT of a caller, would be trusted, and why')
     .argument('<token>', 'the token, - for stdin, or @file')
     .addOption(new Option('--audience <audience>', 'who verifies: one of the parties in aud of a token'));
   withHelp(withOutput(command), {
     examples: ['ECT_TRUST_FILE=trust.json ect trust check @token.jwt --audience spiffe://example.org/b'],
-    rejected: 'it would not be believed',
-    wrong: 'the configuration has mistakes, or the command was called wrongly',
+    rejected: 'it would not be trusted',
+    wrong: 'the configuration has mistakes, or wrong usage',
   });
   command.action((argument: string, options: CheckOptions) =>
     attempt(io, options, async () => {
       const token = await readText(io, argument);
-      if (token === '' || token.length > MAX_CHARACTERS) throw new WrongUsage('that is no token');
+      if (token === '' || token.length > MAX_CHARACTERS) throw new WrongUsage('this is not a token');
       const now = Math.floor(Date.now() / 1000);
       const findings = await checkTrust(token, { audience: options.audience, now });
       if (findings.name === undefined) io.exitCode = EXIT.rejected;
@@ -63,19 +63,19 @@ export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
       else tell(io, findings);
     }),
   );
-  return new Command('trust').description('look at what is believed of foreign issuers').addCommand(command);
+  return new Command('trust').description('check which tokens of foreign issuers are trusted').addCommand(command);
 }
 
 function tell(io: Io, { kind, header, payload, issuer, name, refusals }: TrustFindings): void {
   const what = kind === 'token' ? 'the token' : 'the JWT of a caller';
-  if (name === undefined) print(io, paint(io.stdout, 'red', `✗ ${what} would not be believed`));
-  else print(io, paint(io.stdout, 'green', `✓ ${what} would be believed, as ${plain(name)}`));
+  if (name === undefined) print(io, paint(io.stdout, 'red', `✗ ${what} would not be trusted`));
+  else print(io, paint(io.stdout, 'green', `✓ ${what} would be trusted, as ${plain(name)}`));
   const rows = [
     ['iss', textOf(payload['iss'])],
     ['sub', textOf(payload['sub'])],
     ['kid', textOf(header['kid'])],
     ['alg', textOf(header['alg'])],
-    ['issuer', issuer?.iss ?? 'none in the trust file speaks for it'],
+    ['issuer', issuer?.iss ?? 'no issuer in the trust file is responsible for it'],
     ['source', issuer?.source ?? ''],
     ['keys', issuer?.keys.join(', ') ?? ''],
     ['fault', issuer?.fault ?? ''],

@@ -56,14 +56,18 @@ const DAG_MODES = { none: DagMode.NONE, partial: DagMode.PARTIAL, complete: DagM
 
 export function verifyCommand(io: Io): Command {
   const command = new Command('verify')
-    .description('verify a token: the verdict, why not, and what to do about it')
+    .description('verify a token; print the verdict, the reason and the remedy')
     .argument('<token>', 'the token, @file, or - for stdin')
     .option('--audience <uri>', 'who is verifying (default: your own identity)')
-    .addOption(new Option('--pred-token <token>', 'a predecessor that came along (repeatable)').argParser(each))
-    .addOption(new Option('--dag-mode <mode>', 'how to look at the graph').choices(Object.keys(DAG_MODES)))
+    .addOption(new Option('--pred-token <token>', 'token of a predecessor (repeatable)').argParser(each))
+    .addOption(new Option('--dag-mode <mode>', 'how much of the graph must be found').choices(Object.keys(DAG_MODES)))
     .addOption(new Option('--minimum-level <level>', 'reject a token of a lower level').choices(Object.keys(LEVELS)))
-    .option('--report', 'print every step, and go on after a failure: everything that is wrong')
-    .addOption(new Option('--as-of <time>', 'evidence: judge as of this past time, without replay').argParser(moment))
+    .option('--report', 'print every step, and continue after a failure, so that every fault is listed')
+    .addOption(
+      new Option('--as-of <time>', 'verify as of this past time (evidence), without the replay guard').argParser(
+        moment,
+      ),
+    )
     .option('--no-replay', 'do not guard against replay, and do not remember the token')
     .option('--observe', 'guard against replay, but do not remember the token')
     .option('--request-id <id>', 'repeating the call under the same id is not a replay')

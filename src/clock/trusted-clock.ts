@@ -171,7 +171,7 @@ export class TrustedClock {
 function untrusted({ against, differenceMs }: Doubt): EctError {
   const seconds = Math.round(Math.abs(differenceMs) / 1000);
   const direction = differenceMs > 0 ? 'ahead of' : 'behind';
-  const message = `The wall clock of the service is ${seconds} s ${direction} ${against}, so nothing is dated by it.`;
+  const message = `The wall clock of the service is ${seconds} s ${direction} ${against}, so nothing is issued or recorded.`;
   const facts = { difference_seconds: String(Math.sign(differenceMs) * seconds), retry_after_seconds: RETRY_SECONDS };
   return new EctError(reject('CLOCK_UNTRUSTED', message, facts));
 }

@@ -27,7 +27,9 @@ export async function unixSocketFault(path: string): Promise<UnixSocketFault | u
   if (code === undefined) {
     return fault('another process listens there; stop it, or set ECT_LISTEN to another path', true);
   }
-  return fault(`whether another process listens there cannot be told, since ${fileFault(path, { code }, 'written')}`);
+  return fault(
+    `it cannot be determined whether another process listens there: ${fileFault(path, { code }, 'written')}`,
+  );
 }
 
 /** Takes away a socket whose process is gone. `unixSocketFault` must have found nothing. */

@@ -131,7 +131,7 @@ function lookAtAgent({ workloadApi }: Config): AddressFault {
   const wait = 'A start waits 15 s for the agent.';
   try {
     const found = statSync(path);
-    if (!found.isSocket()) return { problem: `ECT_WORKLOAD_API leads to something that is no socket: ${path}.` };
+    if (!found.isSocket()) return { problem: `ECT_WORKLOAD_API is not the path of a socket: ${path}.` };
     accessSync(path, constants.W_OK);
     return {};
   } catch (error) {

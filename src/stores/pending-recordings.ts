@@ -24,7 +24,7 @@ export function readFailure(text: string): Rejection {
   } catch {
     // Not what this service writes: said as what it is.
   }
-  return reject('INTERNAL', 'Why the entry was rejected cannot be read any more.');
+  return reject('INTERNAL', 'The stored reason of the rejection cannot be read.');
 }
 
 function isReason(reason: string): reason is ErrorReason {

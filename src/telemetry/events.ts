@@ -150,7 +150,7 @@ export function createEvents(options: EventsOptions) {
       const line = { free, limit };
       if (isLow) {
         const warning =
-          'connections are closed and refused to keep some: look for what has them open, and raise ulimit -n';
+          'connections are closed and rejected to keep descriptors free: find what has them open, and raise ulimit -n';
         lines.error({ event: 'descriptors-low', ...line, warning });
         flushNow();
       } else lines.info({ event: 'descriptors-recovered', ...line });
@@ -161,7 +161,7 @@ export function createEvents(options: EventsOptions) {
       metrics.limitsMet.inc({ limit });
       const leftOut = limit === 'connections' ? fullLines.next() : undefined;
       if (leftOut === undefined) return;
-      const warning = 'for each new connection one that asked for nothing, or is silent, is closed, or the new one is';
+      const warning = 'for each new connection, an idle connection is closed, or the new one is rejected';
       lines.warn({ event: 'connections-full', leftOut, warning });
     },
 
@@ -214,15 +214,15 @@ export function createEvents(options: EventsOptions) {
     /** The ledger had no high-water mark, and has one now. */
     markMade(size: bigint): void {
       const warning =
-        'entries that were lost before now would go unnoticed: hold it against a checkpoint that was kept elsewhere';
+        'a loss of entries before now cannot be detected: compare the ledger with a checkpoint that was kept elsewhere';
       lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
     },
 
     /** Pages of the high-water mark cannot be read. What is held against the ledger is what the others say. */
     markDamaged(pages: number): void {
       const warning =
-        'the mark was read from other pages, which may be older: after a crash of the machine that is to be expected; otherwise ' +
-        'look at the disk, and hold the ledger against a checkpoint that was kept elsewhere';
+        'the mark was read from other pages, which may be older: this is expected after a crash of the machine; otherwise ' +
+        'check the disk, and compare the ledger with a checkpoint that was kept elsewhere';
       lines.warn({ event: 'ledger-mark-damaged', pages, warning });
     },
 
@@ -241,7 +241,7 @@ export function createEvents(options: EventsOptions) {
     /** There is no primary of the database that can be used: what needs it is rejected at once. Told when that begins. */
     databaseLost(cause: unknown): void {
       metrics.databaseDown.set(1);
-      const warning = 'what needs the database is rejected until a server answers as the primary; they are asked again';
+      const warning = 'calls that need the database are rejected until a server answers as the primary';
       lines.error({ event: 'database-lost', ...describeFailure(cause), warning });
       flushNow();
     },
@@ -284,7 +284,8 @@ export function createEvents(options: EventsOptions) {
     signingKeyMissing(isMissing: boolean): void {
       metrics.signingKeyMissing.set(isMissing ? 1 : 0);
       if (isMissing) {
-        const warning = 'nothing is issued until it can be used; everything else is served, and it is tried again';
+        const warning =
+          'nothing is issued until the key can be used; everything else is served, and opening it is retried';
         lines.error({ event: 'signing-key-missing', warning });
       } else lines.info({ event: 'signing-key-opened' });
       flushNow();
@@ -434,7 +435,8 @@ export function createEvents(options: EventsOptions) {
       metrics.redisDown.set(0);
       lines.info({ event: 'redis-up' });
       if (begun !== undefined) {
-        const warning = 'it does not know which tokens were used before: those that were issued before are rejected';
+        const warning =
+          'Redis does not know which tokens were used before: tokens that were issued before are rejected';
         lines.warn({ event: 'redis-history-begun', since: new Date(1000 * begun).toISOString(), warning });
       }
       for (const warning of warnings) lines.warn({ event: 'redis-doubtful', warning });
@@ -501,7 +503,7 @@ export function createEvents(options: EventsOptions) {
       if (file === undefined) lines.info({ event: 'storage-in-place' });
       else {
         const warning =
-          'nothing is recorded: put the files back, or save what the service still answers and restart it';
+          'nothing is recorded: put the files back, or export what the service still serves and restart it';
         lines.error({ event: 'storage-replaced', file, warning });
       }
       flushNow();
@@ -518,7 +520,7 @@ export function createEvents(options: EventsOptions) {
     /** The file of what time it was says nothing. */
     clockForgotten(): void {
       const warning =
-        'clock.json cannot be read: the wall clock is believed where it is not before the newest entry; see that it is right (NTP)';
+        'clock.json cannot be read: the wall clock is trusted if it is not before the newest entry; check that it is right (NTP)';
       lines.warn({ event: 'clock-forgotten', warning });
     },
 
@@ -576,7 +578,7 @@ export function createEvents(options: EventsOptions) {
       lines.error({
         event: 'storage-lost',
         file,
-        warning: 'the process ends, so that another one opens the file anew',
+        warning: 'the process exits, so that its successor opens the file again',
       });
       flushNow();
     },
@@ -590,7 +592,7 @@ export function createEvents(options: EventsOptions) {
         file,
         ...where,
         fault: cleanText(fault),
-        warning: 'it is not written any more',
+        warning: 'nothing is written to it any more',
       });
       flushNow();
     },
@@ -619,7 +621,8 @@ export function createEvents(options: EventsOptions) {
 
     /** A connection did not reach a worker that has no descriptor left. It gets no other, so another takes its place. */
     workerDeaf(number: number): void {
-      const warning = 'a connection did not reach it (descriptors-low), so it would get no other: it is replaced';
+      const warning =
+        'a connection did not reach the worker (descriptors-low), and it can receive no other: it is replaced';
       lines.error({ event: 'worker-deaf', worker: number, warning });
       flushNow();
     },

@@ -53,7 +53,7 @@ export function createMetrics() {
     },
     limitsMet: new Counter({
       name: 'ect_limit_met_total',
-      help: 'Times that a limit was met: something was rejected, or given up for others.',
+      help: 'Times that a limit was reached: something was rejected, or closed for others.',
       labelNames: ['limit'],
       registers,
     }),
@@ -61,13 +61,13 @@ export function createMetrics() {
     bugs: new Counter({ name: 'ect_bugs_total', help: 'INTERNAL failures.', labelNames: ['method'], registers }),
     connectionFailures: new Counter({
       name: 'ect_connection_failures_total',
-      help: 'Connections that ended before they carried a call.',
+      help: 'Connections that ended before their first call.',
       labelNames: ['stage'],
       registers,
     }),
     dependencyFailures: new Counter({
       name: 'ect_dependency_failures_total',
-      help: 'Failures of the parts that the service stands on.',
+      help: 'Failures of dependencies: the ledger, the replay guard, the signer.',
       labelNames: ['reason'],
       registers,
     }),
@@ -78,24 +78,24 @@ export function createMetrics() {
     }),
     keyChanges: new Counter({
       name: 'ect_key_changes_total',
-      help: 'Changes of signing keys that this process has taken in.',
+      help: 'Changes of signing keys that this process has read from the ledger.',
       labelNames: ['state'],
       registers,
     }),
     keyFailures: new Counter({
       name: 'ect_key_failures_total',
-      help: 'Failures to read, change or open signing keys; each is tried again.',
+      help: 'Failures to read, change or open signing keys; each is retried.',
       registers,
     }),
     reloads: new Counter({
       name: 'ect_reloads_total',
-      help: 'Files of the configuration that changed while the service ran: put in force, or rejected.',
+      help: 'Configuration files that changed while the service ran: reloaded, or rejected.',
       labelNames: ['files', 'outcome'],
       registers,
     }),
     reloadRejected: new Gauge({
       name: 'ect_reload_refused',
-      help: 'Whether the files on disk cannot be used, so that earlier ones stay in force.',
+      help: 'Whether the files on disk are invalid, so that the previous ones stay in force.',
       labelNames: ['files'],
       aggregator: 'max',
       registers,
@@ -109,26 +109,26 @@ export function createMetrics() {
     }),
     workloadApiUp: new Gauge({
       name: 'ect_workload_api_up',
-      help: 'Whether a stream of the SPIFFE Workload API stands: x509, or jwt. Of several workers, the least.',
+      help: 'Whether a stream of the SPIFFE Workload API is open: x509, or jwt. Of several workers, the minimum.',
       labelNames: ['stream'],
       aggregator: 'min',
       registers,
     }),
     workloadApiUpdates: new Counter({
       name: 'ect_workload_api_updates_total',
-      help: 'Identities that the SPIFFE Workload API has sent: put in force, rejected since they cannot be used, or lost.',
+      help: 'Identities from the SPIFFE Workload API: used, rejected as unusable, or lost.',
       labelNames: ['outcome'],
       registers,
     }),
     foreignKeyFetches: new Counter({
       name: 'ect_foreign_key_fetches_total',
-      help: 'Fetches of the key set of a foreign issuer: taken, or failed.',
+      help: 'Fetches of the key set of a foreign issuer: successful, or failed.',
       labelNames: ['issuer', 'outcome'],
       registers,
     }),
     foreignKeys: new Gauge({
       name: 'ect_foreign_keys',
-      help: 'Keys of a foreign issuer that count now; 0: nothing that it signed is believed. Of several workers, the fewest.',
+      help: 'Keys of a foreign issuer that are in use; 0: none of its tokens is trusted. Of several workers, the minimum.',
       labelNames: ['issuer'],
       aggregator: 'min',
       registers,
@@ -146,13 +146,13 @@ export function createMetrics() {
     }),
     descriptorsFree: new Gauge({
       name: 'ect_descriptors_free',
-      help: 'File descriptors that the process may still open; of several workers, the fewest.',
+      help: 'File descriptors that the process may still open; of several workers, the minimum.',
       aggregator: 'min',
       registers,
     }),
     signingKeyMissing: new Gauge({
       name: 'ect_signing_key_missing',
-      help: 'Whether nothing is issued since the signing key cannot be opened or used; of several workers, in how many.',
+      help: 'Whether nothing is issued because the signing key cannot be opened or used; of several workers, in how many.',
       registers,
     }),
     databaseDown: new Gauge({
@@ -167,7 +167,7 @@ export function createMetrics() {
     }),
     equivocations: new Counter({
       name: 'ect_equivocations_total',
-      help: 'Times that two different tokens of one issuer for one task were seen.',
+      help: 'Times that two different tokens of one issuer were found for one task.',
       labelNames: ['seen_by'],
       registers,
     }),
@@ -179,13 +179,13 @@ export function createMetrics() {
     }),
     backgroundAppends: new Counter({
       name: 'ect_background_appends_total',
-      help: 'Appends in the background that came to their end.',
+      help: 'Background appends that have ended: recorded (landed), or failed.',
       labelNames: ['outcome'],
       registers,
     }),
     callerWriteBytes: new Counter({
       name: 'ect_caller_write_bytes_total',
-      help: 'Bytes that were taken from the quotas of callers for writes, and given back where nothing was written.',
+      help: 'Bytes charged to the quotas of callers for writes, and refunded if nothing was written.',
       labelNames: ['use', 'direction'],
       registers,
     }),
@@ -216,24 +216,24 @@ export function createMetrics() {
     }),
     clockDoubted: new Gauge({
       name: 'ect_clock_doubted',
-      help: 'Whether the wall clock is not believed, so that nothing is issued or recorded.',
+      help: 'Whether the wall clock is not trusted, so that nothing is issued or recorded.',
       aggregator: 'max',
       registers,
     }),
     clockAhead: new Gauge({
       name: 'ect_clock_ahead_seconds',
-      help: 'What the wall clock is ahead of the time that is believed.',
+      help: 'By how much the wall clock is ahead of the trusted time.',
       aggregator: 'average',
       registers,
     }),
     backgroundLease: new Gauge({
       name: 'ect_background_lease',
-      help: 'Whether this replica does what one of all replicas does for the others: 1, or 0.',
+      help: 'Whether this replica has the lease for background work: 1, or 0.',
       registers,
     }),
     clockAheadOfDatabase: new Gauge({
       name: 'ect_clock_ahead_of_database_seconds',
-      help: 'What the time that is believed is ahead of the clock of the database that replicas share.',
+      help: 'By how much the trusted time is ahead of the clock of the shared database.',
       registers,
     }),
     storageFailures: new Counter({
@@ -244,19 +244,19 @@ export function createMetrics() {
     }),
     storageDamaged: new Gauge({
       name: 'ect_storage_damaged',
-      help: 'Whether damage of a file is known, so that it is not written any more.',
+      help: 'Whether a file is known to be damaged, so that nothing is written to it.',
       labelNames: ['file'],
       aggregator: 'max',
       registers,
     }),
     scrubbedEntries: new Counter({
       name: 'ect_ledger_scrubbed_entries_total',
-      help: 'Entries of the ledger that the scrub has read again and examined.',
+      help: 'Entries of the ledger that the scrub has examined.',
       registers,
     }),
     scrubPassed: new Gauge({
       name: 'ect_scrub_passed_timestamp_seconds',
-      help: 'When the scrub last ended a pass over the whole file that found nothing, in seconds since the epoch.',
+      help: 'When the scrub last completed a pass over the whole file without a finding, in seconds since the epoch.',
       labelNames: ['file'],
       aggregator: 'max',
       registers,
@@ -289,7 +289,7 @@ function createQuotaGauges(registers: Registry[]) {
   let read: ReadQuotas = () => ({ callers: 0, used: 0 });
   new Gauge({
     name: 'ect_caller_write_quotas',
-    help: 'Callers that wrote within the last hour, and so have a quota that is not full.',
+    help: 'Callers that have used part of their write quota within the last hour.',
     registers,
     collect() {
       this.set(read().callers);
@@ -331,7 +331,7 @@ function createCallCounter(registers: Registry[]) {
   });
   const callSeconds = new Histogram({
     name: 'ect_call_duration_seconds',
-    help: 'From the headers of a call to its answer.',
+    help: 'Duration of a call, from its headers to its answer.',
     labelNames: ['method'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60],
     registers,

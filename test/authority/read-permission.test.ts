@@ -188,7 +188,7 @@ describe('A10 one entry', () => {
         reason: 'ENTRY_NOT_FOUND',
         message: 'The ledger has no entry of this index that this caller may read.',
         // Nothing about a jti or a wid, which were not asked for.
-        remedy: 'Ask for the index of an entry that ListEntries answers to this caller.',
+        remedy: 'Use the index of an entry that ListEntries returns to this caller.',
         metadata: ['jti'],
       });
       expect(failures[0]).toEqual(failures[1]);

@@ -204,8 +204,8 @@ describe('A5: nobody by a bearer token', () => {
     ['is for the name in capitals', { aud: AUDIENCE.toUpperCase() }, /does not name this service/],
     ['is for nobody', { aud: [] }, /does not name this service/],
     ['has no aud', { aud: undefined }, /does not name this service/],
-    ['is for others too', { aud: [AUDIENCE, 'https://other.example'] }, /names others/],
-    ['is for the service twice', { aud: [AUDIENCE, AUDIENCE] }, /names others/],
+    ['is for others too', { aud: [AUDIENCE, 'https://other.example'] }, /names more than this service/],
+    ['is for the service twice', { aud: [AUDIENCE, AUDIENCE] }, /names more than this service/],
   ])('that %s', (_, more, why) => {
     rejected(claims(more), why);
   });

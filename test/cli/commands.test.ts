@@ -182,7 +182,7 @@ describe('issue', () => {
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/✗ ISSUER_NOT_ALLOWED: \S/);
     expect(err).toContain('iss  urn:other');
-    expect(err.match(/Leave `iss` out, or ask for your own identity\./g)).toHaveLength(1);
+    expect(err.match(/Omit `iss`, or set it to your own identity\./g)).toHaveLength(1);
   });
 
   test('with --json a rejection is JSON with the same reason', async () => {
@@ -293,7 +293,7 @@ describe('verify', () => {
     const alone = await verify();
     expect(alone.code).toBe(1);
     expect(alone.out).toContain('✗ DAG_PREDECESSOR_MISSING');
-    expect(alone.out).toContain(`? ${jti} was found nowhere`);
+    expect(alone.out).toContain(`? ${jti} was not found`);
     const together = await verify('--pred-token', before);
     expect(together.code).toBe(0);
     expect(together.out).toContain('graph: complete');
@@ -575,7 +575,7 @@ describe('dag', () => {
     const json = await file('bundle.json', JSON.stringify(tokens.slice(1)));
     const { code, out } = await ect(['dag', '--bundle', json, ...at]);
     expect(code).toBe(1);
-    expect(out).toContain(`? ${a} was found nowhere`);
+    expect(out).toContain(`? ${a} was not found`);
     expect((await ect(['dag', '--bundle', await file('bad-bundle.json', '[1]'), ...at])).code).toBe(2);
   });
 

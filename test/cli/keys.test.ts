@@ -221,7 +221,7 @@ test('K8 a key file that is lost is told, and nothing signs with another key in 
   expect(err).toContain(
     'Another key is in the place of the signing key: the operator puts that one back, or puts the next key to use',
   );
-  expect(err).toMatch(/next: Retry a little later: .* If it persists, the operator does what the message says/);
+  expect(err).toMatch(/next: Retry a little later: .* If it persists, the operator follows the message/);
   expect(own.events('keys-failed')[0]?.['causes']).toContain('another key is at data-dir:signing-key.pem');
   const events = own.events('key-changed').map(({ state }) => state);
   expect(events.at(-1)).toBe('announced');
@@ -246,5 +246,5 @@ test('K8 a key file that is lost is told, and nothing signs with another key in 
   expect((await ect(['keys', 'revoke', kid, '--yes', '--url', own.url])).code).toBe(0);
   const revoked = (await issue()).err;
   expect(revoked).toContain('an administrator can put the next one to use (`ect keys rotate --urgent`)');
-  expect(revoked).toContain('If it persists, the operator does what the message says');
+  expect(revoked).toContain('If it persists, the operator follows the message');
 });

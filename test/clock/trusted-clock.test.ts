@@ -78,7 +78,7 @@ test('the rejection names the clock, the difference and the next step, and when 
     error = thrown as EctError;
   }
   expect(error?.message).toBe(
-    'The wall clock of the service is 7200 s behind monotonic time, so nothing is dated by it.',
+    'The wall clock of the service is 7200 s behind monotonic time, so nothing is issued or recorded.',
   );
   expect(error?.metadata).toEqual({ difference_seconds: '-7200', retry_after_seconds: '5' });
   const { details, message } = toStatus(error!);
@@ -87,7 +87,7 @@ test('the rejection names the clock, the difference and the next step, and when 
     'RetryInfo',
     'PreconditionFailure',
   ]);
-  expect(message).toMatch('the operator sets it (NTP)');
+  expect(message).toMatch('the operator has corrected the clock');
   expect(codeOf('CLOCK_UNTRUSTED')).toBe(codeOf('LEDGER_UNAVAILABLE'));
 });
 

@@ -21,7 +21,7 @@ describe('pages and names', () => {
     expect(browsersOf({ ...OPEN, ECT_ALLOWED_HOSTS: 'ect.example.com' }).allowedHosts).toEqual(['ect.example.com']);
   });
 
-  test('names are read with commas between them, and a star is any', () => {
+  test('names are read separated by commas, and a star is any', () => {
     expect(browsersOf({ ECT_ALLOWED_HOSTS: 'ect.example.com, [2001:db8::1],10.0.0.1' }).allowedHosts).toEqual([
       'ect.example.com',
       '[2001:db8::1]',

@@ -194,7 +194,7 @@ describe('settings', () => {
     ]);
     expect(problemsOf({ ...jwts, ECT_LISTEN: '0.0.0.0:8443' })).toEqual([
       expect.stringMatching(
-        /^ECT_CALLER_JWTS=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, where ECT_LISTEN is not loopback/,
+        /^ECT_CALLER_JWTS=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, if ECT_LISTEN is not loopback/,
       ),
     ]);
     expect(problemsOf({ ...jwts, ECT_ALLOW_ANONYMOUS: 'yes' })).toEqual([
@@ -213,7 +213,7 @@ describe('settings', () => {
       'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API, ECT_CALLER_JWTS or ECT_CALLER_WITS too.',
     ]);
     expect(problemsOf({ ...CLIENT_TLS, ECT_ADMINS: 'anonymous' })).toEqual([
-      expect.stringMatching(/^ECT_ADMINS=anonymous is nobody where every caller has an identity/),
+      expect.stringMatching(/^ECT_ADMINS=anonymous has no effect where every caller has an identity/),
     ]);
   });
 
@@ -345,7 +345,7 @@ describe('S10: who may call', () => {
       header: 'x-forwarded-client-cert',
     });
     expect(problemsOf({ ECT_FORWARDED_BY: PROXY })).toEqual([
-      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API or ECT_UNIX_CALLER: a proxy is believed by its connection.',
+      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API or ECT_UNIX_CALLER: a proxy is authenticated by its connection.',
     ]);
     expect(problemsOf({ ECT_FORWARDED_HEADER: 'l5d-client-id' })).toEqual([
       'ECT_FORWARDED_HEADER needs ECT_FORWARDED_BY.',
@@ -357,11 +357,11 @@ describe('S10: who may call', () => {
     }
     for (const proxy of ['envoy', 'spiffe://example.org', `${PROXY}/`, `${PROXY},`, '*']) {
       expect(problemsOf({ ...BUNDLES, ECT_FORWARDED_BY: proxy })).toEqual([
-        'ECT_FORWARDED_BY must be SPIFFE IDs of proxies with commas between them.',
+        'ECT_FORWARDED_BY must be SPIFFE IDs of proxies separated by commas.',
       ]);
     }
     expect(problemsOf({ ...BUNDLES, ECT_FORWARDED_BY: PROXY, ECT_ADMINS: PROXY })).toEqual([
-      'ECT_ADMINS names a proxy of ECT_FORWARDED_BY, which calls for others and is never a caller itself.',
+      'ECT_ADMINS names a proxy of ECT_FORWARDED_BY, which forwards for others and is never a caller itself.',
     ]);
   });
 

@@ -113,7 +113,7 @@ describe('size', () => {
     expect(report.violations).toEqual([
       {
         reason: 'DAG_TOO_DEEP',
-        message: 'There are more than 10000 tasks; so many can be examined together at most.',
+        message: 'There are more than 10000 tasks, which is the most that can be examined together.',
         tasks: named('c10000'),
       },
     ]);

@@ -27,12 +27,12 @@ describe('uniqueness', () => {
       status: 'invalid',
       violations: [{ reason: 'DAG_DUPLICATE_TASK', tasks: [{ wid: 'w1', jti: 'a' }] }],
     });
-    expect(report.violations[0]!.message).toBe('Another task already stands under a in workflow w1.');
+    expect(report.violations[0]!.message).toBe('Another task already has the name a in workflow w1.');
   });
 
   test('without workflow, the message says so', async () => {
     const report = await examineTask(task('a'), bundleAncestry([]), { exists: true });
-    expect(report.violations[0]!.message).toBe('Another task already stands under a among the tasks without workflow.');
+    expect(report.violations[0]!.message).toBe('Another task already has the name a among the tasks without workflow.');
   });
 
   test('the same jti in another workflow is another task', async () => {

@@ -67,7 +67,7 @@ describe('opening rejects a store', () => {
     const opening = openAfter((store) => {
       store.identity = async () => KEY.verifierKey.slice(0, -1);
     });
-    await expect(opening).rejects.toMatchObject(corruptBecause(/says of the key of its ledger is damaged/));
+    await expect(opening).rejects.toMatchObject(corruptBecause(/stored identity of the ledger is damaged/));
   });
 
   test('L14 whose identity says another key than its head', async () => {

@@ -242,10 +242,10 @@ test.runIf(FULL)(
     kms.double.keys.updateAlias('eu-central-1', 'alias/ect', other.keyId);
     await kms.comeBack();
     const said = () => service.events('keys-failed').map(({ causes }) => JSON.stringify(causes));
-    await until(() => said().some((cause) => cause.includes('stands for another key')));
+    await until(() => said().some((cause) => cause.includes('is another key')));
     expect(await rejectionOf(service)).toMatchObject({
       code: 'unavailable',
-      message: expect.stringContaining('it is not the key that it was'),
+      message: expect.stringContaining('it is not the key of before'),
     });
     expect(await service.stop()).toBe(0);
   },

@@ -28,7 +28,7 @@ export class KmsFailure extends Error {
 const SENTENCES: Readonly<Record<Reason, string>> = {
   SIGNER_UNAVAILABLE: 'The key service cannot sign now.',
   SIGNER_MISCONFIGURED: 'The key service does not sign with the configured key.',
-  SIGNER_BAD_OUTPUT: 'The key service answered something that does not verify.',
+  SIGNER_BAD_OUTPUT: 'The key service returned a signature that does not verify.',
 };
 
 const USE_CREDENTIALS = 'give the service AWS credentials that are valid, and check its clock';

@@ -34,7 +34,7 @@ export async function identifyKey(kms: Kms, region: string, signal: AbortSignal)
   const { keyArn, der } = await kms.publicKey(signal);
   demand(
     typeof keyId === 'string' && keyIdOf(keyArn) === keyId,
-    'changed while it was asked for: start again when the alias is settled.',
+    'changed during the request: start again when the alias no longer changes.',
     'wait',
   );
   const { publicKey, jwk } = await readPublicKey(der, region);

@@ -17,8 +17,7 @@ export class KmsKeyError extends Error {
 
   constructor(message: string, options: ErrorOptions & { readonly atStart?: AtStart; readonly brief?: string } = {}) {
     super(message, options);
-    const { atStart = 'fail', brief = 'it is not the key that it was; the log of the service says what to do' } =
-      options;
+    const { atStart = 'fail', brief = 'it is not the key of before; the log of the service says what to do' } = options;
     this.atStart = atStart;
     this.brief = brief;
   }

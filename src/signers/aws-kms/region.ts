@@ -100,7 +100,7 @@ export class KmsRegion {
     if (signer !== keyId) {
       throw kmsError(
         'SIGNER_MISCONFIGURED',
-        `Sign in ${this.name}: ECT_KMS_KEY stands for another key (${signer}) than at the start (${keyId}): ` +
+        `Sign in ${this.name}: ECT_KMS_KEY is another key (${signer}) than at the start (${keyId}): ` +
           'point it back.',
       );
     }

@@ -158,7 +158,7 @@ test.each(WRONG)('D3: KMS answers %s: SIGNER_BAD_OUTPUT, once, and it is not ask
   kms.double.script.add(fault, { operation: 'Sign' });
   const { reason, message } = await failureOf(signer.sign(INPUT, forever));
   expect(reason).toBe('SIGNER_BAD_OUTPUT');
-  expect(message).toBe('The key service answered something that does not verify.');
+  expect(message).toBe('The key service returned a signature that does not verify.');
   expect(kms.double.count('Sign') - before).toBe(1);
 });
 
@@ -232,9 +232,7 @@ test('D6: an alias that is pointed to another key is rejected, not followed, unt
   keys.updateAlias(REGION, 'alias/ect', other.keyId);
   const failure = await failureOf(signer.sign(INPUT, forever));
   expect(failure.reason).toBe('SIGNER_MISCONFIGURED');
-  expect(String(failure.cause)).toContain(
-    `stands for another key (${other.keyId}) than at the start (${kms.key.keyId})`,
-  );
+  expect(String(failure.cause)).toContain(`is another key (${other.keyId}) than at the start (${kms.key.keyId})`);
   expect(signer.isReady()).toBe(false);
   keys.updateAlias(REGION, 'alias/ect', kms.key.keyId);
   await until(() => signer.isReady());

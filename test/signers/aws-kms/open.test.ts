@@ -114,7 +114,7 @@ test('D7: a public key that is missing, or of another key than was described, is
   expect(await rejectionOf(kms)).toContain('the answer lacks what was asked for');
   const { arn } = kms.double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', false);
   kms.double.script.add({ kind: 'answer', members: { KeyId: arn } }, { operation: 'GetPublicKey', times: 1 });
-  expect(await rejectionOf(kms)).toContain('changed while it was asked for');
+  expect(await rejectionOf(kms)).toContain('changed during the request');
 });
 
 test('D6: an alias that is one key here and another there is rejected at the start', async () => {

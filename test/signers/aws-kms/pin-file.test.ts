@@ -28,10 +28,10 @@ test('the first start writes down which key it is, for this user only; later one
   await holdToPin(path, PIN);
 });
 
-test('D6: a name that stands for another key since then stops the start', async () => {
+test('D6: a name that leads to another key since then stops the start', async () => {
   await holdToPin(path, PIN);
   const message = await rejectionOf(holdToPin(path, { keyId: 'mrk-2', kid: 'kid-2' as Kid }));
-  expect(message).toContain('stands for another key (mrk-2, kid kid-2)');
+  expect(message).toContain('is another key (mrk-2, kid kid-2)');
   expect(message).toContain(`point it back, or remove ${path} to change keys`);
 });
 
@@ -42,7 +42,7 @@ test('D7: a key whose public key is another since then stops the start', async (
 
 test('D6: the same public key under another key id stops the start too', async () => {
   await holdToPin(path, PIN);
-  expect(await rejectionOf(holdToPin(path, { ...PIN, keyId: 'mrk-2' }))).toContain('stands for another key');
+  expect(await rejectionOf(holdToPin(path, { ...PIN, keyId: 'mrk-2' }))).toContain('is another key');
 });
 
 test('D7: of two that start at once with different keys one is rejected', async () => {

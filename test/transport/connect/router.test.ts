@@ -45,7 +45,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
   test('a rejection arrives with its code, its remedy and ErrorInfo', async () => {
     const failure = await failureOf(authorityClient(url, protocol).issue({ execAct: 'refuse' }));
     expect(failure.code).toBe(Code.InvalidArgument);
-    expect(failure.message).toBe('exec_act is not allowed. Correct each field that is named.');
+    expect(failure.message).toBe('exec_act is not allowed. Correct each named field.');
     expect(failure.info).toMatchObject({
       reason: 'REQUEST_INVALID',
       domain: 'ect-authority',
