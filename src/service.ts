@@ -585,7 +585,7 @@ async function listen(
       jwks: () => keyManager.keySet,
       jwksMaxAgeSeconds: () => keyManager.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds(), ...checks() }),
-      // Everything else goes on without a signer, without space, or while the clock is doubted.
+      // Everything else goes on without a signer, without space, or while the clock is not trusted.
       methodsReady: {
         'ect.v1.AuthorityService/Issue': canIssue,
         'ect.v1.AuthorityService/BatchIssue': canIssue,

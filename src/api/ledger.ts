@@ -26,7 +26,7 @@ import { checkReceiptFormat } from './request-fields.ts';
 import { pageBytes, workflowBytes } from './response-size.ts';
 import { checkAll, inField } from './violations.ts';
 
-/** Serves the ledger to whoever is authenticated. */
+/** Serves the ledger to authenticated callers. */
 export function ledgerService(context: AuthorityContext): Service<typeof LedgerService> {
   const { ledger } = context;
   return {

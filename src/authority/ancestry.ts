@@ -32,7 +32,7 @@ export function ledgerAncestry(ledger: Ledger, { checked = false, mayFollow }: L
 
 /** How recorded tasks are looked at. */
 interface LedgerLook {
-  /** Records are held against the tree first, which costs more than to look them up. */
+  /** Records are compared with the tree first, which costs more than to look them up. */
   readonly checked?: boolean;
   /** Whether a task of another workflow may be found; otherwise it is as if it were not there. Undefined: each of them. */
   readonly mayFollow?: MayFollow | undefined;
@@ -75,8 +75,8 @@ interface Look extends LedgerLook {
 }
 
 /**
- * The ledger, and tokens that came along. Each token is fully verified as a record before a word of it is believed;
- * the first that does not hold is the answer.
+ * The ledger, and tokens that came along. Each token is fully verified as a record before any of it is used; the first
+ * invalid one is the answer.
  */
 export async function ancestryWith(
   context: AuthorityContext,
@@ -131,7 +131,7 @@ async function recordTimeOf(context: AuthorityContext, text: string, asOf?: numb
 
 /**
  * Verifies a token as the record of a task: form, key, signature, claims and issuer. It may have expired and may be
- * addressed to somebody else, as the predecessors of a long workflow are; it must not come from the future.
+ * addressed to another party, as the predecessors of a long workflow are; it must not come from the future.
  */
 export function verifyRecord(
   context: AuthorityContext,

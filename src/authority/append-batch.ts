@@ -138,7 +138,7 @@ async function appendGroup(
   return outcomes;
 }
 
-/** Tells of each token in turn whether its name is recorded, or belongs to one before it. */
+/** Answers for each token in turn whether its name is recorded, or belongs to one before it. */
 async function takenNames(
   { ledger }: AuthorityContext,
   items: readonly Item[],

@@ -118,7 +118,7 @@ export class Recordings {
     await this.drain();
   }
 
-  /** Waits until an order for the task is settled in this process, and no longer than `ms` or the signal. */
+  /** Waits until the pending recording of the task is completed in this process, and no longer than `ms` or the signal. */
   changed(task: TaskName, ms: number, signal: AbortSignal): Promise<void> {
     return this.#listeners.wait(keyOf(task), ms, signal);
   }

@@ -1,4 +1,4 @@
-// Whether a copy is whole: each entry of the ledger is hashed and found through each index, the head is held against the
+// Whether a copy is whole: each entry of the ledger is hashed and found through each index, the head is compared with the
 // checkpoint that the ledger's key signed, SQLite checks every page, and the key files open the keys that the ledger names.
 
 import { existsSync } from 'node:fs';

@@ -11,7 +11,7 @@ import type { Identify } from './identify.ts';
 export type ForwardedHeader = 'x-forwarded-client-cert' | 'l5d-client-id';
 
 export interface ForwardingOptions {
-  /** SPIFFE IDs of the proxies that are believed. */
+  /** SPIFFE IDs of the proxies that are trusted. */
   readonly proxies: readonly string[];
   /** The one header that they set. */
   readonly header: ForwardedHeader;

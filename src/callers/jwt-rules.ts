@@ -64,14 +64,14 @@ export function demandTerm({ notBefore, expires }: JwtTerm, now: number): void {
   if (now < notBefore) throw untrusted('it is not valid yet');
 }
 
-/** A JWT is for this service, or somebody else's. Throws CALLER_UNTRUSTED. */
+/** A JWT is for this service, or another party's. Throws CALLER_UNTRUSTED. */
 export function demandAudience({ aud }: JsonObject, { audience, acceptsOtherAudiences }: CallerTrust): void {
   const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!named.includes(audience)) throw untrusted('its aud does not name this service');
   if (named.length > 1 && !acceptsOtherAudiences) throw untrusted('its aud names more than this service');
 }
 
-/** The name of the caller, as its issuer is believed to give it. Nothing is normalised. Throws CALLER_ID_INVALID. */
+/** The name of the caller, as its issuer is trusted to give it. Nothing is normalised. Throws CALLER_ID_INVALID. */
 export function nameCaller(payload: JsonObject, { identity }: CallerTrust): NamedCaller {
   if (identity.kind === 'spiffe') {
     const { sub } = payload;

@@ -49,7 +49,7 @@ export class OpenCall implements Call, UnreadCall {
   reserve: ((bytes: number) => boolean) | undefined;
   /** What its connection has to bear, where the call was rejected by its headers. */
   penalty: Penalty = 'none';
-  /** Told when it ends, where its caller may make so many at once. */
+  /** Called when it ends, where its caller may make so many at once. */
   leave: (() => void) | undefined;
   /** Whether it counts as load from the moment when it was read until it ends. */
   isCounted = false;

@@ -6,7 +6,7 @@ import { columns, type Io, paint, plain, print, printJson, remark } from './outp
 
 const MAX_FAULTS_SHOWN = 100;
 
-/** What an audit came to. */
+/** The result of an audit. */
 export interface Outcome {
   readonly report: AuditReport;
   readonly faults: readonly AuditFault[];

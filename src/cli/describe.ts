@@ -89,7 +89,7 @@ export function holds(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== CheckStatus.FAIL);
 }
 
-/** What a dry run came to. */
+/** The result of a dry run. */
 export function dryRunLine(checks: readonly Check[]): string {
   return holds(checks)
     ? '✓ dry run: nothing was signed or recorded'

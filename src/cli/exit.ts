@@ -15,7 +15,7 @@ export interface Failure {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Ends a command with exit code 1 and its failure told. */
+/** Ends a command with exit code 1 and prints its failure. */
 export class Rejected extends Error {
   override readonly name = 'Rejected';
   readonly failure: Failure;

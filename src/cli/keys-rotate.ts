@@ -67,7 +67,7 @@ export function rotateCommand(io: Io): Command {
 /** Pauses after attempts whose outcome is not known. */
 const PAUSES_MS = [500, 2_000];
 
-/** Orders a rotation, and asks again where the answer is lost. */
+/** Requests a rotation, and repeats the request if the answer is lost. */
 export async function orderRotation(
   io: Io,
   admin: Pick<Service['admin'], 'listKeys' | 'rotateKey'>,

@@ -1,4 +1,4 @@
-// `ect trust check`: whether a service with the settings of this environment would believe a token of a foreign issuer, or the
+// `ect trust check`: whether a service with the settings of this environment would trust a token of a foreign issuer, or the
 // JWT of a caller, and why.
 
 import { Command, Option } from 'commander';
@@ -12,7 +12,7 @@ import { readText } from './values.ts';
 export interface TrustFindings {
   /** What it is taken for: an Execution Context Token, or a JWT by which a caller proves itself. */
   readonly kind: 'token' | 'caller';
-  /** What it says. Nothing of it was verified, unless it is believed. */
+  /** What it says. Nothing of it is verified unless it is trusted. */
   readonly header: Readonly<Record<string, unknown>>;
   readonly payload: Readonly<Record<string, unknown>>;
   /** The issuer of the trust file that speaks for what it says. */
@@ -25,7 +25,7 @@ export interface TrustFindings {
         readonly fault: string;
       }
     | undefined;
-  /** Believed: in whose name. */
+  /** Trusted: in whose name. */
   readonly name: string | undefined;
   readonly refusals: readonly (Rejection & { readonly rule: string })[];
 }

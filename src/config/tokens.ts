@@ -1,4 +1,4 @@
-// The settings of tokens: what is read, how long it counts, and whose keys are believed.
+// The settings of tokens: what is read, how long it counts, and whose keys are trusted.
 
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, either, entriesOf, list, parsed, path, someOf, whole } from './types.ts';

@@ -285,7 +285,7 @@ export class KeyManager implements SignerChoice {
   }
 
   async #tend(): Promise<void> {
-    // What is due is recorded, and that has to wait for a clock that is believed.
+    // What is due is recorded, and that has to wait for a clock that is trusted.
     if (!this.#ports.clock.isTrusted) return;
     await this.#roots.tend();
     await this.#delegation?.tend(this.#roots.inForce);

@@ -1,4 +1,4 @@
-// The entries of a ledger that is copied, a page at a time. Each is held against its own leaf and against the tree before it goes on.
+// The entries of a ledger that is copied, a page at a time. Each is compared with its own leaf and against the tree before it goes on.
 
 import { recordFault } from '../authority/index.ts';
 import { contentFault, type Head, type LedgerRecord, leafHash } from '../ledger/index.ts';

@@ -36,7 +36,7 @@ export function trustHead(head: Head, verifierKey: string, seen?: TrustedHead): 
   if (seen !== undefined && head.size < seen.size) {
     throw corrupt(`The store went back from ${seen.size} entries to ${head.size}.`);
   }
-  // No signature covers the time: it is held against what was seen, so that the next entry is not dated back.
+  // No signature covers the time: it is compared with what was seen, so that the next entry is not dated back.
   if (seen !== undefined && head.recordedAtMs < seen.recordedAtMs) throw corrupt('The time in the head went back.');
   if (seen !== undefined && head.size === seen.size && !isSame(root, seen.root)) {
     throw corrupt(`The store holds another tree of ${head.size} entries than before.`);

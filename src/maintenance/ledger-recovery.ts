@@ -141,7 +141,7 @@ function acceptLoss(path: string, note: string): Promise<AcceptedLossFacts> {
   return asOwner(path, (dir) => recordLoss(dir, note, clockForLoss(dir)));
 }
 
-/** The clock by which a loss is dated, for ever. StartError where the wall clock is not believed. */
+/** The clock by which a loss is dated, for ever. StartError where the wall clock is not trusted. */
 export function clockForLoss(dir: DataDir): TrustedClock {
   const clock = commandClock(dir.clock);
   if (clock.isTrusted) return clock;

@@ -62,7 +62,7 @@ export interface StoreSurroundings {
   /** The place of this process in `ledger.mark`. */
   readonly slot: number;
   readonly earliest: () => number;
-  /** The same in milliseconds, and the time that is believed, for what a recording order came to. */
+  /** The same in milliseconds, and the time that is trusted, for the results of pending recordings. */
   readonly kept: { readonly nowMs: () => number; readonly earliestMs: () => number };
   readonly health: StorageHealth | undefined;
 }

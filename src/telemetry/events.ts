@@ -218,7 +218,7 @@ export function createEvents(options: EventsOptions) {
       lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
     },
 
-    /** Pages of the high-water mark cannot be read. What is held against the ledger is what the others say. */
+    /** Pages of the high-water mark cannot be read. What is compared with the ledger is what the others say. */
     markDamaged(pages: number): void {
       const warning =
         'the mark was read from other pages, which may be older: this is expected after a crash of the machine; otherwise ' +
@@ -238,7 +238,7 @@ export function createEvents(options: EventsOptions) {
       lines.error({ event: 'dependency-failed', ...describeFailure(cause), reason });
     },
 
-    /** There is no primary of the database that can be used: what needs it is rejected at once. Told when that begins. */
+    /** There is no primary of the database that can be used: what needs it is rejected at once. Called when that begins. */
     databaseLost(cause: unknown): void {
       metrics.databaseDown.set(1);
       const warning = 'calls that need the database are rejected until a server answers as the primary';
@@ -265,17 +265,17 @@ export function createEvents(options: EventsOptions) {
       if (isNews) lines.error({ event: 'keys-failed', ...describeFailure(cause) });
     },
 
-    /** What `keys-failed` told of is over: changes of keys are read and recorded again. */
+    /** The failure of `keys-failed` is over: changes of keys are read and recorded again. */
     keysRecovered(): void {
       lines.info({ event: 'keys-recovered' });
     },
 
-    /** Marks of compromise that others set cannot be looked for: those that are known count. Told once; it is tried again. */
+    /** Marks of compromise that others set cannot be looked for: those that are known count. Called once; reading is retried. */
     marksFailed(cause: unknown): void {
       lines.error({ event: 'marks-failed', ...describeFailure(cause) });
     },
 
-    /** What `marks-failed` told of is over. */
+    /** The failure of `marks-failed` is over. */
     marksRecovered(): void {
       lines.info({ event: 'marks-recovered' });
     },
@@ -357,7 +357,7 @@ export function createEvents(options: EventsOptions) {
       lines.info({ event: 'workload-api-up', stream });
     },
 
-    /** It ended, or cannot be opened; it is tried again. `isNews`: this is not what was said last. */
+    /** It ended, or cannot be opened; it is tried again. `isNews`: it differs from the last report. */
     workloadApiDown(stream: string, why: string, isNews: boolean): void {
       metrics.workloadApiUp.set({ stream }, 0);
       if (isNews) lines.error({ event: 'workload-api-down', stream, why: cleanText(why) });
@@ -396,7 +396,7 @@ export function createEvents(options: EventsOptions) {
       else lines.warn({ ...line, refused: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
     },
 
-    /** They could not be. The last good ones count until they are too old. `isNews`: this is not what was said last. */
+    /** They could not be. The last good ones count until they are too old. `isNews`: it differs from the last report. */
     foreignKeysFailed(iss: string, why: string, isNews: boolean): void {
       metrics.foreignKeyFetches.inc({ issuer: iss, outcome: 'failed' });
       if (isNews) {
@@ -404,7 +404,7 @@ export function createEvents(options: EventsOptions) {
       }
     },
 
-    /** The last good keys of a foreign issuer are too old: nothing that it signed is believed until there are others. */
+    /** The last good keys of a foreign issuer are too old: nothing that it signed is trusted until there are others. */
     foreignKeysExpired(iss: string): void {
       metrics.foreignKeys.set({ issuer: iss }, 0);
       lines.error({ event: 'foreign-keys-expired', issuer: cleanText(iss) });
@@ -509,7 +509,7 @@ export function createEvents(options: EventsOptions) {
       flushNow();
     },
 
-    /** The wall clock is not believed: nothing is issued or recorded until it is. */
+    /** The wall clock is not trusted: nothing is issued or recorded until it is. */
     clockDoubted({ against, differenceMs }: { readonly against: string; readonly differenceMs: number }): void {
       const differenceSeconds = Math.round(differenceMs / 1000);
       const warning = 'nothing is issued or recorded until the wall clock is right: set it (NTP)';
@@ -524,23 +524,23 @@ export function createEvents(options: EventsOptions) {
       lines.warn({ event: 'clock-forgotten', warning });
     },
 
-    /** The wall clock is believed again. The time that is told changed by so much with it. */
+    /** The wall clock is trusted again. The time of the service changed by `aheadMs` with it. */
     clockTrusted(aheadMs: number): void {
       lines.warn({ event: 'clock-believed', changedSeconds: Math.round(aheadMs / 1000) });
     },
 
-    /** The wall clock was set by so little that it is believed. */
+    /** The wall clock was set by so little that it is trusted. */
     clockStepped(aheadMs: number): void {
       lines.warn({ event: 'clock-stepped', changedSeconds: Math.round(aheadMs / 1000) });
     },
 
-    /** The wall clock was held against monotonic time. */
+    /** The wall clock was compared with monotonic time. */
     clockMeasured(aheadMs: number, isDoubted: boolean): void {
       metrics.clockAhead.set(aheadMs / 1000);
       metrics.clockDoubted.set(isDoubted ? 1 : 0);
     },
 
-    /** The told time was held against the clock of the database, which replicas share. `isFar`: by 5 s and more. */
+    /** The told time was compared with the clock of the database, which replicas share. `isFar`: by 5 s and more. */
     clockCompared(aheadMs: number, isFar: boolean): void {
       metrics.clockAheadOfDatabase.set(aheadMs / 1000);
       if (isFar === isClockFar) return;

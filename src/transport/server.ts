@@ -37,7 +37,7 @@ export interface ServerOptions extends ListenOptions {
   readonly identify: (socket: Socket) => Caller;
   /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
   readonly authenticate?: Authenticate | undefined;
-  /** Told of each connection when it is accepted, before its handshake. */
+  /** Called for each connection when it is accepted, before its handshake. */
   readonly onAccepted?: (socket: Socket) => void;
   /** See CallsOptions. */
   readonly tellsDeadlines?: boolean;

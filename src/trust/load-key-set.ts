@@ -24,7 +24,7 @@ export async function loadKeySet(iss: string, source: LoadedSource, options: Loa
   return readKeySet(await fetchKeySet(iss, source, options), isBundle);
 }
 
-/** What the agent takes away is not believed any more; other sources keep what they had. */
+/** What the agent takes away is no longer trusted; other sources keep what they had. */
 async function readWorkloadBundle(trustDomain: string, readBundle: ReadBundle | undefined): Promise<KeySetContent> {
   if (readBundle === undefined) throw new KeySetFault('only the running service asks the SPIFFE Workload API');
   const bytes = await readBundle(trustDomain);

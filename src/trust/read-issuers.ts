@@ -22,9 +22,9 @@ export interface Trust {
   readonly problems: readonly string[];
 }
 
-/** What a service is like that believes these issuers. */
+/** The properties of a service that trusts these issuers. */
 export interface TrustSurroundings {
-  /** Whether it believes callers by the JWTs of issuers. */
+  /** Whether it authenticates callers by the JWTs of issuers. */
   readonly believesCallers: boolean;
   /** Whether it has a SPIFFE Workload API. */
   readonly hasWorkloadApi: boolean;

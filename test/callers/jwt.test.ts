@@ -1,4 +1,4 @@
-// Callers by bearer tokens: what is believed, and everything that is not.
+// Callers by bearer tokens: what is trusted, and everything that is not.
 
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
@@ -240,9 +240,9 @@ describe('T20, A10: an issuer speaks for its own callers alone', () => {
   test('an issuer that nobody named vouches for nobody', () => {
     const { bearer } = open();
     for (const iss of ['https://oidc.test/', 'https://OIDC.test', 'http://oidc.test', 'urn:k8s:prod', undefined, 7]) {
-      expect(bearer(oidc.jws({ ...oidcClaims, iss }))).toMatch(/no issuer/);
+      expect(bearer(oidc.jws({ ...oidcClaims, iss }))).toMatch(/not trusted for callers/);
     }
-    expect(bearer(svid.jws({ ...svidClaims, sub: 'spiffe://other.org/w' }))).toMatch(/no issuer/);
+    expect(bearer(svid.jws({ ...svidClaims, sub: 'spiffe://other.org/w' }))).toMatch(/not trusted for callers/);
   });
 
   test.each([
@@ -328,7 +328,7 @@ describe('a JWT that was verified', () => {
     expect(under(entry!)).toMatchObject({ kind: 'spiffe' });
     expect(under({ ...entry, callers: { audience: 'other' } })).toMatch(/aud/);
     expect(under(entry!)).toMatchObject({ kind: 'spiffe' });
-    expect(under(entries[1]!)).toMatch(/no issuer/);
+    expect(under(entries[1]!)).toMatch(/not trusted for callers/);
     expect(under({ ...entry, jwks: { keys: [{ ...svid.jwk, revoked_at: NOW }] } })).toMatch(/revoked/);
     expect(under({ ...entry, jwks: { keys: [{ ...svid.jwk, exp: NOW }] } })).toMatch(/expired/);
   });

@@ -1,4 +1,4 @@
-// A9: callers by an identity token and a proof of its key: what is believed, and everything that is not.
+// A9: callers by an identity token and a proof of its key: what is trusted, and everything that is not.
 
 import { hash } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -166,8 +166,8 @@ describe('A9 nobody by', () => {
     ['that has expired', identity({ exp: NOW }), /has expired/],
     ['without exp', identity({ exp: undefined }), /no exp/],
     ['that lives too long', identity({ exp: NOW + 3601 }), /lives for more/],
-    ['of another trust domain', identity({ sub: 'spiffe://other.org/w' }), /no issuer/],
-    ['that names no workload', identity({ sub: DOMAIN }), /no issuer/],
+    ['of another trust domain', identity({ sub: 'spiffe://other.org/w' }), /not trusted for callers/],
+    ['that names no workload', identity({ sub: DOMAIN }), /not trusted for callers/],
     ['whose path has a dot segment', identity({ sub: `${DOMAIN}/../w` }), /^CALLER_ID_INVALID/],
     ['that brings its own key', identity({}, { jwk: holder.jwk }), /must not have jwk/],
     ['without a key', identity({ cnf: undefined }), /no cnf/],

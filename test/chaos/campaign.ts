@@ -1,5 +1,5 @@
 // A run: one data directory, one service after the other over it, callers, and one fault after the other. What the service
-// promises at once is held against it here (it starts, recovers, ends); what it promises for ever is left to the checker.
+// promises at once is compared with it here (it starts, recovers, ends); what it promises for ever is left to the checker.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 // Answers that get lost: what was done for them is asked for again by the same id, of another worker, and after a restart. And
-// what one worker is told of a compromised key, the other knows.
+// what one worker is called for a compromised key, the other knows.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Issued, reasonIn, type Verdict } from '../interop/answers.ts';

@@ -37,7 +37,7 @@ export async function openRegions(
   trial: Order,
 ): Promise<{ readonly identity: KeyIdentity; readonly regions: readonly KmsRegion[] }> {
   const found = await Promise.all(options.regions.map((name) => find(name, options, timing)));
-  // A region that fails while the key is being opened has not been lost, so nothing is told of it.
+  // A region that fails while the key is being opened has not been lost, so nothing is called for it.
   let isOpen = false;
   const onChange: AwsKmsOptions['onChange'] = (name, failure) => isOpen && options.onChange?.(name, failure);
   try {

@@ -1,4 +1,4 @@
-// The key in one region: at the pace of its quota, behind a breaker, and nothing that it answers is believed.
+// The key in one region: at the pace of its quota, behind a breaker, and none of its answers is trusted.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError, reject } from '../../errors.ts';

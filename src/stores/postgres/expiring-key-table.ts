@@ -36,8 +36,8 @@ type ClaimOutcome = (Holder & { readonly isOwn: boolean }) | { readonly failure:
 export const KINDS: Readonly<Record<ExpiringKeyKind, number>> = { uses: 1, issued: 2 };
 
 /**
- * Whether a row that holds exactly what a call wanted is as good as its own. A use without a request id may be somebody else's of the
- * same token, which is a replay; what was issued is different each time.
+ * Whether a row that holds exactly what a call wanted is as good as its own. A use without a request id may be another
+ * party's of the same token, which is a replay; what was issued is different each time.
  */
 const IS_OWN: Readonly<Record<ExpiringKeyKind, (held: Held) => boolean>> = {
   uses: ({ label }) => label !== '',
@@ -63,7 +63,7 @@ export class ExpiringKeyTable {
   readonly #isOwn: (held: Held) => boolean;
   readonly #earliest: (() => number) | undefined;
   readonly #lease: Lease | undefined;
-  /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
+  /** The last known time, and when it was given: the sweep uses it where no clock is at hand. */
   readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
   #waiting: Waiting[] = [];
   #settling: Promise<void> | undefined;
@@ -72,8 +72,8 @@ export class ExpiringKeyTable {
   #isClosing = false;
 
   /**
-   * `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. `lease`: who
-   * sweeps, where several processes share the database; without one each of them does.
+   * `earliest` is the clock of the sweep, in seconds: the same that callers use for their claims. `lease`: who sweeps,
+   * where several processes share the database; without one each of them does.
    */
   constructor(use: DatabaseUse, ledger: string, name: ExpiringKeyKind, earliest?: () => number, lease?: Lease) {
     this.#use = use;
@@ -259,9 +259,9 @@ export class ExpiringKeyTable {
   }
 
   /**
-   * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a process whose
-   * clock is ahead does not take away what counts for the others. One that has lost the lease removes nothing, whatever it believes.
-   * Answers whether there is more to do.
+   * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a
+   * process whose clock is ahead does not take away what counts for the others. One that has lost the lease removes
+   * nothing. Answers whether there is more to do.
    */
   async #sweep(): Promise<boolean> {
     const { now: told, atMs } = this.#told;

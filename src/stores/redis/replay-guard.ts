@@ -14,7 +14,7 @@ import { type RedisWatch, SessionKeeper } from './session-keeper.ts';
 import type { RedisTarget } from './target.ts';
 
 export interface RedisGuardOptions {
-  /** The time that is believed, in seconds since the epoch. */
+  /** The time that is trusted, in seconds since the epoch. */
   readonly nowSeconds: () => number;
   /** How far `iat` of a token that is accepted may be ahead. */
   readonly maxFutureSeconds: number;

@@ -40,7 +40,7 @@ export class ExpiringKeyTable {
   readonly #statements: ReturnType<typeof prepareStatements>;
   #waiting: Waiting[] = [];
   readonly #earliest: (() => number) | undefined;
-  /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
+  /** The last known time, and when it was given: the sweep uses it where no clock is at hand. */
   readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
   #sweeping: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -48,8 +48,8 @@ export class ExpiringKeyTable {
   #settling: Promise<void> | undefined;
 
   /**
-   * Takes over `database`, which is closed with the table. `earliest` is the clock that the sweep goes by, in seconds: the
-   * same whose times are told by those who wish for something.
+   * Takes over `database`, which is closed with the table. `earliest` is the clock of the sweep, in seconds: the same
+   * that callers use for their claims.
    */
   constructor(database: SqliteDatabase, name: ExpiringKeyTableName, earliest?: () => number) {
     this.#database = database;
