@@ -581,7 +581,7 @@ async function listen(
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       // Where the stores are in files, nothing waits for another machine.
-      tellsDeadlines: config.store === 'postgres' || config.redis !== undefined,
+      acceptsDeadlines: config.store === 'postgres' || config.redis !== undefined,
       jwks: () => keyManager.keySet,
       jwksMaxAgeSeconds: () => keyManager.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds(), ...checks() }),

@@ -1,4 +1,4 @@
-// Front door of backups.
+// Public interface of backups.
 
 import type { Backups } from '../cli/backup.ts';
 import { makeBackup } from './make-backup.ts';

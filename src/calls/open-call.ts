@@ -137,10 +137,10 @@ export class OpenCall implements Call, UnreadCall {
   stop(error: EctError): void {
     if (this.#finished || this.#stopped !== undefined) return;
     this.#stopped = error;
-    this.run(() => this.#tellStopped(error));
+    this.run(() => this.#reportStopped(error));
   }
 
-  #tellStopped(error: EctError): void {
+  #reportStopped(error: EctError): void {
     this.#controller?.abort(error);
     for (const tell of this.#onStop) tell(error);
     this.#onStop.clear();

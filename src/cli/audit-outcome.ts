@@ -65,7 +65,7 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
 }
 
 /** The same as JSON. */
-export function tellMachine(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
+export function printAsJson(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
   const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses } = outcome;
   printJson(io, {
     ok: faultCount === 0,

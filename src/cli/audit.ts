@@ -6,7 +6,7 @@ import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.t
 import { isWithin } from '../token/index.ts';
 import { auditDatabase, type LedgerDatabases } from './audit-database.ts';
 import { auditFile } from './audit-file.ts';
-import { type Outcome, tell, tellMachine } from './audit-outcome.ts';
+import { type Outcome, tell, printAsJson } from './audit-outcome.ts';
 import { auditService } from './audit-service.ts';
 import { type AcceptedLoss, type AuditSource, FIRST_ENTRY, keyFault, lossIn, unknownKeys } from './audit-source.ts';
 import { type AuditPlace, AuditState } from './audit-state.ts';
@@ -177,7 +177,7 @@ async function audit(
   const outcome = { report, faults, erased, keys, faultCount, from: from.size, highWater, damagedMarkPages, losses };
   if (faultCount > 0) io.exitCode = EXIT.rejected;
   else state.keep(placeAfter(outcome, verifierKey));
-  if (options.json) tellMachine(io, outcome, verifierKey, key !== undefined);
+  if (options.json) printAsJson(io, outcome, verifierKey, key !== undefined);
   else tell(io, outcome, verifierKey, key !== undefined);
 }
 

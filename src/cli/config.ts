@@ -41,7 +41,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
     attempt(io, options, async () => {
       const findings = await checkConfig({ callKms: options.kms ?? false, config: options.config });
       if (findings.problems.length > 0) io.exitCode = EXIT.usage;
-      if (options.json) tellMachine(io, findings);
+      if (options.json) printAsJson(io, findings);
       else tell(io, findings);
     }),
   );
@@ -65,7 +65,7 @@ function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   for (const line of columns(rows)) print(io, `  ${line}`);
 }
 
-function tellMachine(io: Io, { problems, warnings, settings }: ConfigFindings): void {
+function printAsJson(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   printJson(io, {
     valid: problems.length === 0,
     problems: [...problems],

@@ -23,7 +23,7 @@ interface Change {
   readonly duplicate?: boolean | undefined;
 }
 
-export function tellChange(io: Io, { key, duplicate }: Change, done: string, before: string): void {
+export function printChange(io: Io, { key, duplicate }: Change, done: string, before: string): void {
   print(io, paint(io.stdout, 'green', `✓ ${duplicate === true ? before : done}`));
   for (const line of columns(key === undefined ? [] : [['kid', key.key?.kid ?? ''], ...keyRows(key)])) {
     print(io, `  ${line}`);

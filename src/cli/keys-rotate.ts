@@ -18,7 +18,7 @@ import type { Service } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type ChangeOptions, REFUSED, tellChange, withChange } from './key-change.ts';
+import { type ChangeOptions, REFUSED, printChange, withChange } from './key-change.ts';
 import { type Io, plain, printMessage, remark } from './output.ts';
 
 interface RotateOptions extends ChangeOptions, ConfirmOptions {
@@ -56,10 +56,10 @@ export function rotateCommand(io: Io): Command {
           options,
           'The key in use signs no more, and who keeps the key set cannot verify new tokens for a while.',
         );
-      const response = await orderRotation(io, admin, options);
+      const response = await requestRotation(io, admin, options);
       if (options.json) printMessage(io, RotateKeyResponseSchema, response);
-      else if (urgent) tellChange(io, response, 'in use from now on', 'it was put to use before; nothing was added');
-      else tellChange(io, response, 'announced', 'it was announced before; nothing was added');
+      else if (urgent) printChange(io, response, 'in use from now on', 'it was put to use before; nothing was added');
+      else printChange(io, response, 'announced', 'it was announced before; nothing was added');
     }),
   );
 }
@@ -68,7 +68,7 @@ export function rotateCommand(io: Io): Command {
 const PAUSES_MS = [500, 2_000];
 
 /** Requests a rotation, and repeats the request if the answer is lost. */
-export async function orderRotation(
+export async function requestRotation(
   io: Io,
   admin: Pick<Service['admin'], 'listKeys' | 'rotateKey'>,
   options: Pick<RotateOptions, 'next' | 'urgent' | 'note' | 'requestId' | 'expect'>,

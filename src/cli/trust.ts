@@ -59,7 +59,7 @@ export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
       const now = Math.floor(Date.now() / 1000);
       const findings = await checkTrust(token, { audience: options.audience, now });
       if (findings.name === undefined) io.exitCode = EXIT.rejected;
-      if (options.json) tellMachine(io, findings);
+      if (options.json) printAsJson(io, findings);
       else tell(io, findings);
     }),
   );
@@ -87,7 +87,7 @@ function tell(io: Io, { kind, header, payload, issuer, name, refusals }: TrustFi
   }
 }
 
-function tellMachine(io: Io, { kind, payload, header, issuer, name, refusals }: TrustFindings): void {
+function printAsJson(io: Io, { kind, payload, header, issuer, name, refusals }: TrustFindings): void {
   printJson(io, {
     believed: name !== undefined,
     kind,

@@ -143,7 +143,7 @@ function tell(io: Io, response: VerifyResponse): void {
   for (const line of columns(facts)) print(io, `  ${line}`);
   if (checks.length > 0) print(io);
   for (const line of checkLines(io, checks)) print(io, line);
-  if (equivocation) tellEquivocation(io, equivocation);
+  if (equivocation) printEquivocation(io, equivocation);
   if (!dagReport) return;
   print(io, `\ngraph: ${dagStatusName(dagReport.status)}, ${dagReport.visited} ancestors visited`);
   for (const line of dagLines(dagReport)) print(io, line);
@@ -158,7 +158,7 @@ function findingLines(io: Io, finding: Finding | undefined): readonly string[] {
   ];
 }
 
-function tellEquivocation(io: Io, { signingInput, otherSigningInput }: Equivocation): void {
+function printEquivocation(io: Io, { signingInput, otherSigningInput }: Equivocation): void {
   print(io, '\nsigned by one issuer for one task (header.payload, without the signatures):');
   print(io, `  this   ${plain(signingInput)}`);
   print(io, `  before ${otherSigningInput === '' ? 'was not kept' : plain(otherSigningInput)}`);

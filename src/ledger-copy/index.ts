@@ -1,4 +1,4 @@
-// Front door of copies: from a directory into a database, and back.
+// Public interface of copies: from a directory into a database, and back.
 
 import type { CopyFacts, LedgerCopier } from '../cli/ledger-copy.ts';
 import { readGivenLedgerKey } from '../data-directory/data-dir.ts';

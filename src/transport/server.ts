@@ -40,7 +40,7 @@ export interface ServerOptions extends ListenOptions {
   /** Called for each connection when it is accepted, before its handshake. */
   readonly onAccepted?: (socket: Socket) => void;
   /** See CallsOptions. */
-  readonly tellsDeadlines?: boolean;
+  readonly acceptsDeadlines?: boolean;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
   /** See CallsOptions. */
@@ -116,7 +116,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(isAdministrator === undefined ? {} : { isAdministrator }),
     authorizer: options.authorizer,
     callLimits: options.callLimits,
-    tellsDeadlines: options.tellsDeadlines === true,
+    acceptsDeadlines: options.acceptsDeadlines === true,
   });
   const all = [...services, health, ...reflection];
   const methods = methodTable(all);

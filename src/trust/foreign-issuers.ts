@@ -72,7 +72,7 @@ export class ForeignIssuers {
     for (const { iss } of issuers) removed.delete(iss);
     for (const iss of removed) this.#ports.events.foreignIssuerRemoved(iss);
     this.#callers = new Map(this.#held.flatMap(asCallerIssuer));
-    this.#tellTokenKeys();
+    this.#reportTokenKeys();
     if (this.#timer !== undefined) this.look();
   }
 
@@ -165,12 +165,12 @@ export class ForeignIssuers {
       load: (signal) => loadKeySet(iss, source, { ...fetching, signal }),
       events: {
         taken: (content, isNews) => {
-          if (isNews) this.#tellTokenKeys();
+          if (isNews) this.#reportTokenKeys();
           events.foreignKeysTaken(iss, content, isNews);
         },
         failed: (why, isNews) => events.foreignKeysFailed(iss, why, isNews),
         expired: () => {
-          this.#tellTokenKeys();
+          this.#reportTokenKeys();
           events.foreignKeysExpired(iss);
         },
       },
@@ -178,7 +178,7 @@ export class ForeignIssuers {
     return new RemoteKeySet(source.times, ports, before);
   }
 
-  #tellTokenKeys(): void {
+  #reportTokenKeys(): void {
     this.#ports.onTokenKeys(this.#held.flatMap(tokenKeysOf));
   }
 }

@@ -205,14 +205,14 @@ describe('what an issuer is believed for', () => {
 
   test('past callers are names without keys, which nobody else may give', () => {
     const past = { use: ['past_callers'], callers: { prefix: 'urn:people:' } };
-    expect(problemsIn(past, { believesCallers: false })).toEqual([]);
+    expect(problemsIn(past, { authenticatesCallers: false })).toEqual([]);
     expect(problemsIn({ ...past, jwks })).toEqual(['.jwks: is not for an issuer with past_callers alone.']);
     expect(problemsIn({ ...past, callers: { prefix: 'urn:people:', audience: 'a' } })).toHaveLength(1);
     expect(problemsIn({ use: ['past_callers'] })).toEqual(['.callers: must be an object, where use has past_callers.']);
     expect(problemsIn({ jwks, use: ['callers', 'past_callers'], callers })).toEqual([
       '.use: must not have both callers and past_callers.',
     ]);
-    expect(problemsIn(past, { believesCallers: true })).toEqual([
+    expect(problemsIn(past, { authenticatesCallers: true })).toEqual([
       'the file: ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use.',
     ]);
     const now = { iss: 'urn:new', jwks, use, callers: { audience: 'a', prefix: 'urn:people:' } };
@@ -228,14 +228,14 @@ describe('what an issuer is believed for', () => {
   });
 
   test('callers are in the file where the service believes their JWTs, and nowhere else', () => {
-    expect(problemsIn({ jwks, use, callers }, { believesCallers: false })).toEqual([
+    expect(problemsIn({ jwks, use, callers }, { authenticatesCallers: false })).toEqual([
       '.callers: needs ECT_CALLER_JWTS=yes or ECT_CALLER_WITS=yes.',
     ]);
-    expect(problemsIn({ jwks }, { believesCallers: true })).toEqual([
+    expect(problemsIn({ jwks }, { authenticatesCallers: true })).toEqual([
       'the file: ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use.',
     ]);
-    expect(problemsIn({ jwks, use, callers }, { believesCallers: true })).toEqual([]);
-    expect(problemsIn({ jwks }, { believesCallers: false })).toEqual([]);
+    expect(problemsIn({ jwks, use, callers }, { authenticatesCallers: true })).toEqual([]);
+    expect(problemsIn({ jwks }, { authenticatesCallers: false })).toEqual([]);
   });
 
   test.each([

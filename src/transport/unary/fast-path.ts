@@ -1,5 +1,5 @@
 // The unary fast path: unary calls of gRPC, gRPC-Web and Connect straight on the engine of http2-server/. It reads one message, runs the same
-// call as every other door, and writes one message. What is unusual (compression, text mode, a timeout that cannot be read) it
+// call as every other transport, and writes one message. What is unusual (compression, text mode, a timeout that cannot be read) it
 // leaves to the Connect router, which answers it in full.
 
 import type { AnyService } from '../../calls/call.ts';

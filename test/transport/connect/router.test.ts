@@ -1,4 +1,4 @@
-// The door over the wire: every protocol, clients of two makers, and requests that no client would make.
+// The Connect router over the wire: every protocol, clients of two makers, and requests that no client would make.
 import type { OutgoingHttpHeaders } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';

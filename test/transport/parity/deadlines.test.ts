@@ -3,11 +3,11 @@
 import { describe, expect, test } from 'vitest';
 import { frame } from '../../support/rpc-clients.ts';
 import { eventsSince } from './both-transports.ts';
-import { ISSUE, issueCall, message, reasonOf, useWillingDoors } from './permissive-transports.ts';
+import { ISSUE, issueCall, message, reasonOf, usePermissiveTransports } from './permissive-transports.ts';
 import { answerOf, GRPC, openStream, type RawCall } from './raw-call.ts';
 
 const GOOD = frame(message('good'));
-const willing = useWillingDoors();
+const willing = usePermissiveTransports();
 
 describe('H14: a deadline', () => {
   test.each(['0m', '0H', '00000000n', '1n', '999u', '1m'])(
