@@ -483,7 +483,7 @@ function compose(
     batcher: new SignatureBatcher(),
     ledger,
     recordings: new Recordings({
-      orders: stores.orders,
+      pendingRecordings: stores.pendingRecordings,
       ledger,
       notices,
       earliest: () => context.earliest(),

@@ -46,7 +46,7 @@ const context: AuthorityContext = {
   batcher: new SignatureBatcher(),
   ledger,
   recordings: new Recordings({
-    orders: new MemoryPendingRecordings(),
+    pendingRecordings: new MemoryPendingRecordings(),
     ledger,
     notices,
     earliest: nowSeconds,

@@ -81,13 +81,13 @@ interface Look extends LedgerLook {
 export async function ancestryWith(
   context: AuthorityContext,
   predecessors: readonly string[],
-  until: Ending,
+  deadline: Ending,
   { asOf, ...look }: Look = {},
 ): Promise<Ancestry | Rejection> {
   const recorded = ledgerAncestry(context.ledger, look);
   if (predecessors.length === 0) return recorded;
   const tasks: Task[] = [];
-  const yielder = createYielder(until);
+  const yielder = createYielder(deadline);
   for (const [position, text] of predecessors.entries()) {
     if (yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
     const read = await readAsTask(context, text, asOf);

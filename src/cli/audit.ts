@@ -6,7 +6,7 @@ import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.t
 import { isWithin } from '../token/index.ts';
 import { auditDatabase, type LedgerDatabases } from './audit-database.ts';
 import { auditFile } from './audit-file.ts';
-import { type Outcome, tell, printAsJson } from './audit-outcome.ts';
+import { type Outcome, printAsJson, tell } from './audit-outcome.ts';
 import { auditService } from './audit-service.ts';
 import { type AcceptedLoss, type AuditSource, FIRST_ENTRY, keyFault, lossIn, unknownKeys } from './audit-source.ts';
 import { type AuditPlace, AuditState } from './audit-state.ts';

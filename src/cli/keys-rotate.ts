@@ -18,7 +18,7 @@ import type { Service } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type ChangeOptions, REFUSED, printChange, withChange } from './key-change.ts';
+import { type ChangeOptions, printChange, REFUSED, withChange } from './key-change.ts';
 import { type Io, plain, printMessage, remark } from './output.ts';
 
 interface RotateOptions extends ChangeOptions, ConfirmOptions {

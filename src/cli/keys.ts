@@ -12,7 +12,7 @@ import { type Service, type ServiceOptions, withService } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type ChangeOptions, REFUSED, printChange, withChange } from './key-change.ts';
+import { type ChangeOptions, printChange, REFUSED, withChange } from './key-change.ts';
 import { certifierOf, keyRows, stateName } from './key-rows.ts';
 import { rotateCommand } from './keys-rotate.ts';
 import { withKid } from './kid-argument.ts';

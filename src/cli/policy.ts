@@ -9,7 +9,7 @@ import { EXIT, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
-import { DEFAULT_ISSUER, decide, limitRows, mistakes, readFiles, printDecision, verdict } from './policy-decisions.ts';
+import { DEFAULT_ISSUER, decide, limitRows, mistakes, printDecision, readFiles, verdict } from './policy-decisions.ts';
 import { callerName, each, readBytes, seconds } from './values.ts';
 
 interface FileOptions extends OutputOptions {

@@ -50,7 +50,7 @@ export class TrustedClock {
     this.#options = options;
     const reading = options.read();
     this.#trustedTime = begin(reading, options.evidence);
-    this.#settle(reading, undefined);
+    this.#apply(reading, undefined);
   }
 
   /** Milliseconds since the epoch. Between two looks it goes on by the monotonic clock, whatever becomes of the wall clock. */
@@ -110,7 +110,7 @@ export class TrustedClock {
     const before = this.#trustedTime;
     const reading = this.#options.read();
     this.#trustedTime = look(before, reading, newestMs);
-    this.#settle(reading, before);
+    this.#apply(reading, before);
   }
 
   /**
@@ -125,7 +125,7 @@ export class TrustedClock {
     if (before.doubt !== undefined && !isFarFrom(wallAheadMs, -shared.marginMs, BOUND_MS)) {
       this.#trustedTime = confirm(before, reading);
     }
-    this.#settle(reading, before);
+    this.#apply(reading, before);
     const aheadMs = this.nowMs() - this.#sharedMs()!;
     this.#options.events.clockCompared(aheadMs, isFarFrom(aheadMs, shared.marginMs, NOTEWORTHY_MS));
   }
@@ -148,7 +148,7 @@ export class TrustedClock {
     };
   }
 
-  #settle(reading: ClockReading, before: TrustedTime | undefined): void {
+  #apply(reading: ClockReading, before: TrustedTime | undefined): void {
     const trustedTime = this.#trustedTime;
     const { offsetMs, sleptMs, lagMs } = trustedTime;
     this.#nowOffsetMs = offsetMs + sleptMs;

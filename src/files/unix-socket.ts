@@ -58,12 +58,12 @@ function directoryFault(path: string): string | undefined {
 
 /** Undefined: somebody listens. Otherwise the code of the error. */
 function tryToConnect(path: string): Promise<string | undefined> {
-  return new Promise((settle) => {
+  return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
       socket.destroy();
-      settle(undefined);
+      resolve(undefined);
     });
-    socket.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? 'unknown'));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown'));
   });
 }

@@ -1,4 +1,4 @@
-// What every adapter that keeps recording orders has in common: how it names a task, and how it writes why an order failed.
+// What every adapter of pending recordings has in common: how it names a task, and how it writes why a recording failed.
 
 import type { TaskName } from '../authority/index.ts';
 import { type ErrorReason, REASONS, type Rejection, reject } from '../errors.ts';

@@ -24,7 +24,7 @@ const TASK: TaskName = { wid: '', jti: JTI };
 /** A second process over the same orders and the same ledger. */
 function beside(
   context: AuthorityContext,
-  orders: PendingRecordings,
+  pendingRecordings: PendingRecordings,
   differs: Partial<AuthorityContext> = {},
 ): AuthorityContext {
   const { ledger, notices, earliest } = context;
@@ -32,7 +32,7 @@ function beside(
     ...context,
     ...differs,
     recordings: new Recordings({
-      orders,
+      pendingRecordings,
       ledger,
       notices,
       earliest,

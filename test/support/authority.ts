@@ -66,7 +66,7 @@ export async function makeAuthority(
     ledger,
     // A lease that is over at once: what failed is taken up by the next sweep.
     recordings: new Recordings({
-      orders,
+      pendingRecordings: orders,
       ledger,
       notices,
       earliest: clock.earliest,

@@ -60,7 +60,7 @@ export async function openRegions(
 async function find(name: string, { key, endpoint, concurrency }: AwsKmsOptions, timing: Timing): Promise<Found> {
   const { callMs } = timing;
   const kms = await openKms({ key: inRegion(key, name), region: name, endpoint, connections: concurrency, callMs });
-  const result = await settle(timing, (signal) => identifyKey(kms, name, signal));
+  const result = await attempt(timing, (signal) => identifyKey(kms, name, signal));
   return { name, kms, result };
 }
 
@@ -92,7 +92,7 @@ function agree(found: readonly Found[]): KeyIdentity {
 /** The first signature, in every region that answered: it shows whether signing is allowed. */
 async function prove(regions: readonly KmsRegion[], timing: Timing, trial: Order): Promise<void> {
   const open = regions.filter(({ failure }) => failure === undefined);
-  const results = await Promise.all(open.map((region) => settle(timing, (signal) => region.trySign(trial, signal))));
+  const results = await Promise.all(open.map((region) => attempt(timing, (signal) => region.trySign(trial, signal))));
   const failures = results.filter((result) => result instanceof EctError);
   rejectFatal(failures, failures.length === open.length);
   for (const [at, result] of results.entries()) if (result instanceof EctError) open[at]!.suspend(result);
@@ -110,7 +110,7 @@ function atStartOf({ cause }: EctError): AtStart {
 }
 
 /** An answer, or the rejection that is left when asking again no longer helps. */
-async function settle<T>(
+async function attempt<T>(
   { attempts, pauseMs }: Timing,
   ask: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | EctError> {

@@ -66,7 +66,7 @@ export class ExpiringKeyTable {
   /** The last known time, and when it was given: the sweep uses it where no clock is at hand. */
   readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
   #waiting: Waiting[] = [];
-  #settling: Promise<void> | undefined;
+  #answering: Promise<void> | undefined;
   #sweeping: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosing = false;
@@ -99,7 +99,7 @@ export class ExpiringKeyTable {
     const answerByMs = deadlineMs();
     const held = new Promise<Held | undefined>((resolve, reject) => {
       this.#waiting.push({ ...wish, answerByMs, resolve, reject });
-      this.#settling ??= this.#settleAll();
+      this.#answering ??= this.#answerAll();
     });
     return answeredBy(answerByMs, held, () => this.#use.outOfTime());
   }
@@ -108,7 +108,7 @@ export class ExpiringKeyTable {
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#timer);
-    await Promise.all([this.#settling, this.#sweeping]);
+    await Promise.all([this.#answering, this.#sweeping]);
     this.#use.close();
   }
 
@@ -117,23 +117,23 @@ export class ExpiringKeyTable {
     this.#told.atMs = performance.now();
   }
 
-  async #settleAll(): Promise<void> {
+  async #answerAll(): Promise<void> {
     // One turn of the event loop, so that all who were woken together are gathered.
     for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) {
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
         const untilMs = group.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
-        await underDeadline(untilMs, () => this.#settle(group));
+        await underDeadline(untilMs, () => this.#answerGroup(group));
       } catch (error) {
         // A promise that was settled keeps its answer.
         for (const { reject } of group) reject(error);
       }
     }
-    this.#settling = undefined;
+    this.#answering = undefined;
   }
 
   /** The first of each key asks the database. Those behind it are judged by what it found, each by its own time. */
-  async #settle(group: readonly Waiting[]): Promise<void> {
+  async #answerGroup(group: readonly Waiting[]): Promise<void> {
     for (let left = group; left.length > 0; ) {
       const firsts = new Map<string, Waiting>();
       for (const wish of left) {

@@ -114,7 +114,7 @@ describe('H8: a caller that asks for a large answer and never reads', () => {
   );
 
   test.each(cases)(
-    'the $door transport sends nothing past the window, goes on serving, and lets go when the caller leaves $how',
+    'the $transport transport sends nothing past the window, goes on serving, and lets go when the caller leaves $how',
     async ({ transport, frames }) => {
       const { context } = await makeAuthority();
       await using transports = await startBothTransports(() => [authorityService(context)]);
