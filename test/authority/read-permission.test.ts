@@ -302,7 +302,7 @@ describe('A10 the name of a task in a workflow that the caller may not read', ()
   });
 
   test('A10 nor by one that leaves unrecorded, when it is verified, appended or tried', async () => {
-    for (const use of ['append', 'batch', 'verify', 'rehearse'] as const) {
+    for (const use of ['append', 'batch', 'verify', 'dry-run'] as const) {
       const { answers } = await compare(async (context, pred) => {
         const { token } = await issueFor(context, { wid: NOWHERE, pred: [pred] }, A);
         if (use === 'append') return appendTo(context, token, A);
