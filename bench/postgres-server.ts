@@ -141,7 +141,7 @@ function as(ids: Ids | undefined, program: string, args: readonly string[]): [st
 async function idsOfPostgres(): Promise<Ids> {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const entry = lines.find(([name]) => name === 'postgres');
-  if (entry === undefined) throw new Error('PostgreSQL refuses to run as root, and there is no user postgres.');
+  if (entry === undefined) throw new Error('PostgreSQL rejects to run as root, and there is no user postgres.');
   return { uid: Number(entry[2]), gid: Number(entry[3]) };
 }
 

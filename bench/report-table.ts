@@ -45,7 +45,7 @@ function rowsOf({ title, unit, sides, goals }: Figure): string[][] {
   return rows.map(([, ...cells], place) => [place === 0 ? label : '', ...cells]);
 }
 
-/** A side and, in its line, the goal that is held against it; more goals follow in lines of their own. */
+/** A side and, in its line, the goal that is compared with it; more goals follow in lines of their own. */
 function sideRows(side: Side, goals: readonly Goal[]): string[][] {
   const { perSecond, perCpuSecond, p50Ms, p99Ms, rssBytes } = mediansOf(side);
   const [first, ...more] = goals.filter(({ against }) => against === side.name);

@@ -1,4 +1,4 @@
-// What one run found: figures, the sides that each compares, and the goals that it is held against.
+// What one run found: figures, the sides that each compares, and the goals that it is compared with.
 
 /** One round of one side. */
 export interface Round {
@@ -54,7 +54,7 @@ export interface Machine {
   readonly system: string;
   readonly node: string;
   readonly h2load: string;
-  /** Load averages over 1 minute, before and after: anything above the load of the run itself is somebody else's. */
+  /** Load averages over 1 minute, before and after: anything above the load of the run itself is another party's. */
   readonly loadBefore: number;
   readonly loadAfter: number;
 }

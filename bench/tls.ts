@@ -1,4 +1,4 @@
-// What a client over TLS believes and presents, by its files.
+// What a client over TLS trusts and presents, by its files.
 
 import { readFile } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';

@@ -29,7 +29,7 @@ async function rejectVerdict(authority: Authority, { token, output }: Done, reas
     output,
   });
   expect('the verdict', verdict.finding?.reason ?? 'valid', `ERROR_REASON_${reason}`);
-  tellGood(`refused, ${reason}: ${verdict.finding?.message}`);
+  tellGood(`rejected, ${reason}: ${verdict.finding?.message}`);
 }
 
 /** At L2 the token can be had (its predecessor might live in another ledger), but this ledger never takes it. */
@@ -49,7 +49,7 @@ async function rejectOrphan(authority: Authority, wid: string): Promise<void> {
   );
   if (!(outcome instanceof Rejection)) throw outcome instanceof Error ? outcome : new Error('the orphan was recorded');
   expect('the ledger', outcome.reason, 'DAG_PREDECESSOR_MISSING');
-  tellGood(`refused, ${outcome.reason}: ${outcome.message}`);
+  tellGood(`rejected, ${outcome.reason}: ${outcome.message}`);
 }
 
 /** Flips one bit of the first letter of `word` inside the payload: everything else stays as it was signed. */

@@ -93,7 +93,7 @@ async function withinTime(story: Promise<void>): Promise<void> {
 const HELP = `Usage: npm run demo -- [--signer local|kms]
 
 Starts a service of its own on a free port, with its data in a temporary directory, and plays a document review by two agents: five tasks,
-their graph, a receipt that is checked without the service, and three attacks that the service refuses. Nothing is left behind.
+their graph, a receipt that is checked without the service, and three attacks that the service rejects. Nothing is left behind.
 
   --signer <kind>  local: a key in a file (default). kms: a key in a double of AWS KMS; nothing is sent to AWS
   -h, --help       print this and exit

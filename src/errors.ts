@@ -25,10 +25,10 @@ export const REASONS = {
   ALG_NOT_ALLOWED: entry('Sign with an algorithm that the verifier allows; ES256 is always one.'),
   KID_MISSING: entry('Put the key id into the header as `kid`.'),
   KEY_UNKNOWN: entry(
-    'Check `iss` and `kid`. Keys of other issuers are trusted where the operator has named the issuer in ECT_TRUST_FILE; one that is new there is known within the cooldown of its key set.',
+    'Check `iss` and `kid`. Keys of other issuers are trusted where the operator has named the issuer in ECT_TRUST_FILE; a newly added issuer is accepted within the cooldown of its key set.',
   ),
   KEY_REVOKED: entry(
-    'Issue the token again: it is then signed with a key that is in force. What was recorded before the key was compromised is evidence still: verify it with as_of.',
+    'Issue the token again: it is then signed with a key that is in force. What was recorded before the key was compromised stays valid as evidence: verify it with as_of.',
   ),
   KEY_EXPIRED: entry('Issue the token again: it is then signed with a key that is in force.'),
   KEY_MISMATCH: entry('Use a key that fits the algorithm: ES256 needs P-256.'),
@@ -40,13 +40,13 @@ export const REASONS = {
   EXT_TOO_DEEP: entry('Nest ect_ext at most 5 deep.', 'limit_depth'),
   ISSUER_MISMATCH: entry('Sign with a key of the issuer that `iss` names.'),
   AUDIENCE_MISMATCH: entry('Verify as one of the parties in `aud`, or issue the token for this party too.'),
-  TOKEN_EXPIRED: entry('Ask for a fresh token; give it a longer ttl where the work takes longer.'),
+  TOKEN_EXPIRED: entry('Request a new token, with a longer ttl if the work takes longer.'),
   IAT_IN_FUTURE: entry(
     'Correct the clock of the issuer or of this service; ECT_IAT_MAX_FUTURE_SEC is how far they may differ.',
   ),
   TOKEN_NOT_YET_VALID: entry('Present the token from `nbf` on, or set the clock of the issuer.'),
   IAT_TOO_OLD: entry(
-    'Present the token sooner after it was issued, or ask for a fresh one. For a token of the past, verify with as_of.',
+    'Present the token sooner after it was issued, or request a new one. To verify a token of the past, use as_of.',
   ),
   INPUT_HASH_MISMATCH: entry('Compare the exact octets of the input that the token was issued for.'),
   OUTPUT_HASH_MISMATCH: entry('Compare the exact octets of the output that the token was issued for.'),
@@ -64,24 +64,24 @@ export const REASONS = {
     'Follow a task that was rejected or is under review only by its compensation or by a human review.',
   ),
   // Replay.
-  TOKEN_REPLAYED: entry('Ask for a fresh token, or repeat your own call under its first request_id.'),
+  TOKEN_REPLAYED: entry('Request a new token, or repeat your own call with its first request_id.'),
   TOKEN_EQUIVOCATED: entry('Ask the issuer: it signed two different tokens for one task.', 'jti'),
   // Requests and callers.
-  REQUEST_INVALID: entry('Correct each field that is named.', 'field'),
+  REQUEST_INVALID: entry('Correct each named field.', 'field'),
   REQUEST_MALFORMED: entry('Send a message that the schema of the method describes.'),
-  MESSAGE_TOO_LARGE: entry('Send a smaller message, split the batch, or ask for fewer entries a page.'),
+  MESSAGE_TOO_LARGE: entry('Send a smaller message, split the batch, or request fewer entries per page.'),
   METHOD_UNKNOWN: entry('Check the path and the protocol; server reflection lists the methods.'),
   CALLER_UNTRUSTED: entry(
-    'Connect over TLS with a client certificate of a CA that this service trusts for your trust domain, or send a bearer token of an issuer that it believes callers of; a proxy has to say for whom it calls.',
+    'Connect over TLS with a client certificate of a CA that this service trusts for your trust domain, or send a bearer token of an issuer that it trusts for callers; a proxy must name the caller that it forwards for.',
   ),
   CALLER_ID_INVALID: entry(
-    'Use a certificate with exactly one URI SAN that is a valid SPIFFE ID, or a JWT whose claim is a name as it is; only a proxy that this service knows may say for whom it calls, once and in one way.',
+    'Use a certificate with exactly one URI SAN that is a valid SPIFFE ID, or a JWT whose claim is a valid name; only a proxy in ECT_FORWARDED_BY may name the caller, in exactly one header.',
   ),
-  HOST_NOT_ALLOWED: entry('Use the address of the service; the operator adds other names of it to ECT_ALLOWED_HOSTS.'),
+  HOST_NOT_ALLOWED: entry('Use the address of the service; the operator can add its other names to ECT_ALLOWED_HOSTS.'),
   ORIGIN_NOT_ALLOWED: entry('Ask the operator to add the origin of the page to ECT_ALLOWED_ORIGINS.'),
-  ISSUER_NOT_ALLOWED: entry('Leave `iss` out, or ask for your own identity.', 'iss'),
+  ISSUER_NOT_ALLOWED: entry('Omit `iss`, or set it to your own identity.', 'iss'),
   NOT_AUTHORIZED: entry(
-    'Ask the operator: the policy of the service decides, and the log of the service says which part of it did.',
+    'Ask the operator: the policy of the service decides, and its events (policy-refused) name the rule.',
   ),
   ADMIN_REQUIRED: entry(
     'Ask an administrator, or have the operator name your identity in ECT_ADMINS (on loopback also: ECT_ADMINS=anonymous).',
@@ -92,28 +92,28 @@ export const REASONS = {
   // State and dependencies.
   ENTRY_NOT_FOUND: entry('Check jti and wid: a task with a workflow is found only with its wid.', 'jti'),
   INDEX_OUT_OF_RANGE: entry(
-    'Ask for an index below the number of entries, or again once the ledger has grown.',
+    'Request an index below the number of entries, or retry once the ledger has grown.',
     'index',
     'entries',
   ),
-  ENTRY_PENDING: entry('Ask again a little later.'),
+  ENTRY_PENDING: entry('Retry after a second.'),
   ENTRY_FAILED: entry('Append the token yourself once the cause is removed; until then it stays at L2.', 'cause'),
   WORKFLOW_NOT_FOUND: entry('Check wid; a workflow appears with its first appended task.', 'wid'),
   TREE_SIZE_INVALID: entry(
-    'Ask for sizes within the current checkpoint (GetCheckpoint), the smaller one first.',
+    'Request sizes within the current checkpoint (GetCheckpoint), the smaller one first.',
     'tree_size',
   ),
   KEY_NOT_FOUND: entry('Check kid; `ect keys list` names every key.', 'kid'),
-  KEY_STATE_INVALID: entry('Look at the state of the key with `ect keys list`.', 'kid', 'state'),
+  KEY_STATE_INVALID: entry('Check the state of the key with `ect keys list`.', 'kid', 'state'),
   ROTATION_UNSUPPORTED: entry(
     'With AWS KMS, name the next key (`existing`, --next). With a key file of your own, put the next key into a new file and restart with ECT_LOCAL_KEY_FILE.',
   ),
   KEY_NOT_CURRENT: entry(
-    'Look at the keys with `ect keys list`: somebody may have rotated already. If a rotation is still wanted, order it with the kid that signs now.',
+    'List the keys with `ect keys list`: another administrator may have rotated already. If a rotation is still needed, request it with the current kid.',
     'current_kid',
   ),
   ISSUER_KEYS_UNAVAILABLE: entry(
-    'Retry after the time that is named. If it persists, the operator finds the cause in the log of the service.',
+    'Retry after the given time. If it persists, the operator finds the cause in the log of the service.',
     'retry_after_seconds',
   ),
   LEDGER_UNAVAILABLE: entry(
@@ -129,38 +129,38 @@ export const REASONS = {
     'Retry the same call under the same request_id. If it persists, the operator finds the cause in the log of the service.',
   ),
   ONCE_CORRUPT: entry(
-    'Tell the operator: stop the service, and restore its once.db from a backup, or move that away: tokens that are still alive can then be replayed once, and request ids are forgotten.',
+    'Tell the operator: stop the service, and restore its once.db from a backup, or move the file away: then tokens that have not expired can be replayed once, and request ids are lost.',
   ),
   REPLAY_GUARD_FULL: entry(
-    'Retry when tokens have expired, or have the operator raise ECT_JTI_REPLAY_CACHE_SIZE, or maxmemory of Redis.',
+    'Retry when tokens have expired, or ask the operator to raise ECT_JTI_REPLAY_CACHE_SIZE (for Redis: maxmemory).',
   ),
   CLOCK_UNTRUSTED: entry(
-    'Retry once the clock of the machine is right again: the operator sets it (NTP). Verifying and reading still work.',
+    'Retry once the operator has corrected the clock of the machine (NTP). Verifying and reading still work.',
     'difference_seconds',
     'retry_after_seconds',
   ),
-  STORAGE_FULL: entry('Retry once the operator has made space: verifying and reading still work.'),
+  STORAGE_FULL: entry('Retry once the operator has freed disk space. Verifying and reading still work.'),
   QUOTA_EXCEEDED: entry(
-    'Retry after the time that is named, and spread over time what `quota` names: what is kept (verify with REPLAY_MODE_SKIP until then), or calls.',
+    'Retry after the given time, and spread the use of the quota over time. Until then, Verify works with REPLAY_MODE_SKIP if the quota is of written bytes.',
     'quota',
     'limit',
     'retry_after_seconds',
   ),
   SIGNER_UNAVAILABLE: entry(
-    'Retry a little later: verifying, appending and reading still work. If it persists, the operator does what the message says; the log of the service has the cause.',
+    'Retry a little later: verifying, appending and reading still work. If it persists, the operator follows the message; the log of the service has the cause.',
   ),
   SIGNER_BUSY: entry(
-    'Retry with growing pauses; if it persists, raise the quota of the signing key or the limits here.',
+    'Retry with exponential backoff; if it persists, the operator raises the quota of the signing key or ECT_KMS_CONCURRENCY.',
   ),
   SIGNER_MISCONFIGURED: entry(
-    'Ask the operator to correct the signing key or the permission to use it; the log of the service says which.',
+    'Ask the operator to correct the signing key or its permissions; the log of the service has the cause.',
   ),
   SIGNER_BAD_OUTPUT: entry('Retry; if it persists, check the signing key of the service.'),
-  SERVICE_OVERLOADED: entry('Retry a little later, with growing pauses; spread the load over more instances.'),
+  SERVICE_OVERLOADED: entry('Retry with exponential backoff, or spread the load over more instances.'),
   SERVICE_DRAINING: entry('Retry: another instance takes the call.'),
   INTERNAL: entry('Report this as a bug, with the time of the call.'),
   SERVICE_UNKNOWN: entry(
-    'Ask for a service that server reflection lists, or for the whole server by an empty name.',
+    'Name a service that server reflection lists, or leave the name empty for the whole server.',
     'service',
   ),
 } as const;

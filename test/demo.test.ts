@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 test.each([
   ['', []],
   [' over a double of AWS KMS', ['--signer', 'kms']],
-])('the demo plays to its end%s, refuses three attacks, and leaves nothing running', async (_, args) => {
+])('the demo plays to its end%s, rejects three attacks, and leaves nothing running', async (_, args) => {
   const script = fileURLToPath(new URL('../demo/document-review.ts', import.meta.url));
   const demo = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => void demo.kill());
@@ -25,7 +25,7 @@ test.each([
   expect(out).toContain('after check_facts and review_style');
   expect(out).toMatch(/^ {2}(flowchart|graph) /m);
   expect(out).toContain('✓ approve_document is entry 7 of 7');
-  expect([...out.matchAll(/✓ refused, ([A-Z_]+):/g)].map(([, reason]) => reason)).toEqual([
+  expect([...out.matchAll(/✓ rejected, ([A-Z_]+):/g)].map(([, reason]) => reason)).toEqual([
     'SIGNATURE_INVALID',
     'TOKEN_REPLAYED',
     'DAG_PREDECESSOR_MISSING',

@@ -41,7 +41,7 @@ function namesIn(list: string): readonly string[] {
 /** How a comment says when the same call may be sent again. */
 function retryOf(reason: ErrorReason): string {
   const { retrySeconds, isOpen } = failureOf(reason);
-  if (isOpen === true) return 'the outcome is open, so only a call that is idempotent';
+  if (isOpen === true) return 'only if the call is idempotent, since its outcome is unknown';
   if (retrySeconds === undefined) return 'no';
   const isNamed = (REASONS[reason].metadata as readonly string[]).includes('retry_after_seconds');
   return isNamed ? 'after the time in RetryInfo' : `after ${retrySeconds} s`;
@@ -95,7 +95,7 @@ test('only a bug of ours is INTERNAL', () => {
   expect(reasons.filter((reason) => codeName(codeOf(reason)) === 'UNKNOWN')).toEqual([]);
 });
 
-describe('a refusal', () => {
+describe('a rejection', () => {
   test('goes into an exception and comes out as it was', () => {
     const rejection = reject('CLAIM_MISSING', 'The token has no iss.', { claim: 'iss' });
     const error = new EctError(rejection);

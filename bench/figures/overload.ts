@@ -68,7 +68,7 @@ export const measureOverload: Measure = async (bench, { rounds, overload }) => {
     ],
     notes: [
       `AppendLedger, ${Math.round(storm.perSecond)} calls a second for ${storm.seconds} s over ${CONNECTIONS} connections, deadline ${DEADLINE_MS} ms: ` +
-        `${found.good} answered in time, ${found.rejected} refused, ${found.lost} neither. Generator ${Math.round(100 * generatorBusy)} % busy.`,
+        `${found.good} answered in time, ${found.rejected} rejected, ${found.lost} neither. Generator ${Math.round(100 * generatorBusy)} % busy.`,
       `Recovered: for a whole second at half load ${100 * CALM_SHARE} % of the calls are answered within ${Math.round(calmMs)} ms.`,
     ],
   };

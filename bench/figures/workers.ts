@@ -23,7 +23,7 @@ export const measureWorkers: Measure = async (bench, plan) => {
       ...head,
       sides: [],
       goals: [],
-      notes: [`Skipped: the service refuses ECT_WORKERS=${WORKERS}. ${started}`],
+      notes: [`Skipped: the service rejects ECT_WORKERS=${WORKERS}. ${started}`],
     };
   }
   await using two = started;

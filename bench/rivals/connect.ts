@@ -1,4 +1,4 @@
-// Rival: our own Issue behind plain connect-node, in one process: no door of ours, no events, no limits. What is left is
+// Rival: our own Issue behind plain connect-node, in one process: no transport of ours, no events, no limits. What is left is
 // what the runtime itself costs. Argument: our key file.
 
 import { createServer } from 'node:http2';
@@ -46,7 +46,7 @@ const context: AuthorityContext = {
   batcher: new SignatureBatcher(),
   ledger,
   recordings: new Recordings({
-    orders: new MemoryPendingRecordings(),
+    pendingRecordings: new MemoryPendingRecordings(),
     ledger,
     notices,
     earliest: nowSeconds,

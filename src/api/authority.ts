@@ -37,7 +37,7 @@ import { writeAppendDryRun, writeAppended, writeIssueDryRun, writeIssued, writeV
 import { readVerifyInput } from './verify-request.ts';
 import { ofField, rejectIf } from './violations.ts';
 
-/** Where nothing around the procedures is said. */
+/** Where nothing is configured around the procedures. */
 const UNSAID: AuthorityFacts = {
   version: '',
   durable: false,

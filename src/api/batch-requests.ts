@@ -1,4 +1,4 @@
-// The orders of a batch that has a request id: each is read once, before anything is done for any of them.
+// The inputs of a batch that has a request id: each is read once, before any item is processed.
 
 import { type AuthorityContext, type BatchItem, type IssueInput, lockBatch } from '../authority/index.ts';
 import type { Call } from '../calls/call.ts';
@@ -10,8 +10,8 @@ import type { BatchIssueItem, IssueRequest } from '../gen/ect/v1/authority_pb.ts
 const STEPS_PER_ORDER = 250;
 
 /**
- * Reads the orders and holds the id for them. Answers the order of each place, under the key that it is remembered by, or throws why
- * it cannot be read. IDEMPOTENCY_CONFLICT where the id stands for other items.
+ * Reads the inputs and locks the id for them. Returns the input of each place, under the key that it is remembered by,
+ * or throws why it cannot be read. IDEMPOTENCY_CONFLICT where the id stands for other items.
  */
 export async function lockBatchRequest(
   context: AuthorityContext,
@@ -20,21 +20,21 @@ export async function lockBatchRequest(
   call: Call,
   read: (request: IssueRequest) => IssueInput,
 ): Promise<(request: IssueRequest, place: number) => IssueInput> {
-  const orders: (IssueInput | EctError | undefined)[] = [];
+  const inputs: (IssueInput | EctError | undefined)[] = [];
   const yielder = createYielder(call);
   for (const { request } of items) {
     if (yielder.step(STEPS_PER_ORDER)) await yielder.yield();
-    orders.push(request && readOrReject(() => read(request)));
+    inputs.push(request && readOrReject(() => read(request)));
   }
   const held = items.map(({ reference, request }, place): BatchItem => {
-    const order = orders[place];
+    const order = inputs[place];
     return { reference, isDryRun: request?.dryRun === true, input: order instanceof EctError ? undefined : order };
   });
   const keyOf = await lockBatch(context, call.caller, requestId, held, call);
   return (_request, place) => {
-    const order = orders[place];
+    const order = inputs[place];
     if (order instanceof EctError) throw order;
-    if (order === undefined) throw new TypeError('a place without a request has no order');
+    if (order === undefined) throw new TypeError('an item without a request has no input');
     return order.requestId === '' ? { ...order, requestId: keyOf(place) } : order;
   };
 }

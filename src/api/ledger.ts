@@ -26,7 +26,7 @@ import { checkReceiptFormat } from './request-fields.ts';
 import { pageBytes, workflowBytes } from './response-size.ts';
 import { checkAll, inField } from './violations.ts';
 
-/** Serves the ledger to whoever is authenticated. */
+/** Serves the ledger to authenticated callers. */
 export function ledgerService(context: AuthorityContext): Service<typeof LedgerService> {
   const { ledger } = context;
   return {
@@ -143,7 +143,7 @@ async function seenAt(ledger: Ledger, reader: Reader, index: number): Promise<Le
 function notReadable(): EctError {
   return new EctError({
     ...reject('ENTRY_NOT_FOUND', 'The ledger has no entry of this index that this caller may read.', { jti: '' }),
-    remedy: 'Ask for the index of an entry that ListEntries answers to this caller.',
+    remedy: 'Use the index of an entry that ListEntries returns to this caller.',
   });
 }
 

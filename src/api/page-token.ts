@@ -26,7 +26,7 @@ export function readPageToken(list: string, token: string): number | undefined {
   if (!bytes.subarray(0, DIGEST_BYTES).equals(digestOf(list))) {
     throw invalid(
       'page_token',
-      'is of a list with other filters: repeat those of the page that answered it, or leave it empty',
+      'is of a list with other filters: repeat the filters of the previous page, or leave it empty',
     );
   }
   return bytes.readUIntBE(DIGEST_BYTES, PLACE_BYTES);

@@ -87,7 +87,7 @@ function readDagMode({ dagMode, predecessorTokens }: VerifyRequest): 'none' | 'p
   switch (dagMode) {
     case DagMode.NONE:
       if (predecessorTokens.length > 0) {
-        throw invalid('dag_mode', 'must not be NONE where predecessor_tokens are handed along');
+        throw invalid('dag_mode', 'must not be NONE if predecessor_tokens are set');
       }
       return 'none';
     case DagMode.PARTIAL:

@@ -32,7 +32,7 @@ export function ledgerAncestry(ledger: Ledger, { checked = false, mayFollow }: L
 
 /** How recorded tasks are looked at. */
 interface LedgerLook {
-  /** Records are held against the tree first, which costs more than to look them up. */
+  /** Records are compared with the tree first, which costs more than to look them up. */
   readonly checked?: boolean;
   /** Whether a task of another workflow may be found; otherwise it is as if it were not there. Undefined: each of them. */
   readonly mayFollow?: MayFollow | undefined;
@@ -75,19 +75,19 @@ interface Look extends LedgerLook {
 }
 
 /**
- * The ledger, and tokens that came along. Each token is fully verified as a record before a word of it is believed;
- * the first that does not hold is the answer.
+ * The ledger, and tokens that came along. Each token is fully verified as a record before any of it is used; the first
+ * invalid one is the answer.
  */
 export async function ancestryWith(
   context: AuthorityContext,
   predecessors: readonly string[],
-  until: Ending,
+  deadline: Ending,
   { asOf, ...look }: Look = {},
 ): Promise<Ancestry | Rejection> {
   const recorded = ledgerAncestry(context.ledger, look);
   if (predecessors.length === 0) return recorded;
   const tasks: Task[] = [];
-  const yielder = createYielder(until);
+  const yielder = createYielder(deadline);
   for (const [position, text] of predecessors.entries()) {
     if (yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
     const read = await readAsTask(context, text, asOf);
@@ -131,7 +131,7 @@ async function recordTimeOf(context: AuthorityContext, text: string, asOf?: numb
 
 /**
  * Verifies a token as the record of a task: form, key, signature, claims and issuer. It may have expired and may be
- * addressed to somebody else, as the predecessors of a long workflow are; it must not come from the future.
+ * addressed to another party, as the predecessors of a long workflow are; it must not come from the future.
  */
 export function verifyRecord(
   context: AuthorityContext,
@@ -151,7 +151,7 @@ export function verifyRecord(
 function namePredecessor(rejection: Rejection, position: number): Rejection {
   return {
     ...rejection,
-    message: `Predecessor ${position} that was handed along is refused: ${rejection.message}`,
+    message: `Predecessor ${position} in predecessor_tokens is rejected: ${rejection.message}`,
     metadata: { ...rejection.metadata, predecessor: String(position) },
   };
 }

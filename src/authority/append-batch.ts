@@ -127,7 +127,7 @@ async function appendGroup(
   const recording = candidates.map((candidate, nth) => {
     const { text, token } = items[nth]!;
     if (candidate === undefined || token === undefined) return undefined;
-    return settle(write(context, caller, candidate, entryBytes(text.length, token.claims), signal));
+    return outcomeOf(write(context, caller, candidate, entryBytes(text.length, token.claims), signal));
   });
   const outcomes: (Appended | EctError)[] = [];
   for (const [nth, { text }] of items.entries()) {
@@ -138,7 +138,7 @@ async function appendGroup(
   return outcomes;
 }
 
-/** Tells of each token in turn whether its name is recorded, or belongs to one before it. */
+/** Answers for each token in turn whether its name is recorded, or belongs to one before it. */
 async function takenNames(
   { ledger }: AuthorityContext,
   items: readonly Item[],
@@ -195,9 +195,9 @@ async function examineInOrder(
 }
 
 /** What a task is recorded with, and which tasks that rests on; undefined where it may not be recorded. */
-async function examineNext(context: AuthorityContext, token: VerifiedToken, ancestry: Ancestry, until: Ending) {
+async function examineNext(context: AuthorityContext, token: VerifiedToken, ancestry: Ancestry, deadline: Ending) {
   if (token.claims.pred.length === 0) return { facts: ROOT_FACTS, met: [] };
-  const report = await examineForLedger(context, token, ancestry, false, until);
+  const report = await examineForLedger(context, token, ancestry, false, deadline);
   if (rejectionOf(report, { complete: true }) !== undefined) return undefined;
   return { facts: report.facts, met: report.graph.tasks };
 }
@@ -238,7 +238,7 @@ class Ahead implements Ancestry {
 }
 
 /** Undefined where what the entry follows did not come into the ledger as it was meant to. */
-async function settle(writing: Promise<Appended>): Promise<Appended | EctError | undefined> {
+async function outcomeOf(writing: Promise<Appended>): Promise<Appended | EctError | undefined> {
   try {
     return await writing;
   } catch (error) {

@@ -49,7 +49,7 @@ export async function append(
   return record(context, caller, text, verdict.token, signal, report.facts);
 }
 
-/** What is recorded under the name of a token, as far as the token can be believed. */
+/** What is recorded under the name of a token, as far as the token can be trusted. */
 export async function findNamesake(context: AuthorityContext, text: string, verdict: TokenVerdict) {
   const token = verdict.token ?? tokenOfCompromisedKey(context, text, verdict);
   return { token, namesake: token && (await context.ledger.find(token.claims.wid, token.claims.jti)) };

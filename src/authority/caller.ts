@@ -30,7 +30,7 @@ export function proofOf(caller: Caller): Proof | undefined {
 
 /**
  * The scope of a request id. A proven caller has a space of its own. Anonymous callers cannot be told apart, so there
- * the request is part of the scope: somebody else's key neither answers another request's token nor makes it fail.
+ * the request is part of the scope: another party's key neither answers another request's token nor makes it fail.
  */
 export function keyScope(caller: Caller, requestDigest: Uint8Array): string {
   return caller.kind === 'anonymous'

@@ -1,4 +1,4 @@
-// Delegated keys fall with the root key that certified them: whatever that certified may be of somebody else's making.
+// Delegated keys fall with the root key that certified them: whatever that certified may be of another party's making.
 
 import type { KeyObject } from 'node:crypto';
 import { nextSlice } from '../concurrency/yielder.ts';

@@ -55,7 +55,7 @@ export interface AuthorityContext {
   readonly notices: Notices;
   /** Seconds since the epoch: the time that tokens are verified by. */
   now(): number;
-  /** The same for what is issued. CLOCK_UNTRUSTED while the wall clock is doubted. */
+  /** The same for what is issued. CLOCK_UNTRUSTED while the wall clock is not trusted. */
   stamp(): number;
   /** The earliest time that it can be, in seconds since the epoch: what is kept for a time is forgotten by this. */
   earliest(): number;

@@ -29,12 +29,12 @@ import { entryBytes } from './write-sizes.ts';
 
 /** Every step of Issue, in the order in which a call would be rejected. The last two are what a dry run leaves out. */
 export const ISSUE_STEPS: readonly StepRule[] = [
-  { name: 'caller', rule: 'The caller may issue in the name of `iss`.' },
-  { name: 'formats', rule: 'Every claim keeps its own rule.' },
-  { name: 'key', rule: 'A key that signs for `iss` is there. None is needed for L1.' },
+  { name: 'caller', rule: 'The caller may issue tokens with this `iss`.' },
+  { name: 'formats', rule: 'Every claim is valid.' },
+  { name: 'key', rule: 'There is a key that signs for `iss`. None is needed for L1.' },
   { name: 'dag', rule: 'The rules of the graph hold for the task and its predecessors.' },
   { name: 'size', rule: 'The token is at most 16 KiB.' },
-  { name: 'room', rule: 'The quota of the caller and the disk have room for what is kept.' },
+  { name: 'room', rule: 'The quota of the caller and the disk have room for what is stored.' },
   { name: 'signature', rule: 'The token is signed, unless it is of level L1.' },
   { name: 'record', rule: 'A token of level L3 is recorded.' },
 ];
@@ -59,32 +59,32 @@ export async function dryRunIssue(
   context: AuthorityContext,
   caller: Caller,
   input: IssueInput,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<IssueDryRun> {
   const rows = new Rows(ISSUE_STEPS);
   const permitted = await attempt(() => permitIssue(context, caller, input));
-  const permit = rows.settle('caller', permitted) ?? {
+  const permit = rows.record('caller', permitted) ?? {
     iss: input.iss,
     defaultTtlSeconds: context.policy.defaultTtlSeconds,
   };
-  const claims = rows.settle('formats', await attempt(() => draftClaims(context, input, permit)));
+  const claims = rows.record('formats', await attempt(() => draftClaims(context, input, permit)));
   // The key of a name that the caller may not use is not asked for.
   const chosen = isRejectionOf(permitted)
     ? undefined
-    : rows.settle('key', await attempt(() => choose(context, input, permit)));
+    : rows.record('key', await attempt(() => choose(context, input, permit)));
   const kid = chosen?.signer?.jwk.kid ?? '';
   let dag: DagReport | undefined;
   if (claims === undefined) return { token: undefined, dag, ...rows.results() };
   // What the ledger holds is nobody's business whom the policy does not let issue.
   const mayLook = !isRejectionOf(permitted) || permitted.reason !== 'NOT_AUTHORIZED' || context.authorizer?.isBuiltIn;
   if (mayLook && namesTasks(input)) {
-    const { report, rejection } = await examinePredecessors(context, caller, input, claims, kid, until);
-    rows.settle('dag', rejection ?? report);
+    const { report, rejection } = await examinePredecessors(context, caller, input, claims, kid, deadline);
+    rows.record('dag', rejection ?? report);
     if (input.pred.length > 0) dag = report;
-  } else if (mayLook) rows.settle('dag', claims);
-  const draft = chosen && rows.settle('size', await attempt(() => draftToken(context, input, claims, chosen.signer)));
+  } else if (mayLook) rows.record('dag', claims);
+  const draft = chosen && rows.record('size', await attempt(() => draftToken(context, input, claims, chosen.signer)));
   if (draft !== undefined) {
-    rows.settle('room', await attempt(() => demandWrites(context, caller, input, claims, draft.tokenBytes)));
+    rows.record('room', await attempt(() => demandWrites(context, caller, input, claims, draft.tokenBytes)));
   }
   const results = rows.results();
   const token = results.failures.length === 0 ? { claims, kid, level: levelOnLeaving(input) } : undefined;
@@ -112,10 +112,10 @@ export async function dryRunAppend(
   context: AuthorityContext,
   caller: Caller,
   text: string,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<AppendDryRun> {
   const least = await attempt(() => demandEntry(context, caller, text));
-  const { verdict, known } = await dryRunEntry(context, caller, text, until);
+  const { verdict, known } = await dryRunEntry(context, caller, text, deadline);
   const isNew = known === undefined && verdict.rejection === undefined;
   const room = isNew ? await attempt(() => demandRoomFor(context, caller, text, verdict)) : least;
   const after = verdict.failures.map(({ step, rejection }) => ({ step: step + 1, rejection }));
@@ -132,7 +132,7 @@ function demandRoomFor(context: AuthorityContext, caller: Caller, text: string, 
   checkWriteQuota(context, { caller, use: 'ledger', bytes });
 }
 
-async function dryRunEntry(context: AuthorityContext, caller: Caller, text: string, until: CallDeadline) {
+async function dryRunEntry(context: AuthorityContext, caller: Caller, text: string, deadline: CallDeadline) {
   const read = await verifyForLedger(context, text, 'report');
   // A report goes on where a call has ended, so it is no measure of what that would find.
   const { token: found, namesake } = await findNamesake(
@@ -149,7 +149,7 @@ async function dryRunEntry(context: AuthorityContext, caller: Caller, text: stri
     const { wid, jti } = token.claims;
     const other = found === undefined ? await context.ledger.find(wid, jti) : namesake;
     const exists = other !== undefined && !isOf(other, token);
-    verdict.dag = await examineForLedger(context, token, ancestryFor(context, caller), exists, until);
+    verdict.dag = await examineForLedger(context, token, ancestryFor(context, caller), exists, deadline);
     recordStep(verdict, verdict.outcomes.length, rejectionOf(verdict.dag, { complete: true }));
   }
   return { verdict: closeVerdict(verdict, token?.level), known: undefined };
@@ -178,7 +178,7 @@ class Rows {
   }
 
   /** Writes down a step that was run. Answers what it found; undefined where it is rejected. */
-  settle<T>(name: string, result: T | Rejection): T | undefined {
+  record<T>(name: string, result: T | Rejection): T | undefined {
     const step = this.#steps.findIndex((rule) => rule.name === name);
     const isRejected = isRejectionOf(result);
     this.#outcomes[step] = isRejected ? 'FAIL' : 'PASS';

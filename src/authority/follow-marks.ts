@@ -7,9 +7,9 @@ import { ledgerMarks } from './mark-book.ts';
 export interface FollowOptions {
   /** How often to look, in milliseconds. */
   readonly everyMs: number;
-  /** Told of a look that failed where the one before had not; the next one tries again. */
+  /** Called for the first read that fails; reading is retried. */
   readonly onFailed: (cause: unknown) => void;
-  /** Told of the first look that succeeds again. */
+  /** Called for the first read that succeeds again. */
   readonly onRecovered: () => void;
 }
 

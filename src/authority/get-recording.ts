@@ -80,7 +80,7 @@ async function lookUp({ ledger, recordings }: AuthorityContext, reader: Reader, 
 }
 
 function notPending(task: TaskName): EctError {
-  return new EctError(reject('ENTRY_NOT_FOUND', 'The task was neither recorded nor ordered.', namesOf(task)));
+  return new EctError(reject('ENTRY_NOT_FOUND', 'The task is neither recorded nor pending.', namesOf(task)));
 }
 
 /** The entry that an order will come to. */
@@ -108,11 +108,10 @@ export async function findTask(
   const isSeen = order !== undefined && (await reader.maySee(pendingEntry(task, order.iss)));
   // It may have landed, and its order been forgotten, since the first look.
   if (!isSeen) return look();
-  if (order.failure === undefined)
-    throw new EctError(reject('ENTRY_PENDING', 'The entry is on its way into the ledger.', namesOf(task)));
+  if (order.failure === undefined) throw new EctError(reject('ENTRY_PENDING', 'The entry is pending.', namesOf(task)));
   const { reason: cause } = order.failure;
   throw new EctError(
-    reject('ENTRY_FAILED', `The ledger refused the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
+    reject('ENTRY_FAILED', `The ledger rejected the entry for good: ${cause}.`, { cause, ...namesOf(task) }),
   );
 }
 

@@ -29,7 +29,7 @@ export interface GraphSubject extends TokenSubject {
 export interface GraphScope {
   /** `links`: the task and its predecessors, and what the ledger does not vouch for. `all`: every ancestor. */
   readonly extent: 'links' | 'all';
-  readonly until: Ending;
+  readonly deadline: Ending;
   /** Whether the task is about to be recorded, so that it counts as L3. */
   readonly toBeRecorded?: boolean;
 }
@@ -44,13 +44,17 @@ export async function examineGraph(
   context: AuthorityContext,
   subject: GraphSubject,
   ancestry: Ancestry,
-  { extent, until, toBeRecorded = false }: GraphScope,
+  { extent, deadline, toBeRecorded = false }: GraphScope,
 ): Promise<DagReport> {
   const { policy } = context;
   const { digest, namesake, asOf } = subject;
   const isRecorded = namesake !== undefined && digest !== undefined && Buffer.compare(namesake.digest, digest) === 0;
   const task = taskOf(subject, policy.graph, isRecorded || toBeRecorded ? 'L3' : undefined);
-  const examination = { policy: dagPolicy(policy.graph), marks: ledgerMarks(context), yielder: createYielder(until) };
+  const examination = {
+    policy: dagPolicy(policy.graph),
+    marks: ledgerMarks(context),
+    yielder: createYielder(deadline),
+  };
   const examine = extent === 'links' ? examineLinks : examineTask;
   const exists = namesake !== undefined && !isRecorded;
   const known = isRecorded ? asRecorded(namesake, task) : task;
@@ -63,9 +67,9 @@ export function examineForLedger(
   subject: TokenSubject,
   ancestry: Ancestry,
   exists: boolean,
-  until: Ending,
+  deadline: Ending,
 ): Promise<DagReport> {
-  const examination = { policy: dagPolicy(policy.graph), yielder: createYielder(until) };
+  const examination = { policy: dagPolicy(policy.graph), yielder: createYielder(deadline) };
   return examineLinks(taskOf(subject, policy.graph, 'L3'), ancestry, { exists }, examination);
 }
 

@@ -31,10 +31,10 @@ export async function lockBatch(
   caller: Caller,
   requestId: string,
   items: readonly BatchItem[],
-  until: Ending,
+  deadline: Ending,
 ): Promise<(place: number) => string> {
   const hash = createHash('sha256');
-  const yielder = createYielder(until);
+  const yielder = createYielder(deadline);
   for (const { reference, isDryRun, input } of items) {
     if (yielder.step(STEPS_PER_ORDER)) await yielder.yield();
     const name = [reference, isDryRun, input?.requestId ?? null];

@@ -52,13 +52,13 @@ async function reread(
   earlier: IdempotentResult,
 ): Promise<OwnToken> {
   if (Buffer.compare(earlier.requestDigest, digest) !== 0) {
-    throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request id stands for another request.'));
+    throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.'));
   }
   const verified = await verifyOwn(readsOwn(context, input), earlier.token);
   if (!('reason' in verified)) return { text: earlier.token, claims: verified.claims, kid: verified.kid };
   if (verified.reason !== 'KEY_UNKNOWN' && verified.reason !== 'KEY_REVOKED') throw new EctError(verified);
   // Nobody accepts the token any more, and no retry changes that: its key was revoked, or announced in a ledger that has ended.
-  const message = `The token that was issued under this request_id does not verify any more (${verified.reason}).`;
+  const message = `The token that was issued under this request_id no longer verifies (${verified.reason}).`;
   throw new EctError(reject('IDEMPOTENCY_CONFLICT', message));
 }
 

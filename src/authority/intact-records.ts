@@ -10,9 +10,9 @@ import { placeFault } from './record-fault.ts';
 const STEPS_PER_RECORD = 20;
 
 /** LEDGER_CORRUPT for the first record that is damaged, with its `index`. What was read without content is checked without it. */
-export async function demandIntact(ledger: Ledger, records: readonly LedgerRecord[], until?: Ending): Promise<void> {
+export async function demandIntact(ledger: Ledger, records: readonly LedgerRecord[], deadline?: Ending): Promise<void> {
   const hashes = await ledger.leafHashes(records.map(({ index }) => index));
-  const yielder = createYielder(until);
+  const yielder = createYielder(deadline);
   for (const [place, record] of records.entries()) {
     if (yielder.step(STEPS_PER_RECORD)) await yielder.yield();
     const fault = placeFault(record) ?? contentFault(record) ?? leafFault(record, hashes[place]);

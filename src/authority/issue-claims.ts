@@ -26,7 +26,7 @@ export function draftClaims(context: AuthorityContext, input: IssueInput, permit
     checkLedgerAudience(context, input) === undefined;
   if (isSound) return claims as Claims;
   const [first, ...others] = faultsOfClaims(context, input, claims, policy);
-  if (first === undefined) throw new TypeError('a claim set was refused for nothing');
+  if (first === undefined) throw new TypeError('a claim set was rejected for nothing');
   throw new EctError(rejectAll([first, ...others], () => ''));
 }
 
@@ -90,7 +90,7 @@ const FIELDS_OF_CLAIMS: Readonly<Record<string, string>> = { exp: 'ttl' };
 function checkLedgerAudience({ policy }: AuthorityContext, { level, aud }: IssueInput): Rejection | undefined {
   const { ledgerAudience: ledger } = policy;
   if (level !== 'L3' || ledger === '' || aud.includes(ledger)) return undefined;
-  return reject('AUDIENCE_MISMATCH', `aud does not name the ledger, ${ledger}, and the token is to be recorded.`);
+  return reject('AUDIENCE_MISMATCH', `aud does not name the ledger, ${ledger}, but the token is to be recorded.`);
 }
 
 function checkDraft({ policy }: AuthorityContext, { draft }: IssueInput): Rejection | undefined {

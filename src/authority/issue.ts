@@ -46,24 +46,24 @@ export async function issue(
   context: AuthorityContext,
   caller: Caller,
   input: IssueInput,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<Issued> {
   const permit = permitIssue(context, caller, input);
   const isKeyed = input.requestId !== '';
   const earlier = isKeyed ? await findIssuedToken(context, caller, input) : undefined;
   if (earlier !== undefined) {
-    return deliver(context, caller, input, earlier, await reportOn(context, caller, earlier, until), until);
+    return deliver(context, caller, input, earlier, await reportOn(context, caller, earlier, deadline), deadline);
   }
   const claims = draftClaims(context, input, permit);
   const signer = signerFor(context, input, permit.iss);
   const dag = namesTasks(input)
-    ? await demandPredecessors(context, caller, input, claims, signer?.jwk.kid ?? '', until)
+    ? await demandPredecessors(context, caller, input, claims, signer?.jwk.kid ?? '', deadline)
     : undefined;
   const draft = draftToken(context, input, claims, signer);
   demandWrites(context, caller, input, claims, draft.tokenBytes);
-  const minted = await sign(context, draft, claims, until);
+  const minted = await sign(context, draft, claims, deadline);
   const own = isKeyed ? await rememberToken(context, caller, input, minted) : minted;
-  return deliver(context, caller, input, own, dag, until);
+  return deliver(context, caller, input, own, dag, deadline);
 }
 
 /** A token as it is before its signature; one of level L1 is whole. */
@@ -93,11 +93,11 @@ async function sign(
   { batcher }: AuthorityContext,
   draft: TokenDraft,
   claims: Claims,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<OwnToken> {
   if (draft.signer === undefined) return { text: draft.text, claims, kid: '' };
   const { unsealed, signer } = draft;
-  const raw = await batcher.add(() => signer.sign(unsealed.signingInput, until));
+  const raw = await batcher.add(() => signer.sign(unsealed.signingInput, deadline));
   return { text: sealToken(unsealed, raw), claims, kid: signer.jwk.kid };
 }
 
@@ -123,9 +123,9 @@ async function demandPredecessors(
   input: IssueInput,
   claims: Claims,
   kid: string,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<DagReport | undefined> {
-  const { report, rejection } = await examinePredecessors(context, caller, input, claims, kid, until);
+  const { report, rejection } = await examinePredecessors(context, caller, input, claims, kid, deadline);
   if (rejection !== undefined) throw new EctError(rejection);
   return input.pred.length === 0 ? undefined : report;
 }
@@ -140,12 +140,12 @@ export async function examinePredecessors(
   input: IssueInput,
   claims: Claims,
   kid: string,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<{ readonly report: DagReport; readonly rejection: Rejection | undefined }> {
   // A name that was drawn here a moment ago is nobody else's.
   const namesake = input.jti === '' ? undefined : await context.ledger.find(claims.wid, claims.jti);
   const subject = { claims, kid, digest: undefined, namesake };
-  const scope = { extent: 'links', until, toBeRecorded: levelOnLeaving(input) === 'L3' } as const;
+  const scope = { extent: 'links', deadline, toBeRecorded: levelOnLeaving(input) === 'L3' } as const;
   const report = await examineGraph(context, subject, ancestryFor(context, caller), scope);
   return { report, rejection: rejectionOf(report, { complete: input.level === 'L3' }) };
 }
@@ -169,12 +169,12 @@ async function reportOn(
   context: AuthorityContext,
   caller: Caller,
   { text, claims, kid }: OwnToken,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<DagReport | undefined> {
   if (claims.pred.length === 0) return undefined;
   const namesake = await context.ledger.find(claims.wid, claims.jti);
   const subject = { claims, kid, digest: digestOfToken(text), namesake };
-  return examineGraph(context, subject, ancestryFor(context, caller), { extent: 'links', until });
+  return examineGraph(context, subject, ancestryFor(context, caller), { extent: 'links', deadline });
 }
 
 /** Answers a token. For L3 only once its entry is durable; or, as L2, once the order for its entry is. */
@@ -184,12 +184,15 @@ function deliver(
   input: IssueInput,
   { text, claims, kid }: OwnToken,
   dag: DagReport | undefined,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Issued | Promise<Issued> {
   const issued: Issued = { token: text, level: levelOnLeaving(input), claims, kid, dag, receipt: undefined };
   if (input.level !== 'L3') return issued;
   const verified = { claims, kid, digest: digestOfToken(text) };
   const facts = claims.pred.length === 0 ? ROOT_FACTS : dag?.facts;
   if (input.record === 'async') return addPending(context, caller, text, verified, facts).then(() => issued);
-  return record(context, caller, text, verified, until.signal, facts).then(({ receipt }) => ({ ...issued, receipt }));
+  return record(context, caller, text, verified, deadline.signal, facts).then(({ receipt }) => ({
+    ...issued,
+    receipt,
+  }));
 }

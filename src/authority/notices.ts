@@ -15,6 +15,6 @@ export interface Notices {
   equivocated(task: NamedTask, seenBy: 'guard' | 'ledger'): void;
   /** A token was rejected because its level is below `minimum`. */
   levelRejected(minimum: string): void;
-  /** An append in the background came to its end. `reason`: why there is no entry. */
+  /** A background append has ended. `reason`: why there is no entry. */
   backgroundAppend(task: NamedTask, reason: ErrorReason | undefined): void;
 }

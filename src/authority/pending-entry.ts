@@ -7,7 +7,7 @@ import { asCandidate, type RecordableToken } from './leaf.ts';
 import { leavesNothing, reserveWrite } from './write-reservation.ts';
 import { entryBytes } from './write-sizes.ts';
 
-/** Has the token recorded later on. What a caller orders costs it as much as what it appends. */
+/** Adds a pending recording of the token. It costs a caller as much as an append. */
 export async function addPending(
   context: AuthorityContext,
   caller: Caller,

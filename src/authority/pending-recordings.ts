@@ -35,7 +35,7 @@ export interface PendingState {
 /** `waiting`: the same token was ordered before. `conflict`: another token was, for the same task. Neither changes anything. */
 export type PendingPlacement = 'placed' | 'waiting' | 'conflict';
 
-/** How many orders may be open. */
+/** How many recordings may be pending. */
 export interface PendingLimits {
   readonly total: number;
   readonly perCaller: number;
@@ -45,21 +45,20 @@ export interface PendingLimits {
 export const PENDING_LIMITS: PendingLimits = { total: 10_000, perCaller: 3_000 };
 
 /**
- * Keeps orders, at most one a task.
+ * Keeps pending recordings, at most one for each task.
  *
- * Durability: an order that was `placed` survives a crash of the process and of the machine, until it is done or has failed
- * (the memory adapter excepted: it says so). Every process that shares the store sees it.
- * Leases: an order is in the hands of who placed or took it for as long as the lease; then `take` hands it to the next. The
- * store's own clock counts. It is no lock: an order that two carry out is recorded once, since names are unique in the ledger.
- * Failures: EctError QUOTA_EXCEEDED where too many of a caller are open, SERVICE_OVERLOADED where too many of all are (of several
- * processes at once a few more may be), LEDGER_UNAVAILABLE,
- * ONCE_CORRUPT or STORAGE_FULL.
+ * Durability: an order that was `placed` survives a crash of the process and of the machine, until it is done or has
+ * failed (the memory adapter excepted: it says so). Every process that shares the store sees it. Leases: an order is in
+ * the hands of who placed or took it for as long as the lease; then `take` hands it to the next. The store's own clock
+ * counts. It is no lock: an order that two carry out is recorded once, since names are unique in the ledger. Failures:
+ * EctError QUOTA_EXCEEDED where too many of a caller are open, SERVICE_OVERLOADED where too many of all are (of several
+ * processes at once a few more may be), LEDGER_UNAVAILABLE, ONCE_CORRUPT or STORAGE_FULL.
  */
 export interface PendingRecordings {
   /** Places an order. It takes the place of one for the same task that has failed. */
   place(order: PendingRecording, leaseMs: number): Promise<PendingPlacement>;
   find(task: TaskName): Promise<PendingState | undefined>;
-  /** Takes open orders that nobody has a lease of, at most `limit`, those first that have waited longest. */
+  /** Takes pending recordings without a lease, at most `limit`, the oldest first. */
   take(limit: number, leaseMs: number): Promise<readonly PendingRecording[]>;
   /** Forgets an order: its entry is in the ledger. */
   done(order: PendingRef): Promise<void>;
@@ -69,10 +68,10 @@ export interface PendingRecordings {
   close(): Promise<void>;
 }
 
-/** What a store rejects with where as many orders are open as may be. */
+/** The rejection where the limit of pending recordings is reached. */
 export function tooManyPending(of: keyof PendingLimits, limits: PendingLimits): EctError {
   const limit = String(limits[of]);
-  const waiting = `has ${limit} tokens that wait for their entries, as many as may.`;
+  const waiting = `has ${limit} pending recordings, which is the limit.`;
   // Of all callers together it is load, which no caller can spread over time.
   if (of === 'total') return new EctError(reject('SERVICE_OVERLOADED', `The service ${waiting}`));
   const facts = { quota: 'open_recordings_per_caller', limit, retry_after_seconds: '1' };

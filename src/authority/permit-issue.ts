@@ -35,7 +35,7 @@ export function permitIssue(context: AuthorityContext, caller: Caller, input: Is
   if (!isPermitted(authorizer, caller, question)) {
     throw authorizer.isBuiltIn ? rejectIssuer(caller, iss, policy.issuer) : notAuthorized();
   }
-  // No policy makes our keys speak for somebody else.
+  // No policy makes our keys speak for another party.
   if (context.ownKeys?.speakFor(iss) === false) throw unspoken(iss);
   const broken = brokenObligation(circumstances, obligations);
   if (broken !== undefined) {

@@ -1,4 +1,4 @@
-// An order that was left by another process, or by an earlier life of this one, is not believed: its token is verified once
+// A pending recording of another process, or of an earlier run of this one, is not trusted: its token is verified once
 // more, and its graph examined, since the ledger may have been restored meanwhile.
 
 import { rejectionOf } from '../dag/index.ts';

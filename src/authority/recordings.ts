@@ -1,5 +1,5 @@
 // Asynchronous L3: a token leaves as L2 once the order to record it is durable, and its entry follows. Any process that shares
-// the orders carries out those that another one has left.
+// the pending recordings completes those that another one has left.
 
 import { underDeadline } from '../concurrency/call-deadline.ts';
 import { nextSlice } from '../concurrency/yielder.ts';
@@ -11,7 +11,7 @@ import type { PendingRecording, PendingRecordings, PendingState, TaskName } from
 
 /** For how long a process has an order to itself. What a process that died had is taken up after this. */
 const LEASE_MS = 3_000;
-/** How often a process looks for orders that nobody has in hand. */
+/** How often a process looks for pending recordings without a lease. */
 const SWEEP_MS = 1_000;
 /** Orders that are taken up together: they share a commit. */
 const TAKEN = 64;
@@ -35,7 +35,7 @@ const MAY_PASS: ReadonlySet<ErrorReason> = new Set([
 ]);
 
 export interface RecordingsOptions {
-  readonly orders: PendingRecordings;
+  readonly pendingRecordings: PendingRecordings;
   readonly ledger: Ledger;
   readonly notices: Notices;
   /** The earliest time that it can be, in seconds since the epoch. */
@@ -67,8 +67,8 @@ export class Recordings {
    * `onUnwritten` is called where the entry was there already, or another call has ordered it.
    */
   async order(order: PendingRecording, candidate: Candidate, onUnwritten: () => void = () => undefined): Promise<void> {
-    const { orders, leaseMs } = this.#options;
-    const placement = await orders.place(order, leaseMs);
+    const { pendingRecordings, leaseMs } = this.#options;
+    const placement = await pendingRecordings.place(order, leaseMs);
     // From here on the entry will follow, whatever becomes of this process.
     if (placement === 'placed') {
       // The call ends before its entry is written.
@@ -81,19 +81,19 @@ export class Recordings {
 
   /** What is known of the order for a task; undefined where there was none, or it was carried out. */
   find(task: TaskName): Promise<PendingState | undefined> {
-    return this.#options.orders.find(task);
+    return this.#options.pendingRecordings.find(task);
   }
 
-  /** Begins to look for orders that nobody has in hand, at once and then all the time. */
+  /** Begins to look for pending recordings without a lease, now and then periodically. */
   start(): void {
     this.#sweepIn(0);
   }
 
   /** Carries out what nobody has in hand now. */
   async sweep(): Promise<void> {
-    const { orders, leaseMs } = this.#options;
+    const { pendingRecordings, leaseMs } = this.#options;
     for (;;) {
-      const taken = await orders.take(TAKEN, leaseMs);
+      const taken = await pendingRecordings.take(TAKEN, leaseMs);
       const carried: Promise<Outcome>[] = [];
       for (const [at, order] of taken.entries()) {
         if (at % READ_PER_SLICE === READ_PER_SLICE - 1) await nextSlice();
@@ -118,7 +118,7 @@ export class Recordings {
     await this.drain();
   }
 
-  /** Waits until an order for the task is settled in this process, and no longer than `ms` or the signal. */
+  /** Waits until the pending recording of the task is completed in this process, and no longer than `ms` or the signal. */
   changed(task: TaskName, ms: number, signal: AbortSignal): Promise<void> {
     return this.#listeners.wait(keyOf(task), ms, signal);
   }
@@ -136,14 +136,16 @@ export class Recordings {
   ): Promise<Outcome> {
     const outcome = await this.#outcome(order, candidate);
     if (outcome === 'open') return outcome;
-    const { orders, notices } = this.#options;
+    const { pendingRecordings, notices } = this.#options;
     const { failure, isNew } = outcome;
     if (failure === undefined) {
       if (!isNew) onUnwritten();
       this.#listeners.wake(keyOf(order));
     }
     try {
-      await (failure === undefined ? orders.done(order) : orders.failed(order, failure, FAILURE_KEPT_MS));
+      await (failure === undefined
+        ? pendingRecordings.done(order)
+        : pendingRecordings.failed(order, failure, FAILURE_KEPT_MS));
     } catch {
       return 'open';
     }

@@ -38,5 +38,5 @@ export async function lockRequest(
   // What administrators order in an incident does not wait for a quota.
   const held = earlier ?? (kind === 'rotation' ? await hold() : await writeFor(context, write, hold, () => true));
   if (Buffer.compare(held.requestDigest, digest) === 0) return held.token;
-  throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request_id stands for another request.'));
+  throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.'));
 }

@@ -83,7 +83,7 @@ export async function claimProof(
   const write = { caller, use: 'replay', bytes: heldBytes(0) } as const;
   const claim = await writeFor(context, write, () => guard.claim(use, keepUntil, context.earliest()), isFirst);
   if (isFirst(claim)) return;
-  throw new EctError(reject('CALLER_UNTRUSTED', 'The proof token is refused: it was used before.'));
+  throw new EctError(reject('CALLER_UNTRUSTED', 'The proof token is rejected: it was used before.'));
 }
 
 /**
@@ -94,7 +94,7 @@ function rejectForgotten(context: AuthorityContext, keptUntil: number): void {
   const forgotten = context.forgotten();
   if (keptUntil >= forgotten) return;
   const seconds = String(forgotten - keptUntil);
-  const message = `The clock was set back: what ends in the next ${seconds} s may have been used, and nobody knows it any more.`;
+  const message = `The clock was set back: a token that expires in the next ${seconds} s may have been used already.`;
   throw new EctError(
     reject('CLOCK_UNTRUSTED', message, { difference_seconds: `-${seconds}`, retry_after_seconds: '5' }),
   );
@@ -112,8 +112,8 @@ export function guessableId(caller: Caller, { requestId }: Pick<UseInput, 'reque
     return undefined;
   }
   const message =
-    `request_id must have at least ${MIN_ANONYMOUS_ID_CHARACTERS} characters that nobody can guess, a random UUID for ` +
-    'example: callers without a certificate are told apart by nothing else.';
+    `request_id must have at least ${MIN_ANONYMOUS_ID_CHARACTERS} unguessable characters, a random UUID for ` +
+    'example: callers without a certificate are distinguished by nothing else.';
   return reject('REQUEST_INVALID', message, { field: 'request_id' });
 }
 

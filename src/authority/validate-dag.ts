@@ -49,36 +49,36 @@ export type DagAnswer = { readonly report: DagReport } | { readonly rejection: R
 export async function validateDag(
   context: AuthorityContext,
   subject: DagSubject,
-  until: Ending,
+  deadline: Ending,
   { labels = false }: { readonly labels?: boolean } = {},
 ): Promise<DagAnswer> {
   // What is handed in is judged by the marks that the graph is judged by.
   if (subject.kind !== 'workflow') await ledgerMarks(context).current();
   switch (subject.kind) {
     case 'token':
-      return validateToken(context, subject, until);
+      return validateToken(context, subject, deadline);
     case 'workflow':
-      return { report: (await readWorkflow(context, subject, until, labels)).report };
+      return { report: (await readWorkflow(context, subject, deadline, labels)).report };
     case 'bundle':
-      return validateBundle(context, subject.tokens, until);
+      return validateBundle(context, subject.tokens, deadline);
   }
 }
 
 async function validateToken(
   context: AuthorityContext,
   { token, predecessors, maySeeWorkflow }: Extract<DagSubject, { readonly kind: 'token' }>,
-  until: Ending,
+  deadline: Ending,
 ): Promise<DagAnswer> {
   const read = await readAsTask(context, token);
   if ('reason' in read) return { rejection: read };
-  const ancestry = await ancestryWith(context, predecessors, until, {
+  const ancestry = await ancestryWith(context, predecessors, deadline, {
     checked: true,
     mayFollow: maySeeWorkflow && ((record) => maySeeWorkflow(record?.scope ?? NO_WORKFLOW)),
   });
   if ('reason' in ancestry) return { rejection: ancestry };
   const { claims, kid, digest } = read.token;
   const subject = { claims, kid, digest, namesake: await context.ledger.find(claims.wid, claims.jti) };
-  const examine = (extent: 'links' | 'all') => examineGraph(context, subject, ancestry, { extent, until });
+  const examine = (extent: 'links' | 'all') => examineGraph(context, subject, ancestry, { extent, deadline });
   if (maySeeWorkflow === undefined) return { report: await examine('all') };
   const whole = (await maySeeWorkflow(claims.wid)) ? await examine('all') : undefined;
   const isShown = whole !== undefined && (await maySeePast(whole, claims.wid, maySeeWorkflow));
@@ -97,14 +97,18 @@ async function maySeePast({ graph }: DagReport, own: string, maySeeWorkflow: May
   return true;
 }
 
-async function validateBundle(context: AuthorityContext, tokens: readonly string[], until: Ending): Promise<DagAnswer> {
+async function validateBundle(
+  context: AuthorityContext,
+  tokens: readonly string[],
+  deadline: Ending,
+): Promise<DagAnswer> {
   const tasks: Task[] = [];
-  const yielder = createYielder(until);
+  const yielder = createYielder(deadline);
   for (const [position, token] of tokens.entries()) {
     if (yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
     const read = await readAsTask(context, token);
     if ('reason' in read) {
-      return { rejection: { ...read, message: `Token ${position} of the bundle is refused: ${read.message}` } };
+      return { rejection: { ...read, message: `Token ${position} of the bundle is rejected: ${read.message}` } };
     }
     const identity = Buffer.from(read.token.digest).toString('base64url');
     tasks.push({ ...read.task, identity });
@@ -135,36 +139,37 @@ export interface RecordedWorkflow {
 export async function examineRecorded(
   context: AuthorityContext,
   wid: string,
-  until: Ending,
+  deadline: Ending,
   labels = false,
 ): Promise<DagReport> {
-  return (await readWorkflow(context, { wid }, until, labels)).report;
+  return (await readWorkflow(context, { wid }, deadline, labels)).report;
 }
 
 /** The same, and what else the ledger knows of the workflow. */
 export async function readWorkflow(
   context: AuthorityContext,
   { wid, isHidden = false, maySeeWorkflow }: WorkflowSubject,
-  until: Ending,
+  deadline: Ending,
   labels = false,
 ): Promise<RecordedWorkflow> {
-  if (!isTaskScope(wid)) throw new EctError(reject('WORKFLOW_NOT_FOUND', 'Marks and keys are no workflow.', { wid }));
+  if (!isTaskScope(wid))
+    throw new EctError(reject('WORKFLOW_NOT_FOUND', 'Marks and keys belong to no workflow.', { wid }));
   const tasks: Task[] = [];
   let [firstMs, lastMs] = [Number.NaN, Number.NaN];
   let leave: (() => void) | undefined;
   try {
     // What may not be read is looked for where nothing is, so that it looks and takes the same.
-    for await (const records of readRecords(context, isHidden ? NO_WORKFLOW : wid, until, labels)) {
+    for await (const records of readRecords(context, isHidden ? NO_WORKFLOW : wid, deadline, labels)) {
       if (tasks.length === 0) firstMs = records[0]?.recordedAtMs ?? firstMs;
       lastMs = records.at(-1)?.recordedAtMs ?? lastMs;
       tasks.push(...records.map(labels ? asLabelledTask : asTask));
-      if (tasks.length > LARGE_TASKS) leave ??= await LARGE.enter(until);
+      if (tasks.length > LARGE_TASKS) leave ??= await LARGE.enter(deadline);
     }
     if (tasks.length === 0) {
       throw new EctError(reject('WORKFLOW_NOT_FOUND', 'The ledger has no task of this workflow.', { wid }));
     }
     const examine = (stopsOutside: boolean) => {
-      const examination = { ...examinationIn(context, createYielder(until)), stopsOutside };
+      const examination = { ...examinationIn(context, createYielder(deadline)), stopsOutside };
       return examineWorkflow(tasks, ledgerAncestry(context.ledger, { checked: true }), examination, MAX_WORKFLOW_TASKS);
     };
     const whole = await examine(false);
@@ -176,19 +181,19 @@ export async function readWorkflow(
 }
 
 /** Pages of the tasks of a workflow. One task more than can be examined, so that a larger workflow is rejected, not cut. */
-async function* readRecords({ ledger }: AuthorityContext, scope: string, until: Ending, labels: boolean) {
+async function* readRecords({ ledger }: AuthorityContext, scope: string, deadline: Ending, labels: boolean) {
   let startIndex = 0;
   for (let left = MAX_WORKFLOW_TASKS + 1; left > 0; ) {
     const limit = Math.min(RECORDS_PER_SLICE, left);
     const records = await ledger.list({ scope, startIndex, limit, withContent: labels });
-    await demandIntact(ledger, records, until);
+    await demandIntact(ledger, records, deadline);
     yield records;
     const last = records.at(-1);
     if (last === undefined || records.length < limit) return;
     startIndex = last.index + 1;
     left -= records.length;
     await nextSlice();
-    throwIfEnded(until.signal);
+    throwIfEnded(deadline.signal);
   }
 }
 

@@ -21,7 +21,7 @@ export interface StepRule {
 export const VERIFY_STEPS: readonly StepRule[] = [
   ...TOKEN_STEPS,
   { name: 'dag', rule: 'The rules of the graph hold for the task and its predecessors.' },
-  { name: 'replay', rule: 'The token is used for the first time by this audience.' },
+  { name: 'replay', rule: 'This audience verifies the token for the first time.' },
 ];
 
 export const LEVEL_STEP = TOKEN_STEPS.findIndex(({ name }) => name === 'level');

@@ -44,7 +44,7 @@ export async function verify(
   context: AuthorityContext,
   caller: Caller,
   input: VerifyInput,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<Verdict> {
   const question = questionOf(context, caller, input);
   demandReplayRoom(context, caller, input);
@@ -67,7 +67,7 @@ export async function verify(
     recordStep(
       verdict,
       verdict.outcomes.length,
-      await judgeGraph(context, caller, verdict, { ...subjectOf(token, namesake), asOf: input.asOf }, input, until),
+      await judgeGraph(context, caller, verdict, { ...subjectOf(token, namesake), asOf: input.asOf }, input, deadline),
     );
   if (isOver(verdict, input)) return close(context, verdict, level);
 
@@ -134,7 +134,7 @@ function faultsAt(now: number, caller: Caller, input: VerifyInput): readonly Rej
   return [
     // A verifier that does not say who it is would accept tokens that are meant for others.
     audienceOf(caller, input) === undefined
-      ? reject('REQUEST_INVALID', 'audience is required: say who is verifying, as one of the parties in aud.', {
+      ? reject('REQUEST_INVALID', 'audience is required: it names the verifier, one of the parties in aud.', {
           field: 'audience',
         })
       : undefined,
@@ -160,10 +160,10 @@ async function judgeGraph(
   verdict: OpenVerdict,
   subject: GraphSubject,
   { predecessors, dag, asOf }: VerifyInput,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<Rejection | undefined> {
-  const ancestry = await ancestryWith(context, predecessors, until, { asOf, mayFollow: mayFollow(context, caller) });
+  const ancestry = await ancestryWith(context, predecessors, deadline, { asOf, mayFollow: mayFollow(context, caller) });
   if ('reason' in ancestry) return ancestry;
-  verdict.dag = await examineGraph(context, subject, ancestry, { extent: 'links', until });
+  verdict.dag = await examineGraph(context, subject, ancestry, { extent: 'links', deadline });
   return rejectionOf(verdict.dag, { complete: dag === 'complete' });
 }

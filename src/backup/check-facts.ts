@@ -1,4 +1,4 @@
-// Whether the ledger in a backup is the one that the backup speaks of. What is told of a restore is then what was restored.
+// Whether the ledger in a backup is the one that the backup speaks of. What is called for a restore is then what was restored.
 
 import { type DataDir, readLedgerKey } from '../data-directory/data-dir.ts';
 import { EctError } from '../errors.ts';

@@ -7,7 +7,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { filesIn } from '../data-directory/data-dir.ts';
 import { DirectoryInUse, type Ownership, takeOwnership } from '../data-directory/ownership.ts';
 import { isUnfinished, UNFINISHED } from './names.ts';
-import { rejection, writeRejection } from './refusals.ts';
+import { rejection, writeRejection } from './rejections.ts';
 
 const MARKER_FLAGS =
   constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;

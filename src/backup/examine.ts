@@ -1,4 +1,4 @@
-// Whether a copy is whole: each entry of the ledger is hashed and found through each index, the head is held against the
+// Whether a copy is whole: each entry of the ledger is hashed and found through each index, the head is compared with the
 // checkpoint that the ledger's key signed, SQLite checks every page, and the key files open the keys that the ledger names.
 
 import { existsSync } from 'node:fs';
@@ -24,7 +24,7 @@ import {
   SqliteLedgerStore,
 } from '../stores/sqlite/index.ts';
 import { isSigningKey } from './names.ts';
-import { rejection } from './refusals.ts';
+import { rejection } from './rejections.ts';
 
 /** Told after some entries: how many were examined, of how many. */
 export type OnExamined = (done: number, total: number) => void;

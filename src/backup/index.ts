@@ -1,8 +1,8 @@
-// Front door of backups.
+// Public interface of backups.
 
 import type { Backups } from '../cli/backup.ts';
 import { makeBackup } from './make-backup.ts';
-import { rejection } from './refusals.ts';
+import { rejection } from './rejections.ts';
 import { restoreBackup } from './restore.ts';
 
 export { onceFaults } from './examine.ts';

@@ -17,7 +17,7 @@ import {
 } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
-import { rejection } from './refusals.ts';
+import { rejection } from './rejections.ts';
 
 /** Each is stated by hand, once. */
 const MAX_LOSSES = 1_000;

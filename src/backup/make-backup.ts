@@ -40,7 +40,7 @@ import {
   signingKeysIn,
 } from './names.ts';
 import { isWithin, realPlace } from './places.ts';
-import { noSpace, rejection, writeRejection } from './refusals.ts';
+import { noSpace, rejection, writeRejection } from './rejections.ts';
 
 /** Makes a backup of `dataDir` in `directory`, which is there only if all of it is whole and on the disk. */
 export async function makeBackup(dataDir: string, directory: string, onExamined: OnExamined): Promise<BackupFacts> {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { readSmallFile } from '../files/bounded-read.ts';
 import { fileFault } from '../files/system-faults.ts';
 import { CHECKSUMS, MANIFEST, mayHold, REQUIRED, UNFINISHED } from './names.ts';
-import { rejection } from './refusals.ts';
+import { rejection } from './rejections.ts';
 
 export interface Manifest {
   /** Raised when an older release could not read it. */
@@ -82,7 +82,7 @@ export async function readManifest(directory: string): Promise<CheckedManifest> 
 /** All of its files may be there, and none be verified. */
 function rejectUnfinished(directory: string): void {
   if (!existsSync(join(directory, UNFINISHED))) return;
-  const message = `${directory} was never finished, so nobody has verified it.`;
+  const message = `${directory} was never finished, so it is not verified.`;
   throw rejection('backup_incomplete', message, 'Name the directory that `ect backup` made, or another backup.');
 }
 

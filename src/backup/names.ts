@@ -54,7 +54,7 @@ export async function signingKeysIn(directory: string): Promise<readonly string[
 /** There from the first moment of a backup or a restore to the last, so that what a killed one left can be told from other directories. */
 export const UNFINISHED = 'unfinished';
 
-/** Whether a backup or a restore left the directory. Something else under that name is somebody else's. */
+/** Whether a backup or a restore left the directory. Something else under that name is another party's. */
 export function isUnfinished(directory: string): boolean {
   return lstatSync(join(directory, UNFINISHED), { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -21,7 +21,7 @@ import { judge } from './judge.ts';
 import { type CheckedManifest, damaged, readManifest } from './manifest.ts';
 import { CLOCK, isOfTheRun, isUnfinished, LEDGER, mayHold, ONCE, UNFINISHED } from './names.ts';
 import { isWithin, realPlace } from './places.ts';
-import { rejection, writeRejection } from './refusals.ts';
+import { rejection, writeRejection } from './rejections.ts';
 import { swapIn } from './swap.ts';
 
 /** Copies lie here, inside the data directory: a volume that is mounted there cannot be renamed. */

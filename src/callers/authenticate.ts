@@ -39,7 +39,4 @@ export function authenticateBy(credentials: readonly Authenticator[], identify: 
   };
 }
 
-const TWO_CREDENTIALS = reject(
-  'CALLER_ID_INVALID',
-  'the request has credentials of two kinds, and could mean two callers',
-);
+const TWO_CREDENTIALS = reject('CALLER_ID_INVALID', 'the request has credentials of two kinds');

@@ -1,5 +1,5 @@
 // The CAs that vouch for callers now. TLS asks them once, at the handshake, and connections outlive CA files: so when a CA has
-// been taken out of the file, what earlier connections have proved is held against the CAs that are left.
+// been taken out of the file, what earlier connections have proved is compared with the CAs that are left.
 
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -9,13 +9,13 @@ const MAX_PATH = 8;
 
 type Cas = ReadonlyMap<string, X509Certificate>;
 
-/** Whose certificates are believed now. */
+/** Whose certificates are trusted now. */
 export interface Vouchers {
   /** Another object after every change, so that an answer can be kept for as long as it holds. */
   readonly current: object;
-  /** To be told of each connection when it is accepted, before its handshake. */
+  /** To be called for each connection when it is accepted, before its handshake. */
   accept(socket: Socket): void;
-  /** Whether the certificate of this SPIFFE ID, which TLS accepted on this connection, is believed today. */
+  /** Whether the certificate of this SPIFFE ID, which TLS accepted on this connection, is trusted today. */
   vouchFor(socket: Socket, leaf: X509Certificate, id: string, nowMs: number): boolean;
   /** What to say where it is not. */
   readonly fault: string;

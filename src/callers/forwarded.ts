@@ -11,7 +11,7 @@ import type { Identify } from './identify.ts';
 export type ForwardedHeader = 'x-forwarded-client-cert' | 'l5d-client-id';
 
 export interface ForwardingOptions {
-  /** SPIFFE IDs of the proxies that are believed. */
+  /** SPIFFE IDs of the proxies that are trusted. */
   readonly proxies: readonly string[];
   /** The one header that they set. */
   readonly header: ForwardedHeader;
@@ -41,7 +41,9 @@ export function forwardedCallers({ proxies, header, identify }: ForwardingOption
     if (values.length === 0 && !hasForeign) return undefined;
     const peer = identify(presented.socket);
     if (peer.kind !== 'spiffe' || !believed.has(peer.id)) {
-      throw invalid('the request says for whom it is made, and its connection is not that of a proxy that may');
+      throw invalid(
+        'the request names the caller that it is forwarded for, but its connection is not that of a known proxy',
+      );
     }
     if (hasForeign) throw invalid(`the request has a header that could be taken for ${header}`);
     const [value = '', ...more] = values;
@@ -52,7 +54,7 @@ export function forwardedCallers({ proxies, header, identify }: ForwardingOption
     if (trustDomainOf(id) !== trustDomainOf(peer.id)) {
       throw invalid(`the URI in ${header} is of another trust domain than the proxy`);
     }
-    if (believed.has(id)) throw invalid(`the URI in ${header} is that of a proxy, which calls for others`);
+    if (believed.has(id)) throw invalid(`the URI in ${header} is that of a proxy, not of a caller`);
     return { kind: 'spiffe', id, proof: { method: 'forwarded', by: peer.id } };
   };
 }
@@ -66,7 +68,7 @@ export function exceptProxies(identify: Identify, proxies: readonly string[]): I
   return (socket) => {
     const peer: Caller = identify(socket);
     if (peer.kind !== 'spiffe' || !believed.has(peer.id)) return peer;
-    throw new EctError(reject('CALLER_UNTRUSTED', 'the proxy has not said for whom it makes the request'));
+    throw new EctError(reject('CALLER_UNTRUSTED', 'the proxy has not named the caller of the request'));
   };
 }
 

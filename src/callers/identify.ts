@@ -36,7 +36,7 @@ interface Identity {
   readonly caller: Exclude<Caller, { readonly kind: 'anonymous' }>;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** The CAs of the time when it was last held against them, and what came of it. */
+  /** The CAs of the time when it was last compared with them, and what came of it. */
   vouchedBy: object | undefined;
   isVouchedFor: boolean;
 }

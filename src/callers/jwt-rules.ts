@@ -44,7 +44,7 @@ export function demandPlain(header: JsonObject, types: ReadonlySet<unknown>, wha
   if (member !== undefined) throw untrusted(`its header must not have ${member}`, what);
   const { typ } = header;
   if (types.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) return;
-  throw untrusted('its typ is not that of a token which proves a caller so', what);
+  throw untrusted('its typ is not the one that this kind of credential must have', what);
 }
 
 /** The times of a JWT that counts now. Throws CALLER_UNTRUSTED. */
@@ -64,14 +64,14 @@ export function demandTerm({ notBefore, expires }: JwtTerm, now: number): void {
   if (now < notBefore) throw untrusted('it is not valid yet');
 }
 
-/** A JWT is for this service, or somebody else's. Throws CALLER_UNTRUSTED. */
+/** A JWT is for this service, or another party's. Throws CALLER_UNTRUSTED. */
 export function demandAudience({ aud }: JsonObject, { audience, acceptsOtherAudiences }: CallerTrust): void {
   const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!named.includes(audience)) throw untrusted('its aud does not name this service');
-  if (named.length > 1 && !acceptsOtherAudiences) throw untrusted('its aud names others beside this service');
+  if (named.length > 1 && !acceptsOtherAudiences) throw untrusted('its aud names more than this service');
 }
 
-/** The name of the caller, as its issuer is believed to give it. Nothing is normalised. Throws CALLER_ID_INVALID. */
+/** The name of the caller, as its issuer is trusted to give it. Nothing is normalised. Throws CALLER_ID_INVALID. */
 export function nameCaller(payload: JsonObject, { identity }: CallerTrust): NamedCaller {
   if (identity.kind === 'spiffe') {
     const { sub } = payload;
@@ -84,15 +84,15 @@ export function nameCaller(payload: JsonObject, { identity }: CallerTrust): Name
   if (typeof value !== 'string' || value === '') throw invalid(`it has no text in ${claim}`);
   const id = prefix + value;
   if (id.length <= MAX_ID_BYTES && canBeAbove(id)) return { kind: 'oidc', id };
-  throw invalid(`its ${claim} has characters or segments that no name may have`);
+  throw invalid(`its ${claim} has characters or segments that are not allowed in a name`);
 }
 
 export function untrusted(why: string, what = 'token of the caller'): EctError {
-  return new EctError(reject('CALLER_UNTRUSTED', `The ${what} is refused: ${why}.`));
+  return new EctError(reject('CALLER_UNTRUSTED', `The ${what} is rejected: ${why}.`));
 }
 
 function invalid(why: string): EctError {
-  return new EctError(reject('CALLER_ID_INVALID', `The token of the caller is refused: ${why}.`));
+  return new EctError(reject('CALLER_ID_INVALID', `The token of the caller is rejected: ${why}.`));
 }
 
 export function isTime(value: unknown): value is number {

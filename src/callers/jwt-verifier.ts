@@ -94,7 +94,7 @@ function verifyJwt<Taken>(
   const { header, payload, signingInput, signature } = read.parts;
   const { iss, sub } = payload;
   const issuer = issuerOf(iss, sub);
-  if (issuer === undefined) throw untrusted('no issuer that callers are believed from vouches for it');
+  if (issuer === undefined) throw untrusted('its issuer is not trusted for callers');
   const { trust } = issuer;
   const { alg, kid } = readHeader(header, types, trust.algorithms);
   const term = readTerm(payload, trust, now);

@@ -153,7 +153,7 @@ function verifyProof(
   if (aud !== `${publicUrl}${presented.path}`) throw rejected('its aud is not the URL of the method that is called');
   if (wth !== digestOf(identity)) throw rejected('its wth is not the hash of the identity token');
   demandOthers(payload, presented);
-  if (typeof jti !== 'string' || !JTI.test(jti)) throw rejected('its jti is not a text of 16 to 256 characters');
+  if (typeof jti !== 'string' || !JTI.test(jti)) throw rejected('its jti is not a string of 16 to 256 characters');
   const digest = hash('sha256', signingInput, 'buffer');
   if (used.has(digest)) throw rejected('it was used before');
   if (CALLER_ALGORITHMS.get(alg)?.verify(publicKey, signingInput, signature) !== true) {
@@ -172,7 +172,7 @@ function demandOthers({ tth, oth }: JsonObject, presented: Presented): void {
   const [transaction, ...more] = presented.header(TRANSACTION);
   const expected = transaction === undefined ? undefined : digestOf(transaction);
   if (more.length > 0 || tth !== expected) throw rejected('its tth is not the hash of the transaction token');
-  if (oth !== undefined) throw rejected('its oth names tokens that are not understood here');
+  if (oth !== undefined) throw rejected('its oth names tokens that this service does not support');
 }
 
 function digestOf(token: string): string {

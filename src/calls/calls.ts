@@ -140,7 +140,7 @@ export function createCalls(options: CallsOptions) {
     call.stage = 'waiting';
     unread.delete(call);
     if (call.stopped !== undefined) throw fail(call, call.stopped);
-    // Whoever looks whether the service is well, or repairs it, must get through also where it has much to do.
+    // A caller that checks whether the service is healthy, or repairs it, must get through also where it has much to do.
     if (call.access !== 'callers') {
       call.stage = 'begun';
       call.run(begin);

@@ -49,7 +49,7 @@ export class OpenCall implements Call, UnreadCall {
   reserve: ((bytes: number) => boolean) | undefined;
   /** What its connection has to bear, where the call was rejected by its headers. */
   penalty: Penalty = 'none';
-  /** Told when it ends, where its caller may make so many at once. */
+  /** Called when it ends, where its caller may make so many at once. */
   leave: (() => void) | undefined;
   /** Whether it counts as load from the moment when it was read until it ends. */
   isCounted = false;
@@ -137,10 +137,10 @@ export class OpenCall implements Call, UnreadCall {
   stop(error: EctError): void {
     if (this.#finished || this.#stopped !== undefined) return;
     this.#stopped = error;
-    this.run(() => this.#tellStopped(error));
+    this.run(() => this.#reportStopped(error));
   }
 
-  #tellStopped(error: EctError): void {
+  #reportStopped(error: EctError): void {
     this.#controller?.abort(error);
     for (const tell of this.#onStop) tell(error);
     this.#onStop.clear();

@@ -7,17 +7,17 @@ import { madeOnce } from './errors.ts';
 /** Of all callers together: UNAVAILABLE, which clients retry by its code. */
 const overloaded = (message: string) => madeOnce(reject('SERVICE_OVERLOADED', message));
 
-export const OVERLOADED = overloaded('the service has more calls than it can answer in time');
+export const OVERLOADED = overloaded('the service is overloaded');
 export const NO_ROOM_FOR_ANSWER = overloaded(
-  'there is no room for the answer beside those that are not read yet; nothing was done',
+  'the memory for answers is used up by clients that do not read; the call was not started',
 );
-export const NO_ROOM_FOR_UNREAD = overloaded('answers that are not read take too much memory');
-export const NO_ROOM_FOR_REQUEST = overloaded('requests take too much memory');
-export const NO_ROOM_FOR_ARRIVING = overloaded('requests that have not arrived whole take too much memory');
-export const TOO_MUCH_AT_ONCE = overloaded('the connection sends too much at once');
-export const TOO_MANY_ARRIVING = overloaded('too many requests have not arrived whole, and this was the oldest');
+export const NO_ROOM_FOR_UNREAD = overloaded('unread answers use too much memory');
+export const NO_ROOM_FOR_REQUEST = overloaded('requests use too much memory');
+export const NO_ROOM_FOR_ARRIVING = overloaded('incomplete requests use too much memory');
+export const TOO_MUCH_AT_ONCE = overloaded('the connection has sent too much');
+export const TOO_MANY_ARRIVING = overloaded('too many requests are incomplete, and this was the oldest');
 export const TOO_MANY_STREAMS = overloaded('too many streams are open');
-export const TOO_MANY_PUBLIC = overloaded('too many requests that need no identity');
+export const TOO_MANY_PUBLIC = overloaded('too many requests without identity');
 
 /** Of one caller or connection: RESOURCE_EXHAUSTED, since others are served. */
 const beyondQuota = (quota: string, limit: number, message: string) =>
@@ -26,7 +26,7 @@ const beyondQuota = (quota: string, limit: number, message: string) =>
 export const TOO_MANY_OWN_CALLS = beyondQuota(
   'open_calls_per_caller',
   MAX_ACCOUNT_CALLS,
-  `this caller has ${MAX_ACCOUNT_CALLS} open calls, as many as may be`,
+  `this caller has ${MAX_ACCOUNT_CALLS} open calls, which is the limit`,
 );
 export const TOO_MANY_OWN_PUBLIC = beyondQuota(
   'public_requests_per_connection_second',
@@ -36,5 +36,5 @@ export const TOO_MANY_OWN_PUBLIC = beyondQuota(
 export const TOO_MANY_OWN_STREAMS = beyondQuota(
   'open_streams_per_connection',
   MAX_CONNECTION_STREAMS,
-  `this connection has ${MAX_CONNECTION_STREAMS} open streams, as many as may be`,
+  `this connection has ${MAX_CONNECTION_STREAMS} open streams, which is the limit`,
 );

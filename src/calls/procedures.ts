@@ -23,11 +23,11 @@ export interface ProcedureOptions {
   /** Aborted when streams have to end because the service stops. Unary calls may finish. */
   readonly endOfStreams: AbortSignal;
   /** Whether procedures run under the deadlines of their calls (call-deadline.ts): what waits for other machines asks for them. */
-  readonly tellsDeadlines?: boolean;
+  readonly acceptsDeadlines?: boolean;
 }
 
 export function createProcedures(
-  { events, authorizer, callLimits, endOfStreams, tellsDeadlines = false }: ProcedureOptions,
+  { events, authorizer, callLimits, endOfStreams, acceptsDeadlines = false }: ProcedureOptions,
   { unread, streams, onLimit }: Resources,
   { tooManyStreamsOf }: CallAdmission,
 ) {
@@ -76,7 +76,7 @@ export function createProcedures(
   }
 
   function timed<T>(call: OpenCall, work: () => T): T {
-    return tellsDeadlines ? underDeadline(call.answerByMs, work) : work();
+    return acceptsDeadlines ? underDeadline(call.answerByMs, work) : work();
   }
 
   /** Before anything is done for the call: what was done could not be told where there is no room for the answer. */

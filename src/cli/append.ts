@@ -25,7 +25,7 @@ export function appendCommand(io: Io): Command {
     .option('--receipt-out <file>', 'keep the receipt: NAME.tlog-proof (and NAME.leaf beside it), or NAME.json');
   withHelp(withOutput(withService(command)), {
     examples: ['ect append "$TOKEN" --receipt-out order.tlog-proof'],
-    rejected: 'the service refused, or could not be reached; trying again is safe',
+    rejected: 'the service rejected the request, or could not be reached; trying again is safe',
   });
   return command.action((token: string, options: AppendOptions) =>
     attemptCalls(io, options, async ({ authority }) => {

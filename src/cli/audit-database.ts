@@ -1,5 +1,5 @@
 // An audit of a ledger in a PostgreSQL database, also while replicas write it: entries that come in after the start are left for the
-// next audit. It reads as any client of the database does, and believes none of its tables.
+// next audit. It reads as any client of the database does, and trusts none of its tables.
 
 import { recordFault } from '../authority/index.ts';
 import { EctError } from '../errors.ts';

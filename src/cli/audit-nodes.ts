@@ -1,4 +1,4 @@
-// The stored nodes of a tree, held against what follows from its leaves.
+// The stored nodes of a tree, compared with what follows from its leaves.
 
 import { EctError } from '../errors.ts';
 import {
@@ -17,8 +17,8 @@ export type NodePlace = Pick<TreeNode, 'level' | 'index'>;
 export type ReadNode = (place: NodePlace) => Promise<Uint8Array | undefined>;
 
 /**
- * Compares the stored nodes of the tree with what follows from the leaves. Each node is held against its stored children,
- * so that a damaged leaf or node is named by itself and does not accuse everything above it.
+ * Compares the stored nodes of the tree with what follows from the leaves. Each node is compared with its stored
+ * children, so that a damaged leaf or node is named by itself and does not accuse everything above it.
  */
 export function nodeChecks(
   read: ReadNode,

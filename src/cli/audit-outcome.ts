@@ -6,7 +6,7 @@ import { columns, type Io, paint, plain, print, printJson, remark } from './outp
 
 const MAX_FAULTS_SHOWN = 100;
 
-/** What an audit came to. */
+/** The result of an audit. */
 export interface Outcome {
   readonly report: AuditReport;
   readonly faults: readonly AuditFault[];
@@ -65,7 +65,7 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
 }
 
 /** The same as JSON. */
-export function tellMachine(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
+export function printAsJson(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
   const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses } = outcome;
   printJson(io, {
     ok: faultCount === 0,

@@ -1,5 +1,5 @@
 // An audit of a running service: its entries are listed in large pages, the next one is on its way while one is checked,
-// and nothing that the service says is believed but for what follows from the leaves and the signed checkpoint.
+// and nothing that the service says is trusted unless it follows from the leaves and the signed checkpoint.
 
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';

@@ -6,7 +6,7 @@ import type { AuditEnd, AuditFault, LedgerRecord, ShownCheckpoint } from '../led
 
 /** A ledger that is about to be audited. */
 export interface AuditSource {
-  /** The signed note that everything is held against. */
+  /** The signed note that everything is compared with. */
   readonly checkpoint: string;
   /** The verifier key that the ledger itself names: trusted only where nobody brought a better one. */
   readonly ownKey: string;

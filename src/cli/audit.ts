@@ -6,7 +6,7 @@ import { type AuditEnd, auditLedger, type LedgerRecord } from '../ledger/index.t
 import { isWithin } from '../token/index.ts';
 import { auditDatabase, type LedgerDatabases } from './audit-database.ts';
 import { auditFile } from './audit-file.ts';
-import { type Outcome, tell, tellMachine } from './audit-outcome.ts';
+import { type Outcome, printAsJson, tell } from './audit-outcome.ts';
 import { auditService } from './audit-service.ts';
 import { type AcceptedLoss, type AuditSource, FIRST_ENTRY, keyFault, lossIn, unknownKeys } from './audit-source.ts';
 import { type AuditPlace, AuditState } from './audit-state.ts';
@@ -38,7 +38,10 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
       '--postgres-url <url>',
       'of a database, which replicas may be writing; passwords are read from ECT_POSTGRES_PASSWORD_FILE',
     )
-    .option('--ledger-key <key>', 'verifier key that you got before, or @file; without it, the ledger names its own')
+    .option(
+      '--ledger-key <key>',
+      'verifier key that you obtained before, or @file; without it, the one that the ledger names',
+    )
     .addOption(
       new Option(
         '--earlier <file>',
@@ -49,11 +52,8 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
     .addOption(
       new Option('--foreign <iss>', 'tokens of this issuer are signed by its own keys (repeatable)').argParser(each),
     )
-    .option(
-      '--state <file>',
-      'go on from the entry where the last audit with this file stopped, and remember where this one does',
-    )
-    .option('--jwks <file>', 'a key set that was fetched: hold it against the ledger (of a service: its own)');
+    .option('--state <file>', 'continue where the last audit with this file stopped, and store where this one stops')
+    .option('--jwks <file>', 'a fetched key set: compare it with the ledger (of a service: its own)');
   withHelp(withOutput(withService(command)), {
     examples: [
       'ect audit data/ledger.db --ledger-key @ledger.vkey',
@@ -69,7 +69,7 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
     const isOfService = named === 'cli' || (named === 'env' && postgresUrl === undefined);
     if (postgresUrl !== undefined && (file !== undefined || isOfService)) {
       return attempt(io, options, () => {
-        throw new WrongUsage('name a file, a --url or a --postgres-url, and no two of them');
+        throw new WrongUsage('name exactly one of a file, --url and --postgres-url');
       });
     }
     if (file === undefined && !isOfService && (postgresUrl !== undefined || databases.isNamed)) {
@@ -177,7 +177,7 @@ async function audit(
   const outcome = { report, faults, erased, keys, faultCount, from: from.size, highWater, damagedMarkPages, losses };
   if (faultCount > 0) io.exitCode = EXIT.rejected;
   else state.keep(placeAfter(outcome, verifierKey));
-  if (options.json) tellMachine(io, outcome, verifierKey, key !== undefined);
+  if (options.json) printAsJson(io, outcome, verifierKey, key !== undefined);
   else tell(io, outcome, verifierKey, key !== undefined);
 }
 

@@ -83,12 +83,12 @@ export function backupCommand(io: Io, { make }: Backups): Command {
     attempt(io, options, async () => {
       const progress = drawProgress(io.stderr, 'verified');
       const facts = await make(options.dataDir, directory, progress.advance).finally(progress.end);
-      tellBackup(io, options, facts);
+      printBackup(io, options, facts);
     }),
   );
 }
 
-function tellBackup(io: Io, { json }: OutputOptions, facts: BackupFacts): void {
+function printBackup(io: Io, { json }: OutputOptions, facts: BackupFacts): void {
   const { directory, origin, verifierKey, size, rootHash, files, bytes, copiedMs, left } = facts;
   if (json) {
     const treeSize = String(size);
@@ -141,7 +141,7 @@ export function restoreCommand(io: Io, { restore }: Backups): Command {
       ];
       if (consequences.length > 0) await confirm(io, options, consequences.join(' '), acceptLoss);
       const lossNote = acceptLoss ? note : undefined;
-      tellRestore(io, options, await restore({ backup, dataDir, replaces: replace, lossNote }));
+      printRestore(io, options, await restore({ backup, dataDir, replaces: replace, lossNote }));
     }),
   );
 }
@@ -152,7 +152,7 @@ interface RestoreOptions extends DataDirOptions, OutputOptions, ConfirmOptions {
   readonly note: string;
 }
 
-function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void {
+function printRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void {
   const { directory, origin, verifierKey, size, rootHash, createdAt, keptIn, stayed, added, onceFault, loss } = facts;
   if (json) {
     printJson(io, {
@@ -194,7 +194,7 @@ function tellRestore(io: Io, { json }: OutputOptions, facts: RestoreFacts): void
   );
   remark(
     io,
-    'Hold a checkpoint that was kept elsewhere against it: `ect audit --earlier`. One with more entries than the backup must fail.',
+    'Compare the ledger with a checkpoint that was kept elsewhere: `ect audit --earlier`. A checkpoint with more entries than the backup must fail.',
   );
 }
 

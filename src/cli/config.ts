@@ -35,13 +35,13 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
   withHelp(withOutput(command), {
     examples: ['ect config check', 'ECT_LISTEN=0.0.0.0:8443 ECT_TLS_CERT=server.pem ect config check'],
     rejected: 'the check itself failed',
-    wrong: 'the configuration has mistakes: all of them are listed; or the command was called wrongly',
+    wrong: 'the configuration has mistakes: all of them are listed; or wrong usage',
   });
   command.action((options: CheckOptions) =>
     attempt(io, options, async () => {
       const findings = await checkConfig({ callKms: options.kms ?? false, config: options.config });
       if (findings.problems.length > 0) io.exitCode = EXIT.usage;
-      if (options.json) tellMachine(io, findings);
+      if (options.json) printAsJson(io, findings);
       else tell(io, findings);
     }),
   );
@@ -65,7 +65,7 @@ function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   for (const line of columns(rows)) print(io, `  ${line}`);
 }
 
-function tellMachine(io: Io, { problems, warnings, settings }: ConfigFindings): void {
+function printAsJson(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   printJson(io, {
     valid: problems.length === 0,
     problems: [...problems],

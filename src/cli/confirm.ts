@@ -11,7 +11,7 @@ export interface ConfirmOptions {
 
 /** Adds `--yes`. */
 export function withConfirmation(command: Command): Command {
-  return command.option('-y, --yes', 'do it without asking; needed where there is no terminal to ask on');
+  return command.option('-y, --yes', 'do not ask for confirmation; required without a terminal');
 }
 
 /**
@@ -22,7 +22,7 @@ export async function confirm(io: Io, { yes }: ConfirmOptions, consequence: stri
   if (yes) return;
   const asked = isFinal ? `${consequence} This cannot be undone` : `${consequence} They can be put back by hand`;
   if (!('isTTY' in io.stdin) || !io.stdin.isTTY) {
-    throw new WrongUsage(`${asked}: repeat the command with --yes if you mean it.`);
+    throw new WrongUsage(`${asked}: repeat the command with --yes to confirm.`);
   }
   const terminal = createInterface({ input: io.stdin, output: io.stderr });
   try {

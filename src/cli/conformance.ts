@@ -27,7 +27,7 @@ export function conformanceCommand(io: Io): Command {
     .description('run the conformance vectors against a running authority')
     .option('--profile <name>', 'which settings the authority has', 'default')
     .addOption(
-      new Option('--vectors <dir>', 'other vectors than those that come along').default(SHIPPED_VECTORS, 'none'),
+      new Option('--vectors <dir>', 'vectors to use instead of those in the package').default(SHIPPED_VECTORS, 'none'),
     )
     .option('--write-trust <file>', 'only write the trusted test keys to a file, for ECT_TRUST_FILE');
   withHelp(withOutput(withService(command)), {
@@ -58,7 +58,7 @@ function writeTrust(io: Io, options: ConformanceOptions, file: string): Promise<
     });
     const assignments = [['ECT_TRUST_FILE', file], ...Object.entries(settings)].map((pair) => pair.join('='));
     remark(io, `Start the authority with: ${plain(assignments.join(' '))}`);
-    remark(io, 'Everybody has these keys: end it when you are done.');
+    remark(io, 'These keys are public: stop the authority when you are done.');
   });
 }
 

@@ -51,7 +51,7 @@ export function dagCommand(io: Io): Command {
     .addOption(new Option('--pred-token <token>', 'with --token: a predecessor (repeatable)').argParser(each))
     .addOption(new Option('--mermaid', 'print only the graph, as a Mermaid flowchart').conflicts(['dot', 'json']))
     .addOption(new Option('--dot', 'print only the graph, for Graphviz').conflicts('json'))
-    .option('--allow-partial', 'exit 0 even if predecessors were found nowhere');
+    .option('--allow-partial', 'exit 0 even if predecessors were not found');
   withHelp(withOutput(withService(command)), {
     examples: ['ect dag --wid "$WID"', 'ect dag --wid "$WID" --dot | dot -Tsvg > workflow.svg'],
     rejected: 'the graph is invalid or only partial, or the service could not be reached',
@@ -68,10 +68,10 @@ export function dagCommand(io: Io): Command {
       const report = response.dagReport ?? create(DagReportSchema);
       if (!passes(report, options)) io.exitCode = EXIT.rejected;
       if (options.json) printMessage(io, ValidateDAGResponseSchema, response);
-      else if (options.mermaid || options.dot) tellGraph(io, response, report);
+      else if (options.mermaid || options.dot) printGraph(io, response, report);
       else {
         tell(io, response, report);
-        await tellTasks(io, service, subject, predecessorTokens);
+        await printTasks(io, service, subject, predecessorTokens);
       }
     }),
   );
@@ -105,7 +105,7 @@ function passes({ status }: DagReport, { allowPartial }: DagOptions): boolean {
   return status === DagStatus.COMPLETE || (status === DagStatus.PARTIAL && allowPartial === true);
 }
 
-function tellGraph(io: Io, { drawing }: ValidateDAGResponse, report: DagReport): void {
+function printGraph(io: Io, { drawing }: ValidateDAGResponse, report: DagReport): void {
   for (const line of drawing.trimEnd().split('\n')) print(io, plain(line));
   if (report.status !== DagStatus.COMPLETE) {
     io.stderr.write(`${[`graph: ${dagStatusName(report.status)}`, ...dagLines(report)].join('\n')}\n`);
@@ -132,10 +132,10 @@ function tell(io: Io, response: ValidateDAGResponse, report: DagReport): void {
 }
 
 /** One line a task that is at hand: those of the workflow, or those whose tokens were given. */
-async function tellTasks(io: Io, { ledger }: Service, subject: ValidateDAGRequest['subject'], along: string[]) {
+async function printTasks(io: Io, { ledger }: Service, subject: ValidateDAGRequest['subject'], along: string[]) {
   print(io);
-  if (subject.case === 'bundle') tellTokens(io, subject.value.tokens);
-  if (subject.case === 'token') tellTokens(io, [...along, subject.value]);
+  if (subject.case === 'bundle') printTokens(io, subject.value.tokens);
+  if (subject.case === 'token') printTokens(io, [...along, subject.value]);
   if (subject.case !== 'wid') return;
   let listed = 0;
   for await (const { body } of walkEntries(ledger, { wid: subject.value, withContent: true }, MAX_LISTED + 1)) {
@@ -150,7 +150,7 @@ async function tellTasks(io: Io, { ledger }: Service, subject: ValidateDAGReques
 /** More tasks than anybody reads on a terminal. */
 const MAX_LISTED = 1_000;
 
-function tellTokens(io: Io, tokens: readonly string[]): void {
+function printTokens(io: Io, tokens: readonly string[]): void {
   for (const { jti, pred, exec_act } of tokens.map(peekLinks)) print(io, plain(taskLine({ jti, pred }, exec_act)));
 }
 

@@ -89,11 +89,11 @@ export function holds(checks: readonly Check[]): boolean {
   return checks.every(({ status }) => status !== CheckStatus.FAIL);
 }
 
-/** What a dry run came to. */
+/** The result of a dry run. */
 export function dryRunLine(checks: readonly Check[]): string {
   return holds(checks)
     ? '✓ dry run: nothing was signed or recorded'
-    : '✗ dry run: it would be refused; nothing was signed or recorded';
+    : '✗ dry run: it would be rejected; nothing was signed or recorded';
 }
 
 type Findings = Pick<DagReport, 'violations' | 'unresolved' | 'tainted' | 'omitted'>;
@@ -106,7 +106,7 @@ export function dagLines({ violations, unresolved, tainted, omitted }: Findings)
       const named = tasks.length === 0 ? '' : ` [${taskNames(tasks)}]`;
       return `✗ ${finding ? reasonName(finding) : ''}: ${plain((finding?.message ?? '') + named)}`;
     }),
-    ...unresolved.map(({ jti }) => `? ${plain(jti)} was found nowhere`),
+    ...unresolved.map(({ jti }) => `? ${plain(jti)} was not found`),
     ...tainted.map(
       (taint) =>
         `! ${plain(`${taint.task?.jti ?? ''} is tainted: ${sourceOf(taint)}`)} (marked at index ${taint.entryIndex})`,
@@ -121,7 +121,7 @@ function sourceOf({ source, ancestor, kid }: Taint): string {
 }
 
 const DAG_STATUS_NAMES: Readonly<Record<DagStatus, string>> = {
-  [DagStatus.UNSPECIFIED]: 'not looked at',
+  [DagStatus.UNSPECIFIED]: 'not examined',
   [DagStatus.COMPLETE]: 'complete',
   [DagStatus.PARTIAL]: 'partial',
   [DagStatus.INVALID]: 'invalid',
@@ -132,7 +132,7 @@ export function dagStatusName(status: DagStatus): string {
 }
 
 const LEVEL_NAMES: Readonly<Record<Level, string>> = {
-  [Level.UNSPECIFIED]: 'of no stated level',
+  [Level.UNSPECIFIED]: 'without a level',
   [Level.L1]: 'L1',
   [Level.L2]: 'L2',
   [Level.L3]: 'L3',

@@ -27,7 +27,7 @@ export function entryCommand(io: Io): Command {
     .addOption(new Option('--wid <uuid>', 'workflow of the task; needed if it has one').conflicts('index'))
     .addOption(new Option('--index <number>', 'position in the ledger, from 0').argParser(ledgerIndex))
     .addOption(
-      new Option('--wait <duration>', 'wait so long for the entry of a token that left before it')
+      new Option('--wait <duration>', 'how long to wait for a pending entry')
         .conflicts('index')
         .argParser(milliseconds),
     )

@@ -2,7 +2,7 @@
 
 import type { ErrorReason } from '../errors.ts';
 
-/** 0: it held. 1: it was rejected, or could not be done. 2: the command was called wrongly. */
+/** 0: it held. 1: it was rejected, or could not be done. 2: wrong usage. */
 export const EXIT = { ok: 0, rejected: 1, usage: 2 } as const;
 
 /** What a person needs to know about a failure. Remote text in it is printed through `plain`. */
@@ -15,9 +15,9 @@ export interface Failure {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Ends a command with exit code 1 and its failure told. */
+/** Ends a command with exit code 1 and prints its failure. */
 export class Rejected extends Error {
-  override readonly name = 'Refused';
+  override readonly name = 'Rejected';
   readonly failure: Failure;
 
   constructor(failure: Failure) {

@@ -18,12 +18,6 @@ export function withHelp(command: Command, page: HelpPage): Command {
     const width = Math.max(...variables.map(({ envVar = '' }) => envVar.length));
     lines.push('', 'Environment:', ...variables.map(({ envVar = '', long }) => `  ${envVar.padEnd(width)}  ${long}`));
   }
-  lines.push(
-    '',
-    'Exit codes:',
-    '  0  ok',
-    `  1  ${page.rejected}`,
-    `  2  ${page.wrong ?? 'the command was called wrongly'}`,
-  );
+  lines.push('', 'Exit codes:', '  0  ok', `  1  ${page.rejected}`, `  2  ${page.wrong ?? 'wrong usage'}`);
   return command.addHelpText('after', lines.join('\n'));
 }

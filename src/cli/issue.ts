@@ -59,7 +59,7 @@ export function issueCommand(io: Io): Command {
     )
     .option(
       '--async',
-      'with --level L3: the token leaves at once, and its entry follows (`ect entry --wait 5s` waits for it)',
+      'with --level L3: return the token before it is recorded; its entry follows (`ect entry --wait 5s` waits for it)',
     )
     .option('--request-id <id>', 'a retry under the same id gets the same token')
     .option('--dry-run', 'check everything and print the claims and the checks; sign and record nothing');
@@ -68,7 +68,7 @@ export function issueCommand(io: Io): Command {
       'ect issue --exec-act draft_document --aud urn:ect:dev --output draft.md',
       'TOKEN=$(ect issue --exec-act review_spec --aud urn:ect:dev --pred "$DRAFT_JTI" --level L3)',
     ],
-    rejected: 'the service refused, or could not be reached',
+    rejected: 'the service rejected the request, or could not be reached',
   });
   return command.action((options: IssueOptions) =>
     attemptCalls(io, options, async ({ authority }) => {

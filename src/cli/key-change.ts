@@ -11,7 +11,8 @@ export interface ChangeOptions extends ServiceOptions, OutputOptions {
 }
 
 /** Why such a command can be rejected. */
-export const REFUSED = 'you are no administrator of the service (ECT_ADMINS), or it refused; trying again is safe';
+export const REFUSED =
+  'you are no administrator of the service (ECT_ADMINS), or it rejected the request; trying again is safe';
 
 export function withChange(command: Command): Command {
   return withOutput(withService(command.option('--note <text>', 'why, for people: at most 256 characters')));
@@ -22,7 +23,7 @@ interface Change {
   readonly duplicate?: boolean | undefined;
 }
 
-export function tellChange(io: Io, { key, duplicate }: Change, done: string, before: string): void {
+export function printChange(io: Io, { key, duplicate }: Change, done: string, before: string): void {
   print(io, paint(io.stdout, 'green', `✓ ${duplicate === true ? before : done}`));
   for (const line of columns(key === undefined ? [] : [['kid', key.key?.kid ?? ''], ...keyRows(key)])) {
     print(io, `  ${line}`);

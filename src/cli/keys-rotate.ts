@@ -18,7 +18,7 @@ import type { Service } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type ChangeOptions, REFUSED, tellChange, withChange } from './key-change.ts';
+import { type ChangeOptions, printChange, REFUSED, withChange } from './key-change.ts';
 import { type Io, plain, printMessage, remark } from './output.ts';
 
 interface RotateOptions extends ChangeOptions, ConfirmOptions {
@@ -37,7 +37,7 @@ export function rotateCommand(io: Io): Command {
     )
     .option(
       '--urgent',
-      'use it at once, announced or not: verifiers that cache the key set cannot verify its tokens for a while',
+      'use it immediately, announced or not: verifiers with a cached key set cannot verify its tokens for a while',
     )
     .option('--request-id <id>', 'repeat an order whose answer got lost: it is carried out once (default: a fresh id)')
     .option('--expect <kid>', 'do nothing where another root key signs by now (default: the one that signs now)');
@@ -56,10 +56,10 @@ export function rotateCommand(io: Io): Command {
           options,
           'The key in use signs no more, and who keeps the key set cannot verify new tokens for a while.',
         );
-      const response = await orderRotation(io, admin, options);
+      const response = await requestRotation(io, admin, options);
       if (options.json) printMessage(io, RotateKeyResponseSchema, response);
-      else if (urgent) tellChange(io, response, 'in use from now on', 'it was put to use before; nothing was added');
-      else tellChange(io, response, 'announced', 'it was announced before; nothing was added');
+      else if (urgent) printChange(io, response, 'in use from now on', 'it was put to use before; nothing was added');
+      else printChange(io, response, 'announced', 'it was announced before; nothing was added');
     }),
   );
 }
@@ -67,8 +67,8 @@ export function rotateCommand(io: Io): Command {
 /** Pauses after attempts whose outcome is not known. */
 const PAUSES_MS = [500, 2_000];
 
-/** Orders a rotation, and asks again where the answer is lost. */
-export async function orderRotation(
+/** Requests a rotation, and repeats the request if the answer is lost. */
+export async function requestRotation(
   io: Io,
   admin: Pick<Service['admin'], 'listKeys' | 'rotateKey'>,
   options: Pick<RotateOptions, 'next' | 'urgent' | 'note' | 'requestId' | 'expect'>,
@@ -85,7 +85,7 @@ export async function orderRotation(
           `--request-id ${requestId}`,
           ...(expectedCurrentKid === '' ? [] : [`--expect ${expectedCurrentKid}`]),
         ];
-        remark(io, `To ask again without rotating twice, repeat the command with ${plain(again.join(' '))}`);
+        remark(io, `To retry without rotating twice, repeat the command with ${plain(again.join(' '))}`);
         throw error;
       }
       await pause(pauseMs);

@@ -12,7 +12,7 @@ import { type Service, type ServiceOptions, withService } from './client.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type ChangeOptions, REFUSED, tellChange, withChange } from './key-change.ts';
+import { type ChangeOptions, printChange, REFUSED, withChange } from './key-change.ts';
 import { certifierOf, keyRows, stateName } from './key-rows.ts';
 import { rotateCommand } from './keys-rotate.ts';
 import { withKid } from './kid-argument.ts';
@@ -41,7 +41,7 @@ function listCommand(io: Io): Command {
     attemptCalls(io, options, async (clients) => {
       const response = await listAll(clients, options.past === true);
       if (options.json) printMessage(io, ListKeysResponseSchema, response);
-      else tellAll(io, response);
+      else printAll(io, response);
     }),
   );
 }
@@ -57,7 +57,7 @@ async function listAll({ admin }: Service, past: boolean): Promise<ListKeysRespo
   return all;
 }
 
-function tellAll(io: Io, { keys }: ListKeysResponse): void {
+function printAll(io: Io, { keys }: ListKeysResponse): void {
   for (const key of keys) {
     const { kid = '', certificate = '' } = key.key ?? {};
     print(io, `${stateName(key).padEnd(9)}  ${plain(kid)}`);
@@ -75,7 +75,7 @@ function retireCommand(io: Io): Command {
       await confirm(io, options, `The key ${kid} will never sign again.`);
       const response = await admin.retireKey({ kid, note: options.note ?? '' });
       if (options.json) printMessage(io, RetireKeyResponseSchema, response);
-      else tellChange(io, response, 'retired', 'it had retired before; nothing was added');
+      else printChange(io, response, 'retired', 'it had retired before; nothing was added');
     }),
   );
 }
@@ -108,7 +108,7 @@ function revokeCommand(io: Io): Command {
         ...(since === undefined ? {} : { compromisedSince: since }),
       });
       if (options.json) printMessage(io, RevokeKeyResponseSchema, response);
-      else tellChange(io, response, 'revoked', 'it was revoked before; nothing was added');
+      else printChange(io, response, 'revoked', 'it was revoked before; nothing was added');
       remark(io, EARLIER);
       remark(io, 'If it was the key in use: `ect keys rotate --urgent`.');
     }),

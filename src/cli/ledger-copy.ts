@@ -57,12 +57,12 @@ export function ledgerCopyCommand(io: Io, copier: LedgerCopier): Command {
       const progress = drawProgress(io.stderr, 'copied');
       const copying =
         to === DATABASE ? copier.toDatabase(from, progress.advance) : copier.toDirectory(to, progress.advance);
-      tellCopy(io, options, await copying.finally(progress.end), to === DATABASE);
+      printCopy(io, options, await copying.finally(progress.end), to === DATABASE);
     }),
   );
 }
 
-function tellCopy(io: Io, { json }: OutputOptions, facts: CopyFacts, isInDatabase: boolean): void {
+function printCopy(io: Io, { json }: OutputOptions, facts: CopyFacts, isInDatabase: boolean): void {
   const { source, target, origin, verifierKey, size, rootHash, before, once, signingKeys } = facts;
   if (json) {
     printJson(io, {

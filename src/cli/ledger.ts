@@ -85,7 +85,7 @@ function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
       ])) {
         print(io, `  ${plain(line)}`);
       }
-      remark(io, 'Hand the new verifier key to your auditors, and tell them that the ledger before has ended.');
+      remark(io, 'Give the new verifier key to your auditors, and inform them that the previous ledger has ended.');
       remark(io, 'Signing keys that the service had made are kept there too. Of others, name none that was revoked.');
     }),
   );
@@ -112,7 +112,7 @@ function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
       }
       print(io, paint(io.stdout, 'green', `✓ entry ${index} states the loss; the service can start`));
       print(io, `  ${shownSize} entries had been shown, ${index} of this history are left before it`);
-      remark(io, 'Tell your auditors: `ect audit` names the entry.');
+      remark(io, 'Inform your auditors: `ect audit` names the entry.');
       remark(io, 'A revocation in a missing entry does not count any more: revoke the key again (`ect keys revoke`).');
     }),
   );

@@ -31,7 +31,7 @@ const KINDS = {
 
 const ORDERS = { oldest: EntryOrder.OLDEST_FIRST, newest: EntryOrder.NEWEST_FIRST } as const;
 
-const REFUSED = 'the service could not be reached, or it refused';
+const REFUSED = 'the service could not be reached, or it rejected the request';
 
 export function listCommand(io: Io): Command {
   const command = new Command('list').description('list what the ledger has recorded: entries, or workflows');
@@ -86,7 +86,7 @@ function withRange(command: Command): Command {
   return command
     .addOption(new Option('--since <time>', 'recorded at this time or later').argParser(moment))
     .addOption(new Option('--before <time>', 'recorded before this time').argParser(moment))
-    .addOption(new Option('--limit <number>', 'at most so many entries are read').argParser(count));
+    .addOption(new Option('--limit <number>', 'largest number of entries to read').argParser(count));
 }
 
 /** The entries that the options ask for. */

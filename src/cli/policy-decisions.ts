@@ -54,7 +54,7 @@ function shortened(question: PermissionQuestion, { maxTtlSeconds }: Obligations)
   return { ...question, context: { ...question.context, ttl: Math.min(ttl, maxTtlSeconds) } };
 }
 
-export function tellDecision(io: Io, policy: CompiledPolicy, decision: Explained): void {
+export function printDecision(io: Io, policy: CompiledPolicy, decision: Explained): void {
   const { allowed, policies, limits } = decision;
   const mark = allowed ? paint(io.stdout, 'green', '✓') : paint(io.stdout, 'red', '✗');
   print(io, `${mark} ${plain(verdict(decision))}`);

@@ -9,7 +9,7 @@ import { EXIT, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
-import { DEFAULT_ISSUER, decide, limitRows, mistakes, readFiles, tellDecision, verdict } from './policy-decisions.ts';
+import { DEFAULT_ISSUER, decide, limitRows, mistakes, printDecision, readFiles, verdict } from './policy-decisions.ts';
 import { callerName, each, readBytes, seconds } from './values.ts';
 
 interface FileOptions extends OutputOptions {
@@ -24,7 +24,7 @@ export function policyCommand(io: Io): Command {
 }
 
 function checkCommand(io: Io): Command {
-  const command = withFiles(new Command('check').description('hold a policy file against the schema'));
+  const command = withFiles(new Command('check').description('validate a policy file against the schema'));
   withHelp(withOutput(command), {
     examples: ['ect policy check policy.cedar', 'ect policy check policy.cedar --limits limits.json'],
     rejected: 'the files have mistakes, each with its line and column',
@@ -48,9 +48,10 @@ function checkCommand(io: Io): Command {
 }
 
 function testCommand(io: Io): Command {
-  const command = withFiles(
-    new Command('test').description('see that a policy decides the cases of a file as they expect'),
-  ).argument('<cases>', 'JSON: the cases; - for stdin');
+  const command = withFiles(new Command('test').description('run the test cases of a file against a policy')).argument(
+    '<cases>',
+    'JSON: the cases; - for stdin',
+  );
   withHelp(withOutput(command), {
     examples: ['ect policy test policy.cedar policy.cases.json'],
     rejected: 'a case was decided otherwise, or a file has mistakes',
@@ -104,7 +105,7 @@ interface ExplainOptions extends FileOptions {
 
 function explainCommand(io: Io): Command {
   const command = withFiles(
-    new Command('explain').description('say how a policy decides one call, and which part of it does'),
+    new Command('explain').description('explain how a policy decides one call, and which policies do'),
   )
     .addOption(
       new Option('--caller <id>', 'a SPIFFE ID, the name of an OIDC subject (a URI), or anonymous')
@@ -150,7 +151,7 @@ function explainCommand(io: Io): Command {
           beyond: decision.beyond ?? '',
           limits: Object.fromEntries(limitRows(decision.limits)),
         });
-      else tellDecision(io, policy, decision);
+      else printDecision(io, policy, decision);
     }),
   );
 }
@@ -184,7 +185,7 @@ function questionIn(options: ExplainOptions) {
 
 function printCommand(io: Io): Command {
   const command = new Command('print')
-    .description('print the policy that is built in, to begin with')
+    .description('print the built-in policy, as a starting point')
     .option('--schema', 'print the schema that policies are held against');
   withHelp(command, {
     examples: ['ect policy print > policy.cedar', 'ect policy print --schema > ect.cedarschema'],

@@ -38,7 +38,7 @@ export async function writeReceipt(path: string, receipt: Receipt): Promise<read
   return files.map(([name]) => name);
 }
 
-/** The proof of a receipt, in whichever form it has it; undefined where it has none. What it says is not believed yet. */
+/** The proof of a receipt, in whichever form it has it; undefined where it has none. It is not verified yet. */
 export function proofOf({ proof }: Receipt): string | TlogProof | undefined {
   if (proof.case === 'tlogProof') return proof.value;
   if (proof.case !== 'inclusion') return undefined;

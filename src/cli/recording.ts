@@ -40,8 +40,8 @@ export async function awaitEntry(
 
 const PENDING: Failure = {
   reason: 'ENTRY_PENDING',
-  message: 'The entry is still on its way into the ledger.',
-  remedy: 'Ask again later, or wait longer with --wait.',
+  message: 'The entry is still pending.',
+  remedy: 'Try again later, or wait longer with --wait.',
   metadata: {},
 };
 

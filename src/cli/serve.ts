@@ -20,7 +20,7 @@ export function serveCommand(serve: Serve): Command {
       'ect serve --config ect.yaml',
     ],
     rejected: 'the service could not start',
-    wrong: 'the command was called wrongly, or a setting is wrong: every mistake is listed',
+    wrong: 'wrong usage, or an invalid setting: every mistake is listed',
   });
   return command.action((options: { readonly config?: string }) => serve(options.config));
 }

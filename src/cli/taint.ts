@@ -23,12 +23,14 @@ interface TaintOptions extends ServiceOptions, OutputOptions, ConfirmOptions {
 
 export function taintCommand(io: Io): Command {
   const command = new Command('taint')
-    .description('mark a task or a key as compromised, for ever; what came after it is shown as tainted from then on')
+    .description(
+      'mark a task or a key as compromised, irrevocably; the tasks after it are shown as tainted from then on',
+    )
     .addOption(new Option('--jti <uuid>', 'task id').conflicts('kid'))
     .addOption(new Option('--wid <uuid>', 'workflow of the task; needed if it has one').conflicts('kid'))
-    .option('--kid <kid>', 'key id: none of its tokens is accepted any more, and a key of the service is revoked')
+    .option('--kid <kid>', 'key id: its tokens are no longer accepted, and a key of the service is revoked')
     .addOption(
-      new Option('--since <time>', 'with --kid: what was recorded before stays sound (default: now)')
+      new Option('--since <time>', 'with --kid: what was recorded before stays valid (default: now)')
         .argParser(moment)
         .conflicts('jti'),
     )
@@ -66,7 +68,7 @@ export function taintCommand(io: Io): Command {
 }
 
 function consequenceOf({ jti, kid, since }: TaintOptions): string {
-  if (kid === undefined) return `The task ${jti}, and what came after it, is shown as tainted from now on.`;
+  if (kid === undefined) return `The task ${jti} and the tasks after it are shown as tainted from now on.`;
   const from = since === undefined ? 'now' : utc(since.seconds);
   return (
     `No token of the key ${kid} is accepted any more; its tasks, but for those that were recorded before ${from}, and what came ` +

@@ -1,4 +1,4 @@
-// `ect trust check`: whether a service with the settings of this environment would believe a token of a foreign issuer, or the
+// `ect trust check`: whether a service with the settings of this environment would trust a token of a foreign issuer, or the
 // JWT of a caller, and why.
 
 import { Command, Option } from 'commander';
@@ -12,7 +12,7 @@ import { readText } from './values.ts';
 export interface TrustFindings {
   /** What it is taken for: an Execution Context Token, or a JWT by which a caller proves itself. */
   readonly kind: 'token' | 'caller';
-  /** What it says. Nothing of it was verified, unless it is believed. */
+  /** What it says. Nothing of it is verified unless it is trusted. */
   readonly header: Readonly<Record<string, unknown>>;
   readonly payload: Readonly<Record<string, unknown>>;
   /** The issuer of the trust file that speaks for what it says. */
@@ -25,7 +25,7 @@ export interface TrustFindings {
         readonly fault: string;
       }
     | undefined;
-  /** Believed: in whose name. */
+  /** Trusted: in whose name. */
   readonly name: string | undefined;
   readonly refusals: readonly (Rejection & { readonly rule: string })[];
 }
@@ -44,38 +44,38 @@ const MAX_CHARACTERS = 16_384;
 
 export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
   const command = new Command('check')
-    .description('tell whether a token of a foreign issuer, or the JWT of a caller, would be believed, and why')
+    .description('check whether a token of a foreign issuer, or the JWT of a caller, would be trusted, and why')
     .argument('<token>', 'the token, - for stdin, or @file')
     .addOption(new Option('--audience <audience>', 'who verifies: one of the parties in aud of a token'));
   withHelp(withOutput(command), {
     examples: ['ECT_TRUST_FILE=trust.json ect trust check @token.jwt --audience spiffe://example.org/b'],
-    rejected: 'it would not be believed',
-    wrong: 'the configuration has mistakes, or the command was called wrongly',
+    rejected: 'it would not be trusted',
+    wrong: 'the configuration has mistakes, or wrong usage',
   });
   command.action((argument: string, options: CheckOptions) =>
     attempt(io, options, async () => {
       const token = await readText(io, argument);
-      if (token === '' || token.length > MAX_CHARACTERS) throw new WrongUsage('that is no token');
+      if (token === '' || token.length > MAX_CHARACTERS) throw new WrongUsage('this is not a token');
       const now = Math.floor(Date.now() / 1000);
       const findings = await checkTrust(token, { audience: options.audience, now });
       if (findings.name === undefined) io.exitCode = EXIT.rejected;
-      if (options.json) tellMachine(io, findings);
+      if (options.json) printAsJson(io, findings);
       else tell(io, findings);
     }),
   );
-  return new Command('trust').description('look at what is believed of foreign issuers').addCommand(command);
+  return new Command('trust').description('check which tokens of foreign issuers are trusted').addCommand(command);
 }
 
 function tell(io: Io, { kind, header, payload, issuer, name, refusals }: TrustFindings): void {
   const what = kind === 'token' ? 'the token' : 'the JWT of a caller';
-  if (name === undefined) print(io, paint(io.stdout, 'red', `✗ ${what} would not be believed`));
-  else print(io, paint(io.stdout, 'green', `✓ ${what} would be believed, as ${plain(name)}`));
+  if (name === undefined) print(io, paint(io.stdout, 'red', `✗ ${what} would not be trusted`));
+  else print(io, paint(io.stdout, 'green', `✓ ${what} would be trusted, as ${plain(name)}`));
   const rows = [
     ['iss', textOf(payload['iss'])],
     ['sub', textOf(payload['sub'])],
     ['kid', textOf(header['kid'])],
     ['alg', textOf(header['alg'])],
-    ['issuer', issuer?.iss ?? 'none in the trust file speaks for it'],
+    ['issuer', issuer?.iss ?? 'no issuer in the trust file is responsible for it'],
     ['source', issuer?.source ?? ''],
     ['keys', issuer?.keys.join(', ') ?? ''],
     ['fault', issuer?.fault ?? ''],
@@ -87,7 +87,7 @@ function tell(io: Io, { kind, header, payload, issuer, name, refusals }: TrustFi
   }
 }
 
-function tellMachine(io: Io, { kind, payload, header, issuer, name, refusals }: TrustFindings): void {
+function printAsJson(io: Io, { kind, payload, header, issuer, name, refusals }: TrustFindings): void {
   printJson(io, {
     believed: name !== undefined,
     kind,

@@ -56,14 +56,18 @@ const DAG_MODES = { none: DagMode.NONE, partial: DagMode.PARTIAL, complete: DagM
 
 export function verifyCommand(io: Io): Command {
   const command = new Command('verify')
-    .description('verify a token: the verdict, why not, and what to do about it')
+    .description('verify a token; print the verdict, the reason and the remedy')
     .argument('<token>', 'the token, @file, or - for stdin')
     .option('--audience <uri>', 'who is verifying (default: your own identity)')
-    .addOption(new Option('--pred-token <token>', 'a predecessor that came along (repeatable)').argParser(each))
-    .addOption(new Option('--dag-mode <mode>', 'how to look at the graph').choices(Object.keys(DAG_MODES)))
-    .addOption(new Option('--minimum-level <level>', 'refuse what is below').choices(Object.keys(LEVELS)))
-    .option('--report', 'print every step, and go on after a failure: everything that is wrong')
-    .addOption(new Option('--as-of <time>', 'evidence: judge as of this past time, without replay').argParser(moment))
+    .addOption(new Option('--pred-token <token>', 'token of a predecessor (repeatable)').argParser(each))
+    .addOption(new Option('--dag-mode <mode>', 'how much of the graph must be found').choices(Object.keys(DAG_MODES)))
+    .addOption(new Option('--minimum-level <level>', 'reject a token of a lower level').choices(Object.keys(LEVELS)))
+    .option('--report', 'print every step, and continue after a failure, so that every fault is listed')
+    .addOption(
+      new Option('--as-of <time>', 'verify as of this past time (evidence), without the replay guard').argParser(
+        moment,
+      ),
+    )
     .option('--no-replay', 'do not guard against replay, and do not remember the token')
     .option('--observe', 'guard against replay, but do not remember the token')
     .option('--request-id <id>', 'repeating the call under the same id is not a replay')
@@ -139,7 +143,7 @@ function tell(io: Io, response: VerifyResponse): void {
   for (const line of columns(facts)) print(io, `  ${line}`);
   if (checks.length > 0) print(io);
   for (const line of checkLines(io, checks)) print(io, line);
-  if (equivocation) tellEquivocation(io, equivocation);
+  if (equivocation) printEquivocation(io, equivocation);
   if (!dagReport) return;
   print(io, `\ngraph: ${dagStatusName(dagReport.status)}, ${dagReport.visited} ancestors visited`);
   for (const line of dagLines(dagReport)) print(io, line);
@@ -154,7 +158,7 @@ function findingLines(io: Io, finding: Finding | undefined): readonly string[] {
   ];
 }
 
-function tellEquivocation(io: Io, { signingInput, otherSigningInput }: Equivocation): void {
+function printEquivocation(io: Io, { signingInput, otherSigningInput }: Equivocation): void {
   print(io, '\nsigned by one issuer for one task (header.payload, without the signatures):');
   print(io, `  this   ${plain(signingInput)}`);
   print(io, `  before ${otherSigningInput === '' ? 'was not kept' : plain(otherSigningInput)}`);

@@ -1,5 +1,5 @@
-// The file by which a process knows what the one before it believed: `clock.json` in the data directory. It holds no secret, and
-// a service that lost it believes a wall clock that is not before the newest entry.
+// The file by which a process knows which time the one before it trusted: `clock.json` in the data directory. It holds no
+// secret, and a service that lost it trusts a wall clock that is not before the newest entry.
 
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
@@ -46,7 +46,7 @@ export function writeAnchor(path: string, anchor: Anchor): void {
   }
 }
 
-/** A flipped bit makes another time of a time: nothing would be dated, or no use believed, for as long as that lies ahead. */
+/** A flipped bit makes another time of a time: nothing would be dated, or no use trusted, for as long as that lies ahead. */
 function sumOf({ bootId, ...times }: Anchor): string {
   const text = JSON.stringify([bootId, ...MEMBERS.map((member) => times[member])]);
   return createHash('sha256').update(text).digest('hex').slice(0, 16);

@@ -2,7 +2,7 @@
 
 import { type ClockReading, LAG_LASTS_MS, look, SETTLE_AHEAD_MS, type TrustedTime } from './trusted-time.ts';
 
-/** What an earlier process believed, or this one some time ago. */
+/** What an earlier process trusted, or this one some time ago. */
 export interface Anchor {
   /** Which start of the machine `bootMs` counts from. */
   readonly bootId: string;
@@ -60,7 +60,7 @@ export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evide
   return look({ ...blank, ...floor }, reading);
 }
 
-/** What the next process is to know; undefined while the clock is doubted: then what was known before is better. */
+/** What the next process is to know; undefined while the clock is not trusted: then what was known before is better. */
 export function anchorOf(trustedTime: TrustedTime, reading: ClockReading, bootId: string): Anchor | undefined {
   const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = trustedTime;
   if (doubt !== undefined || reading.bootMs === undefined) return undefined;

@@ -1,4 +1,4 @@
-// The clock of a command that dates an entry while no service runs: it believes what the service before it believed.
+// The clock of a command that dates an entry while no service runs: it trusts what the service before it trusted.
 
 import { readAnchor } from './anchor-file.ts';
 import { readBootId, readClocks } from './machine.ts';

@@ -1,4 +1,4 @@
-// The clock of a process: looks at the clocks of the machine once a second, and keeps what it believes for the process after it.
+// The clock of a process: looks at the clocks of the machine once a second, and keeps the trusted time for the next process.
 
 import { existsSync } from 'node:fs';
 import { anchorOf } from './anchor.ts';
@@ -8,7 +8,7 @@ import { type ClockEvents, TrustedClock } from './trusted-clock.ts';
 
 export interface OpenClock {
   readonly clock: TrustedClock;
-  /** Ends the looks, and keeps what is believed. */
+  /** Stops, and keeps the trusted time. */
   stop(): void;
 }
 
@@ -21,7 +21,7 @@ export interface OpenClockOptions {
     /** What is kept at `path` says nothing: what time it was is known by the newest entry alone. */
     clockForgotten(): void;
   };
-  /** Told when the wall clock is believed again. */
+  /** Called when the wall clock is trusted again. */
   readonly onTrusted: () => void;
 }
 

@@ -18,7 +18,7 @@ export function isFarFrom(differenceMs: number, marginMs: number, boundMs: numbe
 /** How often it is read, in milliseconds. */
 const READ_EVERY_MS = 5_000;
 
-/** Reads the shared clock. `steadyMs`: the monotonic clock that the reading is held against. */
+/** Reads the shared clock. `steadyMs`: the monotonic clock that the reading is compared with. */
 export type ReadSharedTime = (steadyMs: () => number) => Promise<SharedTime>;
 
 /** Who compares the two. */

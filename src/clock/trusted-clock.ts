@@ -1,21 +1,21 @@
-// The clock of the service: tells the time that is believed, and rejects to date anything while the wall clock is doubted.
+// The clock of the service: returns the trusted time, and throws where something would be dated while the wall clock is not trusted.
 
 import { EctError, reject } from '../errors.ts';
 import { begin, type Evidence } from './anchor.ts';
 import { isFarFrom, type SharedTime } from './shared-time.ts';
 import { BOUND_MS, type ClockReading, confirm, type Doubt, look, type TrustedTime, trustedMs } from './trusted-time.ts';
 
-/** Told of what changes. Must not throw. */
+/** Called for what changes. Must not throw. */
 export interface ClockEvents {
-  /** From now on the wall clock is not believed: nothing is dated until it is. */
+  /** From now on the wall clock is not trusted: nothing is issued or recorded until it is. */
   clockDoubted(doubt: Doubt): void;
-  /** The wall clock is believed again. `aheadMs`: by how much the told time changed with it. */
+  /** The wall clock is trusted again. `aheadMs`: by how much the trusted time changed with it. */
   clockTrusted(aheadMs: number): void;
-  /** The wall clock was set, by so little that it is believed. */
+  /** The wall clock was set, by so little that it is trusted. */
   clockStepped(aheadMs: number): void;
-  /** What the wall clock is ahead of the believed time, at each look. */
+  /** By how much the wall clock is ahead of the trusted time, at each look. */
   clockMeasured(aheadMs: number, isDoubted: boolean): void;
-  /** What the told time is ahead of the shared clock, whenever that was read. `isFar`: by so much that it is said. */
+  /** By how much the trusted time is ahead of the shared clock, whenever that was read. `isFar`: so far that it is reported. */
   clockCompared(aheadMs: number, isFar: boolean): void;
 }
 
@@ -30,7 +30,7 @@ export interface ClockOptions {
 
 /** A step that NTP makes without anybody noticing is smaller. */
 const NOTEWORTHY_MS = 5_000;
-/** A wall clock that is set right is believed at the next look. */
+/** A wall clock that is set right is trusted at the next look. */
 const RETRY_SECONDS = '5';
 
 export class TrustedClock {
@@ -40,7 +40,7 @@ export class TrustedClock {
   #shared: SharedTime | undefined;
   /** The doubt that it raises. */
   #apart: Doubt | undefined;
-  /** The doubt that was told of last. */
+  /** The last reported doubt. */
   #told: Doubt | undefined;
   /** What the told time, and the earliest, are ahead of the monotonic clock as it is read. */
   #nowOffsetMs = 0;
@@ -50,7 +50,7 @@ export class TrustedClock {
     this.#options = options;
     const reading = options.read();
     this.#trustedTime = begin(reading, options.evidence);
-    this.#settle(reading, undefined);
+    this.#apply(reading, undefined);
   }
 
   /** Milliseconds since the epoch. Between two looks it goes on by the monotonic clock, whatever becomes of the wall clock. */
@@ -88,7 +88,7 @@ export class TrustedClock {
     return this.#trustedTime;
   }
 
-  /** The time for something that others will read. CLOCK_UNTRUSTED while the wall clock is doubted. */
+  /** The time for something that others will read. CLOCK_UNTRUSTED while the wall clock is not trusted. */
   stampMs = (): number => {
     const doubt = this.#doubt;
     if (doubt !== undefined) throw untrusted(doubt);
@@ -110,12 +110,12 @@ export class TrustedClock {
     const before = this.#trustedTime;
     const reading = this.#options.read();
     this.#trustedTime = look(before, reading, newestMs);
-    this.#settle(reading, before);
+    this.#apply(reading, before);
   }
 
   /**
-   * Holds the told time against a clock that several machines share. Where the two are too far apart nothing is dated here, until they
-   * are not; where the wall clock agrees with it, that is believed at once.
+   * Compares the trusted time with a clock that several machines share. Where the two are too far apart nothing is
+   * dated here, until they are not; where the wall clock agrees with it, that is trusted at once.
    */
   compare(shared: SharedTime): void {
     const before = this.#trustedTime;
@@ -125,7 +125,7 @@ export class TrustedClock {
     if (before.doubt !== undefined && !isFarFrom(wallAheadMs, -shared.marginMs, BOUND_MS)) {
       this.#trustedTime = confirm(before, reading);
     }
-    this.#settle(reading, before);
+    this.#apply(reading, before);
     const aheadMs = this.nowMs() - this.#sharedMs()!;
     this.#options.events.clockCompared(aheadMs, isFarFrom(aheadMs, shared.marginMs, NOTEWORTHY_MS));
   }
@@ -148,7 +148,7 @@ export class TrustedClock {
     };
   }
 
-  #settle(reading: ClockReading, before: TrustedTime | undefined): void {
+  #apply(reading: ClockReading, before: TrustedTime | undefined): void {
     const trustedTime = this.#trustedTime;
     const { offsetMs, sleptMs, lagMs } = trustedTime;
     this.#nowOffsetMs = offsetMs + sleptMs;
@@ -171,7 +171,7 @@ export class TrustedClock {
 function untrusted({ against, differenceMs }: Doubt): EctError {
   const seconds = Math.round(Math.abs(differenceMs) / 1000);
   const direction = differenceMs > 0 ? 'ahead of' : 'behind';
-  const message = `The wall clock of the service is ${seconds} s ${direction} ${against}, so nothing is dated by it.`;
+  const message = `The wall clock of the service is ${seconds} s ${direction} ${against}, so nothing is issued or recorded.`;
   const facts = { difference_seconds: String(Math.sign(differenceMs) * seconds), retry_after_seconds: RETRY_SECONDS };
   return new EctError(reject('CLOCK_UNTRUSTED', message, facts));
 }

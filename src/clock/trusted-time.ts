@@ -1,8 +1,8 @@
-// What time it is, as far as that can be believed. Pure: a belief and a reading of the machine's clocks make the next belief.
+// What time it is, as far as it can be trusted. Pure: a trusted time and a reading of the machine's clocks make the next trusted time.
 //
-// The wall clock is never taken at its word. It is held against monotonic time, which nobody sets; where the two disagree by
-// more than BOUND_MS, the time goes on by monotonic time and the wall clock is doubted until it is right again, or until it
-// has run steadily for so long that it is the better guess. The rule is written in docs/decisions/21-time.md; how a process begins, in anchor.ts.
+// The wall clock is never taken at its word. It is compared with monotonic time, which nobody sets; where the two disagree by more than BOUND_MS,
+// the time goes on by monotonic time and the wall clock is not trusted until it is right again, or until it has run steadily for so long that it
+// is the better guess. The rule is written in docs/decisions/21-time.md; how a process begins, in anchor.ts.
 
 /** The clocks of the machine at one moment, in milliseconds. */
 export interface ClockReading {
@@ -14,7 +14,7 @@ export interface ClockReading {
   readonly bootMs: number | undefined;
 }
 
-/** The wall clock is not believed. `differenceMs`: how far it is ahead of the believed time, or of the newest entry. */
+/** The wall clock is not trusted. `differenceMs`: how far it is ahead of the trusted time, or of the newest entry. */
 export interface Doubt {
   readonly against: 'monotonic time' | 'the newest entry' | 'the clock of the database';
   readonly differenceMs: number;
@@ -25,13 +25,13 @@ export interface Doubt {
 }
 
 /**
- * What is believed. Machine time is monotonic time plus the time that the machine slept; offsets are what a time of day is
- * ahead of it.
+ * What is trusted. Machine time is monotonic time plus the time that the machine slept; offsets are what a time of day
+ * is ahead of it.
  */
 export interface TrustedTime {
   /** The time of day that is told. */
   readonly offsetMs: number;
-  /** What the wall clock is held against. It follows the wall clock slowly, so that small steps cannot add up to a jump. */
+  /** What the wall clock is compared with. It follows the wall clock slowly, so that small steps cannot add up to a jump. */
   readonly anchorMs: number;
   /** The anchor is no more than the earliest time that it can be: the service may have been off. */
   readonly isLowerBound: boolean;
@@ -44,7 +44,7 @@ export interface TrustedTime {
   /** The latest that the earliest time has been: what was kept until then may have been forgotten. */
   readonly forgottenMs: number;
   readonly newestMs: number;
-  /** Entries up to this time are known to be ahead of the clock, and the clock was believed all the same. */
+  /** Entries up to this time are known to be ahead of the clock, and the clock was trusted all the same. */
   readonly excusedMs: number;
   readonly sleptMs: number;
   /** What boot time is ahead of monotonic time. */
@@ -77,13 +77,13 @@ export function earliestMs(trustedTime: TrustedTime, steadyMs: number): number {
   return trustedMs(trustedTime, steadyMs) - trustedTime.lagMs;
 }
 
-/** What is believed after a look at the clocks. `newestMs`: time of the newest entry, where that is known. */
+/** What is trusted after a look at the clocks. `newestMs`: time of the newest entry, where that is known. */
 export function look(before: TrustedTime, reading: ClockReading, newestMs = before.newestMs): TrustedTime {
   // Until now the belief before was told, and things were forgotten by it.
   return rememberForgetting(judge(rememberForgetting(before, reading), reading, newestMs), reading);
 }
 
-/** What is believed where a clock that nobody of this machine sets says that the wall clock is right. */
+/** What is trusted where a clock that nobody of this machine sets says that the wall clock is right. */
 export function confirm(before: TrustedTime, reading: ClockReading): TrustedTime {
   const remembered = rememberForgetting(before, reading);
   const trustedTime = afterSleep(remembered, reading);
@@ -138,7 +138,7 @@ function doubted(before: Doubt | undefined, now: Doubt): Doubt {
   return stands ? { ...now, sinceMs: before.sinceMs, offsetMs: before.offsetMs } : now;
 }
 
-/** Another process may have dated an entry later than this one believes it to be. */
+/** Another process may have dated an entry later than this one assumes. */
 function heldAgainstEntries(trustedTime: TrustedTime, before: Doubt | undefined): TrustedTime {
   const { newestMs, excusedMs, offsetMs, lookedAtMs } = trustedTime;
   const differenceMs = offsetMs + lookedAtMs - newestMs;
@@ -149,7 +149,7 @@ function heldAgainstEntries(trustedTime: TrustedTime, before: Doubt | undefined)
     : { ...trustedTime, excusedMs: newestMs, doubt: undefined };
 }
 
-/** Believes the wall clock. What it is ahead by, nobody has measured. */
+/** Trusts the wall clock; how far it is ahead is not known. */
 function adopt(trustedTime: TrustedTime, offsetMs: number): TrustedTime {
   const stepMs = offsetMs - trustedTime.anchorMs;
   const lagMs = Math.max(0, trustedTime.lagMs + stepMs);

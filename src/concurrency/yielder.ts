@@ -34,7 +34,7 @@ export interface Yielder {
 }
 
 /** `now` is in milliseconds. */
-export function createYielder(until?: Ending, now: () => number = monotonicMs): Yielder {
+export function createYielder(deadline?: Ending, now: () => number = monotonicMs): Yielder {
   let [began, isFirst] = [now(), true];
   const turnBegan = beginningOfTurn(now, began);
   let [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
@@ -50,7 +50,7 @@ export function createYielder(until?: Ending, now: () => number = monotonicMs): 
     },
     async yield() {
       await nextSlice();
-      throwIfEnded(until?.signal);
+      throwIfEnded(deadline?.signal);
       [began, isFirst] = [now(), false];
       [left, untilLook] = [STEPS_PER_SLICE, STEPS_PER_LOOK];
     },

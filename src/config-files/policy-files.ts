@@ -1,4 +1,4 @@
-// The policy and the limits of the operator, from their files: read as one, held against the schema, and put in force as one.
+// The policy and the limits of the operator, from their files: read as one, compared with the schema, and put in force as one.
 
 import { createHash } from 'node:crypto';
 import { StartError } from '../data-directory/data-dir.ts';

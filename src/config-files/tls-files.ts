@@ -117,7 +117,7 @@ function checkKey(cert: string, key: string, path: string): void {
 function serverTerm(chain: readonly X509Certificate[], path: string, nowMs: number): CertificateTerm {
   const terms = chain.map(termOf);
   const own = terms[0]!;
-  if (!isInForce(own, nowMs)) throw outOfTime('ECT_TLS_CERT', path, own, nowMs, 'every client would refuse it');
+  if (!isInForce(own, nowMs)) throw outOfTime('ECT_TLS_CERT', path, own, nowMs, 'every client would reject it');
   return { certificate: 'server', path, ...firstToEnd(terms) };
 }
 

@@ -1,4 +1,4 @@
-// The trust file: which foreign issuers are believed, for what, and where their keys come from.
+// The trust file: which foreign issuers are trusted, for what, and where their keys come from.
 
 import { StartError } from '../data-directory/data-dir.ts';
 import type { Content, FileGroup } from '../reload/index.ts';

@@ -9,11 +9,12 @@ export const AUTHORIZATION_SETTINGS = {
   ECT_ADMINS: {
     type: list(
       'list of SPIFFE IDs',
-      'SPIFFE IDs with commas between them, or anonymous',
+      'SPIFFE IDs separated by commas, or anonymous',
       (entry) => entry === 'anonymous' || isWorkloadId(entry),
     ),
     unset: 'nobody',
-    meaning: 'those who may change keys and mark what is compromised; `anonymous` for experiments on loopback',
+    meaning:
+      'callers that may change keys and mark tasks and keys as compromised; `anonymous` for experiments on loopback',
   },
   ECT_POLICY_FILE: {
     type: path,
@@ -34,17 +35,17 @@ export function administratorsOf(
   isOnLoopback: boolean,
 ): readonly string[] {
   if (named.includes('anonymous') && !isOnLoopback) {
-    problem('ECT_ADMINS=anonymous would make everybody an administrator: it is for ECT_LISTEN on loopback only.');
+    problem('ECT_ADMINS=anonymous makes every caller an administrator: use it only with ECT_LISTEN on loopback.');
   }
   if (named.length > 0 && !named.some((name) => (name === 'anonymous') !== areProven)) {
     problem(
       areProven
-        ? 'ECT_ADMINS=anonymous is nobody where every caller has an identity: name SPIFFE IDs.'
+        ? 'ECT_ADMINS=anonymous has no effect where every caller has an identity: name SPIFFE IDs.'
         : 'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API, ECT_CALLER_JWTS or ECT_CALLER_WITS too.',
     );
   }
   if (named.some((name) => forwarded?.proxies.includes(name))) {
-    problem('ECT_ADMINS names a proxy of ECT_FORWARDED_BY, which calls for others and is never a caller itself.');
+    problem('ECT_ADMINS names a proxy of ECT_FORWARDED_BY, which forwards for others and is never a caller itself.');
   }
   return named;
 }

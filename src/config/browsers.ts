@@ -16,20 +16,20 @@ export const BROWSER_SETTINGS = {
   ECT_ALLOWED_ORIGINS: {
     type: list(
       'list of origins',
-      'origins as browsers write them, with commas between them and without paths, default ports or *, for example https://console.example.org',
+      'origins as browsers write them, separated by commas and without paths, default ports or *, for example https://console.example.org',
       isOrigin,
     ),
     meaning:
-      'origins whose web pages may call (CORS); where no client certificates are asked for, pages of others are refused',
+      'origins whose web pages may call (CORS); without client certificates, requests of other pages are rejected',
   },
   ECT_ALLOWED_HOSTS: {
     type: list(
       'list of hosts',
-      'names or addresses with commas between them, without ports ([::1] in brackets), or *',
+      'names or addresses separated by commas, without ports ([::1] in brackets), or *',
       isHost,
     ),
     meaning:
-      'where no client certificates are asked for: names, without ports, under which the service is reached beside `localhost` and addresses of loopback; `*`: any. Unset, any name is right off loopback. See [browsers](docs/operating.md#browsers)',
+      'without client certificates: names, without ports, under which the service is reached in addition to `localhost` and addresses of loopback; `*`: any. Unset, any name is right off loopback. See [browsers](docs/operating.md#browsers)',
   },
 } satisfies Settings;
 

@@ -21,7 +21,7 @@ export const CALLER_SETTINGS = {
   ECT_ALLOW_ANONYMOUS: {
     type: either('yes', 'no'),
     default: 'no',
-    meaning: '`yes`: serve everybody who reaches an address off loopback',
+    meaning: '`yes`: serve anonymous callers on an address that is not loopback',
   },
   ECT_CALLER_JWTS: {
     type: either('yes', 'no'),
@@ -36,9 +36,9 @@ export const CALLER_SETTINGS = {
       '`yes`: WIMSE identity tokens of issuers in `ECT_TRUST_FILE` prove callers, each call with a [proof](docs/operating.md#foreign-issuers) for `ECT_PUBLIC_URL`',
   },
   ECT_FORWARDED_BY: {
-    type: list('list of SPIFFE IDs', 'SPIFFE IDs of proxies with commas between them', isWorkloadId),
+    type: list('list of SPIFFE IDs', 'SPIFFE IDs of proxies separated by commas', isWorkloadId),
     unset: 'nobody',
-    meaning: 'proxies that say by a header [for whom they call](docs/operating.md#who-may-call)',
+    meaning: 'proxies that name in a header [the caller that they forward for](docs/operating.md#who-may-call)',
   },
   ECT_FORWARDED_HEADER: {
     type: choice('x-forwarded-client-cert', 'l5d-client-id'),
@@ -55,7 +55,7 @@ const WAYS = [
   'ECT_TLS_CLIENT_BUNDLES in the place of the CA (the same, for several trust domains)',
   'ECT_WORKLOAD_API (the same, from the agent of SPIRE or another implementation of SPIFFE)',
   'ECT_CALLER_JWTS=yes with ECT_TRUST_FILE and TLS (bearer tokens: JWT-SVIDs, Kubernetes service accounts, any OIDC issuer)',
-  'one of the first three with ECT_FORWARDED_BY (a proxy in front of the service says for whom it calls)',
+  'one of the first three with ECT_FORWARDED_BY (a proxy in front of the service names the callers)',
 ];
 
 interface Surroundings {
@@ -98,7 +98,7 @@ function demandForIssuers(
   if (!hasTrustFile) problem(`${name}=yes needs ECT_TRUST_FILE, which names the issuers.`);
   if (!hasTls && !isOnLoopback) {
     problem(
-      `${name}=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, where ECT_LISTEN is not loopback: who hears a token can use it.`,
+      `${name}=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, if ECT_LISTEN is not loopback: whoever intercepts a bearer token can use it.`,
     );
   }
 }
@@ -124,7 +124,7 @@ function forwardedConfig(
   }
   if (provedBy === undefined) {
     problem(
-      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API or ECT_UNIX_CALLER: a proxy is believed by its connection.',
+      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API or ECT_UNIX_CALLER: a proxy is authenticated by its connection.',
     );
   }
   return { proxies, header };

@@ -27,9 +27,9 @@ const NAMES = Object.keys(SETTINGS);
 
 /** The faults that YAML has a code for, in words without a text of the file. */
 const FAULTS: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'this key is there twice.',
-  MULTIPLE_DOCS: 'a second document begins here; the file must have one.',
-  TAB_AS_INDENT: 'a tab indents this line: YAML takes blanks alone.',
+  DUPLICATE_KEY: 'this key occurs twice.',
+  MULTIPLE_DOCS: 'the file must have one document; a second one begins here.',
+  TAB_AS_INDENT: 'this line is indented with a tab: YAML allows only spaces.',
 };
 
 type Mapping = YAMLMap<Node, Node | null>;
@@ -70,6 +70,6 @@ function faultOf(name: string, { value }: Pair<Node, Node | null>): string | und
   if (name === 'ECT_CONFIG') return 'ECT_CONFIG is for the environment: a file names no other.';
   if (!NAMES.includes(name)) return unknownInFile(name, NAMES);
   if (isAlias(value)) return `${name} is an alias (\`*\`), which is not allowed.`;
-  if (isCollection(value)) return `${name} must be a text; entries of a list have commas between them.`;
+  if (isCollection(value)) return `${name} must be a text; entries of a list are separated by commas.`;
   return value?.tag === undefined ? undefined : `${name} has a tag (\`!\`), which is not allowed.`;
 }

@@ -27,17 +27,17 @@ const TWO_TIER_SETTINGS = {
   // key-manager/key-start.ts relies on these limits: no delegated key ends later than nine days after its announcement.
   ECT_DELEGATED_KEY_HOURS: { type: whole(1, 168), default: '1', meaning: 'two-tier: how long a short-lived key lives' },
   ECT_DIRECT_ACTS: {
-    type: list('list of exec_act', 'names of actions with commas between them', NAME),
-    meaning: 'two-tier: `exec_act` that are signed directly all the same',
+    type: list('list of exec_act', 'names of actions separated by commas', NAME),
+    meaning: 'two-tier: `exec_act` whose tokens the root key signs directly',
   },
   ECT_DIRECT_ISSUERS: {
     // An issuer that no token can have would match nothing.
     type: list(
       'list of issuers',
-      'issuers with commas between them',
+      'issuers separated by commas',
       (name) => NAME.test(name) && (!hasSpiffeScheme(name) || isSpiffeId(name)),
     ),
-    meaning: 'two-tier: issuers whose tokens are signed directly all the same',
+    meaning: 'two-tier: issuers whose tokens the root key signs directly',
   },
 } satisfies Settings;
 
@@ -45,17 +45,17 @@ export const KEY_SETTINGS = {
   ECT_KEY_ROTATION_HOURS: {
     type: whole(0, 87_600),
     default: '0',
-    meaning: 'age at which the service replaces the key that it made; `0`: only when told to',
+    meaning: 'age at which the service replaces the key that it generated; `0`: only by `ect keys rotate`',
   },
   ECT_JWKS_MAX_AGE_SEC: {
     type: whole(1, 86_400),
     default: '300',
-    meaning: 'how long anybody may keep the key set; keys are announced so long before they sign',
+    meaning: 'cache lifetime of the key set (JWKS); keys are announced at least this long before they sign',
   },
   ECT_KEYS_REFRESH_SEC: {
     type: parsed('0.1 to 60', 'a number of seconds from 0.1 to 60', readSeconds),
     default: '1',
-    meaning: 'how often the ledger is asked for changes of keys: a revocation holds after that time',
+    meaning: 'how often changes of keys are read from the ledger: the delay until a revocation takes effect',
   },
   ECT_SIGNING: {
     type: choice('direct', 'two-tier'),

@@ -32,12 +32,12 @@ export const LIMIT_SETTINGS = {
   ECT_MAX_STREAMS: {
     type: whole(1, 100_000),
     default: '512',
-    meaning: 'streams that stay open (health watches, reflection) of one process',
+    meaning: 'open streams (health watches, reflection) of one process',
   },
   ECT_MAX_HELD_MIB: {
     type: whole(32, 65_536),
     default: '96',
-    meaning: 'memory of one process for requests that have not arrived whole and answers that are not read',
+    meaning: 'memory of one process for incomplete requests and unread answers',
   },
   ECT_REQUEST_TIMEOUT_SEC: { type: whole(1, 60), default: '15', meaning: 'how long a request may take to arrive' },
   ECT_ANSWER_TIMEOUT_SEC: {
@@ -48,8 +48,7 @@ export const LIMIT_SETTINGS = {
   ECT_IDLE_TIMEOUT_SEC: {
     type: whole(10, 86_400),
     default: '600',
-    meaning:
-      'how long a connection may be without a call; make it longer than the pause between two calls of your clients',
+    meaning: 'idle timeout of a connection; it should be longer than the pause between two calls of a client',
   },
 } satisfies Settings;
 

@@ -11,7 +11,7 @@ const OTHERS_WRITE = 0o002;
 
 /** Never throws for what an operator can fix: the problems say it. */
 export async function openConfigFile(path: string): Promise<ConfigFile> {
-  const read = isPath(path) ? await readText(path) : { fault: 'its path is wanted, not its content' };
+  const read = isPath(path) ? await readText(path) : { fault: 'give its path, not its content' };
   if ('fault' in read) {
     return { settings: new Map(), problems: [`The configuration file cannot be used: ${read.fault}.`] };
   }

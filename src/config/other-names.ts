@@ -43,7 +43,7 @@ const MEANT = new Map(
   Object.entries(OTHER_NAMES).flatMap(([name, others]) => others.map((other) => [`ECT_${other}`, name])),
 );
 
-/** The setting that goes by this name elsewhere. */
+/** The setting that has this name elsewhere. */
 export function meantByOtherName(key: string): string | undefined {
   return MEANT.get(key);
 }

@@ -25,7 +25,7 @@ const MAX_SERVERS = 16;
 
 export const POSTGRES_URL_RULE =
   'postgres://user@host:port/database, with ?sslmode=verify-full or disable where the default is not right, or ' +
-  'postgres:///database?host=/directory&user=name for a Unix socket; several servers have commas between them ' +
+  'postgres:///database?host=/directory&user=name for a Unix socket; several servers are separated by commas ' +
   `(host:port,host:port or host=/directory,/directory), each once and ${MAX_SERVERS} at most, and target_session_attrs can be read-write only`;
 
 const PARAMETERS: readonly string[] = ['host', 'user', 'sslmode', 'target_session_attrs'];

@@ -26,7 +26,7 @@ export const POSTGRES_SETTINGS = {
       isIn: ({ password }: PostgresPlace) => password !== '',
     },
   },
-  ECT_POSTGRES_PASSWORD_FILE: { type: path, meaning: 'file with the password, read again for each connection' },
+  ECT_POSTGRES_PASSWORD_FILE: { type: path, meaning: 'file with the password; it is read for each connection' },
   ECT_POSTGRES_CA_FILE: {
     type: path,
     unset: 'those that Node.js trusts',

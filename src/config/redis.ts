@@ -31,10 +31,10 @@ export const REDIS_SETTINGS = {
       isIn: ({ password }: RedisUrl) => password !== '',
     },
   },
-  ECT_REDIS_PASSWORD_FILE: { type: path, meaning: 'file with the password, read again for each connection' },
+  ECT_REDIS_PASSWORD_FILE: { type: path, meaning: 'file with the password; it is read for each connection' },
   ECT_REDIS_CA_FILE: { type: path, unset: 'those that Node.js trusts', meaning: 'PEM: the CA of Redis' },
   ECT_REDIS_SENTINELS: {
-    type: parsed('list of host:port', 'a list of host:port with commas between them', readSentinels),
+    type: parsed('list of host:port', 'a list of host:port separated by commas', readSentinels),
     meaning: 'Sentinels; the host in `ECT_REDIS_URL` is then the name of the master',
   },
   ECT_REDIS_SENTINEL_PASSWORD_FILE: { type: path, meaning: 'file with the password of the Sentinels' },
@@ -47,7 +47,7 @@ export const REDIS_SETTINGS = {
     // No brace: they decide the slot of a key.
     type: text('name', '1 to 64 letters, digits, dots, colons, dashes or underscores', /^[A-Za-z0-9._:-]{1,64}$/),
     default: 'ect',
-    meaning: 'what the names of all keys begin with: another one for each service that shares a Redis',
+    meaning: 'prefix of all keys: a different one for each service that shares a Redis',
   },
 } satisfies Settings;
 

@@ -33,7 +33,7 @@ export const SERVICE_SETTINGS = {
       isIssuer,
     ),
     default: 'urn:ect:dev',
-    meaning: 'the issuer of the service, and the name above those of anonymous callers',
+    meaning: 'the issuer of the service, and the prefix of the names of anonymous callers',
   },
   ECT_DATA_DIR: { type: path, default: './data', meaning: 'directory of the keys, the ledger and the replay guard' },
   ECT_WORKERS: {
@@ -44,7 +44,7 @@ export const SERVICE_SETTINGS = {
   ECT_HTTP2: {
     type: choice('engine', 'node'),
     default: 'engine',
-    meaning: "what speaks HTTP/2; `node`: Node's own server, [slower](docs/operating.md#nodes-own-http2)",
+    meaning: "implementation of HTTP/2; `node`: Node's own server, [slower](docs/operating.md#nodes-own-http2)",
   },
   ECT_LOG_LEVEL: {
     type: choice('debug', 'info', 'warn', 'error', 'silent'),

@@ -56,7 +56,7 @@ const KMS_SETTINGS = {
     default: '1000',
     meaning: "AWS KMS: this process's share of the quota of a region",
   },
-  ECT_KMS_CONCURRENCY: { type: whole(1, 10_000), default: '100', meaning: 'AWS KMS: signatures under way at once' },
+  ECT_KMS_CONCURRENCY: { type: whole(1, 10_000), default: '100', meaning: 'AWS KMS: concurrent signatures' },
 } satisfies Settings;
 
 export const SIGNER_SETTINGS = {

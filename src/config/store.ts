@@ -43,7 +43,8 @@ export const STORE_SETTINGS = {
   ECT_CALLER_WRITE_MIB_PER_HOUR: {
     type: whole(0, 1 << 20),
     default: '4096',
-    meaning: 'what a caller may have written (entries, uses of tokens, request ids), as much at once; `0`: anything',
+    meaning:
+      'bytes that a caller may have stored (entries, uses of tokens, request ids), also as a burst; `0`: no limit',
   },
   ECT_MIN_FREE_DISK_MIB: {
     type: whole(0, 1 << 20),

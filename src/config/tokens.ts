@@ -1,4 +1,4 @@
-// The settings of tokens: what is read, how long it counts, and whose keys are believed.
+// The settings of tokens: what is read, how long it counts, and whose keys are trusted.
 
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, either, entriesOf, list, parsed, path, someOf, whole } from './types.ts';
@@ -66,14 +66,13 @@ export const TOKEN_SETTINGS = {
     meaning: 'nothing but a compensation or a human review may follow what was not approved; `off`: not asked',
   },
   ECT_REVIEW_ACTIONS: {
-    type: list('list of exec_act', 'names of actions with commas between them', /^[^\p{Cc}\p{Cs}]{1,256}$/u),
+    type: list('list of exec_act', 'names of actions separated by commas', /^[^\p{Cc}\p{Cs}]{1,256}$/u),
     default: 'human_review',
     meaning: 'which `exec_act` are a human review',
   },
   ECT_TRUST_FILE: {
     type: path,
-    meaning:
-      'JSON: [foreign issuers](docs/operating.md#foreign-issuers), where their keys are, and what they are believed for',
+    meaning: 'JSON: [foreign issuers](docs/operating.md#foreign-issuers), their keys, and what they are trusted for',
   },
 } satisfies Settings;
 

@@ -65,7 +65,7 @@ export function either<const Yes extends string, const No extends string>(yes: Y
   );
 }
 
-/** Entries with commas between them. Blanks around an entry are no part of it. */
+/** Entries separated by commas. Blanks around an entry are no part of it. */
 export function list(
   title: string,
   rule: string,

@@ -46,7 +46,7 @@ export function unixConfig(
     return undefined;
   }
   for (const name of ['ECT_TLS_CERT', 'ECT_WORKLOAD_API'].filter(isGiven)) {
-    problem(`${name} contradicts ECT_LISTEN=unix:/path, where nobody is between the two ends: remove one.`);
+    problem(`${name} contradicts ECT_LISTEN=unix:/path, which has no network between client and service: remove one.`);
   }
   if (workers !== 1) problem('ECT_WORKERS needs a host and a port in ECT_LISTEN: a socket has one process.');
   if (caller !== undefined && mode === '666') {

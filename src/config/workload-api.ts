@@ -34,15 +34,14 @@ export const WORKLOAD_API_SETTINGS = {
       (value) => value === 'env' || readEndpoint(value) !== undefined,
     ),
     meaning:
-      '[SPIFFE Workload API](docs/operating.md#spiffe-workload-api), which brings certificate, key and CAs in the place of the files above: `unix:///path`, `tcp://127.0.0.1:port`, or `env`: where `SPIFFE_ENDPOINT_SOCKET` says',
+      '[SPIFFE Workload API](docs/operating.md#spiffe-workload-api), which provides certificate, key and CAs instead of the files above: `unix:///path`, `tcp://127.0.0.1:port`, or `env`: where `SPIFFE_ENDPOINT_SOCKET` says',
   },
   ECT_WORKLOAD_API_SVID: {
     type: text('SPIFFE ID or hint', 'a SPIFFE ID or a hint of the agent', (value) =>
       value.startsWith('spiffe:') ? isWorkloadId(value) : true,
     ),
     unset: 'the first',
-    meaning:
-      'which of the identities that the agent gives is that of the service: its SPIFFE ID, or the hint that it has',
+    meaning: 'which identity of the agent is that of the service: its SPIFFE ID, or its hint',
   },
   // It counts only where ECT_WORKLOAD_API=env asks for it: in a mesh it is set for everybody.
   SPIFFE_ENDPOINT_SOCKET: {

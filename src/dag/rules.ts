@@ -37,7 +37,7 @@ function duplicate(task: Task): DagViolation {
   const where = task.wid === '' ? 'among the tasks without workflow' : `in workflow ${task.wid}`;
   return {
     reason: 'DAG_DUPLICATE_TASK',
-    message: `Another task already stands under ${task.jti} ${where}.`,
+    message: `Another task already has the name ${task.jti} ${where}.`,
     tasks: [nameOf(task)],
   };
 }
@@ -77,7 +77,7 @@ export function depthLimit(graph: TaskGraph, policy: DagPolicy): readonly DagVio
 /** Rule 4 for many: they can be examined together. Names the first task that is too many. */
 export function sizeLimit(tasks: readonly Task[], maxTasks: number): readonly DagViolation[] {
   if (tasks.length <= maxTasks) return [];
-  const message = `There are more than ${maxTasks} tasks; so many can be examined together at most.`;
+  const message = `There are more than ${maxTasks} tasks, which is the most that can be examined together.`;
   return [{ reason: 'DAG_TOO_DEEP', message, tasks: [nameOf(tasks[maxTasks]!)] }];
 }
 

@@ -38,7 +38,7 @@ export interface DataDir {
   readonly onceDamage: string;
   /** What is remembered once: uses of tokens, request ids. */
   readonly once: string;
-  /** What time it was, as far as that was believed; for this machine until it is started anew. */
+  /** What time it was, as far as that was trusted; for this machine until it is started anew. */
   readonly clock: string;
 }
 

@@ -30,7 +30,7 @@ const OWNER_BYTES = 4_096;
 /** The file is not SQLite's, or not as SQLite left it. */
 const SQLITE_OTHER_CONTENT: readonly number[] = [11, 26];
 
-/** Connections that hold a lock: one that was collected as garbage would let go of it. */
+/** Connections that hold a lock: one that was garbage-collected would release it. */
 const held = new Set<DatabaseSync>();
 
 /**

@@ -26,7 +26,7 @@ export class StartTraces {
       rmSync(lock, { force: true });
       rmdirSync(path);
     } catch {
-      // Somebody else has put something there meanwhile, or the disk fails: what is left does no harm.
+      // Another party has put something there meanwhile, or the disk fails: what is left does no harm.
     }
   }
 }

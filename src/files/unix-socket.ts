@@ -27,7 +27,9 @@ export async function unixSocketFault(path: string): Promise<UnixSocketFault | u
   if (code === undefined) {
     return fault('another process listens there; stop it, or set ECT_LISTEN to another path', true);
   }
-  return fault(`whether another process listens there cannot be told, since ${fileFault(path, { code }, 'written')}`);
+  return fault(
+    `it cannot be determined whether another process listens there: ${fileFault(path, { code }, 'written')}`,
+  );
 }
 
 /** Takes away a socket whose process is gone. `unixSocketFault` must have found nothing just now. */
@@ -56,12 +58,12 @@ function directoryFault(path: string): string | undefined {
 
 /** Undefined: somebody listens. Otherwise the code of the error. */
 function tryToConnect(path: string): Promise<string | undefined> {
-  return new Promise((settle) => {
+  return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
       socket.destroy();
-      settle(undefined);
+      resolve(undefined);
     });
-    socket.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? 'unknown'));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown'));
   });
 }

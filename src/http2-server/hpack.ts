@@ -1,4 +1,4 @@
-// Reads header blocks (HPACK, RFC 7541). All of it is attacker-controlled: lengths are checked before they are believed, and
+// Reads header blocks (HPACK, RFC 7541). All of it is attacker-controlled: lengths are checked before they are used, and
 // what a list may hold is bounded, also where a few bytes name a large entry many times.
 
 import { DynamicTable } from './dynamic-table.ts';

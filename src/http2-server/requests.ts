@@ -1,5 +1,5 @@
-// The requests of a connection as their frames bring them. All of it is attacker-controlled: each frame is first held against
-// the state of its stream, and what is of no use to any call is counted.
+// The requests of a connection as their frames bring them. All of it is attacker-controlled: each frame is first compared
+// with the state of its stream, and what is of no use to any call is counted.
 
 import type { AbuseBudget } from './abuse-budget.ts';
 import { ConnectionError, calmDown, ErrorCode, flowError, protocolError } from './connection-error.ts';

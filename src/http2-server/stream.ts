@@ -242,7 +242,7 @@ export class Stream {
     this.#receiver?.onDrained?.();
   }
 
-  /** The answer has left. What is unread of the request is let go: nobody waits for it. */
+  /** The answer has left. The unread rest of the request is released. */
   ended(): void {
     if (this.#closed) return;
     if (!this.remoteEnded) this.#host.answeredEarly(this);

@@ -24,13 +24,13 @@ export interface Certificate {
 export async function certify(
   root: Signer,
   { jwk, iss, nbf, exp }: Pick<Certificate, 'jwk' | 'iss' | 'nbf' | 'exp'>,
-  until: CallDeadline,
+  deadline: CallDeadline,
 ): Promise<string> {
   const header = { alg: root.jwk.alg, typ: CERTIFICATE_TYPE, kid: root.jwk.kid };
   const input = [header, { iss, jwk, kid: jwk.kid, iat: nbf, nbf, exp }]
     .map((part) => Buffer.from(JSON.stringify(part), 'utf8').toString('base64url'))
     .join('.');
-  const signature = await root.sign(Buffer.from(input, 'latin1'), until);
+  const signature = await root.sign(Buffer.from(input, 'latin1'), deadline);
   return `${input}.${Buffer.from(signature).toString('base64url')}`;
 }
 

@@ -31,7 +31,7 @@ export class Delegation {
   /** Of the first key: no key set is kept anywhere yet that could lack it. */
   #isFirst: boolean;
   #inForce: InForce | undefined;
-  /** Announced, and not ripe yet. */
+  /** Announced, and not due yet. */
   #coming: OpenSigner | undefined;
   /** The root key that certifies, as it was last seen. */
   #root: Signer | undefined;
@@ -122,7 +122,7 @@ export class Delegation {
     this.#coming = signer;
   }
 
-  /** Puts the coming key in force once it is ripe: the ledger says so first. */
+  /** Puts the coming key in force once it is due: the ledger records it first. */
   async #takeOver(): Promise<void> {
     const signer = this.#coming;
     const key = signer && this.#history.get(signer.jwk.kid);

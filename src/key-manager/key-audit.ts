@@ -37,7 +37,7 @@ export class KeyAudit {
   #hasKeys = false;
   #usesBefore = 0;
 
-  /** `isForeign`: whose tokens are signed by keys of somebody else, as the operator trusts them. */
+  /** `isForeign`: whose tokens are signed by keys of another party, as the operator trusts them. */
   constructor(isForeign: (iss: string) => boolean) {
     this.#isForeign = isForeign;
   }

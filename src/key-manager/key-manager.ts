@@ -236,7 +236,7 @@ export class KeyManager implements SignerChoice {
     }
     this.#isOpen = true;
     await this.#tend();
-    this.#settle();
+    this.#applyStates();
     this.#schedule();
   }
 
@@ -262,10 +262,10 @@ export class KeyManager implements SignerChoice {
         await this.#look();
         return await change();
       } finally {
-        this.#settle();
+        this.#applyStates();
         // What was ordered stands, whatever becomes of what is due besides.
         await this.#tend().catch((cause: unknown) => this.#failures.failed(cause));
-        this.#settle();
+        this.#applyStates();
         this.#failures.roundEnded();
       }
     });
@@ -285,7 +285,7 @@ export class KeyManager implements SignerChoice {
   }
 
   async #tend(): Promise<void> {
-    // What is due is recorded, and that has to wait for a clock that is believed.
+    // What is due is recorded, and that has to wait for a clock that is trusted.
     if (!this.#ports.clock.isTrusted) return;
     await this.#roots.tend();
     await this.#delegation?.tend(this.#roots.inForce);
@@ -303,7 +303,7 @@ export class KeyManager implements SignerChoice {
   }
 
   /** Puts into effect what the ledger says. */
-  #settle(): void {
+  #applyStates(): void {
     const { clock } = this.#ports;
     const nowMs = clock.nowMs();
     const earliestMs = clock.earliestMs();

@@ -12,9 +12,9 @@ const LONGEST_PAUSE_MS = 15_000;
 export interface KeyOpenerOptions {
   /** A clock that nobody sets. */
   readonly steadyMs: () => number;
-  /** Told of each attempt that failed. */
+  /** Called for each attempt that failed. */
   readonly onFailed: (cause: unknown) => void;
-  /** Told of a key that was opened when nobody waited for it any more. */
+  /** Called for a key that was opened when nobody waited for it any more. */
   readonly onLate: () => void;
 }
 
@@ -37,7 +37,7 @@ export class KeyOpener {
     this.#options = options;
   }
 
-  /** Takes over an attempt that somebody else has begun, or that has failed already. */
+  /** Takes over an attempt that another party has begun, or that has failed already. */
   follow(name: string, attempt: () => Promise<OpenSigner>): void {
     this.#run(this.#find(name), attempt);
   }

@@ -110,7 +110,7 @@ export function leadMsOf({ announcedAtMs, useFromMs }: KeyRecord): number {
   return useFromMs - announcedAtMs;
 }
 
-/** A delegated key after its root key was revoked: whatever that certified may be of somebody else's making. */
+/** A delegated key after its root key was revoked: whatever that certified may be of another party's making. */
 export function fallWith(key: KeyRecord, revoked: Revocation): KeyRecord {
   return key.state === 'revoked' ? key : { ...key, state: 'revoked', revoked };
 }

@@ -31,7 +31,7 @@ export interface KeyManagerClock {
   earliestMs(): number;
   /** For durations: nobody sets it. */
   steadyMs(): number;
-  /** Whether anything can be recorded now: the ledger dates nothing by a clock that is not believed. */
+  /** Whether anything can be recorded now: the ledger dates nothing by a clock that is not trusted. */
   readonly isTrusted: boolean;
 }
 
@@ -47,14 +47,14 @@ export interface KeyManagerPorts {
   locatorOf(nextKey: string): string | undefined;
   /**
    * Makes root key number `generation`, or finds it where another process made it. Undefined: root keys are made by
-   * somebody else.
+   * another party.
    */
   readonly makeRoot: ((generation: number) => Promise<RootKey>) | undefined;
   /** Makes a P-256 key that lives in this process and nowhere else. */
   makeDelegated(): Promise<OpenSigner>;
   /** Whether this process does what one of all that share the ledger does for the others. Undefined: it does nothing for others. */
   readonly tidiesForAll?: (() => boolean) | undefined;
-  /** Told of the trusted keys whenever they have changed. */
+  /** Called for the trusted keys whenever they have changed. */
   onTrust(keys: readonly TrustedKey[]): void;
   readonly events: {
     /** A change of state was read from the ledger, of this process or another. */

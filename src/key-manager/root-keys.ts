@@ -1,4 +1,4 @@
-// The first tier: root keys, one after the other. Each is announced, becomes active when it is ripe, and retires when the
+// The first tier: root keys, one after the other. Each is announced, becomes active when it is due, and retires when the
 // next one is active. Any process may take any of these steps; the names of the entries decide who did.
 
 import { EctError, reject } from '../errors.ts';

@@ -26,7 +26,7 @@ export interface CallDeadline {
  */
 export interface Signer {
   readonly jwk: PublicJwk;
-  sign(signingInput: Uint8Array, until: CallDeadline): Promise<Uint8Array> | Uint8Array;
+  sign(signingInput: Uint8Array, deadline: CallDeadline): Promise<Uint8Array> | Uint8Array;
 }
 
 /** Which signer a token is signed by. Keys change between calls, never within one: a call chooses once. */

@@ -1,4 +1,4 @@
-// A public key of somebody else, as a JSON Web Key (RFC 7517), checked before it is trusted: what could be a mistake is one.
+// A public key of another party, as a JSON Web Key (RFC 7517), checked before it is trusted: what could be a mistake is one.
 
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { ALGORITHMS, type Algorithm } from './algorithms.ts';

@@ -4,7 +4,7 @@ import { type Head, headFault, openCheckpoint } from '../ledger/index.ts';
 import { isUnfinishedCopy, unfinishedHead } from '../stores/unfinished-copy.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
 import { isSameRecord, readBack } from './read-back.ts';
-import { damagedSource, rejection } from './refusals.ts';
+import { damagedSource, rejection } from './rejections.ts';
 import { readPages, type TreeRead } from './source-pages.ts';
 
 const NOTHING: TreeRead = { size: 0, frontier: [], recordedAtMs: 0 };

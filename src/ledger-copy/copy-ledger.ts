@@ -18,7 +18,7 @@ import { unfinishedHead } from '../stores/unfinished-copy.ts';
 import { begin, compare, headOf, rejectOpenRecordings, START_ANEW } from './begin-copy.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
 import { readBack } from './read-back.ts';
-import { damagedSource, rejection } from './refusals.ts';
+import { damagedSource, rejection } from './rejections.ts';
 import { NAME_TAKEN, readPages, type TreeRead } from './source-pages.ts';
 
 const ROWS_AT_ONCE = 500;

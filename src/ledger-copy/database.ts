@@ -5,7 +5,7 @@ import type { LedgerKey } from '../ledger/index.ts';
 import { databaseSettings } from '../maintenance/database-settings.ts';
 import type { PostgresDatabase } from '../stores/postgres/index.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
-import { directoryRejection, rejection } from './refusals.ts';
+import { directoryRejection, rejection } from './rejections.ts';
 
 const NAME = 'the database';
 const CONNECTIONS = 2;

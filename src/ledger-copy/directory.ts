@@ -19,7 +19,7 @@ import {
   SqliteLedgerStore,
 } from '../stores/sqlite/index.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
-import { directoryRejection, isCorrupt, rejection } from './refusals.ts';
+import { directoryRejection, isCorrupt, rejection } from './rejections.ts';
 
 /** Opens a directory whose ledger is copied: one that no service uses, or a backup. Its files are only read. */
 export async function openDirectorySource(path: string): Promise<CopySource> {

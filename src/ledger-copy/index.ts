@@ -1,4 +1,4 @@
-// Front door of copies: from a directory into a database, and back.
+// Public interface of copies: from a directory into a database, and back.
 
 import type { CopyFacts, LedgerCopier } from '../cli/ledger-copy.ts';
 import { readGivenLedgerKey } from '../data-directory/data-dir.ts';
@@ -9,7 +9,7 @@ import { copyLedger } from './copy-ledger.ts';
 import { openDatabaseSource, openDatabaseTarget } from './database.ts';
 import { openDirectorySource, openDirectoryTarget } from './directory.ts';
 import type { CopySource, CopyTarget } from './ends.ts';
-import { directoryRejection } from './refusals.ts';
+import { directoryRejection } from './rejections.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -1,7 +1,7 @@
 // Whether a store holds what was copied into it: everything is read again, and the tree computed from the leaves that come back.
 
 import { growTree, type LedgerRecord, type LedgerStore, leafHash, type TreeState } from '../ledger/index.ts';
-import { isCorrupt, rejection } from './refusals.ts';
+import { isCorrupt, rejection } from './rejections.ts';
 import { PAGE_ENTRIES } from './source-pages.ts';
 
 /**

@@ -1,9 +1,9 @@
-// The entries of a ledger that is copied, a page at a time. Each is held against its own leaf and against the tree before it goes on.
+// The entries of a ledger that is copied, a page at a time. Each is compared with its own leaf and against the tree before it goes on.
 
 import { recordFault } from '../authority/index.ts';
 import { contentFault, type Head, type LedgerRecord, leafHash } from '../ledger/index.ts';
 import type { CopySource } from './ends.ts';
-import { damagedSource, isCorrupt } from './refusals.ts';
+import { damagedSource, isCorrupt } from './rejections.ts';
 
 /** Entries in memory at once. A token has 16 KiB at most. */
 export const PAGE_ENTRIES = 200;

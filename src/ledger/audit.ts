@@ -19,7 +19,7 @@ export interface AuditFault {
 export interface AuditRequest {
   /** Every record, in the order of the index. Records without content are checked without it. */
   readonly records: AsyncIterable<LedgerRecord> | Iterable<LedgerRecord>;
-  /** The signed note that the records are held against. */
+  /** The signed note that the records are compared with. */
   readonly checkpoint: string;
   /** Got before, out of band. */
   readonly verifierKey: string;

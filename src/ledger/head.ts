@@ -29,14 +29,14 @@ export function trustHead(head: Head, verifierKey: string, seen?: TrustedHead): 
     throw corrupt('The frontier in the store does not fit the size of the tree.');
   }
   const signed = openCheckpoint(head.checkpoint, verifierKey);
-  if (!signed.ok) throw corrupt(`The head in the store is not to be trusted: ${signed.fault}.`);
+  if (!signed.ok) throw corrupt(`The head in the store cannot be trusted: ${signed.fault}.`);
   if (signed.size !== head.size || !isSame(signed.root, root)) {
     throw corrupt('The frontier in the store does not lead to the root that the checkpoint signs.');
   }
   if (seen !== undefined && head.size < seen.size) {
     throw corrupt(`The store went back from ${seen.size} entries to ${head.size}.`);
   }
-  // No signature covers the time: it is held against what was seen, so that the next entry is not dated back.
+  // No signature covers the time: it is compared with what was seen, so that the next entry is not dated back.
   if (seen !== undefined && head.recordedAtMs < seen.recordedAtMs) throw corrupt('The time in the head went back.');
   if (seen !== undefined && head.size === seen.size && !isSame(root, seen.root)) {
     throw corrupt(`The store holds another tree of ${head.size} entries than before.`);
@@ -54,7 +54,7 @@ export async function checkStored(store: LedgerStore, head: TrustedHead, verifie
     throw corrupt(
       isForeign(identity)
         ? 'The store belongs to the ledger of another key.'
-        : 'What the store says of the key of its ledger is damaged.',
+        : 'The stored identity of the ledger is damaged.',
     );
   }
   const nodes = await store.nodes(perfectSubtrees(0, head.size));
@@ -70,7 +70,7 @@ export async function checkStored(store: LedgerStore, head: TrustedHead, verifie
   const [newestHash] = await store.nodes([{ level: 0, index: head.size - 1 }]);
   const isSealed = newest?.index === head.size - 1 && newest.recordedAtMs === head.recordedAtMs;
   if (!isSealed || !isSame(leafHash(newest.leaf), newestHash)) {
-    throw corrupt('The newest entry in the store is not the one that the head is about.');
+    throw corrupt('The newest entry in the store is not the one that the head names.');
   }
 }
 

@@ -1,4 +1,4 @@
-// Front door of the ledger.
+// Public interface of the ledger.
 
 export {
   type AuditEnd,

@@ -40,7 +40,7 @@ export interface LedgerOptions {
    * entries do not. It may throw, and then nothing is recorded: an entry cannot be taken back. `nowMs` where it is not said.
    */
   readonly stampMs?: (newestMs: number) => number;
-  /** Told of every commit that added something. Must not throw. */
+  /** Called for every commit that added something. Must not throw. */
   readonly onCommit?: (stats: CommitStats) => void;
   /** How many candidates one commit takes at most; 256 where it is not said. */
   readonly maxBatch?: number;

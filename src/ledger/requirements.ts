@@ -1,5 +1,5 @@
 // Candidates that mean nothing without others. They share a commit with them, and are left out where one of the others did
-// not come into the ledger as it was meant to, because somebody else took its name.
+// not come into the ledger as it was meant to, because another party took its name.
 
 import type { Waiting } from './append-queue.ts';
 import { keyOf } from './commit-outcome.ts';
@@ -26,9 +26,9 @@ export interface Admitted<Outcome> {
 const NOTHING_NEEDED: ReadonlySet<string> = new Set();
 
 /**
- * Leaves out the candidates whose requirements cannot be met, and rejects them with EntryMissing. A requirement is met by an
- * entry of the store, or by a candidate that stands earlier in the batch. With `isCertain` the store is asked about the latter
- * too: it may have been recorded by somebody else in the meantime.
+ * Leaves out the candidates whose requirements cannot be met, and rejects them with EntryMissing. A requirement is met
+ * by an entry of the store, or by a candidate that stands earlier in the batch. With `isCertain` the store is asked
+ * about the latter too: it may have been recorded by another party in the meantime.
  */
 export async function admit<Outcome>(
   store: LedgerStore,

@@ -102,7 +102,7 @@ function isSame(one: Obligations, other: Obligations): boolean {
   );
 }
 
-const WORDS = { calls_per_second: 'calls a second', concurrent_calls: 'calls at once' } as const;
+const WORDS = { calls_per_second: 'calls per second', concurrent_calls: 'concurrent calls' } as const;
 
 function tooMany(quota: keyof typeof WORDS, limit: number, seconds: number): EctError {
   return new EctError(

@@ -75,7 +75,7 @@ export class FreeSpace {
   /** Rejects with STORAGE_FULL where there is no room. */
   demand(): void {
     if (this.#hasRoom) return;
-    throw new EctError(reject('STORAGE_FULL', 'The disk has less free space than is kept in reserve.'));
+    throw new EctError(reject('STORAGE_FULL', 'The disk has less free space than the reserve.'));
   }
 
   /** Notes bytes that were written since the last measurement. */

@@ -30,7 +30,7 @@ export type OnLimit = (limit: LimitName) => void;
 
 export interface Resources {
   readonly limits: ProcessLimits;
-  /** Told whenever a limit was met: something was rejected, or given up for others. */
+  /** Called whenever a limit was met: something was rejected, or given up for others. */
   readonly onLimit: OnLimit;
   readonly accounts: Accounts;
   readonly admission: Admission;

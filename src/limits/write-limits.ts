@@ -12,7 +12,7 @@ export interface CallerWriteLimitsOptions {
   readonly space: FreeSpace | undefined;
   /** What is kept on that disk; the rest is in memory. */
   readonly onDisk: ReadonlySet<WriteUse>;
-  /** Told of every rejection and of all that was taken or, with negative bytes, given back. Must not throw. */
+  /** Called for every rejection and of all that was taken or, with negative bytes, given back. Must not throw. */
   readonly onRejected: (use: WriteUse, reason: ErrorReason) => void;
   readonly onTaken: (use: WriteUse, bytes: number) => void;
 }

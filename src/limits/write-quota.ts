@@ -99,11 +99,15 @@ export class WriteQuota {
     const { bytesPerHour } = this.#options;
     const seconds = Math.ceil(((bytes - left) * HOUR_MS) / bytesPerHour / 1000);
     throw new EctError(
-      reject('QUOTA_EXCEEDED', `This caller has had ${bytesPerHour} bytes written within the last hour, its quota.`, {
-        quota: 'written_bytes_per_hour',
-        limit: String(bytesPerHour),
-        retry_after_seconds: String(seconds),
-      }),
+      reject(
+        'QUOTA_EXCEEDED',
+        `This caller has had ${bytesPerHour} bytes stored within the last hour, which is its quota.`,
+        {
+          quota: 'written_bytes_per_hour',
+          limit: String(bytesPerHour),
+          retry_after_seconds: String(seconds),
+        },
+      ),
     );
   }
 }

@@ -94,7 +94,7 @@ async function askKms(signer: SignerConfig & { kind: 'kms' }, keys: KeysConfig):
     (await openKmsKey(signer, keys)).close();
   } catch (error) {
     if (error instanceof EctError) throw new StartError(`AWS KMS: ${error.message}`, { cause: error });
-    if (error instanceof KmsKeyError && error.atStart !== 'refuse') throw new StartError(`${error.message} ${GOES_ON}`);
+    if (error instanceof KmsKeyError && error.atStart !== 'fail') throw new StartError(`${error.message} ${GOES_ON}`);
     throw error;
   }
 }
@@ -131,7 +131,7 @@ function lookAtAgent({ workloadApi }: Config): AddressFault {
   const wait = 'A start waits 15 s for the agent.';
   try {
     const found = statSync(path);
-    if (!found.isSocket()) return { problem: `ECT_WORKLOAD_API leads to something that is no socket: ${path}.` };
+    if (!found.isSocket()) return { problem: `ECT_WORKLOAD_API is not the path of a socket: ${path}.` };
     accessSync(path, constants.W_OK);
     return {};
   } catch (error) {

@@ -141,14 +141,14 @@ function acceptLoss(path: string, note: string): Promise<AcceptedLossFacts> {
   return asOwner(path, (dir) => recordLoss(dir, note, clockForLoss(dir)));
 }
 
-/** The clock by which a loss is dated, for ever. StartError where the wall clock is not believed. */
+/** The clock by which a loss is dated, for ever. StartError where the wall clock is not trusted. */
 export function clockForLoss(dir: DataDir): TrustedClock {
   const clock = commandClock(dir.clock);
   if (clock.isTrusted) return clock;
   const seconds = Math.round(Math.abs(clock.trustedTime.doubt?.differenceMs ?? 0) / 1000);
   const name = basename(dir.clock);
   throw new StartError(
-    `The wall clock is ${seconds} s away from what the service believed (${name}), and the loss would be dated by it for ever. Nothing was changed. ` +
+    `The wall clock is ${seconds} s away from the time that the service trusted (${name}), and the entry of the loss would have this time for ever. Nothing was changed. ` +
       `Set the clock right (NTP), and repeat the command. If it is right now and was wrong before, remove ${name} first.`,
   );
 }

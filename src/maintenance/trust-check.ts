@@ -76,7 +76,7 @@ async function readConfigured(
       throw new WrongUsage(error.message, { cause: error });
     throw error;
   }
-  throw new WrongUsage('ECT_TRUST_FILE is not set: no issuer but the service itself is believed');
+  throw new WrongUsage('ECT_TRUST_FILE is not set: only the service itself is a trusted issuer');
 }
 
 function partsOf(token: string): { readonly header: JsonObject; readonly payload: JsonObject } {

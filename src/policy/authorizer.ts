@@ -33,7 +33,7 @@ export interface PolicyInForce {
   readonly digest: string;
 }
 
-/** A rejection as the operator is told of it. */
+/** A rejection as the operator is called for it. */
 export interface PolicyRejection {
   readonly caller: Caller;
   readonly question: PermissionQuestion;

@@ -7,7 +7,7 @@ import type { FileGroup, LoadedGroup } from './file-group.ts';
 import { judge, type Seen, type Standing, standingAfter } from './judgement.ts';
 import { DirectoryWatcher } from './watcher.ts';
 
-/** Told of what became of files that have changed. */
+/** Called for what became of files that have changed. */
 export interface ReloadEvents {
   filesReloaded(files: string): void;
   /** The files on disk cannot be used; those before stay in force. */

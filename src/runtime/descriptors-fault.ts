@@ -9,7 +9,7 @@ export function descriptorsFault(error: unknown): string | undefined {
       return 'This process may open no more files (EMFILE): raise its limit, ulimit -n. A service with the default settings needs 2,112.';
     }
     if (code === 'ENFILE')
-      return 'This machine has too many files open (ENFILE): raise fs.file-max, or end what holds them.';
+      return 'This machine has too many open files (ENFILE): raise fs.file-max, or stop the processes that have them open.';
   }
   return undefined;
 }

@@ -51,7 +51,7 @@ export function descriptorRoom(
     connections: left,
     connectionsPerAddress: isHalf ? Math.ceil(left / 2) : Math.min(connectionsPerAddress, left),
     warning:
-      `ulimit -n is ${limit}, and the service needs ${what}, so it takes ${left} connections at once and not ` +
+      `ulimit -n is ${limit}, and the service needs ${what}, so it takes ${left} connections instead of ` +
       `${connections}: raise ulimit -n to ${own + connections} or more, or set ECT_MAX_CONNECTIONS=${left}.`,
   };
 }

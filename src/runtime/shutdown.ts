@@ -23,7 +23,7 @@ const STEPS = [
   'keys',
   // What waits for a commit is committed.
   'ledger',
-  // What time it is believed to be is kept for the next process.
+  // What time it is trusted to be is kept for the next process.
   'clock',
   // Pages are moved, the mark is synced, files are closed.
   'stores',

@@ -35,7 +35,7 @@ export function compose(
     batcher: new SignatureBatcher(),
     ledger,
     recordings: new Recordings({
-      orders: stores.orders,
+      pendingRecordings: stores.pendingRecordings,
       ledger,
       notices,
       earliest: () => context.earliest(),

@@ -111,11 +111,11 @@ export async function listen(
       ...(cas === undefined ? {} : { onAccepted: (socket) => cas.accept(socket) }),
       events,
       // Where the stores are in files, nothing waits for another machine.
-      tellsDeadlines: config.store === 'postgres' || config.redis !== undefined,
+      acceptsDeadlines: config.store === 'postgres' || config.redis !== undefined,
       jwks: () => keyManager.keySet,
       jwksMaxAgeSeconds: () => keyManager.keySetMaxAgeSeconds,
       ready: () => ({ ledger: probe.holds(), ...checks() }),
-      // Everything else goes on without a signer, without space, or while the clock is doubted.
+      // Everything else goes on without a signer, without space, or while the clock is not trusted.
       methodsReady: {
         'ect.v1.AuthorityService/Issue': canIssue,
         'ect.v1.AuthorityService/BatchIssue': canIssue,

@@ -94,7 +94,7 @@ export async function startService(
 }
 
 function rejectStopped(stop: AbortSignal | undefined): void {
-  if (stop?.aborted === true) throw new StartStopped('The service was asked to stop.');
+  if (stop?.aborted === true) throw new StartStopped('The service is stopping.');
 }
 
 async function startIn(

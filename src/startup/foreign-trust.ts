@@ -13,7 +13,7 @@ export function configuredTrust(config: Config): FileGroup<readonly Issuer[]> | 
   if (config.trustFile === undefined) return undefined;
   return trustFile(config.trustFile, {
     ownIssuer,
-    believesCallers: callers.byJwt || callers.byWit,
+    authenticatesCallers: callers.byJwt || callers.byWit,
     hasWorkloadApi: workloadApi !== undefined,
   });
 }

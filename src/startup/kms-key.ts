@@ -52,7 +52,7 @@ export async function openOrAwait(
     const signer = await Promise.race([attempt, late]);
     return signer === undefined ? awaited : { locator, signer };
   } catch (error) {
-    if (!(error instanceof KmsKeyError) || error.atStart === 'refuse') throw error;
+    if (!(error instanceof KmsKeyError) || error.atStart === 'fail') throw error;
     return error.atStart === 'wait-if-known' ? { ...awaited, doubt: error } : awaited;
   } finally {
     clearTimeout(timer);

@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 
 /** Takes an address as a start would, and gives it back at once. Answers the error of the system, if there is one. */
 export function tryToListen(host: string, port: number): Promise<Error | undefined> {
-  return new Promise((settle) => {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', settle);
-    server.listen({ host, port, exclusive: true }, () => server.close(() => settle(undefined)));
+    server.once('error', resolve);
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
 }
 

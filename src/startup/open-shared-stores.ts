@@ -43,7 +43,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     await rejectUnfinishedCopy(ledger);
     await rejectMoved(new MovedLedger(database));
     await rejectOtherKey(ledger, key);
-    const orders = new PostgresPendingRecordings(database);
+    const pendingRecordings = new PostgresPendingRecordings(database);
     const mark = MarkFile.open(dir.mark, 0);
     const lease = new PostgresLease(database, { isFit: isTimely, onChanged: events.backgroundLeaseChanged });
     const memo = new PostgresIdempotencyStore(database, undefined, earliest, lease);
@@ -55,7 +55,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       mark,
       replay: guard,
       idempotency: memo,
-      orders,
+      pendingRecordings,
       replacedFile: () => undefined,
       writes: [],
       checks: () => ({ database: database.isUp, integrity: !damage.isFound() }),
@@ -63,7 +63,14 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       tidiesForAll: () => lease.token !== undefined,
       readSharedTime: (steadyMs) => readServerTime(database, steadyMs),
       close: async () => {
-        await Promise.all([ledger.close(), memo.close(), guard?.close(), orders.close(), mark.close(), lease.close()]);
+        await Promise.all([
+          ledger.close(),
+          memo.close(),
+          guard?.close(),
+          pendingRecordings.close(),
+          mark.close(),
+          lease.close(),
+        ]);
         await database.close();
       },
     };

@@ -40,7 +40,7 @@ export interface Stores {
   /** Undefined where there is none, and where it is in Redis. */
   readonly replay: ReplayGuard | undefined;
   readonly idempotency: IdempotencyStore;
-  readonly orders: PendingRecordings;
+  readonly pendingRecordings: PendingRecordings;
   /** The name of a file that was deleted or replaced under the running service. */
   replacedFile(): string | undefined;
   /** Those that are files. */
@@ -62,7 +62,7 @@ export interface StoreSurroundings {
   /** The place of this process in `ledger.mark`. */
   readonly slot: number;
   readonly earliest: () => number;
-  /** The same in milliseconds, and the time that is believed, for what a recording order came to. */
+  /** The same in milliseconds, and the time that is trusted, for the results of pending recordings. */
   readonly kept: { readonly nowMs: () => number; readonly earliestMs: () => number };
   readonly health: StorageHealth | undefined;
 }
@@ -77,7 +77,7 @@ export function openStores({ replay }: Config, { dir, slot, earliest, kept, heal
       : SqliteIdempotencyStore.open(dir.once, earliest, health);
   const isElsewhere = replay.guard === 'off' || replay.guard === 'redis';
   const guard = isElsewhere ? undefined : openGuard(replay, dir, earliest, health);
-  const orders =
+  const pendingRecordings =
     dir === undefined
       ? new MemoryPendingRecordings()
       : SqlitePendingRecordings.open(dir.once, { leaseMs: Date.now, ...kept }, health);
@@ -87,17 +87,17 @@ export function openStores({ replay }: Config, { dir, slot, earliest, kept, heal
     mark,
     replay: guard,
     idempotency: memo,
-    orders,
+    pendingRecordings,
     checks: () => ({}),
     describeLoss: undefined,
     readSharedTime: undefined,
     tidiesForAll: undefined,
     replacedFile: () => ledger.replacedFile() ?? memo.replacedFile(),
-    writes: [ledger, memo, guard, orders].flatMap((store) =>
+    writes: [ledger, memo, guard, pendingRecordings].flatMap((store) =>
       store !== undefined && 'writes' in store ? [store.writes] : [],
     ),
     close: async () => {
-      await Promise.all([ledger.close(), memo.close(), guard?.close(), orders.close(), mark?.close()]);
+      await Promise.all([ledger.close(), memo.close(), guard?.close(), pendingRecordings.close(), mark?.close()]);
     },
   };
 }

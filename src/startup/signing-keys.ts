@@ -91,8 +91,8 @@ export async function adoptKey(keyManager: KeyManager, key: RootKey): Promise<vo
 }
 
 /**
- * Opens the key manager of the keys that the ledger knows and of the configured one. A name of AWS KMS that came to stand for
- * another key stops the start, unless the ledger knows that key.
+ * Opens the key manager of the keys that the ledger knows and of the configured one. A name of AWS KMS that now leads
+ * to another key stops the start, unless the ledger knows that key.
  */
 export async function openKeyManager(
   config: Config,

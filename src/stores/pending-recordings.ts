@@ -1,4 +1,4 @@
-// What every adapter that keeps recording orders has in common: how it names a task, and how it writes why an order failed.
+// What every adapter of pending recordings has in common: how it names a task, and how it writes why a recording failed.
 
 import type { TaskName } from '../authority/index.ts';
 import { type ErrorReason, REASONS, type Rejection, reject } from '../errors.ts';
@@ -24,7 +24,7 @@ export function readFailure(text: string): Rejection {
   } catch {
     // Not what this service writes: said as what it is.
   }
-  return reject('INTERNAL', 'Why the entry was refused cannot be read any more.');
+  return reject('INTERNAL', 'The stored reason of the rejection cannot be read.');
 }
 
 function isReason(reason: string): reason is ErrorReason {

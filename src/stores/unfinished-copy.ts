@@ -4,7 +4,7 @@ import type { Head } from '../ledger/index.ts';
 
 const NOTE = 'unfinished copy\n';
 
-/** The head that a copy goes by until its last entry, which brings the signed one. */
+/** The head that a copy uses until its last entry, which brings the signed one. */
 export function unfinishedHead(tree: Pick<Head, 'size' | 'frontier' | 'recordedAtMs'>): Head {
   const { size, frontier, recordedAtMs } = tree;
   return { size, frontier, recordedAtMs, checkpoint: NOTE };

@@ -9,7 +9,7 @@ export function createCallCounter(registers: Registry[]) {
   const byMethod = new Map<string, Map<string, Map<string, CallSeries>>>();
   const calls = new Counter({
     name: 'ect_calls_total',
-    help: 'Calls by method, gRPC code and reason of refusal.',
+    help: 'Calls by method, gRPC code and reason of rejection.',
     labelNames: ['method', 'code', 'reason'],
     registers,
     // The library puts the labels together anew for each count, so calls are counted here until somebody asks.
@@ -22,7 +22,7 @@ export function createCallCounter(registers: Registry[]) {
   });
   const callSeconds = new Histogram({
     name: 'ect_call_duration_seconds',
-    help: 'From the headers of a call to its answer.',
+    help: 'Duration of a call, from its headers to its answer.',
     labelNames: ['method'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60],
     registers,

@@ -9,7 +9,7 @@ export function createQuotaGauges(registers: Registry[]) {
   let read: ReadQuotas = () => ({ callers: 0, used: 0 });
   new Gauge({
     name: 'ect_caller_write_quotas',
-    help: 'Callers that wrote within the last hour, and so have a quota that is not full.',
+    help: 'Callers that have used part of their write quota within the last hour.',
     registers,
     collect() {
       this.set(read().callers);

@@ -37,7 +37,7 @@ const MAX_TOLD_FAULTS = 100;
 export class StorageHealth implements StorageWatch {
   readonly #events: Events;
   readonly #marks: ReadonlyMap<string, DamageMark>;
-  readonly #toldFaults = new Set<string>();
+  readonly #reportedFaults = new Set<string>();
   /** By file and stage: failures that were told, and are not over. */
   readonly #failing = new Set<string>();
   readonly #lost = Promise.withResolvers<void>();
@@ -115,7 +115,7 @@ export class StorageHealth implements StorageWatch {
   }
 
   #mark(file: ScrubbedFile, path: string): DamageMark {
-    const mark = new DamageMark(path, (damage) => this.#tellDamage(file, damage));
+    const mark = new DamageMark(path, (damage) => this.#reportDamage(file, damage));
     if (mark.isFound()) this.#events.storageDamaged(file, { index: null, fault: 'it was found damaged before' });
     return mark;
   }
@@ -142,13 +142,13 @@ export class StorageHealth implements StorageWatch {
     if (isNew) this.#scrub?.hurry();
   }
 
-  #tellDamage(file: ScrubbedFile, damage: Damage): void {
+  #reportDamage(file: ScrubbedFile, damage: Damage): void {
     const { index, fault } = damage;
     // What the scrub has found itself makes its own pass count for nothing.
     if (!this.#isScrubbing) this.#scrub?.distrust();
     const text = `${file} ${index} ${fault}`;
-    if (this.#toldFaults.has(text) || this.#toldFaults.size >= MAX_TOLD_FAULTS) return;
-    this.#toldFaults.add(text);
+    if (this.#reportedFaults.has(text) || this.#reportedFaults.size >= MAX_TOLD_FAULTS) return;
+    this.#reportedFaults.add(text);
     this.#events.storageDamaged(file, damage);
   }
 
@@ -158,7 +158,7 @@ export class StorageHealth implements StorageWatch {
     const mark = this.#marks.get(file);
     if (!isSound || mark?.isFound() !== true) return;
     if (!mark.clear()) return;
-    this.#toldFaults.clear();
+    this.#reportedFaults.clear();
     this.#events.storageSound(file);
     if (!this.#isAnyDamaged()) this.#scrub?.calm();
   }

@@ -7,7 +7,7 @@ import { type JsonObject, parseStrictObject, type StrictJson } from './strict-js
 /** A token in JWS Compact Serialization. */
 export type CompactToken = string & { readonly brand: 'CompactToken' };
 
-/** What every token has, signed or not: read, but not believed. */
+/** What every token has, signed or not: read, but not verified. */
 export interface Content {
   readonly payload: JsonObject;
   /** Members of the payload whose number is not spelled as a plain integer. */

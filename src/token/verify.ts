@@ -102,7 +102,7 @@ export const TOKEN_STEPS: readonly Step[] = [
   step('key_state', 'The key is in force and fits the algorithm.', ['algorithm', 'key'], checkKey),
   step('signature', 'The signature verifies.', ['parts', 'algorithm', 'key', 'fits'], checkSignature),
   step('claims', 'Every required claim is there, each has its type, all are of one draft.', ['content'], checkClaims),
-  step('formats', 'Every claim keeps its own rule.', ['typed'], checkClaimFormats),
+  step('formats', 'Every claim is valid.', ['typed'], checkClaimFormats),
   step('issuer', 'The key speaks for `iss`, and still did at `iat`.', ['key', 'typed'], checkIssuer),
   step('audience', '`aud` names the verifier.', ['typed'], checkAudience),
   step('time', '`exp` is ahead; `nbf` and `iat` are not too far ahead; `iat` is not too old.', ['typed'], checkTimes),

@@ -37,10 +37,10 @@ export interface ServerOptions extends ListenOptions {
   readonly identify: (socket: Socket) => Caller;
   /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
   readonly authenticate?: Authenticate | undefined;
-  /** Told of each connection when it is accepted, before its handshake. */
+  /** Called for each connection when it is accepted, before its handshake. */
   readonly onAccepted?: (socket: Socket) => void;
   /** See CallsOptions. */
-  readonly tellsDeadlines?: boolean;
+  readonly acceptsDeadlines?: boolean;
   /** Who may call what is for administrators. Nobody, where it is not said. */
   readonly isAdministrator?: (caller: Caller) => boolean;
   /** See CallsOptions. */
@@ -116,7 +116,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(isAdministrator === undefined ? {} : { isAdministrator }),
     authorizer: options.authorizer,
     callLimits: options.callLimits,
-    tellsDeadlines: options.tellsDeadlines === true,
+    acceptsDeadlines: options.acceptsDeadlines === true,
   });
   const all = [...services, health, ...reflection];
   const methods = methodTable(all);

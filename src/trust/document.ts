@@ -61,7 +61,7 @@ function addressRule(network: Network): string {
 /** Fetches a document. DocumentFault for whatever goes wrong: nothing that a server does makes it throw anything else. */
 export async function fetchDocument(request: DocumentRequest, options: DocumentOptions = {}): Promise<Buffer> {
   const fault = urlFault(request.url, request.network);
-  if (fault !== undefined) throw new DocumentFault(`${request.url.origin} is refused: ${fault}`);
+  if (fault !== undefined) throw new DocumentFault(`${request.url.origin} is rejected: ${fault}`);
   const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_KEY_SET_BYTES, signal } = options;
   const timeout = AbortSignal.timeout(timeoutMs);
   const ended = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
@@ -123,7 +123,7 @@ function guardedLookup(network: Network, resolve: Resolve): LookupFunction {
       const [first] = addresses;
       if (first === undefined) callback(new DocumentFault('its name has no address'), []);
       else if (!addresses.every(({ address }) => isAllowedAddress(address, network))) {
-        callback(new DocumentFault(`it is refused: ${addressRule(network)}`), []);
+        callback(new DocumentFault(`it is rejected: ${addressRule(network)}`), []);
       } else if (all === true) callback(null, [...addresses]);
       else callback(null, first.address, first.family);
     });

@@ -8,7 +8,7 @@ import type { ForeignKey, KeySetContent } from './key-set.ts';
 import { type LoadOptions, loadKeySet } from './load-key-set.ts';
 import { type KeySetPorts, RemoteKeySet, type Wanted } from './remote-key-set.ts';
 
-/** Told of the keys of an issuer. */
+/** Called for the keys of an issuer. */
 export interface ForeignKeyEvents {
   foreignKeysTaken(iss: string, content: KeySetContent, isNews: boolean): void;
   foreignKeysFailed(iss: string, why: string, isNews: boolean): void;
@@ -61,7 +61,7 @@ export class ForeignIssuers {
     this.replace(issuers);
   }
 
-  /** From here on these issuers are believed, and no others. Keys of a source that is still named stay. */
+  /** From here on these issuers are trusted, and no others. Keys of a source that is still named stay. */
   replace(issuers: readonly Issuer[]): void {
     const removed = new Set(this.#held.map(({ issuer }) => issuer.iss));
     const before = new Map<string, Loaded>();
@@ -72,7 +72,7 @@ export class ForeignIssuers {
     for (const { iss } of issuers) removed.delete(iss);
     for (const iss of removed) this.#ports.events.foreignIssuerRemoved(iss);
     this.#callers = new Map(this.#held.flatMap(asCallerIssuer));
-    this.#tellTokenKeys();
+    this.#reportTokenKeys();
     if (this.#timer !== undefined) this.look();
   }
 
@@ -165,12 +165,12 @@ export class ForeignIssuers {
       load: (signal) => loadKeySet(iss, source, { ...fetching, signal }),
       events: {
         taken: (content, isNews) => {
-          if (isNews) this.#tellTokenKeys();
+          if (isNews) this.#reportTokenKeys();
           events.foreignKeysTaken(iss, content, isNews);
         },
         failed: (why, isNews) => events.foreignKeysFailed(iss, why, isNews),
         expired: () => {
-          this.#tellTokenKeys();
+          this.#reportTokenKeys();
           events.foreignKeysExpired(iss);
         },
       },
@@ -178,7 +178,7 @@ export class ForeignIssuers {
     return new RemoteKeySet(source.times, ports, before);
   }
 
-  #tellTokenKeys(): void {
+  #reportTokenKeys(): void {
     this.#ports.onTokenKeys(this.#held.flatMap(tokenKeysOf));
   }
 }

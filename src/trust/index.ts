@@ -1,4 +1,4 @@
-// Whom else we believe: the keys of foreign issuers, and how they come here.
+// The keys of foreign issuers, and how they are fetched.
 
 export type { Network } from './addresses.ts';
 export type { DocumentOptions } from './document.ts';

@@ -1,4 +1,4 @@
-// What the operator says about one issuer: where its keys come from, and what they are believed for.
+// What the operator says about one issuer: where its keys come from, and what they are trusted for.
 
 import type { TrustedKey } from '../keys/index.ts';
 import type { Network } from './addresses.ts';
@@ -13,7 +13,7 @@ export interface Issuer {
   readonly tokens: TokenTrust | undefined;
   /** Undefined: its JWTs prove no caller. */
   readonly callers: CallerTrust | undefined;
-  /** The names that it gave to callers while it was believed for them. They stand in tokens that this service issued. */
+  /** The names that it gave to callers while it was trusted for them. They stand in tokens that this service issued. */
   readonly pastCallers: CallerIdentity | undefined;
 }
 
@@ -58,7 +58,7 @@ export type CallerIdentity =
   /** A claim behind a prefix, as it is. */
   | { readonly kind: 'oidc'; readonly prefix: string; readonly claim: string };
 
-/** A key as the ring holds it; undefined where it fits no algorithm that its issuer is believed for. */
+/** A key as the ring holds it; undefined where it fits no algorithm that its issuer is trusted for. */
 export function tokenKey(key: ForeignKey, { speaksFor, algorithms }: TokenTrust): TrustedKey | undefined {
   const { kid, publicKey, notBefore, notAfter, revokedAt } = key;
   const allowed = key.algorithms.filter((name) => algorithms?.includes(name) !== false);

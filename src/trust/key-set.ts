@@ -1,4 +1,4 @@
-// A JWK Set of somebody else (RFC 7517, 5), or a SPIFFE bundle: which of its keys can be used. One bad key does not take the
+// A JWK Set of another party (RFC 7517, 5), or a SPIFFE bundle: which of its keys can be used. One bad key does not take the
 // others along; it is reported, and never used.
 
 import { isUtf8 } from 'node:buffer';
@@ -17,7 +17,7 @@ export interface ForeignKey extends TrustedJwk {
 }
 
 export interface KeySetContent {
-  /** No two bear the same `kid`. None: nothing of the issuer is believed. */
+  /** No two bear the same `kid`. None: nothing of the issuer is trusted. */
   readonly keys: readonly ForeignKey[];
   /** A sentence for each key that is not used. */
   readonly problems: readonly string[];

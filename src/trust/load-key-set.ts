@@ -24,7 +24,7 @@ export async function loadKeySet(iss: string, source: LoadedSource, options: Loa
   return readKeySet(await fetchKeySet(iss, source, options), isBundle);
 }
 
-/** What the agent takes away is not believed any more; other sources keep what they had. */
+/** What the agent takes away is no longer trusted; other sources keep what they had. */
 async function readWorkloadBundle(trustDomain: string, readBundle: ReadBundle | undefined): Promise<KeySetContent> {
   if (readBundle === undefined) throw new KeySetFault('only the running service asks the SPIFFE Workload API');
   const bytes = await readBundle(trustDomain);
@@ -69,7 +69,7 @@ function keySetUrl(iss: string, { kind, place, network }: LoadedSource, bytes: B
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) throw new KeySetFault(`the document of ${kind} has no jwks_uri`);
   const fault = urlFault(url, network);
-  if (fault !== undefined) throw new KeySetFault(`the jwks_uri in the document of ${kind} is refused: ${fault}`);
+  if (fault !== undefined) throw new KeySetFault(`the jwks_uri in the document of ${kind} is rejected: ${fault}`);
   // An issuer must not lead this service to other servers of the network that it is in.
   if (network !== 'public' && url.origin !== new URL(place).origin) {
     throw new KeySetFault(

@@ -22,10 +22,10 @@ export interface Trust {
   readonly problems: readonly string[];
 }
 
-/** What a service is like that believes these issuers. */
+/** The properties of a service that trusts these issuers. */
 export interface TrustSurroundings {
-  /** Whether it believes callers by the JWTs of issuers. */
-  readonly believesCallers: boolean;
+  /** Whether it authenticates callers by the JWTs of issuers. */
+  readonly authenticatesCallers: boolean;
   /** Whether it has a SPIFFE Workload API. */
   readonly hasWorkloadApi: boolean;
   /** The issuer of the service. Callers are not named below it. */
@@ -62,7 +62,7 @@ export function readTrust(text: string, around: Partial<TrustSurroundings> = {})
     }
     rejectNamesOfIssuers(entry, entries, report);
   }
-  if (around.believesCallers === true && !entries.some(({ issuer }) => issuer.callers)) {
+  if (around.authenticatesCallers === true && !entries.some(({ issuer }) => issuer.callers)) {
     report('the file', 'ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use');
   }
   return { issuers: entries.map((entry) => ({ ...entry.issuer, tokens: tokenTrust(entry, entries) })), problems };
@@ -157,10 +157,10 @@ function rejectCollisions(entries: readonly Entry[], report: Report): void {
 }
 
 function rejectUnsafeCallers({ issuer, place }: Entry, around: Partial<TrustSurroundings>, report: Report): void {
-  const { believesCallers = true, ownIssuer } = around;
+  const { authenticatesCallers = true, ownIssuer } = around;
   const identity = namesOf(issuer);
   if (identity === undefined) return;
-  if (issuer.callers !== undefined && !believesCallers)
+  if (issuer.callers !== undefined && !authenticatesCallers)
     report(`${place}.callers`, 'needs ECT_CALLER_JWTS=yes or ECT_CALLER_WITS=yes');
   if (identity.kind === 'oidc' && ownIssuer !== undefined && isWithin(identity.prefix.slice(0, -1), ownIssuer)) {
     report(

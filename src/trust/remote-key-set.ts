@@ -11,7 +11,7 @@ export interface KeySetTimes {
   readonly maxStaleMs: number;
 }
 
-/** Told of what became of a fetch. */
+/** Called for what became of a fetch. */
 export interface KeySetEvents {
   /** A set was taken. `isNews`: its keys, or what is wrong with some of them, differ from before, or fetches had failed. */
   taken(content: KeySetContent, isNews: boolean): void;

@@ -72,7 +72,7 @@ export function agentFault(endpoint: WorkloadEndpoint, error: unknown): string {
 function connectFault(endpoint: WorkloadEndpoint, code: string): string {
   const start = 'start the agent, or set ECT_WORKLOAD_API to its address';
   if (endpoint.kind === 'tcp') return `nothing can be reached there (${code}): ${start}`;
-  if (code === 'ECONNREFUSED') return `nobody listens on this socket: ${start}`;
+  if (code === 'ECONNREFUSED') return `no process listens on this socket: ${start}`;
   if (code === 'ENOTSOCK' || code === 'EPROTOTYPE') return `${endpoint.path} is no stream socket: ${start}`;
   if (code === 'ENOENT') return `${endpoint.path} does not exist: ${start}`;
   return fileFault(endpoint.path, { code }, 'written');

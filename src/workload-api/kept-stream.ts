@@ -22,11 +22,11 @@ export const STREAM_TIMES: StreamTimes = {
 
 export type StreamName = 'x509' | 'jwt';
 
-/** Told of the state of a stream. */
+/** Called for the state of a stream. */
 export interface StreamEvents {
   /** It brings messages again. */
   workloadApiUp(stream: StreamName): void;
-  /** It ended, or cannot be opened. `isNews`: this is not what was said last. */
+  /** It ended, or cannot be opened. `isNews`: it differs from the last report. */
   workloadApiDown(stream: StreamName, why: string, isNews: boolean): void;
 }
 

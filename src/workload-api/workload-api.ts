@@ -8,7 +8,7 @@ import { JwtBundles } from './jwt-bundles.ts';
 import { KeptStream, STREAM_TIMES, type StreamEvents, type StreamName, type StreamTimes } from './kept-stream.ts';
 import { type Identity, readUpdate } from './read-update.ts';
 
-/** Told of what the agent does. */
+/** Called for what the agent does. */
 export interface WorkloadApiEvents extends StreamEvents {
   /** A message cannot be used: what came before stays in force. */
   workloadApiRejected(stream: StreamName, why: string): void;
@@ -40,7 +40,7 @@ const TIMES: WorkloadApiTimes = { ...STREAM_TIMES, startMs: 15_000, denialMs: 30
 /** Between two streams that are opened because nothing has come for too long. */
 const RENEW_MS = 60_000;
 
-/** Told of the identity that is in force from here on; undefined: there is none. */
+/** Called for the identity that is in force from here on; undefined: there is none. */
 export type OnIdentity = (identity: Identity | undefined) => void;
 
 export class WorkloadApi {

@@ -119,7 +119,7 @@ describe('BatchIssue', () => {
     expect(context.ledger.size).toBe(0);
   });
 
-  test('what was refused is tried again', async () => {
+  test('what was rejected is tried again', async () => {
     const { context } = await makeAuthority();
     const items: Item[] = [{}, { level: Level.L3, pred: [UNKNOWN] }];
     const [token, rejected] = await issue(context, 'batch-1', items);
@@ -147,7 +147,7 @@ describe('BatchIssue', () => {
     expect(await reasonOf(issue(context, 'batch-1', [{ execAct: 'b' }], nobody))).toBe('OK');
   });
 
-  test('without an id each call makes tokens of its own; an id that is no name is refused', async () => {
+  test('without an id each call makes tokens of its own; an id that is no name is rejected', async () => {
     const { context } = await makeAuthority();
     expect(await issue(context, '', [{}])).not.toEqual(await issue(context, '', [{}]));
     for (const requestId of ['with blank', 'x'.repeat(129), 'ü'])
@@ -191,7 +191,7 @@ describe('BatchVerify', () => {
     expect(await verify('batch-2', [other], ADA, 'own')).toEqual(['']);
   });
 
-  test('of a caller without a certificate an id that can be guessed is refused', async () => {
+  test('of a caller without a certificate an id that can be guessed is rejected', async () => {
     const { tokens, verify } = await setUp();
     const nobody: Caller = { kind: 'anonymous' };
     expect(await reasonOf(verify('batch-1', tokens, nobody))).toBe('REQUEST_INVALID');

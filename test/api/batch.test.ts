@@ -66,7 +66,7 @@ describe('running items', () => {
     expect(new Set(begunIn).size).toBeGreaterThan(2);
   });
 
-  test('an item that is refused, or has no request, fails alone', async () => {
+  test('an item that is rejected, or has no request, fails alone', async () => {
     const items = [{ reference: 'a', request: 1 }, { reference: 'b' }, { reference: 'c', request: 2 }];
     const results = await runItems(items, callUntil(), async (request) => {
       if (request === 2) throw new EctError(reject('KEY_UNKNOWN', 'No trusted key has this kid.'));
@@ -126,7 +126,7 @@ describe('running items', () => {
     await expect(running).rejects.toThrow(RangeError);
   });
 
-  test.each([0, 1001])('%d items are refused', (count) => {
+  test.each([0, 1001])('%d items are rejected', (count) => {
     const rejected = { reason: 'REQUEST_INVALID', metadata: { field: 'items' } };
     expect(() => checkBatch(itemsOf(count))).toThrow(expect.objectContaining(rejected));
   });
@@ -165,7 +165,7 @@ describe('running items', () => {
 });
 
 describe('appending items', () => {
-  test('each is answered in its place; one without a token is refused by its field', async () => {
+  test('each is answered in its place; one without a token is rejected by its field', async () => {
     const { context } = await makeAuthority();
     const input = readIssueInput(create(IssueRequestSchema, { execAct: 'review', aud: [AUD] }));
     const { token } = await issue(context, { kind: 'anonymous' }, input, new AbortController());

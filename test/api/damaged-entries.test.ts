@@ -88,7 +88,7 @@ const CORRUPT = {
 
 describe('L7: a flipped bit', () => {
   test.each(['leaf', 'name', 'author', 'recorded_at', 'nodes'])(
-    'in the %s of an entry is never handed out: the refusal names the entry',
+    'in the %s of an entry is never handed out: the rejection names the entry',
     async (column) => {
       const service = await recordedService();
       flip(column);

@@ -70,7 +70,7 @@ const CASES = Object.keys(FORMS).flatMap((form) =>
 );
 
 describe('H28: text in a request', () => {
-  test.each(CASES)('$text as $place over $form is refused by a reason', async ({ form, text, place }) => {
+  test.each(CASES)('$text as $place over $form is rejected by a reason', async ({ form, text, place }) => {
     const { type, path } = FORMS[form]!;
     const message = Buffer.from(BODIES[place]!(TEXTS[text]!));
     const request = { path, headers: { 'content-type': type }, body: form === 'Connect' ? message : frame(message) };

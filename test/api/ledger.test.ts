@@ -260,7 +260,7 @@ describe('a page token', () => {
     }
   });
 
-  test.each(OTHERS)('is of no use with %s, and the refusal says so', async (_, other) => {
+  test.each(OTHERS)('is of no use with %s, and the rejection says so', async (_, other) => {
     const { client, pageToken } = await started();
     await expect(client.list({ ...BASE, ...other, pageToken } as ListFields)).rejects.toMatchObject({
       reason: 'REQUEST_INVALID',
@@ -277,7 +277,7 @@ describe('a page token', () => {
   });
 
   test.each(['x', '-1', '2', 'A'.repeat(18), 'A'.repeat(20), `${'A'.repeat(18)}B`, 'A'.repeat(4_000)])(
-    'H45 that no page answered is refused: %s',
+    'H45 that no page answered is rejected: %s',
     async (pageToken) => {
       const { client } = await started();
       await expect(client.list({ ...BASE, pageToken })).rejects.toMatchObject({ metadata: { field: 'page_token' } });
@@ -285,7 +285,7 @@ describe('a page token', () => {
   );
 });
 
-test('a page size above the largest counts as the largest, and one below zero is refused', async () => {
+test('a page size above the largest counts as the largest, and one below zero is rejected', async () => {
   const { context } = await makeAuthority();
   const client = clientOf(context);
   await recordTask(context);
@@ -329,7 +329,7 @@ test.each([
   ['', 'REQUEST_INVALID'],
   [WID, 'WORKFLOW_NOT_FOUND'],
   ['\u2020taint', 'WORKFLOW_NOT_FOUND'],
-])('the workflow %j is refused with %s', async (wid, reason) => {
+])('the workflow %j is rejected with %s', async (wid, reason) => {
   const { context } = await makeAuthority();
   await clientOf(context).mark({ kind: 'key', kid: 'k', sinceMs: 0 });
   await expect(clientOf(context).workflow(wid)).rejects.toMatchObject({ reason });

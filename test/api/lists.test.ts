@@ -50,7 +50,7 @@ function requestWith([field, ...rest]: readonly DescField[]): JsonObject {
   return { ...needed, [field.name]: field.fieldKind === 'list' && rest.length > 0 ? [inner] : inner };
 }
 
-describe('letters are refused, with what happened', () => {
+describe('letters are rejected, with what happened', () => {
   test('in every list of strings that a request has', () => {
     expect(rows.map(([name]) => name)).toEqual([
       'Issue aud',

@@ -150,7 +150,7 @@ describe('H24 the size of an answer is bounded before the work', () => {
   });
 
   test('H24 a page of keys is within its room, whatever is in it, and the pages together are all keys', async () => {
-    // A locator is a text that somebody else chooses: longer than any that is taken today.
+    // A locator is a text that another party chooses: longer than any that is taken today.
     const far = 'x'.repeat(5_000);
     const { keyManager, admin } = await services({
       ports: {

@@ -108,7 +108,7 @@ describe('Issue: defaults and fields', () => {
   });
 });
 
-describe('enums are open, and a number that is not known is refused, not taken for the default', () => {
+describe('enums are open, and a number that is not known is rejected, not taken for the default', () => {
   test.each([-1, 4, 99, 2_147_483_647, -2_147_483_648])('level %d', (level) => {
     expect(fieldOf(() => issueInput({ level: level as Level }))).toBe('level');
     expect(fieldOf(() => verifyInput({ minimumLevel: level as Level }))).toBe('minimum_level');
@@ -192,11 +192,11 @@ describe('ttl', () => {
     [1n, 500_000_000],
     [1n, -1],
     [1n, 2_147_483_647],
-  ])('%d s and %d ns are refused', (seconds, nanos) => {
+  ])('%d s and %d ns are rejected', (seconds, nanos) => {
     expect(fieldOf(() => issueInput({ ttl: { seconds, nanos } }))).toBe('ttl');
   });
 
-  test('T17: no ttl, however large, overflows: the lifetime is refused when the token is drafted', async () => {
+  test('T17: no ttl, however large, overflows: the lifetime is rejected when the token is drafted', async () => {
     const { context } = await makeAuthority();
     for (const seconds of [86_401n, 2n ** 53n, MAX]) {
       const bytes = toBinary(
@@ -238,7 +238,7 @@ describe('names', () => {
   });
 });
 
-test('an audience that was given as a string in the place of a list is refused: its letters are no parties', () => {
+test('an audience that was given as a string in the place of a list is rejected: its letters are no parties', () => {
   expect(fieldOf(() => issueInput({ aud: Array.from('urn:example:reader') }))).toBe('aud');
   expect(issueInput({ aud: ['urn:example:reader', 'ab'] }).aud).toEqual(['urn:example:reader', 'ab']);
 });
@@ -250,7 +250,7 @@ describe('bindings', () => {
     expect(input('')).toBe('47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU');
   });
 
-  test('an empty hash is refused: it would bind nothing', () => {
+  test('an empty hash is rejected: it would bind nothing', () => {
     expect(fieldOf(() => issueInput({ inputBinding: { case: 'inpHash', value: '' } }))).toBe('inp_hash');
     expect(fieldOf(() => issueInput({ outputBinding: { case: 'outHash', value: '' } }))).toBe('out_hash');
     expect(fieldOf(() => verifyInput({ inputBinding: { case: 'inpHash', value: '' } }))).toBe('inp_hash');
@@ -345,7 +345,7 @@ describe('ect_ext as a Struct', () => {
     expect(Object.keys(ext?.value ?? {})).toEqual(['__proto__', 'toJSON']);
   });
 
-  test('a text that is too long is refused by its length', () => {
+  test('a text that is too long is rejected by its length', () => {
     const struct = toBinary(StructSchema, fromJson(StructSchema, { a: 'x'.repeat(16_384) }));
     expect(rejection(() => readIssueInput(withStruct(struct)))).toMatchObject({
       field: 'ect_ext',
@@ -382,12 +382,12 @@ describe('ect_ext_json', () => {
     '{"a":[1e400]}',
     `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`,
     `{"a":"${'x'.repeat(16_384)}"}`,
-  ])('%j is refused', (text) => {
+  ])('%j is rejected', (text) => {
     expect(fieldOf(() => read(text))).toBe('ect_ext_json');
   });
 
   test.each(['1e400', '-1e400', '9'.repeat(400)])(
-    'a number out of range is refused at its outermost level too: %s',
+    'a number out of range is rejected at its outermost level too: %s',
     (number) => {
       expect(rejection(() => read(`{"a":${number}}`))).toEqual({
         field: 'ect_ext_json',
@@ -441,7 +441,7 @@ describe('Verify', () => {
     expect(verifyInput({ dagMode, predecessorTokens }).dag).toBe(mode);
   });
 
-  test('predecessors that nobody would look at are refused', () => {
+  test('predecessors that nobody would look at are rejected', () => {
     expect(fieldOf(() => verifyInput({ dagMode: DagMode.NONE, predecessorTokens: ['t'] }))).toBe('dag_mode');
   });
 
@@ -483,12 +483,12 @@ describe('ValidateDAG', () => {
     ['predecessor_tokens', { ...bundle(1), predecessorTokens: ['p'] }],
     ['predecessor_tokens', { subject: { case: 'wid', value: 'w' }, predecessorTokens: ['p'] }],
     ['predecessor_tokens', { predecessorTokens: ['p'] }],
-  ])('refuses %s', (field, fields) => {
+  ])('rejects %s', (field, fields) => {
     expect(fieldOf(() => dagSubject(fields))).toBe(field);
   });
 });
 
-test('S1: a refusal names the field and never repeats its value', () => {
+test('S1: a rejection names the field and never repeats its value', () => {
   const canary = 'canary\n';
   const readings = [
     () => issueInput({ requestId: canary }),

@@ -59,7 +59,7 @@ describe('H24 the size of an answer to what exceeds a limit', () => {
     ['a token with many predecessors', (token = signed(listOf('"a"', LARGE))) => appended(token)],
     ['a token with many objects', (token = signed(listOf('{}', LARGE))) => appended(token)],
     ['a token that is an open bracket', (token = signed('['.repeat(LARGE))) => appended(token)],
-    ['a token to rehearse', (token = signed(listOf('"a"', LARGE))) => appended(token, true)],
+    ['a token to append in a dry run', (token = signed(listOf('"a"', LARGE))) => appended(token, true)],
     ['a short token with many predecessors', (token = signed(listOf('{}', 12_000))) => appended(token)],
     ['a short token that cannot be read', (token = signed('['.repeat(12_000))) => appended(token)],
     ['an unsigned token', (token = listOf('{}', LARGE)) => appended(token)],
@@ -73,8 +73,11 @@ describe('H24 the size of an answer to what exceeds a limit', () => {
     ['an extension', (value = listOf('{}', LARGE)) => issued({ ...ISSUE, extension: { case: 'ectExtJson', value } })],
   ];
 
-  const DETAILED: Readonly<Record<string, number>> = { 'a token to verify': 40_000, 'a token to rehearse': 8_000 };
-  test.each(cases)('is that of a refusal: %s', async (what, size) => {
+  const DETAILED: Readonly<Record<string, number>> = {
+    'a token to verify': 40_000,
+    'a token to append in a dry run': 8_000,
+  };
+  test.each(cases)('is that of a rejection: %s', async (what, size) => {
     // What a verdict, or a rejected request, may say in detail comes on top.
     expect(Number(await size()) - faultBytes(1)).toBeLessThan(DETAILED[what] ?? 4_000);
   });

@@ -158,7 +158,7 @@ describe('Issue', () => {
     expect(error.metadata).toEqual({ claim: 'aud' });
   });
 
-  test('what its own setting refuses is named beside what cannot be read', async () => {
+  test('what its own setting rejects is named beside what cannot be read', async () => {
     const strict = { ...context, policy: { ...context.policy, ledgerAudience: 'urn:ledger' } };
     strict.policy.token = { ...context.policy.token, drafts: ['01'] };
     const fields = { execAct: 'a', aud: ['urn:a'], level: Level.L3, draft: Draft.ECT_00, ttl: { seconds: 0n } };
@@ -252,7 +252,7 @@ describe('every other request', () => {
       if (error instanceof EctError) return error;
       throw error;
     }
-    throw new Error('nothing was refused');
+    throw new Error('nothing was rejected');
   };
 
   test('of an administrator names each field that is wrong', () => {

@@ -74,7 +74,7 @@ describe('append', () => {
     expect(await reasonOf(appendTo(context, stranger.token))).toBe('TOKEN_EXPIRED');
   });
 
-  test('R5: another token under the same wid and jti is refused and alarmed, and the first stays', async () => {
+  test('R5: another token under the same wid and jti is rejected and alarmed, and the first stays', async () => {
     const { context, noticed } = await makeAuthority();
     const [one, two] = [await issueFor(context, { jti: JTI }), await issueFor(context, { jti: JTI, execAct: 'other' })];
     await appendTo(context, one.token);
@@ -120,7 +120,7 @@ describe('append', () => {
     expect(both.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
   });
 
-  test('R11: of 500 pairs at once each child goes in after its parent or is refused, and then the retry works', async () => {
+  test('R11: of 500 pairs at once each child goes in after its parent or is rejected, and then the retry works', async () => {
     const { context } = await makeAuthority();
     const pairs = await Promise.all(
       Array.from({ length: 500 }, async () => {
@@ -160,7 +160,7 @@ describe('append', () => {
     expect(await reasonOf(appendTo(context, child.token))).toBe('OK');
   });
 
-  test('R9: a predecessor of another workflow is refused', async () => {
+  test('R9: a predecessor of another workflow is rejected', async () => {
     const { context } = await makeAuthority();
     const child = await issueFor(context, { wid: WID, pred: [JTI] });
     await recordTask(context, { wid: OTHER_JTI, jti: JTI });
@@ -180,7 +180,7 @@ describe('append', () => {
     }
   });
 
-  test('a bad token is refused for its own reason, and nothing is recorded', async () => {
+  test('a bad token is rejected for its own reason, and nothing is recorded', async () => {
     const { context } = await makeAuthority();
     const { token } = await issueFor(context);
     expect(await reasonOf(appendTo(context, makeToken()))).toBe('KEY_UNKNOWN');
@@ -212,7 +212,7 @@ describe('a batch', () => {
     expect(await examineRecorded(context, WID, endless)).toMatchObject({ status: 'complete', size: 4, depth: 3 });
   });
 
-  test('tokens that wait for each other are refused, each for its reason', async () => {
+  test('tokens that wait for each other are rejected, each for its reason', async () => {
     const { context } = await makeAuthority();
     const one = await issueFor(context, { jti: JTI, pred: [OTHER_JTI] });
     const two = await issueFor(context, { jti: OTHER_JTI, pred: [JTI] });

@@ -1,4 +1,4 @@
-// C4: what is kept for a time is kept when the clock jumps, and is believed all the same. A token that was used stays used.
+// C4: what is kept for a time is kept when the clock jumps, and is trusted all the same. A token that was used stays used.
 
 import { describe, expect, test } from 'vitest';
 import type { AuthorityContext } from '../../src/authority/index.ts';

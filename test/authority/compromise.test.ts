@@ -289,7 +289,7 @@ describe('K12 a foreign key', () => {
     return { parts: { ...context, keys }, clock, token, kid: KID };
   }
 
-  test('is marked by its id alone: its tokens are refused, and what was recorded before stays sound', async () => {
+  test('is marked by its id alone: its tokens are rejected, and what was recorded before stays sound', async () => {
     const { parts, clock, token, kid } = await foreign();
     await appendTo(parts, token);
     clock.advance(5);

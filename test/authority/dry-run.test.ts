@@ -85,7 +85,7 @@ describe('a dry run of Issue', () => {
     [{ jti: JTI }, { dag: 'DAG_DUPLICATE_TASK' }],
     [{ level: 'L1' }, {}],
     [{ draft: '00' }, {}],
-  ])('T27: %j fails in %j, and Issue refuses the first of these', async (order, failures) => {
+  ])('T27: %j fails in %j, and Issue rejects the first of these', async (order, failures) => {
     const { context } = await makeAuthority();
     await recordTask(context, { jti: JTI });
     const result = await dryRun(context, order);
@@ -166,7 +166,7 @@ describe('a dry run of Append', () => {
     expect((await context.ledger.checkpoint()).size).toBe(0);
   });
 
-  test('lists everything that Append would refuse, the first first', async () => {
+  test('lists everything that Append would reject, the first first', async () => {
     const { context, clock } = await makeAuthority(undefined, { ledgerAudience: 'urn:ect:ledger' });
     const { token } = await issueFor(context, { pred: [OTHER_JTI], ttlSeconds: 60 });
     clock.advance(60);

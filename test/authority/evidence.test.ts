@@ -129,7 +129,7 @@ describe('K11 a token under a key that is not held any more', () => {
     expect(reasonIn(await verifyFor(nobodys, token, { asOf: NOW }))).toBe('SIGNATURE_INVALID');
   });
 
-  test('is no answer where the ledger cannot be asked: as of now an unknown key is refused in any case', async () => {
+  test('is no answer where the ledger cannot be asked: as of now an unknown key is rejected in any case', async () => {
     const { context } = await makeAuthority();
     const keys = new KeyRing([], () => Promise.reject(new EctError(reject('LEDGER_UNAVAILABLE', 'test'))));
     const cut = { ...context, keys };

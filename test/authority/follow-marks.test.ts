@@ -1,4 +1,4 @@
-// K12: what one process is told of a compromised key, the verdicts of the others know, though they look at no graph.
+// K12: what one process is called for a compromised key, the verdicts of the others know, though they look at no graph.
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type AuthorityContext, followMarks, markCompromised } from '../../src/authority/index.ts';

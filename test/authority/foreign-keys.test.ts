@@ -22,7 +22,7 @@ const setOf = (...keys: readonly IssuerKey[]) => json({ keys: keys.map(({ jwk })
 const tokenOf = (key: IssuerKey, iss = 'urn:foreign', claims: object = {}) =>
   key.jws({ ...payload, iss, ...claims }, { typ: header.typ });
 
-/** An authority that believes `urn:foreign` by a server, and `urn:other` by a key in its file that is called `old` too. */
+/** An authority that trusts `urn:foreign` by a server, and `urn:other` by a key in its file that is called `old` too. */
 async function believe(answer: CannedServer['answer']) {
   const server = await startCannedServer(answer);
   servers.push(server);
@@ -76,7 +76,7 @@ describe('K5: a key that is new', () => {
     },
   );
 
-  test('is not looked for by tokens that are refused for something else', async () => {
+  test('is not looked for by tokens that are rejected for something else', async () => {
     const { server, state, foreign, verdict } = await believe(setOf(old));
     state.nowMs += 30_000;
     expect(await verdict(tokenOf(old, 'urn:foreign', { exp: payload.iat - 1 }))).not.toBe('VALID');

@@ -324,7 +324,7 @@ describe('what the ledger vouches for', () => {
     expect(dag).toMatchObject({ status: 'complete', depth: 2, tainted: [] });
   });
 
-  test('of entries from before links were written down nothing: they are walked by their names, and a circle is refused', async () => {
+  test('of entries from before links were written down nothing: they are walked by their names, and a circle is rejected', async () => {
     const store = new OldLeaves(new MemoryLedgerStore());
     const { context } = await makeAuthority(store);
     store.isOld = true;

@@ -156,7 +156,7 @@ describe('K13 an order that expects a key', () => {
       (error: EctError) => [error.reason, error.metadata],
     );
 
-  test('is refused where another signs, which is named, and where none does', async () => {
+  test('is rejected where another signs, which is named, and where none does', async () => {
     const { custodies, parts } = await setUp();
     const keyManager = custodies[0]!;
     const expectedCurrentKid = roots(keyManager)[0]!.kid;

@@ -76,7 +76,7 @@ describe('a token that is issued', () => {
     [withExt({ pol: 'p' }), 'CLAIM_INVALID'],
     [withExt({ pol: 'p', pol_decision: 'perhaps' }), 'CLAIM_INVALID'],
     [{ aud: Array.from({ length: 64 }, (_, at) => `urn:${'x'.repeat(300)}:${at}`) }, 'TOKEN_TOO_LARGE'],
-  ])('T27: is refused for %j', async (order, reason) => {
+  ])('T27: is rejected for %j', async (order, reason) => {
     const { context } = await makeAuthority();
     await recordTask(context, { jti: OTHER_JTI });
     expect(await reasonOf(issueFor(context, order))).toBe(reason);
@@ -164,7 +164,7 @@ describe('predecessors', () => {
     expect(dag).toMatchObject({ status: 'partial', unresolved: [{ jti: OTHER_JTI }] });
   });
 
-  test('that are unknown are refused at L3, and nothing is recorded', async () => {
+  test('that are unknown are rejected at L3, and nothing is recorded', async () => {
     const { context } = await makeAuthority();
     expect(await reasonOf(issueFor(context, { pred: [OTHER_JTI], level: 'L3' }))).toBe('DAG_PREDECESSOR_MISSING');
     expect((await context.ledger.checkpoint()).size).toBe(0);
@@ -237,7 +237,7 @@ describe('a request id', () => {
     expect((await issueFor(context, again)).token).toBe(all[0]!.token);
   });
 
-  test('refuses another request under the same key', async () => {
+  test('rejects another request under the same key', async () => {
     const { context } = await makeAuthority();
     await issueFor(context, again, workload);
     expect(await reasonOf(issueFor(context, { ...again, execAct: 'other' }, workload))).toBe('IDEMPOTENCY_CONFLICT');

@@ -26,7 +26,7 @@ describe('an unsigned object (L1)', () => {
     expect(await verifyFor(context, encoded, skip)).toMatchObject({ rejection: undefined, level: 'L1' });
   });
 
-  test('is refused by default, and that is counted', async () => {
+  test('is rejected by default, and that is counted', async () => {
     const { context, noticed } = await makeAuthority();
     const { token: object } = await issueFor(context, { level: 'L1' });
     const verdict = await verifyFor(context, object);
@@ -34,7 +34,7 @@ describe('an unsigned object (L1)', () => {
       rejection: { reason: 'LEVEL_TOO_LOW', metadata: { minimum: 'L2' } },
       token: undefined,
     });
-    expect(noticed).toEqual([{ event: 'level refused', minimum: 'L2' }]);
+    expect(noticed).toEqual([{ event: 'level rejected', minimum: 'L2' }]);
   });
 
   test('that was issued under a request id is answered again', async () => {
@@ -119,7 +119,7 @@ describe('the minimum level', () => {
     const { context, noticed } = await makeAuthority(undefined, taking('L2', { execute_trade: 'L3' }));
     const trade = await issueFor(context, { execAct: 'execute_trade' });
     expect(reasonIn(await verifyFor(context, trade.token, skip))).toBe('LEVEL_TOO_LOW');
-    expect(noticed).toEqual([{ event: 'level refused', minimum: 'L3' }]);
+    expect(noticed).toEqual([{ event: 'level rejected', minimum: 'L3' }]);
     await appendTo(context, trade.token);
     expect(await verifyFor(context, trade.token, skip)).toMatchObject({ rejection: undefined, level: 'L3' });
   });

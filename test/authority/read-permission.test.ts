@@ -117,7 +117,7 @@ describe('A10 one entry', () => {
     expect(await workflow(SHARED)).toEqual(await workflow(NOWHERE));
   });
 
-  test('A10 refused and absent fail with the same words, after the same look-ups', async () => {
+  test('A10 rejected and absent fail with the same words, after the same look-ups', async () => {
     const { store, service, call, tasks } = await make();
     const [getEntry, getRecording] = [
       (jti: string, wid: string) => service.getEntry(named(jti, wid), call(A)),
@@ -188,7 +188,7 @@ describe('A10 one entry', () => {
         reason: 'ENTRY_NOT_FOUND',
         message: 'The ledger has no entry of this index that this caller may read.',
         // Nothing about a jti or a wid, which were not asked for.
-        remedy: 'Ask for the index of an entry that ListEntries answers to this caller.',
+        remedy: 'Use the index of an entry that ListEntries returns to this caller.',
         metadata: ['jti'],
       });
       expect(failures[0]).toEqual(failures[1]);
@@ -200,7 +200,7 @@ describe('A10 one entry', () => {
 });
 
 describe('A10 a workflow', () => {
-  test('A10 refused and absent fail with the same words, after the same look-ups', async () => {
+  test('A10 rejected and absent fail with the same words, after the same look-ups', async () => {
     const { store, service, call } = await make();
     const get = (wid: string) => service.getWorkflow(create(GetWorkflowRequestSchema, { wid }), call(A));
     await expect(Promise.resolve(get(SHARED))).resolves.toMatchObject({ wid: SHARED, size: 2 });
@@ -302,7 +302,7 @@ describe('A10 the name of a task in a workflow that the caller may not read', ()
   });
 
   test('A10 nor by one that leaves unrecorded, when it is verified, appended or tried', async () => {
-    for (const use of ['append', 'batch', 'verify', 'rehearse'] as const) {
+    for (const use of ['append', 'batch', 'verify', 'dry-run'] as const) {
       const { answers } = await compare(async (context, pred) => {
         const { token } = await issueFor(context, { wid: NOWHERE, pred: [pred] }, A);
         if (use === 'append') return appendTo(context, token, A);

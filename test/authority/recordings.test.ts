@@ -24,7 +24,7 @@ const TASK: TaskName = { wid: '', jti: JTI };
 /** A second process over the same orders and the same ledger. */
 function beside(
   context: AuthorityContext,
-  orders: PendingRecordings,
+  pendingRecordings: PendingRecordings,
   differs: Partial<AuthorityContext> = {},
 ): AuthorityContext {
   const { ledger, notices, earliest } = context;
@@ -32,7 +32,7 @@ function beside(
     ...context,
     ...differs,
     recordings: new Recordings({
-      orders,
+      pendingRecordings,
       ledger,
       notices,
       earliest,
@@ -174,7 +174,7 @@ describe('an order that its process has left', () => {
     expect(await recordingOf(other)).toMatchObject({ status: 'recorded' });
   });
 
-  test('is not believed: a token that no key of this service signed is refused, once its key had a day to become known', async () => {
+  test('is not believed: a token that no key of this service signed is rejected, once its key had a day to become known', async () => {
     const { context, orders, clock } = await withOpenOrder();
     const other = beside(context, orders, { keys: new KeyRing([]) });
     await other.recordings.sweep();
@@ -184,7 +184,7 @@ describe('an order that its process has left', () => {
     expect(await recordingOf(other)).toMatchObject({ status: 'failed', failure: { reason: 'KEY_UNKNOWN' } });
   });
 
-  test('is refused where the row holds the token of another task', async () => {
+  test('is rejected where the row holds the token of another task', async () => {
     const { context, issued } = await withOpenOrder();
     const orders = new MemoryPendingRecordings();
     const digest = digestOfToken(issued.token);

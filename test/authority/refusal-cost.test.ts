@@ -43,6 +43,6 @@ test('T26: an unknown key, a bad signature and a bad claim cost about the same: 
 
   const ratios: number[] = [];
   while (ratios.length < ROUNDS && !(ratios.at(-1)! < 10)) ratios.push(await ratioOfMedians());
-  console.log(`dearest to cheapest refusal: ${ratios.map((ratio) => ratio.toFixed(1)).join(', ')}`);
+  console.log(`dearest to cheapest rejection: ${ratios.map((ratio) => ratio.toFixed(1)).join(', ')}`);
   expect(ratios.at(-1)).toBeLessThan(10);
 });

@@ -117,7 +117,7 @@ describe('H27: what a call has written is charged to its caller', () => {
 });
 
 describe('H27: a caller that has had its share', () => {
-  test('is refused before anything is signed or verified, and others go on', async () => {
+  test('is rejected before anything is signed or verified, and others go on', async () => {
     const { context, signatures } = await makeLimited(1500);
     const { token } = await issueFor(context, {}, a);
     await appendTo(context, token, a);
@@ -152,7 +152,7 @@ describe('H27: a caller that has had its share', () => {
     expect((await context.ledger.checkpoint()).size).toBe(0);
   });
 
-  test('a full disk refuses in the same places, for everybody', async () => {
+  test('a full disk rejects in the same places, for everybody', async () => {
     const { context } = await makeAuthority();
     const { token } = await issueFor(context);
     const full = () => {

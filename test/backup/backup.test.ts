@@ -333,7 +333,7 @@ describe('L19 no backup is made', () => {
     ['below a FIFO', (folder) => join(folder, 'fifo', 'b')],
     ['below a link to itself', (folder) => join(folder, 'loop', 'b')],
     ['under a name that is too long', (folder) => join(folder, 'b'.repeat(300))],
-  ])('%s: refused by its path', async (_, pathIn) => {
+  ])('%s: rejected by its path', async (_, pathIn) => {
     const folder = made.path();
     await mkdir(folder);
     writeFileSync(join(folder, 'file'), '');

@@ -109,7 +109,7 @@ describe('L18 L19 a backup of an older release', () => {
   });
 });
 
-test('L18 a backup of a newer release is refused, and the refusal names the release that restores it', async () => {
+test('L18 a backup of a newer release is rejected, and the rejection names the release that restores it', async () => {
   const dataDir = made.path('restored');
   const { code, told } = await restoring(await backupWith((path) => change(path, NEWER)), dataDir);
   expect([code, told.error.reason]).toEqual([1, 'backup_newer']);
@@ -129,7 +129,7 @@ describe('L18 over a directory whose once.db', () => {
     await expectKept(dataDir);
   });
 
-  test('is of a newer release, which a start refuses with this advice, it is put aside, and that is said', async () => {
+  test('is of a newer release, which a start rejects with this advice, it is put aside, and that is said', async () => {
     const dataDir = await made.copy();
     change(join(dataDir, 'once.db'), NEWER);
     const { code, told } = await restoring(backup, dataDir);

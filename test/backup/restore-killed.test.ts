@@ -30,7 +30,7 @@ function withoutUses(files: Readonly<Record<string, string>>): string {
 }
 
 describeWith('strace', 'L3 L19 a restore over a directory that was used', () => {
-  test('killed at any of its changes: a start finds the one or the other, or refuses', async () => {
+  test('killed at any of its changes: a start finds the one or the other, or rejects', async () => {
     const made = await makeInstallation();
     onTestFinished(() => made[Symbol.asyncDispose]());
     const backup = made.path('backup');

@@ -290,7 +290,7 @@ describe('L19 L8 over a directory that was used', () => {
     expect(await lossIn(dataDir)).toBeUndefined();
   });
 
-  test('L40: a directory whose ledger was copied elsewhere is refused, since no service would start over it', async () => {
+  test('L40: a directory whose ledger was copied elsewhere is rejected, since no service would start over it', async () => {
     const dataDir = await made.copy();
     writeFileSync(join(dataDir, 'ledger.moved'), 'copied to a database');
     const before = filesOf(dataDir);
@@ -332,7 +332,7 @@ describe('L19 L8 over a directory that was used', () => {
   });
 
   test.each(['signing-key.pem', 'signing-key-2.pem', 'ledger.key', 'kms-key.json'])(
-    'in which %s is a directory: refused, and nothing is begun',
+    'in which %s is a directory: rejected, and nothing is begun',
     async (name) => {
       const dataDir = await made.copy();
       await rm(join(dataDir, name), { force: true });
@@ -371,7 +371,7 @@ describe('L19 L8 over a directory that was used', () => {
   });
 
   test.each(['by its path', 'through a link to the data directory', 'through a link to the backup'])(
-    'a backup that lies where the copies are made, %s: it is refused and stays whole',
+    'a backup that lies where the copies are made, %s: it is rejected and stays whole',
     async (how) => {
       const dataDir = await made.copy();
       const inside = join(dataDir, 'restore.new');
@@ -432,7 +432,7 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     for (const name of readdirSync(dataDir)) if (name !== 'ledger.mark') await rm(join(dataDir, name));
   }
 
-  test.each(states)('is refused over a directory %s, with what to do, and nothing is changed', async (_, spoil) => {
+  test.each(states)('is rejected over a directory %s, with what to do, and nothing is changed', async (_, spoil) => {
     const dataDir = await made.copy();
     await spoil(dataDir);
     const before = filesOf(dataDir);
@@ -469,7 +469,9 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     const order = ['--replace', '--accept-loss', '--note', 'the disk failed', '--yes'];
     const rejected = await restoring(earlier, dataDir, ...order);
     expect([rejected.code, rejected.told.error.reason]).toEqual([1, 'directory_unusable']);
-    expect(rejected.told.error.message).toContain('The wall clock is 86400 s away from what the service believed');
+    expect(rejected.told.error.message).toContain(
+      'The wall clock is 86400 s away from the time that the service trusted',
+    );
     expect(filesOf(dataDir)).toEqual(before);
     for (const name of ['ledger.db', 'ledger.db-wal']) await rm(join(dataDir, name), { force: true });
     await cp(join(made.early, 'ledger.db'), join(dataDir, 'ledger.db'));
@@ -505,7 +507,7 @@ describe('L19 L25 a backup that is older than what was shown', () => {
     expect((await restoring(earlier, made.path('new'), '--accept-loss', '--yes')).told.acceptedLoss).toBeUndefined();
   });
 
-  test('a mark that is damaged says nothing: refused, and its way out', async () => {
+  test('a mark that is damaged says nothing: rejected, and its way out', async () => {
     const dataDir = await made.copy();
     writeFileSync(join(dataDir, 'ledger.mark'), Buffer.alloc(12_288, 1));
     const { code, told } = await restoring(backup, dataDir, '--replace', '--accept-loss', '--yes');

@@ -38,7 +38,7 @@ describe('the output of h2load', () => {
     expect(readSummary(some).failed).toBe(10);
   });
 
-  test('output of a run that did not finish is refused', () => {
+  test('output of a run that did not finish is rejected', () => {
     expect(() => readSummary('starting benchmark...\n')).toThrow(TypeError);
   });
 

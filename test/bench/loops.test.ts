@@ -118,7 +118,7 @@ describe('a closed loop', () => {
     expect(sizes).toEqual(Array.from({ length: 6 }, () => 300_000));
   });
 
-  test('tells refusals, answers without a body and broken streams apart', async () => {
+  test('tells rejections, answers without a body and broken streams apart', async () => {
     let call = 0;
     const connections = await connectTo((stream) => {
       switch (call++ % 4) {

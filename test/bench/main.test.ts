@@ -34,7 +34,7 @@ describe('the command line of the benchmark', () => {
     });
   });
 
-  test('a figure or an option that does not exist is refused with the usage', () => {
+  test('a figure or an option that does not exist is rejected with the usage', () => {
     expect(() => readOptions(['--only', 'nothing'])).toThrow(UsageError);
     expect(() => readOptions(['--fast'])).toThrow(/--quick/);
   });

@@ -15,7 +15,7 @@ describe('the cost of a process', () => {
     expect(readCpuSeconds(`42 (a) 9 9 (b c) ${FIELDS} 20 0 11`)).toBeCloseTo(3.1, 10);
   });
 
-  test('anything else than a stat line is refused', () => {
+  test('anything else than a stat line is rejected', () => {
     expect(() => readCpuSeconds('')).toThrow(TypeError);
     expect(() => readCpuSeconds('42 (node) S 1 1')).toThrow(TypeError);
   });

@@ -28,14 +28,14 @@ test('with one its connection is not asked: it is only the peer that carries the
   expect(identify).not.toHaveBeenCalled();
 });
 
-test('A4: two credentials are refused, in whatever order, also where both name the same caller', () => {
+test('A4: two credentials are rejected, in whatever order, also where both name the same caller', () => {
   const [one, other]: readonly Authenticator[] = [() => CALLER, () => CALLER];
   expect(reasonOf(() => authenticateBy([one!, () => undefined, other!], () => PEER)(request))).toBe(
     'CALLER_ID_INVALID',
   );
 });
 
-test('A1: a credential that does not hold is refused, though the connection proves somebody', () => {
+test('A1: a credential that does not hold is rejected, though the connection proves somebody', () => {
   const broken: Authenticator = () => {
     throw new EctError(reject('CALLER_UNTRUSTED', 'the token has expired'));
   };

@@ -22,7 +22,7 @@ describe('the reader of DER', () => {
     ['a long form with a leading zero', Buffer.concat([bytes(0x04, 0x82, 0x00, 0x80), Buffer.alloc(128)])],
     ['a length of 4 GB', bytes(0x04, 0x84, 0xff, 0xff, 0xff, 0xff)],
     ['a tag over 30', bytes(0x1f, 0x81, 0x01, 0)],
-  ])('A2: %s is refused', (_title, input) => {
+  ])('A2: %s is rejected', (_title, input) => {
     expect(() => readAll(input)).toThrow(DerError);
   });
 

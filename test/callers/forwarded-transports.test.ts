@@ -61,7 +61,7 @@ function forwardedIdentities(http2: 'engine' | 'node'): void {
       expect(running.calls().at(-1)).toMatchObject({ caller: A, proof: 'forwarded', by: PROXY });
     });
 
-    test('A4 is refused from a direct caller, and in every other form', async () => {
+    test('A4 is rejected from a direct caller, and in every other form', async () => {
       const forged = headersOf([XFCC, `URI=${A}`]);
       expect(await reasonOf(issue(protocol, direct, forged))).toBe('CALLER_ID_INVALID');
       const twice = headersOf([XFCC, `URI=${A}`], [XFCC, `URI=${A}`]);

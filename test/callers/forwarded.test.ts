@@ -144,13 +144,13 @@ describe('A4: anybody else', () => {
     ['a proxy of the same path in another trust domain', workload('spiffe://other.example/envoy')],
     ['nobody', { kind: 'anonymous' }],
     ['a subject of another kind that has the name of the proxy', { ...workload(PROXY), kind: 'oidc' }],
-  ])('is refused with the header: %s', (_title, peer) => {
+  ])('is rejected with the header: %s', (_title, peer) => {
     for (const name of [XFCC, 'x_forwarded_client_cert', 'l5d-client-id']) {
       expect(outcome([[name, ELEMENT]], peer), name).toBe('CALLER_ID_INVALID');
     }
   });
 
-  test('that proves nothing is refused for that', () => {
+  test('that proves nothing is rejected for that', () => {
     const nobody = new EctError(reject('CALLER_UNTRUSTED', 'no client certificate was presented'));
     expect(outcome([[XFCC, ELEMENT]], nobody)).toBe('CALLER_UNTRUSTED');
     expect(outcome([], nobody)).toBe('CALLER_UNTRUSTED');

@@ -167,7 +167,7 @@ describeWith('openssl', 'a caller is who its certificate says', () => {
     second.destroy();
   });
 
-  test('A6: TLS 1.1 is refused', async () => {
+  test('A6: TLS 1.1 is rejected', async () => {
     const old = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
     await expect(handshake(old)).rejects.toThrow(/protocol version|unsupported/i);
   });

@@ -1,4 +1,4 @@
-// A9: callers by an identity token and a proof of its key: what is believed, and everything that is not.
+// A9: callers by an identity token and a proof of its key: what is trusted, and everything that is not.
 
 import { hash } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -91,7 +91,7 @@ async function rejectionOf(headers: Headers, path?: string): Promise<string> {
   const callerOf = await open();
   try {
     callerOf(headers, path);
-    return 'no refusal';
+    return 'no rejection';
   } catch (error) {
     expect(error).toBeInstanceOf(EctError);
     const { reason, message } = error as EctError;
@@ -168,8 +168,8 @@ describe('A9 nobody by', () => {
   const wit = identity();
 
   test.each<[string, Headers, RegExp]>([
-    ['an identity token alone', { 'workload-identity-token': [wit] }, /proof token is refused: it is missing/],
-    ['a proof alone', { 'workload-proof-token': [proof(wit)] }, /identity token is refused: it is missing/],
+    ['an identity token alone', { 'workload-identity-token': [wit] }, /proof token is rejected: it is missing/],
+    ['a proof alone', { 'workload-proof-token': [proof(wit)] }, /identity token is rejected: it is missing/],
     [
       'two identity tokens',
       { ...asHeaders(wit, proof(wit)), 'workload-identity-token': [wit, wit] },
@@ -202,8 +202,8 @@ describe('A9 nobody by', () => {
     ['that has expired', identity({ exp: NOW }), /has expired/],
     ['without exp', identity({ exp: undefined }), /no exp/],
     ['that lives too long', identity({ exp: NOW + 3601 }), /lives for more/],
-    ['of another trust domain', identity({ sub: 'spiffe://other.org/w' }), /no issuer/],
-    ['that names no workload', identity({ sub: DOMAIN }), /no issuer/],
+    ['of another trust domain', identity({ sub: 'spiffe://other.org/w' }), /not trusted for callers/],
+    ['that names no workload', identity({ sub: DOMAIN }), /not trusted for callers/],
     ['whose path has a dot segment', identity({ sub: `${DOMAIN}/../w` }), /^CALLER_ID_INVALID/],
     ['that brings its own key', identity({}, { jwk: holder.jwk }), /must not have jwk/],
     ['without a key', identity({ cnf: undefined }), /no cnf/],
@@ -251,7 +251,7 @@ describe('A9 nobody by', () => {
     const transaction = { 'txn-token': ['a.b.c'] };
     expect(await rejectionOf({ ...asHeaders(wit, proof(wit)), ...transaction })).toMatch(/its tth/);
     const bound = asHeaders(wit, proof(wit, { tth: hashOf('a.b.c') }));
-    expect(await rejectionOf({ ...bound, ...transaction })).toBe('no refusal');
+    expect(await rejectionOf({ ...bound, ...transaction })).toBe('no rejection');
     expect(await rejectionOf({ ...bound, 'txn-token': ['a.b.c', 'a.b.c'] })).toMatch(/its tth/);
   });
 });

@@ -186,7 +186,7 @@ describe('a unary call', () => {
     expect(lines[0]).toMatchObject({ event: 'dependency-failed', causes: ['disk I/O error'] });
   });
 
-  test('a caller that cannot be identified is refused before the procedure; a public service serves it', async () => {
+  test('a caller that cannot be identified is rejected before the procedure; a public service serves it', async () => {
     const procedure = vi.fn<(request: never, call: Call) => object>(() => ({}));
     const untrusted = () => {
       throw new EctError(reject('CALLER_UNTRUSTED', 'no client certificate was presented'));
@@ -226,7 +226,7 @@ describe('a unary call', () => {
     expect([call.isFinished, lines.length]).toEqual([true, 1]);
   });
 
-  test('an answer that refuses has the reason it noted, under OK', async () => {
+  test('an answer that rejects has the reason it noted, under OK', async () => {
     const { calls, service, lines } = setUp((_request, call) => {
       call.note('TOKEN_EXPIRED');
       return {};

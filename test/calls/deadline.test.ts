@@ -16,7 +16,7 @@ describe('the deadline that a caller asks for', () => {
   });
 
   test.each(['', '5', 'm', '-1S', '1.5S', '123456789m', '1s', ' 1S', '1S ', '1S,2S', '0x1S'])(
-    'H12: grpc-timeout "%s" is refused as malformed',
+    'H12: grpc-timeout "%s" is rejected as malformed',
     (value) => {
       expect(() => readGrpcTimeout(value)).toThrow(EctError);
       expect(() => readGrpcTimeout(value)).toThrow(expect.objectContaining({ reason: 'REQUEST_MALFORMED' }));

@@ -19,7 +19,7 @@ import { errorInfoOf } from '../support/rpc-clients.ts';
 
 const reasons = Object.keys(REASONS) as ErrorReason[];
 
-describe('the vocabulary of refusal', () => {
+describe('the vocabulary of rejection', () => {
   test('the proto documents every reason, and no other', () => {
     const [enumeration] = file_ect_v1_error_reason.enums;
     const documented = enumeration?.values.map(({ name }) => name.replace('ERROR_REASON_', ''));

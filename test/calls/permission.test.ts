@@ -143,7 +143,7 @@ async function outcomeOf(path: string, request: object, url: string, post: Post 
 }
 
 describe('T27 A10 a policy that permits nothing', () => {
-  test('T27 no method is forgotten: each that is not public is refused, on both transports of unary calls', async () => {
+  test('T27 no method is forgotten: each that is not public is rejected, on both transports of unary calls', async () => {
     const methods = methodsOf();
     expect(methods.map(([, name]) => name).toSorted()).toEqual(Object.keys(REQUESTS).toSorted());
     for (const [path, name] of methods) {

@@ -1,5 +1,5 @@
 // A run: one data directory, one service after the other over it, callers, and one fault after the other. What the service
-// promises at once is held against it here (it starts, recovers, ends); what it promises for ever is left to the checker.
+// promises at once is compared with it here (it starts, recovers, ends); what it promises for ever is left to the checker.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -138,13 +138,13 @@ export class Campaign implements AsyncDisposable {
   async expectRejection(why: RegExp, more: Settings = {}): Promise<void> {
     const end = await this.tryStart(more);
     if (end === undefined) {
-      this.journal.breaks(`a start was not refused: ${why}`);
+      this.journal.breaks(`a start was not rejected: ${why}`);
       await this.end('SIGKILL');
       return;
     }
     this.noteRejection(end);
     if (end.code !== 1 || !why.test(end.words)) {
-      this.journal.breaks(`a start was refused with ${end.code} and other words than ${why}: ${end.words}`);
+      this.journal.breaks(`a start was rejected with ${end.code} and other words than ${why}: ${end.words}`);
     }
   }
 

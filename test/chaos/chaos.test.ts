@@ -14,7 +14,7 @@ const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 0);
 const SEED = Number(process.env['CHAOS_SEED'] ?? randomInt(2 ** 31));
 /** An empty folder in which everything is left, also where nothing is found. */
 const KEPT = process.env['CHAOS_FOLDER'];
-/** Only these kinds of faults, with commas between them. */
+/** Only these kinds of faults, separated by commas. */
 const FAULTS = process.env['CHAOS_FAULTS']?.split(',');
 
 describeWithFakeTime('a chaos run', () => {

@@ -95,7 +95,7 @@ describeWithPostgres('ect audit of a database', () => {
         `INSERT INTO ect.entries SELECT ledger, :size, scope, 'stray', author, recorded_at, digest, leaf, nodes, salt, content FROM ect.entries ${entry}`,
         whole('beyond its head'),
       ],
-      ['the head', `UPDATE ect.head SET recorded_at = 1`, whole('not the one that the head is about')],
+      ['the head', `UPDATE ect.head SET recorded_at = 1`, whole('not the one that the head names')],
       ['a checkpoint', `UPDATE ect.head SET checkpoint = replace(checkpoint, ':size', '9')`, whole('does not verify')],
       ['a trigger', 'ALTER TABLE ect.entries DISABLE TRIGGER entries_stay', whole('the trigger entries_stay')],
       [

@@ -236,7 +236,7 @@ test('L8: two entries that were swapped with all their hashes do not lead to the
   );
 });
 
-test('L8: an entry that is missing in the middle is refused', async () => {
+test('L8: an entry that is missing in the middle is rejected', async () => {
   const { code, err } = await ect([
     'audit',
     tamperedCopy('gap', 'DELETE FROM entries WHERE idx = 4'),

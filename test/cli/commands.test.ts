@@ -114,11 +114,11 @@ describe('issue', () => {
     expect(err).toContain('nothing was signed or recorded');
   });
 
-  test('a dry run that would be refused lists every check that fails, and exits with 1', async () => {
+  test('a dry run that would be rejected lists every check that fails, and exits with 1', async () => {
     const argv = ['issue', '--exec-act', '', '--aud', ISSUER, '--iss', 'urn:other', '--dry-run', ...at];
     const { code, out, err } = await ect(argv);
     expect({ code, out }).toEqual({ code: 1, out: '' });
-    expect(err).toContain('✗ dry run: it would be refused');
+    expect(err).toContain('✗ dry run: it would be rejected');
     expect(err).toContain('✗ caller  ISSUER_NOT_ALLOWED');
     expect(err).toContain('✗ formats  CLAIM_INVALID');
     const json = await ect([...argv, '--json']);
@@ -177,15 +177,15 @@ describe('issue', () => {
     expect((await ect(['append', out.trim(), ...at])).out).toContain('recorded before');
   });
 
-  test('a refusal has its reason, its facts and the next step, and exits with 1', async () => {
+  test('a rejection has its reason, its facts and the next step, and exits with 1', async () => {
     const { code, out, err } = await ect(['issue', '--exec-act', 'a', '--aud', ISSUER, '--iss', 'urn:other', ...at]);
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/✗ ISSUER_NOT_ALLOWED: \S/);
     expect(err).toContain('iss  urn:other');
-    expect(err.match(/Leave `iss` out, or ask for your own identity\./g)).toHaveLength(1);
+    expect(err.match(/Omit `iss`, or set it to your own identity\./g)).toHaveLength(1);
   });
 
-  test('with --json a refusal is JSON with the same reason', async () => {
+  test('with --json a rejection is JSON with the same reason', async () => {
     const { code, out } = await ect(['issue', '--exec-act', 'a', '--aud', ISSUER, '--pred', 'x', '--json', ...at]);
     expect(code).toBe(1);
     expect(JSON.parse(out)).toMatchObject({ error: { reason: 'PRED_INVALID', remedy: expect.stringMatching(/\S/) } });
@@ -211,7 +211,7 @@ describe('verify', () => {
     expect((await ect(['verify', '-', '--audience', ISSUER, '--no-replay', ...at], `${token}\n`)).code).toBe(0);
   });
 
-  test('R1: a replayed token is refused unless the call is repeated under its request id', async () => {
+  test('R1: a replayed token is rejected unless the call is repeated under its request id', async () => {
     const [token, id] = [await issue(), randomUUID()];
     const verify = (...more: string[]) => ect(['verify', token, '--audience', ISSUER, ...more, ...at]);
     expect((await verify('--request-id', id)).code).toBe(0);
@@ -273,7 +273,7 @@ describe('verify', () => {
     expect(JSON.parse(out)).toMatchObject({ valid: false, finding: { reason: 'ERROR_REASON_AUDIENCE_MISMATCH' } });
   });
 
-  test('an output that is not the one that was attested is refused', async () => {
+  test('an output that is not the one that was attested is rejected', async () => {
     const [right, wrong] = [await file('right', 'right'), await file('wrong', 'wrong')];
     const token = await issue('--output', right);
     const verify = (output: string) =>
@@ -293,7 +293,7 @@ describe('verify', () => {
     const alone = await verify();
     expect(alone.code).toBe(1);
     expect(alone.out).toContain('✗ DAG_PREDECESSOR_MISSING');
-    expect(alone.out).toContain(`? ${jti} was found nowhere`);
+    expect(alone.out).toContain(`? ${jti} was not found`);
     const together = await verify('--pred-token', before);
     expect(together.code).toBe(0);
     expect(together.out).toContain('graph: complete');
@@ -324,7 +324,7 @@ describe('append', () => {
     expect(orphan.out).toContain('✗ dag  DAG_PREDECESSOR_MISSING');
   });
 
-  test('R9: a task whose predecessor is not recorded is refused', async () => {
+  test('R9: a task whose predecessor is not recorded is rejected', async () => {
     const before = randomUUID();
     const { code, out, err } = await ect(['append', await issue('--pred', before), ...at]);
     expect({ code, out }).toEqual({ code: 1, out: '' });
@@ -387,7 +387,7 @@ describe('a receipt is checked without the service', () => {
     expect(err).toContain('not signed by this ledger key');
   });
 
-  test('L8: a leaf that was edited is refused', async () => {
+  test('L8: a leaf that was edited is rejected', async () => {
     const leaf = await readFile(join(directory, 'order.leaf'), 'utf8');
     const edited = await file('edited.leaf', leaf.replace(ISSUER, 'urn:ect:dew'));
     const { code, err } = await offline(token, '--receipt', receipt, '--leaf', edited, '--ledger-key', key);
@@ -575,11 +575,11 @@ describe('dag', () => {
     const json = await file('bundle.json', JSON.stringify(tokens.slice(1)));
     const { code, out } = await ect(['dag', '--bundle', json, ...at]);
     expect(code).toBe(1);
-    expect(out).toContain(`? ${a} was found nowhere`);
+    expect(out).toContain(`? ${a} was not found`);
     expect((await ect(['dag', '--bundle', await file('bad-bundle.json', '[1]'), ...at])).code).toBe(2);
   });
 
-  test('an unknown workflow is refused', async () => {
+  test('an unknown workflow is rejected', async () => {
     const { code, err } = await ect(['dag', '--wid', randomUUID(), ...at]);
     expect(code).toBe(1);
     expect(err).toContain('✗ WORKFLOW_NOT_FOUND');
@@ -599,7 +599,7 @@ describe('entry and checkpoint', () => {
     expect(byIndex.out).toMatch(new RegExp(`jti +${jti}`));
   });
 
-  test('an entry that is not there is refused', async () => {
+  test('an entry that is not there is rejected', async () => {
     const { code, err } = await ect(['entry', '--jti', randomUUID(), ...at]);
     expect(code).toBe(1);
     expect(err).toContain('✗ ENTRY_NOT_FOUND');

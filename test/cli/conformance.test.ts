@@ -28,7 +28,7 @@ test('--write-trust writes the keys, and says how to start the service', async (
   expect(await readFile(written, 'utf8')).toBe(await readFile(join(SHIPPED_VECTORS, 'trust.json'), 'utf8'));
 });
 
-test('a folder without vectors is wrong usage, and a file that cannot be written is refused', async () => {
+test('a folder without vectors is wrong usage, and a file that cannot be written is rejected', async () => {
   const none = await ect(['conformance', '--vectors', directory]);
   expect(none).toMatchObject({ code: 2, err: expect.stringContaining('is no folder of vectors') });
   const unwritable = await ect(['conformance', '--write-trust', join(directory, 'none', 'trust.json')]);

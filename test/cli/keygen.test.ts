@@ -31,7 +31,7 @@ test('the kid is the RFC 7638 thumbprint of the printed public key, and nothing 
   expect(out + err).not.toContain(d);
 });
 
-test('an existing file is refused and not touched', async () => {
+test('an existing file is rejected and not touched', async () => {
   const file = join(directory, 'kept.pem');
   await ect(['keygen', '--out', file]);
   const before = await readFile(file, 'utf8');
@@ -42,7 +42,7 @@ test('an existing file is refused and not touched', async () => {
   expect(await readFile(file, 'utf8')).toBe(before);
 });
 
-test('a file that cannot be written is refused', async () => {
+test('a file that cannot be written is rejected', async () => {
   const { code, err } = await ect(['keygen', '--out', join(directory, 'no', 'such', 'directory.pem')]);
   expect(code).toBe(1);
   expect(err).toContain('file_unwritable');

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/cli/client.ts';
-import { orderRotation } from '../../src/cli/keys-rotate.ts';
+import { requestRotation } from '../../src/cli/keys-rotate.ts';
 import type { Io } from '../../src/cli/output.ts';
 import { VERSION } from '../../src/version.ts';
 import { type ServiceProcess, startService } from '../support/service-process.ts';
@@ -75,11 +75,11 @@ describe('ect keys', () => {
     };
     const stderr = new PassThrough();
     const io: Io = { stdin: new PassThrough(), stdout: new PassThrough(), stderr };
-    const first = await orderRotation(io, lossy, { urgent: true });
+    const first = await requestRotation(io, lossy, { urgent: true });
     const count = async () => (await admin.listKeys({})).keys.length;
     expect(await count()).toBe(2);
     lost = 3;
-    await expect(orderRotation(io, lossy, { urgent: true })).rejects.toMatchObject({ code: Code.Unavailable });
+    await expect(requestRotation(io, lossy, { urgent: true })).rejects.toMatchObject({ code: Code.Unavailable });
     expect(await count()).toBe(3);
     stderr.end();
     const [, id = '', kid = ''] = /--request-id (\S+) --expect (\S+)$/m.exec(await text(stderr)) ?? [];
@@ -100,7 +100,7 @@ describe('ect keys', () => {
     expect(await list()).toEqual(before);
   });
 
-  test('rotate to a named key is refused where no key can be named', async () => {
+  test('rotate to a named key is rejected where no key can be named', async () => {
     const { code, err } = await ect(['keys', 'rotate', '--next', 'alias/other', ...at]);
     expect(code).toBe(1);
     expect(err).toContain('✗ ROTATION_UNSUPPORTED');
@@ -109,7 +109,7 @@ describe('ect keys', () => {
     expect(err).not.toContain('ECT_LOCAL_KEY_FILE');
   });
 
-  test('retire refuses the key that signs, and a key that nobody knows', async () => {
+  test('retire rejects the key that signs, and a key that nobody knows', async () => {
     const [root] = await list();
     expect((await ect(['keys', 'retire', root!.key.kid, '--yes', ...at])).err).toContain('✗ KEY_STATE_INVALID');
     expect((await ect(['keys', 'retire', 'x'.repeat(43), '--yes', ...at])).err).toContain('✗ KEY_NOT_FOUND');
@@ -221,7 +221,7 @@ test('K8 a key file that is lost is told, and nothing signs with another key in 
   expect(err).toContain(
     'Another key is in the place of the signing key: the operator puts that one back, or puts the next key to use',
   );
-  expect(err).toMatch(/next: Retry a little later: .* If it persists, the operator does what the message says/);
+  expect(err).toMatch(/next: Retry a little later: .* If it persists, the operator follows the message/);
   expect(own.events('keys-failed')[0]?.['causes']).toContain('another key is at data-dir:signing-key.pem');
   const events = own.events('key-changed').map(({ state }) => state);
   expect(events.at(-1)).toBe('announced');
@@ -246,5 +246,5 @@ test('K8 a key file that is lost is told, and nothing signs with another key in 
   expect((await ect(['keys', 'revoke', kid, '--yes', '--url', own.url])).code).toBe(0);
   const revoked = (await issue()).err;
   expect(revoked).toContain('an administrator can put the next one to use (`ect keys rotate --urgent`)');
-  expect(revoked).toContain('If it persists, the operator does what the message says');
+  expect(revoked).toContain('If it persists, the operator follows the message');
 });

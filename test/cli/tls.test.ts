@@ -64,7 +64,7 @@ describeWith('openssl', 'over TLS', () => {
     expect(err).toBe('error: --cert-key is not the key of the certificate in --cert\n');
   });
 
-  test('T27: it is refused the name of another', async () => {
+  test('T27: it is rejected the name of another', async () => {
     const { code, err } = await issue(...asAgent, '--iss', 'spiffe://example.com/agent/b');
     expect(code).toBe(1);
     expect(err).toContain('✗ ISSUER_NOT_ALLOWED');
@@ -109,7 +109,7 @@ describeWith('openssl', 'over TLS', () => {
     expect(clear.err).toContain('https://');
   });
 
-  test('a caller without a certificate is refused', async () => {
+  test('a caller without a certificate is rejected', async () => {
     const { code, err } = await issue('--ca', pem('ca.pem'));
     expect(code).toBe(1);
     expect(err).toContain('✗ CALLER_UNTRUSTED');

@@ -51,7 +51,7 @@ const tokenOf = (claims: object = {}) =>
 test('a token that is believed: in whose name, by which issuer, source and keys', async () => {
   const { code, out } = await check(tokenOf(), '--audience', AUDIENCE);
   expect(code).toBe(0);
-  expect(out).toContain(`the token would be believed, as ${issuer.url}`);
+  expect(out).toContain(`the token would be trusted, as ${issuer.url}`);
   expect(out).toMatch(new RegExp(`source +discovery ${issuer.url}/discovery`));
   expect(out).toMatch(/keys +one \(ES256\)/);
   expect(out).toMatch(/fault +keys\[1\]: use must be sig/);
@@ -60,13 +60,15 @@ test('a token that is believed: in whose name, by which issuer, source and keys'
 test('a token that is not: every rule that does not hold', async () => {
   const { code, out } = await check(tokenOf({ exp: now() - 1 }), '--audience', 'urn:other');
   expect(code).toBe(1);
-  expect(out).toContain('the token would not be believed');
+  expect(out).toContain('the token would not be trusted');
   expect(out).toContain('AUDIENCE_MISMATCH');
   expect(out).toContain('TOKEN_EXPIRED');
 });
 
 test('a token of nobody, and one of an issuer without keys', async () => {
-  expect((await check(tokenOf({ iss: 'urn:nobody' }))).out).toContain('none in the trust file speaks for it');
+  expect((await check(tokenOf({ iss: 'urn:nobody' }))).out).toContain(
+    'no issuer in the trust file is responsible for it',
+  );
   const { code, out } = await check(tokenOf({ iss: 'urn:down' }));
   expect(code).toBe(1);
   expect(out).toMatch(/fault .*status 500/);

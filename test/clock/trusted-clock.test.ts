@@ -67,7 +67,7 @@ test('C2 durations go on through jumps, and through sleep', () => {
   expect(clock.nowMs()).toBe(machine.trueMs);
 });
 
-test('the refusal names the clock, the difference and the next step, and when to come back', () => {
+test('the rejection names the clock, the difference and the next step, and when to come back', () => {
   const { clock, machine } = open();
   machine.step(-2 * HOUR);
   clock.look();
@@ -78,7 +78,7 @@ test('the refusal names the clock, the difference and the next step, and when to
     error = thrown as EctError;
   }
   expect(error?.message).toBe(
-    'The wall clock of the service is 7200 s behind monotonic time, so nothing is dated by it.',
+    'The wall clock of the service is 7200 s behind monotonic time, so nothing is issued or recorded.',
   );
   expect(error?.metadata).toEqual({ difference_seconds: '-7200', retry_after_seconds: '5' });
   const { details, message } = toStatus(error!);
@@ -87,7 +87,7 @@ test('the refusal names the clock, the difference and the next step, and when to
     'RetryInfo',
     'PreconditionFailure',
   ]);
-  expect(message).toMatch('the operator sets it (NTP)');
+  expect(message).toMatch('the operator has corrected the clock');
   expect(codeOf('CLOCK_UNTRUSTED')).toBe(codeOf('LEDGER_UNAVAILABLE'));
 });
 

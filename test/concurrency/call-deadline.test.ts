@@ -129,10 +129,10 @@ describe('a ledger that does not answer', () => {
 });
 
 describe('a unary call', () => {
-  async function deadlineInside(timeoutMs: number | undefined, tellsDeadlines: boolean): Promise<number> {
+  async function deadlineInside(timeoutMs: number | undefined, acceptsDeadlines: boolean): Promise<number> {
     const events = createEvents({ level: 'silent', destination: { write: () => undefined } });
     const identify = () => ({ kind: 'anonymous' }) as const;
-    const calls = createCalls({ events, identify, endOfStreams: new AbortController().signal, tellsDeadlines });
+    const calls = createCalls({ events, identify, endOfStreams: new AbortController().signal, acceptsDeadlines });
     let leftMs = Number.NaN;
     const getKeySet = async () => {
       await nextTurn();

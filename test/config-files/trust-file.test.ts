@@ -62,7 +62,7 @@ describe('a key of the file', () => {
     expect(reasonUnder([theirs, good], makeToken({ iss: 'urn:theirs' }))).toBe('SIGNATURE_INVALID');
   });
 
-  test('K9: is refused from the second of its revocation on, and out of its times', () => {
+  test('K9: is rejected from the second of its revocation on, and out of its times', () => {
     const timed = (times: object) => [{ ...good, jwks: { keys: [{ ...own, kid: KID, ...times }] } }];
     expect(reasonUnder(timed({ revoked_at: NOW + 1 }), makeToken())).toBe('VALID');
     expect(reasonUnder(timed({ revoked_at: NOW }), makeToken())).toBe('KEY_REVOKED');

@@ -12,7 +12,7 @@ describe('pages and names', () => {
     expect(browsersOf({})).toEqual({ allowedOrigins: [], rejectsOthers: true, allowedHosts: [] });
   });
 
-  test('where callers prove who they are, any name, and no page is refused', () => {
+  test('where callers prove who they are, any name, and no page is rejected', () => {
     expect(browsersOf(TLS)).toEqual({ allowedOrigins: [], rejectsOthers: false, allowedHosts: undefined });
   });
 
@@ -21,7 +21,7 @@ describe('pages and names', () => {
     expect(browsersOf({ ...OPEN, ECT_ALLOWED_HOSTS: 'ect.example.com' }).allowedHosts).toEqual(['ect.example.com']);
   });
 
-  test('names are read with commas between them, and a star is any', () => {
+  test('names are read separated by commas, and a star is any', () => {
     expect(browsersOf({ ECT_ALLOWED_HOSTS: 'ect.example.com, [2001:db8::1],10.0.0.1' }).allowedHosts).toEqual([
       'ect.example.com',
       '[2001:db8::1]',
@@ -49,7 +49,7 @@ describe('pages and names', () => {
     ['ECT_ALLOWED_HOSTS', 'ect.example.com:8080'],
     ['ECT_ALLOWED_HOSTS', 'https://ect.example.com'],
     ['ECT_ALLOWED_HOSTS', 'a,,b'],
-  ])('%s=%s is refused', (name, value) => {
+  ])('%s=%s is rejected', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`^.*${name} must be`, 's'));
   });

@@ -194,7 +194,7 @@ describe('settings', () => {
     ]);
     expect(problemsOf({ ...jwts, ECT_LISTEN: '0.0.0.0:8443' })).toEqual([
       expect.stringMatching(
-        /^ECT_CALLER_JWTS=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, where ECT_LISTEN is not loopback/,
+        /^ECT_CALLER_JWTS=yes needs ECT_TLS_CERT and ECT_TLS_KEY, or ECT_WORKLOAD_API, if ECT_LISTEN is not loopback/,
       ),
     ]);
     expect(problemsOf({ ...jwts, ECT_ALLOW_ANONYMOUS: 'yes' })).toEqual([
@@ -213,7 +213,7 @@ describe('settings', () => {
       'ECT_ADMINS names SPIFFE IDs, which callers cannot prove: set ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API, ECT_CALLER_JWTS or ECT_CALLER_WITS too.',
     ]);
     expect(problemsOf({ ...CLIENT_TLS, ECT_ADMINS: 'anonymous' })).toEqual([
-      expect.stringMatching(/^ECT_ADMINS=anonymous is nobody where every caller has an identity/),
+      expect.stringMatching(/^ECT_ADMINS=anonymous has no effect where every caller has an identity/),
     ]);
   });
 
@@ -295,7 +295,7 @@ describe('S10: who may call', () => {
     '127.0.0.256:8080',
     '127.1:8080',
     '0:8080',
-  ])('%s is refused until callers are authenticated or the service is opened on purpose', (address) => {
+  ])('%s is rejected until callers are authenticated or the service is opened on purpose', (address) => {
     const [problem, ...more] = problemsOf({ ECT_LISTEN: address });
     expect(more).toEqual([]);
     const ways = ['ECT_TLS_CLIENT_CA', 'ECT_TLS_CLIENT_BUNDLES', 'ECT_FORWARDED_BY'];
@@ -345,7 +345,7 @@ describe('S10: who may call', () => {
       header: 'x-forwarded-client-cert',
     });
     expect(problemsOf({ ECT_FORWARDED_BY: PROXY })).toEqual([
-      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API or ECT_UNIX_CALLER: a proxy is believed by its connection.',
+      'ECT_FORWARDED_BY needs ECT_TLS_CLIENT_CA, ECT_TLS_CLIENT_BUNDLES, ECT_WORKLOAD_API or ECT_UNIX_CALLER: a proxy is authenticated by its connection.',
     ]);
     expect(problemsOf({ ECT_FORWARDED_HEADER: 'l5d-client-id' })).toEqual([
       'ECT_FORWARDED_HEADER needs ECT_FORWARDED_BY.',
@@ -357,11 +357,11 @@ describe('S10: who may call', () => {
     }
     for (const proxy of ['envoy', 'spiffe://example.org', `${PROXY}/`, `${PROXY},`, '*']) {
       expect(problemsOf({ ...BUNDLES, ECT_FORWARDED_BY: proxy })).toEqual([
-        'ECT_FORWARDED_BY must be SPIFFE IDs of proxies with commas between them.',
+        'ECT_FORWARDED_BY must be SPIFFE IDs of proxies separated by commas.',
       ]);
     }
     expect(problemsOf({ ...BUNDLES, ECT_FORWARDED_BY: PROXY, ECT_ADMINS: PROXY })).toEqual([
-      'ECT_ADMINS names a proxy of ECT_FORWARDED_BY, which calls for others and is never a caller itself.',
+      'ECT_ADMINS names a proxy of ECT_FORWARDED_BY, which forwards for others and is never a caller itself.',
     ]);
   });
 
@@ -377,7 +377,7 @@ describe('S10: what several workers could not share', () => {
   const memory = /^ECT_WORKERS needs ECT_STORE=sqlite: /;
   const guard = /^ECT_WORKERS needs a replay guard that workers share.* ECT_JTI_REPLAY_CACHE_SIZE\.$/;
 
-  test.each(['2', 'auto'])('a ledger or a replay guard in memory is refused with ECT_WORKERS=%s', (ECT_WORKERS) => {
+  test.each(['2', 'auto'])('a ledger or a replay guard in memory is rejected with ECT_WORKERS=%s', (ECT_WORKERS) => {
     expect(problemsOf({ ECT_WORKERS, ECT_STORE: 'memory' })).toEqual([expect.stringMatching(memory)]);
     expect(problemsOf({ ECT_WORKERS, ECT_JTI_REPLAY_CACHE_SIZE: '1000' })).toEqual([expect.stringMatching(guard)]);
   });
@@ -434,7 +434,7 @@ describe('S10: mistakes', () => {
   });
 
   test.each(['urn:é', 'urn:ect:{dev}', 'urn:ect:"dev"', 'urn:ect:a|b', 'urn:ect:\\', 'urn:ect:🙂'])(
-    'an issuer that no token may carry is refused at the start, not at the first token: %s',
+    'an issuer that no token may carry is rejected at the start, not at the first token: %s',
     (issuer) => {
       expect(problemsOf({ ECT_ISSUER: issuer })).toHaveLength(1);
     },
@@ -448,7 +448,7 @@ describe('S10: mistakes', () => {
     expect(readConfig({ ECT_ALGORITHMS: all.join() }).token.algorithms).toEqual(all);
   });
 
-  test('S4: a key in place of the path of its file is refused, before its path is shown as missing', () => {
+  test('S4: a key in place of the path of its file is rejected, before its path is shown as missing', () => {
     const keys = ['ECT_LOCAL_KEY_FILE', 'ECT_TLS_KEY', 'ECT_TLS_CERT', 'ECT_TLS_CLIENT_CA', 'ECT_DATA_DIR'];
     const contents = [
       '-----BEGIN PRIVATE KEY-----\\ncanary',
@@ -464,7 +464,7 @@ describe('S10: mistakes', () => {
     }
   });
 
-  test('a setting that does not exist is refused: a misspelled one would be believed', () => {
+  test('a setting that does not exist is rejected: a misspelled one would be believed', () => {
     expect(problemsOf({ ECT_LISTENN: 'x', ECT_: 'x', ECT_data_dir: 'x', ECT_EMPTY: '' })).toEqual([
       'ECT_LISTENN is not a setting: did you mean ECT_LISTEN?',
       ...['ECT_', 'ECT_data_dir', 'ECT_EMPTY'].map((key) => `${key} is not a setting: see \`ect serve --help\`.`),

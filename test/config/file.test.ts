@@ -81,22 +81,22 @@ describe('S10: mistakes in a configuration file', () => {
   test.each([
     ['an alias', 'ECT_ISSUER: &a urn:a:b\nECT_LEDGER_AUDIENCE: *a\n', 2, 'ECT_LEDGER_AUDIENCE is an alias (`*`)'],
     ['a merge key', '<<: {ECT_STORE: memory}\n', 1, 'a key that cannot be the name of a setting'],
-    ['a list', 'ECT_ADMINS: [canary]\n', 1, 'ECT_ADMINS must be a text; entries of a list have commas between them.'],
+    ['a list', 'ECT_ADMINS: [canary]\n', 1, 'ECT_ADMINS must be a text; entries of a list are separated by commas.'],
     ['a mapping', 'ECT_TLS_CERT:\n  canary: 1\n', 1, 'ECT_TLS_CERT must be a text'],
     ['a tag', 'ECT_STORE: !!binary canary\n', 1, 'ECT_STORE has a tag (`!`), which is not allowed.'],
-    ['a key that is there twice', 'ECT_STORE: memory\nECT_STORE: memory\n', 2, 'this key is there twice.'],
-    ['a second document', 'ECT_STORE: memory\n---\ncanary: 1\n', 2, 'a second document begins here'],
-    ['a tab', 'ECT_TLS_CERT:\n\tcanary: 1\n', 2, 'a tab indents this line'],
+    ['a key that is there twice', 'ECT_STORE: memory\nECT_STORE: memory\n', 2, 'this key occurs twice.'],
+    ['a second document', 'ECT_STORE: memory\n---\ncanary: 1\n', 2, 'the file must have one document'],
+    ['a tab', 'ECT_TLS_CERT:\n\tcanary: 1\n', 2, 'this line is indented with a tab'],
     ['an open quote', 'ECT_ISSUER: "canary\n', 2, 'this is not YAML.'],
     ['a key in PEM', 'ECT_TLS_KEY: -----BEGIN PRIVATE KEY-----\ncanary\n', 2, 'this is not YAML.'],
     ['a text that lost its key', 'canary+canary/=: x\n', 1, 'a key that cannot be the name of a setting'],
-  ])('%s is refused with its line, and nothing of its text is shown', (_, text, line, problem) => {
+  ])('%s is rejected with its line, and nothing of its text is shown', (_, text, line, problem) => {
     const problems = problemsOf(text);
     expect(problems).toEqual([expect.stringContaining(`ect.yaml:${line}: ${problem}`)]);
     expect(problems.join()).not.toContain('canary');
   });
 
-  test('what is no mapping is refused', () => {
+  test('what is no mapping is rejected', () => {
     const problem = 'ect.yaml must be a mapping of settings, such as `ECT_LISTEN: 127.0.0.1:8080`.';
     for (const text of ['- canary', 'canary']) expect(problemsOf(text)).toEqual([problem]);
   });

@@ -76,7 +76,7 @@ describe('the URL of the database', () => {
     'postgres://ada@a.example.org,b.example.org/ect?target_session_attrs=standby',
     'postgres://ada@a.example.org,b.example.org/ect?target_session_attrs=any',
     `postgres://ada@${Array.from({ length: 17 }, (_, n) => `h${n}.example.org`).join()}/ect`,
-  ])('%s is refused, and not repeated', (url) => {
+  ])('%s is rejected, and not repeated', (url) => {
     const problems = problemsOf({ ...ENV, ECT_POSTGRES_URL: url });
     expect(problems[0]).toMatch(/^ECT_POSTGRES_URL must be /);
     expect(problems.join()).not.toContain(url);

@@ -42,7 +42,7 @@ describe('the URL of Redis', () => {
     'redis://cache.example.org#x',
     'redis://%zz@cache.example.org',
     'unix:///run/redis.sock',
-  ])('%s is refused, and not repeated', (url) => {
+  ])('%s is rejected, and not repeated', (url) => {
     const problems = problemsOf({ ...ENV, ECT_REDIS_URL: url });
     expect(problems[0]).toMatch(/^ECT_REDIS_URL must be /);
     expect(problems.join()).not.toContain(url);

@@ -32,7 +32,7 @@ describe('the address of a Workload API', () => {
     'tcp://127.0.0.1:0',
     'tcp://user@127.0.0.1:8081',
     'http://127.0.0.1:8081',
-  ])('%s is refused', (text) => {
+  ])('%s is rejected', (text) => {
     expect(readEndpoint(text)).toBeUndefined();
     expect(problemsOf({ ECT_WORKLOAD_API: text })).toEqual([expect.stringContaining('ECT_WORKLOAD_API must be')]);
   });
@@ -73,7 +73,7 @@ describe('a Unix socket', () => {
   });
 
   test.each(['unix:ect.sock', 'unix://host/ect.sock', 'unix:/run/ect/', `unix:/${'a'.repeat(120)}`])(
-    '%s is refused',
+    '%s is rejected',
     (text) => {
       expect(problemsOf({ ECT_LISTEN: text })).toEqual([expect.stringContaining('ECT_LISTEN must be')]);
     },

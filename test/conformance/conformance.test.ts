@@ -71,7 +71,7 @@ describe.skipIf(!goIsRecent())('the Connect conformance runner', () => {
   }, 2 * BUILD_MS);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test.each(TRANSPORTS)('finds nothing at the %s door but what is known and meant', async (transport) => {
+  test.each(TRANSPORTS)('finds nothing over the %s transport but what is known and meant', async (transport) => {
     const server = [process.execPath, CHILD, transport, join(folder, 'descriptors.binpb')];
     const args = ['--mode', 'server', '--conf', CONFIG, '--', ...server];
     const { stdout, stderr } = await runProgram(join(folder, 'connectconformance'), args);

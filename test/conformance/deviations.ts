@@ -16,7 +16,7 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     cases: /^(Errors|Duplicate Metadata)\/unary\/[a-z-]+$/,
     complaint: /^actual error detail #1 does not match expected error detail: - wanted, \+ got$/,
-    why: 'procedures refuse with a reason and its facts, not with details of their own making',
+    why: 'procedures reject with a reason and its facts, not with details of their own making',
   },
   {
     cases: /^(Errors|Duplicate Metadata)\/unary\/[a-z-]+$/,

@@ -86,7 +86,7 @@ export function idempotencyStoreContract(name: string, makeFixture: () => Promis
       expect(await idempotency.findIssued('ada', 'key', END + 600)).toEqual(issued('two'));
     });
 
-    test('a closed memo refuses with IDEMPOTENCY_UNAVAILABLE, and may be closed again', async () => {
+    test('a closed memo rejects with IDEMPOTENCY_UNAVAILABLE, and may be closed again', async () => {
       await idempotency.close();
       await idempotency.close();
       await expect(idempotency.findIssued('ada', 'key', NOW)).rejects.toMatchObject({

@@ -37,7 +37,7 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       await expect(store.commit([candidate('a')], honestSeal())).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
     });
 
-    test('the first head and the identity are kept, and a second initialisation is refused and changes nothing', async () => {
+    test('the first head and the identity are kept, and a second initialisation is rejected and changes nothing', async () => {
       await store.initialise({ ...EMPTY_HEAD, checkpoint: 'first' }, 'key one');
       await expect(store.initialise({ ...EMPTY_HEAD, checkpoint: 'second' }, 'key two')).rejects.toMatchObject({
         reason: 'LEDGER_CORRUPT',
@@ -143,7 +143,7 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       await checkStore(store);
     });
 
-    test('a batch that does not continue the head is refused as a bug, and nothing of it stays', async () => {
+    test('a batch that does not continue the head is rejected as a bug, and nothing of it stays', async () => {
       await started();
       await store.commit([candidate('a')], honestSeal(500));
       const dishonest: Record<string, Parameters<LedgerStore['commit']>[1]> = {
@@ -389,7 +389,7 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       expect(await checkStore(store)).toHaveLength(1);
     });
 
-    test('a closed store refuses every call with LEDGER_UNAVAILABLE, and may be closed again', async () => {
+    test('a closed store rejects every call with LEDGER_UNAVAILABLE, and may be closed again', async () => {
       await started();
       await store.close();
       await store.close();

@@ -162,7 +162,7 @@ export function pendingRecordingsContract(
       expect(await place('h', 'bob')).toMatchObject({ limit: '3' });
     });
 
-    test('closed, it refuses with LEDGER_UNAVAILABLE, and may be closed again', async () => {
+    test('closed, it rejects with LEDGER_UNAVAILABLE, and may be closed again', async () => {
       await orders.close();
       await orders.close();
       const unavailable = { reason: 'LEDGER_UNAVAILABLE' };

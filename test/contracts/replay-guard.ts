@@ -177,7 +177,7 @@ export function replayGuardContract(name: string, makeFixture: () => Promise<Rep
       }
     });
 
-    test('a closed guard refuses with REPLAY_GUARD_UNAVAILABLE, and may be closed again', async () => {
+    test('a closed guard rejects with REPLAY_GUARD_UNAVAILABLE, and may be closed again', async () => {
       await guard.close();
       await guard.close();
       await expect(guard.claim(tokenUse(), END, NOW)).rejects.toMatchObject({ reason: 'REPLAY_GUARD_UNAVAILABLE' });

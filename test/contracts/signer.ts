@@ -97,7 +97,7 @@ export function signerContract(name: string, makeFixture: () => Promise<SignerFi
       ['CALL_CANCELLED', new EctError(reject('CALL_CANCELLED', 'gone'))],
       ['DEADLINE_EXCEEDED', new DOMException('too late', 'TimeoutError')],
       ['CALL_CANCELLED', new DOMException('gone', 'AbortError')],
-    ])('when nobody waits any more it refuses with %s, unless it has answered already', async (reason, cause) => {
+    ])('when nobody waits any more it rejects with %s, unless it has answered already', async (reason, cause) => {
       const controller = new AbortController();
       const input = Buffer.from('input');
       const sign = async () => signer.sign(input, controller);

@@ -9,7 +9,7 @@ describe('tasks that came along', () => {
     expect([...found]).toEqual([['a', a]]);
   });
 
-  test('of another workflow are found too, so that the link can be refused', async () => {
+  test('of another workflow are found too, so that the link can be rejected', async () => {
     const a = task('a', [], { wid: 'w2' });
     expect((await bundleAncestry([a]).find(['a'], 'w1')).get('a')).toBe(a);
   });

@@ -78,7 +78,7 @@ describe('tasks under one name', () => {
     ['another key', task('a', ['r'], { kid: 'key-b' })],
     ['another decision', task('a', ['r'], { pol_decision: 'approved' })],
     ['what it makes up for', task('a', ['r'], { isRemedy: true })],
-  ])('that differ by %s are refused, once a name', async (_, rival) => {
+  ])('that differ by %s are rejected, once a name', async (_, rival) => {
     const tasks = [task('r'), task('a', ['r']), rival, rival];
     const { status, violations, size } = await examineWorkflow(tasks);
     expect({ status, size }).toEqual({ status: 'invalid', size: 2 });
@@ -105,7 +105,7 @@ describe('size', () => {
     expect(await examineWorkflow(tasks)).toMatchObject({ status: 'complete', depth: 3, leaves: named('c', 'y') });
   });
 
-  test('10,001 tasks are refused unexamined', async () => {
+  test('10,001 tasks are rejected unexamined', async () => {
     const report = await examineWorkflow(chain(MAX_BUNDLE_TASKS + 1));
     const nothing = { depth: 0, roots: [], leaves: [], unresolved: [], visited: 0, tainted: [], pathLevel: undefined };
     expect(report).toMatchObject({ status: 'invalid', size: 10_001, ...nothing });
@@ -113,7 +113,7 @@ describe('size', () => {
     expect(report.violations).toEqual([
       {
         reason: 'DAG_TOO_DEEP',
-        message: 'There are more than 10000 tasks; so many can be examined together at most.',
+        message: 'There are more than 10000 tasks, which is the most that can be examined together.',
         tasks: named('c10000'),
       },
     ]);

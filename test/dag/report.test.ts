@@ -8,8 +8,8 @@ test('a message names five tasks at most and counts the others', () => {
   expect(nameSome(named('a', 'b', 'c', 'd', 'e', 'f'))).toBe('a, b, c, d, e and 1 more');
 });
 
-describe('a report as a refusal', () => {
-  test('a complete graph is not refused', async () => {
+describe('a report as a rejection', () => {
+  test('a complete graph is not rejected', async () => {
     expect(rejectionOf(await examineWorkflow(chain(3)), { complete: true })).toBeUndefined();
   });
 
@@ -20,7 +20,7 @@ describe('a report as a refusal', () => {
     }
   });
 
-  test('a missing predecessor is refused only where completeness is demanded', async () => {
+  test('a missing predecessor is rejected only where completeness is demanded', async () => {
     const pred = Array.from({ length: 7 }, (_, at) => `p${at}`);
     const report = await examineTask(task('a', pred), bundleAncestry([]), { exists: false });
     expect(rejectionOf(report, { complete: false })).toBeUndefined();

@@ -20,19 +20,19 @@ async function faults(own: Task, others: readonly Task[] = [], policy = DEFAULT_
 }
 
 describe('uniqueness', () => {
-  test('a name that another task holds is refused', async () => {
+  test('a name that another task holds is rejected', async () => {
     const own = task('a', [], { wid: 'w1' });
     const report = await examineTask(own, bundleAncestry([]), { exists: true });
     expect(report).toMatchObject({
       status: 'invalid',
       violations: [{ reason: 'DAG_DUPLICATE_TASK', tasks: [{ wid: 'w1', jti: 'a' }] }],
     });
-    expect(report.violations[0]!.message).toBe('Another task already stands under a in workflow w1.');
+    expect(report.violations[0]!.message).toBe('Another task already has the name a in workflow w1.');
   });
 
   test('without workflow, the message says so', async () => {
     const report = await examineTask(task('a'), bundleAncestry([]), { exists: true });
-    expect(report.violations[0]!.message).toBe('Another task already stands under a among the tasks without workflow.');
+    expect(report.violations[0]!.message).toBe('Another task already has the name a among the tasks without workflow.');
   });
 
   test('the same jti in another workflow is another task', async () => {
@@ -76,7 +76,7 @@ describe('existence', () => {
 });
 
 describe('time', () => {
-  test('a predecessor issued 30 s later is fine, 31 s later is refused (R9)', async () => {
+  test('a predecessor issued 30 s later is fine, 31 s later is rejected (R9)', async () => {
     expect(await faults(task('b', ['a']), [task('a', [], { iat: 1030 })])).toEqual([]);
     expect(await faults(task('b', ['a']), [task('a', [], { iat: 1031 })])).toEqual([['DAG_TIME_ORDER', 'b', 'a']]);
   });
@@ -112,27 +112,27 @@ describe('time', () => {
 });
 
 describe('acyclicity', () => {
-  test('a task that names itself is refused (R9)', async () => {
+  test('a task that names itself is rejected (R9)', async () => {
     const { violations, visited, unresolved } = await examine(task('a', ['a']));
     expect(violations).toEqual([{ reason: 'DAG_CYCLE', message: 'Task a names itself.', tasks: named('a') }]);
     expect({ visited, unresolved }).toEqual({ visited: 0, unresolved: [] });
   });
 
-  test('two tasks that name one another are refused, although the examined one is recorded nowhere (R9)', async () => {
+  test('two tasks that name one another are rejected, although the examined one is recorded nowhere (R9)', async () => {
     const { violations } = await examine(task('b', ['a']), [task('a', ['b'])]);
     expect(violations).toEqual([
       { reason: 'DAG_CYCLE', message: 'These tasks are their own ancestors: b, a.', tasks: named('b', 'a') },
     ]);
   });
 
-  test('a long circle is refused and named from the examined task on (R9)', async () => {
+  test('a long circle is rejected and named from the examined task on (R9)', async () => {
     const [root, ...others] = chain(500);
     const [cycle] = await faults({ ...root!, pred: ['c499'] }, others);
     expect(cycle!.slice(0, 3)).toEqual(['DAG_CYCLE', 'c0', 'c499']);
     expect(cycle).toHaveLength(501);
   });
 
-  test('a circle among ancestors is refused: what is behind the task is no graph without circles', async () => {
+  test('a circle among ancestors is rejected: what is behind the task is no graph without circles', async () => {
     const others = [task('b', ['a']), task('a', ['b'])];
     expect(await faults(task('c', ['b']), others)).toEqual([['DAG_CYCLE', 'b', 'a']]);
   });
@@ -149,7 +149,7 @@ describe('limit', () => {
     expect(report).toMatchObject({ status: 'complete', violations: [], visited: 10_000, depth: 10_001 });
   });
 
-  test('10,001 ancestors are refused, not accepted at the limit (R9)', async () => {
+  test('10,001 ancestors are rejected, not accepted at the limit (R9)', async () => {
     const report = await examine(task('own', ['c10000']), chain(MAX_ANCESTORS + 1));
     expect(report).toMatchObject({ status: 'invalid', visited: 10_000, depth: 0 });
     expect(report.violations).toEqual([
@@ -175,7 +175,7 @@ describe('limit', () => {
 describe('workflow', () => {
   const own = task('b', ['a'], { wid: 'w1' });
 
-  test('a predecessor of another workflow is refused, not called missing (R9)', async () => {
+  test('a predecessor of another workflow is rejected, not called missing (R9)', async () => {
     const report = await examine(own, [task('a', [], { wid: 'w2' })]);
     expect(report).toMatchObject({ status: 'invalid', unresolved: [] });
     expect(report.violations).toEqual([

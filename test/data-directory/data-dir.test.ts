@@ -46,7 +46,7 @@ describe('the directory', () => {
   });
 
   test.each(['clock.json', 'owner.json', 'ledger.damaged', 'once.damaged'])(
-    'L9: a FIFO in the place of %s is refused at once: to open it would wait for ever',
+    'L9: a FIFO in the place of %s is rejected at once: to open it would wait for ever',
     async (name) => {
       execFileSync('mkfifo', ['-m', '600', join(folder, name)]);
       expect(await rejectionOf(openDataDir(folder))).toContain(`${join(folder, name)} is a FIFO, not a file`);

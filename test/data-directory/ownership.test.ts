@@ -31,7 +31,7 @@ describe('L9 an owner.lock that no service made', () => {
     ['a directory', (path) => mkdirSync(path), 'is a directory, not a file'],
     ['a FIFO', (path) => spawnSync('mkfifo', [path]), 'is a FIFO, not a file'],
     ['a link to nothing', (path) => symlinkSync('/nowhere/at/all', path), 'is a symbolic link to /nowhere/at/all'],
-  ])('%s: refused by name, by owner and worker', async (_, make, message) => {
+  ])('%s: rejected by name, by owner and worker', async (_, make, message) => {
     const dir = filesIn(folder);
     make(dir.lock);
     const errors = [

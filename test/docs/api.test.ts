@@ -120,7 +120,7 @@ describe('a page that is not what the comments say', () => {
   });
 
   test('is stale too where it is missing, and where a comment has changed', async () => {
-    const protos = protosWith('keys.proto', 'They are for everyone', 'Anyone may read them');
+    const protos = protosWith('keys.proto', 'GetKeySet needs no identity', 'Anyone may call GetKeySet');
     const answers = [
       await writeApi('--check', '--page', join(scratch, 'nowhere.md')),
       await writeApi('--check', '--protos', protos),
@@ -132,7 +132,7 @@ describe('a page that is not what the comments say', () => {
   });
 });
 
-describe('a comment is refused', () => {
+describe('a comment is rejected', () => {
   test.each([
     ['a reason', 'authority.proto', 'with IDEMPOTENCY_CONFLICT', 'with IDEMPOTENCY_CLASH', 'IDEMPOTENCY_CLASH'],
     ['a short reason', 'token.proto', '`DAG_CYCLE`', '`DAG_LOOP`', 'DAG_LOOP'],

@@ -86,7 +86,7 @@ test('the permitted call answers a token in the name of the caller', () => {
   expect(trade?.out).toMatch(/iss +spiffe:\/\/dev\.example\/trader\n/);
 });
 
-test('the refused call says no more than that it may not, and the explanation says why', () => {
+test('the rejected call says no more than that it may not, and the explanation says why', () => {
   const [rejected, explained] = outcomes.slice(-2);
   expect(rejected?.out).toContain('NOT_AUTHORIZED');
   expect(rejected?.out).not.toContain('only-the-trader-trades');

@@ -89,7 +89,7 @@ test('every reason is one of the vocabulary', () => {
 test.each([
   ['T1, T2: the table has no row', ['T1', 'T2']],
   ['L1 L11 R8 1,000 appends', ['L1', 'L11', 'R8']],
-  ['a circle is refused (R9, H18)', ['R9', 'H18']],
+  ['a circle is rejected (R9, H18)', ['R9', 'H18']],
   ['it goes on, and R8 remembers', ['R8']],
   ['L3', []],
   ['a token of level L3 arrives', []],

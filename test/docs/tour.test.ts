@@ -62,7 +62,7 @@ function outcomeOf(start: string, nth = 0) {
 }
 
 describe('the tour', () => {
-  test('every command does what it says; the second verification alone is refused', () => {
+  test('every command does what it says; the second verification alone is rejected', () => {
     const replay = commands.findLastIndex((line) => line.startsWith('ect verify $TOKEN --audience'));
     expect(commands.length).toBeGreaterThan(15);
     expect(outcomes.map(({ code }, at) => [commands[at], code])).toEqual(

@@ -14,7 +14,7 @@ describe('a file with a secret', () => {
       for (const owner of ANY) expect(kindOf(mode, owner, US, false)).toBe('private');
   });
 
-  test('S4 that everybody can use in any way is refused, whoever owns it', () => {
+  test('S4 that everybody can use in any way is rejected, whoever owns it', () => {
     for (const bits of [0o001, 0o002, 0o004, 0o006, 0o044, 0o066]) {
       for (const owner of ANY) {
         for (const user of [ROOT, US]) {
@@ -39,7 +39,7 @@ describe('a file with a secret', () => {
     expect(kindOf(mode, owner, user, isOurs)).toBe(kind);
   });
 
-  test('S11 of somebody else is refused with who owns it and who asks', () => {
+  test('S11 of somebody else is rejected with who owns it and who asks', () => {
     expect(privacyOf({ mode: 0o640, uid: OTHER }, US, true)).toEqual({
       kind: 'open',
       fault:

@@ -29,7 +29,7 @@ function outcomeOf({ valid, finding }: VerifyResponse): string {
 }
 
 test('T25: of 2,000 calls with mutants none is answered by INTERNAL or UNKNOWN, and the service is as well as before', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'ect-door-'));
+  const folder = await mkdtemp(join(tmpdir(), 'ect-transport-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const trustFile = join(folder, 'trust.json');
   const jwk = { ...createPublicKey(signingKey).export({ format: 'jwk' }), kid: KID };

@@ -13,7 +13,7 @@ import { fc } from '../support/random.ts';
 const RUNS = 400;
 const LIMIT = 16_384;
 const TAB = 9;
-/** Their places in the static table. A length is held against the body elsewhere; `host` has tests of its own below. */
+/** Their places in the static table. A length is compared with the body elsewhere; `host` has tests of its own below. */
 const CONTENT_LENGTH = 28;
 const HOST = 38;
 

@@ -8,7 +8,7 @@ import { type Specimen, specimens } from './specimens.ts';
 
 const lenient = { ...policy, minimumLevel: 'L1' } as const;
 
-test('none of 10,000 legal tokens of all shapes is refused, and each is read as it says', () => {
+test('none of 10,000 legal tokens of all shapes is rejected, and each is read as it says', () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(specimens, (specimen) => {

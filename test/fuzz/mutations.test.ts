@@ -42,7 +42,7 @@ test('T25: of 100,000 mutants none is accepted that is not a good token, none th
     );
     heaps.push(heapBytes());
   }
-  console.info(`mutants by the step that refused them: ${JSON.stringify(Object.fromEntries(stoppedAt))}`);
+  console.info(`mutants by the step that rejected them: ${JSON.stringify(Object.fromEntries(stoppedAt))}`);
   // The twin that ECDSA gives everybody is the same token, and is accepted.
   expect(accepted).toBeGreaterThan(0);
   for (const step of ['form', 'level', 'typ', 'header', 'alg', 'key', 'signature']) {

@@ -70,7 +70,7 @@ test('T25: of 10,000 payloads that were changed and signed again none throws, an
     }),
     { numRuns: 10_000 },
   );
-  console.info(`signed again, by the step that refused them: ${JSON.stringify(Object.fromEntries(stoppedAt))}`);
+  console.info(`signed again, by the step that rejected them: ${JSON.stringify(Object.fromEntries(stoppedAt))}`);
   for (const step of ['claims', 'formats', 'issuer', 'audience', 'time', 'none']) {
     expect(stoppedAt.get(step) ?? 0, step).toBeGreaterThan(20);
   }

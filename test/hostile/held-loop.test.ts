@@ -63,7 +63,7 @@ async function call(transport: Transport, method: DescMethodUnary, request: obje
     await transport.unary(method, undefined, CALL_MS, undefined, request as never, undefined);
     return 'answered';
   } catch (error) {
-    return `refused: ${ConnectError.from(error).message.slice(0, 60)}`;
+    return `rejected: ${ConnectError.from(error).message.slice(0, 60)}`;
   }
 }
 

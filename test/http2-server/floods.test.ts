@@ -172,7 +172,7 @@ describe('H5: frames that carry nothing', () => {
   });
 });
 
-test('H7: streams beyond what was announced are refused, and then no more', async () => {
+test('H7: streams beyond what was announced are rejected, and then no more', async () => {
   await flood(
     many(5_000, (at) => begin(2 * at + 1, requestBlock())),
     DEFAULT_LIMITS.maxConcurrentStreams,

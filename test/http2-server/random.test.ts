@@ -8,7 +8,7 @@ import { SOON } from '../support/soon.ts';
 import { begin, requestBlock, whole } from './raw-frames.ts';
 import { openPeer, startServer } from './raw-peer.ts';
 
-test('H10: random frames and random bytes are answered, refused or cut off; nothing throws and nothing is kept', async () => {
+test('H10: random frames and random bytes are answered, rejected or cut off; nothing throws and nothing is kept', async () => {
   await using server = await startServer();
   const kind = fc.constantFrom(0, 0, 1, 1, 2, 3, 4, 6, 8, 9, 0xfe);
   const id = fc.constantFrom(0, 1, 1, 2, 3, 5, 7);

@@ -250,7 +250,7 @@ describe('what is allowed', () => {
     await other.settled();
   });
 
-  test('H7: the 101st open stream is refused, and can be tried again', async () => {
+  test('H7: the 101st open stream is rejected, and can be tried again', async () => {
     await using server = await startServer();
     using peer = await openPeer(server);
     const ids = Array.from({ length: 101 }, (_, place) => 2 * place + 1);

@@ -65,7 +65,7 @@ describe.each(ROUTES)('%s', (_, options, version) => {
     expect(read.entry).toEqual(entry);
   });
 
-  test('is told the reason of a refusal', async () => {
+  test('is told the reason of a rejection', async () => {
     const rejected = await buf(options, 'AuthorityService/AppendLedger', { token: 'a.b' });
     // buf exits with eight times the code of gRPC: 3 is INVALID_ARGUMENT.
     expect(rejected.code).toBe(24);

@@ -1,4 +1,4 @@
-// Tokens that somebody else's library made, believed by a running service through its trust file; and tokens of the service,
+// Tokens that another party's library made, trusted by a running service through its trust file; and tokens of the service,
 // read by that library. The claims are those of the reference implementations, in both drafts.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -31,7 +31,7 @@ describeWith('go', 'grpc-go', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test.each(TRANSPORTS)(
-    'does it all at the %s door, compressed or not, and learns why it is refused',
+    'does it all over the %s transport, compressed or not, and learns why it is rejected',
     async (transport) => {
       const { context } = await makeAuthority();
       await using authority = await startBothTransports(() => [authorityService(context)]);

@@ -15,7 +15,7 @@ async function askGo(asked: object): Promise<string> {
 
 describeWith('go', 'Go', () => {
   test(
-    'its tokens are accepted and recorded here, ours are read there, and what is forged is refused on both sides',
+    'its tokens are accepted and recorded here, ours are read there, and what is forged is rejected on both sides',
     async () => {
       await exchangeTokens(
         {

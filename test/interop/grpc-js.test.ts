@@ -140,7 +140,7 @@ describe('errors carry google.rpc.ErrorInfo in grpc-status-details-bin', () => {
     expect(error.info).toMatchObject({ reason: 'DAG_PREDECESSOR_MISSING', metadata: { pred: NO_SUCH_TASK } });
   });
 
-  test('another token under a recorded jti is refused with the jti', async () => {
+  test('another token under a recorded jti is rejected with the jti', async () => {
     const first = await issue();
     const second = await issue({ jti: first.claims.jti, exec_act: 'approve_spec' });
     await client.call(`${AUTHORITY}/AppendLedger`, { token: first.token });
@@ -149,7 +149,7 @@ describe('errors carry google.rpc.ErrorInfo in grpc-status-details-bin', () => {
     expect(error.info).toMatchObject({ reason: 'DAG_DUPLICATE_TASK', metadata: { jti: first.claims.jti } });
   });
 
-  test('a message over 256 KiB is refused before it is read', async () => {
+  test('a message over 256 KiB is rejected before it is read', async () => {
     const error = await failureOf(issue({ input: Buffer.alloc(256 * 1024 + 1) }));
     expect(codes[error.code]).toBe('RESOURCE_EXHAUSTED');
     expect(error.reason).toBe('MESSAGE_TOO_LARGE');

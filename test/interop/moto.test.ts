@@ -105,7 +105,7 @@ describeWhen(isThere, 'moto', 'moto: run test/interop/moto/setup.sh', () => {
     expect(await service.stop()).toBe(0);
   });
 
-  test('D6: an alias that moves is refused', async () => {
+  test('D6: an alias that moves is rejected', async () => {
     const [first, second] = [await makeKey(), await makeKey()];
     await client.send(new CreateAliasCommand({ AliasName: 'alias/ect', TargetKeyId: first }));
     const signer = await open('alias/ect');
@@ -116,7 +116,7 @@ describeWhen(isThere, 'moto', 'moto: run test/interop/moto/setup.sh', () => {
     signer.close();
   });
 
-  test('D2: a key that is disabled, of another kind or not there is refused at the start', async () => {
+  test('D2: a key that is disabled, of another kind or not there is rejected at the start', async () => {
     const disabled = await makeKey();
     await client.send(new DisableKeyCommand({ KeyId: disabled }));
     await expect(open(disabled)).rejects.toThrow('is disabled: enable it');

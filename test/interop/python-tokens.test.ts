@@ -13,7 +13,7 @@ interface Reading {
 }
 
 describeWhen(python !== undefined, 'Python', PYTHON_NEED, () => {
-  test('its tokens are accepted and recorded here, ours are read there, and what is forged is refused on both sides', async () => {
+  test('its tokens are accepted and recorded here, ours are read there, and what is forged is rejected on both sides', async () => {
     await exchangeTokens(
       {
         make: async (aud) => JSON.parse(await askPython({ make: { aud } })),

@@ -1,4 +1,4 @@
-// Runs a program of somebody else to its end.
+// Runs a program of another party to its end.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// C3: the times in the ledger were made by a clock that was wrong, or the clock is wrong now and believed. The leads of keys are
+// C3: the times in the ledger were made by a clock that was wrong, or the clock is wrong now and trusted. The leads of keys are
 // measured, so that a jump can neither make nor undo them.
 
 import { describe, expect, test } from 'vitest';

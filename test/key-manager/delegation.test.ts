@@ -256,7 +256,7 @@ test('the key of a process that is gone is retired when its certificate has ende
 test('a key that the ledger does not take is never put in force', async () => {
   const shared = share();
   const stranger = await makeLocalSigner();
-  // A root key whose certificates another key signs: nothing of it may be believed.
+  // A root key whose certificates another key signs: nothing of it may be trusted.
   const { signer } = await shared.cupboard.make('test:0');
   const broken: OpenSigner = {
     jwk: signer.jwk,

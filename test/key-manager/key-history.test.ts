@@ -176,7 +176,7 @@ describe('what is published', () => {
     expect(publishedKeys(history.all(), retention, writer.nowMs)).toEqual([]);
   });
 
-  test('K9 a process whose clock is late refuses a revoked key from when it learns of it', () => {
+  test('K9 a process whose clock is late rejects a revoked key from when it learns of it', () => {
     const { history, writer } = begin();
     history.add(writer.write(first, 'revoked'));
     const key = history.get(first.jwk.kid)!;

@@ -226,7 +226,7 @@ describe('K8 rotation', () => {
     expect(able.keyManager.isReady()).toBe(true);
   });
 
-  test('is refused where keys are made by somebody else', async () => {
+  test('is rejected where keys are made by somebody else', async () => {
     const { keyManager } = await openKeyManager(share(), { ports: { makeRoot: undefined } });
     await expect(keyManager.rotate(order)).rejects.toMatchObject({ reason: 'ROTATION_UNSUPPORTED' });
     await expect(keyManager.rotate({ ...order, nextKey: 'k' })).rejects.toMatchObject({
@@ -245,7 +245,7 @@ describe('K8 rotation', () => {
     await expect(openKeyManager(shared, { ports: { locatorOf } })).resolves.toBeDefined();
   });
 
-  test('a named key that cannot be opened is refused, and nothing is announced', async () => {
+  test('a named key that cannot be opened is rejected, and nothing is announced', async () => {
     const { keyManager } = await openKeyManager(share(), { ports: { locatorOf: (name) => `test:${name}` } });
     await expect(keyManager.rotate({ ...order, nextKey: 'gone' })).rejects.toMatchObject({
       reason: 'SIGNER_MISCONFIGURED',
@@ -364,13 +364,13 @@ describe('K9 revocation', () => {
 });
 
 describe('retirement by hand', () => {
-  test('of the key that signs is refused: nothing would sign', async () => {
+  test('of the key that signs is rejected: nothing would sign', async () => {
     const { keyManager } = await openKeyManager(share());
     const retiring = keyManager.retire({ kid: kidOf(keyManager), by: 'a', note: '' });
     await expect(retiring).rejects.toMatchObject({ reason: 'KEY_STATE_INVALID', metadata: { state: 'active' } });
   });
 
-  test('of a key that nobody knows is refused', async () => {
+  test('of a key that nobody knows is rejected', async () => {
     const { keyManager } = await openKeyManager(share());
     await expect(keyManager.retire({ kid: 'x', by: 'a', note: '' })).rejects.toThrow(EctError);
     await expect(keyManager.revoke({ kid: 'x', by: 'a', note: '' })).rejects.toMatchObject({ reason: 'KEY_NOT_FOUND' });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { EctError, reject } from '../../src/errors.ts';
 import { ReportedFailures } from '../../src/key-manager/reported-failures.ts';
 
-function toldFailures() {
+function reportedFailures() {
   const told: string[] = [];
   const counted: unknown[] = [];
   const failures = new ReportedFailures({
@@ -22,7 +22,7 @@ function toldFailures() {
 }
 
 test('a failure that lasts is told when it begins and when it is over, in whatever words; each is counted', () => {
-  const { told, counted, round } = toldFailures();
+  const { told, counted, round } = reportedFailures();
   round();
   round('cannot be reached', 'no answer');
   for (let n = 0; n < 60; n++) round('refused', 'refused');
@@ -35,7 +35,7 @@ test('a failure that lasts is told when it begins and when it is over, in whatev
 });
 
 test('another kind of failure is told beside the one that lasts, and one that is met twice counts once', () => {
-  const { failures, told, counted, round } = toldFailures();
+  const { failures, told, counted, round } = reportedFailures();
   round('away');
   const bug = new TypeError('a bug');
   failures.failed(bug);

@@ -116,7 +116,7 @@ test.each([
   ['RSASSA-PKCS1-v1_5', { padding: constants.RSA_PKCS1_PADDING }],
   ['a salt of another length', { ...pss, saltLength: 20 }],
   ['no salt', { ...pss, saltLength: 0 }],
-])('T3: PS256 refuses a good signature with %s', (_, options) => {
+])('T3: PS256 rejects a good signature with %s', (_, options) => {
   const [{ privateKey, publicKey }] = makers['PS256']!;
   const signature = sign('sha256', input, { key: privateKey, ...options });
   expect(ALGORITHMS.get('PS256')!.verify(publicKey, input, signature)).toBe(false);

@@ -46,7 +46,7 @@ describe('the description of a key', () => {
     ['secp256k1', generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey],
     ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
     ['Ed25519', generateKeyPairSync('ed25519').privateKey],
-  ])('is refused to a key of %s', async (_, key) => {
+  ])('is rejected to a key of %s', async (_, key) => {
     await expect(describePublicKey(key)).rejects.toThrow(TypeError);
   });
 });

@@ -35,7 +35,7 @@ describe('a public key is taken', () => {
   });
 });
 
-describe('K4: a key is refused', () => {
+describe('K4: a key is rejected', () => {
   test.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])('with the private member %s', (member) => {
     expect(faultIn({ [member]: 'AQAB' })).toBe(`it has the private member ${member}: give the public key only`);
   });

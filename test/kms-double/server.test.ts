@@ -53,7 +53,7 @@ const signCommand = (KeyId: string, Message: Uint8Array, MessageType: 'RAW' | 'D
 
 const rejectionOf = (sending: Promise<unknown>) =>
   sending.then(
-    () => 'no refusal',
+    () => 'no rejection',
     (error: Error) => error.name,
   );
 
@@ -85,12 +85,12 @@ test('about half of the signatures have a high s, as those of AWS', async () => 
   expect(high).toBeLessThan(50);
 });
 
-test('messages of more than 4,096 bytes, digests of another length, other algorithms and other keys are refused', async () => {
+test('messages of more than 4,096 bytes, digests of another length, other algorithms and other keys are rejected', async () => {
   const setup = await setUp();
   const { client } = setup;
   const KeyId = await makeKey(setup);
   const rejection = (command: SignCommand) => rejectionOf(client.send(command));
-  expect(await rejection(signCommand(KeyId, Buffer.alloc(4096)))).toBe('no refusal');
+  expect(await rejection(signCommand(KeyId, Buffer.alloc(4096)))).toBe('no rejection');
   expect(await rejection(signCommand(KeyId, Buffer.alloc(4097)))).toBe('ValidationException');
   expect(await rejection(signCommand(KeyId, Buffer.alloc(31), 'DIGEST'))).toBe('ValidationException');
   const other = new SignCommand({ KeyId, Message: Buffer.alloc(48), SigningAlgorithm: 'ECDSA_SHA_384' });
@@ -110,7 +110,7 @@ test('a key is disabled, enabled and scheduled for deletion; only describing it 
   expect([await state(), await sign()]).toEqual(['Disabled', 'DisabledException']);
   expect(await rejectionOf(client.send(new GetPublicKeyCommand({ KeyId })))).toBe('DisabledException');
   await client.send(new EnableKeyCommand({ KeyId }));
-  expect([await state(), await sign()]).toEqual(['Enabled', 'no refusal']);
+  expect([await state(), await sign()]).toEqual(['Enabled', 'no rejection']);
   await client.send(new ScheduleKeyDeletionCommand({ KeyId }));
   expect([await state(), await sign()]).toEqual(['PendingDeletion', 'KMSInvalidStateException']);
   expect(await rejectionOf(client.send(new EnableKeyCommand({ KeyId })))).toBe('KMSInvalidStateException');
@@ -148,7 +148,7 @@ test('a multi-Region key has one id and one public key everywhere, and a state i
   expect(await rejectionOf(client.send(replicate))).toBe('UnsupportedOperationException');
 });
 
-test('a request that is not signed, or not as its credentials demand, is refused', async () => {
+test('a request that is not signed, or not as its credentials demand, is rejected', async () => {
   const { double } = await setUp();
   const describe = new DescribeKeyCommand({ KeyId: 'alias/ect' });
   const wrongSecret = { ...double.credentials, secretAccessKey: 'wrong' };
@@ -170,7 +170,7 @@ test('a request that is not signed, or not as its credentials demand, is refused
   expect(await broken.json()).toMatchObject({ __type: 'IncompleteSignature' });
 });
 
-test('a body that was changed after it was signed is refused', async () => {
+test('a body that was changed after it was signed is rejected', async () => {
   const { double } = await setUp();
   const client = connect(double);
   const { requestHandler } = client.config;
@@ -184,7 +184,7 @@ test('a body that was changed after it was signed is refused', async () => {
   );
 });
 
-test('a request of another time is refused', async () => {
+test('a request of another time is rejected', async () => {
   const { double } = await setUp();
   const late = connect(double, { systemClockOffset: -6 * 60_000 });
   expect(await rejectionOf(late.send(new DescribeKeyCommand({ KeyId: 'x' })))).toBe('InvalidSignatureException');
@@ -192,7 +192,7 @@ test('a request of another time is refused', async () => {
   expect(await rejectionOf(inTime.send(new DescribeKeyCommand({ KeyId: 'x' })))).toBe('NotFoundException');
 });
 
-test('what it does not know is refused', async () => {
+test('what it does not know is rejected', async () => {
   const { client } = await setUp();
   const command = new VerifyCommand({
     KeyId: 'x',

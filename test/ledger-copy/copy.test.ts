@@ -230,7 +230,7 @@ describeWithPostgres('ect ledger copy', () => {
     TIMEOUT_MS,
   );
 
-  describe('L40: a source that was tampered with is refused, and the entry named', () => {
+  describe('L40: a source that was tampered with is rejected, and the entry named', () => {
     const cases: [what: string, sql: string, values: () => unknown[], named: string][] = [
       [
         'its content',
@@ -309,7 +309,7 @@ describeWithPostgres('ect ledger copy', () => {
     }, 60_000);
   });
 
-  describe('is refused, and changes nothing', () => {
+  describe('is rejected, and changes nothing', () => {
     const copy = async (from: string, to: string, env: Readonly<Record<string, string>>) => {
       const outcome = await ect(['ledger', 'copy', from, to, '--json'], '', env);
       expect(outcome.code).toBe(1);

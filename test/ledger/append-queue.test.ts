@@ -92,7 +92,7 @@ test('a committer that fails rejects those that it had not settled, and the queu
   expect(await queue.add(candidateOf('c'))).toBe('settled');
 });
 
-test('L16 a reason that is a refusal already is passed on as it is', async () => {
+test('L16 a reason that is a rejection already is passed on as it is', async () => {
   const queue = new AppendQueue<string>(async () => {}, 256);
   const draining = new EctError(reject('SERVICE_DRAINING', 'The service is stopping.'));
   await expect(queue.add(candidateOf('a'), AbortSignal.abort(draining))).rejects.toBe(draining);

@@ -40,13 +40,13 @@ describe('a checkpoint', () => {
     expect(openCheckpoint(extended, KEY.verifierKey)).toMatchObject({ ok: true, size: 42 });
   });
 
-  test('of another key is refused, also under the same origin', () => {
+  test('of another key is rejected, also under the same origin', () => {
     const other = openLedgerKey(generateLedgerKey(ORIGIN));
     expect(faultOf(NOTE, other.verifierKey)).toBe('the checkpoint is not signed by this ledger key');
     expect(faultOf(NOTE, 'no key')).toBe('the verifier key is not an Ed25519 key in the signed-note form');
   });
 
-  test('whose signature is by another key under our key id is refused', () => {
+  test('whose signature is by another key under our key id is rejected', () => {
     const seed = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 3)]);
     const stranger = createPrivateKey({ key: seed, format: 'der', type: 'pkcs8' });
     const text = NOTE.slice(0, NOTE.indexOf('\n\n') + 1);
@@ -54,7 +54,7 @@ describe('a checkpoint', () => {
     expect(faultOf(`${text}\n— ${ORIGIN} ${forged}\n`)).toBe('the signature of the checkpoint does not verify');
   });
 
-  test('with any one bit flipped is refused', () => {
+  test('with any one bit flipped is rejected', () => {
     const bytes = Buffer.from(NOTE);
     for (let bit = 0; bit < bytes.length * 8; bit += 1) {
       const flipped = Buffer.from(bytes);
@@ -63,7 +63,7 @@ describe('a checkpoint', () => {
     }
   });
 
-  test('that is not a note is refused as such', () => {
+  test('that is not a note is rejected as such', () => {
     const [text, signatures] = NOTE.split('\n\n') as [string, string];
     for (const note of [
       '',
@@ -84,7 +84,7 @@ describe('a checkpoint', () => {
     }
   });
 
-  test('that the key signed but that is none is refused', () => {
+  test('that the key signed but that is none is rejected', () => {
     const root = Buffer.from(ROOT).toString('base64');
     for (const text of [
       'hello\n',

@@ -50,7 +50,7 @@ function corruptBecause(message: RegExp) {
   return { reason: 'LEDGER_CORRUPT', message: expect.stringMatching(message) };
 }
 
-describe('opening refuses a store', () => {
+describe('opening rejects a store', () => {
   test('that is as it should be: never', async () => {
     expect((await openAfter(() => {})).size).toBe(5);
   });
@@ -67,7 +67,7 @@ describe('opening refuses a store', () => {
     const opening = openAfter((store) => {
       store.identity = async () => KEY.verifierKey.slice(0, -1);
     });
-    await expect(opening).rejects.toMatchObject(corruptBecause(/says of the key of its ledger is damaged/));
+    await expect(opening).rejects.toMatchObject(corruptBecause(/stored identity of the ledger is damaged/));
   });
 
   test('L14 whose identity says another key than its head', async () => {
@@ -124,7 +124,7 @@ describe('opening refuses a store', () => {
 });
 
 describe('a running ledger', () => {
-  test('L8 refuses to sign and to state anything over a store that was rolled back', async () => {
+  test('L8 rejects to sign and to state anything over a store that was rolled back', async () => {
     const store = new MemoryLedgerStore();
     const ledger = await Ledger.open({ store, ...OPTIONS });
     await ledger.append(candidateOf('a'));
@@ -134,28 +134,28 @@ describe('a running ledger', () => {
     await expect(ledger.checkpoint()).rejects.toMatchObject(corruptBecause(/went back from 2 entries to 1/));
     store.commit = async (candidates, seal) => {
       seal(before, candidates);
-      throw new Error('the seal must have refused');
+      throw new Error('the seal must have rejected');
     };
     await expect(ledger.append(candidateOf('c'))).rejects.toMatchObject(
       corruptBecause(/went back from 2 entries to 1/),
     );
   });
 
-  test('L8 refuses a store that holds another tree of the same size', async () => {
+  test('L8 rejects a store that holds another tree of the same size', async () => {
     const store = await storeOf(3);
     const ledger = await Ledger.open({ store, ...OPTIONS });
     answerHead(store, (await (await storeOf(3)).head()) as Head);
     await expect(ledger.checkpoint()).rejects.toMatchObject(corruptBecause(/another tree of 3 entries/));
   });
 
-  test('L13 refuses a store whose head was dated back', async () => {
+  test('L13 rejects a store whose head was dated back', async () => {
     const store = await storeOf(3);
     const ledger = await Ledger.open({ store, ...OPTIONS });
     answerHead(store, { ...((await store.head()) as Head), recordedAtMs: 1 });
     await expect(ledger.checkpoint()).rejects.toMatchObject(corruptBecause(/time in the head went back/));
   });
 
-  test('refuses a store whose head is gone', async () => {
+  test('rejects a store whose head is gone', async () => {
     const store = await storeOf(3);
     const ledger = await Ledger.open({ store, ...OPTIONS });
     store.head = async () => undefined;

@@ -71,7 +71,7 @@ describe('the mark is raised before a checkpoint is shown', () => {
     }
   });
 
-  test('L8 where it cannot be, the append is refused with its outcome open, and nothing above the mark is shown', async () => {
+  test('L8 where it cannot be, the append is rejected with its outcome open, and nothing above the mark is shown', async () => {
     const mark = new MemoryMark();
     const ledger = await openOver(new MemoryLedgerStore(), mark);
     await ledger.append(candidateOf('a'));
@@ -112,7 +112,7 @@ describe('a store is held against the mark', () => {
     return error as HistoryLost;
   };
 
-  test('L8 L25 all sizes up to 9: a shorter history, none, or another of any size is refused; the same or a longer one is not', async () => {
+  test('L8 L25 all sizes up to 9: a shorter history, none, or another of any size is rejected; the same or a longer one is not', async () => {
     for (let shown = 0; shown <= 9; shown++) {
       const mark = new MemoryMark();
       const whole = await storeOf(shown, 'entry');
@@ -138,7 +138,7 @@ describe('a store is held against the mark', () => {
     }
   });
 
-  test('L14 a mark of another ledger, or text that is no checkpoint, is refused', async () => {
+  test('L14 a mark of another ledger, or text that is no checkpoint, is rejected', async () => {
     const other = openLedgerKey(generateLedgerKey('ledger.example/ect'));
     for (const kept of [emptyCheckpoint(other), { checkpoint: 'text', recordedAtMs: 0 }]) {
       const mark = new MemoryMark();

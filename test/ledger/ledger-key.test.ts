@@ -70,7 +70,7 @@ describe('origins', () => {
     }
   });
 
-  test('every other name is refused with why', () => {
+  test('every other name is rejected with why', () => {
     expect(originFault('')).toBe('the origin is empty');
     expect(originFault('a\ud800')).toBe('the origin is not well-formed Unicode');
     for (const origin of ['a b', 'a+b', 'a\nb', 'a\u00a0b', 'a\u0085b', 'a\u2003b', 'a\u0000b']) {

@@ -166,7 +166,7 @@ describe('L16 withdrawing', () => {
     await checkLedger(inner, VKEY);
   });
 
-  test('a signal that was aborted before is refused at once, a deadline as such', async () => {
+  test('a signal that was aborted before is rejected at once, a deadline as such', async () => {
     const { store, ledger } = await freshLedger();
     store.calls.clear();
     const deadline = AbortSignal.abort(new DOMException('late', 'TimeoutError'));
@@ -326,7 +326,7 @@ describe('reading', () => {
     expect(await ledger.inclusionProof(3)).toMatchObject({ size: 19, root });
   });
 
-  test('indexes and sizes that are not there are refused by name', async () => {
+  test('indexes and sizes that are not there are rejected by name', async () => {
     const { ledger } = await freshLedger();
     await expect(ledger.inclusionProof(0)).rejects.toMatchObject({ reason: 'INDEX_OUT_OF_RANGE' });
     await expect(ledger.consistencyProof(1)).rejects.toMatchObject({ reason: 'TREE_SIZE_INVALID' });

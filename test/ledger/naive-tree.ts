@@ -1,4 +1,4 @@
-// The definitions of RFC 6962, 2.1, written down recursively and without a thought for speed: what the real tree is held against.
+// The definitions of RFC 6962, 2.1, written down recursively and without a thought for speed: what the real tree is compared with.
 
 import { createHash } from 'node:crypto';
 

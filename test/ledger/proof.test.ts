@@ -63,7 +63,7 @@ describe('L12 inclusion', () => {
     }
   });
 
-  test('a path with one flipped bit, one hash missing, doubled or swapped is refused', () => {
+  test('a path with one flipped bit, one hash missing, doubled or swapped is rejected', () => {
     for (const [index, size] of [
       [0, 2],
       [4, 7],
@@ -77,7 +77,7 @@ describe('L12 inclusion', () => {
     }
   });
 
-  test('numbers out of range and hashes of another length are refused, not thrown', () => {
+  test('numbers out of range and hashes of another length are rejected, not thrown', () => {
     const claim = { leafHash: leafHash(LEAVES[0]!), index: 0, size: 1, hashes: [], root: ROOTS[1]! };
     expect(verifyInclusion(claim)).toBe(true);
     for (const index of [-1, 1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
@@ -130,7 +130,7 @@ describe('L11 consistency', () => {
     }
   });
 
-  test('a proof with one flipped bit, one hash missing, doubled or swapped is refused', () => {
+  test('a proof with one flipped bit, one hash missing, doubled or swapped is rejected', () => {
     for (const [first, second] of [
       [1, 2],
       [3, 7],
@@ -146,7 +146,7 @@ describe('L11 consistency', () => {
     }
   });
 
-  test('the empty tree, sizes out of range and hashes of another length are refused, not thrown', () => {
+  test('the empty tree, sizes out of range and hashes of another length are rejected, not thrown', () => {
     const root = ROOTS[1]!;
     const claim = { firstSize: 1, secondSize: 1, firstRoot: root, secondRoot: root, hashes: [] };
     expect(verifyConsistency(claim)).toBe(true);

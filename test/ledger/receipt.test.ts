@@ -29,12 +29,12 @@ describe('a receipt', () => {
     expect(verifyReceipt({ leaf: LEAF, tlogProof: RECEIPT, verifierKey: KEY.verifierKey })).toEqual(where);
   });
 
-  test('of another ledger is refused', () => {
+  test('of another ledger is rejected', () => {
     const other = openLedgerKey(generateLedgerKey('ledger.example/ect'));
     expect(faultOf({ verifierKey: other.verifierKey })).toBe('the checkpoint is not signed by this ledger key');
   });
 
-  test('for another leaf, index, path or tree is refused', () => {
+  test('for another leaf, index, path or tree is rejected', () => {
     const wrong = 'the proof does not lead from the leaf to the root of the checkpoint';
     expect(faultOf({ leaf: LEAVES[0]! })).toBe(wrong);
     expect(faultOf({ tlogProof: { ...PROOF, leafIndex: 9 } })).toBe(wrong);
@@ -44,7 +44,7 @@ describe('a receipt', () => {
     expect(faultOf({ tlogProof: { ...PROOF, checkpoint: other } })).toBe(wrong);
   });
 
-  test('for other content is refused', () => {
+  test('for other content is rejected', () => {
     expect(faultOf({ content: Buffer.from('b token') })).toBe('the leaf commits to other content');
     expect(faultOf({ tlogProof: { ...PROOF, salt: Buffer.alloc(32) } })).toBe('the leaf commits to other content');
   });
@@ -60,11 +60,11 @@ describe('a receipt', () => {
     expect(faultOf({ leaf: LEAVES[0]!, tlogProof })).toBe('the leaf has no commitment');
   });
 
-  test('that is not a tlog-proof is refused as such', () => {
+  test('that is not a tlog-proof is rejected as such', () => {
     expect(faultOf({ tlogProof: 'hello' })).toBe('the receipt is not a tlog-proof');
   });
 
-  test('with any one bit of its text flipped is refused', () => {
+  test('with any one bit of its text flipped is rejected', () => {
     const bytes = Buffer.from(RECEIPT.tlogProof);
     for (let bit = 0; bit < bytes.length * 8; bit += 1) {
       const flipped = Buffer.from(bytes);

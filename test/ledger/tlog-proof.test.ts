@@ -35,7 +35,7 @@ describe('the tlog-proof text', () => {
     );
   });
 
-  test('is refused in every other form', () => {
+  test('is rejected in every other form', () => {
     const good = writeTlogProof(PROOF);
     for (const text of [
       '',

@@ -38,7 +38,7 @@ describe('H17: the queue', () => {
     expect(admission.admits(new Account(0), 60_000)).toBe(false);
   });
 
-  test('refuses a call that would wait for more than half of its deadline', () => {
+  test('rejects a call that would wait for more than half of its deadline', () => {
     begin(2000);
     answer(1000, 1); // one answer a millisecond
     begin(200);

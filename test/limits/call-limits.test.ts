@@ -32,7 +32,7 @@ function make(first: Obligations, maxCallers = 100) {
 }
 
 describe('H27 how many calls a caller may make', () => {
-  test('a burst, and then the rate; the refusal says when to come back', () => {
+  test('a burst, and then the rate; the rejection says when to come back', () => {
     const { enter, pass } = make({ callsPerSecond: 2, burst: 3 });
     expect([enter(A), enter(A), enter(A)]).toEqual(['ok', 'ok', 'ok']);
     expect(enter(A)).toEqual({

@@ -41,7 +41,7 @@ describe('H27: a floor of free space', () => {
     expect((await makeSpace(MIB, 100 * MIB, 0)).space.hasRoom()).toBe(false);
   });
 
-  test('refuses with STORAGE_FULL, and what was written since the measurement counts', async () => {
+  test('rejects with STORAGE_FULL, and what was written since the measurement counts', async () => {
     const { space } = await makeSpace(17 * MIB, 100 * MIB);
     space.wrote(2 * MIB);
     expect(() => space.demand()).not.toThrow();

@@ -40,7 +40,7 @@ describe('H27: what a caller may have written', () => {
     expect(take('a', 3600)).toBeUndefined();
   });
 
-  test('is refused with the time after which the same fits, to the second', () => {
+  test('is rejected with the time after which the same fits, to the second', () => {
     const { take, demand, pass } = makeQuota();
     take('a', 3600);
     const facts = { limit: '3600', retry_after_seconds: '100', quota: 'written_bytes_per_hour' };
@@ -58,7 +58,7 @@ describe('H27: what a caller may have written', () => {
     expect(take('b', 3600)).toBeUndefined();
   });
 
-  test('is not used up by asking, by a refusal, or by what is given back', () => {
+  test('is not used up by asking, by a rejection, or by what is given back', () => {
     const { quota, take, demand } = makeQuota();
     expect(demand('a', 3600)).toBeUndefined();
     expect(take('a', 4000)).toBeDefined();

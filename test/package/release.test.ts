@@ -92,7 +92,7 @@ describe('npm run release', () => {
     expect(readFileSync(join(out, `ect-authority-${VERSION}.binpb`)).equals(image)).toBe(true);
   });
 
-  test('refuses a version that is released already, changes that are not committed, and what is no version', async () => {
+  test('rejects a version that is released already, changes that are not committed, and what is no version', async () => {
     await expect(release(VERSION)).rejects.toMatchObject({ stderr: expect.stringContaining('a release is made once') });
     await expect(release('1.0')).rejects.toMatchObject({ stderr: expect.stringContaining('Say which version') });
     writeFileSync(join(clone, 'left-over'), '');

@@ -50,7 +50,7 @@ describe('the changelog', () => {
     expect(datedChangelog(text, '0.2.0', '2027-01-02')).toBe(text);
   });
 
-  test('a release of nothing, and one that would leave out what is unreleased, are refused', () => {
+  test('a release of nothing, and one that would leave out what is unreleased, are rejected', () => {
     const released = '# Changelog\n\n## 0.2.0 (2026-11-30)\n';
     expect(() => datedChangelog(released, '0.3.0', '2027-01-02')).toThrow('nothing is unreleased');
     const both = `# Changelog\n\n## Unreleased\n\n${released}`;

@@ -28,7 +28,7 @@ test('T27 the built-in rules and the policy that one can print decide the same, 
   );
 });
 
-test('the built-in rules permit something of everything, so that the comparison is of more than refusals', () => {
+test('the built-in rules permit something of everything, so that the comparison is of more than rejections', () => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(asked, ({ caller, isAdministrator, question }) => {

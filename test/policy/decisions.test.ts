@@ -78,7 +78,7 @@ describe('what a policy does not look at asks no new question', () => {
     expect(ask('permit (principal, action in ECT::Action::"read", resource in ECT::Workflow::"w1");')).toBe(10);
   });
 
-  test('H27 a call that is refused again and again asks the engine once', () => {
+  test('H27 a call that is rejected again and again asks the engine once', () => {
     const { authorizer, calls } = counting('forbid (principal, action, resource);');
     for (let nth = 0; nth < 20; nth++) {
       const question = issue({});

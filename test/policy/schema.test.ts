@@ -44,7 +44,7 @@ test('an action is in the group that the schema says', () => {
   }
 });
 
-describe('S10 a policy that cannot mean what it says is refused, with its place', () => {
+describe('S10 a policy that cannot mean what it says is rejected, with its place', () => {
   test.each([
     ['a word that is no policy', 'permit everything;', 1],
     ['an action that there is not', 'permit (principal, action == ECT::Action::"Isue", resource);', 1],

@@ -19,7 +19,7 @@ function play(...seen: readonly Seen<string>[]): { kinds: readonly string[]; sta
 
 function nameOf(judgement: Judgement<string>): string {
   if (judgement.kind !== 'refused') return judgement.kind;
-  return judgement.isNews ? 'refused' : 'refused before';
+  return judgement.isNews ? 'refused' : 'rejected before';
 }
 
 describe('files that were read again', () => {
@@ -27,11 +27,11 @@ describe('files that were read again', () => {
     ['the same', [good('a'), good('a')], ['unchanged', 'unchanged'], 'a'],
     ['others', [good('b')], ['replaced'], 'b'],
     ['others, and the first ones again', [good('b'), good('a')], ['replaced', 'replaced'], 'a'],
-    ['bad ones: said once', [bad('x'), bad('x'), bad('x')], ['refused', 'refused before', 'refused before'], 'a'],
+    ['bad ones: said once', [bad('x'), bad('x'), bad('x')], ['refused', 'rejected before', 'rejected before'], 'a'],
     [
       'bad ones, then other bad ones: said once each',
       [bad('x'), bad('y'), bad('y')],
-      ['refused', 'refused', 'refused before'],
+      ['refused', 'refused', 'rejected before'],
       'a',
     ],
     ['bad ones that are wrong in another way by now', [bad('x'), bad('x', 'expired')], ['refused', 'refused'], 'a'],

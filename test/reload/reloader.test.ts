@@ -42,7 +42,7 @@ async function run(group: FileGroup<string>, pollMs = 3_600_000, settleMs = 30):
   const reloader = new Reloader(
     {
       filesReloaded: (files) => said.push(`${files} reloaded`),
-      reloadRejected: (_files, why) => said.push(`refused: ${why}`),
+      reloadRejected: (_files, why) => said.push(`rejected: ${why}`),
       reloadRestored: (files) => said.push(`${files} restored`),
     },
     { gatherMs: 10, settleMs, pollMs },
@@ -128,14 +128,14 @@ describe('what cannot be used', () => {
     for (const name of ['one', 'two']) await writeFile(path(name), 'first');
     await using running = await run(pair(path('one'), path('two')));
     await writeFile(path('one'), 'bad');
-    await until(() => expect(running.said).toEqual(['refused: bad and first']));
+    await until(() => expect(running.said).toEqual(['rejected: bad and first']));
     for (let look = 0; look < 3; look++) await running.reloader.look();
     expect(running.said).toHaveLength(1);
     // Who asks is told again.
     await running.reloader.look(true);
-    expect(running.said).toEqual(['refused: bad and first', 'refused: bad and first']);
+    expect(running.said).toEqual(['rejected: bad and first', 'rejected: bad and first']);
     await unlink(path('one'));
-    await until(() => expect(running.said.at(-1)).toBe('refused: ENOENT and first'));
+    await until(() => expect(running.said.at(-1)).toBe('rejected: ENOENT and first'));
     expect(running.inForce).toEqual(['first']);
     await writeFile(path('one'), 'first');
     await until(() => expect(running.said.at(-1)).toBe('pair restored'));
@@ -152,7 +152,7 @@ describe('what cannot be used', () => {
     expect(running.said).toEqual(['pair reloaded']);
   });
 
-  test('A7 and cannot be put in force either: it counts as refused', async () => {
+  test('A7 and cannot be put in force either: it counts as rejected', async () => {
     for (const name of ['one', 'two']) await writeFile(path(name), 'first');
     const loaded = await loadGroup(pair(path('one'), path('two')));
     const said: string[] = [];
@@ -197,7 +197,7 @@ describe('without a hint', () => {
     for (const name of ['one', 'two']) await writeFile(path(`a/b/${name}`), 'first');
     await using running = await run(pair(path('a/b/one'), path('a/b/two')), 20);
     await rename(path('a'), path('gone'));
-    await until(() => expect(running.said).toEqual(['refused: ENOENT and ENOENT']));
+    await until(() => expect(running.said).toEqual(['rejected: ENOENT and ENOENT']));
     await mkdir(path('a/b'), { recursive: true });
     for (const name of ['one', 'two']) await writeFile(path(`a/b/${name}`), 'second');
     await until(() => expect(running.inForce.at(-1)).toBe('second'));

@@ -18,7 +18,7 @@ test('H9 a smaller limit allows fewer connections, half of them of one address, 
     connections: 64,
     connectionsPerAddress: 32,
     warning:
-      'ulimit -n is 128, and the service needs 64 for itself, so it takes 64 connections at once and not 2048: ' +
+      'ulimit -n is 128, and the service needs 64 for itself, so it takes 64 connections instead of 2048: ' +
       'raise ulimit -n to 2112 or more, or set ECT_MAX_CONNECTIONS=64.',
   });
   expect(roomOf(128, { ECT_MAX_CONNECTIONS: '64' }).warning).toBeUndefined();

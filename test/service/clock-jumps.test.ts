@@ -46,7 +46,7 @@ async function rejectionOf(call: Promise<unknown>): Promise<CallError> {
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  if (!(error instanceof CallError)) throw new Error('the call was expected to be refused');
+  if (!(error instanceof CallError)) throw new Error('the call was expected to be rejected');
   return error;
 }
 
@@ -188,7 +188,7 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
   );
 
   test.each([29, -29])(
-    'C1 by %i s: that is said once, and nothing is refused',
+    'C1 by %i s: that is said once, and nothing is rejected',
     async (jump) => {
       using clock = new FakeWallClock();
       await using service = await startAt(clock);
@@ -205,7 +205,7 @@ describeWithFakeTime('C3 the wall clock of the process jumps', () => {
   );
 
   test(
-    'with several workers, each of which refuses and comes back',
+    'with several workers, each of which rejects and comes back',
     async () => {
       using clock = new FakeWallClock();
       await using service = await startAt(clock, { ECT_WORKERS: '2' });

@@ -82,7 +82,7 @@ test.each<[what: string, make: () => Promise<string>, fault: string]>([
   expect(stderr).toContain(fault);
 });
 
-test('S4 a file that others may write is refused: they would say where keys and callers come from', async () => {
+test('S4 a file that others may write is rejected: they would say where keys and callers come from', async () => {
   const path = await write('open.yaml', 'ECT_STORE: memory\n');
   await chmod(path, 0o666);
   const { code, stderr } = await runMain(['serve', '--config', path], { ECT_DATA_DIR: join(folder, 'data') });

@@ -187,7 +187,7 @@ describe('R2 L27: damage of what is remembered once', () => {
     await service.stop();
   });
 
-  test('an emptied file is refused beside a ledger with entries; where it was removed, the log says what that costs', async () => {
+  test('an emptied file is rejected beside a ledger with entries; where it was removed, the log says what that costs', async () => {
     const { service, token, again, path } = await usedService({});
     await using _service = service;
     for (const file of [`${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });

@@ -51,7 +51,7 @@ function loadOf(callers: readonly (() => Promise<unknown>)[], close: () => void 
   };
 }
 
-/** Callers in a program of somebody else, which goes on until its input ends. */
+/** Callers in a program of another party, which goes on until its input ends. */
 async function loadBy(program: string, args: readonly string[], asked: object, env = {}): Promise<Load> {
   const child: ChildProcess = spawn(program, args, {
     env: { ...process.env, ...env },

@@ -199,7 +199,7 @@ test('A9: an identity token with a proof proves a caller once, over every transp
   expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, ...Array(7).fill(401)]);
   expect(answers.find(({ status }) => status === 401)?.body).toContain('it was used before');
   expect((await issue({})).status).toBe(401);
-  expect((await issue({ 'workload-identity-token': wit })).body).toContain('proof token is refused: it is missing');
+  expect((await issue({ 'workload-identity-token': wit })).body).toContain('proof token is rejected: it is missing');
 
   const channel = new Client(service.address, credentials.createInsecure());
   const grpc = (wpt: string) =>

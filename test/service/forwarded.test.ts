@@ -157,7 +157,7 @@ describeWithEnvoy('callers behind Envoy', () => {
     );
   });
 
-  test('A4 what a client forges does not get through Envoy, or is refused behind it', async () => {
+  test('A4 what a client forges does not get through Envoy, or is rejected behind it', async () => {
     expect((await issueAs(1, '', { [XFCC]: `URI=${A}` })).claims?.iss).toBe(B);
     // Envoy passes on what it does not know.
     expect(await reasonOf(issueAs(1, '', { x_forwarded_client_cert: `URI=${A}` }))).toBe('CALLER_ID_INVALID');
@@ -172,7 +172,7 @@ describeWithEnvoy('callers behind Envoy', () => {
     expect(await reasonOf(nobody.issue(order(), { headers }))).toBe('CALLER_UNTRUSTED');
   });
 
-  test('A4 a direct caller that forges the header is refused; without it, it calls in its own name', async () => {
+  test('A4 a direct caller that forges the header is rejected; without it, it calls in its own name', async () => {
     const direct = clientOf(certificates[1], service.url);
     expect(await reasonOf(direct.issue(order(), { headers: { [XFCC]: `URI=${A}` } }))).toBe('CALLER_ID_INVALID');
     expect((await direct.issue(order())).claims?.iss).toBe(B);

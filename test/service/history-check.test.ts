@@ -75,7 +75,7 @@ const GONE =
 const SHORTER =
   /^ledger\.db in \S+ holds \d+ entries, but this ledger has shown 12 entries, .*: acknowledged entries are missing\./;
 
-describe('L8 L25 a ledger that is not what was shown of it is refused at the start, with what to do, and nothing is changed', () => {
+describe('L8 L25 a ledger that is not what was shown of it is rejected at the start, with what to do, and nothing is changed', () => {
   test.each<[string, (service: Damaged) => Promise<unknown>, RegExp]>([
     ['deleted, with its companions', ({ dataDir }) => removeLedger(dataDir), GONE],
     ['emptied', ({ dataDir }) => removeLedger(dataDir).then(() => writeFile(join(dataDir, 'ledger.db'), '')), GONE],
@@ -159,7 +159,7 @@ describe('L8 L25 a ledger that is not what was shown of it is refused at the sta
 });
 
 test(
-  'L8 the history of another directory under the same key is refused, longer or not',
+  'L8 the history of another directory under the same key is rejected, longer or not',
   async () => {
     await using service = await startService();
     await service.kill();
@@ -242,7 +242,7 @@ describe('marks that are missing, foreign or damaged', () => {
   );
 
   test(
-    'L25 ledger and mark are gone, but once.db is there: refused all the same',
+    'L25 ledger and mark are gone, but once.db is there: rejected all the same',
     async () => {
       await using service = await startService();
       await service.kill();
@@ -256,7 +256,7 @@ describe('marks that are missing, foreign or damaged', () => {
   );
 
   test(
-    'L14 the mark of another ledger is refused, and so is one that is damaged',
+    'L14 the mark of another ledger is rejected, and so is one that is damaged',
     async () => {
       await using service = await startService();
       await using other = await startService();
@@ -277,7 +277,7 @@ describe('marks that are missing, foreign or damaged', () => {
 });
 
 test.each([1, 2])(
-  'L1 L3 SIGKILL at random moments under load, %i workers: no start is refused wrongly, nothing acknowledged is lost',
+  'L1 L3 SIGKILL at random moments under load, %i workers: no start is rejected wrongly, nothing acknowledged is lost',
   async (workers) => {
     await using service = await startService({ ECT_WORKERS: String(workers) });
     let witness: Witness | undefined;
@@ -477,7 +477,7 @@ describe('ways out', () => {
   );
 
   test(
-    'a directory without a ledger is refused, and none is made',
+    'a directory without a ledger is rejected, and none is made',
     async () => {
       await using service = await startService();
       const nowhere = `${service.dataDir}.nowhere`;

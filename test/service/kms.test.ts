@@ -174,7 +174,7 @@ test('D2 D6 D7 a start with a key of the wrong kind, or another key than before,
   double.keys.updateAlias(REGION, 'alias/ect', other.keyId);
   const moved = await inVain();
   expect([moved.code, moved.stdout]).toEqual([1, '']);
-  expect(moved.stderr).toMatch(/^ECT_KMS_KEY stands for another key .*: point it back, or remove .*kms-key\.json/m);
+  expect(moved.stderr).toMatch(/^ECT_KMS_KEY is another key .*: point it back, or remove .*kms-key\.json/m);
 
   await rm(join(service.dataDir, 'kms-key.json'));
   await service.restart();

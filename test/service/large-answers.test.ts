@@ -64,7 +64,7 @@ describe.each(HTTP2)('over HTTP/2 by %s', (http2) => {
     expect(service.events('bug')).toEqual([]);
   });
 
-  test('H24 an answer that no gRPC client would take is refused by its size, and nothing is recorded', async () => {
+  test('H24 an answer that no gRPC client would take is rejected by its size, and nothing is recorded', async () => {
     await using service = await startService({ ECT_HTTP2: http2 });
     using client = dial(service.address);
     const before = await sizeOf(client);

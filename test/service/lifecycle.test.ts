@@ -136,7 +136,7 @@ describe('starting again', () => {
   });
 });
 
-describe('refusing to start', () => {
+describe('rejecting to start', () => {
   test('S10 a wrong configuration: every mistake at once, by name, no value, exit code 2', async () => {
     const secret = 'c2VjcmV0-not-to-be-shown';
     const { code, stdout, stderr } = await runMain(['serve'], {
@@ -175,7 +175,7 @@ describe('refusing to start', () => {
   });
 
   test.each(['1', '2'])(
-    'a start that is refused for its port or its files leaves nothing behind, %s worker(s)',
+    'a start that is rejected for its port or its files leaves nothing behind, %s worker(s)',
     async (workers) => {
       await using service = await startService();
       const folder = await mkdtemp(join(tmpdir(), 'ect-refused-'));

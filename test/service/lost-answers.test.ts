@@ -1,5 +1,5 @@
 // Answers that get lost: what was done for them is asked for again by the same id, of another worker, and after a restart. And
-// what one worker is told of a compromised key, the other knows.
+// what one worker is called for a compromised key, the other knows.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Issued, reasonIn, type Verdict } from '../interop/answers.ts';
@@ -110,7 +110,7 @@ describe('with two workers', () => {
     expect(await listKeys(one)).toHaveLength(2);
   });
 
-  test('K12 a key that one worker is told of is refused by the other too', async () => {
+  test('K12 a key that one worker is told of is rejected by the other too', async () => {
     using two = dialTwo(service.address);
     const [one, other] = two.clients as [GrpcClient, GrpcClient];
     ({ token: stolen } = await one.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] }));

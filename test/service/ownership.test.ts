@@ -37,7 +37,7 @@ describe.each([
     ['one process', {}],
     ['two workers', { ECT_WORKERS: '2' }],
   ])(
-    'L9 L26 a second start of %s is refused with exit code 2, says by whom, and changes nothing',
+    'L9 L26 a second start of %s is rejected with exit code 2, says by whom, and changes nothing',
     async (_other, more) => {
       await using first = await startService(settings);
       const before = await contentsOf(first.dataDir);

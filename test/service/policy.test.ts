@@ -79,7 +79,7 @@ test.each([
     /Ask for a ttl of 60 s or less/,
   ],
   ['a level', { minimum_level: 'L2' }, { level: 'LEVEL_L1' }, 'limits: minimum_level L2', /Ask for level L2 or above/],
-])('S10 what the limits refuse of %s is told to the operator, and to the caller what it can do', async (...row) => {
+])('S10 what the limits reject of %s is told to the operator, and to the caller what it can do', async (...row) => {
   const [, rules, beyond, decided, remedy] = row;
   const limits = await put('strict.json', JSON.stringify({ limits: [{ for: 'everyone', ...rules }] }));
   await using service = await startService({ ECT_STORE: 'memory', ECT_POLICY_LIMITS: limits });

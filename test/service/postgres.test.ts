@@ -162,7 +162,7 @@ describeWithPostgres('services over PostgreSQL', () => {
     expect(lost).toEqual([]);
   }
 
-  test('L20: while the database is away what needs it is refused at once, the rest goes on, readiness says what is missing, and then all goes on by itself', async () => {
+  test('L20: while the database is away what needs it is rejected at once, the rest goes on, readiness says what is missing, and then all goes on by itself', async () => {
     await using service = await startService(settings);
     using client = dial(service.address);
     const issued = () => client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });
@@ -255,7 +255,7 @@ describeWithPostgres('services over PostgreSQL', () => {
       return stderr;
     };
 
-    test('a replica with another ledger key is refused', async () => {
+    test('a replica with another ledger key is rejected', async () => {
       const other = join(folder, 'other.key');
       writeFileSync(other, generateLedgerKey('ledger.example/other'), { mode: 0o600 });
       const dataDir = join(folder, 'refused');
@@ -264,7 +264,7 @@ describeWithPostgres('services over PostgreSQL', () => {
       );
     });
 
-    test('L8: a database that lacks what this replica has shown is refused', async () => {
+    test('L8: a database that lacks what this replica has shown is rejected', async () => {
       const dataDir = join(folder, 'has-shown');
       mkdirSync(dataDir, { mode: 0o700 });
       await showEntry(join(dataDir, 'ledger.mark'));

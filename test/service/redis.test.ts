@@ -113,7 +113,7 @@ describeWithRedis('a service with its replay guard in Redis', () => {
     await expect.poll(() => readiness(service), SOON).toMatchObject({ verifies: true });
   });
 
-  test('S10: a start with a Redis that cannot be used as it is is refused with the next step', async () => {
+  test('S10: a start with a Redis that cannot be used as it is is rejected with the next step', async () => {
     const wrong = join(folder, 'wrong');
     writeFileSync(wrong, 'CANARY-other', { mode: 0o600 });
     const start = (differs: object) =>
@@ -124,7 +124,7 @@ describeWithRedis('a service with its replay guard in Redis', () => {
         ...differs,
       });
     const rejected = await start({ ECT_REDIS_PASSWORD_FILE: wrong });
-    expect(rejected).toMatchObject({ code: 1, stderr: expect.stringContaining('refuses the user or the password') });
+    expect(rejected).toMatchObject({ code: 1, stderr: expect.stringContaining('rejects the user or the password') });
     expect(rejected.stderr).not.toContain('CANARY');
     const missing = await start({ ECT_REDIS_PASSWORD_FILE: join(folder, 'missing') });
     expect(missing.stderr).toContain('The file of ECT_REDIS_PASSWORD_FILE cannot be read');

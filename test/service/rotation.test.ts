@@ -178,13 +178,13 @@ const DOCUMENTED_MS = 1000 + 500;
 /** A time that a busy machine has spoilt is taken again, with another key. */
 const ROUNDS = 3;
 
-describe('K9 a revoked key is refused by every process within the documented second', () => {
+describe('K9 a revoked key is rejected by every process within the documented second', () => {
   async function revokeUnder(services: readonly ServiceProcess[]): Promise<void> {
     const clients = services.flatMap(({ address }) => [dial(address), dial(address)]);
     try {
       const tookMs: number[] = [];
       while (tookMs.length < ROUNDS && !(tookMs.at(-1)! < DOCUMENTED_MS)) tookMs.push(await revokeOne(clients));
-      console.log(`revoked: refused by ${clients.length} connections after ${tookMs.map(Math.round).join(', ')} ms`);
+      console.log(`revoked: rejected by ${clients.length} connections after ${tookMs.map(Math.round).join(', ')} ms`);
       expect(tookMs.at(-1)).toBeLessThan(DOCUMENTED_MS);
     } finally {
       for (const client of clients) client[Symbol.dispose]();

@@ -70,7 +70,7 @@ class Kms {
 
 /** How KMS fails, and what a caller of Issue reads of it. */
 const FAULTS: Readonly<Record<string, readonly [(kms: Kms) => void | Promise<void>, RegExp]>> = {
-  'refuses connections': [(kms) => kms.leave(), /ECONNREFUSED: it does not answer; check the network/],
+  'rejects connections': [(kms) => kms.leave(), /ECONNREFUSED: it does not answer; check the network/],
   'accepts and never answers': [(kms) => kms.goDeaf(), /it does not answer; check the network/],
   'denies with AccessDeniedException': [
     ({ double }) => double.script.add({ kind: 'error', name: 'AccessDeniedException' }),
@@ -242,10 +242,10 @@ test.runIf(FULL)(
     kms.double.keys.updateAlias('eu-central-1', 'alias/ect', other.keyId);
     await kms.comeBack();
     const said = () => service.events('keys-failed').map(({ causes }) => JSON.stringify(causes));
-    await until(() => said().some((cause) => cause.includes('stands for another key')));
+    await until(() => said().some((cause) => cause.includes('is another key')));
     expect(await rejectionOf(service)).toMatchObject({
       code: 'unavailable',
-      message: expect.stringContaining('it is not the key that it was'),
+      message: expect.stringContaining('it is not the key of before'),
     });
     expect(await service.stop()).toBe(0);
   },

@@ -23,7 +23,7 @@ async function rejectionOf(call: Promise<unknown>): Promise<CallError> {
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  if (!(error instanceof CallError)) throw new Error('the call was expected to be refused');
+  if (!(error instanceof CallError)) throw new Error('the call was expected to be rejected');
   return error;
 }
 
@@ -63,7 +63,7 @@ async function expectWritesToStop(client: GrpcClient): Promise<void> {
 }
 
 describe('H27: the quota of a caller', () => {
-  test('refuses with the time to wait, and metrics show use and refusals', async () => {
+  test('rejects with the time to wait, and metrics show use and rejections', async () => {
     await using service = await startService({ ECT_CALLER_WRITE_MIB_PER_HOUR: '1' });
     using client = dial(service.address);
     const ext = { ect_ext_json: JSON.stringify({ filler: 'x'.repeat(4000) }), level: 'LEVEL_L3' };
@@ -86,7 +86,7 @@ describe('H27: the quota of a caller', () => {
 });
 
 describe('H27: less free space than is kept in reserve', () => {
-  test('writes for callers are refused, reads, plain tokens and key events go on', async () => {
+  test('writes for callers are rejected, reads, plain tokens and key events go on', async () => {
     // More than any disk of a test has.
     await using service = await startService({ ECT_MIN_FREE_DISK_MIB: '1048576', ECT_ADMINS: 'anonymous' });
     using client = dial(service.address);

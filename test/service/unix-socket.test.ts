@@ -130,7 +130,7 @@ describe('a service on a Unix socket', () => {
     );
   });
 
-  test('A5 settings that would undo each other are refused', async () => {
+  test('A5 settings that would undo each other are rejected', async () => {
     const path = place('never.sock');
     const stderr = await rejectionOf(path, {
       ECT_UNIX_CALLER: AGENT,

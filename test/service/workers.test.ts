@@ -332,7 +332,7 @@ test('SIGUSR2 replaces the workers one after another; no connection is refused a
   expect(service.events('worker-ended')).toEqual([]);
 });
 
-describe('refusing to start', () => {
+describe('rejecting to start', () => {
   test.each([
     [{ ECT_STORE: 'memory' }, 'ECT_STORE'],
     [{ ECT_JTI_REPLAY_CACHE_SIZE: '1000' }, 'ECT_JTI_REPLAY_CACHE_SIZE'],

@@ -213,7 +213,7 @@ describeWith('openssl', 'a start with a SPIFFE Workload API', () => {
     expect(file.stderr).toContain('no socket');
   });
 
-  test('A1 refuses to be told the same by files too', async () => {
+  test('A1 rejects to be told the same by files too', async () => {
     const { code, stderr } = await runMain(['serve'], {
       ECT_WORKLOAD_API: 'unix:///run/agent.sock',
       ECT_TLS_CERT: '/tls/server.pem',

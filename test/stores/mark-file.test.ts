@@ -54,7 +54,7 @@ describe('a mark in a file', () => {
     expect(newest()).toBe(6);
   });
 
-  test('L25 that became larger than any that was written is refused, and not read', () => {
+  test('L25 that became larger than any that was written is rejected, and not read', () => {
     MarkFile.open(path, 0).raise(kept(7));
     truncateSync(path, 3 * 2 ** 30);
     expect(() => MarkFile.read(path)).toThrow(expect.objectContaining({ kind: 'damaged mark' }));
@@ -138,7 +138,7 @@ describe('a mark in a file', () => {
     await mark.close();
   });
 
-  test('L2 a file that cannot be written refuses, and says which', () => {
+  test('L2 a file that cannot be written rejects, and says which', () => {
     const mark = MarkFile.open(path, 0);
     const long = { checkpoint: `${'x'.repeat(PAGE_BYTES)}\n1\n`, recordedAtMs: 0 };
     expect(() => mark.raise(long)).toThrow(expect.objectContaining({ reason: 'LEDGER_UNAVAILABLE' }));

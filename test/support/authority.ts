@@ -44,7 +44,7 @@ export async function makeAuthority(
   const speaksFor = (iss: string) => isWithin(iss, ISSUER) || iss.startsWith('spiffe://');
   const notices: Notices = {
     equivocated: ({ iss, wid, jti }, seenBy) => void noticed.push({ event: 'equivocated', iss, wid, jti, seenBy }),
-    levelRejected: (minimum) => void noticed.push({ event: 'level refused', minimum }),
+    levelRejected: (minimum) => void noticed.push({ event: 'level rejected', minimum }),
     backgroundAppend: ({ jti }, reason) => void noticed.push({ event: 'background append', jti, reason }),
   };
   const ledger = await Ledger.open({ store, key, nowMs: clock.nowMs });
@@ -66,7 +66,7 @@ export async function makeAuthority(
     ledger,
     // A lease that is over at once: what failed is taken up by the next sweep.
     recordings: new Recordings({
-      orders,
+      pendingRecordings: orders,
       ledger,
       notices,
       earliest: clock.earliest,

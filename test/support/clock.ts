@@ -24,7 +24,7 @@ export class Clock {
     this.#passed += seconds;
   }
 
-  /** The wall clock jumped, and is believed all the same. Forward: nobody knows whether that time has passed. */
+  /** The wall clock jumped, and is trusted all the same. Forward: nobody knows whether that time has passed. */
   jump(seconds: number): void {
     this.#forgotten = this.forgotten();
     this.seconds += seconds;

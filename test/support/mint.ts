@@ -8,9 +8,9 @@ export async function mintToken(
   extText: string | undefined,
   signer: Signer,
   maxTokenBytes: number,
-  until: CallDeadline,
+  deadline: CallDeadline,
   draft: Draft = '01',
 ): Promise<CompactToken> {
   const unsealed = prepareToken(claims, extText, signer, maxTokenBytes, draft);
-  return sealToken(unsealed, await signer.sign(unsealed.signingInput, until));
+  return sealToken(unsealed, await signer.sign(unsealed.signingInput, deadline));
 }

@@ -22,7 +22,7 @@ import { SOON } from './soon.ts';
 export interface PostgresPair {
   /** The directories of both sockets: the first one belongs to the first primary. */
   readonly hosts: readonly [string, string];
-  /** Both servers, as a service is told of them. */
+  /** Both servers, as a service is called for them. */
   target(): PostgresTarget;
   /** Runs statements on the primary as the superuser. Answers the rows of the last. */
   sql(text: string): Promise<Rows>;

@@ -123,11 +123,11 @@ describe('names', () => {
 });
 
 describe('predecessors', () => {
-  test('T16: ten thousand are refused by their number, before each is looked at', () => {
+  test('T16: ten thousand are rejected by their number, before each is looked at', () => {
     expect(rejectionOf({ pred: Array.from({ length: 10_000 }, () => 'x'.repeat(1000)) })).toBe('PRED_INVALID');
   });
 
-  test.each([[[OTHER_JTI.toUpperCase()]], [[`${OTHER_JTI}\n`]], [['__proto__']]])('T16: %j is refused', (pred) => {
+  test.each([[[OTHER_JTI.toUpperCase()]], [[`${OTHER_JTI}\n`]], [['__proto__']]])('T16: %j is rejected', (pred) => {
     expect(rejectionOf({ pred })).toBe('PRED_INVALID');
   });
 });

@@ -110,13 +110,13 @@ describe('draft -01 does not have them', () => {
     expect(reasonFor(makeToken({ sub: AUD }))).toBe('VALID');
   });
 
-  test.each([SHA_384, SHA_512, `sha-256:${SHA_256}`])('T24: the hash %s is refused', (inp_hash) => {
+  test.each([SHA_384, SHA_512, `sha-256:${SHA_256}`])('T24: the hash %s is rejected', (inp_hash) => {
     expect(faultIn(makeToken({ inp_hash }))).toBe('CLAIM_INVALID inp_hash');
     expect(faultIn(makeToken({ inp_hash }, OLDER))).toBe('CLAIM_INVALID inp_hash');
   });
 });
 
-describe('a token in the spellings of both drafts is refused, and the claim of -00 is named', () => {
+describe('a token in the spellings of both drafts is rejected, and the claim of -00 is named', () => {
   test.each([
     ['par', { par: [] }],
     ['par', { par: null }],
@@ -150,20 +150,20 @@ describe('a token in the spellings of both drafts is refused, and the claim of -
 describe('each draft can be switched off', () => {
   const only = (...drafts: readonly ('00' | '01')[]) => ({ policy: { drafts } });
 
-  test('without -00 its names are refused, and the older type is still one of -01', () => {
+  test('without -00 its names are rejected, and the older type is still one of -01', () => {
     expect(faultIn(older(), only('01'))).toBe('CLAIM_INVALID par');
     expect(reasonFor(makeToken({}, OLDER), only('01'))).toBe('VALID');
     expect(reasonFor(makeToken(), only('01'))).toBe('VALID');
   });
 
-  test('without -01 its type and its names are refused', () => {
+  test('without -01 its type and its names are rejected', () => {
     expect(reasonFor(makeToken(), only('00'))).toBe('TYP_INVALID');
     expect(faultIn(makeToken({}, OLDER), only('00'))).toBe('CLAIM_INVALID pred');
     expect(reasonFor(older(), only('00'))).toBe('VALID');
     expect(faultIn(older({ par: undefined }), only('00'))).toBe('CLAIM_MISSING par');
   });
 
-  test('the refusal says which types are read', () => {
+  test('the rejection says which types are read', () => {
     const messageOf = (...drafts: readonly ('00' | '01')[]) => {
       const verdict = judge(makeToken({}, { typ: 'JWT' }), only(...drafts));
       return verdict.ok ? '' : verdict.rejection.message;

@@ -75,7 +75,7 @@ describe('as of a past time', () => {
     expect(reasonFor(token, { ring: ring({ signsUntil }) })).toBe(reason);
   });
 
-  test('a key that was in force then and is not now is refused now', () => {
+  test('a key that was in force then and is not now is rejected now', () => {
     const question = { now: NOW + 1 };
     for (const times of [{ notAfter: NOW + 1 }, { revokedAt: NOW + 1 }]) {
       expect(reasonFor(token, { ring: ring(times), question })).not.toBe('VALID');
@@ -83,7 +83,7 @@ describe('as of a past time', () => {
     }
   });
 
-  test('the refusals of a key say which end of its time was missed', () => {
+  test('the rejections of a key say which end of its time was missed', () => {
     const messageOf = (times: Partial<TrustedKey>) => {
       const verdict = judge(token, { ring: ring(times) });
       return verdict.ok ? '' : verdict.rejection.message;

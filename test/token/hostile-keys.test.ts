@@ -113,7 +113,7 @@ describe('T4: a token that brings its own key', () => {
   const own = attacker.publicKey.export({ format: 'jwk' });
   const secret = attacker.privateKey.export({ format: 'jwk' }) as { readonly d: string };
 
-  test('K1: is refused, and no address in it is ever connected to', async () => {
+  test('K1: is rejected, and no address in it is ever connected to', async () => {
     let connections = 0;
     const sink = createServer((socket) => {
       connections++;
@@ -153,7 +153,7 @@ describe('T4: a token that brings its own key', () => {
     }
   });
 
-  test('is refused without a word of the private key that it may bring', () => {
+  test('is rejected without a word of the private key that it may bring', () => {
     const verdict = judge(makeToken({}, { jwk: secret }, attacker.privateKey), { question: { mode: 'report' } });
     expect(verdict).toMatchObject({
       ok: false,

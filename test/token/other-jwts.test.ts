@@ -32,7 +32,7 @@ const others: readonly (readonly [name: string, typ: string | undefined, claims:
   ['a logout token', 'logout+jwt', { iss: ISS, aud: AUD, jti: JTI, events: {}, ...times }],
 ];
 
-describe('T21: another kind of JWT under the same key is refused by its type', () => {
+describe('T21: another kind of JWT under the same key is rejected by its type', () => {
   test.each(others)('%s', async (_, typ, claims) => {
     const bare = new SignJWT({ ...claims }).setProtectedHeader({
       alg: 'ES256',

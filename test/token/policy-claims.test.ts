@@ -35,7 +35,7 @@ test.each(['approved', 'rejected', 'pending_human_review'])('a decision may be %
   expect(policyIn({ ...decided, pol_decision: decision })).toMatchObject({ decision });
 });
 
-describe('a policy claim is refused', () => {
+describe('a policy claim is rejected', () => {
   test.each<[string, JsonObject]>([
     ['pol', { pol_decision: 'approved' }],
     ['pol_decision', { pol: 'p' }],
@@ -70,7 +70,7 @@ describe('a policy claim is refused', () => {
     expect(faultIn({ ...decided, pol_timestamp: 253_402_300_799 })).toBe('none');
   });
 
-  test('and the refusal says what is allowed', () => {
+  test('and the rejection says what is allowed', () => {
     expect(policyIn({ ...decided, pol_decision: 'maybe' })).toMatchObject({
       message: 'pol_decision must be approved, rejected or pending_human_review.',
     });

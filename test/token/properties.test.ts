@@ -139,7 +139,7 @@ describe('strict JSON', () => {
     );
   });
 
-  test('T12: a member that is there twice is refused, at any depth, in any order and spelling', () => {
+  test('T12: a member that is there twice is rejected, at any depth, in any order and spelling', () => {
     const kinds = fc.array(fc.constantFrom('object', 'array'), { maxLength: 6 });
     fc.assert(
       fc.property(
@@ -166,7 +166,7 @@ describe('strict JSON', () => {
     );
   });
 
-  test('what JSON.parse refuses is refused, and what is read is what JSON.parse reads', () => {
+  test('what JSON.parse rejects is rejected, and what is read is what JSON.parse reads', () => {
     const near = fc
       .tuple(fc.json({ maxDepth: 4 }), fc.nat(), fc.nat(), fc.string({ unit: 'binary-ascii', maxLength: 2 }))
       .map(([json, from, length, insert]) => {

@@ -30,7 +30,7 @@ describe('types', () => {
     expect(read(payload, [...odd, 'iat'])).toMatchObject({ reason: 'CLAIM_INVALID', metadata: { claim: 'iat' } });
   });
 
-  test.each([[JTI], [{ a: 1 }], [[[JTI]]], [[JTI, 1]], [true]])('T16: pred of type %j is refused', (pred) => {
+  test.each([[JTI], [{ a: 1 }], [[[JTI]]], [[JTI, 1]], [true]])('T16: pred of type %j is rejected', (pred) => {
     expect(read({ ...payload, pred: pred as never }, [])).toMatchObject({ reason: 'PRED_INVALID' });
   });
 });

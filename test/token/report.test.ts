@@ -154,7 +154,7 @@ describe('a step whose ground is missing is skipped', () => {
     });
   });
 
-  test('a type that was refused does not decide the draft: its names do', () => {
+  test('a type that was rejected does not decide the draft: its names do', () => {
     expect(report(makeToken({ pred: undefined, par: [] }, { typ: 'JWT' })).failed).toEqual(['typ TYP_INVALID']);
     expect(report(makeToken({}, { typ: undefined })).failed).toEqual(['typ TYP_INVALID']);
   });

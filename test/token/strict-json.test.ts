@@ -103,7 +103,7 @@ describe('T13, T14: what is not strict', () => {
     for (const text of texts) expect(faultIn(text), text).toBe(fault);
   });
 
-  test('nesting is read to its limit, and refused one deeper, however deep', () => {
+  test('nesting is read to its limit, and rejected one deeper, however deep', () => {
     const objects = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
     const arrays = (depth: number) => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
     for (const nest of [objects, arrays]) {

@@ -96,7 +96,7 @@ describe('a good token', () => {
 });
 
 describe('form', () => {
-  test('T15: a token at the cap is read, one byte more is refused before it is parsed', () => {
+  test('T15: a token at the cap is read, one byte more is rejected before it is parsed', () => {
     expect(reasonFor('a'.repeat(16_384))).toBe('TOKEN_MALFORMED');
     expect(reasonFor('a'.repeat(16_385))).toBe('TOKEN_TOO_LARGE');
     expect(reasonFor('.'.repeat(5_000_000))).toBe('TOKEN_TOO_LARGE');
@@ -128,7 +128,7 @@ describe('form', () => {
       'LEVEL_TOO_LOW',
       JSON.stringify({ payload: second, protected: first, signature: third }).replaceAll('.', ''),
     ],
-  ])('T10, T11: a token with %s is refused: %s', (_, reason, token) => {
+  ])('T10, T11: a token with %s is rejected: %s', (_, reason, token) => {
     expect(reasonFor(token)).toBe(reason);
   });
 
@@ -232,7 +232,7 @@ describe('level', () => {
 
 describe('header', () => {
   test.each([undefined, 'JWT', 'exec+jws', 'EXEC+JWT', 'application/exec+jwt', ' exec+jwt', 'еxec+jwt', 7, null])(
-    'T6, T21: typ %s is refused',
+    'T6, T21: typ %s is rejected',
     (typ) => {
       expect(reasonFor(makeToken({}, { typ }))).toBe('TYP_INVALID');
     },
@@ -309,7 +309,7 @@ describe('key and signature', () => {
     expect(reasonFor(makeToken(), {}, new KeyRing([trust(publicKey)]))).toBe('KEY_MISMATCH');
   });
 
-  test('a revoked key is refused', () => {
+  test('a revoked key is rejected', () => {
     expect(reasonFor(makeToken(), {}, new KeyRing([trust(signingKey, { revokedAt: 0 })]))).toBe('KEY_REVOKED');
   });
 
@@ -371,7 +371,7 @@ describe('key and signature', () => {
     expect(digests.size).toBe(100);
   });
 
-  test('T20: a key of another issuer is refused, though the signature is good', () => {
+  test('T20: a key of another issuer is rejected, though the signature is good', () => {
     expect(reasonFor(makeToken({ iss: 'spiffe://example.com/agent/x' }))).toBe('ISSUER_MISMATCH');
   });
 
@@ -417,7 +417,7 @@ describe('claims', () => {
     ['ect_ext', 'x'],
     ['ect_ext', []],
     ['ect_ext', null],
-  ])('a token whose %s is %j is refused', (claim, value) => {
+  ])('a token whose %s is %j is rejected', (claim, value) => {
     const token = makeToken({ [claim]: value });
     expect(reasonFor(token)).toBe('CLAIM_INVALID');
     expect(claimAt(token)).toBe(claim);
@@ -457,7 +457,7 @@ describe('claims', () => {
   });
 
   test.each(['1.772e9', '9007199254740993', '1772000000.5', '01772000000'])(
-    'T17: iat and exp spelled %s are refused',
+    'T17: iat and exp spelled %s are rejected',
     (spelling) => {
       for (const claim of ['iat', 'exp']) {
         const text = JSON.stringify({ ...payload, [claim]: '@' }).replace('"@"', spelling);
@@ -485,7 +485,7 @@ describe('claims', () => {
     ['an empty text', ['']],
     ['a number', [7]],
     ['null', null],
-  ])('T16: pred with %s is refused', (_, pred) => {
+  ])('T16: pred with %s is rejected', (_, pred) => {
     expect(reasonFor(makeToken({ pred }))).toBe('PRED_INVALID');
   });
 
@@ -497,7 +497,7 @@ describe('claims', () => {
     ['unused bits that are not zero', `${hash.slice(0, -1)}h`],
     ['the prefix of the older draft', `sha-256:${hash}`],
     ['32 bytes too many', `${hash}${hash}`],
-  ])('T24: a hash with %s is refused', (_, value) => {
+  ])('T24: a hash with %s is rejected', (_, value) => {
     expect(reasonFor(makeToken({ inp_hash: value }))).toBe('CLAIM_INVALID');
     expect(reasonFor(makeToken({ out_hash: value }))).toBe('CLAIM_INVALID');
   });

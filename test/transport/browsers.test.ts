@@ -54,7 +54,7 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
       '.localhost',
       '192.0.2.1:8080',
       '127.0.0.1.evil.example',
-    ])('a call to %s is refused before anything else', async (name) => {
+    ])('a call to %s is rejected before anything else', async (name) => {
       const before = closed.seen.length;
       const answer = await send(closed.server.url, json(host(name)));
       expect([answer.status, reasonOf(answer)]).toEqual([403, 'HOST_NOT_ALLOWED']);
@@ -82,7 +82,7 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
 
   describe('H34: the page behind a request', () => {
     test.each([EVIL, 'null', 'http://console.example.org', `${GOOD}:8443`, `${GOOD}.evil.example`])(
-      'a call of a page of %s is refused',
+      'a call of a page of %s is rejected',
       async (origin) => {
         for (const { server } of [closed, open]) {
           const answer = await send(server.url, json({ origin }));
@@ -93,7 +93,7 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
     );
 
     test.each(['cross-site', 'same-site'])(
-      'what a page sends without an origin is refused where it is %s',
+      'what a page sends without an origin is rejected where it is %s',
       async (site) => {
         const path = '/ect.v1.KeyService/GetKeySet?connect=v1&encoding=json&message=%7B%7D';
         const get = (from: string) =>
@@ -117,7 +117,7 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
       expect(answer.headers['access-control-expose-headers']?.toLowerCase()).toContain('grpc-status-details-bin');
     });
 
-    test('and why it is refused', async () => {
+    test('and why it is rejected', async () => {
       const answer = await send(open.server.url, json({ origin: GOOD }, '/ect.v1.AdminService/ListKeys'));
       expect(answer.status).toBe(403);
       expect(answer.headers['access-control-allow-origin']).toBe(GOOD);
@@ -158,7 +158,7 @@ describe.each(VERSIONS)('over %s', (_, send, host) => {
   });
 });
 
-test('H34: where callers prove who they are a foreign page is not refused, and cannot read what it is answered', async () => {
+test('H34: where callers prove who they are a foreign page is not rejected, and cannot read what it is answered', async () => {
   await using proven = await startTestServer({
     browsers: { allowedOrigins: [], rejectsOthers: false, allowedHosts: undefined },
   });
@@ -166,7 +166,7 @@ test('H34: where callers prove who they are a foreign page is not refused, and c
   expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([200, undefined]);
 });
 
-test('H34: plain gRPC that names a foreign page is refused in its own words', async () => {
+test('H34: plain gRPC that names a foreign page is rejected in its own words', async () => {
   const { headers } = await rawHttp2(closed.server.url, {
     path: ISSUE,
     headers: { 'content-type': 'application/grpc', te: 'trailers', origin: EVIL },

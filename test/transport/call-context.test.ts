@@ -79,10 +79,10 @@ describe.each(TRANSPORTS)('over %s', (_, transport) => {
   /** The parts, which tell in whose trace a signature is made and the use of a token is remembered. */
   function watched(of: AuthorityContext): { readonly context: AuthorityContext } {
     const signer = of.signers.for('', '');
-    const sign: typeof signer.sign = (input, until) => {
+    const sign: typeof signer.sign = (input, deadline) => {
       const { wid } = peekClaims(`${Buffer.from(input).toString()}.`);
       seen.push({ what: 'signature', in: trace.getStore(), of: wid });
-      return signer.sign(input, until);
+      return signer.sign(input, deadline);
     };
     const { replay } = of;
     const claim: NonNullable<typeof replay>['claim'] = (use, ...rest) => {

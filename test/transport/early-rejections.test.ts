@@ -57,7 +57,7 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-describe('H17: a call that is refused when it comes', () => {
+describe('H17: a call that is rejected when it comes', () => {
   test.each([
     ['whose body comes with its headers', [begin(1, BLOCK), end(1, MESSAGE.toString('latin1'))]],
     ['whose body comes with its headers in parts', [begin(1, BLOCK), data(1, MESSAGE), end(1)]],
@@ -81,7 +81,7 @@ describe('H17: a call that is refused when it comes', () => {
     expect(server.failures).toEqual([]);
   });
 
-  test('is refused when the part of its body that came with it was read', async () => {
+  test('is rejected when the part of its body that came with it was read', async () => {
     peer.send(begin(1, BLOCK), data(1, MESSAGE));
     await peer.settled();
     expect(answered(peer, 1)).toBe(true);
@@ -96,7 +96,7 @@ describe('H17: a call that is refused when it comes', () => {
     expect(lines).toMatchObject([{ event: 'call', code: 'CANCELLED' }]);
   });
 
-  test('gives back the room of its body: a connection may be refused for ever', async () => {
+  test('gives back the room of its body: a connection may be rejected for ever', async () => {
     const message = 'x'.repeat(10_000);
     for (let id = 1; id < 2_000; id += 2) {
       peer.send(begin(id, BLOCK), end(id, message));

@@ -85,7 +85,7 @@ describe('H25: HTTP/1.1', () => {
     await vi.waitFor(() => expect(heard.match(/\{"alive":true\}/g)).toHaveLength(4), SOON);
   });
 
-  test('two Host fields are refused, and the connection is closed', async () => {
+  test('two Host fields are rejected, and the connection is closed', async () => {
     socket.setEncoding('latin1').on('data', (text: string) => {
       heard += text;
     });

@@ -40,7 +40,7 @@ describe('H25: HTTP/1.1 in pieces', () => {
     expect(running.seen.length).toBeLessThan(24);
   });
 
-  test('requests that Node refuses by itself count as others', async () => {
+  test('requests that Node rejects by itself count as others', async () => {
     const rejected = 'GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n';
     socket.write(rejected.repeat(3000) + issue('wait').repeat(1_000));
     await vi.waitFor(() => expect(running.seen.length).toBeGreaterThanOrEqual(8), SOON);
@@ -59,7 +59,7 @@ describe('H25: HTTP/1.1 in pieces', () => {
     await vi.waitFor(() => expect(statuses()).toBe(Array(40).fill('200').join()), SOON);
   });
 
-  test('what cannot be read is refused after the answers to what came before', async () => {
+  test('what cannot be read is rejected after the answers to what came before', async () => {
     socket.write(`${issue('wait')}nonsense\r\n\r\n`);
     await vi.waitFor(() => expect(running.seen.length).toBe(1), SOON);
     running.release();

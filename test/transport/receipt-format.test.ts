@@ -89,7 +89,7 @@ test('a retry under a request id may ask for another format, and gets the same t
   expect([first.receipt?.proof.case, second.receipt?.proof.case]).toEqual(['inclusion', 'tlogProof']);
 });
 
-test('a format that the service does not know is refused in its field, before anything is recorded', async () => {
+test('a format that the service does not know is rejected in its field, before anything is recorded', async () => {
   const { context } = await makeAuthority();
   const { procedures } = authorityService(context);
   const { token } = await issueFor(context);

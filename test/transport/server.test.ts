@@ -83,7 +83,7 @@ describe('one port', () => {
     session.destroy();
   });
 
-  test('H6: headers over 16 KiB are refused on HTTP/2 and HTTP/1.1', async () => {
+  test('H6: headers over 16 KiB are rejected on HTTP/2 and HTTP/1.1', async () => {
     await using running = await startTestServer();
     const headers = { 'x-large': 'x'.repeat(20_000) };
     const overHttp2 = await rawHttp2(running.server.url, { method: 'GET', path: '/healthz', headers });
@@ -93,7 +93,7 @@ describe('one port', () => {
     expect(running.seen).toHaveLength(0);
   });
 
-  test.each([20_000, 40_000, 60_000])('H6: %d bytes of metadata are refused on their own stream', async (bytes) => {
+  test.each([20_000, 40_000, 60_000])('H6: %d bytes of metadata are rejected on their own stream', async (bytes) => {
     await using running = await startTestServer();
     const session = http2.connect(running.server.url);
     const ask = (type: string, headers = {}) => {
@@ -149,7 +149,7 @@ describe('one port', () => {
     watching.destroy();
   });
 
-  test('a request whose authority is no authority is refused with ErrorInfo, not dropped', async () => {
+  test('a request whose authority is no authority is rejected with ErrorInfo, not dropped', async () => {
     await using running = await startTestServer();
     const answer = await rawHttp1(running.server.url, {
       path: ISSUE,

@@ -169,13 +169,13 @@ describe('K2: where a name leads', () => {
     ['loopback', '127.0.0.1'],
     ['a private network', '10.1.2.3'],
     ['the metadata service', '169.254.169.254'],
-  ])('a public issuer whose name leads to %s is refused', async (_, address) => {
+  ])('a public issuer whose name leads to %s is rejected', async (_, address) => {
     const sink = await serve(json({}));
     expect(await outcome(`https://issuer.test:${sink.port}/`, 'public', to(address))).toMatch(/must not lead to/);
     expect(sink.connections()).toBe(0);
   });
 
-  test('one address that is not allowed refuses those that are', async () => {
+  test('one address that is not allowed rejects those that are', async () => {
     const sink = await serve(json({}));
     const { resolve } = to('8.8.8.8', '127.0.0.1');
     expect(await outcome(`https://issuer.test:${sink.port}/`, 'public', { resolve })).toMatch(/must not lead to/);

@@ -16,7 +16,7 @@ function taken(keys: readonly unknown[], isBundle = false) {
   return { kids: content.keys.map(({ kid }) => kid), problems: content.problems };
 }
 
-describe('K4: a bad key is refused and reported, and the others still work', () => {
+describe('K4: a bad key is rejected and reported, and the others still work', () => {
   test.each<[string, unknown, RegExp]>([
     ['for encryption', { ...b.jwk, use: 'enc' }, /use must be sig/],
     ['without verify among its operations', { ...b.jwk, key_ops: ['sign'] }, /key_ops must be verify/],

@@ -69,7 +69,7 @@ describe('the source of an issuer', () => {
   });
 
   test.each(['https://127.0.0.1/', 'https://169.254.169.254/latest', 'https://[::1]/', 'https://192.168.0.1/'])(
-    'K2: %s is refused when the file is read',
+    'K2: %s is rejected when the file is read',
     (place) => {
       expect(problemsIn({ jwks_uri: place })).toEqual([expect.stringContaining('.jwks_uri: it must not lead to')]);
       expect(problemsIn({ discovery: place })).toEqual([expect.stringContaining('.discovery: it must not lead to')]);
@@ -167,7 +167,7 @@ describe('what an issuer is believed for', () => {
     ]);
   });
 
-  test('A10: two issuers that could name the same caller are refused', () => {
+  test('A10: two issuers that could name the same caller are rejected', () => {
     const entry = (iss: string, identity: object) => ({ iss, jwks, use, callers: { audience: 'a', ...identity } });
     const collide = (one: object, two: object) => problemsOf([entry('urn:a', one), entry('urn:b', two)]).length > 0;
     expect(collide({ prefix: 'urn:p:' }, { prefix: 'urn:p:' })).toBe(true);
@@ -205,14 +205,14 @@ describe('what an issuer is believed for', () => {
 
   test('past callers are names without keys, which nobody else may give', () => {
     const past = { use: ['past_callers'], callers: { prefix: 'urn:people:' } };
-    expect(problemsIn(past, { believesCallers: false })).toEqual([]);
+    expect(problemsIn(past, { authenticatesCallers: false })).toEqual([]);
     expect(problemsIn({ ...past, jwks })).toEqual(['.jwks: is not for an issuer with past_callers alone.']);
     expect(problemsIn({ ...past, callers: { prefix: 'urn:people:', audience: 'a' } })).toHaveLength(1);
     expect(problemsIn({ use: ['past_callers'] })).toEqual(['.callers: must be an object, where use has past_callers.']);
     expect(problemsIn({ jwks, use: ['callers', 'past_callers'], callers })).toEqual([
       '.use: must not have both callers and past_callers.',
     ]);
-    expect(problemsIn(past, { believesCallers: true })).toEqual([
+    expect(problemsIn(past, { authenticatesCallers: true })).toEqual([
       'the file: ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use.',
     ]);
     const now = { iss: 'urn:new', jwks, use, callers: { audience: 'a', prefix: 'urn:people:' } };
@@ -228,14 +228,14 @@ describe('what an issuer is believed for', () => {
   });
 
   test('callers are in the file where the service believes their JWTs, and nowhere else', () => {
-    expect(problemsIn({ jwks, use, callers }, { believesCallers: false })).toEqual([
+    expect(problemsIn({ jwks, use, callers }, { authenticatesCallers: false })).toEqual([
       '.callers: needs ECT_CALLER_JWTS=yes or ECT_CALLER_WITS=yes.',
     ]);
-    expect(problemsIn({ jwks }, { believesCallers: true })).toEqual([
+    expect(problemsIn({ jwks }, { authenticatesCallers: true })).toEqual([
       'the file: ECT_CALLER_JWTS=yes and ECT_CALLER_WITS=yes need an issuer with callers in use.',
     ]);
-    expect(problemsIn({ jwks, use, callers }, { believesCallers: true })).toEqual([]);
-    expect(problemsIn({ jwks }, { believesCallers: false })).toEqual([]);
+    expect(problemsIn({ jwks, use, callers }, { authenticatesCallers: true })).toEqual([]);
+    expect(problemsIn({ jwks }, { authenticatesCallers: false })).toEqual([]);
   });
 
   test.each([

@@ -1,4 +1,4 @@
-// The vectors, held against the token and the graph room; and the files, held against what makes them.
+// The vectors, compared with the token and the graph room; and the files, compared with what makes them.
 
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

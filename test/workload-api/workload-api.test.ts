@@ -136,7 +136,7 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
       'does not vouch',
     ],
     ['has no bundle', () => ({ svids: [{ ...own(), bundle: new Uint8Array() }] }), 'is empty'],
-  ])('A1 A7 an SVID that %s is refused, and the one before stays', async (_name, message, rule) => {
+  ])('A1 A7 an SVID that %s is rejected, and the one before stays', async (_name, message, rule) => {
     const agent = await startAgent();
     agent.x509.send(message());
     expect(await whyNot(agent)).toContain(rule);
@@ -214,7 +214,7 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     await vi.waitFor(() => expect(named('workloadApiUp')).toHaveLength(2), SOON);
   });
 
-  test('A7 a message above 4 MiB is refused by its length', async () => {
+  test('A7 a message above 4 MiB is rejected by its length', async () => {
     const agent = await startAgent();
     agent.x509.send({ svids: [own()], crl: [Buffer.alloc(5 * 1024 * 1024)] });
     expect(await whyNot(agent)).toContain('larger than 4194304 bytes');

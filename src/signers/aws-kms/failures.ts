@@ -9,7 +9,7 @@ type Reason = 'SIGNER_UNAVAILABLE' | 'SIGNER_MISCONFIGURED' | 'SIGNER_BAD_OUTPUT
  * What a start does about a failure: it goes on without the key, and asks again; it does so only where it knows that the name
  * of the key is right; or it ends, since nothing that changes elsewhere makes the key usable under these settings.
  */
-export type AtStart = 'wait' | 'wait-if-known' | 'refuse';
+export type AtStart = 'wait' | 'wait-if-known' | 'fail';
 
 /** What went wrong, for the operator. It is the cause of an EctError, and holds no text of AWS but names. */
 export class KmsFailure extends Error {
@@ -28,7 +28,7 @@ export class KmsFailure extends Error {
 const SENTENCES: Readonly<Record<Reason, string>> = {
   SIGNER_UNAVAILABLE: 'The key service cannot sign now.',
   SIGNER_MISCONFIGURED: 'The key service does not sign with the configured key.',
-  SIGNER_BAD_OUTPUT: 'The key service answered something that does not verify.',
+  SIGNER_BAD_OUTPUT: 'The key service returned a signature that does not verify.',
 };
 
 const USE_CREDENTIALS = 'give the service AWS credentials that are valid, and check its clock';
@@ -72,7 +72,7 @@ interface ForStart {
 
 /** Makes the rejection of a reason; `detail` is for the operator alone. */
 export function kmsError(reason: Reason, detail: string, forStart: Partial<ForStart> = {}): EctError {
-  const { atStart = 'refuse', brief } = forStart;
+  const { atStart = 'fail', brief } = forStart;
   // As a start without the key says it.
   const message = brief === undefined ? SENTENCES[reason] : `The signing key cannot be used in AWS KMS (${brief}).`;
   return new EctError(reject(reason, message), { cause: new KmsFailure(detail, atStart, brief ?? SENTENCES[reason]) });
@@ -90,7 +90,7 @@ export function asKmsError(thrown: unknown, call: string): EctError {
   const remedy = Object.hasOwn(MISCONFIGURED, name) ? MISCONFIGURED[name] : undefined;
   if (remedy !== undefined) {
     return kmsError('SIGNER_MISCONFIGURED', `${what}: ${remedy}.`, {
-      atStart: name === 'NotFoundException' ? 'wait-if-known' : MENDED_ELSEWHERE.has(name) ? 'wait' : 'refuse',
+      atStart: name === 'NotFoundException' ? 'wait-if-known' : MENDED_ELSEWHERE.has(name) ? 'wait' : 'fail',
       brief: `${name}: ${remedy}`,
     });
   }

@@ -22,7 +22,7 @@ export interface KeyPin {
 /** Asks a region which key it has, and demands one that can sign for ES256 now. SIGNER_MISCONFIGURED where it cannot. */
 export async function identifyKey(kms: Kms, region: string, signal: AbortSignal): Promise<KeyIdentity> {
   const { keyId, spec, usage, state } = await kms.describeKey(signal);
-  const demand = (holds: boolean, detail: string, atStart: AtStart = 'refuse') => {
+  const demand = (holds: boolean, detail: string, atStart: AtStart = 'fail') => {
     if (holds) return;
     const forStart = { atStart, brief: `it ${detail.replace(/\.$/, '')}` };
     throw kmsError('SIGNER_MISCONFIGURED', `The key of ECT_KMS_KEY in ${region} ${detail}`, forStart);
@@ -34,7 +34,7 @@ export async function identifyKey(kms: Kms, region: string, signal: AbortSignal)
   const { keyArn, der } = await kms.publicKey(signal);
   demand(
     typeof keyId === 'string' && keyIdOf(keyArn) === keyId,
-    'changed while it was asked for: start again when the alias is settled.',
+    'changed during the request: start again when the alias no longer changes.',
     'wait',
   );
   const { publicKey, jwk } = await readPublicKey(der, region);

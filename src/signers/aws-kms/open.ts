@@ -17,8 +17,7 @@ export class KmsKeyError extends Error {
 
   constructor(message: string, options: ErrorOptions & { readonly atStart?: AtStart; readonly brief?: string } = {}) {
     super(message, options);
-    const { atStart = 'refuse', brief = 'it is not the key that it was; the log of the service says what to do' } =
-      options;
+    const { atStart = 'fail', brief = 'it is not the key of before; the log of the service says what to do' } = options;
     this.atStart = atStart;
     this.brief = brief;
   }
@@ -38,7 +37,7 @@ export async function openRegions(
   trial: Order,
 ): Promise<{ readonly identity: KeyIdentity; readonly regions: readonly KmsRegion[] }> {
   const found = await Promise.all(options.regions.map((name) => find(name, options, timing)));
-  // A region that fails while the key is being opened has not been lost, so nothing is told of it.
+  // A region that fails while the key is being opened has not been lost, so nothing is called for it.
   let isOpen = false;
   const onChange: AwsKmsOptions['onChange'] = (name, failure) => isOpen && options.onChange?.(name, failure);
   try {
@@ -61,7 +60,7 @@ export async function openRegions(
 async function find(name: string, { key, endpoint, concurrency }: AwsKmsOptions, timing: Timing): Promise<Found> {
   const { callMs } = timing;
   const kms = await openKms({ key: inRegion(key, name), region: name, endpoint, connections: concurrency, callMs });
-  const result = await settle(timing, (signal) => identifyKey(kms, name, signal));
+  const result = await attempt(timing, (signal) => identifyKey(kms, name, signal));
   return { name, kms, result };
 }
 
@@ -93,7 +92,7 @@ function agree(found: readonly Found[]): KeyIdentity {
 /** The first signature, in every region that answered: it shows whether signing is allowed. */
 async function prove(regions: readonly KmsRegion[], timing: Timing, trial: Order): Promise<void> {
   const open = regions.filter(({ failure }) => failure === undefined);
-  const results = await Promise.all(open.map((region) => settle(timing, (signal) => region.trySign(trial, signal))));
+  const results = await Promise.all(open.map((region) => attempt(timing, (signal) => region.trySign(trial, signal))));
   const failures = results.filter((result) => result instanceof EctError);
   rejectFatal(failures, failures.length === open.length);
   for (const [at, result] of results.entries()) if (result instanceof EctError) open[at]!.suspend(result);
@@ -107,11 +106,11 @@ function rejectFatal(failures: readonly EctError[], haveAllFailed: boolean): voi
 }
 
 function atStartOf({ cause }: EctError): AtStart {
-  return cause instanceof KmsFailure ? cause.atStart : 'refuse';
+  return cause instanceof KmsFailure ? cause.atStart : 'fail';
 }
 
 /** An answer, or the rejection that is left when asking again no longer helps. */
-async function settle<T>(
+async function attempt<T>(
   { attempts, pauseMs }: Timing,
   ask: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | EctError> {

@@ -15,7 +15,7 @@ export async function holdToPin(path: string, found: KeyPin): Promise<void> {
     );
   }
   if (pinned.keyId === found.keyId && pinned.kid === found.kid) return;
-  const what = pinned.keyId === found.keyId ? 'has another public key' : 'stands for another key';
+  const what = pinned.keyId === found.keyId ? 'has another public key' : 'is another key';
   throw new KmsKeyError(
     `ECT_KMS_KEY ${what} (${found.keyId}, kid ${found.kid}) than this data directory was used with ` +
       `(${pinned.keyId}, kid ${pinned.kid}): point it back, or remove ${path} to change keys. ` +

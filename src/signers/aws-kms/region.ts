@@ -1,4 +1,4 @@
-// The key in one region: at the pace of its quota, behind a breaker, and nothing that it answers is believed.
+// The key in one region: at the pace of its quota, behind a breaker, and none of its answers is trusted.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError, reject } from '../../errors.ts';
@@ -100,7 +100,7 @@ export class KmsRegion {
     if (signer !== keyId) {
       throw kmsError(
         'SIGNER_MISCONFIGURED',
-        `Sign in ${this.name}: ECT_KMS_KEY stands for another key (${signer}) than at the start (${keyId}): ` +
+        `Sign in ${this.name}: ECT_KMS_KEY is another key (${signer}) than at the start (${keyId}): ` +
           'point it back.',
       );
     }

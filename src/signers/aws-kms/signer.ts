@@ -45,7 +45,7 @@ export class AwsKmsSigner implements OpenSigner {
 
   async sign(signingInput: Uint8Array, { signal }: CallDeadline): Promise<Uint8Array> {
     if (signal.aborted) throw givenUp(signal);
-    if (this.#underWay >= this.#concurrency) throw busyError('As many signatures as may be are being made.');
+    if (this.#underWay >= this.#concurrency) throw busyError('The limit of concurrent signatures is reached.');
     this.#underWay++;
     try {
       return await this.#attempt(orderFor(signingInput), signal);

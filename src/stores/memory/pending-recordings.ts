@@ -1,4 +1,4 @@
-// Recording orders in memory: nothing outlives the process, as the ledger beside it.
+// Pending recordings in memory: nothing outlives the process, as the ledger beside it.
 
 import {
   PENDING_LIMITS,

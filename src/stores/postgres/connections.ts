@@ -11,7 +11,7 @@ import { addressOf, PrimarySearch, type ServerAddress } from './primary-search.t
 import { Slots } from './slots.ts';
 import { clientOptions, type PostgresTarget, serversOf, sessionSettings, type Timeouts } from './target.ts';
 
-/** Told of outages. Must not throw. */
+/** Called for outages. Must not throw. */
 export interface DatabaseNotices {
   /** There is no primary that can be used: told once, when that begins. */
   databaseLost(cause: Error): void;

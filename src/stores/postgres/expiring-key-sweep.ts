@@ -14,7 +14,7 @@ export class ExpiringKeySweep {
   readonly #table: { readonly ledger: string; readonly kind: number };
   readonly #earliest: (() => number) | undefined;
   readonly #lease: Lease | undefined;
-  /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
+  /** The last known time, and when it was given: the sweep uses it where no clock is at hand. */
   readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
   #sweeping: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -63,9 +63,9 @@ export class ExpiringKeySweep {
   }
 
   /**
-   * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a process whose
-   * clock is ahead does not take away what counts for the others. One that has lost the lease removes nothing, whatever it believes.
-   * Answers whether there is more to do.
+   * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a
+   * process whose clock is ahead does not take away what counts for the others. One that has lost the lease removes
+   * nothing. Answers whether there is more to do.
    */
   async #step(): Promise<boolean> {
     const { now: told, atMs } = this.#told;

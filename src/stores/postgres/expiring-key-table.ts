@@ -37,8 +37,8 @@ type ClaimOutcome = (Holder & { readonly isOwn: boolean }) | { readonly failure:
 export const KINDS: Readonly<Record<ExpiringKeyKind, number>> = { uses: 1, issued: 2 };
 
 /**
- * Whether a row that holds exactly what a call wanted is as good as its own. A use without a request id may be somebody else's of the
- * same token, which is a replay; what was issued is different each time.
+ * Whether a row that holds exactly what a call wanted is as good as its own. A use without a request id may be another
+ * party's of the same token, which is a replay; what was issued is different each time.
  */
 const IS_OWN: Readonly<Record<ExpiringKeyKind, (held: Held) => boolean>> = {
   uses: ({ label }) => label !== '',
@@ -59,11 +59,11 @@ export class ExpiringKeyTable {
   readonly #isOwn: (held: Held) => boolean;
   readonly #sweep: ExpiringKeySweep;
   #waiting: Waiting[] = [];
-  #settling: Promise<void> | undefined;
+  #answering: Promise<void> | undefined;
 
   /**
-   * `earliest` is the clock that the sweep goes by, in seconds: the same whose times are told by those who wish for something. `lease`: who
-   * sweeps, where several processes share the database; without one each of them does.
+   * `earliest` is the clock of the sweep, in seconds: the same that callers use for their claims. `lease`: who sweeps,
+   * where several processes share the database; without one each of them does.
    */
   constructor(use: DatabaseUse, ledger: string, name: ExpiringKeyKind, earliest?: () => number, lease?: Lease) {
     this.#use = use;
@@ -87,34 +87,34 @@ export class ExpiringKeyTable {
     const answerByMs = deadlineMs();
     const held = new Promise<Held | undefined>((resolve, reject) => {
       this.#waiting.push({ ...wish, answerByMs, resolve, reject });
-      this.#settling ??= this.#settleAll();
+      this.#answering ??= this.#answerAll();
     });
     return answeredBy(answerByMs, held, () => this.#use.outOfTime());
   }
 
   /** Settles what waits. The database stays open. */
   async close(): Promise<void> {
-    await Promise.all([this.#settling, this.#sweep.stop()]);
+    await Promise.all([this.#answering, this.#sweep.stop()]);
     this.#use.close();
   }
 
-  async #settleAll(): Promise<void> {
+  async #answerAll(): Promise<void> {
     // One turn of the event loop, so that all who were woken together are gathered.
     for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) {
       const group = this.#waiting.splice(0, MAX_GROUP);
       try {
         const untilMs = group.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
-        await underDeadline(untilMs, () => this.#settle(group));
+        await underDeadline(untilMs, () => this.#answerGroup(group));
       } catch (error) {
         // A promise that was settled keeps its answer.
         for (const { reject } of group) reject(error);
       }
     }
-    this.#settling = undefined;
+    this.#answering = undefined;
   }
 
   /** The first of each key asks the database. Those behind it are judged by what it found, each by its own time. */
-  async #settle(group: readonly Waiting[]): Promise<void> {
+  async #answerGroup(group: readonly Waiting[]): Promise<void> {
     for (let left = group; left.length > 0; ) {
       const firsts = new Map<string, Waiting>();
       for (const wish of left) {

@@ -106,14 +106,14 @@ const SENTENCES: Readonly<Record<Failure, (what: string) => string>> = {
   busy: (what) => `The database of the ${what} did not answer in time.`,
   closed: (what) => `The ${what} is closed.`,
   corrupt: (what) => `The database of the ${what} holds what cannot be: restore it from a backup.`,
-  denied: (what) => `The database of the ${what} refuses the user or the password of this service.`,
+  denied: (what) => `The database of the ${what} rejects the user or the password of this service.`,
   full: (what) => `There is no space left on the disk of the database of the ${what}.`,
   missing: (what) => `The database of the ${what} lacks its tables: run \`ect db init\`.`,
   nowhere: (what) => `The database of the ${what} does not exist on the server: create it with ENCODING UTF8.`,
   open: (what) => `The connection to the database of the ${what} ended during the commit: the outcome is open.`,
   other: (what) => `The database of the ${what} does not answer.`,
   pooled: (what) =>
-    `The database of the ${what} is behind a pooler that refuses settings of a session: set ECT_POSTGRES_URL to the server itself. ` +
+    `The database of the ${what} is behind a pooler that rejects settings of a session: set ECT_POSTGRES_URL to the server itself. ` +
     'PgBouncer with pool_mode = session can be used with ignore_startup_parameters = ' +
     'options, statement_timeout, lock_timeout, idle_in_transaction_session_timeout.',
   readonly: (what) => `The database of the ${what} is read-only: connect to the primary.`,

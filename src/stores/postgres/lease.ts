@@ -16,7 +16,7 @@ export interface LeaseOptions {
   readonly ledger?: string;
   /** Whether this process can do the work: one that cannot leaves it to others. */
   readonly isFit: () => boolean;
-  /** Told when this process has got the lease, and when it has it no more. Must not throw. */
+  /** Called when this process has got the lease, and when it has it no more. Must not throw. */
   readonly onChanged: (token: number | undefined) => void;
   readonly lifeMs?: number;
 }

@@ -1,4 +1,4 @@
-// Recording orders in PostgreSQL: any replica carries out what another has left. Orders are placed without the row of the head,
+// Pending recordings in PostgreSQL: any replica completes what another has left. They are placed without the row of the head,
 // for which all appends wait.
 
 import {
@@ -125,7 +125,7 @@ export class PostgresPendingRecordings implements PendingRecordings {
       .map((placing) => ({ placing, key: pendingKey(placing.item.order), ...placing.item }))
       .toSorted((a, b) => Buffer.compare(a.key, b.key));
     const [placed] = await this.#use.repeatedly((session) => write(session, insert(this.#ledger, rows)));
-    // The commit point: these orders are durable.
+    // The commit point: these pending recordings are durable.
     const own = new Set(placed!.rows.map(({ key }) => hex(key)));
     for (const { key, placing } of rows) if (own.has(hex(key))) placing.resolve('placed');
     return rows.filter(({ key }) => !own.has(hex(key))).map(({ placing }) => placing);
@@ -140,7 +140,7 @@ export class PostgresPendingRecordings implements PendingRecordings {
   }
 }
 
-/** How many more orders may be open, of all callers and of each. */
+/** How many more recordings may be pending, of all callers and of each. */
 class Room {
   readonly #limits: PendingLimits;
   readonly #callers: Map<string, number>;

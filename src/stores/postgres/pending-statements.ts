@@ -1,4 +1,4 @@
-// The statements of recording orders. Times are of the server's clock, in milliseconds.
+// The statements of pending recordings. Times are of the server's clock, in milliseconds.
 
 import type { PendingLimits, PendingRecording } from '../../authority/index.ts';
 import type { Statement } from './database.ts';
@@ -8,7 +8,7 @@ const NOW_MS = '(extract(epoch FROM now()) * 1000)::bigint';
 /** A lease that ends later than this was given before the clock was set back: it counts as over. */
 const LONGEST_LEASE_MS = 60_000;
 
-/** The open orders under these keys. */
+/** The pending recordings under these keys. */
 export function open(ledger: string, keys: readonly Uint8Array[]): Statement {
   return {
     name: 'open-orders',
@@ -80,7 +80,7 @@ export function read(ledger: string, key: Uint8Array): Statement {
   };
 }
 
-/** Leases open orders of which nobody has a lease, each to one process alone. */
+/** Leases pending recordings without a lease, each to one process. */
 export function take(ledger: string, limit: number, leaseMs: number): Statement {
   return {
     name: 'take-orders',
@@ -97,7 +97,7 @@ function due(when: string): string {
                  ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED)`;
 }
 
-/** Takes away orders that were carried out. */
+/** Removes pending recordings that were completed. */
 export function end(
   ledger: string,
   refs: readonly { readonly key: Uint8Array; readonly digest: Uint8Array }[],
@@ -122,7 +122,7 @@ export function fail(ledger: string, key: Uint8Array, digest: Uint8Array, failur
   };
 }
 
-/** Forgets orders that failed long ago. */
+/** Removes recordings that failed long ago. */
 export function forget(ledger: string, limit: number): Statement {
   return {
     name: 'forget-orders',

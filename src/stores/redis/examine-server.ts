@@ -63,7 +63,7 @@ function rejectUnfit(found: ReadonlyMap<string, string>, kind: ServerKind): void
 function warningsOf(found: ReadonlyMap<string, string>, kind: ServerKind): readonly string[] {
   const warnings: string[] = [];
   if (found.get('aof_enabled') !== '1') {
-    warnings.push('Redis has appendonly = no: after a restart every token that was issued before it is refused');
+    warnings.push('Redis has appendonly = no: after a restart every token that was issued before it is rejected');
   }
   if (kind === 'sentinel' && !found.has('min_slaves_good_slaves')) {
     warnings.push(

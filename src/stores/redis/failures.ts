@@ -16,7 +16,7 @@ export class RedisAway extends Error {
 /** What the server answers in place of a result, by the first word: what it means, and whether the connection is of any use after it. */
 const ANSWERS: Readonly<Record<string, readonly [sentence: string, isOver: boolean]>> = {
   ASK: ['The cluster of Redis is being changed.', true],
-  BUSY: ['Redis is busy with a script of somebody else.', false],
+  BUSY: ['Redis is busy with the script of another client.', false],
   CLUSTERDOWN: ['The cluster of Redis is down.', true],
   LOADING: ['Redis is loading its data.', true],
   MASTERDOWN: ['Redis is a replica that has lost its master.', true],
@@ -31,7 +31,7 @@ const ANSWERS: Readonly<Record<string, readonly [sentence: string, isOver: boole
 const UNFIT: Readonly<Record<string, string>> = {
   NOAUTH: 'Redis wants a password: set ECT_REDIS_PASSWORD_FILE.',
   NOPERM: 'The user of this service has not the rights in Redis that it needs: docs/operating.md lists them.',
-  WRONGPASS: 'Redis refuses the user or the password of this service.',
+  WRONGPASS: 'Redis rejects the user or the password of this service.',
 };
 
 const TLS_CODES = /^(?:CERT_|DEPTH_|UNABLE_|SELF_|HOSTNAME_|ERR_TLS_|ERR_SSL_)/;

@@ -14,7 +14,7 @@ import { type RedisWatch, SessionKeeper } from './session-keeper.ts';
 import type { RedisTarget } from './target.ts';
 
 export interface RedisGuardOptions {
-  /** The time that is believed, in seconds since the epoch. */
+  /** The time that is trusted, in seconds since the epoch. */
   readonly nowSeconds: () => number;
   /** How far `iat` of a token that is accepted may be ahead. */
   readonly maxFutureSeconds: number;
@@ -113,7 +113,7 @@ export class RedisReplayGuard implements ReplayGuard {
   #judge(reply: string): Claim {
     const claim = CLAIMS[reply];
     if (claim !== undefined) return claim;
-    if (reply === 'lost') throw unavailable('Redis has lost what it knew: it is asked again.');
+    if (reply === 'lost') throw unavailable('Redis has lost its data: the request is repeated.');
     if (reply === 'clock') throw unavailable(CLOCKS_DIFFER);
     const [, since] = /^forgotten (\d+)$/.exec(reply) ?? [];
     if (since === undefined) throw new TypeError('A script answers what it cannot answer.');

@@ -16,7 +16,7 @@ export interface HistoryStart {
   readonly isUnused: boolean;
 }
 
-/** What CLAIM is told of a use. Times are seconds since the epoch. */
+/** What CLAIM is called for a use. Times are seconds since the epoch. */
 export interface ClaimArguments {
   readonly mode: 'claim' | 'look';
   readonly digest: Uint8Array;

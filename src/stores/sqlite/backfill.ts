@@ -28,7 +28,7 @@ export class Backfill {
   readonly #state: StatementSync;
   readonly #onFailure: (error: Error) => void;
 
-  /** `onFailure` is told of each order of this file that failed. */
+  /** `onFailure` is called for each order of this file that failed. */
   constructor(file: string, connection: DatabaseSync, onFailure: (error: Error) => void = () => undefined) {
     this.#file = file;
     this.#state = connection.prepare('PRAGMA wal_checkpoint(NOOP)');
@@ -97,7 +97,7 @@ function startThread(): Worker {
 
 function done({ file, failure }: BackfillOutcome): void {
   const error = failure && Object.assign(new Error(failure.message), { code: 'ERR_SQLITE_ERROR', ...failure });
-  // Whoever holds the lock that is needed lets go of it.
+  // The holder of the lock releases it.
   if (error === undefined || isBusy(error)) failures.delete(file);
   else failures.set(file, error);
   running.get(file)?.resolve();

@@ -13,7 +13,7 @@ export class DamageMark {
   /** Whether the file was there when it was looked for last, or was written since. */
   #isOnDisk: boolean;
 
-  /** `path`: of the file that says so. `onFound` is told of everything that is found by this process. */
+  /** `path`: of the file that says so. `onFound` is called for everything that is found by this process. */
   constructor(path: string, onFound: (damage: Damage) => void) {
     this.#path = path;
     this.#onFound = onFound;

@@ -50,7 +50,7 @@ export class SqliteDatabase implements WritableStore {
   readonly #afterCommit: AfterCommit | undefined;
   /** Why nothing may be written, and whether that can be made good. */
   #unsafe: { readonly cause: unknown; readonly isRepairable: boolean } | undefined;
-  /** Why the last write came to nothing; undefined after one that succeeded. */
+  /** Why the last write failed; undefined after one that succeeded. */
   #writeFailure: unknown;
   #wroteAtMs = Number.NEGATIVE_INFINITY;
 
@@ -269,7 +269,7 @@ export class SqliteDatabase implements WritableStore {
   #goOnIfSound(): void {
     const isDamaged = this.#afterCommit?.watch?.isDamaged(this.#name) ?? true;
     if (isDamaged || !isCorruption(this.#unsafe?.cause)) this.#rejectUnsafe();
-    // What was read of it then is not believed.
+    // What was read of it then is not trusted.
     this.connection.exec('PRAGMA shrink_memory');
     this.#unsafe = undefined;
   }

@@ -40,16 +40,16 @@ export class ExpiringKeyTable {
   readonly #statements: ReturnType<typeof prepareStatements>;
   #waiting: Waiting[] = [];
   readonly #earliest: (() => number) | undefined;
-  /** The time that was told last, and when: where no clock is at hand, the sweep goes by it. */
+  /** The last known time, and when it was given: the sweep uses it where no clock is at hand. */
   readonly #told = { now: Number.NEGATIVE_INFINITY, atMs: 0 };
   #sweeping: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosing = false;
-  #settling: Promise<void> | undefined;
+  #answering: Promise<void> | undefined;
 
   /**
-   * Takes over `database`, which is closed with the table. `earliest` is the clock that the sweep goes by, in seconds: the
-   * same whose times are told by those who wish for something.
+   * Takes over `database`, which is closed with the table. `earliest` is the clock of the sweep, in seconds: the same
+   * that callers use for their claims.
    */
   constructor(database: SqliteDatabase, name: ExpiringKeyTableName, earliest?: () => number) {
     this.#database = database;
@@ -78,7 +78,7 @@ export class ExpiringKeyTable {
     this.#database.rejectDamaged();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ...wish, resolve, reject });
-      this.#settling ??= this.#settleAll();
+      this.#answering ??= this.#answerAll();
     });
   }
 
@@ -95,7 +95,7 @@ export class ExpiringKeyTable {
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#timer);
-    await Promise.all([this.#settling, this.#sweeping]);
+    await Promise.all([this.#answering, this.#sweeping]);
     await this.#database.end();
   }
 
@@ -137,13 +137,13 @@ export class ExpiringKeyTable {
     return this.#database.read(() => isExpired() || isLarge());
   }
 
-  async #settleAll(): Promise<void> {
+  async #answerAll(): Promise<void> {
     // One turn of the event loop, so that all who were woken together are gathered.
-    for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) await this.#settle();
-    this.#settling = undefined;
+    for (await nextTurn(); this.#waiting.length > 0; await nextTurn()) await this.#answerGroup();
+    this.#answering = undefined;
   }
 
-  async #settle(): Promise<void> {
+  async #answerGroup(): Promise<void> {
     const group = this.#waiting;
     this.#waiting = [];
     try {

@@ -122,7 +122,7 @@ export class LedgerExaminer {
     return thrown === undefined ? faults : [...faults, thrown];
   }
 
-  /** The leaf hash and each subtree that the entry completes, held against their stored children. */
+  /** The leaf hash and each subtree that the entry completes, compared with their stored children. */
   #nodesFault(index: number, row: Row): string | undefined {
     const { leaf, nodes } = row as { leaf: Uint8Array; nodes: Uint8Array };
     let [expected, at] = [leafHash(leaf), index];

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import type { Damage } from './ledger-examiner.ts';
 import type { FromScrub, ScrubbedFile, ScrubOrder, ToScrub } from './scrub-thread.ts';
 
-/** Told of what the scrub does. Must not throw. */
+/** Called for what the scrub does. Must not throw. */
 export interface ScrubWatch {
   examined(entries: number): void;
   damaged(file: ScrubbedFile, damage: Damage): void;

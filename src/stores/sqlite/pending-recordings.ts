@@ -31,8 +31,9 @@ const REASONS: StoreReasons = {
 /** A lease that ends later than this was given before the clock was set back: it counts as over. */
 const LONGEST_LEASE_MS = 60_000;
 /**
- * What time it is, in milliseconds. Leases go by the clock of the machine, which all its processes read: one that is over too early does
- * no harm. What is kept for a time goes by the time that is believed, and is forgotten by the earliest that it can be.
+ * What time it is, in milliseconds. Leases use the clock of the machine, which all its processes read: one that is over
+ * too early does no harm. What is kept for a time uses the trusted time, and is forgotten by the earliest that it can
+ * be.
  */
 export interface PendingClock {
   readonly leaseMs: () => number;

@@ -13,7 +13,7 @@ const BUDGET_MS = 500;
 /** Whatever the time: what was written last is what a crash or a bad write-back damages first. */
 const LEAST_ENTRIES = 256;
 
-/** What the check came to. */
+/** The result of the check. */
 export interface StartCheck {
   readonly faults: readonly Damage[];
   /** Entries that were examined, the newest ones, of all. */

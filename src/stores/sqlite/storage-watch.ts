@@ -3,7 +3,7 @@
 /** Where the disk failed: in a statement, when what was written was to be synced, or when pages were to be moved. */
 export type StorageStage = 'statement' | 'sync' | 'move';
 
-/** Told of failures of the disk. Must not throw. */
+/** Called for failures of the disk. Must not throw. */
 export interface StorageWatch {
   /** `file` has no directories: `ledger.db`. */
   failed(file: string, stage: StorageStage, cause: unknown): void;

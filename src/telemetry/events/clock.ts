@@ -5,7 +5,7 @@ import type { EventSink } from './sink.ts';
 export function clockEvents({ lines, metrics, flushNow }: EventSink) {
   let isClockFar = false;
   return {
-    /** The wall clock is not believed: nothing is issued or recorded until it is. */
+    /** The wall clock is not trusted: nothing is issued or recorded until it is. */
     clockDoubted({ against, differenceMs }: { readonly against: string; readonly differenceMs: number }): void {
       const differenceSeconds = Math.round(differenceMs / 1000);
       const warning = 'nothing is issued or recorded until the wall clock is right: set it (NTP)';
@@ -16,27 +16,27 @@ export function clockEvents({ lines, metrics, flushNow }: EventSink) {
     /** The file of what time it was says nothing. */
     clockForgotten(): void {
       const warning =
-        'clock.json cannot be read: the wall clock is believed where it is not before the newest entry; see that it is right (NTP)';
+        'clock.json cannot be read: the wall clock is trusted if it is not before the newest entry; check that it is right (NTP)';
       lines.warn({ event: 'clock-forgotten', warning });
     },
 
-    /** The wall clock is believed again. The time that is told changed by so much with it. */
+    /** The wall clock is trusted again. The time of the service changed by `aheadMs` with it. */
     clockTrusted(aheadMs: number): void {
       lines.warn({ event: 'clock-believed', changedSeconds: Math.round(aheadMs / 1000) });
     },
 
-    /** The wall clock was set by so little that it is believed. */
+    /** The wall clock was set by so little that it is trusted. */
     clockStepped(aheadMs: number): void {
       lines.warn({ event: 'clock-stepped', changedSeconds: Math.round(aheadMs / 1000) });
     },
 
-    /** The wall clock was held against monotonic time. */
+    /** The wall clock was compared with monotonic time. */
     clockMeasured(aheadMs: number, isDoubted: boolean): void {
       metrics.clockAhead.set(aheadMs / 1000);
       metrics.clockDoubted.set(isDoubted ? 1 : 0);
     },
 
-    /** The told time was held against the clock of the database, which replicas share. `isFar`: by 5 s and more. */
+    /** The told time was compared with the clock of the database, which replicas share. `isFar`: by 5 s and more. */
     clockCompared(aheadMs: number, isFar: boolean): void {
       metrics.clockAheadOfDatabase.set(aheadMs / 1000);
       if (isFar === isClockFar) return;

@@ -46,7 +46,7 @@ export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
       const line = { free, limit };
       if (isLow) {
         const warning =
-          'connections are closed and refused to keep some: look for what has them open, and raise ulimit -n';
+          'connections are closed and rejected to keep descriptors free: find what has them open, and raise ulimit -n';
         lines.error({ event: 'descriptors-low', ...line, warning });
         flushNow();
       } else lines.info({ event: 'descriptors-recovered', ...line });
@@ -57,7 +57,7 @@ export function connectionEvents({ lines, metrics, flushNow }: EventSink) {
       metrics.limitsMet.inc({ limit });
       const leftOut = limit === 'connections' ? fullLines.next() : undefined;
       if (leftOut === undefined) return;
-      const warning = 'for each new connection one that asked for nothing, or is silent, is closed, or the new one is';
+      const warning = 'for each new connection, an idle connection is closed, or the new one is rejected';
       lines.warn({ event: 'connections-full', leftOut, warning });
     },
 

@@ -12,10 +12,10 @@ export function dependencyEvents({ lines, metrics, flushNow }: EventSink) {
       lines.error({ event: 'dependency-failed', ...describeFailure(cause), reason });
     },
 
-    /** There is no primary of the database that can be used: what needs it is rejected at once. Told when that begins. */
+    /** There is no primary of the database that can be used: what needs it is rejected at once. Called when that begins. */
     databaseLost(cause: unknown): void {
       metrics.databaseDown.set(1);
-      const warning = 'what needs the database is refused until a server answers as the primary; they are asked again';
+      const warning = 'calls that need the database are rejected until a server answers as the primary';
       lines.error({ event: 'database-lost', ...describeFailure(cause), warning });
       flushNow();
     },
@@ -32,7 +32,8 @@ export function dependencyEvents({ lines, metrics, flushNow }: EventSink) {
       metrics.redisDown.set(0);
       lines.info({ event: 'redis-up' });
       if (begun !== undefined) {
-        const warning = 'it does not know which tokens were used before: those that were issued before are refused';
+        const warning =
+          'Redis does not know which tokens were used before: tokens that were issued before are rejected';
         lines.warn({ event: 'redis-history-begun', since: new Date(1000 * begun).toISOString(), warning });
       }
       for (const warning of warnings) lines.warn({ event: 'redis-doubtful', warning });

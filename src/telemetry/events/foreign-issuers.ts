@@ -18,10 +18,10 @@ export function foreignIssuerEvents({ lines, metrics, flushNow }: EventSink) {
       if (!isNews) return;
       const line = { event: 'foreign-keys-taken', issuer: cleanText(iss), keys: keys.length };
       if (problems.length === 0) lines.info(line);
-      else lines.warn({ ...line, rejected: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
+      else lines.warn({ ...line, refused: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
     },
 
-    /** They could not be. The last good ones count until they are too old. `isNews`: this is not what was said last. */
+    /** They could not be. The last good ones count until they are too old. `isNews`: it differs from the last report. */
     foreignKeysFailed(iss: string, why: string, isNews: boolean): void {
       metrics.foreignKeyFetches.inc({ issuer: iss, outcome: 'failed' });
       if (isNews) {
@@ -29,7 +29,7 @@ export function foreignIssuerEvents({ lines, metrics, flushNow }: EventSink) {
       }
     },
 
-    /** The last good keys of a foreign issuer are too old: nothing that it signed is believed until there are others. */
+    /** The last good keys of a foreign issuer are too old: nothing that it signed is trusted until there are others. */
     foreignKeysExpired(iss: string): void {
       metrics.foreignKeys.set({ issuer: iss }, 0);
       lines.error({ event: 'foreign-keys-expired', issuer: cleanText(iss) });

@@ -18,17 +18,17 @@ export function keyEvents({ lines, metrics, flushNow }: EventSink) {
       if (isNews) lines.error({ event: 'keys-failed', ...describeFailure(cause) });
     },
 
-    /** What `keys-failed` told of is over: changes of keys are read and recorded again. */
+    /** The failure of `keys-failed` is over: changes of keys are read and recorded again. */
     keysRecovered(): void {
       lines.info({ event: 'keys-recovered' });
     },
 
-    /** Marks of compromise that others set cannot be looked for: those that are known count. Told once; it is tried again. */
+    /** Marks of compromise that others set cannot be looked for: those that are known count. Called once; reading is retried. */
     marksFailed(cause: unknown): void {
       lines.error({ event: 'marks-failed', ...describeFailure(cause) });
     },
 
-    /** What `marks-failed` told of is over. */
+    /** The failure of `marks-failed` is over. */
     marksRecovered(): void {
       lines.info({ event: 'marks-recovered' });
     },
@@ -37,7 +37,8 @@ export function keyEvents({ lines, metrics, flushNow }: EventSink) {
     signingKeyMissing(isMissing: boolean): void {
       metrics.signingKeyMissing.set(isMissing ? 1 : 0);
       if (isMissing) {
-        const warning = 'nothing is issued until it can be used; everything else is served, and it is tried again';
+        const warning =
+          'nothing is issued until the key can be used; everything else is served, and opening it is retried';
         lines.error({ event: 'signing-key-missing', warning });
       } else lines.info({ event: 'signing-key-opened' });
       flushNow();

@@ -23,15 +23,15 @@ export function ledgerEvents({ lines, metrics }: EventSink) {
     /** The ledger had no high-water mark, and has one now. */
     markMade(size: bigint): void {
       const warning =
-        'entries that were lost before now would go unnoticed: hold it against a checkpoint that was kept elsewhere';
+        'a loss of entries before now cannot be detected: compare the ledger with a checkpoint that was kept elsewhere';
       lines.warn({ event: 'ledger-mark-made', size: String(size), warning });
     },
 
-    /** Pages of the high-water mark cannot be read. What is held against the ledger is what the others say. */
+    /** Pages of the high-water mark cannot be read. What is compared with the ledger is what the others say. */
     markDamaged(pages: number): void {
       const warning =
-        'the mark was read from other pages, which may be older: after a crash of the machine that is to be expected; otherwise ' +
-        'look at the disk, and hold the ledger against a checkpoint that was kept elsewhere';
+        'the mark was read from other pages, which may be older: this is expected after a crash of the machine; otherwise ' +
+        'check the disk, and compare the ledger with a checkpoint that was kept elsewhere';
       lines.warn({ event: 'ledger-mark-damaged', pages, warning });
     },
 

@@ -33,7 +33,8 @@ export function processEvents({ lines, metrics, flushNow }: EventSink) {
 
     /** A connection did not reach a worker that has no descriptor left. It gets no other, so another takes its place. */
     workerDeaf(number: number): void {
-      const warning = 'a connection did not reach it (descriptors-low), so it would get no other: it is replaced';
+      const warning =
+        'a connection did not reach the worker (descriptors-low), and it can receive no other: it is replaced';
       lines.error({ event: 'worker-deaf', worker: number, warning });
       flushNow();
     },

@@ -30,7 +30,7 @@ export function storageEvents({ lines, metrics, flushNow }: EventSink) {
       if (file === undefined) lines.info({ event: 'storage-in-place' });
       else {
         const warning =
-          'nothing is recorded: put the files back, or save what the service still answers and restart it';
+          'nothing is recorded: put the files back, or export what the service still serves and restart it';
         lines.error({ event: 'storage-replaced', file, warning });
       }
       flushNow();
@@ -54,7 +54,7 @@ export function storageEvents({ lines, metrics, flushNow }: EventSink) {
       lines.error({
         event: 'storage-lost',
         file,
-        warning: 'the process ends, so that another one opens the file anew',
+        warning: 'the process exits, so that its successor opens the file again',
       });
       flushNow();
     },
@@ -68,7 +68,7 @@ export function storageEvents({ lines, metrics, flushNow }: EventSink) {
         file,
         ...where,
         fault: cleanText(fault),
-        warning: 'it is not written any more',
+        warning: 'nothing is written to it any more',
       });
       flushNow();
     },

@@ -20,7 +20,7 @@ export function workloadApiEvents({ lines, metrics, flushNow }: EventSink) {
       lines.info({ event: 'workload-api-up', stream });
     },
 
-    /** It ended, or cannot be opened; it is tried again. `isNews`: this is not what was said last. */
+    /** It ended, or cannot be opened; it is tried again. `isNews`: it differs from the last report. */
     workloadApiDown(stream: string, why: string, isNews: boolean): void {
       metrics.workloadApiUp.set({ stream }, 0);
       if (isNews) lines.error({ event: 'workload-api-down', stream, why: cleanText(why) });
@@ -39,7 +39,7 @@ export function workloadApiEvents({ lines, metrics, flushNow }: EventSink) {
       metrics.workloadApiUpdates.inc({ outcome: 'replaced' });
       const line = { event: 'svid-in-force', spiffeId, notAfter: new Date(notAfterMs).toISOString(), trustDomains };
       if (problems.length === 0) lines.info(line);
-      else lines.warn({ ...line, rejected: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
+      else lines.warn({ ...line, refused: problems.join('; ').slice(0, MAX_WHY_LENGTH) });
     },
 
     /** The service has no identity any more, and rejects its callers. */

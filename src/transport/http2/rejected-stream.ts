@@ -5,8 +5,8 @@ import { type Receiver, type Stream, writeHeaderBlock } from '../../http2-server
 import type { RejectionMessage } from '../rejections.ts';
 
 /**
- * Answers a stream once what was read with its headers has been let go: of a small request that is all, and nothing of it needs
- * to be reset.
+ * Answers a stream once what was read with its headers has been released: of a small request that is all, and nothing
+ * of it needs to be reset.
  */
 export class RejectedStream implements Receiver {
   readonly #stream: Stream;

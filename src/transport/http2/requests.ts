@@ -15,11 +15,11 @@ export interface StreamServing {
   readonly caller: Caller;
   /** Where the stream waits until its request is complete, if it is to be served only then. */
   readonly unread: UnreadCalls | undefined;
-  /** Told when the request is handed on: what that costs shows later. */
+  /** Called when the request is handed on: what that costs shows later. */
   readonly onBegun: () => void;
-  /** Told of a stream that was reset before anything was begun for it. */
+  /** Called for a stream that was reset before anything was begun for it. */
   readonly onAbandoned: () => void;
-  /** Told of an answer that could not be written, unless its reader has gone. */
+  /** Called for an answer that could not be written, unless its reader has gone. */
   readonly onBug: (thrown: unknown) => void;
 }
 

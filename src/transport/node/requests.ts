@@ -23,7 +23,7 @@ export interface NodeServing {
   readonly caller: Caller;
   /** Their parsing is Node's; what follows from it is done in turn with the work of others. */
   readonly lanes: ReadLanes;
-  /** Told of an answer that could not be written, unless its reader has gone. */
+  /** Called for an answer that could not be written, unless its reader has gone. */
   readonly onBug: (thrown: unknown) => void;
 }
 

@@ -1,5 +1,5 @@
 // The unary fast path: unary calls of gRPC, gRPC-Web and Connect straight on the engine of http2-server/. It reads one message, runs the same
-// call as every other door, and writes one message. What is unusual (compression, text mode, a timeout that cannot be read) it
+// call as every other transport, and writes one message. What is unusual (compression, text mode, a timeout that cannot be read) it
 // leaves to the Connect router, which answers it in full.
 
 import type { AnyService } from '../../calls/call.ts';
@@ -150,8 +150,8 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 /**
- * Rejects a call that was stopped when it came. What was read with its headers is let go first: of a small call that is all,
- * and nothing of it needs to be reset.
+ * Rejects a call that was stopped when it came. What was read with its headers is released first: of a small call that
+ * is all, and nothing of it needs to be reset.
  */
 class Rejection implements Receiver {
   readonly #stream: Stream;
@@ -183,7 +183,7 @@ class Rejection implements Receiver {
   }
 }
 
-/** Ends a call with an error. What is unread of the request is let go. */
+/** Ends a call with an error. The unread rest of the request is released. */
 function rejectCall(stream: Stream, form: UnaryWireForm, call: OpenCall, error: EctError): void {
   call.finish(error);
   if (!stream.isClosed) form.reject(stream, error);

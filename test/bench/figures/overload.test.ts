@@ -31,7 +31,7 @@ describe('overload (H17)', () => {
     });
   });
 
-  test('where nothing was refused there is no time to refuse', () => {
+  test('where nothing was rejected there is no time to reject', () => {
     expect(readStorm([sample(0, 0, 1)], 0, 1000).rejectionP99Ms).toBeUndefined();
   });
 

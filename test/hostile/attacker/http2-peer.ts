@@ -35,7 +35,7 @@ export interface Peer {
 
 export interface PeerOptions {
   readonly settings?: readonly [number, number][];
-  /** Told of each frame but for those of the connection itself. */
+  /** Called for each frame but for those of the connection itself. */
   readonly onFrame?: (frame: Frame) => void;
   /** `no`: nothing is taken from the socket. Default: all of it, and windows stay open. */
   readonly reads?: 'all' | 'no' | 'without-credit';

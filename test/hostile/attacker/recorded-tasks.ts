@@ -59,7 +59,7 @@ async function callInBatches<Answer>(
     const { results } = await client.call<{ results: readonly Result<Answer>[] }>(`${AUTHORITY}/${method}`, { items });
     for (const { response, error } of results) {
       if (response === null || response === undefined)
-        throw new Error(`${method} has refused an item: ${error?.message}`);
+        throw new Error(`${method} has rejected an item: ${error?.message}`);
       answers.push(response);
     }
   }

@@ -75,7 +75,7 @@ func main() {
 	}))
 }
 
-// useAuthority issues, verifies and appends, and answers what must not differ from door to door.
+// useAuthority issues, verifies and appends, and answers what must not differ between transports.
 func useAuthority(c client, options ...grpc.CallOption) fields {
 	issued := c.call("Issue", fields{"exec_act": "review_spec", "aud": []string{audience}, "input": []byte("test")}, options...)
 	token := issued["token"].(string)

@@ -158,7 +158,7 @@ test.each(WRONG)('D3: KMS answers %s: SIGNER_BAD_OUTPUT, once, and it is not ask
   kms.double.script.add(fault, { operation: 'Sign' });
   const { reason, message } = await failureOf(signer.sign(INPUT, forever));
   expect(reason).toBe('SIGNER_BAD_OUTPUT');
-  expect(message).toBe('The key service answered something that does not verify.');
+  expect(message).toBe('The key service returned a signature that does not verify.');
   expect(kms.double.count('Sign') - before).toBe(1);
 });
 
@@ -224,7 +224,7 @@ test('D5: an idle signer learns that its key was disabled without being asked to
   await until(() => !signer.isReady());
 });
 
-test('D6: an alias that is pointed to another key is refused, not followed, until it is pointed back', async () => {
+test('D6: an alias that is pointed to another key is rejected, not followed, until it is pointed back', async () => {
   const kms = await startKms();
   const signer = await openSigner(kms, { timing: { trialMs: 20 } });
   const { keys } = kms.double;
@@ -232,9 +232,7 @@ test('D6: an alias that is pointed to another key is refused, not followed, unti
   keys.updateAlias(REGION, 'alias/ect', other.keyId);
   const failure = await failureOf(signer.sign(INPUT, forever));
   expect(failure.reason).toBe('SIGNER_MISCONFIGURED');
-  expect(String(failure.cause)).toContain(
-    `stands for another key (${other.keyId}) than at the start (${kms.key.keyId})`,
-  );
+  expect(String(failure.cause)).toContain(`is another key (${other.keyId}) than at the start (${kms.key.keyId})`);
   expect(signer.isReady()).toBe(false);
   keys.updateAlias(REGION, 'alias/ect', kms.key.keyId);
   await until(() => signer.isReady());
@@ -273,7 +271,7 @@ describe('a multi-Region key', () => {
     expect(holds(signer, await signer.sign(INPUT, forever))).toBe(true);
   });
 
-  test('D1: where every region fails, the refusal is of the one that may recover', async () => {
+  test('D1: where every region fails, the rejection is of the one that may recover', async () => {
     const { kms, signer } = await startTwoRegions();
     kms.key.state = 'Disabled';
     kms.double.script.add({ kind: 'reset' }, { operation: 'Sign', region: SECOND_REGION });

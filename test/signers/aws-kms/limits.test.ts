@@ -27,7 +27,7 @@ test('D8: while KMS is slow, at most so many calls are under way; the excess is 
   await expect(signer.sign(INPUT, forever)).resolves.toHaveLength(64);
 });
 
-test('D8: 50 calls a second for 3 s against answers after 200 ms: what is admitted is signed, the rest is refused', async () => {
+test('D8: 50 calls a second for 3 s against answers after 200 ms: what is admitted is signed, the rest is rejected', async () => {
   const kms = await startKms();
   const signer = await openSigner(kms, { concurrency: 8 });
   kms.double.script.add({ kind: 'delay', ms: 200 }, { operation: 'Sign' });

@@ -36,7 +36,7 @@ test.each<[KeySpec, KeyUsage, string]>([
   ['RSA_2048', 'ENCRYPT_DECRYPT', 'is not for signing: make one with usage SIGN_VERIFY.'],
   ['SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT', 'is not for signing: make one with usage SIGN_VERIFY.'],
   ['ECC_NIST_P256', 'KEY_AGREEMENT', 'is not for signing: make one with usage SIGN_VERIFY.'],
-])('D2: a key of %s for %s is refused at the start', async (spec, usage, what) => {
+])('D2: a key of %s for %s is rejected at the start', async (spec, usage, what) => {
   const kms = await startKms();
   const { keyId } = kms.double.keys.create(REGION, spec, usage, false);
   expect(await rejectionOf(kms, { key: keyId })).toBe(
@@ -49,13 +49,13 @@ test.each<[KeyState, string]>([
   ['PendingDeletion', 'is pending deletion or otherwise unusable'],
   ['PendingImport', 'is pending deletion or otherwise unusable'],
   ['Unavailable', 'is pending deletion or otherwise unusable'],
-])('D2: a key in state %s is refused at the start', async (state, what) => {
+])('D2: a key in state %s is rejected at the start', async (state, what) => {
   const kms = await startKms();
   kms.key.state = state;
   expect(await rejectionOf(kms)).toContain(what);
 });
 
-test('D2: a key that is not there, or that may not be used, is refused with what to do', async () => {
+test('D2: a key that is not there, or that may not be used, is rejected with what to do', async () => {
   const kms = await startKms();
   expect(await rejectionOf(kms, { key: 'alias/other' })).toMatch(
     /NotFoundException.*: correct ECT_KMS_KEY and ECT_KMS_REGION\.$/,
@@ -93,14 +93,14 @@ test.each([
   ['of another kind', generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'der' })],
   ['of no kind', Buffer.from('garbage')],
   ['empty', Buffer.alloc(0)],
-])('D7: a public key that is %s is refused at the start', async (_, der) => {
+])('D7: a public key that is %s is rejected at the start', async (_, der) => {
   const kms = await startKms();
   const members = { PublicKey: der.toString('base64') };
   kms.double.script.add({ kind: 'answer', members }, { operation: 'GetPublicKey' });
   expect(await rejectionOf(kms)).toContain('(SIGNER_BAD_OUTPUT). GetPublicKey');
 });
 
-test('D7: a public key of another pair is refused at the start: the first signature does not verify', async () => {
+test('D7: a public key of another pair is rejected at the start: the first signature does not verify', async () => {
   const kms = await startKms();
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' });
   const members = { PublicKey: other.toString('base64') };
@@ -108,16 +108,16 @@ test('D7: a public key of another pair is refused at the start: the first signat
   expect(await rejectionOf(kms)).toContain(`(SIGNER_BAD_OUTPUT). Sign in ${REGION}: the signature does not verify.`);
 });
 
-test('D7: a public key that is missing, or of another key than was described, is refused at the start', async () => {
+test('D7: a public key that is missing, or of another key than was described, is rejected at the start', async () => {
   const kms = await startKms();
   kms.double.script.add({ kind: 'answer', members: { PublicKey: undefined } }, { operation: 'GetPublicKey', times: 1 });
   expect(await rejectionOf(kms)).toContain('the answer lacks what was asked for');
   const { arn } = kms.double.keys.create(REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', false);
   kms.double.script.add({ kind: 'answer', members: { KeyId: arn } }, { operation: 'GetPublicKey', times: 1 });
-  expect(await rejectionOf(kms)).toContain('changed while it was asked for');
+  expect(await rejectionOf(kms)).toContain('changed during the request');
 });
 
-test('D6: an alias that is one key here and another there is refused at the start', async () => {
+test('D6: an alias that is one key here and another there is rejected at the start', async () => {
   const kms = await startKms();
   const { keyId } = kms.double.keys.create(SECOND_REGION, 'ECC_NIST_P256', 'SIGN_VERIFY', true);
   kms.double.keys.createAlias(SECOND_REGION, 'alias/ect', keyId);
@@ -184,8 +184,8 @@ test.each([
   ['UnrecognizedClientException', 'wait'],
   ['DisabledException', 'wait'],
   ['NotFoundException', 'wait-if-known'],
-  ['ValidationException', 'refuse'],
-  ['InvalidArnException', 'refuse'],
+  ['ValidationException', 'fail'],
+  ['InvalidArnException', 'fail'],
 ] as const)('D9: at the start %s means: %s', async (name, atStart) => {
   const kms = await startKms();
   kms.double.script.add({ kind: 'error', name });

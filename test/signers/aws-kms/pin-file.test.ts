@@ -28,10 +28,10 @@ test('the first start writes down which key it is, for this user only; later one
   await holdToPin(path, PIN);
 });
 
-test('D6: a name that stands for another key since then stops the start', async () => {
+test('D6: a name that leads to another key since then stops the start', async () => {
   await holdToPin(path, PIN);
   const message = await rejectionOf(holdToPin(path, { keyId: 'mrk-2', kid: 'kid-2' as Kid }));
-  expect(message).toContain('stands for another key (mrk-2, kid kid-2)');
+  expect(message).toContain('is another key (mrk-2, kid kid-2)');
   expect(message).toContain(`point it back, or remove ${path} to change keys`);
 });
 
@@ -42,10 +42,10 @@ test('D7: a key whose public key is another since then stops the start', async (
 
 test('D6: the same public key under another key id stops the start too', async () => {
   await holdToPin(path, PIN);
-  expect(await rejectionOf(holdToPin(path, { ...PIN, keyId: 'mrk-2' }))).toContain('stands for another key');
+  expect(await rejectionOf(holdToPin(path, { ...PIN, keyId: 'mrk-2' }))).toContain('is another key');
 });
 
-test('D7: of two that start at once with different keys one is refused', async () => {
+test('D7: of two that start at once with different keys one is rejected', async () => {
   const other = { keyId: 'mrk-2', kid: 'kid-2' as Kid };
   const results = await Promise.allSettled([holdToPin(path, PIN), holdToPin(path, other)]);
   expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
@@ -60,13 +60,13 @@ test.each(['', 'null', '5', '[]', '{"keyId":"mrk-1"}', '{"keyId":1,"kid":"kid-1"
   },
 );
 
-test('D7: a pin that others can change is refused', async () => {
+test('D7: a pin that others can change is rejected', async () => {
   await writeFile(path, JSON.stringify(PIN));
   await chmod(path, 0o666);
   expect(await rejectionOf(holdToPin(path, PIN))).toBe(`The file ${path} can be read by others: run chmod 600 on it.`);
 });
 
-test('D7: a place where no pin can be kept is refused', async () => {
+test('D7: a place where no pin can be kept is rejected', async () => {
   expect(await rejectionOf(holdToPin(join(folder, 'missing', 'kms-key.json'), PIN))).toContain(
     'can be neither made nor read',
   );

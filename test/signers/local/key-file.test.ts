@@ -88,7 +88,7 @@ describe('reading', () => {
     ['a JWK whose point is not on the curve', 'holds no private key', JSON.stringify({ ...jwk, x: jwk.y })],
     ['an encrypted PKCS#8 key', 'is encrypted', locked.toString()],
     ['an encrypted SEC1 key', 'is encrypted', legacy.toString()],
-  ])('S4: a file with %s is refused: it %s; nothing of it is shown', async (_, what, text) => {
+  ])('S4: a file with %s is rejected: it %s; nothing of it is shown', async (_, what, text) => {
     const path = await put(text);
     const message = await rejectionOf(readKeyFile(path));
     expect(message).toContain(path);
@@ -107,7 +107,7 @@ describe('reading', () => {
     ['key_ops must be sign, with or without verify, and nothing else', { key_ops: 'sign' }],
     ['alg must be ES256', { alg: 'ECDH-ES' }],
   ])(
-    'K4, S4: a JWK that is for something else is refused: %s; the file is named and the key is not shown',
+    'K4, S4: a JWK that is for something else is rejected: %s; the file is named and the key is not shown',
     async (what, members) => {
       const path = await put(JSON.stringify({ ...jwk, ...members }));
       const message = await rejectionOf(readKeyFile(path));
@@ -138,13 +138,13 @@ describe('reading', () => {
     );
   });
 
-  test('S4: an encrypted key on another curve is refused too', async () => {
+  test('S4: an encrypted key on another curve is rejected too', async () => {
     const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'canary' } as const;
     const path = await put(p384.export(options).toString());
     expect(await rejectionOf(readKeyFile(path, 'canary'))).toContain('is not on P-256');
   });
 
-  test.each([0o644, 0o604, 0o622, 0o666, 0o777])('S4: mode %o lets others at the key and is refused', async (mode) => {
+  test.each([0o644, 0o604, 0o622, 0o666, 0o777])('S4: mode %o lets others at the key and is rejected', async (mode) => {
     const path = await put(pem(privateKey, 'pkcs8'), mode);
     expect(await rejectionOf(readKeyFile(path))).toBe(
       `The key file ${path} can be read by others: run chmod 600 on it.`,
@@ -196,13 +196,13 @@ describe('the first start', () => {
     expect((await readOrCreateKeyFile(path)).equals(first)).toBe(true);
   });
 
-  test('a key that cannot be used is refused and never replaced', async () => {
+  test('a key that cannot be used is rejected and never replaced', async () => {
     const path = await put('damaged');
     expect(await rejectionOf(readOrCreateKeyFile(path))).toContain('holds no private key');
     expect(await readFile(path, 'utf8')).toBe('damaged');
   });
 
-  test('a place where no file can be made is refused', async () => {
+  test('a place where no file can be made is rejected', async () => {
     const path = join(await put(''), 'signing-key.pem');
     expect(await rejectionOf(readOrCreateKeyFile(path))).toBe(
       `The key file cannot be made: a part of ${path} is a file where a directory is needed. Its directory must be writable.`,

@@ -34,14 +34,14 @@ test.each([
   ['is empty', '', 0o600],
   ['is empty', '\n', 0o600],
   ['is too long', 'canary'.repeat(200), 0o600],
-])('S4: a passphrase file that %s is refused, with what to do and nothing of it', async (what, content, mode) => {
+])('S4: a passphrase file that %s is rejected, with what to do and nothing of it', async (what, content, mode) => {
   const error: unknown = await read(content, mode).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(KeyFileError);
   expect(String(error)).toMatch(new RegExp(`words.* ${what}: `));
   expect(String(error)).not.toContain('canary');
 });
 
-test('S4: a passphrase file that is not there is refused', async () => {
+test('S4: a passphrase file that is not there is rejected', async () => {
   await expect(readPassphrase({ file })).rejects.toThrow(
     `The file of ECT_LOCAL_KEY_PASSPHRASE_FILE cannot be read: there is no file ${file}.`,
   );

@@ -20,7 +20,7 @@ describe('opening', () => {
     expect(key.export({ format: 'jwk' })).toMatchObject({ x: jwk.x, y: jwk.y });
   });
 
-  test('T28: a private key whose public half is of another key is refused before it signs anything', async () => {
+  test('T28: a private key whose public half is of another key is rejected before it signs anything', async () => {
     const { d } = freshKey().export({ format: 'jwk' });
     const twisted = createPrivateKey({ key: { ...freshKey().export({ format: 'jwk' }), d: d! }, format: 'jwk' });
     await expect(LocalSigner.open(twisted)).rejects.toMatchObject({ reason: 'SIGNER_BAD_OUTPUT' });

@@ -9,7 +9,7 @@ idempotencyStoreContract('MemoryIdempotencyStore', async () => {
   return { idempotency: memo, dispose: () => memo.close() };
 });
 
-test('full of keys that count, the memo refuses a new one with IDEMPOTENCY_UNAVAILABLE and keeps the old', async () => {
+test('full of keys that count, the memo rejects a new one with IDEMPOTENCY_UNAVAILABLE and keeps the old', async () => {
   const memo = new MemoryIdempotencyStore(1);
   const issued = { requestDigest: new Uint8Array(32), token: 'one' };
   await memo.remember('ada', 'first', issued, 10, 0);

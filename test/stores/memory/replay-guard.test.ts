@@ -12,7 +12,7 @@ replayGuardContract('MemoryReplayGuard', async () => {
 describe('MemoryReplayGuard is bounded', () => {
   const NOW = 1_000;
 
-  test('R7: full of live uses it refuses a new one, and forgets none of them', async () => {
+  test('R7: full of live uses it rejects a new one, and forgets none of them', async () => {
     const guard = new MemoryReplayGuard(100);
     for (let n = 0; n < 100; n++) await guard.claim(tokenUse({ jti: `${n}` }), NOW + n, NOW);
     for (let n = 0; n < 10; n++) {
@@ -69,7 +69,7 @@ describe('MemoryReplayGuard is bounded', () => {
     expect(await guard.look(tokenUse({ jti: 'later' }), NOW + 1)).toEqual({ firstSigningInput: 'w'.repeat(20) });
   });
 
-  test('a capacity that is no whole number above 0 is refused', () => {
+  test('a capacity that is no whole number above 0 is rejected', () => {
     for (const capacity of [0, -1, 1.5, Number.NaN]) expect(() => new MemoryReplayGuard(capacity)).toThrow(TypeError);
   });
 });

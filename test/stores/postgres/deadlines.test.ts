@@ -102,7 +102,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     await small.close();
   });
 
-  test('L20: a frozen server: each call is answered in time, the event loop is free, and later ones are refused at once', async () => {
+  test('L20: a frozen server: each call is answered in time, the event loop is free, and later ones are rejected at once', async () => {
     const guard = new PostgresReplayGuard(database, 'frozen');
     const memo = new PostgresIdempotencyStore(database, 'frozen');
     await guard.look(tokenUse(), 1_000);
@@ -147,7 +147,7 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     await Promise.all([guard.close(), memo.close()]);
   });
 
-  test('L20: a server that is gone: callers are refused at once, and one of them at a time asks again', async () => {
+  test('L20: a server that is gone: callers are rejected at once, and one of them at a time asks again', async () => {
     await expect.poll(() => store.head().then(() => database.isUp), SOON).toBe(true);
     told.length = 0;
     await server.crash();

@@ -126,7 +126,7 @@ describeWithPostgres('PostgreSQL', () => {
     },
   );
 
-  test('R2, L20: a claim whose answer is lost is looked up under its request id, and refused without one', async () => {
+  test('R2, L20: a claim whose answer is lost is looked up under its request id, and rejected without one', async () => {
     const proxy = await startCutProxy(server);
     const guard = new PostgresReplayGuard(connect(proxy.host), 'lost answers');
     const use = tokenUse({ requestId: 'call 1' });

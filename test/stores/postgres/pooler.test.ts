@@ -103,12 +103,12 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
       }
     }
 
-    test.each(['transaction', 'statement'])('L21: pool_mode = %s is refused, with the way out', async (mode) => {
+    test.each(['transaction', 'statement'])('L21: pool_mode = %s is rejected, with the way out', async (mode) => {
       const target = await startPooler(mode);
       expect(await rejection(target)).toMatch(/gives one session to several clients.*set pool_mode = session/);
     });
 
-    test('L21: a mode that is changed under a running service is refused from the next connection on', async () => {
+    test('L21: a mode that is changed under a running service is rejected from the next connection on', async () => {
       const target = await startPooler('session');
       const database = new PostgresDatabase(target, 1);
       const store = new PostgresLedgerStore(database, 'changed mode');
@@ -131,7 +131,7 @@ describeWhen(existsSync(PROGRAM), 'PgBouncer', `${PROGRAM} (Debian: pgbouncer)`,
       expect(await rejection(await startPooler('transaction', { size: 1 }))).toContain('gives one session to several');
     });
 
-    test('without being told to leave out our settings it is refused in any mode, and the message names the setting', async () => {
+    test('without being told to leave out our settings it is rejected in any mode, and the message names the setting', async () => {
       const message = await rejection(await startPooler('session', { leftOut: '' }));
       expect(message).toContain(`ignore_startup_parameters = ${LEFT_OUT}`);
     });

@@ -65,7 +65,7 @@ test('after a failed connection the next server is asked first, and the one that
   expect(asked).toEqual(['c', 'a']);
 });
 
-test('L20: while there is none, one caller at a time asks, after growing pauses, and all others are refused at once', async () => {
+test('L20: while there is none, one caller at a time asks, after growing pauses, and all others are rejected at once', async () => {
   const { search, state, asked, told } = searchAmong(A, B);
   await expect(search.find()).rejects.toMatchObject({ name: 'DatabaseDown', isRepeated: false });
   expect([asked.length, search.isDown, told]).toEqual([2, true, ['lost']]);

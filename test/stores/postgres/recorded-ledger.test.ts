@@ -1,4 +1,4 @@
-// The reader that judges a failover finds each fault that it looks for. It is held against a ledger of the service's own.
+// The reader that judges a failover finds each fault that it looks for. It is compared with a ledger of the service's own.
 
 import { beforeAll, expect, test } from 'vitest';
 import { generateLedgerKey, Ledger, openLedgerKey } from '../../../src/ledger/index.ts';

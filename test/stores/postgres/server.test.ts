@@ -47,7 +47,7 @@ describeWithPostgres('PostgreSQL', () => {
   describe('the tables', () => {
     const init = { kind: 'init', role: undefined } as const;
 
-    test('L20: without tables a service is refused, and a migration too; the service makes none itself', async () => {
+    test('L20: without tables a service is rejected, and a migration too; the service makes none itself', async () => {
       expect(await rejection()).toContain('run `ect db init`');
       const migrate = changeSchema(server.target('postgres'), { kind: 'migrate', role: undefined });
       await expect(migrate).rejects.toThrow('run `ect db init`');
@@ -68,7 +68,7 @@ describeWithPostgres('PostgreSQL', () => {
       expect(String((rejected as PromiseRejectedResult).reason)).toContain('run `ect db migrate`');
     });
 
-    test('without rights a service is refused by the command that gives them', async () => {
+    test('without rights a service is rejected by the command that gives them', async () => {
       expect(await rejection()).toContain('ect db migrate --role');
       const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
       expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 2, to: 2 });
@@ -94,7 +94,7 @@ describeWithPostgres('PostgreSQL', () => {
     test.each([
       [3, 'run a newer release'],
       [1, 'run `ect db migrate`'],
-    ])('tables of version %i are refused', async (version, step) => {
+    ])('tables of version %i are rejected', async (version, step) => {
       await server.sql('UPDATE ect.schema_version SET version = $1', [version]);
       expect(await rejection()).toContain(step);
       await server.sql('UPDATE ect.schema_version SET version = 2');
@@ -102,7 +102,7 @@ describeWithPostgres('PostgreSQL', () => {
   });
 
   describe('a server that would lose what it acknowledged', () => {
-    test.each(['fsync', 'full_page_writes', 'synchronous_commit'])('L20: %s = off is refused', async (setting) => {
+    test.each(['fsync', 'full_page_writes', 'synchronous_commit'])('L20: %s = off is rejected', async (setting) => {
       await server.crash();
       await server.restart([`${setting}=off`]);
       expect(await rejection()).toContain(`has ${setting} = off`);
@@ -110,13 +110,13 @@ describeWithPostgres('PostgreSQL', () => {
       await server.restart();
     });
 
-    test('L20: synchronous_commit = off is refused also where the role has it', async () => {
+    test('L20: synchronous_commit = off is rejected also where the role has it', async () => {
       await server.sql(`ALTER ROLE "${SERVICE_ROLE}" SET synchronous_commit = off`);
       expect(await rejection()).toContain('has synchronous_commit = off');
       await server.sql(`ALTER ROLE "${SERVICE_ROLE}" RESET synchronous_commit`);
     });
 
-    test('L21: a standby is refused at the start, and answers LEDGER_UNAVAILABLE to a store that is led there later', async () => {
+    test('L21: a standby is rejected at the start, and answers LEDGER_UNAVAILABLE to a store that is led there later', async () => {
       const database = new PostgresDatabase(server.target(), 2);
       const store = new PostgresLedgerStore(database, 'on a standby');
       await store.initialise(EMPTY_HEAD, 'test+key');
@@ -142,10 +142,10 @@ describeWithPostgres('PostgreSQL', () => {
 
   test('a wrong password, a database that is not there, and a server that is not there are told apart', async () => {
     expect(await rejection({ ...server.target(), password: () => 'wrong' })).toContain(
-      'refuses the user or the password',
+      'rejects the user or the password',
     );
     expect(await rejection({ ...server.target(), password: () => undefined })).toContain(
-      'refuses the user or the password',
+      'rejects the user or the password',
     );
     expect(await rejection(server.target(SERVICE_ROLE, 'elsewhere'))).toContain('does not exist on the server');
     expect(await rejection({ ...server.target(), host: '/nowhere' })).toContain('cannot be reached');
@@ -220,7 +220,7 @@ describeWithPostgres('PostgreSQL', () => {
     });
     afterAll(() => store.close().then(() => database.close()));
 
-    test.each(changes)('L22: %s is refused, to the service and to a superuser', async (change) => {
+    test.each(changes)('L22: %s is rejected, to the service and to a superuser', async (change) => {
       for (const user of [SERVICE_ROLE, 'postgres']) {
         const client = new Client({ ...server.target(user), password: PASSWORD, ssl: false });
         await client.connect();

@@ -48,7 +48,7 @@ describeWithPostgres('PostgreSQL among servers that are not there', () => {
     await database.close();
   });
 
-  test('L20: where none can be used a start is refused, and each of them is named with what to do, without the password', async () => {
+  test('L20: where none can be used a start is rejected, and each of them is named with what to do, without the password', async () => {
     const target = { ...amongOthers(), database: 'elsewhere' };
     const database = new PostgresDatabase(target, 2);
     const rejection = await database.examine().catch((error: unknown) => error as Error);

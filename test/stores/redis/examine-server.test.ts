@@ -23,7 +23,7 @@ test('a good one is known by its run', () => {
   expect(examine({ redis_version: '10.1.0' }).warnings).toEqual([]);
 });
 
-describe('L23: refused until an operator acts is', () => {
+describe('L23: rejected until an operator acts is', () => {
   test.each<[string, object, ServerKind]>([
     ['older than version 7', { redis_version: '6.2.14' }, 'server'],
     ['older than version 7', { redis_version: undefined }, 'server'],

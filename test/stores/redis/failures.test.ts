@@ -71,7 +71,7 @@ describe('L23: what a connection fails by', () => {
   });
 });
 
-test('a refusal and a bug of ours stay what they are', () => {
+test('a rejection and a bug of ours stay what they are', () => {
   const bug = new TypeError('x');
   expect(translated(bug)).toBe(bug);
   const rejection = new EctError({ reason: 'CLOCK_UNTRUSTED', message: 'x', metadata: {} });

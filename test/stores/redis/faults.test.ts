@@ -51,7 +51,7 @@ describeWithRedis('Redis', () => {
     ['that keeps nothing on the disk', {}, issuedBefore],
     ['with an append-only file', { appendonly: 'yes', appendfsync: 'always' }, 'replayed'],
   ] as const)('a server %s', (_, settings, afterwards) => {
-    test('L23, R8: when it is killed claims are refused, and after its restart no used token is fresh', async () => {
+    test('L23, R8: when it is killed claims are rejected, and after its restart no used token is fresh', async () => {
       const server = await start(settings);
       const { guard, told } = await open(server.target());
       expect(await claim(guard)).toBe('fresh');
@@ -89,7 +89,7 @@ describeWithRedis('Redis', () => {
     expect(await claim(guard, { iat: since + GAP_SECONDS + 1 })).toBe('fresh');
   });
 
-  test('L23: an emptied server refuses every token from before, through every guard', async () => {
+  test('L23: an emptied server rejects every token from before, through every guard', async () => {
     const server = await start();
     const [one, other] = [await open(server.target()), await open(server.target())];
     expect(await claim(one.guard)).toBe('fresh');
@@ -134,7 +134,7 @@ describeWithRedis('Redis', () => {
     expect(await claim(guard)).toBe('replayed');
   });
 
-  test('L23: without memory claims are refused as full, and go on when there is some', async () => {
+  test('L23: without memory claims are rejected as full, and go on when there is some', async () => {
     const server = await start();
     const { guard } = await open(server.target());
     expect(await claim(guard)).toBe('fresh');
@@ -227,7 +227,7 @@ describeWithRedis('Redis', () => {
       await expect.poll(synced, SOON).toBe(true);
     }
 
-    test('L23: to a replica that is behind: what it lacks is refused, not accepted again', async () => {
+    test('L23: to a replica that is behind: what it lacks is rejected, not accepted again', async () => {
       const master = await start();
       const replica = await start({ replicaof: `127.0.0.1 ${master.port}` });
       const proxy = await startProxy(master);
@@ -269,7 +269,7 @@ describeWithRedis('Redis', () => {
       await expect(claim(guard)).rejects.toMatchObject(issuedBefore);
     });
 
-    test.runIf(FULL)('L23: by a Sentinel: the guard follows, and what was used stays used or is refused', async () => {
+    test.runIf(FULL)('L23: by a Sentinel: the guard follows, and what was used stays used or is rejected', async () => {
       const master = await start();
       const replica = await start({ replicaof: `127.0.0.1 ${master.port}` });
       await inStep(master, replica);

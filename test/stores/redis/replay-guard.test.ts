@@ -103,7 +103,7 @@ describeWithRedis('Redis', () => {
 
   describe('a server', () => {
     test.each(['allkeys-lru', 'volatile-ttl'])(
-      'L23: that evicts (%s) is refused: it would forget uses',
+      'L23: that evicts (%s) is rejected: it would forget uses',
       async (policy) => {
         const evicting = await startRedis({ 'maxmemory-policy': policy });
         await expect(openGuard(evicting.target())).rejects.toThrow(`maxmemory-policy = ${policy}`);
@@ -124,7 +124,7 @@ describeWithRedis('Redis', () => {
       await guard.close();
     });
 
-    test('L23: that is a replica is refused, and so are a Sentinel’s master that is one, a cluster and a single server in each other’s place', async () => {
+    test('L23: that is a replica is rejected, and so are a Sentinel’s master that is one, a cluster and a single server in each other’s place', async () => {
       const replica = await startRedis({ replicaof: `127.0.0.1 ${server.port}` });
       await expect(openGuard(replica.target())).rejects.toThrow('Redis is a replica: name its master');
       await replica.stop();
@@ -135,7 +135,7 @@ describeWithRedis('Redis', () => {
       await member.stop();
     });
 
-    test('L23: that wants another password, or has no such database, is refused, and no secret is told', async () => {
+    test('L23: that wants another password, or has no such database, is rejected, and no secret is told', async () => {
       const closed = await startRedis({ requirepass: 'right one' });
       const rejected = async (differs: Parameters<RedisServer['target']>[0]) => {
         const error = await openGuard(closed.target(differs)).catch((thrown: unknown) => thrown as Error);
@@ -143,7 +143,7 @@ describeWithRedis('Redis', () => {
         expect(said).not.toContain('wrong one');
         return said;
       };
-      expect(await rejected({ password: async () => 'wrong one' })).toMatch(/refuses the user or the password/);
+      expect(await rejected({ password: async () => 'wrong one' })).toMatch(/rejects the user or the password/);
       expect(await rejected({})).toMatch(/wants a password/);
       expect(await rejected({ password: async () => 'right one', database: 99 })).toMatch(/no database of the number/);
       const { guard } = await openGuard(closed.target({ password: async () => 'right one', database: 3 }));
@@ -152,7 +152,7 @@ describeWithRedis('Redis', () => {
       await closed.stop();
     });
 
-    test('over TLS proves by its certificate and its name that it is the right one, or is refused', async () => {
+    test('over TLS proves by its certificate and its name that it is the right one, or is rejected', async () => {
       using authority = createCertificateAuthority();
       using other = createCertificateAuthority('another CA');
       const folder = mkdtempSync(join(tmpdir(), 'ect-redis-tls-'));

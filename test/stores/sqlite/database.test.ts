@@ -106,7 +106,7 @@ describe('waiting for another writer', () => {
 });
 
 describe('refusals', () => {
-  test('L18: a file of a newer release is refused, says so, and stays as it is', async () => {
+  test('L18: a file of a newer release is rejected, says so, and stays as it is', async () => {
     await SqliteLedgerStore.open(path).close();
     change('PRAGMA user_version=3');
     const before = await readFile(path);
@@ -125,7 +125,7 @@ describe('refusals', () => {
     expect(() => SqliteLedgerStore.open(path)).toThrow(rejection('LEDGER_CORRUPT', /unknown schema 0/));
   });
 
-  test('a file of another kind is refused and stays as it is', async () => {
+  test('a file of another kind is rejected and stays as it is', async () => {
     await SqliteReplayGuard.open(path).close();
     expect(() => SqliteLedgerStore.open(path)).toThrow(rejection('LEDGER_CORRUPT', /does not hold a ledger/));
     expect(await SqliteIdempotencyStore.open(path).findIssued('ada', 'key', 0)).toBeUndefined();
@@ -136,7 +136,7 @@ describe('refusals', () => {
     expect(() => SqliteReplayGuard.open(path)).toThrow(rejection('ONCE_CORRUPT', /does not hold a replay guard/));
   });
 
-  test('a directory that is not there, or a path that is a directory, is refused with the place and the cause', async () => {
+  test('a directory that is not there, or a path that is a directory, is rejected with the place and the cause', async () => {
     const lost = folder.file('missing/ledger.db');
     for (const [open, reason] of [
       [SqliteLedgerStore.open, 'LEDGER_UNAVAILABLE'],
@@ -154,7 +154,7 @@ describe('refusals', () => {
     expect(() => SqliteLedgerStore.open(path)).toThrow(rejection('LEDGER_UNAVAILABLE', /is a directory, not a file/));
   });
 
-  test('a directory or a file that may not be written is refused; a ledger in it can be read all the same', async () => {
+  test('a directory or a file that may not be written is rejected; a ledger in it can be read all the same', async () => {
     const writer = SqliteLedgerStore.open(path);
     await writer.initialise(EMPTY_HEAD, 'test+key');
     await writer.commit([candidate('a')], honestSeal());
@@ -194,7 +194,7 @@ describe('reading only', () => {
     expect(await readdir(folder.file('.'))).toContain('odd %41 ?mode=memory#.db');
   });
 
-  test('the file does not change, and every write is refused', async () => {
+  test('the file does not change, and every write is rejected', async () => {
     const writer = SqliteLedgerStore.open(path);
     await writer.initialise(EMPTY_HEAD, 'test+key');
     await writer.commit([candidate('a')], honestSeal());

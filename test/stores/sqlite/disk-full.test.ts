@@ -10,7 +10,7 @@ import { CAN_MOUNT, NEED_TO_MOUNT, smallDisk } from '../../support/small-disk.ts
 describeWhen(CAN_MOUNT, 'L15: a disk without space', NEED_TO_MOUNT, () => {
   // The write fails in different places: in the write-ahead file, in its index, while pages are moved to the main file.
   test.each([6, 9, 14, 20, 21, 23, 28, 40])(
-    'of %i MiB: the ledger refuses whole batches, and goes on when there is some',
+    'of %i MiB: the ledger rejects whole batches, and goes on when there is some',
     async (size) => {
       await using disk = await smallDisk(size);
       const store = SqliteLedgerStore.open(disk.file('ledger.db'));
@@ -39,7 +39,7 @@ describeWhen(CAN_MOUNT, 'L15: a disk without space', NEED_TO_MOUNT, () => {
     },
   );
 
-  test('the replay guard refuses, remembers what it answered, and goes on when there is some', async () => {
+  test('the replay guard rejects, remembers what it answered, and goes on when there is some', async () => {
     await using disk = await smallDisk(8);
     const guard = SqliteReplayGuard.open(disk.file('once.db'));
     const [now, end] = [1_000, 2_000];

@@ -217,7 +217,7 @@ describe('L2: after a sync that failed', () => {
 });
 
 describe('closing the write-ahead file', () => {
-  test('waits for syncs that are under way, may be done twice, and refuses syncs from then on', async () => {
+  test('waits for syncs that are under way, may be done twice, and rejects syncs from then on', async () => {
     const { connection } = openDatabase(path, LEDGER_LAYOUT, LEDGER);
     const file = new WriteAheadFile(path, LEDGER);
     const syncs = [file.sync(), file.sync()];
@@ -229,7 +229,7 @@ describe('closing the write-ahead file', () => {
     connection.close();
   });
 
-  test('a write-ahead file that is not there is refused with its place', () => {
+  test('a write-ahead file that is not there is rejected with its place', () => {
     expect(() => new WriteAheadFile(path, LEDGER)).toThrow(
       expect.objectContaining({
         reason: 'LEDGER_UNAVAILABLE',

@@ -12,11 +12,11 @@ for (let turn = 0; ; turn++) {
     await store.commit([candidate(`task ${turn}`, { content: 'x'.repeat(5_000) })], honestSeal());
     console.log(`committed ${turn}`);
   } catch (error) {
-    console.log(`refused ${(error as { reason: string }).reason}: ${(error as Error).message}`);
+    console.log(`rejected ${(error as { reason: string }).reason}: ${(error as Error).message}`);
     break;
   }
 }
 await store.commit([candidate('small')], honestSeal()).catch((error) => {
-  console.log(`refused ${error.reason}: ${error.message}`);
+  console.log(`rejected ${error.reason}: ${error.message}`);
 });
 console.log(`reads ${(await store.head())?.size} ${(await store.find('', 'task 0'))?.content?.length}`);

@@ -126,8 +126,8 @@ describe('disk full', () => {
     const committed = lines.filter((line) => line.startsWith('committed')).length;
     expect(committed).toBeGreaterThan(0);
     expect(lines.slice(committed)).toEqual([
-      'refused LEDGER_UNAVAILABLE: The disk failed under the ledger (ledger.db).',
-      'refused LEDGER_UNAVAILABLE: The ledger takes no writes since the disk failed: it goes on when the disk answers.',
+      'rejected LEDGER_UNAVAILABLE: The disk failed under the ledger (ledger.db).',
+      'rejected LEDGER_UNAVAILABLE: The ledger takes no writes since the disk failed: it goes on when the disk answers.',
       `reads ${committed} 5000`,
     ]);
     const store = SqliteLedgerStore.open(path);
@@ -161,7 +161,7 @@ describe('erasing and changing', () => {
     "UPDATE identity SET verifier_key = 'other'",
     'DELETE FROM identity',
   ];
-  test.each(forbidden)('L22: the file refuses %s', async (sql) => {
+  test.each(forbidden)('L22: the file rejects %s', async (sql) => {
     const store = await startedLedger(3);
     const before = await checkStore(store);
     const other = new DatabaseSync(path);

@@ -81,7 +81,7 @@ describe('H35 a call in text mode', () => {
     ['a line break', '\n'],
     ['garbage', '!!!!'],
     ['a group that is padded twice', '=A=='],
-  ])('a whole message with %s behind it is refused before it is served', async (_, tail) => {
+  ])('a whole message with %s behind it is rejected before it is served', async (_, tail) => {
     const before = running.seen.length;
     const answer = await send(message('a').toString('base64') + tail);
     expect(framesOf(answer.body.toString())[0]!.bytes.toString()).toContain(`grpc-status: ${Code.InvalidArgument}`);
@@ -101,14 +101,14 @@ describe('H35 a call in text mode', () => {
     }
   });
 
-  test('a refusal is text too, also by its headers alone', async () => {
+  test('a rejection is text too, also by its headers alone', async () => {
     const rejected = framesOf((await send(message('refuse').toString('base64'))).body.toString()).at(-1)!;
     expect(rejected.bytes.toString()).toContain(`grpc-status: ${Code.InvalidArgument}`);
     const admin = await send('AAAAAAA=', TYPE, '/ect.v1.AdminService/ListKeys');
     expect(framesOf(admin.body.toString())[0]!.bytes.toString()).toContain(`grpc-status: ${Code.PermissionDenied}`);
   });
 
-  test('a body that is too large is refused by what it unpacks to', async () => {
+  test('a body that is too large is rejected by what it unpacks to', async () => {
     const answer = await send(message('a'.repeat(5000)).toString('base64'));
     expect(framesOf(answer.body.toString()).at(-1)!.bytes.toString()).toContain(
       `grpc-status: ${Code.ResourceExhausted}`,

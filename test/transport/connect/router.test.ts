@@ -1,4 +1,4 @@
-// The door over the wire: every protocol, clients of two makers, and requests that no client would make.
+// The Connect router over the wire: every protocol, clients of two makers, and requests that no client would make.
 import type { OutgoingHttpHeaders } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
@@ -42,10 +42,10 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
     expect(token).toBe('issued for anonymous');
   });
 
-  test('a refusal arrives with its code, its remedy and ErrorInfo', async () => {
+  test('a rejection arrives with its code, its remedy and ErrorInfo', async () => {
     const failure = await failureOf(authorityClient(url, protocol).issue({ execAct: 'refuse' }));
     expect(failure.code).toBe(Code.InvalidArgument);
-    expect(failure.message).toBe('exec_act is not allowed. Correct each field that is named.');
+    expect(failure.message).toBe('exec_act is not allowed. Correct each named field.');
     expect(failure.info).toMatchObject({
       reason: 'REQUEST_INVALID',
       domain: 'ect-authority',
@@ -69,7 +69,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
     expect(running.seen.at(-1)?.signal.aborted).toBe(true);
   });
 
-  test('H12: a deadline of hours is not refused', async () => {
+  test('H12: a deadline of hours is not rejected', async () => {
     const { token } = await authorityClient(url, protocol).issue({}, { timeoutMs: 36_000_000 });
     expect(token).not.toBe('');
   });
@@ -98,7 +98,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
     await client.batchIssue({ items: [{ request: large }] });
   });
 
-  test('an answer that refuses is logged with its reason', async () => {
+  test('an answer that rejects is logged with its reason', async () => {
     await authorityClient(url, protocol).verify({ token: 'x' });
     expect(running.calls().at(-1)).toMatchObject({ outcome: 'refused', code: 'OK', reason: 'TOKEN_EXPIRED' });
   });
@@ -301,7 +301,7 @@ describe('JSON answers write out default values', () => {
   });
 });
 
-describe('H11, H12: every request that cannot be served is refused with ErrorInfo, in the words of its protocol', () => {
+describe('H11, H12: every request that cannot be served is rejected with ErrorInfo, in the words of its protocol', () => {
   test.each([...framed(GRPC, 'gRPC'), ...framed(GRPC_WEB, 'gRPC-Web'), ...unary, ...connectStream])(
     '$title',
     async ({ request, code, reason }) => {
@@ -329,7 +329,7 @@ describe('H11, H12: every request that cannot be served is refused with ErrorInf
     }
   });
 
-  test('a body over the limit is refused over HTTP/1.1 without cutting the connection', async () => {
+  test('a body over the limit is rejected over HTTP/1.1 without cutting the connection', async () => {
     const answer = await rawHttp1(url, { path: ISSUE, headers: CONNECT_JSON, body: Buffer.alloc(300_000, ' ') });
     expect(readFailure(answer.headers, answer.trailers, answer.body)).toMatchObject({
       code: Code.ResourceExhausted,

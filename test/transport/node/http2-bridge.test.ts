@@ -66,7 +66,7 @@ test('H36: the service stops without waiting for peers that say nothing', async 
   expect(running.lines.findLast(({ event }) => event === 'stopped')).toMatchObject({ cut: 0 });
 });
 
-test('H36: a refusal by headers alone is a status that gRPC clients read', async () => {
+test('H36: a rejection by headers alone is a status that gRPC clients read', async () => {
   await using running = await startOnNode();
   const client = grpcJsClient(running.server.url.replace('http://', ''), 'ect.v1.AuthorityService');
   const error = await new Promise<{ code?: number } | null>((resolve) =>

@@ -40,7 +40,7 @@ export interface BothTransports extends AsyncDisposable {
   claimEvents(count: number): void;
 }
 
-/** What became of one call at one door. */
+/** What became of one call over one transport. */
 export interface Seen {
   readonly answer: Answer;
   /** The events of the call. */

@@ -62,7 +62,7 @@ afterAll(async () => {
 
 const addressOf = ({ server }: Side) => new URL(server.url).host;
 
-describe.each(TRANSPORTS)('the %s door', (transport) => {
+describe.each(TRANSPORTS)('the %s transport', (transport) => {
   test('@grpc/grpc-js', async () => {
     using client = dial(addressOf(authorities.transports[transport]));
     const issued = await client.call<{ token: string }>(ISSUE, { exec_act: 'review_spec', aud: [AUDIENCE] });
@@ -123,7 +123,7 @@ describe.each(TRANSPORTS)('the %s door', (transport) => {
 
 describeWhen(python !== undefined, 'Python grpcio', PYTHON_NEED, () => {
   test('finds the same at both transports', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'ect-doors-'));
+    const folder = await mkdtemp(join(tmpdir(), 'ect-transport-'));
     try {
       await generatePython(folder);
       const found = [];
@@ -147,6 +147,6 @@ describeWhen(python !== undefined, 'Python grpcio', PYTHON_NEED, () => {
   });
 });
 
-test('no door took a client for a fault of its own', () => {
+test('no transport took a client for a fault of its own', () => {
   for (const side of [...authorities.transports.both, ...willing.both]) expect(side.bugs()).toEqual([]);
 });

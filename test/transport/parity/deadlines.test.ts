@@ -3,11 +3,11 @@
 import { describe, expect, test } from 'vitest';
 import { frame } from '../../support/rpc-clients.ts';
 import { eventsSince } from './both-transports.ts';
-import { ISSUE, issueCall, message, reasonOf, useWillingDoors } from './permissive-transports.ts';
+import { ISSUE, issueCall, message, reasonOf, usePermissiveTransports } from './permissive-transports.ts';
 import { answerOf, GRPC, openStream, type RawCall } from './raw-call.ts';
 
 const GOOD = frame(message('good'));
-const willing = useWillingDoors();
+const willing = usePermissiveTransports();
 
 describe('H14: a deadline', () => {
   test.each(['0m', '0H', '00000000n', '1n', '999u', '1m'])(
@@ -37,7 +37,7 @@ describe('H14: a deadline', () => {
   });
 
   test.each(['', '1', 'm', '-1S', '1.5S', '123456789m', '1s', '1 S', '1S,2S', '0x1S', 'never'])(
-    'H12: "%s" is refused as malformed',
+    'H12: "%s" is rejected as malformed',
     async (timeout) => {
       const seen = await willing.call(issueCall('good', { 'grpc-timeout': timeout }));
       expect(reasonOf(seen)).toBe('REQUEST_MALFORMED');

@@ -8,14 +8,14 @@ import { FLAG, FRAME } from '../../../bench/http2-frames.ts';
 import { frame } from '../../support/rpc-clients.ts';
 import { SOON } from '../../support/soon.ts';
 import { eventsSince, type Line, roundTrip, type Side, TRANSPORTS } from './both-transports.ts';
-import { ISSUE, message, useWillingDoors } from './permissive-transports.ts';
+import { ISSUE, message, usePermissiveTransports } from './permissive-transports.ts';
 import { answerOf, GRPC, openStream } from './raw-call.ts';
 import { data, headers, openWire, reset } from './wire.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR } = http2.constants;
 const CODES = [NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR];
 const waiting = new Set<() => void>();
-const willing = useWillingDoors(() => new Promise((resolve) => waiting.add(resolve)));
+const willing = usePermissiveTransports(() => new Promise((resolve) => waiting.add(resolve)));
 const reachedAt = ({ transport }: Side) => willing.reached[TRANSPORTS.indexOf(transport)]!;
 
 /** Does this at both transports. Each leaves one event, and the two are equal. */
@@ -118,7 +118,7 @@ describe('H14: RST_STREAM', () => {
     expect(event).toMatchObject({ code: 'OK', outcome: 'ok' });
   });
 
-  test('after the answer, of a request that never ended: the refusal stands', async () => {
+  test('after the answer, of a request that never ended: the rejection stands', async () => {
     const event = await both(async (side) => {
       const stream = openStream(side.session, { path: ISSUE, headers: GRPC });
       stream.on('error', () => undefined);

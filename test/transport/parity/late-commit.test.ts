@@ -61,7 +61,7 @@ function append(side: Side, token: string, timeout: string) {
 }
 
 test.each(['lean', 'connect'] as const)(
-  'L16: at the %s door a deadline that passes during the commit is DEADLINE_EXCEEDED, and a retry finds the entry',
+  'L16: over the %s transport a deadline that passes during the commit is DEADLINE_EXCEEDED, and a retry finds the entry',
   async (transport) => {
     const { context, store } = sides[transport]!;
     const side = transports[transport];

@@ -410,7 +410,7 @@ describe('equal requests get equal messages', () => {
   });
 });
 
-describe('what the real procedures refuse is refused alike', () => {
+describe('what the real procedures reject is rejected alike', () => {
   const rejected = <M extends DescMethodUnary>(reason: string, method: M, request: () => Request<M>) => ({
     reason,
     method: method as DescMethodUnary,

@@ -68,7 +68,7 @@ describe('H14: 10,000 cancelled calls', () => {
   }
 
   test.each(TRANSPORTS)(
-    'the %s door holds no timer, no handle, no listener and no memory for them',
+    'the %s transport holds no timer, no handle, no listener and no memory for them',
     async (transport) => {
       const side = transports[transport];
       await cancelMany(side, WARM_UP);
@@ -114,7 +114,7 @@ describe('H8: a caller that asks for a large answer and never reads', () => {
   );
 
   test.each(cases)(
-    'the $door door sends nothing past the window, goes on serving, and lets go when the caller leaves $how',
+    'the $transport transport sends nothing past the window, goes on serving, and lets go when the caller leaves $how',
     async ({ transport, frames }) => {
       const { context } = await makeAuthority();
       await using transports = await startBothTransports(() => [authorityService(context)]);

@@ -47,7 +47,7 @@ export function permissiveService(reached: Reached, waitFor: () => Promise<void>
 /** With every fact that the reason has, and with text that needs care on the wire. */
 function rejectionOf(reason: ErrorReason): Rejection {
   const facts = Object.fromEntries(REASONS[reason].metadata.map((fact) => [fact, `${fact} of ü € 😀 100 %`]));
-  return { reason, message: `refused: ü € 😀 "quoted", 100 %\r\nnext line ${'x'.repeat(600)}`, metadata: facts };
+  return { reason, message: `rejected: ü € 😀 "quoted", 100 %\r\nnext line ${'x'.repeat(600)}`, metadata: facts };
 }
 
 function untilAborted(signal: AbortSignal): Promise<never> {

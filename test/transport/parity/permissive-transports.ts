@@ -10,7 +10,7 @@ import { GRPC, type RawCall } from './raw-call.ts';
 
 export const ISSUE = '/ect.v1.AuthorityService/Issue';
 
-/** The doors of one test file. After each test, every event must have been seen by it. */
+/** The transports of one test file. After each test, every event must have been seen by it. */
 export interface PermissiveTransports {
   readonly transports: BothTransports;
   /** Calls that reached the procedure, at each transport, in the order of DOORS. */
@@ -19,7 +19,7 @@ export interface PermissiveTransports {
   call(raw: RawCall): Promise<Seen>;
 }
 
-export function useWillingDoors(waitFor?: () => Promise<void>): PermissiveTransports {
+export function usePermissiveTransports(waitFor?: () => Promise<void>): PermissiveTransports {
   const reached = [[], [], []] as [Reached, Reached, Reached];
   const held: { transports?: BothTransports } = {};
   const transports = (): BothTransports => held.transports ?? expect.fail('the transports are not open yet');

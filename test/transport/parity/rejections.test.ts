@@ -3,9 +3,9 @@
 import { describe, expect, test } from 'vitest';
 import { REASONS } from '../../../src/errors.ts';
 import { errorInfoOf, frame } from '../../support/rpc-clients.ts';
-import { issueCall, reasonOf, useWillingDoors } from './permissive-transports.ts';
+import { issueCall, reasonOf, usePermissiveTransports } from './permissive-transports.ts';
 
-const willing = useWillingDoors();
+const willing = usePermissiveTransports();
 
 describe('every reason has the same status, message and details', () => {
   test.each(Object.keys(REASONS))('%s', async (reason) => {
@@ -28,7 +28,7 @@ test.each(['bug', 'impossible'])(
   },
 );
 
-test('an answer that refuses is OK, and its event has the reason', async () => {
+test('an answer that rejects is OK, and its event has the reason', async () => {
   const { answer, events } = await willing.call({
     path: '/ect.v1.AuthorityService/Verify',
     body: [frame(new Uint8Array())],

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { BatchIssueRequestSchema } from '../../../src/gen/ect/v1/authority_pb.ts';
 import { errorInfoOf, frame, rawHttp2 } from '../../support/rpc-clients.ts';
 import { BATCH_LIMIT, LIMIT } from './permissive-service.ts';
-import { ISSUE, issueCall, message, reasonOf, sized, useWillingDoors } from './permissive-transports.ts';
+import { ISSUE, issueCall, message, reasonOf, sized, usePermissiveTransports } from './permissive-transports.ts';
 import { GRPC, type RawCall } from './raw-call.ts';
 
 const BATCH_ISSUE = '/ect.v1.AuthorityService/BatchIssue';
@@ -14,7 +14,7 @@ const GOOD = frame(message('good'));
 const gzipped = gzipSync(message('good'));
 const GZIP = { ...GRPC, 'grpc-encoding': 'gzip' };
 
-const willing = useWillingDoors();
+const willing = usePermissiveTransports();
 
 test('each server serves by the transport that its name says', async () => {
   willing.transports.claimEvents(1);
@@ -46,7 +46,7 @@ describe('H12: metadata that means nothing here changes nothing', () => {
     expect(answer.grpcStatus).toBe('0');
   });
 
-  test('H6: headers of 17 KB are refused before any door', async () => {
+  test('H6: headers of 17 KB are rejected before any transport', async () => {
     willing.transports.claimEvents(1);
     const headers = { ...GRPC, 'x-large': 'x'.repeat(17_000) };
     const [lean, connect, node] = await Promise.all(
@@ -124,7 +124,7 @@ describe('the size of a message', () => {
   });
 
   test.each([LIMIT + 1, 2 ** 31, 2 ** 32 - 1])(
-    'H11: %d bytes that are only announced are refused at once',
+    'H11: %d bytes that are only announced are rejected at once',
     async (length) => {
       const announced = frame(message('good'), 0, length);
       for (const keepOpen of [false, true]) {

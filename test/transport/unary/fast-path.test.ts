@@ -69,7 +69,7 @@ describe('H17: a call that stands in line', () => {
     expect(lines).toMatchObject([{ code: 'OK' }]);
   });
 
-  test('is refused when its deadline passes, not when its turn comes, and never begins', async () => {
+  test('is rejected when its deadline passes, not when its turn comes, and never begins', async () => {
     const { lines, move, procedure, told } = standInLine();
     vi.advanceTimersByTime(TIMEOUT_MS);
     expect(told()).toEqual([0, 1]);

@@ -43,18 +43,18 @@ for (const [name, shows, typ] of types) invalid(`typ/${name}`, shows, token({}, 
 // Members that bring in a key, a URL or another encoding.
 const { kid: _, ...bareJwk } = stranger.jwk;
 const forbidden: readonly (readonly [name: string, shows: string, members: object])[] = [
-  ['crit-empty', 'crit is refused, even empty.', { crit: [] }],
-  ['crit-unknown', 'crit is refused whatever it names.', { crit: ['urn:x'], 'urn:x': 1 }],
-  ['crit-names-a-standard-member', 'crit may not name a standard member; it is refused anyway.', { crit: ['alg'] }],
-  ['crit-no-list', 'crit is refused where it is no list.', { crit: 'exp' }],
-  ['crit-null', 'A forbidden member is refused by its name, also where it is null.', { crit: null }],
+  ['crit-empty', 'crit is rejected, even empty.', { crit: [] }],
+  ['crit-unknown', 'crit is rejected whatever it names.', { crit: ['urn:x'], 'urn:x': 1 }],
+  ['crit-names-a-standard-member', 'crit may not name a standard member; it is rejected anyway.', { crit: ['alg'] }],
+  ['crit-no-list', 'crit is rejected where it is no list.', { crit: 'exp' }],
+  ['crit-null', 'A forbidden member is rejected by its name, also where it is null.', { crit: null }],
   ['b64-false', 'The payload is always base64url.', { b64: false }],
   [
     'b64-false-with-crit',
     'The payload is always base64url, also where crit says otherwise.',
     { crit: ['b64'], b64: false },
   ],
-  ['b64-true', 'b64 is refused even where it says what holds anyway.', { b64: true }],
+  ['b64-true', 'b64 is rejected even where it says what holds anyway.', { b64: true }],
   ['jku', 'No URL of keys is fetched.', { jku: 'https://127.0.0.1/keys' }],
   ['x5c', 'No certificate comes from a token.', { x5c: ['MIIB'] }],
   ['x5u', 'No URL of a certificate is fetched.', { x5u: 'https://127.0.0.1/cert' }],
@@ -92,7 +92,7 @@ invalid(
 );
 invalid(
   'header/jwk-that-is-trusted',
-  'A key in the header is refused even where it is the trusted one.',
+  'A key in the header is rejected even where it is the trusted one.',
   token({}, { jwk: agentA.jwk }),
   'HEADER_FORBIDDEN',
 );

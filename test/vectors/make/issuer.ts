@@ -131,7 +131,7 @@ invalid(
 );
 invalid(
   'key/revoked',
-  'A key is refused from the second on in which it was revoked.',
+  'A key is rejected from the second on in which it was revoked.',
   token({}, {}, agentARevoked),
   'KEY_REVOKED',
   { now: KEYS_CHANGE },

@@ -116,7 +116,7 @@ bad(
 );
 bad(
   'for-somebody-else',
-  'An unsigned object for somebody else is refused.',
+  'An unsigned object for somebody else is rejected.',
   encode({ ...payload, aud: ['urn:x'] }),
   'AUDIENCE_MISMATCH',
 );

@@ -5,7 +5,7 @@ import { AUD, EMPTY_HASH, NOW, TEST_HASH, token } from './token.ts';
 
 // Audience.
 const audiences: readonly (readonly [name: string, shows: string, aud: unknown])[] = [
-  ['somebody-else', 'A token for somebody else is refused.', ['spiffe://example.com/agent/c']],
+  ['somebody-else', 'A token for somebody else is rejected.', ['spiffe://example.com/agent/c']],
   ['several-others', 'It does not help that a token is for many, if not for us.', ['urn:x:1', 'urn:x:2', 'urn:x:3']],
   ['prefix', 'A name that only begins like ours is not ours.', [AUD.slice(0, -1)]],
   ['longer', 'A name that goes on after ours is not ours.', [`${AUD}2`]],

@@ -38,7 +38,7 @@ export const GetAuthorityRequestSchema: GenMessage<GetAuthorityRequest> = /*@__P
   messageDesc(file_ect_v1_authority, 0);
 
 /**
- * An authority, as somebody needs to know it before anything else.
+ * Describes an authority: what a client needs to know before its first call.
  *
  * @generated from message ect.v1.GetAuthorityResponse
  */
@@ -79,14 +79,14 @@ export type GetAuthorityResponse = Message<"ect.v1.GetAuthorityResponse"> & {
   drafts: string[];
 
   /**
-   * Where its key set is.
+   * URL of its key set.
    *
    * @generated from field: string jwks_uri = 6;
    */
   jwksUri: string;
 
   /**
-   * Where its services are, by their full names.
+   * URLs of its services, by their full names.
    *
    * @generated from field: map<string, string> endpoints = 7;
    */
@@ -100,7 +100,7 @@ export type GetAuthorityResponse = Message<"ect.v1.GetAuthorityResponse"> & {
   ledger?: AuthorityLedger | undefined;
 
   /**
-   * How much it takes.
+   * Its limits.
    *
    * @generated from field: ect.v1.AuthorityLimits limits = 9;
    */
@@ -135,7 +135,7 @@ export type AuthorityLedger = Message<"ect.v1.AuthorityLedger"> & {
   origin: string;
 
   /**
-   * The verifier key in the C2SP signed-note form. Trust it only where you got it before, out of band.
+   * The verifier key in the C2SP signed-note form. Trust it only if you obtained it before, out of band.
    *
    * @generated from field: string verifier_key = 2;
    */
@@ -157,8 +157,8 @@ export const AuthorityLedgerSchema: GenMessage<AuthorityLedger> = /*@__PURE__*/
   messageDesc(file_ect_v1_authority, 2);
 
 /**
- * How much an authority takes. Each counts by itself, so the smallest that a request meets decides. What the operator grants single
- * callers (a rate of calls, a longest lifetime) is not among these: it differs from caller to caller, and this answer is for everybody.
+ * Limits of an authority. Each applies by itself, so the smallest one decides. Limits that the operator sets for single callers (a rate
+ * of calls, a longest lifetime) are not listed here: they differ from caller to caller.
  *
  * @generated from message ect.v1.AuthorityLimits
  */
@@ -213,7 +213,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   predecessors: number;
 
   /**
-   * Tokens of predecessors that are handed along.
+   * Tokens of predecessors in `predecessor_tokens`.
    *
    * @generated from field: int32 predecessor_tokens = 8;
    */
@@ -255,7 +255,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   extensionDepth: number;
 
   /**
-   * Lifetime of a token whose `ttl` is not set.
+   * Lifetime of a token without `ttl`.
    *
    * @generated from field: google.protobuf.Duration default_ttl = 14;
    */
@@ -283,7 +283,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   clockSkew?: Duration | undefined;
 
   /**
-   * Longest time that a call is worked on.
+   * Longest time that a call may take.
    *
    * @generated from field: google.protobuf.Duration call_time = 18;
    */
@@ -381,7 +381,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   publicRequestsPerConnectionSecond: number;
 
   /**
-   * Bytes that one caller may have the service keep within an hour. More are QUOTA_EXCEEDED. 0: no such quota.
+   * Bytes that the service stores for one caller within an hour. More are QUOTA_EXCEEDED. 0: no such quota.
    *
    * @generated from field: int64 written_bytes_per_hour = 32;
    */
@@ -430,7 +430,7 @@ export type AuthorityFeatures = Message<"ect.v1.AuthorityFeatures"> & {
   uuidIds: boolean;
 
   /**
-   * Whether what was not approved may only be followed by a compensation or a review.
+   * Whether a task that was not approved may only be followed by a compensation or a review.
    *
    * @generated from field: bool predecessor_policy = 3;
    */
@@ -444,7 +444,7 @@ export type AuthorityFeatures = Message<"ect.v1.AuthorityFeatures"> & {
   replayGuard: boolean;
 
   /**
-   * Whether uses, request ids and entries outlive the process.
+   * Whether uses of tokens, request ids and entries survive a restart.
    *
    * @generated from field: bool durable = 5;
    */
@@ -458,7 +458,7 @@ export type AuthorityFeatures = Message<"ect.v1.AuthorityFeatures"> & {
   delegatedKeys: boolean;
 
   /**
-   * Whether callers prove who they are.
+   * Whether callers are authenticated.
    *
    * @generated from field: bool proven_callers = 7;
    */
@@ -486,15 +486,15 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   execAct: string;
 
   /**
-   * Every party that will verify the token: 1 to 64 entries. Required. Several entries of one character are refused in every list of
-   * strings of a request: some languages send a string in the place of a list as its characters.
+   * Every party that will verify the token: 1 to 64 entries. Required. Every list of strings in a request rejects several entries of
+   * one character: some languages send a string that stands in the place of a list as its characters.
    *
    * @generated from field: repeated string aud = 2;
    */
   aud: string[];
 
   /**
-   * The `jti` of each direct predecessor: at most 100, no duplicates. Empty: a root task. Each is looked for in the workflow of the
+   * The `jti` of each direct predecessor: at most 100, no duplicates. Empty: a root task. Each is looked up in the workflow of the
    * task, then among tasks without a workflow, then in one other workflow. A task with a `wid` may follow tasks of its own workflow
    * and tasks without one: DAG_WORKFLOW_MISMATCH. A task without a `wid` may follow any task.
    *
@@ -503,28 +503,28 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   pred: string[];
 
   /**
-   * Workflow id: a UUID in lower case, or what else the service accepts in tokens. Empty: none.
+   * Workflow id: a UUID in lower case, or another form that the service accepts in tokens. Empty: none.
    *
    * @generated from field: string wid = 4;
    */
   wid: string;
 
   /**
-   * Task id: a UUID in lower case, or what else the service accepts in tokens. Empty: a fresh one is made.
+   * Task id: a UUID in lower case, or another form that the service accepts in tokens. Empty: the service generates one.
    *
    * @generated from field: string jti = 5;
    */
   jti: string;
 
   /**
-   * Issuer. Empty: the caller's own identity. Another one is refused unless the caller may use it.
+   * Issuer. Empty: the caller's own identity. Any other value is rejected unless the caller may use it.
    *
    * @generated from field: string iss = 6;
    */
   iss: string;
 
   /**
-   * Lifetime in whole seconds, at least 1 s and at most 24 h. Unset: 10 minutes, or what the service is configured to.
+   * Lifetime in whole seconds, at least 1 s and at most 24 h. Unset: 10 minutes, or the default of the service.
    *
    * @generated from field: google.protobuf.Duration ttl = 7;
    */
@@ -591,7 +591,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
     case: "ectExt";
   } | {
     /**
-     * The object as JSON text, for numbers that a double does not hold. It is put into the token as it stands.
+     * The object as JSON text, for numbers that a double does not hold. It is put into the token unchanged.
      *
      * @generated from field: string ect_ext_json = 13;
      */
@@ -600,10 +600,10 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Names this request: at most 128 printable ASCII characters without blanks, a random UUID for example. The same caller's same
-   * request under the same id answers the same token until that token expires; another request under the same id is refused with
-   * IDEMPOTENCY_CONFLICT. Callers without a certificate cannot be told apart: among them an id belongs to its request, and another
-   * request under it is another one.
+   * Names this request: at most 128 printable ASCII characters without blanks, a random UUID for example. The same request of the
+   * same caller under the same id returns the same token until that token expires; another request under the same id is rejected
+   * with IDEMPOTENCY_CONFLICT. Callers without a certificate cannot be distinguished: among them an id belongs to its request, and
+   * another request under the same id is a request of its own.
    *
    * @generated from field: string request_id = 14;
    */
@@ -632,16 +632,16 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   recordMode: RecordMode;
 
   /**
-   * Checks everything and answers the claims and the checks, but signs, remembers and records nothing. The request id
-   * is not looked at. What would be refused is a row with FAIL, the first of which is what the call would be refused for; the dry run
-   * itself succeeds. What fails only when it is done (the signer, the ledger, the recordings that wait) is not tried.
+   * Runs every check and returns the claims and the checks, but signs, remembers and records nothing. The request id is ignored. A
+   * check that would reject the call has the status FAIL, and the first of these is the reason that the call would fail with; the dry
+   * run itself succeeds. The signer, the ledger and the pending recordings are not tried.
    *
    * @generated from field: bool dry_run = 18;
    */
   dryRun: boolean;
 
   /**
-   * How to write the receipt, where the answer has one. Unset: as fields. It does not count for the `request_id`.
+   * How to write the receipt, where the answer has one. Unset: as fields. It is not part of what `request_id` compares.
    *
    * @generated from field: ect.v1.ReceiptFormat receipt_format = 19;
    */
@@ -669,21 +669,21 @@ export type IssueResponse = Message<"ect.v1.IssueResponse"> & {
   token: string;
 
   /**
-   * What it says. Unset where a dry run found that no token would leave.
+   * Its claims. Unset if a dry run found that no token would be issued.
    *
    * @generated from field: ect.v1.Claims claims = 2;
    */
   claims?: Claims | undefined;
 
   /**
-   * The key that signed it, or in a dry run would. Empty for L1, and where no token would leave.
+   * The key that signed it, or would sign it (dry run). Empty for L1, and if no token would be issued.
    *
    * @generated from field: string kid = 3;
    */
   kid: string;
 
   /**
-   * What the token is when it leaves: L1, L2, or L3. Unset where a dry run found that no token would leave.
+   * The level of the token when it leaves: L1, L2, or L3. Unset if a dry run found that no token would be issued.
    *
    * @generated from field: ect.v1.Level level = 4;
    */
@@ -697,14 +697,14 @@ export type IssueResponse = Message<"ect.v1.IssueResponse"> & {
   receipt?: Receipt | undefined;
 
   /**
-   * What is known of its predecessors. Only where it has some.
+   * What is known of its predecessors. Only if it has some.
    *
    * @generated from field: ect.v1.DagReport dag_report = 6;
    */
   dagReport?: DagReport | undefined;
 
   /**
-   * Every step of issuing in order. Only for a dry run.
+   * Every step of issuing, in order. Only for a dry run.
    *
    * @generated from field: repeated ect.v1.Check checks = 7;
    */
@@ -732,9 +732,9 @@ export type BatchIssueRequest = Message<"ect.v1.BatchIssueRequest"> & {
   items: BatchIssueItem[];
 
   /**
-   * Names this batch, under the rules of the `request_id` of an IssueRequest. The same caller's same items under the same id are
-   * answered with the same tokens, each until it expires; items that were refused are tried again. Other items under the same id are
-   * refused with IDEMPOTENCY_CONFLICT. An item with a `request_id` of its own keeps to that.
+   * Names this batch, under the rules of the `request_id` of an IssueRequest. The same items of the same caller under the same id
+   * return the same tokens, each until it expires; items that were rejected are tried again. Other items under the same id are
+   * rejected with IDEMPOTENCY_CONFLICT. For an item with a `request_id` of its own, that one counts.
    *
    * @generated from field: string request_id = 2;
    */
@@ -777,13 +777,13 @@ export const BatchIssueItemSchema: GenMessage<BatchIssueItem> = /*@__PURE__*/
   messageDesc(file_ect_v1_authority, 8);
 
 /**
- * What became of the items, in their order.
+ * The results, in the order of the items.
  *
  * @generated from message ect.v1.BatchIssueResponse
  */
 export type BatchIssueResponse = Message<"ect.v1.BatchIssueResponse"> & {
   /**
-   * One result an item.
+   * One result for each item.
    *
    * @generated from field: repeated ect.v1.BatchIssueResult results = 1;
    */
@@ -798,7 +798,7 @@ export const BatchIssueResponseSchema: GenMessage<BatchIssueResponse> = /*@__PUR
   messageDesc(file_ect_v1_authority, 9);
 
 /**
- * What became of one item.
+ * The result of one item.
  *
  * @generated from message ect.v1.BatchIssueResult
  */
@@ -862,15 +862,15 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   audience: string;
 
   /**
-   * Tokens of predecessors that came along, at most 100, and as many as the message of 256 KiB holds: ValidateDAG takes 4 MiB. Each is
-   * verified before it is believed.
+   * Tokens of predecessors, at most 100, and as many as fit into a message of 256 KiB (4 MiB for ValidateDAG). Each is verified before
+   * it is used.
    *
    * @generated from field: repeated string predecessor_tokens = 3;
    */
   predecessorTokens: string[];
 
   /**
-   * Whether to look at the graph.
+   * Whether to examine the graph.
    *
    * @generated from field: ect.v1.DagMode dag_mode = 4;
    */
@@ -884,24 +884,24 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   replayMode: ReplayMode;
 
   /**
-   * Names this request: at most 128 printable ASCII characters without blanks. Repeating the call under the same id is not a replay,
-   * for the same caller. A caller without a certificate is known by nothing but the id, so its id must have at least 22 characters:
-   * a random UUID, for example.
+   * Names this request: at most 128 printable ASCII characters without blanks. For the same caller, repeating the call under the
+   * same id is not a replay. A caller without a certificate is identified by this id alone, so its id must have at least 22
+   * characters: a random UUID, for example.
    *
    * @generated from field: string request_id = 6;
    */
   requestId: string;
 
   /**
-   * Refuse what is below. L3 looks the token up in the ledger. It can only be stricter than what the service is configured
-   * to ask for, which is L2 by default.
+   * Lowest level that is accepted. L3 looks the token up in the ledger. It can only raise the minimum of the service, which is L2
+   * by default.
    *
    * @generated from field: ect.v1.Level minimum_level = 7;
    */
   minimumLevel: Level;
 
   /**
-   * The input that came with the token, to be compared with `inp_hash`.
+   * The input, to be compared with `inp_hash`.
    *
    * @generated from oneof ect.v1.VerifyRequest.input_binding
    */
@@ -924,7 +924,7 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * The output that came with the token, to be compared with `out_hash`.
+   * The output, to be compared with `out_hash`.
    *
    * @generated from oneof ect.v1.VerifyRequest.output_binding
    */
@@ -947,16 +947,16 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * How far to go.
+   * Whether to stop at the first failure.
    *
    * @generated from field: ect.v1.VerifyMode verify_mode = 12;
    */
   verifyMode: VerifyMode;
 
   /**
-   * Evidence mode: judge the keys and times as of this moment, which must not be in the future. A token that the ledger
-   * recorded by then is judged by the time at which it was recorded: also where its key is compromised since a later time. Replay is
-   * skipped. What counts is the second that the moment lies in, to its end: a fraction changes nothing.
+   * Evidence mode: judge the keys and times as of this moment, which must not be in the future. A token that the ledger recorded by
+   * then is judged by the time at which it was recorded: also if its key is compromised since a later time. The replay guard is
+   * skipped. Fractions of a second are ignored: the whole second counts.
    *
    * @generated from field: google.protobuf.Timestamp as_of = 13;
    */
@@ -971,13 +971,13 @@ export const VerifyRequestSchema: GenMessage<VerifyRequest> = /*@__PURE__*/
   messageDesc(file_ect_v1_authority, 11);
 
 /**
- * Two different tokens of one issuer for one task. A signed one cannot be used from here: its signature is left out.
+ * Two different tokens of one issuer for one task. Signatures are left out, so that neither can be used.
  *
  * @generated from message ect.v1.Equivocation
  */
 export type Equivocation = Message<"ect.v1.Equivocation"> & {
   /**
-   * The signing input (`header.payload`) of the token that was handed in. For L1 the object itself.
+   * The signing input (`header.payload`) of the token in the request. For L1 the object itself.
    *
    * @generated from field: string signing_input = 1;
    */
@@ -1005,50 +1005,50 @@ export const EquivocationSchema: GenMessage<Equivocation> = /*@__PURE__*/
  */
 export type VerifyResponse = Message<"ect.v1.VerifyResponse"> & {
   /**
-   * Whether every step that was asked for holds. Always set.
+   * Whether every requested step passed. Always set.
    *
    * @generated from field: optional bool valid = 1;
    */
   valid?: boolean | undefined;
 
   /**
-   * Why not: the first step that does not hold. Set where `valid` is false only.
+   * Why not: the first step that failed. Set only if `valid` is false.
    *
    * @generated from field: ect.v1.Finding finding = 2;
    */
   finding?: Finding | undefined;
 
   /**
-   * L1, L2, or L3 where the ledger was looked at and holds this token. Unset where not valid.
+   * L1, L2, or L3 if the ledger was examined and has this token. Unset if not valid.
    *
    * @generated from field: ect.v1.Level level = 3;
    */
   level: Level;
 
   /**
-   * What the token says. Only where its signature and claims hold, even if a later step failed.
+   * The claims of the token. Set only if its signature and claims are valid, even if a later step failed.
    *
    * @generated from field: ect.v1.Claims claims = 4;
    */
   claims?: Claims | undefined;
 
   /**
-   * The key that verified the signature. Empty where it did not hold, and for L1.
+   * The key that verified the signature. Empty if the signature is not valid, and for L1.
    *
    * @generated from field: string kid = 5;
    */
   kid: string;
 
   /**
-   * The graph, where it was looked at.
+   * The graph, if it was examined.
    *
    * @generated from field: ect.v1.DagReport dag_report = 6;
    */
   dagReport?: DagReport | undefined;
 
   /**
-   * Both tokens. Only with TOKEN_EQUIVOCATED. In a batch, all of these and all lists of graphs share 256 KiB at least: where there is
-   * no room left it is unset, and Verify tells.
+   * Both tokens. Only with TOKEN_EQUIVOCATED. In a batch, all of these and all lists of graphs share at least 256 KiB: beyond that it
+   * is unset, and a single Verify returns it.
    *
    * @generated from field: ect.v1.Equivocation equivocation = 7;
    */
@@ -1084,7 +1084,7 @@ export type BatchVerifyRequest = Message<"ect.v1.BatchVerifyRequest"> & {
 
   /**
    * Names this batch, under the rules of the `request_id` of a VerifyRequest: for the same caller, repeating the batch under the same
-   * id is not a replay. It counts for the items that have no `request_id` of their own, each in its place.
+   * id is not a replay. It applies to the items without a `request_id` of their own, each by its position.
    *
    * @generated from field: string request_id = 2;
    */
@@ -1127,13 +1127,13 @@ export const BatchVerifyItemSchema: GenMessage<BatchVerifyItem> = /*@__PURE__*/
   messageDesc(file_ect_v1_authority, 15);
 
 /**
- * What became of the items, in their order.
+ * The results, in the order of the items.
  *
  * @generated from message ect.v1.BatchVerifyResponse
  */
 export type BatchVerifyResponse = Message<"ect.v1.BatchVerifyResponse"> & {
   /**
-   * One result an item.
+   * One result for each item.
    *
    * @generated from field: repeated ect.v1.BatchVerifyResult results = 1;
    */
@@ -1148,7 +1148,7 @@ export const BatchVerifyResponseSchema: GenMessage<BatchVerifyResponse> = /*@__P
   messageDesc(file_ect_v1_authority, 16);
 
 /**
- * What became of one item.
+ * The result of one item.
  *
  * @generated from message ect.v1.BatchVerifyResult
  */
@@ -1192,13 +1192,13 @@ export const BatchVerifyResultSchema: GenMessage<BatchVerifyResult> = /*@__PURE_
   messageDesc(file_ect_v1_authority, 17);
 
 /**
- * Tokens that are to be judged by themselves.
+ * Tokens to be validated on their own.
  *
  * @generated from message ect.v1.TokenBundle
  */
 export type TokenBundle = Message<"ect.v1.TokenBundle"> & {
   /**
-   * 1 to 10,000 tokens in any order, and as many as the message of 4 MiB holds: some 5,000 signed tokens of 800 bytes.
+   * 1 to 10,000 tokens in any order, and as many as fit into the message of 4 MiB: some 5,000 signed tokens of 800 bytes.
    *
    * @generated from field: repeated string tokens = 1;
    */
@@ -1242,7 +1242,7 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
     case: "wid";
   } | {
     /**
-     * These tokens alone; in the ledger only marks are looked at, and what they leave sound.
+     * These tokens alone. The ledger is read only for marks, and for recordings that a mark leaves valid.
      *
      * @generated from field: ect.v1.TokenBundle bundle = 3;
      */
@@ -1251,15 +1251,15 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Tokens of predecessors that came along, at most 100, with `token` only. Each is verified before it is believed. What was signed
-   * under a compromised key counts only where the ledger recorded it before that.
+   * Tokens of predecessors, at most 100, with `token` only. Each is verified before it is used. A token that was signed with a
+   * compromised key counts only if the ledger recorded it before the compromise.
    *
    * @generated from field: repeated string predecessor_tokens = 4;
    */
   predecessorTokens: string[];
 
   /**
-   * Draw the graph too.
+   * Whether to draw the graph, and how.
    *
    * @generated from field: ect.v1.GraphFormat graph_format = 5;
    */
@@ -1280,7 +1280,7 @@ export const ValidateDAGRequestSchema: GenMessage<ValidateDAGRequest> = /*@__PUR
  */
 export type ValidateDAGResponse = Message<"ect.v1.ValidateDAGResponse"> & {
   /**
-   * Its status, every broken rule, and what else is known of it. A token that does not hold makes it invalid, for the reason of that
+   * Its status, every broken rule, and what else is known of it. An invalid token makes the graph invalid, with the reason of that
    * token.
    *
    * @generated from field: ect.v1.DagReport dag_report = 1;
@@ -1316,7 +1316,7 @@ export type ValidateDAGResponse = Message<"ect.v1.ValidateDAGResponse"> & {
   leaves: TaskName[];
 
   /**
-   * The drawing, where `graph_format` asks for one: of 1,000 tasks and 5,000 links at most. It says so where there are more.
+   * The drawing, if `graph_format` is set: at most 1,000 tasks and 5,000 links. If there are more, the drawing says so.
    *
    * @generated from field: string drawing = 6;
    */
@@ -1344,10 +1344,10 @@ export type AppendLedgerRequest = Message<"ect.v1.AppendLedgerRequest"> & {
   token: string;
 
   /**
-   * Checks everything and answers the checks, but records nothing. What would be refused is a row with FAIL, the first of which is
-   * what the call would be refused for; the dry run itself succeeds. No row fails where the call would answer the entry that is there,
-   * also where the token has expired or its key is compromised by now. In a batch, dry runs come last: each sees what the other items
-   * have recorded, and nothing of other dry runs.
+   * Runs and returns every check, but records nothing. A check that would reject the call has the status FAIL, and the first of these
+   * is the reason that the call would fail with; the dry run itself succeeds. If the token is recorded already, no check fails, even if
+   * the token has expired or its key is compromised by now. In a batch, dry runs come last: each sees what the other items have
+   * recorded, and nothing of other dry runs.
    *
    * @generated from field: bool dry_run = 2;
    */
@@ -1375,7 +1375,7 @@ export const AppendLedgerRequestSchema: GenMessage<AppendLedgerRequest> = /*@__P
  */
 export type AppendLedgerResponse = Message<"ect.v1.AppendLedgerResponse"> & {
   /**
-   * The entry, with its token. In a dry run only where it is there already.
+   * The entry, with its token. In a dry run, only if it exists already.
    *
    * @generated from field: ect.v1.Entry entry = 1;
    */
@@ -1389,7 +1389,7 @@ export type AppendLedgerResponse = Message<"ect.v1.AppendLedgerResponse"> & {
   receipt?: Receipt | undefined;
 
   /**
-   * Whether the same token was there already, and nothing was added. Always set.
+   * Whether the same token was recorded already, so that nothing was added. Always set.
    *
    * @generated from field: optional bool duplicate = 3;
    */
@@ -1461,13 +1461,13 @@ export const BatchAppendLedgerItemSchema: GenMessage<BatchAppendLedgerItem> = /*
   messageDesc(file_ect_v1_authority, 24);
 
 /**
- * What became of the items, in their order.
+ * The results, in the order of the items.
  *
  * @generated from message ect.v1.BatchAppendLedgerResponse
  */
 export type BatchAppendLedgerResponse = Message<"ect.v1.BatchAppendLedgerResponse"> & {
   /**
-   * One result an item.
+   * One result for each item.
    *
    * @generated from field: repeated ect.v1.BatchAppendLedgerResult results = 1;
    */
@@ -1482,7 +1482,7 @@ export const BatchAppendLedgerResponseSchema: GenMessage<BatchAppendLedgerRespon
   messageDesc(file_ect_v1_authority, 25);
 
 /**
- * What became of one item.
+ * The result of one item.
  *
  * @generated from message ect.v1.BatchAppendLedgerResult
  */
@@ -1546,10 +1546,10 @@ export const RecordMode = {
   SYNC: 1,
 
   /**
-   * After it has left, as a token of level L2: the answer has no receipt. The order to record it is durable before it leaves, and is
-   * carried out also after a crash. GetRecording tells what became of it, and can wait for it. GetEntry answers ENTRY_PENDING until
-   * the entry is there, and ENTRY_FAILED where there will be none: then the token stays at L2. An order takes about as long as an
-   * entry: this mode is for callers that must not wait while the ledger is busy or away.
+   * After it has left, as a token of level L2: the answer has no receipt. The pending recording is durable before the token leaves,
+   * and is completed also after a crash. GetRecording returns its state, and can wait for the entry. GetEntry answers ENTRY_PENDING
+   * until the entry exists, and ENTRY_FAILED if there will be none: then the token stays at L2. A pending recording takes about as
+   * long to write as an entry: this mode is for callers that must not wait while the ledger is busy or unavailable.
    *
    * @generated from enum value: RECORD_MODE_ASYNC = 2;
    */
@@ -1576,21 +1576,21 @@ export const RecordModeSchema: GenEnum<RecordMode> = /*@__PURE__*/
  */
 export const DagMode = {
   /**
-   * NONE, or PARTIAL where predecessors were handed along.
+   * PARTIAL if the request has `predecessor_tokens`, otherwise NONE.
    *
    * @generated from enum value: DAG_MODE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * The graph is not looked at.
+   * The graph is not examined.
    *
    * @generated from enum value: DAG_MODE_NONE = 1;
    */
   NONE: 1,
 
   /**
-   * Every rule that can be applied must hold; predecessors that are found nowhere are reported.
+   * Every rule that can be applied must hold; predecessors that are not found are reported.
    *
    * @generated from enum value: DAG_MODE_PARTIAL = 2;
    */
@@ -1631,7 +1631,7 @@ export const ReplayMode = {
   UNSPECIFIED: 0,
 
   /**
-   * A token that this audience has seen before is refused, and this one is remembered until it has expired.
+   * A token that this audience has seen before is rejected, and this one is remembered until it has expired.
    *
    * @generated from enum value: REPLAY_MODE_RECORD = 1;
    */
@@ -1645,7 +1645,7 @@ export const ReplayMode = {
   SKIP: 2,
 
   /**
-   * A token that this audience has seen before is refused, but this one is not remembered.
+   * A token that this audience has seen before is rejected, but this one is not remembered.
    *
    * @generated from enum value: REPLAY_MODE_OBSERVE = 3;
    */
@@ -1666,7 +1666,7 @@ export const ReplayModeSchema: GenEnum<ReplayMode> = /*@__PURE__*/
   enumDesc(file_ect_v1_authority, 2);
 
 /**
- * How far Verify goes.
+ * Whether Verify stops at the first failure.
  *
  * @generated from enum ect.v1.VerifyMode
  */
@@ -1686,8 +1686,8 @@ export const VerifyMode = {
   ENFORCE: 1,
 
   /**
-   * Runs every step that can still run after a failure, and answers all of them as `checks`, so that one answer lists all that is
-   * to be corrected. The verdict is the same. Nothing is remembered of a token that fails.
+   * Runs every step that can still run after a failure, and returns all of them as `checks`, so that one answer lists every
+   * fault. The verdict is the same. Nothing is remembered of a token that fails.
    *
    * @generated from enum value: VERIFY_MODE_REPORT = 2;
    */
@@ -1695,7 +1695,7 @@ export const VerifyMode = {
 } as const;
 
 /**
- * How far Verify goes.
+ * Whether Verify stops at the first failure.
  *
  * @generated from enum ect.v1.VerifyMode
  */
@@ -1750,21 +1750,21 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
 
 /**
  * Issues, verifies, orders and records tokens. Every failure carries a `google.rpc.ErrorInfo` whose `reason` is a
- * value of ErrorReason without its prefix and whose `domain` is `ect-authority`. Messages are at most 256 KiB, those of the
- * batch methods and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. The smallest limit that a request meets
- * counts: 1,000 items share the 4 MiB of their message. A call whose answer could be larger than 4 MiB is refused with
- * MESSAGE_TOO_LARGE before anything is done. GetAuthority answers every limit that is in force. An answer that got lost can be
- * asked for again: by the same `request_id`, and of AppendLedger and BatchAppendLedger, which need none, by the same token.
+ * value of ErrorReason without its prefix and whose `domain` is `ect-authority`. Messages are at most 256 KiB, those of the batch methods
+ * and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. Where several limits apply, the smallest counts: 1,000
+ * items share the 4 MiB of their message. A call whose answer could be larger than 4 MiB is rejected with MESSAGE_TOO_LARGE
+ * before any work is done. GetAuthority answers every limit that is in force. A call whose answer was lost can be repeated: with
+ * the same `request_id`, or, for AppendLedger and BatchAppendLedger, which need none, with the same token.
  *
- * A message that cannot be read is refused as a whole, also that of a batch, before anything is done: JSON with a field that the
- * schema does not have is one, since a misspelt field of a request to sign must not count as left out. BadRequest names each place
- * (`items[3].request.execAtc`). What is wrong with an item in any other way is the result of that item.
+ * A message that cannot be parsed is rejected as a whole, including a batch, before any work is done. This includes JSON with an
+ * unknown field: a misspelt field of a request to sign must not count as absent. BadRequest names each place
+ * (`items[3].request.execAtc`). Any other fault of an item is the result of that item.
  *
  * @generated from service ect.v1.AuthorityService
  */
 export const AuthorityService: GenService<{
   /**
-   * Answers who this authority is, what it accepts, and every limit that is in force. It needs no identity. The same document is
+   * Returns who this authority is, what it accepts, and every limit that is in force. It needs no identity. The same document is
    * served as `/.well-known/ect-authority`, in JSON with the names of the fields as they stand here.
    *
    * @generated from rpc ect.v1.AuthorityService.GetAuthority
@@ -1785,8 +1785,8 @@ export const AuthorityService: GenService<{
     output: typeof IssueResponseSchema;
   },
   /**
-   * Issues up to 1,000 tokens. Items stand alone: each is answered by a result or by an error. With a `request_id` a repeated call
-   * is answered with the tokens of the first one.
+   * Issues up to 1,000 tokens. Items are independent: each has a result or an error. With a `request_id`, a repeated call returns
+   * the tokens of the first one.
    *
    * @generated from rpc ect.v1.AuthorityService.BatchIssue
    */
@@ -1806,7 +1806,7 @@ export const AuthorityService: GenService<{
     output: typeof VerifyResponseSchema;
   },
   /**
-   * Verifies up to 1,000 tokens. Items stand alone.
+   * Verifies up to 1,000 tokens. Items are independent.
    *
    * @generated from rpc ect.v1.AuthorityService.BatchVerify
    */
@@ -1826,8 +1826,8 @@ export const AuthorityService: GenService<{
     output: typeof ValidateDAGResponseSchema;
   },
   /**
-   * Verifies a token, demands that its graph is complete, records it, and answers when the entry is durable. The same token again
-   * is answered with the same entry.
+   * Verifies a token, requires that its graph is complete, records it, and answers when the entry is durable. Appending the same
+   * token again returns the same entry.
    *
    * @generated from rpc ect.v1.AuthorityService.AppendLedger
    */
@@ -1837,8 +1837,8 @@ export const AuthorityService: GenService<{
     output: typeof AppendLedgerResponseSchema;
   },
   /**
-   * Appends up to 1,000 tokens in their order, so that a later item may follow an earlier one. The same tokens again are answered
-   * with the same entries.
+   * Appends up to 1,000 tokens in their order, so that a later item may follow an earlier one. Appending the same tokens again
+   * returns the same entries.
    *
    * @generated from rpc ect.v1.AuthorityService.BatchAppendLedger
    */

@@ -59,29 +59,29 @@ export type SigningKey = Message<"ect.v1.SigningKey"> & {
   jwkJson: string;
 
   /**
-   * What may be done with it.
+   * Its state.
    *
    * @generated from field: ect.v1.KeyState state = 4;
    */
   state: KeyState;
 
   /**
-   * It signs nothing before.
+   * The key does not sign before this time.
    *
    * @generated from field: google.protobuf.Timestamp use_from = 5;
    */
   useFrom?: Timestamp | undefined;
 
   /**
-   * It signs nothing after: it retired, or its certificate ends. Absent: not in sight.
+   * The key does not sign after this time: it retired, or its certificate ends. Absent: no end is known.
    *
    * @generated from field: google.protobuf.Timestamp use_until = 6;
    */
   useUntil?: Timestamp | undefined;
 
   /**
-   * Of a delegated key: what the root key signed about it, a compact JWS of typ `ect-key+jwt` with the claims `iss`,
-   * `jwk`, `kid`, `iat`, `nbf` and `exp`, and the `kid` of the root key in its header. Empty for a root key.
+   * The certificate of a delegated key, signed by the root key: a compact JWS of typ `ect-key+jwt` with the claims `iss`, `jwk`,
+   * `kid`, `iat`, `nbf` and `exp`, and the `kid` of the root key in its header. Empty for a root key.
    *
    * @generated from field: string certificate = 7;
    */
@@ -124,7 +124,7 @@ export type GetKeySetResponse = Message<"ect.v1.GetKeySetResponse"> & {
   ledgerVerifierKey: string;
 
   /**
-   * How long the set may be kept, in whole seconds. Always set.
+   * How long the set may be cached, in whole seconds. Always set.
    *
    * @generated from field: google.protobuf.Duration max_age = 4;
    */
@@ -139,7 +139,7 @@ export const GetKeySetResponseSchema: GenMessage<GetKeySetResponse> = /*@__PURE_
   messageDesc(file_ect_v1_keys, 2);
 
 /**
- * What may be done with a key.
+ * The state of a key.
  *
  * @generated from enum ect.v1.KeyState
  */
@@ -152,7 +152,7 @@ export const KeyState = {
   UNSPECIFIED: 0,
 
   /**
-   * It is published and signs nothing yet.
+   * It is published and does not sign yet.
    *
    * @generated from enum value: KEY_STATE_ANNOUNCED = 1;
    */
@@ -166,14 +166,14 @@ export const KeyState = {
   ACTIVE: 2,
 
   /**
-   * It signs nothing any more; what it signed is valid until it expires.
+   * It no longer signs; its tokens are valid until they expire.
    *
    * @generated from enum value: KEY_STATE_RETIRED = 3;
    */
   RETIRED: 3,
 
   /**
-   * It is compromised: nothing that it signed is accepted.
+   * It is compromised: no token that it signed is accepted.
    *
    * @generated from enum value: KEY_STATE_REVOKED = 4;
    */
@@ -181,7 +181,7 @@ export const KeyState = {
 } as const;
 
 /**
- * What may be done with a key.
+ * The state of a key.
  *
  * @generated from enum ect.v1.KeyState
  */
@@ -194,14 +194,14 @@ export const KeyStateSchema: GenEnum<KeyState> = /*@__PURE__*/
   enumDesc(file_ect_v1_keys, 0);
 
 /**
- * Publishes verification keys. They are for everyone: GetKeySet needs no identity. AdminService changes them; every change is an entry
- * of the ledger before it takes effect, so that anybody can prove which key was announced when.
+ * Publishes verification keys. GetKeySet needs no identity. AdminService changes them; every change is an entry of the ledger before
+ * it takes effect, so that anyone can prove which key was announced when.
  *
  * @generated from service ect.v1.KeyService
  */
 export const KeyService: GenService<{
   /**
-   * Answers every key that a verifier of this authority's tokens may meet, and the key of its ledger.
+   * Returns every key that a verifier of this authority's tokens may need, and the key of its ledger.
    *
    * @generated from rpc ect.v1.KeyService.GetKeySet
    */

@@ -43,7 +43,7 @@ export type Entry = Message<"ect.v1.Entry"> & {
   recordedAt?: Timestamp | undefined;
 
   /**
-   * What the entry is about.
+   * The subject of the entry.
    *
    * @generated from oneof ect.v1.Entry.body
    */
@@ -73,7 +73,7 @@ export type Entry = Message<"ect.v1.Entry"> & {
     case: "key";
   } | {
     /**
-     * An accepted loss: the ledger does not hold all entries that it has shown, and goes on with those before this one.
+     * An accepted loss: the ledger lost entries that it had shown, and continues with those before this one.
      *
      * @generated from field: ect.v1.LossEntry loss = 6;
      */
@@ -82,8 +82,8 @@ export type Entry = Message<"ect.v1.Entry"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * The exact leaf bytes: canonical JSON (RFC 8785). SHA-256(0x00 || leaf) is the leaf hash of RFC 6962. Only in a list: elsewhere a
-   * receipt stands beside the entry, and has it.
+   * The exact leaf bytes: canonical JSON (RFC 8785). SHA-256(0x00 || leaf) is the leaf hash of RFC 6962. Only in a list: elsewhere
+   * the receipt has it.
    *
    * @generated from field: bytes leaf = 7;
    */
@@ -147,7 +147,7 @@ export type TaskEntry = Message<"ect.v1.TaskEntry"> & {
   kid: string;
 
   /**
-   * The token, exactly as it was appended. It is kept beside the tree: empty in a list without content, and where it was erased.
+   * The token, exactly as it was appended. It is stored beside the tree: empty in a list without content, and if it was erased.
    *
    * @generated from field: string token = 6;
    */
@@ -191,7 +191,7 @@ export type TaintEntry = Message<"ect.v1.TaintEntry"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Of a key, since when it is compromised. Unset in a mark from before times were stated: it counts from the beginning.
+   * Of a key, since when it is compromised. Unset in old marks without a time: then the key counts as compromised from the beginning.
    *
    * @generated from field: google.protobuf.Timestamp compromised_since = 3;
    */
@@ -205,7 +205,7 @@ export type TaintEntry = Message<"ect.v1.TaintEntry"> & {
   statedBy: string;
 
   /**
-   * What was stated, with its note: canonical JSON. Empty in a list without content, and where it was erased.
+   * What was stated, with its note: canonical JSON. Empty in a list without content, and if it was erased.
    *
    * @generated from field: string statement = 5;
    */
@@ -247,7 +247,7 @@ export type KeyEntry = Message<"ect.v1.KeyEntry"> & {
   statedBy: string;
 
   /**
-   * What was stated, with its note: canonical JSON. Empty in a list without content, and where it was erased.
+   * What was stated, with its note: canonical JSON. Empty in a list without content, and if it was erased.
    *
    * @generated from field: string statement = 4;
    */
@@ -262,7 +262,7 @@ export const KeyEntrySchema: GenMessage<KeyEntry> = /*@__PURE__*/
   messageDesc(file_ect_v1_ledger, 3);
 
 /**
- * An accepted loss. The operator states it, and the entries that are left are those before this one.
+ * An accepted loss, stated by the operator. The remaining entries are those before this one.
  *
  * @generated from message ect.v1.LossEntry
  */
@@ -283,7 +283,7 @@ export type LossEntry = Message<"ect.v1.LossEntry"> & {
 
   /**
    * What was stated, with its note and the signed checkpoint that had been shown: canonical JSON. Empty in a list without content, and
-   * where it was erased.
+   * if it was erased.
    *
    * @generated from field: string statement = 3;
    */
@@ -342,7 +342,7 @@ export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
   messageDesc(file_ect_v1_ledger, 5);
 
 /**
- * The way from a leaf to a signed checkpoint.
+ * The proof from a leaf to a signed checkpoint.
  *
  * @generated from message ect.v1.InclusionEvidence
  */
@@ -377,7 +377,7 @@ export type InclusionEvidence = Message<"ect.v1.InclusionEvidence"> & {
 
   /**
    * The salt of the leaf's commitment: `commitment` = base64url(SHA-256(salt || content)), where the content is the token, or the
-   * statement of another entry. With it, a holder of the token can show that the leaf is about that token. Empty where it was erased.
+   * statement of another entry. With it, a holder of the token can show that the leaf is about that token. Empty if it was erased.
    *
    * @generated from field: bytes salt = 5;
    */
@@ -398,7 +398,7 @@ export const InclusionEvidenceSchema: GenMessage<InclusionEvidence> = /*@__PURE_
  */
 export type GetEntryRequest = Message<"ect.v1.GetEntryRequest"> & {
   /**
-   * Which one. Required.
+   * The entry. Required.
    *
    * @generated from oneof ect.v1.GetEntryRequest.name
    */
@@ -477,8 +477,8 @@ export type GetRecordingRequest = Message<"ect.v1.GetRecordingRequest"> & {
   task?: TaskName | undefined;
 
   /**
-   * How long to wait while the entry is on its way. More than 5 s counts as 5 s. Where too many calls wait it answers sooner, with what
-   * is known: ask again. Unset: it does not wait.
+   * How long to wait while the entry is pending. More than 5 s counts as 5 s. If too many calls wait, it returns sooner, with the
+   * current state: call again. Unset: it does not wait.
    *
    * @generated from field: google.protobuf.Duration wait = 2;
    */
@@ -500,34 +500,34 @@ export const GetRecordingRequestSchema: GenMessage<GetRecordingRequest> = /*@__P
   messageDesc(file_ect_v1_ledger, 9);
 
 /**
- * What became of the recording. A task that was neither ordered nor recorded is refused with ENTRY_NOT_FOUND.
+ * State of the recording. A task that is neither pending nor recorded is ENTRY_NOT_FOUND.
  *
  * @generated from message ect.v1.GetRecordingResponse
  */
 export type GetRecordingResponse = Message<"ect.v1.GetRecordingResponse"> & {
   /**
-   * Where it stands.
+   * The state.
    *
    * @generated from field: ect.v1.RecordingStatus status = 1;
    */
   status: RecordingStatus;
 
   /**
-   * The entry, with its token. Only where it is recorded.
+   * The entry, with its token. Only if it is recorded.
    *
    * @generated from field: ect.v1.Entry entry = 2;
    */
   entry?: Entry | undefined;
 
   /**
-   * Its receipt against the current checkpoint, with its leaf and salt. Only where it is recorded.
+   * Its receipt against the current checkpoint, with its leaf and salt. Only if it is recorded.
    *
    * @generated from field: ect.v1.Receipt receipt = 3;
    */
   receipt?: Receipt | undefined;
 
   /**
-   * Why there will be no entry, with ErrorInfo among its details. Only where it has failed.
+   * Why there will be no entry, with ErrorInfo among its details. Only if it has failed.
    *
    * @generated from field: google.rpc.Status failure = 4;
    */
@@ -542,7 +542,7 @@ export const GetRecordingResponseSchema: GenMessage<GetRecordingResponse> = /*@_
   messageDesc(file_ect_v1_ledger, 10);
 
 /**
- * Which entries to list. Filters that are set must all hold.
+ * Which entries to list. An entry must match every filter that is set.
  *
  * @generated from message ect.v1.ListEntriesRequest
  */
@@ -597,22 +597,22 @@ export type ListEntriesRequest = Message<"ect.v1.ListEntriesRequest"> & {
   order: EntryOrder;
 
   /**
-   * Entries come with their tokens or statements and their salts: for auditors and for copies.
+   * Whether entries include their tokens or statements and their salts: for auditors and for copies.
    *
    * @generated from field: bool with_content = 8;
    */
   withContent: boolean;
 
   /**
-   * Entries a page, at most. 0 means 100, more than 1,000 counts as 1,000. It may change from page to page.
+   * Largest number of entries in a page. 0 means 100, more than 1,000 counts as 1,000. The value may change from page to page.
    *
    * @generated from field: int32 page_size = 9;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before. Empty: the first page. It belongs to the list that it was answered for: with other filters,
-   * another order or other content it is refused.
+   * `next_page_token` of the previous page. Empty: the first page. With other filters, another order or other content than those of
+   * the previous page it is rejected.
    *
    * @generated from field: string page_token = 10;
    */
@@ -633,15 +633,15 @@ export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PUR
  */
 export type ListEntriesResponse = Message<"ect.v1.ListEntriesResponse"> & {
   /**
-   * Entries in the order that was asked for. A page is kept within 2 MiB, and within 4 KiB (with content 8 KiB) for each entry that was
-   * asked for, or 256 KiB where that is more. It may so have fewer entries than were asked for.
+   * Entries in the requested order. A page has at most 2 MiB, and at most 4 KiB (with content 8 KiB) for each entry of `page_size`, or
+   * 256 KiB if that is more. It may therefore have fewer entries than `page_size`.
    *
    * @generated from field: repeated ect.v1.Entry entries = 1;
    */
   entries: Entry[];
 
   /**
-   * Give it back to get the next page. Empty: this was the last one.
+   * The `page_token` of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -677,7 +677,7 @@ export const GetWorkflowRequestSchema: GenMessage<GetWorkflowRequest> = /*@__PUR
   messageDesc(file_ect_v1_ledger, 13);
 
 /**
- * A workflow as the ledger knows it. One without a recorded task is refused with WORKFLOW_NOT_FOUND.
+ * A workflow in the ledger. One without a recorded task is WORKFLOW_NOT_FOUND.
  *
  * @generated from message ect.v1.GetWorkflowResponse
  */
@@ -718,7 +718,7 @@ export type GetWorkflowResponse = Message<"ect.v1.GetWorkflowResponse"> & {
   lastRecordedAt?: Timestamp | undefined;
 
   /**
-   * The state of the graph that they form. More than 100,000 tasks cannot be examined together: INVALID, DAG_TOO_DEEP.
+   * The state of their graph. More than 100,000 tasks cannot be examined together: INVALID, DAG_TOO_DEEP.
    *
    * @generated from field: ect.v1.DagReport dag_report = 6;
    */
@@ -782,7 +782,7 @@ export type GetCheckpointResponse = Message<"ect.v1.GetCheckpointResponse"> & {
   rootHash: Uint8Array;
 
   /**
-   * The verifier key in the C2SP signed-note form. Trust it only where you got it before, out of band.
+   * The verifier key in the C2SP signed-note form. Trust it only if you obtained it before, out of band.
    *
    * @generated from field: string verifier_key = 5;
    */
@@ -978,7 +978,7 @@ export const ReceiptFormatSchema: GenEnum<ReceiptFormat> = /*@__PURE__*/
   enumDesc(file_ect_v1_ledger, 0);
 
 /**
- * What became of the recording of a task.
+ * State of the recording of a task.
  *
  * @generated from enum ect.v1.RecordingStatus
  */
@@ -991,7 +991,7 @@ export const RecordingStatus = {
   UNSPECIFIED: 0,
 
   /**
-   * The token was issued, and its entry will follow. The order for it is on the disk.
+   * The token was issued, and its entry will follow. The pending recording is durable.
    *
    * @generated from enum value: RECORDING_STATUS_PENDING = 1;
    */
@@ -1013,7 +1013,7 @@ export const RecordingStatus = {
 } as const;
 
 /**
- * What became of the recording of a task.
+ * State of the recording of a task.
  *
  * @generated from enum ect.v1.RecordingStatus
  */
@@ -1032,7 +1032,7 @@ export const RecordingStatusSchema: GenEnum<RecordingStatus> = /*@__PURE__*/
  */
 export const EntryKind = {
   /**
-   * Refused.
+   * Rejected.
    *
    * @generated from enum value: ENTRY_KIND_UNSPECIFIED = 0;
    */
@@ -1128,8 +1128,8 @@ export const EntryOrderSchema: GenEnum<EntryOrder> = /*@__PURE__*/
  */
 export const LedgerService: GenService<{
   /**
-   * Answers one entry with a receipt against the current checkpoint. A task that is not recorded is refused with ENTRY_NOT_FOUND, an
-   * index outside the ledger with INDEX_OUT_OF_RANGE.
+   * Returns one entry with a receipt against the current checkpoint. A task that is not recorded is ENTRY_NOT_FOUND, an index outside
+   * the ledger INDEX_OUT_OF_RANGE.
    *
    * @generated from rpc ect.v1.LedgerService.GetEntry
    */
@@ -1139,8 +1139,8 @@ export const LedgerService: GenService<{
     output: typeof GetEntryResponseSchema;
   },
   /**
-   * Answers what became of the recording of one task: that its entry is on its way, the entry, or why there will be none. Of a token
-   * that left before its entry (RECORD_MODE_ASYNC) every process that serves the ledger answers the same, also after a restart.
+   * Returns the state of the recording of one task: pending, the entry, or why there will be none. For a token that left before its
+   * entry (RECORD_MODE_ASYNC), every process that serves the ledger returns the same, also after a restart.
    *
    * @generated from rpc ect.v1.LedgerService.GetRecording
    */
@@ -1150,8 +1150,8 @@ export const LedgerService: GenService<{
     output: typeof GetRecordingResponseSchema;
   },
   /**
-   * Lists entries by their index, the oldest or the newest first, filtered and paged. Each is held against the tree: a page with one
-   * that is damaged is refused with LEDGER_CORRUPT, which names its index.
+   * Lists entries by their index, the oldest or the newest first, filtered and paged. Each is checked against the tree: a page with
+   * a damaged entry fails with LEDGER_CORRUPT, which names its index.
    *
    * @generated from rpc ect.v1.LedgerService.ListEntries
    */
@@ -1161,8 +1161,8 @@ export const LedgerService: GenService<{
     output: typeof ListEntriesResponseSchema;
   },
   /**
-   * Answers how many tasks of one workflow are recorded, since when, and the state of the graph that they form. ListEntries with `wid`
-   * answers the tasks themselves.
+   * Returns how many tasks of one workflow are recorded, since when, and the state of their graph. ListEntries with `wid` returns the
+   * tasks themselves.
    *
    * @generated from rpc ect.v1.LedgerService.GetWorkflow
    */
@@ -1172,7 +1172,7 @@ export const LedgerService: GenService<{
     output: typeof GetWorkflowResponseSchema;
   },
   /**
-   * Answers the current checkpoint: the signed statement of the tree's size and root.
+   * Returns the current checkpoint: the signed statement of the tree's size and root.
    *
    * @generated from rpc ect.v1.LedgerService.GetCheckpoint
    */

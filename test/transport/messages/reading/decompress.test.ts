@@ -57,7 +57,7 @@ describe('what is read', () => {
   });
 });
 
-describe('H11: refused as malformed', () => {
+describe('H11: rejected as malformed', () => {
   test.each<[string, Buffer]>([
     ['two members', Buffer.concat([gzipSync(TEXT), gzipSync(TEXT)])],
     ['an empty member before it', Buffer.concat([gzipSync(''), gzipSync(TEXT)])],
@@ -85,7 +85,7 @@ describe('H11: refused as malformed', () => {
   });
 });
 
-describe('H22: refused as too large, without being written', () => {
+describe('H22: rejected as too large, without being written', () => {
   test.each<[string, Buffer]>([
     ['1 GiB announced', member(TEXT, { size: 2 ** 30 })],
     ['more than 200 times its size', gzipSync(Buffer.alloc(1024 * 1024))],

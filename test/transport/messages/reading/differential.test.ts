@@ -52,7 +52,7 @@ describe.each<Codec>(['proto', 'json'])('H13: in %s', (codec) => {
     );
   });
 
-  test('of 25,000 requests that were changed none is read that the generated codec refuses, or otherwise', () => {
+  test('of 25,000 requests that were changed none is read that the generated codec rejects, or otherwise', () => {
     const counts = { read: 0, rejected: 0 };
     const request = fc
       .constantFrom(...REQUESTS)

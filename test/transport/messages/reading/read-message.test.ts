@@ -41,7 +41,7 @@ const malformed = (message: string | RegExp) => ({
 
 const KINDS = 'ENTRY_KIND_TASK, ENTRY_KIND_TAINT, ENTRY_KIND_KEY, ENTRY_KIND_LOSS';
 
-describe('H13: JSON is refused', () => {
+describe('H13: JSON is rejected', () => {
   test.each<[string, Uint8Array]>([
     ['with a byte that is no UTF-8', Buffer.from('{"execAct":"\xff"}', 'latin1')],
     ['with an overlong form', Buffer.from('7b22657865634163 74223a22c08022 7d'.replaceAll(' ', ''), 'hex')],
@@ -208,7 +208,7 @@ describe('bytes in JSON', () => {
   );
 });
 
-describe('H13: protobuf is refused', () => {
+describe('H13: protobuf is rejected', () => {
   test.each<[string, string]>([
     ['with the wire type of another field', '0801'],
     ['with the wire type of another field, where the rest would be a string', '0800'],
@@ -239,14 +239,14 @@ const tooDeep = { reason: 'REQUEST_MALFORMED', metadata: { limit_depth: '100' } 
 const extTooLarge = { reason: 'EXT_TOO_LARGE', metadata: { limit_bytes: '4096' } };
 
 describe('H22: before anything is built', () => {
-  test('a message of more than 16,384 values is refused', async () => {
+  test('a message of more than 16,384 values is rejected', async () => {
     expect(await proto(values(16_384))).toMatchObject({ $typeName: 'ect.v1.IssueRequest' });
     expect(await proto(values(16_385))).toMatchObject(tooManyValues);
     expect(await json(`{"aud":[${'"",'.repeat(16_382)}""]}`)).toMatchObject({ $typeName: 'ect.v1.IssueRequest' });
     expect(await json(`{"aud":[${'"",'.repeat(16_384)}""]}`)).toMatchObject(tooManyValues);
   });
 
-  test('an item of more values is refused, and so is a batch with them beside its items', async () => {
+  test('an item of more values is rejected, and so is a batch with them beside its items', async () => {
     const inner = field(2, fill(field(2, Buffer.alloc(0)), 2 * 16_384));
     const items = Buffer.concat([field(1, Buffer.alloc(0)), field(1, inner)]);
     expect(await proto(items, BatchIssueRequestSchema)).toMatchObject(tooManyValues);
@@ -255,7 +255,7 @@ describe('H22: before anything is built', () => {
     expect(await json(text, BatchIssueRequestSchema)).toMatchObject(tooManyValues);
   });
 
-  test('a message nested more than 100 deep is refused', async () => {
+  test('a message nested more than 100 deep is rejected', async () => {
     const group = (depth: number) => Buffer.from('fb01'.repeat(depth) + 'fc01'.repeat(depth), 'hex');
     expect(await proto(group(99))).toMatchObject({ $typeName: 'ect.v1.IssueRequest' });
     expect(await proto(group(100))).toMatchObject(tooDeep);
@@ -270,7 +270,7 @@ describe('H22: before anything is built', () => {
   });
 
   test.each<[Codec]>([['proto'], ['json']])(
-    'a batch of more than 1,000 items is refused in %s, as by its procedure',
+    'a batch of more than 1,000 items is rejected in %s, as by its procedure',
     async (codec) => {
       const batch = (count: number) => {
         const items = Array.from({ length: count }, (_, i) => ({ reference: `item ${i}`.padStart(40) }));
@@ -296,7 +296,7 @@ describe('H22: before anything is built', () => {
     ['[]', 6000],
     ['{}', 6000],
   ])(
-    'an ect_ext with a list of %s, %i times, is refused, and a little one is left to its rule',
+    'an ect_ext with a list of %s, %i times, is rejected, and a little one is left to its rule',
     async (value, count) => {
       for (const codec of ['proto', 'json'] as const) {
         const request = (length: number) => {
@@ -311,7 +311,7 @@ describe('H22: before anything is built', () => {
     },
   );
 
-  test('an ect_ext of long names or texts is refused', async () => {
+  test('an ect_ext of long names or texts is rejected', async () => {
     for (const ectExt of [{ ['x'.repeat(17_000)]: 1 }, { a: 'x'.repeat(17_000) }]) {
       const extension = { case: 'ectExt', value: ectExt } as const;
       for (const codec of ['proto', 'json'] as const) {
@@ -360,7 +360,7 @@ describe('a large batch', () => {
     ['a bracket of the other kind', '{"items":[{}}'],
     ['a list of its own twice', '{"items":[{}],"items":[{}]}'],
     ['its list in both spellings', '{"items":[{}],"it\\u0065ms":[{}]}'],
-  ])('with %s is refused', async (_, text) => {
+  ])('with %s is rejected', async (_, text) => {
     expect(await json(text, BatchIssueRequestSchema)).toMatchObject({ reason: 'REQUEST_MALFORMED' });
   });
 

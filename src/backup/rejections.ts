@@ -1,4 +1,4 @@
-// Why a backup or a restore came to nothing, and the next step.
+// Why a backup or a restore failed, and the next step.
 
 import { Rejected } from '../cli/exit.ts';
 import { StartError } from '../data-directory/data-dir.ts';
