@@ -113,7 +113,7 @@ export class OpenCall implements Call, UnreadCall {
    * such as the queue of those that wait, is itself in the context of none of them.
    */
   run<T>(work: () => T): T {
-    return this.#context.run(work);
+    return this.#context.runInAsyncScope(work);
   }
 
   note(reason: ErrorReason): void {

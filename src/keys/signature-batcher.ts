@@ -34,7 +34,7 @@ export class SignatureBatcher {
     for (const { work, resolve, reject, context } of pending) {
       try {
         // What waits for the result goes on when all of these are done.
-        resolve(context.run(work) as never);
+        resolve(context.runInAsyncScope(work) as never);
       } catch (thrown) {
         reject(thrown);
       }

@@ -62,7 +62,7 @@ export class AppendQueue<Outcome> {
     const answerByMs = deadlineMs();
     this.#queue.push({ candidate, resolve, reject, signal, answerByMs });
     if (this.#gathered !== undefined && this.#queue.length >= this.#gathered.size) this.#gathered.tell();
-    this.#running ??= this.#context.run(() => this.#run());
+    this.#running ??= this.#context.runInAsyncScope(() => this.#run());
     return answeredBy(answerByMs, promise, tooLate);
   }
 

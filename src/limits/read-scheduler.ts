@@ -131,7 +131,7 @@ export class ReadScheduler {
     flow.place?.leave();
     const began = this.#beginSlice();
     this.#isRunning = true;
-    context.run(run);
+    context.runInAsyncScope(run);
     this.#isRunning = false;
     afterMicrotasks(() => {
       const tookMs = this.#now() - began;

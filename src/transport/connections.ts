@@ -165,7 +165,7 @@ export function createConnections(
           return reads.goesOn;
         },
         end: () => reads.end(account.reading),
-        defer: (goOn) => context.run(() => reads.defer(account.reading, goOn)),
+        defer: (goOn) => context.runInAsyncScope(() => reads.defer(account.reading, goOn)),
       },
       openMemory: (evict) => memory.open(account, evict),
       onFailure: (error) => events.connectionFailed('h2', error),

@@ -56,7 +56,7 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
   }
 
   #begin(): void {
-    if (this.#call === undefined) this.#context.run(() => this.#handle());
+    if (this.#call === undefined) this.#context.runInAsyncScope(() => this.#handle());
   }
 
   #handle(): void {
