@@ -26,6 +26,7 @@ const LONG = [
 const MINUTES = [
   ['service/clock-jumps', 'service/disk-failures', 'service/history-check', 'service/start-without-kms'],
   ['service/ownership', 'service/signals', 'service/workers', 'service/replaced-files'],
+  ['package/install', 'package/release', 'package/install', 'package/release'],
   ['transport/parity/open-calls', 'service/descriptors', 'service/drain-clients', 'service/reload'],
 ];
 const turn = process.env['ECT_TEST_TURN'];
