@@ -210,7 +210,7 @@ describeWith('openssl', 'a start with a SPIFFE Workload API', () => {
       ...settings,
       ECT_WORKLOAD_API: `unix://${import.meta.filename}`,
     });
-    expect(file.stderr).toContain('no socket');
+    expect(file.stderr).toContain('is not the path of a socket');
   });
 
   test('A1 rejects to be told the same by files too', async () => {

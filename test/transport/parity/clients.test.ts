@@ -140,7 +140,7 @@ describeWhen(python !== undefined, 'Python grpcio', PYTHON_NEED, () => {
         found.push(JSON.parse(JSON.stringify({ recorded, ...same }).replaceAll(jti, 'jti')));
       }
       expect(found[0]).toEqual(found[1]);
-      expect(found[0]).toMatchObject({ late: 'DEADLINE_EXCEEDED', rejected: { reason: 'ISSUER_NOT_ALLOWED' } });
+      expect(found[0]).toMatchObject({ late: 'DEADLINE_EXCEEDED', refused: { reason: 'ISSUER_NOT_ALLOWED' } });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
