@@ -135,7 +135,7 @@ describeWith('openssl', 'a service with a SPIFFE Workload API', () => {
     agent.stop();
     await vi.waitFor(() => expect(service.events('workload-api-down').length).toBeGreaterThan(0), SOON);
     expect(await issuerOf(issueSvid(org, ORG))).toBe(ORG);
-    expect(await metrics()).toContain('ect_workload_api_up{stream="x509"} 0');
+    await vi.waitFor(async () => expect(await metrics()).toContain('ect_workload_api_up{stream="x509"} 0'), SOON);
     await agent.start();
     await vi.waitFor(async () => expect(await metrics()).toContain('ect_workload_api_up{stream="x509"} 1'), SOON);
     expect(await metrics()).toMatch(/ect_certificate_expiry_timestamp_seconds\{certificate="server"\} \d{10}/);

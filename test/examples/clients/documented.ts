@@ -21,7 +21,7 @@ export const EXPECTED = new RegExp(
     'valid',
     String.raw`recorded at \d+`,
     'graph (?:DAG_STATUS_)?COMPLETE',
-    'rejected ISSUER_NOT_ALLOWED urn:example:another\n$',
+    'refused ISSUER_NOT_ALLOWED urn:example:another\n$',
   ].join('\n'),
 );
 
