@@ -7,7 +7,7 @@ import type { ReadQuotas } from '../metrics.ts';
 import type { EventSink } from './sink.ts';
 
 /** A rejection by the policy. */
-interface PolicyRejectionLine {
+export interface PolicyRejectionLine {
   readonly caller: string;
   readonly action: string;
   readonly resource: string;

@@ -6,7 +6,7 @@ import { LineRateLimit } from '../line-rate-limit.ts';
 import type { EventSink } from './sink.ts';
 
 /** File descriptors that are left, of how many. */
-interface DescriptorCount {
+export interface DescriptorCount {
   readonly free: number;
   readonly limit: number;
   readonly isLow: boolean;

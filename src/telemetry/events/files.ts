@@ -4,7 +4,7 @@ import { MAX_WHY_LENGTH } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
 
 /** When a certificate ends, in milliseconds since the epoch. */
-interface CertificateEnd {
+export interface CertificateEnd {
   readonly certificate: string;
   readonly path: string;
   readonly notAfterMs: number;

@@ -4,7 +4,7 @@ import { cleanText, MAX_WHY_LENGTH } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
 
 /** Of a foreign issuer: those that are used, and a sentence for each that is not. */
-interface ForeignKeys {
+export interface ForeignKeys {
   readonly keys: readonly unknown[];
   readonly problems: readonly string[];
 }

@@ -4,7 +4,7 @@ import { cleanText, describeCause } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
 
 /** What is free on the disk, and what must stay so, in bytes; whether callers can have something written. */
-interface StorageSpace {
+export interface StorageSpace {
   readonly free: number;
   readonly floor: number;
   readonly hasRoom: boolean;

@@ -4,7 +4,7 @@ import { cleanText, MAX_WHY_LENGTH } from '../event-lines.ts';
 import type { EventSink } from './sink.ts';
 
 /** An identity of the service. */
-interface SvidInForce {
+export interface SvidInForce {
   readonly spiffeId: string;
   readonly notAfterMs: number;
   readonly trustDomains: readonly string[];
