@@ -55,14 +55,14 @@ async function allowed(
 }
 
 /**
- * Recorded tasks for one caller. A name that it knows would tell of a task in another workflow whether it is recorded, and where: whoever
- * may not read that task does not find it.
+ * Recorded tasks for one caller. A caller that knows the name of a task in another workflow could learn whether and where it is recorded:
+ * a caller that may not read that task does not find it.
  */
 export function ancestryFor(context: AuthorityContext, caller: Caller): Ancestry {
   return ledgerAncestry(context.ledger, { mayFollow: mayFollow(context, caller) });
 }
 
-/** What `ancestryFor` asks; undefined for whoever sees everything. */
+/** What `ancestryFor` asks; undefined for a caller that may read every entry. */
 export function mayFollow(context: AuthorityContext, caller: Caller): MayFollow | undefined {
   const { seesAll, maySee } = readerFor(context, caller, 'GetEntry', true);
   return seesAll ? undefined : (record) => maySee(record && askedAbout(record));

@@ -1,5 +1,5 @@
 // Accepted losses: entries of the ledger that say that it does not hold everything that was shown of it. The operator states
-// it, once a start was rejected, and the ledger goes on with what is left. Whoever audits it sees where, and what was lost.
+// it, once a start was rejected, and the ledger goes on with what is left. An audit shows where, and what was lost.
 
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';

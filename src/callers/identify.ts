@@ -26,7 +26,7 @@ export function unprovenCallers(): Identify {
   };
 }
 
-/** For a service on a Unix socket: whoever may open it is this workload. `path` of the socket, whose rights are the proof. */
+/** For a service on a Unix socket: every process that may open the socket is this workload. `path`: of the socket, whose rights are the proof. */
 export function unixCallers(id: string, path: string): Identify {
   const caller: Caller = { kind: 'spiffe', id, proof: { method: 'unix', by: path } };
   return () => caller;

@@ -11,7 +11,7 @@ const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'e
 
 /**
  * One sector, whatever is written: a file that is there is written over, which needs no space on a disk that is full. What lies behind it
- * was written by nobody here, and is not read.
+ * is not of this service, and is not read.
  */
 const BYTES = 512;
 

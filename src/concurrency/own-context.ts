@@ -1,5 +1,5 @@
-// The async context (`AsyncLocalStorage`) of whoever asks, kept for work that a queue begins later: the queue itself runs in the context of
-// whoever made room in it.
+// The async context (`AsyncLocalStorage`) of a call, kept for work that a queue begins later. A queue runs in the context of another
+// call: the one that made it go on.
 
 import { AsyncResource } from 'node:async_hooks';
 

@@ -6,7 +6,7 @@ import { demandFile } from '../files/file-type.ts';
 import { HistoryLost, type KeptCheckpoint } from '../ledger/index.ts';
 
 export const PAGE_BYTES = 4_096;
-/** Twice what 256 workers write, three pages each. What is larger was written by nobody here, and is not read. */
+/** Twice what 256 workers write, three pages each. A larger file is not one of this service, and is not read. */
 const MAX_BYTES = 2 * 256 * 3 * PAGE_BYTES;
 
 export function pagesOf(path: string): readonly Buffer[] {
