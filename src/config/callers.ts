@@ -55,6 +55,7 @@ const WAYS = [
   'ECT_TLS_CLIENT_BUNDLES in the place of the CA (the same, for several trust domains)',
   'ECT_WORKLOAD_API (the same, from the agent of SPIRE or another implementation of SPIFFE)',
   'ECT_CALLER_JWTS=yes with ECT_TRUST_FILE and TLS (bearer tokens: JWT-SVIDs, Kubernetes service accounts, any OIDC issuer)',
+  'ECT_CALLER_WITS=yes with these and ECT_PUBLIC_URL (WIMSE: identity tokens, each call with a proof)',
   'one of the first three with ECT_FORWARDED_BY (a proxy in front of the service names the callers)',
 ];
 
