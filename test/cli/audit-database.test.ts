@@ -89,7 +89,11 @@ describeWithPostgres('ect audit of a database', () => {
       ['a leaf', `UPDATE ect.entries SET leaf = leaf || ' ' ${entry}`, at('its leaf is not the one')],
       ['an author', `UPDATE ect.entries SET author = 'x' ${entry}`, at('another issuer')],
       ['a time', `UPDATE ect.entries SET recorded_at = recorded_at + 1 ${entry}`, at('another time')],
-      ['a node', `UPDATE ect.entries SET nodes = set_byte(nodes, 40, 1) WHERE idx = 43`, whole('node 21 of level 1')],
+      [
+        'a node',
+        `UPDATE ect.entries SET nodes = set_byte(nodes, 40, get_byte(nodes, 40) # 1) WHERE idx = 43`,
+        whole('node 21 of level 1'),
+      ],
       [
         'an entry behind the head',
         `INSERT INTO ect.entries SELECT ledger, :size, scope, 'stray', author, recorded_at, digest, leaf, nodes, salt, content FROM ect.entries ${entry}`,
