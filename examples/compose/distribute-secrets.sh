@@ -1,6 +1,6 @@
 #!/bin/sh
-# Copies secrets to those who need them. Arguments: from where, then the directories of the service, of the owner of the database, and of
-# PostgreSQL. Files belong to root and to the group of the user that reads them: 1000 in our image, 999 in that of PostgreSQL.
+# Copies each secret to the volumes of its readers. Arguments: the source directory, then the directories of the service, of the owner of
+# the database, and of PostgreSQL. Files belong to root and to the group of their reader: 1000 in our image, 999 in that of PostgreSQL.
 set -eu
 from=$1 authority=$2 owner=$3 postgres=$4
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes everything secret that this example needs, in ./secrets or in the directory that is named: a CA, certificates of the service, of
-# PostgreSQL, of a caller and of an administrator, passwords, and the two keys of the service. What is there already stays.
-# Needs openssl, and `npm ci` in the root of the repository. ECT names another way to run the command line.
+# Creates all secrets of this example, in ./secrets or in the directory of the first argument: a CA, certificates of the service, of
+# PostgreSQL, of a caller and of an administrator, passwords, and the two keys of the service. Existing files are kept.
+# Needs openssl, and `npm ci` in the root of the repository. The variable ECT replaces the command that runs `ect`.
 set -eu
 umask 077
 here=$(cd "$(dirname "$0")" && pwd)
@@ -40,5 +40,5 @@ done
 if [ ! -e signing-key.pem ]; then $ECT keygen --out "$secrets/signing-key.pem"; fi
 if [ ! -e ledger.key ]; then $ECT keygen --ledger ect.example.org/ledger --out "$secrets/ledger.key"; fi
 
-# The proxy reads it as another user.
+# The proxy runs as another user and reads this file.
 chmod 644 ca.crt

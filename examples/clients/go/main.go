@@ -45,7 +45,7 @@ func run(address string) error {
 	defer conn.Close()
 	authority := ectv1.NewAuthorityServiceClient(conn)
 
-	// One deadline for all of it.
+	// One deadline for all calls.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 
@@ -53,7 +53,7 @@ func run(address string) error {
 		ExecAct:      "review_spec",
 		Aud:          []string{reader},
 		InputBinding: &ectv1.IssueRequest_Input{Input: []byte("the draft")},
-		// The same request under the same id answers the same token: for retries.
+		// A retry with the same id returns the same token.
 		RequestId: uuid.NewString(),
 	}
 	issued, err := authority.Issue(ctx, task)
@@ -94,13 +94,13 @@ func run(address string) error {
 	_, err = authority.Issue(ctx, task)
 	info := errorInfo(err)
 	if info == nil {
-		return err // It does not come from the service: nothing listens there, for example.
+		return err // The error does not come from the service, for example because the connection was refused.
 	}
 	fmt.Println("refused", info.Reason, info.Metadata["iss"])
 	return nil
 }
 
-// errorInfo is what went wrong, for programs. The message of the error is for people.
+// errorInfo returns the ErrorInfo of an error. Programs use it; the message of the error is for people.
 func errorInfo(err error) *errdetails.ErrorInfo {
 	for _, detail := range status.Convert(err).Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok {
@@ -110,7 +110,7 @@ func errorInfo(err error) *errdetails.ErrorInfo {
 	return nil
 }
 
-// transportCredentials is cleartext, or TLS with the certificate of this workload where ECT_CA, ECT_CERT and ECT_KEY name PEM files.
+// transportCredentials returns credentials for cleartext, or for TLS with the certificate of this workload where ECT_CA, ECT_CERT and ECT_KEY name PEM files.
 func transportCredentials() (credentials.TransportCredentials, error) {
 	if os.Getenv("ECT_CERT") == "" {
 		return insecure.NewCredentials(), nil

@@ -18,14 +18,14 @@ def main(address="127.0.0.1:8080"):
     with connect(address) as channel:
         authority = authority_pb2_grpc.AuthorityServiceStub(channel)
 
-        # `aud` is a list: protobuf would take a string for the list of its letters.
+        # `aud` is a list. If it is a string, protobuf converts it into a list of its letters.
         task = authority_pb2.IssueRequest(exec_act="review_spec", aud=[READER], input=b"the draft")
-        task.request_id = str(uuid.uuid4())  # The same request under the same id answers the same token: for retries.
+        task.request_id = str(uuid.uuid4())  # A retry with the same id returns the same token.
         issued = authority.Issue(task, timeout=DEADLINE)
         print("issued", issued.claims.jti)
 
-        question = authority_pb2.VerifyRequest(token=issued.token, audience=READER, input=b"the draft")
-        verdict = authority.Verify(question, timeout=DEADLINE)
+        request = authority_pb2.VerifyRequest(token=issued.token, audience=READER, input=b"the draft")
+        verdict = authority.Verify(request, timeout=DEADLINE)
         print("valid" if verdict.valid else error_reason_pb2.ErrorReason.Name(verdict.finding.reason))
 
         recorded = authority.AppendLedger(authority_pb2.AppendLedgerRequest(token=issued.token), timeout=DEADLINE)
@@ -43,11 +43,11 @@ def main(address="127.0.0.1:8080"):
 
 
 def error_info(error):
-    """What went wrong, for programs. The message of the error is for people."""
+    """Returns the ErrorInfo of an error. Programs use it; the message of the error is for people."""
     status = rpc_status.from_call(error)
     info = error_details_pb2.ErrorInfo()
     if status is None or not any(detail.Unpack(info) for detail in status.details):
-        raise error  # It does not come from the service: nothing listens there, for example.
+        raise error  # The error does not come from the service, for example because the connection was refused.
     return info
 
 

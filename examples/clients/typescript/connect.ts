@@ -15,7 +15,7 @@ const [url = 'http://127.0.0.1:8080'] = process.argv.slice(2);
 const transport = createGrpcTransport({ baseUrl: url, nodeOptions: certificates(), defaultTimeoutMs: 10_000 });
 const authority = createClient(AuthorityService, transport);
 const inputBinding = { case: 'input', value: new TextEncoder().encode('the draft') } as const;
-// The same request under the same id answers the same token: for retries.
+// A retry with the same id returns the same token.
 const requestId = crypto.randomUUID();
 const task = create(IssueRequestSchema, { execAct: 'review_spec', aud: [READER], inputBinding, requestId });
 
@@ -34,9 +34,9 @@ console.log('graph', dagReport && enumToJson(DagStatusSchema, dagReport.status))
 try {
   await authority.issue({ ...task, iss: 'urn:example:another' });
 } catch (error) {
-  // What went wrong, for programs. The message of the error is for people.
+  // Programs use the ErrorInfo; the message of the error is for people.
   const [info] = ConnectError.from(error).findDetails(ErrorInfoSchema);
-  if (info === undefined) throw error; // It does not come from the service: nothing listens there, for example.
+  if (info === undefined) throw error; // The error does not come from the service, for example because the connection was refused.
   console.log('refused', info.reason, info.metadata['iss']);
 }
 

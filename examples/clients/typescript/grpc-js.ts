@@ -20,15 +20,15 @@ const options = { includeDirs: [PROTOS], longs: String, enums: String, defaults:
 const protos = loadSync(['ect/v1/authority.proto', 'google/rpc/error_details.proto'], options);
 const { AuthorityService } = (loadPackageDefinition(protos) as unknown as ProtoGrpcType).ect.v1;
 const authority = new AuthorityService(address, security());
-// The same request under the same id answers the same token: for retries.
+// A retry with the same id returns the same token.
 const requestId = crypto.randomUUID();
 const task = { execAct: 'review_spec', aud: [READER], input: Buffer.from('the draft'), requestId };
 
 const { token, claims } = await answerOf<Issued>((done) => authority.Issue(task, soon(), done));
 console.log('issued', claims?.jti);
 
-const question = { token, audience: READER, input: Buffer.from('the draft') };
-const verdict = await answerOf<Verdict>((done) => authority.Verify(question, soon(), done));
+const request = { token, audience: READER, input: Buffer.from('the draft') };
+const verdict = await answerOf<Verdict>((done) => authority.Verify(request, soon(), done));
 console.log(verdict.valid ? 'valid' : verdict.finding?.reason);
 
 const { entry } = await answerOf<Recorded>((done) => authority.AppendLedger({ token }, soon(), done));
@@ -41,7 +41,7 @@ try {
   await answerOf<Issued>((done) => authority.Issue({ ...task, iss: 'urn:example:another' }, soon(), done));
 } catch (error) {
   const info = errorInfoOf(error as ServiceError);
-  if (info === undefined) throw error; // It does not come from the service: nothing listens there, for example.
+  if (info === undefined) throw error; // The error does not come from the service, for example because the connection was refused.
   console.log('refused', info.reason, info.metadata['iss']);
 }
 authority.close();
@@ -57,7 +57,7 @@ function answerOf<Answer>(start: (done: requestCallback<Answer>) => void): Promi
   });
 }
 
-/** What went wrong, for programs. The message of the error is for people. */
+/** Returns the ErrorInfo of an error. Programs use it; the message of the error is for people. */
 function errorInfoOf({ metadata }: ServiceError): ErrorInfo | undefined {
   const [bytes] = metadata.get('grpc-status-details-bin');
   if (!Buffer.isBuffer(bytes)) return undefined;

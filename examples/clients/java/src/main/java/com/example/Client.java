@@ -35,7 +35,7 @@ public final class Client {
     String address = args.length > 0 ? args[0] : "127.0.0.1:8080";
     ManagedChannel channel = Grpc.newChannelBuilder(address, credentials()).build();
     try {
-      // One deadline for all of it.
+      // One deadline for all calls.
       run(AuthorityServiceGrpc.newBlockingStub(channel).withDeadlineAfter(10, TimeUnit.SECONDS));
     } finally {
       channel.shutdown().awaitTermination(10, TimeUnit.SECONDS);
@@ -49,7 +49,7 @@ public final class Client {
             .setExecAct("review_spec")
             .addAud(READER)
             .setInput(input)
-            // The same request under the same id answers the same token: for retries.
+            // A retry with the same id returns the same token.
             .setRequestId(UUID.randomUUID().toString())
             .build();
     IssueResponse issued = authority.issue(task);
@@ -77,7 +77,7 @@ public final class Client {
     }
   }
 
-  /** What went wrong, for programs. The message of the error is for people. */
+  /** Returns the ErrorInfo of an error. Programs use it; the message of the error is for people. */
   private static ErrorInfo errorInfo(StatusRuntimeException error) throws InvalidProtocolBufferException {
     Status status = StatusProto.fromThrowable(error);
     if (status != null) {
@@ -85,7 +85,7 @@ public final class Client {
         if (detail.is(ErrorInfo.class)) return detail.unpack(ErrorInfo.class);
       }
     }
-    throw error; // It does not come from the service: nothing listens there, for example.
+    throw error; // The error does not come from the service, for example because the connection was refused.
   }
 
   /** Cleartext, or TLS with the certificate of this workload where ECT_CA, ECT_CERT and ECT_KEY name PEM files. */
