@@ -8,9 +8,14 @@ import type { RedisReplayGuard } from '../stores/redis/index.ts';
 import type { Events } from '../telemetry/events.ts';
 import type { WorkloadApi } from '../workload-api/index.ts';
 
-/** The agent of the configuration, once it has given the service an identity. Its client is loaded only where it is wanted. */
+/**
+ * The agent of the configuration, once it has given the service an identity. Its client is loaded only where it is wanted. `isReplacement`:
+ * other workers may serve with the identity that they have, so this one waits for its own as long as it takes. To end instead would count as a
+ * failed start, and some of these end the service.
+ */
 export async function openWorkload(
   { workloadApi }: Config,
+  isReplacement: boolean,
   nowMs: () => number,
   events: Events,
   shutdown: Shutdown,
@@ -20,7 +25,7 @@ export async function openWorkload(
   const workload = new WorkloadApi(workloadApi, { nowMs, events });
   shutdown.at('watches', () => workload.stop());
   try {
-    await workload.start();
+    await workload.start(isReplacement ? 'as long as it takes' : 'briefly');
   } catch (cause) {
     if (cause instanceof WorkloadApiFault) throw new StartError(cause.message, { cause });
     throw cause;

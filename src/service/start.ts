@@ -115,7 +115,7 @@ async function startIn(
   // The start judges by the clock of the machine, as TLS itself does at each handshake.
   const nowMs = () => clock?.nowMs() ?? Date.now();
   const tlsGroup = config.tls === undefined ? undefined : await loadGroup(tlsFiles(config.tls, nowMs));
-  const workload = await openWorkload(config, nowMs, events, shutdown);
+  const workload = await openWorkload(config, worker?.isReplacement === true, nowMs, events, shutdown);
   const tls = tlsGroup?.value ?? workload?.identity?.texts;
   const trustGroup = configuredTrust(config);
   const trust = trustGroup && (await loadGroup(trustGroup));

@@ -11,6 +11,9 @@ export const SLOT_VARIABLE = 'WORKER_SLOT';
 /** The variable that a worker has which takes the place of one that still serves. */
 export const SUCCESSOR_VARIABLE = 'WORKER_SUCCEEDS';
 
+/** The variable of one that takes the place of a dead one, in a service that has served. */
+export const REPLACEMENT_VARIABLE = 'WORKER_REPLACES';
+
 export type ToSupervisor =
   /** The worker accepts calls. */
   | { readonly kind: 'listening'; readonly url: string }

@@ -7,7 +7,7 @@ import type { Signals } from '../runtime/signals.ts';
 import type { Events } from '../telemetry/events.ts';
 import { SharedMetrics } from './metrics.ts';
 import { Restarts } from './restarts.ts';
-import { type Ending, startWorker, type WorkerProcess } from './worker-process.ts';
+import { type Ending, startWorker, type WorkerProcess, type WorkerRole } from './worker-process.ts';
 
 export interface SupervisorOptions {
   /** How many workers, from 2. */
@@ -65,8 +65,8 @@ class Supervisor {
     });
     if (this.#stopping.aborted) return 0;
     // The first one alone: it makes keys and files where there are none, finds a free port, and says what is wrong.
-    const url = await this.#start(1).listening;
-    const others = Array.from({ length: url === undefined ? 0 : workers - 1 }, (_, at) => this.#start(at + 2));
+    const url = await this.#start(1, 'first').listening;
+    const others = Array.from({ length: url === undefined ? 0 : workers - 1 }, (_, at) => this.#start(at + 2, 'first'));
     const addresses = await Promise.all(others.map(({ listening }) => listening));
     if (!this.#stopping.aborted) {
       if (url === undefined || addresses.includes(undefined)) this.#fail();
@@ -77,8 +77,8 @@ class Supervisor {
     return this.#failed ? 1 : 0;
   }
 
-  #start(number: number, isSuccessor = false): WorkerProcess {
-    const worker = startWorker({ number, slot: this.#freeSlot(), isSuccessor }, this.#metrics);
+  #start(number: number, role: WorkerRole): WorkerProcess {
+    const worker = startWorker({ number, slot: this.#freeSlot(), role }, this.#metrics);
     this.#living.add(worker);
     void worker.ended.then((ending) => {
       this.#living.delete(worker);
@@ -121,12 +121,12 @@ class Supervisor {
     const signal = this.#stopping;
     await pause(pauseMs, undefined, { signal }).catch(() => {}); // Rejected when it is time to stop.
     // In the meantime SIGUSR2 may have put another in its place.
-    if (!signal.aborted && this.#crew.get(number) === dead) this.#start(number);
+    if (!signal.aborted && this.#crew.get(number) === dead) this.#start(number, 'replacement');
   }
 
   async #replaceAll(): Promise<void> {
     for (const number of [...this.#crew.keys()].sort((a, b) => a - b)) {
-      if (this.#stopping.aborted || !(await this.#replace(number, true))) return;
+      if (this.#stopping.aborted || !(await this.#replace(number, 'successor'))) return;
     }
   }
 
@@ -134,13 +134,13 @@ class Supervisor {
   async #replaceDeaf(deaf: WorkerProcess): Promise<void> {
     if (this.#stopping.aborted || this.#crew.get(deaf.number) !== deaf) return;
     this.#options.events.workerDeaf(deaf.number);
-    await this.#replace(deaf.number, false);
+    await this.#replace(deaf.number, 'replacement');
   }
 
   /** The successor listens before its predecessor drains, so the port is never without a worker. False: it could not start. */
-  async #replace(number: number, isSuccessor: boolean): Promise<boolean> {
+  async #replace(number: number, role: 'successor' | 'replacement'): Promise<boolean> {
     const old = this.#crew.get(number) as WorkerProcess;
-    const next = this.#start(number, isSuccessor);
+    const next = this.#start(number, role);
     const url = await next.listening;
     if (this.#stopping.aborted) return false;
     // What cannot start must not take the place of what runs.

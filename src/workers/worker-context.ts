@@ -4,7 +4,14 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MetricsSnapshot } from '../telemetry/events.ts';
-import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import {
+  NUMBER_VARIABLE,
+  REPLACEMENT_VARIABLE,
+  SLOT_VARIABLE,
+  SUCCESSOR_VARIABLE,
+  type ToSupervisor,
+  type ToWorker,
+} from './messages.ts';
 
 /** For how long a supervisor that does not answer is waited for. */
 const LEAVE_MS = 3_000;
@@ -16,6 +23,8 @@ export interface WorkerContext {
   readonly slot: number;
   /** Whether another serves until this one does: so it must be able to do all that the other can. */
   readonly isSuccessor: boolean;
+  /** Whether it takes the place of a dead one: the others may serve, so it waits for what they have and it cannot get yet. */
+  readonly isReplacement: boolean;
   /** The metrics of all workers, in the Prometheus text format. */
   metricsOfAll(): Promise<string>;
   /** Says that calls are accepted at `url`; from now on answers what `snapshot` says when the supervisor asks. */
@@ -57,6 +66,7 @@ export function openWorkerContext(): WorkerContext | undefined {
     number: Number(process.env[NUMBER_VARIABLE]),
     slot: Number(process.env[SLOT_VARIABLE]),
     isSuccessor: process.env[SUCCESSOR_VARIABLE] === 'yes',
+    isReplacement: process.env[REPLACEMENT_VARIABLE] === 'yes',
     metricsOfAll() {
       if (reading === undefined) {
         reading = Promise.withResolvers();

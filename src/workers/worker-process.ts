@@ -2,7 +2,14 @@
 
 import cluster from 'node:cluster';
 import type { MetricsSnapshot } from '../telemetry/events.ts';
-import { NUMBER_VARIABLE, SLOT_VARIABLE, SUCCESSOR_VARIABLE, type ToSupervisor, type ToWorker } from './messages.ts';
+import {
+  NUMBER_VARIABLE,
+  REPLACEMENT_VARIABLE,
+  SLOT_VARIABLE,
+  SUCCESSOR_VARIABLE,
+  type ToSupervisor,
+  type ToWorker,
+} from './messages.ts';
 import type { SharedMetrics } from './metrics.ts';
 
 export interface WorkerProcess {
@@ -35,17 +42,25 @@ export interface Ending {
 export interface WorkerOrder {
   readonly number: number;
   readonly slot: number;
-  /** Whether the one before it serves until this one does. */
-  readonly isSuccessor: boolean;
+  /** `successor`: the one before it serves until this one does. `replacement`: the one before it has died, the others may serve. */
+  readonly role: WorkerRole;
 }
 
+export type WorkerRole = 'first' | 'successor' | 'replacement';
+
+const ROLE_VARIABLES: Readonly<Record<WorkerRole, Readonly<Record<string, string>>>> = {
+  first: {},
+  successor: { [SUCCESSOR_VARIABLE]: 'yes' },
+  replacement: { [REPLACEMENT_VARIABLE]: 'yes' },
+};
+
 /** Starts a worker. It runs this very program with the same arguments and environment. */
-export function startWorker({ number, slot, isSuccessor }: WorkerOrder, metrics: SharedMetrics): WorkerProcess {
+export function startWorker({ number, slot, role }: WorkerOrder, metrics: SharedMetrics): WorkerProcess {
   let bornMs: number | undefined;
   const worker = cluster.fork({
     [NUMBER_VARIABLE]: String(number),
     [SLOT_VARIABLE]: String(slot),
-    ...(isSuccessor ? { [SUCCESSOR_VARIABLE]: 'yes' } : {}),
+    ...ROLE_VARIABLES[role],
   });
   // A worker may end at any moment; what is sent too late is lost with it.
   const tell = (message: ToWorker) => worker.send(message, () => {});

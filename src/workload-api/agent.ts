@@ -1,7 +1,7 @@
 // The agent behind its socket: gRPC without TLS (SPIFFE Workload Endpoint, section 3). It knows its clients by the kernel.
 
 import { connect, type Socket } from 'node:net';
-import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import type { WorkloadEndpoint } from '../config/workload-api.ts';
 import { fileFault } from '../files/system-faults.ts';
@@ -10,32 +10,60 @@ import { type JWTBundlesResponse, SpiffeWorkloadAPI, type X509SVIDResponse } fro
 /** The largest message that is read: gRPC's own default. A larger one is rejected by its length, before it is read. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
+/**
+ * Each message is complete: what it does not name is not there any more. Each stream has a connection of its own, which ends with it: an
+ * agent that hangs keeps its connection open, and the one that has taken its place listens at the same path.
+ */
 export interface Agent {
-  /** Each message is complete: what it does not name is not there any more. */
   x509(signal: AbortSignal): AsyncIterable<X509SVIDResponse>;
   jwtBundles(signal: AbortSignal): AsyncIterable<JWTBundlesResponse>;
-  close(): void;
 }
 
-export function connectAgent(endpoint: WorkloadEndpoint): Agent {
-  const createConnection = (): Socket => (endpoint.kind === 'unix' ? connect(endpoint.path) : connect(endpoint));
-  const sessions = new Http2SessionManager('http://localhost', {}, { createConnection });
-  const client: Client<typeof SpiffeWorkloadAPI> = createClient(
-    SpiffeWorkloadAPI,
-    createGrpcTransport({
-      baseUrl: 'http://localhost',
-      sessionManager: sessions,
-      readMaxBytes: MAX_MESSAGE_BYTES,
-      // What is compressed could be any size.
-      acceptCompression: [],
-      interceptors: [withSecurityHeader],
-    }),
-  );
+/** When an agent that says nothing is asked whether it is there. */
+export interface PingTimes {
+  /** After so long without a message. */
+  readonly pingMs: number;
+  /** So long later without an answer its connection is closed. */
+  readonly pongMs: number;
+}
+
+/** gRPC in Go, in which SPIRE is written, ends a connection that asks more often than every five minutes. */
+export const PING_TIMES: PingTimes = { pingMs: 360_000, pongMs: 15_000 };
+
+type WorkloadClient = Client<typeof SpiffeWorkloadAPI>;
+
+export function agentAt(endpoint: WorkloadEndpoint, { pingMs, pongMs }: PingTimes): Agent {
+  const pings = { pingIntervalMs: pingMs, pingTimeoutMs: pongMs };
+  async function* onConnection<Message>(open: (client: WorkloadClient) => AsyncIterable<Message>) {
+    const sockets: Socket[] = [];
+    const createConnection = (): Socket => {
+      const socket = endpoint.kind === 'unix' ? connect(endpoint.path) : connect(endpoint);
+      sockets.push(socket);
+      return socket;
+    };
+    const sessions = new Http2SessionManager('http://localhost', pings, { createConnection });
+    try {
+      yield* open(createClient(SpiffeWorkloadAPI, createTransport(sessions)));
+    } finally {
+      // Not `sessions.abort()`: it stops listening for the error of a session that is ending by itself, and that error would end the process.
+      for (const socket of sockets) socket.destroy();
+    }
+  }
   return {
-    x509: (signal) => client.fetchX509SVID({}, { signal }),
-    jwtBundles: (signal) => client.fetchJWTBundles({}, { signal }),
-    close: () => sessions.abort(),
+    x509: (signal) => onConnection((client) => client.fetchX509SVID({}, { signal })),
+    jwtBundles: (signal) => onConnection((client) => client.fetchJWTBundles({}, { signal })),
   };
+}
+
+function createTransport(sessionManager: Http2SessionManager): Transport {
+  return createGrpcTransport({
+    baseUrl: 'http://localhost',
+    sessionManager,
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    // What is compressed could be any size.
+    acceptCompression: [],
+    interceptors: [withSecurityHeader],
+  });
 }
 
 /** Without it an agent rejects: a request that somebody talked a server into making does not have it. */
@@ -65,6 +93,7 @@ export function agentFault(endpoint: WorkloadEndpoint, error: unknown): string {
     );
   }
   if (!(error instanceof ConnectError)) return error instanceof Error ? error.message : String(error);
+  if (error.rawMessage === 'PING timed out') return 'the agent hangs: it does not answer a ping';
   if (error.code === Code.ResourceExhausted) return `its message is larger than ${MAX_MESSAGE_BYTES} bytes`;
   return `the agent answered ${Code[error.code]}: ${error.rawMessage.slice(0, 200)}`;
 }

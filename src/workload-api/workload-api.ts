@@ -2,7 +2,7 @@
 // says, kept while the agent is away, and given up when it ends or the agent takes it back.
 
 import type { WorkloadApiConfig } from '../config/workload-api.ts';
-import { type Agent, agentFault, connectAgent, isDenial, isFinal } from './agent.ts';
+import { type Agent, agentAt, agentFault, isDenial, isFinal, PING_TIMES, type PingTimes } from './agent.ts';
 import { WorkloadApiFault } from './fault.ts';
 import { JwtBundles } from './jwt-bundles.ts';
 import { KeptStream, STREAM_TIMES, type StreamEvents, type StreamName, type StreamTimes } from './kept-stream.ts';
@@ -20,7 +20,7 @@ export interface WorkloadApiEvents extends StreamEvents {
   svidLost(why: string): void;
 }
 
-export interface WorkloadApiTimes extends StreamTimes {
+export interface WorkloadApiTimes extends StreamTimes, PingTimes {
   /** For how long a start waits for the first identity. */
   readonly startMs: number;
   /** For how long an agent may say that there is no identity before the one in force is given up: it may just have started. */
@@ -36,7 +36,7 @@ export interface WorkloadApiPorts {
   readonly times?: Partial<WorkloadApiTimes>;
 }
 
-const TIMES: WorkloadApiTimes = { ...STREAM_TIMES, startMs: 15_000, denialMs: 30_000, lookMs: 1_000 };
+const TIMES: WorkloadApiTimes = { ...STREAM_TIMES, ...PING_TIMES, startMs: 15_000, denialMs: 30_000, lookMs: 1_000 };
 /** Between two streams that are opened because nothing has come for too long. */
 const RENEW_MS = 60_000;
 
@@ -57,6 +57,8 @@ export class WorkloadApi {
   #down: string | undefined = 'it has not answered';
   #rejected: string | undefined;
   #deniedSinceMs: number | undefined;
+  /** Whether the first identity is waited for as long as it takes. */
+  #isPatient = false;
   #renewedMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -64,7 +66,7 @@ export class WorkloadApi {
     this.#config = config;
     this.#ports = ports;
     this.#times = { ...TIMES, ...ports.times };
-    this.#agent = connectAgent(config.endpoint);
+    this.#agent = agentAt(config.endpoint, this.#times);
     this.#x509 = new KeptStream({
       open: (signal) => this.#agent.x509(signal),
       onMessage: (message) => this.#take(message),
@@ -77,11 +79,14 @@ export class WorkloadApi {
     this.#first.promise.catch(() => undefined);
   }
 
-  /** Opens the stream, and waits for the first identity, but not for long. WorkloadApiFault where none comes. */
-  async start(): Promise<void> {
+  /** Opens the stream, and waits for the first identity: as long as it takes, or briefly. WorkloadApiFault where none comes. */
+  async start(wait: 'briefly' | 'as long as it takes' = 'briefly'): Promise<void> {
+    this.#isPatient = wait !== 'briefly';
     this.#timer = setInterval(() => this.look(), this.#times.lookMs).unref();
     this.#x509.start();
-    const timer = setTimeout(() => this.#first.reject(this.#noIdentity()), this.#times.startMs);
+    const timer = this.#isPatient
+      ? undefined
+      : setTimeout(() => this.#first.reject(this.#noIdentity()), this.#times.startMs);
     try {
       await this.#first.promise;
     } finally {
@@ -125,7 +130,6 @@ export class WorkloadApi {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await Promise.all([this.#x509.stop(), this.#jwt.stop()]);
-    this.#agent.close();
   }
 
   #take(message: Parameters<typeof readUpdate>[0]): void {
@@ -158,7 +162,7 @@ export class WorkloadApi {
     const isNews = why !== this.#down;
     this.#down = why;
     this.#ports.events.workloadApiDown('x509', why, isNews);
-    if (isFinal(error)) this.#first.reject(this.#noIdentity());
+    if (isFinal(error) && !this.#isPatient) this.#first.reject(this.#noIdentity());
     if (!isDenial(error)) return;
     this.#deniedSinceMs ??= performance.now();
     const isLong = performance.now() - this.#deniedSinceMs >= this.#times.denialMs;

@@ -7,6 +7,7 @@ import { type CertificateAuthority, createCertificateAuthority, issueSvid } from
 import { describeWith } from '../support/need.ts';
 import { SOON } from '../support/soon.ts';
 import { derOf, sentSvid, WorkloadAgent } from '../support/workload-agent.ts';
+import { AgentRelay } from './agent-relay.ts';
 
 const AUTHORITY = 'spiffe://example.org/ect';
 const FAST = { firstPauseMs: 20, longestPauseMs: 100, startMs: 5_000, denialMs: 300, lookMs: 20, betweenMs: 20 };
@@ -33,9 +34,23 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     return agent;
   }
 
+  async function startRelay({ path }: WorkloadAgent): Promise<AgentRelay> {
+    const relay = new AgentRelay();
+    ends.push(() => relay[Symbol.asyncDispose]());
+    await relay.replace(path);
+    return relay;
+  }
+
   function open(
     agent: Pick<WorkloadAgent, 'address'>,
-    options: { svid?: string; nowMs?: () => number; startMs?: number } = {},
+    options: {
+      svid?: string;
+      nowMs?: () => number;
+      startMs?: number;
+      firstMessageMs?: number;
+      pingMs?: number;
+      pongMs?: number;
+    } = {},
   ) {
     const said: [string, ...unknown[]][] = [];
     const note =
@@ -44,16 +59,16 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
         void said.push([name, ...args]);
     const names = ['workloadApiUp', 'workloadApiDown', 'workloadApiRejected', 'svidInForce', 'svidLost'] as const;
     const events = Object.fromEntries(names.map((name) => [name, note(name)])) as unknown as WorkloadApiEvents;
-    const { svid } = options;
+    const { svid, nowMs = Date.now, ...given } = options;
     const choice = svid?.startsWith('spiffe:') ? { spiffeId: svid } : svid === undefined ? undefined : { hint: svid };
     const endpoint = readEndpoint(agent.address);
     if (endpoint === undefined) throw new TypeError('no endpoint');
     const api = new WorkloadApi(
       { endpoint, address: agent.address, svid: choice },
       {
-        nowMs: options.nowMs ?? Date.now,
+        nowMs,
         events,
-        times: { ...FAST, ...(options.startMs && { startMs: options.startMs }) },
+        times: { ...FAST, ...given },
       },
     );
     ends.push(() => api.stop());
@@ -214,6 +229,73 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     await vi.waitFor(() => expect(named('workloadApiUp')).toHaveLength(2), SOON);
   });
 
+  test('A7 an agent that hangs is left for the one that has taken its place, by a new socket at the same path', async () => {
+    const [first, second] = [await startAgent(), await startAgent()];
+    const jwks = (name: string) => Buffer.from(`{"keys":["${name}"]}`);
+    for (const [agent, name] of [
+      [first, 'first'],
+      [second, 'second'],
+    ] as const) {
+      agent.x509.send({ svids: [own()] });
+      agent.jwt.send({ bundles: { 'spiffe://example.org': jwks(name) } });
+    }
+    const relay = await startRelay(first);
+    let now = Date.now();
+    const { api, named } = open(relay, { nowMs: () => now, firstMessageMs: 300 });
+    await api.start();
+    const { identity } = api;
+    expect(Buffer.from((await api.jwtBundles.read('example.org')) ?? [])).toEqual(jwks('first'));
+    relay.hang();
+    await relay.replace(second.path);
+    now += 86_400_000 * 0.9;
+    await vi.waitFor(() => expect(api.identity).not.toBe(identity), SOON);
+    expect(second.x509.open).toBe(1);
+    expect(named('svidLost')).toEqual([]);
+  });
+
+  test('A8 keys of an agent that does not answer a ping count as unknown, until another answers', async () => {
+    const agent = await startAgent();
+    const jwks = Buffer.from('{"keys":[]}');
+    agent.x509.send({ svids: [own()] });
+    agent.jwt.send({ bundles: { 'spiffe://example.org': jwks } });
+    const relay = await startRelay(agent);
+    const { api, named } = open(relay, { pingMs: 100, pongMs: 300, firstMessageMs: 300 });
+    await api.start();
+    await api.jwtBundles.read('example.org');
+    relay.hang();
+    await vi.waitFor(() => expect(named('workloadApiDown').map(([stream]) => stream)).toContain('jwt'), SOON);
+    expect(named('workloadApiDown').join()).toContain('does not answer a ping');
+    expect(await why(api.jwtBundles.read('example.org'))).toMatch(/^the agent /);
+    await relay.replace(agent.path);
+    await vi.waitFor(
+      async () => expect(Buffer.from((await api.jwtBundles.read('example.org')) ?? [])).toEqual(jwks),
+      SOON,
+    );
+    expect(named('svidLost')).toEqual([]);
+  });
+
+  test.each<[string, Uint8Array]>([
+    ['what is no HTTP/2', Buffer.from('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n')],
+    ['zeros', Buffer.alloc(64)],
+    // A DATA frame of stream 1 with a gRPC message that is no Protobuf, and one that is cut off.
+    ['a message that is none', Buffer.from('000008000000000001' + '0000000003' + 'ffffff', 'hex')],
+    ['a message without its end', Buffer.from('000006000100000001' + '00000000ff' + '0a', 'hex')],
+  ])('A7 an agent that sends %s in the middle is asked anew, and the SVID before stays', async (_name, bytes) => {
+    const agent = await startAgent();
+    agent.x509.send({ svids: [own()] });
+    const relay = await startRelay(agent);
+    const { api, named } = open(relay);
+    await api.start();
+    const { identity } = api;
+    relay.write(bytes);
+    await vi.waitFor(() => expect(named('workloadApiDown')).not.toEqual([]), SOON);
+    expect(named('workloadApiDown')[0]?.[1]).toMatch(/^the agent answered /);
+    expect(api.identity).toBe(identity);
+    agent.x509.send({ svids: [own()] });
+    await vi.waitFor(() => expect(api.identity).not.toBe(identity), SOON);
+    expect(named('svidLost')).toEqual([]);
+  });
+
   test('A7 a message above 4 MiB is rejected by its length', async () => {
     const agent = await startAgent();
     agent.x509.send({ svids: [own()], crl: [Buffer.alloc(5 * 1024 * 1024)] });
@@ -231,6 +313,21 @@ describeWith('openssl', 'the SPIFFE Workload API', () => {
     expect(denied).toContain(`uid ${process.getuid?.()}`);
     agent.x509.reject(3);
     expect(await whyNot(agent)).toContain('InvalidArgument');
+  });
+
+  test('A7 a process that may wait for its identity waits for as long as the agent is away', async () => {
+    const agent = await startAgent();
+    agent.x509.send({ svids: [own()] });
+    agent.stop();
+    const { api, named } = open(agent, { startMs: 1 });
+    const started = api.start('as long as it takes');
+    await vi.waitFor(() => expect(named('workloadApiDown').length).toBeGreaterThan(2), SOON);
+    await agent.start();
+    agent.x509.reject(3);
+    await vi.waitFor(() => expect(named('workloadApiDown').join()).toContain('InvalidArgument'), SOON);
+    agent.x509.send({ svids: [own()] });
+    await started;
+    expect(api.identity?.spiffeId).toBe(AUTHORITY);
   });
 
   test('A8 JWT bundles are those that the agent names now, and nothing is known while it is away', async () => {
