@@ -1,5 +1,5 @@
-// A real SPIRE: server and agent, nodes by join token, workloads by uid. The service takes its identity from the agent, and a
-// workload with an identity from the same agent calls it, by certificate and by JWT.
+// A real SPIRE: server and agents, nodes by join token, workloads by uid. The service takes its identity from the agent, each of its workers by
+// itself, and a workload with an identity from the same agent calls it, by certificate and by JWT.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,6 +27,8 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
   const at = (name: string) => join(folder, name);
   const children: ChildProcess[] = [];
   let service: ServiceProcess;
+  let agent: ChildProcess;
+  let port: number;
 
   async function run(program: 'spire-server' | 'spire-agent', args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await runProgram(join(BIN, program), args);
@@ -34,7 +36,7 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
     return stdout;
   }
 
-  function startProgram(program: string, ...args: readonly string[]): void {
+  function startProgram(program: string, ...args: readonly string[]): ChildProcess {
     const child = spawn(join(BIN, program), args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -42,11 +44,22 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
       });
     }
     children.push(child);
+    return child;
   }
   let said = '';
 
   const healthy = (program: 'spire-server' | 'spire-agent', socket: string) =>
     vi.waitFor(() => run(program, ['healthcheck', '-socketPath', socket]), { timeout: 60_000, interval: 200 });
+
+  /** An agent of the node, with data of its own, at the one socket. */
+  async function startAgent(name: string, serverPort: number): Promise<ChildProcess> {
+    const order = ['token', 'generate', '-socketPath', at('server.sock'), '-spiffeID', NODE];
+    const token = /Token: (\S+)/.exec(await run('spire-server', order))?.[1] ?? '';
+    writeFileSync(at(`${name}.conf`), agentConfig(folder, name, serverPort));
+    const child = startProgram('spire-agent', 'run', '-config', at(`${name}.conf`), '-joinToken', token);
+    await healthy('spire-agent', at('agent.sock'));
+    return child;
+  }
 
   const enter = (spiffeId: string, ...more: readonly string[]) =>
     run(
@@ -59,22 +72,11 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
     );
 
   beforeAll(async () => {
-    const port = await freePort();
+    port = await freePort();
     writeFileSync(at('server.conf'), serverConfig(folder, port));
-    writeFileSync(at('agent.conf'), agentConfig(folder, port));
     startProgram('spire-server', 'run', '-config', at('server.conf'));
     await healthy('spire-server', at('server.sock'));
-    const printed = await run('spire-server', [
-      'token',
-      'generate',
-      '-socketPath',
-      at('server.sock'),
-      '-spiffeID',
-      NODE,
-    ]);
-    const token = /Token: (\S+)/.exec(printed)?.[1] ?? '';
-    startProgram('spire-agent', 'run', '-config', at('agent.conf'), '-joinToken', token);
-    await healthy('spire-agent', at('agent.sock'));
+    agent = await startAgent('first', port);
     await enter(ECT, '-x509SVIDTTL', '30', '-hint', 'ect');
     await enter(AGENT);
     const issuers = [
@@ -86,6 +88,7 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
       ECT_WORKLOAD_API_SVID: ECT,
       ECT_TRUST_FILE: at('trust.json'),
       ECT_CALLER_JWTS: 'yes',
+      ECT_WORKERS: '2',
     }).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${said.slice(-4000)}`);
     });
@@ -152,16 +155,33 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
     expect(issuerIn(stdout)).toBe(AGENT);
   });
 
-  test('A7 the SVID of the service is renewed while it serves', async () => {
-    await vi.waitFor(() => expect(service.events('svid-in-force').length).toBeGreaterThan(1), {
+  /** How many identities each worker has had. */
+  const counts = () =>
+    [1, 2].map((number) => service.events('svid-in-force').filter(({ worker }) => worker === number).length);
+  async function untilRenewed(): Promise<void> {
+    const before = counts();
+    await vi.waitFor(() => expect(counts().every((count, at) => count > before[at]!)).toBe(true), {
       ...SOON,
       timeout: 90_000,
     });
+  }
+
+  test('A7 the SVID of the service is renewed while it serves, at each worker', async () => {
+    await untilRenewed();
     const { cert, key, ca } = await svidFiles();
     const { code } = await issue('--ca', ca, '--cert', cert, '--cert-key', key, '--server-id', ECT);
     expect(code).toBe(0);
     expect(service.events('svid-lost')).toEqual([]);
   }, 120_000);
+
+  test('A7 an agent that hangs is left for the next one at its socket', async () => {
+    agent.kill('SIGSTOP');
+    await startAgent('second', port);
+    await untilRenewed();
+    const { cert, key, ca } = await svidFiles();
+    const { code } = await issue('--ca', ca, '--cert', cert, '--cert-key', key, '--server-id', ECT);
+    expect(code).toBe(0);
+  }, 240_000);
 });
 
 function issuerIn(printed: string): unknown {
@@ -194,9 +214,9 @@ plugins {
 `;
 }
 
-function agentConfig(folder: string, port: number): string {
+function agentConfig(folder: string, name: string, port: number): string {
   return `agent {
-  data_dir = "${folder}/agent"
+  data_dir = "${folder}/${name}"
   log_level = "WARN"
   server_address = "127.0.0.1"
   server_port = "${port}"
