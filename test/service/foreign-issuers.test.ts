@@ -182,8 +182,10 @@ test('A9: an identity token with a proof proves a caller once, over every transp
   const wit = server.jws({ sub: id, exp: now() + 300, cnf: { jwk: holder.jwk } }, { typ: 'wit+jwt' });
   const wth = hash('sha256', wit, 'base64url');
   const path = '/ect.v1.AuthorityService/Issue';
-  const proof = (aud = `${publicUrl}${path}`) =>
-    holder.jws({ aud, exp: now() + 60, jti: crypto.randomUUID(), wth }, { typ: 'wpt+jwt' });
+  const proof = (claims: object = {}, signer = holder) => {
+    const all = { aud: `${publicUrl}${path}`, exp: now() + 290, jti: crypto.randomUUID(), wth, ...claims };
+    return signer.jws(all, { typ: 'wpt+jwt' });
+  };
   const sentAs = (wpt: string) => ({ 'workload-identity-token': wit, authorization: `WPT ${wpt}` });
   const issue = async (headers: Readonly<Record<string, string>>) => {
     const answer = await fetch(`${service.url}${path}`, {
@@ -220,8 +222,29 @@ test('A9: an identity token with a proof proves a caller once, over every transp
     status.UNAUTHENTICATED,
   ]);
   channel.close();
+
+  // At whichever worker: connections are handed out in turn.
+  const bad: readonly [string, RegExp][] = [
+    [proof({ aud: `${publicUrl}/ect.v1.AuthorityService/Verify` }), /its aud is not the URL of the method/],
+    [proof({ aud: `https://other.example${path}` }), /its aud is not the URL of the method/],
+    [proof({ exp: now() + 900 }), /it ends in more than 300 s/],
+    [proof({}, issuerKey('w', { alg: 'ES256' })), /its signature does not verify/],
+    [proof({ jti: 'short' }), /its jti/],
+  ];
+  for (const [wpt, why] of bad) {
+    const both = await Promise.all([issue(sentAs(wpt)), issue(sentAs(wpt))]);
+    for (const answer of both) expect(answer).toEqual({ status: 401, body: expect.stringMatching(why) });
+  }
+
   const proven = service.events('call').filter((event) => event['proof'] === 'wimse');
   expect(proven.map((event) => event['by'])).toContain('spiffe://example.org');
+  expect(new Set(proven.map((event) => event['worker']))).toEqual(new Set([1, 2]));
+  // What processes remember of their own ends with them; that a proof was used is durable.
+  await service.kill();
+  await service.restart();
+  await vi.waitFor(() => expect(service.events('foreign-keys-taken')).toHaveLength(4), SOON);
+  for (const wpt of [once, another]) expect((await issue(sentAs(wpt))).body).toContain('it was used before');
+  expect((await issue(sentAs(proof()))).status).toBe(200);
   for (const secret of [wit, once]) expect(service.stderr()).not.toContain(secret.split('.')[2]);
 });
 
