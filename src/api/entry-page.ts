@@ -16,9 +16,7 @@ const STEPS_PER_ENTRY = 40;
 /** Reads a page of what a caller may see, and holds each of its entries against the tree. */
 export async function readEntryPage(ledger: Ledger, asked: EntryQuery, reader: Reader, call: Call) {
   const { query, list } = asked;
-  const { records, nextIndex } = reader.seesAll
-    ? await readAll(ledger, asked, call)
-    : await readSeen(ledger, asked, reader, call);
+  const { records, nextIndex } = await readFor(ledger, asked, reader, call);
   let [taken, room] = [0, pageRoom(query.limit, query.withContent)];
   for (const record of records.slice(0, query.limit)) {
     room -= sizeOfEntry(record);
@@ -44,6 +42,15 @@ interface Found {
   readonly nextIndex: number | undefined;
 }
 
+async function readFor(ledger: Ledger, asked: EntryQuery, reader: Reader, call: Call): Promise<Found> {
+  const { scope, author } = asked.query;
+  if (reader.seesAll) return readAll(ledger, asked, call);
+  if (scope === undefined && author !== undefined && !(await reader.mayKnowIssuer(author))) {
+    return readWindow(ledger, asked, reader, call);
+  }
+  return readSeen(ledger, asked, reader, call, scope === undefined ? MAX_LOOKED_AT : Number.POSITIVE_INFINITY);
+}
+
 async function readAll(ledger: Ledger, { query, kinds }: EntryQuery, call: Call): Promise<Found> {
   const records = await listKinds(ledger, { ...query, limit: query.limit + 1 }, kinds, call.signal);
   return { records, nextIndex: undefined };
@@ -63,11 +70,16 @@ const CHUNK = 1_000;
  * The same for a caller who may not see all entries: those in between are as if they were not there, so a page is filled with what
  * comes after them, as far as one call looks.
  */
-async function readSeen(ledger: Ledger, { query, kinds }: EntryQuery, reader: Reader, call: Call): Promise<Found> {
+async function readSeen(
+  ledger: Ledger,
+  { query, kinds }: EntryQuery,
+  reader: Reader,
+  call: Call,
+  max: number,
+): Promise<Found> {
   const seen: LedgerRecord[] = [];
   const yielder = createYielder(call);
   let rest = query;
-  const max = query.scope === undefined ? MAX_LOOKED_AT : Number.POSITIVE_INFINITY;
   for (let left = max; left > 0; left -= CHUNK) {
     const records = await listKinds(ledger, { ...rest, limit: CHUNK, withContent: false }, kinds, call.signal);
     for (const record of records) {
@@ -83,6 +95,28 @@ async function readSeen(ledger: Ledger, { query, kinds }: EntryQuery, reader: Re
   }
   const nextIndex = query.newestFirst === true ? (rest.endIndex ?? 0) - 1 : rest.startIndex;
   return { records: await whole(ledger, query, seen), nextIndex: nextIndex < 0 ? undefined : nextIndex };
+}
+
+/**
+ * The same where it is a secret whether an issuer has any entries. A page covers so many indexes as one call looks at entries, of
+ * whichever issuer: so its end, and the token of the next page, tell the size of the ledger and nothing else.
+ */
+async function readWindow(ledger: Ledger, asked: EntryQuery, reader: Reader, call: Call): Promise<Found> {
+  const { author: _, ...ofAnybody } = asked.query;
+  const next = async (range: Pick<RecordQuery, 'startIndex' | 'endIndex'>) => {
+    const query = { ...ofAnybody, ...range, limit: 1, withContent: false };
+    return (await ledger.list(query, call.signal))[0]?.index;
+  };
+  const first = await next(ofAnybody);
+  if (first === undefined) return { records: [], nextIndex: undefined };
+  const { startIndex, newestFirst } = ofAnybody;
+  const [from, end] = newestFirst
+    ? [Math.max(startIndex, first + 1 - MAX_LOOKED_AT), first + 1]
+    : [first, first + MAX_LOOKED_AT];
+  const query = { ...asked.query, startIndex: from, endIndex: end };
+  const { records } = await readSeen(ledger, { ...asked, query }, reader, call, Number.POSITIVE_INFINITY);
+  if (records.length > query.limit) return { records, nextIndex: undefined };
+  return { records, nextIndex: await next(newestFirst ? { startIndex, endIndex: from } : { startIndex: end }) };
 }
 
 /** With their contents, where these are asked for. */

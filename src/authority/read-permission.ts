@@ -30,9 +30,16 @@ export interface Reader {
   /** Undefined: the entry is not there. */
   maySee(entry: AskedEntry | undefined): Promise<boolean>;
   maySeeWorkflow(wid: string): Promise<boolean>;
+  /** Whether it may see tasks of this issuer as such, so that it is no secret that there are any. */
+  mayKnowIssuer(iss: string): Promise<boolean>;
 }
 
-const SEES_ALL: Reader = { seesAll: true, maySee: async () => true, maySeeWorkflow: async () => true };
+const SEES_ALL: Reader = {
+  seesAll: true,
+  maySee: async () => true,
+  maySeeWorkflow: async () => true,
+  mayKnowIssuer: async () => true,
+};
 
 /** `isList`: what is left out of a list is no rejection, and nobody is told. */
 export function readerFor(context: AuthorityContext, caller: Caller, action: Action, isList = false): Reader {
@@ -56,6 +63,7 @@ export function readerFor(context: AuthorityContext, caller: Caller, action: Act
       return isSeen && isThere;
     },
     maySeeWorkflow: (wid) => permits(authorizer, { kind: 'workflow', wid }, wid, true),
+    mayKnowIssuer: (iss) => permits(authorizer, { kind: 'entry', entry: { ...NO_ENTRY, iss } }, NO_WORKFLOW, false),
   };
 }
 

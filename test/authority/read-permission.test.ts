@@ -2,6 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
 import { authorityService } from '../../src/api/authority.ts';
 import { ledgerService } from '../../src/api/ledger.ts';
@@ -10,6 +11,8 @@ import type { Call } from '../../src/calls/call.ts';
 import { EctError } from '../../src/errors.ts';
 import { GraphFormat, ValidateDAGRequestSchema } from '../../src/gen/ect/v1/authority_pb.ts';
 import {
+  EntryKind,
+  EntryOrder,
   type EntrySchema,
   GetEntryRequestSchema,
   GetInclusionProofRequestSchema,
@@ -263,6 +266,50 @@ describe('A10 a list', () => {
     const list = (wid: string) => service.listEntries(create(ListEntriesRequestSchema, { wid }), call(A));
     expect(await list(OF_B)).toEqual({ entries: [], nextPageToken: '' });
     expect(await list(OF_B)).toEqual(await list(NOWHERE));
+  });
+
+  test('A10 by an issuer has the same pages whether it has ten thousand hidden entries or none', async () => {
+    const { context, service, call, tasks } = await make();
+    const content = Buffer.from('x');
+    const leaf = () => Buffer.from('{}');
+    const HIDDEN = 'spiffe://prod.example/hidden';
+    const many = Array.from({ length: 20_100 }, (_, nth) => {
+      const name = `550e8400-e29b-41d4-a716-4466554${String(nth).padStart(5, '0')}`;
+      const digest = hash('sha256', name, 'buffer');
+      return context.ledger.append({ scope: '', name, author: HIDDEN, digest, content, leaf });
+    });
+    await Promise.all(many);
+    const last = await recordFor(context, B, SHARED);
+    const own = await recordFor(context, A, '');
+    /** Every page: what is on it, and the place of the next one. The rest of a token says what is listed. */
+    const pagesOf = async (caller: Caller, query: MessageInitShape<typeof ListEntriesRequestSchema>) => {
+      const pages: (readonly (string | undefined)[])[] = [];
+      let pageToken = '';
+      do {
+        const page = await service.listEntries(create(ListEntriesRequestSchema, { ...query, pageToken }), call(caller));
+        pageToken = page.nextPageToken ?? '';
+        const names = page.entries?.map((entry) => taskOf(entry)?.name?.jti) ?? [];
+        pages.push([Buffer.from(pageToken, 'base64url').subarray(-6).toString('hex'), ...names]);
+      } while (pageToken !== '');
+      return pages;
+    };
+    for (const order of [EntryOrder.OLDEST_FIRST, EntryOrder.NEWEST_FIRST]) {
+      for (const range of [{}, { fromIndex: 50n }, { kinds: [EntryKind.TASK] }, { recordedFrom: timestampFromMs(1) }]) {
+        const hidden = await pagesOf(A, { iss: HIDDEN, order, ...range });
+        expect(hidden).toHaveLength(3);
+        expect(hidden).toEqual(await pagesOf(A, { iss: 'spiffe://prod.example/absent', order, ...range }));
+      }
+    }
+    const later = { iss: HIDDEN, recordedFrom: timestampFromMs(8_640_000_000_000) };
+    expect(await pagesOf(A, later)).toEqual([['']]);
+    // What it may see of another it finds on the way, and its own at once.
+    const ofB = (await pagesOf(A, { iss: B.id })).map(([, ...names]) => names);
+    expect(ofB).toEqual([[tasks.sharedByB], [], [last]]);
+    const page = (await pagesOf(A, { iss: B.id, pageSize: 1, order: EntryOrder.NEWEST_FIRST })).map(
+      ([, ...names]) => names,
+    );
+    expect(page.flat()).toEqual([last, tasks.sharedByB]);
+    expect(await pagesOf(A, { iss: A.id })).toEqual([['', tasks.ofA, tasks.sharedByA, own]]);
   });
 
   test('A10 by an issuer that the caller may not read is empty', async () => {
