@@ -163,7 +163,8 @@ export class Stream {
 
   /** Ends the stream, because others need more what it holds. Its peer is not read from for a while: it would only bring the next. */
   evict(): void {
-    if (this.isClosed) return;
+    // Not `isClosed`: an answer that is written whole is what waits.
+    if (this.#closed) return;
     this.reset(ErrorCode.ENHANCE_YOUR_CALM);
     this.#host.throttle(EVICTED_MS);
   }

@@ -26,7 +26,9 @@ async function startWaiting() {
     onGone: () => undefined,
   });
   const openMemory = (evict: () => void) => budget.open(account, evict);
-  const server = await startServer({}, serve, undefined, { openMemory });
+  // Nobody is cut off for reading slowly: what ends a stream here is that it is given up.
+  const never = { stallMs: 3_600_000, answerMs: 3_600_000 };
+  const server = await startServer(never, serve, undefined, { openMemory });
   return { server, budget, account, waiting, clock };
 }
 
@@ -123,8 +125,38 @@ describe('H24: an answer that was reserved', () => {
     stream?.answer(STATUS, Buffer.alloc(ROOM), END);
     clock.ms += 1_000;
     for (const other of others) other.close();
-    for (const other of others) other.grow(10 * MIB);
+    const newcomers = Array.from({ length: 5 }, () => budget.open(new Account(0), () => undefined));
+    expect(newcomers.every((newcomer) => newcomer.grow(10 * MIB))).toBe(true);
     await vi.waitFor(() => expect(resetIds(peer)).toEqual([1]), SOON);
+  });
+
+  test('is given up with all of it, whichever way it was written', async () => {
+    const ways: readonly ((stream: Stream) => void)[] = [
+      (stream) => stream.answer(STATUS, Buffer.alloc(ROOM), END),
+      (stream) => {
+        stream.respond(STATUS, false);
+        stream.write(Buffer.alloc(ROOM));
+      },
+      (stream) => {
+        stream.respond(STATUS, false);
+        stream.write(Buffer.alloc(ROOM));
+        stream.end(END);
+      },
+    ];
+    for (const isReserved of [true, false]) {
+      for (const write of ways) {
+        const { server, budget, waiting, clock } = await startWaiting();
+        await using _ = server;
+        using peer = await openPeer(server, hello([4, 0]));
+        const [stream] = await ask(peer, waiting, [1]);
+        if (isReserved) expect(stream?.reserveAnswer(ROOM)).toBe(true);
+        write(stream!);
+        clock.ms += 1_000;
+        const others = Array.from({ length: 5 }, () => budget.open(new Account(0), () => undefined));
+        expect(others.every((other) => other.grow(10 * MIB))).toBe(true);
+        await vi.waitFor(() => expect(resetIds(peer)).toEqual([1]), SOON);
+      }
+    }
   });
 
   test('may turn out larger than was said, where there is room, and never holds more than the connection may', async () => {
