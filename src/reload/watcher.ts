@@ -3,7 +3,7 @@
 
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { directoriesOf } from './directories.ts';
+import { watchedPlaces } from './directories.ts';
 
 interface Watch {
   /** Device and number of the directory: another one may come under its name. */
@@ -15,6 +15,7 @@ export class DirectoryWatcher {
   readonly #paths: readonly string[];
   readonly #onHint: () => void;
   readonly #watches = new Map<string, Watch>();
+  #names: ReadonlySet<string> = new Set();
   #isClosed = false;
 
   constructor(paths: readonly string[], onHint: () => void) {
@@ -24,9 +25,9 @@ export class DirectoryWatcher {
 
   /** Watches what there is to watch now. To be called again after every change, and now and then. */
   async refresh(): Promise<void> {
-    const sets = await Promise.all(this.#paths.map(directoriesOf));
+    const places = await Promise.all(this.#paths.map(watchedPlaces));
     const wanted = new Map<string, string>();
-    for (const directory of sets.flatMap((set) => [...set])) {
+    for (const directory of places.flatMap(({ directories }) => [...directories])) {
       const identity = await identityOf(directory);
       if (identity !== undefined) wanted.set(directory, identity);
     }
@@ -34,6 +35,7 @@ export class DirectoryWatcher {
       if (wanted.get(directory) !== identity) this.#end(directory);
     }
     if (this.#isClosed) return;
+    this.#names = new Set(places.flatMap(({ names }) => [...names]));
     for (const [directory, identity] of wanted) if (!this.#watches.has(directory)) this.#begin(directory, identity);
   }
 
@@ -44,7 +46,10 @@ export class DirectoryWatcher {
 
   #begin(directory: string, identity: string): void {
     try {
-      const watcher = watch(directory, { persistent: false }, this.#onHint);
+      const watcher = watch(directory, { persistent: false }, (_, name) => {
+        // A database or a file of events beside the watched file changes many times a second.
+        if (name === null || this.#names.has(name)) this.#onHint();
+      });
       // Without it the files are looked at now and then all the same.
       watcher.on('error', () => this.#end(directory));
       this.#watches.set(directory, { identity, watcher });

@@ -4,8 +4,9 @@ import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { directoriesOf } from '../../src/reload/directories.ts';
+import { watchedPlaces } from '../../src/reload/directories.ts';
 import { type FileGroup, loadGroup, Reloader } from '../../src/reload/index.ts';
+import { DirectoryWatcher } from '../../src/reload/watcher.ts';
 import { SOON } from '../support/soon.ts';
 
 let folder: string;
@@ -123,6 +124,21 @@ describe('a change is noticed without a poll', () => {
   });
 });
 
+test('A7 what changes beside a file is no hint: a directory may hold a busy database as well', async () => {
+  await writeFile(path('one'), 'first');
+  const hints: string[] = [];
+  let written = 'the neighbour';
+  const watcher = new DirectoryWatcher([path('one')], () => hints.push(written));
+  await watcher.refresh();
+  for (let time = 0; time < 20; time++) await writeFile(path('ledger.db-wal'), `page ${time}`);
+  written = 'the file';
+  await writeFile(path('one'), 'second');
+  // The system reports changes in their order.
+  await until(() => expect(hints).toContain('the file'));
+  watcher.close();
+  expect(hints).not.toContain('the neighbour');
+});
+
 describe('what cannot be used', () => {
   test('A7 stays out, is said once, and what was good before stays in force', async () => {
     for (const name of ['one', 'two']) await writeFile(path(name), 'first');
@@ -216,8 +232,8 @@ test('the directories on the way to a file are those in which one swap may chang
   await mkdir(path('mount'));
   await symlink(path('mount'), path('alias'));
   await symlink('../one', path('mount/cert'));
-  const found = await directoriesOf(path('alias/cert'));
-  expect(new Set(found)).toEqual(new Set([path('alias'), folder, path('mount'), path('..data'), path('..1')]));
+  const { directories } = await watchedPlaces(path('alias/cert'));
+  expect(directories).toEqual(new Set([path('alias'), folder, path('mount'), path('..data'), path('..1')]));
   await symlink('loop', path('loop'));
-  expect(await directoriesOf(path('loop'))).toContain(folder);
+  expect((await watchedPlaces(path('loop'))).directories).toContain(folder);
 });
