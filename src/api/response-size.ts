@@ -92,13 +92,14 @@ function issueBytes(
 ): number {
   if (isBeyondLimits(request)) return ERROR_BYTES;
   const { jti, wid, execAct, aud, pred, inputBinding, outputBinding } = request;
-  const texts = [jti, wid, execAct, request.iss, ...aud, ...pred];
-  const characters = texts.reduce((sum, text) => sum + text.length, 0);
+  const names = jti.length + wid.length + execAct.length + request.iss.length;
+  const characters = names + lengthOf(aud) + lengthOf(pred);
   const { maxTokenBytes, ids } = context.policy.token;
   if (characters > maxTokenBytes) return Math.max(ERROR_BYTES, CHECKS_BYTES.issue);
   spend(characters);
   // No claim may have a control character.
-  if (texts.some(hasControl)) return ERROR_BYTES;
+  if (hasControl(jti) || hasControl(wid) || hasControl(execAct) || hasControl(request.iss)) return ERROR_BYTES;
+  if (aud.some(hasControl) || pred.some(hasControl)) return ERROR_BYTES;
   const ext = extensionText(request.extension);
   if (ext === undefined) return ERROR_BYTES;
   spend(ext.length);
@@ -108,7 +109,8 @@ function issueBytes(
   const payload = Math.min(PAYLOAD_BYTES + flat + Buffer.byteLength(ext), maxTokenBytes);
   const hasPolicy = namesPolicy(ext);
   // Policy claims are answered once more by themselves.
-  const claims = CLAIMS_BYTES + flat + structBytes(Buffer.from(ext)) + (hasPolicy ? ext.length : 0);
+  const struct = ext === '' ? 0 : structBytes(Buffer.from(ext));
+  const claims = CLAIMS_BYTES + flat + struct + (hasPolicy ? ext.length : 0);
   const token = request.dryRun ? CHECKS_BYTES.issue : SEALED_BYTES + base64Bytes(payload);
   const dag = pred.length === 0 ? 0 : RESULT_BYTES;
   const isRecorded = request.level === Level.L3 && !request.dryRun;
@@ -116,20 +118,35 @@ function issueBytes(
   return Math.max(ERROR_BYTES, token + claims + dag + KID_BYTES + (isRecorded ? receipt + leaf : 0));
 }
 
-/** What is longer than its field may be. */
+function lengthOf(texts: readonly string[]): number {
+  let length = 0;
+  for (const text of texts) length += text.length;
+  return length;
+}
+
+/** What is longer than its field may be. Every item is asked, so nothing is made for it. */
 function isBeyondLimits({ jti, wid, iss, execAct, aud, pred, inputBinding, outputBinding }: IssueRequest): boolean {
-  const names = [
-    jti,
-    wid,
-    ...[inputBinding, outputBinding].map(({ value }) => (typeof value === 'string' ? value : '')),
-  ];
   return (
     aud.length > MAX_AUDIENCES ||
     pred.length > MAX_PREDECESSORS ||
     execAct.length > 2 * MAX_EXEC_ACT_CHARACTERS ||
-    [iss, ...aud].some((party) => party.length > MAX_URI_BYTES) ||
-    [...names, ...pred].some((name) => name.length > MAX_NAME_CHARACTERS)
+    isLongParty(iss) ||
+    aud.some(isLongParty) ||
+    isLongName(jti) ||
+    isLongName(wid) ||
+    isLongName(inputBinding.value) ||
+    isLongName(outputBinding.value) ||
+    pred.some(isLongName)
   );
+}
+
+function isLongParty(party: string): boolean {
+  return party.length > MAX_URI_BYTES;
+}
+
+/** Whether an id or a hash is too long; the octets of an input are no name. */
+function isLongName(name: string | Uint8Array | undefined): boolean {
+  return typeof name === 'string' && name.length > MAX_NAME_CHARACTERS;
 }
 
 export function appendedBytes(context: AuthorityContext, items: readonly BatchAppendLedgerItem[], call: Call): Size {
