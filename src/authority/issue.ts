@@ -89,16 +89,16 @@ export function draftToken(
 }
 
 /** Signs a token. Rejects as the signer does. */
-async function sign(
+function sign(
   { batcher }: AuthorityContext,
   draft: TokenDraft,
   claims: Claims,
   deadline: CallDeadline,
-): Promise<OwnToken> {
+): OwnToken | Promise<OwnToken> {
   if (draft.signer === undefined) return { text: draft.text, claims, kid: '' };
   const { unsealed, signer } = draft;
-  const raw = await batcher.add(() => signer.sign(unsealed.signingInput, deadline));
-  return { text: sealToken(unsealed, raw), claims, kid: signer.jwk.kid };
+  const signing = batcher.add(() => signer.sign(unsealed.signingInput, deadline));
+  return signing.then((raw) => ({ text: sealToken(unsealed, raw), claims, kid: signer.jwk.kid }));
 }
 
 /** Rejects before it is signed what could not be kept afterwards. */
