@@ -106,7 +106,7 @@ export function authorityService(
         const results = await runItems(
           items,
           call,
-          async (request, place) => issueOne(orderOf(request, place), request, call, details),
+          (request, place) => issueOne(orderOf(request, place), request, call, details),
           details,
         );
         return { results };
