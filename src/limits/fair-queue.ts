@@ -15,8 +15,9 @@ interface Piece<T> {
 /** A flow with work that waits, first come, first served. */
 interface Waiting<T> {
   readonly flow: Flow;
-  readonly pieces: Piece<T>[];
-  /** The next of the pieces; those before it have been served. */
+  /** Those that were served are gone: what they belong to is not kept for the places that they had. */
+  readonly pieces: (Piece<T> | undefined)[];
+  /** The next of the pieces. */
   head: number;
   /** Virtual time at which the next piece may start, and at which it must end. */
   start: number;
@@ -110,14 +111,16 @@ export class FairQueue<T> {
 
   #removeFirst(first: Waiting<T>): Piece<T> {
     this.#size--;
-    return first.pieces[first.head++]!;
+    const piece = first.pieces[first.head]!;
+    first.pieces[first.head++] = undefined;
+    return piece;
   }
 
   /** Puts the flow that was first where its next piece, which may start at `start`, belongs. */
   #reorder(first: Waiting<T>, start: number): void {
     const { flow, pieces } = first;
     if (first.head < pieces.length) {
-      // What was served is let go now and then, since a backlog may never end.
+      // The places of what was served are let go now and then, since a backlog may never end.
       if (first.head >= MAX_SERVED) first.head -= pieces.splice(0, first.head).length;
       first.start = start;
       first.deadline = start + pieces[first.head]!.cost;

@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FairQueue } from '../../src/limits/fair-queue.ts';
@@ -37,6 +38,22 @@ describe('start-time fair queueing', () => {
     for (let item = 0; item < 100; item++) queue.push(large, 10, 'large');
     const first = Array.from({ length: 55 }, () => queue.pop());
     expect(first.filter((item) => item === 'large').length).toBeLessThanOrEqual(6);
+  });
+
+  test('what was served is kept no longer, also while its flow always wants more', () => {
+    class Work {}
+    const queue = new FairQueue<Work>();
+    const busy = flow();
+    queue.push(busy, 1, new Work());
+    for (let served = 0; served < 100; served++) {
+      queue.push(busy, 1, new Work());
+      if (served % 10 === 9) queue.withdraw();
+      else queue.pop();
+      queue.push(busy, 1, new Work());
+    }
+    expect(queue.size).toBe(101);
+    // It collects garbage first.
+    expect(queryObjects(Work, { format: 'count' })).toBe(101);
   });
 
   test('work that is withdrawn costs its flow nothing, and moves nobody else', () => {
