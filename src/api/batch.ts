@@ -145,7 +145,9 @@ export async function appendItems(
       const denial = denials[position];
       if (denial !== undefined) throw denial;
       const manner = { receiptFormat: asked.receiptFormat, details };
-      return asked.dryRun ? dryRunInTurn(context, asked.token, call, manner) : writeOutcome(outcomes[position]!, manner);
+      return asked.dryRun
+        ? dryRunInTurn(context, asked.token, call, manner)
+        : writeOutcome(outcomes[position]!, manner);
     });
     results.push(resultOf(reference, position, outcome, details));
   }
