@@ -21,7 +21,7 @@ import {
   ListEntriesRequestSchema,
   RecordingStatus,
 } from '../../src/gen/ect/v1/ledger_pb.ts';
-import type { RecordQuery } from '../../src/ledger/index.ts';
+import type { Reach, RecordQuery } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
@@ -52,8 +52,18 @@ class ToldStore extends MemoryLedgerStore {
   }
 
   override async list(query: RecordQuery) {
-    this.asked.push('list');
+    this.asked.push(`list ${query.limit}`);
     return super.list(query);
+  }
+
+  override async lookUp(scope: string, names: readonly string[], reach: Reach) {
+    this.asked.push(`lookUp ${names.length}`);
+    return super.lookUp(scope, names, reach);
+  }
+
+  override async nodes(wanted: Parameters<MemoryLedgerStore['nodes']>[0]) {
+    this.asked.push(`nodes ${wanted.length}`);
+    return super.nodes(wanted);
   }
 }
 
@@ -138,6 +148,7 @@ describe('A10 one entry', () => {
         }
         expect(failures[0]).toMatchObject({ reason: 'ENTRY_NOT_FOUND' });
         expect(failures[0]).toEqual(failures[1]);
+        expect(told[0]).not.toEqual([]);
         expect(told[0]).toEqual(told[1]);
       }
     }

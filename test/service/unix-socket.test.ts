@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
@@ -22,11 +22,17 @@ describe('a service on a Unix socket', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const place = (name: string) => join(folder, name);
 
-  const clientAt = (path: string) =>
-    createClient(
+  const clientAt = (path: string, opened: Socket[] = []) => {
+    const createConnection = () => {
+      const socket = connect(path);
+      opened.push(socket);
+      return socket;
+    };
+    return createClient(
       AuthorityService,
-      createGrpcTransport({ baseUrl: 'http://localhost', nodeOptions: { createConnection: () => connect(path) } }),
+      createGrpcTransport({ baseUrl: 'http://localhost', nodeOptions: { createConnection } }),
     );
+  };
   const rejectionOf = async (path: string, settings: Record<string, string> = {}) =>
     (await runMain(['serve'], { ECT_LISTEN: `unix:${path}`, ECT_STORE: 'memory', ...settings })).stderr;
 
@@ -57,6 +63,21 @@ describe('a service on a Unix socket', () => {
     expect((await failureOf(other)).info?.reason).toBe('ISSUER_NOT_ALLOWED');
     const first = () => service.events('call').at(0);
     await expect.poll(first, SOON).toMatchObject({ caller: AGENT, proof: 'unix', by: path });
+  });
+
+  test('A5 its connections are not counted by address: they have none, and all of them would be one', async () => {
+    const path = place('many.sock');
+    await using _service = await startService({
+      ECT_LISTEN: `unix:${path}`,
+      ECT_STORE: 'memory',
+      ECT_MAX_CONNECTIONS: '20',
+      ECT_MAX_CONNECTIONS_PER_ADDRESS: '1',
+    });
+    const opened: Socket[] = [];
+    const clients = Array.from({ length: 10 }, () => clientAt(path, opened));
+    for (const client of [...clients, ...clients]) expect((await client.issue(order)).token).toContain('.');
+    expect(opened).toHaveLength(clients.length);
+    expect(opened.map(({ destroyed }) => destroyed)).not.toContain(true);
   });
 
   test('A5 a proxy on the socket says for whom it calls', async () => {
