@@ -13,7 +13,8 @@ import { afterAll } from 'vitest';
 import type { RedisTarget } from '../../src/stores/redis/index.ts';
 import { describeWhen } from './need.ts';
 
-const SERVER = '/usr/bin/redis-server';
+/** ECT_TEST_REDIS_SERVER: another server of the same protocol, such as Valkey. */
+const SERVER = process.env['ECT_TEST_REDIS_SERVER'] ?? '/usr/bin/redis-server';
 
 /** A `describe` for tests that need a server. */
 export function describeWithRedis(title: string, tests: () => void): void {

@@ -38,7 +38,8 @@ export function examineServer(info: string, kind: ServerKind): ServerFacts {
 }
 
 function rejectUnfit(found: ReadonlyMap<string, string>, kind: ServerKind): void {
-  const mode = found.get('redis_mode');
+  // Valkey renamed it in version 8.
+  const mode = found.get('redis_mode') ?? found.get('server_mode');
   if (mode === 'sentinel') throw new UnfitRedis('ECT_REDIS_URL leads to a Sentinel: name it in ECT_REDIS_SENTINELS.');
   const isCluster = kind === 'cluster' || kind === 'cluster-member';
   if ((mode === 'cluster') !== isCluster) {

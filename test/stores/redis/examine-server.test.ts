@@ -23,6 +23,16 @@ test('a good one is known by its run', () => {
   expect(examine({ redis_version: '10.1.0' }).warnings).toEqual([]);
 });
 
+test('Valkey says its mode under a name of its own', () => {
+  const valkey = { redis_version: '7.2.4', valkey_version: '9.1.2', redis_mode: undefined };
+  const [alone, member] = ['standalone', 'cluster'].map((mode) => ({ ...valkey, server_mode: mode }));
+  expect(examine(alone).warnings).toEqual([]);
+  expect(examine(member, 'cluster').warnings).toEqual([]);
+  expect(() => examine(member)).toThrow('set ECT_REDIS_CLUSTER=yes');
+  expect(() => examine(alone, 'cluster')).toThrow('unset ECT_REDIS_CLUSTER');
+  expect(() => examine({ ...valkey, server_mode: 'sentinel' })).toThrow('leads to a Sentinel');
+});
+
 describe('L23: rejected until an operator acts is', () => {
   test.each<[string, object, ServerKind]>([
     ['older than version 7', { redis_version: '6.2.14' }, 'server'],
