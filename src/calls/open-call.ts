@@ -28,8 +28,8 @@ export interface PresentedCall extends Arrival, Presented {}
 /** How far a call has come: its request arrives, it waits for its turn, its procedure has begun. */
 export type Stage = 'unread' | 'waiting' | 'begun';
 
-/** The time to tell a caller of a failure, in milliseconds. A tenth of a short deadline. */
-const MAX_TELLING_MS = 200;
+/** The time to tell a caller of a failure, in milliseconds: for a network that is slow, or a machine that is busy. A tenth of a short deadline. */
+const MAX_TELLING_MS = 500;
 
 /** An open call. Its event is written exactly once, by whoever ends it first. */
 export class OpenCall implements Call, UnreadCall {

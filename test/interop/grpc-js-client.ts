@@ -32,16 +32,25 @@ export interface ErrorInfo {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** google.protobuf.Duration as the loader reads it. */
+interface Duration {
+  readonly seconds: string;
+  readonly nanos: number;
+}
+
 /** A call that failed. `code` is the number of gRPC. */
 export class CallError extends Error {
   override readonly name = 'CallError';
   readonly code: number;
   readonly info: ErrorInfo | undefined;
+  /** What google.rpc.RetryInfo says, in seconds. */
+  readonly retrySeconds: number | undefined;
 
-  constructor(error: ServiceError, info: ErrorInfo | undefined) {
+  constructor(error: ServiceError, info?: ErrorInfo, retrySeconds?: number) {
     super(`${info?.reason ?? error.code}: ${error.details}`);
     this.code = error.code;
     this.info = info;
+    this.retrySeconds = retrySeconds;
   }
 
   get reason(): string {
@@ -80,15 +89,19 @@ export function dial(address: string, security: ChannelCredentials = credentials
   // A pool of channels that the library shares would outlive the test and join tests to each other.
   const client = new Client(address, security, { 'grpc.use_local_subchannel_pool': 1 });
 
-  function errorInfoIn({ details }: Status): ErrorInfo | undefined {
-    const any = details.find(({ type_url }) => type_url === 'type.googleapis.com/google.rpc.ErrorInfo');
-    return any === undefined ? undefined : decode<ErrorInfo>(protos, 'google.rpc.ErrorInfo', any.value);
+  function detailIn<Detail>({ details }: Status, type: string): Detail | undefined {
+    const any = details.find(({ type_url }) => type_url === `type.googleapis.com/${type}`);
+    return any === undefined ? undefined : decode<Detail>(protos, type, any.value);
   }
+
+  const errorInfoIn = (status: Status) => detailIn<ErrorInfo>(status, 'google.rpc.ErrorInfo');
 
   function readError(error: ServiceError): CallError {
     const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
-    if (!Buffer.isBuffer(bytes)) return new CallError(error, undefined);
-    return new CallError(error, errorInfoIn(decode<Status>(protos, 'google.rpc.Status', bytes)));
+    if (!Buffer.isBuffer(bytes)) return new CallError(error);
+    const status = decode<Status>(protos, 'google.rpc.Status', bytes);
+    const retry = detailIn<{ readonly retry_delay: Duration | null }>(status, 'google.rpc.RetryInfo')?.retry_delay;
+    return new CallError(error, errorInfoIn(status), retry ? Number(retry.seconds) + retry.nanos / 1e9 : undefined);
   }
 
   function call<Answer>(
