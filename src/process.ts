@@ -10,7 +10,7 @@ import { ledgerCopier } from './ledger-copy/index.ts';
 import { checkConfig } from './maintenance/config-check.ts';
 import { ledgerDatabases } from './maintenance/database-audit.ts';
 import { schemaChanger } from './maintenance/database-schema.ts';
-import { ledgerRecovery } from './maintenance/ledger-recovery.ts';
+import { ledgerRecoveryOf } from './maintenance/ledger-recovery.ts';
 import { trustChecker } from './maintenance/trust-check.ts';
 import { StopLate } from './runtime/shutdown.ts';
 import { Signals } from './runtime/signals.ts';
@@ -36,7 +36,7 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     serve: (config: string | undefined) => serve(signals ?? new Signals(), config),
     checkConfig: check,
     checkTrust: trustChecker(process.env),
-    recovery: ledgerRecovery,
+    recovery: ledgerRecoveryOf(process.env),
     copier: ledgerCopier(process.env),
     backups: backupsOf(process.env),
     databases: ledgerDatabases(process.env),

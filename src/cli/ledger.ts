@@ -98,8 +98,11 @@ function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
       .addOption(noteOption()),
   );
   withHelp(withOutput(withConfirmation(command)), {
-    examples: ['ect ledger accept-loss --data-dir ./data --note "the disk failed, backup of 3 a.m."'],
-    rejected: 'a service owns the directory, or nothing is missing',
+    examples: [
+      'ect ledger accept-loss --data-dir ./data --note "the disk failed, backup of 3 a.m."',
+      'ECT_STORE=postgres ECT_POSTGRES_URL=postgres://ect_service@db.example.org/ect ECT_LEDGER_KEY_FILE=ledger.key ect ledger accept-loss',
+    ],
+    rejected: 'a service owns the directory, nothing is missing, or the database cannot be used',
   });
   return command.action((options: DirectoryOptions & { readonly note: string }) =>
     attempt(io, options, async () => {

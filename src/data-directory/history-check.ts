@@ -74,18 +74,25 @@ export function describeLoss({ kind, shown, size }: HistoryLost, dir: DataDir): 
 }
 
 /** The same of a ledger in a database, which a replica holds against its own mark. Nothing was written. */
-export function describeSharedLoss({ kind, shown, size }: HistoryLost): string {
-  const next =
-    'Check that ECT_POSTGRES_URL leads to the right database, and that it was not restored from an older copy or failed over to a ' +
-    'standby that lacked commits. Where the loss is accepted, remove ledger.mark from the data directory of each replica: receipts and ' +
-    'checkpoints of missing entries then contradict the ledger.';
-  const was =
-    shown === undefined
-      ? 'the mark of this replica (ledger.mark) is damaged or of another ledger'
-      : `this replica has shown ${shown.size} entries, the last of ${new Date(shown.recordedAtMs).toISOString()} (ledger.mark)`;
-  return kind === 'different'
-    ? `The database holds another history than was shown: ${was}, and they are not these. ${next}`
-    : `The database holds ${size} entries of the ledger, but ${was}. ${next}`;
+export function describeSharedLoss({ kind, shown, size }: HistoryLost, dir: DataDir): string {
+  if (shown === undefined) {
+    return (
+      `${basename(dir.mark)} in ${dir.path} is damaged or of another ledger, so nothing shows whether entries of the ledger in the ` +
+      'database are missing. Run `ect audit` with a checkpoint that was kept elsewhere (--earlier); where it finds no fault, remove the file.'
+    );
+  }
+  const was = `this replica has shown ${shown.size} entries, the last of ${new Date(shown.recordedAtMs).toISOString()} (${basename(dir.mark)} in ${dir.path})`;
+  const is =
+    kind === 'different'
+      ? `The database holds another history than was shown: ${was}, and they are not these.`
+      : `The database holds ${size} entries of the ledger, but ${was}.`;
+  return (
+    `${is} Nothing was changed. Do one of these:\n` +
+    '  - check that ECT_POSTGRES_URL leads to the right database and server; if that was restored, restore it to a later moment, to all that was archived;\n' +
+    '  - begin a new ledger: another database (ect db init), another key (ect keygen --ledger) for every replica, and no ledger.mark in their data directories;\n' +
+    `  - ect ledger accept-loss --data-dir ${dir.path}, with the settings of this replica: the ledger goes on with what is left, and an entry in it states the ` +
+    'loss. Receipts and checkpoints of missing entries will contradict it. Repeat it for the data directory of each replica that is rejected.'
+  );
 }
 
 function waysOut(dir: DataDir): string {

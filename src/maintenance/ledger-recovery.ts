@@ -31,8 +31,26 @@ import {
 } from '../ledger/index.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import { SqliteLedgerStore } from '../stores/sqlite/index.ts';
+import { type Env, isOverDatabase, recordSharedLoss } from './shared-ledger-recovery.ts';
 
-export const ledgerRecovery: LedgerRecovery = { newOrigin, acceptLoss };
+/** `env`: where the settings are. Only those of a replica over a database count. */
+export function ledgerRecoveryOf(env: Env): LedgerRecovery {
+  return {
+    newOrigin: (path, origin, endsIntact) => {
+      if (isOverDatabase(env)) throw new StartError(NEW_ORIGIN_IN_DATABASE);
+      return newOrigin(path, origin, endsIntact);
+    },
+    acceptLoss: (path, note) =>
+      asOwner(path, (dir) => {
+        const clock = clockForLoss(dir);
+        return isOverDatabase(env) ? recordSharedLoss(env, dir, note, clock) : recordLoss(dir, note, clock);
+      }),
+  };
+}
+
+const NEW_ORIGIN_IN_DATABASE =
+  'A new ledger needs a database of its own (ECT_STORE=postgres): make one with `ect db init`, and a key with `ect keygen --ledger`. ' +
+  'Give both to every replica, and remove ledger.mark from each data directory.';
 
 /** Runs `work` in a directory that has been used, as its owner. */
 async function asOwner<T>(path: string, work: (dir: DataDir) => Promise<T>): Promise<T> {
@@ -135,10 +153,6 @@ async function keepAside(dir: DataDir): Promise<string> {
   await linkAside(dir.path, names, keptIn);
   for (const file of [`${dir.ledger}-shm`, ...kept]) rmSync(file, { force: true });
   return keptIn;
-}
-
-function acceptLoss(path: string, note: string): Promise<AcceptedLossFacts> {
-  return asOwner(path, (dir) => recordLoss(dir, note, clockForLoss(dir)));
 }
 
 /** The clock by which a loss is dated, for ever. StartError where the wall clock is not trusted. */

@@ -22,6 +22,9 @@ import { isUnfinishedCopy } from '../stores/unfinished-copy.ts';
 import type { Events } from '../telemetry/events.ts';
 import type { Stores } from './open-stores.ts';
 
+/** A replica may start while its database fails over: longer than that takes, and shorter than a supervisor waits. */
+const START_PATIENCE_MS = 15_000;
+
 /** What a shared store is opened with. */
 export interface SharedSurroundings {
   readonly dir: DataDir;
@@ -38,7 +41,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
   if (config.postgres === undefined) throw new TypeError('There is no database in the configuration.');
   const database = new PostgresDatabase(await postgresTarget(config.postgres), config.postgres.pool, {}, events);
   try {
-    await database.examine();
+    await database.examine(START_PATIENCE_MS);
     const ledger = new PostgresLedgerStore(database);
     await rejectUnfinishedCopy(ledger);
     await rejectMoved(new MovedLedger(database));
@@ -59,7 +62,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       replacedFile: () => undefined,
       writes: [],
       checks: () => ({ database: database.isUp, integrity: !damage.isFound() }),
-      describeLoss: describeSharedLoss,
+      describeLoss: (loss) => describeSharedLoss(loss, dir),
       tidiesForAll: () => lease.token !== undefined,
       readSharedTime: (steadyMs) => readServerTime(database, steadyMs),
       close: async () => {
@@ -76,7 +79,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     };
   } catch (error) {
     await database.close();
-    if (error instanceof HistoryLost) throw new StartError(describeSharedLoss(error), { cause: error });
+    if (error instanceof HistoryLost) throw new StartError(describeSharedLoss(error, dir), { cause: error });
     throw error instanceof UnfitDatabase ? new StartError(error.message, { cause: error }) : error;
   }
 }

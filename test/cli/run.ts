@@ -9,7 +9,7 @@ import { ledgerCopier } from '../../src/ledger-copy/index.ts';
 import { checkConfig } from '../../src/maintenance/config-check.ts';
 import { ledgerDatabases } from '../../src/maintenance/database-audit.ts';
 import { schemaChanger } from '../../src/maintenance/database-schema.ts';
-import { ledgerRecovery } from '../../src/maintenance/ledger-recovery.ts';
+import { ledgerRecoveryOf } from '../../src/maintenance/ledger-recovery.ts';
 import { trustChecker } from '../../src/maintenance/trust-check.ts';
 
 export interface Outcome {
@@ -34,7 +34,7 @@ export async function ect(
       serve,
       checkConfig: check,
       checkTrust: trustChecker(env),
-      recovery: ledgerRecovery,
+      recovery: ledgerRecoveryOf(env),
       copier: ledgerCopier(env),
       backups: backupsOf(env),
       databases: ledgerDatabases(env),

@@ -7,6 +7,7 @@ import { EctError } from '../../errors.ts';
 import { Connections, type DatabaseNotices, type TakenConnection } from './connections.ts';
 import {
   DatabaseDown,
+  isOutOfReach,
   isRepeatable,
   isServerAnswer,
   isUnanswered,
@@ -38,6 +39,8 @@ const TIMEOUTS: Timeouts = {
   answerMs: 8_000,
 };
 
+/** Between two questions whether a database can be used by now. */
+const ASK_AGAIN_MS = 250;
 const MAX_ATTEMPTS = 3;
 const RETRY_MS = 20;
 
@@ -67,16 +70,31 @@ export class PostgresDatabase {
     return this.#connections.isUp;
   }
 
-  /** Connects once. UnfitDatabase with the next step where the database cannot be used. */
-  async examine(): Promise<void> {
+  /**
+   * Connects once. UnfitDatabase with the next step where the database cannot be used. One that does not answer is asked again for
+   * `patienceMs`: it may be starting, failing over or busy.
+   */
+  async examine(patienceMs = 0): Promise<void> {
+    const untilMs = performance.now() + patienceMs;
     try {
-      const { release } = await this.#connections.take();
+      const { release } = await this.#takeBefore(untilMs);
       release(false);
     } catch (error) {
       const found = translated(error, { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' });
       if (!(found instanceof EctError)) throw error;
       if (error instanceof UnfitDatabase) throw error;
       throw new UnfitDatabase(error instanceof DatabaseDown ? error.message : found.message, { cause: found.cause });
+    }
+  }
+
+  async #takeBefore(untilMs: number): Promise<TakenConnection> {
+    for (;;) {
+      try {
+        return await this.#connections.take();
+      } catch (error) {
+        if (!isOutOfReach(error) || performance.now() + ASK_AGAIN_MS >= untilMs) throw error;
+        await pause(ASK_AGAIN_MS);
+      }
     }
   }
 

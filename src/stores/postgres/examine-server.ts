@@ -17,6 +17,7 @@ export async function examineServer(client: Pick<ClientBase, 'query'>): Promise<
   const { rows } = await client.query<Readonly<Record<string, unknown>>>({
     text: `SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
              current_setting('synchronous_commit') AS synchronous_commit, pg_is_in_recovery() AS is_standby,
+             current_setting('synchronous_standby_names') AS standbys,
              current_setting('server_encoding') AS encoding, current_setting('server_version_num') AS server_version,
              to_regclass('${SCHEMA}.schema_version') IS NOT NULL AS has_tables`,
   });
@@ -45,6 +46,9 @@ function serverFault(found: Readonly<Record<string, unknown>>): string | undefin
     if (found[setting] === 'off') {
       return `The PostgreSQL server has ${setting} = off, so a crash would lose what was acknowledged: turn it on for this role and database.`;
     }
+  }
+  if (found['synchronous_commit'] === 'local' && found['standbys'] !== '') {
+    return 'The PostgreSQL server has synchronous standbys and synchronous_commit = local, so a failover would lose what was acknowledged: set it to on for this role and database.';
   }
   if (found['encoding'] !== 'UTF8') return 'The database is not encoded in UTF8: create one with ENCODING UTF8.';
   if (found['has_tables'] !== true) return 'The database has no tables of this service: run `ect db init`.';

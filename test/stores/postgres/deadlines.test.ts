@@ -181,5 +181,21 @@ describeWithPostgres('PostgreSQL and calls with a deadline', () => {
     expect(told).toEqual(['lost', 'found']);
   });
 
+  test('L20: a start that finds no server asks again until one is there, and a mistake ends it at once', async () => {
+    const heard: string[] = [];
+    const listeners = { databaseLost: () => heard.push('lost'), databaseFound: () => heard.push('found') };
+    await server.crash();
+    const starting = new PostgresDatabase(server.target(), 1, {}, listeners);
+    const examined = starting.examine(10 * SOON.timeout);
+    await expect.poll(() => heard, SOON).toEqual(['lost']);
+    await server.restart();
+    await examined;
+    expect(heard).toEqual(['lost', 'found']);
+    await starting.close();
+    const mistaken = new PostgresDatabase(server.target(SERVICE_ROLE, 'nowhere'), 1);
+    await expect(mistaken.examine(10 * SOON.timeout)).rejects.toThrow(/does not exist/);
+    await mistaken.close();
+  });
+
   const SLEEPING = `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1.5)%' AND state = 'active' AND pid <> pg_backend_pid()`;
 });

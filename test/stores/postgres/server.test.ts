@@ -116,6 +116,17 @@ describeWithPostgres('PostgreSQL', () => {
       await server.sql(`ALTER ROLE "${SERVICE_ROLE}" RESET synchronous_commit`);
     });
 
+    test('L20: a role that does not wait for the synchronous standby is rejected, and served where there is none', async () => {
+      await server.sql(`ALTER ROLE "${SERVICE_ROLE}" SET synchronous_commit = local`);
+      expect(await rejection()).toBeUndefined();
+      await server.sql(`ALTER SYSTEM SET synchronous_standby_names = 'standby'`);
+      await server.sql('SELECT pg_reload_conf()');
+      await expect.poll(async () => (await rejection()) ?? '', SOON).toContain('synchronous_commit = local');
+      await server.sql('ALTER SYSTEM RESET synchronous_standby_names');
+      await server.sql('SELECT pg_reload_conf()');
+      await server.sql(`ALTER ROLE "${SERVICE_ROLE}" RESET synchronous_commit`);
+    });
+
     test('L21: a standby is rejected at the start, and answers LEDGER_UNAVAILABLE to a store that is led there later', async () => {
       const database = new PostgresDatabase(server.target(), 2);
       const store = new PostgresLedgerStore(database, 'on a standby');
