@@ -4,15 +4,17 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { generateLedgerKey, Ledger, openCheckpoint, openLedgerKey } from '../../src/ledger/index.ts';
+import { generateLedgerKey, Ledger, openLedgerKey } from '../../src/ledger/index.ts';
 import { generateKeyPem } from '../../src/signers/local/index.ts';
 import { MarkFile } from '../../src/stores/mark-file.ts';
 import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../src/stores/postgres/index.ts';
 import { type Issued, type Receipt, type Recorded, reasonIn, type Verdict } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
-import { naiveRoot } from '../ledger/naive-tree.ts';
+import { runProgram } from '../interop/run-program.ts';
 import { rounds } from '../support/full.ts';
 import { candidate } from '../support/honest-seal.ts';
 import {
@@ -22,19 +24,27 @@ import {
   SERVICE_ROLE,
   startPostgres,
 } from '../support/postgres.ts';
+import { randomNumbers, SEED } from '../support/random.ts';
+import type { LedgerFaults } from '../support/recorded-ledger.ts';
 import { runMain, type Settings, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
+import { supervised } from '../support/supervised.ts';
 import { expectPending, expectRecorded, issueLater } from './recording-calls.ts';
 
 const AUTHORITY = 'ect.v1.AuthorityService';
 const AUDIENCE = 'urn:example:reviewer';
 const REPLICAS = 3;
-const CALLERS = 32;
-/** Recorded tasks that callers ask for, in all. */
-const TASKS = rounds(1_500, 150);
-const KILLS = rounds(12, 2);
-/** A replica is killed each time that so many more are acknowledged. */
-const TASKS_PER_KILL = rounds(100, 40);
+const CALLERS = 64;
+/** `npm run test:replicas` has 50. In each of them one, two or all replicas are killed. */
+const KILLS = Number(process.env['REPLICA_KILLS'] ?? rounds(12, 2));
+/** Replicas are killed each time that so many more tasks are acknowledged. */
+const TASKS_PER_KILL = Number(process.env['REPLICA_TASKS_PER_KILL'] ?? rounds(100, 40));
+/** Recorded tasks that callers ask for, in all, at least. */
+const TASKS = KILLS * TASKS_PER_KILL;
+/** As a caller does that was told to come back. */
+const PAUSE_MS = 20;
+/** For what hangs: a hundred times as long as it takes. */
+const LONG_MS = 4 * 3_600_000;
 
 describeWithPostgres('services over PostgreSQL', () => {
   let server: PostgresServer;
@@ -76,10 +86,10 @@ describeWithPostgres('services over PostgreSQL', () => {
   }
 
   /** One recorded task, by Issue at L3 or by Issue and AppendLedger. Repeats what a dying replica left open, at another one. */
-  async function record(clients: readonly GrpcClient[], task: number): Promise<void> {
+  async function record(clients: readonly GrpcClient[], task: number, isOver: () => boolean): Promise<void> {
     const key = `task-${task}-of-the-test-of-replicas`;
-    for (let attempt = task; ; attempt++) {
-      const client = clients[attempt % clients.length]!;
+    for (let attempt = task; !isOver(); attempt++) {
+      const client = clients[attempt % REPLICAS]!;
       const request = { exec_act: 'review_spec', aud: [AUDIENCE], request_id: key };
       try {
         if (task % 2 === 0) {
@@ -96,36 +106,54 @@ describeWithPostgres('services over PostgreSQL', () => {
         if (!(error instanceof CallError)) throw error;
         // UNAVAILABLE: the replica is gone, or does not know what became of it.
         expect(error.code, error.message).toBe(14);
+        await pause(PAUSE_MS);
       }
     }
   }
 
-  test('L10, R2, L20: three replicas, 32 callers and kills: one ledger without gaps, nothing acknowledged lost, each token accepted once', async () => {
-    const services = await Promise.all(Array.from({ length: REPLICAS }, () => startService(settings)));
+  test('L10, R2, L20: three replicas, 64 callers and kills: one ledger without gaps, nothing acknowledged lost, each token accepted once', {
+    timeout: LONG_MS,
+  }, async () => {
+    const services = await Promise.all(
+      Array.from({ length: REPLICAS }, () => supervised(() => startService(settings))),
+    );
+    const clients = services.map(({ address }) => dial(address));
+    const dialled = new Set(clients);
+    const random = randomNumbers(SEED);
     let kills = 0;
+    let killed = 0;
+    let isOver = false;
+    /** One, two or all of them, at once. */
+    const killSome = async () => {
+      const order = services.map((service, n) => ({ service, n, at: random() })).sort((a, b) => a.at - b.at);
+      const victims = order.slice(0, 1 + Math.floor(random() * REPLICAS));
+      killed += victims.length;
+      await Promise.all(victims.map(({ service }) => service.kill()));
+      await Promise.all(victims.map(({ service }) => supervised(() => service.restart())));
+      for (const { service, n } of victims) {
+        clients[n] = dial(service.address);
+        dialled.add(clients[n]);
+      }
+    };
+    const killer = async () => {
+      for (; kills < KILLS; kills++) {
+        while (acknowledged.size < TASKS_PER_KILL * kills) await pause(PAUSE_MS);
+        await killSome();
+      }
+    };
+    let next = 0;
+    const caller = async () => {
+      while (!isOver && (acknowledged.size < TASKS || kills < KILLS)) await record(clients, next++, () => isOver);
+    };
     try {
-      let clients = services.map(({ address }) => dial(address));
-      let next = 0;
-      let killing: Promise<void> | undefined;
-      const caller = async () => {
-        while (next < TASKS || kills < KILLS) {
-          await record(clients, next++);
-          if (killing !== undefined || kills === KILLS || acknowledged.size < TASKS_PER_KILL * (kills + 1)) continue;
-          const victim = services[kills++ % REPLICAS]!;
-          killing = victim.kill().then(async () => {
-            await victim.restart();
-            clients = services.map(({ address }) => dial(address));
-            killing = undefined;
-          });
-        }
-      };
-      await Promise.all(Array.from({ length: CALLERS }, caller));
-      await killing;
+      await Promise.all([killer(), ...Array.from({ length: CALLERS }, caller)]);
       await acceptOnce(clients);
       expect(acknowledged.size).toBe(next);
-      await checkDatabase();
-      for (const client of clients) client[Symbol.dispose]();
+      const size = await checkDatabase();
+      console.info(`${kills} rounds, ${killed} replicas killed: ${acknowledged.size} acknowledged of ${size} entries`);
     } finally {
+      isOver = true;
+      for (const client of dialled) client[Symbol.dispose]();
       await Promise.all(services.map((service) => service[Symbol.asyncDispose]()));
     }
   });
@@ -144,22 +172,26 @@ describeWithPostgres('services over PostgreSQL', () => {
     }
   }
 
-  /** Without any code of the service but that which reads a signed note: the rows themselves, and a root that is computed from their leaves. */
-  async function checkDatabase(): Promise<void> {
-    const rows = await server.sql(`SELECT idx, convert_from(name, 'UTF8') AS name, leaf FROM ect.entries ORDER BY idx`);
-    const [head] = await server.sql('SELECT size, checkpoint FROM ect.head');
-    expect(rows.map(({ idx }) => Number(idx))).toEqual([...rows.keys()]);
-    expect(Number(head?.['size'])).toBe(rows.length);
-    const leaves = rows.map(({ leaf }) => leaf as Uint8Array);
-    for (const note of [String(head?.['checkpoint']), ...[...shown].slice(0, 20), ...[...shown].slice(-20)]) {
-      const opened = openCheckpoint(note, verifierKey);
-      if (!opened.ok) throw new Error(opened.fault);
-      expect(Buffer.from(opened.root).toString('hex')).toBe(naiveRoot(leaves.slice(0, opened.size)).toString('hex'));
-    }
-    const places = new Map(rows.map(({ idx, name }) => [String(name), String(idx)]));
-    expect(places.size).toBe(rows.length);
-    const lost = [...acknowledged].filter(([jti, index]) => places.get(jti) !== index);
-    expect(lost).toEqual([]);
+  /** By a program of its own, which reads the rows and computes each root. Answers how many entries there are. */
+  async function checkDatabase(): Promise<number> {
+    const { host, port, database } = server.target();
+    const asked = join(folder, 'acknowledged.json');
+    writeFileSync(
+      asked,
+      JSON.stringify({
+        database: { host, port, database, user: 'postgres', password: PASSWORD },
+        verifierKey,
+        indexes: [...acknowledged].map(([jti, index]) => [jti, Number(index)]),
+        checkpoints: [...shown],
+      }),
+    );
+    const program = fileURLToPath(new URL('../support/examine-ledger-child.ts', import.meta.url));
+    const { code, stdout, stderr } = await runProgram(process.execPath, [program, asked], { limitMs: LONG_MS });
+    expect(code, stderr).toBe(0);
+    const { size, ...faults } = JSON.parse(stdout) as LedgerFaults;
+    expect(faults).toEqual({ gaps: [], doubles: [], lost: [], forks: [] });
+    expect(size).toBeGreaterThanOrEqual(acknowledged.size);
+    return size;
   }
 
   test('L20: while the database is away what needs it is rejected at once, the rest goes on, readiness says what is missing, and then all goes on by itself', async () => {

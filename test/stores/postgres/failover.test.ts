@@ -11,6 +11,8 @@ import { candidate } from '../../support/honest-seal.ts';
 import { describeWithPostgres } from '../../support/postgres.ts';
 import { type PostgresPair, startPair } from '../../support/postgres-pair.ts';
 import { examineLedger } from '../../support/recorded-ledger.ts';
+import { SOON } from '../../support/soon.ts';
+import { supervised } from '../../support/supervised.ts';
 
 const FAILOVERS = rounds(10, 1);
 const REPLICAS = 2;
@@ -30,7 +32,9 @@ describeWithPostgres('a primary with a synchronous standby', () => {
   test('L10, L20: the primary is killed under load and the standby promoted: nothing acknowledged is lost, nothing forks, and all goes on by itself', async () => {
     const told: string[] = [];
     const replicas: Replica[] = [];
-    for (let n = 0; n < REPLICAS; n++) replicas.push(await openReplica(key, (line) => told.push(`${n}: ${line}`)));
+    for (let n = 0; n < REPLICAS; n++) {
+      replicas.push(await supervised(() => openReplica(key, (line) => told.push(`${n}: ${line}`))));
+    }
     const indexes = new Map<string, number>();
     const checkpoints = new Set<string>();
     const used: string[] = [];
@@ -59,7 +63,7 @@ describeWithPostgres('a primary with a synchronous standby', () => {
       }
     };
     const reach = async (count: number) => {
-      await expect.poll(() => indexes.size, { timeout: 60_000, interval: 5 }).toBeGreaterThanOrEqual(count);
+      await expect.poll(() => indexes.size, { timeout: 10 * SOON.timeout, interval: 5 }).toBeGreaterThanOrEqual(count);
     };
 
     const load = Promise.all(Array.from({ length: CALLERS }, (_, caller) => call(caller)));
@@ -69,11 +73,8 @@ describeWithPostgres('a primary with a synchronous standby', () => {
       const diedAtMs = performance.now();
       await pair.crash(round % 2 === 0 ? 'SIGKILL' : 'SIGQUIT');
       await pair.promote();
-      const promotedAtMs = performance.now();
       await reach(indexes.size + CALLERS);
       recoveries.push(performance.now() - diedAtMs);
-      const sincePromotionMs = performance.now() - promotedAtMs;
-      expect(sincePromotionMs).toBeLessThan(5_000);
       if (round < FAILOVERS - 1) await pair.rebuild();
     }
     isOver = true;
@@ -106,7 +107,7 @@ describeWithPostgres('a primary with a synchronous standby', () => {
       const [head] = await pair.sql('SELECT verifier_key FROM ect.identities');
       expect(head?.['verifier_key']).toBe(key.verifierKey);
       const found: string[] = [];
-      const replica = await openReplica(key, (line) => found.push(line));
+      const replica = await supervised(() => openReplica(key, (line) => found.push(line)));
       const append = (name: string) =>
         underDeadline(performance.now() + 1_000, () => replica.ledger.append(candidate(name))).then(
           ({ record }) => record.index,
@@ -156,12 +157,16 @@ describeWithPostgres('a primary with a synchronous standby', () => {
     );
     const store = new PostgresLedgerStore(database);
     const guard = new PostgresReplayGuard(database);
-    const ledger = await Ledger.open({ store, key, nowMs: Date.now });
     const close = async () => {
-      await ledger.drain();
       await Promise.all([store.close(), guard.close()]);
       await database.close();
     };
-    return { ledger, guard, close };
+    try {
+      const ledger = await Ledger.open({ store, key, nowMs: Date.now });
+      return { ledger, guard, close: () => ledger.drain().then(close) };
+    } catch (error) {
+      await close();
+      throw error;
+    }
   }
 });
