@@ -43,9 +43,11 @@ export function startReplica(
   server: DatabaseServer,
   database: string,
   name: string,
+  nodeArgs: readonly string[] = [],
 ): Promise<Server> {
   return startAuthority(bench, {
     name,
+    nodeArgs,
     settings: {
       ECT_STORE: 'postgres',
       ECT_POSTGRES_URL: server.url(database),
