@@ -81,7 +81,7 @@ describeWithPostgres('a database that was recovered to a point in time', () => {
     client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE });
 
   const ect = (dataDir: string, ...args: readonly string[]) =>
-    runMain(args, { ...settings, ECT_DATA_DIR: dataDir }, folder);
+    runMain(args, { ...settings, ECT_LISTEN: '127.0.0.1:0', ECT_DATA_DIR: dataDir }, folder);
 
   function baseBackup(): string {
     const data = join(serverFolder(), 'data');
@@ -167,16 +167,17 @@ describeWithPostgres('a database that was recovered to a point in time', () => {
       const audit = ['audit', '--ledger-key', verifierKey, '--earlier', earlier];
       expect((await ect(first.dataDir, ...audit)).code).toBe(1);
 
+      const stated = new Set<string>();
       for (const { dataDir } of [first, second]) {
         const accepted = await ect(dataDir, 'ledger', 'accept-loss', '--note', 'the disk failed', '--yes', '--json');
         expect(accepted.code, accepted.stdout + accepted.stderr).toBe(0);
-        // Each has shown something else, so each loss is stated.
-        expect(JSON.parse(accepted.stdout)).toMatchObject({ verifierKey, index: expect.stringMatching(/^\d+$/) });
+        // Where both have shown the same, the second finds the entry of the first.
+        stated.add((JSON.parse(accepted.stdout) as { readonly index: string }).index);
         // There is nothing to accept any more.
         expect((await ect(dataDir, 'ledger', 'accept-loss', '--yes')).code).not.toBe(0);
       }
       const states = await server.sql(`SELECT idx FROM ect.entries WHERE scope = convert_to('†loss', 'UTF8')`);
-      expect(states).toHaveLength(2);
+      expect(new Set(states.map(({ idx }) => idx))).toEqual(stated);
       await supervised(() => first.restart());
       await supervised(() => second.restart());
       for (const client of clients) client[Symbol.dispose]();
