@@ -133,10 +133,40 @@ describe('two workers with a SPIFFE Workload API', () => {
     await both('svid-in-force', before + 2);
     expect(await provenBy()).toEqual(['CN=org CA']);
     expect((await clientBy(org).issue(order)).claims?.iss).toBe(CALLER);
-    const ready = await openSession(service.url, org.cert, own);
+    using ready = await openSession(service.url, org.cert, own);
     expect(await ready.read('/readyz')).toMatchObject({ status: 200 });
-    ready[Symbol.dispose]();
   }, 120_000);
+
+  // For as long as a start waits.
+  test.runIf(FULL)(
+    'A7 workers that are to be replaced stay where those after them get no identity',
+    async () => {
+      const workers = await childrenOf(service.pid);
+      const ended = service.events('worker-ended').length;
+      agent.stop();
+      process.kill(service.pid, 'SIGUSR2');
+      const since = () => service.events('worker-ended').slice(ended);
+      await vi.waitFor(() => expect(since()).toMatchObject([{ how: 1, restarted: false }]), SOON);
+      expect(await childrenOf(service.pid)).toEqual(workers);
+      for (let call = 0; call < CONNECTIONS; call++)
+        expect((await clientBy(org).issue(order)).claims?.iss).toBe(CALLER);
+      await agent.start();
+      await vi.waitFor(() => expect(agent.x509.open).toBe(2), SOON);
+    },
+    120_000,
+  );
+
+  test('L17 a worker that waits for its agent ends when the service is to end, and no signal is needed but one', async () => {
+    agent.stop();
+    const [, second] = await childrenOf(service.pid);
+    const before = service.events('workload-api-down').length;
+    process.kill(second!, 'SIGKILL');
+    const isNew = ({ worker, why }: Record<string, unknown>) => worker === 2 && String(why).includes('does not exist');
+    await vi.waitFor(() => expect(service.events('workload-api-down').slice(before).some(isNew)).toBe(true), SOON);
+    const { length } = service.events('started');
+    expect(await service.stop()).toBe(0);
+    expect(service.events('started')).toHaveLength(length);
+  });
 });
 
 function caUntil(name: string, seconds: number): DevCa {
