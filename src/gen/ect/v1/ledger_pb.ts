@@ -634,7 +634,8 @@ export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PUR
 export type ListEntriesResponse = Message<"ect.v1.ListEntriesResponse"> & {
   /**
    * Entries in the requested order. A page has at most 2 MiB, and at most 4 KiB (with content 8 KiB) for each entry of `page_size`, or
-   * 256 KiB if that is more. It may therefore have fewer entries than `page_size`.
+   * 256 KiB if that is more. It may therefore have fewer entries than `page_size`. For a caller that may not read every entry a page can be
+   * empty and not the last one.
    *
    * @generated from field: repeated ect.v1.Entry entries = 1;
    */
