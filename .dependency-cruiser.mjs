@@ -2,7 +2,8 @@
 // another room is its index.ts. `gen` and `telemetry` belong to the edges.
 
 const core = {
-  errors: [],
+  reasons: [],
+  errors: ['reasons'],
   'concurrency/yielder': ['errors'],
   keys: ['errors', 'concurrency/own-context'],
   token: ['errors', 'keys'],
