@@ -8,18 +8,11 @@ import { ReceiveWindow } from './receive-window.ts';
 import type { Receiver } from './receiver.ts';
 import type { RequestHead } from './request-head.ts';
 import { Sender } from './sender.ts';
-import type { StreamMemory } from './stream-memory.ts';
-import type { WriteQueue } from './write-queue.ts';
+import { type ReservationHost, StreamReservations } from './stream-reservations.ts';
 
 /** What a stream needs of its connection. */
-export interface StreamHost {
+export interface StreamHost extends ReservationHost {
   readonly socket: Socket;
-  readonly writeQueue: WriteQueue;
-  /** Room for bytes that are kept for a while. Answers whether there is any. */
-  reserve(bytes: number): boolean;
-  free(bytes: number): void;
-  /** What the whole process can spare for a stream; `evict` ends the stream. */
-  openMemory(evict: () => void): StreamMemory;
   /** Reads nothing from the peer for so long, in milliseconds. */
   throttle(milliseconds: number): void;
   /** Ends the connection: the peer asks too much for what it may. */
@@ -49,12 +42,8 @@ export class Stream {
   #closed = false;
   #unconsumed = 0;
   #received = 0;
-  #held = 0;
-  /** Bytes of the answer that wait for the peer, as they were reserved. */
-  #waiting = 0;
-  /** Room in the write queue that belongs to the answer. */
-  #reserved = 0;
-  #memory: StreamMemory | undefined;
+  /** A small call that is answered at once keeps nothing, and has none. */
+  #kept: StreamReservations | undefined;
   #trailers: HeaderList = NO_TRAILERS;
 
   constructor(host: StreamHost, id: number, head: RequestHead, sendWindow: number, openedAt: number) {
@@ -129,20 +118,12 @@ export class Stream {
 
   /** Keeps so many bytes until the stream is over. Answers whether the connection, and the process, have room for them. */
   reserveBody(bytes: number): boolean {
-    if (!this.#host.reserve(bytes)) return false;
-    if (!this.#reserve(bytes)) {
-      this.#host.free(bytes);
-      return false;
-    }
-    this.#held += bytes;
-    return true;
+    return this.#reservations().reserveBody(bytes);
   }
 
-  /** Gives back what was kept. */
+  /** Frees what `reserveBody` has reserved. */
   freeBody(): void {
-    this.#host.free(this.#held);
-    this.#memory?.shrink(this.#held);
-    this.#held = 0;
+    this.#kept?.freeBody();
   }
 
   /**
@@ -150,15 +131,7 @@ export class Stream {
    * whether there is any. What the answer does not need is free when it is sent.
    */
   reserveAnswer(bytes: number): boolean {
-    if (this.isClosed || !this.#host.writeQueue.reserve(bytes)) return false;
-    this.#reserved += bytes;
-    if (!this.#reserve(bytes)) {
-      this.#freeReserved(bytes);
-      return false;
-    }
-    this.#memory?.pin(true);
-    this.sender.isReserved = true;
-    return true;
+    return !this.isClosed && this.#reservations().reserveAnswer(bytes);
   }
 
   /** Ends the stream, because others need more what it holds. Its peer is not read from for a while: it would only bring the next. */
@@ -237,9 +210,7 @@ export class Stream {
   }
 
   drained(): void {
-    this.#memory?.shrink(this.#waiting);
-    this.#waiting = 0;
-    if (this.#reserved > 0) this.#freeReserved(this.#reserved);
+    this.#kept?.freeAnswer();
     this.#receiver?.onDrained?.();
   }
 
@@ -253,35 +224,12 @@ export class Stream {
   #send(body: Buffer, ending: Buffer | undefined): void {
     this.sender.add(body);
     if (ending !== undefined) this.sender.end(ending);
-    if (!this.sender.waits) return;
-    // Both are told, since both count what waits.
-    const isSpared = this.sender.isReserved ? this.#fitReserved(body.length) : this.#reserve(body.length);
-    this.#waiting += body.length;
-    if (!this.#host.writeQueue.wait(this.sender, body.length) || !isSpared) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
+    if (this.sender.waits && !this.#reservations().wait(body.length)) this.reset(ErrorCode.ENHANCE_YOUR_CALM);
   }
 
-  /** What was reserved becomes as much as waits. */
-  #fitReserved(bytes: number): boolean {
-    this.#memory?.pin(false);
-    const missing = this.#waiting + bytes - this.#reserved;
-    if (missing <= 0) {
-      this.#freeReserved(-missing);
-      this.#memory?.shrink(-missing);
-      return true;
-    }
-    if (!this.#host.writeQueue.reserve(missing)) return false;
-    this.#reserved += missing;
-    return this.#reserve(missing);
-  }
-
-  #freeReserved(bytes: number): void {
-    this.#reserved -= bytes;
-    this.#host.writeQueue.free(bytes);
-  }
-
-  #reserve(bytes: number): boolean {
-    this.#memory ??= this.#host.openMemory(() => this.evict());
-    return this.#memory.grow(bytes);
+  #reservations(): StreamReservations {
+    this.#kept ??= new StreamReservations(this.#host, this.sender, () => this.evict());
+    return this.#kept;
   }
 
   #close(wasAnswered: boolean): void {
@@ -289,9 +237,7 @@ export class Stream {
     this.#closed = true;
     this.#receiver = undefined;
     this.#host.writeQueue.forget(this.sender);
-    if (this.#reserved > 0) this.#freeReserved(this.#reserved);
-    this.freeBody();
-    this.#memory?.close();
+    this.#kept?.close();
     const rest = this.#unconsumed;
     this.#unconsumed = 0;
     if (rest > 0) this.#host.creditWindow(rest);
