@@ -10,25 +10,20 @@ import {
   forbidsWriting,
   isBusy,
   isCorruption,
-  isDiskFailure,
-  isFull,
   type StoreReasons,
   stopsWriting,
-  takesNoWrites,
   translated,
 } from './failures.ts';
 import type { FilesInPlace } from './files-in-place.ts';
-import type { StorageStage, StorageWatch, WritableStore } from './storage-watch.ts';
+import type { StorageWatch, WritableStore } from './storage-watch.ts';
 import { FramesLost, type WriteAheadFile } from './write-ahead-file.ts';
+import { WriteState } from './write-state.ts';
 
 /** How long a writer waits for another process, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 2_000;
 
 /** How often a writer that does not wait inside its call asks again, in milliseconds: a commit takes about as long. */
 const ASK_AGAIN_MS = 1;
-
-/** A write as recent as this shows that the next one is likely to succeed. */
-const RECENT_MS = 5_000;
 
 /** What follows the commits of a connection that does not sync them. */
 export interface AfterCommit {
@@ -48,17 +43,14 @@ export class SqliteDatabase implements WritableStore {
   readonly #beginImmediate: StatementSync;
   readonly #commit: StatementSync;
   readonly #afterCommit: AfterCommit | undefined;
-  /** Why nothing may be written, and whether that can be made good. */
-  #unsafe: { readonly cause: unknown; readonly isRepairable: boolean } | undefined;
-  /** Why the last write failed; undefined after one that succeeded. */
-  #writeFailure: unknown;
-  #wroteAtMs = Number.NEGATIVE_INFINITY;
+  readonly #writes: WriteState;
 
   /** Where nothing is to follow a commit, the connection itself makes it durable (`synchronous=FULL`), or only reads. */
   constructor(connection: DatabaseSync, reasons: StoreReasons, afterCommit?: AfterCommit) {
     this.connection = connection;
     this.#reasons = reasons;
     this.#afterCommit = afterCommit;
+    this.#writes = new WriteState(reasons, (stage, error) => afterCommit?.watch?.failed(this.#name, stage, error));
     this.#begin = connection.prepare('BEGIN');
     this.#beginImmediate = connection.prepare('BEGIN IMMEDIATE');
     this.#commit = connection.prepare('COMMIT');
@@ -87,7 +79,7 @@ export class SqliteDatabase implements WritableStore {
    * nothing of it stays. The whole process waits for the lock. It is durable where the connection itself syncs.
    */
   write<T>(work: () => T): T {
-    this.#rejectUnsafe();
+    this.#writes.rejectUnsafe();
     return this.#transaction(this.#beginImmediate, work);
   }
 
@@ -98,18 +90,17 @@ export class SqliteDatabase implements WritableStore {
    */
   async writeDurably<T>(work: () => T): Promise<T> {
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
-    this.#rejectUnsafe();
+    this.#writes.rejectUnsafe();
     // What is rejected after it was written could never be shown again.
     this.#rejectReplaced();
     while (!this.#beginNow(giveUpMs)) {
       await pause(ASK_AGAIN_MS);
-      this.#rejectUnsafe();
+      this.#writes.rejectUnsafe();
     }
     const result = this.#finish(work);
     this.#afterCommit?.backfill.consider();
     await this.sync();
-    this.#writeFailure = undefined;
-    this.#wroteAtMs = performance.now();
+    this.#writes.succeeded();
     return result;
   }
 
@@ -120,13 +111,13 @@ export class SqliteDatabase implements WritableStore {
    */
   async sync(): Promise<void> {
     if (this.#afterCommit === undefined) return;
-    this.#rejectUnsafe();
+    this.#writes.rejectUnsafe();
     try {
       // The commit point: when this has returned, what was written is on the disk.
       await this.#afterCommit.disk.sync();
     } catch (error) {
       // A second sync would report success without having written anything.
-      this.#note(error, 'sync');
+      this.#writes.failed(error, 'sync');
       throw diskFailed(error, this.#reasons);
     }
     this.#rejectReplaced();
@@ -146,16 +137,16 @@ export class SqliteDatabase implements WritableStore {
   }
 
   isWritable(): boolean {
-    return this.#writeFailure === undefined && this.#unsafe === undefined && !this.#afterCommit?.backfill.hasFailed;
+    return this.#writes.isWritable && !this.#afterCommit?.backfill.hasFailed;
   }
 
   isFull(): boolean {
-    return isFull(this.#writeFailure);
+    return this.#writes.isFull;
   }
 
   async checkWrites(): Promise<void> {
-    if (this.isWritable() && performance.now() - this.#wroteAtMs < RECENT_MS) return;
-    if (this.#unsafe !== undefined) await this.#makeSafe();
+    if (this.isWritable() && this.#writes.isRecent) return;
+    if (this.#writes.unsafe !== undefined) await this.#makeSafe();
     // What is damaged is left as it is, whatever the disk would take.
     if (this.#afterCommit?.watch?.isDamaged(this.#name) === true) return;
     const version = Number(this.connection.prepare('PRAGMA user_version').get()?.['user_version']);
@@ -174,7 +165,7 @@ export class SqliteDatabase implements WritableStore {
    */
   async end(): Promise<void> {
     await this.#afterCommit?.backfill.rest();
-    if (this.#unsafe?.isRepairable === true) {
+    if (this.#writes.unsafe?.isRepairable === true) {
       try {
         await this.#makeSafe();
       } catch {
@@ -241,16 +232,16 @@ export class SqliteDatabase implements WritableStore {
     if (this.connection.isTransaction) {
       // It would swallow the next one's work, and cannot be ended.
       this.#afterCommit?.watch?.lost(this.#name);
-      return this.#rejectUnsafe();
+      return this.#writes.rejectUnsafe();
     }
-    if (this.#unsafe?.isRepairable !== true) return this.#goOnIfSound();
+    if (this.#writes.unsafe?.isRepairable !== true) return this.#goOnIfSound();
     const giveUpMs = performance.now() + BUSY_TIMEOUT_MS;
     // SQLite counts outside of transactions only: another process may still add frames, or begin the file anew.
     const frames = this.#countFrames();
     try {
       while (!this.#beginNow(giveUpMs)) await pause(ASK_AGAIN_MS);
       await this.#afterCommit?.disk.renew?.(frames);
-      this.#unsafe = undefined;
+      this.#writes.repaired();
     } catch (error) {
       this.#rollBack();
       // Nobody was answered what is lost. A new process reads the file up to there.
@@ -268,20 +259,14 @@ export class SqliteDatabase implements WritableStore {
   /** Damage is not repaired by writing. It is over when all of the file was examined, and nothing was found. */
   #goOnIfSound(): void {
     const isDamaged = this.#afterCommit?.watch?.isDamaged(this.#name) ?? true;
-    if (isDamaged || !isCorruption(this.#unsafe?.cause)) this.#rejectUnsafe();
+    if (isDamaged || !isCorruption(this.#writes.unsafe?.cause)) this.#writes.rejectUnsafe();
     // What was read of it then is not trusted.
     this.connection.exec('PRAGMA shrink_memory');
-    this.#unsafe = undefined;
+    this.#writes.repaired();
   }
 
   #countFrames(): number {
     return Number(this.connection.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.['log']);
-  }
-
-  #rejectUnsafe(): void {
-    if (this.#unsafe === undefined) return;
-    const { cause, isRepairable } = this.#unsafe;
-    throw takesNoWrites(cause, isRepairable, this.#reasons);
   }
 
   #rollBack(): void {
@@ -289,19 +274,12 @@ export class SqliteDatabase implements WritableStore {
       if (this.connection.isOpen && this.connection.isTransaction) this.connection.exec('ROLLBACK');
     } catch (error) {
       // A transaction that cannot be ended would swallow the next one's work.
-      this.#unsafe ??= { cause: error, isRepairable: false };
+      this.#writes.forbid(error);
     }
   }
 
   #failed(error: unknown): unknown {
-    if (forbidsWriting(error) || stopsWriting(error)) this.#note(error, 'statement');
+    if (forbidsWriting(error) || stopsWriting(error)) this.#writes.failed(error, 'statement');
     return translated(error, this.#reasons);
-  }
-
-  #note(error: unknown, stage: StorageStage): void {
-    const isRepairable = stage === 'sync' || isDiskFailure(error);
-    if (isRepairable || forbidsWriting(error)) this.#unsafe ??= { cause: error, isRepairable };
-    this.#writeFailure = error;
-    this.#afterCommit?.watch?.failed(this.#name, stage, error);
   }
 }
