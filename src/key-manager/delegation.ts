@@ -146,3 +146,12 @@ export class Delegation {
     return this.#log.record({ state, jwk, locator: 'memory:process', note: '', by: 'service', ...extra });
   }
 }
+
+/** Retires delegated keys whose certificates have ended: the process that had one is gone, or would have done so itself. */
+export async function retireEnded(log: KeyLog, history: KeyHistory, endedBeforeMs: number): Promise<void> {
+  for (const { state, certificate, jwk, locator = '' } of history.all()) {
+    if (certificate === undefined || (state !== 'announced' && state !== 'active')) continue;
+    if (certificate.says.exp * 1000 > endedBeforeMs) continue;
+    await log.record({ state: 'retired', jwk, locator, by: 'service', note: 'its certificate has ended' });
+  }
+}

@@ -38,6 +38,21 @@ export class KeyHistory {
     return this.#roots.map(({ kid }) => this.#keys.get(kid) as KeyRecord);
   }
 
+  /** The newest active root key. */
+  activeRoot(): KeyRecord | undefined {
+    return this.roots().findLast(({ state }) => state === 'active');
+  }
+
+  /** The next root key: announced, and no later one is active. */
+  nextRoot(): KeyRecord | undefined {
+    return this.roots().find((key) => key.state === 'announced' && !this.isPassedOver(key));
+  }
+
+  /** Whether a later root key became active first, in an urgent rotation. */
+  isPassedOver({ generation = 0 }: KeyRecord): boolean {
+    return generation < (this.activeRoot()?.generation ?? -1);
+  }
+
   /**
    * Takes the next entry. Answers a sentence, and changes nothing, where it breaks a rule. A key that was let go must be
    * restored before an entry about it is taken.

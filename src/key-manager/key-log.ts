@@ -134,3 +134,11 @@ export interface KeyPage {
   /** Undefined: there are no more. */
   readonly next: number | undefined;
 }
+
+/** Which keys to list. */
+export interface KeyQuery {
+  /** 0, or what the page before answered. */
+  readonly startIndex: number;
+  readonly limit: number;
+  readonly past: boolean;
+}

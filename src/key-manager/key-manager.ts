@@ -2,30 +2,19 @@
 // what holds: a change is recorded first and takes effect when it is read back, in this process as in every other.
 
 import { EctError, reject } from '../errors.ts';
-import { type Signer, type SignerChoice, type TrustedKey, writeKeySet } from '../keys/index.ts';
-import { Delegation } from './delegation.ts';
+import type { Signer, SignerChoice, TrustedKey } from '../keys/index.ts';
+import { Delegation, retireEnded } from './delegation.ts';
+import { type KeyChange, type KeyChangeInput, KeyChanges } from './key-changes.ts';
 import type { KeyEntry } from './key-entry.ts';
 import { KeyHistory } from './key-history.ts';
-import { KeyLog, type KeyPage } from './key-log.ts';
+import { KeyLog, type KeyPage, type KeyQuery } from './key-log.ts';
+import { KeyPublisher } from './key-publisher.ts';
 import type { KeyRecord } from './key-states.ts';
 import { type AwaitedRoot, type KeyManagerPolicy, type KeyManagerPorts, keepableFor, type RootKey } from './ports.ts';
-import { asPublishedJwk, asTrustedKey, forgottenAt, publishedKeys, retentionMs } from './published.ts';
+import { asTrustedKey, retentionMs } from './published.ts';
 import { ReportedFailures } from './reported-failures.ts';
-import { RootKeys, type RotationInput, stateInvalid } from './root-keys.ts';
-
-/** What became of an order about a key. */
-export interface KeyChange {
-  readonly key: KeyRecord;
-  /** Whether this call changed it. */
-  readonly changed: boolean;
-}
-
-/** Who orders something, and why. */
-interface Order {
-  readonly kid: string;
-  readonly by: string;
-  readonly note: string;
-}
+import { RootKeys } from './root-keys.ts';
+import type { RotationInput } from './root-rotation.ts';
 
 export class KeyManager implements SignerChoice {
   readonly #ports: KeyManagerPorts;
@@ -33,20 +22,16 @@ export class KeyManager implements SignerChoice {
   readonly #history: KeyHistory;
   readonly #log: KeyLog;
   readonly #roots: RootKeys;
+  readonly #changes: KeyChanges;
+  readonly #publisher: KeyPublisher;
   readonly #failures: ReportedFailures;
   readonly #direct: { readonly issuers: ReadonlySet<string>; readonly actions: ReadonlySet<string> };
-  #trusted = new WeakMap<KeyRecord, TrustedKey>();
   #delegation: Delegation | undefined;
   #root: Signer | undefined;
   #current: Signer | undefined;
   #currentEndsAtMs = Number.POSITIVE_INFINITY;
-  #published: readonly KeyRecord[] = [];
-  #keySet = writeKeySet([]);
-  #forgetAtMs = 0;
-  #settledAtMs = 0;
   /** When the last look at the ledger began, by the clock that nobody sets. */
   #readAtMs = 0;
-  #hasNews = true;
   #isMissing = false;
   #isOpen = false;
   /** What was there before is no news. */
@@ -62,6 +47,8 @@ export class KeyManager implements SignerChoice {
     this.#roots = new RootKeys(ports, policy, this.#log, this.#history, () => {
       if (this.#isOpen) void this.refresh();
     });
+    this.#changes = new KeyChanges(this.#log, this.#history);
+    this.#publisher = new KeyPublisher(this.#history, policy, (keys) => ports.onTrust(keys));
     this.#failures = new ReportedFailures({
       onFailed: (cause, isNews) => ports.events.keysFailed(cause, isNews),
       onRecovered: () => ports.events.keysRecovered(),
@@ -122,7 +109,7 @@ export class KeyManager implements SignerChoice {
 
   /** The JWK Set document, byte for byte. */
   get keySet(): string {
-    return this.#keySet;
+    return this.#publisher.keySet;
   }
 
   /**
@@ -136,7 +123,7 @@ export class KeyManager implements SignerChoice {
 
   /** The keys of the key set. */
   get published(): readonly KeyRecord[] {
-    return this.#published;
+    return this.#publisher.published;
   }
 
   /** Every key that can still matter, in the order in which they were announced. */
@@ -153,17 +140,17 @@ export class KeyManager implements SignerChoice {
 
   /** A key of ours that is in the ring no more, for evidence. Undefined for a `kid` that is none, which costs a look or a few. */
   async findPastKey(kid: string): Promise<TrustedKey | undefined> {
-    const key = KID.test(kid) ? await this.#log.findPastKey(kid) : undefined;
+    const key = await this.#changes.findOwn(kid);
     return key && asTrustedKey(key, this.#policy.speaksFor, this.#policy.retention, this.#ports.clock.nowMs());
   }
 
-  rotate(order: RotationInput): Promise<KeyChange> {
-    return this.#inTurn(() => this.#roots.rotate(order));
+  rotate(input: RotationInput): Promise<KeyChange> {
+    return this.#inTurn(() => this.#roots.rotation.rotate(input));
   }
 
-  /** The number of the root key that an order would come to now: the one that is announced, or the next. */
-  planRotation(order: Pick<RotationInput, 'nextKey'>): Promise<number> {
-    return this.#inTurn(() => this.#roots.planFor(order));
+  /** The number of the root key that a rotation would lead to now: of the announced one, or of the next. */
+  planRotation(input: Pick<RotationInput, 'nextKey'>): Promise<number> {
+    return this.#inTurn(() => this.#roots.rotation.planFor(input));
   }
 
   /** Announces a key that the operator provides while the service runs, unless it is known. */
@@ -172,39 +159,23 @@ export class KeyManager implements SignerChoice {
   }
 
   /** Ends a key without an accusation. Its tokens hold until they expire. */
-  retire({ kid, by, note }: Order): Promise<KeyChange> {
-    return this.#inTurn(async () => {
-      const key = await this.#find(kid);
-      if (key.state === 'retired') return { key, changed: false };
-      if (key.state !== 'active') throw stateInvalid(key, 'only an active key can retire');
-      const isNewest = key.generation !== undefined && key === this.#newestRoot();
-      if (isNewest) throw stateInvalid(key, 'nothing else signs, so rotate, and it retires by itself');
-      return this.#change({ state: 'retired', jwk: key.jwk, locator: key.locator ?? '', by, note });
-    });
+  retire(input: KeyChangeInput): Promise<KeyChange> {
+    return this.#inTurn(() => this.#changes.retire(input));
   }
 
   /** Declares a key compromised, since a time (milliseconds) or as of now. None of its tokens is accepted any more. */
-  revoke(order: Order, sinceMs?: number): Promise<KeyChange> {
-    return this.#inTurn(async () => this.#revoke(await this.#find(order.kid), order, sinceMs));
+  revoke(input: KeyChangeInput, sinceMs?: number): Promise<KeyChange> {
+    return this.#inTurn(() => this.#changes.revoke(input, sinceMs));
   }
 
   /** The same, where the key is one of ours. Answers whether this call changed it. */
-  revokeOwn(order: Order, sinceMs: number): Promise<boolean> {
-    return this.#inTurn(async () => {
-      const key = KID.test(order.kid) ? await this.#log.findPastKey(order.kid) : undefined;
-      return key !== undefined && (await this.#revoke(key, order, sinceMs)).changed;
-    });
-  }
-
-  async #revoke(key: KeyRecord, { by, note }: Order, sinceMs: number | undefined): Promise<KeyChange> {
-    if (key.state === 'revoked') return { key, changed: false };
-    const since = sinceMs === undefined ? {} : { compromised_since: sinceMs };
-    return this.#change({ state: 'revoked', jwk: key.jwk, locator: key.locator ?? '', by, note, ...since });
+  revokeOwn(input: KeyChangeInput, sinceMs: number): Promise<boolean> {
+    return this.#inTurn(() => this.#changes.revokeOwn(input, sinceMs));
   }
 
   /** A key of ours as the ledger has it now. KEY_NOT_FOUND where there never was one of this `kid`. */
   find(kid: string): Promise<KeyRecord> {
-    return this.#inTurn(() => this.#find(kid));
+    return this.#inTurn(() => this.#changes.find(kid));
   }
 
   /** Looks at the ledger now and does what is due. What fails is an event and is tried again. */
@@ -228,7 +199,7 @@ export class KeyManager implements SignerChoice {
     if (fault !== undefined) this.#ports.events.keysFailed(new Error(`Every entry about keys was read: ${fault}.`));
     this.#readAtMs = beganMs;
     this.#hasRead = true;
-    const isFirst = await this.#begin(configured);
+    const isFirst = await this.#roots.begin(configured);
     const { delegatedLifeMs } = this.#policy;
     if (delegatedLifeMs !== undefined) {
       const policy = { ...this.#policy, delegatedLifeMs };
@@ -238,12 +209,6 @@ export class KeyManager implements SignerChoice {
     await this.#tend();
     this.#applyStates();
     this.#schedule();
-  }
-
-  async #begin(configured: RootKey | AwaitedRoot): Promise<boolean> {
-    if (!('attempt' in configured)) return this.#roots.adopt(configured);
-    this.#roots.await(configured);
-    return false;
   }
 
   #schedule(): void {
@@ -263,7 +228,7 @@ export class KeyManager implements SignerChoice {
         return await change();
       } finally {
         this.#applyStates();
-        // What was ordered stands, whatever becomes of what is due besides.
+        // The change stands, whatever becomes of what is due besides.
         await this.#tend().catch((cause: unknown) => this.#failures.failed(cause));
         this.#applyStates();
         this.#failures.roundEnded();
@@ -289,24 +254,16 @@ export class KeyManager implements SignerChoice {
     if (!this.#ports.clock.isTrusted) return;
     await this.#roots.tend();
     await this.#delegation?.tend(this.#roots.inForce);
-    if (this.#ports.tidiesForAll?.() === true) await this.#retireEnded();
-  }
-
-  /** Delegated keys whose certificates have ended: the process that had one is gone, or would have said so itself. */
-  async #retireEnded(): Promise<void> {
-    const endedBeforeMs = this.#ports.clock.earliestMs() - this.#policy.retention.skewSeconds * 1000;
-    for (const { state, certificate, jwk, locator = '' } of this.#history.all()) {
-      if (certificate === undefined || (state !== 'announced' && state !== 'active')) continue;
-      if (certificate.says.exp * 1000 > endedBeforeMs) continue;
-      await this.#log.record({ state: 'retired', jwk, locator, by: 'service', note: 'its certificate has ended' });
-    }
+    if (this.#ports.tidiesForAll?.() !== true) return;
+    await retireEnded(
+      this.#log,
+      this.#history,
+      this.#ports.clock.earliestMs() - this.#policy.retention.skewSeconds * 1000,
+    );
   }
 
   /** Puts into effect what the ledger says. */
   #applyStates(): void {
-    const { clock } = this.#ports;
-    const nowMs = clock.nowMs();
-    const earliestMs = clock.earliestMs();
     const root = this.#roots.inForce;
     this.#root = root;
     const delegated = this.#delegation?.inForce;
@@ -318,61 +275,15 @@ export class KeyManager implements SignerChoice {
       root === undefined ? this.#roots.whyMissing !== undefined : this.#current === root && !root.isReady();
     if (isMissing !== this.#isMissing) this.#ports.events.signingKeyMissing(isMissing);
     this.#isMissing = isMissing;
-    const wentBack = nowMs < this.#settledAtMs;
-    this.#settledAtMs = nowMs;
-    if (!this.#hasNews && !wentBack && earliestMs < this.#forgetAtMs) return;
-    this.#hasNews = false;
-    // A key that was learned of when the clock was ahead was not in force before that time; it is now.
-    if (wentBack) this.#trusted = new WeakMap();
-    const { retention, speaksFor } = this.#policy;
-    this.#history.letGo((key) => forgottenAt(key, retention) <= earliestMs);
-    const held = this.#history.all();
-    this.#published = publishedKeys(held, retention, earliestMs);
-    this.#forgetAtMs = held
-      .map((key) => forgottenAt(key, retention))
-      .reduce((least, atMs) => (atMs > earliestMs ? Math.min(least, atMs) : least), Number.POSITIVE_INFINITY);
-    this.#keySet = writeKeySet(this.#published.map(asPublishedJwk));
-    this.#ports.onTrust(
-      held.map((key) => {
-        const known = this.#trusted.get(key) ?? asTrustedKey(key, speaksFor, retention, nowMs);
-        this.#trusted.set(key, known);
-        return known;
-      }),
-    );
+    this.#publisher.update(this.#ports.clock.nowMs(), this.#ports.clock.earliestMs());
   }
 
   #noteEntry({ index, kid, state, iss: by }: KeyEntry, fault: string | undefined): void {
-    this.#hasNews = true;
+    this.#publisher.noteEntry();
     const { events } = this.#ports;
     if (fault !== undefined) events.keysFailed(new Error(`Entry ${index} does not count: ${fault}.`));
     else if (this.#hasRead) events.keyChanged({ kid, state, by });
   }
-
-  async #change(statement: Parameters<KeyLog['record']>[0]): Promise<KeyChange> {
-    const changed = await this.#log.record(statement);
-    return { key: await this.#find(statement.jwk.kid), changed };
-  }
-
-  async #find(kid: string): Promise<KeyRecord> {
-    const key = await this.#log.findPastKey(kid);
-    if (key === undefined) throw new EctError(reject('KEY_NOT_FOUND', 'No key of this service has this kid.', { kid }));
-    return key;
-  }
-
-  #newestRoot(): KeyRecord | undefined {
-    return this.#history.roots().findLast(({ state }) => state === 'active');
-  }
-}
-
-/** A `kid` of ours: a thumbprint. */
-const KID = /^[A-Za-z0-9_-]{43}$/;
-
-/** Which keys to list. */
-export interface KeyQuery {
-  /** 0, or what the page before answered. */
-  readonly startIndex: number;
-  readonly limit: number;
-  readonly past: boolean;
 }
 
 function noKeyInForce(): EctError {

@@ -20,7 +20,7 @@ export interface AwaitedRoot {
   /** Tries again. */
   open(): Promise<OpenSigner>;
   /** Ends the start after all, where the ledger has never had a root key of this locator. */
-  readonly doubt: Error | undefined;
+  readonly startError: Error | undefined;
 }
 
 /** The clock of the service, in milliseconds. */

@@ -47,13 +47,13 @@ export async function openOrAwait(
   });
   // A failure that comes later is for those who await the key then.
   attempt.catch(() => undefined);
-  const awaited = { locator, attempt, open, doubt: undefined };
+  const awaited = { locator, attempt, open, startError: undefined };
   try {
     const signer = await Promise.race([attempt, late]);
     return signer === undefined ? awaited : { locator, signer };
   } catch (error) {
     if (!(error instanceof KmsKeyError) || error.atStart === 'fail') throw error;
-    return error.atStart === 'wait-if-known' ? { ...awaited, doubt: error } : awaited;
+    return error.atStart === 'wait-if-known' ? { ...awaited, startError: error } : awaited;
   } finally {
     clearTimeout(timer);
   }

@@ -18,12 +18,12 @@ const kidOf = (keyManager: KeyManager) => keyManager.for(ISSUER, 'a').jwk.kid;
 class Distant implements AwaitedRoot {
   readonly locator = 'test:distant';
   readonly signer: OpenSigner;
-  readonly doubt: Error | undefined;
+  readonly startError: Error | undefined;
   isAway = true;
   attempts = 1;
   closed = 0;
 
-  constructor(signer: OpenSigner, doubt?: Error) {
+  constructor(signer: OpenSigner, startError?: Error) {
     this.signer = {
       ...signer,
       publicKey: signer.publicKey,
@@ -32,7 +32,7 @@ class Distant implements AwaitedRoot {
     } as OpenSigner;
     this.signer.close = () => void this.closed++;
     this.signer.isReady = () => true;
-    this.doubt = doubt;
+    this.startError = startError;
   }
 
   readonly attempt = Promise.reject(away());
@@ -44,8 +44,8 @@ class Distant implements AwaitedRoot {
   }
 }
 
-async function distant(doubt?: Error): Promise<Distant> {
-  const root = new Distant(await makeLocalSigner(), doubt);
+async function distant(startError?: Error): Promise<Distant> {
+  const root = new Distant(await makeLocalSigner(), startError);
   root.attempt.catch(() => undefined);
   return root;
 }
@@ -143,7 +143,12 @@ test('D9 a key that does not answer holds up no look at the ledger, and is used 
   const shared = share();
   const root = await distant();
   const { promise, resolve } = Promise.withResolvers<OpenSigner>();
-  const slow: AwaitedRoot = { locator: root.locator, attempt: root.attempt, open: () => promise, doubt: undefined };
+  const slow: AwaitedRoot = {
+    locator: root.locator,
+    attempt: root.attempt,
+    open: () => promise,
+    startError: undefined,
+  };
   const { keyManager } = await openKeyManager(shared, { configuredRoot: slow });
   await keyManager.refresh();
   shared.clock.advance(1);
@@ -173,12 +178,12 @@ test('D9 a ledger that fails when the key is open is tried again, and the key is
   expect(root.attempts).toBe(attempts);
 });
 
-test('D9 a doubt about the name ends the first start, and not that of a ledger that has had a key of that name', async () => {
+test('D9 an error about the name ends the first start, and not that of a ledger that has had a key of that name', async () => {
   const shared = share();
-  const doubted = await distant(new Error('no such name'));
-  await expect(openKeyManager(shared, { configuredRoot: doubted })).rejects.toThrow('no such name');
-  await openKeyManager(shared, { configuredRoot: { signer: doubted.signer, locator: doubted.locator } });
-  const { keyManager } = await openKeyManager(shared, { configuredRoot: doubted });
+  const rejected = await distant(new Error('no such name'));
+  await expect(openKeyManager(shared, { configuredRoot: rejected })).rejects.toThrow('no such name');
+  await openKeyManager(shared, { configuredRoot: { signer: rejected.signer, locator: rejected.locator } });
+  const { keyManager } = await openKeyManager(shared, { configuredRoot: rejected });
   expect(() => kidOf(keyManager)).toThrow(expect.objectContaining({ reason: 'SIGNER_UNAVAILABLE' }));
 });
 
@@ -186,7 +191,7 @@ test('D9 a key that comes after the end is closed', async () => {
   const shared = share();
   const root = await distant();
   const { promise, resolve } = Promise.withResolvers<OpenSigner>();
-  const slow: AwaitedRoot = { locator: root.locator, attempt: promise, open: () => promise, doubt: undefined };
+  const slow: AwaitedRoot = { locator: root.locator, attempt: promise, open: () => promise, startError: undefined };
   const { keyManager } = await startKeyManager(shared, { configuredRoot: slow });
   onTestFinished(() => keyManager.close());
   await keyManager.close();

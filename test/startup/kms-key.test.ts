@@ -10,8 +10,8 @@ const fails = (atStart: 'wait' | 'wait-if-known' | 'fail') => () =>
 test('D9 a start goes on where something else than new settings mends the key, and is rejected otherwise', async () => {
   await expect(openOrAwait('kms:k', fails('fail'))).rejects.toThrow('it cannot be used');
   await expect(openOrAwait('kms:k', () => Promise.reject(new TypeError('a bug')))).rejects.toThrow(TypeError);
-  expect(await openOrAwait('kms:k', fails('wait'))).toMatchObject({ locator: 'kms:k', doubt: undefined });
-  expect(await openOrAwait('kms:k', fails('wait-if-known'))).toMatchObject({ doubt: expect.any(KmsKeyError) });
+  expect(await openOrAwait('kms:k', fails('wait'))).toMatchObject({ locator: 'kms:k', startError: undefined });
+  expect(await openOrAwait('kms:k', fails('wait-if-known'))).toMatchObject({ startError: expect.any(KmsKeyError) });
   const signer = await makeLocalSigner();
   expect(await openOrAwait('kms:k', async () => signer)).toEqual({ locator: 'kms:k', signer });
 });

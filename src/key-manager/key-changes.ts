@@ -1,0 +1,81 @@
+// What an administrator declares about a key: that it retires, or that it is compromised. Each is one entry of the ledger.
+
+import { EctError, reject } from '../errors.ts';
+import type { KeyHistory } from './key-history.ts';
+import type { KeyLog } from './key-log.ts';
+import type { KeyRecord } from './key-states.ts';
+
+/** A key after a call that was to change it. */
+export interface KeyChange {
+  readonly key: KeyRecord;
+  /** Whether this call changed it. */
+  readonly changed: boolean;
+}
+
+/** Which key changes, by whom, and why. */
+export interface KeyChangeInput {
+  readonly kid: string;
+  readonly by: string;
+  readonly note: string;
+}
+
+/** A `kid` of ours: a thumbprint. */
+const KID = /^[A-Za-z0-9_-]{43}$/;
+
+export class KeyChanges {
+  readonly #log: KeyLog;
+  readonly #history: KeyHistory;
+
+  constructor(log: KeyLog, history: KeyHistory) {
+    this.#log = log;
+    this.#history = history;
+  }
+
+  /** Ends a key without an accusation. Its tokens hold until they expire. */
+  async retire({ kid, by, note }: KeyChangeInput): Promise<KeyChange> {
+    const key = await this.find(kid);
+    if (key.state === 'retired') return { key, changed: false };
+    if (key.state !== 'active') throw stateInvalid(key, 'only an active key can retire');
+    const isNewest = key.generation !== undefined && key === this.#history.activeRoot();
+    if (isNewest) throw stateInvalid(key, 'nothing else signs, so rotate, and it retires by itself');
+    return this.#record({ state: 'retired', jwk: key.jwk, locator: key.locator ?? '', by, note });
+  }
+
+  /** Declares a key compromised, since a time (milliseconds) or as of now. */
+  async revoke(input: KeyChangeInput, sinceMs?: number): Promise<KeyChange> {
+    return this.#revoke(await this.find(input.kid), input, sinceMs);
+  }
+
+  /** The same, where the key is one of ours. Answers whether this call changed it. */
+  async revokeOwn(input: KeyChangeInput, sinceMs: number): Promise<boolean> {
+    const key = await this.findOwn(input.kid);
+    return key !== undefined && (await this.#revoke(key, input, sinceMs)).changed;
+  }
+
+  /** A key of ours as the ledger has it. KEY_NOT_FOUND where there never was one of this `kid`. */
+  async find(kid: string): Promise<KeyRecord> {
+    const key = await this.#log.findPastKey(kid);
+    if (key === undefined) throw new EctError(reject('KEY_NOT_FOUND', 'No key of this service has this kid.', { kid }));
+    return key;
+  }
+
+  /** The same; undefined for a `kid` that is none of ours. */
+  async findOwn(kid: string): Promise<KeyRecord | undefined> {
+    return KID.test(kid) ? this.#log.findPastKey(kid) : undefined;
+  }
+
+  async #revoke(key: KeyRecord, { by, note }: KeyChangeInput, sinceMs: number | undefined): Promise<KeyChange> {
+    if (key.state === 'revoked') return { key, changed: false };
+    const since = sinceMs === undefined ? {} : { compromised_since: sinceMs };
+    return this.#record({ state: 'revoked', jwk: key.jwk, locator: key.locator ?? '', by, note, ...since });
+  }
+
+  async #record(statement: Parameters<KeyLog['record']>[0]): Promise<KeyChange> {
+    const changed = await this.#log.record(statement);
+    return { key: await this.find(statement.jwk.kid), changed };
+  }
+}
+
+export function stateInvalid({ kid, state }: KeyRecord, why: string): EctError {
+  return new EctError(reject('KEY_STATE_INVALID', `The key is ${state}: ${why}.`, { kid, state }));
+}

@@ -1,0 +1,181 @@
+// A rotation of the root key, as an administrator or the schedule requests it: the next key is made or opened, announced, and in an
+// urgent rotation put to use at once.
+
+import { EctError, reject } from '../errors.ts';
+import type { PublicJwk } from '../keys/index.ts';
+import { stateInvalid } from './key-changes.ts';
+import type { KeyHistory } from './key-history.ts';
+import type { KeyLog } from './key-log.ts';
+import { inOurWords } from './key-opener.ts';
+import type { KeyRecord } from './key-states.ts';
+import type { OpenRoots } from './open-roots.ts';
+import { type KeyManagerPolicy, type KeyManagerPorts, leadOf, type RootKey } from './ports.ts';
+
+/** What an administrator, or the schedule, wants. */
+export interface RotationInput {
+  /** Empty: the service makes the next key. */
+  readonly nextKey: string;
+  /** Use it at once, also one that is announced already, though whoever keeps the key set may not know it yet. */
+  readonly urgent: boolean;
+  readonly by: string;
+  readonly note: string;
+  /** The root key that signs, as far as the caller knows: otherwise nothing is done. Empty or absent: whichever it is. */
+  readonly expectedCurrentKid?: string;
+  /** Of a rotation that may have been made before: the number that its key was to have. */
+  readonly fromGeneration?: number;
+}
+
+/** The next key, and whether this call changed something. */
+export interface Rotation {
+  readonly key: KeyRecord;
+  readonly changed: boolean;
+}
+
+/** Other processes may announce a key of theirs under the number that was free a moment ago. */
+export const MAX_ATTEMPTS = 5;
+
+export class RootRotation {
+  readonly #ports: KeyManagerPorts;
+  readonly #policy: KeyManagerPolicy;
+  readonly #log: KeyLog;
+  readonly #history: KeyHistory;
+  readonly #open: OpenRoots;
+
+  constructor(ports: KeyManagerPorts, policy: KeyManagerPolicy, log: KeyLog, history: KeyHistory, open: OpenRoots) {
+    this.#ports = ports;
+    this.#policy = policy;
+    this.#log = log;
+    this.#history = history;
+    this.#open = open;
+  }
+
+  /**
+   * Announces the next root key, or answers the one that is announced already. An urgent rotation puts that one to use, or
+   * another where this process cannot sign with it: when this answers, a key signs.
+   */
+  async rotate(input: RotationInput): Promise<Rotation> {
+    const locator = input.nextKey === '' ? undefined : this.#locatorOf(input.nextKey);
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      // Asked each time: another process may be at the same rotation.
+      const done = this.#doneBy(input, locator);
+      if (done !== undefined) return { key: done, changed: false };
+      if (attempt === 0) this.#demandCurrent(input);
+      const pending = this.#history.nextRoot();
+      const isMeant = pending !== undefined && (locator === undefined || locator === pending.locator);
+      if (!input.urgent) {
+        if (isMeant) return { key: pending, changed: false };
+        if (pending !== undefined)
+          throw stateInvalid(pending, 'it is the next one: wait until it is active, or revoke it');
+        return this.#announceNext(locator, input);
+      }
+      const next =
+        isMeant && (await this.#isAtHand(pending, locator)) ? pending : await this.#announced(locator, input);
+      const rotation = next && (await this.#putToUse(next, input));
+      if (rotation !== undefined) return rotation;
+    }
+    throw notAccepted();
+  }
+
+  /** The number of the root key that a rotation would lead to: of the announced one where that is meant, or the next. */
+  planFor({ nextKey }: Pick<RotationInput, 'nextKey'>): number {
+    const locator = nextKey === '' ? undefined : this.#locatorOf(nextKey);
+    const pending = this.#history.nextRoot();
+    const isMeant = pending !== undefined && (locator === undefined || locator === pending.locator);
+    return (isMeant ? pending.generation : undefined) ?? this.#history.roots().length;
+  }
+
+  /** The key of a rotation that was made before. */
+  #doneBy({ fromGeneration, urgent }: RotationInput, locator: string | undefined): KeyRecord | undefined {
+    if (fromGeneration === undefined) return undefined;
+    const since = this.#history.roots().slice(fromGeneration);
+    return since.find(
+      (key) => (locator === undefined || key.locator === locator) && (!urgent || key.activeAtMs !== undefined),
+    );
+  }
+
+  #demandCurrent({ expectedCurrentKid: expected = '' }: RotationInput): void {
+    const kid = this.#history.activeRoot()?.kid ?? '';
+    if (expected === '' || expected === kid) return;
+    const message = kid === '' ? 'No root key signs now.' : 'Another root key signs than the request expects.';
+    throw new EctError(reject('KEY_NOT_CURRENT', `${message} Nothing was done.`, { current_kid: kid }));
+  }
+
+  /** A key that this call announced; undefined where another process was quicker, so that its key is the next one. */
+  async #announced(locator: string | undefined, input: RotationInput): Promise<KeyRecord | undefined> {
+    const { key, changed } = await this.#announceNext(locator, input);
+    return changed ? key : undefined;
+  }
+
+  async #announceNext(locator: string | undefined, input: RotationInput): Promise<Rotation> {
+    const next =
+      locator === undefined
+        ? await this.#make()
+        : { locator, signer: await inOurWords(() => this.#ports.openRoot(locator)) };
+    const { kid } = next.signer.jwk;
+    const known = this.#history.get(kid);
+    if (known !== undefined) throw stateInvalid(known, 'it was announced before');
+    this.#open.add(next.signer);
+    const changed = await this.announce(next, input);
+    // Where another process was quicker its key is the next one, and ours was never announced.
+    const key = this.#history.get(kid) ?? this.#history.roots().at(-1);
+    if (key === undefined) throw notAccepted();
+    if (key.kid !== kid) this.#open.close(kid);
+    return { key, changed };
+  }
+
+  /** Whether this process can sign with the announced key. False: another can be made in its place. */
+  async #isAtHand(key: KeyRecord, named: string | undefined): Promise<boolean> {
+    if (await this.#open.tryOpen(key, true)) return true;
+    if (named === undefined && this.#ports.makeRoot !== undefined) return false;
+    const message =
+      'The announced key cannot be opened here (event keys-failed): correct that, or name another key (`existing`).';
+    throw new EctError(reject('SIGNER_MISCONFIGURED', message));
+  }
+
+  /** Undefined where the key was revoked meanwhile. */
+  async #putToUse({ kid, jwk, locator = '' }: KeyRecord, input: RotationInput): Promise<Rotation | undefined> {
+    const changed = await this.useNow(jwk, locator, input);
+    const key = this.#history.get(kid);
+    return key?.state === 'active' ? { key, changed } : undefined;
+  }
+
+  /** Records that an announced key signs from now on, though whoever keeps the key set may not know it yet. */
+  useNow(jwk: PublicJwk, locator: string, { by, note }: Pick<RotationInput, 'by' | 'note'>): Promise<boolean> {
+    return this.#log.record({ state: 'active', jwk, locator, note, by, urgent: true });
+  }
+
+  /** Records a key as the next one. Answers whether this call did: another process may have been quicker. */
+  announce({ signer, locator }: RootKey, input: Pick<RotationInput, 'urgent' | 'by' | 'note'>): Promise<boolean> {
+    const { urgent, by, note } = input;
+    return this.#log.record({
+      state: 'announced',
+      jwk: signer.jwk,
+      locator,
+      note,
+      by,
+      generation: this.#history.roots().length,
+      lead_ms: urgent ? 0 : leadOf(this.#policy),
+    });
+  }
+
+  async #make(): Promise<RootKey> {
+    if (this.#ports.makeRoot !== undefined) return this.#ports.makeRoot(this.#history.roots().length);
+    throw new EctError(reject('ROTATION_UNSUPPORTED', 'This service does not make its own signing keys.'));
+  }
+
+  #locatorOf(nextKey: string): string {
+    const locator = this.#ports.locatorOf(nextKey);
+    if (locator !== undefined) return locator;
+    const rejection = reject('ROTATION_UNSUPPORTED', 'This service signs with no key that a call could name.');
+    const makesKeys = this.#ports.makeRoot !== undefined;
+    throw new EctError(
+      makesKeys
+        ? { ...rejection, remedy: 'Leave `existing` (--next) out: the service makes its next key.' }
+        : rejection,
+    );
+  }
+}
+
+export function notAccepted(): EctError {
+  return new EctError(reject('LEDGER_CORRUPT', 'The ledger has entries about keys that contradict each other.'));
+}
