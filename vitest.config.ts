@@ -24,10 +24,15 @@ const LONG = [
 // Each of these takes one minute or two, starting the service over and over. CI has no time for all: each of its runs takes one of
 // each row, ECT_TEST_TURN. `npm run test:full` runs them all.
 const MINUTES = [
-  ['service/clock-jumps', 'service/disk-failures', 'service/history-check', 'service/start-without-kms'],
-  ['service/ownership', 'service/signals', 'service/workers', 'service/replaced-files'],
+  [
+    'service/clock-jumps',
+    'service/disk-failures',
+    'service/{history-check,history-marks}',
+    'service/start-without-kms',
+  ],
+  ['service/ownership', 'service/signals', 'service/{workers,worker-ends}', 'service/replaced-files'],
   ['package/install', 'package/release', 'package/install', 'package/release'],
-  ['transport/parity/open-calls', 'service/descriptors', 'service/drain-clients', 'service/reload'],
+  ['transport/parity/open-calls', 'service/descriptors', 'service/drain-clients', 'service/{reload,reload-keys}'],
 ];
 const turn = process.env['ECT_TEST_TURN'];
 const NOT_IN_TURN = MINUTES.flatMap((row) =>

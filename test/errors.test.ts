@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { codeName, codeOf, toStatusDetails } from '../src/calls/errors.ts';
 import { failureOf } from '../src/calls/failures.ts';
-import { EctError, type ErrorReason, OPTIONAL_METADATA, REASONS, reject, rejectAll, remedyFor } from '../src/errors.ts';
+import { EctError, type ErrorReason, REASONS, reject, rejectAll, remedyFor } from '../src/errors.ts';
 import { ErrorReason as ErrorReasonEnum } from '../src/gen/ect/v1/error_reason_pb.ts';
+import { OPTIONAL_METADATA } from '../src/reasons.ts';
 
 const PREFIX = 'ERROR_REASON_';
 const reasons = Object.keys(REASONS) as ErrorReason[];

@@ -14,7 +14,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { rawToDer } from '../../src/keys/index.ts';
+import { rawToDer } from '../../src/keys/ecdsa.ts';
 import { readKeyFile } from '../../src/signers/local/index.ts';
 import { type DatabasePlace, openPostgresRows } from './postgres-rows.ts';
 import type { Rows } from './row-batches.ts';

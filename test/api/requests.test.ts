@@ -1,55 +1,24 @@
-import { create, fromBinary, fromJson, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { DurationSchema, StructSchema } from '@bufbuild/protobuf/wkt';
+import { create, fromBinary, fromJson, toBinary } from '@bufbuild/protobuf';
+import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
-import { readDagSubject } from '../../src/api/dag-subject.ts';
 import { known } from '../../src/api/enums.ts';
 import { readIssueInput } from '../../src/api/issue-request.ts';
 import { readName } from '../../src/api/request-fields.ts';
-import { readVerifyInput } from '../../src/api/verify-request.ts';
 import { issue } from '../../src/authority/index.ts';
-import { EctError } from '../../src/errors.ts';
 import {
-  DagMode,
+  type DagMode,
   DagModeSchema,
   IssueRequestSchema,
   RecordMode,
   RecordModeSchema,
   ReplayMode,
   ReplayModeSchema,
-  ValidateDAGRequestSchema,
   VerifyMode,
   VerifyModeSchema,
-  VerifyRequestSchema,
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import { Draft, DraftSchema, Level, LevelSchema } from '../../src/gen/ect/v1/token_pb.ts';
-import { verifyToken } from '../../src/token/index.ts';
 import { makeAuthority } from '../support/authority.ts';
-
-type IssueFields = MessageInitShape<typeof IssueRequestSchema>;
-type VerifyFields = MessageInitShape<typeof VerifyRequestSchema>;
-type DagFields = MessageInitShape<typeof ValidateDAGRequestSchema>;
-
-const HASH = 'n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg';
-
-const issueInput = (fields: IssueFields) => readIssueInput(create(IssueRequestSchema, fields));
-const verifyInput = (fields: VerifyFields) => readVerifyInput(create(VerifyRequestSchema, { token: 't', ...fields }));
-const dagSubject = (fields: DagFields) => readDagSubject(create(ValidateDAGRequestSchema, fields));
-
-/** The field that a reading rejects, with its rule. Anything but REQUEST_INVALID fails the test. */
-function rejection(read: () => unknown): { readonly field: string | undefined; readonly message: string } {
-  try {
-    read();
-  } catch (error) {
-    expect(error).toBeInstanceOf(EctError);
-    expect((error as EctError).reason).toBe('REQUEST_INVALID');
-    const { metadata: facts, message, violations } = error as EctError;
-    // Of several faults the first: these requests lack the fields that the test is not about.
-    return { field: facts['field'], message: violations[0]?.description ?? message };
-  }
-  return { field: undefined, message: '' };
-}
-
-const fieldOf = (read: () => unknown) => rejection(read).field;
+import { fieldOf, HASH, type IssueFields, issueInput, rejection, verifyInput } from './read-requests.ts';
 
 describe('Issue: defaults and fields', () => {
   test('an empty request stands for the defaults', () => {
@@ -271,220 +240,6 @@ describe('bindings', () => {
     });
     const hash = verifyInput({ outputBinding: { case: 'outHash', value: HASH } });
     expect(hash).toMatchObject({ ...nothing, outputHash: HASH });
-  });
-});
-
-/** A request whose `ect_ext` is this Struct, as it comes off the wire. */
-function withStruct(struct: Uint8Array): Parameters<typeof readIssueInput>[0] {
-  const EXT_FIELD = 12;
-  return fromBinary(IssueRequestSchema, lengthDelimited(EXT_FIELD, struct));
-}
-
-function lengthDelimited(field: number, bytes: Uint8Array): Buffer {
-  const length: number[] = [];
-  for (let rest = bytes.length; ; rest >>>= 7) {
-    length.push(rest > 127 ? (rest & 127) | 128 : rest);
-    if (rest <= 127) break;
-  }
-  return Buffer.concat([Buffer.from([(field << 3) | 2, ...length]), bytes]);
-}
-
-/** One member of a Struct; `value` is an encoded Value. */
-function member(name: string, value: Uint8Array): Buffer {
-  return lengthDelimited(1, Buffer.concat([lengthDelimited(1, Buffer.from(name)), lengthDelimited(2, value)]));
-}
-
-function numberValue(value: number): Buffer {
-  const bytes = Buffer.alloc(9, 0x11);
-  bytes.writeDoubleLE(value, 1);
-  return bytes;
-}
-
-const structValue = (struct: Uint8Array) => lengthDelimited(5, struct);
-
-describe('ect_ext as a Struct', () => {
-  test('becomes compact JSON', () => {
-    const value = { a: [1, -0.5, 1e21, true, null, 'é"\n'], b: { c: {} } };
-    const struct = toBinary(StructSchema, fromJson(StructSchema, value));
-    expect(readIssueInput(withStruct(struct)).ext).toEqual({ value, text: JSON.stringify(value), field: 'ect_ext' });
-  });
-
-  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%d is not a number of JSON', (value) => {
-    expect(fieldOf(() => readIssueInput(withStruct(member('a', numberValue(value)))))).toBe('ect_ext');
-    const deeper = structValue(member('b', numberValue(value)));
-    expect(fieldOf(() => readIssueInput(withStruct(member('a', deeper))))).toBe('ect_ext');
-  });
-
-  test('T14: nesting is bounded before the claims are looked at', () => {
-    const nest = (depth: number): Buffer => (depth === 1 ? Buffer.alloc(0) : member('a', structValue(nest(depth - 1))));
-    expect(fieldOf(() => readIssueInput(withStruct(nest(32))))).toBeUndefined();
-    expect(fieldOf(() => readIssueInput(withStruct(nest(33))))).toBe('ect_ext');
-    // Deeper still, the message itself is rejected.
-    expect(() => withStruct(nest(200))).toThrow(/recursion/);
-  });
-
-  test('T14: a Struct that was made in memory may be deeper than the stack', () => {
-    let struct: NonNullable<IssueFields['extension']>['value'] = {};
-    for (let depth = 0; depth < 100_000; depth++) struct = { a: struct as never };
-    const request = { ...create(IssueRequestSchema), extension: { case: 'ectExt', value: struct } } as never;
-    expect(fieldOf(() => readIssueInput(request))).toBe('ect_ext');
-  });
-
-  test('T13: lone surrogates and NUL have no place in a token', () => {
-    const fromText = (json: string) => readIssueInput(fromJson(IssueRequestSchema, JSON.parse(json)));
-    expect(fieldOf(() => fromText('{"ectExt":{"a":"\\ud800"}}'))).toBe('ect_ext');
-    expect(fieldOf(() => fromText('{"ectExt":{"\\udc00":1}}'))).toBe('ect_ext');
-    expect(fieldOf(() => fromText('{"ectExt":{"a":"\\u0000"}}'))).toBe('ect_ext');
-  });
-
-  test('T22: names that every object has are plain members', () => {
-    const { ext } = readIssueInput(
-      withStruct(Buffer.concat([member('__proto__', numberValue(1)), member('toJSON', numberValue(2))])),
-    );
-    expect(ext?.text).toBe('{"__proto__":1,"toJSON":2}');
-    expect(Object.keys(ext?.value ?? {})).toEqual(['__proto__', 'toJSON']);
-  });
-
-  test('a text that is too long is rejected by its length', () => {
-    const struct = toBinary(StructSchema, fromJson(StructSchema, { a: 'x'.repeat(16_384) }));
-    expect(rejection(() => readIssueInput(withStruct(struct)))).toMatchObject({
-      field: 'ect_ext',
-      message: 'ect_ext must have at most 16384 characters.',
-    });
-  });
-});
-
-describe('ect_ext_json', () => {
-  const read = (value: string) => issueInput({ extension: { case: 'ectExtJson', value } });
-
-  test('is kept as it stands', () => {
-    const text = ' { "big" : 12345678901234567890.10 , "a" : [ ] } ';
-    expect(read(text).ext).toEqual({ text, value: JSON.parse(text), field: 'ect_ext_json' });
-  });
-
-  test.each([
-    '',
-    ' ',
-    '[]',
-    'null',
-    '"a"',
-    '{} {}',
-    '{"a":1,"a":2}',
-    '{"a":1,"\\u0061":2}',
-    '{"a":{"b":1,"b":2}}',
-    '{"a":NaN}',
-    '{"a":"\\ud800"}',
-    '{"a":"\ud800"}',
-    '{"a":"\\u0000"}',
-    '{"a":1,}',
-    '{}}',
-    '},"iss":"urn:x","b":{',
-    '{"a":[1e400]}',
-    `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`,
-    `{"a":"${'x'.repeat(16_384)}"}`,
-  ])('%j is rejected', (text) => {
-    expect(fieldOf(() => read(text))).toBe('ect_ext_json');
-  });
-
-  test.each(['1e400', '-1e400', '9'.repeat(400)])(
-    'a number out of range is rejected at its outermost level too: %s',
-    (number) => {
-      expect(rejection(() => read(`{"a":${number}}`))).toEqual({
-        field: 'ect_ext_json',
-        message: 'ect_ext_json must be one strict JSON object: a number is out of range.',
-      });
-    },
-  );
-
-  test.each([
-    '{"a":1.50,"b":-0,"c":1e-400,"d":1E+300}',
-    '{"a":123456789012345678901234567890}',
-    '{"__proto__":{"a":1}}',
-  ])('what is read is issued, and what is issued verifies: %s', async (text) => {
-    const { context } = await makeAuthority();
-    const order = { ...read(text), execAct: 'review', aud: ['urn:a'] };
-    const { token } = await issue(context, { kind: 'anonymous' }, order, new AbortController());
-    const question = { now: context.now(), purpose: 'presented' } as const;
-    expect(verifyToken(token, question, context.policy.token, context.keys)).toMatchObject({
-      ok: true,
-      token: { claims: { ect_ext: JSON.parse(text) } },
-    });
-  });
-});
-
-describe('Verify', () => {
-  test('a token is required', () => {
-    expect(fieldOf(() => verifyInput({ token: '' }))).toBe('token');
-  });
-
-  test('defaults: no graph, replay recorded, enforced, now, and whatever level the service asks for', () => {
-    expect(verifyInput({})).toMatchObject({
-      dag: 'none',
-      replay: 'record',
-      minimumLevel: undefined,
-      mode: 'enforce',
-      asOf: undefined,
-      requestId: '',
-      audience: '',
-    });
-  });
-
-  test.each([
-    [DagMode.UNSPECIFIED, [], 'none'],
-    [DagMode.UNSPECIFIED, ['t'], 'partial'],
-    [DagMode.NONE, [], 'none'],
-    [DagMode.PARTIAL, [], 'partial'],
-    [DagMode.PARTIAL, ['t'], 'partial'],
-    [DagMode.COMPLETE, [], 'complete'],
-    [DagMode.COMPLETE, ['t'], 'complete'],
-  ])('dag mode %d with predecessors %j reads as %s', (dagMode, predecessorTokens, mode) => {
-    expect(verifyInput({ dagMode, predecessorTokens }).dag).toBe(mode);
-  });
-
-  test('predecessors that nobody would look at are rejected', () => {
-    expect(fieldOf(() => verifyInput({ dagMode: DagMode.NONE, predecessorTokens: ['t'] }))).toBe('dag_mode');
-  });
-
-  test('100 predecessors are the most', () => {
-    const along = (length: number) => ({ predecessorTokens: Array.from({ length }, () => 'tt') });
-    expect(verifyInput(along(100)).predecessors).toHaveLength(100);
-    expect(fieldOf(() => verifyInput(along(101)))).toBe('predecessor_tokens');
-  });
-
-  test('replay is left out only when that is said', () => {
-    const modes = [ReplayMode.UNSPECIFIED, ReplayMode.RECORD, ReplayMode.SKIP];
-    expect(modes.map((replayMode) => verifyInput({ replayMode }).replay)).toEqual(['record', 'record', 'skip']);
-  });
-});
-
-describe('ValidateDAG', () => {
-  const token = (value: string): DagFields => ({ subject: { case: 'token', value } });
-  const bundle = (size: number): DagFields => ({
-    subject: { case: 'bundle', value: { tokens: Array.from({ length: size }, () => 'tt') } },
-  });
-
-  test('reads a token with predecessors, a workflow, and a bundle', () => {
-    expect(dagSubject({ ...token('t'), predecessorTokens: ['p'] })).toEqual({
-      kind: 'token',
-      token: 't',
-      predecessors: ['p'],
-    });
-    expect(dagSubject({ subject: { case: 'wid', value: 'w' } })).toEqual({ kind: 'workflow', wid: 'w' });
-    expect(dagSubject(bundle(10_000))).toMatchObject({ kind: 'bundle', tokens: { length: 10_000 } });
-  });
-
-  test.each<[field: string, fields: DagFields]>([
-    ['subject', {}],
-    ['token', token('')],
-    ['wid', { subject: { case: 'wid', value: '' } }],
-    ['bundle.tokens', bundle(0)],
-    ['bundle.tokens', bundle(10_001)],
-    ['predecessor_tokens', { ...token('t'), predecessorTokens: Array.from({ length: 101 }, () => 'pp') }],
-    ['predecessor_tokens', { ...bundle(1), predecessorTokens: ['p'] }],
-    ['predecessor_tokens', { subject: { case: 'wid', value: 'w' }, predecessorTokens: ['p'] }],
-    ['predecessor_tokens', { predecessorTokens: ['p'] }],
-  ])('rejects %s', (field, fields) => {
-    expect(fieldOf(() => dagSubject(fields))).toBe(field);
   });
 });
 

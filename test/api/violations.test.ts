@@ -2,14 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
 import { authorityService } from '../../src/api/authority.ts';
 import { readKeyInput, readKeyQuery, readRevocation, readRotation } from '../../src/api/key-messages.ts';
-import { ledgerService } from '../../src/api/ledger.ts';
 import { readMarkInput } from '../../src/api/mark-requests.ts';
-import type { Call } from '../../src/calls/call.ts';
-import { toStatusDetails } from '../../src/calls/errors.ts';
 import { EctError } from '../../src/errors.ts';
 import {
   ListKeysRequestSchema,
@@ -24,7 +20,6 @@ import {
   BatchVerifyRequestSchema,
   IssueRequestSchema,
   ValidateDAGRequestSchema,
-  VerifyRequestSchema,
 } from '../../src/gen/ect/v1/authority_pb.ts';
 import {
   EntryKind,
@@ -34,52 +29,19 @@ import {
   ListEntriesRequestSchema,
 } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { Draft, Level } from '../../src/gen/ect/v1/token_pb.ts';
-import { BadRequestSchema } from '../../src/gen/google/rpc/error_details_pb.ts';
-import { type Status, StatusSchema } from '../../src/gen/google/rpc/status_pb.ts';
+import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts';
 import { recordTask } from '../authority/support.ts';
-import { makeAuthority } from '../support/authority.ts';
-
-const call: Call = {
-  method: 'test',
-  caller: { kind: 'anonymous' },
-  signal: new AbortController().signal,
-  note() {},
-};
-
-const NO_TASK = '00000000-0000-4000-8000-000000000000';
-
-const { context } = await makeAuthority();
-const authority = authorityService(context).procedures;
-const ledger = ledgerService(context).procedures;
-
-/** What a call is rejected with. */
-async function errorOf(begin: () => unknown): Promise<EctError> {
-  const error = await Promise.resolve()
-    .then(begin)
-    .then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    );
-  expect(error).toBeInstanceOf(EctError);
-  return error as EctError;
-}
-
-const rejectionOf = (procedure: 'issue' | 'verify', fields: object): Promise<EctError> =>
-  errorOf(() =>
-    procedure === 'issue'
-      ? authority.issue(create(IssueRequestSchema, fields), call)
-      : authority.verify(create(VerifyRequestSchema, fields), call),
-  );
-
-/** The fields that the details of a failure name, as a client unpacks them. */
-function fieldsIn(error: EctError): readonly string[] {
-  return fieldsInStatus(fromBinary(StatusSchema, Buffer.from(toStatusDetails(error), 'base64')));
-}
-
-function fieldsInStatus(status: Status): readonly string[] {
-  const details = status.details.map((any) => anyUnpack(any, BadRequestSchema)).filter((found) => found !== undefined);
-  return details.flatMap(({ fieldViolations }) => fieldViolations.map(({ field }) => field));
-}
+import {
+  authority,
+  call,
+  context,
+  errorOf,
+  fieldsIn,
+  fieldsInStatus,
+  ledger,
+  NO_TASK,
+  rejectionOf,
+} from './violated.ts';
 
 describe('Issue', () => {
   test('an empty request lacks exec_act and aud: both are named, and the reason is that of the first', async () => {

@@ -5,19 +5,18 @@ import {
   type Appended,
   type AuthorityContext,
   appendBatch,
-  examineRecorded,
   type Leaf,
   readLeaf,
   validateDag,
 } from '../../src/authority/index.ts';
 import { createYielder } from '../../src/concurrency/yielder.ts';
 import { EctError } from '../../src/errors.ts';
+import { opensCommitment } from '../../src/ledger/entry.ts';
 import {
   type Candidate,
   generateLedgerKey,
   Ledger,
   openLedgerKey,
-  opensCommitment,
   type Seal,
   verifyReceipt,
 } from '../../src/ledger/index.ts';
@@ -26,6 +25,7 @@ import type { Jti } from '../../src/token/index.ts';
 import { ISSUER, makeAuthority } from '../support/authority.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, makeToken, OTHER_JTI, WID } from '../support/tokens.ts';
+import { examineRecorded } from './examine-recorded.ts';
 import { anonymous, appendTo, endless, highTwin, issueFor, PARTY, reasonOf, recordTask } from './support.ts';
 
 describe('append', () => {

@@ -2,20 +2,14 @@
 
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  type AuthorityContext,
-  appendBatch,
-  examineRecorded,
-  issue,
-  markCompromised,
-  validateDag,
-} from '../../src/authority/index.ts';
+import { type AuthorityContext, appendBatch, issue, markCompromised, validateDag } from '../../src/authority/index.ts';
 import { asCandidate } from '../../src/authority/leaf.ts';
 import { EctError, reject } from '../../src/errors.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority, type TestAuthority } from '../support/authority.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { WID } from '../support/tokens.ts';
+import { examineRecorded } from './examine-recorded.ts';
 import { anonymous, endless, issueFor, issueInput, reasonOf } from './support.ts';
 
 const TASKS = 6_000;

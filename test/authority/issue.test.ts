@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Caller, IssueInput } from '../../src/authority/index.ts';
-import { KeyRing, rawToDer, type Signer } from '../../src/keys/index.ts';
+import { rawToDer } from '../../src/keys/ecdsa.ts';
+import { KeyRing, type Signer } from '../../src/keys/index.ts';
 import { openCheckpoint, verifyReceipt } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import type { JsonObject } from '../../src/token/index.ts';

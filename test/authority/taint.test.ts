@@ -4,18 +4,19 @@ import { describe, expect, test } from 'vitest';
 import {
   type AuthorityContext,
   type CompromisedSubject,
-  examineRecorded,
   MARK_SCOPE,
   markCompromised,
   readLeaf,
   validateDag,
 } from '../../src/authority/index.ts';
-import { opensCommitment, verifyReceipt } from '../../src/ledger/index.ts';
+import { opensCommitment } from '../../src/ledger/entry.ts';
+import { verifyReceipt } from '../../src/ledger/index.ts';
 import { MemoryLedgerStore } from '../../src/stores/memory/index.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { workload } from '../support/callers.ts';
 import { FaultyStore } from '../support/faulty-store.ts';
 import { JTI, NOW, OTHER_JTI, WID } from '../support/tokens.ts';
+import { examineRecorded } from './examine-recorded.ts';
 import { appendTo, endless, issueFor, reasonIn, reasonOf, recordTask, verifyFor } from './support.ts';
 
 const ADMIN = workload('spiffe://example.com/admin');

@@ -8,7 +8,8 @@ import { StartError } from '../../src/data-directory/data-dir.ts';
 import { KeyRing, type TrustedKey } from '../../src/keys/index.ts';
 import { loadGroup } from '../../src/reload/index.ts';
 import { verifyToken } from '../../src/token/index.ts';
-import { type Issuer, readTrust, tokenKey } from '../../src/trust/index.ts';
+import { type Issuer, readTrust } from '../../src/trust/index.ts';
+import { tokenKey } from '../../src/trust/issuer.ts';
 import { AUD, ISS, KID, makeToken, NOW, policy, signingKey } from '../support/tokens.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ect-trust-'));

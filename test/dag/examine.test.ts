@@ -1,7 +1,8 @@
 // Workflows and bundles as a whole.
 
 import { describe, expect, test } from 'vitest';
-import { bundleAncestry, examineWorkflow, MAX_BUNDLE_TASKS } from '../../src/dag/index.ts';
+import { bundleAncestry, examineWorkflow } from '../../src/dag/index.ts';
+import { MAX_BUNDLE_TASKS } from '../../src/dag/limits.ts';
 import { chain, named, task } from './graphs.ts';
 
 describe('a workflow', () => {

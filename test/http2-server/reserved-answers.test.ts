@@ -3,7 +3,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FRAME } from '../../bench/http2-frames.ts';
 import { DEFAULT_LIMITS, type Receiver, type Stream, writeHeaderBlock } from '../../src/http2-server/index.ts';
-import { Account, MemoryBudget } from '../../src/limits/index.ts';
+import { Account } from '../../src/limits/index.ts';
+import { MemoryBudget } from '../../src/limits/memory-budget.ts';
 import { SOON } from '../support/soon.ts';
 import { hello, reset, resets, update, whole } from './raw-frames.ts';
 import { openPeer, type Peer, startServer } from './raw-peer.ts';

@@ -4,11 +4,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
 import { runProgram } from './run-program.ts';
@@ -187,14 +187,6 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
 function issuerIn(printed: string): unknown {
   const token = /ey[\w-]+\.([\w-]+)\.[\w-]+/.exec(printed)?.[1] ?? '';
   return (JSON.parse(Buffer.from(token, 'base64url').toString()) as { iss: unknown }).iss;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function serverConfig(folder: string, port: number): string {

@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { derToLowRaw, isLowRaw, RAW_SIGNATURE_BYTES, rawToDer } from '../../src/keys/index.ts';
+import { RAW_SIGNATURE_BYTES, rawToDer } from '../../src/keys/ecdsa.ts';
+import { derToLowRaw, isLowRaw } from '../../src/keys/index.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;

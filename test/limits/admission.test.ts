@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Account, type Admission, createAdmission } from '../../src/limits/index.ts';
+import { createAdmission } from '../../src/limits/admission.ts';
+import { Account, type Admission } from '../../src/limits/index.ts';
 
 /** A clock that stands until it is moved, and the share of its time that the process computed in. */
 let time: number;

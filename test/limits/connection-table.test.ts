@@ -2,7 +2,7 @@
 
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { ConnectionTable } from '../../src/limits/index.ts';
+import { ConnectionTable } from '../../src/limits/connection-table.ts';
 
 let time: number;
 let table: ConnectionTable;

@@ -1,7 +1,8 @@
 // H24: one budget of bytes for the whole process.
 
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { Account, MemoryBudget, type Reservation } from '../../src/limits/index.ts';
+import { Account, type Reservation } from '../../src/limits/index.ts';
+import { MemoryBudget } from '../../src/limits/memory-budget.ts';
 
 let time: number;
 let rejected: number;

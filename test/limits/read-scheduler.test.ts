@@ -1,7 +1,9 @@
 // The order in which bytes are parsed: a few milliseconds in a turn, the light first, and every piece pays for what it causes.
 
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Accounts, createResources, DEFAULT_PROCESS_LIMITS, ReadFlow, ReadScheduler } from '../../src/limits/index.ts';
+import { Accounts } from '../../src/limits/accounts.ts';
+import { createResources, DEFAULT_PROCESS_LIMITS } from '../../src/limits/index.ts';
+import { ReadFlow, ReadScheduler } from '../../src/limits/read-scheduler.ts';
 
 /** A clock that stands until work moves it. */
 let time: number;

@@ -1,7 +1,9 @@
 // Streams that stay open, what everybody may ask, and whose account pays.
 
 import { describe, expect, test } from 'vitest';
-import { Accounts, PublicShare, StreamSlots } from '../../src/limits/index.ts';
+import { Accounts } from '../../src/limits/accounts.ts';
+import { PublicShare } from '../../src/limits/public-share.ts';
+import { StreamSlots } from '../../src/limits/stream-slots.ts';
 
 describe('H21: slots for streams', () => {
   test('a connection has so many, and all of them together', () => {

@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { ACTIONS } from '../../src/authority/index.ts';
-import { callerEntity, loadCedar, requestOf } from '../../src/policy/index.ts';
+import { requestOf } from '../../src/policy/authorizer.ts';
+import { callerEntity } from '../../src/policy/entities.ts';
+import { loadCedar } from '../../src/policy/index.ts';
 import { FULL } from '../support/full.ts';
 import { authorizerFor, policyText } from '../support/policy.ts';
 import { fc } from '../support/random.ts';

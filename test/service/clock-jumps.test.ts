@@ -5,94 +5,33 @@ import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { status as codes } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { generateKeyPem } from '../../src/signers/local/index.ts';
-import type { Issued, Recorded, Verdict } from '../interop/answers.ts';
-import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import { describeWithFakeTime, FakeWallClock } from '../support/fake-time.ts';
-import { runMain, type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
+import { runMain } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
-
-const AUTHORITY = 'ect.v1.AuthorityService';
-const ADMIN = 'ect.v1.AdminService';
-const AUDIENCE = 'urn:example:reviewer';
-const HOUR = 3600;
-const DAY = 24 * HOUR;
-const YEAR = 365 * DAY;
-const TIMEOUT_MS = 120_000;
-/** What root keys sign, also in two tiers. */
-const DIRECT_ACT = 'execute_trade';
-const SETTINGS: Settings = {
-  ECT_ADMINS: 'anonymous',
-  ECT_JWKS_MAX_AGE_SEC: '1',
-  ECT_KEYS_REFRESH_SEC: '0.2',
-};
-const TWO_TIERS: Settings = { ECT_SIGNING: 'two-tier', ECT_DIRECT_ACTS: DIRECT_ACT };
-
-const order = { exec_act: 'review', aud: [AUDIENCE] };
-const issue = (client: GrpcClient, more = {}) => client.call<Issued>(`${AUTHORITY}/Issue`, { ...order, ...more });
-const append = (client: GrpcClient, token: string) => client.call<Recorded>(`${AUTHORITY}/AppendLedger`, { token });
-const verify = (client: GrpcClient, token: string, more = {}) =>
-  client.call<Verdict>(`${AUTHORITY}/Verify`, { token, audience: AUDIENCE, ...more });
-const rotate = (client: GrpcClient, more = {}) => client.call(`${ADMIN}/RotateKey`, more);
-const recordedAt = ({ receipt: { leaf } }: Recorded): number =>
-  (JSON.parse(leaf.toString()) as { recorded_at: number }).recorded_at;
-const iatOf = ({ token }: Issued): number =>
-  (JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { iat: number }).iat;
-
-async function rejectionOf(call: Promise<unknown>): Promise<CallError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof CallError)) throw new Error('the call was expected to be rejected');
-  return error;
-}
-
-async function startAt(clock: FakeWallClock, settings: Settings = {}): Promise<ServiceProcess> {
-  return startService({ ...SETTINGS, ...settings, ...clock.settings });
-}
-
-/** What the page says of the methods, health of Issue and of the whole instance, and the metric. */
-async function state({ url }: ServiceProcess, client: GrpcClient) {
-  const page = await fetch(`${url}/readyz`);
-  const { methods } = (await page.json()) as { methods: Record<string, boolean> };
-  const check = async (service: string) =>
-    (await client.call<{ status: string }>('grpc.health.v1.Health/Check', { service })).status;
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  const doubted = /^ect_clock_doubted (\d)$/m.exec(metrics)?.[1];
-  const served = [...new Set(Object.values(methods))];
-  return [page.status, served, await check(''), await check(`${AUTHORITY}/Issue`), doubted];
-}
-const WELL = [200, [true], 'SERVING', 'SERVING', '0'];
-const DOUBTED = [200, [false], 'SERVING', 'NOT_SERVING', '1'];
-
-/** Nothing is dated: no token, no entry, no key. What is there is read, and verified as before. */
-async function expectNothingToBeDated(client: GrpcClient, { token }: Issued): Promise<void> {
-  for (const call of [
-    () => issue(client),
-    () => issue(client, { level: 'LEVEL_L3' }),
-    () => issue(client, { level: 'LEVEL_L1' }),
-    () => append(client, token),
-    () => rotate(client, { urgent: true }),
-  ]) {
-    const { code, reason, info, message } = await rejectionOf(call());
-    expect([code, reason]).toEqual([codes.UNAVAILABLE, 'CLOCK_UNTRUSTED']);
-    expect(info?.metadata['difference_seconds']).toMatch(/^-?\d+$/);
-    expect(message).toMatch('The wall clock of the service is');
-  }
-  expect(await verify(client, token, { replay_mode: 'REPLAY_MODE_SKIP' })).toMatchObject({ valid: true });
-  await client.call('ect.v1.LedgerService/GetCheckpoint', {});
-}
-
-/** Everything is dated, and by the real time. */
-async function expectEverythingToWork(client: GrpcClient): Promise<void> {
-  const issued = await issue(client);
-  expect(Math.abs(iatOf(issued) - Date.now() / 1000)).toBeLessThan(5);
-  expect(await verify(client, issued.token)).toMatchObject({ valid: true });
-  expect(Math.abs(recordedAt(await append(client, issued.token)) - Date.now())).toBeLessThan(5_000);
-}
+import {
+  ADMIN,
+  append,
+  DAY,
+  DIRECT_ACT,
+  DOUBTED,
+  expectEverythingToWork,
+  expectNothingToBeDated,
+  HOUR,
+  iatOf,
+  issue,
+  rejectionOf,
+  rotate,
+  startAt,
+  state,
+  TIMEOUT_MS,
+  TWO_TIERS,
+  verify,
+  WELL,
+  YEAR,
+} from './clock-calls.ts';
 
 describeWithFakeTime('C3 the wall clock of the process jumps', () => {
   test.each([

@@ -1,79 +1,28 @@
 // One name, one history: the real process over a directory whose ledger was deleted, taken back or damaged.
 
-import { cp, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { dial, type GrpcClient } from '../interop/grpc-js-client.ts';
-import { type Ended, runMain, type ServiceProcess, startService } from '../support/service-process.ts';
-import { SOON } from '../support/soon.ts';
+import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import {
+  AUTHORITY,
+  checkpointOf,
+  contentsOf,
+  cut,
+  type Damaged,
+  flipIn,
+  GONE,
+  KEY_ENTRIES,
+  killedService,
+  LONG_MS,
+  recordMany,
+  removeLedger,
+  restoreEarly,
+  SHORTER,
+  startAgain,
+} from './damaged-history.ts';
 import { Witness } from './witness.ts';
-
-const AUTHORITY = 'ect.v1.AuthorityService';
-const LONG_MS = 180_000;
-/** The key is announced, and made active. */
-const KEY_ENTRIES = 2;
-
-async function recordMany(client: GrpcClient, count: number): Promise<void> {
-  const request = { exec_act: 'a', aud: ['urn:example:b'], level: 'LEVEL_L3' };
-  // One after the other: each is a commit, and frames of its own in the write-ahead file.
-  for (let n = 0; n < count; n++) await client.call(`${AUTHORITY}/Issue`, request);
-}
-
-function startAgain(service: ServiceProcess): Promise<Ended> {
-  return runMain(['serve'], { ECT_DATA_DIR: service.dataDir, ECT_LISTEN: '127.0.0.1:0' });
-}
-
-async function checkpointOf(client: GrpcClient): Promise<string> {
-  return (await client.call<{ checkpoint: string }>('ect.v1.LedgerService/GetCheckpoint', {})).checkpoint;
-}
-
-/** Everything but the shared memory of SQLite and the introduction of the owner. */
-async function contentsOf(dataDir: string): Promise<readonly string[]> {
-  const names = ['ledger.key', 'ledger.mark', 'ledger.db', 'ledger.db-wal', 'once.db', 'signing-key.pem'];
-  // A reader makes an empty write-ahead file where there is none.
-  const read = (name: string) => readFile(join(dataDir, name), 'base64').catch(() => '');
-  return Promise.all(names.map(async (name) => `${name}: ${await read(name)}`));
-}
-
-/** A ledger of ten tasks whose process was killed: all of it is in the write-ahead file. `early` is a copy from half way. */
-async function killedService(): Promise<ServiceProcess & { readonly early: string; readonly checkpoint: string }> {
-  const service = await startService();
-  using client = dial(service.address);
-  await recordMany(client, 5);
-  const early = `${service.dataDir}.early`;
-  // As a snapshot of the volume has it.
-  await cp(service.dataDir, early, { recursive: true });
-  await recordMany(client, 5);
-  const checkpoint = await checkpointOf(client);
-  await service.kill();
-  return Object.assign(service, { early, checkpoint });
-}
-
-async function removeLedger(dataDir: string): Promise<void> {
-  for (const end of ['', '-wal', '-shm']) await rm(join(dataDir, `ledger.db${end}`), { force: true });
-}
-
-async function restoreEarly({ dataDir, early }: { readonly dataDir: string; readonly early: string }): Promise<void> {
-  await removeLedger(dataDir);
-  for (const end of ['', '-wal']) await cp(join(early, `ledger.db${end}`), join(dataDir, `ledger.db${end}`));
-}
-
-async function flipIn(path: string, share: number): Promise<void> {
-  const bytes = await readFile(path);
-  bytes[Math.floor(bytes.length * share)]! ^= 0x40;
-  await writeFile(path, bytes);
-}
-
-async function cut(path: string, share: number): Promise<void> {
-  await using file = await open(path, 'r+');
-  await file.truncate(Math.floor((await file.stat()).size * share));
-}
-
-type Damaged = Awaited<ReturnType<typeof killedService>>;
-const GONE =
-  /^ledger\.db in \S+ is missing or empty, but this ledger has shown 12 entries, the last of \S+Z \(ledger\.mark\)\./;
-const SHORTER =
-  /^ledger\.db in \S+ holds \d+ entries, but this ledger has shown 12 entries, .*: acknowledged entries are missing\./;
 
 describe('L8 L25 a ledger that is not what was shown of it is rejected at the start, with what to do, and nothing is changed', () => {
   test.each<[string, (service: Damaged) => Promise<unknown>, RegExp]>([
@@ -184,150 +133,6 @@ test(
     const audit = await runMain(['audit', join(service.dataDir, 'ledger.db')]);
     expect(audit.code).toBe(1);
     expect(audit.stdout).toContain('do not lead to the root that the high-water checkpoint signs');
-  },
-  LONG_MS,
-);
-
-describe('marks that are missing, foreign or damaged', () => {
-  test(
-    'L18 a directory of a release before marks gets one, and says so once',
-    async () => {
-      await using service = await startService();
-      {
-        using client = dial(service.address);
-        await recordMany(client, 2);
-      }
-      expect(service.events('ledger-mark-made')).toEqual([]);
-      expect(await service.stop()).toBe(0);
-      await rm(join(service.dataDir, 'ledger.mark'));
-      await service.restart();
-      const told = () => service.events('ledger-mark-made');
-      await expect.poll(told, SOON).toMatchObject([{ level: 'warn', size: String(KEY_ENTRIES + 2) }]);
-      await service.kill();
-      await service.restart();
-      expect(told()).toHaveLength(1);
-      await service.kill();
-      await removeLedger(service.dataDir);
-      expect((await startAgain(service)).stderr).toContain(`has shown ${KEY_ENTRIES + 2} entries`);
-    },
-    LONG_MS,
-  );
-
-  test(
-    'L6 one page of the mark is damaged, or the time that was kept: what is used instead is said by the start, and by an audit',
-    async () => {
-      await using service = await startService();
-      {
-        using client = dial(service.address);
-        await recordMany(client, 2);
-      }
-      // Each process begins with the page after the newest one.
-      expect(await service.stop()).toBe(0);
-      await service.restart();
-      expect(await service.stop()).toBe(0);
-      const mark = join(service.dataDir, 'ledger.mark');
-      const bytes = await readFile(mark);
-      bytes[bytes.indexOf(`\n${KEY_ENTRIES + 2}\n`) - 1]! ^= 1;
-      await writeFile(mark, bytes);
-      await writeFile(join(service.dataDir, 'clock.json'), '{');
-      const audit = await runMain(['audit', join(service.dataDir, 'ledger.db')]);
-      expect(audit).toMatchObject({ code: 0, stderr: expect.stringContaining('1 page of ledger.mark cannot be read') });
-      await service.restart();
-      const told = () => service.events('ledger-mark-damaged');
-      await expect.poll(told, SOON).toMatchObject([{ level: 'warn', pages: 1 }]);
-      expect(service.events('clock-forgotten')).toHaveLength(1);
-      expect(await service.stop()).toBe(0);
-    },
-    LONG_MS,
-  );
-
-  test(
-    'L25 ledger and mark are gone, but once.db is there: rejected all the same',
-    async () => {
-      await using service = await startService();
-      await service.kill();
-      await removeLedger(service.dataDir);
-      await rm(join(service.dataDir, 'ledger.mark'));
-      const { code, stderr } = await startAgain(service);
-      expect(code).toBe(1);
-      expect(stderr).toContain('is missing or empty, but this directory has had a ledger');
-    },
-    LONG_MS,
-  );
-
-  test(
-    'L14 the mark of another ledger is rejected, and so is one that is damaged',
-    async () => {
-      await using service = await startService();
-      await using other = await startService();
-      await Promise.all([service.kill(), other.kill()]);
-      const mark = join(service.dataDir, 'ledger.mark');
-      const own = await readFile(mark);
-      await cp(join(other.dataDir, 'ledger.mark'), mark);
-      expect((await startAgain(service)).stderr).toContain(
-        `ledger.mark in ${service.dataDir} is not signed by the key`,
-      );
-      await writeFile(mark, Buffer.from(own.map((byte) => (byte === 0 ? 0 : byte ^ 1))));
-      expect((await startAgain(service)).stderr).toContain(`ledger.mark in ${service.dataDir} is damaged`);
-      await writeFile(mark, own);
-      await service.restart();
-    },
-    LONG_MS,
-  );
-});
-
-test.each([1, 2])(
-  'L1 L3 SIGKILL at random moments under load, %i workers: no start is rejected wrongly, nothing acknowledged is lost',
-  async (workers) => {
-    await using service = await startService({ ECT_WORKERS: String(workers) });
-    let witness: Witness | undefined;
-    for (let round = 0; round < 6; round++) {
-      const clients = [dial(service.address), dial(service.address)];
-      try {
-        const keys = await clients[0]!.call<{ ledger_verifier_key: string }>('ect.v1.KeyService/GetKeySet', {});
-        witness ??= new Witness(keys.ledger_verifier_key);
-        expect(await witness.faults(clients[0]!)).toEqual([]);
-        let acknowledged = 0;
-        const load = clients.flatMap((client) =>
-          Array.from({ length: 8 }, async () => {
-            for (;;) {
-              await recordMany(client, 1);
-              acknowledged++;
-            }
-          }).map((endless) => endless.catch(() => undefined)),
-        );
-        const checkpoints = (async () => {
-          for (;;) witness.checkpoints.add(await checkpointOf(clients[1]!));
-        })().catch(() => undefined);
-        while (acknowledged < 20 + 13 * round) await new Promise((resolve) => setImmediate(resolve));
-        await service.kill();
-        await Promise.all([...load, checkpoints]);
-      } finally {
-        for (const client of clients) client[Symbol.dispose]();
-      }
-      await service.restart();
-    }
-    using client = dial(service.address);
-    expect(await witness!.faults(client)).toEqual([]);
-  },
-  LONG_MS,
-);
-
-test(
-  'L8 L25 `ect audit` holds a ledger against the mark beside it: old copies are named',
-  async () => {
-    await using service = await killedService();
-    const ledger = join(service.dataDir, 'ledger.db');
-    const whole = await runMain(['audit', ledger, '--json']);
-    expect(JSON.parse(whole.stdout)).toMatchObject({ ok: true, treeSize: '12', mark: { treeSize: '12' } });
-    await restoreEarly(service);
-    const old = await runMain(['audit', ledger]);
-    expect(old.code).toBe(1);
-    expect(old.stdout).toContain('the high-water checkpoint signs 12 entries, but only 7 are there');
-    // Without it nothing is wrong with the copy.
-    await rename(join(service.dataDir, 'ledger.mark'), `${service.dataDir}.mark`);
-    expect(await runMain(['audit', ledger])).toMatchObject({ code: 0 });
-    expect((await stat(ledger)).isFile()).toBe(true);
   },
   LONG_MS,
 );

@@ -1,16 +1,11 @@
 // A7: certificates, client CAs, foreign keys and the signing key change under a running service; no call is lost, nothing bad
 // takes the place of something good, and nobody keeps an identity that a CA proved which is gone.
 
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect, type TLSSocket } from 'node:tls';
 import { credentials } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Issued, reasonIn, type Verdict } from '../interop/answers.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
 import {
   type Certificate,
@@ -21,51 +16,8 @@ import {
   issueSvidBelow,
 } from '../support/certificates.ts';
 import { describeWith } from '../support/need.ts';
-import { runMain, type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
-import { SOON } from '../support/soon.ts';
-
-const ISSUE = 'ect.v1.AuthorityService/Issue';
-const A = 'spiffe://example.org/a';
-const ORDER = { exec_act: 'review', aud: [A] };
-
-interface Files {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
-}
-
-/** A volume as the kubelet makes it: every file is a link, and one swap changes all of them at once. */
-interface Volume extends AsyncDisposable {
-  readonly settings: Settings;
-  path(name: string): string;
-  /** Puts these files in place of all that were there. */
-  swap(files: Files): Promise<void>;
-}
-
-async function createVolume(files: Files): Promise<Volume> {
-  const folder = await mkdtemp(join(tmpdir(), 'ect-volume-'));
-  let version = 0;
-  const path = (name: string) => join(folder, name);
-  const swap = async ({ cert, key, ca }: Files) => {
-    version++;
-    await mkdir(path(`./..v${version}`));
-    const named = { 'tls.crt': cert, 'tls.key': key, 'ca.crt': ca };
-    for (const [name, content] of Object.entries(named)) await writeFile(path(`./..v${version}/${name}`), content);
-    await symlink(`./..v${version}`, path('..data_tmp'));
-    await rename(path('..data_tmp'), path('..data'));
-    if (version > 1) await rm(path(`./..v${version - 1}`), { recursive: true });
-  };
-  await swap(files);
-  for (const name of ['tls.crt', 'tls.key', 'ca.crt']) await symlink(`..data/${name}`, path(name));
-  return {
-    path,
-    swap,
-    settings: { ECT_TLS_CERT: path('tls.crt'), ECT_TLS_KEY: path('tls.key'), ECT_TLS_CLIENT_CA: path('ca.crt') },
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
-  };
-}
-
-const until = (holds: () => void | Promise<void>) => vi.waitFor(holds, SOON);
+import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { A, createVolume, type Files, ISSUE, ORDER, until } from './replaced-volume.ts';
 
 describeWith('openssl', 'files that change while the service runs', () => {
   let ca: CertificateAuthority;
@@ -266,80 +218,4 @@ describeWith('openssl', 'files that change while the service runs', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^The certificate in the file of ECT_TLS_CERT expired at .*tls\.crt\.$/m);
   });
-});
-
-test('A7 K9 the trust file: a foreign key that is taken out verifies nothing any more, one that is added does', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'ect-trust-'));
-  try {
-    const file = join(folder, 'trust.json');
-    const trust = async (name: string) => {
-      const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: name }];
-      await writeFile(`${file}.new`, JSON.stringify({ issuers: [{ iss: `urn:${name}`, jwks: { keys } }] }));
-      await rename(`${file}.new`, file);
-    };
-    await trust('first');
-    await using service = await startService({ ECT_TRUST_FILE: file });
-    using client = dial(service.address);
-    const header = (kid: string) =>
-      Buffer.from(JSON.stringify({ alg: 'ES256', typ: 'exec+jwt', kid })).toString('base64url');
-    const claims = Buffer.from(JSON.stringify({ iss: 'urn:second', aud: [A] })).toString('base64url');
-    // Whether a key is known is asked before its signature is looked at.
-    const reason = async (kid: string) => {
-      const token = `${header(kid)}.${claims}.${Buffer.alloc(64, 1).toString('base64url')}`;
-      return reasonIn(await client.call<Verdict>('ect.v1.AuthorityService/Verify', { token, audience: A }));
-    };
-    expect(await reason('second')).toBe('KEY_UNKNOWN');
-    await trust('second');
-    await until(() => expect(service.events('files-reloaded')).toEqual([expect.objectContaining({ files: 'trust' })]));
-    expect(await reason('second')).not.toBe('KEY_UNKNOWN');
-    expect(await reason('first')).toBe('KEY_UNKNOWN');
-
-    await writeFile(file, '{"issuers":[');
-    await until(() => expect(service.events('reload-refused')).toHaveLength(1));
-    expect(service.events('reload-refused')[0]).toMatchObject({ files: 'trust', why: expect.stringContaining(file) });
-    expect(await reason('second')).not.toBe('KEY_UNKNOWN');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-});
-
-test('A7 another signing key in the configured file is announced first, and signs when everybody can know it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'ect-key-'));
-  try {
-    const file = join(folder, 'key.pem');
-    const put = async () => {
-      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      await writeFile(`${file}.new`, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-      await rename(`${file}.new`, file);
-    };
-    await put();
-    await using service = await startService({
-      ECT_LOCAL_KEY_FILE: file,
-      ECT_JWKS_MAX_AGE_SEC: '2',
-      ECT_KEYS_REFRESH_SEC: '0.2',
-    });
-    using client = dial(service.address);
-    const kid = async () => (await client.call<Issued>(ISSUE, ORDER)).kid;
-    const first = await kid();
-    await put();
-    await until(() =>
-      expect(service.events('files-reloaded')).toEqual([expect.objectContaining({ files: 'signing-key' })]),
-    );
-    const announced = service.events('key-changed').at(-1);
-    expect(announced).toMatchObject({ state: 'announced' });
-    expect(await kid()).toBe(first);
-    await until(async () => expect(await kid()).toBe(announced?.['kid']));
-    expect(service.events('keys-failed')).toEqual([]);
-
-    await writeFile(file, 'no key');
-    await until(() => expect(service.events('reload-refused')).toHaveLength(1));
-    expect(service.events('reload-refused')[0]).toMatchObject({
-      files: 'signing-key',
-      why: expect.stringContaining(file),
-    });
-    expect(await kid()).toBe(announced?.['kid']);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 });

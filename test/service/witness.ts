@@ -1,7 +1,8 @@
 // Somebody who keeps everything that the ledger ever acknowledged, and holds the ledger against it: the checker of the
 // crash tests. It trusts the verifier key that it got first, and nothing that the service says later.
 
-import { openCheckpoint, verifyConsistency, verifyReceipt } from '../../src/ledger/index.ts';
+import { openCheckpoint, verifyReceipt } from '../../src/ledger/index.ts';
+import { verifyConsistency } from '../../src/ledger/verify-proof.ts';
 import { type Entry, type Page, proofIn, type Recorded } from '../interop/answers.ts';
 import type { GrpcClient } from '../interop/grpc-js-client.ts';
 

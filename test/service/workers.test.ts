@@ -1,81 +1,28 @@
 // Several workers behind one port: what callers see of it, what the ledger sees, and how the processes begin and end.
 
-import { chmod, readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { status as codes } from '@grpc/grpc-js';
 import { describe, expect, test, vi } from 'vitest';
-import { type Issued, type Recorded, reasonIn, type Verdict } from '../interop/answers.ts';
-import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
-import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';
+import { type Recorded, reasonIn, type Verdict } from '../interop/answers.ts';
+import { CallError, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { runMain, startService } from '../support/service-process.ts';
 import { SOON } from '../support/soon.ts';
-import { Witness } from './witness.ts';
-
-const AUTHORITY = 'ect.v1.AuthorityService';
-const AUDIENCE = 'urn:example:reviewer';
-const TWO = { ECT_WORKERS: '2' };
-/** The key is announced, and made active. */
-const KEY_ENTRIES = 2;
-
-/** Channels with a connection each: the supervisor hands them to its workers in turn. */
-function dialAll(service: ServiceProcess, count: number): Disposable & { readonly clients: readonly GrpcClient[] } {
-  const clients = Array.from({ length: count }, () => dial(service.address));
-  return {
-    clients,
-    [Symbol.dispose]: () => {
-      for (const client of clients) client[Symbol.dispose]();
-    },
-  };
-}
-
-async function issueTokens(client: GrpcClient, count: number): Promise<readonly string[]> {
-  const items = Array.from({ length: count }, () => ({ request: { exec_act: 'review', aud: [AUDIENCE] } }));
-  const answer = await client.call<{ results: readonly { response: Issued }[] }>(`${AUTHORITY}/BatchIssue`, { items });
-  return answer.results.map(({ response }) => response.token);
-}
-
-async function witnessOf(client: GrpcClient): Promise<Witness> {
-  const keys = await client.call<{ ledger_verifier_key: string }>('ect.v1.KeyService/GetKeySet', {});
-  return new Witness(keys.ledger_verifier_key);
-}
-
-/** The process ids of the workers. */
-async function workersOf({ pid }: ServiceProcess): Promise<readonly number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return text.split(' ').filter(Boolean).map(Number);
-}
-
-/** Whether a process runs. One that nobody has waited for (state Z) does not. */
-async function isRunning(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat !== '' && !stat.slice(stat.lastIndexOf(')')).startsWith(') Z');
-}
-
-async function haveEnded(pids: readonly number[]): Promise<boolean> {
-  return !(await Promise.all(pids.map(isRunning))).includes(true);
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  await vi.waitFor(async () => expect(await holds(), what).toBe(true), SOON);
-}
-
-/** The samples of a metric, from whichever worker takes the connection, by their labels. */
-async function readMetric({ url }: ServiceProcess, name: string): Promise<ReadonlyMap<string, number>> {
-  const answer = await fetch(`${url}/metrics`, { headers: { connection: 'close' } });
-  expect(answer.status).toBe(200);
-  const lines = (await answer.text())
-    .split('\n')
-    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
-  return new Map(lines.map((line) => [line.slice(name.length, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
-}
-
-const ISSUED = '{method="ect.v1.AuthorityService/Issue",code="OK",reason=""}';
-
-/** A worker that is too busy to answer is shown as it was before, so the newest value may come later. */
-async function untilMetric(service: ServiceProcess, name: string, labels: string, value: number): Promise<void> {
-  await vi.waitFor(async () => expect((await readMetric(service, name)).get(labels)).toBe(value), SOON);
-}
+import {
+  AUDIENCE,
+  AUTHORITY,
+  dialAll,
+  haveEnded,
+  ISSUED,
+  issueTokens,
+  KEY_ENTRIES,
+  readMetric,
+  TWO,
+  until,
+  untilMetric,
+  witnessOf,
+  workersOf,
+} from './worker-processes.ts';
 
 describe('one service', () => {
   test('L10 R2 two workers share a port, a ledger without a gap and the uses of tokens', async () => {
@@ -224,112 +171,6 @@ describe('a worker that dies', () => {
     // The other was not cut off.
     expect(service.events('stopped')).toEqual([expect.objectContaining({ worker: 1, cut: 0 })]);
   });
-});
-
-describe('the end', () => {
-  test('L17 SIGTERM under load: all workers drain, it exits with 0, and leaves no process', async () => {
-    await using service = await startService(TWO);
-    const pids = await workersOf(service);
-    using channels = dialAll(service, 6);
-    let answered = 0;
-    let stopped: Promise<number | string> | undefined;
-    const refusals: CallError[] = [];
-    const caller = async (client: GrpcClient) => {
-      for (;;) {
-        try {
-          await client.call(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3' });
-          answered += 1;
-          if (answered === 200) stopped = service.stop();
-        } catch (error) {
-          if (!(error instanceof CallError)) throw error;
-          refusals.push(error);
-          return;
-        }
-      }
-    };
-    await Promise.all(channels.clients.flatMap((client) => Array.from({ length: 8 }, () => caller(client))));
-    expect(await stopped).toBe(0);
-    expect(new Set(refusals.map(({ code }) => codes[code]))).toEqual(new Set(['UNAVAILABLE']));
-    expect(service.events('call').filter(({ code }) => code === 'OK')).toHaveLength(answered);
-    for (const name of ['draining', 'stopped']) {
-      const workers = service.events(name).map(({ worker }) => Number(worker));
-      expect(new Set(workers), name).toEqual(new Set([1, 2]));
-      expect(workers, name).toHaveLength(2);
-    }
-    for (const event of service.events('stopped')) expect(event).toMatchObject({ cut: 0 });
-    expect(service.events('worker-ended')).toEqual([]);
-    expect(await haveEnded(pids)).toBe(true);
-    // Every line is whole, though three processes wrote them into one pipe.
-    for (const line of service.stderr().trimEnd().split('\n')) expect(() => JSON.parse(line), line).not.toThrow();
-  });
-
-  test('a signal to the whole group, as a terminal sends it, is one signal', async () => {
-    await using service = await startService(TWO);
-    const workers = await workersOf(service);
-    for (const worker of workers) process.kill(worker, 'SIGINT');
-    expect(await service.stop()).toBe(0);
-    expect(await haveEnded(workers)).toBe(true);
-    expect(service.events('stopped').length).toBeGreaterThanOrEqual(2);
-  });
-
-  test('L1 a supervisor that is killed takes its workers along, and the service starts again on its data', async () => {
-    await using service = await startService(TWO);
-    const workers = await workersOf(service);
-    const issue = { exec_act: 'review', aud: [AUDIENCE], level: 'LEVEL_L3' };
-    {
-      using channels = dialAll(service, 2);
-      await Promise.all(channels.clients.map((client) => client.call(`${AUTHORITY}/Issue`, issue)));
-    }
-    await service.kill();
-    await until('the workers end', () => haveEnded(workers));
-    await service.restart();
-    using client = dial(service.address);
-    expect(await client.call(`${AUTHORITY}/Issue`, issue)).toMatchObject({
-      receipt: { inclusion: { leaf_index: String(KEY_ENTRIES + 2) } },
-    });
-    expect(await service.stop()).toBe(0);
-  });
-});
-
-test('SIGUSR2 replaces the workers one after another; no connection is refused and no call is lost', async () => {
-  await using service = await startService(TWO);
-  const workers = await workersOf(service);
-  const { hostname, port } = new URL(service.url);
-  let isOver = false;
-  let answered = 0;
-  const caller = async () => {
-    using client = dial(service.address);
-    while (!isOver) {
-      await client.call(`${AUTHORITY}/Issue`, { exec_act: 'review', aud: [AUDIENCE] });
-      answered += 1;
-    }
-  };
-  const connecting = async () => {
-    for (; !isOver; await pause(1)) {
-      await new Promise<void>((resolve, reject) => {
-        const socket = connect({ host: hostname, port: Number(port) });
-        socket.once('connect', () => resolve(void socket.destroy()));
-        socket.once('error', reject);
-      });
-    }
-  };
-  const load = Promise.all([...Array.from({ length: 4 }, caller), connecting()]);
-  process.kill(service.pid, 'SIGUSR2');
-  await Promise.race([load, until('the old workers end', () => haveEnded(workers))]);
-  const before = answered;
-  await Promise.race([load, until('the new workers answer', () => answered > before + 100)]);
-  isOver = true;
-  await load;
-  expect(await workersOf(service)).toHaveLength(2);
-  await untilMetric(service, 'ect_calls_total', ISSUED, answered);
-  expect(await service.stop()).toBe(0);
-  expect(service.events('stopped').map(({ worker, cut }) => [worker, cut])).toEqual([
-    [1, 0],
-    [2, 0],
-    expect.anything(),
-    expect.anything(),
-  ]);
-  expect(service.events('worker-ended')).toEqual([]);
 });
 
 describe('rejecting to start', () => {

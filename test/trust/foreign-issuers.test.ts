@@ -1,70 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import type { KeyRing } from '../../src/keys/index.ts';
-import { TrustedKeys } from '../../src/startup/trusted-keys.ts';
+import { describe, expect, test } from 'vitest';
 import { verifyToken } from '../../src/token/index.ts';
-import { ForeignIssuers, readTrust } from '../../src/trust/index.ts';
-import { type CannedServer, json, startCannedServer } from '../support/canned-server.ts';
+import { readTrust } from '../../src/trust/index.ts';
+import { json } from '../support/canned-server.ts';
 import { type IssuerKey, issuerKey, rsaIssuerKey } from '../support/jwks.ts';
-import { AUD, header, NOW, payload, policy } from '../support/tokens.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'ect-issuers-'));
-const open: { stop(): void }[] = [];
-const servers: CannedServer[] = [];
-afterEach(async () => {
-  for (const issuers of open.splice(0)) issuers.stop();
-  for (const server of servers.splice(0)) await server[Symbol.asyncDispose]();
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const setOf = (...keys: readonly IssuerKey[]) => ({ keys: keys.map(({ jwk }) => jwk) });
-const loopback = { network: 'loopback', cooldown_seconds: 30 };
-
-async function serve(answer: CannedServer['answer']): Promise<CannedServer> {
-  const server = await startCannedServer(answer);
-  servers.push(server);
-  return server;
-}
-
-/** The issuers of a trust file, with the ring that they fill and the events that they cause. */
-function believe(...entries: readonly object[]) {
-  const state = { nowMs: 0 };
-  const said: string[] = [];
-  const { issuers, problems } = readTrust(JSON.stringify({ issuers: entries }));
-  expect(problems).toEqual([]);
-  const ring = new TrustedKeys(undefined, (iss) => foreign?.missed(iss));
-  let foreign: ForeignIssuers | undefined;
-  foreign = new ForeignIssuers(issuers, {
-    nowMs: () => state.nowMs,
-    onTokenKeys: (keys) => ring.replaceForeign(keys),
-    events: {
-      foreignKeysTaken: (iss, { problems: rejected }, isNews) => void said.push([iss, isNews, ...rejected].join(' ')),
-      foreignKeysFailed: (iss, why) => void said.push(`${iss} failed: ${why}`),
-      foreignKeysExpired: (iss) => void said.push(`${iss} expired`),
-      foreignIssuerRemoved: (iss) => void said.push(`${iss} removed`),
-    },
-  });
-  open.push(foreign);
-  const issuersNow = foreign;
-  const pass = async (ms: number) => {
-    state.nowMs += ms;
-    issuersNow.look();
-    await issuersNow.settled();
-  };
-  return { foreign, ring: ring.keys, state, said, pass };
-}
-
-function reasonFor(keys: KeyRing, token: string): string {
-  const verdict = verifyToken(token, { now: NOW, audience: AUD, purpose: 'presented' }, policy, keys);
-  return verdict.ok ? 'VALID' : verdict.rejection.reason;
-}
-
-/** A token in the name of `iss` by this key, of which the header may say more. */
-function tokenOf(key: IssuerKey, iss: string, members: object = {}): string {
-  return key.jws({ ...payload, iss }, { typ: header.typ, ...members });
-}
+import { AUD, NOW, policy } from '../support/tokens.ts';
+import { believe, folder, loopback, reasonFor, serve, setOf, tokenOf } from './believed.ts';
 
 describe('where keys come from', () => {
   const key = issuerKey('one');

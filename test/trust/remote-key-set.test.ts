@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { KeySetContent } from '../../src/trust/key-set.ts';
-import { readKeys } from '../../src/trust/key-set.ts';
+import { readKeySet } from '../../src/trust/key-set.ts';
 import { RemoteKeySet } from '../../src/trust/remote-key-set.ts';
 import { type IssuerKey, issuerKey } from '../support/jwks.ts';
 
@@ -8,7 +8,7 @@ const times = { refreshMs: 300_000, cooldownMs: 30_000, maxStaleMs: 3_600_000 };
 const [old, fresh] = [issuerKey('old'), issuerKey('fresh')];
 
 const contentOf = (...keys: readonly IssuerKey[]): KeySetContent =>
-  readKeys(keys.map(({ jwk }) => jwk) as never, false);
+  readKeySet(Buffer.from(JSON.stringify({ keys: keys.map(({ jwk }) => jwk) })), false);
 
 /** A set whose server does what `answer` says, at a time that stands until it is moved. */
 function held(overrides: Partial<typeof times> = {}) {
@@ -80,7 +80,8 @@ describe('the keys of an issuer', () => {
 
   test('what is wrong with a key is news once', async () => {
     const { state, said, pass } = held();
-    state.answer = () => readKeys([old.jwk, { ...fresh.jwk, use: 'enc' }] as never, false);
+    state.answer = () =>
+      readKeySet(Buffer.from(JSON.stringify({ keys: [old.jwk, { ...fresh.jwk, use: 'enc' }] })), false);
     await pass(0);
     await pass(300_000);
     state.answer = () => contentOf(old);

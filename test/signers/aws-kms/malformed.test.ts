@@ -2,7 +2,7 @@
 
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { RAW_SIGNATURE_BYTES } from '../../../src/keys/index.ts';
+import { RAW_SIGNATURE_BYTES } from '../../../src/keys/ecdsa.ts';
 import type { AwsKmsSigner } from '../../../src/signers/aws-kms/index.ts';
 import type { Claims } from '../../../src/token/index.ts';
 import { mintToken } from '../../support/mint.ts';

@@ -13,6 +13,7 @@ import { candidate, EMPTY_HEAD, honestSeal } from '../../support/honest-seal.ts'
 import { describeWithPostgres, type PostgresServer, SERVICE_ROLE, startPostgres } from '../../support/postgres.ts';
 import { SOON } from '../../support/soon.ts';
 import { startCutProxy } from './cut-proxy.ts';
+import { withoutLock } from './without-lock.ts';
 
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
 const UNAVAILABLE = { reason: 'LEDGER_UNAVAILABLE' };
@@ -55,7 +56,14 @@ describeWithPostgres('PostgreSQL', () => {
 
   test('L10: without the lock of the head two sequencers still never fork: the head is compared where entries are added', async () => {
     const ledger = await startedLedger();
-    const stores = [1, 2, 3].map(() => new PostgresLedgerStore(withoutLock(connect()), ledger));
+    let met = 0;
+    const stores = [1, 2, 3].map(
+      () =>
+        new PostgresLedgerStore(
+          withoutLock(connect(), () => met++),
+          ledger,
+        ),
+    );
     const outcomes = await Promise.allSettled(
       Array.from({ length: 60 }, (_, n) => stores[n % 3]!.commit([candidate(`task ${n}`)], honestSeal())),
     );
@@ -72,32 +80,6 @@ describeWithPostgres('PostgreSQL', () => {
     for (const outcome of outcomes)
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject(UNAVAILABLE);
   });
-
-  let met = 0;
-  /** The same database, where nobody waits for the head. */
-  function withoutLock(database: PostgresDatabase): PostgresDatabase {
-    const use: PostgresDatabase['use'] = (reasons) => {
-      const inner = database.use(reasons);
-      const repeatedly: typeof inner.repeatedly = (work) =>
-        inner.repeatedly((session) => {
-          const all = session.all.bind(session);
-          session.all = (...statements) =>
-            all(
-              ...statements.map((statement) =>
-                statement.name === 'lock-head'
-                  ? { ...statement, name: 'no-lock', text: statement.text.replace(' FOR UPDATE', '') }
-                  : statement,
-              ),
-            );
-          return work(session).catch((error: unknown) => {
-            if (error instanceof Error && error.name === 'HeadMoved') met++;
-            throw error;
-          });
-        });
-      return Object.assign(Object.create(inner) as typeof inner, { repeatedly });
-    };
-    return Object.assign(Object.create(database) as PostgresDatabase, { use });
-  }
 
   test.each([
     ['before', false],

@@ -1,28 +1,15 @@
 // Every unary method of our services at both transports, over one authority: equal requests get equal messages, byte for
 // byte, and what the real procedures reject is rejected alike.
 
-import { create, type DescMethodUnary, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { fromBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { METHODS } from '../../../scripts/api-methods.ts';
-import { adminService } from '../../../src/api/admin.ts';
-import { authorityService } from '../../../src/api/authority.ts';
-import { keyService } from '../../../src/api/keys.ts';
-import { ledgerService } from '../../../src/api/ledger.ts';
+import { describe, expect, test } from 'vitest';
 import { APPEND_STEPS, ISSUE_STEPS, VERIFY_STEPS } from '../../../src/authority/index.ts';
-import { MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from '../../../src/calls/message-limits.ts';
-import { reject } from '../../../src/errors.ts';
-import {
-  AdminService,
-  MarkCompromisedRequestSchema,
-  RevokeKeyRequestSchema,
-} from '../../../src/gen/ect/v1/admin_pb.ts';
+import { AdminService } from '../../../src/gen/ect/v1/admin_pb.ts';
 import {
   AuthorityService,
   DagMode,
   GraphFormat,
-  IssueRequestSchema,
-  RecordMode,
   ReplayMode,
   VerifyMode,
 } from '../../../src/gen/ect/v1/authority_pb.ts';
@@ -35,147 +22,36 @@ import {
   ReceiptFormat,
   RecordingStatus,
 } from '../../../src/gen/ect/v1/ledger_pb.ts';
-import { CheckStatus, Draft, Level } from '../../../src/gen/ect/v1/token_pb.ts';
+import { CheckStatus, Level } from '../../../src/gen/ect/v1/token_pb.ts';
 import { Health } from '../../../src/gen/grpc/health/v1/health_pb.ts';
-import type { KeyManager } from '../../../src/key-manager/index.ts';
-import { MemoryLedgerStore } from '../../../src/stores/memory/index.ts';
-import { digestOfToken } from '../../../src/token/index.ts';
-import { makeAuthority } from '../../support/authority.ts';
-import { FaultyStore } from '../../support/faulty-store.ts';
-import { share, startKeyManager } from '../../support/key-manager.ts';
-import { frame } from '../../support/rpc-clients.ts';
 import { NOW, WID } from '../../support/tokens.ts';
-import { type BothTransports, callBoth, type Seen, startBothTransports } from './both-transports.ts';
-import { reasonOf } from './permissive-transports.ts';
-
-const AUDIENCE = 'urn:example:reviewer';
-const NO_SUCH_TASK = '00000000-0000-4000-8000-000000000000';
-const SHARED_JTI = '11111111-1111-4111-8111-111111111111';
-const LOST_JTI = '22222222-2222-4222-8222-222222222222';
-const WAITING_JTI = '33333333-3333-4333-8333-333333333333';
-const A = AuthorityService.method;
-const L = LedgerService.method;
-const K = KeyService.method;
-const D = AdminService.method;
-
-type Request<M extends DescMethodUnary> = MessageInitShape<M['input']>;
-const order = (fields: Request<typeof A.issue> = {}) => ({ execAct: 'review_spec', aud: [AUDIENCE], ...fields });
-const APPROVED = { pol: 'policy_v1', pol_decision: 'approved', pol_enforcer: 'urn:gate', pol_timestamp: 1_772_000_000 };
-// What is issued under a key is issued once, so both transports answer the same token.
-const keyed = {
-  plain: order({ requestId: 'plain' }),
-  full: order({
-    requestId: 'full',
-    wid: WID,
-    jti: SHARED_JTI,
-    ttl: { seconds: 60n },
-    inputBinding: { case: 'input', value: Buffer.from('in') },
-    outputBinding: { case: 'output', value: Buffer.from('out') },
-    extension: { case: 'ectExt', value: { 'org.example': { list: [1, 1.5, 'ü', null, true], empty: {} } } },
-  }),
-  rival: order({ requestId: 'rival', wid: WID, jti: SHARED_JTI }),
-  recorded: order({ requestId: 'recorded', wid: WID, level: Level.L3 }),
-  followed: order({ requestId: 'followed', level: Level.L3, recordMode: RecordMode.ASYNC }),
-  lost: order({ requestId: 'lost', jti: LOST_JTI, level: Level.L3, recordMode: RecordMode.ASYNC }),
-  waiting: order({ requestId: 'waiting', jti: WAITING_JTI, level: Level.L3, recordMode: RecordMode.ASYNC }),
-  older: order({
-    requestId: 'older',
-    draft: Draft.ECT_00,
-    inputBinding: { case: 'input', value: Buffer.from('in') },
-    extension: { case: 'ectExt', value: { ...APPROVED, 'org.example': 1 } },
-  }),
-  approved: order({
-    requestId: 'approved',
-    extension: { case: 'ectExt', value: { ...APPROVED, compensation_required: true } },
-  }),
-  object: order({ requestId: 'object', level: Level.L1 }),
-  orphan: order({ requestId: 'orphan', pred: [NO_SUCH_TASK] }),
-};
-
-const MARKED: Request<typeof D.markCompromised> = { subject: { case: 'kid', value: 'stolen' }, note: 'why' };
-
-let transports: BothTransports;
-let keyManager: KeyManager;
-const keyOf = (generation: number) => ({ kid: keyManager.all[generation]?.kid ?? '' });
-const tokens: Record<keyof typeof keyed, string> = {
-  plain: '',
-  full: '',
-  rival: '',
-  recorded: '',
-  followed: '',
-  lost: '',
-  waiting: '',
-  older: '',
-  approved: '',
-  object: '',
-  orphan: '',
-};
-let recordedJti = '';
-let followedJti = '';
-
-beforeAll(async () => {
-  const store = new FaultyStore(new MemoryLedgerStore());
-  const { context, orders } = await makeAuthority(store);
-  ({ keyManager } = await startKeyManager(share()));
-  // One key of each state.
-  const urgent = { nextKey: '', urgent: true, by: 'admin', note: '' };
-  for (let i = 0; i < 2; i++) await keyManager.rotate(urgent);
-  await keyManager.rotate({ ...urgent, urgent: false });
-  const admin = adminService(context, keyManager);
-  const services = [authorityService(context), ledgerService(context), keyService(context, keyManager), admin];
-  transports = await startBothTransports(() => services);
-  const call = { method: '', caller: { kind: 'anonymous' }, signal: new AbortController().signal, note() {} } as const;
-  for (const name of Object.keys(keyed) as (keyof typeof keyed)[]) {
-    const issued = await authorityService(context).procedures.issue(create(IssueRequestSchema, keyed[name]), call);
-    tokens[name] = issued.token ?? '';
-    if (name === 'recorded') recordedJti = issued.claims?.jti ?? '';
-    if (name === 'followed') {
-      followedJti = issued.claims?.jti ?? '';
-      await context.ledger.drain();
-      store.plan('lost', 'lost');
-    }
-  }
-  await context.recordings.drain();
-  const lost = { wid: '', jti: LOST_JTI, digest: digestOfToken(tokens.lost) };
-  await orders.failed(lost, reject('KEY_REVOKED', 'The key was revoked.'), 3_600_000);
-  await admin.procedures.markCompromised(create(MarkCompromisedRequestSchema, MARKED), call);
-  await admin.procedures.revokeKey(create(RevokeKeyRequestSchema, keyOf(1)), call);
-});
-afterEach(() => transports.expectNoFurtherEvents());
-afterAll(async () => {
-  await transports[Symbol.asyncDispose]();
-  await keyManager.close();
-});
-
-/** The call at both transports, which must agree. */
-function call<M extends DescMethodUnary>(method: M, request: Request<M>): Promise<Seen> {
-  const bytes = toBinary(method.input, create(method.input, request));
-  return callBoth(transports, { path: `/${method.parent.typeName}/${method.name}`, body: [frame(bytes)] });
-}
-
-interface Good<M extends DescMethodUnary = DescMethodUnary> {
-  readonly method: M;
-  readonly request: () => Request<M>;
-  /** A part of the answer, so that two empty answers are not taken for agreement. */
-  readonly says: object;
-}
-
-function good<M extends DescMethodUnary>(method: M, request: () => Request<M>, says: object): Good {
-  return { method, request, says } as unknown as Good;
-}
-
-const indexed = (index: bigint) => ({ name: { case: 'index' as const, value: index } });
-const named = (jti: string, wid = '') => ({ name: { case: 'task' as const, value: { jti, wid } } });
+import {
+  A,
+  APPROVED,
+  AUDIENCE,
+  call,
+  D,
+  followedJti,
+  type Good,
+  good,
+  indexed,
+  K,
+  keyed,
+  keyOf,
+  L,
+  LOST_JTI,
+  MARKED,
+  NO_SUCH_TASK,
+  named,
+  order,
+  recordedJti,
+  tokens,
+  valid,
+  verify,
+  WAITING_JTI,
+} from './real-services.ts';
 
 const SIGNING_INPUT = expect.stringMatching(/^[\w-]+\.[\w-]+$/);
-
-const valid = { valid: true, level: Level.L2 };
-const verify = (fields: Request<typeof A.verify> = {}) => ({
-  token: tokens.plain,
-  audience: AUDIENCE,
-  replayMode: ReplayMode.SKIP,
-  ...fields,
-});
 
 /** APPROVED as the API says it, whichever draft the token is of. */
 const SURFACED = {
@@ -407,98 +283,5 @@ describe('equal requests get equal messages', () => {
       methods.filter(({ methodKind }) => methodKind === 'unary').map(({ name }) => `${typeName}/${name}`),
     );
     expect([...tried].toSorted()).toEqual(all.toSorted());
-  });
-});
-
-describe('what the real procedures reject is rejected alike', () => {
-  const rejected = <M extends DescMethodUnary>(reason: string, method: M, request: () => Request<M>) => ({
-    reason,
-    method: method as DescMethodUnary,
-    request: request as () => Request<DescMethodUnary>,
-  });
-  const REFUSED = [
-    rejected('KEY_NOT_FOUND', D.revokeKey, () => ({ kid: 'x'.repeat(43) })),
-    rejected('KEY_STATE_INVALID', D.retireKey, () => keyOf(2)),
-    rejected('KEY_NOT_CURRENT', D.rotateKey, () => ({ expectedCurrentKid: 'x'.repeat(43) })),
-    rejected('REQUEST_INVALID', D.rotateKey, () => ({ requestId: 'with blank' })),
-    rejected('REQUEST_INVALID', A.batchIssue, () => ({ requestId: 'with blank', items: [{ request: order() }] })),
-    rejected('REQUEST_INVALID', A.batchVerify, () => ({ requestId: '1', items: [{ request: verify() }] })),
-    rejected('REQUEST_INVALID', D.markCompromised, () => ({
-      subject: { case: 'task' as const, value: { jti: NO_SUCH_TASK } },
-      compromisedSince: { seconds: 1n },
-    })),
-    rejected('ROTATION_UNSUPPORTED', D.rotateKey, () => ({
-      source: { case: 'existing' as const, value: { name: 'alias/other' } },
-    })),
-    rejected('REQUEST_INVALID', D.rotateKey, () => ({ source: { case: 'existing' as const, value: {} } })),
-    rejected('REQUEST_INVALID', D.retireKey, () => ({ kid: '' })),
-    rejected('REQUEST_INVALID', D.listKeys, () => ({ pageSize: -1 })),
-    rejected('REQUEST_INVALID', D.listKeys, () => ({ pageToken: '-1' })),
-    rejected('REQUEST_INVALID', D.rotateKey, () => ({ note: 'x'.repeat(257) })),
-    rejected('CLAIM_INVALID', A.issue, () => order({ execAct: '' })),
-    rejected('ISSUER_NOT_ALLOWED', A.issue, () => order({ iss: 'urn:other' })),
-    rejected('REQUEST_INVALID', A.verify, () => verify({ requestId: '1' })),
-    rejected('DAG_PREDECESSOR_MISSING', A.issue, () => order({ level: Level.L3, pred: [NO_SUCH_TASK] })),
-    rejected('PRED_INVALID', A.issue, () => order({ pred: [NO_SUCH_TASK, NO_SUCH_TASK] })),
-    rejected('EXT_TOO_DEEP', A.issue, () => order({ extension: { case: 'ectExtJson', value: '{"a":[[[[[[1]]]]]]}' } })),
-    rejected('EXT_TOO_LARGE', A.issue, () =>
-      order({ extension: { case: 'ectExtJson', value: `{"a":"${'x'.repeat(5000)}"}` } }),
-    ),
-    rejected('REQUEST_INVALID', A.issue, () => order({ ttl: { seconds: 0n } })),
-    rejected('REQUEST_INVALID', A.issue, () => order({ draft: 99 as never })),
-    rejected('REQUEST_INVALID', A.issue, () => order({ recordMode: RecordMode.ASYNC })),
-    rejected('REQUEST_INVALID', A.batchIssue, () => ({})),
-    rejected('REQUEST_INVALID', A.verify, () => ({})),
-    rejected('REQUEST_INVALID', A.verify, () => verify({ asOf: { seconds: BigInt(NOW + 1) } })),
-    rejected('REQUEST_INVALID', A.verify, () => verify({ verifyMode: 99 as never })),
-    rejected('REQUEST_INVALID', A.issue, () => order({ level: Level.L1, draft: Draft.ECT_00 })),
-    rejected('TOKEN_MALFORMED', A.appendLedger, () => ({ token: 'a.b.c' })),
-    rejected('TOKEN_TOO_LARGE', A.appendLedger, () => ({ token: 'x'.repeat(20_000) })),
-    rejected('ENTRY_NOT_FOUND', L.getEntry, () => named(NO_SUCH_TASK)),
-    rejected('ENTRY_FAILED', L.getEntry, () => named(LOST_JTI)),
-    rejected('ENTRY_PENDING', L.getEntry, () => named(WAITING_JTI)),
-    rejected('INDEX_OUT_OF_RANGE', L.getEntry, () => indexed(4n)),
-    rejected('REQUEST_INVALID', L.getEntry, () => ({})),
-    rejected('REQUEST_INVALID', L.getEntry, () => named('', WID)),
-    rejected('REQUEST_INVALID', L.getEntry, () => ({ ...indexed(0n), receiptFormat: 9 as never })),
-    rejected('ENTRY_NOT_FOUND', L.getRecording, () => ({ task: { jti: NO_SUCH_TASK }, wait: { seconds: 5n } })),
-    rejected('REQUEST_INVALID', L.getRecording, () => ({ task: { wid: WID } })),
-    rejected('REQUEST_INVALID', L.getRecording, () => ({ task: { jti: LOST_JTI }, wait: { seconds: -1n } })),
-    rejected('INDEX_OUT_OF_RANGE', L.getInclusionProof, () => ({ leafIndex: 4n })),
-    rejected('WORKFLOW_NOT_FOUND', L.getWorkflow, () => ({ wid: NO_SUCH_TASK })),
-    rejected('TREE_SIZE_INVALID', L.getInclusionProof, () => ({ leafIndex: 0n, treeSize: 99n })),
-    rejected('REQUEST_INVALID', L.listEntries, () => ({ pageToken: 'no token' })),
-    rejected('REQUEST_INVALID', L.listEntries, () => ({ pageSize: -1 })),
-    rejected('REQUEST_INVALID', L.listEntries, () => ({ kinds: [EntryKind.UNSPECIFIED] })),
-    rejected('REQUEST_INVALID', L.listEntries, () => ({ order: 9 as never })),
-    rejected('REQUEST_INVALID', D.markCompromised, () => ({ note: 'of nothing' })),
-    rejected('SERVICE_UNKNOWN', Health.method.check, () => ({ service: 'no.such.Service' })),
-  ];
-  test.each(REFUSED)('$reason', async ({ reason, method, request }) => {
-    expect(reasonOf(await call(method, request()))).toBe(reason);
-    // The API page names it for the method.
-    const documented = METHODS[method.name]?.reasons;
-    if (documented !== undefined) expect(documented).toContain(reason);
-  });
-
-  test.each([
-    [A.issue, MAX_MESSAGE_BYTES],
-    [A.appendLedger, MAX_MESSAGE_BYTES],
-    [A.batchIssue, MAX_BATCH_BYTES],
-    [A.validateDAG, MAX_BATCH_BYTES],
-  ] as const)('H11: %s is too large from one byte over its limit on', async (method, limit) => {
-    // An unknown field of bytes, with a tag of two bytes and a length of three or four.
-    const padded = (bytes: number) => {
-      const tag = [0xfa, 0x7f];
-      const size = bytes - tag.length - (bytes > 1 << 21 ? 4 : 3);
-      const length = [];
-      for (let rest = size; rest > 0; rest = Math.floor(rest / 128))
-        length.push((rest % 128) | (rest >= 128 ? 128 : 0));
-      const message = Buffer.concat([Buffer.from([...tag, ...length]), Buffer.alloc(size)]);
-      expect(message).toHaveLength(bytes);
-      return { path: `/${method.parent.typeName}/${method.name}`, body: [frame(message)] };
-    };
-    expect(reasonOf(await callBoth(transports, padded(limit)))).not.toBe('MESSAGE_TOO_LARGE');
-    expect(reasonOf(await callBoth(transports, padded(limit + 1)))).toBe('MESSAGE_TOO_LARGE');
   });
 });

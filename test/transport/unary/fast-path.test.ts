@@ -6,7 +6,8 @@ import type { AnyService } from '../../../src/calls/call.ts';
 import { createCalls } from '../../../src/calls/calls.ts';
 import { KeyService } from '../../../src/gen/ect/v1/keys_pb.ts';
 import type { Stream } from '../../../src/http2-server/index.ts';
-import { type Account, CallScheduler, createResources, DEFAULT_PROCESS_LIMITS } from '../../../src/limits/index.ts';
+import { CallScheduler } from '../../../src/limits/call-scheduler.ts';
+import { type Account, createResources, DEFAULT_PROCESS_LIMITS } from '../../../src/limits/index.ts';
 import { createEvents } from '../../../src/telemetry/events.ts';
 import { createUnaryFastPath } from '../../../src/transport/unary/fast-path.ts';
 

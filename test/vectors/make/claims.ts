@@ -6,7 +6,6 @@ import {
   AUD,
   EMPTY_HASH,
   JTI,
-  NOW,
   nest,
   OTHER_JTI,
   payload,
@@ -289,38 +288,4 @@ extension(
   'The size of ect_ext is judged before its depth.',
   { a: 'x'.repeat(4096), b: JSON.parse(nest(6)) },
   'EXT_TOO_LARGE',
-);
-
-// The order of the rules: what comes first is named.
-invalid(
-  'order/type-before-format',
-  'Types are judged before formats, whichever claim comes first.',
-  token({ iss: ISS, jti: 'x', exec_act: 7 }),
-  'CLAIM_INVALID exec_act',
-  { step: 'claims' },
-);
-invalid(
-  'order/claims-before-time',
-  'Claims are judged before the clock.',
-  token({ jti: 'x', iat: NOW - 10_000, exp: NOW - 9_000 }),
-  'CLAIM_INVALID jti',
-  { step: 'formats' },
-);
-invalid(
-  'order/signature-before-claims',
-  'Claims are believed only after the signature: a bad one is named first.',
-  `${token({ exp: 0 }).slice(0, -86)}${'A'.repeat(86)}`,
-  'SIGNATURE_INVALID',
-);
-invalid(
-  'order/audience-before-time',
-  'The audience is judged before the clock.',
-  token({ aud: ['urn:x'], iat: NOW - 800, exp: NOW - 1 }),
-  'AUDIENCE_MISMATCH',
-);
-invalid(
-  'order/type-before-alg',
-  'The type is judged before the algorithm.',
-  token({}, { typ: 'JWT', alg: 'none' }),
-  'TYP_INVALID',
 );

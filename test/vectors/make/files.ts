@@ -1,6 +1,8 @@
 // The files of the vectors, as texts.
 
 import './valid.ts';
+import './valid-extension.ts';
+import './valid-signature.ts';
 import './form.ts';
 import './json.ts';
 import './header.ts';
@@ -8,6 +10,7 @@ import './algorithm.ts';
 import './issuer.ts';
 import './signature.ts';
 import './claims.ts';
+import './order.ts';
 import './lifetime.ts';
 import './policy.ts';
 import './draft-00.ts';

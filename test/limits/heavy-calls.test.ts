@@ -1,0 +1,123 @@
+// When heavy calls begin: few at once, and never at the cost of light ones.
+
+import { beforeEach, describe, expect, test } from 'vitest';
+import { CallScheduler } from '../../src/limits/call-scheduler.ts';
+import { Account } from '../../src/limits/index.ts';
+
+/** A clock that stands until work moves it. */
+let time: number;
+let scheduler: CallScheduler;
+
+beforeEach(() => {
+  time = 0;
+  scheduler = new CallScheduler(() => time);
+});
+
+const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await nextTurn();
+}
+const yes = () => true;
+
+describe('the scheduler of heavy calls', () => {
+  test('H38: heavy calls: 8 begin, 4 of one account; light ones pass those that wait, and one of each account is next in turn', async () => {
+    const begun: string[] = [];
+    const [many, more, few] = [new Account(0), new Account(0), new Account(0)];
+    const enter = async (account: Account, name: string, weight = 50) => {
+      scheduler.enter(account, { weight, bytes: 0 }, () => begun.push(name) > 0);
+      for (let turn = 0; turn < 3; turn++) await nextTurn();
+    };
+    for (let call = 0; call < 6; call++) await enter(many, `many ${call}`);
+    expect(begun).toEqual(['many 0', 'many 1', 'many 2', 'many 3']);
+    for (let call = 0; call < 6; call++) await enter(more, `more ${call}`);
+    await enter(few, 'few');
+    await enter(few, 'small', 1);
+    expect(begun.slice(4)).toEqual(['more 0', 'more 1', 'more 2', 'more 3', 'small']);
+    expect(scheduler.waiting).toBe(5);
+    for (const ended of [many, more, many, more]) {
+      scheduler.ended(ended, 50);
+      for (let turn = 0; turn < 3; turn++) await nextTurn();
+    }
+    expect(begun.slice(9)).toEqual(['many 4', 'more 4', 'few', 'many 5']);
+    expect([many.heavyCalls, more.heavyCalls, few.heavyCalls]).toEqual([4, 3, 1]);
+  });
+
+  test('H38: heavy calls that waited for others of their kind to end never go before small ones', async () => {
+    const [heavy, light] = [new Account(0), new Account(0)];
+    const begunHeavy: (() => void)[] = [];
+    for (let call = 0; call < 300; call++) {
+      scheduler.enter(heavy, { weight: 50, bytes: 0 }, () => begunHeavy.push(() => scheduler.ended(heavy, 50)) > 0);
+    }
+    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    const waitedTurns: number[] = [];
+    for (let call = 0; call < 100; call++) {
+      let [isBegun, turns] = [false, 0];
+      scheduler.enter(light, { weight: 1, bytes: 0 }, () => (isBegun = true));
+      for (; !isBegun && turns < 50; turns++) {
+        begunHeavy.shift()?.();
+        await nextTurn();
+      }
+      scheduler.ended(light);
+      waitedTurns.push(turns);
+    }
+    expect(Math.max(...waitedTurns)).toBeLessThanOrEqual(2);
+  });
+
+  test('H17: a call parked behind cancelled ones begins when all that had begun have ended', async () => {
+    const account = new Account(0);
+    for (let i = 0; i < 256; i++) {
+      scheduler.enter(account, { weight: 1, bytes: 0 }, yes);
+      if (i % 30 === 29) await nextTurn();
+    }
+    await turns(20);
+    expect(account.begunCalls).toBe(256);
+    for (let i = 0; i < 300; i++) scheduler.enter(account, { weight: 1, bytes: 0 }, () => false);
+    let begun = false;
+    scheduler.enter(account, { weight: 1, bytes: 0 }, () => (begun = true));
+    await turns(20);
+    for (let i = 0; i < 256; i++) scheduler.ended(account);
+    await turns(200);
+    expect(account.begunCalls).toBe(begun ? 1 : 0);
+    expect(begun).toBe(true);
+  });
+
+  test('H38: heavy calls that wait begin when no heavy call runs any more, whatever an account with 256 begun has parked', async () => {
+    const [x, a, b, honest] = [new Account(0), new Account(0), new Account(0), new Account(0)];
+    const heavy = { weight: 50, bytes: 0 };
+    for (const account of [a, b]) {
+      for (let i = 0; i < 4; i++) {
+        scheduler.enter(account, heavy, yes);
+        await turns(3);
+      }
+    }
+    expect([a.heavyCalls, b.heavyCalls]).toEqual([4, 4]);
+    for (let i = 0; i < 20; i++) scheduler.enter(x, heavy, yes);
+    let begun = 0;
+    for (let i = 0; i < 20; i++) {
+      scheduler.enter(honest, heavy, () => {
+        begun++;
+        return true;
+      });
+    }
+    await turns(20);
+    for (let i = 0; x.begunCalls < 256 && i < 1000; i++) {
+      scheduler.enter(x, { weight: 1, bytes: 0 }, yes);
+      await nextTurn();
+    }
+    expect(x.begunCalls).toBe(256);
+    // Every heavy call that runs ends, one after the other, as long as there is any.
+    for (let i = 0; i < 200; i++) {
+      const running = [a, b, honest, x].find(({ heavyCalls }) => heavyCalls > 0);
+      if (running === undefined) break;
+      scheduler.ended(running, 50);
+      await turns(3);
+    }
+    await turns(50);
+    expect(
+      [a, b, honest, x].map(({ heavyCalls }) => heavyCalls),
+      'nobody is at work',
+    ).toEqual([0, 0, 0, 0]);
+    expect(begun).toBe(20);
+  });
+});
