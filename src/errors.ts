@@ -3,7 +3,7 @@
 import { type ErrorReason, type MetadataArgument, remedyFor } from './reasons.ts';
 
 // Other rooms import the reasons from here, together with the rejections that have them.
-export { type ErrorReason, OPTIONAL_METADATA, REASONS, remedyFor } from './reasons.ts';
+export { type ErrorReason, REASONS, remedyFor } from './reasons.ts';
 
 /** What is wrong with one field of a request. */
 export interface FieldViolation {

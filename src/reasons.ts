@@ -167,7 +167,10 @@ export const REASONS = {
 
 export type ErrorReason = keyof typeof REASONS;
 
-/** Metadata that accompanies a reason only where it is known, or only in some of its cases. */
+/**
+ * Metadata that accompanies a reason only where it is known, or only in some of its cases.
+ * @internal Exported because a test compares it with `error_reason.proto`.
+ */
 export const OPTIONAL_METADATA = {
   DAG_TIME_ORDER: ['jti'],
   DAG_CYCLE: ['jti'],

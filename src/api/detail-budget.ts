@@ -72,7 +72,10 @@ function roomFor(lists: number, others: number): number {
   return lists * FAILED_BYTES + Math.min(SHARED_BYTES, lists * MAX_FAILED_BYTES + others);
 }
 
-/** What the errors of so many items may have beside what each of them has in any case. */
+/**
+ * What the errors of so many items may have beside what each of them has in any case.
+ * @internal Exported because tests compute with it.
+ */
 export function faultBytes(items: number): number {
   return Math.min(FAULTS_BYTES, items * MAX_FAULT_BYTES);
 }

@@ -15,7 +15,10 @@ export function demandList(field: string, entries: readonly string[]): void {
   );
 }
 
-/** Whether a list is what became of a string. */
+/**
+ * Whether a list is what became of a string.
+ * @internal Exported because the rule is tested by itself.
+ */
 export function isSpelledOut(entries: readonly string[]): boolean {
   let characters = 0;
   for (const entry of entries) {

@@ -33,6 +33,10 @@ import { writeEntry, writeReceipt } from './entry-messages.ts';
 import { findingBytes, writeFinding, writeReason } from './findings.ts';
 import { writeReport } from './graph-messages.ts';
 
+/**
+ * The claims of a token as the API spells them, whichever draft it is of.
+ * @internal Exported because the rule is tested by itself.
+ */
 export function writeClaims(claims: Claims): MessageInitShape<typeof ClaimsSchema> {
   const { iss, aud, jti, wid, exec_act, pred, inp_hash, out_hash, ect_ext, policy } = claims;
   return {

@@ -66,7 +66,6 @@ export { claimProof, guessableId, type ProofUse } from './use.ts';
 export {
   type DagAnswer,
   type DagSubject,
-  examineRecorded,
   type RecordedWorkflow,
   readWorkflow,
   validateDag,

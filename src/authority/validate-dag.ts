@@ -135,17 +135,7 @@ export interface RecordedWorkflow {
   readonly lastMs: number;
 }
 
-/** The graph that the recorded tasks of a workflow form. WORKFLOW_NOT_FOUND where there is none. */
-export async function examineRecorded(
-  context: AuthorityContext,
-  wid: string,
-  deadline: Ending,
-  labels = false,
-): Promise<DagReport> {
-  return (await readWorkflow(context, { wid }, deadline, labels)).report;
-}
-
-/** The same, and what else the ledger knows of the workflow. */
+/** The graph that the recorded tasks of a workflow form, and what else the ledger knows of it. WORKFLOW_NOT_FOUND where there is none. */
 export async function readWorkflow(
   context: AuthorityContext,
   { wid, isHidden = false, maySeeWorkflow }: WorkflowSubject,

@@ -67,7 +67,10 @@ export function rotateCommand(io: Io): Command {
 /** Pauses after attempts whose outcome is not known. */
 const PAUSES_MS = [500, 2_000];
 
-/** Requests a rotation, and repeats the request if the answer is lost. */
+/**
+ * Requests a rotation, and repeats the request if the answer is lost.
+ * @internal Exported because tests take answers away from it.
+ */
 export async function requestRotation(
   io: Io,
   admin: Pick<Service['admin'], 'listKeys' | 'rotateKey'>,

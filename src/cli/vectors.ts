@@ -101,11 +101,6 @@ export function readProfiles(folder: string): Promise<Profiles> {
   return readJson(join(folder, 'profiles.json'));
 }
 
-/** The trust that all vectors together need: nothing in it changes the verdict on any of them. */
-export function readTrust(folder: string): Promise<Trust> {
-  return readJson(join(folder, 'trust.json'));
-}
-
 async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await readFile(path, 'utf8')) as T;
 }

@@ -58,7 +58,10 @@ export interface TrustedTime {
 export const BOUND_MS = 30_000;
 /** So long an unexplained step forward must stand: an entry that is dated by it cannot be undone. */
 export const SETTLE_AHEAD_MS = 60 * 60_000;
-/** So long a step back must stand: the times of entries never go back, so less depends on it. */
+/**
+ * So long a step back must stand: the times of entries never go back, so less depends on it.
+ * @internal Exported because tests compute with it.
+ */
 export const SETTLE_BACK_MS = 15 * 60_000;
 /** The lifetime of a token and the longest lead of a key, and some time more: so long an unexplained step forward is remembered. */
 export const LAG_LASTS_MS = 25 * 3_600_000;
@@ -72,7 +75,10 @@ export function trustedMs({ offsetMs, sleptMs }: TrustedTime, steadyMs: number):
   return offsetMs + sleptMs + steadyMs;
 }
 
-/** The earliest time that it can be: by this, and by nothing later, something that was kept for a time is forgotten. */
+/**
+ * The earliest time that it can be: by this, and by nothing later, something that was kept for a time is forgotten.
+ * @internal Exported because the rule is tested by itself.
+ */
 export function earliestMs(trustedTime: TrustedTime, steadyMs: number): number {
   return trustedMs(trustedTime, steadyMs) - trustedTime.lagMs;
 }

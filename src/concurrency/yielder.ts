@@ -3,16 +3,26 @@
 
 import { EctError, reject } from '../errors.ts';
 
-/** Milliseconds of one slice. */
+/**
+ * Milliseconds of one slice.
+ * @internal Exported because tests compute with it.
+ */
 export const SLICE_MS = 1;
 /**
  * Milliseconds that all work of one turn of the event loop has together before its first rest. The first slice is not waited for,
  * so without this bound a hundred calls, or items of a batch, that begin in one turn would hold the loop for a hundred slices.
+ * @internal Exported because tests compute with it.
  */
 export const FIRST_SLICES_MS = 2;
-/** Turns of the event loop that others have between two slices: a short call takes about as many from its bytes to its answer. */
+/**
+ * Turns of the event loop that others have between two slices: a short call takes about as many from its bytes to its answer.
+ * @internal Exported because tests compute with it.
+ */
 export const TURNS_BETWEEN = 3;
-/** Steps of one slice at most, whatever the clock says. A step is about one link of a graph: well below a microsecond. */
+/**
+ * Steps of one slice at most, whatever the clock says. A step is about one link of a graph: well below a microsecond.
+ * @internal Exported because tests compute with it.
+ */
 export const STEPS_PER_SLICE = 10_000;
 /** What it costs to look a name up, in steps: a seek and a leaf to be read. */
 export const STEPS_PER_NAME = 40;

@@ -1,6 +1,9 @@
 // What other programs call the settings of this one: no misspelling leads from ECT_PORT to ECT_LISTEN.
 
-/** By setting, without ECT_. */
+/**
+ * By setting, without ECT_.
+ * @internal Exported because a test compares it with the settings.
+ */
 export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   ECT_LISTEN: [
     'ADDR',

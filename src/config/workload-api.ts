@@ -79,6 +79,7 @@ function choiceOf(svid: string): SvidChoice {
 /**
  * SPIFFE Workload Endpoint, section 4: no component but these. Off loopback the agent could not know who asks, and anybody
  * between could give the service an identity.
+ * @internal Exported because the rule is tested by itself.
  */
 export function readEndpoint(address: string): WorkloadEndpoint | undefined {
   const path = /^unix:(?:\/\/)?(\/[^\p{Cc}?#%]+)$/u.exec(address)?.[1];

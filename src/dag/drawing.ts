@@ -4,8 +4,12 @@ import type { Yielder } from '../concurrency/yielder.ts';
 import type { DagReport } from './report.ts';
 import { contextOf, type Task, type TaskName } from './task.ts';
 
-/** A drawing ends here: a larger one helps nobody, and Mermaid gives up long before. */
+/**
+ * A drawing ends here: a larger one helps nobody, and Mermaid gives up long before.
+ * @internal Exported because tests compute with it.
+ */
 export const MAX_DRAWN_TASKS = 1_000;
+/** @internal Exported because tests compute with it. */
 export const MAX_DRAWN_LINKS = 5_000;
 
 /** What it costs to sort twice as many tasks, in steps. */

@@ -5,7 +5,6 @@ export {
   type DagPolicy,
   DEFAULT_DAG_POLICY,
   MAX_ANCESTORS,
-  MAX_BUNDLE_TASKS,
   MAX_WORKFLOW_TASKS,
 } from './limits.ts';
 export { keyMark, type Mark, type MarkSet, type Marks, taskMark } from './marks.ts';

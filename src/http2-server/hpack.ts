@@ -8,7 +8,10 @@ import { STATIC_ENTRIES, STATIC_NAMES, STATIC_VALUES } from './static-table.ts';
 /** Names and values in turn, one character a byte. */
 export type HeaderList = readonly string[];
 
-/** What the table may hold: as HTTP/2 has it when nobody says otherwise. */
+/**
+ * What the table may hold: as HTTP/2 has it when nobody says otherwise.
+ * @internal Exported because tests compute with it.
+ */
 export const TABLE_BYTES = 4096;
 const FIELD_OVERHEAD_BYTES = 32;
 const EMPTY = Buffer.alloc(0);

@@ -1,5 +1,5 @@
 export { ALGORITHMS, type Algorithm, CALLER_ALGORITHMS } from './algorithms.ts';
-export { derToLowRaw, isLowRaw, RAW_SIGNATURE_BYTES, rawToDer } from './ecdsa.ts';
+export { derToLowRaw, isLowRaw } from './ecdsa.ts';
 export { describePublicKey, type Kid, type PublicJwk, type PublishedJwk, readPublicJwk, writeKeySet } from './jwk.ts';
 export { contradictionOf } from './jwk-purpose.ts';
 export { type FindPastKey, KeyRing, type OnMissed, type TrustedKey } from './key-ring.ts';

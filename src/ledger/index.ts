@@ -10,7 +10,6 @@ export {
 } from './audit.ts';
 export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
 export type { AppendOutcome } from './commit-outcome.ts';
-export { opensCommitment } from './entry.ts';
 export { type ConsistencyProof, type InclusionProof, indexOutOfRange } from './evidence.ts';
 export { headFault, isForeign } from './head.ts';
 export {
@@ -43,5 +42,4 @@ export {
 } from './store.ts';
 export { type TlogProof, writeTlogProof } from './tlog-proof.ts';
 export { growTree, leafHash, nodeHash, rootOf, type TreeState } from './tree.ts';
-export { verifyConsistency, verifyInclusion } from './verify-proof.ts';
 export { type WalkOptions, walkRecords } from './walk.ts';

@@ -1,18 +1,16 @@
 // The life of a call: what a peer may make the service hold and do at each stage, and how it is shared among callers.
 
-export { Account, Accounts } from './accounts.ts';
-export { type Admission, createAdmission, MAX_ACCOUNT_CALLS } from './admission.ts';
+export { Account } from './accounts.ts';
+export { type Admission, MAX_ACCOUNT_CALLS } from './admission.ts';
 export { CallLimits } from './call-limits.ts';
-export { type Begin, CallScheduler } from './call-scheduler.ts';
-export { ConnectionTable } from './connection-table.ts';
+export type { Begin } from './call-scheduler.ts';
 export type { Flow } from './fair-queue.ts';
 export { FreeSpace, measureVolume } from './free-space.ts';
 export { DEFAULT_PROCESS_LIMITS, MAX_CONNECTION_STREAMS, type ProcessLimits } from './limits.ts';
-export { MemoryBudget, type Reservation } from './memory-budget.ts';
-export { CONNECTION_RATE, PUBLIC_COST_MS, PublicShare } from './public-share.ts';
-export { ReadFlow, type ReadLane, type ReadLanes, ReadScheduler } from './read-scheduler.ts';
+export type { Reservation } from './memory-budget.ts';
+export { CONNECTION_RATE, PUBLIC_COST_MS } from './public-share.ts';
+export type { ReadLane, ReadLanes } from './read-scheduler.ts';
 export { createResources, type LimitName, type OnLimit, type Resources } from './resources.ts';
-export { StreamSlots } from './stream-slots.ts';
 export { type Rate, TokenBucket } from './token-bucket.ts';
 export { type UnreadCall, UnreadCalls } from './unread-calls.ts';
 export { CallerWriteLimits } from './write-limits.ts';

@@ -166,7 +166,10 @@ function field(text: string): string {
   return `${text.length}:${text}`;
 }
 
-/** The question as Cedar takes it. */
+/**
+ * The question as Cedar takes it.
+ * @internal Exported because a test compares it with the schema of policies.
+ */
 export function requestOf(caller: Caller, principal: Entity, question: PermissionQuestion): CedarRequest {
   const action = actionEntity(question.action);
   const [resource, ...around] = resourceEntities(question.resource);

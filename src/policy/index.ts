@@ -5,10 +5,8 @@ export {
   PolicyAuthorizer,
   type PolicyInForce,
   type PolicyRejection,
-  requestOf,
 } from './authorizer.ts';
 export { type AskedCase, type Case, isCallerName, type ReadCases, readCases, readQuestion } from './cases.ts';
-export { callerEntity } from './entities.ts';
 export type { CompiledPolicy, PolicyProblem, ReadPolicy } from './policy-file.ts';
 export { type LimitsTable, NO_LIMITS, readLimits } from './table.ts';
 

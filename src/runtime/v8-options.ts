@@ -18,7 +18,10 @@ const OPTIONS = [
 /** What a process looks like from here. */
 type Process = Pick<NodeJS.Process, 'argv' | 'channel' | 'env' | 'execArgv' | 'execPath' | 'execve' | 'platform'>;
 
-/** The options, but for those that were said: `--max-semi-space-size=16`. */
+/**
+ * The options, but for those that were said: `--max-semi-space-size=16`.
+ * @internal Exported because benchmarks start processes with the same options.
+ */
 export function v8Options(said: readonly string[] = []): readonly string[] {
   return OPTIONS.filter((option) => !said.some((other) => other.includes(nameOf(option))));
 }

@@ -26,6 +26,7 @@ export function openKmsKey(
 /**
  * How long a key in KMS may be idle before it is tried. In two tiers idleness is its usual state and readiness does not
  * hang on it, so a few trials in the life of a delegated key do: they tell of a lost permission before the renewal does.
+ * @internal Exported because the rule is tested by itself.
  */
 export function idleTiming({ signing, delegatedHours }: Pick<KeysConfig, 'signing' | 'delegatedHours'>) {
   return signing === 'direct' ? {} : { idleMs: (delegatedHours * HOUR_MS) / IDLE_TRIALS };

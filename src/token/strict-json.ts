@@ -14,7 +14,10 @@ export type StrictJson =
     }
   | { readonly ok: false; readonly fault: string };
 
-/** Nesting that is looked at, the outermost object included. Deeper text is rejected before it is parsed. */
+/**
+ * Nesting that is looked at, the outermost object included. Deeper text is rejected before it is parsed.
+ * @internal Exported because tests compute with it.
+ */
 export const MAX_JSON_DEPTH = 32;
 
 /** Reads one JSON object. `text` is attacker-controlled; time is linear in its length, the stack is bounded. */

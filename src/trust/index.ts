@@ -8,7 +8,7 @@ export {
   type ForeignKeyEvents,
   keysUnavailable,
 } from './foreign-issuers.ts';
-export { type CallerTrust, type Issuer, type LoadedSource, tokenKey } from './issuer.ts';
+export type { CallerTrust, Issuer, LoadedSource } from './issuer.ts';
 export { type ForeignKey, type KeySetContent, KeySetFault } from './key-set.ts';
 export { type ReadBundle, readLocalFiles } from './load-key-set.ts';
 export { readTrust, type Trust, type TrustSurroundings } from './read-issuers.ts';

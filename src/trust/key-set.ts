@@ -38,7 +38,7 @@ export function readKeySet(bytes: Buffer, isBundle: boolean): KeySetContent {
 }
 
 /** Reads the member `keys` of a set. */
-export function readKeys(list: JsonValue | undefined, isBundle: boolean): KeySetContent {
+function readKeys(list: JsonValue | undefined, isBundle: boolean): KeySetContent {
   if (!Array.isArray(list)) throw new KeySetFault('the key set has no list of keys');
   if (list.length > MAX_KEYS) throw new KeySetFault(`the key set has more than ${MAX_KEYS} keys`);
   const items = list as readonly JsonValue[];

@@ -48,7 +48,10 @@ async function fetchKeySet(iss: string, source: LoadedSource, options: DocumentO
   return fetchDocument(requestFrom(first, url), options);
 }
 
-/** The request for what a document names: the secret of its server goes to no other. */
+/**
+ * The request for what a document names: the secret of its server goes to no other.
+ * @internal Exported because the rule is tested by itself.
+ */
 export function requestFrom(first: DocumentRequest, url: URL): DocumentRequest {
   return { ...first, url, authorization: url.origin === first.url.origin ? first.authorization : undefined };
 }

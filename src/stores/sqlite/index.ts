@@ -10,7 +10,7 @@ export { isCorruption } from './failures.ts';
 export { expiringKeyKindFault, ledgerKindFault } from './file-kind.ts';
 export { SqliteIdempotencyStore } from './idempotency-store.ts';
 export { ledgerAge, onceAge, upgradeOnce } from './layout-age.ts';
-export { type Damage, LedgerExaminer, SCRUBBED_STRUCTURE_BYTES } from './ledger-examiner.ts';
+export { type Damage, LedgerExaminer } from './ledger-examiner.ts';
 export { LedgerScrub, type ScrubWatch } from './ledger-scrub.ts';
 export { SqliteLedgerStore } from './ledger-store.ts';
 export { addOpenRecordings, type OpenRecordings, readOpenRecordings } from './open-recordings.ts';
