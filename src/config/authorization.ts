@@ -14,12 +14,12 @@ export const AUTHORIZATION_SETTINGS = {
     ),
     unset: 'nobody',
     meaning:
-      'callers that may change keys and mark tasks and keys as compromised; `anonymous` for experiments on loopback',
+      'administrators: callers that may change keys and mark tasks and keys as compromised; `anonymous` for experiments on loopback',
   },
   ECT_POLICY_FILE: {
     type: path,
-    unset: 'the built-in rules',
-    meaning: 'Cedar: what each caller may do, see [policy](docs/policy.md)',
+    unset: 'the built-in policy',
+    meaning: 'Cedar: the policy that says what each caller may do, see [policy](docs/policy.md)',
   },
   ECT_POLICY_LIMITS: {
     type: path,

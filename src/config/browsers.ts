@@ -29,7 +29,7 @@ export const BROWSER_SETTINGS = {
       isHost,
     ),
     meaning:
-      'without client certificates: names, without ports, under which the service is reached in addition to `localhost` and addresses of loopback; `*`: any. Unset, any name is right off loopback. See [browsers](docs/operating.md#browsers)',
+      'without client certificates: host names, without ports, under which clients reach the service, in addition to `localhost` and loopback addresses; `*`: any name. If it is unset and the service does not listen on loopback, any name is accepted. See [browsers](docs/operating.md#browsers)',
   },
 } satisfies Settings;
 
@@ -39,12 +39,12 @@ interface Exposure {
   readonly provesCallers: boolean;
 }
 
-/** Where callers prove who they are a browser has nothing to lend to a page: neither its names nor its origin matter. */
+/** If callers authenticate, a page cannot use an identity of the browser, so host names and origins are not checked. */
 export function browsersConfig(
   { ECT_ALLOWED_ORIGINS: allowedOrigins = [], ECT_ALLOWED_HOSTS: hosts = [] }: ValuesOf<typeof BROWSER_SETTINGS>,
   { isOnLoopback, provesCallers }: Exposure,
 ): BrowsersConfig {
-  // Off loopback the service has names that it does not know.
+  // If it does not listen on loopback, the service cannot know its host names.
   const isAnyHost = provesCallers || hosts.includes('*') || (!isOnLoopback && hosts.length === 0);
   return { allowedOrigins, rejectsOthers: !provesCallers, allowedHosts: isAnyHost ? undefined : hosts };
 }

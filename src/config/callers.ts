@@ -1,4 +1,4 @@
-// The settings of callers: how they prove who they are, and whether those who do not are served.
+// The settings of callers: how they authenticate, and whether anonymous callers are served.
 
 import { isWorkloadId } from '../token/index.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
@@ -27,42 +27,42 @@ export const CALLER_SETTINGS = {
     type: either('yes', 'no'),
     default: 'no',
     meaning:
-      '`yes`: bearer tokens of issuers in `ECT_TRUST_FILE` prove callers: JWT-SVIDs, Kubernetes service accounts, any OpenID Connect issuer',
+      '`yes`: callers may authenticate with bearer tokens of issuers in `ECT_TRUST_FILE`: JWT-SVIDs, Kubernetes service accounts, any OpenID Connect issuer',
   },
   ECT_CALLER_WITS: {
     type: either('yes', 'no'),
     default: 'no',
     meaning:
-      '`yes`: WIMSE identity tokens of issuers in `ECT_TRUST_FILE` prove callers, each call with a [proof](docs/operating.md#foreign-issuers) for `ECT_PUBLIC_URL`',
+      '`yes`: callers may authenticate with WIMSE identity tokens of issuers in `ECT_TRUST_FILE`, and a [proof](docs/operating.md#foreign-issuers) for `ECT_PUBLIC_URL` in each call',
   },
   ECT_FORWARDED_BY: {
     type: list('list of SPIFFE IDs', 'SPIFFE IDs of proxies separated by commas', isWorkloadId),
     unset: 'nobody',
-    meaning: 'proxies that name in a header [the caller that they forward for](docs/operating.md#who-may-call)',
+    meaning: 'proxies that state in a header [for which caller they forward](docs/operating.md#who-may-call)',
   },
   ECT_FORWARDED_HEADER: {
     type: choice('x-forwarded-client-cert', 'l5d-client-id'),
     default: 'x-forwarded-client-cert',
-    meaning: 'that header',
+    meaning: 'the header of `ECT_FORWARDED_BY`',
   },
 } satisfies Settings;
 
 type Values = ValuesOf<typeof CALLER_SETTINGS>;
 
-/** The shortest ways to prove callers, for who has configured none. */
+/** The ways to authenticate callers, for an error message. */
 const WAYS = [
   'ECT_TLS_CERT, ECT_TLS_KEY and ECT_TLS_CLIENT_CA (mutual TLS: callers have X.509-SVIDs of one CA)',
-  'ECT_TLS_CLIENT_BUNDLES in the place of the CA (the same, for several trust domains)',
+  'ECT_TLS_CLIENT_BUNDLES instead of ECT_TLS_CLIENT_CA (the same, for several trust domains)',
   'ECT_WORKLOAD_API (the same, from the agent of SPIRE or another implementation of SPIFFE)',
   'ECT_CALLER_JWTS=yes with ECT_TRUST_FILE and TLS (bearer tokens: JWT-SVIDs, Kubernetes service accounts, any OIDC issuer)',
-  'ECT_CALLER_WITS=yes with these and ECT_PUBLIC_URL (WIMSE: identity tokens, each call with a proof)',
+  'ECT_CALLER_WITS=yes with ECT_TRUST_FILE, TLS and ECT_PUBLIC_URL (WIMSE: identity tokens, each call with a proof)',
   'one of the first three with ECT_FORWARDED_BY (a proxy in front of the service names the callers)',
 ];
 
 interface Surroundings {
   readonly isOnLoopback: boolean;
   readonly hasTls: boolean;
-  /** The setting by which certificates prove callers, where one does. */
+  /** The setting that makes callers authenticate with certificates; undefined: none. */
   readonly provedBy: string | undefined;
   /** Everybody on the Unix socket is the workload of this SPIFFE ID. */
   readonly unixCaller: string | undefined;
@@ -110,7 +110,7 @@ function demandForWits(rules: Rules, around: Surroundings): void {
     rules.problem('ECT_CALLER_WITS=yes needs ECT_PUBLIC_URL: the aud of a proof begins with it.');
   }
   if (!around.hasReplayGuard) {
-    rules.problem('ECT_CALLER_WITS=yes needs a replay guard, or a proof could be used twice.');
+    rules.problem('ECT_CALLER_WITS=yes needs a replay guard, because a proof could be used twice without one.');
   }
 }
 

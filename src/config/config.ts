@@ -1,4 +1,4 @@
-// The configuration of the service, made of its settings. Pure: texts come in, a frozen Config goes out.
+// The configuration of the service. A pure function converts the texts of the settings into a frozen Config.
 
 import { administratorsOf } from './authorization.ts';
 import { type BrowsersConfig, browsersConfig } from './browsers.ts';
@@ -45,7 +45,7 @@ export interface Config {
   readonly allowAnonymous: boolean;
   /** Processes behind the port; `auto`: one for each core. */
   readonly workers: number | 'auto';
-  /** What speaks HTTP/2: our engine, or Node's server. */
+  /** The implementation of HTTP/2: our engine, or Node's server. */
   readonly http2: 'engine' | 'node';
   readonly dataDir: string;
   readonly store: 'sqlite' | 'postgres' | 'memory';
@@ -91,7 +91,7 @@ export function readConfig(env: Env, file?: ConfigFile): Config {
   return config;
 }
 
-/** The same for a check: with mistakes it goes on, so that files can be looked at too. */
+/** The same for `ect config check`: it returns a configuration despite mistakes, so that the files can be checked too. */
 export function examineConfig(env: Env, file?: ConfigFile): ExaminedConfig {
   const given = (name: string): Given | undefined => {
     const text = env[name] ?? '';
@@ -111,7 +111,7 @@ export function examineConfig(env: Env, file?: ConfigFile): ExaminedConfig {
 function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {
   const { ECT_LISTEN: where, ECT_STORE: store, ECT_WORKERS: workers, ECT_PUBLIC_URL: publicUrl } = values;
   const unix = unixConfig(values, rules, { path: 'path' in where ? where.path : undefined, workers });
-  // A socket is reached from this machine alone.
+  // Only processes of this machine can reach a Unix socket.
   const listen = 'path' in where ? { host: 'localhost', port: 0 } : where;
   const isOnLoopback = isLoopback(listen.host);
   const tls = tlsConfig(values, rules);

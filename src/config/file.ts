@@ -1,5 +1,5 @@
-// The configuration file: settings under the names that they have in the environment, as a mapping of YAML. Every scalar is the
-// text that is written there, so that `00`, `yes` and `1e3` mean what they mean in the environment.
+// The configuration file: a YAML mapping of settings, with the names of the environment. Every scalar is read as text,
+// so that `00`, `yes` and `1e3` mean what they mean in the environment.
 
 import {
   isAlias,
@@ -65,7 +65,7 @@ function settingsOf({ items }: Mapping, place: Place): ConfigFile {
   return { settings, problems };
 }
 
-/** Plain texts alone: an alias, a tag or a merge key would make a file mean what nobody reads in it. */
+/** Only plain scalars: with an alias, a tag or a merge key the value would not be what a reader of the file sees. */
 function faultOf(name: string, { value }: Pair<Node, Node | null>): string | undefined {
   if (name === 'ECT_CONFIG') return 'ECT_CONFIG is for the environment: a file names no other.';
   if (!NAMES.includes(name)) return unknownInFile(name, NAMES);

@@ -1,4 +1,4 @@
-// The settings of key rotation: how signing keys change, and what others may believe of them for how long.
+// The settings of key rotation: how signing keys change, and how long verifiers may cache the key set.
 
 import { hasSpiffeScheme, isSpiffeId } from '../token/index.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
@@ -6,7 +6,7 @@ import type { SignerConfig } from './signer.ts';
 import { choice, list, parsed, whole } from './types.ts';
 
 export interface KeysConfig {
-  /** For how long anybody may keep the key set. */
+  /** How long verifiers may cache the key set. */
   readonly setMaxAgeSeconds: number;
   /** How often the ledger is asked for changes of keys. */
   readonly refreshMs: number;
@@ -17,7 +17,7 @@ export interface KeysConfig {
   readonly delegatedHours: number;
   /** What the root key signs itself in two tiers. */
   readonly direct: { readonly issuers: readonly string[]; readonly actions: readonly string[] };
-  /** Under which the world reaches the service; undefined: the address that it listens on. */
+  /** The public base URL of the service; undefined: the address that it listens on. */
   readonly publicUrl: string | undefined;
 }
 
@@ -25,7 +25,7 @@ const NAME = /^[^\p{Cc}\p{Cs}]{1,2048}$/u;
 
 const TWO_TIER_SETTINGS = {
   // key-manager/key-start.ts relies on these limits: no delegated key ends later than nine days after its announcement.
-  ECT_DELEGATED_KEY_HOURS: { type: whole(1, 168), default: '1', meaning: 'two-tier: how long a short-lived key lives' },
+  ECT_DELEGATED_KEY_HOURS: { type: whole(1, 168), default: '1', meaning: 'two-tier: lifetime of a delegated key' },
   ECT_DIRECT_ACTS: {
     type: list('list of exec_act', 'names of actions separated by commas', NAME),
     meaning: 'two-tier: `exec_act` whose tokens the root key signs directly',
@@ -45,7 +45,8 @@ export const KEY_SETTINGS = {
   ECT_KEY_ROTATION_HOURS: {
     type: whole(0, 87_600),
     default: '0',
-    meaning: 'age at which the service replaces the key that it generated; `0`: only by `ect keys rotate`',
+    meaning:
+      'age at which the service replaces the signing key that it generated; `0`: only `ect keys rotate` replaces it',
   },
   ECT_JWKS_MAX_AGE_SEC: {
     type: whole(1, 86_400),
@@ -55,12 +56,12 @@ export const KEY_SETTINGS = {
   ECT_KEYS_REFRESH_SEC: {
     type: parsed('0.1 to 60', 'a number of seconds from 0.1 to 60', readSeconds),
     default: '1',
-    meaning: 'how often changes of keys are read from the ledger: the delay until a revocation takes effect',
+    meaning: 'interval at which changes of keys are read from the ledger: the delay until a revocation takes effect',
   },
   ECT_SIGNING: {
     type: choice('direct', 'two-tier'),
     default: 'direct',
-    meaning: '`two-tier`: short-lived keys sign, and the signing key [certifies them](docs/operating.md#two-tiers)',
+    meaning: '`two-tier`: delegated keys sign tokens, and the root key [certifies them](docs/operating.md#two-tiers)',
   },
   ...TWO_TIER_SETTINGS,
 } satisfies Settings;

@@ -1,4 +1,4 @@
-// The settings that bound what peers may make one process hold and do.
+// The settings that limit the memory and work that peers may cause in one process.
 
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { whole } from './types.ts';
@@ -22,7 +22,7 @@ export const LIMIT_SETTINGS = {
   ECT_MAX_CONNECTIONS: {
     type: whole(16, 1_000_000),
     default: '2048',
-    meaning: 'connections of one process; [Limits](docs/operating.md#limits) says what happens at each limit',
+    meaning: 'connections of one process; [Limits](docs/operating.md#limits) describes what happens at each limit',
   },
   ECT_MAX_CONNECTIONS_PER_ADDRESS: {
     type: whole(1, 1_000_000),
@@ -37,13 +37,13 @@ export const LIMIT_SETTINGS = {
   ECT_MAX_HELD_MIB: {
     type: whole(32, 65_536),
     default: '96',
-    meaning: 'memory of one process for incomplete requests and unread answers',
+    meaning: 'memory of one process for incomplete requests and unread responses',
   },
   ECT_REQUEST_TIMEOUT_SEC: { type: whole(1, 60), default: '15', meaning: 'how long a request may take to arrive' },
   ECT_ANSWER_TIMEOUT_SEC: {
     type: whole(1, 600),
     default: '30',
-    meaning: 'how long a client may take to read an answer',
+    meaning: 'how long a client may take to read a response',
   },
   ECT_IDLE_TIMEOUT_SEC: {
     type: whole(10, 86_400),

@@ -20,7 +20,7 @@ export async function openConfigFile(path: string): Promise<ConfigFile> {
   return readConfigFile(path, read.text);
 }
 
-/** For whoever reads the environment alone: the workers of a service, and commands with options of the same names. The environment wins. */
+/** For readers of the environment: the workers of a service, and commands with options of the same names. The environment has precedence. */
 export function addToEnvironment(env: NodeJS.ProcessEnv, { settings }: ConfigFile): void {
   for (const [name, { text }] of settings) if ((env[name] ?? '') === '') env[name] = text;
 }
@@ -29,7 +29,7 @@ async function readText(path: string): Promise<{ readonly text: string } | { rea
   try {
     demandFile(path);
     await using file = await open(path);
-    // Mode and text are of one file, whatever its name stands for by then.
+    // Both mode and text come from the open file, because the path may refer to another file by now.
     const { mode, size } = await file.stat();
     if ((mode & OTHERS_WRITE) !== 0) return { fault: `${path} can be written by others: run chmod o-w on it` };
     if (size > MAX_FILE_BYTES) return { fault: `${path} is larger than 64 KiB` };

@@ -1,4 +1,4 @@
-// What other programs call the settings of this one: no misspelling leads from ECT_PORT to ECT_LISTEN.
+// Names that other programs use for the same settings. ECT_PORT is not a misspelling of ECT_LISTEN, so the list names the pair.
 
 /**
  * By setting, without ECT_.

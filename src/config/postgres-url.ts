@@ -31,14 +31,14 @@ export const POSTGRES_URL_RULE =
 const PARAMETERS: readonly string[] = ['host', 'user', 'sslmode', 'target_session_attrs'];
 const DEFAULT_PORT = 5432;
 
-/** The authority of a URL stands alone: a list of hosts is none that the URL standard knows. */
+/** The authority is matched separately, because the URL standard has no list of hosts. */
 const PARTS = /^(postgres(?:ql)?:\/\/)(?:([^/?#@]*)@)?([^/?#@]*)((?:[/?#].*)?)$/su;
 
 /** Undefined for what breaks the rule. No parameter is taken whose meaning would be guessed. */
 export function readPostgresUrl(text: string): PostgresPlace | undefined {
   const [, scheme, userInfo, hosts = '', rest = ''] = PARTS.exec(text) ?? [];
   if (scheme === undefined) return undefined;
-  // The first host stands for all where the other parts are read.
+  // The other parts are parsed with the first host only.
   const parsed = parse(`${scheme}${userInfo === undefined ? '' : `${userInfo}@`}${hosts.split(',')[0] ?? ''}${rest}`);
   if (parsed === undefined || parsed.hash !== '') return undefined;
   const { username, password, pathname, searchParams } = parsed;
@@ -54,7 +54,7 @@ export function readPostgresUrl(text: string): PostgresPlace | undefined {
   const secret = decoded(password);
   if (!user || !database || secret === undefined || database.includes('/')) return undefined;
   if (searchParams.has('user') && username !== '') return undefined;
-  // `primary` says the same of the servers that this service takes.
+  // `primary` means the same, because this service never uses a standby.
   if (!['read-write', 'primary', null].includes(searchParams.get('target_session_attrs'))) return undefined;
   const isEncrypted = readEncryption(searchParams.get('sslmode'), [first, ...others]);
   if (isEncrypted === undefined) return undefined;

@@ -29,7 +29,7 @@ export const POSTGRES_SETTINGS = {
   ECT_POSTGRES_PASSWORD_FILE: { type: path, meaning: 'file with the password; it is read for each connection' },
   ECT_POSTGRES_CA_FILE: {
     type: path,
-    unset: 'those that Node.js trusts',
+    unset: 'the CAs that Node.js trusts',
     meaning: 'PEM: the CA of the database server',
   },
   ECT_POSTGRES_POOL: { type: whole(2, 200), default: '8', meaning: 'connections of one process to the database' },

@@ -32,22 +32,22 @@ export const REDIS_SETTINGS = {
     },
   },
   ECT_REDIS_PASSWORD_FILE: { type: path, meaning: 'file with the password; it is read for each connection' },
-  ECT_REDIS_CA_FILE: { type: path, unset: 'those that Node.js trusts', meaning: 'PEM: the CA of Redis' },
+  ECT_REDIS_CA_FILE: { type: path, unset: 'the CAs that Node.js trusts', meaning: 'PEM: the CA of Redis' },
   ECT_REDIS_SENTINELS: {
     type: parsed('list of host:port', 'a list of host:port separated by commas', readSentinels),
-    meaning: 'Sentinels; the host in `ECT_REDIS_URL` is then the name of the master',
+    meaning: 'addresses of Sentinels; the host in `ECT_REDIS_URL` is then the name of the master',
   },
   ECT_REDIS_SENTINEL_PASSWORD_FILE: { type: path, meaning: 'file with the password of the Sentinels' },
   ECT_REDIS_CLUSTER: {
     type: either('yes', 'no'),
     default: 'no',
-    meaning: '`yes`: `ECT_REDIS_URL` leads to a node of a cluster',
+    meaning: '`yes`: `ECT_REDIS_URL` is the address of a node of a cluster',
   },
   ECT_REDIS_PREFIX: {
-    // No brace: they decide the slot of a key.
+    // No braces, because they determine the slot of a key.
     type: text('name', '1 to 64 letters, digits, dots, colons, dashes or underscores', /^[A-Za-z0-9._:-]{1,64}$/),
     default: 'ect',
-    meaning: 'prefix of all keys: a different one for each service that shares a Redis',
+    meaning: 'prefix of all keys; services that share a Redis need different prefixes',
   },
 } satisfies Settings;
 
@@ -96,7 +96,7 @@ export function redisConfig(
   };
 }
 
-/** What an operator is to be told at the start. */
+/** Warnings for the operator at the start. */
 export function redisWarnings({ redis }: { readonly redis: RedisConfig | undefined }): readonly string[] {
   if (redis === undefined || redis.isEncrypted) return [];
   const { place } = redis;

@@ -15,17 +15,18 @@ export const REPLAY_SETTINGS = {
     type: choice('store', 'postgres', 'redis', 'off'),
     default: 'store',
     meaning:
-      'where uses of tokens are remembered: `store` (where the ledger is; with PostgreSQL also spelled `postgres`), [`redis`](docs/operating.md#the-replay-guard-in-redis), or `off`',
+      'where the replay guard stores uses of tokens: `store` (with the ledger; for PostgreSQL `postgres` means the same), [`redis`](docs/operating.md#the-replay-guard-in-redis), or `off`',
   },
   ECT_JTI_REPLAY_CACHE_SIZE: {
     type: whole(0, 10_000_000),
     unset: 'as ECT_REPLAY says',
-    meaning: 'in place of `ECT_REPLAY`: `0`: no guard; `n`: at most n live tokens, in memory',
+    meaning:
+      'instead of `ECT_REPLAY`: `0`: no replay guard; `n`: a replay guard in memory, for at most n unexpired tokens',
   },
   ECT_JTI_REPLAY_TTL_MIN: {
     type: whole(1, 10_080),
     default: '60',
-    meaning: 'how long a use is remembered at least (never less than the token lives)',
+    meaning: 'minimum time for which a use is stored (never less than the lifetime of the token)',
   },
 } satisfies Settings;
 
@@ -45,7 +46,7 @@ export function replayConfig(
   const isBounded = size !== undefined && size > 0;
   if (workers !== 1 && isBounded) {
     problem(
-      'ECT_WORKERS needs a replay guard that workers share, or a token could be used once at each: ' +
+      'ECT_WORKERS needs a replay guard that workers share, because a token could be used once at each worker: ' +
         'unset ECT_JTI_REPLAY_CACHE_SIZE.',
     );
   }
@@ -55,7 +56,7 @@ export function replayConfig(
   }
   if (store === 'postgres' && isBounded) {
     problem(
-      'ECT_STORE=postgres needs a replay guard that replicas share, or a token could be used once at each: ' +
+      'ECT_STORE=postgres needs a replay guard that replicas share, because a token could be used once at each replica: ' +
         'unset ECT_JTI_REPLAY_CACHE_SIZE.',
     );
   }

@@ -9,7 +9,7 @@ export const SERVICE_SETTINGS = {
   ECT_CONFIG: {
     type: path,
     meaning:
-      '[file of settings](docs/operating.md#a-file-of-settings) in YAML, under the same names; the environment wins',
+      '[file of settings](docs/operating.md#a-file-of-settings) in YAML, with the same names; the environment has precedence',
   },
   ECT_LISTEN: {
     type: parsed(
@@ -23,7 +23,7 @@ export const SERVICE_SETTINGS = {
   },
   ECT_PUBLIC_URL: {
     type: parsed('URL', 'an http or https URL without a path', readOrigin),
-    unset: 'where it listens',
+    unset: 'the listening address',
     meaning: 'public base URL of the service, for `/.well-known/ect-authority`',
   },
   ECT_ISSUER: {

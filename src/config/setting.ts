@@ -1,4 +1,4 @@
-// What a setting is: the schema of its text, its default, and what people are told of it. Reading, `ect serve --help`, the
+// What a setting is: the schema of its text, its default, and its description. The parser, `ect serve --help`, the
 // README's table and `ect config check` all come from such a table.
 
 import * as v from 'valibot';
@@ -14,7 +14,7 @@ export interface Setting<Value = unknown> {
   readonly unset?: string;
   /** One line for people, in Markdown; the full stop is left out. */
   readonly meaning: string;
-  /** Its value is shown to nobody. */
+  /** If it is present, the value is a secret and is never shown. */
   readonly secret?: Secret<Value>;
 }
 

@@ -25,13 +25,13 @@ export type SignerConfig =
 const LOCAL_SETTINGS = {
   ECT_LOCAL_KEY_FILE: {
     type: path,
-    unset: 'made in the data directory',
+    unset: 'generated in the data directory',
     meaning: 'P-256 private key: PKCS#8 or SEC1 PEM, or JWK; readable by its owner only',
   },
   ECT_LOCAL_KEY_PASSPHRASE_FILE: { type: path, meaning: 'file with the passphrase of an encrypted PEM' },
   ECT_LOCAL_KEY_PASSPHRASE: {
     type: text('text', 'at most 1,000 bytes', (value) => Buffer.byteLength(value) <= 1000),
-    meaning: 'the passphrase itself, which others may see in the environment',
+    meaning: 'the passphrase itself; other processes may be able to read the environment',
     secret: { says: 'a secret', fileSetting: 'ECT_LOCAL_KEY_PASSPHRASE_FILE', isIn: () => true },
   },
 } satisfies Settings;
@@ -43,7 +43,7 @@ const KMS_SETTINGS = {
   },
   ECT_KMS_REGION: {
     type: parsed('list of regions', 'a list of different regions, such as eu-central-1,eu-west-1', readRegions),
-    unset: 'of the ARN',
+    unset: 'the region of the ARN',
     meaning: 'AWS KMS: a region, or several in order of preference for a multi-Region key',
   },
   ECT_KMS_ENDPOINT: {
@@ -91,7 +91,7 @@ function localConfig(
     problem('ECT_LOCAL_KEY_PASSPHRASE and ECT_LOCAL_KEY_PASSPHRASE_FILE are both set: remove the first.');
   }
   if ((file !== undefined || words !== undefined) && keyFile === undefined) {
-    problem('A passphrase needs ECT_LOCAL_KEY_FILE: the key that the service makes has none.');
+    problem('A passphrase needs ECT_LOCAL_KEY_FILE: a key that the service generates has no passphrase.');
   }
   const passphrase = file !== undefined ? { file } : words !== undefined ? { reveal: () => words } : undefined;
   return { kind: 'local', keyFile, passphrase };

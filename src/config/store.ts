@@ -33,23 +33,23 @@ export const STORE_SETTINGS = {
   ECT_LEDGER_AUDIENCE: {
     type: text('text', 'a text', () => true),
     unset: 'any',
-    meaning: 'record only tokens whose `aud` has this entry',
+    meaning: 'record only tokens whose `aud` contains this value',
   },
   ECT_LEDGER_SCRUB_PER_SEC: {
     type: whole(0, 100_000),
     default: '200',
-    meaning: 'entries of the ledger that are read again and examined each second; `0`: none',
+    meaning: 'entries of the ledger that the scrub examines each second; `0`: no scrub',
   },
   ECT_CALLER_WRITE_MIB_PER_HOUR: {
     type: whole(0, 1 << 20),
     default: '4096',
     meaning:
-      'bytes that a caller may have stored (entries, uses of tokens, request ids), also as a burst; `0`: no limit',
+      'amount of data (entries, uses of tokens, request ids) that a caller may write in an hour, also in one burst; `0`: no limit',
   },
   ECT_MIN_FREE_DISK_MIB: {
     type: whole(0, 1 << 20),
     unset: '512, or a tenth of the disk',
-    meaning: 'free space below which nothing is written for callers',
+    meaning: 'minimum of free space; below it nothing is written for callers',
   },
 } satisfies Settings;
 
@@ -65,7 +65,7 @@ export function ledgerConfig(
 ): LedgerConfig {
   const keyFile = values.ECT_LEDGER_KEY_FILE;
   if (workers !== 1 && values.ECT_STORE === 'memory') {
-    problem('ECT_WORKERS needs ECT_STORE=sqlite: in memory every worker would keep a ledger of its own.');
+    problem('ECT_WORKERS needs ECT_STORE=sqlite: in memory each worker would have a separate ledger.');
   }
   if (values.ECT_STORE === 'postgres') {
     for (const sentence of sharedKeyProblems(signer, keyFile)) problem(sentence);

@@ -27,19 +27,19 @@ export const TLS_SETTINGS = {
     meaning:
       'PEM: certificate of the service, with `ECT_TLS_KEY`. Both may [change](docs/operating.md#files-that-change) while the service runs',
   },
-  ECT_TLS_KEY: { type: path, meaning: 'PEM: its key' },
+  ECT_TLS_KEY: { type: path, meaning: 'PEM: private key of the service' },
   ECT_TLS_CLIENT_CA: {
     type: path,
-    meaning: 'PEM: callers must present a certificate of this CA whose single URI SAN is a SPIFFE ID',
+    meaning: 'PEM: CA of the callers; each must present a certificate whose single URI SAN is a SPIFFE ID',
   },
   ECT_TLS_CLIENT_BUNDLES: {
     type: parsed(
       'list of domain=path',
-      'trust domains with the files of their CAs and commas between them, each domain once: example.org=/etc/ect/example.org.pem',
+      'trust domains with the files of their CAs, separated by commas, each domain once: example.org=/etc/ect/example.org.pem',
       readBundles,
     ),
     meaning:
-      'in its place: a file of CAs for each trust domain, `example.org=/ca.pem,partner.example=/other.pem`; a CA vouches for its own domain only',
+      'instead of `ECT_TLS_CLIENT_CA`: a file of CAs for each trust domain, `example.org=/ca.pem,partner.example=/other.pem`; a CA is trusted for its own domain only',
   },
 } satisfies Settings;
 
@@ -56,7 +56,7 @@ export function tlsConfig(values: Values, { problem }: Rules): TlsConfig | undef
   if (proving !== undefined && certFile === undefined) problem(`${proving} needs ECT_TLS_CERT and ECT_TLS_KEY.`);
   if (clientBundles.length > 0 && clientCaFile !== undefined) {
     problem(
-      'ECT_TLS_CLIENT_BUNDLES and ECT_TLS_CLIENT_CA are both set, and the second vouches for every trust domain: remove one.',
+      'ECT_TLS_CLIENT_BUNDLES and ECT_TLS_CLIENT_CA are both set, and the CAs of the second are trusted for every trust domain: remove one.',
     );
   }
   return certFile === undefined ? undefined : { certFile, keyFile: keyFile ?? '', clientCaFile, clientBundles };

@@ -1,4 +1,4 @@
-// The settings of tokens: what is read, how long it counts, and whose keys are trusted.
+// The settings of tokens: drafts, algorithms, times, levels, and trusted issuers.
 
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, either, entriesOf, list, parsed, path, someOf, whole } from './types.ts';
@@ -32,12 +32,12 @@ const LEVELS = ['L1', 'L2', 'L3'] as const;
 type Level = (typeof LEVELS)[number];
 
 export const TOKEN_SETTINGS = {
-  ECT_DRAFTS: { type: someOf('00', '01'), default: '00,01', meaning: 'editions of the draft that are read' },
+  ECT_DRAFTS: { type: someOf('00', '01'), default: '00,01', meaning: 'versions of the draft that are accepted' },
   ECT_ALGORITHMS: {
-    // Never `none`, and never an HMAC, with which everybody who verifies could also sign.
+    // Neither `none` nor an HMAC is a choice: with an HMAC each verifier could also sign.
     type: someOf('ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256'),
     default: 'ES256',
-    meaning: 'algorithms that are verified; others than `ES256` are for foreign issuers',
+    meaning: 'allowed signature algorithms; those other than `ES256` are for foreign issuers',
   },
   ECT_UUIDS: {
     type: either('strict', 'off'),
@@ -45,12 +45,12 @@ export const TOKEN_SETTINGS = {
     meaning: '`off`: ids may be any 1 to 256 printable ASCII characters',
   },
   ECT_DEFAULT_EXPIRY_MIN: { type: whole(1, 1440), default: '10', meaning: 'lifetime of a token without `ttl`' },
-  ECT_IAT_MAX_AGE_MINUTES: { type: whole(1, 1440), default: '15', meaning: 'how old a presented token may be' },
-  ECT_IAT_MAX_FUTURE_SEC: { type: whole(0, 600), default: '30', meaning: 'how far `iat` may be ahead' },
+  ECT_IAT_MAX_AGE_MINUTES: { type: whole(1, 1440), default: '15', meaning: 'maximum age of a presented token' },
+  ECT_IAT_MAX_FUTURE_SEC: { type: whole(0, 600), default: '30', meaning: 'how far `iat` may be in the future' },
   ECT_MINIMUM_LEVEL: {
     type: choice(...LEVELS),
     default: 'L2',
-    meaning: 'the least level that `Verify` takes: `L1` (unsigned), `L2` (signed) or `L3` (recorded)',
+    meaning: 'the minimum level that `Verify` accepts: `L1` (unsigned), `L2` (signed) or `L3` (recorded)',
   },
   ECT_MINIMUM_LEVELS: {
     type: parsed(
@@ -58,17 +58,17 @@ export const TOKEN_SETTINGS = {
       'a list of exec_act=level with levels L1, L2 or L3 and each exec_act once, for example execute_trade=L3,ping=L1',
       readLevels,
     ),
-    meaning: 'other minima by `exec_act`: `execute_trade=L3,ping=L1`',
+    meaning: 'other minimum levels, by `exec_act`: `execute_trade=L3,ping=L1`',
   },
   ECT_PREDECESSOR_POLICY: {
     type: either('on', 'off'),
     default: 'on',
-    meaning: 'nothing but a compensation or a human review may follow what was not approved; `off`: not asked',
+    meaning: 'only a compensation or a human review may follow a task that was not approved; `off`: not checked',
   },
   ECT_REVIEW_ACTIONS: {
     type: list('list of exec_act', 'names of actions separated by commas', /^[^\p{Cc}\p{Cs}]{1,256}$/u),
     default: 'human_review',
-    meaning: 'which `exec_act` are a human review',
+    meaning: 'values of `exec_act` that count as a human review',
   },
   ECT_TRUST_FILE: {
     type: path,

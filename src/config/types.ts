@@ -1,4 +1,4 @@
-// The types of settings. A text is taken whole or not at all: what would have to be guessed is a mistake.
+// The types of settings. A text that does not match its type completely is a mistake; nothing is guessed.
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
@@ -86,7 +86,7 @@ export function someOf<const Choice extends string>(...choices: readonly Choice[
   return typed(`list of ${choices.join(', ')}`, `a list with commas of ${choices.join(', ')}`, sorted);
 }
 
-/** A key in the place of the path of its file would be shown by the error that the file is not there. */
+/** Rejects PEM text instead of a path, because the error about the missing file would show a private key. */
 export function isPath(value: string): boolean {
   return !/\p{Cc}|-----BEGIN|^\s*\{/u.test(value);
 }

@@ -26,12 +26,12 @@ export const UNIX_SETTINGS = {
   ECT_UNIX_MODE: {
     type: choice('600', '660', '666'),
     default: '600',
-    meaning: 'rights of the socket of `ECT_LISTEN=unix:/path`: who may write it may connect',
+    meaning: 'permissions of the socket of `ECT_LISTEN=unix:/path`; write permission allows connecting',
   },
   ECT_UNIX_CALLER: {
     type: text('SPIFFE ID', 'a SPIFFE ID', isWorkloadId),
     unset: 'anonymous',
-    meaning: 'who everybody [on the socket](docs/operating.md#a-unix-socket) is',
+    meaning: 'the caller that all connections [of the socket](docs/operating.md#a-unix-socket) have',
   },
 } satisfies Settings;
 
@@ -50,7 +50,7 @@ export function unixConfig(
   }
   if (workers !== 1) problem('ECT_WORKERS needs a host and a port in ECT_LISTEN: a socket has one process.');
   if (caller !== undefined && mode === '666') {
-    problem('ECT_UNIX_CALLER contradicts ECT_UNIX_MODE=666: every process of the machine would be that workload.');
+    problem('ECT_UNIX_CALLER contradicts ECT_UNIX_MODE=666: every process of the machine could call as that workload.');
   }
   return { path, mode: Number.parseInt(mode, 8), caller };
 }

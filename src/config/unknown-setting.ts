@@ -19,7 +19,7 @@ export function unknownInEnvironment(
     .map((key) => unknownSetting(key, known));
 }
 
-/** What is wrong with a key of a configuration file, and no text of it but a plain name: it may be a secret that lost its key. */
+/** Describes an unknown key of a configuration file. It shows the key only if it is a plain name: it may be a secret without its key. */
 export function unknownInFile(key: string, known: readonly string[]): string {
   if (CLIENT_SETTINGS.has(key))
     return `${key} is a setting of the command line client, which reads the environment alone.`;

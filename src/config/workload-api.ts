@@ -34,19 +34,19 @@ export const WORKLOAD_API_SETTINGS = {
       (value) => value === 'env' || readEndpoint(value) !== undefined,
     ),
     meaning:
-      '[SPIFFE Workload API](docs/operating.md#spiffe-workload-api), which provides certificate, key and CAs instead of the files above: `unix:///path`, `tcp://127.0.0.1:port`, or `env`: where `SPIFFE_ENDPOINT_SOCKET` says',
+      '[SPIFFE Workload API](docs/operating.md#spiffe-workload-api), which provides certificate, key and CAs instead of the files above: `unix:///path`, `tcp://127.0.0.1:port`, or `env` (the address in `SPIFFE_ENDPOINT_SOCKET`)',
   },
   ECT_WORKLOAD_API_SVID: {
     type: text('SPIFFE ID or hint', 'a SPIFFE ID or a hint of the agent', (value) =>
       value.startsWith('spiffe:') ? isWorkloadId(value) : true,
     ),
-    unset: 'the first',
-    meaning: 'which identity of the agent is that of the service: its SPIFFE ID, or its hint',
+    unset: 'the first one',
+    meaning: 'SPIFFE ID or hint of the identity that the service uses, if the agent has several',
   },
-  // It counts only where ECT_WORKLOAD_API=env asks for it: in a mesh it is set for everybody.
+  // Used only if ECT_WORKLOAD_API=env: in a mesh it is set for all processes.
   SPIFFE_ENDPOINT_SOCKET: {
     type: text('address', ADDRESSES, () => true),
-    meaning: 'where `ECT_WORKLOAD_API=env` finds the agent',
+    meaning: 'address of the agent, for `ECT_WORKLOAD_API=env`',
   },
 } satisfies Settings;
 
@@ -61,7 +61,7 @@ export function workloadApiConfig(
     return undefined;
   }
   for (const name of INSTEAD.filter(isGiven)) {
-    problem(`${name} contradicts ECT_WORKLOAD_API, which brings certificate, key and CAs: remove one.`);
+    problem(`${name} contradicts ECT_WORKLOAD_API, which provides certificate, key and CAs: remove one.`);
   }
   const address = named === 'env' ? inEnvironment : named;
   if (address === undefined) problem('ECT_WORKLOAD_API=env needs SPIFFE_ENDPOINT_SOCKET.');

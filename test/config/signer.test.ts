@@ -123,7 +123,7 @@ describe('the passphrase of a key file', () => {
 
   test('S10: needs a key file, and is given once', () => {
     expect(problemsOf({ ECT_LOCAL_KEY_PASSPHRASE_FILE: 'words' })).toEqual([
-      'A passphrase needs ECT_LOCAL_KEY_FILE: the key that the service makes has none.',
+      'A passphrase needs ECT_LOCAL_KEY_FILE: a key that the service generates has no passphrase.',
     ]);
     const both = { ECT_LOCAL_KEY_PASSPHRASE_FILE: 'words', ECT_LOCAL_KEY_PASSPHRASE: 'canary-words' };
     expect(problemsOf({ ...FILE, ...both })).toEqual([

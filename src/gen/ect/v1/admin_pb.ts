@@ -36,7 +36,7 @@ export type ManagedKey = Message<"ect.v1.ManagedKey"> & {
   key?: SigningKey | undefined;
 
   /**
-   * Where its signer finds it: `data-dir:signing-key.pem`, `file:…`, `kms:…`, or `memory:process` for a key in the memory of a
+   * Where the signer finds it: `data-dir:signing-key.pem`, `file:…`, `kms:…`, or `memory:process` for a key in the memory of a
    * process. It is not secret.
    *
    * @generated from field: string locator = 2;
@@ -79,7 +79,7 @@ export type ManagedKey = Message<"ect.v1.ManagedKey"> & {
   compromisedSince?: Timestamp | undefined;
 
   /**
-   * Who made the last change: an administrator, or `service`.
+   * The author of the last change: an administrator, or `service`.
    *
    * @generated from field: string changed_by = 8;
    */
@@ -194,7 +194,7 @@ export const GeneratedKeySchema: GenMessage<GeneratedKey> = /*@__PURE__*/
  */
 export type ExistingKey = Message<"ect.v1.ExistingKey"> & {
   /**
-   * Its id or resource name there: at most 2,048 printable ASCII characters without blanks. Required.
+   * Its id or resource name in that service: at most 2,048 printable ASCII characters without spaces. Required.
    *
    * @generated from field: string name = 1;
    */
@@ -254,10 +254,9 @@ export type RotateKeyRequest = Message<"ect.v1.RotateKeyRequest"> & {
   note: string;
 
   /**
-   * Names this request: at most 128 printable ASCII characters without blanks. The same request of the same administrator under
-   * the same id is carried out once, and returns the same key for at least 24 hours; another request under the same id is rejected
-   * with IDEMPOTENCY_CONFLICT. Administrators without a certificate cannot be distinguished: among them an id belongs to its
-   * request.
+   * Identifies this request: at most 128 printable ASCII characters without spaces. The same request of the same administrator under
+   * the same id is performed once, and returns the same key for at least 24 hours; another request under the same id is rejected
+   * with IDEMPOTENCY_CONFLICT. Anonymous administrators cannot be distinguished: for them an id belongs to its request.
    *
    * @generated from field: string request_id = 5;
    */
@@ -524,9 +523,9 @@ export const MarkCompromisedResponseSchema: GenMessage<MarkCompromisedResponse> 
   messageDesc(file_ect_v1_admin, 12);
 
 /**
- * For administrators alone: others are rejected with ADMIN_REQUIRED. It is a service of its own, so that a proxy can expose the others
- * without it. Every change is an entry of the ledger before it takes effect. A call whose answer was lost can be repeated: RotateKey
- * with its `request_id`, the others with the same request, which changes nothing a second time.
+ * For administrators only: other callers are rejected with ADMIN_REQUIRED. It is a separate service, so that a proxy can expose the
+ * other services without it. Every change is an entry of the ledger before it takes effect. A call whose response was lost can be
+ * repeated: RotateKey with its `request_id`, the others with the same request, which changes nothing a second time.
  *
  * @generated from service ect.v1.AdminService
  */

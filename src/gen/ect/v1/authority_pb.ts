@@ -72,7 +72,7 @@ export type GetAuthorityResponse = Message<"ect.v1.GetAuthorityResponse"> & {
   verificationAlgs: string[];
 
   /**
-   * The drafts that it reads, `draft-nennemann-wimse-ect-01` for example.
+   * The drafts that it accepts, for example `draft-nennemann-wimse-ect-01`.
    *
    * @generated from field: repeated string drafts = 5;
    */
@@ -178,7 +178,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   batchMessageBytes: number;
 
   /**
-   * Bytes of an answer.
+   * Bytes of a response.
    *
    * @generated from field: int32 answer_bytes = 3;
    */
@@ -227,7 +227,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   bundleTokens: number;
 
   /**
-   * Recorded tasks of a workflow that are examined together.
+   * Recorded tasks of a workflow that are validated together.
    *
    * @generated from field: int32 workflow_tasks = 10;
    */
@@ -276,7 +276,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   tokenAge?: Duration | undefined;
 
   /**
-   * How far `iat` may be ahead.
+   * How far `iat` may be in the future.
    *
    * @generated from field: google.protobuf.Duration clock_skew = 17;
    */
@@ -325,7 +325,7 @@ export type AuthorityLimits = Message<"ect.v1.AuthorityLimits"> & {
   execActCharacters: number;
 
   /**
-   * Characters of `ect_ext_json`, blanks included.
+   * Characters of `ect_ext_json`, including whitespace.
    *
    * @generated from field: int32 extension_text_characters = 24;
    */
@@ -416,14 +416,14 @@ export const AuthorityLimitsSchema: GenMessage<AuthorityLimits> = /*@__PURE__*/
  */
 export type AuthorityFeatures = Message<"ect.v1.AuthorityFeatures"> & {
   /**
-   * The lowest level that Verify accepts where the operator set none for the action.
+   * The lowest level that Verify accepts, unless the operator has set another one for the `exec_act` of the token.
    *
    * @generated from field: ect.v1.Level minimum_level = 1;
    */
   minimumLevel: Level;
 
   /**
-   * Whether ids must be UUIDs. Otherwise 1 to 256 printable ASCII characters are taken.
+   * Whether ids must be UUIDs. Otherwise 1 to 256 printable ASCII characters are accepted.
    *
    * @generated from field: bool uuid_ids = 2;
    */
@@ -487,7 +487,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
 
   /**
    * Every party that will verify the token: 1 to 64 entries. Required. Every list of strings in a request rejects several entries of
-   * one character: some languages send a string that stands in the place of a list as its characters.
+   * one character, because some languages convert a string into a list of its characters.
    *
    * @generated from field: repeated string aud = 2;
    */
@@ -545,7 +545,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
     case: "inpHash";
   } | {
     /**
-     * The input itself, which is hashed and forgotten.
+     * The input itself. The service hashes it and does not store it.
      *
      * @generated from field: bytes input = 9;
      */
@@ -568,7 +568,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
     case: "outHash";
   } | {
     /**
-     * The output itself, which is hashed and forgotten.
+     * The output itself. The service hashes it and does not store it.
      *
      * @generated from field: bytes output = 11;
      */
@@ -591,7 +591,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
     case: "ectExt";
   } | {
     /**
-     * The object as JSON text, for numbers that a double does not hold. It is put into the token unchanged.
+     * The object as JSON text, for numbers that a double cannot represent. It is put into the token unchanged.
      *
      * @generated from field: string ect_ext_json = 13;
      */
@@ -600,10 +600,10 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Names this request: at most 128 printable ASCII characters without blanks, a random UUID for example. The same request of the
+   * Identifies this request: at most 128 printable ASCII characters without spaces, for example a random UUID. The same request of the
    * same caller under the same id returns the same token until that token expires; another request under the same id is rejected
-   * with IDEMPOTENCY_CONFLICT. Callers without a certificate cannot be distinguished: among them an id belongs to its request, and
-   * another request under the same id is a request of its own.
+   * with IDEMPOTENCY_CONFLICT. Anonymous callers cannot be distinguished: for them an id belongs to its request, and another request
+   * under the same id is a separate request.
    *
    * @generated from field: string request_id = 14;
    */
@@ -632,7 +632,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   recordMode: RecordMode;
 
   /**
-   * Runs every check and returns the claims and the checks, but signs, remembers and records nothing. The request id is ignored. A
+   * Runs every check and returns the claims and the checks, but signs, stores and records nothing. The request id is ignored. A
    * check that would reject the call has the status FAIL, and the first of these is the reason that the call would fail with; the dry
    * run itself succeeds. The signer, the ledger and the pending recordings are not tried.
    *
@@ -641,7 +641,7 @@ export type IssueRequest = Message<"ect.v1.IssueRequest"> & {
   dryRun: boolean;
 
   /**
-   * How to write the receipt, where the answer has one. Unset: as fields. It is not part of what `request_id` compares.
+   * How to write the receipt, if the response has one. Unset: as fields. `request_id` identifies the request without this field.
    *
    * @generated from field: ect.v1.ReceiptFormat receipt_format = 19;
    */
@@ -683,7 +683,7 @@ export type IssueResponse = Message<"ect.v1.IssueResponse"> & {
   kid: string;
 
   /**
-   * The level of the token when it leaves: L1, L2, or L3. Unset if a dry run found that no token would be issued.
+   * The level of the returned token: L1, L2, or L3. Unset if a dry run found that no token would be issued.
    *
    * @generated from field: ect.v1.Level level = 4;
    */
@@ -732,9 +732,9 @@ export type BatchIssueRequest = Message<"ect.v1.BatchIssueRequest"> & {
   items: BatchIssueItem[];
 
   /**
-   * Names this batch, under the rules of the `request_id` of an IssueRequest. The same items of the same caller under the same id
+   * Identifies this batch, under the rules of the `request_id` of an IssueRequest. The same items of the same caller under the same id
    * return the same tokens, each until it expires; items that were rejected are tried again. Other items under the same id are
-   * rejected with IDEMPOTENCY_CONFLICT. For an item with a `request_id` of its own, that one counts.
+   * rejected with IDEMPOTENCY_CONFLICT. If an item has a `request_id`, that one applies to the item.
    *
    * @generated from field: string request_id = 2;
    */
@@ -855,7 +855,7 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   token: string;
 
   /**
-   * Who is verifying: must be one of the token's `aud`. Empty: the caller's own identity, where it has one.
+   * The verifier: must be one of the token's `aud`. Empty: the caller's own identity, if it has one.
    *
    * @generated from field: string audience = 2;
    */
@@ -870,7 +870,7 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   predecessorTokens: string[];
 
   /**
-   * Whether to examine the graph.
+   * Whether to validate the graph.
    *
    * @generated from field: ect.v1.DagMode dag_mode = 4;
    */
@@ -884,17 +884,17 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   replayMode: ReplayMode;
 
   /**
-   * Names this request: at most 128 printable ASCII characters without blanks. For the same caller, repeating the call under the
-   * same id is not a replay. A caller without a certificate is identified by this id alone, so its id must have at least 22
-   * characters: a random UUID, for example.
+   * Identifies this request: at most 128 printable ASCII characters without spaces. For the same caller, repeating the call under the
+   * same id is not a replay. Only this id identifies an anonymous caller, so its id must have at least 22 characters: for example a
+   * random UUID.
    *
    * @generated from field: string request_id = 6;
    */
   requestId: string;
 
   /**
-   * Lowest level that is accepted. L3 looks the token up in the ledger. It can only raise the minimum of the service, which is L2
-   * by default.
+   * Lowest level that is accepted. With L3 the token is looked up in the ledger. It can only raise the minimum of the service, which is
+   * L2 by default.
    *
    * @generated from field: ect.v1.Level minimum_level = 7;
    */
@@ -954,9 +954,9 @@ export type VerifyRequest = Message<"ect.v1.VerifyRequest"> & {
   verifyMode: VerifyMode;
 
   /**
-   * Evidence mode: judge the keys and times as of this moment, which must not be in the future. A token that the ledger recorded by
-   * then is judged by the time at which it was recorded: also if its key is compromised since a later time. The replay guard is
-   * skipped. Fractions of a second are ignored: the whole second counts.
+   * Evidence mode: checks the keys and times as of this time, which must not be in the future. A token that the ledger had recorded by
+   * then is checked as of the time of its recording, also if its key is compromised since a later time. The replay guard is
+   * skipped. Fractions of a second are ignored.
    *
    * @generated from field: google.protobuf.Timestamp as_of = 13;
    */
@@ -984,7 +984,7 @@ export type Equivocation = Message<"ect.v1.Equivocation"> & {
   signingInput: string;
 
   /**
-   * The signing input of the token that this audience verified first. Empty where a bounded guard could not keep it.
+   * The signing input of the token that this audience verified first. Empty if the replay guard does not store it.
    *
    * @generated from field: string other_signing_input = 2;
    */
@@ -1019,7 +1019,7 @@ export type VerifyResponse = Message<"ect.v1.VerifyResponse"> & {
   finding?: Finding | undefined;
 
   /**
-   * L1, L2, or L3 if the ledger was examined and has this token. Unset if not valid.
+   * L1, L2, or L3 if the token was looked up in the ledger and found. Unset if not valid.
    *
    * @generated from field: ect.v1.Level level = 3;
    */
@@ -1040,7 +1040,7 @@ export type VerifyResponse = Message<"ect.v1.VerifyResponse"> & {
   kid: string;
 
   /**
-   * The graph, if it was examined.
+   * The graph, if it was validated.
    *
    * @generated from field: ect.v1.DagReport dag_report = 6;
    */
@@ -1083,8 +1083,8 @@ export type BatchVerifyRequest = Message<"ect.v1.BatchVerifyRequest"> & {
   items: BatchVerifyItem[];
 
   /**
-   * Names this batch, under the rules of the `request_id` of a VerifyRequest: for the same caller, repeating the batch under the same
-   * id is not a replay. It applies to the items without a `request_id` of their own, each by its position.
+   * Identifies this batch, under the rules of the `request_id` of a VerifyRequest: for the same caller, repeating the batch under the
+   * same id is not a replay. It applies to the items without a `request_id`, each by its position.
    *
    * @generated from field: string request_id = 2;
    */
@@ -1192,13 +1192,13 @@ export const BatchVerifyResultSchema: GenMessage<BatchVerifyResult> = /*@__PURE_
   messageDesc(file_ect_v1_authority, 17);
 
 /**
- * Tokens to be validated on their own.
+ * Tokens to be validated without the ledger.
  *
  * @generated from message ect.v1.TokenBundle
  */
 export type TokenBundle = Message<"ect.v1.TokenBundle"> & {
   /**
-   * 1 to 10,000 tokens in any order, and as many as fit into the message of 4 MiB: some 5,000 signed tokens of 800 bytes.
+   * 1 to 10,000 tokens in any order, and as many as fit into the message of 4 MiB: about 5,000 signed tokens of 800 bytes.
    *
    * @generated from field: repeated string tokens = 1;
    */
@@ -1242,7 +1242,7 @@ export type ValidateDAGRequest = Message<"ect.v1.ValidateDAGRequest"> & {
     case: "wid";
   } | {
     /**
-     * These tokens alone. The ledger is read only for marks, and for recordings that a mark leaves valid.
+     * Only these tokens. The ledger is read only for marks, and for tasks of a marked key that were recorded before the compromise.
      *
      * @generated from field: ect.v1.TokenBundle bundle = 3;
      */
@@ -1280,8 +1280,7 @@ export const ValidateDAGRequestSchema: GenMessage<ValidateDAGRequest> = /*@__PUR
  */
 export type ValidateDAGResponse = Message<"ect.v1.ValidateDAGResponse"> & {
   /**
-   * Its status, every broken rule, and what else is known of it. An invalid token makes the graph invalid, with the reason of that
-   * token.
+   * Its status and every violated rule. An invalid token makes the graph invalid, with the reason of that token.
    *
    * @generated from field: ect.v1.DagReport dag_report = 1;
    */
@@ -1346,8 +1345,8 @@ export type AppendLedgerRequest = Message<"ect.v1.AppendLedgerRequest"> & {
   /**
    * Runs and returns every check, but records nothing. A check that would reject the call has the status FAIL, and the first of these
    * is the reason that the call would fail with; the dry run itself succeeds. If the token is recorded already, no check fails, even if
-   * the token has expired or its key is compromised by now. In a batch, dry runs come last: each sees what the other items have
-   * recorded, and nothing of other dry runs.
+   * the token has expired or its key is compromised by now. In a batch, dry runs come last: each takes into account what the other items
+   * have recorded, but not other dry runs.
    *
    * @generated from field: bool dry_run = 2;
    */
@@ -1539,17 +1538,17 @@ export const RecordMode = {
   UNSPECIFIED: 0,
 
   /**
-   * Before it leaves: the answer has the receipt, or the call fails and there is no token.
+   * Before it is returned: the response has the receipt, or the call fails and returns no token.
    *
    * @generated from enum value: RECORD_MODE_SYNC = 1;
    */
   SYNC: 1,
 
   /**
-   * After it has left, as a token of level L2: the answer has no receipt. The pending recording is durable before the token leaves,
-   * and is completed also after a crash. GetRecording returns its state, and can wait for the entry. GetEntry answers ENTRY_PENDING
-   * until the entry exists, and ENTRY_FAILED if there will be none: then the token stays at L2. A pending recording takes about as
-   * long to write as an entry: this mode is for callers that must not wait while the ledger is busy or unavailable.
+   * After it was returned, as a token of level L2: the response has no receipt. The pending recording is durable before the token is
+   * returned, and is completed also after a crash. GetRecording returns its state, and can wait for the entry. GetEntry fails with
+   * ENTRY_PENDING until the entry exists, and with ENTRY_FAILED if there will be none: then the token stays at L2. A pending recording
+   * takes about as long to write as an entry: this mode is for callers that must not wait while the ledger is busy or unavailable.
    *
    * @generated from enum value: RECORD_MODE_ASYNC = 2;
    */
@@ -1570,7 +1569,7 @@ export const RecordModeSchema: GenEnum<RecordMode> = /*@__PURE__*/
   enumDesc(file_ect_v1_authority, 0);
 
 /**
- * Whether Verify looks at the graph.
+ * Whether Verify validates the graph.
  *
  * @generated from enum ect.v1.DagMode
  */
@@ -1583,7 +1582,7 @@ export const DagMode = {
   UNSPECIFIED: 0,
 
   /**
-   * The graph is not examined.
+   * The graph is not validated.
    *
    * @generated from enum value: DAG_MODE_NONE = 1;
    */
@@ -1605,7 +1604,7 @@ export const DagMode = {
 } as const;
 
 /**
- * Whether Verify looks at the graph.
+ * Whether Verify validates the graph.
  *
  * @generated from enum ect.v1.DagMode
  */
@@ -1631,21 +1630,21 @@ export const ReplayMode = {
   UNSPECIFIED: 0,
 
   /**
-   * A token that this audience has seen before is rejected, and this one is remembered until it has expired.
+   * A token that this audience has verified before is rejected. The use of this token is stored until the token has expired.
    *
    * @generated from enum value: REPLAY_MODE_RECORD = 1;
    */
   RECORD: 1,
 
   /**
-   * Neither checked nor remembered.
+   * Uses are neither checked nor stored.
    *
    * @generated from enum value: REPLAY_MODE_SKIP = 2;
    */
   SKIP: 2,
 
   /**
-   * A token that this audience has seen before is rejected, but this one is not remembered.
+   * A token that this audience has verified before is rejected, but the use of this token is not stored.
    *
    * @generated from enum value: REPLAY_MODE_OBSERVE = 3;
    */
@@ -1686,8 +1685,8 @@ export const VerifyMode = {
   ENFORCE: 1,
 
   /**
-   * Runs every step that can still run after a failure, and returns all of them as `checks`, so that one answer lists every
-   * fault. The verdict is the same. Nothing is remembered of a token that fails.
+   * Runs every step that can still run after a failure, and returns all of them as `checks`, so that one response lists every
+   * fault. The verdict is the same. No use of a token that fails is stored.
    *
    * @generated from enum value: VERIFY_MODE_REPORT = 2;
    */
@@ -1752,8 +1751,8 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
  * Issues, verifies, orders and records tokens. Every failure carries a `google.rpc.ErrorInfo` whose `reason` is a
  * value of ErrorReason without its prefix and whose `domain` is `ect-authority`. Messages are at most 256 KiB, those of the batch methods
  * and of ValidateDAG at most 4 MiB; a deadline over 60 s counts as 60 s. Where several limits apply, the smallest counts: 1,000
- * items share the 4 MiB of their message. A call whose answer could be larger than 4 MiB is rejected with MESSAGE_TOO_LARGE
- * before any work is done. GetAuthority answers every limit that is in force. A call whose answer was lost can be repeated: with
+ * items share the 4 MiB of their message. A call whose response could be larger than 4 MiB is rejected with MESSAGE_TOO_LARGE
+ * before any work is done. GetAuthority returns every limit that is in force. A call whose response was lost can be repeated: with
  * the same `request_id`, or, for AppendLedger and BatchAppendLedger, which need none, with the same token.
  *
  * A message that cannot be parsed is rejected as a whole, including a batch, before any work is done. This includes JSON with an
@@ -1764,8 +1763,8 @@ export const GraphFormatSchema: GenEnum<GraphFormat> = /*@__PURE__*/
  */
 export const AuthorityService: GenService<{
   /**
-   * Returns who this authority is, what it accepts, and every limit that is in force. It needs no identity. The same document is
-   * served as `/.well-known/ect-authority`, in JSON with the names of the fields as they stand here.
+   * Returns the issuer and ledger of this authority, what it accepts, and every limit that is in force. It needs no identity. The same
+   * document is served as `/.well-known/ect-authority`, in JSON with the field names of the proto.
    *
    * @generated from rpc ect.v1.AuthorityService.GetAuthority
    */
@@ -1775,7 +1774,8 @@ export const AuthorityService: GenService<{
     output: typeof GetAuthorityResponseSchema;
   },
   /**
-   * Signs one token for the caller. With level L3 no token leaves before its entry is durable in the ledger.
+   * Signs one token for the caller. With level L3 the token is returned only after its entry is durable in the ledger, unless
+   * `record_mode` is ASYNC.
    *
    * @generated from rpc ect.v1.AuthorityService.Issue
    */
@@ -1796,7 +1796,7 @@ export const AuthorityService: GenService<{
     output: typeof BatchIssueResponseSchema;
   },
   /**
-   * Verifies one token. A bad token is an answer (`valid` is false), not an error.
+   * Verifies one token. A bad token is a verdict (`valid` is false), not an error.
    *
    * @generated from rpc ect.v1.AuthorityService.Verify
    */
@@ -1816,7 +1816,8 @@ export const AuthorityService: GenService<{
     output: typeof BatchVerifyResponseSchema;
   },
   /**
-   * Validates the graph behind a token, of a recorded workflow, or of a bundle of tokens. A bad graph is an answer.
+   * Validates the graph of a token and its ancestors, of a recorded workflow, or of a bundle of tokens. A bad graph is a verdict, not an
+   * error.
    *
    * @generated from rpc ect.v1.AuthorityService.ValidateDAG
    */
@@ -1826,7 +1827,7 @@ export const AuthorityService: GenService<{
     output: typeof ValidateDAGResponseSchema;
   },
   /**
-   * Verifies a token, requires that its graph is complete, records it, and answers when the entry is durable. Appending the same
+   * Verifies a token, requires that its graph is complete, records it, and responds when the entry is durable. Appending the same
    * token again returns the same entry.
    *
    * @generated from rpc ect.v1.AuthorityService.AppendLedger

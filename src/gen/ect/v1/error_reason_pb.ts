@@ -76,7 +76,7 @@ export const ErrorReason = {
   HEADER_FORBIDDEN: 5,
 
   /**
-   * INVALID_ARGUMENT. The header's `alg` is not on the allowlist. Retry: no.
+   * INVALID_ARGUMENT. The header's `alg` is not an allowed algorithm. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_ALG_NOT_ALLOWED = 6;
    */
@@ -112,7 +112,7 @@ export const ErrorReason = {
   KEY_EXPIRED: 10,
 
   /**
-   * INVALID_ARGUMENT. The key does not fit the algorithm. Retry: no.
+   * INVALID_ARGUMENT. The key has another type than the algorithm requires. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_KEY_MISMATCH = 11;
    */
@@ -163,7 +163,7 @@ export const ErrorReason = {
   EXT_TOO_DEEP: 17,
 
   /**
-   * INVALID_ARGUMENT. The key that signed does not speak for `iss`. Retry: no.
+   * INVALID_ARGUMENT. The key that signed is not trusted for `iss`. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_ISSUER_MISMATCH = 18;
    */
@@ -184,14 +184,14 @@ export const ErrorReason = {
   TOKEN_EXPIRED: 20,
 
   /**
-   * FAILED_PRECONDITION. `iat` is further ahead than the verifier allows (30 s). Retry: no.
+   * FAILED_PRECONDITION. `iat` is further in the future than the verifier allows (30 s). Retry: no.
    *
    * @generated from enum value: ERROR_REASON_IAT_IN_FUTURE = 21;
    */
   IAT_IN_FUTURE: 21,
 
   /**
-   * FAILED_PRECONDITION. `nbf` is further ahead than the verifier allows (30 s). Retry: no.
+   * FAILED_PRECONDITION. `nbf` is further in the future than the verifier allows (30 s). Retry: no.
    *
    * @generated from enum value: ERROR_REASON_TOKEN_NOT_YET_VALID = 57;
    */
@@ -293,7 +293,7 @@ export const ErrorReason = {
   REQUEST_MALFORMED: 34,
 
   /**
-   * RESOURCE_EXHAUSTED. The request is larger than the method allows, or its answer could be larger than the 4 MiB that gRPC
+   * RESOURCE_EXHAUSTED. The request is larger than the method allows, or its response could be larger than the 4 MiB that gRPC
    * clients accept: then no work was done. The metadata has the limit that was exceeded: `limit_bytes` of a message,
    * `limit_values` of a message of many small parts, or `limit_ratio` of a compressed one. Retry: no. Metadata: sometimes
    * `limit_bytes`, `limit_values`, `limit_ratio`.
@@ -341,7 +341,7 @@ export const ErrorReason = {
   IDEMPOTENCY_CONFLICT: 40,
 
   /**
-   * DEADLINE_EXCEEDED. The deadline passed before the answer was ready. Retry: only if the call is idempotent, since its outcome
+   * DEADLINE_EXCEEDED. The deadline passed before the response was ready. Retry: only if the call is idempotent, because its outcome
    * is unknown.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 41;
@@ -394,7 +394,7 @@ export const ErrorReason = {
   ISSUER_KEYS_UNAVAILABLE: 110,
 
   /**
-   * UNAVAILABLE. The ledger's storage does not answer. Retry: after 1 s. Metadata: sometimes `retry_after_seconds`.
+   * UNAVAILABLE. The ledger's storage does not respond. Retry: after 1 s. Metadata: sometimes `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_LEDGER_UNAVAILABLE = 46;
    */
@@ -409,14 +409,14 @@ export const ErrorReason = {
   LEDGER_CORRUPT: 47,
 
   /**
-   * UNAVAILABLE. The replay guard's storage does not answer. Retry: after 1 s. Metadata: sometimes `retry_after_seconds`.
+   * UNAVAILABLE. The replay guard's storage does not respond. Retry: after 1 s. Metadata: sometimes `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_REPLAY_GUARD_UNAVAILABLE = 48;
    */
   REPLAY_GUARD_UNAVAILABLE: 48,
 
   /**
-   * UNAVAILABLE. The idempotency store does not answer, or is full. Retry: after 1 s. Metadata: sometimes `retry_after_seconds`.
+   * UNAVAILABLE. The idempotency store does not respond, or is full. Retry: after 1 s. Metadata: sometimes `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_UNAVAILABLE = 92;
    */
@@ -430,7 +430,7 @@ export const ErrorReason = {
   ONCE_CORRUPT: 93,
 
   /**
-   * UNAVAILABLE. The bounded replay guard is full of live tokens. Retry: after 30 s.
+   * UNAVAILABLE. The replay guard in memory is full of unexpired tokens. Retry: after 30 s.
    *
    * @generated from enum value: ERROR_REASON_REPLAY_GUARD_FULL = 49;
    */
@@ -459,7 +459,7 @@ export const ErrorReason = {
   INTERNAL: 52,
 
   /**
-   * NOT_FOUND. The health service knows no service of this name. Retry: no. Metadata: `service`.
+   * NOT_FOUND. The health service has no service of this name. Retry: no. Metadata: `service`.
    *
    * @generated from enum value: ERROR_REASON_SERVICE_UNKNOWN = 53;
    */
@@ -481,7 +481,7 @@ export const ErrorReason = {
   ENTRY_PENDING: 55,
 
   /**
-   * NOT_FOUND. The token was issued, but the ledger rejected its entry for good. `cause` is the reason. Retry: no. Metadata:
+   * NOT_FOUND. The token was issued, but the ledger rejected its entry permanently. `cause` is the reason. Retry: no. Metadata:
    * `cause`; sometimes `jti`, `wid`.
    *
    * @generated from enum value: ERROR_REASON_ENTRY_FAILED = 56;
@@ -489,7 +489,7 @@ export const ErrorReason = {
   ENTRY_FAILED: 56,
 
   /**
-   * UNAVAILABLE. The signer does not answer, or cannot sign now; no token was issued. Retry: after 5 s.
+   * UNAVAILABLE. The signer does not respond, or cannot sign now; no token was issued. Retry: after 5 s.
    *
    * @generated from enum value: ERROR_REASON_SIGNER_UNAVAILABLE = 60;
    */
@@ -526,8 +526,8 @@ export const ErrorReason = {
   ADMIN_REQUIRED: 64,
 
   /**
-   * PERMISSION_DENIED. The operator's policy does not permit this call. What a caller may not read is instead reported as not
-   * found. Retry: no.
+   * PERMISSION_DENIED. The operator's policy does not permit this call. Entries that the caller may not read are reported as not
+   * found instead. Retry: no.
    *
    * @generated from enum value: ERROR_REASON_NOT_AUTHORIZED = 67;
    */
@@ -585,9 +585,11 @@ export const ErrorReason = {
   STORAGE_FULL: 90,
 
   /**
-   * RESOURCE_EXHAUSTED. One caller or connection has used up a quota; others are served. `quota` is one of `written_bytes_per_hour` (what the service stored for it),
-   * `open_recordings_per_caller` (its tokens that wait for their entries), `open_calls_per_caller`, `open_streams_per_connection`, `public_requests_per_connection_second` (requests that need no
-   * identity), and of the operator's limits for callers `calls_per_second` and `concurrent_calls`. Retry: after the time in RetryInfo. Metadata: `quota`, `limit`, `retry_after_seconds`.
+   * RESOURCE_EXHAUSTED. One caller or connection has used up a quota; others are served. `quota` is one of
+   * `written_bytes_per_hour` (bytes that the service stored for the caller), `open_recordings_per_caller` (pending recordings of the
+   * caller), `open_calls_per_caller`, `open_streams_per_connection`, `public_requests_per_connection_second` (requests that need no
+   * identity), or one of the operator's limits for callers, `calls_per_second` and `concurrent_calls`. Retry: after the time in
+   * RetryInfo. Metadata: `quota`, `limit`, `retry_after_seconds`.
    *
    * @generated from enum value: ERROR_REASON_QUOTA_EXCEEDED = 91;
    */

@@ -298,7 +298,7 @@ export const LossEntrySchema: GenMessage<LossEntry> = /*@__PURE__*/
   messageDesc(file_ect_v1_ledger, 4);
 
 /**
- * Evidence that an entry is in the ledger, to be checked offline with the ledger's verifier key alone.
+ * Evidence that an entry is in the ledger. It can be verified offline, with only the ledger's verifier key.
  *
  * @generated from message ect.v1.Receipt
  */
@@ -555,7 +555,7 @@ export type ListEntriesRequest = Message<"ect.v1.ListEntriesRequest"> & {
   wid: string;
 
   /**
-   * Only tasks of this issuer, and what this administrator stated.
+   * Only tasks of this issuer, and entries that this administrator stated.
    *
    * @generated from field: string iss = 2;
    */
@@ -719,7 +719,7 @@ export type GetWorkflowResponse = Message<"ect.v1.GetWorkflowResponse"> & {
   lastRecordedAt?: Timestamp | undefined;
 
   /**
-   * The state of their graph. More than 100,000 tasks cannot be examined together: INVALID, DAG_TOO_DEEP.
+   * The state of their graph. More than 100,000 tasks cannot be validated together: the status is INVALID, the reason DAG_TOO_DEEP.
    *
    * @generated from field: ect.v1.DagReport dag_report = 6;
    */
@@ -923,7 +923,7 @@ export type GetConsistencyProofResponse = Message<"ect.v1.GetConsistencyProofRes
   secondTreeSize: bigint;
 
   /**
-   * SHA-256 hashes of 32 bytes in the order of RFC 6962, 2.1.2. Empty where the sizes are equal.
+   * SHA-256 hashes of 32 bytes in the order of RFC 6962, 2.1.2. Empty if the sizes are equal.
    *
    * @generated from field: repeated bytes hashes = 3;
    */
@@ -1006,7 +1006,7 @@ export const RecordingStatus = {
   RECORDED: 2,
 
   /**
-   * There will be no entry, and the token stays at L2. This is remembered for 7 days.
+   * There will be no entry, and the token stays at L2. This state is stored for 7 days.
    *
    * @generated from enum value: RECORDING_STATUS_FAILED = 3;
    */
@@ -1027,7 +1027,7 @@ export const RecordingStatusSchema: GenEnum<RecordingStatus> = /*@__PURE__*/
   enumDesc(file_ect_v1_ledger, 1);
 
 /**
- * What an entry is about.
+ * The kind of an entry.
  *
  * @generated from enum ect.v1.EntryKind
  */
@@ -1069,7 +1069,7 @@ export const EntryKind = {
 } as const;
 
 /**
- * What an entry is about.
+ * The kind of an entry.
  *
  * @generated from enum ect.v1.EntryKind
  */
@@ -1140,8 +1140,8 @@ export const LedgerService: GenService<{
     output: typeof GetEntryResponseSchema;
   },
   /**
-   * Returns the state of the recording of one task: pending, the entry, or why there will be none. For a token that left before its
-   * entry (RECORD_MODE_ASYNC), every process that serves the ledger returns the same, also after a restart.
+   * Returns the state of the recording of one task: pending, the entry, or why there will be none. For a token that was returned before
+   * its entry was written (RECORD_MODE_ASYNC), every process that serves the ledger returns the same, also after a restart.
    *
    * @generated from rpc ect.v1.LedgerService.GetRecording
    */

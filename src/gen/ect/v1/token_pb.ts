@@ -82,7 +82,7 @@ export type Claims = Message<"ect.v1.Claims"> & {
   exp?: Timestamp | undefined;
 
   /**
-   * Token id and task id: a UUID (RFC 9562) in lower case, unique inside `wid`, or globally where there is no `wid`.
+   * Token id and task id: a UUID (RFC 9562) in lower case, unique inside `wid`, or among all tasks without `wid`.
    *
    * @generated from field: string jti = 5;
    */
@@ -168,14 +168,14 @@ export type PolicyClaims = Message<"ect.v1.PolicyClaims"> & {
   polDecision: string;
 
   /**
-   * Who enforced the policy.
+   * The party that enforced the policy.
    *
    * @generated from field: string pol_enforcer = 3;
    */
   polEnforcer: string;
 
   /**
-   * When it was decided, in whole seconds.
+   * The time of the decision, in whole seconds.
    *
    * @generated from field: google.protobuf.Timestamp pol_timestamp = 4;
    */
@@ -189,7 +189,7 @@ export type PolicyClaims = Message<"ect.v1.PolicyClaims"> & {
   compensationRequired: boolean;
 
   /**
-   * Why it does so.
+   * The reason for the compensation.
    *
    * @generated from field: string compensation_reason = 6;
    */
@@ -204,7 +204,7 @@ export const PolicyClaimsSchema: GenMessage<PolicyClaims> = /*@__PURE__*/
   messageDesc(file_ect_v1_token, 2);
 
 /**
- * What is wrong, and why. A failed call carries the same in `google.rpc.ErrorInfo`.
+ * A violated rule, and how to correct it. A failed call has the same reason and metadata in `google.rpc.ErrorInfo`.
  *
  * @generated from message ect.v1.Finding
  */
@@ -289,13 +289,13 @@ export const CheckSchema: GenMessage<Check> = /*@__PURE__*/
   messageDesc(file_ect_v1_token, 4);
 
 /**
- * One broken rule of the graph.
+ * One violated rule of the graph.
  *
  * @generated from message ect.v1.DagViolation
  */
 export type DagViolation = Message<"ect.v1.DagViolation"> & {
   /**
-   * Which rule, for example `DAG_CYCLE`, and how it is broken.
+   * The rule, for example `DAG_CYCLE`, and how it is violated.
    *
    * @generated from field: ect.v1.Finding finding = 1;
    */
@@ -317,7 +317,7 @@ export const DagViolationSchema: GenMessage<DagViolation> = /*@__PURE__*/
   messageDesc(file_ect_v1_token, 5);
 
 /**
- * A task that must be reviewed, because it, its key or one of its ancestors was marked as compromised. A taint breaks no rule:
+ * A task that must be reviewed, because it, its key or one of its ancestors was marked as compromised. A taint violates no rule:
  * the validity of the token does not change.
  *
  * @generated from message ect.v1.Taint
@@ -345,7 +345,7 @@ export type Taint = Message<"ect.v1.Taint"> & {
   ancestor?: TaskName | undefined;
 
   /**
-   * The key that signed the compromised task: it was marked, or the root key that certified it. Empty where a task was marked.
+   * The key that signed the compromised task: it was marked, or the root key that certified it. Empty if a task was marked.
    *
    * @generated from field: string kid = 4;
    */
@@ -380,7 +380,7 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   status: DagStatus;
 
   /**
-   * Every broken rule that was found, not only the first.
+   * Every violated rule that was found, not only the first.
    *
    * @generated from field: repeated ect.v1.DagViolation violations = 2;
    */
@@ -402,7 +402,7 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   visited: number;
 
   /**
-   * The lowest level of all tasks that were examined. Unset where one of them was not found.
+   * The lowest level of all tasks that were examined. Unset if one of them was not found.
    *
    * @generated from field: ect.v1.Level path_level = 5;
    */
@@ -423,7 +423,7 @@ export type DagReport = Message<"ect.v1.DagReport"> & {
   taintsUnknown: boolean;
 
   /**
-   * How many rows of the lists were left out. The lists of ValidateDAG share 1.5 MiB, those of another answer 32 KiB, and those
+   * How many rows of the lists were omitted. The lists of ValidateDAG share 1.5 MiB, those of another response 32 KiB, and those
    * of a batch 256 KiB and the usual size of each graph.
    *
    * @generated from field: int32 omitted = 8;
@@ -439,7 +439,7 @@ export const DagReportSchema: GenMessage<DagReport> = /*@__PURE__*/
   messageDesc(file_ect_v1_token, 7);
 
 /**
- * How strongly a token is backed. A higher level includes the lower one.
+ * How much a token proves. A higher level includes the lower ones.
  *
  * @generated from enum ect.v1.Level
  */
@@ -452,7 +452,8 @@ export const Level = {
   UNSPECIFIED: 0,
 
   /**
-   * An unsigned object with the claims of a token, as JSON or its base64url. It is as authentic as the channel that it came by.
+   * An unsigned object with the claims of a token, as JSON or its base64url. It is only as authentic as the channel over which it was
+   * received.
    *
    * @generated from enum value: LEVEL_L1 = 1;
    */
@@ -474,7 +475,7 @@ export const Level = {
 } as const;
 
 /**
- * How strongly a token is backed. A higher level includes the lower one.
+ * How much a token proves. A higher level includes the lower ones.
  *
  * @generated from enum ect.v1.Level
  */
@@ -487,7 +488,7 @@ export const LevelSchema: GenEnum<Level> = /*@__PURE__*/
   enumDesc(file_ect_v1_token, 0);
 
 /**
- * Which edition of the Internet-Draft a token is written in.
+ * The version of the Internet-Draft that a token conforms to.
  *
  * @generated from enum ect.v1.Draft
  */
@@ -516,7 +517,7 @@ export const Draft = {
 } as const;
 
 /**
- * Which edition of the Internet-Draft a token is written in.
+ * The version of the Internet-Draft that a token conforms to.
  *
  * @generated from enum ect.v1.Draft
  */
@@ -577,13 +578,13 @@ export const CheckStatusSchema: GenEnum<CheckStatus> = /*@__PURE__*/
   enumDesc(file_ect_v1_token, 2);
 
 /**
- * What is known of the graph behind a token, a workflow or a bundle.
+ * The status of the graph of a token, a workflow or a bundle.
  *
  * @generated from enum ect.v1.DagStatus
  */
 export const DagStatus = {
   /**
-   * The graph was not looked at.
+   * The graph was not validated.
    *
    * @generated from enum value: DAG_STATUS_UNSPECIFIED = 0;
    */
@@ -604,7 +605,7 @@ export const DagStatus = {
   PARTIAL: 2,
 
   /**
-   * At least one rule is broken.
+   * At least one rule is violated.
    *
    * @generated from enum value: DAG_STATUS_INVALID = 3;
    */
@@ -612,7 +613,7 @@ export const DagStatus = {
 } as const;
 
 /**
- * What is known of the graph behind a token, a workflow or a bundle.
+ * The status of the graph of a token, a workflow or a bundle.
  *
  * @generated from enum ect.v1.DagStatus
  */
