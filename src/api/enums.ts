@@ -8,7 +8,7 @@ export function known(field: string, value: number, desc: DescEnum): void {
   if (desc.value[value] === undefined) throw invalid(field, enumRule(desc));
 }
 
-/** The values that a caller may name. The one that stands for none is left out: it is said by leaving the field out. */
+/** The values that a caller may name, without the unspecified value: a caller omits the field instead. */
 export function enumRule({ values }: DescEnum): string {
   const names = values.filter(({ number }) => number !== 0).map(({ name }) => name);
   return `must be one of ${names.join(', ')}`;

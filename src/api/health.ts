@@ -19,7 +19,7 @@ export interface HealthOptions {
   readonly isServing: () => boolean;
   /** How often a watched status is looked at, in milliseconds. */
   readonly watchIntervalMs: number;
-  /** Aborted when the service is told to stop: watchers hear so at once. */
+  /** Aborted when the service stops: watchers are informed immediately. */
   readonly stopping: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
-// The error of one item of a batch. A thousand of them share one answer, whose size is known before anything is done: each has
-// so many bytes in any case, and what more it says is told as long as the batch has room for it.
+// The error of one item of a batch. A thousand of them share one response, whose maximum size is known before any work is done: each
+// has a minimum number of bytes, and more details are included while the batch has room for them.
 
 import { create } from '@bufbuild/protobuf';
 import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';

@@ -1,4 +1,4 @@
-// A string in the place of a list of strings. Python takes it for the list of its characters without a word: aud="urn:x"
+// A string instead of a list of strings. Python converts it into a list of its characters without an error: aud="urn:x"
 // arrives as "u", "r", "n", ":", "x".
 
 import { demand } from './invalid.ts';

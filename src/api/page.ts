@@ -5,7 +5,7 @@ export interface PageContent {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
-  /** Seconds for which anybody may keep it; 0: nobody may. */
+  /** Seconds for which it may be cached; 0: it must not be cached. */
   readonly maxAgeSeconds: number;
 }
 

@@ -34,7 +34,7 @@ async function nextWithin<T>(iterator: AsyncIterator<T>, ms: number): Promise<It
     timer = setTimeout(resolve, ms, undefined).unref();
   });
   const next = iterator.next();
-  // It may fail when nobody waits for it any more.
+  // It may fail after the wait has ended.
   next.catch(() => undefined);
   try {
     return await Promise.race([next, idle]);

@@ -53,7 +53,7 @@ export function createReflection(
 }
 
 function createAnswers(services: readonly DescService[]): (query: Question['messageRequest']) => Answer {
-  // No service imports the details of errors: they stand in an Any, and whoever prints one asks for its type by name.
+  // No service imports the details of errors: they are in an Any, and tools that print one ask for its type by name.
   const files = withDependencies([...services.map((service) => service.file), file_google_rpc_error_details]);
   const byName = new Map([...files].map((file) => [file.proto.name, file]));
   const bySymbol = indexSymbols(files);

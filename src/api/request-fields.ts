@@ -37,7 +37,7 @@ export function readPredecessors(tokens: readonly string[]): readonly string[] {
   return tokens;
 }
 
-/** The name of a request, under which what was done for it is remembered. */
+/** The id of a request, under which its result is stored. */
 export function readRequestId(id: string): string {
   if (!/^[\x21-\x7e]*$/.test(id)) throw invalid('request_id', 'must be printable ASCII without blanks');
   return readName('request_id', id);
@@ -55,7 +55,7 @@ export function readLevel(field: string, level: Level): IssueInput['level'] | un
   return LEVELS[level];
 }
 
-/** What stands for no binding. */
+/** The value that means no binding. */
 export const NOTHING = { case: undefined } as const;
 
 /** The hash that a binding stands for: given as it is, or of the octets given. An empty one is a hash of nothing. */

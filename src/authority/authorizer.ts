@@ -1,9 +1,9 @@
-// Port: may this caller do this. The question is put in the terms of the API and of the draft; who answers it is not known here.
+// Port: decides whether a caller may do something. Requests use the terms of the API and of the draft; adapters decide.
 
 import { EctError, reject } from '../errors.ts';
 import type { Caller } from './caller.ts';
 
-/** What can be permitted: the methods by the names that the API has for them. An item of a batch is asked about as a call of its own. */
+/** What can be permitted: the methods, by their names in the API. An item of a batch needs the same permission as a single call. */
 export const ACTIONS = [
   'Issue',
   'Verify',
@@ -34,7 +34,7 @@ export interface AskedEntry {
   readonly wid: string;
 }
 
-/** What it is to be done to. */
+/** The object of the action. */
 export type Resource =
   | { readonly kind: 'authority' }
   | { readonly kind: 'ledger' }
@@ -43,7 +43,7 @@ export type Resource =
   | { readonly kind: 'workflow'; readonly wid: string }
   | { readonly kind: 'entry'; readonly entry: AskedEntry };
 
-/** The circumstances, by the names of the draft. Which of them there are hangs on the action. */
+/** The context of the action, by the names of the draft. The members depend on the action. */
 export interface Circumstances {
   readonly iss?: string;
   readonly aud?: readonly string[];
@@ -91,7 +91,7 @@ export interface Decision {
   readonly digest: string;
 }
 
-/** What a permission is tied to beside the policy. Undefined: nothing. */
+/** Further conditions of a permission. Undefined: none. */
 export interface Obligations {
   readonly maxTtlSeconds?: number | undefined;
   /** 1 to 3. */
@@ -103,12 +103,12 @@ export interface Obligations {
 }
 
 /**
- * Answers at once, and the same to the same question while one policy is in force. What is not permitted is denied, and so is what
- * cannot be decided. Never throws.
+ * Decides synchronously, and always in the same way for the same request under one policy. What is not permitted is denied, and so is
+ * what cannot be decided. Never throws.
  */
 export interface Authorizer {
   authorize(caller: Caller, question: PermissionQuestion): Decision;
-  /** Whether the answer can hang on this circumstance. One that is costly to find out is found out only then. */
+  /** Whether the decision can depend on this member of the context. Members that are expensive to compute are computed only then. */
   asksFor(circumstance: keyof Circumstances): boolean;
   obligationsOf(caller: Caller): Obligations;
   /** Whether the rules are those of a service without a policy of its own: every identified caller reads everything. */
@@ -117,7 +117,7 @@ export interface Authorizer {
   rejected(caller: Caller, question: PermissionQuestion, decision: Decision): void;
 }
 
-/** Rejects what the policy does not permit. The caller learns only that it may not; the operator is told which policy decided. */
+/** Rejects what the policy does not permit. The caller learns only that it may not; the event names the policy that decided. */
 export function demandPermission(
   authorizer: Authorizer | undefined,
   caller: Caller,

@@ -39,7 +39,7 @@ export const ISSUE_STEPS: readonly StepRule[] = [
   { name: 'record', rule: 'A token of level L3 is recorded.' },
 ];
 
-/** Every step of Append: whether there is room is asked before the token is looked at. */
+/** Every step of Append. Quota and free space are checked before the token. */
 export const APPEND_STEPS: readonly StepRule[] = [
   { name: 'room', rule: 'The quota of the caller and the disk have room for the entry.' },
   ...VERIFY_STEPS,
@@ -75,7 +75,7 @@ export async function dryRunIssue(
   const kid = chosen?.signer?.jwk.kid ?? '';
   let dag: DagReport | undefined;
   if (claims === undefined) return { token: undefined, dag, ...rows.results() };
-  // What the ledger holds is nobody's business whom the policy does not let issue.
+  // A caller that may not issue must not learn from a dry run what the ledger contains.
   const mayLook = !isRejectionOf(permitted) || permitted.reason !== 'NOT_AUTHORIZED' || context.authorizer?.isBuiltIn;
   if (mayLook && namesTasks(input)) {
     const { report, rejection } = await examinePredecessors(context, caller, input, claims, kid, deadline);
@@ -156,8 +156,8 @@ async function dryRunEntry(context: AuthorityContext, caller: Caller, text: stri
 }
 
 /**
- * Of a token that is there already, judged by the time at which it was recorded. The call answers the entry whatever has become of
- * its key or of the rules since then: nothing that does not hold any more is a rejection.
+ * For a token that is recorded already, verified as of the time of its recording. The call returns the entry even if its key or the
+ * rules have changed since then: a step that would fail now is not a rejection.
  */
 async function verdictOnKnown(context: AuthorityContext, text: string, record: LedgerRecord): Promise<Verdict> {
   const recordedAt = secondOf(record);
@@ -166,7 +166,7 @@ async function verdictOnKnown(context: AuthorityContext, text: string, record: L
   return closeVerdict({ ...verdict, rejection: undefined, failures: [] }, 'L3');
 }
 
-/** What became of the steps of a procedure, by their names. */
+/** The outcomes of the steps of a procedure, by name. */
 class Rows {
   readonly #steps: readonly StepRule[];
   readonly #outcomes: Outcome[];
@@ -192,7 +192,7 @@ class Rows {
   }
 }
 
-/** What `run` answers, or the rejection that it throws. */
+/** The result of `run`, or the rejection that it throws. */
 async function attempt<T>(run: () => T | Promise<T>): Promise<T | Rejection> {
   try {
     return await run();

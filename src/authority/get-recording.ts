@@ -1,4 +1,4 @@
-// What became of the recording of a task, for those who hold a token that left before its entry.
+// The state of the recording of a task, for tokens that were returned before their entries were written.
 
 import { throwIfEnded } from '../concurrency/yielder.ts';
 import { EctError, type Rejection, reject } from '../errors.ts';
@@ -17,18 +17,18 @@ export type Recording =
   | { readonly status: 'recorded'; readonly record: LedgerRecord }
   | { readonly status: 'failed'; readonly failure: Rejection };
 
-/** Longer waits count as this. Less than the time in which a service that stops has its calls answered. */
+/** Longer waits count as this. It is less than the time in which a stopping service completes its calls. */
 export const MAX_WAIT_MS = 5_000;
-/** Pauses between two looks, in milliseconds. What this process records is told at once; these find what others have recorded. */
+/** Pauses between two reads of the store, in milliseconds, to find recordings of other processes. Those of this process need no pause. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 500;
 
-/** Calls that wait here keep their place among those that have begun, so a quarter of these wait, of all callers and of one. */
+/** Waiting calls occupy slots of running calls, so at most a quarter of these may wait, for all callers and for one. */
 const WAITING = new WaitSlots({ total: 128, perCaller: 64 });
 
 /**
- * Answers once the task is recorded or will never be, and no later than after `waitMs`, with what is known then. Where too many
- * wait it answers at once. ENTRY_NOT_FOUND where the task was neither recorded nor ordered.
+ * Returns when the task is recorded or its recording has failed, and after `waitMs` at the latest, with the current state. If too many
+ * calls wait it returns immediately. ENTRY_NOT_FOUND if the task is neither recorded nor pending.
  */
 export async function getRecording(
   context: AuthorityContext,
@@ -66,7 +66,7 @@ async function waitFor(
   }
 }
 
-/** The order is asked first: an entry that lands in between is found in the ledger, and one that waits is never called missing. */
+/** The pending recordings are read first: an entry that is written in between is then found in the ledger. */
 async function lookUp({ ledger, recordings }: AuthorityContext, reader: Reader, task: TaskName): Promise<Recording> {
   const order = await recordings.find(task);
   const record = await ledger.find(task.wid, task.jti);
@@ -83,7 +83,7 @@ function notPending(task: TaskName): EctError {
   return new EctError(reject('ENTRY_NOT_FOUND', 'The task is neither recorded nor pending.', namesOf(task)));
 }
 
-/** The entry that an order will come to. */
+/** The entry of a pending recording. */
 function pendingEntry({ wid }: TaskName, iss: string): AskedEntry {
   return { kind: 'task', iss, wid };
 }
@@ -106,7 +106,7 @@ export async function findTask(
   if (record !== undefined) return record;
   const order = await recordings.find(task);
   const isSeen = order !== undefined && (await reader.maySee(pendingEntry(task, order.iss)));
-  // It may have landed, and its order been forgotten, since the first look.
+  // The recording may have been completed and deleted since the first read.
   if (!isSeen) return look();
   if (order.failure === undefined) throw new EctError(reject('ENTRY_PENDING', 'The entry is pending.', namesOf(task)));
   const { reason: cause } = order.failure;

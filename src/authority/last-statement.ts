@@ -16,8 +16,8 @@ interface StatedKey {
 }
 
 /**
- * Keys as they were last spoken of. The mark whose time counts is the last word where it came after the entry of the key. One that is
- * damaged says nothing: what an administrator has stopped is answered also where a mark cannot be read.
+ * Keys with their last statements. The mark with the effective time is the last statement if it came after the entry of the key. A
+ * damaged mark is ignored, so that administrators can list revoked keys even if a mark cannot be read.
  */
 export async function asLastStated<K extends StatedKey>(
   context: AuthorityContext,
@@ -54,7 +54,7 @@ async function readWord({ ledger }: AuthorityContext, entry: number): Promise<Wo
   return leaf.type === 'taint' ? { by: leaf.iss, note: noteIn(record.content), index: entry } : undefined;
 }
 
-/** Of a statement as the ledger keeps it; empty where that was erased, or is of a release that stated none. */
+/** Author and note of a stored statement; empty if it was erased, or if an older release wrote none. */
 function noteIn(content: Uint8Array | null): string {
   if (content === null) return '';
   const { note } = JSON.parse(Buffer.from(content).toString('utf8')) as { readonly note?: unknown };

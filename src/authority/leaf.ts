@@ -13,7 +13,7 @@ import { asTaskFacts, type PolicyFacts, policyFacts } from './task.ts';
 
 const LEAF_VERSION = 1;
 
-/** What the leaf of a task says. The policy facts are as they were judged when the task was recorded. */
+/** The leaf of a task. The policy claims are those at the time of the recording. */
 export interface Leaf extends PolicyFacts {
   readonly v: typeof LEAF_VERSION;
   /** Only leaves of another kind have one. */
@@ -29,20 +29,20 @@ export interface Leaf extends PolicyFacts {
   readonly recorded_at: number;
   /** base64url(SHA-256(salt || token)). */
   readonly commitment: string;
-  /** Tasks on the longest path that ends here. Only where the ledger vouches for all of the task's past. */
+  /** Tasks on the longest path that ends here. Only if the ledger has checked the whole past of the task. */
   readonly depth?: number;
   /** The workflow of each predecessor, in the order of `pred`; absent where all are of the task's own. Empty: none. */
   readonly pred_wid?: readonly string[];
-  /** Written before links were: how many ancestors there are at most. It vouches for nothing any more. */
+  /** A member of older leaves: the maximum number of ancestors. It is no longer used. */
   readonly ancestors?: number;
 }
 
-/** What the ledger wants to know of a token that was verified, or that is our own. */
+/** The data of a verified token, or of our own token, that its entry needs. */
 export type RecordableToken = Pick<VerifiedToken, 'claims' | 'kid' | 'digest'>;
 
 /**
- * A token as the ledger takes it: `wid` is the scope, `jti` the name. `metadata` are what the examination of its graph found,
- * for those that will follow; without, the ledger vouches for nothing.
+ * A token as a candidate for the ledger: `wid` is the scope, `jti` the name. `metadata` is the result of the validation of its graph,
+ * for later tasks; without it, later validations walk the past of this task again.
  */
 export function asCandidate(
   text: string,
@@ -93,10 +93,10 @@ export function isTask({ scope }: LedgerRecord): boolean {
   return isTaskScope(scope);
 }
 
-/** What an entry can be about. */
+/** The kinds of entries. */
 type AnyLeaf = Leaf | MarkLeaf | KeyLeaf | LossLeaf;
 
-/** Reads a leaf of this ledger. What cannot be one means that the store was damaged: LEDGER_CORRUPT. */
+/** Reads a leaf of this ledger. An invalid leaf means that the store was damaged: LEDGER_CORRUPT. */
 export function readLeaf(record: LedgerRecord): AnyLeaf {
   try {
     const leaf = JSON.parse(Buffer.from(record.leaf).toString('utf8')) as AnyLeaf;
@@ -137,7 +137,7 @@ export function asTask(record: LedgerRecord): Task {
   };
 }
 
-/** A task without predecessors needs nobody to vouch for it. */
+/** The past of a task without predecessors is always known. */
 function ledgerFacts({ pred, depth }: Leaf): Pick<Task, 'depth'> {
   if (pred.length === 0) return { depth: 1 };
   return depth === undefined ? {} : { depth };

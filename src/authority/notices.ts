@@ -1,4 +1,4 @@
-// Port: what an operator should hear of, beyond the answers that callers get.
+// Port: events for the operator, in addition to the responses to callers.
 
 import type { ErrorReason } from '../errors.ts';
 
@@ -9,7 +9,7 @@ export interface NamedTask {
   readonly jti: string;
 }
 
-/** Told synchronously, in the middle of a procedure: an implementation must neither throw nor wait. */
+/** Called synchronously inside a procedure: an implementation must neither throw nor wait. */
 export interface Notices {
   /** An issuer signed two different tokens for one task. `seenBy`: the replay guard, or the ledger. */
   equivocated(task: NamedTask, seenBy: 'guard' | 'ledger'): void;

@@ -13,12 +13,12 @@ import { asCandidate } from './leaf.ts';
 import type { PendingRecording } from './pending-recordings.ts';
 import { readToken } from './read-token.ts';
 
-/** Nobody waits for it. */
+/** No caller waits for it. */
 const ENDLESS = { signal: new AbortController().signal };
 
 /**
- * What an order comes to: the candidate, or why the ledger does not take it. The token may have expired since, and its key may have
- * been retired or revoked: it is judged as of the order.
+ * Verifies a pending recording: the candidate for the ledger, or the rejection. The token may have expired since, and its key may have
+ * been retired or revoked: it is verified as of the time of the pending recording.
  */
 export async function readPending(context: AuthorityContext, order: PendingRecording): Promise<Candidate | Rejection> {
   const { text, token } = await read(context, order);
@@ -46,7 +46,7 @@ async function read(
   return { text, token: verdict.ok ? verdict.token : verdict.rejection };
 }
 
-/** What was issued here is read again, whatever levels and drafts are accepted from others by now. */
+/** The token was issued by this service, so the configured minimum level and drafts do not apply. */
 function readsOwn(context: AuthorityContext): AuthorityContext {
   const token = {
     ...context.policy.token,

@@ -1,4 +1,4 @@
-// The steps on a token by itself.
+// The verification steps that need only the token.
 
 import { EctError, type ErrorReason } from '../errors.ts';
 import { peekKey, type TokenVerdict, Verification, type VerifyOptions } from '../token/index.ts';
@@ -27,14 +27,14 @@ async function verifyUnderHeldKeys(
   return verification.finish();
 }
 
-/** Whether it was rejected, and no key is held that it could be of; one of another issuer may bear the name. */
+/** Whether the token was rejected because its key is unknown. A key of another issuer may have the same `kid`. */
 function isOfUnheldKey({ keys }: AuthorityContext, text: string, verdict: TokenVerdict): boolean {
   if (verdict.ok || !verdict.failures.some(({ rejection }) => isOfNoSignature(rejection.reason))) return false;
   const named = peekKey(text);
   return named !== undefined && !keys.holds(named.kid, named.iss);
 }
 
-/** What a key of another issuer may answer for, where it bears the name of one that is not held. */
+/** Reasons that a key of another issuer with the same `kid` can cause, if the key of the token is unknown. */
 const UNDER_A_NAMESAKE: ReadonlySet<ErrorReason> = new Set([
   'KEY_UNKNOWN',
   'KEY_REVOKED',
@@ -49,7 +49,7 @@ function isOfNoSignature(reason: ErrorReason): boolean {
   return reason !== 'ISSUER_MISMATCH' && UNDER_A_NAMESAKE.has(reason);
 }
 
-/** The verdict, unless it only says that the keys of a foreign issuer are not held. Its set is fetched in the background. */
+/** The verdict, unless the keys of a foreign issuer are unavailable; these are fetched in the background. */
 function unlessMissed({ keys }: AuthorityContext, text: string, verdict: TokenVerdict): TokenVerdict {
   if (verdict.ok || !verdict.failures.some(({ rejection }) => UNDER_A_NAMESAKE.has(rejection.reason))) return verdict;
   const named = peekKey(text);
@@ -58,7 +58,7 @@ function unlessMissed({ keys }: AuthorityContext, text: string, verdict: TokenVe
   throw new EctError(rejection);
 }
 
-/** A key of ours that ended long ago is not held, and still answers for what it signed in its time. */
+/** Keys of this service that expired long ago are not in the key ring, but their old tokens are still valid as evidence. */
 async function readUnderPastKey(
   context: AuthorityContext,
   text: string,
@@ -70,7 +70,7 @@ async function readUnderPastKey(
   return unlessMissed(context, text, await verifyUnderHeldKeys(context, text, options));
 }
 
-/** As of now a key that ended long ago is rejected in any case, so that it cannot be looked for is no failure. */
+/** As of now such a key is rejected in any case, so a failed lookup in the ledger does not matter. */
 async function isRecalled({ keys }: AuthorityContext, kid: string, { asOf }: VerifyOptions): Promise<boolean> {
   const recalling = keys.findPastKey(kid);
   return asOf === undefined ? recalling.catch(() => false) : recalling;

@@ -1,5 +1,5 @@
-// Asynchronous L3: a token leaves as L2 once the order to record it is durable, and its entry follows. Any process that shares
-// the pending recordings completes those that another one has left.
+// Asynchronous L3: a token is returned as L2 once its pending recording is durable, and its entry is written afterwards. Any process
+// that shares the pending recordings completes those that another process did not complete.
 
 import { underDeadline } from '../concurrency/call-deadline.ts';
 import { nextSlice } from '../concurrency/yielder.ts';
@@ -9,23 +9,23 @@ import { Listeners } from './listeners.ts';
 import type { Notices } from './notices.ts';
 import type { PendingRecording, PendingRecordings, PendingState, TaskName } from './pending-recordings.ts';
 
-/** For how long a process has an order to itself. What a process that died had is taken up after this. */
+/** Lease of a pending recording. After it, another process completes the recordings of a process that died. */
 const LEASE_MS = 3_000;
 /** How often a process looks for pending recordings without a lease. */
 const SWEEP_MS = 1_000;
-/** Orders that are taken up together: they share a commit. */
+/** Pending recordings that are completed together, in one commit. */
 const TAKEN = 64;
 /** Tokens that are verified before other calls are served. */
 const READ_PER_SLICE = 8;
-/** For how long it is told why there is no entry. */
+/** How long a failure of a recording is stored. */
 const FAILURE_KEPT_MS = 7 * 24 * 3_600_000;
 
-/** What an order waits for: a key that another process has made, a predecessor that a restored ledger lacks and whose order is open too. */
+/** Reasons for which a recording stays pending: a key of another process, or a predecessor whose recording is pending too after a restore. */
 const MAY_STILL_COME: ReadonlySet<ErrorReason> = new Set(['KEY_UNKNOWN', 'DAG_PREDECESSOR_MISSING']);
-/** And for how long, after it was placed. */
+/** How long it stays pending for these, after it was stored. */
 const COMES_WITHIN_SECONDS = 24 * 3_600;
 
-/** What comes to an end by itself, or by an operator. The order stays open for as long. */
+/** Conditions that end by themselves or by an action of the operator. The recording stays pending until then. */
 const MAY_PASS: ReadonlySet<ErrorReason> = new Set([
   'LEDGER_UNAVAILABLE',
   'LEDGER_CORRUPT',
@@ -38,15 +38,15 @@ export interface RecordingsOptions {
   readonly pendingRecordings: PendingRecordings;
   readonly ledger: Ledger;
   readonly notices: Notices;
-  /** The earliest time that it can be, in seconds since the epoch. */
+  /** The earliest plausible time, in seconds since the epoch. */
   readonly earliest: () => number;
-  /** What an order comes to that is not fresh from this process: a candidate, or why the ledger does not take it. */
+  /** Verifies a pending recording that is not new in this process: a candidate for the ledger, or the rejection. */
   readonly reread: (order: PendingRecording) => Promise<Candidate | Rejection>;
   readonly leaseMs?: number;
   readonly sweepMs?: number;
 }
 
-/** `open`: nobody knows yet. */
+/** `open`: the outcome is not known yet. */
 type Outcome = 'open' | { readonly failure: Rejection | undefined; readonly isNew: boolean };
 
 export class Recordings {
@@ -62,14 +62,14 @@ export class Recordings {
   }
 
   /**
-   * Takes over the recording of a token that is about to leave: when this answers, the order is durable. The token must not leave
-   * where it rejects: QUOTA_EXCEEDED if too many wait, DAG_DUPLICATE_TASK if another token waits under the same name.
-   * `onUnwritten` is called where the entry was there already, or another call has ordered it.
+   * Accepts the recording of a token that is about to be returned. When the promise is fulfilled, the pending recording is durable. If it
+   * is rejected, the token must not be returned: QUOTA_EXCEEDED if too many recordings are pending, DAG_DUPLICATE_TASK if another token
+   * is pending under the same name. `onUnwritten` is called if the entry exists already, or is pending because of another call.
    */
   async order(order: PendingRecording, candidate: Candidate, onUnwritten: () => void = () => undefined): Promise<void> {
     const { pendingRecordings, leaseMs } = this.#options;
     const placement = await pendingRecordings.place(order, leaseMs);
-    // From here on the entry will follow, whatever becomes of this process.
+    // From here on the recording is durable: the entry will be written even if this process dies.
     if (placement === 'placed') {
       // The call ends before its entry is written.
       return this.#track(underDeadline(Number.POSITIVE_INFINITY, () => this.#carryOut(order, candidate, onUnwritten)));
@@ -79,7 +79,7 @@ export class Recordings {
     throw new EctError(reject('DAG_DUPLICATE_TASK', `Another token waits under task ${jti}.`, { jti }));
   }
 
-  /** What is known of the order for a task; undefined where there was none, or it was carried out. */
+  /** The state of the pending recording of a task; undefined if there was none, or it was completed. */
   find(task: TaskName): Promise<PendingState | undefined> {
     return this.#options.pendingRecordings.find(task);
   }
@@ -89,7 +89,7 @@ export class Recordings {
     this.#sweepIn(0);
   }
 
-  /** Carries out what nobody has in hand now. */
+  /** Completes pending recordings without a lease. */
   async sweep(): Promise<void> {
     const { pendingRecordings, leaseMs } = this.#options;
     for (;;) {
@@ -100,17 +100,17 @@ export class Recordings {
         carried.push(this.#carryOut(order));
       }
       const outcomes = await Promise.all(carried);
-      // While the ledger does not answer there is no use in asking for more.
+      // While the ledger is unavailable, further reads are useless.
       if (this.#isStopped || taken.length < TAKEN || outcomes.includes('open')) return;
     }
   }
 
-  /** Waits for what this process is carrying out. */
+  /** Waits for the recordings that this process is completing. */
   async drain(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** Looks for nothing more, and waits for what is being carried out. What is open then stays for the next process. */
+  /** Stops looking for recordings, and waits for those in progress. The others stay pending for the next process. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -128,7 +128,7 @@ export class Recordings {
     void work.finally(() => this.#running.delete(work));
   }
 
-  /** Never rejects. An order whose end could not be written stays open: the next one finds its entry. */
+  /** Never rejects. If the completion cannot be stored, the recording stays pending, and the next attempt finds its entry. */
   async #carryOut(
     order: PendingRecording,
     candidate?: Candidate,
@@ -176,7 +176,7 @@ export class Recordings {
 
   #sweepIn(pauseMs: number): void {
     this.#timer = setTimeout(() => {
-      // A store that fails is told by the calls that need it. Here it can wait.
+      // Calls that need the store report its failure. This loop tries again later.
       this.#sweeping = this.sweep()
         .catch(() => undefined)
         .then(() => {

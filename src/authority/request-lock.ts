@@ -1,4 +1,4 @@
-// A request id that names a call as a whole: held for its request before anything is done, in the memory of request ids.
+// A request id that identifies a whole call: it is stored with its request in the idempotency store before any work is done.
 
 import { EctError, reject } from '../errors.ts';
 import { type Caller, keyScope } from './caller.ts';
@@ -6,21 +6,21 @@ import type { AuthorityContext } from './context.ts';
 import { writeFor } from './write-reservation.ts';
 import { heldBytes } from './write-sizes.ts';
 
-/** What is held. */
+/** A locked request id. */
 export interface RequestLock {
-  /** Of one kind of call: ids of different kinds never meet, nor do they meet those of Issue, which have no blank. */
+  /** The kind of call. Ids of different kinds are separate, also from those of Issue, whose scopes have no space. */
   readonly kind: 'batch' | 'rotation';
   readonly requestId: string;
   /** SHA-256 of the request. */
   readonly digest: Uint8Array;
-  /** What is to be done, as far as a repeated call must do the same. */
+  /** The plan of the call, as far as a repeated call must do the same. */
   readonly plan: string;
   readonly keepSeconds: number;
 }
 
 /**
- * Holds an id for its request, and answers the plan of the call that was first; durable when it answers. IDEMPOTENCY_CONFLICT where
- * the id stands for another request. As in Issue, callers that cannot be told apart do not meet.
+ * Locks an id for its request, and returns the plan of the first call with this id; the lock is then durable. IDEMPOTENCY_CONFLICT if
+ * the id belongs to another request. As in Issue, the ids of anonymous callers never conflict.
  */
 export async function lockRequest(
   context: AuthorityContext,
@@ -35,7 +35,7 @@ export async function lockRequest(
   const earlier = await context.idempotency.findIssued(scope, key, earliest);
   const hold = () => context.idempotency.remember(scope, key, wanted, keepUntil, earliest);
   const write = { caller, use: 'idempotency', bytes: heldBytes(plan.length) } as const;
-  // What administrators order in an incident does not wait for a quota.
+  // Requests of administrators are exempt from the quota, because they may be urgent.
   const held = earlier ?? (kind === 'rotation' ? await hold() : await writeFor(context, write, hold, () => true));
   if (Buffer.compare(held.requestDigest, digest) === 0) return held.token;
   throw new EctError(reject('IDEMPOTENCY_CONFLICT', 'The request_id was used for another request.'));

@@ -9,14 +9,14 @@ import { type OpenVerdict, recordStep } from './verdict.ts';
 import { writeFor } from './write-reservation.ts';
 import { heldBytes } from './write-sizes.ts';
 
-/** What a verifier says about its use of a token. */
+/** The use of a token by a verifier. */
 interface UseInput {
   readonly token: string;
   readonly requestId: string;
   readonly replay: 'record' | 'observe' | 'skip';
 }
 
-/** One atomic step decides and remembers. A token that has failed already, as in a report, is only looked at. */
+/** One atomic step checks and stores the use. For a token that has failed already, as in a report, it only checks. */
 export async function judgeUse(
   context: AuthorityContext,
   guard: ReplayGuard,
@@ -31,7 +31,7 @@ export async function judgeUse(
   const requestId = ownName(caller, input.requestId);
   const use = { audience, iss, wid, jti, iat, digest: token.digest, signingInput, requestId };
   const { token: policy, replayTtlSeconds } = context.policy;
-  // What is rejected already needs no such answer: a bad token is a verdict.
+  // A token that is rejected already has its verdict, so a failure of the guard does not matter.
   if (verdict.rejection === undefined) rejectForgotten(context, exp + policy.maxFutureSeconds);
   const keepUntil = Math.max(exp + policy.maxFutureSeconds, context.now() + replayTtlSeconds);
   // What this time leaves alive is remembered, also where the clock has jumped: a token that was used stays used.
@@ -87,8 +87,8 @@ export async function claimProof(
 }
 
 /**
- * Where the clock was set back, tokens that had expired are alive again, and what was known of their uses is gone. Of tokens that
- * end before that time nobody can say whether they were used.
+ * If the clock was set back, tokens that had expired are unexpired again, but their uses have been deleted. It is unknown whether
+ * tokens that expire before that time were used.
  */
 function rejectForgotten(context: AuthorityContext, keptUntil: number): void {
   const forgotten = context.forgotten();
@@ -101,8 +101,8 @@ function rejectForgotten(context: AuthorityContext, keptUntil: number): void {
 }
 
 /**
- * The shortest `request_id` of an anonymous caller: 128 bits in base64url. Such callers share one space of ids, so an id is
- * theirs only as far as nobody else guesses it, or comes upon it by counting.
+ * The shortest `request_id` of an anonymous caller: 128 bits in base64url. Anonymous callers share one scope, so nobody may be able
+ * to guess an id or to find it by counting.
  */
 const MIN_ANONYMOUS_ID_CHARACTERS = 22;
 
@@ -117,7 +117,7 @@ export function guessableId(caller: Caller, { requestId }: Pick<UseInput, 'reque
   return reject('REQUEST_INVALID', message, { field: 'request_id' });
 }
 
-/** A caller repeats its own calls only: whoever guesses another's id still replays. No caller's name has a blank. */
+/** A caller can repeat only its own calls: with the id of another caller a call is a replay. Names of callers have no space. */
 function ownName(caller: Caller, requestId: string): string {
   return requestId === '' ? '' : `${callerName(caller)} ${requestId}`;
 }

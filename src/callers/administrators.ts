@@ -5,8 +5,8 @@ import type { Caller } from '../authority/index.ts';
 const ANONYMOUS = 'anonymous';
 
 /**
- * `named` are SPIFFE IDs, compared exactly; the word `anonymous` stands for every caller without an identity. A caller of another
- * kind is never one: a name counts only for the kind of identity that the setting speaks of.
+ * `named` are SPIFFE IDs, compared exactly; `anonymous` means every caller without an identity. A caller of another kind is never an
+ * administrator: the setting names SPIFFE IDs only.
  */
 export function administrators(named: readonly string[]): (caller: Caller) => boolean {
   const ids = new Set(named.filter((name) => name !== ANONYMOUS));

@@ -1,4 +1,4 @@
-// Everything that can prove a caller here, put together from what the operator has configured.
+// The configured ways to authenticate callers, combined.
 
 import { type Authenticate, type Authenticator, authenticateBy } from './authenticate.ts';
 import type { Vouchers } from './client-cas.ts';
@@ -9,7 +9,7 @@ import type { JwtCallersPorts } from './jwt-verifier.ts';
 import { isProof, type WimseCallersPorts, wimseCallers } from './wimse.ts';
 
 export interface CallersOptions {
-  /** Who vouches for client certificates; undefined: none are asked for. */
+  /** The CAs of client certificates; undefined: no client certificates are requested. */
   readonly cas: Vouchers | undefined;
   /** The Unix socket that the service listens on, and the SPIFFE ID of who may open it; undefined: that proves nothing. */
   readonly unix?: { readonly path: string; readonly caller: string | undefined } | undefined;

@@ -1,5 +1,5 @@
-// The CAs that vouch for callers now. TLS asks them once, at the handshake, and connections outlive CA files: so when a CA has
-// been taken out of the file, what earlier connections have proved is compared with the CAs that are left.
+// The CAs of the callers. TLS uses them once, at the handshake, and connections live longer than CA files. So after a CA was removed
+// from the file, the certificates of open connections are checked against the remaining CAs.
 
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -32,7 +32,7 @@ export class ClientCas implements Vouchers {
     this.#current = readAll(pem);
   }
 
-  /** From here on these CAs vouch for callers, and no others. */
+  /** From here on only these CAs are trusted for callers. */
   replace(pem: string): void {
     this.#current = readAll(pem);
   }

@@ -1,5 +1,5 @@
-// An identity that a proxy forwards by a header: `x-forwarded-client-cert` (Envoy) or `l5d-client-id` (Linkerd). A header proves
-// nothing by itself, so it counts only on the connection of a proxy that has proved to be one of those that the operator named.
+// An identity that a proxy forwards by a header: `x-forwarded-client-cert` (Envoy) or `l5d-client-id` (Linkerd). The header is
+// attacker-controlled, so it counts only on the connection of an authenticated proxy that the operator has named.
 
 import type { Caller } from '../authority/index.ts';
 import { EctError, reject } from '../errors.ts';
@@ -26,9 +26,9 @@ const READERS: Readonly<Record<ForwardedHeader, (value: string) => string | unde
 };
 
 /**
- * The caller that a proxy names. A request with such a header by anybody else is rejected: nobody but a forger has a reason to
- * send it. So is one by a proxy whose header is not there exactly once, with exactly one workload of its own trust domain in it,
- * or which has the header of another kind of proxy, or one that somebody could take for it (`x_forwarded_client_cert`).
+ * The caller that a proxy names. A request with such a header from another peer is rejected, because only a forger would send it.
+ * A request of a proxy is rejected unless the header occurs exactly once and names exactly one workload of the proxy's trust domain,
+ * and if it has the header of another kind of proxy, or a similar name (`x_forwarded_client_cert`).
  */
 export function forwardedCallers({ proxies, header, identify }: ForwardingOptions): Authenticator {
   const believed = new Set(proxies);
@@ -60,8 +60,8 @@ export function forwardedCallers({ proxies, header, identify }: ForwardingOption
 }
 
 /**
- * The identity of a connection, for requests without a credential. A proxy is none: what it passes on without a name would
- * otherwise be done in its own.
+ * The identity of a connection, for requests without a credential. A proxy is never a caller: a request that it forwards without a
+ * name would otherwise be made in the name of the proxy.
  */
 export function exceptProxies(identify: Identify, proxies: readonly string[]): Identify {
   const believed = new Set(proxies);

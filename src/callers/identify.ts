@@ -1,4 +1,4 @@
-// Who is at the other end of a connection, proven by the connection and by nothing else: no header is looked at.
+// The caller of a connection, authenticated by the connection only: headers are not used.
 
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -8,13 +8,13 @@ import { isWorkloadId, trustDomainOf } from '../token/index.ts';
 import type { Vouchers } from './client-cas.ts';
 import { tryReadLeaf } from './svid.ts';
 
-/** How long a connection whose CA was taken away stays open, so that its caller hears why. */
+/** How long a connection whose CA was removed stays open, so that its caller gets the reason. */
 const GOODBYE_MS = 1_000;
 
 /** Answers who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
 export type Identify = (socket: Socket) => Caller;
 
-/** For a service without a client CA: everybody is anonymous. */
+/** For a service without a client CA: all callers are anonymous. */
 export function anonymousCallers(): Identify {
   return () => ({ kind: 'anonymous' });
 }
@@ -42,9 +42,9 @@ interface Identity {
 }
 
 /**
- * For a service with a client CA: the caller is the SPIFFE ID of its certificate. The certificate is read once a
- * connection; that it is still in force is asked at every call, because connections outlive certificates. So is, by `cas`, that
- * a CA of today vouches for it. `now` answers milliseconds since 1970.
+ * For a service with a client CA: the caller is the SPIFFE ID of its certificate. The certificate is read once for each
+ * connection. Each call checks that it is still in force, because connections live longer than certificates, and, with `cas`, that it
+ * was signed by a current CA. `now` returns milliseconds since 1970.
  */
 export function spiffeCallers(now: () => number = Date.now, cas?: Vouchers): Identify {
   const known = new WeakMap<Socket, Identity | EctError>();

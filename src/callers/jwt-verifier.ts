@@ -10,7 +10,7 @@ import { type CallerIssuer, type CallerTrust, type ForeignKey, keysUnavailable }
 import { demandTerm, type JwtTerm, nameCaller, readHeader, readTerm, untrusted } from './jwt-rules.ts';
 
 export interface JwtCallersPorts {
-  /** Who vouches for the caller that a JWT claims; undefined: nobody. Both claims are attacker-controlled. */
+  /** The issuer that is trusted for the caller that a JWT claims; undefined: none. Both claims are attacker-controlled. */
   readonly issuerOf: (iss: unknown, sub: unknown) => CallerIssuer | undefined;
   /** Seconds since the epoch. */
   readonly now: () => number;
@@ -37,7 +37,7 @@ export interface VerifiedJwt<Taken> {
 
 interface Remembered<Taken> extends VerifiedJwt<Taken> {
   readonly term: JwtTerm;
-  /** Of its payload: who has to vouch for it, and still does. */
+  /** The claims of its payload that select the trusted issuer, which is checked again for each call. */
   readonly iss: unknown;
   readonly sub: unknown;
   readonly issuer: CallerIssuer;

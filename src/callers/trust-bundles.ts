@@ -1,5 +1,5 @@
-// The CAs of each trust domain (X509-SVID, section 5). TLS asks at the handshake whether any of them vouches for a certificate;
-// here it is asked whether one of its own trust domain does. What a CA signs for another domain is worth nothing.
+// The CAs of each trust domain (X509-SVID, section 5). TLS checks at the handshake that any of them signed a certificate; this file
+// checks that a CA of its own trust domain did. A certificate for another trust domain is rejected.
 
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -16,7 +16,7 @@ export class TrustBundles implements Vouchers {
     this.replace(pems);
   }
 
-  /** From here on these CAs vouch for callers of these trust domains. A domain that is not there any more has none. */
+  /** From here on these CAs are trusted for callers of these trust domains. A removed trust domain has none. */
   replace(pems: ReadonlyMap<string, string>): void {
     for (const [trustDomain, cas] of this.#bundles) {
       const pem = pems.get(trustDomain);
@@ -33,7 +33,7 @@ export class TrustBundles implements Vouchers {
     return this.#current;
   }
 
-  /** With one bundle the handshake has asked it alone. With several nobody knows which of them it took. */
+  /** With one bundle the handshake used only that one. With several it is unknown which of them it used. */
   accept(socket: Socket): void {
     if (this.#bundles.size === 1) for (const cas of this.#bundles.values()) cas.accept(socket);
   }

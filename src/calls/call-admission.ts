@@ -1,4 +1,4 @@
-// Who makes a call, who pays for it, and whether it may be made now: decided by the headers of its request alone.
+// The caller of a call, the account that it is charged to, and whether it is admitted: decided by the headers of the request only.
 
 import type { Socket } from 'node:net';
 import type { Caller } from '../authority/index.ts';
@@ -25,11 +25,11 @@ export interface CallAdmissionOptions {
   readonly identify: (socket: Socket) => Caller;
   /** Who makes a request, where its headers count too. Otherwise its connection alone says it. */
   readonly authenticate?: Authenticate | undefined;
-  /** Who may call what is for administrators. Nobody, where it is not said. */
+  /** Whether a caller is an administrator. Undefined: there are no administrators. */
   readonly isAdministrator?: (caller: Caller) => boolean;
 }
 
-/** A request that is rejected by its headers, and what its connection has to bear for it. */
+/** A request that is rejected by its headers, and what its connection is charged for it. */
 export interface Rejection {
   readonly error: EctError;
   /** Who made it, as far as it is proven. */
@@ -45,7 +45,7 @@ export interface Admission {
 
 /** A connection that has not proven a caller pays this many times as much for a call that is rejected. */
 const UNIDENTIFIED_COST = 20;
-/** And this many times where it asks too much of what is public: it proves nothing, and each of its connections has a bucket. */
+/** And this many times for too many public requests, which need no identity: each connection has a bucket. */
 export const PUBLIC_REJECTION_COST = 10;
 
 export const ANONYMOUS: Caller = { kind: 'anonymous' };
@@ -136,10 +136,10 @@ export function createCallAdmission(
     return { error, caller, penalty: cost >= PUBLIC_REJECTION_COST ? 'rest' : 'throttle' };
   }
 
-  /** Who cannot prove a caller has nothing to gain by calling again. */
+  /** After an authentication failure a retry is useless. */
   function unidentified(socket: Socket, error: EctError): Rejection {
     const peer = peerOrAnonymous(socket);
-    // A proven peer may carry the requests of many: what one of them cannot prove must not end the connection of all.
+    // An authenticated peer may forward the requests of many callers: the failure of one must not end the connection of all.
     if (peer.kind !== 'anonymous') return rejection(accounts.ofCaller(peer.id), peer, error);
     const now = performance.now();
     const isBearable =

@@ -1,4 +1,4 @@
-// How long a call may take. Callers say it in a header; nobody gets more than the cap.
+// How long a call may take: the deadline in a header, limited by a maximum.
 
 import { EctError, reject } from '../errors.ts';
 

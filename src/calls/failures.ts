@@ -1,5 +1,5 @@
-// What becomes of each reason on the wire: the gRPC code, when the same call may be sent again, and what else the error says in
-// the messages of google.rpc. The one table; error_reason.proto tells callers the same, and a test compares the two.
+// The mapping of each reason to its response: the gRPC code, when the same call may be retried, and the detail messages of
+// google.rpc. This is the only table; error_reason.proto documents it for callers, and a test compares the two.
 
 import { Code } from '@connectrpc/connect';
 import type { ErrorReason } from '../errors.ts';
@@ -49,7 +49,7 @@ function absent(type: Resource, ...name: string[]): Failure {
   return { code: Code.NotFound, detail: { as: 'ResourceInfo', type, name } };
 }
 
-/** What the service stands on does not do its part. */
+/** A dependency of the service fails. */
 function down(retrySeconds: number): Failure {
   return { code: Code.Unavailable, retrySeconds, isFault: true };
 }

@@ -19,5 +19,5 @@ export const MAX_NAME_BYTES = 128;
 export const MAX_EXT_TEXT_CHARACTERS = 16_384;
 /** What an administrator says of an act. */
 export const MAX_NOTE_CHARACTERS = 256;
-/** An answer: what gRPC clients read unless they are told otherwise. */
+/** A response: the default limit of gRPC clients. */
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;

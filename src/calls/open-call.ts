@@ -22,7 +22,7 @@ export interface Arrival {
   readonly socket: Socket;
 }
 
-/** The same with what the request presents, for who has yet to find out who makes it. */
+/** The same with the credentials of the request, before the caller has been identified. */
 export interface PresentedCall extends Arrival, Presented {}
 
 /** How far a call has come: its request arrives, it waits for its turn, its procedure has begun. */
@@ -31,7 +31,7 @@ export type Stage = 'unread' | 'waiting' | 'begun';
 /** The time to tell a caller of a failure, in milliseconds: for a network that is slow, or a machine that is busy. A tenth of a short deadline. */
 const MAX_TELLING_MS = 500;
 
-/** An open call. Its event is written exactly once, by whoever ends it first. */
+/** An open call. Its event is written exactly once, when it ends for the first reason. */
 export class OpenCall implements Call, UnreadCall {
   readonly method: string;
   readonly protocol: Protocol;
@@ -61,7 +61,7 @@ export class OpenCall implements Call, UnreadCall {
   #stopped: EctError | undefined;
   /** Made when somebody asks for the signal: most procedures never do. */
   #controller: AbortController | undefined;
-  /** What is told when the call is stopped. */
+  /** Listeners for the stop of the call. */
   readonly #onStop = new Set<(error: EctError) => void>();
   #timer: NodeJS.Timeout | undefined;
   #limitMs = Number.POSITIVE_INFINITY;
@@ -101,8 +101,8 @@ export class OpenCall implements Call, UnreadCall {
   }
 
   /**
-   * By when what the call stands on must have answered, in milliseconds of `performance.now()`: early enough that the caller can
-   * still be told that it has not.
+   * The time by which the dependencies of the call must have responded, in milliseconds of `performance.now()`: early enough that the
+   * caller can still get an error if they have not.
    */
   get answerByMs(): number {
     return this.#arrivedAt + this.#limitMs - Math.min(this.#limitMs / 10, MAX_TELLING_MS);
@@ -152,7 +152,7 @@ export class OpenCall implements Call, UnreadCall {
     else this.#onStop.add(tell);
   }
 
-  /** Waits for `work`, but no longer than the call lasts; `onLate` learns how work failed that nobody waited for. */
+  /** Waits for `work`, at most until the call ends; `onLate` is called if `work` fails after that. */
   untilOver<T>(work: Promise<T>, onLate?: (thrown: unknown) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       this.onStop(reject);
@@ -170,7 +170,7 @@ export class OpenCall implements Call, UnreadCall {
     });
   }
 
-  /** The caller has gone: nobody will read an answer. */
+  /** The caller has gone: a response would not be read. */
   abandon(): void {
     if (this.#finished) return;
     const error = new EctError(reject('CALL_CANCELLED', 'the caller has cancelled the call'));

@@ -1,5 +1,5 @@
-// The gate in front of every procedure that is not public: no call is worked on that nobody was asked about. What a procedure finds out
-// by itself (the issuer of an item, the entry that is read) it asks about itself, and says so in its service (`asksItself`).
+// Checks the permission of every call that is not public, before any work for it. If the object of a call is known only later (the
+// issuer of an item, the entry that is read), the procedure checks the permission itself, and its service declares that (`asksItself`).
 
 import type { DescService } from '@bufbuild/protobuf';
 import {
@@ -44,7 +44,7 @@ export function demandVerify({ authorizer }: AuthorityContext, caller: Caller, a
   demandPermission(authorizer, caller, { action: 'Verify', resource: { kind: 'authority' }, context: { aud: [name] } });
 }
 
-/** Rejects to record what the caller may not have recorded. What the token says is not verified yet: what follows verifies the same bytes. */
+/** Rejects a token that the caller may not record. The token is not verified yet, but later steps verify the same bytes. */
 export function demandAppend({ authorizer, policy }: AuthorityContext, caller: Caller, token: string): void {
   // The built-in rules look at nothing that a token says.
   if (authorizer === undefined || authorizer.isBuiltIn) return;

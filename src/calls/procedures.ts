@@ -79,7 +79,7 @@ export function createProcedures(
     return acceptsDeadlines ? underDeadline(call.answerByMs, work) : work();
   }
 
-  /** Before anything is done for the call: what was done could not be told where there is no room for the answer. */
+  /** Before any work for the call: without memory for the response the caller could not learn what was done. */
   function reserveAnswer(call: OpenCall, bytes: number): void {
     if (bytes > MAX_ANSWER_BYTES) throw answerTooLarge(bytes);
     if (call.reserve?.(bytes) !== false) return;
@@ -122,7 +122,7 @@ export function createProcedures(
       endOfStreams.removeEventListener('abort', drain);
       giveBack?.();
       call.abandon();
-      // Not awaited: a generator that is stuck would hold the answer back.
+      // Not awaited, because a generator that hangs would delay the response.
       answers?.return?.()?.catch(() => undefined);
     }
   }

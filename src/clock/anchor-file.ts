@@ -1,5 +1,5 @@
-// The file by which a process knows which time the one before it trusted: `clock.json` in the data directory. It holds no
-// secret, and a service that lost it trusts a wall clock that is not before the newest entry.
+// `clock.json` in the data directory: the time that the previous process trusted. It is not secret. Without it a service trusts a
+// wall clock that is not before the newest entry.
 
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
@@ -10,12 +10,12 @@ import type { Anchor } from './anchor.ts';
 const MEMBERS = ['bootMs', 'believedMs', 'lagMs', 'lagLeftMs', 'forgottenMs', 'excusedMs'] as const;
 
 /**
- * One sector, whatever is written: a file that is there is written over, which needs no space on a disk that is full. What lies behind it
- * is not of this service, and is not read.
+ * The file always has the size of one sector: overwriting it needs no space on a full disk. Bytes after the sector are not from this
+ * service, and are not read.
  */
 const BYTES = 512;
 
-/** What is written there; undefined where that is nothing, or nothing that could have been written. */
+/** The stored anchor; undefined if there is none, or if it is invalid. */
 export function readAnchor(path: string): Anchor | undefined {
   try {
     const { sum, ...anchor } = JSON.parse(readStart(path, BYTES).toString('utf8')) as Anchor & {
@@ -30,10 +30,10 @@ export function readAnchor(path: string): Anchor | undefined {
   }
 }
 
-/** Writes it in place, since half a file is as good as none. A disk that takes nothing is heard of elsewhere. */
+/** Overwrites the file: a torn write is detected and counts as no file. Failures of the disk are reported by other code. */
 export function writeAnchor(path: string, anchor: Anchor): void {
   try {
-    // A FIFO in its place would be waited for.
+    // Opening a FIFO would block.
     demandFile(path);
     const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
@@ -42,11 +42,11 @@ export function writeAnchor(path: string, anchor: Anchor): void {
       closeSync(file);
     }
   } catch {
-    // What is there already stays true.
+    // The old content is still valid.
   }
 }
 
-/** A flipped bit makes another time of a time: nothing would be dated, or no use trusted, for as long as that lies ahead. */
+/** Without a checksum, a flipped bit could give a time in the future, and the service would issue nothing, or trust no use, until then. */
 function sumOf({ bootId, ...times }: Anchor): string {
   const text = JSON.stringify([bootId, ...MEMBERS.map((member) => times[member])]);
   return createHash('sha256').update(text).digest('hex').slice(0, 16);

@@ -1,4 +1,4 @@
-// What one process hands on to the next, and the first belief of a process that has it, or has nothing. Pure.
+// The anchor that one process stores for the next, and the initial trusted time of a process with or without it. Pure functions.
 
 import { type ClockReading, LAG_LASTS_MS, look, SETTLE_AHEAD_MS, type TrustedTime } from './trusted-time.ts';
 
@@ -27,7 +27,7 @@ export interface Evidence {
 /** So long after a start of the machine its clock may be the one of its shutdown. */
 const RESTORED_MS = SETTLE_AHEAD_MS;
 
-/** The first belief of a process. */
+/** The initial trusted time of a process. */
 export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evidence): TrustedTime {
   const { wallMs, steadyMs, bootMs } = reading;
   const blank = {
@@ -48,19 +48,19 @@ export function begin(reading: ClockReading, { bootId, anchor, newestMs }: Evide
     const held = { offsetMs, anchorMs: offsetMs, isLowerBound: false, lagMs, lagUntilMs: steadyMs + lagLeftMs };
     return look({ ...blank, ...held, restoredUntilMs: steadyMs }, reading);
   }
-  // Nothing says how long the service was off, but it is later than whatever it wrote last.
+  // It is unknown how long the service was off, but the time is later than that of its last write.
   const entryMs = newestMs > blank.excusedMs ? newestMs : 0;
   const floorMs = Math.max(entryMs, anchor?.believedMs ?? 0);
   const offsetMs = (floorMs === 0 ? wallMs : floorMs) - steadyMs;
   const lagMs = anchor === undefined ? 0 : floorMs - anchor.believedMs + anchor.lagMs;
   const lagUntilMs = steadyMs + LAG_LASTS_MS;
-  // A machine without a clock of its own goes on from when it was shut down, until NTP tells it how long that was.
+  // A machine without a hardware clock continues from the time of its shutdown until NTP corrects it.
   const restoredUntilMs = anchor === undefined ? steadyMs : steadyMs + RESTORED_MS;
   const floor = { offsetMs, anchorMs: offsetMs, isLowerBound: true, restoredUntilMs, lagMs, lagUntilMs };
   return look({ ...blank, ...floor }, reading);
 }
 
-/** What the next process is to know; undefined while the clock is not trusted: then what was known before is better. */
+/** The anchor for the next process; undefined while the clock is not trusted, because the previous anchor is then better. */
 export function anchorOf(trustedTime: TrustedTime, reading: ClockReading, bootId: string): Anchor | undefined {
   const { doubt, anchorMs, sleptMs, lagMs, lagUntilMs, forgottenMs, excusedMs } = trustedTime;
   if (doubt !== undefined || reading.bootMs === undefined) return undefined;

@@ -5,8 +5,8 @@ import { readBootId, readClocks } from './machine.ts';
 import { TrustedClock } from './trusted-clock.ts';
 
 /**
- * Holds the wall clock against what is kept at `path`, and changes nothing there. A clock that is behind the newest entry dates
- * nothing wrongly, since an entry gets the time of the one before it at least, so that is not asked.
+ * Compares the wall clock with the anchor at `path`, without writing. A clock that is behind the newest entry cannot date an entry
+ * wrongly, because an entry gets at least the time of the previous one, so this is not checked.
  */
 export function commandClock(path: string): TrustedClock {
   return new TrustedClock({

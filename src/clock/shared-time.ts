@@ -28,8 +28,8 @@ interface Comparing {
 }
 
 /**
- * Compares the clocks before this answers, and from then on regularly. What cannot be read is left out: a call that needs the database
- * says that it does not answer.
+ * Compares the clocks once before it returns, and then regularly. A failed read is ignored: calls that need the database report the
+ * failure.
  */
 export async function followSharedTime(clock: Comparing, read: ReadSharedTime): Promise<{ stop(): void }> {
   let isStopped = false;

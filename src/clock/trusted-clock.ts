@@ -28,7 +28,7 @@ export interface ClockOptions {
   readonly readSteadyMs: () => number;
 }
 
-/** A step that NTP makes without anybody noticing is smaller. */
+/** Unnoticed steps of NTP are smaller. */
 const NOTEWORTHY_MS = 5_000;
 /** A wall clock that is set right is trusted at the next look. */
 const RETRY_SECONDS = '5';
@@ -42,7 +42,7 @@ export class TrustedClock {
   #apart: Doubt | undefined;
   /** The last reported doubt. */
   #told: Doubt | undefined;
-  /** What the told time, and the earliest, are ahead of the monotonic clock as it is read. */
+  /** By how much the trusted time, and the earliest plausible time, are ahead of the monotonic clock. */
   #nowOffsetMs = 0;
   #earliestOffsetMs = 0;
 
@@ -56,12 +56,12 @@ export class TrustedClock {
   /** Milliseconds since the epoch. Between two looks it goes on by the monotonic clock, whatever becomes of the wall clock. */
   nowMs = (): number => Math.floor(this.#nowOffsetMs + this.#options.readSteadyMs());
 
-  /** The earliest time that it can be, in milliseconds since the epoch: what is kept for a time is forgotten by this. */
+  /** The earliest plausible time, in milliseconds since the epoch. Expiries are checked against it. */
   earliestMs = (): number => Math.floor(this.#earliestOffsetMs + this.#options.readSteadyMs());
 
   /**
-   * What was kept until then, in milliseconds since the epoch, may have been forgotten: also where the clock was set back since, and by
-   * other machines, which forget by the shared clock.
+   * Data that expired at or before this time, in milliseconds since the epoch, may have been deleted, even if the clock was set back
+   * since; also by other machines, which use the shared clock.
    */
   forgottenMs = (): number =>
     Math.floor(
@@ -105,7 +105,7 @@ export class TrustedClock {
     return this.stampMs();
   };
 
-  /** Holds the wall clock against the others. To be called once a second. */
+  /** Compares the wall clock with the other clocks. To be called once a second. */
   look(newestMs?: number): void {
     const before = this.#trustedTime;
     const reading = this.#options.read();

@@ -1,12 +1,12 @@
-// What time it is, as far as it can be trusted. Pure: a trusted time and a reading of the machine's clocks make the next trusted time.
+// The trusted time. Pure functions: from a trusted time and a reading of the machine's clocks follows the next trusted time.
 //
-// The wall clock is never taken at its word. It is compared with monotonic time, which nobody sets; where the two disagree by more than BOUND_MS,
-// the time goes on by monotonic time and the wall clock is not trusted until it is right again, or until it has run steadily for so long that it
-// is the better guess. The rule is written in docs/decisions/21-time.md; how a process begins, in anchor.ts.
+// The wall clock is not trusted by itself. It is compared with monotonic time, which cannot be set; if the two differ by more than
+// BOUND_MS, the trusted time follows monotonic time, and the wall clock is not trusted until it is right again, or until it has run steadily
+// for so long that it is the better guess. docs/decisions/21-time.md describes the rule, anchor.ts the start of a process.
 
 /** The clocks of the machine at one moment, in milliseconds. */
 export interface ClockReading {
-  /** Since the epoch. Anybody who administers the machine, and NTP, may set it. */
+  /** Since the epoch. Administrators of the machine, and NTP, may set it. */
   readonly wallMs: number;
   /** Monotonic. It may stop while the machine is suspended. */
   readonly steadyMs: number;
@@ -29,7 +29,7 @@ export interface Doubt {
  * is ahead of it.
  */
 export interface TrustedTime {
-  /** The time of day that is told. */
+  /** The trusted time of day. */
   readonly offsetMs: number;
   /** What the wall clock is compared with. It follows the wall clock slowly, so that small steps cannot add up to a jump. */
   readonly anchorMs: number;
@@ -37,9 +37,9 @@ export interface TrustedTime {
   readonly isLowerBound: boolean;
   /** Machine time until which it may be no more than that though the wall clock fits it. */
   readonly restoredUntilMs: number;
-  /** How far the told time may be ahead of the real one: an unexplained step forward. Nothing is forgotten for its sake. */
+  /** How far the trusted time may be ahead of the real time: an unexplained step forward. It does not make data expire. */
   readonly lagMs: number;
-  /** Machine time from which on whatever was alive before the step has outlived itself. */
+  /** Machine time after which everything that was unexpired before the step has expired. */
   readonly lagUntilMs: number;
   /** The latest that the earliest time has been: what was kept until then may have been forgotten. */
   readonly forgottenMs: number;
@@ -85,11 +85,11 @@ export function earliestMs(trustedTime: TrustedTime, steadyMs: number): number {
 
 /** What is trusted after a look at the clocks. `newestMs`: time of the newest entry, where that is known. */
 export function look(before: TrustedTime, reading: ClockReading, newestMs = before.newestMs): TrustedTime {
-  // Until now the belief before was told, and things were forgotten by it.
+  // Until now the previous state was in use, and data was deleted according to it.
   return rememberForgetting(judge(rememberForgetting(before, reading), reading, newestMs), reading);
 }
 
-/** What is trusted where a clock that nobody of this machine sets says that the wall clock is right. */
+/** The trusted time after a clock outside this machine has confirmed the wall clock. */
 export function confirm(before: TrustedTime, reading: ClockReading): TrustedTime {
   const remembered = rememberForgetting(before, reading);
   const trustedTime = afterSleep(remembered, reading);

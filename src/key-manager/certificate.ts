@@ -1,5 +1,5 @@
-// The certificate of a delegated key: a compact JWS in which a root key says that another key may sign for an issuer,
-// from when until when. Its own `typ` keeps it from being taken for a token, and a token from being taken for it.
+// The certificate of a delegated key: a compact JWS in which a root key states that another key may sign for an issuer in a
+// period. Its separate `typ` prevents the confusion of certificates and tokens.
 
 import type { KeyObject } from 'node:crypto';
 import { ALGORITHMS, type CallDeadline, type PublicJwk, readPublicJwk, type Signer } from '../keys/index.ts';
@@ -37,9 +37,9 @@ export async function certify(
 const MAX_CERTIFICATE_CHARACTERS = 8192;
 
 /**
- * Opens a certificate, which is attacker-controlled: whoever could write to the ledger's storage may have made it up.
- * `rootKey` finds the key of a `kid` among the roots. Undefined unless everything holds but the times, which depend on
- * when one looks.
+ * Verifies a certificate, which is attacker-controlled: anyone with write access to the ledger's storage may have forged it.
+ * `rootKey` finds a root key by its `kid`. Undefined if a check fails. The times are not checked, because they depend on the caller's
+ * time.
  */
 export function openCertificate(
   text: string,
@@ -54,7 +54,7 @@ export function openCertificate(
   if (Object.keys(others).length > 0) return undefined;
   const root = rootKey(rootKid);
   if (root === undefined || !ALGORITHMS.get('ES256')!.verify(root, signingInput, signature)) return undefined;
-  // From here on it is the root key's own word.
+  // From here on the payload is authenticated by the root key.
   const { iss, jwk, kid, iat, nbf, exp } = payload;
   const key = isObject(jwk) ? readPublicJwk(jwk) : undefined;
   if (key === undefined || key.jwk.kid !== kid || typeof iss !== 'string' || oddNumbers.length > 0) return undefined;

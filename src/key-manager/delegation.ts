@@ -1,5 +1,5 @@
-// The second tier: a short-lived key in this process, which the root key has certified. It is renewed before it ends;
-// while a renewal fails it goes on to its end, and no further.
+// The second tier: a delegated key in the memory of this process, certified by the root key. It is renewed before it expires;
+// while a renewal fails it is used until it expires.
 
 import type { OpenSigner, Signer } from '../keys/index.ts';
 import { certify } from './certificate.ts';
@@ -9,7 +9,7 @@ import type { KeyLog } from './key-log.ts';
 import { endOf, leadMsOf } from './key-states.ts';
 import { type KeyManagerPolicy, type KeyManagerPorts, leadOf } from './ports.ts';
 
-/** A root key that does not answer is not waited for longer. */
+/** The longest wait for a root key that does not respond. */
 const CERTIFY_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
@@ -28,7 +28,7 @@ export class Delegation {
   readonly #lifeMs: number;
   readonly #log: KeyLog;
   readonly #history: KeyHistory;
-  /** Of the first key: no key set is kept anywhere yet that could lack it. */
+  /** Of the first key: no verifier has cached a key set without it. */
   #isFirst: boolean;
   #inForce: InForce | undefined;
   /** Announced, and not due yet. */
@@ -61,15 +61,15 @@ export class Delegation {
     return this.#inForce;
   }
 
-  /** Whether the root key stands in meanwhile: a certified key waits for its time, or none was ever made here. */
+  /** Whether the root key signs in the meantime: the delegated key is not yet in force, or was never made in this process. */
   get isComing(): boolean {
     return this.#coming !== undefined || (this.#inForce === undefined && this.#failures === 0);
   }
 
-  /** Does what is due. A root key that does not answer is an event and a later attempt, never an error. */
+  /** Performs the steps that are due. If the root key does not respond, the event is reported and the step is tried again later. */
   async tend(root: Signer | undefined): Promise<void> {
     if (root !== this.#root) {
-      // What another root key failed at says nothing about this one.
+      // A failure of another root key does not concern this one.
       this.#root = root;
       this.#failures = 0;
       this.#retryAtMs = 0;
@@ -91,7 +91,7 @@ export class Delegation {
     await this.#takeOver();
   }
 
-  /** Says that the key in force signs no more. */
+  /** Records that the key in force no longer signs. */
   async end(): Promise<void> {
     const { signer } = this.#inForce ?? {};
     this.#inForce = undefined;

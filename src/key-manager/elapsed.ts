@@ -1,6 +1,6 @@
-// How long ago something in the ledger was, measured. A date in an entry may have been made by a clock that was wrong, and the
-// clock that it is compared with may be: a difference of two dates can be made or undone by a jump. So a date is compared once,
-// when it is first asked about, and from then on the time is measured that passes here.
+// The time since an entry of the ledger, measured. The clock that dated the entry may have been wrong, and so may the current clock,
+// so a jump of either changes the difference of two dates. So a date is compared with the clock once, at its first use, and from then
+// on the elapsed time is measured.
 
 export class Elapsed {
   readonly #steadyMs: () => number;
@@ -13,8 +13,7 @@ export class Elapsed {
   }
 
   /**
-   * Milliseconds since what happened at `atMs`; `nowMs` is the time of day. What seems to lie ahead has happened just now, or
-   * when it was first asked about.
+   * Milliseconds since `atMs`; `nowMs` is the time of day. A time in the future counts as the time of its first use.
    */
   since(what: string, atMs: number, nowMs: number): number {
     const steadyMs = this.#steadyMs();

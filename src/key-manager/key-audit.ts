@@ -79,7 +79,7 @@ export class KeyAudit {
     return this.#usesBefore;
   }
 
-  /** Holds a key set, read at `readAtMs`, against the ledger: a sentence for each difference. */
+  /** Compares a key set, read at `readAtMs`, with the ledger: a sentence for each difference. */
   compareKeySet(keySet: string, readAtMs: number): readonly string[] {
     const published = readKeySet(keySet);
     if (published === undefined) return ['the key set is not a JWK Set'];
@@ -99,7 +99,7 @@ export class KeyAudit {
 
 function misuseOf(key: KeyRecord, iatMs: number, recordedAtMs: number): string | undefined {
   const end = endOf(key);
-  // The first key of all had signed before anybody announced keys.
+  // The first key signed before releases that announce keys.
   const isFirst = key.generation === 0;
   if (!isFirst && iatMs + 999 < key.useFromMs - SKEW_MS) return 'it signed the token before it was announced for';
   if (end !== undefined && iatMs > end + SKEW_MS) return 'it signed the token after it had ended';

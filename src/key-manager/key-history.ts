@@ -1,6 +1,6 @@
-// The ring of signing keys as the ledger's entries tell it: a fold over them, in order. An entry that breaks a rule
-// changes nothing and is a fault: no key is ever trusted for the sake of one. Delegated keys that can no longer matter may be
-// let go; what they were follows from their own entries and the root keys.
+// The states of the signing keys, computed from the ledger's entries in order. An entry that violates a rule is a fault and
+// changes nothing, so it never makes a key trusted. Delegated keys that no longer matter may be removed; their states can be
+// computed again from their own entries and the root keys.
 
 import type { KeyEntry, KeyState } from './key-entry.ts';
 import { announce, change, fallWith, type KeyRecord, type Revocation, type Surroundings } from './key-states.ts';
@@ -80,7 +80,7 @@ export class KeyHistory {
     return key && this.#withRoot(key, Number.POSITIVE_INFINITY);
   }
 
-  /** Takes back what `past` answered. */
+  /** Restores a key that `past` returned. */
   restore(key: KeyRecord): void {
     this.#keys.set(key.kid, key);
   }

@@ -1,5 +1,5 @@
-// The entries about keys in the ledger: read as far as they matter, and added to. The store is not taken at its word: an
-// entry counts only once it is proven to be in the tree that the ledger signed.
+// Reads and adds the ledger's entries about keys. The store is not trusted: an entry counts only after it was proven to be in the
+// tree that the ledger signed.
 
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 import { asKeyCandidate, type KeyEntry, type KeyStatement, readKeyEntry } from './key-entry.ts';
@@ -39,7 +39,7 @@ export class KeyLog {
     return 'fault' in start ? start.fault : undefined;
   }
 
-  /** What could be passed over is found again through indexes, and those may lack a revocation. */
+  /** Skipped entries are found later through indexes, and a damaged index may lack a revocation. */
   async #beginWithAll(): Promise<string> {
     this.#isWhole = true;
     try {
@@ -81,7 +81,7 @@ export class KeyLog {
     for (const { kid, index } of entries) {
       if (keys.length === limit) return { keys, next: index };
       const key = await this.findPastKey(kid);
-      // What broke a rule made no key, and a later entry may be the one that counted.
+      // An entry that violates a rule creates no key; a later entry may be the valid one.
       if (key?.announcedIndex === index) keys.push(key);
     }
     return { keys, next: isLast ? undefined : next };
@@ -94,7 +94,7 @@ export class KeyLog {
       try {
         await this.#takeEach(await proven(this.#ledger, selected));
       } catch {
-        // What stands before the entry that cannot be proven still counts: a revocation must not wait for a repair.
+        // Entries before the one that cannot be proven still count, because a revocation must not wait for a repair.
         for (const record of selected) {
           if (record.index >= this.#next) await this.#takeEach(await proven(this.#ledger, [record]));
         }

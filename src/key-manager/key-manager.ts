@@ -1,5 +1,5 @@
-// The key manager of the signing keys: which key signs, which are trusted, and every change of that. What the ledger says is
-// what holds: a change is recorded first and takes effect when it is read back, in this process as in every other.
+// The key manager: which key signs, which keys are trusted, and every change of their states. The ledger decides: a change is
+// recorded first and takes effect when it is read back, in this process as in every other.
 
 import { EctError, reject } from '../errors.ts';
 import type { Signer, SignerChoice, TrustedKey } from '../keys/index.ts';
@@ -34,7 +34,7 @@ export class KeyManager implements SignerChoice {
   #readAtMs = 0;
   #isMissing = false;
   #isOpen = false;
-  /** What was there before is no news. */
+  /** Changes from before the start are not reported. */
   #hasRead = false;
   #turn: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -76,7 +76,7 @@ export class KeyManager implements SignerChoice {
     const isDirect = actions.has(execAct) || issuers.has(iss);
     const signer = isDirect ? this.#root : this.#current;
     if (signer === undefined) throw this.#noKey();
-    // Asking for the time is the dearest part of this.
+    // Reading the clock is the most expensive part of this.
     if (!isDirect && this.#currentEndsAtMs !== Number.POSITIVE_INFINITY) this.#holdToEnd();
     return signer;
   }
@@ -113,8 +113,8 @@ export class KeyManager implements SignerChoice {
   }
 
   /**
-   * Seconds for which anybody may keep the key set from now on; 0 where the ledger could not be read for too long, and before there
-   * is a key: the first one signs at once, so nobody may keep a set without it.
+   * Seconds for which the key set may be cached from now on. 0 if the ledger could not be read for too long, and before there is a
+   * key: the first one signs immediately, so no verifier may cache a set without it.
    */
   get keySetMaxAgeSeconds(): number {
     if (this.#history.roots().length === 0) return 0;
@@ -173,17 +173,17 @@ export class KeyManager implements SignerChoice {
     return this.#inTurn(() => this.#changes.revokeOwn(input, sinceMs));
   }
 
-  /** A key of ours as the ledger has it now. KEY_NOT_FOUND where there never was one of this `kid`. */
+  /** The current state of a key of this service. KEY_NOT_FOUND if no key ever had this `kid`. */
   find(kid: string): Promise<KeyRecord> {
     return this.#inTurn(() => this.#changes.find(kid));
   }
 
-  /** Looks at the ledger now and does what is due. What fails is an event and is tried again. */
+  /** Reads the ledger now and performs the steps that are due. Failures are reported as events and tried again. */
   refresh(): Promise<void> {
     return this.#inTurn(() => undefined).catch((cause: unknown) => this.#failures.failed(cause));
   }
 
-  /** Ends what it does by itself. The delegated key of this process retires, since nobody else has it. */
+  /** Stops the periodic work. The delegated key of this process retires, because no other process has it. */
   async close(): Promise<void> {
     this.#isOpen = false;
     clearTimeout(this.#timer);
@@ -220,7 +220,7 @@ export class KeyManager implements SignerChoice {
     this.#timer.unref();
   }
 
-  /** One change at a time. Whatever comes of it, what is known by then takes effect. */
+  /** One change at a time. Even if it fails, the changes that were read take effect. */
   #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
     const turn = this.#turn.then(async () => {
       try {
@@ -250,7 +250,7 @@ export class KeyManager implements SignerChoice {
   }
 
   async #tend(): Promise<void> {
-    // What is due is recorded, and that has to wait for a clock that is trusted.
+    // Steps that are due add entries, which must wait for a trusted clock.
     if (!this.#ports.clock.isTrusted) return;
     await this.#roots.tend();
     await this.#delegation?.tend(this.#roots.inForce);
@@ -262,7 +262,7 @@ export class KeyManager implements SignerChoice {
     );
   }
 
-  /** Puts into effect what the ledger says. */
+  /** Applies the states of the ledger. */
   #applyStates(): void {
     const root = this.#roots.inForce;
     this.#root = root;

@@ -1,20 +1,20 @@
-// Opening of root keys beside the turns of the key manager. A key may be far away and not answer, so a turn waits for it for a moment
-// only and goes on without it; an attempt that failed is repeated after growing pauses.
+// Opens root keys concurrently with the turns of the key manager. A remote signer may not respond, so a turn waits for it only
+// briefly and continues without it; a failed attempt is repeated after growing pauses.
 
 import { EctError, reject } from '../errors.ts';
 import type { OpenSigner } from '../keys/index.ts';
 
-/** How long a turn waits for an attempt that it began: looks at the ledger, and with them revocations, must not be late. */
+/** How long a turn waits for an attempt that it began. Reads of the ledger, and with them revocations, must not be delayed. */
 const PATIENCE_MS = 250;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
 
 export interface KeyOpenerOptions {
-  /** A clock that nobody sets. */
+  /** A monotonic clock. */
   readonly steadyMs: () => number;
   /** Called for each attempt that failed. */
   readonly onFailed: (cause: unknown) => void;
-  /** Called for a key that was opened when nobody waited for it any more. */
+  /** Called for a key that was opened after the turn had stopped waiting for it. */
   readonly onLate: () => void;
 }
 
@@ -98,7 +98,7 @@ export class KeyOpener {
         opening.attempt = undefined;
         if (this.#isClosed) return;
         const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** opening.failures++, LONGEST_PAUSE_MS);
-        // Processes that were started together do not ask together.
+        // Random, so that processes that started together do not retry at the same time.
         opening.retryAtMs = this.#options.steadyMs() + pauseMs * (0.5 + 0.5 * Math.random());
         opening.failure = cause;
         this.#options.onFailed(cause);
@@ -122,7 +122,7 @@ export async function inOurWords(open: () => Promise<OpenSigner>): Promise<OpenS
     return await open();
   } catch (cause) {
     if (cause instanceof EctError) throw cause;
-    // What the adapter says is for the operator; the reason that it met is for the caller.
+    // The message of the adapter is for the operator; the reason is for the caller.
     const inner = cause instanceof Error ? cause.cause : undefined;
     if (inner instanceof EctError) throw new EctError(inner.rejection, { cause });
     throw new EctError(reject('SIGNER_MISCONFIGURED', 'The key cannot be opened.'), { cause });

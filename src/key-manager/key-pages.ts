@@ -1,5 +1,5 @@
-// The entries about keys, a page at a time. Where damage of the ledger is known no index is relied on, since an entry that it
-// does not lead to may be a revocation: then every entry is looked at.
+// The entries about keys, a page at a time. While damage of the ledger is known no index is trusted, because it may lack a
+// revocation: then every entry is read.
 
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 import { KEY_SCOPE } from './key-entry.ts';

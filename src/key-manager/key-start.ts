@@ -1,5 +1,5 @@
-// Where a process begins to read about keys. Most of what a ledger says of keys is about delegated keys that ended long ago.
-// They are not read: no snapshot is kept that could be forged, since the ledger itself can be entered in the middle.
+// Where a process begins to read entries about keys. Most of these are about delegated keys that expired long ago, and are
+// skipped. No snapshot is stored, which could be forged: the start position is found in the ledger itself.
 
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 
@@ -12,8 +12,8 @@ export type Start = { readonly index: number } | { readonly index: 0; readonly f
 
 /**
  * The first entry that may be about a delegated key that still matters at `nowMs`; `retentionMs` is how long it does after
- * its end. The times beside the entries are the store's word, so the entry before the one that is answered must show, proven
- * and in its leaf, that it is older: the tree is in the order of time, and so is everything before it.
+ * its end. The times in the columns of the store are not trusted, so the entry before the returned one must be proven, and its leaf
+ * must show that it is older: the tree is in the order of time, and so are all earlier entries.
  */
 export async function findStart(ledger: Ledger, retentionMs: number, nowMs: number): Promise<Start> {
   const sinceMs = nowMs - retentionMs - LONGEST_DELEGATED_MS;
@@ -46,7 +46,7 @@ export function relevantAmong(
   return records.filter(({ leaf }) => {
     const { kid, state, generation, certificate } = membersOf(leaf);
     const isKnown = coming.has(kid) || (typeof kid === 'string' && isHeld(kid));
-    // What cannot be read is for those who read it thoroughly.
+    // An unreadable leaf is kept: the caller reads it completely and reports the fault.
     const isAnnouncement = state === 'announced' || typeof state !== 'string';
     const isOver = isAnnouncement ? hasEnded(certificate, nowMs - retentionMs) : !isKnown;
     if (generation === undefined && isOver && !isKnown) return false;

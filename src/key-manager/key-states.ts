@@ -1,5 +1,5 @@
-// What one entry of the ledger makes of one signing key. An entry that breaks a rule is a sentence that says so, and makes
-// nothing.
+// The state of one signing key after one entry of the ledger. For an entry that violates a rule the result is a sentence that
+// says so, and the state does not change.
 
 import type { KeyObject } from 'node:crypto';
 import { type Kid, type PublicJwk, readPublicJwk } from '../keys/index.ts';
@@ -39,7 +39,7 @@ export interface Revocation {
 export interface Surroundings {
   /** How many root keys there are. */
   readonly rootCount: number;
-  /** Whom delegated keys must be certified for; undefined: anybody. */
+  /** The issuer that delegated keys must be certified for; undefined: any. */
   readonly issuer: string | undefined;
   /** A root key as it was right before this entry. */
   rootBefore(kid: string, index: number): { readonly publicKey: KeyObject; readonly state: KeyState } | undefined;
@@ -110,7 +110,7 @@ export function leadMsOf({ announcedAtMs, useFromMs }: KeyRecord): number {
   return useFromMs - announcedAtMs;
 }
 
-/** A delegated key after its root key was revoked: whatever that certified may be of another party's making. */
+/** A delegated key after its root key was revoked: another party may have made the certificate. */
 export function fallWith(key: KeyRecord, revoked: Revocation): KeyRecord {
   return key.state === 'revoked' ? key : { ...key, state: 'revoked', revoked };
 }

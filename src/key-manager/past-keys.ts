@@ -1,6 +1,6 @@
-// Keys that nobody holds any more, out of the ledger: the name of an entry says which key it is about and what became of
-// it, so whatever happened to one key is found without reading what happened to the others. The store is not taken at its
-// word: each entry is proven to be in the signed tree before it counts.
+// Keys that are no longer in the key ring, read from the ledger. The name of an entry contains the key and its new state, so the
+// entries of one key are found without reading those of others. The store is not trusted: each entry is proven to be in the
+// signed tree before it counts.
 
 import type { Ledger, LedgerRecord } from '../ledger/index.ts';
 import { KEY_SCOPE, type KeyEntry, type KeyState, keyEntryName, readKeyEntry } from './key-entry.ts';

@@ -1,4 +1,4 @@
-// What the key manager needs from the world, and what an operator decides about keys.
+// The ports of the key manager, and its policy, which the operator configures.
 
 import type { OpenSigner, TrustedKey } from '../keys/index.ts';
 import type { Ledger } from '../ledger/index.ts';
@@ -8,7 +8,7 @@ import type { Retention } from './published.ts';
 /** A root key as this process holds it. */
 export interface RootKey {
   readonly signer: OpenSigner;
-  /** By which another process, or this one after a restart, finds it again. */
+  /** With this locator another process, or this one after a restart, can open the key. */
   readonly locator: string;
 }
 
@@ -27,9 +27,9 @@ export interface AwaitedRoot {
 export interface KeyManagerClock {
   /** Since the epoch. */
   nowMs(): number;
-  /** The earliest that it can be, since the epoch: what is kept for a time is forgotten by this. */
+  /** The earliest plausible time, since the epoch. Expiries are checked against it. */
   earliestMs(): number;
-  /** For durations: nobody sets it. */
+  /** Monotonic, for durations. */
   steadyMs(): number;
   /** Whether anything can be recorded now: the ledger dates nothing by a clock that is not trusted. */
   readonly isTrusted: boolean;
@@ -52,7 +52,7 @@ export interface KeyManagerPorts {
   readonly makeRoot: ((generation: number) => Promise<RootKey>) | undefined;
   /** Makes a P-256 key that lives in this process and nowhere else. */
   makeDelegated(): Promise<OpenSigner>;
-  /** Whether this process does what one of all that share the ledger does for the others. Undefined: it does nothing for others. */
+  /** Whether this process does the work that one of the processes with this ledger does for all. Undefined: it does no such work. */
   readonly tidiesForAll?: (() => boolean) | undefined;
   /** Called for the trusted keys whenever they have changed. */
   onTrust(keys: readonly TrustedKey[]): void;
@@ -63,7 +63,7 @@ export interface KeyManagerPorts {
     keysFailed(cause: unknown, isNews?: boolean): void;
     /** What failed is over. */
     keysRecovered(): void;
-    /** From now on nothing signs, since the key that should cannot be opened, or does not answer; or that is over. */
+    /** From now on no key signs, because the signing key cannot be opened or does not respond; or this condition has ended. */
     signingKeyMissing(isMissing: boolean): void;
   };
 }
@@ -74,30 +74,30 @@ export interface KeyManagerPolicy {
   readonly issuer: string;
   /** Whether a key of ours may sign in the name of `iss`. */
   readonly speaksFor: (iss: string) => boolean;
-  /** How long anybody may keep the key set. */
+  /** How long the key set may be cached. */
   readonly keySetMaxAgeMs: number;
   /** How often the ledger is asked for changes. */
   readonly refreshMs: number;
   readonly retention: Retention;
   /** Age at which a root key is replaced; undefined: never by itself. */
   readonly rotateAfterMs: number | undefined;
-  /** Two tiers: how long a delegated key lives. Undefined: the root key signs tokens itself. */
+  /** Two tiers: lifetime of a delegated key. Undefined: the root key signs tokens itself. */
   readonly delegatedLifeMs: number | undefined;
   /** In two tiers: whose tokens the root key signs itself all the same. */
   readonly direct: { readonly issuers: readonly string[]; readonly actions: readonly string[] };
 }
 
 /**
- * How long anybody may keep the key set that was read from the ledger at `readAtMs`, in milliseconds; both times are of a clock that
- * nobody sets. A key may have been announced
- * right after that, and signs when its lead is over: a process that comes late to its next look has less to give.
+ * How long the key set that was read from the ledger at `readAtMs` may be cached, in milliseconds; both times are of the monotonic
+ * clock. A key may have been announced right after that, and signs when its announcement period is over, so the longer ago the
+ * read was, the shorter the result.
  */
 export function keepableFor(policy: KeyManagerPolicy, readAtMs: number, nowMs: number): number {
   return Math.max(0, Math.min(policy.keySetMaxAgeMs, readAtMs + leadOf(policy) - nowMs));
 }
 
-/** How long a key is announced before it signs: for as long as anybody may keep a set that lacks it. */
+/** How long a key is announced before it signs: as long as a key set without it may be cached. */
 export function leadOf({ keySetMaxAgeMs, refreshMs }: KeyManagerPolicy): number {
-  // Another process may hand out the old set until its next look at the ledger, and a look takes a moment.
+  // Another process may serve the old set until its next read of the ledger, and a read takes some time.
   return keySetMaxAgeMs + 2 * refreshMs;
 }

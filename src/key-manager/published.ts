@@ -11,7 +11,7 @@ export interface Retention {
   readonly skewSeconds: number;
 }
 
-/** The keys of the key set: all but those that are revoked, or whose last token has expired at the earliest time that it can be. */
+/** The keys of the key set: all except revoked keys and keys whose last token has expired by the earliest plausible time. */
 export function publishedKeys(
   keys: readonly KeyRecord[],
   retention: Retention,
@@ -25,9 +25,9 @@ export function asPublishedJwk({ jwk, certificate }: KeyRecord): PublishedJwk {
 }
 
 /**
- * A key for the ring of verifiers. One that ended long ago stays in it: it still answers for what was signed in its time.
- * `nowMs` is when this process learns of the key, and of a revocation: where its clock is late, or that of who recorded it was
- * ahead, the key is known, or rejected, from now on.
+ * A key for the key ring. A key that expired long ago stays in it, because it still verifies tokens of its time.
+ * `nowMs` is when this process learns of the key, and of a revocation. If its clock is behind, or the clock of the process that recorded
+ * the change was ahead, the key is trusted, or revoked, from now on.
  */
 export function asTrustedKey(
   key: KeyRecord,
@@ -41,7 +41,7 @@ export function asTrustedKey(
     kid,
     publicKey,
     speaksFor,
-    // The first key of a ledger may have signed before anybody announced keys, and that is evidence still.
+    // The first key of a ledger may have signed before releases that announce keys, and those tokens are still evidence.
     ...(generation === 0
       ? {}
       : { notBefore: Math.floor(Math.min(announcedAtMs, nowMs) / 1000) - retention.skewSeconds }),

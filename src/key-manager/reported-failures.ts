@@ -1,4 +1,4 @@
-// Failures of work that is done over and over: each is told when it begins, and their end is told once.
+// Failures of periodic work: each is reported when it begins, and their end is reported once.
 
 import { EctError } from '../errors.ts';
 

@@ -20,7 +20,7 @@ export class RootKeys {
   readonly rotation: RootRotation;
   readonly #elapsed: Elapsed;
 
-  /** `onLate`: told of a key that was opened between two turns. */
+  /** `onLate`: called for a key that was opened between two turns. */
   constructor(ports: KeyManagerPorts, policy: KeyManagerPolicy, log: KeyLog, history: KeyHistory, onLate: () => void) {
     this.#ports = ports;
     this.#policy = policy;
