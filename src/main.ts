@@ -5,14 +5,14 @@ import { descriptorsFault } from './runtime/descriptors-fault.ts';
 import { Signals } from './runtime/signals.ts';
 import { runWithV8Options } from './runtime/v8-options.ts';
 
-// An older Node has no `node:sqlite`, and what it says of that helps nobody.
+// An older Node has no `node:sqlite`, and its error message does not state the required version.
 if (Number.parseInt(process.versions.node, 10) < 24) {
   process.stderr.write(`ect needs Node 24 or later; this is Node ${process.versions.node}.\n`);
   process.exit(1);
 }
 const command = process.argv[2];
 if (command === 'serve' || command === 'audit' || command === 'ledger') runWithV8Options(process);
-// Only in the process that stays: what one has heard that is then replaced would be lost. The rest takes a while to load.
+// Only in the process that stays: signals that arrive at a process that is then replaced would be lost. Loading the rest takes time.
 const signals = command === 'serve' ? new Signals() : undefined;
 try {
   const { runProcess } = await import('./process.ts');

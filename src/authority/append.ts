@@ -38,7 +38,7 @@ export async function append(
     return record(context, caller, text, verdict.token, signal, ROOT_FACTS);
   }
   const { token, namesake } = await findNamesake(context, text, verdict);
-  // An honest retry is answered with the entry that is there, even when the token has expired in the meantime, or its key is compromised.
+  // A retry returns the existing entry, even if the token has expired in the meantime, or its key is compromised.
   if (namesake !== undefined && isOf(namesake, token!)) return answerKnown(context, namesake);
   if (!verdict.ok) throw new EctError(verdict.rejection);
   const exists = namesake !== undefined;

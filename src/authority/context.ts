@@ -36,7 +36,7 @@ export interface AuthorityContext {
   readonly policy: AuthorityPolicy;
   readonly keys: KeyRing;
   readonly signers: SignerChoice;
-  /** Undefined where nobody keeps the keys that sign. */
+  /** Undefined if the service has no key manager. */
   readonly ownKeys?: OwnKeys | undefined;
   /** Signatures that were verified lately. */
   readonly signatures: SignatureCache;

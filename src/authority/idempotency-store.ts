@@ -1,4 +1,4 @@
-// Port: which token a caller's request id stands for.
+// Port: which token was issued under a caller's request id.
 
 /** An answered Issue, as it is remembered. */
 export interface IdempotentResult {

@@ -57,7 +57,7 @@ async function reread(
   const verified = await verifyOwn(readsOwn(context, input), earlier.token);
   if (!('reason' in verified)) return { text: earlier.token, claims: verified.claims, kid: verified.kid };
   if (verified.reason !== 'KEY_UNKNOWN' && verified.reason !== 'KEY_REVOKED') throw new EctError(verified);
-  // Nobody accepts the token any more, and no retry changes that: its key was revoked, or announced in a ledger that has ended.
+  // No verifier accepts the token any more, and a retry cannot change that: its key was revoked, or belongs to a ledger that has ended.
   const message = `The token that was issued under this request_id no longer verifies (${verified.reason}).`;
   throw new EctError(reject('IDEMPOTENCY_CONFLICT', message));
 }

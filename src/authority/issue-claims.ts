@@ -1,4 +1,4 @@
-// The claims of a token that is to be issued: an order with the defaults filled in, held to every rule before anything is signed.
+// The claims of a token to issue: the input with defaults filled in, checked against every rule before anything is signed.
 
 import { randomUUID } from 'node:crypto';
 import { EctError, type Rejection, reject, rejectAll } from '../errors.ts';
@@ -86,7 +86,7 @@ function faultsOfClaims(
 /** The field of the request that a claim comes from, where it has another name. */
 const FIELDS_OF_CLAIMS: Readonly<Record<string, string>> = { exp: 'ttl' };
 
-/** What is recorded on the way out is held to the same audience as what is appended. */
+/** A token that Issue records needs the same audience as a token that AppendLedger records. */
 function checkLedgerAudience({ policy }: AuthorityContext, { level, aud }: IssueInput): Rejection | undefined {
   const { ledgerAudience: ledger } = policy;
   if (level !== 'L3' || ledger === '' || aud.includes(ledger)) return undefined;

@@ -2,7 +2,7 @@
 
 import type { Claims, Draft, JsonObject, Level } from '../token/index.ts';
 
-/** What a caller wants attested. Empty strings and undefined stand for defaults. */
+/** The task for which a caller requests a token. Empty strings and undefined mean the defaults. */
 export interface IssueInput {
   readonly execAct: string;
   readonly aud: readonly string[];

@@ -131,7 +131,7 @@ async function demandPredecessors(
 }
 
 /**
- * Known predecessors are always held to the rules. At L2 unknown ones may live in another ledger, so they are allowed
+ * Known predecessors are always checked. At L2 unknown ones may be in another ledger, so they are allowed
  * and reported; L3 demands all of them. A `jti` of the caller's own choice must not name a recorded task.
  */
 export async function examinePredecessors(
@@ -142,7 +142,7 @@ export async function examinePredecessors(
   kid: string,
   deadline: CallDeadline,
 ): Promise<{ readonly report: DagReport; readonly rejection: Rejection | undefined }> {
-  // A name that was drawn here a moment ago is nobody else's.
+  // The service generated this name just now, so no other task has it.
   const namesake = input.jti === '' ? undefined : await context.ledger.find(claims.wid, claims.jti);
   const subject = { claims, kid, digest: undefined, namesake };
   const scope = { extent: 'links', deadline, toBeRecorded: levelOnLeaving(input) === 'L3' } as const;

@@ -25,7 +25,7 @@ const NO_ENTRY: AskedEntry = { kind: 'task', iss: '', wid: NO_WORKFLOW };
 
 /** One call that reads. */
 export interface Reader {
-  /** Everything may be read, by everybody: nothing is asked. */
+  /** Every caller may read everything: no permission is checked. */
   readonly seesAll: boolean;
   /** Undefined: the entry is not there. */
   maySee(entry: AskedEntry | undefined): Promise<boolean>;
@@ -41,7 +41,7 @@ const SEES_ALL: Reader = {
   mayKnowIssuer: async () => true,
 };
 
-/** `isList`: what is left out of a list is no rejection, and nobody is told. */
+/** `isList`: an entry that is omitted from a list is not a rejection, and is not reported. */
 export function readerFor(context: AuthorityContext, caller: Caller, action: Action, isList = false): Reader {
   const { authorizer } = context;
   if (authorizer === undefined || authorizer.isBuiltIn) return SEES_ALL;

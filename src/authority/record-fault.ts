@@ -1,4 +1,4 @@
-// What contradicts itself in an entry: its leaf, the columns that it is found by, and its content. Whoever looks for damage
+// Contradictions inside an entry: between its leaf, the columns that it is found by, and its content. Code that looks for damage
 // asks this of every entry.
 
 import { EctError } from '../errors.ts';

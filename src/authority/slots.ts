@@ -35,7 +35,7 @@ export class Slots {
     });
   }
 
-  /** The place goes to whoever waits longest, or is free. */
+  /** The slot goes to the call that has waited longest, or becomes free. */
   #leave(): void {
     const [next] = this.#waiting;
     if (next === undefined) this.#taken--;

@@ -26,7 +26,7 @@ export function taskOf({ claims, kid }: TokenSubject, policy: GraphPolicy, level
   };
 }
 
-/** The policy claims that the graph is judged by. They are of the signed claim set: the issuer's word, not the caller's. */
+/** The policy claims that the rules of the graph use. They are signed by the issuer; the caller cannot change them. */
 export interface PolicyFacts {
   readonly pol_decision?: string;
   /** The task makes up for another one. */

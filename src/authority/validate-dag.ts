@@ -19,7 +19,7 @@ import { ledgerMarks } from './mark-book.ts';
 import { NO_WORKFLOW } from './read-permission.ts';
 import { Slots } from './slots.ts';
 
-/** Whether the past of a workflow may be shown. Otherwise a report goes no further than to what the ledger vouches for. */
+/** Whether the past of a workflow may be shown. Otherwise a report ends at tasks whose past the ledger has checked. */
 type MaySeeWorkflow = (wid: string) => Promise<boolean>;
 
 interface WorkflowSubject {

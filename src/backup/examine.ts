@@ -26,7 +26,7 @@ import {
 import { isSigningKey } from './names.ts';
 import { rejection } from './rejections.ts';
 
-/** Told after some entries: how many were examined, of how many. */
+/** Called periodically with the number of examined entries and the total. */
 export type OnExamined = (done: number, total: number) => void;
 
 /** A ledger that was found whole. */

@@ -209,7 +209,7 @@ async function copyFile(from: string, to: string): Promise<void> {
   await writeFile(to, bytes, { mode: 0o600, flag: 'wx' });
 }
 
-/** SQLite would make it readable for everybody. */
+/** Created here, because SQLite would create it readable for all users. */
 async function makeEmptyFile(path: string): Promise<void> {
   await (await open(path, 'wx', 0o600)).close();
 }

@@ -41,7 +41,7 @@ export function isOfTheRun(name: string): boolean {
   return OF_THE_RUN.includes(name) || /^(?:ledger|once)\.db-(?:wal|shm|journal)$/.test(name);
 }
 
-/** Whether a directory is a backup, which nobody writes to. */
+/** Whether a directory is a backup, to which no process writes. */
 export function isBackup(directory: string): boolean {
   return existsSync(join(directory, MANIFEST));
 }
@@ -51,7 +51,7 @@ export async function signingKeysIn(directory: string): Promise<readonly string[
   return (await readdir(directory)).filter(isSigningKey).sort();
 }
 
-/** There from the first moment of a backup or a restore to the last, so that what a killed one left can be told from other directories. */
+/** Exists during a backup or a restore, so that the directory of a killed one can be distinguished from other directories. */
 export const UNFINISHED = 'unfinished';
 
 /** Whether a backup or a restore left the directory. Something else under that name is another party's. */

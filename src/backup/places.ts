@@ -1,4 +1,4 @@
-// Where a path leads to, so that one directory is told from another whatever links are on the way.
+// Resolves paths through links, to decide whether two paths name the same directory.
 
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';

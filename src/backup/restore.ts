@@ -24,7 +24,7 @@ import { isWithin, realPlace } from './places.ts';
 import { rejection, writeRejection } from './rejections.ts';
 import { swapIn } from './swap.ts';
 
-/** Copies lie here, inside the data directory: a volume that is mounted there cannot be renamed. */
+/** Copies are written here, inside the data directory, because a mounted volume cannot be renamed. */
 const STAGE = 'restore.new';
 /** Restores the backup. Rejected where acknowledged entries would go missing, unless the order says that this is accepted. */
 export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> {
@@ -48,7 +48,7 @@ export async function restoreBackup(order: RestoreOrder): Promise<RestoreFacts> 
   }
 }
 
-/** What lies where the copies are made would be removed before it is read. */
+/** A backup in the directory of the copies would be removed before it is read. */
 function rejectOverlap(backup: string, dataDir: string): void {
   if (backup === dataDir) {
     const message = `${backup} is both the backup and the data directory.`;

@@ -8,7 +8,7 @@ import type { AuditEnd, AuditFault, LedgerRecord, ShownCheckpoint } from '../led
 export interface AuditSource {
   /** The signed note that everything is compared with. */
   readonly checkpoint: string;
-  /** The verifier key that the ledger itself names: trusted only where nobody brought a better one. */
+  /** The verifier key that the ledger itself names: used only if the caller of the command has given no other. */
   readonly ownKey: string;
   /** The records under the checkpoint from where the audit begins, in order, with its content where that is kept. */
   readonly records: AsyncIterable<LedgerRecord>;
@@ -51,7 +51,7 @@ export function lossIn(record: LedgerRecord): AcceptedLoss | undefined {
   return leaf?.type === 'loss' ? { index: record.index, shown: leaf.size } : undefined;
 }
 
-/** The faults of keys that signed although nobody had announced them. */
+/** The faults of keys that signed without an announcement. */
 export function unknownKeys(audit: KeyAudit): readonly AuditFault[] {
   return audit.unknown.map(({ kid, iss, firstIndex, count }) => ({
     index: firstIndex,

@@ -64,7 +64,7 @@ function helpPlace(help: Command, commands: readonly Command[]): Place {
   };
 }
 
-/** What an option takes: the name of a file, or something that nobody can complete. */
+/** What an option takes: the name of a file, or a value that cannot be completed. */
 function takesFile({ flags }: Option): boolean {
   return /<(?:file|dir|folder|directory|path)\b/.test(flags);
 }

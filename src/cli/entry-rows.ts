@@ -65,7 +65,7 @@ export function contentOf({ body }: Entry): string {
   return body.case === 'task' ? body.value.token : body.value.statement;
 }
 
-/** The rows of a ledger entry. Empty values stand for what it has not. */
+/** The rows of a ledger entry. An empty value means that the entry has no such property. */
 export function entryRows(entry: Entry): readonly Row[] {
   const { index = 0n, body } = entry;
   return [

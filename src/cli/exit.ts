@@ -2,7 +2,7 @@
 
 import type { ErrorReason } from '../errors.ts';
 
-/** 0: it held. 1: it was rejected, or could not be done. 2: wrong usage. */
+/** 0: success. 1: rejected, or failed. 2: wrong usage. */
 export const EXIT = { ok: 0, rejected: 1, usage: 2 } as const;
 
 /** What a person needs to know about a failure. Remote text in it is printed through `plain`. */

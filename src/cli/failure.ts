@@ -1,4 +1,4 @@
-// Failures, told so that the reader knows what to do next: the service's own reasons, a service that is not there, and
+// Messages for failures, with the next step: the reasons of the service, a service that is not reachable, and
 // our own rejections. Never a stack.
 
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -9,7 +9,7 @@ import { connect, type Service, type ServiceOptions } from './client.ts';
 import { EXIT, type Failure, Rejected, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, plain, printFailure, remark } from './output.ts';
 
-/** Runs the body of a command. Whatever it throws is told and becomes the exit code. */
+/** Runs the body of a command. An exception is reported and determines the exit code. */
 export async function attempt(io: Io, options: OutputOptions, body: () => Promise<void>): Promise<void> {
   try {
     await body();

@@ -30,7 +30,7 @@ function rejectOtherFile(path: string): void {
   if (fault !== undefined) throw new WrongUsage(fault);
 }
 
-/** The verifier key that the file itself names. Whoever can write the file can write this too. */
+/** The verifier key that the file itself names. It is attacker-controlled if the file is. */
 export async function readIdentity(store: SqliteLedgerStore, path: string): Promise<string> {
   const verifierKey = await store.identity();
   if (verifierKey !== undefined) return verifierKey;

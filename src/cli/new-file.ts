@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { fileFault } from '../files/system-faults.ts';
 import { Rejected } from './exit.ts';
 
-/** Writes a new file. Its mode is set as it is created, so nobody else can ever open a secret. */
+/** Writes a new file. Its mode is set at its creation, so another user can never open a secret. */
 export async function writeNewFile(path: string, text: string, remedy: string, mode = 0o600): Promise<void> {
   try {
     await using file = await open(path, 'wx', mode);

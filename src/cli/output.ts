@@ -52,7 +52,7 @@ export function printMessage<S extends DescMessage>(io: Io, schema: S, message: 
   printJson(io, toJson(schema, message, { alwaysEmitImplicit: true }));
 }
 
-/** The same on one line, for lists that are too long to be held. */
+/** The same on one line, for lists that are too long for the memory. */
 export function printLine<S extends DescMessage>(io: Io, schema: S, message: MessageShape<S>): void {
   print(io, JSON.stringify(toJson(schema, message, { alwaysEmitImplicit: true })));
 }

@@ -83,7 +83,7 @@ export function verdict({ allowed, policies, errors, beyond }: Explained): strin
   return policies.length === 0 ? `denied: nothing permits it${failed}` : `denied by ${policies.join(', ')}${failed}`;
 }
 
-/** The policy and its limits. Every mistake in them is told at once. */
+/** The policy and its limits. All mistakes in them are reported together. */
 export async function readFiles(io: Io, file: string, { limits: limitsFile }: { readonly limits?: string }) {
   const { readPolicy } = await loadCedar();
   const read = readPolicy((await readBytes(io, file)).toString('utf8'));

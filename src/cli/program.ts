@@ -33,7 +33,7 @@ import { verifyCommand } from './verify.ts';
 export type { Io } from './output.ts';
 
 export interface ProgramParts {
-  /** Runs the service until it is told to stop. Handed in, because only the process itself may compose the service. */
+  /** Runs the service until a stop signal. A parameter, because only the composition root may create the service. */
   readonly serve: Serve;
   /** Checks the settings of the environment, for the same reason. */
   readonly checkConfig: CheckConfig;
@@ -112,7 +112,7 @@ export async function runProgram(parts: ProgramParts, argv: readonly string[]): 
     await buildProgram(parts).parseAsync([...argv], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Help that was asked for exits with 0; everything else that the parser stops at is wrong usage, told already.
+    // Requested help exits with 0. Everything else that the parser stops at is wrong usage, which it has reported.
     if (error.exitCode !== EXIT.ok) parts.io.exitCode = EXIT.usage;
   }
 }

@@ -1,4 +1,4 @@
-// What options and arguments stand for: durations, levels, files, and tokens that are given as text, `-` or `@file`.
+// The values of options and arguments: durations, levels, files, and tokens given as text, `-` or `@file`.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';

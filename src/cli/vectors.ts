@@ -1,5 +1,5 @@
 // Conformance vectors: files in JSON that say what a verifier must answer about one token, or about one bundle of tokens.
-// They belong to nobody's code: `vectors/README.md` describes them for other implementations.
+// They do not depend on this code: `vectors/README.md` describes them for other implementations.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

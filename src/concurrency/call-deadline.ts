@@ -1,5 +1,5 @@
 // By when a call must be answered. The deadline belongs to all work that the call has begun, as its async context; ports do not
-// carry it. What waits for another machine asks for it, so that the caller is told in time what did not answer.
+// carry it. Code that waits for another machine reads it, so that the caller gets an error in time that names what did not respond.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 

@@ -5,7 +5,7 @@ import { type CertificateTerm, phaseOf } from './certificate-term.ts';
 export interface ExpiryEvents {
   /** These certificates are in force. */
   certificateInForce(term: CertificateTerm): void;
-  /** Nobody has replaced the certificate, and little of its time is left; `expired`: none. */
+  /** The certificate has not been replaced, and expires soon; `expired`: it has expired. */
   certificateEnding(term: CertificateTerm, expired: boolean): void;
 }
 

@@ -13,7 +13,7 @@ import { bytesOf } from './setting-file.ts';
 export interface TlsTexts {
   readonly cert: string;
   readonly key: string;
-  /** All CAs that vouch for callers. */
+  /** All CAs that are trusted for callers. */
   readonly clientCa?: string;
   /** The CAs of each trust domain, where each has its own. */
   readonly bundles?: ReadonlyMap<string, string>;

@@ -21,7 +21,7 @@ export interface Drawing {
 }
 
 export interface DrawnNode {
-  /** Ours, never a word of the tasks. */
+  /** A constant text; never text of a task. */
   readonly id: string;
   /** Attacker-controlled. */
   readonly lines: readonly string[];
@@ -86,7 +86,7 @@ function keyOf({ wid, jti }: TaskName): string {
   return `${wid}\n${jti}`;
 }
 
-/** Positions of the tasks that are drawn, in their order. To sort all of a large graph would hold everybody else up. */
+/** Positions of the tasks that are drawn, in their order. Sorting all tasks of a large graph would delay other calls. */
 async function earliest(tasks: readonly Task[], yielder: Yielder): Promise<readonly number[]> {
   const compare = (a: number, b: number) => compareTasks(tasks[a]!, tasks[b]!);
   let kept: number[] = [];

@@ -1,4 +1,4 @@
-// What the ledger vouches for, so that the past of a task is never walked again.
+// What the ledger has checked about a task when it was recorded, so that its past is never walked again.
 //
 // A recorded task says which tasks its predecessors are: entries that stood before its own, under names that the ledger
 // holds once and for ever. So what leads back from it never changes, no task that is recorded later comes into it, and it
@@ -10,7 +10,7 @@ import type { TaskGraph } from './walk.ts';
 
 /** What is written down with a task when it is recorded, for those that will follow it. */
 export interface LedgerFacts {
-  /** See Task. Undefined where the ledger cannot vouch. */
+  /** See Task. Undefined if the ledger has not checked it. */
   readonly depth: number | undefined;
   /** See Task. Undefined where all predecessors are of the task's own workflow. */
   readonly predWids: readonly string[] | undefined;

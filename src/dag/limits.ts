@@ -1,6 +1,6 @@
 // The numbers of the graph rules, and what an operator may decide about them.
 
-/** A walk meets at most so many ancestors, and is rejected where there are more. What the ledger vouches for is not walked. */
+/** A walk visits at most so many ancestors; a graph with more is rejected. The past of recorded tasks is not walked. */
 export const MAX_ANCESTORS = 10_000;
 /** A bundle with more tasks is rejected. */
 export const MAX_BUNDLE_TASKS = 10_000;

@@ -9,10 +9,10 @@ import type { Finding, Origin } from './taint-cache.ts';
 import type { Task } from './task.ts';
 import { type TaskGraph, walkAncestors } from './walk.ts';
 
-/** A past with more tasks that nobody has looked at is not looked through. */
+/** A past with more tasks that were not yet searched is not searched. */
 const MAX_PAST_TASKS = 100_000;
 
-/** The tainted tasks of a graph whose walk stopped at what the ledger vouches for. Where nothing is marked, nothing is done. */
+/** The tainted tasks of a graph whose walk stopped at recorded tasks. Without marks nothing is searched. */
 export async function findTaintedAtStops(
   graph: TaskGraph,
   ancestry: Ancestry,

@@ -29,7 +29,7 @@ export interface DagReport {
   readonly visited: number;
   /** Number of tasks: of a task and the ancestors that were met, or of a workflow without what it follows outside. */
   readonly size: number;
-  /** How many tasks are on the longest path, with what the ledger vouches for. 0 where a circle or the limit leaves it unknown. */
+  /** Tasks on the longest path, including the past of recorded tasks. 0 if a cycle or the limit leaves it unknown. */
   readonly depth: number;
   /** Each of these without predecessors. */
   readonly roots: readonly TaskName[];

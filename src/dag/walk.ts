@@ -14,7 +14,7 @@ export interface TaskGraph {
   readonly targets: Int32Array;
   /** Each predecessor that was looked up and not found, in the workflow inside which it is named. */
   readonly unresolved: readonly TaskName[];
-  /** The tasks at which the walk was told to stop: their own predecessors were not looked up. */
+  /** The tasks at which the walk stopped by request: their predecessors were not looked up. */
   readonly stops: readonly number[];
   /** Whether there were more ancestors than the limit; the walk ended there. */
   readonly cut: boolean;

@@ -36,7 +36,7 @@ async function checkReadOnly(dir: DataDir, kept: readonly KeptCheckpoint[], veri
   if (kept.length === 0) return;
   let store: SqliteLedgerStore | undefined;
   try {
-    // Without a write-ahead file nobody has it open, and nothing is made beside it.
+    // Without a write-ahead file no process has it open, and the read creates no other file.
     store = SqliteLedgerStore.openReadOnly(dir.ledger, !existsSync(`${dir.ledger}-wal`));
     await checkHistory(store, kept, verifierKey);
   } catch (error) {

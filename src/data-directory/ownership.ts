@@ -43,7 +43,7 @@ export async function takeOwnership(dir: DataDir): Promise<Ownership> {
     // Nothing is ever written, so there is nothing to keep a journal file for.
     if (!runs(lock, 'PRAGMA journal_mode=MEMORY')) throw inUse(dir);
     const giveUpMs = performance.now() + ORPHANS_MS;
-    // Nobody else may hold any lock, workers included.
+    // No other process may hold any lock, including workers.
     while (!runs(lock, 'BEGIN EXCLUSIVE')) {
       if (!runs(lock, 'BEGIN IMMEDIATE')) throw inUse(dir);
       lock.exec('ROLLBACK');
@@ -95,7 +95,7 @@ function openLock(dir: DataDir, timeout = 0): DatabaseSync {
   }
 }
 
-/** A file that is there is not opened: its locks, held by this process, would go when it is closed again (POSIX). */
+/** An existing file is not opened: closing it again would release the locks of this process (POSIX). */
 function makeEmpty(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));

@@ -12,7 +12,7 @@ import { isRootsForItsGroup, privacyOf } from './privacy.ts';
 const DRAFT = /^(?:owner\.json|ledger\.mark)\.new$|\.[0-9a-f]{12}\.new$/;
 
 /**
- * Creates `path` with mode 0600 unless it exists; whoever comes first wins, and nobody ever sees half a file. The content
+ * Creates `path` with mode 0600 unless it exists. The first process wins, and no process ever sees an incomplete file. The content
  * and the name are on disk when this answers.
  */
 export async function createFileOnce(path: string, content: () => string): Promise<void> {
@@ -29,7 +29,7 @@ export async function createFileOnce(path: string, content: () => string): Promi
   await syncDirectory(dirname(path));
 }
 
-/** Removes drafts that killed processes left in a directory: they may hold whole keys. Nobody else may be making files there. */
+/** Removes temporary files of killed processes in a directory: they may contain keys. No other process may be creating files there. */
 export async function removeDrafts(directory: string): Promise<void> {
   const drafts = (await readdir(directory, { withFileTypes: true })).filter((it) => it.isFile() && DRAFT.test(it.name));
   await Promise.all(drafts.map(({ name }) => rm(join(directory, name), { force: true })));

@@ -57,7 +57,7 @@ function nameOf(stats: Stats): string {
   return 'a device';
 }
 
-/** Undefined where nothing can be seen there: whoever opens the path learns why. */
+/** Undefined if the file cannot be examined: opening the path then gives the error. */
 function statsAt(path: string): Stats | undefined {
   try {
     return statSync(path);

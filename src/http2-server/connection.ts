@@ -36,7 +36,7 @@ export interface ConnectionOptions {
   readonly openMemory?: (evict: () => void) => StreamMemory;
 }
 
-/** Streams that are told at once that their connection is lost; of more the others are told in turn. */
+/** Streams that are notified immediately of a lost connection; further streams are notified in later turns. */
 const ABORTED_AT_ONCE = 4;
 
 /** How long the peer may take to close when everything was said, in milliseconds. */
@@ -202,7 +202,7 @@ export class Connection implements StreamHost {
   }
 
   #onIdle(): void {
-    // While we do not read, nobody can say whether the peer has sent the rest.
+    // While we do not read, it is unknown whether the peer has sent the rest.
     if (this.#isPartial && !this.#input.isPaused) this.#fail(calmDown('a frame takes too long to arrive'));
     else if (this.#isPartial) this.socket.setTimeout(this.#options.limits.frameMs);
     else if (this.#streams.size === 0) this.close();

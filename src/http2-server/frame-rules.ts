@@ -60,7 +60,7 @@ export function blockOf(flags: number, id: number, bytes: Buffer, start: number,
   return block.subarray(PRIORITY_BYTES);
 }
 
-/** The mistake in a PRIORITY frame, if it has one. Whatever else it says, nobody follows it. */
+/** The mistake in a PRIORITY frame, if it has one. Priorities are otherwise ignored. */
 export function priorityFault(id: number, payload: Buffer): 'size' | 'circle' | undefined {
   if (payload.length !== PRIORITY_BYTES) return 'size';
   return dependsOnItself(id, payload) ? 'circle' : undefined;

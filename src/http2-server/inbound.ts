@@ -123,7 +123,7 @@ export class Inbound {
       requests.streamError(id, fault === 'size' ? ErrorCode.FRAME_SIZE_ERROR : ErrorCode.PROTOCOL_ERROR);
       return;
     }
-    // A stream that nobody has opened cannot be reset.
+    // A stream that was never opened cannot be reset.
     throw fault === 'size' ? sizeError('PRIORITY') : protocolError('a stream depends on itself');
   }
 }

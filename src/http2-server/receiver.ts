@@ -1,4 +1,4 @@
-// The port to whoever serves requests.
+// The port to the code that serves requests.
 
 import type { HeaderList } from './hpack.ts';
 

@@ -19,7 +19,7 @@ export function readInitialWindow(payload: Buffer): number | undefined {
         initialWindow = value;
         break;
       case Setting.MAX_FRAME_SIZE:
-        // We never send a larger frame than everybody takes.
+        // We never send frames above the size that every peer must accept.
         if (value < MAX_FRAME_BYTES || value > LARGEST_FRAME_BYTES)
           throw protocolError('MAX_FRAME_SIZE has no such value');
         break;

@@ -27,7 +27,7 @@ export class SocketReader {
     socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
   }
 
-  /** Whether nothing is read now, so that nobody can say whether the peer has sent more. */
+  /** Whether reading is paused, so that it is unknown whether the peer has sent more. */
   get isPaused(): boolean {
     return this.#pauses.size > 0;
   }

@@ -20,7 +20,7 @@ export interface StreamHost extends ReservationHost {
   /** So many bytes need no room any more in the window of the connection. */
   creditWindow(bytes: number): void;
   sendReset(stream: Stream, code: number): void;
-  /** The answer has left, and the request is not complete: nobody waits for the rest of it. */
+  /** The response was sent, and the request is not complete: the rest of it is not needed. */
   answeredEarly(stream: Stream): void;
   closed(stream: Stream, wasAnswered: boolean): void;
 }
@@ -169,7 +169,7 @@ export class Stream {
   receive(part: Buffer, windowBytes: number, isEnd: boolean): void {
     this.#unconsumed += windowBytes;
     this.remoteEnded = isEnd;
-    // Padding is nobody's to consume.
+    // Padding is not passed to the consumer.
     if (windowBytes > part.length) this.consumed(windowBytes - part.length);
     if (this.#receiver === undefined) this.consumed(part.length);
     else if (part.length > 0) this.#receiver.onData(part);

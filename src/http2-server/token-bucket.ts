@@ -29,7 +29,7 @@ export class TokenBucket {
     return this.#left >= 0;
   }
 
-  /** Gives some back. Nobody saves up more than the burst. */
+  /** Returns some tokens. The bucket never exceeds the burst. */
   earn(amount: number): void {
     this.#left = Math.min(this.#left + amount, this.#allowance.burst);
   }

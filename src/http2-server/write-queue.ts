@@ -1,4 +1,4 @@
-// What leaves by a connection. All that is written in one turn of the event loop leaves in one write; bodies wait for the
+// The outgoing bytes of a connection. All frames of one turn of the event loop are sent in one write; bodies wait for the
 // windows of the peer and for the socket, and what waits is bounded in bytes and in time.
 
 import type { Socket } from 'node:net';
@@ -32,7 +32,7 @@ export interface WriteQueueOptions {
   readonly now: () => number;
   /** The socket takes no more, or takes more again. */
   readonly onBlocked: (isBlocked: boolean) => void;
-  /** So many bytes of bodies that had waited have left. */
+  /** So many bytes of waiting bodies were sent. */
   readonly onSent: (bytes: number) => void;
   /** The peer reads this answer too slowly. */
   readonly onStalled: (sender: Sender) => void;
@@ -84,7 +84,7 @@ export class WriteQueue {
     process.nextTick(flush, this);
   }
 
-  /** Sends a part of a body, which the windows allow. A large one is written from where it lies, and must stay as it is. */
+  /** Sends a part of a body that the windows allow. A large part is written without a copy, and must not be changed. */
   pushData(id: number, payload: Buffer, endsStream: boolean): void {
     const flags = endsStream ? Flag.END_STREAM : 0;
     if (payload.length < COPIED_BYTES) {

@@ -88,7 +88,7 @@ function curveOf(key: KeyObject): string | undefined {
 const MIN_RSA_BITS = 2048;
 /** Beyond it every verification is costly, and no issuer needs it. */
 const MAX_RSA_BITS = 8192;
-/** Smaller exponents have a history of forgeries; this one is what everybody uses. */
+/** Smaller exponents have a history of forgeries; this is the usual exponent. */
 const MIN_RSA_EXPONENT = 65_537n;
 
 function isStrongRsa(key: KeyObject): boolean {

@@ -17,11 +17,11 @@ export interface TrustedKey {
   readonly notAfter?: number;
   /** Signs no token whose `iat` lies after this second. */
   readonly signsUntil?: number;
-  /** Was declared compromised as of this second; 0 where nobody knows since when. */
+  /** Compromised since this second; 0 if the time is unknown. */
   readonly revokedAt?: number;
 }
 
-/** Finds a key that is trusted but not held, by its `kid`. */
+/** Finds a key by its `kid` that is trusted but not in the ring. */
 export type FindPastKey = (kid: string) => Promise<TrustedKey | undefined>;
 
 /**
@@ -31,10 +31,10 @@ export type FindPastKey = (kid: string) => Promise<TrustedKey | undefined>;
  */
 export type OnMissed = (iss: string) => Rejection | undefined;
 
-/** Recalled keys that are held at once: those that auditors ask about lately. */
+/** The number of recalled keys that are cached: those that auditors have used recently. */
 const MAX_PAST_KEYS = 1000;
 
-/** A set of trusted keys. It may be replaced as a whole: whoever asks sees the old set or the new one. */
+/** A set of trusted keys. It is replaced as a whole: a lookup sees either the old set or the new one. */
 export class KeyRing {
   #byKid: ReadonlyMap<string, readonly TrustedKey[]>;
   readonly #findPastKey: FindPastKey | undefined;
@@ -69,7 +69,7 @@ export class KeyRing {
     return recalled?.speaksFor(iss) === true ? recalled : (namesakes?.[0] ?? recalled);
   }
 
-  /** Whether a key is held that is named `kid` and speaks for `iss`. Both are attacker-controlled. */
+  /** Whether the ring has a key with this `kid` that is trusted for `iss`. Both are attacker-controlled. */
   holds(kid: string, iss: string): boolean {
     return this.#byKid.get(kid)?.some((key) => key.speaksFor(iss)) === true;
   }

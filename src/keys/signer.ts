@@ -9,7 +9,7 @@ export interface CallDeadline {
 }
 
 /**
- * An ES256 signer with one key for life: whoever changes keys hands out another signer.
+ * An ES256 signer with one key for its lifetime: another key needs another signer.
  *
  * Answers the raw r || s (64 bytes, low s) over SHA-256 of the whole input, of any length; `jwk` is the key that verifies
  * it, and its `kid` goes into the header. Calls may overlap. No bad signature ever leaves: what a remote signer answers
@@ -22,7 +22,7 @@ export interface CallDeadline {
  * - SIGNER_BUSY: its limits or quota are used up, said at once;
  * - SIGNER_MISCONFIGURED: retrying is in vain until somebody fixes the key or the permission to use it;
  * - SIGNER_BAD_OUTPUT: what it answered does not verify;
- * - the reason of the signal, if that aborts while a remote signer works: nobody waits for the answer any more.
+ * - the reason of the signal, if it aborts while a remote signer works: the caller no longer waits for the result.
  */
 export interface Signer {
   readonly jwk: PublicJwk;

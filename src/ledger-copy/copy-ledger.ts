@@ -23,7 +23,7 @@ import { NAME_TAKEN, readPages, type TreeRead } from './source-pages.ts';
 
 const ROWS_AT_ONCE = 500;
 
-/** Told after some entries: how many are in the target, of how many. */
+/** Called periodically with the number of entries in the target and the total. */
 export type OnCopied = (done: number, total: number) => void;
 
 /** What was copied. */
@@ -41,7 +41,7 @@ export async function copyLedger(source: CopySource, target: CopyTarget, onCopie
   const head = await headOf(source);
   rejectOpenRecordings(source);
   const before = await begin(source, target, head);
-  // A tree that the target has already is compared entry by entry, since nobody knows who wrote it.
+  // A tree that the target has already is compared entry by entry, because its origin is unknown.
   const compared = await compare(source, target, before.size, (done) => onCopied(done, head.size));
   const last = Math.max(before.size, head.size - 1);
   let tree = await addEntries(source, target, compared, last, (done) => onCopied(done, head.size));
@@ -91,7 +91,7 @@ async function lastPage(source: CopySource, tree: TreeRead, size: number) {
   return { tree, batch: undefined };
 }
 
-/** What extends a tree by these records, under a head that nobody has signed. */
+/** Extends a tree by these records, under an unsigned head. */
 function batchOf(tree: TreeRead, records: readonly LedgerRecord[]): SealedBatch {
   const { size, frontier, nodes } = growTree(
     tree,

@@ -3,7 +3,7 @@
 import type { Head, LedgerKey, LedgerStore } from '../ledger/index.ts';
 import type { ExpiringKeyRows } from '../stores/expiring-keys.ts';
 
-/** A ledger that is copied. Nobody writes to it meanwhile. */
+/** A ledger that is copied. No process writes to it meanwhile. */
 export interface CopySource {
   /** For messages: a directory, or `the database`. */
   readonly name: string;

@@ -81,7 +81,7 @@ export class AppendQueue<Outcome> {
         const untilMs = batch.reduce((latest, { answerByMs }) => Math.max(latest, answerByMs), 0);
         await underDeadline(untilMs, () => this.#commit(batch));
       } catch (error) {
-        // Whoever was settled already keeps that outcome.
+        // Promises that are settled already keep their outcome.
         for (const queued of batch) queued.reject(error);
       }
       // Those who were answered are likely to ask again, and so join those who came meanwhile.

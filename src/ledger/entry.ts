@@ -1,5 +1,5 @@
 // The salted commitment that ties a leaf to its content. A leaf holds the commitment only: erase salt and content, and the
-// tree still proves everything it proved, while nobody can guess the content from the leaf.
+// tree still proves everything it proved, and the content cannot be guessed from the leaf.
 
 import { hash, randomBytes } from 'node:crypto';
 

@@ -1,5 +1,5 @@
-// Heads that can be extended and proven against. A store is not taken at its word: its head must be what this ledger
-// signed, and must not lie before what this process has already seen.
+// Heads that can be extended and proven against. The store is not trusted: its head must be signed by this ledger, and must not be
+// older than what this process has already seen.
 
 import { EctError, reject } from '../errors.ts';
 import { openCheckpoint } from './checkpoint.ts';
@@ -12,7 +12,7 @@ export interface TrustedHead extends Head {
   readonly root: Uint8Array;
 }
 
-/** The store holds what cannot be. Whoever throws this has signed nothing. */
+/** The store is damaged. Code that throws this has signed nothing. */
 export function corrupt(sentence: string, options?: ErrorOptions): EctError {
   return new EctError(reject('LEDGER_CORRUPT', sentence), options);
 }

@@ -175,7 +175,7 @@ export class Ledger {
     return this.#advance(trustHead(head, this.verifierKey, seen));
   }
 
-  /** Whoever shows a head asks for this first: a head that is shown is never above the mark. */
+  /** Must be called before a head is shown, so that no shown head is newer than the high-water mark. */
   #advance(head: TrustedHead): TrustedHead {
     if (head.size <= this.#seen.size) return head;
     this.#options.mark?.raise(head);

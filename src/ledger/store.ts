@@ -1,4 +1,4 @@
-// Port: where a ledger is kept. The ledger has never heard of a token: an entry is a unique name in a scope, and bytes.
+// Port: the storage of a ledger. The ledger does not know tokens: an entry is a unique name in a scope, and bytes.
 
 /** An entry by its place and what it holds. */
 export interface EntryRef {

@@ -11,7 +11,7 @@ export interface WalkOptions {
   readonly size?: number;
   /** Whether `content` and `salt` are wanted; default false. */
   readonly withContent?: boolean;
-  /** Records held in memory at once, default 500. */
+  /** Records in memory at a time, default 500. */
   readonly pageSize?: number;
 }
 

@@ -61,7 +61,7 @@ export class ConnectionTable {
     }
   }
 
-  /** Takes a connection, or destroys it where there is no room and nobody to make some. Answers whether it was taken. */
+  /** Accepts a connection, or destroys it if the table is full and no other connection can be closed. Returns whether it was accepted. */
   add(socket: Socket): boolean {
     const address = networkOf(socket.remoteAddress);
     const isCrowded = (this.#perAddress.get(address) ?? 0) >= this.#limits.maxPerAddress;

@@ -90,7 +90,7 @@ export class FairQueue<T> {
     return { flow, item };
   }
 
-  /** Takes the work whose turn it is out of the queue without serving it: nobody is charged. */
+  /** Removes the next work from the queue without serving it: no flow is charged. */
   withdraw(): T | undefined {
     const first = this.#heap[0];
     if (first === undefined) return undefined;
@@ -99,7 +99,7 @@ export class FairQueue<T> {
     return item;
   }
 
-  /** Charges a flow for work that did not have to wait. While nobody waits nobody is owed anything, and all begin anew. */
+  /** Charges a flow for work that did not have to wait. While no work waits, all flows start again with equal credit. */
   charge(flow: Flow, cost: number): void {
     flow.virtualFinish = this.#startOf(flow) + cost;
     if (this.#size === 0) this.#virtualTime = Math.max(this.#virtualTime, flow.virtualFinish + this.#credit);

@@ -21,7 +21,7 @@ export interface FreeSpaceOptions {
   /** Bytes that stay free; undefined: 512 MiB, but no more than a tenth of the file system. */
   readonly floorBytes: number | undefined;
   readonly measure: () => Promise<Volume>;
-  /** Told after each measurement, with whether it changed what `hasRoom` answers. Must not throw. */
+  /** Called after each measurement, with whether it changed the result of `hasRoom`. Must not throw. */
   readonly onMeasured?: (space: MeasuredSpace, changed: boolean) => void;
   readonly intervalMs?: number;
 }

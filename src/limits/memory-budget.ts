@@ -1,10 +1,10 @@
-// One budget of bytes for the whole process: bodies that are not complete and answers that are not read. Each account and
-// each connection may have a share of it. When it runs out, what has been held for longest is given up.
+// One budget of bytes for the whole process: incomplete bodies and unread responses. Each account and each connection may use
+// a share of it. When it is exhausted, the oldest of them is dropped.
 
 import type { Account } from './accounts.ts';
 
 export interface MemoryLimits {
-  /** All that is held, in bytes. */
+  /** All reserved bytes. */
   readonly totalBytes: number;
   /** By one account. */
   readonly accountBytes: number;

@@ -1,4 +1,4 @@
-// What everybody may ask without proving anything (health, reflection, the key set, metrics) has a share of the CPU, and each
+// Public requests, which need no identity (health, reflection, the key set, metrics), have a share of the CPU, and each
 // connection a rate of its own. The first few requests of a connection are always answered: a probe opens one and asks once.
 
 import { type Rate, TokenBucket } from './token-bucket.ts';

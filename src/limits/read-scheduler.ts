@@ -8,7 +8,7 @@ import { Turn } from './turn.ts';
 
 /** What one turn of the event loop gives, in milliseconds: more than calls get, since excess that is read late is rejected late. */
 const TURN_MS = 4;
-/** What it gives to long bodies: nobody is rejected sooner by them, and a flood of them would lengthen each turn. */
+/** The share of long bodies. Reading them sooner does not reject calls sooner, and a flood of them would lengthen each turn. */
 export const BODY_TURN_MS = 1;
 /** What one connection takes of it before the others are asked. */
 const SLICE_MS = 1;
@@ -92,7 +92,7 @@ export class ReadScheduler {
     flow.served(ms, sharers);
   }
 
-  /** Runs something in a later turn, in the async context of whoever asks for it. */
+  /** Runs a function in a later turn, in the async context of the call of this method. */
   defer(flow: ReadFlow, run: () => void): void {
     // What it will take is not known yet. Of flows that have waited equally long, that whose pieces are small is next.
     const { pieceMs: expectedMs, place } = flow;

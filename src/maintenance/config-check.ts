@@ -124,7 +124,7 @@ async function checkTls({ tls }: Config): Promise<void> {
   }
 }
 
-/** The agent may start later than this check. Nobody is called: it would hear of a workload that is none. */
+/** The agent may start later than this check, and is not called: it would identify this command as a workload. */
 function lookAtAgent({ workloadApi }: Config): AddressFault {
   if (workloadApi?.endpoint.kind !== 'unix') return {};
   const { path } = workloadApi.endpoint;

@@ -120,7 +120,7 @@ function rejectDamage(path: string, mark: string, faults: readonly string[], nex
   );
 }
 
-/** A database that nobody has open is read as a file, so that SQLite makes nothing beside it. */
+/** A database that no process has open is read as a file, so that SQLite creates no other file. */
 async function look<T>(path: string, read: (isAtRest: boolean) => Promise<T>): Promise<T> {
   const isAtRest = () => !existsSync(`${path}-wal`);
   if (!isAtRest()) return read(false);

@@ -177,7 +177,7 @@ export async function recordLoss(dir: DataDir, note: string, clock: TrustedClock
   return record(dir, key, loss.shown, note, clock);
 }
 
-/** `size`: undefined where nobody can tell what a damaged ledger holds, so that a loss of it could not be stated. */
+/** `size`: undefined if the size of a damaged ledger is unknown, so that its loss cannot be stated. */
 function nothingLost({ path, ledger }: DataDir, size: number | undefined): StartError {
   return new StartError(
     size === undefined

@@ -1,4 +1,4 @@
-// `ect trust check`: what a service with this configuration would believe of a token or a caller's JWT, and why. It reads the
+// `ect trust check`: whether a service with this configuration accepts a token or a caller's JWT, and why. It reads the
 // trust file, fetches the keys of its issuers once, and asks no service.
 
 import { BEARER_TOKEN } from '../callers/jwt.ts';

@@ -1,5 +1,5 @@
 // The rules of a service without a policy of its own, as code. policy/default.cedar says the same, and a test holds both to the same
-// decisions: no call pays for an engine that nobody asked for.
+// decisions: without a policy file no call pays for the engine.
 
 import type { Caller, PermissionQuestion } from '../authority/index.ts';
 import { isOwnName } from '../authority/index.ts';

@@ -182,7 +182,7 @@ function readCaller(question: JsonObject, place: string, report: Report): Caller
   return undefined;
 }
 
-/** Whether a text names a caller: a workload, an OIDC subject, or nobody. */
+/** Whether a text names a caller: a workload, an OIDC subject, or the anonymous caller. */
 export function isCallerName(text: string): boolean {
   return text === 'anonymous' || isWorkloadId(text) || OIDC_NAME.test(text);
 }

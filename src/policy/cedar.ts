@@ -29,7 +29,7 @@ const CIRCUMSTANCES = Object.keys({
   owns_workflow: true,
 } satisfies Record<keyof Circumstances, true>) as readonly (keyof Circumstances)[];
 
-/** The engine keeps each prepared set under its name for ever, so names of policies that nobody holds any more are used again. */
+/** The engine keeps each prepared set under its name forever, so names of unused policies are reused. */
 const free: string[] = [];
 const released = new FinalizationRegistry((setId: string) => free.push(setId));
 let prepared = 0;

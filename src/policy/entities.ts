@@ -28,7 +28,7 @@ export type CedarValue = string | number | boolean | readonly string[] | { reado
 /** Those whom ECT_ADMINS names. */
 export const ADMINISTRATORS = 'administrators';
 
-/** The actions that stand for several. */
+/** Groups of actions. */
 const GROUPS: Readonly<Record<Action, 'write' | 'verify' | 'read' | 'administer'>> = {
   Issue: 'write',
   AppendLedger: 'write',

@@ -1,4 +1,4 @@
-// A process without a free file descriptor. What is thrown then comes from anywhere, also from the loader of modules, so it is told
+// A process without a free file descriptor. The error can come from any code, even from the module loader, so it is reported
 // where a run of the program ends. Nothing else is loaded for it.
 
 /** A sentence for the operator; undefined where the error, or what caused it, is about something else. */

@@ -112,7 +112,7 @@ export interface WatchedConnections {
 export interface DescriptorWatchOptions {
   /** Undefined: this process keeps none. */
   readonly connections: WatchedConnections | undefined;
-  /** Told after each look: `isLow` where the reserve itself is being used up, `changed` where that is news. */
+  /** Called after each check: `isLow` if the reserve itself is being used, `changed` if that has changed. */
   readonly onMeasured: (measured: FreeDescriptors & { readonly isLow: boolean }, changed: boolean) => void;
   readonly measure?: () => Promise<FreeDescriptors | undefined>;
   readonly intervalMs?: number;
@@ -138,7 +138,7 @@ export class DescriptorWatch {
     const measured = await measure();
     if (measured === undefined) return;
     if (connections !== undefined) this.#limit(connections, measured.free - KEPT_FREE);
-    // Over only when there is some more than that, or it would be told again and again.
+    // With hysteresis, so that the event is not reported again and again.
     const isLow = this.#isLow ? measured.free < KEPT_FREE : measured.free < KEPT_FREE / 2;
     const changed = isLow !== this.#isLow;
     this.#isLow = isLow;

@@ -1,6 +1,6 @@
 // The end of a service: one sequence, whether it is asked to stop, or its start failed or was broken off half way.
 
-/** How long calls in flight may take to finish once a process is told to stop. */
+/** How long calls in progress may take after a stop signal. */
 export const GRACE_MS = 10_000;
 
 /** How long everything else may take. */

@@ -75,7 +75,7 @@ function hasTerminal(): boolean {
 }
 
 /**
- * npm hands on SIGTERM and SIGINT alone: any other signal ends it, and would leave the service to nobody. `npx ect` puts a
+ * npm forwards SIGTERM and SIGINT only: any other signal ends npm and would leave the service without a parent. `npx ect` puts a
  * shell in between as well, which npm signals in place of this program. So where a script of npm is this program, the end of
  * its parent counts as a signal to stop.
  */

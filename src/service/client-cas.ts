@@ -1,4 +1,4 @@
-// The CAs that vouch for callers.
+// The CAs of the callers.
 
 import { ClientCas, type Vouchers } from '../callers/client-cas.ts';
 import { TrustBundles } from '../callers/trust-bundles.ts';
@@ -9,7 +9,7 @@ export interface FollowingCas {
   readonly follow: (next: TlsTexts | undefined) => void;
 }
 
-/** The CAs that vouch for callers, as the TLS files or the agent say it now and whenever they change; undefined: none do. */
+/** The CAs of the callers, from the TLS files or the agent, now and after each change; undefined: there are none. */
 export function openCas({ clientCa, bundles }: TlsTexts): FollowingCas | undefined {
   if (bundles !== undefined) {
     const cas = new TrustBundles(bundles);

@@ -146,7 +146,7 @@ function processLimits({ limits, unix }: Config, room: DescriptorRoom): ProcessL
   const { unread, streams } = DEFAULT_PROCESS_LIMITS;
   const heldBytes = limits.heldMib << 20;
   return {
-    // Whoever comes by a Unix socket comes from the same place.
+    // All connections of a Unix socket have the same address.
     connections: {
       maxConnections: room.connections,
       maxPerAddress: unix === undefined ? room.connectionsPerAddress : room.connections,

@@ -59,7 +59,7 @@ export interface RunningService {
   snapshot(): Promise<MetricsSnapshot>;
 }
 
-/** After a step of the clock that nobody measured, what is kept for a time is kept longer: another replica may forget it sooner. */
+/** After an unexplained step of the clock expiring data is kept longer here, but another replica may delete it sooner. */
 const TIMELY_MS = 60_000;
 
 /** It was asked to stop before it took calls. What had begun is ended. */

@@ -60,7 +60,7 @@ export async function openOrAwait(
   }
 }
 
-/** The same key, held to `demand` once it is open. What breaks that is told to callers, too. */
+/** The same key, checked by `demand` once it is open. Callers get the error of that check, too. */
 export function demandLater(awaited: AwaitedRoot, demand: (signer: OpenSigner) => Promise<void>): AwaitedRoot {
   const held = async (attempt: Promise<OpenSigner>) => {
     const signer = await attempt;

@@ -49,7 +49,7 @@ export interface Stores {
   checks(): Readonly<Record<string, boolean>>;
   /** Whether this process does what one of all replicas does for the others; undefined where there are no others. */
   readonly tidiesForAll: (() => boolean) | undefined;
-  /** Reads the clock that those share who share the stores; undefined where nobody else has them. */
+  /** Reads the clock of the shared stores; undefined if the stores are not shared. */
   readonly readSharedTime: ReadSharedTime | undefined;
   /** What the operator can do about a ledger that is not what was shown; undefined where that was found out before. */
   readonly describeLoss: ((loss: HistoryLost) => string) | undefined;

@@ -80,7 +80,7 @@ function isOtherType(content: Content | undefined): boolean {
   return content !== undefined && 'code' in content && content.code === NOT_A_FILE;
 }
 
-/** Another key in the file of the configuration is the next in turn: announced now, in use when everybody can know it. */
+/** Another key in the configured file is the next root key: announced now, active when no cached key set can lack it. */
 export async function adoptKey(keyManager: KeyManager, key: RootKey): Promise<void> {
   const { kid } = key.signer.jwk;
   const state = keyManager.all.find((known) => known.kid === kid)?.state;

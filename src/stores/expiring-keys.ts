@@ -50,7 +50,7 @@ export function heldOf({ digest, requestId, signingInput }: TokenUse): Held {
   return { digest, label: requestId, content: signingInput };
 }
 
-/** What a use is, given what was held before it; `undefined` where it was the first. */
+/** What a use is, given the earlier use under its key; `undefined` if it was the first. */
 export function claimOf(use: TokenUse, held: Held | undefined): Claim {
   if (held === undefined) return 'fresh';
   if (Buffer.compare(held.digest, use.digest) !== 0) return { firstSigningInput: held.content };

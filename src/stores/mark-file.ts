@@ -34,7 +34,7 @@ export class MarkFile implements HighWaterMark {
   readonly #offset: number;
   /** Whether there was no mark when the file was opened. */
   readonly isNew: boolean;
-  /** Pages that cannot be read, as the process of the first slot has found them: what they held is taken from others, which may be older. */
+  /** Unreadable pages, as the process of the first slot has found them: the other pages are used instead, which may be older. */
   readonly damagedPages: number;
   #handle: number;
   #page: number;
@@ -52,7 +52,7 @@ export class MarkFile implements HighWaterMark {
     this.damagedPages = slot > 0 || countDamaged(before) === 0 ? 0 : MarkFile.damagedPages(path);
     this.#handle = openFile(path);
     const own = Array.from({ length: PAGES }, (_, page) => before[slot * PAGES + page]);
-    // The newest page of whoever had this slot stays until there is a newer one on the disk.
+    // The newest page of the previous process of this slot stays until there is a newer one on the disk.
     const sizes = own.map((page) => sizeIn(page));
     this.#page = (sizes.indexOf(Math.max(...sizes)) + 1) % PAGES;
     for (const [page, bytes] of own.entries()) {

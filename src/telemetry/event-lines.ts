@@ -14,7 +14,7 @@ export interface FinishedCall {
   readonly protocol: string;
   /** The proven name of the caller, or `anonymous`. */
   readonly caller: string;
-  /** What proved that name, and who vouched for it. */
+  /** How that name was authenticated, and by which party. */
   readonly proof?: { readonly method: string; readonly by: string } | undefined;
   /** The gRPC code by name: `OK`, `INVALID_ARGUMENT`. */
   readonly code: string;
@@ -36,7 +36,7 @@ let lastName = '';
 let lastProof: FinishedCall['proof'];
 let lastProven = '';
 
-/** `call` as a line. Everything but the caller's name and who vouched for it is from a list of ours and needs no escape. */
+/** `call` as a line. Only the caller's name and the authenticating party need escaping; all other values are constants. */
 export function callLine(call: FinishedCall, reason: string, worker: number | undefined): string {
   const { method, protocol, caller, proof, code, durationMs } = call;
   const outcome = FAULTS.has(code) && !LOAD.has(reason) ? 'error' : reason === '' ? 'ok' : 'refused';

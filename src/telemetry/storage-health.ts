@@ -27,7 +27,7 @@ export interface WatchedStorage {
   readonly stores: readonly WritableStore[];
   /** Whether there is more free space than the floor. */
   readonly hasRoom: () => boolean;
-  /** What to scrub; undefined where another process does, or nobody is to. */
+  /** What to scrub; undefined if another process scrubs, or if there is no scrub. */
   readonly scrub: ScrubOrder | undefined;
 }
 
@@ -38,7 +38,7 @@ export class StorageHealth implements StorageWatch {
   readonly #events: Events;
   readonly #marks: ReadonlyMap<string, DamageMark>;
   readonly #reportedFaults = new Set<string>();
-  /** By file and stage: failures that were told, and are not over. */
+  /** By file and stage: failures that were reported and have not ended. */
   readonly #failing = new Set<string>();
   readonly #lost = Promise.withResolvers<void>();
   #stores: readonly WritableStore[] = [];

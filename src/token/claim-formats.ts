@@ -114,7 +114,7 @@ function checkIssuer(iss: string): Rejection | undefined {
   if (iss.length > MAX_URI_BYTES || !URI.test(iss)) {
     return broken('iss', `must be an absolute URI of at most ${MAX_URI_BYTES} bytes`);
   }
-  // It is the name of a principal: nobody may have a second spelling of it.
+  // It is the name of a principal, which must have only one spelling.
   return hasSpiffeScheme(iss) && !isSpiffeId(iss) ? broken('iss', SPIFFE_RULE) : undefined;
 }
 

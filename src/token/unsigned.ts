@@ -17,7 +17,7 @@ export function readUnsigned(text: string): Content | string {
 
 function readEncoded(text: string): StrictJson | undefined {
   const bytes = decodeBase64url(text);
-  // Any word of letters and digits is the base64url of something. What is not even text was not meant to be.
+  // Many texts of letters and digits are valid base64url. If the decoded bytes are not text, base64url was not intended.
   return bytes === undefined || !isUtf8(bytes) ? undefined : readObject(bytes);
 }
 

@@ -1,4 +1,4 @@
-// Which URIs are names below another. A prefix counts only where every reader of URIs agrees that what follows lies below it
+// Which URIs are names below another. A prefix counts only if every URI library agrees that the rest is below it
 // (RFC 3986, section 6.2): names are compared byte for byte, and nothing is decoded or normalised first.
 
 import { MAX_URI_BYTES } from './claim-formats.ts';

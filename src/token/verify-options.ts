@@ -26,7 +26,7 @@ export interface VerifyOptions {
   readonly recordedAt?: number | undefined;
   /** `report`: every step that can still run after a failure is run. The verdict is that of `enforce`, the default. */
   readonly mode?: 'enforce' | 'report';
-  /** Who verifies. Undefined: nobody in particular, the step is skipped. */
+  /** The verifier. Undefined: the step is skipped. */
   readonly audience?: string | undefined;
   /**
    * `presented`: the token is acted upon now, so it must be alive and fresh. `recorded`: it is read as the record of a

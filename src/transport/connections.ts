@@ -116,7 +116,7 @@ export function createConnections(
   http1.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     answerUnreadable(error, socket as Duplex as MeteredSocket),
   );
-  // Node would answer it by itself, and nobody would count it.
+  // Otherwise Node would respond by itself, and the request would not be counted.
   http1.on('checkExpectation', (request, response) => {
     (request.socket as Duplex as MeteredSocket).requestBegan(request, response);
     response.writeHead(417).end();

@@ -28,7 +28,7 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 /** `P` begins POST and PUT too: from here on it can only be HTTP/2. */
 const TELLING_BYTES = 4;
 
-/** A peer that vanished without a word is noticed, also where a stream waits on its connection for ever. */
+/** Detects a peer that disappeared without closing its connection, also while a stream waits on it. */
 const PROBES = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 
 /** Makes the listening server. It does not listen yet. */

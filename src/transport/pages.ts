@@ -21,7 +21,7 @@ export interface StandardPages {
 }
 
 const JSON_TYPE = 'application/json';
-/** Metrics take milliseconds to write: everybody who asks within this time reads the same ones. */
+/** Writing the metrics takes milliseconds: all requests within this time get the same ones. */
 const METRICS_AGE_MS = 100;
 
 /** The pages that every instance has. */
@@ -100,7 +100,7 @@ interface Prepared {
   readonly bytes: Buffer;
 }
 
-/** The last answer of each page: everybody is sent the same bytes. */
+/** The last response of each page: all requests get the same bytes. */
 const lastAnswers = new WeakMap<Page, Prepared>();
 
 function prepared(page: Page, body: string): Prepared {
@@ -121,7 +121,7 @@ function readAtMostEvery<T>(read: () => Promise<T>, maxAgeMs: number): () => Pro
     if (latest === undefined || now - since > maxAgeMs) {
       since = now;
       latest = read();
-      // A failure is told to those who wait for it, and to nobody after them.
+      // Only the requests that wait now get the failure; later requests try again.
       latest.catch(() => {
         latest = undefined;
       });

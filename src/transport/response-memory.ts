@@ -53,7 +53,7 @@ export class ResponseMemory {
   }
 }
 
-/** The answer was given up because nobody reads it: no fault of ours. */
+/** The response was dropped because the client does not read it; this is not a fault of the service. */
 export function isOutOfResponseMemory(thrown: unknown): boolean {
   return thrown === NO_ROOM_FOR_UNREAD || (thrown instanceof Error && thrown.cause === NO_ROOM_FOR_UNREAD);
 }

@@ -24,7 +24,7 @@ export interface RoutedRequest {
 
 /** A call on its way through the router. */
 export interface RoutedCall {
-  /** Rejects only where there is no answer: the peer has gone, there is no room for one, or by a bug that was told already. */
+  /** Rejects only if there is no response: the peer has disconnected, there is no memory for one, or a bug was reported already. */
   readonly response: Promise<UniversalServerResponse>;
   /** The answer has left, or the peer has gone. To be called once. */
   close(): void;

@@ -41,7 +41,7 @@ export interface ServerOptions extends ListenOptions {
   readonly onAccepted?: (socket: Socket) => void;
   /** See CallsOptions. */
   readonly acceptsDeadlines?: boolean;
-  /** Who may call what is for administrators. Nobody, where it is not said. */
+  /** Whether a caller is an administrator. Undefined: there are no administrators. */
   readonly isAdministrator?: (caller: Caller) => boolean;
   /** See CallsOptions. */
   readonly authorizer?: Authorizer | undefined;

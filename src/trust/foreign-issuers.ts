@@ -32,7 +32,7 @@ export interface CallerIssuer {
   readonly trust: CallerTrust;
   /** Those that count now. Empty: nothing can be said about any JWT. */
   readonly keys: ReadonlyMap<string, ForeignKey>;
-  /** For a `kid` that is not held. */
+  /** For an unknown `kid`. */
   want(): Wanted;
 }
 
@@ -132,7 +132,7 @@ export class ForeignIssuers {
     return false;
   }
 
-  /** Who vouches for a caller: the issuer of this name, or the trust domain that the SPIFFE ID `sub` is of. */
+  /** The issuer that is trusted for a caller: the one of this name, or the one of the trust domain of the SPIFFE ID `sub`. */
   callerIssuer(iss: unknown, sub: unknown): CallerIssuer | undefined {
     const named = typeof iss === 'string' && !iss.startsWith(SPIFFE) ? this.#callers.get(iss) : undefined;
     if (named !== undefined || typeof sub !== 'string' || !sub.startsWith(SPIFFE)) return named;

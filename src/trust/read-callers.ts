@@ -1,4 +1,4 @@
-// For which callers an issuer vouches, as the operator wrote it.
+// For which callers an issuer is trusted, from the operator's file.
 
 import { canBeAbove, hasSpiffeScheme, isTrustDomain, type JsonValue } from '../token/index.ts';
 import { Fields, isObject, type Report } from './fields.ts';
@@ -73,7 +73,7 @@ function readIdentity(fields: Fields, iss: string): CallerIdentity | undefined {
   return undefined;
 }
 
-/** A trust domain vouches for its own workloads, and for no others. */
+/** A trust domain is trusted for its own workloads only. */
 function readOwnDomain(fields: Fields, own: string): CallerIdentity | undefined {
   for (const member of ['trust_domain', 'prefix', 'claim']) {
     if (fields.object[member] !== undefined)

@@ -104,7 +104,7 @@ function readIssuer(value: JsonValue, place: string, seen: Set<string>, report: 
   return [{ issuer: { iss: iss ?? '', source, tokens, callers, pastCallers }, place, isBelow }];
 }
 
-/** For an issuer that proves nobody any more: no key of it is asked for. */
+/** For an issuer that no longer authenticates callers: its keys are not fetched. */
 function withoutSource(fields: Fields): KeySource {
   for (const member of [...SOURCES, 'fetch', 'algorithms']) {
     if (fields.object[member] !== undefined) fields.wrong(member, 'is not for an issuer with past_callers alone');

@@ -115,7 +115,7 @@ function readLoaded(
     times: {
       refreshMs: 1000 * refreshSeconds,
       cooldownMs: 1000 * cooldownSeconds,
-      // A file that cannot be read does not make its keys older: nobody could have revoked them in it.
+      // The keys of an unreadable file do not become stale: a key cannot have been removed from it.
       maxStaleMs: isFile ? Number.POSITIVE_INFINITY : 1000 * maxStaleSeconds,
     },
   };

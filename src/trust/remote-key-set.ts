@@ -1,4 +1,4 @@
-// The keys of one issuer that are kept up to date in the background. Who verifies asks what is held, and never waits.
+// The keys of one issuer, updated in the background. Verification uses the cached keys and never waits.
 
 import type { ForeignKey, KeySetContent } from './key-set.ts';
 
@@ -29,7 +29,7 @@ export interface KeySetPorts {
   readonly events: KeySetEvents;
 }
 
-/** What comes of asking for keys that are not held. `loading`: a fetch is under way. `cooling`: the last one is too recent. */
+/** The result of a request for unknown keys. `loading`: a fetch is in progress. `cooling`: the last one is too recent. */
 export type Wanted = { readonly state: 'loading' } | { readonly state: 'cooling'; readonly forMs: number };
 
 const NO_KEYS: ReadonlyMap<string, ForeignKey> = new Map();
@@ -71,7 +71,7 @@ export class RemoteKeySet {
     if (this.#sinceBegun() >= period) this.#begin();
   }
 
-  /** Somebody needs a key that is not held. This is all that a token can cause: one fetch, and the next after the cooldown. */
+  /** A token has an unknown key. The only effect of a token is one fetch, and the next after the cooldown. */
   want(): Wanted {
     const leftMs = this.#times.cooldownMs - this.#sinceBegun();
     if (leftMs <= 0) this.#begin();

@@ -17,7 +17,7 @@ export const REPLACEMENT_VARIABLE = 'WORKER_REPLACES';
 export type ToSupervisor =
   /** The worker accepts calls. */
   | { readonly kind: 'listening'; readonly url: string }
-  /** Its metrics as they are now: when it was asked, and as its last word. */
+  /** Its current metrics: on request, and before it ends. */
   | { readonly kind: 'snapshot'; readonly snapshot: MetricsSnapshot }
   /** Somebody asked this worker for the metrics of all. */
   | { readonly kind: 'read-metrics' }

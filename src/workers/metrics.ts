@@ -4,7 +4,7 @@
 import { AggregatorRegistry } from 'prom-client';
 import type { MetricsSnapshot } from '../telemetry/events.ts';
 
-/** How long a worker may take to answer. After that what it said last stands for it. */
+/** How long a worker may take to respond. After that its last metrics are used. */
 const ANSWER_MS = 1_000;
 
 /** Where the metrics of one process come from. */
@@ -22,7 +22,7 @@ export class SharedMetrics {
     this.#last.set(source, []);
   }
 
-  /** The newest word of a source that has been added. */
+  /** The newest metrics of a source that have been added. */
   note(source: MetricsSource, snapshot: MetricsSnapshot): void {
     if (this.#last.has(source)) this.#last.set(source, snapshot);
   }
@@ -36,7 +36,7 @@ export class SharedMetrics {
     );
   }
 
-  /** The aggregate in the Prometheus text format. Whoever asks while it is being read shares the answer. */
+  /** The aggregate in the Prometheus text format. Concurrent requests share the result. */
   read(): Promise<string> {
     this.#reading ??= this.#gather().finally(() => {
       this.#reading = undefined;

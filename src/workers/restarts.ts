@@ -1,6 +1,6 @@
-// When a worker that died is started again: at once after a good life, later and later after short ones, and then no more.
+// When a dead worker is restarted: immediately if it ran long enough, after growing pauses if it did not, and finally never.
 
-/** A worker that lived as long died of something else than its start. */
+/** After this time the cause of death was not the start. */
 const GOOD_LIFE_MS = 10_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;

@@ -13,10 +13,10 @@ export interface SupervisorOptions {
   /** How many workers, from 2. */
   readonly workers: number;
   readonly signals: Signals;
-  /** A worker that has not ended so long after it was told to stop is killed. It ends earlier by itself, unless it cannot. */
+  /** A worker that has not exited so long after its stop signal is killed. Normally it exits earlier. */
   readonly killMs: number;
   readonly events: Events;
-  /** Told once, when every worker accepts calls. */
+  /** Called once, when every worker accepts calls. */
   readonly onListening: (url: string) => void;
 }
 
@@ -33,7 +33,7 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
   return new Supervisor(options).run();
 }
 
-/** Told to stop, a worker ends with 0; or by the signal itself, where that came before it could listen. */
+/** After a stop signal a worker exits with 0, or by the signal itself if the signal arrived before it listened. */
 const CLEAN_ENDS: ReadonlySet<number | string> = new Set([0, 'SIGTERM', 'SIGINT']);
 
 class Supervisor {

@@ -94,7 +94,7 @@ function readCertificates(bytes: Uint8Array, what: string): readonly X509Certifi
   return found;
 }
 
-/** CAs of a trust domain, of which one at least is in force: TLS would trust nobody by the others. */
+/** CAs of a trust domain. At least one must be in force, because TLS would accept no certificate with the others. */
 function readBundle(bytes: Uint8Array, what: string, nowMs: number): readonly X509Certificate[] {
   const cas = readCertificates(bytes, what);
   if (cas.some((ca) => isInForce(termOf(ca), nowMs))) return cas;

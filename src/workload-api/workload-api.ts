@@ -75,7 +75,7 @@ export class WorkloadApi {
     });
     const { events } = ports;
     this.#jwt = new JwtBundles({ agent: this.#agent, endpoint: config.endpoint, events, times: this.#times });
-    // Whoever waits hears it; without anybody it is no failure of the process.
+    // Waiting code gets the error; without waiting code it is not an unhandled rejection.
     this.#first.promise.catch(() => undefined);
   }
 
@@ -99,7 +99,7 @@ export class WorkloadApi {
     return this.#identity;
   }
 
-  /** Has each further identity told to `onIdentity`. */
+  /** Calls `onIdentity` for each further identity. */
   follow(onIdentity: OnIdentity): void {
     this.#onIdentity = onIdentity;
   }

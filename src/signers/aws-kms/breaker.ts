@@ -1,4 +1,4 @@
-// A breaker: after enough failures in a row nobody is let through, until a trial of our own succeeds. Callers are never the
+// A circuit breaker: after several failures in a row no call is let through until a trial of our own succeeds. Callers are never the
 // trial, so while a region is down they are rejected at once and at no cost.
 
 import type { EctError } from '../../errors.ts';
@@ -14,7 +14,7 @@ export class Breaker {
     this.#lastSuccessMs = nowMs;
   }
 
-  /** Why nobody is let through; undefined while calls may go. */
+  /** Why no call is let through; undefined while calls may pass. */
   get failure(): EctError | undefined {
     return this.#failure;
   }
@@ -29,7 +29,7 @@ export class Breaker {
     this.#lastSuccessMs = nowMs;
   }
 
-  /** What nobody but an operator fixes opens it at once. */
+  /** A failure that only an operator can correct opens it immediately. */
   failed(error: EctError): void {
     this.#inARow++;
     const isOver = error.reason === 'SIGNER_MISCONFIGURED' || this.#inARow >= this.#failuresToOpen;

@@ -120,7 +120,7 @@ interface Facts {
   readonly requestId: string | undefined;
 }
 
-/** The SDK attaches what it knows of the answer; whoever answered chose all of it. */
+/** The SDK attaches data of the response, which the server controls. */
 function read(thrown: unknown): Facts {
   if (!(thrown instanceof Error))
     return { name: typeof thrown, code: undefined, status: undefined, requestId: undefined };

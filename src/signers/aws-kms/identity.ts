@@ -1,4 +1,4 @@
-// Which key this is. A name may come to stand for another key, so what counts is the key id and the public key together.
+// The identity of a key. A name may later refer to another key, so key id and public key together identify it.
 
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { describePublicKey, type Kid, type PublicJwk } from '../../keys/index.ts';

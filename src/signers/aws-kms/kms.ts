@@ -16,7 +16,7 @@ export interface KmsOptions {
   readonly callMs: number;
 }
 
-/** What KMS says of the key. It is the service's word, so every member may be anything. */
+/** The description of the key from KMS. It is not trusted: every member may have any value. */
 export interface KeyFacts {
   readonly keyId: unknown;
   readonly spec: unknown;

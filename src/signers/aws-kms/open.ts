@@ -1,4 +1,4 @@
-// The start: the key is found in every region, held to what a signing key must be, and made to sign.
+// The start: the key is looked up in every region, checked against the requirements of a signing key, and tried.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { EctError } from '../../errors.ts';

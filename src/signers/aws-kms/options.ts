@@ -1,4 +1,4 @@
-// What a signer in AWS KMS is told: which key, where, how much of its quota, and how patient to be.
+// The options of a signer in AWS KMS: the key, its regions, the share of its quota, and timeouts.
 
 import type { EctError } from '../../errors.ts';
 

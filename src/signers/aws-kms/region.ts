@@ -91,7 +91,7 @@ export class KmsRegion {
     this.#kms.close();
   }
 
-  /** From here on the answer is a stranger's: the key that made it, its form and its signature are checked. */
+  /** The response is not trusted: the key that made it, its format and its signature are checked here. */
   async #signOnce({ input, digest }: Order, signal: AbortSignal): Promise<Uint8Array> {
     const { keyId, publicKey } = this.#identity;
     const { keyArn, signature } = await this.#kms.sign(digest, signal);

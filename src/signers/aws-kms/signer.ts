@@ -85,7 +85,7 @@ export class AwsKmsSigner implements OpenSigner {
     }
   }
 
-  /** Tries a region that is out of use, or that nobody has asked for long. */
+  /** Tries a region that is out of use, or that was not called for a long time. */
   async #keepTrying(region: KmsRegion): Promise<void> {
     const { signal } = this.#closing;
     const { trialMs, idleMs } = this.#timing;

@@ -14,7 +14,7 @@ export class KeyFileError extends Error {
 
 /**
  * Reads a P-256 private key that the operator provides. One that is encrypted needs its passphrase, and no other may have one.
- * Where neither can be read, both are told. `isDryRun`: the rights of the file stay as they are.
+ * If neither can be read, both errors are reported. `isDryRun`: the permissions of the file are not changed.
  */
 export function readKeyFile(path: string, passphrase?: string | Promise<string>, isDryRun = false): Promise<KeyObject> {
   return readKey(path, passphrase, { isOurs: false, isDryRun });

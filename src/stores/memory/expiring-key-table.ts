@@ -32,7 +32,7 @@ export class ExpiringKeyTable {
     return row !== undefined && row.keepUntil >= now ? row : undefined;
   }
 
-  /** Holds the key unless it is held: then answers what holds it. Throws what `full` makes where no row is free. */
+  /** Stores the key unless it exists; then returns the existing row. Throws the error of `full` if the table is full. */
   hold(key: Uint8Array, held: Held, keepUntil: number, now: number, full: () => Error): Held | undefined {
     const holder = this.peek(key, now);
     if (holder !== undefined) return holder;
@@ -51,7 +51,7 @@ export class ExpiringKeyTable {
   #forgetOne(now: number): boolean {
     const oldest = this.#heap[0];
     if (oldest === undefined || oldest.keepUntil >= now) return false;
-    // A key that was held again after its time has a newer row; only the row itself may go.
+    // A key that was stored again after its expiry has a newer row; only the expired row may be deleted.
     if (this.#rows.get(oldest.key) === oldest) this.#drop(oldest);
     this.#pop();
     return true;

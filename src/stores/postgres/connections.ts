@@ -13,7 +13,7 @@ import { clientOptions, type PostgresTarget, serversOf, sessionSettings, type Ti
 
 /** Called for outages. Must not throw. */
 export interface DatabaseNotices {
-  /** There is no primary that can be used: told once, when that begins. */
+  /** No primary is available: reported once, when that begins. */
   databaseLost(cause: Error): void;
   /** A primary was found. `downMs`: how long there was none; undefined where connections go to another server from now on. */
   databaseFound(server: string, downMs: number | undefined): void;
@@ -75,7 +75,7 @@ export class Connections {
       Client: this.#clientClass(first),
       verify: (client, done) => void this.#examine(client as unknown as PrimaryClient, done),
     });
-    // Of a connection that nobody uses: it is out of the pool already.
+    // The error of an unused connection: the pool has removed it already.
     this.#pool.on('error', () => undefined);
   }
 

@@ -131,7 +131,7 @@ export class DatabaseUse {
     return answeredBy(deadlineMs(), this.#attempts(work), () => this.outOfTime());
   }
 
-  /** What a call is told that has no time left. */
+  /** The error of a call whose deadline has passed. */
   outOfTime(): unknown {
     return translated(new OutOfTime('no answer'), this.#reasons);
   }
@@ -172,7 +172,7 @@ export class DatabaseUse {
 export class Session {
   readonly #taken: TakenConnection;
   readonly #answerMs: number;
-  // By the code: the word is in the language of the server.
+  // By the code, because the text is in the language of the server.
   readonly #onNotice = ({ code = '' }: { readonly code?: string | undefined }) => {
     if (/^(?:01|57)/.test(code)) this.hasWarning = true;
   };

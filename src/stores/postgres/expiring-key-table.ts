@@ -30,10 +30,10 @@ interface Holder extends Held {
   readonly keepUntil: number;
 }
 
-/** What became of a wish. `failure`: nobody knows, and this is what it is told. `again`: the key became free meanwhile. */
+/** The outcome of a claim. `failure`: unknown, with the error for the caller. `again`: the key has become free meanwhile. */
 type ClaimOutcome = (Holder & { readonly isOwn: boolean }) | { readonly failure: unknown } | 'again';
 
-/** How the two uses of the table are told apart in it. */
+/** The two purposes of the table, as its rows name them. */
 export const KINDS: Readonly<Record<ExpiringKeyKind, number>> = { uses: 1, issued: 2 };
 
 /**
@@ -81,7 +81,7 @@ export class ExpiringKeyTable {
     return holder !== undefined && holder.keepUntil >= now ? holder : undefined;
   }
 
-  /** Holds the key unless it is held: then answers what holds it. Atomic across all processes that share the database. */
+  /** Stores the key unless it exists; then returns the existing row. Atomic across all processes that share the database. */
   hold(wish: KeyClaim): Promise<Held | undefined> {
     this.#sweep.tell(wish.now);
     const answerByMs = deadlineMs();
@@ -151,7 +151,7 @@ export class ExpiringKeyTable {
     }
   }
 
-  /** It is open what was taken: the rows are looked up. Those that do not tell are told the failure. */
+  /** It is unknown which claims were stored, so the rows are looked up. Claims that stay unknown get the failure. */
   async #confirm(wishes: readonly Waiting[], failure: unknown): Promise<ReadonlyMap<string, ClaimOutcome>> {
     const telling = wishes.filter(({ held }) => this.#isOwn(held));
     const table = { ledger: this.#ledger, kind: this.#kind };

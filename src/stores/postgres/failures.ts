@@ -26,7 +26,7 @@ export class StandbyServer extends UnfitDatabase {}
  */
 export class DatabaseDown extends Error {
   override readonly name = 'DatabaseDown';
-  /** Whether it is the same outage that others were told of. */
+  /** Whether it is an outage that was reported already. */
   readonly isRepeated: boolean = false;
 
   /** The same for those who come later. */
@@ -45,7 +45,7 @@ export class OutOfTime extends Error {
   override readonly name = 'OutOfTime';
 }
 
-/** COMMIT was sent, and nobody knows whether it took effect. */
+/** COMMIT was sent, and its outcome is unknown. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
 }
@@ -135,7 +135,7 @@ export function translated(error: unknown, reasons: StoreReasons): unknown {
     const rejection =
       inner instanceof EctError ? inner : new EctError(reject(reasons.unavailable, SENTENCES.other(reasons.what)));
     const later = { ...rejection.rejection, metadata: { ...rejection.metadata, retry_after_seconds: RETRY_SECONDS } };
-    // An outage is told once, when it begins, and not by each call that it rejects.
+    // An outage is reported once, when it begins, and not for each call that it rejects.
     return new EctError(later, error.isRepeated ? {} : { cause: cleaned(error) });
   }
   const reason = failure === 'full' ? 'STORAGE_FULL' : failure === 'corrupt' ? reasons.corrupt : reasons.unavailable;

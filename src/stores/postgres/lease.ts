@@ -7,7 +7,7 @@ import type { StoreReasons } from './failures.ts';
 
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 
-/** How long a holder that has died keeps the others from the work, in milliseconds. */
+/** How long the lease of a dead process still excludes the others, in milliseconds. */
 const LEASE_MS = 15_000;
 /** A third of it: one attempt may fail. */
 const RENEW_MS = 5_000;

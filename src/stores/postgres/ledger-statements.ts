@@ -1,4 +1,4 @@
-// The SQL of a ledger. `ledger` is always $1, so that the rows of several ledgers lie apart.
+// The SQL of a ledger. `ledger` is always $1, so that the rows of several ledgers stay separate.
 
 import type { Candidate, Head, SealedBatch } from '../../ledger/index.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';

@@ -20,7 +20,7 @@ export interface SchemaChange {
   readonly to: number;
 }
 
-/** Held while the tables are made, so that two commands at the same time do it once. Any number that nothing else here uses. */
+/** The advisory lock during the creation of the tables, so that two concurrent commands do it once. An arbitrary number. */
 const ADVISORY_LOCK = 0x454354;
 const CONNECT_MS = 5_000;
 

@@ -31,7 +31,7 @@ const REASONS: StoreReasons = {
 const MAX_GROUP = 128;
 /** Failures that one look forgets. */
 const FORGOTTEN = 256;
-/** Orders are ended together within this time, in milliseconds: nobody waits for it. */
+/** Completions within this time, in milliseconds, are stored together, because no caller waits for them. */
 const LATER_MS = 20;
 
 interface KeyClaim {

@@ -91,7 +91,7 @@ export function take(ledger: string, limit: number, leaseMs: number): Statement 
   };
 }
 
-/** Open orders of which nobody else has a hand, by when their leases are over. */
+/** Pending recordings without a lease, by the expiry of their last lease. */
 function due(when: string): string {
   return `ARRAY (SELECT ctid FROM ect.recording_orders WHERE ledger || '' = $1 AND is_open AND due ${when}
                  ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED)`;

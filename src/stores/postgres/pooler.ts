@@ -4,7 +4,7 @@
 import type { ClientBase } from 'pg';
 import { UnfitDatabase } from './failures.ts';
 
-/** A connection, with the process of the server that the driver was told of when it was made. */
+/** A connection, with the server process that the server named when it was opened. */
 type Connection = Pick<ClientBase, 'query'> & { readonly processID?: number | null };
 
 /** What is needed where there is a pooler. */

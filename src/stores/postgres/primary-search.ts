@@ -19,7 +19,7 @@ export interface PrimarySearchOptions {
   readonly onFound: (server: ServerAddress, downMs: number | undefined) => void;
   /** From now on there is none. */
   readonly onLost: (cause: Error) => void;
-  /** In milliseconds; nobody sets it. */
+  /** Monotonic, in milliseconds. */
   readonly nowMs?: () => number;
 }
 

@@ -13,7 +13,7 @@ export class RedisAway extends Error {
   override readonly name = 'RedisAway';
 }
 
-/** What the server answers in place of a result, by the first word: what it means, and whether the connection is of any use after it. */
+/** Errors of the server, by their first word: their meaning, and whether the connection can be used after them. */
 const ANSWERS: Readonly<Record<string, readonly [sentence: string, isOver: boolean]>> = {
   ASK: ['The cluster of Redis is being changed.', true],
   BUSY: ['Redis is busy with the script of another client.', false],

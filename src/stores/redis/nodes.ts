@@ -73,7 +73,7 @@ interface ClusterMap {
 }
 
 /**
- * The driver's own client of clusters is not used: it sends a claim on to nodes that nobody has examined, and sends it again where
+ * The driver's cluster client is not used: it redirects a claim to nodes that were not checked, and repeats it where
  * a connection was lost.
  */
 async function readCluster(options: NodeOptions, prefix: string, timeouts: RedisTimeouts): Promise<ClusterMap> {

@@ -4,11 +4,11 @@ import { EctError, reject } from '../../errors.ts';
 import { translated, UnfitRedis } from './failures.ts';
 import type { RedisSession } from './session.ts';
 
-/** Told synchronously: an implementation must neither throw nor wait. */
+/** Called synchronously: an implementation must neither throw nor wait. */
 export interface RedisWatch {
   /** A session was opened. `begun`: since when Redis knows which tokens were used, where that is not for ever. */
   up(found: { readonly warnings: readonly string[]; readonly begun: number | undefined }): void;
-  /** There is none, for this reason; told once until there is one. */
+  /** There is no session, for this reason; called once until there is one. */
   down(failure: EctError): void;
 }
 

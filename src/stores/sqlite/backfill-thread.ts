@@ -1,4 +1,4 @@
-// The thread that moves pages from write-ahead files into their main files. Nobody waits for it but those who close a file.
+// The thread that moves pages from write-ahead files into their main files. Only the code that closes a file waits for it.
 
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
@@ -7,7 +7,7 @@ import { parentPort } from 'node:worker_threads';
 /** Moves what waits in the write-ahead file of this database. */
 export interface BackfillOrder {
   readonly file: string;
-  /** Whether writers are held up for the rest, so that the write-ahead file can begin anew. */
+  /** Whether writers are blocked for the rest, so that the write-ahead file can start from the beginning. */
   readonly isWhole: boolean;
 }
 
@@ -30,7 +30,7 @@ parentPort?.on('message', ({ file, isWhole }: BackfillOrder) => {
     existing.searchParams.set('mode', 'rw');
     connection = new DatabaseSync(existing, { timeout: BUSY_TIMEOUT_MS });
     connection.exec('PRAGMA wal_checkpoint(PASSIVE)');
-    // Little is left then, so writers are held up for a short time.
+    // Few pages are left then, so writers are blocked only briefly.
     if (isWhole) connection.exec('PRAGMA wal_checkpoint(PASSIVE); PRAGMA wal_checkpoint(FULL)');
   } catch (error) {
     // Nothing is lost: the pages stay where they are, and the next order moves them.

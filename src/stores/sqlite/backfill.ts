@@ -13,7 +13,7 @@ import { isBusy } from './failures.ts';
  */
 const BACKFILL_PAGES = 4_000;
 
-/** Pages in a write-ahead file that never rests, after which writers are held up so that it begins anew. */
+/** Pages in a write-ahead file under continuous writes, after which writers are blocked so that it starts from the beginning. */
 const WHOLE_PAGES = 16_000;
 
 /** One for all files of the process, from the first time that one needs it. */

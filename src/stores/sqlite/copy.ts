@@ -14,7 +14,7 @@ import { openReadOnlyDatabase } from './open-database.ts';
  * of 100 pages, as `sqlite3 .backup` takes them, a source that is written all the time is never copied to its end.
  */
 const ALL_PAGES = 2 ** 31 - 1;
-/** A service may start while a file that nobody had open is read, and stop again. */
+/** A service may start and stop again while a file is read that no process had open before. */
 const MAX_ATTEMPTS = 3;
 
 const LEDGER: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
@@ -42,7 +42,7 @@ async function copy(path: string, to: string, layout: Layout, purpose: StoreReas
   // SQLite makes the companions of a database beside what a link leads to.
   const from = realpathSync(path);
   for (let attempt = 1; ; attempt++) {
-    // A database that nobody has open is read as a file, so that SQLite makes nothing beside it.
+    // A database that no process has open is read as a file, so that SQLite creates no other file.
     const before = existsSync(`${from}-wal`) ? undefined : versionOf(from);
     await copyPages(from, to, layout, reasons, before !== undefined);
     if (before === undefined || attempt === MAX_ATTEMPTS) break;

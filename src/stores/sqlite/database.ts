@@ -244,7 +244,7 @@ export class SqliteDatabase implements WritableStore {
       this.#writes.repaired();
     } catch (error) {
       this.#rollBack();
-      // Nobody was answered what is lost. A new process reads the file up to there.
+      // No response depends on the lost frames. A new process reads the file up to them.
       const isLost =
         error instanceof FramesLost
           ? this.#countFrames() >= frames

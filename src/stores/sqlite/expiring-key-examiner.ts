@@ -11,7 +11,7 @@ import type { StoreReasons } from './failures.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 import { schemaFault } from './schema-check.ts';
 
-/** Here damage is to be told from a failure of the disk. */
+/** Distinguishes damage from a failure of the disk. */
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'memory of uses' };
 
 /** Rows of one part of a pass, and the row id after which the next part begins; undefined after the last. */
@@ -30,7 +30,7 @@ export class ExpiringKeyExaminer {
     this.#database = database;
   }
 
-  /** `isAtRest`: nobody has it open for writing, so it is read without locks. */
+  /** `isAtRest`: no process has it open for writing, so it is read without locks. */
   static open(path: string, isAtRest = false): ExpiringKeyExaminer {
     return new ExpiringKeyExaminer(path, openReadOnlyDatabase(path, EXPIRING_KEY_LAYOUT, REASONS, isAtRest));
   }

@@ -24,7 +24,7 @@ export class SqliteExpiringKeyRows implements ExpiringKeyRows {
     return new SqliteExpiringKeyRows(openDatabase(path, EXPIRING_KEY_LAYOUT, REASONS));
   }
 
-  /** `isAtRest`: nobody has it open for writing, so nothing is made beside it. */
+  /** `isAtRest`: no process has it open for writing, so no other file is created. */
   static openReadOnly(path: string, isAtRest: boolean): SqliteExpiringKeyRows {
     return new SqliteExpiringKeyRows(openReadOnlyDatabase(path, EXPIRING_KEY_LAYOUT, REASONS, isAtRest));
   }

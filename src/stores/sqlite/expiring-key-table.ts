@@ -18,7 +18,7 @@ interface Waiting extends KeyClaim {
   readonly reject: (error: unknown) => void;
 }
 
-/** How often the table looks for rows whose time is over, also where nobody wishes for anything. */
+/** How often the table looks for expired rows, also without claims. */
 const SWEEP_MS = 1_000;
 /** The pause between two steps while there is more to do. */
 const NEXT_STEP_MS = 100;
@@ -72,7 +72,7 @@ export class ExpiringKeyTable {
     return holder;
   }
 
-  /** Holds the key unless it is held: then answers what holds it. Rejected where the file is known to be damaged. Atomic across all processes that share the file. */
+  /** Stores the key unless it exists; then returns the existing row. Rejects if the file is known to be damaged. Atomic across all processes that share the file. */
   async hold(wish: KeyClaim): Promise<Held | undefined> {
     this.#tell(wish.now);
     this.#database.rejectDamaged();
@@ -108,7 +108,7 @@ export class ExpiringKeyTable {
     this.#timer = setTimeout(() => {
       this.#sweeping = this.#sweep().then(
         (hasMore) => this.#sweepAgain(hasMore ? NEXT_STEP_MS : SWEEP_MS),
-        // Whoever writes next hears of it. Here it can wait.
+        // The next write reports the failure. The deletion can wait.
         () => this.#sweepAgain(SWEEP_MS),
       );
     }, pauseMs);

@@ -103,7 +103,7 @@ export function isCorruption(error: unknown): boolean {
   return failureOf(error) === 'corrupt';
 }
 
-/** Whether the file cannot be written, or not wholly read, for a cause that lies below it: the disk, its space, its rights. */
+/** Whether the file cannot be written, or not completely read, for a cause outside of it: the disk, its space, permissions. */
 export function stopsWriting(error: unknown): boolean {
   const failure = failureOf(error);
   return failure === 'io' || failure === 'full' || failure === 'readonly' || failure === 'unopenable';

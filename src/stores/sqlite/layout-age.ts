@@ -19,7 +19,7 @@ const REASONS: StoreReasons = {
   what: 'memory of used tokens',
 };
 
-/** `isAtRest`: nobody has it open for writing. */
+/** `isAtRest`: no process has it open for writing. */
 export function ledgerAge(path: string, isAtRest: boolean): LayoutAge {
   return ageOf(path, LEDGER_LAYOUT, isAtRest);
 }

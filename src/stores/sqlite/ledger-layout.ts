@@ -1,4 +1,4 @@
-// The tables of a ledger. Triggers keep entries and identity as they were written, whoever holds the connection.
+// The tables of a ledger. Triggers prevent changes of entries and identity on every connection.
 
 import type { Layout } from './layout.ts';
 

@@ -14,7 +14,7 @@ const REASONS: StoreReasons = {
 
 const COLUMNS = 'key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due';
 
-/** Rows as they lie in the file. */
+/** Rows as stored in the file. */
 export type OpenRecordings = readonly Readonly<Record<string, SQLInputValue>>[];
 
 /** Reads them, also while a service writes the file. */
@@ -30,7 +30,7 @@ export function readOpenRecordings(path: string): OpenRecordings {
   }
 }
 
-/** Adds those that the copy at `path` lacks. Nobody may have it open. */
+/** Adds those that the copy at `path` lacks. No process may have it open. */
 export function addOpenRecordings(path: string, orders: OpenRecordings): void {
   if (orders.length === 0) return;
   let connection: DatabaseSync | undefined;

@@ -33,7 +33,7 @@ function expectedSchema(layout: Defined): ReadonlyMap<string, string> {
   }
 }
 
-/** By kind and name, what defines it. Where it lies in the file is not compared. */
+/** By kind and name, its definition. Its position in the file is not compared. */
 function readSchema(connection: DatabaseSync): ReadonlyMap<string, string> {
   const rows = connection.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema').all();
   return new Map(

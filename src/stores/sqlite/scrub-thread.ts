@@ -17,7 +17,7 @@ export interface ScrubOrder {
   readonly entriesPerSecond: number;
 }
 
-/** What the thread is told: that passes of before this round count for nothing, whether one begins at once, and how fast; or to end. */
+/** A message to the thread: passes before this round do not count, whether a pass begins immediately, and its speed; or the end. */
 export type ToScrub =
   | { readonly kind: 'round'; readonly round: number; readonly entriesPerSecond: number; readonly isAtOnce: boolean }
   | { readonly kind: 'stop' };
@@ -25,7 +25,7 @@ export type ToScrub =
 /** The files that are examined, as they are named to people. */
 export type ScrubbedFile = 'ledger.db' | 'once.db';
 
-/** What the thread tells. A pass that was begun anew is not told. */
+/** A message from the thread. A restarted pass is not reported. */
 export type FromScrub =
   | { readonly kind: 'examined'; readonly entries: number }
   | { readonly kind: 'damage'; readonly file: ScrubbedFile; readonly index: number | null; readonly fault: string }

@@ -8,7 +8,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** For how long a write that nobody waits for waits for others, in milliseconds. */
+/** How long a write for which no caller waits may wait for other writes, in milliseconds. */
 const LATER_MS = 20;
 
 /** Those that arrive in the same turn of the event loop, or while a transaction is under way, share the next one. */

@@ -36,7 +36,7 @@ export function clockEvents({ lines, metrics, flushNow }: EventSink) {
       metrics.clockDoubted.set(isDoubted ? 1 : 0);
     },
 
-    /** The told time was compared with the clock of the database, which replicas share. `isFar`: by 5 s and more. */
+    /** The trusted time was compared with the clock of the database, which replicas share. `isFar`: it differs by 5 s or more. */
     clockCompared(aheadMs: number, isFar: boolean): void {
       metrics.clockAheadOfDatabase.set(aheadMs / 1000);
       if (isFar === isClockFar) return;

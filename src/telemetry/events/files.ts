@@ -38,7 +38,7 @@ export function fileEvents({ lines, metrics, flushNow }: EventSink) {
       metrics.certificateExpiry.set({ certificate }, Math.floor(notAfterMs / 1000));
     },
 
-    /** Nobody has renewed the certificate, and its end is near, or past. */
+    /** The certificate has not been renewed and expires soon, or has expired. */
     certificateEnding({ certificate, path, notAfterMs }: CertificateEnd, expired: boolean): void {
       const line = { certificate, path, notAfter: new Date(notAfterMs).toISOString() };
       if (expired) lines.error({ event: 'certificate-expired', ...line });

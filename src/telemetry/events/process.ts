@@ -11,7 +11,7 @@ export function processEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** Nobody has to prove who they are, on an address that others may reach. */
+    /** Callers are not authenticated, on an address that other machines may reach. */
     anonymousOpen(address: string): void {
       lines.warn({ event: 'anonymous-open', address, warning: 'every caller may issue under the default issuer' });
     },

@@ -28,7 +28,7 @@ export function serveStream(stream: Stream, serving: StreamServing): Receiver {
   return new StreamExchange(stream, serving);
 }
 
-/** The parts of a body that nobody has asked for yet wait here, within the flow-control window of the stream. */
+/** Parts of a body that were not read yet wait here, within the flow-control window of the stream. */
 class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #stream: Stream;
   readonly #serving: StreamServing;
@@ -126,7 +126,7 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
         return { done: false, value: part };
       }
       if (this.#isWhole) return { done: true, value: undefined };
-      // What was cut off is nobody's request, even if it looks whole.
+      // A truncated body is not a request, even if it looks complete.
       if (this.#isGone) throw new Error('the stream was reset');
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

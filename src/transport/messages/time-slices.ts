@@ -18,7 +18,7 @@ export class TimeSlices {
     return performance.now() - this.#began > SLICE_MS;
   }
 
-  /** Lets others run. Throws EctError where nobody waits for the work any more. */
+  /** Lets other work run. Throws EctError if the call has ended. */
   async next(): Promise<void> {
     await nextSlice();
     throwIfEnded(this.#signal);

@@ -53,7 +53,7 @@ const SHORT_BODY_BYTES = 65_536;
 export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
   const { answers, maxHeaderBytes, answerEarly, answerRejected, answerTooLarge, servingOf } = options;
 
-  /** The answer of a request that nobody should read further. */
+  /** The response to a request whose rest must not be read. */
   function answerUnfit(request: NodeRequest, line: RequestLine, socket: Socket): Early | undefined {
     const { contentType } = line;
     if (hasTwoHosts(request)) return answerRejected(TWO_HOSTS, request.method, contentType);
@@ -64,7 +64,7 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
   }
 
   return (request, response, socket) => {
-    // A peer that goes makes both fail, whether somebody reads them or not; an error that nobody hears would end the process.
+    // Both fail when the peer disconnects, whether they are read or not; an error without a listener would end the process.
     (request as IncomingMessage).on('error', ignore);
     response.on('error', ignore);
     // Counted first: also what comes after the last answer is kept until the connection is closed.

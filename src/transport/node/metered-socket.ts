@@ -57,7 +57,7 @@ export class MeteredSocket extends Duplex {
       this.#handOver();
     });
     accepted.on('timeout', () => this.emit('timeout'));
-    // An error that nobody hears would end the process, and nobody listens before it is this connection's turn.
+    // An error without a listener would end the process, and there is no listener before this connection's turn.
     this.on('error', () => undefined);
     accepted.on('error', (error) => this.destroy(error));
     accepted.on('close', () => this.destroy());
@@ -75,7 +75,7 @@ export class MeteredSocket extends Duplex {
     });
   }
 
-  /** Whether it has sent what nobody has looked at yet. */
+  /** Whether it has sent bytes that were not processed yet. */
   get hasUnread(): boolean {
     return this.#rest !== undefined;
   }

@@ -72,7 +72,7 @@ export async function writeNode(response: NodeResponse, answer: UniversalServerR
   await universalResponseToNodeResponse(answer, response);
 }
 
-/** An answer ends its stream, also where the request does not end: nobody reads the rest (RFC 9113, section 8.1). */
+/** A response ends its stream, even if the request is incomplete: the rest is not read (RFC 9113, section 8.1). */
 function endWithAnswer(stream: ServerHttp2Stream, hasBody: boolean): void {
   const end = () => {
     if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);

@@ -196,7 +196,7 @@ function isText(type: ScalarType | undefined): boolean {
   return type === ScalarType.STRING || type === ScalarType.BYTES;
 }
 
-/** How the default of a scalar is told; without a scalar it is that of an enum. */
+/** How the default of a scalar is recognised; without a scalar it is that of an enum. */
 function zeroOf(type: ScalarType | undefined): (value: never) => boolean {
   switch (type) {
     case ScalarType.STRING:

@@ -181,7 +181,7 @@ const UNICODE = 0x75;
 const LOWER_CASE = 0x20;
 const HEX_D = 0x64;
 
-/** Which half of a pair an escape stands for, after its backslash: `uD800` to `uDBFF` or `uDC00` to `uDFFF`. */
+/** Which half of a surrogate pair an escape encodes, after its backslash: `uD800` to `uDBFF` or `uDC00` to `uDFFF`. */
 function surrogateAt(text: string, at: number): 'high' | 'low' | undefined {
   if (text.charCodeAt(at) !== UNICODE || (text.charCodeAt(at + 1) | LOWER_CASE) !== HEX_D) return undefined;
   const digit = text.charCodeAt(at + 2);

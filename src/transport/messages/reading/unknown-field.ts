@@ -9,7 +9,7 @@ const MAX_EDITS = 3;
 /** A shorter beginning is that of too many words. */
 const LEAST_BEGINNING = 3;
 
-/** What is wrong with the name, and which field was probably meant. It is told as the caller spells names. */
+/** The error for an unknown name, with the field that was probably meant, in the spelling that the caller uses. */
 export function unknownField(desc: DescMessage, name: string): string {
   const meant = name.length > MAX_COMPARED ? undefined : meantBy(desc, name);
   return `is not a field of ${desc.typeName}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
