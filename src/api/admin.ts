@@ -51,7 +51,7 @@ export function adminService(context: AuthorityContext, keyManager: KeyManager):
         answer(await keyManager.retire({ ...readKeyInput(request), by: callerName(caller) })),
       revokeKey: async (request, { caller, signal }) => {
         const { order, sinceMs } = readRevocation(request);
-        // A mark would be for ever, so first whether it is a key of ours.
+        // A mark would be forever, so first whether it is a key of ours.
         await keyManager.find(order.kid);
         const { marked, isEnded } = await compromiseKey(withKeys, caller, { ...order, sinceMs }, signal);
         return answer({ key: await keyManager.find(order.kid), changed: isEnded || !marked.duplicate });

@@ -1,5 +1,5 @@
 // What a client needs to know of this authority before its first call: GetAuthority, and `/.well-known/ect-authority`, which
-// is its answer in JSON. Limits are read from where they are in force.
+// is its response in JSON. Limits are read from where they are in force.
 
 import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import { type AuthorityContext, MAX_WAIT_MS, PENDING_LIMITS } from '../authority/index.ts';

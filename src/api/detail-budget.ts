@@ -1,6 +1,6 @@
 // What the results of one batch say in detail: findings about graphs, findings of steps that failed, the two tokens of an
 // equivocation, and every fault of a request. One result may have 64 KiB of these, and most have next to none, so a batch has one
-// room for all of them, which is part of the size of its answer.
+// room for all of them, which is part of the size of its response.
 
 import {
   type BatchAppendLedgerItem,
@@ -41,7 +41,7 @@ export class DetailBudget {
     return this.#left;
   }
 
-  /** Answers whether so many bytes went in. */
+  /** Returns whether so many bytes went in. */
   take(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;

@@ -1,4 +1,4 @@
-// One page of entries: as many as the query asks for, or as an answer holds.
+// One page of entries: as many as the query asks for, or as a response holds.
 
 import { askedAbout, demandIntact, type Reader } from '../authority/index.ts';
 import type { Call } from '../calls/call.ts';
@@ -61,7 +61,7 @@ async function readAll(ledger: Ledger, { query, kinds }: EntryQuery, call: Call)
  * token of a next page would tell that there is a workflow.
  */
 const MAX_LOOKED_AT = 10_000;
-/** What it costs to ask whether an entry may be seen, in steps: little where the answer is remembered, and the clock is looked at often. */
+/** What it costs to ask whether an entry may be seen, in steps: little where the response is remembered, and the clock is looked at often. */
 const STEPS_PER_DECISION = 125;
 /** Entries that are read at once. */
 const CHUNK = 1_000;

@@ -33,7 +33,7 @@ const SOURCES = {
   ancestor: TaintSource.ANCESTOR,
 } as const;
 
-/** What they take where the graph is all that was asked for: gRPC clients read 4 MiB, and there is more in an answer. */
+/** What they take where the graph is all that was asked for: gRPC clients read 4 MiB, and there is more in a response. */
 const MAX_GRAPH_BYTES = 1536 * 1024;
 
 /** The report inside a verdict; in a batch its lists are written into the room that all of its verdicts share. */
@@ -46,7 +46,7 @@ export function writeReport(report: Report, details?: DetailBudget): MessageInit
   return { ...findings, visited, taintsUnknown, omitted: room.omitted };
 }
 
-/** The same where the graph is all that was asked for: as much as one answer holds. */
+/** The same where the graph is all that was asked for: as much as one response holds. */
 export function writeWholeReport(report: Report): MessageInitShape<typeof DagReportSchema> {
   const room = new Room(MAX_GRAPH_BYTES);
   const { visited, taintsUnknown } = report;
@@ -110,7 +110,7 @@ function sizeOfTaint({ task, ancestor, kid }: Taint): number {
   return 3 * FIELD_OVERHEAD + names + sizeOfText(kid);
 }
 
-/** Room for the rows of an answer. What comes first goes in first; what does not go in is counted. */
+/** Room for the rows of a response. What comes first goes in first; what does not go in is counted. */
 class Room {
   #left: number;
   omitted = 0;

@@ -51,7 +51,7 @@ function issueInputOf(request: IssueRequest): IssueInput {
   };
 }
 
-/** In the place of what cannot be read, so that it is not missed as well. */
+/** Instead of what cannot be read, so that it is not missed as well. */
 const SOME_PARTY = 'urn:some:party';
 
 /** The readers of the fields, each by itself. What depends on the level is judged as of L2 where that is wrong. */

@@ -1,4 +1,4 @@
-// How large answers about keys can become, in bytes of protobuf.
+// How large responses about keys can become, in bytes of protobuf.
 
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { ManagedKeySchema } from '../gen/ect/v1/admin_pb.ts';

@@ -79,7 +79,7 @@ function createAnswers(services: readonly DescService[]): (query: Question['mess
   };
 }
 
-/** The file and everything that it imports, so that one answer is enough to build the types. Each is written once. */
+/** The file and everything that it imports, so that one response is enough to build the types. Each is written once. */
 function createFileAnswers(): (file: DescFile | undefined) => Answer {
   const written = new Map<DescFile, Answer>();
   return (file) => {

@@ -1,4 +1,4 @@
-// How large an answer can become, from its request alone: room for it is reserved before anything is done. Bytes of protobuf, at
+// How large a response can become, from its request alone: room for it is reserved before anything is done. Bytes of protobuf, at
 // most; tests hold the figures against real answers. What exceeds a limit of its field is rejected later: it is known by its
 // length alone, before it is decoded or parsed, and counts as an error.
 
@@ -53,13 +53,13 @@ const PRED_LEAF_BYTES = { uuid: 40, text: 516 };
 const MAX_NAME_CHARACTERS = 256;
 /** A hash of the inclusion proof, as a line of text, which is longer than its bytes. */
 const PROOF_STEP_BYTES = 45;
-/** What others record before the answer is made: a tree of twice the size has one step more. */
+/** What others record before the response is made: a tree of twice the size has one step more. */
 const ENTRIES_MEANWHILE = 16_000;
 /** Payloads up to this size are taken as if all of it were in the leaf. */
 const SMALL_PAYLOAD_BYTES = 480;
 
 const MIB = 1024 * 1024;
-/** Together with what else is in an answer this stays below the 4 MiB that gRPC clients read. */
+/** Together with what else is in a response this stays below the 4 MiB that gRPC clients read. */
 const MAX_PAGE_BYTES = 2 * MIB;
 /** A page of few entries is never cut: the largest has 40 KiB. */
 const LEAST_PAGE_BYTES = 256 * 1024;
@@ -70,7 +70,7 @@ const AROUND_PAGE_BYTES = 65_536;
 const FINDINGS_BYTES = 1.5 * MIB + 65_536;
 const DRAWING_BYTES = 1.5 * MIB;
 
-/** The size of an answer; a promise where it takes more than a slice to find it. */
+/** The size of a response; a promise where it takes more than a slice to find it. */
 type Size = number | Promise<number>;
 
 export function issuedBytes(context: AuthorityContext, items: readonly BatchIssueItem[], call: Call): Size {
@@ -82,7 +82,7 @@ export function issuedBytes(context: AuthorityContext, items: readonly BatchIssu
   );
 }
 
-/** `receipt`: of an answer without its leaf. */
+/** `receipt`: of a response without its leaf. */
 function issueBytes(
   context: AuthorityContext,
   request: IssueRequest,

@@ -120,7 +120,7 @@ function writeChecks(steps: readonly StepRule[], { outcomes, failures }: StepRes
   });
 }
 
-/** How an answer is written, beside what is in it. */
+/** How a response is written, beside what is in it. */
 export interface Manner {
   readonly receiptFormat?: ReceiptFormat;
   /** Of a batch. */

@@ -1,4 +1,4 @@
-// How many bytes texts take in an answer, at most: as JSON spells them, which is never shorter than the text.
+// How many bytes texts take in a response, at most: as JSON spells them, which is never shorter than the text.
 
 import { MAX_EXT_TEXT_CHARACTERS } from '../calls/message-limits.ts';
 import type { IssueRequest } from '../gen/ect/v1/authority_pb.ts';

@@ -138,7 +138,7 @@ async function appendGroup(
   return outcomes;
 }
 
-/** Answers for each token in turn whether its name is recorded, or belongs to one before it. */
+/** Returns for each token in turn whether its name is recorded, or belongs to one before it. */
 async function takenNames(
   { ledger }: AuthorityContext,
   items: readonly Item[],

@@ -24,7 +24,7 @@ export interface Appended {
   readonly duplicate: boolean;
 }
 
-/** Records a token. Rejects with the reason of the first step that fails; the entry is durable when this answers. */
+/** Records a token. Rejects with the reason of the first step that fails; the entry is durable when this returns. */
 export async function append(
   context: AuthorityContext,
   caller: Caller,
@@ -88,7 +88,7 @@ export function verifyForLedger(
   return readToken(context, text, question);
 }
 
-/** Answers with an entry that is there already. */
+/** Returns with an entry that is there already. */
 export async function answerKnown({ ledger }: AuthorityContext, known: LedgerRecord): Promise<Appended> {
   return { record: known, receipt: await ledger.receiptFor(known), duplicate: true };
 }

@@ -177,7 +177,7 @@ class Rows {
     this.#outcomes = steps.map(() => 'SKIPPED');
   }
 
-  /** Writes down a step that was run. Answers what it found; undefined where it is rejected. */
+  /** Writes down a step that was run. Returns what it found; undefined where it is rejected. */
   record<T>(name: string, result: T | Rejection): T | undefined {
     const step = this.#steps.findIndex((rule) => rule.name === name);
     const isRejected = isRejectionOf(result);

@@ -13,7 +13,7 @@ export interface FollowOptions {
   readonly onRecovered: () => void;
 }
 
-/** Looks once before it answers, and from then on until it is stopped. Answers how. */
+/** Looks once before it answers, and from then on until it is stopped. Returns how. */
 export async function followMarks(
   parts: Pick<AuthorityContext, 'ledger' | 'keys' | 'now'>,
   { everyMs, onFailed, onRecovered }: FollowOptions,

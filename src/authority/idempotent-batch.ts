@@ -23,7 +23,7 @@ const STEPS_PER_ORDER = 40;
 const CALL_SECONDS = 60;
 
 /**
- * Holds the id for these items. Answers the request id of each item that has none of its own, by its place. IDEMPOTENCY_CONFLICT
+ * Holds the id for these items. Returns the request id of each item that has none of its own, by its place. IDEMPOTENCY_CONFLICT
  * where the id stands for other items.
  */
 export async function lockBatch(
@@ -46,7 +46,7 @@ export async function lockBatch(
   const keepSeconds = Math.min(Math.max(...ttls), token.maxLifetimeSeconds) + token.maxFutureSeconds + CALL_SECONDS;
   await lockRequest(context, caller, { kind: 'batch', requestId, digest, plan: '', keepSeconds });
   const name = digest.toString('base64url');
-  // With a blank, which no request id of a caller has.
+  // With a space, which no request id of a caller has.
   return (place) => `item ${requestId} ${name} ${place}`;
 }
 

@@ -177,7 +177,7 @@ async function reportOn(
   return examineGraph(context, subject, ancestryFor(context, caller), { extent: 'links', deadline });
 }
 
-/** Answers a token. For L3 only once its entry is durable; or, as L2, once the order for its entry is. */
+/** Returns a token. For L3 only once its entry is durable; or, as L2, once the order for its entry is. */
 function deliver(
   context: AuthorityContext,
   caller: Caller,

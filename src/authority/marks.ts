@@ -1,6 +1,6 @@
 // Marks: entries of the ledger that say that a task, or a key since a time, is compromised. They are a kind of their own beside
 // the tasks: a scope that no workflow can have, a name for each subject, and a leaf that says what it is. Nothing is
-// deleted, and a mark is for ever; what follows from it is computed when somebody looks. Several marks of one key state
+// deleted, and a mark is forever; what follows from it is computed when somebody looks. Several marks of one key state
 // several times: the earliest counts.
 
 import { createHash } from 'node:crypto';

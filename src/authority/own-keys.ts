@@ -4,7 +4,7 @@ export interface OwnKeys {
   /** Whether a token in the name of `iss` verifies under keys of ours. */
   speakFor(iss: string): boolean;
   /**
-   * Ends a key of ours, compromised since a time (milliseconds). Durable when it answers. False where nothing had to be done: the key
+   * Ends a key of ours, compromised since a time (milliseconds). Durable when it returns. False where nothing had to be done: the key
    * is none of ours, or has ended so before. Failures: those of the ledger.
    */
   revokeOwn(

@@ -20,7 +20,7 @@ import { MARK_SCOPE } from './marks.ts';
 /** A workflow that no token names: a `wid` has no control characters. */
 export const NO_WORKFLOW = '\0';
 
-/** What is asked about in the place of an entry that is not there. */
+/** What is asked about instead of an entry that is not there. */
 const NO_ENTRY: AskedEntry = { kind: 'task', iss: '', wid: NO_WORKFLOW };
 
 /** One call that reads. */

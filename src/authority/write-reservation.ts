@@ -17,7 +17,7 @@ export function checkWriteQuota({ writes }: AuthorityContext, { caller, use, byt
   writes?.demand(callerName(caller), use, bytes);
 }
 
-/** Takes what a write needs. Answers how it is given back. */
+/** Takes what a write needs. Returns how it is given back. */
 export function reserveWrite({ writes }: AuthorityContext, { caller, use, bytes }: Write): () => void {
   if (writes === undefined) return nothing;
   const name = callerName(caller);

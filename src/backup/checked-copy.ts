@@ -1,4 +1,4 @@
-// Copies a file of a backup, and answers whether it is what was backed up. The copy is on the disk then.
+// Copies a file of a backup, and returns whether it is what was backed up. The copy is on the disk then.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';

@@ -157,7 +157,7 @@ export async function onceFaults(path: string, isAtRest: boolean): Promise<reado
   return faults;
 }
 
-/** Each key that the service made and that may still sign is opened. Answers where the other ones are. */
+/** Each key that the service made and that may still sign is opened. Returns where the other ones are. */
 async function checkSigningKeys(ledger: Ledger, path: string): Promise<readonly string[]> {
   const elsewhere: string[] = [];
   for (const { kid, locator } of await rootKeysInUse(ledger)) {

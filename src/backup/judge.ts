@@ -23,7 +23,7 @@ import { rejection } from './rejections.ts';
 const MAX_LOSSES = 1_000;
 
 /**
- * Holds the ledger of the backup against what this directory has shown. Answers the newest checkpoint that it does not hold, where
+ * Holds the ledger of the backup against what this directory has shown. Returns the newest checkpoint that it does not hold, where
  * that is accepted; undefined where nothing is missing.
  */
 export async function judge(

@@ -152,7 +152,7 @@ function readMark(source: DataDir): readonly KeptCheckpoint[] {
   }
 }
 
-/** Copies what a restore needs into `path`, and answers the names. */
+/** Copies what a restore needs into `path`, and returns the names. */
 async function copyAll(source: DataDir, path: string): Promise<readonly string[]> {
   // Before the ledger: an order that is open now may be carried out, and forgotten, before its file is copied.
   const open = openRecordingsIn(source.once);

@@ -36,7 +36,7 @@ export interface CheckedManifest extends Manifest {
 }
 
 const FORMAT = 1;
-/** Two blanks and no path: `sha256sum` in text mode. */
+/** Two spaces and no path: `sha256sum` in text mode. */
 const LINE = /^([0-9a-f]{64}) {2}([A-Za-z0-9.-]+)$/;
 
 /** Writes both files into `directory`; `names` are those of the others in it. */

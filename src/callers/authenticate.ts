@@ -16,10 +16,10 @@ export interface Presented {
   readonly path: string;
 }
 
-/** Answers who makes a request. Throws EctError CALLER_UNTRUSTED, CALLER_ID_INVALID. */
+/** Returns who makes a request. Throws EctError CALLER_UNTRUSTED, CALLER_ID_INVALID. */
 export type Authenticate = (presented: Presented) => Caller;
 
-/** Reads one kind of credential. Answers undefined where the request has none of its kind; throws as Authenticate does. */
+/** Reads one kind of credential. Returns undefined where the request has none of its kind; throws as Authenticate does. */
 export type Authenticator = (presented: Presented) => Caller | undefined;
 
 /**

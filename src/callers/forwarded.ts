@@ -19,7 +19,7 @@ export interface ForwardingOptions {
   readonly identify: Identify;
 }
 
-/** Reads the value of a header. Answers the SPIFFE ID that it names, or undefined where it names none, or more than one thing. */
+/** Reads the value of a header. Returns the SPIFFE ID that it names, or undefined where it names none, or more than one thing. */
 const READERS: Readonly<Record<ForwardedHeader, (value: string) => string | undefined>> = {
   'x-forwarded-client-cert': readClientCert,
   'l5d-client-id': (value) => value,

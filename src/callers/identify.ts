@@ -11,7 +11,7 @@ import { tryReadLeaf } from './svid.ts';
 /** How long a connection whose CA was removed stays open, so that its caller gets the reason. */
 const GOODBYE_MS = 1_000;
 
-/** Answers who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
+/** Returns who is at the other end of a connection. Throws CALLER_UNTRUSTED or CALLER_ID_INVALID. */
 export type Identify = (socket: Socket) => Caller;
 
 /** For a service without a client CA: all callers are anonymous. */

@@ -47,7 +47,7 @@ interface Remembered<Taken> extends VerifiedJwt<Taken> {
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Answers what a JWT, whose length is bounded, says. Throws CALLER_UNTRUSTED, CALLER_ID_INVALID, and ISSUER_KEYS_UNAVAILABLE where the keys of
+ * Returns what a JWT, whose length is bounded, says. Throws CALLER_UNTRUSTED, CALLER_ID_INVALID, and ISSUER_KEYS_UNAVAILABLE where the keys of
  * the issuer are being fetched, or cannot be.
  */
 export function jwtVerifier<Taken>(

@@ -27,7 +27,7 @@ export const BEARER_TOKEN: JwtKind<undefined> = {
 };
 
 /**
- * Answers the caller of a bearer token; undefined where a request has no `authorization`, or one that `isForOthers` claims for another kind
+ * Returns the caller of a bearer token; undefined where a request has no `authorization`, or one that `isForOthers` claims for another kind
  * of credential. Throws CALLER_UNTRUSTED, CALLER_ID_INVALID, and ISSUER_KEYS_UNAVAILABLE where the keys of the issuer are being fetched, or cannot be.
  */
 export function jwtCallers(

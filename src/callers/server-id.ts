@@ -1,4 +1,4 @@
-// The other side of an X.509-SVID: a client that knows its server by a SPIFFE ID, in the place of a DNS name.
+// The other side of an X.509-SVID: a client that knows its server by a SPIFFE ID, instead of a DNS name.
 
 import { tryReadLeaf } from './svid.ts';
 

@@ -47,7 +47,7 @@ export function isProof(authorization: string): boolean {
 }
 
 /**
- * Answers the caller of an identity token with its proof; undefined where a request has neither. That the proof was not used before is
+ * Returns the caller of an identity token with its proof; undefined where a request has neither. That the proof was not used before is
  * asked before the procedure of the call runs (`Proof.demandUnused`): it takes time. Throws as jwtVerifier does.
  */
 export function wimseCallers(ports: WimseCallersPorts): Authenticator {

@@ -19,7 +19,7 @@ export interface Call {
   readonly caller: Caller;
   /** Aborted when the deadline has passed, the caller has cancelled, or the service stops waiting. */
   readonly signal: AbortSignal;
-  /** An answer that rejects (an invalid verdict) notes its reason here, for the call's event. */
+  /** A response that rejects (an invalid verdict) notes its reason here, for the call's event. */
   note(reason: ErrorReason): void;
 }
 
@@ -29,7 +29,7 @@ export type Procedure<M extends DescMethodUnary = DescMethodUnary> = (
   call: Call,
 ) => Promise<MessageInitShape<M['output']>> | MessageInitShape<M['output']>;
 
-/** One streaming procedure. Rejects by throwing EctError, also between two answers. */
+/** One streaming procedure. Rejects by throwing EctError, also between two responses. */
 export type StreamProcedure<M extends DescMethod> =
   M extends DescMethodServerStreaming<infer I, infer O>
     ? (request: MessageShape<I>, call: Call) => AsyncIterable<MessageInitShape<O>>
@@ -61,7 +61,7 @@ export interface Service<S extends DescService = DescService> {
   /** Largest request message in bytes, by method (local name); `*` is the default. */
   readonly maxRequestBytes: Readonly<Record<string, number>> & { readonly '*': number };
   /**
-   * Of methods (local names) whose answers can be large: how many bytes the answer to a request has at most. Room for it is
+   * Of methods (local names) whose responses can be large: how many bytes the response to a request has at most. Room for it is
    * reserved before the procedure runs. Others answer a few kilobytes.
    */
   readonly answerBytes?: {

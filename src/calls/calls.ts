@@ -93,7 +93,7 @@ export function createCalls(options: CallsOptions) {
     return call;
   }
 
-  /** Judges a request by its headers, for a transport that opens the call later. Answers who makes it, or why it is rejected. */
+  /** Judges a request by its headers, for a transport that opens the call later. Returns who makes it, or why it is rejected. */
   function judge(
     arrival: PresentedCall,
     access: Access,
@@ -170,7 +170,7 @@ export function createCalls(options: CallsOptions) {
     if (call.stage === 'begun') scheduler.ended(call.account, call.weight);
   }
 
-  /** Lets a call in and runs its procedure, for who waits for the answer in any case. */
+  /** Lets a call in and runs its procedure, for who waits for the response in any case. */
   function run<Written>(
     service: AnyService,
     localName: string,

@@ -15,7 +15,7 @@ export const MAX_PAGE_ENTRIES = 1000;
 export const MAX_PAGE_KEYS = 500;
 /** The name of a request or of an item. */
 export const MAX_NAME_BYTES = 128;
-/** `ect_ext_json`, with blanks; the rule of 4,096 bytes is for the compact form. */
+/** `ect_ext_json`, with spaces; the rule of 4,096 bytes is for the compact form. */
 export const MAX_EXT_TEXT_CHARACTERS = 16_384;
 /** What an administrator says of an act. */
 export const MAX_NOTE_CHARACTERS = 256;

@@ -45,7 +45,7 @@ export class OpenCall implements Call, UnreadCall {
   weight = 1;
   /** Of the request as it was read. */
   requestBytes = 0;
-  /** Reserves room for an answer of so many bytes; set by the transport. Answers whether there is any. */
+  /** Reserves room for a response of so many bytes; set by the transport. Returns whether there is any. */
   reserve: ((bytes: number) => boolean) | undefined;
   /** What its connection has to bear, where the call was rejected by its headers. */
   penalty: Penalty = 'none';

@@ -32,7 +32,7 @@ export function createProcedures(
   { tooManyStreamsOf }: CallAdmission,
 ) {
   /**
-   * Runs the procedure of a call whose turn it is; `read` answers the request, and `write` what is sent of the answer. Until that
+   * Runs the procedure of a call whose turn it is; `read` returns the request, and `write` what is sent of the response. Until that
    * is written the call keeps its place among those that have begun. Throws nothing but EctError.
    */
   async function perform<Written>(

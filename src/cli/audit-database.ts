@@ -25,7 +25,7 @@ export interface LedgerDatabase {
 export interface LedgerDatabases {
   /** Whether ECT_POSTGRES_URL names one. */
   readonly isNamed: boolean;
-  /** `url` in place of ECT_POSTGRES_URL. */
+  /** `url` instead of ECT_POSTGRES_URL. */
   open(url: string | undefined): Promise<LedgerDatabase>;
 }
 

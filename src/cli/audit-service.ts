@@ -68,7 +68,7 @@ async function* readRecords(
   }
 }
 
-/** In place of an entry that the service does not hand out. Its leaf breaks the root, as that of a changed entry does. */
+/** Instead of an entry that the service does not hand out. Its leaf breaks the root, as that of a changed entry does. */
 function lostRecord(index: number, recordedAtMs: number): LedgerRecord {
   const nothing = new Uint8Array(0);
   const place = { index, scope: '', name: `damaged entry ${index}`, author: '', recordedAtMs };

@@ -164,7 +164,7 @@ function readTls({ url, ca, cert, certKey: key, serverId }: ServiceOptions): Con
   const pems = Object.fromEntries(files.map(([name, path]) => [name, readPem(name, String(path))]));
   rejectMismatch(pems);
   if (serverId === undefined) return pems;
-  // In the place of the comparison with the name in the URL; that its chain is trusted is asked before.
+  // Instead of the comparison with the name in the URL; that its chain is trusted is asked before.
   return { ...pems, checkServerIdentity: (_host, { raw }) => serverFault(raw, serverId) };
 }
 

@@ -1,4 +1,4 @@
-// Asks a running authority about one vector, and compares its answer with what the vector expects.
+// Asks a running authority about one vector, and compares its response with what the vector expects.
 
 import { isDeepStrictEqual } from 'node:util';
 import { create, toJson } from '@bufbuild/protobuf';
@@ -18,7 +18,7 @@ import type { Service } from './client.ts';
 import { dagStatusName, levelName, reasonName } from './describe.ts';
 import { type GraphVector, isGraphVector, type TokenVector, type Vector } from './vectors.ts';
 
-/** A vector and what came of it: `undefined` where the answer is the expected one. */
+/** A vector and what came of it: `undefined` where the response is the expected one. */
 export interface Outcome {
   readonly vector: Vector;
   readonly difference: Difference | undefined;
@@ -32,7 +32,7 @@ export interface Difference {
 
 type AuthorityClient = Service['authority'];
 
-/** Asks about one vector. A call that fails with a reason is an answer too, and a wrong one; any other failure is thrown. */
+/** Asks about one vector. A call that fails with a reason is a response too, and a wrong one; any other failure is thrown. */
 export async function runVector(authority: AuthorityClient, vector: Vector): Promise<Outcome> {
   try {
     const [expected, got] = isGraphVector(vector)

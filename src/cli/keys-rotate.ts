@@ -1,5 +1,5 @@
 // `ect keys rotate`: the next root key. An order has an id and says which key it is to replace, so that it is carried out once though
-// its answer may get lost.
+// its response may get lost.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -13,7 +13,7 @@ import { readBytes, readText } from './values.ts';
 const TLOG_PROOF = /\.tlog-proof$/;
 
 /**
- * Keeps a receipt and answers the files that were written. NAME.tlog-proof holds the proof that any C2SP tool checks; the
+ * Keeps a receipt and returns the files that were written. NAME.tlog-proof holds the proof that any C2SP tool checks; the
  * leaf that it is about stands beside it as NAME.leaf. Any other name gets the receipt as JSON, all in one file.
  */
 export async function writeReceipt(path: string, receipt: Receipt): Promise<readonly string[]> {
@@ -113,7 +113,7 @@ function parseReceipt(text: string, path: string): Receipt {
   }
 }
 
-/** The receipt itself, or the one inside an answer of `ect append`, `ect entry` or `ect issue --level L3`. */
+/** The receipt itself, or the one inside a response of `ect append`, `ect entry` or `ect issue --level L3`. */
 function receiptIn(parsed: JsonValue): JsonValue {
   const isObject = (value: JsonValue): value is JsonObject => typeof value === 'object' && !Array.isArray(value);
   return isObject(parsed) && parsed !== null && parsed['receipt'] !== undefined ? parsed['receipt'] : parsed;

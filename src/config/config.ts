@@ -35,10 +35,10 @@ export class ConfigError extends Error {
 
 export interface Config {
   readonly listen: Address;
-  /** A Unix socket in the place of that. */
+  /** A Unix socket instead of that. */
   readonly unix: UnixConfig | undefined;
   readonly tls: TlsConfig | undefined;
-  /** The agent that gives certificate, key and CAs, in the place of files. */
+  /** The agent that gives certificate, key and CAs, instead of files. */
   readonly workloadApi: WorkloadApiConfig | undefined;
   readonly callers: CallersConfig;
   /** Off loopback without client certificates: whoever reaches the port is served. */

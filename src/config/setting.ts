@@ -10,7 +10,7 @@ export interface Setting<Value = unknown> {
   readonly type: SettingType<Value>;
   /** The text that counts where none is given. Without one the value is then undefined. */
   readonly default?: string;
-  /** What counts in place of a default. */
+  /** What counts instead of a default. */
   readonly unset?: string;
   /** One line for people, in Markdown; the full stop is left out. */
   readonly meaning: string;
@@ -58,7 +58,7 @@ export interface Effective {
 }
 
 export interface Read<S> {
-  /** With the default in the place of what breaks its rule. */
+  /** With the default instead of what breaks its rule. */
   readonly values: ValuesOf<S>;
   readonly effective: readonly Effective[];
   /** The settings that break their rules, with a sentence for each. It has no value in it: that may be a secret in the wrong place. */

@@ -4,7 +4,7 @@ import { isWorkloadId } from '../token/index.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, text } from './types.ts';
 
-/** In the place of a host and a port: a socket in the file system. */
+/** Instead of a host and a port: a socket in the file system. */
 export interface UnixConfig {
   readonly path: string;
   /** Rights of the socket file: who may write it may connect. */

@@ -6,7 +6,7 @@ import { indexTasks } from './task-index.ts';
 /**
  * A place to find tasks.
  *
- * `find` answers the tasks that `jtis` mean inside the workflow `wid` (empty: none), keyed by `jti`. Where several share
+ * `find` returns the tasks that `jtis` mean inside the workflow `wid` (empty: none), keyed by `jti`. Where several share
  * a `jti`: the one of the same workflow, else the one without workflow, else any other, always the same one. A name
  * that is not known is left out; that is no failure. Every task in the answer was verified or is recorded.
  * Cost: one call for each level of a walk and each workflow on it, with some 300 distinct names at most; a level with

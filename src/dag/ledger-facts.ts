@@ -1,9 +1,9 @@
 // What the ledger has checked about a task when it was recorded, so that its past is never walked again.
 //
 // A recorded task says which tasks its predecessors are: entries that stood before its own, under names that the ledger
-// holds once and for ever. So what leads back from it never changes, no task that is recorded later comes into it, and it
+// holds once and forever. So what leads back from it never changes, no task that is recorded later comes into it, and it
 // has no circle. It is *settled*. What was recorded before links were written down is settled where its links stay inside
-// its workflow, since such a name has one meaning for ever; where one leads out, it may mean another task later.
+// its workflow, since such a name has one meaning forever; where one leads out, it may mean another task later.
 
 import type { Task } from './task.ts';
 import type { TaskGraph } from './walk.ts';

@@ -5,7 +5,7 @@ import type { Task } from './task.ts';
 /** Tasks in the order in which they were added, found by name. */
 export interface TaskIndex {
   readonly tasks: readonly Task[];
-  /** Adds a task and answers its position; where `wid` and `jti` are taken, answers the position of the first. */
+  /** Adds a task and returns its position; where `wid` and `jti` are taken, answers the position of the first. */
   add(task: Task): number;
   /** Positions by `jti` of the tasks of exactly this workflow. */
   workflow(wid: string): ReadonlyMap<string, number>;

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { syncDirectory } from '../files/atomic-files.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 
-/** Says in the directory that its ledger goes on elsewhere. Durable when this answers. */
+/** Says in the directory that its ledger goes on elsewhere. Durable when this returns. */
 export async function writeMoved(dir: DataDir, target: string): Promise<void> {
   // In place: whatever it says, that it is there is what counts.
   writeFileSync(dir.moved, `${new Date().toISOString()} copied to ${target}\n`, { mode: 0o600, flush: true });

@@ -13,7 +13,7 @@ const DRAFT = /^(?:owner\.json|ledger\.mark)\.new$|\.[0-9a-f]{12}\.new$/;
 
 /**
  * Creates `path` with mode 0600 unless it exists. The first process wins, and no process ever sees an incomplete file. The content
- * and the name are on disk when this answers.
+ * and the name are on disk when this returns.
  */
 export async function createFileOnce(path: string, content: () => string): Promise<void> {
   if (await exists(path)) return;
@@ -62,7 +62,7 @@ export async function readPrivateFile(path: string, { isOurs, isDryRun = false }
   return { text: (await readSmall(file)).toString('utf8') };
 }
 
-/** Answers what is wrong where that is not possible. */
+/** Returns what is wrong where that is not possible. */
 async function tighten(file: FileHandle): Promise<string | undefined> {
   const before = await file.stat();
   try {

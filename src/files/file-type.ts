@@ -1,4 +1,4 @@
-// What is at a path in the place of a file. To open a FIFO can wait for ever, a device may never end, and advice about modes
+// What is at a path instead of a file. To open a FIFO can wait forever, a device may never end, and advice about modes
 // does not help with a directory.
 
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';

@@ -11,14 +11,14 @@ export interface AbuseBudgetOptions {
   readonly resets: Allowance;
 }
 
-/** Some clients acknowledge every part of an answer, and measure the line as often. */
+/** Some clients acknowledge every part of a response, and measure the line as often. */
 const FRAMES_PER_ANSWER = 8;
-/** And so many bytes of an answer that was waited for. Bytes, not frames: a window may be widened byte by byte. */
+/** And so many bytes of a response that was waited for. Bytes, not frames: a window may be widened byte by byte. */
 const BYTES_PER_FRAME = 2_048;
 /** A reset costs this much, and the larger price where the work had begun: that cannot be taken back. */
 const RESET_COST = 1;
 const BEGUN_RESET_COST = 2;
-/** An answer pays for the reset of another call. */
+/** A response pays for the reset of another call. */
 const ANSWER_EARNS = BEGUN_RESET_COST;
 /** Who cancels what has kept one of its places for so long, in milliseconds, is limited by the number of its places. */
 const LONG_LIVED_MS = 1_000;
@@ -38,7 +38,7 @@ export class AbuseBudget {
     if (!this.#frames.spend()) throw calmDown('too many frames without a use');
   }
 
-  /** A stream was reset that had lived so long. Answers whether that is still bearable. */
+  /** A stream was reset that had lived so long. Returns whether that is still bearable. */
   spendReset(hadBegun: boolean, livedMs: number): boolean {
     if (livedMs >= LONG_LIVED_MS) return true;
     return this.#resets.spend(hadBegun ? BEGUN_RESET_COST : RESET_COST);

@@ -30,7 +30,7 @@ export class Body {
     return this.#blocks[0] ?? this.#block.subarray(0, this.#blockLength);
   }
 
-  /** Adds a part. Answers whether there is room for it. */
+  /** Adds a part. Returns whether there is room for it. */
   add(part: Buffer): boolean {
     if (this.#length === 0 && this.#stream.remoteEnded) {
       if (part.length >= LARGE_BYTES && !this.#stream.reserveBody(part.length)) return false;

@@ -53,7 +53,7 @@ export class DynamicTable {
     this.#bytes += bytes;
   }
 
-  /** Takes the size that the peer wants. Answers whether it is one that we have announced. */
+  /** Takes the size that the peer wants. Returns whether it is one that we have announced. */
   resize(bytes: number): boolean {
     if (bytes > this.#announcedBytes) return false;
     this.version++;

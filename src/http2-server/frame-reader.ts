@@ -25,7 +25,7 @@ export class FrameReader {
   }
 
   /**
-   * Takes what was read. Answers the bytes that it has not looked at, because it may not go on now: they are to be handed in
+   * Takes what was read. Returns the bytes that it has not looked at, because it may not go on now: they are to be handed in
    * again, before any others. Throws ConnectionError, its own or what the frame's taker throws.
    */
   read(chunk: Buffer): Buffer | undefined {

@@ -1,8 +1,8 @@
 // The end of a connection in two steps (RFC 9113, section 6.8): the peer is told that it will end, and what it sent before it heard
 // so is served. PINGs measure when it has heard.
 //
-// Around the announcement no answer is sent. Node's client drops a request that it is about to write when it reads GOAWAY, and
-// callers send the next request when they have read an answer. The first PING is answered when the last answers were read, the
+// Around the announcement no response is sent. Node's client drops a request that it is about to write when it reads GOAWAY, and
+// callers send the next request when they have read a response. The first PING is answered when the last responses were read, the
 // second when the event loop of the peer has turned since, so that what followed from them was written.
 
 import { ErrorCode } from './connection-error.ts';

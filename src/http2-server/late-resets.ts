@@ -1,4 +1,4 @@
-// The resets of streams that were answered before their request was complete (RFC 9113, section 8.1). Some clients drop an answer
+// The resets of streams that were answered before their request was complete (RFC 9113, section 8.1). Some clients drop a response
 // that is followed by a reset at once, though they have read it, so the reset waits a moment; a request that ends meanwhile needs none.
 
 import { ErrorCode } from './connection-error.ts';
@@ -12,7 +12,7 @@ export class LateResets {
   readonly #writeQueue: WriteQueue;
   readonly #delayMs: number;
   readonly #now: () => number;
-  /** The streams, each with the time of its answer, oldest first. */
+  /** The streams, each with the time of its response, oldest first. */
   readonly #answeredAt = new Map<number, number>();
   #timer: NodeJS.Timeout | undefined;
 

@@ -11,11 +11,11 @@ export interface Limits extends AbuseBudgetOptions {
   readonly windowBytes: number;
   /** Bodies that are kept until they are complete, over all streams. */
   readonly maxHeldBytes: number;
-  /** Answers that wait for the peer to read, over all streams. */
+  /** Responses that wait for the peer to read, over all streams. */
   readonly maxWaitingBytes: number;
   /** In this time a waiting answer must get on by a whole frame, and a full socket must take something. */
   readonly stallMs: number;
-  /** In this time an answer that has to wait for its reader must have left whole. */
+  /** In this time a response that has to wait for its reader must have left whole. */
   readonly answerMs: number;
   /** A frame, or a block of headers, from its first byte to its last. */
   readonly frameMs: number;
@@ -23,7 +23,7 @@ export interface Limits extends AbuseBudgetOptions {
   readonly idleMs: number;
   /** From the announcement that a connection will end until it takes no more calls, where the peer does not answer the PING. */
   readonly lastCallMs: number;
-  /** From an answer to the reset of its stream, where the request is not complete. */
+  /** From a response to the reset of its stream, where the request is not complete. */
   readonly lateResetMs: number;
 }
 

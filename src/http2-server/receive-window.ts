@@ -18,7 +18,7 @@ export class ReceiveWindow {
     this.#left = size;
   }
 
-  /** So many bytes have come. Answers whether there was room for them. */
+  /** So many bytes have come. Returns whether there was room for them. */
   take(bytes: number): boolean {
     this.#left -= bytes;
     return this.#left >= 0;

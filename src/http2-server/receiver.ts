@@ -10,7 +10,7 @@ export interface Receiver {
   onEnd(trailers: HeaderList): void;
   /** All that was read at once with the headers has been handed over. */
   onRead?(): void;
-  /** The stream is over before the answer has left. */
+  /** The stream is over before the response has left. */
   onGone(): void;
   /** All that was written has left. */
   onDrained?(): void;

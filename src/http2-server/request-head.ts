@@ -15,7 +15,7 @@ export interface RequestHead {
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** No NUL, line feed or carriage return, and no blank at either end. */
+/** No NUL, line feed or carriage return, and no space at either end. */
 const VALUE = /^(?![ \t])[^\0\r\n]*(?<![ \t])$/;
 /** They speak of a connection of HTTP/1.1. */
 const CONNECTION_FIELDS = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']);

@@ -70,7 +70,7 @@ export class Requests {
   }
 
   /**
-   * That was all: no work is begun for a request whose reset came with it. `mayGoOn` is asked between two requests. Answers
+   * That was all: no work is begun for a request whose reset came with it. `mayGoOn` is asked between two requests. Returns
    * whether all were begun; otherwise it is to be called again.
    */
   end(mayGoOn: () => boolean): boolean {

@@ -1,8 +1,8 @@
-// The sending half of a stream: the part of an answer that waits for the peer to make room.
+// The sending half of a stream: the part of a response that waits for the peer to make room.
 
 import { MAX_FRAME_BYTES } from './frames.ts';
 
-/** Parts of an answer that come within this time are one answer, in milliseconds. */
+/** Parts of a response that come within this time are one response, in milliseconds. */
 const ONE_ANSWER_MS = 1_000;
 
 export interface SenderOwner {
@@ -52,7 +52,7 @@ export class Sender {
     return this.#since;
   }
 
-  /** Since when the peer has kept the answer waiting: parts that follow each other at once are one answer. */
+  /** Since when the peer has kept the response waiting: parts that follow each other at once are one response. */
   get answerSince(): number {
     return this.#answerSince;
   }
@@ -83,7 +83,7 @@ export class Sender {
     this.#owner.drained();
   }
 
-  /** Sends one frame, or the end, within so many bytes. Answers how many bytes of windows it took; `undefined`: it had to wait. */
+  /** Sends one frame, or the end, within so many bytes. Returns how many bytes of windows it took; `undefined`: it had to wait. */
   sendFrame(most: number, time: number): number | undefined {
     // Nothing is taken from windows that are negative, nor added to them.
     const bytes = Math.max(0, Math.min(most, this.window, this.#bytes));

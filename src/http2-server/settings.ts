@@ -5,7 +5,7 @@ import { MAX_FRAME_BYTES, MAX_WINDOW, Setting } from './frames.ts';
 
 const LARGEST_FRAME_BYTES = 2 ** 24 - 1;
 
-/** Checks a payload of whole SETTINGS. Answers the new initial window, if it names one. Throws ConnectionError. */
+/** Checks a payload of whole SETTINGS. Returns the new initial window, if it names one. Throws ConnectionError. */
 export function readInitialWindow(payload: Buffer): number | undefined {
   let initialWindow: number | undefined;
   for (let at = 0; at < payload.length; at += 6) {

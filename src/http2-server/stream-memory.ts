@@ -2,7 +2,7 @@
 
 /** Bytes that the process can spare for one stream, beside what its connection may keep. */
 export interface StreamMemory {
-  /** Reserves so many more bytes. Answers whether there is room. */
+  /** Reserves so many more bytes. Returns whether there is room. */
   grow(bytes: number): boolean;
   shrink(bytes: number): void;
   /** While it is pinned, the stream is not ended because others need what it holds. */

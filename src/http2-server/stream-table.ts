@@ -28,7 +28,7 @@ export class StreamTable {
     return Array.from(this.#open.values());
   }
 
-  /** Notes that the peer has used this number. Answers whether it is a new one: numbers only grow. */
+  /** Notes that the peer has used this number. Returns whether it is a new one: numbers only grow. */
   claim(id: number): boolean {
     if (id <= this.#lastId) return false;
     this.#lastId = id;

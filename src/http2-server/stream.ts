@@ -1,4 +1,4 @@
-// One request and its answer. It is no Node stream: a small call is one object, and its answer one piece of a write.
+// One request and its response. It is no Node stream: a small call is one object, and its response one piece of a write.
 
 import type { Socket } from 'node:net';
 import { ErrorCode } from './connection-error.ts';
@@ -77,7 +77,7 @@ export class Stream {
     this.#send(body, trailers);
   }
 
-  /** Sends headers; with `endsStream` they are the whole answer. */
+  /** Sends headers; with `endsStream` they are the whole response. */
   respond(headers: Buffer, endsStream: boolean): void {
     if (this.isClosed) return;
     this.#host.writeQueue.pushHeaders(this.id, headers, endsStream);
@@ -86,14 +86,14 @@ export class Stream {
     this.ended();
   }
 
-  /** Sends a part of the body. Answers whether more is welcome now; otherwise `onDrained` tells. */
+  /** Sends a part of the body. Returns whether more is welcome now; otherwise `onDrained` tells. */
   write(part: Buffer): boolean {
     if (this.isClosed) return true;
     this.#send(part, undefined);
     return !this.sender.waits;
   }
 
-  /** Ends the answer, with trailers where there are any. */
+  /** Ends the response, with trailers where there are any. */
   end(trailers?: Buffer): void {
     if (this.isClosed) return;
     this.#localEnded = true;
@@ -116,7 +116,7 @@ export class Stream {
     if (!this.remoteEnded && !this.#localEnded) this.window.creditWindow(bytes);
   }
 
-  /** Keeps so many bytes until the stream is over. Answers whether the connection, and the process, have room for them. */
+  /** Keeps so many bytes until the stream is over. Returns whether the connection, and the process, have room for them. */
   reserveBody(bytes: number): boolean {
     return this.#reservations().reserveBody(bytes);
   }
@@ -127,8 +127,8 @@ export class Stream {
   }
 
   /**
-   * Reserves room for an answer of at most so many bytes, before it is made: then it waits for the peer whatever else does. Answers
-   * whether there is any. What the answer does not need is free when it is sent.
+   * Reserves room for a response of at most so many bytes, before it is made: then it waits for the peer whatever else does. Returns
+   * whether there is any. What the response does not need is free when it is sent.
    */
   reserveAnswer(bytes: number): boolean {
     return !this.isClosed && this.#reservations().reserveAnswer(bytes);
@@ -214,7 +214,7 @@ export class Stream {
     this.#receiver?.onDrained?.();
   }
 
-  /** The answer has left. The unread rest of the request is released. */
+  /** The response has left. The unread rest of the request is released. */
   ended(): void {
     if (this.#closed) return;
     if (!this.remoteEnded) this.#host.answeredEarly(this);

@@ -20,7 +20,7 @@ export class TokenBucket {
     this.#since = now();
   }
 
-  /** Takes so much. Answers whether the peer could still afford it. */
+  /** Takes so much. Returns whether the peer could still afford it. */
   spend(cost = 1): boolean {
     const time = this.#now();
     this.earn(((time - this.#since) / 1000) * this.#allowance.perSecond);

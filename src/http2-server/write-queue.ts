@@ -27,14 +27,14 @@ export interface WriteQueueOptions {
   readonly maxWaitingBytes: number;
   /** In this time a stream that is waited for takes a whole frame or all there is, and a full socket takes something. In milliseconds. */
   readonly stallMs: number;
-  /** In this time an answer that has to wait must have left whole. In milliseconds. */
+  /** In this time a response that has to wait must have left whole. In milliseconds. */
   readonly answerMs: number;
   readonly now: () => number;
   /** The socket takes no more, or takes more again. */
   readonly onBlocked: (isBlocked: boolean) => void;
   /** So many bytes of waiting bodies were sent. */
   readonly onSent: (bytes: number) => void;
-  /** The peer reads this answer too slowly. */
+  /** The peer reads this response too slowly. */
   readonly onStalled: (sender: Sender) => void;
   /** The socket has been full for that long: the peer reads nothing at all. */
   readonly onStuck: () => void;
@@ -59,7 +59,7 @@ export class WriteQueue {
   #waitingBytes = 0;
   /** Of these, what room was reserved for. */
   #reservedWaitingBytes = 0;
-  /** Room for answers, whether they wait or are being made. */
+  /** Room for responses, whether they wait or are being made. */
   #reservedBytes = 0;
   readonly #writeTimeout = new WriteTimeout(() => this.#findStalled());
 
@@ -110,7 +110,7 @@ export class WriteQueue {
   }
 
   /**
-   * Sends headers, body and trailers, where there are any, in one piece. Answers whether that was possible: the body must fit windows
+   * Sends headers, body and trailers, where there are any, in one piece. Returns whether that was possible: the body must fit windows
    * and frame.
    */
   pushWhole(sender: Sender, headers: Buffer, body: Buffer, trailers: Buffer): boolean {
@@ -135,7 +135,7 @@ export class WriteQueue {
     return true;
   }
 
-  /** Reserves room for an answer that is to be made. Answers whether there is any. What is reserved is freed once. */
+  /** Reserves room for a response that is to be made. Returns whether there is any. What is reserved is freed once. */
   reserve(bytes: number): boolean {
     if (!this.#hasRoom(bytes)) return false;
     this.#reservedBytes += bytes;
@@ -151,7 +151,7 @@ export class WriteQueue {
     return unreserved + this.#reservedBytes + bytes <= this.#options.maxWaitingBytes;
   }
 
-  /** Something of this stream waits to be sent. Answers whether there is room; if not, the stream must end. */
+  /** Something of this stream waits to be sent. Returns whether there is room; if not, the stream must end. */
   wait(sender: Sender, bytes: number): boolean {
     this.#waitingBytes += bytes;
     if (sender.isReserved) this.#reservedWaitingBytes += bytes;
@@ -276,7 +276,7 @@ export class WriteQueue {
     this.pump();
   }
 
-  /** Answers whether anything still waits. */
+  /** Returns whether anything still waits. */
   #findStalled(): boolean {
     const { now, stallMs, answerMs, onStalled, onStuck } = this.#options;
     const time = now();

@@ -7,7 +7,7 @@ export class WriteTimeout {
   readonly #sweep: () => boolean;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `sweep` looks once. Answers whether there is still something to watch. */
+  /** `sweep` looks once. Returns whether there is still something to watch. */
   constructor(sweep: () => boolean) {
     this.#sweep = sweep;
   }

@@ -54,7 +54,7 @@ export class KeyHistory {
   }
 
   /**
-   * Takes the next entry. Answers a sentence, and changes nothing, where it breaks a rule. A key that was let go must be
+   * Takes the next entry. Returns a sentence, and changes nothing, where it breaks a rule. A key that was let go must be
    * restored before an entry about it is taken.
    */
   add(entry: KeyEntry): string | undefined {

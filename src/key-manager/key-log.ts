@@ -27,7 +27,7 @@ export class KeyLog {
 
   /**
    * Reads what can still matter: every root key, and the delegated keys whose last token may be valid; `retentionMs` is how
-   * long that may be after their end. Answers why everything had to be read, if it had to.
+   * long that may be after their end. Returns why everything had to be read, if it had to.
    */
   async begin(retentionMs: number, nowMs: number): Promise<string | undefined> {
     if (this.#ledger.isDamaged) return this.#beginWithAll();
@@ -59,7 +59,7 @@ export class KeyLog {
   }
 
   /**
-   * Records a change of state and takes it in. Answers whether this call made it: false where it had been made before,
+   * Records a change of state and takes it in. Returns whether this call made it: false where it had been made before,
    * by whomever. LEDGER_UNAVAILABLE leaves the outcome open.
    */
   async record(statement: KeyStatement, signal?: AbortSignal): Promise<boolean> {

@@ -68,7 +68,7 @@ export class RootKeys {
 
   /**
    * Sees to it that the key of the configuration is in the ledger. The first key of all may sign at once; a later one is
-   * the next in turn. Answers whether it is the first.
+   * the next in turn. Returns whether it is the first.
    */
   async adopt({ signer, locator }: RootKey): Promise<boolean> {
     this.#open.add(signer);

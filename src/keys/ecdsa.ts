@@ -70,7 +70,7 @@ function lengthOfInteger(raw: Uint8Array, start: number, end: number): number {
   return end - start + (raw[start]! >= 0x80 ? 1 : 0);
 }
 
-/** Writes the number that lies from `start` to `end`, and answers where it ends. */
+/** Writes the number that lies from `start` to `end`, and returns where it ends. */
 function writeInteger(der: Buffer, at: number, raw: Uint8Array, start: number, end: number): number {
   const length = lengthOfInteger(raw, start, end);
   der[at] = 0x02;

@@ -54,7 +54,7 @@ export function readPublicJwk(
 const PURPOSE: Purpose = { algorithms: ['ES256'], operations: ['verify'] };
 
 function publicJwkOf(x: string, y: string): PublicJwk {
-  // RFC 7638, 3: the required members in the order of their names, without blanks.
+  // RFC 7638, 3: the required members in the order of their names, without spaces.
   const kid = hash('sha256', `{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`, 'base64url') as Kid;
   return { kty: 'EC', crv: 'P-256', x, y, kid, alg: 'ES256', use: 'sig' };
 }

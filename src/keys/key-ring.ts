@@ -26,7 +26,7 @@ export type FindPastKey = (kid: string) => Promise<TrustedKey | undefined>;
 
 /**
  * Told that no key for tokens in the name of `iss` has the `kid` of a token: the keys of that issuer may have changed. What is
- * done about it is done in the background. Answers why nothing can be said about the token, where that is so. `iss` is
+ * done about it is done in the background. Returns why nothing can be said about the token, where that is so. `iss` is
  * attacker-controlled.
  */
 export type OnMissed = (iss: string) => Rejection | undefined;
@@ -74,12 +74,12 @@ export class KeyRing {
     return this.#byKid.get(kid)?.some((key) => key.speaksFor(iss)) === true;
   }
 
-  /** A token was rejected. If no key for it is held, that is told. Answers why nothing can be said about it, where that is so. */
+  /** A token was rejected. If no key for it is held, that is told. Returns why nothing can be said about it, where that is so. */
   missed(kid: string, iss: string): Rejection | undefined {
     return this.holds(kid, iss) ? undefined : this.#onMissed?.(iss);
   }
 
-  /** Whatever bears this `kid` is compromised from a second on, for ever: a later time that is said for it changes nothing. */
+  /** Whatever bears this `kid` is compromised from a second on, forever: a later time that is said for it changes nothing. */
   compromise(kid: string, at: number): void {
     const known = this.#compromised.get(kid);
     if (known === undefined || at < known) this.#compromised.set(kid, at);
@@ -92,7 +92,7 @@ export class KeyRing {
     return Math.min(marked, revokedAt);
   }
 
-  /** Looks for a key that is not held. Answers whether `find` finds one of this name now. `kid` is attacker-controlled. */
+  /** Looks for a key that is not held. Returns whether `find` finds one of this name now. `kid` is attacker-controlled. */
   async findPastKey(kid: string): Promise<boolean> {
     if (this.#findPastKey === undefined) return false;
     for (;;) {

@@ -11,7 +11,7 @@ export interface CallDeadline {
 /**
  * An ES256 signer with one key for its lifetime: another key needs another signer.
  *
- * Answers the raw r || s (64 bytes, low s) over SHA-256 of the whole input, of any length; `jwk` is the key that verifies
+ * Returns the raw r || s (64 bytes, low s) over SHA-256 of the whole input, of any length; `jwk` is the key that verifies
  * it, and its `kid` goes into the header. Calls may overlap. No bad signature ever leaves: what a remote signer answers
  * is verified against `jwk`; a local one proves its key at the start and then verifies one in so many of its own.
  *
@@ -31,7 +31,7 @@ export interface Signer {
 
 /** Which signer a token is signed by. Keys change between calls, never within one: a call chooses once. */
 export interface SignerChoice {
-  /** Answers at once. SIGNER_UNAVAILABLE where no key is in force. */
+  /** Returns at once. SIGNER_UNAVAILABLE where no key is in force. */
   for(iss: string, execAct: string): Signer;
 }
 

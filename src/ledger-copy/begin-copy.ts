@@ -69,7 +69,7 @@ export async function begin({ key }: CopySource, target: CopyTarget, head: Head)
   return there;
 }
 
-/** Holds the first `size` entries of both against each other, and answers their tree. */
+/** Holds the first `size` entries of both against each other, and returns their tree. */
 export async function compare(
   source: CopySource,
   { store, name }: CopyTarget,

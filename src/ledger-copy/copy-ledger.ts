@@ -36,7 +36,7 @@ export interface CopiedLedger {
   readonly once: Readonly<Record<ExpiringKeyKind, number>> | undefined;
 }
 
-/** Copies everything, and answers when it is in its place. Nothing of the source changes but that it is retired at the end. */
+/** Copies everything, and returns when it is in its place. Nothing of the source changes but that it is retired at the end. */
 export async function copyLedger(source: CopySource, target: CopyTarget, onCopied: OnCopied): Promise<CopiedLedger> {
   const head = await headOf(source);
   rejectOpenRecordings(source);

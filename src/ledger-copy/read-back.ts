@@ -5,7 +5,7 @@ import { isCorrupt, rejection } from './rejections.ts';
 import { PAGE_ENTRIES } from './source-pages.ts';
 
 /**
- * Reads the entries from `from.size` to before `size` with the hashes that the store keeps of them, and answers the tree that their leaves
+ * Reads the entries from `from.size` to before `size` with the hashes that the store keeps of them, and returns the tree that their leaves
  * lead to. Rejected where a hash is another one than follows from the leaves.
  */
 export async function readBack(store: LedgerStore, name: string, from: TreeState, size: number): Promise<TreeState> {

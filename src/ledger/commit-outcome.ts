@@ -35,7 +35,7 @@ export function isWanted(group: Group, record: LedgerRecord): boolean {
   return group.some(({ candidate }) => isSame(candidate.digest, record.digest));
 }
 
-/** Answers the whole group. `receipt` may be undefined only where the record is not wanted. */
+/** Returns the whole group. `receipt` may be undefined only where the record is not wanted. */
 export function answerGroup(group: Group, record: LedgerRecord, receipt: Receipt | undefined, added: boolean): void {
   for (const [position, { candidate, resolve }] of group.entries()) {
     if (receipt === undefined || !isSame(candidate.digest, record.digest)) {

@@ -102,7 +102,7 @@ export class Ledger {
   }
 
   /**
-   * Records a candidate once, and answers when it is durable. All that wait share one commit. LEDGER_UNAVAILABLE leaves the
+   * Records a candidate once, and returns when it is durable. All that wait share one commit. LEDGER_UNAVAILABLE leaves the
    * outcome open: the same candidate again settles it. A signal withdraws the candidate until it is handed to the store.
    * EntryMissing where an entry that the candidate comes after is not there.
    */

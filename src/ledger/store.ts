@@ -151,7 +151,7 @@ export interface LedgerStore {
   nodes(wanted: readonly { readonly level: number; readonly index: number }[]): Promise<readonly Uint8Array[]>;
   /**
    * Whether damage of the store is known. Then `find` and `lookUp` reject to say that something is not there (LEDGER_CORRUPT), and
-   * `list` answers without conditions only. A store that is not watched has no such method.
+   * `list` returns without conditions only. A store that is not watched has no such method.
    */
   isDamaged?(): boolean;
   close(): Promise<void>;

@@ -30,7 +30,7 @@ export class Account implements Flow {
   begunCalls = 0;
   /** Those of these that compute much. */
   heavyCalls = 0;
-  /** Bytes of requests and answers. */
+  /** Bytes of requests and responses. */
   heldBytes = 0;
   /** Streams that stay open. */
   streams = 0;
@@ -46,13 +46,13 @@ export class Account implements Flow {
     this.bodies = new ReadFlow(places?.bodies);
   }
 
-  /** A call counts from now on. Answers whether it is the only one. */
+  /** A call counts from now on. Returns whether it is the only one. */
   callOpened(): boolean {
     this.#place?.enter();
     return this.openCalls++ === 0;
   }
 
-  /** Answers whether it was the last one. */
+  /** Returns whether it was the last one. */
   callEnded(): boolean {
     this.#place?.leave();
     return --this.openCalls === 0;

@@ -15,7 +15,7 @@ const LIGHT_CALLS = 8;
 const WINDOW_MS = 100;
 /** The wait that a caller without a short deadline accepts, in milliseconds: this is a burst, and it will be over. */
 const BURST_WAIT_MS = 1000;
-/** The wait where this is no burst: a longer queue would make every answer late and not one more of them. */
+/** The wait where this is no burst: a longer queue would make every response late and not one more of them. */
 const STANDING_WAIT_MS = 60;
 /** A process that computes for more than this share of so many windows has more to do than it can. */
 const BUSY = 0.9;
@@ -50,7 +50,7 @@ export function createAdmission({ now, busyShare }: Gauges = processGauges()): A
   let answered = 0;
   let windowBegan = 0;
   let busyWindows = 0;
-  /** Answers a millisecond while there is work; 0: not known yet. */
+  /** Returns a millisecond while there is work; 0: not known yet. */
   let speed = 0;
 
   function admits(account: Account, budgetMs: number): boolean {

@@ -36,7 +36,7 @@ export class CallLimits {
     this.#options = { maxCallers: MAX_CALLERS, ...options };
   }
 
-  /** Counts a call that begins. Answers what is to be called when it ends, where that counts; or why it may not be made. */
+  /** Counts a call that begins. Returns what is to be called when it ends, where that counts; or why it may not be made. */
   enter(caller: Caller): (() => void) | EctError | undefined {
     const obligations = this.#options.obligationsOf(caller);
     const { callsPerSecond, concurrentCalls } = obligations;

@@ -22,7 +22,7 @@ const CREDIT = 20;
 /** A call costs as much as this many bytes of request. */
 const BYTES_PER_CALL = 1024;
 
-/** Begins a call. Answers false where there is nothing left to begin, because the call has ended while it waited. */
+/** Begins a call. Returns false where there is nothing left to begin, because the call has ended while it waited. */
 export type Begin = () => boolean;
 
 /** How much a call is expected to compute. */

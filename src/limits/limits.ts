@@ -10,7 +10,7 @@ export interface ProcessLimits {
   readonly unread: UnreadLimits;
   readonly memory: MemoryLimits;
   readonly streams: StreamLimits;
-  /** From the moment when an answer must wait for its reader until it has left, in milliseconds. */
+  /** From the moment when a response must wait for its reader until it has left, in milliseconds. */
   readonly answerMs: number;
 }
 

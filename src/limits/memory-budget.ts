@@ -10,9 +10,9 @@ export interface MemoryLimits {
   readonly accountBytes: number;
 }
 
-/** Bytes that belong to one request or one answer. Every reservation is closed once. */
+/** Bytes that belong to one request or one response. Every reservation is closed once. */
 export interface Reservation {
-  /** Reserves so many more bytes. Answers whether there is room; if not, the holder must give up. */
+  /** Reserves so many more bytes. Returns whether there is room; if not, the holder must give up. */
   grow(bytes: number): boolean;
   /** Frees so many bytes. */
   shrink(bytes: number): void;
@@ -21,7 +21,7 @@ export interface Reservation {
    * opened then.
    */
   pin(isPinned: boolean): void;
-  /** Frees all of them, for good: what is closed does not grow again. */
+  /** Frees all of them, permanently: what is closed does not grow again. */
   close(): void;
 }
 

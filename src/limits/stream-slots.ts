@@ -29,7 +29,7 @@ export class StreamSlots {
     return this.#of(connection) >= this.#limits.maxPerConnection;
   }
 
-  /** Takes a slot. Answers how it is given back, once; undefined where there is none. */
+  /** Takes a slot. Returns how it is given back, once; undefined where there is none. */
   take(connection: object): (() => void) | undefined {
     if (!this.hasRoom(connection)) return undefined;
     this.#used++;

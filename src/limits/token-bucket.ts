@@ -17,7 +17,7 @@ export class TokenBucket {
     this.#sinceMs = nowMs;
   }
 
-  /** Takes `cost` if there is that much. Answers whether there was. */
+  /** Takes `cost` if there is that much. Returns whether there was. */
   take(nowMs: number, cost = 1): boolean {
     this.#refill(nowMs);
     if (this.#left < cost) return false;

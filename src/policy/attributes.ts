@@ -14,7 +14,7 @@ export function contextAttributes(policies: readonly unknown[]): UsedAttributes 
   return isWhole ? 'all' : used;
 }
 
-/** Answers whether the context stands anywhere but to the left of a name. */
+/** Returns whether the context stands anywhere but to the left of a name. */
 function collect(node: Json, used: Set<string>): boolean {
   if (node === null || typeof node !== 'object') return false;
   if (Array.isArray(node)) return node.map((part: Json) => collect(part, used)).includes(true);

@@ -84,7 +84,7 @@ function readCase(value: JsonValue, place: string, report: Report): Case | undef
   );
 }
 
-/** Reads one question. Answers every mistake in it otherwise. */
+/** Reads one question. Returns every mistake in it otherwise. */
 export function readQuestion(value: JsonObject): AskedCase | readonly string[] {
   const problems: string[] = [];
   const asked = questionOf(value, 'the question', (place, rule) => problems.push(`${place}: ${rule}.`));

@@ -113,7 +113,7 @@ function decide(preparsedPolicySetId: string, request: CedarRequest): CedarAnswe
   };
 }
 
-/** Whether a request is one that the schema describes: for tests, and for `ect policy test`. Answers what is wrong with it. */
+/** Whether a request is one that the schema describes: for tests, and for `ect policy test`. Returns what is wrong with it. */
 export function requestFaults({ principal, action, resource, context, entities }: CedarRequest): readonly string[] {
   const answer = cedar.isAuthorized({
     principal: principal.uid,

@@ -1,5 +1,5 @@
 // Hints that files may have changed. A hint is never proof, and the lack of one proves nothing: network file systems give
-// none, a watch may fail for want of a resource, and one on a directory that was replaced stays silent for ever.
+// none, a watch may fail for want of a resource, and one on a directory that was replaced stays silent forever.
 
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';

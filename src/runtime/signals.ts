@@ -38,7 +38,7 @@ export class Signals {
     return this.#stop.signal;
   }
 
-  /** In place of the handlers before. Until there are some, files are being read anyway, and there is nothing to replace. */
+  /** Instead of the handlers before. Until there are some, files are being read anyway, and there is nothing to replace. */
   handle(handlers: SignalHandlers): void {
     this.#handlers = handlers;
     if (this.#isHungUp && handlers.reload !== undefined) this.askToStop();
@@ -76,7 +76,7 @@ function hasTerminal(): boolean {
 
 /**
  * npm forwards SIGTERM and SIGINT only: any other signal ends npm and would leave the service without a parent. `npx ect` puts a
- * shell in between as well, which npm signals in place of this program. So where a script of npm is this program, the end of
+ * shell in between as well, which npm signals instead of this program. So where a script of npm is this program, the end of
  * its parent counts as a signal to stop.
  */
 export function onEndOfNpm(stop: () => void, env = process.env): void {

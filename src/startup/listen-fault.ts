@@ -2,7 +2,7 @@
 
 import { createServer } from 'node:net';
 
-/** Takes an address as a start would, and gives it back at once. Answers the error of the system, if there is one. */
+/** Takes an address as a start would, and gives it back at once. Returns the error of the system, if there is one. */
 export function tryToListen(host: string, port: number): Promise<Error | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -103,7 +103,7 @@ export function openStores({ replay }: Config, { dir, slot, earliest, kept, heal
 }
 
 /**
- * Rejects a file of uses that was emptied, and answers whether it is missing although the ledger has entries: then what was used before is
+ * Rejects a file of uses that was emptied, and returns whether it is missing although the ledger has entries: then what was used before is
  * not known any more. It is asked before the stores are opened, which make the file.
  */
 export async function isOnceForgotten({ ledger, once }: DataDir): Promise<boolean> {
@@ -122,7 +122,7 @@ export async function isOnceForgotten({ ledger, once }: DataDir): Promise<boolea
   );
 }
 
-/** A file in the place of a store that never was one is not taken for a damaged store. */
+/** A file instead of a store that never was one is not taken for a damaged store. */
 function rejectOtherFiles({ ledger, once }: DataDir): void {
   const faults = [
     ...(existsSync(ledger) ? [ledgerKindFault(ledger)] : []),
@@ -142,7 +142,7 @@ function openGuard(
   return SqliteReplayGuard.open(dir.once, earliest, health);
 }
 
-/** Before calls are taken: what is found then stops writing like what the scrub finds later. Answers what was examined of the ledger. */
+/** Before calls are taken: what is found then stops writing like what the scrub finds later. Returns what was examined of the ledger. */
 export async function checkFiles(
   dir: DataDir,
   key: LedgerKey,

@@ -88,7 +88,7 @@ export class MarkFile implements HighWaterMark {
     return countDamaged(pagesOf(path));
   }
 
-  /** Puts a new mark in the place of the one at `path`, whatever that says. No process may have it open. */
+  /** Replaces the mark at `path`, whatever it contains. No process may have it open. */
   static async replace(path: string, kept: KeptCheckpoint): Promise<void> {
     const draft = `${path}.new`;
     rmSync(draft, { force: true });

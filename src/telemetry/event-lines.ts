@@ -18,7 +18,7 @@ export interface FinishedCall {
   readonly proof?: { readonly method: string; readonly by: string } | undefined;
   /** The gRPC code by name: `OK`, `INVALID_ARGUMENT`. */
   readonly code: string;
-  /** Why it was rejected. An answer that is a rejection (an invalid verdict) has one under the code `OK`. */
+  /** Why it was rejected. A response that is a rejection (an invalid verdict) has one under the code `OK`. */
   readonly reason: ErrorReason | undefined;
   readonly durationMs: number;
 }

@@ -6,7 +6,7 @@ export interface HealthProbe {
   stop(): void;
 }
 
-/** Asks every `intervalMs`. One question at a time: while one hangs, the answer is no. */
+/** Asks every `intervalMs`. One question at a time: while one hangs, the response is no. */
 export function startHealthProbe(ask: () => Promise<unknown>, intervalMs = 1000): HealthProbe {
   let answered = true;
   let asking = false;

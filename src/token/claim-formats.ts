@@ -42,7 +42,7 @@ const SPIFFE_RULE =
 const SHA_256 = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 const LONGER_HASH_BYTES = { 'sha-384': 48, 'sha-512': 64 } as const;
 
-/** Step "formats": the rules of each claim. Answers the first one that is broken; otherwise `claims` are Claims. */
+/** Step "formats": the rules of each claim. Returns the first one that is broken; otherwise `claims` are Claims. */
 export function checkFormats(claims: TypedClaims, policy: ClaimPolicy, draft: Draft = '01'): Rejection | undefined {
   const ids = ID_FORMS[policy.ids];
   return (

@@ -72,7 +72,7 @@ function readHeader(text: string): StrictJson | undefined {
   return json;
 }
 
-/** Decodes base64url in its one spelling: RFC 4648, 5, without padding or blanks and with unused bits zero. */
+/** Decodes base64url in its one spelling: RFC 4648, 5, without padding or spaces and with unused bits zero. */
 export function decodeBase64url(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url');
   return bytes.toString('base64url') === text ? bytes : undefined;

@@ -9,7 +9,7 @@ import { EctError, reject } from '../errors.ts';
 export interface BrowserOptions {
   /** Origins whose pages may call, as browsers spell them. */
   readonly allowedOrigins: readonly string[];
-  /** Whether pages of other origins are rejected. Otherwise their browsers keep the answers from them, and nothing more. */
+  /** Whether pages of other origins are rejected. Otherwise their browsers keep the responses from them, and nothing more. */
   readonly rejectsOthers: boolean;
   /** Names, without ports, under which the service is reached beside those of loopback; undefined: any name. */
   readonly allowedHosts: readonly string[] | undefined;
@@ -33,11 +33,11 @@ export interface BrowserRequest {
 export type Fields = Readonly<Record<string, string>>;
 
 export interface BrowserRules {
-  /** Answers why a request is rejected; undefined where it may go on. */
+  /** Returns why a request is rejected; undefined where it may go on. */
   judge(request: BrowserRequest): EctError | undefined;
   /** The fields that answer a preflight of an allowed origin; undefined where the request is none. */
   preflight(request: BrowserRequest): Fields | undefined;
-  /** The fields with which an answer may be read by the page that asked for it. */
+  /** The fields with which a response may be read by the page that asked for it. */
   fieldsFor(origin: string | undefined): Fields;
 }
 
@@ -65,7 +65,7 @@ export function createBrowserRules(options: BrowserOptions, isOpenPage: IsOpenPa
 
   function fieldsFor(origin: string | undefined): Fields {
     if (origins.size === 0) return NO_FIELDS;
-    // A cache must not give the answer for one origin to another.
+    // A cache must not give the response for one origin to another.
     if (origin === undefined || !origins.has(origin)) return { vary: 'Origin' };
     return {
       vary: 'Origin',

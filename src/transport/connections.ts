@@ -38,7 +38,7 @@ export interface Connections {
   readonly front: Server;
   /**
    * Takes no more connections, and tells the peers of those that are open that they will end. What a peer sends before it can
-   * know is served. Each ends after its calls, or after the grace. Answers how many were cut off.
+   * know is served. Each ends after its calls, or after the grace. Returns how many were cut off.
    */
   drain(graceMs: number): Promise<number>;
 }
@@ -201,7 +201,7 @@ export function createConnections(
     });
   }
 
-  /** The answer of a request that is decided by its headers; who makes it, where it goes on. */
+  /** The response of a request that is decided by its headers; who makes it, where it goes on. */
   function answerEarly(request: BrowserRequest, line: RequestLine, socket: Socket): Caller | Early {
     const { method, contentType } = line;
     const { origin } = request;
@@ -236,7 +236,7 @@ export function createConnections(
     for (const connection of connections) connection.close();
     nodeHttp2.close();
     nodeAnswers.announceEnd();
-    // A request may be on its way on a connection that looks idle; who hears of the end by its answer sends no other.
+    // A request may be on its way on a connection that looks idle; who hears of the end by its response sends no other.
     let endIdle = setTimeout(() => {
       closeIdle();
       endIdle = setInterval(closeIdle, 50);
@@ -264,7 +264,7 @@ export function createConnections(
   return { front, drain };
 }
 
-/** Answers what Node's parser gave up on, where there is somebody to answer. */
+/** Returns what Node's parser gave up on, where there is somebody to answer. */
 function answerUnreadable({ code }: NodeJS.ErrnoException, socket: MeteredSocket): void {
   // Node takes what is not read for what has not come.
   if (socket.isLingering || (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.isHeldUp)) return;

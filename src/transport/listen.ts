@@ -14,11 +14,11 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** In the place of both. */
+  /** Instead of both. */
   readonly unix?: UnixSocket | undefined;
 }
 
-/** Begins to listen. Answers where: the port may be one that the system chose. Rejects where that is impossible. */
+/** Begins to listen. Returns where: the port may be one that the system chose. Rejects where that is impossible. */
 export function listen(front: Server, { host, port, unix }: ListenOptions): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     front.once('error', reject);

@@ -66,7 +66,7 @@ function readiness(
   return { status: ready ? 200 : 503, contentType: JSON_TYPE, body, maxAgeSeconds: 0 };
 }
 
-/** Answers a request for this page: GET and HEAD, and 304 to a caller that has it already. */
+/** Returns a request for this page: GET and HEAD, and 304 to a caller that has it already. */
 export async function readPage(page: Page, { method, header }: RoutedRequest): Promise<UniversalServerResponse> {
   if (method !== 'GET' && method !== 'HEAD') {
     const rejected = asResponse(

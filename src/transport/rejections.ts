@@ -22,7 +22,7 @@ const HTTP_STATUS: Partial<Record<ErrorReason, number>> = {
   HOST_NOT_ALLOWED: 421,
 };
 
-/** An answer that rejects a request. Without a body its headers are the whole answer. */
+/** A response that rejects a request. Without a body its headers are the whole response. */
 export interface RejectionMessage {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

@@ -13,7 +13,7 @@ import type { RequestLine } from './request-line.ts';
 import { wireFormOf } from './wire-errors.ts';
 
 export interface RequestCheck {
-  /** Answers who makes a request that may be read, or why it is rejected. It is to be asked once a request: a proof may be used once. */
+  /** Returns who makes a request that may be read, or why it is rejected. It is to be asked once a request: a proof may be used once. */
   judge(request: RequestLine, socket: Socket): Caller | Rejection;
   /** The same for a request that proves nothing and costs as little as a page, whatever its path. */
   judgePublic(request: RequestLine, socket: Socket): Caller | Rejection;

@@ -1,4 +1,4 @@
-// The room that the answer of a call through the router takes in the memory of the process, until its peer has read it.
+// The room that the response of a call through the router takes in the memory of the process, until its peer has read it.
 
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { NO_ROOM_FOR_UNREAD } from '../calls/overload.ts';
@@ -19,7 +19,7 @@ export class ResponseMemory {
     this.#reserveAnswer = reserveAnswer;
   }
 
-  /** Reserves room before the answer is made. Answers whether there is any. */
+  /** Reserves room before the response is made. Returns whether there is any. */
   reserve(bytes: number): boolean {
     if (this.#reserveAnswer !== undefined) {
       this.#isTransports = true;
@@ -31,7 +31,7 @@ export class ResponseMemory {
     return true;
   }
 
-  /** The answer, which waits in memory until it is read. Where there is no room for it, the response ends here. */
+  /** The response, which waits in memory until it is read. Where there is no room for it, the response ends here. */
   hold(answer: UniversalServerResponse): UniversalServerResponse {
     const { body } = answer;
     if (body === undefined || this.#isTransports) return answer;
@@ -58,7 +58,7 @@ export function isOutOfResponseMemory(thrown: unknown): boolean {
   return thrown === NO_ROOM_FOR_UNREAD || (thrown instanceof Error && thrown.cause === NO_ROOM_FOR_UNREAD);
 }
 
-/** What an answer of so many bytes of protobuf has at most as it is written: JSON names its fields, and spells bytes as base64. */
+/** What a response of so many bytes of protobuf has at most as it is written: JSON names its fields, and spells bytes as base64. */
 export function writtenBytes(bytes: number, form: Pick<UnaryForm, 'codec'> | undefined): number {
   return AROUND_BYTES + (form?.codec === 'json' ? 2 * bytes : bytes);
 }

@@ -1,4 +1,4 @@
-// A request and its answer between a transport (HTTP/1.1, the HTTP/2 engine) and what serves it: methods, and pages.
+// A request and its response between a transport (HTTP/1.1, the HTTP/2 engine) and what serves it: methods, and pages.
 
 import type { Socket } from 'node:net';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
@@ -18,7 +18,7 @@ export interface RoutedRequest {
   readonly socket: Socket;
   /** Who makes it, as the gate has found. */
   readonly caller: Caller;
-  /** Reserves room for the answer where the transport keeps account of it. Answers whether there is any. */
+  /** Reserves room for the response where the transport keeps account of it. Returns whether there is any. */
   readonly reserveAnswer?: (bytes: number) => boolean;
 }
 
@@ -26,7 +26,7 @@ export interface RoutedRequest {
 export interface RoutedCall {
   /** Rejects only if there is no response: the peer has disconnected, there is no memory for one, or a bug was reported already. */
   readonly response: Promise<UniversalServerResponse>;
-  /** The answer has left, or the peer has gone. To be called once. */
+  /** The response has left, or the peer has gone. To be called once. */
   close(): void;
 }
 

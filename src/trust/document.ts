@@ -21,7 +21,7 @@ export interface DocumentRequest {
   readonly authorization?: string | undefined;
 }
 
-/** Answers every address of a host. */
+/** Returns every address of a host. */
 export type Resolve = (
   host: string,
   answer: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void,

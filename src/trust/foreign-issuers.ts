@@ -104,7 +104,7 @@ export class ForeignIssuers {
 
   /**
    * A token in the name of `iss` has a `kid` that no key of an issuer for that name bears. Both are attacker-controlled:
-   * all that comes of them is one fetch for each cooldown. Answers why nothing can be said about the token, where that is so.
+   * all that comes of them is one fetch for each cooldown. Returns why nothing can be said about the token, where that is so.
    */
   missed(iss: string): Rejection | undefined {
     let rejection: Rejection | undefined;

@@ -83,7 +83,7 @@ export class RemoteKeySet {
     await this.#loading;
   }
 
-  /** Gives up what is under way, for ever. */
+  /** Gives up what is under way, forever. */
   stop(): void {
     this.#stopped.abort();
   }
@@ -131,7 +131,7 @@ export class RemoteKeySet {
     this.#ports.events.failed(why, isNews);
   }
 
-  /** A key that is still there stays the same object: what is remembered of it stays known. Answers whether anything changed. */
+  /** A key that is still there stays the same object: what is remembered of it stays known. Returns whether anything changed. */
   #take(keys: readonly ForeignKey[]): boolean {
     const before = this.keys;
     const kept = keys.map((key) => {

@@ -21,7 +21,7 @@ export interface SupervisorOptions {
 }
 
 /**
- * Runs until it is asked to stop, and answers the exit code: 0 after a clean end, 1 where the workers could not be kept
+ * Runs until it is asked to stop, and returns the exit code: 0 after a clean end, 1 where the workers could not be kept
  * alive, or a second signal cut them off. A worker says on standard error why it could not start. SIGHUP has every worker look
  * at its files; SIGUSR2 replaces the workers, one after another.
  */

@@ -31,7 +31,7 @@ export interface WorkerContext {
   listening(url: string, snapshot: () => Promise<MetricsSnapshot>): void;
   /** What to do when the operator asks for the files to be read anew. */
   onReload(reload: () => void): void;
-  /** Lets go of the supervisor, and answers when that knows; leaves the last counts behind. */
+  /** Lets go of the supervisor, and returns when that knows; leaves the last counts behind. */
   leave(snapshot?: MetricsSnapshot): Promise<void>;
 }
 

@@ -8,7 +8,7 @@ export interface KmsOptions {
   /** Key id, key ARN, alias name or alias ARN. */
   readonly key: string;
   readonly region: string;
-  /** In place of AWS: an emulator, a private endpoint. */
+  /** Instead of AWS: an emulator, a private endpoint. */
   readonly endpoint: string | undefined;
   /** How many connections there may be. */
   readonly connections: number;

@@ -7,7 +7,7 @@ export interface AwsKmsOptions {
   readonly key: string;
   /** In order of preference, one at least. A later one signs where an earlier one cannot: a multi-Region key. */
   readonly regions: readonly string[];
-  /** In place of AWS: an emulator, a private endpoint. */
+  /** Instead of AWS: an emulator, a private endpoint. */
   readonly endpoint?: string | undefined;
   /** This signer's share of the quota of each region. */
   readonly requestsPerSecond: number;

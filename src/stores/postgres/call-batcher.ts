@@ -16,7 +16,7 @@ export class CallBatcher<Item, Answer> {
   #waiting: CallBatch<Item, Answer>[] = [];
   #running: Promise<void> | undefined;
 
-  /** `run` answers each of a group of `most` at most; what it throws is the answer of those that have none. */
+  /** `run` returns each of a group of `most` at most; what it throws is the answer of those that have none. */
   constructor(run: (group: readonly CallBatch<Item, Answer>[]) => Promise<void>, most: number, pauseMs = 0) {
     this.#run = run;
     this.#most = most;

@@ -65,7 +65,7 @@ export class ExpiringKeySweep {
   /**
    * One step of forgetting, with rows that no other process has in hand. The clock of the server must agree, so that a
    * process whose clock is ahead does not take away what counts for the others. One that has lost the lease removes
-   * nothing. Answers whether there is more to do.
+   * nothing. Returns whether there is more to do.
    */
   async #step(): Promise<boolean> {
     const { now: told, atMs } = this.#told;

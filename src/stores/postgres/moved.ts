@@ -24,7 +24,7 @@ export class MovedLedger {
     return rows[0] === undefined ? undefined : String(rows[0]['target']);
   }
 
-  /** Durable when this answers. */
+  /** Durable when this returns. */
   async goTo(target: string): Promise<void> {
     await this.#use.read({
       text: 'INSERT INTO ect.moved (ledger, target) VALUES ($1, $2) ON CONFLICT DO NOTHING',

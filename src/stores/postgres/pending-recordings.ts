@@ -90,7 +90,7 @@ export class PostgresPendingRecordings implements PendingRecordings {
     for (let left = group; left.length > 0; left = await this.#placeEach(left));
   }
 
-  /** Two round trips: what is there and how much; then the orders that fit. Answers those that have to be asked about again. */
+  /** Two round trips: what is there and how much; then the orders that fit. Returns those that have to be asked about again. */
   async #placeEach(group: readonly Placing[]): Promise<readonly Placing[]> {
     const callers = [...new Set(group.map(({ item }) => item.order.caller))];
     const keys = group.map(({ item }) => pendingKey(item.order));
@@ -117,7 +117,7 @@ export class PostgresPendingRecordings implements PendingRecordings {
     return [...(await this.#insert([...fresh.values()])), ...again];
   }
 
-  /** Answers those whose task had another order by then. */
+  /** Returns those whose task had another order by then. */
   async #insert(fresh: readonly Placing[]): Promise<readonly Placing[]> {
     if (fresh.length === 0) return [];
     // In one order in all processes, so that two statements never wait for each other.

@@ -40,7 +40,7 @@ export interface KeyedOrder {
   readonly leaseMs: number;
 }
 
-/** Adds orders, also in the place of those that failed. Answers the keys of those that were added. */
+/** Adds orders, also instead of those that failed. Returns the keys of those that were added. */
 export function insert(ledger: string, rows: readonly KeyedOrder[]): Statement {
   const bytes = (of: (order: PendingRecording) => string) => rows.map(({ order }) => Buffer.from(of(order)));
   return {

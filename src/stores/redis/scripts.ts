@@ -20,7 +20,7 @@ export const CLOCKS_DIFFER = `The clocks of Redis and of this service differ by 
 /**
  * The history of the uses, under KEYS[1]: the run of the server that has kept all of them, and since when, in seconds. Where that is
  * not the run that is asked (ARGV[1]), some may be missing, so the history begins now (ARGV[2]). Where there is none and nothing was
- * ever used (ARGV[3]), it goes back for ever: 0. Answers whether it began now, and since when it goes; `clock` where the clock of the
+ * ever used (ARGV[3]), it goes back forever: 0. Returns whether it began now, and since when it goes; `clock` where the clock of the
  * server and ours do not agree, so that `now` may be wrong.
  */
 export const OPEN_HISTORY = script(`#!lua

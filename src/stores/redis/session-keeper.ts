@@ -6,7 +6,7 @@ import type { RedisSession } from './session.ts';
 
 /** Called synchronously: an implementation must neither throw nor wait. */
 export interface RedisWatch {
-  /** A session was opened. `begun`: since when Redis knows which tokens were used, where that is not for ever. */
+  /** A session was opened. `begun`: since when Redis knows which tokens were used, where that is not forever. */
   up(found: { readonly warnings: readonly string[]; readonly begun: number | undefined }): void;
   /** There is no session, for this reason; called once until there is one. */
   down(failure: EctError): void;

@@ -86,7 +86,7 @@ export class RedisSession {
   }
 }
 
-/** Answers since when the newest goes that began now. */
+/** Returns since when the newest goes that began now. */
 async function openHistories(
   prefix: string,
   nodeOf: readonly RedisNode[],

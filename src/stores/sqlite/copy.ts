@@ -26,7 +26,7 @@ const ONCE: StoreReasons = {
 
 /**
  * Copies the ledger at `from` into the empty file at `to`: every commit that was durable when the copy began is in it, and each
- * commit is in it as a whole or not at all. What the copy shows is durable in the source when this answers. STORAGE_FULL where there is no space at `to`.
+ * commit is in it as a whole or not at all. What the copy shows is durable in the source when this returns. STORAGE_FULL where there is no space at `to`.
  */
 export function copyLedger(from: string, to: string): Promise<void> {
   return copy(from, to, LEDGER_LAYOUT, LEDGER);

@@ -84,7 +84,7 @@ export class SqliteDatabase implements WritableStore {
   }
 
   /**
-   * The same, and answers when it is durable. While another process holds the lock, and while the disk writes, this one goes on
+   * The same, and returns when it is durable. While another process holds the lock, and while the disk writes, this one goes on
    * with its other calls. After an error that leaves the disk in doubt every further write is rejected until `checkWrites`
    * has made writing safe again.
    */
@@ -105,7 +105,7 @@ export class SqliteDatabase implements WritableStore {
   }
 
   /**
-   * Answers when all that this connection has written or read is durable. A commit can be read, here and by other processes,
+   * Returns when all that this connection has written or read is durable. A commit can be read, here and by other processes,
    * before it is on the disk: whoever shows what a crash could take back asks for this first. Rejected where the files have been
    * deleted or replaced: then no start would find what was written. It goes on when they are back.
    */

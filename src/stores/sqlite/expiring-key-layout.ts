@@ -59,7 +59,7 @@ const ORDERS = `
 export const EXPIRING_KEY_LAYOUT: Layout = {
   applicationId: 0x4543544f, // "ECTO"
   version: 3,
-  // What is remembered here is forgotten again: without it, a flood would keep the disk for ever.
+  // What is remembered here is forgotten again: without it, a flood would keep the disk forever.
   shrinks: true,
   schema: table('uses') + table('issued') + ORDERS,
   upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text'), 2: ORDERS },

@@ -18,7 +18,7 @@ const lackedOf = (table: ExpiringKeyTableName) => `
     SELECT 1 FROM main.${table} AS mine WHERE mine.key = theirs.key AND mine.keep_until >= theirs.keep_until)`;
 
 /**
- * Adds the rows of the file at `other` that the file at `path` lacks, in one transaction, and answers how many these were. Of two
+ * Adds the rows of the file at `other` that the file at `path` lacks, in one transaction, and returns how many these were. Of two
  * rows under one key the one that is kept longer stays. No service may have either of them open.
  */
 export async function addMissingKeys(path: string, other: string): Promise<number> {

@@ -119,7 +119,7 @@ export class ExpiringKeyTable {
     if (!this.#isClosing) this.#sweepIn(pauseMs);
   }
 
-  /** One step of forgetting, or of shrinking the file. Answers whether there is more to do. */
+  /** One step of forgetting, or of shrinking the file. Returns whether there is more to do. */
   async #sweep(): Promise<boolean> {
     const { now: told, atMs } = this.#told;
     const now = this.#earliest?.() ?? Math.floor(told + (performance.now() - atMs) / 1000);

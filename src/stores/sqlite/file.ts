@@ -8,7 +8,7 @@ import { demandFile } from '../../files/file-type.ts';
 import { type FileUse, fileFault } from '../../files/system-faults.ts';
 import type { StoreReasons } from './failures.ts';
 
-/** Makes sure that the file exists and that only its owner may read it (0600). Answers its absolute path. */
+/** Makes sure that the file exists and that only its owner may read it (0600). Returns its absolute path. */
 export function createFile(path: string, reasons: StoreReasons): string {
   const file = resolve(path);
   try {

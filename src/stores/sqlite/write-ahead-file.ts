@@ -38,7 +38,7 @@ export class WriteAheadFile {
   }
 
   /**
-   * Answers when everything that was written before the call survives a crash of the machine. The event loop goes on. The
+   * Returns when everything that was written before the call survives a crash of the machine. The event loop goes on. The
    * system tells one caller only that a sync has failed, so there is never more than one at a time, and all that follow fail too.
    */
   sync(): Promise<void> {

@@ -25,7 +25,7 @@ export class WriteGroup {
     this.#onBegin = onBegin;
   }
 
-  /** Runs `run` in a transaction, and answers what it returns when that is durable. Whatever it throws undoes the whole group. */
+  /** Runs `run` in a transaction, and returns what it returns when that is durable. Whatever it throws undoes the whole group. */
   soon<T>(run: () => T): Promise<T> {
     const result = this.#add(run);
     this.#start();

@@ -27,7 +27,7 @@ export function fileEvents({ lines, metrics, flushNow }: EventSink) {
       flushNow();
     },
 
-    /** The files that are in force are on disk again, in place of those that could not be used. */
+    /** The files that are in force are on disk again, instead of those that could not be used. */
     reloadRestored(files: string): void {
       metrics.reloadRejected.set({ files }, 0);
       lines.info({ event: 'reload-restored', files });

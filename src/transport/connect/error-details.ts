@@ -1,5 +1,5 @@
 // Every failure leaves with a google.rpc.ErrorInfo. Errors of ours have one; the Connect runtime makes errors of its own
-// for what it cannot read (framing, compression, sizes, schema), and these have none. So each answer is looked at on
+// for what it cannot read (framing, compression, sizes, schema), and these have none. So each response is looked at on
 // its way out, in the form that its protocol gives it, and a failure without details is written anew.
 
 import { Code } from '@connectrpc/connect';

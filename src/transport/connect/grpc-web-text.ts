@@ -64,7 +64,7 @@ function noBase64(): EctError {
   return new EctError(reject('REQUEST_MALFORMED', 'the body is not base64'));
 }
 
-/** Bytes as base64, in the few parts that the answer to a unary call has. */
+/** Bytes as base64, in the few parts that the response to a unary call has. */
 function textBytes(bytes: number): number {
   return Math.ceil((bytes * 4) / 3) + 4 * MAX_PARTS;
 }

@@ -7,7 +7,7 @@ import { NO_ROOM_FOR_ARRIVING } from '../../calls/overload.ts';
 import { EctError, reject } from '../../errors.ts';
 import { announcedBytes, FRAME_PREFIX_BYTES, messageTooLarge } from '../messages/grpc-frame.ts';
 
-/** Reserves so many more bytes for as long as the call is on its way. Answers whether there is room. */
+/** Reserves so many more bytes for as long as the call is on its way. Returns whether there is room. */
 export type Reserve = (bytes: number) => boolean;
 
 /** What the reading of a body needs to know. */

@@ -159,7 +159,7 @@ function explainFor(route: Route, call: OpenCall, events: Events): Explain {
       call.finish(error);
       return error;
     }
-    // The procedure had answered, so the answer was at fault.
+    // The procedure had answered, so the response was at fault.
     events.bug(route.name, new Error(sentence));
     return new EctError(reject('INTERNAL', 'the service failed'));
   };

@@ -25,12 +25,12 @@ export const exchangeKey = createContextKey<Exchange | undefined>(undefined);
 export function createRoutes(services: readonly AnyService[], calls: Calls): Map<string, Route> {
   const routes = new Map<string, Route>();
   for (const [path, method] of methodTable(services)) {
-    // Answers are never compressed: they are hashes and signatures, and secrets of two callers never share a window.
+    // Responses are never compressed: they are hashes and signatures, and secrets of two callers never share a window.
     const router = createConnectRouter({
       acceptCompression: [compressionGzip],
       compressMinBytes: Number.MAX_SAFE_INTEGER,
       readMaxBytes: method.maxBytes,
-      // A misspelt field would be a request that says less than its caller meant. Answers of unary calls are written by
+      // A misspelt field would be a request that says less than its caller meant. Responses of unary calls are written by
       // `writeUnary`: there the runtime writes an empty message, which must have no default values.
       jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: method.kind === 'stream' },
     });

@@ -15,7 +15,7 @@ import { writeMessage } from '../messages/writing/write-message.ts';
 import { wireFormOf } from '../wire-errors.ts';
 import type { BodyOptions } from './request-body.ts';
 
-/** How the message of a unary call is written in its request, and in its answer. */
+/** How the message of a unary call is written in its request, and in its response. */
 export interface UnaryForm {
   /** gRPC and gRPC-Web put a prefix before it. */
   readonly isFramed: boolean;
@@ -30,7 +30,7 @@ export interface Exchange {
   form: UnaryForm | undefined;
   /** The request, once it was read. */
   message?: unknown;
-  /** The answer, once it was written. */
+  /** The response, once it was written. */
   answer?: Uint8Array;
 }
 
@@ -62,7 +62,7 @@ export function hideMessage(header: Headers): void {
   for (const name of ['content-length', 'content-encoding', 'grpc-encoding']) header.delete(name);
 }
 
-/** Reads the one message of a body that was read whole. Answers what the runtime reads in its place. Throws EctError. */
+/** Reads the one message of a body that was read whole. Returns what the runtime reads in its place. Throws EctError. */
 export async function readUnary(
   body: Buffer,
   method: Method,
@@ -97,7 +97,7 @@ export function unaryGetForm(url: string): UnaryForm | undefined {
   return { isFramed: false, codec, encoding };
 }
 
-/** Reads the message of a GET. Answers the URL with an empty one in its place. Throws EctError. */
+/** Reads the message of a GET. Returns the URL with an empty one in its place. Throws EctError. */
 export async function readUnaryGet(
   href: string,
   method: Method,
@@ -117,7 +117,7 @@ export async function readUnaryGet(
   return url.href;
 }
 
-/** Writes the answer of the procedure. */
+/** Writes the response of the procedure. */
 export async function writeUnary(method: Method, answer: unknown, exchange: Exchange): Promise<void> {
   const { output } = method.descriptor;
   const { form } = exchange;
@@ -126,7 +126,7 @@ export async function writeUnary(method: Method, answer: unknown, exchange: Exch
   exchange.answer = await writeMessage(output, form.codec, message, JSON_OPTIONS, exchange.call.signal);
 }
 
-/** The answer of the runtime with the message that was written in place of the empty one. */
+/** The response of the runtime with the message that was written instead of the empty one. */
 export function withAnswer(
   response: UniversalServerResponse,
   bytes: Uint8Array,

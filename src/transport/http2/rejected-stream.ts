@@ -5,7 +5,7 @@ import { type Receiver, type Stream, writeHeaderBlock } from '../../http2-server
 import type { RejectionMessage } from '../rejections.ts';
 
 /**
- * Answers a stream once what was read with its headers has been released: of a small request that is all, and nothing
+ * Returns a stream once what was read with its headers has been released: of a small request that is all, and nothing
  * of it needs to be reset.
  */
 export class RejectedStream implements Receiver {

@@ -19,7 +19,7 @@ export interface StreamServing {
   readonly onBegun: () => void;
   /** Called for a stream that was reset before anything was begun for it. */
   readonly onAbandoned: () => void;
-  /** Called for an answer that could not be written, unless its reader has gone. */
+  /** Called for a response that could not be written, unless its reader has gone. */
   readonly onBug: (thrown: unknown) => void;
 }
 
@@ -134,12 +134,12 @@ class StreamExchange implements Receiver, UnreadCall, AsyncIterable<Uint8Array>,
     }
   }
 
-  /** Writes an answer whole, as fast as its reader takes it. */
+  /** Writes a response whole, as fast as its reader takes it. */
   async #write({ status, header, body, trailer }: UniversalServerResponse): Promise<void> {
-    // Its caller has gone: nothing of the answer is made.
+    // Its caller has gone: nothing of the response is made.
     if (this.#isGone) return;
     const block = writeHeaderBlock([[':status', String(status)], ...(header ?? [])]);
-    // The answer to HEAD has no content (RFC 9110, section 9.3.2).
+    // The response to HEAD has no content (RFC 9110, section 9.3.2).
     if (body === undefined || this.#stream.head.method === 'HEAD') {
       this.#stream.respond(block, true);
       return;

@@ -23,7 +23,7 @@ import {
 } from './requests.ts';
 import type { NodeAnswers } from './response-deadlines.ts';
 
-/** An answer that is decided by the headers of its request. */
+/** A response that is decided by the headers of its request. */
 export interface Early {
   readonly answer: RejectionMessage;
   readonly penalty: Penalty;
@@ -33,11 +33,11 @@ export interface NodeHandlerOptions {
   readonly answers: NodeAnswers;
   /** As HTTP/2 counts a list. */
   readonly maxHeaderBytes: number;
-  /** The answer of a request that is decided by its headers; who makes it, where it goes on. */
+  /** The response of a request that is decided by its headers; who makes it, where it goes on. */
   readonly answerEarly: (request: BrowserRequest, line: RequestLine, socket: Socket) => Caller | Early;
-  /** The answer of a request that is rejected for this. */
+  /** The response of a request that is rejected for this. */
   readonly answerRejected: (rejection: Rejection, method: string | undefined, contentType: string | undefined) => Early;
-  /** The answer of a request whose headers are too large. */
+  /** The response of a request whose headers are too large. */
   readonly answerTooLarge: (line: RequestLine, socket: Socket) => Early;
   /** What a request of this caller by a connection is served with. */
   readonly servingOf: (socket: Socket, caller: Caller) => NodeServing;
@@ -67,7 +67,7 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
     // Both fail when the peer disconnects, whether they are read or not; an error without a listener would end the process.
     (request as IncomingMessage).on('error', ignore);
     response.on('error', ignore);
-    // Counted first: also what comes after the last answer is kept until the connection is closed.
+    // Counted first: also what comes after the last response is kept until the connection is closed.
     if (!answers.begin(isHttp2(response) ? response.stream : socket, response)) return;
     if (request.socket instanceof MeteredSocket && request.socket.isLingering) return;
     const { headers } = request;
@@ -88,7 +88,7 @@ export function createNodeHandler(options: NodeHandlerOptions): NodeHandler {
   };
 }
 
-/** Nothing stops Node from reading a connection of HTTP/2: a peer that is slowed down waits for its answer. */
+/** Nothing stops Node from reading a connection of HTTP/2: a peer that is slowed down waits for its response. */
 function writeHttp2(early: Early, response: Http2ServerResponse): void {
   const { stream } = response;
   const { session } = stream;

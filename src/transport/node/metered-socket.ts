@@ -37,7 +37,7 @@ export class MeteredSocket extends Duplex {
   #isInTurn = false;
   #isLingering = false;
   #isEvicted = false;
-  /** What is left to do once all answers have left. */
+  /** What is left to do once all responses have left. */
   #afterAnswers: (() => void) | undefined;
   #hasEnded = false;
 
@@ -122,7 +122,7 @@ export class MeteredSocket extends Duplex {
 
   /**
    * Ends our side when `last` and all before it is written, and the connection when the peer has ended its side, or soon. Closing a
-   * socket that holds unread bytes resets the connection, and a reset takes back the answer that the peer has not read yet (RFC 9112,
+   * socket that holds unread bytes resets the connection, and a reset takes back the response that the peer has not read yet (RFC 9112,
    * section 9.6).
    */
   #endsWith(last: string | undefined): void {

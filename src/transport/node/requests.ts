@@ -23,11 +23,11 @@ export interface NodeServing {
   readonly caller: Caller;
   /** Their parsing is Node's; what follows from it is done in turn with the work of others. */
   readonly lanes: ReadLanes;
-  /** Called for an answer that could not be written, unless its reader has gone. */
+  /** Called for a response that could not be written, unless its reader has gone. */
   readonly onBug: (thrown: unknown) => void;
 }
 
-/** Statuses whose answers have no body (RFC 9110). */
+/** Statuses whose responses have no body (RFC 9110). */
 const BODILESS = new Set([204, 205, 304]);
 /** For how long the rest of a request may come that is answered before its end, in milliseconds. */
 const REST_MS = 100;
@@ -57,7 +57,7 @@ export function serveNode(request: NodeRequest, response: NodeResponse, serving:
     });
 }
 
-/** Writes an answer whole, as fast as its reader takes it. */
+/** Writes a response whole, as fast as its reader takes it. */
 export async function writeNode(response: NodeResponse, answer: UniversalServerResponse): Promise<void> {
   if (isHttp2(response)) {
     const { stream } = response;
@@ -78,14 +78,14 @@ function endWithAnswer(stream: ServerHttp2Stream, hasBody: boolean): void {
     if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
   };
   // Behind a body come the trailers, whether there are any or not. Nobody is told when they have left, and a reset would overtake them;
-  // clients may also take it for the answer. Most requests end by themselves in that time.
+  // clients may also take it for the response. Most requests end by themselves in that time.
   const endSoon = () => setTimeout(end, REST_MS).unref();
   // Node has ended its own side of a HEAD request before.
   if (!hasBody && stream.writableFinished) endSoon();
   else stream.once(hasBody ? 'wantTrailers' : 'finish', endSoon);
 }
 
-/** Ends an answer that cannot be given. */
+/** Ends a response that cannot be given. */
 export function abandon(response: NodeResponse): void {
   if (isHttp2(response)) response.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   else response.destroy();
@@ -116,7 +116,7 @@ function urlAndHeader(request: NodeRequest, response: NodeResponse) {
   }
 }
 
-/** The parts of the body. The request is not destroyed at an early end: the answer still has to leave by its socket. */
+/** The parts of the body. The request is not destroyed at an early end: the response still has to leave by its socket. */
 async function* bodyOf(request: NodeRequest, { lanes: { bodies } }: NodeServing): AsyncGenerator<Uint8Array> {
   // Node's HTTP/2 request ends in good order also where it was cut off; its stream does not.
   const source = isHttp2(request) ? request.stream : request;

@@ -1,4 +1,4 @@
-// Keeps peers of Node's servers from asking without reading: a deadline for each answer.
+// Keeps peers of Node's servers from asking without reading: a deadline for each response.
 
 import { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -19,7 +19,7 @@ export class NodeAnswers {
     this.#now = now;
   }
 
-  /** A request has come by this socket, or HTTP/2 stream. Answers false where that has ended. */
+  /** A request has come by this socket, or HTTP/2 stream. Returns false where that has ended. */
   begin(socket: Duplex, response: NodeResponse): boolean {
     if (socket.destroyed) return false;
     const state = this.#open.get(socket) ?? { responses: new Set(), fullSince: undefined };
@@ -28,14 +28,14 @@ export class NodeAnswers {
     this.#open.set(socket, state);
     (response as ServerResponse).once('close', () => {
       state.responses.delete(response);
-      // An answer that was written whole may still wait for its reader in the socket.
+      // A response that was written whole may still wait for its reader in the socket.
       if (socket.destroyed || (state.responses.size === 0 && socket.writableLength === 0)) this.#open.delete(socket);
     });
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
     return true;
   }
 
-  /** From now on every answer over HTTP/1.1 is the last one of its connection, and says so. */
+  /** From now on every response over HTTP/1.1 is the last one of its connection, and says so. */
   announceEnd(): void {
     this.#isLast = true;
     // Of pipelined requests the newest is answered last.

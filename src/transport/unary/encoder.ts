@@ -1,6 +1,6 @@
 // Writes answers as gRPC frames. A message is written from its last byte to its first, so that the length of each part
 // is known when its prefix is due: one pass, into one buffer that is used again. The general codec makes a message
-// object and several small buffers of every answer instead, which cost more than all the rules of Issue together.
+// object and several small buffers of every response instead, which cost more than all the rules of Issue together.
 
 import {
   create,
@@ -16,7 +16,7 @@ import { DurationSchema, StructSchema, TimestampSchema } from '@bufbuild/protobu
 import { writeFrame } from '../messages/grpc-frame.ts';
 import { BackwardWriter } from './backward-writer.ts';
 
-/** Makes one frame of an answer, given as the init shape of its message. The frame is the caller's to keep. */
+/** Makes one frame of a response, given as the init shape of its message. The frame is the caller's to keep. */
 export type FrameEncoder = (answer: object) => Buffer;
 
 /** The encoder for a message type. What it has no rule for (maps but of texts, floats, packed lists) goes to the general codec. */

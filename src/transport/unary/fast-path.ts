@@ -25,14 +25,14 @@ import { createUnaryWireForms, type FieldsFor, type UnaryWireForm } from './wire
 export type UnaryFastPath = (stream: Stream) => Receiver | undefined;
 
 interface FastPathRoute extends Method {
-  /** The repeated messages of the answer, where it has such a field. */
+  /** The repeated messages of the response, where it has such a field. */
   readonly list: BatchField | undefined;
-  /** Whether room for its answers is reserved before they are made. */
+  /** Whether room for its responses is reserved before they are made. */
   readonly isLarge: boolean;
   readonly encode: FrameEncoder;
 }
 
-/** Makes the transport for every unary method of the services. Pages may read its answers as `fieldsFor` says. */
+/** Makes the transport for every unary method of the services. Pages may read its responses as `fieldsFor` says. */
 export function createUnaryFastPath(
   services: readonly AnyService[],
   calls: Calls,
@@ -127,7 +127,7 @@ function isLong({ list }: FastPathRoute, response: object): boolean {
   return elements !== undefined && elements.length > MAX_WRITTEN_AT_ONCE;
 }
 
-/** The message of an answer, in its frame where the form has frames. */
+/** The message of a response, in its frame where the form has frames. */
 function writeAnswer(
   form: UnaryWireForm,
   route: FastPathRoute,

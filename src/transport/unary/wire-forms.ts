@@ -32,16 +32,16 @@ export interface UnaryWireForm {
   isTooLong(body: Body, maxBytes: number): boolean;
   /** The one message of a whole body. Throws EctError. */
   messageIn(body: Buffer, maxBytes: number): Buffer;
-  /** Sends an answer: the message, in its frame where this form has frames. */
+  /** Sends a response: the message, in its frame where this form has frames. */
   answer(stream: Stream, message: Buffer): void;
-  /** Sends the error as the whole answer. */
+  /** Sends the error as the whole response. */
   reject(stream: Stream, error: EctError): void;
 }
 
-/** Answers the form that the headers of a request announce; undefined for one that the router has to look at. */
+/** Returns the form that the headers of a request announce; undefined for one that the router has to look at. */
 export type FormOf = (head: RequestHead) => UnaryWireForm | undefined;
 
-/** Answers the fields that let the page of this origin read an answer; without an origin those that stand in every answer. */
+/** Returns the fields that let the page of this origin read a response; without an origin those that stand in every response. */
 export type FieldsFor = (origin: string | undefined) => Fields;
 
 /** The forms of one server. */

@@ -47,7 +47,7 @@ class Building {
     this.#message = this.#faults.attempt(() => readPart(desc, parts.message, undefined));
   }
 
-  /** Reads one item more. Answers whether there are others. */
+  /** Reads one item more. Returns whether there are others. */
   advance(): boolean {
     const { items } = this.#parts;
     if (this.#next === items.length || this.#faults.isFull) return false;

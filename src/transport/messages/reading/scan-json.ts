@@ -53,7 +53,7 @@ export class JsonScan {
     this.#nextBackslash = indexFrom(text, '\\', 0);
   }
 
-  /** Scans so many characters more, or a little further. Answers whether that was all. */
+  /** Scans so many characters more, or a little further. Returns whether that was all. */
   advance(characters: number): boolean {
     const text = this.#text;
     const until = Math.min(this.#at + characters, text.length);
@@ -159,7 +159,7 @@ export class JsonScan {
     }
   }
 
-  /** Answers where the string ends. */
+  /** Returns where the string ends. */
   #passEscapes(from: number): number {
     const text = this.#text;
     for (let at = from; at < text.length; at++) {

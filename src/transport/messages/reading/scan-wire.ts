@@ -148,7 +148,7 @@ class WireScanner {
     throw malformed('a group does not end');
   }
 
-  /** Answers where a part with its length before it begins; it ends at `at`. */
+  /** Returns where a part with its length before it begins; it ends at `at`. */
   #part(end: number): number {
     const length = this.#varint();
     const start = this.at;

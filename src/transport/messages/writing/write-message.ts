@@ -1,4 +1,4 @@
-// Writes the message of an answer. One with a long list of messages is written element by element, in slices: a thousand
+// Writes the message of a response. One with a long list of messages is written element by element, in slices: a thousand
 // tokens with their claims would hold the event loop for half a second.
 
 import {
