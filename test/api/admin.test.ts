@@ -80,7 +80,7 @@ test('a mark is shown as what it is: its subject, who made it and what was state
   expect(await client.markTask(JTI)).toMatchObject({ entry: { index: 1n }, duplicate: true });
 });
 
-test('the receipt of a mark is in the form that is asked for', async () => {
+test('the receipt of a mark has the requested form', async () => {
   const { client } = await makeAdmin();
   expect((await client.markKey('k')).receipt?.proof?.case).toBe('inclusion');
   expect((await client.markAsText('k')).receipt?.proof?.case).toBe('tlogProof');

@@ -137,7 +137,7 @@ describe('BatchIssue', () => {
     expect(await issue(context, 'batch-2', [{ requestId: 'mine' }])).toEqual([own]);
   });
 
-  test('an id belongs to its caller; callers that cannot be told apart have one for each batch', async () => {
+  test('an id belongs to its caller; for anonymous callers it belongs to the batch', async () => {
     const { context } = await makeAuthority();
     const [first] = await issue(context, 'batch-1', [{}]);
     expect(await issue(context, 'batch-1', [{}], workload('spiffe://example.com/bob'))).not.toEqual([first]);

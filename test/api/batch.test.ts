@@ -39,7 +39,7 @@ function frozenTime(): Disposable {
 describe('running items', () => {
   const batcher = new SignatureBatcher();
 
-  test('results keep the order and the references, whoever is done first', async () => {
+  test('results keep the order and the references, whichever item ends first', async () => {
     const waiting: (() => void)[] = [];
     const running = runItems(itemsOf(32), callUntil(), async (request) => {
       await new Promise<void>((resolve) => waiting.push(resolve));

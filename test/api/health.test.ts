@@ -68,7 +68,7 @@ describe('H15: grpc.health.v1', () => {
     expect((await client.list({})).statuses).toMatchObject({ [issue]: { status: Status.NOT_SERVING } });
   });
 
-  test('Watch of an unknown service says SERVICE_UNKNOWN and goes on', async () => {
+  test('Watch of an unknown service returns SERVICE_UNKNOWN and continues', async () => {
     await using running = await startTestServer();
     const abort = new AbortController();
     const answers = healthClient(running.server.url).watch({ service: 'nope' }, { signal: abort.signal });

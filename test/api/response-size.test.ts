@@ -133,7 +133,7 @@ describe('H24 the bound of an answer', () => {
     ),
   });
 
-  test('is never below it, whatever is asked for', async () => {
+  test('is never below it, for any request', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(

@@ -185,7 +185,7 @@ describe('a verdict', () => {
     expect({ ...report, checks: [] }).toEqual(answer);
   });
 
-  test('that fails late shows the claims; the failed step has the reason and what would mend it', async () => {
+  test('that fails late shows the claims; the failed step has the reason and its remedy', async () => {
     const answer = await verdictOn(token, 'urn:nobody', 'report');
     const { remedy } = REASONS.AUDIENCE_MISMATCH;
     const finding = { reason: ErrorReason.AUDIENCE_MISMATCH, message: expect.stringMatching(/\S/), remedy };
@@ -196,7 +196,7 @@ describe('a verdict', () => {
     expect(failed[0]?.finding).toEqual(answer.finding);
   });
 
-  test('on what was never believed shows neither claims nor key nor graph', async () => {
+  test('of a token that was never verified shows neither claims nor key nor graph', async () => {
     const answer = await verdictOn(`${token.slice(0, -8)}AAAAAAAA`, AUD);
     expect(answer).toMatchObject({ valid: false, finding: { reason: ErrorReason.SIGNATURE_INVALID }, kid: '' });
     expect(answer.claims).toBeUndefined();

@@ -77,7 +77,7 @@ describe.each([
     },
   );
 
-  test('a token that expired long ago is a verdict, also where its whole report is asked for', async () => {
+  test('a token that expired long ago is a verdict, also in a report', async () => {
     await using made = await make();
     const { context, clock } = made;
     const { token } = await issueFor(context);

@@ -179,7 +179,7 @@ describe('a dry run of Append', () => {
     expect(await reasonOf(appendTo(context, token))).toBe(verdict.rejection?.reason);
   });
 
-  test('of a token that nobody signed, or an unknown key did, shows no claims', async () => {
+  test('of an unsigned token, or one of an unknown key, shows no claims', async () => {
     const { context } = await makeAuthority();
     for (const [token, reason] of [
       [(await issueFor(context, { level: 'L1' })).token, 'LEVEL_TOO_LOW'],

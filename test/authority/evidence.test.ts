@@ -28,7 +28,7 @@ describe('as of a past time', () => {
     expect(await reasonOf(verifyFor(context, token, { asOf: NOW + YEARS + 1 }))).toBe('REQUEST_INVALID');
   });
 
-  test('a recorded token is judged by the time of its entry, however late it is asked about', async () => {
+  test('a recorded token is verified as of the time of its entry, however late', async () => {
     const { context, clock } = await makeAuthority();
     const { token } = await issueFor(context, { ttlSeconds: 60 });
     clock.advance(59);
@@ -86,7 +86,7 @@ describe('as of a past time', () => {
   });
 });
 
-describe('K11 a token under a key that is not held any more', () => {
+describe('K11 a token under a key that is no longer in the ring', () => {
   const keyOf = (publicKey: TrustedKey['publicKey'], kid: string): TrustedKey => ({
     kid,
     publicKey,

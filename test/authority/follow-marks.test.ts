@@ -44,7 +44,7 @@ describe('K12 marks that are followed', () => {
     expect(await verdictOf(three)).toBe('KEY_REVOKED');
   });
 
-  test('K12 are looked for again where a look has failed, which is told once, as its end is; and no more when it is stopped', async () => {
+  test('K12 are read again after a failed read, which is reported once, as its end is; and no longer after a stop', async () => {
     const { context } = await makeAuthority();
     const [one, two] = [beside(context), beside(context)];
     const told: string[] = [];

@@ -174,7 +174,7 @@ describe('an order that its process has left', () => {
     expect(await recordingOf(other)).toMatchObject({ status: 'recorded' });
   });
 
-  test('is not believed: a token that no key of this service signed is rejected, once its key had a day to become known', async () => {
+  test('is verified again: a token that no key of this service signed is rejected, after its key had a day to become known', async () => {
     const { context, orders, clock } = await withOpenOrder();
     const other = beside(context, orders, { keys: new KeyRing([]) });
     await other.recordings.sweep();

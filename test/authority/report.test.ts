@@ -22,7 +22,7 @@ function outcome(verdict: Verdict, name: string): string | undefined {
 }
 
 describe('a report', () => {
-  test('lists everything that is to be mended, with one reason a step; the verdict is that of the first', async () => {
+  test('lists every fault, with one reason a step; the verdict is that of the first', async () => {
     const { context, clock } = await makeAuthority();
     const { token } = await issueFor(context, { pred: [OTHER_JTI], ttlSeconds: 60 });
     clock.advance(60);

@@ -92,7 +92,7 @@ describe('replay', () => {
     }
   });
 
-  test('a caller may repeat its own call, and nobody else’s', async () => {
+  test('a caller may repeat its own call, but not that of another caller', async () => {
     const { context } = await makeAuthority();
     const { token } = await issueFor(context);
     const [a, b] = ['a', 'b'].map((name) => workload(`spiffe://example.org/${name}`));
@@ -104,7 +104,7 @@ describe('replay', () => {
     expect(reasonIn(await verifyFor(context, token, { requestId }, a))).toBe('VALID');
   });
 
-  test('R1: anonymous callers share one space of ids, so there an id counts only if nobody comes upon it', async () => {
+  test('R1: anonymous callers share one scope of ids, so their ids must not be guessable', async () => {
     const { context } = await makeAuthority();
     const { token } = await issueFor(context);
     for (const requestId of ['1', 'call-1', 'x'.repeat(21)]) {

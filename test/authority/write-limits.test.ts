@@ -52,7 +52,7 @@ const PLENTY = 1_000_000;
 const NOTHING = 100;
 
 describe('H27: what a call has written is charged to its caller', () => {
-  test('an append, once: the same token again writes nothing and costs nothing, whoever sends it', async () => {
+  test('an append, once: the same token again writes nothing and costs nothing, for every caller', async () => {
     const { context, charged } = await makeLimited(PLENTY);
     const { token } = await issueFor(context);
     await appendTo(context, token, a);
@@ -103,7 +103,7 @@ describe('H27: what a call has written is charged to its caller', () => {
     expect(charged.replay).toBe(once);
   });
 
-  test('what failed costs nothing, unless nobody knows whether it was written', async () => {
+  test('a failed write costs nothing, unless its outcome is unknown', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
     const { context, charged } = await makeLimited(PLENTY, store as unknown as MemoryLedgerStore);
     const { token } = await issueFor(context, { pred: [OTHER_JTI] });
@@ -152,7 +152,7 @@ describe('H27: a caller that has had its share', () => {
     expect((await context.ledger.checkpoint()).size).toBe(0);
   });
 
-  test('a full disk rejects in the same places, for everybody', async () => {
+  test('a full disk rejects at the same steps, for every caller', async () => {
     const { context } = await makeAuthority();
     const { token } = await issueFor(context);
     const full = () => {

@@ -100,7 +100,7 @@ describe('L18 L19 a backup of an older release', () => {
     await expectRemembered(dataDir);
   });
 
-  test('is held against the once.db that stays', async () => {
+  test('is compared with the once.db that stays', async () => {
     const dataDir = await made.copy();
     change(join(dataDir, 'once.db'), 'DELETE FROM uses');
     const { code, told } = await restoring(await backupWith(asOlder), dataDir);

@@ -74,7 +74,7 @@ describe('a closed loop', () => {
     expect(result.p99Ms).toBeGreaterThanOrEqual(result.p50Ms);
   });
 
-  test('keeps no more calls open than it was told', async () => {
+  test('keeps no more calls open than requested', async () => {
     let now = 0;
     let most = 0;
     const connections = await connectTo((stream) => {

@@ -28,7 +28,7 @@ describe('replicas in the benchmark', () => {
 describe('the rows of a rival', () => {
   const row: Row = { name: 'n', scope: '', leaf: Buffer.of(), salt: Buffer.of(), content: Buffer.of() };
 
-  test('go into commits of 16, the last few by themselves, and are told of when theirs is durable', async () => {
+  test('go into commits of 16, the last few into a smaller one, and are acknowledged when theirs is durable', async () => {
     const commits: { size: number; end: () => void }[] = [];
     const rows = inBatches((group) => new Promise((end) => void commits.push({ size: group.length, end })));
     const durable: number[] = [];
@@ -41,7 +41,7 @@ describe('the rows of a rival', () => {
     await expect.poll(() => durable).toEqual(Array.from({ length: 16 }, (_, at) => 16 + at));
   });
 
-  test('are told of at once where a commit answers at once', () => {
+  test('are acknowledged immediately if a commit is synchronous', () => {
     let told = 0;
     const rows = inBatches(() => undefined);
     for (let at = 0; at < ROWS_A_COMMIT; at++) rows.add(row, () => told++);

@@ -5,7 +5,7 @@ import { workload } from '../support/callers.ts';
 const A = workload('spiffe://example.com/a');
 const ANONYMOUS = { kind: 'anonymous' } as const;
 
-test('nobody is an administrator where nobody was named', () => {
+test('there are no administrators if none were named', () => {
   expect([A, ANONYMOUS].map(administrators([]))).toEqual([false, false]);
 });
 

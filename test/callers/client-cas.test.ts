@@ -34,17 +34,17 @@ describeWith('openssl', 'the CAs of today', () => {
 
   const read = (pem: string) => new X509Certificate(pem);
 
-  test('A7 vouch for what they signed, alone or beside others', () => {
+  test('A7 are trusted for certificates that they signed, alone or with other CAs', () => {
     expect(leadsToRoot(leaf, [read(ca.cert)], Date.now())).toBe(true);
     expect(leadsToRoot(leaf, [read(other.cert), read(ca.cert)], Date.now())).toBe(true);
   });
 
-  test('A7 do not vouch for what another CA signed, not even one of the same name', () => {
+  test('A7 are not trusted for certificates of another CA, not even one of the same name', () => {
     expect(leadsToRoot(leaf, [read(other.cert)], Date.now())).toBe(false);
     expect(leadsToRoot(leaf, [read(namesake.cert)], Date.now())).toBe(false);
   });
 
-  test('A7 a CA whose time is over vouches for nobody', () => {
+  test('A7 an expired CA is trusted for no caller', () => {
     expect(leadsToRoot(leaf, [read(ca.cert)], Date.now() + 3 * DAY)).toBe(false);
   });
 
@@ -56,7 +56,7 @@ describeWith('openssl', 'the CAs of today', () => {
       localAddress: '127.0.0.1',
     }) as unknown as Socket;
 
-  test('A7 a connection is held against the CAs of today as soon as one of its day is gone', () => {
+  test('A7 a connection is checked against the current CAs as soon as a CA of its handshake was removed', () => {
     const cas = new ClientCas(ca.cert);
     const socket = from(1);
     cas.accept(socket);

@@ -71,7 +71,7 @@ function forwardedIdentities(http2: 'engine' | 'node'): void {
       expect(await reasonOf(issue(protocol, proxy, headersOf()))).toBe('CALLER_UNTRUSTED');
     });
 
-    test('A5 other headers name nobody', async () => {
+    test('A5 other headers name no caller', async () => {
       const others = headersOf(['x-spiffe-id', A], ['x-forwarded-user', A], ['authorization', 'Bearer eyJ']);
       expect((await issue(protocol, direct, others)).token).toBe(`issued for ${B}`);
       expect(await reasonOf(issue(protocol, proxy, others))).toBe('CALLER_UNTRUSTED');

@@ -44,7 +44,7 @@ function outcome(headers: Headers, peer: Caller | EctError = workload(PROXY), he
   }
 }
 
-describe('A4: a proxy that is believed', () => {
+describe('A4: a trusted proxy', () => {
   test.each([
     ['an element as Envoy writes it', ELEMENT],
     ['the URI alone', `URI=${A}`],
@@ -56,7 +56,7 @@ describe('A4: a proxy that is believed', () => {
     expect(outcome([[XFCC, value]])).toBe(A);
   });
 
-  test('is named beside the caller as who vouched for it', () => {
+  test('is named with the caller as the authenticating party', () => {
     const authenticate = forwardedCallers({ proxies: [PROXY], header: XFCC, identify: () => workload(PROXY) });
     expect(authenticate(request([[XFCC, ELEMENT]]))).toEqual({
       kind: 'spiffe',
@@ -125,7 +125,7 @@ describe('A4: a proxy that is believed', () => {
     expect(outcome(headers)).toBe('CALLER_ID_INVALID');
   });
 
-  test('is no caller itself: without a header the request is nobody’s', () => {
+  test('is no caller itself: a request without the header has no caller', () => {
     expect(outcome([])).toBe('CALLER_UNTRUSTED');
     expect(
       outcome([

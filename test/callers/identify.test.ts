@@ -180,13 +180,13 @@ describeWith('openssl', 'a caller is who its certificate says', () => {
     await once(socket, 'close');
   });
 
-  test('without a client CA everybody is anonymous, over TLS too', async () => {
+  test('without a client CA all callers are anonymous, over TLS too', async () => {
     await using other = await startTestServer({ tls: issueServerCertificate(authority), identify: anonymousCallers() });
     const client = authorityClient(other.server.url, 'Connect over HTTP/2', { ca: authority.cert });
     expect((await client.issue({})).token).toBe('issued for anonymous');
   });
 
-  test('with a client CA but without TLS nobody is trusted', async () => {
+  test('with a client CA but without TLS no caller is trusted', async () => {
     await using other = await startTestServer({ identify: spiffeCallers() });
     const found = await failureOf(authorityClient(other.server.url, 'gRPC over HTTP/2').issue({}));
     expect(found.info?.reason).toBe('CALLER_UNTRUSTED');

@@ -52,7 +52,7 @@ describeWith('openssl', 'the CAs of several trust domains', () => {
   const issue = async (certificate: Certificate) => (await client(certificate).issue({})).token;
   const rejection = async (certificate: Certificate) => (await failureOf(client(certificate).issue({}))).info?.reason;
 
-  test('A8 each vouches for the workloads of its own domain', async () => {
+  test('A8 each is trusted for the workloads of its own domain', async () => {
     expect(await issue(issueSvid(org, ORG))).toBe(`issued for ${ORG}`);
     expect(await issue(issueSvid(partner, PARTNER))).toBe(`issued for ${PARTNER}`);
     expect(running.calls().at(-1)).toMatchObject({ caller: PARTNER, proof: 'mtls', by: 'partner.example' });

@@ -159,12 +159,12 @@ describe('A9 a caller is who its identity token says', () => {
     await expect(demandUnused(again)).rejects.toMatchObject({ reason: 'CALLER_UNTRUSTED' });
   });
 
-  test('A9 nobody without either', async () => {
+  test('A9 no caller without either', async () => {
     expect(await rejectionOf({})).toMatch(/^CALLER_UNTRUSTED .*no credential/);
   });
 });
 
-describe('A9 nobody by', () => {
+describe('A9 no caller by', () => {
   const wit = identity();
 
   test.each<[string, Headers, RegExp]>([

@@ -158,7 +158,7 @@ describe('T27 A10 a policy that permits nothing', () => {
     expect((await context.ledger.checkpoint()).size).toBe(size);
   });
 
-  test('the operator is told who asked for what, and that nothing permits it; the caller is told neither', async () => {
+  test('the event names the caller and the action, and that no policy permits it; the caller learns neither', async () => {
     refusals.length = 0;
     const answer = await fetch(`${server.server.url}/ect.v1.AuthorityService/Issue`, {
       method: 'POST',
@@ -194,7 +194,7 @@ describe('a policy that permits everything', () => {
     }
   });
 
-  test('T27 lets nobody speak in a name for which no key of ours speaks', async () => {
+  test('T27 permits no issuer for which no key of ours is trusted', async () => {
     const permissive = authorizerFor('permit (principal, action, resource);');
     const open = { ...context, authorizer: permissive };
     await expect(issueFor(open, { iss: 'https://stranger.example' })).rejects.toMatchObject({

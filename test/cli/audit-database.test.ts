@@ -65,7 +65,7 @@ describeWithPostgres('ect audit of a database', () => {
     expect(await auditJson('--postgres-url', url)).toEqual(await auditJson());
   });
 
-  test('an audit goes on where the one before stopped', async () => {
+  test('an audit continues where the previous one stopped', async () => {
     const state = join(folder, 'state');
     expect(await auditJson('--state', state)).toMatchObject({ code: 0 });
     expect(await auditJson('--state', state)).toMatchObject({ code: 0, report: { fromIndex: String(size) } });
@@ -134,7 +134,7 @@ describeWithPostgres('ect audit of a database', () => {
     });
   });
 
-  test('a database without a ledger, or that is not there, is told apart from a damaged one', async () => {
+  test('a database without a ledger, or a missing one, is distinguished from a damaged one', async () => {
     await server.makeDatabase('empty');
     const empty = await ect(['audit', '--postgres-url', urlOf('empty')], '', env);
     expect(empty).toMatchObject({ code: 1, err: expect.stringContaining('holds no ledger yet') });

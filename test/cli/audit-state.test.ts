@@ -58,7 +58,7 @@ test('the entries of a service come in pages: no call is made for a single one',
   expect(metrics).not.toContain('LedgerService/GetEntry');
 });
 
-test.each(['service', 'file'])('L8: the audit of a %s goes on from where the one before stopped', async (kind) => {
+test.each(['service', 'file'])('L8: the audit of a %s continues where the previous one stopped', async (kind) => {
   const source = kind === 'file' ? [ledger] : at;
   const state = ['--state', join(directory, `${kind}.audit-state`)];
   const first = await audit(...source, ...state);

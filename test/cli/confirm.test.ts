@@ -42,7 +42,7 @@ describe('on a terminal', () => {
     return { asked: await asked, outcome };
   }
 
-  test('the question says what happens, and only yes goes on', async () => {
+  test('the question states the consequence, and only yes continues', async () => {
     const { asked, outcome } = await answer('yes');
     expect(asked).toContain('The key will never sign again. This cannot be undone. Type yes to go on:');
     expect(outcome).toBeUndefined();

@@ -65,7 +65,7 @@ test.each(['http', 'https'])('a service that never answers over %s is given up a
   expect(err).toContain('within 200 ms');
 });
 
-test('a server that is no gRPC service is told from one that is not there', async () => {
+test('a server that is no gRPC service is distinguished from an unreachable one', async () => {
   const port = await listen(createHttpServer((_, response) => response.end('hello')));
   const { code, err } = await ect(['checkpoint', '--url', `http://127.0.0.1:${port}`]);
   expect(code).toBe(1);

@@ -27,7 +27,7 @@ describe('help', () => {
     expect([code, err]).toEqual([0, '']);
   });
 
-  test('a word that is no command is wrong usage, and the commands that there are are named', async () => {
+  test('an unknown command is wrong usage, and the existing commands are listed', async () => {
     const { code, err } = await ect(['help', 'keys', 'rotat']);
     expect(code).toBe(2);
     expect(err).toContain("ect keys has no command 'rotat'. It has: list, rotate, retire, revoke.");

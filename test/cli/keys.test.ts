@@ -92,7 +92,7 @@ describe('ect keys', () => {
     close();
   });
 
-  test('an urgent rotation takes the key in use out of use at once, so it asks, or is told --yes', async () => {
+  test('an urgent rotation replaces the key immediately, so it asks for confirmation, or needs --yes', async () => {
     const before = await list();
     const { code, err } = await ect(['keys', 'rotate', '--urgent', ...at]);
     expect(code).toBe(2);
@@ -109,7 +109,7 @@ describe('ect keys', () => {
     expect(err).not.toContain('ECT_LOCAL_KEY_FILE');
   });
 
-  test('retire rejects the key that signs, and a key that nobody knows', async () => {
+  test('retire rejects the key that signs, and an unknown key', async () => {
     const [root] = await list();
     expect((await ect(['keys', 'retire', root!.key.kid, '--yes', ...at])).err).toContain('✗ KEY_STATE_INVALID');
     expect((await ect(['keys', 'retire', 'x'.repeat(43), '--yes', ...at])).err).toContain('✗ KEY_NOT_FOUND');
@@ -199,7 +199,7 @@ test('the key set and GetKeySet have the same keys, and a set that is known is n
   expect([again.status, await again.text()]).toEqual([304, '']);
 });
 
-test('nobody but an administrator sees or changes keys; everybody gets the key set', async () => {
+test('only an administrator lists or changes keys; every caller gets the key set', async () => {
   await using guarded = await startService();
   const url = ['--url', guarded.url];
   for (const argv of [['list'], ['rotate'], ['retire', 'x'.repeat(43), '--yes'], ['revoke', 'x'.repeat(43), '--yes']]) {
@@ -210,7 +210,7 @@ test('nobody but an administrator sees or changes keys; everybody gets the key s
   expect((await fetch(`${guarded.url}/.well-known/jwks.json`)).status).toBe(200);
 });
 
-test('K8 a key file that is lost is told, and nothing signs with another key in its place', async () => {
+test('K8 a lost key file is reported, and no other key signs instead', async () => {
   await using own = await startService({ ECT_ADMINS: 'anonymous' });
   expect(await own.stop()).toBe(0);
   await rm(join(own.dataDir, 'signing-key.pem'));

@@ -37,7 +37,7 @@ describe('ect policy check', () => {
     expect((await ect(['policy', 'check', join(folder, 'none.cedar')])).code).toBe(2);
   });
 
-  test('mistakes of the limits are told with their place', async () => {
+  test('mistakes in the limits are reported with their place', async () => {
     const limits = file('limits.json', '{"limits":[{"for":"me"}]}');
     const { code, err } = await ect(['policy', 'check', example, '--limits', limits]);
     expect(code).toBe(1);
@@ -64,7 +64,7 @@ describe('ect policy test', () => {
       }),
     );
 
-  test('a case that is decided otherwise is told with what decided, and the exit code is 1', async () => {
+  test('a case with another decision is reported with the deciding policy, and the exit code is 1', async () => {
     const { code, out } = await ect(['policy', 'test', example, cases({ expect: 'allow' })]);
     expect(code).toBe(1);
     expect(out).toBe('✗ a payment: denied by no-payments-by-agents\n0 of 1 cases are decided as expected\n');

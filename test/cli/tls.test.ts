@@ -116,7 +116,7 @@ describeWith('openssl', 'over TLS', () => {
     expect(err).toContain('client certificate');
   });
 
-  test('http:// towards a service with TLS is told to use https://', async () => {
+  test('http:// towards a service with TLS gets the remedy https://', async () => {
     const { code, err } = await ect(['checkpoint', '--url', `http://${service.address}`]);
     expect(code).toBe(1);
     expect(err).toContain('https:// for one with it');

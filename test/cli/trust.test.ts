@@ -48,7 +48,7 @@ const tokenOf = (claims: object = {}) =>
     { typ: 'exec+jwt' },
   );
 
-test('a token that is believed: in whose name, by which issuer, source and keys', async () => {
+test('an accepted token: its name, issuer, source and keys', async () => {
   const { code, out } = await check(tokenOf(), '--audience', AUDIENCE);
   expect(code).toBe(0);
   expect(out).toContain(`the token would be trusted, as ${issuer.url}`);
@@ -65,7 +65,7 @@ test('a token that is not: every rule that does not hold', async () => {
   expect(out).toContain('TOKEN_EXPIRED');
 });
 
-test('a token of nobody, and one of an issuer without keys', async () => {
+test('a token of no configured issuer, and one of an issuer without keys', async () => {
   expect((await check(tokenOf({ iss: 'urn:nobody' }))).out).toContain(
     'no issuer in the trust file is responsible for it',
   );

@@ -5,7 +5,7 @@ import { followSharedTime, type SharedTime } from '../../src/clock/shared-time.t
 
 const reading: SharedTime = { readMs: 1, steadyMs: 2, marginMs: 3 };
 
-test('is read before the service goes on, then every five seconds, also after a reading that failed', async () => {
+test('is read before the service continues, then every five seconds, also after a failed read', async () => {
   vi.useFakeTimers();
   try {
     const compared: SharedTime[] = [];

@@ -37,7 +37,7 @@ function open(machine = new SimulatedMachine(), evidence: Partial<Evidence> = {}
 
 const untrusted = expect.objectContaining({ reason: 'CLOCK_UNTRUSTED' });
 
-test('C3 a jump between two looks is in no time that is told, and no entry is dated by it', () => {
+test('C3 a jump between two looks does not change the trusted time, and dates no entry', () => {
   const { clock, machine } = open();
   for (const jump of [2 * HOUR, -2 * HOUR, YEAR]) {
     machine.step(jump);
@@ -91,7 +91,7 @@ test('the rejection names the clock, the difference and the next step, and when 
   expect(codeOf('CLOCK_UNTRUSTED')).toBe(codeOf('LEDGER_UNAVAILABLE'));
 });
 
-test('each change is told once, and each look is measured', () => {
+test('each change is reported once, and each look is measured', () => {
   const { clock, machine, told, measured } = open();
   const look = (step: number) => {
     machine.pass(SECOND);
@@ -174,7 +174,7 @@ describe('C8 a clock that replicas share', () => {
     },
   );
 
-  test('up to 30 s either way it is believed, and said from 5 s on', () => {
+  test('up to 30 s either way it is trusted, and reported from 5 s on', () => {
     for (const [wrongMs, isFar] of [
       [4_900, false],
       [-5_100, true],
@@ -196,7 +196,7 @@ describe('C8 a clock that replicas share', () => {
     expect(compared).toHaveLength(2);
   });
 
-  test('an entry of another replica from up to 60 s ahead stops only where nobody else says what time it is', () => {
+  test('an entry of another replica from up to 60 s ahead stops a replica only without a shared clock', () => {
     const [alone, sharing] = [open(), open()];
     sharing.compare();
     const newestMs = sharing.machine.trueMs + 59 * SECOND;
@@ -204,7 +204,7 @@ describe('C8 a clock that replicas share', () => {
     expect(sharing.clock.stampEntryMs(newestMs)).toBe(sharing.machine.trueMs);
   });
 
-  test('after a jump the wall clock is believed at once where it agrees, and not where it does not', () => {
+  test('after a jump the wall clock is trusted immediately if it agrees with the shared clock, and not otherwise', () => {
     const { clock, machine, compare, told } = open();
     compare();
     // A hypervisor paused the machine: no clock of it has counted that hour.

@@ -28,7 +28,7 @@ test('it holds for all that the work begins, also later, and for nothing around 
   expect(await later).toEqual([atMs, NONE, atMs]);
 });
 
-test('work that comes too late is not waited for; what it answers then is nobody’s', async () => {
+test('late work is not waited for, and its result is dropped', async () => {
   const work = Promise.withResolvers<string>();
   await expect(answeredBy(inMs(5), work.promise, () => new Error('too late'))).rejects.toThrow('too late');
   await expect(answeredBy(inMs(-1), work.promise, () => new Error('too late'))).rejects.toThrow('too late');
@@ -73,7 +73,7 @@ describe('a shared commit', () => {
     expect(deadlines).toEqual([soonMs, laterMs, NONE]);
   });
 
-  test('L20: a caller whose time is over is told that the outcome is open, and the others wait on', async () => {
+  test('L20: a caller whose deadline has passed learns that the outcome is unknown, and the others continue to wait', async () => {
     const { queue, deadlines, commit } = notingQueue();
     const patient = queue.add(candidateOf('patient'));
     const late = underDeadline(inMs(20), () => queue.add(candidateOf('late')));
@@ -116,7 +116,7 @@ describe('a ledger that does not answer', () => {
     return count;
   }
 
-  test('is asked again while there is time', async () => {
+  test('is retried until the deadline', async () => {
     const failure = () => new EctError(reject('LEDGER_UNAVAILABLE', 'away'));
     expect(await attempts(failure, SOON_MS)).toBe(3);
     expect(await attempts(failure, 10)).toBe(1);
@@ -169,7 +169,7 @@ describe('a unary call', () => {
     }
   });
 
-  test('nothing is told where nothing waits for other machines', async () => {
+  test('no deadline is set if no work waits for other machines', async () => {
     expect(await deadlineInside(1_000, false)).toBe(NONE);
   });
 });

@@ -78,7 +78,7 @@ describe('H26: at the end of a slice', () => {
     expect(await ended(undefined)).toBe('CALL_CANCELLED');
   });
 
-  test('work goes on while its call does', async () => {
+  test('work continues while its call is open', async () => {
     expect(await reasonOf(createYielder({ signal: new AbortController().signal }).yield())).toBe('OK');
     expect(await reasonOf(createYielder().yield())).toBe('OK');
   });

@@ -44,7 +44,7 @@ function reasonUnder(entries: readonly object[], token: string): string {
 const readTrustFile = async (path: string) => (await loadGroup(trustFile(path))).value;
 
 describe('a key of the file', () => {
-  test('verifies the tokens of its issuer and of nobody else', () => {
+  test('verifies the tokens of its issuer and of no other', () => {
     expect(reasonUnder([good], makeToken())).toBe('VALID');
     expect(reasonUnder([{ ...good, subjects: 'exact' }], makeToken({ iss: `${ISS}/b` }))).toBe('ISSUER_MISMATCH');
     expect(reasonUnder([{ ...good, iss: 'urn:other' }], makeToken())).toBe('ISSUER_MISMATCH');
@@ -110,7 +110,7 @@ describe('K4: every mistake is named with its place', () => {
     expect(problemsOf({ ...good, subjects })).toEqual(['issuers[0].subjects: must be exact or below.']);
   });
 
-  test('a member that nobody reads, which may be a misspelled one', () => {
+  test('an unknown member, which may be misspelt', () => {
     const rule =
       'issuers[0]: has the unknown member "subject"; known are iss, subjects, jwks, jwks_file, jwks_uri, discovery, authority, workload_api, fetch, use, algorithms, callers.';
     expect(problemsOf({ ...good, subject: 'below' })).toEqual([rule]);
@@ -174,7 +174,7 @@ describe('the file itself', () => {
     await expect(readTrustFile(path)).rejects.toThrow(rule);
   });
 
-  test('K4: names a key file that is not there, or has no key that can be used; a bad key beside a good one is told later', async () => {
+  test('K4: names a missing key file, or one without a usable key; a bad key beside a good one is reported later', async () => {
     const jwks_file = write('keys.json', JSON.stringify({ keys: [fresh('a'), { ...fresh('b'), use: 'enc' }] }));
     const broken = write('broken.json', '{"keys":[]}');
     const path = (issuers: readonly object[]) => write('files.json', JSON.stringify({ issuers }));

@@ -42,13 +42,13 @@ describe('a configuration file', () => {
 });
 
 describe('S10: mistakes in a configuration file', () => {
-  test('a value that breaks its rule is told with its line', () => {
+  test('a value that violates its rule is reported with its line', () => {
     expect(problemsOf('ECT_LISTEN: 127.0.0.1:0\nECT_STORE: canary\n')).toEqual([
       'ect.yaml:2: ECT_STORE must be sqlite or postgres or memory.',
     ]);
   });
 
-  test('an unknown key is told with its line, and with the setting that was probably meant', () => {
+  test('an unknown key is reported with its line, and with the setting that was probably meant', () => {
     const text = 'ECT_LISTNE: a\nlisten: a\ntls-cert: a\nECT_URL: a\nECT_CONFIG: a\nblue: a\n';
     expect(problemsOf(text)).toEqual([
       'ect.yaml:1: ECT_LISTNE is not a setting: did you mean ECT_LISTEN?',
@@ -101,7 +101,7 @@ describe('S10: mistakes in a configuration file', () => {
     for (const text of ['- canary', 'canary']) expect(problemsOf(text)).toEqual([problem]);
   });
 
-  test('no nesting is too deep to be told', () => {
+  test('no nesting is too deep to be reported', () => {
     expect(problemsOf(`ECT_ADMINS: ${'['.repeat(60_000)}`)).toEqual(['ect.yaml:1: this is not YAML.']);
   });
 });

@@ -37,7 +37,7 @@ describe('the address of a Workload API', () => {
     expect(problemsOf({ ECT_WORKLOAD_API: text })).toEqual([expect.stringContaining('ECT_WORKLOAD_API must be')]);
   });
 
-  test('the variable of SPIFFE counts where it is asked for, and nowhere else', () => {
+  test('the variable of SPIFFE is used only with ECT_WORKLOAD_API=env', () => {
     expect(readConfig({ SPIFFE_ENDPOINT_SOCKET: SOCKET }).workloadApi).toBeUndefined();
     const config = readConfig({ ECT_WORKLOAD_API: 'env', SPIFFE_ENDPOINT_SOCKET: SOCKET });
     expect(config.workloadApi).toMatchObject({ address: SOCKET, svid: undefined });

@@ -34,7 +34,7 @@ export function idempotencyStoreContract(name: string, makeFixture: () => Promis
       expect(await idempotency.findIssued('ada', 'key', NOW)).toBeUndefined();
     });
 
-    test('the first token under a key is recalled, and answered to everybody who comes later', async () => {
+    test('the first token under a key is found, and returned to every later call', async () => {
       expect(await idempotency.remember('ada', 'key', issued('one'), END, NOW)).toEqual(issued('one'));
       expect(await idempotency.findIssued('ada', 'key', NOW)).toEqual(issued('one'));
       expect(await idempotency.remember('ada', 'key', issued('two'), END, NOW)).toEqual(issued('one'));

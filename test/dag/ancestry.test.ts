@@ -36,7 +36,7 @@ describe('several places as one', () => {
     expect(await winner(free, foreign)).toBe(free);
   });
 
-  test('a later place is asked only for what is still open, and not at all for nothing', async () => {
+  test('a later source is asked only for what was not found yet, and not at all if nothing is missing', async () => {
     const later = recording(bundleAncestry([]));
     const both = combine(bundleAncestry([here, task('b')]), later.ancestry);
     expect([...(await both.find(['a', 'b', 'c'], 'w1')).keys()]).toEqual(['a', 'b']);

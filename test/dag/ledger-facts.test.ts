@@ -114,7 +114,7 @@ describe('a task is not settled', () => {
   });
 });
 
-test('links to settled tasks are held to every rule', async () => {
+test('links to settled tasks are checked against every rule', async () => {
   const policy = DEFAULT_DAG_POLICY;
   const faults = async (own: Task, pred: Task) =>
     (await examineLinks(own, bundleAncestry([pred]), fresh, { policy })).violations.map(({ reason }) => reason);

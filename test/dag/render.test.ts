@@ -80,7 +80,7 @@ describe('tainted tasks', () => {
     expect(dot[5]).toBe('  t3 [label="free", color=green];');
   });
 
-  test('of another workflow under the same jti are told apart', async () => {
+  test('of another workflow with the same jti are distinguished', async () => {
     const tasks = [task('a', [], { wid: 'w1' }), task('a', [], { wid: 'w2' })];
     const report = await examineWorkflow(tasks, undefined, { marks: marking([taskMark('w2', 'a')]) });
     expect((await renderDot(report)).match(/tainted/g)).toHaveLength(1);

@@ -66,7 +66,7 @@ describe('existence', () => {
     });
   });
 
-  test('a broken rule outweighs a missing predecessor, and both are told', async () => {
+  test('a violated rule outweighs a missing predecessor, and both are reported', async () => {
     expect(await examine(task('b', ['a', 'x']), [task('a', [], { iat: 2000 })])).toMatchObject({
       status: 'invalid',
       violations: [{ reason: 'DAG_TIME_ORDER' }],
@@ -161,7 +161,7 @@ describe('limit', () => {
     ]);
   });
 
-  test('what was broken before the limit is told as well', async () => {
+  test('violations before the limit are reported as well', async () => {
     const policy = { ...DEFAULT_DAG_POLICY, maxAncestors: 2 };
     const others = [task('b', ['a', 'own']), task('a', ['x'], { iat: 5000 })];
     expect(await faults(task('own', ['b']), others, policy)).toEqual([

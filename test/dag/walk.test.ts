@@ -112,7 +112,7 @@ test('a predecessor that is found nowhere counts once for each workflow inside w
   expect((await walk([own], others, 4)).graph.cut).toBe(true);
 });
 
-test('what was handed in is walked, whatever it is; an ancestor at which the walk is told to stop is met and not walked', async () => {
+test('given tasks are walked in any case; an ancestor at which the walk stops by request is visited and not walked', async () => {
   const others = [task('b', ['c'], { depth: 2 }), task('c')];
   const seeds = [task('a', ['b'], { depth: 3 })];
   const stopsAt = ({ depth }: Task) => depth !== undefined;

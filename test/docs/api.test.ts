@@ -106,7 +106,7 @@ describe('the committed page', () => {
 });
 
 describe('a page that is not what the comments say', () => {
-  test('is reported as stale, is left as it is, and is mended by writing it', async () => {
+  test('is reported as stale, is not changed, and is corrected by writing it', async () => {
     const copy = join(scratch, 'docs/api.md');
     const changed = page.replace('TOKEN_EXPIRED', 'TOKEN_TOO_OLD');
     mkdirSync(join(scratch, 'docs'));

@@ -55,7 +55,7 @@ describe('creating a file once', () => {
     expect(await readdir(folder)).toEqual(['file']);
   });
 
-  test('whoever reads meanwhile finds no file or a whole one', async () => {
+  test('a concurrent reader finds no file or a complete one', async () => {
     const content = 'x'.repeat(1 << 20);
     let done = false;
     const creating = createFileOnce(path, () => content).finally(() => {
@@ -107,7 +107,7 @@ describe('reading a private file', () => {
     expect((await stat(path)).mode & 0o777).toBe(mode);
   });
 
-  test.each([0o604, 0o602, 0o601, 0o664])('S4: mode %o: not a word, and the mode stays', async (mode) => {
+  test.each([0o604, 0o602, 0o601, 0o664])('S4: mode %o: no output, and the mode is not changed', async (mode) => {
     await writeFile(path, 'content');
     await chmod(path, mode);
     for (const isOurs of [true, false]) {

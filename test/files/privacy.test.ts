@@ -9,12 +9,12 @@ const kindOf = (mode: number, owner: number, user: number, isOurs: boolean) =>
 const ANY = [ROOT, US, OTHER];
 
 describe('a file with a secret', () => {
-  test('S4 that nobody but its owner can use is private', () => {
+  test('S4 that only its owner can use is private', () => {
     for (const mode of [0o600, 0o400, 0o700])
       for (const owner of ANY) expect(kindOf(mode, owner, US, false)).toBe('private');
   });
 
-  test('S4 that everybody can use in any way is rejected, whoever owns it', () => {
+  test('S4 that all users can use in any way is rejected, whoever owns it', () => {
     for (const bits of [0o001, 0o002, 0o004, 0o006, 0o044, 0o066]) {
       for (const owner of ANY) {
         for (const user of [ROOT, US]) {

@@ -33,7 +33,7 @@ function faultForNobody(path: string, use: 'read' | 'written'): string {
 }
 
 describe('a file', () => {
-  test('that is not there is told with the first directory that is missing', () => {
+  test('that is missing is reported with the first missing directory', () => {
     const missing = systemError('ENOENT');
     expect(fileFault(join(folder, 'a'), missing)).toBe(`there is no file ${join(folder, 'a')}`);
     expect(fileFault(join(folder, 'b/c/d'), missing)).toBe(

@@ -80,7 +80,7 @@ describe('H8 L17: a connection that ends in good order', () => {
     expect(await peer.closed()).toBe(0);
   });
 
-  test('is announced and ended though its peer answers nothing, and answers that were held leave', async () => {
+  test('is announced and completed although its peer acknowledges nothing, and delayed responses are sent', async () => {
     await using server = await startServer({ lastCallMs: 50 });
     using peer = await openPeer(server);
     peer.send(begin(1));

@@ -77,7 +77,7 @@ describe('H6: headers', () => {
     }
   });
 
-  test('H10: named by a byte each are too large, and the connection goes on', async () => {
+  test('H10: named by a byte each are too large, and the connection continues', async () => {
     await using server = await startServer();
     using peer = await openPeer(server);
     const value = Buffer.alloc(3000, 'x');

@@ -112,7 +112,7 @@ describe('H24: an answer that was reserved', () => {
     }
   });
 
-  test('is not given up for others while it is made, and is while nobody reads it', async () => {
+  test('is not dropped for others while it is made, but while it is not read', async () => {
     const { server, budget, waiting, clock } = await startWaiting();
     await using _ = server;
     using peer = await openPeer(server, hello([4, 0]));

@@ -266,7 +266,7 @@ describe('H8: a reader that does not read', () => {
     expect([answered(peer, 1), bytesOf(peer, 1)]).toEqual([true, length]);
   });
 
-  test('uploads beyond what a connection may keep are told so', async () => {
+  test('uploads beyond the limit of a connection get an error', async () => {
     await using server = await startServer({ maxHeldBytes: 40_000 });
     using peer = await openPeer(server);
     peer.send(begin(1), data(1, Buffer.alloc(16_384)), begin(3), data(3, Buffer.alloc(16_384)));

@@ -65,7 +65,7 @@ describe.each(ROUTES)('%s', (_, options, version) => {
     expect(read.entry).toEqual(entry);
   });
 
-  test('is told the reason of a rejection', async () => {
+  test('gets the reason of a rejection', async () => {
     const rejected = await buf(options, 'AuthorityService/AppendLedger', { token: 'a.b' });
     // buf exits with eight times the code of gRPC: 3 is INVALID_ARGUMENT.
     expect(rejected.code).toBe(24);
@@ -79,7 +79,7 @@ describe.each(ROUTES)('%s', (_, options, version) => {
     expect(info).toMatchObject({ domain: 'ect-authority', reason: 'TOKEN_MALFORMED' });
   });
 
-  test('is told the reason of an item of a batch that fails', async () => {
+  test('gets the reason of a failed item of a batch', async () => {
     const { results } = await call(options, 'AuthorityService/BatchVerify', { items: [{ reference: 'r' }] });
     const info = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'REQUEST_INVALID' };
     expect(results).toMatchObject([{ reference: 'r', error: { code: 3, details: [info, {}] } }]);

@@ -114,7 +114,7 @@ describeWith('curl', 'curl', () => {
     expect(JSON.parse(rejected.body)).toMatchObject({ reason: 'REQUEST_MALFORMED' });
   });
 
-  describe('is told the reason of a rejection', () => {
+  describe('gets the reason of a rejection', () => {
     test('with google.rpc.ErrorInfo in readable form', async () => {
       const foreign = { execAct: 'a', aud: [AUDIENCE], iss: 'urn:other' };
       const { status, body } = await post('AuthorityService/Issue', foreign);

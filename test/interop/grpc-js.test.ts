@@ -239,7 +239,7 @@ describe('health', () => {
     }
   });
 
-  test('Watch says the state at once and goes on until it is cancelled', async () => {
+  test('Watch returns the state immediately and continues until it is cancelled', async () => {
     const watch = client.stream('grpc.health.v1.Health/Watch', { service: AUTHORITY });
     const ended = new Promise<CallError>((resolve) => {
       watch.on('error', (error) => resolve(client.readError(error as never)));

@@ -24,7 +24,7 @@ test('a certificate says which key may sign for whom, from when until when', asy
   expect(openCertificate(text, rootKey)).toMatchObject({ ...facts, jwk: delegated.jwk });
 });
 
-test('a stranger checks a certificate with the root key and nothing else', async () => {
+test('a third party checks a certificate with the root key only', async () => {
   const text = await makeCertificate(root, delegated);
   const { payload: signed, protectedHeader } = await compactVerify(text, await importJWK({ ...root.jwk }));
   expect(protectedHeader).toEqual(header);

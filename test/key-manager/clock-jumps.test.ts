@@ -151,7 +151,7 @@ describe.each(WAYS)('C3 %s: an announcement within a jump', (_way, changes) => {
     expect(await faultsIn(process)).toEqual([]);
   });
 
-  test('is not shortened by a start of which nobody knows how much time has passed', async () => {
+  test('is not shortened by a start after an unknown time', async () => {
     const shared = share();
     const before = await startKeyManager(shared, changes);
     const { key } = await before.keyManager.rotate(order);
@@ -166,7 +166,7 @@ describe.each(WAYS)('C3 %s: an announcement within a jump', (_way, changes) => {
 });
 
 describe.each(WAYS)('C3 %s: while the clock is doubted', (_way, changes) => {
-  test('nothing that is due is tried, whatever the time, and it is done when the clock is believed', async () => {
+  test('no step that is due is tried, whatever the time, until the clock is trusted', async () => {
     const shared = share();
     const { clock } = shared;
     const process = await openKeyManager(shared, changes);

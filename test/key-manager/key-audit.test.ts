@@ -106,7 +106,7 @@ describe('K8 the keys of recorded tokens', () => {
   });
 });
 
-describe('K8 a key set is held against the ledger', () => {
+describe('K8 a key set is compared with the ledger', () => {
   const later = START_MS + HOUR_MS;
 
   test('one that has what the ledger says has no fault', () => {

@@ -55,7 +55,7 @@ describe('L7 K9 where damage of the ledger is known', () => {
     await expect(keyManager.findPastKey('x'.repeat(43))).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
   });
 
-  test('a running process goes on to read what others have recorded', async () => {
+  test('a running process continues to read entries of other processes', async () => {
     const { shared, all } = await history();
     const { keyManager } = await openKeyManager(shared, { configured: 'test:1' });
     const { keyManager: other } = await openKeyManager(

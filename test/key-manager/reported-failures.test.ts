@@ -21,7 +21,7 @@ function reportedFailures() {
   return { failures, told, counted, round };
 }
 
-test('a failure that lasts is told when it begins and when it is over, in whatever words; each is counted', () => {
+test('a lasting failure is reported when it begins and when it ends, whatever its message; each failure is counted', () => {
   const { told, counted, round } = reportedFailures();
   round();
   round('cannot be reached', 'no answer');
@@ -34,7 +34,7 @@ test('a failure that lasts is told when it begins and when it is over, in whatev
   expect(told).toEqual(['cannot be reached', 'recovered', 'again']);
 });
 
-test('another kind of failure is told beside the one that lasts, and one that is met twice counts once', () => {
+test('another kind of failure is reported in addition, and one that occurs at two places counts once', () => {
   const { failures, told, counted, round } = reportedFailures();
   round('away');
   const bug = new TypeError('a bug');

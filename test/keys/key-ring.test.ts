@@ -61,7 +61,7 @@ test('T20: of two keys of one name that both speak for an issuer the first one c
   expect(new KeyRing([theirs, ours]).find('same', 'urn:a')).toBe(theirs);
 });
 
-test('K11: a key that is not held is found once it was recalled, until the ring is replaced', async () => {
+test('K11: a key outside the ring is found after it was recalled, until the ring is replaced', async () => {
   const past = keyOf('past', 'urn:a');
   const ring = new KeyRing([keyOf('one', 'urn:a')], async (kid) => (kid === 'past' ? past : undefined));
   expect(ring.find('past', 'urn:a')).toBeUndefined();

@@ -30,7 +30,7 @@ test('an item whose signature is due later has it made then, without waiting for
   expect(seen.slice(2)).toEqual(['sign late', 'finish late']);
 });
 
-test('what an item signs while it goes on is signed behind what is due already', async () => {
+test('a further signature of an item is made after those that are due already', async () => {
   const seen: string[] = [];
   const batcher = new SignatureBatcher();
   const outer = item(batcher, 'outer', seen).then(() => item(batcher, 'inner', seen));

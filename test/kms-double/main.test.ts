@@ -11,7 +11,7 @@ import { startService } from '../support/service-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../kms-double/main.ts', import.meta.url));
 
-test('it prints settings with which the service starts and signs, and ends with 0 when it is told to', async () => {
+test('it prints settings with which the service starts and signs, and exits with 0 after a stop signal', async () => {
   const child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const settings: Record<string, string> = {};

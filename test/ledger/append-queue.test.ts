@@ -80,7 +80,7 @@ test('a commit waits for those who were answered and for those who came meanwhil
   }
 });
 
-test('a committer that fails rejects those that it had not settled, and the queue goes on', async () => {
+test('a failed commit rejects its unsettled appends, and the queue continues', async () => {
   const failure = new Error('half way');
   const queue = new AppendQueue<string>(async ([first, second]) => {
     first?.resolve('settled');

@@ -63,7 +63,7 @@ describe('opening rejects a store', () => {
     }
   });
 
-  test('L7 whose identity is damaged is not told as the ledger of another key', async () => {
+  test('L7 whose identity is damaged is not reported as the ledger of another key', async () => {
     const opening = openAfter((store) => {
       store.identity = async () => KEY.verifierKey.slice(0, -1);
     });

@@ -56,7 +56,7 @@ async function storeOf(count: number, name: string): Promise<MemoryLedgerStore> 
 }
 
 describe('the mark is raised before a checkpoint is shown', () => {
-  test('L8 by an append, and by whoever reads what another process appended', async () => {
+  test('L8 by an append, and by a read of what another process appended', async () => {
     const store = new MemoryLedgerStore();
     const [mark, other] = [new MemoryMark(), new MemoryMark()];
     const [writer, reader] = [await openOver(store, mark), await openOver(store, other)];
@@ -105,7 +105,7 @@ describe('the mark is raised before a checkpoint is shown', () => {
   });
 });
 
-describe('a store is held against the mark', () => {
+describe('a store is compared with the mark', () => {
   const lossOf = async (store: LedgerStore, mark: HighWaterMark) => {
     const error = await openOver(store, mark).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(HistoryLost);

@@ -77,7 +77,7 @@ describe('start-time fair queueing', () => {
     expect(drain(queue)).toEqual(['third', 'idle', 'busy']);
   });
 
-  test('H17: a flow that has worked for long while nobody waited owes nothing to those that come anew', () => {
+  test('H17: a flow that was served for long without waiting flows owes nothing to new flows', () => {
     const queue = new FairQueue<string>();
     const honest = flow();
     for (let call = 0; call < 10_000; call++) queue.charge(honest, 1);
@@ -99,7 +99,7 @@ describe('start-time fair queueing', () => {
     expect(order.slice(12).filter((name) => name === 'quiet').length).toBeLessThanOrEqual(8);
   });
 
-  test('while nobody waits all have their credit: who was served alone is not behind those who come anew', () => {
+  test('while no flow waits all have equal credit: a flow that was served alone is not behind new flows', () => {
     const queue = new FairQueue<string>(10);
     const alone = flow();
     for (let call = 0; call < 1_000; call++) queue.charge(alone, 1);

@@ -49,7 +49,7 @@ describe('the memory budget', () => {
     expect(two.grow(300)).toBe(true);
   });
 
-  test('when it runs out, what has been held for longest is given up, as much as is needed', () => {
+  test('when it is exhausted, the oldest reservations are dropped, as many as needed', () => {
     const held = [300, 300, 300].map((bytes) => {
       const holder = open();
       holder.grow(bytes);

@@ -24,7 +24,7 @@ function fillTurn(): void {
 }
 
 describe('H17: the order in which bytes are parsed', () => {
-  test('a turn has 4 ms; what waits goes on in the next one, and new bytes after it', async () => {
+  test('a turn has 4 ms; waiting reads continue in the next turn, before new bytes', async () => {
     fillTurn();
     expect(reads.begin()).toBe(false);
     let parsed = 0;

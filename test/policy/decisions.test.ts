@@ -64,7 +64,7 @@ describe('what a policy does not look at asks no new question', () => {
     expect(calls()).toBe(3);
   });
 
-  test('of entries: one question for a whole page, unless issuers or workflows are told apart', () => {
+  test('of entries: one decision for a whole page, unless the policy distinguishes issuers or workflows', () => {
     const ask = (text: string) => {
       const { authorizer, calls } = counting(text);
       for (let nth = 0; nth < 50; nth++) {
@@ -87,7 +87,7 @@ describe('what a policy does not look at asks no new question', () => {
     expect(calls()).toBe(1);
   });
 
-  test('a policy that is replaced is asked anew', () => {
+  test('a replaced policy decides again', () => {
     const authorizer = authorizerFor('permit (principal, action, resource);');
     expect(authorizer.authorize(A!, issue({})).allowed).toBe(true);
     authorizer.replace(inForce('forbid (principal, action, resource);'));

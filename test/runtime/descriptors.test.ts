@@ -13,7 +13,7 @@ test('H9 where the limit is unknown or large enough, connections are as the sett
   expect(roomOf(1_048_576, KMS)).toEqual(asSet);
 });
 
-test('H9 a smaller limit allows fewer connections, half of them of one address, and is told in one line with the next step', () => {
+test('H9 a smaller limit allows fewer connections, half of them of one address, and is reported in one line with the next step', () => {
   expect(roomOf(128)).toEqual({
     connections: 64,
     connectionsPerAddress: 32,

@@ -24,7 +24,7 @@ test('L29 calls end before what they need, whatever began first; within a step t
   expect(ended).toEqual(order.map((step) => `${step} 7`));
 });
 
-test('L29 a step that fails keeps no other from being done, and is told at the end', async () => {
+test('L29 a failed step does not prevent the others, and is reported at the end', async () => {
   const { shutdown, ended } = begun(['calls', 'stores', 'directory']);
   shutdown.at('keys', () => {
     throw new Error('the first');

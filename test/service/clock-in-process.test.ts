@@ -93,7 +93,7 @@ test.each([
   );
 });
 
-test('C3 what is believed is kept for the next process, and nothing of a doubt', async () => {
+test('C3 the trusted time is stored for the next process, but not while it is in doubt', async () => {
   const { client, dataDir } = await start('sqlite');
   const read = async () => JSON.parse(await readFile(join(dataDir, 'clock.json'), 'utf8')) as { believedMs: number };
   const before = await read();

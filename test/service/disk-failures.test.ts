@@ -141,7 +141,7 @@ describeWith('strace', 'L2 L28: a disk that fails under the service', () => {
 });
 
 describeWith('strace', 'L2 L28: a disk that loses what it failed to sync', () => {
-  test('the process ends with exit code 3, and the next one goes on with all that was acknowledged', async () => {
+  test('the process ends with exit code 3, and the next one continues with all acknowledged entries', async () => {
     await using service = await startService();
     using client = dial(service.address);
     let recorded = 0;
@@ -170,7 +170,7 @@ describeWith('strace', 'L2 L28: a disk that loses what it failed to sync', () =>
 });
 
 describeWith('strace', 'L28: the thread that moves pages', () => {
-  test('what it fails to do is told and counted, the service is not ready, and goes on once pages can be moved', async () => {
+  test('its failures are reported and counted, the service is not ready, and recovers when pages can be moved', async () => {
     await using service = await startService();
     using client = dial(service.address);
     const ext = { ...order, level: 'LEVEL_L3', ect_ext_json: JSON.stringify({ filler: 'x'.repeat(4000) }) };

@@ -248,7 +248,7 @@ test('A9: an identity token with a proof proves a caller once, over every transp
   for (const secret of [wit, once]) expect(service.stderr()).not.toContain(secret.split('.')[2]);
 });
 
-test('K7: without the keys of their issuer callers are told to come back, and come in once it answers', async () => {
+test('K7: without the keys of their issuer callers get a retry time, and are accepted when it responds', async () => {
   const key = rsaIssuerKey('rsa');
   const issuer = await startIssuer(key);
   const { answer } = issuer;
@@ -265,7 +265,7 @@ test('K7: without the keys of their issuer callers are told to come back, and co
   await vi.waitFor(async () => expect((await issue()).status).toBe(200), { timeout: SOON.timeout, interval: 200 });
 });
 
-test('K5: another authority is believed by its document, also when its key has just been rotated', async () => {
+test('K5: another authority is trusted by its document, also when its key has just been rotated', async () => {
   const iss = 'urn:ect:other';
   await using other = await startService({ ECT_ISSUER: iss, ECT_STORE: 'memory', ECT_ADMINS: 'anonymous' });
   const authority = `${other.url}/.well-known/ect-authority`;

@@ -165,7 +165,7 @@ describeWithEnvoy('callers behind Envoy', () => {
     expect((await issueAs(1, '', { 'x-spiffe-id': A, authorization: `Bearer ${A}` })).claims?.iss).toBe(B);
   });
 
-  test('A4 A5 a client without a certificate is nobody behind Envoy, whatever it sends', async () => {
+  test('A4 A5 a client without a certificate is no caller behind Envoy, whatever it sends', async () => {
     const nobody = clientOf(undefined);
     expect(await reasonOf(nobody.issue(order()))).toBe('CALLER_UNTRUSTED');
     const headers = { [XFCC]: `URI=${A}`, 'x-forwarded-user': A };

@@ -117,7 +117,7 @@ test('D1 D2 D5 while KMS fails only Issue fails, with a reason and readiness of 
   ]);
 });
 
-test('D4 an answer that is lost after signing is asked for again: one token, one entry', async () => {
+test('D4 a response that is lost after signing is requested again: one token, one entry', async () => {
   const double = await startDouble();
   await using service = await startService(settingsFor(double));
   using client = dial(service.address);
@@ -184,7 +184,7 @@ test('D2 D6 D7 a start with a key of the wrong kind, or another key than before,
   expect(await service.stop()).toBe(0);
 });
 
-test('D2 D9 a start with a key that is disabled, or credentials that KMS does not take, goes on, and the log says what to do', async () => {
+test('D2 D9 a start with a disabled key, or with credentials that KMS rejects, continues, and an event says what to do', async () => {
   const double = await startDouble();
   const settings = { ...settingsFor(double), AWS_SECRET_ACCESS_KEY: 'canary-other-2b9a' };
   await using stranger = await startService(settings);

@@ -67,7 +67,7 @@ describeWhen(process.getuid?.() === 0, 'as a user of its own', 'the right to be 
 
   const MANIFEST = '  securityContext:\n    runAsUser: 1000\n    fsGroup: 1000\n';
 
-  test('S11 a volume that belongs to root is named, with its owner, the user, and the lines of the manifest that mend it', async () => {
+  test('S11 a volume that belongs to root is named, with its owner, the user, and the lines of the manifest that correct it', async () => {
     const data = join(folder, 'data');
     await mkdir(data, { mode: 0o755 });
     for (const place of [data, join(data, 'below')]) {

@@ -70,7 +70,7 @@ describe('with two workers', () => {
     return reasonIn(await client.call<Verdict>(`${AUTHORITY}/Verify`, question));
   };
 
-  test('GetAuthority is answered to everybody, and is the page', async () => {
+  test('GetAuthority is served to every caller, and equals the page', async () => {
     using client = dial(service.address);
     const answer = await client.call<{ issuer: string }>(`${AUTHORITY}/GetAuthority`, {});
     const seconds = (text: string) => ({ seconds: text, nanos: 0 });
@@ -110,7 +110,7 @@ describe('with two workers', () => {
     expect(await listKeys(one)).toHaveLength(2);
   });
 
-  test('K12 a key that one worker is told of is rejected by the other too', async () => {
+  test('K12 a key that is marked at one worker is rejected by the other too', async () => {
     using two = dialTwo(service.address);
     const [one, other] = two.clients as [GrpcClient, GrpcClient];
     ({ token: stolen } = await one.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] }));

@@ -44,7 +44,7 @@ describeWithPostgres('a ledger that moves', () => {
     places++;
   }
 
-  test('L40, R8: goes on in each place: the same tokens under request ids, no token used twice, one history', async () => {
+  test('L40, R8: continues in each place: the same tokens under request ids, no token used twice, one history', async () => {
     await using first = await startService();
     await work(first);
     expect(await first.stop()).toBe(0);

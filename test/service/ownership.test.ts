@@ -107,7 +107,7 @@ test('L9 L26 what a killed owner left names a process that lives: that is no own
   expect(JSON.parse(await readFile(owner, 'utf8'))).toMatchObject({ pid: first.pid });
 });
 
-test('L9 L26 a lock file without an introduction, or with a broken one, is held all the same', async () => {
+test('L9 L26 a lock file without owner.json, or with an invalid one, is locked all the same', async () => {
   await using first = await startService();
   const owner = join(first.dataDir, 'owner.json');
   await writeFile(owner, 'no JSON');

@@ -90,7 +90,7 @@ test.each([
   expect(service.events('policy-refused')[0]).toMatchObject({ caller: 'anonymous', action: 'Issue', decided });
 });
 
-test('H27 a caller that makes more calls than it may is told when to come back', async () => {
+test('H27 a caller that exceeds its rate of calls gets a retry time', async () => {
   const limits = await put(
     'rate.json',
     JSON.stringify({ limits: [{ for: 'everyone', calls_per_second: 1, burst: 2 }] }),

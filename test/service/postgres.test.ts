@@ -194,7 +194,7 @@ describeWithPostgres('services over PostgreSQL', () => {
     return size;
   }
 
-  test('L20: while the database is away what needs it is rejected at once, the rest goes on, readiness says what is missing, and then all goes on by itself', async () => {
+  test('L20: while the database is unavailable calls that need it are rejected immediately, others are served, readiness names it, and the service recovers by itself', async () => {
     await using service = await startService(settings);
     using client = dial(service.address);
     const issued = () => client.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });

@@ -240,7 +240,7 @@ describe('K10 the recipe for an incident works while a rotation is announced, an
   });
 });
 
-test('K8 a ledger from before keys were announced gets its key announced at the next start, and goes on with it', async () => {
+test('K8 a ledger without announced keys gets its key announced at the next start, and continues with it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ect-before-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const dir = await openDataDir(folder);

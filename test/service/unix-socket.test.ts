@@ -49,7 +49,7 @@ describe('a service on a Unix socket', () => {
     expect(() => statSync(path)).toThrow('ENOENT');
   });
 
-  test('A5 callers are the workload of ECT_UNIX_CALLER, and may be nobody else', async () => {
+  test('A5 callers are the workload of ECT_UNIX_CALLER, and no other', async () => {
     const path = place('caller.sock');
     await using service = await startService({
       ECT_LISTEN: `unix://${path}`,

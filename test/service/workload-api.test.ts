@@ -82,7 +82,7 @@ describeWith('openssl', 'a service with a SPIFFE Workload API', () => {
     expect(await reasonOf(issueSvid(next, ORG))).toBe('CALLER_UNTRUSTED');
   });
 
-  test('A7 rotation under load: an open connection goes on, new handshakes see the new SVID and the new CA', async () => {
+  test('A7 rotation under load: an open connection continues, new handshakes see the new SVID and the new CA', async () => {
     // grpc-js: Node's own client drops an answer that is there before anybody has asked for it, which a busy machine brings about.
     const { key, cert } = issueSvid(org, ORG);
     const pem = [org.cert, key, cert].map((text) => Buffer.from(text));
