@@ -42,7 +42,7 @@ export interface LedgerOptions {
   readonly stampMs?: (newestMs: number) => number;
   /** Called for every commit that added something. Must not throw. */
   readonly onCommit?: (stats: CommitStats) => void;
-  /** How many candidates one commit takes at most; 256 where it is not said. */
+  /** How many candidates one commit takes at most; 128 where it is not said. */
   readonly maxBatch?: number;
 }
 
@@ -56,6 +56,9 @@ export interface LedgerCheckpoint {
   readonly verifierKey: string;
 }
 
+/** Who comes during a commit waits for its end and then for the next: larger ones took longer, and were no faster on a disk. */
+const MAX_BATCH = 128;
+
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #store: LedgerStore;
@@ -67,7 +70,7 @@ export class Ledger {
     this.#options = options;
     this.#store = options.store;
     this.#seen = head;
-    this.#queue = new AppendQueue((batch) => this.#commit(batch), options.maxBatch ?? 256);
+    this.#queue = new AppendQueue((batch) => this.#commit(batch), options.maxBatch ?? MAX_BATCH);
   }
 
   /**

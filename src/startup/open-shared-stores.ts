@@ -35,6 +35,9 @@ export interface SharedSurroundings {
   readonly events: Events;
 }
 
+/** More than over a file: each commit has round trips, and one lock for all replicas. */
+const MAX_BATCH = 256;
+
 /** Opens the stores in a database that replicas share. StartError where it cannot be used, or holds the ledger of another key. */
 export async function openSharedStores(config: Config, surroundings: SharedSurroundings): Promise<Stores> {
   const { dir, key, earliest, isTimely, events } = surroundings;
@@ -61,6 +64,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
       pendingRecordings,
       replacedFile: () => undefined,
       writes: [],
+      maxBatch: MAX_BATCH,
       checks: () => ({ database: database.isUp, integrity: !damage.isFound() }),
       describeLoss: (loss) => describeSharedLoss(loss, dir),
       tidiesForAll: () => lease.token !== undefined,

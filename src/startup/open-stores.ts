@@ -45,6 +45,8 @@ export interface Stores {
   replacedFile(): string | undefined;
   /** Those that are files. */
   readonly writes: readonly WritableStore[];
+  /** How many entries one commit takes at most; undefined: as many as the ledger takes by itself. */
+  readonly maxBatch: number | undefined;
   /** What readiness shows of a store that is no file. */
   checks(): Readonly<Record<string, boolean>>;
   /** Whether this process does what one of all replicas does for the others; undefined where there are no others. */
@@ -88,6 +90,7 @@ export function openStores({ replay }: Config, { dir, slot, earliest, kept, heal
     replay: guard,
     idempotency: memo,
     pendingRecordings,
+    maxBatch: undefined,
     checks: () => ({}),
     describeLoss: undefined,
     readSharedTime: undefined,
@@ -165,7 +168,7 @@ export function scrubOrder(
 }
 
 export async function openLedger(
-  { ledger: store, mark, describeLoss }: Stores,
+  { ledger: store, mark, maxBatch, describeLoss }: Stores,
   key: LedgerKey,
   clock: TrustedClock,
   events: Events,
@@ -174,6 +177,7 @@ export async function openLedger(
     store,
     key,
     ...(mark === undefined ? {} : { mark }),
+    ...(maxBatch === undefined ? {} : { maxBatch }),
     nowMs: clock.steadyMs,
     stampMs: clock.stampEntryMs,
     onCommit: ({ entries, durationMs, size }) => events.ledgerCommitted({ entries, durationMs, size: BigInt(size) }),
