@@ -17,6 +17,8 @@ import { withoutLock } from './without-lock.ts';
 
 const REASONS = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' } as const;
 const UNAVAILABLE = { reason: 'LEDGER_UNAVAILABLE' };
+/** What a machine needs that is busy with other tests, only to connect: none of these is about how long that takes. */
+const PATIENT = { connectMs: 30_000 };
 /** The statement of a claim, also where it was prepared before. */
 const HOLD = 'hold\0';
 
@@ -33,7 +35,7 @@ describeWithPostgres('PostgreSQL', () => {
   });
 
   function connect(host = server.host, timeouts = {}): PostgresDatabase {
-    const database = new PostgresDatabase({ ...server.target(), host }, 4, timeouts);
+    const database = new PostgresDatabase({ ...server.target(), host }, 4, { ...PATIENT, ...timeouts });
     opened.push(database);
     return database;
   }
