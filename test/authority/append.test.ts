@@ -206,7 +206,7 @@ describe('a batch', () => {
     const join = await issueFor(context, { wid: WID, pred });
     const orphan = await issueFor(context, { wid: WID, pred: [OTHER_JTI] });
     const tokens = [join, left!, orphan, right!, root].map(({ token }) => token);
-    const results = await appendBatch(context, anonymous, [...tokens, 'x'], AbortSignal.timeout(5000));
+    const results = await appendBatch(context, anonymous, [...tokens, 'x'], endless.signal);
     const reasons = results.map((result) => (result instanceof EctError ? result.reason : 'OK'));
     expect(reasons).toEqual(['OK', 'OK', 'DAG_PREDECESSOR_MISSING', 'OK', 'OK', 'TOKEN_MALFORMED']);
     expect(await examineRecorded(context, WID, endless)).toMatchObject({ status: 'complete', size: 4, depth: 3 });
@@ -216,7 +216,7 @@ describe('a batch', () => {
     const { context } = await makeAuthority();
     const one = await issueFor(context, { jti: JTI, pred: [OTHER_JTI] });
     const two = await issueFor(context, { jti: OTHER_JTI, pred: [JTI] });
-    const results = await appendBatch(context, anonymous, [one.token, two.token], AbortSignal.timeout(5000));
+    const results = await appendBatch(context, anonymous, [one.token, two.token], endless.signal);
     expect(results.map((result) => (result instanceof EctError ? result.reason : 'OK'))).toEqual([
       'DAG_PREDECESSOR_MISSING',
       'DAG_PREDECESSOR_MISSING',
@@ -327,7 +327,7 @@ describe('one commit for tasks that follow each other', () => {
   }
   const reasonsOf = (results: readonly (Appended | EctError)[]) =>
     results.map((result) => (result instanceof EctError ? result.reason : result.duplicate ? 'duplicate' : 'OK'));
-  const signal = AbortSignal.timeout(10_000);
+  const signal = endless.signal;
 
   test('a chain of 100 in any order shares one, and each entry is as if it had been appended by itself', async () => {
     const store = new FaultyStore(new MemoryLedgerStore());
