@@ -81,7 +81,8 @@ describeWithFakeTime('clocks of replicas', () => {
     });
 
     test('C8: a replica that is late accepts no token whose use the others may have forgotten', async () => {
-      const [lateSeconds, skewSeconds] = [12, 5];
+      // So far apart that a busy machine has many seconds for each step, and less than makes a clock doubted.
+      const [lateSeconds, skewSeconds, lifeSeconds] = [25, 10, 5];
       const both = { ...settings, ECT_IAT_MAX_FUTURE_SEC: `${skewSeconds}` };
       using clock = new FakeWallClock();
       clock.set(-lateSeconds);
@@ -89,11 +90,11 @@ describeWithFakeTime('clocks of replicas', () => {
       await using late = await startService({ ...both, ...clock.settings });
       using rightClient = dial(right.address);
       using lateClient = dial(late.address);
-      const { token } = await issue(rightClient, { ttl: { seconds: 1 } });
+      const { token } = await issue(rightClient, { ttl: { seconds: lifeSeconds } });
       const issuedMs = Date.now();
       expect(await verify(rightClient, token)).toMatchObject({ valid: true });
       // From then on the others may forget the use, while the token has begun and not ended for the one that is late.
-      await pause(issuedMs + 1_000 * (lateSeconds - skewSeconds + 1) - Date.now());
+      await pause(issuedMs + 1_000 * (lifeSeconds + skewSeconds + 1) - Date.now());
       await server.sql('DELETE FROM ect.once', [], 'clocks');
       await expect(verify(lateClient, token)).rejects.toMatchObject(UNTRUSTED);
     });
