@@ -7,8 +7,9 @@ const HOSTILE = 'test/hostile/**/*.test.ts';
 /** A run that names them runs all of them; a run of everything contains a few. */
 const isHostileNamed = process.argv.some((argument) => argument.includes('test/hostile'));
 
-// `npm test` is for each commit: it leaves out the attacks and what starts the process dozens of times. `npm run test:full`, and
-// a run that names files, leaves out nothing.
+// `npm test` is for each commit: it takes three minutes on two cores. It leaves out the attacks, what starts the process dozens of times,
+// and what shows the work of other programs than npm brings, whose rules other tests have too. `npm run test:full`, and a run that
+// names files, leaves out nothing.
 const isFull = process.env['ECT_TEST_FULL'] === '1' || process.argv.some((argument) => argument.startsWith('test/'));
 /** Of the tests of the real process, the ones that every commit needs. */
 const SHORT = 'browsers|clock-in-process|crash-output|first-minute|identity|lifecycle|postgres|secrets|storage|trust';
@@ -17,9 +18,25 @@ const LONG = [
   'test/service/stops/**',
   'test/package/{install,release}.test.ts',
   'test/examples/{compose-processes,schemas}.test.ts',
-  'test/examples/clients/{go,java}.test.ts',
+  'test/examples/clients/**',
+  'test/conformance/**',
+  'test/interop/{buf-curl,curl,go-*,moto,python*,spire}.test.ts',
+  'test/docs/{mesh,tour}.test.ts',
+  'test/demo.test.ts',
+  'test/chaos/checker.test.ts',
   'test/backup/{bounded,documented,killed,online,restore-killed}.test.ts',
 ];
+
+// A process of its own for a file of tests takes a quarter of a second of CPU, most of it to load the same modules. Where tests leave
+// nothing behind in their process, the files share one.
+const ROOMS = [
+  'api|authority|backup|callers|calls|cli|clock|concurrency|config|config-files|dag|data-directory|files|fuzz|http2-server',
+  'key-manager|keys|kms-double|ledger|ledger-copy|limits|maintenance|policy|reload|startup|stores|telemetry|token|transport',
+  'trust|vectors|workers|workload-api',
+].join('|');
+/** These count what their process holds, or change its environment. */
+const ALONE = 'documented|mutations|open-calls';
+const SHARED = `test/+(${ROOMS})/**/!(${ALONE}).test.ts`;
 
 // Each of these takes one minute or two, starting the service over and over. CI has no time for all: each of its runs takes one of
 // each row, ECT_TEST_TURN. `npm run test:full` runs them all.
@@ -43,10 +60,20 @@ export default defineConfig({
   test: {
     // Half the time of a short process is the reading of its sources: those that tests start share what was read once.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/tests') },
+    globalSetup: ['test/support/run-directory.ts'],
+    setupFiles: ['test/support/each-file.ts'],
     projects: [
       {
         extends: true,
-        test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: [HOSTILE, ...(isFull ? NOT_IN_TURN : LONG)] },
+        test: { name: 'rooms', include: [SHARED], exclude: isFull ? NOT_IN_TURN : LONG, isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'tests',
+          include: ['test/**/*.test.ts'],
+          exclude: [SHARED, HOSTILE, ...(isFull ? NOT_IN_TURN : LONG)],
+        },
       },
       {
         extends: true,
@@ -61,7 +88,7 @@ export default defineConfig({
       },
     ],
     // Tests wait for processes and timers a good part of their time: with one worker a core, two cores were idle for a third of a run.
-    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    maxWorkers: 2 * availableParallelism(),
     // For what hangs, not for what is slow: on a busy machine a test may take ten times as long as on an idle one.
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -13,6 +13,7 @@ import {
   type TaskName,
   taskMark,
 } from '../../src/dag/index.ts';
+import { rounds } from '../support/full.ts';
 import { fc } from '../support/random.ts';
 import { marking, task } from './graphs.ts';
 import { expectedOf, factsOf } from './model.ts';
@@ -59,7 +60,7 @@ test('one task is judged as the naive model judges it', async () => {
       const report = await examineTask(task!, bundleAncestry(others), { exists: false }, examination);
       expectSame(report, expected, policy.maxAncestors);
     }),
-    { numRuns: 3_000 },
+    { numRuns: rounds(3_000, 1_000) },
   );
 });
 
@@ -71,7 +72,7 @@ test('many tasks with others outside are judged as the naive model judges them',
       const report = await examineWorkflow(seeds, bundleAncestry(others), { policy, marks: marking(marked) });
       expectSame(report, expectedOf(seeds, others, policy, 'seeds', marked), policy.maxAncestors);
     }),
-    { numRuns: 3_000 },
+    { numRuns: rounds(3_000, 1_000) },
   );
 });
 
@@ -152,7 +153,7 @@ test('R9, R10: a ledger that walks nothing it vouches for takes exactly the task
         if (own.depth !== undefined) expect([now.violations, now.depth]).toEqual([[], own.depth]);
       }
     }),
-    { numRuns: 4_000 },
+    { numRuns: rounds(4_000, 1_000) },
   );
 });
 
@@ -176,7 +177,7 @@ test('R9: tasks that are examined at the same time never close a circle, in whic
         expect(expectedOf([own], others, DEFAULT_DAG_POLICY, 'all').violations).toEqual([]);
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: rounds(2_000, 500) },
   );
 });
 
@@ -206,7 +207,7 @@ test('taints of a past that is not walked are those that the naive model finds, 
         expect(report.taintsUnknown).toBe(false);
       }
     }),
-    { numRuns: 3_000 },
+    { numRuns: rounds(3_000, 1_000) },
   );
 });
 

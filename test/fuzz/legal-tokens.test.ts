@@ -1,14 +1,16 @@
-// Strictness must not cost a legal token: none of ten thousand is rejected, and each is read as it says.
+// Strictness must not cost a legal token: none of thousands is rejected, and each is read as it says.
 
 import { expect, test } from 'vitest';
 import { type Claims, verifyToken } from '../../src/token/index.ts';
+import { rounds } from '../support/full.ts';
 import { fc } from '../support/random.ts';
 import { AUD, keys, NOW, policy } from '../support/tokens.ts';
 import { type Specimen, specimens } from './specimens.ts';
 
+const TOKENS = rounds(10_000, 2_000);
 const lenient = { ...policy, minimumLevel: 'L1' } as const;
 
-test('none of 10,000 legal tokens of all shapes is rejected, and each is read as it says', () => {
+test(`none of ${TOKENS.toLocaleString('en')} legal tokens of all shapes is rejected, and each is read as it says`, () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(specimens, (specimen) => {
@@ -19,9 +21,9 @@ test('none of 10,000 legal tokens of all shapes is rejected, and each is read as
       expect(shape).toBe(`${specimen.level} ${specimen.draft}`);
       seen.set(shape, (seen.get(shape) ?? 0) + 1);
     }),
-    { numRuns: 10_000 },
+    { numRuns: TOKENS },
   );
-  for (const shape of ['L1 01', 'L2 00', 'L2 01']) expect(seen.get(shape), shape).toBeGreaterThan(1000);
+  for (const shape of ['L1 01', 'L2 00', 'L2 01']) expect(seen.get(shape), shape).toBeGreaterThan(TOKENS / 10);
 });
 
 /** What was read, without what is absent. The extension of -00 has lost its policy claims to the top level. */

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { TOKEN_STEPS, verifyToken } from '../../src/token/index.ts';
+import { rounds } from '../support/full.ts';
 import { fc } from '../support/random.ts';
 import { AUD, header, keys, NOW, policy } from '../support/tokens.ts';
 import { jsonObjects, uris, uuids } from './claim-sets.ts';
@@ -16,6 +17,8 @@ const CLAIMS = 'iss aud iat exp jti wid exec_act pred par inp_hash out_hash ect_
 const payloads = goodTokens.map(
   (token) => JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Readonly<Record<string, unknown>>,
 );
+
+const PAYLOADS = rounds(10_000, 3_000);
 
 /** Any claim with any value, its own or that of another. */
 const anything = fc.tuple(
@@ -41,7 +44,7 @@ const typed = fc.oneof(
 );
 const changes = fc.array(fc.oneof(anything, typed, typed), { minLength: 1, maxLength: 3 });
 
-test('T25: of 10,000 payloads that were changed and signed again none throws, and what is accepted is read as it says', () => {
+test(`T25: of ${PAYLOADS.toLocaleString('en')} payloads that were changed and signed again none throws, and what is accepted is read as it says`, () => {
   const stoppedAt = new Map<string, number>();
   fc.assert(
     fc.property(fc.constantFrom(...payloads), changes, fc.boolean(), (good, made, isOlder) => {
@@ -68,11 +71,11 @@ test('T25: of 10,000 payloads that were changed and signed again none throws, an
       });
       expect(isLegal(verdict.token.claims)).toBe(true);
     }),
-    { numRuns: 10_000 },
+    { numRuns: PAYLOADS },
   );
   console.info(`signed again, by the step that rejected them: ${JSON.stringify(Object.fromEntries(stoppedAt))}`);
   for (const step of ['claims', 'formats', 'issuer', 'audience', 'time', 'none']) {
-    expect(stoppedAt.get(step) ?? 0, step).toBeGreaterThan(20);
+    expect(stoppedAt.get(step) ?? 0, step).toBeGreaterThan(PAYLOADS / 500);
   }
 });
 

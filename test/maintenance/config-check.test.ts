@@ -14,6 +14,7 @@ import { generateKeyPem } from '../../src/signers/local/index.ts';
 import { flipInIndex } from '../backup/flip-in-index.ts';
 import { ect } from '../cli/run.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
+import { FULL } from '../support/full.ts';
 import { describeWhen, describeWith } from '../support/need.ts';
 import { MAIN, runMain, type ServiceProcess, startService } from '../support/service-process.ts';
 
@@ -277,7 +278,8 @@ describe('every mistake is found at once', () => {
     await service.stop();
     const path = await dataWith(what.replaceAll(' ', '-'), change);
     expect(await problemsOf({ ECT_DATA_DIR: path })).toEqual([expect.stringMatching(rule)]);
-    // What the check finds would stop a start.
+    // What the check finds would stop a start. `npm test` starts the program for the first of them only.
+    if (!FULL && what !== 'a ledger without its key') return;
     const started = await runMain(['serve'], { ECT_DATA_DIR: path, ECT_LISTEN: '127.0.0.1:0' });
     expect(started.code).not.toBe(0);
     // There is no call that could be repeated.

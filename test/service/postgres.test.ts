@@ -36,7 +36,7 @@ const AUDIENCE = 'urn:example:reviewer';
 const REPLICAS = 3;
 const CALLERS = 64;
 /** `npm run test:replicas` has 50. In each of them one, two or all replicas are killed. */
-const KILLS = Number(process.env['REPLICA_KILLS'] ?? rounds(12, 2));
+const KILLS = Number(process.env['REPLICA_KILLS'] ?? rounds(12, 1));
 /** Replicas are killed each time that so many more tasks are acknowledged. */
 const TASKS_PER_KILL = Number(process.env['REPLICA_TASKS_PER_KILL'] ?? rounds(100, 40));
 /** Recorded tasks that callers ask for, in all, at least. */
@@ -160,7 +160,7 @@ describeWithPostgres('services over PostgreSQL', () => {
 
   /** One token, 24 times at once at all replicas. */
   async function acceptOnce(clients: readonly GrpcClient[]): Promise<void> {
-    for (let round = 0; round < rounds(20, 3); round++) {
+    for (let round = 0; round < rounds(20, 1); round++) {
       const { token } = await clients[0]!.call<Issued>(`${AUTHORITY}/Issue`, { exec_act: 'a', aud: [AUDIENCE] });
       const verdicts = await Promise.all(
         Array.from({ length: 24 }, (_, n) =>
@@ -221,7 +221,7 @@ describeWithPostgres('services over PostgreSQL', () => {
     expect(await client.call<Verdict>(`${AUTHORITY}/Verify`, skipping)).toMatchObject({ valid: true });
     expect(await (await fetch(`${service.url}/.well-known/jwks.json`)).json()).toMatchObject({ keys: [{ kty: 'EC' }] });
     // The key manager and readiness have asked several times by now.
-    await new Promise((resolve) => setTimeout(resolve, rounds(6_000, 2_500)));
+    await new Promise((resolve) => setTimeout(resolve, rounds(6_000, 2_000)));
     await server.restart();
     await expect.poll(readiness, SOON).toBe(200);
     expect(await append()).toMatchObject({ duplicate: false });

@@ -4,8 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Issued } from '../interop/answers.ts';
 import { CallError, dial, type GrpcClient } from '../interop/grpc-js-client.ts';
+import { FULL } from '../support/full.ts';
 import { describeWhen } from '../support/need.ts';
-import { type ServiceProcess, startService } from '../support/service-process.ts';
+import { type ServiceProcess, type Settings, startService } from '../support/service-process.ts';
 import { CAN_MOUNT, NEED_TO_MOUNT, smallDisk } from '../support/small-disk.ts';
 import { SOON } from '../support/soon.ts';
 
@@ -39,7 +40,7 @@ async function readiness({ url }: ServiceProcess, client: GrpcClient) {
 const WELL = [200, true, 'SERVING', 'SERVING'];
 const LOW = [200, false, 'NOT_SERVING', 'SERVING'];
 /** A large commit fails before a small one: what the service tries itself may still fit, and then the instance is ready. */
-const FULL = [expect.any(Number), false, 'NOT_SERVING', expect.any(String)];
+const FULL_DISK = [expect.any(Number), false, 'NOT_SERVING', expect.any(String)];
 
 /** What must go on whatever space there is. */
 async function expectReadsToGoOn(client: GrpcClient): Promise<void> {
@@ -103,45 +104,54 @@ describe('H27: less free space than is kept in reserve', () => {
 });
 
 describeWhen(CAN_MOUNT, 'L15 L28: a disk that fills up under the service', NEED_TO_MOUNT, () => {
-  test.each([
+  const limits: [title: string, size: number, settings: Settings, state: readonly unknown[]][] = [
+    ['stops where the disk itself does', 48, { ECT_MIN_FREE_DISK_MIB: '0' }, FULL_DISK],
     ['stops at the floor', 128, {}, LOW],
-    ['stops where the disk itself does', 48, { ECT_MIN_FREE_DISK_MIB: '0' }, FULL],
-  ])('it %s, loses nothing, and goes on by itself once there is space', async (_title, size, settings, state) => {
-    await using disk = await smallDisk(size, size / 4);
-    await using service = await startService({ ECT_DATA_DIR: disk.file('data'), ECT_ADMINS: 'anonymous', ...settings });
-    using client = dial(service.address);
-    expect(await readiness(service, client)).toEqual(WELL);
-    const ext = { ect_ext_json: JSON.stringify({ filler: 'x'.repeat(4000) }), level: 'LEVEL_L3' };
-    let recorded = 0;
-    const flood = async (callers: number) => {
-      for (;;) {
-        await Promise.all(
-          Array.from({ length: callers }, async () => {
-            await issue(client, ext);
-            recorded++;
-          }),
-        );
+  ];
+  // The second takes three times the writes, and `npm test` has a floor in the test before.
+  test.each(FULL ? limits : limits.slice(0, 1))(
+    'it %s, loses nothing, and goes on by itself once there is space',
+    async (_title, size, settings, state) => {
+      await using disk = await smallDisk(size, size / 4);
+      await using service = await startService({
+        ECT_DATA_DIR: disk.file('data'),
+        ECT_ADMINS: 'anonymous',
+        ...settings,
+      });
+      using client = dial(service.address);
+      expect(await readiness(service, client)).toEqual(WELL);
+      const ext = { ect_ext_json: JSON.stringify({ filler: 'x'.repeat(4000) }), level: 'LEVEL_L3' };
+      let recorded = 0;
+      const flood = async (callers: number) => {
+        for (;;) {
+          await Promise.all(
+            Array.from({ length: callers }, async () => {
+              await issue(client, ext);
+              recorded++;
+            }),
+          );
+        }
+      };
+      expect((await rejectionOf(flood(50))).info).toMatchObject({ reason: 'STORAGE_FULL' });
+      // What was estimated between two measurements may have been too much, and a large commit fails before a small one.
+      while (service.events('storage-low').length === 0) {
+        expect((await rejectionOf(flood(1))).info).toMatchObject({ reason: 'STORAGE_FULL' });
       }
-    };
-    expect((await rejectionOf(flood(50))).info).toMatchObject({ reason: 'STORAGE_FULL' });
-    // What was estimated between two measurements may have been too much, and a large commit fails before a small one.
-    while (service.events('storage-low').length === 0) {
-      expect((await rejectionOf(flood(1))).info).toMatchObject({ reason: 'STORAGE_FULL' });
-    }
-    await expect.poll(() => readiness(service, client), PUBLIC).toEqual(state);
-    await expectWritesToStop(client);
-    await expectReadsToGoOn(client);
-    if (!('ECT_MIN_FREE_DISK_MIB' in settings)) await client.call('ect.v1.AdminService/RotateKey', {});
+      await expect.poll(() => readiness(service, client), PUBLIC).toEqual(state);
+      await expectWritesToStop(client);
+      await expectReadsToGoOn(client);
+      if (!('ECT_MIN_FREE_DISK_MIB' in settings)) await client.call('ect.v1.AdminService/RotateKey', {});
 
-    disk.makeSpace();
-    await expect.poll(() => readiness(service, client), PUBLIC).toEqual(WELL);
-    await issue(client, ext);
-    expect(service.events('bug')).toEqual([]);
-    expect(await service.stop()).toBe(0);
-    await service.restart();
-    using after = dial(service.address);
-    const { tree_size: entries } = await after.call<{ tree_size: string }>('ect.v1.LedgerService/GetCheckpoint', {});
-    expect(Number(entries)).toBeGreaterThan(recorded);
-    await service.kill();
-  });
+      disk.makeSpace();
+      await expect.poll(() => readiness(service, client), PUBLIC).toEqual(WELL);
+      await issue(client, ext);
+      expect(service.events('bug')).toEqual([]);
+      expect(await service.stop()).toBe(0);
+      await service.restart();
+      using after = dial(service.address);
+      const { tree_size: entries } = await after.call<{ tree_size: string }>('ect.v1.LedgerService/GetCheckpoint', {});
+      expect(Number(entries)).toBeGreaterThan(recorded);
+      await service.kill();
+    },
+  );
 });

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterAll } from 'vitest';
+import { afterEachFile } from './after-each-file.ts';
 
 /** What fails: the calls, and with which error. */
 export interface DiskFault {
@@ -11,7 +11,7 @@ export interface DiskFault {
 }
 
 const running = new Set<ChildProcess>();
-afterAll(() => Promise.all([...running].map(end)));
+afterEachFile(() => Promise.all([...running].map(end)));
 
 /** Makes these calls of the process on these files fail until it is disposed of. Answers once they do. */
 export async function failDisk(

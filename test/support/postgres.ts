@@ -3,15 +3,26 @@
 
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { afterAll } from 'vitest';
 import { changeSchema, type PostgresTarget } from '../../src/stores/postgres/index.ts';
+import { afterEachFile } from './after-each-file.ts';
 import { describeWhen } from './need.ts';
+import { runDirectory } from './run-directory.ts';
 
 /** The directory of another version's programs in place of the newest that is installed. */
 const CHOSEN = process.env['ECT_TEST_POSTGRES_BIN'];
@@ -65,9 +76,10 @@ export interface PostgresServer {
 
 const running = new Set<ChildProcess>();
 const folders = new Set<string>();
-afterAll(async () => {
+afterEachFile(async () => {
   await Promise.all([...running].map((child) => end(child, 'SIGQUIT')));
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  folders.clear();
 });
 
 /** Makes a database cluster and starts a server over it. `hasTables`: as `ect db init --role` makes them. */
@@ -77,24 +89,7 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
   giveToServer(passwordFile);
-  const made = spawnSync(
-    ...asUser('initdb', [
-      '-D',
-      data,
-      '-U',
-      'postgres',
-      '-E',
-      'UTF8',
-      '--locale=C',
-      '-A',
-      'scram-sha-256',
-      '-N',
-      '--pwfile',
-      passwordFile,
-    ]),
-    { encoding: 'utf8', cwd: folder },
-  );
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  await exec('cp', ['-a', await clusterOfRun(hasTables), data]);
   let child = await startServer(data, folder, []);
   const target = (user = SERVICE_ROLE, database = 'postgres'): PostgresTarget => {
     return { host: folder, port: PORT, database, user, password: () => PASSWORD, tls: undefined };
@@ -145,9 +140,39 @@ export async function startPostgres({ hasTables = true } = {}): Promise<Postgres
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  await server.sql(`CREATE ROLE "${SERVICE_ROLE}" LOGIN PASSWORD '${PASSWORD.replaceAll("'", "''")}'`);
-  if (hasTables) await changeSchema(target('postgres'), { kind: 'init', role: SERVICE_ROLE });
   return server;
+}
+
+/**
+ * The data of a new cluster with the role of the service, and with its tables. It is made once in a run, which takes a second, and
+ * each server has a copy. Two processes that need it first both make it, and one of them is kept.
+ */
+async function clusterOfRun(hasTables: boolean): Promise<string> {
+  const kept = join(runDirectory(), hasTables ? 'postgres-with-tables' : 'postgres');
+  if (existsSync(kept)) return kept;
+  const folder = serverFolder();
+  const data = join(folder, 'data');
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, `${PASSWORD}\n`, { mode: 0o600 });
+  giveToServer(passwordFile);
+  const form = ['-U', 'postgres', '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256', '--pwfile', passwordFile];
+  const made = spawnSync(...asUser('initdb', ['-D', data, '-N', ...form]), { encoding: 'utf8', cwd: folder });
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  const child = await startServer(data, folder, []);
+  const superuser = { host: folder, port: PORT, database: 'postgres', user: 'postgres', password: PASSWORD };
+  const client = new Client(superuser);
+  await client.connect();
+  await client.query(`CREATE ROLE "${SERVICE_ROLE}" LOGIN PASSWORD '${PASSWORD.replaceAll("'", "''")}'`);
+  await client.end();
+  const target = { ...superuser, password: () => PASSWORD, tls: undefined };
+  if (hasTables) await changeSchema(target, { kind: 'init', role: SERVICE_ROLE });
+  await end(child, 'SIGINT');
+  try {
+    renameSync(data, kept);
+  } catch (error) {
+    if (!existsSync(kept)) throw error;
+  }
+  return kept;
 }
 
 /** A directory for a server and its socket, which goes when the tests of the file are over. */

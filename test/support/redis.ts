@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
-import { afterAll } from 'vitest';
 import type { RedisTarget } from '../../src/stores/redis/index.ts';
+import { afterEachFile } from './after-each-file.ts';
 import { describeWhen } from './need.ts';
 
 /** ECT_TEST_REDIS_SERVER: another server of the same protocol, such as Valkey. */
@@ -38,9 +38,10 @@ export interface RedisServer {
 
 const running = new Set<ChildProcess>();
 const folders = new Set<string>();
-afterAll(async () => {
+afterEachFile(async () => {
   await Promise.all([...running].map(kill));
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  folders.clear();
 });
 
 /** Starts a server that keeps nothing on the disk, unless the settings say otherwise. */

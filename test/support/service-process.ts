@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { afterEachFile } from './after-each-file.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -109,7 +109,7 @@ export async function runMain(
 
 /** Children that have not ended. A test that is cut off, by its time limit for one, must not leave them behind. */
 const running = new Set<ChildProcess>();
-afterAll(() => Promise.all([...running].map((child) => end(child, 'SIGKILL'))));
+afterEachFile(() => Promise.all([...running].map((child) => end(child, 'SIGKILL'))));
 
 interface Run {
   readonly child: ChildProcess;

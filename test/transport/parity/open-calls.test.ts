@@ -10,6 +10,7 @@ import { FRAME, SETTING } from '../../../bench/http2-frames.ts';
 import { authorityService } from '../../../src/api/authority.ts';
 import { BatchIssueRequestSchema, BatchIssueResponseSchema } from '../../../src/gen/ect/v1/authority_pb.ts';
 import { makeAuthority } from '../../support/authority.ts';
+import { rounds } from '../../support/full.ts';
 import { frame } from '../../support/rpc-clients.ts';
 import { SOON } from '../../support/soon.ts';
 import {
@@ -30,10 +31,11 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 const CANCEL = 8;
 
-describe('H14: 10,000 cancelled calls', () => {
-  const CALLS = 10_000;
+const CALLS = rounds(10_000, 2_000);
+
+describe(`H14: ${CALLS.toLocaleString('en')} cancelled calls`, () => {
   const AT_ONCE = 100;
-  const WARM_UP = 2000;
+  const WARM_UP = CALLS / 5;
   const reached: Record<TransportName, Reached> = { lean: [], connect: [], node: [] };
   let transports: BothTransports;
   beforeAll(async () => {

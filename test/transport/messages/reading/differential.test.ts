@@ -9,6 +9,7 @@ import { KeyService } from '../../../../src/gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../../../../src/gen/ect/v1/ledger_pb.ts';
 import { type Codec, readMessage } from '../../../../src/transport/messages/reading/read-message.ts';
 import { scanWire } from '../../../../src/transport/messages/reading/scan-wire.ts';
+import { rounds } from '../../../support/full.ts';
 import { fc, SEED } from '../../../support/random.ts';
 import { anyMessage } from './any-message.ts';
 
@@ -40,6 +41,8 @@ function plain(value: unknown): unknown {
     .toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1));
 }
 
+const CHANGED = rounds(25_000, 5_000);
+
 describe.each<Codec>(['proto', 'json'])('H13: in %s', (codec) => {
   test.each(REQUESTS.map((desc) => [desc.name, desc] as const))('any %s is read as it was meant', (_, desc) => {
     fc.assert(
@@ -52,7 +55,7 @@ describe.each<Codec>(['proto', 'json'])('H13: in %s', (codec) => {
     );
   });
 
-  test('of 25,000 requests that were changed none is read that the generated codec rejects, or otherwise', () => {
+  test(`of ${CHANGED.toLocaleString('en')} requests that were changed none is read that the generated codec rejects, or otherwise`, () => {
     const counts = { read: 0, rejected: 0 };
     const request = fc
       .constantFrom(...REQUESTS)
@@ -75,10 +78,10 @@ describe.each<Codec>(['proto', 'json'])('H13: in %s', (codec) => {
           throw new Error(`${desc.name} is read, but not by the codec: ${bytes.toString('hex')}`);
         expect(plain(ours)).toEqual(plain(general));
       }),
-      { numRuns: 25_000 },
+      { numRuns: CHANGED },
     );
     console.info(codec, counts);
-    expect(Math.min(counts.read, counts.rejected)).toBeGreaterThan(500);
+    expect(Math.min(counts.read, counts.rejected)).toBeGreaterThan(CHANGED / 50);
   });
 });
 

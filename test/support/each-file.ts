@@ -1,0 +1,6 @@
+// Runs before each file of tests (`setupFiles` of vitest.config.ts). Its hook runs after those of the file.
+
+import { afterAll } from 'vitest';
+import { endFile } from './after-each-file.ts';
+
+afterAll(endFile);
