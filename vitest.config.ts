@@ -27,15 +27,17 @@ const LONG = [
   'test/backup/{bounded,documented,killed,online,restore-killed}.test.ts',
 ];
 
-// A process of its own for a file of tests takes a quarter of a second of CPU, most of it to load the same modules. Where tests leave
-// nothing behind in their process, the files share one.
+// A process of its own for a file of tests takes a quarter of a second of CPU, most of it to load the same modules. Where tests start no
+// other processes, and leave nothing behind in their own, the files share one.
 const ROOMS = [
-  'api|authority|backup|callers|calls|cli|clock|concurrency|config|config-files|dag|data-directory|files|fuzz|http2-server',
-  'key-manager|keys|kms-double|ledger|ledger-copy|limits|maintenance|policy|reload|startup|stores|telemetry|token|transport',
-  'trust|vectors|workers|workload-api',
+  'api|authority|callers|calls|clock|concurrency|config|config-files|dag|http2-server|key-manager|keys|ledger',
+  'limits|policy|reload|startup|telemetry|token|transport|trust|workers',
 ].join('|');
-/** These count what their process holds, or change its environment. */
-const ALONE = 'documented|mutations|open-calls';
+/** Large ones: what their modules hold would make every collection of garbage in a shared process longer. */
+const ALONE = [
+  'call-context|decompress|differential|encoder|event-loop|examine.property|graph-messages|hostile-texts|incident|late-commit',
+  'ledger-facts|many-events|open-calls|proof|properties|read-message|response-size|response-size-limits|scale|server|write-message',
+].join('|');
 const SHARED = `test/+(${ROOMS})/**/!(${ALONE}).test.ts`;
 
 // Each of these takes one minute or two, starting the service over and over. CI has no time for all: each of its runs takes one of
@@ -88,7 +90,7 @@ export default defineConfig({
       },
     ],
     // Tests wait for processes and timers a good part of their time: with one worker a core, two cores were idle for a third of a run.
-    maxWorkers: 2 * availableParallelism(),
+    maxWorkers: Math.ceil((isFull ? 1.5 : 2) * availableParallelism()),
     // For what hangs, not for what is slow: on a busy machine a test may take ten times as long as on an idle one.
     testTimeout: 300_000,
     hookTimeout: 300_000,

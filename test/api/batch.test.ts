@@ -150,7 +150,8 @@ describe('running items', () => {
     await runItems(itemsOf(1000), callUntil(), async () => servedBefore.push(others));
     clearImmediate(turn);
     expect(servedBefore).toHaveLength(1000);
-    for (let at = 32; at < 1000; at += 32) expect(servedBefore[at]).toBeGreaterThan(servedBefore[at - 1]!);
+    // A slice is over after 32 items at the latest, and sooner where they take long.
+    for (let at = 32; at < 1000; at++) expect(servedBefore[at]).toBeGreaterThan(servedBefore[at - 32]!);
   });
 
   test('H14: once the call is over no further item is begun', async () => {
