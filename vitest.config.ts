@@ -7,7 +7,7 @@ const HOSTILE = 'test/hostile/**/*.test.ts';
 /** A run that names them runs all of them; a run of everything contains a few. */
 const isHostileNamed = process.argv.some((argument) => argument.includes('test/hostile'));
 
-// `npm test` is for each commit: it takes three minutes on two cores. It leaves out the attacks, what starts the process dozens of times,
+// `npm test` is for each commit: it takes less than four minutes on two cores. It leaves out the attacks, what starts the process dozens of times,
 // and what shows the work of other programs than npm brings, whose rules other tests have too. `npm run test:full`, and a run that
 // names files, leaves out nothing.
 const isFull = process.env['ECT_TEST_FULL'] === '1' || process.argv.some((argument) => argument.startsWith('test/'));
