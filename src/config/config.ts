@@ -91,9 +91,13 @@ export function readConfig(env: Env, file?: ConfigFile): Config {
   return config;
 }
 
-/** The same for `ect config check`: it returns a configuration despite mistakes, so that the files can be checked too. */
-export function examineConfig(env: Env, file?: ConfigFile): ExaminedConfig {
+/**
+ * The same for `ect config check`: it returns a configuration despite mistakes, so that the files can be checked too. `configOption` is
+ * the path of the file if `--config` named it.
+ */
+export function examineConfig(env: Env, file?: ConfigFile, configOption?: string): ExaminedConfig {
   const given = (name: string): Given | undefined => {
+    if (name === 'ECT_CONFIG' && configOption !== undefined) return { text: configOption, source: 'option', at: '' };
     const text = env[name] ?? '';
     return text === '' ? file?.settings.get(name) : { text, source: 'environment', at: '' };
   };
@@ -105,7 +109,15 @@ export function examineConfig(env: Env, file?: ConfigFile): ExaminedConfig {
   );
   const config = configOf(values, rules);
   problems.push(...unknownInEnvironment(env, Object.keys(SETTINGS)), ...(file?.problems ?? []));
-  return { config: deepFreeze(config), problems, wrong: new Set(mistakes.keys()), settings: effective };
+  const settings = effective.map((each) => replaced(each, given));
+  return { config: deepFreeze(config), problems, wrong: new Set(mistakes.keys()), settings };
+}
+
+/** A setting in whose place another one counts has no value of its own. */
+function replaced(setting: Effective, given: (name: string) => Given | undefined): Effective {
+  const cacheSize = 'ECT_JTI_REPLAY_CACHE_SIZE';
+  if (setting.name !== 'ECT_REPLAY' || given(cacheSize) === undefined) return setting;
+  return { ...setting, value: `as ${cacheSize} says` };
 }
 
 function configOf(values: ValuesOf<typeof SETTINGS>, rules: Rules): Config {

@@ -27,7 +27,6 @@ const NAMES = Object.keys(SETTINGS);
 
 /** The faults that YAML has a code for, in words without a text of the file. */
 const FAULTS: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'this key occurs twice.',
   MULTIPLE_DOCS: 'the file must have one document; a second one begins here.',
   TAB_AS_INDENT: 'this line is indented with a tab: YAML allows only spaces.',
 };
@@ -39,7 +38,9 @@ type Place = (at: number | undefined) => string;
 export function readConfigFile(path: string, text: string): ConfigFile {
   const lines = new LineCounter();
   const place: Place = (at = 0) => `${path}:${lines.linePos(at).line}: `;
-  const { contents, errors } = parseDocument(text, { schema: 'failsafe', prettyErrors: false, lineCounter: lines });
+  // A key that occurs twice is found below, with the other mistakes: the parser would read nothing then.
+  const options = { schema: 'failsafe', uniqueKeys: false, prettyErrors: false, lineCounter: lines } as const;
+  const { contents, errors } = parseDocument(text, options);
   if (errors.length > 0) {
     const problems = errors.map(({ code, pos: [at] }) => place(at) + (FAULTS[code] ?? 'this is not YAML.'));
     return { settings: new Map(), problems: [...new Set(problems)] };
@@ -53,12 +54,17 @@ export function readConfigFile(path: string, text: string): ConfigFile {
 function settingsOf({ items }: Mapping, place: Place): ConfigFile {
   const settings = new Map<string, Given>();
   const problems: string[] = [];
+  const before = new Set<string>();
   for (const item of items) {
     const at = place(item.key.range?.[0]);
     const name = isScalar(item.key) ? String(item.key.value) : '';
     const fault = faultOf(name, item);
+    const isRepeated = before.has(name);
+    before.add(name);
     if (fault !== undefined) problems.push(at + fault);
-    else if (isScalar(item.value) && item.value.value !== '') {
+    if (isRepeated && NAMES.includes(name)) problems.push(`${at}${name} occurs twice: remove one.`);
+    if (fault !== undefined || isRepeated) continue;
+    if (isScalar(item.value) && item.value.value !== '') {
       settings.set(name, { text: String(item.value.value), source: 'file', at });
     }
   }

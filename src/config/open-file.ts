@@ -3,7 +3,9 @@
 import { open } from 'node:fs/promises';
 import { demandFile } from '../files/file-type.ts';
 import { fileFault } from '../files/system-faults.ts';
+import { CLIENT_SETTINGS } from './client-settings.ts';
 import type { ConfigFile } from './file.ts';
+import { SETTINGS } from './table.ts';
 import { isPath } from './types.ts';
 
 const MAX_FILE_BYTES = 64 * 1024;
@@ -23,6 +25,11 @@ export async function openConfigFile(path: string): Promise<ConfigFile> {
 /** For readers of the environment: the workers of a service, and commands with options of the same names. The environment has precedence. */
 export function addToEnvironment(env: NodeJS.ProcessEnv, { settings }: ConfigFile): void {
   for (const [name, { text }] of settings) if ((env[name] ?? '') === '') env[name] = text;
+}
+
+/** An empty setting, of the service or of the client, is not set: readers of an environment that goes through here cannot differ in that. */
+export function dropEmptySettings(env: NodeJS.ProcessEnv): void {
+  for (const name of [...Object.keys(SETTINGS), ...CLIENT_SETTINGS]) if (env[name] === '') delete env[name];
 }
 
 async function readText(path: string): Promise<{ readonly text: string } | { readonly fault: string }> {

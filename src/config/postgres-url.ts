@@ -1,6 +1,7 @@
 // The URL of a PostgreSQL database, as libpq reads it: `postgres://user@host:port,host:port/database`.
 
 import { isIPv4 } from 'node:net';
+import { Fault } from './fault.ts';
 
 /** Where a server listens. */
 export interface ServerAddress {
@@ -34,30 +35,38 @@ const DEFAULT_PORT = 5432;
 /** The authority is matched separately, because the URL standard has no list of hosts. */
 const PARTS = /^(postgres(?:ql)?:\/\/)(?:([^/?#@]*)@)?([^/?#@]*)((?:[/?#].*)?)$/su;
 
-/** Undefined for what breaks the rule. No parameter is taken whose meaning would be guessed. */
-export function readPostgresUrl(text: string): PostgresPlace | undefined {
+/** A fault, or undefined, for what breaks the rule. No parameter is taken whose meaning would be guessed. */
+export function readPostgresUrl(text: string): PostgresPlace | Fault | undefined {
   const [, scheme, userInfo, hosts = '', rest = ''] = PARTS.exec(text) ?? [];
-  if (scheme === undefined) return undefined;
+  if (scheme === undefined) return new Fault('it does not begin with postgres://');
   // The other parts are parsed with the first host only.
   const parsed = parse(`${scheme}${userInfo === undefined ? '' : `${userInfo}@`}${hosts.split(',')[0] ?? ''}${rest}`);
-  if (parsed === undefined || parsed.hash !== '') return undefined;
+  if (parsed === undefined) return new Fault('a host or a port is not one');
+  if (parsed.hash !== '') return undefined;
   const { username, password, pathname, searchParams } = parsed;
   const names = [...searchParams.keys()];
-  if (names.some((name) => !PARAMETERS.includes(name)) || new Set(names).size !== names.length) return undefined;
+  if (names.some((name) => !PARAMETERS.includes(name))) {
+    return new Fault(`it has another parameter than ${PARAMETERS.join(', ')}`);
+  }
+  if (new Set(names).size !== names.length) return new Fault('it has a parameter twice');
   const directories = searchParams.get('host');
   if (directories !== null && hosts !== '') return undefined;
   const servers = directories === null ? readHosts(hosts) : readDirectories(directories);
   const [first, ...others] = servers ?? [];
-  if (first === undefined || !isList([first, ...others])) return undefined;
+  if (first === undefined) return new Fault('a host or a port is not one');
+  if (!isList([first, ...others])) return undefined;
   const user = searchParams.get('user') ?? decoded(username);
   const database = decoded(pathname.slice(1));
   const secret = decoded(password);
+  if (user === '') return new Fault('the user is missing');
+  if (database === '') return new Fault('the database is missing');
   if (!user || !database || secret === undefined || database.includes('/')) return undefined;
   if (searchParams.has('user') && username !== '') return undefined;
   // `primary` means the same, because this service never uses a standby.
   if (!['read-write', 'primary', null].includes(searchParams.get('target_session_attrs'))) return undefined;
   const isEncrypted = readEncryption(searchParams.get('sslmode'), [first, ...others]);
-  if (isEncrypted === undefined) return undefined;
+  if (isEncrypted === undefined)
+    return new Fault('sslmode is not verify-full or disable, or the server is on a socket');
   return { ...first, others, database, user, password: secret, isEncrypted };
 }
 

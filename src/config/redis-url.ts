@@ -1,5 +1,7 @@
 // The URL of a Redis server: `redis://user@host:port/number`, or `rediss://` for TLS.
 
+import { Fault } from './fault.ts';
+
 export const REDIS_URL_RULE =
   'redis://user@host:port/number, or rediss:// for TLS, without parameters; with ECT_REDIS_SENTINELS the host is the name of the master';
 
@@ -16,16 +18,19 @@ export interface RedisUrl {
   readonly isEncrypted: boolean;
 }
 
-/** Undefined for what breaks the rule. No parameter is taken whose meaning would be guessed. */
-export function readRedisUrl(text: string): RedisUrl | undefined {
-  if (!URL.canParse(text)) return undefined;
+/** A fault, or undefined, for what breaks the rule. No parameter is taken whose meaning would be guessed. */
+export function readRedisUrl(text: string): RedisUrl | Fault | undefined {
+  if (!/^rediss?:\/\//i.test(text)) return new Fault('it does not begin with redis:// or rediss://');
+  if (!URL.canParse(text)) return new Fault('the host or the port is not one');
   const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(text);
-  if ((protocol !== 'redis:' && protocol !== 'rediss:') || search + hash !== '') return undefined;
+  if (search + hash !== '') return new Fault('it has parameters');
   const host = decoded(hostname.replace(/^\[|\]$/g, ''));
   const user = decoded(username);
   const secret = decoded(password);
   const number = /^\/?([0-9]{0,4})$/.exec(pathname)?.[1];
-  if (!host || user === undefined || secret === undefined || number === undefined) return undefined;
+  if (host === '') return new Fault('the host is missing');
+  if (number === undefined) return new Fault('the number of the database is not one');
+  if (host === undefined || user === undefined || secret === undefined) return undefined;
   return {
     host,
     port: port === '' ? undefined : Number(port),

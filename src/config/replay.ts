@@ -46,8 +46,8 @@ export function replayConfig(
   const isBounded = size !== undefined && size > 0;
   if (workers !== 1 && isBounded) {
     problem(
-      'ECT_WORKERS needs a replay guard that workers share, because a token could be used once at each worker: ' +
-        'unset ECT_JTI_REPLAY_CACHE_SIZE.',
+      'ECT_WORKERS above 1 contradicts ECT_JTI_REPLAY_CACHE_SIZE: a token could be used once at each ' +
+        'worker. Remove one of the two.',
     );
   }
   if (where === 'postgres' && store !== 'postgres') problem('ECT_REPLAY=postgres needs ECT_STORE=postgres.');
@@ -56,8 +56,8 @@ export function replayConfig(
   }
   if (store === 'postgres' && isBounded) {
     problem(
-      'ECT_STORE=postgres needs a replay guard that replicas share, because a token could be used once at each replica: ' +
-        'unset ECT_JTI_REPLAY_CACHE_SIZE.',
+      'ECT_STORE=postgres contradicts ECT_JTI_REPLAY_CACHE_SIZE: a token could be used once at each ' +
+        'replica. Remove ECT_JTI_REPLAY_CACHE_SIZE.',
     );
   }
   return { guard: guardOf(values), capacity: size ?? 0, ttlSeconds: 60 * values.ECT_JTI_REPLAY_TTL_MIN };

@@ -1,9 +1,10 @@
 // The settings of the process: where it listens, what it calls itself, and where its data is.
 
 import { canBeAbove } from '../token/index.ts';
+import { Fault } from './fault.ts';
 import type { Settings } from './setting.ts';
-import { type Address, choice, parsed, path, readAddress, text, wholeOr } from './types.ts';
-import { readUnixPath } from './unix-socket.ts';
+import { type Address, addressFault, choice, parsed, path, readAddress, text, wholeOr } from './types.ts';
+import { readUnixPath, unixPathFault } from './unix-socket.ts';
 
 export const SERVICE_SETTINGS = {
   ECT_CONFIG: {
@@ -53,10 +54,10 @@ export const SERVICE_SETTINGS = {
   },
 } satisfies Settings;
 
-function readListen(value: string): Address | { readonly path: string } | undefined {
-  if (!value.startsWith('unix:')) return readAddress(value, { least: 0 });
+function readListen(value: string): Address | { readonly path: string } | Fault {
+  if (!value.startsWith('unix:')) return readAddress(value, { least: 0 }) ?? addressFault(value);
   const socket = readUnixPath(value);
-  return socket === undefined ? undefined : { path: socket };
+  return socket === undefined ? unixPathFault(value) : { path: socket };
 }
 
 /**
@@ -69,8 +70,9 @@ function isIssuer(value: string): boolean {
   return value.length <= 1024 && isPlain && canBeAbove(value);
 }
 
-function readOrigin(value: string): string | undefined {
-  if (!URL.canParse(value)) return undefined;
-  const { protocol, origin, href } = new URL(value);
-  return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : undefined;
+function readOrigin(value: string): string | Fault {
+  if (!/^https?:\/\//i.test(value)) return new Fault('it does not begin with http:// or https://');
+  if (!URL.canParse(value)) return new Fault('the host or the port is not one');
+  const { origin, href } = new URL(value);
+  return href === `${origin}/` ? origin : new Fault('it has more than a host and a port');
 }

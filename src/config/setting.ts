@@ -2,6 +2,7 @@
 // README's table and `ect config check` all come from such a table.
 
 import * as v from 'valibot';
+import { clauseOf } from './fault.ts';
 
 /** Reads the text of a setting. Its title is the short name of the type, its description the rule that a mistake names. */
 export type SettingType<Value = unknown> = v.GenericSchema<string, Value>;
@@ -39,8 +40,8 @@ export type ValuesOf<S> = {
     : never;
 };
 
-/** Where a text comes from. */
-export type Source = 'environment' | 'file' | 'default';
+/** Where a text comes from. `option`: of the command line. */
+export type Source = 'environment' | 'file' | 'option' | 'default';
 
 /** A text as it was given. `at`: what its mistakes begin with, `ect.yaml:3: ` for one. */
 export interface Given {
@@ -72,11 +73,11 @@ export function readSettings<const S extends Settings>(table: S, given: (name: s
   const mistakes = new Map<string, string>();
   for (const [name, setting] of Object.entries<Setting>(table)) {
     const found = given(name);
-    const value = found && read(setting, found.text);
-    values[name] = value ?? (setting.default === undefined ? undefined : read(setting, setting.default));
+    const { value, clause } = found === undefined ? NOT_GIVEN : read(setting, found.text);
+    values[name] = value ?? (setting.default === undefined ? undefined : read(setting, setting.default).value);
     effective.push(effectiveOf(name, setting, found));
     if (found === undefined) continue;
-    if (value === undefined) mistakes.set(name, `${found.at}${name} must be ${v.getDescription(setting.type)}.`);
+    if (value === undefined) mistakes.set(name, `${found.at}${name} must be ${ruleOf(setting)}${clause ?? ''}.`);
     else if (found.source === 'file' && setting.secret?.isIn(value)) {
       mistakes.set(
         name,
@@ -96,9 +97,24 @@ export function defaultOf({ default: text, unset }: Setting): string {
   return text ?? unset ?? 'none';
 }
 
-function read({ type }: Setting, text: string): unknown {
+interface Reading {
+  /** Undefined for what breaks the rule. */
+  readonly value: unknown;
+  /** Which part of the rule it breaks, to be put after the rule. */
+  readonly clause?: string;
+}
+
+const NOT_GIVEN: Reading = { value: undefined };
+
+function read({ type }: Setting, text: string): Reading {
   const result = v.safeParse(type, text);
-  return result.success ? result.output : undefined;
+  if (result.success) return { value: result.output };
+  const clause = clauseOf(result.issues);
+  return { value: undefined, ...(clause === undefined ? {} : { clause: `: ${clause}` }) };
+}
+
+function ruleOf({ type }: Setting): string {
+  return v.getDescription(type) ?? '';
 }
 
 function effectiveOf(name: string, setting: Setting, given: Given | undefined): Effective {
@@ -120,7 +136,9 @@ export function rulesOf(isGiven: (name: string) => boolean, problem: (sentence: 
     isGiven,
     problem,
     needs(names, setting) {
-      for (const name of names) if (isGiven(name)) problem(`${name} needs ${setting}.`);
+      for (const name of names) {
+        if (isGiven(name)) problem(`${name} needs ${setting}: set that, or remove ${name}.`);
+      }
     },
   };
 }

@@ -65,11 +65,17 @@ export function ledgerConfig(
 ): LedgerConfig {
   const keyFile = values.ECT_LEDGER_KEY_FILE;
   if (workers !== 1 && values.ECT_STORE === 'memory') {
-    problem('ECT_WORKERS needs ECT_STORE=sqlite: in memory each worker would have a separate ledger.');
+    problem(
+      'ECT_WORKERS above 1 contradicts ECT_STORE=memory: each worker would have a separate ledger. Remove ECT_WORKERS, or set ECT_STORE=sqlite.',
+    );
   }
   if (values.ECT_STORE === 'postgres') {
     for (const sentence of sharedKeyProblems(signer, keyFile)) problem(sentence);
-    if (workers !== 1) problem('ECT_WORKERS needs ECT_STORE=sqlite: with ECT_STORE=postgres start more replicas.');
+    if (workers !== 1) {
+      problem(
+        'ECT_WORKERS above 1 contradicts ECT_STORE=postgres: remove ECT_WORKERS, and start one replica for each process.',
+      );
+    }
     needs(['ECT_LEDGER_SCRUB_PER_SEC', 'ECT_MIN_FREE_DISK_MIB'], 'ECT_STORE=sqlite');
   } else {
     needs(['ECT_LEDGER_KEY_FILE'], 'ECT_STORE=postgres');

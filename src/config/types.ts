@@ -2,6 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as v from 'valibot';
+import { Fault } from './fault.ts';
 import type { SettingType } from './setting.ts';
 
 /** `title`: what the tables of settings call it. `rule`: what a value must be. */
@@ -9,17 +10,20 @@ function typed<Value>(title: string, rule: string, schema: SettingType<Value>): 
   return v.pipe(schema, v.title(title), v.description(rule));
 }
 
-/** A type whose texts are read by a function, which answers undefined for what breaks the rule. */
+/** A type whose texts are read by a function, which answers a fault, or undefined, for what breaks the rule. */
 export function parsed<Value>(
   title: string,
   rule: string,
-  parse: (text: string) => Value | undefined,
+  parse: (text: string) => Value | Fault | undefined,
 ): SettingType<Value> {
   const schema = v.pipe(
     v.string(),
-    v.transform(parse),
-    v.check((value) => value !== undefined),
-    v.transform((value) => value as Value),
+    v.rawTransform<string, Value>(({ dataset, addIssue, NEVER }) => {
+      const value = parse(dataset.value);
+      if (value !== undefined && !(value instanceof Fault)) return value;
+      addIssue({ message: value instanceof Fault ? value.clause : '' });
+      return NEVER;
+    }),
   );
   return typed(title, rule, schema);
 }
@@ -106,6 +110,21 @@ export function readAddress(value: string, { least, port }: { least: number; por
   if (host === undefined || number === undefined || number < least || number > 65_535) return undefined;
   return { host, port: number };
 }
+
+/** Which part of `host:port` a text breaks that `readAddress` does not take. */
+export function addressFault(value: string): Fault {
+  const [, host = '', port] = /^(.*?)(?::([^:\]]*))?$/su.exec(value) ?? [];
+  if (value.includes('://')) return new Fault('it is a URL: leave out the scheme and the slashes');
+  if (/^[^[\]]*:[^[\]]*:[^[\]]*$/.test(value)) return new Fault('an IPv6 address needs brackets, as in [::1]:8080');
+  if (port === undefined && /^[0-9]{1,5}$/.test(host)) return new Fault(NO_HOST);
+  if (port === undefined || port === '') return new Fault('the port is missing');
+  if (host === '') return new Fault(NO_HOST);
+  if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) return new Fault('the port is not a number from 0 to 65535');
+  if (/[[\]]/.test(host)) return new Fault('only an IPv6 address is written in brackets');
+  return new Fault('the host is neither a name nor an address');
+}
+
+const NO_HOST = 'the host is missing, as in 127.0.0.1:8080';
 
 /** Names are not resolved, so only `localhost` and literal loopback addresses count. */
 export function isLoopback(host: string): boolean {

@@ -1,6 +1,7 @@
 // Which settings say that the service listens on a Unix socket, who may connect, and who they are.
 
 import { isWorkloadId } from '../token/index.ts';
+import { Fault } from './fault.ts';
 import type { Rules, Settings, ValuesOf } from './setting.ts';
 import { choice, text } from './types.ts';
 
@@ -20,6 +21,17 @@ const MAX_PATH_BYTES = 103;
 export function readUnixPath(address: string): string | undefined {
   const path = /^unix:(?:\/\/)?(\/[^\p{Cc}]*[^\p{Cc}/])$/u.exec(address)?.[1];
   return path === undefined || path.startsWith('//') || Buffer.byteLength(path) > MAX_PATH_BYTES ? undefined : path;
+}
+
+/** Why `readUnixPath` takes no path from an address that begins with `unix:`. */
+export function unixPathFault(address: string): Fault {
+  const path = address.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
+  if (!path.startsWith('/')) return new Fault('the path is not absolute, as in unix:/run/ect/ect.sock');
+  if (path.endsWith('/')) return new Fault('the path ends in a slash: name the socket itself');
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+    return new Fault(`the path has more than ${MAX_PATH_BYTES} bytes, the most that every system takes`);
+  }
+  return new Fault('the path begins with two slashes, or has a control character in it');
 }
 
 export const UNIX_SETTINGS = {
@@ -48,7 +60,11 @@ export function unixConfig(
   for (const name of ['ECT_TLS_CERT', 'ECT_WORKLOAD_API'].filter(isGiven)) {
     problem(`${name} contradicts ECT_LISTEN=unix:/path, which has no network between client and service: remove one.`);
   }
-  if (workers !== 1) problem('ECT_WORKERS needs a host and a port in ECT_LISTEN: a socket has one process.');
+  if (workers !== 1) {
+    problem(
+      'ECT_WORKERS above 1 contradicts ECT_LISTEN=unix:/path, which one process serves: remove ECT_WORKERS, or set a host and a port.',
+    );
+  }
   if (caller !== undefined && mode === '666') {
     problem('ECT_UNIX_CALLER contradicts ECT_UNIX_MODE=666: every process of the machine could call as that workload.');
   }

@@ -12,6 +12,8 @@ export interface UnixSocketFault {
   readonly isInUse: boolean;
 }
 
+const ANOTHER = 'Set ECT_LISTEN to another path.';
+
 /** Why the service cannot listen on this path; undefined where it can. Changes nothing: a socket whose process is gone stays. */
 export async function unixSocketFault(path: string): Promise<UnixSocketFault | undefined> {
   const fault = (why: string, isInUse = false) => ({ why: `Cannot listen on unix:${path}: ${why}.`, isInUse });
@@ -40,7 +42,7 @@ export function removeStaleSocket(path: string): void {
 /** Why the system let nothing listen on the path; undefined where the error is not one of the system. */
 export function unixListenFault(path: string, error: unknown): string | undefined {
   if (!(error instanceof Error && 'code' in error)) return undefined;
-  return `Cannot listen on unix:${path}: ${writeFault(path, error, 'Set ECT_LISTEN to another path.')}`;
+  return `Cannot listen on unix:${path}: ${writeFault(path, error, ANOTHER)}`;
 }
 
 /** A full sentence. */
@@ -51,9 +53,13 @@ function directoryFault(path: string): string | undefined {
     const { mode } = statSync(directory);
     if ((mode & 0o1002) !== 0o0002) return undefined;
   } catch (error) {
-    return writeFault(path, error);
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return writeFault(path, error, isMissing ? `Make ${directory}, or set ECT_LISTEN to another path.` : ANOTHER);
   }
-  return `everybody may write ${directory}, and put another socket in the place of this one. Run chmod o-w ${directory}.`;
+  return (
+    `everybody may write ${directory}, and put another socket in the place of this one. ` +
+    `Run chmod o-w ${directory}, or set ECT_LISTEN to another path.`
+  );
 }
 
 /** Undefined: somebody listens. Otherwise the code of the error. */

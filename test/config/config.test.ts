@@ -255,8 +255,8 @@ describe('S10: levels', () => {
 });
 
 describe('S10: what several workers could not share', () => {
-  const memory = /^ECT_WORKERS needs ECT_STORE=sqlite: /;
-  const guard = /^ECT_WORKERS needs a replay guard that workers share.* ECT_JTI_REPLAY_CACHE_SIZE\.$/;
+  const memory = /^ECT_WORKERS above 1 contradicts ECT_STORE=memory: .* Remove ECT_WORKERS, or set ECT_STORE=sqlite\.$/;
+  const guard = /^ECT_WORKERS above 1 contradicts ECT_JTI_REPLAY_CACHE_SIZE: .* Remove one of the two\.$/;
 
   test.each(['2', 'auto'])('a ledger or a replay guard in memory is rejected with ECT_WORKERS=%s', (ECT_WORKERS) => {
     expect(problemsOf({ ECT_WORKERS, ECT_STORE: 'memory' })).toEqual([expect.stringMatching(memory)]);

@@ -60,6 +60,17 @@ describe('S10: mistakes in a configuration file', () => {
     ]);
   });
 
+  test('one mistake hides no other: a key that occurs twice, unknown keys, values that break their rules', () => {
+    const text = 'ECT_STORE: memory\nECT_STORE: sqlite\nECT_LISTNE: a\nECT_HTTP2: 3\nECT_ADMINS: [a]\nECT_ADMINS: b\n';
+    expect(problemsOf(text).toSorted()).toEqual([
+      'ect.yaml:2: ECT_STORE occurs twice: remove one.',
+      'ect.yaml:3: ECT_LISTNE is not a setting: did you mean ECT_LISTEN?',
+      'ect.yaml:4: ECT_HTTP2 must be engine or node.',
+      'ect.yaml:5: ECT_ADMINS must be a text; entries of a list are separated by commas.',
+      'ect.yaml:6: ECT_ADMINS occurs twice: remove one.',
+    ]);
+  });
+
   test('S1 a secret stands in a file of its own', () => {
     const text = [
       'ECT_LOCAL_KEY_FILE: key.pem',
@@ -84,7 +95,7 @@ describe('S10: mistakes in a configuration file', () => {
     ['a list', 'ECT_ADMINS: [canary]\n', 1, 'ECT_ADMINS must be a text; entries of a list are separated by commas.'],
     ['a mapping', 'ECT_TLS_CERT:\n  canary: 1\n', 1, 'ECT_TLS_CERT must be a text'],
     ['a tag', 'ECT_STORE: !!binary canary\n', 1, 'ECT_STORE has a tag (`!`), which is not allowed.'],
-    ['a key that is there twice', 'ECT_STORE: memory\nECT_STORE: memory\n', 2, 'this key occurs twice.'],
+    ['a key that is there twice', 'ECT_STORE: memory\nECT_STORE: memory\n', 2, 'ECT_STORE occurs twice: remove one.'],
     ['a second document', 'ECT_STORE: memory\n---\ncanary: 1\n', 2, 'the file must have one document'],
     ['a tab', 'ECT_TLS_CERT:\n\tcanary: 1\n', 2, 'this line is indented with a tab'],
     ['an open quote', 'ECT_ISSUER: "canary\n', 2, 'this is not YAML.'],

@@ -50,6 +50,38 @@ describe('S10: mistakes', () => {
     }
   });
 
+  test.each([
+    ['ECT_LISTEN', '8080', 'the host is missing, as in 127.0.0.1:8080'],
+    ['ECT_LISTEN', ':8080', 'the host is missing, as in 127.0.0.1:8080'],
+    ['ECT_LISTEN', 'localhost', 'the port is missing'],
+    ['ECT_LISTEN', 'localhost:', 'the port is missing'],
+    ['ECT_LISTEN', '[::1]', 'the port is missing'],
+    ['ECT_LISTEN', '127.0.0.1:65536', 'the port is not a number from 0 to 65535'],
+    ['ECT_LISTEN', '127.0.0.1:http', 'the port is not a number from 0 to 65535'],
+    ['ECT_LISTEN', '::1:8080', 'an IPv6 address needs brackets, as in [::1]:8080'],
+    ['ECT_LISTEN', '2001:db8::1', 'an IPv6 address needs brackets, as in [::1]:8080'],
+    ['ECT_LISTEN', '[127.0.0.1]:1', 'only an IPv6 address is written in brackets'],
+    ['ECT_LISTEN', 'http://localhost:1', 'it is a URL: leave out the scheme and the slashes'],
+    ['ECT_LISTEN', 'a b:1', 'the host is neither a name nor an address'],
+    ['ECT_LISTEN', 'unix:ect.sock', 'the path is not absolute, as in unix:/run/ect/ect.sock'],
+    ['ECT_LISTEN', 'unix:/run/', 'the path ends in a slash: name the socket itself'],
+    ['ECT_LISTEN', `unix:/${'a'.repeat(103)}`, 'the path has more than 103 bytes, the most that every system takes'],
+    ['ECT_PUBLIC_URL', 'ect.example', 'it does not begin with http:// or https://'],
+    ['ECT_PUBLIC_URL', 'https://ect.example:x', 'the host or the port is not one'],
+    ['ECT_PUBLIC_URL', 'https://ect.example/path', 'it has more than a host and a port'],
+    ['ECT_POSTGRES_URL', 'mysql://a@b/c', 'it does not begin with postgres://'],
+    ['ECT_POSTGRES_URL', 'postgres://b/c', 'the user is missing'],
+    ['ECT_POSTGRES_URL', 'postgres://a@b', 'the database is missing'],
+    ['ECT_POSTGRES_URL', 'postgres://a@b:x/c', 'a host or a port is not one'],
+    ['ECT_REDIS_URL', 'localhost:6379', 'it does not begin with redis:// or rediss://'],
+    ['ECT_REDIS_URL', 'redis://localhost/cache', 'the number of the database is not one'],
+    ['ECT_ADMINS', 'spiffe://example.org/a,b', 'entry 2 of the list is wrong'],
+  ])('a rule of several parts says which one the value breaks: %s=%s', (name, value, fault) => {
+    const found = problemsOf({ [name]: value, ECT_STORE: name === 'ECT_POSTGRES_URL' ? 'postgres' : '' });
+    const own = found.filter((problem) => problem.startsWith(`${name} must be `));
+    expect(own.map((problem) => problem.endsWith(`: ${fault}.`))).toEqual([true]);
+  });
+
   test.each(['urn:é', 'urn:ect:{dev}', 'urn:ect:"dev"', 'urn:ect:a|b', 'urn:ect:\\', 'urn:ect:🙂'])(
     'an issuer that no token may carry is rejected at the start, not at the first token: %s',
     (issuer) => {

@@ -103,8 +103,12 @@ describe('what a shared store needs', () => {
     expect(
       problemsOf({ ...ENV, ECT_LOCAL_KEY_FILE: '', ECT_SIGNER: 'kms', ECT_KMS_KEY: 'k', ECT_KMS_REGION: 'eu-west-1' }),
     ).toEqual([]);
-    expect(problemsOf({ ...ENV, ECT_WORKERS: '2' })).toEqual([expect.stringMatching(/^ECT_WORKERS needs/)]);
-    expect(problemsOf({ ...ENV, ECT_JTI_REPLAY_CACHE_SIZE: '9' })).toEqual([expect.stringContaining('replicas share')]);
+    expect(problemsOf({ ...ENV, ECT_WORKERS: '2' })).toEqual([
+      expect.stringMatching(/^ECT_WORKERS above 1 contradicts ECT_STORE=postgres: /),
+    ]);
+    expect(problemsOf({ ...ENV, ECT_JTI_REPLAY_CACHE_SIZE: '9' })).toEqual([
+      expect.stringContaining('each replica would remember uses of its own'),
+    ]);
     expect(problemsOf({ ...ENV, ECT_LEDGER_SCRUB_PER_SEC: '9', ECT_MIN_FREE_DISK_MIB: '9' })).toHaveLength(2);
   });
 
@@ -119,6 +123,8 @@ describe('what a shared store needs', () => {
   test('without it the settings of the database, and a given ledger key, would change nothing', () => {
     const { ECT_POSTGRES_URL, ECT_LEDGER_KEY_FILE } = ENV;
     const all = { ECT_POSTGRES_URL, ECT_POSTGRES_POOL: '9', ECT_LEDGER_KEY_FILE };
-    expect(problemsOf(all)).toEqual(Object.keys(all).map((key) => `${key} needs ECT_STORE=postgres.`));
+    expect(problemsOf(all)).toEqual(
+      Object.keys(all).map((key) => `${key} needs ECT_STORE=postgres: set that, or remove ${key}.`),
+    );
   });
 });

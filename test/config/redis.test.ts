@@ -95,7 +95,7 @@ describe('where Redis is', () => {
     ]);
     expect(problemsOf({ ...env, ECT_REDIS_SENTINELS: 'a:0' })[0]).toMatch(/^ECT_REDIS_SENTINELS must be /);
     expect(problemsOf({ ...ENV, ECT_REDIS_SENTINEL_PASSWORD_FILE: '/x' })).toEqual([
-      'ECT_REDIS_SENTINEL_PASSWORD_FILE needs ECT_REDIS_SENTINELS.',
+      'ECT_REDIS_SENTINEL_PASSWORD_FILE needs ECT_REDIS_SENTINELS: set that, or remove ECT_REDIS_SENTINEL_PASSWORD_FILE.',
     ]);
   });
 
@@ -144,7 +144,7 @@ describe('ECT_REPLAY', () => {
     const all = { ECT_REDIS_URL: 'redis://localhost', ECT_REDIS_PREFIX: 'a', ECT_REDIS_CLUSTER: 'yes' };
     expect(problemsOf(all).toSorted()).toEqual(
       Object.keys(all)
-        .map((key) => `${key} needs ECT_REPLAY=redis.`)
+        .map((key) => `${key} needs ECT_REPLAY=redis: set that, or remove ${key}.`)
         .toSorted(),
     );
   });

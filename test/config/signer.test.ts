@@ -91,9 +91,13 @@ describe('a key in AWS KMS', () => {
     expect(problemsOf({ ECT_SIGNER: 'kms', ECT_KMS_KEY: 'alias/ect' })).toEqual([
       'ECT_KMS_KEY is not an ARN, so ECT_KMS_REGION must be set.',
     ]);
-    expect(problemsOf({ ECT_KMS_KEY: 'alias/ect' })).toEqual(['ECT_KMS_KEY needs ECT_SIGNER=kms.']);
+    expect(problemsOf({ ECT_KMS_KEY: 'alias/ect' })).toEqual([
+      'ECT_KMS_KEY needs ECT_SIGNER=kms: set that, or remove ECT_KMS_KEY.',
+    ]);
     expect(problemsOf({ ...KMS, ECT_SIGNER: 'local', ECT_KMS_CONCURRENCY: '5' })).toEqual(
-      ['ECT_KMS_KEY', 'ECT_KMS_REGION', 'ECT_KMS_CONCURRENCY'].map((key) => `${key} needs ECT_SIGNER=kms.`),
+      ['ECT_KMS_KEY', 'ECT_KMS_REGION', 'ECT_KMS_CONCURRENCY'].map(
+        (key) => `${key} needs ECT_SIGNER=kms: set that, or remove ${key}.`,
+      ),
     );
     expect(problemsOf({ ...KMS, ECT_LOCAL_KEY_FILE: 'key.pem' })).toEqual([
       'ECT_LOCAL_KEY_FILE contradicts ECT_SIGNER=kms: remove one.',

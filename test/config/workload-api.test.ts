@@ -51,7 +51,7 @@ describe('the address of a Workload API', () => {
     expect(svidOf('internal')).toEqual({ hint: 'internal' });
     expect(problemsOf({ ECT_WORKLOAD_API: SOCKET, ECT_WORKLOAD_API_SVID: 'spiffe://example.org//a' })).toHaveLength(1);
     expect(problemsOf({ ECT_WORKLOAD_API_SVID: 'internal' })).toEqual([
-      'ECT_WORKLOAD_API_SVID needs ECT_WORKLOAD_API.',
+      'ECT_WORKLOAD_API_SVID needs ECT_WORKLOAD_API: set that, or remove ECT_WORKLOAD_API_SVID.',
     ]);
   });
 
@@ -81,7 +81,7 @@ describe('a Unix socket', () => {
 
   test('its settings need one', () => {
     expect(problemsOf({ ECT_UNIX_CALLER: 'spiffe://example.org/a' })).toEqual([
-      'ECT_UNIX_CALLER needs ECT_LISTEN=unix:/path.',
+      'ECT_UNIX_CALLER needs ECT_LISTEN=unix:/path: set that, or remove ECT_UNIX_CALLER.',
     ]);
   });
 });
