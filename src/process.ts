@@ -3,7 +3,7 @@
 import { backupsOf } from './backup/index.ts';
 import type { CheckConfig } from './cli/config.ts';
 import { runProgram } from './cli/program.ts';
-import { addToEnvironment, ConfigError, openConfigFile } from './config/index.ts';
+import { addToEnvironment, ConfigError, dropEmptySettings, openConfigFile } from './config/index.ts';
 import { DirectoryInUse } from './data-directory/ownership.ts';
 import { EctError, type ErrorReason } from './errors.ts';
 import { ledgerCopier } from './ledger-copy/index.ts';
@@ -30,8 +30,10 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     if (error.code === 'EPIPE') process.exit();
     throw error;
   });
-  const check: CheckConfig = async ({ callKms, config }) =>
-    checkConfig(process.env, { callKms, file: config ? await openConfigFile(config) : undefined });
+  const check: CheckConfig = async ({ callKms, config }) => {
+    const configOption = config === process.env['ECT_CONFIG'] ? undefined : config;
+    return checkConfig(process.env, { callKms, file: config ? await openConfigFile(config) : undefined, configOption });
+  };
   const parts = {
     serve: (config: string | undefined) => serve(signals ?? new Signals(), config),
     checkConfig: check,
@@ -44,6 +46,7 @@ export async function runProcess(signals: Signals | undefined): Promise<void> {
     io: process,
   };
   const [command = ''] = process.argv.slice(2);
+  dropEmptySettings(process.env);
   try {
     // These two open the file themselves, since they tell a mistake in it from one in the environment.
     if (command !== 'serve' && command !== 'config') await addConfigFile();

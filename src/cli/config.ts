@@ -48,6 +48,9 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
   return new Command('config').description('check the configuration of a service').addCommand(command);
 }
 
+/** What follows a value. */
+const SOURCES = { environment: '', file: ' (file)', option: ' (option)', default: ' (default)' } as const;
+
 function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   for (const warning of warnings) remark(io, paint(io.stderr, 'yellow', `! ${plain(warning)}`));
   if (problems.length > 0) {
@@ -59,9 +62,7 @@ function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   const headline =
     warnings.length === 0 ? 'a service would start with this configuration' : 'no mistake, but see above';
   print(io, paint(io.stdout, 'green', `✓ ${headline}`));
-  const rows = settings.map(
-    ({ name, value, source }) => [name, source === 'environment' ? value : `${value} (${source})`] as const,
-  );
+  const rows = settings.map(({ name, value, source }) => [name, `${value}${SOURCES[source]}`] as const);
   for (const line of columns(rows)) print(io, `  ${line}`);
 }
 

@@ -86,6 +86,7 @@ function buildProgram(parts: ProgramParts): Command {
     helpCommand(io, program),
   ];
   for (const command of commands) program.addCommand(command);
+  program.hook('preAction', (_program, command) => rejectEmpty(command));
   for (const command of [program, ...commands, ...commands.flatMap(subcommandsOf)]) {
     command
       .exitOverride()
@@ -96,6 +97,20 @@ function buildProgram(parts: ProgramParts): Command {
       });
   }
   return program;
+}
+
+/** An empty value is that of a shell variable which is not set. Where it counted as "not given", the command would do something else. */
+function rejectEmpty(command: Command): void {
+  const isEmpty = (value: unknown) => value === '' || (Array.isArray(value) && value.includes(''));
+  const options = command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .filter((option) => isEmpty(command.getOptionValue(option.attributeName())))
+    .map(({ flags }) => `option '${flags}'`);
+  const args = command.registeredArguments
+    .filter((_, at) => isEmpty(command.processedArgs[at]))
+    .map((argument) => `argument '${argument.name()}'`);
+  const [first] = [...options, ...args];
+  if (first !== undefined) command.error(`error: ${first} is empty: give it a value, or leave it out`);
 }
 
 function howToGetHelp(command: Command): string {

@@ -38,12 +38,16 @@ export interface ConfigReport {
   readonly settings: readonly Effective[];
 }
 
+interface CheckedOptions {
+  readonly callKms: boolean;
+  readonly file?: ConfigFile | undefined;
+  /** The path of `file`, where an option named it. */
+  readonly configOption?: string | undefined;
+}
+
 /** Checks the settings in `env` and `file`, and the files that they name. `callKms`: asks AWS KMS for the key and for a signature too. */
-export async function checkConfig(
-  env: Env,
-  { callKms, file }: { readonly callKms: boolean; readonly file?: ConfigFile | undefined },
-): Promise<ConfigReport> {
-  const { config, problems, wrong, settings } = examineConfig(env, file);
+export async function checkConfig(env: Env, { callKms, file, configOption }: CheckedOptions): Promise<ConfigReport> {
+  const { config, problems, wrong, settings } = examineConfig(env, file, configOption);
   const checks = [
     checkDataDir(config),
     checkSigningKey(config, callKms),

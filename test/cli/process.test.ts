@@ -21,6 +21,29 @@ test('a shell keeps a token in a variable, and hands it on', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ valid: true, claims: { execAct: 'review_spec' } });
 });
 
+test('a setting that is empty is not set, whichever program reads it', async () => {
+  const names = ['ECT_CA', 'ECT_CERT', 'ECT_KEY', 'ECT_TOKEN_FILE', 'ECT_SERVER_ID', 'ECT_CONFIG'];
+  const empty = Object.fromEntries(names.map((name) => [name, '']));
+  expect(await runMain(['checkpoint'], { ...empty, ECT_URL: service.url })).toMatchObject({ code: 0, stderr: '' });
+  const { stderr } = await runMain(['checkpoint', '--timeout', '5s'], { ...empty, ECT_URL: '' });
+  // Which is not "the URL is none": it is asked where services listen.
+  expect(stderr).not.toContain('--url <url>');
+});
+
+test.each([
+  ['an option', ['checkpoint', '--ca', ''], "error: option '--ca <file>' is empty"],
+  [
+    'one of the values of an option',
+    ['issue', '--exec-act', 'a', '--aud', 'b', ''],
+    "error: option '--aud <uri...>' is empty",
+  ],
+  ['an argument', ['verify', ''], "error: argument 'token' is empty"],
+])('%s that is empty, as of a shell variable that is not set, is wrong usage', async (_what, argv, message) => {
+  const { code, stderr } = await runMain(argv, { ECT_URL: service.url });
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+});
+
 test.each([
   [0, ['checkpoint']],
   [1, ['entry', '--index', '999']],

@@ -168,6 +168,10 @@ describe('a sound configuration', () => {
       ECT_REPLAY: ['store', 'default'],
       ECT_JTI_REPLAY_CACHE_SIZE: ['as ECT_REPLAY says', 'default'],
     });
+    const replaced = await checkConfig({ ...env, ECT_JTI_REPLAY_CACHE_SIZE: '0' }, { callKms: false });
+    expect(replaced.settings.find(({ name }) => name === 'ECT_REPLAY')?.value).toBe(
+      'as ECT_JTI_REPLAY_CACHE_SIZE says',
+    );
     const secret = await checkConfig({ ...env, ECT_LOCAL_KEY_PASSPHRASE: 'canary' }, { callKms: false });
     expect(JSON.stringify(secret)).not.toContain('canary');
   });

@@ -68,6 +68,21 @@ test('commands that work on what belongs to a service find its settings in the f
   expect(stderr).toContain(join(folder, 'of-the-file'));
 });
 
+test('a check shows every value that counts with its source, also the file that an option names', async () => {
+  const file = await write('shown.yaml', `ECT_DATA_DIR: ${folder}/shown\nECT_LISTEN: 127.0.0.1:0\n`);
+  const env = { ECT_DATA_DIR: '', ECT_CONFIG: '' };
+  const { code, stdout } = await runMain(['config', 'check', '--config', file], env);
+  expect(code).toBe(0);
+  const shown = Object.fromEntries(stdout.split('\n').map((line) => line.trim().split(/ {2,}/)));
+  expect(shown).toMatchObject({
+    ECT_CONFIG: `${file} (option)`,
+    ECT_DATA_DIR: `${folder}/shown (file)`,
+    ECT_ISSUER: 'urn:ect:dev (default)',
+  });
+  const named = await runMain(['config', 'check', '--json'], { ...env, ECT_CONFIG: file });
+  expect(JSON.parse(named.stdout).settings.ECT_CONFIG).toEqual({ value: file, source: 'environment', default: false });
+});
+
 test.each<[what: string, make: () => Promise<string>, fault: string]>([
   ['is not there', async () => join(folder, 'nowhere.yaml'), 'there is no file '],
   ['is a directory', async () => folder, 'is a directory, not a file'],

@@ -53,7 +53,7 @@ def error_info(error):
 
 def connect(address):
     """Cleartext, or TLS with the certificate of this workload where ECT_CA, ECT_CERT and ECT_KEY name PEM files."""
-    if "ECT_CERT" not in os.environ:
+    if not os.environ.get("ECT_CERT"):
         return grpc.insecure_channel(address)
     ca, cert, key = (Path(os.environ[name]).read_bytes() for name in ("ECT_CA", "ECT_CERT", "ECT_KEY"))
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca, key, cert))

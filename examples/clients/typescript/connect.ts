@@ -43,6 +43,6 @@ try {
 /** For https: the certificate of this workload, where ECT_CA, ECT_CERT and ECT_KEY name PEM files. */
 function certificates() {
   const { ECT_CA, ECT_CERT, ECT_KEY } = process.env;
-  if (ECT_CA === undefined || ECT_CERT === undefined || ECT_KEY === undefined) return {};
+  if (!ECT_CA || !ECT_CERT || !ECT_KEY) return {};
   return { ca: readFileSync(ECT_CA), cert: readFileSync(ECT_CERT), key: readFileSync(ECT_KEY) };
 }

@@ -73,6 +73,6 @@ function decode<Message>(type: string, bytes: Buffer): Message {
 /** Cleartext, or TLS with the certificate of this workload where ECT_CA, ECT_CERT and ECT_KEY name PEM files. */
 function security() {
   const { ECT_CA, ECT_CERT, ECT_KEY } = process.env;
-  if (ECT_CA === undefined || ECT_CERT === undefined || ECT_KEY === undefined) return credentials.createInsecure();
+  if (!ECT_CA || !ECT_CERT || !ECT_KEY) return credentials.createInsecure();
   return credentials.createSsl(readFileSync(ECT_CA), readFileSync(ECT_KEY), readFileSync(ECT_CERT));
 }

@@ -90,10 +90,11 @@ public final class Client {
 
   /** Cleartext, or TLS with the certificate of this workload where ECT_CA, ECT_CERT and ECT_KEY name PEM files. */
   private static ChannelCredentials credentials() throws IOException {
-    if (System.getenv("ECT_CERT") == null) return InsecureChannelCredentials.create();
+    String cert = System.getenv("ECT_CERT");
+    if (cert == null || cert.isEmpty()) return InsecureChannelCredentials.create();
     return TlsChannelCredentials.newBuilder()
         .trustManager(new File(System.getenv("ECT_CA")))
-        .keyManager(new File(System.getenv("ECT_CERT")), new File(System.getenv("ECT_KEY")))
+        .keyManager(new File(cert), new File(System.getenv("ECT_KEY")))
         .build();
   }
 }
