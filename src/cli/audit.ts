@@ -15,7 +15,7 @@ import { EXIT, WrongUsage } from './exit.ts';
 import { attempt, attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
 import { withLedgerFile } from './ledger-file.ts';
-import { type Io, type OutputOptions, withOutput } from './output.ts';
+import { type Io, type OutputOptions, withJson } from './output.ts';
 import { drawProgress } from './progress.ts';
 import { each, readBytes, readText } from './values.ts';
 
@@ -54,15 +54,31 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
     )
     .option('--state <file>', 'continue where the last audit with this file stopped, and store where this one stops')
     .option('--jwks <file>', 'a fetched key set: compare it with the ledger (of a service: its own)');
-  withHelp(withOutput(withService(command)), {
-    examples: [
-      'ect audit data/ledger.db --ledger-key @ledger.vkey',
-      'ect audit --url http://127.0.0.1:8080',
-      'ECT_POSTGRES_PASSWORD_FILE=auditor.password ect audit --postgres-url postgres://auditor@db.example.org/ect',
-      'ect audit --url https://ect.example:8443 --ledger-key @ledger.vkey --state ect.audit-state',
-    ],
-    rejected: 'the ledger has a fault, or could not be read',
-  });
+  withHelp(
+    withJson(withService(command), [
+      'ok',
+      'fromIndex',
+      'treeSize',
+      'rootHash',
+      'verifierKey',
+      'keySource',
+      'withoutToken',
+      'mark',
+      'acceptedLosses',
+      'keys',
+      'faultCount',
+      'faults',
+    ]),
+    {
+      examples: [
+        'ect audit data/ledger.db --ledger-key @ledger.vkey',
+        'ect audit --url http://127.0.0.1:8080',
+        'ECT_POSTGRES_PASSWORD_FILE=auditor.password ect audit --postgres-url postgres://auditor@db.example.org/ect',
+        'ect audit --url https://ect.example:8443 --ledger-key @ledger.vkey --state ect.audit-state',
+      ],
+      rejected: 'the ledger has a fault, or could not be read',
+    },
+  );
   return command.action((file: string | undefined, options: AuditOptions) => {
     const { postgresUrl } = options;
     const named = command.getOptionValueSource('url');

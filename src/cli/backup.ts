@@ -6,7 +6,7 @@ import { type DataDirOptions, noteOption, withDataDir } from './data-dir-option.
 import { WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
-import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 import { drawProgress } from './progress.ts';
 
 /** The ledger in a backup. */
@@ -72,13 +72,26 @@ export function backupCommand(io: Io, { make }: Backups): Command {
       .description('copy a data directory, keys included, and verify the copy; a service may be using it')
       .argument('<dir>', 'the new directory of the backup: one for each'),
   );
-  withHelp(withOutput(command), {
-    examples: [
-      'ect backup /srv/backups/2026-03-01',
-      'ect backup /srv/backups/$(date +%F) --data-dir /var/lib/ect --json',
-    ],
-    rejected: 'no backup was made: the directory is taken, there is no space, or the ledger is damaged',
-  });
+  withHelp(
+    withJson(command, [
+      'directory',
+      'origin',
+      'verifierKey',
+      'treeSize',
+      'rootHash',
+      'files',
+      'bytes',
+      'copiedMs',
+      'left',
+    ]),
+    {
+      examples: [
+        'ect backup /srv/backups/2026-03-01',
+        'ect backup /srv/backups/$(date +%F) --data-dir /var/lib/ect --json',
+      ],
+      rejected: 'no backup was made: the directory is taken, there is no space, or the ledger is damaged',
+    },
+  );
   return command.action((directory: string, options: DataDirOptions & OutputOptions) =>
     attempt(io, options, async () => {
       const progress = drawProgress(io.stderr, 'verified');
@@ -123,14 +136,29 @@ export function restoreCommand(io: Io, { restore }: Backups): Command {
     .option('--replace', 'the data directory is not empty: put its files aside, in a directory inside it')
     .option('--accept-loss', 'the backup is older than what the ledger has shown: record in the ledger what is missing')
     .addOption(noteOption());
-  withHelp(withOutput(withConfirmation(command)), {
-    examples: [
-      'ect restore /srv/backups/2026-03-01 --data-dir ./data',
-      'ect restore /srv/backups/2026-03-01 --replace --yes',
-      'ect restore /srv/backups/2026-03-01 --replace --accept-loss --note "the disk failed" --yes',
-    ],
-    rejected: 'nothing was restored: the backup is damaged or older than what was shown, or the directory is in use',
-  });
+  withHelp(
+    withJson(withConfirmation(command), [
+      'directory',
+      'origin',
+      'verifierKey',
+      'treeSize',
+      'rootHash',
+      'createdAt',
+      'keptIn',
+      'stayed',
+      'onceFault',
+      'added',
+      'acceptedLoss',
+    ]),
+    {
+      examples: [
+        'ect restore /srv/backups/2026-03-01 --data-dir ./data',
+        'ect restore /srv/backups/2026-03-01 --replace --yes',
+        'ect restore /srv/backups/2026-03-01 --replace --accept-loss --note "the disk failed" --yes',
+      ],
+      rejected: 'nothing was restored: the backup is damaged or older than what was shown, or the directory is in use',
+    },
+  );
   return command.action((backup: string, options: RestoreOptions) =>
     attempt(io, options, async () => {
       const { dataDir, replace = false, acceptLoss = false, note } = options;

@@ -20,7 +20,7 @@ export function checkpointCommand(io: Io): Command {
     .description('print the current checkpoint: the signed size and root of the ledger')
     .option('--key', 'print only the verifier key of the ledger; keep it, and check receipts with it')
     .addOption(new Option('--data-dir <dir>', 'with --key: read it from this data directory, without a service'));
-  withHelp(withOutput(withService(command)), {
+  withHelp(withOutput(withService(command), 'with --key the member verifierKey'), {
     examples: ['ect checkpoint', 'ect checkpoint --key > ledger.vkey', 'ect checkpoint --key --data-dir ./data'],
     rejected: 'the service could not be reached, or the directory holds no ledger',
   });

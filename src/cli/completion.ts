@@ -19,7 +19,6 @@ export function completionCommand(io: Io, program: Command): Command {
       'ect completion zsh > ~/.zfunc/_ect',
       'ect completion fish > ~/.config/fish/completions/ect.fish',
     ],
-    rejected: 'it cannot fail',
   });
   return command.action((shell: Shell) => print(io, WRITERS[shell](placesIn(program))));
 }

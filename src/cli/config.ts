@@ -3,10 +3,10 @@
 import { Command } from 'commander';
 import type { Effective } from '../config/index.ts';
 import { configFileOption } from './config-file-option.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, mistakeCount } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
-import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 
 /** What was found. */
 export interface ConfigFindings {
@@ -32,7 +32,7 @@ export function configCommand(io: Io, checkConfig: CheckConfig): Command {
     .description('check every setting and every file that a start would read; change nothing, and start nothing')
     .addOption(configFileOption())
     .option('--kms', 'call AWS KMS too: find the key, and have it sign once');
-  withHelp(withOutput(command), {
+  withHelp(withJson(command, ['valid', 'problems', 'warnings', 'settings']), {
     examples: ['ect config check', 'ECT_LISTEN=0.0.0.0:8443 ECT_TLS_CERT=server.pem ect config check'],
     rejected: 'the check itself failed',
     wrong: 'the configuration has mistakes: all of them are listed; or wrong usage',
@@ -54,8 +54,7 @@ const SOURCES = { environment: '', file: ' (file)', option: ' (option)', default
 function tell(io: Io, { problems, warnings, settings }: ConfigFindings): void {
   for (const warning of warnings) remark(io, paint(io.stderr, 'yellow', `! ${plain(warning)}`));
   if (problems.length > 0) {
-    const headline = problems.length === 1 ? 'The configuration has a mistake:' : `${problems.length} mistakes:`;
-    remark(io, paint(io.stderr, 'red', `✗ ${headline}`));
+    remark(io, paint(io.stderr, 'red', `✗ The configuration has ${mistakeCount(problems.length)}:`));
     for (const problem of problems) for (const line of problem.split('\n')) remark(io, `  ${plain(line)}`);
     return;
   }

@@ -8,7 +8,7 @@ import { type Outcome, runVector } from './conformance-run.ts';
 import { EXIT, Rejected, WrongUsage } from './exit.ts';
 import { attempt, attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 import { drawProgress } from './progress.ts';
 import { readBytes } from './values.ts';
 import { isGraphVector, type Profiles, readProfiles, readVectors, SHIPPED_VECTORS, type Vector } from './vectors.ts';
@@ -30,7 +30,7 @@ export function conformanceCommand(io: Io): Command {
       new Option('--vectors <dir>', 'vectors to use instead of those in the package').default(SHIPPED_VECTORS, 'none'),
     )
     .option('--write-trust <file>', 'only write the trusted test keys to a file, for ECT_TRUST_FILE');
-  withHelp(withOutput(withService(command)), {
+  withHelp(withJson(withService(command), ['profile', 'groups']), {
     examples: [
       'ect conformance --write-trust trust.json',
       'ECT_TRUST_FILE=trust.json ect serve   # in another terminal; never with data that matters: the keys are public',

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { Rejected } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 
 /** What is to be done, and for which role of the service. */
 export interface SchemaRequest {
@@ -51,7 +51,7 @@ function schemaCommand(
   const command = new Command(kind)
     .description(description)
     .option('--role <name>', 'the role of the service, which is given the rights that it needs and no more');
-  withHelp(withOutput(command), {
+  withHelp(withJson(command, ['from', 'to']), {
     examples: [...examples],
     rejected: 'nothing was changed: the database cannot be reached, or its tables are not of the expected version',
   });

@@ -10,7 +10,7 @@ import { Rejected } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { writeNewFile } from './new-file.ts';
-import { type Io, type OutputOptions, print, printJson, remark, withOutput } from './output.ts';
+import { type Io, type OutputOptions, print, printJson, remark, withJson } from './output.ts';
 
 interface DevCaOptions extends OutputOptions {
   readonly trustDomain: string;
@@ -32,7 +32,7 @@ export function devCaCommand(io: Io): Command {
     .argument('<directory>', 'where the files are made; existing ones are never touched')
     .option('--trust-domain <name>', 'of the SPIFFE IDs', trustDomain, 'dev.example')
     .option('--workload <name...>', `names of workloads (default ${WORKLOADS.join(' and ')})`, workload);
-  withHelp(withOutput(command), {
+  withHelp(withJson(command, ['directory', 'server', 'workloads', 'notAfter']), {
     examples: ['ect dev-ca certs', 'ect dev-ca certs --trust-domain example.org --workload planner --workload trader'],
     rejected: 'a file exists already, or cannot be written',
   });

@@ -2,14 +2,23 @@
 
 import type { ErrorReason } from '../errors.ts';
 
-/** 0: success. 1: rejected, or failed. 2: wrong usage. */
+/** What every command ends with. */
 export const EXIT = { ok: 0, rejected: 1, usage: 2 } as const;
+
+/** What they mean. `ect serve` has one more. */
+export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
+  [EXIT.ok, 'ok: it was done, or the answer is yes'],
+  [EXIT.rejected, 'the answer is no, or it could not be done'],
+  [EXIT.usage, 'wrong usage: the command line, a setting, or a file that they name'],
+];
 
 /** What a person needs to know about a failure. Remote text in it is printed through `plain`. */
 export interface Failure {
   /** A value of ErrorReason, or a reason of the command line itself (lower case). */
   readonly reason: ErrorReason | (string & {});
   readonly message: string;
+  /** Several mistakes, each to be told on a line of its own: `file:line:column: what`. */
+  readonly faults?: readonly string[];
   /** What to do next. Empty where nothing is known. */
   readonly remedy: string;
   readonly metadata: Readonly<Record<string, string>>;
@@ -29,4 +38,19 @@ export class Rejected extends Error {
 /** Ends a command with exit code 2: an argument that only turned out wrong while it was used. */
 export class WrongUsage extends Error {
   override readonly name = 'WrongUsage';
+  /** Several mistakes, each to be told on a line of its own. */
+  readonly faults: readonly string[];
+
+  constructor(
+    message: string,
+    { faults = [], ...options }: ErrorOptions & { readonly faults?: readonly string[] } = {},
+  ) {
+    super(message, options);
+    this.faults = faults;
+  }
+}
+
+/** `a mistake`, `3 mistakes`. */
+export function mistakeCount(count: number): string {
+  return count === 1 ? 'a mistake' : `${count} mistakes`;
 }

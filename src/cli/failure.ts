@@ -17,6 +17,7 @@ export async function attempt(io: Io, options: OutputOptions, body: () => Promis
     if (error instanceof WrongUsage) {
       io.exitCode = EXIT.usage;
       remark(io, `error: ${plain(error.message)}`);
+      for (const fault of error.faults) remark(io, `  ${plain(fault)}`);
       return;
     }
     io.exitCode = EXIT.rejected;

@@ -1,6 +1,7 @@
 // `ect help keys rotate`: the help page of a command at any depth.
 
 import { Command } from 'commander';
+import { nearest } from '../spelling.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './output.ts';
 
@@ -15,7 +16,7 @@ export function helpCommand(io: Io, program: Command): Command {
         const next = subcommandOf(command, word);
         if (next === undefined) {
           io.exitCode = EXIT.usage;
-          io.stderr.write(`error: ${fullName(command)} has no command '${word}'. ${choicesOf(command)}\n`);
+          io.stderr.write(`error: ${fullName(command)} has no command '${word}'. ${hintFor(word, command)}\n`);
           return;
         }
         command = next;
@@ -33,8 +34,10 @@ function subcommandOf(command: Command, word: string): Command | undefined {
   return command.commands.find((sub) => sub.name() === word);
 }
 
-function choicesOf(command: Command): string {
+function hintFor(word: string, command: Command): string {
   const names = subcommandsOf(command).map((sub) => sub.name());
+  const meant = nearest(word, names, 3);
+  if (meant !== undefined) return `Did you mean ${meant}?`;
   return names.length === 0 ? `See \`${fullName(command)} --help\`.` : `It has: ${names.join(', ')}.`;
 }
 

@@ -8,7 +8,7 @@ import { WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { writeNewFile } from './new-file.ts';
-import { columns, type Io, type OutputOptions, print, printJson, remark, withOutput } from './output.ts';
+import { columns, type Io, type OutputOptions, print, printJson, remark, withJson } from './output.ts';
 
 interface KeygenOptions extends OutputOptions {
   readonly out: string;
@@ -22,7 +22,7 @@ export function keygenCommand(io: Io): Command {
     .description('make a key in a new file (mode 0600) and print its public part')
     .requiredOption('--out <file>', 'the new file; an existing one is never touched')
     .option('--ledger <origin>', 'make the key of a ledger of this name instead of a signing key');
-  withHelp(withOutput(command), {
+  withHelp(withJson(command, ['kid', 'jwk', 'or, with --ledger, origin', 'ledgerVerifierKey']), {
     examples: ['ect keygen --out signer.pem', 'ect keygen --ledger ledger.example/ect --out ledger.key'],
     rejected: 'the file exists already, or cannot be written',
   });

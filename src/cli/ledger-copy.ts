@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
-import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 import { drawProgress } from './progress.ts';
 
 /** What was copied, and verified. */
@@ -42,13 +42,27 @@ export function ledgerCopyCommand(io: Io, copier: LedgerCopier): Command {
     )
     .argument('<from>', 'a data directory that no service uses, a backup, or `postgres`')
     .argument('<to>', '`postgres`, or an empty directory; one that a copy has begun is completed');
-  withHelp(withOutput(command), {
-    examples: [
-      'ECT_POSTGRES_URL=postgres://ect_service@db.example.org/ect ect ledger copy ./data postgres',
-      'ECT_POSTGRES_URL=postgres://ect_service@db.example.org/ect ECT_LEDGER_KEY_FILE=ledger.key ect ledger copy postgres ./back',
-    ],
-    rejected: 'there is no usable copy: the source is damaged or in use, or the target holds something else',
-  });
+  withHelp(
+    withJson(command, [
+      'source',
+      'target',
+      'origin',
+      'verifierKey',
+      'treeSize',
+      'rootHash',
+      'before',
+      'uses',
+      'requestIds',
+      'signingKeys',
+    ]),
+    {
+      examples: [
+        'ECT_POSTGRES_URL=postgres://ect_service@db.example.org/ect ect ledger copy ./data postgres',
+        'ECT_POSTGRES_URL=postgres://ect_service@db.example.org/ect ECT_LEDGER_KEY_FILE=ledger.key ect ledger copy postgres ./back',
+      ],
+      rejected: 'there is no usable copy: the source is damaged or in use, or the target holds something else',
+    },
+  );
   return command.action((from: string, to: string, options: OutputOptions) =>
     attempt(io, options, async () => {
       if ((from === DATABASE) === (to === DATABASE)) {

@@ -7,7 +7,7 @@ import { type DataDirOptions, noteOption, withDataDir } from './data-dir-option.
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type LedgerCopier, ledgerCopyCommand } from './ledger-copy.ts';
-import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 
 /** A ledger that begins. */
 export interface NewOriginFacts {
@@ -57,7 +57,7 @@ function newOriginCommand(io: Io, { newOrigin }: LedgerRecovery): Command {
       .option('--origin <name>', 'name of the new ledger (default: one of its own)')
       .option('--end-intact-ledger', 'also where nothing is missing from the ledger, or is damaged'),
   );
-  withHelp(withOutput(withConfirmation(command)), {
+  withHelp(withJson(withConfirmation(command), ['origin', 'verifierKey', 'keptIn']), {
     examples: ['ect ledger new-origin --data-dir ./data', 'ect ledger new-origin --origin ledger.example/ect-2 --yes'],
     rejected: 'a service owns the directory, it holds no ledger, or one of which nothing is missing',
   });
@@ -97,7 +97,7 @@ function acceptLossCommand(io: Io, { acceptLoss }: LedgerRecovery): Command {
       .description('go on with what is left of a ledger, and record in it what was lost')
       .addOption(noteOption()),
   );
-  withHelp(withOutput(withConfirmation(command)), {
+  withHelp(withJson(withConfirmation(command), ['index', 'shownSize', 'verifierKey']), {
     examples: [
       'ect ledger accept-loss --data-dir ./data --note "the disk failed, backup of 3 a.m."',
       'ECT_STORE=postgres ECT_POSTGRES_URL=postgres://ect_service@db.example.org/ect ECT_LEDGER_KEY_FILE=ledger.key ect ledger accept-loss',

@@ -7,7 +7,17 @@ import { type Service, type ServiceOptions, withService } from './client.ts';
 import { authorOf, kindName, subjectName, workflowOf } from './entry-rows.ts';
 import { attemptCalls } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type Io, type OutputOptions, plain, print, printJson, printLine, remark, withOutput } from './output.ts';
+import {
+  type Io,
+  type OutputOptions,
+  plain,
+  print,
+  printJson,
+  printLine,
+  remark,
+  withJson,
+  withOutput,
+} from './output.ts';
 import { count, ledgerIndex, type Moment, moment } from './values.ts';
 import { indexOf, walkEntries } from './walk-entries.ts';
 
@@ -46,7 +56,7 @@ function entriesCommand(io: Io): Command {
     .addOption(new Option('--kind <kind...>', 'only entries of these kinds').choices(Object.keys(KINDS)))
     .addOption(new Option('--from <index>', 'only entries of this index or a greater one').argParser(ledgerIndex))
     .addOption(new Option('--order <order>', 'which come first (default: oldest)').choices(Object.keys(ORDERS)));
-  withHelp(withOutput(withService(withRange(command))), {
+  withHelp(withOutput(withService(withRange(command)), 'one entry a line'), {
     examples: [
       'ect list entries --wid "$WID"',
       'ect list entries --since 2026-03-01T00:00:00Z --json | jq .task.name.jti',
@@ -68,7 +78,7 @@ function workflowsCommand(io: Io): Command {
   const command = new Command('workflows').description(
     'one line a workflow: its id, its tasks, the times of the first and the last. Reads every entry in the range',
   );
-  withHelp(withOutput(withService(withRange(command))), {
+  withHelp(withJson(withService(withRange(command)), WORKFLOW), {
     examples: ['ect list workflows', 'ect list workflows --since 2026-03-01T00:00:00Z'],
     rejected: REFUSED,
   });
@@ -145,6 +155,8 @@ async function readWorkflows(ledger: Service['ledger'], options: ListOptions): P
 function workflowLine({ wid, tasks, first, last }: Workflow): string {
   return `${wid}  ${tasks} ${tasks === 1 ? 'task' : 'tasks'}  ${isoTime(first)}  ${isoTime(last)}`;
 }
+
+const WORKFLOW = ['wid', 'tasks', 'firstIndex', 'firstRecordedAt', 'lastRecordedAt, of each workflow'];
 
 function workflowJson({ wid, tasks, firstIndex, first, last }: Workflow) {
   return {

@@ -19,9 +19,15 @@ export interface OutputOptions {
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Adds `--json`. */
-export function withOutput(command: Command): Command {
-  return command.option('--json', 'print JSON: the fields of the API as protobuf JSON spells them');
+/** Adds `--json` to a command that prints a response of the API. `otherwise`: what it prints beside that. */
+export function withOutput(command: Command, otherwise?: string): Command {
+  const more = otherwise === undefined ? '' : `; ${otherwise}`;
+  return command.option('--json', `print JSON: the response of the API, as protobuf JSON spells it${more}`);
+}
+
+/** Adds `--json` to a command that prints members of its own. */
+export function withJson(command: Command, members: readonly string[]): Command {
+  return command.option('--json', `print JSON with the members ${members.join(', ')}`);
 }
 
 /**
@@ -78,10 +84,13 @@ export function utc(seconds: bigint | number): string {
 /** Tells a failure: as JSON on stdout for machines, else as a few lines on stderr. */
 export function printFailure(io: Io, options: OutputOptions, failure: Failure): void {
   if (options.json) {
-    printJson(io, { error: { ...failure, metadata: { ...failure.metadata } } });
+    const { faults, ...rest } = failure;
+    const all = faults === undefined ? {} : { faults: [...faults] };
+    printJson(io, { error: { ...rest, ...all, metadata: { ...failure.metadata } } });
     return;
   }
   remark(io, `${paint(io.stderr, 'red', `✗ ${plain(failure.reason)}`)}: ${plain(failure.message)}`);
+  for (const fault of failure.faults ?? []) remark(io, `  ${plain(fault)}`);
   for (const line of columns(Object.entries(failure.metadata))) remark(io, `  ${line}`);
   if (failure.remedy !== '') remark(io, `  next: ${plain(failure.remedy)}`);
 }

@@ -8,9 +8,10 @@ import {
   loadCedar,
   NO_LIMITS,
   PolicyAuthorizer,
+  readCases,
   readLimits,
 } from '../policy/index.ts';
-import { Rejected } from './exit.ts';
+import { mistakeCount, Rejected } from './exit.ts';
 import { columns, type Io, paint, plain, print } from './output.ts';
 import { readBytes } from './values.ts';
 
@@ -83,30 +84,52 @@ export function verdict({ allowed, policies, errors, beyond }: Explained): strin
   return policies.length === 0 ? `denied: nothing permits it${failed}` : `denied by ${policies.join(', ')}${failed}`;
 }
 
-/** The policy and its limits. All mistakes in them are reported together. */
-export async function readFiles(io: Io, file: string, { limits: limitsFile }: { readonly limits?: string }) {
+interface FileNames {
+  readonly limits?: string;
+  /** The file of cases. */
+  readonly cases?: string;
+}
+
+/** The policy, its limits and its cases. Every mistake in any of them is told at once. */
+export async function readFiles(io: Io, file: string, { limits: limitsFile, cases: casesFile }: FileNames) {
   const { readPolicy } = await loadCedar();
-  const read = readPolicy((await readBytes(io, file)).toString('utf8'));
-  if (!read.ok)
-    throw mistakes(
-      file,
-      read.problems.map(({ line, column, message }) => `${line}:${column}: ${message}`),
-    );
-  const limits = limitsFile === undefined ? NO_LIMITS : await readLimitsFile(io, limitsFile);
-  return { policy: read.policy, doubts: read.doubts, limits };
+  const policy = readPolicy(await textOf(io, file));
+  const limits = limitsFile === undefined ? NONE : readLimits(await textOf(io, limitsFile));
+  const cases = casesFile === undefined ? NO_CASES : readCases(await textOf(io, casesFile));
+  if (policy.ok && limits.ok && cases.ok) {
+    return {
+      policy: policy.policy,
+      doubts: policy.doubts,
+      limits: limits.table,
+      issuer: cases.issuer,
+      cases: cases.cases,
+    };
+  }
+  throw mistakes([
+    ...(policy.ok ? [] : policy.problems).map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`),
+    ...(limits.ok ? [] : limits.problems).map((problem) => placed(limitsFile ?? '', problem)),
+    ...(cases.ok ? [] : cases.problems).map((problem) => placed(casesFile ?? '', problem)),
+  ]);
 }
 
-async function readLimitsFile(io: Io, file: string): Promise<LimitsTable> {
-  const read = readLimits((await readBytes(io, file)).toString('utf8'));
-  if (!read.ok) throw mistakes(file, read.problems);
-  return read.table;
+const NONE = { ok: true, table: NO_LIMITS } as const;
+const NO_CASES = { ok: true, issuer: undefined, cases: [] } as const;
+
+async function textOf(io: Io, file: string): Promise<string> {
+  return (await readBytes(io, file)).toString('utf8');
 }
 
-export function mistakes(file: string, problems: readonly string[]): Rejected {
+/** The place in a file of JSON is a line and a column, or a member: `limits[0].for`. */
+function placed(file: string, problem: string): string {
+  return /^\d+:\d+: /.test(problem) ? `${file}:${problem}` : `${file}: ${problem}`;
+}
+
+function mistakes(faults: readonly string[]): Rejected {
   return new Rejected({
     reason: 'policy_invalid',
-    message: `${file} has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}: ${problems.join(' ')}`,
-    remedy: 'Correct it; docs/policy.md explains the language, and `ect policy print --schema` the schema.',
+    message: mistakeCount(faults.length),
+    faults,
+    remedy: `Correct ${faults.length === 1 ? 'it' : 'them'}; docs/policy.md explains the files, and \`ect policy print --schema\` prints the schema.`,
     metadata: {},
   });
 }

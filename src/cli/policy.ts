@@ -4,13 +4,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ACTIONS } from '../authority/index.ts';
-import { type Case, readCases, readQuestion } from '../policy/index.ts';
-import { EXIT, WrongUsage } from './exit.ts';
+import { type Case, readQuestion } from '../policy/index.ts';
+import { EXIT, mistakeCount, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
-import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withOutput } from './output.ts';
-import { DEFAULT_ISSUER, decide, limitRows, mistakes, printDecision, readFiles, verdict } from './policy-decisions.ts';
-import { callerName, each, readBytes, seconds } from './values.ts';
+import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
+import { DEFAULT_ISSUER, decide, limitRows, printDecision, readFiles, verdict } from './policy-decisions.ts';
+import { callerName, each, seconds } from './values.ts';
 
 interface FileOptions extends OutputOptions {
   readonly limits?: string;
@@ -25,7 +25,7 @@ export function policyCommand(io: Io): Command {
 
 function checkCommand(io: Io): Command {
   const command = withFiles(new Command('check').description('validate a policy file against the schema'));
-  withHelp(withOutput(command), {
+  withHelp(withJson(command, ['valid', 'policies']), {
     examples: ['ect policy check policy.cedar', 'ect policy check policy.cedar --limits limits.json'],
     rejected: 'the files have mistakes, each with its line and column',
   });
@@ -37,6 +37,7 @@ function checkCommand(io: Io): Command {
       }
       const ids = policy.policies.map(({ id }) => id);
       if (options.json) printJson(io, { valid: true, policies: ids });
+      else if (ids.length === 0) print(io, '✓ no policies: nothing is permitted');
       else
         print(
           io,
@@ -52,16 +53,14 @@ function testCommand(io: Io): Command {
     '<cases>',
     'JSON: the cases; - for stdin',
   );
-  withHelp(withOutput(command), {
+  withHelp(withJson(command, ['cases', 'failed']), {
     examples: ['ect policy test policy.cedar policy.cases.json'],
     rejected: 'a case was decided otherwise, or a file has mistakes',
   });
   return command.action((file: string, casesFile: string, options: FileOptions) =>
     attempt(io, options, async () => {
-      const { policy, limits } = await readFiles(io, file, options);
-      const read = readCases((await readBytes(io, casesFile)).toString('utf8'));
-      if (!read.ok) throw mistakes(casesFile, read.problems);
-      const results = read.cases.map((each) => ({ each, ...decide(policy, limits, each, read.issuer) }));
+      const { policy, limits, cases, issuer } = await readFiles(io, file, { ...options, cases: casesFile });
+      const results = cases.map((each) => ({ each, ...decide(policy, limits, each, issuer) }));
       const failed = results.filter(({ each, allowed, policies }) => !isAsExpected(each, allowed, policies));
       if (failed.length > 0) io.exitCode = EXIT.rejected;
       if (options.json) {
@@ -129,7 +128,7 @@ function explainCommand(io: Io): Command {
       new Option('--kind <kind>', 'what an entry is about (default task)').choices(['task', 'taint', 'key', 'loss']),
     )
     .option('--issuer <uri>', 'ECT_ISSUER of the service', DEFAULT_ISSUER);
-  withHelp(withOutput(command), {
+  withHelp(withJson(command, ['allowed', 'policies', 'errors', 'beyond', 'limits']), {
     examples: [
       'ect policy explain policy.cedar --caller spiffe://prod.example/payments --action Issue --exec-act pay',
       'ect policy explain policy.cedar --caller spiffe://prod.example/audit --action ListEntries --iss spiffe://prod.example/payments',
@@ -140,7 +139,8 @@ function explainCommand(io: Io): Command {
     attempt(io, options, async () => {
       const { policy, limits } = await readFiles(io, file, options);
       const asked = readQuestion(questionIn(options));
-      if (!('question' in asked)) throw new WrongUsage(asked.join(' '));
+      if (!('question' in asked))
+        throw new WrongUsage(`the question has ${mistakeCount(asked.length)}:`, { faults: asked });
       const decision = decide(policy, limits, asked, options.issuer);
       if (!decision.allowed) io.exitCode = EXIT.rejected;
       if (options.json)
@@ -189,7 +189,6 @@ function printCommand(io: Io): Command {
     .option('--schema', 'print the schema that policies are held against');
   withHelp(command, {
     examples: ['ect policy print > policy.cedar', 'ect policy print --schema > ect.cedarschema'],
-    rejected: 'it cannot fail',
   });
   return command.action(({ schema }: { readonly schema?: true }) => {
     const name = schema ? 'ect.cedarschema' : 'default.cedar';

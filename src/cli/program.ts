@@ -15,7 +15,7 @@ import { dagCommand } from './dag.ts';
 import { type ChangeSchema, dbCommand } from './db.ts';
 import { devCaCommand } from './dev-ca.ts';
 import { entryCommand } from './entry.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, EXIT_CODES } from './exit.ts';
 import { fullName, helpCommand, subcommandsOf } from './help-command.ts';
 import { issueCommand } from './issue.ts';
 import { keygenCommand } from './keygen.ts';
@@ -58,7 +58,10 @@ function buildProgram(parts: ProgramParts): Command {
     .description('Issues, verifies, orders and records Execution Context Tokens.')
     .version(VERSION, '-V, --version', 'print the version and exit')
     .helpCommand(false)
-    .addHelpText('after', '\n`ect help <command>` shows its options, an example and the exit codes.');
+    .addHelpText(
+      'after',
+      `\n\`ect help <command>\` shows its options, an example and the exit codes.\n\n${exitCodes()}`,
+    );
   const commands = [
     serveCommand(serve),
     configCommand(io, checkConfig),
@@ -111,6 +114,10 @@ function rejectEmpty(command: Command): void {
     .map((argument) => `argument '${argument.name()}'`);
   const [first] = [...options, ...args];
   if (first !== undefined) command.error(`error: ${first} is empty: give it a value, or leave it out`);
+}
+
+function exitCodes(): string {
+  return ['Exit codes:', ...EXIT_CODES.map(([code, meaning]) => `  ${code}  ${meaning}`)].join('\n');
 }
 
 function howToGetHelp(command: Command): string {

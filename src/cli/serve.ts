@@ -20,7 +20,8 @@ export function serveCommand(serve: Serve): Command {
       'ect serve --config ect.yaml',
     ],
     rejected: 'the service could not start',
-    wrong: 'wrong usage, or an invalid setting: every mistake is listed',
+    wrong: 'wrong usage, an invalid setting (every mistake is listed), or a data directory that is in use',
+    restart: 'only a new process can write the files again: start it again',
   });
   return command.action((options: { readonly config?: string }) => serve(options.config));
 }

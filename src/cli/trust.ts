@@ -6,7 +6,7 @@ import { type Rejection, remedyFor } from '../errors.ts';
 import { EXIT, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
-import { columns, type Io, type OutputOptions, paint, plain, print, printJson, withOutput } from './output.ts';
+import { columns, type Io, type OutputOptions, paint, plain, print, printJson, withJson } from './output.ts';
 import { readText } from './values.ts';
 
 export interface TrustFindings {
@@ -47,7 +47,7 @@ export function trustCommand(io: Io, checkTrust: CheckTrust): Command {
     .description('check whether a token of a foreign issuer, or the JWT of a caller, would be trusted, and why')
     .argument('<token>', 'the token, - for stdin, or @file')
     .addOption(new Option('--audience <audience>', 'who verifies: one of the parties in aud of a token'));
-  withHelp(withOutput(command), {
+  withHelp(withJson(command, ['believed', 'kind', 'name', 'iss', 'kid', 'issuer', 'refusals']), {
     examples: ['ECT_TRUST_FILE=trust.json ect trust check @token.jwt --audience spiffe://example.org/b'],
     rejected: 'it would not be trusted',
     wrong: 'the configuration has mistakes, or wrong usage',

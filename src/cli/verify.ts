@@ -81,7 +81,7 @@ export function verifyCommand(io: Io): Command {
     )
     .option('--leaf <file>', 'offline: the leaf of a tlog-proof (default: beside it, ending in .leaf)')
     .option('--ledger-key <key>', 'offline: verifier key of the ledger, or @file');
-  withHelp(withOutput(withService(command)), {
+  withHelp(withOutput(withService(command), 'with --receipt the members valid, leafIndex, treeSize, leaf'), {
     examples: [
       'ect verify "$TOKEN" --audience urn:ect:dev',
       'ect verify @token.jwt --audience urn:ect:dev --report --as-of 2026-03-01T12:00:00Z',

@@ -1,6 +1,6 @@
 // Commands that work on the database of a service read its settings alone, since the others need not be those of a service.
 
-import { WrongUsage } from '../cli/exit.ts';
+import { mistakeCount, WrongUsage } from '../cli/exit.ts';
 import { examineConfig } from '../config/index.ts';
 import type { PostgresConfig } from '../config/postgres.ts';
 
@@ -10,7 +10,9 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function databaseSettings(env: Env): PostgresConfig {
   const { config, problems } = examine(env);
   const own = problems.filter((problem) => problem.includes('ECT_POSTGRES_'));
-  if (own.length > 0 || config.postgres === undefined) throw new WrongUsage(own.join(' '));
+  if (own.length > 0 || config.postgres === undefined) {
+    throw new WrongUsage(`the configuration has ${mistakeCount(own.length)}:`, { faults: own });
+  }
   return config.postgres;
 }
 

@@ -8,7 +8,14 @@ import {
   type PermissionQuestion,
   type Proof,
 } from '../authority/index.ts';
-import { isWorkloadId, type JsonObject, type JsonValue, parseStrictObject, trustDomainOf } from '../token/index.ts';
+import {
+  isWorkloadId,
+  type JsonObject,
+  type JsonValue,
+  parseStrictObject,
+  strictJsonProblem,
+  trustDomainOf,
+} from '../token/index.ts';
 
 /** Somebody who asks for something. */
 export interface AskedCase {
@@ -44,7 +51,7 @@ const DEFAULT_TTL_SECONDS = 600;
 /** Reads a file of cases: `{"issuer": …, "cases": […]}`. */
 export function readCases(text: string): ReadCases {
   const parsed = parseStrictObject(text);
-  if (!parsed.ok) return { ok: false, problems: [`It is not strict JSON: ${parsed.fault}.`] };
+  if (!parsed.ok) return { ok: false, problems: [strictJsonProblem(text, parsed.fault)] };
   const problems: string[] = [];
   const report: Report = (place, rule) => problems.push(`${place}: ${rule}.`);
   demandMembers(parsed.value, ['issuer', 'cases'], 'the file', report);

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { Circumstances } from '../authority/index.ts';
 import { contextAttributes, looksAt, namesType } from './attributes.ts';
+import { distinctProblems } from './distinct-problems.ts';
 import { distinct, type Uid } from './entities.ts';
 import {
   type CedarAnswer,
@@ -39,25 +40,31 @@ export function readPolicy(text: string): ReadPolicy {
   const answer = cedar.validate({ schema: SCHEMA, policies: { staticPolicies: text } });
   if (answer.type === 'failure') return { ok: false, problems: answer.errors.map((error) => problemOf(text, error)) };
   if (answer.validationErrors.length > 0) {
-    return { ok: false, problems: answer.validationErrors.map(({ error }) => problemOf(text, error)) };
+    const problems = answer.validationErrors.map(({ error }) => problemOf(text, error));
+    return { ok: false, problems: distinctProblems(problems) };
   }
   const split = cedar.policySetTextToParts(text);
   if (split.type === 'failure') return { ok: false, problems: split.errors.map((error) => problemOf(text, error)) };
   const doubts = answer.validationWarnings.map(({ error }) => problemOf(text, error));
-  return named(split.policies, doubts);
+  return named(text, split.policies, distinctProblems(doubts));
 }
 
 /** Gives each policy its id: that of its annotation, or else its place in the file. */
-function named(texts: readonly string[], doubts: readonly PolicyProblem[]): ReadPolicy {
+function named(file: string, texts: readonly string[], doubts: readonly PolicyProblem[]): ReadPolicy {
   const policies = new Map<string, { readonly text: string; readonly json: unknown }>();
   const problems: PolicyProblem[] = [];
+  let offset = 0;
   for (const [at, part] of texts.entries()) {
+    offset = Math.max(offset, file.indexOf(part, offset));
     const read = cedar.policyToJson(part);
     if (read.type === 'failure') throw new TypeError('a policy that was read cannot be read again');
     const id = read.json.annotations?.['id'] ?? `policy ${at + 1}`;
-    if (policies.has(id))
-      problems.push({ line: 1, column: 1, message: `two policies have the @id ${JSON.stringify(id)}` });
+    if (policies.has(id)) {
+      const place = placeOf(file, Buffer.byteLength(file.slice(0, offset)));
+      problems.push({ ...place, message: `another policy has the @id ${JSON.stringify(id)}` });
+    }
     policies.set(id, { text: part, json: read.json });
+    offset += part.length;
   }
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, policy: compile(policies), doubts };

@@ -2,7 +2,14 @@
 // named by its place.
 
 import type { Caller, Obligations } from '../authority/index.ts';
-import { isWorkloadId, type JsonObject, type JsonValue, parseStrictObject, trustDomainOf } from '../token/index.ts';
+import {
+  isWorkloadId,
+  type JsonObject,
+  type JsonValue,
+  parseStrictObject,
+  strictJsonProblem,
+  trustDomainOf,
+} from '../token/index.ts';
 import { ADMINISTRATORS } from './entities.ts';
 
 /** Whom a row or a group names. Each names one kind of caller. */
@@ -41,7 +48,7 @@ type Report = (place: string, rule: string) => void;
 
 export function readLimits(text: string): ReadLimits {
   const parsed = parseStrictObject(text);
-  if (!parsed.ok) return { ok: false, problems: [`It is not strict JSON: ${parsed.fault}.`] };
+  if (!parsed.ok) return { ok: false, problems: [strictJsonProblem(text, parsed.fault)] };
   const problems: string[] = [];
   const report: Report = (place, rule) => problems.push(`${place}: ${rule}.`);
   demandMembers(parsed.value, ['groups', 'limits'], 'the file', report);

@@ -31,6 +31,14 @@ export function parseStrictObject(text: string): StrictJson {
   return { ok: true, value: JSON.parse(text) as JsonObject, oddNumbers: scanner.oddNumbers };
 }
 
+/** What is wrong with the text of a file that `parseStrictObject` did not take, after its line and column: `3:7: It is not …`. */
+export function strictJsonProblem(text: string, fault: string): string {
+  const scanner = new Scanner(text);
+  scanner.scanDocument();
+  const before = text.slice(0, scanner.at).split('\n');
+  return `${before.length}:${(before.at(-1) ?? '').length + 1}: It is not strict JSON: ${fault}.`;
+}
+
 /**
  * The object that a text stands for if it is compact and without escapes, otherwise undefined, whatever is wrong with it.
  * A text that is written back as it was has no second member of a name, and a name or a number has no second spelling.
@@ -102,6 +110,11 @@ class Scanner {
 
   constructor(text: string) {
     this.#text = text;
+  }
+
+  /** How far the text was read. */
+  get at(): number {
+    return this.#at;
   }
 
   scanDocument(): string | undefined {

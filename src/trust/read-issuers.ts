@@ -10,6 +10,7 @@ import {
   type JsonObject,
   type JsonValue,
   parseStrictObject,
+  strictJsonProblem,
 } from '../token/index.ts';
 import { Fields, isObject, type Report, readList, rejectOthers } from './fields.ts';
 import type { CallerIdentity, Issuer, KeySource, TokenTrust } from './issuer.ts';
@@ -46,7 +47,7 @@ interface Entry {
 /** Reads the text of a trust file. */
 export function readTrust(text: string, around: Partial<TrustSurroundings> = {}): Trust {
   const parsed = parseStrictObject(text);
-  if (!parsed.ok) return { issuers: [], problems: [`It is not strict JSON: ${parsed.fault}.`] };
+  if (!parsed.ok) return { issuers: [], problems: [strictJsonProblem(text, parsed.fault)] };
   const problems: string[] = [];
   const report = (place: string, rule: string) => problems.push(`${place}: ${rule}.`);
   rejectOthers(parsed.value, ['issuers'], 'the file', report);

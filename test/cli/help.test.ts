@@ -1,7 +1,9 @@
 // What the program says about itself: its version, its help at any depth, and the completion of its commands.
 
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { ect } from './run.ts';
@@ -28,10 +30,20 @@ describe('help', () => {
   });
 
   test('an unknown command is wrong usage, and the existing commands are listed', async () => {
-    const { code, err } = await ect(['help', 'keys', 'rotat']);
+    const { code, err } = await ect(['help', 'keys', 'turn']);
     expect(code).toBe(2);
-    expect(err).toContain("ect keys has no command 'rotat'. It has: list, rotate, retire, revoke.");
+    expect(err).toContain("ect keys has no command 'turn'. It has: list, rotate, retire, revoke.");
     expect((await ect(['help', 'issue', 'now'])).err).toContain('See `ect issue --help`.');
+  });
+
+  test('a misspelt command leads to the one that was meant, after help as without it', async () => {
+    for (const argv of [['help', 'isue'], ['isue']]) expect((await ect(argv)).err).toMatch(/Did you mean issue\?/);
+    for (const argv of [
+      ['help', 'keys', 'rotat'],
+      ['keys', 'rotat'],
+    ]) {
+      expect((await ect(argv)).err).toMatch(/Did you mean rotate\?/);
+    }
   });
 });
 
@@ -107,5 +119,118 @@ describe('completion', () => {
     const { code, err } = await ect(['completion', 'tcsh']);
     expect(code).toBe(2);
     expect(err).toContain('bash, zsh, fish');
+  });
+});
+
+/** Every command that does something, by the words that lead to it. */
+async function leaves(words: readonly string[] = []): Promise<readonly (readonly string[])[]> {
+  const { out } = await ect(['help', ...words]);
+  const section = /\nCommands:\n(.*?)(?:\n\n|$)/s.exec(out)?.[1];
+  if (section === undefined) return [words];
+  const names = [...section.matchAll(/^ {2}([a-z-]+)/gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => name !== 'help');
+  return (await Promise.all(names.map((name) => leaves([...words, name])))).flat();
+}
+
+describe('exit codes', () => {
+  test('0 is ok, 1 is no, 2 is wrong usage: of every command, and of the program', async () => {
+    const commands = await leaves();
+    expect(commands.length).toBeGreaterThan(30);
+    for (const words of commands) {
+      const { code, out } = await ect(['help', ...words]);
+      expect(code, words.join(' ')).toBe(0);
+      const codes = [...(out.split('\nExit codes:\n')[1] ?? '').matchAll(/^ {2}(\d) {2}(\S.*)$/gm)];
+      expect(codes.map(([, number]) => number).join(), words.join(' ')).toMatch(/^0,(?:1,)?2(?:,3)?$/);
+      expect(codes[0]?.[2]).toBe('ok');
+      expect(codes.find(([, number]) => number === '2')?.[2], words.join(' ')).toContain('wrong usage');
+      expect((await ect([...words, '--no-such-option'])).code, words.join(' ')).toBe(2);
+      expect((await ect([...words, '--help'])).code, words.join(' ')).toBe(0);
+    }
+    expect((await ect(['--help'])).out).toMatch(/\nExit codes:\n {2}0 {2}ok.*\n {2}1 {2}.*no.*\n {2}2 {2}wrong usage/);
+  });
+
+  test('what a command cannot do without is wrong usage, before anything is done', async () => {
+    const missing = [
+      ['issue'],
+      ['verify'],
+      ['append'],
+      ['keygen'],
+      ['dev-ca'],
+      ['policy', 'check'],
+      ['policy', 'explain'],
+    ];
+    for (const words of [
+      ...missing,
+      ['keys', 'retire'],
+      ['ledger', 'copy', './data'],
+      ['backup'],
+      ['restore'],
+      ['entry'],
+    ]) {
+      expect((await ect(words)).code, words.join(' ')).toBe(2);
+    }
+  });
+
+  test('a service that cannot be reached is 1, for every command that calls one', async () => {
+    const url = ['--url', 'http://127.0.0.1:1'];
+    const calls = [
+      ['authority'],
+      ['checkpoint'],
+      ['keys', 'list'],
+      ['list', 'entries'],
+      ['list', 'workflows'],
+      ['dag', '--wid', 'a'],
+      ['entry', '--index', '0'],
+      ['append', 'a'],
+      ['verify', 'a'],
+      ['issue', '--exec-act', 'a', '--aud', 'b'],
+      ['audit'],
+    ];
+    for (const words of calls) {
+      const { code, err } = await ect([...words, ...url]);
+      expect(code, words.join(' ')).toBe(1);
+      expect(err, words.join(' ')).toContain('unreachable');
+    }
+  });
+});
+
+describe('--json', () => {
+  test('the help of each command says what it prints: a response of the API, or members of its own', async () => {
+    for (const words of await leaves()) {
+      const { out } = await ect(['help', ...words]);
+      const calls = out.includes('ECT_URL');
+      const said = /\n {2}--json +(.*?)\n {2}-/s.exec(out)?.[1]?.replace(/\s+/g, ' ');
+      if (said === undefined) continue;
+      if (!calls) expect(said, words.join(' ')).toMatch(/^print JSON with the members /);
+      else expect(said, words.join(' ')).toMatch(/^print JSON(?:: the response of the API| with the members )/);
+    }
+  });
+
+  test('the members that it says are those that it prints', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ect-json-help-'));
+    const policy = join(import.meta.dirname, '../../policy/examples/gateway.cedar');
+    const commands = [
+      [['policy', 'check'], [policy]],
+      [
+        ['policy', 'test'],
+        [policy, policy.replace('.cedar', '.cases.json')],
+      ],
+      [
+        ['policy', 'explain'],
+        [policy, '--caller', 'anonymous', '--action', 'Verify'],
+      ],
+      [['config', 'check'], []],
+      [['dev-ca'], [join(folder, 'certs')]],
+      [['keygen'], ['--out', join(folder, 'key.pem')]],
+      [['keygen'], ['--out', join(folder, 'ledger.key'), '--ledger', 'a.example/ect']],
+    ] as const;
+    for (const [words, args] of commands) {
+      const said = (await ect(['help', ...words])).out.replace(/\s+/g, ' ');
+      const { out } = await ect([...words, ...args, '--json']);
+      for (const member of Object.keys(JSON.parse(out)))
+        expect(said, words.join(' ')).toMatch(new RegExp(`[ ,]${member}[ ,]`));
+    }
+    await rm(folder, { recursive: true });
   });
 });

@@ -30,7 +30,13 @@ describe('ect policy check', () => {
     const bad = file('bad.cedar', 'permit (principal, action, resource)\nwhen { principal.name == "a" };');
     const { code, err } = await ect(['policy', 'check', bad]);
     expect(code).toBe(1);
-    expect(err).toMatch(/policy_invalid.*: .*bad\.cedar has \d* ?a? ?mistakes?: 2:\d+: /);
+    expect(err.split('\n')).toEqual([
+      expect.stringMatching(/policy_invalid.*: a mistake$/),
+      // Cedar states it for every kind of caller.
+      expect.stringMatching(/^ {2}.*bad\.cedar:2:\d+: attribute `name` on entity type .* \(and for 2 other types/),
+      expect.stringMatching(/^ {2}next: /),
+      '',
+    ]);
   });
 
   test('a file that is not there is wrong usage', async () => {
@@ -41,7 +47,38 @@ describe('ect policy check', () => {
     const limits = file('limits.json', '{"limits":[{"for":"me"}]}');
     const { code, err } = await ect(['policy', 'check', example, '--limits', limits]);
     expect(code).toBe(1);
-    expect(err).toContain('limits[0].for: must be');
+    expect(err).toContain(`\n  ${limits}: limits[0].for: must be`);
+  });
+
+  test('every mistake of all files is on a line of its own, with its place; as JSON they are a list', async () => {
+    const bad = file(
+      'all.cedar',
+      'permit (principal, action, resource)\nwhen { context.exec_actt == "a" };\npermit (principal == ECT::Workloadd::"x", action, resource);',
+    );
+    const limits = file('all.json', '{"limits": [\n  {"for" "everyone"}]}');
+    const cases = file('cases.json', '{"cases": [{"expect": "maybe", "action": "Sign", "caller": "anonymous"}]}');
+    const places = [
+      `${bad}:2:8: `,
+      `${bad}:3:22: `,
+      `${limits}:2:10: It is not strict JSON: `,
+      `${cases}: cases[0].expect: `,
+      `${cases}: cases[0].action: `,
+    ];
+    const { code, err } = await ect(['policy', 'test', bad, cases, '--limits', limits]);
+    expect(code).toBe(1);
+    const told = err.split('\n').slice(1, 1 + places.length);
+    for (const [at, place] of places.entries()) expect(told[at]).toContain(`  ${place}`);
+    expect(told[0]).toContain('did you mean `exec_act`?');
+    const { out } = await ect(['policy', 'test', bad, cases, '--limits', limits, '--json']);
+    expect(JSON.parse(out).error.faults).toEqual(told.map((line) => line.slice(2)));
+  });
+
+  test('a policy whose @id another one has is told at its own place', async () => {
+    const twice = file(
+      'twice.cedar',
+      '@id("a")\npermit (principal, action, resource);\n\n@id("a") permit (principal, action, resource);',
+    );
+    expect((await ect(['policy', 'check', twice])).err).toContain(`${twice}:4:1: another policy has the @id "a"`);
   });
 });
 

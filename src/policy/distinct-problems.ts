@@ -1,0 +1,40 @@
+// The mistakes of a policy file as a person counts them. Cedar checks a policy for every action and every kind of caller, and states
+// a mistake again for each of them.
+
+import { nearest } from '../spelling.ts';
+import type { PolicyProblem } from './policy-file.ts';
+
+/** What differs between the statements about one mistake, and the name that the engine gives a policy by its place. */
+const SUBJECT = /ECT::Action::"\w+"|ECT::\w+/;
+const POLICY = /^for policy `policy\d+`, /;
+const HELP = / \(did you mean `(\w+)`\?\)$/;
+
+/** One for each mistake, in the order of the file. */
+export function distinctProblems(problems: readonly PolicyProblem[]): readonly PolicyProblem[] {
+  const byMistake = Map.groupBy(problems, ({ line, column, message }) =>
+    [line, column, message.replace(HELP, '').replace(SUBJECT, '')].join(' '),
+  );
+  // The engine states them in no order of its own.
+  const inOrder = (a: PolicyProblem, b: PolicyProblem) => (a.message < b.message ? -1 : 1);
+  return [...byMistake.values()]
+    .flatMap((statements) => merged(statements.toSorted(inOrder)))
+    .toSorted((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function merged([first, ...others]: readonly PolicyProblem[]): readonly PolicyProblem[] {
+  if (first === undefined) return [];
+  const message = first.message.replace(POLICY, '');
+  if (others.length === 0) return [{ ...first, message }];
+  const kind = message.includes('ECT::Action::') ? 'action' : 'type';
+  const more = `${others.length} other ${kind}${others.length === 1 ? '' : 's'}`;
+  const meant = meantIn([first, ...others].map((problem) => problem.message));
+  const help = meant === undefined ? '' : `; did you mean \`${meant}\`?`;
+  return [{ ...first, message: `${message.replace(HELP, '')} (and for ${more}${help})` }];
+}
+
+/** Of what the statements propose the nearest to the name that is wrong: for an action without the right name they propose another one. */
+function meantIn(messages: readonly string[]): string | undefined {
+  const proposed = new Set(messages.flatMap((message) => HELP.exec(message)?.[1] ?? []));
+  const wrong = /`(\w+)`/.exec((messages[0] ?? '').replace(POLICY, ''))?.[1] ?? '';
+  return proposed.size === 1 ? [...proposed][0] : nearest(wrong, [...proposed], 3);
+}
