@@ -20,6 +20,7 @@ import { isOperatorError } from './service/index.ts';
 /** What the operator does about what stops a start, where the message itself does not say it. */
 const NEXT_STEPS: Readonly<Partial<Record<ErrorReason, string>>> = {
   LEDGER_CORRUPT: ' Run `ect audit` on it, and restore it from a backup.',
+  STORAGE_FULL: ' Free some on the file system of ECT_DATA_DIR, and start again.',
   ONCE_CORRUPT: ' Without a backup move it away: tokens that are still alive can then be replayed once.',
 };
 

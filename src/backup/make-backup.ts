@@ -92,7 +92,7 @@ function rejectInside(dataDir: string, directory: string): void {
   if (!isWithin(target, realPlace(dataDir))) return;
   throw rejection(
     'backup_unwritable',
-    `${target} is inside of ${dataDir}.`,
+    target === realPlace(dataDir) ? `${target} is the data directory itself.` : `${target} is inside of ${dataDir}.`,
     'Name a directory outside of it, on another disk.',
   );
 }

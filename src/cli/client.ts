@@ -110,7 +110,9 @@ function rejectClearText(url: string): void {
   if (socketPath(url) !== undefined) return;
   const { protocol, hostname } = new URL(url);
   if (protocol === 'https:' || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)) return;
-  throw new WrongUsage('--token-file needs a --url that begins with https://, or leads to this machine');
+  throw new WrongUsage(
+    `${NAMES.tokenFile} needs a --url (ECT_URL) that begins with https://, or leads to this machine`,
+  );
 }
 
 /** Sends the token that is in the file now: who renews it writes it there. */
@@ -126,10 +128,10 @@ function readToken(path: string): string {
   try {
     text = readFileSync(path, 'latin1').trim();
   } catch (cause) {
-    throw new WrongUsage(`--token-file: ${fileFault(path, cause)}`, { cause });
+    throw new WrongUsage(`${NAMES.tokenFile}: ${fileFault(path, cause)}`, { cause });
   }
   if (/^[A-Za-z0-9._~+/-]+=*$/.test(text)) return text;
-  throw new WrongUsage(`--token-file: there is no bearer token in ${path}`);
+  throw new WrongUsage(`${NAMES.tokenFile}: there is no bearer token in ${path}`);
 }
 
 async function readPage(
@@ -155,12 +157,25 @@ async function readPage(
   }
 }
 
+/** Options of the connection, with the variables that they may come from. */
+const NAMES = {
+  ca: '--ca (ECT_CA)',
+  cert: '--cert (ECT_CERT)',
+  key: '--cert-key (ECT_KEY)',
+  serverId: '--server-id (ECT_SERVER_ID)',
+  tokenFile: '--token-file (ECT_TOKEN_FILE)',
+} as const;
+
 function readTls({ url, ca, cert, certKey: key, serverId }: ServiceOptions): ConnectionOptions {
-  const files = Object.entries({ ca, cert, key }).filter((entry) => entry[1] !== undefined);
-  if ((files.length > 0 || serverId !== undefined) && !url.startsWith('https:')) {
-    throw new WrongUsage('--ca, --cert, --cert-key and --server-id need a --url that begins with https://');
+  const given = Object.entries({ ca, cert, key, serverId }).filter(([, value]) => value !== undefined);
+  if (given.length > 0 && !url.startsWith('https:')) {
+    const names = given.map(([name]) => NAMES[name as keyof typeof NAMES]).join(', ');
+    throw new WrongUsage(`${names}: only with a --url (ECT_URL) that begins with https://`);
   }
-  if ((cert === undefined) !== (key === undefined)) throw new WrongUsage('--cert and --cert-key are given together');
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new WrongUsage(`${NAMES.cert} and ${NAMES.key} are given together`);
+  }
+  const files = given.filter(([name]) => name !== 'serverId');
   const pems = Object.fromEntries(files.map(([name, path]) => [name, readPem(name, String(path))]));
   rejectMismatch(pems);
   if (serverId === undefined) return pems;
@@ -175,7 +190,7 @@ function rejectMismatch(pems: Readonly<Record<string, Buffer>>): void {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code !== 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') return;
-    throw new WrongUsage('--cert-key is not the key of the certificate in --cert', { cause });
+    throw new WrongUsage(`${NAMES.key} is not the key of the certificate in ${NAMES.cert}`, { cause });
   }
 }
 
@@ -183,6 +198,6 @@ function readPem(name: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new WrongUsage(`--${name === 'key' ? 'cert-key' : name}: ${fileFault(path, cause)}`, { cause });
+    throw new WrongUsage(`${NAMES[name as keyof typeof NAMES]}: ${fileFault(path, cause)}`, { cause });
   }
 }

@@ -151,7 +151,9 @@ async function printTasks(io: Io, { ledger }: Service, subject: ValidateDAGReque
 const MAX_LISTED = 1_000;
 
 function printTokens(io: Io, tokens: readonly string[]): void {
-  for (const { jti, pred, exec_act } of tokens.map(peekLinks)) print(io, plain(taskLine({ jti, pred }, exec_act)));
+  // What cannot be read is a violation already.
+  const tasks = tokens.map(peekLinks).filter(({ jti }) => jti !== '');
+  for (const { jti, pred, exec_act } of tasks) print(io, plain(taskLine({ jti, pred }, exec_act)));
 }
 
 /** Which task it is, what was done, and after which tasks. The action is unknown where the token has been erased. */

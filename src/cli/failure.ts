@@ -101,6 +101,10 @@ function unreachable(error: ConnectError, url: string): Failure {
     const next = 'Check --url and --server-id, and that the certificate of the service is the X.509-SVID of that ID.';
     return failure('tls', `what answers at ${url} has not proved the SPIFFE ID of --server-id`, next);
   }
+  if (codes.some((code) => /ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE)/.test(code))) {
+    const next = 'Check --url or ECT_URL: a service without TLS has an address that begins with http://.';
+    return failure('tls', `what answers at ${url} does not speak TLS (${codes.join(', ')})`, next);
+  }
   if (codes.some((code) => /CERT|ISSUER|ERR_TLS|ERR_SSL|EPROTO/.test(code))) {
     const next = 'Check --url; give the CA of the service with --ca, your own certificate with --cert and --cert-key.';
     return failure('tls', `no TLS connection to ${url} (${codes.join(', ')})`, next);

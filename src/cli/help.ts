@@ -20,9 +20,23 @@ export function withHelp(command: Command, page: HelpPage): Command {
     const width = Math.max(...variables.map(({ envVar = '' }) => envVar.length));
     lines.push('', 'Environment:', ...variables.map(({ envVar = '', long }) => `  ${envVar.padEnd(width)}  ${long}`));
   }
-  lines.push('', 'Exit codes:', '  0  ok');
-  if (page.rejected !== undefined) lines.push(`  1  ${page.rejected}`);
-  lines.push(`  2  ${page.wrong ?? 'wrong usage'}`);
-  if (page.restart !== undefined) lines.push(`  3  ${page.restart}`);
+  const { rejected, wrong = 'wrong usage', restart } = page;
+  lines.push('', 'Exit codes:');
+  for (const [code, meaning] of ['ok', rejected, wrong, restart].entries()) {
+    if (meaning !== undefined) lines.push(wrapped(meaning, 5).join('\n').replace(/^ {5}/, `  ${code}  `));
+  }
   return command.addHelpText('after', lines.join('\n'));
+}
+
+const TERMINAL_WIDTH = 80;
+
+/** Lines that fit a terminal, each after so many blanks. */
+export function wrapped(text: string, indentation: number): readonly string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && indentation + line.length + 1 + word.length > TERMINAL_WIDTH) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines.map((line) => `${' '.repeat(indentation)}${line}`);
 }

@@ -122,7 +122,9 @@ function exitCodes(): string {
 
 function howToGetHelp(command: Command): string {
   const [, ...words] = fullName(command).split(' ');
-  return words.length === 0 ? '`ect help` lists the commands.' : `\`ect help ${words.join(' ')}\` shows what it takes.`;
+  return words.length === 0
+    ? '`ect help` lists the commands; options follow their command.'
+    : `\`ect help ${words.join(' ')}\` shows what it takes.`;
 }
 
 /**

@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { type SettingRow, settingGroups } from '../config/index.ts';
 import { configFileOption } from './config-file-option.ts';
-import { withHelp } from './help.ts';
+import { withHelp, wrapped } from './help.ts';
 
 /** Runs the service. `config`: the path of a configuration file. */
 export type Serve = (config: string | undefined) => Promise<void>;
@@ -26,10 +26,7 @@ export function serveCommand(serve: Serve): Command {
   return command.action((options: { readonly config?: string }) => serve(options.config));
 }
 
-const NAME_WIDTH = 34;
-const TEXT_WIDTH = 86;
-
-/** Every setting, from the table of them. */
+/** Every setting, from the table of them. Their names are too long for a column of their own. */
 function settingsHelp(): readonly string[] {
   const groups = settingGroups().flatMap(({ heading, rows }) => ['', `${heading}:`, ...rows.flatMap(settingHelp)]);
   return ['', 'Settings, in the environment or in the file of --config:', ...groups];
@@ -37,16 +34,5 @@ function settingsHelp(): readonly string[] {
 
 function settingHelp({ name, type, default: fallback, meaning }: SettingRow): readonly string[] {
   const plain = meaning.replace(/\[([^\]]+)\]\([^)]+\)/g, '$1').replaceAll('`', '');
-  const lines = wrapped(`${plain} (${type}; default ${fallback})`);
-  return lines.map((line, at) => `  ${(at === 0 ? name : '').padEnd(NAME_WIDTH)}${line}`);
-}
-
-function wrapped(text: string): readonly string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1) ?? '';
-    if (line !== '' && line.length + word.length >= TEXT_WIDTH) lines.push(word);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-  }
-  return lines;
+  return [`  ${name}`, ...wrapped(`${plain} (${type}; default ${fallback})`, 6)];
 }

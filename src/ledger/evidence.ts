@@ -99,8 +99,8 @@ export async function readConsistency(
   first: number,
   second: number,
 ): Promise<ConsistencyProof> {
-  if (!isWithin(second, 1, head.size)) throw sizeInvalid(second, head.size);
-  if (!isWithin(first, 1, head.size)) throw sizeInvalid(first, head.size);
+  if (!isWithin(second, 1, head.size)) throw sizeInvalid(second, head.size, 'second tree size');
+  if (!isWithin(first, 1, head.size)) throw sizeInvalid(first, head.size, 'first tree size');
   if (first > second) throw sizeFault(first, `The first tree size, ${first}, is greater than the second, ${second}.`);
   const path = planConsistency(first, second);
   const roots = planRanges([
@@ -134,10 +134,10 @@ function isWithin(value: number, least: number, most: number): boolean {
   return Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
-function sizeInvalid(size: number, most: number): EctError {
+function sizeInvalid(size: number, most: number, name = 'tree size'): EctError {
   return sizeFault(
     size,
-    most === 0 ? 'The ledger has no entry yet.' : `The tree size must be from 1 to ${most}, and is ${size}.`,
+    most === 0 ? 'The ledger has no entry yet.' : `The ${name} must be from 1 to ${most}, and is ${size}.`,
   );
 }
 

@@ -8,6 +8,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** The database that the settings name. WrongUsage where they do not, or wrongly. */
 export function databaseSettings(env: Env): PostgresConfig {
+  if ((env['ECT_POSTGRES_URL'] ?? '') === '') throw new WrongUsage('ECT_POSTGRES_URL must name the database');
   const { config, problems } = examine(env);
   const own = problems.filter((problem) => problem.includes('ECT_POSTGRES_'));
   if (own.length > 0 || config.postgres === undefined) {

@@ -148,7 +148,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   function rejectUnknown(request: RoutedRequest): UniversalServerResponse {
-    const error = unknownPath(pathOf(request.target), methods.keys());
+    const error = unknownPath(pathOf(request.target), methods.keys(), pages.keys());
     const contentType = request.header.get('content-type') ?? undefined;
     if (request.method === 'POST' && wireFormOf(contentType) !== undefined) {
       calls.rejectedEarly({ method: 'unknown', protocol: protocolOf(contentType), socket: request.socket }, error);

@@ -9,11 +9,11 @@ const MAX_SHOWN = 96;
 const MAX_EDITS = 3;
 
 /** METHOD_UNKNOWN. The path is the peer's: it is shown as ASCII, and cut. */
-export function unknownPath(path: string, methods: Iterable<string>): EctError {
+export function unknownPath(path: string, methods: Iterable<string>, pages: Iterable<string> = []): EctError {
   const name = /^\/[\w.]+\/(\w+)$/.exec(path)?.[1];
   const known = [...methods];
   const elsewhere = known.find((method) => name !== undefined && method.endsWith(`/${name}`));
-  const meant = elsewhere ?? (path.length <= MAX_SHOWN ? nearest(path, known, MAX_EDITS) : undefined);
+  const meant = elsewhere ?? (path.length <= MAX_SHOWN ? nearest(path, [...known, ...pages], MAX_EDITS) : undefined);
   const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
   return new EctError(reject('METHOD_UNKNOWN', `there is no method or page ${shown(path)}${hint}`));
 }

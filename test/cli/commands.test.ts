@@ -80,7 +80,7 @@ describe('issue', () => {
   });
 
   test('a dry run that would be rejected lists every check that fails, and exits with 1', async () => {
-    const argv = ['issue', '--exec-act', '', '--aud', ISSUER, '--iss', 'urn:other', '--dry-run', ...at];
+    const argv = ['issue', '--exec-act', 'a'.repeat(257), '--aud', ISSUER, '--iss', 'urn:other', '--dry-run', ...at];
     const { code, out, err } = await ect(argv);
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toContain('✗ dry run: it would be rejected');

@@ -48,8 +48,8 @@ describe('help', () => {
 });
 
 test.each([
-  [['isue'], '`ect help` lists the commands.'],
-  [['--nonsense'], '`ect help` lists the commands.'],
+  [['isue'], '`ect help` lists the commands; options follow their command.'],
+  [['--nonsense'], '`ect help` lists the commands; options follow their command.'],
   [['issue', '--nonsense'], '`ect help issue` shows what it takes.'],
   [['keys', 'rotat'], '`ect help keys` shows what it takes.'],
   [['keys', 'rotate', '--nonsense'], '`ect help keys rotate` shows what it takes.'],

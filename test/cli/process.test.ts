@@ -21,6 +21,13 @@ test('a shell keeps a token in a variable, and hands it on', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ valid: true, claims: { execAct: 'review_spec' } });
 });
 
+test('a service without TLS that is called over TLS is told by that, with the address to use', async () => {
+  const { code, stderr } = await runMain(['checkpoint', '--url', service.url.replace('http:', 'https:')], {});
+  expect(code).toBe(1);
+  expect(stderr).toContain('does not speak TLS');
+  expect(stderr).toContain('begins with http://');
+});
+
 test('a setting that is empty is not set, whichever program reads it', async () => {
   const names = ['ECT_CA', 'ECT_CERT', 'ECT_KEY', 'ECT_TOKEN_FILE', 'ECT_SERVER_ID', 'ECT_CONFIG'];
   const empty = Object.fromEntries(names.map((name) => [name, '']));

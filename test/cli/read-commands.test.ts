@@ -155,6 +155,10 @@ describe('dag', () => {
     expect(code).toBe(1);
     expect(out).toContain(`? ${a} was not found`);
     expect((await ect(['dag', '--bundle', await file('bad-bundle.json', '[1]'), ...at])).code).toBe(2);
+    // What cannot be read is a violation, and no task.
+    const { out: unreadable } = await ect(['dag', '--bundle', '-', ...at], 'no.to.ken');
+    expect(unreadable).toContain('TOKEN_MALFORMED');
+    expect(unreadable).not.toContain('(erased)');
   });
 
   test('an unknown workflow is rejected', async () => {

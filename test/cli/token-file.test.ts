@@ -44,7 +44,9 @@ test.each(['http://10.0.0.1:8080', 'http://ect.example', 'http://127.0.0.1.examp
       file('secret', 'canary.canary.canary'),
     ]);
     expect(code).toBe(2);
-    expect(err).toContain('--token-file needs a --url that begins with https://, or leads to this machine');
+    expect(err).toContain(
+      '--token-file (ECT_TOKEN_FILE) needs a --url (ECT_URL) that begins with https://, or leads to this machine',
+    );
     expect(err).not.toContain('canary');
   },
 );
@@ -56,12 +58,12 @@ test.each([
 ])('a file that %s is wrong usage', async (_, content) => {
   const { code, err } = await ect(['authority', '--token-file', file('wrong', content)]);
   expect(code).toBe(2);
-  expect(err).toMatch(/--token-file: there is no bearer token in .*wrong/);
+  expect(err).toMatch(/--token-file \(ECT_TOKEN_FILE\): there is no bearer token in .*wrong/);
   expect(err).not.toContain('canary');
 });
 
 test('a file that is not there is wrong usage', async () => {
   const { code, err } = await ect(['authority', '--token-file', join(folder, 'none')]);
   expect(code).toBe(2);
-  expect(err).toContain('--token-file: ');
+  expect(err).toContain('--token-file (ECT_TOKEN_FILE): ');
 });

@@ -143,12 +143,12 @@ describe('reading', () => {
       await expect(ledger.inclusionProof(1, size)).rejects.toMatchObject(rejected);
     }
     for (const [first, second, named, message] of [
-      [0, 3, 0, 'The tree size must be from 1 to 3, and is 0.'],
-      [-1, 3, -1, 'The tree size must be from 1 to 3, and is -1.'],
+      [0, 3, 0, 'The first tree size must be from 1 to 3, and is 0.'],
+      [-1, 3, -1, 'The first tree size must be from 1 to 3, and is -1.'],
       [3, 2, 3, 'The first tree size, 3, is greater than the second, 2.'],
-      [4, 2, 4, 'The tree size must be from 1 to 3, and is 4.'],
-      [1, 4, 4, 'The tree size must be from 1 to 3, and is 4.'],
-      [1, 0, 0, 'The tree size must be from 1 to 3, and is 0.'],
+      [4, 2, 4, 'The first tree size must be from 1 to 3, and is 4.'],
+      [1, 4, 4, 'The second tree size must be from 1 to 3, and is 4.'],
+      [1, 0, 0, 'The second tree size must be from 1 to 3, and is 0.'],
     ] as const) {
       const rejected = { reason: 'TREE_SIZE_INVALID', message, metadata: { tree_size: String(named) } };
       await expect(ledger.consistencyProof(first, second)).rejects.toMatchObject(rejected);

@@ -12,6 +12,7 @@ test('a method that is not there is named', () => {
 });
 
 test('a misspelt method or service is told with the path that was meant', () => {
+  expect(unknownPath('/healtz', METHODS, ['/healthz', '/readyz']).message).toContain('(did you mean /healthz?)');
   const meant = '(did you mean /ect.v1.AuthorityService/Issue?)';
   expect(unknownPath('/ect.v1.AuthorityService/Isue', METHODS).message).toContain(meant);
   expect(unknownPath('/ect.v1.AuthorityServic/Issue', METHODS).message).toContain(meant);
