@@ -29,7 +29,7 @@ const rooms = {
   reload: ['files'],
   trust: ['errors', 'keys', 'token', 'reload'],
   callers: ['errors', 'keys', 'token', 'authority', 'trust'],
-  policy: ['errors', 'token', 'authority'],
+  policy: ['errors', 'spelling', 'token', 'authority'],
 
   // The port and the calls.
   'http2-server': [],
@@ -101,6 +101,7 @@ const rooms = {
     'keys',
     'ledger',
     'policy',
+    'spelling',
     'stores',
     'token',
     'version',
