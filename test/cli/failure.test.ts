@@ -72,10 +72,10 @@ test('a server that is no gRPC service is distinguished from an unreachable one'
   expect(err).toContain('is not an ECT authority');
 });
 
-test('https:// towards a service without TLS fails as TLS', async () => {
+test('https:// towards a service without TLS fails as TLS, and the next step is the address', async () => {
   const port = await listen(createHttpServer((_, response) => response.end('hello')));
   const { code, err } = await ect(['checkpoint', '--url', `https://127.0.0.1:${port}`]);
   expect(code).toBe(1);
-  expect(err).toContain('no TLS connection');
-  expect(err).toContain('--ca');
+  expect(err).toContain('does not speak TLS');
+  expect(err).toContain('an address that begins with http://');
 });

@@ -135,7 +135,7 @@ describe('K4: every mistake is named with its place', () => {
     expect(problemsOf(7, null)).toEqual(['issuers[0]: must be an object.', 'issuers[1]: must be an object.']);
     expect(problemsOf()).toEqual(['the file: issuers must be a list that is not empty.']);
     expect(readTrust('{"issuers":[],"issuers":[]}').problems).toEqual([
-      'It is not strict JSON: it has a duplicate member.',
+      '1:24: It is not strict JSON: it has a duplicate member.',
     ]);
     expect(readTrust('').problems).toHaveLength(1);
   });

@@ -107,7 +107,7 @@ describe('what a shared store needs', () => {
       expect.stringMatching(/^ECT_WORKERS above 1 contradicts ECT_STORE=postgres: /),
     ]);
     expect(problemsOf({ ...ENV, ECT_JTI_REPLAY_CACHE_SIZE: '9' })).toEqual([
-      expect.stringContaining('each replica would remember uses of its own'),
+      expect.stringContaining('a token could be used once at each replica'),
     ]);
     expect(problemsOf({ ...ENV, ECT_LEDGER_SCRUB_PER_SEC: '9', ECT_MIN_FREE_DISK_MIB: '9' })).toHaveLength(2);
   });
