@@ -7,9 +7,8 @@ const HOSTILE = 'test/hostile/**/*.test.ts';
 /** A run that names them runs all of them; a run of everything contains a few. */
 const isHostileNamed = process.argv.some((argument) => argument.includes('test/hostile'));
 
-// `npm test` is for each commit: it takes less than four minutes on two cores. It leaves out the attacks, what starts the process dozens of times,
-// and what shows the work of other programs than npm brings, whose rules other tests have too. `npm run test:full`, and a run that
-// names files, leaves out nothing.
+// `npm test` is for each commit: it leaves out the attacks, what starts the process dozens of times, and what shows the work of other
+// programs than npm brings, whose rules other tests have too. `npm run test:full`, and a run that names files, leaves out nothing.
 const isFull = process.env['ECT_TEST_FULL'] === '1' || process.argv.some((argument) => argument.startsWith('test/'));
 /** Of the tests of the real process, the ones that every commit needs. */
 const SHORT = 'browsers|clock-in-process|crash-output|first-minute|identity|lifecycle|postgres|secrets|storage|trust';
@@ -33,10 +32,14 @@ const ROOMS = [
   'api|authority|callers|calls|clock|concurrency|config|config-files|dag|http2-server|key-manager|keys|ledger',
   'limits|policy|reload|startup|telemetry|token|transport|trust|workers',
 ].join('|');
-/** Large ones: what their modules hold would make every collection of garbage in a shared process longer. */
+/**
+ * Large ones: what their modules hold would make every collection of garbage in a shared process longer. And those that import a module
+ * with hooks (`beforeAll`) of its own: a module is loaded once in a process, so its hooks would run for the first of them only.
+ */
 const ALONE = [
   'call-context|decompress|differential|encoder|event-loop|examine.property|graph-messages|hostile-texts|incident|late-commit',
   'ledger-facts|many-events|open-calls|proof|properties|read-message|response-size|response-size-limits|scale|server|write-message',
+  'admission|broken-requests|calls|foreign-issuers|messages|rejected-messages|router',
 ].join('|');
 const SHARED = `test/+(${ROOMS})/**/!(${ALONE}).test.ts`;
 
