@@ -29,7 +29,7 @@ const rooms = {
   reload: ['files'],
   trust: ['errors', 'keys', 'token', 'reload'],
   callers: ['errors', 'keys', 'token', 'authority', 'trust'],
-  policy: ['errors', 'spelling', 'token', 'authority'],
+  policy: ['errors', 'spelling', 'token', 'ledger', 'authority'],
 
   // The port and the calls.
   'http2-server': [],

@@ -1,14 +1,17 @@
 // ect.v1.AdminService: changes of signing keys, and the marks of what is compromised.
 
 import {
+  type Action,
   type AuthorityContext,
   asLastStated,
   callerName,
   compromiseKey,
   markCompromised,
+  policyInForce,
+  provenanceOf,
   rotateKey,
 } from '../authority/index.ts';
-import type { Service } from '../calls/call.ts';
+import type { Call, Service } from '../calls/call.ts';
 import { MAX_MESSAGE_BYTES } from '../calls/message-limits.ts';
 import { AdminService } from '../gen/ect/v1/admin_pb.ts';
 import type { KeyChange, KeyManager } from '../key-manager/index.ts';
@@ -33,6 +36,7 @@ export function adminService(context: AuthorityContext, keyManager: KeyManager):
     const [stated = key] = await asLastStated(context, [key]);
     return writeChange({ key: stated, changed }, sinceOf);
   };
+  const writerOf = ({ caller, policy = policyInForce(context) }: Call, action: Action) => ({ caller, action, policy });
   const withKeys = { ...context, ownKeys: keyManager };
   return {
     descriptor: AdminService,
@@ -45,20 +49,27 @@ export function adminService(context: AuthorityContext, keyManager: KeyManager):
         const { keys, next } = await keyManager.list(query);
         return writeKeyPage({ keys: await asLastStated(context, keys), next }, query, sinceOf);
       },
-      rotateKey: async (request, { caller }) =>
-        answer(await rotateKey(context, keyManager, caller, readRotation(request))),
-      retireKey: async (request, { caller }) =>
-        answer(await keyManager.retire({ ...readKeyInput(request), by: callerName(caller) })),
-      revokeKey: async (request, { caller, signal }) => {
+      rotateKey: async (request, { caller, policy }) => {
+        const order = readRotation(request);
+        await context.policies?.kept();
+        return answer(await rotateKey(context, keyManager, caller, order, policy));
+      },
+      retireKey: async (request, call) => {
+        const order = { ...readKeyInput(request), by: callerName(call.caller) };
+        await context.policies?.kept();
+        return answer(await keyManager.retire({ ...order, provenance: provenanceOf(writerOf(call, 'RetireKey')) }));
+      },
+      revokeKey: async (request, call) => {
         const { order, sinceMs } = readRevocation(request);
         // A mark would be forever, so first whether it is a key of ours.
         await keyManager.find(order.kid);
-        const { marked, isEnded } = await compromiseKey(withKeys, caller, { ...order, sinceMs }, signal);
+        const writer = writerOf(call, 'RevokeKey');
+        const { marked, isEnded } = await compromiseKey(withKeys, writer, { ...order, sinceMs }, call.signal);
         return answer({ key: await keyManager.find(order.kid), changed: isEnded || !marked.duplicate });
       },
-      markCompromised: async (request, { caller, signal }) => {
+      markCompromised: async (request, { caller, signal, policy }) => {
         const order = readMarkInput(request, context.policy.token.ids);
-        const { record, receipt, duplicate } = await markCompromised(context, caller, order, signal);
+        const { record, receipt, duplicate } = await markCompromised(context, caller, order, signal, policy);
         return { entry: writeEntry(record), receipt: writeReceipt(receipt, request.receiptFormat), duplicate };
       },
     },

@@ -144,9 +144,9 @@ export function authorityService(
       appendLedger: async (request, call) => {
         checkAppend(request);
         const { token, dryRun, receiptFormat } = request;
-        demandAppend(context, call.caller, token);
+        const policy = demandAppend(context, call.caller, token);
         if (dryRun) return writeAppendDryRun(await dryRunItem(context, token, call), { receiptFormat });
-        const appended = await ofField('token', append(context, call.caller, token, call.signal));
+        const appended = await ofField('token', append(context, call.caller, token, call.signal, policy));
         return writeAppended(appended, { receiptFormat });
       },
       batchAppendLedger: async ({ items }, call) => {

@@ -128,7 +128,8 @@ export async function appendItems(
   call: Call,
   details: DetailBudget,
 ) {
-  const denials = await denialsOf(context, items, call);
+  const decisions = await decide(context, items, call);
+  const denials = decisions.map((decision) => (decision instanceof EctError ? decision : undefined));
   const outcomes = await appendBatch(
     context,
     call.caller,
@@ -136,6 +137,7 @@ export async function appendItems(
       request === undefined || request.dryRun || denials[at] !== undefined || !isSound(request) ? '' : request.token,
     ),
     call.signal,
+    decisions.map((decision) => (decision instanceof EctError ? undefined : decision)),
   );
   const results: ItemResult<Awaited<ReturnType<typeof dryRunInTurn>>>[] = [];
   for (const [position, { reference, request }] of items.entries()) {
@@ -154,22 +156,21 @@ export async function appendItems(
   return results;
 }
 
-/** Of each item, why the caller may not have it recorded. */
-async function denialsOf(context: AuthorityContext, items: readonly BatchAppendLedgerItem[], call: Call) {
-  const denials: (EctError | undefined)[] = [];
+/** Of each item, the digest of the policy by which the caller may have it recorded, or why it may not. */
+async function decide(context: AuthorityContext, items: readonly BatchAppendLedgerItem[], call: Call) {
+  const decisions: (string | EctError | undefined)[] = [];
   const yielder = createYielder(call);
   for (const { request } of items) {
     if (yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
-    denials.push(denialOf(context, call, request?.token ?? ''));
+    decisions.push(decisionOf(context, call, request?.token ?? ''));
   }
-  return denials;
+  return decisions;
 }
 
-/** Why the caller may not have this recorded, where it may not. */
-function denialOf(context: AuthorityContext, call: Call, token: string): EctError | undefined {
+/** Undefined where nothing is to be recorded. */
+function decisionOf(context: AuthorityContext, call: Call, token: string): string | EctError | undefined {
   try {
-    if (token !== '') demandAppend(context, call.caller, token);
-    return undefined;
+    return token === '' ? undefined : demandAppend(context, call.caller, token);
   } catch (thrown) {
     return rejectionOnly(thrown);
   }

@@ -7,22 +7,28 @@ import { KeyState } from '../gen/ect/v1/keys_pb.ts';
 import { type EntrySchema, ReceiptFormat, type ReceiptSchema } from '../gen/ect/v1/ledger_pb.ts';
 import type { KeyLeaf } from '../key-manager/index.ts';
 import type { LedgerRecord, Receipt } from '../ledger/index.ts';
+import type { ProvenanceFields } from './provenance-messages.ts';
 
 type EntryFields = MessageInitShape<typeof EntrySchema>;
 type EntryBody = NonNullable<Exclude<EntryFields, { readonly $typeName: string }>['body']>;
 
 /** An entry whose receipt stands beside it: leaf and salt are there. */
-export function writeEntry(record: LedgerRecord): EntryFields {
-  return { ...placeOf(record), body: writeBody(record, record.content) };
+export function writeEntry(record: LedgerRecord, provenance?: ProvenanceFields): EntryFields {
+  return { ...placeOf(record), body: writeBody(record, record.content), ...(provenance && { provenance }) };
 }
 
 /** An entry of a list: with its leaf, and with content and salt where those are wanted and have not been erased. */
-export function writeListedEntry(record: LedgerRecord, withContent: boolean): EntryFields {
+export function writeListedEntry(
+  record: LedgerRecord,
+  withContent: boolean,
+  provenance?: ProvenanceFields,
+): EntryFields {
   const { leaf, salt, content } = record;
   return {
     ...placeOf(record),
     body: writeBody(record, withContent ? content : null),
     leaf: leaf as Uint8Array<ArrayBuffer>,
+    ...(provenance && { provenance }),
     ...(withContent && salt !== null ? { salt: salt as Uint8Array<ArrayBuffer> } : {}),
   };
 }

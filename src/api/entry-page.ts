@@ -1,6 +1,6 @@
 // One page of entries: as many as the query asks for, or as a response holds.
 
-import { askedAbout, demandIntact, type Reader } from '../authority/index.ts';
+import { type AuthorityContext, askedAbout, demandIntact, type Reader } from '../authority/index.ts';
 import type { Call } from '../calls/call.ts';
 import { createYielder } from '../concurrency/yielder.ts';
 import type { Ledger, LedgerRecord, RecordQuery } from '../ledger/index.ts';
@@ -8,13 +8,15 @@ import { listKinds } from './entry-kinds.ts';
 import { writeListedEntry } from './entry-messages.ts';
 import type { EntryQuery } from './entry-query.ts';
 import { writePageToken } from './page-token.ts';
+import { provenanceFor } from './provenance-messages.ts';
 import { pageRoom } from './response-size.ts';
 
 /** What it costs to write an entry, in steps of a pace: some microseconds. */
 const STEPS_PER_ENTRY = 40;
 
 /** Reads a page of what a caller may see, and holds each of its entries against the tree. */
-export async function readEntryPage(ledger: Ledger, asked: EntryQuery, reader: Reader, call: Call) {
+export async function readEntryPage(context: AuthorityContext, asked: EntryQuery, reader: Reader, call: Call) {
+  const { ledger } = context;
   const { query, list } = asked;
   const { records, nextIndex } = await readFor(ledger, asked, reader, call);
   let [taken, room] = [0, pageRoom(query.limit, query.withContent)];
@@ -26,10 +28,11 @@ export async function readEntryPage(ledger: Ledger, asked: EntryQuery, reader: R
   const listed = records.slice(0, taken);
   await demandIntact(ledger, listed, call);
   const entries: ReturnType<typeof writeListedEntry>[] = [];
+  const provenanceOf = provenanceFor(context, call.caller);
   const yielder = createYielder(call);
   for (const record of listed) {
     if (yielder.step(STEPS_PER_ENTRY)) await yielder.yield();
-    entries.push(writeListedEntry(record, query.withContent));
+    entries.push(writeListedEntry(record, query.withContent, query.withContent ? provenanceOf(record) : undefined));
   }
   const next = records[taken]?.index ?? nextIndex;
   return { entries, nextPageToken: next === undefined ? '' : writePageToken(list, next) };
@@ -134,7 +137,7 @@ async function whole(
   return records;
 }
 
-/** Bytes of an entry, at most: its leaf, what the leaf says once more as fields, and its content where it was read. */
-function sizeOfEntry({ leaf, content }: LedgerRecord): number {
-  return 2 * leaf.length + (content?.length ?? 0) + 160;
+/** Bytes of an entry, at most: its leaf and its provenance, what they say once more as fields, and its content where it was read. */
+function sizeOfEntry({ leaf, content, provenance }: LedgerRecord): number {
+  return 2 * leaf.length + (content?.length ?? 0) + 2 * (provenance?.length ?? 0) + 160;
 }

@@ -23,6 +23,7 @@ import { writeWholeReport } from './graph-messages.ts';
 import { demand, invalid } from './invalid.ts';
 import { answerRecording } from './recording.ts';
 import { checkReceiptFormat } from './request-fields.ts';
+import { provenanceFor } from './provenance-messages.ts';
 import { pageBytes, workflowBytes } from './response-size.ts';
 import { checkAll, inField } from './violations.ts';
 
@@ -49,11 +50,12 @@ export function ledgerService(context: AuthorityContext): Service<typeof LedgerS
         );
         const record = await findEntry(context, readerFor(context, caller, 'GetEntry'), request);
         await demandIntact(ledger, [record]);
-        return { entry: writeEntry(record), receipt: writeReceipt(await ledger.receiptFor(record), receiptFormat) };
+        const entry = writeEntry(record, provenanceFor(context, caller)(record));
+        return { entry, receipt: writeReceipt(await ledger.receiptFor(record), receiptFormat) };
       },
       getRecording: (request, call) => answerRecording(context, request, call),
       listEntries: (request, call) =>
-        readEntryPage(ledger, readEntryQuery(request), readerFor(context, call.caller, 'ListEntries', true), call),
+        readEntryPage(context, readEntryQuery(request), readerFor(context, call.caller, 'ListEntries', true), call),
       getWorkflow: async ({ wid }, call) => {
         demand(wid !== '', 'wid', 'is required');
         const isHidden = !(await readerFor(context, call.caller, 'GetWorkflow').maySeeWorkflow(wid));

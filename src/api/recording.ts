@@ -9,6 +9,7 @@ import { EctError } from '../errors.ts';
 import { type GetRecordingRequest, type GetRecordingResponseSchema, RecordingStatus } from '../gen/ect/v1/ledger_pb.ts';
 import { writeEntry, writeReceipt } from './entry-messages.ts';
 import { demand } from './invalid.ts';
+import { provenanceFor } from './provenance-messages.ts';
 import { checkReceiptFormat } from './request-fields.ts';
 import { checkAll } from './violations.ts';
 
@@ -32,7 +33,8 @@ export async function answerRecording(
   const { record } = recording;
   await demandIntact(ledger, [record]);
   const receipt = writeReceipt(await ledger.receiptFor(record), receiptFormat);
-  return { status: RecordingStatus.RECORDED, entry: writeEntry(record), receipt };
+  const entry = writeEntry(record, provenanceFor(context, caller)(record));
+  return { status: RecordingStatus.RECORDED, entry, receipt };
 }
 
 /** In milliseconds. */

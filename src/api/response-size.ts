@@ -61,7 +61,7 @@ const SMALL_PAYLOAD_BYTES = 480;
 const MIB = 1024 * 1024;
 /** Together with what else is in a response this stays below the 4 MiB that gRPC clients read. */
 const MAX_PAGE_BYTES = 2 * MIB;
-/** A page of few entries is never cut: the largest has 40 KiB. */
+/** A page of few entries is never cut: the largest has 60 KiB. */
 const LEAST_PAGE_BYTES = 256 * 1024;
 /** Most entries have a quarter of this. */
 const USUAL_ENTRY_BYTES = { bare: 4_096, withContent: 8_192 };

@@ -16,11 +16,13 @@ import { type Candidate, EntryMissing, type EntryRef, MAX_LOOKUP_NAMES } from '.
 import type { VerifiedToken } from '../token/index.ts';
 import { ancestryFor } from './ancestry.ts';
 import { type Appended, append, demandEntry, verifyForLedger, write } from './append.ts';
+import { policyInForce } from './authorizer.ts';
 import { planOrder } from './batch-order.ts';
 import type { Caller } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate } from './leaf.ts';
+import { provenanceOf } from './provenance.ts';
 import { Slots } from './slots.ts';
 import { taskOf } from './task.ts';
 import { entryBytes } from './write-sizes.ts';
@@ -31,16 +33,20 @@ const GROUP = MAX_LOOKUP_NAMES;
 /** Batches that are worked on at once: one computes while the entries of the other are written. The others hold no memory. */
 const BATCHES = new Slots(2);
 
-/** Items stand alone; the result of each is in its place. Nothing more is begun once the signal has aborted. */
+/**
+ * Items stand alone; the result of each is in its place. Nothing more is begun once the signal has aborted. `policies`: of each item, the
+ * digest of the policy that allows it.
+ */
 export async function appendBatch(
   context: AuthorityContext,
   caller: Caller,
   texts: readonly string[],
   signal: AbortSignal,
+  policies: readonly (string | undefined)[] = [],
 ): Promise<readonly (Appended | EctError)[]> {
   const leave = await BATCHES.enter({ signal });
   try {
-    return await appendItems(context, caller, texts, signal);
+    return await appendItems(context, caller, texts, signal, policies);
   } finally {
     leave();
   }
@@ -51,10 +57,11 @@ async function appendItems(
   caller: Caller,
   texts: readonly string[],
   signal: AbortSignal,
+  policies: readonly (string | undefined)[],
 ): Promise<readonly (Appended | EctError)[]> {
   const results: (Appended | EctError)[] = [];
   const yielder = createYielder({ signal });
-  const items = await verifyEach(context, caller, texts, yielder);
+  const items = await verifyEach(context, caller, texts, policies, yielder);
   const order = await planOrder(items, yielder);
   for (let start = 0; start < order.length; start += GROUP) {
     throwIfEnded(signal);
@@ -76,6 +83,7 @@ async function appendItems(
 interface Item {
   readonly text: string;
   readonly token: VerifiedToken | undefined;
+  readonly policy: string;
 }
 
 /** Tokens that are verified together. */
@@ -85,6 +93,7 @@ async function verifyEach(
   context: AuthorityContext,
   caller: Caller,
   texts: readonly string[],
+  policies: readonly (string | undefined)[],
   yielder: Yielder,
 ): Promise<readonly Item[]> {
   const items: Item[] = [];
@@ -95,7 +104,8 @@ async function verifyEach(
     );
     for (const [nth, text] of part.entries()) {
       const verdict = verdicts[nth];
-      items.push({ text, token: verdict?.ok ? verdict.token : undefined });
+      const policy = policies[start + nth] ?? policyInForce(context);
+      items.push({ text, token: verdict?.ok ? verdict.token : undefined, policy });
     }
     if (yielder.step(part.length * STEPS_PER_TOKEN)) await yielder.yield();
   }
@@ -130,9 +140,9 @@ async function appendGroup(
     return outcomeOf(write(context, caller, candidate, entryBytes(text.length, token.claims), signal));
   });
   const outcomes: (Appended | EctError)[] = [];
-  for (const [nth, { text }] of items.entries()) {
+  for (const [nth, { text, policy }] of items.entries()) {
     const outcome = await recording[nth];
-    outcomes.push(outcome ?? (await append(context, caller, text, signal).catch(rejectionOnly)));
+    outcomes.push(outcome ?? (await append(context, caller, text, signal, policy).catch(rejectionOnly)));
     if (outcome === undefined && yielder.step(STEPS_PER_TOKEN)) await yielder.yield();
   }
   return outcomes;
@@ -177,7 +187,7 @@ async function examineInOrder(
   const ahead = new Ahead();
   const ancestry = combine(ancestryFor(context, caller), ahead);
   const candidates: (Candidate | undefined)[] = [];
-  for (const { text, token } of items) {
+  for (const { text, token, policy } of items) {
     if (yielder.step(STEPS_PER_EXAMINATION)) await yielder.yield();
     const isNew = token !== undefined && !isTaken(token);
     const found = isNew ? await examineNext(context, token, ancestry, { signal }) : undefined;
@@ -187,7 +197,8 @@ async function examineInOrder(
     }
     const { facts, met } = found;
     const after = met.flatMap((task) => ahead.refOf(task) ?? []);
-    const candidate = asCandidate(text, token, graph, facts);
+    const provenance = provenanceOf({ caller, action: 'AppendLedger', policy });
+    const candidate = asCandidate(text, token, graph, facts, provenance);
     candidates.push(after.length === 0 ? candidate : { ...candidate, after });
     ahead.add(placed(taskOf(token, graph, 'L3'), facts), candidate);
   }

@@ -7,11 +7,13 @@ import { EctError, reject } from '../errors.ts';
 import type { Candidate, LedgerRecord, AppendOutcome as Outcome, Receipt } from '../ledger/index.ts';
 import type { TokenVerdict, VerifiedToken, VerifyOptions } from '../token/index.ts';
 import { ancestryFor, verifyRecord } from './ancestry.ts';
+import { policyInForce } from './authorizer.ts';
 import type { Caller } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
 import { BEFORE_ANY_RECORD, isOf, isOfCompromisedKey } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate, type RecordableToken } from './leaf.ts';
+import { provenanceOf, type Writer } from './provenance.ts';
 import { readToken } from './read-token.ts';
 import { checkWriteQuota, writeFor } from './write-reservation.ts';
 import { entryBytes, leastEntryBytes } from './write-sizes.ts';
@@ -24,18 +26,23 @@ export interface Appended {
   readonly duplicate: boolean;
 }
 
-/** Records a token. Rejects with the reason of the first step that fails; the entry is durable when this returns. */
+/**
+ * Records a token. Rejects with the reason of the first step that fails; the entry is durable when this answers. `policy`: the digest of
+ * the one that allows it.
+ */
 export async function append(
   context: AuthorityContext,
   caller: Caller,
   text: string,
   signal: AbortSignal,
+  policy = policyInForce(context),
 ): Promise<Appended> {
+  const writer: Writer = { caller, action: 'AppendLedger', policy };
   demandEntry(context, caller, text);
   const verdict = await verifyForLedger(context, text);
   if (verdict.ok && verdict.token.claims.pred.length === 0) {
     // Of a root task there is nothing to examine but that its name is free, and the commit decides that in any case.
-    return record(context, caller, text, verdict.token, signal, ROOT_FACTS);
+    return record(context, writer, text, verdict.token, signal, ROOT_FACTS);
   }
   const { token, namesake } = await findNamesake(context, text, verdict);
   // A retry returns the existing entry, even if the token has expired in the meantime, or its key is compromised.
@@ -46,7 +53,7 @@ export async function append(
   const rejection = rejectionOf(report, { complete: true });
   if (rejection?.reason === 'DAG_DUPLICATE_TASK') context.notices.equivocated(verdict.token.claims, 'ledger');
   if (rejection !== undefined) throw new EctError(rejection);
-  return record(context, caller, text, verdict.token, signal, report.facts);
+  return record(context, writer, text, verdict.token, signal, report.facts);
 }
 
 /** What is recorded under the name of a token, as far as the token can be trusted. */
@@ -102,14 +109,14 @@ const RETRY_PAUSES_MS = [50, 200];
  */
 export async function record(
   context: AuthorityContext,
-  caller: Caller,
+  writer: Writer,
   text: string,
   token: RecordableToken,
   signal: AbortSignal,
   facts?: LedgerFacts,
 ): Promise<Appended> {
-  const candidate = asCandidate(text, token, context.policy.graph, facts);
-  return write(context, caller, candidate, entryBytes(text.length, token.claims), signal);
+  const candidate = asCandidate(text, token, context.policy.graph, facts, provenanceOf(writer));
+  return write(context, writer.caller, candidate, entryBytes(text.length, token.claims), signal);
 }
 
 /** Records a candidate of so many bytes for a caller, who pays for what is added. */
@@ -148,6 +155,9 @@ export async function recordOnce(
 ): Promise<Outcome> {
   for (let attempt = 0; ; attempt++) {
     try {
+      // No entry names a policy that is not kept: where this fails the entry could not be written either.
+      const unkept = context.policies?.kept();
+      if (unkept !== undefined) await unkept;
       return await context.ledger.append(candidate, signal);
     } catch (error) {
       const wait = RETRY_PAUSES_MS[attempt];

@@ -113,17 +113,33 @@ export interface Authorizer {
   obligationsOf(caller: Caller): Obligations;
   /** Whether the rules are those of a service without a policy of its own: every identified caller reads everything. */
   readonly isBuiltIn: boolean;
+  /** Of the policy in force, as in each decision by it. */
+  readonly digest: string;
   /** Tells the operator of a rejection. */
   rejected(caller: Caller, question: PermissionQuestion, decision: Decision): void;
 }
 
-/** Rejects what the policy does not permit. The caller learns only that it may not; the event names the policy that decided. */
+/** In the place of a digest: the rules that hold without a policy of the operator. */
+export const BUILT_IN_POLICY = 'built-in';
+
+/** The digest of the policy in force. */
+export function policyInForce({ authorizer }: { readonly authorizer?: Authorizer | undefined }): string {
+  return authorizer?.digest ?? BUILT_IN_POLICY;
+}
+
+/**
+ * Rejects what the policy does not permit. The caller learns only that it may not; the operator is told which policy decided. Answers the
+ * digest of the policy that permits it.
+ */
 export function demandPermission(
   authorizer: Authorizer | undefined,
   caller: Caller,
   question: PermissionQuestion,
-): void {
-  if (authorizer === undefined || isPermitted(authorizer, caller, question)) return;
+): string {
+  if (authorizer === undefined) return BUILT_IN_POLICY;
+  const decision = authorizer.authorize(caller, question);
+  if (decision.allowed) return decision.digest;
+  authorizer.rejected(caller, question, decision);
   throw notAuthorized();
 }
 

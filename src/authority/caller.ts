@@ -12,10 +12,31 @@ export type Caller =
 /** How a caller was authenticated. For events and policies; not part of its name. */
 export interface Proof {
   readonly method: 'mtls' | 'jwt' | 'wimse' | 'forwarded' | 'unix';
-  /** The authenticating party: the trust domain, the issuer of the JWT, the SPIFFE ID of the proxy, or the path of the Unix socket. */
+  readonly strength: Exclude<ProofStrength, 'none'>;
+  /** Who vouched: the trust domain, the issuer of the JWT, the SPIFFE ID of the proxy, the path of the Unix socket. */
   readonly by: string;
   /** Of a proof that counts once: remembers that it was used, or rejects. To be asked before anything is done for the call. */
   readonly demandUnused?: () => Promise<void>;
+}
+
+/**
+ * How much a proof shows. `possession`: the caller has shown that it holds a private key, for this connection or this request.
+ * `vouched`: an authenticated proxy says who it is. `bearer`: a token that anybody can present who has it. `local`: it may open a
+ * socket of this machine. `none`: nothing.
+ */
+export type ProofStrength = 'possession' | 'vouched' | 'bearer' | 'local' | 'none';
+
+const STRENGTHS: Readonly<Record<Proof['method'], Proof['strength']>> = {
+  mtls: 'possession',
+  wimse: 'possession',
+  forwarded: 'vouched',
+  jwt: 'bearer',
+  unix: 'local',
+};
+
+/** A proof of this kind, by whom it names. */
+export function proofBy(method: Proof['method'], by: string): Proof {
+  return { method, strength: STRENGTHS[method], by };
 }
 
 /** A stable name of the caller, for scopes and events. */

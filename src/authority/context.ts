@@ -4,6 +4,7 @@ import type { KeyRing, SignatureBatcher, SignerChoice } from '../keys/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { SignatureCache, TokenPolicy } from '../token/index.ts';
 import type { Authorizer } from './authorizer.ts';
+import type { Caller } from './caller.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
 import type { Notices } from './notices.ts';
 import type { OwnKeys } from './own-keys.ts';
@@ -32,6 +33,15 @@ export interface AuthorityPolicy {
   readonly replayTtlSeconds: number;
 }
 
+/** Port: keeps what entries name by the digest of a policy. */
+export interface PolicyArchive {
+  /**
+   * Settles when every policy that has been in force in this process is kept beside the ledger; undefined where each one is. Rejected as the
+   * ledger rejects writes.
+   */
+  kept(): Promise<void> | undefined;
+}
+
 export interface AuthorityContext {
   readonly policy: AuthorityPolicy;
   readonly keys: KeyRing;
@@ -50,6 +60,10 @@ export interface AuthorityContext {
   readonly idempotency: IdempotencyStore;
   /** Undefined: the built-in rules, by which each caller issues in its own name, and reads everything. */
   readonly authorizer?: Authorizer | undefined;
+  /** Which callers administer the service. Undefined: none. */
+  readonly isAdministrator?: ((caller: Caller) => boolean) | undefined;
+  /** Where the policies of the operator are kept; undefined where there are none. */
+  readonly policies?: PolicyArchive | undefined;
   /** Undefined where callers may have anything written. */
   readonly writes?: WriteLimits | undefined;
   readonly notices: Notices;

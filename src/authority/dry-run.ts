@@ -66,6 +66,7 @@ export async function dryRunIssue(
   const permit = rows.record('caller', permitted) ?? {
     iss: input.iss,
     defaultTtlSeconds: context.policy.defaultTtlSeconds,
+    policy: '',
   };
   const claims = rows.record('formats', await attempt(() => draftClaims(context, input, permit)));
   // The key of a name that the caller may not use is not asked for.

@@ -4,8 +4,10 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { KeyChange, KeyManager, RotationInput } from '../key-manager/index.ts';
+import { policyInForce } from './authorizer.ts';
 import { type Caller, callerName } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
+import { provenanceOf } from './provenance.ts';
 import { lockRequest } from './request-lock.ts';
 
 /** What an administrator asks for. */
@@ -24,8 +26,10 @@ export async function rotateKey(
   keyManager: Pick<KeyManager, 'rotate' | 'planRotation'>,
   caller: Caller,
   { requestId, ...request }: RotationRequest,
+  policy = policyInForce(context),
 ): Promise<KeyChange> {
-  const order = { ...request, by: callerName(caller) };
+  const provenance = provenanceOf({ caller, action: 'RotateKey', policy });
+  const order = { ...request, by: callerName(caller), provenance };
   if (requestId === '') return keyManager.rotate(order);
   const digest = createHash('sha256')
     .update(canonicalize(request) as string)

@@ -5,17 +5,19 @@ export {
   type Action,
   type AskedEntry,
   type Authorizer,
+  BUILT_IN_POLICY,
   type Circumstances,
   type Decision,
   demandPermission,
   notAuthorized,
   type Obligations,
   type PermissionQuestion,
+  policyInForce,
   type Resource,
   resourceName,
 } from './authorizer.ts';
-export { type Caller, callerName, type Proof, proofOf } from './caller.ts';
-export type { AuthorityContext, AuthorityPolicy, GraphPolicy } from './context.ts';
+export { type Caller, callerName, type Proof, type ProofStrength, proofBy, proofOf } from './caller.ts';
+export type { AuthorityContext, AuthorityPolicy, GraphPolicy, PolicyArchive } from './context.ts';
 export {
   APPEND_STEPS,
   type AppendDryRun,
@@ -35,7 +37,7 @@ export { issueFaults } from './issue-claims.ts';
 export type { IssueInput } from './issue-input.ts';
 export { defaultIssuer, isOwnName } from './issuer.ts';
 export { asLastStated } from './last-statement.ts';
-export { type Leaf, readLeaf } from './leaf.ts';
+export { isTask, type Leaf, readLeaf } from './leaf.ts';
 export { asLossCandidate, LOSS_SCOPE, type LossLeaf, nameOfLoss } from './loss-entry.ts';
 export {
   type CompromisedSubject,
@@ -57,6 +59,7 @@ export {
   tooManyPending,
 } from './pending-recordings.ts';
 export { brokenObligation } from './permit-issue.ts';
+export { type Provenance, provenanceOf, readProvenance, type Writer } from './provenance.ts';
 export { readPending } from './read-pending.ts';
 export { askedAbout, type Reader, readerFor } from './read-permission.ts';
 export { leafOf, recordFault } from './record-fault.ts';

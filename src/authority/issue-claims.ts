@@ -40,7 +40,7 @@ export function issueFaults(context: AuthorityContext, input: IssueInput): reado
 
 function claimsOf(
   input: IssueInput,
-  { iss, defaultTtlSeconds }: IssuePermit,
+  { iss, defaultTtlSeconds }: Pick<IssuePermit, 'iss' | 'defaultTtlSeconds'>,
   iat: number,
   policy: ReturnType<typeof policyIn>,
 ): TypedClaims {

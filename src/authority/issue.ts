@@ -24,6 +24,7 @@ import { draftClaims } from './issue-claims.ts';
 import type { IssueInput, OwnToken } from './issue-input.ts';
 import { addPending } from './pending-entry.ts';
 import { permitIssue } from './permit-issue.ts';
+import type { Writer } from './provenance.ts';
 import { checkWriteQuota } from './write-reservation.ts';
 import { entryBytes, heldBytes } from './write-sizes.ts';
 
@@ -49,10 +50,11 @@ export async function issue(
   deadline: CallDeadline,
 ): Promise<Issued> {
   const permit = permitIssue(context, caller, input);
+  const writer: Writer = { caller, action: 'Issue', policy: permit.policy };
   const isKeyed = input.requestId !== '';
   const earlier = isKeyed ? await findIssuedToken(context, caller, input) : undefined;
   if (earlier !== undefined) {
-    return deliver(context, caller, input, earlier, await reportOn(context, caller, earlier, deadline), deadline);
+    return deliver(context, writer, input, earlier, await reportOn(context, caller, earlier, deadline), deadline);
   }
   const claims = draftClaims(context, input, permit);
   const signer = signerFor(context, input, permit.iss);
@@ -63,7 +65,7 @@ export async function issue(
   demandWrites(context, caller, input, claims, draft.tokenBytes);
   const minted = await sign(context, draft, claims, deadline);
   const own = isKeyed ? await rememberToken(context, caller, input, minted) : minted;
-  return deliver(context, caller, input, own, dag, deadline);
+  return deliver(context, writer, input, own, dag, deadline);
 }
 
 /** A token as it is before its signature; one of level L1 is whole. */
@@ -180,7 +182,7 @@ async function reportOn(
 /** Returns a token. For L3 only once its entry is durable; or, as L2, once the order for its entry is. */
 function deliver(
   context: AuthorityContext,
-  caller: Caller,
+  writer: Writer,
   input: IssueInput,
   { text, claims, kid }: OwnToken,
   dag: DagReport | undefined,
@@ -190,8 +192,8 @@ function deliver(
   if (input.level !== 'L3') return issued;
   const verified = { claims, kid, digest: digestOfToken(text) };
   const facts = claims.pred.length === 0 ? ROOT_FACTS : dag?.facts;
-  if (input.record === 'async') return addPending(context, caller, text, verified, facts).then(() => issued);
-  return record(context, caller, text, verified, deadline.signal, facts).then(({ receipt }) => ({
+  if (input.record === 'async') return addPending(context, writer, text, verified, facts).then(() => issued);
+  return record(context, writer, text, verified, deadline.signal, facts).then(({ receipt }) => ({
     ...issued,
     receipt,
   }));

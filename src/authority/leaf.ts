@@ -41,14 +41,15 @@ export interface Leaf extends PolicyFacts {
 export type RecordableToken = Pick<VerifiedToken, 'claims' | 'kid' | 'digest'>;
 
 /**
- * A token as a candidate for the ledger: `wid` is the scope, `jti` the name. `metadata` is the result of the validation of its graph,
- * for later tasks; without it, later validations walk the past of this task again.
+ * A token as the ledger takes it: `wid` is the scope, `jti` the name. `metadata` are what the examination of its graph found,
+ * for those that will follow; without, the ledger vouches for nothing. `provenance`: see provenance.ts.
  */
 export function asCandidate(
   text: string,
   { claims, kid, digest }: RecordableToken,
   policy: GraphPolicy,
   facts: LedgerFacts | undefined,
+  provenance?: Uint8Array,
 ): Candidate {
   const { jti, wid, iss, pred, iat } = claims;
   const { pol_decision, compensation, review } = policyFacts(claims, policy);
@@ -58,6 +59,7 @@ export function asCandidate(
     author: iss,
     digest,
     content: Buffer.from(text, 'latin1'),
+    provenance,
     leaf: ({ recordedAtMs, commitment }) => {
       // Canonical as it stands: the members are in order, absent ones are left out, and RFC 8785 spells strings and
       // numbers as JSON.stringify does.

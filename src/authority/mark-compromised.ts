@@ -5,11 +5,13 @@ import { keyMark } from '../dag/index.ts';
 import { EctError } from '../errors.ts';
 import type { Appended } from './append.ts';
 import { recordOnce } from './append.ts';
+import { policyInForce } from './authorizer.ts';
 import { type Caller, callerName } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
 import { readLeaf } from './leaf.ts';
 import { ledgerMarks } from './mark-book.ts';
 import { asMarkCandidate, type MarkSubject, sinceMsOf } from './marks.ts';
+import { provenanceOf, type Writer } from './provenance.ts';
 
 /** What is compromised, as it is asked for. A key without a time: as of now. */
 export type CompromisedSubject =
@@ -25,31 +27,34 @@ interface Statement {
  * Marks a task or a key as compromised. From the commit on every look at a graph shows it and all that came after it as
  * tainted, and no token under the key is accepted; a key of ours signs no more. What was stated before stays: the same again, or a
  * later time for a key, is answered as a duplicate; an earlier time is one more mark. The caller's right to do so was checked before.
+ * `policy`: the digest of the one that gave it.
  */
 export async function markCompromised(
   context: AuthorityContext,
   caller: Caller,
   { subject, note }: Statement,
   signal: AbortSignal,
+  policy = policyInForce(context),
 ): Promise<Appended> {
-  if (subject.kind === 'task') return recordMark(context, { subject, note, by: callerName(caller) }, signal);
-  const { marked } = await compromiseKey(context, caller, { ...subject, note }, signal);
+  const writer: Writer = { caller, action: 'MarkCompromised', policy };
+  if (subject.kind === 'task') return recordMark(context, { subject, note, by: callerName(caller) }, writer, signal);
+  const { marked } = await compromiseKey(context, writer, { ...subject, note }, signal);
   return marked;
 }
 
 /** Marks a key as compromised. `isEnded`: a key of ours ended with this call. */
 export async function compromiseKey(
   context: AuthorityContext,
-  caller: Caller,
+  writer: Writer,
   { kid, sinceMs, note }: { readonly kid: string; readonly sinceMs?: number | undefined; readonly note: string },
   signal: AbortSignal,
 ): Promise<{ readonly marked: Appended; readonly isEnded: boolean }> {
-  const by = callerName(caller);
-  const marked = await markKey(context, { kid, sinceMs: sinceOf(context, sinceMs), note, by }, signal);
+  const by = callerName(writer.caller);
+  const marked = await markKey(context, { kid, sinceMs: sinceOf(context, sinceMs), note, by }, writer, signal);
   // The mark comes first: verdicts and graphs rest on it. A repeated call makes up for an end that was lost, as of the same time.
   const leaf = readLeaf(marked.record);
   const since = leaf.type === 'taint' ? sinceMsOf(leaf) : 0;
-  const isEnded = (await context.ownKeys?.revokeOwn({ kid, by, note }, since)) === true;
+  const isEnded = (await context.ownKeys?.revokeOwn({ kid, by, note, provenance: provenanceOf(writer) }, since)) === true;
   return { marked, isEnded };
 }
 
@@ -69,13 +74,14 @@ interface KeyStatement {
 async function markKey(
   context: AuthorityContext,
   { kid, sinceMs, note, by }: KeyStatement,
+  writer: Writer,
   signal: AbortSignal,
 ): Promise<Appended> {
   const known = (await currentMarks(context))?.markOf(keyMark(kid));
   const record = known && (known.since ?? 0) * 1000 <= sinceMs ? await context.ledger.at(known.entry) : undefined;
   // Of a certified key the mark may be that of its root key: then it has none of its own, and needs none.
   if (record !== undefined) return { record, receipt: await context.ledger.receiptFor(record), duplicate: true };
-  const marked = await recordMark(context, { subject: { kind: 'key', kid, sinceMs }, note, by }, signal);
+  const marked = await recordMark(context, { subject: { kind: 'key', kid, sinceMs }, note, by }, writer, signal);
   // Takes effect here before it is answered, also where a mark before it cannot be read.
   context.keys.compromise(kid, sinceMs / 1000);
   await currentMarks(context);
@@ -95,9 +101,10 @@ async function currentMarks(context: AuthorityContext) {
 async function recordMark(
   context: AuthorityContext,
   statement: Parameters<typeof asMarkCandidate>[0],
+  writer: Writer,
   signal: AbortSignal,
 ): Promise<Appended> {
-  const outcome = await recordOnce(context, asMarkCandidate(statement), signal);
+  const outcome = await recordOnce(context, asMarkCandidate(statement, provenanceOf(writer)), signal);
   const { record } = outcome;
   const receipt = outcome.receipt ?? (await context.ledger.receiptFor(record));
   return { record, receipt, duplicate: outcome.outcome !== 'added' };

@@ -42,7 +42,7 @@ export interface MarkLeaf {
 }
 
 /** A mark as the ledger takes it. */
-export function asMarkCandidate(statement: MarkStatement): Candidate {
+export function asMarkCandidate(statement: MarkStatement, provenance?: Uint8Array): Candidate {
   const { subject, note, by } = statement;
   const content = Buffer.from(canonicalize({ subject: namedAsIn(subject), note, by }) as string, 'utf8');
   return {
@@ -51,6 +51,7 @@ export function asMarkCandidate(statement: MarkStatement): Candidate {
     author: statement.by,
     digest: digestOfMark(content),
     content,
+    provenance,
     leaf: ({ recordedAtMs, commitment }) => {
       const leaf: MarkLeaf = {
         v: 1,

@@ -8,7 +8,12 @@ export interface OwnKeys {
    * is none of ours, or has ended so before. Failures: those of the ledger.
    */
   revokeOwn(
-    order: { readonly kid: string; readonly by: string; readonly note: string },
+    order: {
+      readonly kid: string;
+      readonly by: string;
+      readonly note: string;
+      readonly provenance?: Uint8Array | undefined;
+    },
     sinceMs: number,
   ): Promise<boolean>;
 }

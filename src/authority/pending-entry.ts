@@ -1,24 +1,28 @@
 // How a token leaves before its entry: the order to record it is durable first.
 
 import type { LedgerFacts } from '../dag/index.ts';
-import { type Caller, callerName } from './caller.ts';
+import { callerName } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
 import { asCandidate, type RecordableToken } from './leaf.ts';
+import { provenanceOf, type Writer } from './provenance.ts';
 import { leavesNothing, reserveWrite } from './write-reservation.ts';
 import { entryBytes } from './write-sizes.ts';
 
 /** Adds a pending recording of the token. It costs a caller as much as an append. */
 export async function addPending(
   context: AuthorityContext,
-  caller: Caller,
+  writer: Writer,
   text: string,
   token: RecordableToken,
   facts: LedgerFacts | undefined,
 ): Promise<void> {
+  const { caller } = writer;
   const { claims, digest } = token;
+  const provenance = provenanceOf(writer);
   const { wid, jti, iss } = claims;
-  const order = { wid, jti, iss, digest, token: text, caller: callerName(caller), orderedAt: context.now() };
-  const candidate = asCandidate(text, token, context.policy.graph, facts);
+  const placed = { caller: callerName(caller), orderedAt: context.now(), provenance };
+  const order = { wid, jti, iss, digest, token: text, ...placed };
+  const candidate = asCandidate(text, token, context.policy.graph, facts, provenance);
   const bytes = entryBytes(text.length, claims);
   const giveBack = reserveWrite(context, { caller, use: 'ledger', bytes });
   try {

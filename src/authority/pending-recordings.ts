@@ -19,6 +19,8 @@ export interface PendingRecording extends TaskName {
   readonly caller: string;
   /** When, in seconds since the epoch. */
   readonly orderedAt: number;
+  /** What the entry will say of its provenance: of the moment of the order. Undefined for one that an earlier release placed. */
+  readonly provenance: Uint8Array | undefined;
 }
 
 /** Names one order and no later one for the same task. */

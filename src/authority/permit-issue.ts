@@ -2,7 +2,7 @@
 
 import { EctError, reject } from '../errors.ts';
 import type { Level } from '../token/index.ts';
-import { type Circumstances, isPermitted, notAuthorized, type Obligations } from './authorizer.ts';
+import { BUILT_IN_POLICY, type Circumstances, notAuthorized, type Obligations } from './authorizer.ts';
 import type { Caller } from './caller.ts';
 import type { AuthorityContext } from './context.ts';
 import type { IssueInput } from './issue-input.ts';
@@ -13,6 +13,8 @@ export interface IssuePermit {
   readonly iss: string;
   /** Where the caller asks for no lifetime. */
   readonly defaultTtlSeconds: number;
+  /** The digest of the policy that allows it. */
+  readonly policy: string;
 }
 
 const LEVEL_NUMBERS: Readonly<Record<Level, number>> = { L1: 1, L2: 2, L3: 3 };
@@ -24,7 +26,8 @@ const LEVEL_NUMBERS: Readonly<Record<Level, number>> = { L1: 1, L2: 2, L3: 3 };
 export function permitIssue(context: AuthorityContext, caller: Caller, input: IssueInput): IssuePermit {
   const { authorizer, policy } = context;
   if (authorizer === undefined) {
-    return { iss: issuerFor(caller, input.iss, policy.issuer), defaultTtlSeconds: policy.defaultTtlSeconds };
+    const iss = issuerFor(caller, input.iss, policy.issuer);
+    return { iss, defaultTtlSeconds: policy.defaultTtlSeconds, policy: BUILT_IN_POLICY };
   }
   const iss = input.iss === '' ? defaultIssuer(caller, policy.issuer) : input.iss;
   const obligations = authorizer.obligationsOf(caller);
@@ -32,7 +35,9 @@ export function permitIssue(context: AuthorityContext, caller: Caller, input: Is
   const ttl = input.ttlSeconds ?? defaultTtlSeconds;
   const circumstances = circumstancesOf(input, iss, ttl);
   const question = { action: 'Issue', resource: { kind: 'issuer', iss }, context: circumstances } as const;
-  if (!isPermitted(authorizer, caller, question)) {
+  const decision = authorizer.authorize(caller, question);
+  if (!decision.allowed) {
+    authorizer.rejected(caller, question, decision);
     throw authorizer.isBuiltIn ? rejectIssuer(caller, iss, policy.issuer) : notAuthorized();
   }
   // No policy makes our keys speak for another party.
@@ -40,11 +45,10 @@ export function permitIssue(context: AuthorityContext, caller: Caller, input: Is
   const broken = brokenObligation(circumstances, obligations);
   if (broken !== undefined) {
     const { limit, message, remedy } = broken;
-    const decision = authorizer.authorize(caller, question);
     authorizer.rejected(caller, question, { ...decision, allowed: false, policies: [limit] });
     throw new EctError({ ...reject('NOT_AUTHORIZED', message), remedy });
   }
-  return { iss, defaultTtlSeconds };
+  return { iss, defaultTtlSeconds, policy: decision.digest };
 }
 
 function circumstancesOf(input: IssueInput, iss: string, ttl: number) {

@@ -11,6 +11,7 @@ import { isOf } from './evidence.ts';
 import { examineForLedger } from './graph.ts';
 import { asCandidate } from './leaf.ts';
 import type { PendingRecording } from './pending-recordings.ts';
+import { readProvenance } from './provenance.ts';
 import { readToken } from './read-token.ts';
 
 /** No caller waits for it. */
@@ -30,7 +31,13 @@ export async function readPending(context: AuthorityContext, order: PendingRecor
   const namesake = await context.ledger.find(wid, jti);
   const exists = namesake !== undefined && !isOf(namesake, token);
   const report = await examineForLedger(context, token, ledgerAncestry(context.ledger), exists, ENDLESS);
-  return rejectionOf(report, { complete: true }) ?? asCandidate(text, token, context.policy.graph, report.facts);
+  const rejection = rejectionOf(report, { complete: true });
+  return rejection ?? asCandidate(text, token, context.policy.graph, report.facts, soundProvenance(order));
+}
+
+/** What the order says of its caller. It is not proven again; what cannot be of this service is left out, and the entry says nothing. */
+function soundProvenance({ provenance }: PendingRecording): Uint8Array | undefined {
+  return provenance === undefined || readProvenance(provenance) === undefined ? undefined : provenance;
 }
 
 async function read(

@@ -42,6 +42,8 @@ export interface RecordingsOptions {
   readonly earliest: () => number;
   /** Verifies a pending recording that is not new in this process: a candidate for the ledger, or the rejection. */
   readonly reread: (order: PendingRecording) => Promise<Candidate | Rejection>;
+  /** See PolicyArchive: what an entry names is kept before it. */
+  readonly kept?: () => Promise<void> | undefined;
   readonly leaseMs?: number;
   readonly sweepMs?: number;
 }
@@ -58,7 +60,7 @@ export class Recordings {
   #isStopped = false;
 
   constructor(options: RecordingsOptions) {
-    this.#options = { leaseMs: LEASE_MS, sweepMs: SWEEP_MS, ...options };
+    this.#options = { leaseMs: LEASE_MS, sweepMs: SWEEP_MS, kept: () => undefined, ...options };
   }
 
   /**
@@ -157,11 +159,12 @@ export class Recordings {
   }
 
   async #outcome(order: PendingRecording, fresh: Candidate | undefined): Promise<Outcome> {
-    const { ledger, reread } = this.#options;
+    const { ledger, reread, kept } = this.#options;
     try {
       const candidate = fresh ?? (await reread(order));
       if ('reason' in candidate)
         return this.#mayStillCome(order, candidate) ? 'open' : { failure: candidate, isNew: false };
+      await kept();
       const { outcome } = await ledger.append(candidate);
       return { failure: outcome === 'conflict' ? takenBy(order) : undefined, isNew: outcome === 'added' };
     } catch (error) {

@@ -2,8 +2,8 @@
 
 import type { Claims } from '../token/index.ts';
 
-/** Columns, keys of indexes, hashes of the tree and the fixed part of the leaf. */
-const ENTRY_BYTES = 600;
+/** Columns, keys of indexes, hashes of the tree, and the fixed parts of the leaf and of the provenance. */
+const ENTRY_BYTES = 800;
 /** The key twice, the digest and the time. */
 const HELD_BYTES = 250;
 /** A predecessor in the leaf. */

@@ -1,7 +1,7 @@
 // An identity that a proxy forwards by a header: `x-forwarded-client-cert` (Envoy) or `l5d-client-id` (Linkerd). The header is
 // attacker-controlled, so it counts only on the connection of an authenticated proxy that the operator has named.
 
-import type { Caller } from '../authority/index.ts';
+import { type Caller, proofBy } from '../authority/index.ts';
 import { EctError, reject } from '../errors.ts';
 import { isWorkloadId, trustDomainOf } from '../token/index.ts';
 import type { Authenticator } from './authenticate.ts';
@@ -55,7 +55,7 @@ export function forwardedCallers({ proxies, header, identify }: ForwardingOption
       throw invalid(`the URI in ${header} is of another trust domain than the proxy`);
     }
     if (believed.has(id)) throw invalid(`the URI in ${header} is that of a proxy, not of a caller`);
-    return { kind: 'spiffe', id, proof: { method: 'forwarded', by: peer.id } };
+    return { kind: 'spiffe', id, proof: proofBy('forwarded', peer.id) };
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Caller } from '../authority/index.ts';
+import { type Caller, proofBy } from '../authority/index.ts';
 import { EctError, reject } from '../errors.ts';
 import { isWorkloadId, trustDomainOf } from '../token/index.ts';
 import type { Vouchers } from './client-cas.ts';
@@ -28,7 +28,7 @@ export function unprovenCallers(): Identify {
 
 /** For a service on a Unix socket: every process that may open the socket is this workload. `path`: of the socket, whose rights are the proof. */
 export function unixCallers(id: string, path: string): Identify {
-  const caller: Caller = { kind: 'spiffe', id, proof: { method: 'unix', by: path } };
+  const caller: Caller = { kind: 'spiffe', id, proof: proofBy('unix', path) };
   return () => caller;
 }
 
@@ -80,7 +80,7 @@ function identityOf(socket: Socket): Identity | EctError {
   if (id === undefined || more.length > 0) return invalid(`the client certificate has ${leaf.uris.length} URI names`);
   if (!isWorkloadId(id)) return invalid('the URI name of the client certificate is not a SPIFFE ID');
   const { notBefore, notAfter } = leaf;
-  const caller = { kind: 'spiffe', id, proof: { method: 'mtls', by: trustDomainOf(id) } } as const;
+  const caller = { kind: 'spiffe', id, proof: proofBy('mtls', trustDomainOf(id)) } as const;
   return { caller, notBefore, notAfter, vouchedBy: undefined, isVouchedFor: true };
 }
 

@@ -2,7 +2,7 @@
 // in what is demanded of them before the signature, and in what is taken from them after it.
 
 import { hash } from 'node:crypto';
-import type { Caller, Proof } from '../authority/index.ts';
+import { type Caller, type Proof, proofBy } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
 import { CALLER_ALGORITHMS } from '../keys/index.ts';
 import { type JsonObject, readCompact } from '../token/index.ts';
@@ -107,7 +107,7 @@ function verifyJwt<Taken>(
   }
   if (!algorithm.verify(key.publicKey, signingInput, signature)) throw untrusted('its signature does not verify');
   // From here on the payload is what the issuer signed.
-  const caller = { ...named, proof: { method, by: issuer.iss } };
+  const caller = { ...named, proof: proofBy(method, issuer.iss) };
   return { caller, taken: take(payload), term, iss, sub, issuer, key };
 }
 

@@ -17,6 +17,8 @@ export interface Call {
   /** `ect.v1.AuthorityService/Issue`. */
   readonly method: string;
   readonly caller: Caller;
+  /** The digest of the policy that permits it; undefined where its procedure asks itself, and where nobody has to be asked. */
+  readonly policy?: string | undefined;
   /** Aborted when the deadline has passed, the caller has cancelled, or the service stops waiting. */
   readonly signal: AbortSignal;
   /** A response that rejects (an invalid verdict) notes its reason here, for the call's event. */

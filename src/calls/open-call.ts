@@ -38,6 +38,7 @@ export class OpenCall implements Call, UnreadCall {
   readonly socket: Socket;
   readonly account: Account;
   caller: Caller = { kind: 'anonymous' };
+  policy: string | undefined;
   stage: Stage = 'unread';
   /** Who may make it. */
   access: Access = 'callers';

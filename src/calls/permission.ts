@@ -7,9 +7,11 @@ import {
   type Action,
   type AuthorityContext,
   type Authorizer,
+  BUILT_IN_POLICY,
   type Caller,
   demandPermission,
   notAuthorized,
+  policyInForce,
   type Resource,
 } from '../authority/index.ts';
 import { peekClaims } from '../token/index.ts';
@@ -17,18 +19,22 @@ import type { AnyService } from './call.ts';
 
 const ABOUT_LEDGER: ReadonlySet<Action> = new Set(['GetCheckpoint', 'GetConsistencyProof']);
 
-/** Rejects a call that the policy does not permit. A method that no policy knows of is permitted by none. */
+/**
+ * Rejects a call that the policy does not permit. A method that no policy knows of is permitted by none. Answers the digest of the policy that
+ * permits it; undefined where the procedure asks itself.
+ */
 export function demandMethod(
   authorizer: Authorizer | undefined,
   service: AnyService,
   localName: string,
   caller: Caller,
-): void {
-  if (authorizer === undefined || service.asksItself?.includes(localName) === true) return;
+): string | undefined {
+  if (service.asksItself?.includes(localName) === true) return undefined;
+  if (authorizer === undefined) return BUILT_IN_POLICY;
   const action = actionOf(service.descriptor, localName);
   if (action === undefined) throw notAuthorized();
   const resource: Resource = { kind: ABOUT_LEDGER.has(action) ? 'ledger' : 'authority' };
-  demandPermission(authorizer, caller, { action, resource, context: {} });
+  return demandPermission(authorizer, caller, { action, resource, context: {} });
 }
 
 /** The items of a batch are asked about as single calls. */
@@ -44,12 +50,17 @@ export function demandVerify({ authorizer }: AuthorityContext, caller: Caller, a
   demandPermission(authorizer, caller, { action: 'Verify', resource: { kind: 'authority' }, context: { aud: [name] } });
 }
 
-/** Rejects a token that the caller may not record. The token is not verified yet, but later steps verify the same bytes. */
-export function demandAppend({ authorizer, policy }: AuthorityContext, caller: Caller, token: string): void {
+/**
+ * Rejects to record what the caller may not have recorded. What the token says is not verified yet: what follows verifies the same bytes.
+ * Answers the digest of the policy that permits it.
+ */
+export function demandAppend(context: AuthorityContext, caller: Caller, token: string): string {
+  const { authorizer, policy } = context;
   // The built-in rules look at nothing that a token says.
-  if (authorizer === undefined || authorizer.isBuiltIn) return;
+  if (authorizer === undefined || authorizer.isBuiltIn) return policyInForce(context);
   // One that is too long is rejected unread in any case.
   const { iss, aud, exec_act, wid } = peekClaims(token.length > policy.token.maxTokenBytes ? '' : token);
-  const context = { iss, aud, exec_act, wid };
-  demandPermission(authorizer, caller, { action: 'AppendLedger', resource: { kind: 'ledger' }, context });
+  const circumstances = { iss, aud, exec_act, wid };
+  const resource = { kind: 'ledger' } as const;
+  return demandPermission(authorizer, caller, { action: 'AppendLedger', resource, context: circumstances });
 }

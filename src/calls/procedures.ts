@@ -70,7 +70,7 @@ export function createProcedures(
   /** After the request was read, and before anything is done for it. */
   function demandPermitted(service: AnyService, localName: string, request: unknown, call: OpenCall): void {
     if (call.access === 'public') return;
-    demandMethod(authorizer, service, localName, call.caller);
+    call.policy = demandMethod(authorizer, service, localName, call.caller);
     const { items } = (request ?? {}) as { readonly items?: unknown };
     if (Array.isArray(items) && items.length > 1) callLimits?.charge(call.caller, items.length - 1);
   }

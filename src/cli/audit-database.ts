@@ -3,14 +3,22 @@
 
 import { recordFault } from '../authority/index.ts';
 import { EctError } from '../errors.ts';
-import { type AuditEnd, type AuditFault, type LedgerRecord, type LedgerStore, walkRecords } from '../ledger/index.ts';
+import {
+  type AuditEnd,
+  type AuditFault,
+  type DocumentStore,
+  type LedgerRecord,
+  type LedgerStore,
+  walkRecords,
+} from '../ledger/index.ts';
 import { type NodePlace, nodeChecks, placesOf, readNode } from './audit-nodes.ts';
+import { documentFaults } from './audit-provenance.ts';
 import type { AuditSource } from './audit-source.ts';
 import { Rejected } from './exit.ts';
 
 /** A database that holds a ledger. */
 export interface LedgerDatabase {
-  readonly store: LedgerStore;
+  readonly store: LedgerStore & DocumentStore;
   /** What leaves and root do not cover. */
   readonly examiner: {
     /** Which index of the database does not lead to these entries. */
@@ -46,7 +54,7 @@ export async function auditDatabase(database: LedgerDatabase, from: AuditEnd): P
   }
   const faults: AuditFault[] = [];
   const records = readRecords(database, from, head.size, ownKey, faults);
-  return { checkpoint: head.checkpoint, ownKey, records, faults, keySet: undefined };
+  return { checkpoint: head.checkpoint, ownKey, records, faults, keySet: undefined, documents: store };
 }
 
 async function* readRecords(
@@ -75,7 +83,7 @@ async function* readRecords(
       yield record;
     }
   }
-  faults.push(...(await examiner.wholeFaults(ownKey)));
+  faults.push(...(await examiner.wholeFaults(ownKey)), ...(await documentFaults(store)));
 }
 
 async function* pagesOf(records: AsyncIterable<LedgerRecord>): AsyncGenerator<readonly LedgerRecord[]> {

@@ -9,7 +9,6 @@ import {
   type AuditFault,
   HistoryLost,
   type LedgerRecord,
-  type LedgerStore,
   openMark,
   type ShownCheckpoint,
   walkRecords,
@@ -17,6 +16,7 @@ import {
 import { MarkFile } from '../stores/mark-file.ts';
 import { LedgerExaminer, type SqliteLedgerStore } from '../stores/sqlite/index.ts';
 import { nodeChecks, readNode } from './audit-nodes.ts';
+import { documentFaults } from './audit-provenance.ts';
 import type { AuditSource } from './audit-source.ts';
 import { readIdentity } from './ledger-file.ts';
 
@@ -30,7 +30,7 @@ export async function auditFile(store: SqliteLedgerStore, path: string, from: Au
   const highWater = readMark(join(dirname(path), MARK_NAME), ownKey, faults);
   const head = await store.head();
   const records = readRecords(store, path, from, head?.size ?? 0, ownKey, faults);
-  const source = { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined };
+  const source = { checkpoint: head?.checkpoint ?? '', ownKey, records, faults, keySet: undefined, documents: store };
   if (highWater === undefined) return source;
   return { ...source, highWater, damagedMarkPages: MarkFile.damagedPages(join(dirname(path), MARK_NAME)) };
 }
@@ -47,7 +47,7 @@ function readMark(path: string, verifierKey: string, faults: AuditFault[]): Show
 }
 
 async function* readRecords(
-  store: LedgerStore,
+  store: SqliteLedgerStore,
   path: string,
   from: AuditEnd,
   size: number,
@@ -66,7 +66,7 @@ async function* readRecords(
       await checkNodes(record);
       yield record;
     }
-    faults.push(...(await examiner.wholeFaults(size, ownKey)));
+    faults.push(...(await examiner.wholeFaults(size, ownKey)), ...(await documentFaults(store)));
   } finally {
     examiner.close();
   }

@@ -1,6 +1,7 @@
 // What an audit tells at its end: each fault, what was counted, and how much the verifier key is worth.
 
 import type { AuditFault, AuditReport, ShownCheckpoint } from '../ledger/index.ts';
+import type { ProvenanceFacts } from './audit-provenance.ts';
 import type { AcceptedLoss } from './audit-source.ts';
 import { columns, type Io, paint, plain, print, printJson, remark } from './output.ts';
 
@@ -21,6 +22,7 @@ export interface Outcome {
   readonly damagedMarkPages: number;
   /** Losses that were accepted, of the entries that were read. */
   readonly losses: readonly AcceptedLoss[];
+  readonly provenance: ProvenanceFacts;
   readonly keys: {
     readonly announced: number;
     /** Tokens from before the first key was announced. */
@@ -31,7 +33,7 @@ export interface Outcome {
 
 /** Tells the outcome to people. `isTrusted`: the verifier key was brought along. */
 export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
-  const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses } = outcome;
+  const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses, provenance } = outcome;
   for (const { index, fault } of faults.slice(0, MAX_FAULTS_SHOWN)) {
     print(io, `${paint(io.stdout, 'red', '✗')} ${index === null ? 'ledger' : `index ${index}`}: ${plain(fault)}`);
   }
@@ -47,6 +49,7 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
     ['entries', String(report.size)],
     ['read now', from === 0 ? '' : `${Math.max(0, report.size - from)}, from index ${from} on`],
     ['without token', erased === 0 ? '' : String(erased)],
+    ['provenance', provenance.count === 0 ? '' : provenanceText(provenance)],
     ['signing keys', `${keys.announced} announced`],
     ['key set', keys.keySet],
     ['before keys', keys.usesBefore === 0 ? '' : `${keys.usesBefore} tokens are older than the first announcement`],
@@ -55,6 +58,7 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
     ['verifier key', verifierKey],
   ] as const;
   for (const line of columns(rows)) print(io, `  ${line}`);
+  tellMissing(io, provenance);
   if (damagedMarkPages > 0) {
     const pages = damagedMarkPages === 1 ? '1 page' : `${damagedMarkPages} pages`;
     remark(io, `${pages} of ledger.mark cannot be read: a newer checkpoint may have been there.`);
@@ -64,9 +68,32 @@ export function tell(io: Io, outcome: Outcome, verifierKey: string, isTrusted: b
   remark(io, 'Keep the key (`ect checkpoint --key`) and bring it next time with --ledger-key.');
 }
 
+function provenanceText({ count, policies, keptPolicies }: ProvenanceFacts): string {
+  const entries = `${count} ${count === 1 ? 'entry says' : 'entries say'} who had ${count === 1 ? 'it' : 'them'} recorded`;
+  if (policies === 0) return entries;
+  const kept = keptPolicies === undefined ? '' : `, ${keptPolicies === policies ? 'all' : keptPolicies} kept`;
+  return `${entries}, under ${policies} ${policies === 1 ? 'policy' : 'policies'}${kept}`;
+}
+
+/** It is no fault, since a replica of an older release leaves it out as well. */
+function tellMissing(io: Io, { gaps, gapCount, policies, keptPolicies = policies }: ProvenanceFacts): void {
+  if (gapCount > 0) {
+    const named = `${gaps.join(', ')}${gapCount > gaps.length ? ` and ${gapCount - gaps.length} more` : ''}`;
+    remark(io, `No provenance, although entries before have one: index ${named}. A release before wrote it, or it was removed.`);
+  }
+  if (keptPolicies < policies) {
+    remark(io, `${policies - keptPolicies} of the policies are not kept: compare your files with \`ect policy digest\`.`);
+  }
+}
+
+function provenanceJson({ count, gaps, gapCount, policies, keptPolicies }: ProvenanceFacts) {
+  const kept = keptPolicies === undefined ? {} : { keptPolicies };
+  return { entries: count, gapCount, gaps: [...gaps], policies, ...kept };
+}
+
 /** The same as JSON. */
 export function printAsJson(io: Io, outcome: Outcome, verifierKey: string, isTrusted: boolean): void {
-  const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses } = outcome;
+  const { report, faults, faultCount, erased, keys, from, highWater, damagedMarkPages, losses, provenance } = outcome;
   printJson(io, {
     ok: faultCount === 0,
     fromIndex: String(from),
@@ -86,6 +113,7 @@ export function printAsJson(io: Io, outcome: Outcome, verifierKey: string, isTru
     ...(losses.length === 0
       ? {}
       : { acceptedLosses: losses.map(({ index, shown }) => ({ index, shownSize: String(shown) })) }),
+    provenance: provenanceJson(provenance),
     keys: { ...keys },
     faultCount,
     faults: faults.slice(0, MAX_FAULTS_SHOWN).map(({ index, fault }) => ({ index, fault })),

@@ -72,7 +72,7 @@ async function* readRecords(
 function lostRecord(index: number, recordedAtMs: number): LedgerRecord {
   const nothing = new Uint8Array(0);
   const place = { index, scope: '', name: `damaged entry ${index}`, author: '', recordedAtMs };
-  return { ...place, digest: nothing, leaf: nothing, salt: null, content: null };
+  return { ...place, digest: nothing, leaf: nothing, salt: null, content: null, provenance: null };
 }
 
 function recordOf(entry: Entry): LedgerRecord {
@@ -85,6 +85,7 @@ function recordOf(entry: Entry): LedgerRecord {
     leaf: entry.leaf,
     salt: null,
     content: null,
+    provenance: null,
   };
   return { ...bare, ...committedIn(entry) };
 }
@@ -168,5 +169,12 @@ function committedIn(entry: Entry): Partial<LedgerRecord> {
   if (text === '') return {};
   const isToken = entry.body.case === 'task';
   const content = Buffer.from(text, isToken ? 'latin1' : 'utf8');
-  return { salt: entry.salt, content, digest: isToken ? digestOfToken(text) : digestOfMark(content) };
+  const stated = entry.provenance?.statement ?? new Uint8Array(0);
+  return {
+    salt: entry.salt,
+    content,
+    digest: isToken ? digestOfToken(text) : digestOfMark(content),
+    // To administrators alone a service says it of every entry.
+    provenance: stated.length === 0 ? null : stated,
+  };
 }

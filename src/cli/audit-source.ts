@@ -2,7 +2,7 @@
 
 import { LOSS_SCOPE, leafOf } from '../authority/index.ts';
 import type { KeyAudit } from '../key-manager/index.ts';
-import type { AuditEnd, AuditFault, LedgerRecord, ShownCheckpoint } from '../ledger/index.ts';
+import type { AuditEnd, AuditFault, DocumentStore, LedgerRecord, ShownCheckpoint } from '../ledger/index.ts';
 
 /** A ledger that is about to be audited. */
 export interface AuditSource {
@@ -22,6 +22,8 @@ export interface AuditSource {
   readonly damagedMarkPages?: number;
   /** What a service says of damage of its own files, asked when everything has been read. */
   readonly knownDamage?: () => Promise<string | undefined>;
+  /** What entries name by digest, where it is at hand. */
+  readonly documents?: DocumentStore;
   /** Names the entries at fault where the root is wrong, which alone does not say where. */
   readonly locate?: () => Promise<readonly AuditFault[]>;
 }

@@ -86,7 +86,8 @@ export class AuditState {
     for (const row of this.#database.prepare('SELECT idx, record FROM keys ORDER BY idx').iterate()) {
       const kept = JSON.parse(String(row['record'])) as Omit<LedgerRecord, 'leaf'> & { readonly leaf: string };
       const leaf = Buffer.from(kept.leaf, 'base64');
-      yield { ...kept, index: Number(row['idx']), leaf, digest: new Uint8Array(32), salt: null, content: null };
+      const erased = { salt: null, content: null, provenance: null };
+      yield { ...kept, index: Number(row['idx']), leaf, digest: new Uint8Array(32), ...erased };
     }
   }
 

@@ -7,6 +7,7 @@ import { isWithin } from '../token/index.ts';
 import { auditDatabase, type LedgerDatabases } from './audit-database.ts';
 import { auditFile } from './audit-file.ts';
 import { type Outcome, printAsJson, tell } from './audit-outcome.ts';
+import { ProvenanceAudit } from './audit-provenance.ts';
 import { auditService } from './audit-service.ts';
 import { type AcceptedLoss, type AuditSource, FIRST_ENTRY, keyFault, lossIn, unknownKeys } from './audit-source.ts';
 import { type AuditPlace, AuditState } from './audit-state.ts';
@@ -157,6 +158,7 @@ async function audit(
   const progress = drawProgress(io.stderr, 'audited');
   let erased = state.place?.erased ?? 0;
   const losses: AcceptedLoss[] = [];
+  const provenances = new ProvenanceAudit();
   const request = {
     records: source.records,
     checkpoint: source.checkpoint,
@@ -170,7 +172,7 @@ async function audit(
       if (record.scope === KEY_SCOPE) state.addKey(record);
       const loss = lossIn(record);
       if (loss !== undefined) losses.push(loss);
-      return keyFault(keyAudit, record);
+      return keyFault(keyAudit, record) ?? provenances.take(record);
     },
     onProgress: progress.advance,
   };
@@ -190,7 +192,8 @@ async function audit(
   };
   const faultCount = report.faultCount + source.faults.length;
   const { highWater, damagedMarkPages = 0 } = source;
-  const outcome = { report, faults, erased, keys, faultCount, from: from.size, highWater, damagedMarkPages, losses };
+  const found = { erased, keys, losses, provenance: await provenances.facts(source.documents) };
+  const outcome = { report, faults, faultCount, from: from.size, highWater, damagedMarkPages, ...found };
   if (faultCount > 0) io.exitCode = EXIT.rejected;
   else state.keep(placeAfter(outcome, verifierKey));
   if (options.json) printAsJson(io, outcome, verifierKey, key !== undefined);

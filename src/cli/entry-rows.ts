@@ -1,7 +1,16 @@
 // Entries of the ledger as lines for people.
 
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
-import type { Entry, KeyEntry, LossEntry, TaintEntry, TaskEntry } from '../gen/ect/v1/ledger_pb.ts';
+import {
+  CallerProof,
+  type Entry,
+  type KeyEntry,
+  type LossEntry,
+  ProofStrength,
+  type Provenance,
+  type TaintEntry,
+  type TaskEntry,
+} from '../gen/ect/v1/ledger_pb.ts';
 import { keyStateName } from './key-state.ts';
 import { utc } from './output.ts';
 
@@ -72,7 +81,24 @@ export function entryRows(entry: Entry): readonly Row[] {
     ['index', String(index)],
     ...(body.case === 'task' ? taskRows(body.value) : [['kind', kindName(entry)] as const, ...otherRows(entry, body)]),
     ['recorded', isoTime(entry.recordedAt)],
+    ...provenanceRows(entry.provenance),
   ];
+}
+
+/** Where the service tells it: who had the entry recorded, how that was proven, and by which policy it was allowed. */
+function provenanceRows(provenance: Provenance | undefined): readonly Row[] {
+  if (provenance === undefined) return [];
+  const { action, caller, proof, strength, proofBy, policyDigest } = provenance;
+  const how = proofBy === '' ? nameIn(CallerProof, proof) : `${nameIn(CallerProof, proof)} (${nameIn(ProofStrength, strength)}), ${proofBy}`;
+  return [
+    ['asked by', `${caller === '' ? 'anonymous' : caller}, ${action}`],
+    ['proof', how],
+    ['policy', policyDigest],
+  ];
+}
+
+function nameIn(names: Readonly<Record<number, string>>, value: number): string {
+  return (names[value] ?? 'unknown').toLowerCase();
 }
 
 function taskRows({ name, iss, pred, iat, kid }: TaskEntry): readonly Row[] {

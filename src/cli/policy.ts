@@ -5,21 +5,23 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ACTIONS } from '../authority/index.ts';
 import { type Case, readQuestion } from '../policy/index.ts';
+import type { LedgerDatabases } from './audit-database.ts';
 import { EXIT, mistakeCount, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { type Io, type OutputOptions, paint, plain, print, printJson, remark, withJson } from './output.ts';
 import { DEFAULT_ISSUER, decide, limitRows, printDecision, readFiles, verdict } from './policy-decisions.ts';
+import { digestCommand, recordedCommand } from './recorded-policies.ts';
 import { callerName, each, seconds } from './values.ts';
 
 interface FileOptions extends OutputOptions {
   readonly limits?: string;
 }
 
-export function policyCommand(io: Io): Command {
-  const command = new Command('policy').description('check, test, explain and print policies: what callers may do');
-  for (const each of [checkCommand(io), testCommand(io), explainCommand(io), printCommand(io)])
-    command.addCommand(each);
+export function policyCommand(io: Io, databases: LedgerDatabases): Command {
+  const command = new Command('policy').description('check, test, explain and print policies: what callers may do, and what they might when an entry was made');
+  const ofFiles = [checkCommand(io), testCommand(io), explainCommand(io), printCommand(io), digestCommand(io)];
+  for (const each of [...ofFiles, recordedCommand(io, databases)]) command.addCommand(each);
   return command;
 }
 

@@ -65,7 +65,7 @@ function buildProgram(parts: ProgramParts): Command {
   const commands = [
     serveCommand(serve),
     configCommand(io, checkConfig),
-    policyCommand(io),
+    policyCommand(io, databases),
     trustCommand(io, checkTrust),
     authorityCommand(io),
     issueCommand(io),

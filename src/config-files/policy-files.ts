@@ -1,8 +1,7 @@
 // The policy and the limits of the operator, from their files: read as one, compared with the schema, and put in force as one.
 
-import { createHash } from 'node:crypto';
 import { StartError } from '../data-directory/data-dir.ts';
-import { type LimitsTable, loadCedar, NO_LIMITS, type PolicyInForce, readLimits } from '../policy/index.ts';
+import { digestOfPolicy, type LimitsTable, loadCedar, NO_LIMITS, type PolicyInForce, readLimits } from '../policy/index.ts';
 import type { Content, FileGroup } from '../reload/index.ts';
 import { bytesOf } from './setting-file.ts';
 
@@ -23,10 +22,12 @@ export function policyFiles({ policyFile, limitsFile }: PolicyPaths): FileGroup<
       const policyText = policyFile && textOf('ECT_POLICY_FILE', policyFile, first);
       const limitsText =
         limitsFile && textOf('ECT_POLICY_LIMITS', limitsFile, policyFile === undefined ? first : second);
+      const texts = { policy: policyText, limits: limitsText };
       return {
         policy: policyText === undefined ? undefined : await readPolicyText(policyFile ?? '', policyText),
         limits: limitsText === undefined ? NO_LIMITS : readLimitsText(limitsFile ?? '', limitsText),
-        digest: digestOf([policyText ?? '', limitsText ?? '']),
+        digest: digestOfPolicy(texts),
+        texts,
       };
     },
   };
@@ -59,11 +60,4 @@ function textOf(setting: string, path: string, content: Content | undefined): st
     if (cause instanceof StartError) throw cause;
     throw new StartError(`The file of ${setting} is not UTF-8: ${path}.`, { cause });
   }
-}
-
-/** Names what is in force: in the log, and when two services are compared. */
-function digestOf(texts: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const text of texts) hash.update(createHash('sha256').update(text).digest());
-  return hash.digest('base64url');
 }

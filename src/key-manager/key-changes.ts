@@ -17,6 +17,8 @@ export interface KeyChangeInput {
   readonly kid: string;
   readonly by: string;
   readonly note: string;
+  /** What the entry says of its provenance (LedgerRecord), where a caller asked for it. */
+  readonly provenance?: Uint8Array | undefined;
 }
 
 /** A `kid` of ours: a thumbprint. */
@@ -32,13 +34,14 @@ export class KeyChanges {
   }
 
   /** Ends a key without an accusation. Its tokens hold until they expire. */
-  async retire({ kid, by, note }: KeyChangeInput): Promise<KeyChange> {
+  async retire({ kid, by, note, provenance }: KeyChangeInput): Promise<KeyChange> {
     const key = await this.find(kid);
     if (key.state === 'retired') return { key, changed: false };
     if (key.state !== 'active') throw stateInvalid(key, 'only an active key can retire');
     const isNewest = key.generation !== undefined && key === this.#history.activeRoot();
     if (isNewest) throw stateInvalid(key, 'nothing else signs, so rotate, and it retires by itself');
-    return this.#record({ state: 'retired', jwk: key.jwk, locator: key.locator ?? '', by, note });
+    const statement = { state: 'retired', jwk: key.jwk, locator: key.locator ?? '', by, note } as const;
+    return this.#record(statement, provenance);
   }
 
   /** Declares a key compromised, since a time (milliseconds) or as of now. */
@@ -64,14 +67,17 @@ export class KeyChanges {
     return KID.test(kid) ? this.#log.findPastKey(kid) : undefined;
   }
 
-  async #revoke(key: KeyRecord, { by, note }: KeyChangeInput, sinceMs: number | undefined): Promise<KeyChange> {
+  async #revoke(key: KeyRecord, input: KeyChangeInput, sinceMs: number | undefined): Promise<KeyChange> {
+    const { by, note, provenance } = input;
     if (key.state === 'revoked') return { key, changed: false };
     const since = sinceMs === undefined ? {} : { compromised_since: sinceMs };
-    return this.#record({ state: 'revoked', jwk: key.jwk, locator: key.locator ?? '', by, note, ...since });
+    const statement = { state: 'revoked', jwk: key.jwk, locator: key.locator ?? '', by, note, ...since } as const;
+    return this.#record(statement, provenance);
   }
 
-  async #record(statement: Parameters<KeyLog['record']>[0]): Promise<KeyChange> {
-    const changed = await this.#log.record(statement);
+  async #record(...record: Parameters<KeyLog['record']>): Promise<KeyChange> {
+    const [statement] = record;
+    const changed = await this.#log.record(...record);
     return { key: await this.find(statement.jwk.kid), changed };
   }
 }

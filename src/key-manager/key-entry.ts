@@ -66,8 +66,8 @@ export interface KeyEntry extends KeyLeaf {
   readonly note: string;
 }
 
-/** A statement as the ledger takes it. */
-export function asKeyCandidate(statement: KeyStatement): Candidate {
+/** A statement as the ledger takes it. `provenance`: see LedgerRecord; of an order of a caller. */
+export function asKeyCandidate(statement: KeyStatement, provenance?: Uint8Array): Candidate {
   const { state, jwk, generation, certificate, compromised_since: since, urgent, by } = statement;
   const { lead_ms: leadMs, waited_ms: waitedMs } = statement;
   const content = Buffer.from(canonicalize({ ...statement, kid: jwk.kid }) as string, 'utf8');
@@ -77,6 +77,7 @@ export function asKeyCandidate(statement: KeyStatement): Candidate {
     author: by,
     digest: digestOfStatement(content),
     content,
+    provenance,
     leaf: ({ recordedAtMs, commitment }) => {
       const leaf: KeyLeaf = {
         v: 1,

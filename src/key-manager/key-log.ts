@@ -62,8 +62,8 @@ export class KeyLog {
    * Records a change of state and takes it in. Returns whether this call made it: false where it had been made before,
    * by whomever. LEDGER_UNAVAILABLE leaves the outcome open.
    */
-  async record(statement: KeyStatement, signal?: AbortSignal): Promise<boolean> {
-    const { outcome } = await this.#ledger.append(asKeyCandidate(statement), signal);
+  async record(statement: KeyStatement, provenance?: Uint8Array): Promise<boolean> {
+    const { outcome } = await this.#ledger.append(asKeyCandidate(statement, provenance));
     await this.refresh();
     return outcome === 'added';
   }

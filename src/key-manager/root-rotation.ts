@@ -19,6 +19,8 @@ export interface RotationInput {
   readonly urgent: boolean;
   readonly by: string;
   readonly note: string;
+  /** What the entry says of its provenance (LedgerRecord), where a caller asked for it. */
+  readonly provenance?: Uint8Array | undefined;
   /** The root key that signs, as far as the caller knows: otherwise nothing is done. Empty or absent: whichever it is. */
   readonly expectedCurrentKid?: string;
   /** Of a rotation that may have been made before: the number that its key was to have. */
@@ -140,22 +142,21 @@ export class RootRotation {
   }
 
   /** Records that an announced key signs from now on, though whoever keeps the key set may not know it yet. */
-  useNow(jwk: PublicJwk, locator: string, { by, note }: Pick<RotationInput, 'by' | 'note'>): Promise<boolean> {
-    return this.#log.record({ state: 'active', jwk, locator, note, by, urgent: true });
+  useNow(jwk: PublicJwk, locator: string, input: Pick<RotationInput, 'by' | 'note' | 'provenance'>): Promise<boolean> {
+    const { by, note, provenance } = input;
+    return this.#log.record({ state: 'active', jwk, locator, note, by, urgent: true }, provenance);
   }
 
   /** Records a key as the next one. Answers whether this call did: another process may have been quicker. */
-  announce({ signer, locator }: RootKey, input: Pick<RotationInput, 'urgent' | 'by' | 'note'>): Promise<boolean> {
-    const { urgent, by, note } = input;
-    return this.#log.record({
-      state: 'announced',
-      jwk: signer.jwk,
-      locator,
-      note,
-      by,
-      generation: this.#history.roots().length,
-      lead_ms: urgent ? 0 : leadOf(this.#policy),
-    });
+  announce(
+    { signer, locator }: RootKey,
+    input: Pick<RotationInput, 'urgent' | 'by' | 'note' | 'provenance'>,
+  ): Promise<boolean> {
+    const { urgent, by, note, provenance } = input;
+    const generation = this.#history.roots().length;
+    const lead_ms = urgent ? 0 : leadOf(this.#policy);
+    const statement = { state: 'announced', jwk: signer.jwk, locator, note, by, generation, lead_ms } as const;
+    return this.#log.record(statement, provenance);
   }
 
   async #make(): Promise<RootKey> {

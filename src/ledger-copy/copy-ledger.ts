@@ -46,6 +46,7 @@ export async function copyLedger(source: CopySource, target: CopyTarget, onCopie
   const last = Math.max(before.size, head.size - 1);
   let tree = await addEntries(source, target, compared, last, (done) => onCopied(done, head.size));
   const once = await copyOnce(source, target);
+  await copyDocuments(source, target);
   const readTree = await readBack(target.store, target.name, compared, last);
   if (!isSameTree(tree, readTree)) throw rejection('target_differs', `${target.name} holds another tree.`, START_ANEW);
   const final = await lastPage(source, tree, head.size);
@@ -111,6 +112,7 @@ async function commit(
   const candidates = records.map((record) => ({
     ...record,
     content: record.content ?? new Uint8Array(0),
+    provenance: undefined,
     leaf: () => record.leaf,
   }));
   await store.commit(candidates, (head, fresh) => {
@@ -124,6 +126,14 @@ async function commit(
     }
     return batch;
   });
+}
+
+/** What entries name by digest: whoever reads one of them compares the two. */
+async function copyDocuments({ store: from }: CopySource, { store: to }: CopyTarget): Promise<void> {
+  for (const digest of await from.documents()) {
+    const document = await from.document(digest);
+    if (document !== undefined) await to.keepDocument(document);
+  }
 }
 
 async function copyOnce(source: CopySource, target: CopyTarget): Promise<CopiedLedger['once']> {

@@ -44,7 +44,8 @@ export function isSameRecord(a: LedgerRecord, b: LedgerRecord): boolean {
     isSame(a.digest, b.digest) &&
     isSame(a.leaf, b.leaf) &&
     isSame(a.salt, b.salt) &&
-    isSame(a.content, b.content)
+    isSame(a.content, b.content) &&
+    isSame(a.provenance, b.provenance)
   );
 }
 

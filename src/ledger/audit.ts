@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { openCheckpoint } from './checkpoint.ts';
-import { commitmentIn, opensCommitment } from './entry.ts';
+import { commitmentIn, opensCommitment, opensSalt } from './entry.ts';
 import { isSame } from './head.ts';
 import type { LedgerRecord } from './store.ts';
 import { growTree, leafHash, rootOf, type TreeState } from './tree.ts';
@@ -158,8 +158,11 @@ function recordChecks({ checkRecord, from, addName }: AuditRequest) {
   return { record: check, lastMs: () => lastMs };
 }
 
-/** What is wrong with the content of an entry, given what its leaf commits to. Content and salt are erased together. */
-export function contentFault({ leaf, salt, content }: LedgerRecord): string | undefined {
+/** What is wrong with the content of an entry, given what its leaf commits to. Content, salt and provenance are erased together. */
+export function contentFault({ leaf, salt, content, provenance }: LedgerRecord): string | undefined {
+  if (provenance !== null && (salt === null || !opensSalt(salt, provenance))) {
+    return salt === null ? 'its provenance is kept without the salt' : 'its provenance is not what the salt commits to';
+  }
   if (content === null) return salt === null ? undefined : 'its salt is kept without the content';
   if (salt === null) return 'its content is kept without the salt';
   const commitment = commitmentIn(leaf);

@@ -1,26 +1,62 @@
-// The salted commitment that ties a leaf to its content. A leaf holds the commitment only: erase salt and content, and the
-// tree still proves everything it proved, and the content cannot be guessed from the leaf.
+// The salted commitment that ties a leaf to its content, and through the salt to the provenance of the entry. A leaf holds the
+// commitment only: erase salt, content and provenance, and the tree still proves everything it proved, while nobody can guess
+// what was erased from the leaf.
 
 import { hash, randomBytes } from 'node:crypto';
 
 /** Bytes of a salt. */
 export const SALT_BYTES = 32;
 
+/** Random bytes in front of a provenance: who knows the salt, as each reader of a receipt does, cannot guess it. */
+const BLINDING_BYTES = 32;
+
+/** The most that a candidate may say of its provenance. The longest names that a caller can have fit twice. */
+export const MAX_PROVENANCE_BYTES = 8 * 1024;
+
 /** A commitment and what opens it. */
 export interface Commitment {
-  /** 32 random bytes. */
+  /** 32 bytes that nobody can guess: random ones, or the SHA-256 of the provenance. */
   readonly salt: Uint8Array;
+  /** 32 random bytes, then what the candidate says of its provenance; null where it says nothing. */
+  readonly provenance: Uint8Array | null;
   /** base64url(SHA-256(salt || content)), 43 characters. */
   readonly commitment: string;
 }
 
+/** What is committed to. */
+interface Committed {
+  readonly content: Uint8Array;
+  readonly provenance?: Uint8Array | undefined;
+}
+
 /** Commits to each content under a fresh salt of its own. One draw serves all: it costs more than the bytes do. */
-export function commitEach(contents: readonly Uint8Array[]): readonly Commitment[] {
-  const salts = randomBytes(contents.length * SALT_BYTES);
-  return contents.map((content, position) => {
-    const salt = salts.subarray(position * SALT_BYTES, (position + 1) * SALT_BYTES);
-    return { salt, commitment: commitmentOf(salt, content) };
+export function commitEach(candidates: readonly Committed[]): readonly Commitment[] {
+  const random = randomBytes(candidates.length * SALT_BYTES);
+  return candidates.map(({ content, provenance: stated }, position) => {
+    const drawn = random.subarray(position * SALT_BYTES, (position + 1) * SALT_BYTES);
+    const provenance = stated === undefined ? null : blinded(drawn, stated);
+    const salt = provenance === null ? drawn : hash('sha256', provenance, 'buffer');
+    return { salt, provenance, commitment: commitmentOf(salt, content) };
   });
+}
+
+function blinded(blinding: Uint8Array, stated: Uint8Array): Uint8Array {
+  if (stated.length === 0 || stated.length > MAX_PROVENANCE_BYTES) {
+    throw new TypeError(`A provenance has 1 to ${MAX_PROVENANCE_BYTES} bytes.`);
+  }
+  return Buffer.concat([blinding, stated]);
+}
+
+/** What the candidate said of its provenance. */
+export function statedProvenance(provenance: Uint8Array): Uint8Array {
+  return provenance.subarray(BLINDING_BYTES);
+}
+
+/** Whether the salt, and so the leaf, commits to this provenance. */
+export function opensSalt(salt: Uint8Array, provenance: Uint8Array): boolean {
+  const { length } = provenance;
+  const isWhole = length > BLINDING_BYTES && length <= BLINDING_BYTES + MAX_PROVENANCE_BYTES;
+  return isWhole && Buffer.compare(hash('sha256', provenance, 'buffer'), salt) === 0;
 }
 
 /**

@@ -2,7 +2,7 @@
 // rejected here, and never becomes evidence.
 
 import { EctError, reject } from '../errors.ts';
-import { commitmentIn, opensCommitment } from './entry.ts';
+import { commitmentIn, opensCommitment, opensSalt } from './entry.ts';
 import { corrupt, isSame, type TrustedHead } from './head.ts';
 import { planConsistency, planEach, planInclusion, planRanges } from './proof.ts';
 import { type Receipt, writeReceipt } from './receipt.ts';
@@ -60,8 +60,9 @@ async function faultOf(store: LedgerStore, record: LedgerRecord): Promise<Error>
   );
 }
 
-/** Whether content and salt, where they are kept, are those that the leaf commits to. */
-function isIntact({ leaf, salt, content }: LedgerRecord): boolean {
+/** Whether content, salt and provenance, where they are kept, are those that the leaf commits to. */
+function isIntact({ leaf, salt, content, provenance }: LedgerRecord): boolean {
+  if (salt !== null && provenance !== null && !opensSalt(salt, provenance)) return false;
   const commitment = commitmentIn(leaf);
   if (commitment === undefined || salt === null || content === null) return true;
   return opensCommitment(commitment, salt, content);

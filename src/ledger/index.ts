@@ -10,6 +10,8 @@ export {
 } from './audit.ts';
 export { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
 export type { AppendOutcome } from './commit-outcome.ts';
+export type { DocumentStore, LedgerDocument } from './document-store.ts';
+export { MAX_PROVENANCE_BYTES, statedProvenance } from './entry.ts';
 export { type ConsistencyProof, type InclusionProof, indexOutOfRange } from './evidence.ts';
 export { headFault, isForeign } from './head.ts';
 export {

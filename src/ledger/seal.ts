@@ -22,7 +22,7 @@ export interface Sealed {
  */
 export function sealBatch(base: TrustedHead, fresh: readonly Candidate[], key: LedgerKey, nowMs: number): Sealed {
   const recordedAtMs = Math.max(nowMs, base.recordedAtMs);
-  const commitments = commitEach(fresh.map(({ content }) => content));
+  const commitments = commitEach(fresh);
   const records = fresh.map((candidate, offset) =>
     recordOf(candidate, commitments[offset] as Commitment, base.size + offset, recordedAtMs),
   );
@@ -37,7 +37,7 @@ export function sealBatch(base: TrustedHead, fresh: readonly Candidate[], key: L
 
 function recordOf(
   candidate: Candidate,
-  { salt, commitment }: Commitment,
+  { salt, commitment, provenance }: Commitment,
   index: number,
   recordedAtMs: number,
 ): LedgerRecord {
@@ -52,6 +52,7 @@ function recordOf(
     leaf: candidate.leaf({ recordedAtMs, commitment }),
     salt,
     content,
+    provenance,
   };
 }
 

@@ -19,6 +19,11 @@ export interface Candidate {
   /** The content. It is kept beside the tree; the leaf only commits to it. */
   readonly content: Uint8Array;
   /**
+   * Who had it recorded and by which right, as far as anybody asked for it: 1 to MAX_PROVENANCE_BYTES. It is kept beside the
+   * tree; the salt, and so the leaf, commits to it.
+   */
+  readonly provenance?: Uint8Array | undefined;
+  /**
    * Entries without which this one means nothing: it is recorded only where each of them is, with exactly this content. They
    * were handed in before it.
    */
@@ -27,7 +32,7 @@ export interface Candidate {
   leaf(seal: { readonly recordedAtMs: number; readonly commitment: string }): Uint8Array;
 }
 
-/** An entry as it is kept. `content` and `salt` may have been erased; the leaf never changes. */
+/** An entry as it is kept. `content`, `salt` and `provenance` may have been erased, together; the leaf never changes. */
 export interface LedgerRecord {
   /** From 0, without gaps. */
   readonly index: number;
@@ -40,6 +45,8 @@ export interface LedgerRecord {
   readonly leaf: Uint8Array;
   readonly salt: Uint8Array | null;
   readonly content: Uint8Array | null;
+  /** 32 random bytes, then the provenance; its SHA-256 is the salt. Null where nothing was said of it. */
+  readonly provenance: Uint8Array | null;
 }
 
 /** The root hash of a complete subtree: the node number `index` from the left at `level` (0 = leaf hashes). */
@@ -87,7 +94,7 @@ export interface RecordQuery {
   readonly newestFirst?: boolean;
   /** At most this many, from the side that comes first. */
   readonly limit: number;
-  /** Whether `content` and `salt` are wanted; without, they may be null. */
+  /** Whether `content`, `salt` and `provenance` are wanted; without, they may be null. */
   readonly withContent: boolean;
 }
 

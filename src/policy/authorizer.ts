@@ -1,13 +1,14 @@
 // Decides by the policy that is in force: the built-in rules, or a policy file by Cedar with a bounded memory of its decisions.
 
-import type {
-  Authorizer,
-  Caller,
-  Circumstances,
-  Decision,
-  Obligations,
-  PermissionQuestion,
-  Resource,
+import {
+  type Authorizer,
+  BUILT_IN_POLICY,
+  type Caller,
+  type Circumstances,
+  type Decision,
+  type Obligations,
+  type PermissionQuestion,
+  type Resource,
 } from '../authority/index.ts';
 import { builtInPolicies } from './built-in.ts';
 import { DecisionCache, keyOf } from './decision-cache.ts';
@@ -22,6 +23,7 @@ import {
   resourceEntities,
 } from './entities.ts';
 import type { CedarRequest, CompiledPolicy } from './policy-file.ts';
+import type { PolicyTexts } from './policy-texts.ts';
 import { type LimitsTable, NO_LIMITS } from './table.ts';
 
 /** What is in force together. */
@@ -29,8 +31,10 @@ export interface PolicyInForce {
   /** Undefined: the built-in rules. */
   readonly policy: CompiledPolicy | undefined;
   readonly limits: LimitsTable;
-  /** Of the texts of both. */
+  /** Of the texts of both: see digestOfPolicy. */
   readonly digest: string;
+  /** Undefined: the built-in rules. */
+  readonly texts?: PolicyTexts | undefined;
 }
 
 /** A rejection as the operator is called for it. */
@@ -48,7 +52,7 @@ export interface PolicyAuthorizerOptions {
 }
 
 /** The built-in rules, without limits. */
-export const BUILT_IN: PolicyInForce = { policy: undefined, limits: NO_LIMITS, digest: 'built-in' };
+export const BUILT_IN: PolicyInForce = { policy: undefined, limits: NO_LIMITS, digest: BUILT_IN_POLICY };
 
 /** What is known of a caller as long as one policy is in force. */
 interface KnownCaller {

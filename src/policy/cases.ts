@@ -7,6 +7,7 @@ import {
   type Caller,
   type PermissionQuestion,
   type Proof,
+  proofBy,
 } from '../authority/index.ts';
 import {
   isWorkloadId,
@@ -180,10 +181,10 @@ function readCaller(question: JsonObject, place: string, report: Report): Caller
   const by = readAs(proof_by ?? '', 'string', `${place}.proof_by`, report) ?? '';
   if (kind === 'workload' && typeof id === 'string' && isWorkloadId(id) && more.length === 0) {
     const method = readProof(proof ?? 'mtls', `${place}.proof`, report);
-    return { kind: 'spiffe', id, proof: { method, by: by === '' ? trustDomainOf(id) : by } };
+    return { kind: 'spiffe', id, proof: proofBy(method, by === '' ? trustDomainOf(id) : by) };
   }
   if (kind === 'oidc' && typeof id === 'string' && OIDC_NAME.test(id) && more.length === 0) {
-    return { kind: 'oidc', id, proof: { method: readProof(proof ?? 'jwt', `${place}.proof`, report), by } };
+    return { kind: 'oidc', id, proof: proofBy(readProof(proof ?? 'jwt', `${place}.proof`, report), by) };
   }
   report(`${place}.caller`, 'must be {"workload": "spiffe://…"}, {"oidc": "https://…"} or "anonymous"');
   return undefined;

@@ -9,6 +9,7 @@ import type { Ledger } from '../ledger/index.ts';
 import type { Stores } from '../startup/open-stores.ts';
 import { tokenPolicy } from '../startup/token-policy.ts';
 import { SignatureCache } from '../token/index.ts';
+import type { PolicyParts } from './policy.ts';
 
 export function compose(
   config: Config,
@@ -18,6 +19,7 @@ export function compose(
   stores: Stores,
   clock: TrustedClock,
   notices: Notices,
+  { authorizer, policies, isAdministrator }: PolicyParts,
 ): AuthorityContext {
   const context: AuthorityContext = {
     policy: {
@@ -40,9 +42,13 @@ export function compose(
       notices,
       earliest: () => context.earliest(),
       reread: (order) => readPending(context, order),
+      kept: () => policies.kept(),
     }),
     replay: stores.replay,
     idempotency: stores.idempotency,
+    authorizer,
+    policies,
+    isAdministrator,
     notices,
     now: () => Math.floor(clock.nowMs() / 1000),
     stamp: () => Math.floor(clock.stampMs() / 1000),

@@ -3,7 +3,7 @@
 import { ExpiryWatch } from '../config-files/expiry-watch.ts';
 import type { TlsTexts } from '../config-files/tls-files.ts';
 import type { KeyManager, RootKey } from '../key-manager/index.ts';
-import type { PolicyAuthorizer, PolicyInForce } from '../policy/index.ts';
+import type { PolicyInForce } from '../policy/index.ts';
 import { type LoadedGroup, Reloader } from '../reload/index.ts';
 import { type DescriptorRoom, DescriptorWatch } from '../runtime/descriptors.ts';
 import type { Shutdown } from '../runtime/shutdown.ts';
@@ -13,6 +13,7 @@ import type { RunningServer } from '../transport/server.ts';
 import type { ForeignIssuers, Issuer } from '../trust/index.ts';
 import type { WorkloadApi } from '../workload-api/index.ts';
 import type { FollowingCas } from './client-cas.ts';
+import { type PolicyParts, replacePolicy } from './policy.ts';
 
 /** What may change, as the start has read it. */
 interface Given {
@@ -30,7 +31,7 @@ interface Following {
   readonly server: RunningServer;
   readonly keyManager: KeyManager;
   readonly issuers: ForeignIssuers;
-  readonly authorizer: PolicyAuthorizer;
+  readonly policyParts: PolicyParts;
   readonly clientCas: FollowingCas | undefined;
   readonly room: DescriptorRoom;
   readonly nowMs: () => number;
@@ -40,7 +41,7 @@ interface Following {
 /** Watches descriptors, certificates and the files of the configuration, from now until the service stops. */
 export function followChanges(
   { signingKey, trust, policy, tlsGroup, workload, tls }: Given,
-  { server, keyManager, issuers, authorizer, clientCas, room, nowMs, events }: Following,
+  { server, keyManager, issuers, policyParts, clientCas, room, nowMs, events }: Following,
   shutdown: Shutdown,
 ): Reloader {
   const descriptors = new DescriptorWatch({
@@ -55,10 +56,7 @@ export function followChanges(
   if (signingKey !== undefined) reloader.add(signingKey, (next) => adoptKey(keyManager, next));
   if (trust !== undefined) reloader.add(trust, (next) => issuers.replace(next));
   if (policy !== undefined) {
-    reloader.add(policy, (next) => {
-      authorizer.replace(next);
-      events.policyInForce(next.digest);
-    });
+    reloader.add(policy, (next) => replacePolicy(policyParts, next, events));
   }
   const onTls = (next: TlsTexts | undefined) => {
     server.replaceTls(next);

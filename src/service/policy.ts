@@ -1,17 +1,32 @@
 // The policy that is in force.
 
-import { callerName, resourceName } from '../authority/index.ts';
+import { type Caller, callerName, resourceName } from '../authority/index.ts';
 import { administrators } from '../callers/administrators.ts';
 import type { Config } from '../config/index.ts';
-import { BUILT_IN, PolicyAuthorizer, type PolicyInForce } from '../policy/index.ts';
+import type { DocumentStore } from '../ledger/index.ts';
+import { BUILT_IN, KeptPolicies, PolicyAuthorizer, type PolicyInForce } from '../policy/index.ts';
 import type { Events } from '../telemetry/events.ts';
 
-/** Says which policy is in force, and tells of what it rejects. */
-export function openAuthorizer(config: Config, inForce: PolicyInForce | undefined, events: Events): PolicyAuthorizer {
+/** The policy, and the memory of every one that has been in force. */
+export interface PolicyParts {
+  readonly authorizer: PolicyAuthorizer;
+  readonly policies: KeptPolicies;
+  readonly isAdministrator: (caller: Caller) => boolean;
+}
+
+/** Says which policy is in force, keeps it beside the ledger, and tells of what it rejects. */
+export function openPolicy(
+  config: Config,
+  inForce: PolicyInForce | undefined,
+  documents: DocumentStore,
+  events: Events,
+): PolicyParts {
+  const isAdministrator = administrators(config.administrators);
+  const policies = new KeptPolicies(documents);
   const authorizer = new PolicyAuthorizer(
     {
       issuer: config.issuer,
-      isAdministrator: administrators(config.administrators),
+      isAdministrator,
       onRejected: ({ caller, question, decision }) =>
         events.policyRejected({
           caller: callerName(caller),
@@ -22,6 +37,17 @@ export function openAuthorizer(config: Config, inForce: PolicyInForce | undefine
     },
     inForce ?? BUILT_IN,
   );
-  if (inForce !== undefined) events.policyInForce(inForce.digest);
-  return authorizer;
+  if (inForce !== undefined) announce(inForce, policies, events);
+  return { authorizer, policies, isAdministrator };
+}
+
+/** Puts another policy in force. */
+export function replacePolicy({ authorizer, policies }: PolicyParts, next: PolicyInForce, events: Events): void {
+  authorizer.replace(next);
+  announce(next, policies, events);
+}
+
+function announce({ digest, texts }: PolicyInForce, policies: KeptPolicies, events: Events): void {
+  if (texts !== undefined) policies.add(texts);
+  events.policyInForce(digest);
 }

@@ -41,7 +41,7 @@ import { demandAddress, own } from './directory.ts';
 import { followChanges } from './follow.ts';
 import { listen } from './listen.ts';
 import { openRedis, openWorkload } from './optional-parts.ts';
-import { openAuthorizer } from './policy.ts';
+import { openPolicy } from './policy.ts';
 import { askStorage } from './readiness.ts';
 import { limitWrites, watchSpace } from './writes.ts';
 
@@ -193,10 +193,9 @@ async function startIn(
   const space = files && (await watchSpace(config, events));
   shutdown.at('watches', () => space?.stop());
   const writes = limitWrites(config, space, events);
-  const authorizer = openAuthorizer(config, policy?.value, events);
+  const policyParts = openPolicy(config, policy?.value, stores.documents, events);
   const parts = {
-    ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events),
-    authorizer,
+    ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events, policyParts),
     writes,
   };
   parts.recordings.start();
@@ -230,7 +229,7 @@ async function startIn(
   shutdown.at('calls', (graceMs) => server.drain(graceMs));
   const reloader = followChanges(
     { signingKey, trust, policy, tlsGroup, workload, tls },
-    { server, keyManager: opened, issuers, authorizer, clientCas, room, nowMs, events },
+    { server, keyManager: opened, issuers, policyParts, clientCas, room, nowMs, events },
     shutdown,
   );
   return {

@@ -58,6 +58,7 @@ export async function openSharedStores(config: Config, surroundings: SharedSurro
     const damage = noteDamage(events);
     return {
       ledger: new GuardedLedgerStore(ledger, damage),
+      documents: ledger,
       mark,
       replay: guard,
       idempotency: memo,

@@ -5,7 +5,7 @@ import type { IdempotencyStore, PendingRecordings, ReplayGuard } from '../author
 import type { ReadSharedTime, TrustedClock } from '../clock/index.ts';
 import type { Config } from '../config/index.ts';
 import { type DataDir, StartError } from '../data-directory/data-dir.ts';
-import { HistoryLost, Ledger, type LedgerKey, type LedgerStore } from '../ledger/index.ts';
+import { type DocumentStore, HistoryLost, Ledger, type LedgerKey, type LedgerStore } from '../ledger/index.ts';
 import { GuardedLedgerStore } from '../stores/guarded-ledger-store.ts';
 import { MarkFile } from '../stores/mark-file.ts';
 import {
@@ -35,6 +35,8 @@ const MEMORY_CAPACITY = 1_000_000;
 /** What a service remembers, in files or in memory. */
 export interface Stores {
   readonly ledger: LedgerStore;
+  /** In the same store as the ledger. */
+  readonly documents: DocumentStore;
   /** In memory nothing outlives the process. */
   readonly mark: MarkFile | undefined;
   /** Undefined where there is none, and where it is in Redis. */
@@ -86,6 +88,7 @@ export function openStores({ replay }: Config, { dir, slot, earliest, kept, heal
   const mark = dir && MarkFile.open(dir.mark, slot);
   return {
     ledger: health === undefined ? ledger : new GuardedLedgerStore(ledger, health.ledgerDamage),
+    documents: ledger,
     mark,
     replay: guard,
     idempotency: memo,

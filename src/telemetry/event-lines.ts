@@ -14,8 +14,8 @@ export interface FinishedCall {
   readonly protocol: string;
   /** The proven name of the caller, or `anonymous`. */
   readonly caller: string;
-  /** How that name was authenticated, and by which party. */
-  readonly proof?: { readonly method: string; readonly by: string } | undefined;
+  /** What proved that name, and who vouched for it. */
+  readonly proof?: { readonly method: string; readonly strength: string; readonly by: string } | undefined;
   /** The gRPC code by name: `OK`, `INVALID_ARGUMENT`. */
   readonly code: string;
   /** Why it was rejected. A response that is a rejection (an invalid verdict) has one under the code `OK`. */
@@ -46,7 +46,10 @@ export function callLine(call: FinishedCall, reason: string, worker: number | un
   }
   if (proof !== lastProof) {
     lastProof = proof;
-    lastProven = proof === undefined ? '' : `"proof":"${proof.method}","by":${JSON.stringify(cleanText(proof.by))},`;
+    lastProven =
+      proof === undefined
+        ? ''
+        : `"proof":"${proof.method}","strength":"${proof.strength}","by":${JSON.stringify(cleanText(proof.by))},`;
   }
   const now = Date.now();
   if (now !== lastMs) {

@@ -159,7 +159,7 @@ test('K12 a mark that was recorded without the end of its key is made up for by 
   const tokens = await around(world);
   const { isEnded } = await compromiseKey(
     { ...world.context, ownKeys: undefined },
-    ADMIN,
+    { caller: ADMIN, action: 'RevokeKey', policy: 'built-in' },
     { kid: tokens.kid, sinceMs: tokens.since * 1000, note: '' },
     endless.signal,
   );

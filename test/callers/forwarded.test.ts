@@ -61,7 +61,7 @@ describe('A4: a trusted proxy', () => {
     expect(authenticate(request([[XFCC, ELEMENT]]))).toEqual({
       kind: 'spiffe',
       id: A,
-      proof: { method: 'forwarded', by: PROXY },
+      proof: { method: 'forwarded', strength: 'vouched', by: PROXY },
     });
   });
 

@@ -6,14 +6,14 @@ import { AUDIENCE, DOMAIN, entries, OIDC, oidc, oidcClaims, open, stranger, svid
 
 describe('a caller is who its issuer says', () => {
   test('by a JWT-SVID, whose key is looked up in the bundle of its own trust domain', () => {
-    const caller = { kind: 'spiffe', id: `${DOMAIN}/w`, proof: { method: 'jwt', by: DOMAIN } };
+    const caller = { kind: 'spiffe', id: `${DOMAIN}/w`, proof: { method: 'jwt', strength: 'bearer', by: DOMAIN } };
     expect(open().bearer(svid.jws(svidClaims))).toEqual(caller);
     expect(open().bearer(svid.jws({ ...svidClaims, aud: AUDIENCE, iss: 'whoever' }, { typ: 'JWT' }))).toEqual(caller);
   });
 
   test('by a token of a Kubernetes service account, under the prefix of its cluster', () => {
     const id = 'urn:k8s:prod:system:serviceaccount:agents:a';
-    expect(open().bearer(oidc.jws(oidcClaims))).toEqual({ kind: 'oidc', id, proof: { method: 'jwt', by: OIDC } });
+    expect(open().bearer(oidc.jws(oidcClaims))).toEqual({ kind: 'oidc', id, proof: { method: 'jwt', strength: 'bearer', by: OIDC } });
   });
 
   test('by another claim than sub, and by a SPIFFE ID that an OpenID Connect issuer vouches for', () => {

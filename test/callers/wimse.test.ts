@@ -107,7 +107,7 @@ describe('A9 a caller is who its identity token says', () => {
   test('A9 with a proof by its key, as the drafts of one year send it', async () => {
     const callerOf = await open();
     const wit = identity();
-    const expected = { kind: 'spiffe', id: ID, proof: { method: 'wimse', by: DOMAIN } };
+    const expected = { kind: 'spiffe', id: ID, proof: { method: 'wimse', strength: 'possession', by: DOMAIN } };
     expect(callerOf(asHeaders(wit, proof(wit)))).toMatchObject(expected);
     for (const scheme of ['WPT', 'wpt  ']) {
       const headers = { 'workload-identity-token': [wit], authorization: [`${scheme} ${proof(wit)}`] };

@@ -242,6 +242,7 @@ function recorderOf(asked: unknown[]): Authorizer {
     asksFor: () => true,
     obligationsOf: () => ({}),
     isBuiltIn: false,
+    digest: '',
     rejected: () => undefined,
   };
 }

@@ -1,6 +1,7 @@
 // What every LedgerStore must keep of its promises, whichever technology is beneath.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { DocumentStore } from '../../src/ledger/document-store.ts';
 import type { LedgerStore } from '../../src/ledger/store.ts';
 import { checkStore } from '../support/check-store.ts';
 import { candidate, EMPTY_HEAD, honestSeal } from '../support/honest-seal.ts';
@@ -9,16 +10,16 @@ import { ledgerReadsContract } from './ledger-reads.ts';
 /** An adapter on storage of its own. */
 export interface LedgerStoreFixture {
   /** Opens the storage, again where it was open before. Without: the adapter keeps nothing and shares nothing. */
-  readonly open?: () => Promise<LedgerStore>;
+  readonly open?: () => Promise<LedgerStore & DocumentStore>;
   /** A store that was never written. */
-  readonly store: LedgerStore;
+  readonly store: LedgerStore & DocumentStore;
   dispose(): Promise<void>;
 }
 
 export function ledgerStoreContract(name: string, makeFixture: () => Promise<LedgerStoreFixture>): void {
   describe(`${name} keeps the promises of LedgerStore`, () => {
     let fixture: LedgerStoreFixture;
-    let store: LedgerStore;
+    let store: LedgerStore & DocumentStore;
 
     beforeEach(async () => {
       fixture = await makeFixture();
@@ -60,6 +61,36 @@ export function ledgerStoreContract(name: string, makeFixture: () => Promise<Led
       expect(await store.at(1)).toBeUndefined();
       expect(await store.at(-1)).toBeUndefined();
       expect(await store.at(0.5)).toBeUndefined();
+    });
+
+    test('a provenance reads back as it was sealed wherever the content is read, and nowhere else', async () => {
+      await started();
+      const provenance = Buffer.from('{"caller":"spiffe://prod.example/a"}');
+      const { batch } = await store.commit([{ ...candidate('a'), provenance }, candidate('b')], honestSeal());
+      const [first, second] = batch!.records;
+      expect(Buffer.from(first!.provenance!).subarray(32)).toEqual(provenance);
+      expect(second!.provenance).toBeNull();
+      expect(plain(await store.at(0))).toEqual(plain(first!));
+      expect(plain(await store.find('', 'a'))).toEqual(plain(first!));
+      expect(plain(await store.find('', 'b'))).toEqual(plain(second!));
+      const listed = (withContent: boolean) => store.list({ startIndex: 0, limit: 2, withContent });
+      expect(plain(await listed(true))).toEqual(plain(batch!.records));
+      expect((await listed(false)).map((record) => record.provenance)).toEqual([null, null]);
+      const again = await store.commit([{ ...candidate('a'), provenance: Buffer.from('other') }], honestSeal());
+      expect(plain(again.placements[0]!.record)).toEqual(plain(first!));
+    });
+
+    test('a document is kept as it was first handed in, and found by its digest', async () => {
+      await started();
+      expect([await store.documents(), await store.document('one')]).toEqual([[], undefined]);
+      await store.keepDocument({ digest: 'one', content: Buffer.from('first') });
+      await Promise.all(
+        ['one', 'two', 'Two'].map((digest) => store.keepDocument({ digest, content: Buffer.from('second') })),
+      );
+      expect(await store.documents()).toEqual(['Two', 'one', 'two']);
+      const textOf = async (digest: string) => Buffer.from((await store.document(digest))!.content).toString();
+      expect([await textOf('one'), await textOf('two')]).toEqual(['first', 'second']);
+      expect((await store.head())?.size).toBe(0);
     });
 
     test('what is kept does not change when the caller reuses its buffers', async () => {

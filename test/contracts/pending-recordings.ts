@@ -33,6 +33,7 @@ export function orderFor(
     digest: hash('sha256', signingInput, 'buffer'),
     token: `${signingInput}.signature`,
     orderedAt: 1_772_000_000,
+    provenance: Buffer.from('{"caller":"ada"}'),
     ...others,
   };
 }
@@ -53,9 +54,10 @@ export function pendingRecordingsContract(
     afterEach(() => fixture.dispose());
 
     /** Every byte, whichever class the driver makes of it. */
-    const plain = ({ digest, ...order }: PendingRecording) => ({
+    const plain = ({ digest, provenance, ...order }: PendingRecording) => ({
       ...order,
       digest: Buffer.from(digest).toString('hex'),
+      provenance: provenance && Buffer.from(provenance).toString(),
     });
 
     test('an order is open from the moment at which it was placed, until it is done', async () => {
@@ -114,6 +116,14 @@ export function pendingRecordingsContract(
     test('a lease of nothing is over at once, so that an order can be taken again', async () => {
       await orders.place(one, 0);
       for (let round = 0; round < 3; round++) expect(await orders.take(10, 0)).toHaveLength(1);
+    });
+
+    test('what an order says of its caller is handed out as it was placed, and so is that it says nothing', async () => {
+      const placed = [one, { ...orderFor(OTHER_JTI), provenance: undefined }];
+      for (const order of placed) await orders.place(order, 0);
+      const taken = (await orders.take(10, LONG_MS)).map(plain);
+      expect(taken).toHaveLength(2);
+      expect(taken).toEqual(expect.arrayContaining(placed.map(plain)));
     });
 
     test('an order that failed tells why, has lost its token, is not handed out, and its place is free', async () => {

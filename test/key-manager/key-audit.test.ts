@@ -27,6 +27,7 @@ class Reading {
       recordedAtMs,
       leaf: leaf({ recordedAtMs, commitment: 'c' }),
       salt: null,
+      provenance: null,
       scope,
       name,
       author,

@@ -38,7 +38,7 @@ export class EntryWriter {
     const bytes = candidate.leaf({ recordedAtMs: this.nowMs, commitment: 'c' });
     const written = Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(bytes).toString()), ...leaf }));
     const { scope, name, author, digest, content } = candidate;
-    const record = { index: this.#index++, recordedAtMs: this.nowMs, leaf: written, salt: null };
+    const record = { index: this.#index++, recordedAtMs: this.nowMs, leaf: written, salt: null, provenance: null };
     this.nowMs += 1000;
     return readKeyEntry({ ...record, scope, name, author, digest, content });
   }

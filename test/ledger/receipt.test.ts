@@ -8,7 +8,7 @@ import { leavesOf, naivePath, naiveRoot } from './naive-tree.ts';
 
 const KEY = openLedgerKey(generateLedgerKey('ledger.example/ect'));
 const CONTENT = Buffer.from('a token');
-const { salt: SALT, commitment } = commitEach([CONTENT])[0]!;
+const { salt: SALT, commitment } = commitEach([{ content: CONTENT }])[0]!;
 const LEAF = Buffer.from(JSON.stringify({ commitment, v: 1 }));
 const LEAVES = [...leavesOf(8), LEAF, ...leavesOf(3)];
 const CHECKPOINT = signCheckpoint(KEY, { size: 12, root: naiveRoot(LEAVES) });

@@ -4,5 +4,5 @@ import type { Caller } from '../../src/authority/index.ts';
 
 /** A workload by its certificate. */
 export function workload(id: string): Extract<Caller, { kind: 'spiffe' }> {
-  return { kind: 'spiffe', id, proof: { method: 'mtls', by: id.split('/')[2] ?? '' } };
+  return { kind: 'spiffe', id, proof: { method: 'mtls', strength: 'possession', by: id.split('/')[2] ?? '' } };
 }

@@ -27,10 +27,12 @@ export function honestSeal(nowMs = 1_000): Seal {
   return (head, fresh) => {
     const recordedAtMs = Math.max(nowMs, head.recordedAtMs);
     const records = fresh.map((candidate, place) => {
-      const { scope, name, author, digest, content } = candidate;
-      const salt = hash('sha256', `salt of ${head.size + place}`, 'buffer');
+      const { scope, name, author, digest, content, provenance: stated } = candidate;
+      const blinding = hash('sha256', `blinding of ${head.size + place}`, 'buffer');
+      const provenance = stated === undefined ? null : Buffer.concat([blinding, stated]);
+      const salt = hash('sha256', provenance ?? `salt of ${head.size + place}`, 'buffer');
       const leaf = candidate.leaf({ recordedAtMs, commitment: hash('sha256', content, 'base64url') });
-      return { index: head.size + place, scope, name, author, digest, recordedAtMs, leaf, salt, content };
+      return { index: head.size + place, scope, name, author, digest, recordedAtMs, leaf, salt, content, provenance };
     });
     const leafHashes = records.map(({ leaf }) => leafHash(leaf));
     const { size, frontier, nodes } = growTree(head, leafHashes);

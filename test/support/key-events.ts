@@ -92,13 +92,14 @@ export async function writeKeyEvents(shared: Shared, { count, issuer, roots }: K
 
 async function commitAt({ store, key }: Shared, events: readonly Event[]): Promise<void> {
   const candidates = events.map(({ statement }) => asKeyCandidate(statement));
-  const commitments = commitEach(candidates.map(({ content }) => content));
+  const commitments = commitEach(candidates);
   const seal: Seal = (base: Head) => {
     const records = candidates.map(({ scope, name, author, digest, content, leaf }, offset) => {
-      const { salt, commitment } = commitments[offset]!;
+      const { salt, commitment, provenance } = commitments[offset]!;
       const recordedAtMs = events[offset]!.atMs;
       const bytes = leaf({ recordedAtMs, commitment });
-      return { index: base.size + offset, scope, name, author, digest, recordedAtMs, leaf: bytes, salt, content };
+      const placed = { index: base.size + offset, scope, name, author, digest, recordedAtMs };
+      return { ...placed, leaf: bytes, salt, content, provenance };
     });
     const { size, frontier, nodes } = growTree(
       base,

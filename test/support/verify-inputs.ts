@@ -6,6 +6,7 @@ import {
   type AskedEntry,
   type Caller,
   type PermissionQuestion,
+  proofBy,
 } from '../../src/authority/index.ts';
 import { workload } from './callers.ts';
 import { fc } from './random.ts';
@@ -17,8 +18,8 @@ export const CALLERS: readonly Caller[] = [
   workload('spiffe://other.example/a'),
   workload('spiffe://prod.example/anonymous'),
   // No service makes such a caller; if one did, it would still be no workload.
-  { kind: 'oidc', id: 'spiffe://prod.example/a', proof: { method: 'jwt', by: 'https://idp.example' } },
-  { ...workload('spiffe://prod.example/a'), proof: { method: 'forwarded', by: 'spiffe://prod.example/proxy' } },
+  { kind: 'oidc', id: 'spiffe://prod.example/a', proof: proofBy('jwt', 'https://idp.example') },
+  { ...workload('spiffe://prod.example/a'), proof: proofBy('forwarded', 'spiffe://prod.example/proxy') },
 ];
 
 export const ISSUERS = ['urn:ect:dev', 'https://id.example/authority', 'spiffe://prod.example/a'] as const;

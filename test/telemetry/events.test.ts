@@ -12,7 +12,7 @@ const call: FinishedCall = {
   method: 'ect.v1.AuthorityService/Issue',
   protocol: 'grpc',
   caller: 'spiffe://example.com/a',
-  proof: { method: 'mtls', by: 'example.com' },
+  proof: { method: 'mtls', strength: 'possession', by: 'example.com' },
   code: 'OK',
   reason: undefined,
   durationMs: 1.23456,

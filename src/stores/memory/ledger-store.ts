@@ -5,7 +5,9 @@ import { EctError, reject } from '../../errors.ts';
 import type {
   Candidate,
   CommitResult,
+  DocumentStore,
   Head,
+  LedgerDocument,
   LedgerRecord,
   LedgerStore,
   Reach,
@@ -20,7 +22,7 @@ import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** Keeps everything, contents included, in the memory of this process. A commit is one synchronous step. */
-export class MemoryLedgerStore implements LedgerStore {
+export class MemoryLedgerStore implements LedgerStore, DocumentStore {
   #head: Head | undefined;
   #identity: string | undefined;
   #closed = false;
@@ -30,6 +32,7 @@ export class MemoryLedgerStore implements LedgerStore {
   readonly #byName = new Map<string, Map<string, LedgerRecord>>();
   /** By name, the record whose scope comes first, of those that have one. */
   readonly #elsewhere = new Map<string, LedgerRecord>();
+  readonly #documents = new Map<string, LedgerDocument>();
   readonly #byScope = new Map<string, LedgerRecord[]>();
   readonly #byAuthor = new Map<string, LedgerRecord[]>();
 
@@ -108,6 +111,21 @@ export class MemoryLedgerStore implements LedgerStore {
     });
   }
 
+  async keepDocument({ digest, content }: LedgerDocument): Promise<void> {
+    this.#rejectIfClosed();
+    if (!this.#documents.has(digest)) this.#documents.set(digest, { digest, content: Uint8Array.from(content) });
+  }
+
+  async document(digest: string): Promise<LedgerDocument | undefined> {
+    this.#rejectIfClosed();
+    return this.#documents.get(digest);
+  }
+
+  async documents(): Promise<readonly string[]> {
+    this.#rejectIfClosed();
+    return [...this.#documents.keys()].sort();
+  }
+
   /** Memory has no files. */
   replacedFile(): undefined {
     return undefined;
@@ -168,11 +186,12 @@ function ownCopy(record: LedgerRecord): LedgerRecord {
     leaf: Uint8Array.from(record.leaf),
     salt: record.salt && Uint8Array.from(record.salt),
     content: record.content && Uint8Array.from(record.content),
+    provenance: record.provenance && Uint8Array.from(record.provenance),
   };
 }
 
 function withoutContent(record: LedgerRecord): LedgerRecord {
-  return { ...record, content: null, salt: null };
+  return { ...record, content: null, salt: null, provenance: null };
 }
 
 function corrupt(message: string): EctError {

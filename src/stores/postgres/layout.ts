@@ -102,6 +102,8 @@ export const APPEND_ONLY_TRIGGERS: readonly string[] = [
   'head_stays',
   'head_is_not_truncated',
   'head_only_grows',
+  'documents_stay',
+  'documents_are_not_truncated',
 ];
 export const INDEXES: readonly string[] = [
   'entries_pkey',
@@ -110,6 +112,7 @@ export const INDEXES: readonly string[] = [
   'entries_by_author',
   'head_pkey',
   'identities_pkey',
+  'documents_pkey',
 ];
 
 /**
@@ -158,20 +161,41 @@ const ORDERS = `
   CREATE INDEX recording_orders_of_callers ON ect.recording_orders ((ledger || ''), caller) WHERE is_open;
 `;
 
+/**
+ * `entries.provenance`: see LedgerRecord; null in entries of before. `documents`: what entries name by digest, such as the policies that
+ * were in force. A column without a default changes no row: the table is locked for a moment only.
+ */
+const PROVENANCE = `
+  ALTER TABLE ect.entries ADD COLUMN provenance bytea;
+  ALTER TABLE ect.recording_orders ADD COLUMN provenance bytea;
+
+  CREATE TABLE ect.documents (
+    ledger  text  NOT NULL,
+    digest  text  NOT NULL CHECK (length(digest) BETWEEN 1 AND 256),
+    content bytea NOT NULL,
+    PRIMARY KEY (ledger, digest)
+  );
+  CREATE TRIGGER documents_stay BEFORE UPDATE OR DELETE ON ect.documents
+    FOR EACH ROW EXECUTE FUNCTION ect.refuse_change();
+  CREATE TRIGGER documents_are_not_truncated BEFORE TRUNCATE ON ect.documents
+    FOR EACH STATEMENT EXECUTE FUNCTION ect.refuse_change();
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: FIRST },
   { version: 2, sql: SHARED + ORDERS },
+  { version: 3, sql: PROVENANCE },
 ];
 
 /** The version that this release reads and writes. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** What the role of the service needs, and no more: what is append-only it may read and add to. `role` is quoted already. */
 export function grants(role: string): string {
   return `
     GRANT USAGE ON SCHEMA ect TO ${role};
     GRANT SELECT ON ect.schema_version TO ${role};
-    GRANT SELECT, INSERT ON ect.identities, ect.entries TO ${role};
+    GRANT SELECT, INSERT ON ect.identities, ect.entries, ect.documents TO ${role};
     GRANT SELECT, INSERT, UPDATE (size, frontier, recorded_at, checkpoint) ON ect.head TO ${role};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ect.once, ect.recording_orders TO ${role};
     GRANT SELECT, INSERT, UPDATE ON ect.leases TO ${role};

@@ -10,6 +10,9 @@ import { PostgresLedgerStore } from './ledger-store.ts';
 
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 
+/** The tables whose triggers and indexes are looked for. */
+const APPEND_ONLY = ['entries', 'head', 'identities', 'documents'].map((table) => `'ect.${table}'::regclass`).join(', ');
+
 /** Something that is wrong, at an entry or (index null) with the tables as a whole. */
 interface Damage {
   readonly index: number | null;
@@ -78,12 +81,12 @@ export class PostgresLedgerExaminer {
   async #layoutFaults(): Promise<readonly string[]> {
     const { rows: triggers } = await this.#use.read({
       text: `SELECT t.tgname AS name FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-             WHERE t.tgrelid IN ('ect.entries'::regclass, 'ect.head'::regclass, 'ect.identities'::regclass)
+             WHERE t.tgrelid IN (${APPEND_ONLY})
                AND t.tgenabled IN ('O', 'A') AND p.prosrc LIKE '%RAISE EXCEPTION%'`,
     });
     const { rows: indexes } = await this.#use.read({
       text: `SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-             WHERE i.indrelid IN ('ect.entries'::regclass, 'ect.head'::regclass, 'ect.identities'::regclass)
+             WHERE i.indrelid IN (${APPEND_ONLY})
                AND i.indisvalid AND i.indisready`,
     });
     const [has, leads] = [triggers, indexes].map((rows) => new Set(rows.map(({ name }) => String(name))));

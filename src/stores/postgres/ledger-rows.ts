@@ -1,7 +1,7 @@
 // Rows of the ledger's tables and the shapes that the port speaks of. A row that cannot be is LEDGER_CORRUPT.
 
 import { EctError, reject } from '../../errors.ts';
-import type { Head, LedgerRecord } from '../../ledger/index.ts';
+import type { Head, LedgerDocument, LedgerRecord } from '../../ledger/index.ts';
 import { subtreeCount } from '../tree-layout.ts';
 
 export const HASH_BYTES = 32;
@@ -9,13 +9,13 @@ export const HASH_BYTES = 32;
 /** A row as the driver hands it over: `bigint` as text, `bytea` as bytes. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Columns of an entry `e` without its content; `content` and `salt` read as null. */
-export const ENTRY_COLUMNS =
-  'e.idx, e.scope, e.name, e.author, e.recorded_at, e.digest, e.leaf, NULL::bytea AS salt, NULL::bytea AS content';
+const PLACE_COLUMNS = 'e.idx, e.scope, e.name, e.author, e.recorded_at, e.digest, e.leaf';
+
+/** Columns of an entry `e` without its content; `content`, `salt` and `provenance` read as null. */
+export const ENTRY_COLUMNS = `${PLACE_COLUMNS}, NULL::bytea AS salt, NULL::bytea AS content, NULL::bytea AS provenance`;
 
 /** Columns of an entry `e`, all of them. */
-export const ENTRY_COLUMNS_WITH_CONTENT =
-  'e.idx, e.scope, e.name, e.author, e.recorded_at, e.digest, e.leaf, e.salt, e.content';
+export const ENTRY_COLUMNS_WITH_CONTENT = `${PLACE_COLUMNS}, e.salt, e.content, e.provenance`;
 
 export function recordOf(row: Row): LedgerRecord {
   return {
@@ -28,7 +28,12 @@ export function recordOf(row: Row): LedgerRecord {
     leaf: bytes(row, 'leaf'),
     salt: row['salt'] === null ? null : bytes(row, 'salt'),
     content: row['content'] === null ? null : bytes(row, 'content'),
+    provenance: row['provenance'] === null ? null : bytes(row, 'provenance'),
   };
+}
+
+export function documentOf(row: Row): LedgerDocument {
+  return { digest: text(row, 'digest'), content: bytes(row, 'content') };
 }
 
 export function headOf(row: Row): Head {

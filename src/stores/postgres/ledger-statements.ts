@@ -1,6 +1,6 @@
 // The SQL of a ledger. `ledger` is always $1, so that the rows of several ledgers stay separate.
 
-import type { Candidate, Head, SealedBatch } from '../../ledger/index.ts';
+import type { Candidate, Head, LedgerDocument, SealedBatch } from '../../ledger/index.ts';
 import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 import type { Statement } from './database.ts';
 import { ENTRY_COLUMNS, ENTRY_COLUMNS_WITH_CONTENT, HASH_BYTES } from './ledger-rows.ts';
@@ -57,10 +57,10 @@ export function extend(ledger: string, oldSize: number, { records, nodes, head }
     text: `WITH moved AS (
              UPDATE ect.head SET size = $3, frontier = $4, recorded_at = $5, checkpoint = $6
              WHERE ledger = $1 AND size = $2 RETURNING ledger)
-           INSERT INTO ect.entries (ledger, idx, scope, name, author, recorded_at, digest, leaf, nodes, salt, content)
+           INSERT INTO ect.entries (ledger, idx, scope, name, author, recorded_at, digest, leaf, nodes, salt, content, provenance)
            SELECT moved.ledger, added.* FROM moved, unnest(
              $7::bigint[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bigint[], $12::bytea[], $13::bytea[], $14::bytea[],
-             $15::bytea[], $16::bytea[]) AS added`,
+             $15::bytea[], $16::bytea[], $17::bytea[]) AS added`,
     values: [
       ledger,
       oldSize,
@@ -78,8 +78,29 @@ export function extend(ledger: string, oldSize: number, { records, nodes, head }
       hashesByLeaf(nodes).map((hashes) => Buffer.concat(hashes)),
       records.map(({ salt }) => salt),
       records.map(({ content }) => content),
+      records.map(({ provenance }) => provenance),
     ],
   };
+}
+
+/** Adds a document, unless there is one of its digest. */
+export function insertDocument(ledger: string, { digest, content }: LedgerDocument): Statement {
+  return {
+    text: 'INSERT INTO ect.documents (ledger, digest, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+    values: [ledger, digest, content],
+  };
+}
+
+export function readDocument(ledger: string, digest: string): Statement {
+  return {
+    text: 'SELECT digest, content FROM ect.documents WHERE ledger = $1 AND digest = $2',
+    values: [ledger, digest],
+  };
+}
+
+/** In the order of bytes, whatever the collation of the database is. */
+export function listDocuments(ledger: string): Statement {
+  return { text: 'SELECT digest FROM ect.documents WHERE ledger = $1 ORDER BY digest COLLATE "C"', values: [ledger] };
 }
 
 /** The entry, and the size of the ledger at the same moment. */

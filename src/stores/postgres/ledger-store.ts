@@ -5,7 +5,9 @@ import { throwIfEnded } from '../../concurrency/yielder.ts';
 import type {
   Candidate,
   CommitResult,
+  DocumentStore,
   Head,
+  LedgerDocument,
   LedgerRecord,
   LedgerStore,
   Reach,
@@ -17,7 +19,7 @@ import { rejectManyNames } from '../lookup-limit.ts';
 import { sequence } from '../sequence.ts';
 import type { DatabaseUse, PostgresDatabase, Session, Statement } from './database.ts';
 import { HeadMoved, isServerAnswer, OutcomeUnknown, type StoreReasons } from './failures.ts';
-import { corrupt, hashOf, headOf, type Row, recordOf, text, wholeNumber } from './ledger-rows.ts';
+import { corrupt, documentOf, hashOf, headOf, type Row, recordOf, text, wholeNumber } from './ledger-rows.ts';
 import {
   BEGIN,
   COMMIT,
@@ -25,15 +27,19 @@ import {
   extend,
   findAll,
   firstIndexSince,
+  insertDocument,
   insertHead,
   list,
+  listDocuments,
   lockHead,
   nearest,
+  readDocument,
   readEntry,
   readHead,
   readIdentity,
   readNodes,
 } from './ledger-statements.ts';
+import { write } from './own-commits.ts';
 
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 
@@ -47,7 +53,7 @@ const NODES_PER_READ = 500;
  * Durable as the database is: COMMIT answers when its write-ahead log is on the disk (and on a synchronous standby where there is one), and
  * nobody reads an entry before that.
  */
-export class PostgresLedgerStore implements LedgerStore {
+export class PostgresLedgerStore implements LedgerStore, DocumentStore {
   readonly #use: DatabaseUse;
   readonly #ledger: string;
   /** Commits of one process follow each other: they would wait for one row, each with a connection of its own. */
@@ -108,7 +114,7 @@ export class PostgresLedgerStore implements LedgerStore {
       ),
       names.length,
     );
-    return found.map((record) => record && { ...record, salt: null, content: null });
+    return found.map((record) => record && { ...record, salt: null, content: null, provenance: null });
   }
 
   async list(query: RecordQuery, signal?: AbortSignal): Promise<readonly LedgerRecord[]> {
@@ -141,6 +147,20 @@ export class PostgresLedgerStore implements LedgerStore {
       hashes.push(...part.map((_, place) => hashOf(rows[place])));
     }
     return hashes;
+  }
+
+  async keepDocument(document: LedgerDocument): Promise<void> {
+    await this.#use.repeatedly((session) => write(session, insertDocument(this.#ledger, document)));
+  }
+
+  async document(digest: string): Promise<LedgerDocument | undefined> {
+    const { rows } = await this.#use.read(readDocument(this.#ledger, digest));
+    return rows[0] === undefined ? undefined : documentOf(rows[0]);
+  }
+
+  async documents(): Promise<readonly string[]> {
+    const { rows } = await this.#use.read(listDocuments(this.#ledger));
+    return rows.map((row) => text(row, 'digest'));
   }
 
   /** Waits for the commit that is under way. The database stays open. */

@@ -185,6 +185,7 @@ function orderOf(row: Row): PendingRecording {
     digest: row['digest'] as Uint8Array,
     token: textOf(row, 'token'),
     orderedAt: wholeNumber(row, 'ordered_at'),
+    provenance: (row['provenance'] as Uint8Array | null) ?? undefined,
   };
 }
 

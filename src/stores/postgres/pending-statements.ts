@@ -46,13 +46,15 @@ export function insert(ledger: string, rows: readonly KeyedOrder[]): Statement {
   return {
     name: 'place-orders',
     text: `INSERT INTO ect.recording_orders AS held
-             (ledger, key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due)
-           SELECT $1, o.key, o.wid, o.jti, o.iss, o.caller, o.digest, o.token, o.ordered_at, '', true, ${NOW_MS} + o.lease
+             (ledger, key, wid, jti, iss, caller, digest, token, ordered_at, provenance, failure, is_open, due)
+           SELECT $1, o.key, o.wid, o.jti, o.iss, o.caller, o.digest, o.token, o.ordered_at, o.provenance, '', true,
+             ${NOW_MS} + o.lease
            FROM unnest($2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[],
-             $9::bigint[], $10::bigint[]) AS o (key, wid, jti, iss, caller, digest, token, ordered_at, lease)
+             $9::bigint[], $10::bigint[], $11::bytea[])
+             AS o (key, wid, jti, iss, caller, digest, token, ordered_at, lease, provenance)
            ON CONFLICT (ledger, key) DO UPDATE SET
              iss = excluded.iss, caller = excluded.caller, digest = excluded.digest, token = excluded.token,
-             ordered_at = excluded.ordered_at, failure = '', is_open = true, due = excluded.due
+             ordered_at = excluded.ordered_at, provenance = excluded.provenance, failure = '', is_open = true, due = excluded.due
            WHERE NOT held.is_open
            RETURNING key`,
     values: [
@@ -66,6 +68,7 @@ export function insert(ledger: string, rows: readonly KeyedOrder[]): Statement {
       bytes(({ token }) => token),
       rows.map(({ order }) => order.orderedAt),
       rows.map(({ leaseMs }) => leaseMs),
+      rows.map(({ order }) => order.provenance ?? null),
     ],
   };
 }
@@ -86,7 +89,7 @@ export function take(ledger: string, limit: number, leaseMs: number): Statement 
     name: 'take-orders',
     text: `UPDATE ect.recording_orders SET due = ${NOW_MS} + $3::bigint
            WHERE ctid = ANY (${due(`<= ${NOW_MS}`)} || ${due(`> ${NOW_MS} + ${LONGEST_LEASE_MS}`)})
-           RETURNING wid, jti, iss, caller, digest, token, ordered_at`,
+           RETURNING wid, jti, iss, caller, digest, token, ordered_at, provenance`,
     values: [ledger, limit, leaseMs],
   };
 }
@@ -116,7 +119,7 @@ export function end(
 export function fail(ledger: string, key: Uint8Array, digest: Uint8Array, failure: string, keepMs: number): Statement {
   return {
     name: 'fail-order',
-    text: `UPDATE ect.recording_orders SET is_open = false, token = '', failure = $4, due = ${NOW_MS} + $5::bigint
+    text: `UPDATE ect.recording_orders SET is_open = false, token = '', provenance = NULL, failure = $4, due = ${NOW_MS} + $5::bigint
            WHERE ledger = $1 AND key = $2 AND digest = $3 AND is_open`,
     values: [ledger, key, digest, Buffer.from(failure), keepMs],
   };

@@ -56,11 +56,14 @@ const ORDERS = `
     CREATE INDEX orders_by_due ON orders (is_open, due);
     CREATE INDEX orders_of_callers ON orders (caller) WHERE is_open = 1;`;
 
+/** What the entry will say of its provenance; null in orders of before. */
+const PROVENANCE = 'ALTER TABLE orders ADD COLUMN provenance BLOB;';
+
 export const EXPIRING_KEY_LAYOUT: Layout = {
   applicationId: 0x4543544f, // "ECTO"
-  version: 3,
-  // What is remembered here is forgotten again: without it, a flood would keep the disk forever.
+  version: 4,
+  // What is remembered here is forgotten again: without it, a flood would keep the disk for ever.
   shrinks: true,
-  schema: table('uses') + table('issued') + ORDERS,
-  upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text'), 2: ORDERS },
+  schema: table('uses') + table('issued') + ORDERS + PROVENANCE,
+  upgrades: { 1: carryOn('uses', 'text', "''") + carryOn('issued', "''", 'text'), 2: ORDERS, 3: PROVENANCE },
 };

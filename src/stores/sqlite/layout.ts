@@ -17,6 +17,8 @@ export interface Layout {
   readonly shrinks?: boolean;
   /** Statements that lead from an earlier version to the next one. */
   readonly upgrades?: Readonly<Record<number, string>>;
+  /** The schemas of earlier versions that can be read as they are. */
+  readonly readable?: Readonly<Record<number, string>>;
 }
 
 interface FileMarks {
@@ -66,9 +68,22 @@ function upgrade(opening: Opening, { applicationId, version, upgrades = {} }: La
   });
 }
 
-/** Rejects a file that is not of this layout. */
-export function rejectOtherLayout(connection: DatabaseSync, file: string, layout: Layout, reasons: StoreReasons): void {
-  const { version, upgrades = {} } = layout;
+/** The layout of a file that is read as it is: this one, or an earlier version of it. */
+export function layoutOf(connection: DatabaseSync, layout: Layout): Pick<Layout, 'version' | 'schema'> {
+  const { version } = readMarks(connection);
+  const schema = layout.readable?.[version];
+  return schema === undefined ? layout : { version, schema };
+}
+
+/** Rejects a file that is not of this layout. `readOnly`: it may be of an earlier version that can be read as it is. */
+export function rejectOtherLayout(
+  connection: DatabaseSync,
+  file: string,
+  layout: Layout,
+  reasons: StoreReasons,
+  readOnly = false,
+): void {
+  const { version, upgrades = {}, readable = {} } = layout;
   const marks = readMarks(connection);
   if (isEmpty(marks)) {
     throw new EctError(
@@ -85,6 +100,7 @@ export function rejectOtherLayout(connection: DatabaseSync, file: string, layout
       'start that release, or restore a backup that is older than the upgrade.';
     throw new EctError(reject(reasons.unavailable, message));
   }
+  if (readOnly && readable[marks.version] !== undefined) return;
   // Only where it is read: who opens it for writing has brought it up to date.
   if (upgrades[marks.version] !== undefined) {
     const message =

@@ -9,8 +9,9 @@ import { contentFault, headFault, leafHash, nodeHash } from '../../ledger/index.
 import { completingLeaf } from '../tree-layout.ts';
 import type { SqliteDatabase } from './database.ts';
 import type { StoreReasons } from './failures.ts';
-import { LEDGER_LAYOUT } from './ledger-layout.ts';
-import { ENTRY_COLUMNS_WITH_CONTENT, HASH_BYTES, type Row, recordOf } from './ledger-rows.ts';
+import { layoutOf } from './layout.ts';
+import { hasProvenance, LEDGER_LAYOUT } from './ledger-layout.ts';
+import { entryColumnsWithContent, HASH_BYTES, type Row, recordOf } from './ledger-rows.ts';
 import { SqliteLedgerStore } from './ledger-store.ts';
 import { openReadOnlyDatabase } from './open-database.ts';
 import { schemaFault } from './schema-check.ts';
@@ -42,12 +43,14 @@ export class LedgerExaminer {
   readonly #store: SqliteLedgerStore;
 
   readonly #path: string;
+  readonly #layout: ReturnType<typeof layoutOf>;
 
   private constructor(path: string, database: SqliteDatabase) {
     this.#path = path;
     this.#database = database;
     this.#store = new SqliteLedgerStore(database);
-    this.#statements = database.read(() => prepareStatements(database));
+    this.#layout = database.read(() => layoutOf(database.connection, LEDGER_LAYOUT));
+    this.#statements = database.read(() => prepareStatements(database, hasProvenance(this.#layout)));
   }
 
   /**
@@ -97,7 +100,7 @@ export class LedgerExaminer {
         return rows === size ? undefined : `the index entries_${index} has ${rows} rows for ${size} entries`;
       }),
     );
-    const schema = this.#ask(null, () => schemaFault(this.#database.connection, LEDGER_LAYOUT));
+    const schema = this.#ask(null, () => schemaFault(this.#database.connection, this.#layout));
     const head = await headFault(this.#store, verifierKey);
     const structure = statSync(this.#path).size <= structureBytes ? this.#structureFaults() : [];
     return [schema, ...counts, head === undefined ? undefined : { index: null, fault: head }, ...structure].filter(
@@ -168,12 +171,12 @@ export class LedgerExaminer {
 
 const TOO_MANY = 'it has more nodes than it completes';
 
-function prepareStatements({ connection }: SqliteDatabase) {
+function prepareStatements({ connection }: SqliteDatabase, isCurrent: boolean) {
   // Each asks one index and no other, whatever the planner would choose.
   const count = (index: string): StatementSync =>
     connection.prepare(`SELECT count(*) AS n FROM entries INDEXED BY entries_${index} WHERE +idx < ?`);
   return {
-    entry: connection.prepare(`SELECT ${ENTRY_COLUMNS_WITH_CONTENT}, nodes FROM entries WHERE idx = ?`),
+    entry: connection.prepare(`SELECT ${entryColumnsWithContent(isCurrent)}, nodes FROM entries WHERE idx = ?`),
     names: connection.prepare('SELECT idx, scope, name, author FROM entries WHERE idx = ?'),
     node: connection.prepare(`SELECT substr(nodes, ?, ${HASH_BYTES}) AS hash FROM entries WHERE idx = ?`),
     byName: connection.prepare('SELECT idx FROM entries INDEXED BY entries_by_name WHERE name = ? AND scope = ?'),

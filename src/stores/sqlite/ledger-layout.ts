@@ -10,10 +10,7 @@ import type { Layout } from './layout.ts';
  * subtrees that the entry completes (`tree-layout.ts`), 32 bytes each: rows of their own would cost as much as the entry.
  * `content` is the last column: reading the others does not touch its pages.
  */
-export const LEDGER_LAYOUT: Layout = {
-  applicationId: 0x4543544c, // "ECTL"
-  version: 2,
-  schema: `
+const SECOND = `
     CREATE TABLE entries (
       idx         INTEGER PRIMARY KEY,
       scope       TEXT    NOT NULL,
@@ -64,5 +61,39 @@ export const LEDGER_LAYOUT: Layout = {
       BEGIN SELECT RAISE(ABORT, 'the identity is never deleted'); END;
     CREATE TRIGGER identity_never_changes BEFORE UPDATE ON identity
       BEGIN SELECT RAISE(ABORT, 'the identity never changes'); END;
-  `,
+`;
+
+/**
+ * `provenance`: see LedgerRecord; null in entries of before. `documents`: what entries name by digest, such as the policies that were in
+ * force. A file that is made now runs through the same statements, so that its schema is that of one that was brought up to date.
+ */
+const PROVENANCE = `
+    ALTER TABLE entries ADD COLUMN provenance BLOB;
+    DROP TRIGGER entries_only_erased;
+    CREATE TRIGGER entries_only_erased BEFORE UPDATE OF salt, content, provenance ON entries
+      WHEN NEW.salt IS NOT NULL OR NEW.content IS NOT NULL OR NEW.provenance IS NOT NULL
+      BEGIN SELECT RAISE(ABORT, 'content, salt and provenance can only be erased, together'); END;
+
+    CREATE TABLE documents (
+      digest  TEXT PRIMARY KEY NOT NULL CHECK (length(digest) BETWEEN 1 AND 256),
+      content BLOB NOT NULL
+    ) STRICT;
+    CREATE TRIGGER documents_stay BEFORE DELETE ON documents
+      BEGIN SELECT RAISE(ABORT, 'documents are never deleted'); END;
+    CREATE TRIGGER documents_never_change BEFORE UPDATE ON documents
+      BEGIN SELECT RAISE(ABORT, 'documents never change'); END;
+`;
+
+export const LEDGER_LAYOUT: Layout = {
+  applicationId: 0x4543544c, // "ECTL"
+  version: 3,
+  schema: SECOND + PROVENANCE,
+  upgrades: { 2: PROVENANCE },
+  // Who only reads need not have it brought up to date: a start compares a ledger with its mark before it changes anything.
+  readable: { 2: SECOND },
 };
+
+/** Whether a file has what came with version 3. */
+export function hasProvenance({ version }: Pick<Layout, 'version'>): boolean {
+  return version >= 3;
+}

@@ -2,7 +2,7 @@
 
 import type { SQLOutputValue } from 'node:sqlite';
 import { EctError, reject } from '../../errors.ts';
-import type { Head, LedgerRecord } from '../../ledger/index.ts';
+import type { Head, LedgerDocument, LedgerRecord } from '../../ledger/index.ts';
 import { subtreeCount } from '../tree-layout.ts';
 
 export const HASH_BYTES = 32;
@@ -10,11 +10,15 @@ export const HASH_BYTES = 32;
 /** A row as the driver hands it over. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
-/** Columns of an entry without its content; `content` and `salt` read as null. */
-export const ENTRY_COLUMNS = 'idx, scope, name, author, recorded_at, digest, leaf, NULL AS salt, NULL AS content';
+const PLACE_COLUMNS = 'idx, scope, name, author, recorded_at, digest, leaf';
 
-/** Columns of an entry, all of them. */
-export const ENTRY_COLUMNS_WITH_CONTENT = 'idx, scope, name, author, recorded_at, digest, leaf, salt, content';
+/** Columns of an entry without its content; `content`, `salt` and `provenance` read as null. */
+export const ENTRY_COLUMNS = `${PLACE_COLUMNS}, NULL AS salt, NULL AS content, NULL AS provenance`;
+
+/** Columns of an entry, all of them. `hasProvenance`: of the layout of the file. */
+export function entryColumnsWithContent(hasProvenance: boolean): string {
+  return `${PLACE_COLUMNS}, salt, content, ${hasProvenance ? '' : 'NULL AS '}provenance`;
+}
 
 export function recordOf(row: Row): LedgerRecord {
   return {
@@ -27,7 +31,12 @@ export function recordOf(row: Row): LedgerRecord {
     leaf: bytes(row, 'leaf'),
     salt: row['salt'] === null ? null : bytes(row, 'salt'),
     content: row['content'] === null ? null : bytes(row, 'content'),
+    provenance: row['provenance'] === null ? null : bytes(row, 'provenance'),
   };
+}
+
+export function documentOf(row: Row): LedgerDocument {
+  return { digest: text(row, 'digest'), content: bytes(row, 'content') };
 }
 
 export function headOf(row: Row): Head {

@@ -2,14 +2,19 @@
 
 import type { StatementSync } from 'node:sqlite';
 import type { SqliteDatabase } from './database.ts';
-import { ENTRY_COLUMNS, ENTRY_COLUMNS_WITH_CONTENT, HASH_BYTES } from './ledger-rows.ts';
+import { layoutOf } from './layout.ts';
+import { hasProvenance, LEDGER_LAYOUT } from './ledger-layout.ts';
+import { ENTRY_COLUMNS, entryColumnsWithContent, HASH_BYTES } from './ledger-rows.ts';
 
 export function prepareStatements({ connection }: SqliteDatabase) {
+  const isCurrent = hasProvenance(layoutOf(connection, LEDGER_LAYOUT));
+  const whole = entryColumnsWithContent(isCurrent);
   return {
+    ...(isCurrent && prepareCurrent(connection)),
     head: connection.prepare('SELECT size, frontier, recorded_at, checkpoint FROM head'),
     identity: connection.prepare('SELECT verifier_key FROM identity'),
-    at: connection.prepare(`SELECT ${ENTRY_COLUMNS_WITH_CONTENT} FROM entries WHERE idx = ?`),
-    find: connection.prepare(`SELECT ${ENTRY_COLUMNS_WITH_CONTENT} FROM entries WHERE name = ? AND scope = ?`),
+    at: connection.prepare(`SELECT ${whole} FROM entries WHERE idx = ?`),
+    find: connection.prepare(`SELECT ${whole} FROM entries WHERE name = ? AND scope = ?`),
     bare: connection.prepare(`SELECT ${ENTRY_COLUMNS} FROM entries WHERE name = ? AND scope = ?`),
     elsewhere: connection.prepare(
       `SELECT ${ENTRY_COLUMNS} FROM entries WHERE name = ? AND scope > '' ORDER BY scope LIMIT 1`,
@@ -25,19 +30,31 @@ export function prepareStatements({ connection }: SqliteDatabase) {
       'INSERT INTO head (id, size, frontier, recorded_at, checkpoint) VALUES (1, ?, ?, ?, ?)',
     ),
     insertIdentity: connection.prepare('INSERT INTO identity (id, verifier_key) VALUES (1, ?)'),
-    insertEntry: connection.prepare(
-      `INSERT INTO entries (idx, scope, name, author, recorded_at, digest, leaf, nodes, salt, content)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
     updateHead: connection.prepare('UPDATE head SET size = ?, frontier = ?, recorded_at = ?, checkpoint = ?'),
-    lists: prepareLists(connection),
+    lists: prepareLists(connection, whole),
+  };
+}
+
+/** What an earlier version of the file does not have, which is only read. */
+function prepareCurrent(connection: SqliteDatabase['connection']) {
+  return {
+    insertEntry: connection.prepare(
+      `INSERT INTO entries (idx, scope, name, author, recorded_at, digest, leaf, nodes, salt, content, provenance)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertDocument: connection.prepare('INSERT INTO documents (digest, content) VALUES (?, ?) ON CONFLICT DO NOTHING'),
+    document: connection.prepare('SELECT digest, content FROM documents WHERE digest = ?'),
+    documents: connection.prepare('SELECT digest FROM documents ORDER BY digest'),
   };
 }
 
 const EITHER = [false, true] as const;
 
 /** One statement for each combination of filters, so that each walks the index that fits. */
-function prepareLists(connection: SqliteDatabase['connection']): Readonly<Record<string, StatementSync>> {
+function prepareLists(
+  connection: SqliteDatabase['connection'],
+  whole: string,
+): Readonly<Record<string, StatementSync>> {
   const lists: Record<string, StatementSync> = {};
   for (const byScope of EITHER) {
     for (const byAuthor of EITHER) {
@@ -47,7 +64,7 @@ function prepareLists(connection: SqliteDatabase['connection']): Readonly<Record
       for (const withContent of EITHER) {
         for (const newestFirst of EITHER) {
           lists[listKey(byScope, byAuthor, withContent, newestFirst)] = connection.prepare(
-            `SELECT ${withContent ? ENTRY_COLUMNS_WITH_CONTENT : ENTRY_COLUMNS} FROM entries
+            `SELECT ${withContent ? whole : ENTRY_COLUMNS} FROM entries
              WHERE idx >= ? AND idx < ?${filters} ORDER BY idx${newestFirst ? ' DESC' : ''} LIMIT ?`,
           );
         }

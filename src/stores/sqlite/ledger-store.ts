@@ -4,7 +4,9 @@ import { nextSlice, throwIfEnded } from '../../concurrency/yielder.ts';
 import type {
   Candidate,
   CommitResult,
+  DocumentStore,
   Head,
+  LedgerDocument,
   LedgerRecord,
   LedgerStore,
   Reach,
@@ -18,7 +20,7 @@ import { completingLeaf, hashesByLeaf } from '../tree-layout.ts';
 import type { SqliteDatabase } from './database.ts';
 import type { StoreReasons } from './failures.ts';
 import { LEDGER_LAYOUT } from './ledger-layout.ts';
-import { corrupt, HASH_BYTES, hashOf, headOf, type Row, recordOf } from './ledger-rows.ts';
+import { corrupt, documentOf, HASH_BYTES, hashOf, headOf, type Row, recordOf } from './ledger-rows.ts';
 import { listKey, prepareStatements } from './ledger-statements.ts';
 import { openDatabase, openReadOnlyDatabase } from './open-database.ts';
 import type { StorageWatch, WritableStore } from './storage-watch.ts';
@@ -34,7 +36,7 @@ const NODES_PER_SLICE = 500;
 const LAST = Number.MAX_SAFE_INTEGER;
 
 /** Durable: nothing is answered that a crash of the machine could take back. The event loop goes on while the disk writes. */
-export class SqliteLedgerStore implements LedgerStore {
+export class SqliteLedgerStore implements LedgerStore, DocumentStore {
   readonly #database: SqliteDatabase;
   readonly #statements: ReturnType<typeof prepareStatements>;
   /** So many entries are known to be on the disk. More may be in the file: those that some process is committing. */
@@ -166,6 +168,20 @@ export class SqliteLedgerStore implements LedgerStore {
     return hashes;
   }
 
+  async keepDocument({ digest, content }: LedgerDocument): Promise<void> {
+    await this.#database.writeDurably(() => this.#statements.insertDocument!.run(digest, content));
+  }
+
+  async document(digest: string): Promise<LedgerDocument | undefined> {
+    const row = this.#database.read(() => this.#statements.document?.get(digest));
+    return row === undefined ? undefined : documentOf(row);
+  }
+
+  async documents(): Promise<readonly string[]> {
+    const rows = this.#database.read(() => this.#statements.documents?.all() ?? []);
+    return rows.map(({ digest }) => String(digest));
+  }
+
   /** The name of a file of the ledger that was deleted or replaced since it was opened; undefined where none was. */
   replacedFile(): string | undefined {
     return this.#database.replacedFile();
@@ -201,9 +217,10 @@ export class SqliteLedgerStore implements LedgerStore {
   #insert({ records, nodes, head }: SealedBatch): void {
     const hashes = hashesByLeaf(nodes);
     for (const [place, record] of records.entries()) {
-      const { index, scope, name, author, recordedAtMs, digest, leaf, salt, content } = record;
+      const { index, scope, name, author, recordedAtMs, digest, leaf, salt, content, provenance } = record;
       const own = Buffer.concat(hashes[place]!);
-      this.#statements.insertEntry.run(index, scope, name, author, recordedAtMs, digest, leaf, own, salt, content);
+      const written = [index, scope, name, author, recordedAtMs, digest, leaf, own, salt, content, provenance] as const;
+      this.#statements.insertEntry!.run(...written);
     }
     this.#statements.updateHead.run(head.size, Buffer.concat(head.frontier), head.recordedAtMs, head.checkpoint);
   }

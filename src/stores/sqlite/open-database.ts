@@ -66,7 +66,7 @@ export function openReadOnlyDatabase(
   rejectCutFile(path, reasons);
   return opened(url, options, reasons, (connection) => {
     connection.exec(`PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cache_size=-${CACHE_KIB}`);
-    rejectOtherLayout(connection, path, layout, reasons);
+    rejectOtherLayout(connection, path, layout, reasons, true);
     return new SqliteDatabase(connection, reasons);
   });
 }

@@ -12,7 +12,7 @@ const REASONS: StoreReasons = {
   what: 'memory of recording orders',
 };
 
-const COLUMNS = 'key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due';
+const COLUMNS = 'key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due, provenance';
 
 /** Rows as stored in the file. */
 export type OpenRecordings = readonly Readonly<Record<string, SQLInputValue>>[];

@@ -126,7 +126,7 @@ export class SqlitePendingRecordings implements PendingRecordings {
 
   /** What does not fit is answered and not thrown: the others of the transaction go on. */
   #place(order: PendingRecording, leaseMs: number): PendingPlacement | EctError {
-    const { wid, jti, iss, caller, digest, token, orderedAt } = order;
+    const { wid, jti, iss, caller, digest, token, orderedAt, provenance = null } = order;
     const { open, place } = this.#statements;
     const key = pendingKey(order);
     const held = open.get(key)?.['digest'];
@@ -136,7 +136,8 @@ export class SqlitePendingRecordings implements PendingRecordings {
     if (ofCaller >= perCaller) return tooManyPending('perCaller', this.#limits);
     const ofAll = this.#count('all', undefined, total);
     if (ofAll >= total) return tooManyPending('total', this.#limits);
-    place.run(key, wid, jti, iss, caller, digest, token, orderedAt, this.#clock.leaseMs() + leaseMs);
+    const dueMs = this.#clock.leaseMs() + leaseMs;
+    place.run(key, wid, jti, iss, caller, digest, token, orderedAt, dueMs, provenance);
     this.#counts.set(`caller ${caller}`, ofCaller + 1);
     this.#counts.set('all ', ofAll + 1);
     return 'placed';
@@ -154,7 +155,7 @@ export class SqlitePendingRecordings implements PendingRecordings {
 }
 
 function orderOf(row: ReturnType<StatementSync['all']>[number]): PendingRecording {
-  const { wid, jti, iss, caller, digest, token, ordered_at: orderedAt } = row;
+  const { wid, jti, iss, caller, digest, token, ordered_at: orderedAt, provenance } = row;
   return {
     wid: String(wid),
     jti: String(jti),
@@ -163,6 +164,7 @@ function orderOf(row: ReturnType<StatementSync['all']>[number]): PendingRecordin
     digest: digest as Uint8Array,
     token: String(token),
     orderedAt: Number(orderedAt),
+    provenance: (provenance as Uint8Array | null) ?? undefined,
   };
 }
 
@@ -173,8 +175,8 @@ function prepareStatements({ connection }: SqliteDatabase) {
     open: connection.prepare('SELECT digest FROM orders WHERE key = ? AND is_open = 1'),
     // The place of one that failed.
     place: connection.prepare(
-      `INSERT OR REPLACE INTO orders (key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 1, ?)`,
+      `INSERT OR REPLACE INTO orders (key, wid, jti, iss, caller, digest, token, ordered_at, failure, is_open, due, provenance)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 1, ?, ?)`,
     ),
     countAll: connection.prepare('SELECT count(*) AS n FROM (SELECT 1 FROM orders WHERE is_open = 1 LIMIT ?)'),
     countOf: connection.prepare(
@@ -186,11 +188,11 @@ function prepareStatements({ connection }: SqliteDatabase) {
     ),
     take: connection.prepare(
       `UPDATE orders SET due = ? WHERE key IN (SELECT key FROM orders WHERE ${due} ORDER BY due LIMIT ?)
-       RETURNING wid, jti, iss, caller, digest, token, ordered_at`,
+       RETURNING wid, jti, iss, caller, digest, token, ordered_at, provenance`,
     ),
     done: connection.prepare('DELETE FROM orders WHERE key = ? AND digest = ? AND is_open = 1'),
     failed: connection.prepare(
-      `UPDATE orders SET is_open = 0, token = '', failure = ?, due = ? WHERE key = ? AND digest = ? AND is_open = 1`,
+      `UPDATE orders SET is_open = 0, token = '', provenance = NULL, failure = ?, due = ? WHERE key = ? AND digest = ? AND is_open = 1`,
     ),
     forget: connection.prepare(
       'DELETE FROM orders WHERE key IN (SELECT key FROM orders WHERE is_open = 0 AND due <= ? LIMIT ?)',

@@ -148,7 +148,7 @@ function addToIndex(path: string): void {
     ['hide', 'DELETE FROM entries WHERE idx = 3'],
     [
       'show',
-      "INSERT INTO entries SELECT idx, scope, 'more', author, recorded_at, digest, leaf, nodes, salt, content FROM kept",
+      "INSERT INTO entries SELECT idx, scope, 'more', author, recorded_at, digest, leaf, nodes, salt, content, provenance FROM kept",
     ],
     ['hide', 'UPDATE entries SET name = (SELECT name FROM kept) WHERE idx = 3'],
     ['show', 'DROP TABLE kept'],

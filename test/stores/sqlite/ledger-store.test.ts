@@ -153,8 +153,8 @@ describe('erasing and changing', () => {
     'UPDATE entries SET content = NULL WHERE idx = 1',
     'UPDATE entries SET salt = NULL WHERE idx = 1',
     'DELETE FROM entries WHERE idx = 2',
-    "INSERT INTO entries SELECT 9, '', 'new', '', 0, digest, leaf, nodes, salt, content FROM entries WHERE idx = 1",
-    "INSERT OR REPLACE INTO entries SELECT 1, '', 'new', '', 0, digest, leaf, nodes, salt, content FROM entries WHERE idx = 1",
+    "INSERT INTO entries SELECT 9, '', 'new', '', 0, digest, leaf, nodes, salt, content, provenance FROM entries WHERE idx = 1",
+    "INSERT OR REPLACE INTO entries SELECT 1, '', 'new', '', 0, digest, leaf, nodes, salt, content, provenance FROM entries WHERE idx = 1",
     'UPDATE entries SET nodes = zeroblob(32) WHERE idx = 1',
     'UPDATE head SET size = 2',
     'DELETE FROM head',
@@ -178,7 +178,7 @@ describe('erasing and changing', () => {
       corrupt: 'LEDGER_CORRUPT',
       what: 'ledger',
     });
-    const sql = `INSERT OR REPLACE INTO entries SELECT 3, '', name, '', 0, digest, leaf, nodes, salt, content FROM entries WHERE idx = 1`;
+    const sql = `INSERT OR REPLACE INTO entries SELECT 3, '', name, '', 0, digest, leaf, nodes, salt, content, provenance FROM entries WHERE idx = 1`;
     expect(() => other.connection.exec(sql)).toThrow('entries are never deleted');
     other.close();
     expect(await checkStore(store)).toHaveLength(3);

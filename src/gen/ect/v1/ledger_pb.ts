@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ect/v1/ledger.proto.
  */
 export const file_ect_v1_ledger: GenFile = /*@__PURE__*/
-  fileDesc("ChNlY3QvdjEvbGVkZ2VyLnByb3RvEgZlY3QudjEihgIKBUVudHJ5EhIKBWluZGV4GAEgASgDSAGIAQESLwoLcmVjb3JkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiEKBHRhc2sYAyABKAsyES5lY3QudjEuVGFza0VudHJ5SAASIwoFdGFpbnQYBCABKAsyEi5lY3QudjEuVGFpbnRFbnRyeUgAEh8KA2tleRgFIAEoCzIQLmVjdC52MS5LZXlFbnRyeUgAEiEKBGxvc3MYBiABKAsyES5lY3QudjEuTG9zc0VudHJ5SAASDAoEbGVhZhgHIAEoDBIMCgRzYWx0GAggASgMQgYKBGJvZHlCCAoGX2luZGV4IosBCglUYXNrRW50cnkSHgoEbmFtZRgBIAEoCzIQLmVjdC52MS5UYXNrTmFtZRILCgNpc3MYAiABKAkSDAoEcHJlZBgDIAMoCRInCgNpYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA2tpZBgFIAEoCRINCgV0b2tlbhgGIAEoCSKlAQoKVGFpbnRFbnRyeRIgCgR0YXNrGAEgASgLMhAuZWN0LnYxLlRhc2tOYW1lSAASDQoDa2lkGAIgASgJSAASNQoRY29tcHJvbWlzZWRfc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXN0YXRlZF9ieRgEIAEoCRIRCglzdGF0ZW1lbnQYBSABKAlCCQoHc3ViamVjdCJeCghLZXlFbnRyeRILCgNraWQYASABKAkSHwoFc3RhdGUYAiABKA4yEC5lY3QudjEuS2V5U3RhdGUSEQoJc3RhdGVkX2J5GAMgASgJEhEKCXN0YXRlbWVudBgEIAEoCSJLCglMb3NzRW50cnkSEgoKc2hvd25fc2l6ZRgBIAEoAxIXCg9zaG93bl9yb290X2hhc2gYAiABKAwSEQoJc3RhdGVtZW50GAMgASgJImYKB1JlY2VpcHQSDAoEbGVhZhgBIAEoDBIuCglpbmNsdXNpb24YAiABKAsyGS5lY3QudjEuSW5jbHVzaW9uRXZpZGVuY2VIABIUCgp0bG9nX3Byb29mGAMgASgJSABCBwoFcHJvb2YigAEKEUluY2x1c2lvbkV2aWRlbmNlEhcKCmxlYWZfaW5kZXgYASABKANIAIgBARIRCgl0cmVlX3NpemUYAiABKAMSDgoGaGFzaGVzGAMgAygMEhIKCmNoZWNrcG9pbnQYBCABKAkSDAoEc2FsdBgFIAEoDEINCgtfbGVhZl9pbmRleCJ7Cg9HZXRFbnRyeVJlcXVlc3QSDwoFaW5kZXgYASABKANIABIgCgR0YXNrGAIgASgLMhAuZWN0LnYxLlRhc2tOYW1lSAASLQoOcmVjZWlwdF9mb3JtYXQYAyABKA4yFS5lY3QudjEuUmVjZWlwdEZvcm1hdEIGCgRuYW1lIlIKEEdldEVudHJ5UmVzcG9uc2USHAoFZW50cnkYASABKAsyDS5lY3QudjEuRW50cnkSIAoHcmVjZWlwdBgCIAEoCzIPLmVjdC52MS5SZWNlaXB0Io0BChNHZXRSZWNvcmRpbmdSZXF1ZXN0Eh4KBHRhc2sYASABKAsyEC5lY3QudjEuVGFza05hbWUSJwoEd2FpdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCg5yZWNlaXB0X2Zvcm1hdBgDIAEoDjIVLmVjdC52MS5SZWNlaXB0Rm9ybWF0IqQBChRHZXRSZWNvcmRpbmdSZXNwb25zZRInCgZzdGF0dXMYASABKA4yFy5lY3QudjEuUmVjb3JkaW5nU3RhdHVzEhwKBWVudHJ5GAIgASgLMg0uZWN0LnYxLkVudHJ5EiAKB3JlY2VpcHQYAyABKAsyDy5lY3QudjEuUmVjZWlwdBIjCgdmYWlsdXJlGAQgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMirAIKEkxpc3RFbnRyaWVzUmVxdWVzdBILCgN3aWQYASABKAkSCwoDaXNzGAIgASgJEiAKBWtpbmRzGAMgAygOMhEuZWN0LnYxLkVudHJ5S2luZBIxCg1yZWNvcmRlZF9mcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9yZWNvcmRlZF9iZWZvcmUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmZyb21faW5kZXgYBiABKAMSIQoFb3JkZXIYByABKA4yEi5lY3QudjEuRW50cnlPcmRlchIUCgx3aXRoX2NvbnRlbnQYCCABKAgSEQoJcGFnZV9zaXplGAkgASgFEhIKCnBhZ2VfdG9rZW4YCiABKAkiTgoTTGlzdEVudHJpZXNSZXNwb25zZRIeCgdlbnRyaWVzGAEgAygLMg0uZWN0LnYxLkVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIhChJHZXRXb3JrZmxvd1JlcXVlc3QSCwoDd2lkGAEgASgJItMBChNHZXRXb3JrZmxvd1Jlc3BvbnNlEgsKA3dpZBgBIAEoCRIMCgRzaXplGAIgASgFEg0KBWRlcHRoGAMgASgFEjUKEWZpcnN0X3JlY29yZGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0ChBsYXN0X3JlY29yZGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgpkYWdfcmVwb3J0GAYgASgLMhEuZWN0LnYxLkRhZ1JlcG9ydCIWChRHZXRDaGVja3BvaW50UmVxdWVzdCKKAQoVR2V0Q2hlY2twb2ludFJlc3BvbnNlEhIKCmNoZWNrcG9pbnQYASABKAkSDgoGb3JpZ2luGAIgASgJEhYKCXRyZWVfc2l6ZRgDIAEoA0gAiAEBEhEKCXJvb3RfaGFzaBgEIAEoDBIUCgx2ZXJpZmllcl9rZXkYBSABKAlCDAoKX3RyZWVfc2l6ZSJBChhHZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QSEgoKbGVhZl9pbmRleBgBIAEoAxIRCgl0cmVlX3NpemUYAiABKAMijAEKGUdldEluY2x1c2lvblByb29mUmVzcG9uc2USFwoKbGVhZl9pbmRleBgBIAEoA0gAiAEBEhEKCXRyZWVfc2l6ZRgCIAEoAxIOCgZoYXNoZXMYAyADKAwSEQoJbGVhZl9oYXNoGAQgASgMEhEKCXJvb3RfaGFzaBgFIAEoDEINCgtfbGVhZl9pbmRleCJPChpHZXRDb25zaXN0ZW5jeVByb29mUmVxdWVzdBIXCg9maXJzdF90cmVlX3NpemUYASABKAMSGAoQc2Vjb25kX3RyZWVfc2l6ZRgCIAEoAyJgChtHZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2USFwoPZmlyc3RfdHJlZV9zaXplGAEgASgDEhgKEHNlY29uZF90cmVlX3NpemUYAiABKAMSDgoGaGFzaGVzGAMgAygMKmkKDVJlY2VpcHRGb3JtYXQSHgoaUkVDRUlQVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIZChVSRUNFSVBUX0ZPUk1BVF9GSUVMRFMQARIdChlSRUNFSVBUX0ZPUk1BVF9UTE9HX1BST09GEAIqjQEKD1JlY29yZGluZ1N0YXR1cxIgChxSRUNPUkRJTkdfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHAoYUkVDT1JESU5HX1NUQVRVU19QRU5ESU5HEAESHQoZUkVDT1JESU5HX1NUQVRVU19SRUNPUkRFRBACEhsKF1JFQ09SRElOR19TVEFUVVNfRkFJTEVEEAMqewoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX1RBU0sQARIUChBFTlRSWV9LSU5EX1RBSU5UEAISEgoORU5UUllfS0lORF9LRVkQAxITCg9FTlRSWV9LSU5EX0xPU1MQBCplCgpFbnRyeU9yZGVyEhsKF0VOVFJZX09SREVSX1VOU1BFQ0lGSUVEEAASHAoYRU5UUllfT1JERVJfT0xERVNUX0ZJUlNUEAESHAoYRU5UUllfT1JERVJfTkVXRVNUX0ZJUlNUEAIy1AQKDUxlZGdlclNlcnZpY2USQgoIR2V0RW50cnkSFy5lY3QudjEuR2V0RW50cnlSZXF1ZXN0GhguZWN0LnYxLkdldEVudHJ5UmVzcG9uc2UiA5ACARJOCgxHZXRSZWNvcmRpbmcSGy5lY3QudjEuR2V0UmVjb3JkaW5nUmVxdWVzdBocLmVjdC52MS5HZXRSZWNvcmRpbmdSZXNwb25zZSIDkAIBEksKC0xpc3RFbnRyaWVzEhouZWN0LnYxLkxpc3RFbnRyaWVzUmVxdWVzdBobLmVjdC52MS5MaXN0RW50cmllc1Jlc3BvbnNlIgOQAgESSwoLR2V0V29ya2Zsb3cSGi5lY3QudjEuR2V0V29ya2Zsb3dSZXF1ZXN0GhsuZWN0LnYxLkdldFdvcmtmbG93UmVzcG9uc2UiA5ACARJRCg1HZXRDaGVja3BvaW50EhwuZWN0LnYxLkdldENoZWNrcG9pbnRSZXF1ZXN0Gh0uZWN0LnYxLkdldENoZWNrcG9pbnRSZXNwb25zZSIDkAIBEl0KEUdldEluY2x1c2lvblByb29mEiAuZWN0LnYxLkdldEluY2x1c2lvblByb29mUmVxdWVzdBohLmVjdC52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIgOQAgESYwoTR2V0Q29uc2lzdGVuY3lQcm9vZhIiLmVjdC52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVxdWVzdBojLmVjdC52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2UiA5ACAUIuCgZlY3QudjFCC0xlZGdlclByb3RvUAFaDGVjdC92MTtlY3R2MaoCBkVjdC5WMWIGcHJvdG8z", [file_ect_v1_keys, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
+  fileDesc("ChNlY3QvdjEvbGVkZ2VyLnByb3RvEgZlY3QudjEiwgIKBUVudHJ5EhIKBWluZGV4GAEgASgDSAGIAQESLwoLcmVjb3JkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiEKBHRhc2sYAyABKAsyES5lY3QudjEuVGFza0VudHJ5SAASIwoFdGFpbnQYBCABKAsyEi5lY3QudjEuVGFpbnRFbnRyeUgAEh8KA2tleRgFIAEoCzIQLmVjdC52MS5LZXlFbnRyeUgAEiEKBGxvc3MYBiABKAsyES5lY3QudjEuTG9zc0VudHJ5SAASDAoEbGVhZhgHIAEoDBIMCgRzYWx0GAggASgMEisKCnByb3ZlbmFuY2UYCSABKAsyEi5lY3QudjEuUHJvdmVuYW5jZUgCiAEBQgYKBGJvZHlCCAoGX2luZGV4Qg0KC19wcm92ZW5hbmNlIrUBCgpQcm92ZW5hbmNlEg4KBmFjdGlvbhgBIAEoCRIOCgZjYWxsZXIYAiABKAkSIgoFcHJvb2YYAyABKA4yEy5lY3QudjEuQ2FsbGVyUHJvb2YSJwoIc3RyZW5ndGgYBCABKA4yFS5lY3QudjEuUHJvb2ZTdHJlbmd0aBIQCghwcm9vZl9ieRgFIAEoCRIVCg1wb2xpY3lfZGlnZXN0GAYgASgJEhEKCXN0YXRlbWVudBgHIAEoDCKLAQoJVGFza0VudHJ5Eh4KBG5hbWUYASABKAsyEC5lY3QudjEuVGFza05hbWUSCwoDaXNzGAIgASgJEgwKBHByZWQYAyADKAkSJwoDaWF0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNraWQYBSABKAkSDQoFdG9rZW4YBiABKAkipQEKClRhaW50RW50cnkSIAoEdGFzaxgBIAEoCzIQLmVjdC52MS5UYXNrTmFtZUgAEg0KA2tpZBgCIAEoCUgAEjUKEWNvbXByb21pc2VkX3NpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglzdGF0ZWRfYnkYBCABKAkSEQoJc3RhdGVtZW50GAUgASgJQgkKB3N1YmplY3QiXgoIS2V5RW50cnkSCwoDa2lkGAEgASgJEh8KBXN0YXRlGAIgASgOMhAuZWN0LnYxLktleVN0YXRlEhEKCXN0YXRlZF9ieRgDIAEoCRIRCglzdGF0ZW1lbnQYBCABKAkiSwoJTG9zc0VudHJ5EhIKCnNob3duX3NpemUYASABKAMSFwoPc2hvd25fcm9vdF9oYXNoGAIgASgMEhEKCXN0YXRlbWVudBgDIAEoCSJmCgdSZWNlaXB0EgwKBGxlYWYYASABKAwSLgoJaW5jbHVzaW9uGAIgASgLMhkuZWN0LnYxLkluY2x1c2lvbkV2aWRlbmNlSAASFAoKdGxvZ19wcm9vZhgDIAEoCUgAQgcKBXByb29mIoABChFJbmNsdXNpb25FdmlkZW5jZRIXCgpsZWFmX2luZGV4GAEgASgDSACIAQESEQoJdHJlZV9zaXplGAIgASgDEg4KBmhhc2hlcxgDIAMoDBISCgpjaGVja3BvaW50GAQgASgJEgwKBHNhbHQYBSABKAxCDQoLX2xlYWZfaW5kZXgiewoPR2V0RW50cnlSZXF1ZXN0Eg8KBWluZGV4GAEgASgDSAASIAoEdGFzaxgCIAEoCzIQLmVjdC52MS5UYXNrTmFtZUgAEi0KDnJlY2VpcHRfZm9ybWF0GAMgASgOMhUuZWN0LnYxLlJlY2VpcHRGb3JtYXRCBgoEbmFtZSJSChBHZXRFbnRyeVJlc3BvbnNlEhwKBWVudHJ5GAEgASgLMg0uZWN0LnYxLkVudHJ5EiAKB3JlY2VpcHQYAiABKAsyDy5lY3QudjEuUmVjZWlwdCKNAQoTR2V0UmVjb3JkaW5nUmVxdWVzdBIeCgR0YXNrGAEgASgLMhAuZWN0LnYxLlRhc2tOYW1lEicKBHdhaXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoOcmVjZWlwdF9mb3JtYXQYAyABKA4yFS5lY3QudjEuUmVjZWlwdEZvcm1hdCKkAQoUR2V0UmVjb3JkaW5nUmVzcG9uc2USJwoGc3RhdHVzGAEgASgOMhcuZWN0LnYxLlJlY29yZGluZ1N0YXR1cxIcCgVlbnRyeRgCIAEoCzINLmVjdC52MS5FbnRyeRIgCgdyZWNlaXB0GAMgASgLMg8uZWN0LnYxLlJlY2VpcHQSIwoHZmFpbHVyZRgEIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzIqwCChJMaXN0RW50cmllc1JlcXVlc3QSCwoDd2lkGAEgASgJEgsKA2lzcxgCIAEoCRIgCgVraW5kcxgDIAMoDjIRLmVjdC52MS5FbnRyeUtpbmQSMQoNcmVjb3JkZWRfZnJvbRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPcmVjb3JkZWRfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpmcm9tX2luZGV4GAYgASgDEiEKBW9yZGVyGAcgASgOMhIuZWN0LnYxLkVudHJ5T3JkZXISFAoMd2l0aF9jb250ZW50GAggASgIEhEKCXBhZ2Vfc2l6ZRgJIAEoBRISCgpwYWdlX3Rva2VuGAogASgJIk4KE0xpc3RFbnRyaWVzUmVzcG9uc2USHgoHZW50cmllcxgBIAMoCzINLmVjdC52MS5FbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIQoSR2V0V29ya2Zsb3dSZXF1ZXN0EgsKA3dpZBgBIAEoCSLTAQoTR2V0V29ya2Zsb3dSZXNwb25zZRILCgN3aWQYASABKAkSDAoEc2l6ZRgCIAEoBRINCgVkZXB0aBgDIAEoBRI1ChFmaXJzdF9yZWNvcmRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoQbGFzdF9yZWNvcmRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoKZGFnX3JlcG9ydBgGIAEoCzIRLmVjdC52MS5EYWdSZXBvcnQiFgoUR2V0Q2hlY2twb2ludFJlcXVlc3QiigEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgJEg4KBm9yaWdpbhgCIAEoCRIWCgl0cmVlX3NpemUYAyABKANIAIgBARIRCglyb290X2hhc2gYBCABKAwSFAoMdmVyaWZpZXJfa2V5GAUgASgJQgwKCl90cmVlX3NpemUiQQoYR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0EhIKCmxlYWZfaW5kZXgYASABKAMSEQoJdHJlZV9zaXplGAIgASgDIowBChlHZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlEhcKCmxlYWZfaW5kZXgYASABKANIAIgBARIRCgl0cmVlX3NpemUYAiABKAMSDgoGaGFzaGVzGAMgAygMEhEKCWxlYWZfaGFzaBgEIAEoDBIRCglyb290X2hhc2gYBSABKAxCDQoLX2xlYWZfaW5kZXgiTwoaR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QSFwoPZmlyc3RfdHJlZV9zaXplGAEgASgDEhgKEHNlY29uZF90cmVlX3NpemUYAiABKAMiYAobR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlEhcKD2ZpcnN0X3RyZWVfc2l6ZRgBIAEoAxIYChBzZWNvbmRfdHJlZV9zaXplGAIgASgDEg4KBmhhc2hlcxgDIAMoDCq6AQoLQ2FsbGVyUHJvb2YSHAoYQ0FMTEVSX1BST09GX1VOU1BFQ0lGSUVEEAASFQoRQ0FMTEVSX1BST09GX05PTkUQARIVChFDQUxMRVJfUFJPT0ZfTVRMUxACEhQKEENBTExFUl9QUk9PRl9KV1QQAxIWChJDQUxMRVJfUFJPT0ZfV0lNU0UQBBIaChZDQUxMRVJfUFJPT0ZfRk9SV0FSREVEEAUSFQoRQ0FMTEVSX1BST09GX1VOSVgQBiq4AQoNUHJvb2ZTdHJlbmd0aBIeChpQUk9PRl9TVFJFTkdUSF9VTlNQRUNJRklFRBAAEhcKE1BST09GX1NUUkVOR1RIX05PTkUQARIYChRQUk9PRl9TVFJFTkdUSF9MT0NBTBACEhkKFVBST09GX1NUUkVOR1RIX0JFQVJFUhADEhoKFlBST09GX1NUUkVOR1RIX1ZPVUNIRUQQBBIdChlQUk9PRl9TVFJFTkdUSF9QT1NTRVNTSU9OEAUqaQoNUmVjZWlwdEZvcm1hdBIeChpSRUNFSVBUX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhkKFVJFQ0VJUFRfRk9STUFUX0ZJRUxEUxABEh0KGVJFQ0VJUFRfRk9STUFUX1RMT0dfUFJPT0YQAiqNAQoPUmVjb3JkaW5nU3RhdHVzEiAKHFJFQ09SRElOR19TVEFUVVNfVU5TUEVDSUZJRUQQABIcChhSRUNPUkRJTkdfU1RBVFVTX1BFTkRJTkcQARIdChlSRUNPUkRJTkdfU1RBVFVTX1JFQ09SREVEEAISGwoXUkVDT1JESU5HX1NUQVRVU19GQUlMRUQQAyp7CglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhMKD0VOVFJZX0tJTkRfVEFTSxABEhQKEEVOVFJZX0tJTkRfVEFJTlQQAhISCg5FTlRSWV9LSU5EX0tFWRADEhMKD0VOVFJZX0tJTkRfTE9TUxAEKmUKCkVudHJ5T3JkZXISGwoXRU5UUllfT1JERVJfVU5TUEVDSUZJRUQQABIcChhFTlRSWV9PUkRFUl9PTERFU1RfRklSU1QQARIcChhFTlRSWV9PUkRFUl9ORVdFU1RfRklSU1QQAjLUBAoNTGVkZ2VyU2VydmljZRJCCghHZXRFbnRyeRIXLmVjdC52MS5HZXRFbnRyeVJlcXVlc3QaGC5lY3QudjEuR2V0RW50cnlSZXNwb25zZSIDkAIBEk4KDEdldFJlY29yZGluZxIbLmVjdC52MS5HZXRSZWNvcmRpbmdSZXF1ZXN0GhwuZWN0LnYxLkdldFJlY29yZGluZ1Jlc3BvbnNlIgOQAgESSwoLTGlzdEVudHJpZXMSGi5lY3QudjEuTGlzdEVudHJpZXNSZXF1ZXN0GhsuZWN0LnYxLkxpc3RFbnRyaWVzUmVzcG9uc2UiA5ACARJLCgtHZXRXb3JrZmxvdxIaLmVjdC52MS5HZXRXb3JrZmxvd1JlcXVlc3QaGy5lY3QudjEuR2V0V29ya2Zsb3dSZXNwb25zZSIDkAIBElEKDUdldENoZWNrcG9pbnQSHC5lY3QudjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHS5lY3QudjEuR2V0Q2hlY2twb2ludFJlc3BvbnNlIgOQAgESXQoRR2V0SW5jbHVzaW9uUHJvb2YSIC5lY3QudjEuR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0GiEuZWN0LnYxLkdldEluY2x1c2lvblByb29mUmVzcG9uc2UiA5ACARJjChNHZXRDb25zaXN0ZW5jeVByb29mEiIuZWN0LnYxLkdldENvbnNpc3RlbmN5UHJvb2ZSZXF1ZXN0GiMuZWN0LnYxLkdldENvbnNpc3RlbmN5UHJvb2ZSZXNwb25zZSIDkAIBQi4KBmVjdC52MUILTGVkZ2VyUHJvdG9QAVoMZWN0L3YxO2VjdHYxqgIGRWN0LlYxYgZwcm90bzM", [file_ect_v1_keys, file_ect_v1_token, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status]);
 
 /**
  * One entry of the ledger.
@@ -90,12 +90,21 @@ export type Entry = Message<"ect.v1.Entry"> & {
   leaf: Uint8Array;
 
   /**
-   * The 32 random bytes that salt the commitment in the leaf: `commitment` = base64url(SHA-256(salt || content)), where the content is
-   * the token or the statement. Only in a list with content: elsewhere the receipt has it.
+   * The 32 bytes that salt the commitment in the leaf: `commitment` = base64url(SHA-256(salt || content)), where the content is the
+   * token or the statement. Only in a list with content: elsewhere the receipt has it.
    *
    * @generated from field: bytes salt = 8;
    */
   salt: Uint8Array;
+
+  /**
+   * Who had the entry recorded, and by which right. Set for administrators, for the caller that had it recorded, and for the workload
+   * in whose name it is; in a list only with content. Unset also where nothing was recorded: the service made the entry by itself, an
+   * earlier release did, or it was erased.
+   *
+   * @generated from field: optional ect.v1.Provenance provenance = 9;
+   */
+  provenance?: Provenance | undefined;
 };
 
 /**
@@ -104,6 +113,71 @@ export type Entry = Message<"ect.v1.Entry"> & {
  */
 export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/
   messageDesc(file_ect_v1_ledger, 0);
+
+/**
+ * How an entry came into the ledger, as of the decision that allowed it. It is stored beside the tree, and the leaf commits to it.
+ *
+ * @generated from message ect.v1.Provenance
+ */
+export type Provenance = Message<"ect.v1.Provenance"> & {
+  /**
+   * The method that the policy was asked about: `Issue`, `AppendLedger`, `MarkCompromised`, `RotateKey`, `RetireKey`, `RevokeKey`. An
+   * item of a batch counts as a call of the single method.
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * The caller. Empty: anonymous. It may be another party than the issuer of the token.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+
+  /**
+   * How the caller was proven.
+   *
+   * @generated from field: ect.v1.CallerProof proof = 3;
+   */
+  proof: CallerProof;
+
+  /**
+   * What such a proof shows.
+   *
+   * @generated from field: ect.v1.ProofStrength strength = 4;
+   */
+  strength: ProofStrength;
+
+  /**
+   * Who vouched for the caller: its trust domain, the issuer of its JWT, the SPIFFE ID of the proxy, the path of the Unix socket.
+   *
+   * @generated from field: string proof_by = 5;
+   */
+  proofBy: string;
+
+  /**
+   * The digest of the policy that allowed it, as in the event `policy-in-force`; `built-in` without a policy of the operator.
+   *
+   * @generated from field: string policy_digest = 6;
+   */
+  policyDigest: string;
+
+  /**
+   * The stored bytes: 32 random bytes, then the facts above as canonical JSON (RFC 8785). Their SHA-256 is the salt of the commitment
+   * in the leaf, which the receipt has: so the leaf, and the tree, commit to them.
+   *
+   * @generated from field: bytes statement = 7;
+   */
+  statement: Uint8Array;
+};
+
+/**
+ * Describes the message ect.v1.Provenance.
+ * Use `create(ProvenanceSchema)` to create a new message.
+ */
+export const ProvenanceSchema: GenMessage<Provenance> = /*@__PURE__*/
+  messageDesc(file_ect_v1_ledger, 1);
 
 /**
  * A recorded task. Its level is L3.
@@ -159,7 +233,7 @@ export type TaskEntry = Message<"ect.v1.TaskEntry"> & {
  * Use `create(TaskEntrySchema)` to create a new message.
  */
 export const TaskEntrySchema: GenMessage<TaskEntry> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 1);
+  messageDesc(file_ect_v1_ledger, 2);
 
 /**
  * A mark: something is compromised.
@@ -217,7 +291,7 @@ export type TaintEntry = Message<"ect.v1.TaintEntry"> & {
  * Use `create(TaintEntrySchema)` to create a new message.
  */
 export const TaintEntrySchema: GenMessage<TaintEntry> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 2);
+  messageDesc(file_ect_v1_ledger, 3);
 
 /**
  * A change of the state of a signing key. The leaf has its times and the public key.
@@ -259,7 +333,7 @@ export type KeyEntry = Message<"ect.v1.KeyEntry"> & {
  * Use `create(KeyEntrySchema)` to create a new message.
  */
 export const KeyEntrySchema: GenMessage<KeyEntry> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 3);
+  messageDesc(file_ect_v1_ledger, 4);
 
 /**
  * An accepted loss, stated by the operator. The remaining entries are those before this one.
@@ -295,7 +369,7 @@ export type LossEntry = Message<"ect.v1.LossEntry"> & {
  * Use `create(LossEntrySchema)` to create a new message.
  */
 export const LossEntrySchema: GenMessage<LossEntry> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 4);
+  messageDesc(file_ect_v1_ledger, 5);
 
 /**
  * Evidence that an entry is in the ledger. It can be verified offline, with only the ledger's verifier key.
@@ -339,7 +413,7 @@ export type Receipt = Message<"ect.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 5);
+  messageDesc(file_ect_v1_ledger, 6);
 
 /**
  * The proof from a leaf to a signed checkpoint.
@@ -389,7 +463,7 @@ export type InclusionEvidence = Message<"ect.v1.InclusionEvidence"> & {
  * Use `create(InclusionEvidenceSchema)` to create a new message.
  */
 export const InclusionEvidenceSchema: GenMessage<InclusionEvidence> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 6);
+  messageDesc(file_ect_v1_ledger, 7);
 
 /**
  * Names one entry.
@@ -433,7 +507,7 @@ export type GetEntryRequest = Message<"ect.v1.GetEntryRequest"> & {
  * Use `create(GetEntryRequestSchema)` to create a new message.
  */
 export const GetEntryRequestSchema: GenMessage<GetEntryRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 7);
+  messageDesc(file_ect_v1_ledger, 8);
 
 /**
  * One entry and the proof that it is there.
@@ -461,7 +535,7 @@ export type GetEntryResponse = Message<"ect.v1.GetEntryResponse"> & {
  * Use `create(GetEntryResponseSchema)` to create a new message.
  */
 export const GetEntryResponseSchema: GenMessage<GetEntryResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 8);
+  messageDesc(file_ect_v1_ledger, 9);
 
 /**
  * Names a task.
@@ -497,7 +571,7 @@ export type GetRecordingRequest = Message<"ect.v1.GetRecordingRequest"> & {
  * Use `create(GetRecordingRequestSchema)` to create a new message.
  */
 export const GetRecordingRequestSchema: GenMessage<GetRecordingRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 9);
+  messageDesc(file_ect_v1_ledger, 10);
 
 /**
  * State of the recording. A task that is neither pending nor recorded is ENTRY_NOT_FOUND.
@@ -539,7 +613,7 @@ export type GetRecordingResponse = Message<"ect.v1.GetRecordingResponse"> & {
  * Use `create(GetRecordingResponseSchema)` to create a new message.
  */
 export const GetRecordingResponseSchema: GenMessage<GetRecordingResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 10);
+  messageDesc(file_ect_v1_ledger, 11);
 
 /**
  * Which entries to list. An entry must match every filter that is set.
@@ -624,7 +698,7 @@ export type ListEntriesRequest = Message<"ect.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 11);
+  messageDesc(file_ect_v1_ledger, 12);
 
 /**
  * One page of entries.
@@ -654,7 +728,7 @@ export type ListEntriesResponse = Message<"ect.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 12);
+  messageDesc(file_ect_v1_ledger, 13);
 
 /**
  * Names a workflow.
@@ -675,7 +749,7 @@ export type GetWorkflowRequest = Message<"ect.v1.GetWorkflowRequest"> & {
  * Use `create(GetWorkflowRequestSchema)` to create a new message.
  */
 export const GetWorkflowRequestSchema: GenMessage<GetWorkflowRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 13);
+  messageDesc(file_ect_v1_ledger, 14);
 
 /**
  * A workflow in the ledger. One without a recorded task is WORKFLOW_NOT_FOUND.
@@ -731,7 +805,7 @@ export type GetWorkflowResponse = Message<"ect.v1.GetWorkflowResponse"> & {
  * Use `create(GetWorkflowResponseSchema)` to create a new message.
  */
 export const GetWorkflowResponseSchema: GenMessage<GetWorkflowResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 14);
+  messageDesc(file_ect_v1_ledger, 15);
 
 /**
  * Asks for the current checkpoint. It has no parameters.
@@ -746,7 +820,7 @@ export type GetCheckpointRequest = Message<"ect.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 15);
+  messageDesc(file_ect_v1_ledger, 16);
 
 /**
  * The current checkpoint.
@@ -795,7 +869,7 @@ export type GetCheckpointResponse = Message<"ect.v1.GetCheckpointResponse"> & {
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 16);
+  messageDesc(file_ect_v1_ledger, 17);
 
 /**
  * Asks for an inclusion proof.
@@ -823,7 +897,7 @@ export type GetInclusionProofRequest = Message<"ect.v1.GetInclusionProofRequest"
  * Use `create(GetInclusionProofRequestSchema)` to create a new message.
  */
 export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 17);
+  messageDesc(file_ect_v1_ledger, 18);
 
 /**
  * An inclusion proof.
@@ -872,7 +946,7 @@ export type GetInclusionProofResponse = Message<"ect.v1.GetInclusionProofRespons
  * Use `create(GetInclusionProofResponseSchema)` to create a new message.
  */
 export const GetInclusionProofResponseSchema: GenMessage<GetInclusionProofResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 18);
+  messageDesc(file_ect_v1_ledger, 19);
 
 /**
  * Asks for a consistency proof.
@@ -900,7 +974,7 @@ export type GetConsistencyProofRequest = Message<"ect.v1.GetConsistencyProofRequ
  * Use `create(GetConsistencyProofRequestSchema)` to create a new message.
  */
 export const GetConsistencyProofRequestSchema: GenMessage<GetConsistencyProofRequest> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 19);
+  messageDesc(file_ect_v1_ledger, 20);
 
 /**
  * A consistency proof.
@@ -935,7 +1009,138 @@ export type GetConsistencyProofResponse = Message<"ect.v1.GetConsistencyProofRes
  * Use `create(GetConsistencyProofResponseSchema)` to create a new message.
  */
 export const GetConsistencyProofResponseSchema: GenMessage<GetConsistencyProofResponse> = /*@__PURE__*/
-  messageDesc(file_ect_v1_ledger, 20);
+  messageDesc(file_ect_v1_ledger, 21);
+
+/**
+ * How a caller was proven.
+ *
+ * @generated from enum ect.v1.CallerProof
+ */
+export const CallerProof = {
+  /**
+   * Unknown to this release.
+   *
+   * @generated from enum value: CALLER_PROOF_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing was proven: an anonymous caller.
+   *
+   * @generated from enum value: CALLER_PROOF_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * The certificate of a TLS connection: an X.509-SVID.
+   *
+   * @generated from enum value: CALLER_PROOF_MTLS = 2;
+   */
+  MTLS: 2,
+
+  /**
+   * A JWT in `authorization: Bearer`.
+   *
+   * @generated from enum value: CALLER_PROOF_JWT = 3;
+   */
+  JWT: 3,
+
+  /**
+   * A Workload Identity Token with a proof of possession for the request.
+   *
+   * @generated from enum value: CALLER_PROOF_WIMSE = 4;
+   */
+  WIMSE: 4,
+
+  /**
+   * The header of an authenticated proxy.
+   *
+   * @generated from enum value: CALLER_PROOF_FORWARDED = 5;
+   */
+  FORWARDED: 5,
+
+  /**
+   * The right to open a Unix socket.
+   *
+   * @generated from enum value: CALLER_PROOF_UNIX = 6;
+   */
+  UNIX: 6,
+} as const;
+
+/**
+ * How a caller was proven.
+ *
+ * @generated from enum ect.v1.CallerProof
+ */
+export type CallerProof = (typeof CallerProof)[keyof typeof CallerProof] | UnknownEnum;
+
+/**
+ * Describes the enum ect.v1.CallerProof.
+ */
+export const CallerProofSchema: GenEnum<CallerProof> = /*@__PURE__*/
+  enumDesc(file_ect_v1_ledger, 0);
+
+/**
+ * What the proof of a caller shows.
+ *
+ * @generated from enum ect.v1.ProofStrength
+ */
+export const ProofStrength = {
+  /**
+   * Unknown to this release.
+   *
+   * @generated from enum value: PROOF_STRENGTH_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing.
+   *
+   * @generated from enum value: PROOF_STRENGTH_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * That the caller may open a socket of the machine of the service.
+   *
+   * @generated from enum value: PROOF_STRENGTH_LOCAL = 2;
+   */
+  LOCAL: 2,
+
+  /**
+   * That the caller has a token, which anybody can present who has it.
+   *
+   * @generated from enum value: PROOF_STRENGTH_BEARER = 3;
+   */
+  BEARER: 3,
+
+  /**
+   * That an authenticated proxy says who the caller is.
+   *
+   * @generated from enum value: PROOF_STRENGTH_VOUCHED = 4;
+   */
+  VOUCHED: 4,
+
+  /**
+   * That the caller holds a private key, shown for this connection or request.
+   *
+   * @generated from enum value: PROOF_STRENGTH_POSSESSION = 5;
+   */
+  POSSESSION: 5,
+} as const;
+
+/**
+ * What the proof of a caller shows.
+ *
+ * @generated from enum ect.v1.ProofStrength
+ */
+export type ProofStrength = (typeof ProofStrength)[keyof typeof ProofStrength] | UnknownEnum;
+
+/**
+ * Describes the enum ect.v1.ProofStrength.
+ */
+export const ProofStrengthSchema: GenEnum<ProofStrength> = /*@__PURE__*/
+  enumDesc(file_ect_v1_ledger, 1);
 
 /**
  * How a receipt is written.
@@ -976,7 +1181,7 @@ export type ReceiptFormat = (typeof ReceiptFormat)[keyof typeof ReceiptFormat] |
  * Describes the enum ect.v1.ReceiptFormat.
  */
 export const ReceiptFormatSchema: GenEnum<ReceiptFormat> = /*@__PURE__*/
-  enumDesc(file_ect_v1_ledger, 0);
+  enumDesc(file_ect_v1_ledger, 2);
 
 /**
  * State of the recording of a task.
@@ -1024,7 +1229,7 @@ export type RecordingStatus = (typeof RecordingStatus)[keyof typeof RecordingSta
  * Describes the enum ect.v1.RecordingStatus.
  */
 export const RecordingStatusSchema: GenEnum<RecordingStatus> = /*@__PURE__*/
-  enumDesc(file_ect_v1_ledger, 1);
+  enumDesc(file_ect_v1_ledger, 3);
 
 /**
  * The kind of an entry.
@@ -1079,7 +1284,7 @@ export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind] | UnknownEnum
  * Describes the enum ect.v1.EntryKind.
  */
 export const EntryKindSchema: GenEnum<EntryKind> = /*@__PURE__*/
-  enumDesc(file_ect_v1_ledger, 2);
+  enumDesc(file_ect_v1_ledger, 4);
 
 /**
  * Which entries come first.
@@ -1120,7 +1325,7 @@ export type EntryOrder = (typeof EntryOrder)[keyof typeof EntryOrder] | UnknownE
  * Describes the enum ect.v1.EntryOrder.
  */
 export const EntryOrderSchema: GenEnum<EntryOrder> = /*@__PURE__*/
-  enumDesc(file_ect_v1_ledger, 3);
+  enumDesc(file_ect_v1_ledger, 5);
 
 /**
  * Reads the ledger. AuthorityService.AppendLedger records tasks; AdminService records marks and changes of keys.

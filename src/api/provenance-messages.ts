@@ -1,0 +1,61 @@
+// How an entry came into the ledger, as it is answered, and to whom: to administrators, to the caller that had it recorded, and to the
+// workload in whose name it is. Others learn nothing of it, not even whether there is any.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import {
+  type AuthorityContext,
+  type Caller,
+  defaultIssuer,
+  type Provenance,
+  readProvenance,
+} from '../authority/index.ts';
+import { CallerProof, type ProvenanceSchema, ProofStrength } from '../gen/ect/v1/ledger_pb.ts';
+import { type LedgerRecord, statedProvenance } from '../ledger/index.ts';
+
+export type ProvenanceFields = Exclude<MessageInitShape<typeof ProvenanceSchema>, { readonly $typeName: string }>;
+
+const PROOFS: Readonly<Record<Provenance['proof'], CallerProof>> = {
+  none: CallerProof.NONE,
+  mtls: CallerProof.MTLS,
+  jwt: CallerProof.JWT,
+  wimse: CallerProof.WIMSE,
+  forwarded: CallerProof.FORWARDED,
+  unix: CallerProof.UNIX,
+};
+
+const STRENGTHS: Readonly<Record<Provenance['strength'], ProofStrength>> = {
+  none: ProofStrength.NONE,
+  local: ProofStrength.LOCAL,
+  bearer: ProofStrength.BEARER,
+  vouched: ProofStrength.VOUCHED,
+  possession: ProofStrength.POSSESSION,
+};
+
+/** The provenance of a record that was read with its content, where the caller may see it. */
+export function provenanceFor(
+  { isAdministrator, policy }: AuthorityContext,
+  caller: Caller,
+): (record: LedgerRecord) => ProvenanceFields | undefined {
+  const seesAll = isAdministrator?.(caller) === true;
+  // Anonymous callers cannot be told apart: what one of them had recorded is none of the others' business.
+  const name = caller.kind === 'anonymous' ? undefined : caller.id;
+  const iss = name === undefined ? undefined : defaultIssuer(caller, policy.issuer);
+  return ({ author, provenance }) => {
+    if (provenance === null) return undefined;
+    const stated = readProvenance(statedProvenance(provenance));
+    const isOwn = name !== undefined && (author === iss || stated?.caller === name);
+    if (!seesAll && !isOwn) return undefined;
+    return { ...(stated === undefined ? {} : fieldsOf(stated)), statement: provenance as Uint8Array<ArrayBuffer> };
+  };
+}
+
+function fieldsOf({ action, caller, proof, strength, by, policy }: Provenance): ProvenanceFields {
+  return {
+    action,
+    caller,
+    proof: PROOFS[proof],
+    strength: STRENGTHS[strength],
+    proofBy: by,
+    policyDigest: policy,
+  };
+}
