@@ -9,7 +9,7 @@ import {
   type Provenance,
   readProvenance,
 } from '../authority/index.ts';
-import { CallerProof, type ProvenanceSchema, ProofStrength } from '../gen/ect/v1/ledger_pb.ts';
+import { CallerProof, ProofStrength, type ProvenanceSchema } from '../gen/ect/v1/ledger_pb.ts';
 import { type LedgerRecord, statedProvenance } from '../ledger/index.ts';
 
 export type ProvenanceFields = Exclude<MessageInitShape<typeof ProvenanceSchema>, { readonly $typeName: string }>;

@@ -79,10 +79,16 @@ function provenanceText({ count, policies, keptPolicies }: ProvenanceFacts): str
 function tellMissing(io: Io, { gaps, gapCount, policies, keptPolicies = policies }: ProvenanceFacts): void {
   if (gapCount > 0) {
     const named = `${gaps.join(', ')}${gapCount > gaps.length ? ` and ${gapCount - gaps.length} more` : ''}`;
-    remark(io, `No provenance, although entries before have one: index ${named}. A release before wrote it, or it was removed.`);
+    remark(
+      io,
+      `No provenance, although entries before have one: index ${named}. A release before wrote it, or it was removed.`,
+    );
   }
   if (keptPolicies < policies) {
-    remark(io, `${policies - keptPolicies} of the policies are not kept: compare your files with \`ect policy digest\`.`);
+    remark(
+      io,
+      `${policies - keptPolicies} of the policies are not kept: compare your files with \`ect policy digest\`.`,
+    );
   }
 }
 

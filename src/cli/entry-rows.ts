@@ -89,7 +89,10 @@ export function entryRows(entry: Entry): readonly Row[] {
 function provenanceRows(provenance: Provenance | undefined): readonly Row[] {
   if (provenance === undefined) return [];
   const { action, caller, proof, strength, proofBy, policyDigest } = provenance;
-  const how = proofBy === '' ? nameIn(CallerProof, proof) : `${nameIn(CallerProof, proof)} (${nameIn(ProofStrength, strength)}), ${proofBy}`;
+  const how =
+    proofBy === ''
+      ? nameIn(CallerProof, proof)
+      : `${nameIn(CallerProof, proof)} (${nameIn(ProofStrength, strength)}), ${proofBy}`;
   return [
     ['asked by', `${caller === '' ? 'anonymous' : caller}, ${action}`],
     ['proof', how],

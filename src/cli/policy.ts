@@ -19,7 +19,9 @@ interface FileOptions extends OutputOptions {
 }
 
 export function policyCommand(io: Io, databases: LedgerDatabases): Command {
-  const command = new Command('policy').description('check, test, explain and print policies: what callers may do, and what they might when an entry was made');
+  const command = new Command('policy').description(
+    'check, test, explain and print policies: what callers may do, and what they might when an entry was made',
+  );
   const ofFiles = [checkCommand(io), testCommand(io), explainCommand(io), printCommand(io), digestCommand(io)];
   for (const each of [...ofFiles, recordedCommand(io, databases)]) command.addCommand(each);
   return command;

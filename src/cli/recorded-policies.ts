@@ -21,7 +21,10 @@ export function digestCommand(io: Io): Command {
     .argument('[file]', 'the policy, as ECT_POLICY_FILE names it; - for stdin')
     .option('--limits <file>', 'the groups and limits beside it, as ECT_POLICY_LIMITS names them');
   withHelp(withJson(command), {
-    examples: ['ect policy digest policy.cedar --limits limits.json', 'git show HEAD~3:policy.cedar | ect policy digest -'],
+    examples: [
+      'ect policy digest policy.cedar --limits limits.json',
+      'git show HEAD~3:policy.cedar | ect policy digest -',
+    ],
     rejected: 'a file cannot be read',
   });
   return command.action((file: string | undefined, options: DigestOptions) =>

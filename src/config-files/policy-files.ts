@@ -1,7 +1,14 @@
 // The policy and the limits of the operator, from their files: read as one, compared with the schema, and put in force as one.
 
 import { StartError } from '../data-directory/data-dir.ts';
-import { digestOfPolicy, type LimitsTable, loadCedar, NO_LIMITS, type PolicyInForce, readLimits } from '../policy/index.ts';
+import {
+  digestOfPolicy,
+  type LimitsTable,
+  loadCedar,
+  NO_LIMITS,
+  type PolicyInForce,
+  readLimits,
+} from '../policy/index.ts';
 import type { Content, FileGroup } from '../reload/index.ts';
 import { bytesOf } from './setting-file.ts';
 

@@ -9,7 +9,7 @@ export {
 export { type AskedCase, type Case, isCallerName, type ReadCases, readCases, readQuestion } from './cases.ts';
 export { KeptPolicies } from './policy-archive.ts';
 export type { CompiledPolicy, PolicyProblem, ReadPolicy } from './policy-file.ts';
-export { digestOfPolicy, type PolicyTexts, policyDocument, textsIn } from './policy-texts.ts';
+export { digestOfPolicy, type PolicyTexts, textsIn } from './policy-texts.ts';
 export { type LimitsTable, NO_LIMITS, readLimits } from './table.ts';
 
 /** The engine. It takes some 40 MB and half a second of a start, which only a service with a policy file pays. */

@@ -195,7 +195,16 @@ async function startIn(
   const writes = limitWrites(config, space, events);
   const policyParts = openPolicy(config, policy?.value, stores.documents, events);
   const parts = {
-    ...compose(config, ring.keys, opened, ledger, { ...stores, ...(redis && { replay: redis }) }, clock, events, policyParts),
+    ...compose(
+      config,
+      ring.keys,
+      opened,
+      ledger,
+      { ...stores, ...(redis && { replay: redis }) },
+      clock,
+      events,
+      policyParts,
+    ),
     writes,
   };
   parts.recordings.start();

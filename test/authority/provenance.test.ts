@@ -3,8 +3,8 @@
 
 import { expect, test } from 'vitest';
 import {
-  type Authorizer,
   type AuthorityContext,
+  type Authorizer,
   append,
   appendBatch,
   type Caller,
@@ -156,7 +156,14 @@ test('names are bounded whatever they hold, and what is no provenance of ours is
     endless.signal,
   );
   expect(record.provenance!.length).toBeLessThan(8_192);
-  for (const text of ['', '{', '[]', 'null', '{"caller":1}', '{"action":"Fly","caller":"","by":"","policy":"","proof":"none","strength":"none"}']) {
+  for (const text of [
+    '',
+    '{',
+    '[]',
+    'null',
+    '{"caller":1}',
+    '{"action":"Fly","caller":"","by":"","policy":"","proof":"none","strength":"none"}',
+  ]) {
     expect(readProvenance(Buffer.from(text))).toBeUndefined();
   }
 });

@@ -60,7 +60,16 @@ describe('A10 one entry', () => {
   test('A10 one that is on its way, or failed, is there for whom it will be, and for nobody else', async () => {
     const { service, call, orders } = await make();
     const digest = Buffer.alloc(32, 1);
-    const order = { wid: '', jti: ABSENT, iss: B.id, caller: B.id, digest, token: 'x', orderedAt: 0, provenance: undefined };
+    const order = {
+      wid: '',
+      jti: ABSENT,
+      iss: B.id,
+      caller: B.id,
+      digest,
+      token: 'x',
+      orderedAt: 0,
+      provenance: undefined,
+    };
     const [recording, entry] = [
       (caller: Caller, jti: string) =>
         service.getRecording(create(GetRecordingRequestSchema, { task: { jti } }), call(caller)),

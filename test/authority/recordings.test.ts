@@ -188,7 +188,14 @@ describe('an order that its process has left', () => {
     const { context, issued } = await withOpenOrder();
     const orders = new MemoryPendingRecordings();
     const digest = digestOfToken(issued.token);
-    const fields = { iss: '', caller: 'a', orderedAt: context.now(), token: issued.token, digest, provenance: undefined };
+    const fields = {
+      iss: '',
+      caller: 'a',
+      orderedAt: context.now(),
+      token: issued.token,
+      digest,
+      provenance: undefined,
+    };
     await orders.place({ wid: '', jti: OTHER_JTI, ...fields }, 0);
     const other = beside(context, orders);
     await other.recordings.sweep();

@@ -13,7 +13,11 @@ describe('a caller is who its issuer says', () => {
 
   test('by a token of a Kubernetes service account, under the prefix of its cluster', () => {
     const id = 'urn:k8s:prod:system:serviceaccount:agents:a';
-    expect(open().bearer(oidc.jws(oidcClaims))).toEqual({ kind: 'oidc', id, proof: { method: 'jwt', strength: 'bearer', by: OIDC } });
+    expect(open().bearer(oidc.jws(oidcClaims))).toEqual({
+      kind: 'oidc',
+      id,
+      proof: { method: 'jwt', strength: 'bearer', by: OIDC },
+    });
   });
 
   test('by another claim than sub, and by a SPIFFE ID that an OpenID Connect issuer vouches for', () => {

@@ -78,7 +78,14 @@ describe('an entry that breaks a rule changes nothing', () => {
   test('a leaf that is no JSON cannot be read', () => {
     const { history: _, writer } = begin();
     const record = { index: 0, scope: '†keys', name: 'root/0', author: '', digest: new Uint8Array(32) };
-    const broken = { ...record, recordedAtMs: writer.nowMs, leaf: Buffer.from('{'), salt: null, content: null, provenance: null };
+    const broken = {
+      ...record,
+      recordedAtMs: writer.nowMs,
+      leaf: Buffer.from('{'),
+      salt: null,
+      content: null,
+      provenance: null,
+    };
     expect(() => readKeyEntry(broken)).toThrow(expect.objectContaining({ reason: 'LEDGER_CORRUPT' }));
   });
 });

@@ -12,7 +12,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AuthorityService } from '../../src/gen/ect/v1/authority_pb.ts';
 import { CallerProof, type Entry, LedgerService, ProofStrength } from '../../src/gen/ect/v1/ledger_pb.ts';
 import { Level } from '../../src/gen/ect/v1/token_pb.ts';
-import { type Certificate, createCertificateAuthority, issueServerCertificate, issueSvid } from '../support/certificates.ts';
+import {
+  type Certificate,
+  createCertificateAuthority,
+  issueServerCertificate,
+  issueSvid,
+} from '../support/certificates.ts';
 import { issuerKey } from '../support/jwks.ts';
 import { describeWith } from '../support/need.ts';
 import { runMain, type ServiceProcess, startService } from '../support/service-process.ts';

@@ -11,7 +11,9 @@ import { PostgresLedgerStore } from './ledger-store.ts';
 const REASONS: StoreReasons = { unavailable: 'LEDGER_UNAVAILABLE', corrupt: 'LEDGER_CORRUPT', what: 'ledger' };
 
 /** The tables whose triggers and indexes are looked for. */
-const APPEND_ONLY = ['entries', 'head', 'identities', 'documents'].map((table) => `'ect.${table}'::regclass`).join(', ');
+const APPEND_ONLY = ['entries', 'head', 'identities', 'documents']
+  .map((table) => `'ect.${table}'::regclass`)
+  .join(', ');
 
 /** Something that is wrong, at an entry or (index null) with the tables as a whole. */
 interface Damage {
