@@ -28,6 +28,7 @@ import {
 } from './key-messages.ts';
 import { keyPageBytes } from './key-sizes.ts';
 import { readMarkInput } from './mark-requests.ts';
+import { provenanceFor } from './provenance-messages.ts';
 
 /** Serves administrators: the keys in the key manager, and the marks in the ledger. */
 export function adminService(context: AuthorityContext, keyManager: KeyManager): Service<typeof AdminService> {
@@ -70,7 +71,8 @@ export function adminService(context: AuthorityContext, keyManager: KeyManager):
       markCompromised: async (request, { caller, signal, policy }) => {
         const order = readMarkInput(request, context.policy.token.ids);
         const { record, receipt, duplicate } = await markCompromised(context, caller, order, signal, policy);
-        return { entry: writeEntry(record), receipt: writeReceipt(receipt, request.receiptFormat), duplicate };
+        const entry = writeEntry(record, provenanceFor(context, caller)(record));
+        return { entry, receipt: writeReceipt(receipt, request.receiptFormat), duplicate };
       },
     },
   };

@@ -160,14 +160,17 @@ function recordChecks({ checkRecord, from, addName }: AuditRequest) {
 
 /** What is wrong with the content of an entry, given what its leaf commits to. Content, salt and provenance are erased together. */
 export function contentFault({ leaf, salt, content, provenance }: LedgerRecord): string | undefined {
-  if (provenance !== null && (salt === null || !opensSalt(salt, provenance))) {
-    return salt === null ? 'its provenance is kept without the salt' : 'its provenance is not what the salt commits to';
+  if (content === null && salt !== null) return 'its salt is kept without the content';
+  if (content !== null) {
+    if (salt === null) return 'its content is kept without the salt';
+    const commitment = commitmentIn(leaf);
+    if (commitment === undefined) return 'its leaf has no commitment';
+    if (!opensCommitment(commitment, salt, content)) return 'its content is not what the leaf commits to';
   }
-  if (content === null) return salt === null ? undefined : 'its salt is kept without the content';
-  if (salt === null) return 'its content is kept without the salt';
-  const commitment = commitmentIn(leaf);
-  if (commitment === undefined) return 'its leaf has no commitment';
-  return opensCommitment(commitment, salt, content) ? undefined : 'its content is not what the leaf commits to';
+  if (provenance === null) return undefined;
+  // The provenance leads to the salt, and with that somebody could guess the content.
+  if (salt === null) return 'its provenance is kept without the salt';
+  return opensSalt(salt, provenance) ? undefined : 'its provenance is not what the salt commits to';
 }
 
 /** A set of names for any size of ledger: one Set of the runtime ends at 16.7 million members. */

@@ -139,7 +139,7 @@ describeWith('openssl', 'a caller is who its certificate says', () => {
     };
     expect((await ask()).jwksJson).toBe('{"kind":"anonymous"}');
     expect((await ask(issueSvid(authority, ID))).jwksJson).toBe(
-      `{"kind":"spiffe","id":"${ID}","proof":{"method":"mtls","by":"example.com"}}`,
+      `{"kind":"spiffe","id":"${ID}","proof":{"method":"mtls","strength":"possession","by":"example.com"}}`,
     );
   });
 

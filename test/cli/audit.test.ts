@@ -101,6 +101,11 @@ test.each([
   ],
   ['the token', "content = CAST(CAST(content AS TEXT) || 'A' AS BLOB)", 'its content is not what the leaf commits to'],
   ['the salt', 'salt = zeroblob(32)', 'its content is not what the leaf commits to'],
+  [
+    'the provenance',
+    `provenance = CAST(replace(CAST(substr(provenance, 33) AS TEXT), 'Issue', 'Verify') AS BLOB)`,
+    'its provenance is not what the salt commits to',
+  ],
   ['the digest', 'digest = zeroblob(32)', 'its digest is not that of its token'],
   ['the task that it is found by', "name = '00000000-0000-4000-8000-000000000000'", 'about another task'],
 ])('L7: an entry with another value for %s is named', async (what, change, fault) => {
@@ -193,8 +198,15 @@ test('L8: an entry that is missing in the middle is rejected', async () => {
   expect(err).toContain('4');
 });
 
+test('a provenance that was removed is no fault, and its entry is named', async () => {
+  const copy = tamperedCopy('unsaid', 'UPDATE entries SET provenance = NULL WHERE idx = 4');
+  const { code, report } = await auditJson(copy, '--ledger-key', key);
+  expect(code).toBe(0);
+  expect(report).toMatchObject({ ok: true, provenance: { gapCount: 1, gaps: [4] } });
+});
+
 test('an erased token is no fault, and is counted', async () => {
-  const copy = tamperedCopy('erased', 'UPDATE entries SET salt = NULL, content = NULL WHERE idx = 4');
+  const copy = tamperedCopy('erased', 'UPDATE entries SET salt = NULL, content = NULL, provenance = NULL WHERE idx = 4');
   const { code, report } = await auditJson(copy, '--ledger-key', key);
   expect(code).toBe(0);
   expect(report).toMatchObject({ ok: true, withoutToken: 1 });

@@ -108,11 +108,11 @@ describe('waiting for another writer', () => {
 describe('refusals', () => {
   test('L18: a file of a newer release is rejected, says so, and stays as it is', async () => {
     await SqliteLedgerStore.open(path).close();
-    change('PRAGMA user_version=3');
+    change('PRAGMA user_version=4');
     const before = await readFile(path);
     const newer = rejection(
       'LEDGER_UNAVAILABLE',
-      /newer release \(schema 3, this release knows 2\): start that release/,
+      /newer release \(schema 4, this release knows 3\): start that release/,
     );
     expect(() => SqliteLedgerStore.open(path)).toThrow(newer);
     expect(() => SqliteLedgerStore.openReadOnly(path)).toThrow(newer);
