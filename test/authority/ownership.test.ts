@@ -11,6 +11,7 @@ import {
   type Caller,
   dryRunAppend,
   type PendingRecording,
+  proofBy,
   Recordings,
   readPending,
 } from '../../src/authority/index.ts';
@@ -121,19 +122,18 @@ describe('A10 the owner of a workflow is who issued its first task', () => {
   test('A10 by whatever its name is proven, and by nothing that only has the name of the authority', async () => {
     const { context, jti, reads } = await makeOwned();
     const proofs = [
-      { method: 'jwt', by: 'spiffe://prod.example' },
-      { method: 'wimse', by: 'spiffe://prod.example' },
-      { method: 'forwarded', by: 'spiffe://prod.example/envoy' },
-    ] as const;
+      proofBy('jwt', 'spiffe://prod.example'),
+      proofBy('wimse', 'spiffe://prod.example'),
+      proofBy('forwarded', 'spiffe://prod.example/envoy'),
+    ];
     for (const proof of proofs) expect(await reads({ ...OWNER, proof }, jti)).toBe(true);
     // Anonymous callers issue as the authority: what one of them begins is no workload's, and the other way round.
     const open = { ...context, authorizer: undefined };
     const { claims } = await issueFor(open, { wid: OTHER, level: 'L3' });
     expect(await reads(OWNER, claims.jti, OTHER)).toBe(false);
     expect(await reads({ kind: 'anonymous' }, jti)).toBe(false);
-    expect(await reads({ kind: 'oidc', id: OWNER.id, proof: { method: 'jwt', by: 'https://idp.example' } }, jti)).toBe(
-      false,
-    );
+    const namesake = { kind: 'oidc', id: OWNER.id, proof: proofBy('jwt', 'https://idp.example') } as const;
+    expect(await reads(namesake, jti)).toBe(false);
   });
 
   test('A10 not by a call that records nothing: a dry run, a rejected task, a refused call, an order that failed', async () => {
@@ -155,6 +155,7 @@ describe('A10 the owner of a workflow is who issued its first task', () => {
       digest: Buffer.alloc(32),
       token: mine,
       orderedAt: 0,
+      provenance: undefined,
     };
     await orders.place(order, 60_000);
     await orders.failed(order, { reason: 'DAG_CYCLE', message: 'a circle', metadata: {} }, 60_000);
