@@ -26,11 +26,11 @@ describeWithPostgres('ect db', () => {
       err: expect.stringContaining('`ect db init`'),
     });
     const made = await ect(['db', 'init', '--role', SERVICE_ROLE], '', env);
-    expect(made).toMatchObject({ code: 0, out: expect.stringContaining('✓ the tables are now of version 2') });
+    expect(made).toMatchObject({ code: 0, out: expect.stringContaining('✓ the tables are now of version 3') });
     const again = await ect(['db', 'init'], '', env);
     expect(again).toMatchObject({ code: 1, err: expect.stringContaining('run `ect db migrate`') });
     const migrated = await ect(['db', 'migrate', '--role', SERVICE_ROLE, '--json'], '', env);
-    expect(JSON.parse(migrated.out)).toEqual({ from: 2, to: 2 });
+    expect(JSON.parse(migrated.out)).toEqual({ from: 3, to: 3 });
     const [rights] = await server.sql(
       `SELECT has_table_privilege($1, 'ect.entries', 'INSERT, SELECT') AS adds,
               has_table_privilege($1, 'ect.entries', 'UPDATE, DELETE, TRUNCATE') AS changes`,

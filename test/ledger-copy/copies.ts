@@ -4,14 +4,17 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { filesIn, readLedgerKey } from '../../src/data-directory/data-dir.ts';
-import { type LedgerStore, leafHash } from '../../src/ledger/index.ts';
+import { provenanceOf } from '../../src/authority/index.ts';
+import { filesIn, openDataDir, readLedgerKey } from '../../src/data-directory/data-dir.ts';
+import { type DocumentStore, type LedgerStore, leafHash } from '../../src/ledger/index.ts';
+import { policyDocument } from '../../src/policy/policy-texts.ts';
 import type { ExpiringKeyRow, ExpiringKeyRows } from '../../src/stores/expiring-keys.ts';
 import { PostgresDatabase, PostgresExpiringKeyRows, PostgresLedgerStore } from '../../src/stores/postgres/index.ts';
 import { SqliteExpiringKeyRows, SqliteLedgerStore } from '../../src/stores/sqlite/index.ts';
-import { makeLedger } from '../backup/ledgers.ts';
+import { makeLedger, openOwnLedger } from '../backup/ledgers.ts';
 import { ect } from '../cli/run.ts';
-import { ISSUERS } from '../stores/sqlite/recorded-ledger.ts';
+import { ISSUERS, task } from '../stores/sqlite/recorded-ledger.ts';
+import { workload } from '../support/callers.ts';
 import { FULL, rounds } from '../support/full.ts';
 import { type PostgresServer, SERVICE_ROLE, startPostgres } from '../support/postgres.ts';
 
@@ -36,7 +39,8 @@ export function makeOriginal(): void {
     server = await startPostgres();
     folder = await mkdtemp(join(tmpdir(), 'ect-copy-'));
     original = join(folder, 'original');
-    size = await makeLedger(original, TASKS);
+    await makeLedger(original, TASKS);
+    size = await addProvenance(original);
     const once = SqliteExpiringKeyRows.open(filesIn(original).once);
     await once.add('uses', rowsOf('use', 1_203));
     await once.add('issued', rowsOf('token', 7));
@@ -48,6 +52,22 @@ export function makeOriginal(): void {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   });
+}
+
+/** One more entry, which says who had it recorded, and the policy that it names. Answers how many entries there are. */
+async function addProvenance(dataDir: string): Promise<number> {
+  const dir = await openDataDir(dataDir);
+  const ledger = await openOwnLedger(dir);
+  const document = policyDocument({ policy: 'permit (principal, action, resource);' });
+  const caller = workload('spiffe://example.org/a');
+  const provenance = provenanceOf({ caller, action: 'Issue', policy: document.digest });
+  const { record } = await ledger.append({ ...task(TASKS), provenance });
+  expect(record.provenance).not.toBeNull();
+  await ledger.close();
+  const store = SqliteLedgerStore.open(dir.ledger);
+  await store.keepDocument(document);
+  await store.close();
+  return ledger.size();
 }
 
 export const path = (name = 'dir') => join(folder, `${name}-${made++}`);
@@ -69,7 +89,7 @@ export async function copiedDatabase() {
 }
 export async function inDatabase<T>(
   name: string,
-  read: (store: LedgerStore, once: ExpiringKeyRows) => Promise<T>,
+  read: (store: LedgerStore & DocumentStore, once: ExpiringKeyRows) => Promise<T>,
 ): Promise<T> {
   const database = new PostgresDatabase({ ...server.target(SERVICE_ROLE, name), program: 'ect-test' }, 2);
   try {
@@ -80,7 +100,7 @@ export async function inDatabase<T>(
 }
 export async function inDirectory<T>(
   dataDir: string,
-  read: (store: LedgerStore, once: ExpiringKeyRows) => Promise<T>,
+  read: (store: LedgerStore & DocumentStore, once: ExpiringKeyRows) => Promise<T>,
 ): Promise<T> {
   const dir = filesIn(dataDir);
   const store = SqliteLedgerStore.openReadOnly(dir.ledger);

@@ -6,7 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type LedgerStore, openCheckpoint } from '../../src/ledger/index.ts';
+import { type DocumentStore, type LedgerStore, openCheckpoint } from '../../src/ledger/index.ts';
 import { ledgerCopier } from '../../src/ledger-copy/index.ts';
 import type { ExpiringKeyKind, ExpiringKeyRows } from '../../src/stores/expiring-keys.ts';
 import { MarkFile } from '../../src/stores/mark-file.ts';
@@ -172,7 +172,7 @@ function killable(argv: readonly string[], settings: Readonly<Record<string, str
 }
 
 /** Everything that a copy has to bring, as text. */
-async function contentOf(store: LedgerStore, once: ExpiringKeyRows) {
+async function contentOf(store: LedgerStore & DocumentStore, once: ExpiringKeyRows) {
   const records = await store.list({ startIndex: 0, limit: Number.MAX_SAFE_INTEGER, withContent: true });
   const hex = (bytes: Uint8Array | null) => bytes && Buffer.from(bytes).toString('hex');
   const rows = async (kind: ExpiringKeyKind) =>
@@ -182,8 +182,11 @@ async function contentOf(store: LedgerStore, once: ExpiringKeyRows) {
   return {
     checkpoint: (await store.head())?.checkpoint,
     identity: await store.identity(),
-    records: records.map(({ digest, leaf, salt, content, ...record }) =>
-      JSON.stringify([record, hex(digest), hex(leaf), hex(salt), hex(content)]),
+    records: records.map(({ digest, leaf, salt, content, provenance, ...record }) =>
+      JSON.stringify([record, hex(digest), hex(leaf), hex(salt), hex(content), hex(provenance)]),
+    ),
+    documents: await Promise.all(
+      (await store.documents()).map(async (digest) => hex((await store.document(digest))!.content)),
     ),
     uses: await rows('uses'),
     issued: await rows('issued'),

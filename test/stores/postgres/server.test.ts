@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { changeSchema, PostgresDatabase, PostgresLedgerStore } from '../../../src/stores/postgres/index.ts';
-import { MIGRATIONS } from '../../../src/stores/postgres/layout.ts';
+import { MIGRATIONS, SCHEMA_VERSION } from '../../../src/stores/postgres/layout.ts';
 import { createCertificateAuthority } from '../../support/certificates.ts';
 import { checkStore } from '../../support/check-store.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -68,33 +68,47 @@ describeWithPostgres('PostgreSQL', () => {
     test('without rights a service is rejected by the command that gives them', async () => {
       expect(await rejection()).toContain('ect db migrate --role');
       const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
-      expect(await changeSchema(server.target('postgres'), order)).toEqual({ from: 2, to: 2 });
+      expect(await changeSchema(server.target('postgres'), order)).toEqual({
+        from: SCHEMA_VERSION,
+        to: SCHEMA_VERSION,
+      });
       expect(await rejection()).toBeUndefined();
     });
 
-    test('tables of the version before are brought to this one, with what is in them, and the service gets its rights', async () => {
-      await server.sql('CREATE DATABASE earlier');
-      const [first] = MIGRATIONS;
-      await server.sql('CREATE SCHEMA ect', [], 'earlier');
-      await server.sql(`${first!.sql}; UPDATE ect.schema_version SET version = 1`, undefined, 'earlier');
-      await server.sql(`INSERT INTO ect.identities VALUES ('main', 'kept')`, [], 'earlier');
-      const target = server.target(SERVICE_ROLE, 'earlier');
-      const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
-      expect(await changeSchema(server.target('postgres', 'earlier'), order)).toEqual({ from: 1, to: 2 });
-      expect(await rejection(target)).toBeUndefined();
-      expect(await server.sql('SELECT verifier_key FROM ect.identities', [], 'earlier')).toEqual([
-        { verifier_key: 'kept' },
-      ]);
-      expect(await server.sql('SELECT 1 FROM ect.leases, ect.moved, ect.recording_orders', [], 'earlier')).toEqual([]);
-    });
+    test.each([1, 2])(
+      'tables of version %i are brought to this one, with what is in them, and the service gets its rights',
+      async (from) => {
+        const name = `earlier_${from}`;
+        await server.sql(`CREATE DATABASE ${name}`);
+        await server.sql('CREATE SCHEMA ect', [], name);
+        const earlier = MIGRATIONS.filter(({ version }) => version <= from).map(({ sql }) => sql);
+        await server.sql(`${earlier.join(';')}; UPDATE ect.schema_version SET version = ${from}`, undefined, name);
+        await server.sql(`INSERT INTO ect.identities VALUES ('main', 'kept')`, [], name);
+        await server.sql(
+          `INSERT INTO ect.head VALUES ('main', 1, '\\x${'00'.repeat(32)}', 1, 'checkpoint');
+         INSERT INTO ect.entries VALUES ('main', 0, '', 'a', '', 1, '', '', '\\x${'00'.repeat(32)}', NULL, NULL)`,
+          undefined,
+          name,
+        );
+        const target = server.target(SERVICE_ROLE, name);
+        const order = { kind: 'migrate', role: SERVICE_ROLE } as const;
+        expect(await changeSchema(server.target('postgres', name), order)).toEqual({ from, to: SCHEMA_VERSION });
+        expect(await rejection(target)).toBeUndefined();
+        expect(await server.sql('SELECT verifier_key FROM ect.identities', [], name)).toEqual([
+          { verifier_key: 'kept' },
+        ]);
+        expect(await server.sql('SELECT 1 FROM ect.leases, ect.moved, ect.recording_orders', [], name)).toEqual([]);
+        expect(await server.sql('SELECT provenance FROM ect.entries', [], name)).toEqual([{ provenance: null }]);
+      },
+    );
 
     test.each([
-      [3, 'run a newer release'],
-      [1, 'run `ect db migrate`'],
+      [SCHEMA_VERSION + 1, 'run a newer release'],
+      [SCHEMA_VERSION - 1, 'run `ect db migrate`'],
     ])('tables of version %i are rejected', async (version, step) => {
       await server.sql('UPDATE ect.schema_version SET version = $1', [version]);
       expect(await rejection()).toContain(step);
-      await server.sql('UPDATE ect.schema_version SET version = 2');
+      await server.sql('UPDATE ect.schema_version SET version = $1', [SCHEMA_VERSION]);
     });
   });
 
@@ -217,6 +231,10 @@ describeWithPostgres('PostgreSQL', () => {
       `UPDATE ect.identities SET verifier_key = 'x'`,
       'DELETE FROM ect.identities',
       'TRUNCATE ect.identities',
+      'UPDATE ect.entries SET provenance = NULL',
+      `UPDATE ect.documents SET content = ''`,
+      'DELETE FROM ect.documents',
+      'TRUNCATE ect.documents',
     ];
     let store: PostgresLedgerStore;
     let database: PostgresDatabase;
@@ -225,6 +243,7 @@ describeWithPostgres('PostgreSQL', () => {
       store = new PostgresLedgerStore(database, 'append-only');
       await store.initialise(EMPTY_HEAD, 'test+key');
       await store.commit([candidate('a'), candidate('b')], honestSeal());
+      await store.keepDocument({ digest: 'kept', content: Buffer.from('text') });
     });
     afterAll(() => store.close().then(() => database.close()));
 
