@@ -206,7 +206,10 @@ test('a provenance that was removed is no fault, and its entry is named', async 
 });
 
 test('an erased token is no fault, and is counted', async () => {
-  const copy = tamperedCopy('erased', 'UPDATE entries SET salt = NULL, content = NULL, provenance = NULL WHERE idx = 4');
+  const copy = tamperedCopy(
+    'erased',
+    'UPDATE entries SET salt = NULL, content = NULL, provenance = NULL WHERE idx = 4',
+  );
   const { code, report } = await auditJson(copy, '--ledger-key', key);
   expect(code).toBe(0);
   expect(report).toMatchObject({ ok: true, withoutToken: 1 });
