@@ -66,6 +66,7 @@ export function auditCommand(io: Io, databases: LedgerDatabases): Command {
       'withoutToken',
       'mark',
       'acceptedLosses',
+      'provenance',
       'keys',
       'faultCount',
       'faults',

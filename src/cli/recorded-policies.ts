@@ -20,7 +20,7 @@ export function digestCommand(io: Io): Command {
     .description('print the digest of policy files, as events and entries of the ledger name it')
     .argument('[file]', 'the policy, as ECT_POLICY_FILE names it; - for stdin')
     .option('--limits <file>', 'the groups and limits beside it, as ECT_POLICY_LIMITS names them');
-  withHelp(withJson(command), {
+  withHelp(withJson(command, ['digest']), {
     examples: [
       'ect policy digest policy.cedar --limits limits.json',
       'git show HEAD~3:policy.cedar | ect policy digest -',
@@ -53,7 +53,7 @@ export function recordedCommand(io: Io, databases: LedgerDatabases): Command {
     .option('--digest <digest>', 'print the policy of this digest, exactly as it was')
     .option('--limits', 'with --digest: print its groups and limits instead')
     .option('--postgres-url <url>', 'of a database in place of that of ECT_POSTGRES_URL');
-  withHelp(withJson(command), {
+  withHelp(withJson(command, ['policies', 'digest', 'policy', 'limits']), {
     examples: [
       'ect policy recorded data/ledger.db',
       'ect policy recorded data/ledger.db --digest "$DIGEST" > policy.cedar',
