@@ -16,7 +16,7 @@ const SHOWN_CHARACTERS = 2_000;
 
 export interface ServerOptions {
   readonly name: string;
-  /** Path of the program from this folder, then its arguments. */
+  /** Path of the program from this folder, then its arguments. Node runs what ends with `.ts`. */
   readonly program: readonly [string, ...string[]];
   readonly env?: Readonly<Record<string, string>>;
   /** Arguments of Node itself. */
@@ -45,7 +45,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { name, program, env, nodeArgs = [], cores = [SERVER_CORE], folder } = options;
   const [file, ...args] = program;
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const [command, line] = pinned(cores, process.execPath, [...nodeArgs, path, ...args]);
+  const [command, line] = path.endsWith('.ts')
+    ? pinned(cores, process.execPath, [...nodeArgs, path, ...args])
+    : pinned(cores, path, args);
   const logFile = join(folder, `${name.replaceAll(/\W+/g, '-')}.log`);
   // A file, not a pipe: reading its log would cost the generator's core.
   const log = openSync(logFile, 'w');

@@ -2,6 +2,7 @@
 
 import { measureAppend } from './append.ts';
 import { measureBatch } from './batch.ts';
+import { measureGo } from './go.ts';
 import { measureGraph } from './graph.ts';
 import { measureIdentity } from './identity.ts';
 import { measureIssue } from './issue.ts';
@@ -16,6 +17,7 @@ import { measureWorkers } from './workers.ts';
 
 export const FIGURES: Readonly<Record<string, Measure>> = {
   issue: measureIssue,
+  go: measureGo,
   identity: measureIdentity,
   protocols: measureProtocols,
   kms: measureKms,

@@ -27,10 +27,7 @@ const OPERATIONS: Readonly<Partial<Record<WorkName, string>>> = {
 export async function startGrpcJs(bench: Bench, ours: Server, work: WorkName): Promise<Server> {
   const operation = OPERATIONS[work];
   if (operation === undefined) throw new TypeError(`grpc-js has no rival for ${work}`);
-  const { path, bodies } = WORKS[work];
-  const [body] = bodies(await signerOf(bench), 1);
-  const answerFile = join(bench.folder, `answer-${work}`);
-  await writeFile(answerFile, await probe(ours.url, path, body!));
+  const answerFile = await keepAnswer(bench, ours, work);
   return startServer({
     name: `grpc-js + ${operation}`,
     program: ['rivals/grpc-js.ts', operation, bench.keyFile, answerFile],
@@ -38,12 +35,34 @@ export async function startGrpcJs(bench: Bench, ours: Server, work: WorkName): P
   });
 }
 
+/** The same over grpc-go, from a program that `buildGrpcGo` built. */
+export async function startGrpcGo(
+  bench: Bench,
+  ours: Server,
+  program: string,
+  work: 'issue' | 'verify-unseen',
+): Promise<Server> {
+  const operation = OPERATIONS[work]!;
+  const answerFile = await keepAnswer(bench, ours, work);
+  return startServer({
+    name: `grpc-go + ${operation}`,
+    program: [program, operation, bench.keyFile, answerFile],
+    folder: bench.folder,
+  });
+}
+
+/** A file with our answer to a call of this work. */
+async function keepAnswer(bench: Bench, ours: Server, work: WorkName): Promise<string> {
+  const { path, bodies } = WORKS[work];
+  const [body] = bodies(await signerOf(bench), 1);
+  const file = join(bench.folder, `answer-${work}`);
+  await writeFile(file, await probe(ours.url, path, body!));
+  return file;
+}
+
 /** The same for AppendLedger with rows in PostgreSQL. */
 export async function startGrpcJsOverPostgres(bench: Bench, ours: Server, place: DatabasePlace): Promise<Server> {
-  const { path, bodies } = WORKS.append;
-  const [body] = bodies(await signerOf(bench), 1);
-  const answerFile = join(bench.folder, 'answer-append-postgres');
-  await writeFile(answerFile, await probe(ours.url, path, body!));
+  const answerFile = await keepAnswer(bench, ours, 'append');
   return startServer({
     name: 'grpc-js + record by pg',
     program: ['rivals/grpc-js.ts', 'record-postgres', bench.keyFile, answerFile, JSON.stringify(place)],

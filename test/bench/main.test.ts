@@ -12,6 +12,7 @@ describe('the command line of the benchmark', () => {
       plan: FULL,
       figures: [
         'issue',
+        'go',
         'identity',
         'protocols',
         'kms',
