@@ -42,7 +42,7 @@ function namesIn(list: string): readonly string[] {
 /** How a comment says when the same call may be sent again. */
 function retryOf(reason: ErrorReason): string {
   const { retrySeconds, isOpen } = failureOf(reason);
-  if (isOpen === true) return 'only if the call is idempotent, since its outcome is unknown';
+  if (isOpen === true) return 'only if the call is idempotent, because its outcome is unknown';
   if (retrySeconds === undefined) return 'no';
   const isNamed = (REASONS[reason].metadata as readonly string[]).includes('retry_after_seconds');
   return isNamed ? 'after the time in RetryInfo' : `after ${retrySeconds} s`;

@@ -401,7 +401,7 @@ describe('the command', () => {
     const wrong = await runMain(['config', 'check'], { ...env, ECT_STORE: 'paper', ECT_TRUST_FILE: '/nowhere/trust' });
     expect(wrong).toMatchObject({ code: 2, stdout: '' });
     expect(wrong.stderr).toMatch(
-      /^✗ 2 mistakes:\n {2}ECT_STORE must be .*\n {2}The file of ECT_TRUST_FILE cannot be read/,
+      /^✗ The configuration has 2 mistakes:\n {2}ECT_STORE must be .*\n {2}The file of ECT_TRUST_FILE cannot be read/,
     );
 
     const json = await runMain(['config', 'check', '--json'], { ...env, ECT_STORE: 'paper' });

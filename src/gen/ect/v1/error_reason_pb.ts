@@ -349,7 +349,7 @@ export const ErrorReason = {
   DEADLINE_EXCEEDED: 41,
 
   /**
-   * CANCELLED. The caller cancelled. Retry: only if the call is idempotent, since its outcome is unknown.
+   * CANCELLED. The caller cancelled. Retry: only if the call is idempotent, because its outcome is unknown.
    *
    * @generated from enum value: ERROR_REASON_CALL_CANCELLED = 42;
    */
