@@ -54,6 +54,8 @@ export async function compromiseKey(
   // The mark comes first: verdicts and graphs rest on it. A repeated call makes up for an end that was lost, as of the same time.
   const leaf = readLeaf(marked.record);
   const since = leaf.type === 'taint' ? sinceMsOf(leaf) : 0;
+  // Where the mark was there already nothing was written, and so no policy kept, for this call.
+  await context.policies?.kept();
   const isEnded =
     (await context.ownKeys?.revokeOwn({ kid, by, note, provenance: provenanceOf(writer) }, since)) === true;
   return { marked, isEnded };

@@ -146,6 +146,17 @@ test('no entry is written before the policy that it names is kept', async () => 
   expect((await context.ledger.checkpoint()).size).toBe(0);
 });
 
+test('a key of ours ends under a policy that is kept, also where its mark was there before', async () => {
+  const { context } = await open();
+  const order = { subject: { kind: 'key', kid: 'k', sinceMs: 0 }, note: '' } as const;
+  await markCompromised(context, A, order, endless.signal);
+  const steps: string[] = [];
+  const policies = { kept: async () => void steps.push('kept') };
+  const ownKeys = { speakFor: () => true, revokeOwn: async () => steps.push('ended') > 0 };
+  const { duplicate } = await markCompromised({ ...context, policies, ownKeys }, A, order, endless.signal);
+  expect([duplicate, ...steps]).toEqual([true, 'kept', 'ended']);
+});
+
 test('names are bounded whatever they hold, and what is no provenance of ours is read as none', async () => {
   const { context } = await open();
   const long = { ...workload(`spiffe://example.org/${'x'.repeat(20_000)}`) };
