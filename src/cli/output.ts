@@ -68,11 +68,11 @@ export function printJson(io: Io, value: JsonValue): void {
   print(io, JSON.stringify(value, null, 2));
 }
 
-/** Aligns names and values in two columns. Values come from elsewhere and are made safe; empty ones are left out. */
+/** Aligns names and values in two columns. Both may come from elsewhere and are made safe; rows without a value are left out. */
 export function columns(rows: readonly (readonly [name: string, value: string])[]): readonly string[] {
-  const shown = rows.filter(([, value]) => value !== '');
-  const width = Math.max(...shown.map(([name]) => name.length));
-  return shown.map(([name, value]) => `${name.padEnd(width)}  ${plain(value)}`);
+  const shown = rows.filter(([, value]) => value !== '').map(([name, value]) => [plain(name), plain(value)] as const);
+  const width = shown.reduce((widest, [name]) => Math.max(widest, name.length), 0);
+  return shown.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
 /** A time in seconds since the epoch as people write it, in UTC. */

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { DocumentStore } from '../ledger/index.ts';
 import { digestOfPolicy, type PolicyTexts, textsIn } from '../policy/index.ts';
 import type { LedgerDatabases } from './audit-database.ts';
-import { Rejected, WrongUsage } from './exit.ts';
+import { EXIT, Rejected, WrongUsage } from './exit.ts';
 import { attempt } from './failure.ts';
 import { withHelp } from './help.ts';
 import { withLedgerFile } from './ledger-file.ts';
@@ -31,13 +31,24 @@ export function digestCommand(io: Io): Command {
     attempt(io, options, async () => {
       const { limits } = options;
       if (file === undefined && limits === undefined) throw new WrongUsage('name a policy file, --limits, or both');
+      if (file === '-' && limits === '-') throw new WrongUsage('only one of the two files can be stdin');
       const read = async (path: string | undefined) =>
-        path === undefined ? undefined : (await readBytes(io, path)).toString('utf8');
+        path === undefined ? undefined : textOf(path, await readBytes(io, path));
       const digest = digestOfPolicy({ policy: await read(file), limits: await read(limits) });
       if (options.json) printJson(io, { digest });
       else print(io, digest);
     }),
   );
+}
+
+/** A service rejects such a file, so no policy has its digest. */
+function textOf(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    const message = `${path === '-' ? 'stdin' : path} is not UTF-8`;
+    throw new Rejected({ reason: 'file_unreadable', message, remedy: 'Name a policy or a limits file.', metadata: {} });
+  }
 }
 
 interface RecordedOptions extends OutputOptions {
@@ -53,13 +64,13 @@ export function recordedCommand(io: Io, databases: LedgerDatabases): Command {
     .option('--digest <digest>', 'print the policy of this digest, exactly as it was')
     .option('--limits', 'with --digest: print its groups and limits instead')
     .option('--postgres-url <url>', 'of a database in place of that of ECT_POSTGRES_URL');
-  withHelp(withJson(command, ['policies', 'digest', 'policy', 'limits']), {
+  withHelp(withJson(command, ['policies', 'damaged', 'digest', 'policy', 'limits']), {
     examples: [
       'ect policy recorded data/ledger.db',
       'ect policy recorded data/ledger.db --digest "$DIGEST" > policy.cedar',
       'ect policy recorded --postgres-url postgres://auditor@db.example.org/ect',
     ],
-    rejected: 'the ledger keeps no such policy, or could not be read',
+    rejected: 'the ledger keeps no such policy, one that it keeps is damaged, or it could not be read',
   });
   return command.action((file: string | undefined, options: RecordedOptions) =>
     attempt(io, options, async () => {
@@ -94,22 +105,33 @@ async function answer(io: Io, options: RecordedOptions, store: DocumentStore): P
   io.stdout.write(text);
 }
 
+/** One that is damaged hides none of the others; it is the exit code that tells. */
 async function list(io: Io, options: RecordedOptions, store: DocumentStore): Promise<void> {
-  const digests = await store.documents();
-  const policies = await Promise.all(digests.map(async (digest) => ({ digest, texts: await read(store, digest) })));
-  if (options.json) {
-    const bytes = (text: string) => Buffer.byteLength(text);
-    printJson(io, { policies: policies.map(({ digest, texts }) => ({ digest, bytes: sized(texts, bytes) })) });
-    return;
+  const policies: { readonly digest: string; readonly bytes: Sizes }[] = [];
+  const damaged: string[] = [];
+  // One after the other: only their sizes are held, since a text may have a megabyte.
+  for (const digest of await store.documents()) {
+    const document = await store.document(digest);
+    const texts = document && textsIn(document);
+    if (texts === undefined) damaged.push(digest);
+    else policies.push({ digest, bytes: sized(texts, (text) => Buffer.byteLength(text)) });
   }
-  if (policies.length === 0) print(io, 'no policy of the operator has been in force');
-  const rows = policies.map(({ digest, texts }) => [digest, describe(texts)] as const);
-  for (const line of columns(rows)) print(io, line);
+  if (options.json) printJson(io, { policies, ...(damaged.length > 0 ? { damaged } : {}) });
+  else {
+    if (policies.length === 0 && damaged.length === 0) print(io, 'no policy of the operator has been in force');
+    const rows = [
+      ...policies.map(({ digest, bytes }) => [digest, describe(bytes)] as const),
+      ...damaged.map((digest) => [digest, 'damaged: it has another digest'] as const),
+    ];
+    for (const line of columns(rows)) print(io, line);
+  }
+  if (damaged.length > 0) io.exitCode = EXIT.rejected;
 }
 
-function describe({ policy, limits }: PolicyTexts): string {
-  const part = (name: string, text: string | undefined) =>
-    text === undefined ? [] : [`${name}: ${Buffer.byteLength(text)} bytes`];
+type Sizes = ReturnType<typeof sized<number>>;
+
+function describe({ policy, limits }: Sizes): string {
+  const part = (name: string, bytes: number | undefined) => (bytes === undefined ? [] : [`${name}: ${bytes} bytes`]);
   return [...part('policy', policy), ...part('limits', limits)].join(', ');
 }
 

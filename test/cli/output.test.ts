@@ -14,8 +14,9 @@ test('columns are aligned, made safe, and leave out what is absent', () => {
     ['jti', 'a'],
     ['wid', ''],
     ['exec_act', 'x\ny'],
+    ['\x1b', 'b'],
   ]);
-  expect(lines).toEqual(['jti       a', 'exec_act  x\\u{a}y']);
+  expect(lines).toEqual(['jti       a', 'exec_act  x\\u{a}y', '\\u{1b}    b']);
   expect(columns([])).toEqual([]);
 });
 
