@@ -2,15 +2,16 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { ServerOptions } from '../../src/transport/server.ts';
 import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 import { SOON } from '../support/soon.ts';
 
 let running: TestServer;
 let socket: Socket;
 let heard = '';
-beforeEach(async () => {
-  running = await startTestServer({ limits: { firstBytesMs: 300 } });
+async function open(limits: ServerOptions['limits'] = {}): Promise<void> {
+  running = await startTestServer({ limits });
   socket = connect(running.server.address.port, '127.0.0.1');
   heard = '';
   socket.setEncoding('latin1').on('data', (text: string) => {
@@ -18,7 +19,7 @@ beforeEach(async () => {
   });
   socket.on('error', () => undefined);
   await once(socket, 'connect');
-});
+}
 afterEach(async () => {
   socket.destroy();
   await running[Symbol.asyncDispose]();
@@ -31,6 +32,7 @@ const statuses = () => [...heard.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) =
 
 describe('H25: HTTP/1.1 in pieces', () => {
   test('behind a large body no more than a dozen requests come in one piece', async () => {
+    await open();
     const large = 'x'.repeat(33_000);
     socket.write(
       `POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${large.length}\r\n\r\n${large}${issue('wait').repeat(1_000)}`,
@@ -41,6 +43,7 @@ describe('H25: HTTP/1.1 in pieces', () => {
   });
 
   test('requests that Node rejects by itself count as others', async () => {
+    await open();
     const rejected = 'GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n';
     socket.write(rejected.repeat(3000) + issue('wait').repeat(1_000));
     await vi.waitFor(() => expect(running.seen.length).toBeGreaterThanOrEqual(8), SOON);
@@ -49,6 +52,7 @@ describe('H25: HTTP/1.1 in pieces', () => {
   });
 
   test('what is not read because eight requests are not answered is not late', async () => {
+    await open({ firstBytesMs: 300 });
     // The ninth is cut by the size of a piece.
     const eight = issue('wait').repeat(40);
     socket.write(eight);
@@ -60,6 +64,7 @@ describe('H25: HTTP/1.1 in pieces', () => {
   });
 
   test('what cannot be read is rejected after the answers to what came before', async () => {
+    await open();
     socket.write(`${issue('wait')}nonsense\r\n\r\n`);
     await vi.waitFor(() => expect(running.seen.length).toBe(1), SOON);
     running.release();

@@ -30,8 +30,10 @@ export class MeteredSocket extends Duplex {
   readonly #lanes: ReadLanes;
   /** What was read and not handed over. */
   #rest: Buffer | undefined;
-  /** What is left of the body, by its Content-Length; for one in chunks it is not known. */
+  /** What is certainly left of the body, by its Content-Length; for one in chunks it is not known. */
   #bodyBytes: number | 'unknown' = 0;
+  /** The size of the piece that was handed over last. */
+  #pieceBytes = 0;
   #open = 0;
   #isWanted = false;
   #isInTurn = false;
@@ -42,7 +44,8 @@ export class MeteredSocket extends Duplex {
   #hasEnded = false;
 
   constructor(accepted: Socket, lanes: ReadLanes) {
-    super({ allowHalfOpen: accepted.allowHalfOpen });
+    // Nothing is read ahead: a piece is cut by what the parser found in the one before.
+    super({ allowHalfOpen: accepted.allowHalfOpen, readableHighWaterMark: 0 });
     this.accepted = accepted;
     this.encrypted = accepted instanceof TLSSocket;
     this.#lanes = lanes;
@@ -66,7 +69,9 @@ export class MeteredSocket extends Duplex {
   /** A request has begun: what comes after its body may be requests again. */
   requestBegan({ headers }: IncomingMessage, response: ServerResponse): void {
     const isChunked = headers['transfer-encoding'] !== undefined;
-    this.#bodyBytes = isChunked ? 'unknown' : Number(headers['content-length'] ?? 0);
+    // The piece in which the headers end may hold as much of the body. What is counted too low comes in small pieces; what is counted
+    // too high would be requests.
+    this.#bodyBytes = isChunked ? 'unknown' : Math.max(0, Number(headers['content-length'] ?? 0) - this.#pieceBytes);
     this.#open++;
     response.once('close', () => {
       this.#open--;
@@ -147,7 +152,8 @@ export class MeteredSocket extends Duplex {
 
   override _read(): void {
     this.#isWanted = true;
-    this.#handOver();
+    // A stream keeps what is pushed inside of this method for later: it would be parsed outside of this connection's turn.
+    process.nextTick(() => this.#handOver());
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, written: (error?: Error | null) => void): void {
@@ -200,6 +206,7 @@ export class MeteredSocket extends Duplex {
     const piece = rest.subarray(0, this.#mostBytes);
     this.#rest = rest.length > piece.length ? rest.subarray(piece.length) : undefined;
     if (this.#bodyBytes !== 'unknown') this.#bodyBytes = Math.max(0, this.#bodyBytes - piece.length);
+    this.#pieceBytes = piece.length;
     // What takes the piece asks for the next one.
     this.#isWanted = false;
     this.push(piece);
