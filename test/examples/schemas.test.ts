@@ -26,7 +26,8 @@ describeWith('go', 'examples/compose, loaded by the library of Docker Compose', 
 
   test('S10 is valid, and means what the tests take it for', { timeout: BUILD_MS }, async () => {
     const { code, stdout, stderr } = await load(join(COMPOSE_FOLDER, 'compose.yaml'));
-    expect(stderr).toBe('');
+    // With an empty module cache the first run also says what it fetches.
+    expect(stderr.replaceAll(/^go: downloading .*\n/gm, '')).toBe('');
     expect(code).toBe(0);
     const loaded = JSON.parse(stdout) as Readonly<Record<string, LoadedService>>;
     expect(Object.keys(loaded).sort()).toEqual(Object.keys(compose.services).sort());
