@@ -34,7 +34,7 @@ describeWithPostgres('ect audit of a database', () => {
     size = await makeLedger(join(folder, 'data'), 200);
     env = await server.makeDatabase('audited');
     expect(await ect(['ledger', 'copy', join(folder, 'data'), 'postgres'], '', env)).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.stop();
     await rm(folder, { recursive: true, force: true });

@@ -45,7 +45,7 @@ beforeAll(async () => {
     line === '. ./mesh.sh' ? `${line}; ECT_URL=${service.url}` : line,
   );
   outcomes = await run(elsewhere);
-}, 120_000);
+});
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });

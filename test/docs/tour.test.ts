@@ -28,7 +28,7 @@ beforeAll(async () => {
   const [steps = '', plain = ''] = [...tour.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block ?? '');
   commands = [...commandsIn(steps), ...commandsIn(plain)];
   outcomes = await run(commands);
-}, 120_000);
+});
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });

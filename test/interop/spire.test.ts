@@ -92,7 +92,7 @@ describe.runIf(isBuilt)('a real SPIRE', () => {
     }).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${said.slice(-4000)}`);
     });
-  }, 240_000);
+  });
   afterAll(async () => {
     await service?.[Symbol.asyncDispose]();
     for (const child of children.reverse()) {
