@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport, type Http2SessionManager } from '@connectrpc/connect-node';
 import { type Command, Option } from 'commander';
 import { serverFault } from '../callers/server-id.ts';
 import { fileFault } from '../files/system-faults.ts';
@@ -14,6 +14,7 @@ import { KeyService } from '../gen/ect/v1/keys_pb.ts';
 import { LedgerService } from '../gen/ect/v1/ledger_pb.ts';
 import { WrongUsage } from './exit.ts';
 import { milliseconds, serviceUrl, socketPath, workloadId } from './values.ts';
+import { WholeResponses } from './whole-responses.ts';
 
 export interface ServiceOptions {
   readonly url: string;
@@ -83,7 +84,7 @@ export function connect(options: ServiceOptions): Service {
   const socket = socketPath(options.url);
   const baseUrl = socket === undefined ? options.url : 'http://localhost';
   const session = socket === undefined ? tls : { createConnection: () => connectSocket(socket) };
-  const sessionManager = new Http2SessionManager(baseUrl, {}, session);
+  const sessionManager = new WholeResponses(baseUrl, {}, session);
   const transport = createGrpcTransport({
     baseUrl,
     sessionManager,
