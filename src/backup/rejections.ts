@@ -1,6 +1,6 @@
 // Why a backup or a restore failed, and the next step.
 
-import { Rejected } from '../cli/exit.ts';
+import { Rejected, STORE_REMEDY } from '../cli/exit.ts';
 import { StartError } from '../data-directory/data-dir.ts';
 import { DirectoryInUse } from '../data-directory/ownership.ts';
 import { EctError } from '../errors.ts';
@@ -47,8 +47,7 @@ export function writeRejection(directory: string, error: unknown): Error {
     return new Rejected({
       reason: error.reason,
       message: error.message,
-      remedy:
-        'Do what the message says. If it names no step, look at what the system reports about the disks, and repeat the command.',
+      remedy: STORE_REMEDY,
       metadata: error.metadata,
     });
   }

@@ -24,6 +24,10 @@ export interface Failure {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** What to do where a store that a command opens itself does not work: no service is asked, and none has a log of it. */
+export const STORE_REMEDY =
+  'Do what the message says. If it names no step, look at what the system reports about the disks, and repeat the command.';
+
 /** Ends a command with exit code 1 and prints its failure. */
 export class Rejected extends Error {
   override readonly name = 'Rejected';

@@ -6,7 +6,7 @@ import { SERVER_ID_CODE } from '../callers/server-id.ts';
 import { EctError, type ErrorReason, REASONS, remedyFor } from '../errors.ts';
 import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { connect, type Service, type ServiceOptions } from './client.ts';
-import { EXIT, type Failure, Rejected, WrongUsage } from './exit.ts';
+import { EXIT, type Failure, Rejected, STORE_REMEDY, WrongUsage } from './exit.ts';
 import { type Io, type OutputOptions, plain, printFailure, remark } from './output.ts';
 
 /** Runs the body of a command. An exception is reported and determines the exit code. */
@@ -43,11 +43,19 @@ export async function attemptCalls(
   });
 }
 
+const OF_STORES: ReadonlySet<ErrorReason> = new Set([
+  'LEDGER_UNAVAILABLE',
+  'IDEMPOTENCY_UNAVAILABLE',
+  'REPLAY_GUARD_UNAVAILABLE',
+]);
+
 function explain(error: unknown): Failure {
   if (error instanceof Rejected) return error.failure;
   if (error instanceof EctError) {
-    const { reason, message, remedy, metadata } = error;
-    return { reason, message, remedy, metadata };
+    const { reason, message, metadata } = error;
+    // The remedies of the service tell a caller of it to try again.
+    const isOfStore = OF_STORES.has(reason) && error.remedy === remedyFor(reason);
+    return { reason, message, remedy: isOfStore ? STORE_REMEDY : error.remedy, metadata };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { reason: 'failed', message, remedy: '', metadata: {} };

@@ -33,6 +33,18 @@ test('a damaged policy is named and hides none of the others, and its name canno
   ]);
 });
 
+test('a file of a newer release is rejected with a step for its operator, not for a caller of a service', async () => {
+  const file = join(folder, 'newer.db');
+  await SqliteLedgerStore.open(file).close();
+  const database = new DatabaseSync(file);
+  database.exec('PRAGMA user_version=99');
+  database.close();
+  const { code, stderr } = await runMain(['policy', 'recorded', file]);
+  expect(code).toBe(1);
+  expect(stderr).toContain('was written by a newer release');
+  expect(stderr).toContain('next: Do what the message says.');
+});
+
 test('what no service accepts as a policy has no digest', async () => {
   const file = join(folder, 'latin1.cedar');
   writeFileSync(file, Buffer.from('// gr\xfc\xdfe\n', 'latin1'));
