@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import { Duplex, getDefaultHighWaterMark } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { ReadLanes } from '../../limits/index.ts';
 
@@ -46,6 +46,8 @@ export class MeteredSocket extends Duplex {
   constructor(accepted: Socket, lanes: ReadLanes) {
     // Nothing is read ahead: a piece is cut by what the parser found in the one before.
     super({ allowHalfOpen: accepted.allowHalfOpen, readableHighWaterMark: 0 });
+    // Node takes it over for the bodies of requests: with 0 one that is not read to its end would block the next request.
+    Object.defineProperty(this, 'readableHighWaterMark', { value: getDefaultHighWaterMark(false) });
     this.accepted = accepted;
     this.encrypted = accepted instanceof TLSSocket;
     this.#lanes = lanes;
