@@ -48,7 +48,7 @@ const PLANTS: readonly Plant[] = [
     (run) =>
       write(
         run,
-        `DROP INDEX entries_by_name; INSERT INTO entries SELECT ${LAST} + 1, scope, name, author, recorded_at, digest, leaf, nodes, salt, content FROM entries WHERE idx = 4`,
+        `DROP INDEX entries_by_name; INSERT INTO entries SELECT ${LAST} + 1, scope, name, author, recorded_at, digest, leaf, nodes, salt, content, provenance FROM entries WHERE idx = 4`,
       ),
     /entries 4 and \d+ have the name/,
   ],
