@@ -15,7 +15,7 @@ import { type KeyManagerPolicy, type KeyManagerPorts, leadOf, type RootKey } fro
 export interface RotationInput {
   /** Empty: the service makes the next key. */
   readonly nextKey: string;
-  /** Use it at once, also one that is announced already, though whoever keeps the key set may not know it yet. */
+  /** Use it at once, also one that is announced already, although verifiers that cache the key set may not know it yet. */
   readonly urgent: boolean;
   readonly by: string;
   readonly note: string;
@@ -141,7 +141,7 @@ export class RootRotation {
     return key?.state === 'active' ? { key, changed } : undefined;
   }
 
-  /** Records that an announced key signs from now on, though whoever keeps the key set may not know it yet. */
+  /** Records that an announced key signs from now on, although verifiers that cache the key set may not know it yet. */
   useNow(jwk: PublicJwk, locator: string, input: Pick<RotationInput, 'by' | 'note' | 'provenance'>): Promise<boolean> {
     const { by, note, provenance } = input;
     return this.#log.record({ state: 'active', jwk, locator, note, by, urgent: true }, provenance);

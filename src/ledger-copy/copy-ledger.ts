@@ -128,7 +128,7 @@ async function commit(
   });
 }
 
-/** What entries name by digest: whoever reads one of them compares the two. */
+/** What entries name by digest. A reader computes the digest of the content and compares it. */
 async function copyDocuments({ store: from }: CopySource, { store: to }: CopyTarget): Promise<void> {
   for (const digest of await from.documents()) {
     const document = await from.document(digest);

@@ -2,7 +2,7 @@
 
 /** Kept once, whole, and never changed. */
 export interface LedgerDocument {
-  /** 1 to 256 characters. What it is a digest of is for its writer to say, and for whoever reads it to check. */
+  /** 1 to 256 characters. The writer defines what it is a digest of, and the reader checks it. */
   readonly digest: string;
   readonly content: Uint8Array;
 }

@@ -45,7 +45,7 @@ export interface LedgerRecord {
   readonly leaf: Uint8Array;
   readonly salt: Uint8Array | null;
   readonly content: Uint8Array | null;
-  /** 32 random bytes, then the provenance; its SHA-256 is the salt. Null where nothing was said of it. */
+  /** 32 random bytes, then the provenance; its SHA-256 is the salt. Null if none was recorded. */
   readonly provenance: Uint8Array | null;
 }
 
