@@ -24,11 +24,11 @@ export async function addPending(
   const order = { wid, jti, iss, digest, token: text, ...placed };
   const candidate = asCandidate(text, token, context.policy.graph, facts, provenance);
   const bytes = entryBytes(text.length, claims);
-  const giveBack = reserveWrite(context, { caller, use: 'ledger', bytes });
+  const refund = reserveWrite(context, { caller, use: 'ledger', bytes });
   try {
-    await context.recordings.order(order, candidate, giveBack);
+    await context.recordings.order(order, candidate, refund);
   } catch (error) {
-    if (leavesNothing(error)) giveBack();
+    if (leavesNothing(error)) refund();
     throw error;
   }
 }

@@ -1,8 +1,8 @@
-// Long work that holds much memory, a few at a time: more at once would be done no sooner, and hold more.
+// Limits how many pieces of work that need much memory run at the same time.
 
 import { type Ending, endedBy } from '../concurrency/yielder.ts';
 
-/** Places for so many at once. Who finds none waits, first come, first served. */
+/** A semaphore of a fixed size. Calls that find no free slot wait, first come, first served. */
 export class Slots {
   readonly #atOnce: number;
   readonly #waiting = new Set<() => void>();
@@ -12,7 +12,7 @@ export class Slots {
     this.#atOnce = atOnce;
   }
 
-  /** Waits for a place, which is given back by calling what is answered. Rejects as the call ends while it waits. */
+  /** Waits for a slot. Returns the function that releases it. Rejects if the call ends while it waits. */
   async enter({ signal }: Ending): Promise<() => void> {
     if (this.#taken < this.#atOnce) this.#taken++;
     else await this.#untilFreed(signal);

@@ -1,4 +1,4 @@
-// How many calls may wait for something that others do, of all callers and of one.
+// Limits how many calls may wait for the work of others, in total and for each caller.
 
 export interface WaitLimits {
   readonly total: number;
@@ -14,7 +14,7 @@ export class WaitSlots {
     this.#limits = limits;
   }
 
-  /** Takes a place, which is given back once by calling what is answered; undefined where none is free. */
+  /** Takes a slot. Returns the function that releases it, to be called once; undefined if no slot is free. */
   enter(caller: string): (() => void) | undefined {
     const own = this.#waiting.get(caller) ?? 0;
     if (this.#total >= this.#limits.total || own >= this.#limits.perCaller) return undefined;

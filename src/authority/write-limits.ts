@@ -4,17 +4,17 @@
 export type WriteUse = 'ledger' | 'replay' | 'idempotency';
 
 /**
- * Bounds what is written for callers. `caller` is the proven name, or one name for all callers without an identity.
+ * Limits how much is written for callers. `caller` is the authenticated name, or one name for all callers without an identity.
  *
- * It answers at once and writes nothing itself. It rejects by EctError: QUOTA_EXCEEDED where the caller has had its share,
- * STORAGE_FULL where there is no room for anybody; nothing has been taken then. What administrators order (keys, marks) is not
- * asked about: it must be possible when nothing else is.
+ * The methods are synchronous and write nothing themselves. They reject by EctError: QUOTA_EXCEEDED if the quota of the caller
+ * is used up, STORAGE_FULL if the disk is full; then nothing was taken. Changes by administrators (keys, marks) are not limited:
+ * they must stay possible when nothing else is.
  */
 export interface WriteLimits {
-  /** Rejects what could not be taken now. Asked before the work that leads up to a write; takes nothing. */
+  /** Rejects what `take` would reject now. Called before the work that precedes a write; takes nothing. */
   demand(caller: string, use: WriteUse, bytes: number): void;
-  /** Takes the bytes, immediately before they are written. */
+  /** Takes the bytes from the quota, immediately before they are written. */
   take(caller: string, use: WriteUse, bytes: number): void;
-  /** Gives back what was taken for a write that left nothing behind. */
-  giveBack(caller: string, use: WriteUse, bytes: number): void;
+  /** Refunds what was taken for a write that stored nothing. */
+  refund(caller: string, use: WriteUse, bytes: number): void;
 }

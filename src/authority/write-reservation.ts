@@ -1,4 +1,4 @@
-// How a procedure asks for the room that a write needs, and gives back what it did not use.
+// Reserves quota for a write, and refunds what the write did not use.
 
 import { EctError, type ErrorReason } from '../errors.ts';
 import { type Caller, callerName } from './caller.ts';
@@ -12,38 +12,40 @@ export interface Write {
   readonly bytes: number;
 }
 
-/** Rejects a write that would be rejected now, before any work is done for it. */
+/** Rejects a write that could not be reserved now, before any work is done for it. */
 export function checkWriteQuota({ writes }: AuthorityContext, { caller, use, bytes }: Write): void {
   writes?.demand(callerName(caller), use, bytes);
 }
 
-/** Takes what a write needs. Returns how it is given back. */
+/** Takes the quota for a write. Returns the function that refunds it. */
 export function reserveWrite({ writes }: AuthorityContext, { caller, use, bytes }: Write): () => void {
   if (writes === undefined) return nothing;
   const name = callerName(caller);
   writes.take(name, use, bytes);
-  return () => writes.giveBack(name, use, bytes);
+  return () => writes.refund(name, use, bytes);
 }
 
-/** Runs a write that has its room. What `hasWritten` denies, or a rejection that left nothing behind, is not charged. */
+/**
+ * Runs a write under a reservation. The quota is refunded if `hasWritten` returns false, or if the error shows that nothing was stored.
+ */
 export async function writeFor<T>(
   context: AuthorityContext,
   write: Write,
   run: () => Promise<T>,
   hasWritten: (result: T) => boolean,
 ): Promise<T> {
-  const giveBack = reserveWrite(context, write);
+  const refund = reserveWrite(context, write);
   try {
     const result = await run();
-    if (!hasWritten(result)) giveBack();
+    if (!hasWritten(result)) refund();
     return result;
   } catch (error) {
-    if (leavesNothing(error)) giveBack();
+    if (leavesNothing(error)) refund();
     throw error;
   }
 }
 
-/** After these the outcome is open: what was written may have stayed. */
+/** With these errors the outcome is unknown: the write may have been stored. */
 const OPEN_OUTCOMES: ReadonlySet<ErrorReason> = new Set([
   'LEDGER_UNAVAILABLE',
   'REPLAY_GUARD_UNAVAILABLE',
@@ -51,11 +53,11 @@ const OPEN_OUTCOMES: ReadonlySet<ErrorReason> = new Set([
   'ONCE_CORRUPT',
 ]);
 
-/** Whether a write that failed so has certainly left nothing behind. */
+/** Whether the error shows that the write stored nothing. */
 export function leavesNothing(error: unknown): boolean {
   return error instanceof EctError && !OPEN_OUTCOMES.has(error.reason);
 }
 
 function nothing(): void {
-  // No limits, nothing to give back.
+  // Without limits there is nothing to refund.
 }

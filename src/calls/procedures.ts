@@ -92,14 +92,14 @@ export function createProcedures(
     const drain = () => call.stop(drainingError());
     endOfStreams.addEventListener('abort', drain, { once: true });
     let answers: AsyncIterator<unknown> | undefined;
-    let giveBack: (() => void) | undefined;
+    let release: (() => void) | undefined;
     try {
       unread.delete(call);
       call.stage = 'begun';
       if (call.stopped !== undefined) throw call.stopped;
       if (endOfStreams.aborted) throw drainingError();
-      giveBack = streams.take(call.socket);
-      if (giveBack === undefined) {
+      release = streams.take(call.socket);
+      if (release === undefined) {
         onLimit('streams');
         throw tooManyStreamsOf(call.socket);
       }
@@ -120,7 +120,7 @@ export function createProcedures(
       throw fail(call, thrown);
     } finally {
       endOfStreams.removeEventListener('abort', drain);
-      giveBack?.();
+      release?.();
       call.abandon();
       // Not awaited, because a generator that hangs would delay the response.
       answers?.return?.()?.catch(() => undefined);

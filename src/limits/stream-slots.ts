@@ -1,5 +1,4 @@
-// Streams that stay open for as long as their caller likes (health watches, reflection): so many on a connection, and so many
-// in all.
+// Limits the streams that stay open for as long as the client likes (health watches, reflection): per connection and in total.
 
 export interface StreamLimits {
   readonly maxStreams: number;
@@ -19,7 +18,7 @@ export class StreamSlots {
     return this.#used;
   }
 
-  /** Whether a stream of this connection would find a slot now. */
+  /** Whether a stream of this connection would get a slot now. */
   hasRoom(connection: object): boolean {
     return !this.hasShare(connection) && this.#used < this.#limits.maxStreams;
   }
@@ -29,7 +28,7 @@ export class StreamSlots {
     return this.#of(connection) >= this.#limits.maxPerConnection;
   }
 
-  /** Takes a slot. Returns how it is given back, once; undefined where there is none. */
+  /** Takes a slot. Returns the function that releases it, to be called once; undefined if no slot is free. */
   take(connection: object): (() => void) | undefined {
     if (!this.hasRoom(connection)) return undefined;
     this.#used++;

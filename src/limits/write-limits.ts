@@ -1,4 +1,4 @@
-// Both limits on what is written for callers: the quota of each, and the space that is left for all.
+// Combines both limits on writes: the quota of each caller, and the free space of the disk.
 
 import type { WriteLimits, WriteUse } from '../authority/index.ts';
 import { EctError, type ErrorReason } from '../errors.ts';
@@ -10,9 +10,9 @@ export interface CallerWriteLimitsOptions {
   readonly quota: WriteQuota | undefined;
   /** Undefined: nothing is kept on a disk. */
   readonly space: FreeSpace | undefined;
-  /** What is kept on that disk; the rest is in memory. */
+  /** What is stored on that disk; the rest is stored in memory. */
   readonly onDisk: ReadonlySet<WriteUse>;
-  /** Called for every rejection and of all that was taken or, with negative bytes, given back. Must not throw. */
+  /** Called for every rejection, and for all bytes taken or, with a negative number, refunded. Must not throw. */
   readonly onRejected: (use: WriteUse, reason: ErrorReason) => void;
   readonly onTaken: (use: WriteUse, bytes: number) => void;
 }
@@ -42,9 +42,9 @@ export class CallerWriteLimits implements WriteLimits {
     onTaken(use, bytes);
   }
 
-  /** The space is not counted as free again: the next measurement knows better. */
-  giveBack(caller: string, use: WriteUse, bytes: number): void {
-    this.#options.quota?.giveBack(caller, bytes);
+  /** The free space is not increased: the next measurement corrects it. */
+  refund(caller: string, use: WriteUse, bytes: number): void {
+    this.#options.quota?.refund(caller, bytes);
     this.#options.onTaken(use, -bytes);
   }
 

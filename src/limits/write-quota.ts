@@ -1,36 +1,36 @@
-// How many bytes each caller may have written: a token bucket for each (a burst, then a steady rate), bounded in number.
+// Limits the bytes that are written for each caller: a token bucket for each caller, with a bounded number of buckets.
 
 import { EctError, reject } from '../errors.ts';
 
 export interface WriteQuotaOptions {
-  /** The rate, and as much at once. */
+  /** The refill rate, which is also the size of a bucket. */
   readonly bytesPerHour: number;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly nowMs: () => number;
-  /** Buckets that are kept; a full one is not kept, so these are callers that wrote within the last hour. */
+  /** The number of buckets. Full buckets may be dropped, so these are the callers that wrote within the last hour. */
   readonly maxCallers?: number;
 }
 
-/** What is left for a caller, as of some moment. */
+/** The bytes left for a caller at a time. */
 interface Bucket {
   bytes: number;
   atMs: number;
 }
 
 const HOUR_MS = 3_600_000;
-/** At most 2 KiB of name each. */
+/** Each name has at most 2 KiB. */
 const MAX_CALLERS = 4096;
-/** How many of the oldest buckets are looked at to make room for a new one. */
+/** How many of the oldest buckets are examined to find one that can be dropped. */
 const LOOKED_AT = 16;
 
 /**
- * Buckets by caller. One that is full again says nothing that its absence does not say, so only such a one is ever dropped:
- * nobody gets a fresh bucket by pushing its own out. While none can be dropped, callers without a bucket draw from one that
- * they share, and a new bucket begins with no more than that one has.
+ * Token buckets by caller. Only a full bucket is dropped, because a new bucket is full too: no caller gets more by having its own bucket
+ * dropped. While no bucket can be dropped, callers without a bucket share one, and a new bucket starts with at most what the shared one
+ * has left.
  */
 export class WriteQuota {
   readonly #options: Required<WriteQuotaOptions>;
-  /** The one that was used longest ago first. */
+  /** Least recently used first. */
   readonly #buckets = new Map<string, Bucket>();
   readonly #shared: Bucket;
 
@@ -51,13 +51,13 @@ export class WriteQuota {
     this.#bucketFor(caller).bytes -= bytes;
   }
 
-  /** Gives back what was taken and not used. */
-  giveBack(caller: string, bytes: number): void {
+  /** Refunds bytes that were taken and not used. */
+  refund(caller: string, bytes: number): void {
     const bucket = this.#refilled(this.#buckets.get(caller) ?? this.#shared);
     bucket.bytes = Math.min(bucket.bytes + bytes, this.#options.bytesPerHour);
   }
 
-  /** How many buckets are kept, and the largest share of its quota that a caller has used up: 0 to 1. */
+  /** The number of buckets, and the largest fraction of a quota that a caller has used: 0 to 1. */
   state(): { readonly callers: number; readonly used: number } {
     const { bytesPerHour } = this.#options;
     let least = this.#refilled(this.#shared).bytes;
@@ -74,7 +74,7 @@ export class WriteQuota {
     return bucket;
   }
 
-  /** Whether there is room for one more bucket. */
+  /** Whether one more bucket fits. */
   #makeRoom(): boolean {
     const { maxCallers, bytesPerHour } = this.#options;
     if (this.#buckets.size < maxCallers) return true;

@@ -42,7 +42,7 @@ function withoutRoom(parts: Parts): Parts {
   const rejectAll = () => {
     throw new EctError(reject('STORAGE_FULL', 'The disk is full.'));
   };
-  return { ...parts, writes: { demand: rejectAll, take: rejectAll, giveBack: () => undefined } };
+  return { ...parts, writes: { demand: rejectAll, take: rejectAll, refund: () => undefined } };
 }
 
 describe('a dry run of Issue', () => {

@@ -38,8 +38,8 @@ async function makeLimited(bytesPerHour: number, store = new MemoryLedgerStore()
         quota.take(caller, bytes);
         charged[use] += bytes;
       },
-      giveBack: (caller, use, bytes) => {
-        quota.giveBack(caller, bytes);
+      refund: (caller, use, bytes) => {
+        quota.refund(caller, bytes);
         charged[use] -= bytes;
       },
     },
@@ -158,7 +158,7 @@ describe('H27: a caller that has had its share', () => {
     const full = () => {
       throw new EctError(reject('STORAGE_FULL', 'There is no space.'));
     };
-    const limited = { ...context, writes: { demand: full, take: full, giveBack: () => undefined } };
+    const limited = { ...context, writes: { demand: full, take: full, refund: () => undefined } };
     expect(await reasonOf(appendTo(limited, token))).toBe('STORAGE_FULL');
     expect(await reasonOf(verifyFor(limited, token))).toBe('STORAGE_FULL');
     expect(await reasonOf(issueFor(limited, { level: 'L3' }))).toBe('STORAGE_FULL');

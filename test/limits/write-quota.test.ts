@@ -63,10 +63,10 @@ describe('H27: what a caller may have written', () => {
     expect(demand('a', 3600)).toBeUndefined();
     expect(take('a', 4000)).toBeDefined();
     take('a', 3600);
-    quota.giveBack('a', 3600);
+    quota.refund('a', 3600);
     expect(take('a', 3600)).toBeUndefined();
-    quota.giveBack('a', 3600);
-    quota.giveBack('a', 3600);
+    quota.refund('a', 3600);
+    quota.refund('a', 3600);
     expect(take('a', 3601)).toBeDefined();
   });
 });
